@@ -1,0 +1,45 @@
+// outputs = activate(inputs · weights + bias), one invocation per output value.
+//   inputs     [replicas or 1, rows, fanIn]      the data set for the first layer
+//   parameters [replicas, parameterCount]
+//   outputs    [2, replicas, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
+//   batchRows  [capacity]                        written by the first layer: which row each sample came from
+
+override DRAWS: bool = false;                // first layer: take rows in the epoch's order
+override SAVES_PRE_ACTIVATION: bool = false;
+
+@group(0) @binding(0) var<uniform> step: Step;
+@group(0) @binding(1) var<uniform> layer: Layer;
+@group(0) @binding(2) var<storage, read> inputs: array<f32>;
+@group(0) @binding(3) var<storage, read> parameters: array<f32>;
+@group(0) @binding(4) var<storage, read_write> outputs: array<f32>;
+@group(0) @binding(5) var<storage, read_write> batchRows: array<u32>;
+
+@compute @workgroup_size(64)
+fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = linearIndex(id, groups, 64u);
+  let row = index / layer.fanOut;
+  let column = index % layer.fanOut;
+  let replica = id.z;
+  if (row >= step.chunkRows) {
+    return;
+  }
+  var source = row;
+  if (DRAWS) {
+    source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey, step.shuffled);
+    if (column == 0u && replica == 0u) {
+      batchRows[row] = source;
+    }
+  }
+  let firstInput = replica * layer.inputReplicaStride + source * layer.fanIn;
+  let weights = replica * layer.parameterCount + layer.weightsOffset;
+  var sum = 0.0;
+  for (var k = 0u; k < layer.fanIn; k++) {
+    sum = fma(inputs[firstInput + k], parameters[weights + k * layer.fanOut + column], sum);
+  }
+  let preActivation = sum + parameters[weights + layer.fanIn * layer.fanOut + column];
+  let output = (replica * layer.capacity + row) * layer.fanOut + column;
+  outputs[output] = activate(preActivation);
+  if (SAVES_PRE_ACTIVATION) {
+    outputs[layer.replicas * layer.capacity * layer.fanOut + output] = preActivation;
+  }
+}

@@ -1,0 +1,78 @@
+// Loss of each sample and its gradient by the pre-activations of the last layer, one invocation per sample.
+//   outputs  [2, replicas, capacity, fanOut]      activations, and pre-activations in plane 1
+//   targets  [rows, fanOut]
+//   dOutputs [replicas, capacity, fanOut + 1]     the last column is the sample's loss: summed over the batch like a bias
+// Both are scaled so that the sum over the batch is the mean the loss is defined by. Twin: src/cpu/loss.ts.
+
+override LOSS: u32 = 0u;        // place in lossNames of src/network.ts; the default is squaredError
+override SAVED_PLANE: u32 = 0u; // plane of outputs that activateDerivative takes
+
+@group(0) @binding(0) var<uniform> step: Step;
+@group(0) @binding(1) var<uniform> layer: Layer;
+@group(0) @binding(2) var<storage, read> outputs: array<f32>;
+@group(0) @binding(3) var<storage, read> targets: array<f32>;
+@group(0) @binding(4) var<storage, read> batchRows: array<u32>;
+@group(0) @binding(5) var<storage, read_write> dOutputs: array<f32>;
+
+// vec2f(loss, its derivative by output) of one value.
+fn elementLoss(output: f32, t: f32) -> vec2f {
+  let d = output - t;
+  switch (LOSS) {
+    case 1u: { return vec2f(d * d, 2.0 * d); }
+    case 2u: { return vec2f(abs(d), sign(d)); }
+    case 3u: { return select(vec2f(abs(d) - 0.5, sign(d)), vec2f(0.5 * d * d, d), abs(d) <= 1.0); }
+    // max(x, 0) − x·t + log(1 + exp(−|x|))
+    case 4u: { return vec2f(max(output, 0.0) - output * t + logOnePlusExpNegative(output), sigmoid(output) - t); }
+    default: { return vec2f(0.5 * d * d, d); }
+  }
+}
+
+// −Σ t · log softmax, with the largest logit taken off first.
+fn softmaxLoss(firstOutput: u32, firstTarget: u32, firstGradient: u32) -> f32 {
+  var largest = outputs[firstOutput];
+  for (var column = 1u; column < layer.fanOut; column++) {
+    largest = max(largest, outputs[firstOutput + column]);
+  }
+  var sum = 0.0;
+  var targetSum = 0.0;
+  for (var column = 0u; column < layer.fanOut; column++) {
+    sum += exp(max(outputs[firstOutput + column] - largest, -80.0));
+    targetSum += targets[firstTarget + column];
+  }
+  let logSum = log(sum);
+  var total = 0.0;
+  for (var column = 0u; column < layer.fanOut; column++) {
+    let shifted = outputs[firstOutput + column] - largest;
+    let t = targets[firstTarget + column];
+    total = fma(t, logSum - shifted, total);
+    let probability = exp(max(shifted, -80.0)) / sum;
+    dOutputs[firstGradient + column] = step.lossScale * (probability * targetSum - t);
+  }
+  return total;
+}
+
+@compute @workgroup_size(64)
+fn loss(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let row = linearIndex(id, groups, 64u);
+  let replica = id.z;
+  if (row >= step.chunkRows) {
+    return;
+  }
+  let sample = replica * layer.capacity + row;
+  let firstOutput = sample * layer.fanOut;
+  let firstGradient = sample * (layer.fanOut + 1u);
+  let firstTarget = batchRows[row] * layer.fanOut;
+  let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanOut;
+  var total = 0.0;
+  if (LOSS == 5u) {
+    total = softmaxLoss(firstOutput, firstTarget, firstGradient);
+  } else {
+    for (var column = 0u; column < layer.fanOut; column++) {
+      let element = elementLoss(outputs[firstOutput + column], targets[firstTarget + column]);
+      let slope = activateDerivative(outputs[plane + firstOutput + column]);
+      total += element.x;
+      dOutputs[firstGradient + column] = step.lossScale * element.y * slope;
+    }
+  }
+  dOutputs[firstGradient + layer.fanOut] = step.lossScale * total;
+}

@@ -1,0 +1,34 @@
+// What every kernel of the layered path reads: numbers of the step (new for each), and of the layer (fixed).
+// Twin of the writers in src/plan/uniforms.ts, word by word.
+
+struct Step {
+  index: u32,          // step of the run, from 0
+  chunkRows: u32,      // samples of the batch that this chunk holds
+  firstPosition: u32,  // position of the chunk's first sample in the epoch's order
+  rowCount: u32,       // rows of the data set
+  orderKey: vec2u,     // key of the epoch's permutation
+  shuffled: u32,       // 0: the order is 0, 1, 2, …
+  accumulate: u32,     // 0 in the first chunk of a step: gradients start from 0
+  lossSlot: u32,       // slot of the loss ring
+  lossScale: f32,      // 1 / samples of the batch, or 1 / (samples × outputs)
+  learningRate: f32,
+  stepSize: f32,             // learningRate / (1 − beta1^t) for Adam, else learningRate
+  inverseSqrtCorrection: f32, // 1 / sqrt(1 − beta2^t) for Adam, else 1
+}
+
+struct Layer {
+  fanIn: u32,
+  fanOut: u32,
+  weightsOffset: u32,
+  parameterCount: u32,
+  replicas: u32,
+  capacity: u32,           // rows that the buffers of activations hold per replica
+  inputReplicaStride: u32, // 0 where all replicas share one data set
+  gradientColumns: u32,    // row length of dOutputs: fanOut, and 1 more in the last layer for the sample's loss
+  slots: u32,              // partial gradients, summed by update
+}
+
+// Index of an invocation in a grid whose x dimension overflows into y.
+fn linearIndex(id: vec3u, groups: vec3u, groupSize: u32) -> u32 {
+  return id.y * groups.x * groupSize + id.x;
+}

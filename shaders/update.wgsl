@@ -1,0 +1,118 @@
+// Sums the slots of the gradients in order and applies the optimizer, one invocation per (replica, parameter); the
+// invocation behind the last parameter sums the loss into its ring.
+//   gradients  [slots, replicas, parameterCount + 1]
+//   parameters [replicas, parameterCount]
+//   moments    [2, replicas, parameterCount]     momentum, or first and second moment
+//   losses     [ringSteps, replicas]
+//   nonFinite  [replicas]                        first step with a gradient, loss or parameter that was not finite
+// Definitions as torch.optim's. Twin: src/cpu/update.ts.
+
+override OPTIMIZER: u32 = 0u;       // place in optimizerNames of src/optimizer.ts; the default is sgd
+override USES_MOMENTUM: bool = false;
+override NESTEROV: bool = false;
+
+struct Hyper {
+  replicas: u32,
+  parameterCount: u32,
+  slots: u32,
+  momentum: f32,
+  weightDecay: f32,
+  beta1: f32,
+  oneMinusBeta1: f32,
+  beta2: f32,
+  oneMinusBeta2: f32,
+  alpha: f32,
+  oneMinusAlpha: f32,
+  epsilon: f32,
+}
+
+@group(0) @binding(0) var<uniform> step: Step;
+@group(0) @binding(1) var<uniform> hyper: Hyper;
+@group(0) @binding(2) var<storage, read> gradients: array<f32>;
+@group(0) @binding(3) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(4) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(5) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(6) var<storage, read_write> nonFinite: array<atomic<u32>>;
+
+fn sgd(parameter: f32, gradient: f32, at: u32) -> f32 {
+  let decayed = fma(hyper.weightDecay, parameter, gradient);
+  if (!USES_MOMENTUM) {
+    return fma(-step.learningRate, decayed, parameter);
+  }
+  let momentum = fma(hyper.momentum, moments[at], decayed);
+  moments[at] = momentum;
+  var direction = momentum;
+  if (NESTEROV) {
+    direction = fma(hyper.momentum, momentum, decayed);
+  }
+  return fma(-step.learningRate, direction, parameter);
+}
+
+// decoupled: adamW, whose decay shrinks the parameter instead of joining the gradient.
+fn adam(parameter: f32, gradient: f32, at: u32, decoupled: bool) -> f32 {
+  let second = at + hyper.replicas * hyper.parameterCount;
+  var decayed = fma(hyper.weightDecay, parameter, gradient);
+  var start = parameter;
+  if (decoupled) {
+    decayed = gradient;
+    start = fma(-step.learningRate * hyper.weightDecay, parameter, parameter);
+  }
+  let mean = fma(hyper.beta1, moments[at], hyper.oneMinusBeta1 * decayed);
+  let square = fma(hyper.beta2, moments[second], hyper.oneMinusBeta2 * decayed * decayed);
+  moments[at] = mean;
+  moments[second] = square;
+  return start - step.stepSize * mean / fma(sqrt(square), step.inverseSqrtCorrection, hyper.epsilon);
+}
+
+fn rmsProp(parameter: f32, gradient: f32, at: u32) -> f32 {
+  let decayed = fma(hyper.weightDecay, parameter, gradient);
+  let square = fma(hyper.alpha, moments[at], hyper.oneMinusAlpha * decayed * decayed);
+  moments[at] = square;
+  var direction = decayed / (sqrt(square) + hyper.epsilon);
+  if (USES_MOMENTUM) {
+    let second = at + hyper.replicas * hyper.parameterCount;
+    direction = fma(hyper.momentum, moments[second], direction);
+    moments[second] = direction;
+  }
+  return fma(-step.learningRate, direction, parameter);
+}
+
+fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
+  switch (OPTIMIZER) {
+    case 1u: { return adam(parameter, gradient, at, false); }
+    case 2u: { return adam(parameter, gradient, at, true); }
+    case 3u: { return rmsProp(parameter, gradient, at); }
+    default: { return sgd(parameter, gradient, at); }
+  }
+}
+
+// By the bits: a comparison may be compiled as if no value could be infinite or NaN.
+fn isFinite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+@compute @workgroup_size(64)
+fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let entry = linearIndex(id, groups, 64u);
+  let replica = id.z;
+  if (entry > hyper.parameterCount) {
+    return;
+  }
+  var gradient = 0.0;
+  for (var slot = 0u; slot < hyper.slots; slot++) {
+    gradient += gradients[(slot * hyper.replicas + replica) * (hyper.parameterCount + 1u) + entry];
+  }
+  if (!isFinite(gradient)) {
+    atomicMin(&nonFinite[replica], step.index);
+  }
+  if (entry == hyper.parameterCount) {
+    losses[step.lossSlot * hyper.replicas + replica] = gradient;
+    return;
+  }
+  let at = replica * hyper.parameterCount + entry;
+  let updated = optimize(parameters[at], gradient, at);
+  parameters[at] = updated;
+  if (!isFinite(updated)) {
+    atomicMin(&nonFinite[replica], step.index);
+  }
+}

@@ -1,0 +1,170 @@
+import { batchAt, rowsOf } from "../batches.ts";
+import type { Dataset, Executor, FloatArray, PlanReport, RunSettings, Trace, TrainingRun } from "../executor.ts";
+import type { Network } from "../network.ts";
+import type { Optimizer } from "../optimizer.ts";
+import { createStepBuffers, forwardAll, forwardBackward } from "./step.ts";
+import { update } from "./update.ts";
+
+/** Losses kept until they are read, in steps. */
+const ringSteps = 4096;
+
+/** `replicas` rows of `values`, each a view. */
+const rowsPerReplica = (values: Float64Array, replicas: number): Float64Array[] => {
+  const width = values.length / replicas;
+  return Array.from({ length: replicas }, (_, replica) => values.subarray(replica * width, (replica + 1) * width));
+};
+
+const concatenate = (parts: readonly Float64Array[]): Float64Array => {
+  const all = new Float64Array(parts.reduce((total, part) => total + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+};
+
+/** A training run in float64: replicas one after the other. */
+class ReferenceRun implements TrainingRun {
+  readonly ringSteps = ringSteps;
+  readonly #network: Network;
+  readonly #settings: RunSettings;
+  readonly #parameters: readonly Float64Array[];
+  readonly #moments: readonly [Float64Array, Float64Array][];
+  readonly #inputs: Float64Array;
+  readonly #targets: Float64Array;
+  readonly #losses: Float64Array;
+  readonly #nonFinite: Int32Array;
+
+  constructor(network: Network, settings: RunSettings, parameters: readonly Float64Array[]) {
+    this.#network = network;
+    this.#settings = settings;
+    this.#parameters = parameters;
+    this.#moments = parameters.map(({ length }) => [new Float64Array(length), new Float64Array(length)]);
+    this.#inputs = Float64Array.from(settings.data.inputs);
+    this.#targets = Float64Array.from(settings.data.targets);
+    this.#losses = new Float64Array(ringSteps * parameters.length);
+    this.#nonFinite = new Int32Array(parameters.length).fill(-1);
+  }
+
+  execute(firstStep: number, count: number): Promise<void> {
+    for (let step = firstStep; step < firstStep + count; step++) this.#step(step);
+    return Promise.resolve();
+  }
+
+  #step(step: number): void {
+    const batch = batchAt(this.#settings, this.#targets.length / this.#network.outputs, step);
+    const { batchSize } = batch;
+    const buffers = createStepBuffers(this.#network, batchSize);
+    const { gradients } = buffers;
+    const batchRows = rowsOf(batch);
+    const shared = { network: this.#network, batchSize, inputs: this.#inputs, buffers, batchRows };
+    for (const [replica, parameters] of this.#parameters.entries()) {
+      const loss = forwardBackward({ ...shared, parameters }, this.#targets);
+      const { optimizer } = this.#settings;
+      update({ optimizer, step, gradients, parameters, moments: this.#moments[replica]! });
+      this.#losses[(step % ringSteps) * this.#parameters.length + replica] = loss;
+      const finite = Number.isFinite(loss) && gradients.every(Number.isFinite) && parameters.every(Number.isFinite);
+      if (!finite && this.#nonFinite[replica] === -1) this.#nonFinite[replica] = step;
+    }
+  }
+
+  finished(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  readLosses(firstStep: number, count: number): Promise<Float64Array> {
+    const replicas = this.#parameters.length;
+    return Promise.resolve(
+      Float64Array.from({ length: count * replicas }, (_, index) => {
+        const slot = (firstStep + Math.floor(index / replicas)) % ringSteps;
+        return this.#losses[slot * replicas + (index % replicas)]!;
+      }),
+    );
+  }
+
+  readNonFinite(): Promise<Int32Array> {
+    return Promise.resolve(this.#nonFinite.slice());
+  }
+
+  dispose(): void {}
+}
+
+/** The float64 reference: what is true, and what runs where there is no adapter. */
+export class ReferenceExecutor implements Executor {
+  readonly network: Network;
+  readonly replicas: number;
+  readonly #parameters: Float64Array;
+
+  constructor(network: Network, replicas: number) {
+    this.network = network;
+    this.replicas = replicas;
+    this.#parameters = new Float64Array(replicas * network.parameterCount);
+  }
+
+  readParameters(): Promise<Float64Array> {
+    return Promise.resolve(this.#parameters.slice());
+  }
+
+  writeParameters(parameters: FloatArray): void {
+    this.#parameters.set(parameters);
+  }
+
+  predict(inputs: FloatArray): Promise<Float64Array> {
+    const { network } = this;
+    const batchSize = inputs.length / network.inputs;
+    const rows = Float64Array.from(inputs);
+    const outputs = rowsPerReplica(this.#parameters, this.replicas).map((parameters) => {
+      const buffers = createStepBuffers(network, batchSize);
+      forwardAll({ network, batchSize, inputs: rows, parameters, buffers });
+      return buffers.activations[network.layers.length - 1]!;
+    });
+    return Promise.resolve(concatenate(outputs));
+  }
+
+  planRun(settings: RunSettings): PlanReport {
+    const { inputs, targets } = settings.data;
+    return {
+      path: "reference",
+      reason: "float64 on the CPU: no GPU is used",
+      dispatchesPerStep: 0,
+      kernels: [],
+      chunkRows: settings.batchSize,
+      bytes: 8 * (inputs.length + targets.length + 3 * this.#parameters.length),
+    };
+  }
+
+  createRun(settings: RunSettings): Promise<TrainingRun> {
+    return Promise.resolve(new ReferenceRun(this.network, settings, rowsPerReplica(this.#parameters, this.replicas)));
+  }
+
+  trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    const { network, replicas } = this;
+    const batchSize = data.inputs.length / network.inputs;
+    const inputs = Float64Array.from(data.inputs);
+    const targets = Float64Array.from(data.targets);
+    const before = this.#parameters.slice();
+    const after = this.#parameters.slice();
+    const losses = new Float64Array(replicas);
+    const traces = rowsPerReplica(after, replicas).map((parameters, replica) => {
+      const buffers = createStepBuffers(network, batchSize);
+      losses[replica] = forwardBackward({ network, batchSize, inputs, parameters, buffers }, targets);
+      const moments = [new Float64Array(parameters.length), new Float64Array(parameters.length)] as const;
+      update({ optimizer, step: 0, gradients: buffers.gradients, parameters, moments });
+      return buffers;
+    });
+    const perLayer = (key: "preActivations" | "activations" | "dPreActivations"): Float64Array[] =>
+      network.layers.map(({ index }) => concatenate(traces.map((buffers) => buffers[key][index]!)));
+    return Promise.resolve({
+      preActivations: perLayer("preActivations"),
+      activations: perLayer("activations"),
+      dPreActivations: perLayer("dPreActivations"),
+      gradients: concatenate(traces.map(({ gradients }) => gradients)),
+      losses,
+      before,
+      after,
+    });
+  }
+
+  dispose(): void {}
+}

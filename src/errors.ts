@@ -1,0 +1,68 @@
+/** What every error of thalweg tells: where, what was expected, what came, and what to do about it. */
+export interface Fault {
+  /** The function, file, line or column at fault, as the user knows it. */
+  readonly place: string;
+  readonly expected: string;
+  readonly got: string;
+  /** One sentence with the remedy, without a final full stop. */
+  readonly fix: string;
+  readonly cause?: unknown;
+}
+
+/** Base of all errors thrown on purpose; `code` is stable, the message is `place: expected …, got …; fix`. */
+export abstract class ThalwegError extends Error {
+  abstract readonly code: string;
+  readonly fault: Fault;
+
+  constructor(fault: Fault) {
+    const { place, expected, got, fix, cause } = fault;
+    super(`${place}: expected ${expected}, got ${got}; ${fix}`, cause === undefined ? undefined : { cause });
+    this.fault = fault;
+    this.name = new.target.name;
+  }
+}
+
+/** An argument or option is wrong. */
+export class InvalidInput extends ThalwegError {
+  readonly code = "INVALID_INPUT";
+}
+
+/** A data or model file cannot be used. */
+export class BadFile extends ThalwegError {
+  readonly code = "BAD_FILE";
+}
+
+/** The device that was asked for does not exist here. */
+export class NoDevice extends ThalwegError {
+  readonly code = "NO_DEVICE";
+}
+
+/** The GPU went away: driver reset, process crash, or `destroy()`. */
+export class GpuLost extends ThalwegError {
+  readonly code = "GPU_LOST";
+}
+
+/** The GPU has not enough memory. */
+export class GpuOutOfMemory extends ThalwegError {
+  readonly code = "GPU_OUT_OF_MEMORY";
+}
+
+/** The request is larger than a limit of the device. */
+export class LimitExceeded extends ThalwegError {
+  readonly code = "LIMIT_EXCEEDED";
+}
+
+/** A shader or pipeline was refused by the driver, or a GPU call failed validation. */
+export class ShaderFailed extends ThalwegError {
+  readonly code = "SHADER_FAILED";
+}
+
+/** Training produced a value that is not finite. */
+export class NonFinite extends ThalwegError {
+  readonly code = "NON_FINITE";
+}
+
+/** The object was disposed and is used again. */
+export class Disposed extends ThalwegError {
+  readonly code = "DISPOSED";
+}

@@ -1,0 +1,225 @@
+import { GpuLost, GpuOutOfMemory, InvalidInput, NoDevice, ShaderFailed, type ThalwegError } from "../errors.ts";
+import { requireName } from "../network.ts";
+
+/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; cpu: the float64 reference. */
+export type DeviceKind = "gpu" | "software" | "cpu";
+export const deviceChoices = ["auto", "gpu", "software", "cpu"] as const;
+export type DeviceChoice = (typeof deviceChoices)[number];
+
+export interface AcquireOptions {
+  /** auto (default): hardware adapter, else software adapter, else the CPU reference. */
+  readonly device?: DeviceChoice;
+  /** Where adapters come from; default `navigator.gpu`. */
+  readonly gpu?: GPU | undefined;
+  /** A device of your own: used, and never destroyed. */
+  readonly gpuDevice?: GPUDevice;
+  /** Largest buffer to create, in bytes, below the device's own limits: larger data is cut into more pages. */
+  readonly maxBufferBytes?: number;
+  /** One line why `gpu` is undefined, for the user. */
+  readonly reason?: string;
+}
+
+/** What a device tells about itself. */
+export interface DeviceDetails {
+  readonly adapter: Readonly<Record<string, string>>;
+  readonly limits: Readonly<Record<string, number>>;
+  readonly features: readonly string[];
+}
+
+/** A place to compute: the CPU, or a WebGPU device with a ledger of its buffers. */
+export interface Device {
+  readonly kind: DeviceKind;
+  /** One line for people. */
+  readonly name: string;
+  /** One line why this is not a hardware GPU; undefined on one. */
+  readonly why: string | undefined;
+  details(): DeviceDetails;
+  dispose(): void;
+  [Symbol.dispose](): void;
+}
+
+class CpuDevice implements Device {
+  readonly kind = "cpu";
+  readonly name = "CPU, float64 reference";
+  readonly why: string | undefined;
+
+  constructor(why: string) {
+    this.why = why;
+  }
+
+  details(): DeviceDetails {
+    return { adapter: {}, limits: {}, features: [] };
+  }
+
+  dispose(): void {}
+  [Symbol.dispose](): void {}
+}
+
+/** Floating-point operations of one dispatch that stay below 100 ms on a slow device of the kind; see docs/engine.md. */
+const dispatchFlops = { gpu: 1e10, software: 1e8 } as const;
+
+/** The one owner of a GPUDevice: ledger of buffers, cache of kernels, errors with names. */
+export class GpuDevice implements Device {
+  readonly kind: "gpu" | "software";
+  readonly name: string;
+  readonly why: string | undefined;
+  readonly gpu: GPUDevice;
+  /** Largest buffer and binding, bytes. */
+  readonly maxBufferBytes: number;
+  readonly dispatchFlops: number;
+  /** Buffers alive and their bytes, counted by `BufferOwner`. */
+  readonly ledger = { buffers: 0, bytes: 0 };
+  readonly #isOwned: boolean;
+  #lost: string | undefined;
+  #fault: GPUError | undefined;
+
+  constructor(gpu: GPUDevice, options: { isOwned: boolean; maxBufferBytes?: number | undefined }) {
+    const { adapterInfo, limits } = gpu;
+    this.gpu = gpu;
+    this.kind = isSoftware(adapterInfo) ? "software" : "gpu";
+    this.name = nameOf(adapterInfo);
+    this.why = this.kind === "gpu" ? undefined : "no hardware adapter was used: WebGPU computes on the CPU here";
+    this.dispatchFlops = dispatchFlops[this.kind];
+    const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+    this.maxBufferBytes = Math.min(largest, options.maxBufferBytes ?? largest);
+    this.#isOwned = options.isOwned;
+    gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
+    void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));
+  }
+
+  details(): DeviceDetails {
+    const { adapterInfo, limits, features } = this.gpu;
+    const names = ["vendor", "architecture", "device", "description"] as const;
+    const adapter = Object.fromEntries(names.map((name) => [name, adapterInfo[name]]));
+    const figures: Record<string, number> = {};
+    for (const name in limits) {
+      const value: unknown = limits[name as keyof GPUSupportedLimits];
+      if (typeof value === "number") figures[name] = value;
+    }
+    return { adapter, limits: figures, features: [...features].toSorted() };
+  }
+
+  /** Awaits GPU work; a failure that came of a lost device, lack of memory or a refused call gets its own error. */
+  async settled<T>(place: string, work: Promise<T>): Promise<T> {
+    try {
+      const value = await work;
+      this.throwFault(place);
+      return value;
+    } catch (error) {
+      await Promise.resolve();
+      this.throwFault(place, error);
+      throw error;
+    }
+  }
+
+  /** Throws what went wrong on the device outside of any call. */
+  throwFault(place: string, cause?: unknown): void {
+    if (this.#lost !== undefined) {
+      const fix = "acquire a device again and go on from the last parameters that were read";
+      throw new GpuLost({ place, expected: "a working GPU device", got: `a lost one (${this.#lost})`, fix, cause });
+    }
+    if (this.#fault) throw faultOf(place, this.#fault);
+  }
+
+  /** Runs `action` and waits for the device's word on it: a lack of memory or a refused call is thrown here. */
+  async checked<T>(place: string, action: () => T): Promise<T> {
+    this.throwFault(place);
+    this.gpu.pushErrorScope("validation");
+    this.gpu.pushErrorScope("out-of-memory");
+    const value = action();
+    const errors = await this.settled(place, Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]));
+    const error = errors.find((candidate) => candidate !== null);
+    if (error) throw faultOf(place, error);
+    return value;
+  }
+
+  /** Destroys the device, unless it was handed in. */
+  dispose(): void {
+    if (this.#isOwned) this.gpu.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function faultOf(place: string, error: GPUError): ThalwegError {
+  const got = error.message.split("\n")[0]!.slice(0, 300);
+  if (error instanceof GPUOutOfMemoryError) {
+    const fix = "take a smaller batch, fewer replicas or smaller layers";
+    return new GpuOutOfMemory({ place, expected: "enough GPU memory", got, fix, cause: error });
+  }
+  const fix = "please report this with the output of `thalweg doctor`";
+  return new ShaderFailed({ place, expected: "calls that the device accepts", got, fix, cause: error });
+}
+
+function isSoftware({ architecture, description, isFallbackAdapter }: GPUAdapterInfo): boolean {
+  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${description}`);
+}
+
+function nameOf({ vendor, architecture, description }: GPUAdapterInfo): string {
+  const origin = [vendor, architecture].filter(Boolean).join(" ");
+  if (description && origin) return `${description} (${origin})`;
+  return description || origin || "WebGPU adapter";
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** An adapter may be null for a moment while a browser starts its GPU process; ask a few times before believing it. */
+async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter | null> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance", forceFallbackAdapter: software });
+    if (adapter) return adapter;
+    await pause(50 * 2 ** attempt);
+  }
+  return null;
+}
+
+/** Larger buffers than the default limits, and timestamps where they are offered. */
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const requiredFeatures = (["timestamp-query"] as const).filter((feature) => adapter.features.has(feature));
+  return adapter.requestDevice({
+    label: "thalweg",
+    requiredFeatures,
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  });
+}
+
+async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<GpuDevice | string> {
+  const gpu = options.gpu ?? globalThis.navigator?.gpu;
+  if (!gpu) return options.reason ?? "this host has no WebGPU (navigator.gpu is missing)";
+  const wantsSoftware = choice === "software";
+  // Not every implementation honours forceFallbackAdapter: the plain adapter may be the software one.
+  const adapter =
+    (await requestAdapter(gpu, wantsSoftware)) ?? (wantsSoftware ? await requestAdapter(gpu, false) : null);
+  if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
+  const kind = isSoftware(adapter.info) ? "software" : "gpu";
+  if (choice !== "auto" && choice !== kind) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
+  const device = await requestDevice(adapter);
+  return new GpuDevice(device, { isOwned: true, maxBufferBytes: options.maxBufferBytes });
+}
+
+function requireBytes(bytes: number | undefined): void {
+  if (bytes === undefined || bytes >= 65_536) return;
+  const fix = "leave maxBufferBytes out to use the device's own limit";
+  throw new InvalidInput({ place: "acquire: maxBufferBytes", expected: "at least 65536", got: String(bytes), fix });
+}
+
+/**
+ * Opens a device to compute on: hardware adapter, else software adapter, else the CPU; or exactly the kind asked for.
+ * @throws NoDevice when the kind asked for does not exist here
+ */
+export async function acquire(options: AcquireOptions = {}): Promise<Device> {
+  const choice = options.device ?? "auto";
+  requireName("acquire: device", choice, deviceChoices);
+  requireBytes(options.maxBufferBytes);
+  if (choice === "cpu") return new CpuDevice("the CPU was asked for");
+  if (options.gpuDevice)
+    return new GpuDevice(options.gpuDevice, { isOwned: false, maxBufferBytes: options.maxBufferBytes });
+  const opened = await openGpu(choice, options);
+  if (typeof opened !== "string") return opened;
+  if (choice === "auto") return new CpuDevice(opened);
+  const place = `acquire: device ${choice}`;
+  throw new NoDevice({ place, expected: `a ${choice} adapter`, got: opened, fix: "use auto to take what there is" });
+}

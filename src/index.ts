@@ -1,0 +1,45 @@
+// The public face: exports only.
+
+export * from "./errors.ts";
+export type { Dataset, FloatArray, PlanReport, Trace } from "./executor.ts";
+export {
+  acquire,
+  type AcquireOptions,
+  type Device,
+  type DeviceChoice,
+  deviceChoices,
+  type DeviceDetails,
+  type DeviceKind,
+} from "./gpu/device.ts";
+export { defaultInitializer, initialize, type InitializerName, initializerNames } from "./initializers.ts";
+export {
+  type ActivationName,
+  activationNames,
+  dense,
+  type DenseLayer,
+  type LayerShape,
+  type LossName,
+  lossNames,
+  network,
+  type Network,
+  type NetworkOptions,
+  takesLogits,
+  widthsOf,
+} from "./network.ts";
+export {
+  adam,
+  adamW,
+  type AdamOptions,
+  type Optimizer,
+  type OptimizerName,
+  optimizerNames,
+  rmsProp,
+  type RmsPropOptions,
+  sgd,
+  type SgdOptions,
+} from "./optimizer.ts";
+export type { Evaluation, Score } from "./train/metrics.ts";
+export { createModel, type FitResult, Model, type ModelOptions } from "./train/model.ts";
+export type { Every, TrainOptions } from "./train/options.ts";
+export type { Progress } from "./train/trainer.ts";
+export { type Verification, type VerifyRequest, verifyTraining } from "./train/verify.ts";

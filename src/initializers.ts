@@ -1,0 +1,82 @@
+import { InvalidInput } from "./errors.ts";
+import { type ActivationName, type LayerShape, type Network, requireName } from "./network.ts";
+import { normalAt, streams, uniformAt } from "./random.ts";
+
+/** Initialisers of weights; biases start at 0. */
+export const initializerNames = [
+  "glorotUniform",
+  "glorotNormal",
+  "heUniform",
+  "heNormal",
+  "lecunUniform",
+  "lecunNormal",
+  "normal",
+  "uniform",
+  "zeros",
+] as const;
+export type InitializerName = (typeof initializerNames)[number];
+
+/** Variance of the weights: Glorot and Bengio 2010, He et al. 2015, LeCun et al. 1998; plain ones 0.05² as in Keras. */
+function variance(name: InitializerName, { fanIn, fanOut }: LayerShape): number {
+  if (name.startsWith("glorot")) return 2 / (fanIn + fanOut);
+  if (name.startsWith("he")) return 2 / fanIn;
+  if (name.startsWith("lecun")) return 1 / fanIn;
+  if (name === "normal") return 0.05 ** 2;
+  return 0.05 ** 2 / 3; // uniform in ±0.05
+}
+
+const rectifiers: readonly ActivationName[] = ["relu", "leakyRelu", "elu", "gelu", "silu", "softplus"];
+
+/** He for rectifiers, Glorot otherwise. */
+export const defaultInitializer = (activation: ActivationName): InitializerName =>
+  rectifiers.includes(activation) ? "heUniform" : "glorotUniform";
+
+function fillWeights(parameters: Float32Array, layer: LayerShape, name: InitializerName, seed: number): void {
+  if (name === "zeros") return;
+  const deviation = Math.sqrt(variance(name, layer));
+  const isNormal = name.toLowerCase().endsWith("normal");
+  const halfWidth = deviation * Math.sqrt(3);
+  for (let index = layer.weightsOffset; index < layer.biasOffset; index++) {
+    parameters[index] = isNormal
+      ? deviation * normalAt(seed, streams.parameters, index)
+      : halfWidth * (2 * uniformAt(seed, streams.parameters, index) - 1);
+  }
+}
+
+export interface InitializeOptions {
+  /** Integer in [0, 2⁵³); replica r starts as a single model with seed + r would. */
+  readonly seed: number;
+  readonly replicas: number;
+  /** Default: He for rectifiers, Glorot otherwise. */
+  readonly initializer?: InitializerName;
+}
+
+/**
+ * Initial parameters [replicas, parameterCount], the same bits on every host.
+ * @throws InvalidInput on an unknown initialiser or a seed that is not an integer in [0, 2⁵³)
+ */
+export function initialize(network: Network, options: InitializeOptions): Float32Array {
+  const { seed, replicas, initializer } = options;
+  if (initializer !== undefined) requireName("initialize: initializer", initializer, initializerNames);
+  requireSeed("initialize: seed", seed);
+  const all = new Float32Array(replicas * network.parameterCount);
+  for (let replica = 0; replica < replicas; replica++) {
+    const start = replica * network.parameterCount;
+    const own = all.subarray(start, start + network.parameterCount);
+    for (const layer of network.layers) {
+      fillWeights(own, layer, initializer ?? defaultInitializer(layer.activation), seed + replica);
+    }
+  }
+  return all;
+}
+
+/** Throws `InvalidInput` unless `seed` is an integer in [0, 2⁵³). */
+export function requireSeed(place: string, seed: unknown): void {
+  if (Number.isSafeInteger(seed) && (seed as number) >= 0) return;
+  throw new InvalidInput({
+    place,
+    expected: "an integer from 0 to 2⁵³ − 1",
+    got: String(seed),
+    fix: "pass 1, for example",
+  });
+}

@@ -1,0 +1,21 @@
+// The entry for Node: as index.ts, with adapters from Dawn.
+
+import { acquire as acquireFrom, type AcquireOptions, type Device } from "./gpu/device.ts";
+import { openGpu } from "./node/swiftshader.ts";
+
+export * from "./index.ts";
+
+const software = { auto: "allow", gpu: "never", software: "only", cpu: "never" } as const;
+
+/**
+ * Opens a device in Node: hardware adapter, else the SwiftShader adapter of an installed Chrome, else the CPU; or exactly
+ * the kind asked for. Needs the package `webgpu` for anything but the CPU.
+ * @throws NoDevice when the kind asked for does not exist here
+ */
+export async function acquire(options: AcquireOptions = {}): Promise<Device> {
+  const { device = "auto", gpu, gpuDevice } = options;
+  if (gpu || gpuDevice || device === "cpu" || !(device in software)) return acquireFrom(options);
+  const opened = await openGpu({ software: software[device] });
+  if (opened.gpu) return acquireFrom({ ...options, gpu: opened.gpu });
+  return acquireFrom({ ...options, reason: opened.reason });
+}

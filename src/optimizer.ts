@@ -1,0 +1,114 @@
+import { InvalidInput } from "./errors.ts";
+
+/** Optimizers, in the order of their numbers in `shaders/update.wgsl`. */
+export const optimizerNames = ["sgd", "adam", "adamW", "rmsProp"] as const;
+export type OptimizerName = (typeof optimizerNames)[number];
+
+/** An optimizer as data, every hyper-parameter present; made by `sgd()`, `adam()`, `adamW()` or `rmsProp()`. */
+export interface Optimizer {
+  readonly name: OptimizerName;
+  readonly learningRate: number;
+  /** sgd, rmsProp: share of the last direction that is kept. */
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** Added to the gradient as weightDecay · parameter; by adamW applied to the parameter itself. */
+  readonly weightDecay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  /** rmsProp: share of the running mean of squares that is kept. */
+  readonly alpha: number;
+  readonly epsilon: number;
+}
+
+const defaults: Omit<Optimizer, "name"> = {
+  learningRate: 0.01,
+  momentum: 0,
+  nesterov: false,
+  weightDecay: 0,
+  beta1: 0.9,
+  beta2: 0.999,
+  alpha: 0.99,
+  epsilon: 1e-8,
+};
+
+export interface SgdOptions {
+  readonly learningRate?: number;
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  readonly weightDecay?: number;
+}
+export interface AdamOptions {
+  readonly learningRate?: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+  readonly weightDecay?: number;
+}
+export interface RmsPropOptions {
+  readonly learningRate?: number;
+  readonly alpha?: number;
+  readonly epsilon?: number;
+  readonly weightDecay?: number;
+  readonly momentum?: number;
+}
+
+const maxF32 = 3.4028234663852886e38;
+
+interface Range {
+  readonly minimum: number;
+  readonly below: number;
+  readonly expected: string;
+}
+const magnitude: Range = { minimum: 0, below: maxF32, expected: "a finite f32 ≥ 0" };
+const share: Range = { minimum: 0, below: 1, expected: "a number from 0 to below 1" };
+
+function requireRange(place: string, value: unknown, { minimum, below, expected }: Range): void {
+  if (typeof value === "number" && value >= minimum && value < below) return;
+  throw new InvalidInput({ place, expected, got: String(value), fix: "pass a number in that range" });
+}
+
+/** Throws `InvalidInput` unless every hyper-parameter is in its range and an f32. */
+function checked(optimizer: Optimizer): Optimizer {
+  const place = (key: string): string => `${optimizer.name}: ${key}`;
+  for (const key of ["learningRate", "weightDecay", "epsilon"] as const) {
+    requireRange(place(key), optimizer[key], magnitude);
+  }
+  for (const key of ["momentum", "beta1", "beta2", "alpha"] as const) {
+    requireRange(place(key), optimizer[key], share);
+  }
+  if (optimizer.nesterov && optimizer.momentum === 0) {
+    const fix = "pass momentum, 0.9 for example, or leave nesterov out";
+    throw new InvalidInput({ place: place("nesterov"), expected: "a momentum above 0", got: "momentum 0", fix });
+  }
+  return optimizer;
+}
+
+function build(name: OptimizerName, base: Partial<Optimizer>, options: object): Optimizer {
+  const known = Object.keys(defaults);
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown !== undefined) {
+    const fix = "remove it or correct its name";
+    throw new InvalidInput({ place: name, expected: `options among ${known.join(", ")}`, got: unknown, fix });
+  }
+  return checked({ name, ...defaults, ...base, ...options });
+}
+
+/** Stochastic gradient descent, momentum and Nesterov as `torch.optim.SGD` defines them (dampening 0). */
+export const sgd = (options: SgdOptions = {}): Optimizer => build("sgd", {}, options);
+
+/** Adam (Kingma and Ba 2015) as `torch.optim.Adam` defines it; weightDecay is added to the gradient. */
+export const adam = (options: AdamOptions = {}): Optimizer => build("adam", { learningRate: 1e-3 }, options);
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019), as `torch.optim.AdamW`. */
+export const adamW = (options: AdamOptions = {}): Optimizer =>
+  build("adamW", { learningRate: 1e-3, weightDecay: 0.01 }, options);
+
+/** RMSProp (Hinton 2012) as `torch.optim.RMSprop` defines it, not centred. */
+export const rmsProp = (options: RmsPropOptions = {}): Optimizer => build("rmsProp", {}, options);
+
+/** Values that the optimizer keeps per parameter: momentum or moments. */
+export function momentCount({ name, momentum }: Optimizer): 0 | 1 | 2 {
+  if (name === "sgd") return momentum > 0 ? 1 : 0;
+  if (name === "rmsProp") return momentum > 0 ? 2 : 1;
+  return 2;
+}

@@ -1,0 +1,186 @@
+import { savesPreActivation } from "../cpu/activation.ts";
+import { Disposed, InvalidInput } from "../errors.ts";
+import type { Dataset, Executor, FloatArray, PlanReport, RunSettings, Trace, TrainingRun } from "../executor.ts";
+import { BufferOwner, readFloats, write } from "../gpu/bufferOwner.ts";
+import type { GpuDevice } from "../gpu/device.ts";
+import { encode } from "../gpu/kernel.ts";
+import type { Network } from "../network.ts";
+import type { Optimizer } from "../optimizer.ts";
+import { type BuffersRequest, layeredBytes, toFloat32 } from "./layeredBuffers.ts";
+import { createPreActivationDispatch } from "./layeredDispatches.ts";
+import { gradientColumnsOf, kernelsOf, planLayered } from "./layeredPlan.ts";
+import { LayeredPredictor } from "./layeredPredictor.ts";
+import { LayeredRun } from "./layeredRun.ts";
+
+/** The layered path on a WebGPU device: owns the parameters of R replicas of one network. */
+export class LayeredExecutor implements Executor {
+  readonly network: Network;
+  readonly replicas: number;
+  readonly #device: GpuDevice;
+  readonly #owner: BufferOwner;
+  readonly #parameters: GPUBuffer;
+  #predictor: Promise<LayeredPredictor> | undefined;
+  #isDisposed = false;
+
+  private constructor(device: GpuDevice, network: Network, replicas: number) {
+    this.#device = device;
+    this.network = network;
+    this.replicas = replicas;
+    this.#owner = new BufferOwner(device);
+    this.#parameters = this.#owner.storage("parameters", replicas * network.parameterCount);
+  }
+
+  static create(device: GpuDevice, network: Network, replicas: number): Promise<LayeredExecutor> {
+    return device.checked("model: parameters", () => new LayeredExecutor(device, network, replicas));
+  }
+
+  #requireAlive(place: string): void {
+    if (!this.#isDisposed) return;
+    throw new Disposed({
+      place,
+      expected: "a live model",
+      got: "one that was disposed",
+      fix: "create the model again",
+    });
+  }
+
+  readParameters(): Promise<Float32Array> {
+    this.#requireAlive("readParameters");
+    return readFloats(this.#device, this.#parameters, this.replicas * this.network.parameterCount);
+  }
+
+  writeParameters(parameters: FloatArray): void {
+    this.#requireAlive("writeParameters");
+    write(this.#device.gpu, this.#parameters, toFloat32(parameters));
+  }
+
+  async predict(inputs: FloatArray): Promise<Float32Array> {
+    this.#requireAlive("predict");
+    const { network, replicas } = this;
+    this.#predictor ??= LayeredPredictor.create({
+      device: this.#device,
+      network,
+      replicas,
+      parameters: this.#parameters,
+    });
+    return (await this.#predictor).predict(inputs);
+  }
+
+  #request(settings: RunSettings): BuffersRequest {
+    const { network, replicas } = this;
+    const rowCount = settings.data.targets.length / network.outputs;
+    const plan = planLayered(this.#device, { network, replicas, rowCount, batchSize: settings.batchSize });
+    return { device: this.#device, network, replicas, settings, plan };
+  }
+
+  planRun(settings: RunSettings): PlanReport {
+    const request = this.#request(settings);
+    const { plan } = request;
+    const kernels = kernelsOf(plan);
+    const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
+    const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
+    return {
+      path: "layered",
+      reason: `layer by layer, the path for any size: ${kernels.length} dispatches a step${chunks}${pages}`,
+      dispatchesPerStep: kernels.length,
+      kernels,
+      chunkRows: plan.chunkRows,
+      bytes: layeredBytes(request),
+    };
+  }
+
+  async createRun(settings: RunSettings): Promise<TrainingRun> {
+    this.#requireAlive("train");
+    return LayeredRun.create(this.#request(settings), this.#parameters);
+  }
+
+  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    const batchSize = data.targets.length / this.network.outputs;
+    const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
+    if (request.plan.chunks > 1 || request.plan.gathered) {
+      const fix = "trace fewer samples";
+      const expected = `at most ${request.plan.chunkRows} samples`;
+      throw new InvalidInput({ place: "trace", expected, got: String(batchSize), fix });
+    }
+    const before = await this.readParameters();
+    const run = await LayeredRun.create(request, this.#parameters);
+    try {
+      await run.execute(0, 1);
+      await run.finished();
+      const after = await this.readParameters();
+      this.writeParameters(before);
+      return { ...(await this.#readTrace(request, run)), before, after };
+    } finally {
+      run.dispose();
+    }
+  }
+
+  async #readTrace(request: BuffersRequest, run: LayeredRun): Promise<Omit<Trace, "before" | "after">> {
+    const { buffers } = run;
+    const { network, replicas, plan } = request;
+    const samples = replicas * plan.chunkRows;
+    const activations = [];
+    const preActivations = [];
+    const dPreActivations = [];
+    for (const layer of network.layers) {
+      const { index, fanOut, activation } = layer;
+      const planes = await readFloats(this.#device, buffers.outputs[index]!, buffers.outputs[index]!.size / 4);
+      activations.push(planes.slice(0, samples * fanOut));
+      const saved = savesPreActivation(activation);
+      const computed = saved ? planes.slice(samples * fanOut) : await this.#preActivations(request, run, index);
+      preActivations.push(computed.slice(0, samples * fanOut));
+      const columns = gradientColumnsOf(network, layer);
+      const gradients = await readFloats(this.#device, buffers.dOutputs[index]!, samples * columns);
+      dPreActivations.push(dropColumns(gradients, columns, fanOut));
+    }
+    const slots = await readFloats(
+      this.#device,
+      buffers.gradients,
+      plan.slots * replicas * (network.parameterCount + 1),
+    );
+    const gradients = dropColumns(sumSlots(slots, plan.slots), network.parameterCount + 1, network.parameterCount);
+    return { activations, preActivations, dPreActivations, gradients, losses: await run.readLosses(0, 1) };
+  }
+
+  /** Weighted sums of a layer whose forward keeps only activations: forward again, as identity. */
+  async #preActivations(request: BuffersRequest, run: LayeredRun, index: number): Promise<Float32Array> {
+    const owner = new BufferOwner(this.#device);
+    try {
+      const layer = this.network.layers[index]!;
+      const length = request.replicas * request.plan.chunkRows * layer.fanOut;
+      const into = owner.storage(`preActivations ${index}`, length);
+      const all = { ...request, parameters: this.#parameters, buffers: run.buffers };
+      const dispatch = await createPreActivationDispatch(all, layer, into);
+      const encoder = this.#device.gpu.createCommandEncoder({ label: "trace" });
+      const pass = encoder.beginComputePass({ label: "trace" });
+      encode(pass, dispatch, request.plan.chunkRows, 0);
+      pass.end();
+      this.#device.gpu.queue.submit([encoder.finish()]);
+      return await readFloats(this.#device, into, length);
+    } finally {
+      owner.dispose();
+    }
+  }
+
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#owner.dispose();
+    void this.#predictor?.then((predictor) => predictor.dispose()).catch(() => {});
+  }
+}
+
+/** The first `kept` of every `columns` values. */
+function dropColumns(values: Float32Array, columns: number, kept: number): Float32Array {
+  return Float32Array.from({ length: (values.length / columns) * kept }, (_, at) => {
+    return values[Math.floor(at / kept) * columns + (at % kept)]!;
+  });
+}
+
+/** Sum over slots in order, in f32, as the update kernel takes it. */
+function sumSlots(values: Float32Array, slots: number): Float32Array {
+  const width = values.length / slots;
+  const sums = values.slice(0, width);
+  for (let at = width; at < values.length; at++) sums[at % width]! += values[at]!;
+  return sums;
+}

@@ -1,0 +1,204 @@
+import { savesPreActivation } from "../cpu/activation.ts";
+import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
+import type { GpuDevice } from "../gpu/device.ts";
+import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
+import { type KernelName, kernels } from "../gpu/kernels.ts";
+import { activationNames, type ActivationName, type LayerShape, lossNames } from "../network.ts";
+import { optimizerNames } from "../optimizer.ts";
+import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
+import { gradientColumnsOf } from "./layeredPlan.ts";
+import { pageBlock, stepBytes } from "./uniforms.ts";
+
+/** What every dispatch of a run is built from. */
+export interface DispatchesRequest extends BuffersRequest {
+  /** [replicas, parameterCount]. */
+  readonly parameters: GPUBuffer;
+  readonly buffers: LayeredBuffers;
+}
+
+const quarters = (count: number): number => Math.ceil(count / 4);
+
+/** Number of an activation in shaders/activation.wgsl. */
+export const activationNumber = (name: ActivationName): number => activationNames.indexOf(name);
+
+/** The window of a buffer of step slots that a dynamic offset moves. */
+export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });
+
+/** Invocations of forward over `rows` samples of a layer with `fanOut` outputs. */
+export const forwardInvocations = (name: "forward" | "forwardTiled", fanOut: number) => (rows: number) =>
+  name === "forward" ? rows * fanOut : quarters(rows) * quarters(fanOut);
+
+interface Request {
+  readonly name: KernelName;
+  readonly label: string;
+  readonly constants: Constants;
+  readonly bound: readonly Bound[];
+  readonly invocations: (rows: number) => number;
+  readonly replicas: number;
+}
+
+async function build(device: GpuDevice, request: Request): Promise<Dispatch> {
+  const kernel = await createKernel(device, kernels[request.name], request.constants);
+  return createDispatch(device, kernel, request);
+}
+
+function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
+  const { buffers, parameters, plan, replicas } = request;
+  const { index, fanOut, activation } = layer;
+  const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
+  const name = plan.layers[index]!.forward;
+  return {
+    name,
+    label: `layer ${index}`,
+    constants: {
+      ACTIVATION: activationNumber(activation),
+      DRAWS: index === 0 && !plan.gathered ? 1 : 0,
+      SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
+    },
+    bound: [
+      stepWindow(buffers.steps),
+      buffers.layers[index]!,
+      inputs,
+      parameters,
+      buffers.outputs[index]!,
+      buffers.batchRows,
+    ],
+    invocations: forwardInvocations(name, fanOut),
+    replicas,
+  };
+}
+
+function lossOf({ network, buffers, replicas }: DispatchesRequest): Request {
+  const last = network.layers[network.layers.length - 1]!;
+  const { index, activation } = last;
+  const { steps, layers, outputs, targets, batchRows, dOutputs } = buffers;
+  return {
+    name: "loss",
+    label: network.loss,
+    constants: {
+      ACTIVATION: activationNumber(activation),
+      LOSS: lossNames.indexOf(network.loss),
+      SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
+    },
+    bound: [stepWindow(steps), layers[index]!, outputs[index]!, targets, batchRows, dOutputs[index]!],
+    invocations: (rows) => rows,
+    replicas,
+  };
+}
+
+function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Request {
+  const { network, buffers, plan, replicas } = request;
+  const { index, fanIn, fanOut } = layer;
+  const name = plan.layers[index]!.backwardWeights;
+  const columns = gradientColumnsOf(network, layer);
+  const plain = plan.slots * (fanIn * fanOut + columns);
+  const tiled = plan.slots * quarters(columns) * (quarters(fanIn) + 1);
+  const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
+  const { steps, layers, dOutputs, batchRows, gradients } = buffers;
+  return {
+    name,
+    label: `layer ${index}`,
+    constants: { GATHERS: index === 0 && !plan.gathered ? 1 : 0 },
+    bound: [stepWindow(steps), layers[index]!, inputs, dOutputs[index]!, batchRows, gradients],
+    invocations: () => (name === "backwardWeights" ? plain : tiled),
+    replicas,
+  };
+}
+
+function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Request {
+  const { network, buffers, parameters, plan, replicas } = request;
+  const { index, fanIn } = layer;
+  const { activation } = network.layers[index - 1]!;
+  const name = plan.layers[index]!.backwardInputs;
+  const { steps, layers, outputs, dOutputs } = buffers;
+  return {
+    name,
+    label: `layer ${index}`,
+    constants: { ACTIVATION: activationNumber(activation), SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
+    bound: [stepWindow(steps), layers[index]!, dOutputs[index]!, parameters, outputs[index - 1]!, dOutputs[index - 1]!],
+    invocations: (rows) => (name === "backwardInputs" ? rows * fanIn : quarters(rows) * quarters(fanIn)),
+    replicas,
+  };
+}
+
+function updateOf({ network, settings, buffers, parameters, replicas }: DispatchesRequest): Request {
+  const { optimizer } = settings;
+  const { steps, hyper, gradients, moments, losses, nonFinite } = buffers;
+  return {
+    name: "update",
+    label: optimizer.name,
+    constants: {
+      OPTIMIZER: optimizerNames.indexOf(optimizer.name),
+      USES_MOMENTUM: optimizer.momentum > 0 ? 1 : 0,
+      NESTEROV: optimizer.nesterov ? 1 : 0,
+    },
+    bound: [stepWindow(steps), hyper, gradients, parameters, moments, losses, nonFinite],
+    invocations: () => network.parameterCount + 1,
+    replicas,
+  };
+}
+
+interface GatherRequest {
+  readonly page: Page;
+  readonly width: number;
+  readonly gathered: GPUBuffer;
+}
+
+function gatherOf({ device, buffers }: DispatchesRequest, owner: BufferOwner, gather: GatherRequest): Request {
+  const { page, width, gathered } = gather;
+  const words = pageBlock(page.firstRow, page.rows, width);
+  const uniform = owner.uniform(`page ${page.firstRow}`, words.byteLength);
+  write(device.gpu, uniform, words);
+  return {
+    name: "gatherRows",
+    label: page.buffer.label,
+    constants: {},
+    bound: [stepWindow(buffers.steps), uniform, page.buffer, gathered],
+    invocations: (rows) => rows * width,
+    replicas: 1,
+  };
+}
+
+function gathersOf(request: DispatchesRequest): Request[] {
+  const { network, buffers, plan } = request;
+  if (!plan.gathered) return [];
+  const { owner, inputs, targets, inputPages, targetPages } = buffers;
+  return [
+    ...inputPages.map((page) => gatherOf(request, owner, { page, width: network.inputs, gathered: inputs })),
+    ...targetPages.map((page) => gatherOf(request, owner, { page, width: network.outputs, gathered: targets })),
+  ];
+}
+
+/** All dispatches of one step: those of every chunk, and the update behind the last chunk. */
+export interface StepDispatches {
+  readonly chunk: readonly Dispatch[];
+  readonly update: Dispatch;
+}
+
+/** Builds pipelines and bind groups of a step, in the order they run: gathering aside, 3L for a chunk and 1 for the update. */
+export async function createStepDispatches(request: DispatchesRequest): Promise<StepDispatches> {
+  const { device, network } = request;
+  const backward = network.layers.toReversed().flatMap((layer) => {
+    const weights = backwardWeightsOf(request, layer);
+    return layer.index === 0 ? [weights] : [weights, backwardInputsOf(request, layer)];
+  });
+  const forward = network.layers.map((layer) => forwardOf(request, layer));
+  const requests = [...gathersOf(request), ...forward, lossOf(request), ...backward];
+  const chunk = await Promise.all(requests.map((each) => build(device, each)));
+  return { chunk, update: await build(device, updateOf(request)) };
+}
+
+/** Forward of one layer by itself with another activation: how a trace recovers pre-activations. */
+export function createPreActivationDispatch(
+  request: DispatchesRequest,
+  layer: LayerShape,
+  into: GPUBuffer,
+): Promise<Dispatch> {
+  const usual = forwardOf(request, layer);
+  const bound = usual.bound.with(4, into);
+  return build(request.device, {
+    ...usual,
+    bound,
+    constants: { ...usual.constants, ACTIVATION: 0, SAVES_PRE_ACTIVATION: 0 },
+  });
+}

@@ -1,0 +1,146 @@
+import { savesPreActivation } from "../cpu/activation.ts";
+import { LimitExceeded } from "../errors.ts";
+import type { LayerShape, Network } from "../network.ts";
+
+/** What a plan needs to know of a device. */
+export interface PlanLimits {
+  readonly kind: "gpu" | "software";
+  readonly maxBufferBytes: number;
+  /** Floating-point operations that one dispatch may take. */
+  readonly dispatchFlops: number;
+}
+
+export interface PlanRequest {
+  readonly network: Network;
+  readonly replicas: number;
+  readonly batchSize: number;
+  readonly rowCount: number;
+}
+
+/** Which of the two versions of a product a layer runs. */
+export interface LayerPlan {
+  readonly forward: "forward" | "forwardTiled";
+  readonly backwardInputs: "backwardInputs" | "backwardInputsTiled";
+  readonly backwardWeights: "backwardWeights" | "backwardWeightsTiled";
+}
+
+/** Sizes of a layered run: a function of the request and the limits alone, never of measured time. */
+export interface LayeredPlan {
+  /** Rows of one chunk, and capacity of the buffers of activations; a batch is `chunks` of them. */
+  readonly chunkRows: number;
+  readonly chunks: number;
+  /** Partial gradients, each summed over its own slices of the chunk. */
+  readonly slots: number;
+  /** Rows per buffer of the data set; one page holds all where it fits. */
+  readonly inputPageRows: number;
+  readonly targetPageRows: number;
+  /** True where inputs or targets need several pages, so that each chunk is gathered from them. */
+  readonly gathered: boolean;
+  /** Losses kept until they are read, in steps. */
+  readonly ringSteps: number;
+  readonly layers: readonly LayerPlan[];
+  /** Floating-point operations of one full step, forward and backward. */
+  readonly flopsPerStep: number;
+}
+
+/** Samples per slice of the sum over the batch: `SLICE_ROWS` of shaders/backwardWeights.wgsl. */
+export const sliceRows = 128;
+/** Every device offers bindings of this size; larger ones would make results depend on the device's limits. */
+const workBytes = 128 * 2 ** 20;
+const maxSlots = 256;
+/** Floats that the partial gradients may take beyond the first. */
+const slotFloats = 2 ** 22;
+const maxRingSteps = 4096;
+
+/** Planes of a layer's outputs: activations, and pre-activations where the derivative needs them. */
+export const planesOf = ({ activation }: LayerShape): 1 | 2 => (savesPreActivation(activation) ? 2 : 1);
+
+/** Row length of a layer's dOutputs: the last layer's carries the sample's loss as well. */
+export const gradientColumnsOf = (network: Network, { index, fanOut }: LayerShape): number =>
+  index === network.layers.length - 1 ? fanOut + 1 : fanOut;
+
+/** Threads below which a tile would leave a hardware GPU idle; a software adapter has few threads anyway. */
+const minTiles = { gpu: 4096, software: 1 } as const;
+
+function usesTile(limits: PlanLimits, rows: number, columns: number, sums: number): boolean {
+  const tiles = Math.ceil(rows / 4) * Math.ceil(columns / 4);
+  return rows >= 4 && columns >= 4 && sums >= 4 && tiles >= minTiles[limits.kind];
+}
+
+function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, samples: number, slots: number): LayerPlan {
+  return {
+    forward: usesTile(limits, samples, fanOut, fanIn) ? "forwardTiled" : "forward",
+    backwardInputs: usesTile(limits, samples, fanIn, fanOut) ? "backwardInputsTiled" : "backwardInputs",
+    backwardWeights:
+      usesTile(limits, fanIn * slots, fanOut, 4) && fanIn >= 4 ? "backwardWeightsTiled" : "backwardWeights",
+  };
+}
+
+const requireFit = (place: string, bytes: number, limit: number, fix: string): void => {
+  if (bytes <= limit) return;
+  throw new LimitExceeded({ place, expected: `at most ${limit} bytes in one buffer`, got: String(bytes), fix });
+};
+
+/** Bytes of a layer's largest buffer per row of the batch. */
+const rowBytes = (network: Network, layer: LayerShape, replicas: number): number =>
+  4 * replicas * Math.max(planesOf(layer) * layer.fanOut, gradientColumnsOf(network, layer), layer.fanIn);
+
+/** Rows of one chunk: limited by memory, and by the time that one dispatch may take. */
+export function chunkRowsOf(limits: PlanLimits, { network, replicas, batchSize }: PlanRequest): number {
+  const capacity = Math.min(limits.maxBufferBytes, workBytes);
+  const bytes = Math.max(...network.layers.map((layer) => rowBytes(network, layer, replicas)));
+  requireFit("plan: one sample of all replicas", bytes, capacity, "take fewer replicas or narrower layers");
+  const flops = 2 * replicas * Math.max(...network.layers.map(({ fanIn, fanOut }) => fanIn * fanOut));
+  const rows = Math.max(1, Math.min(batchSize, Math.floor(capacity / bytes), Math.floor(limits.dispatchFlops / flops)));
+  return rows < batchSize && rows > sliceRows ? rows - (rows % sliceRows) : rows;
+}
+
+/** Rows per page of data of a width. */
+function pageRowsOf(limits: PlanLimits, width: number, rowCount: number): number {
+  requireFit("plan: one row of data", width * 4, limits.maxBufferBytes, "use fewer columns");
+  return Math.min(rowCount, Math.floor(limits.maxBufferBytes / (4 * width)));
+}
+
+/**
+ * Plans a layered run.
+ * @throws LimitExceeded when parameters, one sample or one row cannot fit a buffer, or there are more than 65,535 replicas
+ */
+export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPlan {
+  const { network, replicas, rowCount } = request;
+  const batchSize = Math.min(request.batchSize, rowCount);
+  if (replicas > 65_535) {
+    const fix = "train the replicas in groups of at most 65535";
+    const place = "plan: replicas";
+    throw new LimitExceeded({ place, expected: "at most 65535 on the layered path", got: String(replicas), fix });
+  }
+  const gradientFloats = replicas * (network.parameterCount + 1);
+  requireFit("plan: parameters", 4 * gradientFloats, limits.maxBufferBytes, "take fewer replicas or smaller layers");
+  const chunkRows = chunkRowsOf(limits, { ...request, batchSize });
+  const slotsThatFit = Math.floor(Math.min(slotFloats, limits.maxBufferBytes / 4) / gradientFloats);
+  const slots = Math.max(1, Math.min(maxSlots, Math.ceil(chunkRows / sliceRows), slotsThatFit));
+  const inputPageRows = pageRowsOf(limits, network.inputs, rowCount);
+  const targetPageRows = pageRowsOf(limits, network.outputs, rowCount);
+  const products = network.layers.reduce((total, { fanIn, fanOut }) => total + fanIn * fanOut, 0);
+  const first = network.layers[0]!;
+  const ringThatFits = Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / replicas);
+  return {
+    chunkRows,
+    chunks: Math.ceil(batchSize / chunkRows),
+    slots,
+    inputPageRows,
+    targetPageRows,
+    gathered: inputPageRows < rowCount || targetPageRows < rowCount,
+    ringSteps: Math.max(1, Math.min(maxRingSteps, ringThatFits)),
+    layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows * replicas, slots * replicas)),
+    flopsPerStep: 2 * replicas * batchSize * (3 * products - first.fanIn * first.fanOut),
+  };
+}
+
+/** Kernels of one step whose batch is one chunk, in order: 3L + 1 for L layers, gathering apart. */
+export function kernelsOf({ layers }: LayeredPlan): string[] {
+  const backward = layers.toReversed().flatMap((layer, place) => {
+    const isFirst = place === layers.length - 1;
+    return isFirst ? [layer.backwardWeights] : [layer.backwardWeights, layer.backwardInputs];
+  });
+  return [...layers.map(({ forward }) => forward), "loss", ...backward, "update"];
+}

@@ -1,0 +1,136 @@
+import { batchAt } from "../batches.ts";
+import type { TrainingRun } from "../executor.ts";
+import { readStretches, write } from "../gpu/bufferOwner.ts";
+import { encode } from "../gpu/kernel.ts";
+import { type BuffersRequest, createLayeredBuffers, type LayeredBuffers, stepSlots } from "./layeredBuffers.ts";
+import { createStepDispatches, type StepDispatches } from "./layeredDispatches.ts";
+import type { LayeredPlan } from "./layeredPlan.ts";
+import { stepStride, writeStep } from "./uniforms.ts";
+
+/** Submits that may be under way at once: enough to keep the GPU busy, few enough to stop within a moment. */
+const submitsInFlight = 2;
+/** Work of one submit, in dispatch budgets (100 ms each): watchdogs end submits of seconds. */
+const submitBudgets = 2;
+
+/** One submit under construction. */
+interface Submit {
+  readonly encoder: GPUCommandEncoder;
+  readonly pass: GPUComputePassEncoder;
+  slots: number;
+  flops: number;
+}
+
+/** A training run on the layered path: several dispatches a step, many steps a submit, nothing read back. */
+export class LayeredRun implements TrainingRun {
+  readonly ringSteps: number;
+  readonly buffers: LayeredBuffers;
+  readonly #request: BuffersRequest;
+  readonly #plan: LayeredPlan;
+  readonly #dispatches: StepDispatches;
+  readonly #slots = new ArrayBuffer(stepSlots * stepStride);
+  readonly #slotView = new DataView(this.#slots);
+  readonly #rowCount: number;
+  readonly #inFlight: Promise<void>[] = [];
+  #submit: Submit | undefined;
+
+  private constructor(request: BuffersRequest, buffers: LayeredBuffers, dispatches: StepDispatches) {
+    this.#request = request;
+    this.#plan = request.plan;
+    this.ringSteps = request.plan.ringSteps;
+    this.buffers = buffers;
+    this.#dispatches = dispatches;
+    this.#rowCount = request.settings.data.targets.length / request.network.outputs;
+  }
+
+  /**
+   * Allocates buffers, uploads data and compiles pipelines.
+   * @param parameters [replicas, parameterCount], updated by the run
+   */
+  static async create(request: BuffersRequest, parameters: GPUBuffer): Promise<LayeredRun> {
+    const { device } = request;
+    const buffers = await device.checked("training: buffers", () => createLayeredBuffers(request));
+    try {
+      const dispatches = await createStepDispatches({ ...request, parameters, buffers });
+      return new LayeredRun(request, buffers, dispatches);
+    } catch (error) {
+      buffers.owner.dispose();
+      throw error;
+    }
+  }
+
+  async execute(firstStep: number, count: number): Promise<void> {
+    this.#request.device.throwFault("training");
+    for (let step = firstStep; step < firstStep + count; step++) await this.#encodeStep(step);
+    await this.#flush();
+  }
+
+  async #encodeStep(step: number): Promise<void> {
+    const { network, settings } = this.#request;
+    const batch = batchAt(settings, this.#rowCount, step);
+    const { chunkRows, flopsPerStep } = this.#plan;
+    const lossSlot = step % this.ringSteps;
+    for (let firstRow = 0; firstRow < batch.batchSize; firstRow += chunkRows) {
+      const rows = Math.min(chunkRows, batch.batchSize - firstRow);
+      const flops = (flopsPerStep * rows) / settings.batchSize;
+      const submit = await this.#room(flops);
+      const offset = submit.slots++ * stepStride;
+      const { optimizer } = settings;
+      writeStep(this.#slotView, offset, { network, optimizer, step, batch, chunk: { firstRow, rows }, lossSlot });
+      for (const dispatch of this.#dispatches.chunk) encode(submit.pass, dispatch, rows, offset);
+      submit.flops += flops;
+      if (firstRow + rows === batch.batchSize) encode(submit.pass, this.#dispatches.update, rows, offset);
+    }
+  }
+
+  /** The submit that takes the next chunk: a new one when slots or work would be too many. */
+  async #room(flops: number): Promise<Submit> {
+    const budget = submitBudgets * this.#request.device.dispatchFlops;
+    const full = this.#submit && (this.#submit.slots === stepSlots || this.#submit.flops + flops > budget);
+    if (full) await this.#flush();
+    if (!this.#submit) {
+      const encoder = this.#request.device.gpu.createCommandEncoder({ label: "training" });
+      this.#submit = { encoder, pass: encoder.beginComputePass({ label: "training" }), slots: 0, flops: 0 };
+    }
+    return this.#submit;
+  }
+
+  /** Submits what is encoded, and waits until few submits are under way. */
+  async #flush(): Promise<void> {
+    const submit = this.#submit;
+    if (!submit) return;
+    this.#submit = undefined;
+    const { device } = this.#request;
+    const { queue } = device.gpu;
+    submit.pass.end();
+    write(device.gpu, this.buffers.steps, new Uint32Array(this.#slots, 0, (submit.slots * stepStride) / 4));
+    queue.submit([submit.encoder.finish()]);
+    const done = device.settled("training", queue.onSubmittedWorkDone());
+    done.catch(() => {}); // thrown where it is awaited
+    this.#inFlight.push(done);
+    if (this.#inFlight.length > submitsInFlight) await this.#inFlight.shift();
+  }
+
+  async finished(): Promise<void> {
+    await Promise.all(this.#inFlight.splice(0));
+    this.#request.device.throwFault("training");
+  }
+
+  async readLosses(firstStep: number, count: number): Promise<Float32Array> {
+    const { replicas } = this.#request;
+    const first = firstStep % this.ringSteps;
+    const head = Math.min(count, this.ringSteps - first);
+    const buffer = this.buffers.losses;
+    const stretches = [{ buffer, first: first * replicas, length: head * replicas }];
+    if (count > head) stretches.push({ buffer, first: 0, length: (count - head) * replicas });
+    return new Float32Array(await readStretches(this.#request.device, "training: losses", stretches));
+  }
+
+  async readNonFinite(): Promise<Int32Array> {
+    const stretch = { buffer: this.buffers.nonFinite, first: 0, length: this.#request.replicas };
+    return new Int32Array(await readStretches(this.#request.device, "training: status", [stretch]));
+  }
+
+  dispose(): void {
+    this.buffers.owner.dispose();
+  }
+}

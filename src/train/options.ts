@@ -1,0 +1,100 @@
+import { stepsPerEpoch } from "../batches.ts";
+import { InvalidInput } from "../errors.ts";
+import type { Dataset, RunSettings } from "../executor.ts";
+import { requireSeed } from "../initializers.ts";
+import { type Network, requireInteger } from "../network.ts";
+import type { Optimizer } from "../optimizer.ts";
+import { requireDataset } from "./dataset.ts";
+
+/** When `train` tells about its progress. */
+export type Every = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
+
+export interface TrainOptions {
+  /** From `sgd()`, `adam()`, `adamW()` or `rmsProp()`. */
+  readonly optimizer: Optimizer;
+  /** Passes over the data; give either epochs or steps. */
+  readonly epochs?: number;
+  /** Updates of the parameters. */
+  readonly steps?: number;
+  /** Rows per step; default 32, and never more than there are. */
+  readonly batchSize?: number;
+  /** Draw batches in a seeded order, new each epoch (default). A batch of all rows keeps their order. */
+  readonly shuffle?: boolean;
+  /** Seed of the order; integer in [0, 2⁵³), default 0. */
+  readonly seed?: number;
+  /** Held-out rows, evaluated with every progress event. */
+  readonly validation?: Dataset;
+  /** Default: every 200 ms, and at the end. */
+  readonly every?: Every;
+  readonly signal?: AbortSignal;
+}
+
+/** Options with every default filled in. */
+export interface TrainPlan {
+  readonly settings: RunSettings;
+  readonly totalSteps: number;
+  readonly perEpoch: number;
+  /** Steps between events, or undefined where events go by time. */
+  readonly eventSteps: number | undefined;
+  readonly eventMs: number;
+  readonly validation: Dataset | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const known = ["optimizer", "epochs", "steps", "batchSize", "shuffle", "seed", "validation", "every", "signal"];
+const most = 2 ** 48;
+
+function requireKnown(options: object): void {
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  const fix = "remove it or correct its name";
+  throw new InvalidInput({ place: "train", expected: `options among ${known.join(", ")}`, got: unknown, fix });
+}
+
+function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
+  if ((epochs === undefined) === (steps === undefined)) {
+    const got = epochs === undefined ? "neither" : "both";
+    throw new InvalidInput({ place: "train", expected: "either epochs or steps", got, fix: "pass epochs: 100" });
+  }
+  if (steps !== undefined) {
+    requireInteger("train: steps", steps, 1, most);
+    return steps;
+  }
+  requireInteger("train: epochs", epochs, 1, most / perEpoch);
+  return epochs! * perEpoch;
+}
+
+function eventStepsOf(every: Every | undefined, perEpoch: number): number | undefined {
+  if (every === undefined || "ms" in every) return undefined;
+  const steps = "steps" in every ? every.steps : every.epochs * perEpoch;
+  requireInteger("train: every", steps, 1, most);
+  return steps;
+}
+
+/**
+ * Checks data and options against a network and fills in defaults.
+ * @throws InvalidInput
+ */
+export function planTraining(network: Network, data: Dataset, options: TrainOptions): TrainPlan {
+  requireKnown(options);
+  const rows = requireDataset("train", data, network);
+  if (options.validation) requireDataset("train: validation", options.validation, network);
+  const { optimizer, batchSize = Math.min(32, rows), shuffle = true, seed = 0, every } = options;
+  requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
+  requireSeed("train: seed", seed);
+  if (!optimizer?.name) {
+    const fix = "pass optimizer: adam()";
+    throw new InvalidInput({ place: "train", expected: "an optimizer", got: String(optimizer), fix });
+  }
+  const size = Math.min(batchSize, rows);
+  const perEpoch = stepsPerEpoch(rows, size);
+  return {
+    settings: { data, optimizer, batchSize: size, shuffle, seed },
+    totalSteps: totalStepsOf(options, perEpoch),
+    perEpoch,
+    eventSteps: eventStepsOf(every, perEpoch),
+    eventMs: every && "ms" in every ? every.ms : 200,
+    validation: options.validation,
+    signal: options.signal,
+  };
+}

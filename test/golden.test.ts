@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import { acquire, adam, adamW, createModel, dense, network, rmsProp, sgd, type Optimizer } from "../src/index.ts";
+import type { ActivationName, LossName } from "../src/index.ts";
+
+interface Golden {
+  name: string;
+  widths: number[];
+  activations: ActivationName[];
+  loss: LossName;
+  optimizer: { name: "sgd" | "adam" | "adamW" | "rmsProp" };
+  batchSize: number;
+  steps: number;
+  inputs: number[];
+  targets: number[];
+  initialParameters: number[];
+  finalParameters: number[];
+  firstGradients: number[];
+  losses: number[];
+}
+
+const files = import.meta.glob<Golden>("./golden/*.json", { eager: true, import: "default" });
+const optimizers = { sgd, adam, adamW, rmsProp };
+
+const norm = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
+const relative = (values: ArrayLike<number>, reference: number[]): number =>
+  norm(reference.map((wanted, index) => values[index]! - wanted)) / norm(reference);
+const worstRelative = (values: ArrayLike<number>, reference: number[]): number =>
+  Math.max(...reference.map((wanted, index) => Math.abs(values[index]! - wanted) / Math.abs(wanted)));
+
+async function train(golden: Golden, kind: "cpu" | "auto") {
+  const { name, ...options } = golden.optimizer;
+  const optimizer: Optimizer = optimizers[name](options);
+  const device = await acquire({ device: kind });
+  const layers = golden.activations.map((activation, index) => dense(golden.widths[index + 1]!, activation));
+  const model = await createModel(network({ inputs: golden.widths[0]!, layers, loss: golden.loss }), {
+    device,
+    parameters: Float64Array.from(golden.initialParameters),
+  });
+  const data = { inputs: Float64Array.from(golden.inputs), targets: Float64Array.from(golden.targets) };
+  const { gradients } = await model.trace(data, optimizer);
+  const losses: number[] = [];
+  const { steps, batchSize } = golden;
+  for await (const event of model.train(data, { optimizer, steps, batchSize, every: { steps: 7 } })) {
+    losses.push(...event.losses);
+  }
+  const parameters = await model.readParameters();
+  model.dispose();
+  device.dispose();
+  return { kind: device.kind, gradients, losses, parameters };
+}
+
+for (const golden of Object.values(files)) {
+  const adaptive = golden.optimizer.name.startsWith("adam");
+
+  test(`${golden.name}: the CPU reference repeats PyTorch's float64 run`, async () => {
+    const { gradients, losses, parameters } = await train(golden, "cpu");
+    expect(relative(gradients, golden.firstGradients)).toBeLessThanOrEqual(1e-9);
+    expect(losses).toHaveLength(golden.steps);
+    expect(worstRelative(losses, golden.losses)).toBeLessThanOrEqual(1e-9);
+    expect(relative(parameters, golden.finalParameters)).toBeLessThanOrEqual(1e-9);
+  });
+
+  test(`${golden.name}: the GPU follows PyTorch's float64 run`, async () => {
+    const { kind, gradients, losses, parameters } = await train(golden, "auto");
+    expect(kind).not.toBe("cpu");
+    const reached = {
+      gradients: relative(gradients, golden.firstGradients),
+      losses: worstRelative(losses, golden.losses),
+      parameters: relative(parameters, golden.finalParameters),
+    };
+    console.log(`${golden.name} on ${kind}: ${JSON.stringify(reached)}`);
+    const bound = adaptive ? 1e-4 : 1e-5;
+    expect(losses).toHaveLength(golden.steps);
+    expect(reached.gradients).toBeLessThanOrEqual(1e-5);
+    expect(reached.losses).toBeLessThanOrEqual(bound);
+    expect(reached.parameters).toBeLessThanOrEqual(bound);
+  });
+}

@@ -1,0 +1,11 @@
+// Node gets what Chrome has: navigator.gpu. Test files then run unchanged in both hosts.
+// THALWEG_ADAPTER=only|never forces or forbids the software adapter (see openGpu).
+
+import { openGpu, type OpenGpuOptions } from "../src/node/swiftshader.ts";
+
+const software = (process.env.THALWEG_ADAPTER ?? "allow") as NonNullable<OpenGpuOptions["software"]>;
+const opened = await openGpu({ software });
+if (!opened.gpu) console.error(opened.reason);
+
+if (!("navigator" in globalThis)) Object.defineProperty(globalThis, "navigator", { value: {}, configurable: true });
+Object.defineProperty(navigator, "gpu", { value: opened.gpu, configurable: true });
