@@ -43,3 +43,7 @@ export { createModel, type FitResult, Model, type ModelOptions } from "./train/m
 export type { Every, TrainOptions } from "./train/options.ts";
 export type { Progress } from "./train/trainer.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./train/verify.ts";
+export { type SelfTestCheck, type SelfTestReport, selfTest } from "./train/selfTest.ts";
+export { explain, type ExplainOptions } from "./explain/explain.ts";
+export { type ExplainFormat } from "./explain/explainStep.ts";
+export { workedExample } from "./explain/workedExample.ts";

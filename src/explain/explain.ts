@@ -1,0 +1,54 @@
+import { ReferenceExecutor } from "../cpu/executor.ts";
+import type { FloatArray, Trace } from "../executor.ts";
+import { requireInteger } from "../network.ts";
+import { sgd } from "../optimizer.ts";
+import { createModel, type Model } from "../train/model.ts";
+import { type ExplainFormat, explainStep } from "./explainStep.ts";
+
+export interface ExplainOptions {
+  /** One row of inputs. */
+  readonly input: ArrayLike<number>;
+  /** One row of targets. */
+  readonly target: ArrayLike<number>;
+  readonly learningRate: number;
+  readonly format: ExplainFormat;
+  /** Which replica to explain, default 0. */
+  readonly replica?: number;
+  /** Parameters [parameterCount] instead of the model's: a GPU keeps float32, so 0.1 is not 0.1 there. */
+  readonly parameters?: FloatArray;
+}
+
+/** Parameters of one replica. */
+async function parametersOf(model: Model, { replica = 0, parameters }: ExplainOptions): Promise<FloatArray> {
+  if (parameters) return parameters;
+  requireInteger("explain: replica", replica, 0, model.replicas - 1);
+  const { parameterCount } = model.network;
+  return (await model.readParameters()).slice(replica * parameterCount, (replica + 1) * parameterCount);
+}
+
+/**
+ * Writes out one training step of plain gradient descent on one row: every sum, activation and derivative, each gradient as
+ * its chain-rule product, the update; in CPU float64, and beside it the model's device where that is a GPU.
+ * @throws InvalidInput when the network is too large to print
+ */
+export async function explain(model: Model, options: ExplainOptions): Promise<string> {
+  const { network, device } = model;
+  const { learningRate, format } = options;
+  const input = Float64Array.from(options.input);
+  const target = Float64Array.from(options.target);
+  const data = { inputs: input, targets: target };
+  const optimizer = sgd({ learningRate });
+  const parameters = await parametersOf(model, options);
+  // One replica on the model's own device: its trace checks the row, and is what the device would do.
+  const single = await createModel(network, { device, parameters });
+  try {
+    const own: Trace = await single.trace(data, optimizer);
+    const truth = new ReferenceExecutor(network, 1);
+    truth.writeParameters(parameters);
+    const reference = await truth.trace(data, optimizer);
+    const beside = device.kind === "cpu" ? {} : { device: own };
+    return explainStep({ network, reference, ...beside, input, target, learningRate, format });
+  } finally {
+    single.dispose();
+  }
+}

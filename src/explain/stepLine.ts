@@ -1,0 +1,44 @@
+import type { FloatArray, Trace } from "../executor.ts";
+import type { Network } from "../network.ts";
+import type { Condition, Expression, Leaf } from "./expression.ts";
+import type { NodeNames } from "./names.ts";
+
+export interface StepOptions {
+  readonly network: Network;
+  /** One step of plain gradient descent on one row with one replica, by the CPU in float64. */
+  readonly reference: Trace;
+  /** The same step by the GPU in float32. */
+  readonly device?: Trace;
+  /** [network.inputs]. */
+  readonly input: FloatArray;
+  /** [network.outputs]. */
+  readonly target: FloatArray;
+  readonly learningRate: number;
+  readonly names?: Partial<NodeNames>;
+}
+
+/** The parts of one training step, in their order. */
+export type StepSection = "given" | "forward" | "loss" | "factors" | "gradients" | "update";
+
+/** One quantity of the step: `quantity relation formula = (chain =) numbers = result`. */
+export interface StepLine {
+  readonly section: StepSection;
+  /** Index of the layer that forward sums and derivative factors belong to. */
+  readonly layer?: number;
+  readonly quantity: Leaf;
+  readonly relation: "=" | "←";
+  /** Absent for what is given. */
+  readonly formula?: Expression;
+  /** ∂L/∂w written out from the loss to the weight, where that is short enough to read. */
+  readonly chain?: Expression;
+  /** The last formula with every symbol replaced by its value. */
+  readonly numbers?: Expression;
+  /** Names the branch that the formula holds in. */
+  readonly condition?: Condition;
+  /** What a given number belongs to: `x1 → h1`. */
+  readonly note?: string;
+  /** By the CPU in float64. */
+  readonly result: number;
+  /** By the GPU in float32; absent for factors that the GPU does not keep. */
+  readonly deviceResult?: number;
+}

@@ -1,0 +1,63 @@
+import { widthsOf } from "../network.ts";
+import type { Network } from "../network.ts";
+import { activationFormulas } from "./activationFormulas.ts";
+import type { Meaning } from "./activationFormulas.ts";
+import { lossFormulas } from "./lossFormulas.ts";
+import type { StepLine } from "./stepLine.ts";
+
+/** Lines under one heading, as every format shows them. */
+export interface StepPage {
+  readonly title: string;
+  /** What functions in its formulas stand for. */
+  readonly meaning?: Meaning;
+  readonly lines: readonly StepLine[];
+}
+
+/** `One step of gradient descent: network 2-2-2-1, loss squaredError`. */
+export const titleOf = (network: Network): string =>
+  `One step of gradient descent: network ${widthsOf(network)}, loss ${network.loss}`;
+
+/** What stands above the lines where the GPU's results are beside the CPU's. */
+export const comparisonNote = (mark: string): string =>
+  "Results by the CPU in float64 and by the GPU in float32 (nine digits); " +
+  `digits in which the GPU differs are ${mark}. The GPU keeps no ∂L/∂a and no a′.`;
+
+function layerTitle({ section, layer = 0 }: StepLine, { layers }: Network): string {
+  const { activation } = layers[layer]!;
+  const place = `layer ${layer + 1} of ${layers.length} (${activation})`;
+  if (section === "forward") return `Forward, ${place}: sums z, activations a`;
+  return `Backward, ${place}: δ = ∂L/∂z = ∂L/∂a · a′`;
+}
+
+function titleOfLine(line: StepLine, network: Network): string {
+  switch (line.section) {
+    case "given":
+      return "Given";
+    case "loss":
+      return `Loss: ${network.loss}`;
+    case "gradients":
+      return "Gradients: ∂L/∂w = δ of the node it enters · value it carries; ∂L/∂b = δ";
+    case "update":
+      return "Update: parameter ← parameter − η · gradient";
+    default:
+      return layerTitle(line, network);
+  }
+}
+
+function meaningOf({ section, layer }: StepLine, { layers, loss }: Network): Meaning | undefined {
+  if (section === "loss") return lossFormulas[loss]([]).meaning;
+  const activation = layer === undefined ? undefined : layers[layer]!.activation;
+  return activation && activationFormulas[activation].meaning;
+}
+
+/** Groups the lines of a step under headings, in their order. */
+export function pagesOf(lines: readonly StepLine[], network: Network): StepPage[] {
+  const pages: { title: string; meaning?: Meaning; lines: StepLine[] }[] = [];
+  for (const line of lines) {
+    const title = titleOfLine(line, network);
+    const meaning = meaningOf(line, network);
+    if (pages.at(-1)?.title !== title) pages.push({ title, ...(meaning && { meaning }), lines: [] });
+    pages.at(-1)!.lines.push(line);
+  }
+  return pages;
+}

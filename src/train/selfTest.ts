@@ -1,0 +1,106 @@
+import type { Dataset, FloatArray } from "../executor.ts";
+import type { Device } from "../gpu/device.ts";
+import { type ActivationName, dense, type LossName, type Network, network } from "../network.ts";
+import { adam, type Optimizer, sgd } from "../optimizer.ts";
+import { createReference } from "../plan/choose.ts";
+import { normalAt, streams, uniformAt } from "../random.ts";
+import { createModel } from "./model.ts";
+
+/** One comparison with the float64 reference. */
+export interface SelfTestCheck {
+  readonly name: string;
+  /** ‖value − reference‖ / ‖reference‖. */
+  readonly deviation: number;
+  readonly bound: number;
+  readonly passed: boolean;
+}
+
+export interface SelfTestReport {
+  readonly checks: readonly SelfTestCheck[];
+  readonly passed: boolean;
+  readonly ms: number;
+}
+
+interface Case {
+  readonly widths: readonly number[];
+  readonly activation: ActivationName;
+  readonly loss: LossName;
+  readonly optimizer: Optimizer;
+}
+
+/** Plain and tiled products, both kinds of saved values, a mean and a softmax loss, shuffled batches that do not divide. */
+const cases: readonly Case[] = [
+  {
+    widths: [3, 17, 2],
+    activation: "tanh",
+    loss: "meanSquaredError",
+    optimizer: sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true }),
+  },
+  { widths: [5, 8, 3], activation: "gelu", loss: "softmaxCrossEntropy", optimizer: adam({ learningRate: 0.01 }) },
+];
+const rows = 37;
+const replicas = 2;
+const steps = 12;
+
+function networkOf({ widths, activation, loss }: Case): Network {
+  const last = widths.length - 2;
+  const layers = widths.slice(1).map((width, index) => dense(width, index === last ? "identity" : activation));
+  return network({ inputs: widths[0]!, layers, loss });
+}
+
+function dataFor({ inputs, outputs, loss }: Network): Dataset {
+  const isClass = loss === "softmaxCrossEntropy";
+  const classAt = (row: number): number => Math.floor(outputs * uniformAt(1, streams.noise, row));
+  return {
+    inputs: Float32Array.from({ length: rows * inputs }, (_, index) => normalAt(2, streams.noise, index)),
+    targets: Float32Array.from({ length: rows * outputs }, (_, index) => {
+      if (!isClass) return normalAt(3, streams.noise, index);
+      return index % outputs === classAt(Math.floor(index / outputs)) ? 1 : 0;
+    }),
+  };
+}
+
+function check(name: string, values: FloatArray, reference: FloatArray, bound: number): SelfTestCheck {
+  let difference = 0;
+  let norm = 0;
+  for (let index = 0; index < reference.length; index++) {
+    difference += (values[index]! - reference[index]!) ** 2;
+    norm += reference[index]! ** 2;
+  }
+  const deviation = Math.sqrt(difference / norm);
+  return { name, deviation, bound, passed: deviation <= bound };
+}
+
+async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
+  const shape = networkOf(each);
+  const data = dataFor(shape);
+  const { optimizer } = each;
+  const options = { optimizer, steps, batchSize: 8, seed: 5 };
+  const model = await createModel(shape, { device, replicas, seed: 1 });
+  const reference = createReference(shape, replicas);
+  const initial = await model.readParameters();
+  reference.writeParameters(initial);
+  const label = `${each.widths.join("-")} ${each.activation} ${each.loss}`;
+  try {
+    const [own, wanted] = [await model.trace(data, optimizer), await reference.trace(data, optimizer)];
+    const outputs = check(`${label}: outputs`, own.activations.at(-1)!, wanted.activations.at(-1)!, 1e-5);
+    const gradients = check(`${label}: gradients`, own.gradients, wanted.gradients, 1e-5);
+    await model.fit(data, options);
+    const run = await reference.createRun({ data, optimizer, batchSize: 8, shuffle: true, seed: 5 });
+    await run.execute(0, steps);
+    const bound = optimizer.name === "adam" ? 1e-4 : 1e-5;
+    const [parameters, truth] = [await model.readParameters(), await reference.readParameters()];
+    const trained = check(`${label}: ${steps} steps of ${optimizer.name}`, parameters, truth, bound);
+    return [outputs, gradients, trained];
+  } finally {
+    model.dispose();
+  }
+}
+
+/** Trains two small networks on a device and compares outputs, gradients and parameters with the float64 reference. */
+export async function selfTest(device: Device): Promise<SelfTestReport> {
+  const startMs = performance.now();
+  const checks: SelfTestCheck[] = [];
+  for (const each of cases) checks.push(...(await runCase(device, each)));
+  return { checks, passed: checks.every(({ passed }) => passed), ms: performance.now() - startMs };
+}
