@@ -31,7 +31,7 @@ export default defineConfig({
           },
         },
       },
-      { extends: true, test: { name: "page", include: endToEnd } },
+      { extends: true, test: { name: "page", include: endToEnd, globalSetup: ["test/host/build.mjs"] } },
     ],
   },
 });

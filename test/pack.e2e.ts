@@ -1,0 +1,139 @@
+// The package as a stranger gets it: packed, installed in an empty folder, used in Node, on the command line and in Chrome.
+
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import puppeteer, { type Browser } from "puppeteer";
+import { createServer, type ViteDevServer } from "vite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { launchOptions } from "./host/chrome.mjs";
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, "..");
+let folder = "";
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "thalweg-pack-"));
+  const { stdout } = await run("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", folder], {
+    cwd: root,
+  });
+  const packed: unknown = JSON.parse(stdout);
+  const [{ filename, files }] = Object.values(packed as object) as [{ filename: string; files: { path: string }[] }];
+  expect(files.map(({ path }) => path).filter((path) => path.startsWith("src/") || path.startsWith("test/"))).toEqual(
+    [],
+  );
+  await writeFile(join(folder, "package.json"), '{ "name": "stranger", "private": true, "type": "module" }');
+  await run("npm", ["install", "--offline", "--no-audit", "--no-fund", "--omit=peer", `./${filename}`], {
+    cwd: folder,
+  });
+}, 120_000);
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const program = `
+  import { acquire, adam, createModel, dense, network } from "thalweg";
+  const device = await acquire();
+  const model = await createModel(
+    network({ inputs: 2, layers: [dense(8, "tanh"), dense(1, "sigmoid")], loss: "squaredError" }), { device, seed: 1 });
+  const data = { inputs: Float32Array.of(0, 0, 0, 1, 1, 0, 1, 1), targets: Float32Array.of(0, 1, 1, 0) };
+  await model.fit(data, { optimizer: adam({ learningRate: 0.05 }), steps: 400 });
+  const outputs = await model.predict(data.inputs);
+  console.log(JSON.stringify({ kind: device.kind, why: device.why, outputs: [...outputs] }));
+  model.dispose();
+  device.dispose();
+`;
+
+async function runProgram(): Promise<{ kind: string; why: string; outputs: number[] }> {
+  await writeFile(join(folder, "program.js"), program);
+  const { stdout } = await run(process.execPath, ["program.js"], { cwd: folder });
+  return JSON.parse(stdout) as { kind: string; why: string; outputs: number[] };
+}
+
+const expectXor = (outputs: number[]) => {
+  expect(outputs.map((value) => (value > 0.5 ? 1 : 0))).toEqual([0, 1, 1, 0]);
+  expect(Math.max(...outputs.map((value) => Math.min(value, 1 - value)))).toBeLessThan(0.1);
+};
+
+test("without the package webgpu it computes on the CPU and says how to get more", async () => {
+  const { kind, why, outputs } = await runProgram();
+  expect(kind).toBe("cpu");
+  expect(why).toContain("npm install webgpu");
+  expectXor(outputs);
+});
+
+test("with the package webgpu it computes through Dawn", async () => {
+  await symlink(join(root, "node_modules/webgpu"), join(folder, "node_modules/webgpu"), "junction");
+  const { kind, outputs } = await runProgram();
+  expect(["gpu", "software"]).toContain(kind);
+  expectXor(outputs);
+});
+
+test("the command line is installed with it", async () => {
+  const { stdout } = await run("npx", ["--no-install", "thalweg", "--help"], { cwd: folder });
+  expect(stdout).toContain("train");
+});
+
+test("types resolve for a TypeScript user", async () => {
+  const source = `
+    import { acquire, createModel, dense, network, sgd, type Progress } from "thalweg";
+    import { readTable } from "thalweg/data";
+    const device = await acquire({ device: "cpu" });
+    const model = await createModel(network({ inputs: 1, layers: [dense(1)], loss: "huber" }), { device });
+    const data = { inputs: Float32Array.of(1), targets: Float32Array.of(1) };
+    for await (const event of model.train(data, { optimizer: sgd(), steps: 1 })) { const seen: Progress = event; seen; }
+    export const table = readTable("a,b\\n1,2", "inline");
+    // @ts-expect-error the width is a number
+    dense("1");
+  `;
+  await writeFile(join(folder, "user.ts"), source);
+  const options = [
+    "--noEmit",
+    "--strict",
+    "--skipLibCheck",
+    "--target",
+    "es2023",
+    "--module",
+    "nodenext",
+    "--types",
+    "",
+  ];
+  const lib = ["--lib", "es2024,esnext.disposable,dom"];
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const { stdout } = await run(process.execPath, [compiler, ...options, ...lib, "user.ts"], { cwd: folder });
+  expect(stdout).toBe("");
+});
+
+let browser: Browser | undefined;
+let server: ViteDevServer | undefined;
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+test("one HTML file with a module script works in Chrome, wide and narrow", async () => {
+  server = await createServer({ root, configFile: false, server: { port: 0 }, logLevel: "error", appType: "mpa" });
+  await server.listen();
+  const url = `${server.resolvedUrls!.local[0]}examples/browser.html`;
+  browser = await puppeteer.launch(await launchOptions());
+  for (const width of [1280, 390]) {
+    const page = await browser.newPage();
+    const messages: string[] = [];
+    page.on("console", (message) => messages.push(`${message.type()}: ${message.text()}`));
+    page.on("pageerror", (error) => messages.push(String(error)));
+    await page.setViewport({ width, height: 700 });
+    await page.goto(url);
+    await page.waitForSelector("body[data-state]", { timeout: 30_000 });
+    expect(await page.$eval("body", (body) => body.dataset.state)).toBe("done");
+    expect(await page.$eval("#device", (line) => line.textContent)).toMatch(/./);
+    const outputs = await page.$$eval("#outputs td:last-child", (cells) =>
+      cells.map((cell) => Number(cell.textContent)),
+    );
+    expectXor(outputs);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+    expect(messages.filter((text) => !text.includes("[vite]"))).toEqual([]);
+    await page.close();
+  }
+});
