@@ -6,7 +6,7 @@ import { type KernelName, kernels } from "../gpu/kernels.ts";
 import { activationNames, type ActivationName, type LayerShape, lossNames } from "../network.ts";
 import { optimizerNames } from "../optimizer.ts";
 import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
-import { gradientColumnsOf } from "./layeredPlan.ts";
+import { gradientColumnsOf, tileRows } from "./layeredPlan.ts";
 import { pageBlock, stepBytes } from "./uniforms.ts";
 
 /** What every dispatch of a run is built from. */
@@ -17,6 +17,7 @@ export interface DispatchesRequest extends BuffersRequest {
 }
 
 const quarters = (count: number): number => Math.ceil(count / 4);
+const tiles = (count: number): number => Math.ceil(count / tileRows);
 
 /** Number of an activation in shaders/activation.wgsl. */
 export const activationNumber = (name: ActivationName): number => activationNames.indexOf(name);
@@ -26,7 +27,7 @@ export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepByt
 
 /** Invocations of forward over `rows` samples of a layer with `fanOut` outputs. */
 export const forwardInvocations = (name: "forward" | "forwardTiled", fanOut: number) => (rows: number) =>
-  name === "forward" ? rows * fanOut : quarters(rows) * quarters(fanOut);
+  name === "forward" ? rows * fanOut : tiles(rows) * quarters(fanOut);
 
 interface Request {
   readonly name: KernelName;
@@ -92,7 +93,7 @@ function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Reque
   const name = plan.layers[index]!.backwardWeights;
   const columns = gradientColumnsOf(network, layer);
   const plain = plan.slots * (fanIn * fanOut + columns);
-  const tiled = plan.slots * quarters(columns) * (quarters(fanIn) + 1);
+  const tiled = plan.slots * quarters(columns) * (tiles(fanIn) + 1);
   const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
   const { steps, layers, dOutputs, batchRows, gradients } = buffers;
   return {
@@ -116,7 +117,7 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
     label: `layer ${index}`,
     constants: { ACTIVATION: activationNumber(activation), SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
     bound: [stepWindow(steps), layers[index]!, dOutputs[index]!, parameters, outputs[index - 1]!, dOutputs[index - 1]!],
-    invocations: (rows) => (name === "backwardInputs" ? rows * fanIn : quarters(rows) * quarters(fanIn)),
+    invocations: (rows) => (name === "backwardInputs" ? rows * fanIn : tiles(rows) * quarters(fanIn)),
     replicas,
   };
 }

@@ -59,20 +59,22 @@ export const planesOf = ({ activation }: LayerShape): 1 | 2 => (savesPreActivati
 export const gradientColumnsOf = (network: Network, { index, fanOut }: LayerShape): number =>
   index === network.layers.length - 1 ? fanOut + 1 : fanOut;
 
+/** Rows of a register tile; it has 4 columns. */
+export const tileRows = 8;
+
 /** Threads below which a tile would leave a hardware GPU idle; a software adapter has few threads anyway. */
 const minTiles = { gpu: 4096, software: 1 } as const;
 
 function usesTile(limits: PlanLimits, rows: number, columns: number, sums: number): boolean {
-  const tiles = Math.ceil(rows / 4) * Math.ceil(columns / 4);
-  return rows >= 4 && columns >= 4 && sums >= 4 && tiles >= minTiles[limits.kind];
+  const tiles = Math.ceil(rows / tileRows) * Math.ceil(columns / 4);
+  return rows >= tileRows && columns >= 4 && sums >= 4 && tiles >= minTiles[limits.kind];
 }
 
 function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, samples: number, slots: number): LayerPlan {
   return {
     forward: usesTile(limits, samples, fanOut, fanIn) ? "forwardTiled" : "forward",
     backwardInputs: usesTile(limits, samples, fanIn, fanOut) ? "backwardInputsTiled" : "backwardInputs",
-    backwardWeights:
-      usesTile(limits, fanIn * slots, fanOut, 4) && fanIn >= 4 ? "backwardWeightsTiled" : "backwardWeights",
+    backwardWeights: usesTile(limits, fanIn * slots, fanOut, fanIn) ? "backwardWeightsTiled" : "backwardWeights",
   };
 }
 
@@ -85,13 +87,20 @@ const requireFit = (place: string, bytes: number, limit: number, fix: string): v
 const rowBytes = (network: Network, layer: LayerShape, replicas: number): number =>
   4 * replicas * Math.max(planesOf(layer) * layer.fanOut, gradientColumnsOf(network, layer), layer.fanIn);
 
+/** What a value costs beside its sum, in floating-point operations: the invocation, the activation, loads and stores. */
+const valueFlops = 64;
+
+/** Work of a layer's costliest dispatch per row of the batch, in floating-point operations. */
+const rowWork = ({ fanIn, fanOut }: LayerShape, replicas: number): number =>
+  replicas * (2 * fanIn * fanOut + valueFlops * Math.max(fanIn, fanOut));
+
 /** Rows of one chunk: limited by memory, and by the time that one dispatch may take. */
 export function chunkRowsOf(limits: PlanLimits, { network, replicas, batchSize }: PlanRequest): number {
   const capacity = Math.min(limits.maxBufferBytes, workBytes);
   const bytes = Math.max(...network.layers.map((layer) => rowBytes(network, layer, replicas)));
   requireFit("plan: one sample of all replicas", bytes, capacity, "take fewer replicas or narrower layers");
-  const flops = 2 * replicas * Math.max(...network.layers.map(({ fanIn, fanOut }) => fanIn * fanOut));
-  const rows = Math.max(1, Math.min(batchSize, Math.floor(capacity / bytes), Math.floor(limits.dispatchFlops / flops)));
+  const work = Math.max(...network.layers.map((layer) => rowWork(layer, replicas)));
+  const rows = Math.max(1, Math.min(batchSize, Math.floor(capacity / bytes), Math.floor(limits.dispatchFlops / work)));
   return rows < batchSize && rows > sliceRows ? rows - (rows % sliceRows) : rows;
 }
 

@@ -1,0 +1,98 @@
+import type { InputColumn, PredictionScore, Prepared, Preprocessing, Table } from "../data.ts";
+import { type Device, type Network, type PlanReport, type Verification, widthsOf } from "../node.ts";
+import { byteSize, counted, grouped, percent, short } from "./numbers.ts";
+import type { Output } from "./output.ts";
+
+// What a command has understood and what it is going to do, in lines for people.
+
+/** The first names, and how many more there are. */
+function some(names: readonly string[]): string {
+  const most = 6;
+  const shown = names.slice(0, most).join(", ");
+  return names.length > most ? `${shown}, … ${names.length - most} more` : shown;
+}
+
+export function describeDevice(output: Output, { name, why }: Device): void {
+  output.info("device", name);
+  if (why !== undefined) output.info("", why);
+}
+
+function describeColumn(column: InputColumn): string {
+  if (column.kind === "category") return `${column.name}: ${column.values.length} categories (${some(column.values)})`;
+  return `${column.name}: number, mean ${short(column.mean)}, deviation ${short(column.deviation)}`;
+}
+
+function describeTarget({ target }: Preprocessing): string[] {
+  if (target.kind === "class") return [`${target.name}: ${target.values.length} classes (${some(target.values)})`];
+  return target.columns.map(describeColumn);
+}
+
+/** A label before the first line only. */
+function lines(output: Output, label: string, texts: readonly string[]): void {
+  for (const [index, text] of texts.entries()) output.info(index === 0 ? label : "", text);
+}
+
+/** Columns of a wide table are not listed one by one. */
+const mostColumns = 20;
+
+export function describeData(output: Output, table: Table, prepared: Prepared, seed: number): void {
+  const { preprocessing, report, trainingRows, validationRows } = prepared;
+  const size = `${counted(report.rows, "row")} × ${counted(table.columns.length, "column")}`;
+  const dropped = `${counted(report.droppedRows, "row")} with missing cells dropped`;
+  output.info("data", `${table.place}: ${size} (${table.format}), ${dropped}`);
+  lines(output, "predict", describeTarget(preprocessing));
+  const inputs = preprocessing.inputs.map(describeColumn);
+  const more = inputs.length > mostColumns ? [`… ${inputs.length - mostColumns} more columns`] : [];
+  lines(output, "from", [...inputs.slice(0, mostColumns), ...more]);
+  lines(
+    output,
+    "ignored",
+    report.ignored.map(({ name, why }) => `${name}: ${why}`),
+  );
+  lines(output, "note", report.notes);
+  output.info(
+    "split",
+    `${counted(trainingRows, "row")} to learn from, ${grouped(validationRows)} held out (seed ${seed})`,
+  );
+}
+
+export function describeNetwork(output: Output, network: Network, replicas: number): void {
+  const times = replicas > 1 ? `, ${replicas} replicas` : "";
+  output.info("network", `${widthsOf(network)}, loss ${network.loss}${times}`);
+  for (const { index, fanIn, fanOut, activation } of network.layers) {
+    const shape = `layer ${index + 1}: dense ${fanIn} → ${fanOut}, ${activation}`;
+    output.info("", `${shape.padEnd(38)} ${grouped(fanIn * fanOut + fanOut)} parameters`);
+  }
+  const count = network.parameterCount * replicas;
+  output.info("", `${grouped(count)} parameters, ${byteSize(count * 4)} in float32`);
+}
+
+export function describePlan(output: Output, plan: PlanReport): void {
+  const { path, reason, kernels, bytes } = plan;
+  output.info("plan", `${path}: ${reason}`);
+  const names = kernels.length > 0 ? `${[...new Set(kernels)].join(", ")}; ` : "";
+  output.info("", `${names}${byteSize(bytes)} of memory`);
+}
+
+/** The lines of a score: accuracy, or RMSE and R² per target. */
+export function scoreLines(score: PredictionScore): string[] {
+  if (score.kind === "class") {
+    const { correct, rows, accuracy, baseline } = score;
+    const always = `always naming the most frequent class: ${percent(baseline)}`;
+    return [`accuracy ${percent(accuracy)} (${grouped(correct)} of ${counted(rows, "row")}; ${always})`];
+  }
+  return score.columns.map(({ name, rmse, r2 }) => {
+    const fit = r2 === undefined ? "R² not defined for equal values" : `R² ${r2.toFixed(4)}`;
+    return `${name}: RMSE ${short(rmse)}, ${fit} (${counted(score.rows, "row")})`;
+  });
+}
+
+export function verificationLines({ deviation, bound, passed, worst, reason }: Verification): string[] {
+  const outcome = passed ? "within" : "ABOVE";
+  const place = `${worst.name}: ${worst.value}, float64 reference ${worst.reference}`;
+  return [
+    `largest deviation ${deviation.toExponential(2)} ${outcome} the bound ${bound.toExponential(2)} (relative to the largest parameter)`,
+    `at ${place}`,
+    `bound: ${reason}`,
+  ];
+}

@@ -1,0 +1,60 @@
+import process from "node:process";
+import { styleText } from "node:util";
+
+/** Where lines go: the result to stdout, everything else to stderr. */
+export interface Output {
+  /** One JSON object on stdout instead of lines. */
+  readonly json: boolean;
+  /** A line on stderr; nothing with --quiet. A label is padded and bold. */
+  info(label: string, text: string): void;
+  /** A line of the result on stdout; nothing with --json. */
+  result(label: string, text: string): void;
+  /** Text of the result on stdout as it is; nothing with --json. */
+  write(text: string): void;
+  /** The one object of --json; nothing without it. */
+  record(object: object): void;
+}
+
+const labelWidth = 10;
+
+function labelled(label: string, text: string, stream: NodeJS.WriteStream): string {
+  const padded = label.padEnd(labelWidth);
+  return `${label === "" ? padded : styleText("bold", padded, { stream })}${text}\n`;
+}
+
+export function createOutput({ json = false, quiet = false }: { json?: boolean; quiet?: boolean }): Output {
+  const { stdout, stderr } = process;
+  return {
+    json,
+    info(label, text) {
+      if (!quiet) stderr.write(labelled(label, text, stderr));
+    },
+    result(label, text) {
+      if (!json) stdout.write(labelled(label, text, stdout));
+    },
+    write(text) {
+      if (!json) stdout.write(text);
+    },
+    record(object) {
+      if (json) stdout.write(`${JSON.stringify({ v: 1, ...object })}\n`);
+    },
+  };
+}
+
+/**
+ * A reader that has closed its end (`thalweg predict … | head`) is no fault: what is still written goes nowhere. A full
+ * disk is one, which `onFault` is told.
+ */
+export function watchStreams(onFault: (error: Error) => void): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") onFault(error);
+    });
+  }
+}
+
+/** Resolves when everything written so far has left the process. */
+export async function flush(): Promise<void> {
+  const written = (stream: NodeJS.WriteStream): Promise<void> => new Promise((done) => stream.write("", () => done()));
+  await Promise.all([written(process.stdout), written(process.stderr)]);
+}

@@ -1,0 +1,40 @@
+import process from "node:process";
+import { Command } from "commander";
+import { version } from "../../package.json";
+import { addDoctorCommand } from "./doctor.ts";
+import { addEvaluateCommand } from "./evaluate.ts";
+import { exitCodes } from "./exitCodes.ts";
+import { addExplainCommand } from "./explain.ts";
+import type { Interrupts } from "./interrupts.ts";
+import { addPredictCommand } from "./predict.ts";
+import { addTrainCommand } from "./trainCommand.ts";
+
+const description = `Trains dense neural networks on any GPU that WebGPU reaches.
+
+Examples:
+  thalweg train penguins.json --target Species
+  thalweg doctor
+`;
+
+const codeLines = Object.values(exitCodes).map(([code, meaning]) => `  ${String(code).padStart(3)}  ${meaning}`);
+const notes = `
+Exit codes:
+${codeLines.join("\n")}
+
+stdout is the result, all else goes to stderr. NO_COLOR and FORCE_COLOR are respected.
+`;
+
+/** The command line: parse it with `parseAsync`, which throws instead of leaving the process. */
+export function createProgram(interrupts: Interrupts): Command {
+  const program = new Command("thalweg").description(description.trim()).version(version).addHelpText("after", notes);
+  program.exitOverride().configureOutput({
+    writeErr: (text) => process.stderr.write(text),
+    outputError: () => {}, // told in one line by main.ts
+  });
+  addTrainCommand(program, interrupts);
+  addPredictCommand(program);
+  addEvaluateCommand(program);
+  addExplainCommand(program);
+  addDoctorCommand(program);
+  return program;
+}

@@ -1,0 +1,48 @@
+import type { Preprocessing, SavedModel } from "../data.ts";
+import { BadFile, type Device, type DeviceChoice, type Model, acquire, createModel, widthsOf } from "../node.ts";
+import { describeDevice } from "./describe.ts";
+import { placeOf } from "./files.ts";
+import type { Output } from "./output.ts";
+
+/** Options that `predict` and `evaluate` share. */
+export interface UseFlags {
+  readonly device: DeviceChoice;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** A model written by the library alone says nothing about tables. */
+export function requirePreprocessing({ preprocessing }: SavedModel, file: string): Preprocessing {
+  if (preprocessing) return preprocessing;
+  const expected = "a model that knows its columns";
+  const fix = "use a model that thalweg train wrote, or the library";
+  throw new BadFile({ place: placeOf(file), expected, got: "one without preprocessing", fix });
+}
+
+/** Runs `use` with the model on a device, and frees both. */
+export async function withModel<T>(
+  saved: SavedModel,
+  choice: DeviceChoice,
+  use: (model: Model, device: Device) => Promise<T>,
+): Promise<T> {
+  const device = await acquire({ device: choice });
+  try {
+    const { network, replicas, parameters } = saved;
+    const model = await createModel(network, { device, replicas, parameters });
+    try {
+      return await use(model, device);
+    } finally {
+      model.dispose();
+    }
+  } finally {
+    device.dispose();
+  }
+}
+
+export function describeSavedModel(output: Output, device: Device, saved: SavedModel, file: string): void {
+  describeDevice(output, device);
+  const { network, replicas, training } = saved;
+  const times = replicas > 1 ? `, mean of ${replicas} replicas` : "";
+  const rows = training ? `, trained ${training.steps} steps on ${training.trainingRows} rows` : "";
+  output.info("model", `${placeOf(file)}: ${widthsOf(network)}, loss ${network.loss}${times}${rows}`);
+}

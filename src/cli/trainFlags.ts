@@ -1,0 +1,107 @@
+import { type Preprocessing, type Table, type Task, inputWidth, outputWidth } from "../data.ts";
+import { list } from "./flags.ts";
+import {
+  type ActivationName,
+  type DeviceChoice,
+  InvalidInput,
+  type InitializerName,
+  type LossName,
+  type Network,
+  type Optimizer,
+  type OptimizerName,
+  adam,
+  adamW,
+  dense,
+  network,
+  rmsProp,
+  sgd,
+  takesLogits,
+} from "../node.ts";
+
+/** Options of `thalweg train` as commander hands them over, defaults filled in. */
+export interface TrainFlags {
+  /** Column names, separated by commas. */
+  readonly target?: string;
+  readonly task?: Task;
+  readonly columns?: string;
+  readonly ignore?: string;
+  readonly validation: number;
+  readonly layers: number[];
+  readonly activation: ActivationName;
+  readonly loss?: LossName;
+  readonly initializer?: InitializerName;
+  readonly optimizer: OptimizerName;
+  readonly learningRate?: number;
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  readonly weightDecay?: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly replicas: number;
+  readonly device: DeviceChoice;
+  readonly output?: string;
+  readonly verify?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Column names of an option; the name of one column may itself have a comma. */
+export function columnsOf(table: Table, flag: string, text: string): string[] {
+  return table.columns.some(({ name }) => name === text) ? [text] : list(flag)(text);
+}
+
+/** The columns to predict, which cannot be guessed. */
+export function targetsOf(table: Table, { target }: TrainFlags): string[] {
+  if (target !== undefined) return columnsOf(table, "--target", target);
+  const names = table.columns.map(({ name }) => JSON.stringify(name)).join(", ");
+  const expected = `the column to predict, one of ${names.slice(0, 500)}`;
+  const fix = "pass --target COLUMN";
+  throw new InvalidInput({ place: `train: --target for ${table.place}`, expected, got: "none", fix });
+}
+
+/** What each optimizer takes beside the learning rate; `adam()` itself would take and not use a momentum. */
+const optimizers = {
+  sgd: { create: sgd, learningRate: 0.1, takes: ["momentum", "nesterov", "weightDecay"] },
+  adam: { create: adam, learningRate: 0.01, takes: ["weightDecay"] },
+  adamW: { create: adamW, learningRate: 0.01, takes: ["weightDecay"] },
+  rmsProp: { create: rmsProp, learningRate: 0.01, takes: ["momentum", "weightDecay"] },
+} as const satisfies Record<OptimizerName, object>;
+
+const optionNames = { momentum: "--momentum", nesterov: "--nesterov", weightDecay: "--weight-decay" } as const;
+
+/** The optimizer that the flags ask for. */
+export function optimizerOf(flags: TrainFlags): Optimizer {
+  const { create, learningRate, takes } = optimizers[flags.optimizer];
+  const given = Object.keys(optionNames) as (keyof typeof optionNames)[];
+  const options: Record<string, number | boolean> = { learningRate: flags.learningRate ?? learningRate };
+  for (const key of given) {
+    const value = flags[key];
+    if (value === undefined) continue;
+    if (!(takes as readonly string[]).includes(key)) {
+      const expected = `options of ${flags.optimizer}: ${["learningRate", ...takes].join(", ")}`;
+      const fix = `leave ${optionNames[key]} out, or choose --optimizer sgd`;
+      throw new InvalidInput({ place: `train: ${optionNames[key]}`, expected, got: key, fix });
+    }
+    options[key] = value;
+  }
+  return create(options);
+}
+
+/** The loss that the flags ask for, or the usual one for the kind of target. */
+function lossOf(flags: TrainFlags, { target }: Preprocessing): LossName {
+  const loss = flags.loss ?? (target.kind === "class" ? "softmaxCrossEntropy" : "meanSquaredError");
+  if (target.kind === "class" || !takesLogits(loss)) return loss;
+  const expected = "a loss for numbers: meanSquaredError, squaredError, meanAbsoluteError or huber";
+  const fix = "choose one of them, or --task classification";
+  throw new InvalidInput({ place: "train: --loss", expected, got: loss, fix });
+}
+
+/** Hidden layers of the flags, and a last layer that fits target and loss. */
+export function networkOf(flags: TrainFlags, preprocessing: Preprocessing): Network {
+  const loss = lossOf(flags, preprocessing);
+  const bounded = preprocessing.target.kind === "class" && !takesLogits(loss); // targets are 0 and 1
+  const hidden = flags.layers.map((width) => dense(width, flags.activation));
+  const last = dense(outputWidth(preprocessing), bounded ? "sigmoid" : "identity");
+  return network({ inputs: inputWidth(preprocessing), layers: [...hidden, last], loss });
+}

@@ -1,0 +1,59 @@
+/** One cell as it was read: text from CSV and TSV, any scalar from JSON, `null` where there is nothing. */
+export type Cell = string | number | boolean | null;
+
+export interface Column {
+  readonly name: string;
+  readonly cells: readonly Cell[];
+  /** JSON rows may hold lists or objects in a cell; such a column cannot be used. */
+  readonly nested: boolean;
+}
+
+/** A table column by column, nothing interpreted yet. */
+export interface Table {
+  /** File name or whatever the user knows it by; every message starts with it. */
+  readonly place: string;
+  /** What the content turned out to be, for people: "CSV", "TSV", "JSON". */
+  readonly format: string;
+  readonly columns: readonly Column[];
+  readonly rowCount: number;
+  /** How messages name row `row`, counted from 0: "line 12" of a text file, "row 11" of JSON. */
+  readonly rowName: (row: number) => string;
+}
+
+/** Linear in the length of the text: the digits before and after the point cannot be matched in two ways. */
+const numberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
+const nonFiniteText = /^[+-]?(?:nan|inf|infinity)$/i;
+
+export const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
+
+/** At most `most` names in quotes, and how many more there are. */
+export function listNames(names: readonly string[], most = 12): string {
+  const shown = names.slice(0, most).map(quote).join(", ");
+  return names.length > most ? `${shown} and ${names.length - most} more` : shown;
+}
+
+export const textOf = (cell: Cell): string => (typeof cell === "string" ? cell.trim() : String(cell));
+
+export function isMissing(cell: Cell): boolean {
+  if (cell === null) return true;
+  if (typeof cell !== "string") return false;
+  const text = cell.trim();
+  return text === "" || text === "NA";
+}
+
+/** The cell's number; not finite for "NaN", "Infinity" and 1e999; undefined for text and booleans. */
+export function numberOf(cell: Cell): number | undefined {
+  if (typeof cell === "number") return cell;
+  if (typeof cell !== "string") return undefined;
+  const text = cell.trim();
+  if (numberText.test(text)) return Number(text);
+  return nonFiniteText.test(text) ? Number.NaN : undefined;
+}
+
+/** Where a message says the fault is: file, row and column. */
+export const cellPlace = (table: Table, row: number, column: string): string =>
+  `${table.place}: ${table.rowName(row)}, column ${quote(column)}`;
+
+/** Columns by name: a Map, because a column may be called `__proto__`. */
+export const columnsByName = (table: Table): ReadonlyMap<string, Column> =>
+  new Map(table.columns.map((column) => [column.name, column]));

@@ -1,0 +1,164 @@
+import { type Preprocessing, inputWidth, outputWidth } from "../data/preprocessing.ts";
+import { BadFile, InvalidInput } from "../errors.ts";
+import type { FloatArray } from "../executor.ts";
+import type { LayerShape, Network } from "../network.ts";
+import { type ModelMetadata, type TrainingSummary, decodeMetadata, encodeMetadata } from "./modelMetadata.ts";
+import { type Tensor, decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
+
+/** A model as it is written to a file. */
+export interface ModelToSave {
+  readonly network: Network;
+  readonly replicas: number;
+  /** [replicas, parameterCount]; written as F32. */
+  readonly parameters: FloatArray;
+  readonly preprocessing?: Preprocessing | undefined;
+  readonly training?: TrainingSummary | undefined;
+}
+
+/** A model as it was read from a file. */
+export interface SavedModel extends ModelMetadata {
+  readonly replicas: number;
+  /** [replicas, parameterCount] */
+  readonly parameters: Float32Array;
+}
+
+/** A tensor of the file and where its values lie in the parameters of one replica. */
+interface Part {
+  readonly name: string;
+  /** Of one replica. */
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly size: number;
+}
+
+const partsOf = ({ layers }: Network): Part[] =>
+  layers.flatMap(({ index, fanIn, fanOut, weightsOffset, biasOffset }: LayerShape): Part[] => [
+    { name: `layers.${index}.weights`, shape: [fanIn, fanOut], offset: weightsOffset, size: fanIn * fanOut },
+    { name: `layers.${index}.bias`, shape: [fanOut], offset: biasOffset, size: fanOut },
+  ]);
+
+function requireFinite(parameters: Float32Array): void {
+  const index = parameters.findIndex((value) => !Number.isFinite(value));
+  if (index < 0) return;
+  const fix = "train with a smaller learning rate; a model that diverged is not saved";
+  const place = `encodeModel: parameter ${index}`;
+  throw new InvalidInput({ place, expected: "a finite f32", got: String(parameters[index]), fix });
+}
+
+function requireFit(model: ModelToSave): void {
+  const { network, replicas, parameters, preprocessing } = model;
+  const fault = (place: string, expected: number, got: number): InvalidInput =>
+    new InvalidInput({
+      place: `encodeModel: ${place}`,
+      expected: `${expected}`,
+      got: `${got}`,
+      fix: "pass what belongs to this network",
+    });
+  const values = replicas * network.parameterCount;
+  if (parameters.length !== values) throw fault("parameters", values, parameters.length);
+  if (!preprocessing) return;
+  const [inputs, outputs] = [inputWidth(preprocessing), outputWidth(preprocessing)];
+  if (inputs !== network.inputs) throw fault("inputs of the preprocessing", network.inputs, inputs);
+  if (outputs !== network.outputs) throw fault("outputs of the preprocessing", network.outputs, outputs);
+}
+
+/** [replicas, parameterCount] → [replicas, …shape] */
+function gather(part: Part, { network, replicas }: ModelToSave, parameters: Float32Array): Tensor {
+  const values = new Float32Array(replicas * part.size);
+  for (let replica = 0; replica < replicas; replica++) {
+    const start = replica * network.parameterCount + part.offset;
+    values.set(parameters.subarray(start, start + part.size), replica * part.size);
+  }
+  return { shape: replicas > 1 ? [replicas, ...part.shape] : part.shape, values };
+}
+
+/**
+ * Bytes of a safetensors file with tensors `layers.N.weights` [fanIn, fanOut] and `layers.N.bias` [fanOut] (with a leading
+ * axis of replicas where there is more than one), and in its metadata the architecture, the preprocessing and the training.
+ * @throws InvalidInput when a parameter is not finite, or when the parts do not belong together
+ */
+export function encodeModel(model: ModelToSave): Uint8Array {
+  requireFit(model);
+  const parameters = Float32Array.from(model.parameters);
+  requireFinite(parameters);
+  const tensors = new Map(partsOf(model.network).map((part) => [part.name, gather(part, model, parameters)]));
+  return encodeSafetensors({ tensors, metadata: encodeMetadata(model) });
+}
+
+const fix = "the file is damaged or was not written by thalweg: save the model again";
+
+/** A leading axis before [fanIn, fanOut] counts replicas; 1 without it. */
+function replicasOf(tensors: ReadonlyMap<string, Tensor>, place: string): number {
+  const shape = tensors.get("layers.0.weights")?.shape ?? [];
+  const replicas = shape.length === 3 ? shape[0]! : 1;
+  if (replicas >= 1) return replicas;
+  throw new BadFile({ place: `${place}: layers.0.weights`, expected: "at least one replica", got: "0", fix });
+}
+
+function requireTensor(tensors: ReadonlyMap<string, Tensor>, part: Part, replicas: number, place: string): Tensor {
+  const shape = replicas > 1 ? [replicas, ...part.shape] : part.shape;
+  const tensor = tensors.get(part.name);
+  const got = tensor ? `[${tensor.shape.join(", ")}]` : "none";
+  if (tensor && got === `[${shape.join(", ")}]`) return tensor;
+  const expected = `a tensor of shape [${shape.join(", ")}]`;
+  throw new BadFile({ place: `${place}: ${part.name}`, expected, got, fix });
+}
+
+/** [replicas, …shape] → its places in [replicas, parameterCount] */
+function scatter(parameters: Float32Array, parameterCount: number, part: Part, { values }: Tensor): void {
+  for (const [index, value] of values.entries()) {
+    const replica = Math.floor(index / part.size);
+    parameters[replica * parameterCount + part.offset + (index % part.size)] = value;
+  }
+}
+
+function requireFiniteTensor({ name }: Part, { values }: Tensor, place: string): void {
+  const index = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
+  if (index < 0) return;
+  throw new BadFile({
+    place: `${place}: ${name}[${index}]`,
+    expected: "a finite f32",
+    got: String(values[index]),
+    fix,
+  });
+}
+
+function requirePreprocessing({ network, preprocessing }: ModelMetadata, place: string): void {
+  if (!preprocessing) return;
+  const got = `${inputWidth(preprocessing)} and ${outputWidth(preprocessing)}`;
+  const expected = `${network.inputs} and ${network.outputs}`;
+  if (got === expected) return;
+  const where = `${place}: preprocessing`;
+  throw new BadFile({ place: where, expected: `${expected} inputs and outputs, as the network has`, got, fix });
+}
+
+/**
+ * Reads a model file, strictly.
+ * @param place what messages call the file
+ * @throws BadFile on a damaged file, on one that thalweg did not write, and on parameters that are not finite
+ */
+export function decodeModel(bytes: Uint8Array, place: string): SavedModel {
+  const { tensors, metadata } = decodeSafetensors(bytes, place);
+  const known = decodeMetadata(metadata, place);
+  requirePreprocessing(known, place);
+  const { parameterCount } = known.network;
+  const parts = partsOf(known.network);
+  const replicas = replicasOf(tensors, place);
+  const found = parts.map((part) => requireTensor(tensors, part, replicas, place));
+  const names = new Set(parts.map(({ name }) => name));
+  const extra = [...tensors.keys()].find((name) => !names.has(name));
+  if (extra !== undefined) {
+    throw new BadFile({
+      place,
+      expected: `${parts.length} tensors of its layers`,
+      got: `also ${JSON.stringify(extra)}`,
+      fix,
+    });
+  }
+  const parameters = new Float32Array(replicas * parameterCount);
+  for (const [index, part] of parts.entries()) {
+    requireFiniteTensor(part, found[index]!, place);
+    scatter(parameters, parameterCount, part, found[index]!);
+  }
+  return { ...known, replicas, parameters };
+}

@@ -1,0 +1,156 @@
+import * as v from "valibot";
+import type { Preprocessing } from "../data/preprocessing.ts";
+import { BadFile, InvalidInput } from "../errors.ts";
+import { type DenseLayer, type Network, activationNames, lossNames, network } from "../network.ts";
+
+/** How a model was trained: a record for people, nothing depends on it. */
+export interface TrainingSummary {
+  /** Steps done; of an interrupted training those that had been told. */
+  readonly steps: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly optimizer: string;
+  readonly learningRate: number;
+  readonly trainingRows: number;
+  /** False when training was interrupted. */
+  readonly finished: boolean;
+}
+
+/** What a model file says about its tensors. */
+export interface ModelMetadata {
+  readonly network: Network;
+  readonly preprocessing?: Preprocessing | undefined;
+  readonly training?: TrainingSummary | undefined;
+}
+
+const format = "thalweg";
+const version = "1";
+
+const name = v.pipe(v.string(), v.maxLength(10_000));
+const finite = v.pipe(v.number(), v.finite());
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+const architectureSchema = v.strictObject({
+  inputs: v.number(),
+  layers: v.array(v.strictObject({ width: v.number(), activation: v.picklist(activationNames) })),
+  loss: v.picklist(lossNames),
+});
+
+const numberColumnSchema = v.strictObject({
+  kind: v.literal("number"),
+  name,
+  mean: finite,
+  deviation: v.pipe(finite, v.gtValue(0)),
+});
+const different = v.check((names: string[]) => new Set(names).size === names.length, "different names");
+const values = v.pipe(v.array(name), v.minLength(1), different);
+const categoryColumnSchema = v.strictObject({ kind: v.literal("category"), name, values });
+const classTargetSchema = v.strictObject({
+  kind: v.literal("class"),
+  name,
+  values: v.pipe(values, v.minLength(2)),
+  encoding: v.picklist(["oneHot", "binary"]),
+});
+const numberTargetSchema = v.strictObject({
+  kind: v.literal("number"),
+  columns: v.pipe(v.array(numberColumnSchema), v.minLength(1)),
+});
+const preprocessingSchema = v.strictObject({
+  inputs: v.pipe(v.array(v.variant("kind", [numberColumnSchema, categoryColumnSchema])), v.minLength(1)),
+  target: v.variant("kind", [classTargetSchema, numberTargetSchema]),
+});
+
+const trainingSchema = v.strictObject({
+  steps: count,
+  epochs: count,
+  batchSize: count,
+  seed: count,
+  optimizer: name,
+  learningRate: finite,
+  trainingRows: count,
+  finished: v.boolean(),
+});
+
+const layersOf = ({ layers }: Network): DenseLayer[] =>
+  layers.map(({ fanOut, activation }) => ({ width: fanOut, activation }));
+
+/** Metadata of a model file: texts by key. */
+export function encodeMetadata({ network: model, preprocessing, training }: ModelMetadata): Map<string, string> {
+  const { inputs, loss } = model;
+  const metadata = new Map([
+    ["format", format],
+    ["version", version],
+    ["architecture", JSON.stringify({ inputs, layers: layersOf(model), loss })],
+  ]);
+  if (preprocessing) metadata.set("preprocessing", JSON.stringify(preprocessing));
+  if (training) metadata.set("training", JSON.stringify(training));
+  return metadata;
+}
+
+const fix = "the file is damaged or was not written by thalweg: save the model again";
+
+function requireText(metadata: ReadonlyMap<string, string>, key: string, expected: string, place: string): void {
+  const got = metadata.get(key);
+  if (got === expected) return;
+  const remedy =
+    key === "version" && got !== undefined ? "use a newer thalweg to read it" : "pass a file that thalweg train wrote";
+  const shown = got === undefined ? "none" : JSON.stringify(got.slice(0, 60));
+  throw new BadFile({ place: `${place}: ${key}`, expected: JSON.stringify(expected), got: shown, fix: remedy });
+}
+
+/** One JSON text of the metadata, checked; undefined where the key is absent. */
+function parse<const Schema extends v.GenericSchema>(
+  schema: Schema,
+  metadata: ReadonlyMap<string, string>,
+  key: string,
+  place: string,
+): v.InferOutput<Schema> | undefined {
+  const text = metadata.get(key);
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new BadFile({
+      place: `${place}: ${key}`,
+      expected: "valid JSON",
+      got: JSON.stringify(text.slice(0, 60)),
+      fix,
+      cause,
+    });
+  }
+  const checked = v.safeParse(schema, value, { abortEarly: true });
+  if (checked.success) return checked.output;
+  const { issues } = checked;
+  const path = v.getDotPath(issues[0]);
+  const where = `${place}: ${key}${path === null ? "" : `.${path}`}`;
+  throw new BadFile({ place: where, expected: issues[0].expected ?? issues[0].message, got: issues[0].received, fix });
+}
+
+function parseNetwork(metadata: ReadonlyMap<string, string>, place: string): Network {
+  const architecture = parse(architectureSchema, metadata, "architecture", place);
+  const where = `${place}: architecture`;
+  if (!architecture) throw new BadFile({ place: where, expected: "a description of the network", got: "none", fix });
+  try {
+    return network(architecture);
+  } catch (cause) {
+    if (!(cause instanceof InvalidInput)) throw cause;
+    const { expected, got } = cause.fault;
+    throw new BadFile({ place: `${where}: ${cause.fault.place}`, expected, got, fix, cause });
+  }
+}
+
+/**
+ * Reads what `encodeMetadata` wrote.
+ * @throws BadFile on another format or version, and on anything that the schemas do not allow
+ */
+export function decodeMetadata(metadata: ReadonlyMap<string, string>, place: string): ModelMetadata {
+  requireText(metadata, "format", format, place);
+  requireText(metadata, "version", version, place);
+  return {
+    network: parseNetwork(metadata, place),
+    preprocessing: parse(preprocessingSchema, metadata, "preprocessing", place),
+    training: parse(trainingSchema, metadata, "training", place),
+  };
+}

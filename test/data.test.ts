@@ -1,0 +1,346 @@
+import { describe, expect, test } from "vitest";
+import {
+  closestName,
+  encodeInputs,
+  encodeTable,
+  inputNames,
+  prepare,
+  readTable,
+  scorePredictions,
+  tableFromRows,
+  toPredictions,
+  type PrepareOptions,
+} from "../src/data.ts";
+import { BadFile, InvalidInput, ThalwegError } from "../src/errors.ts";
+
+const trees = "height,trunk,kind\n12.5,0.4,oak\n3.25,0.1,elm\n8,NA,oak\n4,0.2,elm\n10,0.5,oak\n";
+
+const prepareText = (text: string, options: PrepareOptions) => prepare(readTable(text, "trees.csv"), options);
+
+function faultOf(action: () => unknown): ThalwegError {
+  try {
+    action();
+  } catch (error) {
+    expect(error).toBeInstanceOf(ThalwegError);
+    return error as ThalwegError;
+  }
+  throw new Error("nothing was thrown");
+}
+
+describe("reading tables", () => {
+  test.each([
+    ["comma", "a,b\n1,x\n2,y\n", "CSV"],
+    ["tab", "a\tb\n1\tx\n2\ty\n", "TSV"],
+    ["semicolon", "a;b\n1;x\n2;y\n", "CSV separated by ;"],
+    ["byte order mark", "\uFEFFa,b\n1,x\n2,y\n", "CSV"],
+    ["carriage returns", "a,b\r\n1,x\r\n2,y\r\n", "CSV"],
+    ["empty lines", "\na,b\n\n1,x\n2,y\n\n\n", "CSV"],
+    ["quotes", '"a","b"\n"1","x"\n2,"y"', "CSV"],
+    ["JSON rows", '[{"a":1,"b":"x"},{"a":2,"b":"y"}]', "JSON"],
+    ["JSON after spaces", '\n  [{"a":1,"b":"x"},{"b":"y","a":2}]', "JSON"],
+  ])("%s", (_, text, format) => {
+    const table = readTable(text, "t");
+    expect(table.format).toBe(format);
+    expect(table.rowCount).toBe(2);
+    expect(table.columns.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect(table.columns[0]!.cells.map(Number)).toEqual([1, 2]);
+    expect(table.columns[1]!.cells).toEqual(["x", "y"]);
+  });
+
+  test("UTF-8 and UTF-16 bytes", () => {
+    const text = "größe,art\n1,ä\n2,ö\n";
+    expect(readTable(new TextEncoder().encode(text), "t").columns[0]!.name).toBe("größe");
+    const utf16 = new Uint8Array(new Uint16Array([0xfeff, ...[...text].map((c) => c.charCodeAt(0))]).buffer);
+    expect(readTable(utf16, "t").columns[1]!.cells).toEqual(["ä", "ö"]);
+  });
+
+  test("a table without a header gets column names", () => {
+    const table = readTable("5.1,3.5,setosa\n4.9,3.0,setosa\n6.2,2.9,versicolor\n", "iris.data");
+    expect(table.columns.map(({ name }) => name)).toEqual(["column1", "column2", "column3"]);
+    expect(table.format).toBe("CSV without a header");
+    expect(table.rowCount).toBe(3);
+  });
+
+  test("names that reach prototypes are names like others", () => {
+    const csv = readTable("__proto__,constructor,y\n1,2,a\n3,4,b\n", "t");
+    expect(csv.columns.map(({ name }) => name)).toEqual(["__proto__", "constructor", "y"]);
+    const json = readTable('[{"__proto__":1,"toString":2,"y":"a"},{"__proto__":3,"toString":5,"y":"b"}]', "t");
+    expect(json.columns.map(({ name }) => name)).toEqual(["__proto__", "toString", "y"]);
+    const { preprocessing, training } = prepare(json, { target: "y", validation: 0 });
+    expect(inputNames(preprocessing)).toEqual(["__proto__", "toString"]);
+    expect([...training.inputs]).toEqual([-1, -1, 1, 1]);
+    expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
+  });
+
+  test("a column that some JSON rows lack is missing there", () => {
+    const table = readTable('[{"a":1},{"b":2},{"a":3,"b":null}]', "t");
+    expect(table.columns.map(({ cells }) => cells)).toEqual([
+      [1, null, 3],
+      [null, 2, null],
+    ]);
+  });
+
+  test.each([
+    ["nothing", "", /t: expected rows of data, got an empty file/],
+    ["white space", " \n \n", /got an empty file/],
+    ["a header alone", "height,kind\n", /got only a header line/],
+    ["a ragged row", "a,b\n1,2\n3\n", /t: line 3: expected 2 cells as in the first line, got 1/],
+    ["a long row after a quoted line break", 'a,b\n"x\ny",2\n3,4,5\n', /t: line 4: expected 2 cells/],
+    ["two columns of one name", "a,b,a\n1,2,3\n", /t: line 1: expected column names that differ, got "a" twice/],
+    ["an open quote", 'a,b\n1,"2\n3,4\n', /closed quotes/],
+    ["broken JSON", '[{"a":1},', /expected valid JSON/],
+    ["a JSON object", '{"rows":[]}', /an array of row objects/],
+    ["no JSON rows", "[]", /at least one row/],
+    ["JSON rows that are lists", "[[1,2],[3,4]]", /t: row 1: expected an object/],
+    ["deep JSON", "[".repeat(1e6), /expected valid JSON|expected an object/],
+  ])("refuses %s", (_, text, message) => {
+    const error = faultOf(() => readTable(text, "t"));
+    expect(error).toBeInstanceOf(BadFile);
+    expect(error.message).toMatch(message);
+  });
+
+  test.each([
+    [[0x50, 0x41, 0x52, 0x31, 0, 0], /a Parquet file/],
+    [[0x1f, 0x8b, 8, 0], /gunzip/],
+    [[0x50, 0x4b, 3, 4], /spreadsheet/],
+    [[65, 0, 0, 66], /binary data/],
+    [[65, 44, 66, 10, 0xff, 44, 65], /UTF-8/],
+  ])("refuses bytes %j", (bytes, message) => {
+    const error = faultOf(() => readTable(Uint8Array.from(bytes), "t"));
+    expect(error).toBeInstanceOf(BadFile);
+    expect(error.message).toMatch(message);
+  });
+});
+
+describe("preparing", () => {
+  test("types columns, drops incomplete rows, standardises by the training rows", () => {
+    const { preprocessing, training, validation, report } = prepareText(trees, { target: "kind", validation: 0 });
+    expect(report).toMatchObject({ rows: 5, droppedRows: 1, task: "classification", ignored: [] });
+    expect(preprocessing.inputs).toMatchObject([
+      { kind: "number", name: "height", mean: 7.4375 },
+      { kind: "number", name: "trunk", mean: 0.3 },
+    ]);
+    expect(preprocessing.target).toEqual({ kind: "class", name: "kind", values: ["elm", "oak"], encoding: "oneHot" });
+    expect([...training.targets]).toEqual([0, 1, 1, 0, 1, 0, 0, 1]);
+    expect(validation).toBeUndefined();
+    const heights = [...training.inputs].filter((_, index) => index % 2 === 0);
+    expect(heights.reduce((a, b) => a + b, 0)).toBeCloseTo(0, 6);
+    expect(heights.reduce((a, b) => a + b * b, 0) / heights.length).toBeCloseTo(1, 6);
+  });
+
+  test("two classes as one output", () => {
+    const { preprocessing, training } = prepareText(trees, { target: "kind", validation: 0, binary: true });
+    expect(preprocessing.target).toMatchObject({ encoding: "binary" });
+    expect([...training.targets]).toEqual([1, 0, 0, 1]);
+  });
+
+  test("categories, booleans and text become one-hot inputs", () => {
+    const rows = ["b", "a", "b", "a"].map((site, k) => ({ site, wet: k < 1, y: k }));
+    const { preprocessing, training } = prepare(tableFromRows(rows), { target: "y", validation: 0 });
+    expect(inputNames(preprocessing)).toEqual(["site=a", "site=b", "wet=false", "wet=true"]);
+    expect([...training.inputs.subarray(0, 8)]).toEqual([0, 1, 0, 1, 1, 0, 1, 0]);
+  });
+
+  test("whole numbers as classes when asked", () => {
+    const text = "x,y\n1,10\n2,9\n3,10\n4,9\n";
+    expect(prepareText(text, { target: "y" }).report).toMatchObject({ task: "regression" });
+    expect(prepareText(text, { target: "y" }).report.notes.join()).toMatch(/2 different whole numbers/);
+    const { preprocessing } = prepareText(text, { target: "y", task: "classification" });
+    expect(preprocessing.target).toMatchObject({ values: ["9", "10"] });
+    const other = readTable("x,y\n1,10.0\n", "t");
+    expect([...encodeTable(preprocessing, other).data.targets]).toEqual([0, 1]);
+  });
+
+  test("several targets", () => {
+    const { preprocessing, training } = prepareText("x,y,z\n1,2,10\n2,4,20\n3,6,60\n", {
+      target: ["z", "y"],
+      validation: 0,
+    });
+    expect(preprocessing.target).toMatchObject({
+      columns: [
+        { name: "z", mean: 30 },
+        { name: "y", mean: 4 },
+      ],
+    });
+    expect(training.targets.length).toBe(6);
+  });
+
+  test("useless columns are ignored with a reason", () => {
+    const rows = Array.from({ length: 40 }, (_, k) => ({
+      name: `tree ${k}`,
+      constant: 3,
+      none: null,
+      sparse: k < 10 ? k : null,
+      list: [k],
+      x: k,
+      y: k % 2 ? "a" : "b",
+    }));
+    const { report, preprocessing } = prepare(tableFromRows(rows), { target: "y" });
+    expect(report.droppedRows).toBe(0);
+    expect(inputNames(preprocessing)).toEqual(["x"]);
+    expect(Object.fromEntries(report.ignored.map(({ name, why }) => [name, why]))).toEqual({
+      name: "40 different texts in 40 rows, as in a column of names",
+      constant: "has one value only",
+      none: "every cell is empty",
+      sparse: "30 of 40 cells are empty",
+      list: "holds lists or objects",
+    });
+  });
+
+  test("columns and ignore choose the inputs", () => {
+    const all = prepareText(trees, { target: "kind", columns: ["height"] });
+    expect(inputNames(all.preprocessing)).toEqual(["height"]);
+    expect(all.report.ignored).toEqual([{ name: "trunk", why: "left out as asked" }]);
+    expect(all.report.droppedRows).toBe(0);
+    expect(inputNames(prepareText(trees, { target: "kind", ignore: ["trunk"] }).preprocessing)).toEqual(["height"]);
+  });
+
+  test("the split is seeded, disjoint and complete", () => {
+    const rows = Array.from({ length: 50 }, (_, k) => ({ x: k, y: k % 2 ? "a" : "b" }));
+    const split = (seed: number) => prepare(tableFromRows(rows), { target: "y", validation: 0.2, seed });
+    const { training, validation, trainingRows, validationRows, preprocessing } = split(7);
+    expect([trainingRows, validationRows]).toEqual([40, 10]);
+    const { mean, deviation } = preprocessing.inputs[0] as { mean: number; deviation: number };
+    const all = [...training.inputs, ...validation!.inputs].map((z) => Math.abs(Math.round(z * deviation + mean)));
+    expect(all.toSorted((a, b) => a - b)).toEqual(rows.map(({ x }) => x));
+    expect(split(7)).toEqual(split(7));
+    expect(split(8).validation).not.toEqual(validation);
+  });
+
+  test.each([
+    ["an unknown target", trees, { target: "Kind" }, InvalidInput, /did you mean "kind"\?/],
+    ["an unknown column", trees, { target: "kind", columns: ["heigth"] }, InvalidInput, /did you mean "height"\?/],
+    ["no target", trees, { target: [] }, InvalidInput, /got none/],
+    ["a target twice", trees, { target: ["kind", "kind"] }, InvalidInput, /different column names/],
+    [
+      "classes for regression",
+      trees,
+      { target: "kind", task: "regression" },
+      InvalidInput,
+      /got text in column "kind"/,
+    ],
+    ["two class targets", trees, { target: ["kind", "height"] }, InvalidInput, /one column of classes, got 2 columns/],
+    ["a share of 1", trees, { target: "kind", validation: 1 }, InvalidInput, /share of the rows/],
+    ["a share that is not a number", trees, { target: "kind", validation: Number.NaN }, InvalidInput, /got NaN/],
+    ["one class only", "x,y\n1,a\n2,a\n", { target: "y" }, BadFile, /column "y": expected a target .* got one class/],
+    ["one class left", "x,y\n1,a\n2,a\n,b\n", { target: "y" }, BadFile, /one class only, "a"/],
+    [
+      "text among numbers",
+      "x,y\n1,a\n2,b\nthree,a\n",
+      { target: "y" },
+      BadFile,
+      /line 4, column "x": expected a number, got "three"/,
+    ],
+    [
+      "NaN",
+      "x,y\n1,a\nNaN,b\n2,b\n",
+      { target: "y" },
+      BadFile,
+      /line 3, column "x": expected a finite number, got "NaN"; leave the cell empty/,
+    ],
+    ["infinity", "x,y\n1,a\n-Infinity,b\n2,b\n", { target: "y" }, BadFile, /got "-Infinity"/],
+    ["a number too large", "x,y\n1,a\n1e999,b\n2,b\n", { target: "y" }, BadFile, /got "1e999"/],
+    ["a spread too large", "x,y\n1e300,a\n-1e300,b\n2,b\n", { target: "y", validation: 0 }, BadFile, /below 1e150/],
+    [
+      "no complete row",
+      "x,w,y\n1,,a\n,2,b\n3,,a\n,4,b\n",
+      { target: "y" },
+      BadFile,
+      /ignore column "x", which is empty in 2 rows/,
+    ],
+    ["no inputs", "y\na\nb\n", { target: "y" }, BadFile, /at least one column to learn from/],
+    [
+      "a target of names",
+      `y,x\n${"abcdefghijkl"
+        .split("")
+        .map((c, k) => `${c},${k}\n`)
+        .join("")}`,
+      { target: "y" },
+      BadFile,
+      /classes that repeat/,
+    ],
+  ])("refuses %s", (...[, text, options, type, message]) => {
+    const error = faultOf(() => prepareText(text, options as PrepareOptions));
+    expect(error.message).toMatch(message);
+    expect(error).toBeInstanceOf(type);
+  });
+});
+
+describe("a model's preprocessing on other tables", () => {
+  const { preprocessing } = prepareText("x,site,y\n1,a,oak\n3,b,elm\n5,a,oak\n", { target: "y", validation: 0 });
+
+  test("gives the same inputs, whatever the order of columns, and leaves out incomplete rows", () => {
+    const { rows, inputs } = encodeInputs(preprocessing, readTable("site,extra,x\na,9,1\nb,9,\nb,9,3\n", "t"));
+    expect([...rows]).toEqual([0, 2]);
+    expect([...inputs]).toEqual([Math.fround(-2 / Math.sqrt(8 / 3)), 1, 0, 0, 0, 1]);
+  });
+
+  test.each([
+    ["other columns", "height,place\n1,a\n", /model for other columns/],
+    ["a missing column", "x\n1\n", /among them "site"/],
+    [
+      "an unseen category",
+      "x,site\n1,a\n2,c\n",
+      /line 3, column "site": expected one of the values seen in training, "a", "b", got "c"/,
+    ],
+    ["text in a number column", "x,site\n1,a\nx,a\n", /line 3, column "x": expected a number/],
+    ["a number beyond f32", "x,site\n1e200,a\n2,b\n", /near those the model was trained on/],
+    ["no complete rows", "x,site\n,a\n2,\n", /without empty cells/],
+  ])("refuses %s", (_, text, message) => {
+    const error = faultOf(() => encodeInputs(preprocessing, readTable(text, "t")));
+    expect(error).toBeInstanceOf(BadFile);
+    expect(error.message).toMatch(message);
+  });
+
+  test("targets that are missing are asked for", () => {
+    expect(faultOf(() => encodeTable(preprocessing, readTable("x,site\n1,a\n", "t"))).message).toMatch(/"y"/);
+  });
+});
+
+describe("predictions", () => {
+  test("classes from the mean over replicas, and their accuracy", () => {
+    const { preprocessing, training } = prepareText("x,y\n1,a\n2,b\n3,c\n", { target: "y", validation: 0 });
+    const values = Float32Array.from([0.75, 0.25, 0, 0, 1, 0, 1, 0, 0, 0.25, 0.75, 0, 0, 0.5, 0.5, 0, 0.5, 0.5]);
+    const predictions = toPredictions(preprocessing, values, 2);
+    if (predictions.kind !== "class") throw new Error("classes expected");
+    expect([...predictions.chosen]).toEqual([0, 1, 0]);
+    expect([...predictions.scores]).toEqual([0.5, 0.5, 0, 0, 0.75, 0.25, 0.5, 0.25, 0.25]);
+    expect(scorePredictions(preprocessing, predictions, training)).toEqual({
+      kind: "class",
+      rows: 3,
+      correct: 2,
+      accuracy: 2 / 3,
+      baseline: 1 / 3,
+    });
+  });
+
+  test("one output is the probability of the second class", () => {
+    const { preprocessing } = prepareText("x,y\n1,a\n2,b\n3,b\n", { target: "y", validation: 0, binary: true });
+    const predictions = toPredictions(preprocessing, Float32Array.from([0.25, 0.75]), 1);
+    expect(predictions).toMatchObject({
+      chosen: Uint32Array.of(0, 1),
+      scores: Float64Array.of(0.75, 0.25, 0.25, 0.75),
+    });
+  });
+
+  test("numbers in the units of the table, RMSE and R²", () => {
+    const { preprocessing, training } = prepareText("x,y\n1,10\n2,20\n3,60\n", { target: "y", validation: 0 });
+    const exact = toPredictions(preprocessing, training.targets, 1);
+    if (exact.kind !== "number") throw new Error("numbers expected");
+    for (const [row, value] of [10, 20, 60].entries()) expect(exact.values[row]).toBeCloseTo(value, 4);
+    expect(scorePredictions(preprocessing, exact, training)).toMatchObject({
+      columns: [{ name: "y", rmse: 0, r2: 1 }],
+    });
+    const mean = toPredictions(preprocessing, new Float32Array(3), 1);
+    const score = scorePredictions(preprocessing, mean, training);
+    if (score.kind !== "number") throw new Error("numbers expected");
+    expect(score.columns[0]!.r2).toBeCloseTo(0, 6);
+    expect(score.columns[0]!.rmse).toBeCloseTo(Math.sqrt(1400 / 3), 3);
+  });
+});
+
+test("closestName", () => {
+  expect(closestName("tahn", ["relu", "tanh", "sigmoid"])).toBe("tanh");
+  expect(closestName("SPECIES", ["Species", "Sex"])).toBe("Species");
+  expect(closestName("entirely different", ["Species", "Sex"])).toBeUndefined();
+});

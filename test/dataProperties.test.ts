@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  encodeInputs,
+  inputWidth,
+  outputWidth,
+  prepare,
+  readTable,
+  tableFromRows,
+  toPredictions,
+} from "../src/data.ts";
+import { ThalwegError } from "../src/errors.ts";
+
+/** Runs `action`; errors other than ours fail the test. */
+function survive<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof ThalwegError)) throw error;
+    expect(error.message).not.toMatch(/undefined/);
+    return undefined;
+  } finally {
+    expect(({} as Record<string, unknown>)["x"]).toBeUndefined();
+    expect(Object.keys(Object.prototype)).toEqual([]);
+  }
+}
+
+const names = fc.constantFrom("x", "y", "__proto__", "constructor", "a b", "", "1", "ü");
+const scalar = fc.oneof(
+  fc.double(),
+  fc.integer(),
+  fc.boolean(),
+  fc.constant(null),
+  fc.constantFrom("a", "b", "", "NA", "NaN", "Infinity", "1", "1e999", " 2 ", "0x10"),
+  fc.string(),
+);
+const csvText = fc
+  .array(
+    fc.array(fc.oneof({ arbitrary: fc.constantFrom("1", "2", "x", "", "NA", '"', "\n", ","), weight: 3 }, fc.string())),
+  )
+  .map((rows) => rows.map((row) => row.join(",")).join("\n"));
+
+describe("tables", () => {
+  test("any text is read or refused by name", () => {
+    const text = fc.oneof(csvText, fc.string({ unit: "binary" }), fc.json());
+    fc.assert(
+      fc.property(text, names, (content, target) => {
+        const table = survive(() => readTable(content, "t"));
+        if (table) survive(() => prepare(table, { target }));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("any bytes are read or refused by name", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void survive(() => readTable(bytes, "t"))),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("whatever is prepared is finite and of the width that is told", () => {
+    const rows = fc.array(fc.dictionary(names, scalar, { noNullPrototype: false }), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(rows, names, fc.boolean(), (content, target, binary) => {
+        const table = survive(() => tableFromRows(content));
+        const prepared = table && survive(() => prepare(table, { target, binary }));
+        if (!table || !prepared) return;
+        const { preprocessing, training, validation, trainingRows, validationRows, report } = prepared;
+        expect(trainingRows + validationRows + report.droppedRows).toBe(content.length);
+        expect(training.inputs.length).toBe(trainingRows * inputWidth(preprocessing));
+        expect(training.targets.length).toBe(trainingRows * outputWidth(preprocessing));
+        for (const data of [training, validation]) {
+          for (const value of [...(data?.inputs ?? []), ...(data?.targets ?? [])])
+            expect(value).toSatisfy(Number.isFinite);
+        }
+        const again: typeof preprocessing = JSON.parse(JSON.stringify(preprocessing));
+        expect(again).toEqual(preprocessing);
+        const encoded = survive(() => encodeInputs(again, table)); // refused when a row without target holds text
+        if (encoded) expect(encoded.rows.length).toBeGreaterThanOrEqual(trainingRows + validationRows);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("numbers survive standardising and back", () => {
+    const numbers = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 3, maxLength: 40 });
+    fc.assert(
+      fc.property(numbers, (values) => {
+        const largest = Math.max(...values.map(Math.abs));
+        fc.pre(new Set(values).size > 1 && largest > 1e-100);
+        const { preprocessing, training } = prepare(tableFromRows(values.map((y, k) => ({ x: k, y }))), {
+          target: "y",
+          validation: 0,
+        });
+        const back = toPredictions(preprocessing, training.targets, 1);
+        if (back.kind !== "number") throw new Error("numbers expected");
+        for (const [row, value] of values.entries()) {
+          expect(Math.abs(back.values[row]! - value)).toBeLessThanOrEqual(2 ** -22 * largest * values.length);
+        }
+      }),
+    );
+  });
+
+  test("CSV and JSON of the same rows give the same data", () => {
+    const row = fc.record({ x: fc.integer(), site: fc.constantFrom("a", "b", "c"), y: fc.constantFrom("p", "q") });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 4, maxLength: 40 }), (rows) => {
+        const csv = ["x,site,y", ...rows.map(({ x, site, y }) => `${x},${site},${y}`)].join("\n");
+        const outcome = (text: string) => {
+          const prepared = survive(() => prepare(readTable(text, "t"), { target: "y" }));
+          return prepared && { ...prepared, report: undefined };
+        };
+        expect(outcome(csv)).toEqual(outcome(JSON.stringify(rows)));
+      }),
+    );
+  });
+});
