@@ -10,6 +10,8 @@ const nodeOnly = ["test/**/*.node.test.ts"];
 const endToEnd = ["test/**/*.e2e.ts"];
 
 export default defineConfig({
+  // Found late, a dependency would reload the page in the middle of a test.
+  optimizeDeps: { include: ["papaparse", "valibot", "fast-check", "@jax-js/loaders"] },
   test: {
     testTimeout: 60_000,
     hookTimeout: 60_000,

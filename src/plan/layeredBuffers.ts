@@ -56,8 +56,16 @@ export interface BuffersRequest {
 export const toFloat32 = (values: FloatArray): Float32Array =>
   values instanceof Float32Array ? values : Float32Array.from(values);
 
-/** Uploads rows of a width in pages of `pageRows`. */
-function uploadPages(owner: BufferOwner, label: string, values: FloatArray, width: number, pageRows: number): Page[] {
+interface Rows {
+  readonly label: string;
+  /** [rows, width]. */
+  readonly values: FloatArray;
+  readonly width: number;
+  readonly pageRows: number;
+}
+
+/** Uploads rows in pages of `pageRows`. */
+function uploadPages(owner: BufferOwner, { label, values, width, pageRows }: Rows): Page[] {
   const rowCount = values.length / width;
   const all = toFloat32(values);
   const pages: Page[] = [];
@@ -88,8 +96,18 @@ function createHyper({ device, network, replicas, plan, settings }: BuffersReque
 
 function createData({ network, settings, plan }: BuffersRequest, owner: BufferOwner) {
   const { inputs, outputs } = network;
-  const inputPages = uploadPages(owner, "inputs", settings.data.inputs, inputs, plan.inputPageRows);
-  const targetPages = uploadPages(owner, "targets", settings.data.targets, outputs, plan.targetPageRows);
+  const inputPages = uploadPages(owner, {
+    label: "inputs",
+    values: settings.data.inputs,
+    width: inputs,
+    pageRows: plan.inputPageRows,
+  });
+  const targetPages = uploadPages(owner, {
+    label: "targets",
+    values: settings.data.targets,
+    width: outputs,
+    pageRows: plan.targetPageRows,
+  });
   const identity = Uint32Array.from({ length: plan.chunkRows }, (_, row) => row);
   return {
     inputPages,

@@ -34,12 +34,24 @@ const snapshotFloats = 2 ** 22;
 function nextTask(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
+    const done = (): void => {
       port1.close();
       resolve();
     };
+    port1.addEventListener("message", done, { once: true });
+    port1.start();
     port2.postMessage(undefined);
   });
+}
+
+function concatenate(parts: readonly FloatArray[]): Float64Array {
+  const all = new Float64Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function meanLoss(losses: FloatArray): number {
@@ -118,7 +130,7 @@ export class Trainer {
   async #event(): Promise<Progress> {
     await this.#run.finished();
     await this.#readLosses();
-    const losses = Float64Array.from(this.#losses.splice(0).flatMap((part) => [...part]));
+    const losses = concatenate(this.#losses.splice(0));
     const diverged = await this.#checkFinite();
     const { validation } = this.#plan;
     const nowMs = performance.now();

@@ -28,8 +28,11 @@ export interface Verification {
   readonly reason: string;
 }
 
+/** Beyond this a comparison of parameters says nothing, however sensitive the run is. */
+const largestBound = 1e-2;
+
 /** `layers.0.weights[1, 2]`: the parameter at an index of the flat buffer. */
-export function parameterName(network: Network, index: number): string {
+function parameterName(network: Network, index: number): string {
   const within = index % network.parameterCount;
   const layer = network.layers.findLast(({ weightsOffset }) => weightsOffset <= within) as LayerShape;
   const replica = index >= network.parameterCount ? `replica ${Math.floor(index / network.parameterCount)} ` : "";
@@ -76,7 +79,7 @@ export async function verifyTraining(model: Model, request: VerifyRequest): Prom
   const at = deviations.findIndex((value) => Math.abs(value) === deviation * scale);
   const { totalSteps } = planTraining(network, request.data, request.options);
   const steps = request.steps ?? totalSteps;
-  const bound = 16 * Math.sqrt(steps) * Math.max(drift, 2 ** -24);
+  const bound = Math.min(largestBound, 16 * Math.sqrt(steps) * Math.max(drift, 2 ** -24));
   return {
     deviation,
     bound,
