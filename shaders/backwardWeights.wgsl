@@ -35,9 +35,6 @@ fn backwardWeights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
   let firstInput = replica * layer.inputReplicaStride + k;
   let at = (slot * layer.replicas + replica) * (layer.parameterCount + 1u) + layer.weightsOffset + entry;
   var total = 0.0;
-  if (step.accumulate != 0u) {
-    total = gradients[at];
-  }
   for (var start = slot * SLICE_ROWS; start < step.chunkRows; start += layer.slots * SLICE_ROWS) {
     let end = min(start + SLICE_ROWS, step.chunkRows);
     var sum = 0.0;
@@ -54,6 +51,10 @@ fn backwardWeights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
       sum = fma(input, gradient, sum);
     }
     total += sum;
+  }
+  // The chunks before come last, as in backwardWeightsTiled.wgsl: both versions give the same bits.
+  if (step.accumulate != 0u) {
+    total = gradients[at] + total;
   }
   gradients[at] = total;
 }

@@ -4,7 +4,7 @@
 //   parameters [replicas, parameterCount]
 //   moments    [2, replicas, parameterCount]     momentum, or first and second moment
 //   losses     [ringSteps, replicas]
-//   nonFinite  [replicas]                        first step with a gradient, loss or parameter that was not finite
+//   nonFinite  [replicas]                        first step with a gradient, loss, moment or parameter that was not finite
 // Definitions as torch.optim's. Twin: src/cpu/update.ts.
 
 override OPTIMIZER: u32 = 0u;       // place in optimizerNames of src/optimizer.ts; the default is sgd
@@ -34,6 +34,18 @@ struct Hyper {
 @group(0) @binding(5) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(6) var<storage, read_write> nonFinite: array<atomic<u32>>;
 
+// By the bits: a comparison may be compiled as if no value could be infinite or NaN.
+fn isFinite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+// Notes the step of a value that is not finite.
+fn watch(x: f32, replica: u32) {
+  if (!isFinite(x)) {
+    atomicMin(&nonFinite[replica], step.index);
+  }
+}
+
 fn sgd(parameter: f32, gradient: f32, at: u32) -> f32 {
   let decayed = fma(hyper.weightDecay, parameter, gradient);
   if (!USES_MOMENTUM) {
@@ -61,6 +73,7 @@ fn adam(parameter: f32, gradient: f32, at: u32, decoupled: bool) -> f32 {
   let square = fma(hyper.beta2, moments[second], hyper.oneMinusBeta2 * decayed * decayed);
   moments[at] = mean;
   moments[second] = square;
+  watch(square, at / hyper.parameterCount); // the square of a large gradient: it would stop the parameter for ever
   return start - step.stepSize * mean / fma(sqrt(square), step.inverseSqrtCorrection, hyper.epsilon);
 }
 
@@ -68,6 +81,7 @@ fn rmsProp(parameter: f32, gradient: f32, at: u32) -> f32 {
   let decayed = fma(hyper.weightDecay, parameter, gradient);
   let square = fma(hyper.alpha, moments[at], hyper.oneMinusAlpha * decayed * decayed);
   moments[at] = square;
+  watch(square, at / hyper.parameterCount);
   var direction = decayed / (sqrt(square) + hyper.epsilon);
   if (USES_MOMENTUM) {
     let second = at + hyper.replicas * hyper.parameterCount;
@@ -86,11 +100,6 @@ fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
   }
 }
 
-// By the bits: a comparison may be compiled as if no value could be infinite or NaN.
-fn isFinite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
 @compute @workgroup_size(64)
 fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let entry = linearIndex(id, groups, 64u);
@@ -102,9 +111,7 @@ fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   for (var slot = 0u; slot < hyper.slots; slot++) {
     gradient += gradients[(slot * hyper.replicas + replica) * (hyper.parameterCount + 1u) + entry];
   }
-  if (!isFinite(gradient)) {
-    atomicMin(&nonFinite[replica], step.index);
-  }
+  watch(gradient, replica);
   if (entry == hyper.parameterCount) {
     losses[step.lossSlot * hyper.replicas + replica] = gradient;
     return;
@@ -112,7 +119,5 @@ fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   let at = replica * hyper.parameterCount + entry;
   let updated = optimize(parameters[at], gradient, at);
   parameters[at] = updated;
-  if (!isFinite(updated)) {
-    atomicMin(&nonFinite[replica], step.index);
-  }
+  watch(updated, replica);
 }

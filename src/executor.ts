@@ -1,3 +1,4 @@
+import { Disposed } from "./errors.ts";
 import type { Network } from "./network.ts";
 import type { Optimizer } from "./optimizer.ts";
 
@@ -63,6 +64,13 @@ export interface Trace {
   /** Parameters before and after the update [replicas, parameterCount]. */
   readonly before: FloatArray;
   readonly after: FloatArray;
+}
+
+/** Throws `Disposed` where a freed executor is used again. */
+export function requireAlive(place: string, isDisposed: boolean): void {
+  if (!isDisposed) return;
+  const fix = "create the model again";
+  throw new Disposed({ place, expected: "a live model", got: "one that was disposed", fix });
 }
 
 /** What computes: holds the parameters of R replicas of one network on one device. */

@@ -41,7 +41,7 @@ export {
 export type { Evaluation, Score } from "./train/metrics.ts";
 export { createModel, type FitResult, Model, type ModelOptions } from "./train/model.ts";
 export type { Every, TrainOptions } from "./train/options.ts";
-export type { Progress } from "./train/trainer.ts";
+export type { Progress, Snapshot } from "./train/trainer.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./train/verify.ts";
 export { type SelfTestCheck, type SelfTestReport, selfTest } from "./train/selfTest.ts";
 export { explain, type ExplainOptions } from "./explain/explain.ts";

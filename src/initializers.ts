@@ -59,6 +59,7 @@ export function initialize(network: Network, options: InitializeOptions): Float3
   const { seed, replicas, initializer } = options;
   if (initializer !== undefined) requireName("initialize: initializer", initializer, initializerNames);
   requireSeed("initialize: seed", seed);
+  requireSeed("initialize: seed of the last replica", seed + replicas - 1);
   const all = new Float32Array(replicas * network.parameterCount);
   for (let replica = 0; replica < replicas; replica++) {
     const start = replica * network.parameterCount;

@@ -115,14 +115,15 @@ function requireLogits(layers: readonly DenseLayer[], loss: LossName): void {
  * @throws InvalidInput on a width that is not an integer ≥ 1, an unknown name, or an activation after which the loss makes no sense
  */
 export function network(options: NetworkOptions): Network {
-  const { inputs, layers, loss } = options;
+  const { inputs, layers, loss } = options ?? {};
   requireInteger("network: inputs", inputs, 1, maxWidth);
   requireInteger("network: number of layers", layers?.length, 1, maxLayers);
   requireName("network: loss", loss, lossNames);
   const shapes: LayerShape[] = [];
   let fanIn = inputs;
   let offset = 0;
-  for (const [index, { width: fanOut, activation }] of layers.entries()) {
+  for (const [index, layer] of layers.entries()) {
+    const { width: fanOut, activation } = layer ?? {};
     requireInteger(`network: width of layer ${index + 1}`, fanOut, 1, maxWidth);
     requireName(`network: activation of layer ${index + 1}`, activation, activationNames);
     const biasOffset = offset + fanIn * fanOut;

@@ -83,8 +83,26 @@ function checked(optimizer: Optimizer): Optimizer {
   return optimizer;
 }
 
+/** Hyper-parameters that each optimizer takes. */
+const hyperParameters: Record<OptimizerName, readonly string[]> = {
+  sgd: ["learningRate", "momentum", "nesterov", "weightDecay"],
+  adam: ["learningRate", "beta1", "beta2", "epsilon", "weightDecay"],
+  adamW: ["learningRate", "beta1", "beta2", "epsilon", "weightDecay"],
+  rmsProp: ["learningRate", "alpha", "epsilon", "weightDecay", "momentum"],
+};
+
+/** Throws `InvalidInput` unless `optimizer` came from one of the functions below, or is as good. */
+export function requireOptimizer(place: string, optimizer: Optimizer | undefined): void {
+  if (typeof optimizer === "object" && optimizerNames.includes(optimizer?.name)) {
+    checked(optimizer);
+    return;
+  }
+  const got = typeof optimizer === "object" ? String(optimizer?.name) : String(optimizer);
+  throw new InvalidInput({ place, expected: "an optimizer", got, fix: "pass optimizer: adam()" });
+}
+
 function build(name: OptimizerName, base: Partial<Optimizer>, options: object): Optimizer {
-  const known = Object.keys(defaults);
+  const known = hyperParameters[name];
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     const fix = "remove it or correct its name";

@@ -11,6 +11,7 @@ import {
 import {
   type Device,
   type FloatArray,
+  GpuLost,
   type Model,
   type Optimizer,
   type Progress,
@@ -53,6 +54,8 @@ interface Session {
 interface Outcome {
   readonly last: Progress | undefined;
   readonly finished: boolean;
+  /** The GPU was lost: the model is what was copied from it last. */
+  readonly lost?: GpuLost;
 }
 
 /** Beside the data's name, in the current folder. */
@@ -94,6 +97,7 @@ async function trainModel({ flags, output, interrupts, prepared, options, model 
     }
     return { last, finished: true };
   } catch (error) {
+    if (error instanceof GpuLost && model.lastGood) return { last, finished: false, lost: error };
     if (!signal.aborted) throw error;
     return { last, finished: false };
   } finally {
@@ -112,7 +116,7 @@ function requireConverged({ model }: Session, { last }: Outcome): void {
 async function save(session: Session, outcome: Outcome): Promise<number> {
   const { flags, model, prepared, options } = session;
   const training: TrainingSummary = {
-    steps: outcome.last?.step ?? 0,
+    steps: (outcome.lost ? model.lastGood?.step : outcome.last?.step) ?? 0,
     epochs: flags.epochs,
     batchSize: flags.batchSize,
     seed: flags.seed,
@@ -122,7 +126,7 @@ async function save(session: Session, outcome: Outcome): Promise<number> {
     finished: outcome.finished,
   };
   const { network, replicas } = model;
-  const parameters = await model.readParameters();
+  const parameters = outcome.lost ? model.lastGood!.parameters : await model.readParameters();
   const bytes = encodeModel({ network, replicas, parameters, preprocessing: prepared.preprocessing, training });
   writeAtomically(session.path, bytes);
   session.interrupts.end(session.path);
@@ -181,6 +185,13 @@ async function conclude(session: Session, outcome: Outcome, initialParameters: F
   const bytes = await save(session, outcome);
   const saved = (): void => output.result("saved", `${session.path} (${byteSize(bytes)})`);
   const record = recordOf(session, outcome);
+  if (outcome.lost) {
+    saved();
+    const exitCode = exitCodes.gpuLost[0];
+    output.record({ ...record, exitCode });
+    const step = grouped(session.model.lastGood!.step);
+    throw new Stop(`${outcome.lost.message}; the model as it was after step ${step} is in ${session.path}`, exitCode);
+  }
   if (interrupts.exitCode !== 0) {
     saved();
     output.record(record);

@@ -1,12 +1,23 @@
 import { batchAt, rowsOf } from "../batches.ts";
-import type { Dataset, Executor, FloatArray, PlanReport, RunSettings, Trace, TrainingRun } from "../executor.ts";
+import { LimitExceeded } from "../errors.ts";
+import {
+  type Dataset,
+  type Executor,
+  type FloatArray,
+  type PlanReport,
+  requireAlive,
+  type RunSettings,
+  type Trace,
+  type TrainingRun,
+} from "../executor.ts";
 import type { Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { createStepBuffers, forwardAll, forwardBackward } from "./step.ts";
 import { update } from "./update.ts";
 
-/** Losses kept until they are read, in steps. */
-const ringSteps = 4096;
+/** Losses kept until they are read: in steps, and in numbers. */
+const maxRingSteps = 4096;
+const ringFloats = 2 ** 22;
 
 /** `replicas` rows of `values`, each a view. */
 const rowsPerReplica = (values: Float64Array, replicas: number): Float64Array[] => {
@@ -24,9 +35,20 @@ const concatenate = (parts: readonly Float64Array[]): Float64Array => {
   return all;
 };
 
+/** @throws LimitExceeded where the machine has not enough memory */
+function allocate(length: number): Float64Array {
+  try {
+    return new Float64Array(length);
+  } catch (cause) {
+    const expected = "parameters that fit this machine's memory";
+    const fix = "take fewer replicas or smaller layers";
+    throw new LimitExceeded({ place: "model: parameters", expected, got: `${8 * length} bytes`, fix, cause });
+  }
+}
+
 /** A training run in float64: replicas one after the other. */
 class ReferenceRun implements TrainingRun {
-  readonly ringSteps = ringSteps;
+  readonly ringSteps: number;
   readonly #network: Network;
   readonly #settings: RunSettings;
   readonly #parameters: readonly Float64Array[];
@@ -36,20 +58,24 @@ class ReferenceRun implements TrainingRun {
   readonly #losses: Float64Array;
   readonly #nonFinite: Int32Array;
 
-  constructor(network: Network, settings: RunSettings, parameters: readonly Float64Array[]) {
+  readonly #requireAlive: () => void;
+
+  constructor(network: Network, settings: RunSettings, parameters: readonly Float64Array[], requireAlive: () => void) {
+    this.#requireAlive = requireAlive;
+    this.ringSteps = Math.max(1, Math.min(maxRingSteps, Math.floor(ringFloats / parameters.length)));
     this.#network = network;
     this.#settings = settings;
     this.#parameters = parameters;
     this.#moments = parameters.map(({ length }) => [new Float64Array(length), new Float64Array(length)]);
     this.#inputs = Float64Array.from(settings.data.inputs);
     this.#targets = Float64Array.from(settings.data.targets);
-    this.#losses = new Float64Array(ringSteps * parameters.length);
+    this.#losses = new Float64Array(this.ringSteps * parameters.length);
     this.#nonFinite = new Int32Array(parameters.length).fill(-1);
   }
 
-  execute(firstStep: number, count: number): Promise<void> {
+  async execute(firstStep: number, count: number): Promise<void> {
+    this.#requireAlive();
     for (let step = firstStep; step < firstStep + count; step++) this.#step(step);
-    return Promise.resolve();
   }
 
   #step(step: number): void {
@@ -63,7 +89,7 @@ class ReferenceRun implements TrainingRun {
       const loss = forwardBackward({ ...shared, parameters }, this.#targets);
       const { optimizer } = this.#settings;
       update({ optimizer, step, gradients, parameters, moments: this.#moments[replica]! });
-      this.#losses[(step % ringSteps) * this.#parameters.length + replica] = loss;
+      this.#losses[(step % this.ringSteps) * this.#parameters.length + replica] = loss;
       const finite = Number.isFinite(loss) && gradients.every(Number.isFinite) && parameters.every(Number.isFinite);
       if (!finite && this.#nonFinite[replica] === -1) this.#nonFinite[replica] = step;
     }
@@ -77,7 +103,7 @@ class ReferenceRun implements TrainingRun {
     const replicas = this.#parameters.length;
     return Promise.resolve(
       Float64Array.from({ length: count * replicas }, (_, index) => {
-        const slot = (firstStep + Math.floor(index / replicas)) % ringSteps;
+        const slot = (firstStep + Math.floor(index / replicas)) % this.ringSteps;
         return this.#losses[slot * replicas + (index % replicas)]!;
       }),
     );
@@ -95,22 +121,30 @@ export class ReferenceExecutor implements Executor {
   readonly network: Network;
   readonly replicas: number;
   readonly #parameters: Float64Array;
+  #isDisposed = false;
 
   constructor(network: Network, replicas: number) {
     this.network = network;
     this.replicas = replicas;
-    this.#parameters = new Float64Array(replicas * network.parameterCount);
+    this.#parameters = allocate(replicas * network.parameterCount);
   }
 
-  readParameters(): Promise<Float64Array> {
-    return Promise.resolve(this.#parameters.slice());
+  #requireAlive(place: string): void {
+    requireAlive(place, this.#isDisposed);
+  }
+
+  async readParameters(): Promise<Float64Array> {
+    this.#requireAlive("readParameters");
+    return this.#parameters.slice();
   }
 
   writeParameters(parameters: FloatArray): void {
+    this.#requireAlive("writeParameters");
     this.#parameters.set(parameters);
   }
 
-  predict(inputs: FloatArray): Promise<Float64Array> {
+  async predict(inputs: FloatArray): Promise<Float64Array> {
+    this.#requireAlive("predict");
     const { network } = this;
     const batchSize = inputs.length / network.inputs;
     const rows = Float64Array.from(inputs);
@@ -119,7 +153,7 @@ export class ReferenceExecutor implements Executor {
       forwardAll({ network, batchSize, inputs: rows, parameters, buffers });
       return buffers.activations[network.layers.length - 1]!;
     });
-    return Promise.resolve(concatenate(outputs));
+    return concatenate(outputs);
   }
 
   planRun(settings: RunSettings): PlanReport {
@@ -134,11 +168,14 @@ export class ReferenceExecutor implements Executor {
     };
   }
 
-  createRun(settings: RunSettings): Promise<TrainingRun> {
-    return Promise.resolve(new ReferenceRun(this.network, settings, rowsPerReplica(this.#parameters, this.replicas)));
+  async createRun(settings: RunSettings): Promise<TrainingRun> {
+    this.#requireAlive("train");
+    const parameters = rowsPerReplica(this.#parameters, this.replicas);
+    return new ReferenceRun(this.network, settings, parameters, () => this.#requireAlive("train"));
   }
 
-  trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    this.#requireAlive("trace");
     const { network, replicas } = this;
     const batchSize = data.inputs.length / network.inputs;
     const inputs = Float64Array.from(data.inputs);
@@ -155,7 +192,7 @@ export class ReferenceExecutor implements Executor {
     });
     const perLayer = (key: "preActivations" | "activations" | "dPreActivations"): Float64Array[] =>
       network.layers.map(({ index }) => concatenate(traces.map((buffers) => buffers[key][index]!)));
-    return Promise.resolve({
+    return {
       preActivations: perLayer("preActivations"),
       activations: perLayer("activations"),
       dPreActivations: perLayer("dPreActivations"),
@@ -163,8 +200,10 @@ export class ReferenceExecutor implements Executor {
       losses,
       before,
       after,
-    });
+    };
   }
 
-  dispose(): void {}
+  dispose(): void {
+    this.#isDisposed = true;
+  }
 }

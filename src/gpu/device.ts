@@ -118,19 +118,43 @@ export class GpuDevice implements Device {
       const fix = "acquire a device again and go on from the last parameters that were read";
       throw new GpuLost({ place, expected: "a working GPU device", got: `a lost one (${this.#lost})`, fix, cause });
     }
-    if (this.#fault) throw faultOf(place, this.#fault);
+    const fault = this.#fault;
+    if (!fault) return;
+    // A lack of memory is over once told; after a refused call no result can be trusted any more.
+    if (fault instanceof GPUOutOfMemoryError) this.#fault = undefined;
+    throw faultOf(place, fault);
   }
 
-  /** Runs `action` and waits for the device's word on it: a lack of memory or a refused call is thrown here. */
-  async checked<T>(place: string, action: () => T): Promise<T> {
+  /**
+   * Creates something and waits for the device's word on it: a lack of memory or a refused call is thrown here, and what was
+   * created is freed by `discard`.
+   */
+  async checked<T>(place: string, create: () => T, discard: (created: T) => void): Promise<T> {
     this.throwFault(place);
+    const { value, scopes } = this.#scoped(create);
+    try {
+      const errors = await this.settled(place, scopes);
+      const error = errors.find((candidate) => candidate !== null);
+      if (error) throw faultOf(place, error);
+      return value;
+    } catch (error) {
+      discard(value);
+      throw error;
+    }
+  }
+
+  /** Runs `create` within error scopes, which end even if it throws: an open one would hide every later error. */
+  #scoped<T>(create: () => T): { value: T; scopes: Promise<(GPUError | null)[]> } {
     this.gpu.pushErrorScope("validation");
     this.gpu.pushErrorScope("out-of-memory");
-    const value = action();
-    const errors = await this.settled(place, Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]));
-    const error = errors.find((candidate) => candidate !== null);
-    if (error) throw faultOf(place, error);
-    return value;
+    const pop = (): Promise<(GPUError | null)[]> => Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
+    try {
+      const value = create();
+      return { value, scopes: pop() };
+    } catch (error) {
+      pop().catch(() => {}); // what was created is incomplete, and its owner frees it
+      throw error;
+    }
   }
 
   /** Destroys the device, unless it was handed in. */

@@ -1,13 +1,22 @@
 import { savesPreActivation } from "../cpu/activation.ts";
-import { Disposed, InvalidInput } from "../errors.ts";
-import type { Dataset, Executor, FloatArray, PlanReport, RunSettings, Trace, TrainingRun } from "../executor.ts";
+import { InvalidInput } from "../errors.ts";
+import {
+  type Dataset,
+  type Executor,
+  type FloatArray,
+  type PlanReport,
+  requireAlive,
+  type RunSettings,
+  type Trace,
+  type TrainingRun,
+} from "../executor.ts";
 import { BufferOwner, readFloats, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { encode } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { type BuffersRequest, layeredBytes, toFloat32 } from "./layeredBuffers.ts";
-import { createPreActivationDispatch } from "./layeredDispatches.ts";
+import { createPreActivationDispatch, type DispatchesRequest } from "./layeredDispatches.ts";
 import { gradientColumnsOf, kernelsOf, planLayered } from "./layeredPlan.ts";
 import { LayeredPredictor } from "./layeredPredictor.ts";
 import { LayeredRun } from "./layeredRun.ts";
@@ -31,20 +40,18 @@ export class LayeredExecutor implements Executor {
   }
 
   static create(device: GpuDevice, network: Network, replicas: number): Promise<LayeredExecutor> {
-    return device.checked("model: parameters", () => new LayeredExecutor(device, network, replicas));
+    return device.checked(
+      "model: parameters",
+      () => new LayeredExecutor(device, network, replicas),
+      (executor) => executor.dispose(),
+    );
   }
 
   #requireAlive(place: string): void {
-    if (!this.#isDisposed) return;
-    throw new Disposed({
-      place,
-      expected: "a live model",
-      got: "one that was disposed",
-      fix: "create the model again",
-    });
+    requireAlive(place, this.#isDisposed);
   }
 
-  readParameters(): Promise<Float32Array> {
+  async readParameters(): Promise<Float32Array> {
     this.#requireAlive("readParameters");
     return readFloats(this.#device, this.#parameters, this.replicas * this.network.parameterCount);
   }
@@ -62,8 +69,13 @@ export class LayeredExecutor implements Executor {
       network,
       replicas,
       parameters: this.#parameters,
+    }).catch((error: unknown) => {
+      this.#predictor = undefined; // the next call may have more memory
+      throw error;
     });
-    return (await this.#predictor).predict(inputs);
+    const predictor = await this.#predictor;
+    this.#requireAlive("predict"); // it may have been disposed meanwhile
+    return predictor.predict(inputs);
   }
 
   #request(settings: RunSettings): BuffersRequest {
@@ -91,7 +103,7 @@ export class LayeredExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    return LayeredRun.create(this.#request(settings), this.#parameters);
+    return LayeredRun.create(this.#request(settings), this.#parameters, () => this.#requireAlive("train"));
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
@@ -103,19 +115,33 @@ export class LayeredExecutor implements Executor {
       throw new InvalidInput({ place: "trace", expected, got: String(batchSize), fix });
     }
     const before = await this.readParameters();
-    const run = await LayeredRun.create(request, this.#parameters);
+    const owner = new BufferOwner(this.#device);
     try {
-      await run.execute(0, 1);
-      await run.finished();
-      const after = await this.readParameters();
-      this.writeParameters(before);
-      return { ...(await this.#readTrace(request, run)), before, after };
+      // On a copy: what trains or predicts at the same time must not see the step.
+      const parameters = await this.#device.checked(
+        "trace: parameters",
+        () => owner.upload("trace parameters", before),
+        () => owner.dispose(),
+      );
+      const run = await LayeredRun.create(request, parameters, () => this.#requireAlive("trace"));
+      try {
+        await run.execute(0, 1);
+        const after = await readFloats(this.#device, parameters, before.length);
+        write(this.#device.gpu, parameters, before);
+        return { ...(await this.#readTrace(request, run, parameters)), before, after };
+      } finally {
+        run.dispose();
+      }
     } finally {
-      run.dispose();
+      owner.dispose();
     }
   }
 
-  async #readTrace(request: BuffersRequest, run: LayeredRun): Promise<Omit<Trace, "before" | "after">> {
+  async #readTrace(
+    request: BuffersRequest,
+    run: LayeredRun,
+    parameters: GPUBuffer,
+  ): Promise<Omit<Trace, "before" | "after">> {
     const { buffers } = run;
     const { network, replicas, plan } = request;
     const samples = replicas * plan.chunkRows;
@@ -127,7 +153,9 @@ export class LayeredExecutor implements Executor {
       const planes = await readFloats(this.#device, buffers.outputs[index]!, buffers.outputs[index]!.size / 4);
       activations.push(planes.slice(0, samples * fanOut));
       const saved = savesPreActivation(activation);
-      const computed = saved ? planes.slice(samples * fanOut) : await this.#preActivations(request, run, index);
+      const computed = saved
+        ? planes.slice(samples * fanOut)
+        : await this.#preActivations({ ...request, parameters, buffers: run.buffers }, index);
       preActivations.push(computed.slice(0, samples * fanOut));
       const columns = gradientColumnsOf(network, layer);
       const gradients = await readFloats(this.#device, buffers.dOutputs[index]!, samples * columns);
@@ -143,14 +171,13 @@ export class LayeredExecutor implements Executor {
   }
 
   /** Weighted sums of a layer whose forward keeps only activations: forward again, as identity. */
-  async #preActivations(request: BuffersRequest, run: LayeredRun, index: number): Promise<Float32Array> {
+  async #preActivations(request: DispatchesRequest, index: number): Promise<Float32Array> {
     const owner = new BufferOwner(this.#device);
     try {
       const layer = this.network.layers[index]!;
       const length = request.replicas * request.plan.chunkRows * layer.fanOut;
       const into = owner.storage(`preActivations ${index}`, length);
-      const all = { ...request, parameters: this.#parameters, buffers: run.buffers };
-      const dispatch = await createPreActivationDispatch(all, layer, into);
+      const dispatch = await createPreActivationDispatch(request, layer, into);
       const encoder = this.#device.gpu.createCommandEncoder({ label: "trace" });
       const pass = encoder.beginComputePass({ label: "trace" });
       encode(pass, dispatch, request.plan.chunkRows, 0);

@@ -6,8 +6,8 @@ import { momentCount } from "../optimizer.ts";
 import { gradientColumnsOf, type LayeredPlan, planesOf } from "./layeredPlan.ts";
 import { hyperBlock, layerBlock, stepStride } from "./uniforms.ts";
 
-/** Step slots written at once; a submit ends when they are used up. */
-export const stepSlots = 512;
+/** Step slots written at once, 64 KiB: the smallest `maxBufferBytes`. A submit ends when they are used up. */
+export const stepSlots = 256;
 
 /** A buffer of data rows firstRow … firstRow + rows − 1. */
 export interface Page {

@@ -1,4 +1,4 @@
-import type { FloatArray } from "../executor.ts";
+import { type FloatArray, requireAlive } from "../executor.ts";
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch, encode } from "../gpu/kernel.ts";
@@ -30,6 +30,7 @@ export class LayeredPredictor {
   readonly #outputs: readonly GPUBuffer[];
   readonly #batchRows: GPUBuffer;
   readonly #dispatches: Dispatch[] = [];
+  #isDisposed = false;
 
   private constructor(request: PredictorRequest, capacity: number) {
     const { device, network, replicas } = request;
@@ -50,9 +51,18 @@ export class LayeredPredictor {
     const fits = Math.max(1, Math.floor(device.maxBufferBytes / (4 * widest)));
     const rows = Math.min(maxRows, fits);
     const capacity = chunkRowsOf(device, { network, replicas, batchSize: rows, rowCount: rows });
-    const predictor = await device.checked("prediction: buffers", () => new LayeredPredictor(request, capacity));
-    for (const layer of network.layers) predictor.#dispatches.push(await predictor.#createDispatch(layer));
-    return predictor;
+    const predictor = await device.checked(
+      "prediction: buffers",
+      () => new LayeredPredictor(request, capacity),
+      (created) => created.dispose(),
+    );
+    try {
+      for (const layer of network.layers) predictor.#dispatches.push(await predictor.#createDispatch(layer));
+      return predictor;
+    } catch (error) {
+      predictor.dispose();
+      throw error;
+    }
   }
 
   async #createDispatch(layer: LayerShape): Promise<Dispatch> {
@@ -101,6 +111,7 @@ export class LayeredPredictor {
 
   /** Outputs [replicas, rows, outputs] of a chunk of rows. */
   async #chunk(inputs: Float32Array): Promise<Float32Array> {
+    requireAlive("predict", this.#isDisposed);
     const { device, network, replicas } = this.#request;
     const rows = inputs.length / network.inputs;
     const words = new Uint32Array(stepBytes / 4);
@@ -120,6 +131,7 @@ export class LayeredPredictor {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     this.#owner.dispose();
   }
 }

@@ -33,7 +33,15 @@ export class LayeredRun implements TrainingRun {
   readonly #inFlight: Promise<void>[] = [];
   #submit: Submit | undefined;
 
-  private constructor(request: BuffersRequest, buffers: LayeredBuffers, dispatches: StepDispatches) {
+  readonly #requireAlive: () => void;
+
+  private constructor(
+    request: BuffersRequest,
+    buffers: LayeredBuffers,
+    dispatches: StepDispatches,
+    requireAlive: () => void,
+  ) {
+    this.#requireAlive = requireAlive;
     this.#request = request;
     this.#plan = request.plan;
     this.ringSteps = request.plan.ringSteps;
@@ -45,13 +53,22 @@ export class LayeredRun implements TrainingRun {
   /**
    * Allocates buffers, uploads data and compiles pipelines.
    * @param parameters [replicas, parameterCount], updated by the run
+   * @param requireAlive throws once the parameters are freed
    */
-  static async create(request: BuffersRequest, parameters: GPUBuffer): Promise<LayeredRun> {
+  static async create(
+    request: BuffersRequest,
+    parameters: GPUBuffer,
+    requireAlive: () => void = () => {},
+  ): Promise<LayeredRun> {
     const { device } = request;
-    const buffers = await device.checked("training: buffers", () => createLayeredBuffers(request));
+    const buffers = await device.checked(
+      "training: buffers",
+      () => createLayeredBuffers(request),
+      ({ owner }) => owner.dispose(),
+    );
     try {
       const dispatches = await createStepDispatches({ ...request, parameters, buffers });
-      return new LayeredRun(request, buffers, dispatches);
+      return new LayeredRun(request, buffers, dispatches, requireAlive);
     } catch (error) {
       buffers.owner.dispose();
       throw error;
@@ -99,6 +116,7 @@ export class LayeredRun implements TrainingRun {
     const submit = this.#submit;
     if (!submit) return;
     this.#submit = undefined;
+    this.#requireAlive();
     const { device } = this.#request;
     const { queue } = device.gpu;
     submit.pass.end();

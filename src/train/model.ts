@@ -3,12 +3,12 @@ import type { Dataset, Executor, FloatArray, PlanReport, Trace } from "../execut
 import type { Device } from "../gpu/device.ts";
 import { initialize, type InitializerName } from "../initializers.ts";
 import { type Network, requireInteger } from "../network.ts";
-import type { Optimizer } from "../optimizer.ts";
+import { type Optimizer, requireOptimizer } from "../optimizer.ts";
 import { createExecutor } from "../plan/choose.ts";
 import { requireDataset, requireRows } from "./dataset.ts";
 import { evaluateOutputs, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
-import { type Progress, Trainer } from "./trainer.ts";
+import { type Progress, type Snapshot, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
   /** From `acquire()`. */
@@ -47,6 +47,7 @@ export class Model {
   readonly device: Device;
   readonly #executor: Executor;
   #isTraining = false;
+  #trainer: Trainer | undefined;
 
   /** Use `createModel`. */
   constructor(device: Device, executor: Executor) {
@@ -78,13 +79,22 @@ export class Model {
       plan.signal?.throwIfAborted();
       const run = await this.#executor.createRun(plan.settings);
       try {
-        yield* new Trainer(this.#executor, run, plan).events();
+        this.#trainer = new Trainer(this.#executor, run, plan);
+        yield* this.#trainer.events();
       } finally {
         run.dispose();
       }
     } finally {
       this.#isTraining = false;
     }
+  }
+
+  /**
+   * Copy on the host of the parameters at the last event of the latest training: what is left when the GPU is lost.
+   * Undefined before any training, and for models of more than 2²² parameters.
+   */
+  get lastGood(): Snapshot | undefined {
+    return this.#trainer?.lastGood;
   }
 
   /** Trains to the end. Throws as `train` does. */
@@ -130,6 +140,7 @@ export class Model {
   /** Every value of one training step over `data` as one batch; the parameters stay as they are. */
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
     requireDataset("trace", data, this.network);
+    requireOptimizer("trace", optimizer);
     return this.#executor.trace(data, optimizer);
   }
 
@@ -143,17 +154,33 @@ export class Model {
   }
 }
 
+const known = ["device", "seed", "replicas", "initializer", "parameters"];
+
+function requireKnown(options: object | undefined): void {
+  const unknown = Object.keys(options ?? { nothing: 0 }).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  const expected = `options among ${known.join(", ")}`;
+  throw new InvalidInput({ place: "createModel", expected, got: unknown, fix: "remove it or correct its name" });
+}
+
 /**
  * Creates replicas of a network on a device, with initial parameters.
  * @throws InvalidInput, LimitExceeded, GpuOutOfMemory
  */
 export async function createModel(network: Network, options: ModelOptions): Promise<Model> {
+  requireKnown(options);
   const { device, seed = 0, replicas = 1, initializer, parameters } = options;
   requireInteger("createModel: replicas", replicas, 1, 2 ** 20);
   const length = replicas * network.parameterCount;
   if (parameters) requireParameters("createModel: parameters", parameters, length);
-  const initial = parameters ?? initialize(network, { seed, replicas, ...(initializer && { initializer }) });
+  // Memory first: drawing parameters that would not fit could take minutes.
   const executor = await createExecutor(device, network, replicas);
-  executor.writeParameters(initial);
-  return new Model(device, executor);
+  try {
+    const drawn = { seed, replicas, ...(initializer && { initializer }) };
+    executor.writeParameters(parameters ?? initialize(network, drawn));
+    return new Model(device, executor);
+  } catch (error) {
+    executor.dispose();
+    throw error;
+  }
 }

@@ -3,7 +3,7 @@ import { InvalidInput } from "../errors.ts";
 import type { Dataset, RunSettings } from "../executor.ts";
 import { requireSeed } from "../initializers.ts";
 import { type Network, requireInteger } from "../network.ts";
-import type { Optimizer } from "../optimizer.ts";
+import { type Optimizer, requireOptimizer } from "../optimizer.ts";
 import { requireDataset } from "./dataset.ts";
 
 /** When `train` tells about its progress. */
@@ -45,6 +45,10 @@ const known = ["optimizer", "epochs", "steps", "batchSize", "shuffle", "seed", "
 const most = 2 ** 48;
 
 function requireKnown(options: object): void {
+  if (typeof options !== "object" || options === null) {
+    const fix = "pass { optimizer: adam(), epochs: 100 }";
+    throw new InvalidInput({ place: "train", expected: "options", got: String(options), fix });
+  }
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown === undefined) return;
   const fix = "remove it or correct its name";
@@ -65,7 +69,13 @@ function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number
 }
 
 function eventStepsOf(every: Every | undefined, perEpoch: number): number | undefined {
-  if (every === undefined || "ms" in every) return undefined;
+  if (every === undefined) return undefined;
+  if (typeof every !== "object" || every === null || ("ms" in every && !(every.ms >= 0))) {
+    const got = JSON.stringify(every) ?? typeof every;
+    const fix = "pass { epochs: 1 }";
+    throw new InvalidInput({ place: "train: every", expected: "steps, epochs, or ms of at least 0", got, fix });
+  }
+  if ("ms" in every) return undefined;
   const steps = "steps" in every ? every.steps : every.epochs * perEpoch;
   requireInteger("train: every", steps, 1, most);
   return steps;
@@ -82,10 +92,7 @@ export function planTraining(network: Network, data: Dataset, options: TrainOpti
   const { optimizer, batchSize = Math.min(32, rows), shuffle = true, seed = 0, every } = options;
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
   requireSeed("train: seed", seed);
-  if (!optimizer?.name) {
-    const fix = "pass optimizer: adam()";
-    throw new InvalidInput({ place: "train", expected: "an optimizer", got: String(optimizer), fix });
-  }
+  requireOptimizer("train", optimizer);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   return {

@@ -25,6 +25,14 @@ export interface Progress {
   readonly etaMs: number;
 }
 
+/** Parameters as they were after a step, on the host. */
+export interface Snapshot {
+  /** Steps done. */
+  readonly step: number;
+  /** [replicas, parameterCount]. */
+  readonly parameters: FloatArray;
+}
+
 /** Time of one unit of steps between two looks at the signal. */
 const unitMs = 50;
 /** Largest set of parameters that is kept on the host as the last good state. */
@@ -77,12 +85,17 @@ export class Trainer {
   #startMs = 0;
   #eventMs = 0;
   #eventStep = 0;
-  #lastGood: { step: number; parameters: FloatArray } | undefined;
+  #lastGood: Snapshot | undefined;
 
   constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
     this.#executor = executor;
     this.#run = run;
     this.#plan = plan;
+  }
+
+  /** Parameters at the last event whose numbers were finite; undefined for models too large to copy at each. */
+  get lastGood(): Snapshot | undefined {
+    return this.#lastGood;
   }
 
   /** @throws the signal's reason, after the unit under way; NonFinite when every replica has diverged */

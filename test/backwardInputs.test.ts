@@ -1,0 +1,114 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { activateDerivative, savesPreActivation } from "../src/cpu/activation.ts";
+import { backwardInputs } from "../src/cpu/backwardInputs.ts";
+import type { ActivationName } from "../src/network.ts";
+import { activationNumber } from "../src/plan/layeredDispatches.ts";
+import { gradientColumnsOf, tileRows } from "../src/plan/layeredPlan.ts";
+import { layerBlock } from "../src/plan/uniforms.ts";
+import { poisoned, requireWithin, roundoff, sumBound, untouched } from "./support/compare.ts";
+import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { randomFloats } from "./support/random.ts";
+import { cases, lastLayer, middleLayer, oddSizes, replicaCounts } from "./support/shapes.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const device = shareDevice();
+
+type Name = "backwardInputs" | "backwardInputsTiled";
+interface Case {
+  readonly rows: number;
+  readonly fanIn: number;
+  readonly fanOut: number;
+  readonly replicas: number;
+  /** Activation of the layer before. */
+  readonly activation: ActivationName;
+  /** The last layer: one more column in dOutputs, which must not be read. */
+  readonly isLast: boolean;
+}
+
+/** The slope's own error: test/activation.test.ts holds it to 4e-7 relative and 2e-7 absolute. */
+const slopeBound = (slope: number): number => 4e-7 * Math.abs(slope) + 2e-7;
+
+const invocationsOf = (name: Name, rows: number, fanIn: number): number =>
+  name === "backwardInputs" ? rows * fanIn : Math.ceil(rows / tileRows) * Math.ceil(fanIn / 4);
+
+async function tryBackwardInputs(name: Name, one: Case): Promise<number> {
+  const { rows, fanIn, fanOut, replicas, activation, isLast } = one;
+  const { network, layer } = (isLast ? lastLayer : middleLayer)(fanIn, fanOut);
+  const capacity = rows + 2;
+  const columns = gradientColumnsOf(network, layer);
+  expect(columns).toBe(isLast ? fanOut + 1 : fanOut);
+  const parameters = randomFloats(3, replicas * network.parameterCount);
+  const dOutputs = randomFloats(4, replicas * capacity * columns);
+  if (isLast) for (let at = fanOut; at < dOutputs.length; at += columns) dOutputs[at] = Number.NaN;
+  // The plane that is not asked for holds NaN.
+  const plane = replicas * capacity * fanIn;
+  const saved = randomFloats(5, 2 * plane, 1).fill(
+    Number.NaN,
+    ...(savesPreActivation(activation) ? [0, plane] : [plane]),
+  );
+  const firstSaved = savesPreActivation(activation) ? plane : 0;
+  const wanted = untouched(plane + 64);
+  for (let replica = 0; replica < replicas; replica++) {
+    const ownParameters = replicaPart(parameters, replica, network.parameterCount);
+    const own = replicaPart(dOutputs, replica, capacity * columns);
+    const gradients = own.filter((_, at) => at % columns < fanOut);
+    const dInputs = new Float64Array(rows * fanIn);
+    backwardInputs({ layer, batchSize: rows, dOutputs: gradients, parameters: ownParameters, dInputs });
+    for (let at = 0; at < rows * fanIn; at++) {
+      const index = replica * capacity * fanIn + at;
+      const weights = layer.weightsOffset + (at % fanIn) * fanOut;
+      let magnitude = 0;
+      for (let column = 0; column < fanOut; column++) {
+        magnitude += Math.abs(gradients[Math.floor(at / fanIn) * fanOut + column]! * ownParameters[weights + column]!);
+      }
+      const slope = activateDerivative(activation, saved[firstSaved + index]!);
+      const value = dInputs[at]! * slope;
+      wanted.values[index] = value;
+      wanted.bounds[index] =
+        sumBound(fanOut, magnitude) * Math.abs(slope) +
+        (activation === "identity" ? 0 : Math.abs(dInputs[at]!) * slopeBound(slope)) +
+        roundoff * Math.abs(value);
+    }
+  }
+  const [, , , dInputs] = await runKernel(device(), {
+    name,
+    constants: { ACTIVATION: activationNumber(activation), SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
+    step: stepSlot({ network, rows }),
+    uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: false, slots: 1 }),
+    storage: [dOutputs, parameters, saved, poisoned(wanted.values.length)],
+    invocations: invocationsOf(name, rows, fanIn),
+    replicas,
+  });
+  const shape = `${name} ${activation} [${rows}, ${fanOut}] → ${fanIn}, ${replicas} replicas${isLast ? ", last" : ""}`;
+  return requireWithin(shape, dInputs!, wanted);
+}
+
+const someCase = fc.record({
+  rows: oddSizes,
+  fanIn: oddSizes,
+  fanOut: oddSizes,
+  replicas: replicaCounts,
+  activation: fc.constantFrom<ActivationName>("identity", "tanh", "silu"),
+  isLast: fc.boolean(),
+});
+const plain = { replicas: 1, activation: "identity", isLast: false } as const;
+const large: Case[] = [
+  { ...plain, rows: 3, fanIn: 7, fanOut: 4096 },
+  { ...plain, rows: 2, fanIn: 33, fanOut: 784, replicas: 2, isLast: true },
+  { ...plain, rows: 1, fanIn: 4097, fanOut: 1 },
+  { ...plain, rows: 1027, fanIn: 1, fanOut: 3 },
+];
+
+test.each(["backwardInputs", "backwardInputsTiled"] as const)(
+  "%s agrees with float64 over odd shapes",
+  async (name) => {
+    let worst = 0;
+    const attempt = async (one: Case) => {
+      worst = Math.max(worst, await tryBackwardInputs(name, one));
+    };
+    const examples = large.map((one): [Case] => [one]);
+    await fc.assert(fc.asyncProperty(someCase, attempt), cases(150, examples));
+    console.log(`${name}: largest error ${worst.toFixed(3)} of its bound`);
+  },
+);

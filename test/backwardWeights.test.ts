@@ -1,0 +1,189 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { rowsOf } from "../src/batches.ts";
+import { backwardWeights } from "../src/cpu/backwardWeights.ts";
+import type { LayerShape, Network } from "../src/network.ts";
+import { gradientColumnsOf, sliceRows, tileRows } from "../src/plan/layeredPlan.ts";
+import { layerBlock } from "../src/plan/uniforms.ts";
+import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
+import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { randomFloats } from "./support/random.ts";
+import { cases, lastLayer, middleLayer, oddSizes, replicaCounts } from "./support/shapes.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const device = shareDevice();
+
+type Name = "backwardWeights" | "backwardWeightsTiled";
+interface Case {
+  readonly rows: number;
+  readonly fanIn: number;
+  readonly fanOut: number;
+  readonly replicas: number;
+  readonly slots: number;
+  /** The first layer reads the data set at batchRows. */
+  readonly gathers: boolean;
+  /** Not the first chunk of its batch: adds to what is there. */
+  readonly accumulates: boolean;
+  readonly isLast: boolean;
+}
+
+interface Replica {
+  readonly network: Network;
+  readonly layer: LayerShape;
+  readonly inputs: Float64Array;
+  /** [rows, fanOut], and the loss of each sample where the layer is the last. */
+  readonly dOutputs: Float64Array;
+  readonly losses: Float64Array | undefined;
+  readonly sources: Uint32Array;
+}
+
+const gradientsOf = ({ network, layer, inputs, dOutputs, sources }: Replica, rows: number[]): Float64Array => {
+  const gradients = new Float64Array(network.parameterCount + 1);
+  const { fanOut } = layer;
+  backwardWeights({
+    layer,
+    batchSize: rows.length,
+    inputs,
+    dOutputs: Float64Array.from(rows.flatMap((row) => [...dOutputs.subarray(row * fanOut, (row + 1) * fanOut)])),
+    gradients,
+    batchRows: Uint32Array.from(rows, (row) => sources[row]!),
+  });
+  return gradients;
+};
+
+const magnitudes = (values: Float64Array): Float64Array => values.map(Math.abs);
+
+/** One slot of one replica: sums over the slices s, s + slots, … The bound is that of a sum over those rows. */
+function fillSlot(
+  wanted: Wanted,
+  one: Replica,
+  { rows, first }: { rows: number[]; first: number },
+  before: Float32Array,
+) {
+  const { layer, losses } = one;
+  const own = gradientsOf(one, rows);
+  const size = gradientsOf({ ...one, inputs: magnitudes(one.inputs), dOutputs: magnitudes(one.dOutputs) }, rows);
+  const end = layer.biasOffset + layer.fanOut;
+  for (let entry = layer.weightsOffset; entry < end; entry++) {
+    wanted.values[first + entry] = before[first + entry]! + own[entry]!;
+    wanted.bounds[first + entry] = sumBound(rows.length, size[entry]!) + roundoff * Math.abs(before[first + entry]!);
+  }
+  if (!losses) return;
+  const total = rows.reduce((sum, row) => sum + losses[row]!, 0);
+  wanted.values[first + end] = before[first + end]! + total;
+  wanted.bounds[first + end] = sumBound(rows.length, total) + roundoff * Math.abs(before[first + end]!);
+}
+
+const rowsOfSlot = (rows: number, slots: number, slot: number): number[] =>
+  Array.from({ length: rows }, (_, row) => row).filter((row) => Math.floor(row / sliceRows) % slots === slot);
+
+const invocationsOf = (name: Name, { fanIn, fanOut, slots, isLast }: Case): number => {
+  const columns = isLast ? fanOut + 1 : fanOut;
+  if (name === "backwardWeights") return slots * (fanIn * fanOut + columns);
+  return slots * Math.ceil(columns / 4) * (Math.ceil(fanIn / tileRows) + 1);
+};
+
+async function tryBackwardWeights(name: Name, one: Case): Promise<number> {
+  const { rows, fanIn, fanOut, replicas, slots, gathers, accumulates, isLast } = one;
+  const { network, layer } = (isLast ? lastLayer : middleLayer)(fanIn, fanOut);
+  const capacity = rows + 2;
+  const columns = gradientColumnsOf(network, layer);
+  const firstRow = accumulates ? 7 : 0;
+  const step = { network, rows, rowCount: 2 * rows + 40, batchSize: rows + 9, shuffle: true, firstRow };
+  const drawn = rowsOf(batchOf(step)).subarray(firstRow, firstRow + rows);
+  const sources = gathers ? drawn : Uint32Array.from({ length: rows }, (_, row) => row);
+  const inputRows = gathers ? step.rowCount : capacity;
+  const inputs = randomFloats(6, (gathers ? 1 : replicas) * inputRows * fanIn);
+  const dOutputs = randomFloats(7, replicas * capacity * columns);
+  if (isLast) for (let at = fanOut; at < dOutputs.length; at += columns) dOutputs[at] = Math.abs(dOutputs[at]!);
+  const width = network.parameterCount + 1;
+  const wanted = untouched(slots * replicas * width + 64);
+  const before = accumulates ? randomFloats(8, wanted.values.length) : new Float32Array(wanted.values.length);
+  const gradients = poisoned(wanted.values.length);
+  for (let replica = 0; replica < replicas; replica++) {
+    const own = replicaPart(dOutputs, replica, capacity * columns);
+    const sample: Replica = {
+      network,
+      layer,
+      inputs: gathers ? Float64Array.from(inputs) : replicaPart(inputs, replica, inputRows * fanIn),
+      dOutputs: own.filter((_, at) => at % columns < fanOut),
+      losses: isLast ? own.filter((_, at) => at % columns === fanOut) : undefined,
+      sources,
+    };
+    for (let slot = 0; slot < slots; slot++) {
+      const first = (slot * replicas + replica) * width;
+      fillSlot(wanted, sample, { rows: rowsOfSlot(rows, slots, slot), first }, before);
+    }
+  }
+  // What is there before: poison where nothing may be read, values where the kernel adds to them.
+  const floats = new Float32Array(gradients.buffer);
+  if (accumulates) wanted.values.forEach((value, at) => Number.isNaN(value) || (floats[at] = before[at]!));
+  const results = await runKernel(device(), {
+    name,
+    constants: { GATHERS: gathers ? 1 : 0 },
+    step: stepSlot(step),
+    uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: gathers, slots }),
+    storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients],
+    invocations: invocationsOf(name, one),
+    replicas,
+  });
+  const marks = [gathers && "gathers", accumulates && "accumulates", isLast && "last"].filter(Boolean).join(", ");
+  const shape = `${name} [${rows}] × [${fanIn}, ${fanOut}], ${slots} slots, ${replicas} replicas, ${marks}`;
+  return requireWithin(shape, results[3]!, wanted);
+}
+
+const someCase = fc.record({
+  rows: fc.oneof(oddSizes, fc.constantFrom(127, 128, 129, 300)),
+  fanIn: oddSizes,
+  fanOut: oddSizes,
+  replicas: replicaCounts,
+  slots: fc.constantFrom(1, 2, 3),
+  gathers: fc.boolean(),
+  accumulates: fc.boolean(),
+  isLast: fc.boolean(),
+});
+const plain = { replicas: 1, slots: 1, gathers: false, accumulates: false, isLast: true } as const;
+const large: Case[] = [
+  { ...plain, rows: 4096, fanIn: 5, fanOut: 3, slots: 32 },
+  { ...plain, rows: 4095, fanIn: 3, fanOut: 5, slots: 5, accumulates: true, replicas: 2 },
+  { ...plain, rows: 4097, fanIn: 1, fanOut: 1, slots: 1, gathers: true },
+  { ...plain, rows: 3, fanIn: 129, fanOut: 65, slots: 2 },
+];
+
+test.each(["backwardWeights", "backwardWeightsTiled"] as const)(
+  "%s agrees with float64 over odd shapes",
+  async (name) => {
+    let worst = 0;
+    const attempt = async (one: Case) => {
+      worst = Math.max(worst, await tryBackwardWeights(name, one));
+    };
+    const examples = large.map((one): [Case] => [one]);
+    await fc.assert(fc.asyncProperty(someCase, attempt), cases(100, examples));
+    console.log(`${name}: largest error ${worst.toFixed(3)} of its bound`);
+  },
+);
+
+/** Bits of the gradients after two chunks of a batch, by one version. */
+async function twoChunks(name: Name): Promise<Uint32Array> {
+  const { network, layer } = lastLayer(9, 6);
+  const capacity = 400;
+  const columns = gradientColumnsOf(network, layer);
+  let gradients = new Uint32Array(network.parameterCount + 1);
+  for (const firstRow of [0, 400]) {
+    const results = await runKernel(device(), {
+      name,
+      constants: { GATHERS: 0 },
+      step: stepSlot({ network, rows: 400, rowCount: 800, firstRow }),
+      uniform: layerBlock({ network, layer, replicas: 1, capacity, sharesInputs: false, slots: 1 }),
+      storage: [randomFloats(9, capacity * 9), randomFloats(10, capacity * columns), poisoned(4), gradients],
+      invocations: invocationsOf(name, { ...plain, rows: 400, fanIn: 9, fanOut: 6 }),
+      replicas: 1,
+    });
+    gradients = results[3]!.slice();
+  }
+  return gradients;
+}
+
+test("both versions add in the same order, so that a plan may choose by size without changing a bit", async () => {
+  expect(await twoChunks("backwardWeightsTiled")).toEqual(await twoChunks("backwardWeights"));
+});

@@ -1,0 +1,168 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { activateDerivative, savesPreActivation } from "../src/cpu/activation.ts";
+import { loss, lossScale } from "../src/cpu/loss.ts";
+import { type ActivationName, dense, type LossName, lossNames, network, takesLogits } from "../src/network.ts";
+import { activationNumber } from "../src/plan/layeredDispatches.ts";
+import { layerBlock } from "../src/plan/uniforms.ts";
+import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
+import { runKernel, stepSlot } from "./support/kernelRun.ts";
+import { createUniform, randomFloats } from "./support/random.ts";
+import { cases, oddSizes, replicaCounts } from "./support/shapes.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const device = shareDevice();
+
+interface Case {
+  readonly rows: number;
+  readonly fanOut: number;
+  readonly replicas: number;
+  /** Largest output. */
+  readonly scale: number;
+  /** Activation of the layer, where the loss leaves a choice. */
+  readonly activation: ActivationName;
+}
+
+const isSquare = (name: LossName): boolean => name === "squaredError" || name === "meanSquaredError";
+
+/** Error of log(1 + e^−|x|) and of the other functions of one value: test/activation.test.ts. */
+const functionError = 5e-7;
+
+interface Sample {
+  readonly outputs: Float64Array;
+  readonly targets: Float64Array;
+}
+
+/**
+ * Bound of one sample's loss: n terms, each of a few roundings of values no larger than its parts
+ * (|y| + |t|, or their square), and the error of the functions; the sum of n terms rounds at most n times.
+ */
+function lossBound(name: LossName, { outputs, targets }: Sample): number {
+  let terms = 0;
+  const spread = name === "softmaxCrossEntropy" ? Math.max(...outputs.map(Math.abs)) : 0;
+  for (const [column, output] of outputs.entries()) {
+    const t = Math.abs(targets[column]!);
+    if (name === "softmaxCrossEntropy") terms += t * (2 * spread + Math.log(outputs.length) + 1);
+    else if (name === "binaryCrossEntropy") terms += Math.abs(output) * (1 + t) + 1;
+    else terms += (Math.abs(output) + t) ** (isSquare(name) ? 2 : 1);
+  }
+  const largest = name === "huber" ? 2 * terms : terms;
+  return (8 + outputs.length) * roundoff * largest + functionError * targets.reduce((sum, t) => sum + Math.abs(t), 1);
+}
+
+/** Bound of the gradient by one output before scale and slope: roundings of y − t, or of a probability. */
+function gradientBound(name: LossName, { outputs, targets }: Sample, column: number): number {
+  const t = Math.abs(targets[column]!);
+  const y = Math.abs(outputs[column]!);
+  if (name === "meanAbsoluteError") return 0;
+  if (name === "binaryCrossEntropy") return functionError + 2 * roundoff;
+  if (name !== "softmaxCrossEntropy") return 4 * roundoff * (y + t);
+  const targetSum = targets.reduce((sum, value) => sum + value, 0);
+  const spread = Math.max(...outputs) - Math.min(...outputs);
+  // exp(x) may be off by 3 + 2|x| units, and the sum has n terms; probabilities are at most 1
+  return (outputs.length + 8 + 2 * Math.min(spread, 20)) * 2 * roundoff * (targetSum + t);
+}
+
+function targetsFor(name: LossName, length: number, scale: number): Float32Array {
+  if (!takesLogits(name)) return randomFloats(11, length, scale);
+  const uniform = createUniform(12);
+  return Float32Array.from({ length }, () => (uniform() < 0.3 ? Math.round(uniform()) : uniform()));
+}
+
+async function tryLoss(name: LossName, { rows, fanOut, replicas, scale, activation: any }: Case): Promise<number> {
+  const activation = takesLogits(name) ? "identity" : any;
+  const whole = network({ inputs: 2, layers: [dense(fanOut, activation)], loss: name });
+  const layer = whole.layers[0]!;
+  const capacity = rows + 2;
+  const plane = replicas * capacity * fanOut;
+  const outputs = randomFloats(13, 2 * plane, scale);
+  const targetRows = rows + 5;
+  const targets = targetsFor(name, targetRows * fanOut, scale);
+  const batchRows = Uint32Array.from({ length: rows }, (_, row) => (row * 7 + 3) % targetRows);
+  const saves = savesPreActivation(activation);
+  if (!saves) outputs.fill(Number.NaN, plane);
+  const wanted = untouched(replicas * capacity * (fanOut + 1) + 64);
+  const factor = lossScale(name, rows, fanOut);
+  for (let replica = 0; replica < replicas; replica++) {
+    for (let row = 0; row < rows; row++) {
+      const firstOutput = (replica * capacity + row) * fanOut;
+      const firstGradient = (replica * capacity + row) * (fanOut + 1);
+      const own = Float64Array.from(outputs.subarray(firstOutput, firstOutput + fanOut));
+      const source = batchRows[row]! * fanOut;
+      const target = Float64Array.from(targets.subarray(source, source + fanOut));
+      const dOutputs = new Float64Array(fanOut);
+      const value = loss({ loss: name, batchSize: 1, fanOut, outputs: own, targets: target, dOutputs });
+      const one = lossScale(name, 1, fanOut);
+      const sample = { outputs: own, targets: target };
+      wanted.values[firstGradient + fanOut] = (value / one) * factor;
+      wanted.bounds[firstGradient + fanOut] = lossBound(name, sample) * factor;
+      for (let column = 0; column < fanOut; column++) {
+        const slope = activateDerivative(activation, outputs[(saves ? plane : 0) + firstOutput + column]!);
+        const gradient = (dOutputs[column]! / one) * factor;
+        wanted.values[firstGradient + column] = gradient * slope;
+        wanted.bounds[firstGradient + column] =
+          gradientBound(name, sample, column) * factor * Math.abs(slope) +
+          Math.abs(gradient) * (activation === "identity" ? 0 : 4e-7 * Math.abs(slope) + 2e-7) +
+          4 * roundoff * Math.abs(gradient * slope);
+      }
+    }
+  }
+  const [, , , dOutputs] = await runKernel(device(), {
+    name: "loss",
+    constants: { ACTIVATION: activationNumber(activation), LOSS: lossNames.indexOf(name), SAVED_PLANE: saves ? 1 : 0 },
+    step: stepSlot({ network: whole, rows }),
+    uniform: layerBlock({ network: whole, layer, replicas, capacity, sharesInputs: false, slots: 1 }),
+    storage: [outputs, targets, batchRows, poisoned(wanted.values.length)],
+    invocations: rows,
+    replicas,
+  });
+  const shape = `${name} after ${activation} [${replicas}, ${rows}, ${fanOut}], outputs up to ${scale}`;
+  return requireWithin(shape, dOutputs!, wanted);
+}
+
+const someCase = fc.record({
+  rows: oddSizes,
+  fanOut: oddSizes,
+  replicas: replicaCounts,
+  scale: fc.constantFrom(1, 1, 30, 1e4),
+  activation: fc.constantFrom<ActivationName>("identity", "sigmoid", "gelu"),
+});
+const large: Case[] = [
+  { rows: 3, fanOut: 1000, replicas: 1, scale: 5, activation: "identity" },
+  { rows: 1027, fanOut: 1, replicas: 2, scale: 5, activation: "identity" },
+];
+
+test.each(lossNames)("%s and its gradient agree with float64 over odd shapes", async (name) => {
+  let worst = 0;
+  const attempt = async (one: Case) => {
+    worst = Math.max(worst, await tryLoss(name, one));
+  };
+  const examples = large.map((one): [Case] => [one]);
+  await fc.assert(fc.asyncProperty(someCase, attempt), cases(60, examples));
+  console.log(`loss ${name}: largest error ${worst.toFixed(3)} of its bound`);
+});
+
+test("softmax of equal and of far apart logits is exact", async () => {
+  const whole = network({ inputs: 1, layers: [dense(4)], loss: "softmaxCrossEntropy" });
+  const layer = whole.layers[0]!;
+  const outputs = Float32Array.of(7, 7, 7, 7, 1e4, -1e4, 0, -1e4, -1e4, -1e4, -1e4, -1e4);
+  const [, , , bits] = await runKernel(device(), {
+    name: "loss",
+    constants: { ACTIVATION: 0, LOSS: lossNames.indexOf("softmaxCrossEntropy"), SAVED_PLANE: 0 },
+    step: stepSlot({ network: whole, rows: 3 }),
+    uniform: layerBlock({ network: whole, layer, replicas: 1, capacity: 3, sharesInputs: false, slots: 1 }),
+    storage: [outputs, Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1), Uint32Array.of(0, 1, 2), poisoned(15)],
+    invocations: 3,
+    replicas: 1,
+  });
+  const [first, second, third] = [0, 5, 10].map((at) => [
+    ...new Float32Array(bits!.buffer, bits!.byteOffset + 4 * at, 5),
+  ]);
+  expect(first!.map((value) => value * 3)).toEqual(
+    [-0.75, 0.25, 0.25, 0.25, Math.fround(Math.log(4))].map((value) => expect.closeTo(value, 6)),
+  );
+  expect(second).toEqual([0, expect.closeTo(0, 30), expect.closeTo(0, 30), expect.closeTo(0, 30), 0]);
+  expect(third!.slice(0, 4).map((value) => value * 3)).toEqual(
+    [0.25, 0.25, 0.25, -0.75].map((value) => expect.closeTo(value, 6)),
+  );
+});

@@ -1,0 +1,150 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { LimitExceeded } from "../src/errors.ts";
+import { gridOf, groupSize } from "../src/gpu/kernel.ts";
+import { activationNames, dense, network, type Network } from "../src/network.ts";
+import {
+  gradientColumnsOf,
+  kernelsOf,
+  type LayeredPlan,
+  type PlanLimits,
+  type PlanRequest,
+  planesOf,
+  planLayered,
+  tileRows,
+} from "../src/plan/layeredPlan.ts";
+import { cases } from "./support/shapes.ts";
+
+/** Sizes spread over orders of magnitude. */
+const upTo = (maximum: number): fc.Arbitrary<number> =>
+  fc.double({ min: 0, max: 1, noNaN: true }).map((share) => Math.max(1, Math.floor(maximum ** share)));
+
+const someNetwork: fc.Arbitrary<Network> = fc
+  .record({
+    inputs: upTo(4000),
+    widths: fc.array(upTo(3000), { minLength: 1, maxLength: 6 }),
+    activation: fc.constantFrom(...activationNames),
+  })
+  .map(({ inputs, widths, activation }) =>
+    network({ inputs, layers: widths.map((width) => dense(width, activation)), loss: "squaredError" }),
+  );
+
+const someLimits: fc.Arbitrary<PlanLimits> = fc.record({
+  kind: fc.constantFrom("gpu" as const, "software" as const),
+  maxBufferBytes: fc.double({ min: 16, max: 32, noNaN: true }).map((bits) => Math.floor(2 ** bits)),
+  dispatchFlops: fc.double({ min: 4, max: 12, noNaN: true }).map((digits) => Math.floor(10 ** digits)),
+});
+
+const someRequest = fc.record({
+  network: someNetwork,
+  replicas: upTo(65_535),
+  batchSize: upTo(1e7),
+  rowCount: upTo(1e7),
+});
+
+/** Bytes of every buffer that a run of this plan allocates, but for the optimizer's moments and what has a fixed size. */
+function buffersOf(plan: LayeredPlan, { network: net, replicas, rowCount }: PlanRequest): Record<string, number> {
+  const { chunkRows, slots, inputPageRows, targetPageRows, ringSteps, gathered } = plan;
+  const samples = replicas * chunkRows;
+  const sizes: Record<string, number> = {
+    inputs: Math.min(inputPageRows, rowCount) * net.inputs,
+    targets: Math.min(targetPageRows, rowCount) * net.outputs,
+    batchRows: chunkRows,
+    gradients: slots * replicas * (net.parameterCount + 1),
+    losses: ringSteps * replicas,
+  };
+  if (gathered) Object.assign(sizes, { gathered: chunkRows * Math.max(net.inputs, net.outputs) });
+  for (const layer of net.layers) {
+    sizes[`outputs ${layer.index}`] = planesOf(layer) * samples * layer.fanOut;
+    sizes[`dOutputs ${layer.index}`] = samples * gradientColumnsOf(net, layer);
+  }
+  return Object.fromEntries(Object.entries(sizes).map(([name, values]) => [name, 4 * values]));
+}
+
+/** Invocations of each dispatch of a chunk, as src/plan/layeredDispatches.ts counts them. */
+function invocationsOf({ chunkRows, slots }: LayeredPlan, net: Network): number[] {
+  const widths = net.layers.flatMap(({ fanIn, fanOut }) => [fanIn, fanOut]);
+  const weights = net.layers.flatMap((layer) => {
+    const columns = gradientColumnsOf(net, layer);
+    const tiled = slots * Math.ceil(columns / 4) * (Math.ceil(layer.fanIn / tileRows) + 1);
+    return [slots * (layer.fanIn * layer.fanOut + columns), tiled];
+  });
+  return [...widths.map((width) => width * chunkRows), ...weights, net.parameterCount + 1];
+}
+
+function requireSound(limits: PlanLimits, request: PlanRequest): void {
+  const { network: net, replicas, rowCount } = request;
+  const plan = planLayered(limits, request);
+  const batchSize = Math.min(request.batchSize, rowCount);
+  expect(plan.chunkRows).toBeGreaterThanOrEqual(1);
+  expect(plan.chunkRows * plan.chunks).toBeGreaterThanOrEqual(batchSize);
+  expect(plan.chunkRows * (plan.chunks - 1)).toBeLessThan(batchSize);
+  expect(plan.slots).toBeGreaterThanOrEqual(1);
+  expect(plan.ringSteps).toBeGreaterThanOrEqual(1);
+  for (const [name, bytes] of Object.entries(buffersOf(plan, request))) {
+    if (bytes > limits.maxBufferBytes) throw new Error(`${name}: ${bytes} bytes of ${limits.maxBufferBytes}`);
+  }
+  for (const { fanIn, fanOut } of net.layers) {
+    const flops = 2 * fanIn * fanOut * replicas * plan.chunkRows;
+    if (plan.chunkRows > 1) expect(flops).toBeLessThanOrEqual(limits.dispatchFlops);
+  }
+  for (const invocations of invocationsOf(plan, net)) {
+    const [x, y] = gridOf(invocations);
+    expect(x).toBeLessThanOrEqual(65_535);
+    expect(y).toBeLessThanOrEqual(65_535);
+    expect(x * y * groupSize).toBeGreaterThanOrEqual(invocations);
+    expect(x * y * groupSize).toBeLessThan(2 ** 32); // linearIndex is a u32
+  }
+  expect(kernelsOf(plan)).toHaveLength(3 * net.layers.length + 1);
+}
+
+test("every plan keeps the limits of its device, or says which one it cannot keep", () => {
+  let planned = 0;
+  let refused = 0;
+  const check = (limits: PlanLimits, request: PlanRequest) => {
+    try {
+      requireSound(limits, request);
+      planned++;
+    } catch (error) {
+      if (!(error instanceof LimitExceeded)) throw error;
+      refused++;
+      expect(error.message).toMatch(/expected at most \d+/);
+      // a refusal must be true: parameters, one sample of all replicas, or one row do not fit
+      const { network: net, replicas } = request;
+      const largest = Math.max(...net.layers.map((layer) => planesOf(layer) * layer.fanOut + 1), net.inputs);
+      const needed = 4 * replicas * Math.max(net.parameterCount + 1, ...net.layers.map(({ fanIn }) => fanIn), largest);
+      expect(needed).toBeGreaterThan(Math.min(limits.maxBufferBytes, 2 ** 27));
+    }
+  };
+  fc.assert(fc.property(someLimits, someRequest, check), cases(3000));
+  console.log(`${planned} planned, ${refused} refused`);
+  expect(planned).toBeGreaterThan(1000);
+  expect(refused).toBeGreaterThan(50);
+});
+
+test("a plan depends on nothing but its arguments, and batches from 1 to 10⁷ rows are planned", () => {
+  const net = network({ inputs: 784, layers: [dense(128, "relu"), dense(10)], loss: "softmaxCrossEntropy" });
+  const limits: PlanLimits = { kind: "software", maxBufferBytes: 2 ** 27, dispatchFlops: 5e7 };
+  for (const batchSize of [1, 127, 128, 129, 4096, 65_535, 65_536, 1e6, 1e7]) {
+    const request = { network: net, replicas: 1, batchSize, rowCount: 1e7 };
+    expect(planLayered(limits, request)).toEqual(planLayered({ ...limits }, { ...request }));
+    requireSound(limits, request);
+  }
+});
+
+test("65,536 replicas are refused by name, 65,535 are not", () => {
+  const net = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
+  const limits: PlanLimits = { kind: "gpu", maxBufferBytes: 2 ** 30, dispatchFlops: 1e10 };
+  const request = { network: net, batchSize: 4, rowCount: 4 };
+  requireSound(limits, { ...request, replicas: 65_535 });
+  expect(() => planLayered(limits, { ...request, replicas: 65_536 })).toThrow(LimitExceeded);
+});
+
+test("gridOf covers its invocations up to 2³² with no dimension above 65,535", () => {
+  for (const invocations of [1, 63, 64, 65, 64 * 65_535 - 1, 64 * 65_535, 64 * 65_535 + 1, 2 ** 31, 2 ** 32 - 64]) {
+    const [x, y] = gridOf(invocations);
+    expect(Math.max(x, y)).toBeLessThanOrEqual(65_535);
+    expect(x * y * groupSize).toBeGreaterThanOrEqual(invocations);
+    expect((x - 1) * y * groupSize).toBeLessThan(invocations);
+  }
+});

@@ -1,0 +1,138 @@
+// Out-of-bounds accesses are hidden by the checks that Dawn adds to every shader (its robustness transform). Without them
+// the same training must give the same bits. Dawn ignores toggles that it does not know: a planted fault must show.
+
+import { create } from "webgpu";
+import { expect, test } from "vitest";
+import { activationNames, adam, createModel, dense, type LossName, network, rmsProp, sgd } from "../src/index.ts";
+import type { GpuDevice } from "../src/gpu/device.ts";
+import { findSwiftShader, hasVulkanDriver } from "../src/node/vulkanDrivers.ts";
+import { hashOf } from "./support/compare.ts";
+import { openDevice } from "./support/kernelRun.ts";
+import { dataOf } from "./support/nets.ts";
+
+/** Dawn without robustness, kept for ever: an instance that is garbage-collected ends the process. */
+async function openWithoutRobustness(): Promise<GpuDevice> {
+  const usesSwiftShader = process.env.THALWEG_ADAPTER === "only" || !hasVulkanDriver();
+  const driver = usesSwiftShader ? findSwiftShader() : undefined;
+  if (driver) Object.assign(process.env, { VK_ICD_FILENAMES: driver, VK_DRIVER_FILES: driver });
+  const keeper = globalThis as { thalwegWithoutRobustness?: GPU };
+  keeper.thalwegWithoutRobustness = create([
+    "enable-dawn-features=disable_robustness",
+    ...(driver ? ["backend=vulkan"] : []),
+  ]);
+  try {
+    return await openDevice({ gpu: keeper.thalwegWithoutRobustness });
+  } finally {
+    if (driver) for (const name of ["VK_ICD_FILENAMES", "VK_DRIVER_FILES"]) delete process.env[name];
+  }
+}
+
+const checked = await openDevice();
+const unchecked = await openWithoutRobustness();
+
+const outOfBounds = /* wgsl */ `
+  @group(0) @binding(0) var<storage, read> values: array<u32>;
+  @group(0) @binding(1) var<storage, read_write> results: array<u32>;
+
+  @compute @workgroup_size(1)
+  fn readBehindTheEnd() {
+    results[0] = values[arrayLength(&values) + results[0]];
+  }
+`;
+
+/** What a read behind the end of a binding gives; the buffer itself goes on, so that the read is harmless. */
+async function readBehindTheEnd({ gpu }: GpuDevice): Promise<number> {
+  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  const values = gpu.createBuffer({ size: 1024, usage: STORAGE | COPY_DST });
+  const results = gpu.createBuffer({ size: 16, usage: STORAGE | COPY_SRC | COPY_DST });
+  const staging = gpu.createBuffer({ size: 16, usage: MAP_READ | COPY_DST });
+  gpu.queue.writeBuffer(
+    values,
+    0,
+    Uint32Array.from({ length: 256 }, (_, index) => (index < 64 ? 1 : 2)),
+  );
+  gpu.queue.writeBuffer(results, 0, Uint32Array.of(3, 0, 0, 0));
+  const module = gpu.createShaderModule({ code: outOfBounds });
+  const pipeline = await gpu.createComputePipelineAsync({ layout: "auto", compute: { module } });
+  const entries = [
+    { binding: 0, resource: { buffer: values, size: 256 } },
+    { binding: 1, resource: { buffer: results } },
+  ];
+  const encoder = gpu.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+  pass.dispatchWorkgroups(1);
+  pass.end();
+  encoder.copyBufferToBuffer(results, 0, staging, 0, 16);
+  gpu.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const [value] = new Uint32Array(staging.getMappedRange().slice(0));
+  for (const buffer of [values, results, staging]) buffer.destroy();
+  return value!;
+}
+
+test("a planted read behind the end shows that the checks are off", async () => {
+  expect(await readBehindTheEnd(checked)).toBe(1); // the last value of the binding
+  expect(await readBehindTheEnd(unchecked)).not.toBe(1);
+});
+
+interface Case {
+  readonly widths: readonly number[];
+  readonly loss: LossName;
+  readonly rows: number;
+  readonly batchSize: number;
+  readonly replicas: number;
+  readonly optimizer: ReturnType<typeof sgd>;
+}
+
+const cases: Case[] = [
+  {
+    widths: [2, 2, 2, 1],
+    loss: "squaredError",
+    rows: 4,
+    batchSize: 4,
+    replicas: 1,
+    optimizer: sgd({ learningRate: 0.5 }),
+  },
+  { widths: [3, 17, 9, 5], loss: "softmaxCrossEntropy", rows: 131, batchSize: 32, replicas: 2, optimizer: adam() },
+  { widths: [1, 33, 1], loss: "huber", rows: 300, batchSize: 300, replicas: 5, optimizer: rmsProp({ momentum: 0.5 }) },
+  {
+    widths: [7, 65, 63, 4, 3],
+    loss: "binaryCrossEntropy",
+    rows: 67,
+    batchSize: 67,
+    replicas: 1,
+    optimizer: sgd({ momentum: 0.9 }),
+  },
+];
+
+async function train(device: GpuDevice, one: Case, place: number): Promise<string> {
+  const { widths, loss, rows, batchSize, replicas, optimizer } = one;
+  const layers = widths.slice(1).map((width, index) => {
+    const isLast = index === widths.length - 2;
+    return dense(width, isLast ? "identity" : activationNames[(3 * place + index + 1) % 10]!);
+  });
+  using model = await createModel(network({ inputs: widths[0]!, layers, loss }), { device, seed: place, replicas });
+  const data = dataOf(model.network, rows, place);
+  const { history } = await model.fit(data, { optimizer, steps: 25, batchSize, every: { steps: 25 } });
+  const outputs = await model.predict(data.inputs);
+  const { gradients } = await model.trace(dataOf(model.network, Math.min(rows, 40), place), optimizer);
+  return hashOf(await model.readParameters(), outputs, gradients, Float64Array.of(history[0]!.loss));
+}
+
+test.each(cases.map((one, place) => [one.widths.join("-"), one, place] as const))(
+  "training %s gives the same bits without the checks",
+  async (_, one, place) => {
+    expect(await train(unchecked, one, place)).toBe(await train(checked, one, place));
+  },
+);
+
+test("data in pages and batches in chunks give the same bits without the checks", async () => {
+  const small = await openDevice({ maxBufferBytes: 65_536 });
+  const keeper = globalThis as { thalwegWithoutRobustness?: GPU };
+  const bare = await openDevice({ maxBufferBytes: 65_536, gpu: keeper.thalwegWithoutRobustness! });
+  const one: Case = { ...cases[1]!, widths: [20, 40, 3], rows: 1500, batchSize: 700, replicas: 3 };
+  expect(await train(bare, { ...one, rows: 1000 }, 7)).toBe(await train(small, { ...one, rows: 1000 }, 7));
+  for (const device of [small, bare]) device.dispose();
+});

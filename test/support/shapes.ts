@@ -1,0 +1,26 @@
+// Shapes that kernels are tried on.
+
+import fc from "fast-check";
+import { type ActivationName, dense, type LayerShape, type Network, network } from "../../src/network.ts";
+
+/** One, the register tile ± 1, the workgroup ± 1, and sizes that divide by nothing. */
+export const oddSizes = fc.constantFrom(1, 3, 4, 5, 7, 8, 9, 17, 63, 64, 65);
+export const replicaCounts = fc.constantFrom(1, 2, 5);
+
+/** A layer with neighbours on both sides, so that its parameters start and end inside a replica's. */
+export function middleLayer(fanIn: number, fanOut: number, activation: ActivationName = "identity") {
+  const layers = [dense(fanIn, "tanh"), dense(fanOut, activation), dense(2)];
+  const whole: Network = network({ inputs: 2, layers, loss: "squaredError" });
+  return { network: whole, layer: whole.layers[1] as LayerShape };
+}
+
+/** The only layer of a network: its dOutputs carry the samples' losses in one more column. */
+export function lastLayer(fanIn: number, fanOut: number, activation: ActivationName = "identity") {
+  const layers = [dense(fanIn, "tanh"), dense(fanOut, activation)];
+  const whole: Network = network({ inputs: 2, layers, loss: "squaredError" });
+  return { network: whole, layer: whole.layers[1] as LayerShape };
+}
+
+/** A property's settings: the same cases in every run. */
+export const cases = (numRuns: number, examples: unknown[] = []) =>
+  ({ seed: 20_240_229, numRuns, examples, endOnFailure: true }) as const;

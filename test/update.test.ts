@@ -1,0 +1,212 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { update } from "../src/cpu/update.ts";
+import { dense, network } from "../src/network.ts";
+import { adam, adamW, momentCount, type Optimizer, optimizerNames, rmsProp, sgd } from "../src/optimizer.ts";
+import { planLayered } from "../src/plan/layeredPlan.ts";
+import { hyperBlock } from "../src/plan/uniforms.ts";
+import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
+import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { randomFloats } from "./support/random.ts";
+import { cases, replicaCounts } from "./support/shapes.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const device = shareDevice();
+
+const optimizers: Record<string, Optimizer> = {
+  sgd: sgd({ learningRate: 0.3, weightDecay: 0.02 }),
+  momentum: sgd({ learningRate: 0.3, momentum: 0.9, weightDecay: 0.02 }),
+  nesterov: sgd({ learningRate: 0.3, momentum: 0.8, nesterov: true, weightDecay: 0.05 }),
+  adam: adam({ learningRate: 0.01, weightDecay: 0.03 }),
+  adamW: adamW({ learningRate: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.95 }),
+  rmsProp: rmsProp({ learningRate: 0.01, weightDecay: 0.03 }),
+  rmsPropMomentum: rmsProp({ learningRate: 0.01, momentum: 0.7, alpha: 0.9, epsilon: 1e-4 }),
+};
+
+interface Case {
+  /** Width of the only layer: 2 · width parameters. */
+  readonly width: number;
+  readonly replicas: number;
+  readonly slots: number;
+  readonly step: number;
+  /** Largest gradient. */
+  readonly scale: number;
+}
+
+interface State {
+  readonly gradients: Float32Array;
+  readonly parameters: Float32Array;
+  readonly moments: Float32Array;
+}
+
+/** Random state; second moments and means of squares are no smaller than what one gradient leaves. */
+function stateOf(optimizer: Optimizer, { width, replicas, slots, scale }: Case): State {
+  const count = 2 * width * replicas;
+  const moments = randomFloats(14, 2 * count, scale);
+  const squares = optimizer.name === "rmsProp" ? 0 : count;
+  if (optimizer.name !== "sgd")
+    for (let at = 0; at < count; at++) moments[squares + at] = (0.1 + Math.abs(moments[at]!)) ** 2;
+  return {
+    gradients: randomFloats(15, slots * replicas * (2 * width + 1), scale),
+    parameters: randomFloats(16, count),
+    moments,
+  };
+}
+
+const run = (optimizer: Optimizer, state: State, one: Case) => {
+  const { width, replicas, slots, step } = one;
+  const whole = network({ inputs: 1, layers: [dense(width)], loss: "squaredError" });
+  const limits = { kind: "software", maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
+  const plan = { ...planLayered(limits, { network: whole, replicas, batchSize: 1, rowCount: 1 }), slots };
+  return runKernel(device(), {
+    name: "update",
+    constants: {
+      OPTIMIZER: optimizerNames.indexOf(optimizer.name),
+      USES_MOMENTUM: optimizer.momentum > 0 ? 1 : 0,
+      NESTEROV: optimizer.nesterov ? 1 : 0,
+    },
+    step: stepSlot({ network: whole, optimizer, step, rows: 1, lossSlot: 2 }),
+    uniform: hyperBlock(whole, replicas, plan, optimizer),
+    storage: [
+      state.gradients,
+      new Float32Array([...state.parameters, ...new Float32Array(poisoned(8).buffer)]),
+      state.moments,
+      poisoned(4 * replicas),
+      new Uint32Array(replicas).fill(0xffffffff),
+    ],
+    invocations: whole.parameterCount + 1,
+    replicas,
+  });
+};
+
+/**
+ * Bound of one updated parameter: the direction is made of terms that may cancel (momentum, decay, gradient), each rounded a
+ * few times, and divided by a root that is always positive (16 units for division and root, as WGSL allows them 2.5 and 4);
+ * the parameter itself is rounded at most twice.
+ */
+const updateBound = (before: number, after: number, terms: number): number =>
+  2 * roundoff * (Math.abs(before) + Math.abs(after)) + 16 * roundoff * (Math.abs(after - before) + terms);
+
+/** Size of the terms of the direction, times the learning rate over the denominator. */
+function termsOf(optimizer: Optimizer, step: number, { g, p, first, second }: Record<string, number>): number {
+  const { name, learningRate, momentum, beta1, beta2, alpha, epsilon, weightDecay } = optimizer;
+  const gradient = Math.abs(g!) + weightDecay * Math.abs(p!);
+  if (name === "sgd") return learningRate * (2 * gradient + Math.abs(momentum * first!));
+  if (name === "rmsProp") {
+    const root = Math.sqrt(alpha * first! + (1 - alpha) * (g! + weightDecay * p!) ** 2);
+    return learningRate * (gradient / (root + epsilon) + momentum * Math.abs(second!));
+  }
+  const decayed = g! + (name === "adam" ? weightDecay * p! : 0);
+  const root = Math.sqrt((beta2 * second! + (1 - beta2) * decayed ** 2) / (1 - beta2 ** (step + 1)));
+  const mean = beta1 * Math.abs(first!) + (1 - beta1) * gradient;
+  return (
+    (learningRate / (1 - beta1 ** (step + 1)) / (root + epsilon)) * mean + learningRate * weightDecay * Math.abs(p!)
+  );
+}
+
+async function tryUpdate(name: string, one: Case): Promise<number> {
+  const optimizer = optimizers[name]!;
+  const { width, replicas, slots, step } = one;
+  const count = 2 * width;
+  const state = stateOf(optimizer, one);
+  const wanted = untouched(replicas * count + 8);
+  const losses = untouched(4 * replicas);
+  // Moments that the optimizer does not keep must stay as they are.
+  const wantedMoments = { values: Float64Array.from(state.moments), bounds: new Float64Array(state.moments.length) };
+  for (let replica = 0; replica < replicas; replica++) {
+    const sums = new Float64Array(count + 1);
+    const sizes = new Float64Array(count + 1);
+    for (let slot = 0; slot < slots; slot++) {
+      const own = replicaPart(state.gradients, slot * replicas + replica, count + 1);
+      own.forEach((value, at) => (sums[at]! += value));
+      own.forEach((value, at) => (sizes[at]! += Math.abs(value)));
+    }
+    losses.values[2 * replicas + replica] = sums[count]!;
+    losses.bounds[2 * replicas + replica] = slots * roundoff * sizes[count]!;
+    const parameters = replicaPart(state.parameters, replica, count);
+    const before = parameters.slice();
+    const moments = [0, 1].map((plane) => replicaPart(state.moments, plane * replicas + replica, count));
+    const old = moments.map((values) => values.slice());
+    // rmsProp without momentum keeps no second moment; the twin's must then not matter
+    if (optimizer.name === "rmsProp" && optimizer.momentum === 0) moments[1]!.fill(0);
+    if (optimizer.name === "sgd" && optimizer.momentum === 0) moments[0]!.fill(0);
+    update({ optimizer, step, gradients: sums.subarray(0, count), parameters, moments: [moments[0]!, moments[1]!] });
+    for (let at = 0; at < count; at++) {
+      const values = { g: sizes[at]!, p: before[at]!, first: old[0]![at]!, second: old[1]![at]! };
+      const exact = { ...values, g: Math.max(Math.abs(sums[at]!), 1e-30) };
+      // the root shrinks with the true gradient, the terms grow with its parts
+      const terms = Math.max(termsOf(optimizer, step, exact), termsOf(optimizer, step, exact) * (sizes[at]! / exact.g));
+      wanted.values[replica * count + at] = parameters[at]!;
+      wanted.bounds[replica * count + at] = updateBound(before[at]!, parameters[at]!, terms);
+      const size = sizes[at]! + optimizer.weightDecay * Math.abs(before[at]!);
+      const squares = optimizer.name === "rmsProp" ? 0 : 1;
+      for (let plane = 0; plane < momentCount(optimizer); plane++) {
+        const index = (plane * replicas + replica) * count + at;
+        const largest = plane === squares && optimizer.name !== "sgd" ? size ** 2 : size;
+        const direction = optimizer.name === "rmsProp" && plane === 1 ? terms / optimizer.learningRate : 0;
+        wantedMoments.values[index] = moments[plane]![at]!;
+        wantedMoments.bounds[index] = 16 * roundoff * (Math.abs(old[plane]![at]!) + largest + direction);
+      }
+    }
+  }
+  const [, parameters, kept, ring, nonFinite] = await run(optimizer, state, one);
+  const shape = `update ${name} ${replicas} × ${count}, ${slots} slots, step ${step}, gradients up to ${one.scale}`;
+  expect([...nonFinite!], shape).toEqual(Array(replicas).fill(0xffffffff));
+  requireWithin(`${shape}: losses`, ring!, losses);
+  requireWithin(`${shape}: moments`, kept!, wantedMoments);
+  return requireWithin(shape, parameters!, wanted);
+}
+
+const someCase = fc.record({
+  width: fc.constantFrom(1, 3, 17, 31, 32, 33, 100),
+  replicas: replicaCounts,
+  slots: fc.constantFrom(1, 2, 5),
+  step: fc.constantFrom(0, 1, 9, 1000, 100_000),
+  scale: fc.constantFrom(1, 1e-4, 100),
+});
+
+test.each(Object.keys(optimizers))("update by %s agrees with float64", async (name) => {
+  let worst = 0;
+  const attempt = async (one: Case) => {
+    worst = Math.max(worst, await tryUpdate(name, one));
+  };
+  await fc.assert(fc.asyncProperty(someCase, attempt), cases(40));
+  console.log(`update ${name}: largest error ${worst.toFixed(3)} of its bound`);
+});
+
+const planted: [string, number][] = [
+  ["NaN", Number.NaN],
+  ["+∞", Number.POSITIVE_INFINITY],
+  ["−∞", Number.NEGATIVE_INFINITY],
+];
+const places = ["gradient", "parameter", "loss", "first moment", "second moment"] as const;
+
+test.each(Object.keys(optimizers))("update by %s notices what is not finite, wherever it is planted", async (name) => {
+  const optimizer = optimizers[name]!;
+  const one: Case = { width: 40, replicas: 3, slots: 2, step: 7, scale: 1 };
+  for (const [label, value] of planted) {
+    for (const place of places) {
+      if (place === "first moment" && momentCount(optimizer) < 1) continue;
+      if (place === "second moment" && momentCount(optimizer) < 2) continue;
+      const state = stateOf(optimizer, one);
+      if (place === "gradient") state.gradients[81 + 30] = value;
+      if (place === "loss") state.gradients[81 + 80] = value;
+      if (place === "parameter") state.parameters[80 + 79] = value;
+      if (place === "first moment") state.moments[80 + 5] = value;
+      if (place === "second moment") state.moments[240 + 80 + 5] = value;
+      const [, , , , nonFinite] = await run(optimizer, state, one);
+      expect([...nonFinite!], `${label} in a ${place}`).toEqual([0xffffffff, 7, 0xffffffff]);
+    }
+  }
+});
+
+test.each(["adam", "adamW", "rmsProp", "rmsPropMomentum"])(
+  "update by %s notices a gradient whose square overflows, which would stop its parameter for ever",
+  async (name) => {
+    const one: Case = { width: 40, replicas: 2, slots: 1, step: 3, scale: 1 };
+    const state = stateOf(optimizers[name]!, one);
+    state.gradients[81 + 7] = 1e25;
+    const [, , , , nonFinite] = await run(optimizers[name]!, state, one);
+    expect([...nonFinite!]).toEqual([0xffffffff, 3]);
+  },
+);
