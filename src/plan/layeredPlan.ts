@@ -41,6 +41,8 @@ export interface LayeredPlan {
   readonly layers: readonly LayerPlan[];
   /** Floating-point operations of one full step, forward and backward. */
   readonly flopsPerStep: number;
+  /** The same with what values cost beside their sums: what submits are sized by. */
+  readonly workPerStep: number;
 }
 
 /** Samples per slice of the sum over the batch: `SLICE_ROWS` of shaders/backwardWeights.wgsl. */
@@ -132,6 +134,8 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
   const products = network.layers.reduce((total, { fanIn, fanOut }) => total + fanIn * fanOut, 0);
   const first = network.layers[0]!;
   const ringThatFits = Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / replicas);
+  const flopsPerStep = 2 * replicas * batchSize * (3 * products - first.fanIn * first.fanOut);
+  const values = network.layers.reduce((total, { fanIn, fanOut }) => total + 2 * fanOut + fanIn, 0);
   return {
     chunkRows,
     chunks: Math.ceil(batchSize / chunkRows),
@@ -141,7 +145,8 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
     gathered: inputPageRows < rowCount || targetPageRows < rowCount,
     ringSteps: Math.max(1, Math.min(maxRingSteps, ringThatFits)),
     layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows * replicas, slots * replicas)),
-    flopsPerStep: 2 * replicas * batchSize * (3 * products - first.fanIn * first.fanOut),
+    flopsPerStep,
+    workPerStep: flopsPerStep + valueFlops * replicas * batchSize * values,
   };
 }
 

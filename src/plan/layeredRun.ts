@@ -1,11 +1,11 @@
-import { batchAt } from "../batches.ts";
+import { type Batch, batchAt } from "../batches.ts";
 import type { TrainingRun } from "../executor.ts";
 import { readStretches, write } from "../gpu/bufferOwner.ts";
 import { encode } from "../gpu/kernel.ts";
 import { type BuffersRequest, createLayeredBuffers, type LayeredBuffers, stepSlots } from "./layeredBuffers.ts";
 import { createStepDispatches, type StepDispatches } from "./layeredDispatches.ts";
 import type { LayeredPlan } from "./layeredPlan.ts";
-import { stepStride, writeStep } from "./uniforms.ts";
+import { type Chunk, stepStride, writeStep } from "./uniforms.ts";
 
 /** Submits that may be under way at once: enough to keep the GPU busy, few enough to stop within a moment. */
 const submitsInFlight = 2;
@@ -17,7 +17,7 @@ interface Submit {
   readonly encoder: GPUCommandEncoder;
   readonly pass: GPUComputePassEncoder;
   slots: number;
-  flops: number;
+  work: number;
 }
 
 /** A training run on the layered path: several dispatches a step, many steps a submit, nothing read back. */
@@ -77,38 +77,44 @@ export class LayeredRun implements TrainingRun {
 
   async execute(firstStep: number, count: number): Promise<void> {
     this.#request.device.throwFault("training");
-    for (let step = firstStep; step < firstStep + count; step++) await this.#encodeStep(step);
+    const { settings } = this.#request;
+    for (let step = firstStep; step < firstStep + count; step++) {
+      const batch = batchAt(settings, this.#rowCount, step);
+      for (let firstRow = 0; firstRow < batch.batchSize; firstRow += this.#plan.chunkRows) {
+        const rows = Math.min(this.#plan.chunkRows, batch.batchSize - firstRow);
+        if (this.#isFull(rows)) await this.#flush();
+        this.#encodeChunk(step, batch, { firstRow, rows });
+      }
+    }
     await this.#flush();
   }
 
-  async #encodeStep(step: number): Promise<void> {
-    const { network, settings } = this.#request;
-    const batch = batchAt(settings, this.#rowCount, step);
-    const { chunkRows, flopsPerStep } = this.#plan;
-    const lossSlot = step % this.ringSteps;
-    for (let firstRow = 0; firstRow < batch.batchSize; firstRow += chunkRows) {
-      const rows = Math.min(chunkRows, batch.batchSize - firstRow);
-      const flops = (flopsPerStep * rows) / settings.batchSize;
-      const submit = await this.#room(flops);
-      const offset = submit.slots++ * stepStride;
-      const { optimizer } = settings;
-      writeStep(this.#slotView, offset, { network, optimizer, step, batch, chunk: { firstRow, rows }, lossSlot });
-      for (const dispatch of this.#dispatches.chunk) encode(submit.pass, dispatch, rows, offset);
-      submit.flops += flops;
-      if (firstRow + rows === batch.batchSize) encode(submit.pass, this.#dispatches.update, rows, offset);
-    }
+  #workOf(rows: number): number {
+    return (this.#plan.workPerStep * rows) / this.#request.settings.batchSize;
   }
 
-  /** The submit that takes the next chunk: a new one when slots or work would be too many. */
-  async #room(flops: number): Promise<Submit> {
+  /** True when another chunk would be too many slots or too much work for the submit under construction. */
+  #isFull(rows: number): boolean {
+    if (!this.#submit) return false;
     const budget = submitBudgets * this.#request.device.dispatchFlops;
-    const full = this.#submit && (this.#submit.slots === stepSlots || this.#submit.flops + flops > budget);
-    if (full) await this.#flush();
-    if (!this.#submit) {
-      const encoder = this.#request.device.gpu.createCommandEncoder({ label: "training" });
-      this.#submit = { encoder, pass: encoder.beginComputePass({ label: "training" }), slots: 0, flops: 0 };
-    }
-    return this.#submit;
+    return this.#submit.slots === stepSlots || this.#submit.work + this.#workOf(rows) > budget;
+  }
+
+  #begin(): Submit {
+    const encoder = this.#request.device.gpu.createCommandEncoder({ label: "training" });
+    return { encoder, pass: encoder.beginComputePass({ label: "training" }), slots: 0, work: 0 };
+  }
+
+  #encodeChunk(step: number, batch: Batch, chunk: Chunk): void {
+    const { network, settings } = this.#request;
+    const { optimizer } = settings;
+    const submit = (this.#submit ??= this.#begin());
+    const offset = submit.slots++ * stepStride;
+    submit.work += this.#workOf(chunk.rows);
+    writeStep(this.#slotView, offset, { network, optimizer, step, batch, chunk, lossSlot: step % this.ringSteps });
+    for (const dispatch of this.#dispatches.chunk) encode(submit.pass, dispatch, chunk.rows, offset);
+    const isLast = chunk.firstRow + chunk.rows === batch.batchSize;
+    if (isLast) encode(submit.pass, this.#dispatches.update, chunk.rows, offset);
   }
 
   /** Submits what is encoded, and waits until few submits are under way. */
