@@ -25,7 +25,7 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   }
   var source = row;
   if (DRAWS) {
-    source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey, step.shuffled);
+    source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey);
     if (column == 0u && replica == 0u) {
       batchRows[row] = source;
     }

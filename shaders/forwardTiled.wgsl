@@ -30,7 +30,7 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
     let row = min(firstRow + i, step.chunkRows - 1u);
     var source = row;
     if (DRAWS) {
-      source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey, step.shuffled);
+      source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey);
       if (firstColumn == 0u && replica == 0u) {
         batchRows[row] = source;
       }
@@ -68,12 +68,15 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
     s7 = fma(vec4f(inputs[i7 + k]), weight, s7);
     at += vec4u(layer.fanOut);
   }
+  let b = columns + vec4u(weights + layer.fanIn * layer.fanOut);
+  let bias = vec4f(parameters[b.x], parameters[b.y], parameters[b.z], parameters[b.w]);
   var sums = array<vec4f, TILE>(s0, s1, s2, s3, s4, s5, s6, s7);
   let plane = layer.replicas * layer.capacity * layer.fanOut;
   for (var i = 0u; i < TILE && firstRow + i < step.chunkRows; i++) {
     let output = (replica * layer.capacity + firstRow + i) * layer.fanOut + firstColumn;
+    let preActivations = sums[i] + bias;
     for (var j = 0u; j < 4u && firstColumn + j < layer.fanOut; j++) {
-      let preActivation = sums[i][j] + parameters[weights + layer.fanIn * layer.fanOut + firstColumn + j];
+      let preActivation = preActivations[j];
       outputs[output + j] = activate(preActivation);
       if (SAVES_PRE_ACTIVATION) {
         outputs[plane + output + j] = preActivation;

@@ -22,7 +22,7 @@ fn gatherRows(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   if (row >= step.chunkRows) {
     return;
   }
-  let source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey, step.shuffled);
+  let source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey);
   if (source < page.firstRow || source - page.firstRow >= page.pageRows) {
     return;
   }

@@ -1,5 +1,7 @@
 // The order in which an epoch visits the rows of the data set. Twin: permute in src/random.ts.
 
+override SHUFFLES: bool = true; // false: rows come as they lie in the data set
+
 // Finaliser of MurmurHash3 (Appleby, public domain).
 fn mix(x: u32) -> u32 {
   var h = x;
@@ -33,8 +35,8 @@ fn permute(index: u32, count: u32, key: vec2u) -> u32 {
 }
 
 // Row of the data set at a position of the epoch's order.
-fn rowAt(position: u32, rowCount: u32, key: vec2u, shuffled: u32) -> u32 {
-  if (shuffled == 0u) {
+fn rowAt(position: u32, rowCount: u32, key: vec2u) -> u32 {
+  if (!SHUFFLES) {
     return position;
   }
   return permute(position, rowCount, key);

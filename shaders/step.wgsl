@@ -7,7 +7,6 @@ struct Step {
   firstPosition: u32,  // position of the chunk's first sample in the epoch's order
   rowCount: u32,       // rows of the data set
   orderKey: vec2u,     // key of the epoch's permutation
-  shuffled: u32,       // 0: the order is 0, 1, 2, …
   accumulate: u32,     // 0 in the first chunk of a step: gradients start from 0
   lossSlot: u32,       // slot of the loss ring
   lossScale: f32,      // 1 / samples of the batch, or 1 / (samples × outputs)

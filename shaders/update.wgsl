@@ -39,11 +39,11 @@ fn isFinite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// Notes the step of a value that is not finite.
-fn watch(x: f32, replica: u32) {
-  if (!isFinite(x)) {
-    atomicMin(&nonFinite[replica], step.index);
-  }
+// False once this invocation has met a value that is not finite.
+var<private> allFinite = true;
+
+fn watch(x: f32) {
+  allFinite = allFinite && isFinite(x);
 }
 
 fn sgd(parameter: f32, gradient: f32, at: u32) -> f32 {
@@ -73,7 +73,7 @@ fn adam(parameter: f32, gradient: f32, at: u32, decoupled: bool) -> f32 {
   let square = fma(hyper.beta2, moments[second], hyper.oneMinusBeta2 * decayed * decayed);
   moments[at] = mean;
   moments[second] = square;
-  watch(square, at / hyper.parameterCount); // the square of a large gradient: it would stop the parameter for ever
+  watch(square); // the square of a large gradient: it would stop the parameter for ever
   return start - step.stepSize * mean / fma(sqrt(square), step.inverseSqrtCorrection, hyper.epsilon);
 }
 
@@ -81,7 +81,7 @@ fn rmsProp(parameter: f32, gradient: f32, at: u32) -> f32 {
   let decayed = fma(hyper.weightDecay, parameter, gradient);
   let square = fma(hyper.alpha, moments[at], hyper.oneMinusAlpha * decayed * decayed);
   moments[at] = square;
-  watch(square, at / hyper.parameterCount);
+  watch(square);
   var direction = decayed / (sqrt(square) + hyper.epsilon);
   if (USES_MOMENTUM) {
     let second = at + hyper.replicas * hyper.parameterCount;
@@ -111,13 +111,16 @@ fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   for (var slot = 0u; slot < hyper.slots; slot++) {
     gradient += gradients[(slot * hyper.replicas + replica) * (hyper.parameterCount + 1u) + entry];
   }
-  watch(gradient, replica);
+  watch(gradient);
   if (entry == hyper.parameterCount) {
     losses[step.lossSlot * hyper.replicas + replica] = gradient;
-    return;
+  } else {
+    let at = replica * hyper.parameterCount + entry;
+    let updated = optimize(parameters[at], gradient, at);
+    parameters[at] = updated;
+    watch(updated);
   }
-  let at = replica * hyper.parameterCount + entry;
-  let updated = optimize(parameters[at], gradient, at);
-  parameters[at] = updated;
-  watch(updated, replica);
+  if (!allFinite) {
+    atomicMin(&nonFinite[replica], step.index);
+  }
 }

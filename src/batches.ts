@@ -15,6 +15,10 @@ export interface Batch {
 /** Steps of one epoch over `rowCount` rows. */
 export const stepsPerEpoch = (rowCount: number, batchSize: number): number => Math.ceil(rowCount / batchSize);
 
+/** True where epochs visit the rows in a seeded order; a batch of all rows keeps theirs. */
+export const isShuffled = ({ shuffle, batchSize }: RunSettings, rowCount: number): boolean =>
+  shuffle && batchSize < rowCount;
+
 /** The batch of a step: a function of (settings, step) alone, so that a run can be resumed anywhere. */
 export function batchAt(settings: RunSettings, rowCount: number, step: number): Batch {
   const size = Math.min(settings.batchSize, rowCount);
@@ -26,7 +30,7 @@ export function batchAt(settings: RunSettings, rowCount: number, step: number): 
     firstPosition,
     batchSize: Math.min(size, rowCount - firstPosition),
     rowCount,
-    shuffled: settings.shuffle && size < rowCount,
+    shuffled: isShuffled(settings, rowCount),
     orderKey: orderKey(settings.seed, streams.order, epoch),
   };
 }

@@ -84,7 +84,12 @@ async function tryForward(name: Name, { rows, fanIn, fanOut, replicas, activatio
   const saves = savesPreActivation(activation);
   const [, , outputs, drawn] = await runKernel(device(), {
     name,
-    constants: { ACTIVATION: activationNumber(activation), DRAWS: draws ? 1 : 0, SAVES_PRE_ACTIVATION: saves ? 1 : 0 },
+    constants: {
+      ACTIVATION: activationNumber(activation),
+      DRAWS: draws ? 1 : 0,
+      SHUFFLES: batchOf({ ...step, rows }).shuffled ? 1 : 0,
+      SAVES_PRE_ACTIVATION: saves ? 1 : 0,
+    },
     step: stepSlot({ ...step, rows }),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: draws, slots: 1 }),
     storage: [inputs, parameters, poisoned(wanted.values.length), poisoned(capacity + 4)],

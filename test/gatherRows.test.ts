@@ -35,7 +35,7 @@ async function tryGather({ rowCount, width, pageRows, rows: wantedRows, shuffle,
     const page = Uint32Array.from({ length }, (_, at) => first * width + at);
     const results = await runKernel(device(), {
       name: "gatherRows",
-      constants: {},
+      constants: { SHUFFLES: batchOf(step).shuffled ? 1 : 0 },
       step: stepSlot(step),
       uniform: pageBlock(first, page.length / width, width),
       storage: [page, gathered],
@@ -77,7 +77,7 @@ test("65,535 workgroups ± 1, and more than one dimension of them holds, work to
     const values = Uint32Array.from({ length: rows }, (_, row) => row ^ 0x5a5a5a);
     const [, gathered] = await runKernel(device(), {
       name: "gatherRows",
-      constants: {},
+      constants: { SHUFFLES: 0 },
       step: stepSlot({ network: whole, rows }),
       uniform: pageBlock(0, rows, 1),
       storage: [values, poisoned(rows + 64)],

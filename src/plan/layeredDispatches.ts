@@ -1,3 +1,4 @@
+import { isShuffled } from "../batches.ts";
 import { savesPreActivation } from "../cpu/activation.ts";
 import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
@@ -43,6 +44,10 @@ async function build(device: GpuDevice, request: Request): Promise<Dispatch> {
   return createDispatch(device, kernel, request);
 }
 
+/** A constant rather than a uniform: on a software adapter the branch alone would cost half of a narrow first layer. */
+const shuffles = ({ settings, network }: DispatchesRequest): number =>
+  isShuffled(settings, settings.data.targets.length / network.outputs) ? 1 : 0;
+
 function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
   const { buffers, parameters, plan, replicas } = request;
   const { index, fanOut, activation } = layer;
@@ -54,6 +59,7 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
     constants: {
       ACTIVATION: activationNumber(activation),
       DRAWS: index === 0 && !plan.gathered ? 1 : 0,
+      SHUFFLES: index === 0 ? shuffles(request) : 0,
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
     },
     bound: [
@@ -145,7 +151,8 @@ interface GatherRequest {
   readonly gathered: GPUBuffer;
 }
 
-function gatherOf({ device, buffers }: DispatchesRequest, owner: BufferOwner, gather: GatherRequest): Request {
+function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: GatherRequest): Request {
+  const { device, buffers } = request;
   const { page, width, gathered } = gather;
   const words = pageBlock(page.firstRow, page.rows, width);
   const uniform = owner.uniform(`page ${page.firstRow}`, words.byteLength);
@@ -153,7 +160,7 @@ function gatherOf({ device, buffers }: DispatchesRequest, owner: BufferOwner, ga
   return {
     name: "gatherRows",
     label: page.buffer.label,
-    constants: {},
+    constants: { SHUFFLES: shuffles(request) },
     bound: [stepWindow(buffers.steps), uniform, page.buffer, gathered],
     invocations: (rows) => rows * width,
     replicas: 1,

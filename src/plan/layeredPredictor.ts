@@ -77,6 +77,7 @@ export class LayeredPredictor {
     const kernel = await createKernel(device, kernels[name], {
       ACTIVATION: activationNumber(activation),
       DRAWS: 0,
+      SHUFFLES: 0,
       SAVES_PRE_ACTIVATION: 0,
     });
     const inputs = index === 0 ? this.#inputs : this.#outputs[index - 1]!;

@@ -54,7 +54,6 @@ export function writeStep(view: DataView, offset: number, options: StepWords): v
     u32(batch.rowCount),
     u32(batch.orderKey[0]),
     u32(batch.orderKey[1]),
-    u32(batch.shuffled ? 1 : 0),
     u32(chunk.firstRow === 0 ? 0 : 1),
     u32(lossSlot),
     f32(lossScale(network.loss, batch.batchSize, network.outputs)),
