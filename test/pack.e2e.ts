@@ -1,7 +1,7 @@
 // The package as a stranger gets it: packed, installed in an empty folder, used in Node, on the command line and in Chrome.
 
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -68,6 +68,28 @@ test("with the package webgpu it computes through Dawn", async () => {
   const { kind, outputs } = await runProgram();
   expect(["gpu", "software"]).toContain(kind);
   expectXor(outputs);
+});
+
+/** The n-th block of JavaScript in a page of the documentation. */
+async function snippet(page: string, place: number): Promise<string> {
+  const text = await readFile(join(root, page), "utf8");
+  return [...text.matchAll(/```js\n([\s\S]*?)```/g)][place]![1]!;
+}
+
+/** What the library page leaves to its reader. */
+const preamble = `
+  const heldOut = { inputs: new Float32Array(40).map((_, at) => Math.sin(at)), targets: Float32Array.from({ length: 30 }, (_, at) => at % 3 === 0 ? 1 : 0) };
+  const [validation, data, rows] = [heldOut, heldOut, heldOut.inputs];
+`;
+
+test("the README's quick start and the library page's first example run as they stand", async () => {
+  await writeFile(join(folder, "quickstart.js"), await snippet("README.md", 0));
+  const { stdout } = await run(process.execPath, ["quickstart.js"], { cwd: folder });
+  expect(stdout).toMatch(/Float(32|64)Array/);
+  await writeFile(join(folder, "library.js"), preamble + (await snippet("docs/library.md", 0)));
+  const library = await run(process.execPath, ["library.js"], { cwd: folder });
+  expect(library.stdout).toMatch(/^\d+ 0\.\d+/);
+  expect(library.stderr).toBe("");
 });
 
 test("the command line is installed with it", async () => {
