@@ -1,9 +1,9 @@
 // Writes docs/worked-example.svg and docs/worked-example.md out of test/worked-example.json.
 //   node scripts/draw-worked-example.mjs
 
+import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { runnerImport } from "vite";
 
 /** @typedef {{ x: number, y: number }} Point */
 /** @typedef {{ x?: number, y?: number, fill: string, size?: number, weight?: number, anchor?: string }} TextStyle */
@@ -189,31 +189,17 @@ function drawExample() {
   ].join("");
 }
 
-/** Node 20 reads no TypeScript: vite does. @param {string} place */
-const load = async (place) => (await runnerImport(path(place), { configFile: false, logLevel: "error" })).module;
-
-async function explainExample() {
-  const { network } = /** @type {typeof import("../src/network.ts")} */ (await load("src/network.ts"));
-  const { sgd } = /** @type {typeof import("../src/optimizer.ts")} */ (await load("src/optimizer.ts"));
-  const cpu = /** @type {typeof import("../src/cpu/executor.ts")} */ (await load("src/cpu/executor.ts"));
-  const explain = /** @type {typeof import("../src/explain/explainStep.ts")} */ (
-    await load("src/explain/explainStep.ts")
-  );
-  const { workedExample } = /** @type {typeof import("../src/explain/workedExample.ts")} */ (
-    await load("src/explain/workedExample.ts")
-  );
-  const { parameters, input, target, learningRate } = workedExample;
-  const net = network(workedExample.network);
-  const executor = new cpu.ReferenceExecutor(net, 1);
-  executor.writeParameters(parameters);
-  const reference = await executor.trace({ inputs: input, targets: target }, sgd({ learningRate }));
-  return explain.explainStep({ network: net, reference, input, target, learningRate, format: "markdown" });
+/** The page, by the command line: on the software adapter, so that it comes out the same everywhere. */
+function explainExample() {
+  execFileSync("npm", ["run", "--silent", "build"], { cwd: path("."), shell: process.platform === "win32" });
+  const options = ["explain", "--format", "markdown", "--device", "software", "--quiet"];
+  return execFileSync(process.execPath, [path("dist/cli.js"), ...options], { encoding: "utf8" });
 }
 
 const picture =
   "![The 2-2-2-1 network with inputs, weights, biases, target, node values and gradients](worked-example.svg)\n\n" +
-  "Written by `node scripts/draw-worked-example.mjs`; every number is by the float64 CPU reference.";
+  "Written by `node scripts/draw-worked-example.mjs`; the GPU column is SwiftShader's.";
 
 writeFileSync(path("docs/worked-example.svg"), drawExample());
-const markdown = (await explainExample()).replace("\n\n", `\n\n${picture}\n\n`);
+const markdown = explainExample().replace("\n\n", `\n\n${picture}\n\n`);
 writeFileSync(path("docs/worked-example.md"), markdown);
