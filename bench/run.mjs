@@ -1,10 +1,11 @@
-// Runs a bench from its sources: node bench/run.mjs [name] [arguments], bench/step.bench.ts by default.
+// Runs a bench from its sources: node bench/run.mjs [name] [options], bench/step.bench.ts by default.
 
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { runnerImport } from "vite";
 
-const [name = "step"] = process.argv.slice(2);
+const [first = ""] = process.argv.slice(2);
+const name = first === "" || first.startsWith("-") ? "step" : first;
 const path = join(import.meta.dirname, `${name}.bench.ts`);
 if (!existsSync(path)) {
   const names = readdirSync(import.meta.dirname).filter((file) => file.endsWith(".bench.ts"));

@@ -66,3 +66,14 @@ export class NonFinite extends ThalwegError {
 export class Disposed extends ThalwegError {
   readonly code = "DISPOSED";
 }
+
+/** Throws `InvalidInput` unless `options` is an object whose keys are all known. */
+export function requireOptions(place: string, options: unknown, known: readonly string[]): void {
+  const expected = `options among ${known.join(", ")}`;
+  if (typeof options !== "object" || options === null) {
+    throw new InvalidInput({ place, expected, got: String(options), fix: "pass an object" });
+  }
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown === undefined) return;
+  throw new InvalidInput({ place, expected, got: unknown, fix: "remove it or correct its name" });
+}

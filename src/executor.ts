@@ -31,7 +31,7 @@ export interface TrainingRun {
   readLosses(firstStep: number, count: number): Promise<FloatArray>;
   readonly ringSteps: number;
   /** Per replica, the first step with a gradient or loss that was not finite; −1 where there was none. Waits for the work. */
-  readNonFinite(): Promise<Int32Array>;
+  readNonFinite(): Promise<Float64Array>;
   dispose(): void;
 }
 

@@ -1,7 +1,7 @@
 // The entry for Node: as index.ts, with adapters from Dawn.
 
 import { acquire as acquireFrom, type AcquireOptions, type Device } from "./gpu/device.ts";
-import { openGpu } from "./node/swiftshader.ts";
+import { openGpu } from "./node/openGpu.ts";
 
 export * from "./index.ts";
 

@@ -1,4 +1,4 @@
-import { InvalidInput } from "./errors.ts";
+import { InvalidInput, requireOptions } from "./errors.ts";
 
 /** Optimizers, in the order of their numbers in `shaders/update.wgsl`. */
 export const optimizerNames = ["sgd", "adam", "adamW", "rmsProp"] as const;
@@ -59,7 +59,9 @@ interface Range {
   readonly below: number;
   readonly expected: string;
 }
-const magnitude: Range = { minimum: 0, below: maxF32, expected: "a finite f32 ≥ 0" };
+/** Below this a GPU may take a number for 0. */
+const minNormalF32 = 2 ** -126;
+const magnitude: Range = { minimum: minNormalF32, below: maxF32, expected: "0, or an f32 from 1.18e-38 to 3.4e38" };
 const share: Range = { minimum: 0, below: 1, expected: "a number from 0 to below 1" };
 
 function requireRange(place: string, value: unknown, { minimum, below, expected }: Range): void {
@@ -71,7 +73,7 @@ function requireRange(place: string, value: unknown, { minimum, below, expected 
 function checked(optimizer: Optimizer): Optimizer {
   const place = (key: string): string => `${optimizer.name}: ${key}`;
   for (const key of ["learningRate", "weightDecay", "epsilon"] as const) {
-    requireRange(place(key), optimizer[key], magnitude);
+    if (optimizer[key] !== 0) requireRange(place(key), optimizer[key], magnitude);
   }
   for (const key of ["momentum", "beta1", "beta2", "alpha"] as const) {
     requireRange(place(key), optimizer[key], share);
@@ -102,12 +104,7 @@ export function requireOptimizer(place: string, optimizer: Optimizer | undefined
 }
 
 function build(name: OptimizerName, base: Partial<Optimizer>, options: object): Optimizer {
-  const known = hyperParameters[name];
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) {
-    const fix = "remove it or correct its name";
-    throw new InvalidInput({ place: name, expected: `options among ${known.join(", ")}`, got: unknown, fix });
-  }
+  requireOptions(name, options, hyperParameters[name]);
   return checked({ name, ...defaults, ...base, ...options });
 }
 

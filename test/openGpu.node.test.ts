@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { openGpu } from "../src/node/swiftshader.ts";
+import { isSoftware } from "../src/gpu/device.ts";
+import { acquire } from "../src/node.ts";
+import { openGpu } from "../src/node/openGpu.ts";
 
 test("openGpu finds an adapter and keeps its one Dawn instance", async () => {
   const first = await openGpu();
@@ -19,4 +21,13 @@ test("openGpu without the software adapter finds hardware or says what is missin
   const opened = await openGpu({ software: "never" });
   if (opened.gpu) expect(opened.adapterKind).toBe("hardware");
   else expect(opened.reason).toMatch(/no hardware adapter; install/);
+});
+
+test("openGpu and acquire agree on what is software", async () => {
+  const { gpu } = await openGpu({ software: "only" });
+  const adapter = await gpu?.requestAdapter();
+  expect(isSoftware(adapter!.info)).toBe(true);
+  const device = await acquire({ device: "software" });
+  expect(device.kind).toBe("software");
+  device.dispose();
 });

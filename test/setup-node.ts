@@ -1,7 +1,7 @@
 // Node gets what Chrome has: navigator.gpu. Test files then run unchanged in both hosts.
 // THALWEG_ADAPTER=only|never forces or forbids the software adapter (see openGpu).
 
-import { openGpu, type OpenGpuOptions } from "../src/node/swiftshader.ts";
+import { openGpu, type OpenGpuOptions } from "../src/node/openGpu.ts";
 
 const software = (process.env.THALWEG_ADAPTER ?? "allow") as NonNullable<OpenGpuOptions["software"]>;
 const opened = await openGpu({ software });

@@ -87,12 +87,13 @@ export function scoreLines(score: PredictionScore): string[] {
   });
 }
 
-export function verificationLines({ deviation, bound, passed, worst, reason }: Verification): string[] {
-  const outcome = passed ? "within" : "ABOVE";
-  const place = `${worst.name}: ${worst.value}, float64 reference ${worst.reference}`;
+export function verificationLines({ deviation, bound, passed, conclusive, worst, reason }: Verification): string[] {
+  const outcome = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
+  const what = conclusive ? "largest deviation" : "one step more: largest deviation";
+  const scale = conclusive ? "relative to the largest parameter" : "of gradients and update, relative to the largest";
   return [
-    `largest deviation ${deviation.toExponential(2)} ${outcome} the bound ${bound.toExponential(2)} (relative to the largest parameter)`,
-    `at ${place}`,
-    `bound: ${reason}`,
+    `${what} ${deviation.toExponential(2)} ${outcome} (${scale})`,
+    `at ${worst.name}: ${worst.value}, float64 reference ${worst.reference}`,
+    `${conclusive ? "bound" : "why"}: ${reason}`,
   ];
 }

@@ -50,24 +50,44 @@ export const readTableFile = async (file: string): Promise<Table> =>
 export const readModelFile = async (file: string): Promise<SavedModel> =>
   decodeModel(await readBytes(file, "a model file that thalweg train wrote"), placeOf(file));
 
+/** The file that a path stands for, and the one beside it that takes its place; none where it is no file, as /dev/null. */
+function placesOf(file: string): { target: string; temporary: string | undefined } {
+  const existing = fs.statSync(file, { throwIfNoEntry: false });
+  const target = existing ? fs.realpathSync(file) : path.resolve(file);
+  if (existing && !existing.isFile()) return { target, temporary: undefined }; // never rename over /dev/null
+  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.tmp`);
+  return { target, temporary };
+}
+
+function unwritable(file: string, expected: string, got: string, cause?: unknown): InvalidInput {
+  const fix = "choose another path, or create the folder first";
+  return new InvalidInput({ place: `--output ${file || '""'}`, expected, got, fix, cause });
+}
+
+/** Creates and removes what `writeAtomically` would create: permissions alone do not tell that /proc takes no files. */
+function tryToWrite(file: string): void {
+  const { target, temporary } = placesOf(file);
+  if (temporary === undefined) return fs.accessSync(target, fs.constants.W_OK);
+  fs.closeSync(fs.openSync(temporary, "wx"));
+  fs.rmSync(temporary);
+}
+
 /** Fails before an hour of training, not after it, when the model could not be written. */
 export function requireWritable(file: string): void {
-  const fault = (expected: string, got: string): InvalidInput =>
-    new InvalidInput({
-      place: `--output ${file}`,
-      expected,
-      got,
-      fix: "choose another path, or create the folder first",
-    });
+  if (file === "" || file === "-") throw unwritable(file, "the name of a file", file === "" ? "none" : "stdout");
   const folder = path.dirname(path.resolve(file));
-  if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) throw fault("the name of a file", "a folder");
+  if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
+    throw unwritable(file, "the name of a file", "a folder");
+  }
   if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw fault("a file in an existing folder", `no folder ${folder}`);
+    throw unwritable(file, "a file in an existing folder", `no folder ${folder}`);
   }
   try {
-    fs.accessSync(folder, fs.constants.W_OK);
-  } catch {
-    throw fault("a folder that may be written", `no permission for ${folder}`);
+    tryToWrite(file);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const got = code === "EACCES" || code === "EPERM" ? `no permission in ${folder}` : message;
+    throw unwritable(file, "a place where a file can be created", got, cause);
   }
 }
 
@@ -97,11 +117,8 @@ function writeSynced(file: string, bytes: Uint8Array): void {
  * signal handler runs in between and leaves the temporary file behind.
  */
 export function writeAtomically(file: string, bytes: Uint8Array): void {
-  const existing = fs.statSync(file, { throwIfNoEntry: false });
-  const target = existing ? fs.realpathSync(file) : path.resolve(file);
-  if (existing && !existing.isFile()) return fs.writeFileSync(target, bytes); // never rename over /dev/null
-  const folder = path.dirname(target);
-  const temporary = path.join(folder, `.${path.basename(target)}.${process.pid}.tmp`);
+  const { target, temporary } = placesOf(file);
+  if (temporary === undefined) return fs.writeFileSync(target, bytes);
   try {
     writeSynced(temporary, bytes);
     fs.renameSync(temporary, target);
@@ -109,5 +126,5 @@ export function writeAtomically(file: string, bytes: Uint8Array): void {
     fs.rmSync(temporary, { force: true });
     throw error;
   }
-  syncFolder(folder);
+  syncFolder(path.dirname(target));
 }

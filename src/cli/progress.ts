@@ -15,8 +15,8 @@ export interface ProgressView {
 const widestBar = 24;
 const redrawMs = 100;
 const mostLines = 20;
-/** So that an interrupted training still knows about how far it came. */
-const mostEpochsUntold = 1000;
+const mostSilentMs = 10_000;
+const plainEventMs = 50;
 
 function bar(share: number, width: number): string {
   const full = Math.round(share * width * 2);
@@ -63,16 +63,19 @@ function terminalView(epochs: number): ProgressView {
   };
 }
 
-/** Plain lines for files and CI, about twenty in a run. */
+/** Plain lines for files and CI: about twenty in a run, and one after ten seconds without any. */
 function plainView(output: Output, epochs: number): ProgressView {
   const untold = Math.ceil(epochs / mostLines);
   let next = untold;
+  let toldMs = 0;
   return {
-    every: { epochs: Math.min(untold, mostEpochsUntold) },
+    every: { ms: plainEventMs },
     show(progress) {
-      if (progress.epoch < next && progress.step < progress.steps) return;
-      next += untold;
-      output.info("", `epoch ${epochOf(progress.epoch, epochs)}  ${figures(progress, "accuracy").join("  ")}`);
+      const { epoch, step, steps, elapsedMs } = progress;
+      if (epoch < next && step < steps && elapsedMs - toldMs < mostSilentMs) return;
+      next = (Math.floor(epoch / untold) + 1) * untold;
+      toldMs = elapsedMs;
+      output.info("", `epoch ${epochOf(epoch, epochs)}  ${figures(progress, "accuracy").join("  ")}`);
     },
     end() {},
   };

@@ -11,6 +11,7 @@ import {
   type TrainingRun,
 } from "../executor.ts";
 import type { Network } from "../network.ts";
+import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { createStepBuffers, forwardAll, forwardBackward } from "./step.ts";
 import { update } from "./update.ts";
@@ -18,6 +19,9 @@ import { update } from "./update.ts";
 /** Losses kept until they are read: in steps, and in numbers. */
 const maxRingSteps = 4096;
 const ringFloats = 2 ** 22;
+
+/** Rows that are predicted between two looks at what else waits. */
+const predictedRows = 1024;
 
 /** `replicas` rows of `values`, each a view. */
 const rowsPerReplica = (values: Float64Array, replicas: number): Float64Array[] => {
@@ -46,6 +50,14 @@ function allocate(length: number): Float64Array {
   }
 }
 
+/** Outputs [rows, outputs] of one replica. */
+function predictChunk(network: Network, parameters: Float64Array, inputs: Float64Array): Float64Array {
+  const batchSize = inputs.length / network.inputs;
+  const buffers = createStepBuffers(network, batchSize);
+  forwardAll({ network, batchSize, inputs, parameters, buffers });
+  return buffers.activations[network.layers.length - 1]!;
+}
+
 /** A training run in float64: replicas one after the other. */
 class ReferenceRun implements TrainingRun {
   readonly ringSteps: number;
@@ -56,7 +68,7 @@ class ReferenceRun implements TrainingRun {
   readonly #inputs: Float64Array;
   readonly #targets: Float64Array;
   readonly #losses: Float64Array;
-  readonly #nonFinite: Int32Array;
+  readonly #nonFinite: Float64Array;
 
   readonly #requireAlive: () => void;
 
@@ -70,7 +82,7 @@ class ReferenceRun implements TrainingRun {
     this.#inputs = Float64Array.from(settings.data.inputs);
     this.#targets = Float64Array.from(settings.data.targets);
     this.#losses = new Float64Array(this.ringSteps * parameters.length);
-    this.#nonFinite = new Int32Array(parameters.length).fill(-1);
+    this.#nonFinite = new Float64Array(parameters.length).fill(-1);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
@@ -109,7 +121,7 @@ class ReferenceRun implements TrainingRun {
     );
   }
 
-  readNonFinite(): Promise<Int32Array> {
+  readNonFinite(): Promise<Float64Array> {
     return Promise.resolve(this.#nonFinite.slice());
   }
 
@@ -145,15 +157,19 @@ export class ReferenceExecutor implements Executor {
 
   async predict(inputs: FloatArray): Promise<Float64Array> {
     this.#requireAlive("predict");
-    const { network } = this;
-    const batchSize = inputs.length / network.inputs;
-    const rows = Float64Array.from(inputs);
-    const outputs = rowsPerReplica(this.#parameters, this.replicas).map((parameters) => {
-      const buffers = createStepBuffers(network, batchSize);
-      forwardAll({ network, batchSize, inputs: rows, parameters, buffers });
-      return buffers.activations[network.layers.length - 1]!;
-    });
-    return concatenate(outputs);
+    const { network, replicas } = this;
+    const rowCount = inputs.length / network.inputs;
+    const all = new Float64Array(replicas * rowCount * network.outputs);
+    for (let firstRow = 0; firstRow < rowCount; firstRow += predictedRows) {
+      const rows = Float64Array.from(
+        inputs.subarray(firstRow * network.inputs, (firstRow + predictedRows) * network.inputs),
+      );
+      for (const [replica, parameters] of rowsPerReplica(this.#parameters, replicas).entries()) {
+        all.set(predictChunk(network, parameters, rows), (replica * rowCount + firstRow) * network.outputs);
+      }
+      await nextTask();
+    }
+    return all;
   }
 
   planRun(settings: RunSettings): PlanReport {

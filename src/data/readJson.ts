@@ -55,20 +55,47 @@ export function tableFromRows(rows: readonly unknown[], place = "rows"): Table {
   return { place, format: "JSON", columns, rowCount: rows.length, rowName: (row) => `row ${row + 1}` };
 }
 
+const arrayOfRows = 'an array of row objects, [{"height": 1.5, "species": "oak"}, …]';
+
+/** Whether the first line is an object by itself and another one starts below it. */
+function hasObjectPerLine(text: string): boolean {
+  const lines = text.trimStart();
+  const end = lines.indexOf("\n");
+  if (end < 0 || !lines.startsWith("{") || !lines.slice(end).trimStart().startsWith("{")) return false;
+  try {
+    return isObject(JSON.parse(lines.slice(0, end)));
+  } catch {
+    return false; // an object that goes on below its first line
+  }
+}
+
+function notJson(text: string, place: string, cause: unknown): BadFile {
+  if (hasObjectPerLine(text)) {
+    const fix = "put the rows into one array: [{…}, {…}]";
+    return new BadFile({ place, expected: arrayOfRows, got: "an object per line, as in NDJSON", fix, cause });
+  }
+  const got = cause instanceof Error ? quote(cause.message) : "an error";
+  return new BadFile({
+    place,
+    expected: "valid JSON",
+    got,
+    fix: "check that the file is complete, from [ to ]",
+    cause,
+  });
+}
+
 /** Reads JSON text that is an array of row objects. */
 export function readJson(text: string, place: string): Table {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    const got = cause instanceof Error ? quote(cause.message) : "an error";
-    const fix = "check that the file is complete, from [ to ]";
-    throw new BadFile({ place, expected: "valid JSON", got, fix, cause });
+    throw notJson(text, place, cause);
   }
   if (Array.isArray(value)) return tableFromRows(value, place);
   throw new BadFile({
     place,
-    expected: 'an array of row objects, [{"height": 1.5, "species": "oak"}, …]',
+    expected: arrayOfRows,
     got: kindOf(value),
     fix: "put the rows into one array at the top of the file",
   });

@@ -34,12 +34,10 @@ export function listNames(names: readonly string[], most = 12): string {
 
 export const textOf = (cell: Cell): string => (typeof cell === "string" ? cell.trim() : String(cell));
 
-export function isMissing(cell: Cell): boolean {
-  if (cell === null) return true;
-  if (typeof cell !== "string") return false;
-  const text = cell.trim();
-  return text === "" || text === "NA";
-}
+const missingTexts = ["", "NA", "null"];
+
+export const isMissing = (cell: Cell): boolean =>
+  cell === null || (typeof cell === "string" && missingTexts.includes(cell.trim()));
 
 /** The cell's number; not finite for "NaN", "Infinity" and 1e999; undefined for text and booleans. */
 export function numberOf(cell: Cell): number | undefined {

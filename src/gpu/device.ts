@@ -1,4 +1,12 @@
-import { GpuLost, GpuOutOfMemory, InvalidInput, NoDevice, ShaderFailed, type ThalwegError } from "../errors.ts";
+import {
+  GpuLost,
+  GpuOutOfMemory,
+  InvalidInput,
+  NoDevice,
+  ShaderFailed,
+  type ThalwegError,
+  requireOptions,
+} from "../errors.ts";
 import { requireName } from "../network.ts";
 
 /** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; cpu: the float64 reference. */
@@ -177,7 +185,7 @@ function faultOf(place: string, error: GPUError): ThalwegError {
   return new ShaderFailed({ place, expected: "calls that the device accepts", got, fix, cause: error });
 }
 
-function isSoftware({ architecture, description, isFallbackAdapter }: GPUAdapterInfo): boolean {
+export function isSoftware({ architecture, description, isFallbackAdapter }: GPUAdapterInfo): boolean {
   return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${description}`);
 }
 
@@ -235,6 +243,7 @@ function requireBytes(bytes: number | undefined): void {
  * @throws NoDevice when the kind asked for does not exist here
  */
 export async function acquire(options: AcquireOptions = {}): Promise<Device> {
+  requireOptions("acquire", options, ["device", "gpu", "gpuDevice", "maxBufferBytes", "reason"]);
   const choice = options.device ?? "auto";
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);

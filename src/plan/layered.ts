@@ -29,6 +29,8 @@ export class LayeredExecutor implements Executor {
   readonly #owner: BufferOwner;
   readonly #parameters: GPUBuffer;
   #predictor: Promise<LayeredPredictor> | undefined;
+  /** What holds buffers of its own and is freed with the executor. */
+  readonly #open = new Set<LayeredRun | LayeredPredictor>();
   #isDisposed = false;
 
   private constructor(device: GpuDevice, network: Network, replicas: number) {
@@ -73,9 +75,7 @@ export class LayeredExecutor implements Executor {
       this.#predictor = undefined; // the next call may have more memory
       throw error;
     });
-    const predictor = await this.#predictor;
-    this.#requireAlive("predict"); // it may have been disposed meanwhile
-    return predictor.predict(inputs);
+    return this.#adopt("predict", await this.#predictor).predict(inputs);
   }
 
   #request(settings: RunSettings): BuffersRequest {
@@ -101,9 +101,18 @@ export class LayeredExecutor implements Executor {
     };
   }
 
+  /** Takes charge of what was created while the executor may have been disposed. */
+  #adopt<T extends LayeredRun | LayeredPredictor>(place: string, created: T): T {
+    if (this.#isDisposed) created.dispose();
+    this.#requireAlive(place);
+    for (const each of this.#open) if (each.isDisposed) this.#open.delete(each);
+    this.#open.add(created);
+    return created;
+  }
+
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    return LayeredRun.create(this.#request(settings), this.#parameters, () => this.#requireAlive("train"));
+    return this.#adopt("train", await LayeredRun.create(this.#request(settings), this.#parameters));
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
@@ -123,7 +132,7 @@ export class LayeredExecutor implements Executor {
         () => owner.upload("trace parameters", before),
         () => owner.dispose(),
       );
-      const run = await LayeredRun.create(request, parameters, () => this.#requireAlive("trace"));
+      const run = this.#adopt("trace", await LayeredRun.create(request, parameters));
       try {
         await run.execute(0, 1);
         const after = await readFloats(this.#device, parameters, before.length);
@@ -193,7 +202,7 @@ export class LayeredExecutor implements Executor {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
     this.#owner.dispose();
-    void this.#predictor?.then((predictor) => predictor.dispose()).catch(() => {});
+    for (const each of this.#open) each.dispose();
   }
 }
 

@@ -65,19 +65,37 @@ export const gradientColumnsOf = (network: Network, { index, fanOut }: LayerShap
 export const tileRows = 8;
 
 /** Threads below which a tile would leave a hardware GPU idle; a software adapter has few threads anyway. */
-const minTiles = { gpu: 4096, software: 1 } as const;
+const minTiles = { gpu: 1024, software: 1 } as const;
 
-function usesTile(limits: PlanLimits, rows: number, columns: number, sums: number): boolean {
-  const tiles = Math.ceil(rows / tileRows) * Math.ceil(columns / 4);
-  return rows >= tileRows && columns >= 4 && sums >= 4 && tiles >= minTiles[limits.kind];
+/** Shape of a product: [replicas, rows, sums] · [replicas, sums, columns], cut into `slots` along the sums. */
+interface Product {
+  readonly replicas: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly slots: number;
 }
 
-function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, samples: number, slots: number): LayerPlan {
+function usesTile(limits: PlanLimits, { replicas, rows, columns, slots }: Product): boolean {
+  const tiles = replicas * slots * Math.ceil(rows / tileRows) * Math.ceil(columns / 4);
+  return rows >= tileRows && columns >= 4 && tiles >= minTiles[limits.kind];
+}
+
+function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, rows: number, shared: Shared): LayerPlan {
+  const { replicas, slots } = shared;
+  const forward = { replicas, rows, columns: fanOut, slots: 1 };
+  const backwardInputs = { replicas, rows, columns: fanIn, slots: 1 };
+  const backwardWeights = { replicas, rows: fanIn, columns: fanOut, slots };
   return {
-    forward: usesTile(limits, samples, fanOut, fanIn) ? "forwardTiled" : "forward",
-    backwardInputs: usesTile(limits, samples, fanIn, fanOut) ? "backwardInputsTiled" : "backwardInputs",
-    backwardWeights: usesTile(limits, fanIn * slots, fanOut, fanIn) ? "backwardWeightsTiled" : "backwardWeights",
+    forward: usesTile(limits, forward) ? "forwardTiled" : "forward",
+    backwardInputs: usesTile(limits, backwardInputs) ? "backwardInputsTiled" : "backwardInputs",
+    backwardWeights: usesTile(limits, backwardWeights) ? "backwardWeightsTiled" : "backwardWeights",
   };
+}
+
+/** What all products of a run have in common. */
+interface Shared {
+  readonly replicas: number;
+  readonly slots: number;
 }
 
 const requireFit = (place: string, bytes: number, limit: number, fix: string): void => {
@@ -144,9 +162,9 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
     targetPageRows,
     gathered: inputPageRows < rowCount || targetPageRows < rowCount,
     ringSteps: Math.max(1, Math.min(maxRingSteps, ringThatFits)),
-    layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows * replicas, slots * replicas)),
+    layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows, { replicas, slots })),
     flopsPerStep,
-    workPerStep: flopsPerStep + valueFlops * replicas * batchSize * values,
+    workPerStep: flopsPerStep + valueFlops * replicas * batchSize * values + (valueFlops + slots) * gradientFloats,
   };
 }
 

@@ -131,6 +131,10 @@ export class LayeredPredictor {
     return new Float32Array(await readStretches(device, "prediction", stretches));
   }
 
+  get isDisposed(): boolean {
+    return this.#isDisposed;
+  }
+
   dispose(): void {
     this.#isDisposed = true;
     this.#owner.dispose();

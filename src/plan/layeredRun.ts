@@ -1,5 +1,5 @@
 import { type Batch, batchAt } from "../batches.ts";
-import type { TrainingRun } from "../executor.ts";
+import { requireAlive, type TrainingRun } from "../executor.ts";
 import { readStretches, write } from "../gpu/bufferOwner.ts";
 import { encode } from "../gpu/kernel.ts";
 import { type BuffersRequest, createLayeredBuffers, type LayeredBuffers, stepSlots } from "./layeredBuffers.ts";
@@ -11,6 +11,9 @@ import { type Chunk, stepStride, writeStep } from "./uniforms.ts";
 const submitsInFlight = 2;
 /** Work of one submit, in dispatch budgets (100 ms each): watchdogs end submits of seconds. */
 const submitBudgets = 2;
+
+/** Status of a replica whose numbers are finite. */
+const noStep = 0xffffffff;
 
 /** One submit under construction. */
 interface Submit {
@@ -32,16 +35,9 @@ export class LayeredRun implements TrainingRun {
   readonly #rowCount: number;
   readonly #inFlight: Promise<void>[] = [];
   #submit: Submit | undefined;
+  #isDisposed = false;
 
-  readonly #requireAlive: () => void;
-
-  private constructor(
-    request: BuffersRequest,
-    buffers: LayeredBuffers,
-    dispatches: StepDispatches,
-    requireAlive: () => void,
-  ) {
-    this.#requireAlive = requireAlive;
+  private constructor(request: BuffersRequest, buffers: LayeredBuffers, dispatches: StepDispatches) {
     this.#request = request;
     this.#plan = request.plan;
     this.ringSteps = request.plan.ringSteps;
@@ -53,13 +49,8 @@ export class LayeredRun implements TrainingRun {
   /**
    * Allocates buffers, uploads data and compiles pipelines.
    * @param parameters [replicas, parameterCount], updated by the run
-   * @param requireAlive throws once the parameters are freed
    */
-  static async create(
-    request: BuffersRequest,
-    parameters: GPUBuffer,
-    requireAlive: () => void = () => {},
-  ): Promise<LayeredRun> {
+  static async create(request: BuffersRequest, parameters: GPUBuffer): Promise<LayeredRun> {
     const { device } = request;
     const buffers = await device.checked(
       "training: buffers",
@@ -68,7 +59,7 @@ export class LayeredRun implements TrainingRun {
     );
     try {
       const dispatches = await createStepDispatches({ ...request, parameters, buffers });
-      return new LayeredRun(request, buffers, dispatches, requireAlive);
+      return new LayeredRun(request, buffers, dispatches);
     } catch (error) {
       buffers.owner.dispose();
       throw error;
@@ -76,6 +67,7 @@ export class LayeredRun implements TrainingRun {
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
+    requireAlive("train", this.#isDisposed);
     this.#request.device.throwFault("training");
     const { settings } = this.#request;
     for (let step = firstStep; step < firstStep + count; step++) {
@@ -122,7 +114,7 @@ export class LayeredRun implements TrainingRun {
     const submit = this.#submit;
     if (!submit) return;
     this.#submit = undefined;
-    this.#requireAlive();
+    requireAlive("train", this.#isDisposed);
     const { device } = this.#request;
     const { queue } = device.gpu;
     submit.pass.end();
@@ -140,6 +132,7 @@ export class LayeredRun implements TrainingRun {
   }
 
   async readLosses(firstStep: number, count: number): Promise<Float32Array> {
+    requireAlive("train", this.#isDisposed);
     const { replicas } = this.#request;
     const first = firstStep % this.ringSteps;
     const head = Math.min(count, this.ringSteps - first);
@@ -149,12 +142,20 @@ export class LayeredRun implements TrainingRun {
     return new Float32Array(await readStretches(this.#request.device, "training: losses", stretches));
   }
 
-  async readNonFinite(): Promise<Int32Array> {
+  async readNonFinite(): Promise<Float64Array> {
+    requireAlive("train", this.#isDisposed);
     const stretch = { buffer: this.buffers.nonFinite, first: 0, length: this.#request.replicas };
-    return new Int32Array(await readStretches(this.#request.device, "training: status", [stretch]));
+    const words = new Uint32Array(await readStretches(this.#request.device, "training: status", [stretch]));
+    return Float64Array.from(words, (step) => (step === noStep ? -1 : step));
   }
 
+  get isDisposed(): boolean {
+    return this.#isDisposed;
+  }
+
+  /** Frees the buffers; the parameters stay with the executor. */
   dispose(): void {
+    this.#isDisposed = true;
     this.buffers.owner.dispose();
   }
 }

@@ -48,7 +48,7 @@ export function writeStep(view: DataView, offset: number, options: StepWords): v
   const { learningRate, beta1, beta2, name } = optimizer;
   const corrects = name === "adam" || name === "adamW";
   writeWords(view, offset, [
-    u32(step),
+    u32(Math.min(step, 0xfffffffe)), // 0xffffffff stands for "no step" where NaN is noted
     u32(chunk.rows),
     u32(batch.firstPosition + chunk.firstRow),
     u32(batch.rowCount),

@@ -16,7 +16,9 @@ export interface Evaluation extends Score {
   readonly replicas: readonly Score[];
 }
 
-const largestAt = (values: Float64Array): number => values.indexOf(Math.max(...values));
+/** Place of the largest value; the first of several. */
+const largestAt = (values: Float64Array): number =>
+  values.reduce((best, value, at) => (value > values[best]! ? at : best), 0);
 
 /** Right answers among the outputs of one row. */
 function hits(loss: LossName, outputs: Float64Array, targets: Float64Array): number {

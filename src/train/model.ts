@@ -1,4 +1,4 @@
-import { InvalidInput } from "../errors.ts";
+import { InvalidInput, requireOptions } from "../errors.ts";
 import type { Dataset, Executor, FloatArray, PlanReport, Trace } from "../executor.ts";
 import type { Device } from "../gpu/device.ts";
 import { initialize, type InitializerName } from "../initializers.ts";
@@ -156,19 +156,12 @@ export class Model {
 
 const known = ["device", "seed", "replicas", "initializer", "parameters"];
 
-function requireKnown(options: object | undefined): void {
-  const unknown = Object.keys(options ?? { nothing: 0 }).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  const expected = `options among ${known.join(", ")}`;
-  throw new InvalidInput({ place: "createModel", expected, got: unknown, fix: "remove it or correct its name" });
-}
-
 /**
  * Creates replicas of a network on a device, with initial parameters.
  * @throws InvalidInput, LimitExceeded, GpuOutOfMemory
  */
 export async function createModel(network: Network, options: ModelOptions): Promise<Model> {
-  requireKnown(options);
+  requireOptions("createModel", options, known);
   const { device, seed = 0, replicas = 1, initializer, parameters } = options;
   requireInteger("createModel: replicas", replicas, 1, 2 ** 20);
   const length = replicas * network.parameterCount;

@@ -1,5 +1,5 @@
 import { stepsPerEpoch } from "../batches.ts";
-import { InvalidInput } from "../errors.ts";
+import { InvalidInput, requireOptions } from "../errors.ts";
 import type { Dataset, RunSettings } from "../executor.ts";
 import { requireSeed } from "../initializers.ts";
 import { type Network, requireInteger } from "../network.ts";
@@ -44,15 +44,10 @@ export interface TrainPlan {
 const known = ["optimizer", "epochs", "steps", "batchSize", "shuffle", "seed", "validation", "every", "signal"];
 const most = 2 ** 48;
 
-function requireKnown(options: object): void {
-  if (typeof options !== "object" || options === null) {
-    const fix = "pass { optimizer: adam(), epochs: 100 }";
-    throw new InvalidInput({ place: "train", expected: "options", got: String(options), fix });
-  }
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown === undefined) return;
-  const fix = "remove it or correct its name";
-  throw new InvalidInput({ place: "train", expected: `options among ${known.join(", ")}`, got: unknown, fix });
+function requireSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  const fix = "pass new AbortController().signal";
+  throw new InvalidInput({ place: "train: signal", expected: "an AbortSignal", got: String(signal), fix });
 }
 
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
@@ -86,7 +81,8 @@ function eventStepsOf(every: Every | undefined, perEpoch: number): number | unde
  * @throws InvalidInput
  */
 export function planTraining(network: Network, data: Dataset, options: TrainOptions): TrainPlan {
-  requireKnown(options);
+  requireOptions("train", options, known);
+  requireSignal(options.signal);
   const rows = requireDataset("train", data, network);
   if (options.validation) requireDataset("train: validation", options.validation, network);
   const { optimizer, batchSize = Math.min(32, rows), shuffle = true, seed = 0, every } = options;

@@ -1,7 +1,7 @@
 import type { Dataset, FloatArray } from "../executor.ts";
 import type { Device } from "../gpu/device.ts";
 import { type ActivationName, dense, type LossName, type Network, network } from "../network.ts";
-import { adam, type Optimizer, sgd } from "../optimizer.ts";
+import { adamW, type Optimizer, rmsProp, sgd } from "../optimizer.ts";
 import { createReference } from "../plan/choose.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";
 import { createModel } from "./model.ts";
@@ -26,21 +26,45 @@ interface Case {
   readonly activation: ActivationName;
   readonly loss: LossName;
   readonly optimizer: Optimizer;
+  readonly rows: number;
+  readonly batchSize: number;
+  readonly steps: number;
 }
 
-/** Plain and tiled products, both kinds of saved values, a mean and a softmax loss, shuffled batches that do not divide. */
+/**
+ * Plain products and, in the last case, tiled ones on every kind of device; both kinds of saved values, means and a softmax,
+ * shuffled batches that do not divide, sums of several slices.
+ */
 const cases: readonly Case[] = [
   {
     widths: [3, 17, 2],
     activation: "tanh",
     loss: "meanSquaredError",
     optimizer: sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true }),
+    rows: 37,
+    batchSize: 8,
+    steps: 12,
   },
-  { widths: [5, 8, 3], activation: "gelu", loss: "softmaxCrossEntropy", optimizer: adam({ learningRate: 0.01 }) },
+  {
+    widths: [5, 8, 3],
+    activation: "gelu",
+    loss: "softmaxCrossEntropy",
+    optimizer: adamW({ learningRate: 0.01 }),
+    rows: 37,
+    batchSize: 8,
+    steps: 12,
+  },
+  {
+    widths: [128, 131, 7],
+    activation: "elu",
+    loss: "huber",
+    optimizer: rmsProp({ learningRate: 0.001 }),
+    rows: 333,
+    batchSize: 261,
+    steps: 3,
+  },
 ];
-const rows = 37;
 const replicas = 2;
-const steps = 12;
 
 function networkOf({ widths, activation, loss }: Case): Network {
   const last = widths.length - 2;
@@ -48,7 +72,7 @@ function networkOf({ widths, activation, loss }: Case): Network {
   return network({ inputs: widths[0]!, layers, loss });
 }
 
-function dataFor({ inputs, outputs, loss }: Network): Dataset {
+function dataFor({ inputs, outputs, loss }: Network, rows: number): Dataset {
   const isClass = loss === "softmaxCrossEntropy";
   const classAt = (row: number): number => Math.floor(outputs * uniformAt(1, streams.noise, row));
   return {
@@ -73,9 +97,9 @@ function check(name: string, values: FloatArray, reference: FloatArray, bound: n
 
 async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
   const shape = networkOf(each);
-  const data = dataFor(shape);
-  const { optimizer } = each;
-  const options = { optimizer, steps, batchSize: 8, seed: 5 };
+  const { optimizer, rows, batchSize, steps } = each;
+  const data = dataFor(shape, rows);
+  const options = { optimizer, steps, batchSize, seed: 5 };
   const model = await createModel(shape, { device, replicas, seed: 1 });
   const reference = createReference(shape, replicas);
   const initial = await model.readParameters();
@@ -86,9 +110,9 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
     const outputs = check(`${label}: outputs`, own.activations.at(-1)!, wanted.activations.at(-1)!, 1e-5);
     const gradients = check(`${label}: gradients`, own.gradients, wanted.gradients, 1e-5);
     await model.fit(data, options);
-    const run = await reference.createRun({ data, optimizer, batchSize: 8, shuffle: true, seed: 5 });
+    const run = await reference.createRun({ data, optimizer, batchSize, shuffle: true, seed: 5 });
     await run.execute(0, steps);
-    const bound = optimizer.name === "adam" ? 1e-4 : 1e-5;
+    const bound = optimizer.name === "adamW" ? 1e-4 : 1e-5;
     const [parameters, truth] = [await model.readParameters(), await reference.readParameters()];
     const trained = check(`${label}: ${steps} steps of ${optimizer.name}`, parameters, truth, bound);
     return [outputs, gradients, trained];
@@ -97,7 +121,7 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
   }
 }
 
-/** Trains two small networks on a device and compares outputs, gradients and parameters with the float64 reference. */
+/** Trains three small networks on a device and compares outputs, gradients and parameters with the float64 reference. */
 export async function selfTest(device: Device): Promise<SelfTestReport> {
   const startMs = performance.now();
   const checks: SelfTestCheck[] = [];

@@ -1,5 +1,6 @@
 import { NonFinite } from "../errors.ts";
 import type { Executor, FloatArray, TrainingRun } from "../executor.ts";
+import { nextTask } from "../nextTask.ts";
 import { evaluateOutputs, type Evaluation } from "./metrics.ts";
 import type { TrainPlan } from "./options.ts";
 
@@ -35,22 +36,10 @@ export interface Snapshot {
 
 /** Time of one unit of steps between two looks at the signal. */
 const unitMs = 50;
+/** Events by time wait for so many times what the last one cost, so that scoring never takes more than a tenth. */
+const eventShare = 9;
 /** Largest set of parameters that is kept on the host as the last good state. */
 const snapshotFloats = 2 ** 22;
-
-/** Lets timers, input and signals run. A message channel is not slowed down in hidden tabs, as timers are. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    const done = (): void => {
-      port1.close();
-      resolve();
-    };
-    port1.addEventListener("message", done, { once: true });
-    port1.start();
-    port2.postMessage(undefined);
-  });
-}
 
 function concatenate(parts: readonly FloatArray[]): Float64Array {
   const all = new Float64Array(parts.reduce((total, { length }) => total + length, 0));
@@ -85,6 +74,7 @@ export class Trainer {
   #startMs = 0;
   #eventMs = 0;
   #eventStep = 0;
+  #eventCostMs = 0;
   #lastGood: Snapshot | undefined;
 
   constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
@@ -98,14 +88,15 @@ export class Trainer {
     return this.#lastGood;
   }
 
-  /** @throws the signal's reason, after the unit under way; NonFinite when every replica has diverged */
+  /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every replica has diverged */
   async *events(): AsyncGenerator<Progress, void, undefined> {
     const { totalSteps } = this.#plan;
     await this.#keepGood();
     this.#startMs = this.#eventMs = performance.now();
     while (this.#step < totalSteps) {
       await this.#untilEvent();
-      yield await this.#event();
+      if (this.#step > this.#eventStep) yield await this.#event();
+      if (this.#step < totalSteps) this.#plan.signal?.throwIfAborted();
     }
   }
 
@@ -115,12 +106,10 @@ export class Trainer {
     const last = eventSteps ? Math.min(totalSteps, this.#step + eventSteps - (this.#step % eventSteps)) : totalSteps;
     while (this.#step < last) {
       await nextTask();
-      if (signal?.aborted) {
-        await this.#run.finished();
-        throw signal.reason;
-      }
+      if (signal?.aborted) return;
       await this.#unit(Math.min(this.#unitSteps, last - this.#step));
-      if (!eventSteps && performance.now() - this.#eventMs >= eventMs) return;
+      const dueMs = Math.max(eventMs, eventShare * this.#eventCostMs);
+      if (!eventSteps && performance.now() - this.#eventMs >= dueMs) return;
     }
   }
 
@@ -142,6 +131,7 @@ export class Trainer {
 
   async #event(): Promise<Progress> {
     await this.#run.finished();
+    const startMs = performance.now();
     await this.#readLosses();
     const losses = concatenate(this.#losses.splice(0));
     const diverged = await this.#checkFinite();
@@ -161,6 +151,7 @@ export class Trainer {
       etaMs: ((nowMs - this.#startMs) / this.#step) * (this.#plan.totalSteps - this.#step),
     };
     this.#eventMs = performance.now();
+    this.#eventCostMs = this.#eventMs - startMs;
     this.#eventStep = this.#step;
     return progress;
   }
@@ -181,7 +172,7 @@ export class Trainer {
     const diverged = steps.filter((step) => step >= 0);
     if (diverged.length === 0) await this.#keepGood();
     if (diverged.length < steps.length) return diverged.length;
-    const first = Math.min(...diverged);
+    const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#lastGood;
     if (good) this.#executor.writeParameters(good.parameters);
     const state = good ? `; the model is back at step ${good.step}` : "";

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { isSoftware } from "../gpu/device.ts";
 import { findSwiftShader, hasVulkanDriver } from "./vulkanDrivers.ts";
 
 type Dawn = typeof import("webgpu");
@@ -71,10 +72,6 @@ async function probe(gpu: GPU, reason: string): Promise<OpenedGpu> {
   const adapter = await gpu.requestAdapter();
   if (!adapter) return { gpu: undefined, reason };
   return { gpu, adapterKind: isSoftware(adapter.info) ? "software" : "hardware" };
-}
-
-function isSoftware({ architecture, description, isFallbackAdapter }: GPUAdapterInfo): boolean {
-  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${description}`);
 }
 
 /** Sets variables only while the driver is chosen, so that a Chrome started later is not steered by them. */

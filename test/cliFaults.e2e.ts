@@ -1,0 +1,166 @@
+// What the command line does when it cannot do what it was asked: wrong input, and signals.
+
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { decodeModel } from "../src/data.ts";
+import { cars, cpu, folder, penguins, read, thalweg, trainPenguins, useFolder, write } from "./support/thalweg.ts";
+
+useFolder();
+
+describe("wrong input ends in one line, its exit code, and no file", () => {
+  const csv = (lines: string[]) => `${lines.join("\n")}\n`;
+  const tables: Record<string, string> = {
+    "empty.csv": "",
+    "ragged.csv": csv(["a,y", "1,x", "2"]),
+    "text.csv": csv(["a,y", "1,x", "foo,y", "3,x"]),
+    "nan.csv": csv(["a,y", "1,x", "NaN,y", "3,x"]),
+    "one.csv": csv(["a,y", "1,x", "2,x", "3,x"]),
+    "cut.json": '[{"a":1,"y":"x"},{"a":2,',
+  };
+  beforeAll(() => {
+    for (const [name, content] of Object.entries(tables)) write(name, content);
+    const bytes = read("penguins.safetensors");
+    write("cut.safetensors", bytes.subarray(0, bytes.length / 2));
+    write(
+      "flipped.safetensors",
+      bytes.map((byte, k) => (k === bytes.length - 1 ? 0x7f : k === bytes.length - 2 ? 0x80 : byte)),
+    );
+  });
+  beforeEach(() => rmSync(join(folder, "wrong.safetensors"), { force: true }));
+
+  const on = (file: string, ...flags: string[]) => ["train", file, "--target", "y", ...flags];
+  const withFlags = (...flags: string[]) => [...trainPenguins, ...flags];
+  test.each<[string, string[], number, RegExp]>([
+    ["a missing file", on("missing.csv"), 3, /missing\.csv: .* got no such file/],
+    ["a folder", on("."), 3, /got a folder/],
+    ["an empty file", on("empty.csv"), 3, /got an empty file/],
+    ["a ragged row", on("ragged.csv"), 3, /line 3: expected 2 cells/],
+    ["text among numbers", on("text.csv"), 3, /line 3, column "a": expected a number, got "foo"/],
+    ["NaN", on("nan.csv"), 3, /line 3, column "a": expected a finite number, got "NaN"/],
+    ["one class only", on("one.csv"), 3, /column "y": .* got one class/],
+    ["cut JSON", on("cut.json"), 3, /valid JSON/],
+    ["a model instead of a table", on("penguins.safetensors"), 3, /binary data/],
+    ["no target", ["train", penguins], 2, /pass --target COLUMN/],
+    ["an unknown target", ["train", penguins, "--target", "Specis"], 2, /did you mean "Species"\?/],
+    ["batch size 0", withFlags("--batch-size", "0"), 2, /--batch-size: expected an integer from 1/],
+    ["a layer of width 0", withFlags("--layers", "16,0"), 2, /--layers: expected an integer from 1/],
+    ["learning rate 1e39", withFlags("--learning-rate", "1e39"), 2, /learningRate: expected .*f32.*, got 1e\+39/],
+    [
+      "a learning rate in words",
+      withFlags("--learning-rate", "fast"),
+      2,
+      /--learning-rate: expected a number, got "fast"/,
+    ],
+    ["a momentum that adam has not", withFlags("--momentum", "0.9"), 2, /--momentum: expected options of adam/],
+    ["an unknown activation", withFlags("--activation", "tahn"), 2, /did you mean tanh\?/],
+    ["an unknown loss", withFlags("--loss", "hubert"), 2, /did you mean huber\?/],
+    ["a share of 1", withFlags("--validation", "1"), 2, /share of the rows from 0 to below 1/],
+    ["classes for regression", withFlags("--task", "regression"), 2, /numbers for the task regression/],
+    [
+      "a loss of logits for numbers",
+      ["train", cars, "--target", "Horsepower", "--loss", "softmaxCrossEntropy"],
+      2,
+      /a loss for numbers/,
+    ],
+    ["an unknown option", withFlags("--epoch", "3"), 2, /unknown option '--epoch' \(Did you mean --epochs\?\)/],
+    ["an unknown command", ["trian", penguins], 2, /unknown command 'trian' \(Did you mean train\?\)/],
+    ["too few arguments", ["predict", "penguins.safetensors"], 2, /missing required argument 'file'/],
+    ["an output folder that is not there", withFlags("--output", "nowhere/m.safetensors"), 2, /no folder/],
+    ["an output without a name", withFlags("--output", ""), 2, /--output "": expected the name of a file, got none/],
+    ["stdout as output", withFlags("--output", "-"), 2, /--output -: expected the name of a file, got stdout/],
+    [
+      "an output name that is too long",
+      withFlags("--output", "m".repeat(250)),
+      2,
+      /a place where a file can be created/,
+    ],
+    ["an output that is a folder", withFlags("--output", "."), 2, /got a folder/],
+    [
+      "numbers that explode",
+      ["train", cars, "--target", "Horsepower", "--optimizer", "sgd", "--learning-rate", "1e10"],
+      6,
+      /training diverged/,
+    ],
+    ["a model for other columns", ["predict", "penguins.safetensors", cars], 3, /a model for other columns/],
+    ["a model cut in half", ["predict", "cut.safetensors", penguins], 3, /cut\.safetensors: /],
+    ["a model with a NaN", ["predict", "flipped.safetensors", penguins], 3, /a finite f32/],
+    ["a table instead of a model", ["predict", penguins, penguins], 3, /no safetensors file/],
+  ])("%s", async (_, parameters, code, message) => {
+    const output =
+      parameters.includes("--output") || parameters[0] !== "train" ? [] : ["--output", "wrong.safetensors"];
+    const device = parameters.length < 3 ? [] : cpu;
+    const outcome = await thalweg([...parameters, ...output, ...device, ...(device.length > 0 ? ["--quiet"] : [])]);
+    expect(outcome.stderr).toMatch(message);
+    expect(outcome.stderr).toMatch(/^thalweg: [^\n]+\n$/);
+    expect(outcome.stderr).not.toMatch(/undefined|\n\s+at /);
+    expect([outcome.code, outcome.stdout]).toEqual([code, ""]);
+    expect(readdirSync(folder).filter((name) => name.includes("wrong") || name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test.skipIf(process.platform !== "linux")("a folder that takes no files is told before the training", async () => {
+    const { code, stdout, stderr } = await thalweg([...trainPenguins, ...cpu, "--output", "/proc/m.safetensors"]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^thalweg: --output \/proc\/m\.safetensors: expected a place [^\n]+\n$/);
+  });
+
+  test("--quiet leaves the line that says what went wrong", async () => {
+    const { stderr } = await thalweg([...on("text.csv"), "--quiet"]);
+    expect(stderr).toMatch(/^thalweg: text\.csv: [^\n]+\n$/);
+  });
+
+  test("with --json the fault is one object on stdout", async () => {
+    const { code, stdout } = await thalweg([...on("text.csv"), "--json"]);
+    expect(code).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({
+      v: 1,
+      error: { code: "BAD_FILE", place: 'text.csv: line 3, column "a"', expected: "a number", got: '"foo"' },
+      exitCode: 3,
+    });
+  });
+
+  test("THALWEG_DEBUG=1 shows the stack", async () => {
+    const { stderr } = await thalweg(on("text.csv"), { env: { THALWEG_DEBUG: "1" } });
+    expect(stderr).toMatch(/\n\s+at /);
+  });
+
+  test("an existing model stays as it was when training diverges", async () => {
+    const before = read("penguins.safetensors");
+    const flags = ["--optimizer", "sgd", "--learning-rate", "1e10", ...cpu, "--output", "penguins.safetensors"];
+    expect(await thalweg(["train", cars, "--target", "Horsepower", ...flags])).toMatchObject({ code: 6 });
+    expect(read("penguins.safetensors")).toEqual(before);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("signals", () => {
+  const long = [...trainPenguins, ...cpu, "--epochs", "1000000", "--output", "long.safetensors"];
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("the first %s saves the model and exits %i", async (signal, exitCode) => {
+    const { code, stdout, stderr } = await thalweg(long, { interrupt: { after: "training", signals: [signal] } });
+    expect(code).toBe(exitCode);
+    expect(stderr).toMatch(/the model as it was is in long\.safetensors\n$/);
+    expect(stdout).toMatch(/^saved +long\.safetensors/);
+    expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });
+    const predicted = await thalweg(["predict", "long.safetensors", penguins, ...cpu]);
+    expect(predicted.code).toBe(0);
+  });
+
+  test("two at once leave no temporary file", async () => {
+    const interrupt = { after: "training", signals: ["SIGINT", "SIGTERM"] } as const;
+    const { code } = await thalweg(long, { interrupt });
+    expect([130, 143]).toContain(code);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+  });
+
+  test("--json tells of the interrupted training", async () => {
+    const interrupt = { after: "training", signals: ["SIGINT"] } as const;
+    const { stdout } = await thalweg([...long, "--json"], { interrupt });
+    expect(JSON.parse(stdout)).toMatchObject({
+      training: { finished: false },
+      exitCode: 130,
+      model: "long.safetensors",
+    });
+  });
+});
