@@ -64,7 +64,7 @@ class CpuDevice implements Device {
 }
 
 /** Floating-point operations of one dispatch that stay below 100 ms on a slow device of the kind; see docs/engine.md. */
-const dispatchFlops = { gpu: 1e10, software: 5e7 } as const;
+const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
 
 /** The one owner of a GPUDevice: ledger of buffers, cache of kernels, errors with names. */
 export class GpuDevice implements Device {
