@@ -20,8 +20,8 @@ fn backwardInputs(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   let index = linearIndex(id, groups, 64u);
   let row = index / layer.fanIn;
   let k = index % layer.fanIn;
-  let replica = id.z;
-  if (row >= step.chunkRows) {
+  let replica = step.firstReplica + id.z;
+  if (row >= step.chunkRows || replica >= layer.replicas) {
     return;
   }
   let sample = replica * layer.capacity + row;

@@ -24,8 +24,8 @@ fn backwardWeights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
   let index = linearIndex(id, groups, 64u);
   let slot = index / entryCount;
   let entry = index % entryCount;
-  let replica = id.z;
-  if (slot >= layer.slots) {
+  let replica = step.firstReplica + id.z;
+  if (slot >= layer.slots || replica >= layer.replicas) {
     return;
   }
   let isBias = entry >= weightCount;

@@ -53,8 +53,8 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   let slot = index / (tileColumns * (tileRows + 1u));
   let tileRow = index / tileColumns % (tileRows + 1u);
   let firstColumn = index % tileColumns * 4u;
-  let replica = id.z;
-  if (slot >= layer.slots) {
+  let replica = step.firstReplica + id.z;
+  if (slot >= layer.slots || replica >= layer.replicas) {
     return;
   }
   // Rows and columns past the edge repeat the last one and are not stored.

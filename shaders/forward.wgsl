@@ -19,8 +19,8 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   let index = linearIndex(id, groups, 64u);
   let row = index / layer.fanOut;
   let column = index % layer.fanOut;
-  let replica = id.z;
-  if (row >= step.chunkRows) {
+  let replica = step.firstReplica + id.z;
+  if (row >= step.chunkRows || replica >= layer.replicas) {
     return;
   }
   var source = row;

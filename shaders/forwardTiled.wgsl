@@ -20,8 +20,8 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   let index = linearIndex(id, groups, 64u);
   let firstRow = index / tileColumns * TILE;
   let firstColumn = index % tileColumns * 4u;
-  let replica = id.z;
-  if (firstRow >= step.chunkRows) {
+  let replica = step.firstReplica + id.z;
+  if (firstRow >= step.chunkRows || replica >= layer.replicas) {
     return;
   }
   // Rows and columns past the edge repeat the last one and are not stored.

@@ -54,8 +54,8 @@ fn softmaxLoss(firstOutput: u32, firstTarget: u32, firstGradient: u32) -> f32 {
 @compute @workgroup_size(64)
 fn loss(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let row = linearIndex(id, groups, 64u);
-  let replica = id.z;
-  if (row >= step.chunkRows) {
+  let replica = step.firstReplica + id.z;
+  if (row >= step.chunkRows || replica >= layer.replicas) {
     return;
   }
   let sample = replica * layer.capacity + row;

@@ -13,6 +13,7 @@ struct Step {
   learningRate: f32,
   stepSize: f32,             // learningRate / (1 − beta1^t) for Adam, else learningRate
   inverseSqrtCorrection: f32, // 1 / sqrt(1 − beta2^t) for Adam, else 1
+  firstReplica: u32,         // of the group that this dispatch computes
 }
 
 struct Layer {

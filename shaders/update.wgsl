@@ -103,8 +103,8 @@ fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
 @compute @workgroup_size(64)
 fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let entry = linearIndex(id, groups, 64u);
-  let replica = id.z;
-  if (entry > hyper.parameterCount) {
+  let replica = step.firstReplica + id.z;
+  if (entry > hyper.parameterCount || replica >= hyper.replicas) {
     return;
   }
   var gradient = 0.0;

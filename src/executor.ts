@@ -40,7 +40,7 @@ export interface PlanReport {
   readonly path: "layered" | "reference";
   /** One sentence: why this path. */
   readonly reason: string;
-  /** Dispatches of one step whose batch fits one chunk; 0 on the CPU. */
+  /** Dispatches of one step whose batch fits one chunk: 3L + 1 for each group of replicas; 0 on the CPU. */
   readonly dispatchesPerStep: number;
   /** Names of the kernels of one step, in order. */
   readonly kernels: readonly string[];

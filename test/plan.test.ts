@@ -37,7 +37,7 @@ const someLimits: fc.Arbitrary<PlanLimits> = fc.record({
 
 const someRequest = fc.record({
   network: someNetwork,
-  replicas: upTo(65_535),
+  replicas: upTo(2 ** 20),
   batchSize: upTo(1e7),
   rowCount: upTo(1e7),
 });
@@ -84,8 +84,10 @@ function requireSound(limits: PlanLimits, request: PlanRequest): void {
   for (const [name, bytes] of Object.entries(buffersOf(plan, request))) {
     if (bytes > limits.maxBufferBytes) throw new Error(`${name}: ${bytes} bytes of ${limits.maxBufferBytes}`);
   }
+  expect(plan.groupReplicas).toBeGreaterThanOrEqual(1);
+  expect(plan.groupReplicas).toBeLessThanOrEqual(Math.min(replicas, 65_535));
   for (const { fanIn, fanOut } of net.layers) {
-    const flops = 2 * fanIn * fanOut * replicas * plan.chunkRows;
+    const flops = 2 * fanIn * fanOut * plan.groupReplicas * plan.chunkRows;
     if (plan.chunkRows > 1) expect(flops).toBeLessThanOrEqual(limits.dispatchFlops);
   }
   for (const invocations of invocationsOf(plan, net)) {
@@ -132,12 +134,20 @@ test("a plan depends on nothing but its arguments, and batches from 1 to 10⁷ r
   }
 });
 
-test("65,536 replicas are refused by name, 65,535 are not", () => {
+test("replicas beyond a dispatch's workgroups or its work are cut into groups of equal size", () => {
   const net = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
-  const limits: PlanLimits = { kind: "gpu", maxBufferBytes: 2 ** 30, dispatchFlops: 1e10 };
-  const request = { network: net, batchSize: 4, rowCount: 4 };
-  requireSound(limits, { ...request, replicas: 65_535 });
-  expect(() => planLayered(limits, { ...request, replicas: 65_536 })).toThrow(LimitExceeded);
+  const gpu: PlanLimits = { kind: "gpu", maxBufferBytes: 2 ** 30, dispatchFlops: 1e10 };
+  const software: PlanLimits = { ...gpu, kind: "software", dispatchFlops: 8e7 };
+  const groupOf = (limits: PlanLimits, replicas: number): number => {
+    const request = { network: net, batchSize: 4, rowCount: 4, replicas };
+    requireSound(limits, request);
+    return planLayered(limits, request).groupReplicas;
+  };
+  expect(groupOf(gpu, 65_535)).toBe(65_535);
+  expect(groupOf(gpu, 65_536)).toBe(32_768);
+  expect(groupOf(gpu, 1_000_000)).toBe(62_500);
+  expect(groupOf(software, 10_000)).toBe(10_000);
+  expect(groupOf(software, 65_535)).toBe(16_384); // 64 invocations each, at 64 operations
 });
 
 test("gridOf covers its invocations up to 2³² with no dimension above 65,535", () => {

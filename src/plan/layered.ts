@@ -90,11 +90,13 @@ export class LayeredExecutor implements Executor {
     const { plan } = request;
     const kernels = kernelsOf(plan);
     const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
+    const groups = Math.ceil(this.replicas / plan.groupReplicas);
+    const grouped = groups > 1 ? `, the replicas in ${groups} groups of up to ${plan.groupReplicas}` : "";
     const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
     return {
       path: "layered",
-      reason: `layer by layer, the path for any size: ${kernels.length} dispatches a step${chunks}${pages}`,
-      dispatchesPerStep: kernels.length,
+      reason: `layer by layer, the path for any size: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`,
+      dispatchesPerStep: groups * kernels.length,
       kernels,
       chunkRows: plan.chunkRows,
       bytes: layeredBytes(request),
@@ -118,10 +120,11 @@ export class LayeredExecutor implements Executor {
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
     const batchSize = data.targets.length / this.network.outputs;
     const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
-    if (request.plan.chunks > 1 || request.plan.gathered) {
-      const fix = "trace fewer samples";
-      const expected = `at most ${request.plan.chunkRows} samples`;
-      throw new InvalidInput({ place: "trace", expected, got: String(batchSize), fix });
+    const { chunks, gathered, chunkRows, groupReplicas } = request.plan;
+    if (chunks > 1 || gathered || groupReplicas < this.replicas) {
+      const fix = "trace fewer samples, or a model of fewer replicas";
+      const expected = `at most ${chunkRows} samples of ${groupReplicas} replicas`;
+      throw new InvalidInput({ place: "trace", expected, got: `${batchSize} of ${this.replicas}`, fix });
     }
     const before = await this.readParameters();
     const owner = new BufferOwner(this.#device);

@@ -49,7 +49,7 @@ const shuffles = ({ settings, network }: DispatchesRequest): number =>
   isShuffled(settings, settings.data.targets.length / network.outputs) ? 1 : 0;
 
 function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
-  const { buffers, parameters, plan, replicas } = request;
+  const { buffers, parameters, plan } = request;
   const { index, fanOut, activation } = layer;
   const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
   const name = plan.layers[index]!.forward;
@@ -71,11 +71,11 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
       buffers.batchRows,
     ],
     invocations: forwardInvocations(name, fanOut),
-    replicas,
+    replicas: plan.groupReplicas,
   };
 }
 
-function lossOf({ network, buffers, replicas }: DispatchesRequest): Request {
+function lossOf({ network, buffers, plan }: DispatchesRequest): Request {
   const last = network.layers[network.layers.length - 1]!;
   const { index, activation } = last;
   const { steps, layers, outputs, targets, batchRows, dOutputs } = buffers;
@@ -89,12 +89,12 @@ function lossOf({ network, buffers, replicas }: DispatchesRequest): Request {
     },
     bound: [stepWindow(steps), layers[index]!, outputs[index]!, targets, batchRows, dOutputs[index]!],
     invocations: (rows) => rows,
-    replicas,
+    replicas: plan.groupReplicas,
   };
 }
 
 function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Request {
-  const { network, buffers, plan, replicas } = request;
+  const { network, buffers, plan } = request;
   const { index, fanIn, fanOut } = layer;
   const name = plan.layers[index]!.backwardWeights;
   const columns = gradientColumnsOf(network, layer);
@@ -108,12 +108,12 @@ function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Reque
     constants: { GATHERS: index === 0 && !plan.gathered ? 1 : 0 },
     bound: [stepWindow(steps), layers[index]!, inputs, dOutputs[index]!, batchRows, gradients],
     invocations: () => (name === "backwardWeights" ? plain : tiled),
-    replicas,
+    replicas: plan.groupReplicas,
   };
 }
 
 function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Request {
-  const { network, buffers, parameters, plan, replicas } = request;
+  const { network, buffers, parameters, plan } = request;
   const { index, fanIn } = layer;
   const { activation } = network.layers[index - 1]!;
   const name = plan.layers[index]!.backwardInputs;
@@ -124,11 +124,11 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
     constants: { ACTIVATION: activationNumber(activation), SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
     bound: [stepWindow(steps), layers[index]!, dOutputs[index]!, parameters, outputs[index - 1]!, dOutputs[index - 1]!],
     invocations: (rows) => (name === "backwardInputs" ? rows * fanIn : tiles(rows) * quarters(fanIn)),
-    replicas,
+    replicas: plan.groupReplicas,
   };
 }
 
-function updateOf({ network, settings, buffers, parameters, replicas }: DispatchesRequest): Request {
+function updateOf({ network, settings, buffers, parameters, plan }: DispatchesRequest): Request {
   const { optimizer } = settings;
   const { steps, hyper, gradients, moments, losses, nonFinite } = buffers;
   return {
@@ -141,7 +141,7 @@ function updateOf({ network, settings, buffers, parameters, replicas }: Dispatch
     },
     bound: [stepWindow(steps), hyper, gradients, parameters, moments, losses, nonFinite],
     invocations: () => network.parameterCount + 1,
-    replicas,
+    replicas: plan.groupReplicas,
   };
 }
 
@@ -177,8 +177,10 @@ function gathersOf(request: DispatchesRequest): Request[] {
   ];
 }
 
-/** All dispatches of one step: those of every chunk, and the update behind the last chunk. */
+/** All dispatches of one step: those of every chunk and group of replicas, and the update behind the last chunk. */
 export interface StepDispatches {
+  /** Once per chunk, before all groups. */
+  readonly gathers: readonly Dispatch[];
   readonly chunk: readonly Dispatch[];
   readonly update: Dispatch;
 }
@@ -191,9 +193,13 @@ export async function createStepDispatches(request: DispatchesRequest): Promise<
     return layer.index === 0 ? [weights] : [weights, backwardInputsOf(request, layer)];
   });
   const forward = network.layers.map((layer) => forwardOf(request, layer));
-  const requests = [...gathersOf(request), ...forward, lossOf(request), ...backward];
-  const chunk = await Promise.all(requests.map((each) => build(device, each)));
-  return { chunk, update: await build(device, updateOf(request)) };
+  const buildAll = (requests: readonly Request[]): Promise<Dispatch[]> =>
+    Promise.all(requests.map((each) => build(device, each)));
+  return {
+    gathers: await buildAll(gathersOf(request)),
+    chunk: await buildAll([...forward, lossOf(request), ...backward]),
+    update: await build(device, updateOf(request)),
+  };
 }
 
 /** Forward of one layer by itself with another activation: how a trace recovers pre-activations. */

@@ -29,6 +29,8 @@ export interface LayeredPlan {
   /** Rows of one chunk, and capacity of the buffers of activations; a batch is `chunks` of them. */
   readonly chunkRows: number;
   readonly chunks: number;
+  /** Replicas of one dispatch; the others follow in dispatches of their own. */
+  readonly groupReplicas: number;
   /** Partial gradients, each summed over its own slices of the chunk. */
   readonly slots: number;
   /** Rows per buffer of the data set; one page holds all where it fits. */
@@ -114,12 +116,24 @@ const valueFlops = 64;
 const rowWork = ({ fanIn, fanOut }: LayerShape, replicas: number): number =>
   replicas * (2 * fanIn * fanOut + valueFlops * Math.max(fanIn, fanOut));
 
+/** What a replica costs in a dispatch however few values it has: a workgroup of 64 invocations. */
+const replicaFlops = 64 * valueFlops;
+const maxGroups = 65_535;
+
+/** Replicas of one dispatch: as many as one row of them may cost, in groups of equal size. */
+export function groupReplicasOf(limits: PlanLimits, network: Network, replicas: number): number {
+  const cost = Math.max(replicaFlops, ...network.layers.map((layer) => rowWork(layer, 1)));
+  const most = Math.max(1, Math.min(maxGroups, Math.floor(limits.dispatchFlops / cost)));
+  return Math.ceil(replicas / Math.ceil(replicas / most));
+}
+
 /** Rows of one chunk: limited by memory, and by the time that one dispatch may take. */
 export function chunkRowsOf(limits: PlanLimits, { network, replicas, batchSize }: PlanRequest): number {
   const capacity = Math.min(limits.maxBufferBytes, workBytes);
   const bytes = Math.max(...network.layers.map((layer) => rowBytes(network, layer, replicas)));
   requireFit("plan: one sample of all replicas", bytes, capacity, "take fewer replicas or narrower layers");
-  const work = Math.max(...network.layers.map((layer) => rowWork(layer, replicas)));
+  const group = groupReplicasOf(limits, network, replicas);
+  const work = Math.max(...network.layers.map((layer) => rowWork(layer, group)));
   const rows = Math.max(1, Math.min(batchSize, Math.floor(capacity / bytes), Math.floor(limits.dispatchFlops / work)));
   return rows < batchSize && rows > sliceRows ? rows - (rows % sliceRows) : rows;
 }
@@ -132,16 +146,11 @@ function pageRowsOf(limits: PlanLimits, width: number, rowCount: number): number
 
 /**
  * Plans a layered run.
- * @throws LimitExceeded when parameters, one sample or one row cannot fit a buffer, or there are more than 65,535 replicas
+ * @throws LimitExceeded when parameters, one sample or one row cannot fit a buffer
  */
 export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPlan {
   const { network, replicas, rowCount } = request;
   const batchSize = Math.min(request.batchSize, rowCount);
-  if (replicas > 65_535) {
-    const fix = "train the replicas in groups of at most 65535";
-    const place = "plan: replicas";
-    throw new LimitExceeded({ place, expected: "at most 65535 on the layered path", got: String(replicas), fix });
-  }
   const gradientFloats = replicas * (network.parameterCount + 1);
   requireFit("plan: parameters", 4 * gradientFloats, limits.maxBufferBytes, "take fewer replicas or smaller layers");
   const chunkRows = chunkRowsOf(limits, { ...request, batchSize });
@@ -157,6 +166,7 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
   return {
     chunkRows,
     chunks: Math.ceil(batchSize / chunkRows),
+    groupReplicas: groupReplicasOf(limits, network, replicas),
     slots,
     inputPageRows,
     targetPageRows,

@@ -6,8 +6,8 @@ import { kernels } from "../gpu/kernels.ts";
 import type { LayerShape, Network } from "../network.ts";
 import { activationNumber, forwardInvocations, stepWindow } from "./layeredDispatches.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
-import { chunkRowsOf, planLayered } from "./layeredPlan.ts";
-import { layerBlock, stepBytes } from "./uniforms.ts";
+import { chunkRowsOf, groupReplicasOf, planLayered } from "./layeredPlan.ts";
+import { layerBlock, stepBytes, stepWord } from "./uniforms.ts";
 
 /** Rows that are predicted at once at most. */
 const maxRows = 16_384;
@@ -25,6 +25,7 @@ export class LayeredPredictor {
   readonly #request: PredictorRequest;
   readonly #owner: BufferOwner;
   readonly #capacity: number;
+  readonly #groupReplicas: number;
   readonly #steps: GPUBuffer;
   readonly #inputs: GPUBuffer;
   readonly #outputs: readonly GPUBuffer[];
@@ -36,6 +37,7 @@ export class LayeredPredictor {
     const { device, network, replicas } = request;
     this.#request = request;
     this.#capacity = capacity;
+    this.#groupReplicas = groupReplicasOf(device, network, replicas);
     this.#owner = new BufferOwner(device);
     this.#steps = this.#owner.uniform("prediction", stepBytes);
     this.#inputs = this.#owner.storage("prediction inputs", capacity * network.inputs);
@@ -85,7 +87,7 @@ export class LayeredPredictor {
       label: `layer ${index}`,
       bound: [stepWindow(this.#steps), uniform, inputs, parameters, this.#outputs[index]!, this.#batchRows],
       invocations: forwardInvocations(name, fanOut),
-      replicas,
+      replicas: this.#groupReplicas,
     });
   }
 
@@ -115,20 +117,27 @@ export class LayeredPredictor {
     requireAlive("predict", this.#isDisposed);
     const { device, network, replicas } = this.#request;
     const rows = inputs.length / network.inputs;
-    const words = new Uint32Array(stepBytes / 4);
-    words[1] = rows; // Step.chunkRows; nothing else of a step matters to a forward that draws no rows
-    write(device.gpu, this.#steps, words);
     write(device.gpu, this.#inputs, inputs);
-    const encoder = device.gpu.createCommandEncoder({ label: "prediction" });
-    const pass = encoder.beginComputePass({ label: "prediction" });
-    for (const dispatch of this.#dispatches) encode(pass, dispatch, rows, 0);
-    pass.end();
-    device.gpu.queue.submit([encoder.finish()]);
+    for (let replica = 0; replica < replicas; replica += this.#groupReplicas) this.#submit(rows, replica);
     const buffer = this.#outputs[this.#outputs.length - 1]!;
     const stretches = Array.from({ length: replicas }, (_, replica) => {
       return { buffer, first: replica * this.#capacity * network.outputs, length: rows * network.outputs };
     });
     return new Float32Array(await readStretches(device, "prediction", stretches));
+  }
+
+  #submit(rows: number, firstReplica: number): void {
+    const { gpu } = this.#request.device;
+    // A forward that draws no rows takes only these two of a step's numbers.
+    const words = new Uint32Array(stepBytes / 4);
+    words[stepWord.chunkRows] = rows;
+    words[stepWord.firstReplica] = firstReplica;
+    write(gpu, this.#steps, words);
+    const encoder = gpu.createCommandEncoder({ label: "prediction" });
+    const pass = encoder.beginComputePass({ label: "prediction" });
+    for (const dispatch of this.#dispatches) encode(pass, dispatch, rows, 0);
+    pass.end();
+    gpu.queue.submit([encoder.finish()]);
   }
 
   get isDisposed(): boolean {

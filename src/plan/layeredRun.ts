@@ -74,15 +74,19 @@ export class LayeredRun implements TrainingRun {
       const batch = batchAt(settings, this.#rowCount, step);
       for (let firstRow = 0; firstRow < batch.batchSize; firstRow += this.#plan.chunkRows) {
         const rows = Math.min(this.#plan.chunkRows, batch.batchSize - firstRow);
-        if (this.#isFull(rows)) await this.#flush();
-        this.#encodeChunk(step, batch, { firstRow, rows });
+        for (let replica = 0; replica < this.#request.replicas; replica += this.#plan.groupReplicas) {
+          if (this.#isFull(rows)) await this.#flush();
+          this.#encodeChunk(step, batch, { firstRow, rows }, replica);
+        }
       }
     }
     await this.#flush();
   }
 
+  /** Work of so many rows of one group of replicas. */
   #workOf(rows: number): number {
-    return (this.#plan.workPerStep * rows) / this.#request.settings.batchSize;
+    const share = Math.min(1, this.#plan.groupReplicas / this.#request.replicas);
+    return (share * this.#plan.workPerStep * rows) / this.#request.settings.batchSize;
   }
 
   /** True when another chunk would be too many slots or too much work for the submit under construction. */
@@ -97,13 +101,16 @@ export class LayeredRun implements TrainingRun {
     return { encoder, pass: encoder.beginComputePass({ label: "training" }), slots: 0, work: 0 };
   }
 
-  #encodeChunk(step: number, batch: Batch, chunk: Chunk): void {
+  #encodeChunk(step: number, batch: Batch, chunk: Chunk, firstReplica: number): void {
     const { network, settings } = this.#request;
     const { optimizer } = settings;
     const submit = (this.#submit ??= this.#begin());
     const offset = submit.slots++ * stepStride;
     submit.work += this.#workOf(chunk.rows);
-    writeStep(this.#slotView, offset, { network, optimizer, step, batch, chunk, lossSlot: step % this.ringSteps });
+    const lossSlot = step % this.ringSteps;
+    writeStep(this.#slotView, offset, { network, optimizer, step, batch, chunk, lossSlot, firstReplica });
+    const gathers = firstReplica === 0 ? this.#dispatches.gathers : [];
+    for (const dispatch of gathers) encode(submit.pass, dispatch, chunk.rows, offset);
     for (const dispatch of this.#dispatches.chunk) encode(submit.pass, dispatch, chunk.rows, offset);
     const isLast = chunk.firstRow + chunk.rows === batch.batchSize;
     if (isLast) encode(submit.pass, this.#dispatches.update, chunk.rows, offset);

@@ -9,6 +9,9 @@ export const stepStride = 256;
 /** Bytes that a kernel sees of a slot: `Step` of shaders/step.wgsl. */
 export const stepBytes = 64;
 
+/** Places of two words in `Step`, for those who write no others. */
+export const stepWord = { chunkRows: 1, firstReplica: 12 } as const;
+
 /** One word of a uniform: an integer, or a float. */
 type Word = { readonly u32: number } | { readonly f32: number };
 const u32 = (value: number): Word => ({ u32: value });
@@ -40,11 +43,13 @@ export interface StepWords {
   readonly batch: Batch;
   readonly chunk: Chunk;
   readonly lossSlot: number;
+  /** First replica of the group that is computed; default 0. */
+  readonly firstReplica?: number;
 }
 
 /** Writes `Step`; the powers of Adam's bias correction are taken here, in float64. */
 export function writeStep(view: DataView, offset: number, options: StepWords): void {
-  const { network, optimizer, step, batch, chunk, lossSlot } = options;
+  const { network, optimizer, step, batch, chunk, lossSlot, firstReplica = 0 } = options;
   const { learningRate, beta1, beta2, name } = optimizer;
   const corrects = name === "adam" || name === "adamW";
   writeWords(view, offset, [
@@ -60,6 +65,7 @@ export function writeStep(view: DataView, offset: number, options: StepWords): v
     f32(learningRate),
     f32(corrects ? learningRate / (1 - beta1 ** (step + 1)) : learningRate),
     f32(corrects ? 1 / Math.sqrt(1 - beta2 ** (step + 1)) : 1),
+    u32(firstReplica),
   ]);
 }
 

@@ -1,0 +1,54 @@
+// More replicas than one dispatch takes: they are computed in groups, and each must come out as in the reference.
+
+import { expect, test } from "vitest";
+import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { adam, dense, network } from "../src/index.ts";
+import { LayeredExecutor } from "../src/plan/layered.ts";
+import { relativeDistance } from "./support/compare.ts";
+import { openDevice } from "./support/kernelRun.ts";
+import { dataOf, parametersOf } from "./support/nets.ts";
+
+const net = network({ inputs: 1, layers: [dense(2, "sigmoid"), dense(1)], loss: "squaredError" });
+const replicas = 66_000;
+
+test("66,000 replicas train and predict as the reference does", async () => {
+  const device = await openDevice();
+  const data = dataOf(net, 5, 1);
+  const settings = { data, optimizer: adam({ learningRate: 0.05 }), batchSize: 2, shuffle: true, seed: 3 };
+  const parameters = parametersOf(net, 7, replicas);
+  const executor = await LayeredExecutor.create(device, net, replicas);
+  const reference = new ReferenceExecutor(net, replicas);
+  const plan = executor.planRun(settings);
+  expect(plan.dispatchesPerStep).toBeGreaterThan(7);
+  expect(plan.reason).toContain("the replicas in");
+  const results = [];
+  for (const each of [executor, reference]) {
+    each.writeParameters(parameters);
+    const run = await each.createRun(settings);
+    await run.execute(0, 4);
+    await run.finished();
+    const nonFinite = await run.readNonFinite();
+    const losses = await run.readLosses(0, 4);
+    run.dispose();
+    results.push({
+      losses,
+      parameters: await each.readParameters(),
+      outputs: await each.predict(data.inputs),
+      nonFinite,
+    });
+  }
+  const [own, wanted] = results as [(typeof results)[0], (typeof results)[0]];
+  expect(own.nonFinite.every((step) => step === -1)).toBe(true);
+  for (const key of ["losses", "parameters", "outputs"] as const) {
+    expect(own[key]).toHaveLength(wanted[key].length);
+    expect(relativeDistance(own[key], wanted[key]), key).toBeLessThan(1e-5);
+    // each group by itself, lest a small one hide among the others
+    const last = own[key].length - Math.floor(own[key].length / replicas);
+    expect(
+      relativeDistance(own[key].subarray(last), wanted[key].subarray(last)),
+      `${key} of the last replica`,
+    ).toBeLessThan(1e-4);
+  }
+  executor.dispose();
+  device.dispose();
+});
