@@ -196,7 +196,7 @@ async function conclude(session: Session, outcome: Outcome, initialParameters: F
     saved();
     output.record(record);
     const { last } = outcome;
-    const done = last ? `after at least ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
+    const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
     throw new Stop(`interrupted ${done}; the model as it was is in ${session.path}`, interrupts.exitCode);
   }
   const heldOut = await scoreHeldOut(session);
