@@ -66,6 +66,17 @@ export interface Trace {
   readonly after: FloatArray;
 }
 
+/** One array behind the other. */
+export function concatenate(parts: readonly FloatArray[]): Float64Array {
+  const all = new Float64Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** Throws `Disposed` where a freed executor is used again. */
 export function requireAlive(place: string, isDisposed: boolean): void {
   if (!isDisposed) return;

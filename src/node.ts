@@ -1,7 +1,7 @@
 // The entry for Node: as index.ts, with adapters from Dawn.
 
 import { acquire as acquireFrom, type AcquireOptions, type Device } from "./gpu/device.ts";
-import { openGpu } from "./node/openGpu.ts";
+import { defineGlobals, openGpu } from "./node/openGpu.ts";
 
 export * from "./index.ts";
 
@@ -14,6 +14,7 @@ const software = { auto: "allow", gpu: "never", software: "only", cpu: "never" }
  */
 export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const { device = "auto", gpu, gpuDevice } = options;
+  if (gpu || gpuDevice) await defineGlobals();
   if (gpu || gpuDevice || device === "cpu" || !(device in software)) return acquireFrom(options);
   const opened = await openGpu({ software: software[device] });
   if (opened.gpu) return acquireFrom({ ...options, gpu: opened.gpu });

@@ -70,6 +70,26 @@ test("with the package webgpu it computes through Dawn", async () => {
   expectXor(outputs);
 });
 
+test("a device of one's own is used in Node, its globals set or not, and not destroyed", async () => {
+  const own = `
+    import { acquire, createModel, dense, network } from "thalweg/node";
+    const gpuDevice = (await acquire()).gpu; // any GPUDevice; the constants are taken away again
+    for (const name of ["GPUBufferUsage", "GPUMapMode", "GPUShaderStage", "GPUOutOfMemoryError"]) delete globalThis[name];
+    const device = await acquire({ gpuDevice });
+    const model = await createModel(network({ inputs: 1, layers: [dense(1)], loss: "huber" }), { device });
+    const { length } = await model.predict(Float32Array.of(1));
+    model.dispose();
+    device.dispose();
+    gpuDevice.createBuffer({ size: 4, usage: GPUBufferUsage.STORAGE }).destroy();
+    const lost = await Promise.race([gpuDevice.lost.then(() => true), new Promise((then) => setTimeout(then, 50, false))]);
+    console.log(JSON.stringify({ length, lost }));
+    process.exit(0);
+  `;
+  await writeFile(join(folder, "own.js"), own);
+  const { stdout } = await run(process.execPath, ["own.js"], { cwd: folder });
+  expect(JSON.parse(stdout)).toEqual({ length: 1, lost: false });
+});
+
 /** The n-th block of JavaScript in a page of the documentation. */
 async function snippet(page: string, place: number): Promise<string> {
   const text = await readFile(join(root, page), "utf8");

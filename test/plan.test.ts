@@ -113,8 +113,8 @@ test("every plan keeps the limits of its device, or says which one it cannot kee
       expect(error.message).toMatch(/expected at most \d+/);
       // a refusal must be true: parameters, one sample of all replicas, or one row do not fit
       const { network: net, replicas } = request;
-      const largest = Math.max(...net.layers.map((layer) => planesOf(layer) * layer.fanOut + 1), net.inputs);
-      const needed = 4 * replicas * Math.max(net.parameterCount + 1, ...net.layers.map(({ fanIn }) => fanIn), largest);
+      const largest = Math.max(...net.layers.map((layer) => planesOf(layer) * layer.fanOut + 1));
+      const needed = 4 * Math.max(net.inputs, replicas * Math.max(net.parameterCount + 1, largest));
       expect(needed).toBeGreaterThan(Math.min(limits.maxBufferBytes, 2 ** 27));
     }
   };
@@ -148,6 +148,12 @@ test("replicas beyond a dispatch's workgroups or its work are cut into groups of
   expect(groupOf(gpu, 1_000_000)).toBe(62_500);
   expect(groupOf(software, 10_000)).toBe(10_000);
   expect(groupOf(software, 65_535)).toBe(16_384); // 64 invocations each, at 64 operations
+});
+
+test("the inputs that all replicas share are counted once", () => {
+  const net = network({ inputs: 784, layers: [dense(1)], loss: "squaredError" });
+  const limits: PlanLimits = { kind: "software", maxBufferBytes: 2 ** 30, dispatchFlops: 8e7 };
+  requireSound(limits, { network: net, replicas: 60_000, batchSize: 2, rowCount: 2 });
 });
 
 test("gridOf covers its invocations up to 2³² with no dimension above 65,535", () => {

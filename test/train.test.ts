@@ -180,13 +180,13 @@ test.each(devices)(
   },
 );
 
-test.each(devices)("%s: one replica that diverges is counted, and the others train on", async (_, device) => {
+// Not on the CPU: float64 holds these numbers.
+test("GPU: one replica that diverges is counted, and the others train on", async () => {
   const parameters = new Float32Array(3 * linear.parameterCount).fill(0.1);
   parameters.fill(1e30, linear.parameterCount, 2 * linear.parameterCount);
-  using model = await createModel(linear, { device: device(), replicas: 3, parameters });
+  using model = await createModel(linear, { device: gpu(), replicas: 3, parameters });
   const many = { ...data, inputs: data.inputs.map((x) => x * 1e10) };
   const few = { optimizer: sgd({ learningRate: 1e-20 }), steps: 6, every: { steps: 6 } };
-  if (device().kind === "cpu") return; // float64 holds these numbers
   const { history } = await model.fit(many, few);
   expect(history[0]!.diverged).toBe(1);
   expect(Number.isFinite(history[0]!.loss)).toBe(true);

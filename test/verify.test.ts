@@ -1,8 +1,9 @@
 // verifyTraining: passes what is right, fails what is wrong, and says so where nothing can be told.
 
 import { expect, test } from "vitest";
-import { acquire, adam, createModel, dense, network, rmsProp, sgd, verifyTraining } from "../src/index.ts";
-import type { ActivationName, LossName, Model, Optimizer, TrainOptions } from "../src/index.ts";
+import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { acquire, adam, createModel, dense, Model, network, rmsProp, sgd, verifyTraining } from "../src/index.ts";
+import type { ActivationName, LossName, Optimizer, TrainOptions } from "../src/index.ts";
 import { normalAt, streams } from "../src/random.ts";
 
 const rows = 120;
@@ -76,6 +77,20 @@ test("a training that amplifies rounding is checked by one step more, and told a
   expect(result).toMatchObject({ passed: true, conclusive: false });
   expect(result.reason).toContain("one step from the trained parameters");
   close(trained);
+});
+
+test("NaN in the model fails, however the other parameters are", async () => {
+  const device = await acquire({ device: "cpu" });
+  const net = network({ inputs: 4, layers: [dense(3)], loss: "meanSquaredError" });
+  const start = await createModel(net, { device, seed: 2 });
+  const initialParameters = await start.readParameters();
+  const options = { optimizer: sgd(), steps: 2 };
+  await start.fit(data, options);
+  const executor = new ReferenceExecutor(net, 1); // a Model itself refuses NaN
+  executor.writeParameters((await start.readParameters()).map((value, at) => (at === 1 ? Number.NaN : value)));
+  const { passed, worst } = await verifyTraining(new Model(device, executor), { initialParameters, data, options });
+  expect(passed).toBe(false);
+  expect(worst.name).toBe("layers.0.weights[0, 1]");
 });
 
 test("parameters that are all 0 give no NaN", async () => {

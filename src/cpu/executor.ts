@@ -1,6 +1,7 @@
 import { batchAt, rowsOf } from "../batches.ts";
 import { LimitExceeded } from "../errors.ts";
 import {
+  concatenate,
   type Dataset,
   type Executor,
   type FloatArray,
@@ -27,16 +28,6 @@ const predictedRows = 1024;
 const rowsPerReplica = (values: Float64Array, replicas: number): Float64Array[] => {
   const width = values.length / replicas;
   return Array.from({ length: replicas }, (_, replica) => values.subarray(replica * width, (replica + 1) * width));
-};
-
-const concatenate = (parts: readonly Float64Array[]): Float64Array => {
-  const all = new Float64Array(parts.reduce((total, part) => total + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 };
 
 /** @throws LimitExceeded where the machine has not enough memory */

@@ -39,6 +39,11 @@ async function open(software: "never" | "allow" | "only"): Promise<OpenedGpu> {
   return software === "never" ? { gpu: undefined, reason: noHardware } : openSwiftShader(dawn);
 }
 
+/** WebGPU's constants as globals, for those who bring a device of their own; without the package they must set them. */
+export async function defineGlobals(): Promise<void> {
+  await loadDawn();
+}
+
 /** The package, or why it did not load. Its constants (GPUBufferUsage …) become globals, as in a browser. */
 async function loadDawn(): Promise<Dawn | string> {
   try {

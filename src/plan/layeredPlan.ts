@@ -66,7 +66,7 @@ export const gradientColumnsOf = (network: Network, { index, fanOut }: LayerShap
 /** Rows of a register tile; it has 4 columns. */
 export const tileRows = 8;
 
-/** Threads below which a tile would leave a hardware GPU idle; a software adapter has few threads anyway. */
+/** Tiles, one invocation each, below which they would leave a hardware GPU idle; a software adapter has few threads anyway. */
 const minTiles = { gpu: 1024, software: 1 } as const;
 
 /** Shape of a product: [replicas, rows, sums] · [replicas, sums, columns], cut into `slots` along the sums. */
@@ -82,6 +82,12 @@ function usesTile(limits: PlanLimits, { replicas, rows, columns, slots }: Produc
   return rows >= tileRows && columns >= 4 && tiles >= minTiles[limits.kind];
 }
 
+/** What all products of a run have in common. */
+interface Shared {
+  readonly replicas: number;
+  readonly slots: number;
+}
+
 function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, rows: number, shared: Shared): LayerPlan {
   const { replicas, slots } = shared;
   const forward = { replicas, rows, columns: fanOut, slots: 1 };
@@ -94,27 +100,30 @@ function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, rows: numb
   };
 }
 
-/** What all products of a run have in common. */
-interface Shared {
-  readonly replicas: number;
-  readonly slots: number;
-}
-
 const requireFit = (place: string, bytes: number, limit: number, fix: string): void => {
   if (bytes <= limit) return;
   throw new LimitExceeded({ place, expected: `at most ${limit} bytes in one buffer`, got: String(bytes), fix });
 };
 
-/** Bytes of a layer's largest buffer per row of the batch. */
-const rowBytes = (network: Network, layer: LayerShape, replicas: number): number =>
-  4 * replicas * Math.max(planesOf(layer) * layer.fanOut, gradientColumnsOf(network, layer), layer.fanIn);
+/** Bytes of the largest buffer per row of the batch: a layer's outputs and gradients for every replica, or one gathered row. */
+function rowBytes(network: Network, replicas: number): number {
+  const values = network.layers.map((layer) =>
+    Math.max(planesOf(layer) * layer.fanOut, gradientColumnsOf(network, layer)),
+  );
+  return 4 * Math.max(network.inputs, replicas * Math.max(...values));
+}
 
 /** What a value costs beside its sum, in floating-point operations: the invocation, the activation, loads and stores. */
 const valueFlops = 64;
+/** What a multiplication with its addition costs: 2, and 4 times that where a side is too narrow for a tile. */
+const productFlops = ({ fanIn, fanOut }: LayerShape): number => (Math.min(fanIn, fanOut) < 4 ? 8 : 2);
 
 /** Work of a layer's costliest dispatch per row of the batch, in floating-point operations. */
-const rowWork = ({ fanIn, fanOut }: LayerShape, replicas: number): number =>
-  replicas * (2 * fanIn * fanOut + valueFlops * Math.max(fanIn, fanOut));
+function rowWork(layer: LayerShape, replicas: number): number {
+  const { index, fanIn, fanOut } = layer;
+  const values = index === 0 ? fanOut : Math.max(fanIn, fanOut); // no gradient by the network's inputs is taken
+  return replicas * (productFlops(layer) * fanIn * fanOut + valueFlops * values);
+}
 
 /** What a replica costs in a dispatch however few values it has: a workgroup of 64 invocations. */
 const replicaFlops = 64 * valueFlops;
@@ -130,7 +139,7 @@ export function groupReplicasOf(limits: PlanLimits, network: Network, replicas: 
 /** Rows of one chunk: limited by memory, and by the time that one dispatch may take. */
 export function chunkRowsOf(limits: PlanLimits, { network, replicas, batchSize }: PlanRequest): number {
   const capacity = Math.min(limits.maxBufferBytes, workBytes);
-  const bytes = Math.max(...network.layers.map((layer) => rowBytes(network, layer, replicas)));
+  const bytes = rowBytes(network, replicas);
   requireFit("plan: one sample of all replicas", bytes, capacity, "take fewer replicas or narrower layers");
   const group = groupReplicasOf(limits, network, replicas);
   const work = Math.max(...network.layers.map((layer) => rowWork(layer, group)));

@@ -49,10 +49,7 @@ export class LayeredPredictor {
 
   static async create(request: PredictorRequest): Promise<LayeredPredictor> {
     const { device, network, replicas } = request;
-    const widest = Math.max(network.inputs, ...network.layers.map(({ fanOut }) => replicas * fanOut));
-    const fits = Math.max(1, Math.floor(device.maxBufferBytes / (4 * widest)));
-    const rows = Math.min(maxRows, fits);
-    const capacity = chunkRowsOf(device, { network, replicas, batchSize: rows, rowCount: rows });
+    const capacity = chunkRowsOf(device, { network, replicas, batchSize: maxRows, rowCount: maxRows });
     const predictor = await device.checked(
       "prediction: buffers",
       () => new LayeredPredictor(request, capacity),

@@ -1,5 +1,5 @@
 import { NonFinite } from "../errors.ts";
-import type { Executor, FloatArray, TrainingRun } from "../executor.ts";
+import { concatenate, type Executor, type FloatArray, type TrainingRun } from "../executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { evaluateOutputs, type Evaluation } from "./metrics.ts";
 import type { TrainPlan } from "./options.ts";
@@ -40,16 +40,6 @@ const unitMs = 50;
 const eventShare = 9;
 /** Largest set of parameters that is kept on the host as the last good state. */
 const snapshotFloats = 2 ** 22;
-
-function concatenate(parts: readonly FloatArray[]): Float64Array {
-  const all = new Float64Array(parts.reduce((total, { length }) => total + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
 
 function meanLoss(losses: FloatArray): number {
   let sum = 0;

@@ -98,7 +98,8 @@ interface Difference {
 function compare(values: FloatArray, reference: FloatArray, floor = Number.MIN_VALUE): Difference {
   let [at, largest, scale, squares, norm] = [0, 0, floor, 0, Number.MIN_VALUE];
   for (let index = 0; index < reference.length; index++) {
-    const difference = Math.abs(values[index]! - reference[index]!);
+    const apart = Math.abs(values[index]! - reference[index]!);
+    const difference = Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart; // NaN would pass every comparison
     if (difference > largest) [at, largest] = [index, difference];
     scale = Math.max(scale, Math.abs(reference[index]!));
     squares += difference ** 2;
@@ -171,5 +172,6 @@ export async function verifyTraining(model: Model, request: VerifyRequest): Prom
   const reason =
     `after all steps the deviation is ${deviation.toExponential(1)}, and rounding alone drifts by ` +
     `${drift.toExponential(1)}: this training amplifies it, so one step from the trained parameters is compared`;
-  return { ...step, passed: step.deviation <= step.bound, conclusive: false, normDeviation, worst, reason };
+  const passed = Number.isFinite(step.deviation) && step.deviation <= step.bound;
+  return { ...step, passed, conclusive: false, normDeviation, worst, reason };
 }
