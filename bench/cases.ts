@@ -57,6 +57,7 @@ export const cases: readonly BenchCase[] = [
   caseOf("64-64-64-1", { ...small, batchSize: 1024 }),
   caseOf("784-128-64-10", { ...classes, activation: "relu", batchSize: 256 }),
   caseOf("8-16-16-1", { ...small, activation: "tanh", replicas: 64, batchSize: 32 }),
+  caseOf("784-1", { ...small, batchSize: 16_384 }), // narrow products, whose batch the budget of a dispatch cuts
   caseOf("784-512-512-10", { ...classes, activation: "relu", batchSize: 1024, needsHardware: true }),
 ];
 

@@ -115,8 +115,8 @@ function rowBytes(network: Network, replicas: number): number {
 
 /** What a value costs beside its sum, in floating-point operations: the invocation, the activation, loads and stores. */
 const valueFlops = 64;
-/** What a multiplication with its addition costs: 2, and 4 times that where a side is too narrow for a tile. */
-const productFlops = ({ fanIn, fanOut }: LayerShape): number => (Math.min(fanIn, fanOut) < 4 ? 8 : 2);
+/** What a multiplication with its addition costs: 2, and 6 times that where a side is too narrow for a tile. */
+const productFlops = ({ fanIn, fanOut }: LayerShape): number => (Math.min(fanIn, fanOut) < 4 ? 12 : 2);
 
 /** Work of a layer's costliest dispatch per row of the batch, in floating-point operations. */
 function rowWork(layer: LayerShape, replicas: number): number {
