@@ -1,15 +1,15 @@
-// Runs a bench from its sources: node bench/run.mjs [name] [options], bench/step.bench.ts by default.
+// npm run bench: the race by default, another bench by its name: node bench/run.mjs [NAME] [options]
+// Everything runs from the sources, but for the processes of contenders: these run from the bundle that cli/build.ts makes.
 
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
-import { runnerImport } from "vite";
+import { pathToFileURL } from "node:url";
 
-const [first = ""] = process.argv.slice(2);
-const name = first === "" || first.startsWith("-") ? "step" : first;
-const path = join(import.meta.dirname, `${name}.bench.ts`);
-if (!existsSync(path)) {
-  const names = readdirSync(import.meta.dirname).filter((file) => file.endsWith(".bench.ts"));
-  console.error(`bench: no ${name}.bench.ts; there are: ${names.join(", ") || "none"}`);
-  process.exit(1);
+const [first, bundle = ""] = process.argv.slice(2);
+if (first === "child") {
+  process.on("SIGINT", () => {}); // Ctrl-C reaches the whole group; the race ends its children itself
+  await import(pathToFileURL(bundle).href);
+} else {
+  const { openSources } = await import("./cli/sources.mjs");
+  const sources = await openSources();
+  const { main } = await sources.load("bench/cli/main.ts");
+  await main(process.argv.slice(2), sources);
 }
-await runnerImport(path, { configFile: false, root: join(import.meta.dirname, "..") });

@@ -88,8 +88,8 @@ export function requireAlive(place: string, isDisposed: boolean): void {
 export interface Executor {
   readonly network: Network;
   readonly replicas: number;
-  /** [replicas, parameterCount]. */
-  readParameters(): Promise<FloatArray>;
+  /** [replicas, parameterCount], or a stretch of it: `count` values from `first`. */
+  readParameters(first?: number, count?: number): Promise<FloatArray>;
   writeParameters(parameters: FloatArray): void;
   /** Outputs of the last layer [replicas, rows, outputs]. */
   predict(inputs: FloatArray): Promise<FloatArray>;

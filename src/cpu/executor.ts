@@ -136,9 +136,9 @@ export class ReferenceExecutor implements Executor {
     requireAlive(place, this.#isDisposed);
   }
 
-  async readParameters(): Promise<Float64Array> {
+  async readParameters(first = 0, count = this.#parameters.length - first): Promise<Float64Array> {
     this.#requireAlive("readParameters");
-    return this.#parameters.slice();
+    return this.#parameters.slice(first, first + count);
   }
 
   writeParameters(parameters: FloatArray): void {

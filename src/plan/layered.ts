@@ -10,7 +10,7 @@ import {
   type Trace,
   type TrainingRun,
 } from "../executor.ts";
-import { BufferOwner, readFloats, write } from "../gpu/bufferOwner.ts";
+import { BufferOwner, readFloats, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { encode } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
@@ -53,9 +53,10 @@ export class LayeredExecutor implements Executor {
     requireAlive(place, this.#isDisposed);
   }
 
-  async readParameters(): Promise<Float32Array> {
+  async readParameters(first = 0, count = this.replicas * this.network.parameterCount - first): Promise<Float32Array> {
     this.#requireAlive("readParameters");
-    return readFloats(this.#device, this.#parameters, this.replicas * this.network.parameterCount);
+    const stretch = { buffer: this.#parameters, first, length: count };
+    return new Float32Array(await readStretches(this.#device, "parameters", [stretch]));
   }
 
   writeParameters(parameters: FloatArray): void {

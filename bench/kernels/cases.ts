@@ -1,0 +1,45 @@
+import { type ActivationName, dense, type LossName, network, widthsOf } from "../../src/network.ts";
+import { adam, type Optimizer, sgd } from "../../src/optimizer.ts";
+import type { StepWorkload } from "../race/workload.ts";
+
+/** One training step whose kernels are timed one by one. */
+export interface KernelCase extends StepWorkload {
+  /** Too large for a software adapter. */
+  readonly needsHardware: boolean;
+}
+
+interface CaseOptions {
+  readonly activation: ActivationName;
+  readonly optimizer: Optimizer;
+  readonly batchSize: number;
+  readonly loss?: LossName;
+  readonly rows?: number;
+  readonly replicas?: number;
+  readonly needsHardware?: boolean;
+}
+
+/** @param widths `2-2-2-1`: inputs first; the last layer is `identity` before softmax */
+function caseOf(widths: string, options: CaseOptions): KernelCase {
+  const { activation, optimizer, batchSize, loss = "squaredError", rows = batchSize, replicas = 1 } = options;
+  const [inputs, ...hidden] = widths.split("-").map(Number) as [number, ...number[]];
+  const outputs = hidden.pop()!;
+  const last = loss === "softmaxCrossEntropy" ? "identity" : activation;
+  const layers = [...hidden.map((width) => dense(width, activation)), dense(outputs, last)];
+  const net = network({ inputs, layers, loss });
+  const name = `${widthsOf(net)}${replicas > 1 ? `-x${replicas}` : ""}-b${batchSize}`;
+  const { needsHardware = false } = options;
+  return { kind: "step", name, network: net, optimizer, rows, batchSize, replicas, data: "noise", needsHardware };
+}
+
+const small = { activation: "sigmoid", optimizer: sgd({ learningRate: 0.5 }) } as const;
+const classes = { loss: "softmaxCrossEntropy", optimizer: sgd({ learningRate: 0.01 }) } as const;
+
+export const cases: readonly KernelCase[] = [
+  ...[4, 1024, 65_536].map((batchSize) => caseOf("2-2-2-1", { ...small, batchSize })),
+  caseOf("4-16-3", { ...classes, activation: "tanh", optimizer: adam(), rows: 333, batchSize: 32 }),
+  caseOf("64-64-64-1", { ...small, batchSize: 1024 }),
+  caseOf("784-128-64-10", { ...classes, activation: "relu", batchSize: 256 }),
+  caseOf("8-16-16-1", { ...small, activation: "tanh", replicas: 64, batchSize: 32 }),
+  caseOf("784-1", { ...small, batchSize: 16_384 }), // narrow products, whose batch the budget of a dispatch cuts
+  caseOf("784-512-512-10", { ...classes, activation: "relu", batchSize: 1024, needsHardware: true }),
+];

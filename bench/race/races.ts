@@ -1,0 +1,229 @@
+import { type ActivationName, dense, type LossName, network, type Network } from "../../src/network.ts";
+import { adam, type Optimizer, sgd } from "../../src/optimizer.ts";
+import type { ProductForm, StepWorkload, Workload } from "./workload.ts";
+
+/** One workload of a race. */
+export interface PointPlan {
+  readonly x: number;
+  readonly description: string;
+  readonly workload: Workload;
+  /** Part of a race with few points. */
+  readonly isQuick: boolean;
+  /** Left out on the other kind of adapter. */
+  readonly only?: "gpu" | "software";
+}
+
+export interface RacePlan {
+  readonly name: string;
+  readonly title: string;
+  /** What x is; empty where the points are no sweep. */
+  readonly axis: string;
+  readonly points: readonly PointPlan[];
+}
+
+interface NetOptions {
+  readonly activation: ActivationName;
+  readonly loss?: LossName;
+}
+
+/** @param widths `2-2-2-1`: inputs first; the last layer is `identity` before softmax */
+function netOf(widths: string, { activation, loss = "squaredError" }: NetOptions): Network {
+  const [inputs, ...hidden] = widths.split("-").map(Number) as [number, ...number[]];
+  const outputs = hidden.pop()!;
+  const last = loss === "softmaxCrossEntropy" ? "identity" : activation;
+  return network({ inputs, layers: [...hidden.map((width) => dense(width, activation)), dense(outputs, last)], loss });
+}
+
+interface StepOptions extends NetOptions {
+  readonly widths: string;
+  readonly batchSize: number;
+  readonly optimizer?: Optimizer;
+  readonly replicas?: number;
+}
+
+function stepOf({ widths, batchSize, optimizer = sgd({ learningRate: 0.5 }), ...rest }: StepOptions): StepWorkload {
+  const { replicas = 1 } = rest;
+  const many = replicas > 1 ? `-x${replicas}` : "";
+  const name = `${widths}${many}-b${batchSize}-${optimizer.name}`;
+  const net = netOf(widths, rest);
+  return { kind: "step", name, network: net, optimizer, rows: batchSize, batchSize, replicas, data: "noise" };
+}
+
+const powers = (base: number, last: number): number[] => Array.from({ length: last + 1 }, (_, at) => base ** at);
+const grouped = (count: number): string => count.toLocaleString("en");
+
+const tiny: RacePlan = {
+  name: "tiny",
+  title: "One training step of 2-2-2-1 sigmoid, plain gradient descent",
+  axis: "batch",
+  points: powers(4, 10).map((batchSize) => ({
+    x: batchSize,
+    description: `2-2-2-1 sigmoid, squared error, sgd, ${batchSize === 1 ? "1 sample" : `${grouped(batchSize)} samples`}`,
+    workload: stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize }),
+    isQuick: batchSize === 4 || batchSize === 1024,
+  })),
+};
+
+const widths: RacePlan = {
+  name: "widths",
+  title: "One training step of w-w-w-1 tanh, 64 samples",
+  axis: "width",
+  points: powers(2, 10)
+    .slice(1)
+    .map((width) => ({
+      x: width,
+      description: `${width}-${width}-${width}-1 tanh, squared error, sgd, 64 samples`,
+      workload: stepOf({
+        widths: `${width}-${width}-${width}-1`,
+        activation: "tanh",
+        batchSize: 64,
+        optimizer: sgd({ learningRate: 0.05 }),
+      }),
+      isQuick: width === 16 || width === 64,
+    })),
+};
+
+const populations: RacePlan = {
+  name: "populations",
+  title: "One training step of many 2-2-2-1 networks side by side, 4 samples",
+  axis: "replicas",
+  points: powers(10, 5).map((replicas) => ({
+    x: replicas,
+    description: `${grouped(replicas)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
+    workload: stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize: 4, replicas }),
+    isQuick: replicas === 100,
+  })),
+};
+
+function widePoint(optimizer: Optimizer, batchSize: number, only: "gpu" | "software") {
+  const shape = { widths: "784-512-512-10", activation: "relu", loss: "softmaxCrossEntropy" } as const;
+  return {
+    x: batchSize,
+    description: `784-512-512-10 relu, softmax cross entropy, ${optimizer.name}, ${grouped(batchSize)} samples`,
+    workload: stepOf({ ...shape, batchSize, optimizer }),
+    isQuick: optimizer.name === "sgd",
+    only,
+  };
+}
+
+const wide: RacePlan = {
+  name: "wide",
+  title: "One training step of 784-512-512-10",
+  axis: "",
+  points: [sgd({ learningRate: 0.05 }), adam({ learningRate: 0.001 })].flatMap((optimizer) => [
+    widePoint(optimizer, 128, "software"),
+    widePoint(optimizer, 1024, "gpu"),
+  ]),
+};
+
+const forms: readonly ProductForm[] = ["NN", "NT", "TN", "TT"];
+const formula = { NN: "c ← a·c", NT: "c ← a·cᵀ", TN: "c ← aᵀ·c", TT: "c ← aᵀ·cᵀ" } as const;
+
+const productOf = (form: ProductForm, size: number, batch: number) => ({
+  description: `${formula[form]}, ${batch > 1 ? `${grouped(batch)} × ` : ""}${size} × ${size}, chained`,
+  workload: { kind: "product", name: `${form}-${size}${batch > 1 ? `-x${batch}` : ""}`, form, size, batch } as const,
+});
+
+const products: RacePlan = {
+  name: "products",
+  title: "Chained products of square matrices",
+  axis: "size",
+  points: [64, 128, 256, 512, 1024].map((size) => ({ x: size, ...productOf("NN", size, 1), isQuick: size === 128 })),
+};
+
+const transposes: RacePlan = {
+  name: "transposes",
+  title: "Chained products of 256 × 256 matrices, transposed and not",
+  axis: "",
+  points: forms.map((form) => ({ x: 256, ...productOf(form, 256, 1), isQuick: form === "NT" })),
+};
+
+const batched: RacePlan = {
+  name: "batched",
+  title: "Chained batched products, 4,096 of 16 × 16",
+  axis: "",
+  points: forms.map((form) => ({ x: 4096, ...productOf(form, 16, 4096), isQuick: form === "TN" })),
+};
+
+function trainingOf(data: "penguins" | "flights", options: Omit<StepWorkload, "kind" | "name" | "data" | "replicas">) {
+  const { network: net, rows, goal } = options;
+  const loss = `until the loss over ${grouped(rows)} rows is at most ${goal!.loss}`;
+  const workload: StepWorkload = { kind: "step", name: data, data, replicas: 1, ...options };
+  const hidden = net.layers.map(({ fanOut }) => fanOut).join("-");
+  const how = `${options.optimizer.name}, batches of ${options.batchSize}`;
+  return {
+    x: rows,
+    description: `${data}: ${net.inputs}-${hidden}, ${how}, ${loss}`,
+    workload,
+    isQuick: data === "penguins",
+  };
+}
+
+const training: RacePlan = {
+  name: "training",
+  title: "A whole training, from the first step to a given loss",
+  axis: "",
+  points: [
+    trainingOf("penguins", {
+      network: netOf("10-16-3", { activation: "tanh", loss: "softmaxCrossEntropy" }),
+      optimizer: adam({ learningRate: 0.01 }),
+      rows: 320,
+      batchSize: 32,
+      goal: { loss: 0.05, everySteps: 50, maxSteps: 5000 },
+    }),
+    trainingOf("flights", {
+      network: netOf("80-32-32-1", { activation: "tanh", loss: "meanSquaredError" }),
+      optimizer: adam({ learningRate: 0.003 }),
+      rows: 4096,
+      batchSize: 256,
+      goal: { loss: 0.3, everySteps: 80, maxSteps: 4000 },
+    }),
+  ],
+};
+
+const forward: RacePlan = {
+  name: "forward",
+  title: "Forward passes that feed on each other",
+  axis: "",
+  points: [
+    { widths: "16-16-16-16", activation: "tanh", batchSize: 256 } as const,
+    { widths: "64-64-64-64", activation: "sigmoid", batchSize: 1024 } as const,
+    { widths: "512-512-512", activation: "relu", batchSize: 256 } as const,
+  ].map(({ widths: shape, activation, batchSize }) => ({
+    x: batchSize,
+    description: `${shape} ${activation}, ${grouped(batchSize)} samples`,
+    workload: {
+      kind: "forward",
+      name: `${shape}-b${batchSize}`,
+      network: netOf(shape, { activation }),
+      batchSize,
+    } as const,
+    isQuick: shape.startsWith("64"),
+  })),
+};
+
+const elements: RacePlan = {
+  name: "elements",
+  title: "The sigmoid and its derivative by themselves, 1,048,576 values",
+  axis: "",
+  points: (["sigmoid", "sigmoidDerivative"] as const).map((operation) => ({
+    x: 2 ** 20,
+    description: operation === "sigmoid" ? "x ← sigmoid(x)" : "x ← 2 · x · (1 − x)",
+    workload: { kind: "element", name: operation, operation, count: 2 ** 20 } as const,
+    isQuick: operation === "sigmoid",
+  })),
+};
+
+/** All races but the load of a page, which runs outside of one. */
+export const races: readonly RacePlan[] = [
+  tiny,
+  widths,
+  populations,
+  wide,
+  products,
+  transposes,
+  batched,
+  training,
+  forward,
+  elements,
+];

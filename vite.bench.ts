@@ -1,0 +1,58 @@
+// The Bench view: `npm run dev` serves it, and `npm run bench` builds what it opens in Chrome from the same settings.
+
+import { join } from "node:path";
+import { type Alias, defineConfig, type UserConfig } from "vite";
+
+const root = join(import.meta.dirname, "bench");
+
+/** With these headers a page is cross-origin isolated: wasm gets threads, and clocks get finer. */
+export const isolationHeaders = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
+/** The float64 reference is loaded as the judge and as a contender; and how long plugins take is no news. */
+export const checks = { ineffectiveDynamicImport: false, bundlerTimings: false };
+
+/**
+ * How much smaller scripts are made. `names` shortens names alone: the compressor takes away a `typeof` that guards the
+ * text of a function which is run somewhere else.
+ */
+export type Minify = "no" | "names" | "all";
+
+export interface PageOptions {
+  /** The page, from bench/. */
+  readonly input: string;
+  readonly outDir: string;
+  readonly minify: Minify;
+  /** Imports to take from elsewhere. */
+  readonly alias?: Alias[];
+}
+
+/** One page, and nothing in it that only another page needs. */
+export const pageConfig = ({ input, outDir, minify, alias = [] }: PageOptions): UserConfig => ({
+  root,
+  publicDir: false,
+  resolve: { alias },
+  worker: { format: "es", rolldownOptions: { checks } },
+  build: {
+    target: "es2023",
+    outDir,
+    emptyOutDir: true,
+    assetsInlineLimit: 0, // a file each, so that what a page fetches can be counted
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: Number.POSITIVE_INFINITY,
+    minify: minify === "all",
+    rolldownOptions: {
+      input: join(root, input),
+      checks,
+      ...(minify === "names" ? { output: { minify: { mangle: true, codegen: true, compress: false } } } : {}),
+    },
+  },
+});
+
+export default defineConfig({
+  ...pageConfig({ input: "index.html", outDir: join(root, "dist", "page"), minify: "no" }),
+  server: { headers: isolationHeaders },
+  preview: { headers: isolationHeaders },
+});
