@@ -14,17 +14,11 @@ export const isolationHeaders = {
 /** The float64 reference is loaded as the judge and as a contender; and how long plugins take is no news. */
 export const checks = { ineffectiveDynamicImport: false, bundlerTimings: false };
 
-/**
- * How much smaller scripts are made. `names` shortens names alone: the compressor takes away a `typeof` that guards the
- * text of a function which is run somewhere else.
- */
-export type Minify = "no" | "names" | "all";
-
 export interface PageOptions {
   /** The page, from bench/. */
   readonly input: string;
   readonly outDir: string;
-  readonly minify: Minify;
+  readonly minify: boolean;
   /** Imports to take from elsewhere. */
   readonly alias?: Alias[];
 }
@@ -42,17 +36,13 @@ export const pageConfig = ({ input, outDir, minify, alias = [] }: PageOptions): 
     assetsInlineLimit: 0, // a file each, so that what a page fetches can be counted
     reportCompressedSize: false,
     chunkSizeWarningLimit: Number.POSITIVE_INFINITY,
-    minify: minify === "all",
-    rolldownOptions: {
-      input: join(root, input),
-      checks,
-      ...(minify === "names" ? { output: { minify: { mangle: true, codegen: true, compress: false } } } : {}),
-    },
+    minify,
+    rolldownOptions: { input: join(root, input), checks },
   },
 });
 
 export default defineConfig({
-  ...pageConfig({ input: "index.html", outDir: join(root, "dist", "page"), minify: "no" }),
+  ...pageConfig({ input: "index.html", outDir: join(root, "dist", "page"), minify: false }),
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders },
 });

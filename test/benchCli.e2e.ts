@@ -92,7 +92,7 @@ describe("a quick race in Chrome", () => {
       "1/11  tiny",
     );
     expect(code).toBe(130);
-    expect(stderr).toContain("bench: stopping; Ctrl-C again to exit now\n");
+    expect(stderr).toContain("bench: stopping after what is under way; Ctrl-C again to exit now\n");
     const { machine, problems, races } = recordIn("stopped.json");
     expect(machine.crossOriginIsolated).toBe(false);
     expect(problems).toEqual([expect.stringMatching(/^stopped after \d+ of 11 points$/)]);

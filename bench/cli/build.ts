@@ -16,7 +16,7 @@ const buildPage = (options: PageOptions) => build({ ...pageConfig(options), conf
 /** The Bench view. @returns its folder */
 export async function buildBenchView(alias: Aliases): Promise<string> {
   const outDir = join(folder, "page");
-  await buildPage({ input: "index.html", outDir, minify: "no", alias: [...alias] }); // errors name what we have written
+  await buildPage({ input: "index.html", outDir, minify: false, alias: [...alias] }); // errors name what we have written
   return outDir;
 }
 
@@ -24,10 +24,10 @@ export async function buildBenchView(alias: Aliases): Promise<string> {
 export async function buildLoadPages(pages: readonly LoadPage[]): Promise<string> {
   const all = join(folder, "load");
   rmSync(all, { recursive: true, force: true });
-  for (const { contender, minify } of pages) {
+  for (const { contender } of pages) {
     const input = `load/${contender}.html`;
     const outDir = join(all, contender);
-    await buildPage({ input, outDir, minify });
+    await buildPage({ input, outDir, minify: true });
     renameSync(join(outDir, input), join(outDir, "index.html"));
   }
   return all;

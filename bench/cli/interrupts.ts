@@ -19,7 +19,7 @@ export function createInterrupts(tell: (text: string) => void): Interrupts {
     if (exitCode !== 0 && performance.now() - firstMs < echoMs) return;
     if (exitCode !== 0) process.exit(code);
     [exitCode, firstMs] = [code, performance.now()];
-    tell("bench: stopping; Ctrl-C again to exit now");
+    tell("bench: stopping after what is under way; Ctrl-C again to exit now");
     controller.abort(new Error("interrupted"));
   };
   process.on("SIGINT", () => interrupt(exitCodes.interrupted[0]));

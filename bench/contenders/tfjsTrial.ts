@@ -5,10 +5,11 @@ import type { Backend, Rounds, Sweep, Tunable } from "./tfjsRounds.ts";
 /** A block of a trial takes about so long, or one round; long enough for any timer of a browser. */
 const blockMs = 40;
 const blocksPerCandidate = 4;
-/** Candidates whose rounds take longer get one round after the one that compiles. */
+/** Candidates whose rounds take longer get two of them, and no blocks; or one, where they take much longer. */
 const slowMs = 100;
+const verySlowMs = 1000;
 /** After this no more candidates are tried: the ones that matter most come first. */
-const budgetMs = 4000;
+const budgetMs = 10_000;
 const mostRounds = 4096;
 
 async function finish(rounds: Rounds): Promise<number> {
@@ -45,7 +46,8 @@ async function calibrate(candidate: Candidate): Promise<Calibration> {
   let count = 1;
   for (;;) {
     const ms = (await blockTimeMs(candidate, count)) / count;
-    if (ms > slowMs) return { rounds: 0, ms };
+    if (ms > verySlowMs) return { rounds: 0, ms };
+    if (ms > slowMs) return { rounds: 0, ms: Math.min(ms, await blockTimeMs(candidate, 1)) };
     if (ms * count >= blockMs / 4 || count >= mostRounds) return { rounds: Math.ceil(blockMs / ms), ms };
     count *= 4;
   }

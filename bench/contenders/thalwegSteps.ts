@@ -1,9 +1,7 @@
-import { version } from "../../package.json";
 import type { Executor, TrainingRun } from "../../src/executor.ts";
 import type { GpuDevice } from "../../src/gpu/device.ts";
 import { createExecutor } from "../../src/plan/choose.ts";
-import { acquireDevice } from "../hosts/acquireDevice.ts";
-import { CannotTakePart, type Contender, type Entry } from "../race/contract.ts";
+import type { Entry } from "../race/contract.ts";
 import { runSeed, type Start } from "../race/start.ts";
 import type { StepWorkload } from "../race/workload.ts";
 
@@ -73,12 +71,3 @@ export async function createSteps(device: GpuDevice, workload: StepWorkload, sta
     throw error;
   }
 }
-
-/** Training steps alone: what can be held against an older revision of the library. */
-export const layeredSteps: Contender = {
-  version,
-  createEntry: async (workload, start) => {
-    if (workload.kind === "step") return createSteps(await acquireDevice(), workload, start);
-    throw new CannotTakePart("revisions are compared by training steps");
-  },
-};

@@ -21,14 +21,14 @@ export interface RunOptions {
 }
 
 /** Races and points that a request asks for, on a kind of adapter. */
-export function chosenRaces({ races, effort }: RaceRequest, kind: MachineCard["kind"]): RacePlan[] {
+function chosenRaces({ races, effort }: RaceRequest, kind: MachineCard["kind"]): RacePlan[] {
   const isWanted = ({ isQuick, only }: PointPlan): boolean => (only ?? kind) === kind && (isQuick || !effort.fewPoints);
   return allRaces
     .filter(({ name }) => races.length === 0 || races.includes(name))
     .map((race) => ({ ...race, points: race.points.filter(isWanted) }));
 }
 
-export const chosenCards = ({ cards, name: host }: RaceHost, names: readonly string[]): ContenderCard[] =>
+const chosenCards = ({ cards, name: host }: RaceHost, names: readonly string[]): ContenderCard[] =>
   cards.filter(
     (card) => card.hosts.includes(host) && (names.length === 0 || names.some((name) => card.name.startsWith(name))),
   );

@@ -48,7 +48,9 @@ export const returnsEarly = changed((entry) => {
 export const skipsUnread = changed((entry) => ({ run: (rounds) => entry.run(Math.min(1, rounds)) }));
 
 /** As honest as the reference in checks, and lazy in the long runs that are timed. */
-export const skipsWhenTimed = changed((entry) => ({ run: (rounds) => entry.run(rounds > 100 ? Math.ceil(rounds / 2) : rounds) }));
+export const skipsWhenTimed = changed((entry) => ({
+  run: (rounds) => entry.run(rounds > 100 ? Math.ceil(rounds / 2) : rounds),
+}));
 
 /** Trains with a learning rate that is off by a thousandth. */
 export const computesWrong: Contender = {
