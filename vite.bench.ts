@@ -18,7 +18,7 @@ export interface PageOptions {
   /** The page, from bench/. */
   readonly input: string;
   readonly outDir: string;
-  readonly minify: boolean;
+  readonly minify: "no" | "all";
   /** Imports to take from elsewhere. */
   readonly alias?: Alias[];
 }
@@ -36,13 +36,13 @@ export const pageConfig = ({ input, outDir, minify, alias = [] }: PageOptions): 
     assetsInlineLimit: 0, // a file each, so that what a page fetches can be counted
     reportCompressedSize: false,
     chunkSizeWarningLimit: Number.POSITIVE_INFINITY,
-    minify,
+    minify: minify === "all",
     rolldownOptions: { input: join(root, input), checks },
   },
 });
 
 export default defineConfig({
-  ...pageConfig({ input: "index.html", outDir: join(root, "dist", "page"), minify: false }),
+  ...pageConfig({ input: "index.html", outDir: join(root, "dist", "page"), minify: "no" }),
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders },
 });

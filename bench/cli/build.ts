@@ -16,7 +16,7 @@ const buildPage = (options: PageOptions) => build({ ...pageConfig(options), conf
 /** The Bench view. @returns its folder */
 export async function buildBenchView(alias: Aliases): Promise<string> {
   const outDir = join(folder, "page");
-  await buildPage({ input: "index.html", outDir, minify: false, alias: [...alias] }); // errors name what we have written
+  await buildPage({ input: "index.html", outDir, minify: "no", alias: [...alias] }); // errors name what we have written
   return outDir;
 }
 
@@ -27,7 +27,7 @@ export async function buildLoadPages(pages: readonly LoadPage[]): Promise<string
   for (const { contender } of pages) {
     const input = `load/${contender}.html`;
     const outDir = join(all, contender);
-    await buildPage({ input, outDir, minify: true });
+    await buildPage({ input, outDir, minify: "all" });
     renameSync(join(outDir, input), join(outDir, "index.html"));
   }
   return all;

@@ -19,7 +19,7 @@ export interface NodeMachine {
   readonly loadAverage: readonly number[];
 }
 
-const root = join(import.meta.dirname, "..");
+const root = join(import.meta.dirname, "..", "..");
 
 const versionIn = (path: string): string => (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
 
@@ -33,7 +33,7 @@ export function gitRevision(): string | undefined {
   const git = (...words: string[]): string =>
     execFileSync("git", words, { cwd: root, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   try {
-    const changed = git("status", "--porcelain", "--", "src", "shaders", "bench/*.ts", "bench/*.wgsl") !== "";
+    const changed = git("status", "--porcelain", "--", "src", "shaders", "bench/**/*.ts", "bench/**/*.wgsl") !== "";
     return git("rev-parse", "--short=12", "HEAD") + (changed ? "+" : "");
   } catch {
     return undefined;
