@@ -42,6 +42,7 @@ export async function buildChild(alias: Aliases): Promise<string> {
     logLevel: "warn",
     publicDir: false,
     resolve: { alias: [...alias] },
+    ssr: { noExternal: [/^@tensorflow\//] }, // parts of it that Node itself cannot load
     build: {
       ssr: join(bench, "hosts", "child.ts"),
       outDir,

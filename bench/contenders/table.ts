@@ -47,6 +47,14 @@ export const contenders: readonly ContenderCard[] = [
     load: async () => (await import("./tfjs.ts")).webgpu,
   },
   {
+    name: "tfjs-webgpu-by-hand",
+    label: "TensorFlow.js WebGPU, gradient written out by hand",
+    processor: "gpu",
+    hosts: everywhere,
+    kinds: ["step"],
+    load: async () => (await import("./tfjs.ts")).webgpuByHand,
+  },
+  {
     name: "tfjs-webgpu-forward",
     label: "TensorFlow.js WebGPU as it comes, small tensors on the CPU",
     processor: "either",

@@ -9,7 +9,7 @@ export const full: Effort = {
   leastBlocks: 3,
   referenceMs: 10_000,
   auditMs: 1500,
-  patienceMs: 240_000,
+  patienceMs: 60_000,
   fewPoints: false,
 };
 

@@ -49,14 +49,13 @@ function stepOf({ widths, batchSize, optimizer = sgd({ learningRate: 0.5 }), ...
   return { kind: "step", name, network: net, optimizer, rows: batchSize, batchSize, replicas, data: "noise" };
 }
 
-const powers = (base: number, last: number): number[] => Array.from({ length: last + 1 }, (_, at) => base ** at);
 const grouped = (count: number): string => count.toLocaleString("en");
 
 const tiny: RacePlan = {
   name: "tiny",
   title: "One training step of 2-2-2-1 sigmoid, plain gradient descent",
   axis: "batch",
-  points: powers(4, 10).map((batchSize) => ({
+  points: [1, 4, 64, 1024, 16_384, 2 ** 18, 2 ** 20].map((batchSize) => ({
     x: batchSize,
     description: `2-2-2-1 sigmoid, squared error, sgd, ${batchSize === 1 ? "1 sample" : `${grouped(batchSize)} samples`}`,
     workload: stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize }),
@@ -68,26 +67,24 @@ const widths: RacePlan = {
   name: "widths",
   title: "One training step of w-w-w-1 tanh, 64 samples",
   axis: "width",
-  points: powers(2, 10)
-    .slice(1)
-    .map((width) => ({
-      x: width,
-      description: `${width}-${width}-${width}-1 tanh, squared error, sgd, 64 samples`,
-      workload: stepOf({
-        widths: `${width}-${width}-${width}-1`,
-        activation: "tanh",
-        batchSize: 64,
-        optimizer: sgd({ learningRate: 0.05 }),
-      }),
-      isQuick: width === 16 || width === 64,
-    })),
+  points: [2, 8, 32, 128, 512, 1024].map((width) => ({
+    x: width,
+    description: `${width}-${width}-${width}-1 tanh, squared error, sgd, 64 samples`,
+    workload: stepOf({
+      widths: `${width}-${width}-${width}-1`,
+      activation: "tanh",
+      batchSize: 64,
+      optimizer: sgd({ learningRate: 0.05 }),
+    }),
+    isQuick: width === 8 || width === 128,
+  })),
 };
 
 const populations: RacePlan = {
   name: "populations",
   title: "One training step of many 2-2-2-1 networks side by side, 4 samples",
   axis: "replicas",
-  points: powers(10, 5).map((replicas) => ({
+  points: [1, 10, 100, 1000, 10_000, 100_000].map((replicas) => ({
     x: replicas,
     description: `${grouped(replicas)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
     workload: stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize: 4, replicas }),

@@ -32,6 +32,7 @@ const styles: Readonly<Record<string, Style>> = {
   "plain-js": { colors: ["#363433", "#888685"], symbol: "cross", dash: dotted },
   "float32-js": { colors: ["#65605f", "#fae7df"], symbol: "asterisk", dash: dashed },
   "tfjs-webgpu": { colors: ["#da6e00", "#ee5228"], symbol: "square", dash: solid },
+  "tfjs-webgpu-by-hand": { colors: ["#da6e00", "#ee5228"], symbol: "wye", dash: "8 2 2 2" },
   "tfjs-webgpu-forward": { colors: ["#704c00", "#ff9e07"], symbol: "diamond", dash: solid },
   "tfjs-wasm": { colors: ["#e42938", "#d76353"], symbol: "square2", dash: dashed },
   "tfjs-wasm-by-hand": { colors: ["#e42938", "#d76353"], symbol: "plus", dash: "2 2" },
