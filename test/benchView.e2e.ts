@@ -5,9 +5,12 @@ import puppeteer, { type Browser, type BrowserContext, type Page } from "puppete
 import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type FolderServer, serveFolder } from "../bench/hosts/serve.ts";
+import { races as racePlans } from "../bench/race/races.ts";
 import { readRecord } from "../bench/race/readRecord.ts";
 import { pageConfig } from "../vite.bench.ts";
 import { launchOptions } from "./host/chrome.mjs";
+
+const tinyPoints = racePlans.find(({ name }) => name === "tiny")!.points.length;
 
 // The page as a reader uses it, in order: run, look, save, open again, compare, stop.
 
@@ -215,7 +218,9 @@ test("Stop keeps what is finished, the keyboard its place, and a page out of sig
   const [, points] = /^Stopped, with (\d+) points? done/.exec(await textOf("#status"))!;
   expect(await textsOf("#overview tbody th button")).toHaveLength(Number(points));
   await page.waitForFunction(() => document.querySelector("#warnings")!.textContent.includes("stopped after"));
-  expect(await textOf("#warnings")).toMatch(new RegExp(`The page was hidden.*stopped after ${points} of 11 points`));
+  expect(await textOf("#warnings")).toMatch(
+    new RegExp(`The page was hidden.*stopped after ${points} of ${tinyPoints} points`),
+  );
 });
 
 test("without WebGPU only contenders on the CPU can be chosen", async () => {

@@ -243,8 +243,8 @@ describe("charts", () => {
   test("no two contenders look alike, in any theme", () => {
     for (const theme of ["light", "dark", "auto"] as const) {
       const looks = contenders.map(({ name }) => paintOf(theme).of(name));
-      expect(new Set(looks.map(({ color }) => color)).size).toBe(contenders.length);
-      expect(new Set(looks.map(({ symbol }) => symbol)).size).toBe(contenders.length);
+      const marks = looks.map(({ color, symbol, dash }) => `${color} ${symbol} ${dash}`);
+      expect(new Set(marks).size).toBe(contenders.length);
     }
     expect(paintOf("light").of("thalweg@0123456").color).toMatch(/^#/);
   });

@@ -46,7 +46,7 @@ test("a summary is in order, scales with its samples, and forgets their order", 
   );
 });
 
-const blockOf = (ms: number): Block => ({ ms, handOverMs: 0, drainMs: 0, value: 0, first: 0, steps: undefined });
+const blockOf = (ms: number): Block => ({ ms, handOverMs: 0, value: 0, first: 0, steps: undefined });
 
 test("ratios are paired by round, and rounds that one sat out do not count", () => {
   const own = [blockOf(10), blockOf(30), undefined, blockOf(8)];

@@ -64,8 +64,8 @@ export const baseline: ContenderCard | undefined = {
   label: ${JSON.stringify(contender)},
   processor: "gpu",
   hosts: ["chrome", "node"],
-  kinds: ["step", "forward", "product", "element"],
-  load: async () => (await import("./thalweg.ts")).layered,
+  kinds: ["step"],
+  load: async () => (await import("./layeredSteps.ts")).layeredSteps,
 };
 `;
 

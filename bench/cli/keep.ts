@@ -31,11 +31,13 @@ export function settle(record: RaceRecord, output: string | undefined): RaceReco
   }
 }
 
-function pathFor({ machine }: RaceRecord, { output, isFull }: KeepOptions): string | undefined {
+function pathFor({ machine, problems }: RaceRecord, { output, isFull }: KeepOptions): string | undefined {
   if (output !== undefined) return output;
+  if (!isFull) return undefined;
   const host = machine.host === "chrome" ? "" : `-${machine.host}`;
-  const name = `${machine.date.slice(0, 10)}-${adapterSlug(machine)}${host}-race.json`;
-  return isFull ? join(results, name) : undefined;
+  const name = `${machine.date.slice(0, 10)}-${adapterSlug(machine)}${host}-race`;
+  // an hour's figures are kept even where the run has failed, but not among the results
+  return problems.length > 0 ? join(tmpdir(), `thalweg-${name}-failed.json`) : join(results, `${name}.json`);
 }
 
 function write(path: string, text: string): string {
@@ -49,7 +51,6 @@ export function keep(record: RaceRecord, options: KeepOptions): readonly string[
   const path = pathFor(record, options);
   if (path === undefined) return [];
   const hasProblems = record.problems.length > 0;
-  if (hasProblems && options.output === undefined) return [];
   const json = write(path, writeRecord(record));
   if (hasProblems) return [json];
   const stem = path.slice(0, path.length - extname(path).length);

@@ -10,14 +10,13 @@ const learningTerms = ["momentum", "weightDecay"] as const;
 /** Why a workload is not what the loop below is written for; undefined where it is. */
 function objectionTo(workload: Workload): string | undefined {
   if (workload.kind !== "step") return "only training steps are written out";
-  const { network, optimizer, rows, batchSize, replicas } = workload;
+  const { network, optimizer, rows, batchSize } = workload;
   if (widthsOf(network) !== "2-2-2-1") return "only 2-2-2-1 is written out";
   const isSigmoid = network.layers.every(({ activation }) => activation === "sigmoid");
   if (!isSigmoid || network.loss !== "squaredError") return "only sigmoid with the squared error is written out";
   const isPlain = optimizer.name === "sgd" && learningTerms.every((term) => optimizer[term] === 0);
   if (!isPlain) return "only plain gradient descent is written out";
-  if (batchSize < rows) return "only batches of all rows are written out";
-  return replicas > 1 ? "only a single network is written out" : undefined;
+  return batchSize < rows ? "only batches of all rows are written out" : undefined;
 }
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
@@ -72,19 +71,22 @@ function trainStep({ inputs, targets, weights: w, gradients, learningRate }: Tra
   return loss / targets.length;
 }
 
-function createEntry({ optimizer }: StepWorkload, start: Start): Entry {
+/** Networks one after the other: the loop around the loop. */
+function createEntry({ network, optimizer, replicas }: StepWorkload, start: Start): Entry {
+  const { parameterCount } = network;
   const weights = Float64Array.from(start.state);
-  const training: Training = {
-    inputs: Float64Array.from(start.data.inputs),
-    targets: Float64Array.from(start.data.targets),
-    weights,
-    gradients: new Float64Array(weights.length),
-    learningRate: optimizer.learningRate,
-  };
+  const inputs = Float64Array.from(start.data.inputs);
+  const targets = Float64Array.from(start.data.targets);
+  const gradients = new Float64Array(parameterCount);
+  const { learningRate } = optimizer;
+  const trainings = Array.from({ length: replicas }, (_, replica): Training => {
+    const own = weights.subarray(replica * parameterCount, (replica + 1) * parameterCount);
+    return { inputs, targets, weights: own, gradients, learningRate };
+  });
   let loss = 0;
   return {
     run: (rounds) => {
-      for (let round = 0; round < rounds; round++) loss = trainStep(training);
+      for (let round = 0; round < rounds; round++) for (const training of trainings) loss = trainStep(training);
     },
     finish: () => {
       // looked at, so that no compiler may leave the loss out
@@ -99,7 +101,7 @@ function createEntry({ optimizer }: StepWorkload, start: Start): Entry {
   };
 }
 
-/** Plain JavaScript for one small network, in double precision. */
+/** Plain JavaScript for one small network or many of them, in double precision. */
 export const plainLoop: Contender = {
   version: "no library",
   createEntry: (workload, start) => {

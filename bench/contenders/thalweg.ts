@@ -6,7 +6,10 @@ import { createForward } from "./thalwegForward.ts";
 import { createProducts } from "./thalwegProducts.ts";
 import { createSteps } from "./thalwegSteps.ts";
 
-/** The library's path on WebGPU: training through the executor's contract, everything else through its kernels. */
+/**
+ * The library's path on WebGPU: training through the executor's contract. Products and forward passes drive its kernels
+ * directly, and elements apply its functions in a kernel of the bench: the library has no public operations yet.
+ */
 export const layered: Contender = {
   version,
   createEntry: async (workload, start) => {

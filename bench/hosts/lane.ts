@@ -28,6 +28,9 @@ interface Opened<T> {
   terminate(): void;
 }
 
+/** A thread that is not ready by then never will be. */
+const startMs = 60_000;
+
 /** Starts a thread, gives it its role, and resolves when it is ready. */
 async function openThread<T extends object>(
   start: StartThread,
@@ -35,8 +38,10 @@ async function openThread<T extends object>(
   methods: readonly (keyof T & string)[],
 ): Promise<Opened<T>> {
   let thread: Thread | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const calls = caller<T>(methods, (request) => thread!.post(request));
   await new Promise<void>((resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`it did not start within ${startMs / 1000} s`)), startMs);
     thread = start(message.role, {
       message: (received) => {
         if (!("ready" in (received as object))) return calls.receive(received as Parameters<typeof calls.receive>[0]);
@@ -50,10 +55,12 @@ async function openThread<T extends object>(
       },
     });
     thread.post(message);
-  }).catch((error: unknown) => {
-    thread?.terminate();
-    throw error;
-  });
+  })
+    .catch((error: unknown) => {
+      thread?.terminate();
+      throw error;
+    })
+    .finally(() => clearTimeout(timer));
   const terminate = (): void => {
     thread!.terminate();
     calls.fail("it was stopped");

@@ -7,6 +7,7 @@ export interface Counts {
   readonly createBindGroup: number;
   readonly createPipeline: number;
   readonly writeBuffer: number;
+  /** With those of buffers that were created mapped. */
   readonly writeBufferBytes: number;
   readonly mapAsync: number;
 }
@@ -20,6 +21,9 @@ function writtenBytes([, , data, dataOffset = 0, size]: unknown[]): number {
     ? byteLength - (dataOffset as number) * BYTES_PER_ELEMENT
     : (size as number) * BYTES_PER_ELEMENT;
 }
+
+/** What is written into a buffer that is created mapped is written as well. */
+const mappedBytes = ({ mappedAtCreation, size }: GPUBufferDescriptor): number => (mappedAtCreation ? size : 0);
 
 /** Counts the calls that `action` makes, by wrapping the prototypes while it runs. */
 export async function countCalls(action: () => Promise<void>): Promise<Counts> {
@@ -52,6 +56,7 @@ export async function countCalls(action: () => Promise<void>): Promise<Counts> {
     methods[name] = function (...values) {
       counts[key]++;
       if (key === "writeBuffer") counts.writeBufferBytes += writtenBytes(values);
+      if (key === "createBuffer") counts.writeBufferBytes += mappedBytes(values[0] as GPUBufferDescriptor);
       return original.apply(this, values);
     };
     return () => (methods[name] = original);

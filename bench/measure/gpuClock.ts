@@ -15,6 +15,7 @@ interface PassQueries {
 export interface PassTimes {
   readonly totalNs: number;
   readonly passes: number;
+  /** Greatest common divisor of the distances of all stamps that this thread has seen. */
   readonly resolutionNs: number;
 }
 
@@ -42,6 +43,8 @@ async function readStamps(device: GPUDevice, { queries, resolved, readable }: Pa
 export class GpuClock {
   readonly #devices: GPUDevice[] = [];
   readonly #deviceOf = new WeakMap<GPUCommandEncoder, GPUDevice>();
+  #resolutionNs = 0n;
+  #firstStamp: bigint | undefined;
   #timed: { readonly device: GPUDevice; readonly queries: GPUQuerySet; passes: number } | undefined;
 
   /** Call once per thread, before any library opens a device. Does nothing where there is no WebGPU. */
@@ -119,6 +122,9 @@ export class GpuClock {
     if (passes === 0 || passes >= maxPasses) return undefined;
     const durations = Array.from({ length: passes }, (_, index) => stamps[2 * index + 1]! - stamps[2 * index]!);
     const total = durations.reduce((sum, ns) => sum + (ns > 0n ? ns : 0n), 0n);
-    return { totalNs: Number(total), passes, resolutionNs: Number(greatestCommonDivisor(durations)) };
+    const first = (this.#firstStamp ??= stamps[0]!);
+    const since = Array.from(stamps.subarray(0, 2 * passes), (stamp) => stamp - first);
+    this.#resolutionNs = greatestCommonDivisor([this.#resolutionNs, ...since.map((ns) => (ns < 0n ? -ns : ns))]);
+    return { totalNs: Number(total), passes, resolutionNs: Number(this.#resolutionNs) };
   }
 }

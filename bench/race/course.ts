@@ -22,14 +22,20 @@ export class Course {
 
   static async open(host: RaceHost): Promise<Course> {
     const { survey, terminate } = await host.openSurvey();
-    const opened = await host.openJudge();
-    return new Course(host, opened.judge, survey, [terminate, opened.terminate]);
+    try {
+      const opened = await host.openJudge();
+      return new Course(host, opened.judge, survey, [terminate, opened.terminate]);
+    } catch (error) {
+      terminate();
+      throw error;
+    }
   }
 
   rows(name: DataName): Promise<Dataset | undefined> {
     if (name === "noise") return Promise.resolve(undefined);
     const rows = this.#tables.get(name) ?? this.host.rows(name);
     this.#tables.set(name, rows);
+    rows.catch(() => this.#tables.delete(name)); // the next point may find it
     return rows;
   }
 

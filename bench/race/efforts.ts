@@ -5,11 +5,11 @@ export const full: Effort = {
   blocks: 10,
   blockMs: 100,
   warmUp: { rounds: 20, ms: 200 },
-  contenderMs: 8000,
+  contenderMs: 5000,
   leastBlocks: 3,
-  referenceMs: 10_000,
-  auditMs: 1500,
-  patienceMs: 60_000,
+  referenceMs: 5000,
+  auditMs: 800,
+  patienceMs: 45_000,
   fewPoints: false,
 };
 

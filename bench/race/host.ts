@@ -13,10 +13,10 @@ export interface Effort {
   /** Blocks of one contender at one point may take so long, else it gets fewer; never below `leastBlocks`. */
   readonly contenderMs: number;
   readonly leastBlocks: number;
-  /** Time that the float64 reference may take to follow 100 rounds, or an audit. */
+  /** Time that the float64 reference may take to follow 100 rounds (it always follows the first ones), or an audit. */
   readonly referenceMs: number;
   readonly auditMs: number;
-  /** A contender that does not answer within this has failed. */
+  /** A contender that does not answer within this, or within twice what it should take by its own pace, has failed. */
   readonly patienceMs: number;
   /** Leaves out all points of a sweep but a few. */
   readonly fewPoints: boolean;
@@ -35,8 +35,6 @@ export interface Block {
   /** Per round. */
   readonly ms: number;
   readonly handOverMs: number;
-  /** Milliseconds, in all, that WebGPU was still at work after the contender had said that it was done. */
-  readonly drainMs: number;
   /** What `finish` returned, and the first value of the state read afterwards: they must be the same. */
   readonly value: number;
   readonly first: number;
@@ -74,7 +72,7 @@ export interface Lane {
 
 /** The float64 reference in a thread of its own. */
 export interface JudgeRunner {
-  /** States after each of the ascending `rounds`, exact and rounded to float32 after every round; fewer where time is up. */
+  /** States after each of the ascending `rounds`, the start first, exact and rounded to float32 after every round; fewer where time is up. */
   states(request: {
     readonly workload: Workload;
     readonly data: Dataset | undefined;

@@ -6,6 +6,9 @@ import { startOf } from "./start.ts";
 type Request = Parameters<JudgeRunner["states"]>[0];
 type States = Awaited<ReturnType<JudgeRunner["states"]>>;
 
+/** It follows so far whatever it takes: one round alone shows neither momentum nor a bias correction. */
+const leastRounds = 3;
+
 /** Follows a workload in float64, and once more with float32 rounding after every round: what rounding alone does. */
 export class ReferenceJudge implements JudgeRunner {
   #roundMs = Number.POSITIVE_INFINITY;
@@ -16,9 +19,10 @@ export class ReferenceJudge implements JudgeRunner {
     const rounded = await roundedReference.createEntry(workload, start);
     const found: States[number][] = [];
     let done = 0;
-    for (const target of rounds) {
-      if (done > 0 && 2 * this.#roundMs * (target - done) > limitMs) break; // both references follow
-      await this.#follow(exact, target - done);
+    for (const target of [0, ...rounds]) {
+      const isDue = target <= leastRounds || 2 * this.#roundMs * (target - done) <= limitMs; // both references follow
+      if (!isDue) break;
+      if (target > done) await this.#follow(exact, target - done);
       await rounded.run(target - done);
       done = target;
       found.push({ rounds: target, state: await exact.readState(), rounded: await rounded.readState() });

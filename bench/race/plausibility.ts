@@ -1,5 +1,4 @@
 import type { FloatArray } from "../../src/executor.ts";
-import { median } from "../measure/statistics.ts";
 import type { Processor } from "./contract.ts";
 import type { Block } from "./host.ts";
 import type { Check, RaceCeilings, Rates } from "./record.ts";
@@ -10,21 +9,10 @@ import type { Work, Workload } from "./workload.ts";
 /** JSON knows no infinity. */
 const beyondAll = Number.MAX_VALUE;
 
-/** ‖values − reference‖ / ‖reference‖; the largest number there is where a value is none. */
-export function relativeDeviation(values: FloatArray, reference: FloatArray): number {
-  if (values.length !== reference.length) return beyondAll;
-  let difference = 0;
-  let norm = Number.MIN_VALUE;
-  for (let index = 0; index < reference.length; index++) {
-    difference += (values[index]! - reference[index]!) ** 2;
-    norm += reference[index]! ** 2;
-  }
-  const deviation = Math.sqrt(difference / norm);
-  return Number.isFinite(deviation) ? deviation : beyondAll;
-}
-
 /** How much further than float64 with a rounded state a float32 library may drift: it rounds every product and sum too. */
 const margin = 16;
+/** A state that is off by more than this share of the way it has come is wrong, whatever rounding might do. */
+const largestBound = 0.05;
 
 /**
  * Drift that is allowed where rounding the state alone causes less: sums over a batch or a row have float32 errors of their
@@ -33,7 +21,7 @@ const margin = 16;
 const leastBound = (workload: Workload): number =>
   workload.kind === "step" && workload.optimizer.name !== "sgd" ? 1e-4 : 1e-5;
 
-interface ReferenceState {
+export interface ReferenceState {
   readonly rounds: number;
   readonly state: FloatArray;
   readonly rounded: FloatArray;
@@ -41,11 +29,37 @@ interface ReferenceState {
 
 type Deviation = Check["deviations"][number];
 
-/** One state held against the reference after the same number of rounds. */
-export function deviationOf(workload: Workload, state: FloatArray, reference: ReferenceState): Deviation {
-  const drift = relativeDeviation(reference.rounded, reference.state);
-  const bound = Math.max(leastBound(workload), margin * drift);
-  return { rounds: reference.rounds, deviation: relativeDeviation(state, reference.state), bound };
+/** ‖values − reference‖ / ‖reference − start‖ of each network by itself; the worst of them. */
+function worstDeviation(values: FloatArray, reference: FloatArray, start: FloatArray, networks: number): number {
+  if (values.length !== reference.length) return beyondAll;
+  const width = reference.length / networks;
+  let worst = 0;
+  for (let first = 0; first < reference.length; first += width) {
+    let [difference, way] = [0, Number.MIN_VALUE];
+    for (let index = first; index < first + width; index++) {
+      difference += (values[index]! - reference[index]!) ** 2;
+      way += (reference[index]! - start[index]!) ** 2;
+    }
+    worst = Math.max(worst, Math.sqrt(difference / way));
+    if (Number.isNaN(difference)) return beyondAll;
+  }
+  return Math.min(worst, beyondAll);
+}
+
+/**
+ * One state held against the reference after the same number of rounds, relative to the way that the reference has come since
+ * the start: a single step moves weights by little, and a wrong gradient must show.
+ */
+export function deviationOf(
+  workload: Workload,
+  state: FloatArray,
+  { rounds, state: reference, rounded }: ReferenceState,
+  start: FloatArray,
+): Deviation {
+  const networks = workload.kind === "step" ? workload.replicas : 1;
+  const drift = worstDeviation(rounded, reference, start, networks);
+  const bound = Math.min(largestBound, Math.max(leastBound(workload), margin * drift));
+  return { rounds, deviation: worstDeviation(state, reference, start, networks), bound };
 }
 
 export const checkOf = (deviations: readonly Deviation[]): Check => ({
@@ -53,21 +67,12 @@ export const checkOf = (deviations: readonly Deviation[]): Check => ({
   passed: deviations.length > 0 && deviations.every(({ deviation, bound }) => deviation <= bound),
 });
 
-/** Work left when a contender says it is done may be the wait's own cost, but no more. */
-const drainFloorMs = 5;
-const drainShare = 0.25;
-
 /** Why a contender's blocks cannot be believed; undefined: they can. */
-export function distrustBlocks(blocks: readonly Block[], roundsPerBlock: number): string | undefined {
+export function distrustBlocks(blocks: readonly Block[]): string | undefined {
   const strange = blocks.find(({ value, first }) => !Number.isFinite(value) || !Object.is(value, first));
-  if (strange) {
-    const { value, first } = strange;
-    return `the value it returned at the end of a block, ${value}, is not the first of its state, ${first}`;
-  }
-  const drainMs = median(blocks.map((block) => block.drainMs));
-  const blockMs = median(blocks.map(({ ms, steps }) => (steps === undefined ? ms * roundsPerBlock : ms)));
-  if (drainMs <= drainFloorMs + drainShare * blockMs) return undefined;
-  return `it said it was done ${drainMs.toFixed(0)} ms before its work was, in blocks of ${blockMs.toFixed(0)} ms`;
+  if (!strange) return undefined;
+  const { value, first } = strange;
+  return `the value it returned at the end of a block, ${value}, is not the first of its state, ${first}`;
 }
 
 /** The ceiling that a contender's processor has; of two, the higher one. */

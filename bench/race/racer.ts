@@ -79,7 +79,7 @@ function timedRow(racer: Racer, base: Racer, work: Work, ceilings: RaceCeilings 
     ...headOf(racer),
     isNoise,
     check: check!,
-    audit: audit!,
+    audit: audit ?? { deviations: [], passed: false },
     prepareMs: prepared!.prepareMs,
     firstRoundMs: prepared!.firstRoundMs,
     roundsPerBlock,
@@ -105,12 +105,21 @@ function failedRow(racer: Racer, status: FailedRow["status"], reason: string): F
 
 /** What the record says of a racer: its times, or why there are none. */
 export function rowOf(racer: Racer, base: Racer, work: Work, ceilings: RaceCeilings | undefined): Row {
-  const { failure, audit, roundsPerBlock } = racer;
+  const { failure, audit } = racer;
   if (failure) return failedRow(racer, failure.status, failure.reason);
-  if (!audit?.passed) return failedRow(racer, "wrong", "after timing, its state differs from the float64 reference");
-  const distrust = distrustBlocks(blocksOf(racer), roundsPerBlock);
+  if (audit && !audit.passed)
+    return failedRow(racer, "wrong", "after timing, its state differs from the float64 reference");
+  const distrust = distrustBlocks(blocksOf(racer));
   if (distrust) return failedRow(racer, "implausible", distrust);
-  const row = timedRow(racer, isLive(base) ? base : racer, work, ceilings);
-  const imagined = distrustRates(row.rates);
-  return imagined ? failedRow(racer, "implausible", imagined) : row;
+  return timedRow(racer, isLive(base) ? base : racer, work, ceilings);
+}
+
+/** A row held against the ceilings of the whole run: noise can only have lowered those seen before. */
+export function judgedRow(row: Row, card: ContenderCard, work: Work, ceilings: RaceCeilings): Row {
+  if (row.status !== "timed") return row;
+  const rates = ratesOf(work, row.summary.median / (row.steps ?? 1), card.processor, ceilings);
+  const reason = distrustRates(rates);
+  if (!reason) return { ...row, rates };
+  const { contender, label, version, check, settings } = row;
+  return { status: "implausible", contender, label, version, reason, check, ...(settings ? { settings } : {}) };
 }

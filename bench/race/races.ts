@@ -166,7 +166,7 @@ const training: RacePlan = {
       optimizer: adam({ learningRate: 0.01 }),
       rows: 320,
       batchSize: 32,
-      goal: { loss: 0.05, everySteps: 50, maxSteps: 5000 },
+      goal: { loss: 0.01, everySteps: 50, maxSteps: 5000 },
     }),
     trainingOf("flights", {
       network: netOf("80-32-32-1", { activation: "tanh", loss: "meanSquaredError" }),

@@ -1,4 +1,4 @@
-import type { Dataset } from "../../src/executor.ts";
+import type { Dataset, FloatArray } from "../../src/executor.ts";
 import type { JudgeRunner, RaceHost, Effort } from "./host.ts";
 import { checkOf, deviationOf } from "./plausibility.ts";
 import { blocksOf, isLive, type Racer } from "./racer.ts";
@@ -18,11 +18,16 @@ export interface PointRun {
   readonly tell: (phase: string, contender: string) => void;
 }
 
-const checkRounds = [1, 10, 100] as const;
+const checkRounds = [1, 3, 10, 100] as const;
 const countedRounds = 64;
 const gpuBlocks = 3;
 /** Dispatches whose passes fit the query set of the GPU clock, with room to spare. */
 const gpuPasses = 1500;
+/** Rounds that are replayed in stretches at most, of so many rounds each. */
+const longestReplay = 200;
+const replayStretch = 8;
+/** The contender's own arithmetic twice: threads may sum in another order, but nothing may be missing. */
+const replayBound = 1e-3;
 /** A goal is no fixed number of rounds: its steps are audited as such. */
 const goalAuditRounds = 500;
 
@@ -31,7 +36,7 @@ async function within<T>(promise: Promise<T>, limitMs: number, signal: AbortSign
   let reject: (reason: Error) => void = () => {};
   const ended = new Promise<never>((_, rejectLater) => (reject = rejectLater));
   const stop = (): void => reject(signal!.reason as Error);
-  const late = (): void => reject(new Error(`no answer within ${(limitMs / 1000).toFixed(0)} s`));
+  const late = (): void => reject(new Error(`no answer within ${(limitMs / 1000).toPrecision(2)} s`));
   const timer = setTimeout(late, limitMs);
   signal?.addEventListener("abort", stop);
   try {
@@ -42,22 +47,29 @@ async function within<T>(promise: Promise<T>, limitMs: number, signal: AbortSign
   }
 }
 
-/** Runs `action` with every racer that is still in the race, one after the other; an error ends that racer's part alone. */
-async function each(
-  racers: readonly Racer[],
-  { effort, signal, tell }: PointRun,
-  phase: string,
-  action: (racer: Racer) => Promise<void>,
-): Promise<void> {
-  for (const racer of racers.filter(isLive)) {
+/** One thing that every racer does. */
+interface Phase {
+  readonly name: string;
+  readonly act: (racer: Racer) => Promise<void>;
+  /** What it should take by the racer's own pace, in milliseconds. */
+  readonly expectedMs?: (racer: Racer) => number;
+  /** True once times are taken: what goes wrong then is a note, and ends nobody's part. */
+  readonly isAfterTiming?: boolean;
+}
+
+/** Runs a phase with every racer that is still in the race, one after the other; an error ends that racer's part alone. */
+async function each(racers: readonly Racer[], { effort, signal, tell }: PointRun, phase: Phase): Promise<void> {
+  for (const racer of racers.filter((one) => isLive(one) && one.lane)) {
     signal?.throwIfAborted();
-    tell(phase, racer.card.name);
+    tell(phase.name, racer.card.name);
+    const limitMs = Math.max(effort.patienceMs, 2 * (phase.expectedMs?.(racer) ?? 0));
     try {
-      await within(action(racer), effort.patienceMs, signal);
+      await within(phase.act(racer), limitMs, signal);
     } catch (error) {
       signal?.throwIfAborted();
       const { name, message } = error as Error;
-      racer.failure = { status: name === "CannotTakePart" ? "absent" : "failed", reason: message };
+      if (phase.isAfterTiming) racer.notes.push(`${phase.name}: ${message}`);
+      else racer.failure = { status: name === "CannotTakePart" ? "absent" : "failed", reason: message };
       racer.lane?.terminate();
       racer.lane = undefined;
     }
@@ -68,12 +80,13 @@ const isGoal = (workload: Workload): workload is StepWorkload & { goal: NonNulla
   workload.kind === "step" && workload.goal !== undefined;
 
 async function prepare(racers: readonly Racer[], run: PointRun): Promise<void> {
-  await each(racers, run, "prepares", async (racer) => {
+  const act = async (racer: Racer): Promise<void> => {
     racer.prepared = await racer.lane!.runner.prepare(run.plan.workload, run.data);
     const { adapters } = racer.prepared;
     const strangers = adapters.filter((adapter) => adapter !== run.adapter);
     if (strangers.length > 0) throw new Error(`it runs on ${strangers.join(", ")} instead of ${run.adapter}`);
-  });
+  };
+  await each(racers, run, { name: "prepares", act });
 }
 
 /** Holds every state after 1, 10 and 100 rounds against float64, as far as the reference can follow. */
@@ -83,30 +96,44 @@ async function check(racers: readonly Racer[], run: PointRun): Promise<void> {
   const { workload } = plan;
   const request = { workload, data, rounds: checkRounds, limitMs: effort.referenceMs };
   const references = await within(judge.states(request), effort.patienceMs, run.signal);
-  await each(racers, run, "checks", async (racer) => {
+  const act = async (racer: Racer): Promise<void> => {
     const deviations = [];
     let done = 0;
-    for (const reference of references) {
+    for (const reference of references.slice(1)) {
       const startMs = performance.now();
       const state = await racer.lane!.runner.advance(reference.rounds - done);
-      deviations.push(deviationOf(workload, state, reference));
+      deviations.push(deviationOf(workload, state, reference, references[0]!.state));
       const roundMs = (performance.now() - startMs) / (reference.rounds - done);
       done = reference.rounds;
-      if (roundMs * 9 * done > effort.contenderMs) break;
+      if (done >= 3 && roundMs * 9 * done > effort.contenderMs) break;
     }
     racer.check = checkOf(deviations);
     await racer.lane!.runner.restart();
     if (racer.check.passed) return;
     racer.failure = { status: "wrong", reason: "before timing, its state differs from the float64 reference" };
-  });
+  };
+  await each(racers, run, { name: "checks", act });
+}
+
+/** Repeats `measure` until the page could be seen all through it. */
+async function unhidden<T>(racer: Racer, { visibility }: PointRun, measure: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const startMs = performance.now();
+    const measured = await measure();
+    if (!visibility.wasHiddenSince(startMs)) return measured;
+    racer.hiddenBlocks++;
+    await visibility.shown();
+  }
 }
 
 async function calibrate(racers: readonly Racer[], run: PointRun): Promise<void> {
-  await each(racers, run, "warms up", async (racer) => {
-    const { rounds, ms } = await racer.lane!.runner.calibrate(run.effort);
+  await run.visibility.shown();
+  const act = async (racer: Racer): Promise<void> => {
+    const { rounds, ms } = await unhidden(racer, run, () => racer.lane!.runner.calibrate(run.effort));
     racer.roundsPerBlock = rounds;
     racer.roundMs = ms;
-  });
+  };
+  await each(racers, run, { name: "warms up", act });
 }
 
 /** Blocks that fit the time of one contender. */
@@ -114,13 +141,17 @@ function blocksFor({ roundMs, roundsPerBlock }: Racer, { blocks, leastBlocks, co
   return Math.max(leastBlocks, Math.min(blocks, Math.floor(contenderMs / (roundMs * roundsPerBlock))));
 }
 
-async function timeBlock(racer: Racer, { visibility }: PointRun): Promise<void> {
+/** A block that is shorter than this share of what it should be is repeated with more rounds. */
+const shortestShare = 0.8;
+
+/** One block; where noise had made the warm-up slow, blocks grow until they are long enough. */
+async function timeBlock(racer: Racer, run: PointRun): Promise<void> {
+  const { blockMs } = run.effort;
   for (;;) {
-    await visibility.shown();
-    const startMs = performance.now();
-    const block = await racer.lane!.runner.block(racer.roundsPerBlock);
-    if (!visibility.wasHiddenSince(startMs)) return void racer.blocks.push(block);
-    racer.hiddenBlocks++;
+    const block = await unhidden(racer, run, () => racer.lane!.runner.block(racer.roundsPerBlock));
+    const ms = block.ms * racer.roundsPerBlock;
+    if (block.steps !== undefined || ms >= shortestShare * blockMs) return void racer.blocks.push(block);
+    racer.roundsPerBlock = Math.ceil((1.1 * racer.roundsPerBlock * blockMs) / ms);
   }
 }
 
@@ -129,10 +160,15 @@ async function timeBlocks(racers: readonly Racer[], run: PointRun): Promise<void
   const { blocks } = run.effort;
   const shares = new Map(racers.map((racer) => [racer, blocksFor(racer, run.effort)]));
   for (let round = 0; round < blocks; round++) {
+    await run.visibility.shown();
     const order = round % 2 === 0 ? racers : racers.toReversed();
     const taking = order.filter((racer) => round < shares.get(racer)!);
     for (const racer of order.filter((one) => !taking.includes(one))) racer.blocks.push(undefined);
-    await each(taking, run, `times, round ${round + 1} of ${blocks}`, (racer) => timeBlock(racer, run));
+    await each(taking, run, {
+      name: `times, round ${round + 1} of ${blocks}`,
+      act: (racer) => timeBlock(racer, run),
+      expectedMs: ({ roundMs, roundsPerBlock }) => roundMs * roundsPerBlock,
+    });
   }
   for (const racer of racers.filter(isLive)) {
     const count = blocksOf(racer).length;
@@ -140,12 +176,20 @@ async function timeBlocks(racers: readonly Racer[], run: PointRun): Promise<void
   }
 }
 
+/** Milliseconds of one round; of one step where a round is a whole training. */
+function paceOf({ roundMs, blocks }: Racer): number {
+  const steps = blocks.find((block) => block !== undefined)?.steps;
+  return steps === undefined ? roundMs : roundMs / steps;
+}
+
+/** Rounds that a racer gets done in its time. */
+const roundsWithin = (racer: Racer, ms: number): number => Math.max(1, Math.floor(ms / paceOf(racer)));
+
 async function countCalls(racers: readonly Racer[], run: PointRun): Promise<void> {
-  await each(racers, run, "counts", async (racer) => {
+  const act = async (racer: Racer): Promise<void> => {
     if (racer.card.processor === "cpu") return;
     const { runner } = racer.lane!;
-    const rounds = Math.max(1, Math.min(countedRounds, racer.roundsPerBlock));
-    const counted = isGoal(run.plan.workload) ? countedRounds : rounds;
+    const counted = Math.min(countedRounds, roundsWithin(racer, run.effort.contenderMs / 4));
     const counts = await runner.count(counted);
     racer.counts = { rounds: counted, ...counts };
     const perRound = Math.max(1, counts.passes / counted);
@@ -154,12 +198,14 @@ async function countCalls(racers: readonly Racer[], run: PointRun): Promise<void
       const time = await runner.timeGpu(timed);
       if (time) racer.gpu.push(time);
     }
-  });
+  };
+  await each(racers, run, { name: "counts", act, isAfterTiming: true });
 }
 
 /**
- * Replays, from the start and in one go, as many rounds as a timed block had, so far as the reference can follow: what was
- * fast because it left something out is found here, after it could have behaved for the check.
+ * What was fast because it left something out is found here, after it could have behaved for the check: from the start, as
+ * many rounds as a timed block had are handed over in one go, so far as the reference can follow. Where it cannot, the same
+ * rounds in short stretches, each read back, must lead to the same state.
  */
 async function audit(racers: readonly Racer[], run: PointRun): Promise<void> {
   const { plan, data, effort, judge } = run;
@@ -167,17 +213,36 @@ async function audit(racers: readonly Racer[], run: PointRun): Promise<void> {
   const live = racers.filter(isLive);
   run.tell("follows in float64", "reference");
   const affordable = Math.max(1, Math.floor(effort.auditMs / (2 * (await judge.roundMs()))));
-  const roundsOf = ({ roundsPerBlock }: Racer): number =>
-    Math.min(affordable, isGoal(workload) ? goalAuditRounds : roundsPerBlock);
+  const blockRounds = (racer: Racer): number =>
+    Math.min(roundsWithin(racer, effort.contenderMs / 4), isGoal(workload) ? goalAuditRounds : racer.roundsPerBlock);
+  const roundsOf = (racer: Racer): number => Math.min(affordable, blockRounds(racer));
   const rounds = [...new Set(live.map(roundsOf))].sort((a, b) => a - b);
   const request = { workload, data, rounds, limitMs: 4 * effort.auditMs };
   const references = await within(judge.states(request), effort.patienceMs, run.signal);
-  await each(live, run, "audits", async (racer) => {
-    const wanted = roundsOf(racer);
-    const reference = references.findLast((one) => one.rounds <= wanted)!;
-    await racer.lane!.runner.restart();
-    racer.audit = checkOf([deviationOf(workload, await racer.lane!.runner.advance(reference.rounds), reference)]);
-  });
+  const start = references[0]!.state;
+  const act = async (racer: Racer): Promise<void> => {
+    const { runner } = racer.lane!;
+    const reference = references.findLast((one) => one.rounds <= roundsOf(racer))!;
+    await runner.restart();
+    const deviations = [deviationOf(workload, await runner.advance(reference.rounds), reference, start)];
+    const wanted = Math.min(blockRounds(racer), longestReplay);
+    if (wanted > reference.rounds) deviations.push(await replay(racer, workload, wanted, start));
+    racer.audit = checkOf(deviations);
+  };
+  await each(live, run, { name: "audits", act, isAfterTiming: true });
+}
+
+/** The same rounds in one go and in stretches that are read back, held against each other. */
+async function replay(racer: Racer, workload: Workload, rounds: number, start: FloatArray) {
+  const { runner } = racer.lane!;
+  await runner.restart();
+  const whole = await runner.advance(rounds);
+  await runner.restart();
+  let state = whole;
+  for (let done = 0; done < rounds; done += replayStretch)
+    state = await runner.advance(Math.min(replayStretch, rounds - done));
+  const { deviation } = deviationOf(workload, whole, { rounds, state, rounded: state }, start);
+  return { rounds, deviation, bound: replayBound };
 }
 
 /** All racers at one point, by the protocol: check, warm up, time in turn, count, audit. Fills the racers in. */
@@ -188,5 +253,5 @@ export async function runPoint(racers: readonly Racer[], run: PointRun): Promise
   await timeBlocks(racers, run);
   await countCalls(racers, run);
   await audit(racers, run);
-  await each(racers, run, "releases", (racer) => racer.lane!.runner.release());
+  await each(racers, run, { name: "releases", act: (racer) => racer.lane!.runner.release(), isAfterTiming: true });
 }

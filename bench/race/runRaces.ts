@@ -1,7 +1,7 @@
 import type { ContenderCard } from "./contract.ts";
 import { Course } from "./course.ts";
 import type { RaceHost, RaceProgress, RaceRequest } from "./host.ts";
-import { isLive, type Racer, rowOf } from "./racer.ts";
+import { isLive, judgedRow, type Racer, rowOf } from "./racer.ts";
 import { type PointPlan, type RacePlan, races as allRaces } from "./races.ts";
 import {
   type MachineCard,
@@ -51,6 +51,7 @@ async function runOne(
   plan: PointPlan,
 ) {
   const taking = cards.filter(({ kinds }) => kinds.includes(plan.workload.kind));
+  if (taking.length === 0) return [];
   const racers = await Promise.all(taking.map((card) => course.racer(card, false)));
   const first = racers.find(isLive);
   if (first) racers.push(await course.racer(first.card, true));
@@ -70,6 +71,21 @@ function pointOf(plan: PointPlan, racers: readonly Racer[], ceilings: RaceCeilin
   const rows = racers.map((racer) => rowOf(racer, base, work, ceilings));
   return { name: plan.workload.name, x: plan.x, description: plan.description, work, rows };
 }
+
+/** All rows held against the best ceilings of the run, which are known at its end alone. */
+const judged = (races: readonly Race[], cards: readonly ContenderCard[], ceilings: RaceCeilings): Race[] =>
+  races
+    .filter(({ points }) => points.length > 0)
+    .map((race) => ({
+      ...race,
+      points: race.points.map((point) => ({
+        ...point,
+        rows: point.rows.map((row) => {
+          const card = cards.find(({ name }) => name === row.contender)!;
+          return judgedRow(row, card, point.work, ceilings);
+        }),
+      })),
+    }));
 
 /** Rows that make the run fail: what cannot be believed, and what is thalweg's own fault. */
 const problemsOf = (races: readonly Race[]): string[] =>
@@ -127,6 +143,7 @@ async function runCourse(course: Course, request: RaceRequest, options: RunOptio
       races.push({ name, title, axis, points });
       for (const each of plan.points) {
         const racers = await runOne(context, plan, each);
+        if (racers.length === 0) continue; // nobody takes part in such a workload
         ceilings = await course.survey.ceilings();
         const result = pointOf(each, racers, ceilings);
         points.push(result);
@@ -135,10 +152,11 @@ async function runCourse(course: Course, request: RaceRequest, options: RunOptio
       }
     }
   } catch (error) {
-    if (!signal?.aborted) throw error;
-    problems.push(`stopped after ${done} of ${total} points`);
+    // whatever has happened, what is finished is kept
+    const place = `after ${done} of ${total} points`;
+    problems.push(signal?.aborted ? `stopped ${place}` : `ended ${place}: ${(error as Error).message}`);
   }
-  const finished = races.filter(({ points }) => points.length > 0);
+  const finished = judged(races, cards, ceilings);
   problems.push(...problemsOf(finished));
   const protocol = protocolOf(request);
   return { schemaVersion, bench: "race", machine, protocol, ceilings, races: finished, problems };

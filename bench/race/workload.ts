@@ -59,7 +59,7 @@ export type Workload = StepWorkload | ForwardWorkload | ProductWorkload | Elemen
 export interface Work {
   /** fma counts 2; exponentials and divisions count 1. */
   readonly flops: number;
-  /** Compulsory traffic: data and parameters in and out once. */
+  /** Compulsory traffic of one round among many. */
   readonly bytes: number;
   /** Samples of one round: replicas × batch. */
   readonly samples: number;
@@ -76,10 +76,9 @@ function stepWork({ network, batchSize, replicas, optimizer }: StepWorkload): Wo
   const firstFan = inputs * network.layers[0]!.fanOut;
   // forward and both products of backward; the first layer has no gradient by its inputs
   const perSample = 6 * weightsOf(network) - 2 * firstFan + 7 * activationsOf(network) + 3 * outputs;
-  const moments = optimizer.name === "sgd" ? 0 : 2;
   return {
     flops: samples * perSample + replicas * parameterCount * (optimizer.name === "sgd" ? 2 : 12),
-    bytes: 4 * (batchSize * (inputs + outputs) + (2 + 2 * moments) * replicas * parameterCount),
+    bytes: 4 * batchSize * (inputs + outputs), // parameters and moments may stay in registers from step to step
     samples,
     networks: replicas,
   };
