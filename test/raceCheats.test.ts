@@ -11,6 +11,7 @@ import {
   cardOf,
   computesNothing,
   computesWrong,
+  crawls,
   hangs,
   returnsEarly,
   skipsUnread,
@@ -96,6 +97,11 @@ test("a contender that hangs, throws or abstains loses only its own row", async 
   expect(reasonOf(record, "abstains")).toBe("absent: it knows no sigmoid");
   expect(rowOf(record, "honest").status).toBe("timed");
   expect(record.problems).toEqual([]);
+});
+
+test("a contender that is too slow is told how slow, and not waited for", async () => {
+  const record = await race({ crawls });
+  expect(reasonOf(record, "crawls")).toMatch(/^absent: one round takes 1\.\d s here, too long to be timed$/);
 });
 
 test("a stopped race keeps what is finished", async () => {

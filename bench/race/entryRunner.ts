@@ -1,7 +1,7 @@
 import type { Dataset, FloatArray } from "../../src/executor.ts";
 import { countCalls, type Counts } from "../measure/counters.ts";
 import type { GpuClock } from "../measure/gpuClock.ts";
-import type { Contender, Entry } from "./contract.ts";
+import { CannotTakePart, type Contender, type Entry } from "./contract.ts";
 import { lossOver } from "./goal.ts";
 import type { Block, Effort, GpuTime, Prepared, Runner } from "./host.ts";
 import { startOf } from "./start.ts";
@@ -39,7 +39,7 @@ export class EntryRunner implements Runner {
     return this.#entry;
   }
 
-  async prepare(workload: Workload, data: Dataset | undefined): Promise<Prepared> {
+  async prepare(workload: Workload, data: Dataset | undefined, slowestRoundMs: number): Promise<Prepared> {
     await this.release();
     const start = startOf(workload, data);
     this.#workload = workload;
@@ -48,9 +48,17 @@ export class EntryRunner implements Runner {
     this.#entry = await this.#contender.createEntry(workload, start);
     const prepareMs = performance.now() - startMs;
     const firstRoundMs = (await this.#time(1)).ms;
+    if (firstRoundMs > slowestRoundMs) await this.#requireBrisk(slowestRoundMs);
     await this.#entry.restart();
     const { settings } = this.#entry;
     return { version: this.#contender.version, prepareMs, firstRoundMs, settings, adapters: this.#clock.adapters };
+  }
+
+  /** The first round has compiled; the second tells. */
+  async #requireBrisk(slowestRoundMs: number): Promise<void> {
+    const { ms } = await this.#time(1);
+    if (ms <= slowestRoundMs) return;
+    throw new CannotTakePart(`one round takes ${(ms / 1000).toPrecision(2)} s here, too long to be timed`);
   }
 
   async advance(rounds: number): Promise<FloatArray> {

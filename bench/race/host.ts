@@ -13,6 +13,8 @@ export interface Effort {
   /** Blocks of one contender at one point may take so long, else it gets fewer; never below `leastBlocks`. */
   readonly contenderMs: number;
   readonly leastBlocks: number;
+  /** Whoever needs longer for one round is told so, and not timed. */
+  readonly slowestRoundMs: number;
   /** Time that the float64 reference may take to follow 100 rounds (it always follows the first ones), or an audit. */
   readonly referenceMs: number;
   readonly auditMs: number;
@@ -50,7 +52,8 @@ export interface GpuTime {
 
 /** One contender in a worker or process of its own; every method may reject, which fails the contender alone. */
 export interface Runner {
-  prepare(workload: Workload, data: Dataset | undefined): Promise<Prepared>;
+  /** Rejects where one round takes longer than `slowestRoundMs`. */
+  prepare(workload: Workload, data: Dataset | undefined, slowestRoundMs: number): Promise<Prepared>;
   /** Runs more rounds. @returns the state */
   advance(rounds: number): Promise<FloatArray>;
   restart(): Promise<void>;

@@ -81,7 +81,7 @@ const isGoal = (workload: Workload): workload is StepWorkload & { goal: NonNulla
 
 async function prepare(racers: readonly Racer[], run: PointRun): Promise<void> {
   const act = async (racer: Racer): Promise<void> => {
-    racer.prepared = await racer.lane!.runner.prepare(run.plan.workload, run.data);
+    racer.prepared = await racer.lane!.runner.prepare(run.plan.workload, run.data, run.effort.slowestRoundMs);
     const { adapters } = racer.prepared;
     const strangers = adapters.filter((adapter) => adapter !== run.adapter);
     if (strangers.length > 0) throw new Error(`it runs on ${strangers.join(", ")} instead of ${run.adapter}`);

@@ -75,6 +75,14 @@ export const throws = changed(() => ({
   },
 }));
 
+/** Needs a second for every round. */
+export const crawls = changed((entry) => ({
+  run: async (rounds) => {
+    await new Promise((resolve) => setTimeout(resolve, 1100 * rounds));
+    await entry.run(rounds);
+  },
+}));
+
 export const abstains: Contender = {
   version: "cheat",
   createEntry: () => Promise.reject(new CannotTakePart("it knows no sigmoid")),
