@@ -119,7 +119,7 @@ test("another unit, another point", async () => {
 });
 
 test("what is saved can be read elsewhere", async () => {
-  const json = await savedBy("[data-save=json]", /^race-\d{4}-\d\d-\d\d-.+-chrome-\d+.*\.json$/);
+  const json = await savedBy("[data-save=json]", /^race-\d{4}-\d\d-\d\d-.+-[a-z]+-\d+.*\.json$/);
   const record = readRecord(readFileSync(json, "utf8"), json);
   expect(record.races[0]!.points.map(({ x }) => x)).toEqual([4, 1024]);
   expect(record.machine.crossOriginIsolated).toBe(true);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encodeModel, type OnnxGraph } from "../bench/contenders/onnxModel.ts";
+import { encodeModel, type OnnxGraph } from "../bench/contenders/onnx/onnxModel.ts";
 
 // Numbers of fields are those of onnx.proto; the wire format is that of protobuf.dev/programming-guides/encoding.
 

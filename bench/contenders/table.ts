@@ -11,7 +11,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./thalweg.ts")).layered,
+    load: async () => (await import("./thalweg/thalweg.ts")).layered,
   },
   ...(baseline ? [baseline] : []),
   {
@@ -36,7 +36,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "cpu",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./float32Loop.ts")).float32Loop,
+    load: async () => (await import("./float32/float32Loop.ts")).float32Loop,
   },
   {
     name: "tfjs-webgpu",
@@ -44,7 +44,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./tfjs.ts")).webgpu,
+    load: async () => (await import("./tfjs/tfjs.ts")).webgpu,
   },
   {
     name: "tfjs-webgpu-by-hand",
@@ -52,7 +52,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step"],
-    load: async () => (await import("./tfjs.ts")).webgpuByHand,
+    load: async () => (await import("./tfjs/tfjs.ts")).webgpuByHand,
   },
   {
     name: "tfjs-webgpu-forward",
@@ -60,7 +60,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "either",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./tfjs.ts")).webgpuForward,
+    load: async () => (await import("./tfjs/tfjs.ts")).webgpuForward,
   },
   {
     name: "tfjs-wasm",
@@ -69,7 +69,7 @@ export const contenders: readonly ContenderCard[] = [
     hosts: ["chrome"],
     withoutIsolation: "one thread",
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./tfjs.ts")).wasm,
+    load: async () => (await import("./tfjs/tfjs.ts")).wasm,
   },
   {
     name: "tfjs-wasm-by-hand",
@@ -78,7 +78,7 @@ export const contenders: readonly ContenderCard[] = [
     hosts: ["chrome"],
     withoutIsolation: "one thread",
     kinds: ["step"],
-    load: async () => (await import("./tfjs.ts")).wasmByHand,
+    load: async () => (await import("./tfjs/tfjs.ts")).wasmByHand,
   },
   {
     name: "tfjs-cpu",
@@ -86,7 +86,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "cpu",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./tfjs.ts")).cpu,
+    load: async () => (await import("./tfjs/tfjs.ts")).cpu,
   },
   {
     name: "jax-js-webgpu",
@@ -94,7 +94,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./jaxJs.ts")).webgpu,
+    load: async () => (await import("./jaxJs/jaxJs.ts")).webgpu,
   },
   {
     name: "jax-js-webgpu-by-hand",
@@ -102,7 +102,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step"],
-    load: async () => (await import("./jaxJs.ts")).webgpuByHand,
+    load: async () => (await import("./jaxJs/jaxJs.ts")).webgpuByHand,
   },
   {
     name: "jax-js-wasm",
@@ -111,7 +111,7 @@ export const contenders: readonly ContenderCard[] = [
     hosts: everywhere,
     withoutIsolation: "one thread",
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./jaxJs.ts")).wasm,
+    load: async () => (await import("./jaxJs/jaxJs.ts")).wasm,
   },
   {
     name: "jax-js-wasm-by-hand",
@@ -120,7 +120,7 @@ export const contenders: readonly ContenderCard[] = [
     hosts: everywhere,
     withoutIsolation: "one thread",
     kinds: ["step"],
-    load: async () => (await import("./jaxJs.ts")).wasmByHand,
+    load: async () => (await import("./jaxJs/jaxJs.ts")).wasmByHand,
   },
   {
     name: "onnxruntime-webgpu",
@@ -128,7 +128,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "gpu",
     hosts: ["chrome"],
     kinds: ["forward", "product", "element"],
-    load: async () => (await import("./onnxRuntime.ts")).webgpu,
+    load: async () => (await import("./onnx/onnxRuntime.ts")).webgpu,
   },
   {
     name: "onnxruntime-wasm",
@@ -137,6 +137,6 @@ export const contenders: readonly ContenderCard[] = [
     hosts: ["chrome"],
     withoutIsolation: "one thread",
     kinds: ["forward", "product", "element"],
-    load: async () => (await import("./onnxRuntime.ts")).wasm,
+    load: async () => (await import("./onnx/onnxRuntime.ts")).wasm,
   },
 ];

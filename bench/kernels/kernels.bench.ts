@@ -8,7 +8,7 @@ import { InvalidInput, NoDevice, ThalwegError } from "../../src/errors.ts";
 import { type Device, type DeviceChoice, GpuDevice } from "../../src/gpu/device.ts";
 import { Profiler } from "../../src/gpu/profile.ts";
 import { acquire } from "../../src/node.ts";
-import { layered } from "../contenders/thalweg.ts";
+import { layered } from "../contenders/thalweg/thalweg.ts";
 import { adapterSlug, type NodeMachine, nodeMachine } from "../measure/machine.ts";
 import { toJson } from "../race/readRecord.ts";
 import { benchKernels, type CaseReport, type KernelEffort, type KernelReport } from "./benchKernels.ts";
