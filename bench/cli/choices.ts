@@ -2,6 +2,7 @@ import { exitCodes, Stop } from "../../src/cli/exitCodes.ts";
 import { didYouMean } from "../../src/data/closest.ts";
 import { contenders } from "../contenders/table.ts";
 import { loadPages } from "../load/loadPages.ts";
+import { namesOf } from "../race/names.ts";
 import { races } from "../race/races.ts";
 import type { RaceFlags } from "./program.ts";
 
@@ -20,11 +21,6 @@ export interface Choices {
 }
 
 const wrongUse = (message: string): Stop => new Stop(message, exitCodes.wrongUse[0]);
-
-/** A name, or else the start of names: `jax-js` stands for all of its backends. */
-function namesOf(text: string, known: readonly string[]): readonly string[] {
-  return known.includes(text) ? [text] : known.filter((name) => name.startsWith(text));
-}
 
 function requireKnown(option: string, names: readonly string[], known: readonly string[]): void {
   const unknown = names.find((name) => namesOf(name, known).length === 0);

@@ -18,6 +18,5 @@ export function raceInNode(
   { signal, onProgress }: RaceEvents,
 ): Promise<RaceRecord> {
   const host = createNodeHost(() => fork(entry, ["child", bundle], { serialization: "advanced" }));
-  const cards = host.cards.filter(({ name }) => request.contenders.includes(name));
-  return runRaces(request, { ...host, cards }, { signal, onProgress });
+  return runRaces(request, host, { signal, onProgress });
 }

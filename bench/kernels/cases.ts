@@ -1,5 +1,5 @@
-import { type ActivationName, dense, type LossName, network, widthsOf } from "../../src/network.ts";
 import { adam, type Optimizer, sgd } from "../../src/optimizer.ts";
+import { netOf, type NetOptions } from "../race/races.ts";
 import type { StepWorkload } from "../race/workload.ts";
 
 /** One training step whose kernels are timed one by one. */
@@ -8,27 +8,29 @@ export interface KernelCase extends StepWorkload {
   readonly needsHardware: boolean;
 }
 
-interface CaseOptions {
-  readonly activation: ActivationName;
+interface CaseOptions extends NetOptions {
   readonly optimizer: Optimizer;
   readonly batchSize: number;
-  readonly loss?: LossName;
   readonly rows?: number;
   readonly replicas?: number;
   readonly needsHardware?: boolean;
 }
 
-/** @param widths `2-2-2-1`: inputs first; the last layer is `identity` before softmax */
 function caseOf(widths: string, options: CaseOptions): KernelCase {
-  const { activation, optimizer, batchSize, loss = "squaredError", rows = batchSize, replicas = 1 } = options;
-  const [inputs, ...hidden] = widths.split("-").map(Number) as [number, ...number[]];
-  const outputs = hidden.pop()!;
-  const last = loss === "softmaxCrossEntropy" ? "identity" : activation;
-  const layers = [...hidden.map((width) => dense(width, activation)), dense(outputs, last)];
-  const net = network({ inputs, layers, loss });
-  const name = `${widthsOf(net)}${replicas > 1 ? `-x${replicas}` : ""}-b${batchSize}`;
+  const { optimizer, batchSize, rows = batchSize, replicas = 1 } = options;
+  const name = `${widths}${replicas > 1 ? `-x${replicas}` : ""}-b${batchSize}`;
   const { needsHardware = false } = options;
-  return { kind: "step", name, network: net, optimizer, rows, batchSize, replicas, data: "noise", needsHardware };
+  return {
+    kind: "step",
+    name,
+    network: netOf(widths, options),
+    optimizer,
+    rows,
+    batchSize,
+    replicas,
+    data: "noise",
+    needsHardware,
+  };
 }
 
 const small = { activation: "sigmoid", optimizer: sgd({ learningRate: 0.5 }) } as const;

@@ -114,7 +114,7 @@ export interface RaceHost {
 export interface RaceRequest {
   /** Names of races; all where empty. */
   readonly races: readonly string[];
-  /** Starts of contenders' names; all where empty. */
+  /** Names of contenders; all where empty. */
   readonly contenders: readonly string[];
   readonly effort: Effort;
 }

@@ -21,13 +21,13 @@ export interface RacePlan {
   readonly points: readonly PointPlan[];
 }
 
-interface NetOptions {
+export interface NetOptions {
   readonly activation: ActivationName;
   readonly loss?: LossName;
 }
 
 /** @param widths `2-2-2-1`: inputs first; the last layer is `identity` before softmax */
-function netOf(widths: string, { activation, loss = "squaredError" }: NetOptions): Network {
+export function netOf(widths: string, { activation, loss = "squaredError" }: NetOptions): Network {
   const [inputs, ...hidden] = widths.split("-").map(Number) as [number, ...number[]];
   const outputs = hidden.pop()!;
   const last = loss === "softmaxCrossEntropy" ? "identity" : activation;

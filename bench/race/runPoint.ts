@@ -23,7 +23,7 @@ const countedRounds = 64;
 const gpuBlocks = 3;
 /** Dispatches whose passes fit the query set of the GPU clock, with room to spare. */
 const gpuPasses = 1500;
-/** Rounds that are replayed in stretches at most, of so many rounds each. */
+/** Rounds that are replayed in stretches at most, of so many rounds each, or half of them. */
 const longestReplay = 200;
 const replayStretch = 8;
 /** The contender's own arithmetic twice: threads may sum in another order, but nothing may be missing. */
@@ -89,7 +89,7 @@ async function prepare(racers: readonly Racer[], run: PointRun): Promise<void> {
   await each(racers, run, { name: "prepares", act });
 }
 
-/** Holds every state after 1, 10 and 100 rounds against float64, as far as the reference can follow. */
+/** Holds every state after 1, 3, 10 and 100 rounds against float64, as far as the reference can follow. */
 async function check(racers: readonly Racer[], run: PointRun): Promise<void> {
   const { plan, data, effort, judge } = run;
   run.tell("follows in float64", "reference");
@@ -222,11 +222,14 @@ async function audit(racers: readonly Racer[], run: PointRun): Promise<void> {
   const start = references[0]!.state;
   const act = async (racer: Racer): Promise<void> => {
     const { runner } = racer.lane!;
-    const reference = references.findLast((one) => one.rounds <= roundsOf(racer))!;
-    await runner.restart();
-    const deviations = [deviationOf(workload, await runner.advance(reference.rounds), reference, start)];
+    const reference = references.slice(1).findLast((one) => one.rounds <= roundsOf(racer)); // the first is the start
+    const deviations = [];
+    if (reference) {
+      await runner.restart();
+      deviations.push(deviationOf(workload, await runner.advance(reference.rounds), reference, start));
+    }
     const wanted = Math.min(blockRounds(racer), longestReplay);
-    if (wanted > reference.rounds) deviations.push(await replay(racer, workload, wanted, start));
+    if (wanted > (reference?.rounds ?? 0)) deviations.push(await replay(racer, workload, wanted, start));
     racer.audit = checkOf(deviations);
   };
   await each(live, run, { name: "audits", act, isAfterTiming: true });
@@ -238,9 +241,9 @@ async function replay(racer: Racer, workload: Workload, rounds: number, start: F
   await runner.restart();
   const whole = await runner.advance(rounds);
   await runner.restart();
+  const stretch = Math.max(1, Math.min(replayStretch, Math.floor(rounds / 2)));
   let state = whole;
-  for (let done = 0; done < rounds; done += replayStretch)
-    state = await runner.advance(Math.min(replayStretch, rounds - done));
+  for (let done = 0; done < rounds; done += stretch) state = await runner.advance(Math.min(stretch, rounds - done));
   const { deviation } = deviationOf(workload, whole, { rounds, state, rounded: state }, start);
   return { rounds, deviation, bound: replayBound };
 }

@@ -29,9 +29,7 @@ function chosenRaces({ races, effort }: RaceRequest, kind: MachineCard["kind"]):
 }
 
 const chosenCards = ({ cards, name: host }: RaceHost, names: readonly string[]): ContenderCard[] =>
-  cards.filter(
-    (card) => card.hosts.includes(host) && (names.length === 0 || names.some((name) => card.name.startsWith(name))),
-  );
+  cards.filter(({ hosts, name }) => hosts.includes(host) && (names.length === 0 || names.includes(name)));
 
 const adapterName = ({ vendor, architecture, description }: Readonly<Record<string, string>>): string =>
   [vendor, architecture].filter(Boolean).join(" ") || description || "unknown";

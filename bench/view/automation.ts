@@ -33,9 +33,7 @@ export function exposeAutomation(): void {
   let controller: AbortController | undefined;
   globalThis.thalwegRace = (request) => {
     controller = new AbortController();
-    const host = createBrowserHost();
-    const cards = host.cards.filter(({ name }) => request.contenders.includes(name));
-    return runRaces(request, { ...host, cards }, { signal: controller.signal, onProgress: createTeller() });
+    return runRaces(request, createBrowserHost(), { signal: controller.signal, onProgress: createTeller() });
   };
   globalThis.thalwegStop = () => controller?.abort(new Error("race: stopped"));
 }

@@ -1,5 +1,7 @@
 // What the reader has chosen to race, and its form in the address: #race=tiny&contender=thalweg,jax-js&quick
 
+import { namesOf } from "../race/names.ts";
+
 export interface Choice {
   readonly races: readonly string[];
   readonly contenders: readonly string[];
@@ -16,12 +18,6 @@ interface ReadChoice {
   readonly choice: Choice;
   /** Names in the address that stand for nothing. */
   readonly unknown: readonly string[];
-}
-
-/** A name, or else the start of names: `jax-js` stands for all of its backends. */
-function namesOf(text: string, known: readonly string[]): readonly string[] {
-  if (known.includes(text)) return [text];
-  return text === "" ? [] : known.filter((name) => name.startsWith(text));
 }
 
 function readList(text: string | null, known: readonly string[]) {

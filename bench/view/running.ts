@@ -56,13 +56,10 @@ export class Running {
     }
   }
 
-  async #run({ races, contenders: names, isQuick }: Choice, id: number, signal: AbortSignal): Promise<void> {
-    const host = createBrowserHost();
-    // whole names: a request's are starts of names
-    const cards = host.cards.filter(({ name }) => names.includes(name));
-    const request = { races, contenders: [], effort: isQuick ? quick : full };
+  async #run({ races, contenders, isQuick }: Choice, id: number, signal: AbortSignal): Promise<void> {
+    const request = { races, contenders, effort: isQuick ? quick : full };
     const onProgress = (progress: RaceProgress): void => this.#take(id, progress);
-    const record = await runRaces(request, { ...host, cards }, { signal, onProgress });
+    const record = await runRaces(request, createBrowserHost(), { signal, onProgress });
     const points = record.races.reduce((sum, race) => sum + race.points.length, 0);
     if (points === 0) this.#store.remove(id);
     else this.#store.edit(id, () => ({ record, races: record.races }));

@@ -67,7 +67,7 @@ type Device = "webgpu" | "wasm";
 async function createEntry(device: Device, workload: Workload, start: Start): Promise<Entry> {
   defaultDevice(device);
   const handOver = handOverOf(device, workload);
-  if (workload.kind !== "step") return createChain(workload, start, { handOver, roundsPerCall: 1 });
+  if (workload.kind !== "step") return createChain(workload, start, handOver);
   return Training.create(workload, start, { ...plainForm(workload), handOver, stepsPerCall: 1 });
 }
 

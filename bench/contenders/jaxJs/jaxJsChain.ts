@@ -17,12 +17,6 @@ import {
 import { applyFused } from "./jaxJsNetwork.ts";
 import { shapesOf } from "./jaxJsStep.ts";
 
-export interface ChainSettings {
-  readonly handOver: HandOver;
-  /** Rounds inside one jit, and handed over by one call. */
-  readonly roundsPerCall: number;
-}
-
 type ChainWorkload = Exclude<Workload, { kind: "step" }>;
 /** One round: owns the state, and reads the fixed arrays with `ref`. */
 type Round = (state: JaxArray, fixed: JaxArray[]) => JaxArray;
@@ -68,54 +62,44 @@ function chainOf(workload: ChainWorkload, start: Start): Chain {
   return workload.kind === "product" ? productChain(workload, start) : elementChain(workload);
 }
 
-const createProgram = (round: Round, rounds: number) =>
-  jit((start: JaxArray, fixed: JaxArray[]): JaxArray => {
-    let state = start;
-    for (let count = 0; count < rounds; count++) state = round(state, fixed);
+const createProgram = (round: Round) =>
+  jit((state: JaxArray, fixed: JaxArray[]): JaxArray => {
+    const next = round(state, fixed);
     disposeAll(fixed);
-    return state;
+    return next;
   });
 
 class ChainEntry implements Entry {
-  readonly settings: Readonly<Record<string, string | number>>;
+  readonly settings: Readonly<Record<string, string>>;
   readonly #start: Start;
   readonly #chain: Chain;
   readonly #how: HandOver;
-  readonly #groupRounds: number;
-  readonly #single: ReturnType<typeof createProgram>;
-  readonly #group: ReturnType<typeof createProgram>;
+  readonly #program: ReturnType<typeof createProgram>;
   #state: JaxArray;
 
-  constructor(chain: Chain, start: Start, settings: ChainSettings) {
-    const { handOver, roundsPerCall } = settings;
-    this.settings = { ...settings };
+  constructor(chain: Chain, start: Start, handOver: HandOver) {
+    this.settings = { handOver };
     this.#start = start;
     this.#chain = chain;
     this.#how = handOver;
-    this.#groupRounds = roundsPerCall;
-    this.#single = createProgram(chain.round, 1);
-    this.#group = roundsPerCall === 1 ? this.#single : createProgram(chain.round, roundsPerCall);
+    this.#program = createProgram(chain.round);
     this.#state = upload(start.state, chain.shape);
   }
 
   async compile(): Promise<void> {
-    for (const rounds of new Set([1, this.#groupRounds])) {
-      this.#call(rounds);
-      await settle(this.#how, [this.#state]);
-    }
+    this.#call();
+    await settle(this.#how, [this.#state]);
     this.restart();
   }
 
-  #call(rounds: number): void {
-    const program = rounds === this.#groupRounds ? this.#group : this.#single;
-    this.#state = program(this.#state, this.#chain.fixed.map((array) => array.ref)); // prettier-ignore
+  #call(): void {
+    const fixed = this.#chain.fixed.map((array) => array.ref);
+    this.#state = this.#program(this.#state, fixed);
   }
 
   async run(rounds: number): Promise<void> {
-    for (let left = rounds; left > 0;) {
-      const count = left >= this.#groupRounds ? this.#groupRounds : 1;
-      this.#call(count);
-      left -= count;
+    for (let round = 0; round < rounds; round++) {
+      this.#call();
       if (this.#how === "threads") await startWork(this.#how, this.#state);
       else startWorkNow(this.#how, this.#state);
     }
@@ -136,13 +120,12 @@ class ChainEntry implements Entry {
 
   dispose(): void {
     disposeAll([this.#state, ...this.#chain.fixed]);
-    this.#single.dispose();
-    if (this.#group !== this.#single) this.#group.dispose();
+    this.#program.dispose();
   }
 }
 
-export async function createChain(workload: ChainWorkload, start: Start, settings: ChainSettings): Promise<Entry> {
-  const entry = new ChainEntry(chainOf(workload, start), start, settings);
+export async function createChain(workload: ChainWorkload, start: Start, handOver: HandOver): Promise<Entry> {
+  const entry = new ChainEntry(chainOf(workload, start), start, handOver);
   await entry.compile();
   return entry;
 }
