@@ -4,7 +4,6 @@
 //   dOutputs [replicas, capacity, fanOut + 1]     the last column is the sample's loss: summed over the batch like a bias
 // Both are scaled so that the sum over the batch is the mean the loss is defined by. Twin: src/cpu/loss.ts.
 
-override LOSS: u32 = 0u;        // place in lossNames of src/network.ts; the default is squaredError
 override SAVED_PLANE: u32 = 0u; // plane of outputs that activateDerivative takes
 
 @group(0) @binding(0) var<uniform> step: Step;
@@ -13,19 +12,6 @@ override SAVED_PLANE: u32 = 0u; // plane of outputs that activateDerivative take
 @group(0) @binding(3) var<storage, read> targets: array<f32>;
 @group(0) @binding(4) var<storage, read> batchRows: array<u32>;
 @group(0) @binding(5) var<storage, read_write> dOutputs: array<f32>;
-
-// vec2f(loss, its derivative by output) of one value.
-fn elementLoss(output: f32, t: f32) -> vec2f {
-  let d = output - t;
-  switch (LOSS) {
-    case 1u: { return vec2f(d * d, 2.0 * d); }
-    case 2u: { return vec2f(abs(d), sign(d)); }
-    case 3u: { return select(vec2f(abs(d) - 0.5, sign(d)), vec2f(0.5 * d * d, d), abs(d) <= 1.0); }
-    // max(x, 0) − x·t + log(1 + exp(−|x|))
-    case 4u: { return vec2f(max(output, 0.0) - output * t + logOnePlusExpNegative(output), sigmoid(output) - t); }
-    default: { return vec2f(0.5 * d * d, d); }
-  }
-}
 
 // −Σ t · log softmax, with the largest logit taken off first.
 fn softmaxLoss(firstOutput: u32, firstTarget: u32, firstGradient: u32) -> f32 {

@@ -7,25 +7,6 @@
 //   nonFinite  [replicas]                        first step with a gradient, loss, moment or parameter that was not finite
 // Definitions as torch.optim's. Twin: src/cpu/update.ts.
 
-override OPTIMIZER: u32 = 0u;       // place in optimizerNames of src/optimizer.ts; the default is sgd
-override USES_MOMENTUM: bool = false;
-override NESTEROV: bool = false;
-
-struct Hyper {
-  replicas: u32,
-  parameterCount: u32,
-  slots: u32,
-  momentum: f32,
-  weightDecay: f32,
-  beta1: f32,
-  oneMinusBeta1: f32,
-  beta2: f32,
-  oneMinusBeta2: f32,
-  alpha: f32,
-  oneMinusAlpha: f32,
-  epsilon: f32,
-}
-
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<uniform> hyper: Hyper;
 @group(0) @binding(2) var<storage, read> gradients: array<f32>;
@@ -33,72 +14,6 @@ struct Hyper {
 @group(0) @binding(4) var<storage, read_write> moments: array<f32>;
 @group(0) @binding(5) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(6) var<storage, read_write> nonFinite: array<atomic<u32>>;
-
-// By the bits: a comparison may be compiled as if no value could be infinite or NaN.
-fn isFinite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-// False once this invocation has met a value that is not finite.
-var<private> allFinite = true;
-
-fn watch(x: f32) {
-  allFinite = allFinite && isFinite(x);
-}
-
-fn sgd(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let decayed = fma(hyper.weightDecay, parameter, gradient);
-  if (!USES_MOMENTUM) {
-    return fma(-step.learningRate, decayed, parameter);
-  }
-  let momentum = fma(hyper.momentum, moments[at], decayed);
-  moments[at] = momentum;
-  var direction = momentum;
-  if (NESTEROV) {
-    direction = fma(hyper.momentum, momentum, decayed);
-  }
-  return fma(-step.learningRate, direction, parameter);
-}
-
-// decoupled: adamW, whose decay shrinks the parameter instead of joining the gradient.
-fn adam(parameter: f32, gradient: f32, at: u32, decoupled: bool) -> f32 {
-  let second = at + hyper.replicas * hyper.parameterCount;
-  var decayed = fma(hyper.weightDecay, parameter, gradient);
-  var start = parameter;
-  if (decoupled) {
-    decayed = gradient;
-    start = fma(-step.learningRate * hyper.weightDecay, parameter, parameter);
-  }
-  let mean = fma(hyper.beta1, moments[at], hyper.oneMinusBeta1 * decayed);
-  let square = fma(hyper.beta2, moments[second], hyper.oneMinusBeta2 * decayed * decayed);
-  moments[at] = mean;
-  moments[second] = square;
-  watch(square); // the square of a large gradient: it would stop the parameter for ever
-  return start - step.stepSize * mean / fma(sqrt(square), step.inverseSqrtCorrection, hyper.epsilon);
-}
-
-fn rmsProp(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let decayed = fma(hyper.weightDecay, parameter, gradient);
-  let square = fma(hyper.alpha, moments[at], hyper.oneMinusAlpha * decayed * decayed);
-  moments[at] = square;
-  watch(square);
-  var direction = decayed / (sqrt(square) + hyper.epsilon);
-  if (USES_MOMENTUM) {
-    let second = at + hyper.replicas * hyper.parameterCount;
-    direction = fma(hyper.momentum, moments[second], direction);
-    moments[second] = direction;
-  }
-  return fma(-step.learningRate, direction, parameter);
-}
-
-fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
-  switch (OPTIMIZER) {
-    case 1u: { return adam(parameter, gradient, at, false); }
-    case 2u: { return adam(parameter, gradient, at, true); }
-    case 3u: { return rmsProp(parameter, gradient, at); }
-    default: { return sgd(parameter, gradient, at); }
-  }
-}
 
 @compute @workgroup_size(64)
 fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

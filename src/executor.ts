@@ -37,7 +37,7 @@ export interface TrainingRun {
 
 /** What a plan tells about itself before anything runs. */
 export interface PlanReport {
-  readonly path: "layered" | "reference";
+  readonly path: "layered" | "fused" | "reference";
   /** One sentence: why this path. */
   readonly reason: string;
   /** Dispatches of one step whose batch fits one chunk: 3L + 1 for each group of replicas; 0 on the CPU. */

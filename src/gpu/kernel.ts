@@ -9,6 +9,8 @@ export interface KernelSource {
   /** File, entry point and label. */
   readonly name: string;
   readonly code: string;
+  /** What tells it from kernels of the same name, where its code is written for one network. */
+  readonly variant?: string;
   /** Kinds of the bindings 0, 1, … of group 0. */
   readonly bindings: readonly BindingKind[];
 }
@@ -72,7 +74,7 @@ const compiled = new WeakMap<GpuDevice, Map<string, Promise<Kernel>>>();
 /** Compiles a kernel once per device and choice of constants. */
 export function createKernel(device: GpuDevice, source: KernelSource, constants: Constants = {}): Promise<Kernel> {
   const own = declared(source, constants);
-  const key = `${source.name} ${JSON.stringify(own)}`;
+  const key = `${source.name} ${source.variant ?? ""} ${JSON.stringify(own)}`;
   const known = compiled.get(device) ?? new Map<string, Promise<Kernel>>();
   compiled.set(device, known);
   const kernel = known.get(key) ?? compile(device, source, own);

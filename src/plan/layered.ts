@@ -19,7 +19,39 @@ import { type BuffersRequest, layeredBytes, toFloat32 } from "./layeredBuffers.t
 import { createPreActivationDispatch, type DispatchesRequest } from "./layeredDispatches.ts";
 import { gradientColumnsOf, kernelsOf, planLayered } from "./layeredPlan.ts";
 import { LayeredPredictor } from "./layeredPredictor.ts";
-import { LayeredRun } from "./layeredRun.ts";
+import { type FusedMapping, type FusedPlan, layeredStepMs, maxFusedParameters, planFused } from "./fusedPlan.ts";
+import { createFusedRun, type FusedRequest, type FusedRun, fusedBytes } from "./fusedRun.ts";
+import { createLayeredRun, type LayeredRun } from "./layeredRun.ts";
+
+/** How steps are computed: as the planner sees fit, layer by layer, or fused with one of its mappings. */
+export type Path = "auto" | "layered" | FusedMapping;
+
+const notFused = (mapping: FusedMapping, network: Network): InvalidInput =>
+  new InvalidInput({
+    place: "train: path",
+    expected: `a network and batch that ${mapping} can take: at most ${maxFusedParameters} parameters, data that fit a binding`,
+    got: `${network.parameterCount} parameters`,
+    fix: 'take the path "auto" or "layered"',
+  });
+
+const sentences = {
+  replicas: "fused: one invocation trains a replica, many steps in one dispatch",
+  samples: "fused: one invocation takes a slice of the batch through all layers, and the update follows",
+} as const;
+
+function reportFused(request: FusedRequest): PlanReport {
+  const { mapping, chunkRows, groupReplicas }: FusedPlan = request.plan;
+  const groups = Math.ceil(request.replicas / groupReplicas);
+  return {
+    path: "fused",
+    reason: sentences[mapping],
+    // a dispatch of the mapping of replicas takes many steps; this is what a single step would take
+    dispatchesPerStep: mapping === "replicas" ? groups : 2 * groups,
+    kernels: mapping === "replicas" ? ["trainReplicas"] : ["trainSamples", "update"],
+    chunkRows,
+    bytes: fusedBytes(request),
+  };
+}
 
 /** The layered path on a WebGPU device: owns the parameters of R replicas of one network. */
 export class LayeredExecutor implements Executor {
@@ -30,21 +62,23 @@ export class LayeredExecutor implements Executor {
   readonly #parameters: GPUBuffer;
   #predictor: Promise<LayeredPredictor> | undefined;
   /** What holds buffers of its own and is freed with the executor. */
-  readonly #open = new Set<LayeredRun | LayeredPredictor>();
+  readonly #open = new Set<LayeredRun | FusedRun | LayeredPredictor>();
+  readonly #path: Path;
   #isDisposed = false;
 
-  private constructor(device: GpuDevice, network: Network, replicas: number) {
+  private constructor(device: GpuDevice, network: Network, replicas: number, path: Path) {
     this.#device = device;
+    this.#path = path;
     this.network = network;
     this.replicas = replicas;
     this.#owner = new BufferOwner(device);
     this.#parameters = this.#owner.storage("parameters", replicas * network.parameterCount);
   }
 
-  static create(device: GpuDevice, network: Network, replicas: number): Promise<LayeredExecutor> {
+  static create(device: GpuDevice, network: Network, replicas: number, path: Path = "auto"): Promise<LayeredExecutor> {
     return device.checked(
       "model: parameters",
-      () => new LayeredExecutor(device, network, replicas),
+      () => new LayeredExecutor(device, network, replicas, path),
       (executor) => executor.dispose(),
     );
   }
@@ -86,7 +120,23 @@ export class LayeredExecutor implements Executor {
     return { device: this.#device, network, replicas, settings, plan };
   }
 
+  /** The fused plan of a run where it is asked for, or the faster one; undefined: layer by layer. */
+  #fusedRequest(settings: RunSettings): FusedRequest | undefined {
+    if (this.#path === "layered") return undefined;
+    const { network, replicas } = this;
+    const rowCount = settings.data.targets.length / network.outputs;
+    const { batchSize, optimizer } = settings;
+    const request = { network, replicas, rowCount, batchSize, optimizer };
+    const mapping = this.#path === "auto" ? undefined : this.#path;
+    const plan = planFused(this.#device, request, mapping);
+    if (mapping && !plan) throw notFused(mapping, network);
+    if (!plan || (!mapping && plan.stepMs > layeredStepMs(this.#device, request))) return undefined;
+    return { device: this.#device, network, replicas, settings, plan };
+  }
+
   planRun(settings: RunSettings): PlanReport {
+    const fused = this.#fusedRequest(settings);
+    if (fused) return reportFused(fused);
     const request = this.#request(settings);
     const { plan } = request;
     const kernels = kernelsOf(plan);
@@ -105,7 +155,7 @@ export class LayeredExecutor implements Executor {
   }
 
   /** Takes charge of what was created while the executor may have been disposed. */
-  #adopt<T extends LayeredRun | LayeredPredictor>(place: string, created: T): T {
+  #adopt<T extends LayeredRun | FusedRun | LayeredPredictor>(place: string, created: T): T {
     if (this.#isDisposed) created.dispose();
     this.#requireAlive(place);
     for (const each of this.#open) if (each.isDisposed) this.#open.delete(each);
@@ -115,7 +165,11 @@ export class LayeredExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    return this.#adopt("train", await LayeredRun.create(this.#request(settings), this.#parameters));
+    const fused = this.#fusedRequest(settings);
+    const run = fused
+      ? await createFusedRun(fused, this.#parameters)
+      : await createLayeredRun(this.#request(settings), this.#parameters);
+    return this.#adopt("train", run);
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
@@ -136,7 +190,7 @@ export class LayeredExecutor implements Executor {
         () => owner.upload("trace parameters", before),
         () => owner.dispose(),
       );
-      const run = this.#adopt("trace", await LayeredRun.create(request, parameters));
+      const run = this.#adopt("trace", await createLayeredRun(request, parameters));
       try {
         await run.execute(0, 1);
         const after = await readFloats(this.#device, parameters, before.length);

@@ -99,7 +99,7 @@ export function layerBlock({ network, layer, replicas, capacity, sharesInputs, s
 export function hyperBlock(
   network: Network,
   replicas: number,
-  { slots }: LayeredPlan,
+  { slots }: Pick<LayeredPlan, "slots">,
   optimizer: Optimizer,
 ): ArrayBuffer {
   const { momentum, weightDecay, beta1, beta2, alpha, epsilon } = optimizer;
@@ -118,6 +118,17 @@ export function hyperBlock(
     f32(epsilon),
   ]);
 }
+
+/** Distance of two entries in an array of `Step`, whose largest member has an alignment of 8 bytes. */
+export const storedStepBytes = 56;
+
+/** `Run` of shaders/trainReplicas.wgsl. */
+export const runBlock = (steps: number, firstReplica: number, endReplica: number): ArrayBuffer =>
+  block([u32(steps), u32(firstReplica), u32(endReplica)]);
+
+/** `Slices` of shaders/trainSamples.wgsl. */
+export const slicesBlock = (rows: number, slots: number, replicas: number): ArrayBuffer =>
+  block([u32(rows), u32(slots), u32(replicas)]);
 
 /** `Page` of shaders/gatherRows.wgsl. */
 export const pageBlock = (firstRow: number, pageRows: number, width: number): ArrayBuffer =>
