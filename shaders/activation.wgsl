@@ -41,9 +41,10 @@ fn logOnePlusExpNegative(x: f32) -> f32 {
   return select(log(1.0 + e), e * (1.0 - e * (0.5 - e * 0.333333333)), e < 0.01);
 }
 
+// Its tail below −80 is that at −80, 1.8e-35: the exponential must stay finite.
 fn sigmoid(x: f32) -> f32 {
-  let e = exp(-min(abs(x), 80.0));
-  return select(e, 1.0, x >= 0.0) / (1.0 + e);
+  let bounded = bitcast<f32>(min(bitcast<i32>(-x), 0x42a00000)); // by the bits: a minimum of floats looks for NaN as well
+  return 1.0 / (1.0 + exp(bounded));
 }
 
 // sin(x) by reduction to [−π/2, π/2] in three parts of π (Cody and Waite) and an odd polynomial:

@@ -17,7 +17,7 @@ fn backwardInputsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   let tileColumns = (layer.fanIn + 3u) / 4u;
   let index = linearIndex(id, groups, 64u);
   let firstRow = index / tileColumns * TILE;
-  let firstK = index % tileColumns * 4u;
+  let firstK = index % tileColumns;
   let replica = step.firstReplica + id.z;
   if (firstRow >= step.chunkRows || replica >= layer.replicas) {
     return;
@@ -27,7 +27,7 @@ fn backwardInputsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   for (var i = 0u; i < TILE; i++) {
     firstGradients[i] = (replica * layer.capacity + min(firstRow + i, step.chunkRows - 1u)) * layer.gradientColumns;
   }
-  let rows = min(vec4u(firstK) + vec4u(0u, 1u, 2u, 3u), vec4u(layer.fanIn - 1u));
+  let rows = min(vec4u(firstK) + tileColumns * vec4u(0u, 1u, 2u, 3u), vec4u(layer.fanIn - 1u));
   let firstWeights = rows * layer.fanOut + vec4u(replica * layer.parameterCount + layer.weightsOffset);
   let d0 = firstGradients[0];
   let d1 = firstGradients[1];
@@ -60,9 +60,10 @@ fn backwardInputsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   var sums = array<vec4f, TILE>(s0, s1, s2, s3, s4, s5, s6, s7);
   let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn;
   for (var i = 0u; i < TILE && firstRow + i < step.chunkRows; i++) {
-    let input = (replica * layer.capacity + firstRow + i) * layer.fanIn + firstK;
-    for (var j = 0u; j < 4u && firstK + j < layer.fanIn; j++) {
-      dInputs[input + j] = sums[i][j] * activateDerivative(inputs[plane + input + j]);
+    let firstInput = (replica * layer.capacity + firstRow + i) * layer.fanIn;
+    for (var j = 0u; j < 4u && firstK + j * tileColumns < layer.fanIn; j++) {
+      let input = firstInput + firstK + j * tileColumns;
+      dInputs[input] = sums[i][j] * activateDerivative(inputs[plane + input]);
     }
   }
 }

@@ -3,7 +3,7 @@
 // one more entry follows: the loss, which rides as the last column of dOutputs.
 //   inputs    [replicas or 1, rows, fanIn]
 //   dOutputs  [replicas, capacity, gradientColumns]
-//   batchRows [capacity]
+//   batchRows [replicas or 1, capacity]
 //   gradients [slots, replicas, parameterCount + 1]   slot s sums slices s, s + slots, … of SLICE_ROWS samples in order
 
 const SLICE_ROWS = 128u;
@@ -44,7 +44,7 @@ fn backwardWeights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
       if (!isBias) {
         var source = row;
         if (GATHERS) {
-          source = batchRows[row];
+          source = batchRows[replica * layer.rowsReplicaStride + row];
         }
         input = inputs[firstInput + source * layer.fanIn];
       }
@@ -53,7 +53,7 @@ fn backwardWeights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
     total += sum;
   }
   // The chunks before come last, as in backwardWeightsTiled.wgsl: both versions give the same bits.
-  if (step.accumulate != 0u) {
+  if (step.firstRow != 0u) {
     total = gradients[at] + total;
   }
   gradients[at] = total;

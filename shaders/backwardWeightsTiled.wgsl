@@ -14,14 +14,15 @@ override GATHERS: bool = false;
 @group(0) @binding(4) var<storage, read> batchRows: array<u32>;
 @group(0) @binding(5) var<storage, read_write> gradients: array<f32>;
 
-// Adds to some columns of one row of gradients, or starts them.
-fn store(at: u32, columnCount: u32, sum: vec4f) {
-  for (var j = 0u; j < columnCount; j++) {
+// Adds to every `stride`th column, from `first`, of the row of gradients that begins at `row`, or starts them.
+fn store(row: u32, first: u32, stride: u32, columnCount: u32, sum: vec4f) {
+  for (var j = 0u; j < 4u && first + j * stride < columnCount; j++) {
+    let at = row + first + j * stride;
     var before = 0.0;
-    if (step.accumulate != 0u) {
-      before = gradients[at + j];
+    if (step.firstRow != 0u) {
+      before = gradients[at];
     }
-    gradients[at + j] = before + sum[j];
+    gradients[at] = before + sum[j];
   }
 }
 
@@ -52,18 +53,18 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   let index = linearIndex(id, groups, 64u);
   let slot = index / (tileColumns * (tileRows + 1u));
   let tileRow = index / tileColumns % (tileRows + 1u);
-  let firstColumn = index % tileColumns * 4u;
+  let firstColumn = index % tileColumns;
   let replica = step.firstReplica + id.z;
   if (slot >= layer.slots || replica >= layer.replicas) {
     return;
   }
   // Rows and columns past the edge repeat the last one and are not stored.
-  let columns = min(vec4u(firstColumn) + vec4u(0u, 1u, 2u, 3u), vec4u(layer.gradientColumns - 1u));
+  let columns = min(vec4u(firstColumn) + tileColumns * vec4u(0u, 1u, 2u, 3u), vec4u(layer.gradientColumns - 1u));
   let firstGradients = columns + vec4u(replica * layer.capacity * layer.gradientColumns);
   let first = (slot * layer.replicas + replica) * (layer.parameterCount + 1u) + layer.weightsOffset;
   if (tileRow == tileRows) {
-    let bias = first + layer.fanIn * layer.fanOut + firstColumn;
-    store(bias, min(4u, layer.gradientColumns - firstColumn), biasSums(firstGradients, slot));
+    let bias = first + layer.fanIn * layer.fanOut;
+    store(bias, firstColumn, tileColumns, layer.gradientColumns, biasSums(firstGradients, slot));
     return;
   }
   if (firstColumn >= layer.fanOut) {
@@ -100,7 +101,7 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
       let gradient = gradientAt(firstGradients, row);
       var source = row;
       if (GATHERS) {
-        source = batchRows[row];
+        source = batchRows[replica * layer.rowsReplicaStride + row];
       }
       let firstInput = replica * layer.inputReplicaStride + source * layer.fanIn;
       s0 = fma(vec4f(inputs[firstInput + k0]), gradient, s0);
@@ -123,6 +124,6 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   }
   var totals = array<vec4f, TILE>(t0, t1, t2, t3, t4, t5, t6, t7);
   for (var i = 0u; i < TILE && firstK + i < layer.fanIn; i++) {
-    store(first + (firstK + i) * layer.fanOut + firstColumn, min(4u, layer.fanOut - firstColumn), totals[i]);
+    store(first + (firstK + i) * layer.fanOut, firstColumn, tileColumns, layer.fanOut, totals[i]);
   }
 }

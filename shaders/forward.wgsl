@@ -2,9 +2,9 @@
 //   inputs     [replicas or 1, rows, fanIn]      the data set for the first layer
 //   parameters [replicas, parameterCount]
 //   outputs    [2, replicas, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
-//   batchRows  [capacity]                        written by the first layer: which row each sample came from
+//   batchRows  [replicas or 1, capacity]         written by the first layer or by drawRows: which row each sample is
 
-override DRAWS: bool = false;                // first layer: take rows in the epoch's order
+override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as drawRows has drawn them
 override SAVES_PRE_ACTIVATION: bool = false;
 
 @group(0) @binding(0) var<uniform> step: Step;
@@ -24,11 +24,13 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
     return;
   }
   var source = row;
-  if (DRAWS) {
+  if (ROWS == 1u) {
     source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey);
     if (column == 0u && replica == 0u) {
       batchRows[row] = source;
     }
+  } else if (ROWS == 2u) {
+    source = batchRows[replica * layer.rowsReplicaStride + row];
   }
   let firstInput = replica * layer.inputReplicaStride + source * layer.fanIn;
   let weights = replica * layer.parameterCount + layer.weightsOffset;

@@ -1,10 +1,10 @@
 // forward with a register tile: one invocation computes 8 rows × 4 columns, so that every weight it loads is used 8 times
-// and every input 4 times. No workgroup memory, no barriers; the sums have names, since arrays of them would be kept in
+// and every input 4 times. Its columns lie tileColumns apart, so that neighbours load and store neighbouring values. No workgroup memory, no barriers; the sums have names, since arrays of them would be kept in
 // memory by some compilers (2.9 times slower on SwiftShader). Buffers as in forward.wgsl.
 
 const TILE = 8u;
 
-override DRAWS: bool = false;
+override ROWS: u32 = 0u;
 override SAVES_PRE_ACTIVATION: bool = false;
 
 @group(0) @binding(0) var<uniform> step: Step;
@@ -19,7 +19,7 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   let tileColumns = (layer.fanOut + 3u) / 4u;
   let index = linearIndex(id, groups, 64u);
   let firstRow = index / tileColumns * TILE;
-  let firstColumn = index % tileColumns * 4u;
+  let firstColumn = index % tileColumns;
   let replica = step.firstReplica + id.z;
   if (firstRow >= step.chunkRows || replica >= layer.replicas) {
     return;
@@ -29,15 +29,17 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   for (var i = 0u; i < TILE; i++) {
     let row = min(firstRow + i, step.chunkRows - 1u);
     var source = row;
-    if (DRAWS) {
+    if (ROWS == 1u) {
       source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey);
       if (firstColumn == 0u && replica == 0u) {
         batchRows[row] = source;
       }
+    } else if (ROWS == 2u) {
+      source = batchRows[replica * layer.rowsReplicaStride + row];
     }
     firstInputs[i] = replica * layer.inputReplicaStride + source * layer.fanIn;
   }
-  let columns = min(vec4u(firstColumn) + vec4u(0u, 1u, 2u, 3u), vec4u(layer.fanOut - 1u));
+  let columns = min(vec4u(firstColumn) + tileColumns * vec4u(0u, 1u, 2u, 3u), vec4u(layer.fanOut - 1u));
   let weights = replica * layer.parameterCount + layer.weightsOffset;
   let i0 = firstInputs[0];
   let i1 = firstInputs[1];
@@ -73,13 +75,14 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   var sums = array<vec4f, TILE>(s0, s1, s2, s3, s4, s5, s6, s7);
   let plane = layer.replicas * layer.capacity * layer.fanOut;
   for (var i = 0u; i < TILE && firstRow + i < step.chunkRows; i++) {
-    let output = (replica * layer.capacity + firstRow + i) * layer.fanOut + firstColumn;
+    let firstOutput = (replica * layer.capacity + firstRow + i) * layer.fanOut;
     let preActivations = sums[i] + bias;
-    for (var j = 0u; j < 4u && firstColumn + j < layer.fanOut; j++) {
+    for (var j = 0u; j < 4u && firstColumn + j * tileColumns < layer.fanOut; j++) {
+      let output = firstOutput + firstColumn + j * tileColumns;
       let preActivation = preActivations[j];
-      outputs[output + j] = activate(preActivation);
+      outputs[output] = activate(preActivation);
       if (SAVES_PRE_ACTIVATION) {
-        outputs[plane + output + j] = preActivation;
+        outputs[plane + output] = preActivation;
       }
     }
   }

@@ -47,7 +47,7 @@ fn loss(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   let sample = replica * layer.capacity + row;
   let firstOutput = sample * layer.fanOut;
   let firstGradient = sample * (layer.fanOut + 1u);
-  let firstTarget = batchRows[row] * layer.fanOut;
+  let firstTarget = batchRows[replica * layer.rowsReplicaStride + row] * layer.fanOut;
   let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanOut;
   var total = 0.0;
   if (LOSS == 5u) {

@@ -4,6 +4,7 @@
 // activation, d1_3 the gradient by z1_3. Values have names of their own: arrays and structs would be kept in memory by some.
 
 const PARAMETERS = 15u;
+const SAMPLES = 1u; // that addSamples takes at once
 
 // layer 1: weights [2, 2], bias [2], and their gradients
 var<private> w1_1_1: f32;
@@ -38,6 +39,8 @@ var<private> w3_2_1: f32;
 var<private> dw3_2_1: f32;
 var<private> b3_1: f32;
 var<private> db3_1: f32;
+// Losses of samples, scaled like their gradients.
+var<private> lossSum: f32;
 
 fn readNetwork(first: u32) {
   w1_1_1 = parameters[first + 0u];
@@ -75,10 +78,13 @@ fn clearGradients() {
   db3_1 = 0.0;
 }
 
-// Forward, loss and backward of one row; adds to the gradients and returns the loss, both scaled to the mean of the batch.
-fn addSample(row: u32) -> f32 {
-  let firstInput = row * 2u;
-  let firstTarget = row * 1u;
+// Forward, loss and backward of the samples at row, row + stride, … of the chunk that lie before `end`; adds to gradients and
+// loss, both scaled to the mean of the batch.
+fn addSamples(row: u32, stride: u32, end: u32, key: vec2u, orderSeed: vec2u) {
+  let source = rowOf(step.firstPosition + row, step.rowCount, key, orderSeed);
+  let scale = step.lossScale;
+  let firstInput = source * 2u;
+  let firstTarget = source * 1u;
   let x_1 = inputs[firstInput + 0u];
   let x_2 = inputs[firstInput + 1u];
   // layer 1, sigmoid: [2] → [2]
@@ -96,12 +102,12 @@ fn addSample(row: u32) -> f32 {
   let a3_1 = sigmoid(z3_1);
   // squaredError; d is the gradient by pre-activations
   let e_1 = elementLoss(a3_1, targets[firstTarget + 0u]);
-  let loss = e_1.x;
-  let d3_1 = step.lossScale * e_1.y * sigmoidSlope(a3_1);
+  lossSum += scale * (e_1.x);
+  let d3_1 = scale * e_1.y * sigmoidSlope(a3_1);
   // backward, layer 3
   dw3_1_1 = fma(a2_1, d3_1, dw3_1_1);
   dw3_2_1 = fma(a2_2, d3_1, dw3_2_1);
-  db3_1 += d3_1;
+  db3_1 = db3_1 + d3_1;
   let d2_1 = (w3_1_1 * d3_1) * sigmoidSlope(a2_1);
   let d2_2 = (w3_2_1 * d3_1) * sigmoidSlope(a2_2);
   // backward, layer 2
@@ -109,8 +115,8 @@ fn addSample(row: u32) -> f32 {
   dw2_1_2 = fma(a1_1, d2_2, dw2_1_2);
   dw2_2_1 = fma(a1_2, d2_1, dw2_2_1);
   dw2_2_2 = fma(a1_2, d2_2, dw2_2_2);
-  db2_1 += d2_1;
-  db2_2 += d2_2;
+  db2_1 = db2_1 + d2_1;
+  db2_2 = db2_2 + d2_2;
   let d1_1 = (fma(w2_1_2, d2_2, w2_1_1 * d2_1)) * sigmoidSlope(a1_1);
   let d1_2 = (fma(w2_2_2, d2_2, w2_2_1 * d2_1)) * sigmoidSlope(a1_2);
   // backward, layer 1
@@ -118,7 +124,6 @@ fn addSample(row: u32) -> f32 {
   dw1_1_2 = fma(x_1, d1_2, dw1_1_2);
   dw1_2_1 = fma(x_2, d1_1, dw1_2_1);
   dw1_2_2 = fma(x_2, d1_2, dw1_2_2);
-  db1_1 += d1_1;
-  db1_2 += d1_2;
-  return step.lossScale * loss;
+  db1_1 = db1_1 + d1_1;
+  db1_2 = db1_2 + d1_2;
 }

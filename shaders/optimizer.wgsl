@@ -1,6 +1,6 @@
 // The step that an optimizer takes with one parameter, and the watch over values that are not finite. Definitions as
-// torch.optim's. Twin: src/cpu/update.ts. The kernel that this is joined in front of declares `step`, `hyper` and `moments`
-// [2, replicas, parameterCount].
+// torch.optim's. Twin: src/cpu/update.ts. The kernel that this is joined in front of declares `step`, `hyper`, `moments`
+// and `secondMoment`, where a parameter's second one lies, and sets `rates`.
 
 override OPTIMIZER: u32 = 0u;       // place in optimizerNames of src/optimizer.ts; the default is sgd
 override USES_MOMENTUM: bool = false;
@@ -10,8 +10,6 @@ struct Hyper {
   replicas: u32,
   parameterCount: u32,
   slots: u32,
-  momentum: f32,
-  weightDecay: f32,
   beta1: f32,
   oneMinusBeta1: f32,
   beta2: f32,
@@ -26,6 +24,9 @@ fn isFinite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
+// Settings of the replica that is updated.
+var<private> rates: ReplicaSettings;
+
 // False once this invocation has met a value that is not finite.
 var<private> allFinite = true;
 
@@ -33,56 +34,73 @@ fn watch(x: f32) {
   allFinite = allFinite & isFinite(x); // no branch: thirty in a row take a compiler for ever
 }
 
+// Rows of `status` [3, replicas]: first step that was not finite, bits of the least loss, step of the least loss.
+const NO_STEP = 0xffffffffu;
+
+// The loss of a replica that has stopped. The bits are not known before the kernel runs: a constant NaN would be an error.
+fn stoppedLoss() -> f32 {
+  return bitcast<f32>(0x7fc00000u | (step.index & 1u));
+}
+
 fn sgd(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let decayed = fma(hyper.weightDecay, parameter, gradient);
+  let decayed = fma(rates.weightDecay, parameter, gradient);
   if (!USES_MOMENTUM) {
-    return fma(-step.learningRate, decayed, parameter);
+    return fma(-rates.learningRate, decayed, parameter);
   }
-  let momentum = fma(hyper.momentum, moments[at], decayed);
+  let momentum = fma(rates.momentum, moments[at], decayed);
   moments[at] = momentum;
   var direction = momentum;
   if (NESTEROV) {
-    direction = fma(hyper.momentum, momentum, decayed);
+    direction = fma(rates.momentum, momentum, decayed);
   }
-  return fma(-step.learningRate, direction, parameter);
+  return fma(-rates.learningRate, direction, parameter);
 }
 
 // decoupled: adamW, whose decay shrinks the parameter instead of joining the gradient.
 fn adam(parameter: f32, gradient: f32, at: u32, decoupled: bool) -> f32 {
-  let second = at + hyper.replicas * hyper.parameterCount;
-  var decayed = fma(hyper.weightDecay, parameter, gradient);
+  let second = secondMoment(at);
+  var decayed = fma(rates.weightDecay, parameter, gradient);
   var start = parameter;
   if (decoupled) {
     decayed = gradient;
-    start = fma(-step.learningRate * hyper.weightDecay, parameter, parameter);
+    start = fma(-rates.learningRate * rates.weightDecay, parameter, parameter);
   }
   let mean = fma(hyper.beta1, moments[at], hyper.oneMinusBeta1 * decayed);
   let square = fma(hyper.beta2, moments[second], hyper.oneMinusBeta2 * decayed * decayed);
   moments[at] = mean;
   moments[second] = square;
   watch(square); // the square of a large gradient: it would stop the parameter for ever
-  return start - step.stepSize * mean / fma(sqrt(square), step.inverseSqrtCorrection, hyper.epsilon);
+  return start - rates.learningRate * step.meanCorrection * mean / fma(sqrt(square), step.inverseSqrtCorrection, hyper.epsilon);
 }
 
 fn rmsProp(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let decayed = fma(hyper.weightDecay, parameter, gradient);
+  let decayed = fma(rates.weightDecay, parameter, gradient);
   let square = fma(hyper.alpha, moments[at], hyper.oneMinusAlpha * decayed * decayed);
   moments[at] = square;
   watch(square);
   var direction = decayed / (sqrt(square) + hyper.epsilon);
   if (USES_MOMENTUM) {
-    let second = at + hyper.replicas * hyper.parameterCount;
-    direction = fma(hyper.momentum, moments[second], direction);
+    let second = secondMoment(at);
+    direction = fma(rates.momentum, moments[second], direction);
     moments[second] = direction;
   }
-  return fma(-step.learningRate, direction, parameter);
+  return fma(-rates.learningRate, direction, parameter);
 }
 
-fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
+fn unchecked(parameter: f32, gradient: f32, at: u32) -> f32 {
   switch (OPTIMIZER) {
     case 1u: { return adam(parameter, gradient, at, false); }
     case 2u: { return adam(parameter, gradient, at, true); }
     case 3u: { return rmsProp(parameter, gradient, at); }
     default: { return sgd(parameter, gradient, at); }
   }
+}
+
+// The updated parameter. One that would not be finite is not taken: what a stopped replica leaves can be read and saved. A
+// gradient that is not finite makes no finite parameter.
+fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
+  let value = unchecked(parameter, gradient, at);
+  let finite = isFinite(value);
+  allFinite = allFinite & finite;
+  return select(parameter, value, finite);
 }

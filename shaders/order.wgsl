@@ -1,6 +1,8 @@
-// The order in which an epoch visits the rows of the data set. Twin: permute in src/random.ts.
+// The order in which an epoch visits the rows of the data set. Twins: src/random.ts and src/batches.ts.
 
-override SHUFFLES: bool = true; // false: rows come as they lie in the data set
+override SHUFFLES: bool = true;    // false: rows come as they lie in the data set
+override OWN_ORDER: bool = false;  // every replica has an order of its own
+override BOOTSTRAP: bool = false;  // rows are those of a sample drawn with replacement
 
 // Finaliser of MurmurHash3 (Appleby, public domain).
 fn mix(x: u32) -> u32 {
@@ -40,4 +42,55 @@ fn rowAt(position: u32, rowCount: u32, key: vec2u) -> u32 {
     return position;
   }
   return permute(position, rowCount, key);
+}
+
+fn rotateLeft(x: u32, bits: u32) -> u32 {
+  return (x << bits) | (x >> (32u - bits));
+}
+
+// Four rounds of Threefry-2x32 and the keys injected behind them.
+fn threefryRounds(state: vec2u, bits: vec4u, injected: vec2u) -> vec2u {
+  var x = state;
+  for (var round = 0u; round < 4u; round++) {
+    x.x += x.y;
+    x.y = rotateLeft(x.y, bits[round]) ^ x.x;
+  }
+  return x + injected;
+}
+
+// Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw, SC 2011).
+fn threefry(key: vec2u, counter: vec2u) -> vec2u {
+  const EVEN = vec4u(13u, 15u, 26u, 6u);
+  const ODD = vec4u(17u, 29u, 16u, 24u);
+  let third = 0x1bd11bdau ^ key.x ^ key.y;
+  var x = threefryRounds(counter + key, EVEN, vec2u(key.y, third + 1u));
+  x = threefryRounds(x, ODD, vec2u(third, key.x + 2u));
+  x = threefryRounds(x, EVEN, vec2u(key.x, key.y + 3u));
+  x = threefryRounds(x, ODD, vec2u(key.y, third + 4u));
+  return threefryRounds(x, EVEN, vec2u(third, key.x + 5u));
+}
+
+// High word of a · b.
+fn multiplyHigh(a: u32, b: u32) -> u32 {
+  let low = (a & 0xffffu) * (b & 0xffffu);
+  let middle = (a >> 16u) * (b & 0xffffu) + (low >> 16u);
+  let other = (a & 0xffffu) * (b >> 16u) + (middle & 0xffffu);
+  return (a >> 16u) * (b >> 16u) + (middle >> 16u) + (other >> 16u);
+}
+
+// Key of the epoch's permutation: the run's, or the replica's own.
+fn orderKeyOf(runKey: vec2u, epoch: u32, orderSeed: vec2u) -> vec2u {
+  if (!OWN_ORDER) {
+    return runKey;
+  }
+  return threefry(orderSeed, vec2u(epoch, 0u));
+}
+
+// Row of the data set at a position of a replica's order. The stream of bootstrap samples is 4, that of orders 1.
+fn rowOf(position: u32, rowCount: u32, key: vec2u, orderSeed: vec2u) -> u32 {
+  let place = rowAt(position, rowCount, key);
+  if (!BOOTSTRAP) {
+    return place;
+  }
+  return multiplyHigh(threefry(vec2u(orderSeed.x, orderSeed.y ^ 5u), vec2u(place, 0u)).x, rowCount);
 }

@@ -1,4 +1,4 @@
-// What every kernel of the layered path reads: numbers of the step (new for each), and of the layer (fixed).
+// What kernels read: numbers of the step (new for each), of a replica, and of a layer (fixed).
 // Twin of the writers in src/plan/uniforms.ts, word by word.
 
 struct Step {
@@ -7,13 +7,22 @@ struct Step {
   firstPosition: u32,  // position of the chunk's first sample in the epoch's order
   rowCount: u32,       // rows of the data set
   orderKey: vec2u,     // key of the epoch's permutation
-  accumulate: u32,     // 0 in the first chunk of a step: gradients start from 0
+  firstRow: u32,       // place of the chunk in the batch; in its first chunk gradients start from 0
   lossSlot: u32,       // slot of the loss ring
   lossScale: f32,      // 1 / samples of the batch, or 1 / (samples × outputs)
-  learningRate: f32,
-  stepSize: f32,             // learningRate / (1 − beta1^t) for Adam, else learningRate
+  meanCorrection: f32,        // 1 / (1 − beta1^t) for Adam, else 1
   inverseSqrtCorrection: f32, // 1 / sqrt(1 − beta2^t) for Adam, else 1
-  firstReplica: u32,         // of the group that this dispatch computes
+  firstReplica: u32,   // of the group that this dispatch computes
+  epoch: u32,
+}
+
+// What a replica has for itself.
+struct ReplicaSettings {
+  learningRate: f32,
+  momentum: f32,
+  weightDecay: f32,
+  unused: u32,
+  orderSeed: vec2u,  // seed and stream of the order of its rows
 }
 
 struct Layer {
@@ -26,6 +35,7 @@ struct Layer {
   inputReplicaStride: u32, // 0 where all replicas share one data set
   gradientColumns: u32,    // row length of dOutputs: fanOut, and 1 more in the last layer for the sample's loss
   slots: u32,              // partial gradients, summed by update
+  rowsReplicaStride: u32,  // 0 where all replicas take the same rows, else capacity
 }
 
 // Index of an invocation in a grid whose x dimension overflows into y.

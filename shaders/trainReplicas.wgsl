@@ -1,11 +1,12 @@
-// Whole training steps of small networks: one invocation trains one replica, step after step, and keeps its parameters and
-// gradients in registers. Barrier-free; memory is touched for the data, the moments and one loss a step.
+// Whole training steps of small networks: one invocation trains one replica, step after step, and keeps its parameters,
+// gradients and moments in registers. Barrier-free; memory is touched for the data and one loss a step.
 //   steps      [run.steps]                       `Step` of every step, in order
 //   inputs     [rows, inputs], targets [rows, outputs], shared by all replicas
+//   settings   [replicas]
 //   parameters [replicas, parameterCount]
 //   moments    [2, replicas, parameterCount]
 //   losses     [ringSteps, replicas]
-//   nonFinite  [replicas]
+//   status     [3, replicas]                     see optimizer.wgsl
 // Twin: src/cpu/step.ts and src/cpu/update.ts, step by step.
 
 struct Run {
@@ -19,10 +20,11 @@ struct Run {
 @group(0) @binding(2) var<storage, read> steps: array<Step>;
 @group(0) @binding(3) var<storage, read> inputs: array<f32>;
 @group(0) @binding(4) var<storage, read> targets: array<f32>;
-@group(0) @binding(5) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(6) var<storage, read_write> moments: array<f32>;
-@group(0) @binding(7) var<storage, read_write> losses: array<f32>;
-@group(0) @binding(8) var<storage, read_write> nonFinite: array<atomic<u32>>;
+@group(0) @binding(5) var<storage, read> settings: array<ReplicaSettings>;
+@group(0) @binding(6) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(7) var<storage, read_write> storedMoments: array<f32>;
+@group(0) @binding(8) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(9) var<storage, read_write> status: array<atomic<u32>>;
 
 var<private> step: Step;
 
@@ -33,20 +35,40 @@ fn trainReplicas(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgrou
     return;
   }
   let first = replica * PARAMETERS;
+  let leastAt = hyper.replicas + replica;
+  var least = bitcast<f32>(atomicLoad(&status[leastAt]));
+  var leastStep = atomicLoad(&status[leastAt + hyper.replicas]);
+  allFinite = atomicLoad(&status[replica]) == NO_STEP;
+  rates = settings[replica];
   readNetwork(first);
+  readMoments(first);
   for (var index = 0u; index < run.steps; index++) {
     step = steps[index];
+    let lossAt = step.lossSlot * hyper.replicas + replica;
+    if (!allFinite) {
+      losses[lossAt] = stoppedLoss();
+      continue;
+    }
+    let key = orderKeyOf(step.orderKey, step.epoch, rates.orderSeed);
     clearGradients();
-    var loss = 0.0;
-    for (var row = 0u; row < step.chunkRows; row++) {
-      loss += addSample(rowAt(step.firstPosition + row, step.rowCount, step.orderKey));
+    lossSum = 0.0;
+    for (var row = 0u; row < step.chunkRows; row += SAMPLES) {
+      addSamples(row, 1u, step.chunkRows, key, rates.orderSeed);
+    }
+    let loss = lossSum;
+    losses[lossAt] = loss;
+    if (loss < least) {
+      least = loss;
+      leastStep = step.index;
     }
     watch(loss);
-    updateNetwork(first);
-    losses[step.lossSlot * hyper.replicas + replica] = loss;
+    updateNetwork();
     if (!allFinite) {
-      atomicMin(&nonFinite[replica], step.index);
+      atomicStore(&status[replica], step.index);
     }
   }
+  atomicStore(&status[leastAt], bitcast<u32>(least));
+  atomicStore(&status[leastAt + hyper.replicas], leastStep);
   writeNetwork(first);
+  writeMoments(first);
 }

@@ -1,19 +1,35 @@
 // Sums the slots of the gradients in order and applies the optimizer, one invocation per (replica, parameter); the
 // invocation behind the last parameter sums the loss into its ring.
+//   settings   [replicas]
 //   gradients  [slots, replicas, parameterCount + 1]
 //   parameters [replicas, parameterCount]
 //   moments    [2, replicas, parameterCount]     momentum, or first and second moment
 //   losses     [ringSteps, replicas]
-//   nonFinite  [replicas]                        first step with a gradient, loss, moment or parameter that was not finite
+//   status     [3, replicas]                     see optimizer.wgsl
+// A replica stops behind the first step with a loss, moment or parameter that was not finite.
 // Definitions as torch.optim's. Twin: src/cpu/update.ts.
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<uniform> hyper: Hyper;
-@group(0) @binding(2) var<storage, read> gradients: array<f32>;
-@group(0) @binding(3) var<storage, read_write> parameters: array<f32>;
-@group(0) @binding(4) var<storage, read_write> moments: array<f32>;
-@group(0) @binding(5) var<storage, read_write> losses: array<f32>;
-@group(0) @binding(6) var<storage, read_write> nonFinite: array<atomic<u32>>;
+@group(0) @binding(2) var<storage, read> settings: array<ReplicaSettings>;
+@group(0) @binding(3) var<storage, read> gradients: array<f32>;
+@group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(5) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(6) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(7) var<storage, read_write> status: array<atomic<u32>>;
+
+fn secondMoment(at: u32) -> u32 {
+  return at + hyper.replicas * hyper.parameterCount;
+}
+
+// Keeps the least loss and its step; one invocation per replica comes here.
+fn keepLeast(loss: f32, replica: u32) {
+  let least = hyper.replicas + replica;
+  if (isFinite(loss) && loss < bitcast<f32>(atomicLoad(&status[least]))) {
+    atomicStore(&status[least], bitcast<u32>(loss));
+    atomicStore(&status[least + hyper.replicas], step.index);
+  }
+}
 
 @compute @workgroup_size(64)
 fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -22,20 +38,27 @@ fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   if (entry > hyper.parameterCount || replica >= hyper.replicas) {
     return;
   }
+  let isLoss = entry == hyper.parameterCount;
+  if (atomicLoad(&status[replica]) < step.index) {
+    if (isLoss) {
+      losses[step.lossSlot * hyper.replicas + replica] = stoppedLoss();
+    }
+    return;
+  }
   var gradient = 0.0;
   for (var slot = 0u; slot < hyper.slots; slot++) {
     gradient += gradients[(slot * hyper.replicas + replica) * (hyper.parameterCount + 1u) + entry];
   }
-  watch(gradient);
-  if (entry == hyper.parameterCount) {
+  if (isLoss) {
+    watch(gradient);
     losses[step.lossSlot * hyper.replicas + replica] = gradient;
+    keepLeast(gradient, replica);
   } else {
     let at = replica * hyper.parameterCount + entry;
-    let updated = optimize(parameters[at], gradient, at);
-    parameters[at] = updated;
-    watch(updated);
+    rates = settings[replica];
+    parameters[at] = optimize(parameters[at], gradient, at);
   }
   if (!allFinite) {
-    atomicMin(&nonFinite[replica], step.index);
+    atomicMin(&status[replica], step.index);
   }
 }

@@ -1,28 +1,46 @@
-// Every parameter of one network updated: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/gpu/emitNetwork.ts.
+// Every parameter of one network updated: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError; 0 moments. Written by src/gpu/emitNetwork.ts.
 
-fn updated(parameter: f32, gradient: f32, at: u32) -> f32 {
-  watch(gradient);
-  let value = optimize(parameter, gradient, at);
-  watch(value);
-  return value;
+const MOMENTS = 0u;
+
+var<private> moments: array<f32, 1>;
+
+fn secondMoment(at: u32) -> u32 {
+  return at + PARAMETERS;
 }
 
-fn updateNetwork(first: u32) {
-  w1_1_1 = updated(w1_1_1, dw1_1_1, first + 0u);
-  w1_1_2 = updated(w1_1_2, dw1_1_2, first + 1u);
-  w1_2_1 = updated(w1_2_1, dw1_2_1, first + 2u);
-  w1_2_2 = updated(w1_2_2, dw1_2_2, first + 3u);
-  b1_1 = updated(b1_1, db1_1, first + 4u);
-  b1_2 = updated(b1_2, db1_2, first + 5u);
-  w2_1_1 = updated(w2_1_1, dw2_1_1, first + 6u);
-  w2_1_2 = updated(w2_1_2, dw2_1_2, first + 7u);
-  w2_2_1 = updated(w2_2_1, dw2_2_1, first + 8u);
-  w2_2_2 = updated(w2_2_2, dw2_2_2, first + 9u);
-  b2_1 = updated(b2_1, db2_1, first + 10u);
-  b2_2 = updated(b2_2, db2_2, first + 11u);
-  w3_1_1 = updated(w3_1_1, dw3_1_1, first + 12u);
-  w3_2_1 = updated(w3_2_1, dw3_2_1, first + 13u);
-  b3_1 = updated(b3_1, db3_1, first + 14u);
+// Moments of a replica lie in planes, one behind all replicas' others.
+fn momentAt(first: u32, index: u32) -> u32 {
+  return index / PARAMETERS * hyper.replicas * PARAMETERS + first + index % PARAMETERS;
+}
+
+fn readMoments(first: u32) {
+  for (var index = 0u; index < MOMENTS; index++) {
+    moments[index] = storedMoments[momentAt(first, index)];
+  }
+}
+
+fn writeMoments(first: u32) {
+  for (var index = 0u; index < MOMENTS; index++) {
+    storedMoments[momentAt(first, index)] = moments[index];
+  }
+}
+
+fn updateNetwork() {
+  w1_1_1 = optimize(w1_1_1, dw1_1_1, 0u);
+  w1_1_2 = optimize(w1_1_2, dw1_1_2, 1u);
+  w1_2_1 = optimize(w1_2_1, dw1_2_1, 2u);
+  w1_2_2 = optimize(w1_2_2, dw1_2_2, 3u);
+  b1_1 = optimize(b1_1, db1_1, 4u);
+  b1_2 = optimize(b1_2, db1_2, 5u);
+  w2_1_1 = optimize(w2_1_1, dw2_1_1, 6u);
+  w2_1_2 = optimize(w2_1_2, dw2_1_2, 7u);
+  w2_2_1 = optimize(w2_2_1, dw2_2_1, 8u);
+  w2_2_2 = optimize(w2_2_2, dw2_2_2, 9u);
+  b2_1 = optimize(b2_1, db2_1, 10u);
+  b2_2 = optimize(b2_2, db2_2, 11u);
+  w3_1_1 = optimize(w3_1_1, dw3_1_1, 12u);
+  w3_2_1 = optimize(w3_2_1, dw3_2_1, 13u);
+  b3_1 = optimize(b3_1, db3_1, 14u);
 }
 
 fn writeNetwork(first: u32) {

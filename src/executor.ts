@@ -11,6 +11,21 @@ export interface Dataset {
   readonly targets: FloatArray;
 }
 
+/** Ways to compute a step; what each does is told in docs/engine.md. */
+export const pathNames = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"] as const;
+export type PathName = (typeof pathNames)[number];
+/** As the planner sees fit, or the path of that name. */
+export type Path = "auto" | PathName;
+
+/** What replicas have each for themselves, [replicas] values; where one is missing, all take the optimizer's, or the run's seed. */
+export interface PerReplica {
+  readonly learningRate?: ArrayLike<number>;
+  readonly momentum?: ArrayLike<number>;
+  readonly weightDecay?: ArrayLike<number>;
+  /** Seeds of the order of rows and of the bootstrap sample; integers in [0, 2⁵³). */
+  readonly seed?: ArrayLike<number>;
+}
+
 /** Everything that decides what a training run computes, and in which order. */
 export interface RunSettings {
   readonly data: Dataset;
@@ -19,6 +34,29 @@ export interface RunSettings {
   /** Draw batches by a seeded permutation of each epoch; never applied when one batch holds every row. */
   readonly shuffle: boolean;
   readonly seed: number;
+  readonly perReplica?: PerReplica;
+  /** Train on as many rows drawn with replacement, by the seed; with seeds per replica each replica has its own sample. */
+  readonly bootstrap?: boolean;
+  /** Default: auto. The CPU reference has but one path. */
+  readonly path?: Path;
+}
+
+/** How training went for each replica, [replicas]. */
+export interface ReplicaResults {
+  /** Loss before the last step done; NaN where the replica has stopped. */
+  readonly finalLosses: FloatArray;
+  /** Least loss of any step, and the step before whose update it was; infinite and −1 where there was none. */
+  readonly bestLosses: FloatArray;
+  readonly bestSteps: Float64Array;
+  /** First step with a gradient, loss, moment or parameter that was not finite: the replica stopped there; −1: it goes on. */
+  readonly nonFiniteSteps: Float64Array;
+}
+
+/** How well each replica fits rows of data, [replicas]. */
+export interface Scores {
+  readonly losses: FloatArray;
+  /** Share of rows whose class is right; undefined where the loss is not a cross entropy. */
+  readonly accuracies: FloatArray | undefined;
 }
 
 /** One training run: steps are numbered from 0 and executed once, in order. */
@@ -32,16 +70,24 @@ export interface TrainingRun {
   readonly ringSteps: number;
   /** Per replica, the first step with a gradient or loss that was not finite; −1 where there was none. Waits for the work. */
   readNonFinite(): Promise<Float64Array>;
+  /** Waits for the work. */
+  readResults(): Promise<ReplicaResults>;
+  /** Steps that are worth handing over at once: fewer cost more each. */
+  readonly leastSteps: number;
   dispose(): void;
 }
 
 /** What a plan tells about itself before anything runs. */
 export interface PlanReport {
-  readonly path: "layered" | "fused" | "reference";
+  readonly path: PathName | "reference";
   /** One sentence: why this path. */
   readonly reason: string;
-  /** Dispatches of one step whose batch fits one chunk: 3L + 1 for each group of replicas; 0 on the CPU. */
+  /** Dispatches of one step whose batch fits one chunk, a fraction where one dispatch takes many steps; 0 on the CPU. */
   readonly dispatchesPerStep: number;
+  /** Steps that one dispatch may take. */
+  readonly stepsPerDispatch: number;
+  /** Milliseconds of one step by the cost model; undefined on the CPU. */
+  readonly stepMs: number | undefined;
   /** Names of the kernels of one step, in order. */
   readonly kernels: readonly string[];
   /** Rows that one dispatch takes at most; larger batches are cut. */
@@ -93,6 +139,8 @@ export interface Executor {
   writeParameters(parameters: FloatArray): void;
   /** Outputs of the last layer [replicas, rows, outputs]. */
   predict(inputs: FloatArray): Promise<FloatArray>;
+  /** Loss and accuracy of each replica over rows of data, reduced where the outputs are computed. */
+  score(data: Dataset): Promise<Scores>;
   planRun(settings: RunSettings): PlanReport;
   createRun(settings: RunSettings): Promise<TrainingRun>;
   /** One step over `data` as one batch, every value read back; the executor's parameters stay as they were. */

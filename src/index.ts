@@ -1,7 +1,18 @@
 // The public face: exports only.
 
 export * from "./errors.ts";
-export type { Dataset, FloatArray, PlanReport, Trace } from "./executor.ts";
+export {
+  type Dataset,
+  type FloatArray,
+  type Path,
+  type PathName,
+  pathNames,
+  type PerReplica,
+  type PlanReport,
+  type ReplicaResults,
+  type Scores,
+  type Trace,
+} from "./executor.ts";
 export {
   acquire,
   type AcquireOptions,
@@ -41,6 +52,8 @@ export {
 export type { Evaluation, Score } from "./train/metrics.ts";
 export { createModel, type FitResult, Model, type ModelOptions } from "./train/model.ts";
 export type { Every, TrainOptions } from "./train/options.ts";
+export { latinHypercube } from "./train/latinHypercube.ts";
+export { bestReplicas, type Ensemble } from "./train/population.ts";
 export type { Progress, Snapshot } from "./train/trainer.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./train/verify.ts";
 export { type SelfTestCheck, type SelfTestReport, selfTest } from "./train/selfTest.ts";

@@ -44,28 +44,39 @@ function fillWeights(parameters: Float32Array, layer: LayerShape, name: Initiali
 }
 
 export interface InitializeOptions {
-  /** Integer in [0, 2⁵³); replica r starts as a single model with seed + r would. */
-  readonly seed: number;
+  /** Integer in [0, 2⁵³); replica r starts as a single model with seed + r would. Or a list with the seed of each replica. */
+  readonly seed: number | ArrayLike<number>;
   readonly replicas: number;
   /** Default: He for rectifiers, Glorot otherwise. */
   readonly initializer?: InitializerName;
 }
 
+/** Seed of each replica, checked. */
+function seedsOf(seed: number | ArrayLike<number>, replicas: number): (replica: number) => number {
+  const place = "initialize: seed";
+  if (typeof seed !== "object" || seed === null) {
+    requireSeed(place, seed);
+    requireSeed("initialize: seed of the last replica", seed + replicas - 1);
+    return (replica) => seed + replica;
+  }
+  requireSeeds(place, seed, replicas);
+  return (replica) => seed[replica]!;
+}
+
 /**
  * Initial parameters [replicas, parameterCount], the same bits on every host.
- * @throws InvalidInput on an unknown initialiser or a seed that is not an integer in [0, 2⁵³)
+ * @throws InvalidInput on an unknown initialiser, a seed that is not an integer in [0, 2⁵³), or a list of other length
  */
 export function initialize(network: Network, options: InitializeOptions): Float32Array {
   const { seed, replicas, initializer } = options;
   if (initializer !== undefined) requireName("initialize: initializer", initializer, initializerNames);
-  requireSeed("initialize: seed", seed);
-  requireSeed("initialize: seed of the last replica", seed + replicas - 1);
+  const seedOf = seedsOf(seed, replicas);
   const all = new Float32Array(replicas * network.parameterCount);
   for (let replica = 0; replica < replicas; replica++) {
     const start = replica * network.parameterCount;
     const own = all.subarray(start, start + network.parameterCount);
     for (const layer of network.layers) {
-      fillWeights(own, layer, initializer ?? defaultInitializer(layer.activation), seed + replica);
+      fillWeights(own, layer, initializer ?? defaultInitializer(layer.activation), seedOf(replica));
     }
   }
   return all;
@@ -80,4 +91,19 @@ export function requireSeed(place: string, seed: unknown): void {
     got: String(seed),
     fix: "pass 1, for example",
   });
+}
+
+/** Throws `InvalidInput` unless `values` is a list with one value for each replica. */
+export function requireOneEach(place: string, values: ArrayLike<number>, replicas: number): void {
+  const length: unknown = typeof values === "object" ? values?.length : undefined;
+  if (length === replicas) return;
+  const expected = `a list of ${replicas} values, one for each replica`;
+  const got = length === undefined ? typeof values : `${String(length)} values`;
+  throw new InvalidInput({ place, expected, got, fix: "pass as many values as there are replicas" });
+}
+
+/** Throws `InvalidInput` unless `seeds` are integers in [0, 2⁵³), one for each replica. */
+export function requireSeeds(place: string, seeds: ArrayLike<number>, replicas: number): void {
+  requireOneEach(place, seeds, replicas);
+  for (let replica = 0; replica < replicas; replica++) requireSeed(`${place}[${replica}]`, seeds[replica]);
 }

@@ -15,6 +15,11 @@ export const activationNames = [
 ] as const;
 export type ActivationName = (typeof activationNames)[number];
 
+const savedPreActivations: readonly ActivationName[] = ["gelu", "silu", "softplus", "sine"];
+
+/** True where the derivative needs the pre-activation, so that forward saves it. */
+export const savesPreActivation = (name: ActivationName): boolean => savedPreActivations.includes(name);
+
 /** Losses, in the order of their numbers in `shaders/loss.wgsl`. */
 export const lossNames = [
   "squaredError",

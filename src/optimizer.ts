@@ -69,15 +69,27 @@ function requireRange(place: string, value: unknown, { minimum, below, expected 
   throw new InvalidInput({ place, expected, got: String(value), fix: "pass a number in that range" });
 }
 
+/** Range of each number that an optimizer takes. */
+const ranges = {
+  learningRate: magnitude,
+  weightDecay: magnitude,
+  epsilon: magnitude,
+  momentum: share,
+  beta1: share,
+  beta2: share,
+  alpha: share,
+} as const;
+type NumberName = keyof typeof ranges;
+
+/** Throws `InvalidInput` unless `value` is in the range of the hyper-parameter and an f32. */
+export function requireHyperParameter(place: string, name: NumberName, value: unknown): void {
+  if (value !== 0) requireRange(place, value, ranges[name]);
+}
+
 /** Throws `InvalidInput` unless every hyper-parameter is in its range and an f32. */
 function checked(optimizer: Optimizer): Optimizer {
   const place = (key: string): string => `${optimizer.name}: ${key}`;
-  for (const key of ["learningRate", "weightDecay", "epsilon"] as const) {
-    if (optimizer[key] !== 0) requireRange(place(key), optimizer[key], magnitude);
-  }
-  for (const key of ["momentum", "beta1", "beta2", "alpha"] as const) {
-    requireRange(place(key), optimizer[key], share);
-  }
+  for (const name of Object.keys(ranges) as NumberName[]) requireHyperParameter(place(name), name, optimizer[name]);
   if (optimizer.nesterov && optimizer.momentum === 0) {
     const fix = "pass momentum, 0.9 for example, or leave nesterov out";
     throw new InvalidInput({ place: place("nesterov"), expected: "a momentum above 0", got: "momentum 0", fix });
@@ -92,6 +104,9 @@ const hyperParameters: Record<OptimizerName, readonly string[]> = {
   adamW: ["learningRate", "beta1", "beta2", "epsilon", "weightDecay"],
   rmsProp: ["learningRate", "alpha", "epsilon", "weightDecay", "momentum"],
 };
+
+/** Whether an optimizer has a momentum of its own to set. */
+export const takesMomentum = ({ name }: Optimizer): boolean => hyperParameters[name].includes("momentum");
 
 /** Throws `InvalidInput` unless `optimizer` came from one of the functions below, or is as good. */
 export function requireOptimizer(place: string, optimizer: Optimizer | undefined): void {

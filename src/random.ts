@@ -4,7 +4,7 @@
  */
 
 /** What a stream of random numbers is for; streams of one seed are independent. */
-export const streams = { parameters: 0, order: 1, split: 2, noise: 3 } as const;
+export const streams = { parameters: 0, order: 1, split: 2, noise: 3, bootstrap: 4, sampling: 5 } as const;
 
 const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
 const rotateLeft = (x: number, bits: number): number => (x << bits) | (x >>> (32 - bits));
@@ -28,8 +28,8 @@ export function threefry2x32(key0: number, key1: number, counter0: number, count
   return [x0 >>> 0, x1 >>> 0];
 }
 
-/** Seeds are integers in [0, 2⁵³); the high bits go into the second key word beside the stream. */
-const keyOf = (seed: number, stream: number): [number, number] => [
+/** Key words of a seed in [0, 2⁵³) and a stream: the high bits go into the second word beside the stream. */
+export const keyOf = (seed: number, stream: number): [number, number] => [
   seed >>> 0,
   (stream ^ (Math.floor(seed / 2 ** 32) << 8)) >>> 0,
 ];
@@ -96,6 +96,14 @@ export const normalAt = (seed: number, stream: number, counter: number): number 
 export function orderKey(seed: number, stream: number, epoch: number): [number, number] {
   const [key0, key1] = keyOf(seed, stream);
   return threefry2x32(key0, key1, epoch >>> 0, 0);
+}
+
+/** Row of `count` that a bootstrap sample holds at `place`: ⌊count · u⌋ for u uniform in [0, 1) of 32 bits. */
+export function bootstrapRow(place: number, count: number, seed: number): number {
+  const [key0, key1] = keyOf(seed, streams.bootstrap);
+  const [word] = threefry2x32(key0, key1, place >>> 0, 0);
+  // ⌊word · count / 2³²⌋ in parts that stay exact
+  return Math.floor(((word >>> 16) * count + Math.floor(((word & 0xffff) * count) / 65_536)) / 65_536);
 }
 
 /** Finaliser of MurmurHash3 (Appleby, public domain): every input bit reaches every output bit. */

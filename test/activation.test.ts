@@ -1,14 +1,7 @@
 import { expect, test } from "vitest";
-import {
-  activate,
-  activateDerivative,
-  erf,
-  logOnePlusExpNegative,
-  normalDistribution,
-  savesPreActivation,
-} from "../src/cpu/activation.ts";
+import { activate, activateDerivative, erf, logOnePlusExpNegative, normalDistribution } from "../src/cpu/activation.ts";
 import { sampleLoss } from "../src/cpu/loss.ts";
-import { type ActivationName, activationNames, lossNames, takesLogits } from "../src/network.ts";
+import { type ActivationName, activationNames, lossNames, takesLogits, savesPreActivation } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
@@ -37,7 +30,7 @@ async function activateOnGpu(activation: ActivationName, inputs: Float32Array): 
   const rows = inputs.length;
   const results = await runKernel(device(), {
     name: "forward",
-    constants: { ACTIVATION: activationNumber(activation), DRAWS: 0, SAVES_PRE_ACTIVATION: 0 },
+    constants: { ACTIVATION: activationNumber(activation), ROWS: 0, SAVES_PRE_ACTIVATION: 0 },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: true, slots: 1 }),
     storage: [inputs, parameters, poisoned(rows), poisoned(4)],

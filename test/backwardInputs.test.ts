@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { activateDerivative, savesPreActivation } from "../src/cpu/activation.ts";
+import { activateDerivative } from "../src/cpu/activation.ts";
 import { backwardInputs } from "../src/cpu/backwardInputs.ts";
-import type { ActivationName } from "../src/network.ts";
+import { type ActivationName, savesPreActivation } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { gradientColumnsOf, tileRows } from "../src/plan/layeredPlan.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";

@@ -3,7 +3,7 @@ import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import type { RunSettings } from "../src/executor.ts";
 import type { GpuDevice } from "../src/gpu/device.ts";
 import { adam, createModel, dense, network, sgd } from "../src/index.ts";
-import { LayeredExecutor } from "../src/plan/layered.ts";
+import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { planLayered } from "../src/plan/layeredPlan.ts";
 import { largestDifference, relativeDistance } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
@@ -21,7 +21,7 @@ interface Trained {
 }
 
 async function train(
-  executor: LayeredExecutor | ReferenceExecutor,
+  executor: GpuExecutor | ReferenceExecutor,
   settings: RunSettings,
   steps: number,
 ): Promise<Trained> {
@@ -42,7 +42,7 @@ async function train(
 }
 
 const trainOn = async (on: GpuDevice, replicas: number, settings: RunSettings, steps = 12): Promise<Trained> =>
-  train(await LayeredExecutor.create(on, net, replicas), settings, steps);
+  train(await GpuExecutor.create(on, net, replicas), settings, steps);
 
 const planOn = (on: GpuDevice, replicas: number, { batchSize }: RunSettings) =>
   planLayered(on, { network: net, replicas, batchSize, rowCount: rows });
@@ -85,7 +85,7 @@ test("chunks that are not gathered give the same: one page of data, activations 
   const plan = planLayered(small, { network: narrow, replicas: 2, batchSize: 700, rowCount: 1000 });
   expect(plan).toMatchObject({ gathered: false });
   expect(plan.chunks).toBeGreaterThan(5);
-  const chunked = await train(await LayeredExecutor.create(small, narrow, 2), settings, 15);
+  const chunked = await train(await GpuExecutor.create(small, narrow, 2), settings, 15);
   const wanted = await train(new ReferenceExecutor(narrow, 2), settings, 15);
   expect(relativeDistance(chunked.parameters, wanted.parameters)).toBeLessThanOrEqual(1e-5);
   expect(relativeDistance(chunked.losses, wanted.losses)).toBeLessThanOrEqual(1e-5);
@@ -101,7 +101,7 @@ test("more rows than a dispatch may take: the budget of work cuts the batch", as
   expect(
     planLayered(device(), { network: wide, replicas: 1, batchSize: count, rowCount: count }).chunks,
   ).toBeGreaterThan(2);
-  const chunked = await train(await LayeredExecutor.create(device(), wide, 1), settings, 1);
+  const chunked = await train(await GpuExecutor.create(device(), wide, 1), settings, 1);
   const wanted = await train(new ReferenceExecutor(wide, 1), settings, 1);
   expect(relativeDistance(chunked.parameters, wanted.parameters)).toBeLessThanOrEqual(1e-6);
   expect(relativeDistance(chunked.losses, wanted.losses)).toBeLessThanOrEqual(1e-6);

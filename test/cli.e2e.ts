@@ -177,18 +177,21 @@ describe("help", () => {
   test("lists commands and exit codes", async () => {
     const { code, stdout } = await thalweg(["--help"]);
     expect(code).toBe(0);
-    for (const line of ["train", "predict", "evaluate", "explain", "doctor", "130  interrupted"]) {
+    for (const line of ["train", "sweep", "predict", "evaluate", "explain", "doctor", "130  interrupted"]) {
       expect(stdout).toContain(line);
     }
     expect(await thalweg([])).toMatchObject({ code: 2, stdout: "" });
     expect((await thalweg(["--version"])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
-  test.each(["train", "predict", "evaluate", "explain", "doctor"])("%s starts with two examples", async (command) => {
-    const { code, stdout } = await thalweg([command, "--help"]);
-    expect(code).toBe(0);
-    expect(stdout).toMatch(/^Usage: .*\n\nExamples:\n {2}.*thalweg .*\n {2}.*thalweg .*\n\n/);
-  });
+  test.each(["train", "sweep", "predict", "evaluate", "explain", "doctor"])(
+    "%s starts with two examples",
+    async (command) => {
+      const { code, stdout } = await thalweg([command, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(/^Usage: .*\n\nExamples:\n {2}.*thalweg .*\n {2}.*thalweg .*\n\n/);
+    },
+  );
 
   test("colour only where it is asked for", async () => {
     const plain = await thalweg([...trainPenguins, ...cpu, "--epochs", "1", "--output", "c.safetensors"]);

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { RunSettings } from "../src/executor.ts";
 import type { GpuDevice } from "../src/gpu/device.ts";
 import { activationNames, adam, createModel, dense, type LossName, network, type Network, sgd } from "../src/index.ts";
-import { LayeredExecutor } from "../src/plan/layered.ts";
+import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { countCalls, type Counts } from "./support/gpuCounts.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
@@ -25,7 +25,7 @@ interface Counting {
 /** Calls made by `steps` steps of a run that exists already. */
 async function countSteps({ on = device(), net, replicas = 1, rows, settings, steps }: Counting): Promise<Counts> {
   const data = dataOf(net, rows, 1);
-  const executor = await LayeredExecutor.create(on, net, replicas);
+  const executor = await GpuExecutor.create(on, net, replicas);
   executor.writeParameters(parametersOf(net, 1, replicas));
   const run = await executor.createRun({
     data,
@@ -33,6 +33,7 @@ async function countSteps({ on = device(), net, replicas = 1, rows, settings, st
     batchSize: rows,
     shuffle: true,
     seed: 1,
+    path: "layered",
     ...settings,
   });
   try {
@@ -99,8 +100,8 @@ test("training through the public interface reads only at its events", async () 
   const options = { optimizer: sgd(), batchSize: 16, steps: 400, every: { steps: 200 } };
   await model.fit(data, options);
   const counts = await countCalls(async () => void (await model.fit(data, options)));
-  // parameters before the first step; losses, status and parameters at each of two events
-  expect(counts.mapAsync).toBe(1 + 2 * 3);
+  // parameters before the first step; losses, status and parameters at each of two events; status and last losses for the results
+  expect(counts.mapAsync).toBe(1 + 2 * 3 + 2);
   expect(counts.createComputePipelineAsync).toBe(0);
 });
 
@@ -169,8 +170,8 @@ test("the ledger is empty after requests that are too large", async () => {
 test("layeredBytes of a plan are the bytes that a run takes", async () => {
   const net = network({ inputs: 5, layers: activationNames.map((name) => dense(4, name)), loss: "meanSquaredError" });
   const data = dataOf(net, 300, 1);
-  const executor = await LayeredExecutor.create(device(), net, 4);
-  const settings = { data, optimizer: adam(), batchSize: 300, shuffle: false, seed: 0 };
+  const executor = await GpuExecutor.create(device(), net, 4);
+  const settings = { data, optimizer: adam(), batchSize: 300, shuffle: false, seed: 0, path: "layered" } as const;
   const run = await executor.createRun(settings);
   expect(executor.planRun(settings).bytes).toBe(device().ledger.bytes);
   run.dispose();

@@ -13,7 +13,7 @@ import {
   sgd,
   type TrainOptions,
 } from "../src/index.ts";
-import { LayeredExecutor } from "../src/plan/layered.ts";
+import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -189,7 +189,7 @@ test("memory that runs out is told by type, nothing stays allocated, and the dev
   const device = await openDevice();
   let code = "created";
   try {
-    (await LayeredExecutor.create(device, gigabyte, 1)).dispose();
+    (await GpuExecutor.create(device, gigabyte, 1)).dispose();
   } catch (error) {
     code = (error as { code: string }).code;
   }

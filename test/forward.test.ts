@@ -2,8 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { rowsOf } from "../src/batches.ts";
 import { forward } from "../src/cpu/forward.ts";
-import { savesPreActivation } from "../src/cpu/activation.ts";
-import type { ActivationName, LayerShape } from "../src/network.ts";
+import { type ActivationName, type LayerShape, savesPreActivation } from "../src/network.ts";
 import { activationNumber, forwardInvocations } from "../src/plan/layeredDispatches.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
@@ -86,7 +85,7 @@ async function tryForward(name: Name, { rows, fanIn, fanOut, replicas, activatio
     name,
     constants: {
       ACTIVATION: activationNumber(activation),
-      DRAWS: draws ? 1 : 0,
+      ROWS: draws ? 1 : 0,
       SHUFFLES: batchOf({ ...step, rows }).shuffled ? 1 : 0,
       SAVES_PRE_ACTIVATION: saves ? 1 : 0,
     },

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { acquire, adam, adamW, createModel, dense, network, rmsProp, sgd, type Optimizer } from "../src/index.ts";
 import type { ActivationName, LossName } from "../src/index.ts";
+import { pathNames, type Path } from "../src/executor.ts";
 
 interface Golden {
   name: string;
@@ -27,7 +28,10 @@ const relative = (values: ArrayLike<number>, reference: number[]): number =>
 const worstRelative = (values: ArrayLike<number>, reference: number[]): number =>
   Math.max(...reference.map((wanted, index) => Math.abs(values[index]! - wanted) / Math.abs(wanted)));
 
-async function train(golden: Golden, kind: "cpu" | "auto") {
+/** Paths that take no network of this size: more than 900 parameters, or 4,096 samples, or one workgroup's memory. */
+const refusals = /train: path: expected one of/;
+
+async function train(golden: Golden, kind: "cpu" | "auto", path: Path = "auto") {
   const { name, ...options } = golden.optimizer;
   const optimizer: Optimizer = optimizers[name](options);
   const device = await acquire({ device: kind });
@@ -40,7 +44,7 @@ async function train(golden: Golden, kind: "cpu" | "auto") {
   const { gradients } = await model.trace(data, optimizer);
   const losses: number[] = [];
   const { steps, batchSize } = golden;
-  for await (const event of model.train(data, { optimizer, steps, batchSize, every: { steps: 7 } })) {
+  for await (const event of model.train(data, { optimizer, steps, batchSize, path, every: { steps: 7 } })) {
     losses.push(...event.losses);
   }
   const parameters = await model.readParameters();
@@ -60,15 +64,23 @@ for (const golden of Object.values(files)) {
     expect(relative(parameters, golden.finalParameters)).toBeLessThanOrEqual(1e-9);
   });
 
-  test(`${golden.name}: the GPU follows PyTorch's float64 run`, async () => {
-    const { kind, gradients, losses, parameters } = await train(golden, "auto");
+  test.each(pathNames)(`${golden.name}: the GPU follows PyTorch's float64 run, path %s`, async (path) => {
+    let trained: Awaited<ReturnType<typeof train>>;
+    try {
+      trained = await train(golden, "auto", path);
+    } catch (error) {
+      expect(String(error)).toMatch(refusals);
+      expect(["replicas", "subgroups", "samples", "groups"]).toContain(path);
+      return console.log(`${golden.name}: ${path} cannot take it`);
+    }
+    const { kind, gradients, losses, parameters } = trained;
     expect(kind).not.toBe("cpu");
     const reached = {
       gradients: relative(gradients, golden.firstGradients),
       losses: worstRelative(losses, golden.losses),
       parameters: relative(parameters, golden.finalParameters),
     };
-    console.log(`${golden.name} on ${kind}: ${JSON.stringify(reached)}`);
+    console.log(`${golden.name} on ${kind}, ${path}: ${JSON.stringify(reached)}`);
     const bound = adaptive ? 1e-4 : 1e-5;
     expect(losses).toHaveLength(golden.steps);
     expect(reached.gradients).toBeLessThanOrEqual(1e-5);

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import { adam, dense, network } from "../src/index.ts";
-import { LayeredExecutor } from "../src/plan/layered.ts";
+import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
@@ -14,9 +14,16 @@ const replicas = 66_000;
 test("66,000 replicas train and predict as the reference does", async () => {
   const device = await openDevice();
   const data = dataOf(net, 5, 1);
-  const settings = { data, optimizer: adam({ learningRate: 0.05 }), batchSize: 2, shuffle: true, seed: 3 };
+  const settings = {
+    data,
+    optimizer: adam({ learningRate: 0.05 }),
+    batchSize: 2,
+    shuffle: true,
+    seed: 3,
+    path: "layered",
+  } as const;
   const parameters = parametersOf(net, 7, replicas);
-  const executor = await LayeredExecutor.create(device, net, replicas);
+  const executor = await GpuExecutor.create(device, net, replicas);
   const reference = new ReferenceExecutor(net, replicas);
   const plan = executor.planRun(settings);
   expect(plan.dispatchesPerStep).toBeGreaterThan(7);

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { acquire, adam, createModel, dense, network, sgd } from "../src/index.ts";
-import { LayeredExecutor } from "../src/plan/layered.ts";
+import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { openDevice } from "./support/kernelRun.ts";
 
 const net = network({ inputs: 2, layers: [dense(8, "tanh"), dense(1)], loss: "squaredError" });
@@ -46,7 +46,7 @@ test("dispose frees every buffer at once, of a paused training and of prediction
 
 test.each([2 ** 31 + 5, 2 ** 32 + 7])("NaN is found in steps from %d on", async (step) => {
   const device = await openDevice();
-  const executor = await LayeredExecutor.create(device, net, 2);
+  const executor = await GpuExecutor.create(device, net, 2);
   executor.writeParameters(new Float32Array(2 * net.parameterCount).fill(Number.NaN, 0, net.parameterCount));
   const run = await executor.createRun({ data, optimizer, batchSize: 4, shuffle: false, seed: 0 });
   await run.execute(step, 2);

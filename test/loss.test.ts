@@ -1,12 +1,21 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { activateDerivative, savesPreActivation } from "../src/cpu/activation.ts";
+import { activateDerivative } from "../src/cpu/activation.ts";
 import { loss, lossScale } from "../src/cpu/loss.ts";
-import { type ActivationName, dense, type LossName, lossNames, network, takesLogits } from "../src/network.ts";
+import {
+  type ActivationName,
+  dense,
+  type LossName,
+  lossNames,
+  network,
+  takesLogits,
+  savesPreActivation,
+} from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
+import { functionError, lossBound, type Sample } from "./support/lossBound.ts";
 import { createUniform, randomFloats } from "./support/random.ts";
 import { cases, oddSizes, replicaCounts } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -21,33 +30,6 @@ interface Case {
   readonly scale: number;
   /** Activation of the layer, where the loss leaves a choice. */
   readonly activation: ActivationName;
-}
-
-const isSquare = (name: LossName): boolean => name === "squaredError" || name === "meanSquaredError";
-
-/** Error of log(1 + e^−|x|) and of the other functions of one value: test/activation.test.ts. */
-const functionError = 5e-7;
-
-interface Sample {
-  readonly outputs: Float64Array;
-  readonly targets: Float64Array;
-}
-
-/**
- * Bound of one sample's loss: n terms, each of a few roundings of values no larger than its parts
- * (|y| + |t|, or their square), and the error of the functions; the sum of n terms rounds at most n times.
- */
-function lossBound(name: LossName, { outputs, targets }: Sample): number {
-  let terms = 0;
-  const spread = name === "softmaxCrossEntropy" ? Math.max(...outputs.map(Math.abs)) : 0;
-  for (const [column, output] of outputs.entries()) {
-    const t = Math.abs(targets[column]!);
-    if (name === "softmaxCrossEntropy") terms += t * (2 * spread + Math.log(outputs.length) + 1);
-    else if (name === "binaryCrossEntropy") terms += Math.abs(output) * (1 + t) + 1;
-    else terms += (Math.abs(output) + t) ** (isSquare(name) ? 2 : 1);
-  }
-  const largest = name === "huber" ? 2 * terms : terms;
-  return (8 + outputs.length) * roundoff * largest + functionError * targets.reduce((sum, t) => sum + Math.abs(t), 1);
 }
 
 /** Bound of the gradient by one output before scale and slope: roundings of y − t, or of a probability. */

@@ -99,7 +99,7 @@ describe("Markdown", () => {
       "12.5 ms",
       "48.3 ms",
     ]);
-    expect(calls!.slice(1)).toEqual(["10", "0.0156", "0.0156", "0", "2", "0", "256 B", "0.0156"]);
+    expect(calls!.slice(1)).toEqual(["10,000", "15.6", "15.6", "0", "2,000", "0", "256 kB", "15.6"]);
     expect(linesOf(pointPart, "plain-js")).toHaveLength(1); // it calls no WebGPU
     expect(pointPart).toContain("- tfjs-webgpu, as it comes: unroll 4");
   });
@@ -118,7 +118,7 @@ describe("Markdown", () => {
       "**400 µs**",
     ]);
     expect(linesOf(sweepPart, "tfjs-wasm,")[0]!.slice(1)).toEqual(["", "wrong", "wrong"]);
-    expect(text).toContain("Calls of WebGPU per step at batch 1,024:");
+    expect(text).toContain("Calls of WebGPU per 1,000 steps at batch 1,024:");
   });
 
   test("tables have as many cells in every line", () => {

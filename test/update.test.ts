@@ -4,7 +4,7 @@ import { update } from "../src/cpu/update.ts";
 import { dense, network } from "../src/network.ts";
 import { adam, adamW, momentCount, type Optimizer, optimizerNames, rmsProp, sgd } from "../src/optimizer.ts";
 import { planLayered } from "../src/plan/layeredPlan.ts";
-import { hyperBlock } from "../src/plan/uniforms.ts";
+import { hyperBlock, replicaBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
@@ -12,6 +12,7 @@ import { cases, replicaCounts } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
+const nothing = new Float32Array(0);
 
 const optimizers: Record<string, Optimizer> = {
   sgd: sgd({ learningRate: 0.3, weightDecay: 0.02 }),
@@ -68,11 +69,15 @@ const run = (optimizer: Optimizer, state: State, one: Case) => {
     step: stepSlot({ network: whole, optimizer, step, rows: 1, lossSlot: 2 }),
     uniform: hyperBlock(whole, replicas, plan, optimizer),
     storage: [
+      replicaBlock(
+        { data: { inputs: nothing, targets: nothing }, optimizer, batchSize: 1, shuffle: false, seed: 0 },
+        replicas,
+      ),
       state.gradients,
       new Float32Array([...state.parameters, ...new Float32Array(poisoned(8).buffer)]),
       state.moments,
       poisoned(4 * replicas),
-      new Uint32Array(replicas).fill(0xffffffff),
+      new Uint32Array(3 * replicas).fill(0xffffffff).fill(0x7f7fffff, replicas, 2 * replicas),
     ],
     invocations: whole.parameterCount + 1,
     replicas,
@@ -149,9 +154,9 @@ async function tryUpdate(name: string, one: Case): Promise<number> {
       }
     }
   }
-  const [, parameters, kept, ring, nonFinite] = await run(optimizer, state, one);
+  const [, , parameters, kept, ring, status] = await run(optimizer, state, one);
   const shape = `update ${name} ${replicas} × ${count}, ${slots} slots, step ${step}, gradients up to ${one.scale}`;
-  expect([...nonFinite!], shape).toEqual(Array(replicas).fill(0xffffffff));
+  expect([...status!.subarray(0, replicas)], shape).toEqual(Array(replicas).fill(0xffffffff));
   requireWithin(`${shape}: losses`, ring!, losses);
   requireWithin(`${shape}: moments`, kept!, wantedMoments);
   return requireWithin(shape, parameters!, wanted);
@@ -194,8 +199,13 @@ test.each(Object.keys(optimizers))("update by %s notices what is not finite, whe
       if (place === "parameter") state.parameters[80 + 79] = value;
       if (place === "first moment") state.moments[80 + 5] = value;
       if (place === "second moment") state.moments[240 + 80 + 5] = value;
-      const [, , , , nonFinite] = await run(optimizer, state, one);
-      expect([...nonFinite!], `${label} in a ${place}`).toEqual([0xffffffff, 7, 0xffffffff]);
+      const [, , after, , , status] = await run(optimizer, state, one);
+      expect([...status!.subarray(0, 3)], `${label} in a ${place}`).toEqual([0xffffffff, 7, 0xffffffff]);
+      if (place !== "parameter")
+        expect(
+          new Float32Array(after!.buffer, after!.byteOffset, 240).every(Number.isFinite),
+          `${label} in a ${place}`,
+        ).toBe(true);
     }
   }
 });
@@ -206,7 +216,8 @@ test.each(["adam", "adamW", "rmsProp", "rmsPropMomentum"])(
     const one: Case = { width: 40, replicas: 2, slots: 1, step: 3, scale: 1 };
     const state = stateOf(optimizers[name]!, one);
     state.gradients[81 + 7] = 1e25;
-    const [, , , , nonFinite] = await run(optimizers[name]!, state, one);
-    expect([...nonFinite!]).toEqual([0xffffffff, 3]);
+    const [, , after, , , status] = await run(optimizers[name]!, state, one);
+    expect([...status!.subarray(0, 2)]).toEqual([0xffffffff, 3]);
+    expect(new Float32Array(after!.buffer, after!.byteOffset, 160).every(Number.isFinite)).toBe(true);
   },
 );

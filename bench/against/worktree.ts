@@ -65,7 +65,7 @@ export const baseline: ContenderCard | undefined = {
   processor: "gpu",
   hosts: ["chrome", "node"],
   kinds: ["step"],
-  load: async () => (await import("./thalweg/layeredSteps.ts")).layeredSteps,
+  load: async () => (await import("./thalweg/stepsAlone.ts")).stepsAlone,
 };
 `;
 

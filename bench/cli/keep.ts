@@ -6,7 +6,7 @@ import { adapterSlug } from "../measure/machine.ts";
 import { readRecord, writeRecord } from "../race/readRecord.ts";
 import type { RaceRecord } from "../race/record.ts";
 import { toMarkdown } from "../report/markdown.ts";
-import { picturesOf } from "../report/writePictures.ts";
+import { type Picture, picturesOf } from "../report/writePictures.ts";
 
 const results = join(import.meta.dirname, "..", "results");
 
@@ -31,11 +31,21 @@ export function settle(record: RaceRecord, output: string | undefined): RaceReco
   }
 }
 
-function pathFor({ machine, problems }: RaceRecord, { output, isFull }: KeepOptions): string | undefined {
+/** A record in every form that is kept of it. */
+export interface Forms {
+  readonly machine: RaceRecord["machine"];
+  readonly problems: readonly string[];
+  /** How the names of its files end: `race`. */
+  readonly ending: string;
+  readonly json: string;
+  readonly markdown: () => string;
+  readonly pictures: () => readonly Picture[];
+}
+
+function pathFor({ machine, problems, ending }: Forms, { output, isFull }: KeepOptions): string | undefined {
   if (output !== undefined) return output;
   if (!isFull) return undefined;
-  const host = machine.host === "chrome" ? "" : `-${machine.host}`;
-  const name = `${machine.date.slice(0, 10)}-${adapterSlug(machine)}${host}-race`;
+  const name = `${machine.date.slice(0, 10)}-${adapterSlug(machine)}-${ending}`;
   // an hour's figures are kept even where the run has failed, but not among the results
   return problems.length > 0 ? join(tmpdir(), `thalweg-${name}-failed.json`) : join(results, `${name}.json`);
 }
@@ -47,13 +57,26 @@ function write(path: string, text: string): string {
 }
 
 /** The record alone where it has problems; else Markdown and pictures beside it. @returns paths of what was written */
-export function keep(record: RaceRecord, options: KeepOptions): readonly string[] {
-  const path = pathFor(record, options);
+export function keepForms(forms: Forms, options: KeepOptions): readonly string[] {
+  const path = pathFor(forms, options);
   if (path === undefined) return [];
-  const hasProblems = record.problems.length > 0;
-  const json = write(path, writeRecord(record));
-  if (hasProblems) return [json];
+  const json = write(path, forms.json);
+  if (forms.problems.length > 0) return [json];
   const stem = path.slice(0, path.length - extname(path).length);
-  const pictures = picturesOf(record).map(({ name, svg }) => write(`${stem}-${name}.svg`, svg));
-  return [json, write(`${stem}.md`, toMarkdown(record)), ...pictures];
+  const pictures = forms.pictures().map(({ name, svg }) => write(`${stem}-${name}.svg`, svg));
+  return [json, write(`${stem}.md`, forms.markdown()), ...pictures];
+}
+
+/** As `keepForms`, of a race. */
+export function keep(record: RaceRecord, options: KeepOptions): readonly string[] {
+  const { machine, problems } = record;
+  const forms = {
+    machine,
+    problems,
+    ending: machine.host === "chrome" ? "race" : `${machine.host}-race`,
+    json: writeRecord(record),
+    markdown: () => toMarkdown(record),
+    pictures: () => picturesOf(record),
+  };
+  return keepForms(forms, options);
 }

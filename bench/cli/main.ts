@@ -75,13 +75,13 @@ export async function main(words: readonly string[], sources: Sources): Promise<
   const others = otherBenches();
   const [first = ""] = words;
   const other = others.get(first);
-  if (other !== undefined) {
-    await sources.load(other); // reads its own options, and sets the exit code
-    return;
-  }
   try {
-    requireRace(first, others);
-    process.exitCode = await runRace(first === "race" ? words.slice(1) : words, others);
+    if (other === undefined) {
+      requireRace(first, others);
+      process.exitCode = await runRace(first === "race" ? words.slice(1) : words, others);
+    } else {
+      await sources.load(other); // reads its own options, and sets the exit code
+    }
   } catch (error) {
     tell(error);
     process.exitCode = exitCodeOf(error);

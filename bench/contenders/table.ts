@@ -7,11 +7,19 @@ const everywhere = ["chrome", "node"] as const;
 export const contenders: readonly ContenderCard[] = [
   {
     name: "thalweg",
-    label: "thalweg, layered path",
+    label: "thalweg, the path its planner picks",
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "element"],
-    load: async () => (await import("./thalweg/thalweg.ts")).layered,
+    load: async () => (await import("./thalweg/thalweg.ts")).planned,
+  },
+  {
+    name: "thalweg-layered",
+    label: "thalweg, layer by layer",
+    processor: "gpu",
+    hosts: everywhere,
+    kinds: ["step"],
+    load: async () => (await import("./thalweg/thalweg.ts")).onPath("layered"),
   },
   ...(baseline ? [baseline] : []),
   {

@@ -1,5 +1,4 @@
-import { savesPreActivation } from "../../src/cpu/activation.ts";
-import type { LayerShape, Network } from "../../src/network.ts";
+import { type LayerShape, type Network, savesPreActivation } from "../../src/network.ts";
 import { momentCount, type Optimizer } from "../../src/optimizer.ts";
 import { gradientColumnsOf, kernelsOf, type LayeredPlan, planesOf } from "../../src/plan/layeredPlan.ts";
 

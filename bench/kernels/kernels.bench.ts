@@ -8,7 +8,7 @@ import { InvalidInput, NoDevice, ThalwegError } from "../../src/errors.ts";
 import { type Device, type DeviceChoice, GpuDevice } from "../../src/gpu/device.ts";
 import { Profiler } from "../../src/gpu/profile.ts";
 import { acquire } from "../../src/node.ts";
-import { layered } from "../contenders/thalweg/thalweg.ts";
+import { onPath } from "../contenders/thalweg/thalweg.ts";
 import { adapterSlug, type NodeMachine, nodeMachine } from "../measure/machine.ts";
 import { toJson } from "../race/readRecord.ts";
 import { benchKernels, type CaseReport, type KernelEffort, type KernelReport } from "./benchKernels.ts";
@@ -95,7 +95,7 @@ async function main(): Promise<void> {
   const onCase = (name: string): void => {
     console.error(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(4)} s  ${name}`);
   };
-  const report = await benchKernels({ device, contender: layered, effort, onCase }, chooseCases(device));
+  const report = await benchKernels({ device, contender: onPath("layered"), effort, onCase }, chooseCases(device));
   onCase("done");
   printReport(device, card, report);
   const path = outputPath(card);

@@ -42,8 +42,11 @@ export const isLive = (racer: Racer): boolean => racer.failure === undefined;
 
 export const blocksOf = ({ blocks }: Racer): Block[] => blocks.filter((block) => block !== undefined);
 
-/** Own time over the base contender's, of every round of blocks that both took part in. */
-export function pairedRatios(own: readonly (Block | undefined)[], base: readonly (Block | undefined)[]): number[] {
+/** Blocks by round; undefined where one was sat out. */
+type Times = readonly (Pick<Block, "ms"> | undefined)[];
+
+/** Own time over another's, of every round of blocks that both took part in. */
+export function pairedRatios(own: Times, base: Times): number[] {
   return own.flatMap((block, round) => {
     const other = base[round];
     return block && other ? [block.ms / other.ms] : [];

@@ -41,7 +41,13 @@ interface StepOptions extends NetOptions {
   readonly replicas?: number;
 }
 
-function stepOf({ widths, batchSize, optimizer = sgd({ learningRate: 0.5 }), ...rest }: StepOptions): StepWorkload {
+/** A workload of training steps whose name tells its shape, replicas, batch and optimizer; plain gradient descent by default. */
+export function stepOf({
+  widths,
+  batchSize,
+  optimizer = sgd({ learningRate: 0.5 }),
+  ...rest
+}: StepOptions): StepWorkload {
   const { replicas = 1 } = rest;
   const many = replicas > 1 ? `-x${replicas}` : "";
   const name = `${widths}${many}-b${batchSize}-${optimizer.name}`;
@@ -55,7 +61,7 @@ const tiny: RacePlan = {
   name: "tiny",
   title: "One training step of 2-2-2-1 sigmoid, plain gradient descent",
   axis: "batch",
-  points: [1, 4, 64, 1024, 16_384, 2 ** 18, 2 ** 20].map((batchSize) => ({
+  points: [1, 4, 64, 1024, 16_384, 65_536, 2 ** 18, 2 ** 20].map((batchSize) => ({
     x: batchSize,
     description: `2-2-2-1 sigmoid, squared error, sgd, ${batchSize === 1 ? "1 sample" : `${grouped(batchSize)} samples`}`,
     workload: stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize }),
@@ -89,6 +95,35 @@ const populations: RacePlan = {
     description: `${grouped(replicas)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
     workload: stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize: 4, replicas }),
     isQuick: replicas === 100,
+  })),
+};
+
+const small: RacePlan = {
+  name: "small",
+  title: "One training step of small networks: populations and batches",
+  axis: "",
+  points: [
+    { widths: "8-16-16-1", replicas: 1024, batchSize: 32 } as const,
+    { widths: "64-64-64-1", replicas: 1, batchSize: 1024 } as const,
+  ].map(({ widths: shape, replicas, batchSize }) => ({
+    x: batchSize,
+    description:
+      `${replicas > 1 ? `${grouped(replicas)} networks ` : ""}${shape} sigmoid, squared error, sgd, ` +
+      `${grouped(batchSize)}${replicas > 1 ? " shared" : ""} samples`,
+    workload: stepOf({ widths: shape, activation: "sigmoid", batchSize, replicas }),
+    isQuick: replicas > 1,
+  })),
+};
+
+const growth: RacePlan = {
+  name: "growth",
+  title: "One training step of w-w-w-1 sigmoid, 1,024 samples",
+  axis: "width",
+  points: [2, 4, 8, 16, 32, 64, 128].map((width) => ({
+    x: width,
+    description: `${width}-${width}-${width}-1 sigmoid, squared error, sgd, 1,024 samples`,
+    workload: stepOf({ widths: `${width}-${width}-${width}-1`, activation: "sigmoid", batchSize: 1024 }),
+    isQuick: width === 16,
   })),
 };
 
@@ -216,6 +251,8 @@ export const races: readonly RacePlan[] = [
   tiny,
   widths,
   populations,
+  small,
+  growth,
   wide,
   products,
   transposes,

@@ -11,7 +11,7 @@ const show = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 };
 
-function parseJson(text: string, place: string): unknown {
+export function parseJson(text: string, place: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -21,14 +21,14 @@ function parseJson(text: string, place: string): unknown {
   }
 }
 
-function requireFields(value: unknown, place: string): Fields {
+export function requireFields(value: unknown, place: string): Fields {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
   const fix = "pass a whole file that the race has written";
   throw new InvalidInput({ place, expected: "a JSON object", got: show(value), fix });
 }
 
 /** @throws InvalidInput naming the first field that the schema refuses */
-function parseWith<T>(schema: v.GenericSchema<unknown, T>, fields: Fields, place: string): T {
+export function parseWith<T>(schema: v.GenericSchema<unknown, T>, fields: Fields, place: string): T {
   const parsed = v.safeParse(schema, fields);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;

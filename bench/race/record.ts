@@ -6,7 +6,7 @@ import * as v from "valibot";
 export const schemaVersion = 2;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const summary = v.object({
+export const summarySchema = v.object({
   median: v.number(),
   lowerQuartile: v.number(),
   upperQuartile: v.number(),
@@ -15,7 +15,7 @@ const summary = v.object({
 });
 const settings = v.record(v.string(), v.union([v.string(), v.number(), v.boolean()]));
 
-const machine = v.object({
+export const machineSchema = v.object({
   date: v.string(),
   host: v.picklist(["chrome", "node"]),
   /** `Chrome/149.0…`, or `Node v20.20.2`. */
@@ -55,12 +55,12 @@ const ceilings = v.object({
 });
 
 /** ‖state − reference‖ / ‖reference‖ after so many rounds, and the bound of each. */
-const check = v.object({
+export const checkSchema = v.object({
   deviations: v.array(v.object({ rounds: count, deviation: v.number(), bound: v.number() })),
   passed: v.boolean(),
 });
 
-const counts = v.object({
+export const countsSchema = v.object({
   rounds: count,
   dispatches: count,
   submits: count,
@@ -89,21 +89,21 @@ const timedRow = v.object({
   settings: v.optional(settings),
   /** True for the second series of the base contender: its ratios are the noise floor. */
   isNoise: v.boolean(),
-  check,
+  check: checkSchema,
   /** The timed path replayed in one go, so long as the reference can follow, after all blocks. */
-  audit: check,
+  audit: checkSchema,
   /** Building the entry, and its first round with all compilation, in milliseconds. */
   prepareMs: v.number(),
   firstRoundMs: v.number(),
   roundsPerBlock: v.number(),
   /** Milliseconds per round (per whole training where the workload has a goal), a sample per block. */
   samples: v.array(v.number()),
-  summary,
+  summary: summarySchema,
   /** Milliseconds per round until all work was handed over: the host's share of the samples. */
-  handOver: summary,
+  handOver: summarySchema,
   /** samples ÷ the base contender's, paired by round of blocks: below 1 is faster. */
   ratios: v.array(v.number()),
-  ratio: summary,
+  ratio: summarySchema,
   /** GPU time of all passes in milliseconds per round, in blocks of its own. */
   gpu: v.optional(
     v.object({
@@ -114,7 +114,7 @@ const timedRow = v.object({
     }),
   ),
   /** Calls of WebGPU by `counts.rounds` rounds handed over at once, and the read-back behind them. */
-  counts: v.optional(counts),
+  counts: v.optional(countsSchema),
   /** Steps to the goal, where the workload has one. */
   steps: v.optional(count),
   rates,
@@ -130,7 +130,7 @@ const failedRow = v.object({
   label: v.string(),
   version: v.string(),
   reason: v.string(),
-  check: v.optional(check),
+  check: v.optional(checkSchema),
   settings: v.optional(settings),
 });
 
@@ -159,7 +159,7 @@ const loadRow = v.object({
   label: v.string(),
   /** Milliseconds from navigation to the end of the first finished step, read back; a sample per fresh page. */
   samples: v.array(v.number()),
-  summary,
+  summary: summarySchema,
   /** Bytes of JavaScript, and of WebAssembly, that the page fetched. */
   scriptBytes: count,
   scriptGzipBytes: count,
@@ -172,7 +172,7 @@ const loadFailure = v.object({ contender: v.string(), label: v.string(), reason:
 export const recordSchema = v.object({
   schemaVersion: v.literal(schemaVersion),
   bench: v.literal("race"),
-  machine,
+  machine: machineSchema,
   /** Blocks, their least time and the other settings of the protocol. */
   protocol: v.record(v.string(), v.union([v.number(), v.string(), v.boolean()])),
   ceilings: v.optional(ceilings),
@@ -183,13 +183,13 @@ export const recordSchema = v.object({
 });
 
 export type RaceRecord = v.InferOutput<typeof recordSchema>;
-export type MachineCard = v.InferOutput<typeof machine>;
+export type MachineCard = v.InferOutput<typeof machineSchema>;
 export type Race = v.InferOutput<typeof race>;
 export type Point = v.InferOutput<typeof point>;
 export type Row = v.InferOutput<typeof row>;
 export type TimedRow = v.InferOutput<typeof timedRow>;
 export type FailedRow = v.InferOutput<typeof failedRow>;
-export type Check = v.InferOutput<typeof check>;
+export type Check = v.InferOutput<typeof checkSchema>;
 export type Rates = v.InferOutput<typeof rates>;
 export type RaceCeilings = v.InferOutput<typeof ceilings>;
 export type LoadRow = v.InferOutput<typeof loadRow>;

@@ -19,7 +19,8 @@ export interface PointRun {
 }
 
 const checkRounds = [1, 3, 10, 100] as const;
-const countedRounds = 64;
+/** Rounds whose calls are counted, as far as the time goes: one dispatch may take a thousand steps, and one submit many more. */
+const countedRounds = { least: 64, most: 1000, ms: 250 } as const;
 const gpuBlocks = 3;
 /** Dispatches whose passes fit the query set of the GPU clock, with room to spare. */
 const gpuPasses = 1500;
@@ -185,11 +186,16 @@ function paceOf({ roundMs, blocks }: Racer): number {
 /** Rounds that a racer gets done in its time. */
 const roundsWithin = (racer: Racer, ms: number): number => Math.max(1, Math.floor(ms / paceOf(racer)));
 
+function roundsToCount(racer: Racer, { contenderMs }: Effort): number {
+  const { least, most, ms } = countedRounds;
+  return Math.min(most, Math.max(roundsWithin(racer, ms), Math.min(least, roundsWithin(racer, contenderMs / 4))));
+}
+
 async function countCalls(racers: readonly Racer[], run: PointRun): Promise<void> {
   const act = async (racer: Racer): Promise<void> => {
     if (racer.card.processor === "cpu") return;
     const { runner } = racer.lane!;
-    const counted = Math.min(countedRounds, roundsWithin(racer, run.effort.contenderMs / 4));
+    const counted = roundsToCount(racer, run.effort);
     const counts = await runner.count(counted);
     racer.counts = { rounds: counted, ...counts };
     const perRound = Math.max(1, counts.passes / counted);

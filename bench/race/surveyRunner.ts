@@ -4,22 +4,11 @@ import { acquireDevice } from "../hosts/acquireDevice.ts";
 import { CeilingProbes } from "../measure/ceilings.ts";
 import { measureCore } from "../measure/cpuCeilings.ts";
 import { DispatchTimer } from "../measure/dispatchTimer.ts";
+import { timerStep } from "../measure/timerStep.ts";
 import type { SurveyRunner } from "./host.ts";
 import type { RaceCeilings } from "./record.ts";
 
 const kernelMs = 5;
-
-/** Smallest difference that performance.now() shows. */
-function timerStep(): number {
-  let least = Number.POSITIVE_INFINITY;
-  for (let sample = 0; sample < 50; sample++) {
-    const startMs = performance.now();
-    let nowMs = startMs;
-    while (nowMs === startMs) nowMs = performance.now();
-    least = Math.min(least, nowMs - startMs);
-  }
-  return least;
-}
 
 interface GpuProbes {
   readonly timer: DispatchTimer;

@@ -1,3 +1,4 @@
+import type * as Plot from "@observablehq/plot";
 import type { Point, Race, RaceRecord } from "../race/record.ts";
 import { formatTick, roundOf, titleOf, type Unit, units } from "../race/units.ts";
 import { comparedRows, inWords, loadRows, pointRows, ratioNote } from "./chartRows.ts";
@@ -5,7 +6,7 @@ import { type ChartOptions, draw, headOf, pixelTexts, wideFrom } from "./frame.t
 import { namesOf } from "./order.ts";
 import { paintOf } from "./palette.ts";
 import { rowsChart } from "./rowsChart.ts";
-import { legendBelow, measured } from "./sweepLegend.ts";
+import { legendBelow, type Line, measured } from "./sweepLegend.ts";
 import { chartMarks, formatX, linesOf, summaryOf } from "./sweepMarks.ts";
 import { textWidth } from "./textLayout.ts";
 
@@ -60,30 +61,55 @@ const axisPx = 58;
 /** Of the names at the right of a wide sweep. */
 const namesPx = 286;
 
-/** A sweep: a line per contender on log axes, with its name at its end, or below in a narrow chart. */
-export function sweepChart(race: Race, unit: Unit, options: ChartOptions): SVGSVGElement {
+/** Lines over an axis, and what stands around them. */
+export interface LinesPlan {
+  readonly lines: readonly Line[];
+  /** What x is, and its values. */
+  readonly axis: string;
+  readonly xs: readonly number[];
+  readonly unit: Unit;
+  /** How to read the chart. */
+  readonly notes: readonly string[];
+  /** All of it in words. */
+  readonly summary: string;
+  /** Drawn below the lines, and above them. */
+  readonly below?: readonly Plot.Markish[];
+  readonly above?: readonly Plot.Markish[];
+}
+
+/** A line per contender on two log axes, with its name at its end, or below in a narrow chart. */
+export function linesChart(plan: LinesPlan, options: ChartOptions): SVGSVGElement {
   const paint = paintOf(options.theme);
   const { width } = options;
+  const { lines } = plan;
   const isWide = width >= wideFrom;
-  const lines = linesOf(race, unit, paint);
   const drawn = lines.filter((line) => measured(line).length > 0);
-  const note = betterNote(unit, `${titleOf(unit, roundOf(race))} by ${race.axis}`);
-  const head = headOf(options, [`${note}; medians, and whiskers over the middle half of the samples`], paint);
+  const head = headOf(options, plan.notes, paint);
   const top = head.heightPx + 8;
-  const last = formatX(Math.max(1, ...race.points.map(({ x }) => x)));
+  const last = formatX(Math.max(1, ...plan.xs));
   const right = width - (isWide ? namesPx : 4 + textWidth(last, 11) / 2);
   const area = { left: axisPx, right, top, bottom: top + (isWide ? Math.max(400, 36 * drawn.length) : 320) };
   const listed = isWide ? lines.filter(({ failures }) => failures.length > 0) : lines;
-  const below = legendBelow(listed, area.bottom + 48, width, paint);
-  const chart = drawn.length > 0 ? chartMarks({ drawn, race, unit, area, paint, options }) : {};
+  const legend = legendBelow(listed, area.bottom + 48, width, paint);
+  const chart = drawn.length > 0 ? chartMarks({ ...plan, drawn, area, paint, options }) : {};
   const own = {
     ...chart,
-    height: below.bottom,
+    height: legend.bottom,
     marginTop: area.top,
     marginLeft: area.left,
     marginRight: width - area.right,
-    marginBottom: below.bottom - area.bottom,
-    marks: [...(chart.marks ?? []), ...below.marks, ...pixelTexts(head.texts)],
+    marginBottom: legend.bottom - area.bottom,
+    marks: [...(chart.marks ?? []), ...legend.marks, ...pixelTexts(head.texts)],
   };
-  return draw(options, paint, own, `${race.title}; ${note}. ${summaryOf(lines, unit)}`);
+  return draw(options, paint, own, plan.summary);
+}
+
+/** A sweep: a line per contender. */
+export function sweepChart(race: Race, unit: Unit, options: ChartOptions): SVGSVGElement {
+  const { axis, points, title } = race;
+  const lines = linesOf(race, unit, paintOf(options.theme));
+  const note = betterNote(unit, `${titleOf(unit, roundOf(race))} by ${axis}`);
+  const notes = [`${note}; medians, and whiskers over the middle half of the samples`];
+  const summary = `${title}; ${note}. ${summaryOf(lines, unit)}`;
+  return linesChart({ lines, axis, xs: points.map(({ x }) => x), unit, notes, summary }, options);
 }

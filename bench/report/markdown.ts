@@ -16,15 +16,15 @@ import { baseOf, baseRow, type Entrant, entrantsOf, failedRows, isTimed, noiseRo
 
 // A record for people: what it was made on, how, and a table or two per race.
 
-type Fact = readonly [name: string, value: string];
+export type Fact = readonly [name: string, value: string];
 
-const pairs = (record: Readonly<Record<string, unknown>>): string =>
+export const pairs = (record: Readonly<Record<string, unknown>>): string =>
   Object.entries(record)
     .filter(([, value]) => value !== "")
     .map(([name, value]) => `${name} ${String(value)}`)
     .join(", ");
 
-const factTable = (facts: readonly Fact[]): string[] =>
+export const factTable = (facts: readonly Fact[]): string[] =>
   table<Fact>(
     [
       { title: "machine", isText: true, cell: ([name]) => name },
@@ -53,7 +53,8 @@ function ceilingFacts({ ceilings }: RaceRecord): Fact[] {
   ];
 }
 
-function machineFacts({ machine }: RaceRecord): Fact[] {
+/** What a record was made on. */
+export function machineFacts({ machine }: Pick<RaceRecord, "machine">): Fact[] {
   const { cores, cpu, kind, isFallbackAdapter, loadAverage, timerStepMs } = machine;
   return [
     ["date", machine.date],
@@ -70,7 +71,7 @@ function machineFacts({ machine }: RaceRecord): Fact[] {
   ];
 }
 
-const softwareNote =
+export const softwareNote =
   "> A software adapter computes on the CPU: ratios between WebGPU contenders may not carry over to hardware.";
 
 function protocolLines({ protocol }: RaceRecord): string[] {
@@ -98,7 +99,11 @@ function contenderLines({ races }: RaceRecord): string[] {
   return table(columns, [...versions]);
 }
 
-const block = (lines: readonly string[]): string[] => (lines.length > 0 ? [...lines, ""] : []);
+/** Lines with an empty one behind them; none where there are none. */
+export const block = (lines: readonly string[]): string[] => (lines.length > 0 ? [...lines, ""] : []);
+
+/** Of a thousand, since one dispatch may take as many steps. */
+const callsPer = (round: string): string => `Calls of WebGPU per 1,000 ${round === "training" ? "step" : round}s`;
 
 /** Points that are no sweep: tables for each. */
 function pointLines(point: Point, race: Race): string[] {
@@ -108,7 +113,7 @@ function pointLines(point: Point, race: Race): string[] {
     `### ${escape(point.description)}`,
     "",
     ...block(timeTable(point, round)),
-    ...block(calls.length > 0 ? [`Calls of WebGPU per ${round === "training" ? "step" : round}:`, "", ...calls] : []),
+    ...block(calls.length > 0 ? [`${callsPer(round)}:`, "", ...calls] : []),
     ...block(notesAt(point).map((note) => `- ${note}`)),
   ];
 }
@@ -182,9 +187,7 @@ function sweepLines(race: Race): string[] {
     ...(hasBase ? [`Time ÷ ${base}'s, medians; below 1 is faster:`, ""] : []),
     ...(hasBase ? block(matrix(race, [...entrants, ...noiseEntrant(race)], "contender", ratioCell)) : []),
     ...block(gathered(race, failuresAt)),
-    ...(calls.length > 0
-      ? [`Calls of WebGPU per ${round} at ${race.axis} ${middle.x.toLocaleString("en-US")}:`, ""]
-      : []),
+    ...(calls.length > 0 ? [`${callsPer(round)} at ${race.axis} ${middle.x.toLocaleString("en-US")}:`, ""] : []),
     ...block(calls),
     ...block(gathered(race, notesAt)),
   ];

@@ -94,9 +94,9 @@ type Counts = NonNullable<TimedRow["counts"]>;
 const countColumn = (title: string, name: Exclude<keyof Counts, "rounds">): Column<Row> =>
   ofTimed(title, ({ counts }) => {
     if (!counts) return "";
-    const each = counts[name] / Math.max(1, counts.rounds);
-    if (name === "writeBufferBytes") return formatBytes(each);
-    return String(Number(each.toPrecision(3)));
+    const thousand = (1000 * counts[name]) / Math.max(1, counts.rounds);
+    if (name === "writeBufferBytes") return formatBytes(thousand);
+    return Number(thousand.toPrecision(3)).toLocaleString("en-US");
   });
 
 const countColumns: readonly Column<Row>[] = [
@@ -111,17 +111,20 @@ const countColumns: readonly Column<Row>[] = [
   countColumn("read-backs", "mapAsync"),
 ];
 
-/** Calls of WebGPU per round; nothing where nobody makes any. */
+/** Calls of WebGPU per 1,000 rounds; nothing where nobody makes any. */
 export function countTable(point: Point): string[] {
   const rows = fastestFirst(timedRows(point)).filter(({ counts }) => counts !== undefined);
   return rows.length > 0 ? table(countColumns, rows) : [];
 }
 
+const settingText = (value: string | number | boolean): string =>
+  typeof value === "number" ? String(Number(value.toPrecision(Number.isInteger(value) ? 15 : 3))) : String(value);
+
 const settingsText = ({ settings }: Row): string[] =>
   settings
     ? [
         Object.entries(settings)
-          .map(([name, value]) => `${name} ${value}`)
+          .map(([name, value]) => `${name} ${settingText(value)}`)
           .join(", "),
       ]
     : [];

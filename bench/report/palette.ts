@@ -25,10 +25,11 @@ const dotted = "2 3";
 /**
  * Within these hues, shades were searched for the largest least distance of any two, in Lab, as seen with each kind of
  * colour blindness (Machado 2009) and without: above 17 in every pair. Markers differ besides.
- * What is written out by hand has the shade of its library, with a marker and a dash of its own.
+ * What is written out by hand has the shade of its library, with a marker and a dash of its own; so has another path of ours.
  */
 const styles: Readonly<Record<string, Style>> = {
   thalweg: { colors: ["#0065e5", "#6c98ff"], symbol: "circle", dash: solid },
+  "thalweg-layered": { colors: ["#0065e5", "#6c98ff"], symbol: "wye", dash: "8 2 2 2" },
   "thalweg-cpu64": { colors: ["#014769", "#a2d7ee"], symbol: "times", dash: dotted },
   "plain-js": { colors: ["#363433", "#888685"], symbol: "cross", dash: dotted },
   "float32-js": { colors: ["#65605f", "#fae7df"], symbol: "asterisk", dash: dashed },

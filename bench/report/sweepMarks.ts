@@ -76,8 +76,24 @@ interface Area {
   readonly bottom: number;
 }
 
-function axesOf(lines: readonly Line[], race: Race, { left, right, top, bottom }: Area): { x: Axis; y: Axis } {
-  const xs = race.points.map(({ x }) => x).sort((a, b) => a - b);
+interface Chart {
+  /** Lines with a figure at all. */
+  readonly drawn: readonly Line[];
+  /** What x is, and its values. */
+  readonly axis: string;
+  readonly xs: readonly number[];
+  readonly unit: Unit;
+  readonly area: Area;
+  readonly paint: Paint;
+  readonly options: ChartOptions;
+  /** Further marks, drawn below the lines and above them. */
+  readonly below?: readonly Plot.Markish[];
+  readonly above?: readonly Plot.Markish[];
+}
+
+function axesOf({ drawn: lines, xs: places, area }: Chart): { x: Axis; y: Axis } {
+  const { left, right, top, bottom } = area;
+  const xs = [...places].sort((a, b) => a - b);
   const values = lines.flatMap(measured).flatMap(({ lowerQuartile, upperQuartile }) => [lowerQuartile, upperQuartile]);
   const x = logAxis(xs, [left, right], 1.1);
   const y = logAxis(values, [bottom, top], 1.25);
@@ -114,22 +130,13 @@ const tips = (lines: readonly Line[]): Plot.Markish =>
     Plot.pointer({ x: "x", y: "median", title: "tip", fontSize: 12, lineWidth: 22 } as Plot.TipOptions),
   );
 
-interface Chart {
-  /** Lines with a figure at all. */
-  readonly drawn: readonly Line[];
-  readonly race: Race;
-  readonly unit: Unit;
-  readonly area: Area;
-  readonly paint: Paint;
-  readonly options: ChartOptions;
-}
-
 /** Scales, axes and lines, and where there is room the names at their ends. */
-export function chartMarks({ drawn, race, unit, area, paint, options }: Chart): Plot.PlotOptions {
-  const { x, y } = axesOf(drawn, race, area);
+export function chartMarks(chart: Chart): Plot.PlotOptions {
+  const { drawn, unit, area, paint, options, below = [], above = [] } = chart;
+  const { x, y } = axesOf(chart);
   const isWide = options.width >= wideFrom;
   const axis = { tickSize: 0, label: null, fontSize: 11, fill: paint.muted };
-  const axisName = { y: area.bottom + 24, text: race.axis, color: paint.muted, fontPx: 12 };
+  const axisName = { y: area.bottom + 24, text: chart.axis, color: paint.muted, fontPx: 12 };
   // the accent is drawn last, above the others
   const order = [...drawn].sort((a, b) => Number(a.contender === "thalweg") - Number(b.contender === "thalweg"));
   return {
@@ -141,9 +148,11 @@ export function chartMarks({ drawn, race, unit, area, paint, options }: Chart): 
       // a function as tickFormat would be asked for some ticks alone
       Plot.axisY(y.ticks, { ...axis, text: (value: number) => formatTick(unit, value) } as Plot.AxisYOptions),
       Plot.axisX(x.ticks, { ...axis, text: formatX } as Plot.AxisXOptions),
+      ...below,
       ...order.flatMap((line) => lineMarks(line, isWide)),
+      ...above,
       ...(isWide ? endLabels(drawn, { y, area, width: options.width }, paint) : []),
-      ...pixelTexts([{ ...axisName, x: area.right - textWidth(race.axis, 12) }]),
+      ...pixelTexts([{ ...axisName, x: area.right - textWidth(chart.axis, 12) }]),
       ...(options.tip ? [tips(order)] : []),
     ],
   };

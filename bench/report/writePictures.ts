@@ -13,7 +13,8 @@ export interface Picture {
   readonly svg: string;
 }
 
-const width = 900;
+/** Of a picture, in pixels. */
+export const width = 900;
 const gapPx = 12;
 const namespace = "http://www.w3.org/2000/svg";
 
@@ -39,7 +40,7 @@ interface Content {
 }
 
 /** Charts below each other on a background, with what they were measured on at the foot. */
-function pictureOf({ title, charts, foot }: Content, document: Document): string {
+export function pictureOf({ title, charts, foot }: Content, document: Document): string {
   const paint = paintOf("light");
   const top = charts.length > 1 ? 36 : 0;
   const height = charts.reduce((sum, chart) => sum + heightOf(chart) + gapPx, top + 24);
@@ -66,7 +67,7 @@ function pictureOf({ title, charts, foot }: Content, document: Document): string
 }
 
 /** What stands below every picture: where the figures come from, and what they do not say. */
-function footOf(record: RaceRecord): string {
+export function footOf(record: Pick<RaceRecord, "machine">): string {
   const { date, kind, versions } = record.machine;
   const software = kind === "software" ? "; a software adapter, its ratios may not carry over to hardware" : "";
   return `${placeOf(record)}; thalweg ${versions.thalweg ?? "?"}; ${date.slice(0, 10)}${software}`;

@@ -85,11 +85,14 @@ const counted: readonly (readonly [name: CountName, title: string])[] = [
   ["mapAsync", "read-backs"],
 ];
 
-/** Calls per round, though some are made once for many: 0.010 is one in a hundred. */
+const perThousand = (count: number, rounds: number): string =>
+  Number(((1000 * count) / Math.max(1, rounds)).toPrecision(3)).toLocaleString("en-US");
+
+/** Calls per 1,000 rounds: some are made once for as many. */
 const countColumns: readonly Column[] = counted.map(([name, title]) => ({
-  group: "WebGPU calls per round",
+  group: "WebGPU calls per 1,000 rounds",
   title,
-  cell: ({ counts }) => (counts ? String(Number((counts[name] / Math.max(1, counts.rounds)).toPrecision(3))) : ""),
+  cell: ({ counts }) => (counts ? perThousand(counts[name], counts.rounds) : ""),
 }));
 
 /** `1.2e-7 of 1e-4 after 100 rounds` at the rounds that came closest to the bound. */

@@ -59,9 +59,9 @@ function placesOf(file: string): { target: string; temporary: string | undefined
   return { target, temporary };
 }
 
-function unwritable(file: string, expected: string, got: string, cause?: unknown): InvalidInput {
+function unwritable(place: string, expected: string, got: string, cause?: unknown): InvalidInput {
   const fix = "choose another path, or create the folder first";
-  return new InvalidInput({ place: `--output ${file || '""'}`, expected, got, fix, cause });
+  return new InvalidInput({ place, expected, got, fix, cause });
 }
 
 /** Creates and removes what `writeAtomically` would create: permissions alone do not tell that /proc takes no files. */
@@ -72,22 +72,23 @@ function tryToWrite(file: string): void {
   fs.rmSync(temporary);
 }
 
-/** Fails before an hour of training, not after it, when the model could not be written. */
-export function requireWritable(file: string): void {
-  if (file === "" || file === "-") throw unwritable(file, "the name of a file", file === "" ? "none" : "stdout");
+/** Fails before an hour of training, not after it, when what an option names could not be written. */
+export function requireWritable(file: string, flag = "--output"): void {
+  const place = `${flag} ${file || '""'}`;
+  if (file === "" || file === "-") throw unwritable(place, "the name of a file", file === "" ? "none" : "stdout");
   const folder = path.dirname(path.resolve(file));
   if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-    throw unwritable(file, "the name of a file", "a folder");
+    throw unwritable(place, "the name of a file", "a folder");
   }
   if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw unwritable(file, "a file in an existing folder", `no folder ${folder}`);
+    throw unwritable(place, "a file in an existing folder", `no folder ${folder}`);
   }
   try {
     tryToWrite(file);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     const got = code === "EACCES" || code === "EPERM" ? `no permission in ${folder}` : message;
-    throw unwritable(file, "a place where a file can be created", got, cause);
+    throw unwritable(place, "a place where a file can be created", got, cause);
   }
 }
 

@@ -7,6 +7,7 @@ import { exitCodes } from "./exitCodes.ts";
 import { addExplainCommand } from "./explain.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addPredictCommand } from "./predict.ts";
+import { addSweepCommand } from "./sweepCommand.ts";
 import { addTrainCommand } from "./trainCommand.ts";
 
 const description = `Trains dense neural networks on any GPU that WebGPU reaches.
@@ -32,6 +33,7 @@ export function createProgram(interrupts: Interrupts): Command {
     outputError: () => {}, // told in one line by main.ts
   });
   addTrainCommand(program, interrupts);
+  addSweepCommand(program, interrupts);
   addPredictCommand(program);
   addEvaluateCommand(program);
   addExplainCommand(program);

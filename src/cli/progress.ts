@@ -23,10 +23,15 @@ function bar(share: number, width: number): string {
   return ("━".repeat(full >> 1) + (full % 2 === 1 ? "╸" : "")).padEnd(width);
 }
 
-function figures({ loss, validation, stepsPerSecond, etaMs, diverged }: Progress, accuracyName: string): string[] {
-  const parts = [`loss ${short(loss)}`];
+interface Names {
+  readonly loss: string;
+  readonly accuracy: string;
+}
+
+function figures({ loss, validation, stepsPerSecond, etaMs, diverged }: Progress, names: Names): string[] {
+  const parts = [`${names.loss} ${short(loss)}`];
   if (validation) parts.push(`val ${short(validation.loss)}`);
-  if (validation?.accuracy !== undefined) parts.push(`${accuracyName} ${percent(validation.accuracy)}`);
+  if (validation?.accuracy !== undefined) parts.push(`${names.accuracy} ${percent(validation.accuracy)}`);
   if (diverged > 0) parts.push(`${diverged} diverged`);
   return [...parts, `${grouped(stepsPerSecond)} steps/s`, `ETA ${duration(etaMs)}`];
 }
@@ -35,14 +40,14 @@ const epochOf = (epoch: number, epochs: number): string =>
   `${String(Math.ceil(epoch)).padStart(String(epochs).length)}/${epochs}`;
 
 /** One line that is drawn over; only spaces and carriage returns, so that NO_COLOR means no escapes at all. */
-function terminalView(epochs: number): ProgressView {
+function terminalView(epochs: number, lossName: string): ProgressView {
   const { stderr } = process;
   let lastDrawMs = -Infinity;
   let last: Progress | undefined;
   const draw = (progress: Progress): void => {
     const width = (stderr.columns || 80) - 1;
     const epoch = epochOf(progress.epoch, epochs);
-    const text = figures(progress, "acc").join(" ");
+    const text = figures(progress, { loss: lossName, accuracy: "acc" }).join(" ");
     const room = Math.max(0, Math.min(widestBar, width - epoch.length - text.length - 2));
     const line = `${epoch} ${bar(progress.step / progress.steps, room)} ${text}`;
     stderr.write(`\r${line.slice(0, width).padEnd(width)}`);
@@ -64,7 +69,7 @@ function terminalView(epochs: number): ProgressView {
 }
 
 /** Plain lines for files and CI: about twenty in a run, and one after ten seconds without any. */
-function plainView(output: Output, epochs: number): ProgressView {
+function plainView(output: Output, epochs: number, lossName: string): ProgressView {
   const untold = Math.ceil(epochs / mostLines);
   let next = untold;
   let toldMs = 0;
@@ -75,16 +80,22 @@ function plainView(output: Output, epochs: number): ProgressView {
       if (epoch < next && step < steps && elapsedMs - toldMs < mostSilentMs) return;
       next = (Math.floor(epoch / untold) + 1) * untold;
       toldMs = elapsedMs;
-      output.info("", `epoch ${epochOf(epoch, epochs)}  ${figures(progress, "accuracy").join("  ")}`);
+      const names = { loss: lossName, accuracy: "accuracy" };
+      output.info("", `epoch ${epochOf(epoch, epochs)}  ${figures(progress, names).join("  ")}`);
     },
     end() {},
   };
 }
 
-export function createProgressView(
-  output: Output,
-  { epochs, quiet }: { epochs: number; quiet: boolean },
-): ProgressView {
+interface ProgressOptions {
+  readonly epochs: number;
+  readonly quiet: boolean;
+  /** What the loss that is shown is called. */
+  readonly lossName?: string;
+}
+
+export function createProgressView(output: Output, options: ProgressOptions): ProgressView {
+  const { epochs, quiet, lossName = "loss" } = options;
   const live = process.stderr.isTTY && !process.env["CI"] && !quiet;
-  return live ? terminalView(epochs) : plainView(output, epochs);
+  return live ? terminalView(epochs, lossName) : plainView(output, epochs, lossName);
 }

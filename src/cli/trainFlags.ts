@@ -9,6 +9,7 @@ import {
   type Network,
   type Optimizer,
   type OptimizerName,
+  type Path,
   adam,
   adamW,
   dense,
@@ -18,8 +19,8 @@ import {
   takesLogits,
 } from "../node.ts";
 
-/** Options of `thalweg train` as commander hands them over, defaults filled in. */
-export interface TrainFlags {
+/** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
+export interface CommonFlags {
   /** Column names, separated by commas. */
   readonly target?: string;
   readonly task?: Task;
@@ -31,19 +32,33 @@ export interface TrainFlags {
   readonly loss?: LossName;
   readonly initializer?: InitializerName;
   readonly optimizer: OptimizerName;
-  readonly learningRate?: number;
-  readonly momentum?: number;
   readonly nesterov?: boolean;
-  readonly weightDecay?: number;
   readonly epochs: number;
   readonly batchSize: number;
-  readonly seed: number;
-  readonly replicas: number;
+  readonly path: Path;
   readonly device: DeviceChoice;
   readonly output?: string;
   readonly verify?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
+}
+
+/** What an optimizer is made of. */
+interface OptimizerFlags {
+  readonly optimizer: OptimizerName;
+  readonly learningRate?: number | undefined;
+  readonly momentum?: number | undefined;
+  readonly nesterov?: boolean | undefined;
+  readonly weightDecay?: number | undefined;
+}
+
+/** Options of `thalweg train`. */
+export interface TrainFlags extends CommonFlags {
+  readonly learningRate?: number;
+  readonly momentum?: number;
+  readonly weightDecay?: number;
+  readonly seed: number;
+  readonly replicas: number;
 }
 
 /** Column names of an option; the name of one column may itself have a comma. */
@@ -52,12 +67,12 @@ export function columnsOf(table: Table, flag: string, text: string): string[] {
 }
 
 /** The columns to predict, which cannot be guessed. */
-export function targetsOf(table: Table, { target }: TrainFlags): string[] {
+export function targetsOf(table: Table, { target }: CommonFlags): string[] {
   if (target !== undefined) return columnsOf(table, "--target", target);
   const names = table.columns.map(({ name }) => JSON.stringify(name)).join(", ");
   const expected = `the column to predict, one of ${names.slice(0, 500)}`;
   const fix = "pass --target COLUMN";
-  throw new InvalidInput({ place: `train: --target for ${table.place}`, expected, got: "none", fix });
+  throw new InvalidInput({ place: `--target for ${table.place}`, expected, got: "none", fix });
 }
 
 /** What each optimizer takes beside the learning rate; `adam()` itself would take and not use a momentum. */
@@ -71,7 +86,7 @@ const optimizers = {
 const optionNames = { momentum: "--momentum", nesterov: "--nesterov", weightDecay: "--weight-decay" } as const;
 
 /** The optimizer that the flags ask for. */
-export function optimizerOf(flags: TrainFlags): Optimizer {
+export function optimizerOf(flags: OptimizerFlags): Optimizer {
   const { create, learningRate, takes } = optimizers[flags.optimizer];
   const given = Object.keys(optionNames) as (keyof typeof optionNames)[];
   const options: Record<string, number | boolean> = { learningRate: flags.learningRate ?? learningRate };
@@ -81,7 +96,7 @@ export function optimizerOf(flags: TrainFlags): Optimizer {
     if (!(takes as readonly string[]).includes(key)) {
       const expected = `options of ${flags.optimizer}: ${["learningRate", ...takes].join(", ")}`;
       const fix = `leave ${optionNames[key]} out, or choose --optimizer sgd`;
-      throw new InvalidInput({ place: `train: ${optionNames[key]}`, expected, got: key, fix });
+      throw new InvalidInput({ place: optionNames[key], expected, got: key, fix });
     }
     options[key] = value;
   }
@@ -89,16 +104,16 @@ export function optimizerOf(flags: TrainFlags): Optimizer {
 }
 
 /** The loss that the flags ask for, or the usual one for the kind of target. */
-function lossOf(flags: TrainFlags, { target }: Preprocessing): LossName {
+function lossOf(flags: CommonFlags, { target }: Preprocessing): LossName {
   const loss = flags.loss ?? (target.kind === "class" ? "softmaxCrossEntropy" : "meanSquaredError");
   if (target.kind === "class" || !takesLogits(loss)) return loss;
   const expected = "a loss for numbers: meanSquaredError, squaredError, meanAbsoluteError or huber";
   const fix = "choose one of them, or --task classification";
-  throw new InvalidInput({ place: "train: --loss", expected, got: loss, fix });
+  throw new InvalidInput({ place: "--loss", expected, got: loss, fix });
 }
 
 /** Hidden layers of the flags, and a last layer that fits target and loss. */
-export function networkOf(flags: TrainFlags, preprocessing: Preprocessing): Network {
+export function networkOf(flags: CommonFlags, preprocessing: Preprocessing): Network {
   const loss = lossOf(flags, preprocessing);
   const bounded = preprocessing.target.kind === "class" && !takesLogits(loss); // targets are 0 and 1
   const hidden = flags.layers.map((width) => dense(width, flags.activation));

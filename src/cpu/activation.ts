@@ -42,43 +42,34 @@ const normalDensity = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(
 
 interface Activation {
   readonly activate: (z: number) => number;
-  /** Slope at the saved value. */
+  /** Slope at the saved value: the activation, or z where `savesPreActivation`. */
   readonly derivative: (saved: number) => number;
-  /** Which value the derivative is computed from. */
-  readonly saves: "activation" | "preActivation";
 }
 
 const activations: Record<ActivationName, Activation> = {
-  identity: { activate: (z) => z, derivative: () => 1, saves: "activation" },
-  sigmoid: { activate: sigmoid, derivative: (a) => a * (1 - a), saves: "activation" },
-  tanh: { activate: Math.tanh, derivative: (a) => (1 - a) * (1 + a), saves: "activation" },
-  relu: { activate: (z) => Math.max(z, 0), derivative: (a) => (a > 0 ? 1 : 0), saves: "activation" },
+  identity: { activate: (z) => z, derivative: () => 1 },
+  sigmoid: { activate: sigmoid, derivative: (a) => a * (1 - a) },
+  tanh: { activate: Math.tanh, derivative: (a) => (1 - a) * (1 + a) },
+  relu: { activate: (z) => Math.max(z, 0), derivative: (a) => (a > 0 ? 1 : 0) },
   leakyRelu: {
     activate: (z) => (z >= 0 ? z : leakySlope * z),
     derivative: (a) => (a > 0 ? 1 : leakySlope),
-    saves: "activation",
   },
-  elu: { activate: (z) => (z > 0 ? z : Math.expm1(z)), derivative: (a) => (a > 0 ? 1 : a + 1), saves: "activation" },
+  elu: { activate: (z) => (z > 0 ? z : Math.expm1(z)), derivative: (a) => (a > 0 ? 1 : a + 1) },
   gelu: {
     activate: (z) => z * normalDistribution(z),
     derivative: (z) => normalDistribution(z) + z * normalDensity(z),
-    saves: "preActivation",
   },
   silu: {
     activate: (z) => z * sigmoid(z),
     derivative: (z) => sigmoid(z) * (1 + z * sigmoid(-z)),
-    saves: "preActivation",
   },
   softplus: {
     activate: (z) => Math.max(z, 0) + logOnePlusExpNegative(z),
     derivative: sigmoid,
-    saves: "preActivation",
   },
-  sine: { activate: Math.sin, derivative: Math.cos, saves: "preActivation" },
+  sine: { activate: Math.sin, derivative: Math.cos },
 };
-
-/** True where the derivative needs the pre-activation, so that forward saves it. */
-export const savesPreActivation = (name: ActivationName): boolean => activations[name].saves === "preActivation";
 
 /** The activation function at a pre-activation z. */
 export const activate = (name: ActivationName, z: number): number => activations[name].activate(z);

@@ -1,4 +1,4 @@
-import { batchAt, rowsOf } from "../batches.ts";
+import { batchAt, hasOwnRows, optimizerOf, rowsOf } from "../batches.ts";
 import { LimitExceeded } from "../errors.ts";
 import {
   concatenate,
@@ -6,15 +6,18 @@ import {
   type Executor,
   type FloatArray,
   type PlanReport,
+  type ReplicaResults,
   requireAlive,
   type RunSettings,
+  type Scores,
   type Trace,
   type TrainingRun,
 } from "../executor.ts";
 import type { Network } from "../network.ts";
 import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../optimizer.ts";
-import { createStepBuffers, forwardAll, forwardBackward } from "./step.ts";
+import { scoreReplicas } from "./score.ts";
+import { createStepBuffers, forwardAll, forwardBackward, type StepBuffers } from "./step.ts";
 import { update } from "./update.ts";
 
 /** Losses kept until they are read: in steps, and in numbers. */
@@ -60,6 +63,9 @@ class ReferenceRun implements TrainingRun {
   readonly #targets: Float64Array;
   readonly #losses: Float64Array;
   readonly #nonFinite: Float64Array;
+  readonly #bestLosses: Float64Array;
+  readonly #bestSteps: Float64Array;
+  #lastStep = -1;
 
   readonly #requireAlive: () => void;
 
@@ -74,6 +80,12 @@ class ReferenceRun implements TrainingRun {
     this.#targets = Float64Array.from(settings.data.targets);
     this.#losses = new Float64Array(this.ringSteps * parameters.length);
     this.#nonFinite = new Float64Array(parameters.length).fill(-1);
+    this.#bestLosses = new Float64Array(parameters.length).fill(Number.POSITIVE_INFINITY);
+    this.#bestSteps = new Float64Array(parameters.length).fill(-1);
+  }
+
+  get leastSteps(): number {
+    return 1;
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
@@ -82,20 +94,33 @@ class ReferenceRun implements TrainingRun {
   }
 
   #step(step: number): void {
-    const batch = batchAt(this.#settings, this.#targets.length / this.#network.outputs, step);
-    const { batchSize } = batch;
-    const buffers = createStepBuffers(this.#network, batchSize);
-    const { gradients } = buffers;
-    const batchRows = rowsOf(batch);
-    const shared = { network: this.#network, batchSize, inputs: this.#inputs, buffers, batchRows };
-    for (const [replica, parameters] of this.#parameters.entries()) {
-      const loss = forwardBackward({ ...shared, parameters }, this.#targets);
-      const { optimizer } = this.#settings;
-      update({ optimizer, step, gradients, parameters, moments: this.#moments[replica]! });
+    const rowCount = this.#targets.length / this.#network.outputs;
+    const ownRows = hasOwnRows(this.#settings, rowCount);
+    let batchRows = rowsOf(batchAt(this.#settings, rowCount, step));
+    const buffers = createStepBuffers(this.#network, batchRows.length);
+    for (let replica = 0; replica < this.#parameters.length; replica++) {
+      if (ownRows && replica > 0) batchRows = rowsOf(batchAt(this.#settings, rowCount, step, replica));
+      const isStopped = this.#nonFinite[replica] !== -1;
+      const loss = isStopped ? Number.NaN : this.#stepReplica(step, replica, batchRows, buffers);
       this.#losses[(step % this.ringSteps) * this.#parameters.length + replica] = loss;
-      const finite = Number.isFinite(loss) && gradients.every(Number.isFinite) && parameters.every(Number.isFinite);
-      if (!finite && this.#nonFinite[replica] === -1) this.#nonFinite[replica] = step;
     }
+    this.#lastStep = step;
+  }
+
+  /** @returns the loss before the update */
+  #stepReplica(step: number, replica: number, batchRows: Uint32Array, buffers: StepBuffers): number {
+    const [network, inputs, parameters] = [this.#network, this.#inputs, this.#parameters[replica]!];
+    const batchSize = batchRows.length;
+    const loss = forwardBackward({ network, inputs, buffers, batchSize, batchRows, parameters }, this.#targets);
+    const optimizer = optimizerOf(this.#settings, replica);
+    const moments = this.#moments[replica]!;
+    const isFinite = update({ optimizer, step, gradients: buffers.gradients, parameters, moments });
+    if (!isFinite || !Number.isFinite(loss)) this.#nonFinite[replica] = step;
+    if (loss < this.#bestLosses[replica]!) {
+      this.#bestLosses[replica] = loss;
+      this.#bestSteps[replica] = step;
+    }
+    return loss;
   }
 
   finished(): Promise<void> {
@@ -114,6 +139,16 @@ class ReferenceRun implements TrainingRun {
 
   readNonFinite(): Promise<Float64Array> {
     return Promise.resolve(this.#nonFinite.slice());
+  }
+
+  async readResults(): Promise<ReplicaResults> {
+    return {
+      finalLosses:
+        this.#lastStep < 0 ? this.#nonFinite.map(() => Number.NaN) : await this.readLosses(this.#lastStep, 1),
+      bestLosses: this.#bestLosses.slice(),
+      bestSteps: this.#bestSteps.slice(),
+      nonFiniteSteps: this.#nonFinite.slice(),
+    };
   }
 
   dispose(): void {}
@@ -163,12 +198,19 @@ export class ReferenceExecutor implements Executor {
     return all;
   }
 
+  async score(data: Dataset): Promise<Scores> {
+    this.#requireAlive("score");
+    return scoreReplicas(this.network, rowsPerReplica(this.#parameters, this.replicas), data);
+  }
+
   planRun(settings: RunSettings): PlanReport {
     const { inputs, targets } = settings.data;
     return {
       path: "reference",
       reason: "float64 on the CPU: no GPU is used",
       dispatchesPerStep: 0,
+      stepsPerDispatch: 0,
+      stepMs: undefined,
       kernels: [],
       chunkRows: settings.batchSize,
       bytes: 8 * (inputs.length + targets.length + 3 * this.#parameters.length),

@@ -1,5 +1,5 @@
-import type { Network } from "../network.ts";
-import { activateDerivative, savesPreActivation } from "./activation.ts";
+import { type Network, savesPreActivation } from "../network.ts";
+import { activateDerivative } from "./activation.ts";
 import { backwardInputs } from "./backwardInputs.ts";
 import { backwardWeights } from "./backwardWeights.ts";
 import { forward } from "./forward.ts";

@@ -12,44 +12,64 @@ export interface UpdateArguments {
   readonly moments: readonly [Float64Array, Float64Array];
 }
 
-function sgd({ optimizer, gradients, parameters, moments: [velocity] }: UpdateArguments): void {
+/** The updated parameter at an index; moments are updated in place. */
+type Rule = (index: number) => number;
+
+function sgd({ optimizer, gradients, parameters, moments: [velocity] }: UpdateArguments): Rule {
   const { learningRate, momentum, nesterov, weightDecay } = optimizer;
-  for (let index = 0; index < parameters.length; index++) {
+  return (index) => {
     const gradient = gradients[index]! + weightDecay * parameters[index]!;
     velocity[index] = momentum * velocity[index]! + gradient;
     const direction = nesterov ? gradient + momentum * velocity[index]! : velocity[index]!;
-    parameters[index]! -= learningRate * direction;
-  }
+    return parameters[index]! - learningRate * direction;
+  };
 }
 
-function adam({ optimizer, step, gradients, parameters, moments: [mean, square] }: UpdateArguments): void {
+function adam({ optimizer, step, gradients, parameters, moments: [mean, square] }: UpdateArguments): Rule {
   const { learningRate, beta1, beta2, epsilon, weightDecay, name } = optimizer;
   const decoupled = name === "adamW";
   const stepSize = learningRate / (1 - beta1 ** (step + 1));
   const correction = Math.sqrt(1 - beta2 ** (step + 1));
-  for (let index = 0; index < parameters.length; index++) {
+  return (index) => {
     const parameter = parameters[index]!;
     const gradient = gradients[index]! + (decoupled ? 0 : weightDecay * parameter);
     const start = decoupled ? parameter - learningRate * weightDecay * parameter : parameter;
     mean[index] = beta1 * mean[index]! + (1 - beta1) * gradient;
     square[index] = beta2 * square[index]! + (1 - beta2) * gradient * gradient;
-    parameters[index] = start - (stepSize * mean[index]!) / (Math.sqrt(square[index]!) / correction + epsilon);
-  }
+    return start - (stepSize * mean[index]!) / (Math.sqrt(square[index]!) / correction + epsilon);
+  };
 }
 
-function rmsProp({ optimizer, gradients, parameters, moments: [square, velocity] }: UpdateArguments): void {
+function rmsProp({ optimizer, gradients, parameters, moments: [square, velocity] }: UpdateArguments): Rule {
   const { learningRate, alpha, epsilon, momentum, weightDecay } = optimizer;
-  for (let index = 0; index < parameters.length; index++) {
+  return (index) => {
     const gradient = gradients[index]! + weightDecay * parameters[index]!;
     square[index] = alpha * square[index]! + (1 - alpha) * gradient * gradient;
     velocity[index] = momentum * velocity[index]! + gradient / (Math.sqrt(square[index]!) + epsilon);
-    parameters[index]! -= learningRate * velocity[index]!;
-  }
+    return parameters[index]! - learningRate * velocity[index]!;
+  };
 }
 
-/** One step of the optimizer on one replica. Twin of `shaders/update.wgsl`; definitions as `torch.optim`'s. */
-export function update(options: UpdateArguments): void {
-  if (options.optimizer.name === "sgd") sgd(options);
-  else if (options.optimizer.name === "rmsProp") rmsProp(options);
-  else adam(options);
+function ruleOf(options: UpdateArguments): Rule {
+  if (options.optimizer.name === "sgd") return sgd(options);
+  return options.optimizer.name === "rmsProp" ? rmsProp(options) : adam(options);
+}
+
+/**
+ * One step of the optimizer on one replica. Twin of `shaders/optimizer.wgsl`; definitions as `torch.optim`'s. A parameter
+ * that would not be finite is left as it was.
+ * @returns whether every gradient, moment and updated parameter is finite
+ */
+export function update(options: UpdateArguments): boolean {
+  const { gradients, parameters, moments } = options;
+  const updated = ruleOf(options);
+  let allFinite = true;
+  for (let index = 0; index < parameters.length; index++) {
+    const value = updated(index);
+    const isFinite = Number.isFinite(value);
+    if (isFinite) parameters[index] = value;
+    const others = Number.isFinite(gradients[index]) && moments.every((moment) => Number.isFinite(moment[index]));
+    allFinite = allFinite && isFinite && others;
+  }
+  return allFinite;
 }

@@ -75,6 +75,10 @@ export class GpuDevice implements Device {
   /** Largest buffer and binding, bytes. */
   readonly maxBufferBytes: number;
   readonly dispatchFlops: number;
+  /** Workgroup memory of a kernel, bytes. */
+  readonly maxWorkgroupBytes: number;
+  /** Lanes of every subgroup; undefined where there are none, or of several sizes. */
+  readonly subgroupLanes: number | undefined;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger = { buffers: 0, bytes: 0 };
   readonly #isOwned: boolean;
@@ -90,6 +94,8 @@ export class GpuDevice implements Device {
     this.dispatchFlops = dispatchFlops[this.kind];
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
     this.maxBufferBytes = Math.min(largest, options.maxBufferBytes ?? largest);
+    this.maxWorkgroupBytes = limits.maxComputeWorkgroupStorageSize;
+    this.subgroupLanes = lanesOf(gpu);
     this.#isOwned = options.isOwned;
     gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
     void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));
@@ -185,6 +191,18 @@ function faultOf(place: string, error: GPUError): ThalwegError {
   return new ShaderFailed({ place, expected: "calls that the device accepts", got, fix, cause: error });
 }
 
+/** Members of adapters' information that came after the types of it were written. */
+interface SubgroupInfo {
+  readonly subgroupMinSize?: number;
+  readonly subgroupMaxSize?: number;
+}
+
+function lanesOf({ features, adapterInfo }: GPUDevice): number | undefined {
+  const { subgroupMinSize, subgroupMaxSize }: SubgroupInfo = adapterInfo;
+  if (!features.has("subgroups") || subgroupMinSize === undefined) return undefined;
+  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
+}
+
 export function isSoftware({ architecture, description, isFallbackAdapter }: GPUAdapterInfo): boolean {
   return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${description}`);
 }
@@ -207,14 +225,16 @@ async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter |
   return null;
 }
 
-/** Larger buffers than the default limits, and timestamps where they are offered. */
+/** Larger buffers and more workgroup memory than the default limits, subgroups and timestamps, where they are offered. */
 async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-  const requiredFeatures = (["timestamp-query"] as const).filter((feature) => adapter.features.has(feature));
+  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
+  const requiredFeatures = (["timestamp-query", "subgroups"] as const).filter((feature) =>
+    adapter.features.has(feature),
+  );
   return adapter.requestDevice({
     label: "thalweg",
     requiredFeatures,
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize },
   });
 }
 

@@ -114,7 +114,8 @@ export function createDispatch(device: GpuDevice, kernel: Kernel, options: Dispa
   return { kernel, bindGroup, invocations, replicas };
 }
 
-const maxGroups = 65_535;
+/** Workgroups of a dispatch in one dimension. */
+export const maxGroups = 65_535;
 
 /** Workgroups in x and y that cover the invocations; `linearIndex` in step.wgsl undoes the fold. */
 export function gridOf(invocations: number): readonly [number, number] {

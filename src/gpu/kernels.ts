@@ -3,6 +3,7 @@ import backwardInputs from "../../shaders/backwardInputs.wgsl?raw";
 import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl?raw";
 import backwardWeights from "../../shaders/backwardWeights.wgsl?raw";
 import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl?raw";
+import drawRows from "../../shaders/drawRows.wgsl?raw";
 import elementLoss from "../../shaders/elementLoss.wgsl?raw";
 import forward from "../../shaders/forward.wgsl?raw";
 import forwardTiled from "../../shaders/forwardTiled.wgsl?raw";
@@ -10,13 +11,19 @@ import gatherRows from "../../shaders/gatherRows.wgsl?raw";
 import loss from "../../shaders/loss.wgsl?raw";
 import optimizer from "../../shaders/optimizer.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
+import score from "../../shaders/score.wgsl?raw";
+import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
+import trainGroups from "../../shaders/trainGroups.wgsl?raw";
 import trainReplicas from "../../shaders/trainReplicas.wgsl?raw";
 import trainSamples from "../../shaders/trainSamples.wgsl?raw";
+import trainSubgroups from "../../shaders/trainSubgroups.wgsl?raw";
+import trainTiles from "../../shaders/trainTiles.wgsl?raw";
 import update from "../../shaders/update.wgsl?raw";
 import type { Network } from "../network.ts";
-import { emitNetwork, emitPartials, emitUpdate } from "./emitNetwork.ts";
-import type { KernelSource } from "./kernel.ts";
+import { emitLayers, type TileSizes } from "./emitLayers.ts";
+import { emitLaneSums, emitNetwork, emitPartials, emitUpdate } from "./emitNetwork.ts";
+import type { BindingKind, KernelSource } from "./kernel.ts";
 
 const join = (...parts: string[]): string => parts.join("\n");
 
@@ -64,11 +71,23 @@ export const kernels = {
     code: join(step, backwardWeightsTiled),
     bindings: ["step", "uniform", "read", "read", "read", "write"],
   },
-  /** step, hyper, gradients, parameters, moments, losses, nonFinite */
+  /** step, hyper, settings, gradients, parameters, moments, losses, status */
   update: {
     name: "update",
     code: join(step, optimizer, update),
-    bindings: ["step", "uniform", "read", "write", "write", "write", "write"],
+    bindings: ["step", "uniform", "read", "read", "write", "write", "write", "write"],
+  },
+  /** step, layer, settings, batchRows */
+  drawRows: {
+    name: "drawRows",
+    code: join(step, order, drawRows),
+    bindings: ["step", "uniform", "read", "write"],
+  },
+  /** step, score, outputs, targets, losses, hits */
+  score: {
+    name: "score",
+    code: join(step, activation, elementLoss, score),
+    bindings: ["step", "uniform", "read", "read", "write", "write"],
   },
   /** step, page, rows, gathered */
   gatherRows: {
@@ -80,31 +99,67 @@ export const kernels = {
 
 export type KernelName = keyof typeof kernels;
 
-const describe = (network: Network): string => JSON.stringify(network);
+const describe = (...parts: unknown[]): string => JSON.stringify(parts);
+const rules = join(step, order, activation, elementLoss);
 
-/** Kernels of the fused path, written for one network of few parameters. */
+const replicaBindings = [
+  "uniform",
+  "uniform",
+  "read",
+  "read",
+  "read",
+  "read",
+  "write",
+  "write",
+  "write",
+  "write",
+] as const satisfies readonly BindingKind[];
+
+/** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
-  /** run, hyper, steps, inputs, targets, parameters, moments, losses, nonFinite */
-  trainReplicas: (network: Network): KernelSource => ({
+  /** run, hyper, steps, inputs, targets, settings, parameters, moments, losses, status */
+  trainReplicas: (network: Network, momentCount: number): KernelSource => ({
     name: "trainReplicas",
-    variant: describe(network),
+    variant: describe(network, momentCount),
+    code: join(rules, optimizer, emitNetwork(network), emitUpdate(network, momentCount), trainReplicas),
+    bindings: replicaBindings,
+  }),
+  /** as trainReplicas */
+  trainSubgroups: (network: Network, momentCount: number, lanes: number): KernelSource => ({
+    name: "trainSubgroups",
+    variant: describe(network, momentCount, lanes),
     code: join(
-      step,
-      order,
-      activation,
-      elementLoss,
+      "enable subgroups;",
+      "diagnostic(off, subgroup_uniformity);",
+      `const LANES = ${lanes}u;`,
+      rules,
       optimizer,
       emitNetwork(network),
-      emitUpdate(network),
-      trainReplicas,
+      emitUpdate(network, momentCount),
+      emitLaneSums(network),
+      trainSubgroups,
     ),
-    bindings: ["uniform", "uniform", "read", "read", "read", "write", "write", "write", "write"],
+    bindings: replicaBindings,
   }),
-  /** step, slices, inputs, targets, parameters, partials */
+  /** as trainReplicas */
+  trainGroups: (network: Network, sizes: TileSizes): KernelSource => ({
+    name: "trainGroups",
+    variant: describe(network, sizes),
+    code: join(rules, optimizer, emitLayers(network, sizes), sampleTile, trainGroups),
+    bindings: replicaBindings,
+  }),
+  /** step, slices, inputs, targets, settings, parameters, partials */
   trainSamples: (network: Network): KernelSource => ({
     name: "trainSamples",
     variant: describe(network),
-    code: join(step, order, activation, elementLoss, emitNetwork(network), emitPartials(network), trainSamples),
-    bindings: ["step", "uniform", "read", "read", "read", "write"],
+    code: join(rules, emitNetwork(network), emitPartials(network), trainSamples),
+    bindings: ["step", "uniform", "read", "read", "read", "read", "write"],
+  }),
+  /** as trainSamples */
+  trainTiles: (network: Network, sizes: TileSizes): KernelSource => ({
+    name: "trainTiles",
+    variant: describe(network, sizes),
+    code: join(rules, emitLayers(network, sizes), sampleTile, trainTiles),
+    bindings: ["step", "uniform", "read", "read", "read", "read", "write"],
   }),
 } as const;

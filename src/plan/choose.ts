@@ -3,11 +3,11 @@ import { InvalidInput } from "../errors.ts";
 import type { Executor } from "../executor.ts";
 import { type Device, GpuDevice } from "../gpu/device.ts";
 import type { Network } from "../network.ts";
-import { LayeredExecutor } from "./layered.ts";
+import { GpuExecutor } from "./gpuExecutor.ts";
 
 /** Picks what computes: the layered path on a WebGPU device, the float64 reference on the CPU. */
 export function createExecutor(device: Device, network: Network, replicas: number): Promise<Executor> {
-  if (device instanceof GpuDevice) return LayeredExecutor.create(device, network, replicas);
+  if (device instanceof GpuDevice) return GpuExecutor.create(device, network, replicas);
   if (device?.kind === "cpu") return Promise.resolve(new ReferenceExecutor(network, replicas));
   const fix = "pass `device: await acquire()`";
   throw new InvalidInput({

@@ -1,44 +1,62 @@
-import { isShuffled } from "../batches.ts";
+import { widestOptimizer } from "../batches.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
-import { type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
+import {
+  type Constants,
+  createDispatch,
+  createKernel,
+  type Dispatch,
+  groupSize,
+  type KernelSource,
+} from "../gpu/kernel.ts";
 import { fusedKernels, kernels } from "../gpu/kernels.ts";
 import { lossNames } from "../network.ts";
-import { momentCount, optimizerNames } from "../optimizer.ts";
-import { stepWindow } from "./layeredDispatches.ts";
+import { momentCount } from "../optimizer.ts";
+import { optimizerConstants, orderConstants, rowCountOf } from "./constants.ts";
+import type { FusedBuffers } from "./fusedBuffers.ts";
+import type { FusedName, FusedPlan } from "./fusedPlan.ts";
 import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
-import type { FusedPlan } from "./fusedPlan.ts";
-import { ReplicaRun } from "./replicaRun.ts";
-import { type RunBuffers, StepRun } from "./stepRun.ts";
-import { hyperBlock, slicesBlock, stepStride } from "./uniforms.ts";
+import { stepWindow } from "./layeredDispatches.ts";
+import { maxStepsPerDispatch, ReplicaRun } from "./replicaRun.ts";
+import { createStatus } from "./runStatus.ts";
+import { StepRun } from "./stepRun.ts";
+import { hyperBlock, replicaBlock, replicaWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
 
 /** What a fused run is built from: as a layered one, with its own plan. */
 export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
 
-/** Every buffer of a fused run, owned together. Parameters belong to the executor. */
-export interface FusedBuffers extends RunBuffers {
-  readonly hyper: GPUBuffer;
-  /** [rows, inputs] and [rows, outputs]. */
-  readonly inputs: GPUBuffer;
-  readonly targets: GPUBuffer;
-  /** [momentCount, replicas, parameterCount]. */
-  readonly moments: GPUBuffer;
-}
-
-/** A fused run with either mapping. */
+/** A fused run on either kind of path. */
 export type FusedRun = ReplicaRun | StepRun<FusedBuffers>;
 
-function createBuffers({ device, network, replicas, settings, plan }: FusedRequest): FusedBuffers {
+/** Kernels of one dispatch or step of a path, in order. */
+export const kernelsOfFused = (path: FusedName): readonly string[] =>
+  ({
+    replicas: ["trainReplicas"],
+    subgroups: ["trainSubgroups"],
+    groups: ["trainGroups"],
+    samples: ["trainSamples", "update"],
+    tiles: ["trainTiles", "update"],
+  })[path];
+
+const momentFloats = ({ settings, replicas, network }: Omit<FusedRequest, "device">): number =>
+  momentCount(widestOptimizer(settings)) * replicas * network.parameterCount;
+
+const partialFloats = ({ plan, replicas, network }: Omit<FusedRequest, "device">): number =>
+  plan.slots * replicas * (network.parameterCount + 1);
+
+function createBuffers(request: FusedRequest): FusedBuffers {
+  const { device, network, replicas, settings, plan } = request;
   const owner = new BufferOwner(device);
   const hyper = hyperBlock(network, replicas, plan, settings.optimizer);
   try {
     const buffers = {
       owner,
       hyper: owner.uniform("hyper", hyper.byteLength),
+      settings: owner.upload("settings", replicaBlock(settings, replicas)),
       inputs: owner.upload("inputs", toFloat32(settings.data.inputs)),
       targets: owner.upload("targets", toFloat32(settings.data.targets)),
-      moments: owner.storage("moments", momentCount(settings.optimizer) * replicas * network.parameterCount),
+      moments: owner.storage("moments", momentFloats(request)),
       losses: owner.storage("losses", plan.ringSteps * replicas),
-      nonFinite: owner.upload("nonFinite", new Uint32Array(replicas).fill(0xffffffff)),
+      status: createStatus(owner, replicas),
     };
     write(device.gpu, buffers.hyper, hyper);
     return buffers;
@@ -48,84 +66,90 @@ function createBuffers({ device, network, replicas, settings, plan }: FusedReque
   }
 }
 
-/** Bytes that a fused run takes. */
-export function fusedBytes({ network, replicas, settings, plan }: Omit<FusedRequest, "device">): number {
+/** Bytes that a fused run takes, parameters included, but for buffers of less than 64 bytes. */
+export function fusedBytes(request: Omit<FusedRequest, "device">): number {
+  const { network, replicas, settings, plan } = request;
   const { inputs, targets } = settings.data;
-  const parameters = (1 + momentCount(settings.optimizer)) * replicas * network.parameterCount;
-  const partials = plan.mapping === "samples" ? plan.slots * replicas * (network.parameterCount + 1) : 0;
-  const slots = stepSlots * stepStride + 64;
-  return 4 * (inputs.length + targets.length + parameters + partials + (plan.ringSteps + 1) * replicas) + slots;
+  const takesSteps = plan.workgroupReplicas > 0;
+  const floats =
+    inputs.length +
+    targets.length +
+    replicas * network.parameterCount +
+    momentFloats(request) +
+    (plan.ringSteps + replicaWords) * replicas +
+    (takesSteps ? 0 : partialFloats(request));
+  return 4 * floats + (takesSteps ? maxStepsPerDispatch * storedStepBytes : stepSlots * stepStride);
 }
 
 /** Structure that the kernels of a run are compiled for. */
-function constantsOf({ network, settings }: FusedRequest): Constants {
-  const { optimizer } = settings;
-  return {
-    LOSS: lossNames.indexOf(network.loss),
-    SHUFFLES: isShuffled(settings, settings.data.targets.length / network.outputs) ? 1 : 0,
-    OPTIMIZER: optimizerNames.indexOf(optimizer.name),
-    USES_MOMENTUM: optimizer.momentum > 0 ? 1 : 0,
-    NESTEROV: optimizer.nesterov ? 1 : 0,
-  };
+const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
+  LOSS: lossNames.indexOf(network.loss),
+  ...orderConstants(settings, rowCountOf(settings, network)),
+  ...optimizerConstants(settings),
+});
+
+/** The kernel that trains whole replicas. */
+function replicaSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
+  const moments = momentCount(widestOptimizer(settings));
+  if (plan.path === "subgroups") return fusedKernels.trainSubgroups(network, moments, device.subgroupLanes!);
+  return plan.tile ? fusedKernels.trainGroups(network, plan.tile) : fusedKernels.trainReplicas(network, moments);
 }
 
-async function createReplicas(
+/** A run whose dispatches take many steps of whole replicas. */
+async function createReplicaRun(
   request: FusedRequest,
   buffers: FusedBuffers,
   parameters: GPUBuffer,
 ): Promise<ReplicaRun> {
-  const kernel = await createKernel(request.device, fusedKernels.trainReplicas(request.network), constantsOf(request));
+  const { device } = request;
+  const kernel = await createKernel(device, replicaSourceOf(request), constantsOf(request));
   return ReplicaRun.create({ ...request, buffers, parameters, kernel });
 }
 
-/** Buffers of the mapping that adds up slices of the batch. */
-type SampleBuffers = FusedBuffers & { readonly steps: GPUBuffer };
+/** Buffers of a path that adds up slices of the batch. */
+interface SliceBuffers extends FusedBuffers {
+  readonly steps: GPUBuffer;
+  /** [slots, replicas, parameterCount + 1]. */
+  readonly partials: GPUBuffer;
+}
 
-async function trainSamplesOf(
-  request: FusedRequest,
-  { owner, steps, inputs, targets }: SampleBuffers,
-  parameters: GPUBuffer,
-  partials: GPUBuffer,
-): Promise<Dispatch> {
+/** Forward and backward of a chunk. */
+async function gradientsOf(request: FusedRequest, buffers: SliceBuffers, parameters: GPUBuffer): Promise<Dispatch> {
   const { device, network, replicas, plan } = request;
+  const { owner, steps, inputs, targets, settings, partials } = buffers;
   const words = slicesBlock(plan.sliceRows, plan.slots, replicas);
   const slices = owner.uniform("slices", words.byteLength);
   write(device.gpu, slices, words);
-  const kernel = await createKernel(device, fusedKernels.trainSamples(network), constantsOf(request));
+  const { tile } = plan;
+  const source = tile ? fusedKernels.trainTiles(network, tile) : fusedKernels.trainSamples(network);
+  const kernel = await createKernel(device, source, constantsOf(request));
   return createDispatch(device, kernel, {
     label: "all layers",
-    bound: [stepWindow(steps), slices, inputs, targets, parameters, partials],
-    invocations: () => plan.slots,
+    bound: [stepWindow(steps), slices, inputs, targets, settings, parameters, partials],
+    invocations: () => (tile ? groupSize * plan.slots : plan.slots),
     replicas: plan.groupReplicas,
   });
 }
 
-async function createSamples(
+/** A run of two dispatches a step: partial gradients of slices of the batch, then their sum and the update. */
+async function createSliceRun(
   request: FusedRequest,
   shared: FusedBuffers,
   parameters: GPUBuffer,
 ): Promise<StepRun<FusedBuffers>> {
-  const { device, network, replicas, settings, plan } = request;
-  const { owner, hyper, moments, losses, nonFinite } = shared;
-  const buffers = { ...shared, steps: owner.uniform("steps", stepSlots * stepStride) };
-  const partials = owner.storage("gradients", plan.slots * replicas * (network.parameterCount + 1));
+  const { device, network, settings, plan } = request;
+  const { owner, hyper, settings: rates, moments, losses, status } = shared;
+  const steps = owner.uniform("steps", stepSlots * stepStride);
+  const buffers = { ...shared, steps, partials: owner.storage("gradients", partialFloats(request)) };
   const kernel = await createKernel(device, kernels.update, constantsOf(request));
   const update = createDispatch(device, kernel, {
     label: settings.optimizer.name,
-    bound: [stepWindow(buffers.steps), hyper, partials, parameters, moments, losses, nonFinite],
+    bound: [stepWindow(steps), hyper, rates, buffers.partials, parameters, moments, losses, status],
     invocations: () => network.parameterCount + 1,
     replicas: plan.groupReplicas,
   });
-  const chunk = [await trainSamplesOf(request, buffers, parameters, partials)];
-  return new StepRun({
-    device,
-    network,
-    replicas,
-    settings,
-    plan,
-    buffers,
-    dispatches: { gathers: [], chunk, update },
-  });
+  const chunk = [await gradientsOf(request, buffers, parameters)];
+  return new StepRun({ ...request, buffers, dispatches: { gathers: [], chunk, update } });
 }
 
 /**
@@ -140,9 +164,8 @@ export async function createFusedRun(request: FusedRequest, parameters: GPUBuffe
     ({ owner }) => owner.dispose(),
   );
   try {
-    return await (plan.mapping === "replicas"
-      ? createReplicas(request, buffers, parameters)
-      : createSamples(request, buffers, parameters));
+    const create = plan.workgroupReplicas > 0 ? createReplicaRun : createSliceRun;
+    return await create(request, buffers, parameters);
   } catch (error) {
     buffers.owner.dispose();
     throw error;

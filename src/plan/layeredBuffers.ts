@@ -1,10 +1,12 @@
+import { hasOwnRows, widestOptimizer } from "../batches.ts";
 import type { FloatArray, RunSettings } from "../executor.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { Network } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
+import { createStatus } from "./runStatus.ts";
 import { gradientColumnsOf, type LayeredPlan, planesOf } from "./layeredPlan.ts";
-import { hyperBlock, layerBlock, stepStride } from "./uniforms.ts";
+import { hyperBlock, layerBlock, replicaBlock, replicaWords, stepStride } from "./uniforms.ts";
 
 /** Step slots written at once, 64 KiB: the smallest `maxBufferBytes`. A submit ends when they are used up. */
 export const stepSlots = 256;
@@ -24,12 +26,14 @@ export interface LayeredBuffers {
   /** Per layer, `Layer`. */
   readonly layers: readonly GPUBuffer[];
   readonly hyper: GPUBuffer;
+  /** [replicas] of `ReplicaSettings`. */
+  readonly settings: GPUBuffer;
   readonly inputPages: readonly Page[];
   readonly targetPages: readonly Page[];
   /** What the first layer and the loss read: the only page, or the rows gathered for a chunk. */
   readonly inputs: GPUBuffer;
   readonly targets: GPUBuffer;
-  /** [chunkRows]: row of `inputs` that each sample of the chunk takes. */
+  /** [replicas or 1, chunkRows]: row of `inputs` that each sample of the chunk takes. */
   readonly batchRows: GPUBuffer;
   /** Per layer [planes, replicas, chunkRows, fanOut]. */
   readonly outputs: readonly GPUBuffer[];
@@ -41,8 +45,8 @@ export interface LayeredBuffers {
   readonly moments: GPUBuffer;
   /** [ringSteps, replicas]. */
   readonly losses: GPUBuffer;
-  /** [replicas]. */
-  readonly nonFinite: GPUBuffer;
+  /** [3, replicas]. */
+  readonly status: GPUBuffer;
 }
 
 export interface BuffersRequest {
@@ -77,10 +81,15 @@ function uploadPages(owner: BufferOwner, { label, values, width, pageRows }: Row
   return pages;
 }
 
-function createLayers({ device, network, replicas, plan }: BuffersRequest, owner: BufferOwner): GPUBuffer[] {
+/** Replicas that `batchRows` holds the rows of. */
+const rowReplicas = ({ network, replicas, settings }: Omit<BuffersRequest, "device">): number =>
+  hasOwnRows(settings, settings.data.targets.length / network.outputs) ? replicas : 1;
+
+function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] {
+  const { device, network, replicas, plan } = request;
+  const shared = { network, replicas, capacity: plan.chunkRows, slots: plan.slots, ownRows: rowReplicas(request) > 1 };
   return network.layers.map((layer) => {
-    const sharesInputs = layer.index === 0;
-    const words = layerBlock({ network, layer, replicas, capacity: plan.chunkRows, sharesInputs, slots: plan.slots });
+    const words = layerBlock({ ...shared, layer, sharesInputs: layer.index === 0 });
     const buffer = owner.uniform(`layer ${layer.index}`, words.byteLength);
     write(device.gpu, buffer, words);
     return buffer;
@@ -94,7 +103,8 @@ function createHyper({ device, network, replicas, plan, settings }: BuffersReque
   return buffer;
 }
 
-function createData({ network, settings, plan }: BuffersRequest, owner: BufferOwner) {
+function createData(request: BuffersRequest, owner: BufferOwner) {
+  const { network, settings, plan } = request;
   const { inputs, outputs } = network;
   const inputPages = uploadPages(owner, {
     label: "inputs",
@@ -108,7 +118,10 @@ function createData({ network, settings, plan }: BuffersRequest, owner: BufferOw
     width: outputs,
     pageRows: plan.targetPageRows,
   });
-  const identity = Uint32Array.from({ length: plan.chunkRows }, (_, row) => row);
+  const identity = Uint32Array.from(
+    { length: rowReplicas(request) * plan.chunkRows },
+    (_, row) => row % plan.chunkRows,
+  );
   return {
     inputPages,
     targetPages,
@@ -129,6 +142,7 @@ export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
       steps: owner.uniform("steps", stepSlots * stepStride),
       layers: createLayers(request, owner),
       hyper: createHyper(request, owner),
+      settings: owner.upload("settings", replicaBlock(settings, replicas)),
       ...createData(request, owner),
       outputs: network.layers.map((layer) =>
         owner.storage(`outputs ${layer.index}`, planesOf(layer) * samples * layer.fanOut),
@@ -137,9 +151,9 @@ export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
         owner.storage(`dOutputs ${layer.index}`, samples * gradientColumnsOf(network, layer)),
       ),
       gradients: owner.storage("gradients", plan.slots * replicas * (network.parameterCount + 1)),
-      moments: owner.storage("moments", momentCount(settings.optimizer) * replicas * network.parameterCount),
+      moments: owner.storage("moments", momentCount(widestOptimizer(settings)) * replicas * network.parameterCount),
       losses: owner.storage("losses", plan.ringSteps * replicas),
-      nonFinite: owner.upload("nonFinite", new Uint32Array(replicas).fill(0xffffffff)),
+      status: createStatus(owner, replicas),
     };
   } catch (error) {
     owner.dispose();
@@ -148,7 +162,8 @@ export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
 }
 
 /** Bytes that `createLayeredBuffers` will take, by the same formula. */
-export function layeredBytes({ network, replicas, settings, plan }: Omit<BuffersRequest, "device">): number {
+export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
+  const { network, replicas, settings, plan } = request;
   const samples = replicas * plan.chunkRows;
   const { inputs, targets } = settings.data;
   const work = network.layers.reduce(
@@ -157,8 +172,8 @@ export function layeredBytes({ network, replicas, settings, plan }: Omit<Buffers
   );
   const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
   const gradients = plan.slots * replicas * (network.parameterCount + 1);
-  const parameters = (1 + momentCount(settings.optimizer)) * replicas * network.parameterCount;
-  const small = plan.chunkRows + (plan.ringSteps + 1) * replicas;
+  const parameters = (1 + momentCount(widestOptimizer(settings))) * replicas * network.parameterCount;
+  const small = rowReplicas(request) * plan.chunkRows + (plan.ringSteps + replicaWords) * replicas;
   const uniforms = stepSlots * stepStride + 48 * (network.layers.length + 1);
   return 4 * (inputs.length + targets.length + gathered + work + gradients + parameters + small) + uniforms;
 }

@@ -1,11 +1,10 @@
-import { isShuffled } from "../batches.ts";
-import { savesPreActivation } from "../cpu/activation.ts";
+import { LimitExceeded } from "../errors.ts";
 import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
 import { type KernelName, kernels } from "../gpu/kernels.ts";
-import { activationNames, type ActivationName, type LayerShape, lossNames } from "../network.ts";
-import { optimizerNames } from "../optimizer.ts";
+import { activationNames, type ActivationName, type LayerShape, lossNames, savesPreActivation } from "../network.ts";
+import { drawsApart, optimizerConstants, orderConstants, rowCountOf } from "./constants.ts";
 import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
 import { gradientColumnsOf, tileRows } from "./layeredPlan.ts";
 import { pageBlock, stepBytes } from "./uniforms.ts";
@@ -44,9 +43,14 @@ async function build(device: GpuDevice, request: Request): Promise<Dispatch> {
   return createDispatch(device, kernel, request);
 }
 
-/** A constant rather than a uniform: on a software adapter the branch alone would cost half of a narrow first layer. */
-const shuffles = ({ settings, network }: DispatchesRequest): number =>
-  isShuffled(settings, settings.data.targets.length / network.outputs) ? 1 : 0;
+const orderOf = ({ settings, network }: DispatchesRequest): Constants =>
+  orderConstants(settings, rowCountOf(settings, network));
+
+/** How the first layer finds its rows: `ROWS` of shaders/forward.wgsl. */
+function rowsConstant(request: DispatchesRequest, index: number): number {
+  if (index > 0 || request.plan.gathered) return 0;
+  return drawsApart(request.settings, rowCountOf(request.settings, request.network)) ? 2 : 1;
+}
 
 function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
   const { buffers, parameters, plan } = request;
@@ -58,8 +62,8 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
     label: `layer ${index}`,
     constants: {
       ACTIVATION: activationNumber(activation),
-      DRAWS: index === 0 && !plan.gathered ? 1 : 0,
-      SHUFFLES: index === 0 ? shuffles(request) : 0,
+      ROWS: rowsConstant(request, index),
+      ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
     },
     bound: [
@@ -130,16 +134,12 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
 
 function updateOf({ network, settings, buffers, parameters, plan }: DispatchesRequest): Request {
   const { optimizer } = settings;
-  const { steps, hyper, gradients, moments, losses, nonFinite } = buffers;
+  const { steps, hyper, settings: rates, gradients, moments, losses, status } = buffers;
   return {
     name: "update",
     label: optimizer.name,
-    constants: {
-      OPTIMIZER: optimizerNames.indexOf(optimizer.name),
-      USES_MOMENTUM: optimizer.momentum > 0 ? 1 : 0,
-      NESTEROV: optimizer.nesterov ? 1 : 0,
-    },
-    bound: [stepWindow(steps), hyper, gradients, parameters, moments, losses, nonFinite],
+    constants: optimizerConstants(settings),
+    bound: [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status],
     invocations: () => network.parameterCount + 1,
     replicas: plan.groupReplicas,
   };
@@ -160,11 +160,36 @@ function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: Gather
   return {
     name: "gatherRows",
     label: page.buffer.label,
-    constants: { SHUFFLES: shuffles(request) },
+    constants: orderOf(request),
     bound: [stepWindow(buffers.steps), uniform, page.buffer, gathered],
     invocations: (rows) => rows * width,
     replicas: 1,
   };
+}
+
+/** Draws the rows of a chunk for all replicas, or once for all. */
+function drawOf(request: DispatchesRequest): Request {
+  const { steps, layers, settings, batchRows } = request.buffers;
+  return {
+    name: "drawRows",
+    label: "rows",
+    constants: orderOf(request),
+    bound: [stepWindow(steps), layers[0]!, settings, batchRows],
+    invocations: (rows) => rows,
+    replicas: orderOf(request)["OWN_ORDER"] === 1 ? request.plan.groupReplicas : 1,
+  };
+}
+
+function drawsOf(request: DispatchesRequest): Request[] {
+  const { settings, network, plan } = request;
+  if (!drawsApart(settings, rowCountOf(settings, network))) return [];
+  if (!plan.gathered) return [drawOf(request)];
+  throw new LimitExceeded({
+    place: "train: rows of their own for replicas",
+    expected: "data that fit one buffer",
+    got: "data in several pages",
+    fix: "take fewer rows, or one seed for all replicas and no bootstrap",
+  });
 }
 
 function gathersOf(request: DispatchesRequest): Request[] {
@@ -185,7 +210,11 @@ export interface StepDispatches {
   readonly update: Dispatch;
 }
 
-/** Builds pipelines and bind groups of a step, in the order they run: gathering aside, 3L for a chunk and 1 for the update. */
+/**
+ * Builds pipelines and bind groups of a step, in the order they run: gathering and drawing aside, 3L for a chunk and 1 for the
+ * update.
+ * @throws LimitExceeded where rows have to be drawn apart from several pages
+ */
 export async function createStepDispatches(request: DispatchesRequest): Promise<StepDispatches> {
   const { device, network } = request;
   const backward = network.layers.toReversed().flatMap((layer) => {
@@ -197,7 +226,7 @@ export async function createStepDispatches(request: DispatchesRequest): Promise<
     Promise.all(requests.map((each) => build(device, each)));
   return {
     gathers: await buildAll(gathersOf(request)),
-    chunk: await buildAll([...forward, lossOf(request), ...backward]),
+    chunk: await buildAll([...drawsOf(request), ...forward, lossOf(request), ...backward]),
     update: await build(device, updateOf(request)),
   };
 }

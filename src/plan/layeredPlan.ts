@@ -1,6 +1,5 @@
-import { savesPreActivation } from "../cpu/activation.ts";
 import { LimitExceeded } from "../errors.ts";
-import type { LayerShape, Network } from "../network.ts";
+import { type LayerShape, type Network, savesPreActivation } from "../network.ts";
 
 /** What a plan needs to know of a device. */
 export interface PlanLimits {
@@ -115,6 +114,18 @@ function rowBytes(network: Network, replicas: number): number {
 
 /** What a value costs beside its sum, in floating-point operations: the invocation, the activation, loads and stores. */
 const valueFlops = 64;
+/** Floating-point operations of one sample's products, forward and backward. */
+function productFlopsOf({ layers }: Network): number {
+  const products = layers.reduce((total, { fanIn, fanOut }) => total + fanIn * fanOut, 0);
+  return 2 * (3 * products - layers[0]!.fanIn * layers[0]!.fanOut);
+}
+
+/** The same, with what values cost beside their sums. */
+export function layeredSampleFlops(network: Network): number {
+  const values = network.layers.reduce((total, { fanIn, fanOut }) => total + 2 * fanOut + fanIn, 0);
+  return productFlopsOf(network) + valueFlops * values;
+}
+
 /** What a multiplication with its addition costs: 2, and 6 times that where a side is too narrow for a tile. */
 const productFlops = ({ fanIn, fanOut }: LayerShape): number => (Math.min(fanIn, fanOut) < 4 ? 12 : 2);
 
@@ -129,9 +140,9 @@ function rowWork(layer: LayerShape, replicas: number): number {
 const replicaFlops = 64 * valueFlops;
 const maxGroups = 65_535;
 
-/** Replicas of one dispatch: as many as one row of them may cost, in groups of equal size. */
-export function groupReplicasOf(limits: PlanLimits, network: Network, replicas: number): number {
-  const cost = Math.max(replicaFlops, ...network.layers.map((layer) => rowWork(layer, 1)));
+/** Replicas of one dispatch: as many as so many rows of them may cost, in groups of equal size. */
+export function groupReplicasOf(limits: PlanLimits, network: Network, replicas: number, rows = 1): number {
+  const cost = Math.max(replicaFlops, ...network.layers.map((layer) => rows * rowWork(layer, 1)));
   const most = Math.max(1, Math.min(maxGroups, Math.floor(limits.dispatchFlops / cost)));
   return Math.ceil(replicas / Math.ceil(replicas / most));
 }
@@ -167,11 +178,8 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
   const slots = Math.max(1, Math.min(maxSlots, Math.ceil(chunkRows / sliceRows), slotsThatFit));
   const inputPageRows = pageRowsOf(limits, network.inputs, rowCount);
   const targetPageRows = pageRowsOf(limits, network.outputs, rowCount);
-  const products = network.layers.reduce((total, { fanIn, fanOut }) => total + fanIn * fanOut, 0);
-  const first = network.layers[0]!;
   const ringThatFits = Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / replicas);
-  const flopsPerStep = 2 * replicas * batchSize * (3 * products - first.fanIn * first.fanOut);
-  const values = network.layers.reduce((total, { fanIn, fanOut }) => total + 2 * fanOut + fanIn, 0);
+  const samples = replicas * batchSize;
   return {
     chunkRows,
     chunks: Math.ceil(batchSize / chunkRows),
@@ -182,8 +190,8 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
     gathered: inputPageRows < rowCount || targetPageRows < rowCount,
     ringSteps: Math.max(1, Math.min(maxRingSteps, ringThatFits)),
     layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows, { replicas, slots })),
-    flopsPerStep,
-    workPerStep: flopsPerStep + valueFlops * replicas * batchSize * values + (valueFlops + slots) * gradientFloats,
+    flopsPerStep: samples * productFlopsOf(network),
+    workPerStep: samples * layeredSampleFlops(network) + (valueFlops + slots) * gradientFloats,
   };
 }
 

@@ -1,4 +1,4 @@
-import { type FloatArray, requireAlive } from "../executor.ts";
+import { type Dataset, type FloatArray, requireAlive, type Scores } from "../executor.ts";
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch, encode } from "../gpu/kernel.ts";
@@ -6,7 +6,8 @@ import { kernels } from "../gpu/kernels.ts";
 import type { LayerShape, Network } from "../network.ts";
 import { activationNumber, forwardInvocations, stepWindow } from "./layeredDispatches.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
-import { chunkRowsOf, groupReplicasOf, planLayered } from "./layeredPlan.ts";
+import { chunkRowsOf, groupReplicasOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
+import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
 import { layerBlock, stepBytes, stepWord } from "./uniforms.ts";
 
 /** Rows that are predicted at once at most. */
@@ -20,36 +21,59 @@ export interface PredictorRequest {
   readonly parameters: GPUBuffer;
 }
 
+/** The limits of memory alone. */
+const untimed = ({ kind, maxBufferBytes }: PlanLimits): PlanLimits => ({
+  kind,
+  maxBufferBytes,
+  dispatchFlops: Number.POSITIVE_INFINITY,
+});
+
+/**
+ * Rows of a chunk: as many as memory holds of all replicas, and as one dispatch may take of a single one. Dispatches of many
+ * replicas are cut between these rather than between rows: a workgroup takes the rows of one replica, and few leave it idle.
+ */
+function capacityOf({ device, network, replicas }: PredictorRequest): number {
+  const rows = { network, batchSize: maxRows, rowCount: maxRows };
+  return Math.min(chunkRowsOf(untimed(device), { ...rows, replicas }), chunkRowsOf(device, { ...rows, replicas: 1 }));
+}
+
 /** Forward without targets, chunk by chunk; keeps its buffers and pipelines from call to call. */
-export class LayeredPredictor {
+export class LayeredPredictor implements OutputSource {
+  readonly capacity: number;
+  readonly steps: GPUBuffer;
   readonly #request: PredictorRequest;
   readonly #owner: BufferOwner;
-  readonly #capacity: number;
-  readonly #groupReplicas: number;
-  readonly #steps: GPUBuffer;
   readonly #inputs: GPUBuffer;
+  /** Per layer [replicas, rows, fanOut]. */
   readonly #outputs: readonly GPUBuffer[];
+  /** Per layer, `Layer`, and the rows that all of them were written for. */
+  readonly #layers: readonly GPUBuffer[];
+  #rows = 0;
   readonly #batchRows: GPUBuffer;
   readonly #dispatches: Dispatch[] = [];
+  readonly #scorer: Scorer;
   #isDisposed = false;
 
   private constructor(request: PredictorRequest, capacity: number) {
     const { device, network, replicas } = request;
     this.#request = request;
-    this.#capacity = capacity;
-    this.#groupReplicas = groupReplicasOf(device, network, replicas);
+    this.capacity = capacity;
     this.#owner = new BufferOwner(device);
-    this.#steps = this.#owner.uniform("prediction", stepBytes);
+    this.steps = this.#owner.uniform("prediction", stepBytes);
     this.#inputs = this.#owner.storage("prediction inputs", capacity * network.inputs);
     this.#batchRows = this.#owner.storage("prediction rows", capacity);
     this.#outputs = network.layers.map(({ fanOut, index }) =>
       this.#owner.storage(`prediction outputs ${index}`, replicas * capacity * fanOut),
     );
+    this.#layers = network.layers.map((layer) =>
+      this.#owner.uniform(`prediction layer ${layer.index}`, this.#layerWords(layer, capacity).byteLength),
+    );
+    this.#scorer = new Scorer({ device, network, replicas, source: this });
   }
 
   static async create(request: PredictorRequest): Promise<LayeredPredictor> {
-    const { device, network, replicas } = request;
-    const capacity = chunkRowsOf(device, { network, replicas, batchSize: maxRows, rowCount: maxRows });
+    const { device, network } = request;
+    const capacity = capacityOf(request);
     const predictor = await device.checked(
       "prediction: buffers",
       () => new LayeredPredictor(request, capacity),
@@ -67,25 +91,44 @@ export class LayeredPredictor {
   async #createDispatch(layer: LayerShape): Promise<Dispatch> {
     const { device, network, replicas, parameters } = this.#request;
     const { index, fanOut, activation } = layer;
-    const capacity = this.#capacity;
-    const words = layerBlock({ network, layer, replicas, capacity, sharesInputs: index === 0, slots: 1 });
-    const uniform = this.#owner.uniform(`prediction layer ${index}`, words.byteLength);
-    write(device.gpu, uniform, words);
-    const plan = planLayered(device, { network, replicas, batchSize: capacity, rowCount: capacity });
+    const capacity = this.capacity;
+    const plan = planLayered(untimed(device), { network, replicas, batchSize: capacity, rowCount: capacity });
     const name = plan.layers[index]!.forward;
     const kernel = await createKernel(device, kernels[name], {
       ACTIVATION: activationNumber(activation),
-      DRAWS: 0,
+      ROWS: 0,
       SHUFFLES: 0,
       SAVES_PRE_ACTIVATION: 0,
     });
     const inputs = index === 0 ? this.#inputs : this.#outputs[index - 1]!;
     return createDispatch(device, kernel, {
       label: `layer ${index}`,
-      bound: [stepWindow(this.#steps), uniform, inputs, parameters, this.#outputs[index]!, this.#batchRows],
+      bound: [stepWindow(this.steps), this.#layers[index]!, inputs, parameters, this.#outputs[index]!, this.#batchRows],
       invocations: forwardInvocations(name, fanOut),
-      replicas: this.#groupReplicas,
+      replicas,
     });
+  }
+
+  #layerWords(layer: LayerShape, rows: number): ArrayBuffer {
+    const { network, replicas } = this.#request;
+    return layerBlock({ network, layer, replicas, capacity: rows, sharesInputs: layer.index === 0, slots: 1 });
+  }
+
+  /** Lets outputs of so many rows lie without gaps: a hundred thousand replicas are then read in one piece. */
+  #layOut(rows: number): void {
+    if (rows === this.#rows) return;
+    this.#rows = rows;
+    const { device, network } = this.#request;
+    for (const layer of network.layers) write(device.gpu, this.#layers[layer.index]!, this.#layerWords(layer, rows));
+  }
+
+  groupReplicas(rows: number): number {
+    const { device, network, replicas } = this.#request;
+    return groupReplicasOf(device, network, replicas, rows);
+  }
+
+  get outputs(): GPUBuffer {
+    return this.#outputs[this.#outputs.length - 1]!;
   }
 
   /**
@@ -94,45 +137,56 @@ export class LayeredPredictor {
    * @returns [replicas, rows, outputs]
    */
   async predict(inputs: FloatArray): Promise<Float32Array> {
-    const { network, replicas } = this.#request;
-    const values = toFloat32(inputs);
-    const rowCount = values.length / network.inputs;
+    const { device, network, replicas } = this.#request;
+    const rowCount = inputs.length / network.inputs;
     const all = new Float32Array(replicas * rowCount * network.outputs);
-    for (let firstRow = 0; firstRow < rowCount; firstRow += this.#capacity) {
-      const rows = Math.min(this.#capacity, rowCount - firstRow);
-      const chunk = await this.#chunk(values.subarray(firstRow * network.inputs, (firstRow + rows) * network.inputs));
+    for (let firstRow = 0; firstRow < rowCount; firstRow += this.capacity) {
+      requireAlive("predict", this.#isDisposed);
+      const endRow = Math.min(rowCount, firstRow + this.capacity);
+      const length = (endRow - firstRow) * network.outputs;
+      this.compute({
+        inputs: toFloat32(inputs.subarray(firstRow * network.inputs, endRow * network.inputs)),
+        firstRow,
+      });
+      const stretch = { buffer: this.outputs, first: 0, length: replicas * length };
+      const chunk = new Float32Array(await readStretches(device, "prediction", [stretch]));
       for (let replica = 0; replica < replicas; replica++) {
-        const own = chunk.subarray(replica * rows * network.outputs, (replica + 1) * rows * network.outputs);
+        const own = chunk.subarray(replica * length, (replica + 1) * length);
         all.set(own, (replica * rowCount + firstRow) * network.outputs);
       }
     }
     return all;
   }
 
-  /** Outputs [replicas, rows, outputs] of a chunk of rows. */
-  async #chunk(inputs: Float32Array): Promise<Float32Array> {
-    requireAlive("predict", this.#isDisposed);
-    const { device, network, replicas } = this.#request;
-    const rows = inputs.length / network.inputs;
-    write(device.gpu, this.#inputs, inputs);
-    for (let replica = 0; replica < replicas; replica += this.#groupReplicas) this.#submit(rows, replica);
-    const buffer = this.#outputs[this.#outputs.length - 1]!;
-    const stretches = Array.from({ length: replicas }, (_, replica) => {
-      return { buffer, first: replica * this.#capacity * network.outputs, length: rows * network.outputs };
-    });
-    return new Float32Array(await readStretches(device, "prediction", stretches));
+  /** Loss and accuracy of each replica over rows of data. */
+  score(data: Dataset): Promise<Scores> {
+    return this.#scorer.score(data);
   }
 
-  #submit(rows: number, firstReplica: number): void {
-    const { gpu } = this.#request.device;
-    // A forward that draws no rows takes only these two of a step's numbers.
+  compute({ inputs, firstRow }: RowChunk, then?: Dispatch): void {
+    const { device, network, replicas } = this.#request;
+    const rows = inputs.length / network.inputs;
+    this.#layOut(rows);
+    write(device.gpu, this.#inputs, inputs);
+    const group = this.groupReplicas(rows);
+    const forwards = this.#dispatches.map((dispatch) => ({ ...dispatch, replicas: group }));
+    const dispatches = then ? [...forwards, then] : forwards;
+    // Kernels that draw no rows take only these of a step's numbers.
     const words = new Uint32Array(stepBytes / 4);
     words[stepWord.chunkRows] = rows;
-    words[stepWord.firstReplica] = firstReplica;
-    write(gpu, this.#steps, words);
+    words[stepWord.firstPosition] = firstRow;
+    for (let replica = 0; replica < replicas; replica += group) {
+      words[stepWord.firstReplica] = replica;
+      write(device.gpu, this.steps, words);
+      this.#submit(dispatches, rows);
+    }
+  }
+
+  #submit(dispatches: readonly Dispatch[], rows: number): void {
+    const { gpu } = this.#request.device;
     const encoder = gpu.createCommandEncoder({ label: "prediction" });
     const pass = encoder.beginComputePass({ label: "prediction" });
-    for (const dispatch of this.#dispatches) encode(pass, dispatch, rows, 0);
+    for (const dispatch of dispatches) encode(pass, dispatch, rows, 0);
     pass.end();
     gpu.queue.submit([encoder.finish()]);
   }
@@ -143,6 +197,7 @@ export class LayeredPredictor {
 
   dispose(): void {
     this.#isDisposed = true;
+    this.#scorer.dispose();
     this.#owner.dispose();
   }
 }

@@ -1,28 +1,40 @@
 import { batchAt } from "../batches.ts";
-import { requireAlive, type RunSettings, type TrainingRun } from "../executor.ts";
+import { type ReplicaResults, requireAlive, type RunSettings, type TrainingRun } from "../executor.ts";
 import { write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
-import { groupSize, type Kernel } from "../gpu/kernel.ts";
+import { type Kernel, maxGroups } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
-import type { FusedPlan } from "./fusedPlan.ts";
-import type { FusedBuffers } from "./fusedRun.ts";
-import { readLossRing, readNonFinite } from "./runStatus.ts";
+import { rowCountOf } from "./constants.ts";
+import type { FusedBuffers } from "./fusedBuffers.ts";
+import { readLossRing, readNonFinite, readResults, type RunStatus } from "./runStatus.ts";
 import { submitsInFlight } from "./stepRun.ts";
 import { runBlock, storedStepBytes, writeStep } from "./uniforms.ts";
 
 /** Steps of one dispatch at most: their numbers are written before it. */
-const maxSteps = 1024;
+export const maxStepsPerDispatch = 1024;
 /** Time that one dispatch is meant to take, far below what watchdogs allow. */
-const targetMs = 40;
+const targetMs = 50;
 /** Growth from one dispatch to the next: what was measured may have been a pause. */
 const growth = 4;
+
+/** What sizes a run of many steps a dispatch. */
+export interface ReplicaPlan {
+  readonly groupReplicas: number;
+  /** Replicas of one workgroup. */
+  readonly workgroupReplicas: number;
+  readonly ringSteps: number;
+  /** Estimate for all replicas. */
+  readonly stepMs: number;
+  /** Steps worth handing over at once. */
+  readonly leastSteps: number;
+}
 
 export interface ReplicaRunParts {
   readonly device: GpuDevice;
   readonly network: Network;
   readonly replicas: number;
   readonly settings: RunSettings;
-  readonly plan: FusedPlan;
+  readonly plan: ReplicaPlan;
   readonly buffers: FusedBuffers;
   readonly parameters: GPUBuffer;
   readonly kernel: Kernel;
@@ -36,17 +48,22 @@ interface Group {
   readonly endReplica: number;
 }
 
-/** A training run whose dispatches each take many steps of many replicas. The bits do not depend on how many. */
+/**
+ * A training run whose dispatches each take many steps of a group of replicas, one group after the other: parameters are loaded
+ * and stored once per dispatch. The bits do not depend on how many steps a dispatch takes.
+ */
 export class ReplicaRun implements TrainingRun {
   readonly ringSteps: number;
+  readonly leastSteps: number;
   readonly #parts: ReplicaRunParts;
   readonly #steps: GPUBuffer;
   readonly #groups: readonly Group[];
-  readonly #words = new DataView(new ArrayBuffer(maxSteps * storedStepBytes));
+  readonly #words = new DataView(new ArrayBuffer(maxStepsPerDispatch * storedStepBytes));
   readonly #rowCount: number;
   readonly #inFlight: Promise<void>[] = [];
   /** Steps of the next dispatch: few at first, then as many as fit the time. */
   #stepsPerDispatch: number;
+  #stepsDone = 0;
   #isDisposed = false;
 
   private constructor(parts: ReplicaRunParts, steps: GPUBuffer, groups: readonly Group[]) {
@@ -55,18 +72,20 @@ export class ReplicaRun implements TrainingRun {
     this.#steps = steps;
     this.#groups = groups;
     this.ringSteps = plan.ringSteps;
-    this.#rowCount = settings.data.targets.length / network.outputs;
-    this.#stepsPerDispatch = Math.max(1, Math.min(maxSteps, Math.floor(targetMs / (4 * plan.stepMs))));
+    this.leastSteps = Math.min(plan.leastSteps, plan.ringSteps);
+    this.#rowCount = rowCountOf(settings, network);
+    const groupMs = plan.stepMs / groups.length;
+    this.#stepsPerDispatch = Math.max(1, Math.min(maxStepsPerDispatch, Math.floor(targetMs / (4 * groupMs))));
   }
 
   static create(parts: ReplicaRunParts): ReplicaRun {
     const { device, replicas, plan, buffers, parameters, kernel } = parts;
-    const { owner, hyper, inputs, targets, moments, losses, nonFinite } = buffers;
-    const steps = owner.storage("steps", (maxSteps * storedStepBytes) / 4);
+    const { owner, hyper, inputs, targets, settings, moments, losses, status } = buffers;
+    const steps = owner.storage("steps", (maxStepsPerDispatch * storedStepBytes) / 4);
     const groups: Group[] = [];
     for (let firstReplica = 0; firstReplica < replicas; firstReplica += plan.groupReplicas) {
       const run = owner.uniform(`replicas from ${firstReplica}`, runBlock(0, 0, 0).byteLength);
-      const bound = [run, hyper, steps, inputs, targets, parameters, moments, losses, nonFinite];
+      const bound = [run, hyper, steps, inputs, targets, settings, parameters, moments, losses, status];
       const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
       const bindGroup = device.gpu.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
       groups.push({ bindGroup, run, firstReplica, endReplica: Math.min(replicas, firstReplica + plan.groupReplicas) });
@@ -79,12 +98,16 @@ export class ReplicaRun implements TrainingRun {
     this.#parts.device.throwFault("training");
     const end = firstStep + count;
     for (let step = firstStep; step < end;) {
-      const steps = Math.min(this.#stepsPerDispatch, end - step);
-      this.#submit(step, steps);
+      const steps = Math.min(this.#stepsPerDispatch, end - step, this.ringSteps);
+      this.#writeSteps(step, steps);
+      for (const group of this.#groups) {
+        this.#submit(group, steps);
+        if (this.#inFlight.length > submitsInFlight) await this.#inFlight.shift();
+        requireAlive("train", this.#isDisposed);
+      }
       step += steps;
-      if (this.#inFlight.length > submitsInFlight) await this.#inFlight.shift();
-      requireAlive("train", this.#isDisposed);
     }
+    this.#stepsDone = end;
   }
 
   /** The numbers of steps, in the order they are taken. */
@@ -101,18 +124,18 @@ export class ReplicaRun implements TrainingRun {
     write(this.#parts.device.gpu, this.#steps, new Uint32Array(this.#words.buffer, 0, (count * storedStepBytes) / 4));
   }
 
-  #submit(firstStep: number, count: number): void {
-    const { device, kernel } = this.#parts;
+  /** One dispatch and one submit: what it takes can be told from the time until it is done. */
+  #submit({ bindGroup, run, firstReplica, endReplica }: Group, count: number): void {
+    const { device, kernel, plan } = this.#parts;
     const { gpu } = device;
-    this.#writeSteps(firstStep, count);
+    write(gpu, run, runBlock(count, firstReplica, endReplica));
     const encoder = gpu.createCommandEncoder({ label: "training" });
     const pass = encoder.beginComputePass({ label: "training" });
     pass.setPipeline(kernel.pipeline);
-    for (const { bindGroup, run, firstReplica, endReplica } of this.#groups) {
-      write(gpu, run, runBlock(count, firstReplica, endReplica));
-      pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(Math.ceil((endReplica - firstReplica) / groupSize));
-    }
+    pass.setBindGroup(0, bindGroup);
+    const workgroups = Math.ceil((endReplica - firstReplica) / plan.workgroupReplicas);
+    const rows = Math.ceil(workgroups / maxGroups);
+    pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
     pass.end();
     const startMs = performance.now();
     const isAlone = this.#inFlight.length === 0;
@@ -126,9 +149,8 @@ export class ReplicaRun implements TrainingRun {
 
   /** Sizes dispatches by what one took that had the device to itself: an upper bound of its time. */
   #adapt(steps: number, ms: number): void {
-    const perDispatch = ms / this.#groups.length;
-    const wanted = Math.floor((steps * targetMs) / Math.max(perDispatch, 0.01));
-    this.#stepsPerDispatch = Math.max(1, Math.min(maxSteps, wanted, growth * this.#stepsPerDispatch));
+    const wanted = Math.floor((steps * targetMs) / Math.max(ms, 0.01));
+    this.#stepsPerDispatch = Math.max(1, Math.min(maxStepsPerDispatch, wanted, growth * this.#stepsPerDispatch));
   }
 
   async finished(): Promise<void> {
@@ -137,14 +159,21 @@ export class ReplicaRun implements TrainingRun {
   }
 
   readLosses(firstStep: number, count: number): Promise<Float32Array> {
-    requireAlive("train", this.#isDisposed);
-    const { losses } = this.#parts.buffers;
-    return readLossRing(this.#parts, { losses, ringSteps: this.ringSteps }, firstStep, count);
+    return readLossRing(this.#status(), firstStep, count);
   }
 
   readNonFinite(): Promise<Float64Array> {
+    return readNonFinite(this.#status());
+  }
+
+  readResults(): Promise<ReplicaResults> {
+    return readResults(this.#status(), this.#stepsDone);
+  }
+
+  #status(): RunStatus {
     requireAlive("train", this.#isDisposed);
-    return readNonFinite(this.#parts, this.#parts.buffers);
+    const { device, replicas, buffers } = this.#parts;
+    return { device, replicas, buffers, ringSteps: this.ringSteps };
   }
 
   get isDisposed(): boolean {

@@ -1,12 +1,12 @@
 import { type Batch, batchAt } from "../batches.ts";
-import { requireAlive, type RunSettings, type TrainingRun } from "../executor.ts";
+import { type ReplicaResults, requireAlive, type RunSettings, type TrainingRun } from "../executor.ts";
 import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { encode } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
 import { stepSlots } from "./layeredBuffers.ts";
 import type { StepDispatches } from "./layeredDispatches.ts";
-import { readLossRing, readNonFinite } from "./runStatus.ts";
+import { readLossRing, readNonFinite, readResults, type RunStatus } from "./runStatus.ts";
 import { type Chunk, stepStride, writeStep } from "./uniforms.ts";
 
 /** Submits that may be under way at once: enough to keep the GPU busy, few enough to stop within a moment. */
@@ -27,8 +27,8 @@ export interface RunBuffers {
   readonly owner: BufferOwner;
   /** [ringSteps, replicas]. */
   readonly losses: GPUBuffer;
-  /** [replicas]. */
-  readonly nonFinite: GPUBuffer;
+  /** [3, replicas]. */
+  readonly status: GPUBuffer;
 }
 
 /** Sizes that cut a step into dispatches, and steps into submits. */
@@ -63,6 +63,7 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
   readonly #rowCount: number;
   readonly #inFlight: Promise<void>[] = [];
   #submit: Submit | undefined;
+  #stepsDone = 0;
   #isDisposed = false;
 
   constructor(parts: StepRunParts<Buffers>) {
@@ -89,6 +90,7 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
       }
     }
     await this.#flush();
+    this.#stepsDone = firstStep + count;
   }
 
   /** Work of so many rows of one group of replicas. */
@@ -147,13 +149,26 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
   }
 
   readLosses(firstStep: number, count: number): Promise<Float32Array> {
-    requireAlive("train", this.#isDisposed);
-    return readLossRing(this.#request, { ...this.buffers, ringSteps: this.ringSteps }, firstStep, count);
+    return readLossRing(this.#status(), firstStep, count);
   }
 
   readNonFinite(): Promise<Float64Array> {
+    return readNonFinite(this.#status());
+  }
+
+  readResults(): Promise<ReplicaResults> {
+    return readResults(this.#status(), this.#stepsDone);
+  }
+
+  #status(): RunStatus {
     requireAlive("train", this.#isDisposed);
-    return readNonFinite(this.#request, this.buffers);
+    const { device, replicas } = this.#request;
+    return { device, replicas, buffers: this.buffers, ringSteps: this.ringSteps };
+  }
+
+  /** Steps are dispatches of their own. */
+  get leastSteps(): number {
+    return 1;
   }
 
   get isDisposed(): boolean {

@@ -1,7 +1,9 @@
-import type { Batch } from "../batches.ts";
+import { type Batch, optimizerOf, seedOf } from "../batches.ts";
 import { lossScale } from "../cpu/loss.ts";
+import type { RunSettings } from "../executor.ts";
 import type { LayerShape, Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { keyOf, streams } from "../random.ts";
 import { gradientColumnsOf, type LayeredPlan } from "./layeredPlan.ts";
 
 /** Distance of two step slots: the largest offset alignment that WebGPU allows a device to ask for. */
@@ -9,8 +11,8 @@ export const stepStride = 256;
 /** Bytes that a kernel sees of a slot: `Step` of shaders/step.wgsl. */
 export const stepBytes = 64;
 
-/** Places of two words in `Step`, for those who write no others. */
-export const stepWord = { chunkRows: 1, firstReplica: 12 } as const;
+/** Places of some words in `Step`, for those who write no others. */
+export const stepWord = { chunkRows: 1, firstPosition: 2, firstReplica: 11 } as const;
 
 /** One word of a uniform: an integer, or a float. */
 type Word = { readonly u32: number } | { readonly f32: number };
@@ -47,26 +49,50 @@ export interface StepWords {
   readonly firstReplica?: number;
 }
 
-/** Writes `Step`; the powers of Adam's bias correction are taken here, in float64. */
+/** Writes `Step`, without objects in between: a fused dispatch takes a thousand. Adam's powers are taken here, in float64. */
 export function writeStep(view: DataView, offset: number, options: StepWords): void {
   const { network, optimizer, step, batch, chunk, lossSlot, firstReplica = 0 } = options;
-  const { learningRate, beta1, beta2, name } = optimizer;
+  const { beta1, beta2, name } = optimizer;
   const corrects = name === "adam" || name === "adamW";
-  writeWords(view, offset, [
-    u32(Math.min(step, 0xfffffffe)), // 0xffffffff stands for "no step" where NaN is noted
-    u32(chunk.rows),
-    u32(batch.firstPosition + chunk.firstRow),
-    u32(batch.rowCount),
-    u32(batch.orderKey[0]),
-    u32(batch.orderKey[1]),
-    u32(chunk.firstRow === 0 ? 0 : 1),
-    u32(lossSlot),
-    f32(lossScale(network.loss, batch.batchSize, network.outputs)),
-    f32(learningRate),
-    f32(corrects ? learningRate / (1 - beta1 ** (step + 1)) : learningRate),
-    f32(corrects ? 1 / Math.sqrt(1 - beta2 ** (step + 1)) : 1),
-    u32(firstReplica),
-  ]);
+  const u32At = (word: number, value: number): void => view.setUint32(offset + 4 * word, value, true);
+  const f32At = (word: number, value: number): void => view.setFloat32(offset + 4 * word, value, true);
+  u32At(0, Math.min(step, 0xfffffffe)); // 0xffffffff stands for "no step" where NaN is noted
+  u32At(stepWord.chunkRows, chunk.rows);
+  u32At(2, batch.firstPosition + chunk.firstRow);
+  u32At(3, batch.rowCount);
+  u32At(4, batch.orderKey[0]);
+  u32At(5, batch.orderKey[1]);
+  u32At(6, chunk.firstRow);
+  u32At(7, lossSlot);
+  f32At(8, lossScale(network.loss, batch.batchSize, network.outputs));
+  f32At(9, corrects ? 1 / (1 - beta1 ** (step + 1)) : 1);
+  f32At(10, corrects ? 1 / Math.sqrt(1 - beta2 ** (step + 1)) : 1);
+  u32At(stepWord.firstReplica, firstReplica);
+  u32At(12, batch.epoch % 2 ** 32);
+}
+
+/** Bytes of one `ReplicaSettings` of shaders/step.wgsl in an array. */
+const replicaSettingsBytes = 24;
+/** 4-byte values that a run holds of a replica beside its parameters, moments and losses: settings and status. */
+export const replicaWords = replicaSettingsBytes / 4 + 3;
+
+/** `ReplicaSettings` of every replica. */
+export function replicaBlock(settings: RunSettings, replicas: number): Uint32Array {
+  const buffer = new ArrayBuffer(replicaSettingsBytes * replicas);
+  const view = new DataView(buffer);
+  for (let replica = 0; replica < replicas; replica++) {
+    const { learningRate, momentum, weightDecay } = optimizerOf(settings, replica);
+    const [low, high] = keyOf(seedOf(settings, replica), streams.order);
+    writeWords(view, replicaSettingsBytes * replica, [
+      f32(learningRate),
+      f32(momentum),
+      f32(weightDecay),
+      u32(0),
+      u32(low),
+      u32(high),
+    ]);
+  }
+  return new Uint32Array(buffer);
 }
 
 export interface LayerWords {
@@ -77,11 +103,21 @@ export interface LayerWords {
   readonly capacity: number;
   /** True where the layer reads rows that all replicas share. */
   readonly sharesInputs: boolean;
+  /** True where every replica takes rows of its own. */
+  readonly ownRows?: boolean;
   readonly slots: number;
 }
 
 /** `Layer` of shaders/step.wgsl. */
-export function layerBlock({ network, layer, replicas, capacity, sharesInputs, slots }: LayerWords): ArrayBuffer {
+export function layerBlock({
+  network,
+  layer,
+  replicas,
+  capacity,
+  sharesInputs,
+  ownRows,
+  slots,
+}: LayerWords): ArrayBuffer {
   return block([
     u32(layer.fanIn),
     u32(layer.fanOut),
@@ -92,23 +128,22 @@ export function layerBlock({ network, layer, replicas, capacity, sharesInputs, s
     u32(sharesInputs ? 0 : capacity * layer.fanIn),
     u32(gradientColumnsOf(network, layer)),
     u32(slots),
+    u32(ownRows ? capacity : 0),
   ]);
 }
 
-/** `Hyper` of shaders/update.wgsl; 1 − β is taken in float64, since 1 − f32(β) is off by up to 5e-5. */
+/** `Hyper` of shaders/optimizer.wgsl; 1 − β is taken in float64, since 1 − f32(β) is off by up to 5e-5. */
 export function hyperBlock(
   network: Network,
   replicas: number,
   { slots }: Pick<LayeredPlan, "slots">,
   optimizer: Optimizer,
 ): ArrayBuffer {
-  const { momentum, weightDecay, beta1, beta2, alpha, epsilon } = optimizer;
+  const { beta1, beta2, alpha, epsilon } = optimizer;
   return block([
     u32(replicas),
     u32(network.parameterCount),
     u32(slots),
-    f32(momentum),
-    f32(weightDecay),
     f32(beta1),
     f32(1 - beta1),
     f32(beta2),

@@ -1,7 +1,8 @@
 import { sigmoid } from "../cpu/activation.ts";
-import { lossScale, sampleLoss, softmax } from "../cpu/loss.ts";
-import type { FloatArray } from "../executor.ts";
-import type { LossName, Network } from "../network.ts";
+import { softmax } from "../cpu/loss.ts";
+import { createTallies, score, scoresOf } from "../cpu/score.ts";
+import type { Dataset, Executor, FloatArray, Scores } from "../executor.ts";
+import type { Network } from "../network.ts";
 
 /** How well outputs meet targets. */
 export interface Score {
@@ -16,52 +17,34 @@ export interface Evaluation extends Score {
   readonly replicas: readonly Score[];
 }
 
-/** Place of the largest value; the first of several. */
-const largestAt = (values: Float64Array): number =>
-  values.reduce((best, value, at) => (value > values[best]! ? at : best), 0);
+const mean = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Right answers among the outputs of one row. */
-function hits(loss: LossName, outputs: Float64Array, targets: Float64Array): number {
-  if (loss === "softmaxCrossEntropy") return largestAt(outputs) === largestAt(targets) ? 1 : 0;
-  return outputs.reduce((count, logit, column) => count + (logit > 0 === targets[column]! > 0.5 ? 1 : 0), 0);
-}
+const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
+  loss: mean(losses),
+  accuracy: accuracies && mean(accuracies),
+  replicas: Array.from(losses, (loss, replica) => ({ loss, accuracy: accuracies?.[replica] })),
+});
 
-/** Score of one replica's outputs [rows, outputs], in float64. */
-function scoreOf({ loss, outputs: width }: Network, outputs: Float64Array, targets: Float64Array): Score {
-  const rows = outputs.length / width;
-  const unused = new Float64Array(width);
-  let total = 0;
-  let right = 0;
-  for (let row = 0; row < rows; row++) {
-    const own = outputs.subarray(row * width, (row + 1) * width);
-    const target = targets.subarray(row * width, (row + 1) * width);
-    total += sampleLoss(loss, own, target, unused);
-    right += hits(loss, own, target);
-  }
-  const perRow = loss === "softmaxCrossEntropy" ? 1 : width;
-  const hasClasses = loss === "softmaxCrossEntropy" || loss === "binaryCrossEntropy";
-  return { loss: total * lossScale(loss, rows, width), accuracy: hasClasses ? right / (rows * perRow) : undefined };
-}
-
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+/** Outputs of a population, in values, that are brought to the host to be scored in float64. */
+const hostOutputs = 2 ** 22;
 
 /**
- * Scores outputs against targets.
- * @param outputs [replicas, rows, network.outputs], logits where the loss takes logits
- * @param targets [rows, network.outputs]
+ * Scores replicas on rows of data: in float64 from their outputs, and populations with more than 2²² outputs where these are
+ * computed.
  */
-export function evaluateOutputs(network: Network, outputs: FloatArray, targets: FloatArray): Evaluation {
-  const wanted = Float64Array.from(targets);
-  const replicas = Array.from({ length: outputs.length / targets.length }, (_, replica) => {
-    const own = outputs.subarray(replica * targets.length, (replica + 1) * targets.length);
-    return scoreOf(network, Float64Array.from(own), wanted);
-  });
-  const accuracies = replicas.map(({ accuracy }) => accuracy ?? 0);
-  return {
-    loss: mean(replicas.map(({ loss }) => loss)),
-    accuracy: replicas[0]!.accuracy === undefined ? undefined : mean(accuracies),
-    replicas,
-  };
+export async function evaluateReplicas(executor: Executor, data: Dataset): Promise<Evaluation> {
+  const { network, replicas } = executor;
+  const { length } = data.targets;
+  if (replicas > 1 && replicas * length > hostOutputs) return evaluationOf(await executor.score(data));
+  const outputs = await executor.predict(data.inputs);
+  const targets = Float64Array.from(data.targets);
+  const tallies = createTallies(replicas);
+  for (let replica = 0; replica < replicas; replica++) {
+    const own = Float64Array.from(outputs.subarray(replica * length, (replica + 1) * length));
+    score(network, { outputs: own, targets }, tallies, replica);
+  }
+  return evaluationOf(scoresOf(network, length / network.outputs, tallies));
 }
 
 /** Probabilities from logits, for the losses that take logits; other outputs are returned as they are. */

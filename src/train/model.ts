@@ -1,21 +1,32 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { Dataset, Executor, FloatArray, PlanReport, Trace } from "../executor.ts";
+import type { Dataset, Executor, FloatArray, PlanReport, ReplicaResults, Scores, Trace } from "../executor.ts";
 import type { Device } from "../gpu/device.ts";
 import { initialize, type InitializerName } from "../initializers.ts";
 import { type Network, requireInteger } from "../network.ts";
 import { type Optimizer, requireOptimizer } from "../optimizer.ts";
 import { createExecutor } from "../plan/choose.ts";
 import { requireDataset, requireRows } from "./dataset.ts";
-import { evaluateOutputs, type Evaluation, probabilitiesOf } from "./metrics.ts";
+import { evaluateReplicas, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
+import {
+  allReplicas,
+  averageParameters,
+  chosenReplicas,
+  type Ensemble,
+  predictTogether,
+  readReplicas,
+} from "./population.ts";
 import { type Progress, type Snapshot, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
   /** From `acquire()`. */
   readonly device: Device;
-  /** Seed of the initial parameters, integer in [0, 2⁵³), default 0; replica r starts as a model with seed + r would. */
-  readonly seed?: number;
-  /** Networks of this architecture, trained side by side; default 1. */
+  /**
+   * Seed of the initial parameters, integer in [0, 2⁵³), default 0; replica r starts as a model with seed + r would. Or a list
+   * with the seed of each replica.
+   */
+  readonly seed?: number | ArrayLike<number>;
+  /** Networks of this architecture, trained side by side; default 1, or as many as there are seeds. */
   readonly replicas?: number;
   /** Default: He for rectifiers, Glorot otherwise. */
   readonly initializer?: InitializerName;
@@ -29,6 +40,8 @@ export interface FitResult {
   /** Mean of the last event's steps. */
   readonly loss: number;
   readonly validation: Evaluation | undefined;
+  /** How training went for each replica. */
+  readonly results: ReplicaResults;
   /** All events, without their losses step by step. */
   readonly history: readonly Omit<Progress, "losses">[];
 }
@@ -59,7 +72,7 @@ export class Model {
 
   /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
   plan(data: Dataset, options: TrainOptions): PlanReport {
-    return this.#executor.planRun(planTraining(this.network, data, options).settings);
+    return this.#executor.planRun(planTraining(this.network, data, options, this.replicas).settings);
   }
 
   /**
@@ -69,7 +82,7 @@ export class Model {
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(data: Dataset, options: TrainOptions): AsyncGenerator<Progress, void, undefined> {
-    const plan = planTraining(this.network, data, options);
+    const plan = planTraining(this.network, data, options, this.replicas);
     if (this.#isTraining) {
       const fix = "await the training under way, or create a second model";
       throw new InvalidInput({ place: "train", expected: "one training at a time", got: "a second one", fix });
@@ -97,12 +110,20 @@ export class Model {
     return this.#trainer?.lastGood;
   }
 
+  /**
+   * How the latest training went for each replica: known when it has ended, at its last step, by an abort or by leaving the
+   * loop early. Undefined before, and where the GPU was lost.
+   */
+  get results(): ReplicaResults | undefined {
+    return this.#trainer?.results;
+  }
+
   /** Trains to the end. Throws as `train` does. */
   async fit(data: Dataset, options: TrainOptions): Promise<FitResult> {
     const history: Omit<Progress, "losses">[] = [];
     for await (const { losses: _, ...event } of this.train(data, options)) history.push(event);
     const last = history[history.length - 1]!;
-    return { steps: last.step, loss: last.loss, validation: last.validation, history };
+    return { steps: last.step, loss: last.loss, validation: last.validation, results: this.results!, history };
   }
 
   /**
@@ -120,10 +141,70 @@ export class Model {
     return probabilitiesOf(this.network, await this.predict(inputs));
   }
 
-  /** Loss, and accuracy for the cross entropies, on rows of data; computed in float64 from the outputs. */
+  /**
+   * Loss, and accuracy for the cross entropies, on rows of data; computed in float64 from the outputs, of populations with more
+   * than 2²² outputs as `scores` computes them.
+   */
   async evaluate(data: Dataset): Promise<Evaluation> {
     requireDataset("evaluate", data, this.network);
-    return evaluateOutputs(this.network, await this.#executor.predict(data.inputs), data.targets);
+    return evaluateReplicas(this.#executor, data);
+  }
+
+  /**
+   * Loss, and accuracy for the cross entropies, of each replica on rows of data. The sums are taken where the outputs are, in
+   * float32 over 128 rows and in float64 beyond: of a hundred thousand networks nothing but their scores is read.
+   */
+  async scores(data: Dataset): Promise<Scores> {
+    requireDataset("scores", data, this.network);
+    return this.#executor.score(data);
+  }
+
+  /**
+   * What replicas predict together, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
+   * `predictProbabilities` over them.
+   * @param inputs [rows, network.inputs]
+   * @param options.replicas default all
+   * @throws InvalidInput
+   */
+  async predictEnsemble(
+    inputs: FloatArray,
+    options: { readonly replicas?: ArrayLike<number> } = {},
+  ): Promise<Ensemble> {
+    requireRows("predictEnsemble: inputs", inputs, this.network.inputs);
+    requireOptions("predictEnsemble", options, ["replicas"]);
+    if (options.replicas === undefined) return predictTogether(this.#executor, inputs);
+    const members = await this.#pick("predictEnsemble: replica", options.replicas);
+    try {
+      return await predictTogether(members.#executor, inputs);
+    } finally {
+      members.dispose();
+    }
+  }
+
+  /**
+   * One replica, or several in the order named, as a model of its own on the same device.
+   * @throws InvalidInput on a number that no replica has, LimitExceeded, GpuOutOfMemory
+   */
+  pick(replicas: number | ArrayLike<number>): Promise<Model> {
+    return this.#pick("pick: replica", replicas);
+  }
+
+  async #pick(place: string, replicas: number | ArrayLike<number>): Promise<Model> {
+    const chosen = chosenReplicas(place, replicas, this.replicas);
+    const parameters = await readReplicas(this.#executor, chosen);
+    return openModel(this.device, this.network, chosen.length, () => parameters);
+  }
+
+  /**
+   * A model whose parameters are the mean of the replicas', taken in float64. Sensible only for networks that lie near each
+   * other, such as those that went on from the same one; of networks trained apart use `predictEnsemble`.
+   * @param replicas default all
+   * @throws InvalidInput on a number that no replica has, LimitExceeded, GpuOutOfMemory
+   */
+  async average(replicas: ArrayLike<number> = allReplicas(this.replicas)): Promise<Model> {
+    const chosen = chosenReplicas("average: replica", replicas, this.replicas);
+    const parameters = await averageParameters(this.#executor, chosen);
+    return openModel(this.device, this.network, 1, () => parameters);
   }
 
   /** [replicas, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
@@ -162,15 +243,25 @@ const known = ["device", "seed", "replicas", "initializer", "parameters"];
  */
 export async function createModel(network: Network, options: ModelOptions): Promise<Model> {
   requireOptions("createModel", options, known);
-  const { device, seed = 0, replicas = 1, initializer, parameters } = options;
+  const { device, seed = 0, initializer, parameters } = options;
+  const { replicas = typeof seed === "object" ? seed?.length : 1 } = options;
   requireInteger("createModel: replicas", replicas, 1, 2 ** 20);
   const length = replicas * network.parameterCount;
   if (parameters) requireParameters("createModel: parameters", parameters, length);
-  // Memory first: drawing parameters that would not fit could take minutes.
+  const drawn = { seed, replicas, ...(initializer && { initializer }) };
+  return openModel(device, network, replicas, () => parameters ?? initialize(network, drawn));
+}
+
+/** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
+async function openModel(
+  device: Device,
+  network: Network,
+  replicas: number,
+  parameters: () => FloatArray,
+): Promise<Model> {
   const executor = await createExecutor(device, network, replicas);
   try {
-    const drawn = { seed, replicas, ...(initializer && { initializer }) };
-    executor.writeParameters(parameters ?? initialize(network, drawn));
+    executor.writeParameters(parameters());
     return new Model(device, executor);
   } catch (error) {
     executor.dispose();

@@ -1,10 +1,11 @@
 import { stepsPerEpoch } from "../batches.ts";
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { Dataset, RunSettings } from "../executor.ts";
+import { type Dataset, type Path, pathNames, type PerReplica, type RunSettings } from "../executor.ts";
 import { requireSeed } from "../initializers.ts";
-import { type Network, requireInteger } from "../network.ts";
+import { type Network, requireInteger, requireName } from "../network.ts";
 import { type Optimizer, requireOptimizer } from "../optimizer.ts";
 import { requireDataset } from "./dataset.ts";
+import { checkedPerReplica } from "./perReplica.ts";
 
 /** When `train` tells about its progress. */
 export type Every = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -22,6 +23,15 @@ export interface TrainOptions {
   readonly shuffle?: boolean;
   /** Seed of the order; integer in [0, 2⁵³), default 0. */
   readonly seed?: number;
+  /** What each replica has for itself: lists with one value per replica. What is missing here, all have in common. */
+  readonly perReplica?: PerReplica;
+  /**
+   * Train on as many rows, drawn with replacement (Efron 1979; Breiman 1996: bagging). With `perReplica.seed` every replica has
+   * a sample of its own, otherwise all share the sample of `seed`.
+   */
+  readonly bootstrap?: boolean;
+  /** How steps are computed: the quickest way by the planner (default), or the one named. The CPU reference has but one. */
+  readonly path?: Path;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
   /** Default: every 200 ms, and at the end. */
@@ -41,7 +51,20 @@ export interface TrainPlan {
   readonly signal: AbortSignal | undefined;
 }
 
-const known = ["optimizer", "epochs", "steps", "batchSize", "shuffle", "seed", "validation", "every", "signal"];
+const known = [
+  "optimizer",
+  "epochs",
+  "steps",
+  "batchSize",
+  "shuffle",
+  "seed",
+  "perReplica",
+  "bootstrap",
+  "path",
+  "validation",
+  "every",
+  "signal",
+];
 const most = 2 ** 48;
 
 function requireSignal(signal: unknown): void {
@@ -76,11 +99,27 @@ function eventStepsOf(every: Every | undefined, perEpoch: number): number | unde
   return steps;
 }
 
+function requireBoolean(place: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
+}
+
+/** The options of populations, those that are present, checked. */
+function populationSettings({ perReplica, bootstrap, path, optimizer }: TrainOptions, replicas: number) {
+  requireBoolean("train: bootstrap", bootstrap);
+  if (path !== undefined) requireName("train: path", path, ["auto", ...pathNames]);
+  return {
+    ...(perReplica !== undefined && { perReplica: checkedPerReplica(perReplica, optimizer, replicas) }),
+    ...(bootstrap !== undefined && { bootstrap }),
+    ...(path !== undefined && { path }),
+  };
+}
+
 /**
- * Checks data and options against a network and fills in defaults.
+ * Checks data and options against replicas of a network and fills in defaults.
  * @throws InvalidInput
  */
-export function planTraining(network: Network, data: Dataset, options: TrainOptions): TrainPlan {
+export function planTraining(network: Network, data: Dataset, options: TrainOptions, replicas: number): TrainPlan {
   requireOptions("train", options, known);
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network);
@@ -92,7 +131,7 @@ export function planTraining(network: Network, data: Dataset, options: TrainOpti
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   return {
-    settings: { data, optimizer, batchSize: size, shuffle, seed },
+    settings: { data, optimizer, batchSize: size, shuffle, seed, ...populationSettings(options, replicas) },
     totalSteps: totalStepsOf(options, perEpoch),
     perEpoch,
     eventSteps: eventStepsOf(every, perEpoch),

@@ -1,7 +1,14 @@
 import { NonFinite } from "../errors.ts";
-import { concatenate, type Executor, type FloatArray, type TrainingRun } from "../executor.ts";
+import {
+  concatenate,
+  type Executor,
+  type FloatArray,
+  type ReplicaResults,
+  type RunSettings,
+  type TrainingRun,
+} from "../executor.ts";
 import { nextTask } from "../nextTask.ts";
-import { evaluateOutputs, type Evaluation } from "./metrics.ts";
+import { evaluateReplicas, type Evaluation } from "./metrics.ts";
 import type { TrainPlan } from "./options.ts";
 
 /** What a training run tells while it goes on. */
@@ -12,13 +19,16 @@ export interface Progress {
   readonly steps: number;
   /** Epochs done, a fraction within one. */
   readonly epoch: number;
-  /** Mean over the steps since the last event and over replicas whose numbers are finite. */
+  /** Mean of those of `losses` that are finite. */
   readonly loss: number;
-  /** Loss before each step since the last event [steps, replicas]. */
+  /**
+   * Loss before each step since the last event [steps, replicas]. Of more than 1,024 replicas only the newest steps are told,
+   * as many as 2²² losses hold.
+   */
   readonly losses: FloatArray;
   /** Scores on the validation rows, where there are any. */
   readonly validation: Evaluation | undefined;
-  /** Replicas whose numbers stopped being finite. */
+  /** Replicas whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
   /** Since the last event. */
   readonly stepsPerSecond: number;
@@ -40,6 +50,16 @@ const unitMs = 50;
 const eventShare = 9;
 /** Largest set of parameters that is kept on the host as the last good state. */
 const snapshotFloats = 2 ** 22;
+/** Most replicas whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
+const mostReplicasTold = 1024;
+
+/** The learning rate, or the least and the largest one. */
+function learningRatesOf({ optimizer, perReplica }: RunSettings): string {
+  const rates = Array.from(perReplica?.learningRate ?? [optimizer.learningRate]);
+  const least = rates.reduce((a, b) => Math.min(a, b));
+  const largest = rates.reduce((a, b) => Math.max(a, b));
+  return least === largest ? String(least) : `from ${least} to ${largest}`;
+}
 
 function meanLoss(losses: FloatArray): number {
   let sum = 0;
@@ -66,6 +86,7 @@ export class Trainer {
   #eventStep = 0;
   #eventCostMs = 0;
   #lastGood: Snapshot | undefined;
+  #results: ReplicaResults | undefined;
 
   constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
     this.#executor = executor;
@@ -78,8 +99,31 @@ export class Trainer {
     return this.#lastGood;
   }
 
+  /** How it went for each replica; undefined while it goes on, and where the GPU or the model was lost. */
+  get results(): ReplicaResults | undefined {
+    return this.#results;
+  }
+
   /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every replica has diverged */
   async *events(): AsyncGenerator<Progress, void, undefined> {
+    try {
+      yield* this.#untilDone();
+      this.#results = await this.#run.readResults();
+    } finally {
+      this.#results ??= await this.#resultsSoFar();
+    }
+  }
+
+  /** After an abort, a loop left early or a failure, which is thrown by itself: a lost GPU has no results. */
+  async #resultsSoFar(): Promise<ReplicaResults | undefined> {
+    try {
+      return await this.#run.readResults();
+    } catch {
+      return undefined;
+    }
+  }
+
+  async *#untilDone(): AsyncGenerator<Progress, void, undefined> {
     const { totalSteps } = this.#plan;
     await this.#keepGood();
     this.#startMs = this.#eventMs = performance.now();
@@ -97,7 +141,7 @@ export class Trainer {
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
-      await this.#unit(Math.min(this.#unitSteps, last - this.#step));
+      await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), last - this.#step));
       const dueMs = Math.max(eventMs, eventShare * this.#eventCostMs);
       if (!eventSteps && performance.now() - this.#eventMs >= dueMs) return;
     }
@@ -105,7 +149,11 @@ export class Trainer {
 
   async #unit(count: number): Promise<void> {
     const units = Math.min(count, this.#run.ringSteps);
-    if (this.#step + units - this.#unread > this.#run.ringSteps) await this.#readLosses();
+    const firstKept = this.#step + units - this.#run.ringSteps;
+    if (firstKept > this.#unread) {
+      if (this.#executor.replicas > mostReplicasTold) this.#unread = firstKept;
+      else await this.#readLosses();
+    }
     const startMs = performance.now();
     await this.#run.execute(this.#step, units);
     this.#step += units;
@@ -123,7 +171,8 @@ export class Trainer {
     await this.#run.finished();
     const startMs = performance.now();
     await this.#readLosses();
-    const losses = concatenate(this.#losses.splice(0));
+    const parts = this.#losses.splice(0);
+    const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const diverged = await this.#checkFinite();
     const { validation } = this.#plan;
     const nowMs = performance.now();
@@ -134,7 +183,7 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
-      validation: validation && (await this.#evaluate(validation.inputs, validation.targets)),
+      validation: validation && (await evaluateReplicas(this.#executor, validation)),
       diverged,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
@@ -144,10 +193,6 @@ export class Trainer {
     this.#eventCostMs = this.#eventMs - startMs;
     this.#eventStep = this.#step;
     return progress;
-  }
-
-  async #evaluate(inputs: FloatArray, targets: FloatArray): Promise<Evaluation> {
-    return evaluateOutputs(this.#executor.network, await this.#executor.predict(inputs), targets);
   }
 
   async #keepGood(): Promise<void> {
@@ -160,8 +205,10 @@ export class Trainer {
   async #checkFinite(): Promise<number> {
     const steps = await this.#run.readNonFinite();
     const diverged = steps.filter((step) => step >= 0);
-    if (diverged.length === 0) await this.#keepGood();
-    if (diverged.length < steps.length) return diverged.length;
+    if (diverged.length < steps.length) {
+      await this.#keepGood();
+      return diverged.length;
+    }
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#lastGood;
     if (good) this.#executor.writeParameters(good.parameters);
@@ -170,7 +217,7 @@ export class Trainer {
       place: `train: step ${first}`,
       expected: "finite gradients, loss and parameters",
       got: "an infinite value or NaN: training diverged",
-      fix: `lower learningRate (it is ${this.#plan.settings.optimizer.learningRate}) or standardise the data${state}`,
+      fix: `lower learningRate (it is ${learningRatesOf(this.#plan.settings)}) or standardise the data${state}`,
     });
   }
 }

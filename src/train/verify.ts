@@ -73,7 +73,12 @@ function rounded(parameters: FloatArray, seed: number, step: number): Float64Arr
 
 /** Parameters after the same steps in float64; with a seed, rounded before every step. */
 async function referenceParameters(executor: Executor, request: VerifyRequest, seed?: number): Promise<Float64Array> {
-  const { settings, totalSteps, signal } = planTraining(executor.network, request.data, request.options);
+  const { settings, totalSteps, signal } = planTraining(
+    executor.network,
+    request.data,
+    request.options,
+    executor.replicas,
+  );
   executor.writeParameters(request.initialParameters);
   const run = await executor.createRun(settings);
   let pauseMs = performance.now() + unitMs;

@@ -1,5 +1,4 @@
-import { savesPreActivation } from "../../../src/cpu/activation.ts";
-import type { LayerShape, Network } from "../../../src/network.ts";
+import { type LayerShape, type Network, savesPreActivation } from "../../../src/network.ts";
 import { activateAll, multiplySlopes } from "./float32Activation.ts";
 import { multiply, type Product } from "./float32Multiply.ts";
 

@@ -1,16 +1,18 @@
 import { version } from "../../../package.json";
+import type { PathName } from "../../../src/executor.ts";
 import { acquireDevice } from "../../hosts/acquireDevice.ts";
-import type { Contender } from "../../race/contract.ts";
+import { CannotTakePart, type Contender } from "../../race/contract.ts";
 import { createElements } from "./thalwegElements.ts";
 import { createForward } from "./thalwegForward.ts";
 import { createProducts } from "./thalwegProducts.ts";
 import { createSteps } from "./thalwegSteps.ts";
 
 /**
- * The library's path on WebGPU: training through the executor's contract. Products and forward passes drive its kernels
- * directly, and elements apply its functions in a kernel of the bench: the library has no public operations yet.
+ * The library on WebGPU as its users get it: training through the executor's contract, on the path that the planner picks.
+ * Products and forward passes drive its kernels directly, and elements apply its functions in a kernel of the bench: the
+ * library has no public operations yet.
  */
-export const layered: Contender = {
+export const planned: Contender = {
   version,
   createEntry: async (workload, start) => {
     const device = await acquireDevice();
@@ -20,3 +22,12 @@ export const layered: Contender = {
     return createElements(device, workload, start);
   },
 };
+
+/** Training steps on one path, whatever the planner would pick. */
+export const onPath = (path: PathName): Contender => ({
+  version,
+  createEntry: async (workload, start) => {
+    if (workload.kind === "step") return createSteps(await acquireDevice(), workload, start, path);
+    throw new CannotTakePart("a path is a way to take training steps");
+  },
+});

@@ -43,7 +43,7 @@ async function dispatchOf(
   const name = plan.layers[index]!.forward;
   const kernel = await createKernel(device, kernels[name], {
     ACTIVATION: activationNumber(activation),
-    DRAWS: 0,
+    ROWS: 0,
     SHUFFLES: 0,
     SAVES_PRE_ACTIVATION: 0,
   });

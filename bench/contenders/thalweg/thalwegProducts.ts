@@ -24,7 +24,7 @@ type Form = Exclude<ProductForm, "TT">;
 /** A replica costs its dispatch a workgroup of 64 invocations, however small its matrix. */
 const replicaFlops = 64 * valueFlops;
 const maxReplicas = 65_535;
-const identity = { ACTIVATION: 0, SAVED_PLANE: 0, SAVES_PRE_ACTIVATION: 0, DRAWS: 0, SHUFFLES: 0, GATHERS: 0 };
+const identity = { ACTIVATION: 0, SAVED_PLANE: 0, SAVES_PRE_ACTIVATION: 0, ROWS: 0, SHUFFLES: 0, GATHERS: 0 };
 
 /** How a round is cut into dispatches of at most 100 ms on a slow device. */
 interface Cut {

@@ -1,32 +1,46 @@
-import type { Executor, TrainingRun } from "../../../src/executor.ts";
+import { InvalidInput } from "../../../src/errors.ts";
+import type { Executor, PathName, PlanReport, RunSettings, TrainingRun } from "../../../src/executor.ts";
 import type { GpuDevice } from "../../../src/gpu/device.ts";
 import { createExecutor } from "../../../src/plan/choose.ts";
-import type { Entry } from "../../race/contract.ts";
+import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import { runSeed, type Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 
 // Bundled against older revisions of src/ as well: nothing but the executor's contract is used of it.
+
+/** What a run of a workload is created with. @param path undefined: the planner picks */
+export const settingsOf = (
+  { optimizer, batchSize }: StepWorkload,
+  { data }: Start,
+  path: PathName | undefined,
+): RunSettings => ({ data, optimizer, batchSize, shuffle: true, seed: runSeed, ...(path && { path }) });
+
+/** Why a path that was asked for cannot take a workload; undefined where the error says something else. */
+export const refusalOf = (error: unknown): string | undefined =>
+  error instanceof InvalidInput && error.fault.place === "train: path" ? error.message : undefined;
+
+/** Older revisions knew one step a dispatch alone. */
+const shown = ({ path, dispatchesPerStep, stepsPerDispatch = 1, chunkRows }: PlanReport) => ({
+  path,
+  dispatchesPerStep,
+  stepsPerDispatch,
+  chunkRows,
+});
 
 /** Training steps through the contract of executors. */
 class Steps implements Entry {
   readonly settings: Readonly<Record<string, string | number>>;
   readonly #executor: Executor;
   readonly #start: Start;
-  readonly #workload: StepWorkload;
+  readonly #runSettings: RunSettings;
   #run: TrainingRun | undefined;
   #nextStep = 0;
 
-  constructor(executor: Executor, workload: StepWorkload, start: Start) {
+  constructor(executor: Executor, start: Start, runSettings: RunSettings) {
     this.#executor = executor;
-    this.#workload = workload;
     this.#start = start;
-    const plan = executor.planRun(this.#runSettings);
-    this.settings = { path: plan.path, dispatchesPerStep: plan.dispatchesPerStep, chunkRows: plan.chunkRows };
-  }
-
-  get #runSettings() {
-    const { optimizer, batchSize } = this.#workload;
-    return { data: this.#start.data, optimizer, batchSize, shuffle: true, seed: runSeed };
+    this.#runSettings = runSettings;
+    this.settings = shown(executor.planRun(runSettings));
   }
 
   run(rounds: number): Promise<void> {
@@ -59,15 +73,24 @@ class Steps implements Entry {
   }
 }
 
-/** @throws what the library throws on a workload that does not fit the device */
-export async function createSteps(device: GpuDevice, workload: StepWorkload, start: Start): Promise<Entry> {
+/**
+ * @param path undefined: the planner picks
+ * @throws CannotTakePart where that path cannot take the workload; what the library throws where it does not fit the device
+ */
+export async function createSteps(
+  device: GpuDevice,
+  workload: StepWorkload,
+  start: Start,
+  path?: PathName,
+): Promise<Entry> {
   const executor = await createExecutor(device, workload.network, workload.replicas);
   try {
-    const steps = new Steps(executor, workload, start);
+    const steps = new Steps(executor, start, settingsOf(workload, start, path));
     await steps.restart();
     return steps;
   } catch (error) {
     executor.dispose();
-    throw error;
+    const refusal = refusalOf(error);
+    throw refusal === undefined ? error : new CannotTakePart(refusal);
   }
 }

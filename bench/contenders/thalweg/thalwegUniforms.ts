@@ -13,8 +13,8 @@ export interface Part {
   readonly accumulates?: boolean;
 }
 
-/** Place of `accumulate` in `Step` of shaders/step.wgsl. */
-const accumulateWord = 6;
+/** Place of `firstRow` in `Step` of shaders/step.wgsl; 0 where gradients start anew. */
+const firstRowWord = 6;
 
 /** Slots that a dynamic offset moves along, each of some words. */
 export function uploadSlots(device: GpuDevice, owner: BufferOwner, slots: readonly Uint32Array[]): GPUBuffer {
@@ -31,13 +31,13 @@ export function uploadParts(device: GpuDevice, owner: BufferOwner, parts: readon
     const words = new Uint32Array(stepBytes / 4);
     words[stepWord.chunkRows] = rows;
     words[stepWord.firstReplica] = firstReplica;
-    words[accumulateWord] = accumulates ? 1 : 0;
+    words[firstRowWord] = accumulates ? 1 : 0;
     return words;
   });
   return uploadSlots(device, owner, slots);
 }
 
-/** `Layer` takes 9 words, padded to a multiple of 16 bytes. */
+/** `Layer` takes 10 words, padded to a multiple of 16 bytes. */
 const layerWords = 12;
 
 export interface LayerStrides {

@@ -1,0 +1,123 @@
+import type { Executor, FloatArray, PathName, PlanReport, TrainingRun } from "../../src/executor.ts";
+import type { GpuDevice } from "../../src/gpu/device.ts";
+import { createExecutor } from "../../src/plan/choose.ts";
+import { settingsOf } from "../contenders/thalweg/thalwegSteps.ts";
+import { countCalls, type Counts } from "../measure/counters.ts";
+import type { Start } from "../race/start.ts";
+import type { TimedPath } from "./record.ts";
+import type { PointPlan } from "./sweeps.ts";
+
+interface PathRunParts {
+  readonly device: GpuDevice;
+  readonly executor: Executor;
+  readonly run: TrainingRun;
+  readonly handOver: number;
+  readonly plan: PlanReport;
+  readonly compile: TimedPath["compile"];
+}
+
+/** What a path at a point is opened with. */
+export interface PathRequest {
+  /** A device that nothing has been compiled on; the run disposes it. */
+  readonly device: GpuDevice;
+  readonly point: PointPlan;
+  readonly start: Start;
+  readonly path: PathName;
+}
+
+async function partsOf(executor: Executor, { device, point, start, path }: PathRequest): Promise<PathRunParts> {
+  const settings = settingsOf(point.workload, start, path);
+  const plan = executor.planRun(settings); // refuses before anything is uploaded
+  executor.writeParameters(start.state);
+  const create = async (): Promise<{ run: TrainingRun; ms: number }> => {
+    const startMs = performance.now();
+    const run = await executor.createRun(settings);
+    return { run, ms: performance.now() - startMs };
+  };
+  const first = await create();
+  first.run.dispose();
+  const { run, ms: againMs } = await create();
+  const handOver = point.handOver ?? Number.POSITIVE_INFINITY;
+  return { device, executor, run, plan, handOver, compile: { firstMs: first.ms, againMs } };
+}
+
+/** One path at one point, on a device of its own: what fails on it leaves the others alone. */
+export class PathRun {
+  readonly plan: PlanReport;
+  readonly compile: TimedPath["compile"];
+  readonly #parts: PathRunParts;
+  #nextStep = 0;
+
+  private constructor(parts: PathRunParts) {
+    this.#parts = parts;
+    this.plan = parts.plan;
+    this.compile = parts.compile;
+  }
+
+  /** @throws what the library throws where the path cannot take the run, or the run does not fit the device */
+  static async create(request: PathRequest): Promise<PathRun> {
+    const { device, point } = request;
+    const { network, replicas } = point.workload;
+    try {
+      const executor = await createExecutor(device, network, replicas);
+      return new PathRun(await partsOf(executor, request));
+    } catch (error) {
+      device.dispose();
+      throw error;
+    }
+  }
+
+  /** What the planner would take, of all paths. */
+  plannedFor(point: PointPlan, start: Start): PlanReport {
+    return this.#parts.executor.planRun(settingsOf(point.workload, start, undefined));
+  }
+
+  async #handOver(steps: number): Promise<void> {
+    const { run, handOver } = this.#parts;
+    for (let left = steps; left > 0; left -= handOver) {
+      const count = Math.min(handOver, left);
+      const first = this.#nextStep;
+      this.#nextStep += count;
+      await run.execute(first, count);
+    }
+  }
+
+  /** Milliseconds of so many steps, from the first call until all work is done and a parameter is read back. */
+  async time(steps: number): Promise<number> {
+    const { executor, run } = this.#parts;
+    const startMs = performance.now();
+    await this.#handOver(steps);
+    // the copy is submitted behind the steps: one wait serves both
+    await Promise.all([executor.readParameters(0, 1), run.finished()]);
+    return performance.now() - startMs;
+  }
+
+  /** Calls of WebGPU by so many steps, without any read-back. */
+  count(steps: number): Promise<Counts> {
+    return countCalls(async () => {
+      await this.#handOver(steps);
+      await this.#parts.run.finished();
+    });
+  }
+
+  /** Parameters of `count` replicas from `first`. */
+  readReplicas(first: number, count: number): Promise<FloatArray> {
+    const { executor } = this.#parts;
+    const { parameterCount } = executor.network;
+    return executor.readParameters(first * parameterCount, count * parameterCount);
+  }
+
+  /** @throws Error where a replica has stopped: what is not trained takes no time */
+  async requireFinite(): Promise<void> {
+    const steps = await this.#parts.run.readNonFinite();
+    const replica = steps.findIndex((step) => step >= 0);
+    if (replica >= 0) throw new Error(`replica ${replica} was no longer finite at step ${steps[replica]}`);
+  }
+
+  /** With its device. */
+  dispose(): void {
+    this.#parts.run.dispose();
+    this.#parts.executor.dispose();
+    this.#parts.device.dispose();
+  }
+}

@@ -1,0 +1,215 @@
+import { type PathName, pathNames } from "../../src/executor.ts";
+import { formatBytes, formatFlops, formatMs, formatShare, significant } from "../race/units.ts";
+import type { Summary } from "../measure/statistics.ts";
+import { block, type Fact, factTable, machineFacts, pairs, softwareNote } from "../report/markdown.ts";
+import { type Column, escape, table } from "../report/markdownTable.ts";
+import { placeOf } from "../report/order.ts";
+import { fastestAt } from "./judge.ts";
+import {
+  type Crossover,
+  type FailedPath,
+  isTimed,
+  type PathRow,
+  type PathsPoint,
+  type PathsRecord,
+  type PathsSweep,
+  type TimedPath,
+} from "./record.ts";
+import { shareOf } from "./shares.ts";
+
+// A record of paths for people: who is the fastest where, whether the planner knew, what a step costs the host.
+
+const grouped = (value: number): string => Number(value.toPrecision(3)).toLocaleString("en-US");
+const whole = (value: number): string => value.toLocaleString("en-US");
+
+type Cell = (row: TimedPath, point: PathsPoint) => string;
+
+/** Paths that a sweep knows anything of but that they cannot take it, in the order of the library. */
+const pathsOf = ({ points }: PathsSweep): readonly PathName[] =>
+  pathNames.filter((path) =>
+    points.some(({ rows }) => rows.some((row) => row.path === path && row.status !== "cannot")),
+  );
+
+const rowOf = ({ rows }: PathsPoint, path: PathName): PathRow | undefined => rows.find((row) => row.path === path);
+
+/** Paths down, x across; a row that has no figure says why in a word. */
+function matrix(sweep: PathsSweep, cell: Cell): string[] {
+  const textAt = (path: PathName, point: PathsPoint): string => {
+    const row = rowOf(point, path);
+    if (!row || row.status === "cannot") return "–";
+    return isTimed(row) ? cell(row, point) : row.status;
+  };
+  const columns: Column<PathName>[] = [
+    { title: "path", isText: true, cell: (path) => path },
+    ...sweep.points.map((point) => ({
+      title: `${sweep.axis} ${whole(point.x)}`,
+      cell: (path: PathName) => textAt(path, point),
+    })),
+  ];
+  return table(columns, pathsOf(sweep));
+}
+
+function timeCell(row: TimedPath, point: PathsPoint): string {
+  const time = `${formatMs(row.summary.median)}${row.isOnce ? " once" : ""}`;
+  const marked = row === fastestAt(point) ? `**${time}**` : time;
+  return row.path === point.pick?.path ? `${marked} ◂` : marked;
+}
+
+/** `1.02 (0.98 … 1.10)`. */
+const spreadText = (summary: Summary | undefined): string => {
+  if (!summary) return "";
+  const { median, lowerQuartile, upperQuartile } = summary;
+  return `${significant(median)} (${significant(lowerQuartile)} … ${significant(upperQuartile)})`;
+};
+
+const timedRowOf = (point: PathsPoint, path: PathName | undefined): TimedPath | undefined => {
+  const row = path === undefined ? undefined : rowOf(point, path);
+  return row && isTimed(row) ? row : undefined;
+};
+
+const msText = (ms: number | undefined): string => (ms === undefined ? "" : formatMs(ms));
+
+const plannerColumns = (axis: string): Column<PathsPoint>[] => [
+  { title: axis, cell: ({ x }) => whole(x) },
+  { title: "planner's pick", isText: true, cell: ({ pick }) => pick?.path ?? "none" },
+  { title: "by its cost model", cell: (point) => msText(timedRowOf(point, point.pick?.path)?.plan.stepMs) },
+  { title: "measured", cell: (point) => msText(timedRowOf(point, point.pick?.path)?.summary.median) },
+  { title: "fastest", isText: true, cell: ({ pick }) => pick?.fastest ?? "none" },
+  { title: "pick ÷ fastest (quartiles)", cell: ({ pick }) => spreadText(pick?.ratio) },
+  { title: "pick ÷ itself: noise", cell: ({ pick }) => spreadText(pick?.noise) },
+  {
+    title: "verdict",
+    isText: true,
+    cell: ({ pick }) => (pick?.verdict === "slower" ? "**slower**" : (pick?.verdict ?? "")),
+  },
+];
+
+const perThousand = (name: "dispatches" | "submits"): Cell => {
+  return ({ counts }) => grouped((1000 * counts[name]) / Math.max(1, counts.rounds));
+};
+const bytesCell: Cell = ({ counts }) => formatBytes(counts.writeBufferBytes / Math.max(1, counts.rounds));
+const estimateCell: Cell = ({ plan, summary }) =>
+  plan.stepMs === undefined ? "" : significant(plan.stepMs / summary.median);
+const compileCell: Cell = ({ compile }) => `${formatMs(compile.firstMs)} / ${formatMs(compile.againMs)}`;
+
+const crossoverText = (axis: string, { from, to, below, above, at }: Crossover): string =>
+  `${from} is the fastest at ${axis} ${whole(below)}, ${to} at ${whole(above)}; the lines cross at about ${grouped(at)}`;
+
+/** One sentence per change of the fastest path. */
+function crossoverLines({ axis, points, crossovers }: PathsSweep): string[] {
+  if (crossovers.length > 0) return crossovers.map((each) => `- ${crossoverText(axis, each)}.`);
+  const fastest = points.map(fastestAt).find((row) => row !== undefined);
+  return fastest ? [`- ${fastest.path} is the fastest everywhere.`] : [];
+}
+
+/** Objects that were made in a step, which none should be. */
+function creationLine({ axis, points }: PathsSweep): string {
+  const makers = points.flatMap(({ x, rows }) =>
+    rows.filter(isTimed).flatMap(({ path, counts }) => {
+      const made = counts.createBuffer + counts.createBindGroup + counts.createPipeline;
+      return made > 0 ? [`${path} ${whole(made)} in ${whole(counts.rounds)} steps at ${axis} ${whole(x)}`] : [];
+    }),
+  );
+  if (makers.length === 0) return "No buffer, bind group or pipeline was made in a step.";
+  return `Buffers, bind groups or pipelines made in steps: ${makers.join("; ")}.`;
+}
+
+const failureWords: Readonly<Record<FailedPath["status"], string>> = {
+  cannot: "cannot take it",
+  memory: "too large for the device",
+  wrong: "**wrong**",
+  failed: "**failed**",
+};
+
+/** Who has no times where; reasons differ by their figures alone, so that the first stands for all. */
+function failureLines({ axis, points }: PathsSweep): string[] {
+  const places = new Map<string, { readonly reason: string; readonly xs: number[] }>();
+  for (const { x, rows } of points) {
+    for (const row of rows) {
+      if (isTimed(row)) continue;
+      const key = `${row.path}: ${failureWords[row.status]}`;
+      const place = places.get(key) ?? { reason: row.reason, xs: [] };
+      place.xs.push(x);
+      places.set(key, place);
+    }
+  }
+  return [...places].map(([key, { reason, xs }]) => {
+    const where = xs.length === points.length ? "everywhere" : `at ${axis} ${xs.map(whole).join(", ")}`;
+    return `- ${key} ${where}: ${escape(reason)}`;
+  });
+}
+
+const titled = (title: string, lines: readonly string[]): string[] => [title, "", ...block(lines)];
+
+function sweepLines(sweep: PathsSweep, { ceilings }: PathsRecord): string[] {
+  const { title, axis, points } = sweep;
+  const shareCell: Cell = (row, point) => {
+    const share = shareOf(row, point, ceilings);
+    return share === undefined ? "" : formatShare(share);
+  };
+  return [
+    `## ${escape(title)}`,
+    "",
+    ...titled("Time per step, medians; the fastest in bold, ◂ what the planner picks:", matrix(sweep, timeCell)),
+    ...block(crossoverLines(sweep)),
+    ...titled("The planner:", table(plannerColumns(axis), points)),
+    ...titled("Estimate of the cost model ÷ measured:", matrix(sweep, estimateCell)),
+    ...(ceilings ? titled("Share of the arithmetic ceiling:", matrix(sweep, shareCell)) : []),
+    ...titled("Dispatches per 1,000 steps:", matrix(sweep, perThousand("dispatches"))),
+    ...titled("Submits per 1,000 steps:", matrix(sweep, perThousand("submits"))),
+    ...titled("Bytes written by the host per step:", matrix(sweep, bytesCell)),
+    creationLine(sweep),
+    "",
+    ...titled("Creating a run on a fresh device, and again with its pipelines compiled:", matrix(sweep, compileCell)),
+    ...block(failureLines(sweep)),
+  ];
+}
+
+const verdicts = ["fastest", "within noise", "slower", "no times"] as const;
+
+/** How often the planner was right, sweep by sweep. */
+function overview({ sweeps }: PathsRecord): string[] {
+  const picksOf = ({ points }: PathsSweep) => points.flatMap(({ pick }) => (pick ? [pick] : []));
+  const columns: Column<PathsSweep>[] = [
+    { title: "sweep", isText: true, cell: ({ name }) => name },
+    { title: "points", cell: ({ points }) => String(points.length) },
+    ...verdicts.map((verdict) => ({
+      title: `pick ${verdict}`,
+      cell: (sweep: PathsSweep) => String(picksOf(sweep).filter((pick) => pick.verdict === verdict).length),
+    })),
+    {
+      title: "worst pick ÷ fastest",
+      cell: (sweep) => {
+        const ratios = picksOf(sweep).flatMap(({ ratio }) => (ratio ? [ratio.median] : []));
+        return ratios.length > 0 ? significant(Math.max(...ratios)) : "";
+      },
+    },
+  ];
+  return table(columns, sweeps);
+}
+
+function ceilingFact({ ceilings }: PathsRecord): Fact {
+  if (!ceilings) return ["ceilings", "not measured: the adapter has no timestamps"];
+  const { flopsPerSecond, bytesPerSecond, emptyNs, dependentNs } = ceilings;
+  const launch = `empty dispatch ${formatMs(emptyNs / 1e6)}, dependent ${formatMs(dependentNs / 1e6)}`;
+  return ["ceilings", `${formatFlops(flopsPerSecond)}, ${formatBytes(bytesPerSecond, "B/s")}, ${launch}`];
+}
+
+export function pathsMarkdown(record: PathsRecord): string {
+  const { machine, problems, sweeps, protocol } = record;
+  const lines = [
+    `# Paths on ${escape(placeOf(record))}, ${machine.date.slice(0, 10)}`,
+    "",
+    ...block(machine.kind === "software" ? [softwareNote] : []),
+    ...block(problems.map((problem) => `- **Problem**: ${escape(problem)}`)),
+    ...block(factTable([...machineFacts(record), ceilingFact(record)])),
+    "A sample is the time of a block of steps divided by their number, from the first call until all work is done and a " +
+      "parameter was read back. Paths take turns, block by block. A path that differs from the float64 reference has no times.",
+    "",
+    `Settings: ${escape(pairs(protocol))}.`,
+    "",
+    ...block(overview(record)),
+    ...sweeps.flatMap((sweep) => sweepLines(sweep, record)),
+  ];
+  return `${lines.join("\n").trimEnd()}\n`;
+}

@@ -1,0 +1,254 @@
+import { GpuOutOfMemory, LimitExceeded } from "../../src/errors.ts";
+import { type PathName, pathNames, type PlanReport } from "../../src/executor.ts";
+import type { GpuDevice } from "../../src/gpu/device.ts";
+import { refusalOf } from "../contenders/thalweg/thalwegSteps.ts";
+import { summarize } from "../measure/statistics.ts";
+import { checkOf } from "../race/plausibility.ts";
+import { type Start, startOf } from "../race/start.ts";
+import { workOf } from "../race/workload.ts";
+import { checkedSteps, deviationAt, type Truth, truthOf } from "./checkPath.ts";
+import { type Block, judgePick, samplesOf } from "./judge.ts";
+import { PathRun } from "./pathRun.ts";
+import type { FailedPath, PathRow, PathsPoint, PlannersPick, TimedPath } from "./record.ts";
+import type { PointPlan } from "./sweeps.ts";
+
+/** How long a point is measured. */
+export interface PathsEffort {
+  /** Rounds of blocks A, B, …, B, A. */
+  readonly blocks: number;
+  readonly blockMs: number;
+  readonly warmUpMs: number;
+  /** A path whose step takes longer is measured once. */
+  readonly slowestStepMs: number;
+  /** The blocks of one path may take so long, else there are fewer; never below `leastBlocks`. */
+  readonly pathMs: number;
+  readonly leastBlocks: number;
+  /** Calls are counted over as many steps as fit this time, 1,000 at most. */
+  readonly countMs: number;
+}
+
+/** What a point needs beside its plan. */
+export interface PointContext {
+  readonly effort: PathsEffort;
+  /** Opens a device that nothing has been compiled on. */
+  readonly open: () => Promise<GpuDevice>;
+  readonly signal: AbortSignal | undefined;
+  readonly tell: (phase: string, path: string) => void;
+}
+
+const countedSteps = 1000;
+/** A block that is shorter than this share of what it should be is repeated with more steps. */
+const shortestShare = 0.8;
+
+/** One path at the point, and all that is known of it so far. */
+interface Trial {
+  readonly path: PathName;
+  run: PathRun | undefined;
+  check?: TimedPath["check"];
+  isOnce: boolean;
+  stepsPerBlock: number;
+  stepMs: number;
+  readonly blocks: (Block | undefined)[];
+  counts?: TimedPath["counts"];
+  failure?: Pick<FailedPath, "status" | "reason">;
+}
+
+const createTrial = (path: PathName): Trial => ({
+  path,
+  run: undefined,
+  isOnce: false,
+  stepsPerBlock: 1,
+  stepMs: 0,
+  blocks: [],
+});
+
+function failureOf(error: unknown): NonNullable<Trial["failure"]> {
+  const refusal = refusalOf(error);
+  if (refusal !== undefined) return { status: "cannot", reason: refusal };
+  const isMemory = error instanceof GpuOutOfMemory || error instanceof LimitExceeded;
+  return { status: isMemory ? "memory" : "failed", reason: (error as Error).message };
+}
+
+/** One thing done by a path; an error ends that path's part alone. */
+async function attempt(trial: Trial, { signal }: PointContext, act: () => Promise<void>): Promise<void> {
+  signal?.throwIfAborted();
+  try {
+    await act();
+  } catch (error) {
+    trial.failure = failureOf(error);
+    trial.run?.dispose();
+    trial.run = undefined;
+  }
+}
+
+const liveOf = (trials: readonly Trial[]): Trial[] => trials.filter(({ failure }) => failure === undefined);
+
+/** The same phase by every path that is still in the running, one after the other. */
+async function each(
+  trials: readonly Trial[],
+  context: PointContext,
+  phase: string,
+  act: (trial: Trial, run: PathRun) => Promise<void>,
+): Promise<void> {
+  for (const trial of liveOf(trials)) {
+    context.tell(phase, trial.path);
+    await attempt(trial, context, () => act(trial, trial.run!));
+  }
+}
+
+async function openAll(point: PointPlan, start: Start, context: PointContext): Promise<Trial[]> {
+  const trials = pathNames.map(createTrial);
+  for (const trial of trials) {
+    context.tell("compiles", trial.path);
+    await attempt(trial, context, async () => {
+      trial.run = await PathRun.create({ device: await context.open(), point, start, path: trial.path });
+    });
+  }
+  return trials;
+}
+
+/** Holds the first steps against float64; who takes too long for a step takes but one here, and one more to be timed. */
+async function checkAll(trials: readonly Trial[], truth: Truth, context: PointContext): Promise<void> {
+  await each(trials, context, "checks", async (trial, run) => {
+    const deviations = [];
+    let done = 0;
+    for (const [index, steps] of checkedSteps.entries()) {
+      trial.stepMs = (await run.time(steps - done)) / (steps - done);
+      done = steps;
+      deviations.push(await deviationAt(run, truth, index));
+      if (trial.stepMs > context.effort.slowestStepMs) break;
+    }
+    trial.check = checkOf(deviations);
+    if (trial.check.passed) return;
+    trial.failure = { status: "wrong", reason: "its parameters differ from the float64 reference" };
+    run.dispose();
+    trial.run = undefined;
+  });
+}
+
+/** Grows blocks until they are long enough, after the path is warm. */
+async function calibrateAll(trials: readonly Trial[], point: PointPlan, context: PointContext): Promise<void> {
+  const { blockMs, warmUpMs, slowestStepMs } = context.effort;
+  const unit = point.handOver ?? 1;
+  await each(trials, context, "warms up", async (trial, run) => {
+    trial.isOnce = trial.stepMs > slowestStepMs;
+    trial.stepsPerBlock = trial.isOnce ? 1 : unit;
+    let spentMs = 0;
+    while (!trial.isOnce) {
+      const ms = await run.time(trial.stepsPerBlock);
+      spentMs += ms;
+      trial.stepMs = ms / trial.stepsPerBlock;
+      if (ms >= blockMs && spentMs >= warmUpMs) return;
+      if (ms < blockMs) growBlock(trial, unit, Math.min(8, Math.max(1.2, (1.2 * blockMs) / ms)));
+    }
+  });
+}
+
+/** Blocks are whole hand-overs. */
+function growBlock(trial: Trial, unit: number, factor: number): void {
+  trial.stepsPerBlock = unit * Math.ceil((factor * trial.stepsPerBlock) / unit);
+}
+
+async function timeBlock(trial: Trial, run: PathRun, unit: number, { blockMs }: PathsEffort): Promise<Block> {
+  for (;;) {
+    const ms = await run.time(trial.stepsPerBlock);
+    if (trial.isOnce || ms >= shortestShare * blockMs) return { ms: ms / trial.stepsPerBlock };
+    growBlock(trial, unit, (1.1 * blockMs) / ms);
+  }
+}
+
+function blocksFor({ isOnce, stepMs, stepsPerBlock }: Trial, { blocks, pathMs, leastBlocks }: PathsEffort): number {
+  return isOnce ? 1 : Math.max(leastBlocks, Math.min(blocks, Math.floor(pathMs / (stepMs * stepsPerBlock))));
+}
+
+/**
+ * A, B, …, B, A, …: what drifts in the machine meets all of them, and neighbours swap sides. The path that the planner picks
+ * runs twice: its second series tells the noise.
+ * @returns the second series
+ */
+async function timeAll(
+  trials: readonly Trial[],
+  point: PointPlan,
+  picked: Trial | undefined,
+  context: PointContext,
+): Promise<(Block | undefined)[]> {
+  const { effort } = context;
+  const again: (Block | undefined)[] = [];
+  const shares = new Map(trials.map((trial) => [trial, blocksFor(trial, effort)]));
+  const turns = liveOf(trials).map((trial) => ({ trial, into: trial.blocks }));
+  if (picked && liveOf([picked]).length > 0) turns.push({ trial: picked, into: again });
+  for (let round = 0; round < effort.blocks; round++) {
+    const order = round % 2 === 0 ? turns : turns.toReversed();
+    for (const { trial, into } of order) {
+      const takesPart = trial.failure === undefined && round < shares.get(trial)!;
+      context.tell(`times, round ${round + 1} of ${effort.blocks}`, trial.path);
+      let block: Block | undefined;
+      if (takesPart) {
+        await attempt(trial, context, async () => {
+          block = await timeBlock(trial, trial.run!, point.handOver ?? 1, effort);
+        });
+      }
+      into.push(block);
+    }
+  }
+  return again;
+}
+
+async function countAll(trials: readonly Trial[], point: PointPlan, context: PointContext): Promise<void> {
+  const unit = point.handOver ?? 1;
+  await each(trials, context, "counts", async (trial, run) => {
+    const affordable = Math.max(1, Math.min(countedSteps, Math.floor(context.effort.countMs / trial.stepMs)));
+    const rounds = trial.isOnce ? 1 : unit * Math.ceil(affordable / unit);
+    trial.counts = { rounds, ...(await run.count(rounds)) };
+    await run.requireFinite();
+  });
+}
+
+function rowOf(trial: Trial): PathRow {
+  const { path, failure, run, check, isOnce, stepsPerBlock, counts } = trial;
+  if (failure) return { path, ...failure };
+  const { stepMs, dispatchesPerStep, stepsPerDispatch, kernels, chunkRows, bytes } = run!.plan;
+  const samples = samplesOf(trial);
+  return {
+    status: "timed",
+    path,
+    plan: { stepMs, dispatchesPerStep, stepsPerDispatch, kernels: [...kernels], chunkRows, bytes },
+    compile: run!.compile,
+    check: check!,
+    isOnce,
+    stepsPerBlock,
+    samples,
+    summary: summarize(samples),
+    counts: counts!,
+  };
+}
+
+function pickOf(
+  { path, reason }: PlanReport,
+  trials: readonly Trial[],
+  again: readonly (Block | undefined)[],
+): PlannersPick | undefined {
+  if (path === "reference") return undefined;
+  return { path, reason, ...judgePick(path, liveOf(trials), { path, blocks: again }) };
+}
+
+/** All paths at one point: check, warm up, time in turn, count. */
+export async function measurePoint(point: PointPlan, context: PointContext): Promise<PathsPoint> {
+  const start = startOf(point.workload);
+  const trials = await openAll(point, start, context);
+  try {
+    const planned = liveOf(trials)[0]?.run!.plannedFor(point, start);
+    context.tell("follows in float64", "reference");
+    await checkAll(trials, await truthOf(point.workload, start), context);
+    await calibrateAll(trials, point, context);
+    const picked = trials.find(({ path }) => path === planned?.path);
+    const again = await timeAll(trials, point, picked, context);
+    await countAll(trials, point, context);
+    const pick = planned && pickOf(planned, trials, again);
+    const { name, x, description, handOver, workload } = point;
+    const own = { name, x, description, work: workOf(workload), ...(handOver !== undefined && { handOver }) };
+    return { ...own, ...(pick && { pick }), rows: trials.map(rowOf) };
+  } finally {
+    for (const { run } of trials) run?.dispose();
+  }
+}

@@ -1,0 +1,325 @@
+// Training steps of one network by the threads of a workgroup, a tile of samples at a time: inputs, activations and gradients
+// of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters in registers.
+// Written for one network by src/gpu/emitLayers.ts: sizes, layers, and the stages that name an activation. The kernel that
+// this is joined in front of declares `step`, `inputs`, `targets`, `weightsAt` and `takeGradients`.
+// Twins: src/cpu/forward.ts, loss.ts, backwardInputs.ts and backwardWeights.ts.
+
+// One layer. Rows are of `values`; a row holds one unit for every sample of the tile.
+struct Dense {
+  fanIn: u32,
+  fanOut: u32,
+  weightsOffset: u32,  // of weights [fanIn, fanOut] among the replica's parameters; the bias is one more row of them
+  copyOffset: u32,     // of the same in vec4f, where the kernel keeps a copy
+  inputs: u32,         // first row of the inputs
+  outputs: u32,        // … of the activations
+  saved: u32,          // … of what the slope is computed from; the gradient by the pre-activations takes its place
+  firstBlock: u32,     // of the layer's blocks of 4 × 4 weights among those of all layers
+  firstQuad: u32,      // of its blocks of 4 biases
+}
+
+// Four samples to a vec4f; each group of four rows is a multiple of 4.
+var<workgroup> values: array<vec4f, ROWS * QUADS>;
+// Row of the data set of each sample.
+var<workgroup> dataRows: array<u32, TILE>;
+var<workgroup> lossParts: array<f32, LOSS_PARTS>;
+// Losses that this thread has summed.
+var<private> lossSum: f32;
+
+// Blocks of four columns. Columns past the edge have weights of 0, rows past it hold finite values that nobody reads.
+fn columnsOf(layer: Dense) -> u32 {
+  return (layer.fanOut + 3u) / 4u;
+}
+
+// Where four samples of a row lie. Groups of four rows are turned against each other, so that threads that read different
+// groups do not all read the same banks of memory.
+fn placeOf(row: u32, quad: u32) -> u32 {
+  return row * QUADS + (quad ^ ((row >> 2u) & TURN));
+}
+
+// Draws the samples of a tile. Those past the end repeat the last one; their loss and gradients are taken for 0.
+fn readTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {
+  for (var sample = thread; sample < TILE; sample += THREADS) {
+    let position = step.firstPosition + first + min(sample, count - 1u);
+    dataRows[sample] = rowOf(position, step.rowCount, key, orderSeed);
+  }
+  workgroupBarrier();
+  for (var item = thread; item < INPUTS * QUADS; item += THREADS) {
+    let column = item % INPUTS;
+    let quad = item / INPUTS;
+    values[placeOf(column, quad)] = vec4f(
+      inputs[dataRows[4u * quad] * INPUTS + column],
+      inputs[dataRows[4u * quad + 1u] * INPUTS + column],
+      inputs[dataRows[4u * quad + 2u] * INPUTS + column],
+      inputs[dataRows[4u * quad + 3u] * INPUTS + column],
+    );
+  }
+  workgroupBarrier();
+}
+
+// What one thread sums of a product: four rows of four samples each, and of SPAN · 4 where that is 2.
+alias Sums = array<vec4f, 8>;
+
+// Pre-activations of four units. The sums have names: arrays of them would be kept in memory by some compilers.
+fn forwardSums(layer: Dense, column: u32, quad: u32) -> Sums {
+  var s0 = vec4f();
+  var s1 = vec4f();
+  var s2 = vec4f();
+  var s3 = vec4f();
+  var s4 = vec4f();
+  var s5 = vec4f();
+  var s6 = vec4f();
+  var s7 = vec4f();
+  for (var k = 0u; k < layer.fanIn; k++) {
+    let weight = weightsAt(layer, k, column);
+    let a = values[placeOf(layer.inputs + k, quad)];
+    s0 = fma(a, vec4f(weight.x), s0);
+    s1 = fma(a, vec4f(weight.y), s1);
+    s2 = fma(a, vec4f(weight.z), s2);
+    s3 = fma(a, vec4f(weight.w), s3);
+    if (SPAN == 2u) {
+      let b = values[placeOf(layer.inputs + k, quad + SPANS)];
+      s4 = fma(b, vec4f(weight.x), s4);
+      s5 = fma(b, vec4f(weight.y), s5);
+      s6 = fma(b, vec4f(weight.z), s6);
+      s7 = fma(b, vec4f(weight.w), s7);
+    }
+  }
+  let bias = weightsAt(layer, layer.fanIn, column);
+  return Sums(
+    s0 + vec4f(bias.x), s1 + vec4f(bias.y), s2 + vec4f(bias.z), s3 + vec4f(bias.w),
+    s4 + vec4f(bias.x), s5 + vec4f(bias.y), s6 + vec4f(bias.z), s7 + vec4f(bias.w),
+  );
+}
+
+// Four values of a row of weights times the gradients of their units.
+fn addProducts(sum: vec4f, weight: vec4f, d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f) -> vec4f {
+  let three = fma(d2, vec4f(weight.z), fma(d1, vec4f(weight.y), fma(d0, vec4f(weight.x), sum)));
+  return fma(d3, vec4f(weight.w), three);
+}
+
+// Gradients by four inputs.
+fn backwardSums(layer: Dense, block: u32, quad: u32) -> Sums {
+  let last = layer.fanIn - 1u;
+  let k0 = 4u * block;
+  let k1 = min(k0 + 1u, last);
+  let k2 = min(k0 + 2u, last);
+  let k3 = min(k0 + 3u, last);
+  var s0 = vec4f();
+  var s1 = vec4f();
+  var s2 = vec4f();
+  var s3 = vec4f();
+  var s4 = vec4f();
+  var s5 = vec4f();
+  var s6 = vec4f();
+  var s7 = vec4f();
+  for (var column = 0u; column < columnsOf(layer); column++) {
+    let w0 = weightsAt(layer, k0, column);
+    let w1 = weightsAt(layer, k1, column);
+    let w2 = weightsAt(layer, k2, column);
+    let w3 = weightsAt(layer, k3, column);
+    let a = placeOf(layer.saved + 4u * column, quad);
+    let a0 = values[a];
+    let a1 = values[a + QUADS];
+    let a2 = values[a + 2u * QUADS];
+    let a3 = values[a + 3u * QUADS];
+    s0 = addProducts(s0, w0, a0, a1, a2, a3);
+    s1 = addProducts(s1, w1, a0, a1, a2, a3);
+    s2 = addProducts(s2, w2, a0, a1, a2, a3);
+    s3 = addProducts(s3, w3, a0, a1, a2, a3);
+    if (SPAN == 2u) {
+      let b = placeOf(layer.saved + 4u * column, quad + SPANS);
+      let b0 = values[b];
+      let b1 = values[b + QUADS];
+      let b2 = values[b + 2u * QUADS];
+      let b3 = values[b + 3u * QUADS];
+      s4 = addProducts(s4, w0, b0, b1, b2, b3);
+      s5 = addProducts(s5, w1, b0, b1, b2, b3);
+      s6 = addProducts(s6, w2, b0, b1, b2, b3);
+      s7 = addProducts(s7, w3, b0, b1, b2, b3);
+    }
+  }
+  return Sums(s0, s1, s2, s3, s4, s5, s6, s7);
+}
+
+// Loss of the tile, and its gradient by the last layer's pre-activations.
+
+fn targetsOf(quad: u32, column: u32) -> vec4f {
+  return vec4f(
+    targets[dataRows[4u * quad] * OUTPUTS + column],
+    targets[dataRows[4u * quad + 1u] * OUTPUTS + column],
+    targets[dataRows[4u * quad + 2u] * OUTPUTS + column],
+    targets[dataRows[4u * quad + 3u] * OUTPUTS + column],
+  );
+}
+
+fn isSample(quad: u32, count: u32) -> vec4<bool> {
+  return vec4u(4u * quad) + vec4u(0u, 1u, 2u, 3u) < vec4u(count);
+}
+
+fn addLosses(losses: vec4f, quad: u32, count: u32) {
+  let own = select(vec4f(), losses, isSample(quad, count));
+  lossSum += own.x + own.y + own.z + own.w;
+}
+
+fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
+  let output = values[placeOf(layer.outputs + column, quad)];
+  let t = targetsOf(quad, column);
+  let e0 = elementLoss(output.x, t.x);
+  let e1 = elementLoss(output.y, t.y);
+  let e2 = elementLoss(output.z, t.z);
+  let e3 = elementLoss(output.w, t.w);
+  addLosses(vec4f(e0.x, e1.x, e2.x, e3.x), quad, count);
+  let at = placeOf(layer.saved + column, quad);
+  let gradient = step.lossScale * vec4f(e0.y, e1.y, e2.y, e3.y) * lastSlope(values[at]);
+  values[at] = select(vec4f(), gradient, isSample(quad, count));
+}
+
+// −Σ t · log softmax, with the largest logit taken off first.
+fn softmaxLosses(layer: Dense, quad: u32, count: u32) {
+  var largest = values[placeOf(layer.outputs, quad)];
+  for (var column = 1u; column < OUTPUTS; column++) {
+    largest = max(largest, values[placeOf(layer.outputs + column, quad)]);
+  }
+  var sum = vec4f();
+  var targetSum = vec4f();
+  for (var column = 0u; column < OUTPUTS; column++) {
+    sum += exp(max(values[placeOf(layer.outputs + column, quad)] - largest, vec4f(-80.0)));
+    targetSum += targetsOf(quad, column);
+  }
+  let logSum = log(sum);
+  var total = vec4f();
+  for (var column = 0u; column < OUTPUTS; column++) {
+    let at = placeOf(layer.outputs + column, quad);
+    let shifted = values[at] - largest;
+    let t = targetsOf(quad, column);
+    total = fma(t, logSum - shifted, total);
+    let gradient = step.lossScale * (exp(max(shifted, vec4f(-80.0))) / sum * targetSum - t);
+    values[at] = select(vec4f(), gradient, isSample(quad, count));
+  }
+  addLosses(total, quad, count);
+}
+
+fn lossOfTile(layer: Dense, thread: u32, count: u32) {
+  if (LOSS == 5u) {
+    for (var quad = thread; quad < QUADS; quad += THREADS) {
+      softmaxLosses(layer, quad, count);
+    }
+  } else {
+    for (var item = thread; item < OUTPUTS * QUADS; item += THREADS) {
+      elementLosses(layer, item / QUADS, item % QUADS, count);
+    }
+  }
+  workgroupBarrier();
+}
+
+// The loss of all samples since the last clearGradients, scaled to the mean of the batch: told to every thread that asks after
+// a barrier behind this.
+fn shareLoss(thread: u32) {
+  if (thread < LOSS_PARTS) {
+    lossParts[thread] = lossSum;
+  }
+}
+
+fn lossOfBatch() -> f32 {
+  var total = 0.0;
+  for (var part = 0u; part < LOSS_PARTS; part++) {
+    total += lossParts[part];
+  }
+  return step.lossScale * total;
+}
+
+// Gradients of parameters. Block `item` of all layers is thread `item % THREADS`'s, so that every sum has one owner, which
+// takes the samples in order.
+
+fn ownsBlock(layer: Dense, item: u32) -> bool {
+  return item - layer.firstBlock < (layer.fanIn + 3u) / 4u * columnsOf(layer);
+}
+
+fn ownsQuad(layer: Dense, item: u32) -> bool {
+  return item - layer.firstQuad < columnsOf(layer);
+}
+
+// What the tile adds to 4 × 4 weights, a row of them to a column of the matrix.
+fn weightGradients(layer: Dense, item: u32) -> mat4x4f {
+  let block = item - layer.firstBlock;
+  let firstInput = layer.inputs + block / columnsOf(layer) * 4u;
+  let to = layer.saved + block % columnsOf(layer) * 4u;
+  var s0 = vec4f();
+  var s1 = vec4f();
+  var s2 = vec4f();
+  var s3 = vec4f();
+  for (var quad = 0u; quad < QUADS; quad++) {
+    let x = placeOf(firstInput, quad);
+    let x0 = values[x];
+    let x1 = values[x + QUADS];
+    let x2 = values[x + 2u * QUADS];
+    let x3 = values[x + 3u * QUADS];
+    let d = placeOf(to, quad);
+    let d0 = values[d];
+    let d1 = values[d + QUADS];
+    let d2 = values[d + 2u * QUADS];
+    let d3 = values[d + 3u * QUADS];
+    let first = vec4f(d0.x, d1.x, d2.x, d3.x);
+    s0 = fma(vec4f(x0.x), first, s0);
+    s1 = fma(vec4f(x1.x), first, s1);
+    s2 = fma(vec4f(x2.x), first, s2);
+    s3 = fma(vec4f(x3.x), first, s3);
+    let second = vec4f(d0.y, d1.y, d2.y, d3.y);
+    s0 = fma(vec4f(x0.y), second, s0);
+    s1 = fma(vec4f(x1.y), second, s1);
+    s2 = fma(vec4f(x2.y), second, s2);
+    s3 = fma(vec4f(x3.y), second, s3);
+    let third = vec4f(d0.z, d1.z, d2.z, d3.z);
+    s0 = fma(vec4f(x0.z), third, s0);
+    s1 = fma(vec4f(x1.z), third, s1);
+    s2 = fma(vec4f(x2.z), third, s2);
+    s3 = fma(vec4f(x3.z), third, s3);
+    let fourth = vec4f(d0.w, d1.w, d2.w, d3.w);
+    s0 = fma(vec4f(x0.w), fourth, s0);
+    s1 = fma(vec4f(x1.w), fourth, s1);
+    s2 = fma(vec4f(x2.w), fourth, s2);
+    s3 = fma(vec4f(x3.w), fourth, s3);
+  }
+  return mat4x4f(s0, s1, s2, s3);
+}
+
+// What the tile adds to four biases.
+fn biasGradients(layer: Dense, item: u32) -> vec4f {
+  let to = layer.saved + (item - layer.firstQuad) * 4u;
+  var sum = vec4f();
+  for (var quad = 0u; quad < QUADS; quad++) {
+    let at = placeOf(to, quad);
+    let d0 = values[at];
+    let d1 = values[at + QUADS];
+    let d2 = values[at + 2u * QUADS];
+    let d3 = values[at + 3u * QUADS];
+    sum += vec4f(d0.x, d1.x, d2.x, d3.x);
+    sum += vec4f(d0.y, d1.y, d2.y, d3.y);
+    sum += vec4f(d0.z, d1.z, d2.z, d3.z);
+    sum += vec4f(d0.w, d1.w, d2.w, d3.w);
+  }
+  return sum;
+}
+
+// Hands the owner's sums to the kernel, four columns of a row at a time; the bias is the row behind the weights.
+
+fn handOutBlock(item: u32, gradients: mat4x4f) {
+  if (item >= BLOCKS) {
+    return;
+  }
+  let layer = layerOfBlock(item);
+  let block = item - layer.firstBlock;
+  let firstRow = block / columnsOf(layer) * 4u;
+  var rows = gradients;
+  for (var i = 0u; i < 4u && firstRow + i < layer.fanIn; i++) {
+    takeGradients(layer, firstRow + i, block % columnsOf(layer), rows[i]);
+  }
+}
+
+fn handOutQuad(item: u32, gradients: vec4f) {
+  if (item >= BIAS_QUADS) {
+    return;
+  }
+  let layer = layerOfQuad(item);
+  takeGradients(layer, layer.fanIn, item - layer.firstQuad, gradients);
+}

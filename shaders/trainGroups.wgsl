@@ -1,0 +1,157 @@
+// Whole training steps of networks too large for one invocation: one workgroup trains one replica, step after step, its
+// parameters in workgroup memory. The batch is taken in tiles of samples, see sampleTile.wgsl.
+//   steps      [run.steps]                       `Step` of every step, in order
+//   inputs     [rows, inputs], targets [rows, outputs], shared by all replicas
+//   settings   [replicas]
+//   parameters [replicas, parameterCount]
+//   moments    [2, replicas, parameterCount]
+//   losses     [ringSteps, replicas]
+//   status     [3, replicas]                     see optimizer.wgsl
+// Twin: src/cpu/step.ts and src/cpu/update.ts, step by step.
+
+struct Run {
+  steps: u32,         // steps of this dispatch
+  firstReplica: u32,  // replicas of this dispatch: from the first …
+  endReplica: u32,    // … to before this one
+}
+
+@group(0) @binding(0) var<uniform> run: Run;
+@group(0) @binding(1) var<uniform> hyper: Hyper;
+@group(0) @binding(2) var<storage, read> steps: array<Step>;
+@group(0) @binding(3) var<storage, read> inputs: array<f32>;
+@group(0) @binding(4) var<storage, read> targets: array<f32>;
+@group(0) @binding(5) var<storage, read> settings: array<ReplicaSettings>;
+@group(0) @binding(6) var<storage, read_write> parameters: array<f32>;
+@group(0) @binding(7) var<storage, read_write> moments: array<f32>;
+@group(0) @binding(8) var<storage, read_write> losses: array<f32>;
+@group(0) @binding(9) var<storage, read_write> status: array<atomic<u32>>;
+
+var<private> step: Step;
+// Index of the replica's first parameter.
+var<private> firstParameter: u32;
+// Weights and bias of every layer [fanIn + 1, fanOut], rows filled up with 0 to a multiple of 4.
+var<workgroup> weights: array<vec4f, COPY>;
+// Whether all that a thread has met was finite; and whether the replica goes on.
+var<workgroup> finiteParts: array<u32, OWNERS>;
+var<workgroup> goesOn: u32;
+
+fn secondMoment(at: u32) -> u32 {
+  return at + hyper.replicas * hyper.parameterCount;
+}
+
+fn weightsAt(layer: Dense, row: u32, column: u32) -> vec4f {
+  return weights[layer.copyOffset + row * columnsOf(layer) + column];
+}
+
+fn parameterAt(layer: Dense, row: u32, column: u32) -> u32 {
+  return firstParameter + layer.weightsOffset + row * layer.fanOut + 4u * column;
+}
+
+fn readWeights(thread: u32) {
+  for (var index = 0u; index < LAYERS; index++) {
+    let layer = layerAt(index);
+    let columns = columnsOf(layer);
+    for (var item = thread; item < (layer.fanIn + 1u) * columns; item += THREADS) {
+      let first = parameterAt(layer, item / columns, item % columns);
+      var row = vec4f();
+      for (var j = 0u; j < 4u && item % columns * 4u + j < layer.fanOut; j++) {
+        row[j] = parameters[first + j];
+      }
+      weights[layer.copyOffset + item] = row;
+    }
+  }
+}
+
+fn writeWeights(thread: u32) {
+  for (var index = 0u; index < LAYERS; index++) {
+    let layer = layerAt(index);
+    let columns = columnsOf(layer);
+    for (var item = thread; item < (layer.fanIn + 1u) * columns; item += THREADS) {
+      let first = parameterAt(layer, item / columns, item % columns);
+      var row = weights[layer.copyOffset + item];
+      for (var j = 0u; j < 4u && item % columns * 4u + j < layer.fanOut; j++) {
+        parameters[first + j] = row[j];
+      }
+    }
+  }
+}
+
+// The optimizer's step with up to four parameters. Nobody else reads or writes their vec4f between two barriers.
+fn takeGradients(layer: Dense, row: u32, column: u32, gradient: vec4f) {
+  let at = layer.copyOffset + row * columnsOf(layer) + column;
+  let first = parameterAt(layer, row, column);
+  var own = gradient;
+  var updated = weights[at];
+  for (var j = 0u; j < 4u && 4u * column + j < layer.fanOut; j++) {
+    updated[j] = optimize(updated[j], own[j], first + j);
+  }
+  weights[at] = updated;
+}
+
+// Notes the loss and whether the replica goes on; by one thread.
+fn report(replica: u32, least: ptr<function, vec2u>) {
+  let loss = lossOfBatch();
+  losses[step.lossSlot * hyper.replicas + replica] = loss;
+  if (loss < bitcast<f32>((*least).x)) {
+    *least = vec2u(bitcast<u32>(loss), step.index);
+  }
+  watch(loss);
+  for (var owner = 0u; owner < OWNERS; owner++) {
+    allFinite = allFinite & (finiteParts[owner] == 1u);
+  }
+  if (!allFinite) {
+    atomicStore(&status[replica], step.index);
+    goesOn = 0u;
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn trainGroups(
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  let replica = run.firstReplica + group.y * groups.x + group.x;
+  if (replica >= run.endReplica) {
+    return;
+  }
+  firstParameter = replica * PARAMETERS;
+  rates = settings[replica];
+  let leastAt = hyper.replicas + replica;
+  var least = vec2u(atomicLoad(&status[leastAt]), atomicLoad(&status[leastAt + hyper.replicas]));
+  if (thread == 0u) {
+    goesOn = select(0u, 1u, atomicLoad(&status[replica]) == NO_STEP);
+  }
+  readWeights(thread);
+  for (var index = 0u; index < run.steps; index++) {
+    let rows = steps[index].chunkRows;
+    step = steps[index];
+    // Also the barrier behind the weights that the step before has written.
+    if (workgroupUniformLoad(&goesOn) == 0u) {
+      if (thread == 0u) {
+        losses[step.lossSlot * hyper.replicas + replica] = stoppedLoss();
+      }
+      continue;
+    }
+    let key = orderKeyOf(step.orderKey, step.epoch, rates.orderSeed);
+    clearGradients();
+    for (var first = 0u; first < rows; first += TILE) {
+      addTile(thread, first, min(TILE, rows - first), key, rates.orderSeed);
+    }
+    handOutGradients(thread);
+    shareLoss(thread);
+    if (thread < OWNERS) {
+      finiteParts[thread] = select(0u, 1u, allFinite);
+    }
+    workgroupBarrier();
+    if (thread == 0u) {
+      report(replica, &least);
+    }
+  }
+  workgroupBarrier();
+  writeWeights(thread);
+  if (thread == 0u) {
+    atomicStore(&status[leastAt], least.x);
+    atomicStore(&status[leastAt + hyper.replicas], least.y);
+  }
+}

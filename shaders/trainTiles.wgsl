@@ -1,0 +1,76 @@
+// Forward, loss and backward of a batch in one dispatch: one workgroup takes a slice of the samples through all layers, a tile
+// at a time, see sampleTile.wgsl. `update` sums the slices in order. A chunk is a number of whole slices.
+//   inputs     [rows, inputs], targets [rows, outputs], shared by all replicas
+//   settings   [replicas]
+//   parameters [replicas, parameterCount]
+//   partials   [slots, replicas, parameterCount + 1]   the last column is the loss, scaled like the gradients
+// Twin: src/cpu/step.ts.
+
+struct Slices {
+  rows: u32,       // samples of one slice
+  slots: u32,      // slices of a full batch
+  replicas: u32,
+}
+
+@group(0) @binding(0) var<uniform> step: Step;
+@group(0) @binding(1) var<uniform> slices: Slices;
+@group(0) @binding(2) var<storage, read> inputs: array<f32>;
+@group(0) @binding(3) var<storage, read> targets: array<f32>;
+@group(0) @binding(4) var<storage, read> settings: array<ReplicaSettings>;
+@group(0) @binding(5) var<storage, read> parameters: array<f32>;
+@group(0) @binding(6) var<storage, read_write> partials: array<f32>;
+
+// Indices of the replica's first parameter, and of the first value of the slice.
+var<private> firstParameter: u32;
+var<private> firstPartial: u32;
+
+// Columns past the edge read the last one and count as 0.
+fn weightsAt(layer: Dense, row: u32, column: u32) -> vec4f {
+  let at = firstParameter + layer.weightsOffset + row * layer.fanOut + 4u * column;
+  let last = layer.fanOut - 1u - 4u * column;
+  let weight = vec4f(
+    parameters[at],
+    parameters[at + min(1u, last)],
+    parameters[at + min(2u, last)],
+    parameters[at + min(3u, last)],
+  );
+  return select(vec4f(), weight, vec4u(0u, 1u, 2u, 3u) <= vec4u(last));
+}
+
+fn takeGradients(layer: Dense, row: u32, column: u32, gradient: vec4f) {
+  let first = firstPartial + layer.weightsOffset + row * layer.fanOut + 4u * column;
+  var own = gradient;
+  for (var j = 0u; j < 4u && 4u * column + j < layer.fanOut; j++) {
+    partials[first + j] = own[j];
+  }
+}
+
+@compute @workgroup_size(THREADS)
+fn trainTiles(
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+) {
+  let slot = step.firstRow / slices.rows + group.y * groups.x + group.x;
+  let replica = step.firstReplica + group.z;
+  if (slot >= slices.slots || replica >= slices.replicas) {
+    return;
+  }
+  firstParameter = replica * PARAMETERS;
+  firstPartial = (slot * slices.replicas + replica) * (PARAMETERS + 1u);
+  let orderSeed = settings[replica].orderSeed;
+  let key = orderKeyOf(step.orderKey, step.epoch, orderSeed);
+  clearGradients();
+  // Slices behind the chunk are written as 0: their own chunk comes later, or the batch has ended.
+  let start = slot * slices.rows - step.firstRow;
+  let end = min(start + slices.rows, step.chunkRows);
+  for (var first = start; first < end; first += TILE) {
+    addTile(thread, first, min(TILE, end - first), key, orderSeed);
+  }
+  handOutGradients(thread);
+  shareLoss(thread);
+  workgroupBarrier();
+  if (thread == 0u) {
+    partials[firstPartial + PARAMETERS] = lossOfBatch();
+  }
+}

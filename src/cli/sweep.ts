@@ -1,0 +1,202 @@
+import path from "node:path";
+import { type Device, type FloatArray, InvalidInput, type Model, type Network, acquire, createModel } from "../node.ts";
+import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
+import { Stop, exitCodes } from "./exitCodes.ts";
+import { readTableFile, requireWritable, writeAtomically } from "./files.ts";
+import type { Interrupts } from "./interrupts.ts";
+import { byteSize, duration, grouped } from "./numbers.ts";
+import { createOutput } from "./output.ts";
+import { type ProgressView, createProgressView } from "./progress.ts";
+import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
+import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
+import { saveAfterLoss } from "./sweepLoss.ts";
+import { type SweepResults, noResults, quantilesOf, rankedLosses, rankingOf, stepsTaken } from "./sweepResults.ts";
+import { type SweepFlags, type SweepSession, optionsOf } from "./sweepSession.ts";
+import { describeValues } from "./sweepValues.ts";
+import { networkOf } from "./trainFlags.ts";
+import {
+  type Outcome,
+  type Session,
+  interruptedAt,
+  outputPath,
+  prepareTable,
+  recordOf,
+  requireVerified,
+  runTraining,
+  save,
+  scoreHeldOut,
+  verify,
+} from "./training.ts";
+
+/** The settings in words, those that are given. */
+function describeSettings({ output, flags, plan, prepared }: SweepSession): void {
+  const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
+  const sample = flags.bootstrap ? ", a bootstrap sample for each seed" : "";
+  output.info("training", `${grouped(flags.epochs)} epochs, ${batch}, ${flags.optimizer}${sample}`);
+  const { seed } = plan.settings;
+  const own = `${seed[0]} to ${seed[seed.length - 1]}`;
+  const lines = axes.flatMap((axis) => {
+    const values = flags[axis];
+    if (!values) return axis === "seed" ? [`seed ${own}`] : [];
+    return [`${axisNames[axis]} ${describeValues(values, axis === "seed" ? String : undefined)}`];
+  });
+  output.info("sweep", `${grouped(plan.replicas)} networks: ${lines.join("; ")}`);
+}
+
+/** Says everything there is to say before the first step. */
+function announce(session: SweepSession, device: Device): void {
+  const { output, flags, table, prepared, model, options } = session;
+  describeDevice(output, device);
+  describeData(output, table, prepared, flags.splitSeed);
+  describeNetwork(output, model.network, model.replicas);
+  describePlan(output, model.plan(prepared.training, options));
+  describeSettings(session);
+}
+
+/** Shows the median of the networks: a few that are about to diverge would be all that there is to see in a mean. */
+function viewOf({ output, flags, model }: SweepSession): ProgressView {
+  const quiet = flags.quiet ?? false;
+  const view = createProgressView(output, { epochs: flags.epochs, quiet, lossName: "median loss" });
+  return {
+    ...view,
+    show(progress) {
+      const [loss] = quantilesOf(progress.losses.subarray(-model.replicas), [0.5]);
+      view.show({ ...progress, loss: loss! });
+    },
+  };
+}
+
+/** Loss of some replicas over the rows they have learned from. */
+async function lossesOf(
+  { model, prepared }: SweepSession,
+  replicas: readonly number[],
+): Promise<ReadonlyMap<number, number>> {
+  if (replicas.length === 0) return new Map();
+  const few = await model.pick(replicas);
+  try {
+    const { losses } = await few.scores(prepared.training);
+    return new Map(replicas.map((replica, place) => [replica, losses[place]!]));
+  } finally {
+    few.dispose();
+  }
+}
+
+/** Scores and ranks the networks: all over the rows held out, only the best over the others, which are many more. */
+async function measure(session: SweepSession): Promise<SweepResults> {
+  const { flags, model, prepared } = session;
+  const { validation } = prepared;
+  const training = model.results ?? noResults(model.replicas);
+  const scores = await model.scores(validation ?? prepared.training);
+  const ranking = rankingOf(rankedLosses(scores, training));
+  const learned = validation ? await lossesOf(session, ranking.slice(0, flags.top)) : new Map<number, number>();
+  return { training, scores, isHeldOut: validation !== undefined, ranking, learned };
+}
+
+/** Parameters that the winner began with. */
+async function initialParametersOf({ flags, model, plan }: SweepSession, winner: number): Promise<FloatArray> {
+  const { device, network } = model;
+  const { initializer } = flags;
+  const seed = plan.settings.seed[winner]!;
+  const single = await createModel(network, { device, seed, ...(initializer && { initializer }) });
+  try {
+    return await single.readParameters();
+  } finally {
+    single.dispose();
+  }
+}
+
+/** Networks times steps that were done in a second. */
+function tellSpeed({ output, plan }: SweepSession, { training }: SweepResults, { last }: Outcome): number | undefined {
+  if (!last) return undefined;
+  const speed = (1000 * stepsTaken(training, last.step)) / last.elapsedMs;
+  const work = `${grouped(plan.replicas)} networks, ${grouped(last.step)} steps in ${duration(last.elapsedMs)}`;
+  output.result("speed", `${grouped(speed)} networks·steps/s (${work})`);
+  return speed;
+}
+
+function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcome) {
+  const { ranking, quantiles, stopped, ranked } = report;
+  const { flags } = session;
+  return {
+    command: "sweep",
+    ...recordOf(session, outcome),
+    winner: ranking[0],
+    best: bestRecords(report, flags.top),
+    quantiles: { of: ranked, at: quantiles },
+    diverged: { count: stopped.length, first: stopped.slice(0, flags.top) },
+    csv: flags.csv,
+  };
+}
+
+/** After training: rank, save, tell, check. */
+async function conclude(session: SweepSession, outcome: Outcome): Promise<void> {
+  const { flags, output, interrupts, model, plan } = session;
+  if (outcome.lost) return saveAfterLoss(session, outcome);
+  const results = await measure(session);
+  const report = reportOf(plan, results);
+  const winner = report.ranking[0]!;
+  if (!Number.isFinite(report.best))
+    throw new Stop("no network has a finite loss, no model was saved", exitCodes.diverged[0]);
+  const picked = await model.pick(winner);
+  try {
+    const own: Session = { ...session, model: picked, options: optionsOf(flags, plan, winner) };
+    const bytes = await save(own, outcome);
+    if (flags.csv !== undefined) writeAtomically(flags.csv, new TextEncoder().encode(csvOf(report)));
+    tellReport(output, report, flags.top);
+    const networkStepsPerSecond = tellSpeed(session, results, outcome);
+    const saved = (): void => {
+      output.result("saved", `${session.path} (${byteSize(bytes)}), replica ${winner}`);
+      if (flags.csv !== undefined) output.result("", `${flags.csv}, a line for each network`);
+    };
+    const record = { ...sweepRecord(session, report, outcome), networkStepsPerSecond };
+    if (interrupts.exitCode !== 0) {
+      saved();
+      output.record(record);
+      throw interruptedAt(session, outcome);
+    }
+    const heldOut = await scoreHeldOut(own);
+    const verification = flags.verify ? await verify(own, await initialParametersOf(session, winner)) : undefined;
+    saved();
+    const exitCode = verification?.passed === false ? exitCodes.failed[0] : 0;
+    output.record({ ...record, heldOut, verification, exitCode });
+    requireVerified(verification);
+  } finally {
+    picked.dispose();
+  }
+}
+
+function requireCsv(file: string, modelPath: string): void {
+  requireWritable(file, "--csv");
+  if (path.resolve(file) !== path.resolve(modelPath)) return;
+  const fix = "choose another name for one of them";
+  throw new InvalidInput({ place: `--csv ${file}`, expected: "another file than the model's", got: "the same", fix });
+}
+
+function createPopulation(flags: SweepFlags, plan: SweepPlan, network: Network, device: Device): Promise<Model> {
+  const { initializer } = flags;
+  const { replicas, settings } = plan;
+  return createModel(network, { device, replicas, seed: settings.seed, ...(initializer && { initializer }) });
+}
+
+/** `thalweg sweep FILE`: wrong flags and data are told before a device is opened. */
+export async function sweep(file: string, flags: SweepFlags, interrupts: Interrupts): Promise<void> {
+  const output = createOutput(flags);
+  const plan = planSweep(flags, flags.splitSeed);
+  const options = optionsOf(flags, plan);
+  const modelPath = outputPath(file, flags);
+  requireWritable(modelPath);
+  if (flags.csv !== undefined) requireCsv(flags.csv, modelPath);
+  const table = await readTableFile(file);
+  const prepared = prepareTable(table, flags, flags.splitSeed);
+  const network = networkOf(flags, prepared.preprocessing);
+  const device = await acquire({ device: flags.device });
+  try {
+    const model = await createPopulation(flags, plan, network, device);
+    const session = { flags, output, interrupts, table, prepared, options, model, plan, path: modelPath };
+    announce(session, device);
+    await conclude(session, await runTraining(session, viewOf(session)));
+    model.dispose();
+  } finally {
+    device.dispose();
+  }
+}

@@ -1,0 +1,49 @@
+import type { Command } from "commander";
+import { integer } from "./flags.ts";
+import type { Interrupts } from "./interrupts.ts";
+import { sweep } from "./sweep.ts";
+import type { SweepFlags } from "./sweepSession.ts";
+import { parseValues, type SweptFlag } from "./sweepValues.ts";
+import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
+
+const examples = `Examples:
+  thalweg sweep penguins.json --target Species --learning-rate log:1e-4..1
+  thalweg sweep cars.csv --target price --layers 8,16 --seed 0..99 --csv all.csv
+`;
+
+const notes = `
+The networks differ in --learning-rate, --momentum, --weight-decay and --seed alone. Each takes a number, the same for all;
+a range a..b, or log:a..b with even steps of the logarithm; or a list a,b,c. Lists are combined to a grid, ranges are
+spread over the networks so that every part of each is tried. A seed decides the initial weights and the order of rows.
+The best network, by the loss over the rows held out, is saved as a model like any other, and checked by --verify.
+`;
+
+const swept =
+  (flag: SweptFlag) =>
+  (text: string): unknown =>
+    parseValues(flag, text);
+
+export function addSweepCommand(program: Command, interrupts: Interrupts): void {
+  const command = program.command("sweep").argument("<file>", "table to learn from");
+  command.summary("train many networks side by side, and keep the best");
+  command.usage("FILE --target COLUMN [options]").description(examples.trim());
+  addDataOptions(command).option(
+    "--split-seed <number>",
+    "of the rows held out, the same for all networks, and of how ranges are spread",
+    integer("--split-seed", 0),
+    1,
+  );
+  addNetworkOptions(command).option(
+    "--replicas <count>",
+    "networks (default: one for each point of the grid and each seed, else 256)",
+    integer("--replicas", 1, 2 ** 20),
+  );
+  addStepOptions(command, "values", swept)
+    .option("--seed <values>", "of initial weights and order of rows (default: 1, 2, 3, …)", swept("--seed"))
+    .option("--bootstrap", "train each on as many rows drawn with replacement, by its seed");
+  addOutputOptions(command)
+    .option("--top <count>", "networks to list", integer("--top", 1, 10_000), 10)
+    .option("--csv <file>", "write a line for each network: settings, losses, where it stopped");
+  command.addHelpText("after", notes);
+  command.action((file: string, flags: SweepFlags) => sweep(file, flags, interrupts));
+}

@@ -1,0 +1,30 @@
+import { acquire, bestReplicas, createModel } from "../node.ts";
+import { Stop, exitCodes } from "./exitCodes.ts";
+import { byteSize, grouped } from "./numbers.ts";
+import { type SweepSession, optionsOf } from "./sweepSession.ts";
+import { type Outcome, type Session, recordOf, save } from "./training.ts";
+
+/**
+ * After the GPU was lost: ranks the networks on the CPU as they were when they were copied last, and saves the best.
+ * @throws Stop, always: nothing more can be told
+ */
+export async function saveAfterLoss(session: SweepSession, { last, lost }: Outcome): Promise<never> {
+  const { flags, model, output, plan, prepared } = session;
+  const { network, replicas, lastGood } = model;
+  const { step, parameters } = lastGood!; // `runTraining` tells of a loss only where there is one
+  const device = await acquire({ device: "cpu" });
+  const copies = await createModel(network, { device, replicas, parameters });
+  const { losses } = await copies.scores(prepared.validation ?? prepared.training);
+  const [winner] = bestReplicas(losses);
+  if (winner === undefined) throw lost!;
+  const own: Session = { ...session, model: await copies.pick(winner), options: optionsOf(flags, plan, winner) };
+  const bytes = await save(own, { last: last && { ...last, step }, finished: false });
+  output.result("saved", `${session.path} (${byteSize(bytes)}), replica ${winner}`);
+  const exitCode = exitCodes.gpuLost[0];
+  const record = { ...recordOf(session, { last, finished: false }), winner, exitCode };
+  output.record({ command: "sweep", ...record });
+  throw new Stop(
+    `${lost!.message}; the best network as it was after step ${grouped(step)} is in ${session.path}`,
+    exitCode,
+  );
+}

@@ -1,0 +1,172 @@
+import type { FloatArray } from "../node.ts";
+import { counted, grouped, percent, short } from "./numbers.ts";
+import type { Output } from "./output.ts";
+import { type Axis, type SweepPlan, axes } from "./sweepPlan.ts";
+import { type Stopped, type SweepResults, quantilesOf, rankedLosses, stoppedOf } from "./sweepResults.ts";
+
+/** One property of each network: a key of --json, with a title a column of the table of the best. */
+interface Column {
+  readonly key: string;
+  readonly title: string | undefined;
+  /** False where only the best have it: then it is no column of --csv. */
+  readonly isOfAll: boolean;
+  /** Undefined where this network has none. */
+  valueOf(replica: number): number | undefined;
+  show(value: number): string;
+}
+
+/** What is told after a sweep. */
+export interface SweepReport {
+  readonly columns: readonly Column[];
+  /** Replicas, the best first. */
+  readonly ranking: readonly number[];
+  readonly quantiles: readonly { readonly share: number; readonly loss: number }[];
+  readonly stopped: readonly Stopped[];
+  /** What the networks are ranked by. */
+  readonly ranked: "held-out loss" | "training loss";
+  /** The least loss; not finite where no network has such a one. */
+  readonly best: number;
+}
+
+const shares = [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1];
+const mostStopped = 5;
+
+/** Options as people read them. */
+export const axisNames: Readonly<Record<Axis, string>> = {
+  learningRate: "learning rate",
+  momentum: "momentum",
+  weightDecay: "weight decay",
+  seed: "seed",
+};
+
+/** NaN and infinity are no values of JSON or of a table. */
+const finite = (value: number | undefined): number | undefined => (Number.isFinite(value) ? value : undefined);
+/** Steps are −1 where there is none. */
+const stepOf = (value: number | undefined): number | undefined => (value! >= 0 ? value : undefined);
+
+type ColumnOptions = Pick<Column, "key" | "show"> & { readonly title?: string };
+
+const valueColumn = ({ title, ...options }: ColumnOptions, values: FloatArray): Column => ({
+  ...options,
+  title,
+  isOfAll: true,
+  valueOf: (replica) => finite(values[replica]),
+});
+
+const stepColumn = (key: string, values: FloatArray): Column => ({
+  ...valueColumn({ key, show: grouped }, values),
+  valueOf: (replica) => stepOf(values[replica]),
+});
+
+function settingColumns({ settings, varied }: SweepPlan): Column[] {
+  return axes.flatMap((key) => {
+    const values = settings[key];
+    if (!values) return [];
+    const show = key === "seed" ? String : short;
+    const isVaried = varied.includes(key); // of the others the line `sweep` tells
+    return [valueColumn({ key, show, ...(isVaried && { title: axisNames[key] }) }, values)];
+  });
+}
+
+function scoreColumns({ scores, isHeldOut, learned }: SweepResults): Column[] {
+  const { losses, accuracies } = scores;
+  const name = isHeldOut ? "heldOut" : "training";
+  const title = isHeldOut ? "held-out loss" : "training loss";
+  const learnedLoss = {
+    key: "trainingLoss",
+    title: "training loss",
+    isOfAll: false,
+    valueOf: (replica: number) => finite(learned.get(replica)),
+    show: short,
+  };
+  return [
+    valueColumn({ key: `${name}Loss`, title, show: short }, losses),
+    ...(accuracies ? [valueColumn({ key: `${name}Accuracy`, title: "accuracy", show: percent }, accuracies)] : []),
+    ...(isHeldOut ? [learnedLoss] : []),
+  ];
+}
+
+const stepColumns = ({ training }: SweepResults): Column[] => [
+  valueColumn({ key: "lastStepLoss", show: short }, training.finalLosses),
+  valueColumn({ key: "bestStepLoss", show: short }, training.bestLosses),
+  stepColumn("bestStep", training.bestSteps),
+  stepColumn("stoppedAtStep", training.nonFiniteSteps),
+];
+
+export function reportOf(plan: SweepPlan, results: SweepResults): SweepReport {
+  const { ranking, training, scores, isHeldOut } = results;
+  const losses = rankedLosses(scores, training);
+  const quantiles = quantilesOf(losses, shares);
+  return {
+    columns: [...scoreColumns(results), ...settingColumns(plan), ...stepColumns(results)],
+    ranking,
+    quantiles: shares.map((share, k) => ({ share, loss: quantiles[k]! })),
+    stopped: stoppedOf(training),
+    ranked: isHeldOut ? "held-out loss" : "training loss",
+    best: losses[ranking[0]!]!,
+  };
+}
+
+/** Float32 has no more than nine digits. */
+const digits = (value: number): number => Number(value.toPrecision(9));
+
+/** `{ rank, replica, heldOutLoss, …, learningRate, … }` of the best `count` networks. */
+export const bestRecords = ({ columns, ranking }: SweepReport, count: number): object[] =>
+  ranking.slice(0, count).map((replica, rank) => ({
+    rank: rank + 1,
+    replica,
+    ...Object.fromEntries(columns.map(({ key, valueOf }) => [key, valueOf(replica)])),
+  }));
+
+/** A line for each network, in the order of their numbers; cells are empty where there is no value. */
+export function csvOf({ columns: all, ranking }: SweepReport): string {
+  const columns = all.filter(({ isOfAll }) => isOfAll);
+  const ranks = new Uint32Array(ranking.length);
+  for (const [index, replica] of ranking.entries()) ranks[replica] = index + 1;
+  const cell = (value: number | undefined): string => {
+    if (value === undefined) return "";
+    return String(Number.isSafeInteger(value) ? value : digits(value));
+  };
+  const lineOf = (rank: number, replica: number): string =>
+    [replica, rank, ...columns.map(({ valueOf }) => cell(valueOf(replica)))].join(",");
+  const header = ["replica", "rank", ...columns.map(({ key }) => key)].join(",");
+  return `${[header, ...Array.from(ranks, lineOf)].join("\n")}\n`;
+}
+
+/** Cells in columns, right-aligned. */
+function alignRight(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column]!)).join("  "));
+}
+
+function bestLines({ columns, ranking }: SweepReport, count: number): string[] {
+  const told = columns.filter(({ title }) => title !== undefined);
+  const cellsOf = (replica: number): string[] =>
+    told.map(({ valueOf, show }) => {
+      const value = valueOf(replica);
+      return value === undefined ? "–" : show(value);
+    });
+  const rows = ranking.slice(0, count).map((replica, rank) => [String(rank + 1), String(replica), ...cellsOf(replica)]);
+  return alignRight([["rank", "replica", ...told.map(({ title }) => title!)], ...rows]);
+}
+
+function stoppedLine({ stopped, ranking }: SweepReport): string {
+  if (stopped.length === 0) return `none of ${counted(ranking.length, "network")}`;
+  const first = stopped.slice(0, mostStopped).map(({ replica, step }) => `replica ${replica} at step ${grouped(step)}`);
+  const more = stopped.length > mostStopped ? ", …" : "";
+  return `${grouped(stopped.length)} of ${counted(ranking.length, "network")}: ${first.join(", ")}${more}`;
+}
+
+/** The best networks, how the loss is spread, and who has stopped. */
+export function tellReport(output: Output, report: SweepReport, count: number): void {
+  const { ranking, stopped, quantiles, ranked } = report;
+  const live = Math.min(count, ranking.length - stopped.length);
+  for (const [index, line] of bestLines(report, live).entries()) output.result(index === 0 ? "best" : "", line);
+  const [heads, losses] = alignRight([
+    quantiles.map(({ share }) => `${Math.round(share * 100)} %`),
+    quantiles.map(({ loss }) => short(loss)),
+  ]);
+  output.result("quantiles", heads!);
+  output.result("", `${losses!}  ${ranked}`);
+  output.result("diverged", stoppedLine(report));
+}

@@ -1,0 +1,56 @@
+import type { Optimizer, TrainOptions } from "../node.ts";
+import type { SweepPlan } from "./sweepPlan.ts";
+import type { Values } from "./sweepValues.ts";
+import { type CommonFlags, optimizerOf } from "./trainFlags.ts";
+import type { Session } from "./training.ts";
+
+/** Options of `thalweg sweep` as commander hands them over. */
+export interface SweepFlags extends CommonFlags {
+  readonly learningRate?: Values;
+  readonly momentum?: Values;
+  readonly weightDecay?: Values;
+  readonly seed?: Values;
+  readonly replicas?: number;
+  readonly bootstrap?: boolean;
+  readonly splitSeed: number;
+  readonly top: number;
+  readonly csv?: string;
+}
+
+/** A training whose model is a population. */
+export interface SweepSession extends Session<SweepFlags> {
+  readonly plan: SweepPlan;
+}
+
+const largest = (values: Float64Array): number => values.reduce((most, value) => Math.max(most, value));
+
+/** The optimizer of one network; of none, with the largest numbers of all, so that it keeps the moments that any of them needs. */
+function optimizerAt(flags: SweepFlags, { settings }: SweepPlan, replica?: number): Optimizer {
+  const of = (values: Float64Array | undefined): number | undefined =>
+    values && (replica === undefined ? largest(values) : values[replica]);
+  const momentum = of(settings.momentum);
+  const nesterov = flags.nesterov && (replica === undefined || momentum !== 0); // without momentum it is the same step
+  const { optimizer } = flags;
+  const options = {
+    optimizer,
+    momentum,
+    learningRate: of(settings.learningRate),
+    weightDecay: of(settings.weightDecay),
+  };
+  return optimizerOf({ ...options, ...(nesterov && { nesterov }) });
+}
+
+/** Options of the training of all networks, or of one by itself. */
+export function optionsOf(flags: SweepFlags, plan: SweepPlan, replica?: number): TrainOptions {
+  const { settings, varied } = plan;
+  const perReplica = Object.fromEntries(varied.map((axis) => [axis, settings[axis]!]));
+  return {
+    optimizer: optimizerAt(flags, plan, replica),
+    epochs: flags.epochs,
+    batchSize: flags.batchSize,
+    seed: settings.seed[replica ?? 0]!,
+    path: flags.path,
+    ...(replica === undefined && { perReplica }),
+    ...(flags.bootstrap && { bootstrap: true }),
+  };
+}

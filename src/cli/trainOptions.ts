@@ -1,0 +1,64 @@
+import { type Command, Option } from "commander";
+import { activationNames, deviceChoices, initializerNames, lossNames, optimizerNames, pathNames } from "../node.ts";
+import { integer, name, number, widths } from "./flags.ts";
+
+// Options that `thalweg train` and `thalweg sweep` share.
+
+const paths = ["auto", ...pathNames] as const;
+
+export function addDataOptions(command: Command): Command {
+  return command
+    .option("--target <columns>", "column to predict, or several columns of numbers: a,b (required)")
+    .option(
+      "--task <task>",
+      "classification or regression (default: by the target)",
+      name("--task", ["classification", "regression"]),
+    )
+    .option("--columns <columns>", "columns to learn from (default: all others)")
+    .option("--ignore <columns>", "columns to leave out")
+    .option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
+}
+
+export function addNetworkOptions(command: Command): Command {
+  const layers = new Option("--layers <widths>", "widths of the hidden layers, or none").default([16], "16");
+  layers.argParser(widths("--layers"));
+  return command
+    .addOption(layers)
+    .option(
+      "--activation <name>",
+      `of the hidden layers: ${activationNames.join(", ")}`,
+      name("--activation", activationNames),
+      "tanh",
+    )
+    .option("--loss <name>", `${lossNames.join(", ")} (default: by the task)`, name("--loss", lossNames))
+    .option(
+      "--initializer <name>",
+      `${initializerNames.join(", ")} (default: by the activation)`,
+      name("--initializer", initializerNames),
+    );
+}
+
+/** Reads a number of the optimizer: one for `train`, several for `sweep`. */
+type RateReader = (flag: "--learning-rate" | "--momentum" | "--weight-decay") => (text: string) => unknown;
+
+/** @param what placeholder of the numbers that `read` reads */
+export function addStepOptions(command: Command, what: string, read: RateReader): Command {
+  return command
+    .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
+    .option(`--learning-rate <${what}>`, "(default: 0.01; sgd 0.1)", read("--learning-rate"))
+    .option(`--momentum <${what}>`, "for sgd and rmsProp", read("--momentum"))
+    .option("--nesterov", "for sgd with momentum")
+    .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"))
+    .option("--epochs <count>", "passes over the rows", integer("--epochs", 1), 60)
+    .option("--batch-size <rows>", "rows per step", integer("--batch-size", 1, 2 ** 31), 32);
+}
+
+export function addOutputOptions(command: Command): Command {
+  return command
+    .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
+    .option("--path <name>", `how steps are computed: ${paths.join(", ")}`, name("--path", paths), "auto")
+    .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
+    .option("--verify", "take the same steps in float64 on the CPU and compare")
+    .option("--json", "print one JSON object instead of text")
+    .option("--quiet", "print the result only");
+}

@@ -1,0 +1,172 @@
+import path from "node:path";
+import {
+  type Prepared,
+  type PredictionScore,
+  type Table,
+  type TrainingSummary,
+  encodeModel,
+  prepare,
+  scorePredictions,
+} from "../data.ts";
+import {
+  type FloatArray,
+  GpuLost,
+  type Model,
+  type Progress,
+  type TrainOptions,
+  type Verification,
+  verifyTraining,
+  widthsOf,
+} from "../node.ts";
+import { scoreLines, verificationLines } from "./describe.ts";
+import { Stop, exitCodes } from "./exitCodes.ts";
+import { writeAtomically } from "./files.ts";
+import type { Interrupts } from "./interrupts.ts";
+import { grouped } from "./numbers.ts";
+import type { Output } from "./output.ts";
+import { predictionsOf } from "./predictionsOf.ts";
+import type { ProgressView } from "./progress.ts";
+import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
+
+// What `thalweg train` and `thalweg sweep` have in common: from a table to a model file.
+
+/** Everything that one training needs, from its flags to its model. */
+export interface Session<Flags extends CommonFlags = CommonFlags> {
+  readonly flags: Flags;
+  readonly output: Output;
+  readonly interrupts: Interrupts;
+  readonly table: Table;
+  readonly prepared: Prepared;
+  readonly options: TrainOptions;
+  readonly model: Model;
+  readonly path: string;
+}
+
+export interface Outcome {
+  readonly last: Progress | undefined;
+  readonly finished: boolean;
+  /** The GPU was lost: the model is what was copied from it last. */
+  readonly lost?: GpuLost;
+}
+
+/** Beside the data's name, in the current folder. */
+export function outputPath(file: string, flags: CommonFlags): string {
+  if (flags.output !== undefined) return flags.output;
+  return file === "-" ? "model.safetensors" : `${path.parse(file).name}.safetensors`;
+}
+
+/** @param seed decides which rows are held out */
+export function prepareTable(table: Table, flags: CommonFlags, seed: number): Prepared {
+  const { task, columns, ignore, validation, loss } = flags;
+  return prepare(table, {
+    target: targetsOf(table, flags),
+    validation,
+    seed,
+    binary: loss === "binaryCrossEntropy",
+    ...(task && { task }),
+    ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
+    ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
+  });
+}
+
+/** Trains to the end, or to the end of the step in which a signal comes. */
+export async function runTraining(session: Session, view: ProgressView): Promise<Outcome> {
+  const { interrupts, prepared, options, model } = session;
+  const signal = interrupts.begin();
+  let last: Progress | undefined;
+  try {
+    for await (const progress of model.train(prepared.training, { ...options, every: view.every, signal })) {
+      last = progress;
+      view.show(progress);
+    }
+    return { last, finished: true };
+  } catch (error) {
+    if (error instanceof GpuLost && model.lastGood) return { last, finished: false, lost: error };
+    if (!signal.aborted) throw error;
+    return { last, finished: false };
+  } finally {
+    view.end(); // the work ends with `save`, so that no signal comes between
+  }
+}
+
+/** Written before it is judged: a signal or a failed check afterwards costs no training. */
+export async function save(session: Session, outcome: Outcome): Promise<number> {
+  const { flags, model, prepared, options } = session;
+  const training: TrainingSummary = {
+    steps: (outcome.lost ? model.lastGood?.step : outcome.last?.step) ?? 0,
+    epochs: flags.epochs,
+    batchSize: flags.batchSize,
+    seed: options.seed ?? 0,
+    optimizer: options.optimizer.name,
+    learningRate: options.optimizer.learningRate,
+    trainingRows: prepared.trainingRows,
+    finished: outcome.finished,
+  };
+  const { network, replicas } = model;
+  const parameters = outcome.lost ? model.lastGood!.parameters : await model.readParameters();
+  const bytes = encodeModel({ network, replicas, parameters, preprocessing: prepared.preprocessing, training });
+  writeAtomically(session.path, bytes);
+  session.interrupts.end(session.path);
+  return bytes.length;
+}
+
+/** Tells how good the model is on the rows that were held out, in the units of the table. */
+export async function scoreHeldOut({ model, prepared, output }: Session): Promise<PredictionScore | undefined> {
+  const { preprocessing, validation } = prepared;
+  if (!validation) {
+    output.result("held-out", "no rows were held out (--validation 0)");
+    return undefined;
+  }
+  const predictions = await predictionsOf(model, preprocessing, validation.inputs);
+  const score = scorePredictions(preprocessing, predictions, validation);
+  const mean = model.replicas > 1 ? `, mean of ${model.replicas} replicas` : "";
+  for (const line of scoreLines(score)) output.result("held-out", `${line}${mean}`);
+  return score;
+}
+
+/** Tells how far the model is from the float64 reference after the same steps. */
+export async function verify(session: Session, initialParameters: FloatArray): Promise<Verification> {
+  const { model, prepared, options, output } = session;
+  output.info("check", "taking the same steps in float64 on the CPU");
+  const verification = await verifyTraining(model, { initialParameters, data: prepared.training, options });
+  for (const [index, line] of verificationLines(verification).entries())
+    output.result(index === 0 ? "check" : "", line);
+  return verification;
+}
+
+/** Throws where a check has told that the parameters are not what they should be. */
+export function requireVerified(verification: Verification | undefined): void {
+  if (verification?.passed !== false) return;
+  const text = "the trained parameters deviate from the float64 reference by more than the bound";
+  throw new Stop(text, exitCodes.failed[0]);
+}
+
+/** What a signal ends the command with, once the model is saved. */
+export function interruptedAt({ path: file, interrupts }: Session, { last }: Outcome): Stop {
+  const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
+  return new Stop(`interrupted ${done}; the model as it was is in ${file}`, interrupts.exitCode);
+}
+
+/** What --json tells of a training. */
+export function recordOf(session: Session, { last, finished }: Outcome) {
+  const { model, prepared, options, table, path: file, interrupts } = session;
+  const { device, network, replicas } = model;
+  const { preprocessing, trainingRows, validationRows, report } = prepared;
+  const architecture = { widths: widthsOf(network), loss: network.loss, replicas, parameters: network.parameterCount };
+  const training = last && {
+    step: last.step,
+    steps: last.steps,
+    epoch: last.epoch,
+    loss: last.loss,
+    ms: last.elapsedMs,
+  };
+  return {
+    device: { kind: device.kind, name: device.name, why: device.why },
+    data: { place: table.place, ...report, trainingRows, validationRows, preprocessing },
+    network: architecture,
+    plan: model.plan(prepared.training, options),
+    training: { ...training, finished, validation: last?.validation },
+    model: file,
+    exitCode: interrupts.exitCode,
+  };
+}

@@ -1,0 +1,32 @@
+import { hasOwnRows, isShuffled, widestOptimizer } from "../batches.ts";
+import type { RunSettings } from "../executor.ts";
+import type { Constants } from "../gpu/kernel.ts";
+import type { Network } from "../network.ts";
+import { optimizerNames } from "../optimizer.ts";
+
+// What a run's kernels are compiled for. Constants rather than uniforms: on a software adapter a branch alone would cost half of
+// a narrow first layer.
+
+/** Rows of a run's data set. */
+export const rowCountOf = ({ data }: RunSettings, { outputs }: Network): number => data.targets.length / outputs;
+
+/** How rows are drawn: shaders/order.wgsl. */
+export const orderConstants = (settings: RunSettings, rowCount: number): Constants => ({
+  SHUFFLES: isShuffled(settings, rowCount) ? 1 : 0,
+  OWN_ORDER: hasOwnRows(settings, rowCount) ? 1 : 0,
+  BOOTSTRAP: settings.bootstrap ? 1 : 0,
+});
+
+/** Whether the layered path draws rows in a dispatch of their own, rather than in the first layer. */
+export const drawsApart = (settings: RunSettings, rowCount: number): boolean =>
+  settings.bootstrap === true || hasOwnRows(settings, rowCount);
+
+/** Which optimizer runs: shaders/optimizer.wgsl. */
+export function optimizerConstants(settings: RunSettings): Constants {
+  const { name, momentum, nesterov } = widestOptimizer(settings);
+  return {
+    OPTIMIZER: optimizerNames.indexOf(name),
+    USES_MOMENTUM: momentum > 0 ? 1 : 0,
+    NESTEROV: nesterov ? 1 : 0,
+  };
+}

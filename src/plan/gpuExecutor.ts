@@ -1,0 +1,123 @@
+import {
+  type Dataset,
+  type Executor,
+  type FloatArray,
+  type PlanReport,
+  requireAlive,
+  type RunSettings,
+  type Scores,
+  type Trace,
+  type TrainingRun,
+} from "../executor.ts";
+import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
+import type { GpuDevice } from "../gpu/device.ts";
+import type { Network } from "../network.ts";
+import type { Optimizer } from "../optimizer.ts";
+import { toFloat32 } from "./layeredBuffers.ts";
+import { LayeredPredictor } from "./layeredPredictor.ts";
+import { planRun, type RunRequest } from "./planner.ts";
+import { traceStep } from "./trace.ts";
+
+/** What holds buffers of its own and is freed with the executor. */
+interface Open {
+  readonly isDisposed: boolean;
+  dispose(): void;
+}
+
+/** Trains and predicts on a WebGPU device: owns the parameters of R replicas of one network. */
+export class GpuExecutor implements Executor {
+  readonly network: Network;
+  readonly replicas: number;
+  readonly #device: GpuDevice;
+  readonly #owner: BufferOwner;
+  readonly #parameters: GPUBuffer;
+  #predictor: Promise<LayeredPredictor> | undefined;
+  readonly #open = new Set<Open>();
+  #isDisposed = false;
+
+  private constructor(device: GpuDevice, network: Network, replicas: number) {
+    this.#device = device;
+    this.network = network;
+    this.replicas = replicas;
+    this.#owner = new BufferOwner(device);
+    this.#parameters = this.#owner.storage("parameters", replicas * network.parameterCount);
+  }
+
+  static create(device: GpuDevice, network: Network, replicas: number): Promise<GpuExecutor> {
+    return device.checked(
+      "model: parameters",
+      () => new GpuExecutor(device, network, replicas),
+      (executor) => executor.dispose(),
+    );
+  }
+
+  #requireAlive(place: string): void {
+    requireAlive(place, this.#isDisposed);
+  }
+
+  async readParameters(first = 0, count = this.replicas * this.network.parameterCount - first): Promise<Float32Array> {
+    this.#requireAlive("readParameters");
+    const stretch = { buffer: this.#parameters, first, length: count };
+    return new Float32Array(await readStretches(this.#device, "parameters", [stretch]));
+  }
+
+  writeParameters(parameters: FloatArray): void {
+    this.#requireAlive("writeParameters");
+    write(this.#device.gpu, this.#parameters, toFloat32(parameters));
+  }
+
+  async #openPredictor(place: string): Promise<LayeredPredictor> {
+    this.#requireAlive(place);
+    const { network, replicas } = this;
+    const request = { device: this.#device, network, replicas, parameters: this.#parameters };
+    this.#predictor ??= LayeredPredictor.create(request).catch((error: unknown) => {
+      this.#predictor = undefined; // the next call may have more memory
+      throw error;
+    });
+    return this.#adopt(place, await this.#predictor);
+  }
+
+  async predict(inputs: FloatArray): Promise<Float32Array> {
+    return (await this.#openPredictor("predict")).predict(inputs);
+  }
+
+  async score(data: Dataset): Promise<Scores> {
+    return (await this.#openPredictor("score")).score(data);
+  }
+
+  #request(settings: RunSettings): RunRequest {
+    return { device: this.#device, network: this.network, replicas: this.replicas, settings };
+  }
+
+  planRun(settings: RunSettings): PlanReport {
+    return planRun(this.#request(settings)).report;
+  }
+
+  /** Takes charge of what was created while the executor may have been disposed. */
+  #adopt<T extends Open>(place: string, created: T): T {
+    if (this.#isDisposed) created.dispose();
+    this.#requireAlive(place);
+    for (const each of this.#open) if (each.isDisposed) this.#open.delete(each);
+    this.#open.add(created);
+    return created;
+  }
+
+  async createRun(settings: RunSettings): Promise<TrainingRun> {
+    this.#requireAlive("train");
+    return this.#adopt("train", await planRun(this.#request(settings)).create(this.#parameters));
+  }
+
+  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    const batchSize = data.targets.length / this.network.outputs;
+    const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
+    const before = await this.readParameters();
+    return traceStep(request, before, (run) => this.#adopt("trace", run));
+  }
+
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#owner.dispose();
+    for (const each of this.#open) each.dispose();
+  }
+}

@@ -1,0 +1,71 @@
+import { layoutOf, type LayerLayout, lossThreads, ownedBy, ownerThreads, type TileSizes } from "../gpu/emitLayers.ts";
+import type { Network } from "../network.ts";
+
+// Sizes of the paths that keep the activations of a tile of samples in workgroup memory.
+
+export interface GroupLimits {
+  readonly kind: "gpu" | "software";
+  readonly maxWorkgroupBytes: number;
+}
+
+/** Sizes of a tile, and what a workgroup takes of the memory that its threads share. */
+export interface GroupPlan extends TileSizes {
+  readonly workgroupBytes: number;
+}
+
+const maxTileRows = 64;
+const leastTileRows = 4;
+/** Values that a thread sums in registers: more are kept in memory by drivers. */
+const maxOwnedFloats = 128;
+
+const ownedFloats = (layout: LayerLayout, threads: number): number => {
+  const { blocks, quads } = ownedBy(layout, threads);
+  return 16 * blocks + 4 * quads;
+};
+
+/** Threads of a workgroup: as few as keep the sums of each in registers. */
+const threadsFor = (layout: LayerLayout): number | undefined =>
+  [64, 128, 256].find((threads) => ownedFloats(layout, threads) <= maxOwnedFloats);
+
+/** Bytes of variables in workgroup memory, each of which begins at a multiple of 16. */
+const bytesOf = (...words: readonly number[]): number =>
+  words.reduce((sum, count) => sum + 16 * Math.ceil(count / 4), 0);
+
+/** The largest tile that fits, but no larger than the batch needs. */
+function largestTile(
+  limits: GroupLimits,
+  network: Network,
+  batchSize: number,
+  more: (layout: LayerLayout, sizes: TileSizes) => readonly number[],
+): GroupPlan | undefined {
+  const layout = layoutOf(network);
+  const threads = threadsFor(layout);
+  if (threads === undefined) return undefined;
+  const isSoftware = limits.kind === "software";
+  for (let tileRows = maxTileRows; tileRows >= leastTileRows; tileRows /= 2) {
+    if (tileRows > leastTileRows && tileRows >= 2 * batchSize) continue;
+    const widest = Math.max(...network.layers.map(({ fanOut }) => Math.ceil(fanOut / 4)));
+    // A thread that computes more uses what it loads more often, but on a GPU none may stand idle for it.
+    const isWide = tileRows >= 8 && (isSoftware || (widest * tileRows) / 8 >= threads);
+    const sizes = { threads, tileRows, isWide, isTurned: !isSoftware };
+    const words = [layout.rows * tileRows, tileRows, lossThreads(network, sizes), ...more(layout, sizes)];
+    const workgroupBytes = bytesOf(...words);
+    if (workgroupBytes <= limits.maxWorkgroupBytes) return { ...sizes, workgroupBytes };
+  }
+  return undefined;
+}
+
+/**
+ * Sizes of `trainGroups`: a function of the network, the batch and the limits alone.
+ * @returns undefined where the parameters and a tile of four samples do not fit a workgroup's memory
+ */
+export const planGroups = (limits: GroupLimits, network: Network, batchSize: number): GroupPlan | undefined =>
+  largestTile(limits, network, batchSize, (layout, { threads }) => [4 * layout.copy, ownerThreads(layout, threads), 1]);
+
+/**
+ * Sizes of `trainTiles`: a function of the network, the batch and the limits alone.
+ * @param batchSize rows of a slice of the batch, or of all of it
+ * @returns undefined where a tile of four samples does not fit a workgroup's memory, or the gradients not its registers
+ */
+export const planTiles = (limits: GroupLimits, network: Network, batchSize: number): GroupPlan | undefined =>
+  largestTile(limits, network, batchSize, () => []);

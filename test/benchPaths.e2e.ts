@@ -1,0 +1,84 @@
+// `npm run bench -- paths` as people call it. Times are never asserted: states, counters, files and exit codes are.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { isTimed, readPathsRecord } from "../bench/paths/record.ts";
+
+const root = join(import.meta.dirname, "..");
+const folder = mkdtempSync(join(tmpdir(), "bench-paths-"));
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function bench(words: string): Promise<Outcome> {
+  const env = { ...process.env, NO_COLOR: "1" };
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, ["bench/run.mjs", "paths", ...words.split(" ")], { cwd: root, env });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+  });
+}
+
+test("times every path over the steps handed over, and judges the pick", { timeout: 240_000 }, async () => {
+  const output = join(folder, "paths.json");
+  const { code, stdout, stderr } = await bench(`--quick --sweep steps --output ${output}`);
+  expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);
+  expect(stdout).toMatch(/^# Paths on /);
+  expect(readdirSync(folder).toSorted()).toEqual(["paths-steps.svg", "paths.json", "paths.md"]);
+
+  const { sweeps, problems, machine } = readPathsRecord(readFileSync(output, "utf8"), output);
+  expect([problems, machine.host]).toEqual([[], "node"]);
+  expect(sweeps.map(({ name }) => name)).toEqual(["steps"]);
+  expect(sweeps[0]!.points.map(({ handOver }) => handOver)).toEqual([1, 300]);
+  for (const { handOver, rows, pick } of sweeps[0]!.points) {
+    const timed = rows.filter(isTimed);
+    expect(timed.map(({ path }) => path)).toEqual(expect.arrayContaining(["layered", "replicas"]));
+    expect(["fastest", "within noise", "slower"]).toContain(pick!.verdict);
+    for (const { check, samples, counts, stepsPerBlock } of timed) {
+      expect(check.passed).toBe(true);
+      expect(samples).toHaveLength(4);
+      expect([stepsPerBlock % handOver!, counts.rounds % handOver!]).toEqual([0, 0]);
+      expect([counts.createBuffer, counts.createBindGroup, counts.createPipeline, counts.mapAsync]).toEqual([
+        0, 0, 0, 0,
+      ]);
+      expect(counts.submits).toBeLessThanOrEqual(counts.dispatches);
+    }
+    const layered = timed.find(({ path }) => path === "layered")!;
+    expect(layered.counts.dispatches).toBe(10 * layered.counts.rounds);
+    const replicas = timed.find(({ path }) => path === "replicas")!;
+    expect(replicas.counts.dispatches).toBeLessThanOrEqual(replicas.counts.rounds);
+    if (handOver === 1) expect(replicas.counts.dispatches).toBe(replicas.counts.rounds);
+    else expect(replicas.counts.dispatches).toBeLessThan(replicas.counts.rounds / 10);
+  }
+});
+
+test.each([
+  [
+    "--sweep stps",
+    "bench: option '--sweep <names>' argument 'stps' is invalid. There is none; did you mean \"steps\"?",
+  ],
+  [
+    "--device cpu",
+    "bench: option '--device <kind>' argument 'cpu' is invalid. Allowed choices are auto, gpu, software",
+  ],
+  ["--fast", "bench: unknown option '--fast'"],
+])("%s is wrong use", async (words, message) => {
+  const { code, stdout, stderr } = await bench(words);
+  expect([code, stdout, stderr.slice(0, message.length)]).toEqual([2, "", message]);
+});
+
+test("--help lists the options", async () => {
+  const { code, stdout, stderr } = await bench("--help");
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/--sweep <names> /);
+});

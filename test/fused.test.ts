@@ -1,0 +1,301 @@
+// The paths that take a whole step, or many, in one dispatch: each against the float64 reference, and against itself.
+
+import { expect, test } from "vitest";
+import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import type { FloatArray, PathName, ReplicaResults, RunSettings } from "../src/executor.ts";
+import { emitLaneSums, emitNetwork, emitPartials, emitUpdate } from "../src/gpu/emitNetwork.ts";
+import {
+  type ActivationName,
+  activationNames,
+  adam,
+  adamW,
+  dense,
+  type LossName,
+  lossNames,
+  network,
+  type Network,
+  type Optimizer,
+  rmsProp,
+  sgd,
+} from "../src/index.ts";
+import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import networkSource from "../shaders/network.wgsl?raw";
+import laneSumsSource from "../shaders/sumLanes.wgsl?raw";
+import updateSource from "../shaders/updateNetwork.wgsl?raw";
+import partialsSource from "../shaders/writePartials.wgsl?raw";
+import { hashOf, relativeDistance } from "./support/compare.ts";
+import { countCalls } from "./support/gpuCounts.ts";
+import { dataOf, networkOf, parametersOf } from "./support/nets.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const device = shareDevice();
+
+const fusedPaths = ["replicas", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+
+const tiny = network({
+  inputs: 2,
+  layers: [dense(2, "sigmoid"), dense(2, "sigmoid"), dense(1, "sigmoid")],
+  loss: "squaredError",
+});
+
+test("the checked-in shaders are what the emitter writes for the worked example", () => {
+  expect(emitNetwork(tiny)).toBe(networkSource);
+  expect(emitUpdate(tiny, 0)).toBe(updateSource);
+  expect(emitPartials(tiny)).toBe(partialsSource);
+  expect(emitLaneSums(tiny)).toBe(laneSumsSource);
+});
+
+interface Training {
+  readonly net: Network;
+  readonly settings: RunSettings;
+  readonly replicas?: number;
+  readonly initial?: FloatArray;
+  /** Steps of each call. */
+  readonly calls?: readonly number[];
+}
+
+interface Trained {
+  readonly parameters: FloatArray;
+  /** [steps, replicas]. */
+  readonly losses: FloatArray;
+  readonly results: ReplicaResults;
+}
+
+async function train(executor: GpuExecutor | ReferenceExecutor, training: Training): Promise<Trained> {
+  const { net, settings, replicas = 1, initial = parametersOf(net, 5, replicas), calls = [25] } = training;
+  try {
+    executor.writeParameters(initial);
+    const run = await executor.createRun(settings);
+    let step = 0;
+    for (const count of calls) {
+      await run.execute(step, count);
+      step += count;
+    }
+    const losses = await run.readLosses(0, step);
+    const results = await run.readResults();
+    run.dispose();
+    return { losses, results, parameters: await executor.readParameters() };
+  } finally {
+    executor.dispose();
+  }
+}
+
+const onGpu = async (path: PathName, training: Training): Promise<Trained> =>
+  train(await GpuExecutor.create(device(), training.net, training.replicas ?? 1), {
+    ...training,
+    settings: { ...training.settings, path },
+  });
+
+const onReference = (training: Training): Promise<Trained> =>
+  train(new ReferenceExecutor(training.net, training.replicas ?? 1), training);
+
+const settingsOf = (net: Network, rows: number, own: Partial<RunSettings> = {}): RunSettings => ({
+  data: dataOf(net, rows, 3),
+  optimizer: sgd({ learningRate: 0.1 }),
+  batchSize: 16,
+  shuffle: true,
+  seed: 3,
+  ...own,
+});
+
+const bitsOf = ({ parameters, losses }: Trained): string => hashOf(parameters, losses);
+
+interface Case {
+  readonly widths: readonly number[];
+  readonly activations: readonly ActivationName[];
+  readonly loss: LossName;
+  readonly optimizer: Optimizer;
+  readonly rows: number;
+  readonly batchSize: number;
+  readonly replicas: number;
+}
+
+/** Every activation, loss and optimizer, odd widths, whole and rest batches, one replica and several. */
+const cases: Case[] = activationNames.map((activation, index): Case => {
+  const optimizers = [
+    sgd({ learningRate: 0.1, weightDecay: 0.01 }),
+    sgd({ learningRate: 0.05, momentum: 0.9, nesterov: true }),
+    adam({ learningRate: 0.01 }),
+    adamW({ learningRate: 0.01 }),
+    rmsProp({ learningRate: 0.01 }),
+    rmsProp({ learningRate: 0.005, momentum: 0.5 }),
+  ];
+  const shapes = [
+    [2, 2, 2, 1],
+    [1, 1],
+    [3, 5, 2],
+    [4, 7, 3],
+    [2, 3, 3, 3, 2],
+  ];
+  const loss = lossNames[index % lossNames.length]!;
+  const shape = shapes[index % shapes.length]!;
+  const widths = loss === "softmaxCrossEntropy" ? [...shape.slice(0, -1), 3] : shape; // of one class the loss is always 0
+  const batches = [
+    { rows: 4, batchSize: 4 },
+    { rows: 333, batchSize: 32 },
+    { rows: 33, batchSize: 1 },
+    { rows: 100, batchSize: 100 },
+  ];
+  return {
+    widths,
+    activations: widths.slice(1).map((_, layer) => (layer === 0 ? activation : activationNames[(index + layer) % 10]!)),
+    loss,
+    optimizer: optimizers[index % optimizers.length]!,
+    ...batches[index % batches.length]!,
+    replicas: index % 3 === 0 ? 3 : 1,
+  };
+});
+
+const nameOf = ({ widths, activations, loss, optimizer, batchSize, rows, replicas }: Case): string =>
+  `${widths.join("-")} ${activations.join(" ")}, ${loss}, ${optimizer.name}, ${batchSize} of ${rows}, ${replicas} replicas`;
+
+/**
+ * 25 steps of f32: every step rounds each parameter once (6e-8 of it) and its gradient some times more, and Adam divides by
+ * roots that may be small. Golden runs of 100 and more steps are held to 1e-5 and 1e-4 (test/golden.test.ts).
+ */
+const boundOf = ({ name }: Optimizer): number => (name === "sgd" ? 2e-6 : 2e-5);
+
+for (const path of fusedPaths) {
+  test.each(cases.map((one) => [nameOf(one), one] as const))(`${path} follows float64: %s`, async (_, one) => {
+    const { widths, activations, loss, optimizer, rows, batchSize, replicas } = one;
+    const layers = widths.slice(1).map((width, index) => ({ width, activation: activations[index]! }));
+    const net = networkOf({ inputs: widths[0]!, layers, loss, rows, seed: 1 });
+    const training = { net, replicas, settings: settingsOf(net, rows, { optimizer, batchSize }) };
+    const own = await onGpu(path, training);
+    const truth = await onReference(training);
+    expect(relativeDistance(own.parameters, truth.parameters)).toBeLessThan(boundOf(optimizer));
+    expect(relativeDistance(own.losses, truth.losses)).toBeLessThan(boundOf(optimizer));
+    expect([...own.results.nonFiniteSteps]).toEqual(Array(replicas).fill(-1));
+    expect([...own.results.finalLosses]).toEqual([...own.losses.subarray(own.losses.length - replicas)]);
+    for (let replica = 0; replica < replicas; replica++) {
+      const history = own.losses.filter((_loss, at) => at % replicas === replica);
+      const best = Math.min(...history);
+      expect(own.results.bestLosses[replica]).toBe(best);
+      expect(own.results.bestSteps[replica]).toBe(history.indexOf(best));
+    }
+  });
+
+  test(`${path}: the same bits twice, and however many steps are handed over at once`, async () => {
+    const training = {
+      net: tiny,
+      replicas: 3,
+      settings: settingsOf(tiny, 50, { optimizer: adam({ learningRate: 0.05 }), batchSize: 8 }),
+    };
+    const wanted = bitsOf(await onGpu(path, { ...training, calls: [1008] }));
+    expect(bitsOf(await onGpu(path, { ...training, calls: [1008] }))).toBe(wanted);
+    expect(bitsOf(await onGpu(path, { ...training, calls: Array(144).fill(7) }))).toBe(wanted);
+    expect(bitsOf(await onGpu(path, { ...training, calls: [1000, 1, 1, 1, 1, 1, 1, 1, 1] }))).toBe(wanted);
+  });
+
+  test(`${path}: a replica among 70 takes the same bits as alone with its settings`, async () => {
+    const replicas = 70;
+    const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "meanSquaredError" });
+    const perReplica = {
+      learningRate: Array.from({ length: replicas }, (_, replica) => 0.01 * (1 + replica)),
+      momentum: Array.from({ length: replicas }, (_, replica) => (replica % 2) * 0.9),
+      weightDecay: Array.from({ length: replicas }, (_, replica) => (replica % 3) * 0.001),
+      seed: Array.from({ length: replicas }, (_, replica) => 1000 + replica),
+    };
+    const settings = settingsOf(net, 90, { optimizer: sgd({ learningRate: 1, momentum: 0.5 }), bootstrap: true });
+    const initial = parametersOf(net, 11, replicas);
+    const all = await onGpu(path, { net, replicas, initial, settings: { ...settings, perReplica } });
+    const count = net.parameterCount;
+    for (const replica of [0, 1, 2, 63, 64, 69]) {
+      const part = initial.subarray(replica * count, (replica + 1) * count);
+      const own: RunSettings = {
+        ...settings,
+        optimizer: sgd({
+          learningRate: perReplica.learningRate[replica]!,
+          momentum: perReplica.momentum[replica]!,
+          weightDecay: perReplica.weightDecay[replica]!,
+        }),
+        seed: perReplica.seed[replica]!,
+      };
+      const alone = await onGpu(path, { net, initial: part, settings: own });
+      expect(all.parameters.subarray(replica * count, (replica + 1) * count)).toEqual(alone.parameters);
+      expect(all.losses.filter((_loss, at) => at % replicas === replica)).toEqual(alone.losses);
+    }
+    const truth = await onReference({ net, replicas, initial, settings: { ...settings, perReplica } });
+    expect(relativeDistance(all.parameters, truth.parameters)).toBeLessThan(2e-6);
+  });
+}
+
+for (const path of ["layered", ...fusedPaths] as const) {
+  test(`${path}: a replica that diverges stops with finite parameters, and the others do not notice`, async () => {
+    const replicas = 5;
+    const settings = settingsOf(tiny, 20, { batchSize: 4, optimizer: sgd({ learningRate: 0.3 }) });
+    const wild = network({ inputs: 2, layers: [dense(3), dense(1)], loss: "squaredError" });
+    const rates = [0.01, 0.02, 1e30, 0.03, 0.04];
+    const run = (learningRate: readonly number[]) =>
+      onGpu(path, {
+        net: wild,
+        replicas,
+        settings: { ...settingsOf(wild, 20, settings), data: dataOf(wild, 20, 3), perReplica: { learningRate } },
+      });
+    const [one, calm] = [await run(rates), await run(rates.with(2, 0.01))];
+    const count = wild.parameterCount;
+    const stopped = one.results.nonFiniteSteps[2]!;
+    expect(stopped).toBeGreaterThanOrEqual(0);
+    expect(stopped).toBeLessThan(10);
+    expect([...one.results.nonFiniteSteps.filter((_step, at) => at !== 2)]).toEqual([-1, -1, -1, -1]);
+    expect(one.parameters.every(Number.isFinite)).toBe(true);
+    expect(one.results.finalLosses[2]).toBeNaN();
+    const losses = one.losses.filter((_loss, at) => at % replicas === 2);
+    expect(losses.subarray(stopped + 1).every(Number.isNaN)).toBe(true);
+    for (const replica of [0, 1, 3, 4]) {
+      const own = (values: FloatArray) => values.subarray(replica * count, (replica + 1) * count);
+      expect(own(one.parameters)).toEqual(own(calm.parameters));
+      expect(one.losses.filter((_l, at) => at % replicas === replica)).toEqual(
+        calm.losses.filter((_l, at) => at % replicas === replica),
+      );
+    }
+  });
+
+  test(`${path}: orders and samples of their own are those of the reference`, async () => {
+    const net = network({ inputs: 2, layers: [dense(4, "tanh"), dense(1)], loss: "huber" });
+    const seed = [7, 2 ** 40 + 3, 0];
+    for (const own of [{ perReplica: { seed } }, { bootstrap: true }, { perReplica: { seed }, bootstrap: true }]) {
+      const settings = settingsOf(net, 101, { batchSize: 10, ...own });
+      const training = { net, replicas: 3, settings };
+      const [gpu, truth] = [await onGpu(path, training), await onReference(training)];
+      expect(relativeDistance(gpu.losses, truth.losses), JSON.stringify(own)).toBeLessThan(2e-6);
+      expect(relativeDistance(gpu.parameters, truth.parameters), JSON.stringify(own)).toBeLessThan(2e-6);
+    }
+  });
+}
+
+test("a thousand steps of a tiny network are a handful of dispatches", async () => {
+  const executor = await GpuExecutor.create(device(), tiny, 1);
+  executor.writeParameters(parametersOf(tiny, 1));
+  const run = await executor.createRun({ ...settingsOf(tiny, 4, { batchSize: 4 }), path: "replicas" });
+  await run.execute(0, 1000);
+  const counts = await countCalls(async () => {
+    await run.execute(1000, 1000);
+    await run.finished();
+  });
+  expect(counts).toMatchObject({ createBuffer: 0, createBindGroup: 0, mapAsync: 0, createComputePipelineAsync: 0 });
+  expect(counts.dispatchWorkgroups).toBeLessThanOrEqual(20);
+  expect(counts.submit).toBe(counts.dispatchWorkgroups);
+  run.dispose();
+  executor.dispose();
+});
+
+test.each(fusedPaths)("%s: the bytes of the plan are those of the run, and all are freed", async (path) => {
+  const before = { ...device().ledger };
+  const executor = await GpuExecutor.create(device(), tiny, 4);
+  const settings = { ...settingsOf(tiny, 300, { batchSize: 300, optimizer: adam() }), path };
+  const run = await executor.createRun(settings);
+  expect(Math.abs(executor.planRun(settings).bytes - device().ledger.bytes)).toBeLessThanOrEqual(256);
+  run.dispose();
+  executor.dispose();
+  expect(device().ledger).toEqual(before);
+});
+
+test("a path that cannot take a run says which ones can", async () => {
+  const wide = network({ inputs: 300, layers: [dense(300), dense(1)], loss: "squaredError" });
+  const executor = await GpuExecutor.create(device(), wide, 1);
+  const settings = { ...settingsOf(wide, 4, { batchSize: 4 }) };
+  expect(() => executor.planRun({ ...settings, path: "replicas" })).toThrow(/expected one of auto, layered/);
+  expect(executor.planRun(settings).path).toBe("layered");
+  executor.dispose();
+});

@@ -1,0 +1,236 @@
+// Loss and accuracy of replicas, reduced where the outputs are.
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { createTallies, score } from "../src/cpu/score.ts";
+import type { Dataset, FloatArray } from "../src/executor.ts";
+import {
+  acquire,
+  createModel,
+  dense,
+  type Device,
+  lossNames,
+  type LossName,
+  type Model,
+  network,
+  type Network,
+  takesLogits,
+} from "../src/index.ts";
+import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
+import { openDevice, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { lossBound } from "./support/lossBound.ts";
+import { dataOf, parametersOf } from "./support/nets.ts";
+import { createUniform, randomFloats } from "./support/random.ts";
+import { cases, oddSizes, replicaCounts } from "./support/shapes.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const gpu = shareDevice();
+const cpu = await acquire({ device: "cpu" });
+const devices: [string, () => Device][] = [
+  ["reference", () => cpu],
+  ["GPU", gpu],
+];
+
+const sliceRows = 128;
+
+interface Case {
+  readonly firstRow: number;
+  readonly rows: number;
+  readonly fanOut: number;
+  readonly replicas: number;
+  /** Replicas that are scored; the others must stay as they are. */
+  readonly grouped: number;
+  /** Largest output. */
+  readonly scale: number;
+}
+
+function targetsFor(name: LossName, length: number, scale: number): Float32Array {
+  if (!takesLogits(name)) return randomFloats(21, length, scale);
+  const uniform = createUniform(22);
+  return Float32Array.from({ length }, () => (uniform() < 0.3 ? Math.round(uniform()) : uniform()));
+}
+
+/** Rows of a chunk that lie in a slice: the first, and the one behind the last. */
+const rowsIn = (slice: number, { firstRow, rows }: Case): [number, number] => [
+  Math.max(0, slice * sliceRows - firstRow),
+  Math.min(rows, (slice + 1) * sliceRows - firstRow),
+];
+
+async function tryScore(name: LossName, one: Case): Promise<number> {
+  const { firstRow, rows, fanOut, replicas, scale } = one;
+  const groupReplicas = Math.min(replicas, one.grouped);
+  const net = network({ inputs: 1, layers: [dense(fanOut)], loss: name });
+  const outputs = randomFloats(23, replicas * rows * fanOut, scale);
+  const targets = targetsFor(name, rows * fanOut, scale);
+  const firstSlice = Math.floor(firstRow / sliceRows);
+  const slices = Math.floor((firstRow + rows - 1) / sliceRows) - firstSlice + 1;
+  const slots = slices + 1;
+  const losses = poisoned(slots * replicas);
+  const hits = poisoned(slots * replicas);
+  const sums = new Float32Array(losses.buffer);
+  const wanted = untouched(slots * replicas);
+  const wantedHits = hits.slice();
+  for (let replica = 0; replica < groupReplicas; replica++) {
+    for (let slice = firstSlice; slice < firstSlice + slices; slice++) {
+      const at = (slice % slots) * replicas + replica;
+      const [first, end] = rowsIn(slice, one);
+      const isContinued = firstRow + first > slice * sliceRows;
+      if (isContinued) [sums[at], hits[at]] = [(replica + 1) / 3, 5];
+      const tallies = createTallies(1);
+      let magnitude = isContinued ? sums[at]! : 0;
+      let bound = 0;
+      for (let row = first; row < end; row++) {
+        const from = (replica * rows + row) * fanOut;
+        const own = Float64Array.from(outputs.subarray(from, from + fanOut));
+        const target = Float64Array.from(targets.subarray(row * fanOut, (row + 1) * fanOut));
+        const before = tallies.losses[0]!;
+        score(net, { outputs: own, targets: target }, tallies, 0);
+        magnitude += tallies.losses[0]! - before;
+        bound += lossBound(name, { outputs: own, targets: target });
+      }
+      wanted.values[at] = tallies.losses[0]! + (isContinued ? sums[at]! : 0);
+      wanted.bounds[at] = bound + (end - first) * roundoff * magnitude; // losses are not negative: their sum is their magnitude
+      wantedHits[at] = tallies.hits[0]! + (isContinued ? 5 : 0);
+    }
+  }
+  const [, , gotLosses, gotHits] = await runKernel(gpu(), {
+    name: "score",
+    constants: { LOSS: lossNames.indexOf(name) },
+    step: stepSlot({ network: net, rowCount: firstRow + rows, rows, firstRow }),
+    uniform: Uint32Array.of(fanOut, replicas, groupReplicas, slots).buffer,
+    storage: [outputs, targets, losses, hits],
+    invocations: groupReplicas * (slices + 1), // a row of invocations too many, as a chunk that begins elsewhere needs
+    replicas: 1,
+  });
+  const shape = `${name} [${groupReplicas} of ${replicas}, ${rows} from ${firstRow}, ${fanOut}], outputs up to ${scale}`;
+  expect(gotHits, shape).toEqual(wantedHits);
+  return requireWithin(shape, gotLosses!, wanted);
+}
+
+const someCase = fc.record({
+  firstRow: fc.constantFrom(0, 1, 100, 127, 128, 1000),
+  rows: fc.oneof(oddSizes, fc.constantFrom(127, 128, 129, 260)),
+  fanOut: oddSizes,
+  replicas: replicaCounts,
+  grouped: fc.constantFrom(1, 3, 5),
+  scale: fc.constantFrom(1, 30, 1e4),
+});
+
+test.each(lossNames)("%s: sums of slices agree with float64 over odd shapes", async (name) => {
+  let worst = 0;
+  const attempt = async (one: Case) => {
+    worst = Math.max(worst, await tryScore(name, one));
+  };
+  const many: Case = { firstRow: 3, rows: 20, fanOut: 1, replicas: 300, grouped: 200, scale: 5 };
+  await fc.assert(fc.asyncProperty(someCase, attempt), cases(60, [[many]]));
+  console.log(`score ${name}: largest error ${worst.toFixed(3)} of its bound`);
+});
+
+const netOf = (loss: LossName, outputs: number): Network =>
+  network({ inputs: 3, layers: [dense(5, "tanh"), dense(outputs)], loss });
+
+/**
+ * What the mean of float32 losses may be off, for one replica: the bound of each sample's, and 128 roundings of a slice's sum;
+ * slices are added in float64. Each is a mean over rows, or over rows and outputs, as the loss is.
+ */
+function meanBound({ loss, outputs: width }: Network, outputs: FloatArray, { targets }: Dataset, mean: number): number {
+  const rows = targets.length / width;
+  const perRow = loss === "squaredError" || loss === "softmaxCrossEntropy" ? 1 : width;
+  let total = 0;
+  for (let at = 0; at < targets.length; at += width) {
+    const [own, wanted] = [outputs, targets].map((values) => Float64Array.from(values.subarray(at, at + width)));
+    total += lossBound(loss, { outputs: own!, targets: wanted! });
+  }
+  return total / (rows * perRow) + sliceRows * roundoff * mean;
+}
+
+const populations = lossNames.flatMap((loss, index) => [
+  { loss, outputs: [1, 4, 7][index % 3]!, replicas: 1, rows: 301 },
+  { loss, outputs: [3, 1, 2][index % 3]!, replicas: 5, rows: 67 },
+  { loss, outputs: [2, 5, 1][index % 3]!, replicas: 300, rows: [1, 130, 9][index % 3]! },
+]);
+
+test.each(devices)("%s: scores are those of evaluate, for all losses and sizes of population", async (kind, device) => {
+  for (const { loss, outputs, replicas, rows } of populations) {
+    const net = netOf(loss, outputs);
+    const data = dataOf(net, rows, 3);
+    using model = await createModel(net, { device: device(), replicas, parameters: parametersOf(net, 5, replicas) });
+    const { losses, accuracies } = await model.scores(data);
+    const { replicas: wanted } = await model.evaluate(data);
+    const shape = `${loss} [${replicas}, ${rows}, ${outputs}]`;
+    expect(losses, shape).toHaveLength(replicas);
+    expect(accuracies && Array.from(accuracies), shape).toEqual(
+      takesLogits(loss) ? wanted.map(({ accuracy }) => accuracy) : undefined,
+    );
+    const predicted = await model.predict(data.inputs);
+    for (const [replica, { loss: mean }] of wanted.entries()) {
+      const own = predicted.subarray(replica * data.targets.length, (replica + 1) * data.targets.length);
+      const bound = kind === "reference" ? 0 : meanBound(net, own, data, mean); // both float64, in the same order
+      expect(Math.abs(losses[replica]! - mean), `${shape}, replica ${replica}`).toBeLessThanOrEqual(bound);
+    }
+  }
+});
+
+test("cuts into chunks, and how many slices are kept, change no bit", async () => {
+  const net = network({ inputs: 2, layers: [dense(3, "tanh"), dense(2)], loss: "softmaxCrossEntropy" });
+  const data = dataOf(net, 1000, 4);
+  const small = await openDevice({ maxBufferBytes: 65_536 });
+  const parameters = parametersOf(net, 6, 300);
+  const scores = [];
+  for (const device of [gpu(), small]) {
+    using model = await createModel(net, { device, replicas: 300, parameters });
+    scores.push(await model.scores(data));
+  }
+  // 65,536 bytes hold 18 rows of 300 × 3 outputs, and 54 slices: slices of 128 rows are begun and continued
+  expect(scores[1]).toEqual(scores[0]);
+  expect(small.ledger).toEqual({ buffers: 0, bytes: 0 });
+  small.dispose();
+});
+
+test.each(devices)("%s: scores at the same time are those one after the other", async (_, device) => {
+  const net = netOf("binaryCrossEntropy", 2);
+  using model = await createModel(net, { device: device(), replicas: 40 });
+  const [one, other] = [dataOf(net, 300, 5), dataOf(net, 40, 6)];
+  const calm = [await model.scores(one), await model.scores(other), await model.predict(other.inputs)];
+  expect(await Promise.all([model.scores(one), model.scores(other), model.predict(other.inputs)])).toEqual(calm);
+  await expect(model.scores({ ...one, targets: one.targets.subarray(2) })).rejects.toMatchObject({
+    code: "INVALID_INPUT",
+  });
+  expect(await model.scores(one)).toEqual(calm[0]);
+});
+
+test("a model that is disposed while it is scored frees all at once and says so", async () => {
+  const device = await openDevice({ maxBufferBytes: 2 ** 20 });
+  const net = netOf("meanSquaredError", 2);
+  const start = (): Promise<Model> => createModel(net, { device, replicas: 2000 });
+  const data = dataOf(net, 1300, 7); // in 50 chunks
+  const [early, late] = [await start(), await start()];
+  await late.scores(data);
+  const scores = [early.scores(data), late.scores(data)].map((each) =>
+    expect(each).rejects.toMatchObject({ code: "DISPOSED" }),
+  );
+  early.dispose();
+  setTimeout(() => late.dispose(), 1);
+  await Promise.all(scores);
+  expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
+  await expect(early.scores(data)).rejects.toMatchObject({ code: "DISPOSED" });
+  device.throwFault("after scores");
+  device.dispose();
+});
+
+test("66,000 networks on 67 rows are scored in groups, and evaluated so too", async () => {
+  const net = network({ inputs: 1, layers: [dense(1, "sigmoid"), dense(1)], loss: "squaredError" });
+  const data = dataOf(net, 67, 8);
+  const replicas = 66_000; // more than workgroups in one dimension; their 4.4 million outputs stay where they are
+  const parameters = parametersOf(net, 9, replicas);
+  using model = await createModel(net, { device: gpu(), replicas, parameters });
+  using reference = await createModel(net, { device: cpu, replicas, parameters });
+  const { losses } = await model.scores(data);
+  const wanted = (await reference.scores(data)).losses;
+  // outputs of two layers of 2 terms, their squares, sums of 67: some 100 roundings, and sigmoids off by 1e-6
+  const errors = Array.from(wanted, (loss, at) => Math.abs(losses[at]! - loss) / (1e-2 + loss));
+  const worst = errors.reduce((most, error) => Math.max(most, error));
+  expect(worst).toBeLessThan(1e-5);
+  const { replicas: each } = await model.evaluate(data);
+  expect(each.map(({ loss }) => loss)).toEqual(Array.from(losses));
+});

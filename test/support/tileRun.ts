@@ -1,0 +1,173 @@
+// The kernels that take tiles of samples, dispatched by themselves.
+
+import { batchAt } from "../../src/batches.ts";
+import type { RunSettings } from "../../src/executor.ts";
+import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
+import type { GpuDevice } from "../../src/gpu/device.ts";
+import type { TileSizes } from "../../src/gpu/emitLayers.ts";
+import { type Constants, createKernel, type KernelSource } from "../../src/gpu/kernel.ts";
+import { fusedKernels } from "../../src/gpu/kernels.ts";
+import { lossNames, type Network } from "../../src/network.ts";
+import { optimizerConstants, orderConstants, rowCountOf } from "../../src/plan/constants.ts";
+import { createStatus } from "../../src/plan/runStatus.ts";
+import {
+  hyperBlock,
+  replicaBlock,
+  runBlock,
+  slicesBlock,
+  stepBytes,
+  stepStride,
+  storedStepBytes,
+  writeStep,
+} from "../../src/plan/uniforms.ts";
+
+export interface TileRun {
+  readonly network: Network;
+  readonly replicas: number;
+  readonly settings: RunSettings;
+  /** [replicas, parameterCount]. */
+  readonly parameters: Float32Array;
+  readonly sizes: TileSizes;
+}
+
+type Name = "trainGroups" | "trainTiles";
+const sourceOf = ({ network, sizes }: TileRun, name: Name): KernelSource => fusedKernels[name](network, sizes);
+
+const constantsOf = ({ network, settings }: TileRun): Constants => ({
+  LOSS: lossNames.indexOf(network.loss),
+  ...orderConstants(settings, rowCountOf(settings, network)),
+  ...optimizerConstants(settings),
+});
+
+/** Compiles a kernel as a run would. @returns milliseconds it took */
+export async function compileMs(device: GpuDevice, run: TileRun, name: Name): Promise<number> {
+  const start = performance.now();
+  await createKernel(device, sourceOf(run, name), constantsOf(run));
+  return performance.now() - start;
+}
+
+/** A uniform buffer with this in it. */
+function uniformOf(device: GpuDevice, owner: BufferOwner, label: string, block: ArrayBuffer): GPUBuffer {
+  const buffer = owner.uniform(label, block.byteLength);
+  write(device.gpu, buffer, block);
+  return buffer;
+}
+
+export interface GroupsTrained {
+  readonly parameters: Float32Array;
+  /** [steps, replicas]. */
+  readonly losses: Float32Array;
+  /** [3, replicas]. */
+  readonly status: Uint32Array;
+}
+
+/** Trains by `trainGroups`, a dispatch for each of `calls`, which count steps. */
+export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly number[]): Promise<GroupsTrained> {
+  const { network, replicas, settings, parameters: initial } = run;
+  const kernel = await createKernel(device, sourceOf(run, "trainGroups"), constantsOf(run));
+  const owner = new BufferOwner(device);
+  const total = calls.reduce((sum, count) => sum + count, 0);
+  const { gpu } = device;
+  try {
+    const runs = owner.uniform("run", 16);
+    const hyper = uniformOf(device, owner, "hyper", hyperBlock(network, replicas, { slots: 1 }, settings.optimizer));
+    const steps = owner.storage("steps", (Math.max(...calls) * storedStepBytes) / 4);
+    const inputs = owner.upload("inputs", settings.data.inputs as Float32Array);
+    const targets = owner.upload("targets", settings.data.targets as Float32Array);
+    const rates = owner.upload("settings", replicaBlock(settings, replicas));
+    const parameters = owner.upload("parameters", initial);
+    const moments = owner.storage("moments", 2 * initial.length);
+    const losses = owner.storage("losses", total * replicas);
+    const status = createStatus(owner, replicas);
+    const bound = [runs, hyper, steps, inputs, targets, rates, parameters, moments, losses, status];
+    const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
+    const bindGroup = gpu.createBindGroup({ layout: kernel.layout, entries });
+    let first = 0;
+    for (const count of calls) {
+      const words = new DataView(new ArrayBuffer(count * storedStepBytes));
+      for (let index = 0; index < count; index++) {
+        const batch = batchAt(settings, rowCountOf(settings, network), first + index);
+        const chunk = { firstRow: 0, rows: batch.batchSize };
+        const numbers = { network, optimizer: settings.optimizer, step: first + index, batch, chunk };
+        writeStep(words, index * storedStepBytes, { ...numbers, lossSlot: first + index });
+      }
+      write(gpu, steps, words.buffer);
+      write(gpu, runs, runBlock(count, 0, replicas));
+      const encoder = gpu.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(kernel.pipeline);
+      pass.setBindGroup(0, bindGroup);
+      const columns = Math.min(3, replicas); // a grid of several rows, as with very many replicas
+      pass.dispatchWorkgroups(columns, Math.ceil(replicas / columns));
+      pass.end();
+      gpu.queue.submit([encoder.finish()]);
+      first += count;
+    }
+    const lengths = [initial.length, total * replicas, 3 * replicas] as const;
+    const stretches = [parameters, losses, status].map((buffer, at) => ({ buffer, first: 0, length: lengths[at]! }));
+    const all = await readStretches(device, "test", stretches);
+    return {
+      parameters: new Float32Array(all, 0, lengths[0]),
+      losses: new Float32Array(all, 4 * lengths[0], lengths[1]),
+      status: new Uint32Array(all, 4 * (lengths[0] + lengths[1]), lengths[2]),
+    };
+  } finally {
+    owner.dispose();
+  }
+}
+
+export interface Slicing {
+  readonly sliceRows: number;
+  /** Rows of a chunk, whole slices; default the batch. */
+  readonly chunkRows?: number;
+  readonly step?: number;
+}
+
+/** Partial gradients [slots, replicas, parameterCount + 1] of one step by `trainTiles`, chunk by chunk. */
+export async function runTiles(device: GpuDevice, run: TileRun, slicing: Slicing): Promise<Float32Array> {
+  const { network, replicas, settings, parameters } = run;
+  const { sliceRows, step: index = 0 } = slicing;
+  const kernel = await createKernel(device, sourceOf(run, "trainTiles"), constantsOf(run));
+  const batch = batchAt(settings, rowCountOf(settings, network), index);
+  const slots = Math.ceil(Math.min(settings.batchSize, rowCountOf(settings, network)) / sliceRows);
+  const chunkRows = slicing.chunkRows ?? slots * sliceRows;
+  const chunks = Math.ceil(batch.batchSize / chunkRows);
+  const owner = new BufferOwner(device);
+  const { gpu } = device;
+  try {
+    const words = new ArrayBuffer(chunks * stepStride);
+    for (let at = 0; at < chunks; at++) {
+      const firstRow = at * chunkRows;
+      const chunk = { firstRow, rows: Math.min(chunkRows, batch.batchSize - firstRow) };
+      const numbers = { network, optimizer: settings.optimizer, step: index, batch, chunk, lossSlot: 0 };
+      writeStep(new DataView(words), at * stepStride, numbers);
+    }
+    const steps = uniformOf(device, owner, "steps", words);
+    const length = slots * replicas * (network.parameterCount + 1);
+    const partials = owner.upload("partials", new Float32Array(length).fill(7)); // everything is to be overwritten
+    const bound = [
+      uniformOf(device, owner, "slices", slicesBlock(sliceRows, slots, replicas)),
+      owner.upload("inputs", settings.data.inputs as Float32Array),
+      owner.upload("targets", settings.data.targets as Float32Array),
+      owner.upload("settings", replicaBlock(settings, replicas)),
+      owner.upload("parameters", parameters),
+      partials,
+    ];
+    const entries = [{ buffer: steps, size: stepBytes }, ...bound.map((buffer) => ({ buffer }))].map(
+      (resource, binding) => ({ binding, resource }),
+    );
+    const bindGroup = gpu.createBindGroup({ layout: kernel.layout, entries });
+    const encoder = gpu.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(kernel.pipeline);
+    for (let at = 0; at < chunks; at++) {
+      pass.setBindGroup(0, bindGroup, [at * stepStride]);
+      pass.dispatchWorkgroups(slots, 1, replicas);
+    }
+    pass.end();
+    gpu.queue.submit([encoder.finish()]);
+    return new Float32Array(await readStretches(device, "test", [{ buffer: partials, first: 0, length }]));
+  } finally {
+    owner.dispose();
+  }
+}

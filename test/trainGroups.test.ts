@@ -1,0 +1,157 @@
+// Whole training steps of one replica by a workgroup, against float64 and against itself.
+
+import { expect, test } from "vitest";
+import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { adam, dense, network, type Optimizer, rmsProp, sgd } from "../src/index.ts";
+import { planGroups } from "../src/plan/groupPlan.ts";
+import { hashOf, relativeDistance } from "./support/compare.ts";
+import { dataOf, parametersOf } from "./support/nets.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+import { tileCases } from "./support/tileCases.ts";
+import { compileMs, type GroupsTrained, runGroups, type TileRun } from "./support/tileRun.ts";
+
+const device = shareDevice();
+const limits = { kind: "software", maxWorkgroupBytes: 16_384 } as const;
+
+/** The same steps in float64. */
+async function truthOf({ network: net, replicas, settings, parameters }: TileRun, steps: number) {
+  const executor = new ReferenceExecutor(net, replicas);
+  executor.writeParameters(parameters);
+  const run = await executor.createRun(settings);
+  await run.execute(0, steps);
+  return { losses: await run.readLosses(0, steps), parameters: await executor.readParameters() };
+}
+
+/**
+ * One step moves a parameter by its gradient, and it is rounded twice; many steps are held to less than the golden runs
+ * (test/golden.test.ts) on the layered path, 1e-5, and 1e-4 where Adam divides by roots that may be small.
+ */
+const boundOf = ({ name }: Optimizer, steps: number): number => {
+  if (steps === 1) return name === "sgd" ? 5e-7 : 1e-5;
+  return name === "sgd" ? 5e-6 : 5e-5;
+};
+
+const fitting = tileCases.flatMap((one) => {
+  const sizes = planGroups(limits, one.net, one.settings.batchSize);
+  return sizes ? [[one.name, one, sizes] as const] : [];
+});
+const worst = { one: 0, many: 0 };
+
+test.each(fitting)("trainGroups follows float64: %s", async (_, { net, settings, replicas }, sizes) => {
+  const run = { network: net, replicas, settings, parameters: parametersOf(net, 5, replicas), sizes };
+  for (const steps of [1, 21]) {
+    const own = await runGroups(device(), run, [steps]);
+    const truth = await truthOf(run, steps);
+    const bound = boundOf(settings.optimizer, steps);
+    const errors = [relativeDistance(own.parameters, truth.parameters), relativeDistance(own.losses, truth.losses)];
+    const key = steps === 1 ? "one" : "many";
+    worst[key] = Math.max(worst[key], ...errors.map((error) => error / bound));
+    expect(Math.max(...errors), `${steps} steps`).toBeLessThanOrEqual(bound);
+    expect([...own.status.subarray(0, replicas)]).toEqual(Array(replicas).fill(0xffffffff));
+  }
+});
+
+test("how far it was off", () =>
+  console.log(`trainGroups: largest error in units of its bound ${JSON.stringify(worst)}`));
+
+const net = network({ inputs: 5, layers: [dense(13, "silu"), dense(9, "elu"), dense(2)], loss: "meanSquaredError" });
+const settings = { data: dataOf(net, 90, 1), optimizer: adam(), batchSize: 20, shuffle: true, seed: 2 };
+const sizes = planGroups(limits, net, 20)!;
+const base: TileRun = { network: net, replicas: 3, settings, parameters: parametersOf(net, 3, 3), sizes };
+const bitsOf = ({ parameters, losses, status }: GroupsTrained): string => hashOf(parameters, losses, status);
+
+test("trainGroups gives the same bits twice, and however many steps a dispatch takes", async () => {
+  const wanted = bitsOf(await runGroups(device(), base, [120]));
+  expect(bitsOf(await runGroups(device(), base, [120]))).toBe(wanted);
+  expect(bitsOf(await runGroups(device(), base, Array(120).fill(1)))).toBe(wanted);
+  expect(bitsOf(await runGroups(device(), base, [7, 7, 106]))).toBe(wanted);
+});
+
+test("trainGroups gives the same bits however a tile is spread over threads", async () => {
+  const plain = { ...sizes, tileRows: 8, isWide: false, isTurned: false };
+  const wanted = bitsOf(await runGroups(device(), { ...base, sizes: plain }, [10]));
+  for (const own of [{ isWide: true }, { isTurned: true }, { threads: 32, isWide: true, isTurned: true }]) {
+    expect(bitsOf(await runGroups(device(), { ...base, sizes: { ...plain, ...own } }, [10]))).toBe(wanted);
+  }
+});
+
+test("trainGroups gives replica i among 7, each with settings of its own, the bits it has alone", async () => {
+  const perReplica = {
+    learningRate: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07],
+    momentum: [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+    weightDecay: [0, 0.01, 0, 0.01, 0, 0.01, 0],
+    seed: [5, 4, 3, 2 ** 40, 1, 0, 7],
+  };
+  const own = { ...settings, optimizer: rmsProp({ momentum: 0.5 }), bootstrap: true, perReplica };
+  const parameters = parametersOf(net, 3, 7);
+  const all = await runGroups(device(), { ...base, replicas: 7, settings: own, parameters }, [15]);
+  const truth = await truthOf({ ...base, replicas: 7, settings: own, parameters }, 15);
+  expect(relativeDistance(all.parameters, truth.parameters)).toBeLessThan(5e-5);
+  expect(relativeDistance(all.losses, truth.losses)).toBeLessThan(5e-5);
+  const count = net.parameterCount;
+  for (let replica = 0; replica < 7; replica++) {
+    const one = {
+      learningRate: [perReplica.learningRate[replica]!],
+      momentum: [perReplica.momentum[replica]!],
+      weightDecay: [perReplica.weightDecay[replica]!],
+      seed: [perReplica.seed[replica]!],
+    };
+    const part = parameters.slice(replica * count, (replica + 1) * count);
+    const run = { ...base, replicas: 1, settings: { ...own, perReplica: one }, parameters: part };
+    const alone = await runGroups(device(), run, [15]);
+    expect(all.parameters.slice(replica * count, (replica + 1) * count)).toEqual(alone.parameters);
+    expect(all.losses.filter((_, at) => at % 7 === replica)).toEqual(alone.losses);
+  }
+});
+
+test.each([
+  ["sgd", sgd()],
+  ["adam", adam()],
+  ["rmsProp", rmsProp()],
+] as const)(
+  "a replica that diverges by %s stops with finite parameters, and the others do not notice",
+  async (_, optimizer) => {
+    const learningRate = [0.01, 1e30, 0.02];
+    const run = (rates: number[]) =>
+      runGroups(
+        device(),
+        { ...base, settings: { ...settings, optimizer, perReplica: { learningRate: rates } } },
+        [5, 3, 12],
+      );
+    const [wild, calm] = [await run(learningRate), await run(learningRate.with(1, 0.01))];
+    const stopped = wild.status[1]!;
+    expect(stopped).toBeLessThan(10);
+    expect([wild.status[0], wild.status[2]]).toEqual([0xffffffff, 0xffffffff]);
+    expect(wild.parameters.every(Number.isFinite)).toBe(true);
+    const losses = wild.losses.filter((_loss, at) => at % 3 === 1);
+    expect(losses.subarray(stopped + 1).every(Number.isNaN)).toBe(true);
+    expect(losses.subarray(0, stopped).some(Number.isNaN)).toBe(false);
+    const count = net.parameterCount;
+    for (const replica of [0, 2]) {
+      const own = (values: Float32Array) => values.slice(replica * count, (replica + 1) * count);
+      expect(own(wild.parameters)).toEqual(own(calm.parameters));
+      expect(wild.losses.filter((_loss, at) => at % 3 === replica)).toEqual(
+        calm.losses.filter((_loss, at) => at % 3 === replica),
+      );
+    }
+  },
+);
+
+test("the least loss and its step are those of the history", async () => {
+  const { losses, status } = await runGroups(device(), base, [9, 31]);
+  for (let replica = 0; replica < 3; replica++) {
+    const history = losses.filter((_, at) => at % 3 === replica);
+    const least = Math.min(...history);
+    expect(new Float32Array(status.buffer, status.byteOffset, 9)[3 + replica]).toBe(least);
+    expect(status[6 + replica]).toBe(history.indexOf(least));
+  }
+});
+
+test("trainGroups compiles in moments", async () => {
+  const middle = network({ inputs: 8, layers: [dense(16, "tanh"), dense(16, "tanh"), dense(1)], loss: "huber" });
+  const own = { ...settings, data: dataOf(middle, 64, 1), batchSize: 32 };
+  const plan = planGroups(limits, middle, 32)!;
+  const run = { network: middle, replicas: 1, settings: own, parameters: parametersOf(middle, 1), sizes: plan };
+  const ms = await compileMs(device(), run, "trainGroups");
+  console.log(`trainGroups 8-16-16-1: compiled in ${ms.toFixed(0)} ms, ${JSON.stringify(plan)}`);
+});

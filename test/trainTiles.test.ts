@@ -1,0 +1,156 @@
+// Forward, loss and backward of tiles of samples in one dispatch, against float64; and how its sizes are chosen.
+
+import { expect, test } from "vitest";
+import { batchAt, rowsOf } from "../src/batches.ts";
+import { createStepBuffers, forwardBackward } from "../src/cpu/step.ts";
+import { emitLayers, type TileSizes } from "../src/gpu/emitLayers.ts";
+import { dense, network, type Network, sgd } from "../src/index.ts";
+import { planGroups, planTiles } from "../src/plan/groupPlan.ts";
+import { workedExample } from "../src/explain/workedExample.ts";
+import layersSource from "../shaders/layers.wgsl?raw";
+import { hashOf } from "./support/compare.ts";
+import { replicaPart } from "./support/kernelRun.ts";
+import { dataOf, parametersOf } from "./support/nets.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+import { tileCases, type TileCase } from "./support/tileCases.ts";
+import { compileMs, runTiles, type Slicing } from "./support/tileRun.ts";
+
+const device = shareDevice();
+
+test("the checked-in shader is what the emitter writes for the worked example", () => {
+  const sizes: TileSizes = { threads: 64, tileRows: 16, isWide: true, isTurned: true };
+  expect(emitLayers(network(workedExample.network), sizes)).toBe(layersSource);
+});
+
+const limits = { kind: "software", maxWorkgroupBytes: 16_384 } as const;
+const planOf = (net: Network, batchSize: number) => planTiles(limits, net, batchSize)!;
+
+/** Gradients and loss of one replica in float64, as a slot would hold them. */
+function truthOf({ net, settings }: TileCase, parameters: Float64Array, step: number): Float64Array {
+  const batchRows = rowsOf(batchAt(settings, settings.data.targets.length / net.outputs, step));
+  const batchSize = batchRows.length;
+  const buffers = createStepBuffers(net, batchSize);
+  const inputs = Float64Array.from(settings.data.inputs);
+  const targets = Float64Array.from(settings.data.targets);
+  const loss = forwardBackward({ network: net, batchSize, inputs, parameters, buffers, batchRows }, targets);
+  return Float64Array.from([...buffers.gradients, loss]);
+}
+
+/** The slots of one replica added up. */
+function sumOfSlots(partials: Float32Array, count: number, replicas: number, replica: number): Float64Array {
+  const sum = new Float64Array(count);
+  for (let first = replica * count; first < partials.length; first += replicas * count) {
+    for (let at = 0; at < count; at++) sum[at]! += partials[first + at]!;
+  }
+  return sum;
+}
+
+/** Largest error of gradients and loss, in units of the bound that test/gradients.test.ts holds the layered path to. */
+function errorOf(own: Float64Array, truth: Float64Array): number {
+  const largest = truth.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return own.reduce((most, value, at) => Math.max(most, Math.abs(value - truth[at]!)), 0) / (1e-6 * largest + 1e-7);
+}
+
+let worst = 0;
+
+test.each(tileCases.map((one) => [one.name, one] as const))("trainTiles follows float64: %s", async (_, one) => {
+  const { net, settings, replicas } = one;
+  const parameters = parametersOf(net, 5, replicas);
+  const run = { network: net, replicas, settings, parameters, sizes: planOf(net, settings.batchSize) };
+  const count = net.parameterCount + 1;
+  for (const step of [0, 2]) {
+    const partials = await runTiles(device(), run, { sliceRows: 48, step });
+    for (let replica = 0; replica < replicas; replica++) {
+      const truth = truthOf(one, replicaPart(parameters, replica, net.parameterCount), step);
+      const error = errorOf(sumOfSlots(partials, count, replicas, replica), truth);
+      worst = Math.max(worst, error);
+      expect(error, `step ${step}, replica ${replica}`).toBeLessThanOrEqual(1);
+    }
+  }
+});
+
+test("how far it was off", () => console.log(`trainTiles: largest error ${worst.toFixed(3)} of its bound`));
+
+const net = network({
+  inputs: 9,
+  layers: [dense(21, "gelu"), dense(12, "tanh"), dense(5)],
+  loss: "softmaxCrossEntropy",
+});
+const settings = { data: dataOf(net, 500, 1), optimizer: sgd(), batchSize: 300, shuffle: true, seed: 2 };
+const gradients = (sizes: Partial<TileSizes>, slicing: Slicing = { sliceRows: 64 }, replicas = 1) => {
+  const parameters = parametersOf(net, 3, replicas);
+  const run = { network: net, replicas, settings, parameters, sizes: { ...planOf(net, 300), ...sizes } };
+  return runTiles(device(), run, slicing);
+};
+
+test("trainTiles gives the same bits twice, and however it is spread over threads", async () => {
+  const sizes = { tileRows: 16, threads: 64, isWide: false, isTurned: false };
+  const wanted = hashOf(await gradients(sizes));
+  expect(hashOf(await gradients(sizes))).toBe(wanted);
+  expect(hashOf(await gradients({ ...sizes, isWide: true }))).toBe(wanted);
+  expect(hashOf(await gradients({ ...sizes, isTurned: true }))).toBe(wanted);
+  expect(hashOf(await gradients({ ...sizes, isWide: true, isTurned: true, threads: 256 }))).toBe(wanted);
+});
+
+test("trainTiles gives the same bits in chunks of whole slices", async () => {
+  const wanted = hashOf(await gradients({}));
+  for (const chunkRows of [64, 128, 256]) {
+    expect(hashOf(await gradients({}, { sliceRows: 64, chunkRows }))).toBe(wanted);
+  }
+});
+
+test("trainTiles gives replica i among 5 the bits it has alone", async () => {
+  const all = await gradients({}, { sliceRows: 64 }, 5);
+  const count = net.parameterCount;
+  const parameters = parametersOf(net, 3, 5);
+  for (let replica = 0; replica < 5; replica++) {
+    const part = parameters.slice(replica * count, (replica + 1) * count);
+    const run = { network: net, replicas: 1, settings, parameters: part, sizes: planOf(net, 300) };
+    const alone = await runTiles(device(), run, { sliceRows: 64 });
+    const among = Array.from({ length: 5 }, (_, slot) => {
+      const first = (slot * 5 + replica) * (count + 1);
+      return [...all.subarray(first, first + count + 1)];
+    });
+    expect(among.flat()).toEqual([...alone]);
+  }
+});
+
+test("trainTiles compiles in moments", async () => {
+  const square = network({ inputs: 64, layers: [dense(64, "tanh"), dense(64, "tanh"), dense(1)], loss: "huber" });
+  const own = { ...settings, data: dataOf(square, 300, 1), batchSize: 300 };
+  const run = { network: square, replicas: 1, settings: own, parameters: parametersOf(square, 1) };
+  const sizes = planOf(square, 300);
+  const ms = await compileMs(device(), { ...run, sizes }, "trainTiles");
+  console.log(`trainTiles 64-64-64-1: compiled in ${ms.toFixed(0)} ms, ${JSON.stringify(sizes)}`);
+});
+
+const square = (width: number, depth: number): Network =>
+  network({ inputs: width, layers: [...Array(depth).fill(dense(width, "relu")), dense(1)], loss: "squaredError" });
+
+test("tiles fill workgroup memory, but not beyond what a batch needs", () => {
+  for (const kind of ["gpu", "software"] as const) {
+    for (const maxWorkgroupBytes of [16_384, 32_768, 49_152]) {
+      for (const plan of [planTiles, planGroups]) {
+        for (const width of [1, 3, 16, 33, 64, 128]) {
+          for (const batchSize of [1, 4, 5, 32, 1000]) {
+            const sizes = plan({ kind, maxWorkgroupBytes }, square(width, 2), batchSize);
+            if (!sizes) continue;
+            expect(sizes.workgroupBytes).toBeLessThanOrEqual(maxWorkgroupBytes);
+            expect(sizes.tileRows).toBeLessThanOrEqual(Math.max(4, 2 * batchSize - 1));
+            expect(!sizes.isWide || sizes.tileRows >= 8).toBe(true);
+          }
+        }
+      }
+    }
+  }
+  expect(planTiles(limits, square(64, 2), 1024)).toMatchObject({ threads: 128, tileRows: 16 });
+  expect(planTiles({ ...limits, maxWorkgroupBytes: 32_768 }, square(64, 2), 1024)).toMatchObject({ tileRows: 32 });
+  expect(planGroups(limits, square(16, 2), 32)).toMatchObject({ threads: 64, tileRows: 32 });
+});
+
+test("what does not fit has no plan", () => {
+  expect(planGroups(limits, square(64, 2), 32)).toBeUndefined(); // 34 KB of parameters
+  expect(planTiles(limits, square(128, 2), 32)).toBeUndefined(); // 144 gradients a thread
+  expect(planTiles(limits, square(512, 1), 32)).toBeUndefined(); // 16 KB of activations for four samples
+  expect(planTiles(limits, square(64, 6), 32)?.threads).toBe(256);
+});
