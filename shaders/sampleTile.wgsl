@@ -1,13 +1,14 @@
 // Training steps of one network by the threads of a workgroup, a tile of samples at a time: inputs, activations and gradients
-// of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters in registers.
-// Written for one network by src/gpu/emitLayers.ts: sizes, layers, and the stages that name an activation. The kernel that
-// this is joined in front of declares `step`, `inputs`, `targets`, `weightsAt` and `takeGradients`.
+// of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters.
+// What is one network's is written by src/gpu/emitLayers.ts: sizes, the layers and their activations, the sums. The kernel
+// that this is joined in front of declares `step`, `inputs`, `targets`, `weightsAt` and `takeGradients`.
 // Twins: src/cpu/forward.ts, loss.ts, backwardInputs.ts and backwardWeights.ts.
 
 // One layer. Rows are of `values`; a row holds one unit for every sample of the tile.
 struct Dense {
   fanIn: u32,
   fanOut: u32,
+  columns: u32,        // blocks of four units
   weightsOffset: u32,  // of weights [fanIn, fanOut] among the replica's parameters; the bias is one more row of them
   copyOffset: u32,     // of the same in vec4f, where the kernel keeps a copy
   inputs: u32,         // first row of the inputs
@@ -17,18 +18,14 @@ struct Dense {
   firstQuad: u32,      // of its blocks of 4 biases
 }
 
-// Four samples to a vec4f; each group of four rows is a multiple of 4.
+// Four samples to a vec4f. The rows of inputs, and of each layer, are filled up to a multiple of 4: units past the edge have
+// weights of 0, hold finite values, and their gradients are handed to nobody.
 var<workgroup> values: array<vec4f, ROWS * QUADS>;
 // Row of the data set of each sample.
 var<workgroup> dataRows: array<u32, TILE>;
 var<workgroup> lossParts: array<f32, LOSS_PARTS>;
 // Losses that this thread has summed.
 var<private> lossSum: f32;
-
-// Blocks of four columns. Columns past the edge have weights of 0, rows past it hold finite values that nobody reads.
-fn columnsOf(layer: Dense) -> u32 {
-  return (layer.fanOut + 3u) / 4u;
-}
 
 // Where four samples of a row lie. Groups of four rows are turned against each other, so that threads that read different
 // groups do not all read the same banks of memory.
@@ -112,7 +109,7 @@ fn backwardSums(layer: Dense, block: u32, quad: u32) -> Sums {
   var s5 = vec4f();
   var s6 = vec4f();
   var s7 = vec4f();
-  for (var column = 0u; column < columnsOf(layer); column++) {
+  for (var column = 0u; column < layer.columns; column++) {
     let w0 = weightsAt(layer, k0, column);
     let w1 = weightsAt(layer, k1, column);
     let w2 = weightsAt(layer, k2, column);
@@ -139,6 +136,40 @@ fn backwardSums(layer: Dense, block: u32, quad: u32) -> Sums {
     }
   }
   return Sums(s0, s1, s2, s3, s4, s5, s6, s7);
+}
+
+// A thread takes four units at a time, for SPAN · 4 samples, all that share an item of SPANS.
+
+fn forwardLayer(index: u32, thread: u32) {
+  let layer = layerAt(index);
+  for (var item = thread; item < layer.columns * SPANS; item += THREADS) {
+    let column = item / SPANS;
+    var sums = forwardSums(layer, column, item % SPANS);
+    for (var part = 0u; part < 4u * SPAN; part++) {
+      let unit = 4u * column + part % 4u;
+      let quad = item % SPANS + part / 4u * SPANS;
+      if (SAVES) {
+        values[placeOf(layer.saved + unit, quad)] = sums[part];
+      }
+      values[placeOf(layer.outputs + unit, quad)] = activations(index, sums[part]);
+    }
+  }
+  workgroupBarrier();
+}
+
+// The gradient by the pre-activations of the layer below, in place of what its slope is computed from.
+fn backwardLayer(index: u32, thread: u32) {
+  let layer = layerAt(index);
+  let below = layerAt(index - 1u);
+  for (var item = thread; item < below.columns * SPANS; item += THREADS) {
+    let block = item / SPANS;
+    var sums = backwardSums(layer, block, item % SPANS);
+    for (var part = 0u; part < 4u * SPAN; part++) {
+      let at = placeOf(below.saved + 4u * block + part % 4u, item % SPANS + part / 4u * SPANS);
+      values[at] = sums[part] * slopes(index - 1u, values[at]);
+    }
+  }
+  workgroupBarrier();
 }
 
 // Loss of the tile, and its gradient by the last layer's pre-activations.
@@ -170,7 +201,7 @@ fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
   let e3 = elementLoss(output.w, t.w);
   addLosses(vec4f(e0.x, e1.x, e2.x, e3.x), quad, count);
   let at = placeOf(layer.saved + column, quad);
-  let gradient = step.lossScale * vec4f(e0.y, e1.y, e2.y, e3.y) * lastSlope(values[at]);
+  let gradient = step.lossScale * vec4f(e0.y, e1.y, e2.y, e3.y) * slopes(LAYERS - 1u, values[at]);
   values[at] = select(vec4f(), gradient, isSample(quad, count));
 }
 
@@ -212,8 +243,7 @@ fn lossOfTile(layer: Dense, thread: u32, count: u32) {
   workgroupBarrier();
 }
 
-// The loss of all samples since the last clearGradients, scaled to the mean of the batch: told to every thread that asks after
-// a barrier behind this.
+// The loss of all samples since the sums were cleared, scaled to the mean of the batch: told after a barrier behind shareLoss.
 fn shareLoss(thread: u32) {
   if (thread < LOSS_PARTS) {
     lossParts[thread] = lossSum;
@@ -232,18 +262,18 @@ fn lossOfBatch() -> f32 {
 // takes the samples in order.
 
 fn ownsBlock(layer: Dense, item: u32) -> bool {
-  return item - layer.firstBlock < (layer.fanIn + 3u) / 4u * columnsOf(layer);
+  return item - layer.firstBlock < (layer.fanIn + 3u) / 4u * layer.columns;
 }
 
 fn ownsQuad(layer: Dense, item: u32) -> bool {
-  return item - layer.firstQuad < columnsOf(layer);
+  return item - layer.firstQuad < layer.columns;
 }
 
 // What the tile adds to 4 × 4 weights, a row of them to a column of the matrix.
 fn weightGradients(layer: Dense, item: u32) -> mat4x4f {
   let block = item - layer.firstBlock;
-  let firstInput = layer.inputs + block / columnsOf(layer) * 4u;
-  let to = layer.saved + block % columnsOf(layer) * 4u;
+  let firstInput = layer.inputs + block / layer.columns * 4u;
+  let to = layer.saved + block % layer.columns * 4u;
   var s0 = vec4f();
   var s1 = vec4f();
   var s2 = vec4f();
@@ -301,25 +331,38 @@ fn biasGradients(layer: Dense, item: u32) -> vec4f {
   return sum;
 }
 
+// Forward, loss and backward of up to TILE samples, from `first` of the chunk; adds to gradients and loss.
+fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {
+  readTile(thread, first, count, key, orderSeed);
+  for (var index = 0u; index < LAYERS; index++) {
+    forwardLayer(index, thread);
+  }
+  lossOfTile(layerAt(LAYERS - 1u), thread, count);
+  for (var index = LAYERS - 1u; index > 0u; index--) {
+    addGradients(layerAt(index), thread);
+    workgroupBarrier(); // the gradients take the place of activations that others may still be reading
+    backwardLayer(index, thread);
+  }
+  addGradients(layerAt(0u), thread);
+}
+
 // Hands the owner's sums to the kernel, four columns of a row at a time; the bias is the row behind the weights.
 
-fn handOutBlock(item: u32, gradients: mat4x4f) {
-  if (item >= BLOCKS) {
-    return;
-  }
-  let layer = layerOfBlock(item);
+fn handOutBlock(layer: Dense, item: u32, gradients: mat4x4f) {
   let block = item - layer.firstBlock;
-  let firstRow = block / columnsOf(layer) * 4u;
+  let firstRow = block / layer.columns * 4u;
   var rows = gradients;
   for (var i = 0u; i < 4u && firstRow + i < layer.fanIn; i++) {
-    takeGradients(layer, firstRow + i, block % columnsOf(layer), rows[i]);
+    takeGradients(layer, firstRow + i, block % layer.columns, rows[i]);
   }
 }
 
-fn handOutQuad(item: u32, gradients: vec4f) {
-  if (item >= BIAS_QUADS) {
-    return;
-  }
-  let layer = layerOfQuad(item);
+fn handOutQuad(layer: Dense, item: u32, gradients: vec4f) {
   takeGradients(layer, layer.fanIn, item - layer.firstQuad, gradients);
+}
+
+fn handOutSums(thread: u32) {
+  for (var index = 0u; index < LAYERS; index++) {
+    handOutGradients(layerAt(index), thread);
+  }
 }

@@ -40,7 +40,7 @@ fn secondMoment(at: u32) -> u32 {
 }
 
 fn weightsAt(layer: Dense, row: u32, column: u32) -> vec4f {
-  return weights[layer.copyOffset + row * columnsOf(layer) + column];
+  return weights[layer.copyOffset + row * layer.columns + column];
 }
 
 fn parameterAt(layer: Dense, row: u32, column: u32) -> u32 {
@@ -50,11 +50,10 @@ fn parameterAt(layer: Dense, row: u32, column: u32) -> u32 {
 fn readWeights(thread: u32) {
   for (var index = 0u; index < LAYERS; index++) {
     let layer = layerAt(index);
-    let columns = columnsOf(layer);
-    for (var item = thread; item < (layer.fanIn + 1u) * columns; item += THREADS) {
-      let first = parameterAt(layer, item / columns, item % columns);
+    for (var item = thread; item < (layer.fanIn + 1u) * layer.columns; item += THREADS) {
+      let first = parameterAt(layer, item / layer.columns, item % layer.columns);
       var row = vec4f();
-      for (var j = 0u; j < 4u && item % columns * 4u + j < layer.fanOut; j++) {
+      for (var j = 0u; j < 4u && item % layer.columns * 4u + j < layer.fanOut; j++) {
         row[j] = parameters[first + j];
       }
       weights[layer.copyOffset + item] = row;
@@ -65,11 +64,10 @@ fn readWeights(thread: u32) {
 fn writeWeights(thread: u32) {
   for (var index = 0u; index < LAYERS; index++) {
     let layer = layerAt(index);
-    let columns = columnsOf(layer);
-    for (var item = thread; item < (layer.fanIn + 1u) * columns; item += THREADS) {
-      let first = parameterAt(layer, item / columns, item % columns);
+    for (var item = thread; item < (layer.fanIn + 1u) * layer.columns; item += THREADS) {
+      let first = parameterAt(layer, item / layer.columns, item % layer.columns);
       var row = weights[layer.copyOffset + item];
-      for (var j = 0u; j < 4u && item % columns * 4u + j < layer.fanOut; j++) {
+      for (var j = 0u; j < 4u && item % layer.columns * 4u + j < layer.fanOut; j++) {
         parameters[first + j] = row[j];
       }
     }
@@ -78,7 +76,7 @@ fn writeWeights(thread: u32) {
 
 // The optimizer's step with up to four parameters. Nobody else reads or writes their vec4f between two barriers.
 fn takeGradients(layer: Dense, row: u32, column: u32, gradient: vec4f) {
-  let at = layer.copyOffset + row * columnsOf(layer) + column;
+  let at = layer.copyOffset + row * layer.columns + column;
   let first = parameterAt(layer, row, column);
   var own = gradient;
   var updated = weights[at];
@@ -134,11 +132,11 @@ fn trainGroups(
       continue;
     }
     let key = orderKeyOf(step.orderKey, step.epoch, rates.orderSeed);
-    clearGradients();
+    clearSums();
     for (var first = 0u; first < rows; first += TILE) {
       addTile(thread, first, min(TILE, rows - first), key, rates.orderSeed);
     }
-    handOutGradients(thread);
+    handOutSums(thread);
     shareLoss(thread);
     if (thread < OWNERS) {
       finiteParts[thread] = select(0u, 1u, allFinite);

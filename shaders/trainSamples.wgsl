@@ -1,10 +1,13 @@
 // Forward, loss and backward of a batch in one dispatch: one invocation takes a slice of the samples, all layers of them, and
-// keeps the sum of their gradients in registers. `update` sums the slices in order. A chunk is a number of whole slices.
+// keeps the sum of their gradients in registers. `update` sums the slices in order. Slices of a team of 64 take its rows in turn, so that neighbours read neighbouring rows; a chunk is a
+// number of whole teams.
 //   inputs     [rows, inputs], targets [rows, outputs], shared by all replicas
 //   settings   [replicas]
 //   parameters [replicas, parameterCount]
 //   partials   [slots, replicas, parameterCount + 1]   the last column is the loss, scaled like the gradients
 // Twin: src/cpu/step.ts.
+
+const TEAM = 64u;
 
 struct Slices {
   rows: u32,       // samples of one slice
@@ -32,11 +35,14 @@ fn trainSamples(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   readNetwork(replica * PARAMETERS);
   clearGradients();
   lossSum = 0.0;
-  // Slices behind the chunk are written as 0: their own chunk comes later, or the batch has ended.
-  let start = slot * slices.rows - step.firstRow;
-  let end = min(start + slices.rows, step.chunkRows);
-  for (var row = start; row < end; row += SAMPLES) {
-    addSamples(row, 1u, end, key, orderSeed);
+  // Slices of a team take turns with its rows. Those behind the chunk are written as 0: their own chunk comes later, or the
+  // batch has ended.
+  let firstSlot = slot / TEAM * TEAM;
+  let members = min(TEAM, slices.slots - firstSlot);
+  let start = firstSlot * slices.rows - step.firstRow;
+  let end = min(start + members * slices.rows, step.chunkRows);
+  for (var row = start + slot - firstSlot; row < end; row += members * SAMPLES) {
+    addSamples(row, members, end, key, orderSeed);
   }
   let first = (slot * slices.replicas + replica) * (PARAMETERS + 1u);
   writePartials(first);

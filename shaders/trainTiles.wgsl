@@ -60,14 +60,14 @@ fn trainTiles(
   firstPartial = (slot * slices.replicas + replica) * (PARAMETERS + 1u);
   let orderSeed = settings[replica].orderSeed;
   let key = orderKeyOf(step.orderKey, step.epoch, orderSeed);
-  clearGradients();
+  clearSums();
   // Slices behind the chunk are written as 0: their own chunk comes later, or the batch has ended.
   let start = slot * slices.rows - step.firstRow;
   let end = min(start + slices.rows, step.chunkRows);
   for (var first = start; first < end; first += TILE) {
     addTile(thread, first, min(TILE, end - first), key, orderSeed);
   }
-  handOutGradients(thread);
+  handOutSums(thread);
   shareLoss(thread);
   workgroupBarrier();
   if (thread == 0u) {

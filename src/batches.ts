@@ -16,7 +16,8 @@ export interface Batch {
 }
 
 /** Seed of a replica's order of rows. */
-export const seedOf = ({ perReplica, seed }: RunSettings, replica: number): number => perReplica?.seed?.[replica] ?? seed;
+export const seedOf = ({ perReplica, seed }: RunSettings, replica: number): number =>
+  perReplica?.seed?.[replica] ?? seed;
 
 /** The optimizer as it treats a replica. */
 export function optimizerOf({ optimizer, perReplica }: RunSettings, replica: number): Optimizer {

@@ -44,10 +44,10 @@ test("times every path over the steps handed over, and judges the pick", { timeo
     const timed = rows.filter(isTimed);
     expect(timed.map(({ path }) => path)).toEqual(expect.arrayContaining(["layered", "replicas"]));
     expect(["fastest", "within noise", "slower"]).toContain(pick!.verdict);
-    for (const { check, samples, counts, stepsPerBlock } of timed) {
+    for (const { check, samples, counts, atOnce, stepsPerBlock } of timed) {
       expect(check.passed).toBe(true);
-      expect(samples).toHaveLength(4);
-      expect([stepsPerBlock % handOver!, counts.rounds % handOver!]).toEqual([0, 0]);
+      expect(samples.length).toBeGreaterThanOrEqual(1); // fewer than 4 where a path is slow
+      expect([stepsPerBlock % atOnce!, counts.rounds % atOnce!]).toEqual([0, 0]);
       expect([counts.createBuffer, counts.createBindGroup, counts.createPipeline, counts.mapAsync]).toEqual([
         0, 0, 0, 0,
       ]);

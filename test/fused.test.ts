@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import type { FloatArray, PathName, ReplicaResults, RunSettings } from "../src/executor.ts";
-import { emitLaneSums, emitNetwork, emitPartials, emitUpdate } from "../src/gpu/emitNetwork.ts";
+import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "../src/gpu/emitNetwork.ts";
 import {
   type ActivationName,
   activationNames,
@@ -20,6 +20,7 @@ import {
 } from "../src/index.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import networkSource from "../shaders/network.wgsl?raw";
+import scoreSource from "../shaders/scoreNetwork.wgsl?raw";
 import laneSumsSource from "../shaders/sumLanes.wgsl?raw";
 import updateSource from "../shaders/updateNetwork.wgsl?raw";
 import partialsSource from "../shaders/writePartials.wgsl?raw";
@@ -43,6 +44,7 @@ test("the checked-in shaders are what the emitter writes for the worked example"
   expect(emitUpdate(tiny, 0)).toBe(updateSource);
   expect(emitPartials(tiny)).toBe(partialsSource);
   expect(emitLaneSums(tiny)).toBe(laneSumsSource);
+  expect(emitScore(tiny)).toBe(scoreSource);
 });
 
 interface Training {
@@ -237,7 +239,7 @@ for (const path of ["layered", ...fusedPaths] as const) {
     const stopped = one.results.nonFiniteSteps[2]!;
     expect(stopped).toBeGreaterThanOrEqual(0);
     expect(stopped).toBeLessThan(10);
-    expect([...one.results.nonFiniteSteps.filter((_step, at) => at !== 2)]).toEqual([-1, -1, -1, -1]);
+    expect(one.results.nonFiniteSteps.filter((_step, at) => at !== 2)).toEqual(Float64Array.of(-1, -1, -1, -1));
     expect(one.parameters.every(Number.isFinite)).toBe(true);
     expect(one.results.finalLosses[2]).toBeNaN();
     const losses = one.losses.filter((_loss, at) => at % replicas === 2);

@@ -32,7 +32,7 @@ const devices: [string, () => Device][] = [
   ["GPU", gpu],
 ];
 /** Paths of training; the reference takes any for its own. */
-const paths: readonly PathName[] = ["layered"];
+const paths: readonly PathName[] = ["layered", "replicas", "samples"];
 const pathsOf = (device: Device): readonly PathName[] => (device.kind === "cpu" ? ["layered"] : paths);
 
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });

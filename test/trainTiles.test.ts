@@ -18,7 +18,7 @@ import { compileMs, runTiles, type Slicing } from "./support/tileRun.ts";
 const device = shareDevice();
 
 test("the checked-in shader is what the emitter writes for the worked example", () => {
-  const sizes: TileSizes = { threads: 64, tileRows: 16, isWide: true, isTurned: true };
+  const sizes: TileSizes = { threads: 64, tileRows: 16, isWide: true, isTurned: true, isNamed: true };
   expect(emitLayers(network(workedExample.network), sizes)).toBe(layersSource);
 });
 
@@ -84,12 +84,14 @@ const gradients = (sizes: Partial<TileSizes>, slicing: Slicing = { sliceRows: 64
 };
 
 test("trainTiles gives the same bits twice, and however it is spread over threads", async () => {
-  const sizes = { tileRows: 16, threads: 64, isWide: false, isTurned: false };
+  const sizes = { tileRows: 16, threads: 64, isWide: false, isTurned: false, isNamed: false };
   const wanted = hashOf(await gradients(sizes));
   expect(hashOf(await gradients(sizes))).toBe(wanted);
   expect(hashOf(await gradients({ ...sizes, isWide: true }))).toBe(wanted);
   expect(hashOf(await gradients({ ...sizes, isTurned: true }))).toBe(wanted);
-  expect(hashOf(await gradients({ ...sizes, isWide: true, isTurned: true, threads: 256 }))).toBe(wanted);
+  expect(hashOf(await gradients({ ...sizes, isWide: true, isTurned: true, isNamed: true }))).toBe(wanted);
+  expect(hashOf(await gradients({ ...sizes, threads: 8 }))).toBe(wanted);
+  expect(hashOf(await gradients({ ...sizes, threads: 256, isNamed: true }))).toBe(wanted);
 });
 
 test("trainTiles gives the same bits in chunks of whole slices", async () => {
@@ -143,14 +145,19 @@ test("tiles fill workgroup memory, but not beyond what a batch needs", () => {
       }
     }
   }
-  expect(planTiles(limits, square(64, 2), 1024)).toMatchObject({ threads: 128, tileRows: 16 });
-  expect(planTiles({ ...limits, maxWorkgroupBytes: 32_768 }, square(64, 2), 1024)).toMatchObject({ tileRows: 32 });
-  expect(planGroups(limits, square(16, 2), 32)).toMatchObject({ threads: 64, tileRows: 32 });
+  const gpu = { kind: "gpu", maxWorkgroupBytes: 16_384 } as const;
+  expect(planTiles(gpu, square(64, 2), 1024)).toMatchObject({ threads: 128, tileRows: 16, isNamed: true });
+  expect(planTiles({ ...gpu, maxWorkgroupBytes: 49_152 }, square(64, 2), 1024)).toMatchObject({ tileRows: 32 });
+  expect(planTiles(gpu, square(64, 6), 32)?.threads).toBe(256);
+  expect(planGroups(gpu, square(16, 2), 32)).toMatchObject({ threads: 64, tileRows: 32 });
+  expect(planTiles(limits, square(64, 2), 1024)).toMatchObject({ threads: 8, tileRows: 8, isNamed: false });
+  expect(planGroups(limits, square(16, 2), 32)).toMatchObject({ threads: 8, tileRows: 16 });
 });
 
 test("what does not fit has no plan", () => {
-  expect(planGroups(limits, square(64, 2), 32)).toBeUndefined(); // 34 KB of parameters
-  expect(planTiles(limits, square(128, 2), 32)).toBeUndefined(); // 144 gradients a thread
+  const gpu = { kind: "gpu", maxWorkgroupBytes: 16_384 } as const;
+  expect(planGroups(gpu, square(64, 2), 32)).toBeUndefined(); // 34 KB of parameters
+  expect(planTiles(gpu, square(128, 2), 32)).toBeUndefined(); // 148 sums a thread
+  expect(planTiles(limits, square(128, 2), 32)?.threads).toBe(32);
   expect(planTiles(limits, square(512, 1), 32)).toBeUndefined(); // 16 KB of activations for four samples
-  expect(planTiles(limits, square(64, 6), 32)?.threads).toBe(256);
 });

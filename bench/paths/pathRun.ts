@@ -11,7 +11,6 @@ interface PathRunParts {
   readonly device: GpuDevice;
   readonly executor: Executor;
   readonly run: TrainingRun;
-  readonly handOver: number;
   readonly plan: PlanReport;
   readonly compile: TimedPath["compile"];
 }
@@ -37,8 +36,7 @@ async function partsOf(executor: Executor, { device, point, start, path }: PathR
   const first = await create();
   first.run.dispose();
   const { run, ms: againMs } = await create();
-  const handOver = point.handOver ?? Number.POSITIVE_INFINITY;
-  return { device, executor, run, plan, handOver, compile: { firstMs: first.ms, againMs } };
+  return { device, executor, run, plan, compile: { firstMs: first.ms, againMs } };
 }
 
 /** One path at one point, on a device of its own: what fails on it leaves the others alone. */
@@ -72,32 +70,39 @@ export class PathRun {
     return this.#parts.executor.planRun(settingsOf(point.workload, start, undefined));
   }
 
-  async #handOver(steps: number): Promise<void> {
-    const { run, handOver } = this.#parts;
-    for (let left = steps; left > 0; left -= handOver) {
-      const count = Math.min(handOver, left);
+  /** @param atOnce steps of one call */
+  async #execute(steps: number, atOnce: number): Promise<void> {
+    for (let left = steps; left > 0; left -= atOnce) {
+      const count = Math.min(atOnce, left);
       const first = this.#nextStep;
       this.#nextStep += count;
-      await run.execute(first, count);
+      await this.#parts.run.execute(first, count);
     }
   }
 
-  /** Milliseconds of so many steps, from the first call until all work is done and a parameter is read back. */
-  async time(steps: number): Promise<number> {
+  /**
+   * Milliseconds of so many steps, from the first call until all work is done and a parameter is read back.
+   * @param atOnce steps of one call; undefined: all of them
+   */
+  async time(steps: number, atOnce = steps): Promise<number> {
     const { executor, run } = this.#parts;
     const startMs = performance.now();
-    await this.#handOver(steps);
+    await this.#execute(steps, atOnce);
     // the copy is submitted behind the steps: one wait serves both
     await Promise.all([executor.readParameters(0, 1), run.finished()]);
     return performance.now() - startMs;
   }
 
-  /** Calls of WebGPU by so many steps, without any read-back. */
-  count(steps: number): Promise<Counts> {
-    return countCalls(async () => {
-      await this.#handOver(steps);
-      await this.#parts.run.finished();
+  /** As `time`, with the calls of WebGPU that the steps made, but for the read-back. */
+  async timeAndCount(steps: number, atOnce = steps): Promise<{ readonly ms: number; readonly counts: Counts }> {
+    const { executor, run } = this.#parts;
+    const startMs = performance.now();
+    const counts = await countCalls(async () => {
+      await this.#execute(steps, atOnce);
+      await run.finished();
     });
+    await executor.readParameters(0, 1);
+    return { ms: performance.now() - startMs, counts };
   }
 
   /** Parameters of `count` replicas from `first`. */

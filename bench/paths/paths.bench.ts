@@ -36,10 +36,10 @@ const full: PathsEffort = {
   countMs: 500,
 };
 const quick: PathsEffort = {
-  ...full,
   blocks: 4,
   blockMs: 30,
   warmUpMs: 30,
+  slowestStepMs: 500,
   pathMs: 2000,
   leastBlocks: 2,
   countMs: 100,

@@ -35,6 +35,8 @@ const timedPath = v.object({
   check: checkSchema,
   /** True where one step took so long that it was measured once. */
   isOnce: v.boolean(),
+  /** Steps of one call of `execute`, fewer than the point's where these would take too long; undefined: a block's. */
+  atOnce: v.optional(count),
   stepsPerBlock: count,
   /** Milliseconds per step, a sample per block. */
   samples: v.array(v.number()),

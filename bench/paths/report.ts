@@ -139,6 +139,16 @@ function failureLines({ axis, points }: PathsSweep): string[] {
   });
 }
 
+/** Whose steps were handed over in smaller portions than the point says. */
+function portionLines({ axis, points }: PathsSweep): string[] {
+  return points.flatMap(({ x, handOver, rows }) =>
+    rows.filter(isTimed).flatMap(({ path, atOnce }) => {
+      if (atOnce === undefined || atOnce === handOver) return [];
+      return [`- ${path} at ${axis} ${whole(x)}: ${whole(atOnce)} at once, since more would take too long.`];
+    }),
+  );
+}
+
 const titled = (title: string, lines: readonly string[]): string[] => [title, "", ...block(lines)];
 
 function sweepLines(sweep: PathsSweep, { ceilings }: PathsRecord): string[] {
@@ -151,7 +161,7 @@ function sweepLines(sweep: PathsSweep, { ceilings }: PathsRecord): string[] {
     `## ${escape(title)}`,
     "",
     ...titled("Time per step, medians; the fastest in bold, ◂ what the planner picks:", matrix(sweep, timeCell)),
-    ...block(crossoverLines(sweep)),
+    ...block([...crossoverLines(sweep), ...portionLines(sweep)]),
     ...titled("The planner:", table(plannerColumns(axis), points)),
     ...titled("Estimate of the cost model ÷ measured:", matrix(sweep, estimateCell)),
     ...(ceilings ? titled("Share of the arithmetic ceiling:", matrix(sweep, shareCell)) : []),

@@ -18,7 +18,7 @@ export interface PathsEffort {
   readonly blocks: number;
   readonly blockMs: number;
   readonly warmUpMs: number;
-  /** A path whose step takes longer is measured once. */
+  /** A path whose step takes longer is measured once; and no more steps are handed over at once than this takes. */
   readonly slowestStepMs: number;
   /** The blocks of one path may take so long, else there are fewer; never below `leastBlocks`. */
   readonly pathMs: number;
@@ -46,6 +46,8 @@ interface Trial {
   run: PathRun | undefined;
   check?: TimedPath["check"];
   isOnce: boolean;
+  /** Steps of one call of `execute`; undefined: as many as a block takes. */
+  atOnce: number | undefined;
   stepsPerBlock: number;
   stepMs: number;
   readonly blocks: (Block | undefined)[];
@@ -53,10 +55,11 @@ interface Trial {
   failure?: Pick<FailedPath, "status" | "reason">;
 }
 
-const createTrial = (path: PathName): Trial => ({
+const createTrial = (path: PathName, { handOver }: PointPlan): Trial => ({
   path,
   run: undefined,
   isOnce: false,
+  atOnce: handOver,
   stepsPerBlock: 1,
   stepMs: 0,
   blocks: [],
@@ -97,7 +100,7 @@ async function each(
 }
 
 async function openAll(point: PointPlan, start: Start, context: PointContext): Promise<Trial[]> {
-  const trials = pathNames.map(createTrial);
+  const trials = pathNames.map((path) => createTrial(path, point));
   for (const trial of trials) {
     context.tell("compiles", trial.path);
     await attempt(trial, context, async () => {
@@ -126,34 +129,49 @@ async function checkAll(trials: readonly Trial[], truth: Truth, context: PointCo
   });
 }
 
+/** Fewer steps at once where so many would take too long: a step of such a path costs the same, however many there are. */
+function limitHandOver(trial: Trial, { slowestStepMs }: PathsEffort): void {
+  trial.isOnce = trial.stepMs > slowestStepMs;
+  const affordable = Math.max(1, Math.floor(slowestStepMs / trial.stepMs));
+  if (trial.atOnce !== undefined) trial.atOnce = Math.min(trial.atOnce, affordable);
+  trial.stepsPerBlock = trial.atOnce ?? 1;
+}
+
+/** Blocks are whole hand-overs. */
+function growBlock(trial: Trial, factor: number): void {
+  const { atOnce = 1, stepsPerBlock } = trial;
+  trial.stepsPerBlock = atOnce * Math.ceil((factor * stepsPerBlock) / atOnce);
+}
+
 /** Grows blocks until they are long enough, after the path is warm. */
-async function calibrateAll(trials: readonly Trial[], point: PointPlan, context: PointContext): Promise<void> {
-  const { blockMs, warmUpMs, slowestStepMs } = context.effort;
-  const unit = point.handOver ?? 1;
+async function calibrateAll(trials: readonly Trial[], context: PointContext): Promise<void> {
+  const { blockMs, warmUpMs } = context.effort;
   await each(trials, context, "warms up", async (trial, run) => {
-    trial.isOnce = trial.stepMs > slowestStepMs;
-    trial.stepsPerBlock = trial.isOnce ? 1 : unit;
+    limitHandOver(trial, context.effort);
     let spentMs = 0;
     while (!trial.isOnce) {
-      const ms = await run.time(trial.stepsPerBlock);
+      const ms = await run.time(trial.stepsPerBlock, trial.atOnce);
       spentMs += ms;
       trial.stepMs = ms / trial.stepsPerBlock;
       if (ms >= blockMs && spentMs >= warmUpMs) return;
-      if (ms < blockMs) growBlock(trial, unit, Math.min(8, Math.max(1.2, (1.2 * blockMs) / ms)));
+      if (ms < blockMs) growBlock(trial, Math.min(8, Math.max(1.2, (1.2 * blockMs) / ms)));
     }
   });
 }
 
-/** Blocks are whole hand-overs. */
-function growBlock(trial: Trial, unit: number, factor: number): void {
-  trial.stepsPerBlock = unit * Math.ceil((factor * trial.stepsPerBlock) / unit);
+/** The one step of a slow path, which is counted as well. */
+async function timeOnce(trial: Trial, run: PathRun): Promise<Block> {
+  const { ms, counts } = await run.timeAndCount(1);
+  trial.counts = { rounds: 1, ...counts };
+  return { ms };
 }
 
-async function timeBlock(trial: Trial, run: PathRun, unit: number, { blockMs }: PathsEffort): Promise<Block> {
+async function timeBlock(trial: Trial, run: PathRun, { blockMs }: PathsEffort): Promise<Block> {
+  if (trial.isOnce) return timeOnce(trial, run);
   for (;;) {
-    const ms = await run.time(trial.stepsPerBlock);
-    if (trial.isOnce || ms >= shortestShare * blockMs) return { ms: ms / trial.stepsPerBlock };
-    growBlock(trial, unit, (1.1 * blockMs) / ms);
+    const ms = await run.time(trial.stepsPerBlock, trial.atOnce);
+    if (ms >= shortestShare * blockMs) return { ms: ms / trial.stepsPerBlock };
+    growBlock(trial, (1.1 * blockMs) / ms);
   }
 }
 
@@ -168,7 +186,6 @@ function blocksFor({ isOnce, stepMs, stepsPerBlock }: Trial, { blocks, pathMs, l
  */
 async function timeAll(
   trials: readonly Trial[],
-  point: PointPlan,
   picked: Trial | undefined,
   context: PointContext,
 ): Promise<(Block | undefined)[]> {
@@ -185,7 +202,7 @@ async function timeAll(
       let block: Block | undefined;
       if (takesPart) {
         await attempt(trial, context, async () => {
-          block = await timeBlock(trial, trial.run!, point.handOver ?? 1, effort);
+          block = await timeBlock(trial, trial.run!, effort);
         });
       }
       into.push(block);
@@ -194,18 +211,18 @@ async function timeAll(
   return again;
 }
 
-async function countAll(trials: readonly Trial[], point: PointPlan, context: PointContext): Promise<void> {
-  const unit = point.handOver ?? 1;
+async function countAll(trials: readonly Trial[], context: PointContext): Promise<void> {
   await each(trials, context, "counts", async (trial, run) => {
     const affordable = Math.max(1, Math.min(countedSteps, Math.floor(context.effort.countMs / trial.stepMs)));
-    const rounds = trial.isOnce ? 1 : unit * Math.ceil(affordable / unit);
-    trial.counts = { rounds, ...(await run.count(rounds)) };
+    const { atOnce = 1 } = trial;
+    const rounds = atOnce * Math.ceil(affordable / atOnce);
+    if (!trial.counts) trial.counts = { rounds, ...(await run.timeAndCount(rounds, trial.atOnce)).counts };
     await run.requireFinite();
   });
 }
 
 function rowOf(trial: Trial): PathRow {
-  const { path, failure, run, check, isOnce, stepsPerBlock, counts } = trial;
+  const { path, failure, run, check, isOnce, atOnce, stepsPerBlock, counts } = trial;
   if (failure) return { path, ...failure };
   const { stepMs, dispatchesPerStep, stepsPerDispatch, kernels, chunkRows, bytes } = run!.plan;
   const samples = samplesOf(trial);
@@ -216,6 +233,7 @@ function rowOf(trial: Trial): PathRow {
     compile: run!.compile,
     check: check!,
     isOnce,
+    ...(atOnce !== undefined && { atOnce }),
     stepsPerBlock,
     samples,
     summary: summarize(samples),
@@ -240,10 +258,10 @@ export async function measurePoint(point: PointPlan, context: PointContext): Pro
     const planned = liveOf(trials)[0]?.run!.plannedFor(point, start);
     context.tell("follows in float64", "reference");
     await checkAll(trials, await truthOf(point.workload, start), context);
-    await calibrateAll(trials, point, context);
+    await calibrateAll(trials, context);
     const picked = trials.find(({ path }) => path === planned?.path);
-    const again = await timeAll(trials, point, picked, context);
-    await countAll(trials, point, context);
+    const again = await timeAll(trials, picked, context);
+    await countAll(trials, context);
     const pick = planned && pickOf(planned, trials, again);
     const { name, x, description, handOver, workload } = point;
     const own = { name, x, description, work: workOf(workload), ...(handOver !== undefined && { handOver }) };

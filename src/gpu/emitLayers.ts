@@ -13,6 +13,8 @@ export interface TileSizes {
   readonly isWide: boolean;
   /** Whether rows are turned against each other in workgroup memory, against conflicts of memory banks. */
   readonly isTurned: boolean;
+  /** Whether the sums of a thread have names, for registers, rather than lie in arrays. */
+  readonly isNamed: boolean;
 }
 
 /** Where a layer lies in workgroup memory, in rows of a tile, and among the blocks of gradients that threads own. */
@@ -59,7 +61,12 @@ export function layoutOf(network: Network): LayerLayout {
 }
 
 /** Blocks of gradients that a thread owns at most: of 4 × 4 weights, and of 4 biases. */
-export const ownedBy = ({ blocks, quads }: LayerLayout, threads: number): { blocks: number; quads: number } => ({
+interface Owned {
+  readonly blocks: number;
+  readonly quads: number;
+}
+
+export const ownedBy = ({ blocks, quads }: LayerLayout, threads: number): Owned => ({
   blocks: Math.ceil(blocks / threads),
   quads: Math.ceil(quads / threads),
 });
@@ -73,15 +80,9 @@ export const ownerThreads = ({ blocks, quads }: LayerLayout, threads: number): n
   Math.min(threads, Math.max(blocks, quads));
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-const nameOf = ({ index }: LayerShape): string => `layer${index + 1}`;
 
 /** Functions of shaders/activation.wgsl; their slopes are named `…Slope`. */
 const functionOf = (name: ActivationName): string => (name === "tanh" ? "hyperbolicTangent" : name);
-const slopeOf = (name: ActivationName): string => `${functionOf(name)}Slope`;
-
-/** A function of a number applied to each of four. */
-const each = (name: string, value: string): string =>
-  `vec4f(${["x", "y", "z", "w"].map((part) => `${name}(${value}.${part})`).join(", ")})`;
 
 function constantsOf(network: Network, sizes: TileSizes, layout: LayerLayout): string {
   const { threads, tileRows, isWide, isTurned } = sizes;
@@ -95,182 +96,142 @@ function constantsOf(network: Network, sizes: TileSizes, layout: LayerLayout): s
     ["THREADS", threads, "of a workgroup"],
     ["TILE", tileRows, "samples"],
     ["QUADS", quads, "vec4f that hold them"],
-    ["SPAN", span, "of which a thread computes so many"],
-    ["SPANS", quads / span, "so many times"],
+    ["SPAN", span, "of these for a thread at a time"],
+    ["SPANS", quads / span, "times"],
     ["TURN", isTurned ? quads - 1 : 0, "mask by which rows are turned"],
-    ["ROWS", layout.rows, "rows of a tile"],
+    ["ROWS", layout.rows, "of a tile"],
     ["COPY", layout.copy, "vec4f of a copy of the parameters"],
-    ["BLOCKS", layout.blocks, "of 4 × 4 weights"],
-    ["BIAS_QUADS", layout.quads, "of 4 biases"],
-    ["OWNERS", ownerThreads(layout, threads), "threads that own any of them"],
+    ["OWNERS", ownerThreads(layout, threads), "threads that own gradients"],
     ["LOSS_PARTS", lossThreads(network, sizes), "threads that sum losses"],
   ];
-  return constants.map(([name, value, text]) => `const ${name} = ${value}u;${text && ` // ${text}`}`).join("\n");
+  const lines = constants.map(([name, value, text]) => `const ${name} = ${value}u;${text && ` // ${text}`}`);
+  const saves = layout.layers.some(({ saved, outputs }) => saved !== outputs);
+  return [...lines, `const SAVES = ${saves}; // pre-activations beside activations`].join("\n");
 }
 
-function placesOf({ layers }: LayerLayout): string {
-  const lines = layers.map((layer) => {
-    const { fanIn, fanOut, weightsOffset, copyOffset, inputs, outputs, saved, firstBlock, firstQuad } = layer;
-    const words = [fanIn, fanOut, weightsOffset, copyOffset, inputs, outputs, saved, firstBlock, firstQuad];
-    return `const ${nameOf(layer)} = Dense(${words.map((word) => `${word}u`).join(", ")});`;
-  });
-  return lines.join("\n");
+const placeOf = (layer: PlacedLayer): string => {
+  const { fanIn, fanOut, weightsOffset, copyOffset, inputs, outputs, saved, firstBlock, firstQuad } = layer;
+  const words = [
+    fanIn,
+    fanOut,
+    fours(fanOut),
+    weightsOffset,
+    copyOffset,
+    inputs,
+    outputs,
+    saved,
+    firstBlock,
+    firstQuad,
+  ];
+  return `Dense(${words.map((word) => `${word}u`).join(", ")})`;
+};
+
+/** A function of u32 whose results begin where the one before ends. */
+function steps(head: string, argument: string, results: readonly { readonly end: number; readonly value: string }[]) {
+  const tests = results
+    .slice(0, -1)
+    .map(({ end, value }) => `  if (${argument} < ${end}u) {\n    return ${value};\n  }`);
+  return [`fn ${head} {`, ...tests, `  return ${results[results.length - 1]!.value};`, "}"].join("\n");
 }
 
-/** A function that finds a layer: the last one whose `start` is not above the argument. */
-function findLayer(
+/** A function that applies what each layer's activation names to four values; neighbours of one name share a line. */
+function eachLayer(
   name: string,
-  argument: string,
-  layers: readonly PlacedLayer[],
-  start: (one: PlacedLayer) => number,
-) {
-  const tests = layers.slice(1).map((layer, index) => {
-    return `  if (${argument} < ${start(layer)}u) {\n    return ${nameOf(layers[index]!)};\n  }`;
-  });
-  const last = layers[layers.length - 1]!;
-  return [`fn ${name}(${argument}: u32) -> Dense {`, ...tests, `  return ${nameOf(last)};`, "}"].join("\n");
+  layers: readonly LayerShape[],
+  nameFor: (activation: ActivationName) => string,
+): string {
+  const results = layers
+    .filter(({ index, activation }) => layers[index + 1]?.activation !== activation)
+    .map(({ index, activation }) => {
+      const parts = ["x", "y", "z", "w"].map((part) => `${nameFor(activation)}(v.${part})`);
+      return { end: index + 1, value: `vec4f(${parts.join(", ")})` };
+    });
+  return steps(`${name}(index: u32, v: vec4f) -> vec4f`, "index", results);
 }
 
-/** Rows of four units, of the 4 or 8 samples that a thread has summed. */
-const storeLoop = (first: string, lines: readonly string[]): string[] => [
-  "    for (var part = 0u; part < 4u * SPAN; part++) {",
-  `      let row = ${first} + part % 4u;`,
-  "      let samples = quad + part / 4u * SPANS;",
-  ...lines.map((line) => `      ${line}`),
-  "    }",
-];
-
-/** A stage in which threads take blocks of four units; the workgroup waits for the last. */
-function stage(head: string, blocks: number, sums: string, store: readonly string[]): string {
-  return [
-    `fn ${head}(thread: u32) {`,
-    `  for (var item = thread; item < ${blocks}u * SPANS; item += THREADS) {`,
-    "    let quad = item % SPANS;",
-    `    var sums = ${sums};`,
-    ...store,
-    "  }",
-    "  workgroupBarrier();",
-    "}",
-  ].join("\n");
-}
-
-function forwardOf(layer: PlacedLayer): string {
-  const { index, fanIn, fanOut, activation } = layer;
-  const name = nameOf(layer);
-  const saves = savesPreActivation(activation)
-    ? [`values[placeOf(${name}.saved - ${name}.outputs + row, samples)] = z;`]
-    : [];
-  const store = storeLoop(`${name}.outputs + item / SPANS * 4u`, [
-    "let z = sums[part];",
-    ...saves,
-    `values[placeOf(row, samples)] = ${activation === "identity" ? "z" : each(functionOf(activation), "z")};`,
-  ]);
-  const head = `// layer ${index + 1}, ${activation}: [${fanIn}] → [${fanOut}]`;
-  return `${head}\n${stage(`forward${index + 1}`, fours(fanOut), `forwardSums(${name}, item / SPANS, quad)`, store)}`;
-}
-
-/** The gradient by the pre-activations of the layer below, in place of what its slope is computed from. */
-function backwardOf(below: PlacedLayer, layer: PlacedLayer): string {
-  const at = "values[placeOf(row, samples)]";
-  const slope = below.activation === "identity" ? "" : ` * ${each(slopeOf(below.activation), "saved")}`;
-  const store = storeLoop(`${nameOf(below)}.saved + item / SPANS * 4u`, [
-    ...(slope ? [`let saved = ${at};`] : []),
-    `${at} = sums[part]${slope};`,
-  ]);
-  const sums = `backwardSums(${nameOf(layer)}, item / SPANS, quad)`;
-  return stage(`backward${layer.index + 1}`, fours(layer.fanIn), sums, store);
-}
-
-/** Adds what the tile gives a layer's parameters to the sums of their owners. */
-function addGradientsOf(layer: PlacedLayer, threads: number): string {
-  const name = nameOf(layer);
-  const slots = (first: number, count: number): number[] =>
-    upTo(Math.ceil((first + count) / threads)).filter((slot) => (slot + 1) * threads > first);
-  const add = (owns: string, sum: string, gradients: string, slot: number): string =>
-    `  if (${owns}(${name}, thread + ${slot * threads}u)) {\n    ${sum} += ${gradients}(${name}, thread + ${slot * threads}u);\n  }`;
-  return [
-    `fn addGradients${layer.index + 1}(thread: u32) {`,
-    ...slots(layer.firstBlock, blocksOf(layer)).map((slot) => add("ownsBlock", `dw${slot}`, "weightGradients", slot)),
-    ...slots(layer.firstQuad, fours(layer.fanOut)).map((slot) => add("ownsQuad", `db${slot}`, "biasGradients", slot)),
-    "}",
-  ].join("\n");
-}
-
-function tileOf(layers: readonly PlacedLayer[]): string {
-  const last = layers[layers.length - 1]!;
-  const backward = layers.toReversed().flatMap(({ index }) => {
-    const add = `  addGradients${index + 1}(thread);`;
-    // the gradients take the place of activations that others may still be reading
-    return index === 0 ? [add] : [add, "  workgroupBarrier();", `  backward${index + 1}(thread);`];
-  });
-  return [
-    "fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {",
-    "  readTile(thread, first, count, key, orderSeed);",
-    ...layers.map(({ index }) => `  forward${index + 1}(thread);`),
-    `  lossOfTile(${nameOf(last)}, thread, count);`,
-    ...backward,
-    "}",
-  ].join("\n");
-}
-
-/** Declarations of the sums that a thread owns, and what is done with all of them. */
-function ownedOf(layout: LayerLayout, threads: number): string {
-  const owned = ownedBy(layout, threads);
+/** The sums that a thread owns, by name: for registers. */
+function namedSums(owned: Owned, threads: number): string {
   const weights = upTo(owned.blocks);
   const biases = upTo(owned.quads);
-  const item = (slot: number): string => `thread + ${slot * threads}u`;
+  const ifOwned = (owns: string, slot: number, line: (item: string) => string): string => {
+    const item = `thread + ${slot * threads}u`;
+    return `  if (${owns}(layer, ${item})) {\n    ${line(item)}\n  }`;
+  };
   return [
     ...weights.map((slot) => `var<private> dw${slot}: mat4x4f;`),
     ...biases.map((slot) => `var<private> db${slot}: vec4f;`),
     "",
-    "fn clearGradients() {",
+    "fn clearSums() {",
     ...weights.map((slot) => `  dw${slot} = mat4x4f();`),
     ...biases.map((slot) => `  db${slot} = vec4f();`),
     "  lossSum = 0.0;",
     "}",
     "",
-    "fn handOutGradients(thread: u32) {",
-    ...weights.map((slot) => `  handOutBlock(${item(slot)}, dw${slot});`),
-    ...biases.map((slot) => `  handOutQuad(${item(slot)}, db${slot});`),
+    "fn addGradients(layer: Dense, thread: u32) {",
+    ...weights.map((slot) => ifOwned("ownsBlock", slot, (item) => `dw${slot} += weightGradients(layer, ${item});`)),
+    ...biases.map((slot) => ifOwned("ownsQuad", slot, (item) => `db${slot} += biasGradients(layer, ${item});`)),
+    "}",
+    "",
+    "fn handOutGradients(layer: Dense, thread: u32) {",
+    ...weights.map((slot) => ifOwned("ownsBlock", slot, (item) => `handOutBlock(layer, ${item}, dw${slot});`)),
+    ...biases.map((slot) => ifOwned("ownsQuad", slot, (item) => `handOutQuad(layer, ${item}, db${slot});`)),
     "}",
   ].join("\n");
 }
 
-/** The network's sizes, and one function per layer and direction. */
+/** The sums that a thread owns, in arrays: for compilers that keep them in memory anyway, and take long to place names. */
+function sumsInArrays({ blocks, quads }: Owned): string {
+  const forOwned = (owns: string, slots: number, first: string, line: string): string =>
+    `  for (var slot = layer.${first} / THREADS; slot < ${slots}u; slot++) {
+    if (${owns}(layer, thread + slot * THREADS)) {
+      ${line}
+    }
+  }`;
+  const forBlocks = (line: string): string => forOwned("ownsBlock", blocks, "firstBlock", line);
+  const forQuads = (line: string): string => forOwned("ownsQuad", quads, "firstQuad", line);
+  return `var<private> dw: array<mat4x4f, ${blocks}>;
+var<private> db: array<vec4f, ${quads}>;
+
+fn clearSums() {
+  dw = array<mat4x4f, ${blocks}>();
+  db = array<vec4f, ${quads}>();
+  lossSum = 0.0;
+}
+
+fn addGradients(layer: Dense, thread: u32) {
+${forBlocks("dw[slot] += weightGradients(layer, thread + slot * THREADS);")}
+${forQuads("db[slot] += biasGradients(layer, thread + slot * THREADS);")}
+}
+
+fn handOutGradients(layer: Dense, thread: u32) {
+${forBlocks("handOutBlock(layer, thread + slot * THREADS, dw[slot]);")}
+${forQuads("handOutQuad(layer, thread + slot * THREADS, db[slot]);")}
+}`;
+}
+
+/** What shaders/sampleTile.wgsl leaves open: the network's sizes, layers and activations, and the sums of a thread. */
 export function emitLayers(network: Network, sizes: TileSizes): string {
   const layout = layoutOf(network);
   const { layers } = layout;
-  const { activation } = layers[layers.length - 1]!;
-  const names = layers.map((layer) => layer.activation).join(" ");
+  const names = layers.map(({ activation }) => activation).join(" ");
+  const owned = ownedBy(layout, sizes.threads);
   return `// One network for a workgroup: ${widthsOf(network)} ${names}, ${network.loss}.
 // Written by src/gpu/emitLayers.ts; sampleTile.wgsl tells what the names mean.
 
 ${constantsOf(network, sizes, layout)}
 
-${placesOf(layout)}
+${steps(
+  "layerAt(index: u32) -> Dense",
+  "index",
+  layers.map((layer) => ({ end: layer.index + 1, value: placeOf(layer) })),
+)}
 
-${findLayer("layerAt", "index", layers, ({ index }) => index)}
+// Activations of a layer, and their slopes at what was saved.
+${eachLayer("activations", layers, functionOf)}
 
-// The layer that a block of weights or of biases belongs to.
-${findLayer("layerOfBlock", "item", layers, ({ firstBlock }) => firstBlock)}
-
-${findLayer("layerOfQuad", "item", layers, ({ firstQuad }) => firstQuad)}
+${eachLayer("slopes", layers, (name) => `${functionOf(name)}Slope`)}
 
 // Gradients of the blocks that this thread owns.
-${ownedOf(layout, sizes.threads)}
-
-${layers.map(forwardOf).join("\n\n")}
-
-fn lastSlope(saved: vec4f) -> vec4f {
-  return ${each(slopeOf(activation), "saved")};
-}
-
-${[
-  ...layers.slice(1).map((layer, index) => backwardOf(layers[index]!, layer)),
-  ...layers.map((layer) => addGradientsOf(layer, sizes.threads)),
-].join("\n\n")}
-
-// Forward, loss and backward of up to TILE samples, from \`first\` of the chunk; adds to gradients and loss.
-${tileOf(layers)}
+${sizes.isNamed ? namedSums(owned, sizes.threads) : sumsInArrays(owned)}
 `;
 }

@@ -12,6 +12,7 @@ import loss from "../../shaders/loss.wgsl?raw";
 import optimizer from "../../shaders/optimizer.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
 import score from "../../shaders/score.wgsl?raw";
+import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
 import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
 import trainGroups from "../../shaders/trainGroups.wgsl?raw";
@@ -22,7 +23,7 @@ import trainTiles from "../../shaders/trainTiles.wgsl?raw";
 import update from "../../shaders/update.wgsl?raw";
 import type { Network } from "../network.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
-import { emitLaneSums, emitNetwork, emitPartials, emitUpdate } from "./emitNetwork.ts";
+import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
 import type { BindingKind, KernelSource } from "./kernel.ts";
 
 const join = (...parts: string[]): string => parts.join("\n");
@@ -161,5 +162,12 @@ export const fusedKernels = {
     variant: describe(network, sizes),
     code: join(rules, emitLayers(network, sizes), sampleTile, trainTiles),
     bindings: ["step", "uniform", "read", "read", "read", "read", "write"],
+  }),
+  /** scoring, inputs, targets, parameters, losses, hits */
+  scoreReplicas: (network: Network): KernelSource => ({
+    name: "scoreReplicas",
+    variant: describe(network),
+    code: join(step, activation, elementLoss, emitScore(network), scoreReplicas),
+    bindings: ["uniform", "read", "read", "read", "write", "write"],
   }),
 } as const;

@@ -1,5 +1,5 @@
 import type { PathName } from "../executor.ts";
-import { maxNamedParameters } from "../gpu/emitNetwork.ts";
+import { maxNamedParameters } from "../gpu/emitForward.ts";
 import { maxGroups } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
 import { momentCount, type Optimizer } from "../optimizer.ts";
@@ -54,6 +54,8 @@ const maxGroupRows = 4096;
 /** Losses are read before their ring is full: rarely, where a step takes microseconds. */
 const maxRingSteps = 65_536;
 const workgroup = 64;
+/** `TEAM` of shaders/trainSamples.wgsl: slices that take turns with the rows of one stretch. */
+const teamSlots = 64;
 /** What reading a parameter, clearing its gradient and writing it out costs an invocation, in floating-point operations. */
 const movedFlops = 60;
 
@@ -77,7 +79,7 @@ function groupOf(limits: PlanLimits, replicas: number, work: number): number {
 }
 
 /** Whether a network is written out as straight-line code for one invocation, which keeps so many moments of it. */
-const isStraight = ({ parameterCount, inputs, layers }: Network, moments = 0): boolean =>
+export const isStraight = ({ parameterCount, inputs, layers }: Network, moments = 0): boolean =>
   (2 + moments) * parameterCount <= maxPrivateFloats &&
   Math.max(inputs, ...layers.map(({ fanOut }) => fanOut)) <= maxStraightWidth;
 
@@ -211,11 +213,12 @@ function planSlices(limits: FusedLimits, request: FusedPlanRequest, path: "sampl
   const tile = path === "tiles" ? planTiles(limits, network, sliceRows) : undefined;
   if (replicas > maxGroups || (path === "tiles" ? !tile : !isStraight(network))) return undefined;
   const perSample = tile ? machines[limits.kind].sharedFactor * sampleFlops(network) : invocationFlops(limits, network);
-  const perChunk = Math.floor(limits.dispatchFlops / (replicas * sliceRows * perSample));
+  const together = tile ? 1 : Math.min(slots, teamSlots);
+  const perChunk = Math.floor(limits.dispatchFlops / (replicas * together * sliceRows * perSample));
   const partialFloats = slots * replicas * (network.parameterCount + 1);
   if (perChunk < 1 || 4 * partialFloats > limits.maxBufferBytes) return undefined;
   const { dispatchMs } = machines[limits.kind];
-  const chunkRows = Math.min(batchSize, perChunk * sliceRows);
+  const chunkRows = Math.min(batchSize, perChunk * together * sliceRows);
   const update = updateFlops(optimizer) + 4 * slots;
   return {
     path,

@@ -13,6 +13,7 @@ import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { FusedScorer, scoresFused } from "./fusedScorer.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { LayeredPredictor } from "./layeredPredictor.ts";
 import { planRun, type RunRequest } from "./planner.ts";
@@ -32,6 +33,7 @@ export class GpuExecutor implements Executor {
   readonly #owner: BufferOwner;
   readonly #parameters: GPUBuffer;
   #predictor: Promise<LayeredPredictor> | undefined;
+  #scorer: Promise<FusedScorer> | undefined;
   readonly #open = new Set<Open>();
   #isDisposed = false;
 
@@ -66,15 +68,28 @@ export class GpuExecutor implements Executor {
     write(this.#device.gpu, this.#parameters, toFloat32(parameters));
   }
 
+  /** What predictors and scorers are created from. */
+  get #forward() {
+    const { network, replicas } = this;
+    return { device: this.#device, network, replicas, parameters: this.#parameters };
+  }
+
   async #openPredictor(place: string): Promise<LayeredPredictor> {
     this.#requireAlive(place);
-    const { network, replicas } = this;
-    const request = { device: this.#device, network, replicas, parameters: this.#parameters };
-    this.#predictor ??= LayeredPredictor.create(request).catch((error: unknown) => {
+    this.#predictor ??= LayeredPredictor.create(this.#forward).catch((error: unknown) => {
       this.#predictor = undefined; // the next call may have more memory
       throw error;
     });
     return this.#adopt(place, await this.#predictor);
+  }
+
+  async #openScorer(): Promise<FusedScorer> {
+    this.#requireAlive("score");
+    this.#scorer ??= FusedScorer.create(this.#forward).catch((error: unknown) => {
+      this.#scorer = undefined;
+      throw error;
+    });
+    return this.#adopt("score", await this.#scorer);
   }
 
   async predict(inputs: FloatArray): Promise<Float32Array> {
@@ -82,7 +97,10 @@ export class GpuExecutor implements Executor {
   }
 
   async score(data: Dataset): Promise<Scores> {
-    return (await this.#openPredictor("score")).score(data);
+    const { network, replicas } = this;
+    const rows = data.targets.length / network.outputs;
+    const isFused = scoresFused(this.#device, network, replicas, rows);
+    return (await (isFused ? this.#openScorer() : this.#openPredictor("score"))).score(data);
   }
 
   #request(settings: RunSettings): RunRequest {

@@ -15,23 +15,38 @@ export interface GroupPlan extends TileSizes {
 
 const maxTileRows = 64;
 const leastTileRows = 4;
-/** Values that a thread sums in registers: more are kept in memory by drivers. */
-const maxOwnedFloats = 128;
 
-const ownedFloats = (layout: LayerLayout, threads: number): number => {
-  const { blocks, quads } = ownedBy(layout, threads);
-  return 16 * blocks + 4 * quads;
-};
+/**
+ * Threads of a workgroup and the values that each may sum: as few threads as keep them where they belong. On a GPU that is in
+ * registers; a software adapter keeps them in memory anyway, of which WGSL promises 8,192 bytes, and pays for every thread at
+ * every barrier.
+ */
+const crews = {
+  gpu: { threads: [64, 128, 256], maxOwnedFloats: 128 },
+  software: { threads: [8, 16, 32, 64, 128, 256], maxOwnedFloats: 1536 },
+} as const;
 
-/** Threads of a workgroup: as few as keep the sums of each in registers. */
-const threadsFor = (layout: LayerLayout): number | undefined =>
-  [64, 128, 256].find((threads) => ownedFloats(layout, threads) <= maxOwnedFloats);
+function threadsFor(kind: GroupLimits["kind"], layout: LayerLayout): number | undefined {
+  const { threads, maxOwnedFloats } = crews[kind];
+  return threads.find((count) => {
+    const { blocks, quads } = ownedBy(layout, count);
+    return 16 * blocks + 4 * quads <= maxOwnedFloats;
+  });
+}
+
+/** Tiles of more rows than this are taken only where they are worth their memory. */
+const smallTileRows = 8;
+/**
+ * Bytes of workgroup memory that are worth while: on a GPU, so that several workgroups share a multiprocessor. The compiler of
+ * SwiftShader writes its zeroing out value by value, so that the time it takes grows with it.
+ */
+const worthwhileBytes = { gpu: 32_768, software: 8192 } as const;
 
 /** Bytes of variables in workgroup memory, each of which begins at a multiple of 16. */
 const bytesOf = (...words: readonly number[]): number =>
   words.reduce((sum, count) => sum + 16 * Math.ceil(count / 4), 0);
 
-/** The largest tile that fits, but no larger than the batch needs. */
+/** The largest tile that is worth while, but no larger than the batch needs. */
 function largestTile(
   limits: GroupLimits,
   network: Network,
@@ -39,7 +54,7 @@ function largestTile(
   more: (layout: LayerLayout, sizes: TileSizes) => readonly number[],
 ): GroupPlan | undefined {
   const layout = layoutOf(network);
-  const threads = threadsFor(layout);
+  const threads = threadsFor(limits.kind, layout);
   if (threads === undefined) return undefined;
   const isSoftware = limits.kind === "software";
   for (let tileRows = maxTileRows; tileRows >= leastTileRows; tileRows /= 2) {
@@ -47,10 +62,11 @@ function largestTile(
     const widest = Math.max(...network.layers.map(({ fanOut }) => Math.ceil(fanOut / 4)));
     // A thread that computes more uses what it loads more often, but on a GPU none may stand idle for it.
     const isWide = tileRows >= 8 && (isSoftware || (widest * tileRows) / 8 >= threads);
-    const sizes = { threads, tileRows, isWide, isTurned: !isSoftware };
+    const sizes = { threads, tileRows, isWide, isTurned: !isSoftware, isNamed: !isSoftware };
     const words = [layout.rows * tileRows, tileRows, lossThreads(network, sizes), ...more(layout, sizes)];
     const workgroupBytes = bytesOf(...words);
-    if (workgroupBytes <= limits.maxWorkgroupBytes) return { ...sizes, workgroupBytes };
+    const most = tileRows > smallTileRows ? worthwhileBytes[limits.kind] : limits.maxWorkgroupBytes;
+    if (workgroupBytes <= Math.min(most, limits.maxWorkgroupBytes)) return { ...sizes, workgroupBytes };
   }
   return undefined;
 }

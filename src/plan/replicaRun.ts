@@ -63,6 +63,8 @@ export class ReplicaRun implements TrainingRun {
   readonly #inFlight: Promise<void>[] = [];
   /** Steps of the next dispatch: few at first, then as many as fit the time. */
   #stepsPerDispatch: number;
+  /** When the dispatch before was done: the device was free for the next. */
+  #doneMs = 0;
   #stepsDone = 0;
   #isDisposed = false;
 
@@ -137,17 +139,18 @@ export class ReplicaRun implements TrainingRun {
     const rows = Math.ceil(workgroups / maxGroups);
     pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
     pass.end();
-    const startMs = performance.now();
-    const isAlone = this.#inFlight.length === 0;
+    const submittedMs = performance.now();
     gpu.queue.submit([encoder.finish()]);
     const done = device.settled("training", gpu.queue.onSubmittedWorkDone()).then(() => {
-      if (isAlone) this.#adapt(count, performance.now() - startMs);
+      const nowMs = performance.now();
+      this.#adapt(count, nowMs - Math.max(submittedMs, this.#doneMs));
+      this.#doneMs = nowMs;
     });
     done.catch(() => {}); // thrown where it is awaited
     this.#inFlight.push(done);
   }
 
-  /** Sizes dispatches by what one took that had the device to itself: an upper bound of its time. */
+  /** Sizes dispatches by the time that one took, from when the device was free for it. */
   #adapt(steps: number, ms: number): void {
     const wanted = Math.floor((steps * targetMs) / Math.max(ms, 0.01));
     this.#stepsPerDispatch = Math.max(1, Math.min(maxStepsPerDispatch, wanted, growth * this.#stepsPerDispatch));

@@ -1,0 +1,142 @@
+import { type ActivationName, type LayerShape, type Network, widthsOf } from "../network.ts";
+
+// What the straight-line WGSL of one network is put together from: names, the layers forward, the loss of a sample. Only
+// validated integers and names of the project go into the text.
+
+/**
+ * Networks of more parameters keep them in arrays: named values are for registers, and a compiler that has to place hundreds of
+ * them takes many seconds.
+ */
+export const maxNamedParameters = 48;
+
+/**
+ * Samples that an invocation takes at once where parameters lie in memory: each is then loaded, and its gradient stored, once for
+ * all of them. The sums keep their order.
+ */
+const samplesAtOnce = 2;
+
+export const isNamed = ({ parameterCount }: Network): boolean => parameterCount <= maxNamedParameters;
+
+/** Functions of shaders/activation.wgsl; their slopes are named `…Slope`. */
+export const functionOf = (name: ActivationName): string => (name === "tanh" ? "hyperbolicTangent" : name);
+
+export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+
+/** How the text calls the parameters of one layer. Units are counted from 1. */
+interface Names {
+  readonly weight: (from: number, to: number) => string;
+  readonly bias: (to: number) => string;
+}
+
+/** The gradient by a parameter, by either kind of name. */
+export const gradientOf = (name: string): string => `d${name}`;
+
+export function namesOf(network: Network, { index, fanOut, weightsOffset, biasOffset }: LayerShape): Names {
+  if (isNamed(network)) {
+    const layer = index + 1;
+    return {
+      weight: (from, to) => `w${layer}_${from}_${to}`,
+      bias: (to) => `b${layer}_${to}`,
+    };
+  }
+  return {
+    weight: (from, to) => `p[${weightsOffset + (from - 1) * fanOut + to - 1}]`,
+    bias: (to) => `p[${biasOffset + to - 1}]`,
+  };
+}
+
+/** A layer's parameters in their order: weights [fanIn, fanOut], then bias. */
+export function parametersOf(network: Network, layer: LayerShape): string[] {
+  const { weight, bias } = namesOf(network, layer);
+  const weights = upTo(layer.fanIn).flatMap((from) => upTo(layer.fanOut).map((to) => weight(from, to)));
+  return [...weights, ...upTo(layer.fanOut).map((to) => bias(to))];
+}
+
+/** What is appended to the names of a sample's values: nothing where samples are taken one by one. */
+export type Sample = string;
+
+export const samplesOf = (network: Network): Sample[] =>
+  isNamed(network) ? [""] : upTo(samplesAtOnce).map((sample) => `_s${sample}`);
+
+/** Activation of a unit; layer 0 is the input. */
+export const unit = (layer: number, at: number, sample: Sample): string =>
+  layer === 0 ? `x_${at}${sample}` : `a${layer}_${at}${sample}`;
+
+/** `fma(a, b, fma(c, d, e · f))`: the sum of products in order. */
+export const sumOfProducts = (pairs: readonly (readonly [string, string])[]): string =>
+  pairs.slice(1).reduce((sum, [left, right]) => `fma(${left}, ${right}, ${sum})`, `${pairs[0]![0]} * ${pairs[0]![1]}`);
+
+/** A function without a result that does one thing with every parameter; `at` is its place. */
+export function forEach(
+  network: Network,
+  head: string,
+  line: (name: string, gradient: string, at: string) => string,
+): string {
+  if (!isNamed(network)) {
+    const loop = `  for (var at = 0u; at < PARAMETERS; at++) {\n    ${line("p[at]", "dp[at]", "at")}\n  }`;
+    return `fn ${head} {\n${loop}\n}`;
+  }
+  const names = network.layers.flatMap((layer) => parametersOf(network, layer));
+  return `fn ${head} {\n${names.map((name, at) => `  ${line(name, gradientOf(name), `${at}u`)}`).join("\n")}\n}`;
+}
+
+export function forwardOf(network: Network, shape: LayerShape, sample: Sample): string[] {
+  const { index, fanIn, fanOut, activation } = shape;
+  const { weight, bias } = namesOf(network, shape);
+  const layer = index + 1;
+  const sums = upTo(fanOut).map((to) => {
+    const pairs = upTo(fanIn).map((from) => [weight(from, to), unit(index, from, sample)] as const);
+    return `  let z${layer}_${to}${sample} = ${sumOfProducts(pairs)} + ${bias(to)};`;
+  });
+  const activations = upTo(fanOut).map((to) => {
+    return `  let a${layer}_${to}${sample} = ${functionOf(activation)}(z${layer}_${to}${sample});`;
+  });
+  return [`  // layer ${layer}, ${activation}: [${fanIn}] → [${fanOut}]`, ...sums, ...activations];
+}
+
+/** Where the sample at `source` lies in the data, and its inputs. */
+export const readInputs = ({ inputs, outputs }: Network, sample: Sample): string[] => [
+  `  let firstInput${sample} = source${sample} * ${inputs}u;`,
+  `  let firstTarget${sample} = source${sample} * ${outputs}u;`,
+  ...upTo(inputs).map((at) => `  let x_${at}${sample} = inputs[firstInput${sample} + ${at - 1}u];`),
+];
+
+/** The loss of a sample, not scaled: statements that name its parts, and the sum of these. */
+interface LossText {
+  readonly lines: readonly string[];
+  readonly loss: string;
+}
+
+/** Elements are `e_1`, `e_2`, …: loss and its derivative. */
+function elementLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText {
+  const units = upTo(fanOut);
+  const lines = units.map((at) => {
+    const output = unit(index + 1, at, sample);
+    return `  let e_${at}${sample} = elementLoss(${output}, targets[firstTarget${sample} + ${at - 1}u]);`;
+  });
+  return { lines, loss: units.map((at) => `e_${at}${sample}.x`).join(" + ") };
+}
+
+/** −Σ t · log softmax, with the largest logit taken off first; targets are `t_1`, …, exponentials `e_1`, … and their `sum`. */
+function softmaxLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText {
+  const units = upTo(fanOut);
+  const named = (name: string) => (at: number) => `${name}_${at}${sample}`;
+  const [logit, t, s, e] = [named(`a${index + 1}`), named("t"), named("s"), named("e")];
+  const largest = units.slice(1).reduce((text, at) => `max(${text}, ${logit(at)})`, logit(1));
+  const lines = [
+    `  let largest${sample} = ${largest};`,
+    ...units.map((at) => `  let ${t(at)} = targets[firstTarget${sample} + ${at - 1}u];`),
+    ...units.map((at) => `  let ${s(at)} = ${logit(at)} - largest${sample};`),
+    ...units.map((at) => `  let ${e(at)} = exp(max(${s(at)}, -80.0));`),
+    `  let sum${sample} = ${units.map(e).join(" + ")};`,
+    `  let logSum${sample} = log(sum${sample});`,
+  ];
+  return { lines, loss: sumOfProducts(units.map((at) => [t(at), `(logSum${sample} - ${s(at)})`])) };
+}
+
+/** The loss of a sample whose outputs are there. */
+export const lossOf = ({ layers, loss }: Network, sample: Sample): LossText =>
+  (loss === "softmaxCrossEntropy" ? softmaxLossOf : elementLossOf)(layers[layers.length - 1]!, sample);
+
+export const describe = (network: Network): string =>
+  `${widthsOf(network)} ${network.layers.map(({ activation }) => activation).join(" ")}, ${network.loss}`;
