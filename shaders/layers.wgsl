@@ -18,21 +18,21 @@ const LOSS_PARTS = 4u; // threads that sum losses
 const SAVES = false; // pre-activations beside activations
 
 fn layerAt(index: u32) -> Dense {
-  if (index < 1u) {
-    return Dense(2u, 2u, 1u, 0u, 0u, 0u, 4u, 4u, 0u, 0u);
+  if (index == 0u) {
+    return Dense(2u, 2u, 1u, 1u, 0u, 0u, 0u, 4u, 4u, 0u, 0u);
   }
-  if (index < 2u) {
-    return Dense(2u, 2u, 1u, 6u, 3u, 4u, 8u, 8u, 1u, 1u);
+  if (index == 1u) {
+    return Dense(2u, 2u, 1u, 1u, 6u, 3u, 4u, 8u, 8u, 1u, 1u);
   }
-  return Dense(2u, 1u, 1u, 12u, 6u, 8u, 12u, 12u, 2u, 2u);
+  return Dense(2u, 1u, 1u, 1u, 12u, 6u, 8u, 12u, 12u, 2u, 2u);
 }
 
-// Activations of a layer, and their slopes at what was saved.
-fn activations(index: u32, v: vec4f) -> vec4f {
+// Activations by their numbers, and their slopes at what was saved.
+fn activate4(activation: u32, v: vec4f) -> vec4f {
   return vec4f(sigmoid(v.x), sigmoid(v.y), sigmoid(v.z), sigmoid(v.w));
 }
 
-fn slopes(index: u32, v: vec4f) -> vec4f {
+fn slope4(activation: u32, v: vec4f) -> vec4f {
   return vec4f(sigmoidSlope(v.x), sigmoidSlope(v.y), sigmoidSlope(v.z), sigmoidSlope(v.w));
 }
 

@@ -9,6 +9,7 @@ struct Dense {
   fanIn: u32,
   fanOut: u32,
   columns: u32,        // blocks of four units
+  activation: u32,     // place in activationNames of src/network.ts
   weightsOffset: u32,  // of weights [fanIn, fanOut] among the replica's parameters; the bias is one more row of them
   copyOffset: u32,     // of the same in vec4f, where the kernel keeps a copy
   inputs: u32,         // first row of the inputs
@@ -151,7 +152,7 @@ fn forwardLayer(index: u32, thread: u32) {
       if (SAVES) {
         values[placeOf(layer.saved + unit, quad)] = sums[part];
       }
-      values[placeOf(layer.outputs + unit, quad)] = activations(index, sums[part]);
+      values[placeOf(layer.outputs + unit, quad)] = activate4(layer.activation, sums[part]);
     }
   }
   workgroupBarrier();
@@ -166,7 +167,7 @@ fn backwardLayer(index: u32, thread: u32) {
     var sums = backwardSums(layer, block, item % SPANS);
     for (var part = 0u; part < 4u * SPAN; part++) {
       let at = placeOf(below.saved + 4u * block + part % 4u, item % SPANS + part / 4u * SPANS);
-      values[at] = sums[part] * slopes(index - 1u, values[at]);
+      values[at] = sums[part] * slope4(below.activation, values[at]);
     }
   }
   workgroupBarrier();
@@ -201,7 +202,7 @@ fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
   let e3 = elementLoss(output.w, t.w);
   addLosses(vec4f(e0.x, e1.x, e2.x, e3.x), quad, count);
   let at = placeOf(layer.saved + column, quad);
-  let gradient = step.lossScale * vec4f(e0.y, e1.y, e2.y, e3.y) * slopes(LAYERS - 1u, values[at]);
+  let gradient = step.lossScale * vec4f(e0.y, e1.y, e2.y, e3.y) * slope4(layer.activation, values[at]);
   values[at] = select(vec4f(), gradient, isSample(quad, count));
 }
 
@@ -261,8 +262,12 @@ fn lossOfBatch() -> f32 {
 // Gradients of parameters. Block `item` of all layers is thread `item % THREADS`'s, so that every sum has one owner, which
 // takes the samples in order.
 
+fn blocksOf(layer: Dense) -> u32 {
+  return (layer.fanIn + 3u) / 4u * layer.columns;
+}
+
 fn ownsBlock(layer: Dense, item: u32) -> bool {
-  return item - layer.firstBlock < (layer.fanIn + 3u) / 4u * layer.columns;
+  return item - layer.firstBlock < blocksOf(layer);
 }
 
 fn ownsQuad(layer: Dense, item: u32) -> bool {

@@ -151,7 +151,7 @@ test("tiles fill workgroup memory, but not beyond what a batch needs", () => {
   expect(planTiles(gpu, square(64, 6), 32)?.threads).toBe(256);
   expect(planGroups(gpu, square(16, 2), 32)).toMatchObject({ threads: 64, tileRows: 32 });
   expect(planTiles(limits, square(64, 2), 1024)).toMatchObject({ threads: 8, tileRows: 8, isNamed: false });
-  expect(planGroups(limits, square(16, 2), 32)).toMatchObject({ threads: 8, tileRows: 16 });
+  expect(planGroups(limits, square(16, 2), 32)).toMatchObject({ threads: 8, tileRows: 32 });
 });
 
 test("what does not fit has no plan", () => {
@@ -160,4 +160,5 @@ test("what does not fit has no plan", () => {
   expect(planTiles(gpu, square(128, 2), 32)).toBeUndefined(); // 148 sums a thread
   expect(planTiles(limits, square(128, 2), 32)?.threads).toBe(32);
   expect(planTiles(limits, square(512, 1), 32)).toBeUndefined(); // 16 KB of activations for four samples
+  expect(planTiles(limits, square(2, 32), 32)).toBeUndefined();
 });

@@ -1,4 +1,5 @@
-import { type ActivationName, type LayerShape, type Network, widthsOf, savesPreActivation } from "../network.ts";
+import { activationNames, type LayerShape, type Network, savesPreActivation } from "../network.ts";
+import { describe, functionOf } from "./emitForward.ts";
 
 // Writes the WGSL of one network for shaders/trainGroups.wgsl and trainTiles.wgsl: shaders/layers.wgsl is its output for the
 // worked example. Only validated integers and names of the project go into the text.
@@ -79,10 +80,7 @@ export const lossThreads = ({ loss, outputs }: Network, { threads, tileRows }: T
 export const ownerThreads = ({ blocks, quads }: LayerLayout, threads: number): number =>
   Math.min(threads, Math.max(blocks, quads));
 
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-
-/** Functions of shaders/activation.wgsl; their slopes are named `…Slope`. */
-const functionOf = (name: ActivationName): string => (name === "tanh" ? "hyperbolicTangent" : name);
+const slots = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 function constantsOf(network: Network, sizes: TileSizes, layout: LayerLayout): string {
   const { threads, tileRows, isWide, isTurned } = sizes;
@@ -109,50 +107,36 @@ function constantsOf(network: Network, sizes: TileSizes, layout: LayerLayout): s
   return [...lines, `const SAVES = ${saves}; // pre-activations beside activations`].join("\n");
 }
 
-const placeOf = (layer: PlacedLayer): string => {
+/** A layer as `Dense` of shaders/sampleTile.wgsl, word by word. */
+function denseOf(layer: PlacedLayer): string {
   const { fanIn, fanOut, weightsOffset, copyOffset, inputs, outputs, saved, firstBlock, firstQuad } = layer;
-  const words = [
-    fanIn,
-    fanOut,
-    fours(fanOut),
-    weightsOffset,
-    copyOffset,
-    inputs,
-    outputs,
-    saved,
-    firstBlock,
-    firstQuad,
-  ];
+  const places = [weightsOffset, copyOffset, inputs, outputs, saved, firstBlock, firstQuad];
+  const words = [fanIn, fanOut, fours(fanOut), activationNames.indexOf(layer.activation), ...places];
   return `Dense(${words.map((word) => `${word}u`).join(", ")})`;
-};
-
-/** A function of u32 whose results begin where the one before ends. */
-function steps(head: string, argument: string, results: readonly { readonly end: number; readonly value: string }[]) {
-  const tests = results
-    .slice(0, -1)
-    .map(({ end, value }) => `  if (${argument} < ${end}u) {\n    return ${value};\n  }`);
-  return [`fn ${head} {`, ...tests, `  return ${results[results.length - 1]!.value};`, "}"].join("\n");
 }
 
-/** A function that applies what each layer's activation names to four values; neighbours of one name share a line. */
-function eachLayer(
-  name: string,
-  layers: readonly LayerShape[],
-  nameFor: (activation: ActivationName) => string,
-): string {
-  const results = layers
-    .filter(({ index, activation }) => layers[index + 1]?.activation !== activation)
-    .map(({ index, activation }) => {
-      const parts = ["x", "y", "z", "w"].map((part) => `${nameFor(activation)}(v.${part})`);
-      return { end: index + 1, value: `vec4f(${parts.join(", ")})` };
-    });
-  return steps(`${name}(index: u32, v: vec4f) -> vec4f`, "index", results);
+/** A function with one value for each number, the last for all others. */
+function choose(head: string, argument: string, choices: readonly { readonly is: number; readonly value: string }[]) {
+  const tests = choices
+    .slice(0, -1)
+    .map(({ is, value }) => `  if (${argument} == ${is}u) {\n    return ${value};\n  }`);
+  return [`fn ${head} {`, ...tests, `  return ${choices[choices.length - 1]!.value};`, "}"].join("\n");
+}
+
+/** A function that applies what an activation names to four values. */
+function eachActivation(name: string, layers: readonly LayerShape[], suffix: string): string {
+  const used = [...new Set(layers.map(({ activation }) => activation))];
+  const choices = used.map((activation) => {
+    const parts = ["x", "y", "z", "w"].map((part) => `${functionOf(activation)}${suffix}(v.${part})`);
+    return { is: activationNames.indexOf(activation), value: `vec4f(${parts.join(", ")})` };
+  });
+  return choose(`${name}(activation: u32, v: vec4f) -> vec4f`, "activation", choices);
 }
 
 /** The sums that a thread owns, by name: for registers. */
 function namedSums(owned: Owned, threads: number): string {
-  const weights = upTo(owned.blocks);
-  const biases = upTo(owned.quads);
+  const weights = slots(owned.blocks);
+  const biases = slots(owned.quads);
   const ifOwned = (owns: string, slot: number, line: (item: string) => string): string => {
     const item = `thread + ${slot * threads}u`;
     return `  if (${owns}(layer, ${item})) {\n    ${line(item)}\n  }`;
@@ -181,14 +165,14 @@ function namedSums(owned: Owned, threads: number): string {
 
 /** The sums that a thread owns, in arrays: for compilers that keep them in memory anyway, and take long to place names. */
 function sumsInArrays({ blocks, quads }: Owned): string {
-  const forOwned = (owns: string, slots: number, first: string, line: string): string =>
-    `  for (var slot = layer.${first} / THREADS; slot < ${slots}u; slot++) {
+  const forOwned = (owns: string, first: string, count: string, line: string): string =>
+    `  for (var slot = ${first} / THREADS; slot * THREADS < ${first} + ${count}; slot++) {
     if (${owns}(layer, thread + slot * THREADS)) {
       ${line}
     }
   }`;
-  const forBlocks = (line: string): string => forOwned("ownsBlock", blocks, "firstBlock", line);
-  const forQuads = (line: string): string => forOwned("ownsQuad", quads, "firstQuad", line);
+  const forBlocks = (line: string): string => forOwned("ownsBlock", "layer.firstBlock", "blocksOf(layer)", line);
+  const forQuads = (line: string): string => forOwned("ownsQuad", "layer.firstQuad", "layer.columns", line);
   return `var<private> dw: array<mat4x4f, ${blocks}>;
 var<private> db: array<vec4f, ${quads}>;
 
@@ -213,23 +197,22 @@ ${forQuads("handOutQuad(layer, thread + slot * THREADS, db[slot]);")}
 export function emitLayers(network: Network, sizes: TileSizes): string {
   const layout = layoutOf(network);
   const { layers } = layout;
-  const names = layers.map(({ activation }) => activation).join(" ");
   const owned = ownedBy(layout, sizes.threads);
-  return `// One network for a workgroup: ${widthsOf(network)} ${names}, ${network.loss}.
+  return `// One network for a workgroup: ${describe(network)}.
 // Written by src/gpu/emitLayers.ts; sampleTile.wgsl tells what the names mean.
 
 ${constantsOf(network, sizes, layout)}
 
-${steps(
+${choose(
   "layerAt(index: u32) -> Dense",
   "index",
-  layers.map((layer) => ({ end: layer.index + 1, value: placeOf(layer) })),
+  layers.map((layer) => ({ is: layer.index, value: denseOf(layer) })),
 )}
 
-// Activations of a layer, and their slopes at what was saved.
-${eachLayer("activations", layers, functionOf)}
+// Activations by their numbers, and their slopes at what was saved.
+${eachActivation("activate4", layers, "")}
 
-${eachLayer("slopes", layers, (name) => `${functionOf(name)}Slope`)}
+${eachActivation("slope4", layers, "Slope")}
 
 // Gradients of the blocks that this thread owns.
 ${sizes.isNamed ? namedSums(owned, sizes.threads) : sumsInArrays(owned)}

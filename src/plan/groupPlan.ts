@@ -15,6 +15,8 @@ export interface GroupPlan extends TileSizes {
 
 const maxTileRows = 64;
 const leastTileRows = 4;
+/** The kernels find a layer by a chain of tests, which compilers write out wherever it is asked for. */
+const maxLayers = 32;
 
 /**
  * Threads of a workgroup and the values that each may sum: as few threads as keep them where they belong. On a GPU that is in
@@ -37,8 +39,8 @@ function threadsFor(kind: GroupLimits["kind"], layout: LayerLayout): number | un
 /** Tiles of more rows than this are taken only where they are worth their memory. */
 const smallTileRows = 8;
 /**
- * Bytes of workgroup memory that are worth while: on a GPU, so that several workgroups share a multiprocessor. The compiler of
- * SwiftShader writes its zeroing out value by value, so that the time it takes grows with it.
+ * Bytes of a tile that are worth while: on a GPU, so that several workgroups share a multiprocessor. The compiler of
+ * SwiftShader writes the zeroing of workgroup memory out value by value, so that the time it takes grows with them.
  */
 const worthwhileBytes = { gpu: 32_768, software: 8192 } as const;
 
@@ -55,7 +57,7 @@ function largestTile(
 ): GroupPlan | undefined {
   const layout = layoutOf(network);
   const threads = threadsFor(limits.kind, layout);
-  if (threads === undefined) return undefined;
+  if (threads === undefined || network.layers.length > maxLayers) return undefined;
   const isSoftware = limits.kind === "software";
   for (let tileRows = maxTileRows; tileRows >= leastTileRows; tileRows /= 2) {
     if (tileRows > leastTileRows && tileRows >= 2 * batchSize) continue;
@@ -65,15 +67,16 @@ function largestTile(
     const sizes = { threads, tileRows, isWide, isTurned: !isSoftware, isNamed: !isSoftware };
     const words = [layout.rows * tileRows, tileRows, lossThreads(network, sizes), ...more(layout, sizes)];
     const workgroupBytes = bytesOf(...words);
-    const most = tileRows > smallTileRows ? worthwhileBytes[limits.kind] : limits.maxWorkgroupBytes;
-    if (workgroupBytes <= Math.min(most, limits.maxWorkgroupBytes)) return { ...sizes, workgroupBytes };
+    const isWorthwhile = tileRows <= smallTileRows || 4 * layout.rows * tileRows <= worthwhileBytes[limits.kind];
+    if (isWorthwhile && workgroupBytes <= limits.maxWorkgroupBytes) return { ...sizes, workgroupBytes };
   }
   return undefined;
 }
 
 /**
  * Sizes of `trainGroups`: a function of the network, the batch and the limits alone.
- * @returns undefined where the parameters and a tile of four samples do not fit a workgroup's memory
+ * @returns undefined where the parameters and a tile of four samples do not fit a workgroup's memory, or where the gradients
+ *   do not fit its registers
  */
 export const planGroups = (limits: GroupLimits, network: Network, batchSize: number): GroupPlan | undefined =>
   largestTile(limits, network, batchSize, (layout, { threads }) => [4 * layout.copy, ownerThreads(layout, threads), 1]);
@@ -81,7 +84,7 @@ export const planGroups = (limits: GroupLimits, network: Network, batchSize: num
 /**
  * Sizes of `trainTiles`: a function of the network, the batch and the limits alone.
  * @param batchSize rows of a slice of the batch, or of all of it
- * @returns undefined where a tile of four samples does not fit a workgroup's memory, or the gradients not its registers
+ * @returns undefined where a tile of four samples does not fit a workgroup's memory, or the gradients do not fit its registers
  */
 export const planTiles = (limits: GroupLimits, network: Network, batchSize: number): GroupPlan | undefined =>
   largestTile(limits, network, batchSize, () => []);

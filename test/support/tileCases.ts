@@ -64,4 +64,4 @@ function caseAt(index: number): TileCase {
   return { name, net, settings, replicas };
 }
 
-export const tileCases: readonly TileCase[] = Array.from({ length: 14 }, (_, index) => caseAt(index));
+export const tileCases: readonly TileCase[] = Array.from({ length: 12 }, (_, index) => caseAt(index));
