@@ -2,7 +2,7 @@
 // of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters.
 // What is one network's is written by src/gpu/emitLayers.ts: sizes, the layers and their activations, the sums. The kernel
 // that this is joined in front of declares `step`, `inputs`, `targets`, `weightsAt` and `takeGradients`.
-// Twins: src/cpu/forward.ts, loss.ts, backwardInputs.ts and backwardWeights.ts.
+// Gradients of parameters are in tileGradients.wgsl. Twins: src/cpu/forward.ts, loss.ts and backwardInputs.ts.
 
 // One layer. Rows are of `values`; a row holds one unit for every sample of the tile.
 struct Dense {
@@ -257,117 +257,4 @@ fn lossOfBatch() -> f32 {
     total += lossParts[part];
   }
   return step.lossScale * total;
-}
-
-// Gradients of parameters. Block `item` of all layers is thread `item % THREADS`'s, so that every sum has one owner, which
-// takes the samples in order.
-
-fn blocksOf(layer: Dense) -> u32 {
-  return (layer.fanIn + 3u) / 4u * layer.columns;
-}
-
-fn ownsBlock(layer: Dense, item: u32) -> bool {
-  return item - layer.firstBlock < blocksOf(layer);
-}
-
-fn ownsQuad(layer: Dense, item: u32) -> bool {
-  return item - layer.firstQuad < layer.columns;
-}
-
-// What the tile adds to 4 × 4 weights, a row of them to a column of the matrix.
-fn weightGradients(layer: Dense, item: u32) -> mat4x4f {
-  let block = item - layer.firstBlock;
-  let firstInput = layer.inputs + block / layer.columns * 4u;
-  let to = layer.saved + block % layer.columns * 4u;
-  var s0 = vec4f();
-  var s1 = vec4f();
-  var s2 = vec4f();
-  var s3 = vec4f();
-  for (var quad = 0u; quad < QUADS; quad++) {
-    let x = placeOf(firstInput, quad);
-    let x0 = values[x];
-    let x1 = values[x + QUADS];
-    let x2 = values[x + 2u * QUADS];
-    let x3 = values[x + 3u * QUADS];
-    let d = placeOf(to, quad);
-    let d0 = values[d];
-    let d1 = values[d + QUADS];
-    let d2 = values[d + 2u * QUADS];
-    let d3 = values[d + 3u * QUADS];
-    let first = vec4f(d0.x, d1.x, d2.x, d3.x);
-    s0 = fma(vec4f(x0.x), first, s0);
-    s1 = fma(vec4f(x1.x), first, s1);
-    s2 = fma(vec4f(x2.x), first, s2);
-    s3 = fma(vec4f(x3.x), first, s3);
-    let second = vec4f(d0.y, d1.y, d2.y, d3.y);
-    s0 = fma(vec4f(x0.y), second, s0);
-    s1 = fma(vec4f(x1.y), second, s1);
-    s2 = fma(vec4f(x2.y), second, s2);
-    s3 = fma(vec4f(x3.y), second, s3);
-    let third = vec4f(d0.z, d1.z, d2.z, d3.z);
-    s0 = fma(vec4f(x0.z), third, s0);
-    s1 = fma(vec4f(x1.z), third, s1);
-    s2 = fma(vec4f(x2.z), third, s2);
-    s3 = fma(vec4f(x3.z), third, s3);
-    let fourth = vec4f(d0.w, d1.w, d2.w, d3.w);
-    s0 = fma(vec4f(x0.w), fourth, s0);
-    s1 = fma(vec4f(x1.w), fourth, s1);
-    s2 = fma(vec4f(x2.w), fourth, s2);
-    s3 = fma(vec4f(x3.w), fourth, s3);
-  }
-  return mat4x4f(s0, s1, s2, s3);
-}
-
-// What the tile adds to four biases.
-fn biasGradients(layer: Dense, item: u32) -> vec4f {
-  let to = layer.saved + (item - layer.firstQuad) * 4u;
-  var sum = vec4f();
-  for (var quad = 0u; quad < QUADS; quad++) {
-    let at = placeOf(to, quad);
-    let d0 = values[at];
-    let d1 = values[at + QUADS];
-    let d2 = values[at + 2u * QUADS];
-    let d3 = values[at + 3u * QUADS];
-    sum += vec4f(d0.x, d1.x, d2.x, d3.x);
-    sum += vec4f(d0.y, d1.y, d2.y, d3.y);
-    sum += vec4f(d0.z, d1.z, d2.z, d3.z);
-    sum += vec4f(d0.w, d1.w, d2.w, d3.w);
-  }
-  return sum;
-}
-
-// Forward, loss and backward of up to TILE samples, from `first` of the chunk; adds to gradients and loss.
-fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {
-  readTile(thread, first, count, key, orderSeed);
-  for (var index = 0u; index < LAYERS; index++) {
-    forwardLayer(index, thread);
-  }
-  lossOfTile(layerAt(LAYERS - 1u), thread, count);
-  for (var index = LAYERS - 1u; index > 0u; index--) {
-    addGradients(layerAt(index), thread);
-    workgroupBarrier(); // the gradients take the place of activations that others may still be reading
-    backwardLayer(index, thread);
-  }
-  addGradients(layerAt(0u), thread);
-}
-
-// Hands the owner's sums to the kernel, four columns of a row at a time; the bias is the row behind the weights.
-
-fn handOutBlock(layer: Dense, item: u32, gradients: mat4x4f) {
-  let block = item - layer.firstBlock;
-  let firstRow = block / layer.columns * 4u;
-  var rows = gradients;
-  for (var i = 0u; i < 4u && firstRow + i < layer.fanIn; i++) {
-    takeGradients(layer, firstRow + i, block % layer.columns, rows[i]);
-  }
-}
-
-fn handOutQuad(layer: Dense, item: u32, gradients: vec4f) {
-  takeGradients(layer, layer.fanIn, item - layer.firstQuad, gradients);
-}
-
-fn handOutSums(thread: u32) {
-  for (var index = 0u; index < LAYERS; index++) {
-    handOutGradients(layerAt(index), thread);
-  }
 }

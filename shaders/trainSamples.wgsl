@@ -1,27 +1,9 @@
 // Forward, loss and backward of a batch in one dispatch: one invocation takes a slice of the samples, all layers of them, and
-// keeps the sum of their gradients in registers. `update` sums the slices in order. Slices of a team of 64 take its rows in turn, so that neighbours read neighbouring rows; a chunk is a
-// number of whole teams.
-//   inputs     [rows, inputs], targets [rows, outputs], shared by all replicas
-//   settings   [replicas]
-//   parameters [replicas, parameterCount]
-//   partials   [slots, replicas, parameterCount + 1]   the last column is the loss, scaled like the gradients
-// Twin: src/cpu/step.ts.
+// keeps the sum of their gradients in registers. `update` sums the slices in order. Slices of a team of 64 take its rows in
+// turn, so that neighbours read neighbouring rows; a chunk is a number of whole teams.
+// Buffers: batchSlices.wgsl. Twin: src/cpu/step.ts.
 
 const TEAM = 64u;
-
-struct Slices {
-  rows: u32,       // samples of one slice
-  slots: u32,      // slices of a full batch
-  replicas: u32,
-}
-
-@group(0) @binding(0) var<uniform> step: Step;
-@group(0) @binding(1) var<uniform> slices: Slices;
-@group(0) @binding(2) var<storage, read> inputs: array<f32>;
-@group(0) @binding(3) var<storage, read> targets: array<f32>;
-@group(0) @binding(4) var<storage, read> settings: array<ReplicaSettings>;
-@group(0) @binding(5) var<storage, read> parameters: array<f32>;
-@group(0) @binding(6) var<storage, read_write> partials: array<f32>;
 
 @compute @workgroup_size(64)
 fn trainSamples(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

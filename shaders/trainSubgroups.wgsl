@@ -1,33 +1,9 @@
 // Whole training steps of small networks: the lanes of one subgroup train one replica, each on its share of the batch, and sum
 // their gradients by shuffles; each then takes the same update. Barrier-free. A workgroup is one subgroup, so that lanes are
 // known; all of its lanes go the same way, which the compiler cannot see.
-//   steps      [run.steps]                       `Step` of every step, in order
-//   inputs     [rows, inputs], targets [rows, outputs], shared by all replicas
-//   settings   [replicas]
-//   parameters [replicas, parameterCount]
-//   moments    [2, replicas, parameterCount]
-//   losses     [ringSteps, replicas]
-//   status     [3, replicas]                     see optimizer.wgsl
-// Twin: src/cpu/step.ts and src/cpu/update.ts, step by step.
+// Buffers: replicaRun.wgsl. Twin: src/cpu/step.ts and src/cpu/update.ts, step by step.
 
-struct Run {
-  steps: u32,         // steps of this dispatch
-  firstReplica: u32,  // replicas of this dispatch: from the first …
-  endReplica: u32,    // … to before this one
-}
-
-@group(0) @binding(0) var<uniform> run: Run;
-@group(0) @binding(1) var<uniform> hyper: Hyper;
-@group(0) @binding(2) var<storage, read> steps: array<Step>;
-@group(0) @binding(3) var<storage, read> inputs: array<f32>;
-@group(0) @binding(4) var<storage, read> targets: array<f32>;
-@group(0) @binding(5) var<storage, read> settings: array<ReplicaSettings>;
-@group(0) @binding(6) var<storage, read_write> parameters: array<f32>;
 @group(0) @binding(7) var<storage, read_write> storedMoments: array<f32>;
-@group(0) @binding(8) var<storage, read_write> losses: array<f32>;
-@group(0) @binding(9) var<storage, read_write> status: array<atomic<u32>>;
-
-var<private> step: Step;
 
 // Sum over the subgroup in a fixed order; the same bits in every lane.
 fn laneSum(value: f32) -> f32 {

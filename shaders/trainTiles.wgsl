@@ -1,24 +1,6 @@
 // Forward, loss and backward of a batch in one dispatch: one workgroup takes a slice of the samples through all layers, a tile
 // at a time, see sampleTile.wgsl. `update` sums the slices in order. A chunk is a number of whole slices.
-//   inputs     [rows, inputs], targets [rows, outputs], shared by all replicas
-//   settings   [replicas]
-//   parameters [replicas, parameterCount]
-//   partials   [slots, replicas, parameterCount + 1]   the last column is the loss, scaled like the gradients
-// Twin: src/cpu/step.ts.
-
-struct Slices {
-  rows: u32,       // samples of one slice
-  slots: u32,      // slices of a full batch
-  replicas: u32,
-}
-
-@group(0) @binding(0) var<uniform> step: Step;
-@group(0) @binding(1) var<uniform> slices: Slices;
-@group(0) @binding(2) var<storage, read> inputs: array<f32>;
-@group(0) @binding(3) var<storage, read> targets: array<f32>;
-@group(0) @binding(4) var<storage, read> settings: array<ReplicaSettings>;
-@group(0) @binding(5) var<storage, read> parameters: array<f32>;
-@group(0) @binding(6) var<storage, read_write> partials: array<f32>;
+// Buffers: batchSlices.wgsl. Twin: src/cpu/step.ts.
 
 // Indices of the replica's first parameter, and of the first value of the slice.
 var<private> firstParameter: u32;

@@ -3,6 +3,7 @@ import backwardInputs from "../../shaders/backwardInputs.wgsl?raw";
 import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl?raw";
 import backwardWeights from "../../shaders/backwardWeights.wgsl?raw";
 import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl?raw";
+import batchSlices from "../../shaders/batchSlices.wgsl?raw";
 import drawRows from "../../shaders/drawRows.wgsl?raw";
 import elementLoss from "../../shaders/elementLoss.wgsl?raw";
 import forward from "../../shaders/forward.wgsl?raw";
@@ -11,10 +12,12 @@ import gatherRows from "../../shaders/gatherRows.wgsl?raw";
 import loss from "../../shaders/loss.wgsl?raw";
 import optimizer from "../../shaders/optimizer.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
+import replicaRun from "../../shaders/replicaRun.wgsl?raw";
+import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import score from "../../shaders/score.wgsl?raw";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
-import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
+import tileGradients from "../../shaders/tileGradients.wgsl?raw";
 import trainGroups from "../../shaders/trainGroups.wgsl?raw";
 import trainReplicas from "../../shaders/trainReplicas.wgsl?raw";
 import trainSamples from "../../shaders/trainSamples.wgsl?raw";
@@ -122,7 +125,7 @@ export const fusedKernels = {
   trainReplicas: (network: Network, momentCount: number): KernelSource => ({
     name: "trainReplicas",
     variant: describe(network, momentCount),
-    code: join(rules, optimizer, emitNetwork(network), emitUpdate(network, momentCount), trainReplicas),
+    code: join(rules, optimizer, emitNetwork(network), emitUpdate(network, momentCount), replicaRun, trainReplicas),
     bindings: replicaBindings,
   }),
   /** as trainReplicas */
@@ -138,6 +141,7 @@ export const fusedKernels = {
       emitNetwork(network),
       emitUpdate(network, momentCount),
       emitLaneSums(network),
+      replicaRun,
       trainSubgroups,
     ),
     bindings: replicaBindings,
@@ -146,21 +150,21 @@ export const fusedKernels = {
   trainGroups: (network: Network, sizes: TileSizes): KernelSource => ({
     name: "trainGroups",
     variant: describe(network, sizes),
-    code: join(rules, optimizer, emitLayers(network, sizes), sampleTile, trainGroups),
+    code: join(rules, optimizer, emitLayers(network, sizes), sampleTile, tileGradients, replicaRun, trainGroups),
     bindings: replicaBindings,
   }),
   /** step, slices, inputs, targets, settings, parameters, partials */
   trainSamples: (network: Network): KernelSource => ({
     name: "trainSamples",
     variant: describe(network),
-    code: join(rules, emitNetwork(network), emitPartials(network), trainSamples),
+    code: join(rules, emitNetwork(network), emitPartials(network), batchSlices, trainSamples),
     bindings: ["step", "uniform", "read", "read", "read", "read", "write"],
   }),
   /** as trainSamples */
   trainTiles: (network: Network, sizes: TileSizes): KernelSource => ({
     name: "trainTiles",
     variant: describe(network, sizes),
-    code: join(rules, emitLayers(network, sizes), sampleTile, trainTiles),
+    code: join(rules, emitLayers(network, sizes), sampleTile, tileGradients, batchSlices, trainTiles),
     bindings: ["step", "uniform", "read", "read", "read", "read", "write"],
   }),
   /** scoring, inputs, targets, parameters, losses, hits */

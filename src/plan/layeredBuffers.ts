@@ -5,6 +5,7 @@ import type { GpuDevice } from "../gpu/device.ts";
 import type { Network } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
 import { createStatus } from "./runStatus.ts";
+import { rowCountOf } from "./constants.ts";
 import { gradientColumnsOf, type LayeredPlan, planesOf } from "./layeredPlan.ts";
 import { hyperBlock, layerBlock, replicaBlock, replicaWords, stepStride } from "./uniforms.ts";
 
@@ -83,7 +84,7 @@ function uploadPages(owner: BufferOwner, { label, values, width, pageRows }: Row
 
 /** Replicas that `batchRows` holds the rows of. */
 const rowReplicas = ({ network, replicas, settings }: Omit<BuffersRequest, "device">): number =>
-  hasOwnRows(settings, settings.data.targets.length / network.outputs) ? replicas : 1;
+  hasOwnRows(settings, rowCountOf(settings, network)) ? replicas : 1;
 
 function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] {
   const { device, network, replicas, plan } = request;
@@ -118,16 +119,18 @@ function createData(request: BuffersRequest, owner: BufferOwner) {
     width: outputs,
     pageRows: plan.targetPageRows,
   });
-  const identity = Uint32Array.from(
-    { length: rowReplicas(request) * plan.chunkRows },
-    (_, row) => row % plan.chunkRows,
-  );
+  const ownRows = rowReplicas(request) > 1; // drawn by a kernel before they are read
   return {
     inputPages,
     targetPages,
     inputs: plan.gathered ? owner.storage("gathered inputs", plan.chunkRows * inputs) : inputPages[0]!.buffer,
     targets: plan.gathered ? owner.storage("gathered targets", plan.chunkRows * outputs) : targetPages[0]!.buffer,
-    batchRows: owner.upload("batchRows", identity),
+    batchRows: ownRows
+      ? owner.storage("batchRows", rowReplicas(request) * plan.chunkRows)
+      : owner.upload(
+          "batchRows",
+          Uint32Array.from({ length: plan.chunkRows }, (_, row) => row),
+        ),
   };
 }
 

@@ -4,6 +4,7 @@ import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { encode } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
+import { rowCountOf } from "./constants.ts";
 import { stepSlots } from "./layeredBuffers.ts";
 import type { StepDispatches } from "./layeredDispatches.ts";
 import { readLossRing, readNonFinite, readResults, type RunStatus } from "./runStatus.ts";
@@ -72,7 +73,7 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
     this.ringSteps = parts.plan.ringSteps;
     this.buffers = parts.buffers;
     this.#dispatches = parts.dispatches;
-    this.#rowCount = parts.settings.data.targets.length / parts.network.outputs;
+    this.#rowCount = rowCountOf(parts.settings, parts.network);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
