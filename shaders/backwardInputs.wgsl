@@ -28,9 +28,14 @@ fn backwardInputs(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   let firstGradient = sample * layer.gradientColumns;
   let firstWeight = replica * layer.parameterCount + layer.weightsOffset + k * layer.fanOut;
   var sum = 0.0;
+  var four = 0.0;
   for (var column = 0u; column < layer.fanOut; column++) {
-    sum = fma(dOutputs[firstGradient + column], parameters[firstWeight + column], sum);
+    let isLast = column % 4u == 3u;
+    four = fma(dOutputs[firstGradient + column], parameters[firstWeight + column], four);
+    sum += select(0.0, four, isLast);
+    four = select(four, 0.0, isLast);
   }
+  sum += four;
   let input = sample * layer.fanIn + k;
   let saved = inputs[SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn + input];
   dInputs[input] = sum * activateDerivative(saved);

@@ -1,7 +1,4 @@
-// backwardInputs with a register tile: one invocation computes 8 rows × 4 inputs, its sums named as in forwardTiled.wgsl.
-// Buffers as in backwardInputs.wgsl.
-
-const TILE = 8u;
+// backwardInputs with the tile of productTile.wgsl. Buffers and overrides as in backwardInputs.wgsl.
 
 override SAVED_PLANE: u32 = 0u;
 
@@ -12,58 +9,58 @@ override SAVED_PLANE: u32 = 0u;
 @group(0) @binding(4) var<storage, read> inputs: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dInputs: array<f32>;
 
+fn leftValue(at: u32) -> f32 {
+  return dOutputs[at];
+}
+
+fn rightValues(at: vec4u) -> vec4f {
+  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+}
+
+fn leftOffset(k: u32, replica: u32) -> u32 {
+  return k;
+}
+
+fn rightOffset(k: u32) -> u32 {
+  return k;
+}
+
+// Stores four columns of a row, `stride` apart.
+fn storeGradients(firstInput: u32, first: u32, stride: u32, sums: vec4f) {
+  let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn;
+  for (var j = 0u; j < 4u && first + j * stride < layer.fanIn; j++) {
+    let input = firstInput + first + j * stride;
+    dInputs[input] = sums[j] * activateDerivative(inputs[plane + input]);
+  }
+}
+
 @compute @workgroup_size(64)
 fn backwardInputsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let tileColumns = (layer.fanIn + 3u) / 4u;
+  let stride = tileStride(layer.fanIn);
   let index = linearIndex(id, groups, 64u);
-  let firstRow = index / tileColumns * TILE;
-  let firstK = index % tileColumns;
+  let firstRow = index / stride * TILE;
+  let first = index % stride;
   let replica = step.firstReplica + id.z;
   if (firstRow >= step.chunkRows || replica >= layer.replicas) {
     return;
   }
   // Rows and columns past the edge repeat the last one and are not stored.
-  var firstGradients: array<u32, TILE>;
+  let columns = min(vec4u(first) + stride * vec4u(0u, 1u, 2u, 3u), vec4u(layer.fanIn - 1u));
+  let wideColumns = min(vec4u(first) + stride * vec4u(4u, 5u, 6u, 7u), vec4u(layer.fanIn - 1u));
+  let weights = replica * layer.parameterCount + layer.weightsOffset;
+  let firstWeights = columns * layer.fanOut + weights;
+  var tile = Tile(array<u32, TILE>(), firstWeights, wideColumns * layer.fanOut + weights, index % LANES, replica);
   for (var i = 0u; i < TILE; i++) {
-    firstGradients[i] = (replica * layer.capacity + min(firstRow + i, step.chunkRows - 1u)) * layer.gradientColumns;
+    tile.rows[i] = (replica * layer.capacity + min(firstRow + i, step.chunkRows - 1u)) * layer.gradientColumns;
   }
-  let rows = min(vec4u(firstK) + tileColumns * vec4u(0u, 1u, 2u, 3u), vec4u(layer.fanIn - 1u));
-  let firstWeights = rows * layer.fanOut + vec4u(replica * layer.parameterCount + layer.weightsOffset);
-  let d0 = firstGradients[0];
-  let d1 = firstGradients[1];
-  let d2 = firstGradients[2];
-  let d3 = firstGradients[3];
-  let d4 = firstGradients[4];
-  let d5 = firstGradients[5];
-  let d6 = firstGradients[6];
-  let d7 = firstGradients[7];
-  var s0 = vec4f();
-  var s1 = vec4f();
-  var s2 = vec4f();
-  var s3 = vec4f();
-  var s4 = vec4f();
-  var s5 = vec4f();
-  var s6 = vec4f();
-  var s7 = vec4f();
-  for (var column = 0u; column < layer.fanOut; column++) {
-    let at = firstWeights + vec4u(column);
-    let weight = vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
-    s0 = fma(vec4f(dOutputs[d0 + column]), weight, s0);
-    s1 = fma(vec4f(dOutputs[d1 + column]), weight, s1);
-    s2 = fma(vec4f(dOutputs[d2 + column]), weight, s2);
-    s3 = fma(vec4f(dOutputs[d3 + column]), weight, s3);
-    s4 = fma(vec4f(dOutputs[d4 + column]), weight, s4);
-    s5 = fma(vec4f(dOutputs[d5 + column]), weight, s5);
-    s6 = fma(vec4f(dOutputs[d6 + column]), weight, s6);
-    s7 = fma(vec4f(dOutputs[d7 + column]), weight, s7);
-  }
-  var sums = array<vec4f, TILE>(s0, s1, s2, s3, s4, s5, s6, s7);
-  let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn;
+  let sums = tileProduct(tile, 0u, layer.fanOut);
+  var a = firstSums(sums);
+  var b = wideSums(sums);
   for (var i = 0u; i < TILE && firstRow + i < step.chunkRows; i++) {
     let firstInput = (replica * layer.capacity + firstRow + i) * layer.fanIn;
-    for (var j = 0u; j < 4u && firstK + j * tileColumns < layer.fanIn; j++) {
-      let input = firstInput + firstK + j * tileColumns;
-      dInputs[input] = sums[i][j] * activateDerivative(inputs[plane + input]);
+    storeGradients(firstInput, first, stride, a[i]);
+    if (WIDE) {
+      storeGradients(firstInput, first + 4u * stride, stride, b[i]);
     }
   }
 }

@@ -38,7 +38,9 @@ fn backwardWeights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
   for (var start = slot * SLICE_ROWS; start < step.chunkRows; start += layer.slots * SLICE_ROWS) {
     let end = min(start + SLICE_ROWS, step.chunkRows);
     var sum = 0.0;
+    var four = 0.0;
     for (var row = start; row < end; row++) {
+      let isLast = row % 4u == 3u; // slices begin at multiples of 4
       let gradient = dOutputs[firstGradient + row * layer.gradientColumns];
       var input = 1.0;
       if (!isBias) {
@@ -48,9 +50,11 @@ fn backwardWeights(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
         }
         input = inputs[firstInput + source * layer.fanIn];
       }
-      sum = fma(input, gradient, sum);
+      four = fma(input, gradient, four);
+      sum += select(0.0, four, isLast);
+      four = select(four, 0.0, isLast);
     }
-    total += sum;
+    total += sum + four;
   }
   // The chunks before come last, as in backwardWeightsTiled.wgsl: both versions give the same bits.
   if (step.firstRow != 0u) {

@@ -1,8 +1,6 @@
-// backwardWeights with a register tile: one invocation sums 8 rows × 4 columns of one slot's weight gradients, its sums
-// named as in forwardTiled.wgsl; the invocations after them sum 4 bias columns each. Buffers, slots and slices as in
-// backwardWeights.wgsl.
+// backwardWeights with the tile of productTile.wgsl; the invocations behind those of a slot's tiles sum its bias columns.
+// Buffers, slots, slices and overrides as in backwardWeights.wgsl.
 
-const TILE = 8u;
 const SLICE_ROWS = 128u;
 
 override GATHERS: bool = false;
@@ -14,7 +12,26 @@ override GATHERS: bool = false;
 @group(0) @binding(4) var<storage, read> batchRows: array<u32>;
 @group(0) @binding(5) var<storage, read_write> gradients: array<f32>;
 
-// Adds to every `stride`th column, from `first`, of the row of gradients that begins at `row`, or starts them.
+fn leftValue(at: u32) -> f32 {
+  return inputs[at];
+}
+
+fn rightValues(at: vec4u) -> vec4f {
+  return vec4f(dOutputs[at.x], dOutputs[at.y], dOutputs[at.z], dOutputs[at.w]);
+}
+
+fn leftOffset(k: u32, replica: u32) -> u32 {
+  if (GATHERS) {
+    return batchRows[replica * layer.rowsReplicaStride + k] * layer.fanIn;
+  }
+  return k * layer.fanIn;
+}
+
+fn rightOffset(k: u32) -> u32 {
+  return k * layer.gradientColumns;
+}
+
+// Adds to four columns, `stride` apart, of the row of gradients that begins at `row`, or starts them.
 fn store(row: u32, first: u32, stride: u32, columnCount: u32, sum: vec4f) {
   for (var j = 0u; j < 4u && first + j * stride < columnCount; j++) {
     let at = row + first + j * stride;
@@ -26,20 +43,18 @@ fn store(row: u32, first: u32, stride: u32, columnCount: u32, sum: vec4f) {
   }
 }
 
-// Four columns of dOutputs in one row of the chunk.
-fn gradientAt(firstGradients: vec4u, row: u32) -> vec4f {
-  let at = firstGradients + vec4u(row * layer.gradientColumns);
-  return vec4f(dOutputs[at.x], dOutputs[at.y], dOutputs[at.z], dOutputs[at.w]);
-}
-
-// Column sums of the slices of a slot.
-fn biasSums(firstGradients: vec4u, slot: u32) -> vec4f {
+// Sums of four columns over the slices of a slot.
+fn biasSums(columns: vec4u, slot: u32) -> vec4f {
   var total = vec4f();
   for (var start = slot * SLICE_ROWS; start < step.chunkRows; start += layer.slots * SLICE_ROWS) {
     let end = min(start + SLICE_ROWS, step.chunkRows);
     var sum = vec4f();
-    for (var row = start; row < end; row++) {
-      sum += gradientAt(firstGradients, row);
+    for (var first = start; first < end; first += 4u) {
+      var four = vec4f();
+      for (var row = first; row < min(first + 4u, end); row++) {
+        four += rightValues(columns + rightOffset(row));
+      }
+      sum += four;
     }
     total += sum;
   }
@@ -48,82 +63,46 @@ fn biasSums(firstGradients: vec4u, slot: u32) -> vec4f {
 
 @compute @workgroup_size(64)
 fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let tileColumns = (layer.gradientColumns + 3u) / 4u;
+  let stride = tileStride(layer.gradientColumns);
   let tileRows = (layer.fanIn + TILE - 1u) / TILE;
   let index = linearIndex(id, groups, 64u);
-  let slot = index / (tileColumns * (tileRows + 1u));
-  let tileRow = index / tileColumns % (tileRows + 1u);
-  let firstColumn = index % tileColumns;
+  let slot = index / (stride * (tileRows + 1u));
+  let tileRow = index / stride % (tileRows + 1u);
+  let first = index % stride;
   let replica = step.firstReplica + id.z;
   if (slot >= layer.slots || replica >= layer.replicas) {
     return;
   }
   // Rows and columns past the edge repeat the last one and are not stored.
-  let columns = min(vec4u(firstColumn) + tileColumns * vec4u(0u, 1u, 2u, 3u), vec4u(layer.gradientColumns - 1u));
-  let firstGradients = columns + vec4u(replica * layer.capacity * layer.gradientColumns);
-  let first = (slot * layer.replicas + replica) * (layer.parameterCount + 1u) + layer.weightsOffset;
+  let edge = vec4u(layer.gradientColumns - 1u);
+  let ownGradients = replica * layer.capacity * layer.gradientColumns;
+  let columns = min(vec4u(first) + stride * vec4u(0u, 1u, 2u, 3u), edge) + ownGradients;
+  let wideColumns = min(vec4u(first) + stride * vec4u(4u, 5u, 6u, 7u), edge) + ownGradients;
+  let weights = (slot * layer.replicas + replica) * (layer.parameterCount + 1u) + layer.weightsOffset;
   if (tileRow == tileRows) {
-    let bias = first + layer.fanIn * layer.fanOut;
-    store(bias, firstColumn, tileColumns, layer.gradientColumns, biasSums(firstGradients, slot));
-    return;
-  }
-  if (firstColumn >= layer.fanOut) {
+    let bias = weights + layer.fanIn * layer.fanOut;
+    store(bias, first, stride, layer.gradientColumns, biasSums(columns, slot));
+    if (WIDE) {
+      store(bias, first + 4u * stride, stride, layer.gradientColumns, biasSums(wideColumns, slot));
+    }
     return;
   }
   let firstK = tileRow * TILE;
-  let k0 = min(firstK + 0u, layer.fanIn - 1u);
-  let k1 = min(firstK + 1u, layer.fanIn - 1u);
-  let k2 = min(firstK + 2u, layer.fanIn - 1u);
-  let k3 = min(firstK + 3u, layer.fanIn - 1u);
-  let k4 = min(firstK + 4u, layer.fanIn - 1u);
-  let k5 = min(firstK + 5u, layer.fanIn - 1u);
-  let k6 = min(firstK + 6u, layer.fanIn - 1u);
-  let k7 = min(firstK + 7u, layer.fanIn - 1u);
-  var t0 = vec4f();
-  var t1 = vec4f();
-  var t2 = vec4f();
-  var t3 = vec4f();
-  var t4 = vec4f();
-  var t5 = vec4f();
-  var t6 = vec4f();
-  var t7 = vec4f();
-  for (var start = slot * SLICE_ROWS; start < step.chunkRows; start += layer.slots * SLICE_ROWS) {
-    let end = min(start + SLICE_ROWS, step.chunkRows);
-    var s0 = vec4f();
-    var s1 = vec4f();
-    var s2 = vec4f();
-    var s3 = vec4f();
-    var s4 = vec4f();
-    var s5 = vec4f();
-    var s6 = vec4f();
-    var s7 = vec4f();
-    for (var row = start; row < end; row++) {
-      let gradient = gradientAt(firstGradients, row);
-      var source = row;
-      if (GATHERS) {
-        source = batchRows[replica * layer.rowsReplicaStride + row];
-      }
-      let firstInput = replica * layer.inputReplicaStride + source * layer.fanIn;
-      s0 = fma(vec4f(inputs[firstInput + k0]), gradient, s0);
-      s1 = fma(vec4f(inputs[firstInput + k1]), gradient, s1);
-      s2 = fma(vec4f(inputs[firstInput + k2]), gradient, s2);
-      s3 = fma(vec4f(inputs[firstInput + k3]), gradient, s3);
-      s4 = fma(vec4f(inputs[firstInput + k4]), gradient, s4);
-      s5 = fma(vec4f(inputs[firstInput + k5]), gradient, s5);
-      s6 = fma(vec4f(inputs[firstInput + k6]), gradient, s6);
-      s7 = fma(vec4f(inputs[firstInput + k7]), gradient, s7);
-    }
-    t0 += s0;
-    t1 += s1;
-    t2 += s2;
-    t3 += s3;
-    t4 += s4;
-    t5 += s5;
-    t6 += s6;
-    t7 += s7;
+  var tile = Tile(array<u32, TILE>(), columns, wideColumns, index % LANES, replica);
+  for (var i = 0u; i < TILE; i++) {
+    tile.rows[i] = replica * layer.inputReplicaStride + min(firstK + i, layer.fanIn - 1u);
   }
-  var totals = array<vec4f, TILE>(t0, t1, t2, t3, t4, t5, t6, t7);
+  var total: TileSums;
+  for (var start = slot * SLICE_ROWS; start < step.chunkRows; start += layer.slots * SLICE_ROWS) {
+    total = addSums(total, tileProduct(tile, start, min(start + SLICE_ROWS, step.chunkRows)));
+  }
+  var a = firstSums(total);
+  var b = wideSums(total);
   for (var i = 0u; i < TILE && firstK + i < layer.fanIn; i++) {
-    store(first + (firstK + i) * layer.fanOut, firstColumn, tileColumns, layer.fanOut, totals[i]);
+    let row = weights + (firstK + i) * layer.fanOut;
+    store(row, first, stride, layer.fanOut, a[i]);
+    if (WIDE) {
+      store(row, first + 4u * stride, stride, layer.fanOut, b[i]);
+    }
   }
 }

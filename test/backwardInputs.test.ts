@@ -4,17 +4,17 @@ import { activateDerivative } from "../src/cpu/activation.ts";
 import { backwardInputs } from "../src/cpu/backwardInputs.ts";
 import { type ActivationName, savesPreActivation } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
-import { gradientColumnsOf, tileRows } from "../src/plan/layeredPlan.ts";
+import { gradientColumnsOf } from "../src/plan/layeredPlan.ts";
+import { kernelName, valueInvocations, type Version, versionConstants } from "../src/plan/productPlan.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched } from "./support/compare.ts";
 import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, lastLayer, middleLayer, oddSizes, replicaCounts } from "./support/shapes.ts";
+import { cases, lastLayer, middleLayer, oddSizes, replicaCounts, versions } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
 
-type Name = "backwardInputs" | "backwardInputsTiled";
 interface Case {
   readonly rows: number;
   readonly fanIn: number;
@@ -29,10 +29,7 @@ interface Case {
 /** The slope's own error: test/activation.test.ts holds it to 4e-7 relative and 2e-7 absolute. */
 const slopeBound = (slope: number): number => 4e-7 * Math.abs(slope) + 2e-7;
 
-const invocationsOf = (name: Name, rows: number, fanIn: number): number =>
-  name === "backwardInputs" ? rows * fanIn : Math.ceil(rows / tileRows) * Math.ceil(fanIn / 4);
-
-async function tryBackwardInputs(name: Name, one: Case): Promise<number> {
+async function tryBackwardInputs(version: Version, one: Case): Promise<number> {
   const { rows, fanIn, fanOut, replicas, activation, isLast } = one;
   const { network, layer } = (isLast ? lastLayer : middleLayer)(fanIn, fanOut);
   const capacity = rows + 2;
@@ -72,15 +69,19 @@ async function tryBackwardInputs(name: Name, one: Case): Promise<number> {
     }
   }
   const [, , , dInputs] = await runKernel(device(), {
-    name,
-    constants: { ACTIVATION: activationNumber(activation), SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
+    name: kernelName("backwardInputs", version),
+    constants: {
+      ACTIVATION: activationNumber(activation),
+      SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
+      ...versionConstants(version),
+    },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: false, slots: 1 }),
     storage: [dOutputs, parameters, saved, poisoned(wanted.values.length)],
-    invocations: invocationsOf(name, rows, fanIn),
+    invocations: valueInvocations(version, rows, fanIn),
     replicas,
   });
-  const shape = `${name} ${activation} [${rows}, ${fanOut}] → ${fanIn}, ${replicas} replicas${isLast ? ", last" : ""}`;
+  const shape = `backwardInputs ${version} ${activation} [${rows}, ${fanOut}] → ${fanIn}, ${replicas} replicas${isLast ? ", last" : ""}`;
   return requireWithin(shape, dInputs!, wanted);
 }
 
@@ -100,15 +101,12 @@ const large: Case[] = [
   { ...plain, rows: 1027, fanIn: 1, fanOut: 3 },
 ];
 
-test.each(["backwardInputs", "backwardInputsTiled"] as const)(
-  "%s agrees with float64 over odd shapes",
-  async (name) => {
-    let worst = 0;
-    const attempt = async (one: Case) => {
-      worst = Math.max(worst, await tryBackwardInputs(name, one));
-    };
-    const examples = large.map((one): [Case] => [one]);
-    await fc.assert(fc.asyncProperty(someCase, attempt), cases(150, examples));
-    console.log(`${name}: largest error ${worst.toFixed(3)} of its bound`);
-  },
-);
+test.each(versions)("backwardInputs, %s, agrees with float64 over odd shapes", async (version) => {
+  let worst = 0;
+  const attempt = async (one: Case) => {
+    worst = Math.max(worst, await tryBackwardInputs(version, one));
+  };
+  const examples = large.map((one): [Case] => [one]);
+  await fc.assert(fc.asyncProperty(someCase, attempt), cases(150, examples));
+  console.log(`backwardInputs, ${version}: largest error ${worst.toFixed(3)} of its bound`);
+});

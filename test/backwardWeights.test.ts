@@ -3,17 +3,17 @@ import { expect, test } from "vitest";
 import { rowsOf } from "../src/batches.ts";
 import { backwardWeights } from "../src/cpu/backwardWeights.ts";
 import type { LayerShape, Network } from "../src/network.ts";
-import { gradientColumnsOf, sliceRows, tileRows } from "../src/plan/layeredPlan.ts";
+import { gradientColumnsOf, sliceRows } from "../src/plan/layeredPlan.ts";
+import { kernelName, type Version, versionConstants, weightInvocations } from "../src/plan/productPlan.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, lastLayer, middleLayer, oddSizes, replicaCounts } from "./support/shapes.ts";
+import { cases, lastLayer, middleLayer, oddSizes, replicaCounts, versions } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
 
-type Name = "backwardWeights" | "backwardWeightsTiled";
 interface Case {
   readonly rows: number;
   readonly fanIn: number;
@@ -77,13 +77,7 @@ function fillSlot(
 const rowsOfSlot = (rows: number, slots: number, slot: number): number[] =>
   Array.from({ length: rows }, (_, row) => row).filter((row) => Math.floor(row / sliceRows) % slots === slot);
 
-const invocationsOf = (name: Name, { fanIn, fanOut, slots, isLast }: Case): number => {
-  const columns = isLast ? fanOut + 1 : fanOut;
-  if (name === "backwardWeights") return slots * (fanIn * fanOut + columns);
-  return slots * Math.ceil(columns / 4) * (Math.ceil(fanIn / tileRows) + 1);
-};
-
-async function tryBackwardWeights(name: Name, one: Case): Promise<number> {
+async function tryBackwardWeights(version: Version, one: Case): Promise<number> {
   const { rows, fanIn, fanOut, replicas, slots, gathers, accumulates, isLast } = one;
   const { network, layer } = (isLast ? lastLayer : middleLayer)(fanIn, fanOut);
   const capacity = rows + 2;
@@ -119,16 +113,16 @@ async function tryBackwardWeights(name: Name, one: Case): Promise<number> {
   const floats = new Float32Array(gradients.buffer);
   if (accumulates) wanted.values.forEach((value, at) => Number.isNaN(value) || (floats[at] = before[at]!));
   const results = await runKernel(device(), {
-    name,
-    constants: { GATHERS: gathers ? 1 : 0 },
+    name: kernelName("backwardWeights", version),
+    constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version) },
     step: stepSlot(step),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: gathers, slots }),
     storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients],
-    invocations: invocationsOf(name, one),
+    invocations: slots * weightInvocations(version, layer, columns),
     replicas,
   });
   const marks = [gathers && "gathers", accumulates && "accumulates", isLast && "last"].filter(Boolean).join(", ");
-  const shape = `${name} [${rows}] × [${fanIn}, ${fanOut}], ${slots} slots, ${replicas} replicas, ${marks}`;
+  const shape = `backwardWeights ${version} [${rows}] × [${fanIn}, ${fanOut}], ${slots} slots, ${replicas} replicas, ${marks}`;
   return requireWithin(shape, results[3]!, wanted);
 }
 
@@ -150,33 +144,30 @@ const large: Case[] = [
   { ...plain, rows: 3, fanIn: 129, fanOut: 65, slots: 2 },
 ];
 
-test.each(["backwardWeights", "backwardWeightsTiled"] as const)(
-  "%s agrees with float64 over odd shapes",
-  async (name) => {
-    let worst = 0;
-    const attempt = async (one: Case) => {
-      worst = Math.max(worst, await tryBackwardWeights(name, one));
-    };
-    const examples = large.map((one): [Case] => [one]);
-    await fc.assert(fc.asyncProperty(someCase, attempt), cases(100, examples));
-    console.log(`${name}: largest error ${worst.toFixed(3)} of its bound`);
-  },
-);
+test.each(versions)("backwardWeights, %s, agrees with float64 over odd shapes", async (version) => {
+  let worst = 0;
+  const attempt = async (one: Case) => {
+    worst = Math.max(worst, await tryBackwardWeights(version, one));
+  };
+  const examples = large.map((one): [Case] => [one]);
+  await fc.assert(fc.asyncProperty(someCase, attempt), cases(100, examples));
+  console.log(`backwardWeights, ${version}: largest error ${worst.toFixed(3)} of its bound`);
+});
 
 /** Bits of the gradients after two chunks of a batch, by one version. */
-async function twoChunks(name: Name): Promise<Uint32Array> {
+async function twoChunks(version: Version): Promise<Uint32Array> {
   const { network, layer } = lastLayer(9, 6);
   const capacity = 400;
   const columns = gradientColumnsOf(network, layer);
   let gradients = new Uint32Array(network.parameterCount + 1);
   for (const firstRow of [0, 400]) {
     const results = await runKernel(device(), {
-      name,
-      constants: { GATHERS: 0 },
+      name: kernelName("backwardWeights", version),
+      constants: { GATHERS: 0, ...versionConstants(version) },
       step: stepSlot({ network, rows: 400, rowCount: 800, firstRow }),
       uniform: layerBlock({ network, layer, replicas: 1, capacity, sharesInputs: false, slots: 1 }),
       storage: [randomFloats(9, capacity * 9), randomFloats(10, capacity * columns), poisoned(4), gradients],
-      invocations: invocationsOf(name, { ...plain, rows: 400, fanIn: 9, fanOut: 6 }),
+      invocations: weightInvocations(version, layer, columns),
       replicas: 1,
     });
     gradients = results[3]!.slice();
@@ -184,6 +175,7 @@ async function twoChunks(name: Name): Promise<Uint32Array> {
   return gradients;
 }
 
-test("both versions add in the same order, so that a plan may choose by size without changing a bit", async () => {
-  expect(await twoChunks("backwardWeightsTiled")).toEqual(await twoChunks("backwardWeights"));
+test("all versions add in the same order, so that a plan may choose by size without changing a bit", async () => {
+  const plainBits = await twoChunks("plain");
+  for (const version of versions) expect(await twoChunks(version), version).toEqual(plainBits);
 });

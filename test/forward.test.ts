@@ -3,17 +3,17 @@ import { expect, test } from "vitest";
 import { rowsOf } from "../src/batches.ts";
 import { forward } from "../src/cpu/forward.ts";
 import { type ActivationName, type LayerShape, savesPreActivation } from "../src/network.ts";
-import { activationNumber, forwardInvocations } from "../src/plan/layeredDispatches.ts";
+import { activationNumber } from "../src/plan/layeredDispatches.ts";
+import { kernelName, valueInvocations, type Version, versionConstants } from "../src/plan/productPlan.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, middleLayer, oddSizes, replicaCounts } from "./support/shapes.ts";
+import { cases, middleLayer, oddSizes, replicaCounts, versions } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
 
-type Name = "forward" | "forwardTiled";
 interface Case {
   readonly rows: number;
   readonly fanIn: number;
@@ -59,7 +59,10 @@ function fill({ wanted, first, plane }: Place, layer: LayerShape, one: Omit<Para
 }
 
 /** Runs one case. @returns the largest error in units of its bound */
-async function tryForward(name: Name, { rows, fanIn, fanOut, replicas, activation, draws }: Case): Promise<number> {
+async function tryForward(
+  version: Version,
+  { rows, fanIn, fanOut, replicas, activation, draws }: Case,
+): Promise<number> {
   const { network, layer } = middleLayer(fanIn, fanOut, activation);
   const capacity = rows + 3;
   const rowCount = draws ? 2 * rows + 29 : capacity;
@@ -82,8 +85,9 @@ async function tryForward(name: Name, { rows, fanIn, fanOut, replicas, activatio
   }
   const saves = savesPreActivation(activation);
   const [, , outputs, drawn] = await runKernel(device(), {
-    name,
+    name: kernelName("forward", version),
     constants: {
+      ...versionConstants(version),
       ACTIVATION: activationNumber(activation),
       ROWS: draws ? 1 : 0,
       SHUFFLES: batchOf({ ...step, rows }).shuffled ? 1 : 0,
@@ -92,13 +96,13 @@ async function tryForward(name: Name, { rows, fanIn, fanOut, replicas, activatio
     step: stepSlot({ ...step, rows }),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: draws, slots: 1 }),
     storage: [inputs, parameters, poisoned(wanted.values.length), poisoned(capacity + 4)],
-    invocations: forwardInvocations(name, fanOut)(rows),
+    invocations: valueInvocations(version, rows, fanOut),
     replicas,
   });
   const expectedRows = poisoned(capacity + 4);
   if (batchRows) expectedRows.set(batchRows);
   expect(drawn, "batchRows").toEqual(expectedRows);
-  const shape = `${name} ${activation} [${rows}, ${fanIn}] → ${fanOut}, ${replicas} replicas${draws ? ", drawn" : ""}`;
+  const shape = `forward ${version} ${activation} [${rows}, ${fanIn}] → ${fanOut}, ${replicas} replicas${draws ? ", drawn" : ""}`;
   return requireWithin(shape, outputs!, wanted);
 }
 
@@ -118,12 +122,12 @@ const large: Case[] = [
   { ...plain, rows: 1027, fanIn: 3, fanOut: 1 },
 ];
 
-test.each(["forward", "forwardTiled"] as const)("%s agrees with float64 over odd shapes", async (name) => {
+test.each(versions)("forward, %s, agrees with float64 over odd shapes", async (version) => {
   let worst = 0;
   const attempt = async (one: Case) => {
-    worst = Math.max(worst, await tryForward(name, one));
+    worst = Math.max(worst, await tryForward(version, one));
   };
   const examples = large.map((one): [Case] => [one]);
   await fc.assert(fc.asyncProperty(someCase, attempt), cases(150, examples));
-  console.log(`${name}: largest error ${worst.toFixed(3)} of its bound`);
+  console.log(`forward, ${version}: largest error ${worst.toFixed(3)} of its bound`);
 });

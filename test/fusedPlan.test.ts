@@ -15,6 +15,7 @@ const sigmoidNet = (widths: readonly number[]): Network =>
 const tiny = sigmoidNet([2, 2, 2, 1]);
 const software: FusedLimits = {
   kind: "software",
+  hasQuads: true,
   maxBufferBytes: 2 ** 30,
   dispatchFlops: 8e7,
   maxWorkgroupBytes: 32_768,
@@ -22,6 +23,7 @@ const software: FusedLimits = {
 };
 const gpu: FusedLimits = {
   kind: "gpu",
+  hasQuads: true,
   maxBufferBytes: 2 ** 31,
   dispatchFlops: 1e10,
   maxWorkgroupBytes: 32_768,
@@ -74,6 +76,7 @@ const someRequest: fc.Arbitrary<FusedPlanRequest> = fc
 
 const someLimits: fc.Arbitrary<FusedLimits> = fc.record({
   kind: fc.constantFrom("gpu" as const, "software" as const),
+  hasQuads: fc.boolean(),
   maxBufferBytes: fc.double({ min: 16, max: 32, noNaN: true }).map((bits) => Math.floor(2 ** bits)),
   dispatchFlops: fc.double({ min: 4, max: 12, noNaN: true }).map((digits) => Math.floor(10 ** digits)),
   maxWorkgroupBytes: fc.constantFrom(16_384, 32_768, 65_536),

@@ -203,7 +203,12 @@ test("a loss that is not finite is that replica's alone", async () => {
   }
 });
 
-const limitsOf = ({ kind, maxBufferBytes, dispatchFlops }: GpuDevice) => ({ kind, maxBufferBytes, dispatchFlops });
+const limitsOf = ({ kind, hasQuads, maxBufferBytes, dispatchFlops }: GpuDevice) => ({
+  kind,
+  hasQuads,
+  maxBufferBytes,
+  dispatchFlops,
+});
 
 test("the executor takes it for populations of small networks, and frees it", async () => {
   const device = await openDevice();

@@ -11,8 +11,8 @@ import {
   type PlanRequest,
   planesOf,
   planLayered,
-  tileRows,
 } from "../src/plan/layeredPlan.ts";
+import { valueInvocations, weightInvocations } from "../src/plan/productPlan.ts";
 import { cases } from "./support/shapes.ts";
 
 /** Sizes spread over orders of magnitude. */
@@ -31,6 +31,7 @@ const someNetwork: fc.Arbitrary<Network> = fc
 
 const someLimits: fc.Arbitrary<PlanLimits> = fc.record({
   kind: fc.constantFrom("gpu" as const, "software" as const),
+  hasQuads: fc.boolean(),
   maxBufferBytes: fc.double({ min: 16, max: 32, noNaN: true }).map((bits) => Math.floor(2 ** bits)),
   dispatchFlops: fc.double({ min: 4, max: 12, noNaN: true }).map((digits) => Math.floor(10 ** digits)),
 });
@@ -62,14 +63,16 @@ function buffersOf(plan: LayeredPlan, { network: net, replicas, rowCount }: Plan
 }
 
 /** Invocations of each dispatch of a chunk, as src/plan/layeredDispatches.ts counts them. */
-function invocationsOf({ chunkRows, slots }: LayeredPlan, net: Network): number[] {
-  const widths = net.layers.flatMap(({ fanIn, fanOut }) => [fanIn, fanOut]);
-  const weights = net.layers.flatMap((layer) => {
+function invocationsOf({ chunkRows, slots, layers }: LayeredPlan, net: Network): number[] {
+  const values = net.layers.flatMap(({ index, fanIn, fanOut }) => [
+    valueInvocations(layers[index]!.forward, chunkRows, fanOut),
+    valueInvocations(layers[index]!.backwardInputs, chunkRows, fanIn),
+  ]);
+  const weights = net.layers.map((layer) => {
     const columns = gradientColumnsOf(net, layer);
-    const tiled = slots * Math.ceil(columns / 4) * (Math.ceil(layer.fanIn / tileRows) + 1);
-    return [slots * (layer.fanIn * layer.fanOut + columns), tiled];
+    return slots * weightInvocations(layers[layer.index]!.backwardWeights, layer, columns);
   });
-  return [...widths.map((width) => width * chunkRows), ...weights, net.parameterCount + 1];
+  return [...values, ...weights, net.parameterCount + 1];
 }
 
 function requireSound(limits: PlanLimits, request: PlanRequest): void {
@@ -126,7 +129,7 @@ test("every plan keeps the limits of its device, or says which one it cannot kee
 
 test("a plan depends on nothing but its arguments, and batches from 1 to 10⁷ rows are planned", () => {
   const net = network({ inputs: 784, layers: [dense(128, "relu"), dense(10)], loss: "softmaxCrossEntropy" });
-  const limits: PlanLimits = { kind: "software", maxBufferBytes: 2 ** 27, dispatchFlops: 5e7 };
+  const limits: PlanLimits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 27, dispatchFlops: 5e7 };
   for (const batchSize of [1, 127, 128, 129, 4096, 65_535, 65_536, 1e6, 1e7]) {
     const request = { network: net, replicas: 1, batchSize, rowCount: 1e7 };
     expect(planLayered(limits, request)).toEqual(planLayered({ ...limits }, { ...request }));
@@ -136,7 +139,7 @@ test("a plan depends on nothing but its arguments, and batches from 1 to 10⁷ r
 
 test("replicas beyond a dispatch's workgroups or its work are cut into groups of equal size", () => {
   const net = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
-  const gpu: PlanLimits = { kind: "gpu", maxBufferBytes: 2 ** 30, dispatchFlops: 1e10 };
+  const gpu: PlanLimits = { kind: "gpu", hasQuads: true, maxBufferBytes: 2 ** 30, dispatchFlops: 1e10 };
   const software: PlanLimits = { ...gpu, kind: "software", dispatchFlops: 8e7 };
   const groupOf = (limits: PlanLimits, replicas: number): number => {
     const request = { network: net, batchSize: 4, rowCount: 4, replicas };
@@ -152,7 +155,7 @@ test("replicas beyond a dispatch's workgroups or its work are cut into groups of
 
 test("the inputs that all replicas share are counted once", () => {
   const net = network({ inputs: 784, layers: [dense(1)], loss: "squaredError" });
-  const limits: PlanLimits = { kind: "software", maxBufferBytes: 2 ** 30, dispatchFlops: 8e7 };
+  const limits: PlanLimits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 30, dispatchFlops: 8e7 };
   requireSound(limits, { network: net, replicas: 60_000, batchSize: 2, rowCount: 2 });
 });
 

@@ -57,7 +57,7 @@ function stateOf(optimizer: Optimizer, { width, replicas, slots, scale }: Case):
 const run = (optimizer: Optimizer, state: State, one: Case) => {
   const { width, replicas, slots, step } = one;
   const whole = network({ inputs: 1, layers: [dense(width)], loss: "squaredError" });
-  const limits = { kind: "software", maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
+  const limits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
   const plan = { ...planLayered(limits, { network: whole, replicas, batchSize: 1, rowCount: 1 }), slots };
   return runKernel(device(), {
     name: "update",

@@ -79,6 +79,8 @@ export class GpuDevice implements Device {
   readonly maxWorkgroupBytes: number;
   /** Lanes of every subgroup; undefined where there are none, or of several sizes. */
   readonly subgroupLanes: number | undefined;
+  /** Four neighbouring invocations can exchange values. */
+  readonly hasQuads: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger = { buffers: 0, bytes: 0 };
   readonly #isOwned: boolean;
@@ -86,7 +88,7 @@ export class GpuDevice implements Device {
   #fault: GPUError | undefined;
 
   constructor(gpu: GPUDevice, options: { isOwned: boolean; maxBufferBytes?: number | undefined }) {
-    const { adapterInfo, limits } = gpu;
+    const { adapterInfo, features, limits } = gpu;
     this.gpu = gpu;
     this.kind = isSoftware(adapterInfo) ? "software" : "gpu";
     this.name = nameOf(adapterInfo);
@@ -96,6 +98,7 @@ export class GpuDevice implements Device {
     this.maxBufferBytes = Math.min(largest, options.maxBufferBytes ?? largest);
     this.maxWorkgroupBytes = limits.maxComputeWorkgroupStorageSize;
     this.subgroupLanes = lanesOf(gpu);
+    this.hasQuads = features.has("subgroups") && ((adapterInfo as SubgroupInfo).subgroupMinSize ?? 0) >= 4;
     this.#isOwned = options.isOwned;
     gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
     void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));

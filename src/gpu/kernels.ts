@@ -12,12 +12,15 @@ import gatherRows from "../../shaders/gatherRows.wgsl?raw";
 import loss from "../../shaders/loss.wgsl?raw";
 import optimizer from "../../shaders/optimizer.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
+import productTile from "../../shaders/productTile.wgsl?raw";
+import quadLoads from "../../shaders/quadLoads.wgsl?raw";
 import replicaRun from "../../shaders/replicaRun.wgsl?raw";
 import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import score from "../../shaders/score.wgsl?raw";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
 import tileGradients from "../../shaders/tileGradients.wgsl?raw";
+import tileLoads from "../../shaders/tileLoads.wgsl?raw";
 import trainGroups from "../../shaders/trainGroups.wgsl?raw";
 import trainReplicas from "../../shaders/trainReplicas.wgsl?raw";
 import trainSamples from "../../shaders/trainSamples.wgsl?raw";
@@ -31,6 +34,11 @@ import type { BindingKind, KernelSource } from "./kernel.ts";
 
 const join = (...parts: string[]): string => parts.join("\n");
 
+/** What kernels begin with whose invocations exchange values: quads and subgroups branch together, which no compiler sees. */
+const subgroups = "enable subgroups;\ndiagnostic(off, subgroup_uniformity);";
+const tile = join(tileLoads, productTile);
+const quadTile = join(quadLoads, productTile);
+
 /** Every dispatched kernel of the layered path: its source with the shared functions in front, and its bindings. */
 export const kernels = {
   /** step, layer, inputs, parameters, outputs, batchRows */
@@ -42,7 +50,14 @@ export const kernels = {
   /** as forward */
   forwardTiled: {
     name: "forwardTiled",
-    code: join(step, order, activation, forwardTiled),
+    code: join(step, order, activation, tile, forwardTiled),
+    bindings: ["step", "uniform", "read", "read", "write", "write"],
+  },
+  /** as forward; needs subgroups */
+  forwardQuads: {
+    name: "forwardTiled",
+    variant: "quads",
+    code: join(subgroups, step, order, activation, quadTile, forwardTiled),
     bindings: ["step", "uniform", "read", "read", "write", "write"],
   },
   /** step, layer, outputs, targets, batchRows, dOutputs */
@@ -60,7 +75,14 @@ export const kernels = {
   /** as backwardInputs */
   backwardInputsTiled: {
     name: "backwardInputsTiled",
-    code: join(step, activation, backwardInputsTiled),
+    code: join(step, activation, tile, backwardInputsTiled),
+    bindings: ["step", "uniform", "read", "read", "read", "write"],
+  },
+  /** as backwardInputs; needs subgroups */
+  backwardInputsQuads: {
+    name: "backwardInputsTiled",
+    variant: "quads",
+    code: join(subgroups, step, activation, quadTile, backwardInputsTiled),
     bindings: ["step", "uniform", "read", "read", "read", "write"],
   },
   /** step, layer, inputs, dOutputs, batchRows, gradients */
@@ -72,7 +94,14 @@ export const kernels = {
   /** as backwardWeights */
   backwardWeightsTiled: {
     name: "backwardWeightsTiled",
-    code: join(step, backwardWeightsTiled),
+    code: join(step, tile, backwardWeightsTiled),
+    bindings: ["step", "uniform", "read", "read", "read", "write"],
+  },
+  /** as backwardWeights; needs subgroups */
+  backwardWeightsQuads: {
+    name: "backwardWeightsTiled",
+    variant: "quads",
+    code: join(subgroups, step, quadTile, backwardWeightsTiled),
     bindings: ["step", "uniform", "read", "read", "read", "write"],
   },
   /** step, hyper, settings, gradients, parameters, moments, losses, status */
@@ -133,8 +162,7 @@ export const fusedKernels = {
     name: "trainSubgroups",
     variant: describe(network, momentCount, lanes),
     code: join(
-      "enable subgroups;",
-      "diagnostic(off, subgroup_uniformity);",
+      subgroups,
       `const LANES = ${lanes}u;`,
       rules,
       optimizer,

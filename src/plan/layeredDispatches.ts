@@ -6,7 +6,8 @@ import { type KernelName, kernels } from "../gpu/kernels.ts";
 import { activationNames, type ActivationName, type LayerShape, lossNames, savesPreActivation } from "../network.ts";
 import { drawsApart, optimizerConstants, orderConstants, rowCountOf } from "./constants.ts";
 import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
-import { gradientColumnsOf, tileRows } from "./layeredPlan.ts";
+import { gradientColumnsOf } from "./layeredPlan.ts";
+import { kernelName, valueInvocations, versionConstants, weightInvocations } from "./productPlan.ts";
 import { pageBlock, stepBytes } from "./uniforms.ts";
 
 /** What every dispatch of a run is built from. */
@@ -16,18 +17,11 @@ export interface DispatchesRequest extends BuffersRequest {
   readonly buffers: LayeredBuffers;
 }
 
-const quarters = (count: number): number => Math.ceil(count / 4);
-const tiles = (count: number): number => Math.ceil(count / tileRows);
-
 /** Number of an activation in shaders/activation.wgsl. */
 export const activationNumber = (name: ActivationName): number => activationNames.indexOf(name);
 
 /** The window of a buffer of step slots that a dynamic offset moves. */
 export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });
-
-/** Invocations of forward over `rows` samples of a layer with `fanOut` outputs. */
-export const forwardInvocations = (name: "forward" | "forwardTiled", fanOut: number) => (rows: number) =>
-  name === "forward" ? rows * fanOut : tiles(rows) * quarters(fanOut);
 
 interface Request {
   readonly name: KernelName;
@@ -56,15 +50,16 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
   const { buffers, parameters, plan } = request;
   const { index, fanOut, activation } = layer;
   const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
-  const name = plan.layers[index]!.forward;
+  const version = plan.layers[index]!.forward;
   return {
-    name,
+    name: kernelName("forward", version),
     label: `layer ${index}`,
     constants: {
       ACTIVATION: activationNumber(activation),
       ROWS: rowsConstant(request, index),
       ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
+      ...versionConstants(version),
     },
     bound: [
       stepWindow(buffers.steps),
@@ -74,7 +69,7 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
       buffers.outputs[index]!,
       buffers.batchRows,
     ],
-    invocations: forwardInvocations(name, fanOut),
+    invocations: (rows) => valueInvocations(version, rows, fanOut),
     replicas: plan.groupReplicas,
   };
 }
@@ -99,19 +94,18 @@ function lossOf({ network, buffers, plan }: DispatchesRequest): Request {
 
 function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Request {
   const { network, buffers, plan } = request;
-  const { index, fanIn, fanOut } = layer;
-  const name = plan.layers[index]!.backwardWeights;
+  const { index } = layer;
+  const version = plan.layers[index]!.backwardWeights;
   const columns = gradientColumnsOf(network, layer);
-  const plain = plan.slots * (fanIn * fanOut + columns);
-  const tiled = plan.slots * quarters(columns) * (tiles(fanIn) + 1);
+  const invocations = plan.slots * weightInvocations(version, layer, columns);
   const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
   const { steps, layers, dOutputs, batchRows, gradients } = buffers;
   return {
-    name,
+    name: kernelName("backwardWeights", version),
     label: `layer ${index}`,
-    constants: { GATHERS: index === 0 && !plan.gathered ? 1 : 0 },
+    constants: { GATHERS: index === 0 && !plan.gathered ? 1 : 0, ...versionConstants(version) },
     bound: [stepWindow(steps), layers[index]!, inputs, dOutputs[index]!, batchRows, gradients],
-    invocations: () => (name === "backwardWeights" ? plain : tiled),
+    invocations: () => invocations,
     replicas: plan.groupReplicas,
   };
 }
@@ -120,14 +114,18 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
   const { network, buffers, parameters, plan } = request;
   const { index, fanIn } = layer;
   const { activation } = network.layers[index - 1]!;
-  const name = plan.layers[index]!.backwardInputs;
+  const version = plan.layers[index]!.backwardInputs;
   const { steps, layers, outputs, dOutputs } = buffers;
   return {
-    name,
+    name: kernelName("backwardInputs", version),
     label: `layer ${index}`,
-    constants: { ACTIVATION: activationNumber(activation), SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
+    constants: {
+      ACTIVATION: activationNumber(activation),
+      SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
+      ...versionConstants(version),
+    },
     bound: [stepWindow(steps), layers[index]!, dOutputs[index]!, parameters, outputs[index - 1]!, dOutputs[index - 1]!],
-    invocations: (rows) => (name === "backwardInputs" ? rows * fanIn : tiles(rows) * quarters(fanIn)),
+    invocations: (rows) => valueInvocations(version, rows, fanIn),
     replicas: plan.groupReplicas,
   };
 }

@@ -1,9 +1,9 @@
 import { LimitExceeded } from "../errors.ts";
 import { type LayerShape, type Network, savesPreActivation } from "../network.ts";
+import { chooseVersion, kernelName, type ProductLimits, type Version } from "./productPlan.ts";
 
 /** What a plan needs to know of a device. */
-export interface PlanLimits {
-  readonly kind: "gpu" | "software";
+export interface PlanLimits extends ProductLimits {
   readonly maxBufferBytes: number;
   /** Floating-point operations that one dispatch may take. */
   readonly dispatchFlops: number;
@@ -16,11 +16,11 @@ export interface PlanRequest {
   readonly rowCount: number;
 }
 
-/** Which of the two versions of a product a layer runs. */
+/** Which versions of its products a layer runs. */
 export interface LayerPlan {
-  readonly forward: "forward" | "forwardTiled";
-  readonly backwardInputs: "backwardInputs" | "backwardInputsTiled";
-  readonly backwardWeights: "backwardWeights" | "backwardWeightsTiled";
+  readonly forward: Version;
+  readonly backwardInputs: Version;
+  readonly backwardWeights: Version;
 }
 
 /** Sizes of a layered run: a function of the request and the limits alone, never of measured time. */
@@ -62,25 +62,6 @@ export const planesOf = ({ activation }: LayerShape): 1 | 2 => (savesPreActivati
 export const gradientColumnsOf = (network: Network, { index, fanOut }: LayerShape): number =>
   index === network.layers.length - 1 ? fanOut + 1 : fanOut;
 
-/** Rows of a register tile; it has 4 columns. */
-export const tileRows = 8;
-
-/** Tiles, one invocation each, below which they would leave a hardware GPU idle; a software adapter has few threads anyway. */
-const minTiles = { gpu: 1024, software: 1 } as const;
-
-/** Shape of a product: [replicas, rows, sums] · [replicas, sums, columns], cut into `slots` along the sums. */
-interface Product {
-  readonly replicas: number;
-  readonly rows: number;
-  readonly columns: number;
-  readonly slots: number;
-}
-
-function usesTile(limits: PlanLimits, { replicas, rows, columns, slots }: Product): boolean {
-  const tiles = replicas * slots * Math.ceil(rows / tileRows) * Math.ceil(columns / 4);
-  return rows >= tileRows && columns >= 4 && tiles >= minTiles[limits.kind];
-}
-
 /** What all products of a run have in common. */
 interface Shared {
   readonly replicas: number;
@@ -93,9 +74,9 @@ function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, rows: numb
   const backwardInputs = { replicas, rows, columns: fanIn, slots: 1 };
   const backwardWeights = { replicas, rows: fanIn, columns: fanOut, slots };
   return {
-    forward: usesTile(limits, forward) ? "forwardTiled" : "forward",
-    backwardInputs: usesTile(limits, backwardInputs) ? "backwardInputsTiled" : "backwardInputs",
-    backwardWeights: usesTile(limits, backwardWeights) ? "backwardWeightsTiled" : "backwardWeights",
+    forward: chooseVersion(limits, forward),
+    backwardInputs: chooseVersion(limits, backwardInputs),
+    backwardWeights: chooseVersion(limits, backwardWeights),
   };
 }
 
@@ -199,7 +180,8 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
 export function kernelsOf({ layers }: LayeredPlan): string[] {
   const backward = layers.toReversed().flatMap((layer, place) => {
     const isFirst = place === layers.length - 1;
-    return isFirst ? [layer.backwardWeights] : [layer.backwardWeights, layer.backwardInputs];
+    const weights = kernelName("backwardWeights", layer.backwardWeights);
+    return isFirst ? [weights] : [weights, kernelName("backwardInputs", layer.backwardInputs)];
   });
-  return [...layers.map(({ forward }) => forward), "loss", ...backward, "update"];
+  return [...layers.map(({ forward }) => kernelName("forward", forward)), "loss", ...backward, "update"];
 }

@@ -4,10 +4,11 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch, encode } from "../gpu/kernel.ts";
 import { kernels } from "../gpu/kernels.ts";
 import type { LayerShape, Network } from "../network.ts";
-import { activationNumber, forwardInvocations, stepWindow } from "./layeredDispatches.ts";
+import { activationNumber, stepWindow } from "./layeredDispatches.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { chunkRowsOf, groupReplicasOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
 import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
+import { kernelName, valueInvocations, versionConstants } from "./productPlan.ts";
 import { layerBlock, stepBytes, stepWord } from "./uniforms.ts";
 
 /** Rows that are predicted at once at most. */
@@ -22,8 +23,9 @@ export interface PredictorRequest {
 }
 
 /** The limits of memory alone. */
-const untimed = ({ kind, maxBufferBytes }: PlanLimits): PlanLimits => ({
+const untimed = ({ kind, hasQuads, maxBufferBytes }: PlanLimits): PlanLimits => ({
   kind,
+  hasQuads,
   maxBufferBytes,
   dispatchFlops: Number.POSITIVE_INFINITY,
 });
@@ -93,18 +95,19 @@ export class LayeredPredictor implements OutputSource {
     const { index, fanOut, activation } = layer;
     const capacity = this.capacity;
     const plan = planLayered(untimed(device), { network, replicas, batchSize: capacity, rowCount: capacity });
-    const name = plan.layers[index]!.forward;
-    const kernel = await createKernel(device, kernels[name], {
+    const version = plan.layers[index]!.forward;
+    const kernel = await createKernel(device, kernels[kernelName("forward", version)], {
       ACTIVATION: activationNumber(activation),
       ROWS: 0,
       SHUFFLES: 0,
       SAVES_PRE_ACTIVATION: 0,
+      ...versionConstants(version),
     });
     const inputs = index === 0 ? this.#inputs : this.#outputs[index - 1]!;
     return createDispatch(device, kernel, {
       label: `layer ${index}`,
       bound: [stepWindow(this.steps), this.#layers[index]!, inputs, parameters, this.#outputs[index]!, this.#batchRows],
-      invocations: forwardInvocations(name, fanOut),
+      invocations: (rows) => valueInvocations(version, rows, fanOut),
       replicas,
     });
   }

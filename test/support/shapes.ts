@@ -1,11 +1,15 @@
 // Shapes that kernels are tried on.
 
 import fc from "fast-check";
+import type { Version } from "../../src/plan/productPlan.ts";
 import { type ActivationName, dense, type LayerShape, type Network, network } from "../../src/network.ts";
 
-/** One, the register tile ± 1, the workgroup ± 1, and sizes that divide by nothing. */
-export const oddSizes = fc.constantFrom(1, 3, 4, 5, 7, 8, 9, 17, 63, 64, 65);
+/** One, the register tiles ± 1, the workgroup ± 1, and sizes that divide by nothing. */
+export const oddSizes = fc.constantFrom(1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65);
 export const replicaCounts = fc.constantFrom(1, 2, 5);
+
+/** Every version of a product. */
+export const versions = ["plain", "tiled", "wideTiled", "quads", "wideQuads"] as const satisfies readonly Version[];
 
 /** A layer with neighbours on both sides, so that its parameters start and end inside a replica's. */
 export function middleLayer(fanIn: number, fanOut: number, activation: ActivationName = "identity") {

@@ -3,8 +3,9 @@ import type { GpuDevice } from "../../../src/gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../../../src/gpu/kernel.ts";
 import { kernels } from "../../../src/gpu/kernels.ts";
 import type { LayerShape } from "../../../src/network.ts";
-import { activationNumber, forwardInvocations, stepWindow } from "../../../src/plan/layeredDispatches.ts";
+import { activationNumber, stepWindow } from "../../../src/plan/layeredDispatches.ts";
 import { type LayeredPlan, planLayered } from "../../../src/plan/layeredPlan.ts";
+import { kernelName, valueInvocations, versionConstants } from "../../../src/plan/productPlan.ts";
 import { stepStride } from "../../../src/plan/uniforms.ts";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
@@ -40,19 +41,20 @@ async function dispatchOf(
 ): Promise<Dispatch> {
   const { device, owner, plan, parameters, steps, batchRows } = shared;
   const { index, fanIn, fanOut, weightsOffset, activation } = layer;
-  const name = plan.layers[index]!.forward;
-  const kernel = await createKernel(device, kernels[name], {
+  const version = plan.layers[index]!.forward;
+  const kernel = await createKernel(device, kernels[kernelName("forward", version)], {
     ACTIVATION: activationNumber(activation),
     ROWS: 0,
     SHUFFLES: 0,
     SAVES_PRE_ACTIVATION: 0,
+    ...versionConstants(version),
   });
   const strides = { fanIn, fanOut, weightsOffset, parameterStride: 0, replicas: plan.chunks, capacity: plan.chunkRows };
   const uniform = uploadLayer(device, owner, strides);
   return createDispatch(device, kernel, {
     label: `layer ${index}`,
     bound: [stepWindow(steps), uniform, inputs, parameters, outputs, batchRows],
-    invocations: forwardInvocations(name, fanOut),
+    invocations: (rows) => valueInvocations(version, rows, fanOut),
     replicas: 1,
   });
 }

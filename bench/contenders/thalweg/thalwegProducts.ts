@@ -1,10 +1,11 @@
 import type { BufferOwner } from "../../../src/gpu/bufferOwner.ts";
 import type { GpuDevice } from "../../../src/gpu/device.ts";
 import { type Bound, createDispatch, createKernel, type Dispatch } from "../../../src/gpu/kernel.ts";
-import { type KernelName, kernels } from "../../../src/gpu/kernels.ts";
+import { kernels } from "../../../src/gpu/kernels.ts";
 import { dense, network } from "../../../src/network.ts";
-import { forwardInvocations, stepWindow } from "../../../src/plan/layeredDispatches.ts";
-import { planLayered, sliceRows, tileRows } from "../../../src/plan/layeredPlan.ts";
+import { stepWindow } from "../../../src/plan/layeredDispatches.ts";
+import { planLayered, sliceRows } from "../../../src/plan/layeredPlan.ts";
+import { kernelName, valueInvocations, type Version, versionConstants } from "../../../src/plan/productPlan.ts";
 import { stepStride } from "../../../src/plan/uniforms.ts";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
@@ -32,12 +33,12 @@ interface Cut {
   readonly group: number;
   /** Rows of one dispatch; several matrices are not cut by rows, only a single one. */
   readonly rows: number;
-  readonly kernel: KernelName;
+  readonly version: Version;
 }
 
 const matrixFlops = (size: number): number => Math.max(replicaFlops, size * size * (2 * size + valueFlops));
 
-/** The library's own choice between its two kernels of each product, and its own length of a chunk. */
+/** The library's own choice between its kernels of each product, and its own length of a chunk. */
 function cutOf(device: GpuDevice, form: Form, { size, batch }: ProductWorkload): Cut {
   const group = Math.max(1, Math.min(batch, maxReplicas, Math.floor(device.dispatchFlops / matrixFlops(size))));
   const net = network({ inputs: size, layers: [dense(size)], loss: "squaredError" });
@@ -45,11 +46,11 @@ function cutOf(device: GpuDevice, form: Form, { size, batch }: ProductWorkload):
     planLayered(device, { network: net, replicas: group, batchSize: rows, rowCount: rows });
   const { chunkRows, layers } = planOf(size);
   const fits = batch > 1 || chunkRows >= size;
-  const rows = fits ? size : Math.max(tileRows, chunkRows - (chunkRows % tileRows));
-  if (form === "NN") return { group, rows, kernel: layers[0]!.forward };
-  if (form === "NT") return { group, rows, kernel: layers[0]!.backwardInputs };
+  const rows = fits ? size : Math.max(16, chunkRows - (chunkRows % 16));
+  if (form === "NN") return { group, rows, version: layers[0]!.forward };
+  if (form === "NT") return { group, rows, version: layers[0]!.backwardInputs };
   // within one slice there is one partial gradient: nothing here would sum several
-  return { group, rows, kernel: planOf(Math.min(rows, sliceRows)).layers[0]!.backwardWeights };
+  return { group, rows, version: planOf(Math.min(rows, sliceRows)).layers[0]!.backwardWeights };
 }
 
 /** Groups of matrices, or stretches of the rows of one; stretches of the sum of aᵀ · c are added up. */
@@ -74,13 +75,11 @@ function stridesOf({ rows }: Cut, form: Form, { size, batch }: ProductWorkload) 
 }
 
 /** Invocations that compute products alone: those of the bias gradients come last, and are not started. */
-function invocationsOf({ kernel }: Cut, size: number): (rows: number) => number {
-  const [tiles, quarters] = [(rows: number) => Math.ceil(rows / tileRows), Math.ceil(size / 4)];
-  if (kernel === "forward" || kernel === "forwardTiled") return forwardInvocations(kernel, size);
-  if (kernel === "backwardInputs") return (rows) => rows * size;
-  if (kernel === "backwardInputsTiled") return (rows) => tiles(rows) * quarters;
-  return kernel === "backwardWeights" ? () => size * size : () => tiles(size) * quarters;
-}
+const invocationsOf = ({ version }: Cut, form: Form, size: number): ((rows: number) => number) =>
+  form === "TN" ? () => valueInvocations(version, size, size) : (rows) => valueInvocations(version, rows, size);
+
+const kernelOf = ({ version }: Cut, form: Form) =>
+  kernelName(({ NN: "forward", NT: "backwardInputs", TN: "backwardWeights" } as const)[form], version);
 
 /** What all dispatches of an entry bind. */
 interface Shared {
@@ -134,14 +133,17 @@ async function build(
     a: owner.upload("a", pad(start.fixed, size)),
     batchRows: owner.storage("rows", 1),
   };
-  const kernel = await createKernel(device, kernels[cut.kernel], identity);
+  const kernel = await createKernel(device, kernels[kernelOf(cut, form)], {
+    ...identity,
+    ...versionConstants(cut.version),
+  });
   const padded = pad(start.state, size);
   const states = [owner.storage("c 0", padded.length), owner.storage("c 1", padded.length)] as const;
   const dispatchOf = (c: GPUBuffer, out: GPUBuffer): Dispatch =>
     createDispatch(device, kernel, {
       label: form,
       bound: boundOf(shared, form, c, out),
-      invocations: invocationsOf(cut, size),
+      invocations: invocationsOf(cut, form, size),
       replicas: cut.group,
     });
   const callsOf = (dispatch: Dispatch): Call[] =>
@@ -152,7 +154,7 @@ async function build(
     work: batch * matrixFlops(size),
     start: padded,
     extract: (values) => unpad(values, size),
-    settings: { kernel: cut.kernel, dispatches: parts.length },
+    settings: { kernel: kernelOf(cut, form), version: cut.version, dispatches: parts.length },
   };
 }
 

@@ -1,0 +1,167 @@
+// A register tile of 16 rows × 8 columns (4 where WIDE is false) per invocation: every value of the left matrix that it loads
+// is used for all its columns, every value of the right one for all its rows. No workgroup memory, no barriers; the sums have
+// names, since arrays of them would be kept in memory by some compilers (2.9 times slower on SwiftShader). Four products are
+// added to each other before they are added to a sum: it is rounded a quarter as often, and loaded and stored a quarter as often.
+// Twin of the loops in forward.wgsl, in the same order.
+//
+// A kernel that joins this file says where its values lie:
+//   leftValue(at), rightValues(at)           loads
+//   leftOffset(k, replica), rightOffset(k)   distance of the k-th value from the first of its row or column
+// and tileLoads.wgsl or quadLoads.wgsl in front of it say how the values of the left matrix get here.
+
+const TILE = 16u;
+
+override WIDE: bool = true;
+
+// Of row i: a_i its first four columns, b_i the other four.
+struct TileSums {
+  a0: vec4f, b0: vec4f,
+  a1: vec4f, b1: vec4f,
+  a2: vec4f, b2: vec4f,
+  a3: vec4f, b3: vec4f,
+  a4: vec4f, b4: vec4f,
+  a5: vec4f, b5: vec4f,
+  a6: vec4f, b6: vec4f,
+  a7: vec4f, b7: vec4f,
+  a8: vec4f, b8: vec4f,
+  a9: vec4f, b9: vec4f,
+  a10: vec4f, b10: vec4f,
+  a11: vec4f, b11: vec4f,
+  a12: vec4f, b12: vec4f,
+  a13: vec4f, b13: vec4f,
+  a14: vec4f, b14: vec4f,
+  a15: vec4f, b15: vec4f,
+}
+
+// Where a tile lies.
+struct Tile {
+  rows: array<u32, TILE>,  // first value of each row of the left matrix
+  columns: vec4u,          // first value of each column of the right one
+  wideColumns: vec4u,
+  lane: u32,               // place of the invocation among those that share its rows
+  replica: u32,
+}
+
+// Adds four products.
+fn addFour(sum: vec4f, left: vec4f, right: mat4x4f) -> vec4f {
+  let two = fma(vec4f(left.y), right[1], left.x * right[0]);
+  return sum + fma(vec4f(left.w), right[3], fma(vec4f(left.z), right[2], two));
+}
+
+fn rightBlock(columns: vec4u, offsets: vec4u) -> mat4x4f {
+  return mat4x4f(
+    rightValues(columns + offsets.x),
+    rightValues(columns + offsets.y),
+    rightValues(columns + offsets.z),
+    rightValues(columns + offsets.w),
+  );
+}
+
+// Sums over k from first to before end. Past the end the left values are 0, and the right ones repeat the last.
+fn tileProduct(tile: Tile, first: u32, end: u32) -> TileSums {
+  var s: TileSums;
+  for (var k = first; k < end; k += 4u) {
+    let ks = min(vec4u(k) + vec4u(0u, 1u, 2u, 3u), vec4u(end - 1u));
+    let offsets = vec4u(rightOffset(ks.x), rightOffset(ks.y), rightOffset(ks.z), rightOffset(ks.w));
+    let a = rightBlock(tile.columns, offsets);
+    var b: mat4x4f;
+    if (WIDE) {
+      b = rightBlock(tile.wideColumns, offsets);
+    }
+    let places = leftPlaces(k, end, tile);
+    let x0 = fourLeft(tile.rows[0], places);
+    s.a0 = addFour(s.a0, x0, a);
+    let x1 = fourLeft(tile.rows[1], places);
+    s.a1 = addFour(s.a1, x1, a);
+    let x2 = fourLeft(tile.rows[2], places);
+    s.a2 = addFour(s.a2, x2, a);
+    let x3 = fourLeft(tile.rows[3], places);
+    s.a3 = addFour(s.a3, x3, a);
+    let x4 = fourLeft(tile.rows[4], places);
+    s.a4 = addFour(s.a4, x4, a);
+    let x5 = fourLeft(tile.rows[5], places);
+    s.a5 = addFour(s.a5, x5, a);
+    let x6 = fourLeft(tile.rows[6], places);
+    s.a6 = addFour(s.a6, x6, a);
+    let x7 = fourLeft(tile.rows[7], places);
+    s.a7 = addFour(s.a7, x7, a);
+    let x8 = fourLeft(tile.rows[8], places);
+    s.a8 = addFour(s.a8, x8, a);
+    let x9 = fourLeft(tile.rows[9], places);
+    s.a9 = addFour(s.a9, x9, a);
+    let x10 = fourLeft(tile.rows[10], places);
+    s.a10 = addFour(s.a10, x10, a);
+    let x11 = fourLeft(tile.rows[11], places);
+    s.a11 = addFour(s.a11, x11, a);
+    let x12 = fourLeft(tile.rows[12], places);
+    s.a12 = addFour(s.a12, x12, a);
+    let x13 = fourLeft(tile.rows[13], places);
+    s.a13 = addFour(s.a13, x13, a);
+    let x14 = fourLeft(tile.rows[14], places);
+    s.a14 = addFour(s.a14, x14, a);
+    let x15 = fourLeft(tile.rows[15], places);
+    s.a15 = addFour(s.a15, x15, a);
+    if (WIDE) {
+      s.b0 = addFour(s.b0, x0, b);
+      s.b1 = addFour(s.b1, x1, b);
+      s.b2 = addFour(s.b2, x2, b);
+      s.b3 = addFour(s.b3, x3, b);
+      s.b4 = addFour(s.b4, x4, b);
+      s.b5 = addFour(s.b5, x5, b);
+      s.b6 = addFour(s.b6, x6, b);
+      s.b7 = addFour(s.b7, x7, b);
+      s.b8 = addFour(s.b8, x8, b);
+      s.b9 = addFour(s.b9, x9, b);
+      s.b10 = addFour(s.b10, x10, b);
+      s.b11 = addFour(s.b11, x11, b);
+      s.b12 = addFour(s.b12, x12, b);
+      s.b13 = addFour(s.b13, x13, b);
+      s.b14 = addFour(s.b14, x14, b);
+      s.b15 = addFour(s.b15, x15, b);
+    }
+  }
+  return s;
+}
+
+fn addSums(s: TileSums, t: TileSums) -> TileSums {
+  return TileSums(
+    s.a0 + t.a0, s.b0 + t.b0,
+    s.a1 + t.a1, s.b1 + t.b1,
+    s.a2 + t.a2, s.b2 + t.b2,
+    s.a3 + t.a3, s.b3 + t.b3,
+    s.a4 + t.a4, s.b4 + t.b4,
+    s.a5 + t.a5, s.b5 + t.b5,
+    s.a6 + t.a6, s.b6 + t.b6,
+    s.a7 + t.a7, s.b7 + t.b7,
+    s.a8 + t.a8, s.b8 + t.b8,
+    s.a9 + t.a9, s.b9 + t.b9,
+    s.a10 + t.a10, s.b10 + t.b10,
+    s.a11 + t.a11, s.b11 + t.b11,
+    s.a12 + t.a12, s.b12 + t.b12,
+    s.a13 + t.a13, s.b13 + t.b13,
+    s.a14 + t.a14, s.b14 + t.b14,
+    s.a15 + t.a15, s.b15 + t.b15,
+  );
+}
+
+// Sums of the first columns, row by row; and of the others.
+fn firstSums(s: TileSums) -> array<vec4f, TILE> {
+  return array<vec4f, TILE>(
+    s.a0, s.a1, s.a2, s.a3, s.a4, s.a5, s.a6, s.a7,
+    s.a8, s.a9, s.a10, s.a11, s.a12, s.a13, s.a14, s.a15,
+  );
+}
+
+fn wideSums(s: TileSums) -> array<vec4f, TILE> {
+  return array<vec4f, TILE>(
+    s.b0, s.b1, s.b2, s.b3, s.b4, s.b5, s.b6, s.b7,
+    s.b8, s.b9, s.b10, s.b11, s.b12, s.b13, s.b14, s.b15,
+  );
+}
+
+// Invocations that share the columns of a matrix; column j of an invocation lies j times so far from its first one, so that
+// neighbours load and store neighbouring values.
+fn tileStride(columnCount: u32) -> u32 {
+  let width = select(4u, 8u, WIDE) * LANES;
+  return (columnCount + width - 1u) / width * LANES;
+}

@@ -1,0 +1,86 @@
+import type { KernelName } from "../gpu/kernels.ts";
+import type { LayerShape } from "../network.ts";
+
+/** What the choice needs to know of a device. */
+export interface ProductLimits {
+  readonly kind: "gpu" | "software";
+  /** Four neighbouring invocations can exchange values. */
+  readonly hasQuads: boolean;
+}
+
+/** Shape of a product: [replicas, rows, sums] · [replicas, sums, columns], cut into `slots` along the sums. */
+export interface Product {
+  readonly replicas: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly slots: number;
+}
+
+/**
+ * How a product is computed: one value per invocation, or a register tile of 16 rows and 4 or 8 columns; with quads four
+ * invocations load a tile's rows together.
+ */
+export type Version = "plain" | "tiled" | "wideTiled" | "quads" | "wideQuads";
+
+interface Tile {
+  /** Of one invocation. */
+  readonly rows: number;
+  /** Of the invocations that share their rows. */
+  readonly columns: number;
+  readonly invocations: number;
+  /** Time of a value, used or not, as measured on a software adapter; of the fastest it is 1. */
+  readonly cost: number;
+  /** Invocations below which they would leave a hardware GPU idle; a software adapter has few threads anyway. */
+  readonly leastOnHardware: number;
+}
+
+const tiles: Record<Version, Tile> = {
+  plain: { rows: 1, columns: 1, invocations: 1, cost: 9, leastOnHardware: 0 },
+  tiled: { rows: 16, columns: 4, invocations: 1, cost: 2, leastOnHardware: 1024 },
+  wideTiled: { rows: 16, columns: 8, invocations: 1, cost: 1.5, leastOnHardware: 2048 },
+  quads: { rows: 16, columns: 16, invocations: 4, cost: 1.35, leastOnHardware: 4096 },
+  wideQuads: { rows: 16, columns: 32, invocations: 4, cost: 1, leastOnHardware: 8192 },
+};
+
+const countOf = ({ rows, columns }: Tile, product: Pick<Product, "rows" | "columns">): number =>
+  Math.ceil(product.rows / rows) * Math.ceil(product.columns / columns);
+
+function costOf(limits: ProductLimits, version: Version, product: Product): number {
+  const { rows, columns, invocations, cost, leastOnHardware } = tiles[version];
+  const tileCount = countOf(tiles[version], product);
+  const isIdle = limits.kind === "gpu" && product.replicas * product.slots * tileCount * invocations < leastOnHardware;
+  return isIdle ? Number.POSITIVE_INFINITY : tileCount * rows * columns * cost;
+}
+
+const ofAll: readonly Version[] = ["plain", "tiled", "wideTiled"];
+const ofQuads: readonly Version[] = [...ofAll, "quads", "wideQuads"];
+
+/** Picks the version that costs least for a shape; all of them add in the same order and give the same bits. */
+export function chooseVersion(limits: ProductLimits, product: Product): Version {
+  const versions = limits.hasQuads ? ofQuads : ofAll;
+  const costs = versions.map((version) => costOf(limits, version, product));
+  return versions[costs.indexOf(Math.min(...costs))]!;
+}
+
+type ProductName = "forward" | "backwardInputs" | "backwardWeights";
+const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads", wideQuads: "Quads" } as const;
+
+/** The kernel that computes a product in a version. */
+export const kernelName = (product: ProductName, version: Version): KernelName & `${ProductName}${string}` =>
+  `${product}${suffixes[version]}`;
+
+/** Overrides of the kernel: how many columns its tile has. */
+export const versionConstants = (version: Version): Record<string, number> => ({
+  WIDE: version.startsWith("wide") ? 1 : 0,
+});
+
+/** Invocations for [rows, columns] values. */
+export function valueInvocations(version: Version, rows: number, columns: number): number {
+  return countOf(tiles[version], { rows, columns }) * tiles[version].invocations;
+}
+
+/** Invocations of backwardWeights per slot: those of the weights, and behind them those of the bias and the loss. */
+export function weightInvocations(version: Version, { fanIn, fanOut }: LayerShape, gradientColumns: number): number {
+  if (version === "plain") return fanIn * fanOut + gradientColumns;
+  return valueInvocations(version, fanIn, gradientColumns) + valueInvocations(version, 1, gradientColumns);
+}
