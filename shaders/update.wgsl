@@ -1,5 +1,5 @@
-// Sums the slots of the gradients in order and applies the optimizer, one invocation per (replica, parameter); the
-// invocation behind the last parameter sums the loss into its ring.
+// Sums the slots of the gradients in order and applies the optimizer. An invocation takes ENTRIES parameters of a replica;
+// behind the last parameter comes the loss, which goes into its ring.
 //   settings   [replicas]
 //   gradients  [slots, replicas, parameterCount + 1]
 //   parameters [replicas, parameterCount]
@@ -8,6 +8,8 @@
 //   status     [3, replicas]                     see optimizer.wgsl
 // A replica stops behind the first step with a loss, moment or parameter that was not finite.
 // Definitions as torch.optim's. Twin: src/cpu/update.ts.
+
+override ENTRIES: u32 = 1u;
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<uniform> hyper: Hyper;
@@ -31,32 +33,38 @@ fn keepLeast(loss: f32, replica: u32) {
   }
 }
 
-@compute @workgroup_size(64)
-fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let entry = linearIndex(id, groups, 64u);
-  let replica = step.firstReplica + id.z;
-  if (entry > hyper.parameterCount || replica >= hyper.replicas) {
-    return;
-  }
-  let isLoss = entry == hyper.parameterCount;
-  if (atomicLoad(&status[replica]) < step.index) {
-    if (isLoss) {
-      losses[step.lossSlot * hyper.replicas + replica] = stoppedLoss();
-    }
-    return;
-  }
+fn updateEntry(entry: u32, replica: u32) {
   var gradient = 0.0;
   for (var slot = 0u; slot < hyper.slots; slot++) {
     gradient += gradients[(slot * hyper.replicas + replica) * (hyper.parameterCount + 1u) + entry];
   }
-  if (isLoss) {
+  if (entry == hyper.parameterCount) {
     watch(gradient);
     losses[step.lossSlot * hyper.replicas + replica] = gradient;
     keepLeast(gradient, replica);
   } else {
     let at = replica * hyper.parameterCount + entry;
-    rates = settings[replica];
     parameters[at] = optimize(parameters[at], gradient, at);
+  }
+}
+
+@compute @workgroup_size(64)
+fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let first = linearIndex(id, groups, 64u);
+  let stride = hyper.parameterCount / ENTRIES + 1u; // neighbours take neighbouring parameters
+  let replica = step.firstReplica + id.z;
+  if (first >= stride || replica >= hyper.replicas) {
+    return;
+  }
+  if (atomicLoad(&status[replica]) < step.index) {
+    if (first == 0u) {
+      losses[step.lossSlot * hyper.replicas + replica] = stoppedLoss();
+    }
+    return;
+  }
+  rates = settings[replica];
+  for (var entry = first; entry <= hyper.parameterCount; entry += stride) {
+    updateEntry(entry, replica);
   }
   if (!allFinite) {
     atomicMin(&status[replica], step.index);

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { update } from "../src/cpu/update.ts";
 import { dense, network } from "../src/network.ts";
 import { adam, adamW, momentCount, type Optimizer, optimizerNames, rmsProp, sgd } from "../src/optimizer.ts";
+import { updateInvocations } from "../src/plan/constants.ts";
 import { planLayered } from "../src/plan/layeredPlan.ts";
 import { hyperBlock, replicaBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
@@ -30,6 +31,8 @@ interface Case {
   readonly replicas: number;
   readonly slots: number;
   readonly step: number;
+  /** Parameters of an invocation. */
+  readonly entries: number;
   /** Largest gradient. */
   readonly scale: number;
 }
@@ -55,7 +58,7 @@ function stateOf(optimizer: Optimizer, { width, replicas, slots, scale }: Case):
 }
 
 const run = (optimizer: Optimizer, state: State, one: Case) => {
-  const { width, replicas, slots, step } = one;
+  const { width, replicas, slots, step, entries } = one;
   const whole = network({ inputs: 1, layers: [dense(width)], loss: "squaredError" });
   const limits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
   const plan = { ...planLayered(limits, { network: whole, replicas, batchSize: 1, rowCount: 1 }), slots };
@@ -65,6 +68,7 @@ const run = (optimizer: Optimizer, state: State, one: Case) => {
       OPTIMIZER: optimizerNames.indexOf(optimizer.name),
       USES_MOMENTUM: optimizer.momentum > 0 ? 1 : 0,
       NESTEROV: optimizer.nesterov ? 1 : 0,
+      ENTRIES: entries,
     },
     step: stepSlot({ network: whole, optimizer, step, rows: 1, lossSlot: 2 }),
     uniform: hyperBlock(whole, replicas, plan, optimizer),
@@ -79,7 +83,7 @@ const run = (optimizer: Optimizer, state: State, one: Case) => {
       poisoned(4 * replicas),
       new Uint32Array(3 * replicas).fill(0xffffffff).fill(0x7f7fffff, replicas, 2 * replicas),
     ],
-    invocations: whole.parameterCount + 1,
+    invocations: updateInvocations(whole, entries),
     replicas,
   });
 };
@@ -167,6 +171,7 @@ const someCase = fc.record({
   replicas: replicaCounts,
   slots: fc.constantFrom(1, 2, 5),
   step: fc.constantFrom(0, 1, 9, 1000, 100_000),
+  entries: fc.constantFrom(1, 2, 7, 8),
   scale: fc.constantFrom(1, 1e-4, 100),
 });
 
@@ -188,7 +193,7 @@ const places = ["gradient", "parameter", "loss", "first moment", "second moment"
 
 test.each(Object.keys(optimizers))("update by %s notices what is not finite, wherever it is planted", async (name) => {
   const optimizer = optimizers[name]!;
-  const one: Case = { width: 40, replicas: 3, slots: 2, step: 7, scale: 1 };
+  const one: Case = { width: 40, replicas: 3, slots: 2, step: 7, entries: 3, scale: 1 };
   for (const [label, value] of planted) {
     for (const place of places) {
       if (place === "first moment" && momentCount(optimizer) < 1) continue;
@@ -213,7 +218,7 @@ test.each(Object.keys(optimizers))("update by %s notices what is not finite, whe
 test.each(["adam", "adamW", "rmsProp", "rmsPropMomentum"])(
   "update by %s notices a gradient whose square overflows, which would stop its parameter for ever",
   async (name) => {
-    const one: Case = { width: 40, replicas: 2, slots: 1, step: 3, scale: 1 };
+    const one: Case = { width: 40, replicas: 2, slots: 1, step: 3, entries: 1, scale: 1 };
     const state = stateOf(optimizers[name]!, one);
     state.gradients[81 + 7] = 1e25;
     const [, , after, , , status] = await run(optimizers[name]!, state, one);

@@ -11,7 +11,7 @@ import {
 import { fusedKernels, kernels } from "../gpu/kernels.ts";
 import { lossNames } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
-import { optimizerConstants, orderConstants, rowCountOf } from "./constants.ts";
+import { optimizerConstants, orderConstants, rowCountOf, updateEntries, updateInvocations } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
 import type { FusedName, FusedPlan } from "./fusedPlan.ts";
 import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
@@ -141,11 +141,12 @@ async function createSliceRun(
   const { owner, hyper, settings: rates, moments, losses, status } = shared;
   const steps = owner.uniform("steps", stepSlots * stepStride);
   const buffers = { ...shared, steps, partials: owner.storage("gradients", partialFloats(request)) };
-  const kernel = await createKernel(device, kernels.update, constantsOf(request));
+  const entries = updateEntries(device.kind, network);
+  const kernel = await createKernel(device, kernels.update, { ...constantsOf(request), ENTRIES: entries });
   const update = createDispatch(device, kernel, {
     label: settings.optimizer.name,
     bound: [stepWindow(steps), hyper, rates, buffers.partials, parameters, moments, losses, status],
-    invocations: () => network.parameterCount + 1,
+    invocations: () => updateInvocations(network, entries),
     replicas: plan.groupReplicas,
   });
   const chunk = [await gradientsOf(request, buffers, parameters)];

@@ -4,7 +4,14 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
 import { type KernelName, kernels } from "../gpu/kernels.ts";
 import { activationNames, type ActivationName, type LayerShape, lossNames, savesPreActivation } from "../network.ts";
-import { drawsApart, optimizerConstants, orderConstants, rowCountOf } from "./constants.ts";
+import {
+  drawsApart,
+  optimizerConstants,
+  orderConstants,
+  rowCountOf,
+  updateEntries,
+  updateInvocations,
+} from "./constants.ts";
 import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
 import { gradientColumnsOf } from "./layeredPlan.ts";
 import { kernelName, valueInvocations, versionConstants, weightInvocations } from "./productPlan.ts";
@@ -130,15 +137,16 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
   };
 }
 
-function updateOf({ network, settings, buffers, parameters, plan }: DispatchesRequest): Request {
+function updateOf({ device, network, settings, buffers, parameters, plan }: DispatchesRequest): Request {
+  const entries = updateEntries(device.kind, network);
   const { optimizer } = settings;
   const { steps, hyper, settings: rates, gradients, moments, losses, status } = buffers;
   return {
     name: "update",
     label: optimizer.name,
-    constants: optimizerConstants(settings),
+    constants: { ...optimizerConstants(settings), ENTRIES: entries },
     bound: [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status],
-    invocations: () => network.parameterCount + 1,
+    invocations: () => updateInvocations(network, entries),
     replicas: plan.groupReplicas,
   };
 }
