@@ -4,10 +4,10 @@ import type { GpuDevice } from "./device.ts";
 const storageUsage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 const uniformUsage = (): number => GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
 
-/** Creates buffers and frees all of them together; the device's ledger counts what is alive. */
+/** Creates buffers and frees them, one or all together; the device's ledger counts what is alive. */
 export class BufferOwner {
   readonly #device: GpuDevice;
-  readonly #buffers: GPUBuffer[] = [];
+  readonly #buffers = new Set<GPUBuffer>();
 
   constructor(device: GpuDevice) {
     this.#device = device;
@@ -15,7 +15,7 @@ export class BufferOwner {
 
   /** Bytes of the buffers that are alive. */
   get bytes(): number {
-    return this.#buffers.reduce((total, buffer) => total + buffer.size, 0);
+    return [...this.#buffers].reduce((total, buffer) => total + buffer.size, 0);
   }
 
   #create(label: string, bytes: number, usage: number): GPUBuffer {
@@ -26,7 +26,7 @@ export class BufferOwner {
       throw new LimitExceeded({ place: label, expected, got: String(size), fix });
     }
     const buffer = this.#device.gpu.createBuffer({ label, size, usage });
-    this.#buffers.push(buffer);
+    this.#buffers.add(buffer);
     this.#device.ledger.buffers++;
     this.#device.ledger.bytes += size;
     return buffer;
@@ -49,13 +49,17 @@ export class BufferOwner {
     return this.#create(label, bytes, uniformUsage());
   }
 
+  /** Frees one buffer of its own. */
+  free(buffer: GPUBuffer): void {
+    if (!this.#buffers.delete(buffer)) return;
+    buffer.destroy();
+    this.#device.ledger.buffers--;
+    this.#device.ledger.bytes -= buffer.size;
+  }
+
   /** Frees every buffer; may be called again. */
   dispose(): void {
-    for (const buffer of this.#buffers.splice(0)) {
-      buffer.destroy();
-      this.#device.ledger.buffers--;
-      this.#device.ledger.bytes -= buffer.size;
-    }
+    for (const buffer of this.#buffers) this.free(buffer);
   }
 }
 

@@ -43,15 +43,26 @@ async function messagesOf(module: GPUShaderModule, { name, code }: KernelSource)
     .join("\n");
 }
 
-async function compile(device: GpuDevice, source: KernelSource, constants: Constants): Promise<Kernel> {
-  const { gpu } = device;
-  const { name, code, bindings } = source;
-  gpu.pushErrorScope("validation"); // the pipeline's rejection tells; nothing is to reach the console
+interface Parts {
+  readonly module: GPUShaderModule;
+  readonly layout: GPUBindGroupLayout;
+  readonly descriptor: GPUComputePipelineDescriptor;
+}
+
+function partsOf({ gpu }: GpuDevice, { name, code, bindings }: KernelSource, constants: Constants): Parts {
   const module = gpu.createShaderModule({ label: name, code });
   const layout = gpu.createBindGroupLayout({ label: name, entries: bindings.map(entryOf) });
   const pipelineLayout = gpu.createPipelineLayout({ label: name, bindGroupLayouts: [layout] });
   const compute = { module, entryPoint: name, constants };
-  const creation = gpu.createComputePipelineAsync({ label: name, layout: pipelineLayout, compute });
+  return { module, layout, descriptor: { label: name, layout: pipelineLayout, compute } };
+}
+
+async function compile(device: GpuDevice, source: KernelSource, constants: Constants): Promise<Kernel> {
+  const { gpu } = device;
+  const { name } = source;
+  gpu.pushErrorScope("validation"); // the pipeline's rejection tells; nothing is to reach the console
+  const { module, layout, descriptor } = partsOf(device, source, constants);
+  const creation = gpu.createComputePipelineAsync(descriptor);
   gpu.popErrorScope().catch(() => {});
   try {
     return { name, pipeline: await creation, layout };
@@ -71,15 +82,34 @@ function declared({ code }: KernelSource, constants: Constants): Constants {
 /** Compiled kernels of each device, by name and constants. */
 const compiled = new WeakMap<GpuDevice, Map<string, Promise<Kernel>>>();
 
+const keyOf = ({ name, variant }: KernelSource, constants: Constants): string =>
+  `${name} ${variant ?? ""} ${JSON.stringify(constants)}`;
+
 /** Compiles a kernel once per device and choice of constants. */
 export function createKernel(device: GpuDevice, source: KernelSource, constants: Constants = {}): Promise<Kernel> {
   const own = declared(source, constants);
-  const key = `${source.name} ${source.variant ?? ""} ${JSON.stringify(own)}`;
+  const key = keyOf(source, own);
   const known = compiled.get(device) ?? new Map<string, Promise<Kernel>>();
   compiled.set(device, known);
   const kernel = known.get(key) ?? compile(device, source, own);
   known.set(key, kernel);
   void kernel.catch(() => known.delete(key));
+  return kernel;
+}
+
+/** Kernels that were compiled without waiting. */
+const compiledAtOnce = new WeakMap<GpuDevice, Map<string, Kernel>>();
+
+/** As `createKernel`, without waiting: what the driver refuses is told by the device's next `settled` or `throwFault`. */
+export function createKernelAtOnce(device: GpuDevice, source: KernelSource, constants: Constants = {}): Kernel {
+  const known = compiledAtOnce.get(device) ?? new Map<string, Kernel>();
+  compiledAtOnce.set(device, known);
+  const key = keyOf(source, constants);
+  const found = known.get(key);
+  if (found) return found;
+  const { layout, descriptor } = partsOf(device, source, declared(source, constants));
+  const kernel = { name: source.name, pipeline: device.gpu.createComputePipeline(descriptor), layout };
+  known.set(key, kernel);
   return kernel;
 }
 
