@@ -10,6 +10,7 @@ import forward from "../../shaders/forward.wgsl?raw";
 import forwardTiled from "../../shaders/forwardTiled.wgsl?raw";
 import gatherRows from "../../shaders/gatherRows.wgsl?raw";
 import loss from "../../shaders/loss.wgsl?raw";
+import matmul from "../../shaders/matmul.wgsl?raw";
 import optimizer from "../../shaders/optimizer.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
@@ -19,6 +20,7 @@ import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import score from "../../shaders/score.wgsl?raw";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
+import strides from "../../shaders/strides.wgsl?raw";
 import tileGradients from "../../shaders/tileGradients.wgsl?raw";
 import tileLoads from "../../shaders/tileLoads.wgsl?raw";
 import trainGroups from "../../shaders/trainGroups.wgsl?raw";
@@ -28,6 +30,7 @@ import trainSubgroups from "../../shaders/trainSubgroups.wgsl?raw";
 import trainTiles from "../../shaders/trainTiles.wgsl?raw";
 import update from "../../shaders/update.wgsl?raw";
 import type { Network } from "../network.ts";
+import type { DataType } from "../shape.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
 import type { BindingKind, KernelSource } from "./kernel.ts";
@@ -203,3 +206,28 @@ export const fusedKernels = {
     bindings: ["uniform", "read", "read", "read", "write", "write"],
   }),
 } as const;
+
+/** Kernels of tensors: bindings are their uniform, operands, result. */
+const tensorKernels = {
+  /** sizes, a, b, out */
+  matmul: { code: join(strides, matmul), bindings: ["step", "read", "read", "write"] },
+} as const satisfies Record<string, Omit<KernelSource, "name">>;
+
+export type TensorKernelName = keyof typeof tensorKernels;
+
+const typedKernels = new Map<string, KernelSource>();
+
+/** A kernel of tensors for operands stored as these types, the result's last: they are what its code calls Element…. */
+export function tensorKernel(name: TensorKernelName, types: readonly DataType[]): KernelSource {
+  const variant = types.join(" ");
+  const known = typedKernels.get(`${name} ${variant}`);
+  if (known) return known;
+  const elements = types.map(
+    (type, index) => `alias Element${index === types.length - 1 ? "Out" : "AB"[index]!} = ${type};`,
+  );
+  const enabled = types.includes("f16") ? ["enable f16;"] : [];
+  const { code, bindings } = tensorKernels[name];
+  const kernel = { name, variant, code: join(...enabled, ...elements, code), bindings };
+  typedKernels.set(`${name} ${variant}`, kernel);
+  return kernel;
+}

@@ -1,0 +1,131 @@
+import { BufferOwner, write } from "./bufferOwner.ts";
+import { BufferPool } from "./bufferPool.ts";
+import type { GpuDevice } from "./device.ts";
+import { type Constants, createKernelAtOnce, gridOf, type Kernel, type KernelSource, maxGroups } from "./kernel.ts";
+
+/** Dispatches of a submit at most; each has a slot of uniforms, a multiple of the offset alignment. */
+const slots = 128;
+const slotBytes = 256;
+const slotWords = slotBytes / 4;
+const maxBindGroups = 1024;
+
+/** One dispatch, recorded and submitted later. */
+export interface Command {
+  readonly source: KernelSource;
+  readonly constants?: Constants;
+  /** Storage bindings in the order of the kernel, behind the uniform. */
+  readonly bound: readonly GPUBuffer[];
+  /** The kernel's uniform: 4-byte integers, and floats behind them. 64 words at most. */
+  readonly integers: readonly number[];
+  readonly floats?: readonly number[];
+  /** Workgroups in x, y, z, each 65,535 at most. */
+  readonly groups: readonly [number, number, number];
+}
+
+/** A dispatch with one invocation per value; its uniform begins with `first` and `end`, the values that it computes. */
+export interface ValueCommand extends Omit<Command, "groups"> {
+  /** Values to compute; `integers` are what follows `first` and `end`. */
+  readonly values: number;
+  /** Floating-point operations of one value, by which a dispatch that would take too long is cut into several. */
+  readonly operations: number;
+}
+
+/**
+ * Records dispatches of a device into one compute pass and submits them together: when somebody reads, or when there are
+ * many. A dispatch finds what those before it have written. Its uniforms lie in slots of one buffer, written once a submit.
+ */
+export class Commands {
+  readonly pool: BufferPool;
+  readonly #device: GpuDevice;
+  readonly #owner: BufferOwner;
+  readonly #words = new Uint32Array(slots * slotWords);
+  readonly #floats = new Float32Array(this.#words.buffer);
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #numbers = new WeakMap<object, number>();
+  #count = 0;
+  #uniforms: GPUBuffer | undefined;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #used = 0;
+
+  constructor(device: GpuDevice) {
+    this.#device = device;
+    this.#owner = new BufferOwner(device);
+    this.pool = new BufferPool(device);
+  }
+
+  /** Records one dispatch. */
+  dispatch({ source, constants, bound, integers, floats = [], groups }: Command): void {
+    if (this.#used === slots) this.submit();
+    const kernel = createKernelAtOnce(this.#device, source, constants);
+    const slot = this.#used++;
+    this.#words.set(integers, slot * slotWords);
+    this.#floats.set(floats, slot * slotWords + integers.length);
+    this.#encoder ??= this.#device.gpu.createCommandEncoder({ label: "tensors" });
+    this.#pass ??= this.#encoder.beginComputePass({ label: "tensors" });
+    this.#pass.setPipeline(kernel.pipeline);
+    this.#pass.setBindGroup(0, this.#bind(kernel, bound), [slot * slotBytes]);
+    this.#pass.dispatchWorkgroups(...groups);
+  }
+
+  /** Records one invocation per value, in several dispatches where one would take too long. */
+  dispatchValues({ values, operations, integers, ...command }: ValueCommand): void {
+    const atOnce = Math.max(64, Math.floor(this.#device.dispatchFlops / operations / 64) * 64);
+    const most = Math.min(atOnce, maxGroups * maxGroups * 64, 2 ** 31);
+    for (let first = 0; first < values; first += most) {
+      const end = Math.min(values, first + most);
+      const [x, y] = gridOf(end - first);
+      this.dispatch({ ...command, integers: [first, end, ...integers], groups: [x, y, 1] });
+    }
+  }
+
+  /** Hands everything recorded to the device. */
+  submit(): void {
+    if (!this.#encoder || !this.#uniforms) return;
+    this.#pass?.end();
+    write(this.#device.gpu, this.#uniforms, this.#words.subarray(0, this.#used * slotWords));
+    this.#device.gpu.queue.submit([this.#encoder.finish()]);
+    this.#encoder = this.#pass = undefined;
+    this.#used = 0;
+    this.pool.noteSubmit();
+  }
+
+  /** Gives a buffer of the pool back; with the last one everything is freed. */
+  release(buffer: GPUBuffer): void {
+    this.pool.giveBack(buffer);
+    if (this.pool.isInUse) return;
+    this.submit();
+    this.pool.dispose();
+    this.#owner.dispose();
+    this.#bindGroups.clear();
+    this.#uniforms = undefined;
+  }
+
+  #bind(kernel: Kernel, bound: readonly GPUBuffer[]): GPUBindGroup {
+    this.#uniforms ??= this.#owner.uniform("tensors", slots * slotBytes);
+    const key = [kernel.layout, ...bound].map((each) => this.#numberOf(each)).join(" ");
+    const known = this.#bindGroups.get(key);
+    if (known) return known;
+    if (this.#bindGroups.size >= maxBindGroups) this.#bindGroups.clear();
+    const resources = [{ buffer: this.#uniforms, size: slotBytes }, ...bound.map((buffer) => ({ buffer }))];
+    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    const group = this.#device.gpu.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
+    this.#bindGroups.set(key, group);
+    return group;
+  }
+
+  #numberOf(object: object): number {
+    const number = this.#numbers.get(object) ?? ++this.#count;
+    this.#numbers.set(object, number);
+    return number;
+  }
+}
+
+const commands = new WeakMap<GpuDevice, Commands>();
+
+/** The commands of a device: one recorder for all of its tensors. */
+export function commandsOf(device: GpuDevice): Commands {
+  const own = commands.get(device) ?? new Commands(device);
+  commands.set(device, own);
+  return own;
+}

@@ -1,0 +1,153 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { matmul } from "../src/cpu/matmul.ts";
+import { readStretches, write } from "../src/gpu/bufferOwner.ts";
+import { commandsOf } from "../src/gpu/commands.ts";
+import { encodeMatmul } from "../src/gpu/products.ts";
+import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
+import { randomFloats } from "./support/random.ts";
+import { cases } from "./support/shapes.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const device = shareDevice();
+
+interface Case {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
+  readonly batch: readonly number[];
+  /** Which operand repeats along each dimension of the batch. */
+  readonly repeats: readonly ("a" | "b" | "neither")[];
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  /** Values between rows, before the first matrix, and behind it. */
+  readonly gap: number;
+}
+
+/** An operand in a larger array, with gaps that hold NaN: none of it may be read. */
+function operandOf(one: Case, name: "a" | "b", seed: number) {
+  const { m, n, k, batch, repeats, gap } = one;
+  const isTransposed = name === "a" ? one.transposeA : one.transposeB;
+  const [outer, inner] = name === "a" ? [m, k] : [k, n];
+  const [rows, columns] = isTransposed ? [inner, outer] : [outer, inner];
+  const leading = columns + gap;
+  const batchStrides = batch.map(() => 0);
+  let stride = rows * leading + gap;
+  for (let axis = batch.length - 1; axis >= 0; axis--) {
+    if (repeats[axis] === name) continue;
+    batchStrides[axis] = stride;
+    stride *= batch[axis]!;
+  }
+  const source = randomFloats(seed, gap + stride);
+  const values = new Float32Array(source.length).fill(Number.NaN);
+  for (let matrix = gap; matrix < source.length; matrix += rows * leading + gap) {
+    for (let row = 0; row < rows; row++) {
+      const first = matrix + row * leading;
+      values.set(source.subarray(first, first + columns), first);
+    }
+  }
+  return { values, offset: gap, leading, batchStrides };
+}
+
+type Operand = ReturnType<typeof operandOf>;
+
+/** The product in float64, of the values or of their magnitudes. */
+function productOf(one: Case, operands: readonly Operand[], ofMagnitudes: boolean): Float64Array {
+  const take = (value: number): number => (ofMagnitudes ? Math.abs(value) : value);
+  const [a, b] = operands.map((operand) => ({ ...operand, values: Float64Array.from(operand.values, take) }));
+  const out = new Float64Array(one.batch.reduce((product, size) => product * size, one.m * one.n));
+  matmul({ ...one, a: a!, b: b!, out });
+  return out;
+}
+
+const describeCase = ({ batch, m, n, k, transposeA, transposeB, repeats, gap }: Case): string =>
+  `matmul [${batch}] (${repeats}) ${m}×${k}${transposeA ? "ᵀ" : ""} · ${k}×${n}${transposeB ? "ᵀ" : ""}, gap ${gap}`;
+
+/** Runs one case. @returns the bits of the product, in a larger buffer whose rest must stay as it was */
+async function run(one: Case, operands: readonly Operand[], length: number): Promise<Uint32Array> {
+  const commands = commandsOf(device());
+  const upload = (label: string, values: Float32Array | Uint32Array): GPUBuffer => {
+    const buffer = commands.pool.take(label, values.byteLength, true);
+    write(device().gpu, buffer, values);
+    return buffer;
+  };
+  const [a, b] = operands.map((operand) => ({
+    ...operand,
+    dtype: "f32" as const,
+    buffer: upload("operand", operand.values),
+  }));
+  const buffer = upload("out", poisoned(length + 14));
+  try {
+    encodeMatmul({ device: device(), ...one, a: a!, b: b!, out: { buffer, dtype: "f32", offset: 7 } });
+    commands.submit();
+    return new Uint32Array(await readStretches(device(), "test", [{ buffer, first: 0, length: length + 14 }]));
+  } finally {
+    for (const each of [a!.buffer, b!.buffer, buffer]) commands.release(each);
+  }
+}
+
+/** @returns the largest error in units of its bound */
+async function tryMatmul(one: Case): Promise<number> {
+  const operands = [operandOf(one, "a", 1), operandOf(one, "b", 2)];
+  const values = productOf(one, operands, false);
+  const wanted = untouched(values.length + 14);
+  wanted.values.set(values, 7);
+  wanted.bounds.set(
+    productOf(one, operands, true).map((magnitude) => sumBound(one.k, magnitude)),
+    7,
+  );
+  return requireWithin(describeCase(one), await run(one, operands, values.length), wanted);
+}
+
+const sizes = fc.constantFrom(0, 1, 2, 3, 4, 5, 7, 8, 9, 17, 33);
+const someCase: fc.Arbitrary<Case> = fc
+  .array(fc.tuple(fc.constantFrom(0, 1, 2, 3, 5), fc.constantFrom("a", "b", "neither")), { maxLength: 3 })
+  .chain((dimensions) =>
+    fc.record({
+      m: sizes,
+      n: sizes,
+      k: sizes,
+      batch: fc.constant(dimensions.map(([size]) => size)),
+      repeats: fc.constant(dimensions.map(([, repeats]) => repeats as "a" | "b" | "neither")),
+      transposeA: fc.boolean(),
+      transposeB: fc.boolean(),
+      gap: fc.constantFrom(0, 0, 1, 3),
+    }),
+  );
+
+const plain = { batch: [], repeats: [], transposeA: false, transposeB: false, gap: 0 } as const;
+const transposes = [false, true].flatMap((transposeA) =>
+  [false, true].map((transposeB) => ({ transposeA, transposeB })),
+);
+const large: Case[] = [
+  ...transposes.map((both) => ({ ...plain, ...both, m: 65, n: 63, k: 130 })),
+  ...transposes.map((both) => ({ ...plain, ...both, m: 2, n: 3, k: 65_536 })),
+  { ...plain, m: 5, n: 7, k: 40_001, transposeA: true },
+  { ...plain, m: 1, n: 4097, k: 3 },
+  { ...plain, m: 1027, n: 1, k: 9 },
+  { ...plain, m: 3, n: 5, k: 4, batch: [700], repeats: ["b"] },
+  { ...plain, m: 4, n: 4, k: 4, batch: [300], repeats: ["neither"] },
+];
+
+test("matmul agrees with float64 over shapes, transposes and repeated matrices", async () => {
+  let worst = 0;
+  const attempt = async (one: Case) => {
+    worst = Math.max(worst, await tryMatmul(one));
+  };
+  await fc.assert(
+    fc.asyncProperty(someCase, attempt),
+    cases(
+      250,
+      large.map((one): [Case] => [one]),
+    ),
+  );
+  console.log(`matmul: largest error ${worst.toFixed(3)} of its bound`);
+});
+
+test("matmul gives the same bits twice", async () => {
+  for (const one of large.slice(0, 9)) {
+    const operands = [operandOf(one, "a", 3), operandOf(one, "b", 4)];
+    const [first, second] = [await run(one, operands, one.m * one.n), await run(one, operands, one.m * one.n)];
+    expect(hashOf(second), describeCase(one)).toBe(hashOf(first));
+  }
+});
