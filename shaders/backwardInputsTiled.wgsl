@@ -25,11 +25,14 @@ fn rightOffset(k: u32) -> u32 {
   return k;
 }
 
-// Stores four columns of a row, `stride` apart.
-fn storeGradients(firstInput: u32, first: u32, stride: u32, sums: vec4f) {
+// Stores four columns of a row, those that are inside.
+fn storeGradients(firstInput: u32, columns: vec4u, sums: vec4f) {
   let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn;
-  for (var j = 0u; j < 4u && first + j * stride < layer.fanIn; j++) {
-    let input = firstInput + first + j * stride;
+  for (var j = 0u; j < 4u; j++) {
+    if (columns[j] >= layer.fanIn) {
+      continue;
+    }
+    let input = firstInput + columns[j];
     dInputs[input] = sums[j] * activateDerivative(inputs[plane + input]);
   }
 }
@@ -39,17 +42,19 @@ fn backwardInputsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   let stride = tileStride(layer.fanIn);
   let index = linearIndex(id, groups, 64u);
   let firstRow = index / stride * TILE;
-  let first = index % stride;
+  let place = index % stride;
   let replica = step.firstReplica + id.z;
   if (firstRow >= step.chunkRows || replica >= layer.replicas) {
     return;
   }
   // Rows and columns past the edge repeat the last one and are not stored.
-  let columns = min(vec4u(first) + stride * vec4u(0u, 1u, 2u, 3u), vec4u(layer.fanIn - 1u));
-  let wideColumns = min(vec4u(first) + stride * vec4u(4u, 5u, 6u, 7u), vec4u(layer.fanIn - 1u));
+  let columns = tileColumns(place, stride, 0u);
+  let wideColumns = tileColumns(place, stride, 4u);
+  let edge = vec4u(layer.fanIn - 1u);
   let weights = replica * layer.parameterCount + layer.weightsOffset;
-  let firstWeights = columns * layer.fanOut + weights;
-  var tile = Tile(array<u32, TILE>(), firstWeights, wideColumns * layer.fanOut + weights, index % LANES, replica);
+  let firstWeights = min(columns, edge) * layer.fanOut + weights;
+  let wideWeights = min(wideColumns, edge) * layer.fanOut + weights;
+  var tile = Tile(array<u32, TILE>(), firstWeights, wideWeights, index % LANES, replica);
   for (var i = 0u; i < TILE; i++) {
     tile.rows[i] = (replica * layer.capacity + min(firstRow + i, step.chunkRows - 1u)) * layer.gradientColumns;
   }
@@ -58,9 +63,9 @@ fn backwardInputsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
   var b = wideSums(sums);
   for (var i = 0u; i < TILE && firstRow + i < step.chunkRows; i++) {
     let firstInput = (replica * layer.capacity + firstRow + i) * layer.fanIn;
-    storeGradients(firstInput, first, stride, a[i]);
+    storeGradients(firstInput, columns, a[i]);
     if (WIDE) {
-      storeGradients(firstInput, first + 4u * stride, stride, b[i]);
+      storeGradients(firstInput, wideColumns, b[i]);
     }
   }
 }

@@ -31,10 +31,13 @@ fn rightOffset(k: u32) -> u32 {
   return k * layer.gradientColumns;
 }
 
-// Adds to four columns, `stride` apart, of the row of gradients that begins at `row`, or starts them.
-fn store(row: u32, first: u32, stride: u32, columnCount: u32, sum: vec4f) {
-  for (var j = 0u; j < 4u && first + j * stride < columnCount; j++) {
-    let at = row + first + j * stride;
+// Adds to four columns of the row of gradients that begins at `row`, or starts them.
+fn store(row: u32, columns: vec4u, columnCount: u32, sum: vec4f) {
+  for (var j = 0u; j < 4u; j++) {
+    if (columns[j] >= columnCount) {
+      continue;
+    }
+    let at = row + columns[j];
     var before = 0.0;
     if (step.firstRow != 0u) {
       before = gradients[at];
@@ -68,7 +71,7 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   let index = linearIndex(id, groups, 64u);
   let slot = index / (stride * (tileRows + 1u));
   let tileRow = index / stride % (tileRows + 1u);
-  let first = index % stride;
+  let place = index % stride;
   let replica = step.firstReplica + id.z;
   if (slot >= layer.slots || replica >= layer.replicas) {
     return;
@@ -76,19 +79,21 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   // Rows and columns past the edge repeat the last one and are not stored.
   let edge = vec4u(layer.gradientColumns - 1u);
   let ownGradients = replica * layer.capacity * layer.gradientColumns;
-  let columns = min(vec4u(first) + stride * vec4u(0u, 1u, 2u, 3u), edge) + ownGradients;
-  let wideColumns = min(vec4u(first) + stride * vec4u(4u, 5u, 6u, 7u), edge) + ownGradients;
+  let columns = tileColumns(place, stride, 0u);
+  let wideColumns = tileColumns(place, stride, 4u);
+  let firstGradients = min(columns, edge) + ownGradients;
+  let wideGradients = min(wideColumns, edge) + ownGradients;
   let weights = (slot * layer.replicas + replica) * (layer.parameterCount + 1u) + layer.weightsOffset;
   if (tileRow == tileRows) {
     let bias = weights + layer.fanIn * layer.fanOut;
-    store(bias, first, stride, layer.gradientColumns, biasSums(columns, slot));
+    store(bias, columns, layer.gradientColumns, biasSums(firstGradients, slot));
     if (WIDE) {
-      store(bias, first + 4u * stride, stride, layer.gradientColumns, biasSums(wideColumns, slot));
+      store(bias, wideColumns, layer.gradientColumns, biasSums(wideGradients, slot));
     }
     return;
   }
   let firstK = tileRow * TILE;
-  var tile = Tile(array<u32, TILE>(), columns, wideColumns, index % LANES, replica);
+  var tile = Tile(array<u32, TILE>(), firstGradients, wideGradients, index % LANES, replica);
   for (var i = 0u; i < TILE; i++) {
     tile.rows[i] = replica * layer.inputReplicaStride + min(firstK + i, layer.fanIn - 1u);
   }
@@ -100,9 +105,9 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   var b = wideSums(total);
   for (var i = 0u; i < TILE && firstK + i < layer.fanIn; i++) {
     let row = weights + (firstK + i) * layer.fanOut;
-    store(row, first, stride, layer.fanOut, a[i]);
+    store(row, columns, layer.fanOut, a[i]);
     if (WIDE) {
-      store(row, first + 4u * stride, stride, layer.fanOut, b[i]);
+      store(row, wideColumns, layer.fanOut, b[i]);
     }
   }
 }

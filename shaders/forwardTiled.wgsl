@@ -41,11 +41,14 @@ fn sourceOf(row: u32, replica: u32, isFirstTile: bool) -> u32 {
   return source;
 }
 
-// Stores four columns of a row, `stride` apart.
-fn storeOutputs(firstOutput: u32, first: u32, stride: u32, preActivations: vec4f) {
+// Stores four columns of a row, those that are inside.
+fn storeOutputs(firstOutput: u32, columns: vec4u, preActivations: vec4f) {
   let plane = layer.replicas * layer.capacity * layer.fanOut;
-  for (var j = 0u; j < 4u && first + j * stride < layer.fanOut; j++) {
-    let output = firstOutput + first + j * stride;
+  for (var j = 0u; j < 4u; j++) {
+    if (columns[j] >= layer.fanOut) {
+      continue;
+    }
+    let output = firstOutput + columns[j];
     outputs[output] = activate(preActivations[j]);
     if (SAVES_PRE_ACTIVATION) {
       outputs[plane + output] = preActivations[j];
@@ -58,18 +61,19 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   let stride = tileStride(layer.fanOut);
   let index = linearIndex(id, groups, 64u);
   let firstRow = index / stride * TILE;
-  let first = index % stride;
+  let place = index % stride;
   let replica = step.firstReplica + id.z;
   if (firstRow >= step.chunkRows || replica >= layer.replicas) {
     return;
   }
   // Rows and columns past the edge repeat the last one and are not stored.
-  let columns = min(vec4u(first) + stride * vec4u(0u, 1u, 2u, 3u), vec4u(layer.fanOut - 1u));
-  let wideColumns = min(vec4u(first) + stride * vec4u(4u, 5u, 6u, 7u), vec4u(layer.fanOut - 1u));
+  let columns = tileColumns(place, stride, 0u);
+  let wideColumns = tileColumns(place, stride, 4u);
+  let edge = vec4u(layer.fanOut - 1u);
   let weights = replica * layer.parameterCount + layer.weightsOffset;
-  var tile = Tile(array<u32, TILE>(), columns + weights, wideColumns + weights, index % LANES, replica);
+  var tile = Tile(array<u32, TILE>(), min(columns, edge) + weights, min(wideColumns, edge) + weights, index % LANES, replica);
   for (var i = 0u; i < TILE; i++) {
-    let source = sourceOf(min(firstRow + i, step.chunkRows - 1u), replica, first == 0u && replica == 0u);
+    let source = sourceOf(min(firstRow + i, step.chunkRows - 1u), replica, place == 0u && replica == 0u);
     tile.rows[i] = replica * layer.inputReplicaStride + source * layer.fanIn;
   }
   let sums = tileProduct(tile, 0u, layer.fanIn);
@@ -78,9 +82,9 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   let bias = weights + layer.fanIn * layer.fanOut;
   for (var i = 0u; i < TILE && firstRow + i < step.chunkRows; i++) {
     let firstOutput = (replica * layer.capacity + firstRow + i) * layer.fanOut;
-    storeOutputs(firstOutput, first, stride, a[i] + rightValues(bias + columns));
+    storeOutputs(firstOutput, columns, a[i] + rightValues(bias + min(columns, edge)));
     if (WIDE) {
-      storeOutputs(firstOutput, first + 4u * stride, stride, b[i] + rightValues(bias + wideColumns));
+      storeOutputs(firstOutput, wideColumns, b[i] + rightValues(bias + min(wideColumns, edge)));
     }
   }
 }

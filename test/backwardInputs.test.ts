@@ -5,7 +5,7 @@ import { backwardInputs } from "../src/cpu/backwardInputs.ts";
 import { type ActivationName, savesPreActivation } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { gradientColumnsOf } from "../src/plan/layeredPlan.ts";
-import { kernelName, valueInvocations, type Version, versionConstants } from "../src/plan/productPlan.ts";
+import { kernelName, valueInvocations, type Version, versionConstants } from "../src/gpu/productVersions.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched } from "./support/compare.ts";
 import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -73,7 +73,7 @@ async function tryBackwardInputs(version: Version, one: Case): Promise<number> {
     constants: {
       ACTIVATION: activationNumber(activation),
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(version),
+      ...versionConstants(version, device().kind),
     },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: false, slots: 1 }),

@@ -4,7 +4,7 @@ import { rowsOf } from "../src/batches.ts";
 import { backwardWeights } from "../src/cpu/backwardWeights.ts";
 import type { LayerShape, Network } from "../src/network.ts";
 import { gradientColumnsOf, sliceRows } from "../src/plan/layeredPlan.ts";
-import { kernelName, type Version, versionConstants, weightInvocations } from "../src/plan/productPlan.ts";
+import { kernelName, type Version, versionConstants, weightInvocations } from "../src/gpu/productVersions.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -114,7 +114,7 @@ async function tryBackwardWeights(version: Version, one: Case): Promise<number> 
   if (accumulates) wanted.values.forEach((value, at) => Number.isNaN(value) || (floats[at] = before[at]!));
   const results = await runKernel(device(), {
     name: kernelName("backwardWeights", version),
-    constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version) },
+    constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version, device().kind) },
     step: stepSlot(step),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: gathers, slots }),
     storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients],
@@ -163,7 +163,7 @@ async function twoChunks(version: Version): Promise<Uint32Array> {
   for (const firstRow of [0, 400]) {
     const results = await runKernel(device(), {
       name: kernelName("backwardWeights", version),
-      constants: { GATHERS: 0, ...versionConstants(version) },
+      constants: { GATHERS: 0, ...versionConstants(version, device().kind) },
       step: stepSlot({ network, rows: 400, rowCount: 800, firstRow }),
       uniform: layerBlock({ network, layer, replicas: 1, capacity, sharesInputs: false, slots: 1 }),
       storage: [randomFloats(9, capacity * 9), randomFloats(10, capacity * columns), poisoned(4), gradients],

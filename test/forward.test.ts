@@ -4,7 +4,7 @@ import { rowsOf } from "../src/batches.ts";
 import { forward } from "../src/cpu/forward.ts";
 import { type ActivationName, type LayerShape, savesPreActivation } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
-import { kernelName, valueInvocations, type Version, versionConstants } from "../src/plan/productPlan.ts";
+import { kernelName, valueInvocations, type Version, versionConstants } from "../src/gpu/productVersions.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -87,7 +87,7 @@ async function tryForward(
   const [, , outputs, drawn] = await runKernel(device(), {
     name: kernelName("forward", version),
     constants: {
-      ...versionConstants(version),
+      ...versionConstants(version, device().kind),
       ACTIVATION: activationNumber(activation),
       ROWS: draws ? 1 : 0,
       SHUFFLES: batchOf({ ...step, rows }).shuffled ? 1 : 0,

@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { matmul } from "../src/cpu/matmul.ts";
 import { readStretches, write } from "../src/gpu/bufferOwner.ts";
 import { commandsOf } from "../src/gpu/commands.ts";
-import { encodeMatmul } from "../src/gpu/products.ts";
+import { encodeMatmul, type ProductChoice } from "../src/gpu/products.ts";
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases } from "./support/shapes.ts";
+import { cases, versions } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -64,7 +64,12 @@ const describeCase = ({ batch, m, n, k, transposeA, transposeB, repeats, gap }: 
   `matmul [${batch}] (${repeats}) ${m}×${k}${transposeA ? "ᵀ" : ""} · ${k}×${n}${transposeB ? "ᵀ" : ""}, gap ${gap}`;
 
 /** Runs one case. @returns the bits of the product, in a larger buffer whose rest must stay as it was */
-async function run(one: Case, operands: readonly Operand[], length: number): Promise<Uint32Array> {
+async function run(
+  one: Case,
+  operands: readonly Operand[],
+  length: number,
+  choice?: ProductChoice,
+): Promise<Uint32Array> {
   const commands = commandsOf(device());
   const upload = (label: string, values: Float32Array | Uint32Array): GPUBuffer => {
     const buffer = commands.pool.take(label, values.byteLength, true);
@@ -78,7 +83,7 @@ async function run(one: Case, operands: readonly Operand[], length: number): Pro
   }));
   const buffer = upload("out", poisoned(length + 14));
   try {
-    encodeMatmul({ device: device(), ...one, a: a!, b: b!, out: { buffer, dtype: "f32", offset: 7 } });
+    encodeMatmul({ device: device(), ...one, a: a!, b: b!, out: { buffer, dtype: "f32", offset: 7 } }, choice);
     commands.submit();
     return new Uint32Array(await readStretches(device(), "test", [{ buffer, first: 0, length: length + 14 }]));
   } finally {
@@ -87,7 +92,7 @@ async function run(one: Case, operands: readonly Operand[], length: number): Pro
 }
 
 /** @returns the largest error in units of its bound */
-async function tryMatmul(one: Case): Promise<number> {
+async function tryMatmul(one: Case, choice?: ProductChoice): Promise<number> {
   const operands = [operandOf(one, "a", 1), operandOf(one, "b", 2)];
   const values = productOf(one, operands, false);
   const wanted = untouched(values.length + 14);
@@ -96,7 +101,8 @@ async function tryMatmul(one: Case): Promise<number> {
     productOf(one, operands, true).map((magnitude) => sumBound(one.k, magnitude)),
     7,
   );
-  return requireWithin(describeCase(one), await run(one, operands, values.length), wanted);
+  const title = `${describeCase(one)}${choice ? `, ${choice.version}, ${choice.slots} slots` : ""}`;
+  return requireWithin(title, await run(one, operands, values.length, choice), wanted);
 }
 
 const sizes = fc.constantFrom(0, 1, 2, 3, 4, 5, 7, 8, 9, 17, 33);
@@ -115,6 +121,10 @@ const someCase: fc.Arbitrary<Case> = fc
     }),
   );
 
+const someChoice: fc.Arbitrary<ProductChoice> = fc.record({
+  version: fc.constantFrom(...versions),
+  slots: fc.constantFrom(1, 1, 2, 3),
+});
 const plain = { batch: [], repeats: [], transposeA: false, transposeB: false, gap: 0 } as const;
 const transposes = [false, true].flatMap((transposeA) =>
   [false, true].map((transposeB) => ({ transposeA, transposeB })),
@@ -142,6 +152,18 @@ test("matmul agrees with float64 over shapes, transposes and repeated matrices",
     ),
   );
   console.log(`matmul: largest error ${worst.toFixed(3)} of its bound`);
+});
+
+test("every version agrees with float64, whole and in slices", async () => {
+  const worst: Record<string, number> = {};
+  const attempt = async (one: Case, choice: ProductChoice) => {
+    worst[choice.version] = Math.max(worst[choice.version] ?? 0, await tryMatmul(one, choice));
+  };
+  const examples = large.flatMap((one) =>
+    versions.map((version): [Case, ProductChoice] => [one, { version, slots: 2 }]),
+  );
+  await fc.assert(fc.asyncProperty(someCase, someChoice, attempt), cases(400, examples));
+  console.log(`largest errors in units of their bounds: ${JSON.stringify(worst)}`);
 });
 
 test("matmul gives the same bits twice", async () => {

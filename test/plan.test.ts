@@ -12,7 +12,7 @@ import {
   planesOf,
   planLayered,
 } from "../src/plan/layeredPlan.ts";
-import { valueInvocations, weightInvocations } from "../src/plan/productPlan.ts";
+import { valueInvocations, weightInvocations } from "../src/gpu/productVersions.ts";
 import { cases } from "./support/shapes.ts";
 
 /** Sizes spread over orders of magnitude. */

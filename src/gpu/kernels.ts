@@ -12,6 +12,8 @@ import gatherRows from "../../shaders/gatherRows.wgsl?raw";
 import loss from "../../shaders/loss.wgsl?raw";
 import matmul from "../../shaders/matmul.wgsl?raw";
 import optimizer from "../../shaders/optimizer.wgsl?raw";
+import matmulSizes from "../../shaders/matmulSizes.wgsl?raw";
+import matmulTiled from "../../shaders/matmulTiled.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
 import quadLoads from "../../shaders/quadLoads.wgsl?raw";
@@ -21,6 +23,7 @@ import score from "../../shaders/score.wgsl?raw";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
 import strides from "../../shaders/strides.wgsl?raw";
+import sumSlices from "../../shaders/sumSlices.wgsl?raw";
 import tileGradients from "../../shaders/tileGradients.wgsl?raw";
 import tileLoads from "../../shaders/tileLoads.wgsl?raw";
 import trainGroups from "../../shaders/trainGroups.wgsl?raw";
@@ -33,6 +36,7 @@ import type { Network } from "../network.ts";
 import type { DataType } from "../shape.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
+import type { Version } from "./productVersions.ts";
 import type { BindingKind, KernelSource } from "./kernel.ts";
 
 const join = (...parts: string[]): string => parts.join("\n");
@@ -210,7 +214,14 @@ export const fusedKernels = {
 /** Kernels of tensors: bindings are their uniform, operands, result. */
 const tensorKernels = {
   /** sizes, a, b, out */
-  matmul: { code: join(strides, matmul), bindings: ["step", "read", "read", "write"] },
+  matmul: { code: join(strides, matmulSizes, matmul), bindings: ["step", "read", "read", "write"] },
+  /** as matmul, and b once more */
+  matmulTiled: {
+    code: join(strides, matmulSizes, tile, matmulTiled),
+    bindings: ["step", "read", "read", "write", "read"],
+  },
+  /** slices, partials, out */
+  sumSlices: { code: join(strides, sumSlices), bindings: ["step", "read", "write"] },
 } as const satisfies Record<string, Omit<KernelSource, "name">>;
 
 export type TensorKernelName = keyof typeof tensorKernels;
@@ -231,3 +242,21 @@ export function tensorKernel(name: TensorKernelName, types: readonly DataType[])
   typedKernels.set(`${name} ${variant}`, kernel);
   return kernel;
 }
+
+/** The kernel of a version of matmul; its quads need subgroups. */
+export function matmulKernel(version: Version, types: readonly DataType[]): KernelSource {
+  if (version === "plain") return tensorKernel("matmul", types);
+  const own = tensorKernel("matmulTiled", types);
+  const isQuads = version === "quads" || version === "wideQuads";
+  return isQuads ? quadsOf(own) : own;
+}
+
+/** The same kernel with the loads of quads. */
+const quadsOf = (kernel: KernelSource): KernelSource => ({
+  ...kernel,
+  variant: `${kernel.variant} quads`,
+  code: join(
+    subgroups,
+    kernel.code.replace(tileLoads, () => quadLoads),
+  ),
+});

@@ -12,7 +12,15 @@
 import type { DataType } from "../shape.ts";
 import { commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
-import { tensorKernel } from "./kernels.ts";
+import type { Constants } from "./kernel.ts";
+import { matmulKernel, tensorKernel } from "./kernels.ts";
+import {
+  chooseVersion,
+  valueInvocations,
+  type Version,
+  versionConstants,
+  versionOperations,
+} from "./productVersions.ts";
 import { padded } from "./strides.ts";
 
 /** Matrices in a buffer. */
@@ -40,35 +48,90 @@ export interface MatmulRequest {
   readonly transposeB: boolean;
 }
 
-/** Records out = op(a) · op(b). */
-export function encodeMatmul(request: MatmulRequest): void {
-  encodePlain(request);
+/** Products of one sum below which it is not cut: a slice costs a partial result. */
+const sliceProducts = 512;
+/** Invocations that keep a device busy. */
+const busyInvocations = { software: 512, gpu: 32_768 } as const;
+const scratchBytes = 2 ** 26;
+
+/** Slices that the sums over k are cut into, where there are too few values to keep the device busy. */
+function slotsOf({ device, k }: MatmulRequest, invocations: number, values: number): number {
+  const wanted = Math.ceil(busyInvocations[device.kind] / invocations);
+  const thatFit = Math.floor(Math.min(scratchBytes, device.maxBufferBytes) / (4 * values));
+  return Math.max(1, Math.min(wanted, thatFit, Math.floor(k / sliceProducts)));
 }
 
-/** Words between `batchRank` and the next vec4u of shaders/matmul.wgsl. */
-const aligned = [0, 0, 0];
+/** How a product is computed. */
+export interface ProductChoice {
+  readonly version: Version;
+  readonly slots: number;
+}
 
-/** One invocation per value. */
-function encodePlain({ device, a, b, out, batch, m, n, k, transposeA, transposeB }: MatmulRequest): void {
-  const count = batch.reduce((product, size) => product * size, 1);
+/** Chooses by shape. */
+export function chooseProduct(request: MatmulRequest, version = versionOf(request)): ProductChoice {
+  const { m, n } = request;
+  const matrices = matricesOf(request);
+  return { version, slots: slotsOf(request, matrices * valueInvocations(version, m, n), matrices * m * n) };
+}
+
+const matricesOf = ({ batch }: MatmulRequest): number => batch.reduce((product, size) => product * size, 1);
+
+const versionOf = (request: MatmulRequest): Version =>
+  chooseVersion(request.device, {
+    replicas: matricesOf(request),
+    rows: request.m,
+    columns: request.n,
+    slots: Math.max(1, Math.floor(request.k / sliceProducts)),
+  });
+
+/** Records out = op(a) · op(b). */
+export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): void {
+  const { device, out, m, n } = request;
+  const values = matricesOf(request) * m * n;
+  if (values === 0) return;
+  const { version, slots } = choice ?? chooseProduct(request);
+  if (slots === 1) return encodeVersion(request, version, Math.max(1, request.k));
+  const commands = commandsOf(device);
+  const buffer = commands.pool.take("slices of a product", 4 * slots * values);
+  const slice = Math.ceil(request.k / slots / sliceProducts) * sliceProducts;
+  encodeVersion({ ...request, out: { buffer, dtype: "f32", offset: 0 } }, version, slice);
+  commands.dispatchValues({
+    source: tensorKernel("sumSlices", [out.dtype]),
+    bound: [buffer, out.buffer],
+    values,
+    operations: slots,
+    integers: [values, Math.ceil(request.k / slice), out.offset],
+  });
+  commands.pool.giveBack(buffer);
+}
+
+/** Whether four values of a row of op(b) can be loaded at once. */
+const isAligned = ({ b, n, transposeB }: MatmulRequest): boolean =>
+  !transposeB && [n, b.offset, b.leading, ...b.batchStrides].every((distance) => distance % 4 === 0);
+
+/** Overrides of a version for a request. */
+function constantsOf(request: MatmulRequest, version: Version): Constants {
+  if (version === "plain") return {};
+  const usual = versionConstants(version, request.device.kind);
+  return isAligned(request) ? { ...usual, INTERLEAVES: 0, ALIGNED: 1 } : { ...usual, ALIGNED: 0 };
+}
+
+/** Records the sums over slices of k. */
+function encodeVersion(request: MatmulRequest, version: Version, slice: number): void {
+  const { device, a, b, out, batch, m, n, k, transposeA, transposeB } = request;
+  const matrices = matricesOf(request);
+  const invocations = valueInvocations(version, m, n);
   const steps = (operand: MatrixOperand, isTransposed: boolean): number[] =>
     isTransposed ? [1, operand.leading] : [operand.leading, 1];
   commandsOf(device).dispatchValues({
-    source: tensorKernel("matmul", [a.dtype, b.dtype, out.dtype]),
-    bound: [a.buffer, b.buffer, out.buffer],
-    values: count * m * n,
-    operations: 2 * k + 1,
+    source: matmulKernel(version, [a.dtype, b.dtype, out.dtype]),
+    constants: constantsOf(request, version),
+    bound: version === "plain" ? [a.buffer, b.buffer, out.buffer] : [a.buffer, b.buffer, out.buffer, b.buffer],
+    values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
+    operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
     integers: [
-      m,
-      n,
-      k,
-      a.offset,
-      b.offset,
-      out.offset,
-      ...steps(a, transposeA),
-      ...steps(b, transposeB),
-      batch.length,
-      ...aligned,
+      ...[m, n, k, a.offset, b.offset, out.offset, ...steps(a, transposeA), ...steps(b, transposeB)],
+      ...[batch.length, matrices, slice, 0],
       ...padded(batch),
       ...padded(a.batchStrides),
       ...padded(b.batchStrides),

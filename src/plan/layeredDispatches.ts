@@ -14,7 +14,7 @@ import {
 } from "./constants.ts";
 import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
 import { gradientColumnsOf } from "./layeredPlan.ts";
-import { kernelName, valueInvocations, versionConstants, weightInvocations } from "./productPlan.ts";
+import { kernelName, valueInvocations, versionConstants, weightInvocations } from "../gpu/productVersions.ts";
 import { pageBlock, stepBytes } from "./uniforms.ts";
 
 /** What every dispatch of a run is built from. */
@@ -66,7 +66,7 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
       ROWS: rowsConstant(request, index),
       ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(version),
+      ...versionConstants(version, request.device.kind),
     },
     bound: [
       stepWindow(buffers.steps),
@@ -110,7 +110,7 @@ function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Reque
   return {
     name: kernelName("backwardWeights", version),
     label: `layer ${index}`,
-    constants: { GATHERS: index === 0 && !plan.gathered ? 1 : 0, ...versionConstants(version) },
+    constants: { GATHERS: index === 0 && !plan.gathered ? 1 : 0, ...versionConstants(version, request.device.kind) },
     bound: [stepWindow(steps), layers[index]!, inputs, dOutputs[index]!, batchRows, gradients],
     invocations: () => invocations,
     replicas: plan.groupReplicas,
@@ -129,7 +129,7 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
     constants: {
       ACTIVATION: activationNumber(activation),
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(version),
+      ...versionConstants(version, request.device.kind),
     },
     bound: [stepWindow(steps), layers[index]!, dOutputs[index]!, parameters, outputs[index - 1]!, dOutputs[index - 1]!],
     invocations: (rows) => valueInvocations(version, rows, fanIn),

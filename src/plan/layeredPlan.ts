@@ -1,6 +1,6 @@
 import { LimitExceeded } from "../errors.ts";
 import { type LayerShape, type Network, savesPreActivation } from "../network.ts";
-import { chooseVersion, kernelName, type ProductLimits, type Version } from "./productPlan.ts";
+import { chooseVersion, kernelName, type ProductLimits, type Version } from "../gpu/productVersions.ts";
 
 /** What a plan needs to know of a device. */
 export interface PlanLimits extends ProductLimits {

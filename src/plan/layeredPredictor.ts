@@ -8,7 +8,7 @@ import { activationNumber, stepWindow } from "./layeredDispatches.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { chunkRowsOf, groupReplicasOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
 import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
-import { kernelName, valueInvocations, versionConstants } from "./productPlan.ts";
+import { kernelName, valueInvocations, versionConstants } from "../gpu/productVersions.ts";
 import { layerBlock, stepBytes, stepWord } from "./uniforms.ts";
 
 /** Rows that are predicted at once at most. */
@@ -101,7 +101,7 @@ export class LayeredPredictor implements OutputSource {
       ROWS: 0,
       SHUFFLES: 0,
       SAVES_PRE_ACTIVATION: 0,
-      ...versionConstants(version),
+      ...versionConstants(version, device.kind),
     });
     const inputs = index === 0 ? this.#inputs : this.#outputs[index - 1]!;
     return createDispatch(device, kernel, {

@@ -5,7 +5,7 @@ import { kernels } from "../../../src/gpu/kernels.ts";
 import type { LayerShape } from "../../../src/network.ts";
 import { activationNumber, stepWindow } from "../../../src/plan/layeredDispatches.ts";
 import { type LayeredPlan, planLayered } from "../../../src/plan/layeredPlan.ts";
-import { kernelName, valueInvocations, versionConstants } from "../../../src/plan/productPlan.ts";
+import { kernelName, valueInvocations, versionConstants } from "../../../src/gpu/productVersions.ts";
 import { stepStride } from "../../../src/plan/uniforms.ts";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
@@ -47,7 +47,7 @@ async function dispatchOf(
     ROWS: 0,
     SHUFFLES: 0,
     SAVES_PRE_ACTIVATION: 0,
-    ...versionConstants(version),
+    ...versionConstants(version, device.kind),
   });
   const strides = { fanIn, fanOut, weightsOffset, parameterStride: 0, replicas: plan.chunks, capacity: plan.chunkRows };
   const uniform = uploadLayer(device, owner, strides);

@@ -5,7 +5,7 @@ import { kernels } from "../../../src/gpu/kernels.ts";
 import { dense, network } from "../../../src/network.ts";
 import { stepWindow } from "../../../src/plan/layeredDispatches.ts";
 import { planLayered, sliceRows } from "../../../src/plan/layeredPlan.ts";
-import { kernelName, valueInvocations, type Version, versionConstants } from "../../../src/plan/productPlan.ts";
+import { kernelName, valueInvocations, type Version, versionConstants } from "../../../src/gpu/productVersions.ts";
 import { stepStride } from "../../../src/plan/uniforms.ts";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
@@ -135,7 +135,7 @@ async function build(
   };
   const kernel = await createKernel(device, kernels[kernelOf(cut, form)], {
     ...identity,
-    ...versionConstants(cut.version),
+    ...versionConstants(cut.version, device.kind),
   });
   const padded = pad(start.state, size);
   const states = [owner.storage("c 0", padded.length), owner.storage("c 1", padded.length)] as const;

@@ -1,4 +1,4 @@
-import type { KernelName } from "../gpu/kernels.ts";
+import type { KernelName } from "./kernels.ts";
 import type { LayerShape } from "../network.ts";
 
 /** What the choice needs to know of a device. */
@@ -69,10 +69,15 @@ const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads"
 export const kernelName = (product: ProductName, version: Version): KernelName & `${ProductName}${string}` =>
   `${product}${suffixes[version]}`;
 
-/** Overrides of the kernel: how many columns its tile has. */
-export const versionConstants = (version: Version): Record<string, number> => ({
+/** Overrides of the kernel: how many columns its tile has, and how they lie; a software adapter wants them in one line of the cache. */
+export const versionConstants = (version: Version, kind: ProductLimits["kind"]): Record<string, number> => ({
   WIDE: version.startsWith("wide") ? 1 : 0,
+  INTERLEAVES: kind === "gpu" ? 1 : 0,
 });
+
+/** Floating-point operations that take as long as one of the tile that costs 2. */
+export const versionOperations = (version: Version, operations: number): number =>
+  (operations * tiles[version].cost) / 2;
 
 /** Invocations for [rows, columns] values. */
 export function valueInvocations(version: Version, rows: number, columns: number): number {

@@ -1,0 +1,79 @@
+// matmul with the tile of productTile.wgsl, in blocks of 512 products. Buffers as in matmul.wgsl. Where the rows of op(b) begin at
+// multiples of four values and have no gaps in between, and an invocation's columns lie side by side, four are loaded at once:
+// 1.1 times faster at 512³, 1.2 at 1,024³ on SwiftShader.
+
+const BLOCK = 512u;
+
+override ALIGNED: bool = false;
+
+@group(0) @binding(1) var<storage, read> a: array<ElementA>;
+@group(0) @binding(2) var<storage, read> b: array<ElementB>;
+@group(0) @binding(3) var<storage, read_write> out: array<ElementOut>;
+@group(0) @binding(4) var<storage, read> bFours: array<vec4<ElementB>>; // b once more
+
+fn leftValue(at: u32) -> f32 {
+  return f32(a[at]);
+}
+
+fn rightValues(at: vec4u) -> vec4f {
+  if (ALIGNED) {
+    return vec4f(bFours[at.x / 4u]);
+  }
+  return vec4f(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w]));
+}
+
+fn leftOffset(k: u32, replica: u32) -> u32 {
+  return k * sizes.aColumn;
+}
+
+fn rightOffset(k: u32) -> u32 {
+  return k * sizes.bRow;
+}
+
+// Stores four columns of a row, those that are inside.
+fn storeProducts(row: u32, columns: vec4u, sums: vec4f) {
+  for (var j = 0u; j < 4u; j++) {
+    if (columns[j] >= sizes.n) {
+      continue;
+    }
+    out[row + columns[j]] = ElementOut(sums[j]);
+  }
+}
+
+@compute @workgroup_size(64)
+fn matmulTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = sizes.first + linearIndex(id, groups, 64u);
+  if (index >= sizes.end) {
+    return;
+  }
+  let stride = tileStride(sizes.n);
+  let tileRows = (sizes.m + TILE - 1u) / TILE;
+  let place = index % stride;
+  let firstRow = index / stride % tileRows * TILE;
+  let matrix = index / (stride * tileRows);
+  let origin = firstOf(matrix % sizes.matrices);
+  // Rows and columns past the edge repeat the last one and are not stored.
+  let columns = tileColumns(place, stride, 0u);
+  let wideColumns = tileColumns(place, stride, 4u);
+  let firstValues = min(columns, vec4u(sizes.n - 1u)) * sizes.bColumn + origin.y;
+  let wideValues = min(wideColumns, vec4u(sizes.n - 1u)) * sizes.bColumn + origin.y;
+  var tile = Tile(array<u32, TILE>(), firstValues, wideValues, index % LANES, 0u);
+  for (var i = 0u; i < TILE; i++) {
+    tile.rows[i] = origin.x + min(firstRow + i, sizes.m - 1u) * sizes.aRow;
+  }
+  let start = matrix / sizes.matrices * sizes.slice;
+  let end = min(start + sizes.slice, sizes.k);
+  var total: TileSums;
+  for (var block = start; block < end; block += BLOCK) {
+    total = addSums(total, tileProduct(tile, block, min(block + BLOCK, end)));
+  }
+  var left = firstSums(total);
+  var right = wideSums(total);
+  for (var i = 0u; i < TILE && firstRow + i < sizes.m; i++) {
+    let row = sizes.outOffset + (matrix * sizes.m + firstRow + i) * sizes.n;
+    storeProducts(row, columns, left[i]);
+    if (WIDE) {
+      storeProducts(row, wideColumns, right[i]);
+    }
+  }
+}
