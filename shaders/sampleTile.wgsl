@@ -2,7 +2,8 @@
 // of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters.
 // What is one network's is written by src/gpu/emitLayers.ts: sizes, the layers and their activations, the sums. The kernel
 // that this is joined in front of declares `step`, `inputs`, `targets`, `weightsAt` and `takeGradients`.
-// Gradients of parameters are in tileGradients.wgsl. Twins: src/cpu/forward.ts, loss.ts and backwardInputs.ts.
+// tileValues.wgsl or tileHalves.wgsl say how values are stored. Gradients of parameters are in tileGradients.wgsl.
+// Twins: src/cpu/forward.ts, loss.ts and backwardInputs.ts.
 
 // One layer. Rows are of `values`; a row holds one unit for every sample of the tile.
 struct Dense {
@@ -21,7 +22,7 @@ struct Dense {
 
 // Four samples to a vec4f. The rows of inputs, and of each layer, are filled up to a multiple of 4: units past the edge have
 // weights of 0, hold finite values, and their gradients are handed to nobody.
-var<workgroup> values: array<vec4f, ROWS * QUADS>;
+var<workgroup> values: array<Stored, ROWS * QUADS>;
 // Row of the data set of each sample.
 var<workgroup> dataRows: array<u32, TILE>;
 var<workgroup> lossParts: array<f32, LOSS_PARTS>;
@@ -44,12 +45,12 @@ fn readTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {
   for (var item = thread; item < INPUTS * QUADS; item += THREADS) {
     let column = item % INPUTS;
     let quad = item / INPUTS;
-    values[placeOf(column, quad)] = vec4f(
+    store(placeOf(column, quad), vec4f(
       inputs[dataRows[4u * quad] * INPUTS + column],
       inputs[dataRows[4u * quad + 1u] * INPUTS + column],
       inputs[dataRows[4u * quad + 2u] * INPUTS + column],
       inputs[dataRows[4u * quad + 3u] * INPUTS + column],
-    );
+    ));
   }
   workgroupBarrier();
 }
@@ -69,13 +70,13 @@ fn forwardSums(layer: Dense, column: u32, quad: u32) -> Sums {
   var s7 = vec4f();
   for (var k = 0u; k < layer.fanIn; k++) {
     let weight = weightsAt(layer, k, column);
-    let a = values[placeOf(layer.inputs + k, quad)];
+    let a = load(placeOf(layer.inputs + k, quad));
     s0 = fma(a, vec4f(weight.x), s0);
     s1 = fma(a, vec4f(weight.y), s1);
     s2 = fma(a, vec4f(weight.z), s2);
     s3 = fma(a, vec4f(weight.w), s3);
     if (SPAN == 2u) {
-      let b = values[placeOf(layer.inputs + k, quad + SPANS)];
+      let b = load(placeOf(layer.inputs + k, quad + SPANS));
       s4 = fma(b, vec4f(weight.x), s4);
       s5 = fma(b, vec4f(weight.y), s5);
       s6 = fma(b, vec4f(weight.z), s6);
@@ -116,20 +117,20 @@ fn backwardSums(layer: Dense, block: u32, quad: u32) -> Sums {
     let w2 = weightsAt(layer, k2, column);
     let w3 = weightsAt(layer, k3, column);
     let a = placeOf(layer.saved + 4u * column, quad);
-    let a0 = values[a];
-    let a1 = values[a + QUADS];
-    let a2 = values[a + 2u * QUADS];
-    let a3 = values[a + 3u * QUADS];
+    let a0 = load(a);
+    let a1 = load(a + QUADS);
+    let a2 = load(a + 2u * QUADS);
+    let a3 = load(a + 3u * QUADS);
     s0 = addProducts(s0, w0, a0, a1, a2, a3);
     s1 = addProducts(s1, w1, a0, a1, a2, a3);
     s2 = addProducts(s2, w2, a0, a1, a2, a3);
     s3 = addProducts(s3, w3, a0, a1, a2, a3);
     if (SPAN == 2u) {
       let b = placeOf(layer.saved + 4u * column, quad + SPANS);
-      let b0 = values[b];
-      let b1 = values[b + QUADS];
-      let b2 = values[b + 2u * QUADS];
-      let b3 = values[b + 3u * QUADS];
+      let b0 = load(b);
+      let b1 = load(b + QUADS);
+      let b2 = load(b + 2u * QUADS);
+      let b3 = load(b + 3u * QUADS);
       s4 = addProducts(s4, w0, b0, b1, b2, b3);
       s5 = addProducts(s5, w1, b0, b1, b2, b3);
       s6 = addProducts(s6, w2, b0, b1, b2, b3);
@@ -150,9 +151,9 @@ fn forwardLayer(index: u32, thread: u32) {
       let unit = 4u * column + part % 4u;
       let quad = item % SPANS + part / 4u * SPANS;
       if (SAVES) {
-        values[placeOf(layer.saved + unit, quad)] = sums[part];
+        store(placeOf(layer.saved + unit, quad), sums[part]);
       }
-      values[placeOf(layer.outputs + unit, quad)] = activate4(layer.activation, sums[part]);
+      store(placeOf(layer.outputs + unit, quad), activate4(layer.activation, sums[part]));
     }
   }
   workgroupBarrier();
@@ -167,7 +168,7 @@ fn backwardLayer(index: u32, thread: u32) {
     var sums = backwardSums(layer, block, item % SPANS);
     for (var part = 0u; part < 4u * SPAN; part++) {
       let at = placeOf(below.saved + 4u * block + part % 4u, item % SPANS + part / 4u * SPANS);
-      values[at] = sums[part] * slope4(below.activation, values[at]);
+      store(at, sums[part] * slope4(below.activation, load(at)));
     }
   }
   workgroupBarrier();
@@ -194,7 +195,7 @@ fn addLosses(losses: vec4f, quad: u32, count: u32) {
 }
 
 fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
-  let output = values[placeOf(layer.outputs + column, quad)];
+  let output = load(placeOf(layer.outputs + column, quad));
   let t = targetsOf(quad, column);
   let e0 = elementLoss(output.x, t.x);
   let e1 = elementLoss(output.y, t.y);
@@ -202,31 +203,31 @@ fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
   let e3 = elementLoss(output.w, t.w);
   addLosses(vec4f(e0.x, e1.x, e2.x, e3.x), quad, count);
   let at = placeOf(layer.saved + column, quad);
-  let gradient = step.lossScale * vec4f(e0.y, e1.y, e2.y, e3.y) * slope4(layer.activation, values[at]);
-  values[at] = select(vec4f(), gradient, isSample(quad, count));
+  let gradient = gradientScale() * vec4f(e0.y, e1.y, e2.y, e3.y) * slope4(layer.activation, load(at));
+  store(at, select(vec4f(), gradient, isSample(quad, count)));
 }
 
 // −Σ t · log softmax, with the largest logit taken off first.
 fn softmaxLosses(layer: Dense, quad: u32, count: u32) {
-  var largest = values[placeOf(layer.outputs, quad)];
+  var largest = load(placeOf(layer.outputs, quad));
   for (var column = 1u; column < OUTPUTS; column++) {
-    largest = max(largest, values[placeOf(layer.outputs + column, quad)]);
+    largest = max(largest, load(placeOf(layer.outputs + column, quad)));
   }
   var sum = vec4f();
   var targetSum = vec4f();
   for (var column = 0u; column < OUTPUTS; column++) {
-    sum += exp(max(values[placeOf(layer.outputs + column, quad)] - largest, vec4f(-80.0)));
+    sum += exp(max(load(placeOf(layer.outputs + column, quad)) - largest, vec4f(-80.0)));
     targetSum += targetsOf(quad, column);
   }
   let logSum = log(sum);
   var total = vec4f();
   for (var column = 0u; column < OUTPUTS; column++) {
     let at = placeOf(layer.outputs + column, quad);
-    let shifted = values[at] - largest;
+    let shifted = load(at) - largest;
     let t = targetsOf(quad, column);
     total = fma(t, logSum - shifted, total);
-    let gradient = step.lossScale * (exp(max(shifted, vec4f(-80.0))) / sum * targetSum - t);
-    values[at] = select(vec4f(), gradient, isSample(quad, count));
+    let gradient = gradientScale() * (exp(max(shifted, vec4f(-80.0))) / sum * targetSum - t);
+    store(at, select(vec4f(), gradient, isSample(quad, count)));
   }
   addLosses(total, quad, count);
 }

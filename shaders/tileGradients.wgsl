@@ -25,15 +25,15 @@ fn weightGradients(layer: Dense, item: u32) -> mat4x4f {
   var s3 = vec4f();
   for (var quad = 0u; quad < QUADS; quad++) {
     let x = placeOf(firstInput, quad);
-    let x0 = values[x];
-    let x1 = values[x + QUADS];
-    let x2 = values[x + 2u * QUADS];
-    let x3 = values[x + 3u * QUADS];
+    let x0 = load(x);
+    let x1 = load(x + QUADS);
+    let x2 = load(x + 2u * QUADS);
+    let x3 = load(x + 3u * QUADS);
     let d = placeOf(to, quad);
-    let d0 = values[d];
-    let d1 = values[d + QUADS];
-    let d2 = values[d + 2u * QUADS];
-    let d3 = values[d + 3u * QUADS];
+    let d0 = load(d);
+    let d1 = load(d + QUADS);
+    let d2 = load(d + 2u * QUADS);
+    let d3 = load(d + 3u * QUADS);
     let first = vec4f(d0.x, d1.x, d2.x, d3.x);
     s0 = fma(vec4f(x0.x), first, s0);
     s1 = fma(vec4f(x1.x), first, s1);
@@ -64,10 +64,10 @@ fn biasGradients(layer: Dense, item: u32) -> vec4f {
   var sum = vec4f();
   for (var quad = 0u; quad < QUADS; quad++) {
     let at = placeOf(to, quad);
-    let d0 = values[at];
-    let d1 = values[at + QUADS];
-    let d2 = values[at + 2u * QUADS];
-    let d3 = values[at + 3u * QUADS];
+    let d0 = load(at);
+    let d1 = load(at + QUADS);
+    let d2 = load(at + 2u * QUADS);
+    let d3 = load(at + 3u * QUADS);
     sum += vec4f(d0.x, d1.x, d2.x, d3.x);
     sum += vec4f(d0.y, d1.y, d2.y, d3.y);
     sum += vec4f(d0.z, d1.z, d2.z, d3.z);
@@ -98,12 +98,12 @@ fn handOutBlock(layer: Dense, item: u32, gradients: mat4x4f) {
   let firstRow = block / layer.columns * 4u;
   var rows = gradients;
   for (var i = 0u; i < 4u && firstRow + i < layer.fanIn; i++) {
-    takeGradients(layer, firstRow + i, block % layer.columns, rows[i]);
+    takeGradients(layer, firstRow + i, block % layer.columns, lateScale() * rows[i]);
   }
 }
 
 fn handOutQuad(layer: Dense, item: u32, gradients: vec4f) {
-  takeGradients(layer, layer.fanIn, item - layer.firstQuad, gradients);
+  takeGradients(layer, layer.fanIn, item - layer.firstQuad, lateScale() * gradients);
 }
 
 fn handOutSums(thread: u32) {

@@ -14,6 +14,10 @@ export interface Dataset {
 /** Ways to compute a step; what each does is told in docs/engine.md. */
 export const pathNames = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"] as const;
 export type PathName = (typeof pathNames)[number];
+/** How the paths that keep activations in workgroup memory store them. */
+export const activationStorages = ["f32", "f16"] as const;
+export type ActivationStorage = (typeof activationStorages)[number];
+
 /** As the planner sees fit, or the path of that name. */
 export type Path = "auto" | PathName;
 
@@ -39,6 +43,8 @@ export interface RunSettings {
   readonly bootstrap?: boolean;
   /** Default: auto. The CPU reference has but one path. */
   readonly path?: Path;
+  /** Default: f32. */
+  readonly activationStorage?: ActivationStorage;
 }
 
 /** How training went for each replica, [replicas]. */

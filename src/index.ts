@@ -2,6 +2,8 @@
 
 export * from "./errors.ts";
 export {
+  type ActivationStorage,
+  activationStorages,
   type Dataset,
   type FloatArray,
   type Path,

@@ -293,6 +293,29 @@ test.each(fusedPaths)("%s: the bytes of the plan are those of the run, and all a
   expect(device().ledger).toEqual(before);
 });
 
+test.each(["tiles", "groups"] as const)(
+  "%s: activations stored as f16 cost a thousandth, and no more",
+  async (path) => {
+    const net = networkOf({
+      inputs: 7,
+      layers: [
+        { width: 16, activation: "tanh" },
+        { width: 9, activation: "sigmoid" },
+        { width: 3, activation: "identity" },
+      ],
+      loss: "softmaxCrossEntropy",
+      rows: 300,
+      seed: 4,
+    });
+    const settings = settingsOf(net, 300, { batchSize: 300, optimizer: adam({ learningRate: 0.01 }) });
+    const halves = await onGpu(path, { net, settings: { ...settings, activationStorage: "f16" } });
+    const truth = await onReference({ net, settings });
+    const distance = relativeDistance(halves.losses, truth.losses);
+    expect(distance).toBeLessThan(2e-3); // 25 steps: two stored values a layer, 2⁻¹¹ each
+    expect(distance, "stored as f32 it would be less").toBeGreaterThan(2e-6);
+  },
+);
+
 test("a path that cannot take a run says which ones can", async () => {
   const wide = network({ inputs: 300, layers: [dense(300), dense(1)], loss: "squaredError" });
   const executor = await GpuExecutor.create(device(), wide, 1);

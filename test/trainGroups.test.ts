@@ -39,7 +39,7 @@ const boundOf = ({ name }: Optimizer, steps: number): number => {
 };
 
 const fitting = tileCases.flatMap((one) => {
-  const sizes = planGroups(limits, one.net, one.settings.batchSize);
+  const sizes = planGroups(limits, { network: one.net, batchSize: one.settings.batchSize });
   return sizes ? [[one.name, one, sizes] as const] : [];
 });
 const worst = { one: 0, many: 0 };
@@ -66,7 +66,7 @@ test("how far it was off", () =>
 
 const net = network({ inputs: 5, layers: [dense(13, "silu"), dense(9, "elu"), dense(2)], loss: "meanSquaredError" });
 const settings = { data: dataOf(net, 90, 1), optimizer: adam(), batchSize: 20, shuffle: true, seed: 2 };
-const sizes = planGroups(limits, net, 20)!;
+const sizes = planGroups(limits, { network: net, batchSize: 20 })!;
 const base: TileRun = { network: net, replicas: 3, settings, parameters: parametersOf(net, 3, 3), sizes };
 const bitsOf = ({ parameters, losses, status }: GroupsTrained): string => hashOf(parameters, losses, status);
 
@@ -84,7 +84,7 @@ test("trainGroups gives the same bits however a tile is spread over threads", as
     { isWide: true },
     { isTurned: true },
     { isNamed: true },
-    { threads: 64, isWide: true, isTurned: true, isNamed: true },
+    { threads: 64, isWide: true, isHalf: false, isTurned: true, isNamed: true },
   ];
   for (const own of others) {
     expect(bitsOf(await runGroups(device(), { ...base, sizes: { ...plain, ...own } }, [10]))).toBe(wanted);
@@ -166,7 +166,7 @@ test("the least loss and its step are those of the history", async () => {
 test("trainGroups compiles in moments", async () => {
   const middle = network({ inputs: 8, layers: [dense(16, "tanh"), dense(16, "tanh"), dense(1)], loss: "huber" });
   const own = { ...settings, data: dataOf(middle, 64, 1), batchSize: 32 };
-  const plan = planGroups(limits, middle, 32)!;
+  const plan = planGroups(limits, { network: middle, batchSize: 32 })!;
   const run = { network: middle, replicas: 1, settings: own, parameters: parametersOf(middle, 1), sizes: plan };
   const ms = await compileMs(device(), run, "trainGroups");
   console.log(`trainGroups 8-16-16-1: compiled in ${ms.toFixed(0)} ms, ${JSON.stringify(plan)}`);

@@ -18,12 +18,12 @@ import { compileMs, runTiles, type Slicing } from "./support/tileRun.ts";
 const device = shareDevice();
 
 test("the checked-in shader is what the emitter writes for the worked example", () => {
-  const sizes: TileSizes = { threads: 64, tileRows: 16, isWide: true, isTurned: true, isNamed: true };
+  const sizes: TileSizes = { threads: 64, tileRows: 16, isWide: true, isHalf: false, isTurned: true, isNamed: true };
   expect(emitLayers(network(workedExample.network), sizes)).toBe(layersSource);
 });
 
 const limits = { kind: "software", maxWorkgroupBytes: 16_384 } as const;
-const planOf = (net: Network, batchSize: number) => planTiles(limits, net, batchSize)!;
+const planOf = (net: Network, batchSize: number) => planTiles(limits, { network: net, batchSize })!;
 
 /** Gradients and loss of one replica in float64, as a slot would hold them. */
 function truthOf({ net, settings }: TileCase, parameters: Float64Array, step: number): Float64Array {
@@ -71,6 +71,37 @@ test.each(tileCases.map((one) => [one.name, one] as const))("trainTiles follows 
 
 test("how far it was off", () => console.log(`trainTiles: largest error ${worst.toFixed(3)} of its bound`));
 
+/**
+ * A value stored as f16 is off by 2⁻¹¹ of itself at most. A sample's gradient comes of about two stored values a layer and of
+ * the inputs, each of which passes its error on; that all of them err the same way for all samples does not happen. Where
+ * outputs and targets nearly cancel, the gradient that outputs alone would have tells how large the stored values are.
+ */
+const halfBound = ({ layers }: Network, largest: number): number => (2 * layers.length + 1) * 2 ** -11 * largest + 1e-7;
+
+const largestOf = (values: Float64Array): number => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+const everyOther = tileCases.filter((_, index) => index % 2 === 0).map((one) => [one.name, one] as const);
+
+test.each(everyOther)("trainTiles with f16 storage: %s", async (_, one) => {
+  const { net: own, settings: chosen } = one;
+  const parameters = parametersOf(own, 5, 1);
+  const sizes = planTiles(limits, { network: own, batchSize: chosen.batchSize, activationStorage: "f16" })!;
+  expect(sizes.isHalf).toBe(true);
+  const partials = await runTiles(
+    device(),
+    { network: own, replicas: 1, settings: chosen, parameters, sizes },
+    { sliceRows: 48 },
+  );
+  const sums = sumOfSlots(partials, own.parameterCount + 1, 1, 0);
+  const truth = truthOf(one, Float64Array.from(parameters), 0);
+  const targets = new Float32Array(chosen.data.targets.length);
+  const noTargets = { ...one, settings: { ...chosen, data: { ...chosen.data, targets } } };
+  const largest = Math.max(largestOf(truth), largestOf(truthOf(noTargets, Float64Array.from(parameters), 0)));
+  const error = sums.reduce((most, value, at) => Math.max(most, Math.abs(value - truth[at]!)), 0);
+  console.log(`error ${(error / halfBound(own, largest)).toFixed(3)} of its bound`);
+  expect(error).toBeLessThanOrEqual(halfBound(own, largest));
+  expect(error, "were f32 stored, it would be less").toBeGreaterThan(1e-6 * largest);
+});
+
 const net = network({
   inputs: 9,
   layers: [dense(21, "gelu"), dense(12, "tanh"), dense(5)],
@@ -89,7 +120,9 @@ test("trainTiles gives the same bits twice, and however it is spread over thread
   expect(hashOf(await gradients(sizes))).toBe(wanted);
   expect(hashOf(await gradients({ ...sizes, isWide: true }))).toBe(wanted);
   expect(hashOf(await gradients({ ...sizes, isTurned: true }))).toBe(wanted);
-  expect(hashOf(await gradients({ ...sizes, isWide: true, isTurned: true, isNamed: true }))).toBe(wanted);
+  expect(hashOf(await gradients({ ...sizes, isWide: true, isHalf: false, isTurned: true, isNamed: true }))).toBe(
+    wanted,
+  );
   expect(hashOf(await gradients({ ...sizes, threads: 8 }))).toBe(wanted);
   expect(hashOf(await gradients({ ...sizes, threads: 256, isNamed: true }))).toBe(wanted);
 });
@@ -135,7 +168,7 @@ test("tiles fill workgroup memory, but not beyond what a batch needs", () => {
       for (const plan of [planTiles, planGroups]) {
         for (const width of [1, 3, 16, 33, 64, 128]) {
           for (const batchSize of [1, 4, 5, 32, 1000]) {
-            const sizes = plan({ kind, maxWorkgroupBytes }, square(width, 2), batchSize);
+            const sizes = plan({ kind, maxWorkgroupBytes }, { network: square(width, 2), batchSize });
             if (!sizes) continue;
             expect(sizes.workgroupBytes).toBeLessThanOrEqual(maxWorkgroupBytes);
             expect(sizes.tileRows).toBeLessThanOrEqual(Math.max(4, 2 * batchSize - 1));
@@ -146,19 +179,31 @@ test("tiles fill workgroup memory, but not beyond what a batch needs", () => {
     }
   }
   const gpu = { kind: "gpu", maxWorkgroupBytes: 16_384 } as const;
-  expect(planTiles(gpu, square(64, 2), 1024)).toMatchObject({ threads: 128, tileRows: 16, isNamed: true });
-  expect(planTiles({ ...gpu, maxWorkgroupBytes: 49_152 }, square(64, 2), 1024)).toMatchObject({ tileRows: 32 });
-  expect(planTiles(gpu, square(64, 6), 32)?.threads).toBe(256);
-  expect(planGroups(gpu, square(16, 2), 32)).toMatchObject({ threads: 64, tileRows: 32 });
-  expect(planTiles(limits, square(64, 2), 1024)).toMatchObject({ threads: 8, tileRows: 8, isNamed: false });
-  expect(planGroups(limits, square(16, 2), 32)).toMatchObject({ threads: 8, tileRows: 32 });
+  expect(planTiles(gpu, { network: square(64, 2), batchSize: 1024 })).toMatchObject({
+    threads: 128,
+    tileRows: 16,
+    isNamed: true,
+  });
+  expect(planTiles({ ...gpu, maxWorkgroupBytes: 49_152 }, { network: square(64, 2), batchSize: 1024 })).toMatchObject({
+    tileRows: 32,
+  });
+  const halves = { network: square(64, 2), batchSize: 1024, activationStorage: "f16" } as const;
+  expect(planTiles(gpu, halves)).toMatchObject({ tileRows: 32, isHalf: true });
+  expect(planTiles(gpu, { network: square(64, 6), batchSize: 32 })?.threads).toBe(256);
+  expect(planGroups(gpu, { network: square(16, 2), batchSize: 32 })).toMatchObject({ threads: 64, tileRows: 32 });
+  expect(planTiles(limits, { network: square(64, 2), batchSize: 1024 })).toMatchObject({
+    threads: 8,
+    tileRows: 8,
+    isNamed: false,
+  });
+  expect(planGroups(limits, { network: square(16, 2), batchSize: 32 })).toMatchObject({ threads: 8, tileRows: 32 });
 });
 
 test("what does not fit has no plan", () => {
   const gpu = { kind: "gpu", maxWorkgroupBytes: 16_384 } as const;
-  expect(planGroups(gpu, square(64, 2), 32)).toBeUndefined(); // 34 KB of parameters
-  expect(planTiles(gpu, square(128, 2), 32)).toBeUndefined(); // 148 sums a thread
-  expect(planTiles(limits, square(128, 2), 32)?.threads).toBe(32);
-  expect(planTiles(limits, square(512, 1), 32)).toBeUndefined(); // 16 KB of activations for four samples
-  expect(planTiles(limits, square(2, 32), 32)).toBeUndefined();
+  expect(planGroups(gpu, { network: square(64, 2), batchSize: 32 })).toBeUndefined(); // 34 KB of parameters
+  expect(planTiles(gpu, { network: square(128, 2), batchSize: 32 })).toBeUndefined(); // 148 sums a thread
+  expect(planTiles(limits, { network: square(128, 2), batchSize: 32 })?.threads).toBe(32);
+  expect(planTiles(limits, { network: square(512, 1), batchSize: 32 })).toBeUndefined(); // 16 KB of activations for four samples
+  expect(planTiles(limits, { network: square(2, 32), batchSize: 32 })).toBeUndefined();
 });

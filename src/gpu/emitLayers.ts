@@ -4,7 +4,7 @@ import { describe, functionOf } from "./emitForward.ts";
 // Writes the WGSL of one network for shaders/trainGroups.wgsl and trainTiles.wgsl: shaders/layers.wgsl is its output for the
 // worked example. Only validated integers and names of the project go into the text.
 
-/** How a workgroup takes a tile of samples through a network. None of this changes a bit of what a sample's values are. */
+/** How a workgroup takes a tile of samples through a network. Only isHalf changes what a sample's values are. */
 export interface TileSizes {
   /** Threads of the workgroup, a power of two. */
   readonly threads: number;
@@ -14,6 +14,8 @@ export interface TileSizes {
   readonly isWide: boolean;
   /** Whether rows are turned against each other in workgroup memory, against conflicts of memory banks. */
   readonly isTurned: boolean;
+  /** Whether activations and their gradients are stored as f16. */
+  readonly isHalf: boolean;
   /** Whether the sums of a thread have names, for registers, rather than lie in arrays. */
   readonly isNamed: boolean;
 }

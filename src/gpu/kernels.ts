@@ -25,7 +25,9 @@ import step from "../../shaders/step.wgsl?raw";
 import strides from "../../shaders/strides.wgsl?raw";
 import sumSlices from "../../shaders/sumSlices.wgsl?raw";
 import tileGradients from "../../shaders/tileGradients.wgsl?raw";
+import tileHalves from "../../shaders/tileHalves.wgsl?raw";
 import tileLoads from "../../shaders/tileLoads.wgsl?raw";
+import tileValues from "../../shaders/tileValues.wgsl?raw";
 import trainGroups from "../../shaders/trainGroups.wgsl?raw";
 import trainReplicas from "../../shaders/trainReplicas.wgsl?raw";
 import trainSamples from "../../shaders/trainSamples.wgsl?raw";
@@ -155,6 +157,8 @@ const replicaBindings = [
   "write",
 ] as const satisfies readonly BindingKind[];
 
+const storageOf = ({ isHalf }: TileSizes): string => (isHalf ? tileHalves : tileValues);
+
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
   /** run, hyper, steps, inputs, targets, settings, parameters, moments, losses, status */
@@ -185,7 +189,16 @@ export const fusedKernels = {
   trainGroups: (network: Network, sizes: TileSizes): KernelSource => ({
     name: "trainGroups",
     variant: describe(network, sizes),
-    code: join(rules, optimizer, emitLayers(network, sizes), sampleTile, tileGradients, replicaRun, trainGroups),
+    code: join(
+      rules,
+      optimizer,
+      emitLayers(network, sizes),
+      sampleTile,
+      storageOf(sizes),
+      tileGradients,
+      replicaRun,
+      trainGroups,
+    ),
     bindings: replicaBindings,
   }),
   /** step, slices, inputs, targets, settings, parameters, partials */
@@ -199,7 +212,7 @@ export const fusedKernels = {
   trainTiles: (network: Network, sizes: TileSizes): KernelSource => ({
     name: "trainTiles",
     variant: describe(network, sizes),
-    code: join(rules, emitLayers(network, sizes), sampleTile, tileGradients, batchSlices, trainTiles),
+    code: join(rules, emitLayers(network, sizes), sampleTile, storageOf(sizes), tileGradients, batchSlices, trainTiles),
     bindings: ["step", "uniform", "read", "read", "read", "read", "write"],
   }),
   /** scoring, inputs, targets, parameters, losses, hits */

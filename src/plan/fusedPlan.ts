@@ -1,4 +1,4 @@
-import type { PathName } from "../executor.ts";
+import type { ActivationStorage, PathName } from "../executor.ts";
 import { maxNamedParameters } from "../gpu/emitForward.ts";
 import { maxGroups } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
@@ -42,6 +42,7 @@ export interface FusedLimits extends PlanLimits {
 
 export interface FusedPlanRequest extends PlanRequest {
   readonly optimizer: Optimizer;
+  readonly activationStorage?: ActivationStorage | undefined;
 }
 
 /** Parameters, gradients and moments of one network that private memory holds: WGSL promises 8,192 bytes of it. */
@@ -164,7 +165,7 @@ function tilesMs({ kind }: PlanLimits, { layers }: Network, { tile, workgroups, 
 /** One workgroup trains a replica. */
 function planWorkgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPlan | undefined {
   const { network, replicas, batchSize, optimizer } = request;
-  const tile = batchSize > maxGroupRows ? undefined : planGroups(limits, network, batchSize);
+  const tile = batchSize > maxGroupRows ? undefined : planGroups(limits, request);
   if (!tile) return undefined;
   const { sharedFactor, dispatchMs } = machines[limits.kind];
   const work = batchSize * sampleFlops(network) + network.parameterCount * updateFlops(optimizer);
@@ -210,7 +211,7 @@ function slicesOf(batchSize: number, { leastRows, mostRows, maxSlots }: Slicing)
 function planSlices(limits: FusedLimits, request: FusedPlanRequest, path: "samples" | "tiles"): FusedPlan | undefined {
   const { network, replicas, batchSize, optimizer } = request;
   const { slots, sliceRows } = slicesOf(batchSize, slicings[path]);
-  const tile = path === "tiles" ? planTiles(limits, network, sliceRows) : undefined;
+  const tile = path === "tiles" ? planTiles(limits, { ...request, batchSize: sliceRows }) : undefined;
   if (replicas > maxGroups || (path === "tiles" ? !tile : !isStraight(network))) return undefined;
   const perSample = tile ? machines[limits.kind].sharedFactor * sampleFlops(network) : invocationFlops(limits, network);
   const together = tile ? 1 : Math.min(slots, teamSlots);

@@ -1,4 +1,5 @@
 import { layoutOf, type LayerLayout, lossThreads, ownedBy, ownerThreads, type TileSizes } from "../gpu/emitLayers.ts";
+import type { ActivationStorage } from "../executor.ts";
 import type { Network } from "../network.ts";
 
 // Sizes of the paths that keep the activations of a tile of samples in workgroup memory.
@@ -6,6 +7,15 @@ import type { Network } from "../network.ts";
 export interface GroupLimits {
   readonly kind: "gpu" | "software";
   readonly maxWorkgroupBytes: number;
+}
+
+/** What a tile is planned for. */
+export interface GroupRequest {
+  readonly network: Network;
+  /** Rows of the batch, or of a slice of it. */
+  readonly batchSize: number;
+  /** Default: f32. */
+  readonly activationStorage?: ActivationStorage | undefined;
 }
 
 /** Sizes of a tile, and what a workgroup takes of the memory that its threads share. */
@@ -51,40 +61,40 @@ const bytesOf = (...words: readonly number[]): number =>
 /** The largest tile that is worth while, but no larger than the batch needs. */
 function largestTile(
   limits: GroupLimits,
-  network: Network,
-  batchSize: number,
+  { network, batchSize, activationStorage }: GroupRequest,
   more: (layout: LayerLayout, sizes: TileSizes) => readonly number[],
 ): GroupPlan | undefined {
   const layout = layoutOf(network);
   const threads = threadsFor(limits.kind, layout);
   if (threads === undefined || network.layers.length > maxLayers) return undefined;
   const isSoftware = limits.kind === "software";
+  const isHalf = activationStorage === "f16";
   for (let tileRows = maxTileRows; tileRows >= leastTileRows; tileRows /= 2) {
     if (tileRows > leastTileRows && tileRows >= 2 * batchSize) continue;
     const widest = Math.max(...network.layers.map(({ fanOut }) => Math.ceil(fanOut / 4)));
     // A thread that computes more uses what it loads more often, but on a GPU none may stand idle for it.
     const isWide = tileRows >= 8 && (isSoftware || (widest * tileRows) / 8 >= threads);
-    const sizes = { threads, tileRows, isWide, isTurned: !isSoftware, isNamed: !isSoftware };
-    const words = [layout.rows * tileRows, tileRows, lossThreads(network, sizes), ...more(layout, sizes)];
+    const sizes = { threads, tileRows, isWide, isHalf, isTurned: !isSoftware, isNamed: !isSoftware };
+    const valueWords = (layout.rows * tileRows) / (isHalf ? 2 : 1);
+    const words = [valueWords, tileRows, lossThreads(network, sizes), ...more(layout, sizes)];
     const workgroupBytes = bytesOf(...words);
-    const isWorthwhile = tileRows <= smallTileRows || 4 * layout.rows * tileRows <= worthwhileBytes[limits.kind];
+    const isWorthwhile = tileRows <= smallTileRows || 4 * valueWords <= worthwhileBytes[limits.kind];
     if (isWorthwhile && workgroupBytes <= limits.maxWorkgroupBytes) return { ...sizes, workgroupBytes };
   }
   return undefined;
 }
 
 /**
- * Sizes of `trainGroups`: a function of the network, the batch and the limits alone.
+ * Sizes of `trainGroups`: a function of the request and the limits alone.
  * @returns undefined where the parameters and a tile of four samples do not fit a workgroup's memory, or where the gradients
  *   do not fit its registers
  */
-export const planGroups = (limits: GroupLimits, network: Network, batchSize: number): GroupPlan | undefined =>
-  largestTile(limits, network, batchSize, (layout, { threads }) => [4 * layout.copy, ownerThreads(layout, threads), 1]);
+export const planGroups = (limits: GroupLimits, request: GroupRequest): GroupPlan | undefined =>
+  largestTile(limits, request, (layout, { threads }) => [4 * layout.copy, ownerThreads(layout, threads), 1]);
 
 /**
- * Sizes of `trainTiles`: a function of the network, the batch and the limits alone.
- * @param batchSize rows of a slice of the batch, or of all of it
+ * Sizes of `trainTiles`: a function of the request and the limits alone.
  * @returns undefined where a tile of four samples does not fit a workgroup's memory, or the gradients do not fit its registers
  */
-export const planTiles = (limits: GroupLimits, network: Network, batchSize: number): GroupPlan | undefined =>
-  largestTile(limits, network, batchSize, () => []);
+export const planTiles = (limits: GroupLimits, request: GroupRequest): GroupPlan | undefined =>
+  largestTile(limits, request, () => []);

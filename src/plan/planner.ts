@@ -61,6 +61,7 @@ function fusedPlanRequest({ network, replicas, settings }: RunRequest): FusedPla
     rowCount: rowCountOf(settings, network),
     batchSize,
     optimizer: widestOptimizer(settings),
+    activationStorage: settings.activationStorage,
   };
 }
 
