@@ -62,6 +62,11 @@ export function chooseVersion(limits: ProductLimits, product: Product): Version 
   return versions[costs.indexOf(Math.min(...costs))]!;
 }
 
+/** Products and their sums that the cheapest version computes, with what it wastes at the edges, in units of the fastest one. */
+export function productWork(limits: ProductLimits, product: Product, sums: number): number {
+  return product.replicas * sums * costOf(limits, chooseVersion(limits, product), product);
+}
+
 type ProductName = "forward" | "backwardInputs" | "backwardWeights";
 const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads", wideQuads: "Quads" } as const;
 

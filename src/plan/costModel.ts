@@ -1,6 +1,7 @@
-import type { Network } from "../network.ts";
+import { productWork } from "../gpu/productVersions.ts";
+import type { LayerShape, Network } from "../network.ts";
 import { momentCount, type Optimizer } from "../optimizer.ts";
-import { layeredSampleFlops, type PlanLimits, type PlanRequest } from "./layeredPlan.ts";
+import type { PlanLimits, PlanRequest } from "./layeredPlan.ts";
 
 // What a step costs, in milliseconds: the planner takes the path that costs least. docs/engine.md derives it.
 
@@ -17,14 +18,21 @@ export function sampleFlops({ inputs, layers, outputs }: Network): number {
 /** Floating-point operations of one parameter's update. */
 export const updateFlops = (optimizer: Optimizer): number => 12 + 12 * momentCount(optimizer);
 
+/** What a step layer by layer is planned for. */
+export interface LayeredRequest extends PlanRequest {
+  readonly optimizer: Optimizer;
+}
+
 interface Machine {
   /** Invocations that make headway at once. */
   readonly lanes: number;
   /** Operations that one of them does in a second. */
   readonly laneFlops: number;
   readonly dispatchMs: number;
-  /** Operations a second of the products of the layered path, all lanes together. */
-  readonly layeredFlops: number;
+  /** Operations a second of the layered path's products at their best, all lanes together. */
+  readonly productFlops: number;
+  /** What a value of the layered path takes beside its sum: the invocation, the activation, loads and stores. */
+  readonly valueMs: number;
   /** What values in workgroup memory instead of registers cost a kernel, as a factor. */
   readonly sharedFactor: number;
   /** One barrier of a workgroup, and the workgroups that pass theirs at once. */
@@ -42,7 +50,8 @@ export const machines: Readonly<Record<PlanLimits["kind"], Machine>> = {
     lanes: 4,
     laneFlops: 1.1e9,
     dispatchMs: 0.018,
-    layeredFlops: 2.2e9,
+    productFlops: 5e9,
+    valueMs: 2e-5,
     sharedFactor: 3.2,
     barrierMs: 0.003,
     workgroups: 2,
@@ -53,7 +62,8 @@ export const machines: Readonly<Record<PlanLimits["kind"], Machine>> = {
     lanes: 16_384,
     laneFlops: 6e8,
     dispatchMs: 0.006,
-    layeredFlops: 6e12,
+    productFlops: 6e12,
+    valueMs: 1e-8,
     sharedFactor: 1.5,
     barrierMs: 0.0002,
     workgroups: 128,
@@ -68,11 +78,29 @@ export function spreadMs(kind: PlanLimits["kind"], invocations: number, flops: n
   return (1000 * Math.max(1, invocations / lanes) * flops) / laneFlops;
 }
 
+/** Work of a layer's products, in multiplications and additions of the fastest kind. */
+function layerWork(limits: PlanLimits, { index, fanIn, fanOut }: LayerShape, request: PlanRequest): number {
+  const { replicas, batchSize: rows } = request;
+  const one = { replicas, slots: 1 };
+  const forward = productWork(limits, { ...one, rows, columns: fanOut }, fanIn);
+  const backwardWeights = productWork(limits, { ...one, rows: fanIn, columns: fanOut }, rows);
+  const backwardInputs = index === 0 ? 0 : productWork(limits, { ...one, rows, columns: fanIn }, fanOut);
+  return 2 * (forward + backwardWeights + backwardInputs);
+}
+
 /** Milliseconds of a step layer by layer. */
-export function layeredStepMs({ kind }: PlanLimits, { network, replicas, batchSize }: PlanRequest): number {
-  const { dispatchMs, layeredFlops } = machines[kind];
-  const dispatches = 3 * network.layers.length + 1;
-  return dispatches * dispatchMs + (1000 * replicas * batchSize * layeredSampleFlops(network)) / layeredFlops;
+export function layeredStepMs(limits: PlanLimits, request: LayeredRequest): number {
+  const { network, replicas, batchSize, optimizer } = request;
+  const { dispatchMs, productFlops, valueMs } = machines[limits.kind];
+  const { layers, parameterCount } = network;
+  const work = layers.reduce((sum, layer) => sum + layerWork(limits, layer, request), 0);
+  const values = layers.reduce((sum, { fanIn, fanOut }) => sum + 2 * fanOut + fanIn, 0);
+  const updated = parameterCount * (1 + momentCount(optimizer));
+  return (
+    (3 * layers.length + 1) * dispatchMs +
+    (1000 * work) / productFlops +
+    replicas * (batchSize * values + 1.5 * updated) * valueMs
+  );
 }
 
 /** What each of several workgroups does. */
