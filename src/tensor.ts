@@ -59,4 +59,4 @@ export {
 } from "./tensor/reductions.ts";
 export { ones, Tensor, tensor, type TensorOptions, zeros } from "./tensor/tensor.ts";
 export { tidy } from "./tensor/tidy.ts";
-export { dispose, type Tensors } from "./tensor/tree.ts";
+export { dispose } from "./tensor/tree.ts";

@@ -179,7 +179,7 @@ for (const { name, open } of places) {
     expect([...(await byInput.read())]).toEqual([3, 6]);
     const constant = t.grad((a: t.Tensor) => t.sum(t.multiply(a, 0)))(x);
     expect([...(await constant.read())]).toEqual([0, 0]);
-    const outer = t.grad((_: t.Tensor) => t.sum(x))(parameters.unused);
+    const outer = t.grad<t.Tensor, []>(() => t.sum(x))(parameters.unused);
     const same = t.grad((a: t.Tensor) => a)(parameters.layers[1]!);
     expect(await same.item()).toBe(1);
     t.dispose([parameters, x, value, gradient, byInput, byParameters, constant, outer, same]);

@@ -1,9 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import { Tensor } from "./tensor.ts";
 
-/** A tensor, or arrays and plain objects of them, as deep as you like: the parameters of a network, say. */
-export type Tensors = Tensor | readonly Tensors[] | { readonly [name: string]: Tensors };
-
 /** True for arrays and for objects that are nothing but their properties. */
 function isBranch(value: unknown): value is Record<string, unknown> {
   if (Array.isArray(value)) return true;
@@ -38,7 +35,7 @@ export function mapTensors<T>(place: string, tree: T, change: (tensor: Tensor) =
   return map(tree) as T;
 }
 
-/** Frees every tensor in arrays and plain objects. */
-export function dispose(tree: Tensors): void {
+/** Frees a tensor, or every tensor in arrays and plain objects. */
+export function dispose(tree: object): void {
   for (const tensor of tensorsIn(tree)) tensor.dispose();
 }
