@@ -33,8 +33,9 @@ export {
   square,
   subtract,
 } from "./tensor/arithmetic.ts";
-export { checkGradient, type CheckedEntry, type CheckOptions, type GradientCheck } from "./tensor/checkGradient.ts";
+export { checkGradient, checkModelGradient } from "./tensor/checkGradient.ts";
 export type { Operand } from "./tensor/compute.ts";
+export type { CheckedEntry, CheckOptions, GradientCheck } from "./tensor/differences.ts";
 export { grad, type GradientsBy, valueAndGrad } from "./tensor/grad.ts";
 export { broadcastTo, concat, pad, reshape, slice, transpose } from "./tensor/layout.ts";
 export {
@@ -47,6 +48,7 @@ export {
   squaredError,
 } from "./tensor/losses.ts";
 export { matmul, type TransposeOptions } from "./tensor/matmul.ts";
+export { type LayerTensors, networkLoss, networkOutputs, networkParameters } from "./tensor/network.ts";
 export {
   type Axes,
   logSoftmax,

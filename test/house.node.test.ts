@@ -19,7 +19,7 @@ const mayImport: Record<string, string[]> = {
   "train/": ["train/", "plan/", "cpu/", "type gpu/", "pure"],
   "data/": ["data/", "pure"],
   "formats/": ["formats/", "data/", "pure"],
-  "tensor/": ["tensor/", "gpu/", "cpu/", "pure"],
+  "tensor/": ["tensor/", "gpu/", "cpu/", "type train/", "pure"],
   "explain/": ["explain/", "cpu/", "train/", "pure"],
   "index.ts": ["pure", "cpu/", "gpu/", "plan/", "train/", "data/", "formats/", "explain/"],
   "data.ts": ["data/", "formats/"],

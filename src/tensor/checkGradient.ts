@@ -1,136 +1,33 @@
 import { InvalidInput } from "../errors.ts";
+import type { Dataset } from "../executor.ts";
 import { acquire, type Device } from "../gpu/device.ts";
 import { requireInteger } from "../network.ts";
-import { stridesOf, type Shape } from "../shape.ts";
+import { sgd } from "../optimizer.ts";
+import type { Model } from "../train/model.ts";
+import { type CheckOptions, type GradientCheck, holdAgainstDifferences, type TreeFunction } from "./differences.ts";
 import { grad } from "./grad.ts";
+import { type LayerTensors, networkLoss, networkParameters } from "./network.ts";
 import { tensor, type Tensor } from "./tensor.ts";
-import { tidy } from "./tidy.ts";
-import { mapTensors, namedTensors, tensorsIn } from "./tree.ts";
+import { dispose, namedTensors, tensorsIn } from "./tree.ts";
 
-export interface CheckOptions {
-  /** Error that is allowed, relative to the gradient's entry or, where it is small, to a thousandth of the largest one; default 1e-6, and 1e-3 for a gradient computed on a GPU. */
-  readonly tolerance?: number;
-  /** Distance of the points that differences are taken of, relative to values above 1; default 2⁻¹⁰. */
-  readonly step?: number;
-  /** Entries to check in each tensor at most, spread evenly; default 200. Each costs seven evaluations. */
-  readonly entries?: number;
-}
-
-/** One entry of a gradient, held against central differences. */
-export interface CheckedEntry {
-  /** Argument of the function, the tensor in it, and the entry: `arguments[0].weights[1, 2]`. */
-  readonly name: string;
-  readonly gradient: number;
-  /** What central differences say. */
-  readonly difference: number;
-  /** |gradient − difference| in units of what is allowed. */
-  readonly error: number;
-}
-
-/** A gradient held against central differences. */
-export interface GradientCheck {
-  /** True where every entry that was checked is within the tolerance, and one was. */
-  readonly passed: boolean;
-  /** The entry that is off most; undefined where none could be checked. */
-  readonly worst: CheckedEntry | undefined;
-  readonly checked: number;
-  /** Entries at a kink, where differences of two step sizes do not agree. */
-  readonly skipped: number;
-}
-
-/** A function of the list of its arguments. */
-type ListFunction = (args: readonly unknown[]) => Tensor;
-
-/** All values of a function's tensors, in float64. */
-interface Point {
-  readonly args: readonly unknown[];
-  readonly values: readonly Float64Array[];
-}
-
-/** The function at other values of its tensors, on the CPU. */
-async function valueAt(f: ListFunction, device: Device, { args, values }: Point): Promise<number> {
-  const value = tidy(() => {
-    let next = 0;
-    const copy = ({ shape }: Tensor): Tensor => tensor(device, values[next++]!, shape);
-    return f(mapTensors("checkGradient", args, copy));
-  });
-  try {
-    return await value.item();
-  } finally {
-    value.dispose();
-  }
-}
-
-interface Slope {
-  readonly difference: number;
-  /** What rounding of the values may do to it. */
-  readonly rounding: number;
-}
-
-/** Slope along one entry, h⁴/30 · f⁽⁵⁾ off; undefined at a kink. */
-async function slopeAt(f: ListFunction, device: Device, point: Point, at: Place): Promise<Slope | undefined> {
-  const values = point.values[at.tensor]!;
-  const here = values[at.index]!;
-  const h = at.step * Math.max(1, Math.abs(here));
-  const results = new Map<number, number>();
-  for (const steps of [-2, -1, -0.5, 0, 0.5, 1, 2]) {
-    values[at.index] = here + steps * h;
-    results.set(steps, await valueAt(f, device, point));
-  }
-  values[at.index] = here;
-  const between = (steps: number): number => results.get(steps)! - results.get(-steps)!;
-  const wide = (8 * between(1) - between(2)) / (12 * h);
-  const narrow = (8 * between(0.5) - between(1)) / (6 * h);
-  // Some ten units in the last place of the values, over their distance.
-  const rounding = (2 ** -48 * Math.max(1, ...[...results.values()].map(Math.abs))) / h;
-  // A kink between the points makes the two differ; one at the very entry bends the function alike at every distance.
-  const bend = (steps: number): number =>
-    Math.abs(results.get(steps)! - 2 * results.get(0)! + results.get(-steps)!) / (steps * h);
-  const agrees = Math.abs(wide - narrow) <= 1e-5 * Math.abs(narrow) + 32 * rounding + 1e-9;
-  const isSmooth = agrees && bend(0.5) <= 0.75 * bend(1) + 32 * rounding + 1e-9;
-  return isSmooth ? { difference: narrow, rounding } : undefined;
-}
-
-interface Place {
-  readonly tensor: number;
-  readonly index: number;
-  readonly step: number;
-}
-
-/** `[1, 2]`: the entry of a running index. */
-function entryName(shape: Shape, index: number): string {
-  const strides = stridesOf(shape);
-  return `[${shape.map((size, axis) => Math.floor(index / strides[axis]!) % size).join(", ")}]`;
-}
-
-/** Running indices of at most `most` entries, spread evenly. */
-const spread = (count: number, most: number): number[] =>
-  Array.from({ length: Math.min(count, most) }, (_, at) => Math.floor((at * count) / Math.min(count, most)));
-
-async function gradientsOf(f: ListFunction, args: readonly unknown[]): Promise<Float64Array[]> {
-  const gradients = tensorsIn(grad(f)(args));
+async function gradientsOf(f: TreeFunction, tree: unknown): Promise<Float64Array[]> {
+  const gradients = tensorsIn(grad(f)(tree));
   try {
     return await Promise.all(gradients.map(async (gradient) => Float64Array.from(await gradient.read())));
   } finally {
-    for (const gradient of gradients) gradient.dispose();
+    dispose(gradients);
   }
-}
-
-/** Distance in units of what is allowed; NaN is as far as can be. */
-function errorOf(gradient: number, difference: number, allowed: number): number {
-  const error = Math.abs(gradient - difference) / allowed;
-  return Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
 }
 
 /**
  * Holds the gradient of a function against central differences in float64.
- * @param f of tensors, as for `grad`; it must compute on the device of its arguments, for the differences are taken on the CPU:
+ * @param call of tensors, as for `grad`; it must compute on the device of its arguments, for the differences are taken on the CPU:
  *   tensors that it needs beside them are to be arguments as well
- * @param args arguments of `f`: tensors, or arrays and plain objects of them. The gradient is computed on their device
+ * @param args its arguments: tensors, or arrays and plain objects of them. The gradient is computed on their device
  * @throws InvalidInput where there are no tensors
  */
 export async function checkGradient<A extends readonly unknown[]>(
-  f: (...args: A) => Tensor,
+  call: (...args: A) => Tensor,
   args: A,
   options: CheckOptions = {},
 ): Promise<GradientCheck> {
@@ -140,29 +37,54 @@ export async function checkGradient<A extends readonly unknown[]>(
     throw new InvalidInput({ place: "checkGradient", expected: "arguments with tensors", got: "none", fix });
   }
   const isGpu = named[0]!.tensor.device.kind !== "cpu";
-  const { tolerance = isGpu ? 1e-3 : 1e-6, step = 2 ** -10, entries = 200 } = options;
-  requireInteger("checkGradient: entries", entries, 1, 2 ** 31);
-  const call: ListFunction = (all) => f(...(all as A));
-  const values = await Promise.all(named.map(async ({ tensor }) => Float64Array.from(await tensor.read())));
-  const gradients = await gradientsOf(call, args);
+  const f: TreeFunction = (all) => call(...(all as A));
+  const gradients = await gradientsOf(f, args);
   const device = isGpu ? await acquire({ device: "cpu" }) : named[0]!.tensor.device;
-  const tally = { worst: undefined as CheckedEntry | undefined, checked: 0, skipped: 0 };
-  for (const [place, { name, tensor }] of named.entries()) {
-    const floor = 1e-3 * gradients[place]!.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-6);
-    for (const index of spread(tensor.size, entries)) {
-      const slope = await slopeAt(call, device, { args, values }, { tensor: place, index, step });
-      if (!slope) {
-        tally.skipped++;
-        continue;
-      }
-      tally.checked++;
-      const gradient = gradients[place]![index]!;
-      const { difference, rounding } = slope;
-      const allowed = tolerance * Math.max(Math.abs(difference), floor) + rounding;
-      const error = errorOf(gradient, difference, allowed);
-      if (tally.worst && error <= tally.worst.error) continue;
-      tally.worst = { name: name + entryName(tensor.shape, index), gradient, difference, error };
-    }
+  const tolerance = toleranceOn(named[0]!.tensor.device);
+  return holdAgainstDifferences({ f, tree: args, name: "arguments", gradients, device, options, tolerance });
+}
+
+/** What a gradient may be off by: rounding of float32 on a GPU, the differences' own error in float64. */
+const toleranceOn = ({ kind }: Device): number => (kind === "cpu" ? 1e-6 : 1e-3);
+
+/** Gradients of a model by the parameters of one replica, layer by layer: weights, then bias. */
+async function tracedGradients(model: Model, data: Dataset, replica: number): Promise<Float64Array[]> {
+  const { gradients } = await model.trace(data, sgd());
+  const { layers, parameterCount } = model.network;
+  const own = Float64Array.from(gradients.subarray(replica * parameterCount, (replica + 1) * parameterCount));
+  return layers.flatMap(({ weightsOffset, biasOffset, fanOut }) => [
+    own.slice(weightsOffset, biasOffset),
+    own.slice(biasOffset, biasOffset + fanOut),
+  ]);
+}
+
+/**
+ * Holds the gradients of a model's training step, computed on its own device, against central differences in float64.
+ * @param data rows of one batch: as many as there are, all of them in one step
+ * @param options `replica`: whose parameters; default 0
+ */
+export async function checkModelGradient(
+  model: Model,
+  data: Dataset,
+  options: CheckOptions & { readonly replica?: number } = {},
+): Promise<GradientCheck> {
+  const { replica = 0, ...checkOptions } = options;
+  const { network, replicas } = model;
+  requireInteger("checkModelGradient: replica", replica, 0, replicas - 1);
+  const gradients = await tracedGradients(model, data, replica);
+  const all = await model.readParameters();
+  const device = await acquire({ device: "cpu" });
+  const own = all.subarray(replica * network.parameterCount, (replica + 1) * network.parameterCount);
+  const layers = networkParameters(device, network, own);
+  const rows = data.targets.length / network.outputs;
+  const inputs = tensor(device, data.inputs, [rows, network.inputs]);
+  const targets = tensor(device, data.targets, [rows, network.outputs]);
+  const f: TreeFunction = (tree) => networkLoss(network, tree as LayerTensors[], inputs, targets);
+  const tolerance = toleranceOn(model.device);
+  try {
+    const request = { f, tree: layers, name: "layers", gradients, device, options: checkOptions, tolerance };
+    return await holdAgainstDifferences(request);
+  } finally {
+    dispose([layers, inputs, targets]);
   }
-  return { ...tally, passed: tally.worst !== undefined && tally.worst.error <= 1 };
 }

@@ -1,7 +1,7 @@
 import { InvalidInput } from "../errors.ts";
 import { requireInteger } from "../network.ts";
 import { showShape } from "../shape.ts";
-import { add } from "./arithmetic.ts";
+import { add, cast } from "./arithmetic.ts";
 import { accumulateInto } from "./compute.ts";
 import { hold, inSession, isRecording, leafOf, type Node, nodeOf, recording, release } from "./record.ts";
 import { inScope, isFromScope, keepingResult } from "./scope.ts";
@@ -43,7 +43,7 @@ class Gradients {
     const before = this.#byNode.get(node);
     if (!before) {
       this.#byNode.set(node, contribution);
-    } else if (!isRecording() && isAlone(before)) {
+    } else if (!isRecording() && isAlone(before) && before.dtype === contribution.dtype) {
       accumulateInto(before, contribution);
       contribution.dispose();
     } else {
@@ -124,7 +124,10 @@ function differentiate(
     value,
     leaves.map(({ node }) => node),
   );
-  const gradients = leaves.map(({ leaf }, at) => found[at] ?? zeros(leaf.device, leaf.shape, { dtype: leaf.dtype }));
+  const gradients = leaves.map(({ leaf: { device, shape, dtype } }, at) => {
+    const gradient = found[at] ?? zeros(device, shape, { dtype });
+    return gradient.dtype === dtype ? gradient : cast(gradient, dtype); // f16 on its way may have become f32
+  });
   const inOrder = gradients.values();
   const trees = numbers.map((number) => mapTensors(place, args[number], () => inOrder.next().value!));
   return { value: isFromScope(value) ? value : hold(value), gradients: trees };
