@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import type { Device } from "../src/gpu/device.ts";
-import { acquire, Disposed, InvalidInput, LimitExceeded, type ThalwegError } from "../src/index.ts";
+import { acquire, Disposed, GpuLost, InvalidInput, LimitExceeded, type ThalwegError } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { hashOf } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
@@ -269,6 +269,17 @@ test("sizes beyond the device's limits are told, with the shape", async () => {
   expect(tooLarge!.message).toContain("[128, 129]");
   const cpu = await acquire({ device: "cpu" });
   expect(thrownBy(() => t.broadcastTo(t.ones(cpu, [1, 1]), [2 ** 16, 2 ** 15]))).toBeInstanceOf(LimitExceeded);
+});
+
+test("a lost device is told when something is read, and leaves no bytes behind", async () => {
+  const device = await openDevice();
+  const a = t.ones(device, [4]);
+  device.gpu.destroy();
+  await device.gpu.lost;
+  const b = t.exp(a);
+  await expect(b.read()).rejects.toBeInstanceOf(GpuLost);
+  t.dispose([a, b]);
+  expect(device.ledger).toEqual(empty);
 });
 
 test("f16 is refused where the device has none of it, and stands for float64 on the CPU", async () => {
