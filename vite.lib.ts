@@ -6,6 +6,7 @@ const entry = {
   index: "src/index.ts",
   node: "src/node.ts",
   data: "src/data.ts",
+  tensor: "src/tensor.ts",
   cli: "src/cli/main.ts",
 };
 

@@ -112,6 +112,15 @@ test("the README's quick start and the library page's first example run as they 
   expect(library.stderr).toBe("");
 });
 
+test("the page of tensors runs as it stands, and frees everything", async () => {
+  const page = await snippet("docs/tensor.md", 0);
+  await writeFile(join(folder, "tensors.js"), page);
+  const { stdout, stderr } = await run(process.execPath, ["tensors.js"], { cwd: folder });
+  expect(stdout).toMatch(/^0\.361669\d* 0\.850493\d*\n0\.361669/);
+  expect(stdout).toMatch(/\{ buffers: 0, bytes: 0 \}/);
+  expect(stderr).toBe("");
+});
+
 test("the command line is installed with it", async () => {
   const { stdout } = await run("npx", ["--no-install", "thalweg", "--help"], { cwd: folder });
   expect(stdout).toContain("train");
@@ -121,11 +130,19 @@ test("types resolve for a TypeScript user", async () => {
   const source = `
     import { acquire, createModel, dense, network, sgd, type Progress } from "thalweg";
     import { readTable } from "thalweg/data";
+    import { dispose, grad, matmul, sum, tensor, type Tensor, valueAndGrad } from "thalweg/tensor";
     const device = await acquire({ device: "cpu" });
     const model = await createModel(network({ inputs: 1, layers: [dense(1)], loss: "huber" }), { device });
     const data = { inputs: Float32Array.of(1), targets: Float32Array.of(1) };
     for await (const event of model.train(data, { optimizer: sgd(), steps: 1 })) { const seen: Progress = event; seen; }
     export const table = readTable("a,b\\n1,2", "inline");
+    interface Parameters { weights: Tensor; bias: Tensor[] }
+    const parameters: Parameters = { weights: tensor(device, [1, 2], [1, 2]), bias: [tensor(device, 1)] };
+    const lossOf = (p: Parameters, x: Tensor): Tensor => sum(matmul(x, p.weights));
+    const { value, gradient } = valueAndGrad(lossOf)(parameters, tensor(device, [3], [1, 1]));
+    const weights: Tensor = gradient.weights;
+    const [byInput]: [Tensor] = grad(lossOf, [1])(parameters, weights);
+    dispose([parameters, value, gradient, byInput]);
     // @ts-expect-error the width is a number
     dense("1");
   `;

@@ -9,6 +9,9 @@ import { findSwiftShader, hasVulkanDriver } from "../src/node/vulkanDrivers.ts";
 import { hashOf } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf } from "./support/nets.ts";
+import { logSumExp, matmul, sum, type Tensor, tensor, tidy, valueAndGrad, dispose } from "../src/tensor.ts";
+import { randomFloats } from "./support/random.ts";
+import { inputsOn, operationCases, weighted } from "./support/tensorOperations.ts";
 
 /** Dawn without robustness, kept for ever: an instance that is garbage-collected ends the process. */
 async function openWithoutRobustness(): Promise<GpuDevice> {
@@ -135,4 +138,30 @@ test("data in pages and batches in chunks give the same bits without the checks"
   const one: Case = { ...cases[1]!, widths: [20, 40, 3], rows: 1500, batchSize: 700, replicas: 3 };
   expect(await train(bare, { ...one, rows: 1000 }, 7)).toBe(await train(small, { ...one, rows: 1000 }, 7));
   for (const device of [small, bare]) device.dispose();
+});
+
+/** Values and gradients of every operation, with sizes at which tiles and slices end in the middle. */
+async function tensorBits(device: GpuDevice): Promise<string> {
+  const parts: ArrayBufferView[] = [];
+  const note = async (results: readonly Tensor[]): Promise<void> => {
+    for (const result of results) parts.push(await result.read());
+    dispose(results);
+  };
+  for (const one of operationCases) {
+    const inputs = inputsOn(device, one);
+    const { value, gradient } = valueAndGrad((all: Tensor[]) => weighted(one.apply(...all)))(inputs);
+    await note([value, ...gradient]);
+    dispose(inputs);
+  }
+  const a = tensor(device, randomFloats(1, 3 * 67 * 131), [3, 67, 131]);
+  const b = tensor(device, randomFloats(2, 131 * 41), [131, 41]);
+  const long = tensor(device, randomFloats(3, 3 * 1003), [1003, 3]);
+  await note(tidy(() => [matmul(a, b), matmul(a, a, { transposeB: true }), sum(long, 0), logSumExp(long)]));
+  dispose([a, b, long]);
+  expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
+  return hashOf(...parts);
+}
+
+test("operations of tensors and their gradients give the same bits without the checks", async () => {
+  expect(await tensorBits(unchecked)).toBe(await tensorBits(checked));
 });

@@ -13,6 +13,13 @@ const elementLosses: Record<
   binaryCrossEntropy: (x, t) => [Math.max(x, 0) - x * t + logOnePlusExpNegative(x), sigmoid(x) - t],
 };
 
+/** [loss, its derivative by output] of one value. */
+export const elementLoss = (
+  loss: Exclude<LossName, "softmaxCrossEntropy">,
+  output: number,
+  target: number,
+): [number, number] => elementLosses[loss](output, target);
+
 /** Factor that turns a sum over the batch into the mean a loss is defined by: over samples, or over all values. */
 export function lossScale(loss: LossName, batchSize: number, outputs: number): number {
   return loss === "squaredError" || loss === "softmaxCrossEntropy" ? 1 / batchSize : 1 / (batchSize * outputs);

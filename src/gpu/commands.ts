@@ -8,6 +8,8 @@ const slots = 128;
 const slotBytes = 256;
 const slotWords = slotBytes / 4;
 const maxBindGroups = 1024;
+/** Dispatches of the longest kind that a submit takes: together they stay well below what systems take for a hang. */
+const longDispatches = 8;
 
 /** One dispatch, recorded and submitted later. */
 export interface Command {
@@ -31,8 +33,8 @@ export interface ValueCommand extends Omit<Command, "groups"> {
 }
 
 /**
- * Records dispatches of a device into one compute pass and submits them together: when somebody reads, or when there are
- * many. A dispatch finds what those before it have written. Its uniforms lie in slots of one buffer, written once a submit.
+ * Records dispatches of a device into one compute pass and submits them together: when somebody reads, or when they are many or
+ * long. A dispatch finds what those before it have written. Its uniforms lie in slots of one buffer, written once a submit.
  */
 export class Commands {
   readonly pool: BufferPool;
@@ -47,6 +49,8 @@ export class Commands {
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   #used = 0;
+  /** Floating-point operations recorded since the last submit. */
+  #operations = 0;
 
   constructor(device: GpuDevice) {
     this.#device = device;
@@ -76,6 +80,8 @@ export class Commands {
       const end = Math.min(values, first + most);
       const [x, y] = gridOf(end - first);
       this.dispatch({ ...command, integers: [first, end, ...integers], groups: [x, y, 1] });
+      this.#operations += (end - first) * operations;
+      if (this.#operations > longDispatches * this.#device.dispatchFlops) this.submit();
     }
   }
 
@@ -86,7 +92,7 @@ export class Commands {
     write(this.#device.gpu, this.#uniforms, this.#words.subarray(0, this.#used * slotWords));
     this.#device.gpu.queue.submit([this.#encoder.finish()]);
     this.#encoder = this.#pass = undefined;
-    this.#used = 0;
+    this.#used = this.#operations = 0;
     this.pool.noteSubmit();
   }
 

@@ -34,9 +34,17 @@ export interface DeviceDetails {
   readonly features: readonly string[];
 }
 
+/** Buffers that are alive, and their bytes. */
+export interface Ledger {
+  buffers: number;
+  bytes: number;
+}
+
 /** A place to compute: the CPU, or a WebGPU device with a ledger of its buffers. */
 export interface Device {
   readonly kind: DeviceKind;
+  /** What models and tensors hold on a GPU, and tensors on the CPU; 0 when all are disposed. */
+  readonly ledger: Readonly<Ledger>;
   /** One line for people. */
   readonly name: string;
   /** One line why this is not a hardware GPU; undefined on one. */
@@ -46,9 +54,10 @@ export interface Device {
   [Symbol.dispose](): void;
 }
 
-class CpuDevice implements Device {
+export class CpuDevice implements Device {
   readonly kind = "cpu";
   readonly name = "CPU, float64 reference";
+  readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   readonly why: string | undefined;
 
   constructor(why: string) {
@@ -82,7 +91,7 @@ export class GpuDevice implements Device {
   /** Four neighbouring invocations can exchange values. */
   readonly hasQuads: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
-  readonly ledger = { buffers: 0, bytes: 0 };
+  readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   readonly #isOwned: boolean;
   #lost: string | undefined;
   #fault: GPUError | undefined;
@@ -228,10 +237,10 @@ async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter |
   return null;
 }
 
-/** Larger buffers and more workgroup memory than the default limits, subgroups and timestamps, where they are offered. */
+/** Larger buffers and more workgroup memory than the default limits, subgroups, f16 and timestamps, where they are offered. */
 async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
-  const requiredFeatures = (["timestamp-query", "subgroups"] as const).filter((feature) =>
+  const requiredFeatures = (["timestamp-query", "subgroups", "shader-f16"] as const).filter((feature) =>
     adapter.features.has(feature),
   );
   return adapter.requestDevice({

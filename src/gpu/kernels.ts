@@ -1,9 +1,12 @@
+import accumulate from "../../shaders/accumulate.wgsl?raw";
 import activation from "../../shaders/activation.wgsl?raw";
 import backwardInputs from "../../shaders/backwardInputs.wgsl?raw";
 import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl?raw";
 import backwardWeights from "../../shaders/backwardWeights.wgsl?raw";
 import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl?raw";
 import batchSlices from "../../shaders/batchSlices.wgsl?raw";
+import binary from "../../shaders/binary.wgsl?raw";
+import copy from "../../shaders/copy.wgsl?raw";
 import drawRows from "../../shaders/drawRows.wgsl?raw";
 import elementLoss from "../../shaders/elementLoss.wgsl?raw";
 import forward from "../../shaders/forward.wgsl?raw";
@@ -17,6 +20,7 @@ import matmulTiled from "../../shaders/matmulTiled.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
 import quadLoads from "../../shaders/quadLoads.wgsl?raw";
+import reduce from "../../shaders/reduce.wgsl?raw";
 import replicaRun from "../../shaders/replicaRun.wgsl?raw";
 import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import score from "../../shaders/score.wgsl?raw";
@@ -33,6 +37,7 @@ import trainReplicas from "../../shaders/trainReplicas.wgsl?raw";
 import trainSamples from "../../shaders/trainSamples.wgsl?raw";
 import trainSubgroups from "../../shaders/trainSubgroups.wgsl?raw";
 import trainTiles from "../../shaders/trainTiles.wgsl?raw";
+import unary from "../../shaders/unary.wgsl?raw";
 import update from "../../shaders/update.wgsl?raw";
 import type { Network } from "../network.ts";
 import type { DataType } from "../shape.ts";
@@ -235,6 +240,16 @@ const tensorKernels = {
   },
   /** slices, partials, out */
   sumSlices: { code: join(strides, sumSlices), bindings: ["step", "read", "write"] },
+  /** sizes, a, out */
+  unary: { code: join(strides, activation, unary), bindings: ["step", "read", "write"] },
+  /** sizes, a, b, out */
+  binary: { code: join(strides, activation, elementLoss, binary), bindings: ["step", "read", "read", "write"] },
+  /** sizes, a, out */
+  copy: { code: join(strides, copy), bindings: ["step", "read", "write"] },
+  /** sizes, a, out */
+  accumulate: { code: join(strides, accumulate), bindings: ["step", "read", "write"] },
+  /** sizes, a, out */
+  reduce: { code: join(strides, reduce), bindings: ["step", "read", "write"] },
 } as const satisfies Record<string, Omit<KernelSource, "name">>;
 
 export type TensorKernelName = keyof typeof tensorKernels;

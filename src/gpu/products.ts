@@ -21,7 +21,7 @@ import {
   versionConstants,
   versionOperations,
 } from "./productVersions.ts";
-import { padded } from "./strides.ts";
+import { wordsOf } from "./strides.ts";
 
 /** Matrices in a buffer. */
 export interface MatrixOperand {
@@ -123,18 +123,13 @@ function encodeVersion(request: MatmulRequest, version: Version, slice: number):
   const invocations = valueInvocations(version, m, n);
   const steps = (operand: MatrixOperand, isTransposed: boolean): number[] =>
     isTransposed ? [1, operand.leading] : [operand.leading, 1];
+  const single = [m, n, k, a.offset, b.offset, out.offset, ...steps(a, transposeA), ...steps(b, transposeB)];
   commandsOf(device).dispatchValues({
     source: matmulKernel(version, [a.dtype, b.dtype, out.dtype]),
     constants: constantsOf(request, version),
     bound: version === "plain" ? [a.buffer, b.buffer, out.buffer] : [a.buffer, b.buffer, out.buffer, b.buffer],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
     operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
-    integers: [
-      ...[m, n, k, a.offset, b.offset, out.offset, ...steps(a, transposeA), ...steps(b, transposeB)],
-      ...[batch.length, matrices, slice, 0],
-      ...padded(batch),
-      ...padded(a.batchStrides),
-      ...padded(b.batchStrides),
-    ],
+    integers: wordsOf([...single, batch.length, matrices, slice], batch, a.batchStrides, b.batchStrides),
   });
 }

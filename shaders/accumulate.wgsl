@@ -1,0 +1,22 @@
+// out += a, one invocation per value: a gradient that takes another contribution. Twin: src/cpu/accumulate.ts.
+
+struct Accumulate {
+  first: u32,      // value of out that invocation 0 computes
+  end: u32,
+  aOffset: u32,
+  outOffset: u32,
+}
+
+@group(0) @binding(0) var<uniform> sizes: Accumulate;
+@group(0) @binding(1) var<storage, read> a: array<ElementA>;
+@group(0) @binding(2) var<storage, read_write> out: array<ElementOut>;
+
+@compute @workgroup_size(64)
+fn accumulate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = sizes.first + linearIndex(id, groups, 64u);
+  if (index >= sizes.end) {
+    return;
+  }
+  let at = sizes.outOffset + index;
+  out[at] = ElementOut(f32(out[at]) + f32(a[sizes.aOffset + index]));
+}

@@ -1,0 +1,97 @@
+// Sum, largest value or log Σ exp over some dimensions of a: one invocation per kept value and slice of what is reduced.
+//   out [slices, kept]   slice s takes values s, s + slices, … in order, sums in blocks of 128
+// A second dispatch reduces the slices. Twin: src/cpu/reduce.ts.
+
+const BLOCK = 128u;
+
+override OPERATION: u32 = 0u;  // place in reductionNames of src/cpu/reduce.ts
+
+struct Reduce {
+  first: u32,           // value of out that invocation 0 computes
+  end: u32,
+  aOffset: u32,
+  outOffset: u32,
+  keptRank: u32,
+  kept: u32,            // number of values kept
+  reducedRank: u32,
+  reduced: u32,         // number of values that become one
+  slices: u32,
+  keptSizes: PerAxis,
+  keptStrides: PerAxis,
+  reducedSizes: PerAxis,
+  reducedStrides: PerAxis,
+  scale: f32,           // of a sum: 1 / reduced for a mean
+}
+
+@group(0) @binding(0) var<uniform> sizes: Reduce;
+@group(0) @binding(1) var<storage, read> a: array<ElementA>;
+@group(0) @binding(2) var<storage, read_write> out: array<ElementOut>;
+
+fn firstOf(index: u32) -> u32 {
+  var rest = index;
+  var at = sizes.aOffset;
+  for (var axis = sizes.keptRank; axis > 1u; axis--) {
+    let size = ofAxis(sizes.keptSizes, axis - 1u);
+    at += (rest % size) * ofAxis(sizes.keptStrides, axis - 1u);
+    rest /= size;
+  }
+  return at + rest * sizes.keptStrides[0].x;
+}
+
+fn valueAt(start: u32, index: u32) -> f32 {
+  var rest = index;
+  var at = start;
+  for (var axis = sizes.reducedRank; axis > 1u; axis--) {
+    let size = ofAxis(sizes.reducedSizes, axis - 1u);
+    at += (rest % size) * ofAxis(sizes.reducedStrides, axis - 1u);
+    rest /= size;
+  }
+  return f32(a[at + rest * sizes.reducedStrides[0].x]);
+}
+
+fn largestOf(start: u32, slice: u32) -> f32 {
+  var largest = valueAt(start, slice);
+  for (var index = slice + sizes.slices; index < sizes.reduced; index += sizes.slices) {
+    largest = max(largest, valueAt(start, index));
+  }
+  return largest;
+}
+
+// Sum of the values, or of their exponentials with `largest` taken off.
+fn sumOf(start: u32, slice: u32, largest: f32) -> f32 {
+  let stretch = BLOCK * sizes.slices;
+  var sum = 0.0;
+  for (var block = slice; block < sizes.reduced; block += stretch) {
+    var partial = 0.0;
+    for (var index = block; index < min(block + stretch, sizes.reduced); index += sizes.slices) {
+      let value = valueAt(start, index);
+      if (OPERATION == 2u) {
+        partial += exp(max(value - largest, -80.0)); // 1.8e-35 there: beyond it some devices return NaN
+      } else {
+        partial += value;
+      }
+    }
+    sum += partial;
+  }
+  return sum;
+}
+
+@compute @workgroup_size(64)
+fn reduce(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = sizes.first + linearIndex(id, groups, 64u);
+  if (index >= sizes.end) {
+    return;
+  }
+  let start = firstOf(index % sizes.kept);
+  let slice = index / sizes.kept;
+  var result = 0.0;
+  switch (OPERATION) {
+    case 1u: { result = largestOf(start, slice); }
+    case 2u: {
+      let largest = largestOf(start, slice);
+      result = largest + log(sumOf(start, slice, largest));
+    }
+    default: { result = sizes.scale * sumOf(start, slice, 0.0); }
+  }
+  out[sizes.outOffset + index] = ElementOut(result);
+}

@@ -1,0 +1,77 @@
+// out = f(a), one invocation per value. Activations and their slopes are those of activation.wgsl. Twin: src/cpu/unary.ts.
+
+override OPERATION: u32 = 0u;  // place in unaryNames of src/cpu/unary.ts
+
+struct Unary {
+  first: u32,      // value of out that invocation 0 computes
+  end: u32,
+  aOffset: u32,
+  outOffset: u32,
+  exponent: f32,   // of power
+}
+
+@group(0) @binding(0) var<uniform> sizes: Unary;
+@group(0) @binding(1) var<storage, read> a: array<ElementA>;
+@group(0) @binding(2) var<storage, read_write> out: array<ElementOut>;
+
+// Whole exponents by squaring: a logarithm would lose digits, and the sign of x.
+fn power(x: f32, exponent: f32) -> f32 {
+  if ((exponent != round(exponent)) | (abs(exponent) > 64.0)) {
+    return pow(x, exponent);
+  }
+  let bits = u32(abs(exponent));
+  var result = 1.0;
+  var square = x;
+  for (var bit = 0u; bit < 7u; bit++) {
+    if (((bits >> bit) & 1u) == 1u) {
+      result *= square;
+    }
+    if ((bits >> (bit + 1u)) == 0u) {
+      break;
+    }
+    square *= square;
+  }
+  return select(result, 1.0 / result, exponent < 0.0);
+}
+
+fn compute(x: f32) -> f32 {
+  switch (OPERATION) {
+    case 1u: { return sigmoid(x); }
+    case 2u: { return hyperbolicTangent(x); }
+    case 3u: { return relu(x); }
+    case 4u: { return leakyRelu(x); }
+    case 5u: { return elu(x); }
+    case 6u: { return gelu(x); }
+    case 7u: { return silu(x); }
+    case 8u: { return softplus(x); }
+    case 9u: { return sine(x); }
+    case 10u: { return identitySlope(x); }
+    case 11u: { return sigmoidSlope(x); }
+    case 12u: { return hyperbolicTangentSlope(x); }
+    case 13u: { return reluSlope(x); }
+    case 14u: { return leakyReluSlope(x); }
+    case 15u: { return eluSlope(x); }
+    case 16u: { return geluSlope(x); }
+    case 17u: { return siluSlope(x); }
+    case 18u: { return softplusSlope(x); }
+    case 19u: { return sineSlope(x); }
+    case 20u: { return -x; }
+    case 21u: { return exp(x); }
+    case 22u: { return log(x); }
+    case 23u: { return sqrt(x); }
+    case 24u: { return x * x; }
+    case 25u: { return power(x, sizes.exponent); }
+    case 26u: { return abs(x); }
+    case 27u: { return sign(x); }
+    default: { return x; }
+  }
+}
+
+@compute @workgroup_size(64)
+fn unary(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let index = sizes.first + linearIndex(id, groups, 64u);
+  if (index >= sizes.end) {
+    return;
+  }
+  out[sizes.outOffset + index] = ElementOut(compute(f32(a[sizes.aOffset + index])));
+}

@@ -1,0 +1,62 @@
+import type { LossName } from "../network.ts";
+import { elementLoss } from "./loss.ts";
+import { placeOf } from "./places.ts";
+
+/** Functions of two values, in the order of their numbers in `shaders/binary.wgsl`. */
+export const binaryNames = [
+  "add",
+  "subtract",
+  "multiply",
+  "divide",
+  "maximum",
+  "minimum",
+  "greater",
+  "equal",
+  "loss",
+  "lossSlope",
+] as const;
+export type BinaryName = (typeof binaryNames)[number];
+
+/** Losses of one value: all but softmaxCrossEntropy, which takes a row. */
+export type ElementLossName = Exclude<LossName, "softmaxCrossEntropy">;
+
+type Formula = (x: number, y: number) => number;
+
+const plain: Record<Exclude<BinaryName, "loss" | "lossSlope">, Formula> = {
+  add: (x, y) => x + y,
+  subtract: (x, y) => x - y,
+  multiply: (x, y) => x * y,
+  divide: (x, y) => x / y,
+  maximum: Math.max,
+  minimum: Math.min,
+  greater: (x, y) => (x > y ? 1 : 0),
+  equal: (x, y) => (x === y ? 1 : 0),
+};
+
+function functionOf(name: BinaryName, loss: ElementLossName): Formula {
+  if (name === "loss") return (y, t) => elementLoss(loss, y, t)[0];
+  if (name === "lossSlope") return (y, t) => elementLoss(loss, y, t)[1];
+  return plain[name];
+}
+
+/** An array read with strides, or a number. */
+export type BinaryOperand = number | { readonly values: Float64Array; readonly strides: readonly number[] };
+
+export interface BinaryArguments {
+  readonly name: BinaryName;
+  /** Of "loss" and "lossSlope". */
+  readonly loss: ElementLossName;
+  readonly sizes: readonly number[];
+  readonly a: BinaryOperand;
+  readonly b: BinaryOperand;
+  /** [...sizes], written. */
+  readonly out: Float64Array;
+}
+
+/** out = f(a, b) with broadcasting. Twin of `shaders/binary.wgsl`. */
+export function binary({ name, loss, sizes, a, b, out }: BinaryArguments): void {
+  const compute = functionOf(name, loss);
+  const take = (operand: BinaryOperand, index: number): number =>
+    typeof operand === "number" ? operand : operand.values[placeOf(index, sizes, operand.strides)]!;
+  for (let at = 0; at < out.length; at++) out[at] = compute(take(a, at), take(b, at));
+}

@@ -1,0 +1,118 @@
+// Functions of tensors value by value: what their kernels are told.
+
+import type { DataType } from "../shape.ts";
+import { commandsOf } from "./commands.ts";
+import type { GpuDevice } from "./device.ts";
+import { tensorKernel } from "./kernels.ts";
+import { wordsOf } from "./strides.ts";
+
+/** Values in a buffer, without gaps. */
+export interface StoredValues {
+  readonly buffer: GPUBuffer;
+  readonly dtype: DataType;
+  /** Place of the first, in values. */
+  readonly offset: number;
+}
+
+/** Operations of one value by which long dispatches are cut: an activation, and what its place costs. */
+const valueOperations = 32;
+
+export interface UnaryRequest {
+  readonly device: GpuDevice;
+  /** Place in unaryNames. */
+  readonly operation: number;
+  readonly a: StoredValues;
+  readonly out: StoredValues;
+  readonly count: number;
+  readonly exponent: number;
+}
+
+/** Records out = f(a). */
+export function encodeUnary({ device, operation, a, out, count, exponent }: UnaryRequest): void {
+  commandsOf(device).dispatchValues({
+    source: tensorKernel("unary", [a.dtype, out.dtype]),
+    constants: { OPERATION: operation },
+    bound: [a.buffer, out.buffer],
+    values: count,
+    operations: valueOperations,
+    integers: [a.offset, out.offset],
+    floats: [exponent],
+  });
+}
+
+/** Records out += a. */
+export function encodeAccumulate(device: GpuDevice, a: StoredValues, out: StoredValues, count: number): void {
+  commandsOf(device).dispatchValues({
+    source: tensorKernel("accumulate", [a.dtype, out.dtype]),
+    bound: [a.buffer, out.buffer],
+    values: count,
+    operations: valueOperations,
+    integers: [a.offset, out.offset],
+  });
+}
+
+/** Values read with strides, one per dimension of the result. */
+export interface StridedValues extends StoredValues {
+  readonly strides: readonly number[];
+}
+
+export interface BinaryRequest {
+  readonly device: GpuDevice;
+  /** Place in binaryNames. */
+  readonly operation: number;
+  /** Place in lossNames, for losses. */
+  readonly loss: number;
+  readonly sizes: readonly number[];
+  /** A number, at most one of the two. */
+  readonly a: StridedValues | number;
+  readonly b: StridedValues | number;
+  readonly out: StoredValues;
+}
+
+const countOf = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * size, 1);
+
+/** Records out = f(a, b). */
+export function encodeBinary({ device, operation, loss, sizes, a, b, out }: BinaryRequest): void {
+  const tensors = [a, b].filter((operand) => typeof operand !== "number");
+  // A number stands in the uniform; its binding then holds the other operand, unread.
+  const [first, second] = [tensors[0]!, tensors.at(-1)!];
+  const number = [a, b].find((operand) => typeof operand === "number") ?? 0;
+  commandsOf(device).dispatchValues({
+    source: tensorKernel("binary", [first.dtype, second.dtype, out.dtype]),
+    constants: { OPERATION: operation, LOSS: loss, NUMBER: typeof a === "number" ? 1 : typeof b === "number" ? 2 : 0 },
+    bound: [first.buffer, second.buffer, out.buffer],
+    values: countOf(sizes),
+    operations: valueOperations,
+    integers: wordsOf([sizes.length, first.offset, second.offset, out.offset], sizes, first.strides, second.strides),
+    floats: [number],
+  });
+}
+
+export interface CopyRequest {
+  readonly device: GpuDevice;
+  /** Of what is written. */
+  readonly sizes: readonly number[];
+  readonly a: StridedValues;
+  readonly out: StridedValues;
+  /** Values outside of it become 0. */
+  readonly frame?: { readonly before: readonly number[]; readonly inside: readonly number[] } | undefined;
+}
+
+/** Records out = a. */
+export function encodeCopy({ device, sizes, a, out, frame }: CopyRequest): void {
+  commandsOf(device).dispatchValues({
+    source: tensorKernel("copy", [a.dtype, out.dtype]),
+    constants: { PADS: frame ? 1 : 0 },
+    bound: [a.buffer, out.buffer],
+    values: countOf(sizes),
+    operations: valueOperations,
+    integers: wordsOf(
+      [sizes.length, a.offset, out.offset],
+      sizes,
+      a.strides,
+      out.strides,
+      frame?.before ?? [],
+      frame?.inside ?? [],
+    ),
+  });
+}

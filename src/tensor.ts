@@ -1,0 +1,64 @@
+// Tensors: arrays of numbers on a device, operations on them, and their gradients. Apart from the core, which needs none of it.
+
+export type { DataType, Shape } from "./shape.ts";
+export {
+  activate,
+  activateDerivative,
+  elu,
+  gelu,
+  leakyRelu,
+  relu,
+  sigmoid,
+  silu,
+  sine,
+  softplus,
+  tanh,
+} from "./tensor/activations.ts";
+export {
+  absolute,
+  add,
+  cast,
+  divide,
+  equal,
+  exp,
+  greater,
+  log,
+  maximum,
+  minimum,
+  multiply,
+  negate,
+  power,
+  sign,
+  sqrt,
+  square,
+  subtract,
+} from "./tensor/arithmetic.ts";
+export { checkGradient, checkModelGradient } from "./tensor/checkGradient.ts";
+export type { Operand } from "./tensor/compute.ts";
+export type { CheckedEntry, CheckOptions, GradientCheck } from "./tensor/differences.ts";
+export { grad, type GradientsBy, valueAndGrad } from "./tensor/grad.ts";
+export { broadcastTo, concat, pad, reshape, slice, transpose } from "./tensor/layout.ts";
+export {
+  binaryCrossEntropy,
+  huber,
+  loss,
+  meanAbsoluteError,
+  meanSquaredError,
+  softmaxCrossEntropy,
+  squaredError,
+} from "./tensor/losses.ts";
+export { matmul, type TransposeOptions } from "./tensor/matmul.ts";
+export { type LayerTensors, networkLoss, networkOutputs, networkParameters } from "./tensor/network.ts";
+export {
+  type Axes,
+  logSoftmax,
+  logSumExp,
+  max,
+  mean,
+  type ReductionOptions,
+  softmax,
+  sum,
+} from "./tensor/reductions.ts";
+export { ones, Tensor, tensor, type TensorOptions, zeros } from "./tensor/tensor.ts";
+export { tidy } from "./tensor/tidy.ts";
+export { dispose } from "./tensor/tree.ts";

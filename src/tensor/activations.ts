@@ -1,0 +1,74 @@
+import type { UnaryName } from "../cpu/unary.ts";
+import { activationNames, type ActivationName, requireName, savesPreActivation } from "../network.ts";
+import { add, exp, multiply, negate, square, subtract } from "./arithmetic.ts";
+import { computeUnary } from "./compute.ts";
+import { record } from "./record.ts";
+import { hold } from "./record.ts";
+import type { Tensor } from "./tensor.ts";
+
+/**
+ * An activation function, value by value.
+ * @throws InvalidInput on an unknown name
+ */
+export function activate(name: ActivationName, a: Tensor): Tensor {
+  requireName("activate", name, activationNames);
+  if (name === "identity") return hold(a);
+  const output = computeUnary(name, a);
+  return record(output, [a], (keep) => {
+    const saved = keep(savesPreActivation(name) ? a : output);
+    return [(dOutput) => multiply(dOutput, activateDerivative(name, saved))];
+  });
+}
+
+/** φ(z) = e^(−z²/2) / √(2π): density of the standard normal. */
+const normalDensity = (z: Tensor): Tensor => multiply(exp(multiply(square(z), -0.5)), 1 / Math.sqrt(2 * Math.PI));
+
+/** Slopes of the slopes, by what they are taken at; those that are 0 wherever they exist are left out. */
+const curvatures: Partial<Record<ActivationName, (saved: Tensor) => Tensor>> = {
+  sigmoid: (a) => subtract(1, multiply(a, 2)),
+  tanh: (a) => multiply(a, -2),
+  elu: (a) => subtract(1, activateDerivative("relu", a)),
+  gelu: (z) => multiply(normalDensity(z), subtract(2, square(z))),
+  silu(z) {
+    const g = sigmoid(z);
+    // g(1 − g)(2 + z(1 − 2g))
+    return multiply(activateDerivative("sigmoid", g), add(multiply(z, subtract(1, multiply(g, 2))), 2));
+  },
+  softplus: (z) => activateDerivative("sigmoid", sigmoid(z)),
+  sine: (z) => negate(sine(z)),
+};
+
+/**
+ * Slope of an activation function, at what forward has at hand: the activation itself for identity, sigmoid, tanh, relu,
+ * leakyRelu and elu, and what was activated for gelu, silu, softplus and sine.
+ */
+export function activateDerivative(name: ActivationName, saved: Tensor): Tensor {
+  requireName("activateDerivative", name, activationNames);
+  const slope: UnaryName = `${name}Slope`;
+  const output = computeUnary(slope, saved);
+  const curvature = curvatures[name];
+  if (!curvature) return output;
+  return record(output, [saved], (keep) => {
+    const at = keep(saved);
+    return [(dOutput) => multiply(dOutput, curvature(at))];
+  });
+}
+
+/** 1 / (1 + e^−a). */
+export const sigmoid = (a: Tensor): Tensor => activate("sigmoid", a);
+/** Hyperbolic tangent. */
+export const tanh = (a: Tensor): Tensor => activate("tanh", a);
+/** max(a, 0). */
+export const relu = (a: Tensor): Tensor => activate("relu", a);
+/** a, or 0.01 a below 0. */
+export const leakyRelu = (a: Tensor): Tensor => activate("leakyRelu", a);
+/** a, or e^a − 1 below 0. */
+export const elu = (a: Tensor): Tensor => activate("elu", a);
+/** a Φ(a), Φ being the distribution function of the standard normal. */
+export const gelu = (a: Tensor): Tensor => activate("gelu", a);
+/** a · sigmoid(a). */
+export const silu = (a: Tensor): Tensor => activate("silu", a);
+/** log(1 + e^a). */
+export const softplus = (a: Tensor): Tensor => activate("softplus", a);
+/** Sine. */
+export const sine = (a: Tensor): Tensor => activate("sine", a);

@@ -1,0 +1,90 @@
+import { InvalidInput } from "../errors.ts";
+import type { Dataset } from "../executor.ts";
+import { acquire, type Device } from "../gpu/device.ts";
+import { requireInteger } from "../network.ts";
+import { sgd } from "../optimizer.ts";
+import type { Model } from "../train/model.ts";
+import { type CheckOptions, type GradientCheck, holdAgainstDifferences, type TreeFunction } from "./differences.ts";
+import { grad } from "./grad.ts";
+import { type LayerTensors, networkLoss, networkParameters } from "./network.ts";
+import { tensor, type Tensor } from "./tensor.ts";
+import { dispose, namedTensors, tensorsIn } from "./tree.ts";
+
+async function gradientsOf(f: TreeFunction, tree: unknown): Promise<Float64Array[]> {
+  const gradients = tensorsIn(grad(f)(tree));
+  try {
+    return await Promise.all(gradients.map(async (gradient) => Float64Array.from(await gradient.read())));
+  } finally {
+    dispose(gradients);
+  }
+}
+
+/**
+ * Holds the gradient of a function against central differences in float64.
+ * @param call of tensors, as for `grad`; it must compute on the device of its arguments, for the differences are taken on the CPU:
+ *   tensors that it needs beside them are to be arguments as well
+ * @param args its arguments: tensors, or arrays and plain objects of them. The gradient is computed on their device
+ * @throws InvalidInput where there are no tensors
+ */
+export async function checkGradient<A extends readonly unknown[]>(
+  call: (...args: A) => Tensor,
+  args: A,
+  options: CheckOptions = {},
+): Promise<GradientCheck> {
+  const named = namedTensors(args, "arguments");
+  if (named.length === 0) {
+    const fix = "pass the arguments of the function as a list";
+    throw new InvalidInput({ place: "checkGradient", expected: "arguments with tensors", got: "none", fix });
+  }
+  const isGpu = named[0]!.tensor.device.kind !== "cpu";
+  const f: TreeFunction = (all) => call(...(all as A));
+  const gradients = await gradientsOf(f, args);
+  const device = isGpu ? await acquire({ device: "cpu" }) : named[0]!.tensor.device;
+  const tolerance = toleranceOn(named[0]!.tensor.device);
+  return holdAgainstDifferences({ f, tree: args, name: "arguments", gradients, device, options, tolerance });
+}
+
+/** What a gradient may be off by: rounding of float32 on a GPU, the differences' own error in float64. */
+const toleranceOn = ({ kind }: Device): number => (kind === "cpu" ? 1e-6 : 1e-3);
+
+/** Gradients of a model by the parameters of one replica, layer by layer: weights, then bias. */
+async function tracedGradients(model: Model, data: Dataset, replica: number): Promise<Float64Array[]> {
+  const { gradients } = await model.trace(data, sgd());
+  const { layers, parameterCount } = model.network;
+  const own = Float64Array.from(gradients.subarray(replica * parameterCount, (replica + 1) * parameterCount));
+  return layers.flatMap(({ weightsOffset, biasOffset, fanOut }) => [
+    own.slice(weightsOffset, biasOffset),
+    own.slice(biasOffset, biasOffset + fanOut),
+  ]);
+}
+
+/**
+ * Holds the gradients of a model's training step, computed on its own device, against central differences in float64.
+ * @param data rows of one batch: as many as there are, all of them in one step
+ * @param options `replica`: whose parameters; default 0
+ */
+export async function checkModelGradient(
+  model: Model,
+  data: Dataset,
+  options: CheckOptions & { readonly replica?: number } = {},
+): Promise<GradientCheck> {
+  const { replica = 0, ...checkOptions } = options;
+  const { network, replicas } = model;
+  requireInteger("checkModelGradient: replica", replica, 0, replicas - 1);
+  const gradients = await tracedGradients(model, data, replica);
+  const all = await model.readParameters();
+  const device = await acquire({ device: "cpu" });
+  const own = all.subarray(replica * network.parameterCount, (replica + 1) * network.parameterCount);
+  const layers = networkParameters(device, network, own);
+  const rows = data.targets.length / network.outputs;
+  const inputs = tensor(device, data.inputs, [rows, network.inputs]);
+  const targets = tensor(device, data.targets, [rows, network.outputs]);
+  const f: TreeFunction = (tree) => networkLoss(network, tree as LayerTensors[], inputs, targets);
+  const tolerance = toleranceOn(model.device);
+  try {
+    const request = { f, tree: layers, name: "layers", gradients, device, options: checkOptions, tolerance };
+    return await holdAgainstDifferences(request);
+  } finally {
+    dispose([layers, inputs, targets]);
+  }
+}

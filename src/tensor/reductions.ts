@@ -1,0 +1,104 @@
+import { InvalidInput } from "../errors.ts";
+import { requireAxes, type Shape, showShape } from "../shape.ts";
+import { divide, equal, exp, multiply, subtract } from "./arithmetic.ts";
+import { computeReduce } from "./compute.ts";
+import { reshape, scaledSum } from "./layout.ts";
+import { record } from "./record.ts";
+import { keepingResult } from "./scope.ts";
+import type { Tensor } from "./tensor.ts";
+
+export interface ReductionOptions {
+  /** Leave the axes in, with size 1; default false. */
+  readonly keepDims?: boolean;
+}
+
+/** One axis, several, or all. */
+export type Axes = number | readonly number[];
+
+function axesOf(place: string, a: Tensor, axes: Axes | undefined): number[] {
+  const named = typeof axes === "number" ? [axes] : (axes ?? a.shape.map((_, axis) => axis));
+  return requireAxes(place, a.shape, named);
+}
+
+/** Reduces, and takes the axes of size 1 out again, unless they are to stay. */
+function reduced(whole: () => Tensor, axes: readonly number[], { keepDims = false }: ReductionOptions): Tensor {
+  if (keepDims || axes.length === 0) return whole();
+  return keepingResult(() => {
+    const output = whole();
+    return reshape(output, without(output.shape, axes));
+  });
+}
+
+const without = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, axis) => !axes.includes(axis));
+
+/** Throws where there are no values to reduce. */
+function requireValues(place: string, a: Tensor, axes: readonly number[]): void {
+  if (axes.every((axis) => a.shape[axis] !== 0)) return;
+  const got = `the shape ${showShape(a.shape)}`;
+  throw new InvalidInput({ place, expected: "at least one value along each axis", got, fix: "leave such axes out" });
+}
+
+/**
+ * Sum over axes; without values 0.
+ * @param axes default: all; negative numbers count from the end
+ */
+export function sum(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
+  const own = axesOf("sum", a, axes);
+  return reduced(() => scaledSum(a, own, 1), own, options);
+}
+
+/** Mean over axes. @throws InvalidInput where there are no values */
+export function mean(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
+  const own = axesOf("mean", a, axes);
+  requireValues("mean", a, own);
+  const count = own.reduce((product, axis) => product * a.shape[axis]!, 1);
+  return reduced(() => scaledSum(a, own, 1 / count), own, options);
+}
+
+/** Largest value over axes; where several are largest they share the gradient. @throws InvalidInput where there are no values */
+export function max(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
+  const own = axesOf("max", a, axes);
+  requireValues("max", a, own);
+  return reduced(() => wholeMax(a, own), own, options);
+}
+
+function wholeMax(a: Tensor, axes: readonly number[]): Tensor {
+  const output = computeReduce("max", a, { axes });
+  return record(output, [a], (keep) => {
+    const [x, largest] = [keep(a), keep(output)];
+    return [
+      (dOutput) => {
+        const isLargest = equal(x, largest);
+        return multiply(isLargest, divide(dOutput, scaledSum(isLargest, axes, 1)));
+      },
+    ];
+  });
+}
+
+/** log Σ exp over axes, which stay with size 1; the largest value is taken off first, so that nothing overflows. */
+function wholeLogSumExp(place: string, a: Tensor, axes: readonly number[]): Tensor {
+  requireValues(place, a, axes);
+  const output = computeReduce("logSumExp", a, { place, axes });
+  return record(output, [a], (keep) => {
+    const [x, y] = [keep(a), keep(output)];
+    return [(dOutput) => multiply(dOutput, exp(subtract(x, y)))];
+  });
+}
+
+/** log Σ exp over axes, in a form that does not overflow. @throws InvalidInput where there are no values */
+export function logSumExp(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
+  const own = axesOf("logSumExp", a, axes);
+  return reduced(() => wholeLogSumExp("logSumExp", a, own), own, options);
+}
+
+/** log of softmax over an axis: a − log Σ exp a. @param axis default: the last */
+export function logSoftmax(a: Tensor, axis = -1): Tensor {
+  const axes = axesOf("logSoftmax", a, axis);
+  return keepingResult(() => subtract(a, wholeLogSumExp("logSoftmax", a, axes)));
+}
+
+/** Probabilities in proportion to e^a along an axis. @param axis default: the last */
+export function softmax(a: Tensor, axis = -1): Tensor {
+  const axes = axesOf("softmax", a, axis);
+  return keepingResult(() => exp(subtract(a, wholeLogSumExp("softmax", a, axes))));
+}

@@ -1,0 +1,171 @@
+import { Disposed, InvalidInput } from "../errors.ts";
+import type { FloatArray } from "../executor.ts";
+import type { Device } from "../gpu/device.ts";
+import { requireInteger, requireName } from "../network.ts";
+import { type DataType, maxRank, type Shape, showShape, sizeOf } from "../shape.ts";
+import { enter } from "./scope.ts";
+import { createStorage, readStorage, releaseStorage, type Storage, type StorageRequest } from "./storage.ts";
+
+/** What a tensor is made of. */
+interface Parts {
+  readonly storage: Storage;
+  readonly shape: Shape;
+  readonly dtype: DataType;
+  readonly label: string;
+  /** Place of its first value in the storage. */
+  readonly offset: number;
+}
+
+/** Storage and place of a tensor's values. @throws Disposed */
+export let partsOf: (tensor: Tensor, place: string) => Parts;
+/** A tensor over storage that it holds from now on. */
+let holding: (parts: Parts) => Tensor;
+
+/**
+ * An array of numbers on a device, row-major: [2, 3] has two rows of three. It never changes: operations make new tensors.
+ * Values are f32 (or f16, computed in f32) on a GPU, float64 on the CPU. Each tensor is freed by `dispose`, by `using`, or by
+ * the `tidy` or `grad` it was made in; views such as `reshape` keep the values that they show.
+ */
+export class Tensor {
+  readonly #parts: Parts;
+  #isDisposed = false;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+    enter(this);
+  }
+
+  static {
+    partsOf = (tensor, place) => tensor.#require(place);
+    holding = (parts) => new Tensor(parts);
+  }
+
+  /** Sizes of the dimensions, outermost first; [] is a scalar. */
+  get shape(): Shape {
+    return this.#parts.shape;
+  }
+
+  /** How a GPU stores the values; the CPU has float64 in either case. */
+  get dtype(): DataType {
+    return this.#parts.dtype;
+  }
+
+  /** Its name: given, or the operation that made it. */
+  get label(): string {
+    return this.#parts.label;
+  }
+
+  get device(): Device {
+    return this.#parts.storage.device;
+  }
+
+  /** Number of values. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  /** The values, row-major, when all work before is done: Float32Array from a GPU, Float64Array from the CPU. @throws Disposed, GpuLost, GpuOutOfMemory, ShaderFailed */
+  async read(): Promise<FloatArray> {
+    const { storage, dtype, offset } = this.#require("read");
+    return readStorage({ storage, dtype, offset, count: this.size });
+  }
+
+  /** The value of a tensor that has but one. @throws InvalidInput where it has others */
+  async item(): Promise<number> {
+    if (this.size === 1) return (await this.read())[0]!;
+    const fix = "use read() for all values";
+    throw new InvalidInput({ place: "item", expected: "one value", got: `the shape ${showShape(this.shape)}`, fix });
+  }
+
+  /** Frees it; may be called again. */
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    releaseStorage(this.#parts.storage);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #require(place: string): Parts {
+    if (!this.#isDisposed) return this.#parts;
+    const got = `${this.label} ${showShape(this.shape)}, which was disposed`;
+    const fix = "dispose it later; what tidy or grad makes within lives on only if it is returned";
+    throw new Disposed({ place, expected: "a live tensor", got, fix });
+  }
+}
+
+/** Another tensor over the same values, from `offset` values behind the first. */
+export function viewOf(place: string, tensor: Tensor, shape: Shape, offset = 0): Tensor {
+  const parts = partsOf(tensor, place);
+  parts.storage.holders++;
+  return holding({ ...parts, shape, offset: parts.offset + offset, label: place });
+}
+
+/** The same tensor, held once more. */
+export function aliasOf(tensor: Tensor): Tensor {
+  const parts = partsOf(tensor, tensor.label);
+  parts.storage.holders++;
+  return holding(parts);
+}
+
+/** Whether nobody else can see its values, so that they may be written. */
+export const isAlone = (tensor: Tensor): boolean => partsOf(tensor, tensor.label).storage.holders === 1;
+
+/** A tensor for a result; what it holds before it is written is anything. */
+export function allocate(request: StorageRequest): Tensor {
+  const { shape, dtype, label } = request;
+  return holding({ storage: createStorage(request), shape: [...shape], dtype, label, offset: 0 });
+}
+
+export interface TensorOptions {
+  /** Default f32. f16 needs a GPU with the feature shader-f16; arithmetic is f32 all the same. */
+  readonly dtype?: DataType;
+  /** A name for errors and for GPU tools. */
+  readonly label?: string;
+}
+
+function requireShape(place: string, shape: Shape): void {
+  requireInteger(`${place}: number of dimensions`, shape.length, 0, maxRank);
+  for (const [axis, size] of shape.entries()) requireInteger(`${place}: size of axis ${axis}`, size, 0, 2 ** 31);
+}
+
+function create(
+  place: string,
+  device: Device,
+  values: ArrayLike<number>,
+  options: TensorOptions & { shape: Shape },
+): Tensor {
+  const { shape, dtype = "f32", label = place } = options;
+  requireShape(place, shape);
+  requireName(`${place}: dtype`, dtype, ["f32", "f16"]);
+  return allocate({ place, label, device, shape, dtype, values });
+}
+
+/**
+ * A tensor of given values.
+ * @param values row-major; a number makes a scalar
+ * @param shape sizes of dimensions, outermost first; default: one dimension, or a scalar
+ * @throws InvalidInput where values and shape do not fit, LimitExceeded where the device cannot hold it
+ */
+export function tensor(
+  device: Device,
+  values: ArrayLike<number> | number,
+  shape: Shape = typeof values === "number" ? [] : [values.length],
+  options: TensorOptions = {},
+): Tensor {
+  const all = typeof values === "number" ? [values] : values;
+  requireShape("tensor", shape);
+  if (all.length === sizeOf(shape)) return create("tensor", device, all, { ...options, shape });
+  const expected = `${sizeOf(shape)} values for the shape ${showShape(shape)}`;
+  throw new InvalidInput({ place: "tensor", expected, got: `${all.length} values`, fix: "correct the shape" });
+}
+
+/** A tensor of zeros. */
+export const zeros = (device: Device, shape: Shape, options: TensorOptions = {}): Tensor =>
+  create("zeros", device, new Float32Array(sizeOf(shape)), { ...options, shape });
+
+/** A tensor of ones. */
+export const ones = (device: Device, shape: Shape, options: TensorOptions = {}): Tensor =>
+  create("ones", device, new Float32Array(sizeOf(shape)).fill(1), { ...options, shape });
