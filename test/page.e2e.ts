@@ -133,7 +133,7 @@ describe("the walk", () => {
     await page.keyboard.press("ArrowLeft"); // the slider's own
     expect(await stopNow()).toBe(stops - 1);
     expect(await partTexts("h1")).toEqual(["h₁", "z = 0.45", "a = 0.6106", "δ = 0.00492"]);
-    expect(await partTexts("y")).toEqual(["y", "z = 1.738", "a = 0.8505", "δ = 0.1081"]);
+    expect(await partTexts("y")).toEqual(["y", "z = 1.738", "a = 0.8505", "δ = 0.108"]);
     expect(await partTexts("w5")).toEqual(["w₅ = 0.5", "new: 0.4946"]);
     expect(await partTexts("L")).toEqual(["L = 0.3617", ""]);
   });
@@ -185,6 +185,12 @@ describe("pointing", () => {
   test("at a link lights the way of its gradient back from the loss", async () => {
     await page.hover(".part[data-part=w5] .plate");
     expect(await litParts()).toEqual(["L", "g1", "h1", "w5", "w9", "y"]);
+    const nearLink = await page.$eval(".link.weight[data-part=w9]", (line) => {
+      const { right, bottom } = line.getBoundingClientRect();
+      return { x: right - 8, y: bottom - 1 }; // beside the arrow, not on it
+    });
+    await page.mouse.move(nearLink.x, nearLink.y);
+    expect(await litParts()).toEqual(["L", "g1", "w9", "y"]);
     await focus(".part[data-part=w1]");
     expect(await litParts()).toEqual(["L", "g1", "g2", "h1", "w1", "w10", "w5", "w7", "w9", "x1", "y"]);
     await focus(".part[data-part=b4]");
@@ -335,12 +341,12 @@ describe("on the GPU", () => {
   test("copies", async () => {
     await host.context.overridePermissions(host.server.url, ["clipboard-read", "clipboard-sanitized-write"]);
     await page.bringToFront();
-    await page.click("::-p-text(Copy as TeX)");
+    await page.click("[aria-label='Copy as TeX']");
     expect(await noticeText()).toContain("Copied as TeX");
     expect(await page.evaluate(() => navigator.clipboard.readText())).toContain(
       "\\section*{One step of gradient descent",
     );
-    await page.click("::-p-text(Copy as Markdown)");
+    await page.click("[aria-label='Copy as Markdown']");
     await page.waitForFunction(() => document.querySelector("#notices")!.textContent.includes("Markdown"));
     expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("| `∂L/∂w1 = δ_h1·x1`<br>");
   });

@@ -57,6 +57,7 @@ async function show(isFirst: boolean): Promise<void> {
   document.title = `${title} · thalweg`;
   document.body.dataset.view = path;
   main.setAttribute("aria-busy", "false");
+  performance.mark("view shown");
   if (!isFirst) main.focus({ preventScroll: true });
   if (!isFirst) scrollTo(0, 0);
 }

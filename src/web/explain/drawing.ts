@@ -86,6 +86,15 @@ class Builder {
     });
   }
 
+  /** Thin links are hard to point at: wide ones that nobody sees lie above them. */
+  grips(): SVGElement[] {
+    return links.map(({ name, from, to }) => {
+      const line = this.#line("grip", name, this.place(from), this.place(to));
+      line.setAttribute("aria-hidden", "true");
+      return line;
+    });
+  }
+
   biasLinks(): SVGElement[] {
     return biases.map(({ name, to }) => {
       const from = this.layout.labels[name]!;
@@ -162,11 +171,12 @@ class Builder {
     const { x, y } = this.place(name);
     const { radius } = this.layout;
     const step = radius * 0.36;
+    const short = (value: number): string => inWords(Number(value.toPrecision(3))); // near the rim there is less room
     const rows = ["name", "z", "a", "delta"].map((kind, row) => text(kind, { x, y: y + (row - 1.45) * step }));
     this.painters.push(({ lesson: { trace }, known }) => {
       const write = (symbol: string, values: readonly ArrayLike<number>[]): string =>
         `${symbol} = ${known.has(`${symbol}_${name}`) ? inWords(values[layer]![node]!) : "?"}`;
-      const delta = known.has(`δ_${name}`) ? write("δ", trace.dPreActivations) : "";
+      const delta = known.has(`δ_${name}`) ? `δ = ${short(trace.dPreActivations[layer]![node]!)}` : "";
       const written = [withSubscript(name), write("z", trace.preActivations), write("a", trace.activations), delta];
       for (const [row, element] of rows.entries()) element.textContent = written[row]!;
     });
@@ -219,6 +229,7 @@ export function createDrawing(layout: Layout): Drawing {
     ...build.biasLinks(),
     ...build.lossLinks(),
     ...build.links(),
+    ...build.grips(),
     ...build.nodes(),
     build.lossBox(),
     ...build.givens(),

@@ -110,7 +110,7 @@ const tall: Layout = {
   size: { width: 370, height: 720 },
   places: tallPlaces,
   labels: {
-    ...weightLabels(tallPlaces, { level: 0.53, near: 0.27, far: 0.27 }),
+    ...weightLabels(tallPlaces, { level: 0.53, near: 0.27, far: 0.28 }),
     b1: { x: 185, y: 198 },
     b2: { x: 185, y: 236 },
     b3: { x: 185, y: 422 },

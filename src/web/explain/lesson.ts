@@ -62,7 +62,7 @@ function updateStops(lines: readonly StepLine[]): Plan[] {
   return net.layers.map(({ index }) => ({
     kind: "update",
     part: "Update",
-    title: `New weights and biases, ${layerTitle(index)}`,
+    title: `New numbers, ${layerTitle(index)}`,
     lines: lines.filter(({ quantity }) => layerOf.get(quantity.text) === index),
   }));
 }
@@ -70,7 +70,7 @@ function updateStops(lines: readonly StepLine[]): Plan[] {
 function planOf(lines: readonly StepLine[]): Plan[] {
   const of = (section: StepLine["section"]): StepLine[] => lines.filter((line) => line.section === section);
   return [
-    { kind: "given", part: "Given", title: "The network, its inputs and its target", lines: of("given") },
+    { kind: "given", part: "Given", title: "A network and its target", lines: of("given") },
     ...of("forward").map(forwardStop),
     { kind: "loss", part: "Loss", title: "How wrong the answer is", lines: of("loss") },
     ...factorStops(of("factors")),

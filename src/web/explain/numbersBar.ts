@@ -1,14 +1,8 @@
-// What concerns all numbers: the learning rate, undo, the example's numbers, copies.
+// What concerns all numbers: the learning rate, undo, the example's numbers.
 
 import { element } from "../dom.ts";
-import type { CopyFormat } from "./copy.ts";
 import { exampleNumbers, learningRateName, parseNumber } from "./numbers.ts";
 import type { State } from "./state.ts";
-
-export interface BarActions {
-  readonly change: (name: string, value: number) => void;
-  readonly copy: (format: CopyFormat) => void;
-}
 
 export interface NumbersBar {
   readonly element: HTMLElement;
@@ -22,7 +16,9 @@ const pressable = (label: string, press: () => void, title = label): HTMLButtonE
 const setEnabled = (button: HTMLButtonElement, isEnabled: boolean): void =>
   button.setAttribute("aria-disabled", String(!isEnabled));
 
-function createRateField(change: BarActions["change"]): HTMLInputElement {
+type Change = (name: string, value: number) => void;
+
+function createRateField(change: Change): HTMLInputElement {
   const field = element("input", {
     type: "text",
     inputmode: "decimal",
@@ -38,22 +34,20 @@ function createRateField(change: BarActions["change"]): HTMLInputElement {
   return field;
 }
 
-export function createNumbersBar(state: State, { change, copy }: BarActions): NumbersBar {
+/** @param change takes over a typed learning rate */
+export function createNumbersBar(state: State, change: Change): NumbersBar {
   const rate = createRateField(change);
   const undo = pressable("↶ Undo", () => state.undo(), "Undo (Ctrl-Z)");
   const redo = pressable("↷ Redo", () => state.redo(), "Redo (Ctrl-Shift-Z)");
   const original = pressable("Original numbers", () => {
     if (original.getAttribute("aria-disabled") !== "true") state.change({ numbers: exampleNumbers, losses: [] });
   });
-  const tex = pressable("Copy as TeX", () => copy("tex"));
-  const markdown = pressable("Copy as Markdown", () => copy("markdown"));
   return {
     element: element(
       "div",
       { class: "numbers-bar row" },
       element("label", { class: "row rate-label" }, element("span", {}, "Learning rate η"), rate),
       element("span", { class: "row" }, undo, redo, original),
-      element("span", { class: "row copies" }, tex, markdown),
     ),
     show: ({ now: { numbers, losses }, canUndo, canRedo }) => {
       rate.value = String(numbers.learningRate);

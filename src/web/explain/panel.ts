@@ -1,6 +1,7 @@
 // The stop in words and formulas, beside the drawing.
 
 import { element } from "../dom.ts";
+import type { CopyFormat } from "./copy.ts";
 import { formulaOf } from "./formula.ts";
 import type { Lesson } from "./lesson.ts";
 import type { Stop } from "./stop.ts";
@@ -11,10 +12,10 @@ export interface Panel {
 }
 
 const rules: readonly (readonly [name: string, rule: string, formula: string])[] = [
-  ["Forward", "Each node sums up what comes in, and answers with a sigmoid.", "z = Σ w·x + b,  a = 1/(1 + e⁻ᶻ)"],
+  ["Forward", "Nodes sum up what comes in, and squash it.", "z = Σ w·x + b,  a = 1/(1 + e⁻ᶻ)"],
   ["Loss", "How far the answer is from the target.", "L = ½·(a − t)²"],
-  ["Backward", "The chain rule hands the loss back, from the last node to the first.", "δ = ∂L/∂z = ∂L/∂a · a′"],
-  ["Update", "Every weight and bias moves against its gradient.", "w ← w − η·∂L/∂w"],
+  ["Backward", "The chain rule hands the loss back.", "δ = ∂L/∂z = ∂L/∂a · a′"],
+  ["Update", "Each number moves against its gradient.", "w ← w − η·∂L/∂w"],
 ];
 
 const ruleList = (): HTMLElement =>
@@ -38,22 +39,48 @@ function bodyOf({ kind, lines }: Stop, takeStep: () => void): HTMLElement[] {
   return [element("div", { class: "row" }, button)];
 }
 
-/** @param takeStep takes over the updated numbers */
-export function createPanel(takeStep: () => void): Panel {
+/** What is longer than its place is a stop of the keyboard, which scrolls it. */
+function letScroll(body: HTMLElement): void {
+  body.scrollTop = 0;
+  if (body.scrollHeight > body.clientHeight) body.setAttribute("tabindex", "0");
+  else body.removeAttribute("tabindex");
+}
+
+export interface PanelActions {
+  /** Takes over the updated numbers. */
+  readonly takeStep: () => void;
+  /** Copies all formulas of the step. */
+  readonly copy: (format: CopyFormat) => void;
+}
+
+const createFoot = (copy: PanelActions["copy"]): HTMLElement => {
+  const button = (format: CopyFormat, label: string): HTMLElement =>
+    element("button", { type: "button", "aria-label": `Copy as ${label}`, onclick: () => copy(format) }, label);
+  return element(
+    "div",
+    { class: "row foot" },
+    element("span", { class: "quiet" }, "Copy the whole step as"),
+    button("tex", "TeX"),
+    button("markdown", "Markdown"),
+  );
+};
+
+export function createPanel({ takeStep, copy }: PanelActions): Panel {
   const part = element("p", { class: "part-name" });
   const title = element("h2", {});
   const sentence = element("p", { class: "sentence" });
-  const body = element("div", { class: "formulas" });
+  const body = element("div", { class: "formulas", role: "group", "aria-label": "Formulas" });
   const words = element("div", { class: "words", "aria-live": "polite", "aria-atomic": "true" }, part, title, sentence);
   return {
-    element: element("section", { class: "card panel", "aria-label": "This stop" }, words, body),
+    element: element("section", { class: "card panel", "aria-label": "This stop" }, words, body, createFoot(copy)),
     show: ({ stops }, at) => {
       const stop = stops[at]!;
       part.textContent = stop.part;
       title.textContent = stop.title;
       sentence.textContent = stop.sentence;
-      body.classList.toggle("many", stop.lines.length > 3);
+      body.classList.toggle("many", stop.kind !== "given" && stop.lines.length > 2);
       body.replaceChildren(...bodyOf(stop, takeStep));
+      letScroll(body);
     },
   };
 }

@@ -37,6 +37,13 @@ function stopOf(params: URLSearchParams, count: number): number {
   return Number.isInteger(stop) && stop >= 1 && stop <= count ? stop - 1 : 0;
 }
 
+/** Safari has no `requestIdleCallback`. */
+function whenIdle(run: () => void, signal: AbortSignal): void {
+  const unlessGone = (): void => void (signal.aborted || run());
+  if ("requestIdleCallback" in globalThis) requestIdleCallback(unlessGone, { timeout: 3000 });
+  else setTimeout(unlessGone, 300);
+}
+
 export class Screen implements MountedView {
   readonly parts: readonly HTMLElement[];
   readonly #address: ViewState;
@@ -48,7 +55,10 @@ export class Screen implements MountedView {
   readonly #remote: Remote;
   readonly #stepper: Stepper;
   readonly #canvas = new Canvas((name, value) => this.#change(name, value));
-  readonly #panel = createPanel(() => this.#takeStep());
+  readonly #panel = createPanel({
+    takeStep: () => this.#takeStep(),
+    copy: (format) => void copyStep(this.#stepOptions(), format),
+  });
   readonly #train = createTrainCard((steps) => void this.#run(steps));
   readonly #check = createCheckCard(() => void this.#compare());
   readonly #table = createNumbersTable((name, value) => this.#change(name, value));
@@ -62,16 +72,13 @@ export class Screen implements MountedView {
     this.#state = new State(this.#lesson.start, stopOf(params, this.#lesson.stops.length));
     this.#stepper = new Stepper(this.#state, this.#lesson.stops);
     this.#remote = new Remote({ place: (place) => this.#tellPlace(place), lost: tellLost });
-    this.#bar = createNumbersBar(this.#state, {
-      change: (name, value) => this.#change(name, value),
-      copy: (format) => void copyStep(this.#stepOptions(), format),
-    });
+    this.#bar = createNumbersBar(this.#state, (name, value) => this.#change(name, value));
     this.parts = this.#assemble();
     this.#canvas.follow(this.#panel.element);
     this.#state.listen(() => this.draw());
     const { signal } = this.#leaving;
     addEventListener("keydown", (event) => this.#press(event), { signal });
-    requestIdleCallback(() => void this.#remote.ask({ kind: "device" }).catch(tellFailure), { timeout: 3000 });
+    whenIdle(() => void this.#remote.ask({ kind: "device" }).catch(tellFailure), signal);
   }
 
   #assemble(): HTMLElement[] {
