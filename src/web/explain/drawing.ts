@@ -170,9 +170,9 @@ class Builder {
   #node(name: string, layer: number, node: number): SVGElement {
     const { x, y } = this.place(name);
     const { radius } = this.layout;
-    const step = radius * 0.36;
+    const step = radius * 0.345;
     const short = (value: number): string => inWords(Number(value.toPrecision(3))); // near the rim there is less room
-    const rows = ["name", "z", "a", "delta"].map((kind, row) => text(kind, { x, y: y + (row - 1.45) * step }));
+    const rows = ["name", "z", "a", "delta"].map((kind, row) => text(kind, { x, y: y + (row - 1.6) * step }));
     this.painters.push(({ lesson: { trace }, known }) => {
       const write = (symbol: string, values: readonly ArrayLike<number>[]): string =>
         `${symbol} = ${known.has(`${symbol}_${name}`) ? inWords(values[layer]![node]!) : "?"}`;

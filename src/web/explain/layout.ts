@@ -90,7 +90,7 @@ const wide: Layout = {
   },
   radius: 62,
   box: { width: 118, height: 50 },
-  label: { width: 114, height: 44 },
+  label: { width: 120, height: 44 },
 };
 
 const tallPlaces = {
