@@ -39,8 +39,9 @@ export function withNumber(numbers: StepStart, name: string, value: number): Ste
   return { ...numbers, [place.key]: Float64Array.from(numbers[place.key]).with(place.index, value) };
 }
 
-/** Largest number that may be typed: beyond it float32 has nothing sensible to say. */
+/** Largest and least size of numbers that may be typed: beyond them float32 has nothing sensible to say. */
 const largest = 1e6;
+const least = 1e-30;
 
 /** What is wrong with a typed number, in words; or the number. A comma counts as a point. */
 export function parseNumber(name: string, typed: string): number | string {
@@ -48,6 +49,7 @@ export function parseNumber(name: string, typed: string): number | string {
   const value = Number(text);
   if (text === "" || !Number.isFinite(value)) return `${name}: a number is needed, such as 0.25`;
   if (Math.abs(value) > largest) return `${name}: at most ${largest.toLocaleString("en")} in size`;
+  if (value !== 0 && Math.abs(value) < least) return `${name}: 0, or at least ${least} in size`;
   if (name === learningRateName && value < 0) return `${name}: the learning rate is 0 or more`;
   return value;
 }
