@@ -266,7 +266,7 @@ describe("editing", () => {
   });
 
   test("an address brings its numbers and its stop; what is broken in it is the example's", async () => {
-    await reopen("#/?stop=12&w3=1.5&w4=x&rate=-1&b2=1e99");
+    await reopen("#/?stop=12&w3=1.5&w4=x&rate=-1&b2=1e99&b1=");
     expect(await stopNow()).toBe(12);
     expect(await labelOf("w3")).toContain("w3 = 1.5");
     expect(await labelOf("w4")).toContain("w4 = 0.4");

@@ -42,6 +42,8 @@ export function withNumber(numbers: StepStart, name: string, value: number): Ste
 /** Largest and least size of numbers that may be typed: beyond them float32 has nothing sensible to say. */
 const largest = 1e6;
 const least = 1e-30;
+/** Largest size that an address may bring. */
+const most = 1e30;
 
 /** What is wrong with a typed number, in words; or the number. A comma counts as a point. */
 export function parseNumber(name: string, typed: string): number | string {
@@ -57,12 +59,18 @@ export function parseNumber(name: string, typed: string): number | string {
 /** The learning rate is called `rate` in addresses. */
 const keyOf = (name: string): string => (name === learningRateName ? "rate" : name);
 
-/** Numbers out of an address; what is missing or no number is the example's. */
+/** Training may leave numbers that nobody would type: whatever float32 holds with room to spare is taken back. */
+function isSensible(name: string, value: number): boolean {
+  const size = Math.abs(value);
+  return size === 0 || (size >= least && size <= most && (name !== learningRateName || value > 0));
+}
+
+/** Numbers out of an address; what is missing or makes no sense is the example's. */
 export function numbersOf(params: URLSearchParams): StepStart {
   let numbers = exampleNumbers;
   for (const name of numberNames) {
-    const value = parseNumber(name, params.get(keyOf(name)) ?? "");
-    if (typeof value === "number") numbers = withNumber(numbers, name, value);
+    const text = params.get(keyOf(name))?.trim();
+    if (text && isSensible(name, Number(text))) numbers = withNumber(numbers, name, Number(text));
   }
   return numbers;
 }

@@ -6,8 +6,9 @@ import type { Plan } from "./stop.ts";
 
 /** Four significant digits: what a sentence can bear. */
 export function inWords(value: number): string {
-  const short = String(Number(value.toPrecision(4)));
-  return short.replace("-", "−");
+  const short = Number(value.toPrecision(4));
+  const digits = Math.abs(short) < 1e7 ? String(short) : short.toExponential().replace("e+", "e");
+  return digits.replace("-", "−");
 }
 
 type Lines = readonly StepLine[];
