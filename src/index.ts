@@ -51,7 +51,7 @@ export {
 } from "./optimizer.ts";
 export type { Evaluation, Score } from "./train/metrics.ts";
 export { createModel, type FitResult, Model, type ModelOptions } from "./train/model.ts";
-export type { Every, TrainOptions } from "./train/options.ts";
+export type { Every, Steering, TrainOptions } from "./train/options.ts";
 export { latinHypercube } from "./train/latinHypercube.ts";
 export { bestReplicas, type Ensemble } from "./train/population.ts";
 export type { Progress, Snapshot } from "./train/trainer.ts";

@@ -57,7 +57,7 @@ function predictChunk(network: Network, parameters: Float64Array, inputs: Float6
 class ReferenceRun implements TrainingRun {
   readonly ringSteps: number;
   readonly #network: Network;
-  readonly #settings: RunSettings;
+  #settings: RunSettings;
   readonly #parameters: readonly Float64Array[];
   readonly #moments: readonly [Float64Array, Float64Array][];
   readonly #inputs: Float64Array;
@@ -87,6 +87,10 @@ class ReferenceRun implements TrainingRun {
 
   get leastSteps(): number {
     return 1;
+  }
+
+  setLearningRate(learningRate: number): void {
+    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
