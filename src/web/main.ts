@@ -11,6 +11,7 @@ interface Route {
 /** A view's code is fetched when it is first shown. */
 const routes: Readonly<Record<string, Route>> = {
   "/": { title: "One step of gradient descent", load: () => import("./explain/view.ts") },
+  "/playground": { title: "Playground", load: () => import("./playground/view.ts") },
 };
 
 /** `#/playground?net=…` in its two parts; whatever no view has leads to the first screen. */

@@ -19,8 +19,8 @@ import type {
 export interface SessionListeners<Frame> {
   device?(message: DeviceMessage): void;
   started?(message: StartedMessage): void;
-  /** Draws; the worker computes the next frame when this has returned. */
-  frame(message: FrameMessage<Frame>): void;
+  /** Draws; the worker computes the next frame when this is done, or what it returns has resolved. */
+  frame(message: FrameMessage<Frame>): void | Promise<void>;
   paused?(message: PausedMessage): void;
   resumed?(message: ResumedMessage): void;
   diverged?(message: DivergedMessage): void;
@@ -100,10 +100,14 @@ export class SessionClient<Options, Frame> {
       this.#tell(message);
       return;
     }
+    const shown = (): void => this.#send({ type: "shown", frame: message.frame });
     try {
-      this.#listeners.frame(message);
-    } finally {
-      this.#send({ type: "shown", frame: message.frame });
+      const showing = this.#listeners.frame(message);
+      if (showing) void showing.finally(shown);
+      else shown();
+    } catch (error) {
+      shown(); // the next one may be better
+      throw error;
     }
   }
 

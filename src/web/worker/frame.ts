@@ -9,6 +9,8 @@ export interface FrameContext<Options> {
   readonly step: number;
   /** The last event of the training; undefined before any, and after going back. */
   readonly progress: Progress | undefined;
+  /** More frames follow by themselves: one may be quick rather than complete. */
+  readonly isRunning: boolean;
   readonly isFinished: boolean;
 }
 

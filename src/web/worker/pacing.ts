@@ -12,12 +12,12 @@ export function nextSteps(steps: number, spentMs: number): number {
   return Math.max(1, Math.round(steps * factor));
 }
 
-/** Steps a second over the last second or so, counting only the time of training. */
+/** Steps a second over the last second or so of training, frames and waits between them included. */
 export class Speedometer {
   #steps = 0;
   #ms = 0;
 
-  /** A stretch of training, its frame included. */
+  /** A stretch of training with its frame. */
   add(steps: number, ms: number): void {
     const kept = Math.exp(-ms / 1000);
     this.#steps = kept * this.#steps + steps;

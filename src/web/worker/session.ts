@@ -175,6 +175,7 @@ export class TrainingSession<Options, Frame> {
     const pace = this.#pace;
     if (pace === undefined || !this.#training) return;
     const startMs = performance.now();
+    const before = this.#training.step;
     await this.#advance(pace === "full" ? this.#fullSteps : pace.steps);
     const spentMs = performance.now() - startMs;
     this.#fullSteps = nextSteps(this.#fullSteps, spentMs);
@@ -185,18 +186,16 @@ export class TrainingSession<Options, Frame> {
     }
     await this.#draw();
     if (pace !== "full") await this.#keepRhythm(startMs);
+    this.#speed.add(this.#training.step - before, performance.now() - startMs);
     if (this.#pace !== undefined) this.#play(this.#pace);
   }
 
   async #advance(steps: number): Promise<void> {
     const training = this.#training;
     if (!training || training.isFinished) return;
-    const startMs = performance.now();
-    const before = training.step;
     await training.advance(steps);
     this.#lossesInARow = 0;
     this.#losses.add(training.progress?.losses);
-    this.#speed.add(training.step - before, performance.now() - startMs);
   }
 
   /** Computes a frame, unless the page has yet to show the one before. */
@@ -204,12 +203,11 @@ export class TrainingSession<Options, Frame> {
     this.#gate.isDue = !this.#gate.isOpen;
     if (this.#gate.isDue || !this.#training) return;
     const { model, step, epoch, progress, isFinished } = this.#training;
-    const startMs = performance.now();
     const settings = this.#settings!;
-    const rendered = await this.#render({ model, settings, options: settings.options, step, progress, isFinished });
-    const losses = this.#losses.take();
     const isRunning = this.#pace !== undefined;
-    if (isRunning) this.#speed.add(0, performance.now() - startMs);
+    const context = { model, settings, options: settings.options, step, progress, isRunning, isFinished };
+    const rendered = await this.#render(context);
+    const losses = this.#losses.take();
     const { stepsPerSecond } = this.#speed;
     const frame = this.#gate.send();
     const { content, transfer = [] } = rendered;
