@@ -50,7 +50,7 @@ export {
   type SgdOptions,
 } from "./optimizer.ts";
 export type { Evaluation, Score } from "./train/metrics.ts";
-export { normalAt, streams, uniformAt } from "./random.ts";
+export { streams, uniformAt } from "./random.ts";
 export { createModel, type FitResult, Model, type ModelOptions } from "./train/model.ts";
 export type { Every, Steering, TrainOptions } from "./train/options.ts";
 export { latinHypercube } from "./train/latinHypercube.ts";

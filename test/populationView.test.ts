@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { colourOf, rangeOf, shareOf, valueOfShare, viridis } from "../src/web/population/colourScale.ts";
 import { type Axis, cellOf, networksOf, perReplicaOf, valueAt } from "../src/web/population/grid.ts";
 import { quantiles } from "../src/web/population/quantiles.ts";
-import { shortNumber, ticksOf } from "../src/web/population/ticks.ts";
+import { ticksOf } from "../src/web/population/ticks.ts";
+import { shortNumber } from "../src/web/shortNumber.ts";
 
 const rates: Axis = { name: "learningRate", from: 1e-4, to: 1, count: 5 };
 const seeds: Axis = { name: "seed", from: 10, to: 0, count: 3 };
@@ -13,7 +14,7 @@ test("every network has the values of its column and its row", () => {
   const { learningRate, seed, momentum } = perReplicaOf(grid);
   expect(networksOf(grid)).toBe(15);
   expect(momentum).toBeUndefined();
-  expect([...(learningRate as Float64Array).slice(0, 5)]).toEqual([1e-4, 1e-3, 0.01, 0.1, 1]);
+  expect(Array.from(learningRate as Float64Array).slice(0, 5)).toEqual([1e-4, 1e-3, 0.01, 0.1, 1]);
   for (let network = 0; network < 15; network++) {
     const { column, row } = cellOf(grid, network);
     expect(learningRate![network]).toBe(valueAt(rates, column));

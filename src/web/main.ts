@@ -12,6 +12,7 @@ interface Route {
 const routes: Readonly<Record<string, Route>> = {
   "/": { title: "One step of gradient descent", load: () => import("./explain/view.ts") },
   "/playground": { title: "Playground", load: () => import("./playground/view.ts") },
+  "/image": { title: "Learn an image", load: () => import("./image/view.ts") },
 };
 
 /** `#/playground?net=…` in its two parts; whatever no view has leads to the first screen. */

@@ -91,8 +91,8 @@ export function trackOf({ minimum, maximum, whole, powers, logarithmic }: Number
   };
 }
 
-/** A slider on the page. */
-export interface Slider {
+/** A slider or a field on the page. */
+export interface NumberControl {
   readonly root: HTMLElement;
   /** Shows a number that was set elsewhere. */
   show(value: number): void;
@@ -102,7 +102,7 @@ export interface Slider {
  * A labelled slider that tells its number.
  * @param changed is told when the reader has let go
  */
-export function slider(name: string, field: NumberField, changed: (value: number) => void): Slider {
+export function slider(name: string, field: NumberField, changed: (value: number) => void): NumberControl {
   const track = trackOf(field);
   const input = element("input", { type: "range", min: 0, max: track.steps, step: track.step, name });
   const output = element("output", { class: "numbers" });
@@ -117,6 +117,28 @@ export function slider(name: string, field: NumberField, changed: (value: number
   const show = (value: number): void => {
     input.valueAsNumber = track.toPlace(value);
     tell(value);
+  };
+  show(field.initial);
+  return { root, show };
+}
+
+/**
+ * A labelled field to type a number into; what the field does not take is marked and goes nowhere.
+ * @param changed is told when the reader is done
+ */
+export function numberInput(name: string, field: NumberField, changed: (value: number) => void): NumberControl {
+  const { minimum, maximum, whole, label } = field;
+  const input = element("input", { type: "number", name, min: minimum, max: maximum, step: whole ? 1 : "any" });
+  input.addEventListener("change", () => {
+    const isGood = takes(field, input.valueAsNumber);
+    input.setAttribute("aria-invalid", String(!isGood));
+    if (isGood) changed(input.valueAsNumber);
+    else input.reportValidity();
+  });
+  const root = element("label", { class: "field" }, element("span", {}, label), input);
+  const show = (value: number): void => {
+    input.value = String(value);
+    input.removeAttribute("aria-invalid");
   };
   show(field.initial);
   return { root, show };

@@ -87,18 +87,32 @@ function colourAt(x: number, y: number): Colour {
   return mix(nearest.colour, peach, 0.3 * haze);
 }
 
-/** A river in its valley at sunset, drawn by code: smooth sky, sharp ridges, fine ripples. */
-export function builtInPicture(size: number): Picture {
-  const colours = new Float32Array(3 * size * size);
+/** Adds up the points of one row of pixels. */
+function drawRow(colours: Float32Array, size: number, row: number): void {
   const points = size * pointsPerPixel;
-  for (let row = 0; row < points; row++) {
-    for (let column = 0; column < points; column++) {
-      const colour = colourAt((column + 0.5) / points, (row + 0.5) / points);
-      const pixel = Math.floor(row / pointsPerPixel) * size + Math.floor(column / pointsPerPixel);
+  for (let down = row * pointsPerPixel; down < (row + 1) * pointsPerPixel; down++) {
+    for (let across = 0; across < points; across++) {
+      const colour = colourAt((across + 0.5) / points, (down + 0.5) / points);
+      const pixel = row * size + Math.floor(across / pointsPerPixel);
       for (let channel = 0; channel < 3; channel++) {
-        colours[3 * pixel + channel]! += colour[channel]! / pointsPerPixel ** 2;
+        colours[3 * pixel + channel]! += clampShare(colour[channel]!) / pointsPerPixel ** 2;
       }
     }
   }
-  return { name: "valley", width: size, height: size, colours: colours.map(clampShare) };
+}
+
+/** Time after which drawing lets others have a turn. */
+const turnMs = 15;
+
+/** A river in its valley at sunset, drawn by code: smooth sky, sharp ridges, fine ripples. */
+export async function builtInPicture(size: number): Promise<Picture> {
+  const colours = new Float32Array(3 * size * size);
+  let startMs = performance.now();
+  for (let row = 0; row < size; row++) {
+    drawRow(colours, size, row);
+    if (performance.now() - startMs < turnMs) continue;
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    startMs = performance.now();
+  }
+  return { name: "River valley", width: size, height: size, colours };
 }

@@ -5,3 +5,11 @@ export interface Picture {
   readonly height: number;
   readonly colours: Float32Array;
 }
+
+/** A file that is not a picture, with the reason for the reader. */
+export class UnreadablePicture extends Error {
+  constructor(name: string, reason: string) {
+    super(`${name} cannot be used as a picture: ${reason}.`);
+    this.name = "UnreadablePicture";
+  }
+}

@@ -6,7 +6,7 @@ export type ImageSetting = "side" | "waves" | "scale" | "width" | "depth" | "rat
 export type ImageSettings = Values<ImageSetting>;
 
 /** A picture's longer side is at most so many pixels. */
-export const maxSide = 256;
+const maxSide = 256;
 
 export const imageFields: Fields<ImageSetting> = {
   side: { label: "Pixels, longer side", minimum: 32, maximum: maxSide, initial: 96, whole: true },
@@ -19,12 +19,12 @@ export const imageFields: Fields<ImageSetting> = {
     hint: "Fourier features: sine and cosine of so many random waves across the picture",
   },
   scale: {
-    label: "Frequency of the waves",
-    minimum: 0.5,
-    maximum: 16,
-    initial: 3,
+    label: "Finest wave",
+    minimum: 1,
+    maximum: 64,
+    initial: 8,
     logarithmic: true,
-    hint: "Low: smooth and blurred. High: sharp, then noisy",
+    hint: "Waves across the picture of the shortest one. Few: smooth and blurred. Many: sharp, then noisy",
   },
   width: { label: "Neurons a layer", minimum: 4, maximum: 128, initial: 16, powers: true },
   depth: { label: "Hidden layers", minimum: 1, maximum: 6, initial: 2, whole: true },
@@ -36,12 +36,12 @@ export const imageFields: Fields<ImageSetting> = {
 /** Sizes to choose from, from what a processor learns in seconds to what keeps a GPU busy. */
 export const sizes = {
   small: initialValues(imageFields),
-  medium: { ...initialValues(imageFields), side: 128, waves: 32, width: 32, batch: 1024 },
+  medium: { ...initialValues(imageFields), side: 128, waves: 32, scale: 12, width: 32, batch: 512 },
   large: {
     ...initialValues(imageFields),
     side: 256,
     waves: 64,
-    scale: 6,
+    scale: 24,
     width: 64,
     depth: 3,
     rate: 0.005,
@@ -51,7 +51,7 @@ export const sizes = {
 export type SizeName = keyof typeof sizes;
 
 /** Settings that make a size; the others are the reader's in any size. */
-const sizing = ["side", "waves", "width", "depth", "batch"] as const satisfies ImageSetting[];
+const sizing = ["side", "waves", "scale", "width", "depth", "batch"] as const satisfies ImageSetting[];
 
 /** The size whose settings these are; undefined where they are the reader's own. */
 export const sizeOf = (settings: ImageSettings): SizeName | undefined =>

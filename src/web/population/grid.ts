@@ -4,13 +4,6 @@ import type { PerReplica } from "../../index.ts";
 export const axisNames = ["learningRate", "momentum", "weightDecay", "seed"] as const;
 export type AxisName = (typeof axisNames)[number];
 
-export const axisLabels: Readonly<Record<AxisName, string>> = {
-  learningRate: "Learning rate",
-  momentum: "Momentum",
-  weightDecay: "Weight decay",
-  seed: "Seed",
-};
-
 /** One side of the grid: `count` values from `from` to `to`. */
 export interface Axis {
   readonly name: AxisName;
@@ -67,7 +60,3 @@ export function perReplicaOf(grid: PopulationGrid): PerReplica {
   const lists = axisNames.map((name) => [name, listOf(grid, name)] as const);
   return Object.fromEntries(lists.filter(([, list]) => list !== undefined));
 }
-
-/** `Learning rate 0.01`, `Seed 7`. */
-export const describeValue = (axis: Axis, index: number): string =>
-  `${axisLabels[axis.name]} ${String(valueAt(axis, index))}`;

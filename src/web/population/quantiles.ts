@@ -1,5 +1,5 @@
 /** Shares of the networks below the lines of the band. */
-export const bandShares = [0.05, 0.25, 0.5, 0.75, 0.95] as const;
+const bandShares = [0.05, 0.25, 0.5, 0.75, 0.95] as const;
 
 /**
  * Values below which so many of the finite values lie, linear between neighbours (definition 7 of Hyndman and Fan 1996, the default

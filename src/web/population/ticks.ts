@@ -1,3 +1,4 @@
+import { shortNumber } from "../shortNumber.ts";
 import { type Axis, isLogarithmic, valueAt } from "./grid.ts";
 
 /** A number beside an axis. */
@@ -35,13 +36,6 @@ function logarithmicValues(from: number, to: number, most: number): number[] {
     [1, 2, 5].map((digit) => Number(`${String(digit)}e${String(power)}`)),
   );
   return all.filter((value) => value >= from * (1 - 1e-9) && value <= to * (1 + 1e-9));
-}
-
-/** `1e-4`, `0.01`, `2,000`. */
-export function shortNumber(value: number): string {
-  if (value === 0) return "0";
-  if (Math.abs(value) < 0.001) return value.toExponential().replace("e+", "e");
-  return Math.abs(value) >= 10_000 ? value.toLocaleString("en") : String(Number(value.toPrecision(6)));
 }
 
 function shareOf({ name, from, to, count }: Axis, value: number): number {
