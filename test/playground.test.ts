@@ -75,6 +75,7 @@ test("the address of the defaults is their version, and every part of a state tr
     noise: 35,
     share: 80,
     seed: 4_000_000_000,
+    networkSeed: 17,
     features: ["x2", "prod", "sin1"],
     layers: [
       { width: 16, activation: "relu" },

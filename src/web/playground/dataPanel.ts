@@ -30,6 +30,7 @@ export class DataPanel implements Panel {
   readonly #noise: Field<number>;
   readonly #share: Field<number>;
   readonly #seed: HTMLInputElement;
+  readonly #networkSeed = element("span", { class: "quiet" });
   readonly #task: ReturnType<typeof selectField<PlaygroundState["task"]>>;
   readonly #own = element("p", { class: "quiet" });
   #state: PlaygroundState | undefined;
@@ -82,6 +83,8 @@ export class DataPanel implements Panel {
     this.#noise.enable(!isOwn);
     this.#share.set(Math.round(state.share / 5));
     this.#seed.value = String(state.seed);
+    const { networkSeed } = state;
+    this.#networkSeed.textContent = networkSeed === undefined ? "" : `The network has seed ${networkSeed}.`;
     this.#task.element.hidden = !isOwn;
     this.#task.set(state.task);
     this.#own.textContent = isOwn
@@ -105,19 +108,20 @@ export class DataPanel implements Panel {
         const seed = Number(input.value);
         const isGood = input.value !== "" && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32;
         input.setAttribute("aria-invalid", String(!isGood));
-        if (isGood) update({ seed });
+        if (isGood) update({ seed, networkSeed: undefined });
       },
     });
     return input;
   }
 
   #seedField(update: Update): HTMLElement {
-    const next = (): void => update({ seed: (this.#state!.seed + 1) % 2 ** 32 });
+    const next = (): void => update({ seed: (this.#state!.seed + 1) % 2 ** 32, networkSeed: undefined });
     return element(
       "div",
       { class: "row seed" },
       element("label", { class: "field" }, element("span", {}, "Seed"), this.#seed),
       element("button", { type: "button", onclick: next }, "Next seed"),
+      this.#networkSeed,
     );
   }
 

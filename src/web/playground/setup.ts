@@ -16,7 +16,7 @@ import { drawDataset, type Split, splitPoints } from "./datasets.ts";
 import { featuresOf } from "./features.ts";
 import type { FrameOptions } from "./frame.ts";
 import type { Point } from "./points.ts";
-import type { PlaygroundState } from "./state.ts";
+import { type PlaygroundState, seedOf } from "./state.ts";
 
 /** The points of a state, split. */
 export function pointsOf({ data, points, seed, noise, share }: PlaygroundState): Split {
@@ -65,8 +65,8 @@ export function sessionOf(
     data: datasetOf(state, split.training),
     optimizer: optimizerOf(state),
     batchSize: state.batchSize,
-    seed: state.seed,
-    orderSeed: state.seed,
+    seed: seedOf(state),
+    orderSeed: seedOf(state),
     ...(state.initializer !== "auto" && { initializer: state.initializer }),
     options: {
       features: state.features,
@@ -79,7 +79,18 @@ export function sessionOf(
 /** What has to begin anew when a state changes: nothing, the training with its parameters kept, or everything. */
 export type Change = "none" | "goOn" | "restart";
 
-const shapeKeys = ["data", "noise", "share", "seed", "features", "layers", "initializer", "loss", "task"] as const;
+const shapeKeys = [
+  "data",
+  "noise",
+  "share",
+  "seed",
+  "networkSeed",
+  "features",
+  "layers",
+  "initializer",
+  "loss",
+  "task",
+] as const;
 const trainingKeys = ["points", "optimizer", "momentum", "weightDecay", "batchSize"] as const;
 
 export function changeBetween(before: PlaygroundState, after: PlaygroundState): Change {

@@ -6,7 +6,7 @@ import { notice } from "../notices.ts";
 import type { Split } from "./datasets.ts";
 import type { History } from "./history.ts";
 import { networkOf, optimizerOf } from "./setup.ts";
-import type { PlaygroundState } from "./state.ts";
+import { type PlaygroundState, seedOf } from "./state.ts";
 import { typescriptProgram } from "./typescriptProgram.ts";
 
 /** The network as it is now. */
@@ -49,7 +49,7 @@ async function saveSafetensors({ state, split, step, epoch, parameters }: Snapsh
     steps: step,
     epochs: Math.floor(epoch),
     batchSize: state.batchSize,
-    seed: state.seed,
+    seed: seedOf(state),
     optimizer: optimizerOf(state).name,
     learningRate: state.learningRate,
     trainingRows: split.training.length,

@@ -38,6 +38,8 @@ export interface PlaygroundState {
   readonly share: number;
   /** Of the points, of the split, of the initial weights and of the order of rows. */
   readonly seed: number;
+  /** Of the initial weights and of the order of rows, where they have another seed than the points. */
+  readonly networkSeed: number | undefined;
   readonly features: readonly FeatureName[];
   readonly layers: readonly HiddenLayer[];
   readonly initializer: InitializerName | "auto";
@@ -59,6 +61,7 @@ export const defaults: PlaygroundState = {
   noise: 10,
   share: 50,
   seed: 1,
+  networkSeed: undefined,
   features: ["x1", "x2"],
   layers: [
     { width: 8, activation: "tanh" },
@@ -75,6 +78,9 @@ export const defaults: PlaygroundState = {
   showsTest: false,
   discretizes: false,
 };
+
+/** Seed of the initial weights and of the order of rows. */
+export const seedOf = ({ seed, networkSeed }: PlaygroundState): number => networkSeed ?? seed;
 
 /** Losses that make sense for a task with one output. */
 export const lossesOf = (task: Task): readonly LossName[] =>
@@ -101,6 +107,7 @@ const textsOf = (state: PlaygroundState): Texts => ({
   noise: String(state.noise),
   train: String(state.share),
   seed: String(state.seed),
+  wseed: state.networkSeed === undefined ? "" : String(state.networkSeed),
   features: state.features.join("_"),
   net: layersText(state.layers),
   init: state.initializer,
@@ -167,6 +174,13 @@ class Reader {
     };
     return this.read(key, usual, `a whole number from ${least} to ${most}`, parse);
   }
+
+  optionalInteger(key: string, most: number): number | undefined {
+    return this.read<number | undefined>(key, undefined, `a whole number from 0 to ${most}`, (text) => {
+      const value = numberIn(text, 0, most);
+      return Number.isInteger(value) ? value : undefined;
+    });
+  }
 }
 
 function numberIn(text: string, least: number, most: number): number | undefined {
@@ -207,6 +221,7 @@ export function decodeState(params: URLSearchParams): Decoded {
     noise: reader.integer("noise", usual.noise, 0, 50),
     share: reader.integer("train", usual.share, 10, 90),
     seed: reader.integer("seed", usual.seed, 0, 2 ** 32 - 1),
+    networkSeed: reader.optionalInteger("wseed", 2 ** 32 - 1),
     features: reader.read("features", usual.features, `some of ${featureNames.join(", ")}, joined by _`, parseFeatures),
     layers: reader.read("net", usual.layers, layers, parseLayers),
     initializer: reader.name("init", usual.initializer, ["auto", ...initializerNames]),

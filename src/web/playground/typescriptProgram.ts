@@ -5,7 +5,7 @@ import type { Split } from "./datasets.ts";
 import { featureCode } from "./features.ts";
 import type { Point } from "./points.ts";
 import { hasMomentum, networkOf } from "./setup.ts";
-import type { PlaygroundState } from "./state.ts";
+import { type PlaygroundState, seedOf } from "./state.ts";
 
 const pointsPerLine = 6;
 
@@ -36,7 +36,8 @@ function layersCode(state: PlaygroundState): string {
  * @param steps as many as the page has taken
  */
 export function typescriptProgram(state: PlaygroundState, { training, test }: Split, steps: number): string {
-  const { features, loss, seed, initializer, batchSize } = state;
+  const { features, loss, initializer, batchSize } = state;
+  const seed = seedOf(state);
   const target = takesLogits(loss) ? "value > 0 ? 1 : 0" : "value";
   const start = initializer === "auto" ? "" : `, initializer: "${initializer}"`;
   const held = test.length > 0 ? ", validation: dataOf(testPoints)" : "";
