@@ -13,6 +13,7 @@ const routes: Readonly<Record<string, Route>> = {
   "/": { title: "One step of gradient descent", load: () => import("./explain/view.ts") },
   "/playground": { title: "Playground", load: () => import("./playground/view.ts") },
   "/image": { title: "Learn an image", load: () => import("./image/view.ts") },
+  "/population": { title: "A population of networks", load: () => import("./population/view.ts") },
 };
 
 /** `#/playground?net=…` in its two parts; whatever no view has leads to the first screen. */

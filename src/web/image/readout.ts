@@ -1,5 +1,6 @@
 import { figureList, Rate } from "../figureList.ts";
 import { lineChart } from "../lineChart.ts";
+import { Interval } from "../interval.ts";
 import { roughNumber } from "../shortNumber.ts";
 import type { FrameMessage } from "../worker/protocol.ts";
 import { Curve } from "./curve.ts";
@@ -17,22 +18,6 @@ const labels = {
   loss: "Loss",
   paintings: "Paintings a second",
 } as const;
-
-/** Something that is done at most so often. */
-class Interval {
-  readonly #ms: number;
-  #doneMs = Number.NEGATIVE_INFINITY;
-
-  constructor(ms: number) {
-    this.#ms = ms;
-  }
-
-  isDue(nowMs: number): boolean {
-    const due = nowMs - this.#doneMs >= this.#ms;
-    if (due) this.#doneMs = nowMs;
-    return due;
-  }
-}
 
 /** Figures and curve of a training. */
 export class Readout {

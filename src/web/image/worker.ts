@@ -1,5 +1,6 @@
 // Learns a picture: pixels and what the network makes of them come and go, everything between stays here.
 
+import { Seldom } from "../worker/seldom.ts";
 import { serveSession } from "../worker/serveSession.ts";
 import type { FrameContext, Rendered } from "../worker/frame.ts";
 import type { SessionSettings } from "../worker/protocol.ts";
@@ -10,26 +11,6 @@ import type { ImageFrame, ImageOptions } from "./protocol.ts";
 /** Drawing may take half of the time at most, and the exact error a tenth. */
 const paintingShare = 1;
 const scoringShare = 9;
-
-/** Something that is done now and then, the dearer the more seldom. */
-class Seldom {
-  readonly #share: number;
-  #dueMs = 0;
-
-  constructor(share: number) {
-    this.#share = share;
-  }
-
-  /** Does the work if enough time has passed since the last, or if it must be done. */
-  async when<Result>(must: boolean, work: () => Promise<Result>): Promise<Result | undefined> {
-    const startMs = performance.now();
-    if (!must && startMs < this.#dueMs) return undefined;
-    const result = await work();
-    const endMs = performance.now();
-    this.#dueMs = endMs + this.#share * (endMs - startMs);
-    return result;
-  }
-}
 
 const painting = new Seldom(paintingShare);
 const scoring = new Seldom(scoringShare);

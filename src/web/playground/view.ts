@@ -46,10 +46,22 @@ function acceptFiles(playground: Playground, signal: AbortSignal): void {
   signal.addEventListener("abort", () => mark(false));
 }
 
+/** Steps that an address may ask for, and those that are taken between two redraws. */
+const mostSteps = 1_000_000;
+const stretch = 500;
+
+/** `steps=1000` in the address: the network opens as it is after so many steps, as a cell of a population does. */
+function takeSteps(playground: Playground, params: URLSearchParams): void {
+  const asked = Number(params.get("steps") ?? 0);
+  const steps = Number.isInteger(asked) && asked <= mostSteps ? asked : 0;
+  for (let left = steps; left > 0; left -= stretch) playground.step(Math.min(stretch, left));
+}
+
 export const view: View = {
   mount(root, state): MountedView {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
     const playground = new Playground(root, state, worker);
+    takeSteps(playground, state.read());
     const listeners = new AbortController();
     listen(playground, listeners.signal);
     acceptFiles(playground, listeners.signal);

@@ -54,14 +54,29 @@ export const colourOf = (range: ColourRange, value: number): Rgb => {
 /** Losses stop being told apart this far below the largest. */
 const decades = 1e5;
 
-/** A range in which most values differ in colour: a hundredth at each end lies beyond it. */
-export function rangeOf(values: ArrayLike<number>, kind: "loss" | "accuracy"): ColourRange {
-  const finite = Float64Array.from(values)
-    .filter((value) => Number.isFinite(value))
-    .sort();
-  const at = (share: number): number => finite[Math.round(share * (finite.length - 1))] ?? Number.NaN;
-  const [low, high] = [at(0.01), at(0.99)];
+/**
+ * A range in which most values differ in colour.
+ * @param low, high with a hundredth of the values beyond each
+ */
+export function rangeOf(low: number, high: number, kind: "loss" | "accuracy"): ColourRange {
   if (kind === "accuracy") return { low, high, logarithmic: false, brightIsLow: false };
   const logarithmic = high > 0;
   return { low: logarithmic ? Math.max(low, high / decades) : low, high, logarithmic, brightIsLow: true };
+}
+
+/** Colours that are told apart in a picture. */
+const tableSize = 256;
+
+/** Pixels of values, one each; those that are not finite have no colour. */
+export function paintValues(pixels: Uint8ClampedArray, values: ArrayLike<number>, range: ColourRange): void {
+  const table = Array.from({ length: tableSize }, (_, index) => viridis(index / (tableSize - 1)));
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]!;
+    const share = range.brightIsLow ? 1 - shareOf(range, value) : shareOf(range, value);
+    const [red, green, blue] = table[Math.round((tableSize - 1) * share)] ?? [0, 0, 0];
+    pixels[4 * index] = red;
+    pixels[4 * index + 1] = green;
+    pixels[4 * index + 2] = blue;
+    pixels[4 * index + 3] = Number.isFinite(value) ? 255 : 0;
+  }
 }

@@ -4,6 +4,13 @@ import type { PerReplica } from "../../index.ts";
 export const axisNames = ["learningRate", "momentum", "weightDecay", "seed"] as const;
 export type AxisName = (typeof axisNames)[number];
 
+export const axisLabels: Readonly<Record<AxisName, string>> = {
+  learningRate: "Learning rate",
+  momentum: "Momentum",
+  weightDecay: "Weight decay",
+  seed: "Seed",
+};
+
 /** One side of the grid: `count` values from `from` to `to`. */
 export interface Axis {
   readonly name: AxisName;
@@ -59,4 +66,22 @@ function listOf(grid: PopulationGrid, name: AxisName): Float64Array | undefined 
 export function perReplicaOf(grid: PopulationGrid): PerReplica {
   const lists = axisNames.map((name) => [name, listOf(grid, name)] as const);
   return Object.fromEntries(lists.filter(([, list]) => list !== undefined));
+}
+
+/** `Learning rate 0.01, seed 7`. */
+export function describeCell(grid: PopulationGrid, network: number): string {
+  const { column, row } = cellOf(grid, network);
+  const across = `${axisLabels[grid.columns.name]} ${valueAt(grid.columns, column)}`;
+  return `${across}, ${axisLabels[grid.rows.name].toLowerCase()} ${valueAt(grid.rows, row)}`;
+}
+
+/** A grid of at most so many networks: the longer side is halved until it is. */
+export function shrunk(grid: PopulationGrid, most: number): PopulationGrid {
+  if (networksOf(grid) <= Math.max(1, most)) return grid;
+  const { columns, rows } = grid;
+  const halved = (axis: Axis): Axis => ({ ...axis, count: Math.max(1, Math.floor(axis.count / 2)) });
+  return shrunk(
+    columns.count >= rows.count ? { columns: halved(columns), rows } : { columns, rows: halved(rows) },
+    most,
+  );
 }

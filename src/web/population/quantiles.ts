@@ -1,12 +1,12 @@
-/** Shares of the networks below the lines of the band. */
-const bandShares = [0.05, 0.25, 0.5, 0.75, 0.95] as const;
+/** The band's lines, and beyond them the ends of the colours. */
+export const spreadShares = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99] as const;
 
 /**
  * Values below which so many of the finite values lie, linear between neighbours (definition 7 of Hyndman and Fan 1996, the default
  * of NumPy and R).
  * @returns NaN for each share where no value is finite
  */
-export function quantiles(values: ArrayLike<number>, shares: readonly number[] = bandShares): number[] {
+export function quantiles(values: ArrayLike<number>, shares: readonly number[] = spreadShares): number[] {
   const sorted = Float64Array.from(values)
     .filter((value) => Number.isFinite(value))
     .sort();
