@@ -80,6 +80,8 @@ export interface TrainingRun {
   readResults(): Promise<ReplicaResults>;
   /** Steps that are worth handing over at once: fewer cost more each. */
   readonly leastSteps: number;
+  /** Replaces the learning rate of all replicas from the next step handed over. */
+  setLearningRate(learningRate: number): void;
   dispose(): void;
 }
 

@@ -390,6 +390,7 @@ function fakeRun(replicas: number, sizes: { ringSteps: number; leastSteps: numbe
     },
     readNonFinite: async () => new Float64Array(replicas).fill(-1),
     readResults: async () => ({ finalLosses: some, bestLosses: some, bestSteps: some, nonFiniteSteps: some }),
+    setLearningRate: () => {},
     dispose: () => {},
   } satisfies TrainingRun;
   const executor = { network: net, replicas, readParameters: async () => some } as unknown as Executor;

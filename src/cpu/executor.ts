@@ -18,6 +18,7 @@ import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { scoreReplicas } from "./score.ts";
 import { createStepBuffers, forwardAll, forwardBackward, type StepBuffers } from "./step.ts";
+import { traceReplica } from "./trace.ts";
 import { update } from "./update.ts";
 
 /** Losses kept until they are read: in steps, and in numbers. */
@@ -56,7 +57,7 @@ function predictChunk(network: Network, parameters: Float64Array, inputs: Float6
 class ReferenceRun implements TrainingRun {
   readonly ringSteps: number;
   readonly #network: Network;
-  readonly #settings: RunSettings;
+  #settings: RunSettings;
   readonly #parameters: readonly Float64Array[];
   readonly #moments: readonly [Float64Array, Float64Array][];
   readonly #inputs: Float64Array;
@@ -86,6 +87,10 @@ class ReferenceRun implements TrainingRun {
 
   get leastSteps(): number {
     return 1;
+  }
+
+  setLearningRate(learningRate: number): void {
+    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
@@ -226,19 +231,13 @@ export class ReferenceExecutor implements Executor {
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
     this.#requireAlive("trace");
     const { network, replicas } = this;
-    const batchSize = data.inputs.length / network.inputs;
     const inputs = Float64Array.from(data.inputs);
     const targets = Float64Array.from(data.targets);
     const before = this.#parameters.slice();
     const after = this.#parameters.slice();
-    const losses = new Float64Array(replicas);
-    const traces = rowsPerReplica(after, replicas).map((parameters, replica) => {
-      const buffers = createStepBuffers(network, batchSize);
-      losses[replica] = forwardBackward({ network, batchSize, inputs, parameters, buffers }, targets);
-      const moments = [new Float64Array(parameters.length), new Float64Array(parameters.length)] as const;
-      update({ optimizer, step: 0, gradients: buffers.gradients, parameters, moments });
-      return buffers;
-    });
+    const traces = rowsPerReplica(after, replicas).map((parameters) =>
+      traceReplica({ network, optimizer, inputs, targets }, parameters),
+    );
     const perLayer = (key: "preActivations" | "activations" | "dPreActivations"): Float64Array[] =>
       network.layers.map(({ index }) => concatenate(traces.map((buffers) => buffers[key][index]!)));
     return {
@@ -246,7 +245,7 @@ export class ReferenceExecutor implements Executor {
       activations: perLayer("activations"),
       dPreActivations: perLayer("dPreActivations"),
       gradients: concatenate(traces.map(({ gradients }) => gradients)),
-      losses,
+      losses: Float64Array.from(traces, ({ loss }) => loss),
       before,
       after,
     };

@@ -114,6 +114,16 @@ function mapLeaves(expression: Expression, replace: (leaf: Leaf) => Expression):
 export const withNumbers = (expression: Expression): Expression =>
   mapLeaves(expression, (leaf) => (leaf.kind === "symbol" ? constant(leaf.value) : leaf));
 
+/** The texts of all symbols in a formula, each once, from left to right. */
+export function symbolsIn(expression: Expression): readonly string[] {
+  const found = new Set<string>();
+  mapLeaves(expression, (leaf) => {
+    if (leaf.kind === "symbol") found.add(leaf.text);
+    return leaf;
+  });
+  return [...found];
+}
+
 /** The value of a formula in float64. */
 export function evaluate(expression: Expression): number {
   switch (expression.kind) {

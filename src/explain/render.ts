@@ -53,7 +53,7 @@ type Render = (inner: Expression, atLeast: number) => string;
 const minus = (notation: Notation): string => (notation === "tex" ? "-" : "−");
 
 /** A negative number binds as a negation does, one with a power of ten as a product. */
-function bindingOf(expression: Expression): number {
+export function bindingOf(expression: Expression): number {
   if (expression.kind !== "constant") return binding[expression.kind];
   if (expression.text.startsWith("-")) return binding.negative;
   return /\de/.test(expression.text) ? binding.product : binding.constant;

@@ -6,7 +6,7 @@ import { type Kernel, maxGroups } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
 import { rowCountOf } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
-import { readLossRing, readNonFinite, readResults, type RunStatus } from "./runStatus.ts";
+import { readLossRing, readNonFinite, readResults, type RunStatus, writeLearningRate } from "./runStatus.ts";
 import { submitsInFlight } from "./stepRun.ts";
 import { runBlock, storedStepBytes, writeStep } from "./uniforms.ts";
 
@@ -171,6 +171,10 @@ export class ReplicaRun implements TrainingRun {
 
   readResults(): Promise<ReplicaResults> {
     return readResults(this.#status(), this.#stepsDone);
+  }
+
+  setLearningRate(learningRate: number): void {
+    writeLearningRate(this.#status(), this.#parts.settings, learningRate);
   }
 
   #status(): RunStatus {

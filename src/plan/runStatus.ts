@@ -1,6 +1,7 @@
-import type { ReplicaResults } from "../executor.ts";
-import { type BufferOwner, readStretches } from "../gpu/bufferOwner.ts";
+import type { ReplicaResults, RunSettings } from "../executor.ts";
+import { type BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
+import { replicaBlock } from "./uniforms.ts";
 
 // What any run on a GPU keeps of its replicas: losses in a ring, and `status` of shaders/optimizer.wgsl.
 
@@ -19,8 +20,15 @@ export function createStatus(owner: BufferOwner, replicas: number): GPUBuffer {
 export interface RunStatus {
   readonly device: GpuDevice;
   readonly replicas: number;
-  readonly buffers: { readonly losses: GPUBuffer; readonly status: GPUBuffer };
+  readonly buffers: { readonly losses: GPUBuffer; readonly status: GPUBuffer; readonly settings: GPUBuffer };
   readonly ringSteps: number;
+}
+
+/** Writes `ReplicaSettings` anew: steps handed over before keep theirs, since queues are in order. */
+export function writeLearningRate(run: RunStatus, settings: RunSettings, learningRate: number): void {
+  const { device, buffers, replicas } = run;
+  const optimizer = { ...settings.optimizer, learningRate };
+  write(device.gpu, buffers.settings, replicaBlock({ ...settings, optimizer }, replicas));
 }
 
 /** Losses [count, replicas] from `firstStep`; waits for the work. */

@@ -7,7 +7,7 @@ import type { Network } from "../network.ts";
 import { rowCountOf } from "./constants.ts";
 import { stepSlots } from "./layeredBuffers.ts";
 import type { StepDispatches } from "./layeredDispatches.ts";
-import { readLossRing, readNonFinite, readResults, type RunStatus } from "./runStatus.ts";
+import { readLossRing, readNonFinite, readResults, type RunStatus, writeLearningRate } from "./runStatus.ts";
 import { type Chunk, stepStride, writeStep } from "./uniforms.ts";
 
 /** Submits that may be under way at once: enough to keep the GPU busy, few enough to stop within a moment. */
@@ -30,6 +30,8 @@ export interface RunBuffers {
   readonly losses: GPUBuffer;
   /** [3, replicas]. */
   readonly status: GPUBuffer;
+  /** [replicas] of `ReplicaSettings`. */
+  readonly settings: GPUBuffer;
 }
 
 /** Sizes that cut a step into dispatches, and steps into submits. */
@@ -165,6 +167,10 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
     requireAlive("train", this.#isDisposed);
     const { device, replicas } = this.#request;
     return { device, replicas, buffers: this.buffers, ringSteps: this.ringSteps };
+  }
+
+  setLearningRate(learningRate: number): void {
+    writeLearningRate(this.#status(), this.#request.settings, learningRate);
   }
 
   /** Steps are dispatches of their own. */

@@ -7,7 +7,7 @@ import { type Optimizer, requireOptimizer } from "../optimizer.ts";
 import { createExecutor } from "../plan/choose.ts";
 import { requireDataset, requireRows } from "./dataset.ts";
 import { evaluateReplicas, type Evaluation, probabilitiesOf } from "./metrics.ts";
-import { planTraining, type TrainOptions } from "./options.ts";
+import { planTraining, type Steering, type TrainOptions } from "./options.ts";
 import {
   allReplicas,
   averageParameters,
@@ -77,11 +77,11 @@ export class Model {
 
   /**
    * Trains, and tells about it: an event every `every`, and one at the end. Leaving the loop early stops the training;
-   * the parameters stay at the last step done.
+   * the parameters stay at the last step done. `next({ every, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
-  async *train(data: Dataset, options: TrainOptions): AsyncGenerator<Progress, void, undefined> {
+  async *train(data: Dataset, options: TrainOptions): AsyncGenerator<Progress, void, Steering | undefined> {
     const plan = planTraining(this.network, data, options, this.replicas);
     if (this.#isTraining) {
       const fix = "await the training under way, or create a second model";

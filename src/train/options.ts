@@ -11,7 +11,7 @@ import {
 } from "../executor.ts";
 import { requireSeed } from "../initializers.ts";
 import { type Network, requireInteger, requireName } from "../network.ts";
-import { type Optimizer, requireOptimizer } from "../optimizer.ts";
+import { type Optimizer, requireHyperParameter, requireOptimizer } from "../optimizer.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerReplica } from "./perReplica.ts";
 
@@ -52,14 +52,27 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Distance of events. */
+export interface Rhythm {
+  /** Steps between events, or undefined where events go by time. */
+  readonly eventSteps: number | undefined;
+  readonly eventMs: number;
+}
+
+/** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
+export interface Steering {
+  /** When the next events are told, counted from here: `{ steps: 1 }` trains step by step. */
+  readonly every?: Every;
+  /** Learning rate of the steps from here on; momentum and moments stay. Not where `perReplica` sets learning rates. */
+  readonly learningRate?: number;
+}
+
 /** Options with every default filled in. */
 export interface TrainPlan {
   readonly settings: RunSettings;
   readonly totalSteps: number;
   readonly perEpoch: number;
-  /** Steps between events, or undefined where events go by time. */
-  readonly eventSteps: number | undefined;
-  readonly eventMs: number;
+  readonly rhythm: Rhythm;
   readonly validation: Dataset | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -113,6 +126,23 @@ function eventStepsOf(every: Every | undefined, perEpoch: number): number | unde
   return steps;
 }
 
+export const rhythmOf = (every: Every | undefined, perEpoch: number): Rhythm => ({
+  eventSteps: eventStepsOf(every, perEpoch),
+  eventMs: every && "ms" in every ? every.ms : 200,
+});
+
+/** @throws InvalidInput */
+export function requireSteering(steering: Steering, { perReplica }: RunSettings): void {
+  requireOptions("train: next", steering, ["every", "learningRate"]);
+  const { learningRate } = steering;
+  if (learningRate === undefined) return;
+  requireHyperParameter("train: next: learningRate", "learningRate", learningRate);
+  if (perReplica?.learningRate === undefined) return;
+  const fix = "start a training with other lists";
+  const expected = "no learningRate where perReplica sets those of the replicas";
+  throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
+}
+
 function requireBoolean(place: string, value: unknown): void {
   if (value === undefined || typeof value === "boolean") return;
   throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
@@ -151,8 +181,7 @@ export function planTraining(network: Network, data: Dataset, options: TrainOpti
     settings: { data, optimizer, batchSize: size, shuffle, seed, ...optionalSettings(options, replicas) },
     totalSteps: totalStepsOf(options, perEpoch),
     perEpoch,
-    eventSteps: eventStepsOf(every, perEpoch),
-    eventMs: every && "ms" in every ? every.ms : 200,
+    rhythm: rhythmOf(every, perEpoch),
     validation: options.validation,
     signal: options.signal,
   };

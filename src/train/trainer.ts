@@ -9,7 +9,7 @@ import {
 } from "../executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { evaluateReplicas, type Evaluation } from "./metrics.ts";
-import type { TrainPlan } from "./options.ts";
+import { requireSteering, type Rhythm, rhythmOf, type Steering, type TrainPlan } from "./options.ts";
 
 /** What a training run tells while it goes on. */
 export interface Progress {
@@ -77,6 +77,9 @@ export class Trainer {
   readonly #executor: Executor;
   readonly #run: TrainingRun;
   readonly #plan: TrainPlan;
+  #settings: RunSettings;
+  #rhythm: Rhythm;
+  #rhythmStep = 0; // events by steps are counted from here
   #step = 0;
   #unitSteps = 1;
   #unread = 0; // first step whose loss has not been read
@@ -92,6 +95,8 @@ export class Trainer {
     this.#executor = executor;
     this.#run = run;
     this.#plan = plan;
+    this.#settings = plan.settings;
+    this.#rhythm = plan.rhythm;
   }
 
   /** Parameters at the last event whose numbers were finite; undefined for models too large to copy at each. */
@@ -105,7 +110,7 @@ export class Trainer {
   }
 
   /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every replica has diverged */
-  async *events(): AsyncGenerator<Progress, void, undefined> {
+  async *events(): AsyncGenerator<Progress, void, Steering | undefined> {
     try {
       yield* this.#untilDone();
       this.#results = await this.#run.readResults();
@@ -123,21 +128,36 @@ export class Trainer {
     }
   }
 
-  async *#untilDone(): AsyncGenerator<Progress, void, undefined> {
+  async *#untilDone(): AsyncGenerator<Progress, void, Steering | undefined> {
     const { totalSteps } = this.#plan;
     await this.#keepGood();
     this.#startMs = this.#eventMs = performance.now();
     while (this.#step < totalSteps) {
       await this.#untilEvent();
-      if (this.#step > this.#eventStep) yield await this.#event();
+      if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
       if (this.#step < totalSteps) this.#plan.signal?.throwIfAborted();
     }
   }
 
+  #steer(steering: Steering | undefined): void {
+    if (steering === undefined) return;
+    requireSteering(steering, this.#settings);
+    const { every, learningRate } = steering;
+    if (every !== undefined) {
+      this.#rhythm = rhythmOf(every, this.#plan.perEpoch);
+      this.#rhythmStep = this.#step;
+    }
+    if (learningRate === undefined) return;
+    this.#run.setLearningRate(learningRate);
+    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+  }
+
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
-    const { eventSteps, eventMs, totalSteps, signal } = this.#plan;
-    const last = eventSteps ? Math.min(totalSteps, this.#step + eventSteps - (this.#step % eventSteps)) : totalSteps;
+    const { totalSteps, signal } = this.#plan;
+    const { eventSteps, eventMs } = this.#rhythm;
+    const since = this.#step - this.#rhythmStep;
+    const last = eventSteps ? Math.min(totalSteps, this.#step + eventSteps - (since % eventSteps)) : totalSteps;
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
@@ -217,7 +237,7 @@ export class Trainer {
       place: `train: step ${first}`,
       expected: "finite gradients, loss and parameters",
       got: "an infinite value or NaN: training diverged",
-      fix: `lower learningRate (it is ${learningRatesOf(this.#plan.settings)}) or standardise the data${state}`,
+      fix: `lower learningRate (it is ${learningRatesOf(this.#settings)}) or standardise the data${state}`,
     });
   }
 }

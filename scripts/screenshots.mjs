@@ -1,0 +1,58 @@
+// Writes docs/screenshots/: every view, wide and narrow, light and dark.
+//   node scripts/screenshots.mjs [VIEW …]
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import puppeteer from "puppeteer";
+import { preview } from "vite";
+import { launchOptions } from "../test/host/chrome.mjs";
+
+const path = (/** @type {string} */ place) => fileURLToPath(new URL(`../${place}`, import.meta.url));
+
+/**
+ * Where a view is, and what to do before it is taken.
+ * @type {Record<string, { address: string, prepare?: (page: import("puppeteer").Page) => Promise<unknown> }>}
+ */
+const views = {
+  explain: { address: "#/?stop=27" },
+};
+
+const sizes = [
+  { width: 1280, height: 860 },
+  { width: 390, height: 1280 },
+];
+const schemes = ["light", "dark"];
+
+execFileSync("npx", ["vite", "build", "--config", "vite.page.ts", "--logLevel", "warn"], {
+  cwd: path("."),
+  stdio: "inherit",
+  shell: process.platform === "win32",
+});
+const server = await preview({ configFile: path("vite.page.ts"), preview: { port: 0 } });
+const browser = await puppeteer.launch(await launchOptions());
+const [base = ""] = server.resolvedUrls?.local ?? [];
+const wanted = process.argv.slice(2);
+mkdirSync(path("docs/screenshots"), { recursive: true });
+
+for (const [name, { address, prepare }] of Object.entries(views)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  for (const size of sizes) {
+    for (const scheme of schemes) {
+      const page = await browser.newPage();
+      await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+      await page.setViewport(size);
+      await page.goto(`${base}${address}`);
+      await page.waitForSelector("main[aria-busy=false]");
+      await prepare?.(page);
+      await page.screenshot({
+        path: path(`docs/screenshots/${name}-${size.width}-${scheme}.webp`),
+        type: "webp",
+        quality: 92,
+      });
+      await page.close();
+    }
+  }
+}
+await browser.close();
+await server.close();

@@ -1,0 +1,78 @@
+import { loss } from "../cpu/loss.ts";
+import { createStepBuffers, forwardAll } from "../cpu/step.ts";
+import { traceReplica } from "../cpu/trace.ts";
+import { InvalidInput } from "../errors.ts";
+import type { FloatArray, Trace } from "../executor.ts";
+import type { Network } from "../network.ts";
+import { sgd } from "../optimizer.ts";
+
+/** What one step of plain gradient descent on one row starts from. */
+export interface StepStart {
+  /** [parameterCount] in the flat layout of `network()`. */
+  readonly parameters: FloatArray;
+  /** [network.inputs]. */
+  readonly input: FloatArray;
+  /** [network.outputs]. */
+  readonly target: FloatArray;
+  readonly learningRate: number;
+}
+
+function requireValues(what: string, values: FloatArray, length: number): void {
+  const isGood = values.length === length && values.every(Number.isFinite);
+  if (isGood) return;
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  const got = values.length === length ? `${values[bad]} at ${bad}` : `${values.length} values`;
+  const fix = "pass one row, and one replica's parameters";
+  throw new InvalidInput({ place: `referenceStep: ${what}`, expected: `${length} finite numbers`, got, fix });
+}
+
+function requireStart({ parameterCount, inputs, outputs }: Network, { parameters, input, target }: StepStart): void {
+  requireValues("parameters", parameters, parameterCount);
+  requireValues("input", input, inputs);
+  requireValues("target", target, outputs);
+}
+
+/**
+ * One step of plain gradient descent on one row by the CPU in float64, at once and without a device: what `describeStep` takes as
+ * its reference.
+ * @throws InvalidInput on values that are not of the network's shape, or not finite
+ */
+export function referenceStep(network: Network, start: StepStart): Trace {
+  requireStart(network, start);
+  const optimizer = sgd({ learningRate: start.learningRate });
+  const before = Float64Array.from(start.parameters);
+  const after = before.slice();
+  const inputs = Float64Array.from(start.input);
+  const targets = Float64Array.from(start.target);
+  const { loss, ...buffers } = traceReplica({ network, optimizer, inputs, targets }, after);
+  return { ...buffers, losses: Float64Array.of(loss), before, after };
+}
+
+/** Half the way between two points of the stencil: rounding and what the stencil leaves out are both near 1e-13 there. */
+const distance = 2 ** -11;
+
+/**
+ * ∂loss/∂parameter of one row without any derivative: the loss at four points around each parameter, in float64, by the stencil
+ * (8·(f(w+h) − f(w−h)) − (f(w+2h) − f(w−2h))) / 12h.
+ * @returns [parameterCount]
+ * @throws InvalidInput as `referenceStep` does
+ */
+export function centralDifferences(network: Network, start: StepStart): Float64Array {
+  requireStart(network, start);
+  const inputs = Float64Array.from(start.input);
+  const targets = Float64Array.from(start.target);
+  const parameters = Float64Array.from(start.parameters);
+  const buffers = createStepBuffers(network, 1);
+  const dOutputs = new Float64Array(network.outputs);
+  const shape = { loss: network.loss, batchSize: 1, fanOut: network.outputs, targets, dOutputs };
+  const lossAt = (index: number, value: number): number => {
+    const moved = parameters.with(index, value);
+    forwardAll({ network, batchSize: 1, inputs, parameters: moved, buffers });
+    return loss({ ...shape, outputs: buffers.activations.at(-1)! });
+  };
+  return parameters.map((value, index) => {
+    const across = (steps: number): number =>
+      lossAt(index, value + steps * distance) - lossAt(index, value - steps * distance);
+    return (8 * across(1) - across(2)) / (12 * distance);
+  });
+}

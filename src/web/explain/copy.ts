@@ -1,0 +1,26 @@
+// The step for other documents.
+
+import { describeStep, explainStep, type StepOptions } from "../../index.ts";
+import { download } from "../dom.ts";
+import { notice } from "../notices.ts";
+
+const fileNames = { tex: "step.tex", markdown: "step.md" } as const;
+export type CopyFormat = keyof typeof fileNames;
+const formatNames: Record<CopyFormat, string> = { tex: "TeX", markdown: "Markdown" };
+
+/** How long a success is told. */
+const toldMs = 6000;
+
+/** Into the clipboard; where the browser has none, as a file. */
+export async function copyStep(options: StepOptions, format: CopyFormat): Promise<void> {
+  const text = explainStep({ ...options, format });
+  const lines = describeStep(options).length;
+  try {
+    await navigator.clipboard.writeText(text);
+    const told = notice("info", `Copied as ${formatNames[format]}: ${lines} formulas.`);
+    setTimeout(() => told.dismiss(), toldMs);
+  } catch {
+    download(fileNames[format], new Blob([text], { type: "text/plain" }));
+    notice("info", `The clipboard cannot be reached, so the step is saved as ${fileNames[format]}.`);
+  }
+}

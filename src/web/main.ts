@@ -1,0 +1,78 @@
+// The page's shell: shows the view that the address names.
+
+import { clearNotices, notice } from "./notices.ts";
+import type { MountedView, View, ViewState } from "./view.ts";
+
+interface Route {
+  readonly title: string;
+  readonly load: () => Promise<{ view: View }>;
+}
+
+/** A view's code is fetched when it is first shown. */
+const routes: Readonly<Record<string, Route>> = {
+  "/": { title: "One step of gradient descent", load: () => import("./explain/view.ts") },
+  "/playground": { title: "Playground", load: () => import("./playground/view.ts") },
+  "/image": { title: "Learn an image", load: () => import("./image/view.ts") },
+  "/population": { title: "A population of networks", load: () => import("./population/view.ts") },
+};
+
+/** `#/playground?net=…` in its two parts; whatever no view has leads to the first screen. */
+function readAddress(): { path: string; query: string } {
+  const [path = "", query = ""] = location.hash.slice(1).split(/\?(.*)/s);
+  return { path: path in routes ? path : "/", query };
+}
+
+const stateOf = (path: string): ViewState => ({
+  read: () => new URLSearchParams(readAddress().query),
+  write: (params) => {
+    if (readAddress().path !== path) return; // of a view that has gone
+    const query = params.toString();
+    history.replaceState(null, "", `#${path}${query && `?${query}`}`);
+  },
+});
+
+function markCurrent(path: string): void {
+  for (const link of document.querySelectorAll<HTMLAnchorElement>("nav a")) {
+    if (link.hash === `#${path}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+let shown: MountedView | undefined;
+let visits = 0;
+
+async function show(isFirst: boolean): Promise<void> {
+  const visit = ++visits;
+  const { path } = readAddress();
+  const { title, load } = routes[path]!;
+  const main = document.getElementById("view")!;
+  main.setAttribute("aria-busy", "true");
+  markCurrent(path);
+  const { view } = await load();
+  if (visit !== visits) return; // the reader has gone on
+  shown?.dispose();
+  shown = undefined;
+  clearNotices();
+  const root = document.createElement("div");
+  root.className = "view";
+  main.replaceChildren(root);
+  shown = view.mount(root, stateOf(path));
+  document.title = `${title} · thalweg`;
+  document.body.dataset.view = path;
+  main.setAttribute("aria-busy", "false");
+  performance.mark("view shown");
+  if (!isFirst) main.focus({ preventScroll: true });
+  if (!isFirst) scrollTo(0, 0);
+}
+
+function tellFailure(error: unknown): void {
+  document.getElementById("view")!.setAttribute("aria-busy", "false");
+  const text = error instanceof Error ? error.message : String(error);
+  notice("bad", `This view could not be shown: ${text}`, { label: "Reload", run: () => location.reload() });
+}
+
+/** Only addresses of views: a jump within the page is none. */
+addEventListener("hashchange", () => {
+  if (location.hash === "" || location.hash.startsWith("#/")) show(false).catch(tellFailure);
+});
+show(true).catch(tellFailure);

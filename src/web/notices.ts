@@ -1,0 +1,47 @@
+// The strip above the view that tells states: no WebGPU, resumed, out of memory, a bad file …
+
+import { element } from "./dom.ts";
+
+export type NoticeKind = "info" | "warn" | "bad";
+
+export interface NoticeAction {
+  readonly label: string;
+  readonly run: () => void;
+}
+
+/** A notice on the page. */
+export interface Notice {
+  /** Takes it away, where the reader has not done so. */
+  dismiss(): void;
+}
+
+const spokenKinds: Record<NoticeKind, string> = { info: "Note: ", warn: "Warning: ", bad: "Error: " };
+
+/** The strip is `role="status"`, so that what comes in is read out. */
+const strip = (): HTMLElement => document.getElementById("notices")!;
+
+/**
+ * Tells a state in one line. The same text is told once, not twice.
+ * @param action what the reader can do about it
+ */
+export function notice(kind: NoticeKind, text: string, action?: NoticeAction): Notice {
+  for (const shown of strip().children) if ((shown as HTMLElement).dataset.text === text) shown.remove();
+  const made = element(
+    "div",
+    { class: `notice ${kind}`, "data-text": text },
+    element("p", {}, element("span", { class: "visually-hidden" }, spokenKinds[kind]), text),
+  );
+  const act = (): void => {
+    made.remove();
+    action?.run();
+  };
+  if (action) made.append(element("button", { type: "button", onclick: act }, action.label));
+  made.append(
+    element("button", { type: "button", class: "plain", "aria-label": "Dismiss", onclick: () => made.remove() }, "✕"),
+  );
+  strip().append(made);
+  return { dismiss: () => made.remove() };
+}
+
+/** Takes all notices away: those of a view do not outlive it. */
+export const clearNotices = (): void => strip().replaceChildren();

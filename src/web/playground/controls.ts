@@ -1,0 +1,117 @@
+// Fields of the panels.
+
+import { element } from "../dom.ts";
+
+/** A field that shows a value and tells another. */
+export interface Field<Value> {
+  readonly element: HTMLElement;
+  set(value: Value): void;
+  enable(isEnabled: boolean): void;
+}
+
+export interface Choice<Value extends string> {
+  readonly value: Value;
+  readonly label: string;
+}
+
+export interface SelectOptions<Value extends string> {
+  readonly label: string;
+  readonly choices: readonly Choice<Value>[];
+  readonly onChange: (value: Value) => void;
+}
+
+/** A select whose choices may change. */
+export interface SelectField<Value extends string> extends Field<Value> {
+  offer(choices: readonly Choice<Value>[]): void;
+}
+
+export function selectField<Value extends string>(options: SelectOptions<Value>): SelectField<Value> {
+  const select = element("select", { onchange: () => options.onChange(select.value as Value) });
+  const offer = (choices: readonly Choice<Value>[]): void =>
+    select.replaceChildren(...choices.map(({ value, label }) => element("option", { value }, label)));
+  offer(options.choices);
+  return {
+    element: element("label", { class: "field" }, element("span", {}, options.label), select),
+    set: (value) => (select.value = value),
+    enable: (isEnabled) => (select.disabled = !isEnabled),
+    offer,
+  };
+}
+
+export interface RangeOptions {
+  readonly label: string;
+  /** Whole numbers, both ends included. */
+  readonly least: number;
+  readonly most: number;
+  /** What a place of the slider is called. */
+  readonly text: (place: number) => string;
+  /** While it is moved. */
+  readonly onInput?: (place: number) => void;
+  /** When it is let go. */
+  readonly onChange?: (place: number) => void;
+}
+
+/** A slider with its value beside the label. */
+export function rangeField({ label, least, most, text, onInput, onChange }: RangeOptions): Field<number> {
+  const value = element("output", { class: "numbers" });
+  const show = (): void => {
+    value.textContent = text(Number(input.value));
+    input.setAttribute("aria-valuetext", value.textContent);
+  };
+  const input = element("input", {
+    type: "range",
+    min: least,
+    max: most,
+    oninput: () => {
+      show();
+      onInput?.(Number(input.value));
+    },
+    onchange: () => onChange?.(Number(input.value)),
+  });
+  return {
+    element: element("label", { class: "field range" }, element("span", {}, label, value), input),
+    set: (place) => {
+      input.value = String(place);
+      show();
+    },
+    enable: (isEnabled) => (input.disabled = !isEnabled),
+  };
+}
+
+export function checkField(label: string, onChange: (isOn: boolean) => void): Field<boolean> {
+  const input = element("input", { type: "checkbox", onchange: () => onChange(input.checked) });
+  return {
+    element: element("label", { class: "check" }, input, label),
+    set: (isOn) => (input.checked = isOn),
+    enable: (isEnabled) => (input.disabled = !isEnabled),
+  };
+}
+
+export interface RadioOptions<Value extends string> {
+  readonly legend: string;
+  readonly name: string;
+  readonly choices: readonly (Choice<Value> & { readonly picture?: Node })[];
+  readonly onChange: (value: Value) => void;
+}
+
+/** One of a few, side by side. */
+export function radioField<Value extends string>(options: RadioOptions<Value>): Field<Value | undefined> {
+  const inputs = options.choices.map(({ value }) =>
+    element("input", { type: "radio", name: options.name, value, onchange: () => options.onChange(value) }),
+  );
+  const labels = options.choices.map(({ label, picture }, at) =>
+    element("label", {}, inputs[at], picture, element("span", {}, label)),
+  );
+  return {
+    element: element("fieldset", { class: "segments" }, element("legend", {}, options.legend), ...labels),
+    set: (value) => {
+      for (const input of inputs) input.checked = input.value === value;
+    },
+    enable: (isEnabled) => {
+      for (const input of inputs) input.disabled = !isEnabled;
+    },
+  };
+}
+
+export const choicesOf = <Value extends string>(values: readonly Value[]): Choice<Value>[] =>
+  values.map((value) => ({ value, label: value }));

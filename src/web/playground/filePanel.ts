@@ -1,0 +1,43 @@
+// A table that was opened: what was understood of it, and which columns are taken.
+
+import { element } from "../dom.ts";
+import { notice } from "../notices.ts";
+import { choicesOf, selectField } from "./controls.ts";
+import type { ChosenColumns, TablePoints } from "./tablePoints.ts";
+
+/** Opens a table, shows its columns in `slot`, and hands its points over; what is wrong with it is told. */
+export async function openFile(file: File, slot: HTMLElement, onPoints: (points: TablePoints) => void): Promise<void> {
+  try {
+    const { pointsOfTable, readFile } = await import("./tablePoints.ts");
+    const { table, numberColumns, chosen } = readFile(new Uint8Array(await file.arrayBuffer()), file.name);
+    let columns: ChosenColumns = chosen;
+    const summary = element("p", { class: "quiet" });
+    const take = (change: Partial<ChosenColumns>): void => {
+      columns = { ...columns, ...change };
+      try {
+        const points = pointsOfTable(table, columns);
+        summary.textContent = points.summary;
+        onPoints(points);
+      } catch (error) {
+        tell(error);
+      }
+    };
+    const field = (label: string, key: keyof ChosenColumns, names: readonly string[]): HTMLElement => {
+      const select = selectField({ label, choices: choicesOf(names), onChange: (name) => take({ [key]: name }) });
+      select.set(chosen[key]);
+      return select.element;
+    };
+    const names = table.columns.map(({ name }) => name);
+    const fields = [
+      field("x₁", "x1", numberColumns),
+      field("x₂", "x2", numberColumns),
+      field("Predict", "target", names),
+    ];
+    slot.replaceChildren(element("div", { class: "fields file" }, ...fields), summary);
+    take({});
+  } catch (error) {
+    tell(error);
+  }
+}
+
+const tell = (error: unknown): void => void notice("bad", error instanceof Error ? error.message : String(error));

@@ -1,0 +1,214 @@
+// What the playground's worker computes for a frame, and sends.
+
+import {
+  acquire,
+  createModel,
+  type Dataset,
+  dense,
+  type FloatArray,
+  type Model,
+  network,
+  type Network,
+  sgd,
+  takesLogits,
+} from "../../index.ts";
+import type { FrameContext, Rendered } from "../worker/frame.ts";
+import { type FeatureName, featuresOf } from "./features.ts";
+import { extent } from "./points.ts";
+
+/** Cells of the large surface, each way; while training goes on and they take long, half as many. */
+const surfaceCells = 100;
+/** Time that a surface may take while training goes on, for ten frames a second. */
+const surfaceMs = 45;
+/** Time that maps and scores may take in every frame; where they take longer, they come with every third. */
+const detailsMs = 12;
+const detailsEvery = 3;
+/** Cells of a neuron's map, each way. */
+export const mapCells = 20;
+
+export interface Neuron {
+  /** Hidden layer, from 0. */
+  readonly layer: number;
+  readonly unit: number;
+}
+
+export interface FrameOptions {
+  readonly features: readonly FeatureName[];
+  /** Points that are not trained on. */
+  readonly test: Dataset | undefined;
+  /** A neuron to show on the large surface, instead of the output. */
+  readonly neuron: Neuron | undefined;
+}
+
+export interface FitOfPoints {
+  readonly loss: number;
+  /** Share of points on the right side, where the targets are classes. */
+  readonly accuracy: number;
+}
+
+export interface PlaygroundFrame {
+  /** [cells, cells], row by row from the top left: the output from −1 to 1, or a neuron's activation. */
+  readonly surface: Float32Array;
+  readonly neuron: Neuron | undefined;
+  readonly parameters: Float32Array;
+  /** Undefined where they would have held the frame up. */
+  readonly details: FrameDetails | undefined;
+}
+
+export interface FrameDetails {
+  /** Hidden neurons in order, [neurons, mapCells, mapCells]. */
+  readonly maps: Float32Array;
+  readonly training: FitOfPoints;
+  readonly test: FitOfPoints | undefined;
+}
+
+/** Features of the centres of a square's cells, row by row from the top left. */
+function gridRows(features: readonly FeatureName[], cells: number): Float32Array {
+  const at = (index: number): number => -extent + (2 * extent * (index + 0.5)) / cells;
+  const points = Array.from({ length: cells * cells }, (_, index) => ({
+    x1: at(index % cells),
+    x2: -at(Math.floor(index / cells)),
+  }));
+  return featuresOf(features, points);
+}
+
+/** Layers up to one, as a network of their own: its parameters are the first ones of the whole. */
+const upTo = ({ inputs, layers }: Network, layer: number): Network =>
+  network({
+    inputs,
+    layers: layers.slice(0, layer + 1).map(({ fanOut, activation }) => dense(fanOut, activation)),
+    loss: "squaredError",
+  });
+
+/** One column of [rows, width]. */
+const column = (values: FloatArray, width: number, at: number): Float32Array =>
+  Float32Array.from({ length: values.length / width }, (_, row) => values[row * width + at]!);
+
+/** Rows and models that outlast a frame; made anew for another network or other features. */
+class Workbench {
+  /** Centres of the cells by their number each way. */
+  readonly surfaceRows: ReadonlyMap<number, Float32Array>;
+  readonly mapRows: Float32Array;
+  /** The same network on the CPU: small maps and scores there need no round trips to the GPU. */
+  readonly host: Model;
+  /** What a surface and the details took the last time, and frames since the details. */
+  surfaceTookMs = 0;
+  detailsTookMs = 0;
+  framesWithoutDetails = 0;
+  readonly #owner: Model;
+  #part: { readonly layer: number; readonly model: Model } | undefined;
+
+  private constructor(owner: Model, host: Model, features: readonly FeatureName[]) {
+    this.#owner = owner;
+    this.host = host;
+    this.surfaceRows = new Map([surfaceCells, surfaceCells / 2].map((cells) => [cells, gridRows(features, cells)]));
+    this.mapRows = gridRows(features, mapCells);
+  }
+
+  static async create(model: Model, features: readonly FeatureName[]): Promise<Workbench> {
+    const device = await acquire({ device: "cpu" });
+    return new Workbench(model, await createModel(model.network, { device }), features);
+  }
+
+  isFor(model: Model): boolean {
+    return this.#owner === model;
+  }
+
+  /** Activations of one hidden neuron over the surface, computed where the network is trained. */
+  async neuronSurface({ layer, unit }: Neuron, parameters: FloatArray, rows: Float32Array): Promise<Float32Array> {
+    const part = await this.#partUpTo(layer);
+    part.writeParameters(parameters.slice(0, part.network.parameterCount));
+    return column(await part.predict(rows), part.network.outputs, unit);
+  }
+
+  async #partUpTo(layer: number): Promise<Model> {
+    if (this.#part?.layer === layer) return this.#part.model;
+    this.#part?.model.dispose();
+    this.#part = undefined;
+    const { device, network: whole } = this.#owner;
+    const model = await createModel(upTo(whole, layer), { device });
+    this.#part = { layer, model };
+    return model;
+  }
+
+  dispose(): void {
+    this.#part?.model.dispose();
+    this.host.dispose();
+  }
+}
+
+let bench: Workbench | undefined;
+
+async function benchFor(model: Model, features: readonly FeatureName[]): Promise<Workbench> {
+  if (bench?.isFor(model)) return bench;
+  bench?.dispose();
+  bench = undefined;
+  return (bench = await Workbench.create(model, features));
+}
+
+/** A logit as a number from −1 to 1: twice its probability, less one. */
+const signed = (logit: number): number => Math.tanh(logit / 2);
+
+async function outputSurface(model: Model, rows: Float32Array): Promise<Float32Array> {
+  const outputs = Float32Array.from(await model.predict(rows));
+  return takesLogits(model.network.loss) ? outputs.map(signed) : outputs;
+}
+
+/** Activations of every hidden neuron over a coarse grid. */
+async function mapsOf({ host, mapRows }: Workbench): Promise<Float32Array> {
+  const hidden = host.network.layers.slice(0, -1);
+  const cells = mapCells * mapCells;
+  const maps = new Float32Array(hidden.reduce((total, { fanOut }) => total + fanOut * cells, 0));
+  if (hidden.length === 0) return maps;
+  const { activations } = await host.trace({ inputs: mapRows, targets: new Float64Array(cells) }, sgd());
+  let at = 0;
+  for (const { index, fanOut } of hidden) {
+    for (let unit = 0; unit < fanOut; unit++, at += cells) maps.set(column(activations[index]!, fanOut, unit), at);
+  }
+  return maps;
+}
+
+async function fitOf(host: Model, data: Dataset): Promise<FitOfPoints> {
+  const { loss, accuracy } = await host.evaluate(data);
+  if (accuracy !== undefined) return { loss, accuracy };
+  const outputs = await host.predict(data.inputs);
+  const right = outputs.filter((output, row) => output > 0 === data.targets[row]! > 0).length;
+  return { loss, accuracy: right / outputs.length };
+}
+
+async function surfaceOf(bench: Workbench, context: FrameContext<FrameOptions>, parameters: Float32Array) {
+  const { model, options, isRunning } = context;
+  const cells = isRunning && bench.surfaceTookMs > surfaceMs ? surfaceCells / 2 : surfaceCells;
+  const rows = bench.surfaceRows.get(cells)!;
+  const startMs = performance.now();
+  const { neuron } = options;
+  const surface = await (neuron ? bench.neuronSurface(neuron, parameters, rows) : outputSurface(model, rows));
+  // what the full one would have taken
+  bench.surfaceTookMs = (performance.now() - startMs) * (surfaceCells / cells) ** 2;
+  return surface;
+}
+
+async function detailsOf(bench: Workbench, context: FrameContext<FrameOptions>): Promise<FrameDetails | undefined> {
+  const { settings, options, isRunning } = context;
+  const isSlow = bench.detailsTookMs > detailsMs;
+  if (isRunning && isSlow && ++bench.framesWithoutDetails < detailsEvery) return undefined;
+  bench.framesWithoutDetails = 0;
+  const startMs = performance.now();
+  const maps = await mapsOf(bench);
+  const training = await fitOf(bench.host, settings.data);
+  const test = options.test && (await fitOf(bench.host, options.test));
+  bench.detailsTookMs = performance.now() - startMs;
+  return { maps, training, test };
+}
+
+/** Every number of a frame: the surface from the GPU, small things from the same parameters on the CPU. */
+export async function renderFrame(context: FrameContext<FrameOptions>): Promise<Rendered<PlaygroundFrame>> {
+  const { model, options } = context;
+  const own = await benchFor(model, options.features);
+  const parameters = Float32Array.from(await model.readParameters());
+  own.host.writeParameters(parameters);
+  const surface = await surfaceOf(own, context, parameters);
+  const details = await detailsOf(own, context);
+  const content = { surface, neuron: options.neuron, parameters, details };
+  return { content, transfer: [surface.buffer, parameters.buffer, ...(details ? [details.maps.buffer] : [])] };
+}

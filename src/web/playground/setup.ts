@@ -1,0 +1,102 @@
+// From the state to what is trained.
+
+import {
+  adam,
+  adamW,
+  type Dataset,
+  dense,
+  type NetworkOptions,
+  type Optimizer,
+  rmsProp,
+  sgd,
+  takesLogits,
+} from "../../index.ts";
+import type { SessionSettings } from "../worker/protocol.ts";
+import { drawDataset, type Split, splitPoints } from "./datasets.ts";
+import { featuresOf } from "./features.ts";
+import type { FrameOptions } from "./frame.ts";
+import type { Point } from "./points.ts";
+import { type PlaygroundState, seedOf } from "./state.ts";
+
+/** The points of a state, split. */
+export function pointsOf({ data, points, seed, noise, share }: PlaygroundState): Split {
+  return splitPoints(data === "own" ? points : drawDataset(data, seed, noise), seed, share);
+}
+
+/** Classes become 0 and 1 before a loss that takes logits, else −1 and 1 before tanh; numbers stay as they are. */
+const targetOf = ({ loss }: PlaygroundState, value: number): number =>
+  takesLogits(loss) ? (value > 0 ? 1 : 0) : value;
+
+/** Rows of the network's inputs and targets. */
+export const datasetOf = (state: PlaygroundState, points: readonly Point[]): Dataset => ({
+  inputs: featuresOf(state.features, points),
+  targets: Float32Array.from(points, ({ value }) => targetOf(state, value)),
+});
+
+/** One output: a logit, a number from −1 to 1, or any number. */
+export function networkOf(state: PlaygroundState): NetworkOptions {
+  const { features, layers, loss, task } = state;
+  const output = task === "classification" && !takesLogits(loss) ? "tanh" : "identity";
+  return {
+    inputs: features.length,
+    layers: [...layers.map(({ width, activation }) => dense(width, activation)), dense(1, output)],
+    loss,
+  };
+}
+
+/** With the hyper-parameters that each optimizer takes. */
+export function optimizerOf({ optimizer, learningRate, momentum, weightDecay }: PlaygroundState): Optimizer {
+  if (optimizer === "sgd") return sgd({ learningRate, momentum, weightDecay });
+  if (optimizer === "rmsProp") return rmsProp({ learningRate, momentum, weightDecay });
+  return optimizer === "adam" ? adam({ learningRate, weightDecay }) : adamW({ learningRate, weightDecay });
+}
+
+/** Whether an optimizer has a momentum to set. */
+export const hasMomentum = ({ optimizer }: PlaygroundState): boolean => optimizer === "sgd" || optimizer === "rmsProp";
+
+/** What a session of this state trains; `options` goes to its frames. */
+export function sessionOf(
+  state: PlaygroundState,
+  split: Split,
+  neuron: FrameOptions["neuron"],
+): SessionSettings<FrameOptions> {
+  return {
+    network: networkOf(state),
+    data: datasetOf(state, split.training),
+    optimizer: optimizerOf(state),
+    batchSize: state.batchSize,
+    seed: seedOf(state),
+    orderSeed: seedOf(state),
+    ...(state.initializer !== "auto" && { initializer: state.initializer }),
+    options: {
+      features: state.features,
+      test: split.test.length > 0 ? datasetOf(state, split.test) : undefined,
+      neuron,
+    },
+  };
+}
+
+/** What has to begin anew when a state changes: nothing, the training with its parameters kept, or everything. */
+export type Change = "none" | "goOn" | "restart";
+
+const shapeKeys = [
+  "data",
+  "noise",
+  "share",
+  "seed",
+  "networkSeed",
+  "features",
+  "layers",
+  "initializer",
+  "loss",
+  "task",
+] as const;
+const trainingKeys = ["points", "optimizer", "momentum", "weightDecay", "batchSize"] as const;
+
+export function changeBetween(before: PlaygroundState, after: PlaygroundState): Change {
+  const differs = (key: keyof PlaygroundState): boolean => before[key] !== after[key];
+  // Painting keeps the network; the first point makes the points one's own.
+  const isPainting = after.data === "own" && differs("points") && before.task === after.task;
+  if (shapeKeys.some((key) => differs(key) && !(isPainting && key === "data"))) return "restart";
+  return trainingKeys.some(differs) ? "goOn" : "none";
+}

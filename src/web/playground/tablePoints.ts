@@ -1,0 +1,159 @@
+// A table as points: two columns of numbers, and one to predict. Fetched when the first file is opened.
+
+import { prepare, type Preprocessing, readTable, type Table } from "../../data.ts";
+import { BadFile } from "../../index.ts";
+import type { Task } from "./datasets.ts";
+import { extent, mostOwnPoints, type Point, roundPoint } from "./points.ts";
+import { createRandom } from "./random.ts";
+
+/** Largest file that is read: the page stays quick. */
+const mostBytes = 20_000_000;
+/** Points fill the square up to here. */
+const reach = 0.9 * extent;
+
+export interface ChosenColumns {
+  readonly x1: string;
+  readonly x2: string;
+  readonly target: string;
+}
+
+export interface ReadFile {
+  readonly table: Table;
+  /** Columns that hold numbers, of which x1 and x2 are chosen. */
+  readonly numberColumns: readonly string[];
+  readonly chosen: ChosenColumns;
+}
+
+export interface TablePoints {
+  readonly points: readonly Point[];
+  readonly task: Task;
+  /** What was understood, in one line. */
+  readonly summary: string;
+}
+
+const isEmpty = (cell: unknown): boolean => cell === null || ["", "NA", "null"].includes(String(cell).trim());
+
+/** Most of the cells that are not empty are numbers. */
+function holdsNumbers({ cells }: Table["columns"][number]): boolean {
+  const present = cells.filter((cell) => !isEmpty(cell));
+  const numbers = present.filter((cell) => typeof cell !== "boolean" && Number.isFinite(Number(cell)));
+  return present.length > 0 && numbers.length > present.length / 2;
+}
+
+/** Different values of a column, as far as three. */
+const distinct = ({ cells }: Table["columns"][number]): number => {
+  const values = new Set<string>();
+  for (const cell of cells) {
+    if (!isEmpty(cell)) values.add(String(cell).trim());
+    if (values.size === 3) break;
+  }
+  return values.size;
+};
+
+/** A column with two values, else the last one that is not x1 or x2. */
+function guessTarget({ columns }: Table, taken: readonly string[]): string {
+  const others = columns.filter(({ name }) => !taken.includes(name));
+  const two = others.find((column) => distinct(column) === 2);
+  return (two ?? others[others.length - 1]!).name;
+}
+
+/**
+ * Reads a file and guesses which columns to take.
+ * @param place its name
+ * @throws BadFile where it is no table, or has fewer than two columns of numbers and a third
+ */
+export function readFile(bytes: Uint8Array, place: string): ReadFile {
+  if (bytes.length > mostBytes) {
+    const fix = "keep fewer rows, or train on it with the command line: thalweg train";
+    throw new BadFile({ place, expected: `at most ${mostBytes / 1e6} MB`, got: `${bytes.length} bytes`, fix });
+  }
+  const table = readTable(bytes, place);
+  const numberColumns = table.columns
+    .filter((column) => !column.nested && holdsNumbers(column))
+    .map(({ name }) => name);
+  const binary = table.columns.find((column) => distinct(column) === 2)?.name;
+  const [x1, x2] = numberColumns.filter((name, _, all) => name !== binary || all.length < 3);
+  if (x1 === undefined || x2 === undefined || table.columns.length < 3) {
+    const got = `${table.columns.length} columns, ${numberColumns.length} of them of numbers`;
+    const fix = "add the missing column";
+    throw new BadFile({ place, expected: "two columns of numbers for x₁ and x₂, and a target", got, fix });
+  }
+  return { table, numberColumns, chosen: { x1, x2, target: guessTarget(table, [x1, x2]) } };
+}
+
+function requireTwoNumbers({ inputs }: Preprocessing, place: string): void {
+  const text = inputs.find(({ kind }) => kind !== "number");
+  if (!text) return;
+  const fix = "choose another column";
+  throw new BadFile({
+    place,
+    expected: "numbers for x₁ and x₂",
+    got: `text in column ${JSON.stringify(text.name)}`,
+    fix,
+  });
+}
+
+/** [−reach, reach] from the least to the largest value. */
+function spread(values: readonly number[], bound: number): number[] {
+  const least = values.reduce((a, b) => Math.min(a, b));
+  const largest = values.reduce((a, b) => Math.max(a, b));
+  const scale = largest > least ? (2 * bound) / (largest - least) : 0;
+  return values.map((value) => (scale === 0 ? 0 : (value - least) * scale - bound));
+}
+
+/** At most so many of the points, drawn by a fixed seed. */
+function sample(points: Point[], most: number): Point[] {
+  const random = createRandom(1);
+  for (let count = points.length; count > most; count--) {
+    points[Math.floor(random.uniform(0, count))] = points[count - 1]!;
+  }
+  return points.slice(0, most);
+}
+
+function taskOf({ columns }: Table, target: string): Task | undefined {
+  const column = columns.find(({ name }) => name === target)!;
+  return distinct(column) === 2 ? "classification" : undefined;
+}
+
+/**
+ * Points of a table: x1 and x2 from −5.4 to 5.4, two classes as −1 and 1, numbers from −1 to 1.
+ * @throws BadFile, InvalidInput where the columns cannot be used so
+ */
+export function pointsOfTable(table: Table, { x1, x2, target }: ChosenColumns): TablePoints {
+  const { place } = table;
+  if (new Set([x1, x2, target]).size < 3) {
+    const fix = "choose three different columns";
+    throw new BadFile({ place, expected: "three different columns", got: [x1, x2, target].join(", "), fix });
+  }
+  const wanted = taskOf(table, target);
+  const options = { target, columns: [x1, x2], validation: 0, binary: true, ...(wanted && { task: wanted }) };
+  const { preprocessing, training, report } = prepare(table, options);
+  requireTwoNumbers(preprocessing, place);
+  const column = (name: string): number[] => {
+    const at = preprocessing.inputs.findIndex((input) => input.name === name);
+    return Array.from(training.targets, (_, row) => training.inputs[2 * row + at]!);
+  };
+  const kind = preprocessing.target;
+  if (kind.kind === "class" && kind.encoding !== "binary") {
+    const got = `${kind.values.length} classes in column ${JSON.stringify(target)}: ${kind.values.slice(0, 4).join(", ")}`;
+    throw new BadFile({
+      place,
+      expected: "two classes, or numbers",
+      got,
+      fix: "choose another target, or keep two of them",
+    });
+  }
+  const values = Array.from(training.targets);
+  const targets = kind.kind === "class" ? values.map((value) => (value > 0.5 ? 1 : -1)) : spread(values, 1);
+  const [first, second] = [spread(column(x1), reach), spread(column(x2), reach)];
+  const all = targets.map((value, row) => roundPoint({ x1: first[row]!, x2: second[row]!, value }));
+  const points = sample(all, mostOwnPoints);
+  const left = report.droppedRows > 0 ? `, ${report.droppedRows} without a value left out` : "";
+  const sampled = points.length < all.length ? `, ${points.length} of them drawn` : "";
+  const classes = kind.kind === "class" ? ` (blue: ${kind.values[1]}, orange: ${kind.values[0]})` : "";
+  return {
+    points,
+    task: kind.kind === "class" ? "classification" : "regression",
+    summary: `${place}: ${report.rows} rows${left}${sampled}. x₁ is ${x1}, x₂ is ${x2}, predicted is ${target}${classes}.`,
+  };
+}

@@ -1,0 +1,98 @@
+// Train, step, reset; how fast; where training stands.
+
+import { element } from "../dom.ts";
+import type { DeviceMessage } from "../worker/protocol.ts";
+import { type Field, selectField } from "./controls.ts";
+import { formatCount } from "./format.ts";
+import type { Panel, Update } from "./panel.ts";
+import { paceNames, type PaceName, type PlaygroundState } from "./state.ts";
+
+export interface ToolbarOptions {
+  readonly update: Update;
+  readonly onToggle: () => void;
+  readonly onStep: (steps: number) => void;
+  readonly onReset: () => void;
+}
+
+const paceLabels: Record<PaceName, string> = {
+  "1": "1 step a frame",
+  "10": "10 steps a frame",
+  "100": "100 steps a frame",
+  full: "full speed",
+};
+
+const figure = (label: string, value: HTMLElement): HTMLElement =>
+  element("div", { class: "figure" }, element("dt", {}, label), value);
+
+export interface Standing {
+  readonly step: number;
+  readonly epoch: number;
+  readonly stepsPerSecond: number;
+  readonly redrawsPerSecond: number;
+}
+
+export class Toolbar implements Panel {
+  readonly element: HTMLElement;
+  readonly #toggle: HTMLButtonElement;
+  readonly #pace: Field<PaceName>;
+  readonly #step = element("dd", { "data-figure": "step" }, "0");
+  readonly #epoch = element("dd", { "data-figure": "epoch" }, "0");
+  readonly #speed = element("dd", { "data-figure": "speed" }, "–");
+  readonly #redraws = element("dd", { "data-figure": "redraws" }, "–");
+  readonly #device = element("dd", { class: "device", "data-figure": "device" }, "starting…");
+
+  constructor({ update, onToggle, onStep, onReset }: ToolbarOptions) {
+    this.#toggle = element("button", { type: "button", class: "primary toggle", onclick: onToggle }, "▶ Train");
+    this.#pace = selectField({
+      label: "Speed",
+      choices: paceNames.map((value) => ({ value, label: paceLabels[value] })),
+      onChange: (pace) => update({ pace }),
+    });
+    const button = (label: string, title: string, onclick: () => void): HTMLElement =>
+      element("button", { type: "button", title, onclick }, label);
+    this.element = element(
+      "section",
+      { class: "card toolbar", "aria-label": "Run" },
+      element(
+        "div",
+        { class: "row run" },
+        this.#toggle,
+        button("Step", "One step of training (S)", () => onStep(1)),
+        button("Reset", "Begin anew with the same seed (R)", onReset),
+        this.#pace.element,
+      ),
+      element(
+        "dl",
+        { class: "figures numbers" },
+        figure("Step", this.#step),
+        figure("Epoch", this.#epoch),
+        figure("Steps/s", this.#speed),
+        figure("Redraws/s", this.#redraws),
+        figure("Device", this.#device),
+      ),
+    );
+    this.setPlaying(false);
+  }
+
+  show({ pace }: PlaygroundState): void {
+    this.#pace.set(pace);
+  }
+
+  setPlaying(isPlaying: boolean): void {
+    this.#toggle.textContent = isPlaying ? "❚❚ Pause" : "▶ Train";
+    this.#toggle.title = `${isPlaying ? "Pause" : "Train"} (Space)`;
+  }
+
+  showDevice({ kind, name }: DeviceMessage): void {
+    const kinds = { gpu: "GPU", software: "software GPU", cpu: "CPU" };
+    this.#device.textContent = kinds[kind];
+    this.#device.title = name;
+  }
+
+  showStanding({ step, epoch, stepsPerSecond, redrawsPerSecond }: Standing): void {
+    this.#step.textContent = formatCount(step);
+    this.#epoch.textContent = epoch < 100 ? epoch.toFixed(1) : formatCount(epoch);
+    this.#speed.textContent = stepsPerSecond > 0 ? formatCount(stepsPerSecond) : "–";
+    this.#redraws.textContent = redrawsPerSecond > 0 ? redrawsPerSecond.toFixed(0) : "–";
+  }
+}

@@ -1,0 +1,74 @@
+// "Copy as TypeScript": the training of the page as a program of its own.
+
+import { takesLogits } from "../../index.ts";
+import type { Split } from "./datasets.ts";
+import { featureCode } from "./features.ts";
+import type { Point } from "./points.ts";
+import { hasMomentum, networkOf } from "./setup.ts";
+import { type PlaygroundState, seedOf } from "./state.ts";
+
+const pointsPerLine = 6;
+
+function listOf(points: readonly Point[]): string {
+  const texts = points.map(({ x1, x2, value }) => `[${x1}, ${x2}, ${value}]`);
+  const lines = Array.from({ length: Math.ceil(texts.length / pointsPerLine) }, (_, line) =>
+    texts.slice(line * pointsPerLine, (line + 1) * pointsPerLine).join(", "),
+  );
+  return `[\n  ${lines.join(",\n  ")},\n]`;
+}
+
+function optimizerCode(state: PlaygroundState): string {
+  const { optimizer, learningRate, momentum, weightDecay } = state;
+  const options = [`learningRate: ${learningRate}`];
+  if (hasMomentum(state) && momentum > 0) options.push(`momentum: ${momentum}`);
+  if (weightDecay > 0 || optimizer === "adamW") options.push(`weightDecay: ${weightDecay}`);
+  return `${optimizer}({ ${options.join(", ")} })`;
+}
+
+function layersCode(state: PlaygroundState): string {
+  return networkOf(state)
+    .layers.map(({ width, activation }) => `dense(${width}, "${activation}")`)
+    .join(", ");
+}
+
+/**
+ * A program that trains the same network on the same points with the library: same seed, same batches.
+ * @param steps as many as the page has taken
+ */
+export function typescriptProgram(state: PlaygroundState, { training, test }: Split, steps: number): string {
+  const { features, loss, initializer, batchSize } = state;
+  const seed = seedOf(state);
+  const target = takesLogits(loss) ? "value > 0 ? 1 : 0" : "value";
+  const start = initializer === "auto" ? "" : `, initializer: "${initializer}"`;
+  const held = test.length > 0 ? ", validation: dataOf(testPoints)" : "";
+  const tests = test.length > 0 ? `\nconst testPoints: Point[] = ${listOf(test)};` : "";
+  return `// Trains the network of the playground: ${steps} steps on ${training.length} points.
+
+import { acquire, ${state.optimizer}, createModel, dense, network } from "thalweg";
+
+/** x1, x2, and what to predict. */
+type Point = [x1: number, x2: number, value: number];
+
+const points: Point[] = ${listOf(training)};${tests}
+
+/** What the network sees of a point. */
+const features = ([x1, x2]: Point): number[] => [${features.map(featureCode).join(", ")}];
+
+const dataOf = (rows: Point[]) => ({
+  inputs: Float32Array.from(rows.flatMap(features)),
+  targets: Float32Array.from(rows, ([, , value]) => ${target}),
+});
+
+const device = await acquire();
+const net = network({ inputs: ${features.length}, layers: [${layersCode(state)}], loss: "${loss}" });
+const model = await createModel(net, { device, seed: ${seed}${start} });
+const options = { optimizer: ${optimizerCode(state)}, batchSize: ${batchSize}, seed: ${seed}, steps: ${steps}${held} };
+
+for await (const { step, loss, validation } of model.train(dataOf(points), options)) {
+  console.log(\`step \${step}: loss \${loss.toFixed(4)}\${validation ? \`, on test points \${validation.loss.toFixed(4)}\` : ""}\`);
+}
+console.log(device.name, await model.predict(dataOf(points.slice(0, 4)).inputs));
+model.dispose();
+device.dispose();
+`;
+}

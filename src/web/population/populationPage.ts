@@ -1,0 +1,206 @@
+import { element } from "../dom.ts";
+import { notice } from "../notices.ts";
+import { tellDevice, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
+import type { ViewState } from "../view.ts";
+import { SessionClient } from "../worker/client.ts";
+import type { DeviceMessage, Pace, StartedMessage } from "../worker/protocol.ts";
+import { Controls } from "./controls.ts";
+import { networksOf, shrunk } from "./grid.ts";
+import type { PopulationFrame, PopulationOptions } from "./protocol.ts";
+import { duration, Results } from "./results.ts";
+import { mostNetworks, type PopulationState, readAddress, writeAddress } from "./state.ts";
+import { sessionSettings } from "./training.ts";
+
+/** Longer than this, a smaller grid is suggested; it takes so long. */
+const longSeconds = 90;
+const shortSeconds = 20;
+
+const lead =
+  "Thousands of networks of one architecture train side by side, each with a setting and a seed of its own. " +
+  "Bright is good. Point at a cell to read it, click it to open that network in the playground.";
+
+/** Frames of a quick training, and the longest that one may take: a slower one is told as often as it can be. */
+const frames = 60;
+const frameMs = 80;
+
+/** What is under way. */
+type Phase = "idle" | "running" | "paused" | "finished";
+
+/** The view of populations: a session, what is shown of it, and what the reader does. */
+export class PopulationPage {
+  readonly #address: ViewState;
+  readonly #client: SessionClient<PopulationOptions, PopulationFrame>;
+  readonly #controls = new Controls((state) => this.#change(state));
+  readonly #results: Results;
+  readonly #play = element("button", { type: "button", class: "primary play", onclick: () => this.#toggle() });
+  readonly #reset = element("button", { type: "button", onclick: () => this.#begin() }, "Reset");
+  readonly #plan = element("p", { class: "quiet plan" }, "Looking for a GPU…");
+  readonly #advice = element("div", { class: "advice" });
+  #state: PopulationState;
+  #phase: Phase = "idle";
+  #pace: Pace = "full";
+  #device: DeviceMessage | undefined;
+
+  constructor(root: HTMLElement, address: ViewState) {
+    this.#address = address;
+    const { state, problems } = readAddress(address.read());
+    for (const problem of problems) notice("warn", `The address: ${problem}.`);
+    this.#state = state;
+    this.#results = new Results(state, (metric) => {
+      this.#state = { ...this.#state, metric };
+      this.#results.setMetric(metric);
+      this.#showState();
+    });
+    root.append(...this.#layout());
+    this.#client = this.#connect();
+    const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.#begin(isStill ? "idle" : "running");
+  }
+
+  dispose(): void {
+    this.#client.dispose();
+    this.#results.dispose();
+  }
+
+  #layout(): HTMLElement[] {
+    const { map, band, best, figures } = this.#results;
+    const card = (title: string, ...children: HTMLElement[]): HTMLElement =>
+      element("section", { class: "card" }, element("h2", {}, title), ...children);
+    const transport = element("div", { class: "row" }, this.#play, this.#reset);
+    const main = element(
+      "section",
+      { class: "card", "aria-label": "Networks" },
+      transport,
+      this.#advice,
+      figures.root,
+      map,
+    );
+    const left = element(
+      "div",
+      { class: "column" },
+      main,
+      card("All networks over time", band),
+      card("Best networks", best.root),
+    );
+    return [
+      element("h1", {}, "A population of networks"),
+      element("p", { class: "lead" }, lead),
+      element("div", { class: "population-view" }, left, card("Networks", this.#controls.root, this.#plan)),
+    ];
+  }
+
+  #connect(): SessionClient<PopulationOptions, PopulationFrame> {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    return new SessionClient<PopulationOptions, PopulationFrame>(worker, {
+      device: (message) => {
+        this.#device = message;
+        tellDevice(message);
+      },
+      started: (message) => this.#tellPlan(message),
+      frame: (message) => this.#results.show(message),
+      paused: ({ isFinished }) => this.#setPhase(isFinished ? "finished" : "paused"),
+      resumed: tellResumed,
+      diverged: () => {
+        this.#setPhase("finished");
+        notice("bad", "All networks diverged: choose lower learning rates.");
+      },
+      outOfMemory: (message) => {
+        this.#setPhase("idle");
+        tellOutOfMemory(message, (fits) => {
+          if ("replicas" in fits) this.#shrinkTo(fits.replicas);
+        });
+      },
+      failed: (message) => {
+        this.#setPhase("idle");
+        tellFailed(message, () => this.#begin());
+      },
+    });
+  }
+
+  #tellPlan({ plan, parameterCount }: StartedMessage): void {
+    const networks = networksOf(this.#state.grid);
+    const size = `${networks.toLocaleString("en")} networks of ${parameterCount.toLocaleString("en")} parameters`;
+    const memory = `${(plan.bytes / 2 ** 20).toFixed(plan.bytes < 2 ** 27 ? 1 : 0)} MiB`;
+    this.#plan.textContent = `${size} on ${this.#device?.name ?? "?"}, ${memory}. Path ${plan.path}: ${plan.reason}`;
+    this.#advise(plan.stepMs);
+    this.#setPace(plan.stepMs);
+  }
+
+  /** So many steps between two frames that the whole training can be watched. */
+  #setPace(stepMs: number | undefined): void {
+    const steps = Math.ceil(this.#state.steps / frames);
+    this.#pace = stepMs !== undefined && steps * stepMs <= frameMs ? { steps } : "full";
+    if (this.#phase === "running") this.#client.play(this.#pace);
+  }
+
+  /** A smaller grid where the estimate is long. */
+  #advise(stepMs: number | undefined): void {
+    this.#advice.replaceChildren();
+    const seconds = ((stepMs ?? 0) * this.#state.steps) / 1000;
+    if (seconds < longSeconds) return;
+    const networks = networksOf(shrunk(this.#state.grid, (networksOf(this.#state.grid) * shortSeconds) / seconds));
+    const text = `About ${duration(seconds)} on this device, by the cost model.`;
+    const label = `Train ${networks.toLocaleString("en")} instead`;
+    this.#advice.append(
+      element("span", {}, text),
+      element("button", { type: "button", onclick: () => this.#shrinkTo(networks) }, label),
+    );
+  }
+
+  #shrinkTo(networks: number): void {
+    this.#state = { ...this.#state, grid: shrunk(this.#state.grid, networks) };
+    this.#begin("running");
+  }
+
+  /** What the reader has set: a population of its own, which waits to be started. */
+  #change(state: PopulationState): void {
+    const networks = networksOf(state.grid);
+    if (networks > mostNetworks) {
+      notice(
+        "warn",
+        `${networks.toLocaleString("en")} networks are too many: at most ${mostNetworks.toLocaleString("en")}.`,
+      );
+      this.#controls.show(this.#state);
+      return;
+    }
+    this.#state = state;
+    this.#begin();
+  }
+
+  #begin(phase: "idle" | "running" = "idle"): void {
+    this.#showState();
+    this.#results.begin(this.#state);
+    this.#setPhase(phase);
+    this.#client.start(sessionSettings(this.#state), phase === "running" ? "full" : undefined);
+  }
+
+  #showState(): void {
+    this.#controls.show(this.#state);
+    this.#address.write(writeAddress(this.#state));
+  }
+
+  #setPhase(phase: Phase): void {
+    this.#phase = phase;
+    const networks = networksOf(this.#state.grid).toLocaleString("en");
+    const labels: Record<Phase, string> = {
+      idle: `Train ${networks} networks`,
+      running: "Pause",
+      paused: "Go on",
+      finished: "Train again",
+    };
+    this.#play.textContent = labels[phase];
+    this.#play.dataset.phase = phase;
+    this.#reset.disabled = phase === "idle";
+  }
+
+  #toggle(): void {
+    if (this.#phase === "finished") return this.#begin("running");
+    if (this.#phase === "running") {
+      this.#setPhase("paused");
+      this.#client.pause();
+    } else {
+      this.#setPhase("running");
+      this.#client.play(this.#pace);
+    }
+  }
+}

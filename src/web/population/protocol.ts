@@ -1,0 +1,23 @@
+// What the view of populations and its worker say to each other, beside what every session says.
+
+import type { Dataset } from "../../index.ts";
+import type { MetricName } from "./state.ts";
+
+export interface PopulationOptions {
+  readonly test: Dataset;
+}
+
+/** One figure of all networks. */
+export interface Metric {
+  /** [networks]; NaN where a network has stopped or its figure is not finite. */
+  readonly values: Float32Array;
+  /** At `spreadShares`. */
+  readonly quantiles: readonly number[];
+}
+
+export interface PopulationFrame {
+  /** Undefined where scoring would take more than its share of the time. */
+  readonly metrics: Readonly<Partial<Record<MetricName, Metric>>> | undefined;
+  /** Networks whose numbers are not finite any more. */
+  readonly stopped: number;
+}

@@ -1,0 +1,181 @@
+import { choice } from "../choice.ts";
+import { element } from "../dom.ts";
+import { figureList } from "../figureList.ts";
+import { Interval } from "../interval.ts";
+import type { LineChart } from "../lineChart.ts";
+import { encodeState } from "../playground/state.ts";
+import { roughNumber } from "../shortNumber.ts";
+import type { FrameMessage } from "../worker/protocol.ts";
+import { Band, bandChart, isLoss } from "./band.ts";
+import { bestNetworks, bestTable } from "./bestTable.ts";
+import { rangeOf } from "./colourScale.ts";
+import { columnTable } from "./columnTable.ts";
+import { describeCell, networksOf } from "./grid.ts";
+import { HeatMap } from "./heatMap.ts";
+import { Legend } from "./legend.ts";
+import type { Metric, PopulationFrame } from "./protocol.ts";
+import { spreadShares } from "./quantiles.ts";
+import { cellState, type MetricName, type PopulationState } from "./state.ts";
+
+const metricLabels: Readonly<Record<MetricName, string>> = {
+  testLoss: "Loss on test rows",
+  trainingLoss: "Loss on training rows",
+  testAccuracy: "Accuracy on test rows",
+  trainingAccuracy: "Accuracy on training rows",
+};
+
+/** What stands where the numbers of a network will. */
+const hint = "Point at a cell, or go to one with the arrow keys.";
+
+const figureLabels = {
+  step: "Steps",
+  speed: "Networks · steps a second",
+  left: "Time left",
+  median: "Median",
+  stopped: "Stopped",
+} as const;
+
+/** `3 s`, `4 min`, `2 h`. */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`;
+  return seconds < 3600 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
+const at = (metric: Metric, share: (typeof spreadShares)[number]): number =>
+  metric.quantiles[spreadShares.indexOf(share)]!;
+
+/** Where the playground opens a network as this population leaves it. */
+function playgroundAddress(state: PopulationState, network: number): string {
+  const params = encodeState(cellState(state, network));
+  params.set("steps", String(state.steps));
+  return `#/playground?${params}`;
+}
+
+/** Heat map, band, figures and the best networks of a population. */
+export class Results {
+  readonly map: HTMLElement;
+  readonly band = element("div", {});
+  readonly best = bestTable();
+  readonly figures = figureList(figureLabels);
+  readonly #heatMap: HeatMap;
+  readonly #legend = new Legend();
+  readonly #reading = element("p", { class: "reading numbers", "aria-live": "polite" }, hint);
+  readonly #metricChoice;
+  readonly #columns = columnTable();
+  readonly #history = new Band();
+  #chart: LineChart;
+  #state: PopulationState;
+  #metrics: PopulationFrame["metrics"];
+  #isRunning = false;
+  readonly #bestDue = new Interval(1000);
+
+  constructor(state: PopulationState, metricChanged: (metric: MetricName) => void) {
+    this.#state = state;
+    this.#metricChoice = choice<MetricName>("Colour and band show", metricLabels, metricChanged);
+    this.#heatMap = new HeatMap({
+      pointed: (network) => this.#read(network),
+      opened: (network) => (location.hash = playgroundAddress(this.#state, network)),
+    });
+    const head = element("div", { class: "map-head" }, this.#metricChoice.root, this.#legend.root);
+    this.map = element("div", { class: "map" }, head, this.#heatMap.root, this.#reading, this.#columns.root);
+    this.#chart = bandChart(state.metric);
+    this.band.append(this.#chart.root);
+  }
+
+  dispose(): void {
+    this.#heatMap.dispose();
+    this.#chart.dispose();
+  }
+
+  /** A new population. */
+  begin(state: PopulationState): void {
+    this.#state = state;
+    this.#metrics = undefined;
+    this.#history.clear();
+    this.#heatMap.setGrid(state.grid);
+    this.#replaceChart();
+    this.#showMetric();
+  }
+
+  /** Another figure of the same population. */
+  setMetric(metric: MetricName): void {
+    this.#state = { ...this.#state, metric };
+    this.#replaceChart();
+    this.#showMetric();
+    this.#draw();
+  }
+
+  show({ step, stepsPerSecond, isRunning, content }: FrameMessage<PopulationFrame>): void {
+    const { steps, grid } = this.#state;
+    this.#isRunning = isRunning;
+    this.figures.set("step", `${step.toLocaleString("en")} of ${steps.toLocaleString("en")}`);
+    this.figures.set("speed", Math.round(networksOf(grid) * stepsPerSecond).toLocaleString("en"));
+    const seconds = (steps - step) / stepsPerSecond;
+    this.figures.set("left", isRunning && Number.isFinite(seconds) ? duration(seconds) : "–");
+    this.figures.set("stopped", content.stopped.toLocaleString("en"));
+    if (!content.metrics) return;
+    this.#metrics = content.metrics;
+    for (const [name, { quantiles }] of Object.entries(content.metrics)) {
+      this.#history.add(name as MetricName, step, quantiles);
+    }
+    this.#showMetric();
+    this.#draw();
+  }
+
+  #replaceChart(): void {
+    this.#chart.dispose();
+    this.#chart = bandChart(this.#state.metric);
+    this.band.replaceChildren(this.#chart.root);
+  }
+
+  /** The metric that is shown: accuracy only where the loss knows classes. */
+  #showMetric(): void {
+    const { metric } = this.#state;
+    this.#metricChoice.show(metric);
+    for (const option of this.#metricChoice.select.options) {
+      option.disabled = this.#metrics !== undefined && !(option.value in this.#metrics);
+    }
+  }
+
+  #draw(): void {
+    const { metric } = this.#state;
+    const shown = this.#metrics?.[metric];
+    if (!shown) return;
+    const range = rangeOf(at(shown, 0.01), at(shown, 0.99), isLoss(metric) ? "loss" : "accuracy");
+    this.#heatMap.draw(shown.values, range);
+    this.#legend.show(metricLabels[metric], range);
+    this.#history.drawOn(this.#chart, metric);
+    this.figures.set("median", Number.isFinite(at(shown, 0.5)) ? roughNumber(at(shown, 0.5)) : "–");
+    this.#tabulate(shown);
+  }
+
+  /** What is not worth doing at every frame. */
+  #tabulate(shown: Metric): void {
+    const { metric, grid } = this.#state;
+    if (!this.#bestDue.isDue() && this.#isRunning) return;
+    const best = bestNetworks(shown.values, isLoss(metric)).map((network) => ({
+      network,
+      value: shown.values[network]!,
+    }));
+    this.#columns.show(grid, shown.values);
+    this.best.show(grid, metricLabels[metric], best, (network) => playgroundAddress(this.#state, network));
+  }
+
+  /** The numbers of a network in a line. */
+  #read(network: number | undefined): void {
+    const { grid } = this.#state;
+    if (network === undefined) {
+      this.#reading.textContent = hint;
+      return;
+    }
+    const values = Object.entries(this.#metrics ?? {}).map(([name, { values }]) => {
+      const value = values[network]!;
+      return Number.isFinite(value)
+        ? `${metricLabels[name as MetricName].toLowerCase()} ${roughNumber(value)}`
+        : undefined;
+    });
+    const told = values.filter((text) => text !== undefined);
+    const state = this.#metrics && told.length === 0 ? ["stopped: its numbers are not finite any more"] : told;
+    this.#reading.textContent = [describeCell(grid, network), ...state].join(" · ");
+  }
+}

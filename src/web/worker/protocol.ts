@@ -1,0 +1,183 @@
+/**
+ * What a page and the worker that trains for it say to each other.
+ *
+ * A view has a worker module of its own that calls `serveSession(frame)` (serveSession.ts); the page holds a
+ * `SessionClient` (client.ts). There may be several sessions, each in its worker, each with its device.
+ *
+ *     page                                  worker
+ *     start { run, settings, pace? }   →
+ *                                      ←    device { kind, name, why }       which GPU, or why the CPU
+ *                                      ←    started { plan, parameterCount }
+ *     play { pace } · pause · step     →
+ *                                      ←    frame { step, losses, content }  content: what the view's `frame` computed
+ *     shown { frame }                  →                                     only now the next frame is computed
+ *     learningRate · options           →
+ *     parameters { request }           →
+ *                                      ←    parameters { request, step, parameters }
+ *                                      ←    paused { step, isFinished }
+ *                                      ←    resumed · diverged · outOfMemory · failed
+ *
+ * - Everything between two frames is the library's: steps at full speed, nothing read but losses and parameters.
+ *   A frame is computed between dispatches, and only when the page has shown the one before: a slow page gets fewer
+ *   frames, newest first, and never slows the training. Nothing waits for `requestAnimationFrame`, so that a page out of
+ *   sight goes on training.
+ * - A lost GPU is acquired again and the training goes on from the parameters of its last event: `resumed` says from which
+ *   step. Momentum and moments begin anew then. Where no GPU comes back it goes on on the CPU.
+ * - A training that diverges stops, and the network is back in the best state seen: `diverged` says which step that was.
+ * - Lack of memory comes with a batch size or a number of replicas that was tried and does fit.
+ * - `start` replaces what was under way; messages carry the number of their run, and the client drops those of earlier ones.
+ * - What is large (losses, parameters, the frame's arrays) is transferred, not copied.
+ */
+
+import type {
+  Dataset,
+  DeviceChoice,
+  DeviceKind,
+  FloatArray,
+  InitializerName,
+  NetworkOptions,
+  Optimizer,
+  Path,
+  PerReplica,
+  PlanReport,
+} from "../../index.ts";
+
+/** What is trained, and how. `Options` is what the view's frame function is told. */
+export interface SessionSettings<Options> {
+  /** Default: auto. */
+  readonly device?: DeviceChoice;
+  readonly network: NetworkOptions;
+  readonly data: Dataset;
+  readonly optimizer: Optimizer;
+  readonly batchSize: number;
+  /** Of the initial parameters; a list has one seed for each replica. Default 0. */
+  readonly seed?: number | readonly number[];
+  /** Of the order of rows. Default 0. */
+  readonly orderSeed?: number;
+  readonly replicas?: number;
+  readonly initializer?: InitializerName;
+  /** Go on from these [replicas, parameterCount], instead of drawing some. */
+  readonly parameters?: FloatArray;
+  /** Step that `parameters` belong to. Default 0. */
+  readonly firstStep?: number;
+  readonly perReplica?: PerReplica;
+  readonly bootstrap?: boolean;
+  readonly path?: Path;
+  /** Step at which the training is finished. Default: never. */
+  readonly lastStep?: number;
+  readonly options: Options;
+}
+
+/** Steps between two frames: as many as fit some 40 ms, or so many, and then at most 30 frames a second. */
+export type Pace = "full" | { readonly steps: number };
+
+export type ToWorker<Options> =
+  | {
+      readonly type: "start";
+      readonly run: number;
+      readonly settings: SessionSettings<Options>;
+      readonly pace?: Pace | undefined;
+    }
+  | { readonly type: "play"; readonly pace: Pace }
+  | { readonly type: "pause" }
+  | { readonly type: "step"; readonly steps: number }
+  | { readonly type: "learningRate"; readonly learningRate: number }
+  | { readonly type: "options"; readonly options: Options }
+  | { readonly type: "parameters"; readonly request: number }
+  | { readonly type: "shown"; readonly frame: number };
+
+export interface DeviceMessage {
+  readonly type: "device";
+  readonly kind: DeviceKind;
+  readonly name: string;
+  /** One line why this is not a hardware GPU. */
+  readonly why: string | undefined;
+}
+
+export interface StartedMessage {
+  readonly type: "started";
+  readonly plan: PlanReport;
+  readonly parameterCount: number;
+}
+
+export interface FrameMessage<Frame> {
+  readonly type: "frame";
+  /** Number of the frame, for `shown`. */
+  readonly frame: number;
+  /** Steps done. */
+  readonly step: number;
+  /** Epochs done, a fraction within one. */
+  readonly epoch: number;
+  /** Over the last second or so of training; 0 before any. */
+  readonly stepsPerSecond: number;
+  /** Losses before each step since the last frame [steps, replicas], the newest 2²² of them at most; the last one is of `step` − 1. */
+  readonly losses: FloatArray;
+  readonly isRunning: boolean;
+  readonly content: Frame;
+}
+
+export interface PausedMessage {
+  readonly type: "paused";
+  readonly step: number;
+  /** True when `lastStep` is reached. */
+  readonly isFinished: boolean;
+}
+
+export interface ParametersMessage {
+  readonly type: "parameters";
+  readonly request: number;
+  readonly step: number;
+  /** [replicas, parameterCount]. */
+  readonly parameters: FloatArray;
+}
+
+export interface ResumedMessage {
+  readonly type: "resumed";
+  /** Step that the training goes on from. */
+  readonly step: number;
+  readonly why: string;
+}
+
+export interface DivergedMessage {
+  readonly type: "diverged";
+  /** First step whose numbers were not finite. */
+  readonly step: number;
+  /** Step whose parameters the network has now. */
+  readonly goodStep: number;
+  readonly learningRate: number;
+  readonly message: string;
+}
+
+export interface OutOfMemoryMessage {
+  readonly type: "outOfMemory";
+  readonly message: string;
+  /** Instead of what was asked for; tried, and it fits. Undefined where nothing was found. */
+  readonly fits: Fitting | undefined;
+}
+
+/** A change of the settings that needs less memory. */
+export type Fitting = { readonly replicas: number } | { readonly batchSize: number };
+
+export interface FailedMessage {
+  readonly type: "failed";
+  /** Of a ThalwegError, else "UNEXPECTED". */
+  readonly code: string;
+  readonly message: string;
+}
+
+export type FromWorker<Frame> =
+  | DeviceMessage
+  | StartedMessage
+  | FrameMessage<Frame>
+  | PausedMessage
+  | ParametersMessage
+  | ResumedMessage
+  | DivergedMessage
+  | OutOfMemoryMessage
+  | FailedMessage;
+
+/** As it travels: with the number of the `start` that it belongs to. */
+export interface Envelope<Frame> {
+  readonly run: number;
+  readonly message: FromWorker<Frame>;
+}

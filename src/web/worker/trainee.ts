@@ -1,0 +1,109 @@
+// Devices and models for a session.
+
+import {
+  type AcquireOptions,
+  createModel,
+  type Device,
+  type DeviceKind,
+  GpuLost,
+  GpuOutOfMemory,
+  LimitExceeded,
+  type Model,
+  network,
+  NoDevice,
+  type Snapshot,
+  type TrainOptions,
+} from "../../index.ts";
+import type { SessionSettings } from "./protocol.ts";
+
+/** `acquire` of the library, or a test's own. */
+export type Acquire = (options: AcquireOptions) => Promise<Device>;
+
+/** Steps of a training without end: more than any will take. */
+const endless = 2 ** 40;
+/** Parameters that are kept on the host, as the library does at each event. */
+const mostKept = 2 ** 22;
+
+/** Pauses before another try: a browser takes a second or two to start its GPU process again. */
+const triesMs = [0, 100, 250, 500, 1000, 2000];
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A device of the kind that was lost; where none comes back, whatever there is. */
+export async function acquireAgain(acquire: Acquire, kind: DeviceKind): Promise<Device> {
+  for (const ms of triesMs) {
+    await pause(ms);
+    try {
+      return await acquire({ device: kind });
+    } catch (error) {
+      if (!(error instanceof NoDevice)) throw error;
+    }
+  }
+  return acquire({ device: "auto" });
+}
+
+/** The model that settings ask for, and its first good state where it is small enough to keep. */
+export async function createTrainee(
+  device: Device,
+  settings: SessionSettings<unknown>,
+): Promise<{ model: Model; good: Snapshot | undefined }> {
+  const { seed = 0, replicas, initializer, parameters, firstStep = 0 } = settings;
+  const model = await createModel(network(settings.network), {
+    device,
+    seed,
+    ...(replicas !== undefined && { replicas }),
+    ...(initializer !== undefined && { initializer }),
+    ...(parameters !== undefined && { parameters }),
+  });
+  if (model.replicas * model.network.parameterCount > mostKept) return { model, good: undefined };
+  try {
+    return { model, good: { step: firstStep, parameters: await model.readParameters() } };
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
+}
+
+/** Options of the library for what is left to train from `step`. */
+export function optionsFrom(settings: SessionSettings<unknown>, step: number): Omit<TrainOptions, "epochs"> {
+  const { optimizer, batchSize, orderSeed = 0, perReplica, bootstrap, path, lastStep = endless } = settings;
+  return {
+    optimizer,
+    batchSize,
+    seed: orderSeed,
+    steps: Math.max(1, lastStep - step),
+    ...(perReplica !== undefined && { perReplica }),
+    ...(bootstrap !== undefined && { bootstrap }),
+    ...(path !== undefined && { path }),
+  };
+}
+
+/** Whether there is memory for a training of these settings. */
+export async function trainsOneStep(device: Device, settings: SessionSettings<unknown>): Promise<boolean> {
+  let model: Model | undefined;
+  try {
+    ({ model } = await createTrainee(device, withSeedsOf(settings)));
+    await model.fit(settings.data, { ...optionsFrom(withSeedsOf(settings), 0), steps: 1 });
+    return true;
+  } catch (error) {
+    if (error instanceof GpuLost || !(error instanceof GpuOutOfMemory || error instanceof LimitExceeded)) throw error;
+    return false;
+  } finally {
+    model?.dispose();
+  }
+}
+
+/** As many seeds, parameters and values of `perReplica` as there are replicas. */
+function withSeedsOf(settings: SessionSettings<unknown>): SessionSettings<unknown> {
+  const { replicas = 1, seed, perReplica } = settings;
+  const { parameters: _, ...others } = settings;
+  const cut = Object.entries(perReplica ?? {}).map(([name, values]) => [
+    name,
+    Array.from(values as ArrayLike<number>).slice(0, replicas),
+  ]);
+  return {
+    ...others,
+    ...(typeof seed === "object" && { seed: seed.slice(0, replicas) }),
+    ...(perReplica && { perReplica: Object.fromEntries(cut) }),
+  };
+}

@@ -1,0 +1,122 @@
+import type { Model, NonFinite, PlanReport, Progress, Snapshot, Steering } from "../../index.ts";
+import type { SessionSettings } from "./protocol.ts";
+import { optionsFrom } from "./trainee.ts";
+
+/** Share of the least loss that a state may be above and still count as good. */
+const tolerance = 1.5;
+
+/**
+ * A model under training, any number of steps at a time. Counts steps over several trainings of the library, which each
+ * begin at 0, and keeps what to go back to.
+ */
+export class Training {
+  readonly model: Model;
+  readonly #settings: SessionSettings<unknown>;
+  #generator: AsyncGenerator<Progress, void, Steering | undefined> | undefined;
+  #firstStep: number;
+  #step: number;
+  #learningRate: number;
+  #pendingRate: number | undefined;
+  #progress: Progress | undefined;
+  #good: Snapshot | undefined;
+  #best: (Snapshot & { readonly loss: number }) | undefined;
+
+  constructor(model: Model, settings: SessionSettings<unknown>, good: Snapshot | undefined) {
+    this.model = model;
+    this.#settings = settings;
+    this.#good = good;
+    this.#firstStep = this.#step = settings.firstStep ?? 0;
+    this.#learningRate = settings.optimizer.learningRate;
+  }
+
+  get step(): number {
+    return this.#step;
+  }
+
+  get epoch(): number {
+    const rows = this.#settings.data.targets.length / this.model.network.outputs;
+    return this.#step / Math.ceil(rows / Math.min(rows, this.#settings.batchSize));
+  }
+
+  get learningRate(): number {
+    return this.#learningRate;
+  }
+
+  get progress(): Progress | undefined {
+    return this.#progress;
+  }
+
+  get isFinished(): boolean {
+    return this.#step >= (this.#settings.lastStep ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Parameters on the host, as they were after the last event; undefined for models too large to keep them. */
+  get good(): Snapshot | undefined {
+    return this.#good;
+  }
+
+  plan(): PlanReport {
+    return this.model.plan(this.#settings.data, optionsFrom(this.#settings, this.#step));
+  }
+
+  setLearningRate(learningRate: number): void {
+    this.#learningRate = learningRate;
+    this.#pendingRate = learningRate;
+  }
+
+  /** @throws as `train` of the library */
+  async advance(steps: number): Promise<void> {
+    const { value, done } = await (this.#generator ? this.#goOn(steps) : this.#begin(steps));
+    if (done || !value) return;
+    this.#progress = value;
+    this.#step = this.#firstStep + value.step;
+    this.#keep(value.loss);
+  }
+
+  #begin(steps: number): Promise<IteratorResult<Progress, void>> {
+    this.#firstStep = this.#step;
+    this.#pendingRate = undefined;
+    const optimizer = { ...this.#settings.optimizer, learningRate: this.#learningRate };
+    const options = { ...optionsFrom(this.#settings, this.#step), optimizer, every: { steps } };
+    this.#generator = this.model.train(this.#settings.data, options);
+    return this.#generator.next();
+  }
+
+  #goOn(steps: number): Promise<IteratorResult<Progress, void>> {
+    const learningRate = this.#pendingRate;
+    this.#pendingRate = undefined;
+    return this.#generator!.next({ every: { steps }, ...(learningRate !== undefined && { learningRate }) });
+  }
+
+  #keep(loss: number): void {
+    const { lastGood } = this.model;
+    if (!lastGood) return;
+    this.#good = { step: this.#firstStep + lastGood.step, parameters: lastGood.parameters };
+    if (loss <= (this.#best?.loss ?? Number.POSITIVE_INFINITY) * tolerance) {
+      this.#best = { ...this.#good, loss: Math.min(loss, this.#best?.loss ?? loss) };
+    }
+  }
+
+  /** First step whose numbers were not finite: the library tells it in the place of the error, counted from its own start. */
+  divergedAt(error: NonFinite): number {
+    const [, step] = /step (\d+)$/.exec(error.fault.place) ?? [];
+    return this.#firstStep + Number(step ?? 0);
+  }
+
+  /** After a divergence: to the newest state whose loss was near the least one, and a training of its own from there. */
+  goBack(): void {
+    const to = this.#best ?? this.#good;
+    this.#generator = undefined;
+    this.#progress = undefined;
+    if (!to) return;
+    this.model.writeParameters(to.parameters);
+    this.#good = to;
+    this.#step = this.#firstStep = to.step;
+  }
+
+  dispose(): void {
+    // A generator at rest holds the buffers of its run.
+    this.#generator?.return().catch(() => {});
+    this.model.dispose();
+  }
+}

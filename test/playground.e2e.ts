@@ -1,0 +1,389 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "puppeteer";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { decodeModel } from "../src/data.ts";
+import { decodeState } from "../src/web/playground/state.ts";
+import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
+
+// The playground as a reader uses it.
+
+const saved = mkdtempSync(join(tmpdir(), "playground-"));
+let host: PageHost;
+let page: Page;
+
+const textOf = (selector: string): Promise<string> =>
+  page.$eval(selector, (found) => found.textContent.replaceAll(/\s+/g, " ").trim());
+const figure = (name: string): Promise<string> => textOf(`[data-figure=${name}]`);
+const stepNow = async (): Promise<number> => Number((await figure("step")).replaceAll(",", ""));
+const redraws = (): Promise<number> =>
+  page.$eval(".playground", (found) => Number((found as HTMLElement).dataset.redraws));
+const stateNow = async () => {
+  const hash = await page.evaluate(() => location.hash);
+  return decodeState(new URLSearchParams(hash.split("?")[1] ?? ""));
+};
+const noticeText = async (part: string): Promise<string> => {
+  await page.waitForFunction((text) => document.getElementById("notices")!.textContent.includes(text), {}, part);
+  return textOf("#notices");
+};
+const waitForStep = (step: number): Promise<unknown> =>
+  page.waitForFunction(
+    (least) => Number(document.querySelector("[data-figure=step]")!.textContent.replaceAll(",", "")) >= least,
+    {},
+    step,
+  );
+const lossNow = async (): Promise<number> =>
+  Number((await textOf("[data-score='training loss']")).replaceAll("−", "-"));
+
+async function open(address: string): Promise<void> {
+  await page?.close();
+  page = await host.open(address);
+  await page.setViewport({ width: 1280, height: 900 });
+  await page.waitForFunction(() => Number(document.querySelector<HTMLElement>(".playground")?.dataset.redraws) > 0);
+}
+
+const click = (text: string): Promise<void> =>
+  page.$$eval(
+    "button",
+    (all, wanted) => {
+      const found = all.find((one) => one.textContent.includes(wanted) || one.ariaLabel === wanted);
+      if (!found) throw new Error(`no button ${wanted}`);
+      found.click();
+    },
+    text,
+  );
+
+/** A pixel of the large map, as shares of its size. */
+const pixel = (x: number, y: number): Promise<number[]> =>
+  page.$eval(
+    ".surface canvas",
+    (canvas, across, down) => {
+      const { width, height } = canvas as HTMLCanvasElement;
+      const context = (canvas as HTMLCanvasElement).getContext("2d")!;
+      return Array.from(context.getImageData(Math.floor(across * width), Math.floor(down * height), 1, 1).data);
+    },
+    x,
+    y,
+  );
+
+async function dropFile(name: string, content: string): Promise<void> {
+  await page.evaluate(
+    (fileName, text) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([text], fileName, { type: "text/csv" }));
+      document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    },
+    name,
+    content,
+  );
+}
+
+async function savedBy(label: string, name: string): Promise<Uint8Array> {
+  await click(label);
+  await expect.poll(() => readdirSync(saved), { timeout: 20_000 }).toContain(name);
+  return readFileSync(join(saved, name));
+}
+
+beforeAll(async () => {
+  host = await hostPage();
+  const client = await host.browser.target().createCDPSession();
+  await client.send("Browser.setDownloadBehavior", {
+    behavior: "allow",
+    downloadPath: saved,
+    browserContextId: host.context.id!,
+  });
+  await open("#/playground?data=circle&pace=full");
+}, 120_000);
+
+afterAll(async () => {
+  await host?.close();
+  rmSync(saved, { recursive: true, force: true });
+});
+
+describe("training", () => {
+  test("the first frame shows an untrained network, on a named device", async () => {
+    expect(await stepNow()).toBe(0);
+    expect(await figure("device")).toMatch(/GPU/);
+    expect(await page.$$(".node:not(.feature)")).toHaveLength(8 + 6 + 1);
+    expect(await page.$$(".board path")).toHaveLength(2 * 8 + 8 * 6 + 6);
+    expect(await textOf("#notices")).toBe("");
+  });
+
+  test("one step is one step", async () => {
+    await click("Step");
+    await waitForStep(1);
+    await click("Step");
+    await waitForStep(2);
+    expect(await stepNow()).toBe(2);
+    expect(await textOf(".toggle")).toContain("Train");
+  });
+
+  test("at full speed the loss falls, many steps a frame, and the map is drawn again and again", async () => {
+    const before = await redraws();
+    await click("Train");
+    await waitForStep(1500);
+    const frames = (await redraws()) - before;
+    const steps = await stepNow();
+    await click("Pause");
+    expect(frames).toBeGreaterThan(5);
+    expect(steps / frames).toBeGreaterThan(5);
+    expect(await lossNow()).toBeLessThan(0.1);
+    expect(Number((await figure("speed")).replaceAll(",", "")) >= 0 || (await figure("speed")) === "–").toBe(true);
+    const label = await page.$eval(".plot", (plot) => plot.getAttribute("aria-label"));
+    expect(label).toMatch(/^Loss at step [\d,]+: 0\.0\d+, on test points/);
+  });
+
+  test("the map is the network's: blue inside the circle, orange outside", async () => {
+    const [red, , blue] = await pixel(0.5, 0.5);
+    const [outerRed, , outerBlue] = await pixel(0.03, 0.03);
+    expect(blue!).toBeGreaterThan(red! + 30);
+    expect(outerRed!).toBeGreaterThan(outerBlue! + 30);
+  });
+
+  test("the keyboard trains, steps and resets", async () => {
+    await page.focus("main");
+    await page.keyboard.press("r");
+    await page.waitForFunction(() => document.querySelector("[data-figure=step]")!.textContent === "0");
+    await page.keyboard.press("s");
+    await waitForStep(1);
+    await page.keyboard.press("Space");
+    await waitForStep(200);
+    await page.keyboard.press("Space");
+    await page.waitForFunction(() => document.querySelector(".toggle")!.textContent.includes("Train"));
+  });
+
+  test("a new learning rate holds from then on, without beginning anew", async () => {
+    const before = await stepNow();
+    await page.focus(".training-settings input[type=range]");
+    await page.keyboard.press("ArrowRight");
+    expect((await stateNow()).state.learningRate).toBe(0.013);
+    await click("Step");
+    await waitForStep(before + 1);
+  });
+
+  test("a neuron under the focus is shown large, and its bias is told", async () => {
+    await page.focus("[data-node='0.2']");
+    await page.waitForFunction(() => document.querySelector(".output h2")!.textContent === "Neuron 1.3");
+    expect(await textOf(".network .reading")).toMatch(/^neuron 1\.3: bias −?[\d.]+/);
+    await page.focus("main");
+    await page.waitForFunction(() => document.querySelector(".output h2")!.textContent === "Output");
+  });
+
+  test("every weight is in the table", async () => {
+    await page.click(".network summary");
+    await page.waitForSelector(".weights table");
+    expect(await page.$$(".weights td")).toHaveLength(2 * 8 + 8 + 8 * 6 + 6 + 6 + 1);
+    await page.click(".network summary");
+  });
+});
+
+describe("what is trained", () => {
+  test("layers and neurons come and go by + and −", async () => {
+    await click("Add a layer");
+    await click("More neurons in layer 3");
+    await page.select("[aria-label='Activation of layer 3']", "relu");
+    await click("Fewer neurons in layer 1");
+    await page.waitForFunction(() => document.querySelectorAll(".node:not(.feature)").length === 7 + 6 + 7 + 1);
+    const { layers } = (await stateNow()).state;
+    expect(layers.map(({ width, activation }) => `${width} ${activation}`)).toEqual(["7 tanh", "6 tanh", "7 relu"]);
+    expect(await stepNow()).toBe(0);
+    await click("Remove a layer");
+  });
+
+  test("inputs are chosen on the drawing, and one is always left", async () => {
+    await page.click("[data-node=prod]");
+    expect((await stateNow()).state.features).toEqual(["x1", "x2", "prod"]);
+    for (const name of ["x1", "x2", "prod"]) await page.click(`[data-node=${name}]`);
+    expect((await stateNow()).state.features).toEqual(["prod"]);
+    expect(await textOf(".network .reading")).toMatch(/at least one input/);
+  });
+
+  test("a set of numbers takes a loss of numbers, and shows no accuracy", async () => {
+    await page.click("input[value=plane]");
+    await page.waitForFunction(() => document.querySelector(".numbers-only") !== null);
+    expect((await stateNow()).state).toMatchObject({ data: "plane", task: "regression", loss: "meanSquaredError" });
+  });
+
+  test("the whole state is in the address, and comes back from it", async () => {
+    const { state } = await stateNow();
+    const hash = await page.evaluate(() => location.hash);
+    await open(hash);
+    expect(await page.evaluate(() => location.hash)).toBe(hash);
+    expect((await stateNow()).state).toEqual(state);
+    expect(await page.$eval("[aria-label='Activation of layer 1']", (one) => (one as HTMLSelectElement).value)).toBe(
+      "tanh",
+    );
+    expect(await page.$$("[aria-pressed=true]")).toHaveLength(1);
+  });
+
+  test("an address that makes no sense says so, and trains all the same", async () => {
+    await open("#/playground?v=1&net=99-tanh&data=moon&rate=0.5");
+    const text = await noticeText("net=99-tanh");
+    expect(text).toContain("data=moon is left out: expected one of circle");
+    await click("Step");
+    await waitForStep(1);
+  });
+});
+
+describe("points of one's own", () => {
+  test("painting keeps the network and adds points", async () => {
+    await open("#/playground?data=gauss&pace=full&train=90");
+    await click("Step");
+    await waitForStep(1);
+    await page.click("input[name=brush][value=negative]");
+    const map = (await page.$(".points"))!;
+    await map.scrollIntoView();
+    const { x, y, width, height } = (await map.boundingBox())!;
+    await page.mouse.move(x + 0.8 * width, y + 0.2 * height);
+    await page.mouse.down();
+    await page.mouse.move(x + 0.9 * width, y + 0.3 * height, { steps: 8 });
+    await page.mouse.up();
+    const { state, problems } = await stateNow();
+    expect(problems).toEqual([]);
+    expect(state.data).toBe("own");
+    expect(state.points.length).toBeGreaterThan(501);
+    expect(state.points.at(-1)).toMatchObject({ value: -1 });
+    await page.waitForFunction(() => document.querySelector("[data-figure=step]")!.textContent === "1");
+    await click("Step");
+    await waitForStep(2);
+  });
+
+  test("the keyboard paints too, and an eraser takes points away", async () => {
+    const before = (await stateNow()).state.points.length;
+    await page.mouse.move(0, 0);
+    await page.focus(".points");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowUp");
+    expect(await textOf(".output .reading")).toMatch(/^x₁ 0\.25, x₂ 0\.25 → −?[\d.]+$/);
+    await page.keyboard.press("Enter");
+    expect((await stateNow()).state.points.at(-1)).toEqual({ x1: 0.25, x2: 0.25, value: -1 });
+    await page.click("input[name=brush][value=erase]");
+    await page.focus(".points");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Enter");
+    expect((await stateNow()).state.points.length).toBeLessThanOrEqual(before);
+  });
+
+  test("a table that is dropped is understood, shown and trained on", async () => {
+    const rows = Array.from({ length: 60 }, (_, row) => `${row},${Math.sin(row)},${row < 30 ? "low" : "high"}`);
+    await dropFile("rows.csv", ["size,wave,class", ...rows].join("\n"));
+    await page.waitForSelector(".file select");
+    expect(await textOf(".data")).toContain("rows.csv: 60 rows. x₁ is size, x₂ is wave, predicted is class");
+    await page.waitForFunction(() => document.querySelector(".data")!.textContent.includes("60 points of your own"));
+    await click("Train");
+    await page.waitForFunction(() => {
+      const loss = document.querySelector("[data-score='training loss']")?.textContent ?? "9";
+      return Number(loss.replaceAll("−", "-")) < 0.1;
+    });
+    await click("Pause");
+  });
+
+  test("a broken table is told with its place, and the points stay", async () => {
+    await dropFile("broken.csv", "a,b,c\n1,2,3\n4,5\n");
+    expect(await noticeText("broken.csv")).toMatch(/broken\.csv: line 3: expected 3 cells as in the first line, got 2/);
+    await dropFile("picture.csv", "\u0089PNG");
+    await noticeText("picture.csv");
+    expect((await stateNow()).state.points).toHaveLength(60);
+  });
+});
+
+describe("what is taken away", () => {
+  test("weights as safetensors and JSON are the same numbers; curves as CSV", async () => {
+    const model = decodeModel(
+      await savedBy("Weights, safetensors", "playground.safetensors"),
+      "playground.safetensors",
+    );
+    const json = JSON.parse(Buffer.from(await savedBy("Weights, JSON", "playground.json")).toString());
+    expect(json.layers[0].weights.flat().map(Math.fround)).toEqual(Array.from(model.parameters.subarray(0, 16)));
+    expect(model.training).toMatchObject({ optimizer: "adam", trainingRows: 54 });
+    const lines = Buffer.from(await savedBy("Curves, CSV", "curves.csv"))
+      .toString()
+      .trim()
+      .split("\n");
+    expect(lines[0]).toMatch(/^step,training loss/);
+    expect(lines.length).toBeGreaterThan(2);
+  });
+
+  test("the program is copied", async () => {
+    await host.context.overridePermissions(host.server.url, [
+      "clipboard-read",
+      "clipboard-write",
+      "clipboard-sanitized-write",
+    ]);
+    await page.bringToFront();
+    await click("Copy as TypeScript");
+    await noticeText("Program copied");
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('from "thalweg"');
+  });
+});
+
+describe("states", () => {
+  test("a training that diverges stops, is marked, and goes on at a lower rate", async () => {
+    await open("#/playground?data=plane&opt=sgd&rate=0.01&net=8-relu&pace=10&momentum=0.9");
+    await click("Step");
+    await waitForStep(1);
+    await page.evaluate(() => (location.hash = `${location.hash.replace("rate=0.01", "")}&rate=10`));
+    await page.waitForFunction(() => Number(document.querySelector<HTMLElement>(".playground")?.dataset.redraws) > 0);
+    await click("Train");
+    expect(await noticeText("diverged")).toMatch(
+      /Training diverged at step [\d,]+: a learning rate of 10 is too high\. The network is back at step [\d,]+\./,
+    );
+    expect(await textOf(".toggle")).toContain("Train");
+    await page.waitForFunction(() => document.querySelector(".plot")!.ariaLabel!.includes("diverged at step"));
+    await click("Go on with 1");
+    expect((await stateNow()).state.learningRate).toBe(1);
+  });
+
+  test("a lost GPU process: training resumes at its step", async () => {
+    await open("#/playground?data=spiral&pace=full");
+    await click("Train");
+    await waitForStep(500);
+    const before = await stepNow();
+    const client = await host.browser.target().createCDPSession();
+    client.send("Browser.crashGpuProcess").catch(() => {}); // it may not live to answer
+    const text = await noticeText("resumed at step");
+    const [, step] = /resumed at step ([\d,]+)/.exec(text)!;
+    expect(Number(step!.replaceAll(",", ""))).toBeGreaterThanOrEqual(before);
+    await waitForStep(Number(step!.replaceAll(",", "")) + 200);
+    await click("Pause");
+    expect(await page.$$(".notice.bad")).toHaveLength(0);
+  });
+
+  test("a page out of sight goes on training", async () => {
+    await open("#/playground?pace=full");
+    await click("Train");
+    await waitForStep(100);
+    const other = await host.context.newPage();
+    await other.bringToFront();
+    const before = await stepNow();
+    await expect.poll(stepNow, { timeout: 20_000 }).toBeGreaterThan(before + 500);
+    await other.close();
+  });
+
+  test.each([
+    ["light", 1280],
+    ["dark", 1280],
+    ["light", 390],
+  ] as const)("axe finds nothing, and nothing is too wide: %s, %i pixels", async (theme, width) => {
+    await scheme(page, theme);
+    await page.setViewport({ width, height: 844 });
+    expect(await violationsOf(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  });
+
+  test("nothing complained on the console", () => expect(host.complaints).toEqual([]));
+});
+
+test("without WebGPU it trains on the CPU, and says why", async () => {
+  await page.close();
+  await host.close();
+  host = await hostPage({ webgpu: false });
+  page = await host.context.newPage();
+  await open("#/playground?data=circle&pace=full");
+  expect(await noticeText("Training on the CPU")).toMatch(/WebGPU/);
+  expect(await figure("device")).toBe("CPU");
+  await click("Train");
+  await waitForStep(300);
+  expect(await lossNow()).toBeLessThan(0.4);
+});

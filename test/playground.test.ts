@@ -1,0 +1,264 @@
+import { expect, test } from "vitest";
+import { datasetNames, drawDataset, splitPoints, taskOf } from "../src/web/playground/datasets.ts";
+import { decodePoints, encodePoints, mostOwnPoints, roundPoint } from "../src/web/playground/points.ts";
+import { colorAt, createRamp, cssColor } from "../src/web/playground/colors.ts";
+import { formatNumber } from "../src/web/playground/format.ts";
+import { History } from "../src/web/playground/history.ts";
+import { layoutNetwork, linkWidth } from "../src/web/playground/networkLayout.ts";
+import { changeBetween, datasetOf, networkOf } from "../src/web/playground/setup.ts";
+import { pointsOfTable, readFile } from "../src/web/playground/tablePoints.ts";
+import { decodeState, defaults, encodeState, lossesOf, type PlaygroundState } from "../src/web/playground/state.ts";
+
+const roundTrip = (state: PlaygroundState): PlaygroundState => {
+  const { state: read, problems } = decodeState(new URLSearchParams(encodeState(state).toString()));
+  expect(problems).toEqual([]);
+  return read;
+};
+
+test.each(datasetNames)("%s: points in the square, the same for the same seed, others for another", (name) => {
+  for (const noise of [0, 25, 50]) {
+    const points = drawDataset(name, 7, noise);
+    expect(points).toHaveLength(500);
+    expect(drawDataset(name, 7, noise)).toEqual(points);
+    const isRandom = noise > 0 || name !== "spiral"; // without noise a spiral is one curve
+    if (isRandom) expect(drawDataset(name, 8, noise)).not.toEqual(points);
+    for (const { x1, x2, value } of points) {
+      if (name !== "gauss") expect(Math.max(Math.abs(x1), Math.abs(x2))).toBeLessThanOrEqual(6);
+      expect(Math.abs(value)).toBeLessThanOrEqual(1);
+      if (taskOf(name) === "classification") expect(Math.abs(value)).toBe(1);
+      expect(Number(x1.toFixed(3))).toBe(x1);
+    }
+    const positive = points.filter(({ value }) => value > 0).length;
+    expect(positive).toBeGreaterThan(70);
+    expect(positive).toBeLessThan(430);
+  }
+});
+
+test("without noise a circle is a circle, and exclusive or has empty axes", () => {
+  for (const { x1, x2, value } of drawDataset("circle", 1, 0)) expect(Math.hypot(x1, x2) < 2.5).toBe(value > 0);
+  for (const { x1, x2, value } of drawDataset("xor", 1, 0)) {
+    expect(x1 * x2 > 0).toBe(value > 0);
+    expect(Math.min(Math.abs(x1), Math.abs(x2))).toBeGreaterThanOrEqual(0.3);
+  }
+});
+
+test("a split takes every point once, in shares, and never leaves one side without any", () => {
+  const points = drawDataset("gauss", 1, 10);
+  const { training, test: held } = splitPoints(points, 1, 70);
+  expect([training.length, held.length]).toEqual([350, 150]);
+  expect(new Set([...training, ...held]).size).toBe(500);
+  expect(splitPoints(points, 2, 70).training).not.toEqual(training);
+  expect(splitPoints(points.slice(0, 2), 1, 10).training).toHaveLength(1);
+  expect(splitPoints(points.slice(0, 2), 1, 90).test).toHaveLength(1);
+  expect(splitPoints(points.slice(0, 1), 1, 50)).toMatchObject({ training: [points[0]], test: [] });
+});
+
+test("points come back from their text", () => {
+  const points = drawDataset("hills", 3, 20).map(roundPoint);
+  const text = encodePoints(points);
+  expect(text).toMatch(/^[\w-]+$/);
+  expect(decodePoints(text)).toEqual(points);
+  const corners = [-6, 0, 6].flatMap((x1) => [-1, 0.125, 1].map((value) => ({ x1, x2: -x1, value })));
+  expect(decodePoints(encodePoints(corners))).toEqual(corners.map(roundPoint));
+  for (const broken of ["A", "AAAAA!", "______", text.slice(1), "AAAAAA".repeat(mostOwnPoints + 1)]) {
+    expect(decodePoints(broken)).toBeUndefined();
+  }
+});
+
+test("the address of the defaults is their version, and every part of a state travels", () => {
+  expect(encodeState(defaults).toString()).toBe("v=1");
+  expect(roundTrip(defaults)).toEqual(defaults);
+  const other: PlaygroundState = {
+    data: "own",
+    points: drawDataset("plane", 3, 0).slice(0, 40).map(roundPoint),
+    task: "regression",
+    noise: 35,
+    share: 80,
+    seed: 4_000_000_000,
+    networkSeed: 17,
+    features: ["x2", "prod", "sin1"],
+    layers: [
+      { width: 16, activation: "relu" },
+      { width: 1, activation: "leakyRelu" },
+      { width: 3, activation: "sine" },
+    ],
+    initializer: "lecunNormal",
+    loss: "huber",
+    optimizer: "rmsProp",
+    learningRate: 0.003,
+    momentum: 0.9,
+    weightDecay: 1e-4,
+    batchSize: 7,
+    pace: "100",
+    showsTest: true,
+    discretizes: true,
+  };
+  expect(roundTrip(other)).toEqual(other);
+  for (const key of Object.keys(other) as (keyof PlaygroundState)[]) expect(other[key]).not.toEqual(defaults[key]);
+  expect(roundTrip({ ...defaults, layers: [] }).layers).toEqual([]);
+});
+
+test("the classes of a set choose the losses", () => {
+  expect(decodeState(new URLSearchParams("data=plane")).state).toMatchObject({
+    task: "regression",
+    loss: "meanSquaredError",
+  });
+  expect(lossesOf("regression")).not.toContain("binaryCrossEntropy");
+  expect(lossesOf("classification")).not.toContain("softmaxCrossEntropy");
+});
+
+test("what an address gets wrong keeps its default and is told", () => {
+  const wrong =
+    "v=9&data=moon&noise=51&train=x&net=8-tanh_17-relu&features=x1_x9&rate=-1&batch=1.5&loss=softmaxCrossEntropy";
+  const { state, problems } = decodeState(new URLSearchParams(wrong));
+  expect(state).toEqual(defaults);
+  expect(problems).toHaveLength(9);
+  expect(problems.join("\n")).toMatch(/net=8-tanh_17-relu is left out: expected at most 6 layers/);
+  expect(decodeState(new URLSearchParams("data=own")).state.data).toBe("spiral");
+  expect(decodeState(new URLSearchParams(`points=${"A".repeat(70)}`)).problems[0]).toMatch(/…/);
+});
+
+test("changes that keep the shape of the network keep its parameters", () => {
+  const change = (changes: Partial<PlaygroundState>) => changeBetween(defaults, { ...defaults, ...changes });
+  expect(change({ learningRate: 1, pace: "1", showsTest: true })).toBe("none");
+  expect(change({ batchSize: 8 })).toBe("goOn");
+  expect(change({ optimizer: "sgd" })).toBe("goOn");
+  expect(change({ data: "own", points: [{ x1: 1, x2: 1, value: 1 }] })).toBe("goOn");
+  expect(change({ data: "own", points: [{ x1: 1, x2: 1, value: 0.3 }], task: "regression" })).toBe("restart");
+  for (const other of [{ layers: [] }, { features: ["x1"] }, { seed: 2 }, { loss: "huber" }, { noise: 0 }] as const) {
+    expect(change(other)).toBe("restart");
+  }
+});
+
+test("targets and the output suit the loss", () => {
+  const points = [
+    { x1: 1, x2: 2, value: -1 },
+    { x1: 3, x2: 4, value: 1 },
+  ];
+  const features = ["x1", "sq2", "prod"] as const;
+  expect(Array.from(datasetOf({ ...defaults, features }, points).inputs)).toEqual([1, 4, 2, 3, 16, 12]);
+  expect(Array.from(datasetOf(defaults, points).targets)).toEqual([0, 1]);
+  expect(networkOf(defaults).layers.at(-1)).toEqual({ width: 1, activation: "identity" });
+  const squared = { ...defaults, loss: "meanSquaredError" } as const;
+  expect(Array.from(datasetOf(squared, points).targets)).toEqual([-1, 1]);
+  expect(networkOf(squared).layers.at(-1)!.activation).toBe("tanh");
+  expect(networkOf({ ...squared, task: "regression" }).layers.at(-1)!.activation).toBe("identity");
+});
+
+test("a history keeps its first and its newest entry, in bounded memory", () => {
+  const history = new History();
+  const entry = (step: number) => ({
+    step,
+    trainingLoss: 1 / step,
+    testLoss: undefined,
+    trainingAccuracy: 1,
+    testAccuracy: undefined,
+  });
+  for (let step = 1; step <= 20_000; step++) {
+    history.add(entry(step));
+    expect(history.entries.at(-1)!.step).toBe(step);
+  }
+  const steps = history.entries.map(({ step }) => step);
+  expect(steps[0]).toBe(1);
+  expect(steps.length).toBeGreaterThan(500);
+  expect(steps.length).toBeLessThanOrEqual(1201);
+  expect(steps).toEqual(steps.toSorted((a, b) => a - b));
+  const gaps = steps.slice(1).map((step, at) => step - steps[at]!);
+  expect(Math.max(...gaps)).toBeLessThan(64);
+  history.add(entry(500)); // went back
+  expect(history.entries.at(-1)!.step).toBe(500);
+  expect(history.toCsv().split("\n")[1]).toBe("1,1,,1,");
+});
+
+test("a drawing has a place for every node, within its bounds", () => {
+  for (const counts of [
+    [7, 1],
+    [7, 8, 6, 1],
+    [7, 16, 16, 16, 16, 16, 16, 1],
+  ]) {
+    for (const room of [280, 540, 900]) {
+      const { columns, width, height, nodeSize } = layoutNetwork(counts, room);
+      expect(columns.map(({ length }) => length)).toEqual(counts);
+      expect(width).toBeGreaterThanOrEqual(room);
+      for (const { x, y } of columns.flat()) {
+        expect(Math.min(x, width - x, y, height - y)).toBeGreaterThanOrEqual(nodeSize / 2);
+      }
+      const [first] = columns;
+      for (let at = 1; at < 7; at++) expect(first![at]!.y - first![at - 1]!.y).toBeGreaterThan(nodeSize + 4);
+    }
+  }
+  expect(linkWidth(0)).toBeLessThan(linkWidth(0.5));
+  expect(linkWidth(1000)).toBeLessThanOrEqual(7);
+});
+
+test("numbers are short and have a true minus", () => {
+  const texts = [0, -0.7341, 12.34, 1240, 1.5e-7, -2e9, Number.NaN, Infinity].map(formatNumber);
+  expect(texts).toEqual(["0", "−0.734", "12.3", "1240", "1.50e−7", "−2.00e+9", "not a number", "∞"]);
+});
+
+test("colours run from negative over zero to positive", () => {
+  const ramp = createRamp([255, 0, 0], [255, 255, 255], [0, 0, 255]);
+  expect([-1, 1, -9, 9].map((value) => cssColor(colorAt(ramp, value)))).toEqual([
+    "rgb(255 0 0)",
+    "rgb(0 0 255)",
+    "rgb(255 0 0)",
+    "rgb(0 0 255)",
+  ]);
+  expect(colorAt(ramp, Number.NaN)).toBe(colorAt(ramp, 0));
+});
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+const csv = (text: string) => {
+  const { table, chosen } = readFile(bytes(text), "points.csv");
+  return { ...pointsOfTable(table, chosen), chosen };
+};
+
+test("a table becomes points: two columns of numbers, and a target", () => {
+  const text = "name,width,height,kind\n" + Array.from({ length: 40 }, (_, row) =>
+    `n${row},${row},${100 - row},${row < 20 ? "short" : "tall"}`).join("\n"); // prettier-ignore
+  const { points, task, chosen, summary } = csv(text);
+  expect(chosen).toEqual({ x1: "width", x2: "height", target: "kind" });
+  expect(task).toBe("classification");
+  expect(points).toHaveLength(40);
+  expect(Math.max(...points.map(({ x1 }) => x1))).toBe(5.4);
+  expect(Math.min(...points.map(({ x2 }) => x2))).toBe(-5.4);
+  expect(points.filter(({ value }) => value === 1)).toHaveLength(20);
+  expect(points.every(({ x1, value }) => x1 > 0 === value > 0)).toBe(true);
+  expect(summary).toMatch(
+    /points\.csv: 40 rows\. x₁ is width, x₂ is height, predicted is kind \(blue: tall, orange: short\)\./,
+  );
+});
+
+test("numbers to predict run from −1 to 1; rows with gaps are left out", () => {
+  const rows = Array.from({ length: 30 }, (_, row) => `${row};${row % 7};${row * row}`);
+  const { points, task, summary } = csv(["a;b;c", ...rows, "5;;2"].join("\n"));
+  expect(task).toBe("regression");
+  expect(points).toHaveLength(30);
+  expect([Math.min(...points.map(({ value }) => value)), Math.max(...points.map(({ value }) => value))]).toEqual([
+    -1, 1,
+  ]);
+  expect(summary).toContain("31 rows, 1 without a value left out");
+});
+
+test("more points than an address holds are drawn from", () => {
+  const rows = Array.from({ length: 4000 }, (_, row) => `${row},${(row * 7) % 13},${row % 2}`);
+  const { points, summary } = csv(["a,b,c", ...rows].join("\n"));
+  expect(points).toHaveLength(mostOwnPoints);
+  expect(summary).toContain("4000 rows, 1500 of them drawn");
+});
+
+test("a table that is none, or has too little in it, is told with its place", () => {
+  const rows = Array.from({ length: 20 }, (_, row) => `${row},x${row % 3},${row % 5}`);
+  for (const [text, message] of [
+    ["", /points\.csv.*expected.*got/],
+    ["a,b\n1,2\n3,4", /expected two columns of numbers.*got 2 columns/],
+    ["a,b,c\nx,y,1\nz,w,2", /got 3 columns, 1 of them of numbers/],
+    ["a,b,c\n1,2,3\n4,5", /points\.csv: line 3: expected 3 cells/],
+    [["a,kind,b", ...rows].join("\n"), /expected two classes, or numbers, got 3 classes in column "kind": x0, x1, x2/],
+    ["%PDF-1.7", /a PDF document/],
+  ] as const) {
+    expect(() => csv(text)).toThrow(message);
+  }
+  const { table } = readFile(bytes("a,b,c\n1,2,3\n4,5,6\n7,8,1"), "points.csv");
+  expect(() => pointsOfTable(table, { x1: "a", x2: "a", target: "c" })).toThrow(/three different columns/);
+});

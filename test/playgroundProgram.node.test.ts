@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { runnerImport } from "vite";
+import { afterAll, expect, test, vi } from "vitest";
+import { acquire, createModel, network } from "../src/index.ts";
+import { pointsOf, sessionOf } from "../src/web/playground/setup.ts";
+import { weightsJson } from "../src/web/playground/sharePanel.ts";
+import { defaults, type PlaygroundState } from "../src/web/playground/state.ts";
+import { typescriptProgram } from "../src/web/playground/typescriptProgram.ts";
+
+// "Copy as TypeScript" is run, with the library in place of the package, and trains the very network of the page.
+
+const folder = mkdtempSync(join(tmpdir(), "program-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const states: Record<string, PlaygroundState> = {
+  defaults,
+  "a plane with momentum": {
+    ...defaults,
+    data: "plane",
+    task: "regression",
+    loss: "huber",
+    optimizer: "sgd",
+    learningRate: 0.003,
+    momentum: 0.9,
+    weightDecay: 1e-4,
+    features: ["x1", "sq2", "prod", "sin1"],
+    layers: [{ width: 3, activation: "relu" }],
+    initializer: "heNormal",
+    seed: 5,
+  },
+};
+
+test.each(Object.entries(states))("%s: the program trains the network of the page", async (name, state) => {
+  const split = pointsOf(state);
+  const program = typescriptProgram(state, split, 30);
+  expect(program).toContain('from "thalweg"');
+  const file = join(folder, `${name.replaceAll(" ", "-")}.ts`);
+  writeFileSync(file, program.replace('"thalweg"', JSON.stringify(resolve("src/index.ts"))));
+  const log = vi.spyOn(console, "log").mockImplementation(() => {});
+  await runnerImport(file, { configFile: false, logLevel: "error" });
+  const lines = log.mock.calls.map((parts) => parts);
+  log.mockRestore();
+  expect(lines.at(-2)![0]).toMatch(/^step 30: loss \d.*, on test points \d/);
+  const { network: options, data, ...others } = sessionOf(state, split, undefined);
+  const device = await acquire();
+  const settings = { device, seed: state.seed, ...(others.initializer && { initializer: others.initializer }) };
+  const model = await createModel(network(options), settings);
+  const { optimizer, batchSize, orderSeed } = others;
+  await model.fit(data, { optimizer, batchSize, seed: orderSeed!, steps: 30 });
+  const rows = data.inputs.subarray(0, 4 * options.inputs);
+  expect(lines.at(-1)).toEqual([device.name, await model.predict(rows)]);
+  model.dispose();
+  device.dispose();
+});
+
+test("weights as JSON are those of the parameters, layer by layer", () => {
+  const { parameterCount } = network(sessionOf(defaults, pointsOf(defaults), undefined).network);
+  const parameters = Float32Array.from({ length: parameterCount }, (_, at) => at / 8);
+  const snapshot = { state: defaults, split: pointsOf(defaults), step: 7, epoch: 1, parameters };
+  const { layers, features, step } = JSON.parse(weightsJson(snapshot));
+  expect([features, step, layers.length]).toEqual([["x1", "x2"], 7, 3]);
+  expect(layers[0].weights[1][0]).toBe(1); // from x₂ to neuron 1.1: value 8
+  expect(layers[0].bias).toEqual([2, 2.125, 2.25, 2.375, 2.5, 2.625, 2.75, 2.875]);
+  expect(layers[2].weights).toHaveLength(6);
+});

@@ -1,0 +1,258 @@
+import type { Page } from "puppeteer";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
+
+// The view of populations as a reader uses it, in order.
+
+const small = "?v=1&data=xor&net=4-tanh&opt=sgd&x=learningRate~0.01~10~12&y=seed~1~0~8&steps=200&metric=testLoss";
+
+let host: PageHost;
+let page: Page;
+
+const figure = (name: string): Promise<string> => page.$eval(`[data-figure=${name}]`, (found) => found.textContent);
+const hash = (): Promise<string> => page.evaluate(() => location.hash);
+const address = async (): Promise<URLSearchParams> => new URLSearchParams((await hash()).split("?")[1]);
+const phase = (): Promise<string> => page.$eval(".play", (found) => (found as HTMLElement).dataset.phase!);
+const planText = (): Promise<string> => page.$eval(".plan", (found) => found.textContent);
+const reading = (): Promise<string> => page.$eval(".reading", (found) => found.textContent);
+const noticeText = async (): Promise<string> =>
+  (await page.waitForSelector(".notice p"))!.evaluate((p) => p.textContent);
+const finished = (): Promise<void> => expect.poll(phase, { timeout: 40_000 }).toBe("finished");
+const bestRows = (): Promise<string[][]> =>
+  page.$$eval(".column > .card .best tbody tr", (rows) =>
+    rows.map((row) => [...row.children].map((cell) => cell.textContent)),
+  );
+
+/** Red, green, blue and opacity of the middle of a cell. */
+const cellColour = (column: number, row: number): Promise<number[]> =>
+  page.$eval(
+    ".cells",
+    (canvas, column, row) => {
+      const { width, height } = canvas as HTMLCanvasElement;
+      const x = Math.floor(((column + 0.5) / 12) * width);
+      const y = Math.floor((1 - (row + 0.5) / 8) * height);
+      const pixel = new OffscreenCanvas(1, 1).getContext("2d")!;
+      pixel.drawImage(canvas as HTMLCanvasElement, -x, -y);
+      return [...pixel.getImageData(0, 0, 1, 1).data];
+    },
+    column,
+    row,
+  );
+
+/** Where a cell is on the screen. */
+async function placeOf(column: number, row: number): Promise<{ x: number; y: number }> {
+  const box = (await (await page.$(".cells"))!.boundingBox())!;
+  return { x: box.x + ((column + 0.5) / 12) * box.width, y: box.y + (1 - (row + 0.5) / 8) * box.height };
+}
+
+/** Types over what a field has. */
+async function type(selector: string, text: string): Promise<void> {
+  await page.click(selector, { count: 3 });
+  await page.keyboard.type(text);
+  await page.keyboard.press("Tab");
+}
+
+async function open(query: string): Promise<void> {
+  await page?.close();
+  page = await host.open(`#/population${query}`);
+  await page.setViewport({ width: 1280, height: 1000 });
+}
+
+beforeAll(async () => {
+  host = await hostPage();
+  await open(small);
+}, 120_000);
+
+afterAll(() => host?.close());
+
+describe("a population", () => {
+  test("trains by itself to its last step", async () => {
+    await finished();
+    expect(await figure("step")).toBe("200 of 200");
+    expect(Number((await figure("speed")).replaceAll(",", ""))).toBeGreaterThan(0);
+    expect(await planText()).toMatch(/^96 networks of 17 parameters on .+, [\d.]+ MiB\. Path \w+: /);
+    expect(await page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
+  });
+
+  test("has a colour for every network, brighter where it does better", async () => {
+    const [slow, quick] = [await cellColour(0, 0), await cellColour(7, 0)];
+    expect(slow[3]).toBe(255);
+    expect(quick[1]).toBeGreaterThan(slow[1]!);
+  });
+
+  test("has numbers along its axes and beside its colours", async () => {
+    const ticks = (side: string) => page.$$eval(`.${side} span`, (all) => all.map(({ textContent }) => textContent));
+    expect(await ticks("column-ticks")).toEqual(["0.01", "0.1", "1", "10"]);
+    expect(await ticks("row-ticks")).toContain("4");
+    const numbers = (await ticks("legend-numbers")).map((text) => Number(text.replace(/[≤≥]/, "")));
+    expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    expect(numbers[0]).toBeGreaterThan(0);
+  });
+
+  test("tells a network's numbers under the pointer and under the keys", async () => {
+    const { x, y } = await placeOf(4, 2);
+    await page.mouse.move(x, y);
+    await expect.poll(reading).toMatch(/^Learning rate 0\.12328, seed 3 · .*loss on test rows \d/);
+    await page.mouse.move(5, 5);
+    await expect.poll(reading).toContain("Point at a cell");
+    await page.focus(".cells-frame");
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(reading).toMatch(/^Learning rate 0\.23101, seed 4 · /);
+    await page.keyboard.press("ArrowUp");
+    await expect.poll(reading).toMatch(/^Learning rate 0\.23101, seed 5 · /);
+  });
+
+  test("shows another figure at once, without training again", async () => {
+    await page.select(".map-head select", "testAccuracy");
+    await expect
+      .poll(() => page.$eval(".legend-head span", (found) => found.textContent))
+      .toBe("Accuracy on test rows");
+    expect(await phase()).toBe("finished");
+    const values = (await bestRows()).map((cells) => Number(cells[2]));
+    expect(values).toHaveLength(5);
+    expect(values).toEqual(values.toSorted((a, b) => b - a));
+    expect(values[0]).toBeGreaterThan(0.8);
+    expect((await address()).get("metric")).toBe("testAccuracy");
+    await page.select(".map-head select", "testLoss");
+  });
+
+  test("comes back from its address, and to the same networks", async () => {
+    const before = await bestRows();
+    const query = (await hash()).slice("#/population".length);
+    await open(query);
+    await finished();
+    expect(await bestRows()).toEqual(before);
+    expect((await hash()).slice("#/population".length)).toBe(query);
+  });
+});
+
+describe("a network of it", () => {
+  const opened = async (): Promise<URLSearchParams> => {
+    await expect.poll(hash).toMatch(/^#\/playground\?/);
+    return address();
+  };
+
+  test("opens in the playground by a click", async () => {
+    const { x, y } = await placeOf(4, 2);
+    await page.mouse.click(x, y);
+    const params = await opened();
+    await page.waitForSelector(".view .card.data");
+    expect(await page.$eval(".seed .quiet", (found) => found.textContent)).toBe("The network has seed 3.");
+    await expect.poll(() => figure("step"), { timeout: 20_000 }).toBe("200");
+    expect(Object.fromEntries(params)).toMatchObject({
+      data: "xor",
+      net: "4-tanh",
+      opt: "sgd",
+      rate: "0.12328",
+      wseed: "3",
+    });
+  });
+
+  test("opens by Enter, and from the table of the best", async () => {
+    await open(small);
+    await page.focus(".cells-frame");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Enter");
+    expect((await opened()).get("wseed")).toBe("4");
+    await open(small);
+    await finished();
+    const [[rate, seed]] = (await bestRows()) as [[string, string]];
+    await page.click(".best a");
+    const params = await opened();
+    expect([params.get("rate"), params.get("wseed")]).toEqual([rate, seed]);
+  });
+});
+
+describe("settings", () => {
+  test("make a population that waits to be started, and can be paused", async () => {
+    await open(small);
+    await finished();
+    await type(".axis-control:nth-of-type(1) .axis-numbers label:nth-child(3) input", "16");
+    await expect.poll(phase).toBe("idle");
+    expect(await page.$eval(".play", (found) => found.textContent)).toBe("Train 128 networks");
+    await expect.poll(planText).toMatch(/^128 networks/);
+    expect((await address()).get("x")).toBe("learningRate~0.01~10~16");
+    await page.click(".play");
+    await finished();
+    await page.click(".play");
+    await page.click(".play");
+    await expect.poll(phase).toMatch(/paused|finished/);
+  });
+
+  test("that cannot be are told where they are", async () => {
+    const first = ".axis-control:nth-of-type(1) .axis-numbers label:nth-child(1) input";
+    await type(first, "100");
+    expect(await page.$eval(".fault", (found) => found.textContent)).toBe("Learning rate: from must be below to.");
+    expect(await page.$eval(first, (input) => input.getAttribute("aria-invalid"))).toBe("true");
+    await type(first, "0.02");
+    expect(await page.$eval(".fault", (found) => found.textContent)).toBe("");
+    expect((await address()).get("x")).toBe("learningRate~0.02~10~16");
+  });
+
+  test("that would take long come with a smaller population", async () => {
+    await open("?data=spiral&net=8-tanh_8-tanh&x=learningRate~0.001~1~256&y=seed~1~0~256&steps=100000");
+    await page.waitForSelector(".advice button", { timeout: 40_000 });
+    expect(await page.$eval(".advice span", (found) => found.textContent)).toMatch(
+      /^About [\d.]+ (min|h) on this device/,
+    );
+    await page.click(".advice button");
+    const networks = Number((await planText()).replace(/ .*/s, "").replaceAll(",", ""));
+    expect(networks).toBeLessThanOrEqual(65_536);
+    await expect.poll(async () => (await address()).get("x")).not.toBe("learningRate~0.001~1~256");
+  });
+
+  test("of an address with nonsense are told", async () => {
+    await open("?x=learningRate~5~1~12&steps=0");
+    const told = await page.$$eval(".notice p", (all) => all.map(({ textContent }) => textContent).join());
+    expect(told).toContain("x=learningRate~5~1~12");
+    expect(told).toContain("steps=0");
+  });
+});
+
+test("networks that diverge are marked, and the others go on", async () => {
+  await open(
+    "?data=plane&net=4-relu&loss=meanSquaredError&opt=sgd&x=learningRate~0.001~90~12&y=seed~1~0~8&steps=200&metric=testLoss",
+  );
+  await finished();
+  const stopped = Number(await figure("stopped"));
+  expect(stopped).toBeGreaterThan(5);
+  expect(stopped).toBeLessThan(96);
+  const { x, y } = await placeOf(11, 4);
+  await page.mouse.move(x, y);
+  await expect.poll(reading).toContain("stopped: its numbers are not finite any more");
+  await page.click(".map-numbers summary");
+  const lastRow = () =>
+    page.$eval(".map-numbers tbody tr:last-child", (row) => [...row.children].map((cell) => cell.textContent));
+  await expect.poll(lastRow).toEqual(["90", "–", "–", "–", "8"]);
+});
+
+test("nothing begins by itself where the reader wants no motion; axe has nothing to say; nothing overflows", async () => {
+  await page.close();
+  page = await host.open(`#/population${small}`, (opened) =>
+    opened.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]),
+  );
+  await expect.poll(planText).toMatch(/^96 networks/);
+  expect(await phase()).toBe("idle");
+  await page.click(".play");
+  await finished();
+  for (const value of ["light", "dark"] as const) {
+    await scheme(page, value);
+    expect(await violationsOf(page), value).toEqual([]);
+  }
+  await page.setViewport({ width: 390, height: 844 });
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+});
+
+test("no complaint was made on the console", () => expect(host.complaints).toEqual([]));
+
+test("without WebGPU the processor trains, and the page says why", async () => {
+  const without = await hostPage({ webgpu: false });
+  try {
+    page = await without.open(`#/population${small}`);
+    expect(await noticeText()).toContain("Training on the processor");
+    await finished();
+    expect(await planText()).toContain("Path reference");
+  } finally {
+    await without.close();
+  }
+}, 120_000);

@@ -1,0 +1,256 @@
+import { expect, test } from "vitest";
+import { acquire, adam, type Dataset, dense, type NetworkOptions, sgd } from "../src/index.ts";
+import type { GpuDevice } from "../src/gpu/device.ts";
+import { findFitting } from "../src/web/worker/fitting.ts";
+import { nextSteps } from "../src/web/worker/pacing.ts";
+import type { FromWorker, SessionSettings, ToWorker } from "../src/web/worker/protocol.ts";
+import { TrainingSession } from "../src/web/worker/session.ts";
+import { openDevice } from "./support/kernelRun.ts";
+
+// The session of a worker, without the worker: messages in, messages out.
+
+interface Options {
+  readonly scale: number;
+}
+type Message = FromWorker<{ readonly weights: number[]; readonly scale: number }>;
+type Kind = Message["type"];
+
+const net: NetworkOptions = { inputs: 2, layers: [dense(6, "tanh"), dense(1, "tanh")], loss: "meanSquaredError" };
+const data: Dataset = {
+  inputs: Float32Array.from({ length: 64 }, (_, at) => Math.sin(at * 1.7)),
+  targets: Float32Array.from({ length: 32 }, (_, row) =>
+    Math.sin(row * 3.4) * Math.sin(row * 3.4 + 1.7) > 0 ? 1 : -1,
+  ),
+};
+const settings: SessionSettings<Options> = {
+  network: net,
+  data,
+  optimizer: adam({ learningRate: 0.01 }),
+  batchSize: 8,
+  seed: 3,
+  options: { scale: 1 },
+};
+
+/** A page that shows frames at once, or when it likes. */
+class Page {
+  readonly messages: Message[] = [];
+  readonly devices: GpuDevice[] = [];
+  readonly session: TrainingSession<Options, { weights: number[]; scale: number }>;
+  isQuick = true;
+  #waiting: (() => void)[] = [];
+
+  constructor(maxBufferBytes?: number) {
+    this.session = new TrainingSession(
+      async ({ model, options }) => {
+        const weights = Array.from(await model.readParameters());
+        return { content: { weights, scale: options.scale } };
+      },
+      (run, message) => {
+        expect(run).toBe(1);
+        this.messages.push(message);
+        if (message.type === "frame" && this.isQuick) this.send({ type: "shown", frame: message.frame });
+        for (const look of this.#waiting) look();
+      },
+      async (options) => {
+        if (options.device === "cpu") return acquire(options);
+        const device = await openDevice(maxBufferBytes === undefined ? {} : { maxBufferBytes });
+        this.devices.push(device);
+        return device;
+      },
+    );
+  }
+
+  send(message: ToWorker<Options>): void {
+    // as a worker would get it: later, and copied
+    setTimeout(() => this.session.receive(structuredClone(message)));
+  }
+
+  start(changes: Partial<SessionSettings<Options>> = {}, pace?: "full" | { steps: number }): void {
+    this.send({ type: "start", run: 1, settings: { ...settings, ...changes }, pace });
+  }
+
+  /** The first message of a kind, from `after` on, that is as wanted. */
+  async message<K extends Kind>(
+    type: K,
+    isWanted: (message: Extract<Message, { type: K }>) => boolean = () => true,
+    after = 0,
+  ): Promise<Extract<Message, { type: K }>> {
+    type Wanted = Extract<Message, { type: K }>;
+    const find = (): Wanted | undefined =>
+      this.messages.slice(after).find((one): one is Wanted => one.type === type && isWanted(one as Wanted));
+    const failure = (): Message | undefined => this.messages.slice(after).find((one) => one.type === "failed");
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const found = find();
+        if (found) resolve(found);
+        else if (failure()) reject(new Error(JSON.stringify(failure())));
+      };
+      this.#waiting.push(look);
+      look();
+    });
+  }
+
+  kinds(): Kind[] {
+    return this.messages.map(({ type }) => type);
+  }
+
+  /** Nothing may be left of it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.session.dispose();
+    for (const device of this.devices) expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
+  }
+}
+
+test("a session tells its device, its plan and a first frame, and waits", async () => {
+  await using page = new Page();
+  page.start();
+  const frame = await page.message("frame");
+  expect(page.kinds()).toEqual(["device", "started", "frame"]);
+  expect(frame).toMatchObject({ step: 0, epoch: 0, isRunning: false, stepsPerSecond: 0, content: { scale: 1 } });
+  expect(frame.losses).toHaveLength(0);
+  const { plan, parameterCount } = await page.message("started");
+  expect([plan.path.length > 0, parameterCount]).toEqual([true, 25]);
+});
+
+test("step by step, and as many as asked for, is one training", async () => {
+  await using page = new Page();
+  page.start();
+  for (const steps of [1, 1, 7]) page.send({ type: "step", steps });
+  const { content, losses, epoch } = await page.message("frame", ({ step }) => step === 9);
+  expect(epoch).toBe(9 / 4);
+  expect(losses).toHaveLength(7);
+  expect((await page.message("paused", ({ step }) => step === 9)).isFinished).toBe(false);
+  await using other = new Page();
+  other.start();
+  other.send({ type: "step", steps: 9 });
+  expect((await other.message("frame", ({ step }) => step === 9)).content).toEqual(content);
+});
+
+test("a page that shows no frames gets no more, and training goes on", async () => {
+  await using page = new Page();
+  page.isQuick = false;
+  page.start({}, "full");
+  await page.message("started");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  page.send({ type: "pause" });
+  const { step } = await page.message("paused");
+  const frames = page.messages.filter(({ type }) => type === "frame");
+  expect(frames).toHaveLength(1);
+  expect(step).toBeGreaterThan(8);
+  page.send({ type: "shown", frame: 1 });
+  const late = await page.message("frame", (frame) => frame.frame === 2);
+  expect(late.step).toBe(step);
+  expect(late.losses).toHaveLength(step);
+});
+
+test("a training ends at its last step, and parameters come when asked for", async () => {
+  await using page = new Page();
+  page.start({ lastStep: 50 }, { steps: 20 });
+  expect(await page.message("paused")).toMatchObject({ step: 50, isFinished: true });
+  page.send({ type: "parameters", request: 7 });
+  const { step, parameters, request } = await page.message("parameters");
+  expect([step, request, parameters.length]).toEqual([50, 7, 25]);
+  const steps = page.messages.flatMap((message) => (message.type === "frame" ? [message.step] : []));
+  expect(steps).toEqual([0, 20, 40, 50]);
+});
+
+test("options change the frame, also where training is paused", async () => {
+  await using page = new Page();
+  page.start();
+  page.send({ type: "options", options: { scale: 2 } });
+  expect((await page.message("frame", ({ content }) => content.scale === 2)).step).toBe(0);
+});
+
+test("a lost GPU is taken again, and training goes on from its last event", async () => {
+  await using page = new Page();
+  page.start({}, "full");
+  const before = await page.message("frame", ({ step }) => step >= 40);
+  page.devices[0]!.gpu.destroy();
+  const resumed = await page.message("resumed");
+  expect(resumed.step).toBeGreaterThanOrEqual(before.step);
+  const at = page.messages.indexOf(resumed);
+  const first = await page.message("frame", () => true, at);
+  expect(first.step).toBe(resumed.step);
+  await page.message("frame", ({ step }) => step > resumed.step + 40, at);
+  expect(page.devices).toHaveLength(2);
+  expect(page.messages.filter(({ type }) => type === "device")).toHaveLength(2);
+});
+
+test("a lost GPU is found out by the next step of a paused training", async () => {
+  await using page = new Page();
+  page.start();
+  page.send({ type: "step", steps: 5 });
+  const { content } = await page.message("frame", ({ step }) => step === 5);
+  page.devices[0]!.gpu.destroy();
+  page.send({ type: "step", steps: 5 });
+  const resumed = await page.message("resumed");
+  expect(resumed.step).toBe(5);
+  const first = await page.message("frame", () => true, page.messages.indexOf(resumed));
+  expect(first.content).toEqual(content);
+});
+
+test("a training that diverges is back in its best state, and can go on at a lower rate", async () => {
+  await using page = new Page();
+  const straight: NetworkOptions = { inputs: 2, layers: [dense(6, "relu"), dense(1)], loss: "meanSquaredError" };
+  page.start({ network: straight, optimizer: sgd({ learningRate: 0.05 }) });
+  page.send({ type: "step", steps: 30 });
+  await page.message("paused");
+  const good = await page.message("frame", ({ step }) => step === 30);
+  page.send({ type: "learningRate", learningRate: 1e9 });
+  page.send({ type: "play", pace: { steps: 2 } });
+  const diverged = await page.message("diverged");
+  expect(diverged).toMatchObject({ goodStep: 30, learningRate: 1e9 });
+  expect(diverged.step).toBeGreaterThanOrEqual(30);
+  expect(page.messages.findLast(({ type }) => type === "frame")).toMatchObject({ step: 30, content: good.content });
+  page.send({ type: "learningRate", learningRate: 0.01 });
+  page.send({ type: "step", steps: 10 });
+  const after = await page.message("frame", ({ step }) => step === 40);
+  expect(after.content.weights.every(Number.isFinite)).toBe(true);
+});
+
+test("more replicas than fit bring a number that does", async () => {
+  await using page = new Page(2 ** 18);
+  page.start({ replicas: 4096, seed: Array.from({ length: 4096 }, (_, seed) => seed) });
+  const { fits } = await page.message("outOfMemory");
+  expect(fits).toEqual({ replicas: 1024 }); // 2,048 have room for their parameters, but not for adam's moments
+  page.start({ replicas: 1024, lastStep: 2 }, "full");
+  await page.message("paused");
+});
+
+test("a batch too large for memory brings one that fits", async () => {
+  const tried: number[] = [];
+  const fits = async ({ batchSize }: { batchSize: number }): Promise<boolean> => {
+    tried.push(batchSize);
+    return batchSize <= 20;
+  };
+  expect(await findFitting({ replicas: 1, batchSize: 100 }, fits)).toEqual({ batchSize: 12 });
+  expect(tried).toEqual([50, 25, 12]);
+  expect(await findFitting({ replicas: 1, batchSize: 3 }, async () => false)).toBeUndefined();
+  expect(await findFitting({ replicas: 8, batchSize: 3 }, async ({ replicas }) => replicas < 3)).toEqual({
+    replicas: 2,
+  });
+});
+
+test("without a GPU a session trains on the CPU", async () => {
+  await using page = new Page();
+  page.start({ device: "cpu", lastStep: 20 }, "full");
+  expect(await page.message("device")).toMatchObject({ kind: "cpu", why: "the CPU was asked for" });
+  expect((await page.message("paused")).step).toBe(20);
+});
+
+test("what makes no sense is told with its code, and the session lives on", async () => {
+  await using page = new Page();
+  page.start({ batchSize: 0 }, "full");
+  await expect(page.message("frame")).rejects.toThrow(/INVALID_INPUT.*batchSize/);
+  page.messages.length = 0;
+  page.start();
+  await page.message("frame");
+});
+
+test("steps between frames follow the time they take", () => {
+  expect(nextSteps(1, 1)).toBe(2);
+  expect(nextSteps(1000, 80)).toBe(500);
+  expect(nextSteps(1000, 10_000)).toBe(250);
+  expect(nextSteps(1, 10_000)).toBe(1);
+  expect(nextSteps(1000, 40)).toBe(1000);
+});

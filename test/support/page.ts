@@ -1,0 +1,71 @@
+// The page as it is served: built once into a folder of its own, and opened in Chrome.
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import axe from "axe-core";
+import puppeteer, { type Browser, type BrowserContext, type Page } from "puppeteer";
+import { build } from "vite";
+import { type FolderServer, serveFolder } from "../../bench/hosts/serve.ts";
+import { launchOptions } from "../host/chrome.mjs";
+
+export interface PageHost {
+  readonly server: FolderServer;
+  readonly browser: Browser;
+  readonly context: BrowserContext;
+  /** Errors and warnings on any page's console. */
+  readonly complaints: string[];
+  /** @param address from the root, such as `#/playground` @param prepare before the page is fetched */
+  open(address: string, prepare?: (page: Page) => Promise<unknown>): Promise<Page>;
+  close(): Promise<void>;
+}
+
+export interface HostOptions {
+  /** false: a Chrome whose WebGPU has no adapter. */
+  readonly webgpu?: boolean;
+}
+
+/** Builds the page without the Bench view, and starts a server and a Chrome. */
+export async function hostPage({ webgpu = true }: HostOptions = {}): Promise<PageHost> {
+  const folder = mkdtempSync(join(tmpdir(), "page-"));
+  const outDir = join(folder, "page");
+  await build({ configFile: "vite.page.ts", build: { outDir, emptyOutDir: true }, logLevel: "error" });
+  const server = await serveFolder({ folder: outDir, isolated: false });
+  const { args = [], ...options } = await launchOptions();
+  const browser = await puppeteer.launch({
+    ...options,
+    args: webgpu ? args : [...args.filter((argument) => !argument.includes("webgpu")), "--disable-features=WebGPU"],
+  });
+  const context = await browser.createBrowserContext();
+  const complaints: string[] = [];
+  const open: PageHost["open"] = async (address, prepare) => {
+    const page = await context.newPage();
+    page.on("pageerror", (error) => complaints.push(String(error)));
+    page.on("console", (message) => {
+      if (["error", "warn", "warning"].includes(message.type())) complaints.push(message.text());
+    });
+    await prepare?.(page);
+    await page.goto(`${server.url}/${address}`);
+    await page.waitForSelector("main[aria-busy=false]");
+    return page;
+  };
+  const close = async (): Promise<void> => {
+    await browser.close();
+    await server.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  return { server, browser, context, complaints, open, close };
+}
+
+/** What axe finds on the page as it is now: rule, and the elements. */
+export async function violationsOf(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { axe: inPage } = globalThis as unknown as { axe: typeof import("axe-core") };
+    const { violations } = await inPage.run(document, { resultTypes: ["violations"] });
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
+  });
+}
+
+export const scheme = (page: Page, value: "light" | "dark"): Promise<void> =>
+  page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }]);

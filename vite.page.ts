@@ -1,0 +1,25 @@
+// The page: `npm run dev` serves it with the Bench view, and `npm run page` builds both into dist-page/, for any folder of any host.
+
+import { join } from "node:path";
+import { defineConfig } from "vite";
+import { checks, isolationHeaders } from "./vite.bench.ts";
+
+export default defineConfig({
+  root: import.meta.dirname,
+  base: "./",
+  publicDir: false,
+  // Found late, a dependency would reload the page under its reader.
+  optimizeDeps: { entries: ["index.html", "bench/index.html"] },
+  worker: { format: "es", rolldownOptions: { checks } },
+  server: { headers: isolationHeaders },
+  preview: { headers: isolationHeaders },
+  build: {
+    target: "es2023",
+    cssTarget: ["chrome123", "firefox120", "safari17.5"], // they know light-dark()
+    outDir: "dist-page",
+    emptyOutDir: true,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: { input: join(import.meta.dirname, "index.html"), checks },
+  },
+});
