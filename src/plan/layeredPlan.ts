@@ -102,7 +102,7 @@ function productFlopsOf({ layers }: Network): number {
 }
 
 /** The same, with what values cost beside their sums. */
-export function layeredSampleFlops(network: Network): number {
+function layeredSampleFlops(network: Network): number {
   const values = network.layers.reduce((total, { fanIn, fanOut }) => total + 2 * fanOut + fanIn, 0);
   return productFlopsOf(network) + valueFlops * values;
 }
