@@ -4,7 +4,14 @@ import type { FloatArray, TrainingRun } from "../../src/executor.ts";
 import { createReference } from "../../src/plan/choose.ts";
 import type { Contender, Entry } from "../race/contract.ts";
 import { runSeed, type Start } from "../race/start.ts";
-import type { ElementWorkload, ForwardWorkload, ProductWorkload, StepWorkload, Workload } from "../race/workload.ts";
+import type {
+  ElementWorkload,
+  ForwardWorkload,
+  GradientWorkload,
+  ProductWorkload,
+  StepWorkload,
+  Workload,
+} from "../race/workload.ts";
 
 /** What happens to the state after every round. */
 type AfterRound = (state: FloatArray) => FloatArray;
@@ -89,6 +96,21 @@ function productRound({ form, size }: ProductWorkload, start: Start): Round {
   return (state) => product(a, takesTranspose ? transpose(state, size) : state, size);
 }
 
+/** The product is the same in every round, and taken once. */
+function gradientRound({ rows, fanIn, fanOut }: GradientWorkload, { fixed }: Start): Round {
+  const sums = new Float64Array(fanIn * fanOut);
+  const firstB = rows * fanIn;
+  for (let row = 0; row < rows; row++) {
+    for (let k = 0; k < fanIn; k++) {
+      const input = fixed[row * fanIn + k]!;
+      for (let column = 0; column < fanOut; column++) {
+        sums[k * fanOut + column]! += input * fixed[firstB + row * fanOut + column]!;
+      }
+    }
+  }
+  return (state) => state.map((value, at) => sums[at]! + value / 2);
+}
+
 const elementRound = ({ operation }: ElementWorkload): Round =>
   operation === "sigmoid"
     ? (state) => state.map((value) => activate("sigmoid", value))
@@ -96,6 +118,7 @@ const elementRound = ({ operation }: ElementWorkload): Round =>
 
 function roundOf(workload: Exclude<Workload, StepWorkload>, start: Start): Round {
   if (workload.kind === "forward") return forwardRound(workload, start);
+  if (workload.kind === "gradient") return gradientRound(workload, start);
   return workload.kind === "product" ? productRound(workload, start) : elementRound(workload);
 }
 

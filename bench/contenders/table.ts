@@ -10,7 +10,7 @@ export const contenders: readonly ContenderCard[] = [
     label: "thalweg, the path its planner picks",
     processor: "gpu",
     hosts: everywhere,
-    kinds: ["step", "forward", "product", "element"],
+    kinds: ["step", "forward", "product", "gradient", "element"],
     load: async () => (await import("./thalweg/thalweg.ts")).planned,
   },
   {
@@ -27,7 +27,7 @@ export const contenders: readonly ContenderCard[] = [
     label: "thalweg, float64 CPU reference",
     processor: "cpu",
     hosts: everywhere,
-    kinds: ["step", "forward", "product", "element"],
+    kinds: ["step", "forward", "product", "gradient", "element"],
     load: async () => (await import("./reference.ts")).reference,
   },
   {
@@ -51,7 +51,7 @@ export const contenders: readonly ContenderCard[] = [
     label: "TensorFlow.js WebGPU, WEBGPU_CPU_FORWARD off",
     processor: "gpu",
     hosts: everywhere,
-    kinds: ["step", "forward", "product", "element"],
+    kinds: ["step", "forward", "product", "gradient", "element"],
     load: async () => (await import("./tfjs/tfjs.ts")).webgpu,
   },
   {
@@ -76,7 +76,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "cpu",
     hosts: ["chrome"],
     withoutIsolation: "one thread",
-    kinds: ["step", "forward", "product", "element"],
+    kinds: ["step", "forward", "product", "gradient", "element"],
     load: async () => (await import("./tfjs/tfjs.ts")).wasm,
   },
   {
@@ -93,7 +93,7 @@ export const contenders: readonly ContenderCard[] = [
     label: "TensorFlow.js plain JavaScript",
     processor: "cpu",
     hosts: everywhere,
-    kinds: ["step", "forward", "product", "element"],
+    kinds: ["step", "forward", "product", "gradient", "element"],
     load: async () => (await import("./tfjs/tfjs.ts")).cpu,
   },
   {
@@ -101,7 +101,7 @@ export const contenders: readonly ContenderCard[] = [
     label: "jax-js WebGPU, whole round in one jit",
     processor: "gpu",
     hosts: everywhere,
-    kinds: ["step", "forward", "product", "element"],
+    kinds: ["step", "forward", "product", "gradient", "element"],
     load: async () => (await import("./jaxJs/jaxJs.ts")).webgpu,
   },
   {
@@ -118,7 +118,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "cpu",
     hosts: everywhere,
     withoutIsolation: "one thread",
-    kinds: ["step", "forward", "product", "element"],
+    kinds: ["step", "forward", "product", "gradient", "element"],
     load: async () => (await import("./jaxJs/jaxJs.ts")).wasm,
   },
   {

@@ -127,25 +127,36 @@ const growth: RacePlan = {
   })),
 };
 
-function widePoint(optimizer: Optimizer, batchSize: number, only: "gpu" | "software") {
+function widePoint(optimizer: Optimizer, batchSize: number) {
   const shape = { widths: "784-512-512-10", activation: "relu", loss: "softmaxCrossEntropy" } as const;
   return {
     x: batchSize,
     description: `784-512-512-10 relu, softmax cross entropy, ${optimizer.name}, ${grouped(batchSize)} samples`,
     workload: stepOf({ ...shape, batchSize, optimizer }),
-    isQuick: optimizer.name === "sgd",
-    only,
+    isQuick: false,
   };
 }
 
 const wide: RacePlan = {
   name: "wide",
-  title: "One training step of 784-512-512-10",
+  title: "One training step of wide networks",
   axis: "",
-  points: [sgd({ learningRate: 0.05 }), adam({ learningRate: 0.001 })].flatMap((optimizer) => [
-    widePoint(optimizer, 128, "software"),
-    widePoint(optimizer, 1024, "gpu"),
-  ]),
+  points: [
+    {
+      x: 256,
+      description: "784-128-64-10 relu, softmax cross entropy, sgd, 256 samples",
+      workload: stepOf({
+        widths: "784-128-64-10",
+        activation: "relu",
+        loss: "softmaxCrossEntropy",
+        batchSize: 256,
+        optimizer: sgd({ learningRate: 0.05 }),
+      }),
+      isQuick: true,
+    },
+    widePoint(sgd({ learningRate: 0.05 }), 1024),
+    widePoint(adam({ learningRate: 0.001 }), 1024),
+  ],
 };
 
 const forms: readonly ProductForm[] = ["NN", "NT", "TN", "TT"];
@@ -175,6 +186,23 @@ const batched: RacePlan = {
   title: "Chained batched products, 4,096 of 16 × 16",
   axis: "",
   points: forms.map((form) => ({ x: 4096, ...productOf(form, 16, 4096), isQuick: form === "TN" })),
+};
+
+function gradientOf(fanIn: number, fanOut: number, rows: number) {
+  const name = `${fanIn}x${fanOut}-b${rows}`;
+  return {
+    x: rows,
+    description: `c ← aᵀ·b + c / 2, a [${grouped(rows)}, ${fanIn}], b [${grouped(rows)}, ${fanOut}]`,
+    workload: { kind: "gradient", name, rows, fanIn, fanOut } as const,
+    isQuick: fanIn === 2,
+  };
+}
+
+const gradients: RacePlan = {
+  name: "gradients",
+  title: "Gradients of weights: sums over a large batch",
+  axis: "",
+  points: [gradientOf(784, 512, 8192), gradientOf(64, 64, 65_536), gradientOf(2, 2, 2 ** 20)],
 };
 
 function trainingOf(data: "penguins" | "flights", options: Omit<StepWorkload, "kind" | "name" | "data" | "replicas">) {
@@ -257,6 +285,7 @@ export const races: readonly RacePlan[] = [
   products,
   transposes,
   batched,
+  gradients,
   training,
   forward,
   elements,

@@ -9,12 +9,13 @@ export interface Start {
   /**
    * The state before round 0, which rounds replace.
    * step: parameters [replicas, parameterCount]; forward: inputs [batchSize, inputs]; product: c [batch, size, size];
-   * element: x [count].
+   * gradient: c [fanIn, fanOut]; element: x [count].
    */
   readonly state: Float32Array;
   /** step: the rows; inputs [rows, inputs], targets [rows, outputs], shared by all replicas. Empty otherwise. */
   readonly data: Dataset;
-  /** forward: parameters [parameterCount]; product: a [batch, size, size]. Empty otherwise. */
+  /** forward: parameters [parameterCount]; product: a [batch, size, size]; gradient: a [rows, fanIn], b [rows, fanOut].
+   * Empty otherwise. */
   readonly fixed: Float32Array;
 }
 
@@ -84,6 +85,14 @@ export function startOf(workload: Workload, data?: Dataset): Start {
   if (workload.kind === "product") {
     const { size, batch } = workload;
     return { state: draw(batch * size ** 2, 0, 1), data: noData, fixed: drawOrthogonal(size, batch) };
+  }
+  if (workload.kind === "gradient") {
+    const { rows, fanIn, fanOut } = workload;
+    const [a, b] = [rows * fanIn, rows * fanOut];
+    const fixed = new Float32Array(a + b);
+    fixed.set(draw(a, fanIn * fanOut, 1));
+    fixed.set(draw(b, fanIn * fanOut + a, 1 / Math.sqrt(rows)), a);
+    return { state: draw(fanIn * fanOut, 0, 1), data: noData, fixed };
   }
   const { count, operation } = workload;
   const state = operation === "sigmoid" ? draw(count, 0, 8) : draw(count, 0, 0.5, 0.5);

@@ -43,6 +43,17 @@ export interface ProductWorkload extends Named {
 }
 
 /**
+ * Gradients of weights. A round replaces c [fanIn, fanOut] by aᵀ · b + c / 2, with a [rows, fanIn] and b [rows, fanOut] fixed: a
+ * sum over all rows of the batch, and chained by the c of the round before.
+ */
+export interface GradientWorkload extends Named {
+  readonly kind: "gradient";
+  readonly rows: number;
+  readonly fanIn: number;
+  readonly fanOut: number;
+}
+
+/**
  * One element-wise function over `count` values x. A round replaces x by sigmoid(x), or by 2 · x · (1 − x), which is twice
  * the sigmoid's derivative told from its output x.
  */
@@ -53,7 +64,7 @@ export interface ElementWorkload extends Named {
 }
 
 /** What contenders race over: plain data, so that it crosses to workers and processes. */
-export type Workload = StepWorkload | ForwardWorkload | ProductWorkload | ElementWorkload;
+export type Workload = StepWorkload | ForwardWorkload | ProductWorkload | GradientWorkload | ElementWorkload;
 
 /** What one round has to do at least, by formula: an operation counts once, a value moved to or from memory counts once. */
 export interface Work {
@@ -96,6 +107,16 @@ export function workOf(workload: Workload): Work {
   if (workload.kind === "product") {
     const { size, batch } = workload;
     return { flops: 2 * batch * size ** 3, bytes: 4 * batch * 3 * size ** 2, samples: batch, networks: batch };
+  }
+  if (workload.kind === "gradient") {
+    const { rows, fanIn, fanOut } = workload;
+    const values = fanIn * fanOut;
+    return {
+      flops: 2 * (rows + 1) * values,
+      bytes: 4 * (rows * (fanIn + fanOut) + 2 * values),
+      samples: rows,
+      networks: 1,
+    };
   }
   const { count, operation } = workload;
   return { flops: (operation === "sigmoid" ? 4 : 3) * count, bytes: 8 * count, samples: count, networks: 1 };

@@ -1,4 +1,4 @@
-import type { Contender, Entry } from "../../race/contract.ts";
+import { CannotTakePart, type Contender, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { ElementWorkload, ForwardWorkload, ProductForm, ProductWorkload } from "../../race/workload.ts";
 import { sigmoids } from "./float32Activation.ts";
@@ -111,6 +111,7 @@ export const float32Loop: Contender = {
   createEntry: async (workload, start) => {
     if (workload.kind === "step") return createSteps(workload, start);
     if (workload.kind === "forward") return createForward(workload, start);
+    if (workload.kind === "gradient") throw new CannotTakePart("its loops for gradients belong to training steps");
     return workload.kind === "product" ? createProducts(workload, start) : createElements(workload, start);
   },
 };

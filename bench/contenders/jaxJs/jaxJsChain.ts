@@ -3,7 +3,13 @@
 import { type Array as JaxArray, jit, nn, numpy as np } from "@jax-js/jax";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
-import type { ElementWorkload, ForwardWorkload, ProductWorkload, Workload } from "../../race/workload.ts";
+import type {
+  ElementWorkload,
+  ForwardWorkload,
+  GradientWorkload,
+  ProductWorkload,
+  Workload,
+} from "../../race/workload.ts";
 import {
   disposeAll,
   download,
@@ -51,6 +57,14 @@ function productChain({ form, size, batch }: ProductWorkload, start: Start): Cha
   return { shape, fixed: [upload(start.fixed, shape)], round };
 }
 
+function gradientChain({ rows, fanIn, fanOut }: GradientWorkload, start: Start): Chain {
+  const a = upload(start.fixed.slice(0, rows * fanIn), [rows, fanIn]);
+  const b = upload(start.fixed.slice(rows * fanIn), [rows, fanOut]);
+  const round: Round = (c, [inputs, dOutputs]) =>
+    np.matmul(np.matrixTranspose(inputs!.ref), dOutputs!.ref).add(c.mul(0.5));
+  return { shape: [fanIn, fanOut], fixed: [a, b], round };
+}
+
 const elementChain = ({ operation, count }: ElementWorkload): Chain => ({
   shape: [count],
   fixed: [],
@@ -59,6 +73,7 @@ const elementChain = ({ operation, count }: ElementWorkload): Chain => ({
 
 function chainOf(workload: ChainWorkload, start: Start): Chain {
   if (workload.kind === "forward") return forwardChain(workload, start);
+  if (workload.kind === "gradient") return gradientChain(workload, start);
   return workload.kind === "product" ? productChain(workload, start) : elementChain(workload);
 }
 

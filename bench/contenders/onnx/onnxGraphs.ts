@@ -192,5 +192,6 @@ function elementGraphs({ operation, count }: ElementWorkload): RoundGraph[] {
 export function roundGraphs(workload: Workload, start: Start, provider: OnnxProvider): RoundGraph[] {
   if (workload.kind === "step") throw new CannotTakePart("onnxruntime-web runs models forward only");
   if (workload.kind === "forward") return forwardGraphs(workload, start, provider);
+  if (workload.kind === "gradient") throw new CannotTakePart("no graph of a gradient is written");
   return workload.kind === "product" ? productGraphs(workload, start, provider) : elementGraphs(workload);
 }

@@ -3,13 +3,14 @@ import { CannotTakePart, type Contender, type Entry } from "../../race/contract.
 import type { Start } from "../../race/start.ts";
 import type { Workload } from "../../race/workload.ts";
 import { openCpu, openWasm, openWebgpu } from "./tfjsBackends.ts";
-import { elementEntry, forwardEntry, productEntry } from "./tfjsChained.ts";
+import { elementEntry, forwardEntry, gradientEntry, productEntry } from "./tfjsChained.ts";
 import type { Backend } from "./tfjsRounds.ts";
 import { stepByHandEntry, stepEntry } from "./tfjsStep.ts";
 
 async function entryOf(workload: Workload, start: Start, backend: Backend): Promise<Entry> {
   if (workload.kind === "step") return stepEntry(workload, start, backend);
   if (workload.kind === "forward") return forwardEntry(workload, start, backend);
+  if (workload.kind === "gradient") return gradientEntry(workload, start, backend);
   return workload.kind === "product" ? productEntry(workload, start, backend) : elementEntry(workload, start, backend);
 }
 

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
-import type { ElementWorkload, ForwardWorkload, ProductWorkload } from "../../race/workload.ts";
+import type { ElementWorkload, ForwardWorkload, GradientWorkload, ProductWorkload } from "../../race/workload.ts";
 import { dense, layersOfFlat, widestOf } from "./tfjsLayers.ts";
 import type { Backend, Method, Rounds, Tunable } from "./tfjsRounds.ts";
 import { tunedEntry } from "./tfjsTrial.ts";
@@ -63,6 +63,21 @@ export function productEntry({ form, size, batch }: ProductWorkload, start: Star
   };
   const methods = [{ name: "matMul", build }] as const;
   return tunedEntry(backend, { methods, largestBytes: 4 * batch * size ** 2, longestSum: size });
+}
+
+export function gradientEntry(
+  { rows, fanIn, fanOut }: GradientWorkload,
+  start: Start,
+  backend: Backend,
+): Promise<Entry> {
+  const build = (): Rounds => {
+    const a = tf.tensor2d(start.fixed.slice(0, rows * fanIn), [rows, fanIn]);
+    const b = tf.tensor2d(start.fixed.slice(rows * fanIn), [rows, fanOut]);
+    const next = (c: tf.Tensor): tf.Tensor => tf.add(tf.matMul(a, b, true), tf.mul(c, 0.5));
+    return chained({ start, shape: [fanIn, fanOut], next, constants: [a, b] });
+  };
+  const methods = [{ name: "matMul", build }] as const;
+  return tunedEntry(backend, { methods, largestBytes: 4 * rows * Math.max(fanIn, fanOut), longestSum: rows });
 }
 
 const scaledSum = (x: tf.Tensor, two: tf.Tensor): tf.Tensor => tf.mul(x, tf.sub(two, tf.add(x, x)));

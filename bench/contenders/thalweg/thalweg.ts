@@ -2,15 +2,14 @@ import { version } from "../../../package.json";
 import type { PathName } from "../../../src/executor.ts";
 import { acquireDevice } from "../../hosts/acquireDevice.ts";
 import { CannotTakePart, type Contender } from "../../race/contract.ts";
-import { createElements } from "./thalwegElements.ts";
 import { createForward } from "./thalwegForward.ts";
-import { createProducts } from "./thalwegProducts.ts";
 import { createSteps } from "./thalwegSteps.ts";
+import { createTensors } from "./thalwegTensors.ts";
 
 /**
  * The library on WebGPU as its users get it: training through the executor's contract, on the path that the planner picks.
- * Products and forward passes drive its kernels directly, and elements apply its functions in a kernel of the bench: the
- * library has no public operations yet.
+ * Products, gradients and elements are operations of its tensors; forward passes drive the kernels of prediction directly, so that
+ * nothing crosses to the host between rounds.
  */
 export const planned: Contender = {
   version,
@@ -18,8 +17,7 @@ export const planned: Contender = {
     const device = await acquireDevice();
     if (workload.kind === "step") return createSteps(device, workload, start);
     if (workload.kind === "forward") return createForward(device, workload, start);
-    if (workload.kind === "product") return createProducts(device, workload, start);
-    return createElements(device, workload, start);
+    return createTensors(device, workload, start);
   },
 };
 

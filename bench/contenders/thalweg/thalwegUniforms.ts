@@ -17,7 +17,7 @@ export interface Part {
 const firstRowWord = 6;
 
 /** Slots that a dynamic offset moves along, each of some words. */
-export function uploadSlots(device: GpuDevice, owner: BufferOwner, slots: readonly Uint32Array[]): GPUBuffer {
+function uploadSlots(device: GpuDevice, owner: BufferOwner, slots: readonly Uint32Array[]): GPUBuffer {
   const words = new Uint32Array((slots.length * stepStride) / 4);
   for (const [index, slot] of slots.entries()) words.set(slot, (index * stepStride) / 4);
   const buffer = owner.uniform("slots", words.byteLength);
