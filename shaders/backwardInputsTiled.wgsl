@@ -25,15 +25,23 @@ fn rightOffset(k: u32) -> u32 {
   return k;
 }
 
-// Stores four columns of a row, those that are inside.
-fn storeGradients(firstInput: u32, columns: vec4u, sums: vec4f) {
+fn storeGradient(input: u32, sum: f32) {
   let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn;
-  for (var j = 0u; j < 4u; j++) {
-    if (columns[j] >= layer.fanIn) {
-      continue;
-    }
-    let input = firstInput + columns[j];
-    dInputs[input] = sums[j] * activateDerivative(inputs[plane + input]);
+  dInputs[input] = sum * activateDerivative(inputs[plane + input]);
+}
+
+fn storeFour(row: u32, columns: vec4u, sums: vec4f) {
+  if (columns.x < layer.fanIn) {
+    storeGradient(row + columns.x, sums.x);
+  }
+  if (columns.y < layer.fanIn) {
+    storeGradient(row + columns.y, sums.y);
+  }
+  if (columns.z < layer.fanIn) {
+    storeGradient(row + columns.z, sums.z);
+  }
+  if (columns.w < layer.fanIn) {
+    storeGradient(row + columns.w, sums.w);
   }
 }
 
@@ -59,13 +67,6 @@ fn backwardInputsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_wo
     tile.rows[i] = (replica * layer.capacity + min(firstRow + i, step.chunkRows - 1u)) * layer.gradientColumns;
   }
   let sums = tileProduct(tile, 0u, layer.fanOut);
-  var a = firstSums(sums);
-  var b = wideSums(sums);
-  for (var i = 0u; i < TILE && firstRow + i < step.chunkRows; i++) {
-    let firstInput = (replica * layer.capacity + firstRow + i) * layer.fanIn;
-    storeGradients(firstInput, columns, a[i]);
-    if (WIDE) {
-      storeGradients(firstInput, wideColumns, b[i]);
-    }
-  }
+  let firstInput = (replica * layer.capacity + firstRow) * layer.fanIn;
+  storeTile(Destination(firstInput, layer.fanIn, step.chunkRows - firstRow, columns, wideColumns), sums);
 }

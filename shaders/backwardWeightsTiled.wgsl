@@ -31,18 +31,42 @@ fn rightOffset(k: u32) -> u32 {
   return k * layer.gradientColumns;
 }
 
-// Adds to four columns of the row of gradients that begins at `row`, or starts them.
-fn store(row: u32, columns: vec4u, columnCount: u32, sum: vec4f) {
-  for (var j = 0u; j < 4u; j++) {
-    if (columns[j] >= columnCount) {
-      continue;
-    }
-    let at = row + columns[j];
-    var before = 0.0;
-    if (step.firstRow != 0u) {
-      before = gradients[at];
-    }
-    gradients[at] = before + sum[j];
+// Adds to what the chunks before have left, or starts it.
+fn storeSum(at: u32, sum: f32) {
+  var before = 0.0;
+  if (step.firstRow != 0u) {
+    before = gradients[at];
+  }
+  gradients[at] = before + sum;
+}
+
+fn storeFour(row: u32, columns: vec4u, sums: vec4f) {
+  if (columns.x < layer.fanOut) {
+    storeSum(row + columns.x, sums.x);
+  }
+  if (columns.y < layer.fanOut) {
+    storeSum(row + columns.y, sums.y);
+  }
+  if (columns.z < layer.fanOut) {
+    storeSum(row + columns.z, sums.z);
+  }
+  if (columns.w < layer.fanOut) {
+    storeSum(row + columns.w, sums.w);
+  }
+}
+
+fn storeBias(bias: u32, columns: vec4u, sums: vec4f) {
+  if (columns.x < layer.gradientColumns) {
+    storeSum(bias + columns.x, sums.x);
+  }
+  if (columns.y < layer.gradientColumns) {
+    storeSum(bias + columns.y, sums.y);
+  }
+  if (columns.z < layer.gradientColumns) {
+    storeSum(bias + columns.z, sums.z);
+  }
+  if (columns.w < layer.gradientColumns) {
+    storeSum(bias + columns.w, sums.w);
   }
 }
 
@@ -86,9 +110,9 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   let weights = (slot * layer.replicas + replica) * (layer.parameterCount + 1u) + layer.weightsOffset;
   if (tileRow == tileRows) {
     let bias = weights + layer.fanIn * layer.fanOut;
-    store(bias, columns, layer.gradientColumns, biasSums(firstGradients, slot));
+    storeBias(bias, columns, biasSums(firstGradients, slot));
     if (WIDE) {
-      store(bias, wideColumns, layer.gradientColumns, biasSums(wideGradients, slot));
+      storeBias(bias, wideColumns, biasSums(wideGradients, slot));
     }
     return;
   }
@@ -101,13 +125,6 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   for (var start = slot * SLICE_ROWS; start < step.chunkRows; start += layer.slots * SLICE_ROWS) {
     total = addSums(total, tileProduct(tile, start, min(start + SLICE_ROWS, step.chunkRows)));
   }
-  var a = firstSums(total);
-  var b = wideSums(total);
-  for (var i = 0u; i < TILE && firstK + i < layer.fanIn; i++) {
-    let row = weights + (firstK + i) * layer.fanOut;
-    store(row, columns, layer.fanOut, a[i]);
-    if (WIDE) {
-      store(row, wideColumns, layer.fanOut, b[i]);
-    }
-  }
+  let firstWeight = weights + firstK * layer.fanOut;
+  storeTile(Destination(firstWeight, layer.fanOut, layer.fanIn - firstK, columns, wideColumns), total);
 }

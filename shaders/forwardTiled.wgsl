@@ -41,18 +41,25 @@ fn sourceOf(row: u32, replica: u32, isFirstTile: bool) -> u32 {
   return source;
 }
 
-// Stores four columns of a row, those that are inside.
-fn storeOutputs(firstOutput: u32, columns: vec4u, preActivations: vec4f) {
-  let plane = layer.replicas * layer.capacity * layer.fanOut;
-  for (var j = 0u; j < 4u; j++) {
-    if (columns[j] >= layer.fanOut) {
-      continue;
-    }
-    let output = firstOutput + columns[j];
-    outputs[output] = activate(preActivations[j]);
-    if (SAVES_PRE_ACTIVATION) {
-      outputs[plane + output] = preActivations[j];
-    }
+fn storeOutput(output: u32, preActivation: f32) {
+  outputs[output] = activate(preActivation);
+  if (SAVES_PRE_ACTIVATION) {
+    outputs[layer.replicas * layer.capacity * layer.fanOut + output] = preActivation;
+  }
+}
+
+fn storeFour(row: u32, columns: vec4u, preActivations: vec4f) {
+  if (columns.x < layer.fanOut) {
+    storeOutput(row + columns.x, preActivations.x);
+  }
+  if (columns.y < layer.fanOut) {
+    storeOutput(row + columns.y, preActivations.y);
+  }
+  if (columns.z < layer.fanOut) {
+    storeOutput(row + columns.z, preActivations.z);
+  }
+  if (columns.w < layer.fanOut) {
+    storeOutput(row + columns.w, preActivations.w);
   }
 }
 
@@ -76,15 +83,9 @@ fn forwardTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
     let source = sourceOf(min(firstRow + i, step.chunkRows - 1u), replica, place == 0u && replica == 0u);
     tile.rows[i] = replica * layer.inputReplicaStride + source * layer.fanIn;
   }
-  let sums = tileProduct(tile, 0u, layer.fanIn);
-  var a = firstSums(sums);
-  var b = wideSums(sums);
   let bias = weights + layer.fanIn * layer.fanOut;
-  for (var i = 0u; i < TILE && firstRow + i < step.chunkRows; i++) {
-    let firstOutput = (replica * layer.capacity + firstRow + i) * layer.fanOut;
-    storeOutputs(firstOutput, columns, a[i] + rightValues(bias + min(columns, edge)));
-    if (WIDE) {
-      storeOutputs(firstOutput, wideColumns, b[i] + rightValues(bias + min(wideColumns, edge)));
-    }
-  }
+  let wideBias = rightValues(bias + min(wideColumns, edge));
+  let sums = addToRows(tileProduct(tile, 0u, layer.fanIn), rightValues(bias + min(columns, edge)), wideBias);
+  let firstOutput = (replica * layer.capacity + firstRow) * layer.fanOut;
+  storeTile(Destination(firstOutput, layer.fanOut, step.chunkRows - firstRow, columns, wideColumns), sums);
 }

@@ -5,6 +5,7 @@
 const BLOCK = 512u;
 
 override ALIGNED: bool = false;
+override IS_SHORT: bool = false; // no sum is longer than a block
 
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
 @group(0) @binding(2) var<storage, read> b: array<ElementB>;
@@ -30,13 +31,18 @@ fn rightOffset(k: u32) -> u32 {
   return k * sizes.bRow;
 }
 
-// Stores four columns of a row, those that are inside.
-fn storeProducts(row: u32, columns: vec4u, sums: vec4f) {
-  for (var j = 0u; j < 4u; j++) {
-    if (columns[j] >= sizes.n) {
-      continue;
-    }
-    out[row + columns[j]] = ElementOut(sums[j]);
+fn storeFour(row: u32, columns: vec4u, values: vec4f) {
+  if (columns.x < sizes.n) {
+    out[row + columns.x] = ElementOut(values.x);
+  }
+  if (columns.y < sizes.n) {
+    out[row + columns.y] = ElementOut(values.y);
+  }
+  if (columns.z < sizes.n) {
+    out[row + columns.z] = ElementOut(values.z);
+  }
+  if (columns.w < sizes.n) {
+    out[row + columns.w] = ElementOut(values.w);
   }
 }
 
@@ -64,16 +70,13 @@ fn matmulTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
   let start = matrix / sizes.matrices * sizes.slice;
   let end = min(start + sizes.slice, sizes.k);
   var total: TileSums;
-  for (var block = start; block < end; block += BLOCK) {
-    total = addSums(total, tileProduct(tile, block, min(block + BLOCK, end)));
-  }
-  var left = firstSums(total);
-  var right = wideSums(total);
-  for (var i = 0u; i < TILE && firstRow + i < sizes.m; i++) {
-    let row = sizes.outOffset + (matrix * sizes.m + firstRow + i) * sizes.n;
-    storeProducts(row, columns, left[i]);
-    if (WIDE) {
-      storeProducts(row, wideColumns, right[i]);
+  if (IS_SHORT) {
+    total = tileProduct(tile, start, end);
+  } else {
+    for (var block = start; block < end; block += BLOCK) {
+      total = addSums(total, tileProduct(tile, block, min(block + BLOCK, end)));
     }
   }
+  let firstOut = sizes.outOffset + (matrix * sizes.m + firstRow) * sizes.n;
+  storeTile(Destination(firstOut, sizes.n, sizes.m - firstRow, columns, wideColumns), total);
 }

@@ -7,6 +7,7 @@
 // A kernel that joins this file says where its values lie:
 //   leftValue(at), rightValues(at)           loads
 //   leftOffset(k, replica), rightOffset(k)   distance of the k-th value from the first of its row or column
+//   storeFour(row, columns, values)          stores those of four columns that are inside
 // and tileLoads.wgsl or quadLoads.wgsl in front of it say how the values of the left matrix get here.
 
 const TILE = 16u;
@@ -175,19 +176,65 @@ fn addSums(s: TileSums, t: TileSums) -> TileSums {
   );
 }
 
-// Sums of the first columns, row by row; and of the others.
-fn firstSums(s: TileSums) -> array<vec4f, TILE> {
-  return array<vec4f, TILE>(
-    s.a0, s.a1, s.a2, s.a3, s.a4, s.a5, s.a6, s.a7,
-    s.a8, s.a9, s.a10, s.a11, s.a12, s.a13, s.a14, s.a15,
+fn addToRows(s: TileSums, a: vec4f, b: vec4f) -> TileSums {
+  return TileSums(
+    s.a0 + a, s.b0 + b,
+    s.a1 + a, s.b1 + b,
+    s.a2 + a, s.b2 + b,
+    s.a3 + a, s.b3 + b,
+    s.a4 + a, s.b4 + b,
+    s.a5 + a, s.b5 + b,
+    s.a6 + a, s.b6 + b,
+    s.a7 + a, s.b7 + b,
+    s.a8 + a, s.b8 + b,
+    s.a9 + a, s.b9 + b,
+    s.a10 + a, s.b10 + b,
+    s.a11 + a, s.b11 + b,
+    s.a12 + a, s.b12 + b,
+    s.a13 + a, s.b13 + b,
+    s.a14 + a, s.b14 + b,
+    s.a15 + a, s.b15 + b,
   );
 }
 
-fn wideSums(s: TileSums) -> array<vec4f, TILE> {
-  return array<vec4f, TILE>(
-    s.b0, s.b1, s.b2, s.b3, s.b4, s.b5, s.b6, s.b7,
-    s.b8, s.b9, s.b10, s.b11, s.b12, s.b13, s.b14, s.b15,
-  );
+// Where the sums of a tile go.
+struct Destination {
+  first: u32,        // place of the first column of the tile's first row
+  rowStride: u32,
+  rows: u32,         // those that are inside
+  columns: vec4u,
+  wideColumns: vec4u,
+}
+
+fn storeRow(to: Destination, i: u32, a: vec4f, b: vec4f) {
+  if (i >= to.rows) {
+    return;
+  }
+  let row = to.first + i * to.rowStride;
+  storeFour(row, to.columns, a);
+  if (WIDE) {
+    storeFour(row, to.wideColumns, b);
+  }
+}
+
+// Row by row, by name: picking them from an array would take longer than a short sum.
+fn storeTile(to: Destination, s: TileSums) {
+  storeRow(to, 0u, s.a0, s.b0);
+  storeRow(to, 1u, s.a1, s.b1);
+  storeRow(to, 2u, s.a2, s.b2);
+  storeRow(to, 3u, s.a3, s.b3);
+  storeRow(to, 4u, s.a4, s.b4);
+  storeRow(to, 5u, s.a5, s.b5);
+  storeRow(to, 6u, s.a6, s.b6);
+  storeRow(to, 7u, s.a7, s.b7);
+  storeRow(to, 8u, s.a8, s.b8);
+  storeRow(to, 9u, s.a9, s.b9);
+  storeRow(to, 10u, s.a10, s.b10);
+  storeRow(to, 11u, s.a11, s.b11);
+  storeRow(to, 12u, s.a12, s.b12);
+  storeRow(to, 13u, s.a13, s.b13);
+  storeRow(to, 14u, s.a14, s.b14);
+  storeRow(to, 15u, s.a15, s.b15);
 }
 
 // Columns j to j + 3 of the tile at a place among those that share their rows. Side by side they are in one line of the cache;

@@ -113,7 +113,8 @@ const isAligned = ({ b, n, transposeB }: MatmulRequest): boolean =>
 function constantsOf(request: MatmulRequest, version: Version): Constants {
   if (version === "plain") return {};
   const usual = versionConstants(version, request.device.kind);
-  return isAligned(request) ? { ...usual, INTERLEAVES: 0, ALIGNED: 1 } : { ...usual, ALIGNED: 0 };
+  const IS_SHORT = request.k <= sliceProducts ? 1 : 0;
+  return isAligned(request) ? { ...usual, IS_SHORT, INTERLEAVES: 0, ALIGNED: 1 } : { ...usual, IS_SHORT, ALIGNED: 0 };
 }
 
 /** Records the sums over slices of k. */
