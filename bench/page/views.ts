@@ -33,5 +33,39 @@ const explain: MeasuredView = {
   ],
 };
 
-/** All that are measured. */
-export const views: readonly MeasuredView[] = [explain];
+/** A view that trains once its button is pressed, or from the start; the button then says something else. */
+const keepTraining =
+  (starts: string, label: RegExp): MeasuredView["train"] =>
+  async (page, forMs) => {
+    const start = (button: Element, wanted: string): void => {
+      if (new RegExp(wanted).test(button.textContent)) (button as HTMLElement).click();
+    };
+    await page.$eval(starts, start, label.source);
+    await pause(forMs);
+  };
+
+const tab = (page: Page): Promise<void> => page.keyboard.press("Tab");
+
+const playground: MeasuredView = {
+  name: "playground",
+  address: "#/playground",
+  train: keepTraining(".toolbar .toggle", /Train/),
+  inputs: [tab],
+};
+
+const image: MeasuredView = {
+  name: "image",
+  address: "#/image",
+  train: keepTraining(".toolbar .play", /Play/),
+  inputs: [tab, (page) => page.click("[aria-label='Zoom in']"), (page) => page.click("[aria-label='Zoom out']")],
+};
+
+const population: MeasuredView = {
+  name: "population",
+  address: "#/population",
+  train: keepTraining(".play", /Play|Start|Run|Go on/),
+  inputs: [tab],
+};
+
+/** All that are measured, where the page links to them. */
+export const views: readonly MeasuredView[] = [explain, playground, image, population];
