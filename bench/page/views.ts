@@ -33,39 +33,44 @@ const explain: MeasuredView = {
   ],
 };
 
-/** A view that trains once its button is pressed, or from the start; the button then says something else. */
-const keepTraining =
-  (starts: string, label: RegExp): MeasuredView["train"] =>
-  async (page, forMs) => {
-    const start = (button: Element, wanted: string): void => {
-      if (new RegExp(wanted).test(button.textContent)) (button as HTMLElement).click();
-    };
-    await page.$eval(starts, start, label.source);
-    await pause(forMs);
-  };
-
-const tab = (page: Page): Promise<void> => page.keyboard.press("Tab");
-
+/** Presses Train once, and lets it go on. */
 const playground: MeasuredView = {
   name: "playground",
   address: "#/playground",
-  train: keepTraining(".toolbar .toggle", /Train/),
-  inputs: [tab],
+  train: async (page, forMs) => {
+    await page.$eval(".toolbar .toggle", (button) => {
+      if (button.textContent.includes("Train")) (button as HTMLElement).click();
+    });
+    await pause(forMs);
+  },
+  inputs: [(page) => page.keyboard.press("Tab")],
 };
 
+/** It trains by itself. */
 const image: MeasuredView = {
   name: "image",
   address: "#/image",
-  train: keepTraining(".toolbar .play", /Play/),
-  inputs: [tab, (page) => page.click("[aria-label='Zoom in']"), (page) => page.click("[aria-label='Zoom out']")],
+  train: (_, forMs) => pause(forMs),
+  inputs: [
+    (page) => page.click("[aria-label='Zoom in']"),
+    (page) => page.click("[aria-label='Zoom out']"),
+    (page) => page.click(".chart-numbers summary"),
+  ],
 };
 
 const population: MeasuredView = {
   name: "population",
-  address: "#/population",
-  train: keepTraining(".play", /Play|Start|Run|Go on/),
-  inputs: [tab],
+  address: "#/population?data=xor&net=4-tanh&opt=sgd&x=learningRate~0.001~10~64&y=seed~1~0~64&steps=100000",
+  train: async (page, forMs) => {
+    await page.focus(".cells-frame");
+    await pause(forMs);
+  },
+  inputs: [
+    (page) => page.keyboard.press("ArrowRight"),
+    (page) => page.keyboard.press("ArrowUp"),
+    (page) => page.keyboard.press("ArrowLeft"),
+  ],
 };
 
-/** All that are measured, where the page links to them. */
+/** All that are measured. */
 export const views: readonly MeasuredView[] = [explain, playground, image, population];
