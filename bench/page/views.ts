@@ -33,5 +33,22 @@ const explain: MeasuredView = {
   ],
 };
 
+const playground: MeasuredView = {
+  name: "playground",
+  address: "#/playground?pace=full",
+  train: async (page, forMs) => {
+    await page.$eval(".toggle", (button) => (button as HTMLElement).click());
+    await pause(forMs);
+    await page.$eval(".toggle", (button) => (button as HTMLElement).click());
+  },
+  inputs: [
+    (page) => page.click(".toggles label:nth-child(1)"),
+    (page) => page.click(".curves .segments label:last-of-type"),
+    (page) => page.focus("[data-node='0.1']"),
+    (page) => page.click(".toggles label:nth-child(2)"),
+    (page) => page.click(".curves .segments label:first-of-type"),
+  ],
+};
+
 /** All that are measured. */
-export const views: readonly MeasuredView[] = [explain];
+export const views: readonly MeasuredView[] = [explain, playground];
