@@ -29,6 +29,18 @@ async function trained(page, selector, isEnough) {
  */
 const views = {
   explain: { address: "#/?stop=27" },
+  playground: {
+    address: "#/playground?pace=100&test=1",
+    prepare: async (page) => {
+      const figure = "Number(document.querySelector('[data-figure=step]').textContent.replaceAll(',', ''))";
+      await page.waitForFunction("document.querySelector('.playground').dataset.redraws > 0");
+      await page.evaluate("document.querySelector('.toggle').click()");
+      await page.waitForFunction(`${figure} > 3000`);
+      await page.evaluate("document.querySelector('.toggle').click()");
+      await page.waitForFunction("document.querySelector('.plot canvas')");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    },
+  },
   image: {
     address: "#/image",
     prepare: (page) => trained(page, "[data-figure=psnr]", (text) => parseFloat(text) >= 34),

@@ -33,17 +33,21 @@ const explain: MeasuredView = {
   ],
 };
 
-/** Presses Train once, and lets it go on. */
 const playground: MeasuredView = {
   name: "playground",
-  address: "#/playground",
+  address: "#/playground?pace=full",
   train: async (page, forMs) => {
-    await page.$eval(".toolbar .toggle", (button) => {
-      if (button.textContent.includes("Train")) (button as HTMLElement).click();
-    });
+    await page.$eval(".toggle", (button) => (button as HTMLElement).click());
     await pause(forMs);
+    await page.$eval(".toggle", (button) => (button as HTMLElement).click());
   },
-  inputs: [(page) => page.keyboard.press("Tab")],
+  inputs: [
+    (page) => page.click(".toggles label:nth-child(1)"),
+    (page) => page.click(".curves .segments label:last-of-type"),
+    (page) => page.focus("[data-node='0.1']"),
+    (page) => page.click(".toggles label:nth-child(2)"),
+    (page) => page.click(".curves .segments label:first-of-type"),
+  ],
 };
 
 /** It trains by itself. */
