@@ -11,11 +11,44 @@ import { launchOptions } from "../test/host/chrome.mjs";
 const path = (/** @type {string} */ place) => fileURLToPath(new URL(`../${place}`, import.meta.url));
 
 /**
+ * Waits until a figure says that there is something to see, a minute at most.
+ * @param {import("puppeteer").Page} page
+ * @param {string} selector
+ * @param {(text: string) => boolean} isEnough
+ */
+async function trained(page, selector, isEnough) {
+  for (let tries = 0; tries < 300; tries++) {
+    if (isEnough(await page.$eval(selector, (found) => found.textContent ?? ""))) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+/**
  * Where a view is, and what to do before it is taken.
  * @type {Record<string, { address: string, prepare?: (page: import("puppeteer").Page) => Promise<unknown> }>}
  */
 const views = {
   explain: { address: "#/?stop=27" },
+  playground: {
+    address: "#/playground?pace=100&test=1",
+    prepare: async (page) => {
+      const figure = "Number(document.querySelector('[data-figure=step]').textContent.replaceAll(',', ''))";
+      await page.waitForFunction("document.querySelector('.playground').dataset.redraws > 0");
+      await page.evaluate("document.querySelector('.toggle').click()");
+      await page.waitForFunction(`${figure} > 3000`);
+      await page.evaluate("document.querySelector('.toggle').click()");
+      await page.waitForFunction("document.querySelector('.plot canvas')");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    },
+  },
+  image: {
+    address: "#/image",
+    prepare: (page) => trained(page, "[data-figure=psnr]", (text) => parseFloat(text) >= 34),
+  },
+  population: {
+    address: "#/population",
+    prepare: (page) => trained(page, "[data-figure=step]", (text) => text === "1,000 of 1,000"),
+  },
 };
 
 const sizes = [

@@ -393,6 +393,46 @@ describe("for everyone", () => {
   });
 });
 
+describe("every view that the page links to", () => {
+  let addresses: string[];
+
+  beforeAll(async () => {
+    await reopen("");
+    addresses = await page.$$eval("nav a[href^='#']", (all) => all.map((link) => link.getAttribute("href")!));
+    expect(addresses).toContain("#/");
+  });
+
+  test.each(["light", "dark"] as const)("has nothing that axe finds, %s", async (value) => {
+    const found: string[] = [];
+    for (const address of addresses) {
+      await reopen(address);
+      await scheme(page, value);
+      found.push(...(await violationsOf(page)).map((violation) => `${address}: ${violation}`));
+    }
+    expect(found).toEqual([]);
+  });
+
+  test("fits a window of 390 pixels, and is marked as the current one", async () => {
+    for (const address of addresses) {
+      await reopen(address);
+      await page.setViewport({ width: 390, height: 844 });
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), address).toBeLessThanOrEqual(390);
+      expect(await page.$eval("nav [aria-current]", (link) => link.getAttribute("href"))).toBe(address);
+      expect(await page.$$eval("h1", (all) => all.length), `${address}: one heading`).toBe(1);
+    }
+  });
+
+  test("comes and goes by its link, and leaves nothing running", async () => {
+    await reopen("");
+    for (const address of [...addresses, "#/"]) {
+      await page.click(`nav a[href='${address}']`);
+      await page.waitForFunction((path) => document.body.dataset.view === path, {}, address.slice(1));
+    }
+    await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBeLessThanOrEqual(1);
+  });
+});
+
 test("without WebGPU the CPU computes, and the page says why", async () => {
   const without = await hostPage({ webgpu: false });
   try {

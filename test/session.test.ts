@@ -131,7 +131,10 @@ test("a page that shows no frames gets no more, and training goes on", async () 
   page.isQuick = false;
   page.start({}, "full");
   await page.message("started");
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  for (let request = 1, step = 0; step <= 8; request++) {
+    page.send({ type: "parameters", request });
+    ({ step } = await page.message("parameters", (answer) => answer.request === request));
+  }
   page.send({ type: "pause" });
   const { step } = await page.message("paused");
   const frames = page.messages.filter(({ type }) => type === "frame");

@@ -33,5 +33,48 @@ const explain: MeasuredView = {
   ],
 };
 
+const playground: MeasuredView = {
+  name: "playground",
+  address: "#/playground?pace=full",
+  train: async (page, forMs) => {
+    await page.$eval(".toggle", (button) => (button as HTMLElement).click());
+    await pause(forMs);
+    await page.$eval(".toggle", (button) => (button as HTMLElement).click());
+  },
+  inputs: [
+    (page) => page.click(".toggles label:nth-child(1)"),
+    (page) => page.click(".curves .segments label:last-of-type"),
+    (page) => page.focus("[data-node='0.1']"),
+    (page) => page.click(".toggles label:nth-child(2)"),
+    (page) => page.click(".curves .segments label:first-of-type"),
+  ],
+};
+
+/** It trains by itself. */
+const image: MeasuredView = {
+  name: "image",
+  address: "#/image",
+  train: (_, forMs) => pause(forMs),
+  inputs: [
+    (page) => page.click("[aria-label='Zoom in']"),
+    (page) => page.click("[aria-label='Zoom out']"),
+    (page) => page.click(".chart-numbers summary"),
+  ],
+};
+
+const population: MeasuredView = {
+  name: "population",
+  address: "#/population?data=xor&net=4-tanh&opt=sgd&x=learningRate~0.001~10~64&y=seed~1~0~64&steps=100000",
+  train: async (page, forMs) => {
+    await page.focus(".cells-frame");
+    await pause(forMs);
+  },
+  inputs: [
+    (page) => page.keyboard.press("ArrowRight"),
+    (page) => page.keyboard.press("ArrowUp"),
+    (page) => page.keyboard.press("ArrowLeft"),
+  ],
+};
+
 /** All that are measured. */
-export const views: readonly MeasuredView[] = [explain];
+export const views: readonly MeasuredView[] = [explain, playground, image, population];

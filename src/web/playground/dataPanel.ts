@@ -7,17 +7,13 @@ import { type DatasetName, datasetNames, drawDataset, labelOf, taskOf } from "./
 import type { Panel, Update } from "./panel.ts";
 import { extent } from "./points.ts";
 import { type PlaygroundState, withTask } from "./state.ts";
-import { type BrushName, brushNames } from "./surface.ts";
 
 export interface DataOptions {
   readonly update: Update;
-  readonly onBrush: (brush: BrushName) => void;
   readonly onFile: (file: File) => void;
   /** Takes all points away, to paint on an empty plane. */
   readonly onClear: () => void;
 }
-
-const brushLabels: Record<BrushName, string> = { off: "Off", positive: "Blue", negative: "Orange", erase: "Erase" };
 
 const thumbnailSize = 56;
 
@@ -89,7 +85,7 @@ export class DataPanel implements Panel {
     this.#task.set(state.task);
     this.#own.textContent = isOwn
       ? `${state.points.length} points of your own; the address holds them.`
-      : "Paint on the map, or drop a table: two columns of numbers and a target.";
+      : "Paint on the map, or drop a table with two columns of numbers and a target.";
   }
 
   #thumbnail(name: DatasetName): HTMLCanvasElement {
@@ -125,14 +121,7 @@ export class DataPanel implements Panel {
     );
   }
 
-  #ownPoints({ onBrush, onFile, onClear }: DataOptions): HTMLElement {
-    const brush = radioField({
-      legend: "Paint points",
-      name: "brush",
-      choices: brushNames.map((name) => ({ value: name, label: brushLabels[name] })),
-      onChange: onBrush,
-    });
-    brush.set("off");
+  #ownPoints({ onFile, onClear }: DataOptions): HTMLElement {
     const input = element("input", {
       type: "file",
       class: "visually-hidden",
@@ -145,9 +134,17 @@ export class DataPanel implements Panel {
       },
     });
     const open = element("label", { class: "button" }, "Open a table…", input);
-    const clear = element("button", { type: "button", onclick: onClear }, "Clear the map");
+    const clear = element("button", { type: "button", onclick: onClear }, "Clear");
     const buttons = element("div", { class: "row" }, open, clear);
-    return element("div", { class: "own" }, brush.element, buttons, this.fileSlot, this.#task.element, this.#own);
+    return element(
+      "div",
+      { class: "own" },
+      element("h3", {}, "Points of your own"),
+      buttons,
+      this.fileSlot,
+      this.#task.element,
+      this.#own,
+    );
   }
 }
 

@@ -88,8 +88,8 @@ interface Family {
 
 const families = {
   circle: { label: "Circle", task: "classification", draw: circle },
-  xor: { label: "Exclusive or", task: "classification", draw: xor },
-  gauss: { label: "Two clouds", task: "classification", draw: gauss },
+  xor: { label: "XOR", task: "classification", draw: xor },
+  gauss: { label: "Clouds", task: "classification", draw: gauss },
   spiral: { label: "Spiral", task: "classification", draw: spiral },
   plane: { label: "Plane", task: "regression", draw: plane },
   hills: { label: "Hills", task: "regression", draw: hillsDraw },

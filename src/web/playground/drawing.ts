@@ -22,6 +22,8 @@ export interface DrawingOptions {
 /** A link and the parameter it shows. */
 interface Link {
   readonly path: SVGPathElement;
+  /** A wider one to point at, where there is room for it. */
+  readonly reach: SVGPathElement | undefined;
   readonly index: number;
   readonly name: string;
   width: string;
@@ -177,7 +179,7 @@ export class Drawing implements Panel {
 
   #drawing(layout: NetworkLayout): SVGSVGElement {
     this.#links = this.#network!.layers.flatMap((layer) => this.#linksOf(layout, layer));
-    const paths = this.#links.map(({ path }) => path);
+    const paths = [...this.#links.map(({ path }) => path), ...this.#links.flatMap(({ reach }) => reach ?? [])];
     const { width, height } = layout;
     return svg(
       "svg",
@@ -193,10 +195,12 @@ export class Drawing implements Panel {
     const to = layout.columns[index + 1]!;
     return Array.from({ length: fanIn * fanOut }, (_, at) => {
       const [source, sink] = [Math.floor(at / fanOut), at % fanOut];
-      const path = svg("path", { d: linkPath(from[source]!, to[sink]!, layout.nodeSize) });
-      path.dataset.link = String(weightsOffset + at);
+      const d = linkPath(from[source]!, to[sink]!, layout.nodeSize);
+      const link = { d, "data-link": weightsOffset + at };
+      const path = svg("path", link);
+      const reach = this.#network!.parameterCount < manyLinks ? svg("path", { ...link, class: "reach" }) : undefined;
       const name = `${this.#nameOf(index - 1, source)} → ${this.#nameOf(index, sink)}`;
-      return { path, index: weightsOffset + at, name, width: "", isNegative: undefined };
+      return { path, reach, index: weightsOffset + at, name, width: "", isNegative: undefined };
     });
   }
 
@@ -208,11 +212,14 @@ export class Drawing implements Panel {
   readonly #readLink = (event: PointerEvent): void => {
     const index = (event.target as SVGElement).dataset.link;
     const link = this.#links.find((one) => String(one.index) === index);
-    if (link) this.#status.textContent = `${link.name}: weight ${formatNumber(this.#parameters?.[link.index] ?? 0)}`;
+    if (!link) return;
+    this.#status.textContent = `${link.name}: weight ${formatNumber(this.#parameters?.[link.index] ?? 0)}`;
+    link.path.classList.add("lit");
   };
 
   readonly #readNothing = (): void => {
     this.#status.textContent = nothing;
+    this.#board.querySelector(".lit")?.classList.remove("lit");
   };
 
   #place({ x, y }: Place, size: number): string {

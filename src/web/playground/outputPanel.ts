@@ -2,7 +2,7 @@
 
 import { element } from "../dom.ts";
 import type { Ramps } from "./colors.ts";
-import { checkField } from "./controls.ts";
+import { checkField, radioField } from "./controls.ts";
 import { Curves } from "./curves.ts";
 import { formatNumber, formatPercent } from "./format.ts";
 import type { FitOfPoints, Neuron, PlaygroundFrame } from "./frame.ts";
@@ -11,12 +11,14 @@ import type { Panel, Update } from "./panel.ts";
 import type { Split } from "./datasets.ts";
 import type { Point } from "./points.ts";
 import type { PlaygroundState } from "./state.ts";
-import { Surface } from "./surface.ts";
+import { type BrushName, brushNames, Surface } from "./surface.ts";
 
 export interface OutputOptions {
   readonly update: Update;
   readonly onPaint: (points: readonly Point[]) => void;
 }
+
+const brushLabels: Record<BrushName, string> = { off: "Off", positive: "Blue", negative: "Orange", erase: "Erase" };
 
 const noProbe = "Point at the map to read a value.";
 
@@ -47,6 +49,13 @@ export class OutputPanel implements Panel {
     this.curves = new Curves(history);
     this.#test = checkField("Test points", (showsTest) => options.update({ showsTest }));
     this.#discrete = checkField("Discretize", (discretizes) => options.update({ discretizes }));
+    const brush = radioField({
+      legend: "Paint",
+      name: "brush",
+      choices: brushNames.map((name) => ({ value: name, label: brushLabels[name] })),
+      onChange: (name) => (this.surface.brush = name),
+    });
+    brush.set("off");
     const bar = element("span", { class: "ramp", "aria-hidden": "true" });
     const legend = element("div", { class: "legend" }, this.#low, bar, this.#high);
     const keys = "Arrow keys move the probe, with Shift further; Enter paints where a brush is chosen.";
@@ -63,6 +72,7 @@ export class OutputPanel implements Panel {
       this.surface.element,
       element("p", { id: "surface-keys", class: "visually-hidden" }, keys),
       this.#probe,
+      brush.element,
       element("div", { class: "row toggles" }, this.#test.element, this.#discrete.element),
       element("table", { class: "scores numbers" }, caption, element("thead", {}, head), this.#scores),
       this.curves.element,

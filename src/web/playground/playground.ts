@@ -75,7 +75,6 @@ export class Playground {
     this.#output = new OutputPanel(ramps, this.#history, { update, onPaint: (points) => this.#paint(points) });
     this.#data = new DataPanel(ramps.points, {
       update,
-      onBrush: (brush) => (this.#output.surface.brush = brush),
       onFile: (file) => this.open(file),
       onClear: () => this.#clear(),
     });
@@ -191,6 +190,7 @@ export class Playground {
     this.#neuron = undefined;
     this.#history.clear();
     this.#output.curves.show();
+    this.#toolbar.showStanding({ step: 0, epoch: 0, stepsPerSecond: 0, redrawsPerSecond: 0 });
     const settings = sessionOf(this.#state, this.#split, undefined);
     this.#client.start(settings, this.#isPlaying ? paceOf(this.#state) : undefined);
   }

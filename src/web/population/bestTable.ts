@@ -41,8 +41,9 @@ export function bestTable(): BestTable {
     {},
     element("tr", {}, columns, rows, value, element("th", { scope: "col" }, "Network")),
   );
-  const root = element("table", { class: "best numbers" }, head, body);
+  const root = element("table", { class: "best numbers", hidden: true }, head, body);
   const show: BestTable["show"] = (grid, metric, best, addressOf) => {
+    root.hidden = false; // before it, the heads would be empty
     value.textContent = metric;
     columns.textContent = axisLabels[grid.columns.name];
     rows.textContent = axisLabels[grid.rows.name];
