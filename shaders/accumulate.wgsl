@@ -1,10 +1,11 @@
-// out += a, one invocation per value: a gradient that takes another contribution. Twin: src/cpu/accumulate.ts.
+// out += a, one invocation per four values: a gradient that takes another contribution. Twin: src/cpu/accumulate.ts.
 
 struct Accumulate {
-  first: u32,      // value of out that invocation 0 computes
+  first: u32,      // four values of out that invocation 0 computes
   end: u32,
   aOffset: u32,
   outOffset: u32,
+  count: u32,
 }
 
 @group(0) @binding(0) var<uniform> sizes: Accumulate;
@@ -17,6 +18,9 @@ fn accumulate(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   if (index >= sizes.end) {
     return;
   }
-  let at = sizes.outOffset + index;
-  out[at] = ElementOut(f32(out[at]) + f32(a[sizes.aOffset + index]));
+  let last = min(4u * index + 4u, sizes.count);
+  for (var at = 4u * index; at < last; at++) {
+    let sum = f32(out[sizes.outOffset + at]) + f32(a[sizes.aOffset + at]);
+    out[sizes.outOffset + at] = ElementOut(sum);
+  }
 }

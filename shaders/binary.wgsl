@@ -1,19 +1,17 @@
-// out = f(a, b) with operands that repeat along dimensions where they have size 1, one invocation per value.
-// Twin: src/cpu/binary.ts.
+// out = f(a, b) with operands that repeat along dimensions where they have size 1: one invocation per four values of a row, so
+// that places are divided out once for four. Twin: src/cpu/binary.ts.
 
 override OPERATION: u32 = 0u;  // place in binaryNames of src/cpu/binary.ts; of the last two, LOSS says which
 override NUMBER: u32 = 0u;     // 1: a is the uniform's number, 2: b is
+override RANK: u32 = 1u;
 
 struct Binary {
-  first: u32,      // value of out that invocation 0 computes
+  first: u32,      // four values of out that invocation 0 computes
   end: u32,
-  rank: u32,
   aOffset: u32,
   bOffset: u32,
   outOffset: u32,
-  shape: PerAxis,  // of out
-  aStrides: PerAxis,
-  bStrides: PerAxis,
+  axes: array<vec4u, 8>,  // size, stride of a, stride of b
   number: f32,
 }
 
@@ -43,24 +41,36 @@ fn binary(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   if (index >= sizes.end) {
     return;
   }
-  var rest = index;
-  var aAt = sizes.aOffset;
-  var bAt = sizes.bOffset;
-  for (var axis = sizes.rank; axis > 1u; axis--) {
-    let size = ofAxis(sizes.shape, axis - 1u);
-    aAt += (rest % size) * ofAxis(sizes.aStrides, axis - 1u);
-    bAt += (rest % size) * ofAxis(sizes.bStrides, axis - 1u);
-    rest /= size;
+  let inner = sizes.axes[RANK - 1u];
+  var startA = sizes.aOffset;
+  var startB = sizes.bOffset;
+  var outStart = sizes.outOffset;
+  var column = 4u * index;
+  if (RANK > 1u) {
+    let quads = (inner.x + 3u) / 4u;
+    var row = index / quads;
+    column = 4u * (index - row * quads);
+    outStart += row * inner.x;
+    for (var axis = RANK - 2u; axis > 0u; axis--) {
+      let each = sizes.axes[axis];
+      let above = row / each.x;
+      startA += (row - above * each.x) * each.y;
+      startB += (row - above * each.x) * each.z;
+      row = above;
+    }
+    startA += row * sizes.axes[0].y;
+    startB += row * sizes.axes[0].z;
   }
-  aAt += rest * sizes.aStrides[0].x;
-  bAt += rest * sizes.bStrides[0].x;
-  var x = sizes.number;
-  var y = sizes.number;
-  if (NUMBER != 1u) {
-    x = f32(a[aAt]);
+  let end = min(column + 4u, inner.x);
+  for (; column < end; column++) {
+    var x = sizes.number;
+    var y = sizes.number;
+    if (NUMBER != 1u) {
+      x = f32(a[startA + column * inner.y]);
+    }
+    if (NUMBER != 2u) {
+      y = f32(b[startB + column * inner.z]);
+    }
+    out[outStart + column] = ElementOut(compute(x, y));
   }
-  if (NUMBER != 2u) {
-    y = f32(b[bAt]);
-  }
-  out[sizes.outOffset + index] = ElementOut(compute(x, y));
 }

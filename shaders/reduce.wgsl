@@ -5,22 +5,19 @@
 const BLOCK = 128u;
 
 override OPERATION: u32 = 0u;  // place in reductionNames of src/cpu/reduce.ts
+override KEPT_RANK: u32 = 1u;
+override REDUCED_RANK: u32 = 1u;
 
 struct Reduce {
   first: u32,           // value of out that invocation 0 computes
   end: u32,
   aOffset: u32,
   outOffset: u32,
-  keptRank: u32,
-  kept: u32,            // number of values kept
-  reducedRank: u32,
-  reduced: u32,         // number of values that become one
+  kept: u32,              // number of values kept
+  reduced: u32,           // number of values that become one
   slices: u32,
-  keptSizes: PerAxis,
-  keptStrides: PerAxis,
-  reducedSizes: PerAxis,
-  reducedStrides: PerAxis,
-  scale: f32,           // of a sum: 1 / reduced for a mean
+  axes: array<vec4u, 8>,  // of kept dimensions size and stride, of reduced ones size and stride
+  scale: f32,             // of a sum: 1 / reduced for a mean
 }
 
 @group(0) @binding(0) var<uniform> sizes: Reduce;
@@ -30,23 +27,25 @@ struct Reduce {
 fn firstOf(index: u32) -> u32 {
   var rest = index;
   var at = sizes.aOffset;
-  for (var axis = sizes.keptRank; axis > 1u; axis--) {
-    let size = ofAxis(sizes.keptSizes, axis - 1u);
-    at += (rest % size) * ofAxis(sizes.keptStrides, axis - 1u);
-    rest /= size;
+  for (var axis = KEPT_RANK - 1u; axis > 0u; axis--) {
+    let each = sizes.axes[axis];
+    let above = rest / each.x;
+    at += (rest - above * each.x) * each.y;
+    rest = above;
   }
-  return at + rest * sizes.keptStrides[0].x;
+  return at + rest * sizes.axes[0].y;
 }
 
 fn valueAt(start: u32, index: u32) -> f32 {
   var rest = index;
   var at = start;
-  for (var axis = sizes.reducedRank; axis > 1u; axis--) {
-    let size = ofAxis(sizes.reducedSizes, axis - 1u);
-    at += (rest % size) * ofAxis(sizes.reducedStrides, axis - 1u);
-    rest /= size;
+  for (var axis = REDUCED_RANK - 1u; axis > 0u; axis--) {
+    let each = sizes.axes[axis];
+    let above = rest / each.z;
+    at += (rest - above * each.z) * each.w;
+    rest = above;
   }
-  return f32(a[at + rest * sizes.reducedStrides[0].x]);
+  return f32(a[at + rest * sizes.axes[0].w]);
 }
 
 fn largestOf(start: u32, slice: u32) -> f32 {

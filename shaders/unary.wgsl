@@ -1,12 +1,13 @@
-// out = f(a), one invocation per value. Activations and their slopes are those of activation.wgsl. Twin: src/cpu/unary.ts.
+// out = f(a), one invocation per four values. Activations and their slopes are those of activation.wgsl. Twin: src/cpu/unary.ts.
 
 override OPERATION: u32 = 0u;  // place in unaryNames of src/cpu/unary.ts
 
 struct Unary {
-  first: u32,      // value of out that invocation 0 computes
+  first: u32,      // four values of out that invocation 0 computes
   end: u32,
   aOffset: u32,
   outOffset: u32,
+  count: u32,
   exponent: f32,   // of power
 }
 
@@ -73,5 +74,8 @@ fn unary(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
   if (index >= sizes.end) {
     return;
   }
-  out[sizes.outOffset + index] = ElementOut(compute(f32(a[sizes.aOffset + index])));
+  let last = min(4u * index + 4u, sizes.count);
+  for (var at = 4u * index; at < last; at++) {
+    out[sizes.outOffset + at] = ElementOut(compute(f32(a[sizes.aOffset + at])));
+  }
 }

@@ -1,6 +1,7 @@
 // Tensors as things: made, read, viewed, disposed of; what they say when something is wrong; what is alive.
 
 import { expect, test } from "vitest";
+import { commandsOf } from "../src/gpu/commands.ts";
 import type { Device } from "../src/gpu/device.ts";
 import { acquire, Disposed, GpuLost, InvalidInput, LimitExceeded, type ThalwegError } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
@@ -216,6 +217,53 @@ for (const { name, open } of places) {
     }
   });
 }
+
+for (const { name, open } of places) {
+  test(`${name}: softmax, logSumExp and the cross entropies stay finite for large logits, gradients too`, async () => {
+    const device = await open();
+    using logits = t.tensor(device, [1e4, 0, -1e4, -1e4, -1e4, 2e4], [2, 3]);
+    using targets = t.tensor(device, [0, 1, 0, 0, 0, 1], [2, 3]);
+    const wanted: [(a: t.Tensor) => t.Tensor, number[]][] = [
+      [(a) => t.softmax(a), [1, 0, 0, 0, 0, 1]],
+      [(a) => t.logSoftmax(a), [0, -1e4, -2e4, -3e4, -3e4, 0]],
+      [(a) => t.logSumExp(a, 1), [1e4, 2e4]],
+      [(a) => t.softmaxCrossEntropy(a, targets), [5e3]],
+      [(a) => t.binaryCrossEntropy(a, targets), [(1e4 + Math.log(2)) / 6]],
+    ];
+    for (const [compute, values] of wanted) {
+      using output = compute(logits);
+      const got = [...(await output.read())];
+      for (const [at, value] of values.entries()) {
+        expect(Math.abs(got[at]! - value), String(compute)).toBeLessThanOrEqual(1e-6 * Math.abs(value) + 1e-30);
+      }
+      const lossOf = (a: t.Tensor): t.Tensor => t.sum(t.square(compute(a)));
+      using gradient = t.grad(lossOf)(logits);
+      using second = t.grad((a: t.Tensor) => t.sum(t.grad(lossOf)(a)))(logits);
+      expect([...(await gradient.read()), ...(await second.read())].every(Number.isFinite), String(compute)).toBe(true);
+    }
+  });
+}
+
+test("contributions to a gradient are added in place, except where they are differentiated", async () => {
+  const device = shared();
+  const names: string[] = [];
+  const commands = commandsOf(device);
+  const dispatch = commands.dispatch.bind(commands);
+  commands.dispatch = (command) => {
+    names.push(command.source.name);
+    dispatch(command);
+  };
+  const x = t.tensor(device, [1, 2]);
+  // The fifth power as a product: x is used five times.
+  const fifth = (a: t.Tensor): t.Tensor => t.sum([1, 2, 3, 4].reduce((product) => t.multiply(product, a), a));
+  const gradient = t.grad(fifth)(x);
+  expect([...(await gradient.read())]).toEqual([5, 80]);
+  expect(names.filter((name) => name === "accumulate").length).toBe(4);
+  const second = t.grad((a: t.Tensor) => t.sum(t.grad(fifth)(a)))(x);
+  expect([...(await second.read())]).toEqual([20, 160]);
+  commands.dispatch = dispatch;
+  t.dispose([x, gradient, second]);
+});
 
 test("a check of gradients names the worst entry of a wrong one, and passes over kinks", async () => {
   const device = await acquire({ device: "cpu" });

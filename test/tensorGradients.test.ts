@@ -14,6 +14,29 @@ const secondOrder = (one: OperationCase) => (inputs: Tensor[]) =>
     .map(weighted)
     .reduce((sum, value) => add(sum, value));
 
+test("values of every operation on the device agree with float64", async () => {
+  const cpu = await acquire({ device: "cpu" });
+  let worst = 0;
+  for (const one of operationCases) {
+    const [wanted, own] = await Promise.all(
+      [cpu, device()].map(async (place) => {
+        const inputs = inputsOn(place, one);
+        const output = one.apply(...inputs);
+        const values = await output.read();
+        dispose([...inputs, output]);
+        return values;
+      }),
+    );
+    for (const [at, value] of wanted!.entries()) {
+      const bound = (one.units ?? 16) * roundoff * Math.max(1, Math.abs(value));
+      const error = Math.abs(own![at]! - value) / bound;
+      worst = Math.max(worst, error);
+      expect(error <= 1 ? "" : `${one.name}: value ${at} is ${own![at]}, wanted ${value} ± ${bound}`).toBe("");
+    }
+  }
+  console.log(`values: largest error ${worst.toFixed(3)} of its bound`);
+});
+
 const orders = { first: firstOrder, second: secondOrder };
 
 for (const [order, ofOrder] of Object.entries(orders)) {

@@ -118,3 +118,28 @@ test.each(["auto", "cpu"] as const)("%s: the page's gradients are right", async 
   expect((device as Device).ledger).toEqual({ buffers: 0, bytes: 0 });
   (device as Device).dispose();
 });
+
+test.each(["auto", "cpu"] as const)(
+  "%s: the page's training loop finds the line, and holds no more with every step",
+  async (kind) => {
+    const loop = blocks[2]!.replace("line = next;", "line = next; bytes.push(device.ledger.bytes);");
+    const names = ["device", "inputs", "targets", "line", "bytes"];
+    const made = await run(`const bytes = [];\n${loop}`, kind, names);
+    const { device, inputs, targets, line, bytes } = made as unknown as {
+      device: Device;
+      inputs: tensors.Tensor;
+      targets: tensors.Tensor;
+      line: { slope: tensors.Tensor; offset: tensors.Tensor };
+      bytes: number[];
+    };
+    const [slope, offset] = [await line.slope.item(), await line.offset.item()];
+    // Noise of 0, 1/8, …, 7/8 in turn: of nine in ten below, the line is that of the largest.
+    expect(Math.abs(slope - 2)).toBeLessThan(0.02);
+    expect(Math.abs(offset - 7 / 8)).toBeLessThan(0.02);
+    expect(bytes.length).toBe(300);
+    expect(bytes.at(-1)).toBe(bytes[100]);
+    tensors.dispose([inputs, targets, line]);
+    expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
+    device.dispose();
+  },
+);

@@ -1,10 +1,10 @@
 // Functions of tensors value by value: what their kernels are told.
 
-import type { DataType } from "../shape.ts";
+import { type DataType, maxRank } from "../shape.ts";
 import { commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import { tensorKernel } from "./kernels.ts";
-import { wordsOf } from "./strides.ts";
+import { alignedWords, axesOf, quadsOf } from "./strides.ts";
 
 /** Values in a buffer, without gaps. */
 export interface StoredValues {
@@ -33,9 +33,9 @@ export function encodeUnary({ device, operation, a, out, count, exponent }: Unar
     source: tensorKernel("unary", [a.dtype, out.dtype]),
     constants: { OPERATION: operation },
     bound: [a.buffer, out.buffer],
-    values: count,
-    operations: valueOperations,
-    integers: [a.offset, out.offset],
+    values: Math.ceil(count / 4),
+    operations: 4 * valueOperations,
+    integers: [a.offset, out.offset, count],
     floats: [exponent],
   });
 }
@@ -45,9 +45,9 @@ export function encodeAccumulate(device: GpuDevice, a: StoredValues, out: Stored
   commandsOf(device).dispatchValues({
     source: tensorKernel("accumulate", [a.dtype, out.dtype]),
     bound: [a.buffer, out.buffer],
-    values: count,
-    operations: valueOperations,
-    integers: [a.offset, out.offset],
+    values: Math.ceil(count / 4),
+    operations: 4 * valueOperations,
+    integers: [a.offset, out.offset, count],
   });
 }
 
@@ -69,21 +69,21 @@ export interface BinaryRequest {
   readonly out: StoredValues;
 }
 
-const countOf = (sizes: readonly number[]): number => sizes.reduce((product, size) => product * size, 1);
-
 /** Records out = f(a, b). */
 export function encodeBinary({ device, operation, loss, sizes, a, b, out }: BinaryRequest): void {
   const tensors = [a, b].filter((operand) => typeof operand !== "number");
   // A number stands in the uniform; its binding then holds the other operand, unread.
   const [first, second] = [tensors[0]!, tensors.at(-1)!];
   const number = [a, b].find((operand) => typeof operand === "number") ?? 0;
+  const axes = axesOf([sizes, first.strides, second.strides], [1, 0, 0]);
+  const which = typeof a === "number" ? 1 : typeof b === "number" ? 2 : 0;
   commandsOf(device).dispatchValues({
     source: tensorKernel("binary", [first.dtype, second.dtype, out.dtype]),
-    constants: { OPERATION: operation, LOSS: loss, NUMBER: typeof a === "number" ? 1 : typeof b === "number" ? 2 : 0 },
+    constants: { OPERATION: operation, LOSS: loss, NUMBER: which, RANK: axes.rank },
     bound: [first.buffer, second.buffer, out.buffer],
-    values: countOf(sizes),
-    operations: valueOperations,
-    integers: wordsOf([sizes.length, first.offset, second.offset, out.offset], sizes, first.strides, second.strides),
+    values: quadsOf(sizes),
+    operations: 4 * valueOperations,
+    integers: alignedWords([first.offset, second.offset, out.offset], axes.words),
     floats: [number],
   });
 }
@@ -100,19 +100,14 @@ export interface CopyRequest {
 
 /** Records out = a. */
 export function encodeCopy({ device, sizes, a, out, frame }: CopyRequest): void {
+  const axes = axesOf([sizes, a.strides, out.strides], [1, 0, 0]);
+  const around = Array.from({ length: maxRank }, (_, axis) => [frame?.before[axis] ?? 0, frame?.inside[axis] ?? 1]);
   commandsOf(device).dispatchValues({
     source: tensorKernel("copy", [a.dtype, out.dtype]),
-    constants: { PADS: frame ? 1 : 0 },
+    constants: { PADS: frame ? 1 : 0, RANK: axes.rank },
     bound: [a.buffer, out.buffer],
-    values: countOf(sizes),
-    operations: valueOperations,
-    integers: wordsOf(
-      [sizes.length, a.offset, out.offset],
-      sizes,
-      a.strides,
-      out.strides,
-      frame?.before ?? [],
-      frame?.inside ?? [],
-    ),
+    values: quadsOf(sizes),
+    operations: 4 * valueOperations,
+    integers: alignedWords([a.offset, out.offset], axes.words, around.flat()),
   });
 }

@@ -2,7 +2,7 @@ import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import type { StoredValues } from "./elementwise.ts";
 import { tensorKernel } from "./kernels.ts";
-import { wordsOf } from "./strides.ts";
+import { alignedWords, axesOf } from "./strides.ts";
 
 /** Dimensions of what is read: some are kept, some become one value. */
 export interface Dimensions {
@@ -31,19 +31,15 @@ const slicesOf = (reduced: number): number => (reduced <= 512 ? 1 : Math.min(102
 function encodeSlices(commands: Commands, request: Omit<ReduceRequest, "device">, slices: number): void {
   const { operation, a, kept, reduced, out, scale } = request;
   const [keptCount, reducedCount] = [countOf(kept), countOf(reduced)];
+  const axes = axesOf([kept.sizes, kept.strides, reduced.sizes, reduced.strides], [1, 0, 1, 0]);
+  const ranks = [kept, reduced].map(({ sizes }) => Math.max(1, sizes.length)) as [number, number];
   commands.dispatchValues({
     source: tensorKernel("reduce", [a.dtype, out.dtype]),
-    constants: { OPERATION: operation },
+    constants: { OPERATION: operation, KEPT_RANK: ranks[0], REDUCED_RANK: ranks[1] },
     bound: [a.buffer, out.buffer],
     values: keptCount * slices,
     operations: 16 * Math.ceil(reducedCount / slices) + 16,
-    integers: wordsOf(
-      [a.offset, out.offset, kept.sizes.length, keptCount, reduced.sizes.length, reducedCount, slices],
-      kept.sizes,
-      kept.strides,
-      reduced.sizes,
-      reduced.strides,
-    ),
+    integers: alignedWords([a.offset, out.offset, keptCount, reducedCount, slices], axes.words),
     floats: [scale],
   });
 }

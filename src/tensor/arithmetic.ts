@@ -6,7 +6,7 @@ import { type Gradient, type Keep, record } from "./record.ts";
 import { Tensor } from "./tensor.ts";
 
 /** Gradients of a function of two operands, either of which may be a number or repeated. */
-type BinaryGradients = (keep: (operand: Operand) => Operand, output: Tensor) => readonly [Gradient, Gradient];
+type BinaryGradients = (keep: (operand: Operand) => Operand) => readonly [Gradient, Gradient];
 
 /** Notes how a function of two operands came about; gradients are summed where an operand was repeated. */
 export function recordBinary(output: Tensor, a: Operand, b: Operand, gradientsOf: BinaryGradients): Tensor {
@@ -14,7 +14,7 @@ export function recordBinary(output: Tensor, a: Operand, b: Operand, gradientsOf
   const tensors = operands.filter((operand) => operand instanceof Tensor);
   return record(output, tensors, (keep: Keep) => {
     const keepOperand = (operand: Operand): Operand => (operand instanceof Tensor ? keep(operand) : operand);
-    const gradients = gradientsOf(keepOperand, output);
+    const gradients = gradientsOf(keepOperand);
     return operands.flatMap((operand, index) => {
       if (!(operand instanceof Tensor)) return [];
       const { shape } = operand;
