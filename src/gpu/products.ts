@@ -68,7 +68,7 @@ export interface ProductChoice {
 }
 
 /** Chooses by shape. */
-export function chooseProduct(request: MatmulRequest, version = versionOf(request)): ProductChoice {
+function chooseProduct(request: MatmulRequest, version = versionOf(request)): ProductChoice {
   const { m, n } = request;
   const matrices = matricesOf(request);
   return { version, slots: slotsOf(request, matrices * valueInvocations(version, m, n), matrices * m * n) };
