@@ -11,6 +11,7 @@ override GATHERS: bool = false;
 @group(0) @binding(3) var<storage, read> dOutputs: array<f32>;
 @group(0) @binding(4) var<storage, read> batchRows: array<u32>;
 @group(0) @binding(5) var<storage, read_write> gradients: array<f32>;
+@group(0) @binding(6) var<storage, read> dOutputFours: array<vec4f>; // dOutputs once more
 
 fn leftValue(at: u32) -> f32 {
   return inputs[at];
@@ -18,6 +19,10 @@ fn leftValue(at: u32) -> f32 {
 
 fn rightValues(at: vec4u) -> vec4f {
   return vec4f(dOutputs[at.x], dOutputs[at.y], dOutputs[at.z], dOutputs[at.w]);
+}
+
+fn rightFour(at: u32) -> vec4f {
+  return dOutputFours[at / 4u];
 }
 
 fn leftOffset(k: u32, replica: u32) -> u32 {

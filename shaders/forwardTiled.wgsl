@@ -9,6 +9,7 @@ override SAVES_PRE_ACTIVATION: bool = false;
 @group(0) @binding(3) var<storage, read> parameters: array<f32>;
 @group(0) @binding(4) var<storage, read_write> outputs: array<f32>;
 @group(0) @binding(5) var<storage, read_write> batchRows: array<u32>;
+@group(0) @binding(6) var<storage, read> parameterFours: array<vec4f>; // parameters once more
 
 fn leftValue(at: u32) -> f32 {
   return inputs[at];
@@ -16,6 +17,10 @@ fn leftValue(at: u32) -> f32 {
 
 fn rightValues(at: vec4u) -> vec4f {
   return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+}
+
+fn rightFour(at: u32) -> vec4f {
+  return parameterFours[at / 4u];
 }
 
 fn leftOffset(k: u32, replica: u32) -> u32 {

@@ -6,6 +6,7 @@
 //
 // A kernel that joins this file says where its values lie:
 //   leftValue(at), rightValues(at)           loads
+//   rightFour(at)                            load of four values side by side, from a multiple of four
 //   leftOffset(k, replica), rightOffset(k)   distance of the k-th value from the first of its row or column
 //   storeFour(row, columns, values)          stores those of four columns that are inside
 // and tileLoads.wgsl or quadLoads.wgsl in front of it say how the values of the left matrix get here.
@@ -14,6 +15,9 @@ const TILE = 16u;
 
 override WIDE: bool = true;
 override INTERLEAVES: bool = true;
+// Whether four values of the right matrix can be loaded at once: 1 those of a row, 2 those of a column. They begin at a multiple
+// of four, and an invocation's columns lie side by side: 1.1 times faster at 512³, 1.2 at 1,024³ on SwiftShader.
+override ALIGNED: u32 = 0u;
 
 // Of row i: a_i its first four columns, b_i the other four.
 struct TileSums {
@@ -50,7 +54,24 @@ fn addFour(sum: vec4f, left: vec4f, right: mat4x4f) -> vec4f {
   return sum + fma(vec4f(left.w), right[3], fma(vec4f(left.z), right[2], two));
 }
 
+// Four rows of four columns of the right matrix.
 fn rightBlock(columns: vec4u, offsets: vec4u) -> mat4x4f {
+  if (ALIGNED == 1u) {
+    return mat4x4f(
+      rightFour(columns.x + offsets.x),
+      rightFour(columns.x + offsets.y),
+      rightFour(columns.x + offsets.z),
+      rightFour(columns.x + offsets.w),
+    );
+  }
+  if (ALIGNED == 2u) {
+    return transpose(mat4x4f(
+      rightFour(columns.x + offsets.x),
+      rightFour(columns.y + offsets.x),
+      rightFour(columns.z + offsets.x),
+      rightFour(columns.w + offsets.x),
+    ));
+  }
   return mat4x4f(
     rightValues(columns + offsets.x),
     rightValues(columns + offsets.y),
@@ -217,8 +238,23 @@ fn storeRow(to: Destination, i: u32, a: vec4f, b: vec4f) {
   }
 }
 
-// Row by row, by name: picking them from an array would take longer than a short sum.
+// Row by row. The loop keeps the kernel small: what is done with a value stands in it 8 times, not 128 times.
 fn storeTile(to: Destination, s: TileSums) {
+  var a = array<vec4f, TILE>(
+    s.a0, s.a1, s.a2, s.a3, s.a4, s.a5, s.a6, s.a7,
+    s.a8, s.a9, s.a10, s.a11, s.a12, s.a13, s.a14, s.a15,
+  );
+  var b = array<vec4f, TILE>(
+    s.b0, s.b1, s.b2, s.b3, s.b4, s.b5, s.b6, s.b7,
+    s.b8, s.b9, s.b10, s.b11, s.b12, s.b13, s.b14, s.b15,
+  );
+  for (var i = 0u; i < TILE; i++) {
+    storeRow(to, i, a[i], b[i]);
+  }
+}
+
+// The same by name: where sums are short, picking rows from an array would take longer than they do.
+fn storeNamedTile(to: Destination, s: TileSums) {
   storeRow(to, 0u, s.a0, s.b0);
   storeRow(to, 1u, s.a1, s.b1);
   storeRow(to, 2u, s.a2, s.b2);

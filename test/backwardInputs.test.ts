@@ -5,7 +5,13 @@ import { backwardInputs } from "../src/cpu/backwardInputs.ts";
 import { type ActivationName, savesPreActivation } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { gradientColumnsOf } from "../src/plan/layeredPlan.ts";
-import { kernelName, valueInvocations, type Version, versionConstants } from "../src/gpu/productVersions.ts";
+import {
+  kernelName,
+  valueInvocations,
+  type Version,
+  versionConstants,
+  weightsAlignment,
+} from "../src/gpu/productVersions.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched } from "./support/compare.ts";
 import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -73,11 +79,17 @@ async function tryBackwardInputs(version: Version, one: Case): Promise<number> {
     constants: {
       ACTIVATION: activationNumber(activation),
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(version, device().kind),
+      ...versionConstants(version, device().kind, weightsAlignment("columns", layer, network, replicas)),
     },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: false, slots: 1 }),
-    storage: [dOutputs, parameters, saved, poisoned(wanted.values.length)],
+    storage: [
+      dOutputs,
+      parameters,
+      saved,
+      poisoned(wanted.values.length),
+      ...(version === "plain" ? [] : [parameters]),
+    ],
     invocations: valueInvocations(version, rows, fanIn),
     replicas,
   });
@@ -99,6 +111,8 @@ const large: Case[] = [
   { ...plain, rows: 2, fanIn: 33, fanOut: 784, replicas: 2, isLast: true },
   { ...plain, rows: 1, fanIn: 4097, fanOut: 1 },
   { ...plain, rows: 1027, fanIn: 1, fanOut: 3 },
+  { ...plain, rows: 33, fanIn: 12, fanOut: 36, replicas: 2, activation: "silu" },
+  { ...plain, rows: 20, fanIn: 16, fanOut: 8, isLast: true },
 ];
 
 test.each(versions)("backwardInputs, %s, agrees with float64 over odd shapes", async (version) => {

@@ -4,7 +4,13 @@ import { rowsOf } from "../src/batches.ts";
 import { backwardWeights } from "../src/cpu/backwardWeights.ts";
 import type { LayerShape, Network } from "../src/network.ts";
 import { gradientColumnsOf, sliceRows } from "../src/plan/layeredPlan.ts";
-import { kernelName, type Version, versionConstants, weightInvocations } from "../src/gpu/productVersions.ts";
+import {
+  alignmentOf,
+  kernelName,
+  type Version,
+  versionConstants,
+  weightInvocations,
+} from "../src/gpu/productVersions.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -114,10 +120,16 @@ async function tryBackwardWeights(version: Version, one: Case): Promise<number> 
   if (accumulates) wanted.values.forEach((value, at) => Number.isNaN(value) || (floats[at] = before[at]!));
   const results = await runKernel(device(), {
     name: kernelName("backwardWeights", version),
-    constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version, device().kind) },
+    constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
     step: stepSlot(step),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: gathers, slots }),
-    storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients],
+    storage: [
+      inputs,
+      dOutputs,
+      gathers ? drawn : poisoned(capacity),
+      gradients,
+      ...(version === "plain" ? [] : [dOutputs]),
+    ],
     invocations: slots * weightInvocations(version, layer, columns),
     replicas,
   });
@@ -142,6 +154,8 @@ const large: Case[] = [
   { ...plain, rows: 4095, fanIn: 3, fanOut: 5, slots: 5, accumulates: true, replicas: 2 },
   { ...plain, rows: 4097, fanIn: 1, fanOut: 1, slots: 1, gathers: true },
   { ...plain, rows: 3, fanIn: 129, fanOut: 65, slots: 2 },
+  { ...plain, rows: 33, fanIn: 12, fanOut: 36, replicas: 2, isLast: false, accumulates: true },
+  { ...plain, rows: 130, fanIn: 17, fanOut: 7, gathers: true },
 ];
 
 test.each(versions)("backwardWeights, %s, agrees with float64 over odd shapes", async (version) => {
@@ -163,10 +177,16 @@ async function twoChunks(version: Version): Promise<Uint32Array> {
   for (const firstRow of [0, 400]) {
     const results = await runKernel(device(), {
       name: kernelName("backwardWeights", version),
-      constants: { GATHERS: 0, ...versionConstants(version, device().kind) },
+      constants: { GATHERS: 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
       step: stepSlot({ network, rows: 400, rowCount: 800, firstRow }),
       uniform: layerBlock({ network, layer, replicas: 1, capacity, sharesInputs: false, slots: 1 }),
-      storage: [randomFloats(9, capacity * 9), randomFloats(10, capacity * columns), poisoned(4), gradients],
+      storage: [
+        randomFloats(9, capacity * 9),
+        randomFloats(10, capacity * columns),
+        poisoned(4),
+        gradients,
+        ...(version === "plain" ? [] : [randomFloats(10, capacity * columns)]),
+      ],
       invocations: weightInvocations(version, layer, columns),
       replicas: 1,
     });

@@ -4,7 +4,13 @@ import { rowsOf } from "../src/batches.ts";
 import { forward } from "../src/cpu/forward.ts";
 import { type ActivationName, type LayerShape, savesPreActivation } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
-import { kernelName, valueInvocations, type Version, versionConstants } from "../src/gpu/productVersions.ts";
+import {
+  kernelName,
+  valueInvocations,
+  type Version,
+  versionConstants,
+  weightsAlignment,
+} from "../src/gpu/productVersions.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -87,7 +93,7 @@ async function tryForward(
   const [, , outputs, drawn] = await runKernel(device(), {
     name: kernelName("forward", version),
     constants: {
-      ...versionConstants(version, device().kind),
+      ...versionConstants(version, device().kind, weightsAlignment("rows", layer, network, replicas)),
       ACTIVATION: activationNumber(activation),
       ROWS: draws ? 1 : 0,
       SHUFFLES: batchOf({ ...step, rows }).shuffled ? 1 : 0,
@@ -95,7 +101,13 @@ async function tryForward(
     },
     step: stepSlot({ ...step, rows }),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: draws, slots: 1 }),
-    storage: [inputs, parameters, poisoned(wanted.values.length), poisoned(capacity + 4)],
+    storage: [
+      inputs,
+      parameters,
+      poisoned(wanted.values.length),
+      poisoned(capacity + 4),
+      ...(version === "plain" ? [] : [parameters]),
+    ],
     invocations: valueInvocations(version, rows, fanOut),
     replicas,
   });
@@ -120,6 +132,8 @@ const large: Case[] = [
   { ...plain, rows: 2, fanIn: 784, fanOut: 33, replicas: 2 },
   { ...plain, rows: 1, fanIn: 1, fanOut: 4097 },
   { ...plain, rows: 1027, fanIn: 3, fanOut: 1 },
+  { ...plain, rows: 33, fanIn: 12, fanOut: 36, replicas: 2, activation: "gelu" },
+  { ...plain, rows: 20, fanIn: 16, fanOut: 8, draws: true },
 ];
 
 test.each(versions)("forward, %s, agrees with float64 over odd shapes", async (version) => {

@@ -61,18 +61,18 @@ export const kernels = {
     code: join(step, order, activation, forward),
     bindings: ["step", "uniform", "read", "read", "write", "write"],
   },
-  /** as forward */
+  /** as forward, and parameters once more */
   forwardTiled: {
     name: "forwardTiled",
     code: join(step, order, activation, tile, forwardTiled),
-    bindings: ["step", "uniform", "read", "read", "write", "write"],
+    bindings: ["step", "uniform", "read", "read", "write", "write", "read"],
   },
-  /** as forward; needs subgroups */
+  /** as forwardTiled; needs subgroups */
   forwardQuads: {
     name: "forwardTiled",
     variant: "quads",
     code: join(subgroups, step, order, activation, quadTile, forwardTiled),
-    bindings: ["step", "uniform", "read", "read", "write", "write"],
+    bindings: ["step", "uniform", "read", "read", "write", "write", "read"],
   },
   /** step, layer, outputs, targets, batchRows, dOutputs */
   loss: {
@@ -86,18 +86,18 @@ export const kernels = {
     code: join(step, activation, backwardInputs),
     bindings: ["step", "uniform", "read", "read", "read", "write"],
   },
-  /** as backwardInputs */
+  /** as backwardInputs, and parameters once more */
   backwardInputsTiled: {
     name: "backwardInputsTiled",
     code: join(step, activation, tile, backwardInputsTiled),
-    bindings: ["step", "uniform", "read", "read", "read", "write"],
+    bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
   },
-  /** as backwardInputs; needs subgroups */
+  /** as backwardInputsTiled; needs subgroups */
   backwardInputsQuads: {
     name: "backwardInputsTiled",
     variant: "quads",
     code: join(subgroups, step, activation, quadTile, backwardInputsTiled),
-    bindings: ["step", "uniform", "read", "read", "read", "write"],
+    bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
   },
   /** step, layer, inputs, dOutputs, batchRows, gradients */
   backwardWeights: {
@@ -105,18 +105,18 @@ export const kernels = {
     code: join(step, backwardWeights),
     bindings: ["step", "uniform", "read", "read", "read", "write"],
   },
-  /** as backwardWeights */
+  /** as backwardWeights, and dOutputs once more */
   backwardWeightsTiled: {
     name: "backwardWeightsTiled",
     code: join(step, tile, backwardWeightsTiled),
-    bindings: ["step", "uniform", "read", "read", "read", "write"],
+    bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
   },
-  /** as backwardWeights; needs subgroups */
+  /** as backwardWeightsTiled; needs subgroups */
   backwardWeightsQuads: {
     name: "backwardWeightsTiled",
     variant: "quads",
     code: join(subgroups, step, quadTile, backwardWeightsTiled),
-    bindings: ["step", "uniform", "read", "read", "read", "write"],
+    bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
   },
   /** step, hyper, settings, gradients, parameters, moments, losses, status */
   update: {

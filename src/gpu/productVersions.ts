@@ -1,5 +1,5 @@
 import type { KernelName } from "./kernels.ts";
-import type { LayerShape } from "../network.ts";
+import type { LayerShape, Network } from "../network.ts";
 
 /** What the choice needs to know of a device. */
 export interface ProductLimits {
@@ -74,11 +74,31 @@ const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads"
 export const kernelName = (product: ProductName, version: Version): KernelName & `${ProductName}${string}` =>
   `${product}${suffixes[version]}`;
 
+/** Which four values of the right matrix lie side by side from multiples of four: shaders/productTile.wgsl. */
+export type Alignment = "none" | "rows" | "columns";
+
+/** Rows of the right matrix are aligned where all distances in it are multiples of four: its columns, first value, strides. */
+export const alignmentOf = (direction: "rows" | "columns", ...distances: readonly number[]): Alignment =>
+  distances.every((distance) => distance % 4 === 0) ? direction : "none";
+
 /** Overrides of the kernel: how many columns its tile has, and how they lie; a software adapter wants them in one line of the cache. */
-export const versionConstants = (version: Version, kind: ProductLimits["kind"]): Record<string, number> => ({
+export const versionConstants = (
+  version: Version,
+  kind: ProductLimits["kind"],
+  alignment: Alignment,
+): Record<string, number> => ({
   WIDE: version.startsWith("wide") ? 1 : 0,
-  INTERLEAVES: kind === "gpu" ? 1 : 0,
+  ALIGNED: ["none", "rows", "columns"].indexOf(alignment),
+  INTERLEAVES: kind === "gpu" && alignment !== "rows" ? 1 : 0,
 });
+
+/** Alignment of a layer's weights [fanIn, fanOut] as the right matrix: by their rows, or as its transpose by their columns. */
+export const weightsAlignment = (
+  direction: "rows" | "columns",
+  { fanOut, weightsOffset }: LayerShape,
+  { parameterCount }: Network,
+  replicas: number,
+): Alignment => alignmentOf(direction, fanOut, weightsOffset, replicas > 1 ? parameterCount : 0);
 
 /** Floating-point operations that take as long as one of the tile that costs 2. */
 export const versionOperations = (version: Version, operations: number): number =>

@@ -15,6 +15,8 @@ import type { GpuDevice } from "./device.ts";
 import type { Constants } from "./kernel.ts";
 import { matmulKernel, tensorKernel } from "./kernels.ts";
 import {
+  type Alignment,
+  alignmentOf,
   chooseVersion,
   valueInvocations,
   type Version,
@@ -105,16 +107,15 @@ export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): vo
   commands.pool.giveBack(buffer);
 }
 
-/** Whether four values of a row of op(b) can be loaded at once. */
-const isAligned = ({ b, n, transposeB }: MatmulRequest): boolean =>
-  !transposeB && [n, b.offset, b.leading, ...b.batchStrides].every((distance) => distance % 4 === 0);
+/** Which values of op(b) can be loaded four at once. */
+const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment =>
+  alignmentOf(transposeB ? "columns" : "rows", transposeB ? k : n, b.offset, b.leading, ...b.batchStrides);
 
 /** Overrides of a version for a request. */
 function constantsOf(request: MatmulRequest, version: Version): Constants {
   if (version === "plain") return {};
-  const usual = versionConstants(version, request.device.kind);
   const IS_SHORT = request.k <= sliceProducts ? 1 : 0;
-  return isAligned(request) ? { ...usual, IS_SHORT, INTERLEAVES: 0, ALIGNED: 1 } : { ...usual, IS_SHORT, ALIGNED: 0 };
+  return { ...versionConstants(version, request.device.kind, alignmentOfB(request)), IS_SHORT };
 }
 
 /** Records the sums over slices of k. */

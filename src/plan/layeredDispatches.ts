@@ -14,7 +14,14 @@ import {
 } from "./constants.ts";
 import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
 import { gradientColumnsOf } from "./layeredPlan.ts";
-import { kernelName, valueInvocations, versionConstants, weightInvocations } from "../gpu/productVersions.ts";
+import {
+  alignmentOf,
+  kernelName,
+  valueInvocations,
+  versionConstants,
+  weightInvocations,
+  weightsAlignment,
+} from "../gpu/productVersions.ts";
 import { pageBlock, stepBytes } from "./uniforms.ts";
 
 /** What every dispatch of a run is built from. */
@@ -66,7 +73,11 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
       ROWS: rowsConstant(request, index),
       ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(version, request.device.kind),
+      ...versionConstants(
+        version,
+        request.device.kind,
+        weightsAlignment("rows", layer, request.network, request.replicas),
+      ),
     },
     bound: [
       stepWindow(buffers.steps),
@@ -75,6 +86,7 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
       parameters,
       buffers.outputs[index]!,
       buffers.batchRows,
+      ...(version === "plain" ? [] : [parameters]),
     ],
     invocations: (rows) => valueInvocations(version, rows, fanOut),
     replicas: plan.groupReplicas,
@@ -110,8 +122,19 @@ function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Reque
   return {
     name: kernelName("backwardWeights", version),
     label: `layer ${index}`,
-    constants: { GATHERS: index === 0 && !plan.gathered ? 1 : 0, ...versionConstants(version, request.device.kind) },
-    bound: [stepWindow(steps), layers[index]!, inputs, dOutputs[index]!, batchRows, gradients],
+    constants: {
+      GATHERS: index === 0 && !plan.gathered ? 1 : 0,
+      ...versionConstants(version, request.device.kind, alignmentOf("rows", columns)),
+    },
+    bound: [
+      stepWindow(steps),
+      layers[index]!,
+      inputs,
+      dOutputs[index]!,
+      batchRows,
+      gradients,
+      ...(version === "plain" ? [] : [dOutputs[index]!]),
+    ],
     invocations: () => invocations,
     replicas: plan.groupReplicas,
   };
@@ -129,9 +152,21 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
     constants: {
       ACTIVATION: activationNumber(activation),
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(version, request.device.kind),
+      ...versionConstants(
+        version,
+        request.device.kind,
+        weightsAlignment("columns", layer, request.network, request.replicas),
+      ),
     },
-    bound: [stepWindow(steps), layers[index]!, dOutputs[index]!, parameters, outputs[index - 1]!, dOutputs[index - 1]!],
+    bound: [
+      stepWindow(steps),
+      layers[index]!,
+      dOutputs[index]!,
+      parameters,
+      outputs[index - 1]!,
+      dOutputs[index - 1]!,
+      ...(version === "plain" ? [] : [parameters]),
+    ],
     invocations: (rows) => valueInvocations(version, rows, fanIn),
     replicas: plan.groupReplicas,
   };

@@ -8,7 +8,7 @@ import { activationNumber, stepWindow } from "./layeredDispatches.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { chunkRowsOf, groupReplicasOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
 import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
-import { kernelName, valueInvocations, versionConstants } from "../gpu/productVersions.ts";
+import { kernelName, valueInvocations, versionConstants, weightsAlignment } from "../gpu/productVersions.ts";
 import { layerBlock, stepBytes, stepWord } from "./uniforms.ts";
 
 /** Rows that are predicted at once at most. */
@@ -101,12 +101,20 @@ export class LayeredPredictor implements OutputSource {
       ROWS: 0,
       SHUFFLES: 0,
       SAVES_PRE_ACTIVATION: 0,
-      ...versionConstants(version, device.kind),
+      ...versionConstants(version, device.kind, weightsAlignment("rows", layer, network, replicas)),
     });
     const inputs = index === 0 ? this.#inputs : this.#outputs[index - 1]!;
     return createDispatch(device, kernel, {
       label: `layer ${index}`,
-      bound: [stepWindow(this.steps), this.#layers[index]!, inputs, parameters, this.#outputs[index]!, this.#batchRows],
+      bound: [
+        stepWindow(this.steps),
+        this.#layers[index]!,
+        inputs,
+        parameters,
+        this.#outputs[index]!,
+        this.#batchRows,
+        ...(version === "plain" ? [] : [parameters]),
+      ],
       invocations: (rows) => valueInvocations(version, rows, fanOut),
       replicas,
     });

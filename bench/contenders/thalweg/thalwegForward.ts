@@ -5,7 +5,7 @@ import { kernels } from "../../../src/gpu/kernels.ts";
 import type { LayerShape } from "../../../src/network.ts";
 import { activationNumber, stepWindow } from "../../../src/plan/layeredDispatches.ts";
 import { type LayeredPlan, planLayered } from "../../../src/plan/layeredPlan.ts";
-import { kernelName, valueInvocations, versionConstants } from "../../../src/gpu/productVersions.ts";
+import { alignmentOf, kernelName, valueInvocations, versionConstants } from "../../../src/gpu/productVersions.ts";
 import { stepStride } from "../../../src/plan/uniforms.ts";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
@@ -47,13 +47,21 @@ async function dispatchOf(
     ROWS: 0,
     SHUFFLES: 0,
     SAVES_PRE_ACTIVATION: 0,
-    ...versionConstants(version, device.kind),
+    ...versionConstants(version, device.kind, alignmentOf("rows", fanOut, weightsOffset)),
   });
   const strides = { fanIn, fanOut, weightsOffset, parameterStride: 0, replicas: plan.chunks, capacity: plan.chunkRows };
   const uniform = uploadLayer(device, owner, strides);
   return createDispatch(device, kernel, {
     label: `layer ${index}`,
-    bound: [stepWindow(steps), uniform, inputs, parameters, outputs, batchRows],
+    bound: [
+      stepWindow(steps),
+      uniform,
+      inputs,
+      parameters,
+      outputs,
+      batchRows,
+      ...(version === "plain" ? [] : [parameters]),
+    ],
     invocations: (rows) => valueInvocations(version, rows, fanOut),
     replicas: 1,
   });
