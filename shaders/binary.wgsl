@@ -1,7 +1,7 @@
 // out = f(a, b) with operands that repeat along dimensions where they have size 1: one invocation per four values of a row, so
 // that places are divided out once for four. Twin: src/cpu/binary.ts.
 
-override OPERATION: u32 = 0u;  // place in binaryNames of src/cpu/binary.ts; of the last two, LOSS says which
+override OPERATION: u32 = 0u;  // place in binaryNames of src/cpu/binary.ts; LOSS and ACTIVATION say more
 override NUMBER: u32 = 0u;     // 1: a is the uniform's number, 2: b is
 override RANK: u32 = 1u;
 
@@ -31,6 +31,7 @@ fn compute(x: f32, y: f32) -> f32 {
     case 7u: { return select(0.0, 1.0, x == y); }
     case 8u: { return elementLoss(x, y).x; }
     case 9u: { return elementLoss(x, y).y; }
+    case 10u: { return x * activateDerivative(y); }
     default: { return x + y; }
   }
 }

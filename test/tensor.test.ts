@@ -315,7 +315,9 @@ test("sizes beyond the device's limits are told, with the shape", async () => {
   const tooLarge = thrownBy(() => t.matmul(a, wide));
   expect(tooLarge).toBeInstanceOf(LimitExceeded);
   expect(tooLarge!.message).toContain("[128, 129]");
+  expect(thrownBy(() => t.zeros(device, [2 ** 20, 2 ** 10]))).toBeInstanceOf(LimitExceeded);
   const cpu = await acquire({ device: "cpu" });
+  expect(thrownBy(() => t.ones(cpu, [2 ** 20, 2 ** 20]))).toBeInstanceOf(LimitExceeded);
   expect(thrownBy(() => t.broadcastTo(t.ones(cpu, [1, 1]), [2 ** 16, 2 ** 15]))).toBeInstanceOf(LimitExceeded);
 });
 

@@ -1,4 +1,5 @@
-import type { LossName } from "../network.ts";
+import type { ActivationName, LossName } from "../network.ts";
+import { activateDerivative } from "./activation.ts";
 import { elementLoss } from "./loss.ts";
 import { placeOf } from "./places.ts";
 
@@ -14,6 +15,7 @@ export const binaryNames = [
   "equal",
   "loss",
   "lossSlope",
+  "slopeProduct",
 ] as const;
 export type BinaryName = (typeof binaryNames)[number];
 
@@ -22,7 +24,7 @@ export type ElementLossName = Exclude<LossName, "softmaxCrossEntropy">;
 
 type Formula = (x: number, y: number) => number;
 
-const plain: Record<Exclude<BinaryName, "loss" | "lossSlope">, Formula> = {
+const plain: Record<Exclude<BinaryName, "loss" | "lossSlope" | "slopeProduct">, Formula> = {
   add: (x, y) => x + y,
   subtract: (x, y) => x - y,
   multiply: (x, y) => x * y,
@@ -33,7 +35,16 @@ const plain: Record<Exclude<BinaryName, "loss" | "lossSlope">, Formula> = {
   equal: (x, y) => (x === y ? 1 : 0),
 };
 
-function functionOf(name: BinaryName, loss: ElementLossName): Formula {
+/** What a name leaves open. */
+export interface BinaryChoice {
+  /** Of "loss" and "lossSlope". */
+  readonly loss: ElementLossName;
+  /** Of "slopeProduct": a times the slope of the activation at the saved value b. */
+  readonly activation: ActivationName;
+}
+
+function formulaOf(name: BinaryName, { loss, activation }: BinaryChoice): Formula {
+  if (name === "slopeProduct") return (x, saved) => x * activateDerivative(activation, saved);
   if (name === "loss") return (y, t) => elementLoss(loss, y, t)[0];
   if (name === "lossSlope") return (y, t) => elementLoss(loss, y, t)[1];
   return plain[name];
@@ -44,8 +55,7 @@ export type BinaryOperand = number | { readonly values: Float64Array; readonly s
 
 export interface BinaryArguments {
   readonly name: BinaryName;
-  /** Of "loss" and "lossSlope". */
-  readonly loss: ElementLossName;
+  readonly choice: BinaryChoice;
   readonly sizes: readonly number[];
   readonly a: BinaryOperand;
   readonly b: BinaryOperand;
@@ -54,8 +64,8 @@ export interface BinaryArguments {
 }
 
 /** out = f(a, b) with broadcasting. Twin of `shaders/binary.wgsl`. */
-export function binary({ name, loss, sizes, a, b, out }: BinaryArguments): void {
-  const compute = functionOf(name, loss);
+export function binary({ name, choice, sizes, a, b, out }: BinaryArguments): void {
+  const compute = formulaOf(name, choice);
   const take = (operand: BinaryOperand, index: number): number =>
     typeof operand === "number" ? operand : operand.values[placeOf(index, sizes, operand.strides)]!;
   for (let at = 0; at < out.length; at++) out[at] = compute(take(a, at), take(b, at));

@@ -60,8 +60,9 @@ export interface BinaryRequest {
   readonly device: GpuDevice;
   /** Place in binaryNames. */
   readonly operation: number;
-  /** Place in lossNames, for losses. */
+  /** Places in lossNames and in activationNames, where the operation takes one. */
   readonly loss: number;
+  readonly activation: number;
   readonly sizes: readonly number[];
   /** A number, at most one of the two. */
   readonly a: StridedValues | number;
@@ -70,7 +71,8 @@ export interface BinaryRequest {
 }
 
 /** Records out = f(a, b). */
-export function encodeBinary({ device, operation, loss, sizes, a, b, out }: BinaryRequest): void {
+export function encodeBinary(request: BinaryRequest): void {
+  const { device, operation, loss, activation, sizes, a, b, out } = request;
   const tensors = [a, b].filter((operand) => typeof operand !== "number");
   // A number stands in the uniform; its binding then holds the other operand, unread.
   const [first, second] = [tensors[0]!, tensors.at(-1)!];
@@ -79,7 +81,7 @@ export function encodeBinary({ device, operation, loss, sizes, a, b, out }: Bina
   const which = typeof a === "number" ? 1 : typeof b === "number" ? 2 : 0;
   commandsOf(device).dispatchValues({
     source: tensorKernel("binary", [first.dtype, second.dtype, out.dtype]),
-    constants: { OPERATION: operation, LOSS: loss, NUMBER: which, RANK: axes.rank },
+    constants: { OPERATION: operation, LOSS: loss, ACTIVATION: activation, NUMBER: which, RANK: axes.rank },
     bound: [first.buffer, second.buffer, out.buffer],
     values: quadsOf(sizes),
     operations: 4 * valueOperations,

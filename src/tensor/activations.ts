@@ -1,9 +1,8 @@
 import type { UnaryName } from "../cpu/unary.ts";
 import { activationNames, type ActivationName, requireName, savesPreActivation } from "../network.ts";
-import { add, exp, multiply, negate, square, subtract } from "./arithmetic.ts";
-import { computeUnary } from "./compute.ts";
-import { record } from "./record.ts";
-import { hold } from "./record.ts";
+import { add, exp, multiply, negate, recordBinary, square, subtract } from "./arithmetic.ts";
+import { computeBinary, computeUnary } from "./compute.ts";
+import { hold, record } from "./record.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
@@ -16,7 +15,20 @@ export function activate(name: ActivationName, a: Tensor): Tensor {
   const output = computeUnary(name, a);
   return record(output, [a], (keep) => {
     const saved = keep(savesPreActivation(name) ? a : output);
-    return [(dOutput) => multiply(dOutput, activateDerivative(name, saved))];
+    return [(dOutput) => slopeProduct(name, dOutput, saved)];
+  });
+}
+
+/** dOutput times the slope of an activation at a saved value, in one operation. */
+function slopeProduct(name: ActivationName, dOutput: Tensor, saved: Tensor): Tensor {
+  const output = computeBinary("slopeProduct", dOutput, saved, { place: `${name} backward`, activation: name });
+  return recordBinary(output, dOutput, saved, (keep) => {
+    const [x, at] = [keep(dOutput), keep(saved)] as [Tensor, Tensor];
+    const curvature = curvatures[name];
+    return [
+      (dProduct) => slopeProduct(name, dProduct, at),
+      (dProduct) => multiply(multiply(dProduct, x), curvature ? curvature(at) : 0),
+    ];
   });
 }
 

@@ -1,7 +1,7 @@
 // Operations without derivatives: each runs the kernel of its name on a GPU, or its twin on the CPU.
 
 import { accumulate } from "../cpu/accumulate.ts";
-import { binary, type BinaryName, binaryNames, type ElementLossName } from "../cpu/binary.ts";
+import { binary, type BinaryChoice, type BinaryName, binaryNames } from "../cpu/binary.ts";
 import { copy, type Frame } from "../cpu/copy.ts";
 import { matmul } from "../cpu/matmul.ts";
 import { reduce, type ReductionName, reductionNames } from "../cpu/reduce.ts";
@@ -10,7 +10,7 @@ import { InvalidInput } from "../errors.ts";
 import { encodeAccumulate, encodeBinary, encodeCopy, encodeUnary, type StoredValues } from "../gpu/elementwise.ts";
 import { encodeMatmul } from "../gpu/products.ts";
 import { encodeReduce } from "../gpu/reductions.ts";
-import { lossNames } from "../network.ts";
+import { activationNames, lossNames } from "../network.ts";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -90,14 +90,13 @@ export function computeUnary(name: UnaryName, a: Tensor, options: UnaryOptions =
   return result;
 }
 
-export interface BinaryOptions {
+export interface BinaryOptions extends Partial<BinaryChoice> {
   readonly place?: string;
-  readonly loss?: ElementLossName;
 }
 
 /** f(a, b), value by value, by NumPy's rule of broadcasting. @throws InvalidInput with both shapes where they do not fit */
 export function computeBinary(name: BinaryName, a: Operand, b: Operand, options: BinaryOptions = {}): Tensor {
-  const { place = name, loss = "squaredError" } = options;
+  const { place = name, loss = "squaredError", activation = "identity" } = options;
   const tensors = requireOperands(place, [a, b]);
   const shape = broadcastShapes(place, tensors[0]!.shape, tensors.at(-1)!.shape);
   const result = resultOf(place, tensors, shape);
@@ -110,7 +109,8 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
   };
   if (places.device) {
     const [first, second] = take((index) => ({ ...places.gpu[index]!, strides: walk.strides[index]! }));
-    const numbers = { operation: binaryNames.indexOf(name), loss: lossNames.indexOf(loss) };
+    const choice = { loss: lossNames.indexOf(loss), activation: activationNames.indexOf(activation) };
+    const numbers = { operation: binaryNames.indexOf(name), ...choice };
     encodeBinary({
       device: places.device,
       ...numbers,
@@ -123,7 +123,14 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
   }
   const [first, second] = take((index) => ({ values: places.cpu[index]!, strides: walk.strides[index]! }));
   const out = places.cpu.at(-1)!;
-  binary({ name, loss, sizes: walk.sizes, a: first, b: second, out: out.subarray(0, result.size) });
+  binary({
+    name,
+    choice: { loss, activation },
+    sizes: walk.sizes,
+    a: first,
+    b: second,
+    out: out.subarray(0, result.size),
+  });
   return result;
 }
 

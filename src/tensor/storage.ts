@@ -52,8 +52,8 @@ export interface StorageRequest {
   readonly device: Device;
   readonly shape: Shape;
   readonly dtype: DataType;
-  /** Row-major; without them the storage holds anything. */
-  readonly values?: ArrayLike<number>;
+  /** Row-major, or one for all; without them the storage holds anything. */
+  readonly values?: ArrayLike<number> | number;
 }
 
 function upload(
@@ -70,9 +70,22 @@ function upload(
 }
 
 function createGpuStorage(device: GpuDevice, { label, shape, dtype, values }: StorageRequest): GpuStorage {
-  const buffer = commandsOf(device).pool.take(label, sizeOf(shape) * bytesOf(dtype), values !== undefined);
-  if (values) upload(buffer, { device, dtype }, values);
+  const count = sizeOf(shape);
+  const all = typeof values === "number" ? new Float32Array(count).fill(values) : values;
+  const buffer = commandsOf(device).pool.take(label, count * bytesOf(dtype), all !== undefined);
+  if (all) upload(buffer, { device, dtype }, all);
   return { device, buffer, holders: 1 };
+}
+
+/** The values of a tensor on the CPU. @throws LimitExceeded where the host has no memory for them */
+function hostValues({ place, shape, values }: StorageRequest): Float64Array {
+  try {
+    if (typeof values === "object") return Float64Array.from(values);
+    return new Float64Array(sizeOf(shape)).fill(values ?? 0);
+  } catch (cause) {
+    const got = `the shape ${showShape(shape)}`;
+    throw new LimitExceeded({ place, expected: "memory for the values", got, fix: "compute it in parts", cause });
+  }
 }
 
 /**
@@ -80,12 +93,12 @@ function createGpuStorage(device: GpuDevice, { label, shape, dtype, values }: St
  * @throws LimitExceeded where the device has no buffer of that size, InvalidInput where it has no f16
  */
 export function createStorage(request: StorageRequest): Storage {
-  const { place, device, shape, dtype, values } = request;
+  const { place, device, shape, dtype } = request;
   requireDevice(place, device);
   requireSize(place, device, shape, dtype);
   requireType(place, device, dtype);
   if (device instanceof GpuDevice) return createGpuStorage(device, request);
-  const own = values ? Float64Array.from(values) : new Float64Array(sizeOf(shape));
+  const own = hostValues(request);
   device.ledger.buffers++;
   device.ledger.bytes += own.byteLength;
   return { device, values: own, holders: 1 };

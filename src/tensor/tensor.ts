@@ -134,7 +134,7 @@ function requireShape(place: string, shape: Shape): void {
 function create(
   place: string,
   device: Device,
-  values: ArrayLike<number>,
+  values: ArrayLike<number> | number,
   options: TensorOptions & { shape: Shape },
 ): Tensor {
   const { shape, dtype = "f32", label = place } = options;
@@ -164,8 +164,8 @@ export function tensor(
 
 /** A tensor of zeros. */
 export const zeros = (device: Device, shape: Shape, options: TensorOptions = {}): Tensor =>
-  create("zeros", device, new Float32Array(sizeOf(shape)), { ...options, shape });
+  create("zeros", device, 0, { ...options, shape });
 
 /** A tensor of ones. */
 export const ones = (device: Device, shape: Shape, options: TensorOptions = {}): Tensor =>
-  create("ones", device, new Float32Array(sizeOf(shape)).fill(1), { ...options, shape });
+  create("ones", device, 1, { ...options, shape });
