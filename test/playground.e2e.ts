@@ -176,6 +176,31 @@ describe("training", () => {
     expect(await page.$$(".weights td")).toHaveLength(2 * 8 + 8 + 8 * 6 + 6 + 6 + 1);
     await page.click(".network summary");
   });
+
+  test("a link leads to its number, and another number is trained on from the same step", async () => {
+    const before = await stepNow();
+    await page.$eval("path.reach[data-link='3']", (link) =>
+      link.dispatchEvent(new MouseEvent("click", { bubbles: true })),
+    );
+    const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement!.ariaLabel);
+    expect(await focused()).toBe("x₁ to 1.4");
+    await page.keyboard.type("−2.5");
+    await page.keyboard.press("Tab");
+    expect(await focused()).toBe("x₁ to 1.5");
+    await page.$eval("path.reach[data-link='3']", (link) =>
+      link.dispatchEvent(new PointerEvent("pointerover", { bubbles: true })),
+    );
+    expect(await textOf(".network .reading")).toMatch(/^x₁ → neuron 1\.4: weight /);
+    await page.waitForFunction(
+      () => document.querySelector<HTMLInputElement>("[aria-label='x₁ to 1.4']")!.value === "−2.5",
+    );
+    expect(await stepNow()).toBe(before);
+    await click("Step");
+    await waitForStep(before + 1);
+    const value = await page.$eval("[aria-label='x₁ to 1.4']", (field) => (field as HTMLInputElement).value);
+    expect(Math.abs(Number(value.replace("−", "-")) + 2.5)).toBeLessThan(0.1);
+    await page.click(".network summary");
+  });
 });
 
 describe("what is trained", () => {
@@ -365,11 +390,27 @@ describe("states", () => {
     ["light", 1280],
     ["dark", 1280],
     ["light", 390],
+    ["dark", 320],
   ] as const)("axe finds nothing, and nothing is too wide: %s, %i pixels", async (theme, width) => {
     await scheme(page, theme);
     await page.setViewport({ width, height: 844 });
     expect(await violationsOf(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+  });
+
+  test("with reduced motion the map is drawn a few times a second at most", async () => {
+    await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]);
+    await page.evaluate(() => {
+      const root = document.querySelector<HTMLElement>(".playground")!;
+      const times: number[] = [];
+      new MutationObserver(() => times.push(performance.now())).observe(root, { attributeFilter: ["data-redraws"] });
+      (globalThis as unknown as { times: number[] }).times = times;
+    });
+    await page.waitForFunction(() => (globalThis as unknown as { times: number[] }).times.length >= 5);
+    await click("Pause");
+    const times = await page.evaluate(() => (globalThis as unknown as { times: number[] }).times);
+    for (let at = 2; at < 5; at++) expect(times[at]! - times[at - 1]!).toBeGreaterThan(300);
+    await page.emulateMediaFeatures([]);
   });
 
   test("nothing complained on the console", () => expect(host.complaints).toEqual([]));

@@ -5,6 +5,8 @@ import { colorAt, createRamp, cssColor } from "../src/web/playground/colors.ts";
 import { formatNumber } from "../src/web/playground/format.ts";
 import { History } from "../src/web/playground/history.ts";
 import { layoutNetwork, linkWidth } from "../src/web/playground/networkLayout.ts";
+import { isConstant } from "../src/web/playground/neuronMaps.ts";
+import { parseWeight } from "../src/web/playground/weightsTable.ts";
 import { changeBetween, datasetOf, networkOf } from "../src/web/playground/setup.ts";
 import { pointsOfTable, readFile } from "../src/web/playground/tablePoints.ts";
 import { decodeState, defaults, encodeState, lossesOf, type PlaygroundState } from "../src/web/playground/state.ts";
@@ -189,6 +191,19 @@ test("a drawing has a place for every node, within its bounds", () => {
   }
   expect(linkWidth(0)).toBeLessThan(linkWidth(0.5));
   expect(linkWidth(1000)).toBeLessThanOrEqual(7);
+});
+
+test("a weight is read as it is shown, and as it is typed", () => {
+  const texts = ["−0.734", "-2.5", " 1,5 ", "1e-3", "−1.50e−7", "0", "", "x", "1e9", "NaN"];
+  const values = [-0.734, -2.5, 1.5, 1e-3, -1.5e-7, 0, undefined, undefined, undefined, undefined];
+  expect(texts.map(parseWeight)).toEqual(values);
+});
+
+test("a neuron that says the same everywhere is told from one that does not", () => {
+  expect(isConstant(new Float32Array(9))).toBe(true);
+  expect(isConstant(Float32Array.of(1, 0.99999, 1))).toBe(true);
+  expect(isConstant(Float32Array.of(0, 0, 0.01))).toBe(false);
+  expect(isConstant(Float32Array.of(-1, 1))).toBe(false);
 });
 
 test("numbers are short and have a true minus", () => {

@@ -12,6 +12,8 @@ type Measure = "loss" | "accuracy";
 /** Between two redraws. */
 const redrawMs = 120;
 const height = 190;
+/** Until the library is asked for again. */
+const retryMs = 3000;
 
 /** Few of the ticks of a logarithmic scale: powers of ten, at most some six; where there are not two, 1, 2 and 5 of each. */
 function fewTicks(_: uPlot, ticks: number[]): (number | null)[] {
@@ -26,7 +28,11 @@ function fewTicks(_: uPlot, ticks: number[]): (number | null)[] {
 export class Curves {
   readonly element: HTMLElement;
   readonly #history: History;
-  readonly #plot = element("div", { class: "plot", role: "img" });
+  readonly #plot = element("div", {
+    class: "plot",
+    role: "img",
+    "data-empty": "The curves begin with the first step.",
+  });
   readonly #measure = radioField<Measure>({
     legend: "Curve",
     name: "curve",
@@ -40,6 +46,7 @@ export class Curves {
   readonly #resize: ResizeObserver;
   #library: typeof uPlot | undefined;
   #isLoading = false;
+  #isDisposed = false;
   #chart: uPlot | undefined;
   #shown: Measure = "loss";
   #isLogarithmic = true;
@@ -83,7 +90,7 @@ export class Curves {
     clearTimeout(this.#timer);
     this.#resize.disconnect();
     this.#chart?.destroy();
-    this.#isLoading = true; // what is being fetched comes too late
+    this.#isDisposed = this.#isLoading = true; // what is being fetched comes too late
   }
 
   #choose(measure: Measure, isLogarithmic: boolean): void {
@@ -96,9 +103,14 @@ export class Curves {
   async #load(): Promise<void> {
     if (this.#isLoading) return;
     this.#isLoading = true;
-    const [{ default: library }] = await Promise.all([import("uplot"), import("uplot/dist/uPlot.min.css")]);
-    if (this.#plot.isConnected) this.#library = library;
-    this.#draw();
+    try {
+      const [{ default: library }] = await Promise.all([import("uplot"), import("uplot/dist/uPlot.min.css")]);
+      if (this.#plot.isConnected) this.#library = library;
+      this.#draw();
+    } catch {
+      this.#plot.dataset.empty = "The curves could not be fetched; the numbers above are right.";
+      setTimeout(() => (this.#isLoading = this.#isDisposed), retryMs);
+    }
   }
 
   #data(): uPlot.AlignedData {

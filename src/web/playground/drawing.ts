@@ -3,13 +3,14 @@
 import { type LayerShape, network, type Network } from "../../index.ts";
 import { element, svg } from "../dom.ts";
 import { type ColorRamp, paintValues } from "./colors.ts";
-import { type FeatureName, featureLabel, featureNames, featuresOf } from "./features.ts";
+import { featureLabel, featureNames } from "./features.ts";
 import { formatNumber } from "./format.ts";
-import { mapCells, type Neuron } from "./frame.ts";
+import type { Neuron } from "./frame.ts";
+import { gridRows, mapCells } from "./grid.ts";
 import { type LayerHeads, createHeads } from "./layerHeads.ts";
+import { isConstant, normalized } from "./neuronMaps.ts";
 import { layoutNetwork, linkPath, linkWidth, type NetworkLayout, type Place } from "./networkLayout.ts";
 import type { Panel, Update } from "./panel.ts";
-import { extent } from "./points.ts";
 import { networkOf } from "./setup.ts";
 import type { PlaygroundState } from "./state.ts";
 
@@ -17,6 +18,8 @@ export interface DrawingOptions {
   readonly update: Update;
   /** A neuron is pointed at, or none any more. */
   readonly onNeuron: (neuron: Neuron | undefined) => void;
+  /** A link was pressed: the number of its parameter. */
+  readonly onLink: (index: number) => void;
 }
 
 /** A link and the parameter it shows. */
@@ -34,23 +37,7 @@ interface Link {
 const manyLinks = 400;
 const linksMs = 120;
 
-const nothing = "Point at a link or a neuron to read its number.";
-
-const featureMap = (name: FeatureName): Float32Array => {
-  const at = (index: number): number => -extent + (2 * extent * (index + 0.5)) / mapCells;
-  const points = Array.from({ length: mapCells * mapCells }, (_, index) => ({
-    x1: at(index % mapCells),
-    x2: -at(Math.floor(index / mapCells)),
-  }));
-  return featuresOf([name], points);
-};
-
-/** Values over their largest size, so that every map shows its own pattern. */
-function normalized(values: Float32Array): Float32Array {
-  let largest = 1e-9;
-  for (const value of values) largest = Math.max(largest, Math.abs(value));
-  return values.map((value) => value / largest);
-}
+const nothing = "Point at a link or a neuron to read its number; press a link to change it.";
 
 export class Drawing implements Panel {
   readonly element: HTMLElement;
@@ -144,7 +131,9 @@ export class Drawing implements Panel {
     const cells = mapCells * mapCells;
     for (const [at, canvas] of this.#maps.entries()) {
       const own = maps.subarray(at * cells, (at + 1) * cells);
-      if (own.length === cells) paintValues(canvas, normalized(own), this.#ramp);
+      if (own.length !== cells) continue;
+      paintValues(canvas, normalized(own), this.#ramp);
+      canvas.parentElement!.classList.toggle("constant", isConstant(own));
     }
   }
 
@@ -183,7 +172,14 @@ export class Drawing implements Panel {
     const { width, height } = layout;
     return svg(
       "svg",
-      { width, height, "aria-hidden": "true", onpointerover: this.#readLink, onpointerout: this.#readNothing },
+      {
+        width,
+        height,
+        "aria-hidden": "true",
+        onpointerover: this.#readLink,
+        onpointerout: this.#readNothing,
+        onclick: this.#pressLink,
+      },
       ...paths,
     );
   }
@@ -217,6 +213,11 @@ export class Drawing implements Panel {
     link.path.classList.add("lit");
   };
 
+  readonly #pressLink = (event: PointerEvent): void => {
+    const index = (event.target as SVGElement).dataset.link;
+    if (index !== undefined) this.#options.onLink(Number(index));
+  };
+
   readonly #readNothing = (): void => {
     this.#status.textContent = nothing;
     this.#board.querySelector(".lit")?.classList.remove("lit");
@@ -230,7 +231,7 @@ export class Drawing implements Panel {
     const { features } = this.#state!;
     return featureNames.map((name, at) => {
       const canvas = element("canvas", { width: mapCells, height: mapCells });
-      paintValues(canvas, normalized(featureMap(name)), this.#ramp);
+      paintValues(canvas, normalized(gridRows([name], mapCells)), this.#ramp);
       const isOn = features.includes(name);
       const toggle = (): void => {
         const wanted = featureNames.filter((one) => (one === name ? !isOn : features.includes(one)));
@@ -269,7 +270,8 @@ export class Drawing implements Panel {
     const name = this.#nameOf(layer, unit);
     const look = (): void => {
       const bias = this.#parameters?.[this.#network!.layers[layer]!.biasOffset + unit];
-      this.#status.textContent = `${name}: bias ${formatNumber(bias ?? 0)}; the large map shows its activation.`;
+      const says = canvas.parentElement!.classList.contains("constant") ? "it says the same everywhere" : "shown large";
+      this.#status.textContent = `${name}: bias ${formatNumber(bias ?? 0)}; ${says}.`;
       this.#options.onNeuron(neuron);
     };
     const leave = (): void => {

@@ -13,8 +13,8 @@ import {
   takesLogits,
 } from "../../index.ts";
 import type { FrameContext, Rendered } from "../worker/frame.ts";
-import { type FeatureName, featuresOf } from "./features.ts";
-import { extent } from "./points.ts";
+import type { FeatureName } from "./features.ts";
+import { gridRows, mapCells } from "./grid.ts";
 
 /** Cells of the large surface, each way; while training goes on and they take long, half as many. */
 const surfaceCells = 100;
@@ -23,8 +23,6 @@ const surfaceMs = 45;
 /** Time that maps and scores may take in every frame; where they take longer, they come with every third. */
 const detailsMs = 12;
 const detailsEvery = 3;
-/** Cells of a neuron's map, each way. */
-export const mapCells = 20;
 
 export interface Neuron {
   /** Hidden layer, from 0. */
@@ -60,16 +58,6 @@ export interface FrameDetails {
   readonly maps: Float32Array;
   readonly training: FitOfPoints;
   readonly test: FitOfPoints | undefined;
-}
-
-/** Features of the centres of a square's cells, row by row from the top left. */
-function gridRows(features: readonly FeatureName[], cells: number): Float32Array {
-  const at = (index: number): number => -extent + (2 * extent * (index + 0.5)) / cells;
-  const points = Array.from({ length: cells * cells }, (_, index) => ({
-    x1: at(index % cells),
-    x2: -at(Math.floor(index / cells)),
-  }));
-  return featuresOf(features, points);
 }
 
 /** Layers up to one, as a network of their own: its parameters are the first ones of the whole. */

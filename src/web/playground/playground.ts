@@ -45,7 +45,7 @@ export class Playground {
   readonly #drawing: Drawing;
   readonly #output: OutputPanel;
   readonly #training: TrainingPanel;
-  readonly #weights = new WeightsTable();
+  readonly #weights: WeightsTable;
   readonly #meter = new RedrawMeter();
   readonly #root: HTMLElement;
   #state: PlaygroundState;
@@ -78,7 +78,12 @@ export class Playground {
       onFile: (file) => this.open(file),
       onClear: () => this.#clear(),
     });
-    this.#drawing = new Drawing(ramps.maps, { update, onNeuron: (neuron) => this.#look(neuron) });
+    this.#drawing = new Drawing(ramps.maps, {
+      update,
+      onNeuron: (neuron) => this.#look(neuron),
+      onLink: (index) => this.#weights.goTo(index),
+    });
+    this.#weights = new WeightsTable((index, value) => void this.#goOn({ index, value }));
     this.#training = new TrainingPanel(update);
     this.#client = new SessionClient(worker, {
       device: (message) => this.#showDevice(message),
@@ -195,11 +200,12 @@ export class Playground {
     this.#client.start(settings, this.#isPlaying ? paceOf(this.#state) : undefined);
   }
 
-  /** The same network with other data or another optimizer: it keeps its parameters. */
-  async #goOn(): Promise<void> {
+  /** The same network with other data, another optimizer or one other weight: it keeps its parameters. */
+  async #goOn(edit?: { readonly index: number; readonly value: number }): Promise<void> {
     const start = ++this.#starts;
     const { parameters, step } = await this.#client.readParameters();
     if (start !== this.#starts) return; // changed again meanwhile
+    if (edit) parameters[edit.index] = edit.value;
     const settings = { ...sessionOf(this.#state, this.#split, this.#neuron), parameters, firstStep: step };
     this.#client.start(settings, this.#isPlaying ? paceOf(this.#state) : undefined);
   }

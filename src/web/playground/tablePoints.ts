@@ -7,7 +7,7 @@ import { extent, mostOwnPoints, type Point, roundPoint } from "./points.ts";
 import { createRandom } from "./random.ts";
 
 /** Largest file that is read: the page stays quick. */
-const mostBytes = 20_000_000;
+const mostBytes = 5_000_000;
 /** Points fill the square up to here. */
 const reach = 0.9 * extent;
 

@@ -15,7 +15,7 @@ const lossLabels: Record<string, string> = {
   binaryCrossEntropy: "cross entropy",
 };
 const optimizerLabels: Record<string, string> = {
-  sgd: "gradient descent",
+  sgd: "SGD",
   adam: "Adam",
   adamW: "AdamW",
   rmsProp: "RMSProp",

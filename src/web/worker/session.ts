@@ -33,6 +33,7 @@ export class TrainingSession<Options, Frame> {
   readonly #acquire: Acquire;
   #queue: Promise<void> = Promise.resolve();
   #run = 0;
+  #newestRun = 0;
   #device: Device | undefined;
   #settings: SessionSettings<Options> | undefined;
   #training: Training | undefined;
@@ -83,7 +84,9 @@ export class TrainingSession<Options, Frame> {
   #start(run: number, settings: SessionSettings<Options>, pace: Pace | undefined): void {
     this.#pace = undefined; // what is under way ends after its frame
     this.#gate.release();
+    this.#newestRun = run;
     this.#enqueue(async () => {
+      if (run !== this.#newestRun) return; // replaced before it began
       this.#close();
       this.#run = run;
       this.#settings = settings;
