@@ -239,6 +239,23 @@ test("axe has nothing to say, light and dark, and a narrow page does not overflo
 
 test("no complaint was made on the console", () => expect(host.complaints).toEqual([]));
 
+test("a lost GPU is told, and the training goes on from where it was", async () => {
+  const crashing = await hostPage();
+  try {
+    page = await crashing.open("#/image");
+    await expect.poll(() => figure("step"), { timeout: 40_000 }).toBeGreaterThan(100);
+    const session = await crashing.browser.target().createCDPSession();
+    await session.send("Browser.crashGpuProcess").catch(() => {}); // it never answers
+    const text = await noticeText();
+    expect(text).toMatch(/^Warning: The GPU was lost \(.+\)\. Training resumed at step [\d,]+\.$/);
+    const resumed = Number(/step ([\d,]+)/.exec(text)![1]!.replaceAll(",", ""));
+    expect(resumed).toBeGreaterThan(50);
+    await expect.poll(() => figure("step"), { timeout: 30_000 }).toBeGreaterThan(resumed + 20);
+  } finally {
+    await crashing.close();
+  }
+}, 120_000);
+
 test("without WebGPU the processor learns, and the page says why", async () => {
   const without = await hostPage({ webgpu: false });
   try {
