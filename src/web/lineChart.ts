@@ -50,6 +50,10 @@ function resolveColour(host: HTMLElement, expression: string): string {
 
 const isPowerOfTen = (value: number): boolean => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
 
+/** As short as the room beside an axis is narrow. */
+const axisNumber = (value: number): string =>
+  value >= 1e5 ? value.toExponential().replace("e+", "e") : shortNumber(value);
+
 /** Powers of ten that are marked at most. */
 const mostPowers = 6;
 
@@ -76,7 +80,7 @@ function axesOf(colour: (name: string) => string, isLogarithmic: boolean): UPlot
         ticks: { ...common.ticks, filter: powersOfTen },
         filter: powersOfTen,
       }),
-      values: (_, splits) => splits.map((value) => (value === null ? "" : shortNumber(value))),
+      values: (_, splits) => splits.map((value) => (value === null ? "" : axisNumber(value))),
     },
   ];
 }
