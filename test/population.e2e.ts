@@ -71,7 +71,7 @@ describe("a population", () => {
     expect(await figure("step")).toBe("200 of 200");
     expect(Number((await figure("speed")).replaceAll(",", ""))).toBeGreaterThan(0);
     expect(await planText()).toMatch(/^96 networks of 17 parameters on .+, [\d.]+ MiB\. Path \w+: /);
-    expect(await page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
+    await expect.poll(() => page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
   });
 
   test("has a colour for every network, brighter where it does better", async () => {
