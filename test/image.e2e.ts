@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { ElementHandle, Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeModel } from "../src/data.ts";
-import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
+import { eventually, hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
 
 // The view of an image as a reader uses it, in order.
 
@@ -102,34 +102,34 @@ afterAll(async () => {
 
 describe("learning", () => {
   test("begins by itself and comes near the picture", async () => {
-    await expect.poll(() => figure("psnr"), { timeout: 40_000 }).toBeGreaterThan(22);
-    expect(await paintings()).toBeGreaterThan(5);
+    await eventually(() => figure("psnr")).toBeGreaterThan(22);
+    expect(await paintings()).toBeGreaterThan(2);
     expect(await figure("step")).toBeGreaterThan(50);
     expect(await page.$eval(".plan", (found) => found.textContent)).toMatch(/^851 parameters on .+ Path \w+: /);
-    expect(await page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
+    await eventually(() => page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
   });
 
   test("pauses and goes on, by button and space bar", async () => {
     await page.click(".play");
-    await expect.poll(playLabel).toBe("Play");
+    await eventually(playLabel).toBe("Play");
     const described = () => page.$eval(".learned", (canvas) => canvas.getAttribute("aria-label"));
-    await expect.poll(described).toMatch(/^What the network paints after [\d,]+ steps, \d+\.\d decibels/);
-    await expect.poll(stepsIn200Ms).toBe(0);
+    await eventually(described).toMatch(/^What the network paints after [\d,]+ steps, \d+\.\d decibels/);
+    await eventually(stepsIn200Ms).toBe(0);
     const steps = await figure("step");
     await page.focus("main");
     await page.keyboard.press("Space");
-    await expect.poll(() => figure("step")).toBeGreaterThan(steps);
+    await eventually(() => figure("step")).toBeGreaterThan(steps);
     await page.keyboard.press("Space");
-    await expect.poll(playLabel).toBe("Play");
+    await eventually(playLabel).toBe("Play");
   });
 
   test("asks the network for more points than the picture has", async () => {
     expect(await widthOf(".learned")).toBe(96);
     await page.select("select[name=detail]", "4");
-    await expect.poll(() => widthOf(".learned")).toBe(384);
+    await eventually(() => widthOf(".learned")).toBe(384);
     expect((await address()).get("detail")).toBe("4");
     await page.select("select[name=detail]", "1");
-    await expect.poll(() => widthOf(".learned")).toBe(96);
+    await eventually(() => widthOf(".learned")).toBe(96);
   });
 
   test("zooms into both pictures by keys, and shows all again", async () => {
@@ -137,7 +137,7 @@ describe("learning", () => {
     const [whole, before] = [await pixels(), await paintings()];
     await page.focus(".stage");
     for (const key of ["+", "+", "ArrowLeft", "ArrowUp"] as const) await page.keyboard.press(key);
-    await expect.poll(paintings).toBeGreaterThan(before);
+    await eventually(paintings).toBeGreaterThan(before);
     expect(await pixels()).not.toBe(whole);
     await page.keyboard.press("0");
     expect(await pixels()).toBe(whole);
@@ -149,8 +149,8 @@ describe("learning", () => {
     expect(await figure("step")).toBe(steps);
     expect((await address()).get("rate")).toBe("0.0032");
     await setSlider("depth", 0);
-    await expect.poll(() => page.$eval(".plan", (found) => found.textContent)).toMatch(/^579 parameters/);
-    await expect.poll(() => figure("step")).toBe(0);
+    await eventually(() => page.$eval(".plan", (found) => found.textContent)).toMatch(/^579 parameters/);
+    await eventually(() => figure("step")).toBe(0);
   });
 
   test("comes back from its address as it was", async () => {
@@ -158,7 +158,7 @@ describe("learning", () => {
     await open(hash.slice("#/image".length));
     expect([...(await address())]).toEqual([...before]);
     expect(before.get("depth")).toBe("1");
-    await expect.poll(() => page.$eval(".plan", (found) => found.textContent)).toMatch(/^579 parameters/);
+    await eventually(() => page.$eval(".plan", (found) => found.textContent)).toMatch(/^579 parameters/);
   });
 });
 
@@ -167,16 +167,16 @@ describe("pictures of the reader's", () => {
     const path = join(folder, "halves.png");
     writeFileSync(path, await drawPng(300, 150));
     await (await fileInput()).uploadFile(path);
-    await expect.poll(pictureLabel).toBe("The picture to learn: halves.png, 96 by 48 pixels");
-    await expect.poll(() => figure("psnr"), { timeout: 30_000 }).toBeGreaterThan(12);
+    await eventually(pictureLabel).toBe("The picture to learn: halves.png, 96 by 48 pixels");
+    await eventually(() => figure("psnr")).toBeGreaterThan(12);
     expect(await widthOf(".learned")).toBe(96);
   });
 
   test("are dropped or pasted; small ones are not enlarged", async () => {
     await give("drop", "tall.png", await drawPng(20, 40), "image/png");
-    await expect.poll(pictureLabel).toBe("The picture to learn: tall.png, 20 by 40 pixels");
+    await eventually(pictureLabel).toBe("The picture to learn: tall.png, 20 by 40 pixels");
     await give("paste", "", await drawPng(50, 50), "image/png");
-    await expect.poll(pictureLabel).toBe("The picture to learn: The pasted picture, 50 by 50 pixels");
+    await eventually(pictureLabel).toBe("The picture to learn: The pasted picture, 50 by 50 pixels");
   });
 
   test("are refused with the reason where they are none, and training goes on", async () => {
@@ -192,9 +192,9 @@ describe("pictures of the reader's", () => {
     expect(await noticeText()).toContain("the file is empty");
     expect(await pictureLabel()).toContain("50 by 50");
     const steps = await figure("step");
-    await expect.poll(() => figure("step")).toBeGreaterThan(steps);
+    await eventually(() => figure("step")).toBeGreaterThan(steps);
     await clickText("Built-in");
-    await expect.poll(pictureLabel).toContain("River valley, 96 by 96");
+    await eventually(pictureLabel).toContain("River valley, 96 by 96");
   });
 });
 
@@ -203,10 +203,10 @@ test("the painting and the network can be saved", async () => {
   await session.send("Page.setDownloadBehavior" as never, { behavior: "allow", downloadPath: folder } as never);
   const saved = (name: string): string | undefined => readdirSync(folder).find((file) => file === name);
   await clickText("Save PNG");
-  await expect.poll(() => saved("painting.png")).toBeDefined();
+  await eventually(() => saved("painting.png")).toBeDefined();
   expect(readFileSync(join(folder, "painting.png")).subarray(1, 4).toString("latin1")).toBe("PNG");
   await clickText("Save weights");
-  await expect.poll(() => saved("image.safetensors")).toBeDefined();
+  await eventually(() => saved("image.safetensors")).toBeDefined();
   const { network, parameters } = decodeModel(readFileSync(join(folder, "image.safetensors")), "file");
   expect(network).toMatchObject({ inputs: 32, outputs: 3, parameterCount: 579 });
   expect(parameters.some((value) => value !== 0)).toBe(true);
@@ -215,7 +215,7 @@ test("the painting and the network can be saved", async () => {
 test("an address with nonsense in it is told, and the rest of it holds", async () => {
   await open("?size=small&width=abc&depth=3");
   expect(await noticeText()).toContain("width=abc");
-  await expect.poll(() => page.$eval(".plan", (found) => found.textContent)).toMatch(/^1,123 parameters/);
+  await eventually(() => page.$eval(".plan", (found) => found.textContent)).toMatch(/^1,123 parameters/);
 });
 
 test("nothing moves by itself where the reader wants no motion", async () => {
@@ -223,7 +223,7 @@ test("nothing moves by itself where the reader wants no motion", async () => {
   page = await host.open("#/image", (opened) =>
     opened.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]),
   );
-  await expect.poll(paintings).toBe(1);
+  await eventually(paintings).toBe(1);
   expect(await playLabel()).toBe("Play");
   expect(await figure("step")).toBe(0);
 });
@@ -239,12 +239,29 @@ test("axe has nothing to say, light and dark, and a narrow page does not overflo
 
 test("no complaint was made on the console", () => expect(host.complaints).toEqual([]));
 
+test("a lost GPU is told, and the training goes on from where it was", async () => {
+  const crashing = await hostPage();
+  try {
+    page = await crashing.open("#/image");
+    await eventually(() => figure("step")).toBeGreaterThan(100);
+    const session = await crashing.browser.target().createCDPSession();
+    await session.send("Browser.crashGpuProcess").catch(() => {}); // it never answers
+    const text = await noticeText();
+    expect(text).toMatch(/^Note: The GPU was lost \(.+\)\. Training resumed at step [\d,]+;/);
+    const resumed = Number(/step ([\d,]+)/.exec(text)![1]!.replaceAll(",", ""));
+    expect(resumed).toBeGreaterThan(50);
+    await eventually(() => figure("step")).toBeGreaterThan(resumed + 20);
+  } finally {
+    await crashing.close();
+  }
+}, 120_000);
+
 test("without WebGPU the processor learns, and the page says why", async () => {
   const without = await hostPage({ webgpu: false });
   try {
     page = await without.open("#/image");
-    expect(await noticeText()).toContain("Training on the processor");
-    await expect.poll(() => figure("psnr"), { timeout: 40_000 }).toBeGreaterThan(18);
+    expect(await noticeText()).toContain("Training on the CPU: ");
+    await eventually(() => figure("psnr")).toBeGreaterThan(18);
     expect(without.complaints).toEqual([]);
   } finally {
     await without.close();

@@ -125,7 +125,7 @@ test("axes have a few ticks, all on the axis", () => {
 });
 
 test("numbers are short", () => {
-  expect([0, 1e-5, 0.001, 0.25, 12_345].map(shortNumber)).toEqual(["0", "1e-5", "0.001", "0.25", "12,345"]);
+  expect([0, 1e-5, 0.001, 0.25, 12_345, 2e9].map(shortNumber)).toEqual(["0", "1e-5", "0.001", "0.25", "12,345", "2e9"]);
 });
 
 test("a population survives its address", () => {

@@ -50,9 +50,18 @@ function resolveColour(host: HTMLElement, expression: string): string {
 
 const isPowerOfTen = (value: number): boolean => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
 
-/** Lines at 2, 3, 4 … times a power of ten would be a thicket. */
-const powersOfTen = (_: UPlot, splits: number[]): (number | null)[] =>
-  splits.map((value) => (isPowerOfTen(value) ? value : null));
+/** As short as the room beside an axis is narrow. */
+const axisNumber = (value: number): string =>
+  value >= 1e5 ? value.toExponential().replace("e+", "e") : shortNumber(value);
+
+/** Powers of ten that are marked at most. */
+const mostPowers = 6;
+
+/** Lines at 2, 3, 4 … times a power of ten would be a thicket, and so would those at every power of very many. */
+function powersOfTen(_: UPlot, splits: number[]): (number | null)[] {
+  const every = Math.ceil(splits.filter(isPowerOfTen).length / mostPowers);
+  return splits.map((value) => (isPowerOfTen(value) && Math.round(Math.log10(value)) % every === 0 ? value : null));
+}
 
 function axesOf(colour: (name: string) => string, isLogarithmic: boolean): UPlot.Axis[] {
   const common = {
@@ -71,7 +80,7 @@ function axesOf(colour: (name: string) => string, isLogarithmic: boolean): UPlot
         ticks: { ...common.ticks, filter: powersOfTen },
         filter: powersOfTen,
       }),
-      values: (_, splits) => splits.map((value) => (value === null ? "" : shortNumber(value))),
+      values: (_, splits) => splits.map((value) => (value === null ? "" : axisNumber(value))),
     },
   ];
 }
@@ -162,6 +171,10 @@ export function lineChart(options: ChartOptions): LineChart {
     chart?.redraw(false);
   };
   scheme.addEventListener("change", repaint);
+  /** Where nobody points, the legend has the newest numbers. */
+  const tellLast = (): void => {
+    if (chart && chart.cursor.idx == null) chart.setLegend({ idx: chart.data[0].length - 1 }, false);
+  };
   const isShown = (value: number): boolean => Number.isFinite(value) && (options.scale === "linear" || value > 0);
   const draw: LineChart["draw"] = (steps, lines) => {
     if (steps.length < 2) return;
@@ -172,7 +185,7 @@ export function lineChart(options: ChartOptions): LineChart {
     const positive = lines.map((values) => values.map((value) => (isShown(value) ? value : null)));
     chart.setData([[...steps], ...positive]);
     table.show([steps, ...lines]);
-    if (chart.cursor.idx == null) chart.setLegend({ idx: steps.length - 1 }, false);
+    queueMicrotask(tellLast); // behind uPlot's own, which empties the legend
   };
   const dispose = (): void => {
     observer.disconnect();

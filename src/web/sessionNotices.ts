@@ -1,7 +1,6 @@
-// What a training session tells of its troubles, in words for the reader.
+// What befalls a training, in words, with what can be done about it.
 
-import { notice } from "./notices.ts";
-import { roughNumber } from "./shortNumber.ts";
+import { notice, type Notice } from "./notices.ts";
 import type {
   DeviceMessage,
   DivergedMessage,
@@ -11,38 +10,48 @@ import type {
   ResumedMessage,
 } from "./worker/protocol.ts";
 
+const grouped = (count: number): string => count.toLocaleString("en");
+
 /** One line where no GPU computes. */
-export function tellDevice({ kind, why }: DeviceMessage): void {
-  if (kind === "cpu") notice("info", `Training on the processor, without WebGPU: ${why ?? "there is no adapter"}`);
+export function tellDevice({ kind, why }: DeviceMessage): Notice | undefined {
+  return kind === "cpu" ? notice("info", `Training on the CPU: ${why}.`) : undefined;
 }
 
 export function tellResumed({ step, why }: ResumedMessage): void {
-  notice("warn", `The GPU was lost (${why}). Training resumed at step ${step.toLocaleString("en")}.`);
+  const what = `The GPU was lost (${why}).`;
+  notice("info", `${what} Training resumed at step ${grouped(step)}; momentum and moments begin anew.`);
 }
 
-/** @param goOn trains on with another learning rate */
-export function tellDiverged(message: DivergedMessage, goOn: (learningRate: number) => void): void {
-  const { step, goodStep, learningRate } = message;
-  const lower = Number((learningRate / 3).toPrecision(2));
-  const text =
-    `Training diverged at step ${step.toLocaleString("en")}: learning rate ${roughNumber(learningRate)} is too high. ` +
-    `The network is back at step ${goodStep.toLocaleString("en")}.`;
-  notice("bad", text, { label: `Go on with ${roughNumber(lower)}`, run: () => goOn(lower) });
+/** @param goOn goes on from the good state with another learning rate */
+export function tellDiverged(
+  { step, goodStep, learningRate }: DivergedMessage,
+  goOn: (learningRate: number) => void,
+): void {
+  const lower = Number((learningRate / 10).toPrecision(2));
+  const where = `at step ${grouped(step)}: a learning rate of ${learningRate} is too high`;
+  notice("bad", `Training diverged ${where}. The network is back at step ${grouped(goodStep)}.`, {
+    label: `Go on with ${lower}`,
+    run: () => goOn(lower),
+  });
 }
 
-/** @param accept starts again with what fits */
-export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, accept: (fits: Fitting) => void): void {
+/** @param use trains with what fits: another batch size, or fewer networks */
+export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, use: (fits: Fitting) => void): void {
   if (!fits) {
-    notice("bad", `Not enough memory: ${message}`);
+    notice("bad", message);
     return;
   }
-  const label =
+  const [what, fitting] =
     "replicas" in fits
-      ? `Train ${fits.replicas.toLocaleString("en")} networks`
-      : `Take ${fits.batchSize.toLocaleString("en")} a step`;
-  notice("bad", `Not enough memory: ${message}`, { label, run: () => accept(fits) });
+      ? [`so many networks. ${grouped(fits.replicas)} of them fit`, fits.replicas]
+      : [`this batch. A batch of ${grouped(fits.batchSize)} fits`, fits.batchSize];
+  notice("bad", `The GPU has not enough memory for ${what}.`, {
+    label: `Use ${grouped(fitting)}`,
+    run: () => use(fits),
+  });
 }
 
+/** @param retry begins anew */
 export function tellFailed({ message }: FailedMessage, retry: () => void): void {
-  notice("bad", message, { label: "Try again", run: retry });
+  notice("bad", message, { label: "Begin anew", run: retry });
 }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import axe from "axe-core";
 import puppeteer, { type Browser, type BrowserContext, type Page } from "puppeteer";
 import { build } from "vite";
+import { expect } from "vitest";
 import { type FolderServer, serveFolder } from "../../bench/hosts/serve.ts";
 import { launchOptions } from "../host/chrome.mjs";
 
@@ -69,3 +70,6 @@ export async function violationsOf(page: Page): Promise<string[]> {
 
 export const scheme = (page: Page, value: "light" | "dark"): Promise<void> =>
   page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }]);
+
+/** A value that is to come about, however busy the machine is. */
+export const eventually = <Value>(read: () => Value | Promise<Value>) => expect.poll(read, { timeout: 40_000 });

@@ -2,6 +2,7 @@
 
 import { element } from "../dom.ts";
 import { type Notice, notice } from "../notices.ts";
+import { tellDevice, tellDiverged, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
 import type { ViewState } from "../view.ts";
 import { SessionClient } from "../worker/client.ts";
 import type {
@@ -26,7 +27,6 @@ import { RedrawMeter } from "./redrawMeter.ts";
 import { changeBetween, pointsOf, sessionOf } from "./setup.ts";
 import { createSharePanel, type Snapshot } from "./sharePanel.ts";
 import { decodeState, encodeState, type PlaygroundState } from "./state.ts";
-import { tellDiverged, tellOutOfMemory, tellResumed } from "./tellings.ts";
 import { Toolbar } from "./toolbar.ts";
 import { TrainingPanel } from "./trainingPanel.ts";
 import { WeightsTable } from "./weightsTable.ts";
@@ -263,8 +263,7 @@ export class Playground {
   #showDevice(message: DeviceMessage): void {
     this.#toolbar.showDevice(message);
     this.#cpuNotice?.dismiss();
-    this.#cpuNotice = undefined;
-    if (message.kind === "cpu") this.#cpuNotice = notice("info", `Training on the CPU: ${message.why}.`);
+    this.#cpuNotice = tellDevice(message);
   }
 
   #diverged(message: DivergedMessage): void {
@@ -282,12 +281,14 @@ export class Playground {
   #outOfMemory(message: OutOfMemoryMessage): void {
     this.#setPlaying(false);
     this.#isBroken = true;
-    tellOutOfMemory(message, (batchSize) => this.#update({ batchSize }));
+    tellOutOfMemory(message, (fits) => {
+      if ("batchSize" in fits) this.#update(fits);
+    });
   }
 
-  #failed({ message }: FailedMessage): void {
+  #failed(message: FailedMessage): void {
     this.#setPlaying(false);
     this.#isBroken = true;
-    notice("bad", message, { label: "Begin anew", run: () => this.#restart() });
+    tellFailed(message, () => this.#restart());
   }
 }

@@ -14,7 +14,10 @@ export class Band {
   add(metric: MetricName, step: number, quantiles: readonly number[]): void {
     const history = this.#histories.get(metric) ?? { steps: [], quantiles: [] };
     this.#histories.set(metric, history);
-    if (history.steps.at(-1) === step) return;
+    while ((history.steps.at(-1) ?? -1) >= step) {
+      history.steps.pop(); // told again, or the training has gone back
+      history.quantiles.pop();
+    }
     history.steps.push(step);
     history.quantiles.push(quantiles);
     if (history.steps.length < mostPoints) return;
