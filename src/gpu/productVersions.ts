@@ -1,4 +1,3 @@
-import type { KernelName } from "./kernels.ts";
 import type { LayerShape } from "../network.ts";
 
 /** What the choice needs to know of a device. */
@@ -69,9 +68,10 @@ export function productWork(limits: ProductLimits, product: Product, sums: numbe
 
 type ProductName = "forward" | "backwardInputs" | "backwardWeights";
 const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads", wideQuads: "Quads" } as const;
+type Suffix = (typeof suffixes)[Version];
 
 /** The kernel that computes a product in a version. */
-export const kernelName = (product: ProductName, version: Version): KernelName & `${ProductName}${string}` =>
+export const kernelName = (product: ProductName, version: Version): `${ProductName}${Suffix}` =>
   `${product}${suffixes[version]}`;
 
 /** Overrides of the kernel: how many columns its tile has, and how they lie; a software adapter wants them in one line of the cache. */
