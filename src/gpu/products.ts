@@ -6,8 +6,9 @@
 //   - `batch` has as few dimensions as do (shape.ts: coalesce): usually none or one;
 //   - any of the sizes may be 0: with k = 0 the product is 0, and without values nothing is dispatched;
 //   - values are stored as f32 or f16 and computed in f32. Out never lies in a buffer of a or b.
-// Sums keep to max(4, k/10) · 2⁻²⁴ · Σ|a||b|, and are the same bits for the same shapes on the same device. Dispatches go through
-// `Commands`; scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
+// Sums keep to max(4, k/10) · 2⁻²⁴ · Σ|a||b|, and are the same bits for the same shapes on the same device, whichever kernel is chosen:
+// all add in the same order, and the slices of k depend on the shape and the device alone. Dispatches go through `Commands`;
+// scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
 
 import type { DataType } from "../shape.ts";
 import { commandsOf } from "./commands.ts";
@@ -16,6 +17,7 @@ import type { Constants } from "./kernel.ts";
 import { matmulKernel, tensorKernel } from "./kernels.ts";
 import {
   chooseVersion,
+  type Product,
   valueInvocations,
   type Version,
   versionConstants,
@@ -48,16 +50,21 @@ export interface MatmulRequest {
   readonly transposeB: boolean;
 }
 
-/** Products of one sum below which it is not cut: a slice costs a partial result. */
+/** Products of one sum below which it is not cut: a slice costs a partial result. A multiple of the blocks of the kernels. */
 const sliceProducts = 512;
-/** Invocations that keep a device busy. */
-const busyInvocations = { software: 512, gpu: 32_768 } as const;
+/** Tiles of 16 × 16 values that keep a device busy. */
+const busyTiles = { software: 64, gpu: 1024 } as const;
 const scratchBytes = 2 ** 26;
 
-/** Slices that the sums over k are cut into, where there are too few values to keep the device busy. */
-function slotsOf({ device, k }: MatmulRequest, invocations: number, values: number): number {
-  const wanted = Math.ceil(busyInvocations[device.kind] / invocations);
-  const thatFit = Math.floor(Math.min(scratchBytes, device.maxBufferBytes) / (4 * values));
+/**
+ * Slices that the sums over k are cut into, where there are too few values to keep the device busy. Of shape and device alone,
+ * not of the version: where a sum is cut decides its bits.
+ */
+function slotsOf(request: MatmulRequest): number {
+  const { device, m, n, k } = request;
+  const matrices = matricesOf(request);
+  const wanted = Math.ceil(busyTiles[device.kind] / (Math.ceil(m / 16) * Math.ceil(n / 16) * matrices));
+  const thatFit = Math.floor(Math.min(scratchBytes, device.maxBufferBytes) / (4 * matrices * m * n));
   return Math.max(1, Math.min(wanted, thatFit, Math.floor(k / sliceProducts)));
 }
 
@@ -68,30 +75,29 @@ export interface ProductChoice {
 }
 
 /** Chooses by shape. */
-function chooseProduct(request: MatmulRequest, version = versionOf(request)): ProductChoice {
-  const { m, n } = request;
-  const matrices = matricesOf(request);
-  return { version, slots: slotsOf(request, matrices * valueInvocations(version, m, n), matrices * m * n) };
+function chooseProduct(request: MatmulRequest): ProductChoice {
+  const slots = slotsOf(request);
+  return { version: chooseVersion(request.device, productOf(request, slots)), slots };
 }
 
-const matricesOf = ({ batch }: MatmulRequest): number => batch.reduce((product, size) => product * size, 1);
+const matricesOf = ({ batch }: Pick<MatmulRequest, "batch">): number =>
+  batch.reduce((product, size) => product * size, 1);
 
-const versionOf = (request: MatmulRequest): Version =>
-  chooseVersion(request.device, {
-    replicas: matricesOf(request),
-    rows: request.m,
-    columns: request.n,
-    slots: Math.max(1, Math.floor(request.k / sliceProducts)),
-  });
+const productOf = (request: MatmulRequest, slots: number): Product => ({
+  replicas: matricesOf(request),
+  rows: request.m,
+  columns: request.n,
+  slots,
+});
 
 /** Records out = op(a) · op(b). */
 export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): void {
-  const { device, out, m, n } = request;
+  const { out, m, n } = request;
   const values = matricesOf(request) * m * n;
   if (values === 0) return;
   const { version, slots } = choice ?? chooseProduct(request);
   if (slots === 1) return encodeVersion(request, version, Math.max(1, request.k));
-  const commands = commandsOf(device);
+  const commands = commandsOf(request.device);
   const buffer = commands.pool.take("slices of a product", 4 * slots * values);
   const slice = Math.ceil(request.k / slots / sliceProducts) * sliceProducts;
   encodeVersion({ ...request, out: { buffer, dtype: "f32", offset: 0 } }, version, slice);
