@@ -11,9 +11,9 @@
 // scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
 
 import type { DataType } from "../shape.ts";
-import { commandsOf } from "./commands.ts";
+import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
-import type { Constants } from "./kernel.ts";
+import type { Constants, KernelSource } from "./kernel.ts";
 import { matmulKernel, tensorKernel } from "./kernels.ts";
 import {
   chooseVersion,
@@ -48,6 +48,8 @@ export interface MatmulRequest {
   readonly k: number;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
+  /** What records it; default: that of the device's tensors. */
+  readonly commands?: Commands;
 }
 
 /** Products of one sum below which it is not cut: a slice costs a partial result. A multiple of the blocks of the kernels. */
@@ -74,21 +76,47 @@ export interface ProductChoice {
   readonly slots: number;
 }
 
-/** Chooses by shape. */
-function chooseProduct(request: MatmulRequest): ProductChoice {
+/** Chooses by shape alone: the version that should cost least. */
+export function usualProduct(request: MatmulRequest): ProductChoice {
   const slots = slotsOf(request);
   return { version: chooseVersion(request.device, productOf(request, slots)), slots };
 }
 
-const matricesOf = ({ batch }: Pick<MatmulRequest, "batch">): number =>
+/** As usual, or the version that tuning has found. */
+function chooseProduct(request: MatmulRequest): ProductChoice {
+  const version = tuners.get(request.device)?.versionFor(request);
+  return version ? { version, slots: slotsOf(request) } : usualProduct(request);
+}
+
+export const matricesOf = ({ batch }: Pick<MatmulRequest, "batch">): number =>
   batch.reduce((product, size) => product * size, 1);
 
-const productOf = (request: MatmulRequest, slots: number): Product => ({
+export const productOf = (request: MatmulRequest, slots: number): Product => ({
   replicas: matricesOf(request),
   rows: request.m,
   columns: request.n,
   slots,
 });
+
+/** Knows which version of a product is fastest, from measurements. */
+export interface ProductTuner {
+  /** Called for every product that is recorded; never waits. */
+  versionFor(request: MatmulRequest): Version | undefined;
+}
+
+const tuners = new WeakMap<GpuDevice, ProductTuner>();
+
+/** Lets the products of a device ask a tuner. @returns false where they ask another one already */
+export function addTuner(device: GpuDevice, tuner: ProductTuner): boolean {
+  if (tuners.has(device)) return false;
+  tuners.set(device, tuner);
+  return true;
+}
+
+/** Takes a tuner away; may be called again. */
+export function removeTuner(device: GpuDevice, tuner: ProductTuner): void {
+  if (tuners.get(device) === tuner) tuners.delete(device);
+}
 
 /** Records out = op(a) · op(b). */
 export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): void {
@@ -97,7 +125,7 @@ export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): vo
   if (values === 0) return;
   const { version, slots } = choice ?? chooseProduct(request);
   if (slots === 1) return encodeVersion(request, version, Math.max(1, request.k));
-  const commands = commandsOf(request.device);
+  const commands = recorderOf(request);
   const buffer = commands.pool.take("slices of a product", 4 * slots * values);
   const slice = Math.ceil(request.k / slots / sliceProducts) * sliceProducts;
   encodeVersion({ ...request, out: { buffer, dtype: "f32", offset: 0 } }, version, slice);
@@ -111,11 +139,18 @@ export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): vo
   commands.pool.giveBack(buffer);
 }
 
+const recorderOf = ({ device, commands }: MatmulRequest): Commands => commands ?? commandsOf(device);
+
 /** Whether four values of a row of op(b) can be loaded at once. */
-const isAligned = ({ b, n, transposeB }: MatmulRequest): boolean =>
+export const isAligned = ({ b, n, transposeB }: MatmulRequest): boolean =>
   !transposeB && [n, b.offset, b.leading, ...b.batchStrides].every((distance) => distance % 4 === 0);
 
-/** Overrides of a version for a request. */
+/** The kernel of a version for a request, and its overrides. */
+export const kernelOf = (request: MatmulRequest, version: Version): { source: KernelSource; constants: Constants } => ({
+  source: matmulKernel(version, [request.a.dtype, request.b.dtype, request.out.dtype]),
+  constants: constantsOf(request, version),
+});
+
 function constantsOf(request: MatmulRequest, version: Version): Constants {
   if (version === "plain") return {};
   const usual = versionConstants(version, request.device.kind);
@@ -125,15 +160,14 @@ function constantsOf(request: MatmulRequest, version: Version): Constants {
 
 /** Records the sums over slices of k. */
 function encodeVersion(request: MatmulRequest, version: Version, slice: number): void {
-  const { device, a, b, out, batch, m, n, k, transposeA, transposeB } = request;
+  const { a, b, out, batch, m, n, k, transposeA, transposeB } = request;
   const matrices = matricesOf(request);
   const invocations = valueInvocations(version, m, n);
   const steps = (operand: MatrixOperand, isTransposed: boolean): number[] =>
     isTransposed ? [1, operand.leading] : [operand.leading, 1];
   const single = [m, n, k, a.offset, b.offset, out.offset, ...steps(a, transposeA), ...steps(b, transposeB)];
-  commandsOf(device).dispatchValues({
-    source: matmulKernel(version, [a.dtype, b.dtype, out.dtype]),
-    constants: constantsOf(request, version),
+  recorderOf(request).dispatchValues({
+    ...kernelOf(request, version),
     bound: version === "plain" ? [a.buffer, b.buffer, out.buffer] : [a.buffer, b.buffer, out.buffer, b.buffer],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
     operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
