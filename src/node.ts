@@ -4,6 +4,8 @@ import { acquire as acquireFrom, type AcquireOptions, type Device } from "./gpu/
 import { defineGlobals, openGpu } from "./node/openGpu.ts";
 
 export * from "./index.ts";
+export type { TuningCache } from "./gpu/productBuckets.ts";
+export { tuningFile } from "./node/tuningFile.ts";
 
 const software = { auto: "allow", gpu: "never", software: "only", cpu: "never" } as const;
 

@@ -62,3 +62,11 @@ export {
 export { ones, Tensor, tensor, type TensorOptions, zeros } from "./tensor/tensor.ts";
 export { tidy } from "./tensor/tidy.ts";
 export { dispose } from "./tensor/tree.ts";
+export {
+  type ProductTuning,
+  tuneProducts,
+  type TuneOptions,
+  type TunedProduct,
+  type TuningCache,
+} from "./tensor/tuneProducts.ts";
+export { tuningDatabase } from "./tensor/tuningDatabase.ts";

@@ -26,7 +26,7 @@ const mayImport: Record<string, string[]> = {
   "tensor.ts": ["tensor/", "pure"],
   "node.ts": ["index.ts", "node/", "gpu/"],
   "node/": ["node/", "index.ts", "gpu/"],
-  "cli/": ["cli/", "index.ts", "node.ts", "data.ts", "package.json"],
+  "cli/": ["cli/", "node/", "index.ts", "node.ts", "data.ts", "package.json"],
   "web/": ["web/", "index.ts", "data.ts"],
 };
 

@@ -4,6 +4,7 @@ import { matmul } from "../src/cpu/matmul.ts";
 import { readStretches, write } from "../src/gpu/bufferOwner.ts";
 import { commandsOf } from "../src/gpu/commands.ts";
 import { encodeMatmul, type ProductChoice } from "../src/gpu/products.ts";
+import type { Version } from "../src/gpu/productVersions.ts";
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
 import { randomFloats } from "./support/random.ts";
 import { cases, versions } from "./support/shapes.ts";
@@ -164,6 +165,41 @@ test("every version agrees with float64, whole and in slices", async () => {
   );
   await fc.assert(fc.asyncProperty(someCase, someChoice, attempt), cases(400, examples));
   console.log(`largest errors in units of their bounds: ${JSON.stringify(worst)}`);
+});
+
+/** Shapes whose sums are cut into slices, which end within a block and within a group of four. */
+const sliced: Case[] = [
+  ...transposes.map((both) => ({ ...plain, ...both, m: 5, n: 6, k: 2051 })),
+  { ...plain, m: 17, n: 36, k: 1029, batch: [2], repeats: ["a"], gap: 4 },
+];
+
+const commonVersions = versions.slice(0, 3);
+const versionsHere = () => (device().hasQuads ? versions : commonVersions);
+
+test("every version gives the same bits, whole and in slices", async () => {
+  const attempt = async (one: Case, slots: number) => {
+    const operands = [operandOf(one, "a", 5), operandOf(one, "b", 6)];
+    const length = one.batch.reduce((product, size) => product * size, one.m * one.n);
+    const usual = hashOf(await run(one, operands, length, { version: "plain", slots }));
+    for (const version of versionsHere()) {
+      const bits = hashOf(await run(one, operands, length, { version, slots }));
+      expect(bits, `${describeCase(one)}, ${version}, ${slots} slots`).toBe(usual);
+    }
+  };
+  const examples = [...large, ...sliced].flatMap((one) => [1, 3].map((slots): [Case, number] => [one, slots]));
+  await fc.assert(fc.asyncProperty(someCase, fc.constantFrom(1, 2), attempt), cases(100, examples));
+});
+
+test("every version gives the same where values are not finite", async () => {
+  const one: Case = { ...plain, m: 9, n: 8, k: 515 };
+  const operands = [operandOf(one, "a", 7), operandOf(one, "b", 8)];
+  operands[0]!.values.set([Number.POSITIVE_INFINITY, 1e38, -1e38], 513);
+  operands[1]!.values.set([1e38, Number.NEGATIVE_INFINITY, Number.NaN, 0], 514 * 8);
+  const seen = async (version: Version) =>
+    new Float32Array((await run(one, operands, 72, { version, slots: 1 })).buffer).slice(7, 79);
+  const usual = await seen("plain");
+  expect(usual.some(Number.isNaN) && usual.includes(Number.NEGATIVE_INFINITY)).toBe(true);
+  for (const version of versionsHere()) expect(await seen(version), version).toEqual(usual);
 });
 
 test("matmul gives the same bits twice", async () => {

@@ -3,6 +3,7 @@ import path from "node:path";
 import process from "node:process";
 import { type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
 import { BadFile, InvalidInput } from "../node.ts";
+import { placesOf } from "../node/writeAtomically.ts";
 
 /** Text of more than this does not fit a string of V8. */
 const maxFileBytes = 500_000_000;
@@ -50,15 +51,6 @@ export const readTableFile = async (file: string): Promise<Table> =>
 export const readModelFile = async (file: string): Promise<SavedModel> =>
   decodeModel(await readBytes(file, "a model file that thalweg train wrote"), placeOf(file));
 
-/** The file that a path stands for, and the one beside it that takes its place; none where it is no file, as /dev/null. */
-function placesOf(file: string): { target: string; temporary: string | undefined } {
-  const existing = fs.statSync(file, { throwIfNoEntry: false });
-  const target = existing ? fs.realpathSync(file) : path.resolve(file);
-  if (existing && !existing.isFile()) return { target, temporary: undefined }; // never rename over /dev/null
-  const temporary = path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.tmp`);
-  return { target, temporary };
-}
-
 function unwritable(place: string, expected: string, got: string, cause?: unknown): InvalidInput {
   const fix = "choose another path, or create the folder first";
   return new InvalidInput({ place, expected, got, fix, cause });
@@ -90,42 +82,4 @@ export function requireWritable(file: string, flag = "--output"): void {
     const got = code === "EACCES" || code === "EPERM" ? `no permission in ${folder}` : message;
     throw unwritable(place, "a place where a file can be created", got, cause);
   }
-}
-
-/** Renames are durable only when the folder is on disk too; Windows cannot open folders and does not need it. */
-function syncFolder(folder: string): void {
-  if (process.platform === "win32") return;
-  const handle = fs.openSync(folder, "r");
-  try {
-    fs.fsyncSync(handle);
-  } finally {
-    fs.closeSync(handle);
-  }
-}
-
-function writeSynced(file: string, bytes: Uint8Array): void {
-  const handle = fs.openSync(file, "wx");
-  try {
-    fs.writeFileSync(handle, bytes);
-    fs.fsyncSync(handle);
-  } finally {
-    fs.closeSync(handle);
-  }
-}
-
-/**
- * Writes a file so that its name always stands for a complete file, the old one or the new one. Synchronous, so that no
- * signal handler runs in between and leaves the temporary file behind.
- */
-export function writeAtomically(file: string, bytes: Uint8Array): void {
-  const { target, temporary } = placesOf(file);
-  if (temporary === undefined) return fs.writeFileSync(target, bytes);
-  try {
-    writeSynced(temporary, bytes);
-    fs.renameSync(temporary, target);
-  } catch (error) {
-    fs.rmSync(temporary, { force: true });
-    throw error;
-  }
-  syncFolder(path.dirname(target));
 }

@@ -20,7 +20,7 @@ import {
 } from "../node.ts";
 import { scoreLines, verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { writeAtomically } from "./files.ts";
+import { writeAtomically } from "../node/writeAtomically.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";

@@ -51,11 +51,17 @@ export class Commands {
   #used = 0;
   /** Floating-point operations recorded since the last submit. */
   #operations = 0;
+  #submits = 0;
 
   constructor(device: GpuDevice) {
     this.#device = device;
     this.#owner = new BufferOwner(device);
     this.pool = new BufferPool(device);
+  }
+
+  /** Submits so far. */
+  get submits(): number {
+    return this.#submits;
   }
 
   /** Records one dispatch. */
@@ -93,6 +99,7 @@ export class Commands {
     this.#device.gpu.queue.submit([this.#encoder.finish()]);
     this.#encoder = this.#pass = undefined;
     this.#used = this.#operations = 0;
+    this.#submits++;
     this.pool.noteSubmit();
   }
 
@@ -101,6 +108,13 @@ export class Commands {
     this.pool.giveBack(buffer);
     if (this.pool.isInUse) return;
     this.submit();
+    this.dispose();
+  }
+
+  /** Frees every buffer, held or not, and forgets what was not submitted; may be called again. */
+  dispose(): void {
+    this.#encoder = this.#pass = undefined;
+    this.#used = this.#operations = 0;
     this.pool.dispose();
     this.#owner.dispose();
     this.#bindGroups.clear();

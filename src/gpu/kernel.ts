@@ -113,6 +113,15 @@ export function createKernelAtOnce(device: GpuDevice, source: KernelSource, cons
   return kernel;
 }
 
+/** Compiles what `createKernelAtOnce` is to find ready. @throws ShaderFailed */
+export async function prepareKernel(device: GpuDevice, source: KernelSource, constants: Constants): Promise<void> {
+  const kernel = await createKernel(device, source, constants);
+  const known = compiledAtOnce.get(device) ?? new Map<string, Kernel>();
+  compiledAtOnce.set(device, known);
+  const key = keyOf(source, constants);
+  if (!known.has(key)) known.set(key, kernel);
+}
+
 /** A dispatch that is ready to encode: everything but the step's uniform and the number of rows. */
 export interface Dispatch {
   readonly kernel: Kernel;

@@ -1,4 +1,3 @@
-import type { KernelName } from "./kernels.ts";
 import type { LayerShape, Network } from "../network.ts";
 
 /** What the choice needs to know of a device. */
@@ -45,19 +44,31 @@ const tiles: Record<Version, Tile> = {
 const countOf = ({ rows, columns }: Tile, product: Pick<Product, "rows" | "columns">): number =>
   Math.ceil(product.rows / rows) * Math.ceil(product.columns / columns);
 
+/** Values of a product that a version computes, with those past the edges. */
+const valuesComputed = (version: Version, product: Product): number =>
+  countOf(tiles[version], product) * tiles[version].rows * tiles[version].columns;
+
 function costOf(limits: ProductLimits, version: Version, product: Product): number {
-  const { rows, columns, invocations, cost, leastOnHardware } = tiles[version];
+  const { invocations, cost, leastOnHardware } = tiles[version];
   const tileCount = countOf(tiles[version], product);
   const isIdle = limits.kind === "gpu" && product.replicas * product.slots * tileCount * invocations < leastOnHardware;
-  return isIdle ? Number.POSITIVE_INFINITY : tileCount * rows * columns * cost;
+  return isIdle ? Number.POSITIVE_INFINITY : valuesComputed(version, product) * cost;
 }
 
 const ofAll: readonly Version[] = ["plain", "tiled", "wideTiled"];
 const ofQuads: readonly Version[] = [...ofAll, "quads", "wideQuads"];
 
+/** The versions that a device can run. */
+export const versionsOf = ({ hasQuads }: Pick<ProductLimits, "hasQuads">): readonly Version[] =>
+  hasQuads ? ofQuads : ofAll;
+
+/** Time that a version should take, idle or not, in units of a value of the fastest one. */
+export const expectedCost = (version: Version, product: Product): number =>
+  product.replicas * valuesComputed(version, product) * tiles[version].cost;
+
 /** Picks the version that costs least for a shape; all of them add in the same order and give the same bits. */
 export function chooseVersion(limits: ProductLimits, product: Product): Version {
-  const versions = limits.hasQuads ? ofQuads : ofAll;
+  const versions = versionsOf(limits);
   const costs = versions.map((version) => costOf(limits, version, product));
   return versions[costs.indexOf(Math.min(...costs))]!;
 }
@@ -69,9 +80,10 @@ export function productWork(limits: ProductLimits, product: Product, sums: numbe
 
 type ProductName = "forward" | "backwardInputs" | "backwardWeights";
 const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads", wideQuads: "Quads" } as const;
+type Suffix = (typeof suffixes)[Version];
 
 /** The kernel that computes a product in a version. */
-export const kernelName = (product: ProductName, version: Version): KernelName & `${ProductName}${string}` =>
+export const kernelName = (product: ProductName, version: Version): `${ProductName}${Suffix}` =>
   `${product}${suffixes[version]}`;
 
 /** Which four values of the right matrix lie side by side from multiples of four: shaders/productTile.wgsl. */

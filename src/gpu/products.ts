@@ -6,18 +6,20 @@
 //   - `batch` has as few dimensions as do (shape.ts: coalesce): usually none or one;
 //   - any of the sizes may be 0: with k = 0 the product is 0, and without values nothing is dispatched;
 //   - values are stored as f32 or f16 and computed in f32. Out never lies in a buffer of a or b.
-// Sums keep to max(4, k/10) · 2⁻²⁴ · Σ|a||b|, and are the same bits for the same shapes on the same device. Dispatches go through
-// `Commands`; scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
+// Sums keep to max(4, k/10) · 2⁻²⁴ · Σ|a||b|, and are the same bits for the same shapes on the same device, whichever kernel is chosen:
+// all add in the same order, and the slices of k depend on the shape and the device alone. Dispatches go through `Commands`;
+// scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
 
 import type { DataType } from "../shape.ts";
-import { commandsOf } from "./commands.ts";
+import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
-import type { Constants } from "./kernel.ts";
+import type { Constants, KernelSource } from "./kernel.ts";
 import { matmulKernel, tensorKernel } from "./kernels.ts";
 import {
   type Alignment,
   alignmentOf,
   chooseVersion,
+  type Product,
   valueInvocations,
   type Version,
   versionConstants,
@@ -48,18 +50,25 @@ export interface MatmulRequest {
   readonly k: number;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
+  /** What records it; default: that of the device's tensors. */
+  readonly commands?: Commands;
 }
 
-/** Products of one sum below which it is not cut: a slice costs a partial result. */
+/** Products of one sum below which it is not cut: a slice costs a partial result. A multiple of the blocks of the kernels. */
 const sliceProducts = 512;
-/** Invocations that keep a device busy. */
-const busyInvocations = { software: 512, gpu: 32_768 } as const;
+/** Tiles of 16 × 16 values that keep a device busy. */
+const busyTiles = { software: 64, gpu: 1024 } as const;
 const scratchBytes = 2 ** 26;
 
-/** Slices that the sums over k are cut into, where there are too few values to keep the device busy. */
-function slotsOf({ device, k }: MatmulRequest, invocations: number, values: number): number {
-  const wanted = Math.ceil(busyInvocations[device.kind] / invocations);
-  const thatFit = Math.floor(Math.min(scratchBytes, device.maxBufferBytes) / (4 * values));
+/**
+ * Slices that the sums over k are cut into, where there are too few values to keep the device busy. Of shape and device alone,
+ * not of the version: where a sum is cut decides its bits.
+ */
+function slotsOf(request: MatmulRequest): number {
+  const { device, m, n, k } = request;
+  const matrices = matricesOf(request);
+  const wanted = Math.ceil(busyTiles[device.kind] / (Math.ceil(m / 16) * Math.ceil(n / 16) * matrices));
+  const thatFit = Math.floor(Math.min(scratchBytes, device.maxBufferBytes) / (4 * matrices * m * n));
   return Math.max(1, Math.min(wanted, thatFit, Math.floor(k / sliceProducts)));
 }
 
@@ -69,31 +78,56 @@ export interface ProductChoice {
   readonly slots: number;
 }
 
-/** Chooses by shape. */
-function chooseProduct(request: MatmulRequest, version = versionOf(request)): ProductChoice {
-  const { m, n } = request;
-  const matrices = matricesOf(request);
-  return { version, slots: slotsOf(request, matrices * valueInvocations(version, m, n), matrices * m * n) };
+/** Chooses by shape alone: the version that should cost least. */
+export function usualProduct(request: MatmulRequest): ProductChoice {
+  const slots = slotsOf(request);
+  return { version: chooseVersion(request.device, productOf(request, slots)), slots };
 }
 
-const matricesOf = ({ batch }: MatmulRequest): number => batch.reduce((product, size) => product * size, 1);
+/** As usual, or the version that tuning has found. */
+function chooseProduct(request: MatmulRequest): ProductChoice {
+  const version = tuners.get(request.device)?.versionFor(request);
+  return version ? { version, slots: slotsOf(request) } : usualProduct(request);
+}
 
-const versionOf = (request: MatmulRequest): Version =>
-  chooseVersion(request.device, {
-    replicas: matricesOf(request),
-    rows: request.m,
-    columns: request.n,
-    slots: Math.max(1, Math.floor(request.k / sliceProducts)),
-  });
+export const matricesOf = ({ batch }: Pick<MatmulRequest, "batch">): number =>
+  batch.reduce((product, size) => product * size, 1);
+
+export const productOf = (request: MatmulRequest, slots: number): Product => ({
+  replicas: matricesOf(request),
+  rows: request.m,
+  columns: request.n,
+  slots,
+});
+
+/** Knows which version of a product is fastest, from measurements. */
+export interface ProductTuner {
+  /** Called for every product that is recorded; never waits. */
+  versionFor(request: MatmulRequest): Version | undefined;
+}
+
+const tuners = new WeakMap<GpuDevice, ProductTuner>();
+
+/** Lets the products of a device ask a tuner. @returns false where they ask another one already */
+export function addTuner(device: GpuDevice, tuner: ProductTuner): boolean {
+  if (tuners.has(device)) return false;
+  tuners.set(device, tuner);
+  return true;
+}
+
+/** Takes a tuner away; may be called again. */
+export function removeTuner(device: GpuDevice, tuner: ProductTuner): void {
+  if (tuners.get(device) === tuner) tuners.delete(device);
+}
 
 /** Records out = op(a) · op(b). */
 export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): void {
-  const { device, out, m, n } = request;
+  const { out, m, n } = request;
   const values = matricesOf(request) * m * n;
   if (values === 0) return;
   const { version, slots } = choice ?? chooseProduct(request);
   if (slots === 1) return encodeVersion(request, version, Math.max(1, request.k));
-  const commands = commandsOf(device);
+  const commands = recorderOf(request);
   const buffer = commands.pool.take("slices of a product", 4 * slots * values);
   const slice = Math.ceil(request.k / slots / sliceProducts) * sliceProducts;
   encodeVersion({ ...request, out: { buffer, dtype: "f32", offset: 0 } }, version, slice);
@@ -107,11 +141,18 @@ export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): vo
   commands.pool.giveBack(buffer);
 }
 
+const recorderOf = ({ device, commands }: MatmulRequest): Commands => commands ?? commandsOf(device);
+
 /** Which values of op(b) can be loaded four at once. */
-const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment =>
+export const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment =>
   alignmentOf(transposeB ? "columns" : "rows", transposeB ? k : n, b.offset, b.leading, ...b.batchStrides);
 
-/** Overrides of a version for a request. */
+/** The kernel of a version for a request, and its overrides. */
+export const kernelOf = (request: MatmulRequest, version: Version): { source: KernelSource; constants: Constants } => ({
+  source: matmulKernel(version, [request.a.dtype, request.b.dtype, request.out.dtype]),
+  constants: constantsOf(request, version),
+});
+
 function constantsOf(request: MatmulRequest, version: Version): Constants {
   if (version === "plain") return {};
   const IS_SHORT = request.k <= sliceProducts ? 1 : 0;
@@ -120,15 +161,14 @@ function constantsOf(request: MatmulRequest, version: Version): Constants {
 
 /** Records the sums over slices of k. */
 function encodeVersion(request: MatmulRequest, version: Version, slice: number): void {
-  const { device, a, b, out, batch, m, n, k, transposeA, transposeB } = request;
+  const { a, b, out, batch, m, n, k, transposeA, transposeB } = request;
   const matrices = matricesOf(request);
   const invocations = valueInvocations(version, m, n);
   const steps = (operand: MatrixOperand, isTransposed: boolean): number[] =>
     isTransposed ? [1, operand.leading] : [operand.leading, 1];
   const single = [m, n, k, a.offset, b.offset, out.offset, ...steps(a, transposeA), ...steps(b, transposeB)];
-  commandsOf(device).dispatchValues({
-    source: matmulKernel(version, [a.dtype, b.dtype, out.dtype]),
-    constants: constantsOf(request, version),
+  recorderOf(request).dispatchValues({
+    ...kernelOf(request, version),
     bound: version === "plain" ? [a.buffer, b.buffer, out.buffer] : [a.buffer, b.buffer, out.buffer, b.buffer],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
     operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),

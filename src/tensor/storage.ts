@@ -24,7 +24,8 @@ export type Storage = GpuStorage | CpuStorage;
 const maxCpuValues = 2 ** 30;
 const bytesOf = (dtype: DataType): number => (dtype === "f16" ? 2 : 4);
 
-function requireDevice(place: string, device: unknown): asserts device is CpuDevice | GpuDevice {
+/** @throws InvalidInput */
+export function requireDevice(place: string, device: unknown): asserts device is CpuDevice | GpuDevice {
   if (device instanceof GpuDevice || device instanceof CpuDevice) return;
   const fix = "pass what acquire() has returned";
   throw new InvalidInput({ place: `${place}: device`, expected: "a device of thalweg", got: typeof device, fix });

@@ -1,0 +1,36 @@
+import { mkdir, readFile } from "node:fs/promises";
+import path from "node:path";
+import type { TuningCache } from "../gpu/productBuckets.ts";
+import { InvalidInput } from "../index.ts";
+import { writeAtomically } from "./writeAtomically.ts";
+
+/** The file's texts by key; none where it is missing or holds anything else. */
+async function readTexts(file: string): Promise<Map<string, string>> {
+  try {
+    const parsed: unknown = JSON.parse(await readFile(file, "utf8"));
+    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return new Map();
+    return new Map(Object.entries(parsed).filter((each): each is [string, string] => typeof each[1] === "string"));
+  } catch {
+    return new Map();
+  }
+}
+
+/**
+ * Keeps what `tuneProducts` has found in a file, for all adapters of the machine. A missing or broken file counts as empty; its
+ * name always stands for a complete one, and missing folders are created. Two programs that write at once may lose times, no more.
+ * @throws InvalidInput without a name
+ */
+export function tuningFile(file: string): TuningCache {
+  if (typeof file !== "string" || file === "") {
+    const fix = "pass the path of a file that may be created";
+    throw new InvalidInput({ place: "tuningFile", expected: "the name of a file", got: JSON.stringify(file), fix });
+  }
+  return {
+    read: async (key) => (await readTexts(file)).get(key),
+    async write(key, text) {
+      await mkdir(path.dirname(path.resolve(file)), { recursive: true });
+      const texts = (await readTexts(file)).set(key, text);
+      writeAtomically(file, new TextEncoder().encode(`${JSON.stringify(Object.fromEntries(texts), null, 2)}\n`));
+    },
+  };
+}
