@@ -134,6 +134,8 @@ const large: Case[] = [
   ...transposes.map((both) => ({ ...plain, ...both, m: 65, n: 63, k: 130 })),
   ...transposes.map((both) => ({ ...plain, ...both, m: 2, n: 3, k: 65_536 })),
   { ...plain, m: 5, n: 7, k: 40_001, transposeA: true },
+  { ...plain, m: 4, n: 1, k: 5000, batch: [3], repeats: ["a"], gap: 1 },
+  { ...plain, m: 1, n: 4, k: 70_001, transposeA: true, transposeB: true },
   { ...plain, m: 1, n: 4097, k: 3 },
   { ...plain, m: 1027, n: 1, k: 9 },
   { ...plain, m: 3, n: 5, k: 4, batch: [700], repeats: ["b"] },

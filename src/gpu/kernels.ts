@@ -16,6 +16,7 @@ import loss from "../../shaders/loss.wgsl?raw";
 import matmul from "../../shaders/matmul.wgsl?raw";
 import optimizer from "../../shaders/optimizer.wgsl?raw";
 import matmulSizes from "../../shaders/matmulSizes.wgsl?raw";
+import matmulSlim from "../../shaders/matmulSlim.wgsl?raw";
 import matmulTiled from "../../shaders/matmulTiled.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
@@ -233,6 +234,8 @@ export const fusedKernels = {
 const tensorKernels = {
   /** sizes, a, b, out */
   matmul: { code: join(strides, matmulSizes, matmul), bindings: ["step", "read", "read", "write"] },
+  /** as matmul */
+  matmulSlim: { code: join(strides, matmulSizes, matmulSlim), bindings: ["step", "read", "read", "write"] },
   /** as matmul, and b once more */
   matmulTiled: {
     code: join(strides, matmulSizes, tile, matmulTiled),

@@ -122,23 +122,52 @@ export function removeTuner(device: GpuDevice, tuner: ProductTuner): void {
 
 /** Records out = op(a) · op(b). */
 export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): void {
-  const { out, m, n } = request;
-  const values = matricesOf(request) * m * n;
-  if (values === 0) return;
+  if (matricesOf(request) * request.m * request.n === 0) return;
+  if (!choice && isSlim(request)) return encodeSlim(request);
   const { version, slots } = choice ?? chooseProduct(request);
   if (slots === 1) return encodeVersion(request, version, Math.max(1, request.k));
+  const slice = Math.max(1, Math.ceil(request.k / slots / sliceProducts)) * sliceProducts;
+  inSlices(request, Math.max(1, Math.ceil(request.k / slice)), (sliced) => encodeVersion(sliced, version, slice));
+}
+
+/** Records sums over slices of k, and their sum. */
+function inSlices(request: MatmulRequest, slots: number, encode: (sliced: MatmulRequest) => void): void {
+  const { out, m, n } = request;
+  const values = matricesOf(request) * m * n;
   const commands = recorderOf(request);
   const buffer = commands.pool.take("slices of a product", 4 * slots * values);
-  const slice = Math.ceil(request.k / slots / sliceProducts) * sliceProducts;
-  encodeVersion({ ...request, out: { buffer, dtype: "f32", offset: 0 } }, version, slice);
+  encode({ ...request, out: { buffer, dtype: "f32", offset: 0 } });
   commands.dispatchValues({
     source: tensorKernel("sumSlices", [out.dtype]),
     bound: [buffer, out.buffer],
     values,
     operations: slots,
-    integers: [values, Math.ceil(request.k / slice), out.offset],
+    integers: [values, slots, out.offset],
   });
   commands.pool.giveBack(buffer);
+}
+
+/** A few values of long sums, as gradients of a tiny layer over a large batch are: shaders/matmulSlim.wgsl. */
+const isSlim = ({ m, n, k }: MatmulRequest): boolean => m <= 4 && n <= 4 && k >= 4096;
+/** `TEAM` of the kernel: slots that take the products of a stretch in turn. */
+const team = 64;
+const slimSlots = { software: 2048, gpu: 4096 } as const;
+
+function encodeSlim(request: MatmulRequest): void {
+  const { device, a, b, out, m, n, k } = request;
+  const matrices = matricesOf(request);
+  const perSlot = Math.max(64, Math.ceil((k * matrices) / slimSlots[device.kind]));
+  const slots = team * Math.ceil(k / (team * perSlot));
+  inSlices(request, slots, (sliced) =>
+    recorderOf(request).dispatchValues({
+      source: tensorKernel("matmulSlim", [a.dtype, b.dtype, out.dtype]),
+      constants: { ROWS: m, COLUMNS: n },
+      bound: [a.buffer, b.buffer, sliced.out.buffer],
+      values: slots * matrices,
+      operations: 8 * perSlot * (m + n),
+      integers: sizesOf(sliced, perSlot),
+    }),
+  );
 }
 
 const recorderOf = ({ device, commands }: MatmulRequest): Commands => commands ?? commandsOf(device);
@@ -161,17 +190,23 @@ function constantsOf(request: MatmulRequest, version: Version): Constants {
 
 /** Records the sums over slices of k. */
 function encodeVersion(request: MatmulRequest, version: Version, slice: number): void {
-  const { a, b, out, batch, m, n, k, transposeA, transposeB } = request;
+  const { a, b, out, m, n, k } = request;
   const matrices = matricesOf(request);
   const invocations = valueInvocations(version, m, n);
-  const steps = (operand: MatrixOperand, isTransposed: boolean): number[] =>
-    isTransposed ? [1, operand.leading] : [operand.leading, 1];
-  const single = [m, n, k, a.offset, b.offset, out.offset, ...steps(a, transposeA), ...steps(b, transposeB)];
   recorderOf(request).dispatchValues({
     ...kernelOf(request, version),
     bound: version === "plain" ? [a.buffer, b.buffer, out.buffer] : [a.buffer, b.buffer, out.buffer, b.buffer],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
     operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
-    integers: wordsOf([...single, batch.length, matrices, slice], batch, a.batchStrides, b.batchStrides),
+    integers: sizesOf(request, slice),
   });
+}
+
+/** Words of shaders/matmulSizes.wgsl behind the first two. */
+function sizesOf(request: MatmulRequest, slice: number): number[] {
+  const { a, b, out, batch, m, n, k, transposeA, transposeB } = request;
+  const steps = (operand: MatrixOperand, isTransposed: boolean): number[] =>
+    isTransposed ? [1, operand.leading] : [operand.leading, 1];
+  const single = [m, n, k, a.offset, b.offset, out.offset, ...steps(a, transposeA), ...steps(b, transposeB)];
+  return wordsOf([...single, batch.length, matricesOf(request), slice], batch, a.batchStrides, b.batchStrides);
 }
