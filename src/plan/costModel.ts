@@ -33,6 +33,8 @@ interface Machine {
   readonly productFlops: number;
   /** What a value of the layered path takes beside its sum: the invocation, the activation, loads and stores. */
   readonly valueMs: number;
+  /** A workgroup of the layered path, however little it does: each dispatch has one at least for every replica. */
+  readonly workgroupMs: number;
   /** What values in workgroup memory instead of registers cost a kernel, as a factor. */
   readonly sharedFactor: number;
   /** One barrier of a workgroup, and the workgroups that pass theirs at once. */
@@ -52,6 +54,7 @@ export const machines: Readonly<Record<PlanLimits["kind"], Machine>> = {
     dispatchMs: 0.018,
     productFlops: 5e9,
     valueMs: 2e-5,
+    workgroupMs: 0.025,
     sharedFactor: 3.2,
     barrierMs: 0.003,
     workgroups: 2,
@@ -64,6 +67,7 @@ export const machines: Readonly<Record<PlanLimits["kind"], Machine>> = {
     dispatchMs: 0.006,
     productFlops: 6e12,
     valueMs: 1e-8,
+    workgroupMs: 1e-5,
     sharedFactor: 1.5,
     barrierMs: 0.0002,
     workgroups: 128,
@@ -91,13 +95,13 @@ function layerWork(limits: PlanLimits, { index, fanIn, fanOut }: LayerShape, req
 /** Milliseconds of a step layer by layer. */
 export function layeredStepMs(limits: PlanLimits, request: LayeredRequest): number {
   const { network, replicas, batchSize, optimizer } = request;
-  const { dispatchMs, productFlops, valueMs } = machines[limits.kind];
+  const { dispatchMs, productFlops, valueMs, workgroupMs: leastMs } = machines[limits.kind];
   const { layers, parameterCount } = network;
   const work = layers.reduce((sum, layer) => sum + layerWork(limits, layer, request), 0);
   const values = layers.reduce((sum, { fanIn, fanOut }) => sum + 2 * fanOut + fanIn, 0);
   const updated = parameterCount * (1 + momentCount(optimizer));
   return (
-    (3 * layers.length + 1) * dispatchMs +
+    (3 * layers.length + 1) * (dispatchMs + replicas * leastMs) +
     (1000 * work) / productFlops +
     replicas * (batchSize * values + 1.5 * updated) * valueMs
   );
