@@ -1,6 +1,6 @@
 // `npm run bench` as people call it. Times are never asserted: numbers, counters, files and exit codes are.
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,37 +10,14 @@ import { summarize } from "../bench/measure/statistics.ts";
 import { races as racePlans } from "../bench/race/races.ts";
 import { readRecord } from "../bench/race/readRecord.ts";
 import type { Point, RaceRecord, Row, TimedRow } from "../bench/race/record.ts";
+import { bench, root } from "./support/benchCommand.ts";
 
 const tinyPoints = racePlans.find(({ name }) => name === "tiny")!.points.length;
 
-const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "bench-cli-"));
 const raceMs = 240_000;
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** @param interruptAfter text on stderr that is answered by Ctrl-C */
-function bench(words: string, interruptAfter?: string): Promise<Outcome> {
-  const env = { ...process.env, NO_COLOR: "1" };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["bench/run.mjs", ...words.split(" ").filter(Boolean)], { cwd: root, env });
-    let [stdout, stderr, isInterrupted] = ["", "", interruptAfter === undefined];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      stderr += text;
-      if (isInterrupted || !stderr.includes(interruptAfter!)) return;
-      isInterrupted = true;
-      child.kill("SIGINT");
-    });
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
-}
 
 const recordIn = (name: string): RaceRecord => readRecord(readFileSync(join(folder, name), "utf8"), name);
 

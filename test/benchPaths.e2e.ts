@@ -1,37 +1,19 @@
 // `npm run bench -- paths` as people call it. Times are never asserted: states, counters, files and exit codes are.
 
-import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { isTimed, readPathsRecord } from "../bench/paths/record.ts";
+import { bench } from "./support/benchCommand.ts";
 
-const root = join(import.meta.dirname, "..");
 const folder = mkdtempSync(join(tmpdir(), "bench-paths-"));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function bench(words: string): Promise<Outcome> {
-  const env = { ...process.env, NO_COLOR: "1" };
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["bench/run.mjs", "paths", ...words.split(" ")], { cwd: root, env });
-    let [stdout, stderr] = ["", ""];
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
-}
-
 test("times every path over the steps handed over, and judges the pick", { timeout: 240_000 }, async () => {
   const output = join(folder, "paths.json");
-  const { code, stdout, stderr } = await bench(`--quick --sweep steps --output ${output}`);
+  const { code, stdout, stderr } = await bench(`paths --quick --sweep steps --output ${output}`);
   expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);
   expect(stdout).toMatch(/^# Paths on /);
   expect(readdirSync(folder).toSorted()).toEqual(["paths-steps.svg", "paths.json", "paths.md"]);
@@ -73,12 +55,12 @@ test.each([
   ],
   ["--fast", "bench: unknown option '--fast'"],
 ])("%s is wrong use", async (words, message) => {
-  const { code, stdout, stderr } = await bench(words);
+  const { code, stdout, stderr } = await bench(`paths ${words}`);
   expect([code, stdout, stderr.slice(0, message.length)]).toEqual([2, "", message]);
 });
 
 test("--help lists the options", async () => {
-  const { code, stdout, stderr } = await bench("--help");
+  const { code, stdout, stderr } = await bench("paths --help");
   expect([code, stderr]).toEqual([0, ""]);
   expect(stdout).toMatch(/--sweep <names> /);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { summarize } from "../bench/measure/statistics.ts";
-import { crossoversOf, fastestAt, judgePick, type Series } from "../bench/paths/judge.ts";
+import { crossoversOf, fastestAt, judgePick, type PathSeries } from "../bench/paths/judge.ts";
 import { pathsPictures } from "../bench/paths/pictures.ts";
 import {
   type FailedPath,
@@ -47,7 +47,7 @@ function timed(path: PathName, samples: number[], own: Partial<TimedPath> = {}):
 
 const failed = (path: PathName, status: FailedPath["status"], reason: string): FailedPath => ({ status, path, reason });
 
-const series = (path: PathName, ...ms: (number | undefined)[]): Series => ({
+const series = (path: PathName, ...ms: (number | undefined)[]): PathSeries => ({
   path,
   blocks: ms.map((each) => (each === undefined ? undefined : { ms: each })),
 });

@@ -1,31 +1,12 @@
 import type { PathName } from "../../src/executor.ts";
-import { median, type Summary, summarize } from "../measure/statistics.ts";
-import { pairedRatios } from "../race/racer.ts";
+import { fastestOf, ratioOf, samplesOf, type Series } from "../sweeps/series.ts";
 import { type Crossover, isTimed, type PathsPoint, type PlannersPick, type TimedPath } from "./record.ts";
 
 // Which path is the fastest, where another one becomes it, and whether the planner has seen it.
 
-/** One block, in milliseconds per step. */
-export interface Block {
-  readonly ms: number;
-}
-
-/** Blocks of one path by round; undefined where it sat out. */
-export interface Series {
+/** Milliseconds per step of one path. */
+export interface PathSeries extends Series {
   readonly path: PathName;
-  readonly blocks: readonly (Block | undefined)[];
-}
-
-/** Milliseconds per step of all blocks that were taken. */
-export const samplesOf = ({ blocks }: Pick<Series, "blocks">): number[] =>
-  blocks.flatMap((block) => (block ? [block.ms] : []));
-
-const medianOf = (series: Series): number => median(samplesOf(series));
-
-/** Paired by round of blocks where both were timed often, else of the medians: a slow path is measured once. */
-function ratioOf(own: Series, other: Series): Summary {
-  const isOnce = Math.min(samplesOf(own).length, samplesOf(other).length) < 2;
-  return summarize(isOnce ? [medianOf(own) / medianOf(other)] : pairedRatios(own.blocks, other.blocks));
 }
 
 /**
@@ -36,13 +17,13 @@ function ratioOf(own: Series, other: Series): Summary {
  */
 export function judgePick(
   pick: PathName,
-  timed: readonly Series[],
-  again: Series | undefined,
+  timed: readonly PathSeries[],
+  again: PathSeries | undefined,
 ): Omit<PlannersPick, "path" | "reason"> {
   const own = timed.find(({ path }) => path === pick);
   const [first, ...others] = timed;
   if (!first) return { verdict: "no times" };
-  const fastest = others.reduce((best, each) => (medianOf(each) < medianOf(best) ? each : best), first);
+  const fastest = fastestOf(first, others);
   if (!own) return { verdict: "no times", fastest: fastest.path };
   const ratio = ratioOf(own, fastest);
   const noise = again && samplesOf(again).length > 0 ? ratioOf(again, own) : undefined;

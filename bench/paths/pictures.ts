@@ -7,6 +7,7 @@ import type { ChartOptions } from "../report/frame.ts";
 import { type Look, paintOf } from "../report/palette.ts";
 import { type Dot, type Line, measured } from "../report/sweepLegend.ts";
 import { footOf, type Picture, pictureOf, width } from "../report/writePictures.ts";
+import { placesOf, whole } from "../sweeps/report.ts";
 import { fastestAt } from "./judge.ts";
 import { type FailedPath, isTimed, type PathsPoint, type PathsRecord, type PathsSweep } from "./record.ts";
 
@@ -32,7 +33,6 @@ const labels: Readonly<Record<PathName, string>> = {
   tiles: "tiles, a workgroup takes tiles",
 };
 
-const whole = (x: number): string => x.toLocaleString("en-US");
 const missing = { median: Number.NaN, lowerQuartile: Number.NaN, upperQuartile: Number.NaN, tip: "" };
 
 const failureWords: Readonly<Record<FailedPath["status"], string>> = {
@@ -43,13 +43,12 @@ const failureWords: Readonly<Record<FailedPath["status"], string>> = {
 };
 
 function failuresOf({ axis, points }: PathsSweep, path: PathName): string[] {
-  const places = new Map<FailedPath["status"], number[]>();
-  for (const { x, rows } of points) {
-    const row = rows.find((each) => each.path === path);
-    if (!row || isTimed(row)) continue;
-    places.set(row.status, [...(places.get(row.status) ?? []), x]);
-  }
-  return [...places].map(([status, xs]) => `${failureWords[status]} ${axis} ${xs.map(whole).join(", ")}`);
+  const places = placesOf(points, ({ rows }) =>
+    rows.flatMap((row) =>
+      row.path !== path || isTimed(row) ? [] : [{ text: failureWords[row.status], reason: row.reason }],
+    ),
+  );
+  return places.map(({ text, xs }) => `${text} ${axis} ${xs.map(whole).join(", ")}`);
 }
 
 function dotAt(point: PathsPoint, path: PathName): Dot {

@@ -1,8 +1,7 @@
 import * as v from "valibot";
-import { InvalidInput } from "../../src/errors.ts";
 import { pathNames } from "../../src/executor.ts";
-import { parseJson, parseWith, requireFields, toJson } from "../race/readRecord.ts";
-import { checkSchema, countsSchema, machineSchema, summarySchema } from "../race/record.ts";
+import { readSweepsRecord, toJson } from "../race/readRecord.ts";
+import { checkSchema, countsSchema, gpuCeilingsSchema, machineSchema, summarySchema } from "../race/record.ts";
 
 // What the bench of paths leaves behind: the schema of bench/results/*-paths.json, and the types that follow from it.
 
@@ -94,14 +93,7 @@ export const pathsSchema = v.object({
   /** Blocks, their least time and the other settings of the protocol. */
   protocol: v.record(v.string(), v.union([v.number(), v.string(), v.boolean()])),
   /** Best seen in this run; undefined: the adapter has no timestamps. */
-  ceilings: v.optional(
-    v.object({
-      flopsPerSecond: v.number(),
-      bytesPerSecond: v.number(),
-      emptyNs: v.number(),
-      dependentNs: v.number(),
-    }),
-  ),
+  ceilings: v.optional(gpuCeilingsSchema),
   sweeps: v.array(sweep),
   /** What makes the run fail; empty in every record that is kept. */
   problems: v.array(v.string()),
@@ -122,17 +114,8 @@ export const isTimed = (row: PathRow): row is TimedPath => row.status === "timed
  * @param name of the file, for messages
  * @throws InvalidInput where it is no record of the bench of paths, or a field of it is wrong
  */
-export function readPathsRecord(text: string, name: string): PathsRecord {
-  const fields = requireFields(parseJson(text, name), name);
-  const { bench, schemaVersion } = fields;
-  if (bench === "paths" && schemaVersion === pathsSchemaVersion) return parseWith(pathsSchema, fields, name);
-  throw new InvalidInput({
-    place: name,
-    expected: `a record of the bench of paths, schema version ${pathsSchemaVersion}`,
-    got: `bench ${JSON.stringify(bench)}, schema version ${JSON.stringify(schemaVersion)}`,
-    fix: "pass a file that `npm run bench -- paths` has written",
-  });
-}
+export const readPathsRecord = (text: string, name: string): PathsRecord =>
+  readSweepsRecord(pathsSchema, { bench: "paths", schemaVersion: pathsSchemaVersion }, text, name);
 
 /**
  * What `readPathsRecord` reads, with fields in the order of the schema.

@@ -1,9 +1,9 @@
 import { type PathName, pathNames } from "../../src/executor.ts";
-import { formatBytes, formatFlops, formatMs, formatShare, significant } from "../race/units.ts";
-import type { Summary } from "../measure/statistics.ts";
-import { block, type Fact, factTable, machineFacts, pairs, softwareNote } from "../report/markdown.ts";
+import { formatBytes, formatMs, formatShare, significant } from "../race/units.ts";
+import { block } from "../report/markdown.ts";
 import { type Column, escape, table } from "../report/markdownTable.ts";
-import { placeOf } from "../report/order.ts";
+import { shareOf } from "../sweeps/ceilingWatch.ts";
+import { failureLines, headLines, matrix, spreadText, titled, whole } from "../sweeps/report.ts";
 import { fastestAt } from "./judge.ts";
 import {
   type Crossover,
@@ -15,12 +15,10 @@ import {
   type PathsSweep,
   type TimedPath,
 } from "./record.ts";
-import { shareOf } from "./shares.ts";
 
 // A record of paths for people: who is the fastest where, whether the planner knew, what a step costs the host.
 
 const grouped = (value: number): string => Number(value.toPrecision(3)).toLocaleString("en-US");
-const whole = (value: number): string => value.toLocaleString("en-US");
 
 type Cell = (row: TimedPath, point: PathsPoint) => string;
 
@@ -33,20 +31,12 @@ const pathsOf = ({ points }: PathsSweep): readonly PathName[] =>
 const rowOf = ({ rows }: PathsPoint, path: PathName): PathRow | undefined => rows.find((row) => row.path === path);
 
 /** Paths down, x across; a row that has no figure says why in a word. */
-function matrix(sweep: PathsSweep, cell: Cell): string[] {
-  const textAt = (path: PathName, point: PathsPoint): string => {
+function pathsMatrix(sweep: PathsSweep, cell: Cell): string[] {
+  return matrix(sweep, "path", pathsOf(sweep), (path, point) => {
     const row = rowOf(point, path);
     if (!row || row.status === "cannot") return "–";
     return isTimed(row) ? cell(row, point) : row.status;
-  };
-  const columns: Column<PathName>[] = [
-    { title: "path", isText: true, cell: (path) => path },
-    ...sweep.points.map((point) => ({
-      title: `${sweep.axis} ${whole(point.x)}`,
-      cell: (path: PathName) => textAt(path, point),
-    })),
-  ];
-  return table(columns, pathsOf(sweep));
+  });
 }
 
 function timeCell(row: TimedPath, point: PathsPoint): string {
@@ -54,13 +44,6 @@ function timeCell(row: TimedPath, point: PathsPoint): string {
   const marked = row === fastestAt(point) ? `**${time}**` : time;
   return row.path === point.pick?.path ? `${marked} ◂` : marked;
 }
-
-/** `1.02 (0.98 … 1.10)`. */
-const spreadText = (summary: Summary | undefined): string => {
-  if (!summary) return "";
-  const { median, lowerQuartile, upperQuartile } = summary;
-  return `${significant(median)} (${significant(lowerQuartile)} … ${significant(upperQuartile)})`;
-};
 
 const timedRowOf = (point: PathsPoint, path: PathName | undefined): TimedPath | undefined => {
   const row = path === undefined ? undefined : rowOf(point, path);
@@ -121,23 +104,10 @@ const failureWords: Readonly<Record<FailedPath["status"], string>> = {
   failed: "**failed**",
 };
 
-/** Who has no times where; reasons differ by their figures alone, so that the first stands for all. */
-function failureLines({ axis, points }: PathsSweep): string[] {
-  const places = new Map<string, { readonly reason: string; readonly xs: number[] }>();
-  for (const { x, rows } of points) {
-    for (const row of rows) {
-      if (isTimed(row)) continue;
-      const key = `${row.path}: ${failureWords[row.status]}`;
-      const place = places.get(key) ?? { reason: row.reason, xs: [] };
-      place.xs.push(x);
-      places.set(key, place);
-    }
-  }
-  return [...places].map(([key, { reason, xs }]) => {
-    const where = xs.length === points.length ? "everywhere" : `at ${axis} ${xs.map(whole).join(", ")}`;
-    return `- ${key} ${where}: ${escape(reason)}`;
-  });
-}
+const failuresOf = ({ rows }: PathsPoint): { text: string; reason: string }[] =>
+  rows.flatMap((row) =>
+    isTimed(row) ? [] : [{ text: `${row.path}: ${failureWords[row.status]}`, reason: row.reason }],
+  );
 
 /** Whose steps were handed over in smaller portions than the point says. */
 function portionLines({ axis, points }: PathsSweep): string[] {
@@ -149,8 +119,6 @@ function portionLines({ axis, points }: PathsSweep): string[] {
   );
 }
 
-const titled = (title: string, lines: readonly string[]): string[] => [title, "", ...block(lines)];
-
 function sweepLines(sweep: PathsSweep, { ceilings }: PathsRecord): string[] {
   const { title, axis, points } = sweep;
   const shareCell: Cell = (row, point) => {
@@ -160,18 +128,21 @@ function sweepLines(sweep: PathsSweep, { ceilings }: PathsRecord): string[] {
   return [
     `## ${escape(title)}`,
     "",
-    ...titled("Time per step, medians; the fastest in bold, ◂ what the planner picks:", matrix(sweep, timeCell)),
+    ...titled("Time per step, medians; the fastest in bold, ◂ what the planner picks:", pathsMatrix(sweep, timeCell)),
     ...block([...crossoverLines(sweep), ...portionLines(sweep)]),
     ...titled("The planner:", table(plannerColumns(axis), points)),
-    ...titled("Estimate of the cost model ÷ measured:", matrix(sweep, estimateCell)),
-    ...(ceilings ? titled("Share of the arithmetic ceiling:", matrix(sweep, shareCell)) : []),
-    ...titled("Dispatches per 1,000 steps:", matrix(sweep, perThousand("dispatches"))),
-    ...titled("Submits per 1,000 steps:", matrix(sweep, perThousand("submits"))),
-    ...titled("Bytes written by the host per step:", matrix(sweep, bytesCell)),
+    ...titled("Estimate of the cost model ÷ measured:", pathsMatrix(sweep, estimateCell)),
+    ...(ceilings ? titled("Share of the arithmetic ceiling:", pathsMatrix(sweep, shareCell)) : []),
+    ...titled("Dispatches per 1,000 steps:", pathsMatrix(sweep, perThousand("dispatches"))),
+    ...titled("Submits per 1,000 steps:", pathsMatrix(sweep, perThousand("submits"))),
+    ...titled("Bytes written by the host per step:", pathsMatrix(sweep, bytesCell)),
     creationLine(sweep),
     "",
-    ...titled("Creating a run on a fresh device, and again with its pipelines compiled:", matrix(sweep, compileCell)),
-    ...block(failureLines(sweep)),
+    ...titled(
+      "Creating a run on a fresh device, and again with its pipelines compiled:",
+      pathsMatrix(sweep, compileCell),
+    ),
+    ...block(failureLines(sweep, failuresOf)),
   ];
 }
 
@@ -198,28 +169,14 @@ function overview({ sweeps }: PathsRecord): string[] {
   return table(columns, sweeps);
 }
 
-function ceilingFact({ ceilings }: PathsRecord): Fact {
-  if (!ceilings) return ["ceilings", "not measured: the adapter has no timestamps"];
-  const { flopsPerSecond, bytesPerSecond, emptyNs, dependentNs } = ceilings;
-  const launch = `empty dispatch ${formatMs(emptyNs / 1e6)}, dependent ${formatMs(dependentNs / 1e6)}`;
-  return ["ceilings", `${formatFlops(flopsPerSecond)}, ${formatBytes(bytesPerSecond, "B/s")}, ${launch}`];
-}
-
 export function pathsMarkdown(record: PathsRecord): string {
-  const { machine, problems, sweeps, protocol } = record;
-  const lines = [
-    `# Paths on ${escape(placeOf(record))}, ${machine.date.slice(0, 10)}`,
-    "",
-    ...block(machine.kind === "software" ? [softwareNote] : []),
-    ...block(problems.map((problem) => `- **Problem**: ${escape(problem)}`)),
-    ...block(factTable([...machineFacts(record), ceilingFact(record)])),
+  const samples =
     "A sample is the time of a block of steps divided by their number, from the first call until all work is done and a " +
-      "parameter was read back. Paths take turns, block by block. A path that differs from the float64 reference has no times.",
-    "",
-    `Settings: ${escape(pairs(protocol))}.`,
-    "",
+    "parameter was read back. Paths take turns, block by block. A path that differs from the float64 reference has no times.";
+  const lines = [
+    ...headLines(record, "Paths", samples),
     ...block(overview(record)),
-    ...sweeps.flatMap((sweep) => sweepLines(sweep, record)),
+    ...record.sweeps.flatMap((sweep) => sweepLines(sweep, record)),
   ];
   return `${lines.join("\n").trimEnd()}\n`;
 }

@@ -6,8 +6,10 @@ import { summarize } from "../measure/statistics.ts";
 import { checkOf } from "../race/plausibility.ts";
 import { type Start, startOf } from "../race/start.ts";
 import { workOf } from "../race/workload.ts";
+import { affordableBlocks, type Paced, takeTurns, timeBlock, type TimeRuns, warmUp } from "../sweeps/pacing.ts";
+import { type Block, samplesOf } from "../sweeps/series.ts";
 import { checkedSteps, deviationAt, type Truth, truthOf } from "./checkPath.ts";
-import { type Block, judgePick, samplesOf } from "./judge.ts";
+import { judgePick } from "./judge.ts";
 import { PathRun } from "./pathRun.ts";
 import type { FailedPath, PathRow, PathsPoint, PlannersPick, TimedPath } from "./record.ts";
 import type { PointPlan } from "./sweeps.ts";
@@ -37,19 +39,13 @@ export interface PointContext {
 }
 
 const countedSteps = 1000;
-/** A block that is shorter than this share of what it should be is repeated with more steps. */
-const shortestShare = 0.8;
 
 /** One path at the point, and all that is known of it so far. */
-interface Trial {
+interface Trial extends Paced {
   readonly path: PathName;
   run: PathRun | undefined;
   check?: TimedPath["check"];
   isOnce: boolean;
-  /** Steps of one call of `execute`; undefined: as many as a block takes. */
-  atOnce: number | undefined;
-  stepsPerBlock: number;
-  stepMs: number;
   readonly blocks: (Block | undefined)[];
   counts?: TimedPath["counts"];
   failure?: Pick<FailedPath, "status" | "reason">;
@@ -60,8 +56,8 @@ const createTrial = (path: PathName, { handOver }: PointPlan): Trial => ({
   run: undefined,
   isOnce: false,
   atOnce: handOver,
-  stepsPerBlock: 1,
-  stepMs: 0,
+  runsPerBlock: 1,
+  runMs: 0,
   blocks: [],
 });
 
@@ -116,10 +112,10 @@ async function checkAll(trials: readonly Trial[], truth: Truth, context: PointCo
     const deviations = [];
     let done = 0;
     for (const [index, steps] of checkedSteps.entries()) {
-      trial.stepMs = (await run.time(steps - done)) / (steps - done);
+      trial.runMs = (await run.time(steps - done)) / (steps - done);
       done = steps;
       deviations.push(await deviationAt(run, truth, index));
-      if (trial.stepMs > context.effort.slowestStepMs) break;
+      if (trial.runMs > context.effort.slowestStepMs) break;
     }
     trial.check = checkOf(deviations);
     if (trial.check.passed) return;
@@ -131,31 +127,21 @@ async function checkAll(trials: readonly Trial[], truth: Truth, context: PointCo
 
 /** Fewer steps at once where so many would take too long: a step of such a path costs the same, however many there are. */
 function limitHandOver(trial: Trial, { slowestStepMs }: PathsEffort): void {
-  trial.isOnce = trial.stepMs > slowestStepMs;
-  const affordable = Math.max(1, Math.floor(slowestStepMs / trial.stepMs));
+  trial.isOnce = trial.runMs > slowestStepMs;
+  const affordable = Math.max(1, Math.floor(slowestStepMs / trial.runMs));
   if (trial.atOnce !== undefined) trial.atOnce = Math.min(trial.atOnce, affordable);
-  trial.stepsPerBlock = trial.atOnce ?? 1;
+  trial.runsPerBlock = trial.atOnce ?? 1;
 }
 
-/** Blocks are whole hand-overs. */
-function growBlock(trial: Trial, factor: number): void {
-  const { atOnce = 1, stepsPerBlock } = trial;
-  trial.stepsPerBlock = atOnce * Math.ceil((factor * stepsPerBlock) / atOnce);
-}
+const timing =
+  (run: PathRun): TimeRuns =>
+  (steps, atOnce) =>
+    run.time(steps, atOnce);
 
-/** Grows blocks until they are long enough, after the path is warm. */
-async function calibrateAll(trials: readonly Trial[], context: PointContext): Promise<void> {
-  const { blockMs, warmUpMs } = context.effort;
+async function warmUpAll(trials: readonly Trial[], context: PointContext): Promise<void> {
   await each(trials, context, "warms up", async (trial, run) => {
     limitHandOver(trial, context.effort);
-    let spentMs = 0;
-    while (!trial.isOnce) {
-      const ms = await run.time(trial.stepsPerBlock, trial.atOnce);
-      spentMs += ms;
-      trial.stepMs = ms / trial.stepsPerBlock;
-      if (ms >= blockMs && spentMs >= warmUpMs) return;
-      if (ms < blockMs) growBlock(trial, Math.min(8, Math.max(1.2, (1.2 * blockMs) / ms)));
-    }
+    if (!trial.isOnce) await warmUp(trial, context.effort, timing(run));
   });
 }
 
@@ -166,22 +152,11 @@ async function timeOnce(trial: Trial, run: PathRun): Promise<Block> {
   return { ms };
 }
 
-async function timeBlock(trial: Trial, run: PathRun, { blockMs }: PathsEffort): Promise<Block> {
-  if (trial.isOnce) return timeOnce(trial, run);
-  for (;;) {
-    const ms = await run.time(trial.stepsPerBlock, trial.atOnce);
-    if (ms >= shortestShare * blockMs) return { ms: ms / trial.stepsPerBlock };
-    growBlock(trial, (1.1 * blockMs) / ms);
-  }
-}
-
-function blocksFor({ isOnce, stepMs, stepsPerBlock }: Trial, { blocks, pathMs, leastBlocks }: PathsEffort): number {
-  return isOnce ? 1 : Math.max(leastBlocks, Math.min(blocks, Math.floor(pathMs / (stepMs * stepsPerBlock))));
-}
+const blocksFor = (trial: Trial, { pathMs, ...effort }: PathsEffort): number =>
+  trial.isOnce ? 1 : affordableBlocks(trial, { ...effort, contenderMs: pathMs });
 
 /**
- * A, B, …, B, A, …: what drifts in the machine meets all of them, and neighbours swap sides. The path that the planner picks
- * runs twice: its second series tells the noise.
+ * Blocks by all paths in turn. The path that the planner picks runs twice: its second series tells the noise.
  * @returns the second series
  */
 async function timeAll(
@@ -194,26 +169,24 @@ async function timeAll(
   const shares = new Map(trials.map((trial) => [trial, blocksFor(trial, effort)]));
   const turns = liveOf(trials).map((trial) => ({ trial, into: trial.blocks }));
   if (picked && liveOf([picked]).length > 0) turns.push({ trial: picked, into: again });
-  for (let round = 0; round < effort.blocks; round++) {
-    const order = round % 2 === 0 ? turns : turns.toReversed();
-    for (const { trial, into } of order) {
-      const takesPart = trial.failure === undefined && round < shares.get(trial)!;
-      context.tell(`times, round ${round + 1} of ${effort.blocks}`, trial.path);
-      let block: Block | undefined;
-      if (takesPart) {
-        await attempt(trial, context, async () => {
-          block = await timeBlock(trial, trial.run!, effort);
-        });
-      }
-      into.push(block);
+  await takeTurns(turns, effort.blocks, async ({ trial, into }, round) => {
+    const takesPart = trial.failure === undefined && round < shares.get(trial)!;
+    context.tell(`times, round ${round + 1} of ${effort.blocks}`, trial.path);
+    let block: Block | undefined;
+    if (takesPart) {
+      await attempt(trial, context, async () => {
+        const run = trial.run!;
+        block = trial.isOnce ? await timeOnce(trial, run) : await timeBlock(trial, effort.blockMs, timing(run));
+      });
     }
-  }
+    into.push(block);
+  });
   return again;
 }
 
 async function countAll(trials: readonly Trial[], context: PointContext): Promise<void> {
   await each(trials, context, "counts", async (trial, run) => {
-    const affordable = Math.max(1, Math.min(countedSteps, Math.floor(context.effort.countMs / trial.stepMs)));
+    const affordable = Math.max(1, Math.min(countedSteps, Math.floor(context.effort.countMs / trial.runMs)));
     const { atOnce = 1 } = trial;
     const rounds = atOnce * Math.ceil(affordable / atOnce);
     if (!trial.counts) trial.counts = { rounds, ...(await run.timeAndCount(rounds, trial.atOnce)).counts };
@@ -222,7 +195,7 @@ async function countAll(trials: readonly Trial[], context: PointContext): Promis
 }
 
 function rowOf(trial: Trial): PathRow {
-  const { path, failure, run, check, isOnce, atOnce, stepsPerBlock, counts } = trial;
+  const { path, failure, run, check, isOnce, atOnce, runsPerBlock, counts } = trial;
   if (failure) return { path, ...failure };
   const { stepMs, dispatchesPerStep, stepsPerDispatch, kernels, chunkRows, bytes } = run!.plan;
   const samples = samplesOf(trial);
@@ -234,7 +207,7 @@ function rowOf(trial: Trial): PathRow {
     check: check!,
     isOnce,
     ...(atOnce !== undefined && { atOnce }),
-    stepsPerBlock,
+    stepsPerBlock: runsPerBlock,
     samples,
     summary: summarize(samples),
     counts: counts!,
@@ -258,7 +231,7 @@ export async function measurePoint(point: PointPlan, context: PointContext): Pro
     const planned = liveOf(trials)[0]?.run!.plannedFor(point, start);
     context.tell("follows in float64", "reference");
     await checkAll(trials, await truthOf(point.workload, start), context);
-    await calibrateAll(trials, context);
+    await warmUpAll(trials, context);
     const picked = trials.find(({ path }) => path === planned?.path);
     const again = await timeAll(trials, picked, context);
     await countAll(trials, context);

@@ -1,5 +1,6 @@
 import { stepOf } from "../race/races.ts";
 import type { StepWorkload } from "../race/workload.ts";
+import type { Sweep } from "../sweeps/measureSweeps.ts";
 
 /** One workload, which every path that can take it is timed on. */
 export interface PointPlan {
@@ -13,13 +14,7 @@ export interface PointPlan {
   readonly isQuick: boolean;
 }
 
-export interface SweepPlan {
-  readonly name: string;
-  readonly title: string;
-  /** What x is. */
-  readonly axis: string;
-  readonly points: readonly PointPlan[];
-}
+export type SweepPlan = Sweep<PointPlan>;
 
 interface Shape {
   readonly widths: string;
@@ -45,7 +40,7 @@ function pointOf(x: number, { widths, batchSize, replicas = 1, handOver }: Shape
   };
 }
 
-interface Sweep {
+interface Family {
   readonly name: string;
   readonly title: string;
   readonly axis: string;
@@ -55,7 +50,7 @@ interface Sweep {
   readonly shapeAt: (x: number) => Shape;
 }
 
-const sweepOf = ({ name, title, axis, xs, quick, shapeAt }: Sweep): SweepPlan => ({
+const sweepOf = ({ name, title, axis, xs, quick, shapeAt }: Family): SweepPlan => ({
   name,
   title,
   axis,

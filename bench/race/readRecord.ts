@@ -11,7 +11,7 @@ const show = (value: unknown): string => {
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 };
 
-export function parseJson(text: string, place: string): unknown {
+function parseJson(text: string, place: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
@@ -21,14 +21,14 @@ export function parseJson(text: string, place: string): unknown {
   }
 }
 
-export function requireFields(value: unknown, place: string): Fields {
+function requireFields(value: unknown, place: string): Fields {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
   const fix = "pass a whole file that the race has written";
   throw new InvalidInput({ place, expected: "a JSON object", got: show(value), fix });
 }
 
 /** @throws InvalidInput naming the first field that the schema refuses */
-export function parseWith<T>(schema: v.GenericSchema<unknown, T>, fields: Fields, place: string): T {
+function parseWith<T>(schema: v.GenericSchema<unknown, T>, fields: Fields, place: string): T {
   const parsed = v.safeParse(schema, fields);
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
@@ -73,6 +73,29 @@ export function readRecord(text: string, name: string): RaceRecord {
   return found === 1
     ? fromStepRecord(parseWith(stepRecordSchema, fields, name))
     : parseWith(recordSchema, fields, name);
+}
+
+/**
+ * Reads the record of a bench of sweeps.
+ * @param expected what the record says that it is
+ * @param name of the file, for messages
+ * @throws InvalidInput where it is no record of that bench, or a field of it is wrong
+ */
+export function readSweepsRecord<T>(
+  schema: v.GenericSchema<unknown, T>,
+  expected: { readonly bench: string; readonly schemaVersion: number },
+  text: string,
+  name: string,
+): T {
+  const fields = requireFields(parseJson(text, name), name);
+  const { bench, schemaVersion: found } = fields;
+  if (bench === expected.bench && found === expected.schemaVersion) return parseWith(schema, fields, name);
+  throw new InvalidInput({
+    place: name,
+    expected: `a record of the bench of ${expected.bench}, schema version ${expected.schemaVersion}`,
+    got: `bench ${show(bench)}, schema version ${show(found)}`,
+    fix: `pass a file that \`npm run bench -- ${expected.bench}\` has written`,
+  });
 }
 
 /** JSON with lists of numbers on one line, and six digits where more would be noise. */

@@ -40,16 +40,16 @@ export const machineSchema = v.object({
   timerStepMs: v.number(),
 });
 
+export const gpuCeilingsSchema = v.object({
+  flopsPerSecond: v.number(),
+  bytesPerSecond: v.number(),
+  emptyNs: v.number(),
+  dependentNs: v.number(),
+});
+
 const ceilings = v.object({
   /** Best seen in this run; undefined: the adapter has no timestamps. */
-  gpu: v.optional(
-    v.object({
-      flopsPerSecond: v.number(),
-      bytesPerSecond: v.number(),
-      emptyNs: v.number(),
-      dependentNs: v.number(),
-    }),
-  ),
+  gpu: v.optional(gpuCeilingsSchema),
   /** All cores together. */
   cpu: v.object({ flopsPerSecond: v.number(), bytesPerSecond: v.number() }),
 });
