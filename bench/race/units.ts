@@ -28,6 +28,16 @@ export interface Spread {
   readonly upperQuartile: number;
 }
 
+/** So much a second, where that amount takes so many milliseconds: the longest times are the lowest rates. */
+export function rateOf(amount: number, { median, lowerQuartile, upperQuartile }: Spread): Spread {
+  const perSecond = (ms: number): number => (1000 * amount) / ms;
+  return {
+    median: perSecond(median),
+    lowerQuartile: perSecond(upperQuartile),
+    upperQuartile: perSecond(lowerQuartile),
+  };
+}
+
 /**
  * A row's time in a unit: milliseconds for times, else so much a second. A sample is a whole training where the workload
  * has a goal, so that it counts for as many rounds as the row took steps.
@@ -35,14 +45,7 @@ export interface Spread {
 export function valueIn(unit: Unit, row: TimedRow, { work }: Pick<Point, "work">): Spread {
   const { median, lowerQuartile, upperQuartile } = row.summary;
   if (!unit.amount) return { median, lowerQuartile, upperQuartile };
-  const amount = unit.amount(work) * (row.steps ?? 1);
-  const perSecond = (ms: number): number => (1000 * amount) / ms;
-  // the longest times are the lowest rates
-  return {
-    median: perSecond(median),
-    lowerQuartile: perSecond(upperQuartile),
-    upperQuartile: perSecond(lowerQuartile),
-  };
+  return rateOf(unit.amount(work) * (row.steps ?? 1), row.summary);
 }
 
 /** Whether the contenders of a point train until a goal is met, so that a sample is a whole training. */

@@ -1,0 +1,76 @@
+import { readStretches, write } from "../../src/gpu/bufferOwner.ts";
+import { commandsOf } from "../../src/gpu/commands.ts";
+import type { GpuDevice } from "../../src/gpu/device.ts";
+import { encodeMatmul, type MatmulRequest, type ProductChoice, usualProduct } from "../../src/gpu/products.ts";
+import { matricesOf, type ProductShape } from "./shapes.ts";
+import type { Factors } from "./truth.ts";
+
+const place = "bench products";
+
+/** One product on a device, in any version, over and over. */
+export class ProductRun {
+  readonly #request: MatmulRequest;
+  readonly #poison: Float32Array;
+
+  /** @throws what the library throws where the factors do not fit the device */
+  constructor(device: GpuDevice, shape: ProductShape, { a, b }: Factors) {
+    const { batch, m, n, k, transposeA, transposeB } = shape;
+    const { pool } = commandsOf(device);
+    const operand = (label: string, values: Float32Array, leading: number, stride: number) => {
+      const buffer = pool.take(label, values.byteLength, true);
+      write(device.gpu, buffer, values);
+      return { buffer, dtype: "f32" as const, offset: 0, leading, batchStrides: batch === undefined ? [] : [stride] };
+    };
+    this.#poison = new Float32Array(matricesOf(shape) * m * n).fill(Number.NaN);
+    this.#request = {
+      device,
+      a: operand("a", a, transposeA ? m : k, m * k),
+      b: operand("b", b, transposeB ? k : n, k * n),
+      out: { buffer: pool.take("out", this.#poison.byteLength, true), dtype: "f32", offset: 0 },
+      batch: batch === undefined ? [] : [batch],
+      m,
+      n,
+      k,
+      transposeA,
+      transposeB,
+    };
+  }
+
+  /** What the library takes. */
+  get usual(): ProductChoice {
+    return usualProduct(this.#request);
+  }
+
+  /**
+   * Milliseconds of so many products, from the first that is recorded until the device has done the last.
+   * @param choice undefined: the library's own
+   */
+  async time(count: number, choice: ProductChoice | undefined): Promise<number> {
+    const { device } = this.#request;
+    const startMs = performance.now();
+    for (let done = 0; done < count; done++) encodeMatmul(this.#request, choice);
+    commandsOf(device).submit();
+    await device.gpu.queue.onSubmittedWorkDone();
+    const ms = performance.now() - startMs;
+    device.throwFault(place);
+    return ms;
+  }
+
+  /** Makes every value of out one that no product is. */
+  poison(): void {
+    const { device, out } = this.#request;
+    write(device.gpu, out.buffer, this.#poison);
+  }
+
+  /** out [batch, m, n]. */
+  async read(): Promise<Float32Array> {
+    const { device, out } = this.#request;
+    const { length } = this.#poison;
+    return new Float32Array(await readStretches(device, place, [{ buffer: out.buffer, first: 0, length }]));
+  }
+
+  dispose(): void {
+    const { device, a, b, out } = this.#request;
+    for (const { buffer } of [a, b, out]) commandsOf(device).release(buffer);
+  }
+}

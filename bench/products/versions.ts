@@ -1,0 +1,39 @@
+import type { GpuDevice } from "../../src/gpu/device.ts";
+import { type Version, versionsOf } from "../../src/gpu/productVersions.ts";
+import type { Look } from "../report/palette.ts";
+
+interface VersionCard {
+  /** The name of its line, and below it what an invocation does. */
+  readonly label: string;
+  readonly look: Look;
+}
+
+/** All versions; a new one of the library does not compile without its line here. */
+export const versionCards: Readonly<Record<Version, VersionCard>> = {
+  plain: {
+    label: "plain, a value each",
+    look: { color: "#363433", symbol: "square", dash: "6 3" },
+  },
+  tiled: {
+    label: "tiled, 16 × 4 values each",
+    look: { color: "#0065e5", symbol: "circle", dash: "" },
+  },
+  wideTiled: {
+    label: "wideTiled, 16 × 8 values each",
+    look: { color: "#1ca291", symbol: "triangle", dash: "" },
+  },
+  quads: {
+    label: "quads, 16 × 16 values by four",
+    look: { color: "#da6e00", symbol: "diamond", dash: "" },
+  },
+  wideQuads: {
+    label: "wideQuads, 16 × 32 values by four",
+    look: { color: "#8c1d5b", symbol: "star", dash: "" },
+  },
+};
+
+export const versionNames = Object.keys(versionCards) as readonly Version[];
+
+/** Why a device cannot run a version; undefined where it can. */
+export const refusalOf = (device: Pick<GpuDevice, "hasQuads">, version: Version): string | undefined =>
+  versionsOf(device).includes(version) ? undefined : "the device exchanges no values within quads";
