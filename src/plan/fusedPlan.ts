@@ -239,7 +239,7 @@ function planSlices(limits: FusedLimits, request: FusedPlanRequest, path: "sampl
             tile,
             workgroups: replicas * slots,
             rows: sliceRows,
-            flops: sliceRows * sampleFlops(network),
+            flops: sliceRows * sampleFlops(network) + movedFlops * network.parameterCount,
           })
         : spreadMs(limits.kind, replicas * slots, sliceRows * perSample + movedFlops * network.parameterCount)) +
       spreadMs(limits.kind, replicas * (network.parameterCount + 1), update),
