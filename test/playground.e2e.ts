@@ -80,6 +80,7 @@ async function dropFile(name: string, content: string): Promise<void> {
 }
 
 async function savedBy(label: string, name: string): Promise<Uint8Array> {
+  rmSync(join(saved, name), { force: true });
   await click(label);
   await expect.poll(() => readdirSync(saved), { timeout: 20_000 }).toContain(name);
   return readFileSync(join(saved, name));
@@ -374,7 +375,7 @@ describe("curves and links", () => {
   test("runs are pinned with their settings, drawn beside the next, and removed", async () => {
     await click("Pin this run");
     expect(await textOf(".pinned li")).toMatch(
-      /run 1 step 6: loss .* circle, noise 10 % · 2 → 8 tanh, 6 tanh → 1 · adam/,
+      /run 1 step 6: loss .*circle, noise 10 % · 2 → 8 tanh, 6 tanh → 1 · adam/,
     );
     await click("Reset");
     await page.waitForFunction(() => document.querySelector("[data-figure=step]")!.textContent === "0");
@@ -389,7 +390,7 @@ describe("curves and links", () => {
       document.querySelector(".pinned .reading")!.textContent.startsWith("here: training"),
     );
     expect(await page.$$eval(".plot .u-series", (rows) => rows.filter((row) => row.clientHeight > 0).length)).toBe(3);
-    const lines = Buffer.from(await savedBy("Curves, CSV", "curves (1).csv"))
+    const lines = Buffer.from(await savedBy("Curves, CSV", "curves.csv"))
       .toString()
       .trim()
       .split("\n");
