@@ -80,6 +80,7 @@ async function dropFile(name: string, content: string): Promise<void> {
 }
 
 async function savedBy(label: string, name: string): Promise<Uint8Array> {
+  rmSync(join(saved, name), { force: true });
   await click(label);
   await expect.poll(() => readdirSync(saved), { timeout: 20_000 }).toContain(name);
   return readFileSync(join(saved, name));
@@ -243,8 +244,8 @@ describe("what is trained", () => {
   });
 
   test("an address that makes no sense says so, and trains all the same", async () => {
-    await open("#/playground?v=1&net=99-tanh&data=moon&rate=0.5");
-    const text = await noticeText("net=99-tanh");
+    await open("#/playground?v=1&net=999-tanh&data=moon&rate=0.5");
+    const text = await noticeText("net=999-tanh");
     expect(text).toContain("data=moon is left out: expected one of circle");
     await click("Step");
     await waitForStep(1);
@@ -326,8 +327,22 @@ describe("what is taken away", () => {
       .toString()
       .trim()
       .split("\n");
-    expect(lines[0]).toMatch(/^step,training loss/);
+    expect(lines[0]).toBe("step,epoch,seconds,training loss,test loss,training accuracy,test accuracy,run");
     expect(lines.length).toBeGreaterThan(2);
+  });
+
+  test("weights as npz are the same numbers; curves as JSON, SVG and PNG", async () => {
+    const archive = Buffer.from(await savedBy("Weights, npz", "playground.npz"));
+    const json = JSON.parse(readFileSync(join(saved, "playground.json"), "utf8"));
+    const weights = Buffer.from(Float32Array.from(json.layers[0].weights.flat()).buffer);
+    expect(archive.includes(weights)).toBe(true);
+    expect(archive.toString("latin1")).toContain("layers.0.weights.npy");
+    const curves = JSON.parse(Buffer.from(await savedBy("Curves, JSON", "curves.json")).toString());
+    expect(curves.runs[0].entries.at(-1).step).toBe(await stepNow());
+    const picture = Buffer.from(await savedBy("Curves, SVG", "curves.svg")).toString();
+    expect(picture).toMatch(/^<svg /);
+    const png = Buffer.from(await savedBy("Curves, PNG", "curves.png"));
+    expect([png.readUInt32BE(16), png.subarray(1, 4).toString()]).toEqual([1600, "PNG"]);
   });
 
   test("the program is copied", async () => {
@@ -340,6 +355,81 @@ describe("what is taken away", () => {
     await click("Copy as TypeScript");
     await noticeText("Program copied");
     expect(await page.evaluate(() => navigator.clipboard.readText())).toContain('from "thalweg"');
+  });
+});
+
+describe("curves and links", () => {
+  test("an epoch is every point once, and ends at its end", async () => {
+    await open("#/playground?data=circle&batch=100&train=50");
+    await click("Step");
+    await waitForStep(1);
+    await click("Epoch");
+    await waitForStep(3);
+    await page.focus("main");
+    await page.keyboard.press("e");
+    await waitForStep(6);
+    expect([await stepNow(), await figure("epoch")]).toEqual([6, "2.0"]);
+    await page.waitForFunction(() => document.querySelector(".surface .boundary")!.getAttribute("d") !== null);
+  });
+
+  test("runs are pinned with their settings, drawn beside the next, and removed", async () => {
+    await click("Pin this run");
+    expect(await textOf(".pinned li")).toMatch(
+      /run 1 step 6: loss .*circle, noise 10 % · 2 → 8 tanh, 6 tanh → 1 · adam/,
+    );
+    await click("Reset");
+    await page.waitForFunction(() => document.querySelector("[data-figure=step]")!.textContent === "0");
+    await page.select(".curves select", "epoch");
+    await page.focus(".curves input[type=range]");
+    await page.keyboard.press("End");
+    expect(await textOf(".curves output")).toBe("0.99");
+    await click("Epoch");
+    await waitForStep(3);
+    await page.hover(".plot .u-over");
+    await page.waitForFunction(() =>
+      document.querySelector(".pinned .reading")!.textContent.startsWith("here: training"),
+    );
+    expect(await page.$$eval(".plot .u-series", (rows) => rows.filter((row) => row.clientHeight > 0).length)).toBe(3);
+    const lines = Buffer.from(await savedBy("Curves, CSV", "curves.csv"))
+      .toString()
+      .trim()
+      .split("\n");
+    expect(new Set(lines.slice(1).map((line) => line.split(",").at(-1)))).toEqual(new Set(["now", "run 1"]));
+    await click("Remove run 1");
+    expect(await page.$$(".pinned li")).toHaveLength(0);
+  });
+
+  test("a link for a class leaves out what was chosen, and its reader can show it again", async () => {
+    await click("Copy link…");
+    await page.waitForSelector("dialog[open]");
+    expect(await violationsOf(page)).toEqual([]);
+    await page.$$eval("dialog input[type=checkbox]", (boxes) => (boxes[0] as HTMLInputElement).click());
+    await page.$$eval("dialog input[type=checkbox]", (boxes) => (boxes[3] as HTMLInputElement).click());
+    const link = await page.$eval("dialog .link", (field) => (field as HTMLInputElement).value);
+    expect(link).toContain("hide=data_layers");
+    await page.keyboard.press("Escape");
+    await open(link.slice(link.indexOf("#")));
+    const isSeen = (selector: string): Promise<boolean> => page.$eval(selector, (found) => found.checkVisibility());
+    expect(await Promise.all([".data", ".layer-head select", ".training-settings"].map(isSeen))).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(await violationsOf(page)).toEqual([]);
+    await click("Show all controls");
+    expect(await Promise.all([".data", ".layer-head select"].map(isSeen))).toEqual([true, true]);
+    expect((await stateNow()).state.hidden).toEqual([]);
+  });
+
+  test("wide layers and many are drawn folded, and unfold", async () => {
+    await open("#/playground?net=64-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh");
+    expect(await page.$$eval(".gap", (gaps) => gaps.map((gap) => gap.textContent))).toEqual(["+ 49", "+ 1 layers"]);
+    expect(await page.$$(".node:not(.feature)")).toHaveLength(15 + 5 * 8 + 1);
+    await click("+ 1 layers");
+    expect(await page.$$(".node:not(.feature)")).toHaveLength(15 + 6 * 8 + 1);
+    await click("Step");
+    await waitForStep(1);
+    await click("Fold");
   });
 });
 

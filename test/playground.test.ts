@@ -94,6 +94,7 @@ test("the address of the defaults is their version, and every part of a state tr
     pace: "100",
     showsTest: true,
     discretizes: true,
+    hidden: ["data", "speed"],
   };
   expect(roundTrip(other)).toEqual(other);
   for (const key of Object.keys(other) as (keyof PlaygroundState)[]) expect(other[key]).not.toEqual(defaults[key]);
@@ -111,11 +112,11 @@ test("the classes of a set choose the losses", () => {
 
 test("what an address gets wrong keeps its default and is told", () => {
   const wrong =
-    "v=9&data=moon&noise=51&train=x&net=8-tanh_17-relu&features=x1_x9&rate=-1&batch=1.5&loss=softmaxCrossEntropy";
+    "v=9&data=moon&noise=51&train=x&net=8-tanh_129-relu&features=x1_x9&rate=-1&batch=1.5&loss=softmaxCrossEntropy";
   const { state, problems } = decodeState(new URLSearchParams(wrong));
   expect(state).toEqual(defaults);
   expect(problems).toHaveLength(9);
-  expect(problems.join("\n")).toMatch(/net=8-tanh_17-relu is left out: expected at most 6 layers/);
+  expect(problems.join("\n")).toMatch(/net=8-tanh_129-relu is left out: expected at most 10 layers/);
   expect(decodeState(new URLSearchParams("data=own")).state.data).toBe("spiral");
   expect(decodeState(new URLSearchParams(`points=${"A".repeat(70)}`)).problems[0]).toMatch(/…/);
 });
@@ -151,13 +152,14 @@ test("a history keeps its first and its newest entry, in bounded memory", () => 
   const history = new History();
   const entry = (step: number) => ({
     step,
+    seconds: step / 100,
     trainingLoss: 1 / step,
     testLoss: undefined,
     trainingAccuracy: 1,
     testAccuracy: undefined,
   });
   for (let step = 1; step <= 20_000; step++) {
-    history.add(entry(step));
+    history.add(entry(step), 0.5);
     expect(history.entries.at(-1)!.step).toBe(step);
   }
   const steps = history.entries.map(({ step }) => step);
@@ -167,9 +169,10 @@ test("a history keeps its first and its newest entry, in bounded memory", () => 
   expect(steps).toEqual(steps.toSorted((a, b) => a - b));
   const gaps = steps.slice(1).map((step, at) => step - steps[at]!);
   expect(Math.max(...gaps)).toBeLessThan(64);
-  history.add(entry(500)); // went back
+  history.add(entry(500), 0.5); // went back
   expect(history.entries.at(-1)!.step).toBe(500);
-  expect(history.toCsv().split("\n")[1]).toBe("1,1,,1,");
+  expect(history.entries[0]).toEqual({ ...entry(1), epoch: 0.5 });
+  expect(history.entries.at(-1)!.epoch).toBe(250);
 });
 
 test("a drawing has a place for every node, within its bounds", () => {

@@ -5,7 +5,7 @@ import { runnerImport } from "vite";
 import { afterAll, expect, test, vi } from "vitest";
 import { acquire, createModel, network } from "../src/index.ts";
 import { pointsOf, sessionOf } from "../src/web/playground/setup.ts";
-import { weightsJson } from "../src/web/playground/sharePanel.ts";
+import { weightsJson } from "../src/web/playground/weightFiles.ts";
 import { defaults, type PlaygroundState } from "../src/web/playground/state.ts";
 import { typescriptProgram } from "../src/web/playground/typescriptProgram.ts";
 

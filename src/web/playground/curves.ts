@@ -3,11 +3,13 @@
 import type uPlot from "uplot";
 import { element } from "../dom.ts";
 import { themeColor } from "./colors.ts";
-import { checkField, radioField } from "./controls.ts";
+import { checkField, radioField, rangeField, selectField } from "./controls.ts";
+import { chartData, chartOptions, measureText, seriesOfPinned } from "./curveChart.ts";
+import { type AxisName, type CurveView, type Measure, type Run } from "./curveLines.ts";
+import type { CurveColors } from "./curvePicture.ts";
 import { formatCount, formatNumber, formatPercent } from "./format.ts";
-import type { History, HistoryEntry } from "./history.ts";
-
-type Measure = "loss" | "accuracy";
+import { PinnedList, runColors } from "./pinnedList.ts";
+import { mostPinned, PinnedRuns } from "./pinnedRuns.ts";
 
 /** Between two redraws. */
 const redrawMs = 120;
@@ -15,19 +17,14 @@ const height = 190;
 /** Until the library is asked for again. */
 const retryMs = 3000;
 
-/** Few of the ticks of a logarithmic scale: powers of ten, at most some six; where there are not two, 1, 2 and 5 of each. */
-function fewTicks(_: uPlot, ticks: number[]): (number | null)[] {
-  const digit = (tick: number): number => Math.round(tick / 10 ** Math.floor(Math.log10(tick) + 1e-9));
-  const powers = ticks.filter((tick) => digit(tick) === 1);
-  if (powers.length < 2) return ticks.map((tick) => ([1, 2, 5].includes(digit(tick)) ? tick : null));
-  const each = Math.ceil(powers.length / 6);
-  const kept = new Set(powers.filter((tick) => Math.round(Math.log10(tick)) % each === 0));
-  return ticks.map((tick) => (kept.has(tick) ? tick : null));
-}
+/** They outlast the view: one may look at another one and come back. */
+const pinned = new PinnedRuns();
+
+const isEmpty = ({ entries }: Run): boolean => entries.length === 0;
 
 export class Curves {
   readonly element: HTMLElement;
-  readonly #history: History;
+  readonly #own: () => Run;
   readonly #plot = element("div", {
     class: "plot",
     role: "img",
@@ -40,27 +37,67 @@ export class Curves {
       { value: "loss", label: "Loss" },
       { value: "accuracy", label: "Accuracy" },
     ],
-    onChange: (measure) => this.#choose(measure, this.#isLogarithmic),
+    onChange: (measure) => this.#choose({ measure }),
   });
-  readonly #logarithmic = checkField("log", (isOn) => this.#choose(this.#shown, isOn));
+  readonly #logarithmic = checkField("log", (isLogarithmic) => this.#choose({ isLogarithmic }));
+  readonly #pin = element("button", { type: "button", onclick: () => this.#pinRun() }, "Pin this run");
+  readonly #list = new PinnedList({
+    onRemove: (run) => {
+      pinned.remove(run.number);
+      this.#showPinned();
+      this.#pin.focus();
+    },
+  });
   readonly #resize: ResizeObserver;
   #library: typeof uPlot | undefined;
   #isLoading = false;
   #isDisposed = false;
   #chart: uPlot | undefined;
-  #shown: Measure = "loss";
-  #isLogarithmic = true;
+  #view: CurveView = { measure: "loss", isLogarithmic: true, axis: "step", smoothing: 0 };
   #drawnMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(history: History) {
-    this.#history = history;
+  /** @param own the run under way, as it is now */
+  constructor(own: () => Run) {
+    this.#own = own;
     this.#measure.set("loss");
     this.#logarithmic.set(true);
     const head = element("div", { class: "row spread" }, this.#measure.element, this.#logarithmic.element);
-    this.element = element("div", { class: "curves" }, head, this.#plot);
+    this.element = element(
+      "div",
+      { class: "curves" },
+      head,
+      this.#plot,
+      this.#fields(),
+      element("div", { class: "row" }, this.#pin),
+      this.#list.element,
+    );
+    this.#showPinned();
     this.#resize = new ResizeObserver(() => this.#fit());
     this.#resize.observe(this.#plot);
+  }
+
+  get view(): CurveView {
+    return this.#view;
+  }
+
+  /** The run under way, then the pinned ones; without any that has not begun. */
+  get runs(): readonly Run[] {
+    return this.#runs().filter((run) => !isEmpty(run));
+  }
+
+  /** Colours of the theme that is shown now. */
+  get colors(): CurveColors {
+    const color = (name: string): string => themeColor(this.element, name);
+    return {
+      page: color("--card"),
+      ink: color("--ink"),
+      quiet: color("--quiet"),
+      line: color("--line"),
+      test: color("--accent"),
+      bad: color("--on-bad"),
+      runs: Array.from({ length: runColors }, (_, at) => color(`--run-${at + 1}`)),
+    };
   }
 
   /** Draws what has come, a few times a second. */
@@ -74,12 +111,12 @@ export class Curves {
   /** Accuracy is of classes alone. */
   offerAccuracy(isOffered: boolean): void {
     this.#measure.element.hidden = !isOffered;
-    if (isOffered || this.#shown === "loss") return;
+    if (isOffered || this.#view.measure === "loss") return;
     this.#measure.set("loss");
-    this.#choose("loss", this.#isLogarithmic);
+    this.#choose({ measure: "loss" });
   }
 
-  /** Colours are those of the theme at this time. */
+  /** Draws with other colours, axes or series. */
   restyle(): void {
     this.#chart?.destroy();
     this.#chart = undefined;
@@ -93,11 +130,54 @@ export class Curves {
     this.#isDisposed = this.#isLoading = true; // what is being fetched comes too late
   }
 
-  #choose(measure: Measure, isLogarithmic: boolean): void {
-    this.#shown = measure;
-    this.#isLogarithmic = isLogarithmic;
-    this.#logarithmic.element.hidden = measure === "accuracy";
-    this.restyle();
+  #fields(): HTMLElement {
+    const axis = selectField<AxisName>({
+      label: "Over",
+      choices: [
+        { value: "step", label: "steps" },
+        { value: "epoch", label: "epochs" },
+        { value: "seconds", label: "seconds of training" },
+      ],
+      onChange: (name) => this.#choose({ axis: name }),
+    });
+    const smoothing = rangeField({
+      label: "Smoothing",
+      least: 0,
+      most: 99,
+      text: (place) => (place / 100).toFixed(2),
+      onInput: (place) => this.#choose({ smoothing: place / 100 }),
+    });
+    axis.set("step");
+    smoothing.set(0);
+    return element("div", { class: "fields" }, axis.element, smoothing.element);
+  }
+
+  #runs(): readonly [Run, ...Run[]] {
+    return [this.#own(), ...pinned.all];
+  }
+
+  #choose(changes: Partial<CurveView>): void {
+    this.#view = { ...this.#view, ...changes };
+    this.#logarithmic.element.hidden = this.#view.measure === "accuracy";
+    if (changes.smoothing === undefined) this.restyle();
+    else this.show(); // its axes and series stay
+  }
+
+  #pinRun(): void {
+    pinned.pin(this.#own());
+    this.#showPinned();
+  }
+
+  #showPinned(): void {
+    this.#list.show(pinned.all);
+    this.#offerPin();
+    if (this.#chart) this.restyle();
+  }
+
+  #offerPin(): void {
+    const cannot = pinned.isFull || isEmpty(this.#own());
+    this.#pin.setAttribute("aria-disabled", String(cannot));
+    this.#pin.title = pinned.isFull ? `There are ${mostPinned}: remove one first` : "Keep it to compare others with";
   }
 
   async #load(): Promise<void> {
@@ -113,58 +193,66 @@ export class Curves {
     }
   }
 
-  #data(): uPlot.AlignedData {
-    const { entries } = this.#history;
-    const steps = entries.map(({ step }) => step);
-    // A logarithm has no zero.
-    const value = (of: (entry: HistoryEntry) => number | undefined) => (entry: HistoryEntry) => {
-      const number = of(entry);
-      if (number === undefined || !Number.isFinite(number)) return null;
-      return this.#isLogarithmic && this.#shown === "loss" ? Math.max(number, 1e-12) : number;
-    };
-    if (this.#shown === "accuracy") {
-      const percent = (share: number | undefined): number | undefined => share && 100 * share;
-      const training = value(({ trainingAccuracy }) => percent(trainingAccuracy));
-      return [steps, entries.map(training), entries.map(value(({ testAccuracy }) => percent(testAccuracy)))];
-    }
-    return [
-      steps,
-      entries.map(value(({ trainingLoss }) => trainingLoss)),
-      entries.map(value(({ testLoss }) => testLoss)),
-    ];
-  }
-
   #draw(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#drawnMs = performance.now();
-    this.#describe();
-    const { entries } = this.#history;
-    if (!this.#library || entries.length === 0 || this.#plot.clientWidth === 0) {
+    const own = this.#own();
+    this.#describe(own);
+    this.#offerPin();
+    if (!this.#library || (isEmpty(own) && pinned.all.length === 0) || this.#plot.clientWidth === 0) {
       this.#plot.classList.add("empty");
       this.#chart?.destroy();
       this.#chart = undefined;
       return;
     }
     this.#plot.classList.remove("empty");
-    if (this.#chart) this.#chart.setData(this.#data());
-    else this.#chart = new this.#library(this.#options(), this.#data(), this.#plot);
+    const data = chartData(this.#library.join, this.#runs(), this.#view);
+    if (this.#chart) this.#chart.setData(data);
+    else this.#chart = new this.#library(this.#options(), data, this.#plot);
+  }
+
+  #options(): uPlot.Options {
+    return chartOptions({
+      view: this.#view,
+      colors: this.colors,
+      width: this.#plot.clientWidth,
+      height,
+      runs: () => this.#runs(),
+      onCursor: (places) => this.#read(places),
+    });
+  }
+
+  /** Values of the pinned runs under the pointer. */
+  #read(places: readonly (number | null)[]): void {
+    const { data } = this.#chart ?? {};
+    const text = (series: number): string | undefined => {
+      const place = places[series];
+      const value = place == null ? undefined : data?.[series]?.[place];
+      return value == null ? undefined : measureText(this.#view, value);
+    };
+    const texts = pinned.all.map((_, at) => {
+      const [training, test] = [text(seriesOfPinned(at)), text(seriesOfPinned(at) + 1)];
+      if (training === undefined) return "";
+      return `here: training ${training}${test === undefined ? "" : `, test ${test}`}`;
+    });
+    this.#list.read(texts);
   }
 
   /** The picture in words, for those who do not see it. */
-  #describe(): void {
-    const last = this.#history.entries.at(-1);
-    const marks = this.#history.marks.map((mark) => `; diverged at step ${formatCount(mark)}`).join("");
+  #describe({ entries, marks }: Run): void {
+    const last = entries.at(-1);
+    const told = marks.map(({ step }) => `; diverged at step ${formatCount(step)}`).join("");
     if (!last) {
-      this.#plot.setAttribute("aria-label", `No steps yet${marks}`);
+      this.#plot.setAttribute("aria-label", `No steps yet${told}`);
       return;
     }
     const { step, trainingLoss, testLoss, trainingAccuracy, testAccuracy } = last;
-    const isLoss = this.#shown === "loss";
+    const isLoss = this.#view.measure === "loss";
     const training = isLoss ? formatNumber(trainingLoss) : formatPercent(trainingAccuracy);
     const held = isLoss ? testLoss : testAccuracy;
     const test = held === undefined ? "" : `, on test points ${isLoss ? formatNumber(held) : formatPercent(held)}`;
-    const label = `${isLoss ? "Loss" : "Accuracy"} at step ${formatCount(step)}: ${training}${test}${marks}`;
+    const label = `${isLoss ? "Loss" : "Accuracy"} at step ${formatCount(step)}: ${training}${test}${told}`;
     this.#plot.setAttribute("aria-label", label);
   }
 
@@ -172,77 +260,5 @@ export class Curves {
     const { clientWidth: width } = this.#plot;
     if (this.#chart && width > 0) this.#chart.setSize({ width, height });
     else this.show();
-  }
-
-  #options(): uPlot.Options {
-    const color = (name: string): string => themeColor(this.element, name);
-    const axis = { stroke: color("--quiet"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false } };
-    const isLoss = this.#shown === "loss";
-    const text = (value: number | null): string =>
-      value === null ? "" : isLoss ? formatNumber(value) : `${value.toFixed(1)} %`;
-    const series = (label: string, stroke: string, dash: number[]): uPlot.Series => ({
-      label,
-      stroke,
-      dash,
-      width: 1.75,
-      points: { show: false },
-      value: (_, value) => text(value),
-    });
-    return {
-      width: this.#plot.clientWidth,
-      height,
-      cursor: { points: { size: 7 } },
-      scales: { x: { time: false, range: (_, least, most) => this.#steps(least, most) }, y: this.#range() },
-      axes: [
-        { ...axis, size: 30, space: 60, values: (_, ticks) => ticks.map((tick) => formatCount(tick)) },
-        {
-          ...axis,
-          size: 52,
-          space: 28,
-          values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : text(tick))),
-          filter: (chart, ticks) => (isLoss && this.#isLogarithmic ? fewTicks(chart, ticks) : ticks),
-          grid: {
-            ...axis.grid,
-            filter: (chart, ticks) => (isLoss && this.#isLogarithmic ? fewTicks(chart, ticks) : ticks),
-          },
-        },
-      ],
-      series: [
-        { label: "step", value: (_, value) => (value === null ? "" : formatCount(value)) },
-        series("training", color("--ink"), []),
-        series("test", color("--accent"), [5, 4]),
-      ],
-      hooks: { draw: [(chart) => this.#drawMarks(chart)] },
-    };
-  }
-
-  /** All steps, and those at which training diverged. */
-  #steps(least: number | null, most: number | null): [number, number] {
-    return [least ?? 0, this.#history.marks.reduce((a, b) => Math.max(a, b), Math.max(most ?? 1, (least ?? 0) + 1))];
-  }
-
-  #range(): uPlot.Scale {
-    if (this.#shown === "accuracy") return { range: (_, least) => [Math.min(45, least), 100.5] };
-    return this.#isLogarithmic ? { distr: 3 } : { range: (_, __, most) => [0, most * 1.05] };
-  }
-
-  /** A red line with its word where training diverged. */
-  #drawMarks(chart: uPlot): void {
-    const { ctx, bbox } = chart;
-    for (const step of this.#history.marks) {
-      const x = chart.valToPos(step, "x", true);
-      if (x < bbox.left || x > bbox.left + bbox.width + 1) continue;
-      ctx.save();
-      ctx.strokeStyle = ctx.fillStyle = themeColor(this.element, "--on-bad");
-      ctx.lineWidth = 2 * devicePixelRatio;
-      ctx.beginPath();
-      ctx.moveTo(x, bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-      ctx.stroke();
-      ctx.font = `${11 * devicePixelRatio}px system-ui`;
-      ctx.textAlign = x > bbox.left + bbox.width / 2 ? "right" : "left";
-      ctx.fillText(" diverged ", x, bbox.top + 12 * devicePixelRatio);
-      ctx.restore();
-    }
   }
 }

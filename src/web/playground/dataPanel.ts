@@ -56,7 +56,7 @@ export class DataPanel implements Panel {
     });
     this.element = element(
       "section",
-      { class: "card data", "aria-label": "Data" },
+      { class: "card data", "aria-label": "Data", "data-group": "data" },
       element("h2", {}, "Data"),
       this.#sets.element,
       this.#noise.element,

@@ -1,15 +1,17 @@
 // The network: inputs, hidden layers with a small map in each neuron, the output; links as wide as their weights.
 
-import { type LayerShape, network, type Network } from "../../index.ts";
+import { network, type Network } from "../../index.ts";
 import { element, svg } from "../dom.ts";
 import { type ColorRamp, paintValues } from "./colors.ts";
+import { type Column, columnsOf, drawnUnits, gapRow, mostColumns, rowOf } from "./fold.ts";
 import { featureLabel, featureNames } from "./features.ts";
 import { formatNumber } from "./format.ts";
 import type { Neuron } from "./frame.ts";
 import { gridRows, mapCells } from "./grid.ts";
 import { type LayerHeads, createHeads } from "./layerHeads.ts";
 import { isConstant, normalized } from "./neuronMaps.ts";
-import { layoutNetwork, linkPath, linkWidth, type NetworkLayout, type Place } from "./networkLayout.ts";
+import { layoutNetwork, type NetworkLayout, type Place } from "./networkLayout.ts";
+import { NetworkLinks } from "./networkLinks.ts";
 import type { Panel, Update } from "./panel.ts";
 import { networkOf } from "./setup.ts";
 import type { PlaygroundState } from "./state.ts";
@@ -21,21 +23,6 @@ export interface DrawingOptions {
   /** A link was pressed: the number of its parameter. */
   readonly onLink: (index: number) => void;
 }
-
-/** A link and the parameter it shows. */
-interface Link {
-  readonly path: SVGPathElement;
-  /** A wider one to point at, where there is room for it. */
-  readonly reach: SVGPathElement | undefined;
-  readonly index: number;
-  readonly name: string;
-  width: string;
-  isNegative: boolean | undefined;
-}
-
-/** Links are drawn anew this often where there are many. */
-const manyLinks = 400;
-const linksMs = 120;
 
 const nothing = "Point at a link or a neuron to read its number; press a link to change it.";
 
@@ -54,12 +41,14 @@ export class Drawing implements Panel {
   #network: Network | undefined;
   #key = "";
   #heads: LayerHeads | undefined;
-  #links: Link[] = [];
-  #maps: HTMLCanvasElement[] = [];
+  #links: NetworkLinks | undefined;
+  #columns: readonly Column[] = [];
+  #isUnfolded = false;
+  /** Of the neurons that have a map; undefined: of a layer that is folded away. */
+  #maps: (HTMLCanvasElement | undefined)[] = [];
   #output: HTMLCanvasElement | undefined;
   #parameters: Float32Array | undefined;
   #details: Float32Array | undefined;
-  #linksShownMs = 0;
 
   constructor(ramp: ColorRamp, options: DrawingOptions) {
     this.#ramp = ramp;
@@ -103,11 +92,7 @@ export class Drawing implements Panel {
     if (parameters.length !== this.#network?.parameterCount) return; // of a network that has gone
     this.#parameters = parameters;
     if (maps) this.#details = maps;
-    const nowMs = performance.now();
-    if (this.#links.length < manyLinks || nowMs - this.#linksShownMs > linksMs) {
-      this.#linksShownMs = nowMs;
-      this.#drawLinks(parameters);
-    }
+    this.#links?.draw(parameters, true);
     if (maps) this.#drawMaps(maps);
     const output = this.#output?.getContext("2d");
     if (surface && output) output.drawImage(surface, 0, 0, mapCells, mapCells);
@@ -117,21 +102,11 @@ export class Drawing implements Panel {
     this.#resize.disconnect();
   }
 
-  #drawLinks(parameters: Float32Array): void {
-    for (const link of this.#links) {
-      const weight = parameters[link.index]!;
-      const width = linkWidth(weight).toFixed(1);
-      const isNegative = weight < 0;
-      if (width !== link.width) link.path.setAttribute("stroke-width", (link.width = width));
-      if (isNegative !== link.isNegative) link.path.classList.toggle("negative", (link.isNegative = isNegative));
-    }
-  }
-
   #drawMaps(maps: Float32Array): void {
     const cells = mapCells * mapCells;
     for (const [at, canvas] of this.#maps.entries()) {
       const own = maps.subarray(at * cells, (at + 1) * cells);
-      if (own.length !== cells) continue;
+      if (!canvas || own.length !== cells) continue;
       paintValues(canvas, normalized(own), this.#ramp);
       canvas.parentElement!.classList.toggle("constant", isConstant(own));
     }
@@ -142,10 +117,12 @@ export class Drawing implements Panel {
     const state = this.#state;
     const room = this.#scroller.clientWidth;
     if (!state || room === 0) return;
-    const key = JSON.stringify([room, state.features, state.layers.map(({ width }) => width)]);
+    const key = JSON.stringify([room, state.features, state.layers.map(({ width }) => width), this.#isUnfolded]);
     if (key === this.#key) return;
     this.#key = key;
-    const counts = [featureNames.length, ...state.layers.map(({ width }) => width), 1];
+    const widths = state.layers.map(({ width }) => width);
+    this.#columns = columnsOf(featureNames.length, widths, this.#isUnfolded);
+    const counts = this.#columns.map(({ rows }) => rows);
     const layout = layoutNetwork(counts, room);
     this.#board.style.width = `${layout.width}px`;
     this.#board.style.height = `${layout.height}px`;
@@ -154,21 +131,24 @@ export class Drawing implements Panel {
     const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset.node : undefined;
     this.#board.replaceChildren(
       this.#drawing(layout),
-      ...this.#heads!.place(layout),
+      ...this.#heads!.place(this.#columns, layout),
+      ...this.#gaps(layout),
       ...this.#featureNodes(layout),
       ...this.#hiddenNodes(layout),
       this.#outputNode(layout),
     );
     if (focused !== undefined) this.#board.querySelector<HTMLElement>(`[data-node="${focused}"]`)?.focus();
     if (this.#parameters?.length === this.#network!.parameterCount) {
-      this.#drawLinks(this.#parameters);
+      this.#links!.draw(this.#parameters, false);
       if (this.#details) this.#drawMaps(this.#details);
     }
   }
 
   #drawing(layout: NetworkLayout): SVGSVGElement {
-    this.#links = this.#network!.layers.flatMap((layer) => this.#linksOf(layout, layer));
-    const paths = [...this.#links.map(({ path }) => path), ...this.#links.flatMap(({ reach }) => reach ?? [])];
+    const network = this.#network!;
+    const placeOf = (layer: number, unit: number): Place | undefined => this.#placeOf(layout, layer, unit);
+    const nameOf = (layer: number, unit: number): string => this.#nameOf(layer, unit);
+    this.#links = new NetworkLinks({ network, nodeSize: layout.nodeSize, placeOf, nameOf });
     const { width, height } = layout;
     return svg(
       "svg",
@@ -180,24 +160,42 @@ export class Drawing implements Panel {
         onpointerout: this.#readNothing,
         onclick: this.#pressLink,
       },
-      ...paths,
+      ...this.#links.paths,
     );
   }
 
-  #linksOf(layout: NetworkLayout, { index, fanIn, fanOut, weightsOffset }: LayerShape): Link[] {
-    const { features } = this.#state!;
-    const all = layout.columns[index]!;
-    const from = index === 0 ? features.map((name) => all[featureNames.indexOf(name)]!) : all;
-    const to = layout.columns[index + 1]!;
-    return Array.from({ length: fanIn * fanOut }, (_, at) => {
-      const [source, sink] = [Math.floor(at / fanOut), at % fanOut];
-      const d = linkPath(from[source]!, to[sink]!, layout.nodeSize);
-      const link = { d, "data-link": weightsOffset + at };
-      const path = svg("path", link);
-      const reach = this.#network!.parameterCount < manyLinks ? svg("path", { ...link, class: "reach" }) : undefined;
-      const name = `${this.#nameOf(index - 1, source)} → ${this.#nameOf(index, sink)}`;
-      return { path, reach, index: weightsOffset + at, name, width: "", isNegative: undefined };
+  /** Centre of a neuron, or of an input that the network sees; undefined where it is not drawn. */
+  #placeOf({ columns }: NetworkLayout, layer: number, unit: number): Place | undefined {
+    const at = this.#columns.findIndex((column) => column.kind === "layer" && column.layer === layer);
+    const column = this.#columns[at];
+    if (column?.kind !== "layer") return undefined;
+    const drawn = layer < 0 ? featureNames.indexOf(this.#state!.features[unit]!) : column.units.indexOf(unit);
+    return drawn < 0 ? undefined : columns[at]![rowOf(drawn, column.folded)];
+  }
+
+  /** What is not drawn, told where it would be. */
+  #gaps({ columns, nodeSize }: NetworkLayout): HTMLElement[] {
+    const at = ({ x, y }: Place): string => `left:${x.toFixed(1)}px;top:${y.toFixed(1)}px`;
+    const gaps = this.#columns.flatMap((column, place): HTMLElement[] => {
+      const rows = columns[place]!;
+      if (column.kind === "gap") return [this.#foldButton(`+ ${column.layers} layers`, at(rows[0]!))];
+      if (column.folded === 0) return [];
+      const style = `${at(rows[gapRow]!)};height:${nodeSize}px`;
+      return [element("span", { class: "gap", style }, `+ ${column.folded}`)];
     });
+    const last = columns[columns.length - 1]![0]!;
+    const isLong = this.#isUnfolded && this.#state!.layers.length > mostColumns;
+    return isLong ? [...gaps, this.#foldButton("Fold", at({ x: last.x, y: last.y + 2 * nodeSize }))] : gaps;
+  }
+
+  #foldButton(label: string, style: string): HTMLElement {
+    const onclick = (): void => {
+      this.#isUnfolded = !this.#isUnfolded;
+      this.#build();
+      this.#board.querySelector<HTMLElement>("[data-node=fold]")?.focus();
+    };
+    const title = this.#isUnfolded ? "Show the first and the last layers alone" : "Show all layers";
+    return element("button", { type: "button", class: "gap", style, title, "data-node": "fold", onclick }, label);
   }
 
   #nameOf(layer: number, unit: number): string {
@@ -206,16 +204,15 @@ export class Drawing implements Panel {
   }
 
   readonly #readLink = (event: PointerEvent): void => {
-    const index = (event.target as SVGElement).dataset.link;
-    const link = this.#links.find((one) => String(one.index) === index);
+    const link = this.#links!.find(event.target);
     if (!link) return;
     this.#status.textContent = `${link.name}: weight ${formatNumber(this.#parameters?.[link.index] ?? 0)}`;
     link.path.classList.add("lit");
   };
 
   readonly #pressLink = (event: PointerEvent): void => {
-    const index = (event.target as SVGElement).dataset.link;
-    if (index !== undefined) this.#options.onLink(Number(index));
+    const link = this.#links!.find(event.target);
+    if (link) this.#options.onLink(link.index);
   };
 
   readonly #readNothing = (): void => {
@@ -235,7 +232,8 @@ export class Drawing implements Panel {
       const isOn = features.includes(name);
       const toggle = (): void => {
         const wanted = featureNames.filter((one) => (one === name ? !isOn : features.includes(one)));
-        if (wanted.length > 0) this.#options.update({ features: wanted });
+        if (this.#state!.hidden.includes("inputs")) this.#status.textContent = "The inputs of this link are fixed.";
+        else if (wanted.length > 0) this.#options.update({ features: wanted });
         else this.#status.textContent = "The network needs at least one input.";
       };
       return element(
@@ -254,12 +252,15 @@ export class Drawing implements Panel {
     });
   }
 
-  #hiddenNodes({ columns, nodeSize }: NetworkLayout): HTMLElement[] {
+  #hiddenNodes(layout: NetworkLayout): HTMLElement[] {
     this.#maps = [];
     return this.#state!.layers.flatMap(({ width }, layer) =>
-      Array.from({ length: width }, (_, unit) =>
-        this.#hiddenNode({ layer, unit }, columns[layer + 1]![unit]!, nodeSize),
-      ),
+      drawnUnits(width).flatMap((unit) => {
+        const place = this.#placeOf(layout, layer, unit);
+        if (place) return [this.#hiddenNode({ layer, unit }, place, layout.nodeSize)];
+        this.#maps.push(undefined);
+        return [];
+      }),
     );
   }
 

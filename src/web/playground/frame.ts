@@ -14,15 +14,16 @@ import {
 } from "../../index.ts";
 import type { FrameContext, Rendered } from "../worker/frame.ts";
 import type { FeatureName } from "./features.ts";
+import { drawnUnits } from "./fold.ts";
 import { gridRows, mapCells } from "./grid.ts";
 
 /** Cells of the large surface, each way; while training goes on and they take long, half as many. */
 const surfaceCells = 100;
 /** Time that a surface may take while training goes on, for ten frames a second. */
 const surfaceMs = 45;
-/** Time that maps and scores may take in every frame; where they take longer, they come with every third. */
+/** Time that maps and scores may take in every frame; where they take longer, they rest three times as long. */
 const detailsMs = 12;
-const detailsEvery = 3;
+const detailsRest = 3;
 
 export interface Neuron {
   /** Hidden layer, from 0. */
@@ -54,7 +55,7 @@ export interface PlaygroundFrame {
 }
 
 export interface FrameDetails {
-  /** Hidden neurons in order, [neurons, mapCells, mapCells]. */
+  /** Hidden neurons that are drawn, in order, [neurons, mapCells, mapCells]. */
   readonly maps: Float32Array;
   readonly training: FitOfPoints;
   readonly test: FitOfPoints | undefined;
@@ -79,10 +80,10 @@ class Workbench {
   readonly mapRows: Float32Array;
   /** The same network on the CPU: small maps and scores there need no round trips to the GPU. */
   readonly host: Model;
-  /** What a surface and the details took the last time, and frames since the details. */
+  /** What a surface and the details took the last time, and when these were done. */
   surfaceTookMs = 0;
   detailsTookMs = 0;
-  framesWithoutDetails = 0;
+  detailsDoneMs = 0;
   readonly #owner: Model;
   #part: { readonly layer: number; readonly model: Model } | undefined;
 
@@ -146,12 +147,15 @@ async function outputSurface(model: Model, rows: Float32Array): Promise<Float32A
 async function mapsOf({ host, mapRows }: Workbench): Promise<Float32Array> {
   const hidden = host.network.layers.slice(0, -1);
   const cells = mapCells * mapCells;
-  const maps = new Float32Array(hidden.reduce((total, { fanOut }) => total + fanOut * cells, 0));
+  const maps = new Float32Array(hidden.reduce((total, { fanOut }) => total + drawnUnits(fanOut).length * cells, 0));
   if (hidden.length === 0) return maps;
   const { activations } = await host.trace({ inputs: mapRows, targets: new Float64Array(cells) }, sgd());
   let at = 0;
   for (const { index, fanOut } of hidden) {
-    for (let unit = 0; unit < fanOut; unit++, at += cells) maps.set(column(activations[index]!, fanOut, unit), at);
+    for (const unit of drawnUnits(fanOut)) {
+      maps.set(column(activations[index]!, fanOut, unit), at);
+      at += cells;
+    }
   }
   return maps;
 }
@@ -178,14 +182,15 @@ async function surfaceOf(bench: Workbench, context: FrameContext<FrameOptions>, 
 
 async function detailsOf(bench: Workbench, context: FrameContext<FrameOptions>): Promise<FrameDetails | undefined> {
   const { settings, options, isRunning } = context;
-  const isSlow = bench.detailsTookMs > detailsMs;
-  if (isRunning && isSlow && ++bench.framesWithoutDetails < detailsEvery) return undefined;
-  bench.framesWithoutDetails = 0;
   const startMs = performance.now();
+  const { detailsTookMs, detailsDoneMs } = bench;
+  const isSlow = detailsTookMs > detailsMs;
+  if (isRunning && isSlow && startMs - detailsDoneMs < detailsRest * detailsTookMs) return undefined;
   const maps = await mapsOf(bench);
   const training = await fitOf(bench.host, settings.data);
   const test = options.test && (await fitOf(bench.host, options.test));
-  bench.detailsTookMs = performance.now() - startMs;
+  bench.detailsDoneMs = performance.now();
+  bench.detailsTookMs = bench.detailsDoneMs - startMs;
   return { maps, training, test };
 }
 

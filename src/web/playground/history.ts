@@ -1,11 +1,25 @@
 // Losses and accuracies over the steps, in bounded memory.
 
-export interface HistoryEntry {
+/** What one redraw brings. */
+export interface Measurement {
   readonly step: number;
+  /** While training, since it began. */
+  readonly seconds: number;
   readonly trainingLoss: number;
   readonly testLoss: number | undefined;
   readonly trainingAccuracy: number;
   readonly testAccuracy: number | undefined;
+}
+
+export interface HistoryEntry extends Measurement {
+  readonly epoch: number;
+}
+
+/** Where training diverged. */
+export interface Mark {
+  readonly step: number;
+  readonly epoch: number;
+  readonly seconds: number;
 }
 
 /** Entries kept at most; then every second one is left out. */
@@ -15,16 +29,24 @@ export class History {
   #entries: HistoryEntry[] = [];
   #stride = 1;
   #skipped = 0;
-  /** Steps at which training diverged. */
-  readonly marks: number[] = [];
+  #marks: Mark[] = [];
 
   get entries(): readonly HistoryEntry[] {
     return this.#entries;
   }
 
-  /** Entries come by rising step; one of an earlier step takes back what came after it. */
-  add(entry: HistoryEntry): void {
-    while (this.#entries.length > 0 && this.#entries[this.#entries.length - 1]!.step >= entry.step) this.#entries.pop();
+  get marks(): readonly Mark[] {
+    return this.#marks;
+  }
+
+  /**
+   * Entries come by rising step; one of an earlier step takes back what came after it.
+   * @param epochsPerStep since the entry before: another batch size makes other epochs, and those behind stay what they were
+   */
+  add(measurement: Measurement, epochsPerStep: number): void {
+    const { step } = measurement;
+    while (this.#entries.length > 0 && this.#entries[this.#entries.length - 1]!.step >= step) this.#entries.pop();
+    const entry = { ...measurement, epoch: this.#epochAt(step, epochsPerStep) };
     // The newest entry is always there; it stays when it is its turn.
     if (this.#skipped > 0 && this.#skipped < this.#stride) this.#entries.pop();
     this.#skipped = this.#skipped >= this.#stride ? 1 : this.#skipped + 1;
@@ -34,17 +56,20 @@ export class History {
     this.#stride *= 2;
   }
 
+  /** Training diverged. */
+  mark(step: number, seconds: number, epochsPerStep: number): void {
+    this.#marks.push({ step, seconds, epoch: this.#epochAt(step, epochsPerStep) });
+  }
+
   clear(): void {
     this.#entries = [];
     this.#stride = 1;
     this.#skipped = 0;
-    this.marks.length = 0;
+    this.#marks = [];
   }
 
-  toCsv(): string {
-    const lines = this.#entries.map(({ step, trainingLoss, testLoss, trainingAccuracy, testAccuracy }) =>
-      [step, trainingLoss, testLoss ?? "", trainingAccuracy, testAccuracy ?? ""].join(","),
-    );
-    return ["step,training loss,test loss,training accuracy,test accuracy", ...lines, ""].join("\n");
+  #epochAt(step: number, epochsPerStep: number): number {
+    const last = this.#entries[this.#entries.length - 1] ?? { step: 0, epoch: 0 };
+    return last.epoch + (step - last.step) * epochsPerStep;
   }
 }

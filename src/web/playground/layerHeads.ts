@@ -2,6 +2,7 @@
 
 import { type ActivationName, activationNames } from "../../index.ts";
 import { element } from "../dom.ts";
+import { type Column, nextWidth } from "./fold.ts";
 import type { NetworkLayout } from "./networkLayout.ts";
 import type { Update } from "./panel.ts";
 import { type HiddenLayer, mostLayers, mostNeurons, type PlaygroundState } from "./state.ts";
@@ -9,7 +10,7 @@ import { type HiddenLayer, mostLayers, mostNeurons, type PlaygroundState } from 
 export interface LayerHeads {
   show(state: PlaygroundState): void;
   /** The elements, where the columns are. They outlast a change of the drawing, so that the keyboard keeps its place. */
-  place(layout: NetworkLayout): HTMLElement[];
+  place(columns: readonly Column[], layout: NetworkLayout): HTMLElement[];
   changeLayers(change: -1 | 1): void;
   canChangeLayers(change: -1 | 1): boolean;
 }
@@ -45,14 +46,18 @@ class Heads implements LayerHeads {
     }
   }
 
-  place({ columns }: NetworkLayout): HTMLElement[] {
-    const shown = [
-      this.#inputs,
-      ...this.#heads.slice(0, this.#layers.length).map((head) => head.element),
-      this.#output,
-    ];
-    for (const [column, head] of shown.entries()) head.style.left = `${columns[column]![0]!.x.toFixed(1)}px`;
-    return shown;
+  place(columns: readonly Column[], layout: NetworkLayout): HTMLElement[] {
+    return columns.flatMap((column, at) => {
+      if (column.kind === "gap") return [];
+      const head = this.#headOf(column.layer);
+      head.style.left = `${layout.columns[at]![0]!.x.toFixed(1)}px`;
+      return [head];
+    });
+  }
+
+  #headOf(layer: number): HTMLElement {
+    if (layer < 0) return this.#inputs;
+    return layer === this.#layers.length ? this.#output : this.#heads[layer]!.element;
   }
 
   canChangeLayers(change: -1 | 1): boolean {
@@ -71,7 +76,8 @@ class Heads implements LayerHeads {
 
   #createHead(at: number): Head {
     const name = `layer ${at + 1}`;
-    const widen = (by: -1 | 1) => (): void => this.#changeLayer(at, { width: this.#layers[at]!.width + by });
+    const widen = (by: -1 | 1) => (): void =>
+      this.#changeLayer(at, { width: nextWidth(this.#layers[at]!.width, by, mostNeurons) });
     const fewer = element(
       "button",
       { type: "button", "aria-label": `Fewer neurons in ${name}`, onclick: widen(-1) },

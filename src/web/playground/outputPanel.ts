@@ -3,10 +3,10 @@
 import { element } from "../dom.ts";
 import type { Ramps } from "./colors.ts";
 import { checkField, radioField } from "./controls.ts";
+import type { Run } from "./curveLines.ts";
 import { Curves } from "./curves.ts";
 import { formatNumber, formatPercent } from "./format.ts";
 import type { FitOfPoints, Neuron, PlaygroundFrame } from "./frame.ts";
-import type { History } from "./history.ts";
 import type { Panel, Update } from "./panel.ts";
 import type { Split } from "./datasets.ts";
 import type { Point } from "./points.ts";
@@ -19,6 +19,9 @@ export interface OutputOptions {
 }
 
 const brushLabels: Record<BrushName, string> = { off: "Off", positive: "Blue", negative: "Orange", erase: "Erase" };
+
+/** Between the classes, which are −1 and 1: a probability of one half. */
+const boundary = 0;
 
 const noProbe = "Point at the map to read a value.";
 
@@ -34,8 +37,8 @@ export class OutputPanel implements Panel {
   readonly surface: Surface;
   readonly curves: Curves;
   readonly #title = element("h2", {}, "Output");
-  readonly #low = element("span", { class: "numbers" }, "−1");
-  readonly #high = element("span", { class: "numbers" }, "1");
+  readonly #numbers = [-1, -0.5, 0, 0.5, 1].map((share) => ({ share, text: element("span", {}, formatNumber(share)) }));
+  readonly #boundary = element("span", { class: "boundary" });
   readonly #probe = element("p", { class: "quiet numbers reading" }, noProbe);
   readonly #scores = element("tbody", {});
   readonly #test;
@@ -43,10 +46,11 @@ export class OutputPanel implements Panel {
   #split: Split = { training: [], test: [] };
   #state: PlaygroundState | undefined;
 
-  constructor(ramps: Ramps, history: History, options: OutputOptions) {
+  constructor(ramps: Ramps, run: () => Run, options: OutputOptions) {
     const onProbe = (text: string | undefined): void => void (this.#probe.textContent = text ?? noProbe);
     this.surface = new Surface(ramps, { onPaint: options.onPaint, onProbe });
-    this.curves = new Curves(history);
+    this.curves = new Curves(run);
+    this.curves.element.dataset.group = "curves";
     this.#test = checkField("Test points", (showsTest) => options.update({ showsTest }));
     this.#discrete = checkField("Discretize", (discretizes) => options.update({ discretizes }));
     const brush = radioField({
@@ -56,8 +60,10 @@ export class OutputPanel implements Panel {
       onChange: (name) => (this.surface.brush = name),
     });
     brush.set("off");
+    brush.element.dataset.group = "painting";
     const bar = element("span", { class: "ramp", "aria-hidden": "true" });
-    const legend = element("div", { class: "legend" }, this.#low, bar, this.#high);
+    const numbers = element("span", { class: "ticks numbers" }, ...this.#numbers.map(({ text }) => text));
+    const legend = element("div", { class: "legend" }, this.#boundary, element("div", {}, bar, numbers));
     const keys = "Arrow keys move the probe, with Shift further; Enter paints where a brush is chosen.";
     const head = element(
       "tr",
@@ -85,6 +91,7 @@ export class OutputPanel implements Panel {
     this.#discrete.set(state.discretizes);
     this.curves.offerAccuracy(state.task === "classification");
     this.element.classList.toggle("numbers-only", state.task === "regression");
+    this.#boundary.textContent = state.task === "classification" ? "line: 0, both alike" : "line: 0";
     this.#showPoints();
   }
 
@@ -104,9 +111,9 @@ export class OutputPanel implements Panel {
   draw({ surface, neuron, details }: PlaygroundFrame): void {
     const scale = neuron ? largestOf(surface) : 1;
     this.#title.textContent = neuron ? `Neuron ${neuron.layer + 1}.${neuron.unit + 1}` : "Output";
-    this.#low.textContent = formatNumber(-scale);
-    this.#high.textContent = formatNumber(scale);
-    this.surface.draw(surface, scale);
+    for (const { share, text } of this.#numbers) text.textContent = formatNumber(share * scale);
+    this.surface.draw(surface, scale, neuron ? undefined : boundary);
+    this.#boundary.hidden = neuron !== undefined;
     if (details) this.#showScores(details.training, details.test);
   }
 

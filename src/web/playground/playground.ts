@@ -11,41 +11,41 @@ import type {
   FailedMessage,
   FrameMessage,
   OutOfMemoryMessage,
-  Pace,
 } from "../worker/protocol.ts";
 import { rampsOf } from "./colors.ts";
 import { DataPanel } from "./dataPanel.ts";
+import type { Run } from "./curveLines.ts";
 import type { Split } from "./datasets.ts";
 import { Drawing } from "./drawing.ts";
+import { EpochEnds } from "./epochEnds.ts";
 import { openFile } from "./filePanel.ts";
 import { formatCount } from "./format.ts";
 import type { FrameOptions, Neuron, PlaygroundFrame } from "./frame.ts";
-import { History } from "./history.ts";
+import { HiddenNote } from "./hiddenNote.ts";
 import { OutputPanel } from "./outputPanel.ts";
-import { mostOwnPoints, type Point, roundPoint } from "./points.ts";
-import { RedrawMeter } from "./redrawMeter.ts";
-import { changeBetween, pointsOf, sessionOf } from "./setup.ts";
-import { createSharePanel, type Snapshot } from "./sharePanel.ts";
+import { firstPoints, mostOwnPoints, type Point, roundPoint } from "./points.ts";
+import { calm, RedrawMeter } from "./redrawMeter.ts";
+import { RunRecorder } from "./runRecorder.ts";
+import { changeBetween, paceOf, pointsOf, sessionOf } from "./setup.ts";
+import { createSharePanel } from "./sharePanel.ts";
 import { decodeState, encodeState, type PlaygroundState } from "./state.ts";
 import { Toolbar } from "./toolbar.ts";
 import { TrainingPanel } from "./trainingPanel.ts";
+import type { Snapshot } from "./weightFiles.ts";
 import { WeightsTable } from "./weightsTable.ts";
-
-/** Between two redraws where motion is to be reduced. */
-const calmMs = 400;
-
-const paceOf = ({ pace }: PlaygroundState): Pace => (pace === "full" ? "full" : { steps: Number(pace) });
 
 export class Playground {
   readonly #address: ViewState;
   readonly #client: SessionClient<FrameOptions, PlaygroundFrame>;
-  readonly #history = new History();
+  readonly #recorder = new RunRecorder();
   readonly #toolbar: Toolbar;
   readonly #data: DataPanel;
   readonly #drawing: Drawing;
   readonly #output: OutputPanel;
   readonly #training: TrainingPanel;
   readonly #weights: WeightsTable;
+  readonly #hidden: HiddenNote;
+  readonly #epochs = new EpochEnds();
   readonly #meter = new RedrawMeter();
   readonly #root: HTMLElement;
   #state: PlaygroundState;
@@ -69,14 +69,16 @@ export class Playground {
     this.#toolbar = new Toolbar({
       update,
       onToggle: () => this.toggle(),
-      onStep: (steps) => this.step(steps),
+      onStep: () => this.step(1),
+      onEpoch: () => this.finishEpoch(),
       onReset: () => this.reset(),
     });
-    this.#output = new OutputPanel(ramps, this.#history, { update, onPaint: (points) => this.#paint(points) });
+    const run = (): Run => this.#recorder.run(this.#state);
+    this.#output = new OutputPanel(ramps, run, { update, onPaint: (points) => this.#paint(points) });
     this.#data = new DataPanel(ramps.points, {
       update,
       onFile: (file) => this.open(file),
-      onClear: () => this.#clear(),
+      onClear: () => this.#update({ data: "own", points: firstPoints }),
     });
     this.#drawing = new Drawing(ramps.maps, {
       update,
@@ -85,6 +87,7 @@ export class Playground {
     });
     this.#weights = new WeightsTable((index, value) => void this.#goOn({ index, value }));
     this.#training = new TrainingPanel(update);
+    this.#hidden = new HiddenNote(root, update);
     this.#client = new SessionClient(worker, {
       device: (message) => this.#showDevice(message),
       frame: (message) => this.#draw(message),
@@ -108,7 +111,17 @@ export class Playground {
   step(steps: number): void {
     this.#setPlaying(false);
     if (this.#isBroken) this.#restart();
+    this.#recorder.go();
     this.#client.step(steps);
+  }
+
+  /** Pauses, and goes on to the end of the epoch; from an end to the next one. */
+  finishEpoch(): void {
+    this.#setPlaying(false);
+    if (this.#isBroken) this.#restart();
+    this.#client.pause();
+    const readStep = async (): Promise<number> => (await this.#client.readParameters()).step;
+    this.#epochs.next(this.#state, this.#split, readStep, (steps) => this.step(steps));
   }
 
   reset(): void {
@@ -141,7 +154,7 @@ export class Playground {
   }
 
   #assemble(): void {
-    const share = createSharePanel(() => this.#snapshot(), this.#history);
+    const share = createSharePanel(() => this.#snapshot(), this.#output.curves);
     this.#drawing.element.append(this.#weights.element);
     const middle = element("div", { class: "middle" }, this.#drawing.element, this.#training.element, share);
     this.#root.classList.add("playground");
@@ -149,6 +162,7 @@ export class Playground {
       element("h1", { class: "visually-hidden" }, "Playground"),
       this.#toolbar.element,
       element("div", { class: "columns" }, this.#data.element, middle, this.#output.element),
+      this.#hidden.element,
     );
   }
 
@@ -159,9 +173,16 @@ export class Playground {
   }
 
   #show(): void {
-    for (const panel of [this.#toolbar, this.#data, this.#drawing, this.#output, this.#training, this.#weights]) {
-      panel.show(this.#state);
-    }
+    const panels = [
+      this.#toolbar,
+      this.#data,
+      this.#drawing,
+      this.#output,
+      this.#training,
+      this.#weights,
+      this.#hidden,
+    ];
+    for (const panel of panels) panel.show(this.#state);
     this.#output.showPoints(this.#split);
   }
 
@@ -172,6 +193,7 @@ export class Playground {
 
   #play(): void {
     this.#setPlaying(true);
+    this.#recorder.go();
     if (this.#isBroken) this.#restart();
     else this.#client.play(paceOf(this.#state));
   }
@@ -191,9 +213,11 @@ export class Playground {
 
   #restart(): void {
     this.#starts++;
+    this.#epochs.forget();
     this.#isBroken = false;
     this.#neuron = undefined;
-    this.#history.clear();
+    this.#recorder.reset();
+    if (this.#isPlaying) this.#recorder.go();
     this.#output.curves.show();
     this.#toolbar.showStanding({ step: 0, epoch: 0, stepsPerSecond: 0, redrawsPerSecond: 0 });
     const settings = sessionOf(this.#state, this.#split, undefined);
@@ -203,6 +227,7 @@ export class Playground {
   /** The same network with other data, another optimizer or one other weight: it keeps its parameters. */
   async #goOn(edit?: { readonly index: number; readonly value: number }): Promise<void> {
     const start = ++this.#starts;
+    this.#epochs.forget();
     const { parameters, step } = await this.#client.readParameters();
     if (start !== this.#starts) return; // changed again meanwhile
     if (edit) parameters[edit.index] = edit.value;
@@ -219,15 +244,6 @@ export class Playground {
     else this.#show();
   }
 
-  /** One point of each kind is left: without any there is nothing to learn. */
-  #clear(): void {
-    const points = [
-      { x1: -3, x2: -3, value: -1 },
-      { x1: 3, x2: 3, value: 1 },
-    ];
-    this.#update({ data: "own", points });
-  }
-
   #look(neuron: Neuron | undefined): void {
     this.#neuron = neuron;
     this.#client.setOptions(sessionOf(this.#state, this.#split, neuron).options);
@@ -237,27 +253,14 @@ export class Playground {
     this.#last = message;
     const { content, step, epoch, stepsPerSecond, isRunning } = message;
     const { parameters, neuron, details } = content;
+    if (this.#recorder.add(message, isRunning || this.#isPlaying)) this.#output.curves.show();
     this.#output.draw(content);
     this.#drawing.draw(parameters, details?.maps, neuron ? undefined : this.#output.surface.canvas);
     this.#weights.draw(parameters, !isRunning);
-    if (details && step > 0) this.#record(step, details);
     const redrawsPerSecond = this.#meter.count(isRunning);
     this.#toolbar.showStanding({ step, epoch, stepsPerSecond: isRunning ? stepsPerSecond : 0, redrawsPerSecond });
     this.#root.dataset.redraws = String(this.#meter.total);
-    if (isRunning && matchMedia("(prefers-reduced-motion: reduce)").matches) {
-      return new Promise((resolve) => setTimeout(resolve, calmMs));
-    }
-  }
-
-  #record(step: number, { training, test }: NonNullable<PlaygroundFrame["details"]>): void {
-    this.#history.add({
-      step,
-      trainingLoss: training.loss,
-      testLoss: test?.loss,
-      trainingAccuracy: training.accuracy,
-      testAccuracy: test?.accuracy,
-    });
-    this.#output.curves.show();
+    return isRunning ? calm() : undefined;
   }
 
   #showDevice(message: DeviceMessage): void {
@@ -268,9 +271,7 @@ export class Playground {
 
   #diverged(message: DivergedMessage): void {
     this.#setPlaying(false);
-    this.#history.marks.push(message.step);
-    const details = this.#last?.content.details;
-    if (details && this.#history.entries.length === 0) this.#record(message.goodStep, details);
+    this.#recorder.diverged(message, this.#last);
     this.#output.curves.show();
     tellDiverged(message, (learningRate) => {
       this.#update({ learningRate });

@@ -52,3 +52,9 @@ export function decodePoints(text: string): Point[] | undefined {
   }
   return points.map(roundPoint);
 }
+
+/** One of each kind is left of all: without any there is nothing to learn. */
+export const firstPoints: readonly Point[] = [
+  { x1: -3, x2: -3, value: -1 },
+  { x1: 3, x2: 3, value: 1 },
+];

@@ -1,3 +1,12 @@
+/** Between two redraws where motion is to be reduced. */
+const calmMs = 400;
+
+/** A wait before the next redraw, where the reader wants little motion. */
+export function calm(): Promise<void> | undefined {
+  if (!matchMedia("(prefers-reduced-motion: reduce)").matches) return undefined;
+  return new Promise((resolve) => setTimeout(resolve, calmMs));
+}
+
 /** Counts redraws, and how many there were in the last second. */
 export class RedrawMeter {
   #times: number[] = [];

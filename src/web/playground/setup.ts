@@ -11,7 +11,7 @@ import {
   sgd,
   takesLogits,
 } from "../../index.ts";
-import type { SessionSettings } from "../worker/protocol.ts";
+import type { Pace, SessionSettings } from "../worker/protocol.ts";
 import { drawDataset, type Split, splitPoints } from "./datasets.ts";
 import { featuresOf } from "./features.ts";
 import type { FrameOptions } from "./frame.ts";
@@ -50,6 +50,12 @@ export function optimizerOf({ optimizer, learningRate, momentum, weightDecay }: 
   if (optimizer === "rmsProp") return rmsProp({ learningRate, momentum, weightDecay });
   return optimizer === "adam" ? adam({ learningRate, weightDecay }) : adamW({ learningRate, weightDecay });
 }
+
+export const paceOf = ({ pace }: PlaygroundState): Pace => (pace === "full" ? "full" : { steps: Number(pace) });
+
+/** Batches of an epoch: the last one of it may be smaller. */
+export const stepsPerEpoch = ({ batchSize }: PlaygroundState, { training: { length } }: Split): number =>
+  Math.max(1, Math.ceil(length / Math.min(Math.max(1, length), batchSize)));
 
 /** Whether an optimizer has a momentum to set. */
 export const hasMomentum = ({ optimizer }: PlaygroundState): boolean => optimizer === "sgd" || optimizer === "rmsProp";

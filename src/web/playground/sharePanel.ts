@@ -1,66 +1,12 @@
 // What can be taken away: the address, a program, the weights, the curves.
 
-import { network } from "../../index.ts";
 import { download, element } from "../dom.ts";
 import { notice } from "../notices.ts";
-import type { Split } from "./datasets.ts";
-import type { History } from "./history.ts";
-import { networkOf, optimizerOf } from "./setup.ts";
-import { type PlaygroundState, seedOf } from "./state.ts";
+import { curvesCsv, curvesJson } from "./curveFiles.ts";
+import type { Curves } from "./curves.ts";
+import { createLinkDialog } from "./linkDialog.ts";
 import { typescriptProgram } from "./typescriptProgram.ts";
-
-/** The network as it is now. */
-export interface Snapshot {
-  readonly state: PlaygroundState;
-  readonly split: Split;
-  readonly step: number;
-  readonly epoch: number;
-  readonly parameters: Float32Array;
-}
-
-const format = "thalweg playground weights";
-
-/** Weights and biases by layer, with what the network sees of a point. */
-export function weightsJson({ state, step, parameters }: Snapshot): string {
-  const { layers, inputs, loss } = network(networkOf(state));
-  const rows = (from: number, count: number, width: number): number[][] =>
-    Array.from({ length: count }, (_, row) =>
-      Array.from(parameters.subarray(from + row * width, from + (row + 1) * width)),
-    );
-  const content = {
-    format,
-    version: 1,
-    features: state.features,
-    inputs,
-    loss,
-    step,
-    layers: layers.map(({ fanIn, fanOut, activation, weightsOffset, biasOffset }) => ({
-      activation,
-      weights: rows(weightsOffset, fanIn, fanOut),
-      bias: rows(biasOffset, 1, fanOut)[0],
-    })),
-  };
-  return `${JSON.stringify(content, null, 1)}\n`;
-}
-
-async function saveSafetensors({ state, split, step, epoch, parameters }: Snapshot): Promise<void> {
-  const { encodeModel } = await import("../../data.ts");
-  const training = {
-    steps: step,
-    epochs: Math.floor(epoch),
-    batchSize: state.batchSize,
-    seed: seedOf(state),
-    optimizer: optimizerOf(state).name,
-    learningRate: state.learningRate,
-    trainingRows: split.training.length,
-    finished: true,
-  };
-  const bytes = encodeModel({ network: network(networkOf(state)), replicas: 1, parameters, training });
-  download(
-    "playground.safetensors",
-    new Blob([bytes as Uint8Array<ArrayBuffer>], { type: "application/octet-stream" }),
-  );
-}
+import { type Snapshot, weightsJson, weightsNpz, weightsSafetensors } from "./weightFiles.ts";
 
 async function copy(text: string, what: string): Promise<void> {
   try {
@@ -74,39 +20,82 @@ async function copy(text: string, what: string): Promise<void> {
   }
 }
 
+const save = (name: string, type: string, content: BlobPart): void => download(name, new Blob([content], { type }));
+
+const pictureOf = async ({ runs, view, colors }: Curves): Promise<string> =>
+  (await import("./curvePicture.ts")).curvesSvg(runs, view, colors);
+
+/** Pixels of the picture for each of the drawing. */
+const pictureScale = 2;
+
+async function savePng(curves: Curves): Promise<void> {
+  const url = URL.createObjectURL(new Blob([await pictureOf(curves)], { type: "image/svg+xml" }));
+  try {
+    const image = new Image();
+    image.src = url;
+    await image.decode();
+    const [width, height] = [pictureScale * image.width, pictureScale * image.height];
+    const canvas = element("canvas", { width, height });
+    canvas.getContext("2d")!.drawImage(image, 0, 0, width, height);
+    const picture = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
+    if (!picture) throw new Error("This browser could not make a picture of the curves; their SVG is the same.");
+    download("curves.png", picture);
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+type Act = (snapshot: Snapshot) => Promise<void> | void;
+/** Label and what it does, by group. */
+type Buttons = Readonly<Record<string, readonly (readonly [label: string, act: Act])[]>>;
+
+function buttonsOf(curves: Curves, openLink: Act): Buttons {
+  return {
+    Setup: [
+      ["Copy link…", openLink],
+      [
+        "Copy as TypeScript",
+        ({ state, split, step }) => copy(typescriptProgram(state, split, Math.max(1, step)), "Program"),
+      ],
+    ],
+    Weights: [
+      [
+        "Weights, safetensors",
+        async (now) => save("playground.safetensors", "application/octet-stream", await weightsSafetensors(now)),
+      ],
+      ["Weights, npz", (now) => save("playground.npz", "application/zip", weightsNpz(now))],
+      ["Weights, JSON", (now) => save("playground.json", "application/json", weightsJson(now))],
+    ],
+    Curves: [
+      ["Curves, CSV", () => save("curves.csv", "text/csv", curvesCsv(curves.runs))],
+      ["Curves, JSON", () => save("curves.json", "application/json", curvesJson(curves.runs))],
+      ["Curves, SVG", async () => save("curves.svg", "image/svg+xml", await pictureOf(curves))],
+      ["Curves, PNG", () => savePng(curves)],
+    ],
+  };
+}
+
 /** @param take what there is to save; undefined before the first frame */
-export function createSharePanel(take: () => Snapshot | undefined, history: History): HTMLElement {
-  const button = (label: string, act: (snapshot: Snapshot) => Promise<void> | void): HTMLElement =>
-    element(
-      "button",
-      {
-        type: "button",
-        onclick: () => {
-          const snapshot = take();
-          if (!snapshot) return;
-          Promise.resolve(act(snapshot)).catch((error: unknown) => notice("bad", String(error)));
-        },
-      },
-      label,
-    );
-  const buttons = element(
-    "div",
-    { class: "row" },
-    button("Copy link", () => copy(location.href, "Link")),
-    button("Copy as TypeScript", ({ state, split, step }) =>
-      copy(typescriptProgram(state, split, Math.max(1, step)), "Program"),
-    ),
-    button("Weights, safetensors", saveSafetensors),
-    button("Weights, JSON", (snapshot) =>
-      download("playground.json", new Blob([weightsJson(snapshot)], { type: "application/json" })),
-    ),
-    button("Curves, CSV", () => download("curves.csv", new Blob([history.toCsv()], { type: "text/csv" }))),
+export function createSharePanel(take: () => Snapshot | undefined, curves: Curves): HTMLElement {
+  const dialog = createLinkDialog((link) => void copy(link, "Link"));
+  const button = ([label, act]: readonly [string, Act]): HTMLElement => {
+    const onclick = (): void => {
+      const snapshot = take();
+      if (!snapshot) return;
+      const told = (error: unknown): void => void notice("bad", error instanceof Error ? error.message : String(error));
+      void Promise.resolve(snapshot).then(act).catch(told);
+    };
+    return element("button", { type: "button", onclick }, label);
+  };
+  const rows = Object.entries(buttonsOf(curves, ({ state }) => dialog.open(state))).map(([group, buttons]) =>
+    element("div", { class: "row", role: "group", "aria-label": group }, ...buttons.map(button)),
   );
   return element(
     "section",
-    { class: "card share", "aria-label": "Take away" },
+    { class: "card share", "aria-label": "Take away", "data-group": "takeaway" },
     element("h2", {}, "Take away"),
-    buttons,
+    ...rows,
     element("p", { class: "quiet" }, "The address holds the whole state; the same seed trains the same network."),
+    dialog.element,
   );
 }

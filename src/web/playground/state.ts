@@ -12,10 +12,11 @@ import {
 } from "../../index.ts";
 import { datasetNames, type DatasetName, type Task, taskOf } from "./datasets.ts";
 import { type FeatureName, featureNames } from "./features.ts";
+import { type GroupName, groupNames, parseGroups } from "./hiddenGroups.ts";
 import { decodePoints, encodePoints, type Point } from "./points.ts";
 
-export const mostLayers = 6;
-export const mostNeurons = 16;
+export const mostLayers = 10;
+export const mostNeurons = 128;
 const version = "1";
 
 export interface HiddenLayer {
@@ -52,6 +53,8 @@ export interface PlaygroundState {
   readonly pace: PaceName;
   readonly showsTest: boolean;
   readonly discretizes: boolean;
+  /** Controls that the address leaves out. */
+  readonly hidden: readonly GroupName[];
 }
 
 export const defaults: PlaygroundState = {
@@ -77,6 +80,7 @@ export const defaults: PlaygroundState = {
   pace: "10",
   showsTest: false,
   discretizes: false,
+  hidden: [],
 };
 
 /** Seed of the initial weights and of the order of rows. */
@@ -120,6 +124,7 @@ const textsOf = (state: PlaygroundState): Texts => ({
   pace: state.pace,
   test: state.showsTest ? "1" : "0",
   discrete: state.discretizes ? "1" : "0",
+  hide: state.hidden.join("_"),
 });
 
 /** The address of a state: its version, and what differs from the defaults. */
@@ -197,7 +202,7 @@ function parseFeatures(text: string): FeatureName[] | undefined {
 function parseLayers(text: string): HiddenLayer[] | undefined {
   if (text === "") return [];
   const layers = text.split("_").map((layer): HiddenLayer | undefined => {
-    const [, width = "", name] = /^(\d{1,2})-(\w+)$/.exec(layer) ?? [];
+    const [, width = "", name] = /^(\d{1,3})-(\w+)$/.exec(layer) ?? [];
     const activation = activationNames.find((known) => known === name);
     return activation && numberIn(width, 1, mostNeurons) ? { width: Number(width), activation } : undefined;
   });
@@ -234,6 +239,7 @@ export function decodeState(params: URLSearchParams): Decoded {
     pace: reader.name("pace", usual.pace, paceNames),
     showsTest: reader.name("test", "0", ["0", "1"]) === "1",
     discretizes: reader.name("discrete", "0", ["0", "1"]) === "1",
+    hidden: reader.read("hide", [], `some of ${groupNames.join(", ")}, joined by _`, parseGroups),
   };
   return { state, problems: reader.problems };
 }

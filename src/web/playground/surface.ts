@@ -1,7 +1,8 @@
 // The large map: the output over the plane, the points, and a probe that reads values and paints.
 
-import { element } from "../dom.ts";
+import { element, svg } from "../dom.ts";
 import { colorAt, cssColor, paintValues, type Ramps } from "./colors.ts";
+import { contour } from "./contour.ts";
 import { formatNumber } from "./format.ts";
 import { extent, type Point } from "./points.ts";
 
@@ -42,11 +43,15 @@ const distance = (a: { x1: number; x2: number }, b: { x1: number; x2: number }):
 export class Surface {
   readonly element: HTMLElement;
   readonly canvas: HTMLCanvasElement;
+  /** The decision boundary. */
+  readonly #line = svg("path", { class: "boundary", "vector-effect": "non-scaling-stroke" });
+  readonly #lines = svg("svg", { "aria-hidden": "true", preserveAspectRatio: "none" }, this.#line);
   readonly #points: HTMLCanvasElement;
   readonly #options: SurfaceOptions;
   #ramps: Ramps;
   #values: Float32Array = new Float32Array(4);
   #scale = 1;
+  #level: number | undefined;
   #shown: Shown = { training: [], test: [], showsTest: false, discretizes: false };
   #brush: BrushName = "off";
   #probe: { x1: number; x2: number } | undefined;
@@ -73,7 +78,7 @@ export class Surface {
       onkeydown: (event: KeyboardEvent) => this.#key(event),
       onblur: () => this.#leave(),
     });
-    this.element = element("div", { class: "surface" }, this.canvas, this.#points);
+    this.element = element("div", { class: "surface" }, this.canvas, this.#lines, this.#points);
     this.#resize = new ResizeObserver(() => this.#drawPoints());
     this.#resize.observe(this.element);
   }
@@ -89,8 +94,9 @@ export class Surface {
     this.#drawPoints();
   }
 
-  /** @param scale value that the full colour stands for */
-  draw(values: Float32Array, scale: number): void {
+  /** @param scale value that the full colour stands for @param level where a line is drawn; undefined: nowhere */
+  draw(values: Float32Array, scale: number, level: number | undefined): void {
+    this.#level = level;
     this.#values = values;
     this.#scale = scale;
     this.#paint();
@@ -115,6 +121,18 @@ export class Surface {
     const scaled = this.#values.map((value) => (discretizes ? Math.sign(value) : value / this.#scale));
     paintValues(this.canvas, scaled, this.#ramps.maps);
     this.canvas.classList.toggle("discrete", discretizes);
+    this.#drawLine(cells);
+  }
+
+  #drawLine(cells: number): void {
+    const ends = this.#level === undefined ? [] : contour(this.#values, cells, this.#level);
+    let d = "";
+    const at = (place: number): string => (ends[place]! + 0.5).toFixed(2);
+    for (let place = 0; place < ends.length; place += 4) {
+      d += `M${at(place)} ${at(place + 1)}L${at(place + 2)} ${at(place + 3)}`;
+    }
+    this.#lines.setAttribute("viewBox", `0 0 ${cells} ${cells}`);
+    this.#line.setAttribute("d", d);
   }
 
   #drawPoints(): void {

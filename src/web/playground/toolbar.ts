@@ -10,7 +10,9 @@ import { paceNames, type PaceName, type PlaygroundState } from "./state.ts";
 export interface ToolbarOptions {
   readonly update: Update;
   readonly onToggle: () => void;
-  readonly onStep: (steps: number) => void;
+  readonly onStep: () => void;
+  /** To the end of the epoch. */
+  readonly onEpoch: () => void;
   readonly onReset: () => void;
 }
 
@@ -41,13 +43,14 @@ export class Toolbar implements Panel {
   readonly #redraws = element("dd", { "data-figure": "redraws" }, "–");
   readonly #device = element("dd", { class: "device", "data-figure": "device" }, "starting…");
 
-  constructor({ update, onToggle, onStep, onReset }: ToolbarOptions) {
+  constructor({ update, onToggle, onStep, onEpoch, onReset }: ToolbarOptions) {
     this.#toggle = element("button", { type: "button", class: "primary toggle", onclick: onToggle }, "▶ Train");
     this.#pace = selectField({
       label: "Speed",
       choices: paceNames.map((value) => ({ value, label: paceLabels[value] })),
       onChange: (pace) => update({ pace }),
     });
+    this.#pace.element.dataset.group = "speed";
     const button = (label: string, title: string, onclick: () => void): HTMLElement =>
       element("button", { type: "button", title, onclick }, label);
     this.element = element(
@@ -57,7 +60,8 @@ export class Toolbar implements Panel {
         "div",
         { class: "row run" },
         this.#toggle,
-        button("Step", "One step of training (S)", () => onStep(1)),
+        button("Step", "One step of training: one batch (S)", onStep),
+        button("Epoch", "On to the end of the epoch: every point once (E)", onEpoch),
         button("Reset", "Begin anew with the same seed (R)", onReset),
         this.#pace.element,
       ),

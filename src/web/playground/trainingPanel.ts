@@ -75,7 +75,7 @@ export class TrainingPanel implements Panel {
     const fields = [this.#optimizer, this.#loss, this.#batch, this.#momentum, this.#decay, this.#initializer];
     this.element = element(
       "section",
-      { class: "card training-settings", "aria-label": "Training" },
+      { class: "card training-settings", "aria-label": "Training", "data-group": "training" },
       element("h2", {}, "Training"),
       element("div", { class: "fields" }, this.#rate.element, ...fields.map((field) => field.element)),
     );

@@ -11,6 +11,7 @@ function listen(playground: Playground, signal: AbortSignal): void {
   const keys: Readonly<Record<string, () => void>> = {
     " ": () => playground.toggle(),
     s: () => playground.step(1),
+    e: () => playground.finishEpoch(),
     r: () => playground.reset(),
   };
   const onKey = (event: KeyboardEvent): void => {

@@ -12,6 +12,8 @@ import type { PlaygroundState } from "./state.ts";
 const redrawMs = 500;
 /** Parameters of the largest network whose numbers are fields. */
 const mostFields = 400;
+/** Parameters of the largest network that has a table at all. */
+const mostCells = 6000;
 /** Largest weight that may be typed. */
 const largest = 1e6;
 
@@ -38,7 +40,7 @@ export class WeightsTable implements Panel {
   constructor(onEdit: (index: number, value: number) => void) {
     this.#onEdit = onEdit;
     const summary = element("summary", {}, "All weights as a table");
-    this.element = element("details", { ontoggle: () => this.#draw() }, summary, this.#body);
+    this.element = element("details", { ontoggle: () => this.#draw(), "data-group": "weights" }, summary, this.#body);
   }
 
   show(state: PlaygroundState): void {
@@ -81,6 +83,11 @@ export class WeightsTable implements Panel {
     if (key === this.#key) return;
     this.#key = key;
     this.#places = [];
+    if (parameterCount > mostCells) {
+      const text = `${parameterCount} numbers are too many for a table; "Take away" has them as a file.`;
+      this.#body.replaceChildren(element("p", { class: "quiet" }, text));
+      return;
+    }
     const isEditable = parameterCount <= mostFields;
     this.#body.replaceChildren(...layers.map((layer) => this.#tableOf(layer, state, isEditable)));
   }
