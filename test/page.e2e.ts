@@ -1,6 +1,6 @@
 import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
+import { blockAdapters, hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
 import golden from "./worked-example.json";
 
 // The first screen as a reader uses it.
@@ -499,6 +499,42 @@ describe("every view that the page links to", () => {
     await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBeLessThanOrEqual(1);
   });
 });
+
+test("where the browser blocks the adapter the CPU computes, and a reload is offered", async () => {
+  page = await host.open("", blockAdapters);
+  await page.waitForSelector(".notice");
+  expect(await textOf("#notices")).toMatch(/No GPU: .+ blocks it\. Everything works on the CPU instead\.\s*Reload/);
+  await page.click("[data-steps='10']");
+  await page.waitForFunction(() => /10 steps done/.test(document.querySelector(".train")!.textContent));
+  await page.evaluate(() => (document.body.dataset.before = "yes"));
+  await page.focus(".notice button");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.body.dataset.view === "/" && !document.body.dataset.before);
+});
+
+test("a view whose code is long in coming has a skeleton, and may be left meanwhile", async () => {
+  page = await host.open("");
+  await page.setRequestInterception(true);
+  const held: (() => void)[] = [];
+  page.on("request", (request) => {
+    const go = (): void => void request.continue();
+    if (request.isInterceptResolutionHandled()) return;
+    if (request.url().endsWith(".js") && /image|view/i.test(request.url())) held.push(go);
+    else go();
+  });
+  await page.click("nav a[href='#/image']");
+  await page.waitForSelector("main[aria-busy=true] .skeleton");
+  expect(await page.$(".walk")).toBeNull();
+  expect(await violationsOf(page)).toEqual([]);
+  await page.click("nav a[href='#/']"); // its code is there
+  await page.waitForSelector("main[aria-busy=false] .walk");
+  await page.click("nav a[href='#/image']");
+  await page.waitForSelector("main .skeleton");
+  for (const go of held) go();
+  await page.waitForSelector("main[aria-busy=false] .pictures");
+  expect(await page.$(".skeleton")).toBeNull();
+  expect(host.complaints).toEqual([]);
+}, 60_000);
 
 test("without WebGPU the CPU computes, and the page says why", async () => {
   const without = await hostPage({ webgpu: false });

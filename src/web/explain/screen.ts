@@ -2,7 +2,7 @@
 
 import { centralDifferences, describeStep, type Trace } from "../../index.ts";
 import { element } from "../dom.ts";
-import { notice } from "../notices.ts";
+import { cpuNotice, notice } from "../notices.ts";
 import type { MountedView, ViewState } from "../view.ts";
 import { Canvas } from "./canvas.ts";
 import { createCheckCard } from "./checkCard.ts";
@@ -183,7 +183,7 @@ export class Screen implements MountedView {
 
   #tellPlace(place: Place): void {
     if (!this.#place && place.kind === "cpu")
-      notice("info", `No GPU: ${place.why}. Everything works on the CPU instead.`);
+      cpuNotice(`No GPU: ${place.why}. Everything works on the CPU instead.`, place.why);
     this.#place = place;
     this.#train.showPlace(place);
   }
