@@ -144,7 +144,7 @@ describe("doctor and explain", () => {
     expect((await thalweg(["doctor", ...cpu])).stdout).toMatch(/install +for a hardware GPU/);
   });
 
-  test.each(["text", "markdown", "tex"])("explain the worked example as %s", async (format) => {
+  test.each(["text", "markdown", "tex", "mathml", "csv"])("explain the worked example as %s", async (format) => {
     const { code, stdout } = await thalweg(["explain", "--format", format, ...cpu]);
     expect(code).toBe(0);
     expect(stdout).toContain("0.361669268973"); // its loss

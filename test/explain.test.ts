@@ -1,3 +1,4 @@
+import Papa from "papaparse";
 import { describe, expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import { InvalidInput } from "../src/errors.ts";
@@ -13,6 +14,16 @@ import { activationNames, dense, lossNames, network } from "../src/network.ts";
 import { sgd } from "../src/optimizer.ts";
 import { differenceTrace, example, rounded } from "./explainTraces.ts";
 import golden from "./worked-example.json";
+
+/** Tags that are open at the end of markup, or what closes none: nothing where it is well-formed. */
+function openTags(markup: string): string[] {
+  const open: string[] = [];
+  for (const [, slash, name] of markup.matchAll(/<(\/?)(\w+)[^>]*>/g)) {
+    if (!slash) open.push(name!);
+    else if (open.pop() !== name) return [`</${name}>`];
+  }
+  return /[<>]/.test(markup.replaceAll(/<\/?\w+(?: [\w-]+="[^"<>]*")*>/g, "")) ? ["a bare sign"] : open;
+}
 
 /** The worked example as a trace, out of the file's own numbers. */
 function goldenOptions(): StepOptions {
@@ -119,8 +130,14 @@ describe("the worked example", () => {
     expect(text).toContain("w1 ← w1 − η·∂L/∂w1\n");
   });
 
-  test.each(["text", "markdown", "tex"] as const)("device digits that differ are marked in %s", (format) => {
-    const marked = { text: "0.4[49999988]", markdown: "0.4**49999988**", tex: "0.4\\underline{49999988}" };
+  test.each(["text", "markdown", "tex", "mathml"] as const)("device digits that differ are marked in %s", (format) => {
+    const differing = '<munder accentunder="true"><mrow><mn>49999988</mn></mrow>';
+    const marked = {
+      text: "0.4[49999988]",
+      markdown: "0.4**49999988**",
+      tex: "0.4\\underline{49999988}",
+      mathml: differing,
+    };
     const options = withDevice(goldenOptions());
     options.device!.preActivations[0]![0] = 0.44999998807907104;
     expect(explainStep({ ...options, format })).toContain(marked[format]);
@@ -139,10 +156,11 @@ describe("formulas against central differences", () => {
     for (const seed of [0.3, 2.1]) {
       const options = example(activation, loss, seed);
       expectFormulasHold(describeStep(options), 1e-9);
-      for (const format of ["text", "markdown", "tex"] as const) {
+      for (const format of ["text", "markdown", "tex", "mathml", "csv"] as const) {
         const written = explainStep({ ...withDevice(options), format });
         expect(written).not.toMatch(/NaN|undefined|Infinity/);
         if (format === "tex") expect(braceDepth(written)).toBe(0);
+        if (format === "mathml") expect(openTags(written)).toEqual([]);
         if (format === "text") expect(Math.max(...written.split("\n").map((row) => row.length))).toBeLessThan(101);
       }
     }
@@ -182,6 +200,37 @@ describe("formats", () => {
     expect(braceDepth(tex)).toBe(0);
     const markdown = explainStep({ ...options, names, format: "markdown" });
     expect(markdown).toContain("50 % \\| x");
+  });
+
+  test("CSV has every quantity with all its digits, and the GPU's beside", () => {
+    const options = withDevice({ ...goldenOptions(), names: { inputs: ['a "b", c', "x2"] } });
+    const { data, errors } = Papa.parse<Record<string, string>>(explainStep({ ...options, format: "csv" }).trimEnd(), {
+      header: true,
+    });
+    expect(errors).toEqual([]);
+    const lines = describeStep(options);
+    expect(data).toHaveLength(lines.length);
+    for (const [at, { quantity, section, result, deviceResult }] of lines.entries()) {
+      expect(data[at]).toMatchObject({ quantity: quantity.text, section });
+      expect(Number(data[at]!.cpu_float64)).toBe(result);
+      expect(data[at]!.gpu_float32).toBe(deviceResult === undefined ? "" : doubleDigits(deviceResult));
+    }
+    const [row] = data.filter(({ quantity }) => quantity === "z_h1");
+    expect(row).toMatchObject({
+      layer: "1",
+      formula: 'z_h1 = w1·a "b", c + w2·x2 + b1',
+      numbers: "0.1·1 + 0.2·0.5 + 0.25",
+    });
+    expect(explainStep({ ...goldenOptions(), format: "csv" }).split("\r\n")[0]).not.toContain("gpu");
+  });
+
+  test("MathML escapes names, and writes values for symbols", () => {
+    const names = { inputs: ["a<b&c", "x2"] };
+    const mathml = explainStep({ ...withDevice(goldenOptions()), names, format: "mathml" });
+    expect(openTags(mathml)).toEqual([]);
+    expect(mathml).toContain("<mtext>a&lt;b&amp;c</mtext>");
+    expect(mathml).toContain("<mfrac>");
+    for (const digits of ["0.45", "0.25", "0.127155"]) expect(mathml).toContain(`<mn>${digits}</mn>`);
   });
 
   test("hidden layers are h, g, then numbered", () => {

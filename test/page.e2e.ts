@@ -1,6 +1,6 @@
 import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
+import { blockAdapters, hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
 import golden from "./worked-example.json";
 
 // The first screen as a reader uses it.
@@ -165,7 +165,59 @@ describe("the walk", () => {
     expect(line!.quantity).toBe("∂L/∂w5");
     expect(line!.forms[0]).toBe("=δg1·ah1");
     expect(line!.forms[1]).toBe("=∂L∂ay·a′y·w9·a′g1·ah1");
-    expect(line!.forms[2]).toBe("=0.850493·0.127155·0.9·0.181437·0.610639");
+    expect(line!.forms[2]).toBe("=0.8505·0.1272·0.9·0.1814·0.6106");
+  });
+});
+
+describe("digits", () => {
+  /** Texts of the drawing that are longer than the plate that they are on. */
+  const tooLong = (): Promise<string[]> =>
+    page.$$eval(".drawing .part text", (all) =>
+      all
+        .filter((text) => {
+          const plate = text.parentElement!.querySelector<SVGGraphicsElement>(".plate")!;
+          return text.getBBox().width > plate.getBBox().width;
+        })
+        .map(({ textContent }) => textContent),
+    );
+
+  test.each([1280, 390])(
+    "4, 8 or all of them in the drawing and of factors, each on its plate, %i pixels",
+    async (width) => {
+      await page.setViewport({ width, height: 860 });
+      await page.waitForSelector(width < 700 ? ".drawing.tall" : ".drawing.wide");
+      const digitsOf = { 4: "0.8505", 8: "0.85049311", full: String(golden.forward.a_y) };
+      for (const [digits, written] of Object.entries(digitsOf)) {
+        await page.select(".digits", digits);
+        expect(await partTexts("y")).toContain(`a = ${written}`);
+        const [line] = await formulas();
+        const [factor] = line!.forms[2]!.slice(1).split("·");
+        expect(factor).toBe(digits === "full" ? String(golden.forward.a_y - golden.target) : written);
+        expect(Number(line!.digits)).toBeCloseTo(golden.gradients.w5, 14);
+        expect(await tooLong()).toEqual([]);
+        expect(new URL(page.url()).hash.includes(`digits=${digits}`)).toBe(digits !== "4");
+      }
+      await page.select(".digits", "4");
+    },
+  );
+
+  test("a negative weight has another colour, a dashed link and its sign", async () => {
+    await page.setViewport({ width: 1280, height: 860 });
+    await page.waitForSelector(".drawing.wide");
+    const look = (): Promise<string[]> =>
+      page.$eval(".link.weight[data-part=w9]", (link) => {
+        const { stroke, strokeDasharray, strokeWidth } = getComputedStyle(link);
+        return [stroke, strokeDasharray, strokeWidth];
+      });
+    const [colour, dashes, thickness] = await look();
+    expect(dashes).toBe("none");
+    await edit("w9", "-1.8", "Enter");
+    expect(await partTexts("w9")).toContain("w₉ = −1.8");
+    const [otherColour, otherDashes, otherThickness] = await look();
+    expect(otherColour).not.toBe(colour);
+    expect(otherDashes).not.toBe("none");
+    expect(Number.parseFloat(otherThickness!)).toBeGreaterThan(Number.parseFloat(thickness!));
+    await page.click("[title^='Undo']");
   });
 });
 
@@ -349,6 +401,21 @@ describe("on the GPU", () => {
     await page.click("[aria-label='Copy as Markdown']");
     await page.waitForFunction(() => document.querySelector("#notices")!.textContent.includes("Markdown"));
     expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("| `∂L/∂w1 = δ_h1·x1`<br>");
+    await page.click("[aria-label='Copy as CSV']");
+    await page.waitForFunction(() => document.querySelector("#notices")!.textContent.includes("CSV"));
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("gradients,,∂L/∂w1,∂L/∂w1 = δ_h1·x1,");
+    await page.click("[aria-label='Copy as MathML']");
+    await page.waitForFunction(() => document.querySelector("#notices")!.textContent.includes("MathML"));
+    const read = await page.evaluate(async () => {
+      const markup = await navigator.clipboard.readText();
+      const { documentElement } = new DOMParser().parseFromString(markup, "application/xml");
+      return [
+        documentElement.namespaceURI,
+        documentElement.localName,
+        documentElement.querySelectorAll("mfrac").length > 40,
+      ];
+    });
+    expect(read).toEqual(["http://www.w3.org/1998/Math/MathML", "math", true]);
   });
 });
 
@@ -432,6 +499,42 @@ describe("every view that the page links to", () => {
     await expect.poll(() => page.workers().length, { timeout: 10_000 }).toBeLessThanOrEqual(1);
   });
 });
+
+test("where the browser blocks the adapter the CPU computes, and a reload is offered", async () => {
+  page = await host.open("", blockAdapters);
+  await page.waitForSelector(".notice");
+  expect(await textOf("#notices")).toMatch(/No GPU: .+ blocks it\. Everything works on the CPU instead\.\s*Reload/);
+  await page.click("[data-steps='10']");
+  await page.waitForFunction(() => /10 steps done/.test(document.querySelector(".train")!.textContent));
+  await page.evaluate(() => (document.body.dataset.before = "yes"));
+  await page.focus(".notice button");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.body.dataset.view === "/" && !document.body.dataset.before);
+});
+
+test("a view whose code is long in coming has a skeleton, and may be left meanwhile", async () => {
+  page = await host.open("");
+  await page.setRequestInterception(true);
+  const held: (() => void)[] = [];
+  page.on("request", (request) => {
+    const go = (): void => void request.continue();
+    if (request.isInterceptResolutionHandled()) return;
+    if (request.url().endsWith(".js") && /image|view/i.test(request.url())) held.push(go);
+    else go();
+  });
+  await page.click("nav a[href='#/image']");
+  await page.waitForSelector("main[aria-busy=true] .skeleton");
+  expect(await page.$(".walk")).toBeNull();
+  expect(await violationsOf(page)).toEqual([]);
+  await page.click("nav a[href='#/']"); // its code is there
+  await page.waitForSelector("main[aria-busy=false] .walk");
+  await page.click("nav a[href='#/image']");
+  await page.waitForSelector("main .skeleton");
+  for (const go of held) go();
+  await page.waitForSelector("main[aria-busy=false] .pictures");
+  expect(await page.$(".skeleton")).toBeNull();
+  expect(host.complaints).toEqual([]);
+}, 60_000);
 
 test("without WebGPU the CPU computes, and the page says why", async () => {
   const without = await hostPage({ webgpu: false });

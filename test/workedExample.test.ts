@@ -73,11 +73,11 @@ for (const kind of ["cpu", "auto"] as const) {
 test("explain writes the example's numbers in every format, with the GPU beside the CPU", async () => {
   const { device, model } = await open("auto");
   const { input, target, learningRate, parameters } = workedExample;
-  for (const format of ["text", "markdown", "tex"] as const) {
+  for (const format of ["text", "markdown", "tex", "mathml", "csv"] as const) {
     const page = await explain(model, { input, target, learningRate, parameters, format });
     expect(page).toContain("0.85049311458");
     expect(page).toContain("0.36166926897399");
-    expect(page).toContain("GPU");
+    expect(page.toUpperCase()).toContain("GPU");
   }
   model.dispose();
   device.dispose();

@@ -26,7 +26,7 @@ Without --model it explains the worked example, a network 2-2-2-1 of sigmoids. -
 the network sees: standardised, and categories as 0 and 1. The step is plain gradient descent.
 `;
 
-const formats = ["text", "markdown", "tex"] as const;
+const formats = ["text", "markdown", "tex", "mathml", "csv"] as const;
 
 interface ExplainFlags {
   readonly model?: string;

@@ -2,12 +2,14 @@ import { requireName } from "../network.ts";
 import type { Network } from "../network.ts";
 import { describeStep } from "./describeStep.ts";
 import type { StepLine, StepOptions } from "./stepLine.ts";
+import { writeCsv } from "./writeCsv.ts";
 import { writeMarkdown } from "./writeMarkdown.ts";
+import { writeMathml } from "./writeMathml.ts";
 import { writeTex } from "./writeTex.ts";
 import { writeText } from "./writeText.ts";
 
 /** How a step is written out. */
-export type ExplainFormat = "text" | "markdown" | "tex";
+export type ExplainFormat = "text" | "markdown" | "tex" | "mathml" | "csv";
 
 export interface ExplainStepOptions extends StepOptions {
   readonly format: ExplainFormat;
@@ -17,6 +19,8 @@ const writers: Record<ExplainFormat, (lines: readonly StepLine[], network: Netwo
   text: writeText,
   markdown: writeMarkdown,
   tex: writeTex,
+  mathml: writeMathml,
+  csv: writeCsv,
 };
 
 /**

@@ -1,9 +1,13 @@
+import { shortDigits } from "./digits.ts";
 import { constant } from "./expression.ts";
 import type { Condition, Expression, Leaf } from "./expression.ts";
 import { bindingOf } from "./render.ts";
 
 /** `symbols` writes names, `numbers` the values of the same symbols. */
 export type MathmlContent = "symbols" | "numbers";
+
+/** Symbols, or how their values are written. */
+type Content = "symbols" | ((value: number) => string);
 
 const functionNames = {
   ln: "ln",
@@ -22,6 +26,8 @@ const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;
 const escapeMarkup = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character]!);
 
 const row = (...parts: readonly string[]): string => `<mrow>${parts.join("")}</mrow>`;
+/** Words among formulas. */
+export const mathmlWords = (text: string): string => `<mtext>${escapeMarkup(text)}</mtext>`;
 const identifier = (text: string): string => `<mi>${escapeMarkup(text)}</mi>`;
 const operator = (sign: string): string => `<mo form="infix">${escapeMarkup(sign)}</mo>`;
 const fence = (sign: string): string => `<mo fence="true" stretchy="false">${sign}</mo>`;
@@ -29,7 +35,7 @@ const fence = (sign: string): string => `<mo fence="true" stretchy="false">${sig
 /** `h1` is h with index 1, `h^(3)_1` has its layer on top, all else is words. */
 function nameMarkup(name: string): string {
   const [, letter, layer, node] = /^(\p{L})(?:\^\((\d+)\)_)?(\d*)$/u.exec(name) ?? [];
-  if (letter === undefined) return `<mtext>${escapeMarkup(name)}</mtext>`;
+  if (letter === undefined) return mathmlWords(name);
   const index = node ? `<mn>${node}</mn>` : "<mrow></mrow>";
   if (layer)
     return `<msubsup>${identifier(letter)}${index}<mrow>${fence("(")}<mn>${layer}</mn>${fence(")")}</mrow></msubsup>`;
@@ -60,25 +66,25 @@ function numberMarkup(text: string): string {
 export const renderNumber = (text: string): string => row(numberMarkup(text));
 
 /** A symbol's element carries its text, so that a page can tell what is pointed at. */
-function leafMarkup(leaf: Leaf, content: MathmlContent): string {
+function leafMarkup(leaf: Leaf, content: Content): string {
   if (leaf.kind === "constant") return row(leaf.text === "e" ? identifier("e") : numberMarkup(leaf.text));
-  const shown = content === "symbols" ? symbolMarkup(leaf.text) : numberMarkup(constant(leaf.value).text);
+  const shown = content === "symbols" ? symbolMarkup(leaf.text) : numberMarkup(content(leaf.value));
   return `<mrow data-symbol="${escapeMarkup(leaf.text)}">${shown}</mrow>`;
 }
 
 /** What decides on brackets: a value stands in the symbol's place. */
-const inPlace = (inner: Expression, content: MathmlContent): Expression =>
-  inner.kind === "symbol" && content === "numbers" ? constant(inner.value) : inner;
+const inPlace = (inner: Expression, content: Content): Expression =>
+  inner.kind === "symbol" && content !== "symbols" ? constant(inner.value, content(inner.value)) : inner;
 
-const needsBrackets = (inner: Expression, atLeast: number, content: MathmlContent): boolean =>
+const needsBrackets = (inner: Expression, atLeast: number, content: Content): boolean =>
   bindingOf(inPlace(inner, content)) < atLeast;
 
-function bracketed(inner: Expression, atLeast: number, content: MathmlContent): string {
+function bracketed(inner: Expression, atLeast: number, content: Content): string {
   const written = markup(inner, content);
   return needsBrackets(inner, atLeast, content) ? row(fence("("), written, fence(")")) : written;
 }
 
-function sumMarkup(terms: readonly Expression[], content: MathmlContent): string {
+function sumMarkup(terms: readonly Expression[], content: Content): string {
   return row(
     ...terms.map((term, at) => `${joint(term, at)}${bracketed(summand(term, at), at === 0 ? 2 : 3, content)}`),
   );
@@ -91,7 +97,7 @@ const joint = (term: Expression, at: number): string => {
 };
 const summand = (term: Expression, at: number): Expression => (at > 0 && term.kind === "negative" ? term.of : term);
 
-function markup(expression: Expression, content: MathmlContent): string {
+function markup(expression: Expression, content: Content): string {
   switch (expression.kind) {
     case "sum":
       return sumMarkup(expression.terms, content);
@@ -110,20 +116,20 @@ function markup(expression: Expression, content: MathmlContent): string {
   }
 }
 
-function callMarkup({ name, arguments: of }: Extract<Expression, { kind: "call" }>, content: MathmlContent): string {
+function callMarkup({ name, arguments: of }: Extract<Expression, { kind: "call" }>, content: Content): string {
   const inner = of.map((argument) => markup(argument, content)).join(operator(","));
   if (name === "abs") return row(fence("|"), inner, fence("|"));
   return row(identifier(functionNames[name]), fence("("), inner, fence(")"));
 }
 
 /** Pieces of a sum inside brackets: the first carries the opening bracket, the last the closing one. */
-function bracketPieces(inner: Expression, content: MathmlContent): string[] {
+function bracketPieces(inner: Expression, content: Content): string[] {
   const pieces = piecesOf(inner, content);
   const last = pieces.length - 1;
   return pieces.map((piece, at) => `${at === 0 ? fence("(") : ""}${piece}${at === last ? fence(")") : ""}`);
 }
 
-function piecesOf(expression: Expression, content: MathmlContent): string[] {
+function piecesOf(expression: Expression, content: Content): string[] {
   if (expression.kind === "sum") {
     return expression.terms.flatMap((term, at) => {
       const [first = "", ...rest] = wrapped(summand(term, at), at === 0 ? 2 : 3, content);
@@ -139,15 +145,19 @@ function piecesOf(expression: Expression, content: MathmlContent): string[] {
   return [markup(expression, content)];
 }
 
-const wrapped = (inner: Expression, atLeast: number, content: MathmlContent): string[] =>
+const wrapped = (inner: Expression, atLeast: number, content: Content): string[] =>
   needsBrackets(inner, atLeast, content) ? bracketPieces(inner, content) : piecesOf(inner, content);
 
 /**
  * A formula as MathML in pieces, between which a line may break: each goes into a `<math>` of its own, one behind the other.
  * Elements of symbols carry `data-symbol`, with their text as `StepLine` has it; all names are escaped.
+ * @param write gives the digits of a value; default: six significant ones
  */
-export const renderMathml = (expression: Expression, content: MathmlContent): readonly string[] =>
-  piecesOf(expression, content).map((piece) => row(piece));
+export const renderMathml = (
+  expression: Expression,
+  content: MathmlContent,
+  write: (value: number) => string = shortDigits,
+): readonly string[] => piecesOf(expression, content === "numbers" ? write : content).map((piece) => row(piece));
 
 /** `z_h1 > 0` as MathML. */
 export const renderConditionMathml = ({ left, relation, right }: Condition): string =>

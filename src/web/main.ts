@@ -41,6 +41,29 @@ function markCurrent(path: string): void {
 let shown: MountedView | undefined;
 let visits = 0;
 
+/** What takes longer than this shows a skeleton. */
+const skeletonMs = 60;
+const skeleton = document.querySelector(".skeleton")!;
+
+/** The view that is shown goes. */
+function leave(main: HTMLElement, ...next: readonly Element[]): void {
+  shown?.dispose();
+  shown = undefined;
+  clearNotices();
+  main.replaceChildren(...next);
+}
+
+/** A view's code; in place of the view before, a skeleton where the code is long in coming. */
+async function fetchView(load: Route["load"], main: HTMLElement): Promise<View> {
+  const visit = visits;
+  const timer = setTimeout(() => visit === visits && leave(main, skeleton), skeletonMs);
+  try {
+    return (await load()).view;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 async function show(isFirst: boolean): Promise<void> {
   const visit = ++visits;
   const { path } = readAddress();
@@ -48,14 +71,11 @@ async function show(isFirst: boolean): Promise<void> {
   const main = document.getElementById("view")!;
   main.setAttribute("aria-busy", "true");
   markCurrent(path);
-  const { view } = await load();
+  const view = await fetchView(load, main);
   if (visit !== visits) return; // the reader has gone on
-  shown?.dispose();
-  shown = undefined;
-  clearNotices();
   const root = document.createElement("div");
   root.className = "view";
-  main.replaceChildren(root);
+  leave(main, root);
   shown = view.mount(root, stateOf(path));
   document.title = `${title} · thalweg`;
   document.body.dataset.view = path;
@@ -67,6 +87,7 @@ async function show(isFirst: boolean): Promise<void> {
 
 function tellFailure(error: unknown): void {
   document.getElementById("view")!.setAttribute("aria-busy", "false");
+  skeleton.remove();
   const text = error instanceof Error ? error.message : String(error);
   notice("bad", `This view could not be shown: ${text}`, { label: "Reload", run: () => location.reload() });
 }

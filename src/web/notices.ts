@@ -7,6 +7,8 @@ export type NoticeKind = "info" | "warn" | "bad";
 export interface NoticeAction {
   readonly label: string;
   readonly run: () => void;
+  /** The reader has dismissed the notice instead. */
+  readonly refused?: () => void;
 }
 
 /** A notice on the page. */
@@ -36,12 +38,21 @@ export function notice(kind: NoticeKind, text: string, action?: NoticeAction): N
     action?.run();
   };
   if (action) made.append(element("button", { type: "button", onclick: act }, action.label));
-  made.append(
-    element("button", { type: "button", class: "plain", "aria-label": "Dismiss", onclick: () => made.remove() }, "✕"),
-  );
+  const dismiss = (): void => {
+    made.remove();
+    action?.refused?.();
+  };
+  made.append(element("button", { type: "button", class: "plain", "aria-label": "Dismiss", onclick: dismiss }, "✕"));
   strip().append(made);
   return { dismiss: () => made.remove() };
 }
+
+/** What a browser says that has WebGPU and gives no adapter: after several crashes it blocks the page, until that is loaded anew. */
+const blocked = /the browser blocks it/;
+
+/** Tells in one line that the CPU computes, and offers to ask for the GPU again where that may help. */
+export const cpuNotice = (text: string, why: string | undefined): Notice =>
+  notice("info", text, blocked.test(why ?? "") ? { label: "Reload", run: () => location.reload() } : undefined);
 
 /** Takes all notices away: those of a view do not outlive it. */
 export const clearNotices = (): void => strip().replaceChildren();

@@ -1,6 +1,6 @@
 // What befalls a training, in words, with what can be done about it.
 
-import { notice, type Notice } from "./notices.ts";
+import { cpuNotice, notice, type Notice } from "./notices.ts";
 import type {
   DeviceMessage,
   DivergedMessage,
@@ -14,7 +14,7 @@ const grouped = (count: number): string => count.toLocaleString("en");
 
 /** One line where no GPU computes. */
 export function tellDevice({ kind, why }: DeviceMessage): Notice | undefined {
-  return kind === "cpu" ? notice("info", `Training on the CPU: ${why}.`) : undefined;
+  return kind === "cpu" ? cpuNotice(`Training on the CPU: ${why}.`, why) : undefined;
 }
 
 export function tellResumed({ step, why }: ResumedMessage): void {

@@ -68,6 +68,19 @@ export async function violationsOf(page: Page): Promise<string[]> {
   });
 }
 
+/** Lets no worker of a page find an adapter, as a browser does that blocks a page after crashes. */
+export const blockAdapters = (page: Page): Promise<unknown> =>
+  page.evaluateOnNewDocument(() => {
+    const Unblocked = globalThis.Worker;
+    const blocking = "data:text/javascript,GPU.prototype.requestAdapter=async()=>null";
+    globalThis.Worker = class extends Unblocked {
+      constructor(url: string | URL) {
+        const text = `import "${blocking}"; import "${new URL(url, location.href)}";`;
+        super(URL.createObjectURL(new Blob([text], { type: "text/javascript" })), { type: "module" });
+      }
+    };
+  });
+
 export const scheme = (page: Page, value: "light" | "dark"): Promise<void> =>
   page.emulateMediaFeatures([{ name: "prefers-color-scheme", value }]);
 

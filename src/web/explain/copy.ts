@@ -4,9 +4,15 @@ import { describeStep, explainStep, type StepOptions } from "../../index.ts";
 import { download } from "../dom.ts";
 import { notice } from "../notices.ts";
 
-const fileNames = { tex: "step.tex", markdown: "step.md" } as const;
-export type CopyFormat = keyof typeof fileNames;
-const formatNames: Record<CopyFormat, string> = { tex: "TeX", markdown: "Markdown" };
+/** What each format is called. */
+export const copyFormats = { tex: "TeX", markdown: "Markdown", mathml: "MathML", csv: "CSV" } as const;
+export type CopyFormat = keyof typeof copyFormats;
+const fileNames: Record<CopyFormat, string> = {
+  tex: "step.tex",
+  markdown: "step.md",
+  mathml: "step.mml",
+  csv: "step.csv",
+};
 
 /** How long a success is told. */
 const toldMs = 6000;
@@ -17,7 +23,7 @@ export async function copyStep(options: StepOptions, format: CopyFormat): Promis
   const lines = describeStep(options).length;
   try {
     await navigator.clipboard.writeText(text);
-    const told = notice("info", `Copied as ${formatNames[format]}: ${lines} formulas.`);
+    const told = notice("info", `Copied as ${copyFormats[format]}: ${lines} quantities.`);
     setTimeout(() => told.dismiss(), toldMs);
   } catch {
     download(fileNames[format], new Blob([text], { type: "text/plain" }));

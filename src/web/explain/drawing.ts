@@ -1,11 +1,12 @@
 // The network as an SVG: inputs blue, weights red, biases grey, target orange; z, a and δ in each node once they are known.
 
 import { svg } from "../dom.ts";
+import { fitTexts } from "./fitText.ts";
 import { biases, type Box, edgeOf, type Layout, links, type Point } from "./layout.ts";
 import type { Lesson } from "./lesson.ts";
 import type { Part } from "./lights.ts";
 import { names, readNumber } from "./numbers.ts";
-import { inWords } from "./sentences.ts";
+import { type Digits, writeNumber, writeShorter } from "./shownDigits.ts";
 
 /** What the drawing shows. */
 export interface Shown {
@@ -14,6 +15,7 @@ export interface Shown {
   readonly known: ReadonlySet<string>;
   /** Parts that this stop speaks of. */
   readonly now: ReadonlySet<Part>;
+  readonly digits: Digits;
 }
 
 export interface Drawing {
@@ -60,6 +62,8 @@ type Painter = (shown: Shown) => void;
 class Builder {
   readonly layout: Layout;
   readonly painters: Painter[] = [];
+  /** Texts whose length the numbers decide, with the room that each has. */
+  readonly rooms = new Map<SVGTextElement, number>();
 
   constructor(layout: Layout) {
     this.layout = layout;
@@ -77,10 +81,11 @@ class Builder {
     const { radius } = this.layout;
     return links.map(({ name, from, to }) => {
       const line = this.#line("weight", name, this.place(from), edgeOf(this.place(from), this.place(to), radius + 5));
-      line.setAttribute("marker-end", "url(#arrow-weight)");
       this.painters.push(({ lesson }) => {
-        const size = Math.abs(readNumber(lesson.start, name));
-        line.style.strokeWidth = String(1.2 + 1.6 * Math.min(size, 2));
+        const value = readNumber(lesson.start, name);
+        line.style.strokeWidth = String(1.2 + 1.6 * Math.min(Math.abs(value), 2));
+        line.classList.toggle("negative", value < 0);
+        line.setAttribute("marker-end", `url(#arrow-${value < 0 ? "negative" : "weight"})`);
       });
       return line;
     });
@@ -123,9 +128,12 @@ class Builder {
       const center = this.layout.labels[name]!;
       const { nodes, write } = lineWriter(center, label.height / 4.4);
       const group = editable(kind, name, rectangle(center, label, "plate"), ...nodes);
-      this.painters.push(({ lesson, known }) => {
-        const value = inWords(readNumber(lesson.start, name));
-        const extra = extraOf(lesson, known, name);
+      for (const node of nodes) this.rooms.set(node, label.width - 8);
+      this.painters.push((shown) => {
+        const number = readNumber(shown.lesson.start, name);
+        const value = writeNumber(number, shown.digits);
+        group.classList.toggle("negative", kind === "weight" && number < 0);
+        const extra = extraOf(shown, name);
         const below = extra && (layout === "tall" ? extra.short : extra.long);
         write(`${withSubscript(name)} = ${value}`, below);
         group.setAttribute(
@@ -143,8 +151,9 @@ class Builder {
     return (all as [string, string][]).map(([name, kind]) => {
       const { nodes, write } = lineWriter(this.place(name), 0);
       const group = editable(kind, name, rectangle(this.place(name), this.layout.box, "plate"), ...nodes);
-      this.painters.push(({ lesson }) => {
-        const written = inWords(readNumber(lesson.start, name));
+      for (const node of nodes) this.rooms.set(node, this.layout.box.width - 10);
+      this.painters.push(({ lesson, digits }) => {
+        const written = writeNumber(readNumber(lesson.start, name), digits);
         write(`${kind === "target" ? "target " : ""}${withSubscript(name)} = ${written}`);
         group.setAttribute("aria-label", `${kind} ${withSubscript(name)} = ${written} edit`);
       });
@@ -154,7 +163,10 @@ class Builder {
 
   lossBox(): SVGElement {
     const { nodes, write } = lineWriter(this.place("L"), 0);
-    this.painters.push(({ lesson, known }) => write(`L = ${known.has("L") ? inWords(lesson.trace.losses[0]!) : "?"}`));
+    for (const node of nodes) this.rooms.set(node, this.layout.box.width - 10);
+    this.painters.push(({ lesson, known, digits }) =>
+      write(`L = ${known.has("L") ? writeNumber(lesson.trace.losses[0]!, digits) : "?"}`),
+    );
     return svg(
       "g",
       { class: "part loss", "data-part": "L" },
@@ -171,12 +183,12 @@ class Builder {
     const { x, y } = this.place(name);
     const { radius } = this.layout;
     const step = radius * 0.345;
-    const short = (value: number): string => inWords(Number(value.toPrecision(3))); // near the rim there is less room
     const rows = ["name", "z", "a", "delta"].map((kind, row) => text(kind, { x, y: y + (row - 1.6) * step }));
-    this.painters.push(({ lesson: { trace }, known }) => {
+    for (const [row, element] of rows.entries()) this.rooms.set(element, radius * [1.4, 1.8, 1.85, 1.5][row]!);
+    this.painters.push(({ lesson: { trace }, known, digits }) => {
       const write = (symbol: string, values: readonly ArrayLike<number>[]): string =>
-        `${symbol} = ${known.has(`${symbol}_${name}`) ? inWords(values[layer]![node]!) : "?"}`;
-      const delta = known.has(`δ_${name}`) ? `δ = ${short(trace.dPreActivations[layer]![node]!)}` : "";
+        `${symbol} = ${known.has(`${symbol}_${name}`) ? writeNumber(values[layer]![node]!, digits) : "?"}`;
+      const delta = known.has(`δ_${name}`) ? `δ = ${writeShorter(trace.dPreActivations[layer]![node]!, digits)}` : "";
       const written = [withSubscript(name), write("z", trace.preActivations), write("a", trace.activations), delta];
       for (const [row, element] of rows.entries()) element.textContent = written[row]!;
     });
@@ -187,25 +199,24 @@ class Builder {
 
 /** What stands below a parameter's value: its gradient, or its new value. */
 function extraOf(
-  { trace, lines }: Lesson,
-  known: ReadonlySet<string>,
+  { lesson: { trace, lines }, known, digits }: Shown,
   name: string,
 ): { long: string; short: string } | undefined {
   const line = lines.find(({ section, quantity }) => section === "gradients" && quantity.text === `∂L/∂${name}`)!;
   if (known.has(`→${name}`)) {
     const updated = lines.find(({ section, quantity }) => section === "update" && quantity.text === name)!.result;
-    return { long: `new: ${inWords(updated)}`, short: `→ ${inWords(updated)}` };
+    return { long: `new: ${writeNumber(updated, digits)}`, short: `→ ${writeNumber(updated, digits)}` };
   }
   if (!known.has(`∂L/∂${name}`) || trace.losses.length === 0) return undefined;
-  const gradient = inWords(Number(line.result.toPrecision(3)));
+  const gradient = writeShorter(line.result, digits);
   return { long: `∂L/∂${withSubscript(name)} = ${gradient}`, short: `∂ = ${gradient}` };
 }
 
-const arrow = (kind: string): SVGElement =>
+const arrow = (kind: string, name = kind): SVGElement =>
   svg(
     "marker",
     {
-      id: `arrow-${kind}`,
+      id: `arrow-${name}`,
       class: kind,
       viewBox: "0 0 10 10",
       refX: 8,
@@ -225,7 +236,7 @@ export function createDrawing(layout: Layout): Drawing {
   const element = svg(
     "svg",
     { class: `drawing ${layout.name}`, viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "The network" },
-    svg("defs", {}, arrow("weight"), arrow("bias"), arrow("loss")),
+    svg("defs", {}, arrow("weight"), arrow("weight negative", "negative"), arrow("bias"), arrow("loss")),
     ...build.biasLinks(),
     ...build.lossLinks(),
     ...build.links(),
@@ -244,6 +255,7 @@ export function createDrawing(layout: Layout): Drawing {
     element,
     show: (shown) => {
       for (const paint of build.painters) paint(shown);
+      fitTexts(build.rooms);
       element.classList.toggle("walking", shown.now.size > 0);
       mark("now", shown.now);
     },

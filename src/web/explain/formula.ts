@@ -10,6 +10,7 @@ import {
   type StepLine,
 } from "../../index.ts";
 import { element } from "../dom.ts";
+import { type Digits, writeNumber } from "./shownDigits.ts";
 
 /** MathML from markup of the library, which escapes all names. */
 function math(markup: string): Element {
@@ -38,26 +39,27 @@ function form(kind: MathmlContent | "result", relation: string, pieces: readonly
 /** Where numbers say no more than the result does, as in ∂L/∂b1 = δ_h1. */
 const isPlain = (expression: Expression): boolean => expression.kind === "symbol" || expression.kind === "constant";
 
-function formsOf({ formula, chain, relation, condition }: StepLine): HTMLElement[] {
+function formsOf({ formula, chain, relation, condition }: StepLine, digits: Digits): HTMLElement[] {
   if (!formula) return [];
   const forms = [form("symbols", relation, renderMathml(formula, "symbols"))];
   if (chain) forms.push(form("symbols", "=", renderMathml(chain, "symbols")));
   if (condition) forms.push(form("symbols", "for", [renderConditionMathml(condition)]));
   const last = chain ?? formula;
-  if (!isPlain(last)) forms.push(form("numbers", "=", renderMathml(last, "numbers")));
+  const write = (value: number): string => writeNumber(value, digits).replace("−", "-");
+  if (!isPlain(last)) forms.push(form("numbers", "=", renderMathml(last, "numbers", write)));
   return forms;
 }
 
 /** One quantity of a stop: symbols, numbers, result. */
-export function formulaOf(line: StepLine): HTMLElement {
+export function formulaOf(line: StepLine, digits: Digits): HTMLElement {
   const { quantity, result } = line;
-  const digits = doubleDigits(result);
-  const value = form("result", "=", [renderNumber(digits)]);
-  value.querySelector(".pieces")!.setAttribute("data-digits", digits);
+  const exact = doubleDigits(result);
+  const value = form("result", "=", [renderNumber(exact)]);
+  value.querySelector(".pieces")!.setAttribute("data-digits", exact);
   return element(
     "div",
     { class: "formula", "data-quantity": quantity.text, "data-section": line.section },
     element("div", { class: "quantity" }, letFocus(math(renderMathml(quantity, "symbols").join("")))),
-    element("div", { class: "forms" }, ...formsOf(line), value),
+    element("div", { class: "forms" }, ...formsOf(line, digits), value),
   );
 }

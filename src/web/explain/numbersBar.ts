@@ -2,6 +2,7 @@
 
 import { element } from "../dom.ts";
 import { exampleNumbers, learningRateName, parseNumber } from "./numbers.ts";
+import { type Digits, digitChoices } from "./shownDigits.ts";
 import type { State } from "./state.ts";
 
 export interface NumbersBar {
@@ -34,9 +35,20 @@ function createRateField(change: Change): HTMLInputElement {
   return field;
 }
 
+function createDigitsField(state: State): HTMLSelectElement {
+  const field = element(
+    "select",
+    { class: "digits", title: "Of numbers in the drawing and of factors in formulas; results are always in full" },
+    ...digitChoices.map((digits) => element("option", { value: digits }, digits)),
+  );
+  field.addEventListener("change", () => state.setDigits(field.value as Digits));
+  return field;
+}
+
 /** @param change takes over a typed learning rate */
 export function createNumbersBar(state: State, change: Change): NumbersBar {
   const rate = createRateField(change);
+  const digits = createDigitsField(state);
   const undo = pressable("↶ Undo", () => state.undo(), "Undo (Ctrl-Z)");
   const redo = pressable("↷ Redo", () => state.redo(), "Redo (Ctrl-Shift-Z)");
   const original = pressable("Original numbers", () => {
@@ -47,9 +59,11 @@ export function createNumbersBar(state: State, change: Change): NumbersBar {
       "div",
       { class: "numbers-bar row" },
       element("label", { class: "row rate-label" }, element("span", {}, "Learning rate η"), rate),
+      element("label", { class: "row" }, element("span", {}, "Digits"), digits),
       element("span", { class: "row" }, undo, redo, original),
     ),
-    show: ({ now: { numbers, losses }, canUndo, canRedo }) => {
+    show: ({ now: { numbers, losses }, digits: shown, canUndo, canRedo }) => {
+      digits.value = shown;
       rate.value = String(numbers.learningRate);
       rate.removeAttribute("aria-invalid");
       setEnabled(undo, canUndo);

@@ -1,14 +1,15 @@
 // The stop in words and formulas, beside the drawing.
 
 import { element } from "../dom.ts";
-import type { CopyFormat } from "./copy.ts";
+import { type CopyFormat, copyFormats } from "./copy.ts";
 import { formulaOf } from "./formula.ts";
 import type { Lesson } from "./lesson.ts";
+import type { Digits } from "./shownDigits.ts";
 import type { Stop } from "./stop.ts";
 
 export interface Panel {
   readonly element: HTMLElement;
-  show(lesson: Lesson, stop: number): void;
+  show(lesson: Lesson, stop: number, digits: Digits): void;
 }
 
 const rules: readonly (readonly [name: string, rule: string, formula: string])[] = [
@@ -28,9 +29,9 @@ const ruleList = (): HTMLElement =>
     ]),
   );
 
-function bodyOf({ kind, lines }: Stop, takeStep: () => void): HTMLElement[] {
+function bodyOf({ kind, lines }: Stop, digits: Digits, takeStep: () => void): HTMLElement[] {
   if (kind === "given") return [ruleList()];
-  if (kind !== "after") return lines.map(formulaOf);
+  if (kind !== "after") return lines.map((line) => formulaOf(line, digits));
   const button = element(
     "button",
     { type: "button", class: "primary", onclick: takeStep },
@@ -41,7 +42,6 @@ function bodyOf({ kind, lines }: Stop, takeStep: () => void): HTMLElement[] {
 
 /** What is longer than its place is a stop of the keyboard, which scrolls it. */
 function letScroll(body: HTMLElement): void {
-  body.scrollTop = 0;
   if (body.scrollHeight > body.clientHeight) body.setAttribute("tabindex", "0");
   else body.removeAttribute("tabindex");
 }
@@ -59,9 +59,8 @@ const createFoot = (copy: PanelActions["copy"]): HTMLElement => {
   return element(
     "div",
     { class: "row foot" },
-    element("span", { class: "quiet" }, "Copy the whole step as"),
-    button("tex", "TeX"),
-    button("markdown", "Markdown"),
+    element("span", { class: "quiet" }, "Copy as"),
+    ...(Object.entries(copyFormats) as [CopyFormat, string][]).map(([format, label]) => button(format, label)),
   );
 };
 
@@ -70,16 +69,18 @@ export function createPanel({ takeStep, copy }: PanelActions): Panel {
   const title = element("h2", {});
   const sentence = element("p", { class: "sentence" });
   const body = element("div", { class: "formulas", role: "group", "aria-label": "Formulas" });
+  new ResizeObserver(() => letScroll(body)).observe(body); // ends with the element
   const words = element("div", { class: "words", "aria-live": "polite", "aria-atomic": "true" }, part, title, sentence);
   return {
     element: element("section", { class: "card panel", "aria-label": "This stop" }, words, body, createFoot(copy)),
-    show: ({ stops }, at) => {
+    show: ({ stops }, at, digits) => {
       const stop = stops[at]!;
       part.textContent = stop.part;
       title.textContent = stop.title;
       sentence.textContent = stop.sentence;
       body.classList.toggle("many", stop.kind !== "given" && stop.lines.length > 2);
-      body.replaceChildren(...bodyOf(stop, takeStep));
+      body.replaceChildren(...bodyOf(stop, digits, takeStep));
+      body.scrollTop = 0;
       letScroll(body);
     },
   };

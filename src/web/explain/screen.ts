@@ -2,7 +2,7 @@
 
 import { centralDifferences, describeStep, type Trace } from "../../index.ts";
 import { element } from "../dom.ts";
-import { notice } from "../notices.ts";
+import { cpuNotice, notice } from "../notices.ts";
 import type { MountedView, ViewState } from "../view.ts";
 import { Canvas } from "./canvas.ts";
 import { createCheckCard } from "./checkCard.ts";
@@ -14,6 +14,7 @@ import { createNumbersBar } from "./numbersBar.ts";
 import { createPanel } from "./panel.ts";
 import type { Place } from "./protocol.ts";
 import { Remote } from "./remote.ts";
+import { type Digits, digitChoices } from "./shownDigits.ts";
 import { State } from "./state.ts";
 import { Stepper } from "./stepper.ts";
 import { createNumbersTable } from "./table.ts";
@@ -23,11 +24,14 @@ const lead =
   "A small network, one example, every number in sight. Walk through one step of learning forwards and backwards, " +
   "point at a factor to see where it comes from, change any number and watch the rest follow.";
 
+/** Classes of what the drawing paints → what they are called. */
+const keys = { input: "input", weight: "weight", "weight negative": "negative weight", bias: "bias", target: "target" };
+
 const legend = (): HTMLElement =>
   element(
     "p",
     { class: "legend" },
-    ...["input", "weight", "bias", "target"].map((kind) => element("span", { class: `key ${kind}` }, kind)),
+    ...Object.entries(keys).map(([kind, label]) => element("span", { class: `key ${kind}` }, label)),
     element("span", { class: "hint" }, "Press any number to change it."),
   );
 
@@ -36,6 +40,9 @@ function stopOf(params: URLSearchParams, count: number): number {
   const stop = Number(params.get("stop") ?? 1);
   return Number.isInteger(stop) && stop >= 1 && stop <= count ? stop - 1 : 0;
 }
+
+const digitsOf = (params: URLSearchParams): Digits =>
+  digitChoices.find((digits) => digits === params.get("digits")) ?? "4";
 
 /** Safari has no `requestIdleCallback`. */
 function whenIdle(run: () => void, signal: AbortSignal): void {
@@ -69,7 +76,7 @@ export class Screen implements MountedView {
     this.#address = address;
     const params = address.read();
     this.#lesson = createLesson(numbersOf(params));
-    this.#state = new State(this.#lesson.start, stopOf(params, this.#lesson.stops.length));
+    this.#state = new State(this.#lesson.start, stopOf(params, this.#lesson.stops.length), digitsOf(params));
     this.#stepper = new Stepper(this.#state, this.#lesson.stops);
     this.#remote = new Remote({ place: (place) => this.#tellPlace(place), lost: tellLost });
     this.#bar = createNumbersBar(this.#state, (name, value) => this.#change(name, value));
@@ -97,13 +104,13 @@ export class Screen implements MountedView {
 
   /** Shows the state in every part. */
   draw(): void {
-    const { now, stop } = this.#state;
+    const { now, stop, digits } = this.#state;
     if (now.numbers !== this.#lesson.start) this.#renew();
     const { stops, lines } = this.#lesson;
     const { kind, lines: own } = stops[stop]!;
     const parts = kind === "given" || kind === "after" ? new Set<string>() : partsOfLines(own);
-    this.#canvas.show({ lesson: this.#lesson, known: knownAt(this.#lesson, stop), now: parts });
-    this.#panel.show(this.#lesson, stop);
+    this.#canvas.show({ lesson: this.#lesson, known: knownAt(this.#lesson, stop), now: parts, digits });
+    this.#panel.show(this.#lesson, stop, digits);
     this.#stepper.show(stops);
     this.#bar.show(this.#state);
     this.#table.show(this.#lesson);
@@ -120,6 +127,7 @@ export class Screen implements MountedView {
   #writeAddress(): void {
     const params = new URLSearchParams();
     if (this.#state.stop > 0) params.set("stop", String(this.#state.stop + 1));
+    if (this.#state.digits !== "4") params.set("digits", this.#state.digits);
     writeNumbers(this.#state.now.numbers, params);
     this.#address.write(params);
   }
@@ -175,7 +183,7 @@ export class Screen implements MountedView {
 
   #tellPlace(place: Place): void {
     if (!this.#place && place.kind === "cpu")
-      notice("info", `No GPU: ${place.why}. Everything works on the CPU instead.`);
+      cpuNotice(`No GPU: ${place.why}. Everything works on the CPU instead.`, place.why);
     this.#place = place;
     this.#train.showPlace(place);
   }

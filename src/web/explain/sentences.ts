@@ -2,14 +2,11 @@
 
 import type { StepLine, Trace } from "../../index.ts";
 import { names } from "./numbers.ts";
+import { writeNumber } from "./shownDigits.ts";
 import type { Plan } from "./stop.ts";
 
 /** Four significant digits: what a sentence can bear. */
-export function inWords(value: number): string {
-  const short = Number(value.toPrecision(4));
-  const digits = Math.abs(short) < 1e7 ? String(short) : short.toExponential().replace("e+", "e");
-  return digits.replace("-", "−");
-}
+export const inWords = (value: number): string => writeNumber(value, "4");
 
 type Lines = readonly StepLine[];
 

@@ -1,6 +1,7 @@
 // What the first screen shows, and how it got there.
 
 import type { StepStart } from "../../index.ts";
+import type { Digits } from "./shownDigits.ts";
 
 /** One state that can be gone back to. */
 export interface Moment {
@@ -20,11 +21,13 @@ export class State {
   #future: Moment[] = [];
   #now: Moment;
   #stop: number;
+  #digits: Digits;
   readonly #listeners: Listener[] = [];
 
-  constructor(numbers: StepStart, stop: number) {
+  constructor(numbers: StepStart, stop: number, digits: Digits = "4") {
     this.#now = { numbers, losses: [] };
     this.#stop = stop;
+    this.#digits = digits;
   }
 
   get now(): Moment {
@@ -32,6 +35,9 @@ export class State {
   }
   get stop(): number {
     return this.#stop;
+  }
+  get digits(): Digits {
+    return this.#digits;
   }
   get canUndo(): boolean {
     return this.#past.length > 0;
@@ -48,6 +54,12 @@ export class State {
   goTo(stop: number): void {
     if (stop === this.#stop) return;
     this.#stop = stop;
+    this.#tell();
+  }
+
+  /** How the numbers are written: no change of them, so nothing to undo. */
+  setDigits(digits: Digits): void {
+    this.#digits = digits;
     this.#tell();
   }
 

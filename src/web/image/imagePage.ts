@@ -1,14 +1,17 @@
+import { network } from "../../index.ts";
 import { download, element } from "../dom.ts";
 import { notice } from "../notices.ts";
 import { tellDevice, tellDiverged, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
 import type { ViewState } from "../view.ts";
+import { RunKeeper } from "../restore/runKeeper.ts";
+import { type SavedRun, startOf } from "../restore/savedRun.ts";
 import { SessionClient } from "../worker/client.ts";
 import type { DeviceMessage, FrameMessage, StartedMessage } from "../worker/protocol.ts";
 import { builtInPicture } from "./builtInPicture.ts";
-import { sessionSettings } from "./learning.ts";
+import { imageNetwork, sessionSettings } from "./learning.ts";
 import type { Picture } from "./picture.ts";
 import type { ImageFrame, ImageOptions } from "./protocol.ts";
-import { readSource, scalePicture, type Source } from "./readPicture.ts";
+import { readSource, scalePicture, smallCopy, type Source } from "./readPicture.ts";
 import { Readout } from "./readout.ts";
 import { receivePictures } from "./receivePictures.ts";
 import { type ImageSettings, readImageAddress, sizes, writeImageAddress } from "./settings.ts";
@@ -37,11 +40,17 @@ export class ImagePage {
   #isSizeChosen: boolean;
   #detail: number;
   #source: Source | undefined;
+  #copy: File | undefined; // of the source, kept with the training
   #picture: Picture | undefined;
   #learned: ReturnType<typeof sessionSettings> | undefined;
   #pictures = 0; // asked for so far: one that comes late is dropped
   #isRunning = !matchMedia("(prefers-reduced-motion: reduce)").matches;
   #device: DeviceMessage | undefined;
+  readonly #keeper = new RunKeeper({
+    view: "image",
+    read: () => this.#readRun(),
+    goOn: (run) => this.#goOnFrom(run),
+  });
 
   constructor(root: HTMLElement, state: ViewState) {
     this.#root = root;
@@ -67,6 +76,7 @@ export class ImagePage {
   dispose(): void {
     this.#pictures++;
     this.#stopReceiving();
+    this.#keeper.dispose();
     this.#client.dispose();
     this.#readout.chart.dispose();
     this.#source?.bitmap.close();
@@ -108,8 +118,7 @@ export class ImagePage {
       showWhole: () => this.#stage.setZoom(wholeZoom),
       choose: (file) => void this.#choose(file, file.name),
       useBuiltIn: () => {
-        this.#source?.bitmap.close();
-        this.#source = undefined;
+        this.#setSource(undefined, undefined);
         void this.#prepare();
       },
       savePainting: () => this.#savePainting(),
@@ -166,17 +175,18 @@ export class ImagePage {
     if (message.content.painting) this.#stage.showPainting(message.content.painting);
     this.#readout.show(message);
     this.#root.dataset.step = String(message.step);
+    this.#keeper.show(message);
   }
 
   /** Makes the picture at the size that is learned, and learns it. */
-  async #prepare(): Promise<void> {
+  async #prepare(from?: ReturnType<typeof startOf>): Promise<void> {
     const number = ++this.#pictures;
     const { side } = this.#settings;
     const picture = this.#source ? scalePicture(this.#source, side) : await builtInPicture(side);
     if (number !== this.#pictures) return;
     this.#picture = picture;
     this.#stage.showPicture(picture);
-    this.#start();
+    this.#start(from);
   }
 
   #raster() {
@@ -184,11 +194,12 @@ export class ImagePage {
   }
 
   /** From the first step, with the picture and the settings as they are. */
-  #start(): void {
+  #start(from?: ReturnType<typeof startOf>): void {
     if (!this.#picture) return;
     this.#readout.clear();
+    this.#keeper.begin();
     this.#learned = sessionSettings(this.#settings, this.#picture, this.#raster());
-    this.#client.start(this.#learned, this.#isRunning ? "full" : undefined);
+    this.#client.start({ ...this.#learned, ...from }, this.#isRunning ? "full" : undefined);
   }
 
   #sendOptions(): void {
@@ -238,13 +249,39 @@ export class ImagePage {
     const number = ++this.#pictures;
     try {
       const source = await readSource(file, name);
+      const copy = await smallCopy(source);
       if (number !== this.#pictures) return source.bitmap.close();
-      this.#source?.bitmap.close();
-      this.#source = source;
+      this.#setSource(source, copy);
       await this.#prepare();
     } catch (error) {
       notice("bad", error instanceof Error ? error.message : String(error));
     }
+  }
+
+  #setSource(source: Source | undefined, copy: File | undefined): void {
+    this.#source?.bitmap.close();
+    this.#source = source;
+    this.#copy = copy;
+  }
+
+  /** What is kept, to go on from after a reload. */
+  async #readRun() {
+    const query = writeImageAddress(this.#settings).toString();
+    const { parameters, step } = await this.#client.readParameters();
+    return { query, step, parameters, ...(this.#copy && { attachment: this.#copy }) };
+  }
+
+  async #goOnFrom(run: SavedRun): Promise<void> {
+    const { size, own } = readImageAddress(new URLSearchParams(run.query));
+    const settings = { ...sizes[size ?? "small"], ...own };
+    const from = startOf(run, network(imageNetwork(settings)).parameterCount);
+    const copy = run.attachment instanceof File ? run.attachment : undefined;
+    this.#setSource(copy && (await readSource(copy, copy.name)), copy);
+    this.#settings = settings;
+    this.#isSizeChosen = true;
+    this.#isRunning = true;
+    this.#showState();
+    await this.#prepare(from);
   }
 
   #savePainting(): void {

@@ -8,7 +8,7 @@ import type { ImageOptions } from "./protocol.ts";
 import type { ImageSettings } from "./settings.ts";
 
 /** (x, y) as sines and cosines → red, green and blue in (0, 1). */
-function imageNetwork({ waves, width, depth }: ImageSettings): NetworkOptions {
+export function imageNetwork({ waves, width, depth }: ImageSettings): NetworkOptions {
   const hidden = Array.from({ length: depth }, () => dense(width, "relu"));
   return { inputs: 2 * waves, layers: [...hidden, dense(3, "sigmoid")], loss: "meanSquaredError" };
 }

@@ -1,5 +1,6 @@
 // Pictures of the reader's: files, drops and the clipboard.
 
+import { maxSide } from "./settings.ts";
 import { type Picture, UnreadablePicture } from "./picture.ts";
 
 /** Files beyond this are no pictures that a page should decode. */
@@ -46,6 +47,16 @@ export async function readSource(file: Blob, name: string): Promise<Source> {
     const kind = file.type ? `its type is ${file.type}` : "its type is not known";
     throw new UnreadablePicture(name, `the browser cannot decode it (${kind}); PNG, JPEG, WebP, GIF and AVIF work`);
   }
+}
+
+/** A source no larger than any size that is learned, as a file of its own: small enough to be kept in the browser. */
+export async function smallCopy({ name, bitmap }: Source): Promise<File> {
+  const { width, height } = scaledSize(bitmap.width, bitmap.height, maxSide);
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext("2d")!;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, width, height);
+  return new File([await canvas.convertToBlob()], name, { type: "image/png" });
 }
 
 /** A source at the size that is learned. */

@@ -6,7 +6,7 @@ export type ImageSetting = "side" | "waves" | "scale" | "width" | "depth" | "rat
 export type ImageSettings = Values<ImageSetting>;
 
 /** A picture's longer side is at most so many pixels. */
-const maxSide = 256;
+export const maxSide = 256;
 
 export const imageFields: Fields<ImageSetting> = {
   side: { label: "Pixels, longer side", minimum: 32, maximum: maxSide, initial: 96, whole: true },

@@ -1,7 +1,10 @@
+import { network } from "../../index.ts";
 import { element } from "../dom.ts";
 import { notice } from "../notices.ts";
 import { tellDevice, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
 import type { ViewState } from "../view.ts";
+import { RunKeeper } from "../restore/runKeeper.ts";
+import { type SavedRun, startOf } from "../restore/savedRun.ts";
 import { SessionClient } from "../worker/client.ts";
 import type { DeviceMessage, Pace, StartedMessage } from "../worker/protocol.ts";
 import { Controls } from "./controls.ts";
@@ -40,6 +43,11 @@ export class PopulationPage {
   #phase: Phase = "idle";
   #pace: Pace = "full";
   #device: DeviceMessage | undefined;
+  readonly #keeper = new RunKeeper({
+    view: "population",
+    read: () => this.#readRun(),
+    goOn: (run) => this.#goOnFrom(run),
+  });
 
   constructor(root: HTMLElement, address: ViewState) {
     this.#address = address;
@@ -58,6 +66,7 @@ export class PopulationPage {
   }
 
   dispose(): void {
+    this.#keeper.dispose();
     this.#client.dispose();
     this.#results.dispose();
   }
@@ -97,7 +106,10 @@ export class PopulationPage {
         tellDevice(message);
       },
       started: (message) => this.#tellPlan(message),
-      frame: (message) => this.#results.show(message),
+      frame: (message) => {
+        this.#results.show(message);
+        this.#keeper.show(message);
+      },
       paused: ({ isFinished }) => this.#setPhase(isFinished ? "finished" : "paused"),
       resumed: tellResumed,
       diverged: () => {
@@ -167,11 +179,27 @@ export class PopulationPage {
     this.#begin();
   }
 
-  #begin(phase: "idle" | "running" = "idle"): void {
+  #begin(phase: "idle" | "running" = "idle", from?: ReturnType<typeof startOf>): void {
+    this.#keeper.begin();
     this.#showState();
     this.#results.begin(this.#state);
     this.#setPhase(phase);
-    this.#client.start(sessionSettings(this.#state), phase === "running" ? "full" : undefined);
+    this.#client.start({ ...sessionSettings(this.#state), ...from }, phase === "running" ? "full" : undefined);
+  }
+
+  /** What is kept, to go on from after a reload. */
+  async #readRun() {
+    const query = writeAddress(this.#state).toString();
+    const { parameters, step } = await this.#client.readParameters();
+    return { query, step, parameters };
+  }
+
+  #goOnFrom(run: SavedRun): void {
+    const { state } = readAddress(new URLSearchParams(run.query));
+    const { network: architecture } = sessionSettings(state);
+    const from = startOf(run, networksOf(state.grid) * network(architecture).parameterCount);
+    this.#state = state;
+    this.#begin("running", from);
   }
 
   #showState(): void {
