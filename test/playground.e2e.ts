@@ -422,11 +422,11 @@ describe("curves and links", () => {
   });
 
   test("wide layers and many are drawn folded, and unfold", async () => {
-    await open("#/playground?net=64-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh");
-    expect(await page.$$eval(".gap", (gaps) => gaps.map((gap) => gap.textContent))).toEqual(["+ 49", "+ 1 layers"]);
+    await open("#/playground?net=64-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh");
+    expect(await page.$$eval(".gap", (gaps) => gaps.map((gap) => gap.textContent))).toEqual(["+ 49", "+ 2 layers"]);
     expect(await page.$$(".node:not(.feature)")).toHaveLength(15 + 5 * 8 + 1);
-    await click("+ 1 layers");
-    expect(await page.$$(".node:not(.feature)")).toHaveLength(15 + 6 * 8 + 1);
+    await click("+ 2 layers");
+    expect(await page.$$(".node:not(.feature)")).toHaveLength(15 + 7 * 8 + 1);
     await click("Step");
     await waitForStep(1);
     await click("Fold");
