@@ -5,7 +5,7 @@ import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeModel } from "../src/data.ts";
 import { decodeState } from "../src/web/playground/state.ts";
-import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
+import { eventually, hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
 
 // The playground as a reader uses it.
 
@@ -252,6 +252,26 @@ describe("what is trained", () => {
   });
 });
 
+test("a training that a reload cuts off is offered, and goes on from its step", async () => {
+  await open("#/playground?data=circle&net=5-tanh&pace=10");
+  await click("Train");
+  await waitForStep(50);
+  await click("Pause");
+  await page.waitForFunction(() => document.querySelector(".toggle")!.textContent.includes("Train"));
+  const reloaded = async (): Promise<string> => {
+    await page.reload();
+    return noticeText("was left at step").catch(() => "");
+  };
+  // kept at the pause, but not at once: another reload may be needed
+  await eventually(reloaded).toContain("was left at step");
+  const [, step = ""] = /left at step ([\d,]+)\./.exec(await textOf("#notices"))!;
+  await click("Restore");
+  await noticeText("Training goes on from step");
+  await waitForStep(Number(step.replaceAll(",", "")) + 10);
+  await click("Pause");
+  expect((await stateNow()).state).toMatchObject({ data: "circle", layers: [{ width: 5, activation: "tanh" }] });
+});
+
 describe("points of one's own", () => {
   test("painting keeps the network and adds points", async () => {
     await open("#/playground?data=gauss&pace=full&train=90");
@@ -422,11 +442,11 @@ describe("curves and links", () => {
   });
 
   test("wide layers and many are drawn folded, and unfold", async () => {
-    await open("#/playground?net=64-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh");
-    expect(await page.$$eval(".gap", (gaps) => gaps.map((gap) => gap.textContent))).toEqual(["+ 49", "+ 1 layers"]);
+    await open("#/playground?net=64-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh_8-tanh");
+    expect(await page.$$eval(".gap", (gaps) => gaps.map((gap) => gap.textContent))).toEqual(["+ 49", "+ 2 layers"]);
     expect(await page.$$(".node:not(.feature)")).toHaveLength(15 + 5 * 8 + 1);
-    await click("+ 1 layers");
-    expect(await page.$$(".node:not(.feature)")).toHaveLength(15 + 6 * 8 + 1);
+    await click("+ 2 layers");
+    expect(await page.$$(".node:not(.feature)")).toHaveLength(15 + 7 * 8 + 1);
     await click("Step");
     await waitForStep(1);
     await click("Fold");

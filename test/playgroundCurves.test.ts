@@ -180,5 +180,6 @@ test("ticks are round numbers", () => {
   expect(linearTicks(5, 5)).toEqual([5]);
   expect(logarithmicTicks(0.003, 2)).toEqual([0.01, 0.1, 1]);
   expect(logarithmicTicks(0.15, 0.6)).toEqual([0.2, 0.5]);
+  expect(logarithmicTicks(0.41, 0.9)).toEqual([0.5, 0.6, 0.7, 0.8, 0.9]);
   expect(logarithmicTicks(1e-12, 1).length).toBeLessThanOrEqual(7);
 });

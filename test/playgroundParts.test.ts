@@ -102,8 +102,8 @@ test("wide layers show their first and last neurons, deep networks their first a
   const told = columns.map((column) => (column.kind === "gap" ? `+${column.layers}` : column.layer));
   expect(told).toEqual([-1, 0, 1, 2, "+3", 6, 7, 8, 9]);
   expect(columns[2]).toMatchObject({ folded: 113, rows: 16 });
-  expect(columnsOf(7, [8, 8, 8, 8, 8, 8, 8], true)).toHaveLength(9);
-  expect(columnsOf(7, [8, 8, 8, 8, 8, 8], false).every(({ kind }) => kind === "layer")).toBe(true);
+  expect(columnsOf(7, [8, 8, 8, 8, 8, 8, 8, 8], true)).toHaveLength(10);
+  expect(columnsOf(7, [8, 8, 8, 8, 8, 8, 8], false).every(({ kind }) => kind === "layer")).toBe(true);
 });
 
 test("+ and − go by one, and by more where a layer is wide", () => {

@@ -17,7 +17,9 @@ export interface CurveColors {
 
 export const pictureWidth = 800;
 const plot = { left: 72, top: 20, width: 704, height: 340 };
-const legendLine = 18;
+const legendLine = 36;
+/** Letters of what was trained that have room beside each other. */
+const mostLetters = 118;
 
 const escape = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
@@ -33,13 +35,16 @@ export function linearTicks(least: number, most: number): number[] {
   return Array.from({ length: Math.max(0, count) }, (_, at) => Number(((first + at) * step).toPrecision(12)));
 }
 
-/** Powers of ten within a range, some six at most; where there are not two, 1, 2 and 5 of each. */
+/** Powers of ten within a range, some six at most; where there are not two, 1, 2 and 5 of each, or round numbers. */
 export function logarithmicTicks(least: number, most: number): number[] {
   const [low, high] = [Math.floor(Math.log10(least)), Math.ceil(Math.log10(most))];
   const all = Array.from({ length: high - low + 1 }, (_, at) => low + at);
   const within = (values: number[]): number[] => values.filter((value) => value >= least && value <= most);
   const powers = within(all.map((power) => Number(`1e${power}`)));
-  if (powers.length < 2) return within(all.flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`))));
+  if (powers.length < 2) {
+    const few = within(all.flatMap((power) => [1, 2, 5].map((digit) => Number(`${digit}e${power}`))));
+    return few.length < 2 ? linearTicks(least, most) : few;
+  }
   const each = Math.ceil(powers.length / 6);
   return powers.filter((_, at) => at % each === 0);
 }
@@ -120,15 +125,19 @@ function axes(x: Scale, y: Scale, view: CurveView, colors: CurveColors): string[
 }
 
 /** One line a run: its name, its newest values, what was trained. */
-function legend(runs: readonly Run[], view: CurveView, colorOf: (at: number) => string, ink: string): string[] {
+function legend(runs: readonly Run[], view: CurveView, colorOf: (at: number) => string, colors: CurveColors): string[] {
+  const { ink, quiet } = colors;
   return runs.map(({ name, settings, entries }, place) => {
     const y = plot.top + plot.height + 64 + place * legendLine;
     const last = entries[entries.length - 1];
     const key = `<path d="M${plot.left - 40} ${y - 4}h28" stroke="${colorOf(place)}" stroke-width="2.5"/>`;
     const shown = view.measure === "loss" ? last?.trainingLoss : last && 100 * last.trainingAccuracy;
     const value = last ? `${formatNumber(shown!)}${view.measure === "loss" ? "" : " %"}` : "–";
-    const told = `${name}: ${value} at step ${formatCount(last?.step ?? 0)} · ${settings}`;
-    return key + text(plot.left - 6, y, told, `fill="${ink}"`);
+    const told = `${name}: ${value} at step ${formatCount(last?.step ?? 0)}`;
+    const trained = settings.length > mostLetters ? `${settings.slice(0, mostLetters)}…` : settings;
+    return (
+      key + text(plot.left - 6, y, told, `fill="${ink}"`) + text(plot.left - 6, y + 15, trained, `fill="${quiet}"`)
+    );
   });
 }
 
@@ -161,7 +170,7 @@ export function curvesSvg(runs: readonly Run[], view: CurveView, colors: CurveCo
     `<rect width="100%" height="100%" fill="${colors.page}"/>`,
     ...axes(x, y, view, colors),
     ...lines.map((line) => pathOf(line, x, y)),
-    ...legend(runs, view, colorOf, colors.ink),
+    ...legend(runs, view, colorOf, colors),
     text(plot.left + plot.width, plot.top - 7, note, `fill="${colors.quiet}" text-anchor="end"`),
     "</svg>\n",
   ].join("\n");

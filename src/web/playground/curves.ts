@@ -200,7 +200,8 @@ export class Curves {
     const own = this.#own();
     this.#describe(own);
     this.#offerPin();
-    if (!this.#library || (isEmpty(own) && pinned.all.length === 0) || this.#plot.clientWidth === 0) {
+    if (this.#plot.clientWidth === 0) return; // not laid out: what is drawn stays
+    if (!this.#library || (isEmpty(own) && pinned.all.length === 0)) {
       this.#plot.classList.add("empty");
       this.#chart?.destroy();
       this.#chart = undefined;

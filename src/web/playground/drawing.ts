@@ -3,7 +3,7 @@
 import { network, type Network } from "../../index.ts";
 import { element, svg } from "../dom.ts";
 import { type ColorRamp, paintValues } from "./colors.ts";
-import { type Column, columnsOf, drawnUnits, gapRow, mostColumns, rowOf } from "./fold.ts";
+import { type Column, columnsOf, drawnUnits, gapRow, isFoldable, rowOf } from "./fold.ts";
 import { featureLabel, featureNames } from "./features.ts";
 import { formatNumber } from "./format.ts";
 import type { Neuron } from "./frame.ts";
@@ -184,7 +184,7 @@ export class Drawing implements Panel {
       return [element("span", { class: "gap", style }, `+ ${column.folded}`)];
     });
     const last = columns[columns.length - 1]![0]!;
-    const isLong = this.#isUnfolded && this.#state!.layers.length > mostColumns;
+    const isLong = this.#isUnfolded && isFoldable(this.#state!.layers.length);
     return isLong ? [...gaps, this.#foldButton("Fold", at({ x: last.x, y: last.y + 2 * nodeSize }))] : gaps;
   }
 

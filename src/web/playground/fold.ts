@@ -3,7 +3,7 @@
 
 /** Rows of a column at most, and hidden layers beside each other at most. */
 const mostRows = 16;
-export const mostColumns = 6;
+const mostColumns = 6;
 /** Neurons above the gap of a wide layer; below it there is one less, for the gap takes a row. */
 const above = 8;
 
@@ -36,12 +36,15 @@ export const rowOf = (place: number, folded: number): number => (folded > 0 && p
 /** Row of the gap of a wide layer. */
 export const gapRow = above;
 
+/** Whether there are more layers than are drawn: a gap in the place of one would save nothing. */
+export const isFoldable = (layers: number): boolean => layers > mostColumns + 1;
+
 /** @param isUnfolded all layers have their column, however many there are */
 export function columnsOf(inputs: number, widths: readonly number[], isUnfolded: boolean): Column[] {
   const hidden = widths.map((width, layer) => layerColumn(layer, width));
   const between = hidden.length - mostColumns;
   const shown =
-    between > 0 && !isUnfolded
+    isFoldable(hidden.length) && !isUnfolded
       ? [
           ...hidden.slice(0, mostColumns / 2),
           { kind: "gap", layers: between, rows: 1 } as const,

@@ -1,17 +1,11 @@
 // The playground: holds the state, the session that trains it, and the panels that show both.
 
 import { element } from "../dom.ts";
-import { type Notice, notice } from "../notices.ts";
-import { tellDevice, tellDiverged, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
+import { notice } from "../notices.ts";
+import { tellDiverged, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
 import type { ViewState } from "../view.ts";
 import { SessionClient } from "../worker/client.ts";
-import type {
-  DeviceMessage,
-  DivergedMessage,
-  FailedMessage,
-  FrameMessage,
-  OutOfMemoryMessage,
-} from "../worker/protocol.ts";
+import type { DivergedMessage, FailedMessage, FrameMessage, OutOfMemoryMessage } from "../worker/protocol.ts";
 import { rampsOf } from "./colors.ts";
 import { DataPanel } from "./dataPanel.ts";
 import type { Run } from "./curveLines.ts";
@@ -25,16 +19,17 @@ import { HiddenNote } from "./hiddenNote.ts";
 import { OutputPanel } from "./outputPanel.ts";
 import { firstPoints, mostOwnPoints, type Point, roundPoint } from "./points.ts";
 import { calm, RedrawMeter } from "./redrawMeter.ts";
+import { createKeeper, type RestoredRun, type Start } from "./restoredRun.ts";
 import { RunRecorder } from "./runRecorder.ts";
 import { changeBetween, paceOf, pointsOf, sessionOf } from "./setup.ts";
 import { createSharePanel } from "./sharePanel.ts";
-import { decodeState, encodeState, type PlaygroundState } from "./state.ts";
-import { Toolbar } from "./toolbar.ts";
+import { decodeState, encodeState, type PlaygroundState, withTask } from "./state.ts";
+import { type RunControls, Toolbar } from "./toolbar.ts";
 import { TrainingPanel } from "./trainingPanel.ts";
 import type { Snapshot } from "./weightFiles.ts";
 import { WeightsTable } from "./weightsTable.ts";
 
-export class Playground {
+export class Playground implements RunControls {
   readonly #address: ViewState;
   readonly #client: SessionClient<FrameOptions, PlaygroundFrame>;
   readonly #recorder = new RunRecorder();
@@ -46,6 +41,10 @@ export class Playground {
   readonly #weights: WeightsTable;
   readonly #hidden: HiddenNote;
   readonly #epochs = new EpochEnds();
+  readonly #keeper = createKeeper(
+    () => this.#snapshot(),
+    (run) => this.#restore(run),
+  );
   readonly #meter = new RedrawMeter();
   readonly #root: HTMLElement;
   #state: PlaygroundState;
@@ -55,7 +54,6 @@ export class Playground {
   #isBroken = false;
   #starts = 0;
   #last: FrameMessage<PlaygroundFrame> | undefined;
-  #cpuNotice: Notice | undefined;
 
   constructor(root: HTMLElement, address: ViewState, worker: Worker) {
     this.#root = root;
@@ -66,13 +64,7 @@ export class Playground {
     this.#split = pointsOf(state);
     const ramps = rampsOf(root);
     const update = (changes: Partial<PlaygroundState>): void => this.#update(changes);
-    this.#toolbar = new Toolbar({
-      update,
-      onToggle: () => this.toggle(),
-      onStep: () => this.step(1),
-      onEpoch: () => this.finishEpoch(),
-      onReset: () => this.reset(),
-    });
+    this.#toolbar = new Toolbar(update, this);
     const run = (): Run => this.#recorder.run(this.#state);
     this.#output = new OutputPanel(ramps, run, { update, onPaint: (points) => this.#paint(points) });
     this.#data = new DataPanel(ramps.points, {
@@ -89,7 +81,7 @@ export class Playground {
     this.#training = new TrainingPanel(update);
     this.#hidden = new HiddenNote(root, update);
     this.#client = new SessionClient(worker, {
-      device: (message) => this.#showDevice(message),
+      device: (message) => this.#toolbar.showDevice(message),
       frame: (message) => this.#draw(message),
       resumed: tellResumed,
       diverged: (message) => this.#diverged(message),
@@ -132,8 +124,7 @@ export class Playground {
   /** A table as points of one's own. */
   open(file: File): void {
     void openFile(file, this.#data.fileSlot, ({ points, task }) => {
-      const loss = task === "regression" ? "meanSquaredError" : "binaryCrossEntropy";
-      this.#update({ data: "own", points, task, ...(task !== this.#state.task && { loss }) });
+      this.#update({ ...withTask(this.#state, task), data: "own", points });
     });
   }
 
@@ -148,6 +139,7 @@ export class Playground {
   }
 
   dispose(): void {
+    this.#keeper.dispose();
     this.#client.dispose();
     this.#drawing.dispose();
     this.#output.dispose();
@@ -211,7 +203,18 @@ export class Playground {
     if (before.pace !== this.#state.pace && this.#isPlaying) this.#client.play(paceOf(this.#state));
   }
 
-  #restart(): void {
+  /** Goes on where a reload or a crash has cut a training off. */
+  #restore({ state, split, start }: RestoredRun): void {
+    this.#state = state;
+    this.#split = split;
+    this.#address.write(encodeState(state));
+    this.#show();
+    this.#setPlaying(true);
+    this.#restart(start);
+  }
+
+  #restart(start?: Start): void {
+    this.#keeper.begin();
     this.#starts++;
     this.#epochs.forget();
     this.#isBroken = false;
@@ -220,12 +223,13 @@ export class Playground {
     if (this.#isPlaying) this.#recorder.go();
     this.#output.curves.show();
     this.#toolbar.showStanding({ step: 0, epoch: 0, stepsPerSecond: 0, redrawsPerSecond: 0 });
-    const settings = sessionOf(this.#state, this.#split, undefined);
+    const settings = { ...sessionOf(this.#state, this.#split, undefined), ...start };
     this.#client.start(settings, this.#isPlaying ? paceOf(this.#state) : undefined);
   }
 
   /** The same network with other data, another optimizer or one other weight: it keeps its parameters. */
   async #goOn(edit?: { readonly index: number; readonly value: number }): Promise<void> {
+    this.#keeper.begin();
     const start = ++this.#starts;
     this.#epochs.forget();
     const { parameters, step } = await this.#client.readParameters();
@@ -251,6 +255,7 @@ export class Playground {
 
   #draw(message: FrameMessage<PlaygroundFrame>): void | Promise<void> {
     this.#last = message;
+    this.#keeper.show(message);
     const { content, step, epoch, stepsPerSecond, isRunning } = message;
     const { parameters, neuron, details } = content;
     if (this.#recorder.add(message, isRunning || this.#isPlaying)) this.#output.curves.show();
@@ -261,12 +266,6 @@ export class Playground {
     this.#toolbar.showStanding({ step, epoch, stepsPerSecond: isRunning ? stepsPerSecond : 0, redrawsPerSecond });
     this.#root.dataset.redraws = String(this.#meter.total);
     return isRunning ? calm() : undefined;
-  }
-
-  #showDevice(message: DeviceMessage): void {
-    this.#toolbar.showDevice(message);
-    this.#cpuNotice?.dismiss();
-    this.#cpuNotice = tellDevice(message);
   }
 
   #diverged(message: DivergedMessage): void {

@@ -1,19 +1,22 @@
 // Train, step, reset; how fast; where training stands.
 
 import { element } from "../dom.ts";
+import type { Notice } from "../notices.ts";
+import { tellDevice } from "../sessionNotices.ts";
 import type { DeviceMessage } from "../worker/protocol.ts";
 import { type Field, selectField } from "./controls.ts";
 import { formatCount } from "./format.ts";
 import type { Panel, Update } from "./panel.ts";
 import { paceNames, type PaceName, type PlaygroundState } from "./state.ts";
 
-export interface ToolbarOptions {
-  readonly update: Update;
-  readonly onToggle: () => void;
-  readonly onStep: () => void;
+/** What can be done to a training. */
+export interface RunControls {
+  /** Trains, or pauses. */
+  toggle(): void;
+  step(steps: number): void;
   /** To the end of the epoch. */
-  readonly onEpoch: () => void;
-  readonly onReset: () => void;
+  finishEpoch(): void;
+  reset(): void;
 }
 
 const paceLabels: Record<PaceName, string> = {
@@ -41,9 +44,11 @@ export class Toolbar implements Panel {
   readonly #epoch = element("dd", { "data-figure": "epoch" }, "0");
   readonly #speed = element("dd", { "data-figure": "speed" }, "–");
   readonly #redraws = element("dd", { "data-figure": "redraws" }, "–");
+  #notice: Notice | undefined;
   readonly #device = element("dd", { class: "device", "data-figure": "device" }, "starting…");
 
-  constructor({ update, onToggle, onStep, onEpoch, onReset }: ToolbarOptions) {
+  constructor(update: Update, run: RunControls) {
+    const onToggle = (): void => run.toggle();
     this.#toggle = element("button", { type: "button", class: "primary toggle", onclick: onToggle }, "▶ Train");
     this.#pace = selectField({
       label: "Speed",
@@ -60,9 +65,9 @@ export class Toolbar implements Panel {
         "div",
         { class: "row run" },
         this.#toggle,
-        button("Step", "One step of training: one batch (S)", onStep),
-        button("Epoch", "On to the end of the epoch: every point once (E)", onEpoch),
-        button("Reset", "Begin anew with the same seed (R)", onReset),
+        button("Step", "One step of training: one batch (S)", () => run.step(1)),
+        button("Epoch", "On to the end of the epoch: every point once (E)", () => run.finishEpoch()),
+        button("Reset", "Begin anew with the same seed (R)", () => run.reset()),
         this.#pace.element,
       ),
       element(
@@ -87,7 +92,11 @@ export class Toolbar implements Panel {
     this.#toggle.title = `${isPlaying ? "Pause" : "Train"} (Space)`;
   }
 
-  showDevice({ kind, name }: DeviceMessage): void {
+  /** Says why, where it is no hardware GPU. */
+  showDevice(message: DeviceMessage): void {
+    const { kind, name } = message;
+    this.#notice?.dismiss();
+    this.#notice = tellDevice(message);
     const kinds = { gpu: "GPU", software: "software GPU", cpu: "CPU" };
     this.#device.textContent = kinds[kind];
     this.#device.title = name;
