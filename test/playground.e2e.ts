@@ -5,7 +5,7 @@ import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { decodeModel } from "../src/data.ts";
 import { decodeState } from "../src/web/playground/state.ts";
-import { eventually, hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
+import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
 
 // The playground as a reader uses it.
 
@@ -250,26 +250,6 @@ describe("what is trained", () => {
     await click("Step");
     await waitForStep(1);
   });
-});
-
-test("a training that a reload cuts off is offered, and goes on from its step", async () => {
-  await open("#/playground?data=circle&net=5-tanh&pace=10");
-  await click("Train");
-  await waitForStep(50);
-  await click("Pause");
-  await page.waitForFunction(() => document.querySelector(".toggle")!.textContent.includes("Train"));
-  const reloaded = async (): Promise<string> => {
-    await page.reload();
-    return noticeText("was left at step").catch(() => "");
-  };
-  // kept at the pause, but not at once: another reload may be needed
-  await eventually(reloaded).toContain("was left at step");
-  const [, step = ""] = /left at step ([\d,]+)\./.exec(await textOf("#notices"))!;
-  await click("Restore");
-  await noticeText("Training goes on from step");
-  await waitForStep(Number(step.replaceAll(",", "")) + 10);
-  await click("Pause");
-  expect((await stateNow()).state).toMatchObject({ data: "circle", layers: [{ width: 5, activation: "tanh" }] });
 });
 
 describe("points of one's own", () => {

@@ -5,6 +5,7 @@ import { eventually, hostPage, type PageHost, violationsOf } from "./support/pag
 // A page that is loaded anew in the middle of a training.
 
 const population = "#/population?v=1&data=xor&net=4-tanh&opt=sgd&x=learningRate~0.01~10~12&y=seed~1~0~8&steps=100000";
+const playground = "#/playground?v=1&data=circle&net=5-tanh&pace=10";
 const image = "#/image?size=small&side=32&width=8";
 
 let host: PageHost;
@@ -63,10 +64,12 @@ afterAll(() => host?.close());
 test.each([
   ["image", image],
   ["population", population],
+  ["playground", playground],
 ])(
   "an interrupted training goes on where it was kept: %s",
-  async (_, address) => {
+  async (view, address) => {
     page = await host.open(address);
+    if (view === "playground") await press("▶ Train");
     const step = await cutOff();
     expect(await keptSteps()).toContain(step);
     expect(await notices()).toMatch(/Restore \d\d:\d\d\?/);
