@@ -14,8 +14,8 @@ fn leftValue(at: u32) -> f32 {
   return dOutputs[at];
 }
 
-fn rightValues(at: vec4u) -> vec4f {
-  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+fn rightValue(at: u32) -> f32 {
+  return parameters[at];
 }
 
 fn rightFour(at: u32) -> vec4f {
@@ -30,24 +30,9 @@ fn rightOffset(k: u32) -> u32 {
   return k;
 }
 
-fn storeGradient(input: u32, sum: f32) {
+fn storeValue(input: u32, sum: f32) {
   let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn;
   dInputs[input] = sum * activateDerivative(inputs[plane + input]);
-}
-
-fn storeFour(row: u32, columns: vec4u, sums: vec4f) {
-  if (columns.x < layer.fanIn) {
-    storeGradient(row + columns.x, sums.x);
-  }
-  if (columns.y < layer.fanIn) {
-    storeGradient(row + columns.y, sums.y);
-  }
-  if (columns.z < layer.fanIn) {
-    storeGradient(row + columns.z, sums.z);
-  }
-  if (columns.w < layer.fanIn) {
-    storeGradient(row + columns.w, sums.w);
-  }
 }
 
 @compute @workgroup_size(64)

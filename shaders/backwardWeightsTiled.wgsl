@@ -17,8 +17,8 @@ fn leftValue(at: u32) -> f32 {
   return inputs[at];
 }
 
-fn rightValues(at: vec4u) -> vec4f {
-  return vec4f(dOutputs[at.x], dOutputs[at.y], dOutputs[at.z], dOutputs[at.w]);
+fn rightValue(at: u32) -> f32 {
+  return dOutputs[at];
 }
 
 fn rightFour(at: u32) -> vec4f {
@@ -37,42 +37,12 @@ fn rightOffset(k: u32) -> u32 {
 }
 
 // Adds to what the chunks before have left, or starts it.
-fn storeSum(at: u32, sum: f32) {
+fn storeValue(at: u32, sum: f32) {
   var before = 0.0;
   if (step.firstRow != 0u) {
     before = gradients[at];
   }
   gradients[at] = before + sum;
-}
-
-fn storeFour(row: u32, columns: vec4u, sums: vec4f) {
-  if (columns.x < layer.fanOut) {
-    storeSum(row + columns.x, sums.x);
-  }
-  if (columns.y < layer.fanOut) {
-    storeSum(row + columns.y, sums.y);
-  }
-  if (columns.z < layer.fanOut) {
-    storeSum(row + columns.z, sums.z);
-  }
-  if (columns.w < layer.fanOut) {
-    storeSum(row + columns.w, sums.w);
-  }
-}
-
-fn storeBias(bias: u32, columns: vec4u, sums: vec4f) {
-  if (columns.x < layer.gradientColumns) {
-    storeSum(bias + columns.x, sums.x);
-  }
-  if (columns.y < layer.gradientColumns) {
-    storeSum(bias + columns.y, sums.y);
-  }
-  if (columns.z < layer.gradientColumns) {
-    storeSum(bias + columns.z, sums.z);
-  }
-  if (columns.w < layer.gradientColumns) {
-    storeSum(bias + columns.w, sums.w);
-  }
 }
 
 // Sums of four columns over the slices of a slot.
@@ -115,9 +85,9 @@ fn backwardWeightsTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_w
   let weights = (slot * layer.replicas + replica) * (layer.parameterCount + 1u) + layer.weightsOffset;
   if (tileRow == tileRows) {
     let bias = weights + layer.fanIn * layer.fanOut;
-    storeBias(bias, columns, biasSums(firstGradients, slot));
+    storeFour(bias, columns, layer.gradientColumns, biasSums(firstGradients, slot));
     if (WIDE) {
-      storeBias(bias, wideColumns, biasSums(wideGradients, slot));
+      storeFour(bias, wideColumns, layer.gradientColumns, biasSums(wideGradients, slot));
     }
     return;
   }

@@ -15,8 +15,8 @@ fn leftValue(at: u32) -> f32 {
   return inputs[at];
 }
 
-fn rightValues(at: vec4u) -> vec4f {
-  return vec4f(parameters[at.x], parameters[at.y], parameters[at.z], parameters[at.w]);
+fn rightValue(at: u32) -> f32 {
+  return parameters[at];
 }
 
 fn rightFour(at: u32) -> vec4f {
@@ -46,25 +46,10 @@ fn sourceOf(row: u32, replica: u32, isFirstTile: bool) -> u32 {
   return source;
 }
 
-fn storeOutput(output: u32, preActivation: f32) {
+fn storeValue(output: u32, preActivation: f32) {
   outputs[output] = activate(preActivation);
   if (SAVES_PRE_ACTIVATION) {
     outputs[layer.replicas * layer.capacity * layer.fanOut + output] = preActivation;
-  }
-}
-
-fn storeFour(row: u32, columns: vec4u, preActivations: vec4f) {
-  if (columns.x < layer.fanOut) {
-    storeOutput(row + columns.x, preActivations.x);
-  }
-  if (columns.y < layer.fanOut) {
-    storeOutput(row + columns.y, preActivations.y);
-  }
-  if (columns.z < layer.fanOut) {
-    storeOutput(row + columns.z, preActivations.z);
-  }
-  if (columns.w < layer.fanOut) {
-    storeOutput(row + columns.w, preActivations.w);
   }
 }
 

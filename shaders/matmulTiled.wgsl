@@ -13,8 +13,8 @@ fn leftValue(at: u32) -> f32 {
   return f32(a[at]);
 }
 
-fn rightValues(at: vec4u) -> vec4f {
-  return vec4f(f32(b[at.x]), f32(b[at.y]), f32(b[at.z]), f32(b[at.w]));
+fn rightValue(at: u32) -> f32 {
+  return f32(b[at]);
 }
 
 fn rightFour(at: u32) -> vec4f {
@@ -29,19 +29,8 @@ fn rightOffset(k: u32) -> u32 {
   return k * sizes.bRow;
 }
 
-fn storeFour(row: u32, columns: vec4u, values: vec4f) {
-  if (columns.x < sizes.n) {
-    out[row + columns.x] = ElementOut(values.x);
-  }
-  if (columns.y < sizes.n) {
-    out[row + columns.y] = ElementOut(values.y);
-  }
-  if (columns.z < sizes.n) {
-    out[row + columns.z] = ElementOut(values.z);
-  }
-  if (columns.w < sizes.n) {
-    out[row + columns.w] = ElementOut(values.w);
-  }
+fn storeValue(at: u32, sum: f32) {
+  out[at] = ElementOut(sum);
 }
 
 @compute @workgroup_size(64)

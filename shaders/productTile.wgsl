@@ -5,10 +5,10 @@
 // Twin of the loops in forward.wgsl, in the same order.
 //
 // A kernel that joins this file says where its values lie:
-//   leftValue(at), rightValues(at)           loads
+//   leftValue(at), rightValue(at)            loads
 //   rightFour(at)                            load of four values side by side, from a multiple of four
 //   leftOffset(k, replica), rightOffset(k)   distance of the k-th value from the first of its row or column
-//   storeFour(row, columns, values)          stores those of four columns that are inside
+//   storeValue(at, sum)                      what is done with a sum
 // and tileLoads.wgsl or quadLoads.wgsl in front of it say how the values of the left matrix get here.
 
 const TILE = 16u;
@@ -52,6 +52,10 @@ struct Tile {
 fn addFour(sum: vec4f, left: vec4f, right: mat4x4f) -> vec4f {
   let two = fma(vec4f(left.y), right[1], left.x * right[0]);
   return sum + fma(vec4f(left.w), right[3], fma(vec4f(left.z), right[2], two));
+}
+
+fn rightValues(at: vec4u) -> vec4f {
+  return vec4f(rightValue(at.x), rightValue(at.y), rightValue(at.z), rightValue(at.w));
 }
 
 // Four rows of four columns of the right matrix.
@@ -221,20 +225,36 @@ fn addToRows(s: TileSums, a: vec4f, b: vec4f) -> TileSums {
 // Where the sums of a tile go.
 struct Destination {
   first: u32,        // place of the first column of the tile's first row
-  rowStride: u32,
+  columnCount: u32,  // of the whole matrix, whose rows follow each other
   rows: u32,         // those that are inside
   columns: vec4u,
   wideColumns: vec4u,
+}
+
+// Stores those of four columns that are inside.
+fn storeFour(row: u32, columns: vec4u, columnCount: u32, sums: vec4f) {
+  if (columns.x < columnCount) {
+    storeValue(row + columns.x, sums.x);
+  }
+  if (columns.y < columnCount) {
+    storeValue(row + columns.y, sums.y);
+  }
+  if (columns.z < columnCount) {
+    storeValue(row + columns.z, sums.z);
+  }
+  if (columns.w < columnCount) {
+    storeValue(row + columns.w, sums.w);
+  }
 }
 
 fn storeRow(to: Destination, i: u32, a: vec4f, b: vec4f) {
   if (i >= to.rows) {
     return;
   }
-  let row = to.first + i * to.rowStride;
-  storeFour(row, to.columns, a);
+  let row = to.first + i * to.columnCount;
+  storeFour(row, to.columns, to.columnCount, a);
   if (WIDE) {
-    storeFour(row, to.wideColumns, b);
+    storeFour(row, to.wideColumns, to.columnCount, b);
   }
 }
 
