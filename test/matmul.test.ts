@@ -204,6 +204,28 @@ test("every version gives the same where values are not finite", async () => {
   for (const version of versionsHere()) expect(await seen(version), version).toEqual(usual);
 });
 
+/** The same matrices one value further on: no four of their values begin at a multiple of four. */
+const shifted = (operand: Operand): Operand => ({
+  ...operand,
+  values: Float32Array.of(Number.NaN, ...operand.values),
+  offset: operand.offset + 1,
+});
+
+const upToFour = [1, 2, 3, 4];
+const fewValues = upToFour.flatMap((m) => upToFour.map((n) => ({ m, n })));
+
+test.each(transposes)("a few values of long sums, %o, agree with float64, however they can be loaded", async (both) => {
+  for (const { m, n } of fewValues) {
+    const k = 4096 + 4 * n + (m % 2); // rows that are aligned, and rows that are not
+    const one: Case = { ...plain, ...both, m, n, k, batch: [2], repeats: [m === 3 ? "a" : "neither"] };
+    await tryMatmul(one);
+    const operands = [operandOf(one, "a", 9), operandOf(one, "b", 10)];
+    const usual = hashOf(await run(one, operands, 2 * m * n));
+    const bits = hashOf(await run(one, operands.map(shifted), 2 * m * n));
+    expect(bits, describeCase(one)).toBe(usual);
+  }
+});
+
 test("matmul gives the same bits twice", async () => {
   for (const one of large.slice(0, 9)) {
     const operands = [operandOf(one, "a", 3), operandOf(one, "b", 4)];

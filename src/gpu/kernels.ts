@@ -235,7 +235,10 @@ const tensorKernels = {
   /** sizes, a, b, out */
   matmul: { code: join(strides, matmulSizes, matmul), bindings: ["step", "read", "read", "write"] },
   /** as matmul */
-  matmulSlim: { code: join(strides, matmulSizes, matmulSlim), bindings: ["step", "read", "read", "write"] },
+  matmulSlim: {
+    code: join(strides, matmulSizes, matmulSlim),
+    bindings: ["step", "read", "read", "write", "read", "read"],
+  },
   /** as matmul, and b once more */
   matmulTiled: {
     code: join(strides, matmulSizes, tile, matmulTiled),

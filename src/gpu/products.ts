@@ -153,16 +153,29 @@ const isSlim = ({ m, n, k }: MatmulRequest): boolean => m <= 4 && n <= 4 && k >=
 const team = 64;
 const slimSlots = { software: 2048, gpu: 4096 } as const;
 
+/** How the values of four products can be loaded at once; places in shaders/matmulSlim.wgsl. */
+function slimLayout(operand: MatrixOperand, values: number, isPacked: boolean): number {
+  const places = [operand.offset, ...operand.batchStrides, ...(isPacked ? [] : [operand.leading])];
+  if (places.some((place) => place % 4 !== 0)) return 0;
+  if (isPacked) return operand.leading === values ? 1 : 0;
+  return 2;
+}
+
 function encodeSlim(request: MatmulRequest): void {
-  const { device, a, b, out, m, n, k } = request;
+  const { device, a, b, out, m, n, k, transposeA, transposeB } = request;
   const matrices = matricesOf(request);
-  const perSlot = Math.max(64, Math.ceil((k * matrices) / slimSlots[device.kind]));
+  const perSlot = 4 * Math.max(16, Math.ceil((k * matrices) / (4 * slimSlots[device.kind])));
   const slots = team * Math.ceil(k / (team * perSlot));
   inSlices(request, slots, (sliced) =>
     recorderOf(request).dispatchValues({
       source: tensorKernel("matmulSlim", [a.dtype, b.dtype, out.dtype]),
-      constants: { ROWS: m, COLUMNS: n },
-      bound: [a.buffer, b.buffer, sliced.out.buffer],
+      constants: {
+        ROWS: m,
+        COLUMNS: n,
+        A_LAYOUT: slimLayout(a, m, transposeA),
+        B_LAYOUT: slimLayout(b, n, !transposeB),
+      },
+      bound: [a.buffer, b.buffer, sliced.out.buffer, a.buffer, b.buffer],
       values: slots * matrices,
       operations: 8 * perSlot * (m + n),
       integers: sizesOf(sliced, perSlot),
