@@ -33,19 +33,23 @@ fn keepLeast(loss: f32, replica: u32) {
   }
 }
 
-fn updateEntry(entry: u32, replica: u32) {
+// Sum of an entry's slots.
+fn gradientOf(entry: u32, replica: u32) -> f32 {
+  let stride = hyper.replicas * (hyper.parameterCount + 1u);
   var gradient = 0.0;
+  var at = replica * (hyper.parameterCount + 1u) + entry;
   for (var slot = 0u; slot < hyper.slots; slot++) {
-    gradient += gradients[(slot * hyper.replicas + replica) * (hyper.parameterCount + 1u) + entry];
+    gradient += gradients[at];
+    at += stride;
   }
-  if (entry == hyper.parameterCount) {
-    watch(gradient);
-    losses[step.lossSlot * hyper.replicas + replica] = gradient;
-    keepLeast(gradient, replica);
-  } else {
-    let at = replica * hyper.parameterCount + entry;
-    parameters[at] = optimize(parameters[at], gradient, at);
-  }
+  return gradient;
+}
+
+fn keepLoss(replica: u32) {
+  let loss = gradientOf(hyper.parameterCount, replica);
+  watch(loss);
+  losses[step.lossSlot * hyper.replicas + replica] = loss;
+  keepLeast(loss, replica);
 }
 
 @compute @workgroup_size(64)
@@ -63,8 +67,12 @@ fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
     return;
   }
   rates = settings[replica];
-  for (var entry = first; entry <= hyper.parameterCount; entry += stride) {
-    updateEntry(entry, replica);
+  for (var entry = first; entry < hyper.parameterCount; entry += stride) {
+    let at = replica * hyper.parameterCount + entry;
+    parameters[at] = optimize(parameters[at], gradientOf(entry, replica), at);
+  }
+  if (first == 0u) {
+    keepLoss(replica);
   }
   if (!allFinite) {
     atomicMin(&status[replica], step.index);
