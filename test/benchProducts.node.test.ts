@@ -20,10 +20,10 @@ import { checkProduct, factorsOf, faultOf, truthOf } from "../bench/products/tru
 import { refusalOf, versionNames } from "../bench/products/versions.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { InvalidInput } from "../src/errors.ts";
-import type { Version } from "../src/gpu/productVersions.ts";
+import type { ProductVersion } from "../src/gpu/productVersions.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
-const series = (version: Version, ...ms: (number | undefined)[]): VersionSeries => ({
+const series = (version: ProductVersion, ...ms: (number | undefined)[]): VersionSeries => ({
   version,
   slots: 1,
   blocks: ms.map((each) => (each === undefined ? undefined : { ms: each })),
@@ -158,7 +158,7 @@ describe("slices to try", () => {
   });
 });
 
-function timed(version: Version, samples: number[], own: Partial<TimedVersion> = {}): TimedVersion {
+function timed(version: ProductVersion, samples: number[], own: Partial<TimedVersion> = {}): TimedVersion {
   return {
     status: "timed",
     version,
@@ -172,9 +172,10 @@ function timed(version: Version, samples: number[], own: Partial<TimedVersion> =
   };
 }
 
-const ofLibrary = (version: Version, samples: number[]): TimedVersion => timed(version, samples, { isLibrary: true });
+const ofLibrary = (version: ProductVersion, samples: number[]): TimedVersion =>
+  timed(version, samples, { isLibrary: true });
 
-const failed = (version: Version, status: FailedVersion["status"], reason: string): FailedVersion => ({
+const failed = (version: ProductVersion, status: FailedVersion["status"], reason: string): FailedVersion => ({
   status,
   version,
   isLibrary: false,
@@ -236,7 +237,7 @@ describe("the record", () => {
   });
 
   test.each([
-    ["a version that there is none of", withPoint({ ...points[0]!, rows: [timed("fast" as Version, [1])] })],
+    ["a version that there is none of", withPoint({ ...points[0]!, rows: [timed("fast" as ProductVersion, [1])] })],
     ["a field that is missing", { ...record, protocol: undefined }],
     ["the record of a race", raceRecord([])],
     ["a version to come", { ...record, schemaVersion: 99 }],

@@ -4,13 +4,14 @@ import { matmul } from "../src/cpu/matmul.ts";
 import { readStretches, write } from "../src/gpu/bufferOwner.ts";
 import { commandsOf } from "../src/gpu/commands.ts";
 import { encodeMatmul, type ProductChoice } from "../src/gpu/products.ts";
-import type { Version } from "../src/gpu/productVersions.ts";
+import { type ProductVersion, productVersionsOf } from "../src/gpu/productVersions.ts";
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, versions } from "./support/shapes.ts";
+import { cases, versions as versionsOfLayers } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
+const versions: readonly ProductVersion[] = [...versionsOfLayers, "workgroup"];
 
 interface Case {
   readonly m: number;
@@ -175,8 +176,7 @@ const sliced: Case[] = [
   { ...plain, m: 17, n: 36, k: 1029, batch: [2], repeats: ["a"], gap: 4 },
 ];
 
-const commonVersions = versions.slice(0, 3);
-const versionsHere = () => (device().hasQuads ? versions : commonVersions);
+const versionsHere = () => productVersionsOf(device());
 
 test("every version gives the same bits, whole and in slices", async () => {
   const attempt = async (one: Case, slots: number) => {
@@ -197,7 +197,7 @@ test("every version gives the same where values are not finite", async () => {
   const operands = [operandOf(one, "a", 7), operandOf(one, "b", 8)];
   operands[0]!.values.set([Number.POSITIVE_INFINITY, 1e38, -1e38], 513);
   operands[1]!.values.set([1e38, Number.NEGATIVE_INFINITY, Number.NaN, 0], 514 * 8);
-  const seen = async (version: Version) =>
+  const seen = async (version: ProductVersion) =>
     new Float32Array((await run(one, operands, 72, { version, slots: 1 })).buffer).slice(7, 79);
   const usual = await seen("plain");
   expect(usual.some(Number.isNaN) && usual.includes(Number.NEGATIVE_INFINITY)).toBe(true);

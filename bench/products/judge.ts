@@ -1,11 +1,11 @@
-import type { Version } from "../../src/gpu/productVersions.ts";
+import type { ProductVersion } from "../../src/gpu/productVersions.ts";
 import { fastestOf, ratioOf, type Series } from "../sweeps/series.ts";
 import type { Choice } from "./record.ts";
 
 // Whether the version that the library takes is the fastest one.
 
 export interface VersionSeries extends Series {
-  readonly version: Version;
+  readonly version: ProductVersion;
   /** Slices of its sums. */
   readonly slots: number;
 }

@@ -1,5 +1,5 @@
 import type { GpuDevice } from "../../src/gpu/device.ts";
-import type { Version } from "../../src/gpu/productVersions.ts";
+import type { ProductVersion } from "../../src/gpu/productVersions.ts";
 import type { ProductChoice } from "../../src/gpu/products.ts";
 import { summarize } from "../measure/statistics.ts";
 import { formatMs } from "../race/units.ts";
@@ -40,7 +40,7 @@ export interface PointContext {
 
 /** One version at the point, and all that is known of it so far. */
 interface Trial extends Paced {
-  readonly version: Version;
+  readonly version: ProductVersion;
   /** True: what the library takes by itself, so that nothing is forced. */
   readonly isLibrary: boolean;
   slots: number;

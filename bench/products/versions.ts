@@ -1,5 +1,5 @@
 import type { GpuDevice } from "../../src/gpu/device.ts";
-import { type Version, versionsOf } from "../../src/gpu/productVersions.ts";
+import { type ProductVersion, productVersionsOf } from "../../src/gpu/productVersions.ts";
 import type { Look } from "../report/palette.ts";
 
 interface VersionCard {
@@ -9,7 +9,7 @@ interface VersionCard {
 }
 
 /** All versions; a new one of the library does not compile without its line here. */
-export const versionCards: Readonly<Record<Version, VersionCard>> = {
+export const versionCards: Readonly<Record<ProductVersion, VersionCard>> = {
   plain: {
     label: "plain, a value each",
     look: { color: "#363433", symbol: "square", dash: "6 3" },
@@ -30,10 +30,14 @@ export const versionCards: Readonly<Record<Version, VersionCard>> = {
     label: "wideQuads, 16 × 32 values by four",
     look: { color: "#8c1d5b", symbol: "star", dash: "" },
   },
+  workgroup: {
+    label: "workgroup, 64 × 64 values by 64",
+    look: { color: "#7a6a00", symbol: "cross", dash: "2 3" },
+  },
 };
 
-export const versionNames = Object.keys(versionCards) as readonly Version[];
+export const versionNames = Object.keys(versionCards) as readonly ProductVersion[];
 
 /** Why a device cannot run a version; undefined where it can. */
-export const refusalOf = (device: Pick<GpuDevice, "hasQuads">, version: Version): string | undefined =>
-  versionsOf(device).includes(version) ? undefined : "the device exchanges no values within quads";
+export const refusalOf = (device: Pick<GpuDevice, "hasQuads">, version: ProductVersion): string | undefined =>
+  productVersionsOf(device).includes(version) ? undefined : "the device exchanges no values within quads";

@@ -18,6 +18,7 @@ import optimizer from "../../shaders/optimizer.wgsl?raw";
 import matmulSizes from "../../shaders/matmulSizes.wgsl?raw";
 import matmulSlim from "../../shaders/matmulSlim.wgsl?raw";
 import matmulTiled from "../../shaders/matmulTiled.wgsl?raw";
+import matmulWorkgroup from "../../shaders/matmulWorkgroup.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
 import quadLoads from "../../shaders/quadLoads.wgsl?raw";
@@ -44,7 +45,7 @@ import type { Network } from "../network.ts";
 import type { DataType } from "../shape.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
-import type { Version } from "./productVersions.ts";
+import type { ProductVersion } from "./productVersions.ts";
 import type { BindingKind, KernelSource } from "./kernel.ts";
 
 const join = (...parts: string[]): string => parts.join("\n");
@@ -244,6 +245,11 @@ const tensorKernels = {
     code: join(strides, matmulSizes, tile, matmulTiled),
     bindings: ["step", "read", "read", "write", "read"],
   },
+  /** as matmul */
+  matmulWorkgroup: {
+    code: join(strides, matmulSizes, matmulWorkgroup),
+    bindings: ["step", "read", "read", "write"],
+  },
   /** slices, partials, out */
   sumSlices: { code: join(strides, sumSlices), bindings: ["step", "read", "write"] },
   /** sizes, a, out */
@@ -278,8 +284,9 @@ export function tensorKernel(name: TensorKernelName, types: readonly DataType[])
 }
 
 /** The kernel of a version of matmul; its quads need subgroups. */
-export function matmulKernel(version: Version, types: readonly DataType[]): KernelSource {
+export function matmulKernel(version: ProductVersion, types: readonly DataType[]): KernelSource {
   if (version === "plain") return tensorKernel("matmul", types);
+  if (version === "workgroup") return tensorKernel("matmulWorkgroup", types);
   const own = tensorKernel("matmulTiled", types);
   const isQuads = version === "quads" || version === "wideQuads";
   return isQuads ? quadsOf(own) : own;

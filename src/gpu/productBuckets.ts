@@ -3,16 +3,16 @@
 import type { GpuDevice } from "./device.ts";
 import { matmulKernel, tensorKernel } from "./kernels.ts";
 import { alignmentOfB, matricesOf, type MatmulRequest } from "./products.ts";
-import { type Version, versionsOf } from "./productVersions.ts";
+import { type ProductVersion, productVersionsOf } from "./productVersions.ts";
 
 /** What tuning has found for products of about one shape. */
 export interface TunedProduct {
   /** m x n x k x matrices, each rounded up to a power of two; n or t for either operand as it lies or transposed; types; alignment. */
   readonly bucket: string;
   /** Median times of one product in the versions that were measured, in ms. */
-  readonly timesMs: Readonly<Partial<Record<Version, number>>>;
+  readonly timesMs: Readonly<Partial<Record<ProductVersion, number>>>;
   /** The version that is taken. */
-  readonly version: Version;
+  readonly version: ProductVersion;
 }
 
 /** Where tuning keeps what it has found. Keys tell adapter and kernels; texts are read as untrusted. */
@@ -47,7 +47,9 @@ function hashOf(text: string): string {
 /** Tells adapters apart, and kernels: times of others say nothing. */
 export function tuningKey(device: GpuDevice): string {
   const { vendor, architecture, device: chip, description } = device.gpu.adapterInfo;
-  const sources = (["plain", "tiled", "quads"] as const).map((version) => matmulKernel(version, ["f32", "f32", "f32"]));
+  const sources = (["plain", "tiled", "quads", "workgroup"] as const).map((version) =>
+    matmulKernel(version, ["f32", "f32", "f32"]),
+  );
   const code = [...sources, tensorKernel("sumSlices", ["f32"])].map((source) => source.code).join("\n");
   return JSON.stringify(["products", device.kind, vendor, architecture, chip, description, hashOf(code)]);
 }
@@ -59,7 +61,7 @@ export function readProducts(text: unknown, device: Pick<GpuDevice, "hasQuads">)
   if (typeof text !== "string" || text.length > maxCharacters) return [];
   const parsed = parse(text);
   if (!Array.isArray(parsed)) return [];
-  const versions = versionsOf(device);
+  const versions = productVersionsOf(device);
   return parsed.slice(0, maxTunedProducts).flatMap((one: unknown) => readProduct(one, versions));
 }
 
@@ -71,11 +73,11 @@ function parse(text: string): unknown {
   }
 }
 
-function readProduct(one: unknown, versions: readonly Version[]): TunedProduct[] {
+function readProduct(one: unknown, versions: readonly ProductVersion[]): TunedProduct[] {
   if (typeof one !== "object" || one === null) return [];
   const { bucket, timesMs, version } = one as Record<string, unknown>;
   if (typeof bucket !== "string" || !bucketForm.test(bucket) || typeof timesMs !== "object") return [];
-  const times = versions.flatMap((each): [Version, number][] => {
+  const times = versions.flatMap((each): [ProductVersion, number][] => {
     const ms = (timesMs as Record<string, unknown> | null)?.[each];
     return typeof ms === "number" && Number.isFinite(ms) && ms > 0 ? [[each, ms]] : [];
   });

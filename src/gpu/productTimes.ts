@@ -10,7 +10,7 @@ import {
   productOf,
   usualProduct,
 } from "./products.ts";
-import { expectedCost, type Version, versionsOf } from "./productVersions.ts";
+import { expectedCost, type ProductVersion, candidatesOf } from "./productVersions.ts";
 
 /** A product without its values: what its time depends on. */
 export interface ProductShape extends Omit<MatmulRequest, "device" | "a" | "b" | "out" | "commands"> {
@@ -19,7 +19,7 @@ export interface ProductShape extends Omit<MatmulRequest, "device" | "a" | "b" |
   readonly out: Pick<MatrixOperand, "dtype">;
 }
 
-export type ProductTimes = Partial<Record<Version, number>>;
+export type ProductTimes = Partial<Record<ProductVersion, number>>;
 
 /** A product that takes longer is not measured: whoever uses the device meanwhile would wait. */
 const longestMs = 250;
@@ -108,10 +108,10 @@ export class ProductMeasurement {
     if (first > longestMs) return { [usual]: first };
     const product = productOf(request, slots);
     const least = expectedCost(usual, product);
-    const others = versionsOf(this.#device).filter(
+    const others = candidatesOf(this.#device).filter(
       (version) => version !== usual && (first * expectedCost(version, product)) / least <= longestMs,
     );
-    const once = new Map<Version, number>([[usual, first]]);
+    const once = new Map<ProductVersion, number>([[usual, first]]);
     for (const version of others) once.set(version, await this.#tryOnce(request, { version, slots }));
     return this.#compare(request, slots, once);
   }
@@ -171,13 +171,17 @@ export class ProductMeasurement {
   }
 
   /** Rounds of A B C C B A, so that a device that slows down does so for all. */
-  async #compare(request: MatmulRequest, slots: number, once: ReadonlyMap<Version, number>): Promise<ProductTimes> {
+  async #compare(
+    request: MatmulRequest,
+    slots: number,
+    once: ReadonlyMap<ProductVersion, number>,
+  ): Promise<ProductTimes> {
     const [first = 0] = once.values();
     const kept = [...once].filter(([, ms]) => ms <= hopeless * first);
     const repeats = Math.max(1, Math.min(mostRepeats, Math.ceil(sampleMs / first)));
     const roundMs = 2 * repeats * kept.reduce((total, [, ms]) => total + ms, 0);
     const rounds = Math.max(leastRounds, Math.min(mostRounds, Math.floor(bucketMs / roundMs)));
-    const samples = new Map(kept.map(([version]): [Version, number[]] => [version, []]));
+    const samples = new Map(kept.map(([version]): [ProductVersion, number[]] => [version, []]));
     const order = [...samples.keys()];
     for (let round = 0; round < rounds; round++) {
       for (const version of [...order, ...order.toReversed()]) {

@@ -11,7 +11,7 @@ import {
 } from "./productBuckets.ts";
 import { addTuner, matricesOf, type MatmulRequest, type ProductTuner, removeTuner } from "./products.ts";
 import { ProductMeasurement, type ProductShape, type ProductTimes, scratchBytes, shapeOf } from "./productTimes.ts";
-import type { Version } from "./productVersions.ts";
+import type { ProductVersion } from "./productVersions.ts";
 
 const maxPending = 256;
 const maxScratchBytes = 2 ** 28;
@@ -29,7 +29,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const fourDigits = (value: number): number => Number(value.toPrecision(4));
 
 function tunedOf(bucket: string, times: ProductTimes): TunedProduct {
-  const entries = Object.entries(times) as [Version, number][];
+  const entries = Object.entries(times) as [ProductVersion, number][];
   const [usual, usualMs] = entries[0]!;
   const [best, bestMs] = entries.reduce((least, each) => (each[1] < least[1] ? each : least));
   const timesMs = Object.fromEntries(entries.map(([version, ms]) => [version, fourDigits(ms)]));
@@ -64,7 +64,7 @@ export class ProductTable implements ProductTuner {
     return this.#isOn;
   }
 
-  versionFor(request: MatmulRequest): Version | undefined {
+  versionFor(request: MatmulRequest): ProductVersion | undefined {
     this.#asked++;
     const bucket = bucketOf(request);
     const known = this.#table.get(bucket);

@@ -21,6 +21,9 @@ export interface Product {
  */
 export type Version = "plain" | "tiled" | "wideTiled" | "quads" | "wideQuads";
 
+/** Products of tensors also by tiles of 64 × 64 values in workgroup memory; chosen by measurement only (productTuning.ts). */
+export type ProductVersion = Version | "workgroup";
+
 interface Tile {
   /** Of one invocation. */
   readonly rows: number;
@@ -33,19 +36,20 @@ interface Tile {
   readonly leastOnHardware: number;
 }
 
-const tiles: Record<Version, Tile> = {
+const tiles: Record<ProductVersion, Tile> = {
   plain: { rows: 1, columns: 1, invocations: 1, cost: 9, leastOnHardware: 0 },
   tiled: { rows: 16, columns: 4, invocations: 1, cost: 2, leastOnHardware: 1024 },
   wideTiled: { rows: 16, columns: 8, invocations: 1, cost: 1.5, leastOnHardware: 2048 },
   quads: { rows: 16, columns: 16, invocations: 4, cost: 1.35, leastOnHardware: 4096 },
   wideQuads: { rows: 16, columns: 32, invocations: 4, cost: 1, leastOnHardware: 8192 },
+  workgroup: { rows: 64, columns: 64, invocations: 64, cost: 4, leastOnHardware: 0 },
 };
 
 const countOf = ({ rows, columns }: Tile, product: Pick<Product, "rows" | "columns">): number =>
   Math.ceil(product.rows / rows) * Math.ceil(product.columns / columns);
 
 /** Values of a product that a version computes, with those past the edges. */
-const valuesComputed = (version: Version, product: Product): number =>
+const valuesComputed = (version: ProductVersion, product: Product): number =>
   countOf(tiles[version], product) * tiles[version].rows * tiles[version].columns;
 
 function costOf(limits: ProductLimits, version: Version, product: Product): number {
@@ -59,11 +63,21 @@ const ofAll: readonly Version[] = ["plain", "tiled", "wideTiled"];
 const ofQuads: readonly Version[] = [...ofAll, "quads", "wideQuads"];
 
 /** The versions that a device can run. */
-export const versionsOf = ({ hasQuads }: Pick<ProductLimits, "hasQuads">): readonly Version[] =>
+const versionsOf = ({ hasQuads }: Pick<ProductLimits, "hasQuads">): readonly Version[] =>
   hasQuads ? ofQuads : ofAll;
 
+/** Those of the products of tensors. */
+export const productVersionsOf = (limits: Pick<ProductLimits, "hasQuads">): readonly ProductVersion[] => [
+  ...versionsOf(limits),
+  "workgroup",
+];
+
+/** Those worth measuring: barriers cost a software adapter several times what they save. */
+export const candidatesOf = (limits: Pick<ProductLimits, "kind" | "hasQuads">): readonly ProductVersion[] =>
+  limits.kind === "gpu" ? productVersionsOf(limits) : versionsOf(limits);
+
 /** Time that a version should take, idle or not, in units of a value of the fastest one. */
-export const expectedCost = (version: Version, product: Product): number =>
+export const expectedCost = (version: ProductVersion, product: Product): number =>
   product.replicas * valuesComputed(version, product) * tiles[version].cost;
 
 /** Picks the version that costs least for a shape; all of them add in the same order and give the same bits. */
@@ -113,11 +127,11 @@ export const weightsAlignment = (
 ): Alignment => alignmentOf(direction, fanOut, weightsOffset, replicas > 1 ? parameterCount : 0);
 
 /** Floating-point operations that take as long as one of the tile that costs 2. */
-export const versionOperations = (version: Version, operations: number): number =>
+export const versionOperations = (version: ProductVersion, operations: number): number =>
   (operations * tiles[version].cost) / 2;
 
 /** Invocations for [rows, columns] values. */
-export function valueInvocations(version: Version, rows: number, columns: number): number {
+export function valueInvocations(version: ProductVersion, rows: number, columns: number): number {
   return countOf(tiles[version], { rows, columns }) * tiles[version].invocations;
 }
 

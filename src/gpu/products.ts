@@ -20,8 +20,8 @@ import {
   alignmentOf,
   chooseVersion,
   type Product,
+  type ProductVersion,
   valueInvocations,
-  type Version,
   versionConstants,
   versionOperations,
 } from "./productVersions.ts";
@@ -74,7 +74,7 @@ function slotsOf(request: MatmulRequest): number {
 
 /** How a product is computed. */
 export interface ProductChoice {
-  readonly version: Version;
+  readonly version: ProductVersion;
   readonly slots: number;
 }
 
@@ -103,7 +103,7 @@ export const productOf = (request: MatmulRequest, slots: number): Product => ({
 /** Knows which version of a product is fastest, from measurements. */
 export interface ProductTuner {
   /** Called for every product that is recorded; never waits. */
-  versionFor(request: MatmulRequest): Version | undefined;
+  versionFor(request: MatmulRequest): ProductVersion | undefined;
 }
 
 const tuners = new WeakMap<GpuDevice, ProductTuner>();
@@ -190,25 +190,34 @@ export const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment 
   alignmentOf(transposeB ? "columns" : "rows", transposeB ? k : n, b.offset, b.leading, ...b.batchStrides);
 
 /** The kernel of a version for a request, and its overrides. */
-export const kernelOf = (request: MatmulRequest, version: Version): { source: KernelSource; constants: Constants } => ({
+export const kernelOf = (
+  request: MatmulRequest,
+  version: ProductVersion,
+): { source: KernelSource; constants: Constants } => ({
   source: matmulKernel(version, [request.a.dtype, request.b.dtype, request.out.dtype]),
   constants: constantsOf(request, version),
 });
 
-function constantsOf(request: MatmulRequest, version: Version): Constants {
+function constantsOf(request: MatmulRequest, version: ProductVersion): Constants {
   if (version === "plain") return {};
+  if (version === "workgroup") {
+    return { A_ALONG_K: request.transposeA ? 0 : 1, B_ALONG_K: request.transposeB ? 1 : 0 };
+  }
   const IS_SHORT = request.k <= sliceProducts ? 1 : 0;
   return { ...versionConstants(version, request.device.kind, alignmentOfB(request)), IS_SHORT };
 }
 
+/** Its kernel has b bound once more. */
+const loadsFours = (version: ProductVersion): boolean => version !== "plain" && version !== "workgroup";
+
 /** Records the sums over slices of k. */
-function encodeVersion(request: MatmulRequest, version: Version, slice: number): void {
+function encodeVersion(request: MatmulRequest, version: ProductVersion, slice: number): void {
   const { a, b, out, m, n, k } = request;
   const matrices = matricesOf(request);
   const invocations = valueInvocations(version, m, n);
   recorderOf(request).dispatchValues({
     ...kernelOf(request, version),
-    bound: version === "plain" ? [a.buffer, b.buffer, out.buffer] : [a.buffer, b.buffer, out.buffer, b.buffer],
+    bound: [a.buffer, b.buffer, out.buffer, ...(loadsFours(version) ? [b.buffer] : [])],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
     operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
     integers: sizesOf(request, slice),
