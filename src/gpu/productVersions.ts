@@ -63,8 +63,7 @@ const ofAll: readonly Version[] = ["plain", "tiled", "wideTiled"];
 const ofQuads: readonly Version[] = [...ofAll, "quads", "wideQuads"];
 
 /** The versions that a device can run. */
-const versionsOf = ({ hasQuads }: Pick<ProductLimits, "hasQuads">): readonly Version[] =>
-  hasQuads ? ofQuads : ofAll;
+const versionsOf = ({ hasQuads }: Pick<ProductLimits, "hasQuads">): readonly Version[] => (hasQuads ? ofQuads : ofAll);
 
 /** Those of the products of tensors. */
 export const productVersionsOf = (limits: Pick<ProductLimits, "hasQuads">): readonly ProductVersion[] => [
