@@ -3,7 +3,7 @@
 import { type DataType, maxRank } from "../shape.ts";
 import { commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
-import { tensorKernel } from "./kernels.ts";
+import { tensorKernel } from "./tensorKernels.ts";
 import { alignedWords, axesOf, quadsOf } from "./strides.ts";
 
 /** Values in a buffer, without gaps. */

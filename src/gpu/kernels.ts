@@ -1,35 +1,24 @@
-import accumulate from "../../shaders/accumulate.wgsl?raw";
 import activation from "../../shaders/activation.wgsl?raw";
 import backwardInputs from "../../shaders/backwardInputs.wgsl?raw";
 import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl?raw";
 import backwardWeights from "../../shaders/backwardWeights.wgsl?raw";
 import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl?raw";
 import batchSlices from "../../shaders/batchSlices.wgsl?raw";
-import binary from "../../shaders/binary.wgsl?raw";
-import copy from "../../shaders/copy.wgsl?raw";
 import drawRows from "../../shaders/drawRows.wgsl?raw";
 import elementLoss from "../../shaders/elementLoss.wgsl?raw";
 import forward from "../../shaders/forward.wgsl?raw";
 import forwardTiled from "../../shaders/forwardTiled.wgsl?raw";
 import gatherRows from "../../shaders/gatherRows.wgsl?raw";
 import loss from "../../shaders/loss.wgsl?raw";
-import matmul from "../../shaders/matmul.wgsl?raw";
 import optimizer from "../../shaders/optimizer.wgsl?raw";
-import matmulSizes from "../../shaders/matmulSizes.wgsl?raw";
-import matmulSlim from "../../shaders/matmulSlim.wgsl?raw";
-import matmulTiled from "../../shaders/matmulTiled.wgsl?raw";
-import matmulWorkgroup from "../../shaders/matmulWorkgroup.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
 import quadLoads from "../../shaders/quadLoads.wgsl?raw";
-import reduce from "../../shaders/reduce.wgsl?raw";
 import replicaRun from "../../shaders/replicaRun.wgsl?raw";
 import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import score from "../../shaders/score.wgsl?raw";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
-import strides from "../../shaders/strides.wgsl?raw";
-import sumSlices from "../../shaders/sumSlices.wgsl?raw";
 import tileGradients from "../../shaders/tileGradients.wgsl?raw";
 import tileHalves from "../../shaders/tileHalves.wgsl?raw";
 import tileLoads from "../../shaders/tileLoads.wgsl?raw";
@@ -39,19 +28,13 @@ import trainReplicas from "../../shaders/trainReplicas.wgsl?raw";
 import trainSamples from "../../shaders/trainSamples.wgsl?raw";
 import trainSubgroups from "../../shaders/trainSubgroups.wgsl?raw";
 import trainTiles from "../../shaders/trainTiles.wgsl?raw";
-import unary from "../../shaders/unary.wgsl?raw";
 import update from "../../shaders/update.wgsl?raw";
 import type { Network } from "../network.ts";
-import type { DataType } from "../shape.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
-import type { ProductVersion } from "./productVersions.ts";
 import type { BindingKind, KernelSource } from "./kernel.ts";
+import { join, subgroups } from "./shaderText.ts";
 
-const join = (...parts: string[]): string => parts.join("\n");
-
-/** What kernels begin with whose invocations exchange values: quads and subgroups branch together, which no compiler sees. */
-const subgroups = "enable subgroups;\ndiagnostic(off, subgroup_uniformity);";
 const tile = join(tileLoads, productTile);
 const quadTile = join(quadLoads, productTile);
 
@@ -230,74 +213,3 @@ export const fusedKernels = {
     bindings: ["uniform", "read", "read", "read", "write", "write"],
   }),
 } as const;
-
-/** Kernels of tensors: bindings are their uniform, operands, result. */
-const tensorKernels = {
-  /** sizes, a, b, out */
-  matmul: { code: join(strides, matmulSizes, matmul), bindings: ["step", "read", "read", "write"] },
-  /** as matmul */
-  matmulSlim: {
-    code: join(strides, matmulSizes, matmulSlim),
-    bindings: ["step", "read", "read", "write", "read", "read"],
-  },
-  /** as matmul, and b once more */
-  matmulTiled: {
-    code: join(strides, matmulSizes, tile, matmulTiled),
-    bindings: ["step", "read", "read", "write", "read"],
-  },
-  /** as matmul */
-  matmulWorkgroup: {
-    code: join(strides, matmulSizes, matmulWorkgroup),
-    bindings: ["step", "read", "read", "write"],
-  },
-  /** slices, partials, out */
-  sumSlices: { code: join(strides, sumSlices), bindings: ["step", "read", "write"] },
-  /** sizes, a, out */
-  unary: { code: join(strides, activation, unary), bindings: ["step", "read", "write"] },
-  /** sizes, a, b, out */
-  binary: { code: join(strides, activation, elementLoss, binary), bindings: ["step", "read", "read", "write"] },
-  /** sizes, a, out */
-  copy: { code: join(strides, copy), bindings: ["step", "read", "write"] },
-  /** sizes, a, out */
-  accumulate: { code: join(strides, accumulate), bindings: ["step", "read", "write"] },
-  /** sizes, a, out */
-  reduce: { code: join(strides, reduce), bindings: ["step", "read", "write"] },
-} as const satisfies Record<string, Omit<KernelSource, "name">>;
-
-export type TensorKernelName = keyof typeof tensorKernels;
-
-const typedKernels = new Map<string, KernelSource>();
-
-/** A kernel of tensors for operands stored as these types, the result's last: they are what its code calls Element…. */
-export function tensorKernel(name: TensorKernelName, types: readonly DataType[]): KernelSource {
-  const variant = types.join(" ");
-  const known = typedKernels.get(`${name} ${variant}`);
-  if (known) return known;
-  const elements = types.map(
-    (type, index) => `alias Element${index === types.length - 1 ? "Out" : "AB"[index]!} = ${type};`,
-  );
-  const enabled = types.includes("f16") ? ["enable f16;"] : [];
-  const { code, bindings } = tensorKernels[name];
-  const kernel = { name, variant, code: join(...enabled, ...elements, code), bindings };
-  typedKernels.set(`${name} ${variant}`, kernel);
-  return kernel;
-}
-
-/** The kernel of a version of matmul; its quads need subgroups. */
-export function matmulKernel(version: ProductVersion, types: readonly DataType[]): KernelSource {
-  if (version === "plain") return tensorKernel("matmul", types);
-  if (version === "workgroup") return tensorKernel("matmulWorkgroup", types);
-  const own = tensorKernel("matmulTiled", types);
-  const isQuads = version === "quads" || version === "wideQuads";
-  return isQuads ? quadsOf(own) : own;
-}
-
-/** The same kernel with the loads of quads. */
-const quadsOf = (kernel: KernelSource): KernelSource => ({
-  ...kernel,
-  variant: `${kernel.variant} quads`,
-  code: join(
-    subgroups,
-    kernel.code.replace(tileLoads, () => quadLoads),
-  ),
-});

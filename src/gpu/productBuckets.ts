@@ -1,7 +1,7 @@
 // Products whose times are taken to be alike, and what tuning knows of them, as text.
 
 import type { GpuDevice } from "./device.ts";
-import { matmulKernel, tensorKernel } from "./kernels.ts";
+import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
 import { alignmentOfB, matricesOf, type MatmulRequest } from "./products.ts";
 import { type ProductVersion, productVersionsOf } from "./productVersions.ts";
 

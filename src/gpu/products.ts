@@ -14,7 +14,7 @@ import type { DataType } from "../shape.ts";
 import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import type { Constants, KernelSource } from "./kernel.ts";
-import { matmulKernel, tensorKernel } from "./kernels.ts";
+import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
 import {
   type Alignment,
   alignmentOf,

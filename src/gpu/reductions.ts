@@ -1,7 +1,7 @@
 import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import type { StoredValues } from "./elementwise.ts";
-import { tensorKernel } from "./kernels.ts";
+import { tensorKernel } from "./tensorKernels.ts";
 import { alignedWords, axesOf } from "./strides.ts";
 
 /** Dimensions of what is read: some are kept, some become one value. */
