@@ -8,6 +8,7 @@ import {
   requireOptions,
 } from "../errors.ts";
 import { requireName } from "../network.ts";
+import { haveQuads } from "./quads.ts";
 
 /** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; cpu: the float64 reference. */
 export type DeviceKind = "gpu" | "software" | "cpu";
@@ -75,6 +76,12 @@ export class CpuDevice implements Device {
 /** Floating-point operations of one dispatch that stay below 100 ms on a slow device of the kind; see docs/engine.md. */
 const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
 
+interface GpuDeviceOptions {
+  readonly isOwned: boolean;
+  readonly maxBufferBytes: number | undefined;
+  readonly hasQuads: boolean;
+}
+
 /** The one owner of a GPUDevice: ledger of buffers, cache of kernels, errors with names. */
 export class GpuDevice implements Device {
   readonly kind: "gpu" | "software";
@@ -88,7 +95,7 @@ export class GpuDevice implements Device {
   readonly maxWorkgroupBytes: number;
   /** Lanes of every subgroup; undefined where there are none, or of several sizes. */
   readonly subgroupLanes: number | undefined;
-  /** Four neighbouring invocations can exchange values. */
+  /** Four neighbouring invocations can exchange values: tried when the device was acquired. */
   readonly hasQuads: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
@@ -96,8 +103,8 @@ export class GpuDevice implements Device {
   #lost: string | undefined;
   #fault: GPUError | undefined;
 
-  constructor(gpu: GPUDevice, options: { isOwned: boolean; maxBufferBytes?: number | undefined }) {
-    const { adapterInfo, features, limits } = gpu;
+  constructor(gpu: GPUDevice, options: GpuDeviceOptions) {
+    const { adapterInfo, limits } = gpu;
     this.gpu = gpu;
     this.kind = isSoftware(adapterInfo) ? "software" : "gpu";
     this.name = nameOf(adapterInfo);
@@ -107,7 +114,7 @@ export class GpuDevice implements Device {
     this.maxBufferBytes = Math.min(largest, options.maxBufferBytes ?? largest);
     this.maxWorkgroupBytes = limits.maxComputeWorkgroupStorageSize;
     this.subgroupLanes = lanesOf(gpu);
-    this.hasQuads = features.has("subgroups") && ((adapterInfo as SubgroupInfo).subgroupMinSize ?? 0) >= 4;
+    this.hasQuads = options.hasQuads;
     this.#isOwned = options.isOwned;
     gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
     void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));
@@ -260,8 +267,11 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<G
   if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
   const kind = isSoftware(adapter.info) ? "software" : "gpu";
   if (choice !== "auto" && choice !== kind) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
-  const device = await requestDevice(adapter);
-  return new GpuDevice(device, { isOwned: true, maxBufferBytes: options.maxBufferBytes });
+  return ownerOf(await requestDevice(adapter), true, options);
+}
+
+async function ownerOf(gpu: GPUDevice, isOwned: boolean, { maxBufferBytes }: AcquireOptions): Promise<GpuDevice> {
+  return new GpuDevice(gpu, { isOwned, maxBufferBytes, hasQuads: await haveQuads(gpu) });
 }
 
 function requireBytes(bytes: number | undefined): void {
@@ -280,8 +290,7 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
   if (choice === "cpu") return new CpuDevice("the CPU was asked for");
-  if (options.gpuDevice)
-    return new GpuDevice(options.gpuDevice, { isOwned: false, maxBufferBytes: options.maxBufferBytes });
+  if (options.gpuDevice) return ownerOf(options.gpuDevice, false, options);
   const opened = await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
   if (choice === "auto") return new CpuDevice(opened);
