@@ -1,5 +1,5 @@
 import { BufferOwner, write } from "./bufferOwner.ts";
-import { BufferPool } from "./bufferPool.ts";
+import { BufferPool, maxFreeBytes } from "./bufferPool.ts";
 import type { GpuDevice } from "./device.ts";
 import { type Constants, createKernelAtOnce, gridOf, type Kernel, type KernelSource, maxGroups } from "./kernel.ts";
 
@@ -8,6 +8,8 @@ const slots = 128;
 const slotBytes = 256;
 const slotWords = slotBytes / 4;
 const maxBindGroups = 1024;
+/** Bytes of one size that may wait for a submit to be written to again, while others are created. */
+const maxHeldUpBytes = 2 ** 20;
 /** Dispatches of the longest kind that a submit takes: together they stay well below what systems take for a hang. */
 const longDispatches = 8;
 
@@ -103,12 +105,25 @@ export class Commands {
     this.pool.noteSubmit();
   }
 
+  /**
+   * A buffer of the pool that the queue will write to. Where many wait for commands to be submitted, they are: however much is
+   * uploaded in a loop, the pool does not grow with it.
+   */
+  takeForWrite(label: string, bytes: number): GPUBuffer {
+    if (this.pool.heldUpBytes(bytes) >= maxHeldUpBytes) this.submit();
+    return this.pool.take(label, bytes, this.#used > 0);
+  }
+
   /** Gives a buffer of the pool back; with the last one everything is freed. */
   release(buffer: GPUBuffer): void {
     this.pool.giveBack(buffer);
-    if (this.pool.isInUse) return;
-    this.submit();
-    this.dispose();
+    if (!this.pool.isInUse) {
+      this.submit();
+      this.dispose();
+    } else if (this.pool.freeBytes > maxFreeBytes) {
+      this.submit();
+      this.pool.noteSubmit();
+    }
   }
 
   /** Frees every buffer, held or not, and forgets what was not submitted; may be called again. */

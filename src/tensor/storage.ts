@@ -73,7 +73,9 @@ function upload(
 function createGpuStorage(device: GpuDevice, { label, shape, dtype, values }: StorageRequest): GpuStorage {
   const count = sizeOf(shape);
   const all = typeof values === "number" ? new Float32Array(count).fill(values) : values;
-  const buffer = commandsOf(device).pool.take(label, count * bytesOf(dtype), all !== undefined);
+  const commands = commandsOf(device);
+  const bytes = count * bytesOf(dtype);
+  const buffer = all ? commands.takeForWrite(label, bytes) : commands.pool.take(label, bytes);
   if (all) upload(buffer, { device, dtype }, all);
   return { device, buffer, holders: 1 };
 }
