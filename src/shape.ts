@@ -1,14 +1,30 @@
 // Shapes of tensors: sizes of dimensions, outermost first. Strides are distances in values; a stride of 0 repeats a value.
 
 import { InvalidInput } from "./errors.ts";
+import { requireInteger } from "./network.ts";
 
 export type Shape = readonly number[];
 
 /** How values are stored on a GPU; they are computed in f32. */
-export type DataType = "f32" | "f16";
+export const dataTypes = ["f32", "f16"] as const;
+export type DataType = (typeof dataTypes)[number];
 
 /** Dimensions of a tensor at most: what fits the uniforms of shaders/strides.wgsl. */
 export const maxRank = 8;
+
+/** @throws InvalidInput unless it is a list of numbers: a shape, axes, or places along axes */
+export function requireList(place: string, list: unknown): asserts list is readonly number[] {
+  if (Array.isArray(list) && list.every((one) => typeof one === "number")) return;
+  const got = Array.isArray(list) ? "an array of something else" : typeof list;
+  throw new InvalidInput({ place, expected: "an array of numbers", got, fix: "write one value as [value]" });
+}
+
+/** @throws InvalidInput unless it is a shape that a tensor may have */
+export function requireShape(place: string, shape: Shape): void {
+  requireList(`${place}: shape`, shape);
+  requireInteger(`${place}: number of dimensions`, shape.length, 0, maxRank);
+  for (const [axis, size] of shape.entries()) requireInteger(`${place}: size of axis ${axis}`, size, 0, 2 ** 31);
+}
 
 /** Number of values; a scalar, of shape [], has one. */
 export const sizeOf = (shape: Shape): number => shape.reduce((product, size) => product * size, 1);
@@ -79,6 +95,7 @@ export function coalesce(shape: Shape, ...strides: readonly (readonly number[])[
 /** Positive axis numbers, in order, without doubles. @throws InvalidInput where one is out of range or named twice */
 export function requireAxes(place: string, shape: Shape, axes: readonly number[]): number[] {
   const fix = "count axes from 0, or from −1 backwards, each once";
+  requireList(`${place}: axes`, axes);
   const positive = axes.map((axis) => (axis < 0 ? axis + shape.length : axis));
   const isGood = (axis: number, index: number): boolean =>
     Number.isInteger(axis) && axis >= 0 && axis < shape.length && positive.indexOf(axis) === index;

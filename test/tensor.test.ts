@@ -111,6 +111,30 @@ for (const { name, open } of places) {
       [() => t.grad((x: { a: t.Tensor }) => x.a)({ a: "no" as never }), "string"],
       [() => t.tidy(async () => t.exp(a)), "promise"],
       [() => t.power(a, Number.NaN), "finite"],
+      [() => t.add(a, undefined as never), "add", "undefined"],
+      [() => t.matmul(a, 2 as never), "matmul", "number"],
+      [() => t.matmul(a, a, { transpose_b: true } as never), "matmul", "transpose_b"],
+      [() => t.sum(2 as never), "sum", "number"],
+      [() => t.sum(a, 0, { keepdims: true } as never), "sum", "keepdims"],
+      [() => t.sum(a, { keepDims: true } as never), "sum: axes", "array of numbers"],
+      [() => t.softmax([1, 2] as never), "softmax", "an array"],
+      [() => t.concat([a, 3 as never]), "concat", "number"],
+      [() => t.concat([]), "concat", "none"],
+      [() => t.reshape(a, 6 as never), "reshape: shape", "number"],
+      [() => t.reshape(a, [1, 1, 1, 1, 1, 1, 1, 2, 3]), "reshape", "number of dimensions"],
+      [() => t.broadcastTo(a, [1, 1, 1, 1, 1, 1, 1, 2, 3]), "broadcastTo", "number of dimensions"],
+      [() => t.transpose(null as never), "transpose", "null"],
+      [() => t.slice(a, 1 as never), "slice: begin", "number"],
+      [() => t.pad(a, 1 as never, [1, 1]), "pad: before", "number"],
+      [() => t.squaredError(a, [1] as never), "squaredError", "an array"],
+      [() => t.activate("identity", 2 as never), "identity", "number"],
+      [() => t.cast(a, "f64" as never), "cast: dtype", "f32, f16"],
+      [() => t.tensor(device, [[1, 2]] as never), "nested arrays", "values.flat()"],
+      [() => t.tensor(device, ["1"] as never), "string at 0"],
+      [() => t.tensor(device, "12" as never), "got string"],
+      [() => t.tensor(device, [1, 2], 2 as never), "tensor: shape", "[value]"],
+      [() => t.zeros([3] as never, device as never), "zeros: device"],
+      [() => t.ones(device, [2], { type: "f32" } as never), "ones", "type"],
     ];
     for (const [call, ...parts] of wrong) {
       const error = thrownBy(() => t.tidy(call));
@@ -281,6 +305,13 @@ test("a check of gradients names the worst entry of a wrong one, and passes over
   expect(bad.worst!.difference).toBeCloseTo(2, 10);
   const kinked = await t.checkGradient((p: typeof parameters) => t.sum(t.relu(p.weights)), [parameters]);
   expect(kinked).toMatchObject({ passed: true, checked: 5, skipped: 1 });
+  const wrongCalls: [() => Promise<unknown>, string][] = [
+    [() => t.checkGradient((a: t.Tensor) => a, parameters.bias as never), "a list of arguments"],
+    [() => t.checkGradient((a: t.Tensor) => t.sum(a), [parameters.bias], { tolerence: 1 } as never), "tolerence"],
+    [() => t.checkGradient((a: t.Tensor) => t.sum(a), [parameters.bias], { step: 0 }), "a number above 0"],
+    [() => t.checkGradient((a: t.Tensor) => t.exp(a), [parameters.bias]), "one value"],
+  ];
+  for (const [call, part] of wrongCalls) await expect(call()).rejects.toThrow(part);
   t.dispose(parameters);
   expect(device.ledger).toEqual(empty);
 });

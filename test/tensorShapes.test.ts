@@ -315,6 +315,8 @@ interface ProductCase {
   readonly transposeB: boolean;
 }
 
+const transposesOf = ({ transposeA, transposeB }: ProductCase): t.TransposeOptions => ({ transposeA, transposeB });
+
 /** A product written out, with the sum of magnitudes. */
 function productOf(
   x: Float32Array,
@@ -348,9 +350,12 @@ property(
     using a = t.tensor(device, x, wanted.a);
     using b = t.tensor(device, y, wanted.b);
     const text = `matmul [${wanted.a}] [${wanted.b}] ${one.transposeA} ${one.transposeB}`;
-    using result = t.matmul(a, b, one);
+    using result = t.matmul(a, b, transposesOf(one));
     await requireEqual(text, result, wanted, unit);
-    const gradients = t.grad((first: t.Tensor, second: t.Tensor) => t.sum(t.matmul(first, second, one)), [0, 1])(a, b);
+    const gradients = t.grad(
+      (first: t.Tensor, second: t.Tensor) => t.sum(t.matmul(first, second, transposesOf(one))),
+      [0, 1],
+    )(a, b);
     // Of Σ a·b by a value of a: the sum of the values of b that it meets.
     for (const [index, own] of [wanted.a, wanted.b].entries()) {
       const sums = new Float64Array(count(own));

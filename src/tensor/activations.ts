@@ -1,7 +1,7 @@
 import type { UnaryName } from "../cpu/unary.ts";
 import { activationNames, type ActivationName, requireName, savesPreActivation } from "../network.ts";
 import { add, exp, multiply, negate, recordBinary, square, subtract } from "./arithmetic.ts";
-import { computeBinary, computeUnary } from "./compute.ts";
+import { computeBinary, computeUnary, requireTensors } from "./compute.ts";
 import { hold, record } from "./record.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -11,6 +11,7 @@ import type { Tensor } from "./tensor.ts";
  */
 export function activate(name: ActivationName, a: Tensor): Tensor {
   requireName("activate", name, activationNames);
+  requireTensors(name, [a]);
   if (name === "identity") return hold(a);
   const output = computeUnary(name, a);
   return record(output, [a], (keep) => {

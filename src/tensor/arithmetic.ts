@@ -1,5 +1,6 @@
 import { InvalidInput } from "../errors.ts";
-import type { DataType } from "../shape.ts";
+import { requireName } from "../network.ts";
+import { type DataType, dataTypes } from "../shape.ts";
 import { computeBinary, computeUnary, type Operand } from "./compute.ts";
 import { sumTo } from "./layout.ts";
 import { type Gradient, type Keep, record } from "./record.ts";
@@ -142,7 +143,8 @@ export const sign = (a: Tensor): Tensor => computeUnary("sign", a);
 
 /** The same values, stored otherwise. */
 export function cast(a: Tensor, dtype: DataType): Tensor {
-  const from = a.dtype;
+  requireName("cast: dtype", dtype, dataTypes);
   const output = computeUnary("identity", a, { place: "cast", dtype });
+  const from = a.dtype;
   return record(output, [a], () => [(dOutput) => cast(dOutput, from)]);
 }

@@ -32,9 +32,10 @@ export async function checkGradient<A extends readonly unknown[]>(
   options: CheckOptions = {},
 ): Promise<GradientCheck> {
   const named = namedTensors(args, "arguments");
-  if (named.length === 0) {
+  if (named.length === 0 || !Array.isArray(args)) {
     const fix = "pass the arguments of the function as a list";
-    throw new InvalidInput({ place: "checkGradient", expected: "arguments with tensors", got: "none", fix });
+    const got = Array.isArray(args) ? "none" : "what is no array";
+    throw new InvalidInput({ place: "checkGradient", expected: "a list of arguments with tensors", got, fix });
   }
   const isGpu = named[0]!.tensor.device.kind !== "cpu";
   const f: TreeFunction = (all) => call(...(all as A));

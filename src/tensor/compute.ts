@@ -26,14 +26,24 @@ import { allocate, partsOf, Tensor } from "./tensor.ts";
 /** A tensor, or a number that stands for a scalar. */
 export type Operand = Tensor | number;
 
-/** Throws unless every operand is a tensor or a number, and all tensors are on one device. */
+const kindOf = (value: unknown): string => (Array.isArray(value) ? "an array" : value === null ? "null" : typeof value);
+
+/** @throws InvalidInput unless every operand is a tensor */
+export function requireTensors(place: string, operands: readonly unknown[]): asserts operands is readonly Tensor[] {
+  const stranger = operands.findIndex((operand) => !(operand instanceof Tensor));
+  if (stranger < 0 && operands.length > 0) return;
+  const got = stranger < 0 ? "none" : kindOf(operands[stranger]);
+  throw new InvalidInput({ place, expected: "a tensor", got, fix: "make one with tensor(device, values, shape)" });
+}
+
+/** Throws unless every operand is a tensor or a number, one at least a tensor, and all tensors are on one device. */
 export function requireOperands(place: string, operands: readonly Operand[]): Tensor[] {
-  const tensors = operands.filter((operand) => operand instanceof Tensor);
-  const stranger = operands.find((operand) => !(operand instanceof Tensor) && typeof operand !== "number");
-  if (stranger !== undefined || tensors.length === 0) {
-    const got = stranger === undefined ? "numbers alone" : typeof stranger;
-    throw new InvalidInput({ place, expected: "a tensor", got, fix: "make one with tensor(device, values, shape)" });
+  const tensors = operands.filter((operand) => typeof operand !== "number");
+  if (tensors.length === 0) {
+    const fix = "make one with tensor(device, values, shape)";
+    throw new InvalidInput({ place, expected: "a tensor", got: operands.length ? "numbers alone" : "none", fix });
   }
+  requireTensors(place, tensors);
   const other = tensors.find(({ device }) => device !== tensors[0]!.device);
   if (!other) return tensors;
   const got = `${showShape(tensors[0]!.shape)} on ${tensors[0]!.device.name} and ${showShape(other.shape)} on ${other.device.name}`;

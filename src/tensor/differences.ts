@@ -1,5 +1,6 @@
 // Gradients held against central differences, which are taken in float64.
 
+import { InvalidInput, requireOptions } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { requireInteger } from "../network.ts";
 import { type Shape, stridesOf } from "../shape.ts";
@@ -127,11 +128,23 @@ export interface DifferencesRequest {
   readonly tolerance: number;
 }
 
+/** @throws InvalidInput */
+function requireCheckOptions(options: CheckOptions): void {
+  requireOptions("checkGradient", options, ["tolerance", "step", "entries"]);
+  const { tolerance = 1, step = 1, entries = 1 } = options;
+  requireInteger("checkGradient: entries", entries, 1, 2 ** 31);
+  for (const [name, value] of Object.entries({ tolerance, step })) {
+    if (value > 0 && Number.isFinite(value)) continue;
+    const fix = "leave it out for the default";
+    throw new InvalidInput({ place: `checkGradient: ${name}`, expected: "a number above 0", got: String(value), fix });
+  }
+}
+
 /** Holds gradients against central differences. */
 export async function holdAgainstDifferences(request: DifferencesRequest): Promise<GradientCheck> {
   const { f, tree, gradients, device, options } = request;
+  requireCheckOptions(options);
   const { tolerance = request.tolerance, step = 2 ** -10, entries = 200 } = options;
-  requireInteger("checkGradient: entries", entries, 1, 2 ** 31);
   const named = namedTensors(tree, request.name);
   const values = await Promise.all(named.map(async ({ tensor }) => Float64Array.from(await tensor.read())));
   const tally = { worst: undefined as CheckedEntry | undefined, checked: 0, skipped: 0 };

@@ -6,13 +6,15 @@ import {
   broadcastShapes,
   broadcastStrides,
   requireAxes,
+  requireList,
+  requireShape,
   sameShape,
   type Shape,
   showShape,
   sizeOf,
   stridesOf,
 } from "../shape.ts";
-import { computeCopy, computeReduce, copyInto, requireOperands, resultOf } from "./compute.ts";
+import { computeCopy, computeReduce, copyInto, requireOperands, requireTensors, resultOf } from "./compute.ts";
 import { hold, record } from "./record.ts";
 import { keepingResult } from "./scope.ts";
 import { type Tensor, viewOf } from "./tensor.ts";
@@ -23,6 +25,8 @@ import { type Tensor, viewOf } from "./tensor.ts";
  * @throws InvalidInput where the number of values differs
  */
 export function reshape(a: Tensor, shape: Shape): Tensor {
+  requireTensors("reshape", [a]);
+  requireList("reshape: shape", shape);
   const known = sizeOf(shape.filter((size) => size !== -1));
   const whole = shape.map((size) => (size === -1 ? a.size / known : size));
   const isGood = whole.every((size) => Number.isInteger(size) && size >= 0) && sizeOf(whole) === a.size;
@@ -35,6 +39,7 @@ export function reshape(a: Tensor, shape: Shape): Tensor {
       fix: "correct the sizes; one may be −1",
     });
   }
+  requireShape("reshape", whole);
   const from = a.shape;
   return record(viewOf("reshape", a, whole), [a], () => [(dOutput) => reshape(dOutput, from)]);
 }
@@ -43,9 +48,15 @@ export function reshape(a: Tensor, shape: Shape): Tensor {
  * Axes in another order.
  * @param axes which axis of `a` becomes the first, second, …; default: the last two change places
  */
-export function transpose(a: Tensor, axes: readonly number[] = swapped(a.shape.length)): Tensor {
+export function transpose(a: Tensor, axes?: readonly number[]): Tensor {
+  requireTensors("transpose", [a]);
+  return transposed(a, axes ?? swapped(a.shape.length));
+}
+
+function transposed(a: Tensor, axes: readonly number[]): Tensor {
+  const named = requireAxes("transpose", a.shape, axes);
   const order = axes.map((axis) => (axis < 0 ? axis + a.shape.length : axis));
-  if (requireAxes("transpose", a.shape, axes).length !== a.shape.length) {
+  if (named.length !== a.shape.length) {
     const expected = `all ${a.shape.length} axes of ${showShape(a.shape)}`;
     throw new InvalidInput({ place: "transpose", expected, got: showShape(axes), fix: "name every axis once" });
   }
@@ -53,7 +64,7 @@ export function transpose(a: Tensor, axes: readonly number[] = swapped(a.shape.l
   const shape = order.map((axis) => a.shape[axis]!);
   const output = computeCopy(a, { place: "transpose", shape, strides: order.map((axis) => own[axis]!) });
   const back = order.map((_, axis) => order.indexOf(axis));
-  return record(output, [a], () => [(dOutput) => transpose(dOutput, back)]);
+  return record(output, [a], () => [(dOutput) => transposed(dOutput, back)]);
 }
 
 const swapped = (rank: number): number[] =>
@@ -67,6 +78,8 @@ interface Part {
 
 /** Begin and size along every axis; what is left out is whole, and negative numbers count from the end. */
 function partOf(a: Tensor, begin: readonly number[], end: readonly number[]): Part {
+  requireList("slice: begin", begin);
+  requireList("slice: end", end);
   const place = (value: number, size: number): number => (value < 0 ? value + size : value);
   const starts = a.shape.map((size, axis) => place(begin[axis] ?? 0, size));
   const ends = a.shape.map((size, axis) => place(end[axis] ?? size, size));
@@ -85,8 +98,9 @@ function partOf(a: Tensor, begin: readonly number[], end: readonly number[]): Pa
  * @param begin first index along each axis
  * @param end the index behind the last; default: the sizes. Negative numbers count from the end
  */
-export function slice(a: Tensor, begin: readonly number[], end: readonly number[] = a.shape): Tensor {
-  const { begin: starts, shape } = partOf(a, begin, end);
+export function slice(a: Tensor, begin: readonly number[], end?: readonly number[]): Tensor {
+  requireTensors("slice", [a]);
+  const { begin: starts, shape } = partOf(a, begin, end ?? a.shape);
   const strides = stridesOf(a.shape);
   const first = starts.reduce((sum, start, axis) => sum + start * strides[axis]!, 0);
   const cut = shape.findLastIndex((size, axis) => size !== a.shape[axis]);
@@ -101,6 +115,9 @@ export function slice(a: Tensor, begin: readonly number[], end: readonly number[
 /** Zeros around a tensor: so many before and behind it along each axis. */
 export function pad(a: Tensor, before: readonly number[], after: readonly number[]): Tensor {
   const place = "pad";
+  requireTensors(place, [a]);
+  requireList(`${place}: before`, before);
+  requireList(`${place}: after`, after);
   requireInteger(`${place}: axes before`, before.length, a.shape.length, a.shape.length);
   requireInteger(`${place}: axes after`, after.length, a.shape.length, a.shape.length);
   for (const count of [...before, ...after]) requireInteger(`${place}: zeros`, count, 0, 2 ** 31);
@@ -114,6 +131,7 @@ export function pad(a: Tensor, before: readonly number[], after: readonly number
 /** Tensors one behind the other along an axis; their other sizes are equal. */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   const place = "concat";
+  requireTensors(place, tensors);
   const operands = requireOperands(place, tensors);
   const [along] = requireAxes(place, operands[0]!.shape, [axis]) as [number];
   const sizes = operands.map(({ shape }) => shape[along] ?? 0);
@@ -150,6 +168,8 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
 
 /** Values repeated along axes of size 1, and along new leading ones, up to a shape. @throws InvalidInput with both shapes */
 export function broadcastTo(a: Tensor, shape: Shape): Tensor {
+  requireTensors("broadcastTo", [a]);
+  requireShape("broadcastTo", shape);
   if (!sameShape(broadcastShapes("broadcastTo", a.shape, shape), shape)) {
     const expected = `a shape that ${showShape(a.shape)} repeats to`;
     throw new InvalidInput({ place: "broadcastTo", expected, got: showShape(shape), fix: "only sizes of 1 repeat" });

@@ -5,7 +5,7 @@ import { type LossName, lossNames, requireName } from "../network.ts";
 import { sameShape, showShape } from "../shape.ts";
 import { activateDerivative, sigmoid } from "./activations.ts";
 import { greater, multiply, negate, recordBinary, subtract, absolute } from "./arithmetic.ts";
-import { computeBinary } from "./compute.ts";
+import { computeBinary, requireTensors } from "./compute.ts";
 import { scaledSum, reshape } from "./layout.ts";
 import { logSoftmax } from "./reductions.ts";
 import { keepingResult } from "./scope.ts";
@@ -61,6 +61,7 @@ function requirePair(name: LossName, outputs: Tensor, targets: Tensor): void {
  */
 export function loss(name: LossName, outputs: Tensor, targets: Tensor): Tensor {
   requireName("loss", name, lossNames);
+  requireTensors(name, [outputs, targets]);
   requirePair(name, outputs, targets);
   const width = outputs.shape.at(-1) ?? 1;
   const scale = lossScale(name, outputs.size / width, width);

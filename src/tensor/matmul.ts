@@ -1,6 +1,6 @@
-import { InvalidInput } from "../errors.ts";
+import { InvalidInput, requireOptions } from "../errors.ts";
 import { broadcastShapes, type Shape, showShape, sizeOf } from "../shape.ts";
-import { computeMatmul } from "./compute.ts";
+import { computeMatmul, requireTensors } from "./compute.ts";
 import { reshape, sumTo } from "./layout.ts";
 import { record } from "./record.ts";
 import { keepingResult } from "./scope.ts";
@@ -51,6 +51,8 @@ const single = (b: Tensor): Tensor => reshape(b, b.shape.slice(-2));
  * @throws InvalidInput with both shapes where they do not fit
  */
 export function matmul(a: Tensor, b: Tensor, options: TransposeOptions = {}): Tensor {
+  requireTensors("matmul", [a, b]);
+  requireOptions("matmul", options, ["transposeA", "transposeB"]);
   const { transposeA = false, transposeB = false } = options;
   const sizes = sizesOf(a.shape, b.shape, { transposeA, transposeB });
   if (!transposeA && isShared(b, a) && a.size > 0) {

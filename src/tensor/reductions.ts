@@ -1,7 +1,7 @@
-import { InvalidInput } from "../errors.ts";
+import { InvalidInput, requireOptions } from "../errors.ts";
 import { requireAxes, type Shape, showShape } from "../shape.ts";
 import { divide, equal, exp, multiply, subtract } from "./arithmetic.ts";
-import { computeReduce } from "./compute.ts";
+import { computeReduce, requireTensors } from "./compute.ts";
 import { reshape, scaledSum } from "./layout.ts";
 import { record } from "./record.ts";
 import { keepingResult } from "./scope.ts";
@@ -15,7 +15,9 @@ export interface ReductionOptions {
 /** One axis, several, or all. */
 export type Axes = number | readonly number[];
 
-function axesOf(place: string, a: Tensor, axes: Axes | undefined): number[] {
+function axesOf(place: string, a: Tensor, axes: Axes | undefined, options: ReductionOptions = {}): number[] {
+  requireOptions(place, options, ["keepDims"]);
+  requireTensors(place, [a]);
   const named = typeof axes === "number" ? [axes] : (axes ?? a.shape.map((_, axis) => axis));
   return requireAxes(place, a.shape, named);
 }
@@ -43,13 +45,13 @@ function requireValues(place: string, a: Tensor, axes: readonly number[]): void 
  * @param axes default: all; negative numbers count from the end
  */
 export function sum(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
-  const own = axesOf("sum", a, axes);
+  const own = axesOf("sum", a, axes, options);
   return reduced(() => scaledSum(a, own, 1), own, options);
 }
 
 /** Mean over axes. @throws InvalidInput where there are no values */
 export function mean(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
-  const own = axesOf("mean", a, axes);
+  const own = axesOf("mean", a, axes, options);
   requireValues("mean", a, own);
   const count = own.reduce((product, axis) => product * a.shape[axis]!, 1);
   return reduced(() => scaledSum(a, own, 1 / count), own, options);
@@ -57,7 +59,7 @@ export function mean(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Te
 
 /** Largest value over axes; where several are largest they share the gradient. @throws InvalidInput where there are no values */
 export function max(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
-  const own = axesOf("max", a, axes);
+  const own = axesOf("max", a, axes, options);
   requireValues("max", a, own);
   return reduced(() => wholeMax(a, own), own, options);
 }
@@ -87,7 +89,7 @@ function wholeLogSumExp(place: string, a: Tensor, axes: readonly number[]): Tens
 
 /** log Σ exp over axes, in a form that does not overflow. @throws InvalidInput where there are no values */
 export function logSumExp(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
-  const own = axesOf("logSumExp", a, axes);
+  const own = axesOf("logSumExp", a, axes, options);
   return reduced(() => wholeLogSumExp("logSumExp", a, own), own, options);
 }
 

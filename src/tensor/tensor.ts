@@ -1,10 +1,17 @@
-import { Disposed, InvalidInput } from "../errors.ts";
+import { Disposed, InvalidInput, requireOptions } from "../errors.ts";
 import type { FloatArray } from "../executor.ts";
 import type { Device } from "../gpu/device.ts";
-import { requireInteger, requireName } from "../network.ts";
-import { type DataType, maxRank, type Shape, showShape, sizeOf } from "../shape.ts";
+import { requireName } from "../network.ts";
+import { type DataType, dataTypes, requireShape, type Shape, showShape, sizeOf } from "../shape.ts";
 import { enter } from "./scope.ts";
-import { createStorage, readStorage, releaseStorage, type Storage, type StorageRequest } from "./storage.ts";
+import {
+  createStorage,
+  readStorage,
+  releaseStorage,
+  requireDevice,
+  type Storage,
+  type StorageRequest,
+} from "./storage.ts";
 
 /** What a tensor is made of. */
 interface Parts {
@@ -126,9 +133,15 @@ export interface TensorOptions {
   readonly label?: string;
 }
 
-function requireShape(place: string, shape: Shape): void {
-  requireInteger(`${place}: number of dimensions`, shape.length, 0, maxRank);
-  for (const [axis, size] of shape.entries()) requireInteger(`${place}: size of axis ${axis}`, size, 0, 2 ** 31);
+/** @throws InvalidInput unless values are numbers one behind the other: anything else would become NaN */
+function requireNumbers(values: ArrayLike<number>): void {
+  if (ArrayBuffer.isView(values) && !(values instanceof BigInt64Array || values instanceof BigUint64Array)) return;
+  const at = Array.isArray(values) ? values.findIndex((value) => typeof value !== "number") : 0;
+  if (at < 0) return;
+  const isNested = Array.isArray(values) && Array.isArray(values[at]);
+  const got = isNested ? "nested arrays" : Array.isArray(values) ? `${typeof values[at]} at ${at}` : typeof values;
+  const fix = isNested ? "pass values.flat() and the shape" : "pass an array or typed array of numbers";
+  throw new InvalidInput({ place: "tensor", expected: "numbers row by row", got, fix });
 }
 
 function create(
@@ -138,8 +151,10 @@ function create(
   options: TensorOptions & { shape: Shape },
 ): Tensor {
   const { shape, dtype = "f32", label = place } = options;
+  requireDevice(place, device);
+  requireOptions(place, options, ["shape", "dtype", "label"]);
   requireShape(place, shape);
-  requireName(`${place}: dtype`, dtype, ["f32", "f16"]);
+  requireName(`${place}: dtype`, dtype, dataTypes);
   return allocate({ place, label, device, shape, dtype, values });
 }
 
@@ -152,10 +167,12 @@ function create(
 export function tensor(
   device: Device,
   values: ArrayLike<number> | number,
-  shape: Shape = typeof values === "number" ? [] : [values.length],
+  shape: Shape = typeof values === "number" ? [] : [values?.length],
   options: TensorOptions = {},
 ): Tensor {
+  requireDevice("tensor", device);
   const all = typeof values === "number" ? [values] : values;
+  requireNumbers(all);
   requireShape("tensor", shape);
   if (all.length === sizeOf(shape)) return create("tensor", device, all, { ...options, shape });
   const expected = `${sizeOf(shape)} values for the shape ${showShape(shape)}`;

@@ -5,6 +5,7 @@ import { tensorsIn } from "./tree.ts";
 /** Throws where a function turned out to be asynchronous: what it makes later would belong to nobody. */
 export function requireSynchronous(place: string, result: unknown): void {
   if (typeof (result as { then?: unknown } | null | undefined)?.then !== "function") return;
+  (result as PromiseLike<unknown>).then(undefined, () => {}); // nobody will get to see how it ends
   const fix = "read() and await outside of it";
   throw new InvalidInput({
     place,
