@@ -88,7 +88,10 @@ fn reduce(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
     case 1u: { result = largestOf(start, slice); }
     case 2u: {
       let largest = largestOf(start, slice);
-      result = largest + log(sumOf(start, slice, largest));
+      result = largest;
+      if (abs(largest) < 3e38) { // else infinite, and so is the result: nothing is left of infinity less itself
+        result += log(sumOf(start, slice, largest));
+      }
     }
     default: { result = sizes.scale * sumOf(start, slice, 0.0); }
   }

@@ -15,10 +15,19 @@ struct Unary {
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
 @group(0) @binding(2) var<storage, read_write> out: array<ElementOut>;
 
-// Whole exponents by squaring: a logarithm would lose digits, and the sign of x.
+// By the logarithm of |x|, which has no sign and is not what it should be at 0. A root of a negative number is NaN, as far as a
+// device has one.
+fn powerByLogarithm(x: f32, exponent: f32) -> f32 {
+  let magnitude = select(pow(abs(x), exponent), 0.0, (x == 0.0) & (exponent > 0.0));
+  let isOdd = fract(0.5 * exponent) == 0.5;
+  let ofNegative = select(sqrt(x), select(magnitude, -magnitude, isOdd), exponent == round(exponent));
+  return select(magnitude, ofNegative, x < 0.0);
+}
+
+// Whole exponents by squaring: a logarithm would lose digits.
 fn power(x: f32, exponent: f32) -> f32 {
   if ((exponent != round(exponent)) | (abs(exponent) > 64.0)) {
-    return pow(x, exponent);
+    return powerByLogarithm(x, exponent);
   }
   let bits = u32(abs(exponent));
   var result = 1.0;
@@ -33,6 +42,11 @@ fn power(x: f32, exponent: f32) -> f32 {
     square *= square;
   }
   return select(result, 1.0 / result, exponent < 0.0);
+}
+
+// Some devices have a finite logarithm of 0 and of negative numbers.
+fn naturalLogarithm(x: f32) -> f32 {
+  return select(log(x), select(sqrt(x), -1.0 / abs(x), x == 0.0), x <= 0.0);
 }
 
 fn compute(x: f32) -> f32 {
@@ -58,7 +72,7 @@ fn compute(x: f32) -> f32 {
     case 19u: { return sineSlope(x); }
     case 20u: { return -x; }
     case 21u: { return exp(x); }
-    case 22u: { return log(x); }
+    case 22u: { return naturalLogarithm(x); }
     case 23u: { return sqrt(x); }
     case 24u: { return x * x; }
     case 25u: { return power(x, sizes.exponent); }

@@ -20,6 +20,7 @@ const combine: Record<ReductionName, (values: Float64Array, scale: number) => nu
   max: (values) => values.reduce((largest, value) => Math.max(largest, value), Number.NEGATIVE_INFINITY),
   logSumExp: (values) => {
     const largest = combine.max(values, 1);
+    if (Math.abs(largest) === Number.POSITIVE_INFINITY) return largest;
     return largest + Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0));
   },
 };

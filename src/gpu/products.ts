@@ -147,10 +147,13 @@ function inSlices(request: MatmulRequest, slots: number, encode: (sliced: Matmul
   commands.pool.giveBack(buffer);
 }
 
-/** A few values of long sums, as gradients of a tiny layer over a large batch are: shaders/matmulSlim.wgsl. */
-const isSlim = ({ m, n, k }: MatmulRequest): boolean => m <= 4 && n <= 4 && k >= 4096;
 /** `TEAM` of the kernel: slots that take the products of a stretch in turn. */
 const team = 64;
+/** A few values of long sums, as gradients of a tiny layer over a large batch are: shaders/matmulSlim.wgsl. */
+function isSlim(request: MatmulRequest): boolean {
+  const { m, n, k } = request;
+  return m <= 4 && n <= 4 && k >= 4096 && 4 * team * matricesOf(request) * m * n <= scratchBytes;
+}
 const slimSlots = { software: 2048, gpu: 4096 } as const;
 
 /** How the values of four products can be loaded at once; places in shaders/matmulSlim.wgsl. */
