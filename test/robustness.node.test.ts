@@ -9,8 +9,20 @@ import { findSwiftShader, hasVulkanDriver } from "../src/node/vulkanDrivers.ts";
 import { hashOf } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf } from "./support/nets.ts";
-import { logSumExp, matmul, sum, type Tensor, tensor, tidy, valueAndGrad, dispose } from "../src/tensor.ts";
+import {
+  dispose,
+  logSumExp,
+  matmul,
+  reshape,
+  slice,
+  sum,
+  type Tensor,
+  tensor,
+  tidy,
+  valueAndGrad,
+} from "../src/tensor.ts";
 import { randomFloats } from "./support/random.ts";
+import { edgeCases } from "./support/tensorEdges.ts";
 import { inputsOn, operationCases, weighted } from "./support/tensorOperations.ts";
 
 /** Dawn without robustness, kept for ever: an instance that is garbage-collected ends the process. */
@@ -157,7 +169,23 @@ async function tensorBits(device: GpuDevice): Promise<string> {
   const b = tensor(device, randomFloats(2, 131 * 41), [131, 41]);
   const long = tensor(device, randomFloats(3, 3 * 1003), [1003, 3]);
   await note(tidy(() => [matmul(a, b), matmul(a, a, { transposeB: true }), sum(long, 0), logSumExp(long)]));
-  dispose([a, b, long]);
+  // Long sums: in slices, and by the kernel for a few values; also where matrices lie within others, at an odd place.
+  const line = tensor(device, randomFloats(4, 3 * 4103 + 8));
+  const within = (length: number, shape: number[]): Tensor => reshape(slice(line, [5], [5 + length]), shape);
+  await note(
+    tidy(() => [
+      matmul(within(2 * 4099, [4099, 2]), within(3 * 4099, [4099, 3]), { transposeA: true }),
+      matmul(within(5 * 2051, [5, 2051]), within(6 * 2051, [2051, 6])),
+      matmul(within(5 * 2051, [2051, 5]), within(6 * 2051, [6, 2051]), { transposeA: true, transposeB: true }),
+    ]),
+  );
+  // Operands without values.
+  for (const one of edgeCases.filter(({ inputs }) => inputs.some(({ shape }) => shape.includes(0)))) {
+    const inputs = inputsOn(device, one);
+    await note(tidy(() => [one.apply(...inputs)]));
+    dispose(inputs);
+  }
+  dispose([a, b, long, line]);
   expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
   return hashOf(...parts);
 }
