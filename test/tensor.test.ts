@@ -312,6 +312,10 @@ test("a check of gradients names the worst entry of a wrong one, and passes over
     [() => t.checkGradient((a: t.Tensor) => t.exp(a), [parameters.bias]), "one value"],
   ];
   for (const [call, part] of wrongCalls) await expect(call()).rejects.toThrow(part);
+  using own = t.ones(shared(), [2]);
+  using captured = t.ones(shared(), [2]);
+  const ofAnother = t.checkGradient((a: t.Tensor) => t.sum(t.multiply(a, captured)), [own]);
+  await expect(ofAnother).rejects.toThrow("gets all its tensors as arguments, got in multiply");
   t.dispose(parameters);
   expect(device.ledger).toEqual(empty);
 });

@@ -36,6 +36,9 @@ export function requireTensors(place: string, operands: readonly unknown[]): ass
   throw new InvalidInput({ place, expected: "a tensor", got, fix: "make one with tensor(device, values, shape)" });
 }
 
+/** What operands must be of: `checkGradient` explains it. */
+export const oneDevice = "tensors of one device";
+
 /** Throws unless every operand is a tensor or a number, one at least a tensor, and all tensors are on one device. */
 export function requireOperands(place: string, operands: readonly Operand[]): Tensor[] {
   const tensors = operands.filter((operand) => typeof operand !== "number");
@@ -47,7 +50,7 @@ export function requireOperands(place: string, operands: readonly Operand[]): Te
   const other = tensors.find(({ device }) => device !== tensors[0]!.device);
   if (!other) return tensors;
   const got = `${showShape(tensors[0]!.shape)} on ${tensors[0]!.device.name} and ${showShape(other.shape)} on ${other.device.name}`;
-  throw new InvalidInput({ place, expected: "tensors of one device", got, fix: "make both on the same device" });
+  throw new InvalidInput({ place, expected: oneDevice, got, fix: "make both on the same device" });
 }
 
 /** f32 as soon as one operand is. */

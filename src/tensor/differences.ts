@@ -4,6 +4,7 @@ import { InvalidInput, requireOptions } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
 import { requireInteger } from "../network.ts";
 import { type Shape, stridesOf } from "../shape.ts";
+import { oneDevice } from "./compute.ts";
 import { tensor, type Tensor } from "./tensor.ts";
 import { tidy } from "./tidy.ts";
 import { mapTensors, namedTensors } from "./tree.ts";
@@ -48,13 +49,24 @@ interface Point {
   readonly values: readonly Float64Array[];
 }
 
+/** Says why tensors of two devices met, where the user knows of one only. */
+function explained(cause: unknown): unknown {
+  if (!(cause instanceof InvalidInput) || cause.fault.expected !== oneDevice) return cause;
+  const expected = "a function that gets all its tensors as arguments";
+  const fix = "pass the others in the list as well: differences are taken on the CPU";
+  return new InvalidInput({ place: "checkGradient", expected, got: `in ${cause.message.split(";")[0]}`, fix, cause });
+}
+
 /** The function at other values of its tensors, on the CPU. */
 async function valueAt(f: TreeFunction, device: Device, { tree, values }: Point): Promise<number> {
-  const value = tidy(() => {
-    let next = 0;
-    const copy = ({ shape }: Tensor): Tensor => tensor(device, values[next++]!, shape);
-    return f(mapTensors("checkGradient", tree, copy));
-  });
+  let next = 0;
+  const copy = ({ shape }: Tensor): Tensor => tensor(device, values[next++]!, shape);
+  let value: Tensor;
+  try {
+    value = tidy(() => f(mapTensors("checkGradient", tree, copy)));
+  } catch (error) {
+    throw explained(error);
+  }
   try {
     return await value.item();
   } finally {
