@@ -156,7 +156,10 @@ describe("what can be raced", () => {
     ],
     ["--host node --race load", "bench: --race load: pages load in Chrome; leave --host out\n"],
     ["--host node --contender onnxruntime", "bench: --contender onnxruntime: there is none; "],
-    ["kernel", 'bench: there is no bench kernel; did you mean "kernels"? there are: race, kernels, paths, products\n'],
+    [
+      "kernel",
+      'bench: there is no bench kernel; did you mean "kernels"? there are: race, kernels, limits, paths, products\n',
+    ],
     ["--fast", "bench: unknown option '--fast'"],
   ])("%s is wrong use", async (words, message) => {
     const { code, stdout, stderr } = await bench(words);
