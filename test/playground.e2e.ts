@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { InferenceSession, Tensor } from "onnxruntime-web";
 import { decodeModel } from "../src/data.ts";
+import { acquire, createModel } from "../src/index.ts";
 import { decodeState } from "../src/web/playground/state.ts";
+import { largestDifference } from "./support/compare.ts";
 import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
 
 // The playground as a reader uses it.
@@ -329,6 +332,18 @@ describe("what is taken away", () => {
       .split("\n");
     expect(lines[0]).toBe("step,epoch,seconds,training loss,test loss,training accuracy,test accuracy,run");
     expect(lines.length).toBeGreaterThan(2);
+  });
+
+  test("the network as ONNX gives, in ONNX Runtime, what the weights give in float64", async () => {
+    const bytes = await savedBy("Network, ONNX", "playground.onnx");
+    const { network, parameters } = decodeModel(readFileSync(join(saved, "playground.safetensors")), "weights");
+    const inputs = Float32Array.from({ length: 5 * network.inputs }, (_, at) => 3 * Math.sin(at));
+    const model = await createModel(network, { device: await acquire({ device: "cpu" }), parameters });
+    const session = await InferenceSession.create(new Uint8Array(bytes), { executionProviders: ["wasm"] });
+    const { logits, probabilities } = await session.run({ inputs: new Tensor("float32", inputs, [5, network.inputs]) });
+    expect(largestDifference(logits!.data as Float32Array, await model.predict(inputs))).toBeLessThan(1e-4);
+    const wanted = await model.predictProbabilities(inputs);
+    expect(largestDifference(probabilities!.data as Float32Array, wanted)).toBeLessThan(1e-5);
   });
 
   test("weights as npz are the same numbers; curves as JSON, SVG and PNG", async () => {
