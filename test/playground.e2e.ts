@@ -414,6 +414,24 @@ describe("curves and links", () => {
     expect(await page.$$(".pinned li")).toHaveLength(0);
   });
 
+  test("what the curves show is in the address: a link shows the same", async () => {
+    await page.click("input[name=curve][value=accuracy]");
+    await page.select(".curves select", "seconds");
+    const { state } = await stateNow();
+    expect(state.curves).toEqual({ measure: "accuracy", isLogarithmic: true, axis: "seconds", smoothing: 0.99 });
+    await open(await page.evaluate(() => location.hash));
+    expect((await stateNow()).state.curves).toEqual(state.curves);
+    expect(await page.$eval("input[name=curve][value=accuracy]", (one) => (one as HTMLInputElement).checked)).toBe(
+      true,
+    );
+    expect(await page.$eval(".curves select", (one) => (one as HTMLSelectElement).value)).toBe("seconds");
+    expect(await textOf(".curves output")).toBe("0.99");
+    await click("Step");
+    await waitForStep(1);
+    await page.waitForFunction(() => document.querySelector(".plot")!.ariaLabel?.startsWith("Accuracy at step 1:"));
+    await page.waitForSelector(".plot .u-legend"); // it is drawn with these settings from the start
+  });
+
   test("a link for a class leaves out what was chosen, and its reader can show it again", async () => {
     await click("Copy link…");
     await page.waitForSelector("dialog[open]");
@@ -445,6 +463,41 @@ describe("curves and links", () => {
     await click("Step");
     await waitForStep(1);
     await click("Fold");
+  });
+});
+
+describe("neurons that learn nothing", () => {
+  const labelOf = (node: string): Promise<string | null> =>
+    page.$eval(`[data-node="${node}"]`, (one) => one.getAttribute("aria-label"));
+
+  test("a dead and a saturated one are marked, named and explained", async () => {
+    await open("#/playground?v=1&data=circle&net=3-relu_3-tanh&wseed=4");
+    expect(await textOf(".marks")).toBe("");
+    await page.click(".network summary");
+    const setBias = async (label: string, value: string): Promise<void> => {
+      const field = (await page.$(`[aria-label="${label}"]`))!;
+      await field.click({ count: 3 });
+      await page.keyboard.type(value);
+      await page.keyboard.press("Enter");
+    };
+    await setBias("bias to 1.2", "-1000");
+    await page.waitForSelector('[data-node="0.1"][data-state=dead]');
+    await setBias("bias to 2.3", "1000");
+    await page.waitForSelector('[data-node="1.2"][data-state=saturated]');
+    expect(await textOf(".marks")).toBe("× Dead (1): 1.2. = Saturated (1): 2.3.");
+    expect([await labelOf("0.1"), await labelOf("1.2"), await labelOf("0.0")]).toEqual([
+      "Neuron 1.2, dead: show its map",
+      "Neuron 2.3, saturated: show its map",
+      "Neuron 1.1: show its map",
+    ]);
+    await page.focus('[data-node="0.1"]');
+    expect(await textOf(".network .reading")).toBe(
+      "neuron 1.2: bias −1000; dead: at no training point does a gradient pass it.",
+    );
+    expect(await violationsOf(page)).toEqual([]);
+    await setBias("bias to 1.2", "0.1");
+    await page.waitForSelector('[data-node="0.1"]:not([data-state=dead])');
+    expect(await textOf(".marks")).toBe("= Saturated (1): 2.3.");
   });
 });
 

@@ -260,7 +260,7 @@ export class Playground implements RunControls {
     const { parameters, neuron, details } = content;
     if (this.#recorder.add(message, isRunning || this.#isPlaying)) this.#output.curves.show();
     this.#output.draw(content);
-    this.#drawing.draw(parameters, details?.maps, neuron ? undefined : this.#output.surface.canvas);
+    this.#drawing.draw(parameters, details, neuron ? undefined : this.#output.surface.canvas);
     this.#weights.draw(parameters, !isRunning);
     const redrawsPerSecond = this.#meter.count(isRunning);
     this.#toolbar.showStanding({ step, epoch, stepsPerSecond: isRunning ? stepsPerSecond : 0, redrawsPerSecond });
