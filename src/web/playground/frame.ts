@@ -11,6 +11,7 @@ import {
   type Network,
   sgd,
   takesLogits,
+  type TrainingState,
 } from "../../index.ts";
 import type { FrameContext, Rendered } from "../worker/frame.ts";
 import type { FeatureName } from "./features.ts";
@@ -53,6 +54,8 @@ export interface PlaygroundFrame {
   readonly surface: Float32Array;
   readonly neuron: Neuron | undefined;
   readonly parameters: Float32Array;
+  /** What the training goes on from, were it cut off here. */
+  readonly state: TrainingState | undefined;
   /** Undefined where they would have held the frame up. */
   readonly details: FrameDetails | undefined;
 }
@@ -224,12 +227,12 @@ async function detailsOf(bench: Workbench, context: FrameContext<FrameOptions>):
 
 /** Every number of a frame: the surface from the GPU, small things from the same parameters on the CPU. */
 export async function renderFrame(context: FrameContext<FrameOptions>): Promise<Rendered<PlaygroundFrame>> {
-  const { model, options } = context;
+  const { model, options, state } = context;
   const own = await benchFor(model, options.features);
   const parameters = Float32Array.from(await model.readParameters());
   own.host.writeParameters(parameters);
   const surface = await surfaceOf(own, context, parameters);
   const details = await detailsOf(own, context);
-  const content = { surface, neuron: options.neuron, parameters, details };
+  const content = { surface, neuron: options.neuron, parameters, state, details };
   return { content, transfer: [surface.buffer, parameters.buffer, ...(details ? [details.maps.buffer] : [])] };
 }

@@ -1,6 +1,6 @@
 // The weights as files.
 
-import { network } from "../../index.ts";
+import { network, type TrainingState } from "../../index.ts";
 import type { Split } from "./datasets.ts";
 import { encodeNpz } from "./npz.ts";
 import { networkOf, optimizerOf } from "./setup.ts";
@@ -13,6 +13,8 @@ export interface Snapshot {
   readonly step: number;
   readonly epoch: number;
   readonly parameters: Float32Array;
+  /** What the training goes on from; undefined before its first step. */
+  readonly trainingState: TrainingState | undefined;
 }
 
 const format = "thalweg playground weights";
