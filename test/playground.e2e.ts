@@ -174,6 +174,30 @@ describe("training", () => {
     await page.waitForFunction(() => document.querySelector(".output h2")!.textContent === "Output");
   });
 
+  test("the number under the pointer follows the training", async () => {
+    const path = (await page.$(".board path[data-link]"))!;
+    const point = await path.evaluate((one) => {
+      const line = one as SVGPathElement;
+      const { x, y } = line.getPointAtLength(line.getTotalLength() / 2);
+      const at = new DOMPoint(x, y).matrixTransform(line.getScreenCTM()!);
+      return { x: at.x, y: at.y };
+    });
+    await page.mouse.move(point.x, point.y);
+    const before = await textOf(".network .reading");
+    expect(before).toMatch(/: weight [−\d.]+$/);
+    await page.keyboard.press("Space"); // one step may not move the digits that are shown
+    await page.waitForFunction(
+      (text) => {
+        const now = document.querySelector(".network .reading")!.textContent;
+        return now !== text && now.split(":")[0] === text.split(":")[0];
+      },
+      {},
+      before,
+    );
+    await page.keyboard.press("Space");
+    await page.mouse.move(0, 0);
+  });
+
   test("every weight is in the table", async () => {
     await page.click(".network summary");
     await page.waitForSelector(".weights table");
@@ -475,7 +499,7 @@ describe("neurons that learn nothing", () => {
     expect(await textOf(".marks")).toBe("");
     await page.click(".network summary");
     const setBias = async (label: string, value: string): Promise<void> => {
-      const field = (await page.$(`[aria-label="${label}"]`))!;
+      const field = (await page.waitForSelector(`[aria-label="${label}"]`))!;
       await field.click({ count: 3 });
       await page.keyboard.type(value);
       await page.keyboard.press("Enter");
@@ -490,6 +514,7 @@ describe("neurons that learn nothing", () => {
       "Neuron 2.3, saturated: show its map",
       "Neuron 1.1: show its map",
     ]);
+    await page.mouse.move(0, 0); // scrolling would bring a link under it
     await page.focus('[data-node="0.1"]');
     expect(await textOf(".network .reading")).toBe(
       "neuron 1.2: bias −1000; dead: at no training point does a gradient pass it.",

@@ -12,7 +12,7 @@ import { type LayerHeads, createHeads } from "./layerHeads.ts";
 import { normalized } from "./neuronMaps.ts";
 import { NeuronNode } from "./neuronNode.ts";
 import { describeStates } from "./neuronStates.ts";
-import { layoutNetwork, type NetworkLayout, type Place } from "./networkLayout.ts";
+import { layoutNetwork, type NetworkLayout, type Place, squareAt } from "./networkLayout.ts";
 import { NetworkLinks } from "./networkLinks.ts";
 import type { Panel, Update } from "./panel.ts";
 import { networkOf } from "./setup.ts";
@@ -52,6 +52,7 @@ export class Drawing implements Panel {
   #neurons: (NeuronNode | undefined)[] = [];
   #output: HTMLCanvasElement | undefined;
   #parameters: Float32Array | undefined;
+  #reading: (() => string) | undefined;
   #details: FrameDetails | undefined;
 
   constructor(ramp: ColorRamp, options: DrawingOptions) {
@@ -99,6 +100,7 @@ export class Drawing implements Panel {
     if (details) this.#details = details;
     this.#links?.draw(parameters, true);
     if (details) this.#drawNeurons(details);
+    if (this.#reading) this.#status.textContent = this.#reading();
     const output = this.#output?.getContext("2d");
     if (surface && output) output.drawImage(surface, 0, 0, mapCells, mapCells);
   }
@@ -209,10 +211,16 @@ export class Drawing implements Panel {
     return layer === this.#state!.layers.length ? "output" : `neuron ${layer + 1}.${unit + 1}`;
   }
 
+  /** What is pointed at is told anew with every redraw. */
+  #read(reading: () => string): void {
+    this.#reading = reading;
+    this.#status.textContent = reading();
+  }
+
   readonly #readLink = (event: PointerEvent): void => {
     const link = this.#links!.find(event.target);
     if (!link) return;
-    this.#status.textContent = `${link.name}: weight ${formatNumber(this.#parameters?.[link.index] ?? 0)}`;
+    this.#read(() => `${link.name}: weight ${formatNumber(this.#parameters?.[link.index] ?? 0)}`);
     link.path.classList.add("lit");
   };
 
@@ -222,13 +230,9 @@ export class Drawing implements Panel {
   };
 
   readonly #readNothing = (): void => {
-    this.#status.textContent = nothing;
+    this.#read(() => nothing);
     this.#board.querySelector(".lit")?.classList.remove("lit");
   };
-
-  #place({ x, y }: Place, size: number): string {
-    return `left:${(x - size / 2).toFixed(1)}px;top:${(y - size / 2).toFixed(1)}px;width:${size}px;height:${size}px`;
-  }
 
   #featureNodes({ columns, nodeSize }: NetworkLayout): HTMLElement[] {
     const { features } = this.#state!;
@@ -238,16 +242,16 @@ export class Drawing implements Panel {
       const isOn = features.includes(name);
       const toggle = (): void => {
         const wanted = featureNames.filter((one) => (one === name ? !isOn : features.includes(one)));
-        if (this.#state!.hidden.includes("inputs")) this.#status.textContent = "The inputs of this link are fixed.";
+        if (this.#state!.hidden.includes("inputs")) this.#read(() => "The inputs of this link are fixed.");
         else if (wanted.length > 0) this.#options.update({ features: wanted });
-        else this.#status.textContent = "The network needs at least one input.";
+        else this.#read(() => "The network needs at least one input.");
       };
       return element(
         "button",
         {
           type: "button",
           class: "node feature",
-          style: this.#place(columns[0]![at]!, nodeSize),
+          style: squareAt(columns[0]![at]!, nodeSize),
           "aria-pressed": String(isOn),
           "data-node": name,
           onclick: toggle,
@@ -273,15 +277,14 @@ export class Drawing implements Panel {
   #hiddenNode(neuron: Neuron, place: Place, nodeSize: number): HTMLElement {
     const { layer, unit } = neuron;
     const onLook = (): void => {
-      const bias = this.#parameters?.[this.#network!.layers[layer]!.biasOffset + unit];
-      this.#status.textContent = node.reading(bias ?? 0);
+      this.#read(() => node.reading(this.#parameters?.[this.#network!.layers[layer]!.biasOffset + unit] ?? 0));
       this.#options.onNeuron(neuron);
     };
     const onLeave = (): void => {
       this.#readNothing();
       this.#options.onNeuron(undefined);
     };
-    const [name, style] = [this.#nameOf(layer, unit), this.#place(place, nodeSize)];
+    const [name, style] = [this.#nameOf(layer, unit), squareAt(place, nodeSize)];
     const node = new NeuronNode({ neuron, name, style, onLook, onLeave });
     this.#neurons.push(node);
     return node.element;
@@ -291,6 +294,6 @@ export class Drawing implements Panel {
     const canvas = element("canvas", { width: mapCells, height: mapCells });
     this.#output = canvas;
     const place = columns[columns.length - 1]![0]!;
-    return element("div", { class: "node output", style: this.#place(place, nodeSize), "aria-hidden": "true" }, canvas);
+    return element("div", { class: "node output", style: squareAt(place, nodeSize), "aria-hidden": "true" }, canvas);
   }
 }
