@@ -30,6 +30,20 @@ export interface PerReplica {
   readonly seed?: ArrayLike<number>;
 }
 
+/** Where a training stands: with the same data and options, what it goes on from to give the bits that it would have given. */
+export interface TrainingState {
+  /** Steps done. */
+  readonly step: number;
+  /** [replicas, parameterCount]. */
+  readonly parameters: FloatArray;
+  /** What the optimizer keeps, momentum or moments: [0 to 2, replicas, parameterCount]. */
+  readonly moments: FloatArray;
+  /** As `ReplicaResults` has them, [replicas]. */
+  readonly nonFiniteSteps: Float64Array;
+  readonly bestLosses: FloatArray;
+  readonly bestSteps: Float64Array;
+}
+
 /** Everything that decides what a training run computes, and in which order. */
 export interface RunSettings {
   readonly data: Dataset;
@@ -45,6 +59,8 @@ export interface RunSettings {
   readonly path?: Path;
   /** Default: f32. */
   readonly activationStorage?: ActivationStorage;
+  /** What moments and results start from; the parameters are the executor's. */
+  readonly resume?: TrainingState;
 }
 
 /** How training went for each replica, [replicas]. */
@@ -78,6 +94,8 @@ export interface TrainingRun {
   readNonFinite(): Promise<Float64Array>;
   /** Waits for the work. */
   readResults(): Promise<ReplicaResults>;
+  /** Where the run stands after `step` steps, all of which must have been handed over. Waits for the work. */
+  readState(step: number): Promise<TrainingState>;
   /** Steps that are worth handing over at once: fewer cost more each. */
   readonly leastSteps: number;
   /** Replaces the learning rate of all replicas from the next step handed over. */

@@ -14,6 +14,7 @@ export {
   type ReplicaResults,
   type Scores,
   type Trace,
+  type TrainingState,
 } from "./executor.ts";
 export {
   acquire,
@@ -57,7 +58,7 @@ export { createModel, type FitResult, Model, type ModelOptions } from "./train/m
 export type { Every, Steering, TrainOptions } from "./train/options.ts";
 export { latinHypercube } from "./train/latinHypercube.ts";
 export { bestReplicas, type Ensemble } from "./train/population.ts";
-export type { Progress, Snapshot } from "./train/trainer.ts";
+export type { Progress } from "./train/trainer.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./train/verify.ts";
 export { type SelfTestCheck, type SelfTestReport, selfTest } from "./train/selfTest.ts";
 export { type ComparedDigits, compareDigits, doubleDigits, shortDigits } from "./explain/digits.ts";

@@ -100,8 +100,8 @@ test("training through the public interface reads only at its events", async () 
   const options = { optimizer: sgd(), batchSize: 16, steps: 400, every: { steps: 200 } };
   await model.fit(data, options);
   const counts = await countCalls(async () => void (await model.fit(data, options)));
-  // parameters before the first step; losses, status and parameters at each of two events; status and last losses for the results
-  expect(counts.mapAsync).toBe(1 + 2 * 3 + 2);
+  // the state before the first step; losses and the state at each of two events; status and last losses for the results
+  expect(counts.mapAsync).toBe(1 + 2 * 2 + 2);
   expect(counts.createComputePipelineAsync).toBe(0);
 });
 

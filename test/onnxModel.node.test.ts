@@ -1,183 +1,105 @@
+import { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { describe, expect, test } from "vitest";
-import { encodeModel, type OnnxGraph } from "../bench/contenders/onnx/onnxModel.ts";
+import { acquire, createModel } from "../src/index.ts";
+import { encodeOnnx } from "../src/data.ts";
+import { InvalidInput } from "../src/errors.ts";
+import { activationNames, lossNames, type Network } from "../src/network.ts";
+import { largestDifference } from "./support/compare.ts";
+import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 
-// Numbers of fields are those of onnx.proto; the wire format is that of protobuf.dev/programming-guides/encoding.
+const rows = 19;
+const base: NetCase = { inputs: 3, layers: [], loss: "meanSquaredError", rows, seed: 5 };
 
-/** Values of a message by field: numbers of varints, bytes of everything else. */
-type Message = Map<number, (number | Uint8Array)[]>;
+/** Every activation, hidden and last; every loss; several shapes. */
+const cases: readonly NetCase[] = [
+  ...activationNames.map((activation) => ({
+    ...base,
+    layers: [
+      { width: 7, activation },
+      { width: 2, activation },
+    ],
+  })),
+  ...lossNames.map((loss) => ({
+    ...base,
+    loss,
+    layers: [
+      { width: 5, activation: "tanh" as const },
+      { width: 4, activation: "identity" as const },
+    ],
+  })),
+  { ...base, inputs: 1, layers: [{ width: 1, activation: "sine" }] },
+  { ...base, inputs: 40, layers: [33, 65, 17, 3].map((width) => ({ width, activation: "gelu" as const })) },
+  { ...base, inputs: 300, layers: [{ width: 1, activation: "identity" }], loss: "binaryCrossEntropy" },
+];
 
-function readVarint(bytes: Uint8Array, from: number): [value: number, next: number] {
-  let value = 0n;
-  for (let at = from, shift = 0n; ; at++, shift += 7n) {
-    const byte = bytes[at];
-    if (byte === undefined) throw new RangeError(`the varint at ${from} has no end`);
-    value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return [Number(value), at + 1];
-  }
+interface Answer {
+  readonly shape: readonly number[];
+  readonly values: Float32Array;
 }
 
-function lengthOfFixed(wireType: number): number {
-  if (wireType === 1) return 8;
-  if (wireType === 5) return 4;
-  throw new RangeError(`wire type ${wireType}`);
+/** What ONNX Runtime makes of the file, by name of the output. */
+async function runOnnx(bytes: Uint8Array, { inputs }: Network, values: Float32Array): Promise<Map<string, Answer>> {
+  const session = await InferenceSession.create(bytes, { executionProviders: ["wasm"] });
+  const count = values.length / inputs;
+  const results = await session.run({ inputs: new Tensor("float32", values, [count, inputs]) });
+  const answers = Object.entries(results).map(
+    ([name, tensor]) => [name, { shape: tensor.dims, values: tensor.data as Float32Array }] as const,
+  );
+  await session.release();
+  return new Map(answers);
 }
 
-function decode(bytes: Uint8Array): Message {
-  const message: Message = new Map();
-  for (let at = 0; at < bytes.length;) {
-    const [tag, afterTag] = readVarint(bytes, at);
-    const [field, wireType] = [tag >> 3, tag & 7];
-    const values = message.get(field) ?? [];
-    message.set(field, values);
-    if (wireType === 0) {
-      const [value, next] = readVarint(bytes, afterTag);
-      values.push(value);
-      at = next;
-      continue;
-    }
-    const [length, start] = wireType === 2 ? readVarint(bytes, afterTag) : [lengthOfFixed(wireType), afterTag];
-    at = start + length;
-    if (at > bytes.length) throw new RangeError(`field ${field} is cut off`);
-    values.push(bytes.slice(start, at));
-  }
-  return message;
+/** The float64 reference: outputs, and probabilities where there are logits. */
+async function reference(net: Network, parameters: Float32Array, inputs: Float32Array, replicas: number) {
+  const model = await createModel(net, { device: await acquire({ device: "cpu" }), parameters, replicas });
+  return { outputs: await model.predict(inputs), probabilities: await model.predictProbabilities(inputs) };
 }
 
-const bytesOf = (message: Message, field: number): Uint8Array[] => (message.get(field) ?? []) as Uint8Array[];
-const messages = (message: Message, field: number): Message[] => bytesOf(message, field).map(decode);
-const texts = (message: Message, field: number): string[] =>
-  bytesOf(message, field).map((bytes) => new TextDecoder().decode(bytes));
-const floats = (bytes: Uint8Array | undefined): number[] => [...new Float32Array(bytes!.slice().buffer)];
+/** Values are of order 1 here, and a few hundred roundings of 2⁻²⁴ lie behind each. */
+const bound = 2e-5;
 
-const readGraph = (bytes: Uint8Array): Message => messages(decode(bytes), 7)[0]!;
-
-/** Name, element type and dimensions of a ValueInfoProto. */
-function readValue(value: Message): unknown {
-  const [tensorType] = messages(messages(value, 2)[0]!, 1);
-  const dimensions = messages(messages(tensorType!, 2)[0]!, 1).map((dimension) => dimension.get(1)![0]);
-  return { name: texts(value, 1)[0], elementType: tensorType!.get(1)![0], dimensions };
+async function compare(net: Network, replicas: number): Promise<void> {
+  const parameters = parametersOf(net, 7, replicas);
+  const inputs = Float32Array.from(dataOf(net, rows, 3).inputs);
+  const answers = await runOnnx(encodeOnnx({ network: net, replicas, parameters }), net, inputs);
+  const { outputs, probabilities } = await reference(net, parameters, inputs, replicas);
+  const isProbable = net.loss === "binaryCrossEntropy" || net.loss === "softmaxCrossEntropy";
+  expect([...answers.keys()].sort()).toEqual(isProbable ? ["logits", "probabilities"] : ["outputs"]);
+  const raw = answers.get(isProbable ? "logits" : "outputs")!;
+  const shape = replicas === 1 ? [rows, net.outputs] : [replicas, rows, net.outputs];
+  expect(raw.shape).toEqual(shape);
+  expect(largestDifference(raw.values, outputs)).toBeLessThan(bound);
+  expect(Math.max(...outputs.map(Math.abs))).toBeGreaterThan(0.01);
+  if (isProbable) expect(largestDifference(answers.get("probabilities")!.values, probabilities)).toBeLessThan(bound);
 }
 
-const readInitializer = (tensor: Message): unknown => ({
-  name: texts(tensor, 8)[0],
-  dataType: tensor.get(2)![0],
-  shape: tensor.get(1) ?? [],
-  values: floats(bytesOf(tensor, 9)[0]),
+describe("ONNX files in ONNX Runtime give the numbers of the float64 reference", () => {
+  test.each(cases.map((one) => [describeNet(networkOf(one)), one] as const))("%s", (_, one) =>
+    compare(networkOf(one), 1),
+  );
+
+  test.each([cases[6]!, cases[activationNames.length + 5]!])("of three replicas", (one) => compare(networkOf(one), 3));
 });
 
-/** Type by number as AttributeProto.AttributeType has them, and the value of the field that goes with it. */
-function readAttribute(attribute: Message): unknown {
-  const [name, type] = [texts(attribute, 1)[0], attribute.get(20)![0]];
-  if (type === 1) return { name, float: floats(bytesOf(attribute, 2)[0])[0] };
-  if (type === 2) return { name, int: attribute.get(3)![0] };
-  if (type === 3) return { name, text: texts(attribute, 4)[0] };
-  if (type === 7) return { name, ints: attribute.get(8) ?? [] };
-  throw new RangeError(`attribute type ${type}`);
-}
+describe("what cannot be written is refused", () => {
+  const net = networkOf(cases[0]!);
+  const parameters = parametersOf(net, 1);
 
-const readNode = (node: Message): unknown => ({
-  operator: texts(node, 4)[0],
-  inputs: texts(node, 1),
-  outputs: texts(node, 2),
-  attributes: messages(node, 5).map(readAttribute),
-  domain: texts(node, 7)[0],
+  test("parameters of another network", () => {
+    const short = { network: net, replicas: 2, parameters };
+    expect(() => encodeOnnx(short)).toThrow(InvalidInput);
+    expect(() => encodeOnnx(short)).toThrow(/encodeOnnx: parameters: expected 88, got 44/);
+  });
+
+  test("parameters that are not finite", () => {
+    const diverged = parameters.with(3, Number.NaN);
+    expect(() => encodeOnnx({ network: net, replicas: 1, parameters: diverged })).toThrow(/encodeOnnx: parameter 3/);
+  });
 });
 
-const identity: OnnxGraph = {
-  name: "g",
-  nodes: [{ operator: "Identity", inputs: ["x"], output: "y" }],
-  initializers: [],
-  inputs: [{ name: "x", shape: [2] }],
-  outputs: [{ name: "y", shape: [300] }],
-};
-
-const weights = Float32Array.of(0, -1.5, Math.PI, 1e-40, Infinity, 6);
-const layer: OnnxGraph = {
-  name: "layer µ", // two bytes of UTF-8: lengths count bytes, not characters
-  nodes: [
-    {
-      operator: "Gemm",
-      inputs: ["x", "weights", "bias"],
-      output: "sum",
-      attributes: [
-        { name: "transA", int: 0 },
-        { name: "transB", int: 1 },
-      ],
-    },
-    { operator: "LeakyRelu", inputs: ["sum"], output: "turned", attributes: [{ name: "alpha", float: 0.01 }] },
-    { operator: "Transpose", inputs: ["turned"], output: "y", attributes: [{ name: "perm", ints: [0, 2, 1] }] },
-    { operator: "Gelu", inputs: ["y"], output: "w", attributes: [{ name: "approximate", text: "none" }] },
-    { operator: "QuickGelu", inputs: ["w"], output: "z", domain: "com.microsoft" },
-  ],
-  initializers: [
-    { name: "weights", shape: [3, 2], values: weights },
-    { name: "bias", shape: [3], values: Float32Array.of(1, 2, 3, 4, 5, 6).subarray(2, 5) },
-    { name: "one", shape: [], values: Float32Array.of(1) },
-  ],
-  inputs: [
-    { name: "x", shape: [70_000, 2] },
-    { name: "scalar", shape: [] },
-  ],
-  outputs: [{ name: "z", shape: [2 ** 40 + 1] }],
-};
-
-describe("ONNX model writer", () => {
-  test("writes the bytes that the wire format asks for", () => {
-    const text = (value: string): number[] => [...new TextEncoder().encode(value)];
-    const value = (name: string, dimension: readonly number[]): number[] => {
-      const shape = [0x0a, dimension.length + 1, 0x08, ...dimension];
-      const tensorType = [0x08, 1, 0x12, shape.length, ...shape];
-      return [0x0a, 1, ...text(name), 0x12, tensorType.length + 2, 0x0a, tensorType.length, ...tensorType];
-    };
-    const node = [0x0a, 1, ...text("x"), 0x12, 1, ...text("y"), 0x1a, 1, ...text("y"), 0x22, 8, ...text("Identity")];
-    const [input, output] = [value("x", [2]), value("y", [0xac, 0x02])]; // 300 = 0b10_0101100
-    const graph = [0x0a, node.length, ...node, 0x12, 1, ...text("g")];
-    graph.push(0x5a, input.length, ...input, 0x62, output.length, ...output);
-    const microsoft = [0x0a, 13, ...text("com.microsoft"), 0x10, 1];
-    const head = [0x08, 10, 0x12, 13, ...text("thalweg bench"), 0x3a, graph.length];
-    const operatorSets = [0x42, 4, 0x0a, 0, 0x10, 21, 0x42, microsoft.length, ...microsoft];
-    expect([...encodeModel(identity)]).toEqual([...head, ...graph, ...operatorSets]);
-  });
-
-  test("keeps nodes with their attributes", () => {
-    const graph = readGraph(encodeModel(layer));
-    const read = messages(graph, 1).map(readNode);
-    const expected = layer.nodes.map(({ operator, inputs, output, attributes = [], domain }) => ({
-      operator,
-      inputs,
-      outputs: [output],
-      attributes: attributes.map((of) => ("float" in of ? { ...of, float: Math.fround(of.float) } : of)),
-      domain,
-    }));
-    expect(read).toEqual(expected);
-    expect(texts(graph, 2)).toEqual([layer.name]);
-  });
-
-  test("keeps initializers bit by bit, views and scalars too", () => {
-    const graph = readGraph(encodeModel(layer));
-    const expected = layer.initializers.map(({ name, shape, values }) => ({
-      name,
-      dataType: 1,
-      shape,
-      values: [...values],
-    }));
-    expect(messages(graph, 5).map(readInitializer)).toEqual(expected);
-  });
-
-  test("keeps names and shapes of inputs and outputs, beyond 32 bits", () => {
-    const graph = readGraph(encodeModel(layer));
-    const expected = (values: OnnxGraph["inputs"]): unknown[] =>
-      values.map(({ name, shape }) => ({ name, elementType: 1, dimensions: shape }));
-    expect(messages(graph, 11).map(readValue)).toEqual(expected(layer.inputs));
-    expect(messages(graph, 12).map(readValue)).toEqual(expected(layer.outputs));
-  });
-
-  test("refuses values that do not fill the shape, and dimensions that are no whole numbers", () => {
-    const values = Float32Array.of(1, 2, 3);
-    const short = { ...identity, initializers: [{ name: "w", shape: [2, 2], values }] };
-    expect(() => encodeModel(short)).toThrow("w: 3 values for [2, 2]");
-    for (const size of [-1, 1.5, Number.NaN, 2 ** 53]) {
-      expect(() => encodeModel({ ...identity, inputs: [{ name: "x", shape: [size] }] })).toThrow(RangeError);
-    }
-  });
+test("the file names its inputs, in the words of whoever wrote it", () => {
+  const net = networkOf(cases[0]!);
+  const inputNames = ["x1", "x2", "x1x2"];
+  const bytes = encodeOnnx({ network: net, replicas: 1, parameters: parametersOf(net, 1), inputNames });
+  expect(new TextDecoder("latin1").decode(bytes)).toContain('["x1","x2","x1x2"]');
 });

@@ -446,6 +446,40 @@ describe("for everyone", () => {
     }
   });
 
+  test("a printer gets a worksheet: the drawing, the numbers, and every formula of the step", async () => {
+    await page.setViewport({ width: 1280, height: 860 });
+    const entries = (): Promise<number> => page.$$eval(".worksheet .entry", (all) => all.length);
+    expect(await entries()).toBe(0);
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    await page.emulateMediaType("print");
+    const stops = await page.$$eval(".go-to option", (all) => all.length);
+    expect(await entries()).toBe(stops - 2); // what is given and what has changed hold no formulas
+    const isSeen = (selector: string): Promise<boolean> => page.$eval(selector, (one) => one.checkVisibility());
+    expect(await isSeen(".drawing")).toBe(true);
+    expect(await isSeen(".all-numbers table")).toBe(true);
+    expect(await isSeen(".worksheet .formula")).toBe(true);
+    for (const hidden of [".stepper", ".panel", ".site", ".more"]) expect(await isSeen(hidden)).toBe(false);
+    const told = await page.$$eval(".worksheet [data-section=gradients]", (all) =>
+      all.map((one): [string, number] => [
+        one.getAttribute("data-quantity")!,
+        Number(one.querySelector("[data-digits]")!.getAttribute("data-digits")),
+      ]),
+    );
+    const wanted = Object.entries(numbers(golden.gradients)).map(([name, value]) => [`∂L/∂${name}`, value] as const);
+    expect(told).toHaveLength(wanted.length);
+    for (const [name, value] of wanted) expect(new Map(told).get(name)).toBeCloseTo(value, 14);
+    expect(
+      await page.$$eval(".all-numbers td", (all) => all.filter((one) => one.textContent !== "").length),
+    ).toBeGreaterThan(30);
+    const pages = Buffer.from(await page.pdf({ format: "A4" }))
+      .toString("latin1")
+      .match(/\/Type \/Page\b/g);
+    expect(pages!.length).toBeGreaterThan(2);
+    await page.emulateMediaType("screen");
+    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+    expect(await entries()).toBe(0);
+  });
+
   test("nothing moves where motion is not wanted", async () => {
     await page.setViewport({ width: 1280, height: 860 });
     await page.emulateMediaFeatures([{ name: "prefers-reduced-motion", value: "reduce" }]);

@@ -3,8 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { InferenceSession, Tensor } from "onnxruntime-web";
 import { decodeModel } from "../src/data.ts";
+import { acquire, createModel } from "../src/index.ts";
 import { decodeState } from "../src/web/playground/state.ts";
+import { largestDifference } from "./support/compare.ts";
 import { hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
 
 // The playground as a reader uses it.
@@ -171,6 +174,30 @@ describe("training", () => {
     await page.waitForFunction(() => document.querySelector(".output h2")!.textContent === "Output");
   });
 
+  test("the number under the pointer follows the training", async () => {
+    const path = (await page.$(".board path[data-link]"))!;
+    const point = await path.evaluate((one) => {
+      const line = one as SVGPathElement;
+      const { x, y } = line.getPointAtLength(line.getTotalLength() / 2);
+      const at = new DOMPoint(x, y).matrixTransform(line.getScreenCTM()!);
+      return { x: at.x, y: at.y };
+    });
+    await page.mouse.move(point.x, point.y);
+    const before = await textOf(".network .reading");
+    expect(before).toMatch(/: weight [−\d.]+$/);
+    await page.keyboard.press("Space"); // one step may not move the digits that are shown
+    await page.waitForFunction(
+      (text) => {
+        const now = document.querySelector(".network .reading")!.textContent;
+        return now !== text && now.split(":")[0] === text.split(":")[0];
+      },
+      {},
+      before,
+    );
+    await page.keyboard.press("Space");
+    await page.mouse.move(0, 0);
+  });
+
   test("every weight is in the table", async () => {
     await page.click(".network summary");
     await page.waitForSelector(".weights table");
@@ -331,6 +358,18 @@ describe("what is taken away", () => {
     expect(lines.length).toBeGreaterThan(2);
   });
 
+  test("the network as ONNX gives, in ONNX Runtime, what the weights give in float64", async () => {
+    const bytes = await savedBy("Network, ONNX", "playground.onnx");
+    const { network, parameters } = decodeModel(readFileSync(join(saved, "playground.safetensors")), "weights");
+    const inputs = Float32Array.from({ length: 5 * network.inputs }, (_, at) => 3 * Math.sin(at));
+    const model = await createModel(network, { device: await acquire({ device: "cpu" }), parameters });
+    const session = await InferenceSession.create(new Uint8Array(bytes), { executionProviders: ["wasm"] });
+    const { logits, probabilities } = await session.run({ inputs: new Tensor("float32", inputs, [5, network.inputs]) });
+    expect(largestDifference(logits!.data as Float32Array, await model.predict(inputs))).toBeLessThan(1e-4);
+    const wanted = await model.predictProbabilities(inputs);
+    expect(largestDifference(probabilities!.data as Float32Array, wanted)).toBeLessThan(1e-5);
+  });
+
   test("weights as npz are the same numbers; curves as JSON, SVG and PNG", async () => {
     const archive = Buffer.from(await savedBy("Weights, npz", "playground.npz"));
     const json = JSON.parse(readFileSync(join(saved, "playground.json"), "utf8"));
@@ -399,6 +438,24 @@ describe("curves and links", () => {
     expect(await page.$$(".pinned li")).toHaveLength(0);
   });
 
+  test("what the curves show is in the address: a link shows the same", async () => {
+    await page.click("input[name=curve][value=accuracy]");
+    await page.select(".curves select", "seconds");
+    const { state } = await stateNow();
+    expect(state.curves).toEqual({ measure: "accuracy", isLogarithmic: true, axis: "seconds", smoothing: 0.99 });
+    await open(await page.evaluate(() => location.hash));
+    expect((await stateNow()).state.curves).toEqual(state.curves);
+    expect(await page.$eval("input[name=curve][value=accuracy]", (one) => (one as HTMLInputElement).checked)).toBe(
+      true,
+    );
+    expect(await page.$eval(".curves select", (one) => (one as HTMLSelectElement).value)).toBe("seconds");
+    expect(await textOf(".curves output")).toBe("0.99");
+    await click("Step");
+    await waitForStep(1);
+    await page.waitForFunction(() => document.querySelector(".plot")!.ariaLabel?.startsWith("Accuracy at step 1:"));
+    await page.waitForSelector(".plot .u-legend"); // it is drawn with these settings from the start
+  });
+
   test("a link for a class leaves out what was chosen, and its reader can show it again", async () => {
     await click("Copy link…");
     await page.waitForSelector("dialog[open]");
@@ -430,6 +487,42 @@ describe("curves and links", () => {
     await click("Step");
     await waitForStep(1);
     await click("Fold");
+  });
+});
+
+describe("neurons that learn nothing", () => {
+  const labelOf = (node: string): Promise<string | null> =>
+    page.$eval(`[data-node="${node}"]`, (one) => one.getAttribute("aria-label"));
+
+  test("a dead and a saturated one are marked, named and explained", async () => {
+    await open("#/playground?v=1&data=circle&net=3-relu_3-tanh&wseed=4");
+    expect(await textOf(".marks")).toBe("");
+    await page.click(".network summary");
+    const setBias = async (label: string, value: string): Promise<void> => {
+      const field = (await page.waitForSelector(`[aria-label="${label}"]`))!;
+      await field.click({ count: 3 });
+      await page.keyboard.type(value);
+      await page.keyboard.press("Enter");
+    };
+    await setBias("bias to 1.2", "-1000");
+    await page.waitForSelector('[data-node="0.1"][data-state=dead]');
+    await setBias("bias to 2.3", "1000");
+    await page.waitForSelector('[data-node="1.2"][data-state=saturated]');
+    expect(await textOf(".marks")).toBe("× Dead (1): 1.2. = Saturated (1): 2.3.");
+    expect([await labelOf("0.1"), await labelOf("1.2"), await labelOf("0.0")]).toEqual([
+      "Neuron 1.2, dead: show its map",
+      "Neuron 2.3, saturated: show its map",
+      "Neuron 1.1: show its map",
+    ]);
+    await page.mouse.move(0, 0); // scrolling would bring a link under it
+    await page.focus('[data-node="0.1"]');
+    expect(await textOf(".network .reading")).toBe(
+      "neuron 1.2: bias −1000; dead: at no training point does a gradient pass it.",
+    );
+    expect(await violationsOf(page)).toEqual([]);
+    await setBias("bias to 1.2", "0.1");
+    await page.waitForSelector('[data-node="0.1"]:not([data-state=dead])');
+    expect(await textOf(".marks")).toBe("= Saturated (1): 2.3.");
   });
 });
 

@@ -94,6 +94,7 @@ test("the address of the defaults is their version, and every part of a state tr
     pace: "100",
     showsTest: true,
     discretizes: true,
+    curves: { measure: "accuracy", isLogarithmic: false, axis: "seconds", smoothing: 0.85 },
     hidden: ["data", "speed"],
   };
   expect(roundTrip(other)).toEqual(other);

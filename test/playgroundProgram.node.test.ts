@@ -58,7 +58,14 @@ test.each(Object.entries(states))("%s: the program trains the network of the pag
 test("weights as JSON are those of the parameters, layer by layer", () => {
   const { parameterCount } = network(sessionOf(defaults, pointsOf(defaults), undefined).network);
   const parameters = Float32Array.from({ length: parameterCount }, (_, at) => at / 8);
-  const snapshot = { state: defaults, split: pointsOf(defaults), step: 7, epoch: 1, parameters };
+  const snapshot = {
+    state: defaults,
+    split: pointsOf(defaults),
+    step: 7,
+    epoch: 1,
+    parameters,
+    trainingState: undefined,
+  };
   const { layers, features, step } = JSON.parse(weightsJson(snapshot));
   expect([features, step, layers.length]).toEqual([["x1", "x2"], 7, 3]);
   expect(layers[0].weights[1][0]).toBe(1); // from x₂ to neuron 1.1: value 8

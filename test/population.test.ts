@@ -390,6 +390,14 @@ function fakeRun(replicas: number, sizes: { ringSteps: number; leastSteps: numbe
     },
     readNonFinite: async () => new Float64Array(replicas).fill(-1),
     readResults: async () => ({ finalLosses: some, bestLosses: some, bestSteps: some, nonFiniteSteps: some }),
+    readState: async (step: number) => ({
+      step,
+      parameters: some,
+      moments: some,
+      bestLosses: some,
+      bestSteps: some,
+      nonFiniteSteps: new Float64Array(replicas).fill(-1),
+    }),
     setLearningRate: () => {},
     dispose: () => {},
   } satisfies TrainingRun;

@@ -76,7 +76,7 @@ test.each([
     expect(await violationsOf(page)).toEqual([]);
     await page.evaluate(() => (location.hash = location.hash.replace(/rate=[^&]*/, ""))); // whatever the address says
     await press("Restore");
-    await eventually(notices).toContain(`goes on from step ${step.toLocaleString("en")}`);
+    await eventually(notices).toContain(`goes on from step ${step.toLocaleString("en")}; as if it had never stopped`);
     await eventually(stepNow).toBeGreaterThan(step);
     // What goes on is kept in turn.
     await eventually(async () => Math.max(...(await keptSteps()))).toBeGreaterThan(step);

@@ -194,6 +194,39 @@ test("a lost GPU is found out by the next step of a paused training", async () =
   expect(first.content).toEqual(content);
 });
 
+test("with a lost GPU in between, a training has the bits of one without", async () => {
+  await using whole = new Page();
+  whole.start();
+  whole.send({ type: "step", steps: 23 });
+  const wanted = await whole.message("frame", ({ step }) => step === 23);
+  await using page = new Page();
+  page.start();
+  page.send({ type: "step", steps: 9 });
+  await page.message("frame", ({ step }) => step === 9);
+  page.devices[0]!.gpu.destroy();
+  page.send({ type: "step", steps: 1 });
+  await page.message("resumed");
+  page.send({ type: "step", steps: 14 });
+  expect((await page.message("frame", ({ step }) => step === 23)).content).toEqual(wanted.content);
+});
+
+test("a training that goes on from a state that was kept has the bits of one that was not cut off", async () => {
+  await using whole = new Page();
+  whole.start({ parameters: Float32Array.from({ length: 25 }, (_, at) => Math.cos(at)), firstStep: 100 });
+  whole.send({ type: "step", steps: 9 });
+  whole.send({ type: "parameters", request: 1 });
+  const { step, parameters, state } = await whole.message("parameters");
+  expect([step, state?.step]).toEqual([109, 9]);
+  whole.send({ type: "learningRate", learningRate: 0.03 });
+  whole.send({ type: "step", steps: 14 });
+  const wanted = await whole.message("frame", (frame) => frame.step === 123);
+  await using page = new Page();
+  const kept = { parameters, firstStep: step, resume: state, lastStep: 123 };
+  page.start({ ...kept, optimizer: adam({ learningRate: 0.03 }) }, "full");
+  expect((await page.message("paused")).step).toBe(123);
+  expect((await page.message("frame", (frame) => frame.step === 123)).content).toEqual(wanted.content);
+});
+
 test("a training that diverges is back in its best state, and can go on at a lower rate", async () => {
   await using page = new Page();
   const straight: NetworkOptions = { inputs: 2, layers: [dense(6, "relu"), dense(1)], loss: "meanSquaredError" };

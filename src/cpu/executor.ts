@@ -1,4 +1,4 @@
-import { batchAt, hasOwnRows, optimizerOf, rowsOf } from "../batches.ts";
+import { batchAt, hasOwnRows, optimizerOf, rowsOf, widestOptimizer } from "../batches.ts";
 import { LimitExceeded } from "../errors.ts";
 import {
   concatenate,
@@ -12,10 +12,11 @@ import {
   type Scores,
   type Trace,
   type TrainingRun,
+  type TrainingState,
 } from "../executor.ts";
 import type { Network } from "../network.ts";
 import { nextTask } from "../nextTask.ts";
-import type { Optimizer } from "../optimizer.ts";
+import { momentCount, type Optimizer } from "../optimizer.ts";
 import { scoreReplicas } from "./score.ts";
 import { createStepBuffers, forwardAll, forwardBackward, type StepBuffers } from "./step.ts";
 import { traceReplica } from "./trace.ts";
@@ -83,6 +84,23 @@ class ReferenceRun implements TrainingRun {
     this.#nonFinite = new Float64Array(parameters.length).fill(-1);
     this.#bestLosses = new Float64Array(parameters.length).fill(Number.POSITIVE_INFINITY);
     this.#bestSteps = new Float64Array(parameters.length).fill(-1);
+    if (settings.resume) this.#restore(settings.resume);
+  }
+
+  #restore({ moments, nonFiniteSteps, bestLosses, bestSteps }: TrainingState): void {
+    this.#nonFinite.set(nonFiniteSteps);
+    this.#bestLosses.set(bestLosses);
+    this.#bestSteps.set(bestSteps);
+    const { parameterCount } = this.#network;
+    for (const [at, row] of this.#momentRows().entries()) {
+      row.set(moments.subarray(at * parameterCount, (at + 1) * parameterCount));
+    }
+  }
+
+  /** As many of the moments as the optimizer uses, in the order of `TrainingState`. */
+  #momentRows(): Float64Array[] {
+    const kinds = ([0, 1] as const).slice(0, momentCount(widestOptimizer(this.#settings)));
+    return kinds.flatMap((kind) => this.#moments.map((own) => own[kind]));
   }
 
   get leastSteps(): number {
@@ -154,6 +172,12 @@ class ReferenceRun implements TrainingRun {
       bestSteps: this.#bestSteps.slice(),
       nonFiniteSteps: this.#nonFinite.slice(),
     };
+  }
+
+  async readState(step: number): Promise<TrainingState> {
+    const { bestLosses, bestSteps, nonFiniteSteps } = await this.readResults();
+    const parameters = concatenate(this.#parameters);
+    return { step, parameters, moments: concatenate(this.#momentRows()), nonFiniteSteps, bestLosses, bestSteps };
   }
 
   dispose(): void {}

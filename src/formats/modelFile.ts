@@ -37,29 +37,35 @@ const partsOf = ({ layers }: Network): Part[] =>
     { name: `layers.${index}.bias`, shape: [fanOut], offset: biasOffset, size: fanOut },
   ]);
 
-function requireFinite(parameters: Float32Array): void {
-  const index = parameters.findIndex((value) => !Number.isFinite(value));
-  if (index < 0) return;
+/** Parameters as files hold them. @throws InvalidInput on one that is no finite f32 */
+export function finiteParameters(place: string, parameters: FloatArray): Float32Array {
+  const rounded = Float32Array.from(parameters);
+  const index = rounded.findIndex((value) => !Number.isFinite(value));
+  if (index < 0) return rounded;
   const fix = "train with a smaller learning rate; a model that diverged is not saved";
-  const place = `encodeModel: parameter ${index}`;
-  throw new InvalidInput({ place, expected: "a finite f32", got: String(parameters[index]), fix });
+  const got = String(rounded[index]);
+  throw new InvalidInput({ place: `${place}: parameter ${index}`, expected: "a finite f32", got, fix });
+}
+
+const misfit = (place: string, expected: number, got: number): InvalidInput =>
+  new InvalidInput({ place, expected: `${expected}`, got: `${got}`, fix: "pass what belongs to this network" });
+
+/** @throws InvalidInput unless there are as many parameters as replicas of the network have */
+export function requireValueCount(
+  place: string,
+  { network, replicas, parameters }: Pick<ModelToSave, "network" | "replicas" | "parameters">,
+): void {
+  const values = replicas * network.parameterCount;
+  if (parameters.length !== values) throw misfit(`${place}: parameters`, values, parameters.length);
 }
 
 function requireFit(model: ModelToSave): void {
-  const { network, replicas, parameters, preprocessing } = model;
-  const fault = (place: string, expected: number, got: number): InvalidInput =>
-    new InvalidInput({
-      place: `encodeModel: ${place}`,
-      expected: `${expected}`,
-      got: `${got}`,
-      fix: "pass what belongs to this network",
-    });
-  const values = replicas * network.parameterCount;
-  if (parameters.length !== values) throw fault("parameters", values, parameters.length);
+  requireValueCount("encodeModel", model);
+  const { network, preprocessing } = model;
   if (!preprocessing) return;
   const [inputs, outputs] = [inputWidth(preprocessing), outputWidth(preprocessing)];
-  if (inputs !== network.inputs) throw fault("inputs of the preprocessing", network.inputs, inputs);
-  if (outputs !== network.outputs) throw fault("outputs of the preprocessing", network.outputs, outputs);
+  if (inputs !== network.inputs) throw misfit("encodeModel: inputs of the preprocessing", network.inputs, inputs);
+  if (outputs !== network.outputs) throw misfit("encodeModel: outputs of the preprocessing", network.outputs, outputs);
 }
 
 /** [replicas, parameterCount] → [replicas, …shape] */
@@ -79,8 +85,7 @@ function gather(part: Part, { network, replicas }: ModelToSave, parameters: Floa
  */
 export function encodeModel(model: ModelToSave): Uint8Array {
   requireFit(model);
-  const parameters = Float32Array.from(model.parameters);
-  requireFinite(parameters);
+  const parameters = finiteParameters("encodeModel", model.parameters);
   const tensors = new Map(partsOf(model.network).map((part) => [part.name, gather(part, model, parameters)]));
   return encodeSafetensors({ tensors, metadata: encodeMetadata(model) });
 }

@@ -6,6 +6,4 @@ export interface FusedBuffers extends RunBuffers {
   /** [rows, inputs] and [rows, outputs]. */
   readonly inputs: GPUBuffer;
   readonly targets: GPUBuffer;
-  /** [momentCount, replicas, parameterCount]. */
-  readonly moments: GPUBuffer;
 }

@@ -17,7 +17,7 @@ import type { FusedName, FusedPlan } from "./fusedPlan.ts";
 import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
 import { stepWindow } from "./layeredDispatches.ts";
 import { maxStepsPerDispatch, ReplicaRun } from "./replicaRun.ts";
-import { createStatus } from "./runStatus.ts";
+import { createStatus, restoreState } from "./runStatus.ts";
 import { StepRun } from "./stepRun.ts";
 import { hyperBlock, replicaBlock, replicaWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
 
@@ -59,6 +59,7 @@ function createBuffers(request: FusedRequest): FusedBuffers {
       status: createStatus(owner, replicas),
     };
     write(device.gpu, buffers.hyper, hyper);
+    if (settings.resume) restoreState(device, buffers, settings.resume);
     return buffers;
   } catch (error) {
     owner.dispose();
@@ -150,7 +151,7 @@ async function createSliceRun(
     replicas: plan.groupReplicas,
   });
   const chunk = [await gradientsOf(request, buffers, parameters)];
-  return new StepRun({ ...request, buffers, dispatches: { gathers: [], chunk, update } });
+  return new StepRun({ ...request, parameters, buffers, dispatches: { gathers: [], chunk, update } });
 }
 
 /**

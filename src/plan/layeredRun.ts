@@ -1,5 +1,6 @@
 import { type BuffersRequest, createLayeredBuffers, type LayeredBuffers } from "./layeredBuffers.ts";
 import { createStepDispatches } from "./layeredDispatches.ts";
+import { restoreState } from "./runStatus.ts";
 import { StepRun } from "./stepRun.ts";
 
 /** A training run on the layered path: 3L + 1 dispatches a step for L layers. */
@@ -17,7 +18,8 @@ export async function createLayeredRun(request: BuffersRequest, parameters: GPUB
   );
   try {
     const dispatches = await createStepDispatches({ ...request, parameters, buffers });
-    return new StepRun({ ...request, buffers, dispatches });
+    if (request.settings.resume) restoreState(request.device, buffers, request.settings.resume);
+    return new StepRun({ ...request, parameters, buffers, dispatches });
   } catch (error) {
     buffers.owner.dispose();
     throw error;

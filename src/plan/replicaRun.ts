@@ -1,12 +1,25 @@
 import { batchAt } from "../batches.ts";
-import { type ReplicaResults, requireAlive, type RunSettings, type TrainingRun } from "../executor.ts";
+import {
+  type ReplicaResults,
+  requireAlive,
+  type RunSettings,
+  type TrainingRun,
+  type TrainingState,
+} from "../executor.ts";
 import { write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { type Kernel, maxGroups } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
 import { rowCountOf } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
-import { readLossRing, readNonFinite, readResults, type RunStatus, writeLearningRate } from "./runStatus.ts";
+import {
+  readLossRing,
+  readNonFinite,
+  readResults,
+  readTrainingState,
+  type RunStatus,
+  writeLearningRate,
+} from "./runStatus.ts";
 import { submitsInFlight } from "./stepRun.ts";
 import { runBlock, storedStepBytes, writeStep } from "./uniforms.ts";
 
@@ -175,6 +188,12 @@ export class ReplicaRun implements TrainingRun {
 
   setLearningRate(learningRate: number): void {
     writeLearningRate(this.#status(), this.#parts.settings, learningRate);
+  }
+
+  readState(step: number): Promise<TrainingState> {
+    const { settings, parameters, network, buffers } = this.#parts;
+    const { parameterCount } = network;
+    return readTrainingState({ ...this.#status(), buffers, settings, parameters, parameterCount }, step);
   }
 
   #status(): RunStatus {

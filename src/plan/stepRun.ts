@@ -1,5 +1,11 @@
 import { type Batch, batchAt } from "../batches.ts";
-import { type ReplicaResults, requireAlive, type RunSettings, type TrainingRun } from "../executor.ts";
+import {
+  type ReplicaResults,
+  requireAlive,
+  type RunSettings,
+  type TrainingRun,
+  type TrainingState,
+} from "../executor.ts";
 import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { encode } from "../gpu/kernel.ts";
@@ -7,7 +13,14 @@ import type { Network } from "../network.ts";
 import { rowCountOf } from "./constants.ts";
 import { stepSlots } from "./layeredBuffers.ts";
 import type { StepDispatches } from "./layeredDispatches.ts";
-import { readLossRing, readNonFinite, readResults, type RunStatus, writeLearningRate } from "./runStatus.ts";
+import {
+  readLossRing,
+  readNonFinite,
+  readResults,
+  readTrainingState,
+  type RunStatus,
+  writeLearningRate,
+} from "./runStatus.ts";
 import { type Chunk, stepStride, writeStep } from "./uniforms.ts";
 
 /** Submits that may be under way at once: enough to keep the GPU busy, few enough to stop within a moment. */
@@ -32,6 +45,8 @@ export interface RunBuffers {
   readonly status: GPUBuffer;
   /** [replicas] of `ReplicaSettings`. */
   readonly settings: GPUBuffer;
+  /** [momentCount, replicas, parameterCount]. */
+  readonly moments: GPUBuffer;
 }
 
 /** Sizes that cut a step into dispatches, and steps into submits. */
@@ -52,6 +67,8 @@ export interface StepRunParts<Buffers extends RunBuffers> {
   /** With the slots of `Step`, which every dispatch reads. */
   readonly buffers: Buffers & { readonly steps: GPUBuffer };
   readonly dispatches: StepDispatches;
+  /** [replicas, parameterCount]: the executor's. */
+  readonly parameters: GPUBuffer;
 }
 
 /** A training run of several dispatches a step, many steps a submit, nothing read back. Owns its buffers. */
@@ -161,6 +178,12 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
 
   readResults(): Promise<ReplicaResults> {
     return readResults(this.#status(), this.#stepsDone);
+  }
+
+  readState(step: number): Promise<TrainingState> {
+    const { settings, parameters, network } = this.#request;
+    const { parameterCount } = network;
+    return readTrainingState({ ...this.#status(), buffers: this.buffers, settings, parameters, parameterCount }, step);
   }
 
   #status(): RunStatus {

@@ -1,5 +1,14 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { Dataset, Executor, FloatArray, PlanReport, ReplicaResults, Scores, Trace } from "../executor.ts";
+import type {
+  Dataset,
+  Executor,
+  FloatArray,
+  PlanReport,
+  ReplicaResults,
+  Scores,
+  Trace,
+  TrainingState,
+} from "../executor.ts";
 import type { Device } from "../gpu/device.ts";
 import { initialize, type InitializerName } from "../initializers.ts";
 import { type Network, requireInteger } from "../network.ts";
@@ -16,7 +25,7 @@ import {
   predictTogether,
   readReplicas,
 } from "./population.ts";
-import { type Progress, type Snapshot, Trainer } from "./trainer.ts";
+import { type Progress, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
   /** From `acquire()`. */
@@ -90,6 +99,7 @@ export class Model {
     this.#isTraining = true;
     try {
       plan.signal?.throwIfAborted();
+      if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
       const run = await this.#executor.createRun(plan.settings);
       try {
         this.#trainer = new Trainer(this.#executor, run, plan);
@@ -103,10 +113,10 @@ export class Model {
   }
 
   /**
-   * Copy on the host of the parameters at the last event of the latest training: what is left when the GPU is lost.
-   * Undefined before any training, and for models of more than 2²² parameters.
+   * Copy on the host of where the latest training stood at its last event: what is left when the GPU is lost, and what another
+   * training goes on from by `resume`. Undefined before any training, and for models of more than 2²² parameters.
    */
-  get lastGood(): Snapshot | undefined {
+  get lastGood(): TrainingState | undefined {
     return this.#trainer?.lastGood;
   }
 

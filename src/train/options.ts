@@ -8,12 +8,14 @@ import {
   pathNames,
   type PerReplica,
   type RunSettings,
+  type TrainingState,
 } from "../executor.ts";
 import { requireSeed } from "../initializers.ts";
 import { type Network, requireInteger, requireName } from "../network.ts";
 import { type Optimizer, requireHyperParameter, requireOptimizer } from "../optimizer.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerReplica } from "./perReplica.ts";
+import { requireState } from "./trainingState.ts";
 
 /** When `train` tells about its progress. */
 export type Every = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -45,6 +47,11 @@ export interface TrainOptions {
    * workgroup, at relative errors of 5e-4 a value. Everything is computed in f32; other paths and the CPU take no notice.
    */
   readonly activationStorage?: ActivationStorage;
+  /**
+   * Go on from where a training of the same data and options stood, `model.lastGood` for example: same order of rows, same moments,
+   * same bits. Steps and epochs count from the very beginning; `learningRate` may differ. Replaces the model's parameters.
+   */
+  readonly resume?: TrainingState | undefined;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
   /** Default: every 200 ms, and at the end. */
@@ -88,6 +95,7 @@ const known = [
   "bootstrap",
   "path",
   "activationStorage",
+  "resume",
   "validation",
   "every",
   "signal",
@@ -177,9 +185,13 @@ export function planTraining(network: Network, data: Dataset, options: TrainOpti
   requireOptimizer("train", optimizer);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
+  const settings = { data, optimizer, batchSize: size, shuffle, seed, ...optionalSettings(options, replicas) };
+  const totalSteps = totalStepsOf(options, perEpoch);
+  const { resume } = options;
+  if (resume !== undefined) requireState(resume, { network, replicas, settings, totalSteps });
   return {
-    settings: { data, optimizer, batchSize: size, shuffle, seed, ...optionalSettings(options, replicas) },
-    totalSteps: totalStepsOf(options, perEpoch),
+    settings: resume ? { ...settings, resume } : settings,
+    totalSteps,
     perEpoch,
     rhythm: rhythmOf(every, perEpoch),
     validation: options.validation,

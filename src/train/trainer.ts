@@ -6,6 +6,7 @@ import {
   type ReplicaResults,
   type RunSettings,
   type TrainingRun,
+  type TrainingState,
 } from "../executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { evaluateReplicas, type Evaluation } from "./metrics.ts";
@@ -34,14 +35,6 @@ export interface Progress {
   readonly stepsPerSecond: number;
   readonly elapsedMs: number;
   readonly etaMs: number;
-}
-
-/** Parameters as they were after a step, on the host. */
-export interface Snapshot {
-  /** Steps done. */
-  readonly step: number;
-  /** [replicas, parameterCount]. */
-  readonly parameters: FloatArray;
 }
 
 /** Time of one unit of steps between two looks at the signal. */
@@ -79,16 +72,17 @@ export class Trainer {
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #rhythm: Rhythm;
-  #rhythmStep = 0; // events by steps are counted from here
-  #step = 0;
+  #rhythmStep: number; // events by steps are counted from here
+  readonly #firstStep: number;
+  #step: number;
   #unitSteps = 1;
-  #unread = 0; // first step whose loss has not been read
+  #unread: number; // first step whose loss has not been read
   #losses: FloatArray[] = [];
   #startMs = 0;
   #eventMs = 0;
-  #eventStep = 0;
+  #eventStep: number;
   #eventCostMs = 0;
-  #lastGood: Snapshot | undefined;
+  #lastGood: TrainingState | undefined;
   #results: ReplicaResults | undefined;
 
   constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
@@ -97,10 +91,12 @@ export class Trainer {
     this.#plan = plan;
     this.#settings = plan.settings;
     this.#rhythm = plan.rhythm;
+    this.#firstStep = plan.settings.resume?.step ?? 0;
+    this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
   }
 
-  /** Parameters at the last event whose numbers were finite; undefined for models too large to copy at each. */
-  get lastGood(): Snapshot | undefined {
+  /** Where the training stood at the last event whose numbers were finite; undefined for models too large to copy at each. */
+  get lastGood(): TrainingState | undefined {
     return this.#lastGood;
   }
 
@@ -130,7 +126,7 @@ export class Trainer {
 
   async *#untilDone(): AsyncGenerator<Progress, void, Steering | undefined> {
     const { totalSteps } = this.#plan;
-    await this.#keepGood();
+    if (this.#keepsGood) this.#lastGood = await this.#run.readState(this.#step);
     this.#startMs = this.#eventMs = performance.now();
     while (this.#step < totalSteps) {
       await this.#untilEvent();
@@ -207,7 +203,7 @@ export class Trainer {
       diverged,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
-      etaMs: ((nowMs - this.#startMs) / this.#step) * (this.#plan.totalSteps - this.#step),
+      etaMs: ((nowMs - this.#startMs) / (this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
     this.#eventMs = performance.now();
     this.#eventCostMs = this.#eventMs - startMs;
@@ -215,29 +211,29 @@ export class Trainer {
     return progress;
   }
 
-  async #keepGood(): Promise<void> {
+  get #keepsGood(): boolean {
     const { network, replicas } = this.#executor;
-    if (replicas * network.parameterCount > snapshotFloats) return;
-    this.#lastGood = { step: this.#step, parameters: await this.#executor.readParameters() };
+    return replicas * network.parameterCount <= snapshotFloats;
   }
 
   /** Counts replicas that diverged; when all have, goes back to the last good parameters and throws. */
   async #checkFinite(): Promise<number> {
-    const steps = await this.#run.readNonFinite();
+    const state = this.#keepsGood ? await this.#run.readState(this.#step) : undefined;
+    const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());
     const diverged = steps.filter((step) => step >= 0);
     if (diverged.length < steps.length) {
-      await this.#keepGood();
+      this.#lastGood = state;
       return diverged.length;
     }
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#lastGood;
     if (good) this.#executor.writeParameters(good.parameters);
-    const state = good ? `; the model is back at step ${good.step}` : "";
+    const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,
       expected: "finite gradients, loss and parameters",
       got: "an infinite value or NaN: training diverged",
-      fix: `lower learningRate (it is ${learningRatesOf(this.#settings)}) or standardise the data${state}`,
+      fix: `lower learningRate (it is ${learningRatesOf(this.#settings)}) or standardise the data${back}`,
     });
   }
 }

@@ -82,7 +82,7 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
   executor.writeParameters(request.initialParameters);
   const run = await executor.createRun(settings);
   let pauseMs = performance.now() + unitMs;
-  for (let step = 0; step < (request.steps ?? totalSteps); step++) {
+  for (let step = settings.resume?.step ?? 0; step < (request.steps ?? totalSteps); step++) {
     if (seed !== undefined) executor.writeParameters(rounded(await executor.readParameters(), seed, step));
     await run.execute(step, 1);
     if (performance.now() < pauseMs) continue;

@@ -19,7 +19,7 @@ export function tellDevice({ kind, why }: DeviceMessage): Notice | undefined {
 
 export function tellResumed({ step, why }: ResumedMessage): void {
   const what = `The GPU was lost (${why}).`;
-  notice("info", `${what} Training resumed at step ${grouped(step)}; momentum and moments begin anew.`);
+  notice("info", `${what} Training resumed at step ${grouped(step)}.`);
 }
 
 /** @param goOn goes on from the good state with another learning rate */

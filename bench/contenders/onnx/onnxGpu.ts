@@ -1,8 +1,7 @@
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
-import { graphOf, nextName, stateName, type RoundGraph } from "./onnxGraphs.ts";
-import { encodeModel } from "./onnxModel.ts";
+import { encodeRound, graphOf, nextName, stateName, type RoundGraph } from "./onnxGraphs.ts";
 
 export type Ort = typeof import("onnxruntime-web");
 
@@ -38,7 +37,7 @@ function sessionOptions({ round, graphCapture }: GpuChoice): InferenceSession.Se
 }
 
 const createSession = (ort: Ort, choice: GpuChoice): Promise<InferenceSession> =>
-  ort.InferenceSession.create(encodeModel(choice.round.graph), sessionOptions(choice));
+  ort.InferenceSession.create(encodeRound(choice.round.graph), sessionOptions(choice));
 
 /** Capture ties a session to its buffers for good, so that it takes a second one for the way back. */
 const createSessions = async (ort: Ort, choice: GpuChoice): Promise<[InferenceSession, InferenceSession]> => {

@@ -1,18 +1,32 @@
+import {
+  encodeOnnxGraph,
+  microsoftDomain,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxNode,
+} from "../../../src/formats/onnxGraph.ts";
 import type { ActivationName, LayerShape } from "../../../src/network.ts";
 import { CannotTakePart } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { ElementWorkload, ForwardWorkload, ProductWorkload, Workload } from "../../race/workload.ts";
-import { microsoftDomain, type OnnxGraph, type OnnxInitializer, type OnnxNode } from "./onnxModel.ts";
 
 /** Names of what a round replaces: input and output of every graph here. */
 export const stateName = "state";
 export const nextName = "next";
 
+/** A graph whose sizes are all known. */
+interface FixedGraph extends OnnxGraph {
+  readonly inputs: readonly FixedValue[];
+  readonly outputs: readonly FixedValue[];
+}
+
+type FixedValue = Omit<OnnxInitializer, "values">;
+
 /** One way to write a round. Which one is fastest depends on sizes and processor, so they are tried. */
 export interface RoundGraph {
   /** The operators it is made of, for the record. */
   readonly operators: string;
-  readonly graph: OnnxGraph;
+  readonly graph: FixedGraph;
   /** Inputs besides the state: the same values in every round. */
   readonly fed: readonly OnnxInitializer[];
   /** Optimizers that would turn it into another of the ways. */
@@ -84,7 +98,7 @@ export const graphOf = (
   shape: readonly number[],
   nodes: readonly OnnxNode[],
   constants: readonly OnnxInitializer[],
-): OnnxGraph => ({
+): FixedGraph => ({
   name: "round",
   nodes,
   initializers: constants,
@@ -92,13 +106,17 @@ export const graphOf = (
   outputs: [{ name: nextName, shape }],
 });
 
+/** A round as `InferenceSession.create` takes it. Gelu came with operators 20; format 10 is what goes with 21. */
+export const encodeRound = (graph: OnnxGraph): Uint8Array<ArrayBuffer> =>
+  encodeOnnxGraph(graph, { producer: "thalweg bench", operatorSet: 21, irVersion: 10 });
+
 function forwardGraphs(workload: ForwardWorkload, { fixed }: Start, provider: OnnxProvider): RoundGraph[] {
   const { network, batchSize } = workload;
   const { layers, inputs } = network;
   const parameters = layers.flatMap((layer) => layerParameters(layer, fixed));
   const nodesWith = (affine: Affine): OnnxNode[] =>
     layers.flatMap((layer, index) => layerNodes(layer, index === layers.length - 1, affine));
-  const graph = (affine: Affine): OnnxGraph => graphOf([batchSize, inputs], nodesWith(affine), parameters);
+  const graph = (affine: Affine): FixedGraph => graphOf([batchSize, inputs], nodesWith(affine), parameters);
   const tiled = [
     { operators: "Gemm", graph: graph(gemm), fed: [] },
     { operators: "MatMul, Add", graph: graph(matMulAdd), fed: [], withoutOptimizers: "MatMulAddFusion" },

@@ -2,8 +2,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-web";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { Ort } from "./onnxGpu.ts";
-import { nextName, stateName, type RoundGraph } from "./onnxGraphs.ts";
-import { encodeModel } from "./onnxModel.ts";
+import { encodeRound, nextName, stateName, type RoundGraph } from "./onnxGraphs.ts";
 
 function sessionOptions({ withoutOptimizers }: RoundGraph): InferenceSession.SessionOptions {
   return {
@@ -18,7 +17,7 @@ function sessionOptions({ withoutOptimizers }: RoundGraph): InferenceSession.Ses
 
 /** An entry on the CPU. ONNX Runtime copies the state into its memory and back in every round: it offers no other way. */
 export async function createWasmEntry(ort: Ort, round: RoundGraph, start: Start): Promise<Entry> {
-  const session = await ort.InferenceSession.create(encodeModel(round.graph), sessionOptions(round));
+  const session = await ort.InferenceSession.create(encodeRound(round.graph), sessionOptions(round));
   const { shape } = round.graph.outputs[0]!;
   const initial = (): Tensor => new ort.Tensor("float32", start.state.slice(), shape);
   let state = initial();

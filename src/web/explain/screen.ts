@@ -19,6 +19,7 @@ import { State } from "./state.ts";
 import { Stepper } from "./stepper.ts";
 import { createNumbersTable } from "./table.ts";
 import { createTrainCard } from "./trainCard.ts";
+import { createWorksheet } from "./worksheet.ts";
 
 const lead =
   "A small network, one example, every number in sight. Walk through one step of learning forwards and backwards, " +
@@ -99,7 +100,9 @@ export class Screen implements MountedView {
     picture.append(legend(), this.#canvas.element, this.#bar.element);
     const walk = element("div", { class: "walk" }, this.#stepper.element, this.#panel.element, picture);
     const more = element("div", { class: "more" }, this.#train.element, this.#check.element);
-    return [head, walk, more, this.#table.element];
+    const read = () => ({ lesson: this.#lesson, digits: this.#state.digits });
+    const worksheet = createWorksheet(read, this.#table, this.#leaving.signal);
+    return [head, walk, more, this.#table.element, worksheet];
   }
 
   /** Shows the state in every part. */

@@ -7,6 +7,7 @@ import { learningRateName, names, numberNames, parameters, parseNumber, readNumb
 
 export interface NumbersTable {
   readonly element: HTMLElement;
+  isOpen: boolean;
   show(lesson: Lesson): void;
 }
 
@@ -134,6 +135,13 @@ export function createNumbersTable(change: (name: string, value: number) => void
   details.addEventListener("toggle", write);
   return {
     element: details,
+    get isOpen() {
+      return details.open;
+    },
+    set isOpen(isOpen) {
+      details.open = isOpen;
+      write(); // the event comes too late for a printer
+    },
     show: (lesson) => {
       newest = lesson;
       write();

@@ -4,7 +4,7 @@ import { notice } from "../notices.ts";
 import { tellDevice, tellDiverged, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
 import type { ViewState } from "../view.ts";
 import { RunKeeper } from "../restore/runKeeper.ts";
-import { type SavedRun, startOf } from "../restore/savedRun.ts";
+import { keptOf, type SavedRun, type SessionStart, startOf } from "../restore/savedRun.ts";
 import { SessionClient } from "../worker/client.ts";
 import type { DeviceMessage, FrameMessage, StartedMessage } from "../worker/protocol.ts";
 import { builtInPicture } from "./builtInPicture.ts";
@@ -179,7 +179,7 @@ export class ImagePage {
   }
 
   /** Makes the picture at the size that is learned, and learns it. */
-  async #prepare(from?: ReturnType<typeof startOf>): Promise<void> {
+  async #prepare(from?: SessionStart): Promise<void> {
     const number = ++this.#pictures;
     const { side } = this.#settings;
     const picture = this.#source ? scalePicture(this.#source, side) : await builtInPicture(side);
@@ -194,7 +194,7 @@ export class ImagePage {
   }
 
   /** From the first step, with the picture and the settings as they are. */
-  #start(from?: ReturnType<typeof startOf>): void {
+  #start(from?: SessionStart): void {
     if (!this.#picture) return;
     this.#readout.clear();
     this.#keeper.begin();
@@ -267,8 +267,8 @@ export class ImagePage {
   /** What is kept, to go on from after a reload. */
   async #readRun() {
     const query = writeImageAddress(this.#settings).toString();
-    const { parameters, step } = await this.#client.readParameters();
-    return { query, step, parameters, ...(this.#copy && { attachment: this.#copy }) };
+    const kept = keptOf(await this.#client.readParameters());
+    return { query, ...kept, ...(this.#copy && { attachment: this.#copy }) };
   }
 
   async #goOnFrom(run: SavedRun): Promise<void> {

@@ -2,8 +2,10 @@
 
 import type { HistoryEntry, Mark } from "./history.ts";
 
-export type Measure = "loss" | "accuracy";
-export type AxisName = "step" | "epoch" | "seconds";
+export const measureNames = ["loss", "accuracy"] as const;
+export type Measure = (typeof measureNames)[number];
+export const axisNames = ["step", "epoch", "seconds"] as const;
+export type AxisName = (typeof axisNames)[number];
 
 export interface CurveView {
   readonly measure: Measure;

@@ -25,6 +25,7 @@ const isEmpty = ({ entries }: Run): boolean => entries.length === 0;
 export class Curves {
   readonly element: HTMLElement;
   readonly #own: () => Run;
+  readonly #onChoose: (view: CurveView) => void;
   readonly #plot = element("div", {
     class: "plot",
     role: "img",
@@ -40,6 +41,22 @@ export class Curves {
     onChange: (measure) => this.#choose({ measure }),
   });
   readonly #logarithmic = checkField("log", (isLogarithmic) => this.#choose({ isLogarithmic }));
+  readonly #axis = selectField<AxisName>({
+    label: "Over",
+    choices: [
+      { value: "step", label: "steps" },
+      { value: "epoch", label: "epochs" },
+      { value: "seconds", label: "seconds of training" },
+    ],
+    onChange: (axis) => this.#choose({ axis }),
+  });
+  readonly #smoothing = rangeField({
+    label: "Smoothing",
+    least: 0,
+    most: 99,
+    text: (place) => (place / 100).toFixed(2),
+    onInput: (place) => this.#choose({ smoothing: place / 100 }),
+  });
   readonly #pin = element("button", { type: "button", onclick: () => this.#pinRun() }, "Pin this run");
   readonly #list = new PinnedList({
     onRemove: (run) => {
@@ -54,21 +71,25 @@ export class Curves {
   #isDisposed = false;
   #chart: uPlot | undefined;
   #view: CurveView = { measure: "loss", isLogarithmic: true, axis: "step", smoothing: 0 };
+  /** As the state has it: accuracy too, where it is not offered. */
+  #wanted = this.#view;
   #drawnMs = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param own the run under way, as it is now */
-  constructor(own: () => Run) {
+  /**
+   * @param own the run under way, as it is now
+   * @param onChoose the reader wants to see something else: `choose` shows it
+   */
+  constructor(own: () => Run, onChoose: (view: CurveView) => void) {
     this.#own = own;
-    this.#measure.set("loss");
-    this.#logarithmic.set(true);
+    this.#onChoose = onChoose;
     const head = element("div", { class: "row spread" }, this.#measure.element, this.#logarithmic.element);
     this.element = element(
       "div",
       { class: "curves" },
       head,
       this.#plot,
-      this.#fields(),
+      element("div", { class: "fields" }, this.#axis.element, this.#smoothing.element),
       element("div", { class: "row" }, this.#pin),
       this.#list.element,
     );
@@ -108,12 +129,21 @@ export class Curves {
     else this.#timer ??= setTimeout(() => this.#draw(), restMs);
   }
 
-  /** Accuracy is of classes alone. */
-  offerAccuracy(isOffered: boolean): void {
-    this.#measure.element.hidden = !isOffered;
-    if (isOffered || this.#view.measure === "loss") return;
-    this.#measure.set("loss");
-    this.#choose({ measure: "loss" });
+  /** @param offersAccuracy what is predicted are classes */
+  choose(wanted: CurveView, offersAccuracy: boolean): void {
+    const before = this.#view;
+    const measure = offersAccuracy ? wanted.measure : "loss";
+    this.#wanted = wanted;
+    this.#view = { ...wanted, measure };
+    this.#measure.element.hidden = !offersAccuracy;
+    this.#logarithmic.element.hidden = measure === "accuracy";
+    this.#measure.set(measure);
+    this.#logarithmic.set(wanted.isLogarithmic);
+    this.#axis.set(wanted.axis);
+    this.#smoothing.set(Math.round(100 * wanted.smoothing));
+    const { isLogarithmic, axis, smoothing } = wanted;
+    if (before.measure !== measure || before.isLogarithmic !== isLogarithmic || before.axis !== axis) this.restyle();
+    else if (before.smoothing !== smoothing) this.show(); // its axes and series stay
   }
 
   /** Draws with other colours, axes or series. */
@@ -130,37 +160,12 @@ export class Curves {
     this.#isDisposed = this.#isLoading = true; // what is being fetched comes too late
   }
 
-  #fields(): HTMLElement {
-    const axis = selectField<AxisName>({
-      label: "Over",
-      choices: [
-        { value: "step", label: "steps" },
-        { value: "epoch", label: "epochs" },
-        { value: "seconds", label: "seconds of training" },
-      ],
-      onChange: (name) => this.#choose({ axis: name }),
-    });
-    const smoothing = rangeField({
-      label: "Smoothing",
-      least: 0,
-      most: 99,
-      text: (place) => (place / 100).toFixed(2),
-      onInput: (place) => this.#choose({ smoothing: place / 100 }),
-    });
-    axis.set("step");
-    smoothing.set(0);
-    return element("div", { class: "fields" }, axis.element, smoothing.element);
-  }
-
   #runs(): readonly [Run, ...Run[]] {
     return [this.#own(), ...pinned.all];
   }
 
   #choose(changes: Partial<CurveView>): void {
-    this.#view = { ...this.#view, ...changes };
-    this.#logarithmic.element.hidden = this.#view.measure === "accuracy";
-    if (changes.smoothing === undefined) this.restyle();
-    else this.show(); // its axes and series stay
+    this.#onChoose({ ...this.#wanted, ...changes });
   }
 
   #pinRun(): void {

@@ -6,11 +6,13 @@ import { type ColorRamp, paintValues } from "./colors.ts";
 import { type Column, columnsOf, drawnUnits, gapRow, isFoldable, rowOf } from "./fold.ts";
 import { featureLabel, featureNames } from "./features.ts";
 import { formatNumber } from "./format.ts";
-import type { Neuron } from "./frame.ts";
+import type { FrameDetails, Neuron } from "./frame.ts";
 import { gridRows, mapCells } from "./grid.ts";
 import { type LayerHeads, createHeads } from "./layerHeads.ts";
-import { isConstant, normalized } from "./neuronMaps.ts";
-import { layoutNetwork, type NetworkLayout, type Place } from "./networkLayout.ts";
+import { normalized } from "./neuronMaps.ts";
+import { NeuronNode } from "./neuronNode.ts";
+import { describeStates } from "./neuronStates.ts";
+import { layoutNetwork, type NetworkLayout, type Place, squareAt } from "./networkLayout.ts";
 import { NetworkLinks } from "./networkLinks.ts";
 import type { Panel, Update } from "./panel.ts";
 import { networkOf } from "./setup.ts";
@@ -32,6 +34,8 @@ export class Drawing implements Panel {
   readonly #board = element("div", { class: "board" });
   readonly #scroller = element("div", { class: "board-scroller" }, this.#board);
   readonly #status = element("p", { class: "quiet numbers reading" }, nothing);
+  /** Neurons that learn nothing, in words. */
+  readonly #marks = element("p", { class: "quiet numbers marks" });
   readonly #count = element("span", { class: "numbers" });
   readonly #fewer: HTMLButtonElement;
   readonly #more: HTMLButtonElement;
@@ -45,10 +49,11 @@ export class Drawing implements Panel {
   #columns: readonly Column[] = [];
   #isUnfolded = false;
   /** Of the neurons that have a map; undefined: of a layer that is folded away. */
-  #maps: (HTMLCanvasElement | undefined)[] = [];
+  #neurons: (NeuronNode | undefined)[] = [];
   #output: HTMLCanvasElement | undefined;
   #parameters: Float32Array | undefined;
-  #details: Float32Array | undefined;
+  #reading: (() => string) | undefined;
+  #details: FrameDetails | undefined;
 
   constructor(ramp: ColorRamp, options: DrawingOptions) {
     this.#ramp = ramp;
@@ -64,6 +69,7 @@ export class Drawing implements Panel {
       head,
       this.#scroller,
       this.#status,
+      this.#marks,
     );
     this.#resize = new ResizeObserver(() => this.#build());
     this.#resize.observe(this.#scroller);
@@ -87,13 +93,14 @@ export class Drawing implements Panel {
     this.#build();
   }
 
-  /** @param maps of the hidden neurons; undefined where they are as before */
-  draw(parameters: Float32Array, maps: Float32Array | undefined, surface: HTMLCanvasElement | undefined): void {
+  /** @param details with the maps of the hidden neurons; undefined where they are as before */
+  draw(parameters: Float32Array, details: FrameDetails | undefined, surface: HTMLCanvasElement | undefined): void {
     if (parameters.length !== this.#network?.parameterCount) return; // of a network that has gone
     this.#parameters = parameters;
-    if (maps) this.#details = maps;
+    if (details) this.#details = details;
     this.#links?.draw(parameters, true);
-    if (maps) this.#drawMaps(maps);
+    if (details) this.#drawNeurons(details);
+    if (this.#reading) this.#status.textContent = this.#reading();
     const output = this.#output?.getContext("2d");
     if (surface && output) output.drawImage(surface, 0, 0, mapCells, mapCells);
   }
@@ -102,14 +109,15 @@ export class Drawing implements Panel {
     this.#resize.disconnect();
   }
 
-  #drawMaps(maps: Float32Array): void {
+  #drawNeurons({ maps, states }: FrameDetails): void {
     const cells = mapCells * mapCells;
-    for (const [at, canvas] of this.#maps.entries()) {
+    for (const [at, node] of this.#neurons.entries()) {
       const own = maps.subarray(at * cells, (at + 1) * cells);
-      if (!canvas || own.length !== cells) continue;
-      paintValues(canvas, normalized(own), this.#ramp);
-      canvas.parentElement!.classList.toggle("constant", isConstant(own));
+      const state = node && states[node.neuron.layer]?.[node.neuron.unit];
+      if (state && own.length === cells) node.show(own, state, this.#ramp);
     }
+    const marks = describeStates(states);
+    if (this.#marks.textContent !== marks) this.#marks.textContent = marks;
   }
 
   /** Lays the nodes out anew, where the network or the room for it has changed. */
@@ -140,7 +148,7 @@ export class Drawing implements Panel {
     if (focused !== undefined) this.#board.querySelector<HTMLElement>(`[data-node="${focused}"]`)?.focus();
     if (this.#parameters?.length === this.#network!.parameterCount) {
       this.#links!.draw(this.#parameters, false);
-      if (this.#details) this.#drawMaps(this.#details);
+      if (this.#details) this.#drawNeurons(this.#details);
     }
   }
 
@@ -203,10 +211,16 @@ export class Drawing implements Panel {
     return layer === this.#state!.layers.length ? "output" : `neuron ${layer + 1}.${unit + 1}`;
   }
 
+  /** What is pointed at is told anew with every redraw. */
+  #read(reading: () => string): void {
+    this.#reading = reading;
+    this.#status.textContent = reading();
+  }
+
   readonly #readLink = (event: PointerEvent): void => {
     const link = this.#links!.find(event.target);
     if (!link) return;
-    this.#status.textContent = `${link.name}: weight ${formatNumber(this.#parameters?.[link.index] ?? 0)}`;
+    this.#read(() => `${link.name}: weight ${formatNumber(this.#parameters?.[link.index] ?? 0)}`);
     link.path.classList.add("lit");
   };
 
@@ -216,13 +230,9 @@ export class Drawing implements Panel {
   };
 
   readonly #readNothing = (): void => {
-    this.#status.textContent = nothing;
+    this.#read(() => nothing);
     this.#board.querySelector(".lit")?.classList.remove("lit");
   };
-
-  #place({ x, y }: Place, size: number): string {
-    return `left:${(x - size / 2).toFixed(1)}px;top:${(y - size / 2).toFixed(1)}px;width:${size}px;height:${size}px`;
-  }
 
   #featureNodes({ columns, nodeSize }: NetworkLayout): HTMLElement[] {
     const { features } = this.#state!;
@@ -232,16 +242,16 @@ export class Drawing implements Panel {
       const isOn = features.includes(name);
       const toggle = (): void => {
         const wanted = featureNames.filter((one) => (one === name ? !isOn : features.includes(one)));
-        if (this.#state!.hidden.includes("inputs")) this.#status.textContent = "The inputs of this link are fixed.";
+        if (this.#state!.hidden.includes("inputs")) this.#read(() => "The inputs of this link are fixed.");
         else if (wanted.length > 0) this.#options.update({ features: wanted });
-        else this.#status.textContent = "The network needs at least one input.";
+        else this.#read(() => "The network needs at least one input.");
       };
       return element(
         "button",
         {
           type: "button",
           class: "node feature",
-          style: this.#place(columns[0]![at]!, nodeSize),
+          style: squareAt(columns[0]![at]!, nodeSize),
           "aria-pressed": String(isOn),
           "data-node": name,
           onclick: toggle,
@@ -253,12 +263,12 @@ export class Drawing implements Panel {
   }
 
   #hiddenNodes(layout: NetworkLayout): HTMLElement[] {
-    this.#maps = [];
+    this.#neurons = [];
     return this.#state!.layers.flatMap(({ width }, layer) =>
       drawnUnits(width).flatMap((unit) => {
         const place = this.#placeOf(layout, layer, unit);
         if (place) return [this.#hiddenNode({ layer, unit }, place, layout.nodeSize)];
-        this.#maps.push(undefined);
+        this.#neurons.push(undefined);
         return [];
       }),
     );
@@ -266,30 +276,24 @@ export class Drawing implements Panel {
 
   #hiddenNode(neuron: Neuron, place: Place, nodeSize: number): HTMLElement {
     const { layer, unit } = neuron;
-    const canvas = element("canvas", { width: mapCells, height: mapCells });
-    this.#maps.push(canvas);
-    const name = this.#nameOf(layer, unit);
-    const look = (): void => {
-      const bias = this.#parameters?.[this.#network!.layers[layer]!.biasOffset + unit];
-      const says = canvas.parentElement!.classList.contains("constant") ? "it says the same everywhere" : "shown large";
-      this.#status.textContent = `${name}: bias ${formatNumber(bias ?? 0)}; ${says}.`;
+    const onLook = (): void => {
+      this.#read(() => node.reading(this.#parameters?.[this.#network!.layers[layer]!.biasOffset + unit] ?? 0));
       this.#options.onNeuron(neuron);
     };
-    const leave = (): void => {
+    const onLeave = (): void => {
       this.#readNothing();
       this.#options.onNeuron(undefined);
     };
-    const events = { onpointerenter: look, onfocus: look, onpointerleave: leave, onblur: leave };
-    const label = `${name[0]!.toUpperCase()}${name.slice(1)}: show its map`;
-    const style = this.#place(place, nodeSize);
-    const node = { type: "button", class: "node", style, "aria-label": label, "data-node": `${layer}.${unit}` };
-    return element("button", { ...node, ...events }, canvas);
+    const [name, style] = [this.#nameOf(layer, unit), squareAt(place, nodeSize)];
+    const node = new NeuronNode({ neuron, name, style, onLook, onLeave });
+    this.#neurons.push(node);
+    return node.element;
   }
 
   #outputNode({ columns, nodeSize }: NetworkLayout): HTMLElement {
     const canvas = element("canvas", { width: mapCells, height: mapCells });
     this.#output = canvas;
     const place = columns[columns.length - 1]![0]!;
-    return element("div", { class: "node output", style: this.#place(place, nodeSize), "aria-hidden": "true" }, canvas);
+    return element("div", { class: "node output", style: squareAt(place, nodeSize), "aria-hidden": "true" }, canvas);
   }
 }

@@ -11,16 +11,20 @@ import {
   type Network,
   sgd,
   takesLogits,
+  type TrainingState,
 } from "../../index.ts";
 import type { FrameContext, Rendered } from "../worker/frame.ts";
 import type { FeatureName } from "./features.ts";
 import { drawnUnits } from "./fold.ts";
 import { gridRows, mapCells } from "./grid.ts";
+import { type NeuronState, neuronStateOf } from "./neuronStates.ts";
 
 /** Cells of the large surface, each way; while training goes on and they take long, half as many. */
 const surfaceCells = 100;
 /** Time that a surface may take while training goes on, for ten frames a second. */
 const surfaceMs = 45;
+/** Points that tell whether a neuron learns, at most. */
+const mostStatePoints = 400;
 /** Time that maps and scores may take in every frame; where they take longer, they rest three times as long. */
 const detailsMs = 12;
 const detailsRest = 3;
@@ -50,6 +54,8 @@ export interface PlaygroundFrame {
   readonly surface: Float32Array;
   readonly neuron: Neuron | undefined;
   readonly parameters: Float32Array;
+  /** What the training goes on from, were it cut off here. */
+  readonly state: TrainingState | undefined;
   /** Undefined where they would have held the frame up. */
   readonly details: FrameDetails | undefined;
 }
@@ -57,6 +63,8 @@ export interface PlaygroundFrame {
 export interface FrameDetails {
   /** Hidden neurons that are drawn, in order, [neurons, mapCells, mapCells]. */
   readonly maps: Float32Array;
+  /** Of all neurons of each hidden layer. */
+  readonly states: readonly (readonly NeuronState[])[];
   readonly training: FitOfPoints;
   readonly test: FitOfPoints | undefined;
 }
@@ -160,6 +168,28 @@ async function mapsOf({ host, mapRows }: Workbench): Promise<Float32Array> {
   return maps;
 }
 
+/** Every so manieth of the points that are learned from. */
+function sampleOf({ inputs, targets }: Dataset, width: number): Dataset {
+  const stride = Math.ceil(targets.length / mostStatePoints);
+  const count = Math.floor((targets.length - 1) / stride) + 1;
+  const rows = Array.from({ length: count }, (_, at) => at * stride);
+  return {
+    inputs: Float32Array.from(rows.flatMap((row) => [...inputs.subarray(row * width, (row + 1) * width)])),
+    targets: Float32Array.from(rows, (row) => targets[row]!),
+  };
+}
+
+async function statesOf({ host }: Workbench, data: Dataset): Promise<NeuronState[][]> {
+  const hidden = host.network.layers.slice(0, -1);
+  if (hidden.length === 0) return [];
+  const { preActivations } = await host.trace(sampleOf(data, host.network.inputs), sgd());
+  return hidden.map(({ index, fanOut, activation }) =>
+    Array.from({ length: fanOut }, (_, unit) =>
+      neuronStateOf(activation, column(preActivations[index]!, fanOut, unit)),
+    ),
+  );
+}
+
 async function fitOf(host: Model, data: Dataset): Promise<FitOfPoints> {
   const { loss, accuracy } = await host.evaluate(data);
   if (accuracy !== undefined) return { loss, accuracy };
@@ -187,21 +217,22 @@ async function detailsOf(bench: Workbench, context: FrameContext<FrameOptions>):
   const isSlow = detailsTookMs > detailsMs;
   if (isRunning && isSlow && startMs - detailsDoneMs < detailsRest * detailsTookMs) return undefined;
   const maps = await mapsOf(bench);
+  const states = await statesOf(bench, settings.data);
   const training = await fitOf(bench.host, settings.data);
   const test = options.test && (await fitOf(bench.host, options.test));
   bench.detailsDoneMs = performance.now();
   bench.detailsTookMs = bench.detailsDoneMs - startMs;
-  return { maps, training, test };
+  return { maps, states, training, test };
 }
 
 /** Every number of a frame: the surface from the GPU, small things from the same parameters on the CPU. */
 export async function renderFrame(context: FrameContext<FrameOptions>): Promise<Rendered<PlaygroundFrame>> {
-  const { model, options } = context;
+  const { model, options, state } = context;
   const own = await benchFor(model, options.features);
   const parameters = Float32Array.from(await model.readParameters());
   own.host.writeParameters(parameters);
   const surface = await surfaceOf(own, context, parameters);
   const details = await detailsOf(own, context);
-  const content = { surface, neuron: options.neuron, parameters, details };
+  const content = { surface, neuron: options.neuron, parameters, state, details };
   return { content, transfer: [surface.buffer, parameters.buffer, ...(details ? [details.maps.buffer] : [])] };
 }

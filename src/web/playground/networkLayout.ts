@@ -50,3 +50,7 @@ export function linkPath(from: Place, to: Place, nodeSize: number): string {
 
 /** Width of a link in pixels: steep for small weights, never more than 7. */
 export const linkWidth = (weight: number): number => 0.4 + 6.6 * (1 - Math.exp(-Math.abs(weight) / 1.5));
+
+/** Style of a square about a place. */
+export const squareAt = ({ x, y }: Place, size: number): string =>
+  `left:${(x - size / 2).toFixed(1)}px;top:${(y - size / 2).toFixed(1)}px;width:${size}px;height:${size}px`;

@@ -49,7 +49,7 @@ export class OutputPanel implements Panel {
   constructor(ramps: Ramps, run: () => Run, options: OutputOptions) {
     const onProbe = (text: string | undefined): void => void (this.#probe.textContent = text ?? noProbe);
     this.surface = new Surface(ramps, { onPaint: options.onPaint, onProbe });
-    this.curves = new Curves(run);
+    this.curves = new Curves(run, (curves) => options.update({ curves }));
     this.curves.element.dataset.group = "curves";
     this.#test = checkField("Test points", (showsTest) => options.update({ showsTest }));
     this.#discrete = checkField("Discretize", (discretizes) => options.update({ discretizes }));
@@ -89,7 +89,7 @@ export class OutputPanel implements Panel {
     this.#state = state;
     this.#test.set(state.showsTest);
     this.#discrete.set(state.discretizes);
-    this.curves.offerAccuracy(state.task === "classification");
+    this.curves.choose(state.curves, state.task === "classification");
     this.element.classList.toggle("numbers-only", state.task === "regression");
     this.#boundary.textContent = state.task === "classification" ? "line: 0, both alike" : "line: 0";
     this.#showPoints();

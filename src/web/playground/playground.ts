@@ -19,7 +19,8 @@ import { HiddenNote } from "./hiddenNote.ts";
 import { OutputPanel } from "./outputPanel.ts";
 import { firstPoints, mostOwnPoints, type Point, roundPoint } from "./points.ts";
 import { calm, RedrawMeter } from "./redrawMeter.ts";
-import { createKeeper, type RestoredRun, type Start } from "./restoredRun.ts";
+import type { SessionStart } from "../restore/savedRun.ts";
+import { createKeeper, type RestoredRun } from "./restoredRun.ts";
 import { RunRecorder } from "./runRecorder.ts";
 import { changeBetween, paceOf, pointsOf, sessionOf } from "./setup.ts";
 import { createSharePanel } from "./sharePanel.ts";
@@ -161,7 +162,8 @@ export class Playground implements RunControls {
   #snapshot(): Snapshot | undefined {
     if (!this.#last) return undefined;
     const { step, epoch, content } = this.#last;
-    return { state: this.#state, split: this.#split, step, epoch, parameters: content.parameters };
+    const { parameters, state: trainingState } = content;
+    return { state: this.#state, split: this.#split, step, epoch, parameters, trainingState };
   }
 
   #show(): void {
@@ -213,7 +215,7 @@ export class Playground implements RunControls {
     this.#restart(start);
   }
 
-  #restart(start?: Start): void {
+  #restart(start?: SessionStart): void {
     this.#keeper.begin();
     this.#starts++;
     this.#epochs.forget();
@@ -260,7 +262,7 @@ export class Playground implements RunControls {
     const { parameters, neuron, details } = content;
     if (this.#recorder.add(message, isRunning || this.#isPlaying)) this.#output.curves.show();
     this.#output.draw(content);
-    this.#drawing.draw(parameters, details?.maps, neuron ? undefined : this.#output.surface.canvas);
+    this.#drawing.draw(parameters, details, neuron ? undefined : this.#output.surface.canvas);
     this.#weights.draw(parameters, !isRunning);
     const redrawsPerSecond = this.#meter.count(isRunning);
     this.#toolbar.showStanding({ step, epoch, stepsPerSecond: isRunning ? stepsPerSecond : 0, redrawsPerSecond });

@@ -1,23 +1,17 @@
 // Keeps the newest state of a training in the browser, and makes a start from one that was kept.
 
-import { type FloatArray, network } from "../../index.ts";
+import { network } from "../../index.ts";
 import { RunKeeper } from "../restore/runKeeper.ts";
-import { type SavedRun, startOf } from "../restore/savedRun.ts";
+import { keptOf, type SavedRun, type SessionStart, startOf } from "../restore/savedRun.ts";
 import type { Split } from "./datasets.ts";
 import { networkOf, pointsOf } from "./setup.ts";
 import { decodeState, encodeState, type PlaygroundState } from "./state.ts";
 import type { Snapshot } from "./weightFiles.ts";
 
-/** Where a training goes on from. */
-export interface Start {
-  readonly parameters: FloatArray;
-  readonly firstStep: number;
-}
-
 export interface RestoredRun {
   readonly state: PlaygroundState;
   readonly split: Split;
-  readonly start: Start;
+  readonly start: SessionStart;
 }
 
 /** @throws Error where the parameters are of another network */
@@ -30,7 +24,7 @@ function restoredRun(run: SavedRun): RestoredRun {
 export function createKeeper(take: () => Snapshot | undefined, goOn: (run: RestoredRun) => void): RunKeeper {
   const read = () => {
     const now = take();
-    return now && { query: encodeState(now.state).toString(), step: now.step, parameters: now.parameters };
+    return now && { query: encodeState(now.state).toString(), ...keptOf({ ...now, state: now.trainingState }) };
   };
   return new RunKeeper({ view: "playground", read, goOn: (run) => goOn(restoredRun(run)) });
 }

@@ -6,7 +6,7 @@ import { curvesCsv, curvesJson } from "./curveFiles.ts";
 import type { Curves } from "./curves.ts";
 import { createLinkDialog } from "./linkDialog.ts";
 import { typescriptProgram } from "./typescriptProgram.ts";
-import { type Snapshot, weightsJson, weightsNpz, weightsSafetensors } from "./weightFiles.ts";
+import { type Snapshot, weightsJson, weightsNpz, weightsOnnx, weightsSafetensors } from "./weightFiles.ts";
 
 async function copy(text: string, what: string): Promise<void> {
   try {
@@ -64,6 +64,7 @@ function buttonsOf(curves: Curves, openLink: Act): Buttons {
         async (now) => save("playground.safetensors", "application/octet-stream", await weightsSafetensors(now)),
       ],
       ["Weights, npz", (now) => save("playground.npz", "application/zip", weightsNpz(now))],
+      ["Network, ONNX", async (now) => save("playground.onnx", "application/octet-stream", await weightsOnnx(now))],
       ["Weights, JSON", (now) => save("playground.json", "application/json", weightsJson(now))],
     ],
     Curves: [

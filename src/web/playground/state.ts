@@ -10,6 +10,7 @@ import {
   type OptimizerName,
   optimizerNames,
 } from "../../index.ts";
+import { axisNames, type CurveView, measureNames } from "./curveLines.ts";
 import { datasetNames, type DatasetName, type Task, taskOf } from "./datasets.ts";
 import { type FeatureName, featureNames } from "./features.ts";
 import { type GroupName, groupNames, parseGroups } from "./hiddenGroups.ts";
@@ -53,6 +54,8 @@ export interface PlaygroundState {
   readonly pace: PaceName;
   readonly showsTest: boolean;
   readonly discretizes: boolean;
+  /** Accuracy is shown of classes alone. */
+  readonly curves: CurveView;
   /** Controls that the address leaves out. */
   readonly hidden: readonly GroupName[];
 }
@@ -80,6 +83,7 @@ export const defaults: PlaygroundState = {
   pace: "10",
   showsTest: false,
   discretizes: false,
+  curves: { measure: "loss", isLogarithmic: true, axis: "step", smoothing: 0 },
   hidden: [],
 };
 
@@ -124,6 +128,10 @@ const textsOf = (state: PlaygroundState): Texts => ({
   pace: state.pace,
   test: state.showsTest ? "1" : "0",
   discrete: state.discretizes ? "1" : "0",
+  curve: state.curves.measure,
+  log: state.curves.isLogarithmic ? "1" : "0",
+  over: state.curves.axis,
+  smooth: String(state.curves.smoothing),
   hide: state.hidden.join("_"),
 });
 
@@ -239,6 +247,12 @@ export function decodeState(params: URLSearchParams): Decoded {
     pace: reader.name("pace", usual.pace, paceNames),
     showsTest: reader.name("test", "0", ["0", "1"]) === "1",
     discretizes: reader.name("discrete", "0", ["0", "1"]) === "1",
+    curves: {
+      measure: reader.name("curve", usual.curves.measure, measureNames),
+      isLogarithmic: reader.name("log", "1", ["0", "1"]) === "1",
+      axis: reader.name("over", usual.curves.axis, axisNames),
+      smoothing: reader.number("smooth", usual.curves.smoothing, 0, 0.99),
+    },
     hidden: reader.read("hide", [], `some of ${groupNames.join(", ")}, joined by _`, parseGroups),
   };
   return { state, problems: reader.problems };

@@ -4,7 +4,7 @@ import { notice } from "../notices.ts";
 import { tellDevice, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
 import type { ViewState } from "../view.ts";
 import { RunKeeper } from "../restore/runKeeper.ts";
-import { type SavedRun, startOf } from "../restore/savedRun.ts";
+import { keptOf, type SavedRun, type SessionStart, startOf } from "../restore/savedRun.ts";
 import { SessionClient } from "../worker/client.ts";
 import type { DeviceMessage, Pace, StartedMessage } from "../worker/protocol.ts";
 import { Controls } from "./controls.ts";
@@ -179,7 +179,7 @@ export class PopulationPage {
     this.#begin();
   }
 
-  #begin(phase: "idle" | "running" = "idle", from?: ReturnType<typeof startOf>): void {
+  #begin(phase: "idle" | "running" = "idle", from?: SessionStart): void {
     this.#keeper.begin();
     this.#showState();
     this.#results.begin(this.#state);
@@ -190,8 +190,7 @@ export class PopulationPage {
   /** What is kept, to go on from after a reload. */
   async #readRun() {
     const query = writeAddress(this.#state).toString();
-    const { parameters, step } = await this.#client.readParameters();
-    return { query, step, parameters };
+    return { query, ...keptOf(await this.#client.readParameters()) };
   }
 
   #goOnFrom(run: SavedRun): void {

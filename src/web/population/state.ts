@@ -66,7 +66,7 @@ function parseAxis(text: string): Axis | undefined {
 }
 
 /** What the playground's address has and a population has no use for. */
-const unused = ["pace", "test", "discrete"];
+const unused = ["pace", "test", "discrete", "curve", "log", "over", "smooth"];
 
 /** The address of a state: the playground's for what networks have in common, and the grid. */
 export function writeAddress({ base, grid, steps, metric }: PopulationState): URLSearchParams {

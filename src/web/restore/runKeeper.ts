@@ -5,7 +5,7 @@ import { RunStore } from "./runStore.ts";
 import { isWhole, readSavedRun, runVersion, type SavedRun, timeOf } from "./savedRun.ts";
 
 /** A training as the view has it now. */
-export type RunState = Pick<SavedRun, "query" | "step" | "parameters" | "attachment">;
+export type RunState = Pick<SavedRun, "query" | "step" | "parameters" | "rest" | "attachment">;
 
 export interface KeeperOptions {
   /** Name of the view, by which its state is kept. */
@@ -134,7 +134,8 @@ export class RunKeeper {
     this.#endOffer();
     try {
       await this.#options.goOn(run);
-      notice("info", `Training goes on from step ${grouped(run.step)}; momentum and moments begin anew.`);
+      const how = run.rest ? "as if it had never stopped" : "momentum and moments begin anew";
+      notice("info", `Training goes on from step ${grouped(run.step)}; ${how}.`);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       notice("bad", `The training of ${timeOf(run)} cannot be restored: ${why}`);

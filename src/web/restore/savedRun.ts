@@ -1,6 +1,10 @@
 // A training as it is kept in the browser, and whether what was read is one.
 
-import type { FloatArray } from "../../index.ts";
+import type { FloatArray, TrainingState } from "../../index.ts";
+import type { ParametersMessage, SessionSettings } from "../worker/protocol.ts";
+
+/** A state of the library without its parameters, which are kept in any case. */
+export type StateRest = Omit<TrainingState, "parameters">;
 
 /** What of a training is kept, to go on from there. */
 export interface SavedRun {
@@ -12,6 +16,8 @@ export interface SavedRun {
   readonly step: number;
   /** [replicas, parameterCount]. */
   readonly parameters: FloatArray;
+  /** The rest of what the training goes on from. Without it momentum and moments begin anew. */
+  readonly rest?: StateRest | undefined;
   /** What else the view needs: a picture of the reader's, say. */
   readonly attachment?: Blob;
 }
@@ -34,29 +40,53 @@ export function isWhole(parameters: unknown): boolean {
   return true;
 }
 
+/** Whether a rest is one; whether it is of the network that the view has, `startOf` and the library tell. */
+function isRest(rest: unknown): boolean {
+  if (rest === undefined) return true;
+  if (typeof rest !== "object" || rest === null) return false;
+  const { step, moments, nonFiniteSteps, bestLosses, bestSteps } = rest as Partial<Record<keyof StateRest, unknown>>;
+  const isStep = typeof step === "number" && Number.isSafeInteger(step) && step > 0;
+  return isStep && [moments, nonFiniteSteps, bestLosses, bestSteps].every(isNumbers);
+}
+
 /** Checks what a browser has kept: another version of the page, or another page of its host, may have written it. */
 export function readSavedRun(found: unknown, now: number): SavedRun | undefined {
   if (typeof found !== "object" || found === null) return undefined;
-  const { version, savedAt, query, step, parameters, attachment } = found as Partial<Record<keyof SavedRun, unknown>>;
+  const run = found as Partial<Record<keyof SavedRun, unknown>>;
+  const { version, savedAt, query, step, parameters, attachment, rest } = run;
   const isTimely = typeof savedAt === "number" && savedAt <= now + 60_000 && now - savedAt < oldestMs;
   const isPlaced = typeof query === "string" && query.length <= longestQuery;
   const isStep = typeof step === "number" && Number.isSafeInteger(step) && step > 0;
   const isAttached = attachment === undefined || attachment instanceof Blob;
-  const isRun = version === runVersion && isTimely && isPlaced && isStep && isAttached && isWhole(parameters);
+  const isRun =
+    version === runVersion && isTimely && isPlaced && isStep && isAttached && isWhole(parameters) && isRest(rest);
   return isRun ? (found as SavedRun) : undefined;
 }
+
+/** What is kept of a session's answer. */
+export function keptOf({
+  step,
+  parameters,
+  state,
+}: Pick<ParametersMessage, "step" | "parameters" | "state">): Pick<SavedRun, "step" | "parameters" | "rest"> {
+  if (!state) return { step, parameters };
+  const { parameters: _, ...rest } = state;
+  return { step, parameters: state.parameters, rest };
+}
+
+/** Where a session goes on from. */
+export type SessionStart = Required<Pick<SessionSettings<unknown>, "parameters" | "firstStep" | "resume">>;
 
 /**
  * What a session starts from to go on with a state.
  * @param expected parameters that the view's network has, of all replicas
  * @throws Error where it is a state of another network
  */
-export function startOf(
-  { parameters, step }: SavedRun,
-  expected: number,
-): { parameters: FloatArray; firstStep: number } {
-  if (parameters.length === expected) return { parameters, firstStep: step };
-  throw new Error(`it has ${parameters.length} parameters, and this network ${expected}.`);
+export function startOf({ parameters, step, rest }: SavedRun, expected: number): SessionStart {
+  if (parameters.length !== expected) {
+    throw new Error(`it has ${parameters.length} parameters, and this network ${expected}.`);
+  }
+  return { parameters, firstStep: step, resume: rest && { ...rest, parameters } };
 }
 
 /** `14:02`, where the reader is. */

@@ -21,8 +21,8 @@
  *   A frame is computed between dispatches, and only when the page has shown the one before: a slow page gets fewer
  *   frames, newest first, and never slows the training. Nothing waits for `requestAnimationFrame`, so that a page out of
  *   sight goes on training.
- * - A lost GPU is acquired again and the training goes on from the parameters of its last event: `resumed` says from which
- *   step. Momentum and moments begin anew then. Where no GPU comes back it goes on on the CPU.
+ * - A lost GPU is acquired again and the training goes on from its last event as if nothing had been: `resumed` says from which
+ *   step. Where no GPU comes back it goes on on the CPU.
  * - A training that diverges stops, and the network is back in the best state seen: `diverged` says which step that was.
  * - Lack of memory comes with a batch size or a number of replicas that was tried and does fit.
  * - `start` replaces what was under way; messages carry the number of their run, and the client drops those of earlier ones.
@@ -40,6 +40,7 @@ import type {
   Path,
   PerReplica,
   PlanReport,
+  TrainingState,
 } from "../../index.ts";
 
 /** What is trained, and how. `Options` is what the view's frame function is told. */
@@ -58,8 +59,10 @@ export interface SessionSettings<Options> {
   readonly initializer?: InitializerName;
   /** Go on from these [replicas, parameterCount], instead of drawing some. */
   readonly parameters?: FloatArray;
-  /** Step that `parameters` belong to. Default 0. */
+  /** Step that `parameters` or `resume` belong to. Default 0. */
   readonly firstStep?: number;
+  /** Go on from where a training of these settings stood; its step counts from where momentum and the order of rows last began. */
+  readonly resume?: TrainingState | undefined;
   readonly perReplica?: PerReplica;
   readonly bootstrap?: boolean;
   readonly path?: Path;
@@ -129,6 +132,8 @@ export interface ParametersMessage {
   readonly step: number;
   /** [replicas, parameterCount]. */
   readonly parameters: FloatArray;
+  /** What a training goes on from as if nothing had been; undefined before the first step, and for large models. */
+  readonly state: TrainingState | undefined;
 }
 
 export interface ResumedMessage {

@@ -161,9 +161,9 @@ export class TrainingSession<Options, Frame> {
 
   async #tellParameters(request: number): Promise<void> {
     if (!this.#training) return;
-    const { model, step } = this.#training;
+    const { model, step, state } = this.#training;
     const parameters = (await model.readParameters()).slice();
-    this.#tell({ type: "parameters", request, step, parameters }, [parameters.buffer as ArrayBuffer]);
+    this.#tell({ type: "parameters", request, step, parameters, state }, [parameters.buffer as ArrayBuffer]);
   }
 
   async #tellPaused(): Promise<void> {
@@ -205,10 +205,10 @@ export class TrainingSession<Options, Frame> {
   async #draw(): Promise<void> {
     this.#gate.isDue = !this.#gate.isOpen;
     if (this.#gate.isDue || !this.#training) return;
-    const { model, step, epoch, progress, isFinished } = this.#training;
+    const { model, step, epoch, state, progress, isFinished } = this.#training;
     const settings = this.#settings!;
     const isRunning = this.#pace !== undefined;
-    const context = { model, settings, options: settings.options, step, progress, isRunning, isFinished };
+    const context = { model, settings, options: settings.options, step, state, progress, isRunning, isFinished };
     const rendered = await this.#render(context);
     const losses = this.#losses.take();
     const { stepsPerSecond } = this.#speed;
@@ -258,7 +258,8 @@ export class TrainingSession<Options, Frame> {
     this.#device = undefined;
     const device = (this.#device = await acquireAgain(this.#acquire, lost?.kind ?? "gpu"));
     this.#tell({ type: "device", kind: device.kind, name: device.name, why: device.why });
-    const from = { ...settings, ...(good && { parameters: good.parameters, firstStep: good.step }) };
+    const kept = good && { parameters: good.parameters, firstStep: good.step, resume: good.state };
+    const from = { ...settings, ...kept };
     const created = await createTrainee(device, from);
     this.#training = new Training(created.model, from, created.good);
     this.#losses.drop();

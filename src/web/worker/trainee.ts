@@ -5,13 +5,14 @@ import {
   createModel,
   type Device,
   type DeviceKind,
+  type FloatArray,
   GpuLost,
   GpuOutOfMemory,
   LimitExceeded,
   type Model,
   network,
   NoDevice,
-  type Snapshot,
+  type TrainingState,
   type TrainOptions,
 } from "../../index.ts";
 import type { SessionSettings } from "./protocol.ts";
@@ -42,12 +43,23 @@ export async function acquireAgain(acquire: Acquire, kind: DeviceKind): Promise<
   return acquire({ device: "auto" });
 }
 
+/** A state of a training on the host. */
+export interface KeptState {
+  /** Steps done, over all trainings of the library. */
+  readonly step: number;
+  /** [replicas, parameterCount]. */
+  readonly parameters: FloatArray;
+  /** What its training goes on from; undefined where it has yet to begin. */
+  readonly state: TrainingState | undefined;
+}
+
 /** The model that settings ask for, and its first good state where it is small enough to keep. */
 export async function createTrainee(
   device: Device,
   settings: SessionSettings<unknown>,
-): Promise<{ model: Model; good: Snapshot | undefined }> {
-  const { seed = 0, replicas, initializer, parameters, firstStep = 0 } = settings;
+): Promise<{ model: Model; good: KeptState | undefined }> {
+  const { seed = 0, replicas, initializer, resume, firstStep = 0 } = settings;
+  const parameters = resume?.parameters ?? settings.parameters;
   const model = await createModel(network(settings.network), {
     device,
     seed,
@@ -57,21 +69,21 @@ export async function createTrainee(
   });
   if (model.replicas * model.network.parameterCount > mostKept) return { model, good: undefined };
   try {
-    return { model, good: { step: firstStep, parameters: await model.readParameters() } };
+    return { model, good: { step: firstStep, parameters: await model.readParameters(), state: resume } };
   } catch (error) {
     model.dispose();
     throw error;
   }
 }
 
-/** Options of the library for what is left to train from `step`. */
-export function optionsFrom(settings: SessionSettings<unknown>, step: number): Omit<TrainOptions, "epochs"> {
+/** Options of the library for what is left to train, counted from `firstStep`. */
+export function optionsFrom(settings: SessionSettings<unknown>, firstStep: number): Omit<TrainOptions, "epochs"> {
   const { optimizer, batchSize, orderSeed = 0, perReplica, bootstrap, path, lastStep = endless } = settings;
   return {
     optimizer,
     batchSize,
     seed: orderSeed,
-    steps: Math.max(1, lastStep - step),
+    steps: Math.max(1, lastStep - firstStep),
     ...(perReplica !== undefined && { perReplica }),
     ...(bootstrap !== undefined && { bootstrap }),
     ...(path !== undefined && { path }),
@@ -96,7 +108,7 @@ export async function trainsOneStep(device: Device, settings: SessionSettings<un
 /** As many seeds, parameters and values of `perReplica` as there are replicas. */
 function withSeedsOf(settings: SessionSettings<unknown>): SessionSettings<unknown> {
   const { replicas = 1, seed, perReplica } = settings;
-  const { parameters: _, ...others } = settings;
+  const { parameters: _, resume: __, ...others } = settings;
   const cut = Object.entries(perReplica ?? {}).map(([name, values]) => [
     name,
     Array.from(values as ArrayLike<number>).slice(0, replicas),

@@ -1,6 +1,6 @@
-import type { Model, NonFinite, PlanReport, Progress, Snapshot, Steering } from "../../index.ts";
+import type { Model, NonFinite, PlanReport, Progress, Steering, TrainingState } from "../../index.ts";
 import type { SessionSettings } from "./protocol.ts";
-import { optionsFrom } from "./trainee.ts";
+import { type KeptState, optionsFrom } from "./trainee.ts";
 
 /** Share of the least loss that a state may be above and still count as good. */
 const tolerance = 1.5;
@@ -18,14 +18,18 @@ export class Training {
   #learningRate: number;
   #pendingRate: number | undefined;
   #progress: Progress | undefined;
-  #good: Snapshot | undefined;
-  #best: (Snapshot & { readonly loss: number }) | undefined;
+  #good: KeptState | undefined;
+  /** What the next training of the library goes on from. */
+  #resume: TrainingState | undefined;
+  #best: (KeptState & { readonly loss: number }) | undefined;
 
-  constructor(model: Model, settings: SessionSettings<unknown>, good: Snapshot | undefined) {
+  constructor(model: Model, settings: SessionSettings<unknown>, good: KeptState | undefined) {
     this.model = model;
     this.#settings = settings;
     this.#good = good;
-    this.#firstStep = this.#step = settings.firstStep ?? 0;
+    this.#resume = settings.resume;
+    this.#step = settings.firstStep ?? 0;
+    this.#firstStep = this.#step - (settings.resume?.step ?? 0);
     this.#learningRate = settings.optimizer.learningRate;
   }
 
@@ -50,9 +54,14 @@ export class Training {
     return this.#step >= (this.#settings.lastStep ?? Number.POSITIVE_INFINITY);
   }
 
-  /** Parameters on the host, as they were after the last event; undefined for models too large to keep them. */
-  get good(): Snapshot | undefined {
+  /** As it was after the last event; undefined for models too large to keep it. */
+  get good(): KeptState | undefined {
     return this.#good;
+  }
+
+  /** Where the training stands now, if that is kept. */
+  get state(): TrainingState | undefined {
+    return this.#good?.step === this.#step ? this.#good.state : undefined;
   }
 
   plan(): PlanReport {
@@ -74,10 +83,11 @@ export class Training {
   }
 
   #begin(steps: number): Promise<IteratorResult<Progress, void>> {
-    this.#firstStep = this.#step;
+    const resume = this.#resume;
+    this.#firstStep = this.#step - (resume?.step ?? 0);
     this.#pendingRate = undefined;
     const optimizer = { ...this.#settings.optimizer, learningRate: this.#learningRate };
-    const options = { ...optionsFrom(this.#settings, this.#step), optimizer, every: { steps } };
+    const options = { ...optionsFrom(this.#settings, this.#firstStep), optimizer, every: { steps }, resume };
     this.#generator = this.model.train(this.#settings.data, options);
     return this.#generator.next();
   }
@@ -91,7 +101,7 @@ export class Training {
   #keep(loss: number): void {
     const { lastGood } = this.model;
     if (!lastGood) return;
-    this.#good = { step: this.#firstStep + lastGood.step, parameters: lastGood.parameters };
+    this.#good = { step: this.#firstStep + lastGood.step, parameters: lastGood.parameters, state: lastGood };
     if (loss <= (this.#best?.loss ?? Number.POSITIVE_INFINITY) * tolerance) {
       this.#best = { ...this.#good, loss: Math.min(loss, this.#best?.loss ?? loss) };
     }
@@ -108,9 +118,10 @@ export class Training {
     const to = this.#best ?? this.#good;
     this.#generator = undefined;
     this.#progress = undefined;
+    this.#resume = undefined; // momentum may be what led astray
     if (!to) return;
     this.model.writeParameters(to.parameters);
-    this.#good = to;
+    this.#good = { ...to, state: undefined };
     this.#step = this.#firstStep = to.step;
   }
 

@@ -1,4 +1,6 @@
-// Writes ONNX models: the protocol buffers of onnx.proto by hand, as far as float32 graphs of fixed shapes need them.
+import { InvalidInput } from "../errors.ts";
+
+// Writes ONNX files: the protocol buffers of onnx.proto by hand, as far as float32 graphs need them.
 
 export type OnnxAttribute =
   | { readonly name: string; readonly int: number }
@@ -17,11 +19,14 @@ export interface OnnxNode {
 
 export interface OnnxValue {
   readonly name: string;
-  readonly shape: readonly number[];
+  /** A text stands for a size that is known only when the graph runs. */
+  readonly shape: readonly (number | string)[];
 }
 
 /** A constant that travels with the model. */
-export interface OnnxInitializer extends OnnxValue {
+export interface OnnxInitializer {
+  readonly name: string;
+  readonly shape: readonly number[];
   readonly values: Float32Array;
 }
 
@@ -37,9 +42,18 @@ export interface OnnxGraph {
 /** The domain of onnxruntime's own operators. */
 export const microsoftDomain = "com.microsoft";
 
-/** Gelu came with 20; IR 10 is what goes with 21. */
-const operatorSet = 21;
-const irVersion = 10;
+/** What a file says of itself. */
+export interface OnnxHeader {
+  readonly producer: string;
+  /** Version of ONNX's operators. */
+  readonly operatorSet: number;
+  /** Version of the file format, which goes with the set of operators. */
+  readonly irVersion: number;
+  readonly metadata?: ReadonlyMap<string, string>;
+}
+
+/** Protocol buffers end at 2 GiB; larger models need files beside theirs, which are not written. */
+const maxBytes = 2 ** 31 - 1;
 const floatType = 1;
 const attributeTypes = { float: 1, int: 2, text: 3, ints: 7 };
 const wire = { varint: 0, length: 2, fixed32: 5 };
@@ -47,8 +61,14 @@ const wire = { varint: 0, length: 2, fixed32: 5 };
 /** Pieces of a message in their order: joined once at the end, so that weights are copied once. */
 type Pieces = readonly Uint8Array[];
 
+function fault(place: string, expected: string, got: string, fix: string): InvalidInput {
+  return new InvalidInput({ place: `onnx: ${place}`, expected, got, fix });
+}
+
 function varint(value: number): Uint8Array {
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`varint: ${value} is no whole number ≥ 0`);
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw fault("number", "a whole number ≥ 0", String(value), "correct the shapes and attributes");
+  }
   const bytes: number[] = [];
   let rest = value;
   while (rest > 127) {
@@ -92,14 +112,19 @@ const node = ({ operator, inputs, output, attributes = [], domain }: OnnxNode): 
 
 function initializer({ name, shape, values }: OnnxInitializer): Pieces {
   const count = shape.reduce((product, size) => product * size, 1);
-  if (count !== values.length) throw new RangeError(`${name}: ${values.length} values for [${shape.join(", ")}]`);
+  if (count !== values.length) {
+    const expected = `${count} values for shape [${shape.join(", ")}]`;
+    throw fault(name, expected, String(values.length), "correct the shape");
+  }
   const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const dimensions = shape.map((size) => whole(1, size));
   return message(5, ...dimensions, whole(2, floatType), text(8, name), message(9, [raw]));
 }
 
 function valueInfo(field: number, { name, shape }: OnnxValue): Pieces {
-  const dimensions = message(2, ...shape.map((size) => message(1, whole(1, size))));
+  const dimension = (size: number | string): Pieces =>
+    message(1, typeof size === "string" ? text(2, size) : whole(1, size));
+  const dimensions = message(2, ...shape.map(dimension));
   return message(field, text(1, name), message(2, message(1, whole(1, floatType), dimensions)));
 }
 
@@ -114,9 +139,14 @@ const graphMessage = ({ name, nodes, initializers, inputs, outputs }: OnnxGraph)
   );
 
 const operatorSetImport = (domain: string, version: number): Pieces => message(8, text(1, domain), whole(2, version));
+const metadataEntry = ([key, value]: readonly [string, string]): Pieces => message(14, text(1, key), text(2, value));
 
-function join(pieces: Pieces): Uint8Array {
-  const bytes = new Uint8Array(lengthOf(pieces));
+function join(pieces: Pieces): Uint8Array<ArrayBuffer> {
+  const length = lengthOf(pieces);
+  if (length > maxBytes) {
+    throw fault("file", `at most ${maxBytes} bytes`, String(length), "take a smaller network, or fewer replicas");
+  }
+  const bytes = new Uint8Array(length);
   let at = 0;
   for (const piece of pieces) {
     bytes.set(piece, at);
@@ -125,12 +155,19 @@ function join(pieces: Pieces): Uint8Array {
   return bytes;
 }
 
-/** The bytes of an `.onnx` file: what `InferenceSession.create` takes. */
-export const encodeModel = (graph: OnnxGraph): Uint8Array =>
-  join([
+/**
+ * The bytes of an `.onnx` file.
+ * @throws InvalidInput on values that do not fill their shape, on sizes that are no whole numbers, and beyond 2 GiB
+ */
+export function encodeOnnxGraph(graph: OnnxGraph, header: OnnxHeader): Uint8Array<ArrayBuffer> {
+  const { producer, operatorSet, irVersion, metadata = new Map<string, string>() } = header;
+  const usesMicrosoft = graph.nodes.some(({ domain }) => domain === microsoftDomain);
+  return join([
     ...whole(1, irVersion),
-    ...text(2, "thalweg bench"),
+    ...text(2, producer),
     ...graphMessage(graph),
     ...operatorSetImport("", operatorSet),
-    ...operatorSetImport(microsoftDomain, 1),
+    ...(usesMicrosoft ? operatorSetImport(microsoftDomain, 1) : []),
+    ...[...metadata].flatMap(metadataEntry),
   ]);
+}
