@@ -148,6 +148,25 @@ describe("a network of it", () => {
     });
   });
 
+  // At this rate the same training on another path ends elsewhere: rounding is enough.
+  test("opens as it is, not as it would be trained anew", async () => {
+    await open(small.replace("steps=200", "steps=1000"));
+    await finished();
+    const { x, y } = await placeOf(9, 6);
+    await page.mouse.move(x, y);
+    await eventually(reading).toMatch(/^Learning rate 2\.848, seed 7 · /);
+    const numbers = (await reading()).match(/rows ([\d.]+)/g)!.map((found) => Number(found.slice(5)));
+    await page.mouse.click(x, y);
+    expect((await opened()).get("steps")).toBe("1000");
+    await eventually(() => figure("step")).toBe("1,000");
+    const scores = await page.$$eval(".scores tbody tr", (rows) =>
+      rows.map((row) => [...row.children].slice(1).map((cell) => Number.parseFloat(cell.textContent))),
+    );
+    const [[trainingLoss, trainingShare], [testLoss, testShare]] = scores as [[number, number], [number, number]];
+    expect([trainingLoss, testLoss]).toEqual(numbers.slice(0, 2));
+    expect([trainingShare, testShare]).toEqual(numbers.slice(2).map((share) => expect.closeTo(100 * share, 1)));
+  });
+
   test("opens by Enter, and from the table of the best", async () => {
     await open(small);
     await page.focus(".cells-frame");

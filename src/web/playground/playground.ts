@@ -55,7 +55,7 @@ export class Playground implements RunControls {
   #starts = 0;
   #last: FrameMessage<PlaygroundFrame> | undefined;
 
-  constructor(root: HTMLElement, address: ViewState, worker: Worker) {
+  constructor(root: HTMLElement, address: ViewState, worker: Worker, start?: Start) {
     this.#root = root;
     this.#address = address;
     const { state, problems } = decodeState(address.read());
@@ -90,7 +90,7 @@ export class Playground implements RunControls {
     });
     this.#assemble();
     this.#show();
-    this.#restart();
+    this.#restart(start);
   }
 
   toggle(): void {

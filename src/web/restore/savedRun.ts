@@ -27,9 +27,12 @@ const longestQuery = 2 ** 17;
 const isNumbers = (value: unknown): value is FloatArray =>
   value instanceof Float32Array || value instanceof Float64Array;
 
+/** Whether there is room for so many parameters. */
+export const canBeKept = (count: number): boolean => count <= mostKept;
+
 /** Whether parameters are some that a training can go on from, and not too many to be kept. */
 export function isWhole(parameters: unknown): boolean {
-  if (!isNumbers(parameters) || parameters.length === 0 || parameters.length > mostKept) return false;
+  if (!isNumbers(parameters) || parameters.length === 0 || !canBeKept(parameters.length)) return false;
   for (const value of parameters) if (!Number.isFinite(value)) return false;
   return true;
 }
