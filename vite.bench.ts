@@ -14,6 +14,9 @@ export const isolationHeaders = {
 /** The float64 reference is loaded as the judge and as a contender; and how long plugins take is no news. */
 export const checks = { ineffectiveDynamicImport: false, bundlerTimings: false };
 
+/** They know light-dark(). */
+export const cssTarget = ["chrome123", "firefox120", "safari17.5"];
+
 export interface PageOptions {
   /** The page, from bench/. */
   readonly input: string;
@@ -31,6 +34,7 @@ export const pageConfig = ({ input, outDir, minify, alias = [] }: PageOptions): 
   worker: { format: "es", rolldownOptions: { checks } },
   build: {
     target: "es2023",
+    cssTarget,
     outDir,
     emptyOutDir: true,
     assetsInlineLimit: 0, // a file each, so that what a page fetches can be counted

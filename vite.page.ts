@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { defineConfig } from "vite";
-import { checks, isolationHeaders } from "./vite.bench.ts";
+import { checks, cssTarget, isolationHeaders } from "./vite.bench.ts";
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -15,7 +15,7 @@ export default defineConfig({
   preview: { headers: isolationHeaders },
   build: {
     target: "es2023",
-    cssTarget: ["chrome123", "firefox120", "safari17.5"], // they know light-dark()
+    cssTarget,
     outDir: "dist-page",
     emptyOutDir: true,
     modulePreload: { polyfill: false },

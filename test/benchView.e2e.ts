@@ -9,6 +9,7 @@ import { races as racePlans } from "../bench/race/races.ts";
 import { readRecord } from "../bench/race/readRecord.ts";
 import { pageConfig } from "../vite.bench.ts";
 import { launchOptions } from "./host/chrome.mjs";
+import { scheme, violationsOf } from "./support/page.ts";
 
 const tinyPoints = racePlans.find(({ name }) => name === "tiny")!.points.length;
 
@@ -97,6 +98,8 @@ test("a quick race runs beside a page that answers", async () => {
 test("bars, lines and their tables say the same", async () => {
   const charts = await page.$$eval("figure svg[role=img]", (all) => all.map((one) => one.getAttribute("aria-label")!));
   expect(charts.length).toBe(2);
+  const widths = await page.$$eval("#bars, #bars svg", (all) => all.map((one) => one.getBoundingClientRect().width));
+  expect(widths[1]).toBeCloseTo(widths[0]!, -1);
   for (const chart of charts) expect(chart).toMatch(/plain JavaScript, 2-2-2-1 by hand.*\d/);
   const rows = await textsOf("#bars tbody th");
   expect(rows.toSorted()).toEqual([
@@ -113,6 +116,10 @@ test("bars, lines and their tables say the same", async () => {
 test("another unit, another point", async () => {
   await page.select("#unit", "samples");
   await page.waitForFunction(() => document.querySelector("#bars td")?.textContent.endsWith("samples/s"));
+  expect(await textsOf("#point option")).toEqual([
+    expect.stringMatching(/^batch 4: 2-2-2-1 /),
+    expect.stringMatching(/^batch 1,024: 2-2-2-1 /),
+  ]);
   await page.select("#point", "2-2-2-1-b1024-sgd");
   await page.waitForFunction(() => document.querySelector("#bars h3")?.textContent.includes("1,024 samples"));
   expect(await page.$eval("#bars svg", (svg) => svg.getAttribute("aria-label"))).toContain("samples/s");
@@ -172,7 +179,12 @@ test("a broken file says what is wrong with it, and nothing is lost", async () =
   expect(await page.$$("#messages .notice")).toHaveLength(1);
 });
 
-test.each([390, 1280])("the page is no wider than a window of %i pixels", async (width) => {
+test.each(["light", "dark"] as const)("axe finds nothing, %s", async (value) => {
+  await scheme(page, value);
+  expect(await violationsOf(page)).toEqual([]);
+});
+
+test.each([320, 390, 1280])("the page is no wider than a window of %i pixels", async (width) => {
   await page.setViewport({ width, height: 844 });
   await page.waitForFunction(() => document.querySelector("#bars svg")!.getBoundingClientRect().right <= innerWidth);
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);

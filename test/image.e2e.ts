@@ -218,6 +218,16 @@ test("an address with nonsense in it is told, and the rest of it holds", async (
   await eventually(() => page.$eval(".plan", (found) => found.textContent)).toMatch(/^1,123 parameters/);
 });
 
+test("a page out of sight goes on learning", async () => {
+  await open("?size=small");
+  await eventually(() => figure("step")).toBeGreaterThan(20);
+  const other = await host.context.newPage();
+  await other.bringToFront();
+  const before = (await figure("step")) as number;
+  await eventually(() => figure("step")).toBeGreaterThan(before + 100);
+  await other.close();
+});
+
 test("nothing moves by itself where the reader wants no motion", async () => {
   await page.close();
   page = await host.open("#/image", (opened) =>
@@ -233,8 +243,10 @@ test("axe has nothing to say, light and dark, and a narrow page does not overflo
     await scheme(page, value);
     expect(await violationsOf(page), value).toEqual([]);
   }
-  await page.setViewport({ width: 390, height: 844 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  for (const width of [390, 320]) {
+    await page.setViewport({ width, height: 844 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  }
 });
 
 test("no complaint was made on the console", () => expect(host.complaints).toEqual([]));

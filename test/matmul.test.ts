@@ -174,6 +174,7 @@ test("every version agrees with float64, whole and in slices", async () => {
 const sliced: Case[] = [
   ...transposes.map((both) => ({ ...plain, ...both, m: 5, n: 6, k: 2051 })),
   { ...plain, m: 17, n: 36, k: 1029, batch: [2], repeats: ["a"], gap: 4 },
+  { ...plain, m: 33, n: 40, k: 1160, transposeA: true },
 ];
 
 const versionsHere = () => productVersionsOf(device());

@@ -148,6 +148,25 @@ describe("a network of it", () => {
     });
   });
 
+  // At this rate the same training on another path ends elsewhere: rounding is enough.
+  test("opens as it is, not as it would be trained anew", async () => {
+    await open(small.replace("steps=200", "steps=1000"));
+    await finished();
+    const { x, y } = await placeOf(9, 6);
+    await page.mouse.move(x, y);
+    await eventually(reading).toMatch(/^Learning rate 2\.848, seed 7 · /);
+    const numbers = (await reading()).match(/rows ([\d.]+)/g)!.map((found) => Number(found.slice(5)));
+    await page.mouse.click(x, y);
+    expect((await opened()).get("steps")).toBe("1000");
+    await eventually(() => figure("step")).toBe("1,000");
+    const scores = await page.$$eval(".scores tbody tr", (rows) =>
+      rows.map((row) => [...row.children].slice(1).map((cell) => Number.parseFloat(cell.textContent))),
+    );
+    const [[trainingLoss, trainingShare], [testLoss, testShare]] = scores as [[number, number], [number, number]];
+    expect([trainingLoss, testLoss]).toEqual(numbers.slice(0, 2));
+    expect([trainingShare, testShare]).toEqual(numbers.slice(2).map((share) => expect.closeTo(100 * share, 1)));
+  });
+
   test("opens by Enter, and from the table of the best", async () => {
     await open(small);
     await page.focus(".cells-frame");
@@ -226,6 +245,24 @@ test("networks that diverge are marked, and the others go on", async () => {
   await eventually(lastRow).toEqual(["90", "–", "–", "–", "8"]);
 });
 
+test("a population out of sight goes on, and after its GPU process has died from the step it had reached", async () => {
+  await open(small.replace("~12&", "~64&").replace("~8&", "~64&").replace("steps=200", "steps=20000"));
+  const stepNow = async (): Promise<number> => Number.parseInt((await figure("step")).replaceAll(",", "")) || 0;
+  await eventually(stepNow).toBeGreaterThan(50);
+  const other = await host.context.newPage();
+  await other.bringToFront();
+  const before = await stepNow();
+  await eventually(stepNow).toBeGreaterThan(before + 50);
+  await other.close();
+  const reached = await stepNow();
+  const client = await host.browser.target().createCDPSession();
+  client.send("Browser.crashGpuProcess").catch(() => {}); // it may not live to answer
+  const told = await noticeText();
+  const resumed = Number(/resumed at step ([\d,]+)/.exec(told)![1]!.replaceAll(",", ""));
+  expect(resumed).toBeGreaterThanOrEqual(reached);
+  await eventually(stepNow).toBeGreaterThan(resumed + 20);
+});
+
 test("nothing begins by itself where the reader wants no motion; axe has nothing to say; nothing overflows", async () => {
   await page.close();
   page = await host.open(`#/population${small}`, (opened) =>
@@ -239,8 +276,10 @@ test("nothing begins by itself where the reader wants no motion; axe has nothing
     await scheme(page, value);
     expect(await violationsOf(page), value).toEqual([]);
   }
-  await page.setViewport({ width: 390, height: 844 });
-  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+  for (const width of [390, 320]) {
+    await page.setViewport({ width, height: 844 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  }
 });
 
 test("no complaint was made on the console", () => expect(host.complaints).toEqual([]));

@@ -16,6 +16,7 @@ import {
   readAddress,
   writeAddress,
 } from "../src/web/population/state.ts";
+import { StepRate } from "../src/web/population/stepRate.ts";
 import { sessionSettings } from "../src/web/population/training.ts";
 import { ticksOf } from "../src/web/population/ticks.ts";
 import { shortNumber } from "../src/web/shortNumber.ts";
@@ -85,6 +86,36 @@ test("pictures of values have their colours, and gaps where networks have stoppe
   expect([...pixels.subarray(0, 4)]).toEqual([...viridis(1), 255]);
   expect(pixels[7]).toBe(0);
   expect([...pixels.subarray(8)]).toEqual([...viridis(0), 255]);
+});
+
+test("pictures of many values have the colours of single ones", () => {
+  const values = Float32Array.from({ length: 500 }, (_, index) => 10 ** (index / 100 - 4));
+  for (const range of [rangeOf(0.001, 10, "loss"), rangeOf(0.2, 0.9, "accuracy"), rangeOf(0.5, 0.5, "accuracy")]) {
+    const pixels = new Uint8ClampedArray(4 * values.length);
+    paintValues(pixels, values, range);
+    for (const [index, value] of values.entries()) {
+      const [red, green, blue] = colourOf(range, value);
+      // One of 256 colours beside the exact one.
+      expect(Math.abs(pixels[4 * index]! - red)).toBeLessThanOrEqual(3);
+      expect(Math.abs(pixels[4 * index + 1]! - green)).toBeLessThanOrEqual(3);
+      expect(Math.abs(pixels[4 * index + 2]! - blue)).toBeLessThanOrEqual(3);
+    }
+  }
+});
+
+test("the rate of steps is that of the last minute, and begins anew after a pause", () => {
+  const rate = new StepRate();
+  rate.add(0, 1000);
+  expect(rate.perSecond).toBeNaN();
+  rate.add(50, 6000);
+  expect(rate.perSecond).toBe(10);
+  rate.add(60, 16_000); // scoring
+  expect(rate.perSecond).toBe(4);
+  rate.add(660, 66_000);
+  expect(rate.perSecond).toBeCloseTo(610 / 60);
+  rate.restart();
+  rate.add(660, 90_000);
+  expect(rate.perSecond).toBeNaN();
 });
 
 test("brightness rises along the scale", () => {

@@ -120,6 +120,8 @@ export function draw(options: ChartOptions, paint: Paint, plot: Plot.PlotOptions
     ariaLabel: summary,
   }) as unknown as SVGSVGElement;
   svg.setAttribute("role", "img");
+  // Names of marks, in a picture that says in words what it shows.
+  for (const mark of svg.querySelectorAll("g[aria-label]")) mark.removeAttribute("aria-label");
   svg.style.setProperty("--plot-background", paint.background);
   if (theme === "auto") {
     for (const [name, color] of Object.entries(variablesOf(theme))) svg.style.setProperty(name, color);

@@ -1,10 +1,11 @@
+import { element } from "../../src/web/dom.ts";
 import { contenders } from "../contenders/table.ts";
 import type { ContenderCard } from "../race/contract.ts";
 import { full, quick } from "../race/efforts.ts";
 import type { Effort } from "../race/host.ts";
 import { races, type RacePlan } from "../race/races.ts";
 import { type Choice, type Offer, readHash, writeHash } from "./choice.ts";
-import { button, byId, element } from "./dom.ts";
+import { button, byId } from "./dom.ts";
 import { showError } from "./messages.ts";
 import { plural } from "./sources.ts";
 import type { Surroundings } from "./surroundings.ts";
@@ -38,6 +39,15 @@ function tickAll(box: HTMLFieldSetElement, isTicked: boolean): void {
   box.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
+const isWide = matchMedia("(min-width: 60rem)");
+
+/** Where the results lie below, a long list would hide them. */
+function openWhereWide(fold: HTMLDetailsElement): void {
+  const adjust = (): void => void (fold.open = isWide.matches);
+  adjust();
+  isWide.addEventListener("change", adjust);
+}
+
 function fillBox(box: HTMLFieldSetElement, legend: string, options: readonly Option[]): void {
   const lines = options.map(({ name, label, remark, isPossible }) =>
     element(
@@ -49,11 +59,13 @@ function fillBox(box: HTMLFieldSetElement, legend: string, options: readonly Opt
   );
   const quick = element(
     "p",
-    { class: "actions" },
+    { class: "row" },
     button("All", () => tickAll(box, true), { class: "small", "aria-label": `${legend}: all` }),
     button("None", () => tickAll(box, false), { class: "small", "aria-label": `${legend}: none` }),
   );
-  box.replaceChildren(element("legend", {}, legend), quick, ...lines);
+  const fold = element("details", {}, element("summary"), ...lines);
+  openWhereWide(fold);
+  box.replaceChildren(element("legend", {}, legend), quick, fold);
 }
 
 const optionOfRace = ({ name, title, points }: RacePlan): Option => ({
@@ -72,6 +84,11 @@ const effortOption = (value: string, label: string, { fewPoints, blocks, blockMs
 /** Also while the whole box is disabled. */
 const ticked = (box: HTMLFieldSetElement): readonly string[] =>
   [...box.querySelectorAll("input")].filter(({ checked }) => checked).map(({ value }) => value);
+
+function tellTicked(box: HTMLFieldSetElement): void {
+  const possible = box.querySelectorAll("input").length;
+  box.querySelector("summary")!.textContent = `${ticked(box).length} of ${possible} chosen`;
+}
 
 function tick(box: HTMLFieldSetElement, names: readonly string[]): void {
   for (const input of box.querySelectorAll("input")) input.checked = names.includes(input.value) && !input.disabled;
@@ -147,6 +164,7 @@ export class Chooser {
       .filter(({ name }) => chosen.includes(name))
       .reduce((sum, race) => sum + race.points.filter((point) => point.isQuick || !isQuick).length, 0);
     const lack = chosen.length === 0 ? "Choose a race." : entrants.length === 0 ? "Choose a contender." : undefined;
+    for (const box of [this.#races, this.#contenders]) tellTicked(box);
     this.#plan.textContent = lack ?? `Up to ${plural(points, "point")}, ${plural(entrants.length, "contender")} each.`;
     this.#run.disabled = this.#isRunning || lack !== undefined;
   }

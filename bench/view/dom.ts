@@ -1,21 +1,6 @@
-// The few helpers that the page needs to build itself.
+// What the page needs to find and fill its parts.
 
-type Attributes = Readonly<Record<string, string | number | boolean | undefined>>;
-export type Child = Node | string | undefined;
-
-/** @param attributes true writes the bare attribute, false and undefined none */
-export function element<Tag extends keyof HTMLElementTagNameMap>(
-  tag: Tag,
-  attributes: Attributes = {},
-  ...children: readonly Child[]
-): HTMLElementTagNameMap[Tag] {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== false) made.setAttribute(name, value === true ? "" : String(value));
-  }
-  made.append(...children.filter((child) => child !== undefined));
-  return made;
-}
+import { type Attributes, element } from "../../src/web/dom.ts";
 
 /** @throws TypeError where the page has no such element */
 export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind): Kind {
@@ -24,11 +9,8 @@ export function byId<Kind extends HTMLElement>(id: string, kind: new () => Kind)
   return found;
 }
 
-export function button(label: string, onClick: () => void, attributes: Attributes = {}): HTMLButtonElement {
-  const made = element("button", { type: "button", ...attributes }, label);
-  made.addEventListener("click", onClick);
-  return made;
-}
+export const button = (label: string, onclick: () => void, attributes: Attributes = {}): HTMLButtonElement =>
+  element("button", { type: "button", onclick, ...attributes }, label);
 
 export interface Choosable {
   readonly value: string;
@@ -44,12 +26,4 @@ export function fillSelect(select: HTMLSelectElement, options: readonly Choosabl
   const chosen = options.some(({ value }) => value === wanted) ? wanted : (options[0]?.value ?? "");
   select.value = chosen;
   return chosen;
-}
-
-/** Hands a file to the reader. */
-export function download(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  element("a", { href: url, download: name }).click();
-  // the browser reads the address after the click has returned
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

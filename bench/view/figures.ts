@@ -1,9 +1,10 @@
+import { download, element } from "../../src/web/dom.ts";
 import type { Point, Race } from "../race/record.ts";
 import { roundOf, titleOf, type Unit, type UnitName, unitNames, units } from "../race/units.ts";
 import { barChart, sweepChart } from "../report/charts.ts";
 import type { ChartOptions } from "../report/frame.ts";
 import { baseOf, placeOf } from "../report/order.ts";
-import { button, byId, download, element, fillSelect } from "./dom.ts";
+import { button, byId, fillSelect } from "./dom.ts";
 import { warningsOf } from "./machineCard.ts";
 import { formatDate, pointOf, raceOf, slug, type Source } from "./sources.ts";
 import { shownSource, type State, type Store } from "./store.ts";
@@ -40,7 +41,7 @@ function saveSvg({ file, title, place, draw }: FigurePlan): void {
   if (place) addFoot(svg, place);
   svg.style.fontFamily = "system-ui, sans-serif";
   svg.style.background = "#ffffff";
-  download(`${file}.svg`, "image/svg+xml", new XMLSerializer().serializeToString(svg));
+  download(`${file}.svg`, new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" }));
 }
 
 /** A chart as wide as its place, with its table and a way to save it. */
@@ -98,6 +99,10 @@ const sweepOf = (race: Race, unit: Unit, place: string): FigurePlan => ({
   table: sweepTable(race, unit, roundOf(race)),
 });
 
+/** First what tells it from the other points: there is little room. */
+const labelOf = ({ x, description }: Point, { axis }: Race): string =>
+  axis ? `${axis} ${x.toLocaleString("en")}: ${description}` : description;
+
 /** Lines need an axis and two points. */
 const isSweep = ({ axis, points }: Race): boolean => axis !== "" && points.length > 1;
 
@@ -127,7 +132,7 @@ export class Figures {
   #drawSource(source: Source, { race: wantedRace, point: wantedPoint, unit: unitName }: State): void {
     const raceOptions = source.races.map(({ name, title }) => ({ value: name, label: `${name}: ${title}` }));
     const race = raceOf(source, fillSelect(this.#race, raceOptions, wantedRace))!;
-    const pointOptions = race.points.map(({ name, description }) => ({ value: name, label: description }));
+    const pointOptions = race.points.map((point) => ({ value: point.name, label: labelOf(point, race) }));
     const point = pointOf(race, fillSelect(this.#point, pointOptions, wantedPoint))!;
     const unitOptions = unitNames.map((name) => ({ value: name, label: titleOf(units[name], roundOf(race)) }));
     const unit = units[fillSelect(this.#unit, unitOptions, unitName) as UnitName];

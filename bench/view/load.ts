@@ -1,7 +1,8 @@
+import { element } from "../../src/web/dom.ts";
 import type { LoadFailure, LoadRow, RaceRecord } from "../race/record.ts";
 import { formatBytes, formatMs } from "../race/units.ts";
 import { loadChart } from "../report/charts.ts";
-import { byId, element } from "./dom.ts";
+import { byId } from "./dom.ts";
 import { Slot } from "./figures.ts";
 import { scrollBox } from "./tables.ts";
 

@@ -1,6 +1,7 @@
+import { element } from "../../src/web/dom.ts";
 import type { MachineCard, RaceRecord } from "../race/record.ts";
 import { formatBytes, formatFlops, formatMs } from "../race/units.ts";
-import { byId, element } from "./dom.ts";
+import { byId } from "./dom.ts";
 import { notice } from "./messages.ts";
 import { formatDate, hiddenBlocks, type Source } from "./sources.ts";
 

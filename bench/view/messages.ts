@@ -1,4 +1,5 @@
-import { button, byId, element } from "./dom.ts";
+import { element } from "../../src/web/dom.ts";
+import { button, byId } from "./dom.ts";
 
 /** Says what went wrong until the reader has put it away. */
 export function showError(error: unknown): void {

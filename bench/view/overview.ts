@@ -1,7 +1,8 @@
+import { element } from "../../src/web/dom.ts";
 import type { Point, Race, TimedRow } from "../race/record.ts";
 import { formatMs, significant } from "../race/units.ts";
 import { baseOf, failedRows, fastestFirst, timedRows } from "../report/order.ts";
-import { button, byId, element } from "./dom.ts";
+import { button, byId } from "./dom.ts";
 import { shownSource, type State, type Store } from "./store.ts";
 import { scrollBox } from "./tables.ts";
 

@@ -1,8 +1,9 @@
+import { download, element } from "../../src/web/dom.ts";
 import { writeRecord } from "../race/readRecord.ts";
 import type { RaceRecord } from "../race/record.ts";
 import { toCsv } from "../report/csv.ts";
 import { placeOf } from "../report/order.ts";
-import { button, byId, download, element } from "./dom.ts";
+import { button, byId } from "./dom.ts";
 import { showError } from "./messages.ts";
 import { fileName, formatDate, plural, pointCount, type Source } from "./sources.ts";
 import type { State, Store } from "./store.ts";
@@ -18,8 +19,9 @@ function remarkOn(source: Source): string {
 /** Writes a file; why it could not be written is shown. */
 function save(record: RaceRecord, kind: "json" | "csv"): void {
   try {
-    if (kind === "json") download(`${fileName(record)}.json`, "application/json", writeRecord(record));
-    else download(`${fileName(record)}.csv`, "text/csv", toCsv(record));
+    if (kind === "json")
+      download(`${fileName(record)}.json`, new Blob([writeRecord(record)], { type: "application/json" }));
+    else download(`${fileName(record)}.csv`, new Blob([toCsv(record)], { type: "text/csv" }));
   } catch (error) {
     showError(error);
   }
@@ -44,7 +46,7 @@ function itemOf(source: Source, isShown: boolean, store: Store): HTMLElement {
   const label = element("label", { class: "line" }, radio, element("span", {}, name, " ", remark));
   const remove = button("Remove", () => store.remove(id), { class: "small", "aria-label": `Remove ${name}` });
   const buttons = record ? [...saveButtons(record, name), remove] : [];
-  return element("li", {}, label, element("span", { class: "actions" }, ...buttons));
+  return element("li", {}, label, element("span", { class: "row" }, ...buttons));
 }
 
 /** All results on the page, one of them shown. */

@@ -1,7 +1,7 @@
+import { element } from "../../src/web/dom.ts";
 import type { Point, Race, Row } from "../race/record.ts";
 import { formatSpread, formatValue, significant, titleOf, type Unit, valueIn } from "../race/units.ts";
 import { type Column, columnsOf, deviationText, type TableOptions } from "./columns.ts";
-import { element } from "./dom.ts";
 import { entrantsOf, failedRows, fastestFirst, isTimed } from "../report/order.ts";
 
 /** A table in a box of its own, which scrolls where the page must not. */

@@ -1,6 +1,7 @@
 // The playground: holds the state, the session that trains it, and the panels that show both.
 
 import { element } from "../dom.ts";
+import type { HandedOver } from "../handOver.ts";
 import { notice } from "../notices.ts";
 import { tellDiverged, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
 import type { ViewState } from "../view.ts";
@@ -56,7 +57,7 @@ export class Playground implements RunControls {
   #starts = 0;
   #last: FrameMessage<PlaygroundFrame> | undefined;
 
-  constructor(root: HTMLElement, address: ViewState, worker: Worker) {
+  constructor(root: HTMLElement, address: ViewState, worker: Worker, start?: HandedOver) {
     this.#root = root;
     this.#address = address;
     const { state, problems } = decodeState(address.read());
@@ -91,7 +92,7 @@ export class Playground implements RunControls {
     });
     this.#assemble();
     this.#show();
-    this.#restart();
+    this.#restart(start);
   }
 
   toggle(): void {
@@ -215,7 +216,7 @@ export class Playground implements RunControls {
     this.#restart(start);
   }
 
-  #restart(start?: SessionStart): void {
+  #restart(start?: SessionStart | HandedOver): void {
     this.#keeper.begin();
     this.#starts++;
     this.#epochs.forget();

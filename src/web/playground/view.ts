@@ -1,5 +1,6 @@
 import "./playground.css";
 import type { MountedView, View } from "../view.ts";
+import { takeHandedOver } from "../handOver.ts";
 import { Playground } from "./playground.ts";
 
 /** Where keys belong to what has the focus. */
@@ -61,8 +62,9 @@ function takeSteps(playground: Playground, params: URLSearchParams): void {
 export const view: View = {
   mount(root, state): MountedView {
     const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
-    const playground = new Playground(root, state, worker);
-    takeSteps(playground, state.read());
+    const handed = takeHandedOver();
+    const playground = new Playground(root, state, worker, handed);
+    if (!handed) takeSteps(playground, state.read());
     const listeners = new AbortController();
     listen(playground, listeners.signal);
     acceptFiles(playground, listeners.signal);

@@ -19,15 +19,35 @@ export function bestNetworks(values: ArrayLike<number>, isLowBetter: boolean, co
   return best;
 }
 
+export interface Opening {
+  /** Where a network opens in a tab of its own. */
+  readonly addressOf: (network: number) => string;
+  /** Opens it here, as it is. */
+  readonly open: (network: number) => void;
+}
+
 export interface BestTable {
   readonly root: HTMLElement;
-  /** @param addressOf where a network opens */
   show(
     grid: PopulationGrid,
     metric: string,
     best: readonly { network: number; value: number }[],
-    addressOf: (network: number) => string,
+    opening: Opening,
   ): void;
+}
+
+/** Other clicks open a tab or a window, or save. */
+const isPlain = ({ button, ctrlKey, metaKey, shiftKey, altKey }: MouseEvent): boolean =>
+  button === 0 && !ctrlKey && !metaKey && !shiftKey && !altKey;
+
+function linkTo(network: number, { addressOf, open }: Opening): HTMLElement {
+  const onclick = (event: MouseEvent): void => {
+    if (!isPlain(event)) return;
+    event.preventDefault();
+    open(network);
+  };
+  const name = element("span", { class: "visually-hidden" }, ` network ${network}`);
+  return element("a", { href: addressOf(network), onclick }, "Open", name);
 }
 
 /** The best networks, each with a link to it. */
@@ -42,21 +62,20 @@ export function bestTable(): BestTable {
     element("tr", {}, columns, rows, value, element("th", { scope: "col" }, "Network")),
   );
   const root = element("table", { class: "best numbers", hidden: true }, head, body);
-  const show: BestTable["show"] = (grid, metric, best, addressOf) => {
+  const show: BestTable["show"] = (grid, metric, best, opening) => {
     root.hidden = false; // before it, the heads would be empty
     value.textContent = metric;
     columns.textContent = axisLabels[grid.columns.name];
     rows.textContent = axisLabels[grid.rows.name];
     const cells = best.map(({ network, value }) => {
       const { column, row } = cellOf(grid, network);
-      const link = element(
-        "a",
-        { href: addressOf(network) },
-        "Open",
-        element("span", { class: "visually-hidden" }, ` network ${network}`),
-      );
       const texts = [valueAt(grid.columns, column), valueAt(grid.rows, row), roughNumber(value)].map(String);
-      return element("tr", {}, ...texts.map((text) => element("td", {}, text)), element("td", {}, link));
+      return element(
+        "tr",
+        {},
+        ...texts.map((text) => element("td", {}, text)),
+        element("td", {}, linkTo(network, opening)),
+      );
     });
     body.replaceChildren(...cells);
   };

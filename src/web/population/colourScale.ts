@@ -67,16 +67,30 @@ export function rangeOf(low: number, high: number, kind: "loss" | "accuracy"): C
 /** Colours that are told apart in a picture. */
 const tableSize = 256;
 
-/** Pixels of values, one each; those that are not finite have no colour. */
+/** From a value to its entry of `tableSize` colours. A million of them are painted at once: logarithms are not taken twice. */
+function placing({ low, high, logarithmic, brightIsLow }: ColourRange): (value: number) => number {
+  const last = tableSize - 1;
+  if (!(high > low)) return () => last >> 1;
+  const [start, end] = logarithmic ? [Math.log(low), Math.log(high)] : [low, high];
+  const scale = (brightIsLow ? -last : last) / (end - start);
+  const offset = (brightIsLow ? last : 0) - scale * start + 0.5;
+  return (value) => {
+    const kept = Math.min(high, Math.max(low, value));
+    return Math.floor(scale * (logarithmic ? Math.log(kept) : kept) + offset);
+  };
+}
+
+/** Pixels of values, one each, over transparent ones; those that are not finite have no colour. */
 export function paintValues(pixels: Uint8ClampedArray, values: ArrayLike<number>, range: ColourRange): void {
   const table = Array.from({ length: tableSize }, (_, index) => viridis(index / (tableSize - 1)));
+  const placeOf = placing(range);
   for (let index = 0; index < values.length; index++) {
     const value = values[index]!;
-    const share = range.brightIsLow ? 1 - shareOf(range, value) : shareOf(range, value);
-    const [red, green, blue] = table[Math.round((tableSize - 1) * share)] ?? [0, 0, 0];
-    pixels[4 * index] = red;
-    pixels[4 * index + 1] = green;
-    pixels[4 * index + 2] = blue;
-    pixels[4 * index + 3] = Number.isFinite(value) ? 255 : 0;
+    if (!Number.isFinite(value)) continue;
+    const colour = table[placeOf(value)]!;
+    pixels[4 * index] = colour[0];
+    pixels[4 * index + 1] = colour[1];
+    pixels[4 * index + 2] = colour[2];
+    pixels[4 * index + 3] = 255;
   }
 }

@@ -56,10 +56,13 @@ function listOf(grid: PopulationGrid, name: AxisName): Float64Array | undefined 
   if (columns.name !== name && rows.name !== name) return undefined;
   const along = columns.name === name ? columns : rows;
   const values = Float64Array.from({ length: along.count }, (_, index) => valueAt(along, index));
-  return Float64Array.from({ length: networksOf(grid) }, (_, network) => {
-    const { column, row } = cellOf(grid, network);
-    return values[along === columns ? column : row]!;
-  });
+  const list = new Float64Array(networksOf(grid));
+  for (let row = 0; row < rows.count; row++) {
+    const own = list.subarray(row * columns.count, (row + 1) * columns.count);
+    if (along === columns) own.set(values);
+    else own.fill(values[row]!);
+  }
+  return list;
 }
 
 /** What each network of the grid has for itself. */

@@ -65,9 +65,8 @@ export class HeatMap {
 
   setGrid(grid: PopulationGrid): void {
     this.#grid = grid;
-    this.#values = new Float32Array(networksOf(grid)).fill(Number.NaN);
     this.#pointed = undefined;
-    Object.assign(this.#picture, { width: grid.columns.count, height: grid.rows.count });
+    this.clear();
     const [across, down] = [axisLabels[grid.columns.name], axisLabels[grid.rows.name]];
     this.#columnTitle.textContent = `${across} →`;
     this.#rowTitle.textContent = `${down} ↑`;
@@ -77,6 +76,13 @@ export class HeatMap {
         "Arrows go from network to network, Enter opens one in the playground.",
     );
     this.#layOut();
+    this.#paint();
+  }
+
+  /** Nothing is known of any network. */
+  clear(): void {
+    this.#values = new Float32Array();
+    Object.assign(this.#picture, { width: this.#grid?.columns.count ?? 1, height: this.#grid?.rows.count ?? 1 });
     this.#paint();
   }
 

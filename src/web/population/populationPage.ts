@@ -1,22 +1,30 @@
 import { network } from "../../index.ts";
 import { element } from "../dom.ts";
+import { handOver } from "../handOver.ts";
 import { notice } from "../notices.ts";
 import { tellDevice, tellFailed, tellOutOfMemory, tellResumed } from "../sessionNotices.ts";
 import type { ViewState } from "../view.ts";
 import { RunKeeper } from "../restore/runKeeper.ts";
-import { keptOf, type SavedRun, type SessionStart, startOf } from "../restore/savedRun.ts";
+import { canBeKept, keptOf, type SavedRun, type SessionStart, startOf } from "../restore/savedRun.ts";
 import { SessionClient } from "../worker/client.ts";
 import type { DeviceMessage, Pace, StartedMessage } from "../worker/protocol.ts";
 import { Controls } from "./controls.ts";
 import { networksOf, shrunk } from "./grid.ts";
 import type { PopulationFrame, PopulationOptions } from "./protocol.ts";
-import { duration, Results } from "./results.ts";
-import { mostNetworks, type PopulationState, readAddress, writeAddress } from "./state.ts";
+import { duration, playgroundAddress, Results } from "./results.ts";
+import { type MetricName, mostNetworks, type PopulationState, readAddress, writeAddress } from "./state.ts";
 import { sessionSettings } from "./training.ts";
 
 /** Longer than this, a smaller grid is suggested; it takes so long. */
 const longSeconds = 90;
 const shortSeconds = 20;
+/** Time that scoring may take beside training. */
+const scoringShare = 1 / 3;
+/** A GPU that is lost answers no more; one with a million networks takes its time. */
+const patienceMs = 30_000;
+
+const count = (number: number): string => number.toLocaleString("en");
+const nothingAfter = (ms: number): Promise<undefined> => new Promise((resolve) => setTimeout(resolve, ms, undefined));
 
 const lead =
   "Thousands of networks of one architecture train side by side, each with a setting and a seed of its own. " +
@@ -43,6 +51,9 @@ export class PopulationPage {
   #phase: Phase = "idle";
   #pace: Pace = "full";
   #device: DeviceMessage | undefined;
+  #parameterCount = 0;
+  #step = 0;
+  #isGone = false;
   readonly #keeper = new RunKeeper({
     view: "population",
     read: () => this.#readRun(),
@@ -54,10 +65,9 @@ export class PopulationPage {
     const { state, problems } = readAddress(address.read());
     for (const problem of problems) notice("warn", `The address: ${problem}.`);
     this.#state = state;
-    this.#results = new Results(state, (metric) => {
-      this.#state = { ...this.#state, metric };
-      this.#results.setMetric(metric);
-      this.#showState();
+    this.#results = new Results(state, {
+      metricChanged: (metric) => this.#setMetric(metric),
+      opened: (network) => void this.#open(network),
     });
     root.append(...this.#layout());
     this.#client = this.#connect();
@@ -66,9 +76,15 @@ export class PopulationPage {
   }
 
   dispose(): void {
+    this.#isGone = true;
     this.#keeper.dispose();
     this.#client.dispose();
     this.#results.dispose();
+  }
+
+  /** `4,096 networks`. */
+  get #networks(): string {
+    return `${count(networksOf(this.#state.grid))} networks`;
   }
 
   #layout(): HTMLElement[] {
@@ -104,11 +120,13 @@ export class PopulationPage {
       device: (message) => {
         this.#device = message;
         tellDevice(message);
+        this.#plan.textContent = `Setting up ${this.#networks} on ${message.name}…`;
       },
       started: (message) => this.#tellPlan(message),
       frame: (message) => {
+        this.#step = message.step;
         this.#results.show(message);
-        this.#keeper.show(message);
+        if (canBeKept(networksOf(this.#state.grid) * this.#parameterCount)) this.#keeper.show(message);
       },
       paused: ({ isFinished }) => this.#setPhase(isFinished ? "finished" : "paused"),
       resumed: tellResumed,
@@ -116,7 +134,11 @@ export class PopulationPage {
         this.#setPhase("finished");
         notice("bad", "All networks diverged: choose lower learning rates.");
       },
+      fitting: () => {
+        this.#plan.textContent = `Not enough memory for ${this.#networks}: trying how many fit…`;
+      },
       outOfMemory: (message) => {
+        this.#plan.textContent = message.message;
         this.#setPhase("idle");
         tellOutOfMemory(message, (fits) => {
           if ("replicas" in fits) this.#shrinkTo(fits.replicas);
@@ -130,8 +152,8 @@ export class PopulationPage {
   }
 
   #tellPlan({ plan, parameterCount }: StartedMessage): void {
-    const networks = networksOf(this.#state.grid);
-    const size = `${networks.toLocaleString("en")} networks of ${parameterCount.toLocaleString("en")} parameters`;
+    this.#parameterCount = parameterCount;
+    const size = `${this.#networks} of ${count(parameterCount)} parameters`;
     const memory = `${(plan.bytes / 2 ** 20).toFixed(plan.bytes < 2 ** 27 ? 1 : 0)} MiB`;
     this.#plan.textContent = `${size} on ${this.#device?.name ?? "?"}, ${memory}. Path ${plan.path}: ${plan.reason}`;
     this.#advise(plan.stepMs);
@@ -148,11 +170,11 @@ export class PopulationPage {
   /** A smaller grid where the estimate is long. */
   #advise(stepMs: number | undefined): void {
     this.#advice.replaceChildren();
-    const seconds = ((stepMs ?? 0) * this.#state.steps) / 1000;
+    const seconds = ((1 + scoringShare) * (stepMs ?? 0) * this.#state.steps) / 1000;
     if (seconds < longSeconds) return;
     const networks = networksOf(shrunk(this.#state.grid, (networksOf(this.#state.grid) * shortSeconds) / seconds));
     const text = `About ${duration(seconds)} on this device, by the cost model.`;
-    const label = `Train ${networks.toLocaleString("en")} instead`;
+    const label = `Train ${count(networks)} instead`;
     this.#advice.append(
       element("span", {}, text),
       element("button", { type: "button", onclick: () => this.#shrinkTo(networks) }, label),
@@ -168,10 +190,7 @@ export class PopulationPage {
   #change(state: PopulationState): void {
     const networks = networksOf(state.grid);
     if (networks > mostNetworks) {
-      notice(
-        "warn",
-        `${networks.toLocaleString("en")} networks are too many: at most ${mostNetworks.toLocaleString("en")}.`,
-      );
+      notice("warn", `${count(networks)} networks are too many: at most ${count(mostNetworks)}.`);
       this.#controls.show(this.#state);
       return;
     }
@@ -181,6 +200,7 @@ export class PopulationPage {
 
   #begin(phase: "idle" | "running" = "idle", from?: SessionStart): void {
     this.#keeper.begin();
+    this.#step = 0;
     this.#showState();
     this.#results.begin(this.#state);
     this.#setPhase(phase);
@@ -201,6 +221,24 @@ export class PopulationPage {
     this.#begin("running", from);
   }
 
+  #setMetric(metric: MetricName): void {
+    this.#state = { ...this.#state, metric };
+    this.#results.setMetric(metric);
+    this.#showState();
+    this.#client.setOptions(sessionSettings(this.#state).options);
+  }
+
+  /** A network as it is, at the step that it has reached; by its address alone where none has been trained, or nobody answers. */
+  async #open(network: number): Promise<void> {
+    const [state, size] = [this.#state, this.#parameterCount];
+    const told =
+      this.#step > 0 ? await Promise.race([this.#client.readParameters(), nothingAfter(patienceMs)]) : undefined;
+    if (this.#isGone) return;
+    if (!told) return void (location.hash = playgroundAddress(state, network, state.steps));
+    const parameters = told.parameters.slice(network * size, (network + 1) * size);
+    handOver(playgroundAddress(state, network, told.step), { parameters, firstStep: told.step });
+  }
+
   #showState(): void {
     this.#controls.show(this.#state);
     this.#address.write(writeAddress(this.#state));
@@ -208,9 +246,8 @@ export class PopulationPage {
 
   #setPhase(phase: Phase): void {
     this.#phase = phase;
-    const networks = networksOf(this.#state.grid).toLocaleString("en");
     const labels: Record<Phase, string> = {
-      idle: `Train ${networks} networks`,
+      idle: `Train ${this.#networks}`,
       running: "Pause",
       paused: "Go on",
       finished: "Train again",

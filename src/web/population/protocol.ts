@@ -3,8 +3,13 @@
 import type { Dataset } from "../../index.ts";
 import type { MetricName } from "./state.ts";
 
+/** What networks are scored on. */
+export type Rows = "training" | "test";
+
 export interface PopulationOptions {
   readonly test: Dataset;
+  /** What is looked at: where scoring takes long, a frame on the way has these alone. */
+  readonly rows: Rows;
 }
 
 /** One figure of all networks. */
@@ -16,7 +21,7 @@ export interface Metric {
 }
 
 export interface PopulationFrame {
-  /** Undefined where scoring would take more than its share of the time. */
+  /** Undefined where scoring would take more than its share of the time, or nothing has been trained yet. */
   readonly metrics: Readonly<Partial<Record<MetricName, Metric>>> | undefined;
   /** Networks whose numbers are not finite any more. */
   readonly stopped: number;

@@ -15,6 +15,7 @@ import { HeatMap } from "./heatMap.ts";
 import { Legend } from "./legend.ts";
 import type { Metric, PopulationFrame } from "./protocol.ts";
 import { spreadShares } from "./quantiles.ts";
+import { StepRate } from "./stepRate.ts";
 import { cellState, type MetricName, type PopulationState } from "./state.ts";
 
 const metricLabels: Readonly<Record<MetricName, string>> = {
@@ -44,11 +45,17 @@ export function duration(seconds: number): string {
 const at = (metric: Metric, share: (typeof spreadShares)[number]): number =>
   metric.quantiles[spreadShares.indexOf(share)]!;
 
-/** Where the playground opens a network as this population leaves it. */
-function playgroundAddress(state: PopulationState, network: number): string {
+/** Where the playground trains a network of the population by itself, so many steps. */
+export function playgroundAddress(state: PopulationState, network: number, steps: number): string {
   const params = encodeState(cellState(state, network));
-  params.set("steps", String(state.steps));
+  params.set("steps", String(steps));
   return `#/playground?${params}`;
+}
+
+export interface ResultsListeners {
+  readonly metricChanged: (metric: MetricName) => void;
+  /** A network is to be opened in the playground. */
+  readonly opened: (network: number) => void;
 }
 
 /** Heat map, band, figures and the best networks of a population. */
@@ -67,14 +74,17 @@ export class Results {
   #state: PopulationState;
   #metrics: PopulationFrame["metrics"];
   #isRunning = false;
+  readonly #opened: (network: number) => void;
+  readonly #rate = new StepRate();
   readonly #bestDue = new Interval(1000);
 
-  constructor(state: PopulationState, metricChanged: (metric: MetricName) => void) {
+  constructor(state: PopulationState, { metricChanged, opened }: ResultsListeners) {
+    this.#opened = opened;
     this.#state = state;
     this.#metricChoice = choice<MetricName>("Colour and band show", metricLabels, metricChanged);
     this.#heatMap = new HeatMap({
       pointed: (network) => this.#read(network),
-      opened: (network) => (location.hash = playgroundAddress(this.#state, network)),
+      opened,
     });
     const head = element("div", { class: "map-head" }, this.#metricChoice.root, this.#legend.root);
     this.map = element("div", { class: "map" }, head, this.#heatMap.root, this.#reading, this.#columns.root);
@@ -91,6 +101,8 @@ export class Results {
   begin(state: PopulationState): void {
     this.#state = state;
     this.#metrics = undefined;
+    this.#isRunning = false;
+    this.#rate.restart();
     this.#history.clear();
     this.#heatMap.setGrid(state.grid);
     this.#replaceChart();
@@ -105,12 +117,17 @@ export class Results {
     this.#draw();
   }
 
-  show({ step, stepsPerSecond, isRunning, content }: FrameMessage<PopulationFrame>): void {
+  show({ step, isRunning, content }: FrameMessage<PopulationFrame>): void {
     const { steps, grid } = this.#state;
+    if (isRunning || this.#isRunning) this.#rate.add(step, performance.now());
+    const { perSecond } = this.#rate;
+    if (!isRunning) this.#rate.restart();
     this.#isRunning = isRunning;
     this.figures.set("step", `${step.toLocaleString("en")} of ${steps.toLocaleString("en")}`);
-    this.figures.set("speed", Math.round(networksOf(grid) * stepsPerSecond).toLocaleString("en"));
-    const seconds = (steps - step) / stepsPerSecond;
+    if (Number.isFinite(perSecond)) {
+      this.figures.set("speed", Math.round(networksOf(grid) * perSecond).toLocaleString("en"));
+    }
+    const seconds = (steps - step) / perSecond;
     this.figures.set("left", isRunning && Number.isFinite(seconds) ? duration(seconds) : "–");
     this.figures.set("stopped", content.stopped.toLocaleString("en"));
     if (!content.metrics) return;
@@ -132,15 +149,16 @@ export class Results {
   #showMetric(): void {
     const { metric } = this.#state;
     this.#metricChoice.show(metric);
+    const has = (kind: string): boolean => Object.keys(this.#metrics!).some((name) => name.endsWith(kind));
     for (const option of this.#metricChoice.select.options) {
-      option.disabled = this.#metrics !== undefined && !(option.value in this.#metrics);
+      option.disabled = this.#metrics !== undefined && !has(isLoss(option.value as MetricName) ? "Loss" : "Accuracy");
     }
   }
 
   #draw(): void {
     const { metric } = this.#state;
     const shown = this.#metrics?.[metric];
-    if (!shown) return;
+    if (!shown) return this.#heatMap.clear(); // scored when its turn comes
     const range = rangeOf(at(shown, 0.01), at(shown, 0.99), isLoss(metric) ? "loss" : "accuracy");
     this.#heatMap.draw(shown.values, range);
     this.#legend.show(metricLabels[metric], range);
@@ -158,7 +176,10 @@ export class Results {
       value: shown.values[network]!,
     }));
     this.#columns.show(grid, shown.values);
-    this.best.show(grid, metricLabels[metric], best, (network) => playgroundAddress(this.#state, network));
+    this.best.show(grid, metricLabels[metric], best, {
+      addressOf: (network) => playgroundAddress(this.#state, network, this.#state.steps),
+      open: this.#opened,
+    });
   }
 
   /** The numbers of a network in a line. */

@@ -4,7 +4,7 @@ import type { FloatArray, Scores } from "../../index.ts";
 import type { FrameContext, Rendered } from "../worker/frame.ts";
 import { Seldom } from "../worker/seldom.ts";
 import { serveSession } from "../worker/serveSession.ts";
-import type { Metric, PopulationFrame, PopulationOptions } from "./protocol.ts";
+import type { Metric, PopulationFrame, PopulationOptions, Rows } from "./protocol.ts";
 import { quantiles } from "./quantiles.ts";
 
 /** Scoring takes a quarter of the time at most. */
@@ -24,21 +24,41 @@ function metricOf(values: FloatArray, isStopped: (network: number) => boolean): 
   return { values: kept, quantiles: quantiles(kept) };
 }
 
+/** Networks times rows beyond which scoring takes a second or so on a software adapter. */
+const dear = 2 ** 24;
+
+type Scored = Partial<Record<Rows, Scores>>;
+
+/** Both rows where that is quick or the last thing to do, else those that are looked at. */
+async function score({ model, settings, options, isRunning }: FrameContext<PopulationOptions>): Promise<Scored> {
+  const { test, rows } = options;
+  const isDear = model.replicas * (test.targets.length + settings.data.targets.length) > dear;
+  const wanted: readonly Rows[] = isDear && isRunning ? [rows] : ["training", "test"];
+  const scored: Scored = {};
+  for (const name of wanted) scored[name] = await model.scores(name === "test" ? test : settings.data);
+  return scored;
+}
+
+/** Rows of the scores before. */
+let scoredRows: Rows | undefined;
+
 async function render(context: FrameContext<PopulationOptions>): Promise<Rendered<PopulationFrame>> {
-  const { model, settings, options, progress, isRunning } = context;
+  const { progress, isRunning, step, model, settings, options } = context;
   const stopped = progress?.diverged ?? 0;
-  const scores = await scoring.when(!isRunning, async () => [
-    await model.scores(settings.data),
-    await model.scores(options.test),
-  ]);
-  if (!scores) return { content: { metrics: undefined, stopped } };
-  const [training, test] = scores as [Scores, Scores];
+  const nothing = { content: { metrics: undefined, stopped } };
+  // Untrained networks all look alike: with many of them the reader would wait for nothing.
+  if (step === 0 && model.replicas * settings.data.targets.length > dear) return nothing;
+  const isOther = scoredRows !== undefined && scoredRows !== options.rows;
+  const scores = await scoring.when(!isRunning || isOther, () => score(context));
+  if (!scores) return nothing;
+  scoredRows = options.rows;
   const isStopped = stoppedOf(context);
+  const { training, test } = scores;
   const metrics = {
-    trainingLoss: metricOf(training.losses, isStopped),
-    testLoss: metricOf(test.losses, isStopped),
-    ...(training.accuracies && { trainingAccuracy: metricOf(training.accuracies, isStopped) }),
-    ...(test.accuracies && { testAccuracy: metricOf(test.accuracies, isStopped) }),
+    ...(training && { trainingLoss: metricOf(training.losses, isStopped) }),
+    ...(test && { testLoss: metricOf(test.losses, isStopped) }),
+    ...(training?.accuracies && { trainingAccuracy: metricOf(training.accuracies, isStopped) }),
+    ...(test?.accuracies && { testAccuracy: metricOf(test.accuracies, isStopped) }),
   };
   return {
     content: { metrics, stopped },

@@ -24,6 +24,7 @@ export interface SessionListeners<Frame> {
   paused?(message: PausedMessage): void;
   resumed?(message: ResumedMessage): void;
   diverged?(message: DivergedMessage): void;
+  fitting?(): void;
   outOfMemory?(message: OutOfMemoryMessage): void;
   failed(message: FailedMessage): void;
 }
@@ -117,6 +118,7 @@ export class SessionClient<Options, Frame> {
     else if (message.type === "paused") this.#listeners.paused?.(message);
     else if (message.type === "resumed") this.#listeners.resumed?.(message);
     else if (message.type === "diverged") this.#listeners.diverged?.(message);
+    else if (message.type === "fitting") this.#listeners.fitting?.();
     else if (message.type === "outOfMemory") this.#listeners.outOfMemory?.(message);
     else if (message.type === "failed") this.#listeners.failed(message);
     else this.#requests.get(message.request)?.(message);

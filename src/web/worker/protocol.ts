@@ -15,7 +15,7 @@
  *     parameters { request }           →
  *                                      ←    parameters { request, step, parameters }
  *                                      ←    paused { step, isFinished }
- *                                      ←    resumed · diverged · outOfMemory · failed
+ *                                      ←    resumed · diverged · fitting, outOfMemory · failed
  *
  * - Everything between two frames is the library's: steps at full speed, nothing read but losses and parameters.
  *   A frame is computed between dispatches, and only when the page has shown the one before: a slow page gets fewer
@@ -52,7 +52,7 @@ export interface SessionSettings<Options> {
   readonly optimizer: Optimizer;
   readonly batchSize: number;
   /** Of the initial parameters; a list has one seed for each replica. Default 0. */
-  readonly seed?: number | readonly number[];
+  readonly seed?: number | ArrayLike<number>;
   /** Of the order of rows. Default 0. */
   readonly orderSeed?: number;
   readonly replicas?: number;
@@ -153,6 +153,11 @@ export interface DivergedMessage {
   readonly message: string;
 }
 
+/** There is not enough memory; smaller trainings are tried, which may take a while, and `outOfMemory` follows. */
+export interface FittingMessage {
+  readonly type: "fitting";
+}
+
 export interface OutOfMemoryMessage {
   readonly type: "outOfMemory";
   readonly message: string;
@@ -178,6 +183,7 @@ export type FromWorker<Frame> =
   | ParametersMessage
   | ResumedMessage
   | DivergedMessage
+  | FittingMessage
   | OutOfMemoryMessage
   | FailedMessage;
 

@@ -94,8 +94,9 @@ export function optionsFrom(settings: SessionSettings<unknown>, firstStep: numbe
 export async function trainsOneStep(device: Device, settings: SessionSettings<unknown>): Promise<boolean> {
   let model: Model | undefined;
   try {
-    ({ model } = await createTrainee(device, withSeedsOf(settings)));
-    await model.fit(settings.data, { ...optionsFrom(withSeedsOf(settings), 0), steps: 1 });
+    const own = withSeedsOf(settings);
+    ({ model } = await createTrainee(device, own));
+    await model.fit(settings.data, { ...optionsFrom(own, 0), steps: 1 });
     return true;
   } catch (error) {
     if (error instanceof GpuLost || !(error instanceof GpuOutOfMemory || error instanceof LimitExceeded)) throw error;
@@ -109,13 +110,11 @@ export async function trainsOneStep(device: Device, settings: SessionSettings<un
 function withSeedsOf(settings: SessionSettings<unknown>): SessionSettings<unknown> {
   const { replicas = 1, seed, perReplica } = settings;
   const { parameters: _, resume: __, ...others } = settings;
-  const cut = Object.entries(perReplica ?? {}).map(([name, values]) => [
-    name,
-    Array.from(values as ArrayLike<number>).slice(0, replicas),
-  ]);
+  const first = (values: ArrayLike<number>) => Float64Array.from({ length: replicas }, (_, at) => values[at]!);
+  const cut = Object.entries(perReplica ?? {}).map(([name, values]) => [name, first(values)]);
   return {
     ...others,
-    ...(typeof seed === "object" && { seed: seed.slice(0, replicas) }),
+    ...(typeof seed === "object" && { seed: first(seed) }),
     ...(perReplica && { perReplica: Object.fromEntries(cut) }),
   };
 }
