@@ -22,7 +22,7 @@ test.each(datasetNames)("%s: points in the square, the same for the same seed, o
     const points = drawDataset(name, 7, noise);
     expect(points).toHaveLength(500);
     expect(drawDataset(name, 7, noise)).toEqual(points);
-    const isRandom = noise > 0 || name !== "spiral"; // without noise a spiral is one curve
+    const isRandom = noise > 0 || (name !== "spiral" && name !== "xorTable"); // without noise these two are always the same
     if (isRandom) expect(drawDataset(name, 8, noise)).not.toEqual(points);
     for (const { x1, x2, value } of points) {
       if (name !== "gauss") expect(Math.max(Math.abs(x1), Math.abs(x2))).toBeLessThanOrEqual(6);
@@ -41,6 +41,14 @@ test("without noise a circle is a circle, and exclusive or has empty axes", () =
   for (const { x1, x2, value } of drawDataset("xor", 1, 0)) {
     expect(x1 * x2 > 0).toBe(value > 0);
     expect(Math.min(Math.abs(x1), Math.abs(x2))).toBeGreaterThanOrEqual(0.3);
+  }
+});
+
+test("without noise the table of exclusive or has four rows, each in either part of a split", () => {
+  const { training, test: held } = splitPoints(drawDataset("xorTable", 1, 0), 1, 50);
+  const rows = ["-3 -3 1", "-3 3 -1", "3 -3 -1", "3 3 1"];
+  for (const part of [training, held]) {
+    expect([...new Set(part.map(({ x1, x2, value }) => `${x1} ${x2} ${value}`))].toSorted()).toEqual(rows);
   }
 });
 

@@ -26,7 +26,7 @@ const rightOf = ({ kernel, right, rightFour }: Loads): Edit[] => [
 const fourProducts =
   "  let two = fma(vec4f(left.y), right[1], left.x * right[0]);\n" +
   "  return sum + fma(vec4f(left.w), right[3], fma(vec4f(left.z), right[2], two));";
-const places = "    let places = leftPlaces(k, end, tile);";
+const places = "  let places = leftPlaces(k, end, tile);";
 
 /** One addition in place of five operations; the right values, which serve sixteen rows, are added once, so that they stay needed. */
 const additionsOf = ({ kernel }: Loads): Edit[] => [
@@ -35,8 +35,8 @@ const additionsOf = ({ kernel }: Loads): Edit[] => [
     kernel,
     find: places,
     replace:
-      "    s.a15 += a[0] + a[1] + a[2] + a[3];\n" +
-      "    if (WIDE) {\n      s.b15 += b[0] + b[1] + b[2] + b[3];\n    }\n" +
+      "  s.a15 += a[0] + a[1] + a[2] + a[3];\n" +
+      "  if (WIDE) {\n    s.b15 += b[0] + b[1] + b[2] + b[3];\n  }\n" +
       places,
   },
 ];

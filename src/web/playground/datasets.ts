@@ -1,4 +1,4 @@
-// The classic data sets of the plane, as TensorFlow Playground (Smilkov, Carter and others, 2016) draws them.
+// The classic data sets of the plane, as TensorFlow Playground (Smilkov, Carter and others, 2016) draws them, and a truth table.
 
 import { extent, type Point } from "./points.ts";
 import { createRandom, type Random } from "./random.ts";
@@ -29,6 +29,16 @@ const xor: Draw = (random, count, noise) =>
     const [x1, x2] = [gap(random.uniform(-radius, radius)), gap(random.uniform(-radius, radius))];
     const [noise1, noise2] = [random.uniform(-radius, radius) * noise, random.uniform(-radius, radius) * noise];
     return { x1, x2, value: (x1 + noise1) * (x2 + noise2) >= 0 ? 1 : -1 };
+  });
+
+const corner = 3;
+
+/** The four rows of the truth table of exclusive or, over and over; noise spreads each of them. */
+const xorTable: Draw = (random, count, noise) =>
+  times(count, (index) => {
+    const [sign1, sign2] = [index % 2 === 0 ? 1 : -1, index % 4 < 2 ? 1 : -1];
+    const [noise1, noise2] = [random.uniform(-radius, radius) * noise, random.uniform(-radius, radius) * noise];
+    return { x1: corner * sign1 + noise1, x2: corner * sign2 + noise2, value: sign1 * sign2 };
   });
 
 const gauss: Draw = (random, count, noise) =>
@@ -89,6 +99,7 @@ interface Family {
 const families = {
   circle: { label: "Circle", task: "classification", draw: circle },
   xor: { label: "XOR", task: "classification", draw: xor },
+  xorTable: { label: "XOR table", task: "classification", draw: xorTable },
   gauss: { label: "Clouds", task: "classification", draw: gauss },
   spiral: { label: "Spiral", task: "classification", draw: spiral },
   plane: { label: "Plane", task: "regression", draw: plane },
