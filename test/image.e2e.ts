@@ -259,7 +259,7 @@ test("a lost GPU is told, and the training goes on from where it was", async () 
     const session = await crashing.browser.target().createCDPSession();
     await session.send("Browser.crashGpuProcess").catch(() => {}); // it never answers
     const text = await noticeText();
-    expect(text).toMatch(/^Note: The GPU was lost \(.+\)\. Training resumed at step [\d,]+;/);
+    expect(text).toMatch(/^Note: The GPU was lost \(.+\)\. Training resumed at step [\d,]+\.$/);
     const resumed = Number(/step ([\d,]+)/.exec(text)![1]!.replaceAll(",", ""));
     expect(resumed).toBeGreaterThan(50);
     await eventually(() => figure("step")).toBeGreaterThan(resumed + 20);
