@@ -93,7 +93,8 @@ const populations: RacePlan = {
   points: [1, 10, 100, 1000, 10_000, 100_000].map((replicas) => ({
     x: replicas,
     description: `${grouped(replicas)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
-    workload: stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize: 4, replicas }),
+    // where a step takes long, a block of 100 ms would have too few of them for a dispatch to show what it can take at once
+    workload: { ...stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize: 4, replicas }), leastRounds: 32 },
     isQuick: replicas === 100,
   })),
 };

@@ -127,11 +127,13 @@ async function unhidden<T>(racer: Racer, { visibility }: PointRun, measure: () =
   }
 }
 
+const leastRoundsOf = (workload: Workload): number => (workload.kind === "step" && workload.leastRounds) || 1;
+
 async function calibrate(racers: readonly Racer[], run: PointRun): Promise<void> {
   await run.visibility.shown();
   const act = async (racer: Racer): Promise<void> => {
     const { rounds, ms } = await unhidden(racer, run, () => racer.lane!.runner.calibrate(run.effort));
-    racer.roundsPerBlock = rounds;
+    racer.roundsPerBlock = Math.max(rounds, leastRoundsOf(run.plan.workload));
     racer.roundMs = ms;
   };
   await each(racers, run, { name: "warms up", act });

@@ -18,6 +18,8 @@ export interface StepWorkload extends Named {
   readonly batchSize: number;
   readonly replicas: number;
   readonly data: DataName;
+  /** Rounds of a block at least: as many as one dispatch is to take. */
+  readonly leastRounds?: number;
   /** Train from the start until the loss over all rows is at most this, looking every `everySteps` steps. */
   readonly goal?: { readonly loss: number; readonly everySteps: number; readonly maxSteps: number };
 }
