@@ -3,6 +3,9 @@
 const BLOCK = 512u;
 
 override IS_SHORT: bool = false; // no sum is longer than a block
+// Whether b lies in panels of 32 columns, each [k, 32]: its rows are 32 apart, and what a tile reads follows each other.
+override PANELS: bool = false;
+const PANEL = 32u;
 
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
 @group(0) @binding(2) var<storage, read> b: array<ElementB>;
@@ -29,6 +32,15 @@ fn rightOffset(k: u32) -> u32 {
   return k * sizes.bRow;
 }
 
+// Distances of columns of b from its first value.
+fn columnOffsets(columns: vec4u) -> vec4u {
+  let inside = min(columns, vec4u(sizes.n - 1u));
+  if (PANELS) {
+    return inside / PANEL * (PANEL * sizes.k) + inside % PANEL;
+  }
+  return inside * sizes.bColumn;
+}
+
 fn storeValue(at: u32, sum: f32) {
   out[at] = ElementOut(sum);
 }
@@ -48,8 +60,8 @@ fn matmulTiled(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
   // Rows and columns past the edge repeat the last one and are not stored.
   let columns = tileColumns(place, stride, 0u);
   let wideColumns = tileColumns(place, stride, 4u);
-  let firstValues = min(columns, vec4u(sizes.n - 1u)) * sizes.bColumn + origin.y;
-  let wideValues = min(wideColumns, vec4u(sizes.n - 1u)) * sizes.bColumn + origin.y;
+  let firstValues = columnOffsets(columns) + origin.y;
+  let wideValues = columnOffsets(wideColumns) + origin.y;
   var tile = Tile(array<u32, TILE>(), firstValues, wideValues, index % LANES, 0u);
   for (var i = 0u; i < TILE; i++) {
     tile.rows[i] = origin.x + min(firstRow + i, sizes.m - 1u) * sizes.aRow;

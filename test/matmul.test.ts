@@ -227,6 +227,19 @@ test.each(transposes)("a few values of long sums, %o, agree with float64, howeve
   }
 });
 
+const ofPanels: Case[] = [
+  { ...plain, m: 129, n: 1024, k: 1030 },
+  { ...plain, m: 128, n: 1056, k: 1001, transposeB: true, gap: 1, batch: [2], repeats: ["b"] },
+  { ...plain, m: 131, n: 1024, k: 1024, transposeA: true, gap: 4, batch: [2], repeats: ["a"] },
+];
+
+test.each(ofPanels)("large products give the same bits, %o", async (one) => {
+  const operands = [operandOf(one, "a", 11), operandOf(one, "b", 12)];
+  const length = one.batch.reduce((product, size) => product * size, one.m * one.n);
+  const usual = hashOf(await run(one, operands, length, { version: "plain", slots: 1 }));
+  expect(hashOf(await run(one, operands, length)), describeCase(one)).toBe(usual);
+});
+
 test("matmul gives the same bits twice", async () => {
   for (const one of large.slice(0, 9)) {
     const operands = [operandOf(one, "a", 3), operandOf(one, "b", 4)];

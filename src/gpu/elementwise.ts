@@ -1,7 +1,7 @@
 // Functions of tensors value by value: what their kernels are told.
 
 import { type DataType, maxRank } from "../shape.ts";
-import { commandsOf } from "./commands.ts";
+import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import { tensorKernel } from "./tensorKernels.ts";
 import { alignedWords, axesOf, quadsOf } from "./strides.ts";
@@ -98,13 +98,15 @@ export interface CopyRequest {
   readonly out: StridedValues;
   /** Values outside of it become 0. */
   readonly frame?: { readonly before: readonly number[]; readonly inside: readonly number[] } | undefined;
+  /** What records it; default: that of the device's tensors. */
+  readonly commands?: Commands;
 }
 
 /** Records out = a. */
-export function encodeCopy({ device, sizes, a, out, frame }: CopyRequest): void {
+export function encodeCopy({ device, sizes, a, out, frame, commands = commandsOf(device) }: CopyRequest): void {
   const axes = axesOf([sizes, a.strides, out.strides], [1, 0, 0]);
   const around = Array.from({ length: maxRank }, (_, axis) => [frame?.before[axis] ?? 0, frame?.inside[axis] ?? 1]);
-  commandsOf(device).dispatchValues({
+  commands.dispatchValues({
     source: tensorKernel("copy", [a.dtype, out.dtype]),
     constants: { PADS: frame ? 1 : 0, RANK: axes.rank },
     bound: [a.buffer, out.buffer],
