@@ -1,6 +1,7 @@
 // Builds dist/: the library for browsers and Node, and the command line. WGSL and dependencies are inlined.
 
 import { defineConfig, esmExternalRequirePlugin } from "vite";
+import { compactShaders } from "./vite.shaders.ts";
 
 const entry = {
   index: "src/index.ts",
@@ -12,7 +13,8 @@ const entry = {
 
 export default defineConfig({
   publicDir: false,
-  plugins: [esmExternalRequirePlugin({ external: [/^node:/] })], // as imports, also where commander requires them
+  // as imports, also where commander requires them
+  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), compactShaders()],
   build: {
     target: "es2023",
     lib: { entry, formats: ["es"] },
