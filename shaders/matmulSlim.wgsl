@@ -126,12 +126,6 @@ fn columnsOf(at: vec4u) -> mat4x4f {
   return y;
 }
 
-// Adds four products to the sums of a row, one per column, as the tile of productTile.wgsl does.
-fn addFour(sum: vec4f, left: vec4f, right: mat4x4f) -> vec4f {
-  let two = fma(vec4f(left.y), right[1], left.x * right[0]);
-  return sum + fma(vec4f(left.w), right[3], fma(vec4f(left.z), right[2], two));
-}
-
 // x: of each row its values in four products, y: of each column. s: of each row its sums.
 fn addProducts(s: mat4x4f, x: mat4x4f, y: mat4x4f) -> mat4x4f {
   let right = transpose(y);

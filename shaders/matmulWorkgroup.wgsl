@@ -70,12 +70,6 @@ fn rightBlock(at: u32) -> mat4x4f {
   return mat4x4f(fourRight(at), fourRight(at + PITCH), fourRight(at + 2u * PITCH), fourRight(at + 3u * PITCH));
 }
 
-// Adds four products.
-fn addFour(sum: vec4f, left: vec4f, right: mat4x4f) -> vec4f {
-  let two = fma(vec4f(left.y), right[1], left.x * right[0]);
-  return sum + fma(vec4f(left.w), right[3], fma(vec4f(left.z), right[2], two));
-}
-
 // Adds the four products that begin at depth k of the tiles. row, column: the invocation's first.
 fn addProducts(s: Sums, k: u32, row: u32, column: u32) -> Sums {
   let a = rightBlock(k * PITCH + column);

@@ -240,6 +240,15 @@ test.each(ofPanels)("large products give the same bits, %o", async (one) => {
   expect(hashOf(await run(one, operands, length)), describeCase(one)).toBe(usual);
 });
 
+test("large products give the same bits in slices as well", async () => {
+  const one: Case = { ...plain, m: 128, n: 32, k: 32_801, transposeA: true };
+  const operands = [operandOf(one, "a", 13), operandOf(one, "b", 14)];
+  const bits = async (version: ProductVersion) =>
+    hashOf(await run(one, operands, one.m * one.n, { version, slots: 4 }));
+  const usual = await bits("plain");
+  for (const version of versionsHere()) expect(await bits(version), version).toBe(usual);
+});
+
 test("matmul gives the same bits twice", async () => {
   for (const one of large.slice(0, 9)) {
     const operands = [operandOf(one, "a", 3), operandOf(one, "b", 4)];

@@ -1,4 +1,5 @@
 import activation from "../../shaders/activation.wgsl?raw";
+import addFour from "../../shaders/addFour.wgsl?raw";
 import backwardInputs from "../../shaders/backwardInputs.wgsl?raw";
 import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl?raw";
 import backwardWeights from "../../shaders/backwardWeights.wgsl?raw";
@@ -22,6 +23,7 @@ import step from "../../shaders/step.wgsl?raw";
 import tileGradients from "../../shaders/tileGradients.wgsl?raw";
 import tileHalves from "../../shaders/tileHalves.wgsl?raw";
 import tileLoads from "../../shaders/tileLoads.wgsl?raw";
+import tileStores from "../../shaders/tileStores.wgsl?raw";
 import tileValues from "../../shaders/tileValues.wgsl?raw";
 import trainGroups from "../../shaders/trainGroups.wgsl?raw";
 import trainReplicas from "../../shaders/trainReplicas.wgsl?raw";
@@ -35,8 +37,8 @@ import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "
 import type { BindingKind, KernelSource } from "./kernel.ts";
 import { join, subgroups } from "./shaderText.ts";
 
-const tile = join(tileLoads, productTile);
-const quadTile = join(quadLoads, productTile);
+const tile = join(tileLoads, addFour, productTile, tileStores);
+const quadTile = join(quadLoads, addFour, productTile, tileStores);
 
 /** Every dispatched kernel of the layered path: its source with the shared functions in front, and its bindings. */
 export const kernels = {

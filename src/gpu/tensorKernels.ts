@@ -1,5 +1,6 @@
 import accumulate from "../../shaders/accumulate.wgsl?raw";
 import activation from "../../shaders/activation.wgsl?raw";
+import addFour from "../../shaders/addFour.wgsl?raw";
 import binary from "../../shaders/binary.wgsl?raw";
 import copy from "../../shaders/copy.wgsl?raw";
 import elementLoss from "../../shaders/elementLoss.wgsl?raw";
@@ -14,6 +15,7 @@ import reduce from "../../shaders/reduce.wgsl?raw";
 import strides from "../../shaders/strides.wgsl?raw";
 import sumSlices from "../../shaders/sumSlices.wgsl?raw";
 import tileLoads from "../../shaders/tileLoads.wgsl?raw";
+import tileStores from "../../shaders/tileStores.wgsl?raw";
 import unary from "../../shaders/unary.wgsl?raw";
 import type { DataType } from "../shape.ts";
 import type { KernelSource } from "./kernel.ts";
@@ -26,17 +28,17 @@ const tensorKernels = {
   matmul: { code: join(strides, matmulSizes, matmul), bindings: ["step", "read", "read", "write"] },
   /** as matmul */
   matmulSlim: {
-    code: join(strides, matmulSizes, matmulSlim),
+    code: join(strides, matmulSizes, addFour, matmulSlim),
     bindings: ["step", "read", "read", "write", "read", "read"],
   },
   /** as matmul, and b once more */
   matmulTiled: {
-    code: join(strides, matmulSizes, tileLoads, productTile, matmulTiled),
+    code: join(strides, matmulSizes, tileLoads, addFour, productTile, tileStores, matmulTiled),
     bindings: ["step", "read", "read", "write", "read"],
   },
   /** as matmul */
   matmulWorkgroup: {
-    code: join(strides, matmulSizes, matmulWorkgroup),
+    code: join(strides, matmulSizes, addFour, matmulWorkgroup),
     bindings: ["step", "read", "read", "write"],
   },
   /** slices, partials, out */
