@@ -1,21 +1,9 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import type { RaceProgress } from "../race/host.ts";
-import { CeilingWatch, implausible, shareOf } from "../sweeps/ceilingWatch.ts";
-import { measureSweeps } from "../sweeps/measureSweeps.ts";
-import { nodeCard } from "../sweeps/nodeCard.ts";
+import { implausible, shareOf } from "../sweeps/ceilingWatch.ts";
+import { measureWatched, type SweepsRequest } from "../sweeps/watchedSweeps.ts";
 import { crossoversOf } from "./judge.ts";
 import { isTimed, type PathsRecord, pathsSchemaVersion, type PathsSweep } from "./record.ts";
 import { measurePoint, type PathsEffort } from "./runPoint.ts";
-import type { SweepPlan } from "./sweeps.ts";
-
-export interface SweepsRequest {
-  readonly plans: readonly SweepPlan[];
-  readonly effort: PathsEffort;
-  /** Opens a device that nothing has been compiled on. */
-  readonly open: () => Promise<GpuDevice>;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: (progress: RaceProgress) => void;
-}
+import type { PointPlan } from "./sweeps.ts";
 
 /** Paths that computed something wrong, or failed where they should not, or were faster than the adapter can be. */
 const problemsOf = (sweeps: readonly PathsSweep[], ceilings: PathsRecord["ceilings"]): string[] =>
@@ -37,20 +25,10 @@ const problemsOf = (sweeps: readonly PathsSweep[], ceilings: PathsRecord["ceilin
  * Times every path at every point by the protocol of docs/benchmarks.md.
  * @throws what the library throws where there is no device at all; a path that fails gets a row that says so
  */
-export async function runSweeps({ plans, effort, open, signal, onProgress }: SweepsRequest): Promise<PathsRecord> {
-  const device = await open();
-  const machine = nodeCard(device);
-  const watch = await CeilingWatch.create(device);
-  const measured = await measureSweeps({
-    plans,
-    signal,
-    onProgress,
-    look: () => watch.look(),
-    measure: (plan, tell) => measurePoint(plan, { effort, open, signal, tell }),
-  });
-  const ceilings = watch.best;
-  watch.dispose();
-  device.dispose();
+export async function runSweeps(request: SweepsRequest<PointPlan, PathsEffort>): Promise<PathsRecord> {
+  const { effort, open, signal } = request;
+  const measured = await measureWatched(request, (plan, tell) => measurePoint(plan, { effort, open, signal, tell }));
+  const { machine, ceilings } = measured;
   const sweeps = measured.sweeps.map((sweep) => ({ ...sweep, crossovers: crossoversOf(sweep.points) }));
   const problems = [...measured.problems, ...problemsOf(sweeps, ceilings)];
   const record = { schemaVersion: pathsSchemaVersion, bench: "paths", machine, protocol: { ...effort } } as const;

@@ -1,19 +1,8 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import type { RaceProgress } from "../race/host.ts";
-import { CeilingWatch, implausible, shareOf } from "../sweeps/ceilingWatch.ts";
-import { measureSweeps } from "../sweeps/measureSweeps.ts";
-import { nodeCard } from "../sweeps/nodeCard.ts";
+import { implausible, shareOf } from "../sweeps/ceilingWatch.ts";
+import { measureWatched, type SweepsRequest } from "../sweeps/watchedSweeps.ts";
 import { isTimed, type ProductsRecord, productsSchemaVersion, type ShapeClass } from "./record.ts";
 import { measurePoint, type ProductsEffort } from "./runPoint.ts";
-import type { ClassPlan } from "./shapes.ts";
-
-export interface ClassesRequest {
-  readonly plans: readonly ClassPlan[];
-  readonly effort: ProductsEffort;
-  readonly open: () => Promise<GpuDevice>;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: (progress: RaceProgress) => void;
-}
+import type { PointPlan } from "./shapes.ts";
 
 /** Versions that computed something wrong, or failed, or were faster than the adapter can be. */
 export const problemsOf = (sweeps: readonly ShapeClass[], ceilings: ProductsRecord["ceilings"]): string[] =>
@@ -35,23 +24,13 @@ export const problemsOf = (sweeps: readonly ShapeClass[], ceilings: ProductsReco
  * Times every version at every point by the protocol of docs/benchmarks.md.
  * @throws what the library throws where there is no device; a version that fails gets a row that says so
  */
-export async function runClasses({ plans, effort, open, signal, onProgress }: ClassesRequest): Promise<ProductsRecord> {
-  const device = await open();
-  const machine = nodeCard(device);
-  const watch = await CeilingWatch.create(device);
-  const measured = await measureSweeps({
-    plans,
-    signal,
-    onProgress,
-    look: () => watch.look(),
-    measure: (plan, tell) => measurePoint(plan, { device, effort, signal, tell }),
-  });
-  const ceilings = watch.best;
-  watch.dispose();
-  const problems = [...measured.problems, ...problemsOf(measured.sweeps, ceilings)];
-  const { buffers } = device.ledger;
-  if (buffers > 0) problems.push(`${buffers} buffers were left behind on the device`);
-  device.dispose();
+export async function runClasses(request: SweepsRequest<PointPlan, ProductsEffort>): Promise<ProductsRecord> {
+  const { effort, signal } = request;
+  const measured = await measureWatched(request, (plan, tell, device) =>
+    measurePoint(plan, { device, effort, signal, tell }),
+  );
+  const { machine, ceilings, sweeps } = measured;
+  const problems = [...measured.problems, ...problemsOf(sweeps, ceilings)];
   const record = { schemaVersion: productsSchemaVersion, bench: "products", machine, protocol: { ...effort } } as const;
-  return { ...record, ...(ceilings && { ceilings }), sweeps: measured.sweeps, problems };
+  return { ...record, ...(ceilings && { ceilings }), sweeps: [...sweeps], problems };
 }
