@@ -1,0 +1,47 @@
+import type { Expression } from "./expression.ts";
+import { primitives } from "./primitives.ts";
+import type { Simplifier } from "./simplify.ts";
+
+/** Every node below the outputs, operands before what uses them. */
+export function inOrder(outputs: readonly Expression[]): Expression[] {
+  const order: Expression[] = [];
+  const met = new Set<Expression>();
+  const visit = (node: Expression): void => {
+    if (met.has(node)) return;
+    met.add(node);
+    for (const operand of node.operands) visit(operand);
+    order.push(node);
+  };
+  for (const output of outputs) visit(output);
+  return order;
+}
+
+/**
+ * Gradients of an output by inputs, by reverse accumulation: the gradient by the output times the derivative.
+ * @param output simplified by `simplifier`
+ * @param gradient by the output: an input of its own, or the constant 1 for the derivative
+ * @param by inputs, or other nodes of the output
+ * @returns one expression per entry of `by`, simplified; undefined where the derivative is 0 everywhere
+ */
+export function backward(
+  simplifier: Simplifier,
+  output: Expression,
+  gradient: Expression,
+  by: readonly Expression[],
+): (Expression | undefined)[] {
+  const gradients = new Map<Expression, Expression>([[output, simplifier.simplify(gradient)]]);
+  for (const node of inOrder([output]).toReversed()) {
+    const own = gradients.get(node);
+    if (!own || node.primitive === undefined) continue;
+    const parts = primitives[node.primitive].backward(own, node.operands, node);
+    for (const [index, part] of parts.entries()) {
+      const operand = node.operands[index]!;
+      if (part === undefined || operand.isConstant()) continue;
+      const before = gradients.get(operand);
+      const sum = simplifier.simplify(before ? before.plus(part) : part);
+      if (sum.isConstant(0)) gradients.delete(operand);
+      else gradients.set(operand, sum);
+    }
+  }
+  return by.map((input) => gradients.get(simplifier.simplify(input)));
+}

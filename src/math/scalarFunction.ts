@@ -1,0 +1,64 @@
+import { backward, inOrder } from "./differentiate.ts";
+import { apply, Expression } from "./expression.ts";
+import { intervalOf } from "./interval.ts";
+import { Simplifier } from "./simplify.ts";
+
+/** A function of one value z and its backward pass, as expressions. */
+export interface ScalarFunction {
+  /** Of z. */
+  readonly forward: Expression;
+  /** Gradient by z, of `d`, the gradient by the result, and of what forward saves: `a`, the result, or `z`. */
+  readonly backward: Expression;
+  /** What backward needs: the result where that is enough, so that forward need not keep z beside it. */
+  readonly saves: "nothing" | "result" | "argument";
+}
+
+const [z, a, d] = [Expression.input("z"), Expression.input("a"), Expression.input("d")];
+
+/** Replaces nodes of an expression, and what lies below them. */
+function replaceNodes(expression: Expression, replacements: ReadonlyMap<Expression, Expression>): Expression {
+  const done = new Map<Expression, Expression>(replacements);
+  for (const node of inOrder([expression])) {
+    if (done.has(node)) continue;
+    const operands = node.operands.map((operand) => done.get(operand)!);
+    const isChanged = operands.some((operand, index) => operand !== node.operands[index]);
+    done.set(node, isChanged ? Expression.application(node.primitive!, operands) : node);
+  }
+  return done.get(expression)!;
+}
+
+const uses = (expression: Expression, name: string): boolean =>
+  inOrder([expression]).some((node) => node.kind === "input" && node.name === name);
+
+/**
+ * The backward pass in terms of the result alone, where the result is a choice by the sign of z that keeps the sign: `z ≤ 0` is then
+ * `a ≤ 0`, and each branch of the result is `a` where it was taken.
+ */
+function byResultOfBranches(simplifier: Simplifier, forward: Expression, gradient: Expression): Expression | undefined {
+  const [left, right, below, above] = forward.operands;
+  if (forward.primitive !== "whereLessOrEqual" || left!.name !== "z" || !right!.isConstant(0)) return undefined;
+  const whenBelow = intervalOf(below!, new Map([["z", { low: -Infinity, high: 0 }]]));
+  if (whenBelow.high > 0 || above!.kind !== "input") return undefined;
+  if (
+    gradient.primitive !== "whereLessOrEqual" ||
+    gradient.operands[0] !== left ||
+    !gradient.operands[1]!.isConstant(0)
+  )
+    return undefined;
+  const branch = (from: Expression, taken: Expression): Expression =>
+    taken.isConstant() ? from : replaceNodes(from, new Map([[taken, a]]));
+  const [dBelow, dAbove] = [branch(gradient.operands[2]!, below!), branch(gradient.operands[3]!, above!)];
+  return simplifier.simplify(apply("whereLessOrEqual", a, right!, dBelow, dAbove));
+}
+
+/** The gradient by z of `result`, from the gradient `d` by it. */
+export function scalarFunction(define: (z: Expression) => Expression): ScalarFunction {
+  const simplifier = new Simplifier();
+  const forward = simplifier.simplify(define(z));
+  const gradient = backward(simplifier, forward, d, [z])[0] ?? Expression.constant(0);
+  const byResult = simplifier.simplify(replaceNodes(gradient, new Map([[forward, a]])));
+  const candidates = [gradient, byResult, byResultOfBranches(simplifier, forward, gradient)];
+  const found = candidates.find((candidate) => candidate && !uses(candidate, "z"));
+  if (!found) return { forward, backward: gradient, saves: "argument" };
+  return { forward, backward: found, saves: uses(found, "a") ? "result" : "nothing" };
+}
