@@ -14,20 +14,20 @@ export function compileFloat64(outputs: readonly Expression[], inputs: readonly 
   const order = inOrder(outputs);
   const places = new Map(order.map((node, place) => [node, place]));
   const values = new Float64Array(order.length);
-  const arguments_: [place: number, index: number][] = [];
+  const arrivals: [place: number, index: number][] = [];
   const operations: (() => void)[] = [];
   for (const [place, node] of order.entries()) {
     if (node.kind === "constant") values[place] = node.value;
     else if (node.kind === "input") {
       const index = inputs.indexOf(node.name);
       if (index < 0) throw new Error(`expression: the input ${node.name} is not one of ${inputs.join(", ")}`);
-      arguments_.push([place, index]);
+      arrivals.push([place, index]);
     } else operations.push(operationOf(node, place, values, places));
   }
   const results = new Float64Array(outputs.length);
   const from = outputs.map((output) => places.get(output)!);
   return (...given) => {
-    for (const [place, index] of arguments_) values[place] = given[index]!;
+    for (const [place, index] of arrivals) values[place] = given[index]!;
     for (const operation of operations) operation();
     for (let index = 0; index < from.length; index++) results[index] = values[from[index]!]!;
     return results;
