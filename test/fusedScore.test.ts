@@ -25,6 +25,7 @@ import { openDevice, replicaPart } from "./support/kernelRun.ts";
 import { countCalls } from "./support/gpuCounts.ts";
 import { dataOf, describeNet, networkOf, parametersOf } from "./support/nets.ts";
 import { cases } from "./support/shapes.ts";
+import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
@@ -99,48 +100,51 @@ const someCase = fc.record({
   replicas: fc.constantFrom(1, 2, 5, 65),
 });
 
-test.each(lossNames)("%s: follows float64 over odd shapes and all activations", async (loss) => {
-  let worst = 0;
-  let forms = 0;
-  await fc.assert(
-    fc.asyncProperty(someCase, async ({ inputs, layers, rows, replicas }) => {
-      const net = networkOf({ inputs, layers, loss, rows, seed: 1 });
-      forms |= net.parameterCount > 48 ? 2 : 1;
-      worst = Math.max(
-        worst,
-        await requireLike64({ net, parameters: parametersOf(net, 5, replicas), data: dataOf(net, rows, 3) }),
-      );
-    }),
-    cases(12, [
-      [
-        {
-          inputs: 3,
-          layers: [
-            { width: 4, activation: "tanh" },
-            { width: 2, activation: "identity" },
-          ],
-          rows: 9,
-          replicas: 300,
-        },
-      ],
-      [
-        {
-          inputs: 17,
-          layers: [
-            { width: 16, activation: "gelu" },
-            { width: 9, activation: "elu" },
-          ],
-          rows: 129,
-          replicas: 5,
-        },
-      ],
-    ]),
-  );
-  expect(forms).toBe(3); // parameters by name, and in an array
-  console.log(`fused score ${loss}: largest error ${worst.toExponential(1)}`);
-});
+const follows = (loss: LossName, isOneOfItsKind: boolean): void =>
+  testOf(isOneOfItsKind)(`${loss}: follows float64 over odd shapes and all activations`, async () => {
+    let worst = 0;
+    let forms = 0;
+    await fc.assert(
+      fc.asyncProperty(someCase, async ({ inputs, layers, rows, replicas }) => {
+        const net = networkOf({ inputs, layers, loss, rows, seed: 1 });
+        forms |= net.parameterCount > 48 ? 2 : 1;
+        worst = Math.max(
+          worst,
+          await requireLike64({ net, parameters: parametersOf(net, 5, replicas), data: dataOf(net, rows, 3) }),
+        );
+      }),
+      cases(12, [
+        [
+          {
+            inputs: 3,
+            layers: [
+              { width: 4, activation: "tanh" },
+              { width: 2, activation: "identity" },
+            ],
+            rows: 9,
+            replicas: 300,
+          },
+        ],
+        [
+          {
+            inputs: 17,
+            layers: [
+              { width: 16, activation: "gelu" },
+              { width: 9, activation: "elu" },
+            ],
+            rows: 129,
+            replicas: 5,
+          },
+        ],
+      ]),
+    );
+    expect(forms).toBe(3); // parameters by name, and in an array
+    console.log(`fused score ${loss}: largest error ${worst.toExponential(1)}`);
+  });
 
-test.each(activationNames)("%s follows float64, below the last layer and in it", async (activation) => {
+for (const loss of lossNames) follows(loss, loss === "meanSquaredError" || loss === "softmaxCrossEntropy");
+
+testInFull.each(activationNames)("%s follows float64, below the last layer and in it", async (activation) => {
   const net = network({ inputs: 3, layers: [dense(5, activation), dense(2, activation)], loss: "huber" });
   await requireLike64({ net, parameters: parametersOf(net, 6, 5), data: dataOf(net, 140, 4) });
 });
@@ -148,7 +152,7 @@ test.each(activationNames)("%s follows float64, below the last layer and in it",
 const tiny: Network = network({ inputs: 3, layers: [dense(4, "tanh"), dense(2)], loss: "softmaxCrossEntropy" });
 const wider: Network = network({ inputs: 5, layers: [dense(12, "silu"), dense(3)], loss: "binaryCrossEntropy" });
 
-test.each([tiny, wider])("a replica has the same score alone and among 300", async (net) => {
+testInFull.each([tiny, wider])("a replica has the same score alone and among 300", async (net) => {
   const data = dataOf(net, 333, 5);
   const parameters = parametersOf(net, 7, 300);
   const all = await fusedScores({ net, parameters, data });
@@ -191,7 +195,7 @@ test("sums beyond 128 rows are those of float64", async () => {
   expect(Math.abs(losses[0]! / Math.fround(0.1) ** 2 - 1)).toBeLessThan(128 * roundoff);
 });
 
-test("a loss that is not finite is that replica's alone", async () => {
+testInFull("a loss that is not finite is that replica's alone", async () => {
   for (const net of [tiny, wider]) {
     const data = dataOf(net, 131, 5);
     const parameters = parametersOf(net, 7, 5);
