@@ -20,8 +20,8 @@ export default defineConfig({
   // Found late, a dependency would reload the page in the middle of a test.
   optimizeDeps: { include: ["papaparse", "valibot", "fast-check", "@jax-js/loaders"] },
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000, // a busy machine takes many times what a quiet one does
+    hookTimeout: 240_000,
     pool: "forks", // in a worker thread process.env is a copy, which the Vulkan loader does not see
     maxWorkers: Math.max(2, availableParallelism() - 1), // beside Chrome: with one, its core would idle at the end
     projects: [
@@ -30,6 +30,7 @@ export default defineConfig({
         test: {
           name: "dawn",
           include: shared,
+          isolate: false, // a worker keeps its device from file to file, with what was compiled on it
           setupFiles: ["test/setup-node.ts", ...recorder],
           provide: { share: "all" },
         },

@@ -26,7 +26,7 @@ import { countCalls } from "./support/gpuCounts.ts";
 import { dataOf, describeNet, networkOf, parametersOf } from "./support/nets.ts";
 import { cases } from "./support/shapes.ts";
 import { testInFull, testOf } from "./support/share.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
 
@@ -165,17 +165,21 @@ testInFull.each([tiny, wider])("a replica has the same score alone and among 300
   expect(await fusedScores({ net, parameters, data })).toEqual(all);
 });
 
-const everyKind = kinds.flatMap((kind) => [tiny, wider].map((net) => [kind, net] as const));
-
-test.each(everyKind)("%s: cuts into chunks and dispatches change no bit", async (kind, net) => {
-  const small = await openDevice({ maxBufferBytes: 65_536 });
+const cutsChangeNothing = (kind: Kind, net: Network) => async (): Promise<void> => {
+  const small = await narrowed(gpu(), 65_536);
   const data = dataOf(net, 8000, 8); // 65,536 bytes hold 25 slices of 5 inputs, or 13 rows of 100 × 12 activations
   const parameters = parametersOf(net, 9, 100);
   const wanted = await scoresBy(kind, { net, parameters, data });
   expect(await scoresBy(kind, { net, parameters, data, device: small })).toEqual(wanted);
   expect(small.ledger).toEqual({ buffers: 0, bytes: 0 });
   small.dispose();
-});
+};
+
+for (const kind of kinds) {
+  for (const net of [tiny, wider]) {
+    testOf(kind === "fused")(`${kind}: cuts into chunks and dispatches change no bit`, cutsChangeNothing(kind, net));
+  }
+}
 
 test("70,000 networks on 40 rows follow float64, in several dispatches", async () => {
   const net = network({ inputs: 2, layers: [dense(3, "sigmoid"), dense(1)], loss: "meanSquaredError" });
@@ -214,7 +218,7 @@ const limitsOf = ({ kind, hasQuads, maxBufferBytes, dispatchFlops }: GpuDevice) 
   dispatchFlops,
 });
 
-test("the executor takes it for populations of small networks, and frees it", async () => {
+testInFull("the executor takes it for populations of small networks, and frees it", async () => {
   const device = await openDevice();
   const wide = network({ inputs: 30, layers: [dense(40, "relu"), dense(1)], loss: "squaredError" });
   expect(scoresFused(device, tiny, 300, 400)).toBe(true);
@@ -244,7 +248,7 @@ test("the executor takes it for populations of small networks, and frees it", as
 });
 
 test.each(kinds)("%s: a scorer that is disposed while it scores frees all at once and says so", async (kind) => {
-  const device = await openDevice({ maxBufferBytes: 2 ** 20 });
+  const device = await narrowed(gpu(), 2 ** 20);
   const data = dataOf(tiny, 40_000, 7);
   const owner = new BufferOwner(device);
   const parameters = owner.upload("parameters", parametersOf(tiny, 1, 2000));

@@ -127,7 +127,7 @@ test("trainGroups gives replica i among 7, each with settings of its own, the bi
   }
 });
 
-test.each([
+testInFull.each([
   ["sgd", sgd()],
   ["adam", adam()],
   ["rmsProp", rmsProp()],
@@ -170,7 +170,7 @@ test("the least loss and its step are those of the history", async () => {
   }
 });
 
-test("trainGroups compiles in moments", async () => {
+testInFull("trainGroups compiles in moments", async () => {
   const middle = network({ inputs: 8, layers: [dense(16, "tanh"), dense(16, "tanh"), dense(1)], loss: "huber" });
   const own = { ...settings, data: dataOf(middle, 64, 1), batchSize: 32 };
   const plan = planGroups(limits, { network: middle, batchSize: 32 })!;

@@ -119,7 +119,7 @@ const gradients = (sizes: Partial<TileSizes>, slicing: Slicing = { sliceRows: 64
   return runTiles(device(), run, slicing);
 };
 
-test("trainTiles gives the same bits twice, and however it is spread over threads", async () => {
+testInFull("trainTiles gives the same bits twice, and however it is spread over threads", async () => {
   const sizes = { tileRows: 16, threads: 64, isWide: false, isTurned: false, isNamed: false };
   const wanted = hashOf(await gradients(sizes));
   expect(hashOf(await gradients(sizes))).toBe(wanted);

@@ -10,8 +10,12 @@ const pauseMs = 1;
 /** Dawn's ticks are functions of its own; those of scripts have a source text. */
 const isNative = (tick: Tick): boolean => Function.prototype.toString.call(tick).includes("[native code]");
 
+const marked = globalThis as typeof globalThis & { thalwegIsCalm?: true };
+
 /** Slows down only the ticks of native modules that order the next one while they run. */
 export function calmPolling(): void {
+  if (marked.thalwegIsCalm) return; // a worker that runs several files
+  marked.thalwegIsCalm = true;
   const { setImmediate } = globalThis;
   let isTicking = false;
   let turns = 0;

@@ -1,5 +1,5 @@
 // Notes which kernels ran on which shapes, when THALWEG_RUNS names a file (scripts/test.mjs writes it).
-// A setup file of both hosts: WebGPU's prototypes are wrapped, what a test file ran goes with its results.
+// A setup file of both hosts: WebGPU's prototypes are wrapped, what test files ran goes with their results.
 
 import { beforeEach } from "vitest";
 
@@ -11,8 +11,12 @@ const codes = new WeakMap<object, string>();
 /** Bytes of each binding. */
 const sizes = new WeakMap<object, string>();
 const current = new WeakMap<object, { pipeline: string; group: string }>();
-const seen = new Set<string>();
-const runs: string[] = [];
+
+/** Of this worker, which may run several files: each tells what is new since the one before. */
+const worker = globalThis as typeof globalThis & { thalwegRuns?: { readonly seen: Set<string>; runs: string[] } };
+const isFirst = worker.thalwegRuns === undefined;
+const told = (worker.thalwegRuns ??= { seen: new Set(), runs: [] });
+told.runs = [];
 
 function hashOf(text: string): string {
   let hash = 0x811c9dc5;
@@ -44,11 +48,11 @@ function wrap(prototype: object, name: string, after: (self: object, given: neve
 function noteDispatch(pass: object, [x, y = 1, z = 1]: number[]): void {
   const { pipeline, group } = current.get(pass)!;
   const run = `${pipeline} [${x},${y},${z}] (${group})`;
-  if (!seen.has(run)) runs.push(run);
-  seen.add(run);
+  if (!told.seen.has(run)) told.runs.push(run);
+  told.seen.add(run);
 }
 
-if (globalThis.GPUDevice) {
+if (isFirst && globalThis.GPUDevice) {
   const device = GPUDevice.prototype;
   const pass = GPUComputePassEncoder.prototype;
   wrap(device, "createShaderModule", (_, [given], module) =>
@@ -72,5 +76,5 @@ if (globalThis.GPUDevice) {
 }
 
 beforeEach(({ task }) => {
-  Object.assign(task.file.meta, { runs });
+  Object.assign(task.file.meta, { runs: told.runs });
 });
