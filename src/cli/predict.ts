@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type Predictions, type Preprocessing, type Table, encodeInputs, targetNames } from "../data.ts";
 import { deviceChoices, takesLogits } from "../node.ts";
+import { csvLine } from "./csv.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
 import { counted } from "./numbers.ts";
@@ -19,10 +20,6 @@ each, numbers in the units of the training table. A model of several replicas gi
 
 /** Seven digits are all that float32 has. */
 const digits = (value: number): number => Number(value.toPrecision(7));
-
-const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-const csvLine = (cells: readonly (string | number)[]): string =>
-  `${cells.map((cell) => quoted(String(cell))).join(",")}\n`;
 
 /** Row `row` of [rows, width] */
 const rowOf = (values: Float64Array, row: number, width: number): number[] =>
