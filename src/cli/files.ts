@@ -3,7 +3,7 @@ import path from "node:path";
 import process from "node:process";
 import { type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
 import { BadFile, InvalidInput } from "../node.ts";
-import { placesOf } from "../node/writeAtomically.ts";
+import { isSameFile } from "./outputFile.ts";
 
 /** Text of more than this does not fit a string of V8. */
 const maxFileBytes = 500_000_000;
@@ -25,8 +25,17 @@ async function readStdin(): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
+/** `> table.csv` has emptied the table before the command starts, `>> table.csv` adds the result to it. */
+function requireNotStdout(file: string): void {
+  if (!isSameFile(file === "-" ? 0 : file, 1)) return;
+  const expected = "another file than the one that stdout goes to";
+  const fix = "redirect to another file; > has emptied this one before thalweg was started";
+  throw new InvalidInput({ place: placeOf(file), expected, got: "the same file", fix });
+}
+
 /** Reads a whole file, `-` being stdin. */
 async function readBytes(file: string, expected: string): Promise<Uint8Array> {
+  requireNotStdout(file);
   if (file === "-") return readStdin();
   try {
     const { size } = fs.statSync(file);
@@ -50,36 +59,3 @@ export const readTableFile = async (file: string): Promise<Table> =>
 
 export const readModelFile = async (file: string): Promise<SavedModel> =>
   decodeModel(await readBytes(file, "a model file that thalweg train wrote"), placeOf(file));
-
-function unwritable(place: string, expected: string, got: string, cause?: unknown): InvalidInput {
-  const fix = "choose another path, or create the folder first";
-  return new InvalidInput({ place, expected, got, fix, cause });
-}
-
-/** Creates and removes what `writeAtomically` would create: permissions alone do not tell that /proc takes no files. */
-function tryToWrite(file: string): void {
-  const { target, temporary } = placesOf(file);
-  if (temporary === undefined) return fs.accessSync(target, fs.constants.W_OK);
-  fs.closeSync(fs.openSync(temporary, "wx"));
-  fs.rmSync(temporary);
-}
-
-/** Fails before an hour of training, not after it, when what an option names could not be written. */
-export function requireWritable(file: string, flag = "--output"): void {
-  const place = `${flag} ${file || '""'}`;
-  if (file === "" || file === "-") throw unwritable(place, "the name of a file", file === "" ? "none" : "stdout");
-  const folder = path.dirname(path.resolve(file));
-  if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-    throw unwritable(place, "the name of a file", "a folder");
-  }
-  if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw unwritable(place, "a file in an existing folder", `no folder ${folder}`);
-  }
-  try {
-    tryToWrite(file);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const got = code === "EACCES" || code === "EPERM" ? `no permission in ${folder}` : message;
-    throw unwritable(place, "a place where a file can be created", got, cause);
-  }
-}

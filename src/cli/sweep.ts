@@ -1,12 +1,11 @@
-import path from "node:path";
-import { type Device, type FloatArray, InvalidInput, type Model, type Network, acquire, createModel } from "../node.ts";
+import { type Device, type FloatArray, type Model, type Network, acquire, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { writeAtomically } from "../node/writeAtomically.ts";
-import { readTableFile, requireWritable } from "./files.ts";
+import { readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { byteSize, duration, grouped } from "./numbers.ts";
+import { duration, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
+import { type OutputFile, claimOutput, describeKept, describeOutputs, sweepTableKind } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
 import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
 import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
@@ -18,8 +17,8 @@ import { networkOf } from "./trainFlags.ts";
 import {
   type Outcome,
   type Session,
+  claimModel,
   interruptedAt,
-  outputPath,
   prepareTable,
   recordOf,
   requireVerified,
@@ -141,13 +140,13 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
   const picked = await model.pick(winner);
   try {
     const own: Session = { ...session, model: picked, options: optionsOf(flags, plan, winner) };
-    const bytes = await save(own, outcome);
-    if (flags.csv !== undefined) writeAtomically(flags.csv, new TextEncoder().encode(csvOf(report)));
+    const written = await save(own, outcome);
+    const keptTable = session.csv?.write(new TextEncoder().encode(csvOf(report)), outcome.finished);
     tellReport(output, report, flags.top);
     const networkStepsPerSecond = tellSpeed(session, results, outcome);
     const saved = (): void => {
-      output.result("saved", `${session.path} (${byteSize(bytes)}), replica ${winner}`);
-      if (flags.csv !== undefined) output.result("", `${flags.csv}, a line for each network`);
+      output.result("saved", `${written}, replica ${winner}`);
+      if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
     };
     const record = { ...sweepRecord(session, report, outcome), networkStepsPerSecond };
     if (interrupts.exitCode !== 0) {
@@ -166,11 +165,10 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
   }
 }
 
-function requireCsv(file: string, modelPath: string): void {
-  requireWritable(file, "--csv");
-  if (path.resolve(file) !== path.resolve(modelPath)) return;
-  const fix = "choose another name for one of them";
-  throw new InvalidInput({ place: `--csv ${file}`, expected: "another file than the model's", got: "the same", fix });
+/** Where the table of all networks goes. */
+function claimTable(input: string, { csv, force = false }: SweepFlags, model: OutputFile): OutputFile | undefined {
+  if (csv === undefined) return undefined;
+  return claimOutput({ file: csv, flag: "--csv", kind: sweepTableKind, inputs: [input], others: [model], force });
 }
 
 function createPopulation(flags: SweepFlags, plan: SweepPlan, network: Network, device: Device): Promise<Model> {
@@ -184,16 +182,16 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const output = createOutput(flags);
   const plan = planSweep(flags, flags.splitSeed);
   const options = optionsOf(flags, plan);
-  const modelPath = outputPath(file, flags);
-  requireWritable(modelPath);
-  if (flags.csv !== undefined) requireCsv(flags.csv, modelPath);
+  const modelFile = claimModel(file, flags);
+  const csv = claimTable(file, flags, modelFile);
+  describeOutputs(output, csv ? [modelFile, csv] : [modelFile], flags.force ?? false);
   const table = await readTableFile(file);
   const prepared = prepareTable(table, flags, flags.splitSeed);
   const network = networkOf(flags, prepared.preprocessing);
   const device = await acquire({ device: flags.device });
   try {
     const model = await createPopulation(flags, plan, network, device);
-    const session = { flags, output, interrupts, table, prepared, options, model, plan, path: modelPath };
+    const session = { flags, output, interrupts, table, prepared, options, model, plan, file: modelFile, csv };
     announce(session, device);
     await conclude(session, await runTraining(session, viewOf(session)));
     model.dispose();

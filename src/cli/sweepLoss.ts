@@ -1,6 +1,6 @@
 import { acquire, bestReplicas, createModel } from "../node.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { byteSize, grouped } from "./numbers.ts";
+import { grouped } from "./numbers.ts";
 import { type SweepSession, optionsOf } from "./sweepSession.ts";
 import { type Outcome, type Session, recordOf, save } from "./training.ts";
 
@@ -18,13 +18,13 @@ export async function saveAfterLoss(session: SweepSession, { last, lost }: Outco
   const [winner] = bestReplicas(losses);
   if (winner === undefined) throw lost!;
   const own: Session = { ...session, model: await copies.pick(winner), options: optionsOf(flags, plan, winner) };
-  const bytes = await save(own, { last: last && { ...last, step }, finished: false });
-  output.result("saved", `${session.path} (${byteSize(bytes)}), replica ${winner}`);
+  const written = await save(own, { last: last && { ...last, step }, finished: false });
+  output.result("saved", `${written}, replica ${winner}`);
   const exitCode = exitCodes.gpuLost[0];
   const record = { ...recordOf(session, { last, finished: false }), winner, exitCode };
   output.record({ command: "sweep", ...record });
   throw new Stop(
-    `${lost!.message}; the best network as it was after step ${grouped(step)} is in ${session.path}`,
+    `${lost!.message}; the best network as it was after step ${grouped(step)} is in ${session.file.path}`,
     exitCode,
   );
 }

@@ -10,17 +10,18 @@ import {
 } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { readTableFile, requireWritable } from "./files.ts";
+import { readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { byteSize, grouped } from "./numbers.ts";
+import { grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
+import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
   type Session,
+  claimModel,
   interruptedAt,
-  outputPath,
   prepareTable,
   recordOf,
   requireVerified,
@@ -50,15 +51,18 @@ function requireConverged({ model }: Session, { last }: Outcome): void {
 async function conclude(session: Session, outcome: Outcome, initialParameters: FloatArray | undefined): Promise<void> {
   const { output, interrupts } = session;
   requireConverged(session, outcome);
-  const bytes = await save(session, outcome);
-  const saved = (): void => output.result("saved", `${session.path} (${byteSize(bytes)})`);
+  const written = await save(session, outcome);
+  const saved = (): void => output.result("saved", written);
   const record = { command: "train", ...recordOf(session, outcome) };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
     output.record({ ...record, exitCode });
     const step = grouped(session.model.lastGood!.step);
-    throw new Stop(`${outcome.lost.message}; the model as it was after step ${step} is in ${session.path}`, exitCode);
+    throw new Stop(
+      `${outcome.lost.message}; the model as it was after step ${step} is in ${session.file.path}`,
+      exitCode,
+    );
   }
   if (interrupts.exitCode !== 0) {
     saved();
@@ -95,8 +99,8 @@ async function createTrainingModel(flags: TrainFlags, preprocessing: Preprocessi
 export async function train(file: string, flags: TrainFlags, interrupts: Interrupts): Promise<void> {
   const output = createOutput(flags);
   const optimizer = optimizerOf(flags);
-  const modelPath = outputPath(file, flags);
-  requireWritable(modelPath);
+  const modelFile = claimModel(file, flags);
+  describeOutputs(output, [modelFile], flags.force ?? false);
   const table = await readTableFile(file);
   const prepared = prepareTable(table, flags, flags.seed);
   networkOf(flags, prepared.preprocessing);
@@ -104,7 +108,7 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
   try {
     const model = await createTrainingModel(flags, prepared.preprocessing, device);
     const options = optionsOf(flags, prepared, optimizer);
-    const session = { flags, output, interrupts, table, prepared, options, model, path: modelPath };
+    const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile };
     announce(session, device);
     const initialParameters = flags.verify ? await model.readParameters() : undefined;
     const view = createProgressView(output, { epochs: flags.epochs, quiet: flags.quiet ?? false });

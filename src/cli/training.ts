@@ -20,10 +20,10 @@ import {
 } from "../node.ts";
 import { scoreLines, verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { writeAtomically } from "../node/writeAtomically.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { grouped } from "./numbers.ts";
+import { byteSize, grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
+import { type OutputFile, claimOutput, describeKept, modelKind } from "./outputFile.ts";
 import { predictionsOf } from "./predictionsOf.ts";
 import type { ProgressView } from "./progress.ts";
 import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
@@ -39,7 +39,8 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly prepared: Prepared;
   readonly options: TrainOptions;
   readonly model: Model;
-  readonly path: string;
+  /** Where the model goes. */
+  readonly file: OutputFile;
 }
 
 export interface Outcome {
@@ -49,10 +50,11 @@ export interface Outcome {
   readonly lost?: GpuLost;
 }
 
-/** Beside the data's name, in the current folder. */
-export function outputPath(file: string, flags: CommonFlags): string {
-  if (flags.output !== undefined) return flags.output;
-  return file === "-" ? "model.safetensors" : `${path.parse(file).name}.safetensors`;
+/** The model's file: without --output called like the data, in the current folder. */
+export function claimModel(input: string, { output, force = false }: CommonFlags): OutputFile {
+  const name = input === "-" ? "model" : path.parse(input).name;
+  const file = output ?? `${name}.safetensors`;
+  return claimOutput({ file, flag: "--output", kind: modelKind, inputs: [input], force });
 }
 
 /** @param seed decides which rows are held out */
@@ -89,8 +91,11 @@ export async function runTraining(session: Session, view: ProgressView): Promise
   }
 }
 
-/** Written before it is judged: a signal or a failed check afterwards costs no training. */
-export async function save(session: Session, outcome: Outcome): Promise<number> {
+/**
+ * Written before it is judged: a signal or a failed check afterwards costs no training.
+ * @returns what to tell of it
+ */
+export async function save(session: Session, outcome: Outcome): Promise<string> {
   const { flags, model, prepared, options } = session;
   const training: TrainingSummary = {
     steps: (outcome.lost ? model.lastGood?.step : outcome.last?.step) ?? 0,
@@ -105,9 +110,9 @@ export async function save(session: Session, outcome: Outcome): Promise<number> 
   const { network, replicas } = model;
   const parameters = outcome.lost ? model.lastGood!.parameters : await model.readParameters();
   const bytes = encodeModel({ network, replicas, parameters, preprocessing: prepared.preprocessing, training });
-  writeAtomically(session.path, bytes);
-  session.interrupts.end(session.path);
-  return bytes.length;
+  const kept = session.file.write(bytes, outcome.finished);
+  session.interrupts.end(session.file.path);
+  return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
 }
 
 /** Tells how good the model is on the rows that were held out, in the units of the table. */
@@ -142,14 +147,14 @@ export function requireVerified(verification: Verification | undefined): void {
 }
 
 /** What a signal ends the command with, once the model is saved. */
-export function interruptedAt({ path: file, interrupts }: Session, { last }: Outcome): Stop {
+export function interruptedAt({ file, interrupts }: Session, { last }: Outcome): Stop {
   const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
-  return new Stop(`interrupted ${done}; the model as it was is in ${file}`, interrupts.exitCode);
+  return new Stop(`interrupted ${done}; the model as it was is in ${file.path}`, interrupts.exitCode);
 }
 
 /** What --json tells of a training. */
 export function recordOf(session: Session, { last, finished }: Outcome) {
-  const { model, prepared, options, table, path: file, interrupts } = session;
+  const { model, prepared, options, table, file, interrupts } = session;
   const { device, network, replicas } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
   const architecture = { widths: widthsOf(network), loss: network.loss, replicas, parameters: network.parameterCount };
@@ -166,7 +171,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     network: architecture,
     plan: model.plan(prepared.training, options),
     training: { ...training, finished, validation: last?.validation },
-    model: file,
+    model: file.path,
     exitCode: interrupts.exitCode,
   };
 }

@@ -144,6 +144,19 @@ function readValues(bytes: Uint8Array, { dtype, begin, end }: Entry): FloatArray
   return dtype === "F16" ? fromHalfFloats(halves) : fromBrainFloats(halves);
 }
 
+/** As many bytes at most are before the values. */
+export const maxValuesOffset = lengthBytes + maxHeaderBytes;
+
+/**
+ * Reads the metadata of a safetensors file.
+ * @param start its first `maxValuesOffset` bytes, or all
+ * @throws BadFile
+ */
+export function decodeMetadataTexts(start: Uint8Array, place: string): ReadonlyMap<string, string> {
+  const length = headerLength(start, place);
+  return parseMetadata(parseHeader(start.subarray(lengthBytes, lengthBytes + length), place).get(metadataKey), place);
+}
+
 /**
  * Reads a safetensors file, strictly: every byte is accounted for, every name occurs once. F32, F16 and BF16 become
  * Float32Array, F64 becomes Float64Array; all values are exact.
