@@ -8,9 +8,10 @@ import { createOutput } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, describeOutputs, sweepTableKind } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
 import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
+import { rankNetworks } from "./sweepRanking.ts";
 import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
 import { saveAfterLoss } from "./sweepLoss.ts";
-import { type SweepResults, noResults, quantilesOf, rankedLosses, rankingOf, stepsTaken } from "./sweepResults.ts";
+import { type SweepResults, noResults, quantilesOf, rankedLosses, stepsTaken } from "./sweepResults.ts";
 import { type SweepFlags, type SweepSession, optionsOf } from "./sweepSession.ts";
 import { describeValues } from "./sweepValues.ts";
 import { networkOf } from "./trainFlags.ts";
@@ -66,30 +67,15 @@ function viewOf({ output, flags, model }: SweepSession): ProgressView {
   };
 }
 
-/** Loss of some replicas over the rows they have learned from. */
-async function lossesOf(
-  { model, prepared }: SweepSession,
-  replicas: readonly number[],
-): Promise<ReadonlyMap<number, number>> {
-  if (replicas.length === 0) return new Map();
-  const few = await model.pick(replicas);
-  try {
-    const { losses } = await few.scores(prepared.training);
-    return new Map(replicas.map((replica, place) => [replica, losses[place]!]));
-  } finally {
-    few.dispose();
-  }
-}
-
 /** Scores and ranks the networks: all over the rows held out, only the best over the others, which are many more. */
 async function measure(session: SweepSession): Promise<SweepResults> {
   const { flags, model, prepared } = session;
   const { validation } = prepared;
   const training = model.results ?? noResults(model.replicas);
   const scores = await model.scores(validation ?? prepared.training);
-  const ranking = rankingOf(rankedLosses(scores, training));
-  const learned = validation ? await lossesOf(session, ranking.slice(0, flags.top)) : new Map<number, number>();
-  return { training, scores, isHeldOut: validation !== undefined, ranking, learned };
+  const { ranking, learned } = await rankNetworks(model, prepared, rankedLosses(scores, training), flags.top);
+  const rows = validation ? prepared.validationRows : prepared.trainingRows;
+  return { training, scores, rows, isHeldOut: validation !== undefined, ranking, learned };
 }
 
 /** Parameters that the winner began with. */
@@ -115,7 +101,7 @@ function tellSpeed({ output, plan }: SweepSession, { training }: SweepResults, {
 }
 
 function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcome) {
-  const { ranking, quantiles, stopped, ranked } = report;
+  const { ranking, quantiles, stopped, ranked, rows, saturated, tied } = report;
   const { flags } = session;
   return {
     command: "sweep",
@@ -123,6 +109,8 @@ function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcom
     winner: ranking[0],
     best: bestRecords(report, flags.top),
     quantiles: { of: ranked, at: quantiles },
+    saturated: { networks: saturated, rows },
+    tied,
     diverged: { count: stopped.length, first: stopped.slice(0, flags.top) },
     csv: flags.csv,
   };
