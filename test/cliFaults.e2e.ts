@@ -44,7 +44,7 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     ["no target", ["train", penguins], 2, /pass --target COLUMN/],
     ["an unknown target", ["train", penguins, "--target", "Specis"], 2, /did you mean "Species"\?/],
     ["batch size 0", withFlags("--batch-size", "0"), 2, /--batch-size: expected an integer from 1/],
-    ["a layer of width 0", withFlags("--layers", "16,0"), 2, /--layers: expected an integer from 1/],
+    ["a layer of width 0", withFlags("--layers", "16,0"), 2, /--layers: expected widths from 1 to 1048576 .*, got "16,0"; write it like 16 or 32,16/],
     ["learning rate 1e39", withFlags("--learning-rate", "1e39"), 2, /learningRate: expected .*f32.*, got 1e\+39/],
     [
       "a learning rate in words",

@@ -40,15 +40,23 @@ const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optim
   ...(validation && { validation }),
 });
 
-function requireConverged({ model }: Session, { last }: Outcome): void {
+/** What makes the steps long, as far as it was asked for. */
+const stepFlags = ({ momentum, weightDecay }: TrainFlags): string =>
+  ["--learning-rate", ...(momentum ? ["--momentum"] : []), ...(weightDecay ? ["--weight-decay"] : [])].join(" or ");
+
+function requireConverged({ model, flags }: Session<TrainFlags>, { last }: Outcome): void {
   const diverged = last?.diverged ?? 0;
   if (diverged === 0) return;
-  const text = `${diverged} of ${model.replicas} replicas diverged, no model was saved; lower --learning-rate`;
+  const text = `${diverged} of ${model.replicas} replicas diverged, no model was saved; lower ${stepFlags(flags)}`;
   throw new Stop(text, exitCodes.diverged[0]);
 }
 
 /** After training: save, score, check, in the order in which they are told. */
-async function conclude(session: Session, outcome: Outcome, initialParameters: FloatArray | undefined): Promise<void> {
+async function conclude(
+  session: Session<TrainFlags>,
+  outcome: Outcome,
+  initialParameters: FloatArray | undefined,
+): Promise<void> {
   const { output, interrupts } = session;
   requireConverged(session, outcome);
   const written = await save(session, outcome);
