@@ -47,6 +47,7 @@ test("the best network of the last copy, and exit code 5", async () => {
   const told: string[] = [];
   const output: Output = {
     json: true,
+    quiet: true,
     info: () => {},
     result: (_, text) => void told.push(text),
     write: () => {},

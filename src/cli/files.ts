@@ -2,8 +2,11 @@ import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
-import { BadFile, InvalidInput } from "../node.ts";
+import { BadFile, type Device, type DeviceChoice, InvalidInput, acquire } from "../node.ts";
+import { byteSize } from "./numbers.ts";
+import type { Output } from "./output.ts";
 import { isSameFile } from "./outputFile.ts";
+import { working } from "./work.ts";
 
 /** Text of more than this does not fit a string of V8. */
 const maxFileBytes = 500_000_000;
@@ -54,8 +57,19 @@ async function readBytes(file: string, expected: string): Promise<Uint8Array> {
 
 export const placeOf = (file: string): string => (file === "-" ? "stdin" : path.basename(file));
 
-export const readTableFile = async (file: string): Promise<Table> =>
-  readTable(await readBytes(file, "a file with a CSV, TSV or JSON table"), placeOf(file));
+/** Tables of more than this take longer than two seconds to read. */
+const longTableBytes = 8_000_000;
+
+export async function readTableFile(output: Output, file: string): Promise<Table> {
+  const place = placeOf(file);
+  const bytes = await readBytes(file, "a file with a CSV, TSV or JSON table");
+  const what = `reading ${place} (${byteSize(bytes.length)})`;
+  return working(output, what, () => readTable(bytes, place), { isLong: bytes.length > longTableBytes });
+}
 
 export const readModelFile = async (file: string): Promise<SavedModel> =>
   decodeModel(await readBytes(file, "a model file that thalweg train wrote"), placeOf(file));
+
+/** Opens a device; drivers take seconds where they are started for the first time. */
+export const openDevice = (output: Output, device: DeviceChoice): Promise<Device> =>
+  working(output, "opening the device", () => acquire({ device }));

@@ -7,6 +7,8 @@ import { documentText, jsonText, oneLine } from "./safeText.ts";
 export interface Output {
   /** One JSON object on stdout instead of lines. */
   readonly json: boolean;
+  /** Nothing on stderr but errors and the answer to a signal. */
+  readonly quiet: boolean;
   /** A line on stderr; nothing with --quiet. A label is padded and bold; control characters of the text are escaped. */
   info(label: string, text: string): void;
   /** A line of the result on stdout; nothing with --json. */
@@ -28,6 +30,7 @@ export function createOutput({ json = false, quiet = false }: { json?: boolean; 
   const { stdout, stderr } = process;
   return {
     json,
+    quiet,
     info(label, text) {
       if (!quiet) stderr.write(labelled(label, text, stderr));
     },

@@ -1,7 +1,7 @@
-import { type Device, type FloatArray, type Model, type Network, acquire, createModel } from "../node.ts";
+import { type Device, type FloatArray, type Model, type Network, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { readTableFile } from "./files.ts";
+import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { duration, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
@@ -14,6 +14,7 @@ import { saveAfterLoss } from "./sweepLoss.ts";
 import { type SweepResults, noResults, quantilesOf, rankedLosses, stepsTaken } from "./sweepResults.ts";
 import { type SweepFlags, type SweepSession, optionsOf } from "./sweepSession.ts";
 import { describeValues } from "./sweepValues.ts";
+import { working } from "./work.ts";
 import { networkOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -56,8 +57,7 @@ function announce(session: SweepSession, device: Device): void {
 
 /** Shows the median of the networks: a few that are about to diverge would be all that there is to see in a mean. */
 function viewOf({ output, flags, model }: SweepSession): ProgressView {
-  const quiet = flags.quiet ?? false;
-  const view = createProgressView(output, { epochs: flags.epochs, quiet, lossName: "median loss" });
+  const view = createProgressView(output, { epochs: flags.epochs, lossName: "median loss" });
   return {
     ...view,
     show(progress) {
@@ -120,7 +120,7 @@ function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcom
 async function conclude(session: SweepSession, outcome: Outcome): Promise<void> {
   const { flags, output, interrupts, model, plan } = session;
   if (outcome.lost) return saveAfterLoss(session, outcome);
-  const results = await measure(session);
+  const results = await working(output, "scoring the networks", () => measure(session));
   const report = reportOf(plan, results);
   const winner = report.ranking[0]!;
   if (!Number.isFinite(report.best))
@@ -173,10 +173,10 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const modelFile = claimModel(file, flags);
   const csv = claimTable(file, flags, modelFile);
   describeOutputs(output, csv ? [modelFile, csv] : [modelFile], flags.force ?? false);
-  const table = await readTableFile(file);
-  const prepared = prepareTable(table, flags, flags.splitSeed);
+  const table = await readTableFile(output, file);
+  const prepared = await prepareTable(output, table, flags, flags.splitSeed);
   const network = networkOf(flags, prepared.preprocessing);
-  const device = await acquire({ device: flags.device });
+  const device = await openDevice(output, flags.device);
   try {
     const model = await createPopulation(flags, plan, network, device);
     const session = { flags, output, interrupts, table, prepared, options, model, plan, file: modelFile, csv };

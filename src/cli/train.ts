@@ -1,16 +1,8 @@
 import type { Prepared, Preprocessing } from "../data.ts";
-import {
-  type Device,
-  type FloatArray,
-  type Model,
-  type Optimizer,
-  type TrainOptions,
-  acquire,
-  createModel,
-} from "../node.ts";
+import { type Device, type FloatArray, type Model, type Optimizer, type TrainOptions, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { readTableFile } from "./files.ts";
+import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
@@ -109,17 +101,17 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
   const optimizer = optimizerOf(flags);
   const modelFile = claimModel(file, flags);
   describeOutputs(output, [modelFile], flags.force ?? false);
-  const table = await readTableFile(file);
-  const prepared = prepareTable(table, flags, flags.seed);
+  const table = await readTableFile(output, file);
+  const prepared = await prepareTable(output, table, flags, flags.seed);
   networkOf(flags, prepared.preprocessing);
-  const device = await acquire({ device: flags.device });
+  const device = await openDevice(output, flags.device);
   try {
     const model = await createTrainingModel(flags, prepared.preprocessing, device);
     const options = optionsOf(flags, prepared, optimizer);
     const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile };
     announce(session, device);
     const initialParameters = flags.verify ? await model.readParameters() : undefined;
-    const view = createProgressView(output, { epochs: flags.epochs, quiet: flags.quiet ?? false });
+    const view = createProgressView(output, { epochs: flags.epochs });
     await conclude(session, await runTraining(session, view), initialParameters);
     model.dispose();
   } finally {

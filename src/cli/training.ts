@@ -26,6 +26,7 @@ import type { Output } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, modelKind } from "./outputFile.ts";
 import { predictionsOf } from "./predictionsOf.ts";
 import type { ProgressView } from "./progress.ts";
+import { isLongTable, startWork, working } from "./work.ts";
 import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 
 // What `thalweg train` and `thalweg sweep` have in common: from a table to a model file.
@@ -58,26 +59,31 @@ export function claimModel(input: string, { output, force = false }: CommonFlags
 }
 
 /** @param seed decides which rows are held out */
-export function prepareTable(table: Table, flags: CommonFlags, seed: number): Prepared {
+export function prepareTable(output: Output, table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
   const { task, columns, ignore, validation, loss } = flags;
-  return prepare(table, {
-    target: targetsOf(table, flags),
+  const target = targetsOf(table, flags);
+  const options = {
+    target,
     validation,
     seed,
     binary: loss === "binaryCrossEntropy",
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
-  });
+  };
+  const isLong = isLongTable(table.rowCount * table.columns.length);
+  return working(output, `preparing ${grouped(table.rowCount)} rows`, () => prepare(table, options), { isLong });
 }
 
 /** Trains to the end, or to the end of the step in which a signal comes. */
 export async function runTraining(session: Session, view: ProgressView): Promise<Outcome> {
-  const { interrupts, prepared, options, model } = session;
+  const { interrupts, output, prepared, options, model } = session;
   const signal = interrupts.begin();
+  const preparing = startWork(output, "preparing the first steps"); // a GPU compiles its kernels now
   let last: Progress | undefined;
   try {
     for await (const progress of model.train(prepared.training, { ...options, every: view.every, signal })) {
+      preparing.end();
       last = progress;
       view.show(progress);
     }
@@ -87,6 +93,7 @@ export async function runTraining(session: Session, view: ProgressView): Promise
     if (!signal.aborted) throw error;
     return { last, finished: false };
   } finally {
+    preparing.end();
     view.end(); // the work ends with `save`, so that no signal comes between
   }
 }
@@ -122,7 +129,8 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
     output.result("held-out", "no rows were held out (--validation 0)");
     return undefined;
   }
-  const predictions = await predictionsOf(model, preprocessing, validation.inputs);
+  const predict = () => predictionsOf(model, preprocessing, validation.inputs);
+  const predictions = await working(output, "scoring the rows held out", predict);
   const score = scorePredictions(preprocessing, predictions, validation);
   const mean = model.replicas > 1 ? `, mean of ${model.replicas} replicas` : "";
   for (const line of scoreLines(score)) output.result("held-out", `${line}${mean}`);
@@ -133,7 +141,8 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
 export async function verify(session: Session, initialParameters: FloatArray): Promise<Verification> {
   const { model, prepared, options, output } = session;
   output.info("check", "taking the same steps in float64 on the CPU");
-  const verification = await verifyTraining(model, { initialParameters, data: prepared.training, options });
+  const request = { initialParameters, data: prepared.training, options };
+  const verification = await working(output, "comparing with float64", () => verifyTraining(model, request));
   for (const [index, line] of verificationLines(verification).entries())
     output.result(index === 0 ? "check" : "", line);
   return verification;
