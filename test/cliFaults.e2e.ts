@@ -44,7 +44,12 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     ["no target", ["train", penguins], 2, /pass --target COLUMN/],
     ["an unknown target", ["train", penguins, "--target", "Specis"], 2, /did you mean "Species"\?/],
     ["batch size 0", withFlags("--batch-size", "0"), 2, /--batch-size: expected an integer from 1/],
-    ["a layer of width 0", withFlags("--layers", "16,0"), 2, /--layers: expected widths from 1 to 1048576 .*, got "16,0"; write it like 16 or 32,16/],
+    [
+      "a layer of width 0",
+      withFlags("--layers", "16,0"),
+      2,
+      /--layers: expected widths from 1 to 1048576 .*, got "16,0"; write it like 16 or 32,16/,
+    ],
     ["learning rate 1e39", withFlags("--learning-rate", "1e39"), 2, /learningRate: expected .*f32.*, got 1e\+39/],
     [
       "a learning rate in words",
@@ -85,7 +90,12 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     ["a model for other columns", ["predict", "penguins.safetensors", cars], 3, /a model for other columns/],
     ["a model cut in half", ["predict", "cut.safetensors", penguins], 3, /cut\.safetensors: /],
     ["a model with a NaN", ["predict", "flipped.safetensors", penguins], 3, /a finite f32/],
-    ["a table instead of a model", ["predict", penguins, penguins], 3, /no safetensors file/],
+    [
+      "a table instead of a model",
+      ["predict", penguins, penguins],
+      3,
+      /penguins\.json: expected a safetensors file, got a JSON table; .* the model comes before the table/,
+    ],
   ])("%s", async (_, parameters, code, message) => {
     const output =
       parameters.includes("--output") || parameters[0] !== "train" ? [] : ["--output", "wrong.safetensors"];

@@ -2,7 +2,7 @@
 const isNumber = (text: string): boolean => /^[+-]?[\d.,][\d., ]*(e[+-]?\d+)?\s?%?$/i.test(text);
 
 /** A spreadsheet would run these as formulas; a lone sign and a number are harmless. */
-const isFormula = (text: string): boolean => /^[=+\-@\t\r＝＋－＠]./su.test(text) && !isNumber(text);
+const isFormula = (text: string): boolean => /^[=+\-@\t\r\n＝＋－＠]./su.test(text) && !isNumber(text);
 
 /** Text gets the apostrophe before it that spreadsheets read as "this is text" (OWASP, CSV injection). */
 function cellOf(value: string | number): string {

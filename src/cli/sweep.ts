@@ -47,11 +47,12 @@ function describeSettings({ output, flags, plan, prepared }: SweepSession): void
 
 /** Says everything there is to say before the first step. */
 function announce(session: SweepSession, device: Device): void {
-  const { output, flags, table, prepared, model, options } = session;
+  const { output, flags, table, prepared, model, options, file, csv } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.splitSeed);
   describeNetwork(output, model.network, model.replicas);
   describePlan(output, model.plan(prepared.training, options));
+  describeOutputs(output, csv ? [file, csv] : [file], flags.force ?? false);
   describeSettings(session);
 }
 
@@ -172,7 +173,6 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const options = optionsOf(flags, plan);
   const modelFile = claimModel(file, flags);
   const csv = claimTable(file, flags, modelFile);
-  describeOutputs(output, csv ? [modelFile, csv] : [modelFile], flags.force ?? false);
   const table = await readTableFile(output, file);
   const prepared = await prepareTable(output, table, flags, flags.splitSeed);
   const network = networkOf(flags, prepared.preprocessing);

@@ -79,11 +79,12 @@ async function conclude(
 
 /** Says everything there is to say before the first step. */
 function announce(session: Session<TrainFlags>, device: Device): void {
-  const { output, flags, table, prepared, model, options } = session;
+  const { output, flags, table, prepared, model, options, file } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
   describeNetwork(output, model.network, flags.replicas);
   describePlan(output, model.plan(prepared.training, options));
+  describeOutputs(output, [file], flags.force ?? false);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
   output.info("training", `${grouped(flags.epochs)} epochs, ${batch}, ${name}, learning rate ${learningRate}`);
@@ -100,7 +101,6 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
   const output = createOutput(flags);
   const optimizer = optimizerOf(flags);
   const modelFile = claimModel(file, flags);
-  describeOutputs(output, [modelFile], flags.force ?? false);
   const table = await readTableFile(output, file);
   const prepared = await prepareTable(output, table, flags, flags.seed);
   networkOf(flags, prepared.preprocessing);
