@@ -12,6 +12,10 @@ test("what is right is read", () => {
   expect(numberList("-")("1, 0.5,-2")).toEqual([1, 0.5, -2]);
   expect(list("-")("a, b")).toEqual(["a", "b"]);
   expect(name("-", ["adam", "sgd"])("sgd")).toBe("sgd");
+  const losses = ["huber", "meanSquaredError"];
+  for (const text of ["meanSquaredError", "MeanSquaredError", "mean_squared_error", "mean-squared-error"]) {
+    expect(name("-", losses)(text)).toBe("meanSquaredError");
+  }
 });
 
 describe("what is wrong gets the remedy of its option", () => {
@@ -47,7 +51,15 @@ describe("what is wrong gets the remedy of its option", () => {
       /numbers separated by commas, got "1,a"; write it like 1,0\.5/,
     ],
     ["two commas", list("--columns"), "a,,b", /remove the extra comma/],
-    ["a name almost", name("--optimizer", ["adam", "sgd"]), "Adam", /did you mean adam\?/],
+    ["a name almost", name("--optimizer", ["adam", "sgd"]), "adan", /did you mean adam\?/],
+    [
+      "a name of other libraries",
+      name("--loss", ["huber", "meanSquaredError"]),
+      "MSE",
+      /did you mean meanSquaredError\?/,
+    ],
+    ["a name that none has", name("--loss", ["huber", "meanSquaredError"]), "__proto__", /choose one of them/],
+    ["no name", list("--columns"), " ", /names separated by commas, got " "; pass at least one name/],
     ["control characters", ofNumber, "\u001b[31m\u009b", /got "\\u001b\[31m\\u009b"/],
   ])("%s", (_, read, text, message) => {
     expect(() => read(text)).toThrow(message);

@@ -214,6 +214,21 @@ describe("written", () => {
     expect(fs.statSync("/dev/null").isCharacterDevice()).toBe(true);
   });
 
+  test("where the folder has gone during the work the bytes are saved elsewhere", () => {
+    fs.mkdirSync(at("sub"));
+    const output = claim("sub/m.safetensors");
+    fs.rmSync(at("sub"), { recursive: true });
+    let message = "";
+    try {
+      output.write(modelBytes(7), true);
+    } catch (error) {
+      ({ message } = error as Error);
+    }
+    const [, copy = ""] = /ENOENT.*; what was to be written is in (.*)$/.exec(message) ?? [];
+    expect(fs.readFileSync(copy, "latin1")).toBe(latin1(modelBytes(7)));
+    fs.rmSync(join(copy, ".."), { recursive: true });
+  });
+
   test("where writing fails the old file stays, and nothing is left beside it", () => {
     put("m.safetensors", "old");
     const tooLong = { length: 1 } as unknown as Uint8Array; // no bytes: the write itself throws

@@ -18,7 +18,8 @@ function unreadable(place: string, expected: string, cause: NodeJS.ErrnoExceptio
     ["EACCES", "no permission to read it"],
   ]);
   const got = reasons.get(cause.code ?? "") ?? cause.message;
-  return new BadFile({ place, expected, got, fix: "check the path", cause });
+  const fix = /^https?:/.test(place) ? "download it first: thalweg reads files only" : "check the path";
+  return new BadFile({ place, expected, got, fix, cause });
 }
 
 /** Asynchronous, because a pipe that is not ready yet makes the synchronous read fail. */

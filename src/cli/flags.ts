@@ -48,7 +48,12 @@ export const list =
   (text: string): string[] => {
     const items = text.split(",").map((item) => item.trim());
     if (items.every((item) => item !== "")) return items;
-    throw fault(flag, "names separated by commas", text, "remove the extra comma");
+    throw fault(
+      flag,
+      "names separated by commas",
+      text,
+      text.trim() === "" ? "pass at least one name" : "remove the extra comma",
+    );
   };
 
 export const numberList =
@@ -59,12 +64,39 @@ export const numberList =
     throw fault(flag, "numbers separated by commas", text, "write it like 1,0.5");
   };
 
+/** Case, `-`, `_` and spaces do not tell names apart. */
+const folded = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/g, "");
+
+/** What other libraries call our names. */
+const synonyms = new Map([
+  ["mse", "meanSquaredError"],
+  ["l2", "meanSquaredError"],
+  ["mae", "meanAbsoluteError"],
+  ["l1", "meanAbsoluteError"],
+  ["bce", "binaryCrossEntropy"],
+  ["crossentropy", "softmaxCrossEntropy"],
+  ["categoricalcrossentropy", "softmaxCrossEntropy"],
+  ["softmax", "softmaxCrossEntropy"],
+  ["logistic", "sigmoid"],
+  ["linear", "identity"],
+  ["swish", "silu"],
+  ["sin", "sine"],
+  ["xavier", "glorotUniform"],
+  ["glorot", "glorotUniform"],
+  ["kaiming", "heUniform"],
+  ["he", "heUniform"],
+  ["lecun", "lecunNormal"],
+  ["classify", "classification"],
+  ["classifier", "classification"],
+  ["regress", "regression"],
+]);
+
 export const name =
   <const Name extends string>(flag: string, names: readonly Name[]) =>
   (text: string): Name => {
-    const found = names.find((known) => known === text);
+    const found = names.find((known) => known === text) ?? names.find((known) => folded(known) === folded(text));
     if (found !== undefined) return found;
-    const closest = closestName(text, names);
+    const closest = names.find((known) => known === synonyms.get(folded(text))) ?? closestName(text, names);
     const fix = closest === undefined ? "choose one of them" : `did you mean ${closest}?`;
     throw fault(flag, `one of ${names.join(", ")}`, text, fix);
   };

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { decodeModelHeader, modelHeaderBytes } from "../data.ts";
@@ -18,6 +19,7 @@ export interface OutputFile {
   /**
    * Writes the whole file. What it holds is kept as `.bak`, unless the work is finished and the user has said `--force`.
    * @returns the path of what was kept
+   * @throws the system's error, whose message then names a copy in the folder for temporary files
    */
   write(bytes: Uint8Array, isFinished: boolean): string | undefined;
 }
@@ -171,6 +173,14 @@ function stampOf(file: string): string {
   return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : "";
 }
 
+/** A folder that has gone, or a full disk: what took an hour goes to the system's folder for temporary files. */
+function rescue(file: string, bytes: Uint8Array, error: NodeJS.ErrnoException): never {
+  const copy = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "thalweg-")), path.basename(file));
+  fs.writeFileSync(copy, bytes);
+  error.message = `${file}: ${error.message}; what was to be written is in ${copy}`;
+  throw error;
+}
+
 /**
  * Makes sure before the work begins that a file can be written at its end, and that nothing is lost by it.
  * @throws InvalidInput for a file that is read, or the same as another that is written; one that exists and is not of this
@@ -192,8 +202,13 @@ export function claimOutput(claim: Claim): OutputFile {
   return {
     path: file,
     old,
-    write: (bytes, isFinished) =>
-      writeAtomically(file, bytes, { keepOld: !(force && isFinished && stampOf(file) === stamp) }),
+    write(bytes, isFinished) {
+      try {
+        return writeAtomically(file, bytes, { keepOld: !(force && isFinished && stampOf(file) === stamp) });
+      } catch (error) {
+        return rescue(file, bytes, error as NodeJS.ErrnoException);
+      }
+    },
   };
 }
 
