@@ -47,32 +47,97 @@ fn sigmoid(x: f32) -> f32 {
   return 1.0 / (1.0 + exp(bounded));
 }
 
-// sin(x) by reduction to [−π/2, π/2] in three parts of π (Cody and Waite) and an odd polynomial:
-// the builtin may be off by 2⁻¹¹, and is undefined outside [−π, π].
-fn sineReduced(x: f32, halfTurns: f32) -> f32 {
+// Sine and cosine, within 2 units in the last place for every finite input (2.1 where a device does not fuse fma), and never beyond
+// ±1: the builtins may be off by 2⁻¹¹ and are undefined outside [−π, π].
+
+// Below it an angle is reduced by Cody and Waite: products of its half turns (at most 163, and halves) with the first three parts of π
+// are exact. 512 as bits.
+const LARGE_ANGLE = 0x44000000u;
+
+// x − halfTurns · π.
+fn reducedAngle(x: f32, halfTurns: f32) -> f32 {
   var r = fma(halfTurns, -3.140625, x);
   r = fma(halfTurns, -9.67502593994140625e-4, r);
-  r = fma(halfTurns, -1.509957990978376432e-7, r);
+  r = fma(halfTurns, -1.5099067240953445e-7, r);
+  return fma(halfTurns, -5.126688136514179e-12, r);
+}
+
+// Whether |x| ≥ 512, but not for infinity and NaN: the short way makes NaN of these.
+fn isLargeAngle(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7fffffffu) - LARGE_ANGLE < 0x7f800000u - LARGE_ANGLE;
+}
+
+// Eight bits of 1 / (2π); byte 4 begins behind the binary point.
+fn inverseTurnByte(at: u32) -> u32 {
+  let words = select(
+    vec4u(0x00000000u, 0x28be60dbu, 0x9391054au, 0x7f09d5f4u),
+    vec4u(0x7d4d3770u, 0x36d8a566u, 0x4f10e410u, 0x00000000u),
+    at >= 16u,
+  );
+  return extractBits(words[(at >> 2u) & 3u], 24u - 8u * (at & 3u), 8u);
+}
+
+// |x| of a large angle by Payne and Hanek: |x| / (2π) without whole turns, as a fraction of 56 bits or more, to which `quarter` is
+// added. Returns what is over the nearest half turn, in [−π/2, π/2], and in bit 31 whether the half turns are odd.
+fn reducedLargeAngle(x: f32, quarter: u32) -> vec2u {
+  let magnitude = bitcast<u32>(x) & 0x7fffffffu;
+  let significand = (magnitude & 0x7fffffu) | 0x800000u;
+  let exponent = (magnitude >> 23u) - 118u; // of the significand's last bit, and 32 for the zeros in front of the table
+  // Eleven bytes times the significand, from the last on; whole turns are beyond the first, so their bytes are not needed.
+  var turns = vec2u();
+  var carry = 0u;
+  for (var count = 11u; count > 0u; count--) {
+    let product = significand * inverseTurnByte((exponent >> 3u) + count - 1u) + carry;
+    carry = product >> 8u;
+    turns = vec2u((turns.x >> 8u) | (product << 24u), (turns.y >> 8u) | (turns.x << 24u));
+  }
+  let shift = exponent & 7u;
+  let fraction = vec2u(((turns.x << shift) | ((turns.y >> 1u) >> (31u - shift))) + quarter, turns.y << shift);
+  let isOdd = (fraction.x + 0x40000000u) & 0x80000000u;
+  // Half turns over the nearest, by magnitude, so that no digit cancels, and as what is exact in f32.
+  let over = vec2u((fraction.x << 1u) | (fraction.y >> 31u), fraction.y << 1u);
+  let sign = bitcast<u32>(bitcast<i32>(over.x) >> 31u);
+  let halfTurns = over ^ vec2u(sign);
+  let high = f32(halfTurns.x & 0xffff0000u) * 0x1p-32;
+  let low = fma(f32(halfTurns.y), 0x1p-64, f32(halfTurns.x & 0xffffu) * 0x1p-32);
+  let r = fma(high, 3.140625, fma(high, 9.67653589793e-4, low * 3.14159265359));
+  return vec2u(bitcast<u32>(r), isOdd ^ (sign & 0x80000000u));
+}
+
+// sin(r) in [−π/2, π/2], with the sign changed by bit 31 of `flips`.
+fn sineOfReduced(r: f32, flips: u32) -> f32 {
   let s = r * r;
   var p = fma(2.6083159809786593541503e-06, s, -1.981069071916863322258e-04);
   p = fma(p, s, 8.33307858556509017944336e-03);
   p = fma(p, s, -1.666665971279144287109375e-01);
-  return fma(p * s, r, r);
-}
-
-fn parity(value: f32, halfTurns: f32) -> f32 {
-  return select(value, -value, (i32(halfTurns) & 1) != 0);
+  let value = fma(p * s, r, r);
+  return bitcast<f32>(bitcast<u32>(select(value, trunc(value), abs(value) > 1.0)) ^ flips);
 }
 
 fn sine(x: f32) -> f32 {
   let halfTurns = round(x * 0.31830988618);
-  return parity(sineReduced(x, halfTurns), halfTurns);
+  var r = reducedAngle(x, halfTurns);
+  var flips = u32(i32(halfTurns)) << 31u;
+  // A loop of one turn at most: unlike a branch, devices that mask their lanes pass over it where no lane takes it.
+  for (var isLarge = isLargeAngle(x); isLarge; isLarge = false) {
+    let reduced = reducedLargeAngle(x, 0u);
+    r = bitcast<f32>(reduced.x);
+    flips = reduced.y ^ (bitcast<u32>(x) & 0x80000000u);
+  }
+  return sineOfReduced(r, flips);
 }
 
 // cos(x) = sin(x + π/2), reduced by an odd number of quarter turns.
 fn cosine(x: f32) -> f32 {
   let halfTurns = floor(x * 0.31830988618);
-  return parity(-sineReduced(x, halfTurns + 0.5), halfTurns);
+  var r = reducedAngle(x, halfTurns + 0.5);
+  var flips = ~u32(i32(halfTurns)) << 31u;
+  for (var isLarge = isLargeAngle(x); isLarge; isLarge = false) {
+    let reduced = reducedLargeAngle(x, 0x40000000u);
+    r = bitcast<f32>(reduced.x);
+    flips = reduced.y;
+  }
+  return sineOfReduced(r, flips);
 }
 
 // tanh: the builtin is NaN beyond ±89 on some drivers; near 0 the quotient would cancel.
