@@ -80,8 +80,9 @@ function kept(name: "keepWhere" | "keepElsewhere", a: Operand, condition: Tensor
 }
 
 /**
- * a where the condition is not 0, else b; shapes repeat as those of `add`. What is not taken has no effect at all: its gradient is 0
- * even where its own slope is infinite or NaN. There is no gradient by the condition.
+ * a where the condition is not 0, else b; shapes repeat as those of `add`. The operand that is not taken gets a gradient of 0,
+ * even from an infinite one; the condition has none. An infinite slope of what an operand was made of times that 0 is NaN: guard
+ * the argument, as in log(where(condition, a, 1)).
  * @param condition such as `greater` and `equal` return
  */
 export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
