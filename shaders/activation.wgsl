@@ -28,12 +28,12 @@ fn normalDistribution(x: f32) -> f32 {
   return select(half, 1.0 - half, x > 0.0);
 }
 
-// log(1 + exp(−|x|)) = 2 artanh(e / (2 + e)), a polynomial of the quotient's square to 4e-9: a logarithm of 1 + e would lose digits of e.
+// log(1 + exp(−|x|)) = 2 artanh(e / (2 + e)), a polynomial of the doubled quotient to 4e-9: a logarithm of 1 + e would lose digits of e.
 fn logOnePlusExpNegative(x: f32) -> f32 {
   let e = exp(-min(abs(x), 87.33654));
-  let q = e / (2.0 + e);
+  let q = 2.0 * e / (2.0 + e);
   let s = q * q;
-  return q * fma(fma(fma(fma(0.2815777836, s, 0.2796515775), s, 0.4002459523), s, 0.6666632164), s, 2.0);
+  return q * fma(fma(fma(fma(5.499566086e-4, s, 2.184777949e-3), s, 1.250768601e-2), s, 8.333290205e-2), s, 1.0);
 }
 
 // Right down to the smallest normal number, 2⁻¹²⁶ at −87.3; its tail below is held there, where devices have it: so its logarithm

@@ -242,7 +242,7 @@ const tailBound = (exponent: number, value: number): number =>
   (4e-7 + (3 + 2 * Math.abs(exponent)) * 2 ** -23) * Math.abs(value);
 
 const tails: [ActivationName, number, (z: number) => number][] = [
-  ["gelu", -13, (z) => 0.5 * z * z],
+  ["gelu", -12.9, (z) => 0.5 * z * z],
   ["sigmoid", -87.3, (z) => z],
   ["silu", -87.3, (z) => z],
   ["softplus", -87.3, (z) => z],
