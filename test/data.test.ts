@@ -156,13 +156,6 @@ describe("preparing", () => {
       BadFile,
       /line 4, column "x": expected a number, got "three"/,
     ],
-    [
-      "NaN",
-      "x,y\n1,a\nNaN,b\n2,b\n",
-      { target: "y" },
-      BadFile,
-      /line 3, column "x": expected a finite number, got "NaN"; leave the cell empty/,
-    ],
     ["infinity", "x,y\n1,a\n-Infinity,b\n2,b\n", { target: "y" }, BadFile, /got "-Infinity"/],
     ["a number too large", "x,y\n1,a\n1e999,b\n2,b\n", { target: "y" }, BadFile, /got "1e999"/],
     ["a spread too large", "x,y\n1e300,a\n-1e300,b\n2,b\n", { target: "y", validation: 0 }, BadFile, /below 1e150/],

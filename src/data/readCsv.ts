@@ -1,6 +1,9 @@
 import Papa from "papaparse";
 import { BadFile } from "../errors.ts";
+import { defaultMissing } from "./missing.ts";
 import { type Column, type Table, isMissing, numberOf, quote } from "./table.ts";
+
+const unsaid = { missingWords: defaultMissing, numberHints: {}, notes: [] };
 
 interface Row {
   /** Line of the file on which the row starts, from 1. */
@@ -93,5 +96,5 @@ export function readCsv(text: string, place: string): Table {
   });
   const rowName = (row: number): string => `line ${body[row]!.line}`;
   const format = header ? describe(delimiter) : `${describe(delimiter)} without a header`;
-  return { place, format, columns, rowCount: body.length, rowName };
+  return { place, format, columns, rowCount: body.length, rowName, ...unsaid };
 }

@@ -1,5 +1,8 @@
 import { BadFile } from "../errors.ts";
+import { defaultMissing } from "./missing.ts";
 import { type Cell, type Column, type Table, quote } from "./table.ts";
+
+const unsaid = { missingWords: defaultMissing, numberHints: {}, notes: [] };
 
 interface Draft {
   readonly cells: Cell[];
@@ -52,7 +55,7 @@ export function tableFromRows(rows: readonly unknown[], place = "rows"): Table {
     while (cells.length < rows.length) cells.push(null);
     columns.push({ name, cells, nested });
   }
-  return { place, format: "JSON", columns, rowCount: rows.length, rowName: (row) => `row ${row + 1}` };
+  return { place, format: "JSON", columns, rowCount: rows.length, rowName: (row) => `row ${row + 1}`, ...unsaid };
 }
 
 const arrayOfRows = 'an array of row objects, [{"height": 1.5, "species": "oak"}, …]';
