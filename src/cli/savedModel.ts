@@ -7,6 +7,8 @@ import type { Output } from "./output.ts";
 /** Options that `predict` and `evaluate` share. */
 export interface UseFlags {
   readonly device: DeviceChoice;
+  /** A category that was not seen in training is an error. */
+  readonly strict?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
