@@ -89,10 +89,11 @@ function judge(summary: ColumnSummary, isAsked: boolean): Candidate {
   if (isAsked) return { summary };
   const isText = kind === "category";
   const present = column.cells.length - missing;
+  const useless = whyUseless(summary);
+  if (useless !== undefined) return { summary, ignored: { name, why: useless, canBeKept: true } };
   const id = kind === "date" ? undefined : whyIdentifier(column, { isText, distinct, present, whole });
-  const why = id?.why ?? whyUseless(summary);
-  if (why === undefined) return { summary };
-  return { summary, ignored: { name, why, canBeKept: true }, isSpare: id?.byName === false };
+  if (!id) return { summary };
+  return { summary, ignored: { name, why: id.why, canBeKept: true }, isSpare: !id.byName };
 }
 
 function noInputs(table: Table, ignored: readonly IgnoredColumn[]): BadFile {
