@@ -25,8 +25,9 @@ export {
   outputWidth,
   targetNames,
 } from "./data/preprocessing.ts";
-export { tableFromRows } from "./data/readJson.ts";
-export { readTable } from "./data/readTable.ts";
+export { tableFromRows } from "./data/rowObjects.ts";
+export { type ReadOptions, readTable } from "./data/readTable.ts";
+export type { ReadProgress } from "./data/slices.ts";
 export type { Cell, Column, Table } from "./data/table.ts";
 export { type ModelToSave, type SavedModel, decodeModel, encodeModel } from "./formats/modelFile.ts";
 export type { ModelMetadata, TrainingSummary } from "./formats/modelMetadata.ts";

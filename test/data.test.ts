@@ -5,13 +5,13 @@ import {
   encodeTable,
   inputNames,
   prepare,
-  readTable,
   scorePredictions,
   tableFromRows,
   toPredictions,
   type PrepareOptions,
 } from "../src/data.ts";
 import { BadFile, InvalidInput } from "../src/errors.ts";
+import { readTableAtOnce as readTable } from "../src/data/readTable.ts";
 import { faultOf } from "./support/fault.ts";
 
 const trees = "height,trunk,kind\n12.5,0.4,oak\n3.25,0.1,elm\n8,NA,oak\n4,0.2,elm\n10,0.5,oak\n";

@@ -235,15 +235,15 @@ test("colours run from negative over zero to positive", () => {
 });
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const csv = (text: string) => {
-  const { table, chosen } = readFile(bytes(text), "points.csv");
+const csv = async (text: string) => {
+  const { table, chosen } = await readFile(bytes(text), "points.csv");
   return { ...pointsOfTable(table, chosen), chosen };
 };
 
-test("a table becomes points: two columns of numbers, and a target", () => {
+test("a table becomes points: two columns of numbers, and a target", async () => {
   const text = "name,width,height,kind\n" + Array.from({ length: 40 }, (_, row) =>
     `n${row},${row},${100 - row},${row < 20 ? "short" : "tall"}`).join("\n"); // prettier-ignore
-  const { points, task, chosen, summary } = csv(text);
+  const { points, task, chosen, summary } = await csv(text);
   expect(chosen).toEqual({ x1: "width", x2: "height", target: "kind" });
   expect(task).toBe("classification");
   expect(points).toHaveLength(40);
@@ -256,9 +256,9 @@ test("a table becomes points: two columns of numbers, and a target", () => {
   );
 });
 
-test("numbers to predict run from −1 to 1; rows with gaps are left out", () => {
+test("numbers to predict run from −1 to 1; rows with gaps are left out", async () => {
   const rows = Array.from({ length: 30 }, (_, row) => `${row};${row % 7};${row * row}`);
-  const { points, task, summary } = csv(["a;b;c", ...rows, "5;;2"].join("\n"));
+  const { points, task, summary } = await csv(["a;b;c", ...rows, "5;;2"].join("\n"));
   expect(task).toBe("regression");
   expect(points).toHaveLength(30);
   expect([Math.min(...points.map(({ value }) => value)), Math.max(...points.map(({ value }) => value))]).toEqual([
@@ -267,14 +267,14 @@ test("numbers to predict run from −1 to 1; rows with gaps are left out", () =>
   expect(summary).toContain("31 rows, 1 without a value left out");
 });
 
-test("more points than an address holds are drawn from", () => {
+test("more points than an address holds are drawn from", async () => {
   const rows = Array.from({ length: 4000 }, (_, row) => `${row},${(row * 7) % 13},${row % 2}`);
-  const { points, summary } = csv(["a,b,c", ...rows].join("\n"));
+  const { points, summary } = await csv(["a,b,c", ...rows].join("\n"));
   expect(points).toHaveLength(mostOwnPoints);
   expect(summary).toContain("4000 rows, 1500 of them drawn");
 });
 
-test("a table that is none, or has too little in it, is told with its place", () => {
+test("a table that is none, or has too little in it, is told with its place", async () => {
   const rows = Array.from({ length: 20 }, (_, row) => `${row},x${row % 3},${row % 5}`);
   for (const [text, message] of [
     ["", /points\.csv.*expected.*got/],
@@ -284,8 +284,8 @@ test("a table that is none, or has too little in it, is told with its place", ()
     [["a,kind,b", ...rows].join("\n"), /expected two classes, or numbers, got 3 classes in column "kind": x0, x1, x2/],
     ["%PDF-1.7", /a PDF document/],
   ] as const) {
-    expect(() => csv(text)).toThrow(message);
+    await expect(csv(text)).rejects.toThrow(message);
   }
-  const { table } = readFile(bytes("a,b,c\n1,2,3\n4,5,6\n7,8,1"), "points.csv");
+  const { table } = await readFile(bytes("a,b,c\n1,2,3\n4,5,6\n7,8,1"), "points.csv");
   expect(() => pointsOfTable(table, { x1: "a", x2: "a", target: "c" })).toThrow(/three different columns/);
 });

@@ -6,6 +6,7 @@ import { name } from "./flags.ts";
 import { counted } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
+import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
 
 const examples = `Examples:
@@ -56,7 +57,7 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file);
+  const table = await readTableFile(file, readOptionsForModel(flags, preprocessing));
   const { rows, inputs } = encodeInputs(preprocessing, table);
   const predictions = await withModel(saved, flags.device, (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
@@ -73,13 +74,14 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
 }
 
 export function addPredictCommand(program: Command): void {
-  program
+  const command = program
     .command("predict")
     .argument("<model>", "file that thalweg train wrote")
     .argument("<file>", "table with the columns the model was trained on, or - for stdin")
     .summary("predict the target of new rows, as CSV")
     .usage("MODEL FILE [options]")
-    .description(examples.trim())
+    .description(examples.trim());
+  addReadOptions(command)
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option("--json", "print one JSON object instead of CSV")
     .option("--quiet", "print the result only")

@@ -130,9 +130,7 @@ function notesOf(table: Table, { task, targets }: Choice): string[] {
   const { column, distinct } = targets[0]!;
   const few = task === "regression" && targets.length === 1 && distinct <= 10;
   const integers = few && column.cells.every((cell) => isMissing(cell) || Number.isInteger(numberOf(cell)));
-  const notes = table.format.endsWith("without a header")
-    ? ["no header line: columns are named column1, column2, …"]
-    : [];
+  const notes = [...table.notes];
   const name = quote(column.name);
   if (integers)
     notes.push(`${name} has ${distinct} different whole numbers; the task classification would take them as classes`);

@@ -5,11 +5,16 @@ import { notice } from "../notices.ts";
 import { choicesOf, selectField } from "./controls.ts";
 import type { ChosenColumns, TablePoints } from "./tablePoints.ts";
 
+/** Files that were opened so far. */
+let opened = 0;
+
 /** Opens a table, shows its columns in `slot`, and hands its points over; what is wrong with it is told. */
 export async function openFile(file: File, slot: HTMLElement, onPoints: (points: TablePoints) => void): Promise<void> {
   try {
     const { pointsOfTable, readFile } = await import("./tablePoints.ts");
-    const { table, numberColumns, chosen } = readFile(new Uint8Array(await file.arrayBuffer()), file.name);
+    const own = ++opened;
+    const { table, numberColumns, chosen } = await readFile(new Uint8Array(await file.arrayBuffer()), file.name);
+    if (own !== opened) return; // another file was opened meanwhile
     let columns: ChosenColumns = chosen;
     const summary = element("p", { class: "quiet" });
     const take = (change: Partial<ChosenColumns>): void => {

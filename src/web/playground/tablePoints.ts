@@ -62,12 +62,12 @@ function guessTarget({ columns }: Table, taken: readonly string[]): string {
  * @param place its name
  * @throws BadFile where it is no table, or has fewer than two columns of numbers and a third
  */
-export function readFile(bytes: Uint8Array, place: string): ReadFile {
+export async function readFile(bytes: Uint8Array, place: string): Promise<ReadFile> {
   if (bytes.length > mostBytes) {
     const fix = "keep fewer rows, or train on it with the command line: thalweg train";
     throw new BadFile({ place, expected: `at most ${mostBytes / 1e6} MB`, got: `${bytes.length} bytes`, fix });
   }
-  const table = readTable(bytes, place);
+  const table = await readTable(bytes, place);
   const numberColumns = table.columns
     .filter((column) => !column.nested && holdsNumbers(column))
     .map(({ name }) => name);
