@@ -12,7 +12,6 @@ export { type ColumnKind, type ColumnOptions, type IgnoredColumn, columnKinds } 
 export type { DateForm } from "./data/dates.ts";
 export type { UnseenValue } from "./data/encode.ts";
 export { type MissingCells, missingCellsChoices } from "./data/missingCells.ts";
-export type { PaceOptions } from "./data/pace.ts";
 export {
   type ClassPredictions,
   type NumberPredictions,
@@ -39,8 +38,9 @@ export {
 export type { Labels } from "./data/spelling.ts";
 export type { Task } from "./data/task.ts";
 export { type ClassScore, type NumberScore, type PredictionScore, scorePredictions } from "./data/scores.ts";
-export { tableFromRows } from "./data/readJson.ts";
-export { readTable } from "./data/readTable.ts";
+export { tableFromRows } from "./data/rowObjects.ts";
+export { type ReadOptions, readTable } from "./data/readTable.ts";
+export type { ReadProgress, SliceOptions } from "./data/slices.ts";
 export type { Cell, Column, Table } from "./data/table.ts";
 export { type ModelToSave, type SavedModel, decodeModel, encodeModel } from "./formats/modelFile.ts";
 export type { ModelMetadata, TrainingSummary } from "./formats/modelMetadata.ts";

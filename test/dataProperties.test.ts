@@ -1,14 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  encodeInputs,
-  inputWidth,
-  outputWidth,
-  prepare,
-  readTable,
-  tableFromRows,
-  toPredictions,
-} from "../src/data.ts";
+import { encodeInputs, inputWidth, outputWidth, prepare, tableFromRows, toPredictions } from "../src/data.ts";
+import { readTableAtOnce as readTable } from "../src/data/readTable.ts";
 import { ThalwegError } from "../src/errors.ts";
 
 /** Runs `action`; errors other than ours fail the test. */

@@ -157,7 +157,7 @@ test("any text is a number or none, in time linear in its length", () => {
         for (const text of texts) expect(readNumber(text, guess.format)).toBeTypeOf("number");
       }
     }),
-    { numRuns: 1000 },
+    { numRuns: 300 },
   );
   const long = 200_000; // quadratic work on this takes minutes
   for (const text of ["1,", "1 ", "1'", "a", " ", "*", "1*", "[1]", "(", "-", "$", "1.", "°/"]) {

@@ -8,6 +8,7 @@ import { counted, short } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
 import { scoreLines } from "./scoreLines.ts";
+import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
 
 const examples = `Examples:
@@ -19,7 +20,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file);
+  const table = await readTableFile(file, readOptionsForModel(flags, preprocessing));
   const encoded = await encodeTable(preprocessing, table, { strict: flags.strict ?? false });
   const { rows, data, filled, unseen, withoutTarget } = encoded;
   await withModel(saved, flags.device, async (model, device) => {
@@ -43,13 +44,14 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
 }
 
 export function addEvaluateCommand(program: Command): void {
-  program
+  const command = program
     .command("evaluate")
     .argument("<model>", "file that thalweg train wrote")
     .argument("<file>", "table with the columns and the target of the training, or - for stdin")
     .summary("score a model on rows whose target is known")
     .usage("MODEL FILE [options]")
-    .description(examples.trim())
+    .description(examples.trim());
+  addReadOptions(command)
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option("--strict", "a category that was not seen in training is an error")
     .option("--json", "print one JSON object instead of text")

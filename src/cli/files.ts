@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
+import { type ReadOptions, type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
 import { BadFile, InvalidInput } from "../node.ts";
 import { placesOf } from "../node/writeAtomically.ts";
 
@@ -45,8 +45,8 @@ async function readBytes(file: string, expected: string): Promise<Uint8Array> {
 
 export const placeOf = (file: string): string => (file === "-" ? "stdin" : path.basename(file));
 
-export const readTableFile = async (file: string): Promise<Table> =>
-  readTable(await readBytes(file, "a file with a CSV, TSV or JSON table"), placeOf(file));
+export const readTableFile = async (file: string, options: ReadOptions): Promise<Table> =>
+  readTable(await readBytes(file, "a file with a CSV, TSV or JSON table"), placeOf(file), options);
 
 export const readModelFile = async (file: string): Promise<SavedModel> =>
   decodeModel(await readBytes(file, "a model file that thalweg train wrote"), placeOf(file));

@@ -14,6 +14,7 @@ import { name } from "./flags.ts";
 import { counted } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
+import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
 
 const examples = `Examples:
@@ -73,7 +74,7 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file);
+  const table = await readTableFile(file, readOptionsForModel(flags, preprocessing));
   const { rows, inputs, filled, unseen } = await encodeInputs(preprocessing, table, { strict: flags.strict ?? false });
   const predictions = await withModel(saved, flags.device, (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
@@ -92,13 +93,14 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
 }
 
 export function addPredictCommand(program: Command): void {
-  program
+  const command = program
     .command("predict")
     .argument("<model>", "file that thalweg train wrote")
     .argument("<file>", "table with the columns the model was trained on, or - for stdin")
     .summary("predict the target of new rows, as CSV")
     .usage("MODEL FILE [options]")
-    .description(examples.trim())
+    .description(examples.trim());
+  addReadOptions(command)
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option("--strict", "a category that was not seen in training is an error")
     .option("--json", "print one JSON object instead of CSV")

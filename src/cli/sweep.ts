@@ -8,6 +8,7 @@ import type { Interrupts } from "./interrupts.ts";
 import { byteSize, duration, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
+import { readOptionsForTraining } from "./readFlags.ts";
 import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
 import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
 import { saveAfterLoss } from "./sweepLoss.ts";
@@ -187,7 +188,7 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const modelPath = outputPath(file, flags);
   requireWritable(modelPath);
   if (flags.csv !== undefined) requireCsv(flags.csv, modelPath);
-  const table = await readTableFile(file);
+  const table = await readTableFile(file, readOptionsForTraining(flags));
   const prepared = await prepareTable(table, flags, flags.splitSeed);
   const network = networkOf(flags, prepared.preprocessing);
   const device = await acquire({ device: flags.device });

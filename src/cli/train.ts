@@ -15,6 +15,7 @@ import type { Interrupts } from "./interrupts.ts";
 import { byteSize, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { createProgressView } from "./progress.ts";
+import { readOptionsForTraining } from "./readFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -97,7 +98,7 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
   const optimizer = optimizerOf(flags);
   const modelPath = outputPath(file, flags);
   requireWritable(modelPath);
-  const table = await readTableFile(file);
+  const table = await readTableFile(file, readOptionsForTraining(flags));
   const prepared = await prepareTable(table, flags, flags.seed);
   networkOf(flags, prepared.preprocessing);
   const device = await acquire({ device: flags.device });

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { activationNames, deviceChoices, initializerNames, lossNames, optimizerNames, pathNames } from "../node.ts";
 import { missingCellsChoices } from "../data.ts";
+import { addReadOptions } from "./readFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
 
 // Options that `thalweg train` and `thalweg sweep` share.
@@ -8,7 +9,7 @@ import { integer, name, number, widths } from "./flags.ts";
 const paths = ["auto", ...pathNames] as const;
 
 export function addDataOptions(command: Command): Command {
-  return command
+  return addReadOptions(command)
     .option("--target <columns>", "column to predict, or several columns of numbers: a,b (required)")
     .option(
       "--task <task>",

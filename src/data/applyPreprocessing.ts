@@ -16,7 +16,8 @@ import {
 import { inspectColumn } from "./inspect.ts";
 import { type MissingWords, defaultMissing, isMissing } from "./missing.ts";
 import { type NumberFormat, plainNumberText, plainNumbers } from "./numberFormat.ts";
-import { Pace, type PaceOptions } from "./pace.ts";
+import { Pace } from "./pace.ts";
+import type { SliceOptions } from "./slices.ts";
 import {
   type CategoryColumn,
   type ClassTarget,
@@ -29,7 +30,7 @@ import {
 import { labelLookup, labelOf } from "./spelling.ts";
 import { type Column, type Table, columnsByName, listNames, quote } from "./table.ts";
 
-export interface EncodeOptions extends PaceOptions {
+export interface EncodeOptions extends SliceOptions {
   /** A category that was not seen in training is an error; default: its inputs are all 0, and `unseen` names it. */
   readonly strict?: boolean;
 }
@@ -192,8 +193,8 @@ async function encodePlan(
   return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen };
 }
 
-const paceOf = (options: PaceOptions, table: Table, columns: number): Pace =>
-  new Pace(options, table.rowCount * columns * 3);
+const paceOf = (options: SliceOptions, table: Table, columns: number): Pace =>
+  new Pace(options, table.rowCount * columns, 3);
 
 /**
  * Applies a preprocessing to the rows of a table, targets not needed. Missing cells are filled as the model says.

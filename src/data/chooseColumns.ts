@@ -2,7 +2,8 @@ import { BadFile, InvalidInput } from "../errors.ts";
 import { didYouMean } from "./closest.ts";
 import { whyIdentifier } from "./identifiers.ts";
 import { type ColumnSummary, inspectColumn, nearlyUnique, whyImpossible, whyUseless } from "./inspect.ts";
-import { Pace, type PaceOptions } from "./pace.ts";
+import { Pace } from "./pace.ts";
+import type { SliceOptions } from "./slices.ts";
 import { type Column, type Table, columnsByName, listNames, quote } from "./table.ts";
 import { type Task, type TaskChoice, chooseTask } from "./task.ts";
 
@@ -116,8 +117,8 @@ export interface ColumnKind {
 }
 
 /** Says what each column of a table holds, in slices of a few milliseconds. */
-export async function columnKinds(table: Table, options: PaceOptions = {}): Promise<ColumnKind[]> {
-  const pace = new Pace(options, table.rowCount * table.columns.length * 3);
+export async function columnKinds(table: Table, options: SliceOptions = {}): Promise<ColumnKind[]> {
+  const pace = new Pace(options, table.rowCount * table.columns.length, 3);
   const kinds: ColumnKind[] = [];
   for (const column of table.columns) {
     const summary = await inspectColumn(table, column, pace);

@@ -13,9 +13,7 @@ const everywhere =
   "? NA N/A n/a N.A. n.a. #N/A #NA <NA> nan NaN NAN -NaN -nan null NULL (null) \\N - -- --- – — . .. ... … #VALUE! #DIV/0! #REF! #NUM! #NAME? 1.#QNAN 1.#IND NaT";
 
 /** May be a category ("none" of three degrees, "unknown"), but never a number. */
-const inNumbersOnly = "none nil na nan null n/a n.a. missing unknown undefined empty blank not-available * x".split(
-  " ",
-);
+const inNumbersOnly = "none nil na nan null n/a n.a. missing unknown undefined empty blank not-available *".split(" ");
 
 const variantsOf = (word: string): string[] => [
   word,

@@ -1,29 +1,25 @@
 import { nextTask } from "../nextTask.ts";
+import { type SliceOptions, sliceMs } from "./slices.ts";
 
-/** Options of work that is done in slices. */
-export interface PaceOptions {
-  /** Stops the work; it rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called between slices with the share of the work that is done, from 0 to 1. */
-  readonly onProgress?: ((share: number) => void) | undefined;
-}
-
-/** Longest time between two turns of the event loop. */
-const sliceMs = 8;
 /** Rows between two looks at the clock. */
 const chunk = 256;
 
 /** Runs loops in slices of a few milliseconds, so that a page stays responsive. */
 export class Pace {
-  readonly #options: PaceOptions;
-  readonly #total: number;
+  readonly #options: SliceOptions;
+  readonly #cells: number;
+  readonly #passes: number;
   #done = 0;
   #sliceEnd = performance.now() + sliceMs;
 
-  /** @param total rows of all loops together, an estimate for `onProgress` */
-  constructor(options: PaceOptions, total: number) {
+  /**
+   * @param cells of the table, which `onProgress` is told
+   * @param passes loops over all cells, an estimate
+   */
+  constructor(options: SliceOptions, cells: number, passes: number) {
     this.#options = options;
-    this.#total = total;
+    this.#cells = cells;
+    this.#passes = passes;
     options.signal?.throwIfAborted();
   }
 
@@ -39,7 +35,8 @@ export class Pace {
   }
 
   async #rest(): Promise<void> {
-    this.#options.onProgress?.(Math.min(1, this.#done / Math.max(1, this.#total)));
+    const done = Math.min(this.#cells, Math.floor(this.#done / this.#passes));
+    this.#options.onProgress?.({ done, total: this.#cells });
     await nextTask();
     this.#options.signal?.throwIfAborted();
     this.#sliceEnd = performance.now() + sliceMs;
@@ -48,6 +45,6 @@ export class Pace {
   /** Reports that everything is done. */
   end(): void {
     this.#options.signal?.throwIfAborted();
-    this.#options.onProgress?.(1);
+    this.#options.onProgress?.({ done: this.#cells, total: this.#cells });
   }
 }

@@ -7,14 +7,15 @@ import { type FitOptions, fitClasses, fitInput, fitNumber } from "./fitColumns.t
 import { type ColumnSummary, isMissingIn, mostLabels } from "./inspect.ts";
 import { defaultMissing } from "./missing.ts";
 import { type MissingCells, type UsedRows, chooseRows, missingCellsChoices, missingNotes } from "./missingCells.ts";
-import { Pace, type PaceOptions } from "./pace.ts";
+import { Pace } from "./pace.ts";
+import type { SliceOptions } from "./slices.ts";
 import type { InputColumn, Preprocessing, Target } from "./preprocessing.ts";
 import { type Labels, labelLookup, labelOf, mergeLabels } from "./spelling.ts";
 import { type RowGroups, type RowSplit, splitRows } from "./split.ts";
 import { type Table, quote } from "./table.ts";
 import type { Task } from "./task.ts";
 
-export interface PrepareOptions extends ColumnOptions, PaceOptions {
+export interface PrepareOptions extends ColumnOptions, SliceOptions {
   /** Share of the rows that is held out, from 0 to below 1; default 0.2. */
   readonly validation?: number;
   /** Decides which rows are held out; default 1. */
@@ -216,7 +217,7 @@ const ownWords = ({ missingWords }: Table): Pick<Preprocessing, "missingWords"> 
 export async function prepare(table: Table, options: PrepareOptions): Promise<Prepared> {
   const { validation: share = 0.2, seed = 1, binary = false, missingCells = "auto" } = options;
   requireOptions(table.place, options, share);
-  const pace = new Pace(options, table.rowCount * table.columns.length * 5);
+  const pace = new Pace(options, table.rowCount * table.columns.length, 5);
   const choice = await chooseColumns(table, options, pace);
   const used = await chooseRows(table, choice, missingCells, pace);
   const draft: Draft = { table, choice, used, isBinary: binary, pace };

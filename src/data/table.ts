@@ -59,3 +59,6 @@ export const cellPlace = (table: Table, row: number, column: string): string =>
 /** Columns by name: a Map, because a column may be called `__proto__`. */
 export const columnsByName = (table: Table): ReadonlyMap<string, Column> =>
   new Map(table.columns.map((column) => [column.name, column]));
+
+/** What the reader of one layout finds; the options of the user are added by `readTable`. */
+export type RawTable = Pick<Table, "format" | "columns" | "rowCount" | "rowName" | "notes">;

@@ -5,11 +5,16 @@ import { notice } from "../notices.ts";
 import { choicesOf, selectField } from "./controls.ts";
 import type { ChosenColumns, TablePoints } from "./tablePoints.ts";
 
+/** Files that were opened so far. */
+let opened = 0;
+
 /** Opens a table, shows its columns in `slot`, and hands its points over; what is wrong with it is told. */
 export async function openFile(file: File, slot: HTMLElement, onPoints: (points: TablePoints) => void): Promise<void> {
   try {
     const { pointsOfTable, readFile } = await import("./tablePoints.ts");
+    const own = ++opened;
     const read = await readFile(new Uint8Array(await file.arrayBuffer()), file.name);
+    if (own !== opened) return; // another file was opened meanwhile
     const { table, numberColumns, chosen } = read;
     let columns: ChosenColumns = chosen;
     const summary = element("p", { class: "quiet" });
@@ -18,7 +23,7 @@ export async function openFile(file: File, slot: HTMLElement, onPoints: (points:
       const asked = columns;
       try {
         const points = await pointsOfTable(read, columns);
-        if (asked !== columns) return; // another choice was made meanwhile
+        if (asked !== columns || own !== opened) return; // another choice was made meanwhile
         summary.textContent = points.summary;
         onPoints(points);
       } catch (error) {
