@@ -40,12 +40,16 @@ async function presentValues(
   return values.subarray(0, count);
 }
 
-/** Values of which the median is taken; of more, so many at equal distances. */
-const mostSorted = 20_001;
+/** Values that are looked at for the median and for cycles; of more, so many at equal distances. */
+const mostSorted = 10_000;
+
+function sampleOf(values: Float64Array): Float64Array {
+  const step = Math.max(1, Math.floor(values.length / mostSorted));
+  return Float64Array.from({ length: Math.ceil(values.length / step) }, (_, index) => values[index * step]!);
+}
 
 function medianOf(values: Float64Array): number {
-  const step = Math.max(1, Math.floor(values.length / mostSorted));
-  const sorted = values.filter((_, index) => index % step === 0).sort();
+  const sorted = sampleOf(values).sort();
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
@@ -108,7 +112,8 @@ export async function fitNumber(
 const fractionOf = (value: number): number => value - Math.floor(value);
 
 /** Cycles that the dates of training can tell something about. */
-function cyclesOf(days: Float64Array, form: DateColumn["form"]): Cycle[] {
+function cyclesOf(all: Float64Array, form: DateColumn["form"]): Cycle[] {
+  const days = sampleOf(all);
   const span = days.reduce((a, b) => Math.max(a, b)) - days.reduce((a, b) => Math.min(a, b));
   const kinds = (valueOf: (day: number) => number): number => new Set(days.map(valueOf)).size;
   const cycles: Cycle[] = [];

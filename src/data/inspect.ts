@@ -1,4 +1,4 @@
-import { type DateForm, dateFormNames, formsOf } from "./dates.ts";
+import { type DateForm, dateFormNames, formsOf, parseDate } from "./dates.ts";
 import { type WholeNumbers, wholeNumbersOf } from "./identifiers.ts";
 import { isMissing, missingInTexts } from "./missing.ts";
 import { type NumberFormat, plainNumbers } from "./numberFormat.ts";
@@ -40,28 +40,42 @@ const dateWitnesses = 50;
 
 type Counts = ReadonlyMap<string, number>;
 
-/** How often each text occurs, `null` cells not counted. */
-async function countTexts({ cells }: Column, pace: Pace): Promise<Counts> {
+/** The texts of a column. */
+interface Texts {
+  /** How often each text occurs; words for missing cells are taken out. */
+  readonly counts: Map<string, number>;
+  /** Words for missing cells that were taken out, with their cells. */
+  readonly taken: Map<string, number>;
+  /** Cells that are not `null`. */
+  cells: number;
+}
+
+async function countTexts({ cells }: Column, pace: Pace): Promise<Texts> {
   const counts = new Map<string, number>();
+  let total = 0;
   await pace.each(cells.length, (row) => {
     const cell = cells[row]!;
     if (cell === null) return;
     const text = labelOf(cell);
+    total++;
     counts.set(text, (counts.get(text) ?? 0) + 1);
   });
-  return counts;
+  return { counts, taken: new Map(), cells: total };
 }
 
-function withoutWords(counts: Counts, words: ReadonlySet<string>): Counts {
-  const found = [...words].some((word) => counts.has(word));
-  return found ? new Map([...counts].filter(([text]) => !words.has(text))) : counts;
+/** Takes the words for missing cells out, and those back in that are none in this kind of column. */
+function takeWords({ counts, taken }: Texts, words: ReadonlySet<string>): void {
+  for (const [word, count] of taken) counts.set(word, count);
+  taken.clear();
+  for (const word of words) {
+    const count = counts.get(word);
+    if (count === undefined) continue;
+    counts.delete(word);
+    taken.set(word, count);
+  }
 }
 
-function total(counts: Counts): number {
-  let sum = 0;
-  for (const count of counts.values()) sum += count;
-  return sum;
-}
+const presentOf = ({ cells, taken }: Texts): number => [...taken.values()].reduce((rest, count) => rest - count, cells);
 
 interface DateReading {
   readonly form?: DateForm;
@@ -70,33 +84,42 @@ interface DateReading {
 }
 
 /** Day first or month first where every cell can be read both ways: with slashes the month is first. */
-function yearLastForm(texts: Counts): Required<Pick<DateReading, "form" | "note">> {
-  const [example] = texts.keys();
-  const form = example!.includes("/") ? "MDY" : "DMY";
-  const note = `dates such as ${quote(example!)} could have the day or the month first and are read as ${dateFormNames[form]}; write year-month-day to be sure`;
+function yearLastForm(texts: Counts): DateReading {
+  const [first] = texts.keys();
+  const form = first!.includes("/") ? "MDY" : "DMY";
+  const example = [...texts.keys()].find((text) => parseDate(text, "DMY") !== parseDate(text, "MDY"));
+  if (example === undefined) return { form };
+  const note = `dates such as ${quote(example)} could have the day or the month first and are read as ${dateFormNames[form]}; write year-month-day to be sure`;
   return { form, note };
 }
 
 const dateName = /dat(?:e|um)|day|time|(?:^|[^a-z])dt(?:$|[^a-z])/i;
 
+/** Whether one of the first texts is a date in some form. */
+function hasDates(texts: Counts, allowCompact: boolean): boolean {
+  let seen = 0;
+  for (const text of texts.keys()) {
+    if (formsOf(text, allowCompact).length > 0) return true;
+    if (++seen === dateWitnesses) return false;
+  }
+  return false;
+}
+
 /** Whether the texts are dates, all in one form. */
 async function readAsDates({ name }: Column, texts: Counts, pace: Pace): Promise<DateReading> {
+  const allowCompact = dateName.test(name);
+  if (!hasDates(texts, allowCompact)) return {};
   const perForm = new Map<DateForm, number>();
-  const entries = [...texts];
   let dates = 0;
   let cells = 0;
   let other = "";
-  const allowCompact = dateName.test(name);
-  await pace.each(entries.length, (index) => {
-    if (dates === 0 && index >= dateWitnesses) return;
-    const [text, count] = entries[index]!;
+  await pace.eachOf(texts, ([text, count]) => {
     const forms = formsOf(text, allowCompact);
     cells += count;
     if (forms.length > 0) dates += count;
     else other ||= text;
     for (const form of forms) perForm.set(form, (perForm.get(form) ?? 0) + count);
   });
-  if (dates === 0) return {};
   const complete = [...perForm].filter(([, count]) => count === cells).map(([form]) => form);
   if (complete.includes("DMY") && complete.includes("MDY")) return yearLastForm(texts);
   if (complete.length > 0) return { form: complete[0]! };
@@ -151,12 +174,14 @@ async function dateSummary(
   return { ...summary, kind: "date", dateForm: form, notes };
 }
 
-function textSummary(table: Table, column: Column, counts: Counts): Omit<ColumnSummary, "missing"> {
-  const missingWords = missingInTexts(table.missingWords, [...counts.keys()]);
-  const texts = withoutWords(counts, missingWords);
-  const notes = areCodes(texts, plainNumbers) ? ["numbers with leading zeros are codes: each is a category"] : [];
-  const kind = texts.size === 0 ? "empty" : "category";
-  return { column, kind, missingWords, distinct: texts.size, labels: labelsOf(texts), notes };
+function textSummary(table: Table, column: Column, texts: Texts): Omit<ColumnSummary, "missing"> {
+  takeWords(texts, new Set());
+  const missingWords = missingInTexts(table.missingWords, [...texts.counts.keys()]);
+  takeWords(texts, missingWords);
+  const { counts } = texts;
+  const notes = areCodes(counts, plainNumbers) ? ["numbers with leading zeros are codes: each is a category"] : [];
+  const kind = counts.size === 0 ? "empty" : "category";
+  return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes };
 }
 
 /** Says what a column holds: decided by all of its cells. */
@@ -165,14 +190,14 @@ export async function inspectColumn(table: Table, column: Column, pace: Pace): P
     const missingWords = table.missingWords.inTexts;
     return { column, kind: "nested", missing: 0, missingWords, distinct: 0, labels: undefined, notes: [] };
   }
-  const counts = await countTexts(column, pace);
-  const texts = withoutWords(counts, table.missingWords.inNumbers);
+  const texts = await countTexts(column, pace);
+  takeWords(texts, table.missingWords.inNumbers);
+  const { counts } = texts;
   const summary =
-    (await dateSummary(table, column, texts, pace)) ??
-    (await numberSummary(table, column, texts, pace)) ??
-    textSummary(table, column, counts);
-  const present = total(withoutWords(counts, summary.missingWords));
-  return { ...summary, missing: column.cells.length - present };
+    (await dateSummary(table, column, counts, pace)) ??
+    (await numberSummary(table, column, counts, pace)) ??
+    textSummary(table, column, texts);
+  return { ...summary, missing: column.cells.length - presentOf(texts) };
 }
 
 /** Whether a cell of the column is missing. */

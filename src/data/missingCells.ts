@@ -72,10 +72,10 @@ export async function chooseRows(
   });
   let withoutTarget = 0;
   let withoutInput = 0;
-  for (const [row, lacks] of lacksTarget.entries()) {
-    if (lacks === 1) withoutTarget++;
+  await pace.each(table.rowCount, (row) => {
+    if (lacksTarget[row] === 1) withoutTarget++;
     else if (lacksInput[row] === 1) withoutInput++;
-  }
+  });
   const known = table.rowCount - withoutTarget;
   const isImputed = wanted === "impute" || (wanted === "auto" && withoutInput > mostLost * known);
   const rows = rowsWhere(table.rowCount, (row) => lacksTarget[row] === 0 && (isImputed || lacksInput[row] === 0));

@@ -23,17 +23,12 @@ const isPlainFormat = (format: NumberFormat): boolean =>
   Object.entries(plainNumbers).every(([key, value]) => format[key as keyof NumberFormat] === value);
 
 /** Reads all texts in a format. */
-async function tryFormat(
-  entries: readonly (readonly [string, number])[],
-  format: NumberFormat,
-  pace: Pace,
-): Promise<NumberReading> {
+async function tryFormat(texts: ReadonlyMap<string, number>, format: NumberFormat, pace: Pace): Promise<NumberReading> {
   const strays = new Map<string, number>();
   const isPlain = isPlainFormat(format);
   let numbers = 0;
   let cells = 0;
-  await pace.each(entries.length, (index) => {
-    const [text, count] = entries[index]!;
+  await pace.eachOf(texts, ([text, count]) => {
     cells += count;
     if ((isPlain && plainNumberText.test(text)) || readNumber(text, format) !== undefined) numbers += count;
     else if (strays.size < witnesses) strays.set(text, count);
@@ -49,6 +44,15 @@ function noteOf(format: NumberFormat, isPlain: boolean, ambiguous: string | unde
   return `${quote(ambiguous)} could be another number and is read as ${value}; --decimal and --thousands say how numbers are written`;
 }
 
+function firstOf(texts: Iterable<string>, most: number): string[] {
+  const first: string[] = [];
+  for (const text of texts) {
+    if (first.length === most) break;
+    first.push(text);
+  }
+  return first;
+}
+
 /**
  * Returns the format in which most cells are numbers; undefined where at most half of them are.
  * The format is inferred from the first different texts and from those that do not fit what the first were taken for.
@@ -59,16 +63,15 @@ export async function readAsNumbers(
   hints: NumberHints,
   pace: Pace,
 ): Promise<NumberReading | undefined> {
-  const entries = [...texts];
-  let sample = entries.slice(0, witnesses).map(([text]) => text);
+  let sample = firstOf(texts.keys(), witnesses);
   let best: NumberReading | undefined;
   for (let round = 0; round < 3; round++) {
     const inferred = inferNumberFormat(sample, hints);
     if (!inferred) break;
-    const reading = await tryFormat(entries, inferred.format, pace);
+    const reading = await tryFormat(texts, inferred.format, pace);
     const note = noteOf(reading.format, reading.isPlain, "ambiguous" in inferred ? inferred.ambiguous : undefined);
     if (!best || reading.numbers > best.numbers) best = { ...reading, ...(note !== undefined && { note }) };
-    if (reading.strays.size === 0 || entries.length <= witnesses) break;
+    if (reading.strays.size === 0 || texts.size <= witnesses) break;
     sample = [...sample.slice(0, witnesses / 2), ...[...reading.strays.keys()].slice(0, witnesses / 2)];
   }
   return best && best.numbers > best.cells / 2 ? best : undefined;

@@ -34,6 +34,16 @@ export class Pace {
     }
   }
 
+  /** Calls `body` with each item, of a map too large to be copied at once. */
+  async eachOf<T>(items: Iterable<T>, body: (item: T) => void): Promise<void> {
+    let count = 0;
+    for (const item of items) {
+      body(item);
+      if (++count % chunk === 0 && performance.now() >= this.#sliceEnd) await this.#rest();
+    }
+    this.#done += count;
+  }
+
   async #rest(): Promise<void> {
     const done = Math.min(this.#cells, Math.floor(this.#done / this.#passes));
     this.#options.onProgress?.({ done, total: this.#cells });

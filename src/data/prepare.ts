@@ -126,8 +126,9 @@ async function fitInputs({ table, choice }: Draft, options: FitOptions): Promise
   for (const summary of choice.inputs) all.push({ summary, fitted: await fitInput(table, summary, options) });
   const varying = all.filter(({ fitted }) => fitted.varies);
   const kept = varying.length > 0 ? varying : all.filter(({ fitted }) => columnHasValues(fitted.column));
+  const isKept = new Set(kept);
   const ignored = all
-    .filter((entry) => !kept.includes(entry))
+    .filter((entry) => !isKept.has(entry))
     .map(({ summary }) => ({
       name: summary.column.name,
       why: "has one value only in the rows that are learned from",

@@ -51,8 +51,12 @@ export async function splitRows(
       isHeld[place] = 1;
     }
   });
-  return {
-    training: rows.filter((_, place) => isHeld[place] === 0),
-    validation: rows.filter((_, place) => isHeld[place] === 1),
-  };
+  const validation = new Uint32Array(isHeld.reduce((sum, one) => sum + one, 0));
+  const training = new Uint32Array(count - validation.length);
+  let [heldOut, learned] = [0, 0];
+  await pace.each(count, (place) => {
+    if (isHeld[place] === 1) validation[heldOut++] = rows[place]!;
+    else training[learned++] = rows[place]!;
+  });
+  return { training, validation };
 }
