@@ -1,5 +1,6 @@
 import { BadFile } from "../errors.ts";
 import { type ExpectedColumns, generatedNumber } from "./header.ts";
+import type { Steps } from "./slices.ts";
 import { quote } from "./table.ts";
 
 /**
@@ -25,16 +26,19 @@ export function generatedNames(width: number, expected: ExpectedColumns | undefi
  * Returns the names in a header; a blank one becomes column1, column2, … by its place.
  * @throws BadFile where two columns have the same name
  */
-export function namesInHeader(cells: readonly string[], width: number, place: string): string[] {
-  const names = Array.from({ length: width }, (_, column) => cells[column]?.trim() || `column${column + 1}`);
+export function* namesInHeader(cells: readonly string[], width: number, place: string): Steps<string[]> {
+  const names: string[] = [];
   const seen = new Set<string>();
-  for (const name of names) {
+  for (let column = 0; column < width; column++) {
+    const name = cells[column]?.trim() || `column${column + 1}`;
     if (seen.has(name)) {
       const expected = "column names that differ";
       const fix = "rename one of the two columns; if the first line is a row, read it with the option header: no";
       throw new BadFile({ place, expected, got: `${quote(name)} twice`, fix });
     }
     seen.add(name);
+    names.push(name);
+    if (column % 5000 === 4999) yield 0;
   }
   return names;
 }

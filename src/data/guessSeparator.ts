@@ -1,32 +1,42 @@
 import { defaultMissing, isMissing } from "./missing.ts";
-import { plainNumberText } from "./numberFormat.ts";
+import { plainDigits, plainNumberText, separatorFormats } from "./numberFormat.ts";
 import { splitNumber } from "./numberParts.ts";
 import { RowScanner, type TextRow, separators } from "./rowScanner.ts";
 
 /** Rows that are looked at for guessing the separator; more would not change the guess. */
 const sampleRows = 100;
-const sampleChars = 2 ** 18;
+const sampleChars = 2 ** 16;
 
 /** A number in some format: `1,4`, `18 %`, `$1,000`. */
 export function looksNumeric(cell: string): boolean {
   const text = cell.trim();
-  return plainNumberText.test(text) || splitNumber(text) !== undefined;
+  if (plainNumberText.test(text)) return true;
+  const core = splitNumber(text)?.core;
+  return core !== undefined && separatorFormats.some((format) => plainDigits(core, format) !== undefined);
 }
 
 export const isMissingNumber = (cell: string): boolean => isMissing(cell, defaultMissing.inNumbers);
 
-/** The first rows as they are with a separator; undefined where its quotes do not close. */
-function sampleOf(text: string, separator: string, position: number): TextRow[] | undefined {
-  const scanner = new RowScanner(text, { separator, place: "", position });
+/** The first whole lines of the text; a part of the first line where it is very long. */
+function sampleText(text: string, position: number): string {
+  const end = position + sampleChars;
+  if (text.length <= end) return text.slice(position);
+  const lineEnd = Math.max(text.lastIndexOf("\n", end), text.lastIndexOf("\r", end));
+  return text.slice(position, lineEnd > position ? lineEnd : end);
+}
+
+/** The first rows as they are with a separator; undefined where quotes do not close. */
+function sampleOf(text: string, separator: string, isCut: boolean): TextRow[] | undefined {
+  const scanner = new RowScanner(text, { separator, place: "" });
   const rows: TextRow[] = [];
   try {
-    while (rows.length < sampleRows && scanner.position - position < sampleChars) {
+    while (rows.length < sampleRows) {
       const row = scanner.next();
-      if (!row) break;
-      rows.push(row);
+      if (row === undefined) break;
+      if (row !== "unfinished") rows.push(row);
     }
   } catch {
-    return undefined;
+    return isCut && rows.length > 1 ? rows : undefined; // the sample may end in a quoted cell
   }
   return rows;
 }
@@ -67,7 +77,7 @@ function scoreOf(rows: readonly TextRow[], separator: string): number {
   const cells = regular.flatMap((row) => row.cells);
   const clean = cells.filter((cell) => isClean(cell, separator)).length / cells.length;
   if (separator === " ") {
-    const numeric = cells.filter((cell) => looksNumeric(cell)).length;
+    const numeric = cells.filter((cell) => looksNumeric(cell) || isMissingNumber(cell)).length;
     if (regular.length < table.length || numeric < cells.length / 3) return 0; // sentences are no columns
   }
   return clean * (regular.length / table.length);
@@ -80,8 +90,9 @@ function scoreOf(rows: readonly TextRow[], separator: string): number {
 export function guessSeparator(text: string, position: number): string {
   let best = ",";
   let bestScore = 0;
+  const sample = sampleText(text, position);
   for (const separator of separators) {
-    const rows = sampleOf(text, separator, position);
+    const rows = sampleOf(sample, separator, position + sample.length < text.length);
     const score = rows ? scoreOf(rows, separator) : 0;
     if (score > bestScore) [best, bestScore] = [separator, score];
   }

@@ -85,13 +85,19 @@ function hasCountedNames(columns: readonly ColumnEvidence[]): boolean {
   const numbered = columns.filter(({ first }) => wholeNumber.test(first));
   const others = columns.filter((column) => !numbered.includes(column) && column.first !== "");
   if (!areCountedNames(numbered.map(({ first }) => Number(first)))) return false;
-  if (others.some(({ repeats, named }) => repeats || !named)) return false;
-  if (numbered.some(({ repeats }) => repeats)) return false;
+  if (others.some(({ repeats: again, named: is }) => again || !is)) return false;
+  const repeats = numbered.some((column) => column.repeats);
+  const named = others.some(({ informative, numeric: is }) => informative && !is); // 0,1,2,label above classes
+  if (named && (numbered.length > 2 || !repeats)) return true;
+  if (repeats) return false;
   const numeric = numbered.filter(({ numeric: is }) => is);
   if (numeric.length === 0) return true; // numbers above text
-  if (others.some(({ informative, numeric: is }) => informative && !is)) return true; // 0,1,2,label above classes
-  const far = ({ values, first }: ColumnEvidence): boolean =>
-    [...values].every((value) => !wholeNumber.test(value) || Math.abs(Number(value) - Number(first)) > 100);
+  const far = ({ values, first }: ColumnEvidence): boolean => {
+    const near = [...values].filter(
+      (value) => wholeNumber.test(value) && Math.abs(Number(value) - Number(first)) < 100,
+    );
+    return near.length <= values.size / 5;
+  };
   return numeric.some(({ fractional, informative }) => fractional || informative) || numeric.every(far);
 }
 
@@ -104,19 +110,32 @@ export function isIndexColumn(first: string, below: readonly string[]): boolean 
 }
 
 function byNames(first: readonly string[], { expected, target }: HeaderOptions): HeaderDecision | undefined {
-  const cells = new Set(first.map((cell) => cell.trim()));
   const known = expected ? expected.inputs : (target ?? []);
+  if (known.length === 0) return undefined;
+  const cells = new Set(first.map((cell) => cell.trim()));
   const found = known.filter((name) => cells.has(name)).length;
   if (found > 0 && (expected ? found >= known.length / 2 : true)) return { header: true };
-  if (known.length === 0 || !known.some((name) => generatedNumber(name) !== undefined)) return undefined;
+  if (!known.some((name) => generatedNumber(name) !== undefined)) return undefined;
   return { header: false };
 }
 
 const columnCells = (rows: readonly (readonly string[])[], column: number): string[] =>
   rows.map((cells) => cells[column] ?? "");
 
+/** Columns that are looked at, half of them at the end: a label may be the last one. */
+const mostColumns = 400;
+const mostCells = 20_000;
+
+function columnEvidence(first: readonly string[], rows: readonly (readonly string[])[]): ColumnEvidence[] {
+  const indices = first.map((_, column) => column);
+  const half = mostColumns / 2;
+  const some = first.length <= mostColumns ? indices : [...indices.slice(0, half), ...indices.slice(-half)];
+  const below = rows.slice(0, Math.max(50, Math.ceil(mostCells / some.length)));
+  return some.map((column) => evidenceOf(first[column]!, columnCells(below, column)));
+}
+
 function byCells(first: readonly string[], rows: readonly (readonly string[])[]): HeaderDecision {
-  const columns = first.map((cell, column) => evidenceOf(cell, columnCells(rows, column)));
+  const columns = columnEvidence(first, rows);
   if (columns.some((column) => column.numeric && column.named)) return { header: true };
   if (rows.length > 0 && isIndexColumn(first[0]!, columnCells(rows, 0))) return { header: true };
   if (rows.length > 1 && hasCountedNames(columns)) {
@@ -126,6 +145,7 @@ function byCells(first: readonly string[], rows: readonly (readonly string[])[])
   const noHeader = { header: false, note: `no header line: columns are named column1, column2, …; ${namesNote}` };
   if (columns.some(({ first: cell, named }) => !named && looksNumeric(cell))) return noHeader;
   if (rows.length === 0) return { header: true };
+  if (columns.filter(({ first: cell }) => isMissingNumber(cell)).length > columns.length / 2) return noHeader;
   const texts = columns.filter(({ named }) => named);
   const telling = texts.some(({ informative }) => informative) ? texts.filter(({ informative }) => informative) : texts;
   const repeated = telling.filter(({ repeats }) => repeats).length;

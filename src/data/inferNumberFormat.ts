@@ -9,10 +9,14 @@ import {
 } from "./numberFormat.ts";
 import { isCurrency, splitNumber } from "./numberParts.ts";
 
-/** What the user says about the numbers of a table. */
+/** What is known about the numbers of a table beside the cells of one column. */
 export interface NumberHints {
+  /** From the user: other formats are not considered. */
   readonly decimal?: NumberFormat["decimal"];
+  /** From the user: other formats are not considered. */
   readonly thousands?: NumberFormat["thousands"];
+  /** From the other columns: decides where the cells of a column leave both readings open. */
+  readonly likelyDecimal?: NumberFormat["decimal"];
 }
 
 /** All cells agree on a format. */
@@ -56,6 +60,7 @@ class Evidence {
   percents = 0;
   footnotes = 0;
   pointsThatEndInZero = 0;
+  commasThatEndInZero = 0;
   withPoint = 0;
   firstGrouped = "";
   /** Cells that each of `separatorFormats` reads, those in `universal` not counted. */
@@ -86,13 +91,31 @@ class Evidence {
     const fitting = separatorFormats.map((format) => plainDigits(parts.core, format) !== undefined);
     if (!fitting.includes(true)) return;
     for (const [index, fit] of fitting.entries()) if (fit) this.fits[index]!++;
-    if (fitting[1] && fitting[2] && parts.core.includes(",") && this.firstGrouped === "")
-      this.firstGrouped = parts.core;
+    if (fitting[1] && fitting[2] && parts.core.includes(",")) {
+      if (this.firstGrouped === "") this.firstGrouped = parts.core;
+      if (parts.core.endsWith("0")) this.commasThatEndInZero++;
+    }
     if (parts.percent) this.percents++;
     if (parts.footnote !== "") this.footnotes++;
     if (parts.prefix !== "") this.prefixes.add(parts.prefix);
     if (parts.suffix !== "") this.suffixes.add(parts.suffix);
   }
+}
+
+/**
+ * Returns the decimal separator that only one reading of some column leaves, where no column says otherwise; undefined without such evidence.
+ * @param columns some cells of each column
+ */
+export function likelyDecimalOf(columns: Iterable<readonly string[]>): NumberFormat["decimal"] | undefined {
+  const found = new Set<NumberFormat["decimal"]>();
+  for (const cells of columns) {
+    const evidence = new Evidence();
+    for (const cell of cells) evidence.add(cell);
+    const all = separatorFormats.filter((_, index) => evidence.fits[index]! + evidence.universal === evidence.total);
+    const decimals = new Set(all.map(({ decimal }) => decimal));
+    if (decimals.size === 1) for (const decimal of decimals) found.add(decimal);
+  }
+  return found.size === 1 ? [...found][0] : undefined;
 }
 
 const allowedBy =
@@ -103,12 +126,13 @@ const allowedBy =
 
 /** The separators that read most cells; the first of equals. */
 function bestSeparators(evidence: Evidence, hints: NumberHints): number {
-  const allowed = separatorFormats.map(allowedBy(hints));
-  let best = allowed.indexOf(true);
-  for (const [index, count] of evidence.fits.entries()) {
-    if (allowed[index] && count > evidence.fits[best]!) best = index;
-  }
-  return best;
+  const indices = separatorFormats
+    .map((_, index) => index)
+    .filter((index) => allowedBy(hints)(separatorFormats[index]!));
+  const likely = (index: number): number => (separatorFormats[index]!.decimal === hints.likelyDecimal ? 1 : 0);
+  const better = (a: number, b: number): boolean =>
+    evidence.fits[b]! > evidence.fits[a]! || (evidence.fits[b] === evidence.fits[a] && likely(b) > likely(a));
+  return indices.reduce((best, index) => (best < 0 || better(best, index) ? index : best), -1);
 }
 
 /** The format that the cells agree on, or that most of them agree on. */
@@ -126,13 +150,15 @@ function formatOf(evidence: Evidence, separators: Separators): NumberFormat {
   };
 }
 
-/** Another reading of a cell that fits every cell as well. A point is taken for a decimal point unless most cells end in 0, as in 43.000. */
+/**
+ * Another reading of a cell that fits every cell as well. Three digits that end in 0 in most cells are thousands: decimals drop the zero.
+ */
 function ambiguityOf(evidence: Evidence, chosen: Separators, hints: NumberHints): string | undefined {
-  const { fits, universal, total, firstGrouped, pointsThatEndInZero, withPoint } = evidence;
-  if (hints.decimal !== undefined || hints.thousands !== undefined || firstGrouped === "") return undefined;
+  const { fits, universal, total, firstGrouped, pointsThatEndInZero, commasThatEndInZero, withPoint } = evidence;
+  if (Object.keys(hints).length > 0 || firstGrouped === "") return undefined;
   const readsAll = (index: number): boolean => fits[index]! + universal === total;
   const { decimal, thousands } = chosen;
-  if (decimal === "." && thousands === "," && readsAll(2)) return firstGrouped;
+  if (decimal === "." && thousands === "," && readsAll(2) && commasThatEndInZero <= total / 2) return firstGrouped;
   const rounded = pointsThatEndInZero > withPoint / 2;
   return decimal === "." && thousands === "" && readsAll(3) && rounded ? firstGrouped : undefined;
 }

@@ -1,7 +1,7 @@
 // Cuts JSON text into batches of whole elements, so that each is parsed in a short time.
 
 /** Characters of a batch; one element may be longer. */
-const batchChars = 2 ** 17;
+const batchChars = 2 ** 15;
 
 /** Opening and closing characters and quotes: everything between is skipped in one go. */
 const structure = /["[\]{},]/g;

@@ -43,6 +43,7 @@ export const separatorFormats: readonly Separators[] = [
 
 /** Linear in the length of the text: the digits before and after the point cannot be matched in two ways. */
 export const plainNumberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
+const wholeNumber = /^[+-]?\d+$/;
 const infinityText = /^([+-]?)inf(?:inity)?$/i;
 
 const separatorClass = {
@@ -100,6 +101,8 @@ export function readNumber(text: string, format: NumberFormat): number | undefin
   const cell = text.trim();
   const plain = format.decimal === "." && !format.percent && (format.suffix === "" || isCurrency(format.suffix));
   if (plain && plainNumberText.test(cell)) return Number(cell);
+  if (!format.percent && wholeNumber.test(cell) && (format.suffix === "" || isCurrency(format.suffix)))
+    return Number(cell);
   const infinite = infinityText.exec(cell);
   if (infinite) return infinite[1] === "-" ? -Infinity : Infinity;
   if (cell.toLowerCase() === "nan") return Number.NaN;

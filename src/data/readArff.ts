@@ -1,5 +1,5 @@
 import { BadFile } from "../errors.ts";
-import type { Steps } from "./slices.ts";
+import { type Steps, within } from "./slices.ts";
 import type { Cell } from "./cell.ts";
 import { namesInHeader } from "./columnNames.ts";
 import { type Column, type RawTable, quote } from "./table.ts";
@@ -61,7 +61,7 @@ export function* readArff(text: string, place: string): Steps<RawTable> {
     const where = `${place}: line ${number}`;
     if (!inData) {
       if (/^@data\b/i.test(line)) {
-        namesInHeader(names, names.length, place);
+        yield* within(namesInHeader(names, names.length, where), 0, 0);
         for (let column = 0; column < names.length; column++) drafts.push([]);
         inData = true;
       } else if (/^@attribute\b/i.test(line)) names.push(nameOf(line, where));

@@ -1,7 +1,8 @@
 import { BadFile } from "../errors.ts";
 import { generatedNames, namesInHeader } from "./columnNames.ts";
-import { guessSeparator } from "./guessSeparator.ts";
+import { guessSeparator, isMissingNumber } from "./guessSeparator.ts";
 import { type HeaderOptions, decideHeader, headerSample, isIndexColumn } from "./header.ts";
+import { likelyDecimalOf } from "./inferNumberFormat.ts";
 import { RowScanner, type TextRow } from "./rowScanner.ts";
 import { type Steps, within } from "./slices.ts";
 import type { Column, RawTable } from "./table.ts";
@@ -19,9 +20,11 @@ function* scanRows(scanner: RowScanner, length: number): Steps<TextRow[]> {
   const rows: TextRow[] = [];
   let cells = 0;
   for (let row = scanner.next(); row; row = scanner.next()) {
-    rows.push(row);
-    cells += row.cells.length;
-    if (cells < cellsPerStep) continue;
+    if (row !== "unfinished") {
+      rows.push(row);
+      cells += row.cells.length;
+      if (cells < cellsPerStep) continue;
+    }
     cells = 0;
     yield scanner.position / length;
   }
@@ -46,7 +49,7 @@ interface Names {
 }
 
 /** Names of the columns, and the rows below them. */
-function nameColumns({ rows, width, header: comment }: TableRows, place: string, options: CsvOptions): Names {
+function* nameColumns({ rows, width, header: comment }: TableRows, place: string, options: CsvOptions): Steps<Names> {
   const first = comment ?? rows[0]!;
   const below = comment ? rows : rows.slice(1);
   const sample = below.slice(0, headerSample).map(({ cells }) => cells);
@@ -58,7 +61,7 @@ function nameColumns({ rows, width, header: comment }: TableRows, place: string,
     const body = comment ? rows : [first, ...below];
     return { names: generatedNames(width, options.expected), body, notes, header: false, unnamed: false };
   }
-  const names = namesInHeader(first.cells, width, `${place}: line ${first.line}`);
+  const names = yield* namesInHeader(first.cells, width, `${place}: line ${first.line}`);
   const unnamed = (first.cells[0] ?? "").trim() === "";
   return { names, body: below, notes, header: true, unnamed };
 }
@@ -87,6 +90,15 @@ function isIndex({ cells }: Column): boolean {
 const isUnnamedIndex = ({ name, cells }: Column): boolean =>
   name === "Unnamed: 0" && isIndexColumn("", cells as readonly string[]);
 
+/** Cells of a column that tell how its numbers are written. */
+const formatSample = 100;
+const formatColumns = 32;
+
+function* sampleNumbers(columns: readonly Column[]): Generator<string[]> {
+  for (const { cells } of columns)
+    yield (cells.slice(0, formatSample) as string[]).filter((cell) => !isMissingNumber(cell));
+}
+
 function empty(place: string, got: string): BadFile {
   return new BadFile({ place, expected: "rows of data", got, fix: "check that the export was complete" });
 }
@@ -99,19 +111,21 @@ export function* readCsv(text: string, place: string, options: CsvOptions): Step
   const line = stated ? stated[0].trimEnd().split(/\r\n|\n|\r/).length + 1 : 1;
   const scanner = new RowScanner(text, { separator, place, position, line });
   const all = yield* within(scanRows(scanner, text.length), 0, 0.8);
-  const found = findTable(all, place);
+  const found = yield* within(findTable(all, place, separator), 0.8, 0.8);
   if (found.rows.length === 0) throw empty(place, found.header ? "only a header line" : "an empty file");
-  const { names, body, notes, header, unnamed } = nameColumns(found, place, options);
+  const { names, body, notes, header, unnamed } = yield* within(nameColumns(found, place, options), 0.8, 0.8);
   if (body.length === 0) throw empty(place, "only a header line");
   const columns = yield* within(columnsOf(body, names), 0.8, 1);
   const [first, ...others] = columns as [Column, ...Column[]];
   const index = (unnamed && isIndex(first)) || isUnnamedIndex(first);
   const indexNotes = index ? ["the first column has no name and numbers the rows: it is taken as an index"] : [];
+  const likelyDecimal = likelyDecimalOf(sampleNumbers(columns.slice(0, formatColumns)));
   return {
     format: header ? describe(separator) : `${describe(separator)} without a header`,
     columns: index ? [{ ...first, isIndex: true }, ...others] : columns,
     rowCount: body.length,
     rowName: (row) => `line ${body[row]!.line}`,
     notes: [...found.notes, ...notes, ...indexNotes],
+    ...(likelyDecimal && { likelyDecimal }),
   };
 }

@@ -17,7 +17,9 @@ export function isLibsvm(text: string): boolean {
   const start = text.slice(0, 1_000_000);
   const lines = start.split(/\r\n|\n|\r/, 20);
   const rows = lines.map(tokensOf).filter((tokens) => tokens[0] !== "");
-  return rows.length > 0 && rows.every(isRow) && rows.some((tokens) => tokens.length > 1);
+  const pairs = rows.every(isRow) ? rows.flatMap((tokens) => tokens.slice(1)) : [];
+  const numbers = pairs.filter((text) => number.test(pair.exec(text)![2]!)).length;
+  return numbers > pairs.length / 2;
 }
 
 interface Row {

@@ -11,7 +11,7 @@ import { type SliceOptions, type Steps, runInSlices, runSteps, within } from "./
 import type { RawTable, Table } from "./table.ts";
 
 /** What the user knows about a table. Everything left out is decided by the content. */
-export interface ReadOptions extends CsvOptions, NumberHints, SliceOptions {
+export interface ReadOptions extends CsvOptions, Pick<NumberHints, "decimal" | "thousands">, SliceOptions {
   /** Words that are missing values, instead of the default ones; "default" among them keeps those as well. */
   readonly missing?: readonly string[];
 }
@@ -74,13 +74,14 @@ function* readSteps(content: Uint8Array | string, place: string, options: ReadOp
   const decoded: DecodedText =
     typeof content === "string" ? { text: content, notes: [] } : yield* within(decodeText(content, place), 0, 0.1);
   const text = decoded.text.replace(/^\uFEFF/, "");
-  const table = yield* within(readText(text, place, options), 0.1, 1);
+  const { likelyDecimal, ...table } = yield* within(readText(text, place, options), 0.1, 1);
   const { missing, decimal, thousands } = options;
+  const stated = { ...(decimal && { decimal }), ...(thousands !== undefined && { thousands }) };
   return {
     place,
     ...table,
     missingWords: missing ? missingWordsOf(missing) : defaultMissing,
-    numberHints: { ...(decimal && { decimal }), ...(thousands !== undefined && { thousands }) },
+    numberHints: { ...stated, ...(likelyDecimal && !decimal && { likelyDecimal }) },
     notes: [...decoded.notes, ...table.notes],
   };
 }

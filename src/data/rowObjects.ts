@@ -63,8 +63,10 @@ export function* buildTable(
   }
   requireDense(place, rows.length, names, present);
   const drafts = new Map<string, Draft>();
-  for (const name of names)
-    drafts.set(name, { cells: Array.from<Cell>({ length: rows.length }).fill(null), nested: false });
+  for (const name of names) {
+    drafts.set(name, { cells: rows.map((): Cell => null), nested: false });
+    yield 0.5;
+  }
   for (const [row, value] of rows.entries()) {
     for (const [name, cell] of Object.entries(value as object)) {
       const draft = drafts.get(name)!;

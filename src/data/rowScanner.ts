@@ -43,6 +43,7 @@ class Finder {
   }
 }
 
+const longRow = 10_000;
 const lineEnds = /\r\n|\n|\r/g;
 const blankCells = /"[^"]*(?:""[^"]*)*"|\S+/g;
 
@@ -60,6 +61,10 @@ export class RowScanner {
   private readonly separator: string;
   private readonly place: string;
   private line: number;
+  /** Of the row that is being read. */
+  private cells: string[] = [];
+  private rowLine = 0;
+  private rowHash = false;
   private readonly cellEnd: Finder;
   private readonly lineFeed: Finder;
   private readonly carriageReturn: Finder;
@@ -78,10 +83,11 @@ export class RowScanner {
   }
 
   /**
-   * Returns the next row; undefined at the end.
+   * Returns the next row; undefined at the end, "unfinished" after every 10,000 cells of a long row, which the next call continues.
    * @throws BadFile where a quoted cell does not end
    */
-  next(): TextRow | undefined {
+  next(): TextRow | "unfinished" | undefined {
+    if (this.cells.length > 0) return this.nextOfCells();
     while (this.position < this.text.length) {
       const { line } = this;
       const start = this.position;
@@ -93,13 +99,14 @@ export class RowScanner {
         this.endLine(end);
         return { line, cells: cells.map(unquote), hash };
       } else if (hash && this.quote.from(start) < end) {
-        const cells = this.text
-          .slice(start, end)
-          .split(this.separator)
-          .map((cell) => unquote(cell.trim()));
+        const cells = this.text.slice(start, end).split(this.separator);
         this.endLine(end);
-        return { line, cells, hash };
-      } else return { line, cells: this.cells(), hash };
+        return { line, cells: cells.map((cell) => unquote(cell.trim())), hash };
+      } else {
+        this.rowLine = line;
+        this.rowHash = hash;
+        return this.nextOfCells();
+      }
     }
     return undefined;
   }
@@ -126,26 +133,28 @@ export class RowScanner {
     return at;
   }
 
-  private cells(): string[] {
-    const cells: string[] = [];
-    let at = this.position;
-    for (;;) {
+  private nextOfCells(): TextRow | "unfinished" {
+    for (let count = 0; count < longRow; count++) {
+      const at = this.position;
       const start = this.skipBlanks(at);
       const quoted = this.text[start] === '"';
       const after = quoted ? this.quotedEnd(start) : at;
       const lineEnd = this.lineEnd(after);
       const end = Math.min(this.cellEnd.from(after), lineEnd);
       if (quoted) {
-        if (this.skipBlanks(after) < end) throw this.fault(`text behind the closing quote`);
-        cells.push(unquote(this.text.slice(start, after)));
+        if (this.skipBlanks(after) < end) throw this.fault("text behind the closing quote");
+        this.cells.push(unquote(this.text.slice(start, after)));
         this.line += this.text.slice(start, after).match(lineEnds)?.length ?? 0;
-      } else cells.push(this.text.slice(at, end));
+      } else this.cells.push(this.text.slice(at, end));
       if (end === lineEnd) {
         this.endLine(end);
-        return cells;
+        const { cells, rowLine: line, rowHash: hash } = this;
+        this.cells = [];
+        return { line, cells, hash };
       }
-      at = end + 1;
+      this.position = end + 1;
     }
+    return "unfinished";
   }
 
   /** Place behind the closing quote of the cell that opens at `start`. */

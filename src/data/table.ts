@@ -27,7 +27,7 @@ export interface Table {
   readonly rowName: (row: number) => string;
   /** Words that are missing values here: the default ones, or those of the user. */
   readonly missingWords: MissingWords;
-  /** What the user says about the separators in numbers; empty where the cells decide. */
+  /** What the user and the other columns say about the separators in numbers; empty where the cells of a column decide. */
   readonly numberHints: NumberHints;
   /** What was decided in reading that the user should know: sentences without a full stop. */
   readonly notes: readonly string[];
@@ -61,4 +61,7 @@ export const columnsByName = (table: Table): ReadonlyMap<string, Column> =>
   new Map(table.columns.map((column) => [column.name, column]));
 
 /** What the reader of one layout finds; the options of the user are added by `readTable`. */
-export type RawTable = Pick<Table, "format" | "columns" | "rowCount" | "rowName" | "notes">;
+export interface RawTable extends Pick<Table, "format" | "columns" | "rowCount" | "rowName" | "notes"> {
+  /** What the cells of some columns say about the others. */
+  readonly likelyDecimal?: NumberHints["likelyDecimal"];
+}

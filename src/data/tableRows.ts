@@ -2,6 +2,7 @@ import { BadFile } from "../errors.ts";
 import { usualWidth } from "./guessSeparator.ts";
 import { decideHeader, headerSample, isIndexColumn } from "./header.ts";
 import type { TextRow } from "./rowScanner.ts";
+import type { Steps } from "./slices.ts";
 import { quote } from "./table.ts";
 
 /** The rows of the table in a text file: without comments and titles, all as wide as `width`, or wider by empty cells. */
@@ -77,14 +78,16 @@ function isPaddedTitle(row: TextRow, next: TextRow, width: number): boolean {
   return row.cells.slice(1).every(isBlank) && !next.cells.slice(0, width).some(isBlank);
 }
 
-/** How many lines above the table are titles: they have fewer cells than its rows. */
-function countTitles(rows: readonly TextRow[], width: number): number {
+/** How many lines above the table are titles: they have fewer cells than its rows; words between blanks may be more. */
+function countTitles(rows: readonly TextRow[], width: number, separator: string): number {
   let first = 0;
   while (first < rows.length && !fits(rows[first]!, width)) first++;
   const padded = (): boolean => first + 2 < rows.length && isPaddedTitle(rows[first]!, rows[first + 1]!, width);
   if (first === 0 && padded() && isHeader(rows.slice(first + 1, first + headerSample))) return 1;
   if (first === 0 || first === rows.length) return 0;
-  const short = rows.slice(0, first).every(({ cells }) => cells.length <= Math.max(1, width / 2));
+  const short = rows
+    .slice(0, first)
+    .every(({ cells: { length } }) => length <= Math.max(1, width / 2) || (separator === " " && length > width));
   return short || isHeader(rows.slice(first, first + headerSample)) ? first : 0;
 }
 
@@ -101,16 +104,19 @@ function requireWidths(rows: readonly TextRow[], width: number, place: string): 
  * Finds the table in the rows of a text file: leaves out comments, title lines and empty columns at the end.
  * @throws BadFile where a row has more or fewer cells than the others
  */
-export function findTable(all: readonly TextRow[], place: string): TableRows {
+export function* findTable(all: readonly TextRow[], place: string, separator: string): Steps<TableRows> {
   const sample = all.slice(0, headerSample);
   const usual = usualWidth(sample.some(({ hash }) => !hash) ? sample.filter(({ hash }) => !hash) : sample);
   const { rows, header } = leaveOutComments(all, usual);
+  yield 0;
   const width = withoutEmptyEnd(header ? [header, ...rows] : rows, usual);
-  const titles = header ? 0 : countTitles(rows, width);
+  yield 0;
+  const titles = header ? 0 : countTitles(rows, width, separator);
   const titled = withRowNames(rows, width);
   const table = titled ?? rows.slice(titles);
   const skipped = titled ? [] : rows.slice(0, titles);
   const first = table[0];
+  yield 0;
   requireWidths(table, first && !header && !fits(first, width) ? first.cells.length : width, place);
   const notes = skipped.map(
     ({ line, cells }) => `line ${line} was skipped as a title: ${quote(cells.join(" ").trim())}`,
