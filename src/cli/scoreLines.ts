@@ -8,14 +8,16 @@ const longestName = 16;
 
 const cut = (name: string): string => (name.length > longestName ? `${name.slice(0, longestName - 1)}…` : name);
 
+const corner = "true \\ predicted";
+
 /** A row for each true class, a column for each predicted one. */
 function matrixLines({ classes, confusion }: ClassScore): string[] {
   const names = classes.map(cut);
   const rows = [names, ...confusion.map((counts) => counts.map(grouped))];
   const widths = names.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const first = Math.max(...names.map(({ length }) => length), "true".length);
+  const first = Math.max(...names.map(({ length }) => length), corner.length);
   return rows.map((row, index) => {
-    const head = index === 0 ? "true" : names[index - 1]!;
+    const head = index === 0 ? corner : names[index - 1]!;
     return [head.padEnd(first), ...row.map((cell, column) => cell.padStart(widths[column]!))].join("  ");
   });
 }
