@@ -11,13 +11,13 @@ export interface SliceOptions {
 }
 
 export interface ReadProgress {
-  /** Bytes or characters, at most `total`; never decreases. */
+  /** Bytes or characters of a file, cells of a table; at most `total`, and never decreases. */
   readonly done: number;
   readonly total: number;
 }
 
 /** A page stays at 60 frames per second where no task takes longer. */
-const sliceMs = 8;
+export const sliceMs = 8;
 
 /** Does all steps at once. */
 export function runSteps<T>(steps: Steps<T>): T {
