@@ -77,6 +77,12 @@ describe("numbers of a column", () => {
     expect(inferNumberFormat(cells)).toMatchObject({ lookLike, other: { text, index: cells.indexOf(text) } });
   });
 
+  test("whole numbers are plain, whatever the other columns and the options say", () => {
+    for (const hints of [{}, { decimal: "," }, { likelyDecimal: "," }] as const) {
+      expect(inferNumberFormat(["1", "-20"], hints)).toEqual({ format: plainNumbers });
+    }
+  });
+
   test("an option that contradicts every cell is told", () => {
     expect(inferNumberFormat(["1.5", "2.25"], { decimal: "," })).toMatchObject({
       lookLike: "numbers in 2 of 2 cells, which the options do not allow",

@@ -452,17 +452,16 @@ describe("in slices", () => {
 
   test("other tasks run in between, and the progress is told", async () => {
     const progress: ReadProgress[] = [];
-    let reading = true;
-    let tasks = 0;
+    const counted = { tasks: 0, reading: true };
     const others = (async () => {
-      for (; reading; tasks++) await nextTask();
+      for (; counted.reading; counted.tasks++) await nextTask();
     })();
     const table = await readTable(new TextEncoder().encode(text), "t", { onProgress: (now) => progress.push(now) });
-    reading = false;
+    counted.reading = false;
     await others;
     expect(table.rowCount).toBe(100_000);
     expect(progress.length).toBeGreaterThan(1);
-    expect(tasks).toBeGreaterThanOrEqual(progress.length - 1);
+    expect(counted.tasks).toBeGreaterThanOrEqual(progress.length - 1);
     const done = progress.map((now) => now.done);
     expect(done).toEqual(done.toSorted((a, b) => a - b));
     expect(progress.at(-1)).toEqual({ done: text.length, total: text.length });

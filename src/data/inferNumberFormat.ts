@@ -3,6 +3,7 @@ import {
   type Separators,
   plainDigits,
   plainNumberText,
+  plainNumbers,
   readNumber,
   separatorFormats,
   singleLetter,
@@ -190,6 +191,7 @@ export function inferNumberFormat(
   const all = [...texts];
   const evidence = new Evidence();
   for (const text of all) evidence.add(text);
+  if (all.length > 0 && evidence.universal === all.length) return { format: plainNumbers };
   const best = bestSeparators(evidence, hints);
   const limited = best >= 0 && evidence.fits[best]! + evidence.universal > all.length / 2;
   const separators = separatorFormats[limited ? best : bestSeparators(evidence, {})]!;
