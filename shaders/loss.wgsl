@@ -13,28 +13,30 @@ override SAVED_PLANE: u32 = 0u; // plane of outputs that activateDerivative take
 @group(0) @binding(4) var<storage, read> batchRows: array<u32>;
 @group(0) @binding(5) var<storage, read_write> dOutputs: array<f32>;
 
-// −Σ t · log softmax, with the largest logit taken off first.
+// −Σ t · log softmax; see crossEntropy.wgsl.
 fn softmaxLoss(firstOutput: u32, firstTarget: u32, firstGradient: u32) -> f32 {
+  var place = 0u;
   var largest = outputs[firstOutput];
   for (var column = 1u; column < layer.fanOut; column++) {
-    largest = max(largest, outputs[firstOutput + column]);
+    let logit = outputs[firstOutput + column];
+    place = select(place, column, logit > largest);
+    largest = max(largest, logit);
   }
-  var sum = 0.0;
-  var targetSum = 0.0;
+  var rest = vec2f(zeroIfFinite(largest), 0.0);
+  var distance = 0.0;
   for (var column = 0u; column < layer.fanOut; column++) {
-    sum += exp(max(outputs[firstOutput + column] - largest, -80.0));
-    targetSum += targets[firstTarget + column];
-  }
-  let logSum = log(sum);
-  var total = 0.0;
-  for (var column = 0u; column < layer.fanOut; column++) {
-    let shifted = outputs[firstOutput + column] - largest;
     let t = targets[firstTarget + column];
-    total = fma(t, logSum - shifted, total);
-    let probability = exp(max(shifted, -80.0)) / sum;
-    dOutputs[firstGradient + column] = step.lossScale * (probability * targetSum - t);
+    let shifted = outputs[firstOutput + column] - largest;
+    rest += partOfRest(exponentialOf(shifted), t, column == place);
+    distance -= targetTimes(t, shifted);
   }
-  return total;
+  let all = rest + vec2f(1.0, targets[firstTarget + place]);
+  for (var column = 0u; column < layer.fanOut; column++) {
+    let t = targets[firstTarget + column];
+    let e = exponentialOf(outputs[firstOutput + column] - largest);
+    dOutputs[firstGradient + column] = crossEntropySlope(e, t, column == place, rest, all, step.lossScale / all.x);
+  }
+  return fma(all.y, logOnePlus(rest.x), distance);
 }
 
 @compute @workgroup_size(64)

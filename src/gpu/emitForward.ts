@@ -117,21 +117,29 @@ function elementLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText 
   return { lines, loss: units.map((at) => `e_${at}${sample}.x`).join(" + ") };
 }
 
-/** −Σ t · log softmax, with the largest logit taken off first; targets are `t_1`, …, exponentials `e_1`, … and their `sum`. */
+/**
+ * −Σ t · log softmax by shaders/crossEntropy.wgsl: targets are `t_1`, …, logits less the largest `s_1`, … and exponentials
+ * `e_1`, …; `rest` and `all` are sums, `place` is where the largest logit stands.
+ */
 function softmaxLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText {
   const units = upTo(fanOut);
   const named = (name: string) => (at: number) => `${name}_${at}${sample}`;
-  const [logit, t, s, e] = [named(`a${index + 1}`), named("t"), named("s"), named("e")];
-  const largest = units.slice(1).reduce((text, at) => `max(${text}, ${logit(at)})`, logit(1));
+  const [logit, t, s, e, m] = [named(`a${index + 1}`), named("t"), named("s"), named("e"), named("m")];
+  const larger = (at: number): string => (at === 1 ? logit(1) : m(at)); // the largest of the first so many
+  const place = units.slice(1).reduce((text, at) => `select(${text}, ${at}u, ${logit(at)} > ${larger(at - 1)})`, "1u");
+  const part = (at: number): string => `partOfRest(${e(at)}, ${t(at)}, place${sample} == ${at}u)`;
   const lines = [
-    `  let largest${sample} = ${largest};`,
+    ...units.slice(1).map((at) => `  let ${m(at)} = max(${larger(at - 1)}, ${logit(at)});`),
+    `  let largest${sample} = ${larger(fanOut)};`,
+    `  let place${sample} = ${place};`,
     ...units.map((at) => `  let ${t(at)} = targets[firstTarget${sample} + ${at - 1}u];`),
     ...units.map((at) => `  let ${s(at)} = ${logit(at)} - largest${sample};`),
-    ...units.map((at) => `  let ${e(at)} = exp(max(${s(at)}, -80.0));`),
-    `  let sum${sample} = ${units.map(e).join(" + ")};`,
-    `  let logSum${sample} = log(sum${sample});`,
+    ...units.map((at) => `  let ${e(at)} = exponentialOf(${s(at)});`),
+    `  let rest${sample} = vec2f(zeroIfFinite(largest${sample}), 0.0) + ${units.map(part).join(" + ")};`,
+    `  let all${sample} = vec2f(1.0 + rest${sample}.x, ${units.map(t).join(" + ")});`,
   ];
-  return { lines, loss: sumOfProducts(units.map((at) => [t(at), `(logSum${sample} - ${s(at)})`])) };
+  const distances = units.map((at) => ` - targetTimes(${t(at)}, ${s(at)})`).join("");
+  return { lines, loss: `all${sample}.y * logOnePlus(rest${sample}.x)${distances}` };
 }
 
 /** The loss of a sample whose outputs are there. */
