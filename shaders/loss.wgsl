@@ -19,24 +19,26 @@ fn softmaxLoss(firstOutput: u32, firstTarget: u32, firstGradient: u32) -> f32 {
   var largest = outputs[firstOutput];
   for (var column = 1u; column < layer.fanOut; column++) {
     let logit = outputs[firstOutput + column];
-    place = select(place, column, logit > largest);
-    largest = max(largest, logit);
+    let isLarger = logit > largest;
+    place = select(place, column, isLarger);
+    largest = select(largest, logit, isLarger);
   }
-  var rest = vec2f(zeroIfFinite(largest), 0.0);
+  var sums = SoftmaxSums(zeroIfFinite(largest), 0.0, 0.0);
   var distance = 0.0;
   for (var column = 0u; column < layer.fanOut; column++) {
     let t = targets[firstTarget + column];
     let shifted = outputs[firstOutput + column] - largest;
-    rest += partOfRest(exponentialOf(shifted), t, column == place);
+    sums.rest += select(exponentialOf(shifted), 0.0, column == place);
+    sums.restTargets += select(t, 0.0, column == place);
+    sums.targets += t;
     distance -= targetTimes(t, shifted);
   }
-  let all = rest + vec2f(1.0, targets[firstTarget + place]);
+  let slopes = slopesOf(sums, step.lossScale);
   for (var column = 0u; column < layer.fanOut; column++) {
-    let t = targets[firstTarget + column];
     let e = exponentialOf(outputs[firstOutput + column] - largest);
-    dOutputs[firstGradient + column] = crossEntropySlope(e, t, column == place, rest, all, step.lossScale / all.x);
+    dOutputs[firstGradient + column] = slopeOf(slopes, e, targets[firstTarget + column], column == place);
   }
-  return fma(all.y, logOnePlus(rest.x), distance);
+  return fma(sums.targets, logOnePlus(sums.rest), distance);
 }
 
 @compute @workgroup_size(64)

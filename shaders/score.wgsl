@@ -34,15 +34,17 @@ fn answerAt(firstOutput: u32) -> u32 {
 // −Σ t · log softmax; see crossEntropy.wgsl.
 fn softmaxLoss(firstOutput: u32, firstTarget: u32, place: u32) -> f32 {
   let largest = outputs[firstOutput + place];
-  var rest = vec2f(zeroIfFinite(largest), 0.0);
+  var rest = zeroIfFinite(largest);
+  var targetSum = 0.0;
   var distance = 0.0;
   for (var column = 0u; column < shape.fanOut; column++) {
     let t = targets[firstTarget + column];
     let shifted = outputs[firstOutput + column] - largest;
-    rest += partOfRest(exponentialOf(shifted), t, column == place);
+    rest += select(exponentialOf(shifted), 0.0, column == place);
+    targetSum += t;
     distance -= targetTimes(t, shifted);
   }
-  return fma(rest.y + targets[firstTarget + place], logOnePlus(rest.x), distance);
+  return fma(targetSum, logOnePlus(rest), distance);
 }
 
 // 1 where the largest output stands at the largest target; of several the first counts.

@@ -23,8 +23,8 @@ struct SoftmaxRows {
 @group(0) @binding(3) var<storage, read_write> out: array<ElementOut>;
 
 struct Sums {
-  rest: vec2f,  // of all but the largest
-  total: f32,   // −Σ b · (a − largest), or Σ e · (b − that at the largest)
+  row: SoftmaxSums,
+  total: f32,  // −Σ b · (a − largest), or Σ e · (b − that at the largest)
 }
 
 var<workgroup> places: array<u32, 64>;
@@ -76,7 +76,9 @@ fn sumsOfLane(start: u32, lane: u32, width: u32, place: u32) -> Sums {
     if (OPERATION > 1u) {
       value = valueAt(start, column);
     }
-    sums.rest += partOfRest(e, value, column == place);
+    sums.row.rest += select(e, 0.0, column == place);
+    sums.row.restTargets += select(value, 0.0, column == place);
+    sums.row.targets += value;
     if ((OPERATION == 3u) | (OPERATION == 4u)) {
       sums.total += targetTimes(e, value - valueAt(start, place));
     } else {
@@ -89,7 +91,9 @@ fn sumsOfLane(start: u32, lane: u32, width: u32, place: u32) -> Sums {
 fn sumsOfLanes() -> Sums {
   var sums = parts[0];
   for (var lane = 1u; lane < LANES; lane++) {
-    sums.rest += parts[lane].rest;
+    sums.row.rest += parts[lane].row.rest;
+    sums.row.restTargets += parts[lane].row.restTargets;
+    sums.row.targets += parts[lane].row.targets;
     sums.total += parts[lane].total;
   }
   return sums;
@@ -103,29 +107,28 @@ fn aboveMean(start: u32, column: u32, place: u32, mean: f32) -> f32 {
 
 fn writeRow(start: u32, lane: u32, place: u32, sums: Sums) {
   let largest = logitAt(start, place);
-  let rest = sums.rest + vec2f(zeroIfFinite(largest), 0.0);
-  var all = rest + vec2f(1.0, 0.0);
-  if (OPERATION > 1u) {
-    all.y += valueAt(start, place);
-  }
-  let logSum = logOnePlus(rest.x);
+  var row = sums.row;
+  row.rest += zeroIfFinite(largest);
+  let all = 1.0 + row.rest;
+  let logSum = logOnePlus(row.rest);
   if (OPERATION == 5u) {
     if (lane == 0u) {
-      let row = start / (sizes.width * sizes.inner) * sizes.inner + start % sizes.inner;
-      out[sizes.outOffset + row] = ElementOut(fma(all.y, logSum, sums.total));
+      let index = start / (sizes.width * sizes.inner) * sizes.inner + start % sizes.inner;
+      out[sizes.outOffset + index] = ElementOut(fma(row.targets, logSum, sums.total));
     }
     return;
   }
+  let slopes = slopesOf(row, 1.0);
   for (var column = lane; column < sizes.width; column += LANES) {
     let shifted = logitAt(start, column) - largest;
     let e = exponentialOf(shifted);
-    let p = e / all.x;
+    let p = e / all;
     var result = p;
     switch (OPERATION) {
       case 1u: { result = shifted - logSum; }
-      case 2u: { result = crossEntropySlope(e, valueAt(start, column), column == place, rest, all, 1.0 / all.x); }
-      case 3u: { result = aboveMean(start, column, place, sums.total / all.x); }
-      case 4u: { result = targetTimes(p, aboveMean(start, column, place, sums.total / all.x)); }
+      case 2u: { result = slopeOf(slopes, e, valueAt(start, column), column == place); }
+      case 3u: { result = aboveMean(start, column, place, sums.total / all); }
+      case 4u: { result = targetTimes(p, aboveMean(start, column, place, sums.total / all)); }
       default: {}
     }
     out[sizes.outOffset + at(start, column)] = ElementOut(result);

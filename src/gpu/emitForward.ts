@@ -118,28 +118,28 @@ function elementLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText 
 }
 
 /**
- * −Σ t · log softmax by shaders/crossEntropy.wgsl: targets are `t_1`, …, logits less the largest `s_1`, … and exponentials
- * `e_1`, …; `rest` and `all` are sums, `place` is where the largest logit stands.
+ * −Σ t · log softmax by shaders/crossEntropy.wgsl: targets are `t_1`, …, logits less the largest `s_1`, …, exponentials `e_1`, … and
+ * the largest of the first logits `m_2`, …; `place` is where the largest stands, `sums` are those of the row.
  */
 function softmaxLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText {
   const units = upTo(fanOut);
   const named = (name: string) => (at: number) => `${name}_${at}${sample}`;
   const [logit, t, s, e, m] = [named(`a${index + 1}`), named("t"), named("s"), named("e"), named("m")];
-  const larger = (at: number): string => (at === 1 ? logit(1) : m(at)); // the largest of the first so many
-  const place = units.slice(1).reduce((text, at) => `select(${text}, ${at}u, ${logit(at)} > ${larger(at - 1)})`, "1u");
-  const part = (at: number): string => `partOfRest(${e(at)}, ${t(at)}, place${sample} == ${at}u)`;
+  const larger = (at: number): string => (at === 1 ? logit(1) : m(at));
+  const isLarger = (at: number): string => `${logit(at)} > ${larger(at - 1)}`;
+  const rest = (name: (at: number) => string): string =>
+    units.map((at) => `select(${name(at)}, 0.0, place${sample} == ${at}u)`).join(" + ");
+  const sums = [`zeroIfFinite(${larger(fanOut)}) + ${rest(e)}`, rest(t), units.map(t).join(" + ")];
   const lines = [
-    ...units.slice(1).map((at) => `  let ${m(at)} = max(${larger(at - 1)}, ${logit(at)});`),
-    `  let largest${sample} = ${larger(fanOut)};`,
-    `  let place${sample} = ${place};`,
+    ...units.slice(1).map((at) => `  let ${m(at)} = select(${larger(at - 1)}, ${logit(at)}, ${isLarger(at)});`),
+    `  let place${sample} = ${units.slice(1).reduce((text, at) => `select(${text}, ${at}u, ${isLarger(at)})`, "1u")};`,
     ...units.map((at) => `  let ${t(at)} = targets[firstTarget${sample} + ${at - 1}u];`),
-    ...units.map((at) => `  let ${s(at)} = ${logit(at)} - largest${sample};`),
+    ...units.map((at) => `  let ${s(at)} = ${logit(at)} - ${larger(fanOut)};`),
     ...units.map((at) => `  let ${e(at)} = exponentialOf(${s(at)});`),
-    `  let rest${sample} = vec2f(zeroIfFinite(largest${sample}), 0.0) + ${units.map(part).join(" + ")};`,
-    `  let all${sample} = vec2f(1.0 + rest${sample}.x, ${units.map(t).join(" + ")});`,
+    `  let sums${sample} = SoftmaxSums(${sums.join(", ")});`,
   ];
   const distances = units.map((at) => ` - targetTimes(${t(at)}, ${s(at)})`).join("");
-  return { lines, loss: `all${sample}.y * logOnePlus(rest${sample}.x)${distances}` };
+  return { lines, loss: `sums${sample}.targets * logOnePlus(sums${sample}.rest)${distances}` };
 }
 
 /** The loss of a sample whose outputs are there. */

@@ -54,12 +54,11 @@ function lossGradientOf({ layers, loss }: Network, sample: Sample): string[] {
   if (loss !== "softmaxCrossEntropy") {
     return units.map((at) => `  let ${of(d, at)} = scale${sample} * ${of("e", at)}.y * ${slopeOf(last, at, sample)};`);
   }
-  const sums = `rest${sample}, all${sample}, softmaxScale${sample}`;
   return [
-    `  let softmaxScale${sample} = scale${sample} / all${sample}.x;`,
+    `  let slopes${sample} = slopesOf(sums${sample}, scale${sample});`,
     ...units.map((at) => {
       const own = `${of("e", at)}, ${of("t", at)}, place${sample} == ${at}u`;
-      return `  let ${of(d, at)} = crossEntropySlope(${own}, ${sums});`;
+      return `  let ${of(d, at)} = slopeOf(slopes${sample}, ${own});`;
     }),
   ];
 }
