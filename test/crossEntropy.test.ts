@@ -10,7 +10,7 @@ import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { dense, type LossName, lossNames, network, type Network } from "../src/network.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { sgd } from "../src/optimizer.ts";
-import { poisoned, requireWithin, untouched } from "./support/compare.ts";
+import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { type LogitRow, marginRows, margins, maskedRows } from "./support/crossEntropyCases.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lossBound, slopeBounds } from "./support/lossBound.ts";
@@ -96,7 +96,7 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
     for (const [column, value] of [...slopes, loss].entries()) {
       const place = at * (classes + 1) + column;
       wanted.values[place] = value / rows.length;
-      wanted.bounds[place] = bounds[column]! / rows.length + 4 * 2 ** -24 * Math.abs(value / rows.length);
+      wanted.bounds[place] = bounds[column]! / rows.length + 4 * roundoff * Math.abs(value / rows.length) + leastNormal;
     }
     total += loss;
     totalBound += lossBound(softmaxLoss, sample);
@@ -121,7 +121,7 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
     invocations: slices,
   });
   const sum = new Float32Array(losses!.buffer, losses!.byteOffset, slices).reduce((a, b) => a + b, 0);
-  const scores = Math.abs(sum - total) / (totalBound + (rows.length + 2) * 2 ** -24 * total);
+  const scores = Math.abs(sum - total) / (totalBound + (rows.length + 2) * roundoff * total);
   return { slopes: requireWithin(`${classes} classes`, dOutputs!, wanted), scores };
 }
 
@@ -201,7 +201,8 @@ function byTargets(rows: readonly LogitRow[]): LogitRow[][] {
 async function tryPath(net: Network, path: PathName, rows: readonly LogitRow[]): Promise<number> {
   let worst = 0;
   const hold = (text: string, value: number, wanted: number, bound: number): void => {
-    const error = value === wanted ? 0 : Math.abs(value - wanted) / (bound + 6 * 2 ** -24 * Math.abs(wanted));
+    const error =
+      value === wanted ? 0 : Math.abs(value - wanted) / (bound + 6 * roundoff * Math.abs(wanted) + leastNormal);
     worst = Math.max(worst, error);
     if (!(error <= 1)) throw new Error(`${path}, ${text}: ${value}, wanted ${wanted} ± ${bound}: ${error} of it`);
   };

@@ -13,7 +13,7 @@ import {
 } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
-import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
+import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lossBound, slopeBounds } from "./support/lossBound.ts";
 import { createUniform, randomFloats } from "./support/random.ts";
@@ -64,7 +64,7 @@ async function tryLoss(name: LossName, { rows, fanOut, replicas, scale, activati
       const one = lossScale(name, 1, fanOut);
       const sample = { outputs: own, targets: target };
       wanted.values[firstGradient + fanOut] = (value / one) * factor;
-      wanted.bounds[firstGradient + fanOut] = lossBound(name, sample) * factor;
+      wanted.bounds[firstGradient + fanOut] = lossBound(name, sample) * factor + leastNormal;
       const slopes = slopeBounds(name, sample);
       for (let column = 0; column < fanOut; column++) {
         const slope = activateDerivative(activation, outputs[(saves ? plane : 0) + firstOutput + column]!);
@@ -73,7 +73,8 @@ async function tryLoss(name: LossName, { rows, fanOut, replicas, scale, activati
         wanted.bounds[firstGradient + column] =
           slopes[column]! * factor * Math.abs(slope) +
           Math.abs(gradient) * (activation === "identity" ? 0 : 4e-7 * Math.abs(slope) + 2e-7) +
-          4 * roundoff * Math.abs(gradient * slope);
+          4 * roundoff * Math.abs(gradient * slope) +
+          leastNormal;
       }
     }
   }

@@ -22,11 +22,12 @@ const curvatures: Record<ElementLossName, ((dOutput: Tensor, y: Tensor, t: Tenso
 
 const nothing = ({ device, shape, dtype }: Tensor): Tensor => zeros(device, shape, { dtype });
 
-/** σ(y) · σ(−y), the slope of sigmoid, which loses no digits where σ(y) is near 1; its own slope is −tanh(y / 2) times it. */
+/** σ(y) · σ(−y), the slope of σ, of factors that lose no digits in either tail; its own slope is −tanh(y / 2) times it. */
 function logisticDensity(y: Tensor): Tensor {
+  const options = { place: "binaryCrossEntropy", loss: "binaryCrossEntropy" } as const;
   const output = keepingResult(() => {
-    const [near, far] = [computeUnary("sigmoid", y), computeUnary("sigmoid", computeUnary("negate", y))];
-    return computeBinary("multiply", near, far);
+    const [upper, lower] = [computeBinary("lossSlope", y, 0, options), computeBinary("lossSlope", y, 1, options)]; // σ(y), −σ(−y)
+    return computeUnary("negate", computeBinary("multiply", upper, lower));
   });
   return record(output, [y], (keep) => {
     const logits = keep(y);
