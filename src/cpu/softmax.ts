@@ -84,7 +84,7 @@ export function crossEntropySlope(logits: Floats, targets: Floats): Float64Array
  * Values less their mean under the probabilities, v − Σ p · v; both by their distance from the value at the largest probability: as
  * this goes to 1 the mean goes to 0, and nothing cancels.
  */
-export function aboveMean(logits: Floats, values: Floats): Float64Array {
+function aboveMean(logits: Floats, values: Floats): Float64Array {
   const { exponentials, place, sum } = softmaxRow(logits);
   const distances = Float64Array.from(values, (value) => value - values[place]!);
   let total = 0;
