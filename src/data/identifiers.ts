@@ -1,7 +1,7 @@
 // Which columns number their rows rather than describe them.
 
-import { isMissing } from "./missing.ts";
 import type { Pace } from "./pace.ts";
+import { isMissingCell } from "./spelling.ts";
 import { type Column, numberOf } from "./table.ts";
 
 /** What whole numbers of a column look like together. */
@@ -28,7 +28,7 @@ export async function wholeNumbersOf(
   const sums = [0, 0, 0, 0, 0];
   await pace.each(cells.length, (row) => {
     const cell = cells[row]!;
-    if (!whole || isMissing(cell, missingWords)) return;
+    if (!whole || isMissingCell(cell, missingWords)) return;
     const value = numberOf(cell);
     if (value === undefined || !Number.isInteger(value)) {
       whole = false;

@@ -22,6 +22,10 @@ export function labelOf(cell: Cell): string {
   return ascii.test(text) ? text : text.normalize("NFC").replace(spaces, " ").replace(invisible, "");
 }
 
+/** Whether a cell is missing: `null`, or one of the words of its column. */
+export const isMissingCell = (cell: Cell, words: ReadonlySet<string>): boolean =>
+  cell === null || words.has(labelOf(cell));
+
 const wholeNumber = /^([+-]?\d+)(?:\.0*)?$/;
 
 /** `2` for "2" and "2.0": the two spellings of a whole number that count as equal. "02" and "2e0" do not. */
