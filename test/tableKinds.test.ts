@@ -44,6 +44,9 @@ describe("labels", () => {
     ["booleans of JSON", [true, "true", false], ["false", "true"]],
     ["true in cases", ["True", "True", "TRUE", "false"], ["True", "false"]],
     ["usual cases of words", ["Oak", "Oak", "oak", "ELM"], ["ELM", "Oak"]],
+    ["letters for yes and no", ["Y", "y", "N"], ["N", "Y"]],
+    ["letters for sexes", ["M", "M", "m", "F", "female", "female"], ["M", "female"]],
+    ["one letter in two cases", ["f", "F"], ["F", "f"]],
     ["codes that differ by case", ["AA", "Aa", "aa"], ["AA", "Aa", "aa"]],
     ["codes with digits", ["abc1", "ABC1"], ["ABC1", "abc1"]],
     ["mixed case", ["iOS", "IOS"], ["IOS", "iOS"]],
@@ -143,6 +146,8 @@ describe("ids", () => {
   test("the only column is kept with a note", async () => {
     const { report, preprocessing } = await learn(rowsOf(40, (k) => ({ n: k, y: k % 2 ? "a" : "b" })));
     expect(inputNames(preprocessing)).toEqual(["n"]);
+    const named = await rejectionOf(() => learn(rowsOf(40, (k) => ({ invoice: k, y: k % 2 ? "a" : "b" }))));
+    expect(named.message).toMatch(/at least one column to learn from/);
     expect(report.notes.join()).toMatch(/"n" holds whole numbers from 0 to 39, each once.* no other column is left/);
   });
 });

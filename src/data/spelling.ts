@@ -45,6 +45,12 @@ const closedSets = [
     ["false", "false"],
     ["f", "false"],
   ]),
+  new Map([
+    ["male", "male"],
+    ["m", "male"],
+    ["female", "female"],
+    ["f", "female"],
+  ]),
 ];
 
 const words = /^\p{L}[\p{L}\p{M}' ’.&/-]{2,}$/u;
@@ -79,8 +85,8 @@ const lowerCase = (label: string): string => label.toLowerCase();
 /** How labels are grouped, and whether that ignores case; `apart` are labels that differ by case only and stay apart. */
 function grouping(labels: readonly string[]): { groups: Groups; ignoreCase: boolean; apart?: readonly string[] } {
   const closed = closedSets.find((set) => labels.every((label) => set.has(lowerCase(label))));
-  const isWord = closed && labels.some((label) => label.length > 1);
-  if (isWord) return { groups: groupBy(labels, (label) => closed.get(lowerCase(label))!), ignoreCase: true };
+  const answers = closed && groupBy(labels, (label) => closed.get(lowerCase(label))!);
+  if (answers && answers.size > 1) return { groups: answers, ignoreCase: true };
   const byCase = groupBy(labels, lowerCase);
   const differing = [...byCase.values()].filter((group) => group.length > 1);
   if (differing.length > 0 && differing.every((group) => group.every(hasUsualCase))) {
