@@ -5,6 +5,9 @@ import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import { acquire, adam, createModel, dense, Model, network, rmsProp, sgd, verifyTraining } from "../src/index.ts";
 import type { ActivationName, LossName, Optimizer, TrainOptions } from "../src/index.ts";
 import { normalAt, streams } from "../src/random.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const gpu = shareDevice();
 
 const rows = 120;
 const data = {
@@ -18,7 +21,7 @@ interface Trained {
 }
 
 async function train(activation: ActivationName, loss: LossName, optimizer: Optimizer, steps = 100): Promise<Trained> {
-  const device = await acquire();
+  const device = gpu();
   const net = network({ inputs: 4, layers: [dense(9, activation), dense(3)], loss });
   const model = await createModel(net, { device, seed: 3 });
   const initialParameters = await model.readParameters();
@@ -29,7 +32,6 @@ async function train(activation: ActivationName, loss: LossName, optimizer: Opti
 
 const close = ({ model }: Trained): void => {
   model.dispose();
-  model.device.dispose();
 };
 
 test("a right training passes, well within its bound", async () => {
@@ -94,7 +96,7 @@ test("NaN in the model fails, however the other parameters are", async () => {
 });
 
 test("parameters that are all 0 give no NaN", async () => {
-  const device = await acquire();
+  const device = gpu();
   const net = network({ inputs: 4, layers: [dense(3)], loss: "meanSquaredError" });
   const model = await createModel(net, { device, initializer: "zeros" });
   const initialParameters = await model.readParameters();
@@ -103,7 +105,6 @@ test("parameters that are all 0 give no NaN", async () => {
   const result = await verifyTraining(model, { initialParameters, data, options });
   expect(result).toMatchObject({ passed: true, deviation: 0 });
   model.dispose();
-  device.dispose();
 });
 
 test("a signal ends the verification", async () => {

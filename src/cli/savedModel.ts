@@ -1,9 +1,10 @@
-import type { Preprocessing, SavedModel } from "../data.ts";
-import { BadFile, type Device, type DeviceChoice, type Model, acquire, createModel, widthsOf } from "../node.ts";
+import type { EncodeOptions, Preprocessing, SavedModel } from "../data.ts";
+import { BadFile, type Device, type DeviceChoice, type Model, createModel, widthsOf } from "../node.ts";
 import { describeDevice } from "./describe.ts";
-import { placeOf } from "./files.ts";
+import { openDevice, placeOf } from "./files.ts";
 import type { Output } from "./output.ts";
 import type { ReadFlags } from "./readFlags.ts";
+import { type Work, sharesOf } from "./work.ts";
 
 /** Options that `predict` and `evaluate` share. */
 export interface UseFlags extends ReadFlags {
@@ -13,6 +14,12 @@ export interface UseFlags extends ReadFlags {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
+
+/** How a table is encoded for a model. */
+export const encodeOptionsOf = ({ strict = false }: UseFlags, tell: Work["tell"]): EncodeOptions => ({
+  strict,
+  onProgress: sharesOf(tell),
+});
 
 /** A model written by the library alone says nothing about tables. */
 export function requirePreprocessing({ preprocessing }: SavedModel, file: string): Preprocessing {
@@ -24,11 +31,12 @@ export function requirePreprocessing({ preprocessing }: SavedModel, file: string
 
 /** Runs `use` with the model on a device, and frees both. */
 export async function withModel<T>(
+  output: Output,
   saved: SavedModel,
   choice: DeviceChoice,
   use: (model: Model, device: Device) => Promise<T>,
 ): Promise<T> {
-  const device = await acquire({ device: choice });
+  const device = await openDevice(output, choice);
   try {
     const { network, replicas, parameters } = saved;
     const model = await createModel(network, { device, replicas, parameters });
