@@ -79,6 +79,7 @@ describe("a column of dates", () => {
     ["days of one week", every(1, 7), ["when"]],
     ["Mondays of half a year", every(7, 26), ["when"]],
     ["Mondays of three years", every(7, 156), ["when", "when sin(year)", "when cos(year)"]],
+    ["names of months", Array.from({ length: 36 }, (_, k) => `${monthNames[k % 12]} ${2020 + Math.floor(k / 12)}`), ["when", "when sin(year)", "when cos(year)"]],
     ["months", Array.from({ length: 36 }, (_, k) => `${2020 + Math.floor(k / 12)}-${pad(1 + (k % 12))}`), ["when", "when sin(year)", "when cos(year)"]],
     ["times of one day", Array.from({ length: 30 }, (_, k) => `2023-01-05 ${pad(k % 24)}:00`), ["when", "when sin(day)", "when cos(day)"]],
     ["hours alone", Array.from({ length: 30 }, (_, k) => `${k % 24}:30`), ["when", "when sin(day)", "when cos(day)"]],

@@ -44,6 +44,9 @@ describe("labels", () => {
     ["booleans of JSON", [true, "true", false], ["false", "true"]],
     ["true in cases", ["True", "True", "TRUE", "false"], ["True", "false"]],
     ["usual cases of words", ["Oak", "Oak", "oak", "ELM"], ["ELM", "Oak"]],
+    ["letters for yes and no", ["Y", "y", "N"], ["N", "Y"]],
+    ["letters for sexes", ["M", "M", "m", "F", "female", "female"], ["M", "female"]],
+    ["one letter in two cases", ["f", "F"], ["F", "f"]],
     ["codes that differ by case", ["AA", "Aa", "aa"], ["AA", "Aa", "aa"]],
     ["codes with digits", ["abc1", "ABC1"], ["ABC1", "abc1"]],
     ["mixed case", ["iOS", "IOS"], ["IOS", "iOS"]],
@@ -73,7 +76,7 @@ describe("labels", () => {
   });
 
   test("every label that was learned finds its class again, and classes are texts of the table", async () => {
-    const text = fc.oneof(fc.string({ maxLength: 6 }), fc.constantFrom("a", "A", "1", "1.0", "01", "yes", "Y", "é", "e\u0301"));
+    const text = fc.oneof(fc.string({ maxLength: 6 }), fc.string({ unit: "binary", maxLength: 3 }), fc.constantFrom("a", "A", "1", "1.0", "01", "yes", "Y", "é", "e\u0301"));
     const property = fc.asyncProperty(fc.uniqueArray(text, { minLength: 2, maxLength: 8 }), async (texts) => {
       const rows = rowsOf(4 * texts.length, (k) => ({ x: noise(k), y: texts[k % texts.length]! }));
       const prepared = await learn(rows, { task: "classification" }).catch((error: Error) => {
@@ -143,6 +146,8 @@ describe("ids", () => {
   test("the only column is kept with a note", async () => {
     const { report, preprocessing } = await learn(rowsOf(40, (k) => ({ n: k, y: k % 2 ? "a" : "b" })));
     expect(inputNames(preprocessing)).toEqual(["n"]);
+    const named = await rejectionOf(() => learn(rowsOf(40, (k) => ({ invoice: k, y: k % 2 ? "a" : "b" }))));
+    expect(named.message).toMatch(/at least one column to learn from/);
     expect(report.notes.join()).toMatch(/"n" holds whole numbers from 0 to 39, each once.* no other column is left/);
   });
 });
@@ -165,6 +170,32 @@ describe("kinds", () => {
       ["none", "empty", 0],
       ["list", "nested", 0],
       ["zip", "category", 2],
+    ]);
+  });
+
+  test("numbers with other texts that all repeat are categories, with a note", async () => {
+    const { preprocessing, report } = await learn(
+      rowsOf(60, (k) => ({ n: ["4", "6", "8", "tbd"][k % 4], y: noise(k) })),
+    );
+    expect(inputNames(preprocessing)).toEqual(["n=4", "n=6", "n=8", "n=tbd"]);
+    expect(report.notes.join()).toMatch(/"n": "tbd" is no number, so that each value is a category; --missing/);
+  });
+
+  test("cells of invisible characters are missing", async () => {
+    const rows = rowsOf(40, (k) => ({
+      a: k % 5 ? noise(k) : "\u200b",
+      b: k % 7 ? ["p", "q"][k % 2] : "\u00a0",
+      y: noise(k + 9),
+    }));
+    const { report, preprocessing } = await learn(rows);
+    expect(report.missing).toEqual([
+      { name: "a", cells: 8 },
+      { name: "b", cells: 6 },
+    ]);
+    const { filled } = await encodeInputs(preprocessing, tableFromRows(rows));
+    expect(filled).toEqual([
+      { name: "a", cells: 8 },
+      { name: "b", cells: 6 },
     ]);
   });
 

@@ -14,7 +14,7 @@ import {
   numberTargetEncoder,
 } from "./encode.ts";
 import { inspectColumn } from "./inspect.ts";
-import { type MissingWords, defaultMissing, isMissing } from "./missing.ts";
+import { type MissingWords, defaultMissing } from "./missing.ts";
 import { type NumberFormat, plainNumberText, plainNumbers } from "./numberFormat.ts";
 import { Pace } from "./pace.ts";
 import type { SliceOptions } from "./slices.ts";
@@ -27,7 +27,7 @@ import {
   type Preprocessing,
   targetNames,
 } from "./preprocessing.ts";
-import { labelLookup, labelOf } from "./spelling.ts";
+import { isMissingCell, labelLookup, labelOf } from "./spelling.ts";
 import { type Column, type Table, columnsByName, listNames, quote } from "./table.ts";
 
 export interface EncodeOptions extends SliceOptions {
@@ -72,7 +72,7 @@ async function allPresent(
 ): Promise<boolean> {
   let all = true;
   await pace.each(cells.length, (row) => {
-    if (!all || isMissing(cells[row]!, words)) return;
+    if (!all || isMissingCell(cells[row]!, words)) return;
     if (!passes(cells[row]!)) all = false;
   });
   return all;
@@ -83,7 +83,7 @@ const unitsOf = ({ prefix, suffix }: NumberFormat): string => `${prefix}${suffix
 /** How numbers of another table are written: as in training where they all fit, else as its own cells say. */
 async function numberReader(table: Table, column: Column, as: NumberColumn, pace: Pace): Promise<CellReader> {
   const words = table.missingWords.inNumbers;
-  const reader = { table, column, isMissing: (row: number) => isMissing(column.cells[row]!, words) };
+  const reader = { table, column, isMissing: (row: number) => isMissingCell(column.cells[row]!, words) };
   const { format: stored = plainNumbers } = as;
   const { decimal = stored.decimal, thousands = stored.thousands } = table.numberHints;
   const format = { ...stored, decimal, thousands };
@@ -102,7 +102,7 @@ async function numberReader(table: Table, column: Column, as: NumberColumn, pace
 
 async function dateReader(table: Table, column: Column, { form }: DateColumn, pace: Pace): Promise<CellReader> {
   const words = table.missingWords.inNumbers;
-  const reader = { table, column, isMissing: (row: number) => isMissing(column.cells[row]!, words) };
+  const reader = { table, column, isMissing: (row: number) => isMissingCell(column.cells[row]!, words) };
   const fits = await allPresent(column, words, pace, (cell) => parseDate(labelOf(cell), form) !== undefined);
   if (fits) return { ...reader, form };
   const { dateForm = form } = await inspectColumn(table, column, pace);
@@ -116,7 +116,7 @@ function labelReader(table: Table, column: Column, as: CategoryColumn | ClassTar
   const words = areNumbers ? table.missingWords.inNumbers : table.missingWords.inTexts;
   const isMissingRow = (row: number): boolean => {
     const cell = column.cells[row]!;
-    return isMissing(cell, words) && (cell === null || indexOf(labelOf(cell)) === undefined);
+    return isMissingCell(cell, words) && (cell === null || indexOf(labelOf(cell)) === undefined);
   };
   return { table, column, isMissing: isMissingRow };
 }

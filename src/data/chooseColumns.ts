@@ -91,7 +91,9 @@ function judge(summary: ColumnSummary, isAsked: boolean): Candidate {
   const isText = kind === "category";
   const present = column.cells.length - missing;
   const useless = whyUseless(summary);
-  if (useless !== undefined) return { summary, ignored: { name, why: useless, canBeKept: true } };
+  if (useless !== undefined) {
+    return { summary, ignored: { name, why: [useless, ...summary.notes].join("; "), canBeKept: true } };
+  }
   const id = kind === "date" ? undefined : whyIdentifier(column, { isText, distinct, present, whole });
   if (!id) return { summary };
   return { summary, ignored: { name, why: id.why, canBeKept: true }, isSpare: !id.byName };

@@ -119,7 +119,8 @@ function cyclesOf(all: Float64Array, form: DateColumn["form"]): Cycle[] {
   const cycles: Cycle[] = [];
   if (form !== "time") {
     if (span >= 365 && kinds((day) => Math.floor(fractionOf(day / 365.2425) * 12)) > 2) cycles.push("year");
-    if (form !== "YM" && span >= 14 && kinds((day) => ((Math.floor(day) % 7) + 7) % 7) > 2) cycles.push("week");
+    const areMonths = days.every((day) => new Date(Math.floor(day) * 86_400_000).getUTCDate() === 1);
+    if (!areMonths && span >= 14 && kinds((day) => ((Math.floor(day) % 7) + 7) % 7) > 2) cycles.push("week");
   }
   if (kinds((day) => Math.round(fractionOf(day) * 1440)) > 1) cycles.push("day");
   return cycles;

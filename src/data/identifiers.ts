@@ -1,7 +1,7 @@
 // Which columns number their rows rather than describe them.
 
-import { isMissing } from "./missing.ts";
 import type { Pace } from "./pace.ts";
+import { isMissingCell } from "./spelling.ts";
 import { type Column, numberOf } from "./table.ts";
 
 /** What whole numbers of a column look like together. */
@@ -28,7 +28,7 @@ export async function wholeNumbersOf(
   const sums = [0, 0, 0, 0, 0];
   await pace.each(cells.length, (row) => {
     const cell = cells[row]!;
-    if (!whole || isMissing(cell, missingWords)) return;
+    if (!whole || isMissingCell(cell, missingWords)) return;
     const value = numberOf(cell);
     if (value === undefined || !Number.isInteger(value)) {
       whole = false;
@@ -68,7 +68,8 @@ const numberingWords = words(
 /** A word of a name that says that numbers are times or amounts, however they are spread. */
 const amountWords = words(
   "year yr years month months day days date week weeks quarter hour hours minute minutes second seconds time timestamp epoch step steps age jahr monat tag x y z t u v lat lon latitude longitude " +
-    "area price cost amount income salary wage revenue sales profit balance budget value sum total count counts quantity qty size sqft sqm length width height depth weight mass volume distance mileage km miles speed power pressure temperature temp elevation altitude population score points rating rank rate percent duration rainfall density energy load views clicks visits",
+    "area price cost amount income salary wage revenue sales profit balance budget value sum total count counts quantity qty size sqft sqm length width height depth weight mass volume distance mileage km miles speed power pressure temperature temp elevation altitude population score points rating rank rate percent duration rainfall density energy load views clicks visits " +
+    "preis kosten betrag einkommen gehalt umsatz gewinn wert summe anzahl menge fläche größe groesse länge breite höhe tiefe gewicht volumen dauer alter temperatur",
 );
 
 function wordsOf(name: string): string[] {
@@ -96,6 +97,8 @@ function areDrawnNumbers({ count, least, largest, skewness, kurtosis }: WholeNum
 /** Tables with fewer rows number them no more than they describe them. */
 const fewestRows = 10;
 
+const isNumbered = (parts: readonly string[]): boolean => numberingWords.has(parts.at(-1) ?? "");
+
 function whyNumbering(name: string, whole: WholeNumbers): string | undefined {
   const { count, least, largest } = whole;
   const parts = wordsOf(name);
@@ -103,7 +106,7 @@ function whyNumbering(name: string, whole: WholeNumbers): string | undefined {
   const range = largest - least + 1;
   if (range === count) return `whole numbers from ${least} to ${largest}, each once: they count the rows`;
   if (count >= 20 && range <= 1.5 * count) return "almost all whole numbers of a range, each once: they count the rows";
-  if (numberingWords.has(parts.at(-1) ?? "")) return "all-different whole numbers, named like a record's number";
+  if (isNumbered(parts)) return "all-different whole numbers, named like a record's number";
   if (largest > Number.MAX_SAFE_INTEGER) return "all-different whole numbers too large for an amount";
   if (areDrawnNumbers(whole)) {
     return `all-different numbers of ${String(least).length} digits, spread evenly: like a record's number`;
@@ -136,5 +139,5 @@ export function whyIdentifier(
     if (different || many) return { why: `named like an id, ${distinct} different values`, byName: true };
   }
   const why = different && whole ? whyNumbering(name, whole) : undefined;
-  return why === undefined ? undefined : { why, byName: false };
+  return why === undefined ? undefined : { why, byName: isNumbered(wordsOf(name)) };
 }

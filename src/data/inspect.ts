@@ -1,10 +1,10 @@
 import { type DateForm, dateFormNames, formsOf, parseDate } from "./dates.ts";
 import { type WholeNumbers, wholeNumbersOf } from "./identifiers.ts";
-import { isMissing, missingInTexts } from "./missing.ts";
-import { type NumberFormat, plainNumbers } from "./numberFormat.ts";
-import { type NumberReading, readAsNumbers } from "./numberReading.ts";
+import { missingInTexts } from "./missing.ts";
+import { plainNumberText } from "./numberFormat.ts";
+import { type NumberReading, leadingZero, readAsNumbers } from "./numberReading.ts";
 import type { Pace } from "./pace.ts";
-import { labelOf } from "./spelling.ts";
+import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Column, type Table, quote } from "./table.ts";
 import { TextCounts } from "./textCounts.ts";
 
@@ -129,15 +129,6 @@ function areCategories(texts: TextCounts, strays: ReadonlyMap<string, number>): 
   return texts.size <= 20 && strays.size > 0 && [...strays.values()].every((count) => count > 1);
 }
 
-const leadingZero = /^[+-]?0\d+$/;
-
-/** Digits that are names rather than amounts: 007, ZIP codes. */
-function areCodes(texts: TextCounts, format: NumberFormat): boolean {
-  if (format.prefix !== "" || format.suffix !== "" || format.percent) return false;
-  for (const text of texts.keys()) if (leadingZero.test(text)) return true;
-  return false;
-}
-
 const labelsOf = (counts: TextCounts): ReadonlyMap<string, number> | undefined =>
   counts.size <= mostLabels ? new Map(counts) : undefined;
 
@@ -148,7 +139,7 @@ async function numberSummary(
   pace: Pace,
 ): Promise<Omit<ColumnSummary, "missing"> | undefined> {
   const numbers = await readAsNumbers(texts, table.numberHints, pace);
-  if (!numbers || areCategories(texts, numbers.strays) || areCodes(texts, numbers.format)) return undefined;
+  if (!numbers || areCategories(texts, numbers.strays) || numbers.areCodes) return undefined;
   const missingWords = table.missingWords.inNumbers;
   const whole = numbers.isPlain ? await wholeNumbersOf(column, missingWords, pace) : undefined;
   const notes = numbers.note === undefined ? [] : [numbers.note];
@@ -171,12 +162,23 @@ async function dateSummary(
   return { ...summary, kind: "date", dateForm: form, notes };
 }
 
+/** Why few texts, some or all of them numbers, are categories. */
+function categoryNotes(labels: readonly string[]): string[] {
+  if (labels.some((label) => leadingZero.test(label)))
+    return ["numbers with leading zeros are codes: each is a category"];
+  const other = labels.find((label) => !plainNumberText.test(label));
+  const numbers = labels.filter((label) => plainNumberText.test(label)).length;
+  if (other === undefined || numbers <= labels.length / 2) return [];
+  return [`${quote(other)} is no number, so that each value is a category; --missing names words for missing cells`];
+}
+
 function textSummary(table: Table, column: Column, texts: Texts): Omit<ColumnSummary, "missing"> {
   takeWords(texts, new Set());
-  const missingWords = missingInTexts(table.missingWords, [...texts.counts.keys()]);
-  takeWords(texts, missingWords);
   const { counts } = texts;
-  const notes = areCodes(counts, plainNumbers) ? ["numbers with leading zeros are codes: each is a category"] : [];
+  const isShort = counts.size <= mostLabels;
+  const missingWords = isShort ? missingInTexts(table.missingWords, [...counts.keys()]) : table.missingWords.inTexts;
+  takeWords(texts, missingWords);
+  const notes = isShort ? categoryNotes([...counts.keys()]) : [];
   const kind = counts.size === 0 ? "empty" : "category";
   return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes };
 }
@@ -199,7 +201,7 @@ export async function inspectColumn(table: Table, column: Column, pace: Pace): P
 
 /** Whether a cell of the column is missing. */
 export const isMissingIn = ({ column, missingWords }: ColumnSummary, row: number): boolean =>
-  isMissing(column.cells[row]!, missingWords);
+  isMissingCell(column.cells[row]!, missingWords);
 
 const presentCells = ({ column, missing }: ColumnSummary): number => column.cells.length - missing;
 

@@ -15,7 +15,12 @@ export interface NumberReading {
   /** Some of the texts that are no numbers in this format, with their cells. */
   readonly strays: ReadonlyMap<string, number>;
   readonly note?: string;
+  /** Digits that are names rather than amounts: 007, ZIP codes. */
+  readonly areCodes: boolean;
 }
+
+/** Whole numbers with leading zeros. */
+export const leadingZero = /^[+-]?0\d+$/;
 
 /** Different texts from which a format is inferred; all others are checked against it. */
 const witnesses = 400;
@@ -29,12 +34,15 @@ async function tryFormat(texts: TextCounts, format: NumberFormat, pace: Pace): P
   const isPlain = isPlainFormat(format);
   let numbers = 0;
   let cells = 0;
+  let zeros = false;
   await pace.eachOf(texts, ([text, count]) => {
     cells += count;
+    zeros ||= leadingZero.test(text);
     if ((isPlain && plainNumberText.test(text)) || readNumber(text, format) !== undefined) numbers += count;
     else if (strays.size < witnesses) strays.set(text, count);
   });
-  return { format, isPlain, numbers, cells, strays };
+  const areCodes = zeros && format.prefix === "" && format.suffix === "" && !format.percent;
+  return { format, isPlain, numbers, cells, strays, areCodes };
 }
 
 function noteOf(format: NumberFormat, isPlain: boolean, ambiguous: string | undefined): string | undefined {

@@ -71,6 +71,6 @@ export function roundPrediction(value: number, { mean, deviation }: NumberColumn
   if (!Number.isFinite(value) || !Number.isFinite(decimals)) return value;
   if (decimals > 100) return Number(value.toPrecision(7));
   if (decimals >= 0) return Number(value.toFixed(Math.min(100, decimals)));
-  const unit = 10 ** -decimals;
-  return Math.round(value / unit) * unit;
+  const units = Math.round(value / 10 ** -decimals);
+  return Number.isSafeInteger(units) ? Number(`${units}e${-decimals}`) : value;
 }

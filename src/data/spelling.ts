@@ -22,6 +22,10 @@ export function labelOf(cell: Cell): string {
   return ascii.test(text) ? text : text.normalize("NFC").replace(spaces, " ").replace(invisible, "");
 }
 
+/** Whether a cell is missing: `null`, or one of the words of its column. */
+export const isMissingCell = (cell: Cell, words: ReadonlySet<string>): boolean =>
+  cell === null || words.has(labelOf(cell));
+
 const wholeNumber = /^([+-]?\d+)(?:\.0*)?$/;
 
 /** `2` for "2" and "2.0": the two spellings of a whole number that count as equal. "02" and "2e0" do not. */
@@ -40,6 +44,12 @@ const closedSets = [
     ["t", "true"],
     ["false", "false"],
     ["f", "false"],
+  ]),
+  new Map([
+    ["male", "male"],
+    ["m", "male"],
+    ["female", "female"],
+    ["f", "female"],
   ]),
 ];
 
@@ -75,8 +85,8 @@ const lowerCase = (label: string): string => label.toLowerCase();
 /** How labels are grouped, and whether that ignores case; `apart` are labels that differ by case only and stay apart. */
 function grouping(labels: readonly string[]): { groups: Groups; ignoreCase: boolean; apart?: readonly string[] } {
   const closed = closedSets.find((set) => labels.every((label) => set.has(lowerCase(label))));
-  const isWord = closed && labels.some((label) => label.length > 1);
-  if (isWord) return { groups: groupBy(labels, (label) => closed.get(lowerCase(label))!), ignoreCase: true };
+  const answers = closed && groupBy(labels, (label) => closed.get(lowerCase(label))!);
+  if (answers && answers.size > 1) return { groups: answers, ignoreCase: true };
   const byCase = groupBy(labels, lowerCase);
   const differing = [...byCase.values()].filter((group) => group.length > 1);
   if (differing.length > 0 && differing.every((group) => group.every(hasUsualCase))) {
