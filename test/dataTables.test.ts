@@ -42,7 +42,7 @@ describe("reading tables", () => {
     expect(csv.columns.map(({ name }) => name)).toEqual(["__proto__", "constructor", "y"]);
     const json = await readTable('[{"__proto__":1,"toString":2,"y":"a"},{"__proto__":3,"toString":5,"y":"b"}]', "t");
     expect(json.columns.map(({ name }) => name)).toEqual(["__proto__", "toString", "y"]);
-    const { preprocessing, training } = prepare(json, { target: "y", validation: 0 });
+    const { preprocessing, training } = await prepare(json, { target: "y", validation: 0 });
     expect(inputNames(preprocessing)).toEqual(["__proto__", "toString"]);
     expect([...training.inputs]).toEqual([-1, -1, 1, 1]);
     expect(({} as Record<string, unknown>)["x"]).toBeUndefined();

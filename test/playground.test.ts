@@ -236,8 +236,8 @@ test("colours run from negative over zero to positive", () => {
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const csv = async (text: string) => {
-  const { table, chosen } = await readFile(bytes(text), "points.csv");
-  return { ...pointsOfTable(table, chosen), chosen };
+  const read = await readFile(bytes(text), "points.csv");
+  return { ...(await pointsOfTable(read, read.chosen)), chosen: read.chosen };
 };
 
 test("a table becomes points: two columns of numbers, and a target", async () => {
@@ -286,6 +286,29 @@ test("a table that is none, or has too little in it, is told with its place", as
   ] as const) {
     await expect(csv(text)).rejects.toThrow(message);
   }
-  const { table } = await readFile(bytes("a,b,c\n1,2,3\n4,5,6\n7,8,1"), "points.csv");
-  expect(() => pointsOfTable(table, { x1: "a", x2: "a", target: "c" })).toThrow(/three different columns/);
+  const read = await readFile(bytes("a,b,c\n1,2,3\n4,5,6\n7,8,1"), "points.csv");
+  const same = pointsOfTable(read, { x1: "a", x2: "a", target: "c" });
+  await expect(same).rejects.toThrow(/three different columns/);
+});
+
+test("a constant column does not put every point on (0, 0)", async () => {
+  const rows = Array.from({ length: 20 }, (_, row) => `7,${10 * row},${row % 2 ? "p" : "q"}`);
+  const { points, chosen, summary } = await csv(["a,b,label", ...rows].join("\n"));
+  expect(chosen).toEqual({ x1: "a", x2: "b", target: "label" });
+  expect(points.every(({ x1 }) => x1 === 0)).toBe(true);
+  expect(new Set(points.map(({ x2 }) => x2)).size).toBe(20);
+  expect([points[0]!.x2, points.at(-1)!.x2]).toEqual([-5.4, 5.4]);
+  expect(summary).toContain("a has one value only.");
+  const both = Array.from({ length: 20 }, (_, row) => `7,8,${row % 2 ? "p" : "q"}`);
+  await expect(csv(["a,b,label", ...both].join("\n"))).rejects.toThrow(
+    /"a" has one value only; "b" has one value only/,
+  );
+});
+
+test("an id and a constant are not the columns that are chosen first; dates and formatted numbers are numbers", async () => {
+  const rows = Array.from({ length: 30 }, (_, row) =>
+    `${row + 1};3;2023-01-${String(1 + (row * 5) % 28).padStart(2, "0")};${row * row % 17},5 €;${row % 3 ? "p" : "q"}`); // prettier-ignore
+  const { points, chosen } = await csv(["id;k;day;price;label", ...rows].join("\n"));
+  expect(chosen).toEqual({ x1: "day", x2: "price", target: "label" });
+  expect(new Set(points.map(({ x1 }) => x1)).size).toBeGreaterThan(10);
 });

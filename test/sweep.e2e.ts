@@ -93,8 +93,8 @@ describe("sweep", () => {
     expect(record).toMatchObject({
       v: 1,
       command: "sweep",
-      data: { trainingRows: 267, validationRows: 67 },
-      network: { widths: "10-16-3", replicas: 10 },
+      data: { trainingRows: 266, validationRows: 67 },
+      network: { widths: "9-16-3", replicas: 10 },
       plan: { path: "reference" },
       training: { step: 27, steps: 27, finished: true },
       best: [{ rank: 1 }, { rank: 2 }, { rank: 3 }],

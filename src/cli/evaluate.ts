@@ -1,12 +1,13 @@
 import type { Command } from "commander";
 import { encodeTable, scorePredictions } from "../data.ts";
 import { deviceChoices } from "../node.ts";
-import { scoreLines } from "./describe.ts";
+import { encodingLines } from "./encodingLines.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
 import { counted, short } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
+import { scoreLines } from "./scoreLines.ts";
 import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
 
@@ -20,16 +21,25 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
   const table = await readTableFile(file, readOptionsForModel(flags, preprocessing));
-  const { rows, data } = encodeTable(preprocessing, table);
+  const encoded = await encodeTable(preprocessing, table, { strict: flags.strict ?? false });
+  const { rows, data, filled, unseen, withoutTarget } = encoded;
   await withModel(saved, flags.device, async (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
     const dropped = table.rowCount - rows.length;
-    output.info("data", `${table.place}: ${counted(rows.length, "row")}, ${dropped} with missing cells dropped`);
+    const without = withoutTarget > 0 ? `, ${withoutTarget} of them without a target` : "";
+    output.info(
+      "data",
+      `${table.place}: ${counted(rows.length, "row")}, ${dropped} with missing cells dropped${without}`,
+    );
+    for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
     const { loss, replicas } = await model.evaluate(data);
     const score = scorePredictions(preprocessing, await predictionsOf(model, preprocessing, data.inputs), data);
-    for (const line of scoreLines(score)) output.result("score", line);
+    for (const [index, line] of scoreLines(score).entries()) {
+      output.result(index === 0 || score.kind === "number" ? "score" : "", line);
+    }
     output.result("loss", `${short(loss)} (${model.network.loss})`);
-    output.record({ command: "evaluate", rows: rows.length, dropped, score, loss, replicas });
+    const told = { rows: rows.length, dropped, withoutTarget, filled, unseen };
+    output.record({ command: "evaluate", ...told, score, loss, replicas });
   });
 }
 
@@ -43,6 +53,7 @@ export function addEvaluateCommand(program: Command): void {
     .description(examples.trim());
   addReadOptions(command)
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
+    .option("--strict", "a category that was not seen in training is an error")
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only")
     .action(evaluate);

@@ -8,6 +8,8 @@ import type { ReadFlags } from "./readFlags.ts";
 /** Options that `predict` and `evaluate` share. */
 export interface UseFlags extends ReadFlags {
   readonly device: DeviceChoice;
+  /** A category that was not seen in training is an error. */
+  readonly strict?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }

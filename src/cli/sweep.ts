@@ -189,7 +189,7 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   requireWritable(modelPath);
   if (flags.csv !== undefined) requireCsv(flags.csv, modelPath);
   const table = await readTableFile(file, readOptionsForTraining(flags));
-  const prepared = prepareTable(table, flags, flags.splitSeed);
+  const prepared = await prepareTable(table, flags, flags.splitSeed);
   const network = networkOf(flags, prepared.preprocessing);
   const device = await acquire({ device: flags.device });
   try {

@@ -99,7 +99,7 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
   const modelPath = outputPath(file, flags);
   requireWritable(modelPath);
   const table = await readTableFile(file, readOptionsForTraining(flags));
-  const prepared = prepareTable(table, flags, flags.seed);
+  const prepared = await prepareTable(table, flags, flags.seed);
   networkOf(flags, prepared.preprocessing);
   const device = await acquire({ device: flags.device });
   try {

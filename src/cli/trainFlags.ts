@@ -1,4 +1,4 @@
-import { type Preprocessing, type Table, type Task, inputWidth, outputWidth } from "../data.ts";
+import { type MissingCells, type Preprocessing, type Table, type Task, inputWidth, outputWidth } from "../data.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
 import {
@@ -27,6 +27,7 @@ export interface CommonFlags extends ReadFlags {
   readonly task?: Task;
   readonly columns?: string;
   readonly ignore?: string;
+  readonly missingCells: MissingCells;
   readonly validation: number;
   readonly layers: number[];
   readonly activation: ActivationName;

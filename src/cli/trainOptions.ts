@@ -1,5 +1,6 @@
 import { type Command, Option } from "commander";
 import { activationNames, deviceChoices, initializerNames, lossNames, optimizerNames, pathNames } from "../node.ts";
+import { missingCellsChoices } from "../data.ts";
 import { addReadOptions } from "./readFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
 
@@ -15,8 +16,14 @@ export function addDataOptions(command: Command): Command {
       "classification or regression (default: by the target)",
       name("--task", ["classification", "regression"]),
     )
-    .option("--columns <columns>", "columns to learn from (default: all others)")
+    .option("--columns <columns>", "columns to learn from (default: all others that are of use)")
     .option("--ignore <columns>", "columns to leave out")
+    .option(
+      "--missing-cells <choice>",
+      "impute: fill with median or most frequent value; drop: leave their rows out; auto: impute where over 5 % of the rows would be lost",
+      name("--missing-cells", missingCellsChoices),
+      "auto",
+    )
     .option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
 }
 

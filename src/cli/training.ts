@@ -18,13 +18,14 @@ import {
   verifyTraining,
   widthsOf,
 } from "../node.ts";
-import { scoreLines, verificationLines } from "./describe.ts";
+import { verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { writeAtomically } from "../node/writeAtomically.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
+import { scoreLines } from "./scoreLines.ts";
 import type { ProgressView } from "./progress.ts";
 import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 
@@ -56,13 +57,14 @@ export function outputPath(file: string, flags: CommonFlags): string {
 }
 
 /** @param seed decides which rows are held out */
-export function prepareTable(table: Table, flags: CommonFlags, seed: number): Prepared {
-  const { task, columns, ignore, validation, loss } = flags;
+export function prepareTable(table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
+  const { task, columns, ignore, validation, loss, missingCells } = flags;
   return prepare(table, {
     target: targetsOf(table, flags),
     validation,
     seed,
     binary: loss === "binaryCrossEntropy",
+    missingCells,
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
@@ -120,7 +122,10 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
   const predictions = await predictionsOf(model, preprocessing, validation.inputs);
   const score = scorePredictions(preprocessing, predictions, validation);
   const mean = model.replicas > 1 ? `, mean of ${model.replicas} replicas` : "";
-  for (const line of scoreLines(score)) output.result("held-out", `${line}${mean}`);
+  for (const [index, line] of scoreLines(score).entries()) {
+    const isFirst = index === 0 || score.kind === "number";
+    output.result(isFirst ? "held-out" : "", isFirst ? `${line}${mean}` : line);
+  }
   return score;
 }
 

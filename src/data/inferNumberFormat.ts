@@ -164,7 +164,8 @@ function ambiguityOf(evidence: Evidence, chosen: Separators, hints: NumberHints)
   return decimal === "." && thousands === "" && readsAll(3) && rounded ? firstGrouped : undefined;
 }
 
-function describe({ decimal, thousands, percent, prefix, suffix, footnotes }: NumberFormat): string {
+/** `numbers with decimal commas, thousands separators` */
+export function describeFormat({ decimal, thousands, percent, prefix, suffix, footnotes }: NumberFormat): string {
   const marks = [
     decimal === "," && "decimal commas",
     thousands !== "" && "thousands separators",
@@ -214,6 +215,6 @@ export function inferNumberFormat(
     return ambiguous === undefined ? { format } : { format, ambiguous };
   }
   const where = index < 0 ? 0 : index;
-  const lookLike = `${describe(format)} in ${numbers} of ${all.length} cells${allowed ? "" : ", which the options do not allow"}`;
+  const lookLike = `${describeFormat(format)} in ${numbers} of ${all.length} cells${allowed ? "" : ", which the options do not allow"}`;
   return { lookLike, format, other: { index: where, text: all[where]! } };
 }

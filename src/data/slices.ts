@@ -17,7 +17,7 @@ export interface ReadProgress {
 }
 
 /** A page stays at 60 frames per second where no task takes longer. */
-const sliceMs = 8;
+export const sliceMs = 8;
 
 /** Does all steps at once. */
 export function runSteps<T>(steps: Steps<T>): T {

@@ -4,7 +4,6 @@ import type { MissingWords } from "./missing.ts";
 import { plainNumberText } from "./numberFormat.ts";
 
 export { type Cell, textOf } from "./cell.ts";
-export { isMissing } from "./missing.ts";
 
 export interface Column {
   readonly name: string;
