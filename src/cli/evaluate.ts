@@ -10,6 +10,7 @@ import { predictionsOf } from "./predictionsOf.ts";
 import { scoreLines } from "./scoreLines.ts";
 import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
+import { working } from "./work.ts";
 
 const examples = `Examples:
   thalweg evaluate penguins.safetensors more-penguins.json
@@ -20,10 +21,12 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file, readOptionsForModel(flags, preprocessing));
-  const encoded = await encodeTable(preprocessing, table, { strict: flags.strict ?? false });
+  const table = await readTableFile(output, file, readOptionsForModel(flags, preprocessing));
+  const encoded = await working(output, `encoding ${counted(table.rowCount, "row")}`, (onProgress) =>
+    encodeTable(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
+  );
   const { rows, data, filled, unseen, withoutTarget } = encoded;
-  await withModel(saved, flags.device, async (model, device) => {
+  await withModel(output, saved, flags.device, async (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
     const dropped = table.rowCount - rows.length;
     const without = withoutTarget > 0 ? `, ${withoutTarget} of them without a target` : "";
@@ -32,8 +35,9 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
       `${table.place}: ${counted(rows.length, "row")}, ${dropped} with missing cells dropped${without}`,
     );
     for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
-    const { loss, replicas } = await model.evaluate(data);
-    const score = scorePredictions(preprocessing, await predictionsOf(model, preprocessing, data.inputs), data);
+    const { loss, replicas } = await working(output, "evaluating the loss", () => model.evaluate(data));
+    const predict = () => predictionsOf(model, preprocessing, data.inputs);
+    const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data);
     for (const [index, line] of scoreLines(score).entries()) {
       output.result(index === 0 || score.kind === "number" ? "score" : "", line);
     }

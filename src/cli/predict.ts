@@ -8,6 +8,7 @@ import {
   targetNames,
 } from "../data.ts";
 import { deviceChoices, takesLogits } from "../node.ts";
+import { csvLine } from "./csv.ts";
 import { encodingLines } from "./encodingLines.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
@@ -16,6 +17,7 @@ import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
 import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
+import { working } from "./work.ts";
 
 const examples = `Examples:
   thalweg predict penguins.safetensors new.csv > predictions.csv
@@ -29,10 +31,6 @@ the units of the training table. A model of several replicas gives the mean over
 
 /** Seven digits are all that float32 has. */
 const digits = (value: number): number => Number(value.toPrecision(7));
-
-const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-const csvLine = (cells: readonly (string | number)[]): string =>
-  `${cells.map((cell) => quoted(String(cell))).join(",")}\n`;
 
 /** Row `row` of [rows, width] */
 const rowOf = (values: Float64Array, row: number, width: number): number[] =>
@@ -74,11 +72,14 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file, readOptionsForModel(flags, preprocessing));
-  const { rows, inputs, filled, unseen } = await encodeInputs(preprocessing, table, { strict: flags.strict ?? false });
-  const predictions = await withModel(saved, flags.device, (model, device) => {
+  const table = await readTableFile(output, file, readOptionsForModel(flags, preprocessing));
+  const encoding = `encoding ${counted(table.rowCount, "row")}`;
+  const { rows, inputs, filled, unseen } = await working(output, encoding, (onProgress) =>
+    encodeInputs(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
+  );
+  const predictions = await withModel(output, saved, flags.device, (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
-    return predictionsOf(model, preprocessing, inputs);
+    return working(output, "predicting", () => predictionsOf(model, preprocessing, inputs));
   });
   const incomplete = table.rowCount - rows.length;
   const skipped = incomplete > 0 ? `, ${counted(incomplete, "row")} with missing cells left empty` : "";

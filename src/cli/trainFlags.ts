@@ -40,6 +40,7 @@ export interface CommonFlags extends ReadFlags {
   readonly path: Path;
   readonly device: DeviceChoice;
   readonly output?: string;
+  readonly force?: boolean;
   readonly verify?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;

@@ -85,7 +85,8 @@ async function numberReader(table: Table, column: Column, as: NumberColumn, pace
   const words = table.missingWords.inNumbers;
   const reader = { table, column, isMissing: (row: number) => isMissing(column.cells[row]!, words) };
   const { format: stored = plainNumbers } = as;
-  const format = { ...stored, ...table.numberHints };
+  const { decimal = stored.decimal, thousands = stored.thousands } = table.numberHints;
+  const format = { ...stored, decimal, thousands };
   if (await allPresent(column, words, pace, (cell) => isNumberIn(cell, format))) return { ...reader, format };
   const { numbers } = await inspectColumn(table, column, pace);
   if (!numbers || numbers.strays.size > 0) return { ...reader, format, ...(numbers && { reading: numbers }) };

@@ -76,7 +76,7 @@ function wordsOf(name: string): string[] {
   return spaced.toLowerCase().split(/[^\p{L}\p{N}#]+/u).filter((word) => word !== ""); // prettier-ignore
 }
 
-export function isNamedLikeId(name: string): boolean {
+function isNamedLikeId(name: string): boolean {
   const parts = wordsOf(name);
   const last = parts.at(-1);
   if (last === undefined) return name.trim() === "";

@@ -6,6 +6,7 @@ import { type NumberReading, readAsNumbers } from "./numberReading.ts";
 import type { Pace } from "./pace.ts";
 import { labelOf } from "./spelling.ts";
 import { type Column, type Table, quote } from "./table.ts";
+import { TextCounts } from "./textCounts.ts";
 
 /** What a column was understood to hold. */
 export interface ColumnSummary {
@@ -38,12 +39,10 @@ const almost = 0.8;
 /** Different texts that are looked at for a date before a column is taken to hold none. */
 const dateWitnesses = 50;
 
-type Counts = ReadonlyMap<string, number>;
-
 /** The texts of a column. */
 interface Texts {
   /** How often each text occurs; words for missing cells are taken out. */
-  readonly counts: Map<string, number>;
+  readonly counts: TextCounts;
   /** Words for missing cells that were taken out, with their cells. */
   readonly taken: Map<string, number>;
   /** Cells that are not `null`. */
@@ -51,27 +50,24 @@ interface Texts {
 }
 
 async function countTexts({ cells }: Column, pace: Pace): Promise<Texts> {
-  const counts = new Map<string, number>();
+  const counts = new TextCounts();
   let total = 0;
   await pace.each(cells.length, (row) => {
     const cell = cells[row]!;
     if (cell === null) return;
-    const text = labelOf(cell);
     total++;
-    counts.set(text, (counts.get(text) ?? 0) + 1);
+    counts.add(labelOf(cell));
   });
   return { counts, taken: new Map(), cells: total };
 }
 
 /** Takes the words for missing cells out, and those back in that are none in this kind of column. */
 function takeWords({ counts, taken }: Texts, words: ReadonlySet<string>): void {
-  for (const [word, count] of taken) counts.set(word, count);
+  for (const [word, count] of taken) counts.putBack(word, count);
   taken.clear();
   for (const word of words) {
-    const count = counts.get(word);
-    if (count === undefined) continue;
-    counts.delete(word);
-    taken.set(word, count);
+    const count = counts.take(word);
+    if (count !== undefined) taken.set(word, count);
   }
 }
 
@@ -84,7 +80,7 @@ interface DateReading {
 }
 
 /** Day first or month first where every cell can be read both ways: with slashes the month is first. */
-function yearLastForm(texts: Counts): DateReading {
+function yearLastForm(texts: TextCounts): DateReading {
   const [first] = texts.keys();
   const form = first!.includes("/") ? "MDY" : "DMY";
   const example = [...texts.keys()].find((text) => parseDate(text, "DMY") !== parseDate(text, "MDY"));
@@ -96,7 +92,7 @@ function yearLastForm(texts: Counts): DateReading {
 const dateName = /dat(?:e|um)|day|time|(?:^|[^a-z])dt(?:$|[^a-z])/i;
 
 /** Whether one of the first texts is a date in some form. */
-function hasDates(texts: Counts, allowCompact: boolean): boolean {
+function hasDates(texts: TextCounts, allowCompact: boolean): boolean {
   let seen = 0;
   for (const text of texts.keys()) {
     if (formsOf(text, allowCompact).length > 0) return true;
@@ -106,7 +102,7 @@ function hasDates(texts: Counts, allowCompact: boolean): boolean {
 }
 
 /** Whether the texts are dates, all in one form. */
-async function readAsDates({ name }: Column, texts: Counts, pace: Pace): Promise<DateReading> {
+async function readAsDates({ name }: Column, texts: TextCounts, pace: Pace): Promise<DateReading> {
   const allowCompact = dateName.test(name);
   if (!hasDates(texts, allowCompact)) return {};
   const perForm = new Map<DateForm, number>();
@@ -129,25 +125,26 @@ async function readAsDates({ name }: Column, texts: Counts, pace: Pace): Promise
 }
 
 /** Few texts that all repeat, some of them numbers: "2", "4", "5more". */
-function areCategories(texts: Counts, strays: Counts): boolean {
+function areCategories(texts: TextCounts, strays: ReadonlyMap<string, number>): boolean {
   return texts.size <= 20 && strays.size > 0 && [...strays.values()].every((count) => count > 1);
 }
 
 const leadingZero = /^[+-]?0\d+$/;
 
 /** Digits that are names rather than amounts: 007, ZIP codes. */
-function areCodes(texts: Counts, format: NumberFormat): boolean {
+function areCodes(texts: TextCounts, format: NumberFormat): boolean {
   if (format.prefix !== "" || format.suffix !== "" || format.percent) return false;
   for (const text of texts.keys()) if (leadingZero.test(text)) return true;
   return false;
 }
 
-const labelsOf = (counts: Counts): Counts | undefined => (counts.size <= mostLabels ? counts : undefined);
+const labelsOf = (counts: TextCounts): ReadonlyMap<string, number> | undefined =>
+  counts.size <= mostLabels ? new Map(counts) : undefined;
 
 async function numberSummary(
   table: Table,
   column: Column,
-  texts: Counts,
+  texts: TextCounts,
   pace: Pace,
 ): Promise<Omit<ColumnSummary, "missing"> | undefined> {
   const numbers = await readAsNumbers(texts, table.numberHints, pace);
@@ -162,7 +159,7 @@ async function numberSummary(
 async function dateSummary(
   table: Table,
   column: Column,
-  texts: Counts,
+  texts: TextCounts,
   pace: Pace,
 ): Promise<Omit<ColumnSummary, "missing"> | undefined> {
   const { form, note, almost: almostDates } = await readAsDates(column, texts, pace);

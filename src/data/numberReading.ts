@@ -2,6 +2,7 @@ import { type NumberHints, describeFormat, inferNumberFormat } from "./inferNumb
 import { type NumberFormat, plainNumberText, plainNumbers, readNumber } from "./numberFormat.ts";
 import type { Pace } from "./pace.ts";
 import { quote } from "./table.ts";
+import type { TextCounts } from "./textCounts.ts";
 
 /** A column as numbers of one format. */
 export interface NumberReading {
@@ -17,13 +18,13 @@ export interface NumberReading {
 }
 
 /** Different texts from which a format is inferred; all others are checked against it. */
-const witnesses = 1000;
+const witnesses = 400;
 
 const isPlainFormat = (format: NumberFormat): boolean =>
   Object.entries(plainNumbers).every(([key, value]) => format[key as keyof NumberFormat] === value);
 
 /** Reads all texts in a format. */
-async function tryFormat(texts: ReadonlyMap<string, number>, format: NumberFormat, pace: Pace): Promise<NumberReading> {
+async function tryFormat(texts: TextCounts, format: NumberFormat, pace: Pace): Promise<NumberReading> {
   const strays = new Map<string, number>();
   const isPlain = isPlainFormat(format);
   let numbers = 0;
@@ -59,7 +60,7 @@ function firstOf(texts: Iterable<string>, most: number): string[] {
  * @param texts how often each text occurs, missing ones left out
  */
 export async function readAsNumbers(
-  texts: ReadonlyMap<string, number>,
+  texts: TextCounts,
   hints: NumberHints,
   pace: Pace,
 ): Promise<NumberReading | undefined> {
