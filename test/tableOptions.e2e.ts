@@ -8,7 +8,10 @@ const fault = (name: string): string => resolve("test/faults", name);
 const quick = [...cpu, "--epochs", "1", "--layers", "none", "--validation", "0"];
 
 /** Columns and rows that a training says it has found. */
-async function trained(file: string, ...flags: string[]): Promise<{ rows: number; notes: string[] }> {
+async function trained(
+  file: string,
+  ...flags: string[]
+): Promise<{ rows: number; notes: string[]; preprocessing: { inputs: { mean: number }[] } }> {
   const parameters = ["train", file, ...quick, "--json", "--quiet", "--output", "m.safetensors", ...flags];
   const { code, stdout, stderr } = await thalweg(parameters);
   expect([code, stderr]).toEqual([0, ""]);
@@ -43,6 +46,21 @@ test("a file of one line is a row where the model has no header", async () => {
     const { code, stdout } = await thalweg(["predict", "m.safetensors", "one.csv", ...cpu]);
     expect([code, stdout.trim().split("\n").length]).toEqual([0, 2]); // the names and one prediction
   }
+});
+
+test("missing words and number formats of the training hold at predict time", async () => {
+  const rows = Array.from({ length: 60 }, (_, k) => `${k % 6 === 0 ? "-999" : `${k},5`};${k < 30 ? "p" : "q"}`);
+  write("codes.csv", ["size;kind", ...rows].join("\n"));
+  const { preprocessing } = await trained("codes.csv", "--target", "kind", "--missing", "default,-999");
+  expect(preprocessing.inputs[0]!.mean).toBeCloseTo(30.5, 6); // of 1.5 to 59.5 without every sixth
+  const seen = new Set<string>();
+  for (const line of ["size\n-999\n45,5\n", 'size\n""\n"45,5"\n', "size\n?\n45.5\n"]) {
+    write("new.csv", line);
+    const { code, stdout } = await thalweg(["predict", "m.safetensors", "new.csv", ...cpu]);
+    expect([code, stdout.trim().split("\n").length]).toEqual([0, 3]);
+    seen.add(stdout);
+  }
+  expect(seen.size).toBe(1);
 });
 
 test.each([

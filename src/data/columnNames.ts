@@ -33,7 +33,7 @@ export function* namesInHeader(cells: readonly string[], width: number, place: s
     const name = cells[column]?.trim() || `column${column + 1}`;
     if (seen.has(name)) {
       const expected = "column names that differ";
-      const fix = "rename one of the two columns; if the first line is a row, read it with the option header: no";
+      const fix = "rename one of the two columns; if the first line is a row, pass --header no";
       throw new BadFile({ place, expected, got: `${quote(name)} twice`, fix });
     }
     seen.add(name);

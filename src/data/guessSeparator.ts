@@ -17,6 +17,9 @@ export function looksNumeric(cell: string): boolean {
 
 export const isMissingNumber = (cell: string): boolean => isMissing(cell, defaultMissing.inNumbers);
 
+/** Occurs in no text: all of a line is one cell. */
+const noSeparator = "\0";
+
 /** The first whole lines of the text; a part of the first line where it is very long. */
 function sampleText(text: string, position: number): string {
   const end = position + sampleChars;
@@ -86,11 +89,17 @@ function scoreOf(rows: readonly TextRow[], separator: string): number {
 /**
  * Returns the separator with which the first rows have the same number of cells, and the cells are whole: in `1,4;3,4` the comma would
  * leave "4;3". Without any separator, a comma: one column.
+ * @param names columns of a model: a first row that is one of them alone names the only column, whose numbers may have decimal commas
  */
-export function guessSeparator(text: string, position: number): string {
+export function guessSeparator(text: string, position: number, names: readonly string[] = []): string {
   let best = ",";
   let bestScore = 0;
   const sample = sampleText(text, position);
+  const first = sample
+    .trimStart()
+    .split(/[\r\n]/, 1)[0]!
+    .trim();
+  if (names.includes(first.replace(/^"(.*)"$/, "$1"))) return noSeparator;
   for (const separator of separators) {
     const rows = sampleOf(sample, separator, position + sample.length < text.length);
     const score = rows ? scoreOf(rows, separator) : 0;

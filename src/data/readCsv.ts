@@ -34,7 +34,7 @@ function* scanRows(scanner: RowScanner, length: number): Steps<TextRow[]> {
 function describe(separator: string): string {
   if (separator === "\t") return "TSV";
   if (separator === " ") return "text separated by blanks";
-  return separator === "," ? "CSV" : `CSV separated by ${separator}`;
+  return separator === "," || separator === "\0" ? "CSV" : `CSV separated by ${separator}`;
 }
 
 /** Excel writes the separator into a first line of its own: `sep=;`. */
@@ -107,7 +107,7 @@ function empty(place: string, got: string): BadFile {
 export function* readCsv(text: string, place: string, options: CsvOptions): Steps<RawTable> {
   const stated = separatorLine.exec(text);
   const position = stated?.[0].length ?? 0;
-  const separator = options.separator ?? stated?.[1] ?? guessSeparator(text, position);
+  const separator = options.separator ?? stated?.[1] ?? guessSeparator(text, position, options.expected?.inputs);
   const line = stated ? stated[0].trimEnd().split(/\r\n|\n|\r/).length + 1 : 1;
   const scanner = new RowScanner(text, { separator, place, position, line });
   const all = yield* within(scanRows(scanner, text.length), 0, 0.8);
@@ -118,14 +118,13 @@ export function* readCsv(text: string, place: string, options: CsvOptions): Step
   const columns = yield* within(columnsOf(body, names), 0.8, 1);
   const [first, ...others] = columns as [Column, ...Column[]];
   const index = (unnamed && isIndex(first)) || isUnnamedIndex(first);
-  const indexNotes = index ? ["the first column has no name and numbers the rows: it is taken as an index"] : [];
   const likelyDecimal = likelyDecimalOf(sampleNumbers(columns.slice(0, formatColumns)));
   return {
     format: header ? describe(separator) : `${describe(separator)} without a header`,
     columns: index ? [{ ...first, isIndex: true }, ...others] : columns,
     rowCount: body.length,
     rowName: (row) => `line ${body[row]!.line}`,
-    notes: [...found.notes, ...notes, ...indexNotes],
+    notes: [...found.notes, ...notes],
     ...(likelyDecimal && { likelyDecimal }),
   };
 }

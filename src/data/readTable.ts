@@ -54,6 +54,11 @@ const foreign: readonly (readonly [start: RegExp, kind: string, fix: string])[] 
     "a Markdown table",
     "save it as CSV",
   ],
+  [
+    /^[^\r\n]*\|[^\r\n]*(?:\r\n|\n|\r)-+(?:\+-+)+(?:[\r\n]|$)/,
+    "output of psql",
+    "export it with \\copy … csv header, or with psql --csv",
+  ],
 ];
 
 function* readText(text: string, place: string, options: ReadOptions): Steps<RawTable> {
