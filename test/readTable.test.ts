@@ -172,6 +172,30 @@ describe("headers", () => {
       ["0", "1", "2", "label"],
     ],
     ["years above whole numbers", `2019,2020\n${ten((k) => `${k * 1000},${k * 999}`)}`, true, ["2019", "2020"]],
+    [
+      "names that are places",
+      `0,1,2,3\n${ten((k) => `${k % 2},${k % 3},${k % 4},${k % 5}`)}`,
+      true,
+      ["0", "1", "2", "3"],
+    ],
+    [
+      "counting rows",
+      ten((k) => `${k % 2},${1 + (k % 2)},${2 + (k % 2)},${3 + (k % 2)}`),
+      false,
+      ["column1", "column2", "column3", "column4"],
+    ],
+    [
+      "wavelengths above intensities",
+      `400,410,425\n${ten((k) => `0.${k},1.${k},0.${k}5`)}`,
+      true,
+      ["400", "410", "425"],
+    ],
+    [
+      "years and a name",
+      `country,2019,2020\n${ten((k) => `land ${k},${k * 1000},${k * 999}`)}`,
+      true,
+      ["country", "2019", "2020"],
+    ],
     ["years as data", ten((k) => `${1990 + k},${1991 + k}`), false, ["column1", "column2"]],
     ["an index of pandas", `,a,b\n${ten((k) => `${k},${k / 2},x`)}`, true, ["column1", "a", "b"]],
     ["an index above texts", `,a,b\n${ten((k) => `${k},y,x`)}`, true, ["column1", "a", "b"]],
@@ -199,6 +223,15 @@ describe("headers", () => {
     expect(namesOf(table)).toEqual(names);
     expect(table.rowCount).toBe(text.trim().split("\n").length - (header ? 1 : 0));
     expect(!table.format.endsWith("without a header")).toBe(header);
+  });
+
+  test("many numbered columns and a label", () => {
+    const names = [...Array.from({ length: 784 }, (_, k) => String(k)), "label"];
+    const rows = Array.from({ length: 20 }, (_, k) => [
+      ...names.slice(1).map((_, j) => String((k * j) % 7)),
+      "ab"[k % 2],
+    ]);
+    expect(namesOf(read([names, ...rows].map((row) => row.join(",")).join("\n")))).toEqual(names);
   });
 
   test("the option overrules, and a note says what was decided", () => {

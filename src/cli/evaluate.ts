@@ -38,7 +38,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
       "data",
       `${table.place}: ${counted(rows.length, "row")}, ${dropped} with missing cells dropped${without}`,
     );
-    for (const line of encodingLines(encoded)) output.info("note", line);
+    for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
     const { loss, replicas } = await working(output, "evaluating the loss", () => model.evaluate(data));
     const predict = () => predictionsOf(model, preprocessing, data.inputs);
     const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data);

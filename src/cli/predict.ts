@@ -87,7 +87,7 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const incomplete = table.rowCount - rows.length;
   const skipped = incomplete > 0 ? `, ${counted(incomplete, "row")} with missing cells left empty` : "";
   output.info("data", `${table.place}: ${counted(table.rowCount, "row")}${skipped}`);
-  for (const line of encodingLines({ filled, unseen })) output.info("note", line);
+  for (const line of [...table.notes, ...encodingLines({ filled, unseen })]) output.info("note", line);
   const header = headerOf(preprocessing, takesLogits(saved.network.loss) ? "probability" : "score");
   const lines = alignRows(table, rows, preprocessing, predictions);
   const empty = header.map(() => "");

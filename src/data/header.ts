@@ -72,33 +72,56 @@ function evidenceOf(first: string, below: readonly string[]): ColumnEvidence {
 
 const wholeNumber = /^\d{1,9}$/;
 
-/** Whole numbers that ascend: 0, 1, 2, … or 1, 2, 3, … or years. */
-function areCountedNames(numbers: readonly number[]): boolean {
-  const steps = numbers.slice(1).map((value, index) => value - numbers[index]!);
-  const counted = numbers[0]! <= 1 && steps.every((step) => step === 1);
-  const years = numbers.every((value) => value >= 1000 && value < 3000) && steps.every((step) => step > 0);
-  return numbers.length > 1 && (counted || years);
+const ascend = (numbers: readonly number[]): boolean =>
+  numbers.every((value, index) => index === 0 || value > numbers[index - 1]!);
+
+/** 0, 1, 2, … or 1, 2, 3, … */
+const areCounted = (numbers: readonly number[]): boolean =>
+  numbers.length > 1 && numbers[0]! <= 1 && numbers.every((value, index) => value === numbers[0]! + index);
+
+const areYears = (numbers: readonly number[]): boolean => numbers.every((value) => value >= 1000 && value < 3000);
+
+const wholeNumbersIn = (cells: readonly string[]): number[] =>
+  cells.filter((cell) => wholeNumber.test(cell.trim())).map(Number);
+
+/** At most a fifth of the values are whole numbers less than 100 away. */
+function isFar({ values, first }: ColumnEvidence): boolean {
+  const isNear = (value: string): boolean => wholeNumber.test(value) && Math.abs(Number(value) - Number(first)) < 100;
+  return [...values].filter(isNear).length <= values.size / 5;
 }
 
-/** The first row counts upwards, as names of columns do and no row below does. */
-function hasCountedNames(columns: readonly ColumnEvidence[]): boolean {
-  const numbered = columns.filter(({ first }) => wholeNumber.test(first));
-  const others = columns.filter((column) => !numbered.includes(column) && column.first !== "");
-  if (!areCountedNames(numbered.map(({ first }) => Number(first)))) return false;
-  if (others.some(({ repeats: again, named: is }) => again || !is)) return false;
+/** Farther from the values than they are from each other. */
+function isApart({ values, first }: ColumnEvidence): boolean {
+  const numbers = [...values].map(Number).filter(Number.isFinite);
+  const [least, largest] = numbers.reduce(
+    ([a, b], value) => [Math.min(a, value), Math.max(b, value)],
+    [Infinity, -Infinity],
+  );
+  const width = Math.max(largest - least, Number.MIN_VALUE);
+  return Number(first) - largest > width || least - Number(first) > width;
+}
+
+/** Names of columns that are whole numbers: they ascend, and no row below is like them. */
+function hasNumberNames(
+  first: readonly string[],
+  columns: readonly ColumnEvidence[],
+  rows: readonly (readonly string[])[],
+): boolean {
+  const numbers = wholeNumbersIn(first);
+  const others = columns.filter((column) => !wholeNumber.test(column.first) && column.first !== "");
+  if (numbers.length < 2 || !ascend(numbers) || others.some(({ repeats, named }) => repeats || !named)) return false;
+  const isCounted = areCounted(numbers);
+  if (isCounted && numbers.length > 3 && !rows.some((cells) => areCounted(wholeNumbersIn(cells)))) return true;
+  const numbered = columns.filter((column) => wholeNumber.test(column.first));
   const repeats = numbered.some((column) => column.repeats);
-  const named = others.some(({ informative, numeric: is }) => informative && !is); // 0,1,2,label above classes
-  if (named && (numbered.length > 2 || !repeats)) return true;
+  const isUsual = isCounted || areYears(numbers);
+  const labelled = others.some(({ informative, numeric }) => informative && !numeric); // 0,1,2,label above classes
+  if (isUsual && labelled && (numbers.length > 2 || !repeats)) return true;
+  const numeric = numbered.filter((column) => column.numeric);
   if (repeats) return false;
-  const numeric = numbered.filter(({ numeric: is }) => is);
-  if (numeric.length === 0) return true; // numbers above text
-  const far = ({ values, first }: ColumnEvidence): boolean => {
-    const near = [...values].filter(
-      (value) => wholeNumber.test(value) && Math.abs(Number(value) - Number(first)) < 100,
-    );
-    return near.length <= values.size / 5;
-  };
-  return numeric.some(({ fractional, informative }) => fractional || informative) || numeric.every(far);
+  if (numeric.length === 0) return isUsual; // numbers above text
+  if (!isUsual) return numbers.length > 2 && numeric.every(isApart); // wavelengths above intensities
+  return numeric.some(({ fractional, informative }) => fractional || informative) || numeric.every(isFar);
 }
 
 /** A column without a name that counts the rows, as pandas writes its index. */
@@ -138,7 +161,7 @@ function byCells(first: readonly string[], rows: readonly (readonly string[])[])
   const columns = columnEvidence(first, rows);
   if (columns.some((column) => column.numeric && column.named)) return { header: true };
   if (rows.length > 0 && isIndexColumn(first[0]!, columnCells(rows, 0))) return { header: true };
-  if (rows.length > 1 && hasCountedNames(columns)) {
+  if (rows.length > 1 && hasNumberNames(first, columns, rows.slice(0, 50))) {
     const note = `the ascending numbers in the first line are taken as column names; ${rowNote}`;
     return { header: true, note };
   }
