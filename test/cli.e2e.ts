@@ -26,7 +26,9 @@ describe("train", () => {
     expect(stderr).toContain("211 parameters, 844 B in float32");
     expect(stderr.match(/epoch +\d+\/60 /g)!.length).toBeLessThanOrEqual(20);
     expect(stderr).toMatch(/epoch 60\/60 +loss [\d.e-]+ +val [\d.e-]+ +accuracy [\d.]+ % +[\d,]+ steps\/s +ETA 0:00/);
-    expect(stdout).toMatch(/^held-out +accuracy (\d+\.\d) %.*\n +balanced accuracy .*\n( .*\n)+check +largest deviation .* within the bound .*\n/);
+    expect(stdout).toMatch(
+      /^held-out +accuracy (\d+\.\d) %.*\n +balanced accuracy .*\n( .*\n)+check +largest deviation .* within the bound .*\n/,
+    );
     expect(stdout).toMatch(/saved +all\.safetensors \(\d/);
     expect(Number(/accuracy (\d+\.\d) %/.exec(stdout)![1])).toBeGreaterThanOrEqual(97);
     expect(decodeModel(read("all.safetensors"), "all").training).toMatchObject({ steps: 540, finished: true });

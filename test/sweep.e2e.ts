@@ -28,7 +28,19 @@ describe("sweep", () => {
     expect(code).toBe(0);
     const labelsOf = (text: string) =>
       text.split("\n").flatMap((line) => (/^\S/.test(line) ? [line.slice(0, 10).trim()] : []));
-    const told = ["device", "data", "predict", "from", "note", "split", "network", "plan", "training", "sweep", "check"];
+    const told = [
+      "device",
+      "data",
+      "predict",
+      "from",
+      "note",
+      "split",
+      "network",
+      "plan",
+      "training",
+      "sweep",
+      "check",
+    ];
     expect(labelsOf(stderr)).toEqual(told);
     expect(labelsOf(stdout)).toEqual(["best", "quantiles", "diverged", "note", "speed", "held-out", "check", "saved"]);
     expect(stderr).toContain("24 networks: learning rate 0.0001 to 1 (log); seed 1 to 24\n");
