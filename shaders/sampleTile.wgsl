@@ -150,10 +150,11 @@ fn forwardLayer(index: u32, thread: u32) {
     for (var part = 0u; part < 4u * SPAN; part++) {
       let unit = 4u * column + part % 4u;
       let quad = item % SPANS + part / 4u * SPANS;
+      let z = prepare4(layer.activation, sums[part]);
       if (SAVES) {
-        store(placeOf(layer.saved + unit, quad), sums[part]);
+        store(placeOf(layer.saved + unit, quad), z);
       }
-      store(placeOf(layer.outputs + unit, quad), activate4(layer.activation, sums[part]));
+      store(placeOf(layer.outputs + unit, quad), activate4(layer.activation, z));
     }
   }
   workgroupBarrier();
@@ -168,7 +169,7 @@ fn backwardLayer(index: u32, thread: u32) {
     var sums = backwardSums(layer, block, item % SPANS);
     for (var part = 0u; part < 4u * SPAN; part++) {
       let at = placeOf(below.saved + 4u * block + part % 4u, item % SPANS + part / 4u * SPANS);
-      store(at, sums[part] * slope4(below.activation, load(at)));
+      store(at, slopeProduct4(below.activation, sums[part], load(at)));
     }
   }
   workgroupBarrier();
@@ -203,7 +204,7 @@ fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
   let e3 = elementLoss(output.w, t.w);
   addLosses(vec4f(e0.x, e1.x, e2.x, e3.x), quad, count);
   let at = placeOf(layer.saved + column, quad);
-  let gradient = gradientScale() * vec4f(e0.y, e1.y, e2.y, e3.y) * slope4(layer.activation, load(at));
+  let gradient = slopeProduct4(layer.activation, gradientScale() * vec4f(e0.y, e1.y, e2.y, e3.y), load(at));
   store(at, select(vec4f(), gradient, isSample(quad, count)));
 }
 

@@ -28,7 +28,14 @@ export {
 export { tableFromRows } from "./data/readJson.ts";
 export { readTable } from "./data/readTable.ts";
 export type { Cell, Column, Table } from "./data/table.ts";
-export { type ModelToSave, type SavedModel, decodeModel, encodeModel } from "./formats/modelFile.ts";
+export {
+  type ModelToSave,
+  type SavedModel,
+  decodeModel,
+  decodeModelHeader,
+  encodeModel,
+  modelHeaderBytes,
+} from "./formats/modelFile.ts";
 export type { ModelMetadata, TrainingSummary } from "./formats/modelMetadata.ts";
 export { type OnnxModel, encodeOnnx } from "./formats/onnxModel.ts";
 export { type Safetensors, type Tensor, decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";

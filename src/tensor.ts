@@ -32,6 +32,7 @@ export {
   sqrt,
   square,
   subtract,
+  where,
 } from "./tensor/arithmetic.ts";
 export { checkGradient, checkModelGradient } from "./tensor/checkGradient.ts";
 export type { Operand } from "./tensor/compute.ts";

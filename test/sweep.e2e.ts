@@ -30,7 +30,7 @@ describe("sweep", () => {
       text.split("\n").flatMap((line) => (/^\S/.test(line) ? [line.slice(0, 10).trim()] : []));
     const told = ["device", "data", "predict", "from", "split", "network", "plan", "training", "sweep", "check"];
     expect(labelsOf(stderr)).toEqual(told);
-    expect(labelsOf(stdout)).toEqual(["best", "quantiles", "diverged", "speed", "held-out", "check", "saved"]);
+    expect(labelsOf(stdout)).toEqual(["best", "quantiles", "diverged", "note", "speed", "held-out", "check", "saved"]);
     expect(stderr).toContain("24 networks: learning rate 0.0001 to 1 (log); seed 1 to 24\n");
     expect(stdout).toMatch(/^best +rank +replica +held-out loss +accuracy +training loss +learning rate +seed\n/);
     expect(stdout).toMatch(/\n +1 +\d+ +[\d.e-]+ +\d+\.\d % +[\d.e-]+ +[\d.e-]+ +\d+\n/);

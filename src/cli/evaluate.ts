@@ -8,6 +8,7 @@ import { counted, short } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
+import { isLongTable, working } from "./work.ts";
 
 const examples = `Examples:
   thalweg evaluate penguins.safetensors more-penguins.json
@@ -18,14 +19,17 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file);
-  const { rows, data } = encodeTable(preprocessing, table);
-  await withModel(saved, flags.device, async (model, device) => {
+  const table = await readTableFile(output, file);
+  const isLong = isLongTable(table.rowCount * table.columns.length);
+  const encode = () => encodeTable(preprocessing, table);
+  const { rows, data } = await working(output, `encoding ${counted(table.rowCount, "row")}`, encode, { isLong });
+  await withModel(output, saved, flags.device, async (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
     const dropped = table.rowCount - rows.length;
     output.info("data", `${table.place}: ${counted(rows.length, "row")}, ${dropped} with missing cells dropped`);
-    const { loss, replicas } = await model.evaluate(data);
-    const score = scorePredictions(preprocessing, await predictionsOf(model, preprocessing, data.inputs), data);
+    const { loss, replicas } = await working(output, "evaluating the loss", () => model.evaluate(data));
+    const predict = () => predictionsOf(model, preprocessing, data.inputs);
+    const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data);
     for (const line of scoreLines(score)) output.result("score", line);
     output.result("loss", `${short(loss)} (${model.network.loss})`);
     output.record({ command: "evaluate", rows: rows.length, dropped, score, loss, replicas });

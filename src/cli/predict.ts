@@ -1,12 +1,14 @@
 import type { Command } from "commander";
 import { type Predictions, type Preprocessing, type Table, encodeInputs, targetNames } from "../data.ts";
 import { deviceChoices, takesLogits } from "../node.ts";
+import { csvLine } from "./csv.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
 import { counted } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
+import { isLongTable, working } from "./work.ts";
 
 const examples = `Examples:
   thalweg predict penguins.safetensors new.csv > predictions.csv
@@ -19,10 +21,6 @@ each, numbers in the units of the training table. A model of several replicas gi
 
 /** Seven digits are all that float32 has. */
 const digits = (value: number): number => Number(value.toPrecision(7));
-
-const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-const csvLine = (cells: readonly (string | number)[]): string =>
-  `${cells.map((cell) => quoted(String(cell))).join(",")}\n`;
 
 /** Row `row` of [rows, width] */
 const rowOf = (values: Float64Array, row: number, width: number): number[] =>
@@ -56,11 +54,13 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file);
-  const { rows, inputs } = encodeInputs(preprocessing, table);
-  const predictions = await withModel(saved, flags.device, (model, device) => {
+  const table = await readTableFile(output, file);
+  const isLong = isLongTable(table.rowCount * table.columns.length);
+  const encode = () => encodeInputs(preprocessing, table);
+  const { rows, inputs } = await working(output, `encoding ${counted(table.rowCount, "row")}`, encode, { isLong });
+  const predictions = await withModel(output, saved, flags.device, (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
-    return predictionsOf(model, preprocessing, inputs);
+    return working(output, "predicting", () => predictionsOf(model, preprocessing, inputs));
   });
   const incomplete = table.rowCount - rows.length;
   const skipped = incomplete > 0 ? `, ${counted(incomplete, "row")} with missing cells left empty` : "";

@@ -1,7 +1,7 @@
 import type { Preprocessing, SavedModel } from "../data.ts";
-import { BadFile, type Device, type DeviceChoice, type Model, acquire, createModel, widthsOf } from "../node.ts";
+import { BadFile, type Device, type DeviceChoice, type Model, createModel, widthsOf } from "../node.ts";
 import { describeDevice } from "./describe.ts";
-import { placeOf } from "./files.ts";
+import { openDevice, placeOf } from "./files.ts";
 import type { Output } from "./output.ts";
 
 /** Options that `predict` and `evaluate` share. */
@@ -21,11 +21,12 @@ export function requirePreprocessing({ preprocessing }: SavedModel, file: string
 
 /** Runs `use` with the model on a device, and frees both. */
 export async function withModel<T>(
+  output: Output,
   saved: SavedModel,
   choice: DeviceChoice,
   use: (model: Model, device: Device) => Promise<T>,
 ): Promise<T> {
-  const device = await acquire({ device: choice });
+  const device = await openDevice(output, choice);
   try {
     const { network, replicas, parameters } = saved;
     const model = await createModel(network, { device, replicas, parameters });

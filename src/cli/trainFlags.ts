@@ -38,6 +38,7 @@ export interface CommonFlags {
   readonly path: Path;
   readonly device: DeviceChoice;
   readonly output?: string;
+  readonly force?: boolean;
   readonly verify?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;

@@ -58,6 +58,7 @@ export function addOutputOptions(command: Command): Command {
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option("--path <name>", `how steps are computed: ${paths.join(", ")}`, name("--path", paths), "auto")
     .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
+    .option("--force", "replace an existing model without keeping it as .bak")
     .option("--verify", "take the same steps in float64 on the CPU and compare")
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only");

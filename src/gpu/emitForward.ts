@@ -17,8 +17,11 @@ const samplesAtOnce = 2;
 
 export const isNamed = ({ parameterCount }: Network): boolean => parameterCount <= maxNamedParameters;
 
+/** Functions of shaders/activation.wgsl that differ from the names of activations; `sine` then takes an angle that `boundedAngle` gave. */
+const functionNames: Partial<Record<ActivationName, string>> = { tanh: "hyperbolicTangent", sine: "boundedSine" };
+
 /** Functions of shaders/activation.wgsl; their slopes are named `…Slope`. */
-export const functionOf = (name: ActivationName): string => (name === "tanh" ? "hyperbolicTangent" : name);
+export const functionOf = (name: ActivationName): string => functionNames[name] ?? name;
 
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -80,14 +83,27 @@ export function forEach(
   return `fn ${head} {\n${names.map((name, at) => `  ${line(name, gradientOf(name), `${at}u`)}`).join("\n")}\n}`;
 }
 
+/**
+ * Bounds angles where one of them may be large, told by the sum of their squares: 16,384². They move up in turn, until each is in its
+ * place again, so that what it takes to bound one stands in the code once.
+ */
+const boundAngles = (angles: readonly string[]): string[] => [
+  `  for (var left = select(0u, ${angles.length}u, ${sumOfProducts(angles.map((angle) => [angle, angle]))} >= 268435456.0); left > 0u; left--) {`,
+  `    let angle = boundedAngle(${angles[0]!});`,
+  ...angles.map((angle, at) => `    ${angle} = ${angles[at + 1] ?? "angle"};`),
+  "  }",
+];
+
 export function forwardOf(network: Network, shape: LayerShape, sample: Sample): string[] {
   const { index, fanIn, fanOut, activation } = shape;
   const { weight, bias } = namesOf(network, shape);
   const layer = index + 1;
+  const declare = activation === "sine" ? "var" : "let";
   const sums = upTo(fanOut).map((to) => {
     const pairs = upTo(fanIn).map((from) => [weight(from, to), unit(index, from, sample)] as const);
-    return `  let z${layer}_${to}${sample} = ${sumOfProducts(pairs)} + ${bias(to)};`;
+    return `  ${declare} z${layer}_${to}${sample} = ${sumOfProducts(pairs)} + ${bias(to)};`;
   });
+  if (activation === "sine") sums.push(...boundAngles(upTo(fanOut).map((to) => `z${layer}_${to}${sample}`)));
   const activations = upTo(fanOut).map((to) => {
     return `  let a${layer}_${to}${sample} = ${functionOf(activation)}(z${layer}_${to}${sample});`;
   });

@@ -39,10 +39,11 @@ function declarationsOf(network: Network, withGradients: boolean): string {
 const readNetworkOf = (network: Network): string =>
   forEach(network, "readNetwork(first: u32)", (name, _, at) => `${name} = parameters[first + ${at}];`);
 
-/** Slope of a unit's activation, told from what its derivative takes. */
-function slopeOf({ index, activation }: LayerShape, at: number, sample: Sample): string {
-  const saved = savesPreActivation(activation) ? "z" : "a";
-  return `${functionOf(activation)}Slope(${saved}${index + 1}_${at}${sample})`;
+/** A gradient times the slope of a unit's activation, told from what its derivative takes. */
+function slopeProductOf({ index, activation }: LayerShape, at: number, sample: Sample, gradient: string): string {
+  const saved = `${savesPreActivation(activation) ? "z" : "a"}${index + 1}_${at}${sample}`;
+  if (activation === "relu") return `reluProduct(${gradient}, ${saved})`;
+  return `${gradient} * ${functionOf(activation)}Slope(${saved})`;
 }
 
 /** Gradient of the loss by the last layer's pre-activations, scaled. */
@@ -52,7 +53,10 @@ function lossGradientOf({ layers, loss }: Network, sample: Sample): string[] {
   const of = (name: string, at: number): string => `${name}_${at}${sample}`;
   const d = `d${last.index + 1}`;
   if (loss !== "softmaxCrossEntropy") {
-    return units.map((at) => `  let ${of(d, at)} = scale${sample} * ${of("e", at)}.y * ${slopeOf(last, at, sample)};`);
+    return units.map((at) => {
+      const gradient = `scale${sample} * ${of("e", at)}.y`;
+      return `  let ${of(d, at)} = ${slopeProductOf(last, at, sample, gradient)};`;
+    });
   }
   return [
     `  let targetSum${sample} = ${units.map((at) => of("t", at)).join(" + ")};`,
@@ -84,7 +88,8 @@ function backwardOf(network: Network, shape: LayerShape, samples: readonly Sampl
     ? samples.flatMap((sample) =>
         upTo(fanIn).map((from) => {
           const pairs = upTo(fanOut).map((to) => [weight(from, to), `d${layer}_${to}${sample}`] as const);
-          return `  let d${index}_${from}${sample} = (${sumOfProducts(pairs)}) * ${slopeOf(below, from, sample)};`;
+          const gradient = slopeProductOf(below, from, sample, `(${sumOfProducts(pairs)})`);
+          return `  let d${index}_${from}${sample} = ${gradient};`;
         }),
       )
     : [];

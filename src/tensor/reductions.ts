@@ -1,6 +1,6 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { requireAxes, type Shape, showShape } from "../shape.ts";
-import { divide, equal, exp, multiply, subtract } from "./arithmetic.ts";
+import { divide, equal, exp, multiply, subtract, takeShare } from "./arithmetic.ts";
 import { computeReduce, requireTensors } from "./compute.ts";
 import { reshape, scaledSum } from "./layout.ts";
 import { record } from "./record.ts";
@@ -71,7 +71,7 @@ function wholeMax(a: Tensor, axes: readonly number[]): Tensor {
     return [
       (dOutput) => {
         const isLargest = equal(x, largest);
-        return multiply(isLargest, divide(dOutput, scaledSum(isLargest, axes, 1)));
+        return takeShare(divide(dOutput, scaledSum(isLargest, axes, 1)), isLargest);
       },
     ];
   });
