@@ -208,29 +208,47 @@ fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
   store(at, select(vec4f(), gradient, isSample(quad, count)));
 }
 
-// −Σ t · log softmax, with the largest logit taken off first.
+fn exponentials(x: vec4f) -> vec4f {
+  return vec4f(exponentialOf(x.x), exponentialOf(x.y), exponentialOf(x.z), exponentialOf(x.w));
+}
+
+fn targetsTimes(t: vec4f, x: vec4f) -> vec4f {
+  return vec4f(targetTimes(t.x, x.x), targetTimes(t.y, x.y), targetTimes(t.z, x.z), targetTimes(t.w, x.w));
+}
+
+// −Σ t · log softmax of four samples; see crossEntropy.wgsl.
 fn softmaxLosses(layer: Dense, quad: u32, count: u32) {
+  var place = vec4u();
   var largest = load(placeOf(layer.outputs, quad));
   for (var column = 1u; column < OUTPUTS; column++) {
-    largest = max(largest, load(placeOf(layer.outputs + column, quad)));
+    let logit = load(placeOf(layer.outputs + column, quad));
+    let isLarger = logit > largest;
+    place = select(place, vec4u(column), isLarger);
+    largest = select(largest, logit, isLarger);
   }
-  var sum = vec4f();
+  var rest = vec4f(zeroIfFinite(largest.x), zeroIfFinite(largest.y), zeroIfFinite(largest.z), zeroIfFinite(largest.w));
+  var restTargets = vec4f();
   var targetSum = vec4f();
+  var distance = vec4f();
   for (var column = 0u; column < OUTPUTS; column++) {
-    sum += exp(max(load(placeOf(layer.outputs + column, quad)) - largest, vec4f(-80.0)));
-    targetSum += targetsOf(quad, column);
+    let t = targetsOf(quad, column);
+    let shifted = load(placeOf(layer.outputs + column, quad)) - largest;
+    let isLargest = vec4u(column) == place;
+    rest += select(exponentials(shifted), vec4f(), isLargest);
+    restTargets += select(t, vec4f(), isLargest);
+    targetSum += t;
+    distance -= targetsTimes(t, shifted);
   }
-  let logSum = log(sum);
-  var total = vec4f();
+  let share = vec4f(gradientScale()) / (vec4f(1.0) + rest);
+  let perExponential = share * targetSum;
+  let ofLargest = share * fma(restTargets - targetSum, rest, restTargets);
   for (var column = 0u; column < OUTPUTS; column++) {
     let at = placeOf(layer.outputs + column, quad);
-    let shifted = load(at) - largest;
-    let t = targetsOf(quad, column);
-    total = fma(t, logSum - shifted, total);
-    let gradient = gradientScale() * (exp(max(shifted, vec4f(-80.0))) / sum * targetSum - t);
-    store(at, select(vec4f(), gradient, isSample(quad, count)));
+    let slope = fma(exponentials(load(at) - largest), perExponential, -gradientScale() * targetsOf(quad, column));
+    store(at, select(vec4f(), select(slope, ofLargest, vec4u(column) == place), isSample(quad, count)));
   }
-  addLosses(total, quad, count);
+  let logSum = vec4f(logOnePlus(rest.x), logOnePlus(rest.y), logOnePlus(rest.z), logOnePlus(rest.w));
+  addLosses(fma(targetSum, logSum, distance), quad, count);
 }
 
 fn lossOfTile(layer: Dense, thread: u32, count: u32) {

@@ -14,7 +14,7 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     "empty.csv": "",
     "ragged.csv": csv(["a,y", "1,x", "2"]),
     "text.csv": csv(["a,y", "1,x", "foo,y", "3,x"]),
-    "nan.csv": csv(["a,y", "1,x", "NaN,y", "3,x"]),
+    "infinite.csv": csv(["a,y", "1,x", "Infinity,y", "3,x"]),
     "one.csv": csv(["a,y", "1,x", "2,x", "3,x"]),
     "cut.json": '[{"a":1,"y":"x"},{"a":2,',
   };
@@ -37,7 +37,7 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     ["an empty file", on("empty.csv"), 3, /got an empty file/],
     ["a ragged row", on("ragged.csv"), 3, /line 3: expected 2 cells/],
     ["text among numbers", on("text.csv"), 3, /line 3, column "a": expected a number, got "foo"/],
-    ["NaN", on("nan.csv"), 3, /line 3, column "a": expected a finite number, got "NaN"/],
+    ["infinity", on("infinite.csv"), 3, /line 3, column "a": expected a finite number, got "Infinity"/],
     ["one class only", on("one.csv"), 3, /column "y": .* got one class/],
     ["cut JSON", on("cut.json"), 3, /valid JSON/],
     ["a model instead of a table", on("penguins.safetensors"), 3, /binary data/],

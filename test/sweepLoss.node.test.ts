@@ -20,6 +20,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 const flags: SweepFlags = {
   validation: 0.25,
+  missingCells: "auto",
   layers: [3],
   activation: "tanh",
   optimizer: "sgd",
@@ -36,7 +37,7 @@ const interrupts: Interrupts = { begin: () => new AbortController().signal, end:
 test("the best network of the last copy, and exit code 5", async () => {
   const rows = Array.from({ length: 40 }, (_, k) => ({ x: k, y: Math.sin(k / 6) }));
   const table = tableFromRows(rows, "rows");
-  const prepared = prepare(table, { target: ["y"], validation: 0.25, seed: 1 });
+  const prepared = await prepare(table, { target: ["y"], validation: 0.25, seed: 1 });
   const plan = planSweep(flags, 1);
   const device = await acquire({ device: "cpu" });
   const net = network({ inputs: 1, layers: [dense(3, "tanh"), dense(1)], loss: "meanSquaredError" });

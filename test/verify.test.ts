@@ -43,6 +43,29 @@ test("a right training passes, well within its bound", async () => {
   close(trained);
 });
 
+test("a network that is sure of its answers is held to its bound: what it learns from is far below 2⁻²⁴", async () => {
+  const device = await acquire();
+  const net = network({ inputs: 2, layers: [dense(6, "tanh"), dense(3)], loss: "softmaxCrossEntropy" });
+  const corners = [2, 0, -2, 2, -2, -2];
+  const separable = {
+    inputs: Float32Array.from({ length: 120 }, (_, at) => corners[at % 6]! + 0.3 * Math.sin(12.9898 * at)),
+    targets: Float32Array.from({ length: 180 }, (_, at) => (at % 3 === Math.floor(at / 3) % 3 ? 1 : 0)),
+  };
+  const model = await createModel(net, { device, seed: 3 });
+  const initialParameters = await model.readParameters();
+  const options: TrainOptions = { optimizer: rmsProp({ learningRate: 0.1 }), steps: 800, batchSize: 20, seed: 4 };
+  await model.fit(separable, options);
+  const { passed, conclusive, deviation, bound } = await verifyTraining(model, {
+    initialParameters,
+    data: separable,
+    options,
+  });
+  expect((await model.evaluate(separable)).loss).toBeLessThan(1e-4);
+  expect({ passed, conclusive }).toEqual({ passed: true, conclusive: true });
+  expect(deviation).toBeLessThan(bound / 4); // 16 times the bound when the slope was the difference of p and t
+  close({ model, request: { initialParameters, data: separable, options } });
+});
+
 test.each<[string, (request: Trained["request"]) => Trained["request"]]>([
   ["another order", (request) => ({ ...request, options: { ...request.options, seed: 5 } })],
   ["a step too many", (request) => ({ ...request, steps: 99 })],

@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
+import { type ReadOptions, type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
 import { BadFile, type Device, type DeviceChoice, InvalidInput, acquire } from "../node.ts";
 import { byteSize } from "./numbers.ts";
 import type { Output } from "./output.ts";
@@ -58,14 +58,11 @@ async function readBytes(file: string, expected: string): Promise<Uint8Array> {
 
 export const placeOf = (file: string): string => (file === "-" ? "stdin" : path.basename(file));
 
-/** Tables of more than this take longer than two seconds to read. */
-const longTableBytes = 8_000_000;
-
-export async function readTableFile(output: Output, file: string): Promise<Table> {
+export async function readTableFile(output: Output, file: string, options: ReadOptions): Promise<Table> {
   const place = placeOf(file);
   const bytes = await readBytes(file, "a file with a CSV, TSV or JSON table");
   const what = `reading ${place} (${byteSize(bytes.length)})`;
-  return working(output, what, () => readTable(bytes, place), { isLong: bytes.length > longTableBytes });
+  return working(output, what, (onProgress) => readTable(bytes, place, { ...options, onProgress }));
 }
 
 export const readModelFile = async (file: string): Promise<SavedModel> =>

@@ -3,10 +3,13 @@ import { BadFile, type Device, type DeviceChoice, type Model, createModel, width
 import { describeDevice } from "./describe.ts";
 import { openDevice, placeOf } from "./files.ts";
 import type { Output } from "./output.ts";
+import type { ReadFlags } from "./readFlags.ts";
 
 /** Options that `predict` and `evaluate` share. */
-export interface UseFlags {
+export interface UseFlags extends ReadFlags {
   readonly device: DeviceChoice;
+  /** A category that was not seen in training is an error. */
+  readonly strict?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }

@@ -7,6 +7,7 @@ import { duration, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, describeOutputs, sweepTableKind } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
+import { readOptionsForTraining } from "./readFlags.ts";
 import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
 import { rankNetworks } from "./sweepRanking.ts";
 import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
@@ -173,7 +174,7 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const options = optionsOf(flags, plan);
   const modelFile = claimModel(file, flags);
   const csv = claimTable(file, flags, modelFile);
-  const table = await readTableFile(output, file);
+  const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.splitSeed);
   const network = networkOf(flags, prepared.preprocessing);
   const device = await openDevice(output, flags.device);

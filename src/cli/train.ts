@@ -8,6 +8,7 @@ import { grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
+import { readOptionsForTraining } from "./readFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -101,7 +102,7 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
   const output = createOutput(flags);
   const optimizer = optimizerOf(flags);
   const modelFile = claimModel(file, flags);
-  const table = await readTableFile(output, file);
+  const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
   networkOf(flags, prepared.preprocessing);
   const device = await openDevice(output, flags.device);

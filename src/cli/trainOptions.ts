@@ -1,5 +1,7 @@
 import { type Command, Option } from "commander";
 import { activationNames, deviceChoices, initializerNames, lossNames, optimizerNames, pathNames } from "../node.ts";
+import { missingCellsChoices } from "../data.ts";
+import { addReadOptions } from "./readFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
 
 // Options that `thalweg train` and `thalweg sweep` share.
@@ -7,15 +9,21 @@ import { integer, name, number, widths } from "./flags.ts";
 const paths = ["auto", ...pathNames] as const;
 
 export function addDataOptions(command: Command): Command {
-  return command
+  return addReadOptions(command)
     .option("--target <columns>", "column to predict, or several columns of numbers: a,b (required)")
     .option(
       "--task <task>",
       "classification or regression (default: by the target)",
       name("--task", ["classification", "regression"]),
     )
-    .option("--columns <columns>", "columns to learn from (default: all others)")
+    .option("--columns <columns>", "columns to learn from (default: all others that are of use)")
     .option("--ignore <columns>", "columns to leave out")
+    .option(
+      "--missing-cells <choice>",
+      "impute: fill with median or most frequent value; drop: leave their rows out; auto: impute where over 5 % of the rows would be lost",
+      name("--missing-cells", missingCellsChoices),
+      "auto",
+    )
     .option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
 }
 

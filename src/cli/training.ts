@@ -18,15 +18,16 @@ import {
   verifyTraining,
   widthsOf,
 } from "../node.ts";
-import { scoreLines, verificationLines } from "./describe.ts";
+import { verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { byteSize, grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, modelKind } from "./outputFile.ts";
 import { predictionsOf } from "./predictionsOf.ts";
+import { scoreLines } from "./scoreLines.ts";
 import type { ProgressView } from "./progress.ts";
-import { isLongTable, startWork, working } from "./work.ts";
+import { startWork, working } from "./work.ts";
 import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 
 // What `thalweg train` and `thalweg sweep` have in common: from a table to a model file.
@@ -60,19 +61,20 @@ export function claimModel(input: string, { output, force = false }: CommonFlags
 
 /** @param seed decides which rows are held out */
 export function prepareTable(output: Output, table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
-  const { task, columns, ignore, validation, loss } = flags;
+  const { task, columns, ignore, validation, loss, missingCells } = flags;
   const target = targetsOf(table, flags);
   const options = {
     target,
     validation,
     seed,
     binary: loss === "binaryCrossEntropy",
+    missingCells,
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
   };
-  const isLong = isLongTable(table.rowCount * table.columns.length);
-  return working(output, `preparing ${grouped(table.rowCount)} rows`, () => prepare(table, options), { isLong });
+  const preparing = `preparing ${grouped(table.rowCount)} rows`;
+  return working(output, preparing, (onProgress) => prepare(table, { ...options, onProgress }));
 }
 
 /** Trains to the end, or to the end of the step in which a signal comes. */
@@ -133,7 +135,10 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
   const predictions = await working(output, "scoring the rows held out", predict);
   const score = scorePredictions(preprocessing, predictions, validation);
   const mean = model.replicas > 1 ? `, mean of ${model.replicas} replicas` : "";
-  for (const line of scoreLines(score)) output.result("held-out", `${line}${mean}`);
+  for (const [index, line] of scoreLines(score).entries()) {
+    const isFirst = index === 0 || score.kind === "number";
+    output.result(isFirst ? "held-out" : "", isFirst ? `${line}${mean}` : line);
+  }
   return score;
 }
 

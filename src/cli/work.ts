@@ -1,4 +1,5 @@
 import process from "node:process";
+import type { ReadProgress } from "../data.ts";
 import type { Output } from "./output.ts";
 import { oneLine } from "./safeText.ts";
 
@@ -10,24 +11,15 @@ const redrawMs = 250;
 const plainMs = 2000;
 const repeatMs = 10_000;
 
-/** Cells that take longer than two seconds to prepare or encode. */
-const longTableCells = 500_000;
-export const isLongTable = (cells: number): boolean => cells > longTableCells;
-
 /** Whether stderr is a terminal in which lines may be drawn over. */
 export const isLive = ({ quiet }: Output): boolean => Boolean(process.stderr.isTTY) && !process.env["CI"] && !quiet;
 
 /** Work under way. */
 export interface Work {
-  /** Tells how much of it is done, from 0 to 1. */
-  tell(share: number): void;
+  /** Tells how much of it is done. */
+  readonly tell: (progress: ReadProgress) => void;
   /** Ends the line. May be called more than once. */
   end(): void;
-}
-
-interface WorkOptions {
-  /** The work will take longer than two seconds and may let no timer run: said at once. */
-  readonly isLong?: boolean;
 }
 
 /** Draws over one line; only spaces and carriage returns, so that NO_COLOR means no escapes at all. */
@@ -48,13 +40,13 @@ function liveLine() {
 }
 
 /** @param what present participle and object: "reading cars.csv" */
-export function startWork(output: Output, what: string, { isLong = false }: WorkOptions = {}): Work {
+export function startWork(output: Output, what: string): Work {
   if (output.quiet) return { tell: () => {}, end: () => {} };
   const startMs = performance.now();
   const text = oneLine(what);
   const line = isLive(output) ? liveLine() : undefined;
   let share = 0;
-  let nextMs = isLong ? 0 : plainMs;
+  let nextMs = plainMs;
   const show = (): void => {
     const elapsedMs = performance.now() - startMs;
     const parts = [
@@ -62,16 +54,15 @@ export function startWork(output: Output, what: string, { isLong = false }: Work
       ...(share > 0 ? [`${Math.floor(share * 100)} %`] : []),
       ...(elapsedMs >= 1000 ? [`${Math.floor(elapsedMs / 1000)} s`] : []),
     ];
-    if (line && (isLong || elapsedMs >= liveMs)) line.draw(parts.join("  "));
+    if (line && elapsedMs >= liveMs) line.draw(parts.join("  "));
     if (line || elapsedMs < nextMs) return;
     output.info("", `${parts.join(", ")} …`);
     nextMs = elapsedMs + repeatMs;
   };
-  if (isLong) show();
   const timer = setInterval(show, redrawMs);
   return {
-    tell: (done) => {
-      share = Math.min(1, Math.max(0, done));
+    tell: ({ done, total }) => {
+      share = done / Math.max(1, total);
     },
     end: () => {
       clearInterval(timer);
@@ -85,9 +76,8 @@ export async function working<T>(
   output: Output,
   what: string,
   run: (tell: Work["tell"]) => T | Promise<T>,
-  options?: WorkOptions,
 ): Promise<T> {
-  const work = startWork(output, what, options);
+  const work = startWork(output, what);
   try {
     return await run(work.tell);
   } finally {

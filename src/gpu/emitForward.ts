@@ -133,21 +133,29 @@ function elementLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText 
   return { lines, loss: units.map((at) => `e_${at}${sample}.x`).join(" + ") };
 }
 
-/** −Σ t · log softmax, with the largest logit taken off first; targets are `t_1`, …, exponentials `e_1`, … and their `sum`. */
+/**
+ * −Σ t · log softmax by shaders/crossEntropy.wgsl: targets are `t_1`, …, logits less the largest `s_1`, …, exponentials `e_1`, … and
+ * the largest of the first logits `m_2`, …; `place` is where the largest stands, `sums` are those of the row.
+ */
 function softmaxLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText {
   const units = upTo(fanOut);
   const named = (name: string) => (at: number) => `${name}_${at}${sample}`;
-  const [logit, t, s, e] = [named(`a${index + 1}`), named("t"), named("s"), named("e")];
-  const largest = units.slice(1).reduce((text, at) => `max(${text}, ${logit(at)})`, logit(1));
+  const [logit, t, s, e, m] = [named(`a${index + 1}`), named("t"), named("s"), named("e"), named("m")];
+  const larger = (at: number): string => (at === 1 ? logit(1) : m(at));
+  const isLarger = (at: number): string => `${logit(at)} > ${larger(at - 1)}`;
+  const rest = (name: (at: number) => string): string =>
+    units.map((at) => `select(${name(at)}, 0.0, place${sample} == ${at}u)`).join(" + ");
+  const sums = [`zeroIfFinite(${larger(fanOut)}) + ${rest(e)}`, rest(t), units.map(t).join(" + ")];
   const lines = [
-    `  let largest${sample} = ${largest};`,
+    ...units.slice(1).map((at) => `  let ${m(at)} = select(${larger(at - 1)}, ${logit(at)}, ${isLarger(at)});`),
+    `  let place${sample} = ${units.slice(1).reduce((text, at) => `select(${text}, ${at}u, ${isLarger(at)})`, "1u")};`,
     ...units.map((at) => `  let ${t(at)} = targets[firstTarget${sample} + ${at - 1}u];`),
-    ...units.map((at) => `  let ${s(at)} = ${logit(at)} - largest${sample};`),
-    ...units.map((at) => `  let ${e(at)} = exp(max(${s(at)}, -80.0));`),
-    `  let sum${sample} = ${units.map(e).join(" + ")};`,
-    `  let logSum${sample} = log(sum${sample});`,
+    ...units.map((at) => `  let ${s(at)} = ${logit(at)} - ${larger(fanOut)};`),
+    ...units.map((at) => `  let ${e(at)} = exponentialOf(${s(at)});`),
+    `  let sums${sample} = SoftmaxSums(${sums.join(", ")});`,
   ];
-  return { lines, loss: sumOfProducts(units.map((at) => [t(at), `(logSum${sample} - ${s(at)})`])) };
+  const distances = units.map((at) => ` - targetTimes(${t(at)}, ${s(at)})`).join("");
+  return { lines, loss: `sums${sample}.targets * logOnePlus(sums${sample}.rest)${distances}` };
 }
 
 /** The loss of a sample whose outputs are there. */

@@ -59,10 +59,10 @@ function lossGradientOf({ layers, loss }: Network, sample: Sample): string[] {
     });
   }
   return [
-    `  let targetSum${sample} = ${units.map((at) => of("t", at)).join(" + ")};`,
+    `  let slopes${sample} = slopesOf(sums${sample}, scale${sample});`,
     ...units.map((at) => {
-      const gradient = `${of("e", at)} / sum${sample} * targetSum${sample} - ${of("t", at)}`;
-      return `  let ${of(d, at)} = scale${sample} * (${gradient});`;
+      const own = `${of("e", at)}, ${of("t", at)}, place${sample} == ${at}u`;
+      return `  let ${of(d, at)} = slopeOf(slopes${sample}, ${own});`;
     }),
   ];
 }
@@ -215,24 +215,15 @@ ${forEach(network, "writePartials(first: u32)", (_, gradient, at) => `partials[f
 
 /** Right answers among the outputs of one sample: statements, and their number. */
 function hitsOf({ layers, loss, outputs }: Network): { lines: readonly string[]; hits: string } {
+  const units = upTo(outputs);
   const logit = (at: number): string => unit(layers.length, at, "");
   if (loss === "softmaxCrossEntropy") {
     // The first of several that are largest counts.
-    const largest = (place: string, name: (at: number) => string): string[] => [
-      `  var ${place} = 1u;`,
-      `  var ${place}Value = ${name(1)};`,
-      ...upTo(outputs)
-        .slice(1)
-        .map((at) => {
-          const take = `${place} = ${at}u; ${place}Value = ${name(at)};`;
-          return `  if (${name(at)} > ${place}Value) { ${take} }`;
-        }),
-    ];
-    const lines = [...largest("answer", logit), ...largest("truth", (at) => `t_${at}`)];
-    return { lines, hits: `u32(answer == truth)` };
+    const larger = units.slice(1).map((at) => `  if (t_${at} > truthValue) { truth = ${at}u; truthValue = t_${at}; }`);
+    return { lines: ["  var truth = 1u;", "  var truthValue = t_1;", ...larger], hits: "u32(place == truth)" };
   }
   const right = (at: number): string => `u32((${logit(at)} > 0.0) == (targets[firstTarget + ${at - 1}u] > 0.5))`;
-  return { lines: [], hits: upTo(outputs).map(right).join(" + ") };
+  return { lines: [], hits: units.map(right).join(" + ") };
 }
 
 /** Forward, loss and right answers of one sample. */
