@@ -68,7 +68,8 @@ if (silent.length > 0) console.error(`no test ran in: ${silent.join(", ")}`);
 if (process.env.THALWEG_TESTS !== "full") {
   for (const [host, reason] of Object.entries(reasons)) {
     const count = skippedIn.get(host);
-    if (count) console.log(`left to npm run test:full: ${count} tests in ${host} (${reason})`);
+    const tests = count === 1 ? "test" : "tests";
+    if (count) console.log(`left to npm run test:full: ${count} ${tests} in ${host} (${reason})`);
   }
 }
 console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);

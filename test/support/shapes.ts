@@ -26,6 +26,9 @@ export function lastLayer(fanIn: number, fanOut: number, activation: ActivationN
   return { network: whole, layer: whole.layers[1] as LayerShape };
 }
 
-/** A property's settings: the same cases in every run, a tenth of them where a host takes the smaller share. */
-export const cases = (numRuns: number, examples: unknown[] = []) =>
-  ({ seed: 20_240_229, numRuns: shareOf(numRuns), examples, endOnFailure: true }) as const;
+/** Settings of a property that needs no GPU: the same cases in every run. */
+export const allCases = (numRuns: number, examples: unknown[] = []) =>
+  ({ seed: 20_240_229, numRuns, examples, endOnFailure: true }) as const;
+
+/** Settings of a property of kernels: the first tenth of the cases where a host takes the smaller share. */
+export const cases = (numRuns: number, examples: unknown[] = []) => allCases(shareOf(numRuns), examples);
