@@ -1,7 +1,9 @@
 // The demo page (`vite`) and the tests. The library and the command line are built by vite.lib.ts.
 
 import "./test/host/node20.mjs";
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
+import { benchHasChanged } from "./test/host/benchHasChanged.mjs";
 import { launchOptions } from "./test/host/chrome.mjs";
 import { puppeteerProvider } from "./test/host/vitest-puppeteer.ts";
 
@@ -9,21 +11,38 @@ const shared = ["test/**/*.test.ts"];
 const nodeOnly = ["test/**/*.node.test.ts"];
 const endToEnd = ["test/**/*.e2e.ts"];
 
+/** `npm run test:full`: each host takes all. Otherwise Node takes all, and Chrome a case of each kind (test/support/share.ts). */
+const isFull = process.env.THALWEG_TESTS === "full";
+/** THALWEG_RUNS names a file for the list of kernels and shapes that ran, and in which host (scripts/test.mjs writes it). */
+const recorder = process.env.THALWEG_RUNS ? ["test/support/recordRuns.ts"] : [];
+
 export default defineConfig({
   // Found late, a dependency would reload the page in the middle of a test.
   optimizeDeps: { include: ["papaparse", "valibot", "fast-check", "@jax-js/loaders"] },
   test: {
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000, // a busy machine takes many times what a quiet one does
+    hookTimeout: 240_000,
     pool: "forks", // in a worker thread process.env is a copy, which the Vulkan loader does not see
+    maxWorkers: Math.max(2, availableParallelism() - 1), // beside Chrome: with one, its core would idle at the end
     projects: [
-      { extends: true, test: { name: "dawn", include: shared, setupFiles: ["test/setup-node.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "dawn",
+          include: shared,
+          isolate: false, // a worker keeps its device from file to file, with what was compiled on it
+          setupFiles: ["test/setup-node.ts", ...recorder],
+          provide: { share: "all" },
+        },
+      },
       {
         extends: true,
         test: {
           name: "chrome",
           include: shared,
           exclude: [...configDefaults.exclude, ...nodeOnly],
+          setupFiles: recorder,
+          provide: { share: isFull ? "all" : "few" },
           browser: {
             enabled: true,
             headless: true,
@@ -33,7 +52,15 @@ export default defineConfig({
           },
         },
       },
-      { extends: true, test: { name: "page", include: endToEnd, globalSetup: ["test/host/build.mjs"] } },
+      {
+        extends: true,
+        test: {
+          name: "page",
+          include: endToEnd,
+          globalSetup: ["test/host/build.mjs"],
+          provide: { share: isFull || benchHasChanged() ? "all" : "few" },
+        },
+      },
     ],
   },
 });

@@ -1,4 +1,4 @@
-// dInputs = (dOutputs · weightsᵀ) ⊙ activateDerivative(inputs), one invocation per value: the gradient by the
+// dInputs = slopeProduct(dOutputs · weightsᵀ, inputs), one invocation per value: the gradient by the
 // pre-activations of the layer before, whose activations are this layer's inputs.
 //   dOutputs   [replicas, capacity, gradientColumns]
 //   parameters [replicas, parameterCount]
@@ -38,5 +38,5 @@ fn backwardInputs(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   sum += four;
   let input = sample * layer.fanIn + k;
   let saved = inputs[SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn + input];
-  dInputs[input] = sum * activateDerivative(saved);
+  dInputs[input] = slopeProduct(sum, saved);
 }

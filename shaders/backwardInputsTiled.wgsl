@@ -32,7 +32,7 @@ fn rightOffset(k: u32) -> u32 {
 
 fn storeValue(input: u32, sum: f32) {
   let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn;
-  dInputs[input] = sum * activateDerivative(inputs[plane + input]);
+  dInputs[input] = slopeProduct(sum, inputs[plane + input]);
 }
 
 @compute @workgroup_size(64)

@@ -27,13 +27,17 @@ fn layerAt(index: u32) -> Dense {
   return Dense(2u, 1u, 1u, 1u, 12u, 6u, 8u, 12u, 12u, 2u, 2u);
 }
 
-// Activations by their numbers, and their slopes at what was saved.
-fn activate4(activation: u32, v: vec4f) -> vec4f {
-  return vec4f(sigmoid(v.x), sigmoid(v.y), sigmoid(v.z), sigmoid(v.w));
+// Activations by their numbers, and gradients times their slopes at what was saved.
+fn prepare4(activation: u32, z: vec4f) -> vec4f {
+  return z;
 }
 
-fn slope4(activation: u32, v: vec4f) -> vec4f {
-  return vec4f(sigmoidSlope(v.x), sigmoidSlope(v.y), sigmoidSlope(v.z), sigmoidSlope(v.w));
+fn activate4(activation: u32, z: vec4f) -> vec4f {
+  return vec4f(sigmoid(z.x), sigmoid(z.y), sigmoid(z.z), sigmoid(z.w));
+}
+
+fn slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f {
+  return d * vec4f(sigmoidSlope(saved.x), sigmoidSlope(saved.y), sigmoidSlope(saved.z), sigmoidSlope(saved.w));
 }
 
 // Gradients of the blocks that this thread owns.

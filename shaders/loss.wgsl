@@ -13,28 +13,32 @@ override SAVED_PLANE: u32 = 0u; // plane of outputs that activateDerivative take
 @group(0) @binding(4) var<storage, read> batchRows: array<u32>;
 @group(0) @binding(5) var<storage, read_write> dOutputs: array<f32>;
 
-// −Σ t · log softmax, with the largest logit taken off first.
+// −Σ t · log softmax; see crossEntropy.wgsl.
 fn softmaxLoss(firstOutput: u32, firstTarget: u32, firstGradient: u32) -> f32 {
+  var place = 0u;
   var largest = outputs[firstOutput];
   for (var column = 1u; column < layer.fanOut; column++) {
-    largest = max(largest, outputs[firstOutput + column]);
+    let logit = outputs[firstOutput + column];
+    let isLarger = logit > largest;
+    place = select(place, column, isLarger);
+    largest = select(largest, logit, isLarger);
   }
-  var sum = 0.0;
-  var targetSum = 0.0;
+  var sums = SoftmaxSums(zeroIfFinite(largest), 0.0, 0.0);
+  var distance = 0.0;
   for (var column = 0u; column < layer.fanOut; column++) {
-    sum += exp(max(outputs[firstOutput + column] - largest, -80.0));
-    targetSum += targets[firstTarget + column];
-  }
-  let logSum = log(sum);
-  var total = 0.0;
-  for (var column = 0u; column < layer.fanOut; column++) {
-    let shifted = outputs[firstOutput + column] - largest;
     let t = targets[firstTarget + column];
-    total = fma(t, logSum - shifted, total);
-    let probability = exp(max(shifted, -80.0)) / sum;
-    dOutputs[firstGradient + column] = step.lossScale * (probability * targetSum - t);
+    let shifted = outputs[firstOutput + column] - largest;
+    sums.rest += select(exponentialOf(shifted), 0.0, column == place);
+    sums.restTargets += select(t, 0.0, column == place);
+    sums.targets += t;
+    distance -= targetTimes(t, shifted);
   }
-  return total;
+  let slopes = slopesOf(sums, step.lossScale);
+  for (var column = 0u; column < layer.fanOut; column++) {
+    let e = exponentialOf(outputs[firstOutput + column] - largest);
+    dOutputs[firstGradient + column] = slopeOf(slopes, e, targets[firstTarget + column], column == place);
+  }
+  return fma(sums.targets, logOnePlus(sums.rest), distance);
 }
 
 @compute @workgroup_size(64)

@@ -56,8 +56,18 @@ fn largestOf(start: u32, slice: u32) -> f32 {
   return largest;
 }
 
-// Sum of the values, or of their exponentials with `largest` taken off.
-fn sumOf(start: u32, slice: u32, largest: f32) -> f32 {
+// Index of the first that is as large.
+fn placeOf(start: u32, slice: u32, largest: f32) -> u32 {
+  for (var index = slice; index < sizes.reduced; index += sizes.slices) {
+    if (valueAt(start, index) == largest) {
+      return index;
+    }
+  }
+  return slice;
+}
+
+// Sum of the values, or of the exponentials of all but the one at `place`, with `largest` taken off.
+fn sumOf(start: u32, slice: u32, largest: f32, place: u32) -> f32 {
   let stretch = BLOCK * sizes.slices;
   var sum = 0.0;
   for (var block = slice; block < sizes.reduced; block += stretch) {
@@ -65,7 +75,7 @@ fn sumOf(start: u32, slice: u32, largest: f32) -> f32 {
     for (var index = block; index < min(block + stretch, sizes.reduced); index += sizes.slices) {
       let value = valueAt(start, index);
       if (OPERATION == 2u) {
-        partial += exp(max(value - largest, -80.0)); // 1.8e-35 there: beyond it some devices return NaN
+        partial += select(exponentialOf(value - largest), 0.0, index == place);
       } else {
         partial += value;
       }
@@ -88,12 +98,11 @@ fn reduce(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
     case 1u: { result = largestOf(start, slice); }
     case 2u: {
       let largest = largestOf(start, slice);
-      result = largest;
-      if (abs(largest) < 3e38) { // else infinite, and so is the result: nothing is left of infinity less itself
-        result += log(sumOf(start, slice, largest));
-      }
+      let rest = sumOf(start, slice, largest, placeOf(start, slice, largest));
+      // Infinite where the largest is: nothing is left of infinity less itself.
+      result = select(largest + logOnePlus(rest), largest, (bitcast<u32>(largest) & 0x7fffffffu) == 0x7f800000u);
     }
-    default: { result = sizes.scale * sumOf(start, slice, 0.0); }
+    default: { result = sizes.scale * sumOf(start, slice, 0.0, 0u); }
   }
   out[sizes.outOffset + index] = ElementOut(result);
 }

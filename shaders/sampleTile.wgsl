@@ -150,10 +150,11 @@ fn forwardLayer(index: u32, thread: u32) {
     for (var part = 0u; part < 4u * SPAN; part++) {
       let unit = 4u * column + part % 4u;
       let quad = item % SPANS + part / 4u * SPANS;
+      let z = prepare4(layer.activation, sums[part]);
       if (SAVES) {
-        store(placeOf(layer.saved + unit, quad), sums[part]);
+        store(placeOf(layer.saved + unit, quad), z);
       }
-      store(placeOf(layer.outputs + unit, quad), activate4(layer.activation, sums[part]));
+      store(placeOf(layer.outputs + unit, quad), activate4(layer.activation, z));
     }
   }
   workgroupBarrier();
@@ -168,7 +169,7 @@ fn backwardLayer(index: u32, thread: u32) {
     var sums = backwardSums(layer, block, item % SPANS);
     for (var part = 0u; part < 4u * SPAN; part++) {
       let at = placeOf(below.saved + 4u * block + part % 4u, item % SPANS + part / 4u * SPANS);
-      store(at, sums[part] * slope4(below.activation, load(at)));
+      store(at, slopeProduct4(below.activation, sums[part], load(at)));
     }
   }
   workgroupBarrier();
@@ -203,33 +204,51 @@ fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
   let e3 = elementLoss(output.w, t.w);
   addLosses(vec4f(e0.x, e1.x, e2.x, e3.x), quad, count);
   let at = placeOf(layer.saved + column, quad);
-  let gradient = gradientScale() * vec4f(e0.y, e1.y, e2.y, e3.y) * slope4(layer.activation, load(at));
+  let gradient = slopeProduct4(layer.activation, gradientScale() * vec4f(e0.y, e1.y, e2.y, e3.y), load(at));
   store(at, select(vec4f(), gradient, isSample(quad, count)));
 }
 
-// −Σ t · log softmax, with the largest logit taken off first.
+fn exponentials(x: vec4f) -> vec4f {
+  return vec4f(exponentialOf(x.x), exponentialOf(x.y), exponentialOf(x.z), exponentialOf(x.w));
+}
+
+fn targetsTimes(t: vec4f, x: vec4f) -> vec4f {
+  return vec4f(targetTimes(t.x, x.x), targetTimes(t.y, x.y), targetTimes(t.z, x.z), targetTimes(t.w, x.w));
+}
+
+// −Σ t · log softmax of four samples; see crossEntropy.wgsl.
 fn softmaxLosses(layer: Dense, quad: u32, count: u32) {
+  var place = vec4u();
   var largest = load(placeOf(layer.outputs, quad));
   for (var column = 1u; column < OUTPUTS; column++) {
-    largest = max(largest, load(placeOf(layer.outputs + column, quad)));
+    let logit = load(placeOf(layer.outputs + column, quad));
+    let isLarger = logit > largest;
+    place = select(place, vec4u(column), isLarger);
+    largest = select(largest, logit, isLarger);
   }
-  var sum = vec4f();
+  var rest = vec4f(zeroIfFinite(largest.x), zeroIfFinite(largest.y), zeroIfFinite(largest.z), zeroIfFinite(largest.w));
+  var restTargets = vec4f();
   var targetSum = vec4f();
+  var distance = vec4f();
   for (var column = 0u; column < OUTPUTS; column++) {
-    sum += exp(max(load(placeOf(layer.outputs + column, quad)) - largest, vec4f(-80.0)));
-    targetSum += targetsOf(quad, column);
+    let t = targetsOf(quad, column);
+    let shifted = load(placeOf(layer.outputs + column, quad)) - largest;
+    let isLargest = vec4u(column) == place;
+    rest += select(exponentials(shifted), vec4f(), isLargest);
+    restTargets += select(t, vec4f(), isLargest);
+    targetSum += t;
+    distance -= targetsTimes(t, shifted);
   }
-  let logSum = log(sum);
-  var total = vec4f();
+  let share = vec4f(gradientScale()) / (vec4f(1.0) + rest);
+  let perExponential = share * targetSum;
+  let ofLargest = share * fma(restTargets - targetSum, rest, restTargets);
   for (var column = 0u; column < OUTPUTS; column++) {
     let at = placeOf(layer.outputs + column, quad);
-    let shifted = load(at) - largest;
-    let t = targetsOf(quad, column);
-    total = fma(t, logSum - shifted, total);
-    let gradient = gradientScale() * (exp(max(shifted, vec4f(-80.0))) / sum * targetSum - t);
-    store(at, select(vec4f(), gradient, isSample(quad, count)));
+    let slope = fma(exponentials(load(at) - largest), perExponential, -gradientScale() * targetsOf(quad, column));
+    store(at, select(vec4f(), select(slope, ofLargest, vec4u(column) == place), isSample(quad, count)));
   }
-  addLosses(total, quad, count);
+  let logSum = vec4f(logOnePlus(rest.x), logOnePlus(rest.y), logOnePlus(rest.z), logOnePlus(rest.w));
+  addLosses(fma(targetSum, logSum, distance), quad, count);
 }
 
 fn lossOfTile(layer: Dense, thread: u32, count: u32) {

@@ -22,35 +22,36 @@ struct Score {
 @group(0) @binding(4) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(5) var<storage, read_write> hits: array<u32>;
 
-// −Σ t · log softmax, with the largest logit taken off first.
-fn softmaxLoss(firstOutput: u32, firstTarget: u32) -> f32 {
-  var largest = outputs[firstOutput];
+// Place of the largest output; of several the first counts.
+fn answerAt(firstOutput: u32) -> u32 {
+  var answer = 0u;
   for (var column = 1u; column < shape.fanOut; column++) {
-    largest = max(largest, outputs[firstOutput + column]);
+    answer = select(answer, column, outputs[firstOutput + column] > outputs[firstOutput + answer]);
   }
-  var sum = 0.0;
+  return answer;
+}
+
+// −Σ t · log softmax; see crossEntropy.wgsl.
+fn softmaxLoss(firstOutput: u32, firstTarget: u32, place: u32) -> f32 {
+  let largest = outputs[firstOutput + place];
+  var rest = zeroIfFinite(largest);
+  var targetSum = 0.0;
+  var distance = 0.0;
   for (var column = 0u; column < shape.fanOut; column++) {
-    sum += exp(max(outputs[firstOutput + column] - largest, -80.0));
+    let t = targets[firstTarget + column];
+    let shifted = outputs[firstOutput + column] - largest;
+    rest += select(exponentialOf(shifted), 0.0, column == place);
+    targetSum += t;
+    distance -= targetTimes(t, shifted);
   }
-  let logSum = log(sum);
-  var total = 0.0;
-  for (var column = 0u; column < shape.fanOut; column++) {
-    total = fma(targets[firstTarget + column], logSum - (outputs[firstOutput + column] - largest), total);
-  }
-  return total;
+  return fma(targetSum, logOnePlus(rest), distance);
 }
 
 // 1 where the largest output stands at the largest target; of several the first counts.
-fn softmaxHits(firstOutput: u32, firstTarget: u32) -> u32 {
-  var answer = 0u;
+fn softmaxHits(firstTarget: u32, answer: u32) -> u32 {
   var truth = 0u;
   for (var column = 1u; column < shape.fanOut; column++) {
-    if (outputs[firstOutput + column] > outputs[firstOutput + answer]) {
-      answer = column;
-    }
-    if (targets[firstTarget + column] > targets[firstTarget + truth]) {
-      truth = column;
-    }
+    truth = select(truth, column, targets[firstTarget + column] > targets[firstTarget + truth]);
   }
   return select(0u, 1u, answer == truth);
 }
@@ -77,8 +78,9 @@ fn score(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
     let firstTarget = row * shape.fanOut;
     var sample = 0.0;
     if (LOSS == 5u) {
-      sample = softmaxLoss(firstOutput, firstTarget);
-      right += softmaxHits(firstOutput, firstTarget);
+      let answer = answerAt(firstOutput);
+      sample = softmaxLoss(firstOutput, firstTarget, answer);
+      right += softmaxHits(firstTarget, answer);
     } else {
       for (var column = 0u; column < shape.fanOut; column++) {
         let output = outputs[firstOutput + column];

@@ -18,7 +18,7 @@ struct Unary {
 // By the logarithm of |x|, which has no sign and is not what it should be at 0. A root of a negative number is NaN, as far as a
 // device has one.
 fn powerByLogarithm(x: f32, exponent: f32) -> f32 {
-  let magnitude = select(pow(abs(x), exponent), 0.0, (x == 0.0) & (exponent > 0.0));
+  let magnitude = select(pow(abs(x), exponent), select(0.0, 1.0 / abs(x), exponent < 0.0), x == 0.0);
   let isOdd = fract(0.5 * exponent) == 0.5;
   let ofNegative = select(sqrt(x), select(magnitude, -magnitude, isOdd), exponent == round(exponent));
   return select(magnitude, ofNegative, x < 0.0);
@@ -49,6 +49,12 @@ fn naturalLogarithm(x: f32) -> f32 {
   return select(log(x), select(sqrt(x), -1.0 / abs(x), x == 0.0), x <= 0.0);
 }
 
+// Some devices have a finite exponential of NaN, which is told by its bits: a compiler may assume that there is none.
+fn exponential(x: f32) -> f32 {
+  let isNaN = (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u;
+  return select(exp(x), x, isNaN);
+}
+
 fn compute(x: f32) -> f32 {
   switch (OPERATION) {
     case 1u: { return sigmoid(x); }
@@ -71,7 +77,7 @@ fn compute(x: f32) -> f32 {
     case 18u: { return softplusSlope(x); }
     case 19u: { return sineSlope(x); }
     case 20u: { return -x; }
-    case 21u: { return exp(x); }
+    case 21u: { return exponential(x); }
     case 22u: { return naturalLogarithm(x); }
     case 23u: { return sqrt(x); }
     case 24u: { return x * x; }

@@ -1,20 +1,30 @@
 // Tables and files: rows to datasets, models to safetensors and back. Apart from the core, which needs neither.
 
 export { closestName } from "./data/closest.ts";
-export type { ColumnOptions, IgnoredColumn, Task } from "./data/chooseColumns.ts";
-export { type EncodedInputs, type EncodedTable, encodeInputs, encodeTable } from "./data/encode.ts";
+export {
+  type EncodeOptions,
+  type EncodedInputs,
+  type EncodedTable,
+  encodeInputs,
+  encodeTable,
+} from "./data/applyPreprocessing.ts";
+export { type ColumnKind, type ColumnOptions, type IgnoredColumn, columnKinds } from "./data/chooseColumns.ts";
+export type { DateForm } from "./data/dates.ts";
+export type { UnseenValue } from "./data/encode.ts";
+export { type MissingCells, missingCellsChoices } from "./data/missingCells.ts";
 export {
   type ClassPredictions,
   type NumberPredictions,
   type Predictions,
-  type PredictionScore,
-  scorePredictions,
+  roundPrediction,
   toPredictions,
 } from "./data/predictions.ts";
 export { type PrepareOptions, type Prepared, type TableReport, prepare } from "./data/prepare.ts";
 export {
   type CategoryColumn,
   type ClassTarget,
+  type Cycle,
+  type DateColumn,
   type InputColumn,
   type NumberColumn,
   type NumberTarget,
@@ -25,10 +35,21 @@ export {
   outputWidth,
   targetNames,
 } from "./data/preprocessing.ts";
-export { tableFromRows } from "./data/readJson.ts";
-export { readTable } from "./data/readTable.ts";
+export type { Labels } from "./data/spelling.ts";
+export type { Task } from "./data/task.ts";
+export { type ClassScore, type NumberScore, type PredictionScore, scorePredictions } from "./data/scores.ts";
+export { tableFromRows } from "./data/rowObjects.ts";
+export { type ReadOptions, readTable } from "./data/readTable.ts";
+export type { ReadProgress, SliceOptions } from "./data/slices.ts";
 export type { Cell, Column, Table } from "./data/table.ts";
-export { type ModelToSave, type SavedModel, decodeModel, encodeModel } from "./formats/modelFile.ts";
+export {
+  type ModelToSave,
+  type SavedModel,
+  decodeModel,
+  decodeModelHeader,
+  encodeModel,
+  modelHeaderBytes,
+} from "./formats/modelFile.ts";
 export type { ModelMetadata, TrainingSummary } from "./formats/modelMetadata.ts";
 export { type OnnxModel, encodeOnnx } from "./formats/onnxModel.ts";
 export { type Safetensors, type Tensor, decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";

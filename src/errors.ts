@@ -9,14 +9,29 @@ export interface Fault {
   readonly cause?: unknown;
 }
 
-/** Base of all errors thrown on purpose; `code` is stable, the message is `place: expected …, got …; fix`. */
+const bidiAndBreaks = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
+
+/** `\u001b` for ESC: the escape that JSON and JavaScript read back. */
+const escapeOf = (character: string): string => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+/**
+ * Makes text from a file safe to print: control characters (C0, DEL, C1), which a terminal would obey, and marks that
+ * change the direction of writing become escapes like `\u001b`. Tabs and line feeds stay.
+ */
+export const printable = (text: string): string =>
+  text.replaceAll(bidiAndBreaks, (character) =>
+    character === "\n" || character === "\t" ? character : escapeOf(character),
+  );
+
+/** Base of all errors thrown on purpose; `code` is stable, the message is `place: expected …, got …; fix`, printable. */
 export abstract class ThalwegError extends Error {
   abstract readonly code: string;
   readonly fault: Fault;
 
   constructor(fault: Fault) {
     const { place, expected, got, fix, cause } = fault;
-    super(`${place}: expected ${expected}, got ${got}; ${fix}`, cause === undefined ? undefined : { cause });
+    const message = printable(`${place}: expected ${expected}, got ${got}; ${fix}`);
+    super(message, cause === undefined ? undefined : { cause });
     this.fault = fault;
     this.name = new.target.name;
   }

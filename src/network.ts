@@ -110,7 +110,7 @@ function requireLogits(layers: readonly DenseLayer[], loss: LossName): void {
     place: `network: layer ${layers.length}`,
     expected: `activation identity before ${loss}, which takes logits`,
     got: last.activation,
-    fix: `use dense(${last.width}, "identity"); probabilities come from predict`,
+    fix: `use dense(${last.width}, "identity"); probabilities come from predictProbabilities`,
   });
 }
 

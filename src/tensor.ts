@@ -32,6 +32,7 @@ export {
   sqrt,
   square,
   subtract,
+  where,
 } from "./tensor/arithmetic.ts";
 export { checkGradient, checkModelGradient } from "./tensor/checkGradient.ts";
 export type { Operand } from "./tensor/compute.ts";
@@ -49,16 +50,8 @@ export {
 } from "./tensor/losses.ts";
 export { matmul, type TransposeOptions } from "./tensor/matmul.ts";
 export { type LayerTensors, networkLoss, networkOutputs, networkParameters } from "./tensor/network.ts";
-export {
-  type Axes,
-  logSoftmax,
-  logSumExp,
-  max,
-  mean,
-  type ReductionOptions,
-  softmax,
-  sum,
-} from "./tensor/reductions.ts";
+export { type Axes, logSumExp, max, mean, type ReductionOptions, sum } from "./tensor/reductions.ts";
+export { logSoftmax, softmax } from "./tensor/softmax.ts";
 export { ones, Tensor, tensor, type TensorOptions, zeros } from "./tensor/tensor.ts";
 export { tidy } from "./tensor/tidy.ts";
 export { dispose } from "./tensor/tree.ts";

@@ -73,7 +73,7 @@ interface Comparison {
   readonly at: ArrayLike<number>;
   readonly got: Float32Array;
   readonly wanted: (x: number) => number;
-  readonly bound: (wanted: number) => number;
+  readonly bound: (wanted: number, x: number) => number;
 }
 
 /** Throws at the worst point, unless every value is finite and within its bound. @returns the worst, in bounds */
@@ -83,7 +83,7 @@ function compare({ what, at, got, wanted, bound }: Comparison): number {
     const x = at[index]!;
     const expected = wanted(x);
     if (!Number.isFinite(value)) throw new Error(`${what} at ${x} is ${value}, wanted ${expected}`);
-    const ratio = Math.abs(value - expected) / Math.max(bound(expected), Number.MIN_VALUE);
+    const ratio = Math.abs(value - expected) / Math.max(bound(expected, x), Number.MIN_VALUE);
     if (ratio > worst.ratio) worst = { ratio, text: `${what} at ${x} is ${value}, wanted ${expected}` };
   }
   if (worst.ratio > 1) throw new Error(`${worst.text}: ${worst.ratio} times the bound`);
@@ -209,4 +209,53 @@ test("erf and the normal distribution agree with published values", () => {
     expect(error, `Φ(${x})`).toBeLessThanOrEqual(1e-14 + 2e-16 * x * x);
   }
   expect(logOnePlusExpNegative(50)).toBeCloseTo(Math.exp(-50), 30);
+});
+
+/** Pre-activations from −30 to 30, where saved activations reach their ends. */
+const sweep = Float32Array.from({ length: 2 ** 18 }, (_, at) => (30 * (at - 2 ** 17)) / 2 ** 17);
+
+test.each(activationNames)(
+  "%s: slopes at the activations that the GPU saved keep their bound at 2¹⁸ points",
+  async (name) => {
+    const saved = savesPreActivation(name) ? sweep : await activateOnGpu(name, sweep);
+    // Saved activations are rounded, and 1 − a² keeps only the absolute part of that as a goes to 1: slopes are compared with those of
+    // the pre-activations themselves, and relative digits are not promised near saturation. So it is in PyTorch.
+    const exact: Partial<Record<ActivationName, (z: number) => number>> = {
+      sigmoid: (z) => activate("sigmoid", z) * activate("sigmoid", -z),
+      tanh: (z) => 1 / Math.cosh(z) ** 2,
+    };
+    const wanted = exact[name] ?? ((z) => activateDerivative(name, savesPreActivation(name) ? z : activate(name, z)));
+    const got = await slopesOnGpu(name, saved);
+    const worst = compare({
+      what: `slope of ${name}`,
+      at: sweep,
+      got,
+      wanted,
+      bound: (slope) => slopeBound(name, slope),
+    });
+    console.log(`slope of ${name} from what was saved: ${worst.toFixed(3)} of its bound`);
+  },
+);
+
+/** WGSL lets exp(x) be off by 3 + 2|x| units in the last place: what tails are off by, relative to themselves. */
+const tailBound = (exponent: number, value: number): number =>
+  (4e-7 + (3 + 2 * Math.abs(exponent)) * 2 ** -23) * Math.abs(value);
+
+const tails: [ActivationName, number, (z: number) => number][] = [
+  ["gelu", -12.9, (z) => 0.5 * z * z],
+  ["sigmoid", -87.3, (z) => z],
+  ["silu", -87.3, (z) => z],
+  ["softplus", -87.3, (z) => z],
+];
+
+test.each(tails)("%s keeps its relative accuracy down to %d", async (name, end, exponentOf) => {
+  const inputs = Float32Array.from({ length: 2 ** 16 }, (_, at) => (end * at) / 2 ** 16);
+  const worst = compare({
+    what: name,
+    at: inputs,
+    got: await activateOnGpu(name, inputs),
+    wanted: (z) => activate(name, z),
+    bound: (value, z) => tailBound(exponentOf(z), value),
+  });
+  console.log(`tail of ${name}: ${worst.toFixed(3)} of its bound`);
 });

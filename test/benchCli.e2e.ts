@@ -11,6 +11,7 @@ import { races as racePlans } from "../bench/race/races.ts";
 import { readRecord } from "../bench/race/readRecord.ts";
 import type { Point, RaceRecord, Row, TimedRow } from "../bench/race/record.ts";
 import { bench, root } from "./support/benchCommand.ts";
+import { testInFull } from "./support/share.ts";
 
 const tinyPoints = racePlans.find(({ name }) => name === "tiny")!.points.length;
 
@@ -31,29 +32,33 @@ function timedRows({ races }: RaceRecord): readonly TimedRow[] {
 const perRound = ({ counts }: TimedRow): number => counts!.dispatches / counts!.rounds;
 
 describe("a quick race in Chrome", () => {
-  test("finds everyone right, counts their dispatches, and keeps what it found", { timeout: raceMs }, async () => {
-    const output = join(folder, "race.json");
-    const names = ["thalweg", "thalweg-layered", "plain-js", "tfjs-webgpu", "jax-js-webgpu"];
-    const { code, stdout, stderr } = await bench(
-      `--race tiny --contender ${names.join(",")} --quick --output ${output}`,
-    );
-    expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);
-    expect(stderr).toMatch(/0\/2 {2}tiny {2}2-2-2-1-b4-sgd\n/);
-    expect(stdout).toMatch(/^# /);
-    expect(readdirSync(folder).toSorted()).toEqual(["race-tiny.svg", "race.json", "race.md"]);
-    const record = recordIn("race.json");
-    expect(record).toMatchObject({ problems: [], machine: { host: "chrome", crossOriginIsolated: true } });
-    expect(record.machine.flags).toContain("--enable-unsafe-webgpu");
-    const rows = timedRows(record);
-    expect(rows.map(({ contender }) => contender)).toEqual([...names, "thalweg", ...names, "thalweg"]);
-    for (const { check, audit } of rows) expect([check.passed, audit.passed]).toEqual([true, true]);
-    const dispatches = (name: string): number[] => rows.filter((row) => row.contender === name).map(perRound);
-    expect(dispatches("thalweg-layered")).toEqual([10, 10]);
-    expect(Math.max(...dispatches("thalweg"))).toBeLessThanOrEqual(2); // a path that takes all layers in one dispatch
-    for (const rival of ["tfjs-webgpu", "jax-js-webgpu"]) expect(Math.min(...dispatches(rival))).toBeGreaterThan(10);
-  });
+  testInFull(
+    "finds everyone right, counts their dispatches, and keeps what it found",
+    { timeout: raceMs },
+    async () => {
+      const output = join(folder, "race.json");
+      const names = ["thalweg", "thalweg-layered", "plain-js", "tfjs-webgpu", "jax-js-webgpu"];
+      const { code, stdout, stderr } = await bench(
+        `--race tiny --contender ${names.join(",")} --quick --output ${output}`,
+      );
+      expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);
+      expect(stderr).toMatch(/0\/2 {2}tiny {2}2-2-2-1-b4-sgd\n/);
+      expect(stdout).toMatch(/^# /);
+      expect(readdirSync(folder).toSorted()).toEqual(["race-tiny.svg", "race.json", "race.md"]);
+      const record = recordIn("race.json");
+      expect(record).toMatchObject({ problems: [], machine: { host: "chrome", crossOriginIsolated: true } });
+      expect(record.machine.flags).toContain("--enable-unsafe-webgpu");
+      const rows = timedRows(record);
+      expect(rows.map(({ contender }) => contender)).toEqual([...names, "thalweg", ...names, "thalweg"]);
+      for (const { check, audit } of rows) expect([check.passed, audit.passed]).toEqual([true, true]);
+      const dispatches = (name: string): number[] => rows.filter((row) => row.contender === name).map(perRound);
+      expect(dispatches("thalweg-layered")).toEqual([10, 10]);
+      expect(Math.max(...dispatches("thalweg"))).toBeLessThanOrEqual(2); // a path that takes all layers in one dispatch
+      for (const rival of ["tfjs-webgpu", "jax-js-webgpu"]) expect(Math.min(...dispatches(rival))).toBeGreaterThan(10);
+    },
+  );
 
-  test("times pages from the navigation to the first step", { timeout: raceMs }, async () => {
+  testInFull("times pages from the navigation to the first step", { timeout: raceMs }, async () => {
     const output = join(folder, "load.json");
     const { code } = await bench(`--race load --contender thalweg,jax-js-wasm --quick --output ${output}`);
     expect(code).toBe(0);
@@ -66,7 +71,7 @@ describe("a quick race in Chrome", () => {
     expect(own!.wasmBytes).toBe(0);
   });
 
-  test("Ctrl-C ends it, and --output keeps what it had", { timeout: raceMs }, async () => {
+  testInFull("Ctrl-C ends it, and --output keeps what it had", { timeout: raceMs }, async () => {
     const output = join(folder, "stopped.json");
     const { code, stderr } = await bench(
       `--race tiny --contender plain-js --no-isolation --output ${output}`,
@@ -95,13 +100,17 @@ test("--host node races processes", { timeout: raceMs }, async () => {
 
 const hasGit = spawnSync("git", ["rev-parse", "HEAD"], { cwd: root }).status === 0;
 
-test.skipIf(!hasGit)("--against compares with a revision, and leaves nothing behind", { timeout: raceMs }, async () => {
-  const { code, stdout, stderr } = await bench("--against HEAD --race tiny --quick");
-  expect(existsSync(join(root, "bench/.against"))).toBe(false);
-  expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);
-  expect(stdout).toMatch(/÷ time of thalweg@[0-9a-f]{12}: /);
-  expect(stdout.match(/^\| tiny .* (faster|slower|within noise) \|$/gm)).toHaveLength(2);
-});
+(hasGit ? testInFull : test.skip)(
+  "--against compares with a revision, and leaves nothing behind",
+  { timeout: raceMs },
+  async () => {
+    const { code, stdout, stderr } = await bench("--against HEAD --race tiny --quick");
+    expect(existsSync(join(root, "bench/.against"))).toBe(false);
+    expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);
+    expect(stdout).toMatch(/÷ time of thalweg@[0-9a-f]{12}: /);
+    expect(stdout.match(/^\| tiny .* (faster|slower|within noise) \|$/gm)).toHaveLength(2);
+  },
+);
 
 test.skipIf(!hasGit)("--against wants a revision that git knows", async () => {
   const { code, stderr } = await bench("--against no-such-revision");

@@ -7,12 +7,13 @@ import { afterAll, expect, test } from "vitest";
 import { cases } from "../bench/limits/plans.ts";
 import { again, everything, isTimed, readLimitsRecord } from "../bench/limits/record.ts";
 import { bench } from "./support/benchCommand.ts";
+import { testInFull } from "./support/share.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bench-limits-"));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("times the kernels of every case whole and without each part", { timeout: 300_000 }, async () => {
+testInFull("times the kernels of every case whole and without each part", { timeout: 300_000 }, async () => {
   const output = join(folder, "limits.json");
   const { code, stdout, stderr } = await bench(`limits --quick --output ${output}`);
   expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);

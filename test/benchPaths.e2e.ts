@@ -6,12 +6,13 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { isTimed, readPathsRecord } from "../bench/paths/record.ts";
 import { bench } from "./support/benchCommand.ts";
+import { testInFull } from "./support/share.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bench-paths-"));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("times every path over the steps handed over, and judges the pick", { timeout: 240_000 }, async () => {
+testInFull("times every path over the steps handed over, and judges the pick", { timeout: 240_000 }, async () => {
   const output = join(folder, "paths.json");
   const { code, stdout, stderr } = await bench(`paths --quick --sweep steps --output ${output}`);
   expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);

@@ -7,12 +7,13 @@ import { afterAll, expect, test } from "vitest";
 import { isTimed, readProductsRecord } from "../bench/products/record.ts";
 import { versionNames } from "../bench/products/versions.ts";
 import { bench } from "./support/benchCommand.ts";
+import { testInFull } from "./support/share.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "bench-products-"));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("checks and times every version, and judges what the library takes", { timeout: 240_000 }, async () => {
+testInFull("checks and times every version, and judges what the library takes", { timeout: 240_000 }, async () => {
   const output = join(folder, "products.json");
   const { code, stdout, stderr } = await bench(`products --quick --class batched4,gradients2 --output ${output}`);
   expect([code, stderr.match(/bench: .*/g)]).toEqual([0, null]);

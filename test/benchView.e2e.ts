@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import puppeteer, { type Browser, type BrowserContext, type Page } from "puppeteer";
 import { build } from "vite";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { type FolderServer, serveFolder } from "../bench/hosts/serve.ts";
 import { races as racePlans } from "../bench/race/races.ts";
 import { readRecord } from "../bench/race/readRecord.ts";
 import { pageConfig } from "../vite.bench.ts";
 import { launchOptions } from "./host/chrome.mjs";
 import { scheme, violationsOf } from "./support/page.ts";
+import { testInFull } from "./support/share.ts";
 
 const tinyPoints = racePlans.find(({ name }) => name === "tiny")!.points.length;
 
@@ -74,7 +75,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test("the address says what is chosen", async () => {
+testInFull("the address says what is chosen", async () => {
   expect(await page.$$eval("#choice input:checked", (all) => all.map(({ value }) => value))).toEqual([
     "tiny",
     "thalweg-cpu64",
@@ -84,7 +85,7 @@ test("the address says what is chosen", async () => {
   expect(await textOf("#environment")).toMatch(/WebGPU on .+ · \d+ cores · cross-origin isolated$/);
 });
 
-test("a quick race runs beside a page that answers", async () => {
+testInFull("a quick race runs beside a page that answers", async () => {
   await page.click("#run");
   let answers = 0;
   while (await page.$("#stop:not([disabled])")) {
@@ -95,7 +96,7 @@ test("a quick race runs beside a page that answers", async () => {
   expect(await textOf("#messages")).toBe("");
 });
 
-test("bars, lines and their tables say the same", async () => {
+testInFull("bars, lines and their tables say the same", async () => {
   const charts = await page.$$eval("figure svg[role=img]", (all) => all.map((one) => one.getAttribute("aria-label")!));
   expect(charts.length).toBe(2);
   const widths = await page.$$eval("#bars, #bars svg", (all) => all.map((one) => one.getBoundingClientRect().width));
@@ -113,7 +114,7 @@ test("bars, lines and their tables say the same", async () => {
   expect(await textOf("#machine-body")).toMatch(/Isolation ?cross-origin isolated/);
 });
 
-test("another unit, another point", async () => {
+testInFull("another unit, another point", async () => {
   await page.select("#unit", "samples");
   await page.waitForFunction(() => document.querySelector("#bars td")?.textContent.endsWith("samples/s"));
   expect(await textsOf("#point option")).toEqual([
@@ -125,7 +126,7 @@ test("another unit, another point", async () => {
   expect(await page.$eval("#bars svg", (svg) => svg.getAttribute("aria-label"))).toContain("samples/s");
 });
 
-test("what is saved can be read elsewhere", async () => {
+testInFull("what is saved can be read elsewhere", async () => {
   const json = await savedBy("[data-save=json]", /^race-\d{4}-\d\d-\d\d-.+-[a-z]+-\d+.*\.json$/);
   const record = readRecord(readFileSync(json, "utf8"), json);
   expect(record.races[0]!.points.map(({ x }) => x)).toEqual([4, 1024]);
@@ -138,7 +139,7 @@ test("what is saved can be read elsewhere", async () => {
   writeFileSync(join(folder, "later.json"), readFileSync(json));
 });
 
-test("opened results lie beside the run, by button or dropped, until they are removed", async () => {
+testInFull("opened results lie beside the run, by button or dropped, until they are removed", async () => {
   await openFiles(join(folder, "earlier.json"));
   await page.waitForSelector("#comparison:not([hidden]) svg");
   expect(await textsOf("#comparison thead th")).toEqual([
@@ -162,7 +163,7 @@ test("opened results lie beside the run, by button or dropped, until they are re
   await page.waitForSelector("#comparison[hidden]");
 });
 
-test("a broken file says what is wrong with it, and nothing is lost", async () => {
+testInFull("a broken file says what is wrong with it, and nothing is lost", async () => {
   const record = JSON.parse(readFileSync(join(folder, "later.json"), "utf8"));
   record.races[0].points[0].x = "four";
   writeFileSync(join(folder, "broken.json"), JSON.stringify(record));
@@ -179,18 +180,18 @@ test("a broken file says what is wrong with it, and nothing is lost", async () =
   expect(await page.$$("#messages .notice")).toHaveLength(1);
 });
 
-test.each(["light", "dark"] as const)("axe finds nothing, %s", async (value) => {
+testInFull.each(["light", "dark"] as const)("axe finds nothing, %s", async (value) => {
   await scheme(page, value);
   expect(await violationsOf(page)).toEqual([]);
 });
 
-test.each([320, 390, 1280])("the page is no wider than a window of %i pixels", async (width) => {
+testInFull.each([320, 390, 1280])("the page is no wider than a window of %i pixels", async (width) => {
   await page.setViewport({ width, height: 844 });
   await page.waitForFunction(() => document.querySelector("#bars svg")!.getBoundingClientRect().right <= innerWidth);
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
 });
 
-test("a choice outlives the page, and names that nobody has are told", async () => {
+testInFull("a choice outlives the page, and names that nobody has are told", async () => {
   await page.click("#races input[value=widths]");
   await page.click("#effort input[value=full]");
   const hash = "#race=tiny,widths&contender=thalweg-cpu64,plain-js&full";
@@ -211,7 +212,7 @@ test("a choice outlives the page, and names that nobody has are told", async () 
   expect(await page.$("#run[disabled]")).not.toBeNull();
 });
 
-test("Stop keeps what is finished, the keyboard its place, and a page out of sight is told", async () => {
+testInFull("Stop keeps what is finished, the keyboard its place, and a page out of sight is told", async () => {
   await page.evaluate(() => (location.hash = "#race=tiny&contender=plain-js&full"));
   await page.waitForSelector("#run:not([disabled])");
   await page.focus("#run");
@@ -238,7 +239,7 @@ test("Stop keeps what is finished, the keyboard its place, and a page out of sig
   );
 });
 
-test("without WebGPU only contenders on the CPU can be chosen", async () => {
+testInFull("without WebGPU only contenders on the CPU can be chosen", async () => {
   page = await open(`${server.url}/`, (opened) =>
     opened.evaluateOnNewDocument(() => Reflect.deleteProperty(Navigator.prototype, "gpu")),
   );
@@ -249,7 +250,7 @@ test("without WebGPU only contenders on the CPU can be chosen", async () => {
   expect(await page.$("#contenders input[value=thalweg][disabled]")).not.toBeNull();
 });
 
-test("without isolation the page says what that costs", async () => {
+testInFull("without isolation the page says what that costs", async () => {
   const plain = await serveFolder({ folder: join(folder, "page"), isolated: false });
   page = await open(`${plain.url}/`);
   expect(await textOf("#notices")).toContain("not cross-origin isolated");
@@ -258,4 +259,4 @@ test("without isolation the page says what that costs", async () => {
   await plain.close();
 });
 
-test("nothing complained on the console", () => expect(complaints).toEqual([]));
+testInFull("nothing complained on the console", () => expect(complaints).toEqual([]));

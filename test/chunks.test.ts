@@ -6,9 +6,9 @@ import { adam, createModel, dense, network, sgd } from "../src/index.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { planLayered } from "../src/plan/layeredPlan.ts";
 import { largestDifference, relativeDistance } from "./support/compare.ts";
-import { openDevice } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { testInFull } from "./support/share.ts";
+import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
 
@@ -56,7 +56,7 @@ test.each([
 ])(
   "data in pages and batches in chunks: %s of %i, %i replicas, as the reference and as unpaged",
   async (_, batchSize, replicas) => {
-    const small = await openDevice({ maxBufferBytes: 65_536 });
+    const small = await narrowed(device(), 65_536);
     const data = dataOf(net, rows, 4);
     const settings = { data, optimizer: sgd({ learningRate: 0.2, momentum: 0.9 }), batchSize, shuffle: true, seed: 8 };
     expect(planOn(small, replicas, settings)).toMatchObject({ gathered: true, inputPageRows: 409 });
@@ -78,7 +78,7 @@ test.each([
 );
 
 test("chunks that are not gathered give the same: one page of data, activations too large for a buffer", async () => {
-  const small = await openDevice({ maxBufferBytes: 65_536 });
+  const small = await narrowed(device(), 65_536);
   const narrow = network({ inputs: 2, layers: [dense(60, "softplus"), dense(1)], loss: "squaredError" });
   const data = dataOf(narrow, 1000, 5);
   const settings = { data, optimizer: adam({ learningRate: 0.01 }), batchSize: 700, shuffle: true, seed: 2 };
@@ -92,7 +92,7 @@ test("chunks that are not gathered give the same: one page of data, activations 
   small.dispose();
 });
 
-test("more rows than a dispatch may take: the budget of work cuts the batch", async ({ skip }) => {
+testInFull("more rows than a dispatch may take: the budget of work cuts the batch", async ({ skip }) => {
   const wide = network({ inputs: 64, layers: [dense(300, "relu"), dense(1)], loss: "squaredError" });
   const count = Math.ceil((2.5 * device().dispatchFlops) / (2 * 64 * 300));
   skip(device().kind === "gpu", "the budget of hardware needs data of gigabytes");
@@ -108,7 +108,7 @@ test("more rows than a dispatch may take: the budget of work cuts the batch", as
 });
 
 test.each([1, 3])("prediction in chunks gives every row, %i replicas", async (replicas) => {
-  const small = await openDevice({ maxBufferBytes: 65_536 });
+  const small = await narrowed(device(), 65_536);
   const parameters = parametersOf(net, 9, replicas);
   const { inputs } = dataOf(net, 2000, 7);
   const options = { replicas, parameters };
@@ -126,7 +126,7 @@ test.each([1, 3])("prediction in chunks gives every row, %i replicas", async (re
   small.dispose();
 });
 
-test("65,535 replicas train side by side, the most that one dispatch takes", async () => {
+testInFull("65,535 replicas train side by side, the most that one dispatch takes", async () => {
   const replicas = 65_535;
   const line = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
   const initial = Float32Array.from({ length: 2 * replicas }, (_, at) =>

@@ -15,17 +15,20 @@ describe("train", () => {
       "data",
       "predict",
       "from",
+      "note",
       "split",
       "network",
       "plan",
       "training",
       "check",
     ]);
-    expect(stderr).toContain("344 rows × 7 columns (JSON), 10 rows with missing cells dropped");
-    expect(stderr).toContain("227 parameters, 908 B in float32");
+    expect(stderr).toContain("344 rows × 7 columns (JSON), 11 rows with missing cells dropped");
+    expect(stderr).toContain("211 parameters, 844 B in float32");
     expect(stderr.match(/epoch +\d+\/60 /g)!.length).toBeLessThanOrEqual(20);
     expect(stderr).toMatch(/epoch 60\/60 +loss [\d.e-]+ +val [\d.e-]+ +accuracy [\d.]+ % +[\d,]+ steps\/s +ETA 0:00/);
-    expect(stdout).toMatch(/^held-out +accuracy (\d+\.\d) %.*\ncheck +largest deviation .* within the bound .*\n/);
+    expect(stdout).toMatch(
+      /^held-out +accuracy (\d+\.\d) %.*\n +balanced accuracy .*\n( .*\n)+check +largest deviation .* within the bound .*\n/,
+    );
     expect(stdout).toMatch(/saved +all\.safetensors \(\d/);
     expect(Number(/accuracy (\d+\.\d) %/.exec(stdout)![1])).toBeGreaterThanOrEqual(97);
     expect(decodeModel(read("all.safetensors"), "all").training).toMatchObject({ steps: 540, finished: true });
@@ -39,8 +42,8 @@ describe("train", () => {
       v: 1,
       command: "train",
       device: { kind: "cpu" },
-      data: { rows: 344, droppedRows: 10, trainingRows: 267, validationRows: 67 },
-      network: { widths: "10-16-3" },
+      data: { rows: 344, droppedRows: 11, trainingRows: 266, validationRows: 67 },
+      network: { widths: "9-16-3" },
       training: { step: 45, steps: 45, finished: true },
       heldOut: { kind: "class", rows: 67 },
       verification: { passed: true, deviation: 0 },
@@ -103,20 +106,26 @@ describe("train", () => {
 });
 
 describe("predict and evaluate", () => {
-  test("predict writes a line for each row, empty where cells are missing", async () => {
-    const { code, stdout } = await thalweg(["predict", "penguins.safetensors", penguins, ...cpu]);
+  test("predict writes a line for each row, missing cells filled", async () => {
+    const { code, stdout, stderr } = await thalweg(["predict", "penguins.safetensors", penguins, ...cpu]);
     expect(code).toBe(0);
     const lines = stdout.trimEnd().split("\n");
+    expect(stderr).toMatch(/note +19 missing cells filled as in training: /);
     expect(lines.length).toBe(345);
     expect(lines[0]).toBe("Species,probability Adelie,probability Chinstrap,probability Gentoo");
     expect(lines[1]).toMatch(/^Adelie,0\.9\d+,/);
-    expect(lines[4]).toBe(",,,");
+    expect(lines[4]).toMatch(/^(Adelie|Chinstrap|Gentoo),0\.\d+,/);
   });
 
   test("predict --json", async () => {
     const { stdout } = await thalweg(["predict", "penguins.safetensors", penguins, ...cpu, "--json"]);
     const { rows, incomplete, predictions } = JSON.parse(stdout);
-    expect([rows, incomplete, predictions.length, predictions[3]]).toEqual([344, 10, 344, null]);
+    expect([rows, incomplete, predictions.length, predictions[3]]).toEqual([
+      344,
+      0,
+      344,
+      { ...predictions[3], Species: "Adelie" },
+    ]);
     expect(predictions[0]).toMatchObject({ Species: "Adelie" });
   });
 
@@ -125,6 +134,8 @@ describe("predict and evaluate", () => {
     expect(code).toBe(0);
     const { score, loss } = JSON.parse(stdout);
     expect(score.accuracy).toBeGreaterThan(0.97);
+    expect(score.balancedAccuracy).toBeGreaterThan(0.95);
+    expect(score.confusion.flat().reduce((a: number, b: number) => a + b)).toBe(344);
     expect(loss).toBeLessThan(0.1);
   });
 
@@ -160,6 +171,8 @@ describe("doctor and explain", () => {
       "2",
       "--validation",
       "0",
+      "--task",
+      "regression",
       "--output",
       "xor.safetensors",
       ...cpu,

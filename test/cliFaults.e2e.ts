@@ -14,7 +14,7 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     "empty.csv": "",
     "ragged.csv": csv(["a,y", "1,x", "2"]),
     "text.csv": csv(["a,y", "1,x", "foo,y", "3,x"]),
-    "nan.csv": csv(["a,y", "1,x", "NaN,y", "3,x"]),
+    "infinite.csv": csv(["a,y", "1,x", "Infinity,y", "3,x"]),
     "one.csv": csv(["a,y", "1,x", "2,x", "3,x"]),
     "cut.json": '[{"a":1,"y":"x"},{"a":2,',
   };
@@ -37,14 +37,19 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     ["an empty file", on("empty.csv"), 3, /got an empty file/],
     ["a ragged row", on("ragged.csv"), 3, /line 3: expected 2 cells/],
     ["text among numbers", on("text.csv"), 3, /line 3, column "a": expected a number, got "foo"/],
-    ["NaN", on("nan.csv"), 3, /line 3, column "a": expected a finite number, got "NaN"/],
+    ["infinity", on("infinite.csv"), 3, /line 3, column "a": expected a finite number, got "Infinity"/],
     ["one class only", on("one.csv"), 3, /column "y": .* got one class/],
     ["cut JSON", on("cut.json"), 3, /valid JSON/],
     ["a model instead of a table", on("penguins.safetensors"), 3, /binary data/],
     ["no target", ["train", penguins], 2, /pass --target COLUMN/],
     ["an unknown target", ["train", penguins, "--target", "Specis"], 2, /did you mean "Species"\?/],
     ["batch size 0", withFlags("--batch-size", "0"), 2, /--batch-size: expected an integer from 1/],
-    ["a layer of width 0", withFlags("--layers", "16,0"), 2, /--layers: expected an integer from 1/],
+    [
+      "a layer of width 0",
+      withFlags("--layers", "16,0"),
+      2,
+      /--layers: expected widths from 1 to 1048576 .*, got "16,0"; write it like 16 or 32,16/,
+    ],
     ["learning rate 1e39", withFlags("--learning-rate", "1e39"), 2, /learningRate: expected .*f32.*, got 1e\+39/],
     [
       "a learning rate in words",
@@ -66,6 +71,26 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     ["an unknown option", withFlags("--epoch", "3"), 2, /unknown option '--epoch' \(Did you mean --epochs\?\)/],
     ["an unknown command", ["trian", penguins], 2, /unknown command 'trian' \(Did you mean train\?\)/],
     ["too few arguments", ["predict", "penguins.safetensors"], 2, /missing required argument 'file'/],
+    [
+      "an option of other programs",
+      withFlags("--lr", "1"),
+      2,
+      /'--lr' \(Did you mean --learning-rate\?\); usage: thalweg train/,
+    ],
+    [
+      "widths with spaces",
+      withFlags("--layers", "16", "16"),
+      2,
+      /too many arguments .*; lists take commas and no spaces/,
+    ],
+    ["a model as an argument of explain", ["explain", "m.safetensors"], 2, /; the model is --model FILE; usage:/],
+    [
+      "a word among widths",
+      withFlags("--layers", "16,x"),
+      2,
+      /separated by commas, got "16,x"; write it like 16 or 32,16/,
+    ],
+    ["the address of a table", on("https://example.org/t.csv"), 3, /download it first/],
     ["an output folder that is not there", withFlags("--output", "nowhere/m.safetensors"), 2, /no folder/],
     ["an output without a name", withFlags("--output", ""), 2, /--output "": expected the name of a file, got none/],
     ["stdout as output", withFlags("--output", "-"), 2, /--output -: expected the name of a file, got stdout/],
@@ -85,7 +110,12 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     ["a model for other columns", ["predict", "penguins.safetensors", cars], 3, /a model for other columns/],
     ["a model cut in half", ["predict", "cut.safetensors", penguins], 3, /cut\.safetensors: /],
     ["a model with a NaN", ["predict", "flipped.safetensors", penguins], 3, /a finite f32/],
-    ["a table instead of a model", ["predict", penguins, penguins], 3, /no safetensors file/],
+    [
+      "a table instead of a model",
+      ["predict", penguins, penguins],
+      3,
+      /penguins\.json: expected a safetensors file, got a JSON table; .* the model comes before the table/,
+    ],
   ])("%s", async (_, parameters, code, message) => {
     const output =
       parameters.includes("--output") || parameters[0] !== "train" ? [] : ["--output", "wrong.safetensors"];

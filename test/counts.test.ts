@@ -6,7 +6,7 @@ import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { countCalls, type Counts } from "./support/gpuCounts.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
 
@@ -84,7 +84,7 @@ test("1,000 steps of a tiny network fit a few submits", async () => {
 });
 
 test("a batch in chunks takes 3L dispatches a chunk and one update", async () => {
-  const small = await openDevice({ maxBufferBytes: 65_536 });
+  const small = await narrowed(device(), 65_536);
   const net = netOf([4, 64, 64, 2]);
   const rows = 600;
   const counts = await countSteps({ on: small, net, rows, replicas: 2, steps: 10 });

@@ -1,20 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import {
-  encodeInputs,
-  inputWidth,
-  outputWidth,
-  prepare,
-  readTable,
-  tableFromRows,
-  toPredictions,
-} from "../src/data.ts";
+import { encodeInputs, inputWidth, outputWidth, prepare, tableFromRows, toPredictions } from "../src/data.ts";
+import { readTableAtOnce as readTable } from "../src/data/readTable.ts";
 import { ThalwegError } from "../src/errors.ts";
 
 /** Runs `action`; errors other than ours fail the test. */
-function survive<T>(action: () => T): T | undefined {
+async function survive<T>(action: () => Promise<T> | T): Promise<T | undefined> {
   try {
-    return action();
+    return await action();
   } catch (error) {
     if (!(error instanceof ThalwegError)) throw error;
     expect(error.message).not.toMatch(/undefined/);
@@ -41,30 +34,33 @@ const csvText = fc
   .map((rows) => rows.map((row) => row.join(",")).join("\n"));
 
 describe("tables", () => {
-  test("any text is read or refused by name", () => {
+  test("any text is read or refused by name", async () => {
     const text = fc.oneof(csvText, fc.string({ unit: "binary" }), fc.json());
-    fc.assert(
-      fc.property(text, names, (content, target) => {
-        const table = survive(() => readTable(content, "t"));
-        if (table) survive(() => prepare(table, { target }));
+    await fc.assert(
+      fc.asyncProperty(text, names, async (content, target) => {
+        const table = await survive(() => readTable(content, "t"));
+        if (table) await survive(() => prepare(table, { target }));
       }),
       { numRuns: 1000 },
     );
   });
 
-  test("any bytes are read or refused by name", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void survive(() => readTable(bytes, "t"))),
+  test("any bytes are read or refused by name", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uint8Array({ maxLength: 200 }),
+        async (bytes) => void (await survive(() => readTable(bytes, "t"))),
+      ),
       { numRuns: 1000 },
     );
   });
 
-  test("whatever is prepared is finite and of the width that is told", () => {
+  test("whatever is prepared is finite and of the width that is told", async () => {
     const rows = fc.array(fc.dictionary(names, scalar, { noNullPrototype: false }), { minLength: 1, maxLength: 30 });
-    fc.assert(
-      fc.property(rows, names, fc.boolean(), (content, target, binary) => {
-        const table = survive(() => tableFromRows(content));
-        const prepared = table && survive(() => prepare(table, { target, binary }));
+    await fc.assert(
+      fc.asyncProperty(rows, names, fc.boolean(), async (content, target, binary) => {
+        const table = await survive(() => tableFromRows(content));
+        const prepared = table && (await survive(() => prepare(table, { target, binary })));
         if (!table || !prepared) return;
         const { preprocessing, training, validation, trainingRows, validationRows, report } = prepared;
         expect(trainingRows + validationRows + report.droppedRows).toBe(content.length);
@@ -76,21 +72,22 @@ describe("tables", () => {
         }
         const again: typeof preprocessing = JSON.parse(JSON.stringify(preprocessing));
         expect(again).toEqual(preprocessing);
-        const encoded = survive(() => encodeInputs(again, table)); // refused when a row without target holds text
+        const encoded = await survive(() => encodeInputs(again, table)); // refused when a row without target holds text
         if (encoded) expect(encoded.rows.length).toBeGreaterThanOrEqual(trainingRows + validationRows);
       }),
       { numRuns: 1000 },
     );
   });
 
-  test("numbers survive standardising and back", () => {
+  test("numbers survive standardising and back", async () => {
     const numbers = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), { minLength: 3, maxLength: 40 });
-    fc.assert(
-      fc.property(numbers, (values) => {
+    await fc.assert(
+      fc.asyncProperty(numbers, async (values) => {
         const largest = Math.max(...values.map(Math.abs));
         fc.pre(new Set(values).size > 1 && largest > 1e-100);
-        const { preprocessing, training } = prepare(tableFromRows(values.map((y, k) => ({ x: k, y }))), {
+        const { preprocessing, training } = await prepare(tableFromRows(values.map((y, k) => ({ x: k, y }))), {
           target: "y",
+          task: "regression",
           validation: 0,
         });
         const back = toPredictions(preprocessing, training.targets, 1);
@@ -102,16 +99,16 @@ describe("tables", () => {
     );
   });
 
-  test("CSV and JSON of the same rows give the same data", () => {
+  test("CSV and JSON of the same rows give the same data", async () => {
     const row = fc.record({ x: fc.integer(), site: fc.constantFrom("a", "b", "c"), y: fc.constantFrom("p", "q") });
-    fc.assert(
-      fc.property(fc.array(row, { minLength: 4, maxLength: 40 }), (rows) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: 4, maxLength: 40 }), async (rows) => {
         const csv = ["x,site,y", ...rows.map(({ x, site, y }) => `${x},${site},${y}`)].join("\n");
-        const outcome = (text: string) => {
-          const prepared = survive(() => prepare(readTable(text, "t"), { target: "y" }));
+        const outcome = async (text: string) => {
+          const prepared = await survive(async () => prepare(await readTable(text, "t"), { target: "y" }));
           return prepared && { ...prepared, report: undefined };
         };
-        expect(outcome(csv)).toEqual(outcome(JSON.stringify(rows)));
+        expect(await outcome(csv)).toEqual(await outcome(JSON.stringify(rows)));
       }),
     );
   });

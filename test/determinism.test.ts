@@ -4,6 +4,7 @@ import { acquire, adam, createModel, dense, type Device, network, type Network, 
 import { createExecutor } from "../src/plan/choose.ts";
 import { hashOf, relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
+import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -109,7 +110,7 @@ test.each(replicaCases)("replica i among 5 takes the same bits as alone: %s", as
   }
 });
 
-test("replicas whose batch is cut otherwise than alone differ by rounding only", async () => {
+testInFull("replicas whose batch is cut otherwise than alone differ by rounding only", async () => {
   // 5 replicas of this network take chunks of fewer rows than one: the sums over the batch are added in another order
   const wide = network({ inputs: 200, layers: [dense(150, "relu"), dense(3)], loss: "meanSquaredError" });
   const settings = { data: dataOf(wide, 1200, 8), optimizer: sgd({ learningRate: 0.1 }), batchSize: 1200 };

@@ -27,6 +27,7 @@ import partialsSource from "../shaders/writePartials.wgsl?raw";
 import { hashOf, relativeDistance } from "./support/compare.ts";
 import { countCalls } from "./support/gpuCounts.ts";
 import { dataOf, networkOf, parametersOf } from "./support/nets.ts";
+import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -157,8 +158,8 @@ const nameOf = ({ widths, activations, loss, optimizer, batchSize, rows, replica
  */
 const boundOf = ({ name }: Optimizer): number => (name === "sgd" ? 2e-6 : 2e-5);
 
-for (const path of fusedPaths) {
-  test.each(cases.map((one) => [nameOf(one), one] as const))(`${path} follows float64: %s`, async (_, one) => {
+const follows = (path: PathName, one: Case, isOneOfItsKind: boolean): void =>
+  testOf(isOneOfItsKind)(`${path} follows float64: ${nameOf(one)}`, async () => {
     const { widths, activations, loss, optimizer, rows, batchSize, replicas } = one;
     const layers = widths.slice(1).map((width, index) => ({ width, activation: activations[index]! }));
     const net = networkOf({ inputs: widths[0]!, layers, loss, rows, seed: 1 });
@@ -177,6 +178,9 @@ for (const path of fusedPaths) {
     }
   });
 
+for (const [at, path] of fusedPaths.entries()) {
+  for (const [index, one] of cases.entries()) follows(path, one, index === 2 * at);
+
   test(`${path}: the same bits twice, and however many steps are handed over at once`, async () => {
     const training = {
       net: tiny,
@@ -189,7 +193,7 @@ for (const path of fusedPaths) {
     expect(bitsOf(await onGpu(path, { ...training, calls: [1000, 1, 1, 1, 1, 1, 1, 1, 1] }))).toBe(wanted);
   });
 
-  test(`${path}: a replica among 70 takes the same bits as alone with its settings`, async () => {
+  testInFull(`${path}: a replica among 70 takes the same bits as alone with its settings`, async () => {
     const replicas = 70;
     const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "meanSquaredError" });
     const perReplica = {
@@ -223,37 +227,40 @@ for (const path of fusedPaths) {
 }
 
 for (const path of ["layered", ...fusedPaths] as const) {
-  test(`${path}: a replica that diverges stops with finite parameters, and the others do not notice`, async () => {
-    const replicas = 5;
-    const settings = settingsOf(tiny, 20, { batchSize: 4, optimizer: sgd({ learningRate: 0.3 }) });
-    const wild = network({ inputs: 2, layers: [dense(3), dense(1)], loss: "squaredError" });
-    const rates = [0.01, 0.02, 1e30, 0.03, 0.04];
-    const run = (learningRate: readonly number[]) =>
-      onGpu(path, {
-        net: wild,
-        replicas,
-        settings: { ...settingsOf(wild, 20, settings), data: dataOf(wild, 20, 3), perReplica: { learningRate } },
-      });
-    const [one, calm] = [await run(rates), await run(rates.with(2, 0.01))];
-    const count = wild.parameterCount;
-    const stopped = one.results.nonFiniteSteps[2]!;
-    expect(stopped).toBeGreaterThanOrEqual(0);
-    expect(stopped).toBeLessThan(10);
-    expect(one.results.nonFiniteSteps.filter((_step, at) => at !== 2)).toEqual(Float64Array.of(-1, -1, -1, -1));
-    expect(one.parameters.every(Number.isFinite)).toBe(true);
-    expect(one.results.finalLosses[2]).toBeNaN();
-    const losses = one.losses.filter((_loss, at) => at % replicas === 2);
-    expect(losses.subarray(stopped + 1).every(Number.isNaN)).toBe(true);
-    for (const replica of [0, 1, 3, 4]) {
-      const own = (values: FloatArray) => values.subarray(replica * count, (replica + 1) * count);
-      expect(own(one.parameters)).toEqual(own(calm.parameters));
-      expect(one.losses.filter((_l, at) => at % replicas === replica)).toEqual(
-        calm.losses.filter((_l, at) => at % replicas === replica),
-      );
-    }
-  });
+  testInFull(
+    `${path}: a replica that diverges stops with finite parameters, and the others do not notice`,
+    async () => {
+      const replicas = 5;
+      const settings = settingsOf(tiny, 20, { batchSize: 4, optimizer: sgd({ learningRate: 0.3 }) });
+      const wild = network({ inputs: 2, layers: [dense(3), dense(1)], loss: "squaredError" });
+      const rates = [0.01, 0.02, 1e30, 0.03, 0.04];
+      const run = (learningRate: readonly number[]) =>
+        onGpu(path, {
+          net: wild,
+          replicas,
+          settings: { ...settingsOf(wild, 20, settings), data: dataOf(wild, 20, 3), perReplica: { learningRate } },
+        });
+      const [one, calm] = [await run(rates), await run(rates.with(2, 0.01))];
+      const count = wild.parameterCount;
+      const stopped = one.results.nonFiniteSteps[2]!;
+      expect(stopped).toBeGreaterThanOrEqual(0);
+      expect(stopped).toBeLessThan(10);
+      expect(one.results.nonFiniteSteps.filter((_step, at) => at !== 2)).toEqual(Float64Array.of(-1, -1, -1, -1));
+      expect(one.parameters.every(Number.isFinite)).toBe(true);
+      expect(one.results.finalLosses[2]).toBeNaN();
+      const losses = one.losses.filter((_loss, at) => at % replicas === 2);
+      expect(losses.subarray(stopped + 1).every(Number.isNaN)).toBe(true);
+      for (const replica of [0, 1, 3, 4]) {
+        const own = (values: FloatArray) => values.subarray(replica * count, (replica + 1) * count);
+        expect(own(one.parameters)).toEqual(own(calm.parameters));
+        expect(one.losses.filter((_l, at) => at % replicas === replica)).toEqual(
+          calm.losses.filter((_l, at) => at % replicas === replica),
+        );
+      }
+    },
+  );
 
-  test(`${path}: orders and samples of their own are those of the reference`, async () => {
+  testInFull(`${path}: orders and samples of their own are those of the reference`, async () => {
     const net = network({ inputs: 2, layers: [dense(4, "tanh"), dense(1)], loss: "huber" });
     const seed = [7, 2 ** 40 + 3, 0];
     for (const own of [{ perReplica: { seed } }, { bootstrap: true }, { perReplica: { seed }, bootstrap: true }]) {
@@ -293,7 +300,7 @@ test.each(fusedPaths)("%s: the bytes of the plan are those of the run, and all a
   expect(device().ledger).toEqual(before);
 });
 
-test.each(["tiles", "groups"] as const)(
+testInFull.each(["tiles", "groups"] as const)(
   "%s: activations stored as f16 cost a thousandth, and no more",
   async (path) => {
     const net = networkOf({

@@ -25,7 +25,8 @@ import { openDevice, replicaPart } from "./support/kernelRun.ts";
 import { countCalls } from "./support/gpuCounts.ts";
 import { dataOf, describeNet, networkOf, parametersOf } from "./support/nets.ts";
 import { cases } from "./support/shapes.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { testInFull, testOf } from "./support/share.ts";
+import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
 
@@ -99,48 +100,51 @@ const someCase = fc.record({
   replicas: fc.constantFrom(1, 2, 5, 65),
 });
 
-test.each(lossNames)("%s: follows float64 over odd shapes and all activations", async (loss) => {
-  let worst = 0;
-  let forms = 0;
-  await fc.assert(
-    fc.asyncProperty(someCase, async ({ inputs, layers, rows, replicas }) => {
-      const net = networkOf({ inputs, layers, loss, rows, seed: 1 });
-      forms |= net.parameterCount > 48 ? 2 : 1;
-      worst = Math.max(
-        worst,
-        await requireLike64({ net, parameters: parametersOf(net, 5, replicas), data: dataOf(net, rows, 3) }),
-      );
-    }),
-    cases(12, [
-      [
-        {
-          inputs: 3,
-          layers: [
-            { width: 4, activation: "tanh" },
-            { width: 2, activation: "identity" },
-          ],
-          rows: 9,
-          replicas: 300,
-        },
-      ],
-      [
-        {
-          inputs: 17,
-          layers: [
-            { width: 16, activation: "gelu" },
-            { width: 9, activation: "elu" },
-          ],
-          rows: 129,
-          replicas: 5,
-        },
-      ],
-    ]),
-  );
-  expect(forms).toBe(3); // parameters by name, and in an array
-  console.log(`fused score ${loss}: largest error ${worst.toExponential(1)}`);
-});
+const follows = (loss: LossName, isOneOfItsKind: boolean): void =>
+  testOf(isOneOfItsKind)(`${loss}: follows float64 over odd shapes and all activations`, async () => {
+    let worst = 0;
+    let forms = 0;
+    await fc.assert(
+      fc.asyncProperty(someCase, async ({ inputs, layers, rows, replicas }) => {
+        const net = networkOf({ inputs, layers, loss, rows, seed: 1 });
+        forms |= net.parameterCount > 48 ? 2 : 1;
+        worst = Math.max(
+          worst,
+          await requireLike64({ net, parameters: parametersOf(net, 5, replicas), data: dataOf(net, rows, 3) }),
+        );
+      }),
+      cases(12, [
+        [
+          {
+            inputs: 3,
+            layers: [
+              { width: 4, activation: "tanh" },
+              { width: 2, activation: "identity" },
+            ],
+            rows: 9,
+            replicas: 300,
+          },
+        ],
+        [
+          {
+            inputs: 17,
+            layers: [
+              { width: 16, activation: "gelu" },
+              { width: 9, activation: "elu" },
+            ],
+            rows: 129,
+            replicas: 5,
+          },
+        ],
+      ]),
+    );
+    expect(forms).toBe(3); // parameters by name, and in an array
+    console.log(`fused score ${loss}: largest error ${worst.toExponential(1)}`);
+  });
 
-test.each(activationNames)("%s follows float64, below the last layer and in it", async (activation) => {
+for (const loss of lossNames) follows(loss, loss === "meanSquaredError" || loss === "softmaxCrossEntropy");
+
+testInFull.each(activationNames)("%s follows float64, below the last layer and in it", async (activation) => {
   const net = network({ inputs: 3, layers: [dense(5, activation), dense(2, activation)], loss: "huber" });
   await requireLike64({ net, parameters: parametersOf(net, 6, 5), data: dataOf(net, 140, 4) });
 });
@@ -148,7 +152,7 @@ test.each(activationNames)("%s follows float64, below the last layer and in it",
 const tiny: Network = network({ inputs: 3, layers: [dense(4, "tanh"), dense(2)], loss: "softmaxCrossEntropy" });
 const wider: Network = network({ inputs: 5, layers: [dense(12, "silu"), dense(3)], loss: "binaryCrossEntropy" });
 
-test.each([tiny, wider])("a replica has the same score alone and among 300", async (net) => {
+testInFull.each([tiny, wider])("a replica has the same score alone and among 300", async (net) => {
   const data = dataOf(net, 333, 5);
   const parameters = parametersOf(net, 7, 300);
   const all = await fusedScores({ net, parameters, data });
@@ -161,17 +165,21 @@ test.each([tiny, wider])("a replica has the same score alone and among 300", asy
   expect(await fusedScores({ net, parameters, data })).toEqual(all);
 });
 
-const everyKind = kinds.flatMap((kind) => [tiny, wider].map((net) => [kind, net] as const));
-
-test.each(everyKind)("%s: cuts into chunks and dispatches change no bit", async (kind, net) => {
-  const small = await openDevice({ maxBufferBytes: 65_536 });
+const cutsChangeNothing = (kind: Kind, net: Network) => async (): Promise<void> => {
+  const small = await narrowed(gpu(), 65_536);
   const data = dataOf(net, 8000, 8); // 65,536 bytes hold 25 slices of 5 inputs, or 13 rows of 100 × 12 activations
   const parameters = parametersOf(net, 9, 100);
   const wanted = await scoresBy(kind, { net, parameters, data });
   expect(await scoresBy(kind, { net, parameters, data, device: small })).toEqual(wanted);
   expect(small.ledger).toEqual({ buffers: 0, bytes: 0 });
   small.dispose();
-});
+};
+
+for (const kind of kinds) {
+  for (const net of [tiny, wider]) {
+    testOf(kind === "fused")(`${kind}: cuts into chunks and dispatches change no bit`, cutsChangeNothing(kind, net));
+  }
+}
 
 test("70,000 networks on 40 rows follow float64, in several dispatches", async () => {
   const net = network({ inputs: 2, layers: [dense(3, "sigmoid"), dense(1)], loss: "meanSquaredError" });
@@ -191,7 +199,7 @@ test("sums beyond 128 rows are those of float64", async () => {
   expect(Math.abs(losses[0]! / Math.fround(0.1) ** 2 - 1)).toBeLessThan(128 * roundoff);
 });
 
-test("a loss that is not finite is that replica's alone", async () => {
+testInFull("a loss that is not finite is that replica's alone", async () => {
   for (const net of [tiny, wider]) {
     const data = dataOf(net, 131, 5);
     const parameters = parametersOf(net, 7, 5);
@@ -210,7 +218,7 @@ const limitsOf = ({ kind, hasQuads, maxBufferBytes, dispatchFlops }: GpuDevice) 
   dispatchFlops,
 });
 
-test("the executor takes it for populations of small networks, and frees it", async () => {
+testInFull("the executor takes it for populations of small networks, and frees it", async () => {
   const device = await openDevice();
   const wide = network({ inputs: 30, layers: [dense(40, "relu"), dense(1)], loss: "squaredError" });
   expect(scoresFused(device, tiny, 300, 400)).toBe(true);
@@ -240,7 +248,7 @@ test("the executor takes it for populations of small networks, and frees it", as
 });
 
 test.each(kinds)("%s: a scorer that is disposed while it scores frees all at once and says so", async (kind) => {
-  const device = await openDevice({ maxBufferBytes: 2 ** 20 });
+  const device = await narrowed(gpu(), 2 ** 20);
   const data = dataOf(tiny, 40_000, 7);
   const owner = new BufferOwner(device);
   const parameters = owner.upload("parameters", parametersOf(tiny, 1, 2000));

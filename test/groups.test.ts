@@ -1,17 +1,18 @@
 // More replicas than one dispatch takes: they are computed in groups, and each must come out as in the reference.
 
-import { expect, test } from "vitest";
+import { expect } from "vitest";
 import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import { adam, dense, network } from "../src/index.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
+import { testInFull } from "./support/share.ts";
 
 const net = network({ inputs: 1, layers: [dense(2, "sigmoid"), dense(1)], loss: "squaredError" });
 const replicas = 66_000;
 
-test("66,000 replicas train and predict as the reference does", async () => {
+testInFull("66,000 replicas train and predict as the reference does", async () => {
   const device = await openDevice();
   const data = dataOf(net, 5, 1);
   const settings = {

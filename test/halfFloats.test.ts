@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fromHalfFloats, toHalfFloats } from "../src/tensor/halfFloats.ts";
+import { fromHalfFloats, toHalfFloats } from "../src/halfFloats.ts";
 import { createUniform } from "./support/random.ts";
 
 const halvesOf = (values: readonly number[]): number[] =>

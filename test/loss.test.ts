@@ -13,9 +13,9 @@ import {
 } from "../src/network.ts";
 import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
-import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
+import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
-import { functionError, lossBound, type Sample } from "./support/lossBound.ts";
+import { lossBound, slopeBounds } from "./support/lossBound.ts";
 import { createUniform, randomFloats } from "./support/random.ts";
 import { cases, oddSizes, replicaCounts } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -30,19 +30,6 @@ interface Case {
   readonly scale: number;
   /** Activation of the layer, where the loss leaves a choice. */
   readonly activation: ActivationName;
-}
-
-/** Bound of the gradient by one output before scale and slope: roundings of y − t, or of a probability. */
-function gradientBound(name: LossName, { outputs, targets }: Sample, column: number): number {
-  const t = Math.abs(targets[column]!);
-  const y = Math.abs(outputs[column]!);
-  if (name === "meanAbsoluteError") return 0;
-  if (name === "binaryCrossEntropy") return functionError + 2 * roundoff;
-  if (name !== "softmaxCrossEntropy") return 4 * roundoff * (y + t);
-  const targetSum = targets.reduce((sum, value) => sum + value, 0);
-  const spread = Math.max(...outputs) - Math.min(...outputs);
-  // exp(x) may be off by 3 + 2|x| units, and the sum has n terms; probabilities are at most 1
-  return (outputs.length + 8 + 2 * Math.min(spread, 20)) * 2 * roundoff * (targetSum + t);
 }
 
 function targetsFor(name: LossName, length: number, scale: number): Float32Array {
@@ -77,15 +64,17 @@ async function tryLoss(name: LossName, { rows, fanOut, replicas, scale, activati
       const one = lossScale(name, 1, fanOut);
       const sample = { outputs: own, targets: target };
       wanted.values[firstGradient + fanOut] = (value / one) * factor;
-      wanted.bounds[firstGradient + fanOut] = lossBound(name, sample) * factor;
+      wanted.bounds[firstGradient + fanOut] = lossBound(name, sample) * factor + leastNormal;
+      const slopes = slopeBounds(name, sample);
       for (let column = 0; column < fanOut; column++) {
         const slope = activateDerivative(activation, outputs[(saves ? plane : 0) + firstOutput + column]!);
         const gradient = (dOutputs[column]! / one) * factor;
         wanted.values[firstGradient + column] = gradient * slope;
         wanted.bounds[firstGradient + column] =
-          gradientBound(name, sample, column) * factor * Math.abs(slope) +
+          slopes[column]! * factor * Math.abs(slope) +
           Math.abs(gradient) * (activation === "identity" ? 0 : 4e-7 * Math.abs(slope) + 2e-7) +
-          4 * roundoff * Math.abs(gradient * slope);
+          4 * roundoff * Math.abs(gradient * slope) +
+          leastNormal;
       }
     }
   }

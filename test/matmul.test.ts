@@ -8,6 +8,7 @@ import { type ProductVersion, productVersionsOf } from "../src/gpu/productVersio
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
 import { randomFloats } from "./support/random.ts";
 import { cases, versions as versionsOfLayers } from "./support/shapes.ts";
+import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -215,17 +216,20 @@ const shifted = (operand: Operand): Operand => ({
 const upToFour = [1, 2, 3, 4];
 const fewValues = upToFour.flatMap((m) => upToFour.map((n) => ({ m, n })));
 
-test.each(transposes)("a few values of long sums, %o, agree with float64, however they can be loaded", async (both) => {
-  for (const { m, n } of fewValues) {
-    const k = 4096 + 4 * n + (m % 2); // rows that are aligned, and rows that are not
-    const one: Case = { ...plain, ...both, m, n, k, batch: [2], repeats: [m === 3 ? "a" : "neither"] };
-    await tryMatmul(one);
-    const operands = [operandOf(one, "a", 9), operandOf(one, "b", 10)];
-    const usual = hashOf(await run(one, operands, 2 * m * n));
-    const bits = hashOf(await run(one, operands.map(shifted), 2 * m * n));
-    expect(bits, describeCase(one)).toBe(usual);
-  }
-});
+testInFull.each(transposes)(
+  "a few values of long sums, %o, agree with float64, however they can be loaded",
+  async (both) => {
+    for (const { m, n } of fewValues) {
+      const k = 4096 + 4 * n + (m % 2); // rows that are aligned, and rows that are not
+      const one: Case = { ...plain, ...both, m, n, k, batch: [2], repeats: [m === 3 ? "a" : "neither"] };
+      await tryMatmul(one);
+      const operands = [operandOf(one, "a", 9), operandOf(one, "b", 10)];
+      const usual = hashOf(await run(one, operands, 2 * m * n));
+      const bits = hashOf(await run(one, operands.map(shifted), 2 * m * n));
+      expect(bits, describeCase(one)).toBe(usual);
+    }
+  },
+);
 
 const ofPanels: Case[] = [
   { ...plain, m: 129, n: 1024, k: 1030 },
@@ -233,14 +237,14 @@ const ofPanels: Case[] = [
   { ...plain, m: 131, n: 1024, k: 1024, transposeA: true, gap: 4, batch: [2], repeats: ["a"] },
 ];
 
-test.each(ofPanels)("large products give the same bits, %o", async (one) => {
+testInFull.each(ofPanels)("large products give the same bits, %o", async (one) => {
   const operands = [operandOf(one, "a", 11), operandOf(one, "b", 12)];
   const length = one.batch.reduce((product, size) => product * size, one.m * one.n);
   const usual = hashOf(await run(one, operands, length, { version: "plain", slots: 1 }));
   expect(hashOf(await run(one, operands, length)), describeCase(one)).toBe(usual);
 });
 
-test("large products give the same bits in slices as well", async () => {
+testInFull("large products give the same bits in slices as well", async () => {
   const one: Case = { ...plain, m: 128, n: 32, k: 32_801, transposeA: true };
   const operands = [operandOf(one, "a", 13), operandOf(one, "b", 14)];
   const bits = async (version: ProductVersion) =>

@@ -34,6 +34,32 @@ const preprocessing: Preprocessing = {
   ],
   target: { kind: "class", name: "kind", values: ["elm", "oak"], encoding: "oneHot" },
 };
+/** What version 2 of the file knows beside the above. */
+const detailed: Preprocessing = {
+  inputs: [
+    {
+      kind: "number",
+      name: "price",
+      mean: 7.5,
+      deviation: 2.25,
+      fill: 7,
+      indicator: true,
+      format: { decimal: ",", thousands: ".", percent: false, prefix: "€", suffix: "", footnotes: false },
+    },
+    { kind: "date", name: "day", form: "YMD", mean: 19_000, deviation: 100, cycles: ["year", "week"], fill: 19_001 },
+    {
+      kind: "category",
+      name: "site",
+      values: ["a", "Oak"],
+      spellings: [["oak", "Oak"]],
+      ignoreCase: true,
+      fill: "a",
+      indicator: true,
+    },
+  ],
+  target: { kind: "class", name: "kind", values: ["no", "yes"], spellings: [["N", "no"]], encoding: "binary" },
+  missingWords: { inNumbers: ["", "-999"], inTexts: [""] },
+};
 const training = {
   steps: 40,
   epochs: 2,
@@ -54,6 +80,26 @@ const model = (replicas: number): ModelToSave => ({
 });
 
 describe("model files", () => {
+  test("round trip of formats, dates, spellings and fills", () => {
+    const net = network({ inputs: 10, layers: [dense(1)], loss: "binaryCrossEntropy" });
+    const parameters = new Float32Array(net.parameterCount);
+    const saved = decodeModel(encodeModel({ network: net, replicas: 1, parameters, preprocessing: detailed }), "m");
+    expect(saved.preprocessing).toEqual(detailed);
+  });
+
+  test("models of version 1 are read", () => {
+    const { metadata, tensors } = decodeSafetensors(encodeModel(model(1)), "m");
+    expect(metadata.get("version")).toBe("2");
+    const old = encodeSafetensors({ metadata: new Map([...metadata, ["version", "1"]]), tensors });
+    expect(decodeModel(old, "m")).toEqual(model(1));
+  });
+
+  test("spellings of values that are none are refused", () => {
+    const wrong = { ...preprocessing, target: { ...preprocessing.target, spellings: [["x", "y"]] } };
+    const bytes = encodeModel({ ...model(1), preprocessing: wrong as never });
+    expect(() => decodeModel(bytes, "m")).toThrow(/m: preprocessing: expected spellings of the values/);
+  });
+
   test.each([1, 2, 5])("round trip of %i replicas", (replicas) => {
     const saved = decodeModel(encodeModel(model(replicas)), "m");
     expect(saved).toEqual(model(replicas));
@@ -128,7 +174,7 @@ describe("model files", () => {
   };
   test.each([
     ["another format", "format", () => "pt", /m: format: expected "thalweg", got "pt"/],
-    ["a later version", "version", () => "2", /use a newer thalweg/],
+    ["a later version", "version", () => "3", /use a newer thalweg/],
     [
       "an unknown activation",
       "architecture",

@@ -135,7 +135,7 @@ test("types resolve for a TypeScript user", async () => {
     const model = await createModel(network({ inputs: 1, layers: [dense(1)], loss: "huber" }), { device });
     const data = { inputs: Float32Array.of(1), targets: Float32Array.of(1) };
     for await (const event of model.train(data, { optimizer: sgd(), steps: 1 })) { const seen: Progress = event; seen; }
-    export const table = readTable("a,b\\n1,2", "inline");
+    export const table = await readTable("a,b\\n1,2", "inline");
     interface Parameters { weights: Tensor; bias: Tensor[] }
     const parameters: Parameters = { weights: tensor(device, [1, 2], [1, 2]), bias: [tensor(device, 1)] };
     const lossOf = (p: Parameters, x: Tensor): Tensor => sum(matmul(x, p.weights));

@@ -534,6 +534,13 @@ describe("every view that the page links to", () => {
   });
 });
 
+test.each(["toString", "__proto__"])("the address #%s, which no view has, leads to the first screen", async (name) => {
+  const other = await host.open(`#${name}`);
+  expect(await other.title()).toBe("One step of gradient descent · thalweg");
+  expect(await other.$$eval(".notice", (all) => all.map((one) => one.textContent))).toEqual([]);
+  await other.close();
+});
+
 test("where the browser blocks the adapter the CPU computes, and a reload is offered", async () => {
   page = await host.open("", blockAdapters);
   await page.waitForSelector(".notice");

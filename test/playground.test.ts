@@ -235,15 +235,15 @@ test("colours run from negative over zero to positive", () => {
 });
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-const csv = (text: string) => {
-  const { table, chosen } = readFile(bytes(text), "points.csv");
-  return { ...pointsOfTable(table, chosen), chosen };
+const csv = async (text: string) => {
+  const read = await readFile(bytes(text), "points.csv");
+  return { ...(await pointsOfTable(read, read.chosen)), chosen: read.chosen };
 };
 
-test("a table becomes points: two columns of numbers, and a target", () => {
+test("a table becomes points: two columns of numbers, and a target", async () => {
   const text = "name,width,height,kind\n" + Array.from({ length: 40 }, (_, row) =>
     `n${row},${row},${100 - row},${row < 20 ? "short" : "tall"}`).join("\n"); // prettier-ignore
-  const { points, task, chosen, summary } = csv(text);
+  const { points, task, chosen, summary } = await csv(text);
   expect(chosen).toEqual({ x1: "width", x2: "height", target: "kind" });
   expect(task).toBe("classification");
   expect(points).toHaveLength(40);
@@ -256,9 +256,9 @@ test("a table becomes points: two columns of numbers, and a target", () => {
   );
 });
 
-test("numbers to predict run from −1 to 1; rows with gaps are left out", () => {
+test("numbers to predict run from −1 to 1; rows with gaps are left out", async () => {
   const rows = Array.from({ length: 30 }, (_, row) => `${row};${row % 7};${row * row}`);
-  const { points, task, summary } = csv(["a;b;c", ...rows, "5;;2"].join("\n"));
+  const { points, task, summary } = await csv(["a;b;c", ...rows, "5;;2"].join("\n"));
   expect(task).toBe("regression");
   expect(points).toHaveLength(30);
   expect([Math.min(...points.map(({ value }) => value)), Math.max(...points.map(({ value }) => value))]).toEqual([
@@ -267,14 +267,14 @@ test("numbers to predict run from −1 to 1; rows with gaps are left out", () =>
   expect(summary).toContain("31 rows, 1 without a value left out");
 });
 
-test("more points than an address holds are drawn from", () => {
+test("more points than an address holds are drawn from", async () => {
   const rows = Array.from({ length: 4000 }, (_, row) => `${row},${(row * 7) % 13},${row % 2}`);
-  const { points, summary } = csv(["a,b,c", ...rows].join("\n"));
+  const { points, summary } = await csv(["a,b,c", ...rows].join("\n"));
   expect(points).toHaveLength(mostOwnPoints);
   expect(summary).toContain("4000 rows, 1500 of them drawn");
 });
 
-test("a table that is none, or has too little in it, is told with its place", () => {
+test("a table that is none, or has too little in it, is told with its place", async () => {
   const rows = Array.from({ length: 20 }, (_, row) => `${row},x${row % 3},${row % 5}`);
   for (const [text, message] of [
     ["", /points\.csv.*expected.*got/],
@@ -284,8 +284,31 @@ test("a table that is none, or has too little in it, is told with its place", ()
     [["a,kind,b", ...rows].join("\n"), /expected two classes, or numbers, got 3 classes in column "kind": x0, x1, x2/],
     ["%PDF-1.7", /a PDF document/],
   ] as const) {
-    expect(() => csv(text)).toThrow(message);
+    await expect(csv(text)).rejects.toThrow(message);
   }
-  const { table } = readFile(bytes("a,b,c\n1,2,3\n4,5,6\n7,8,1"), "points.csv");
-  expect(() => pointsOfTable(table, { x1: "a", x2: "a", target: "c" })).toThrow(/three different columns/);
+  const read = await readFile(bytes("a,b,c\n1,2,3\n4,5,6\n7,8,1"), "points.csv");
+  const same = pointsOfTable(read, { x1: "a", x2: "a", target: "c" });
+  await expect(same).rejects.toThrow(/three different columns/);
+});
+
+test("a constant column does not put every point on (0, 0)", async () => {
+  const rows = Array.from({ length: 20 }, (_, row) => `7,${10 * row},${row % 2 ? "p" : "q"}`);
+  const { points, chosen, summary } = await csv(["a,b,label", ...rows].join("\n"));
+  expect(chosen).toEqual({ x1: "a", x2: "b", target: "label" });
+  expect(points.every(({ x1 }) => x1 === 0)).toBe(true);
+  expect(new Set(points.map(({ x2 }) => x2)).size).toBe(20);
+  expect([points[0]!.x2, points.at(-1)!.x2]).toEqual([-5.4, 5.4]);
+  expect(summary).toContain("a has one value only.");
+  const both = Array.from({ length: 20 }, (_, row) => `7,8,${row % 2 ? "p" : "q"}`);
+  await expect(csv(["a,b,label", ...both].join("\n"))).rejects.toThrow(
+    /"a" has one value only; "b" has one value only/,
+  );
+});
+
+test("an id and a constant are not the columns that are chosen first; dates and formatted numbers are numbers", async () => {
+  const rows = Array.from({ length: 30 }, (_, row) =>
+    `${row + 1};3;2023-01-${String(1 + (row * 5) % 28).padStart(2, "0")};${row * row % 17},5 €;${row % 3 ? "p" : "q"}`); // prettier-ignore
+  const { points, chosen } = await csv(["id;k;day;price;label", ...rows].join("\n"));
+  expect(chosen).toEqual({ x1: "day", x2: "price", target: "label" });
+  expect(new Set(points.map(({ x1 }) => x1)).size).toBeGreaterThan(10);
 });

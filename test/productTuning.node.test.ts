@@ -27,13 +27,18 @@ test("a file keeps texts by key, also in folders that do not exist yet", async (
   expect(fs.readdirSync(path.dirname(file))).toEqual(["tuning.json"]);
 });
 
-test("a broken file counts as empty and is written anew", async () => {
+test("a file that holds anything else counts as empty, is written anew, and what it held is kept", async () => {
   const file = path.join(folder, "broken.json");
+  const kept: string[] = [];
   for (const text of ["", "{", "null", "[1]", '"text"', '{"a": 1}']) {
     fs.writeFileSync(file, text);
     expect(await tuningFile(file).read("a"), text).toBeUndefined();
     await tuningFile(file).write("a", "text");
     expect(await tuningFile(file).read("a"), text).toBe("text");
+    if (text === "") continue;
+    kept.push(text);
+    const backup = `${file}.bak${kept.length === 1 ? "" : kept.length}`;
+    expect(fs.readFileSync(backup, "utf8")).toBe(text);
   }
 });
 

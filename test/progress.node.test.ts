@@ -13,8 +13,8 @@ function linesOf(epochs: number, seconds: number, eventMs?: number): string[] {
   const lines: string[] = [];
   const ignore = (): void => {};
   const info = (_: string, text: string): void => void lines.push(text);
-  const output: Output = { json: false, info, result: ignore, write: ignore, record: ignore };
-  const view = createProgressView(output, { epochs, quiet: false });
+  const output: Output = { json: false, quiet: false, info, result: ignore, write: ignore, record: ignore };
+  const view = createProgressView(output, { epochs });
   const every = "ms" in view.every ? view.every.ms : Number.NaN;
   const events = Math.ceil((seconds * 1000) / (eventMs ?? every));
   for (let event = 1; event <= events; event++) {

@@ -22,6 +22,7 @@ import {
   valueAndGrad,
 } from "../src/tensor.ts";
 import { randomFloats } from "./support/random.ts";
+import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 import { edgeCases } from "./support/tensorEdges.ts";
 import { inputsOn, operationCases, weighted } from "./support/tensorOperations.ts";
 
@@ -42,7 +43,7 @@ async function openWithoutRobustness(): Promise<GpuDevice> {
   }
 }
 
-const checked = await openDevice();
+const checked = shareDevice();
 const unchecked = await openWithoutRobustness();
 
 const outOfBounds = /* wgsl */ `
@@ -88,7 +89,7 @@ async function readBehindTheEnd({ gpu }: GpuDevice): Promise<number> {
 }
 
 test("a planted read behind the end shows that the checks are off", async () => {
-  expect(await readBehindTheEnd(checked)).toBe(1); // the last value of the binding
+  expect(await readBehindTheEnd(checked())).toBe(1); // the last value of the binding
   expect(await readBehindTheEnd(unchecked)).not.toBe(1);
 });
 
@@ -139,17 +140,15 @@ async function train(device: GpuDevice, one: Case, place: number): Promise<strin
 test.each(cases.map((one, place) => [one.widths.join("-"), one, place] as const))(
   "training %s gives the same bits without the checks",
   async (_, one, place) => {
-    expect(await train(unchecked, one, place)).toBe(await train(checked, one, place));
+    expect(await train(unchecked, one, place)).toBe(await train(checked(), one, place));
   },
 );
 
 test("data in pages and batches in chunks give the same bits without the checks", async () => {
-  const small = await openDevice({ maxBufferBytes: 65_536 });
-  const keeper = globalThis as { thalwegWithoutRobustness?: GPU };
-  const bare = await openDevice({ maxBufferBytes: 65_536, gpu: keeper.thalwegWithoutRobustness! });
+  const small = await narrowed(checked(), 65_536);
+  const bare = await narrowed(unchecked, 65_536);
   const one: Case = { ...cases[1]!, widths: [20, 40, 3], rows: 1500, batchSize: 700, replicas: 3 };
   expect(await train(bare, { ...one, rows: 1000 }, 7)).toBe(await train(small, { ...one, rows: 1000 }, 7));
-  for (const device of [small, bare]) device.dispose();
 });
 
 /** Values and gradients of every operation, with sizes at which tiles and slices end in the middle. */
@@ -191,5 +190,5 @@ async function tensorBits(device: GpuDevice): Promise<string> {
 }
 
 test("operations of tensors and their gradients give the same bits without the checks", async () => {
-  expect(await tensorBits(unchecked)).toBe(await tensorBits(checked));
+  expect(await tensorBits(unchecked)).toBe(await tensorBits(checked()));
 });

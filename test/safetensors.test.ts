@@ -13,6 +13,8 @@ function file(header: string | object, values: Uint8Array = new Uint8Array()): U
   return bytes;
 }
 
+const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
+
 const tensorName = fc.oneof(fc.string(), fc.constantFrom("__proto__", "constructor", "toString", "ü 😀"));
 const values = fc.oneof(fc.float32Array({ maxLength: 30 }), fc.float64Array({ maxLength: 30 }));
 const tensor = values.map((numbers): Tensor => {
@@ -53,10 +55,57 @@ describe("safetensors", () => {
     expect(tensors.get("a")).toEqual({ shape: [], values: Float32Array.of(1.5) });
   });
 
+  /** A file with one tensor of all 2¹⁶ values of 16 bits. */
+  const all = Uint16Array.from({ length: 2 ** 16 }, (_, bits) => bits);
+  const fileOf = (dtype: string): Uint8Array =>
+    file({ a: { dtype, shape: [256, 256], data_offsets: [0, 2 ** 17] } }, new Uint8Array(all.buffer));
+  const valuesOf = (dtype: string): ArrayLike<number> => decodeSafetensors(fileOf(dtype), "t").tensors.get("a")!.values;
+
+  test("every BF16 is read as the f32 with its bits above", () => {
+    const values = valuesOf("BF16") as Float32Array;
+    expect(values).toBeInstanceOf(Float32Array);
+    const bits = new Uint32Array(values.buffer);
+    const word = new DataView(new ArrayBuffer(4));
+    for (const half of all) {
+      word.setUint16(0, half);
+      const wanted = word.getFloat32(0); // the definition: an f32 whose lower half is 0
+      if (Number.isNaN(wanted)) expect(values[half]).toBeNaN();
+      else if (bits[half] !== half * 2 ** 16) expect.fail(`bits ${half}: ${values[half]}, wanted ${wanted}`);
+    }
+    expect([values[0x3f80], values[0xc049], values[0x7f80], values[0x8000]]).toEqual([1, -3.140625, Infinity, -0]);
+  });
+
+  test("every F16 is read exactly", () => {
+    const values = valuesOf("F16");
+    expect(values).toBeInstanceOf(Float32Array);
+    for (const half of all) {
+      const [sign, exponent, fraction] = [half >> 15 ? -1 : 1, (half >> 10) & 31, half & 1023];
+      const normal = exponent > 0 ? 1 : 0;
+      const finite = sign * 2 ** (Math.max(exponent, 1) - 15) * (normal + fraction / 1024); // IEEE 754, 3.4
+      const wanted = exponent < 31 ? finite : fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+      if (!Object.is(values[half], wanted)) expect.fail(`bits ${half}: ${values[half]}, wanted ${wanted}`);
+    }
+  });
+
+  test("F16 beside F32 and F64: each value where its offsets say", () => {
+    const header = {
+      b: { dtype: "F16", shape: [3], data_offsets: [4, 10] },
+      a: { dtype: "BF16", shape: [2], data_offsets: [0, 4] },
+      c: { dtype: "F64", shape: [], data_offsets: [10, 18] },
+    };
+    const bytes = new Uint8Array(18);
+    bytes.set(new Uint8Array(Uint16Array.of(0x3f80, 0xbf80, 0x3c00, 0xc000, 0x3555).buffer));
+    bytes.set(new Uint8Array(Float64Array.of(0.1).buffer), 10);
+    const { tensors } = decodeSafetensors(file(header, bytes), "t");
+    expect(tensors.get("a")!.values).toEqual(Float32Array.of(1, -1));
+    expect(tensors.get("b")!.values).toEqual(Float32Array.of(1, -2, 0.333251953125));
+    expect(tensors.get("c")!.values).toEqual(Float64Array.of(0.1));
+  });
+
   const one = { dtype: "F32", shape: [1], data_offsets: [0, 4] };
   const four = new Uint8Array(4);
   test.each([
-    ["nothing", new Uint8Array(), /8 bytes/],
+    ["nothing", new Uint8Array(), /at least 10 bytes, got 0/],
     ["a header longer than the file", file("{}").subarray(0, 9), /got a length of 2/],
     ["a header of 100 MB", Uint8Array.of(0, 0, 0, 6, 0, 0, 0, 0, 123, 125), /a length of 100663296/],
     ["a length beyond 2⁵³", new Uint8Array(64).fill(255), /18446744073709551615/],
@@ -66,8 +115,25 @@ describe("safetensors", () => {
     ["a tensor twice", file('{"a":{},"b":{},"\\u0061":{}}'), /"a" twice/],
     ["a key of a tensor twice", file('{"a":{"dtype":"F32","dtype":"F32"}}'), /"dtype" twice/],
     ["a tensor that is no object", file({ a: 1 }), /tensor "a": expected an object/],
-    ["a dtype that is not read", file({ a: { ...one, dtype: "BF16" } }, four), /F32 or F64, got "BF16"/],
-    ["a dtype from the prototype", file({ a: { ...one, dtype: "constructor" } }, four), /F32 or F64/],
+    ...["I64", "I32", "U8", "BOOL", "F8_E4M3", "F8_E5M2"].map((dtype): [string, Uint8Array, RegExp] => [
+      `dtype ${dtype} by its name, with the tensor and the remedy`,
+      file({ steps: { dtype, shape: [1], data_offsets: [0, 8] } }, new Uint8Array(8)),
+      new RegExp(`^t: tensor "steps": expected dtype F16, BF16, F32, F64, got ${dtype}; convert the tensor to F32`),
+    ]),
+    [
+      "a dtype that no version of the format has",
+      file({ a: { ...one, dtype: "F31" } }, four),
+      /got "F31"; the file is/,
+    ],
+    ["a dtype from the prototype", file({ a: { ...one, dtype: "constructor" } }, four), /F32, F64, got "constructor"/],
+    ["a dtype from the prototype's setter", file({ a: { ...one, dtype: "__proto__" } }, four), /F64, got "__proto__"/],
+    ["a JSON table", bytesOf('[{"a":1,"b":2}]'), /^t: expected a safetensors file, got a JSON table; pass a model/],
+    ["a JSON object", bytesOf('{"a":[1,2,3]}'), /got JSON; pass a model/],
+    ["a CSV table", bytesOf("Größe,Gewicht\n1,2\n"), /got a table \(CSV\); .* the model comes before the table$/],
+    ["a text", bytesOf("just some words"), /got text; /],
+    ["a PyTorch archive", bytesOf("PK\u0003\u0004 and so on"), /got a zip archive \(a model of PyTorch .*safetensors/],
+    ["a pickle", Uint8Array.of(0x80, 4, 0x95, 1, 0, 0, 0, 0, 0, 0, 0x80), /got a Python pickle/],
+    ["an HDF5 file", Uint8Array.of(0x89, 0x48, 0x44, 0x46, 13, 10, 26, 10, 0, 0), /got an HDF5 file/],
     ["a negative shape", file({ a: { ...one, shape: [-1] } }, four), /a shape of/],
     ["a shape with a fraction", file({ a: { ...one, shape: [0.5] } }, four), /a shape of/],
     ["a shape of too many values", file({ a: { ...one, shape: [2] } }, four), /8 bytes for shape \[2\], got 4 bytes/],

@@ -17,12 +17,13 @@ import {
   takesLogits,
 } from "../src/index.ts";
 import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
-import { openDevice, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lossBound } from "./support/lossBound.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { createUniform, randomFloats } from "./support/random.ts";
 import { cases, oddSizes, replicaCounts } from "./support/shapes.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { testInFull } from "./support/share.ts";
+import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
 const cpu = await acquire({ device: "cpu" });
@@ -174,7 +175,7 @@ test.each(devices)("%s: scores are those of evaluate, for all losses and sizes o
 test("cuts into chunks, and how many slices are kept, change no bit", async () => {
   const net = network({ inputs: 2, layers: [dense(3, "tanh"), dense(2)], loss: "softmaxCrossEntropy" });
   const data = dataOf(net, 1000, 4);
-  const small = await openDevice({ maxBufferBytes: 65_536 });
+  const small = await narrowed(gpu(), 65_536);
   const parameters = parametersOf(net, 6, 300);
   const scores = [];
   for (const device of [gpu(), small]) {
@@ -200,7 +201,7 @@ test.each(devices)("%s: scores at the same time are those one after the other", 
 });
 
 test("a model that is disposed while it is scored frees all at once and says so", async () => {
-  const device = await openDevice({ maxBufferBytes: 2 ** 20 });
+  const device = await narrowed(gpu(), 2 ** 20);
   const net = netOf("meanSquaredError", 2);
   const start = (): Promise<Model> => createModel(net, { device, replicas: 2000 });
   const data = dataOf(net, 1300, 7); // in 50 chunks
@@ -218,7 +219,7 @@ test("a model that is disposed while it is scored frees all at once and says so"
   device.dispose();
 });
 
-test("66,000 networks on 67 rows are scored in groups, and evaluated so too", async () => {
+testInFull("66,000 networks on 67 rows are scored in groups, and evaluated so too", async () => {
   const net = network({ inputs: 1, layers: [dense(1, "sigmoid"), dense(1)], loss: "squaredError" });
   const data = dataOf(net, 67, 8);
   const replicas = 66_000; // more than workgroups in one dimension; their 4.4 million outputs stay where they are

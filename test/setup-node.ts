@@ -2,6 +2,9 @@
 // THALWEG_ADAPTER=only|never forces or forbids the software adapter (see openGpu).
 
 import { openGpu, type OpenGpuOptions } from "../src/node/openGpu.ts";
+import { calmPolling } from "./host/calmPolling.ts";
+
+calmPolling();
 
 const software = (process.env.THALWEG_ADAPTER ?? "allow") as NonNullable<OpenGpuOptions["software"]>;
 const opened = await openGpu({ software });

@@ -28,9 +28,21 @@ describe("sweep", () => {
     expect(code).toBe(0);
     const labelsOf = (text: string) =>
       text.split("\n").flatMap((line) => (/^\S/.test(line) ? [line.slice(0, 10).trim()] : []));
-    const told = ["device", "data", "predict", "from", "split", "network", "plan", "training", "sweep", "check"];
+    const told = [
+      "device",
+      "data",
+      "predict",
+      "from",
+      "note",
+      "split",
+      "network",
+      "plan",
+      "training",
+      "sweep",
+      "check",
+    ];
     expect(labelsOf(stderr)).toEqual(told);
-    expect(labelsOf(stdout)).toEqual(["best", "quantiles", "diverged", "speed", "held-out", "check", "saved"]);
+    expect(labelsOf(stdout)).toEqual(["best", "quantiles", "diverged", "note", "speed", "held-out", "check", "saved"]);
     expect(stderr).toContain("24 networks: learning rate 0.0001 to 1 (log); seed 1 to 24\n");
     expect(stdout).toMatch(/^best +rank +replica +held-out loss +accuracy +training loss +learning rate +seed\n/);
     expect(stdout).toMatch(/\n +1 +\d+ +[\d.e-]+ +\d+\.\d % +[\d.e-]+ +[\d.e-]+ +\d+\n/);
@@ -93,8 +105,8 @@ describe("sweep", () => {
     expect(record).toMatchObject({
       v: 1,
       command: "sweep",
-      data: { trainingRows: 267, validationRows: 67 },
-      network: { widths: "10-16-3", replicas: 10 },
+      data: { trainingRows: 266, validationRows: 67 },
+      network: { widths: "9-16-3", replicas: 10 },
       plan: { path: "reference" },
       training: { step: 27, steps: 27, finished: true },
       best: [{ rank: 1 }, { rank: 2 }, { rank: 3 }],

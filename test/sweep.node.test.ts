@@ -2,17 +2,19 @@
 
 import { describe, expect, test } from "vitest";
 import { type SweepPlan, type SweepRequest, planSweep } from "../src/cli/sweepPlan.ts";
-import { bestRecords, csvOf, reportOf } from "../src/cli/sweepReport.ts";
+import { bestRecords, csvOf, rankingNotes, reportOf } from "../src/cli/sweepReport.ts";
 import {
   type SweepResults,
   noResults,
   quantilesOf,
   rankedLosses,
-  rankingOf,
   stepsTaken,
   stoppedOf,
 } from "../src/cli/sweepResults.ts";
+import { rankNetworks, rankingOf, tiedReplicas } from "../src/cli/sweepRanking.ts";
 import { type SweptFlag, describeValues, parseValues } from "../src/cli/sweepValues.ts";
+import type { Prepared } from "../src/data.ts";
+import { type Scores, acquire, createModel, dense, network } from "../src/node.ts";
 import { faultOf } from "./support/fault.ts";
 
 const rate = (text: string) => parseValues("--learning-rate", text);
@@ -173,6 +175,7 @@ const results: SweepResults = {
   },
   scores: { losses: Float32Array.of(0.625, 0.125, 0.375, 1), accuracies: Float32Array.of(0.75, 0, 1, 0.5) },
   isHeldOut: true,
+  rows: 8,
   ranking: [2, 0, 3, 1],
   learned: new Map([
     [2, 0.25],
@@ -186,6 +189,51 @@ describe("results", () => {
     expect([...losses]).toEqual([0.625, Number.NaN, 0.375, 1]);
     expect(rankingOf(losses)).toEqual([2, 0, 3, 1]);
     expect(rankingOf(Float64Array.of(Number.NaN, Number.POSITIVE_INFINITY))).toEqual([0, 1]);
+  });
+
+  test("ties are broken by the training loss, then by the number", () => {
+    const losses = Float64Array.of(2, 1, 1, Number.NaN, 1, 0.5, 2, Number.NaN);
+    expect(tiedReplicas(losses)).toEqual([0, 1, 2, 4, 6]);
+    const learned = new Map([
+      [0, 0.3],
+      [1, 0.9],
+      [2, 0.1],
+      [4, 0.1],
+      [6, 0.3],
+    ]);
+    expect(rankingOf(losses, learned)).toEqual([5, 2, 4, 1, 0, 6, 3, 7]);
+    expect(rankingOf(losses)).toEqual([5, 1, 2, 4, 0, 6, 3, 7]);
+  });
+
+  test("networks that tie on the rows held out are ranked by the rows learned from", async () => {
+    // y = w·x without bias: over the row x = 0 all are alike, over x = 1, y = 1 the best is w = 1.
+    const net = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
+    const weights = [3, 1, 0, 1, -2];
+    const parameters = Float32Array.from(weights.flatMap((w) => [w, 0]));
+    const device = await acquire({ device: "cpu" });
+    const model = await createModel(net, { device, replicas: weights.length, parameters });
+    const row = (value: number) => ({ inputs: Float32Array.of(value), targets: Float32Array.of(value) });
+    const prepared = { training: row(1), validation: row(0) } as unknown as Prepared;
+    const { losses } = await model.scores(row(0));
+    expect([...losses]).toEqual([0, 0, 0, 0, 0]);
+    const { ranking, learned } = await rankNetworks(model, prepared, losses, 1);
+    expect(ranking).toEqual([1, 3, 2, 0, 4]);
+    expect(weights.map((_, replica) => learned.get(replica))).toEqual([2, 0, 0.5, 0, 4.5]);
+  });
+
+  test("a saturated score and ties at the top are said to be so", () => {
+    expect(rankingNotes(reportOf(plan, results))).toEqual([]); // one network alone is right everywhere
+    const scores = { losses: Float32Array.of(0.5, 0, 0.5, 0.5), accuracies: Float32Array.of(1, 1, 1, 0.5) };
+    const report = reportOf(plan, { ...results, scores, ranking: [0, 2, 3, 1] });
+    expect([report.saturated, report.tied]).toEqual([2, 3]); // the second has stopped
+    expect(rankingNotes(report)).toEqual([
+      "2 of 4 networks predict the class of all 8 rows held out: their accuracy is saturated, and only the loss ranks them; hold out more rows (--validation), or compare the best on new rows",
+      "3 of 4 networks share the least held-out loss: the training loss, then the number decides among them",
+    ]);
+    const learned = rankingNotes(reportOf(plan, { ...results, scores, ranking: [0, 2, 3, 1], isHeldOut: false }));
+    expect(learned[0]).toMatch(/all 8 rows learned from: .* only the loss ranks them$/);
+    const numbers = reportOf(plan, { ...results, scores: { losses: scores.losses } as Scores, ranking: [0, 2, 3, 1] });
+    expect(numbers.saturated).toBe(0);
   });
 
   test("quantiles are linear between neighbours and leave out what is not finite", () => {

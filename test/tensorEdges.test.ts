@@ -269,3 +269,29 @@ test("a device that is lost while a gradient is computed", async () => {
   t.dispose([a, gradient]);
   expect(device.ledger).toEqual(empty);
 });
+
+for (const { name, open } of places) {
+  test(`${name}: powers of 0, rows of −∞ alone, and logarithms of small probabilities`, async () => {
+    const device = await open();
+    const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
+    const cases: [string, (a: t.Tensor) => t.Tensor, number[], number[]][] = [
+      ["power −0.5", (a) => t.power(a, -0.5), [0, -0, 4], [infinity, infinity, 0.5]],
+      ["power 0.5", (a) => t.power(a, 0.5), [0, 4], [0, 2]],
+      ["power −3", (a) => t.power(a, -3), [0, 2], [infinity, 0.125]],
+      ["softmax", (a) => t.softmax(a), [-infinity, -infinity], [nan, nan]],
+      ["logSoftmax", (a) => t.logSoftmax(a), [-infinity, -infinity], [nan, nan]],
+      ["exp", t.exp, [nan, -infinity, infinity, 0], [nan, 0, infinity, 1]],
+      ["sine", t.sine, [infinity, -infinity, nan, 0], [nan, nan, nan, 0]],
+      ["log of sigmoid", (a) => t.log(t.sigmoid(a)), [-85, -80, -87.25, 0], [-85, -80, -87.25, -Math.LN2]],
+    ];
+    for (const [text, f, values, wanted] of cases) {
+      const result = t.tidy(() => f(t.tensor(device, values)));
+      const own = await result.read();
+      result.dispose();
+      for (const [at, value] of wanted.entries()) {
+        const isSame = Object.is(own[at], value) || Math.abs(own[at]! - value) <= 1e-6 * Math.abs(value);
+        expect(isSame, `${text} of ${values[at]} is ${own[at]}, not ${value}`).toBe(true);
+      }
+    }
+  });
+}

@@ -5,6 +5,9 @@ import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import { acquire, adam, createModel, dense, Model, network, rmsProp, sgd, verifyTraining } from "../src/index.ts";
 import type { ActivationName, LossName, Optimizer, TrainOptions } from "../src/index.ts";
 import { normalAt, streams } from "../src/random.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const gpu = shareDevice();
 
 const rows = 120;
 const data = {
@@ -18,7 +21,7 @@ interface Trained {
 }
 
 async function train(activation: ActivationName, loss: LossName, optimizer: Optimizer, steps = 100): Promise<Trained> {
-  const device = await acquire();
+  const device = gpu();
   const net = network({ inputs: 4, layers: [dense(9, activation), dense(3)], loss });
   const model = await createModel(net, { device, seed: 3 });
   const initialParameters = await model.readParameters();
@@ -29,7 +32,6 @@ async function train(activation: ActivationName, loss: LossName, optimizer: Opti
 
 const close = ({ model }: Trained): void => {
   model.dispose();
-  model.device.dispose();
 };
 
 test("a right training passes, well within its bound", async () => {
@@ -39,6 +41,29 @@ test("a right training passes, well within its bound", async () => {
   expect(deviation).toBeLessThan(bound / 2);
   expect(bound).toBeLessThan(1e-3);
   close(trained);
+});
+
+test("a network that is sure of its answers is held to its bound: what it learns from is far below 2⁻²⁴", async () => {
+  const device = await acquire();
+  const net = network({ inputs: 2, layers: [dense(6, "tanh"), dense(3)], loss: "softmaxCrossEntropy" });
+  const corners = [2, 0, -2, 2, -2, -2];
+  const separable = {
+    inputs: Float32Array.from({ length: 120 }, (_, at) => corners[at % 6]! + 0.3 * Math.sin(12.9898 * at)),
+    targets: Float32Array.from({ length: 180 }, (_, at) => (at % 3 === Math.floor(at / 3) % 3 ? 1 : 0)),
+  };
+  const model = await createModel(net, { device, seed: 3 });
+  const initialParameters = await model.readParameters();
+  const options: TrainOptions = { optimizer: rmsProp({ learningRate: 0.1 }), steps: 800, batchSize: 20, seed: 4 };
+  await model.fit(separable, options);
+  const { passed, conclusive, deviation, bound } = await verifyTraining(model, {
+    initialParameters,
+    data: separable,
+    options,
+  });
+  expect((await model.evaluate(separable)).loss).toBeLessThan(1e-4);
+  expect({ passed, conclusive }).toEqual({ passed: true, conclusive: true });
+  expect(deviation).toBeLessThan(bound / 4); // 16 times the bound when the slope was the difference of p and t
+  close({ model, request: { initialParameters, data: separable, options } });
 });
 
 test.each<[string, (request: Trained["request"]) => Trained["request"]]>([
@@ -94,7 +119,7 @@ test("NaN in the model fails, however the other parameters are", async () => {
 });
 
 test("parameters that are all 0 give no NaN", async () => {
-  const device = await acquire();
+  const device = gpu();
   const net = network({ inputs: 4, layers: [dense(3)], loss: "meanSquaredError" });
   const model = await createModel(net, { device, initializer: "zeros" });
   const initialParameters = await model.readParameters();
@@ -103,7 +128,6 @@ test("parameters that are all 0 give no NaN", async () => {
   const result = await verifyTraining(model, { initialParameters, data, options });
   expect(result).toMatchObject({ passed: true, deviation: 0 });
   model.dispose();
-  device.dispose();
 });
 
 test("a signal ends the verification", async () => {

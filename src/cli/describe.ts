@@ -1,6 +1,6 @@
-import type { InputColumn, PredictionScore, Prepared, Preprocessing, Table } from "../data.ts";
+import type { DateColumn, InputColumn, Prepared, Preprocessing, Table } from "../data.ts";
 import { type Device, type Network, type PlanReport, type Verification, widthsOf } from "../node.ts";
-import { byteSize, counted, grouped, percent, short } from "./numbers.ts";
+import { byteSize, counted, grouped, short } from "./numbers.ts";
 import type { Output } from "./output.ts";
 
 // What a command has understood and what it is going to do, in lines for people.
@@ -17,19 +17,43 @@ export function describeDevice(output: Output, { name, why }: Device): void {
   if (why !== undefined) output.info("", why);
 }
 
-function describeColumn(column: InputColumn): string {
-  if (column.kind === "category") return `${column.name}: ${column.values.length} categories (${some(column.values)})`;
-  return `${column.name}: number, mean ${short(column.mean)}, deviation ${short(column.deviation)}`;
+/** `2023-01-31` */
+const dateOf = (days: number): string => new Date(Math.round(days) * 86_400_000).toISOString().slice(0, 10);
+
+function describeDate({ name, form, mean, deviation, cycles }: DateColumn): string {
+  const parts = cycles.length > 0 ? `, with sine and cosine of the ${cycles.join(" and the ")}` : "";
+  if (form === "time") return `${name}: time of day${parts}`;
+  return `${name}: date, mean ${dateOf(mean)}, deviation ${short(deviation)} days${parts}`;
 }
 
-function describeTarget({ target }: Preprocessing): string[] {
-  if (target.kind === "class") return [`${target.name}: ${target.values.length} classes (${some(target.values)})`];
-  return target.columns.map(describeColumn);
+function describeColumn(column: InputColumn): string {
+  const { name } = column;
+  if (column.kind === "date") return describeDate(column);
+  if (column.kind === "category") return `${name}: ${column.values.length} categories (${some(column.values)})`;
+  return `${name}: number, mean ${short(column.mean)}, deviation ${short(column.deviation)}`;
 }
+
+function describeTarget({ target }: Preprocessing, { taskReason, otherTask }: Prepared["report"]): string[] {
+  const other = otherTask === undefined ? "" : `; --task ${otherTask} takes them ${otherNames[otherTask]}`;
+  const why = `${taskReason}${other}`;
+  if (target.kind === "class") return [`${target.name}: ${target.values.length} classes (${some(target.values)})`, why];
+  return [...target.columns.map(describeColumn), why];
+}
+
+const otherNames = { regression: "as amounts", classification: "as classes" } as const;
 
 /** A label before the first line only. */
 function lines(output: Output, label: string, texts: readonly string[]): void {
   for (const [index, text] of texts.entries()) output.info(index === 0 ? label : "", text);
+}
+
+function describeIgnored(ignored: Prepared["report"]["ignored"]): string[] {
+  const all = ignored.map(({ name, why }) => `${name}: ${why}`);
+  const more = all.length > mostColumns ? [`… ${all.length - mostColumns} more columns`] : [];
+  const keep = ignored.some(({ canBeKept }) => canBeKept)
+    ? ["--columns names the columns to learn from all the same"]
+    : [];
+  return [...all.slice(0, mostColumns), ...more, ...keep];
 }
 
 /** Columns of a wide table are not listed one by one. */
@@ -38,17 +62,14 @@ const mostColumns = 20;
 export function describeData(output: Output, table: Table, prepared: Prepared, seed: number): void {
   const { preprocessing, report, trainingRows, validationRows } = prepared;
   const size = `${counted(report.rows, "row")} × ${counted(table.columns.length, "column")}`;
-  const dropped = `${counted(report.droppedRows, "row")} with missing cells dropped`;
+  const filled = report.filledRows > 0 ? `, ${counted(report.filledRows, "row")} with missing cells filled` : "";
+  const dropped = `${counted(report.droppedRows, "row")} with missing cells dropped${filled}`;
   output.info("data", `${table.place}: ${size} (${table.format}), ${dropped}`);
-  lines(output, "predict", describeTarget(preprocessing));
+  lines(output, "predict", describeTarget(preprocessing, report));
   const inputs = preprocessing.inputs.map(describeColumn);
   const more = inputs.length > mostColumns ? [`… ${inputs.length - mostColumns} more columns`] : [];
   lines(output, "from", [...inputs.slice(0, mostColumns), ...more]);
-  lines(
-    output,
-    "ignored",
-    report.ignored.map(({ name, why }) => `${name}: ${why}`),
-  );
+  lines(output, "ignored", describeIgnored(report.ignored));
   lines(output, "note", report.notes);
   output.info(
     "split",
@@ -72,19 +93,6 @@ export function describePlan(output: Output, plan: PlanReport): void {
   output.info("plan", `${path}: ${reason}`);
   const names = kernels.length > 0 ? `${[...new Set(kernels)].join(", ")}; ` : "";
   output.info("", `${names}${byteSize(bytes)} of memory`);
-}
-
-/** The lines of a score: accuracy, or RMSE and R² per target. */
-export function scoreLines(score: PredictionScore): string[] {
-  if (score.kind === "class") {
-    const { correct, rows, accuracy, baseline } = score;
-    const always = `always naming the most frequent class: ${percent(baseline)}`;
-    return [`accuracy ${percent(accuracy)} (${grouped(correct)} of ${counted(rows, "row")}; ${always})`];
-  }
-  return score.columns.map(({ name, rmse, r2 }) => {
-    const fit = r2 === undefined ? "R² not defined for equal values" : `R² ${r2.toFixed(4)}`;
-    return `${name}: RMSE ${short(rmse)}, ${fit} (${counted(score.rows, "row")})`;
-  });
 }
 
 export function verificationLines({ deviation, bound, passed, conclusive, worst, reason }: Verification): string[] {

@@ -1,10 +1,12 @@
 import process from "node:process";
 import type { Command } from "commander";
-import { type Device, type DeviceChoice, acquire, deviceChoices, selfTest } from "../node.ts";
+import { type Device, type DeviceChoice, deviceChoices, selfTest } from "../node.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
+import { openDevice } from "./files.ts";
 import { name } from "./flags.ts";
 import { grouped } from "./numbers.ts";
 import { type Output, createOutput } from "./output.ts";
+import { working } from "./work.ts";
 
 const examples = `Examples:
   thalweg doctor
@@ -53,10 +55,10 @@ function showChecks(output: Output, { checks, ms }: SelfTest): void {
 
 async function doctor(flags: DoctorFlags): Promise<void> {
   const output = createOutput(flags);
-  const device = await acquire({ device: flags.device });
+  const device = await openDevice(output, flags.device);
   try {
     showDevice(output, device);
-    const test = await selfTest(device);
+    const test = await working(output, "testing the device against the CPU", () => selfTest(device));
     showChecks(output, test);
     const install = advice(device, process.platform);
     for (const line of install) output.result("install", line);

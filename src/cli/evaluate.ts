@@ -1,13 +1,16 @@
 import type { Command } from "commander";
 import { encodeTable, scorePredictions } from "../data.ts";
 import { deviceChoices } from "../node.ts";
-import { scoreLines } from "./describe.ts";
+import { encodingLines } from "./encodingLines.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
 import { counted, short } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
+import { scoreLines } from "./scoreLines.ts";
+import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
+import { working } from "./work.ts";
 
 const examples = `Examples:
   thalweg evaluate penguins.safetensors more-penguins.json
@@ -18,29 +21,43 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file);
-  const { rows, data } = encodeTable(preprocessing, table);
-  await withModel(saved, flags.device, async (model, device) => {
+  const table = await readTableFile(output, file, readOptionsForModel(flags, preprocessing));
+  const encoded = await working(output, `encoding ${counted(table.rowCount, "row")}`, (onProgress) =>
+    encodeTable(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
+  );
+  const { rows, data, filled, unseen, withoutTarget } = encoded;
+  await withModel(output, saved, flags.device, async (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
     const dropped = table.rowCount - rows.length;
-    output.info("data", `${table.place}: ${counted(rows.length, "row")}, ${dropped} with missing cells dropped`);
-    const { loss, replicas } = await model.evaluate(data);
-    const score = scorePredictions(preprocessing, await predictionsOf(model, preprocessing, data.inputs), data);
-    for (const line of scoreLines(score)) output.result("score", line);
+    const without = withoutTarget > 0 ? `, ${withoutTarget} of them without a target` : "";
+    output.info(
+      "data",
+      `${table.place}: ${counted(rows.length, "row")}, ${dropped} with missing cells dropped${without}`,
+    );
+    for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
+    const { loss, replicas } = await working(output, "evaluating the loss", () => model.evaluate(data));
+    const predict = () => predictionsOf(model, preprocessing, data.inputs);
+    const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data);
+    for (const [index, line] of scoreLines(score).entries()) {
+      output.result(index === 0 || score.kind === "number" ? "score" : "", line);
+    }
     output.result("loss", `${short(loss)} (${model.network.loss})`);
-    output.record({ command: "evaluate", rows: rows.length, dropped, score, loss, replicas });
+    const told = { rows: rows.length, dropped, withoutTarget, filled, unseen };
+    output.record({ command: "evaluate", ...told, score, loss, replicas });
   });
 }
 
 export function addEvaluateCommand(program: Command): void {
-  program
+  const command = program
     .command("evaluate")
     .argument("<model>", "file that thalweg train wrote")
     .argument("<file>", "table with the columns and the target of the training, or - for stdin")
     .summary("score a model on rows whose target is known")
     .usage("MODEL FILE [options]")
-    .description(examples.trim())
+    .description(examples.trim());
+  addReadOptions(command)
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
+    .option("--strict", "a category that was not seen in training is an error")
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only")
     .action(evaluate);

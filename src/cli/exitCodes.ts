@@ -49,8 +49,7 @@ export function messageOf(error: unknown): string {
   if (error instanceof ThalwegError || error instanceof Stop) return error.message;
   if (isCommander(error)) {
     if (error.code === "commander.help" || error.exitCode === 0) return "";
-    const text = error.message.replace(/^error: /, "").replaceAll(/\s+/g, " ");
-    return `${text}; thalweg --help lists the commands, thalweg COMMAND --help their options`;
+    return error.message.replace(/^error: /, "").replaceAll(/\s+/g, " ");
   }
   if ("syscall" in error) return `${error.message}; check the path, its permissions and the free space`;
   return `internal error: ${error.message}; please report it, with what THALWEG_DEBUG=1 prints`;

@@ -6,16 +6,16 @@ import {
   InvalidInput,
   type Network,
   createModel,
-  acquire,
   deviceChoices,
   explain as explainStep,
   network,
   workedExample,
 } from "../node.ts";
 import { describeDevice } from "./describe.ts";
-import { readModelFile } from "./files.ts";
+import { openDevice, readModelFile } from "./files.ts";
 import { name, number, numberList } from "./flags.ts";
 import { createOutput } from "./output.ts";
+import { working } from "./work.ts";
 
 const examples = `Examples:
   thalweg explain --format markdown
@@ -82,12 +82,13 @@ async function explain(flags: ExplainFlags): Promise<void> {
   const output = createOutput(flags);
   const { format, learningRate = workedExample.learningRate } = flags;
   const { subject, input, target } = await readRow(flags);
-  const device = await acquire({ device: flags.device });
+  const device = await openDevice(output, flags.device);
   try {
     describeDevice(output, device);
     const parameters = subject.parameters.slice(0, subject.network.parameterCount); // of the first replica
     const model = await createModel(subject.network, { device, parameters });
-    const text = await explainStep(model, { input, target, learningRate, format, parameters });
+    const request = { input, target, learningRate, format, parameters };
+    const text = await working(output, "explaining the step", () => explainStep(model, request));
     output.write(text.endsWith("\n") ? text : `${text}\n`);
     output.record({ command: "explain", format, text });
     model.dispose();

@@ -1,9 +1,12 @@
 import fs from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
-import { BadFile, InvalidInput } from "../node.ts";
-import { placesOf } from "../node/writeAtomically.ts";
+import { type ReadOptions, type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
+import { BadFile, type Device, type DeviceChoice, InvalidInput, acquire } from "../node.ts";
+import { byteSize } from "./numbers.ts";
+import type { Output } from "./output.ts";
+import { isSameFile } from "./outputFile.ts";
+import { working } from "./work.ts";
 
 /** Text of more than this does not fit a string of V8. */
 const maxFileBytes = 500_000_000;
@@ -15,7 +18,8 @@ function unreadable(place: string, expected: string, cause: NodeJS.ErrnoExceptio
     ["EACCES", "no permission to read it"],
   ]);
   const got = reasons.get(cause.code ?? "") ?? cause.message;
-  return new BadFile({ place, expected, got, fix: "check the path", cause });
+  const fix = /^https?:/.test(place) ? "download it first: thalweg reads files only" : "check the path";
+  return new BadFile({ place, expected, got, fix, cause });
 }
 
 /** Asynchronous, because a pipe that is not ready yet makes the synchronous read fail. */
@@ -25,8 +29,17 @@ async function readStdin(): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
+/** `> table.csv` has emptied the table before the command starts, `>> table.csv` adds the result to it. */
+function requireNotStdout(file: string): void {
+  if (!isSameFile(file === "-" ? 0 : file, 1)) return;
+  const expected = "another file than the one that stdout goes to";
+  const fix = "redirect to another file; > has emptied this one before thalweg was started";
+  throw new InvalidInput({ place: placeOf(file), expected, got: "the same file", fix });
+}
+
 /** Reads a whole file, `-` being stdin. */
 async function readBytes(file: string, expected: string): Promise<Uint8Array> {
+  requireNotStdout(file);
   if (file === "-") return readStdin();
   try {
     const { size } = fs.statSync(file);
@@ -45,41 +58,16 @@ async function readBytes(file: string, expected: string): Promise<Uint8Array> {
 
 export const placeOf = (file: string): string => (file === "-" ? "stdin" : path.basename(file));
 
-export const readTableFile = async (file: string): Promise<Table> =>
-  readTable(await readBytes(file, "a file with a CSV, TSV or JSON table"), placeOf(file));
+export async function readTableFile(output: Output, file: string, options: ReadOptions): Promise<Table> {
+  const place = placeOf(file);
+  const bytes = await readBytes(file, "a file with a CSV, TSV or JSON table");
+  const what = `reading ${place} (${byteSize(bytes.length)})`;
+  return working(output, what, (onProgress) => readTable(bytes, place, { ...options, onProgress }));
+}
 
 export const readModelFile = async (file: string): Promise<SavedModel> =>
   decodeModel(await readBytes(file, "a model file that thalweg train wrote"), placeOf(file));
 
-function unwritable(place: string, expected: string, got: string, cause?: unknown): InvalidInput {
-  const fix = "choose another path, or create the folder first";
-  return new InvalidInput({ place, expected, got, fix, cause });
-}
-
-/** Creates and removes what `writeAtomically` would create: permissions alone do not tell that /proc takes no files. */
-function tryToWrite(file: string): void {
-  const { target, temporary } = placesOf(file);
-  if (temporary === undefined) return fs.accessSync(target, fs.constants.W_OK);
-  fs.closeSync(fs.openSync(temporary, "wx"));
-  fs.rmSync(temporary);
-}
-
-/** Fails before an hour of training, not after it, when what an option names could not be written. */
-export function requireWritable(file: string, flag = "--output"): void {
-  const place = `${flag} ${file || '""'}`;
-  if (file === "" || file === "-") throw unwritable(place, "the name of a file", file === "" ? "none" : "stdout");
-  const folder = path.dirname(path.resolve(file));
-  if (fs.statSync(file, { throwIfNoEntry: false })?.isDirectory()) {
-    throw unwritable(place, "the name of a file", "a folder");
-  }
-  if (!fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
-    throw unwritable(place, "a file in an existing folder", `no folder ${folder}`);
-  }
-  try {
-    tryToWrite(file);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const got = code === "EACCES" || code === "EPERM" ? `no permission in ${folder}` : message;
-    throw unwritable(place, "a place where a file can be created", got, cause);
-  }
-}
+/** Opens a device; drivers take seconds where they are started for the first time. */
+export const openDevice = (output: Output, device: DeviceChoice): Promise<Device> =>
+  working(output, "opening the device", () => acquire({ device }));

@@ -10,21 +10,33 @@ function fault(place: string, expected: string, got: string, fix: string): Inval
   return new InvalidInput({ place, expected, got: JSON.stringify(got.slice(0, 60)), fix });
 }
 
-function parseNumber(place: string, text: string): number {
+/** A number; NaN for any other text, also for none. */
+const parse = (text: string): number => {
   const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (Number.isFinite(value)) return value;
-  throw fault(place, "a number", text, "write it like 0.01 or 1e-3");
+  return Number.isFinite(value) ? value : Number.NaN;
+};
+
+/** How to write what was probably meant. */
+function numberRemedy(text: string): string {
+  const percent = parse(text.replace(/%\s*$/, ""));
+  if (text.trim().endsWith("%") && !Number.isNaN(percent)) return `write ${percent / 100}`;
+  if (/^[+-]?\d*,\d+$/.test(text.trim())) return `write ${text.trim().replace(",", ".")}: decimals take a point`;
+  if (/[,;:]|\.\./.test(text)) return "pass one number; thalweg sweep takes lists and ranges";
+  return "write it like 0.01 or 1e-3";
 }
 
 export const number =
   (flag: string) =>
-  (text: string): number =>
-    parseNumber(flag, text);
+  (text: string): number => {
+    const value = parse(text);
+    if (!Number.isNaN(value)) return value;
+    throw fault(flag, "a number", text, numberRemedy(text));
+  };
 
 export const integer =
   (flag: string, minimum: number, maximum = maxInteger) =>
   (text: string): number => {
-    const value = parseNumber(flag, text);
+    const value = parse(text);
     if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
     const range = maximum === maxInteger ? `an integer ≥ ${minimum}` : `an integer from ${minimum} to ${maximum}`;
     throw fault(flag, range, text, "pass a whole number in that range");
@@ -36,28 +48,72 @@ export const list =
   (text: string): string[] => {
     const items = text.split(",").map((item) => item.trim());
     if (items.every((item) => item !== "")) return items;
-    throw fault(flag, "names separated by commas", text, "remove the extra comma");
+    throw fault(
+      flag,
+      "names separated by commas",
+      text,
+      text.trim() === "" ? "pass at least one name" : "remove the extra comma",
+    );
   };
 
 export const numberList =
   (flag: string) =>
-  (text: string): number[] =>
-    list(flag)(text).map((item) => parseNumber(flag, item));
+  (text: string): number[] => {
+    const values = text.split(",").map(parse);
+    if (!values.some(Number.isNaN)) return values;
+    throw fault(flag, "numbers separated by commas", text, "write it like 1,0.5");
+  };
+
+/** Case, `-`, `_` and spaces do not tell names apart. */
+const folded = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/g, "");
+
+/** What other libraries call our names. */
+const synonyms = new Map([
+  ["mse", "meanSquaredError"],
+  ["l2", "meanSquaredError"],
+  ["mae", "meanAbsoluteError"],
+  ["l1", "meanAbsoluteError"],
+  ["bce", "binaryCrossEntropy"],
+  ["crossentropy", "softmaxCrossEntropy"],
+  ["categoricalcrossentropy", "softmaxCrossEntropy"],
+  ["softmax", "softmaxCrossEntropy"],
+  ["logistic", "sigmoid"],
+  ["linear", "identity"],
+  ["swish", "silu"],
+  ["sin", "sine"],
+  ["xavier", "glorotUniform"],
+  ["glorot", "glorotUniform"],
+  ["kaiming", "heUniform"],
+  ["he", "heUniform"],
+  ["lecun", "lecunNormal"],
+  ["classify", "classification"],
+  ["classifier", "classification"],
+  ["regress", "regression"],
+]);
 
 export const name =
   <const Name extends string>(flag: string, names: readonly Name[]) =>
   (text: string): Name => {
-    const found = names.find((known) => known === text);
+    const found = names.find((known) => known === text) ?? names.find((known) => folded(known) === folded(text));
     if (found !== undefined) return found;
-    const closest = closestName(text, names);
+    const closest = names.find((known) => known === synonyms.get(folded(text))) ?? closestName(text, names);
     const fix = closest === undefined ? "choose one of them" : `did you mean ${closest}?`;
     throw fault(flag, `one of ${names.join(", ")}`, text, fix);
   };
+
+const maxWidth = 2 ** 20;
 
 /** Widths of hidden layers, or `none`. */
 export const widths =
   (flag: string) =>
   (text: string): number[] => {
     if (text.trim() === "none") return [];
-    return list(flag)(text).map((item) => integer(flag, 1, 2 ** 20)(item));
+    const values = text.split(",").map(parse);
+    if (values.every((width) => Number.isInteger(width) && width >= 1 && width <= maxWidth)) return values;
+    const meant = text.match(/\d+/g) ?? [];
+    const isSeparated = /^[[( ]*\d+([ ,;x×*-]+\d+)*[\]) ]*$/.test(text) && meant.every((digits) => Number(digits) >= 1);
+    const fix = isSeparated
+      ? `did you mean ${meant.join(",")}?`
+      : "write it like 16 or 32,16, or none for no hidden layer";
+    throw fault(flag, `widths from 1 to ${maxWidth} separated by commas`, text, fix);
   };

@@ -1,5 +1,6 @@
 import process from "node:process";
 import { exitCodes } from "./exitCodes.ts";
+import { oneLine } from "./safeText.ts";
 
 /** Ctrl-C and SIGTERM: the first ends the work under way in order, the second ends the process. */
 export interface Interrupts {
@@ -15,7 +16,7 @@ export function createInterrupts(): Interrupts {
   let working: AbortController | undefined;
   let exitCode = 0;
   let saved: string | undefined;
-  const say = (text: string): void => void process.stderr.write(`\nthalweg: ${text}\n`);
+  const say = (text: string): void => void process.stderr.write(`\nthalweg: ${oneLine(text)}\n`);
   const interrupt = (code: number): void => {
     const first = exitCode === 0;
     exitCode = code;

@@ -1,15 +1,19 @@
 import process from "node:process";
 import { styleText } from "node:util";
+import { printable } from "../node.ts";
+import { documentText, jsonText, oneLine } from "./safeText.ts";
 
 /** Where lines go: the result to stdout, everything else to stderr. */
 export interface Output {
   /** One JSON object on stdout instead of lines. */
   readonly json: boolean;
-  /** A line on stderr; nothing with --quiet. A label is padded and bold. */
+  /** Nothing on stderr but errors and the answer to a signal. */
+  readonly quiet: boolean;
+  /** A line on stderr; nothing with --quiet. A label is padded and bold; control characters of the text are escaped. */
   info(label: string, text: string): void;
   /** A line of the result on stdout; nothing with --json. */
   result(label: string, text: string): void;
-  /** Text of the result on stdout as it is; nothing with --json. */
+  /** A document on stdout, of which a terminal gets no control characters; nothing with --json. */
   write(text: string): void;
   /** The one object of --json; nothing without it. */
   record(object: object): void;
@@ -19,13 +23,14 @@ const labelWidth = 10;
 
 function labelled(label: string, text: string, stream: NodeJS.WriteStream): string {
   const padded = label.padEnd(labelWidth);
-  return `${label === "" ? padded : styleText("bold", padded, { stream })}${text}\n`;
+  return `${label === "" ? padded : styleText("bold", padded, { stream })}${oneLine(text)}\n`;
 }
 
 export function createOutput({ json = false, quiet = false }: { json?: boolean; quiet?: boolean }): Output {
   const { stdout, stderr } = process;
   return {
     json,
+    quiet,
     info(label, text) {
       if (!quiet) stderr.write(labelled(label, text, stderr));
     },
@@ -33,10 +38,10 @@ export function createOutput({ json = false, quiet = false }: { json?: boolean; 
       if (!json) stdout.write(labelled(label, text, stdout));
     },
     write(text) {
-      if (!json) stdout.write(text);
+      if (!json) stdout.write(stdout.isTTY ? printable(text) : documentText(text));
     },
     record(object) {
-      if (json) stdout.write(`${JSON.stringify({ v: 1, ...object })}\n`);
+      if (json) stdout.write(`${jsonText({ v: 1, ...object })}\n`);
     },
   };
 }

@@ -1,38 +1,49 @@
 import type { Command } from "commander";
-import { type Predictions, type Preprocessing, type Table, encodeInputs, targetNames } from "../data.ts";
+import {
+  type Predictions,
+  type Preprocessing,
+  type Table,
+  encodeInputs,
+  roundPrediction,
+  targetNames,
+} from "../data.ts";
 import { deviceChoices, takesLogits } from "../node.ts";
+import { csvLine } from "./csv.ts";
+import { encodingLines } from "./encodingLines.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
 import { counted } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { predictionsOf } from "./predictionsOf.ts";
+import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
+import { working } from "./work.ts";
 
 const examples = `Examples:
   thalweg predict penguins.safetensors new.csv > predictions.csv
   cat new.json | thalweg predict penguins.safetensors - --json
 `;
 const notes = `
-One line per row of FILE, in its order; the line of a row with missing cells is empty. Classes come with a probability
-each, numbers in the units of the training table. A model of several replicas gives the mean over them.
+One line per row of FILE, in its order; missing cells are filled with the median or the most frequent value of training.
+A category that was not seen in training counts as none, with a warning. Classes come with a probability each, numbers in
+the units of the training table. A model of several replicas gives the mean over them.
 `;
 
 /** Seven digits are all that float32 has. */
 const digits = (value: number): number => Number(value.toPrecision(7));
-
-const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-const csvLine = (cells: readonly (string | number)[]): string =>
-  `${cells.map((cell) => quoted(String(cell))).join(",")}\n`;
 
 /** Row `row` of [rows, width] */
 const rowOf = (values: Float64Array, row: number, width: number): number[] =>
   [...values.subarray(row * width, (row + 1) * width)].map(digits);
 
 /** Cells of a prediction: class and scores, or values. */
-function cellsOf(predictions: Predictions, row: number): (string | number)[] {
-  if (predictions.kind === "number") return rowOf(predictions.values, row, predictions.columns.length);
-  const { classes, chosen, scores } = predictions;
-  return [classes[chosen[row]!]!, ...rowOf(scores, row, classes.length)];
+function cellsOf({ target }: Preprocessing, predictions: Predictions, row: number): (string | number)[] {
+  if (predictions.kind === "class") {
+    const { classes, chosen, scores } = predictions;
+    return [classes[chosen[row]!]!, ...rowOf(scores, row, classes.length)];
+  }
+  const columns = target.kind === "number" ? target.columns : [];
+  return columns.map((column, k) => roundPrediction(predictions.values[row * columns.length + k]!, column));
 }
 
 function headerOf(preprocessing: Preprocessing, scoreName: string): string[] {
@@ -42,9 +53,14 @@ function headerOf(preprocessing: Preprocessing, scoreName: string): string[] {
 }
 
 /** Predictions in the order of the table, undefined for rows that have missing cells. */
-function alignRows(table: Table, rows: Uint32Array, predictions: Predictions): ((string | number)[] | undefined)[] {
+function alignRows(
+  table: Table,
+  rows: Uint32Array,
+  preprocessing: Preprocessing,
+  predictions: Predictions,
+): ((string | number)[] | undefined)[] {
   const all: ((string | number)[] | undefined)[] = Array.from({ length: table.rowCount });
-  for (const [index, row] of rows.entries()) all[row] = cellsOf(predictions, index);
+  for (const [index, row] of rows.entries()) all[row] = cellsOf(preprocessing, predictions, index);
   return all;
 }
 
@@ -56,31 +72,38 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
-  const table = await readTableFile(file);
-  const { rows, inputs } = encodeInputs(preprocessing, table);
-  const predictions = await withModel(saved, flags.device, (model, device) => {
+  const table = await readTableFile(output, file, readOptionsForModel(flags, preprocessing));
+  const encoding = `encoding ${counted(table.rowCount, "row")}`;
+  const { rows, inputs, filled, unseen } = await working(output, encoding, (onProgress) =>
+    encodeInputs(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
+  );
+  const predictions = await withModel(output, saved, flags.device, (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
-    return predictionsOf(model, preprocessing, inputs);
+    return working(output, "predicting", () => predictionsOf(model, preprocessing, inputs));
   });
   const incomplete = table.rowCount - rows.length;
   const skipped = incomplete > 0 ? `, ${counted(incomplete, "row")} with missing cells left empty` : "";
   output.info("data", `${table.place}: ${counted(table.rowCount, "row")}${skipped}`);
+  for (const line of [...table.notes, ...encodingLines({ filled, unseen })]) output.info("note", line);
   const header = headerOf(preprocessing, takesLogits(saved.network.loss) ? "probability" : "score");
-  const lines = alignRows(table, rows, predictions);
+  const lines = alignRows(table, rows, preprocessing, predictions);
   const empty = header.map(() => "");
   output.write(csvLine(header) + lines.map((cells) => csvLine(cells ?? empty)).join(""));
-  output.record({ command: "predict", rows: table.rowCount, incomplete, predictions: recordsOf(header, lines) });
+  const told = { rows: table.rowCount, incomplete, filled, unseen };
+  output.record({ command: "predict", ...told, predictions: recordsOf(header, lines) });
 }
 
 export function addPredictCommand(program: Command): void {
-  program
+  const command = program
     .command("predict")
     .argument("<model>", "file that thalweg train wrote")
     .argument("<file>", "table with the columns the model was trained on, or - for stdin")
     .summary("predict the target of new rows, as CSV")
     .usage("MODEL FILE [options]")
-    .description(examples.trim())
+    .description(examples.trim());
+  addReadOptions(command)
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
+    .option("--strict", "a category that was not seen in training is an error")
     .option("--json", "print one JSON object instead of CSV")
     .option("--quiet", "print the result only")
     .addHelpText("after", notes)

@@ -1,6 +1,7 @@
 import process from "node:process";
-import { Command } from "commander";
+import type { Command } from "commander";
 import { version } from "../../package.json";
+import { CommandWithUsage } from "./command.ts";
 import { addDoctorCommand } from "./doctor.ts";
 import { addEvaluateCommand } from "./evaluate.ts";
 import { exitCodes } from "./exitCodes.ts";
@@ -27,7 +28,8 @@ stdout is the result, all else goes to stderr. NO_COLOR and FORCE_COLOR are resp
 
 /** The command line: parse it with `parseAsync`, which throws instead of leaving the process. */
 export function createProgram(interrupts: Interrupts): Command {
-  const program = new Command("thalweg").description(description.trim()).version(version).addHelpText("after", notes);
+  const program = new CommandWithUsage("thalweg");
+  program.description(description.trim()).version(version).addHelpText("after", notes);
   program.exitOverride().configureOutput({
     writeErr: (text) => process.stderr.write(text),
     outputError: () => {}, // told in one line by main.ts

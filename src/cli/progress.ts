@@ -2,6 +2,7 @@ import process from "node:process";
 import type { Every, Progress } from "../node.ts";
 import { duration, grouped, percent, short } from "./numbers.ts";
 import type { Output } from "./output.ts";
+import { isLive } from "./work.ts";
 
 /** Shows a training while it runs. */
 export interface ProgressView {
@@ -89,13 +90,11 @@ function plainView(output: Output, epochs: number, lossName: string): ProgressVi
 
 interface ProgressOptions {
   readonly epochs: number;
-  readonly quiet: boolean;
   /** What the loss that is shown is called. */
   readonly lossName?: string;
 }
 
 export function createProgressView(output: Output, options: ProgressOptions): ProgressView {
-  const { epochs, quiet, lossName = "loss" } = options;
-  const live = process.stderr.isTTY && !process.env["CI"] && !quiet;
-  return live ? terminalView(epochs, lossName) : plainView(output, epochs, lossName);
+  const { epochs, lossName = "loss" } = options;
+  return isLive(output) ? terminalView(epochs, lossName) : plainView(output, epochs, lossName);
 }

@@ -1,12 +1,15 @@
 import type { Preprocessing, SavedModel } from "../data.ts";
-import { BadFile, type Device, type DeviceChoice, type Model, acquire, createModel, widthsOf } from "../node.ts";
+import { BadFile, type Device, type DeviceChoice, type Model, createModel, widthsOf } from "../node.ts";
 import { describeDevice } from "./describe.ts";
-import { placeOf } from "./files.ts";
+import { openDevice, placeOf } from "./files.ts";
 import type { Output } from "./output.ts";
+import type { ReadFlags } from "./readFlags.ts";
 
 /** Options that `predict` and `evaluate` share. */
-export interface UseFlags {
+export interface UseFlags extends ReadFlags {
   readonly device: DeviceChoice;
+  /** A category that was not seen in training is an error. */
+  readonly strict?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -21,11 +24,12 @@ export function requirePreprocessing({ preprocessing }: SavedModel, file: string
 
 /** Runs `use` with the model on a device, and frees both. */
 export async function withModel<T>(
+  output: Output,
   saved: SavedModel,
   choice: DeviceChoice,
   use: (model: Model, device: Device) => Promise<T>,
 ): Promise<T> {
-  const device = await acquire({ device: choice });
+  const device = await openDevice(output, choice);
   try {
     const { network, replicas, parameters } = saved;
     const model = await createModel(network, { device, replicas, parameters });

@@ -1,25 +1,27 @@
-import path from "node:path";
-import { type Device, type FloatArray, InvalidInput, type Model, type Network, acquire, createModel } from "../node.ts";
+import { type Device, type FloatArray, type Model, type Network, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { writeAtomically } from "../node/writeAtomically.ts";
-import { readTableFile, requireWritable } from "./files.ts";
+import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { byteSize, duration, grouped } from "./numbers.ts";
+import { duration, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
+import { type OutputFile, claimOutput, describeKept, describeOutputs, sweepTableKind } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
+import { readOptionsForTraining } from "./readFlags.ts";
 import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
+import { rankNetworks } from "./sweepRanking.ts";
 import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
 import { saveAfterLoss } from "./sweepLoss.ts";
-import { type SweepResults, noResults, quantilesOf, rankedLosses, rankingOf, stepsTaken } from "./sweepResults.ts";
+import { type SweepResults, noResults, quantilesOf, rankedLosses, stepsTaken } from "./sweepResults.ts";
 import { type SweepFlags, type SweepSession, optionsOf } from "./sweepSession.ts";
 import { describeValues } from "./sweepValues.ts";
+import { working } from "./work.ts";
 import { networkOf } from "./trainFlags.ts";
 import {
   type Outcome,
   type Session,
+  claimModel,
   interruptedAt,
-  outputPath,
   prepareTable,
   recordOf,
   requireVerified,
@@ -46,18 +48,18 @@ function describeSettings({ output, flags, plan, prepared }: SweepSession): void
 
 /** Says everything there is to say before the first step. */
 function announce(session: SweepSession, device: Device): void {
-  const { output, flags, table, prepared, model, options } = session;
+  const { output, flags, table, prepared, model, options, file, csv } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.splitSeed);
   describeNetwork(output, model.network, model.replicas);
   describePlan(output, model.plan(prepared.training, options));
+  describeOutputs(output, csv ? [file, csv] : [file], flags.force ?? false);
   describeSettings(session);
 }
 
 /** Shows the median of the networks: a few that are about to diverge would be all that there is to see in a mean. */
 function viewOf({ output, flags, model }: SweepSession): ProgressView {
-  const quiet = flags.quiet ?? false;
-  const view = createProgressView(output, { epochs: flags.epochs, quiet, lossName: "median loss" });
+  const view = createProgressView(output, { epochs: flags.epochs, lossName: "median loss" });
   return {
     ...view,
     show(progress) {
@@ -67,30 +69,15 @@ function viewOf({ output, flags, model }: SweepSession): ProgressView {
   };
 }
 
-/** Loss of some replicas over the rows they have learned from. */
-async function lossesOf(
-  { model, prepared }: SweepSession,
-  replicas: readonly number[],
-): Promise<ReadonlyMap<number, number>> {
-  if (replicas.length === 0) return new Map();
-  const few = await model.pick(replicas);
-  try {
-    const { losses } = await few.scores(prepared.training);
-    return new Map(replicas.map((replica, place) => [replica, losses[place]!]));
-  } finally {
-    few.dispose();
-  }
-}
-
 /** Scores and ranks the networks: all over the rows held out, only the best over the others, which are many more. */
 async function measure(session: SweepSession): Promise<SweepResults> {
   const { flags, model, prepared } = session;
   const { validation } = prepared;
   const training = model.results ?? noResults(model.replicas);
   const scores = await model.scores(validation ?? prepared.training);
-  const ranking = rankingOf(rankedLosses(scores, training));
-  const learned = validation ? await lossesOf(session, ranking.slice(0, flags.top)) : new Map<number, number>();
-  return { training, scores, isHeldOut: validation !== undefined, ranking, learned };
+  const { ranking, learned } = await rankNetworks(model, prepared, rankedLosses(scores, training), flags.top);
+  const rows = validation ? prepared.validationRows : prepared.trainingRows;
+  return { training, scores, rows, isHeldOut: validation !== undefined, ranking, learned };
 }
 
 /** Parameters that the winner began with. */
@@ -116,7 +103,7 @@ function tellSpeed({ output, plan }: SweepSession, { training }: SweepResults, {
 }
 
 function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcome) {
-  const { ranking, quantiles, stopped, ranked } = report;
+  const { ranking, quantiles, stopped, ranked, rows, saturated, tied } = report;
   const { flags } = session;
   return {
     command: "sweep",
@@ -124,6 +111,8 @@ function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcom
     winner: ranking[0],
     best: bestRecords(report, flags.top),
     quantiles: { of: ranked, at: quantiles },
+    saturated: { networks: saturated, rows },
+    tied,
     diverged: { count: stopped.length, first: stopped.slice(0, flags.top) },
     csv: flags.csv,
   };
@@ -133,7 +122,7 @@ function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcom
 async function conclude(session: SweepSession, outcome: Outcome): Promise<void> {
   const { flags, output, interrupts, model, plan } = session;
   if (outcome.lost) return saveAfterLoss(session, outcome);
-  const results = await measure(session);
+  const results = await working(output, "scoring the networks", () => measure(session));
   const report = reportOf(plan, results);
   const winner = report.ranking[0]!;
   if (!Number.isFinite(report.best))
@@ -141,13 +130,13 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
   const picked = await model.pick(winner);
   try {
     const own: Session = { ...session, model: picked, options: optionsOf(flags, plan, winner) };
-    const bytes = await save(own, outcome);
-    if (flags.csv !== undefined) writeAtomically(flags.csv, new TextEncoder().encode(csvOf(report)));
+    const written = await save(own, outcome);
+    const keptTable = session.csv?.write(new TextEncoder().encode(csvOf(report)), outcome.finished);
     tellReport(output, report, flags.top);
     const networkStepsPerSecond = tellSpeed(session, results, outcome);
     const saved = (): void => {
-      output.result("saved", `${session.path} (${byteSize(bytes)}), replica ${winner}`);
-      if (flags.csv !== undefined) output.result("", `${flags.csv}, a line for each network`);
+      output.result("saved", `${written}, replica ${winner}`);
+      if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
     };
     const record = { ...sweepRecord(session, report, outcome), networkStepsPerSecond };
     if (interrupts.exitCode !== 0) {
@@ -166,11 +155,10 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
   }
 }
 
-function requireCsv(file: string, modelPath: string): void {
-  requireWritable(file, "--csv");
-  if (path.resolve(file) !== path.resolve(modelPath)) return;
-  const fix = "choose another name for one of them";
-  throw new InvalidInput({ place: `--csv ${file}`, expected: "another file than the model's", got: "the same", fix });
+/** Where the table of all networks goes. */
+function claimTable(input: string, { csv, force = false }: SweepFlags, model: OutputFile): OutputFile | undefined {
+  if (csv === undefined) return undefined;
+  return claimOutput({ file: csv, flag: "--csv", kind: sweepTableKind, inputs: [input], others: [model], force });
 }
 
 function createPopulation(flags: SweepFlags, plan: SweepPlan, network: Network, device: Device): Promise<Model> {
@@ -184,16 +172,15 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const output = createOutput(flags);
   const plan = planSweep(flags, flags.splitSeed);
   const options = optionsOf(flags, plan);
-  const modelPath = outputPath(file, flags);
-  requireWritable(modelPath);
-  if (flags.csv !== undefined) requireCsv(flags.csv, modelPath);
-  const table = await readTableFile(file);
-  const prepared = prepareTable(table, flags, flags.splitSeed);
+  const modelFile = claimModel(file, flags);
+  const csv = claimTable(file, flags, modelFile);
+  const table = await readTableFile(output, file, readOptionsForTraining(flags));
+  const prepared = await prepareTable(output, table, flags, flags.splitSeed);
   const network = networkOf(flags, prepared.preprocessing);
-  const device = await acquire({ device: flags.device });
+  const device = await openDevice(output, flags.device);
   try {
     const model = await createPopulation(flags, plan, network, device);
-    const session = { flags, output, interrupts, table, prepared, options, model, plan, path: modelPath };
+    const session = { flags, output, interrupts, table, prepared, options, model, plan, file: modelFile, csv };
     announce(session, device);
     await conclude(session, await runTraining(session, viewOf(session)));
     model.dispose();

@@ -1,6 +1,7 @@
-import { acquire, bestReplicas, createModel } from "../node.ts";
+import { acquire, createModel } from "../node.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { byteSize, grouped } from "./numbers.ts";
+import { grouped } from "./numbers.ts";
+import { rankNetworks } from "./sweepRanking.ts";
 import { type SweepSession, optionsOf } from "./sweepSession.ts";
 import { type Outcome, type Session, recordOf, save } from "./training.ts";
 
@@ -15,16 +16,16 @@ export async function saveAfterLoss(session: SweepSession, { last, lost }: Outco
   const device = await acquire({ device: "cpu" });
   const copies = await createModel(network, { device, replicas, parameters });
   const { losses } = await copies.scores(prepared.validation ?? prepared.training);
-  const [winner] = bestReplicas(losses);
-  if (winner === undefined) throw lost!;
+  const [winner] = (await rankNetworks(copies, prepared, losses, 1)).ranking;
+  if (winner === undefined || !Number.isFinite(losses[winner])) throw lost!;
   const own: Session = { ...session, model: await copies.pick(winner), options: optionsOf(flags, plan, winner) };
-  const bytes = await save(own, { last: last && { ...last, step }, finished: false });
-  output.result("saved", `${session.path} (${byteSize(bytes)}), replica ${winner}`);
+  const written = await save(own, { last: last && { ...last, step }, finished: false });
+  output.result("saved", `${written}, replica ${winner}`);
   const exitCode = exitCodes.gpuLost[0];
   const record = { ...recordOf(session, { last, finished: false }), winner, exitCode };
   output.record({ command: "sweep", ...record });
   throw new Stop(
-    `${lost!.message}; the best network as it was after step ${grouped(step)} is in ${session.path}`,
+    `${lost!.message}; the best network as it was after step ${grouped(step)} is in ${session.file.path}`,
     exitCode,
   );
 }

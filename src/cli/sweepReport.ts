@@ -2,7 +2,14 @@ import type { FloatArray } from "../node.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
 import type { Output } from "./output.ts";
 import { type Axis, type SweepPlan, axes } from "./sweepPlan.ts";
-import { type Stopped, type SweepResults, quantilesOf, rankedLosses, stoppedOf } from "./sweepResults.ts";
+import {
+  type Stopped,
+  type SweepResults,
+  perfectNetworks,
+  quantilesOf,
+  rankedLosses,
+  stoppedOf,
+} from "./sweepResults.ts";
 
 /** One property of each network: a key of --json, with a title a column of the table of the best. */
 interface Column {
@@ -26,6 +33,12 @@ export interface SweepReport {
   readonly ranked: "held-out loss" | "training loss";
   /** The least loss; not finite where no network has such a one. */
   readonly best: number;
+  /** Rows that the scores are taken over. */
+  readonly rows: number;
+  /** Networks that predict all these rows correctly. */
+  readonly saturated: number;
+  /** Networks that share the least loss. */
+  readonly tied: number;
 }
 
 const shares = [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1];
@@ -104,6 +117,9 @@ export function reportOf(plan: SweepPlan, results: SweepResults): SweepReport {
     stopped: stoppedOf(training),
     ranked: isHeldOut ? "held-out loss" : "training loss",
     best: losses[ranking[0]!]!,
+    rows: results.rows,
+    saturated: perfectNetworks(results),
+    tied: losses.filter((loss) => loss === losses[ranking[0]!]).length,
   };
 }
 
@@ -157,6 +173,18 @@ function stoppedLine({ stopped, ranking }: SweepReport): string {
   return `${grouped(stopped.length)} of ${counted(ranking.length, "network")}: ${first.join(", ")}${more}`;
 }
 
+/** What makes the best not clearly the best. */
+export function rankingNotes({ ranking, ranked, rows, saturated, tied }: SweepReport): string[] {
+  const isHeldOut = ranked === "held-out loss";
+  const networks = counted(ranking.length, "network");
+  const over = `${counted(rows, "row")} ${isHeldOut ? "held out" : "learned from"}`;
+  const remedy = isHeldOut ? "; hold out more rows (--validation), or compare the best on new rows" : "";
+  const perfect = `${grouped(saturated)} of ${networks} predict the class of all ${over}: their accuracy is saturated, and only the loss ranks them${remedy}`;
+  const second = isHeldOut ? "the training loss, then the number" : "the number";
+  const equal = `${grouped(tied)} of ${networks} share the least ${ranked}: ${second} decides among them`;
+  return [...(saturated > 1 ? [perfect] : []), ...(tied > 1 ? [equal] : [])];
+}
+
 /** The best networks, how the loss is spread, and who has stopped. */
 export function tellReport(output: Output, report: SweepReport, count: number): void {
   const { ranking, stopped, quantiles, ranked } = report;
@@ -169,4 +197,5 @@ export function tellReport(output: Output, report: SweepReport, count: number): 
   output.result("quantiles", heads!);
   output.result("", `${losses!}  ${ranked}`);
   output.result("diverged", stoppedLine(report));
+  for (const note of rankingNotes(report)) output.result("note", note);
 }

@@ -1,15 +1,14 @@
-import { type FloatArray, type ReplicaResults, type Scores, bestReplicas } from "../node.ts";
+import type { FloatArray, ReplicaResults, Scores } from "../node.ts";
+import type { Ranking } from "./sweepRanking.ts";
 
 /** How the networks of a sweep did. */
-export interface SweepResults {
+export interface SweepResults extends Ranking {
   readonly training: ReplicaResults;
   /** After the last step, over the rows that were held out, or where there are none over those that were learned from. */
   readonly scores: Scores;
   readonly isHeldOut: boolean;
-  /** Replicas, the best first, those that have stopped last. */
-  readonly ranking: readonly number[];
-  /** Of the best, the loss over all rows that were learned from; of others it is not worth its time. */
-  readonly learned: ReadonlyMap<number, number>;
+  /** Rows that the scores are taken over. */
+  readonly rows: number;
 }
 
 /** A network whose numbers stopped being finite, and the step at which it stopped. */
@@ -21,12 +20,6 @@ export interface Stopped {
 /** What networks are ranked by: their losses, NaN where they have stopped. */
 export const rankedLosses = ({ losses }: Scores, { nonFiniteSteps }: ReplicaResults): Float64Array =>
   Float64Array.from(losses, (loss, replica) => (nonFiniteSteps[replica]! >= 0 ? Number.NaN : loss));
-
-/** All replicas, least loss first, those without a finite one last. */
-export function rankingOf(losses: FloatArray): number[] {
-  const others = Array.from(losses.keys()).filter((replica) => !Number.isFinite(losses[replica]));
-  return [...bestReplicas(losses, losses.length), ...others];
-}
 
 /** Quantiles of the finite values, linear between neighbours (type 7 of Hyndman and Fan 1996); NaN where there are none. */
 export function quantilesOf(values: FloatArray, shares: readonly number[]): number[] {
@@ -58,3 +51,7 @@ export const noResults = (replicas: number): ReplicaResults => ({
   bestSteps: new Float64Array(replicas).fill(-1),
   nonFiniteSteps: new Float64Array(replicas).fill(-1),
 });
+
+/** Networks that still go on and predict every row correctly; 0 where there are no classes. */
+export const perfectNetworks = ({ scores: { accuracies }, training: { nonFiniteSteps } }: SweepResults): number =>
+  Array.from(accuracies ?? []).filter((accuracy, replica) => accuracy === 1 && nonFiniteSteps[replica]! < 0).length;

@@ -1,4 +1,5 @@
 import type { Optimizer, TrainOptions } from "../node.ts";
+import type { OutputFile } from "./outputFile.ts";
 import type { SweepPlan } from "./sweepPlan.ts";
 import type { Values } from "./sweepValues.ts";
 import { type CommonFlags, optimizerOf } from "./trainFlags.ts";
@@ -20,6 +21,8 @@ export interface SweepFlags extends CommonFlags {
 /** A training whose model is a population. */
 export interface SweepSession extends Session<SweepFlags> {
   readonly plan: SweepPlan;
+  /** Where the table of all networks goes. */
+  readonly csv: OutputFile | undefined;
 }
 
 const largest = (values: Float64Array): number => values.reduce((most, value) => Math.max(most, value));

@@ -1,26 +1,20 @@
 import type { Prepared, Preprocessing } from "../data.ts";
-import {
-  type Device,
-  type FloatArray,
-  type Model,
-  type Optimizer,
-  type TrainOptions,
-  acquire,
-  createModel,
-} from "../node.ts";
+import { type Device, type FloatArray, type Model, type Optimizer, type TrainOptions, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { readTableFile, requireWritable } from "./files.ts";
+import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { byteSize, grouped } from "./numbers.ts";
+import { grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
+import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
+import { readOptionsForTraining } from "./readFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
   type Session,
+  claimModel,
   interruptedAt,
-  outputPath,
   prepareTable,
   recordOf,
   requireVerified,
@@ -39,26 +33,37 @@ const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optim
   ...(validation && { validation }),
 });
 
-function requireConverged({ model }: Session, { last }: Outcome): void {
+/** What makes the steps long, as far as it was asked for. */
+const stepFlags = ({ momentum, weightDecay }: TrainFlags): string =>
+  ["--learning-rate", ...(momentum ? ["--momentum"] : []), ...(weightDecay ? ["--weight-decay"] : [])].join(" or ");
+
+function requireConverged({ model, flags }: Session<TrainFlags>, { last }: Outcome): void {
   const diverged = last?.diverged ?? 0;
   if (diverged === 0) return;
-  const text = `${diverged} of ${model.replicas} replicas diverged, no model was saved; lower --learning-rate`;
+  const text = `${diverged} of ${model.replicas} replicas diverged, no model was saved; lower ${stepFlags(flags)}`;
   throw new Stop(text, exitCodes.diverged[0]);
 }
 
 /** After training: save, score, check, in the order in which they are told. */
-async function conclude(session: Session, outcome: Outcome, initialParameters: FloatArray | undefined): Promise<void> {
+async function conclude(
+  session: Session<TrainFlags>,
+  outcome: Outcome,
+  initialParameters: FloatArray | undefined,
+): Promise<void> {
   const { output, interrupts } = session;
   requireConverged(session, outcome);
-  const bytes = await save(session, outcome);
-  const saved = (): void => output.result("saved", `${session.path} (${byteSize(bytes)})`);
+  const written = await save(session, outcome);
+  const saved = (): void => output.result("saved", written);
   const record = { command: "train", ...recordOf(session, outcome) };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
     output.record({ ...record, exitCode });
     const step = grouped(session.model.lastGood!.step);
-    throw new Stop(`${outcome.lost.message}; the model as it was after step ${step} is in ${session.path}`, exitCode);
+    throw new Stop(
+      `${outcome.lost.message}; the model as it was after step ${step} is in ${session.file.path}`,
+      exitCode,
+    );
   }
   if (interrupts.exitCode !== 0) {
     saved();
@@ -75,11 +80,12 @@ async function conclude(session: Session, outcome: Outcome, initialParameters: F
 
 /** Says everything there is to say before the first step. */
 function announce(session: Session<TrainFlags>, device: Device): void {
-  const { output, flags, table, prepared, model, options } = session;
+  const { output, flags, table, prepared, model, options, file } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
   describeNetwork(output, model.network, flags.replicas);
   describePlan(output, model.plan(prepared.training, options));
+  describeOutputs(output, [file], flags.force ?? false);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
   output.info("training", `${grouped(flags.epochs)} epochs, ${batch}, ${name}, learning rate ${learningRate}`);
@@ -95,19 +101,18 @@ async function createTrainingModel(flags: TrainFlags, preprocessing: Preprocessi
 export async function train(file: string, flags: TrainFlags, interrupts: Interrupts): Promise<void> {
   const output = createOutput(flags);
   const optimizer = optimizerOf(flags);
-  const modelPath = outputPath(file, flags);
-  requireWritable(modelPath);
-  const table = await readTableFile(file);
-  const prepared = prepareTable(table, flags, flags.seed);
+  const modelFile = claimModel(file, flags);
+  const table = await readTableFile(output, file, readOptionsForTraining(flags));
+  const prepared = await prepareTable(output, table, flags, flags.seed);
   networkOf(flags, prepared.preprocessing);
-  const device = await acquire({ device: flags.device });
+  const device = await openDevice(output, flags.device);
   try {
     const model = await createTrainingModel(flags, prepared.preprocessing, device);
     const options = optionsOf(flags, prepared, optimizer);
-    const session = { flags, output, interrupts, table, prepared, options, model, path: modelPath };
+    const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile };
     announce(session, device);
     const initialParameters = flags.verify ? await model.readParameters() : undefined;
-    const view = createProgressView(output, { epochs: flags.epochs, quiet: flags.quiet ?? false });
+    const view = createProgressView(output, { epochs: flags.epochs });
     await conclude(session, await runTraining(session, view), initialParameters);
     model.dispose();
   } finally {

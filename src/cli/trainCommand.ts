@@ -12,8 +12,9 @@ const examples = `Examples:
 
 const notes = `
 FILE is CSV, TSV or JSON rows (an array of objects), or - for stdin; its content decides, not its name.
-Numbers are standardised, texts become one-hot inputs, rows with missing cells (empty, null, NA) are left out.
-A target of texts is learned as classes, a target of numbers by regression. Ctrl-C saves what has been learned.
+Numbers and dates are standardised, texts become one-hot inputs, ids are ignored; the output says how each column was
+understood, docs/tables.md has the rules. A target of texts or of few whole numbers is learned as classes, of other
+numbers by regression; --task decides otherwise. Ctrl-C saves what has been learned.
 `;
 
 export function addTrainCommand(program: Command, interrupts: Interrupts): void {

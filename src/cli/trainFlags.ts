@@ -1,5 +1,6 @@
-import { type Preprocessing, type Table, type Task, inputWidth, outputWidth } from "../data.ts";
+import { type MissingCells, type Preprocessing, type Table, type Task, inputWidth, outputWidth } from "../data.ts";
 import { list } from "./flags.ts";
+import type { ReadFlags } from "./readFlags.ts";
 import {
   type ActivationName,
   type DeviceChoice,
@@ -20,12 +21,13 @@ import {
 } from "../node.ts";
 
 /** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
-export interface CommonFlags {
+export interface CommonFlags extends ReadFlags {
   /** Column names, separated by commas. */
   readonly target?: string;
   readonly task?: Task;
   readonly columns?: string;
   readonly ignore?: string;
+  readonly missingCells: MissingCells;
   readonly validation: number;
   readonly layers: number[];
   readonly activation: ActivationName;
@@ -38,6 +40,7 @@ export interface CommonFlags {
   readonly path: Path;
   readonly device: DeviceChoice;
   readonly output?: string;
+  readonly force?: boolean;
   readonly verify?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;

@@ -1,5 +1,7 @@
 import { type Command, Option } from "commander";
 import { activationNames, deviceChoices, initializerNames, lossNames, optimizerNames, pathNames } from "../node.ts";
+import { missingCellsChoices } from "../data.ts";
+import { addReadOptions } from "./readFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
 
 // Options that `thalweg train` and `thalweg sweep` share.
@@ -7,15 +9,21 @@ import { integer, name, number, widths } from "./flags.ts";
 const paths = ["auto", ...pathNames] as const;
 
 export function addDataOptions(command: Command): Command {
-  return command
+  return addReadOptions(command)
     .option("--target <columns>", "column to predict, or several columns of numbers: a,b (required)")
     .option(
       "--task <task>",
       "classification or regression (default: by the target)",
       name("--task", ["classification", "regression"]),
     )
-    .option("--columns <columns>", "columns to learn from (default: all others)")
+    .option("--columns <columns>", "columns to learn from (default: all others that are of use)")
     .option("--ignore <columns>", "columns to leave out")
+    .option(
+      "--missing-cells <choice>",
+      "impute: fill with median or most frequent value; drop: leave their rows out; auto: impute where over 5 % of the rows would be lost",
+      name("--missing-cells", missingCellsChoices),
+      "auto",
+    )
     .option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
 }
 
@@ -58,6 +66,7 @@ export function addOutputOptions(command: Command): Command {
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option("--path <name>", `how steps are computed: ${paths.join(", ")}`, name("--path", paths), "auto")
     .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
+    .option("--force", "replace an existing model without keeping it as .bak")
     .option("--verify", "take the same steps in float64 on the CPU and compare")
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only");

@@ -18,14 +18,16 @@ import {
   verifyTraining,
   widthsOf,
 } from "../node.ts";
-import { scoreLines, verificationLines } from "./describe.ts";
+import { verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
-import { writeAtomically } from "../node/writeAtomically.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { grouped } from "./numbers.ts";
+import { byteSize, grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
+import { type OutputFile, claimOutput, describeKept, modelKind } from "./outputFile.ts";
 import { predictionsOf } from "./predictionsOf.ts";
+import { scoreLines } from "./scoreLines.ts";
 import type { ProgressView } from "./progress.ts";
+import { startWork, working } from "./work.ts";
 import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 
 // What `thalweg train` and `thalweg sweep` have in common: from a table to a model file.
@@ -39,7 +41,8 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly prepared: Prepared;
   readonly options: TrainOptions;
   readonly model: Model;
-  readonly path: string;
+  /** Where the model goes. */
+  readonly file: OutputFile;
 }
 
 export interface Outcome {
@@ -49,33 +52,40 @@ export interface Outcome {
   readonly lost?: GpuLost;
 }
 
-/** Beside the data's name, in the current folder. */
-export function outputPath(file: string, flags: CommonFlags): string {
-  if (flags.output !== undefined) return flags.output;
-  return file === "-" ? "model.safetensors" : `${path.parse(file).name}.safetensors`;
+/** The model's file: without --output called like the data, in the current folder. */
+export function claimModel(input: string, { output, force = false }: CommonFlags): OutputFile {
+  const name = input === "-" ? "model" : path.parse(input).name;
+  const file = output ?? `${name}.safetensors`;
+  return claimOutput({ file, flag: "--output", kind: modelKind, inputs: [input], force });
 }
 
 /** @param seed decides which rows are held out */
-export function prepareTable(table: Table, flags: CommonFlags, seed: number): Prepared {
-  const { task, columns, ignore, validation, loss } = flags;
-  return prepare(table, {
-    target: targetsOf(table, flags),
+export function prepareTable(output: Output, table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
+  const { task, columns, ignore, validation, loss, missingCells } = flags;
+  const target = targetsOf(table, flags);
+  const options = {
+    target,
     validation,
     seed,
     binary: loss === "binaryCrossEntropy",
+    missingCells,
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
-  });
+  };
+  const preparing = `preparing ${grouped(table.rowCount)} rows`;
+  return working(output, preparing, (onProgress) => prepare(table, { ...options, onProgress }));
 }
 
 /** Trains to the end, or to the end of the step in which a signal comes. */
 export async function runTraining(session: Session, view: ProgressView): Promise<Outcome> {
-  const { interrupts, prepared, options, model } = session;
+  const { interrupts, output, prepared, options, model } = session;
   const signal = interrupts.begin();
+  const preparing = startWork(output, "preparing the first steps"); // a GPU compiles its kernels now
   let last: Progress | undefined;
   try {
     for await (const progress of model.train(prepared.training, { ...options, every: view.every, signal })) {
+      preparing.end();
       last = progress;
       view.show(progress);
     }
@@ -85,12 +95,16 @@ export async function runTraining(session: Session, view: ProgressView): Promise
     if (!signal.aborted) throw error;
     return { last, finished: false };
   } finally {
+    preparing.end();
     view.end(); // the work ends with `save`, so that no signal comes between
   }
 }
 
-/** Written before it is judged: a signal or a failed check afterwards costs no training. */
-export async function save(session: Session, outcome: Outcome): Promise<number> {
+/**
+ * Written before it is judged: a signal or a failed check afterwards costs no training.
+ * @returns what to tell of it
+ */
+export async function save(session: Session, outcome: Outcome): Promise<string> {
   const { flags, model, prepared, options } = session;
   const training: TrainingSummary = {
     steps: (outcome.lost ? model.lastGood?.step : outcome.last?.step) ?? 0,
@@ -105,9 +119,9 @@ export async function save(session: Session, outcome: Outcome): Promise<number> 
   const { network, replicas } = model;
   const parameters = outcome.lost ? model.lastGood!.parameters : await model.readParameters();
   const bytes = encodeModel({ network, replicas, parameters, preprocessing: prepared.preprocessing, training });
-  writeAtomically(session.path, bytes);
-  session.interrupts.end(session.path);
-  return bytes.length;
+  const kept = session.file.write(bytes, outcome.finished);
+  session.interrupts.end(session.file.path);
+  return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
 }
 
 /** Tells how good the model is on the rows that were held out, in the units of the table. */
@@ -117,10 +131,14 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
     output.result("held-out", "no rows were held out (--validation 0)");
     return undefined;
   }
-  const predictions = await predictionsOf(model, preprocessing, validation.inputs);
+  const predict = () => predictionsOf(model, preprocessing, validation.inputs);
+  const predictions = await working(output, "scoring the rows held out", predict);
   const score = scorePredictions(preprocessing, predictions, validation);
   const mean = model.replicas > 1 ? `, mean of ${model.replicas} replicas` : "";
-  for (const line of scoreLines(score)) output.result("held-out", `${line}${mean}`);
+  for (const [index, line] of scoreLines(score).entries()) {
+    const isFirst = index === 0 || score.kind === "number";
+    output.result(isFirst ? "held-out" : "", isFirst ? `${line}${mean}` : line);
+  }
   return score;
 }
 
@@ -128,7 +146,8 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
 export async function verify(session: Session, initialParameters: FloatArray): Promise<Verification> {
   const { model, prepared, options, output } = session;
   output.info("check", "taking the same steps in float64 on the CPU");
-  const verification = await verifyTraining(model, { initialParameters, data: prepared.training, options });
+  const request = { initialParameters, data: prepared.training, options };
+  const verification = await working(output, "comparing with float64", () => verifyTraining(model, request));
   for (const [index, line] of verificationLines(verification).entries())
     output.result(index === 0 ? "check" : "", line);
   return verification;
@@ -142,14 +161,14 @@ export function requireVerified(verification: Verification | undefined): void {
 }
 
 /** What a signal ends the command with, once the model is saved. */
-export function interruptedAt({ path: file, interrupts }: Session, { last }: Outcome): Stop {
+export function interruptedAt({ file, interrupts }: Session, { last }: Outcome): Stop {
   const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
-  return new Stop(`interrupted ${done}; the model as it was is in ${file}`, interrupts.exitCode);
+  return new Stop(`interrupted ${done}; the model as it was is in ${file.path}`, interrupts.exitCode);
 }
 
 /** What --json tells of a training. */
 export function recordOf(session: Session, { last, finished }: Outcome) {
-  const { model, prepared, options, table, path: file, interrupts } = session;
+  const { model, prepared, options, table, file, interrupts } = session;
   const { device, network, replicas } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
   const architecture = { widths: widthsOf(network), loss: network.loss, replicas, parameters: network.parameterCount };
@@ -166,7 +185,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     network: architecture,
     plan: model.plan(prepared.training, options),
     training: { ...training, finished, validation: last?.validation },
-    model: file,
+    model: file.path,
     exitCode: interrupts.exitCode,
   };
 }

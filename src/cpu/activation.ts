@@ -76,3 +76,12 @@ export const activate = (name: ActivationName, z: number): number => activations
 
 /** Slope of the activation function at a saved value: the activation, or z where `savesPreActivation`. */
 export const activateDerivative = (name: ActivationName, saved: number): number => activations[name].derivative(saved);
+
+/**
+ * Gradient by the pre-activation from that by the activation. Where relu is 0 nothing passes, not even infinity: its branch was not
+ * taken, as in PyTorch. Smooth functions multiply, so that infinity times a slope that rounded to 0 is NaN.
+ */
+export function slopeProduct(name: ActivationName, gradient: number, saved: number): number {
+  const slope = activateDerivative(name, saved);
+  return name === "relu" && slope === 0 ? 0 : gradient * slope;
+}

@@ -1,5 +1,5 @@
 import type { ActivationName, LossName } from "../network.ts";
-import { activateDerivative } from "./activation.ts";
+import { slopeProduct } from "./activation.ts";
 import { elementLoss } from "./loss.ts";
 import { placeOf } from "./places.ts";
 
@@ -16,6 +16,9 @@ export const binaryNames = [
   "loss",
   "lossSlope",
   "slopeProduct",
+  "share",
+  "keepWhere",
+  "keepElsewhere",
 ] as const;
 export type BinaryName = (typeof binaryNames)[number];
 
@@ -33,6 +36,10 @@ const plain: Record<Exclude<BinaryName, "loss" | "lossSlope" | "slopeProduct">, 
   minimum: Math.min,
   greater: (x, y) => (x > y ? 1 : 0),
   equal: (x, y) => (x === y ? 1 : 0),
+  // These select: what is left out does not come through, not even as infinity times 0.
+  share: (x, part) => (part === 0 ? 0 : x * part),
+  keepWhere: (x, condition) => (condition === 0 ? 0 : x),
+  keepElsewhere: (x, condition) => (condition === 0 ? x : 0),
 };
 
 /** What a name leaves open. */
@@ -44,7 +51,7 @@ export interface BinaryChoice {
 }
 
 function formulaOf(name: BinaryName, { loss, activation }: BinaryChoice): Formula {
-  if (name === "slopeProduct") return (x, saved) => x * activateDerivative(activation, saved);
+  if (name === "slopeProduct") return (x, saved) => slopeProduct(activation, x, saved);
   if (name === "loss") return (y, t) => elementLoss(loss, y, t)[0];
   if (name === "lossSlope") return (y, t) => elementLoss(loss, y, t)[1];
   return plain[name];

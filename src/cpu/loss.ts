@@ -1,5 +1,6 @@
 import type { LossName } from "../network.ts";
 import { logOnePlusExpNegative, sigmoid } from "./activation.ts";
+import { crossEntropy, crossEntropySlope, targetTimes } from "./softmax.ts";
 
 /** [loss, its derivative by output] of one value; means are taken by `lossScale`. */
 const elementLosses: Record<
@@ -10,7 +11,10 @@ const elementLosses: Record<
   meanSquaredError: (y, t) => [(y - t) ** 2, 2 * (y - t)],
   meanAbsoluteError: (y, t) => [Math.abs(y - t), Math.sign(y - t)],
   huber: (y, t) => (Math.abs(y - t) <= 1 ? [0.5 * (y - t) ** 2, y - t] : [Math.abs(y - t) - 0.5, Math.sign(y - t)]),
-  binaryCrossEntropy: (x, t) => [Math.max(x, 0) - x * t + logOnePlusExpNegative(x), sigmoid(x) - t],
+  binaryCrossEntropy: (x, t) => [
+    targetTimes(1 - t, Math.max(x, 0)) + targetTimes(t, Math.max(-x, 0)) + logOnePlusExpNegative(x),
+    (1 - t) * sigmoid(x) - t * sigmoid(-x), // σ(x) − t would lose its digits near t
+  ],
 };
 
 /** [loss, its derivative by output] of one value. */
@@ -23,30 +27,6 @@ export const elementLoss = (
 /** Factor that turns a sum over the batch into the mean a loss is defined by: over samples, or over all values. */
 export function lossScale(loss: LossName, batchSize: number, outputs: number): number {
   return loss === "squaredError" || loss === "softmaxCrossEntropy" ? 1 / batchSize : 1 / (batchSize * outputs);
-}
-
-/** Softmax of a row of logits, with the largest taken off first. */
-export function softmax(logits: Float64Array | Float32Array): Float64Array {
-  let largest = -Infinity;
-  for (const logit of logits) largest = Math.max(largest, logit);
-  const exponentials = Float64Array.from(logits, (logit) => Math.exp(logit - largest));
-  const sum = exponentials.reduce((total, value) => total + value, 0);
-  return exponentials.map((value) => value / sum);
-}
-
-function softmaxLoss(outputs: Float64Array, targets: Float64Array, dOutputs: Float64Array): number {
-  const probabilities = softmax(outputs);
-  let largest = -Infinity;
-  for (const logit of outputs) largest = Math.max(largest, logit);
-  let sum = 0;
-  for (const logit of outputs) sum += Math.exp(logit - largest);
-  const targetSum = targets.reduce((total, value) => total + value, 0);
-  let total = 0;
-  for (let column = 0; column < outputs.length; column++) {
-    total += targets[column]! * (Math.log(sum) - (outputs[column]! - largest));
-    dOutputs[column] = probabilities[column]! * targetSum - targets[column]!;
-  }
-  return total;
 }
 
 /**
@@ -62,7 +42,10 @@ export function sampleLoss(
   targets: Float64Array,
   dOutputs: Float64Array,
 ): number {
-  if (loss === "softmaxCrossEntropy") return softmaxLoss(outputs, targets, dOutputs);
+  if (loss === "softmaxCrossEntropy") {
+    dOutputs.set(crossEntropySlope(outputs, targets));
+    return crossEntropy(outputs, targets);
+  }
   const element = elementLosses[loss];
   let total = 0;
   for (let column = 0; column < outputs.length; column++) {

@@ -21,7 +21,11 @@ const combine: Record<ReductionName, (values: Float64Array, scale: number) => nu
   logSumExp: (values) => {
     const largest = combine.max(values, 1);
     if (Math.abs(largest) === Number.POSITIVE_INFINITY) return largest;
-    return largest + Math.log(values.reduce((sum, value) => sum + Math.exp(value - largest), 0));
+    // With the largest apart: 1 + rest would swallow a small rest.
+    const place = values.indexOf(largest);
+    return (
+      largest + Math.log1p(values.reduce((sum, value, at) => sum + (at === place ? 0 : Math.exp(value - largest)), 0))
+    );
   },
 };
 

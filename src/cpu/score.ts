@@ -2,6 +2,7 @@ import type { Dataset, Scores } from "../executor.ts";
 import type { LossName, Network } from "../network.ts";
 import { nextTask } from "../nextTask.ts";
 import { lossScale, sampleLoss } from "./loss.ts";
+import { largestAt } from "./softmax.ts";
 import { createStepBuffers, forwardAll } from "./step.ts";
 
 /** Sums over rows, [replicas]. */
@@ -16,10 +17,6 @@ export const createTallies = (replicas: number): Tallies => ({
   losses: new Float64Array(replicas),
   hits: new Float64Array(replicas),
 });
-
-/** Place of the largest value; the first of several. */
-const largestAt = (values: Float64Array): number =>
-  values.reduce((best, value, at) => (value > values[best]! ? at : best), 0);
 
 /** Right answers among the outputs of one row. */
 function hitsOf(loss: LossName, outputs: Float64Array, targets: Float64Array): number {

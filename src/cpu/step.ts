@@ -1,5 +1,5 @@
 import { type Network, savesPreActivation } from "../network.ts";
-import { activateDerivative } from "./activation.ts";
+import { slopeProduct } from "./activation.ts";
 import { backwardInputs } from "./backwardInputs.ts";
 import { backwardWeights } from "./backwardWeights.ts";
 import { forward } from "./forward.ts";
@@ -56,7 +56,9 @@ function applyDerivative({ network, batchSize, buffers }: StepArguments, index: 
   const { activation, fanOut } = network.layers[index]!;
   const saved = (savesPreActivation(activation) ? buffers.preActivations : buffers.activations)[index]!;
   const gradient = buffers.dPreActivations[index]!;
-  for (let at = 0; at < batchSize * fanOut; at++) gradient[at]! *= activateDerivative(activation, saved[at]!);
+  for (let at = 0; at < batchSize * fanOut; at++) {
+    gradient[at] = slopeProduct(activation, gradient[at]!, saved[at]!);
+  }
 }
 
 /**

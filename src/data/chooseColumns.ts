@@ -1,17 +1,19 @@
 import { BadFile, InvalidInput } from "../errors.ts";
 import { didYouMean } from "./closest.ts";
-import { type ColumnSummary, inspectColumn, nearlyUnique, whyUnusable } from "./inspect.ts";
+import { whyIdentifier } from "./identifiers.ts";
+import { type ColumnSummary, inspectColumn, nearlyUnique, whyImpossible, whyUseless } from "./inspect.ts";
+import { Pace } from "./pace.ts";
+import type { SliceOptions } from "./slices.ts";
 import { type Column, type Table, columnsByName, listNames, quote } from "./table.ts";
-
-export type Task = "classification" | "regression";
+import { type Task, type TaskChoice, chooseTask } from "./task.ts";
 
 /** Which columns play which part. */
 export interface ColumnOptions {
   /** Column to predict, or several columns of numbers. */
   readonly target: string | readonly string[];
-  /** Default: classification when the target holds text, regression when it holds numbers. */
+  /** Default: classification when the target holds text or few different whole numbers, else regression. */
   readonly task?: Task;
-  /** Columns to learn from; default all but the target. */
+  /** Columns to learn from; default all but the target and those that are of no use. */
   readonly columns?: readonly string[];
   /** Columns to leave out. */
   readonly ignore?: readonly string[];
@@ -20,17 +22,18 @@ export interface ColumnOptions {
 export interface IgnoredColumn {
   readonly name: string;
   readonly why: string;
+  /** The option `columns` would make it an input all the same. */
+  readonly canBeKept: boolean;
 }
 
-export interface Choice {
-  readonly task: Task;
+export interface Choice extends TaskChoice {
   readonly targets: readonly ColumnSummary[];
   readonly inputs: readonly ColumnSummary[];
   readonly ignored: readonly IgnoredColumn[];
+  readonly notes: readonly string[];
 }
 
-function requireColumn(table: Table, option: string, name: string): Column {
-  const byName = columnsByName(table);
+function requireColumn(table: Table, byName: ReadonlyMap<string, Column>, option: string, name: string): Column {
   const column = byName.get(name);
   if (column) return column;
   const names = [...byName.keys()];
@@ -39,23 +42,7 @@ function requireColumn(table: Table, option: string, name: string): Column {
   throw new InvalidInput({ place: `${table.place}: ${option}`, expected, got: quote(name), fix });
 }
 
-function taskOf(table: Table, targets: readonly ColumnSummary[], asked: Task | undefined): Task {
-  const place = `${table.place}: target`;
-  const text = targets.find(({ kind }) => kind !== "number");
-  const task = asked ?? (text ? "classification" : "regression");
-  if (task === "regression" && text) {
-    const got = `text in column ${quote(text.column.name)}`;
-    const fix = "choose a column of numbers, or the task classification";
-    throw new InvalidInput({ place, expected: "numbers for the task regression", got, fix });
-  }
-  if (task === "classification" && targets.length > 1) {
-    const fix = "choose one target; several targets must all be numbers, for the task regression";
-    throw new InvalidInput({ place, expected: "one column of classes", got: `${targets.length} columns`, fix });
-  }
-  return task;
-}
-
-/** Whether a target can be learned at all; that it holds what the task wants is checked by `taskOf`. */
+/** Whether a target can be learned at all; that it holds what the task wants is checked by `chooseTask`. */
 function requireLearnable(table: Table, summary: ColumnSummary): void {
   const { column, kind, distinct } = summary;
   const place = `${table.place}: column ${quote(column.name)}`;
@@ -67,41 +54,115 @@ function requireLearnable(table: Table, summary: ColumnSummary): void {
   if (kind === "category" && nearlyUnique(summary)) throw fault("classes that repeat", `${distinct} different texts`);
 }
 
-function chooseTargets(table: Table, { target }: ColumnOptions): ColumnSummary[] {
+async function chooseTargets(
+  table: Table,
+  byName: ReadonlyMap<string, Column>,
+  { target }: ColumnOptions,
+  pace: Pace,
+): Promise<ColumnSummary[]> {
   const names = typeof target === "string" ? [target] : target;
   const place = `${table.place}: target`;
   const expected = "one or more different column names";
   const fix = "name each target column once";
   if (names.length === 0) throw new InvalidInput({ place, expected, got: "none", fix });
   if (new Set(names).size < names.length) throw new InvalidInput({ place, expected, got: listNames(names), fix });
-  return names.map((name) => {
-    const summary = inspectColumn(requireColumn(table, "target", name));
+  const summaries: ColumnSummary[] = [];
+  for (const column of names.map((name) => requireColumn(table, byName, "target", name))) {
+    const summary = await inspectColumn(table, column, pace);
     requireLearnable(table, summary);
-    return summary;
-  });
+    summaries.push(summary);
+  }
+  return summaries;
+}
+
+interface Candidate {
+  readonly summary: ColumnSummary;
+  readonly ignored?: IgnoredColumn;
+  /** Ignored for how its numbers are spread alone: better than nothing. */
+  readonly isSpare?: boolean;
+}
+
+function judge(summary: ColumnSummary, isAsked: boolean): Candidate {
+  const { column, kind, distinct, missing, whole } = summary;
+  const { name } = column;
+  const impossible = whyImpossible(summary);
+  if (impossible !== undefined) return { summary, ignored: { name, why: impossible, canBeKept: false } };
+  if (isAsked) return { summary };
+  const isText = kind === "category";
+  const present = column.cells.length - missing;
+  const useless = whyUseless(summary);
+  if (useless !== undefined) {
+    return { summary, ignored: { name, why: [useless, ...summary.notes].join("; "), canBeKept: true } };
+  }
+  const id = kind === "date" ? undefined : whyIdentifier(column, { isText, distinct, present, whole });
+  if (!id) return { summary };
+  return { summary, ignored: { name, why: id.why, canBeKept: true }, isSpare: !id.byName };
+}
+
+function noInputs(table: Table, ignored: readonly IgnoredColumn[]): BadFile {
+  const got = ignored.map(({ name, why }) => `${quote(name)} ${why}`).join("; ") || "the target alone";
+  const keep = ignored.find(({ canBeKept }) => canBeKept);
+  const fix = keep ? `name the columns to learn from, such as ${quote(keep.name)}` : "add columns, or ignore fewer";
+  const expected = "at least one column to learn from";
+  return new BadFile({ place: table.place, expected, got: got.slice(0, 300), fix });
+}
+
+/** What a column holds. */
+export interface ColumnKind {
+  readonly name: string;
+  readonly kind: ColumnSummary["kind"];
+  readonly missing: number;
+  /** Different values, missing ones not counted. */
+  readonly distinct: number;
+  /** Why `prepare` would not make it an input unless it is asked for. */
+  readonly unused: string | undefined;
+}
+
+/** Says what each column of a table holds, in slices of a few milliseconds. */
+export async function columnKinds(table: Table, options: SliceOptions = {}): Promise<ColumnKind[]> {
+  const pace = new Pace(options, table.rowCount * table.columns.length, 3);
+  const kinds: ColumnKind[] = [];
+  for (const column of table.columns) {
+    const summary = await inspectColumn(table, column, pace);
+    const { kind, missing, distinct } = summary;
+    kinds.push({ name: column.name, kind, missing, distinct, unused: judge(summary, false).ignored?.why });
+  }
+  pace.end();
+  return kinds;
 }
 
 /** Which columns are targets, inputs, or ignored, and why. */
-export function chooseColumns(table: Table, options: ColumnOptions): Choice {
-  const targets = chooseTargets(table, options);
-  const task = taskOf(table, targets, options.task);
-  for (const name of options.columns ?? []) requireColumn(table, "columns", name);
-  for (const name of options.ignore ?? []) requireColumn(table, "ignore", name);
+export async function chooseColumns(table: Table, options: ColumnOptions, pace: Pace): Promise<Choice> {
+  const byName = columnsByName(table);
+  for (const name of options.columns ?? []) requireColumn(table, byName, "columns", name);
+  for (const name of options.ignore ?? []) requireColumn(table, byName, "ignore", name);
+  const targets = await chooseTargets(table, byName, options, pace);
+  const task = chooseTask(table, targets, options.task);
+  const isTarget = new Set(targets.map(({ column }) => column));
   const wanted = options.columns && new Set(options.columns);
   const unwanted = new Set(options.ignore);
-  const inputs: ColumnSummary[] = [];
-  const ignored: IgnoredColumn[] = [];
+  const candidates: Candidate[] = [];
+  const ignored = new Map<Column, IgnoredColumn>();
   for (const column of table.columns) {
-    if (targets.some((target) => target.column === column)) continue;
     const { name } = column;
-    const summary = inspectColumn(column);
-    const left = unwanted.has(name) || (wanted && !wanted.has(name));
-    const why = left ? "left out as asked" : whyUnusable(summary);
-    if (why === undefined) inputs.push(summary);
-    else ignored.push({ name, why });
+    if (isTarget.has(column)) continue;
+    if (unwanted.has(name) || (wanted && !wanted.has(name))) {
+      ignored.set(column, { name, why: "left out as asked", canBeKept: false });
+      continue;
+    }
+    const candidate = judge(await inspectColumn(table, column, pace), wanted !== undefined);
+    candidates.push(candidate);
+    if (candidate.ignored) ignored.set(column, candidate.ignored);
   }
-  if (inputs.length > 0) return { task, targets, inputs, ignored };
-  const got = ignored.map(({ name, why }) => `${quote(name)} ${why}`).join("; ") || "the target alone";
-  const fix = "add columns, or ignore fewer";
-  throw new BadFile({ place: table.place, expected: "at least one column to learn from", got: got.slice(0, 300), fix });
+  const notes: string[] = [];
+  let inputs = candidates.filter((candidate) => !candidate.ignored);
+  if (inputs.length === 0) {
+    inputs = candidates.filter(({ isSpare }) => isSpare === true);
+    for (const { summary, ignored: left } of inputs) {
+      ignored.delete(summary.column);
+      notes.push(`${quote(summary.column.name)} holds ${left!.why}; it is kept, because no other column is left`);
+    }
+  }
+  if (inputs.length === 0) throw noInputs(table, [...ignored.values()]);
+  return { ...task, targets, inputs: inputs.map(({ summary }) => summary), ignored: [...ignored.values()], notes };
 }

@@ -1,177 +1,231 @@
-import { BadFile } from "../errors.ts";
-import type { Dataset } from "../executor.ts";
-import { requireNumber } from "./inspect.ts";
-import { type InputColumn, type NumberColumn, type Preprocessing, targetNames } from "./preprocessing.ts";
-import {
-  type Column,
-  type Table,
-  cellPlace,
-  columnsByName,
-  isMissing,
-  listNames,
-  numberOf,
-  quote,
-  textOf,
-} from "./table.ts";
+// Columns of a table as columns of a matrix.
 
-/** Rows of a table as numbers; rows with a missing cell in a used column are left out. */
-export interface EncodedInputs {
-  /** Rows of the table that `inputs` holds, ascending from 0. */
-  readonly rows: Uint32Array;
-  /** [rows, inputWidth] */
-  readonly inputs: Float32Array;
+import { BadFile } from "../errors.ts";
+import { numberIn, requireDate, requireNumber } from "./cellValues.ts";
+import type { DateForm } from "./dates.ts";
+import type { NumberFormat } from "./numberFormat.ts";
+import type { NumberReading } from "./numberReading.ts";
+import type { Pace } from "./pace.ts";
+import {
+  type CategoryColumn,
+  type ClassTarget,
+  type Cycle,
+  type DateColumn,
+  type InputColumn,
+  type NumberColumn,
+  columnWidth,
+} from "./preprocessing.ts";
+import { didYouMean } from "./closest.ts";
+import { labelLookup, labelOf } from "./spelling.ts";
+import { type Column, type Table, cellPlace, listNames, quote } from "./table.ts";
+
+/** How the cells of one column are read. */
+export interface CellReader {
+  readonly table: Table;
+  readonly column: Column;
+  isMissing(row: number): boolean;
+  /** Of numbers. */
+  readonly format?: NumberFormat | undefined;
+  readonly reading?: NumberReading | undefined;
+  /** Of dates. */
+  readonly form?: DateForm | undefined;
 }
 
-export interface EncodedTable {
-  readonly rows: Uint32Array;
-  readonly data: Dataset;
+/** A value that no row had from which the model learned. */
+export interface UnseenValue {
+  readonly column: string;
+  readonly value: string;
+  /** Where it is first: file, line and column. */
+  readonly place: string;
+  readonly cells: number;
 }
 
 /** Writes what one column says of a row. */
-interface Encoder {
+export interface Encoder {
   readonly width: number;
   write(row: number, into: Float32Array, at: number): void;
-}
-
-/** Rows in which none of the columns has a missing cell. */
-export function completeRows(table: Table, columns: readonly Column[]): Uint32Array {
-  const rows: number[] = [];
-  for (let row = 0; row < table.rowCount; row++) {
-    if (columns.every(({ cells }) => !isMissing(cells[row]!))) rows.push(row);
-  }
-  return Uint32Array.from(rows);
+  /** Cells that were missing and were filled. */
+  readonly filled: number;
+  readonly unseen: readonly UnseenValue[];
 }
 
 /** The standardised number; one far outside what was seen in training may not be an f32. */
-function standardized(table: Table, row: number, column: Column, { mean, deviation }: NumberColumn): number {
-  const value = (requireNumber(table, row, column) - mean) / deviation;
+function standardized(reader: CellReader, row: number, { mean, deviation }: NumberColumn): number {
+  const { table, column } = reader;
+  const value = (requireNumber(table, row, column, reader) - mean) / deviation;
   if (Number.isFinite(Math.fround(value))) return value;
   throw new BadFile({
     place: cellPlace(table, row, column.name),
     expected: "a number near those the model was trained on",
-    got: quote(textOf(column.cells[row]!)),
+    got: quote(labelOf(column.cells[row]!)),
     fix: "correct the cell, or train with such values",
   });
 }
 
-const numberEncoder = (table: Table, column: Column, as: NumberColumn): Encoder => ({
-  width: 1,
-  write(row, into, at) {
-    into[at] = standardized(table, row, column, as);
-  },
-});
+const periods: Readonly<Record<Cycle, number>> = { year: 365.2425, week: 7, day: 1 };
 
-type CategoryOf = (row: number) => number;
+function writeDate(days: number, { mean, deviation, cycles }: DateColumn, into: Float32Array, at: number): void {
+  into[at] = (days - mean) / deviation;
+  for (const [index, cycle] of cycles.entries()) {
+    const place = days / periods[cycle];
+    const angle = 2 * Math.PI * (place - Math.floor(place));
+    into[at + 1 + 2 * index] = Math.sin(angle);
+    into[at + 2 + 2 * index] = Math.cos(angle);
+  }
+}
 
-function categoryReader(table: Table, { name, cells }: Column, values: readonly string[]): CategoryOf {
-  const known = new Map(values.map((value, index) => [value, index]));
-  return (row) => {
-    const text = textOf(cells[row]!);
-    const index = known.get(text) ?? known.get(String(numberOf(text))); // classes made of numbers: "2.0" is "2"
-    if (index !== undefined) return index;
-    throw new BadFile({
-      place: cellPlace(table, row, name),
-      expected: `one of the values seen in training, ${listNames(values)}`,
-      got: quote(text),
-      fix: "correct the cell, or train again with rows that have this value",
-    });
+/** Counts values of a column that were not seen in training. */
+class UnseenTally {
+  readonly #reader: CellReader;
+  readonly #found = new Map<string, UnseenValue>();
+
+  constructor(reader: CellReader) {
+    this.#reader = reader;
+  }
+
+  get list(): UnseenValue[] {
+    return [...this.#found.values()];
+  }
+
+  add(row: number, value: string): void {
+    const { table, column } = this.#reader;
+    const seen = this.#found.get(value);
+    if (seen) this.#found.set(value, { ...seen, cells: seen.cells + 1 });
+    else if (this.#found.size < 1000) {
+      this.#found.set(value, { column: column.name, value, place: cellPlace(table, row, column.name), cells: 1 });
+    }
+  }
+}
+
+function unseenFault({ table, column }: CellReader, row: number, value: string, values: readonly string[]): BadFile {
+  return new BadFile({
+    place: cellPlace(table, row, column.name),
+    expected: `one of the values seen in training, ${listNames(values)}`,
+    got: quote(value),
+    fix: `${didYouMean(value, values)}correct the cell, or train again with rows that have this value`,
+  });
+}
+
+type WriteValue = (row: number, into: Float32Array, at: number) => void;
+
+/** How one column is written. */
+interface Writers {
+  readonly write: WriteValue;
+  /** Writes what stands for a missing cell. */
+  readonly fill: (into: Float32Array, at: number) => void;
+  readonly unseen?: UnseenTally;
+}
+
+function encoderOf(reader: CellReader, as: InputColumn, { write, fill, unseen }: Writers): Encoder {
+  const width = columnWidth(as);
+  let filled = 0;
+  return {
+    width,
+    get filled() {
+      return filled;
+    },
+    get unseen() {
+      return unseen?.list ?? [];
+    },
+    write(row, into, at) {
+      if (!reader.isMissing(row)) return write(row, into, at);
+      filled++;
+      fill(into, at);
+      if (as.indicator) into[at + width - 1] = 1;
+    },
   };
 }
 
-const oneHotEncoder = (categoryOf: CategoryOf, width: number): Encoder => ({
-  width,
-  write(row, into, at) {
-    into[at + categoryOf(row)] = 1;
-  },
-});
+function categoryEncoder(reader: CellReader, as: CategoryColumn, isStrict: boolean): Encoder {
+  const indexOf = labelLookup(as);
+  const unseen = new UnseenTally(reader);
+  const write: WriteValue = (row, into, at) => {
+    const label = labelOf(reader.column.cells[row]!);
+    const index = indexOf(label);
+    if (index !== undefined) into[at + index] = 1;
+    else if (isStrict) throw unseenFault(reader, row, label, as.values);
+    else unseen.add(row, label);
+  };
+  const fillIndex = as.fill === undefined ? undefined : indexOf(as.fill);
+  const fill: Writers["fill"] = (into, at) => {
+    if (fillIndex !== undefined) into[at + fillIndex] = 1;
+  };
+  return encoderOf(reader, as, { write, fill, unseen });
+}
 
-const binaryEncoder = (categoryOf: CategoryOf): Encoder => ({
-  width: 1,
-  write(row, into, at) {
-    into[at] = categoryOf(row);
-  },
-});
+/** @param isStrict a category that was not seen in training is an error; else all its inputs are 0 */
+export function inputEncoder(reader: CellReader, as: InputColumn, isStrict: boolean): Encoder {
+  if (as.kind === "category") return categoryEncoder(reader, as, isStrict);
+  const filling = ((as.fill ?? as.mean) - as.mean) / as.deviation;
+  const fill: Writers["fill"] = (into, at) => {
+    into[at] = filling;
+  };
+  if (as.kind === "number") {
+    const write: WriteValue = (row, into, at) => {
+      into[at] = standardized(reader, row, as);
+    };
+    return encoderOf(reader, as, { write, fill });
+  }
+  const form = reader.form ?? as.form;
+  const write: WriteValue = (row, into, at) =>
+    writeDate(requireDate(reader.table, row, reader.column, form), as, into, at);
+  return encoderOf(reader, as, { write, fill });
+}
+
+/** Targets have no missing cells and no unseen values: rows with the former are left out, the latter are errors. */
+function targetEncoder(width: number, write: WriteValue): Encoder {
+  return { width, write, filled: 0, unseen: [] };
+}
+
+export const numberTargetEncoder = (reader: CellReader, as: NumberColumn): Encoder =>
+  targetEncoder(1, (row, into, at) => {
+    into[at] = standardized(reader, row, as);
+  });
+
+export function classEncoder(reader: CellReader, { values, encoding, ...labels }: ClassTarget): Encoder {
+  const indexOf = labelLookup({ values, ...labels });
+  const classOf = (row: number): number => {
+    const label = labelOf(reader.column.cells[row]!);
+    const index = indexOf(label);
+    if (index === undefined) throw unseenFault(reader, row, label, values);
+    return index;
+  };
+  if (encoding === "binary") {
+    return targetEncoder(1, (row, into, at) => {
+      into[at] = classOf(row);
+    });
+  }
+  return targetEncoder(values.length, (row, into, at) => {
+    into[at + classOf(row)] = 1;
+  });
+}
+
+/** Values of the largest matrix that is built. */
+const mostValues = 2 ** 30;
 
 /** [rows, sum of the encoders' widths] */
-function encodeRows(encoders: readonly Encoder[], rows: Uint32Array): Float32Array {
+export async function encodeRows(
+  place: string,
+  encoders: readonly Encoder[],
+  rows: Uint32Array,
+  pace: Pace,
+): Promise<Float32Array> {
   const width = encoders.reduce((sum, encoder) => sum + encoder.width, 0);
+  if (rows.length * width > mostValues) {
+    const got = `${rows.length} rows of ${width} values`;
+    const fix = "ignore columns with many categories, or take fewer rows";
+    throw new BadFile({ place, expected: `at most ${mostValues} values`, got, fix });
+  }
   const matrix = new Float32Array(rows.length * width);
-  let at = 0;
-  for (const row of rows) {
-    for (const encoder of encoders) {
-      encoder.write(row, matrix, at);
-      at += encoder.width;
-    }
+  let offset = 0;
+  for (const encoder of encoders) {
+    const from = offset;
+    await pace.each(rows.length, (index) => encoder.write(rows[index]!, matrix, index * width + from));
+    offset += encoder.width;
   }
   return matrix;
 }
 
-function inputEncoder(table: Table, column: Column, as: InputColumn): Encoder {
-  if (as.kind === "number") return numberEncoder(table, column, as);
-  return oneHotEncoder(categoryReader(table, column, as.values), as.values.length);
-}
-
-/** Inputs [rows, inputWidth] of the given rows, which must be complete. */
-export function inputsOf(table: Table, rows: Uint32Array, { inputs }: Preprocessing): Float32Array {
-  const byName = columnsByName(table);
-  const encoders = inputs.map((as) => inputEncoder(table, byName.get(as.name)!, as));
-  return encodeRows(encoders, rows);
-}
-
-/** Targets [rows, outputWidth] of the given rows, which must be complete. */
-export function targetsOf(table: Table, rows: Uint32Array, { target }: Preprocessing): Float32Array {
-  const byName = columnsByName(table);
-  if (target.kind === "number") {
-    return encodeRows(
-      target.columns.map((as) => numberEncoder(table, byName.get(as.name)!, as)),
-      rows,
-    );
-  }
-  const categoryOf = categoryReader(table, byName.get(target.name)!, target.values);
-  const encoder =
-    target.encoding === "binary" ? binaryEncoder(categoryOf) : oneHotEncoder(categoryOf, target.values.length);
-  return encodeRows([encoder], rows);
-}
-
-function requireColumns(table: Table, names: readonly string[]): Column[] {
-  const byName = columnsByName(table);
-  const absent = names.filter((name) => !byName.has(name));
-  if (absent.length === 0) return names.map((name) => byName.get(name)!);
-  throw new BadFile({
-    place: table.place,
-    expected: `the columns that the model was trained on, among them ${listNames(absent)}`,
-    got: `the columns ${listNames([...byName.keys()])}`,
-    fix: "this is a model for other columns: pass a table that has them, or train a model on this one",
-  });
-}
-
-function requireRows(table: Table, columns: readonly Column[]): Uint32Array {
-  const rows = completeRows(table, columns);
-  if (rows.length > 0) return rows;
-  const got = `${table.rowCount} rows, each with an empty cell`;
-  throw new BadFile({ place: table.place, expected: "rows without empty cells", got, fix: "fill in the empty cells" });
-}
-
-/**
- * Applies a preprocessing to the rows of a table, targets not needed.
- * @throws BadFile when a column is missing, a category was not seen in training, or a number column holds text
- */
-export function encodeInputs(preprocessing: Preprocessing, table: Table): EncodedInputs {
-  const columns = requireColumns(
-    table,
-    preprocessing.inputs.map(({ name }) => name),
-  );
-  const rows = requireRows(table, columns);
-  return { rows, inputs: inputsOf(table, rows, preprocessing) };
-}
-
-/**
- * Applies a preprocessing to the rows of a table, targets included.
- * @throws BadFile when a column is missing, a category was not seen in training, or a number column holds text
- */
-export function encodeTable(preprocessing: Preprocessing, table: Table): EncodedTable {
-  const names = [...preprocessing.inputs.map(({ name }) => name), ...targetNames(preprocessing)];
-  const rows = requireRows(table, requireColumns(table, names));
-  const inputs = inputsOf(table, rows, preprocessing);
-  return { rows, data: { inputs, targets: targetsOf(table, rows, preprocessing) } };
-}
+/** Whether a cell can be read as a number in a format. */
+export const isNumberIn = (cell: Column["cells"][number], format: NumberFormat | undefined): boolean =>
+  numberIn(cell, format) !== undefined;

@@ -1,67 +1,230 @@
-import { BadFile } from "../errors.ts";
-import { type Column, type Table, cellPlace, isMissing, numberOf, quote, textOf } from "./table.ts";
+import { type DateForm, dateFormNames, formsOf, parseDate } from "./dates.ts";
+import { type WholeNumbers, wholeNumbersOf } from "./identifiers.ts";
+import { missingInTexts } from "./missing.ts";
+import { plainNumberText } from "./numberFormat.ts";
+import { type NumberReading, leadingZero, readAsNumbers } from "./numberReading.ts";
+import type { Pace } from "./pace.ts";
+import { isMissingCell, labelOf } from "./spelling.ts";
+import { type Column, type Table, quote } from "./table.ts";
+import { TextCounts } from "./textCounts.ts";
 
 /** What a column was understood to hold. */
 export interface ColumnSummary {
   readonly column: Column;
-  readonly kind: "number" | "category" | "empty" | "nested";
+  readonly kind: "number" | "date" | "category" | "empty" | "nested";
   readonly missing: number;
-  /** Different values, missing ones not counted. */
+  /** Words that are missing cells in a column of this kind. */
+  readonly missingWords: ReadonlySet<string>;
+  /** Different texts, missing ones not counted. */
   readonly distinct: number;
+  /** How often each label occurs; undefined where there are more than `mostLabels`. */
+  readonly labels: ReadonlyMap<string, number> | undefined;
+  /** Of a column of numbers. */
+  readonly numbers?: NumberReading;
+  /** Of a column of plain whole numbers. */
+  readonly whole?: WholeNumbers;
+  readonly dateForm?: DateForm;
+  /** Most cells are dates, but not all in one form: the column is of no use. */
+  readonly almostDates?: string;
+  /** What was decided that the user should know. */
+  readonly notes: readonly string[];
 }
 
-/** More categories than this are not made into inputs: names and ids, where every value is its own. */
+/** A column with more different labels than this cannot be categories or classes. */
+export const mostLabels = 1000;
+/** More categories than this are not made into inputs unless asked for. */
 const maxCategories = 100;
+/** A column of dates in which this share of the cells is none is still meant as one. */
+const almost = 0.8;
+/** Different texts that are looked at for a date before a column is taken to hold none. */
+const dateWitnesses = 50;
 
-/** Numbers when most cells that are present are numbers ("NaN" counts, so that it is reported and not learned). */
-export function inspectColumn(column: Column): ColumnSummary {
-  const values = new Set<string | number>();
-  let missing = 0;
-  let numbers = 0;
-  for (const cell of column.cells) {
-    if (isMissing(cell)) {
-      missing++;
-      continue;
-    }
-    const number = numberOf(cell);
-    if (number !== undefined) numbers++;
-    values.add(number ?? textOf(cell));
-  }
-  const present = column.cells.length - missing;
-  const summary = { column, missing, distinct: values.size };
-  if (column.nested) return { ...summary, kind: "nested" };
-  if (present === 0) return { ...summary, kind: "empty" };
-  return { ...summary, kind: numbers > present / 2 ? "number" : "category" };
+/** The texts of a column. */
+interface Texts {
+  /** How often each text occurs; words for missing cells are taken out. */
+  readonly counts: TextCounts;
+  /** Words for missing cells that were taken out, with their cells. */
+  readonly taken: Map<string, number>;
+  /** Cells that are not `null`. */
+  cells: number;
 }
+
+async function countTexts({ cells }: Column, pace: Pace): Promise<Texts> {
+  const counts = new TextCounts();
+  let total = 0;
+  await pace.each(cells.length, (row) => {
+    const cell = cells[row]!;
+    if (cell === null) return;
+    total++;
+    counts.add(labelOf(cell));
+  });
+  return { counts, taken: new Map(), cells: total };
+}
+
+/** Takes the words for missing cells out, and those back in that are none in this kind of column. */
+function takeWords({ counts, taken }: Texts, words: ReadonlySet<string>): void {
+  for (const [word, count] of taken) counts.putBack(word, count);
+  taken.clear();
+  for (const word of words) {
+    const count = counts.take(word);
+    if (count !== undefined) taken.set(word, count);
+  }
+}
+
+const presentOf = ({ cells, taken }: Texts): number => [...taken.values()].reduce((rest, count) => rest - count, cells);
+
+interface DateReading {
+  readonly form?: DateForm;
+  readonly note?: string;
+  readonly almost?: string;
+}
+
+/** Day first or month first where every cell can be read both ways: with slashes the month is first. */
+function yearLastForm(texts: TextCounts): DateReading {
+  const [first] = texts.keys();
+  const form = first!.includes("/") ? "MDY" : "DMY";
+  const example = [...texts.keys()].find((text) => parseDate(text, "DMY") !== parseDate(text, "MDY"));
+  if (example === undefined) return { form };
+  const note = `dates such as ${quote(example)} could have the day or the month first and are read as ${dateFormNames[form]}; write year-month-day to be sure`;
+  return { form, note };
+}
+
+const dateName = /dat(?:e|um)|day|time|(?:^|[^a-z])dt(?:$|[^a-z])/i;
+
+/** Whether one of the first texts is a date in some form. */
+function hasDates(texts: TextCounts, allowCompact: boolean): boolean {
+  let seen = 0;
+  for (const text of texts.keys()) {
+    if (formsOf(text, allowCompact).length > 0) return true;
+    if (++seen === dateWitnesses) return false;
+  }
+  return false;
+}
+
+/** Whether the texts are dates, all in one form. */
+async function readAsDates({ name }: Column, texts: TextCounts, pace: Pace): Promise<DateReading> {
+  const allowCompact = dateName.test(name);
+  if (!hasDates(texts, allowCompact)) return {};
+  const perForm = new Map<DateForm, number>();
+  let dates = 0;
+  let cells = 0;
+  let other = "";
+  await pace.eachOf(texts, ([text, count]) => {
+    const forms = formsOf(text, allowCompact);
+    cells += count;
+    if (forms.length > 0) dates += count;
+    else other ||= text;
+    for (const form of forms) perForm.set(form, (perForm.get(form) ?? 0) + count);
+  });
+  const complete = [...perForm].filter(([, count]) => count === cells).map(([form]) => form);
+  if (complete.includes("DMY") && complete.includes("MDY")) return yearLastForm(texts);
+  if (complete.length > 0) return { form: complete[0]! };
+  if (dates < almost * cells) return {};
+  const why = other === "" ? "but not all in one form" : `but ${quote(other)} is none`;
+  return { almost: `dates in ${dates} of ${cells} cells, ${why}` };
+}
+
+/** Few texts that all repeat, some of them numbers: "2", "4", "5more". */
+function areCategories(texts: TextCounts, strays: ReadonlyMap<string, number>): boolean {
+  return texts.size <= 20 && strays.size > 0 && [...strays.values()].every((count) => count > 1);
+}
+
+const labelsOf = (counts: TextCounts): ReadonlyMap<string, number> | undefined =>
+  counts.size <= mostLabels ? new Map(counts) : undefined;
+
+async function numberSummary(
+  table: Table,
+  column: Column,
+  texts: TextCounts,
+  pace: Pace,
+): Promise<Omit<ColumnSummary, "missing"> | undefined> {
+  const numbers = await readAsNumbers(texts, table.numberHints, pace);
+  if (!numbers || areCategories(texts, numbers.strays) || numbers.areCodes) return undefined;
+  const missingWords = table.missingWords.inNumbers;
+  const whole = numbers.isPlain ? await wholeNumbersOf(column, missingWords, pace) : undefined;
+  const notes = numbers.note === undefined ? [] : [numbers.note];
+  const summary = { column, kind: "number", missingWords, distinct: texts.size, numbers, notes } as const;
+  return { ...summary, labels: labelsOf(texts), ...(whole && { whole }) };
+}
+
+async function dateSummary(
+  table: Table,
+  column: Column,
+  texts: TextCounts,
+  pace: Pace,
+): Promise<Omit<ColumnSummary, "missing"> | undefined> {
+  const { form, note, almost: almostDates } = await readAsDates(column, texts, pace);
+  if (form === undefined && almostDates === undefined) return undefined;
+  const missingWords = table.missingWords.inNumbers;
+  const summary = { column, missingWords, distinct: texts.size, labels: labelsOf(texts) } as const;
+  const notes = note === undefined ? [] : [note];
+  if (form === undefined) return { ...summary, kind: "category", almostDates: almostDates!, notes };
+  return { ...summary, kind: "date", dateForm: form, notes };
+}
+
+/** Why few texts, some or all of them numbers, are categories. */
+function categoryNotes(labels: readonly string[]): string[] {
+  if (labels.some((label) => leadingZero.test(label)))
+    return ["numbers with leading zeros are codes: each is a category"];
+  const other = labels.find((label) => !plainNumberText.test(label));
+  const numbers = labels.filter((label) => plainNumberText.test(label)).length;
+  if (other === undefined || numbers <= labels.length / 2) return [];
+  return [`${quote(other)} is no number, so that each value is a category; --missing names words for missing cells`];
+}
+
+function textSummary(table: Table, column: Column, texts: Texts): Omit<ColumnSummary, "missing"> {
+  takeWords(texts, new Set());
+  const { counts } = texts;
+  const isShort = counts.size <= mostLabels;
+  const missingWords = isShort ? missingInTexts(table.missingWords, [...counts.keys()]) : table.missingWords.inTexts;
+  takeWords(texts, missingWords);
+  const notes = isShort ? categoryNotes([...counts.keys()]) : [];
+  const kind = counts.size === 0 ? "empty" : "category";
+  return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes };
+}
+
+/** Says what a column holds: decided by all of its cells. */
+export async function inspectColumn(table: Table, column: Column, pace: Pace): Promise<ColumnSummary> {
+  if (column.nested) {
+    const missingWords = table.missingWords.inTexts;
+    return { column, kind: "nested", missing: 0, missingWords, distinct: 0, labels: undefined, notes: [] };
+  }
+  const texts = await countTexts(column, pace);
+  takeWords(texts, table.missingWords.inNumbers);
+  const { counts } = texts;
+  const summary =
+    (await dateSummary(table, column, counts, pace)) ??
+    (await numberSummary(table, column, counts, pace)) ??
+    textSummary(table, column, texts);
+  return { ...summary, missing: column.cells.length - presentOf(texts) };
+}
+
+/** Whether a cell of the column is missing. */
+export const isMissingIn = ({ column, missingWords }: ColumnSummary, row: number): boolean =>
+  isMissingCell(column.cells[row]!, missingWords);
+
+const presentCells = ({ column, missing }: ColumnSummary): number => column.cells.length - missing;
 
 /** Almost every row has a value of its own, as in a column of names. */
-export function nearlyUnique({ column, missing, distinct }: ColumnSummary): boolean {
-  return distinct > 10 && distinct > (column.cells.length - missing) / 2;
-}
+export const nearlyUnique = (summary: ColumnSummary): boolean =>
+  summary.distinct > 10 && summary.distinct > presentCells(summary) / 2;
 
-/** Why a column is of no use as an input; undefined when it is of use. */
-export function whyUnusable(summary: ColumnSummary): string | undefined {
-  const { column, kind, missing, distinct } = summary;
-  const rows = column.cells.length;
+/** Why a column cannot be an input at all; undefined where it can. */
+export function whyImpossible({ kind, distinct, labels, almostDates }: ColumnSummary): string | undefined {
   if (kind === "nested") return "holds lists or objects";
   if (kind === "empty") return "every cell is empty";
   if (distinct === 1) return "has one value only";
-  if (missing > rows / 2) return `${missing} of ${rows} cells are empty`;
-  if (kind === "number") return undefined;
-  if (nearlyUnique(summary)) return `${distinct} different texts in ${rows} rows, as in a column of names`;
-  return distinct > maxCategories ? `${distinct} different texts; ${maxCategories} are the most` : undefined;
+  if (almostDates !== undefined) return almostDates;
+  if (kind === "category" && !labels) return `${distinct} different texts; ${mostLabels} are the most`;
+  return undefined;
 }
 
-/** The number in a cell of a number column. */
-export function requireNumber(table: Table, row: number, { name, cells }: Column): number {
-  const cell = cells[row]!;
-  const number = numberOf(cell);
-  if (number !== undefined && Number.isFinite(number)) return number;
-  throw new BadFile({
-    place: cellPlace(table, row, name),
-    expected: number === undefined ? "a number" : "a finite number",
-    got: quote(textOf(cell)),
-    fix:
-      number === undefined ? "correct the cell, or ignore this column" : "leave the cell empty if its value is unknown",
-  });
+/** Why a column is not an input unless it is asked for; undefined where it is of use. */
+export function whyUseless(summary: ColumnSummary): string | undefined {
+  const { column, kind, missing, distinct } = summary;
+  const rows = column.cells.length;
+  if (missing > rows / 2) return `${missing} of ${rows} cells are empty`;
+  if (kind !== "category") return undefined;
+  if (nearlyUnique(summary)) return `${distinct} different texts in ${rows} rows, as in a column of names`;
+  return distinct > maxCategories ? `${distinct} different texts; ${maxCategories} are the most` : undefined;
 }

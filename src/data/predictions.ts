@@ -1,5 +1,5 @@
-import type { Dataset, FloatArray } from "../executor.ts";
-import { type Preprocessing, outputWidth } from "./preprocessing.ts";
+import type { FloatArray } from "../executor.ts";
+import type { NumberColumn, Preprocessing } from "./preprocessing.ts";
 
 /** Class per row, with one score per class: probabilities, or outputs of a network whose loss gives none. */
 export interface ClassPredictions {
@@ -20,23 +20,6 @@ export interface NumberPredictions {
 }
 
 export type Predictions = ClassPredictions | NumberPredictions;
-
-/** How good predictions are on rows whose targets are known. */
-export type PredictionScore =
-  | {
-      readonly kind: "class";
-      readonly rows: number;
-      readonly correct: number;
-      readonly accuracy: number;
-      /** Accuracy of always naming the most frequent class. */
-      readonly baseline: number;
-    }
-  | {
-      readonly kind: "number";
-      readonly rows: number;
-      /** In the units of the table; r2 is 0 for always predicting the mean, undefined where the target does not vary. */
-      readonly columns: readonly { readonly name: string; readonly rmse: number; readonly r2: number | undefined }[];
-    };
 
 /** [replicas, size] → [size] */
 function meanOverReplicas(values: FloatArray, replicas: number): Float64Array {
@@ -78,50 +61,16 @@ export function toPredictions(preprocessing: Preprocessing, values: FloatArray, 
   return { kind: "number", columns: columns.map(({ name }) => name), values: inUnits };
 }
 
-function scoreClasses({ chosen, classes }: ClassPredictions, truth: Uint32Array): PredictionScore {
-  const counts = new Uint32Array(classes.length);
-  let correct = 0;
-  for (const [row, index] of truth.entries()) {
-    counts[index]!++;
-    if (chosen[row] === index) correct++;
-  }
-  const rows = truth.length;
-  return { kind: "class", rows, correct, accuracy: correct / rows, baseline: Math.max(...counts) / rows };
-}
-
-function scoreColumn(
-  values: Float64Array,
-  truth: Float64Array,
-  width: number,
-  column: number,
-): [number, number | undefined] {
-  const rows = truth.length / width;
-  let mean = 0;
-  for (let row = 0; row < rows; row++) mean += truth[row * width + column]! / rows;
-  let errors = 0;
-  let spread = 0;
-  for (let k = column; k < truth.length; k += width) {
-    errors += (values[k]! - truth[k]!) ** 2;
-    spread += (truth[k]! - mean) ** 2;
-  }
-  return [Math.sqrt(errors / rows), spread > 0 ? 1 - errors / spread : undefined];
-}
-
-/** Compares predictions with the targets of the same rows. */
-export function scorePredictions(
-  preprocessing: Preprocessing,
-  predictions: Predictions,
-  data: Dataset,
-): PredictionScore {
-  const truth = toPredictions(preprocessing, data.targets, 1);
-  if (predictions.kind === "class" && truth.kind === "class") return scoreClasses(predictions, truth.chosen);
-  if (predictions.kind !== "number" || truth.kind !== "number") {
-    throw new TypeError("scorePredictions: predictions and targets are of different kinds");
-  }
-  const width = outputWidth(preprocessing);
-  const columns = predictions.columns.map((name, column) => {
-    const [rmse, r2] = scoreColumn(predictions.values, truth.values, width, column);
-    return { name, rmse, r2 };
-  });
-  return { kind: "number", rows: truth.values.length / width, columns };
+/**
+ * Rounds a predicted number to the digits that it has: seven of its distance from the mean, which is all that float32 keeps,
+ * so that 12345740.92 ± 30 has five decimals and not none.
+ */
+export function roundPrediction(value: number, { mean, deviation }: NumberColumn): number {
+  const scale = Math.max(deviation, Math.abs(value - mean));
+  const decimals = 6 - Math.floor(Math.log10(scale));
+  if (!Number.isFinite(value) || !Number.isFinite(decimals)) return value;
+  if (decimals > 100) return Number(value.toPrecision(7));
+  if (decimals >= 0) return Number(value.toFixed(Math.min(100, decimals)));
+  const units = Math.round(value / 10 ** -decimals);
+  return Number.isSafeInteger(units) ? Number(`${units}e${-decimals}`) : value;
 }

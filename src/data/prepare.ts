@@ -1,28 +1,47 @@
 import { BadFile, InvalidInput } from "../errors.ts";
 import type { Dataset } from "../executor.ts";
 import { requireName } from "../network.ts";
-import { permutation, streams } from "../random.ts";
-import { type Choice, type ColumnOptions, type IgnoredColumn, type Task, chooseColumns } from "./chooseColumns.ts";
-import { completeRows, inputsOf, targetsOf } from "./encode.ts";
-import { type ColumnSummary, requireNumber } from "./inspect.ts";
-import type { InputColumn, NumberColumn, Preprocessing, Target } from "./preprocessing.ts";
-import { type Column, type Table, isMissing, numberOf, quote, textOf } from "./table.ts";
+import { type Choice, type ColumnOptions, type IgnoredColumn, chooseColumns } from "./chooseColumns.ts";
+import { type CellReader, classEncoder, encodeRows, inputEncoder, numberTargetEncoder } from "./encode.ts";
+import { type FitOptions, fitClasses, fitInput, fitNumber } from "./fitColumns.ts";
+import { type ColumnSummary, isMissingIn, mostLabels } from "./inspect.ts";
+import { defaultMissing } from "./missing.ts";
+import { type MissingCells, type UsedRows, chooseRows, missingCellsChoices, missingNotes } from "./missingCells.ts";
+import { Pace } from "./pace.ts";
+import type { SliceOptions } from "./slices.ts";
+import type { InputColumn, Preprocessing, Target } from "./preprocessing.ts";
+import { type Labels, labelLookup, labelOf, mergeLabels } from "./spelling.ts";
+import { type RowGroups, type RowSplit, splitRows } from "./split.ts";
+import { type Table, quote } from "./table.ts";
+import type { Task } from "./task.ts";
 
-export interface PrepareOptions extends ColumnOptions {
+export interface PrepareOptions extends ColumnOptions, SliceOptions {
   /** Share of the rows that is held out, from 0 to below 1; default 0.2. */
   readonly validation?: number;
   /** Decides which rows are held out; default 1. */
   readonly seed?: number;
   /** Two classes as one output, which binaryCrossEntropy takes; default one output per class. */
   readonly binary?: boolean;
+  /** Missing inputs are filled (impute) or their rows left out (drop); default auto: impute where more than 5 % of the rows would be lost. */
+  readonly missingCells?: MissingCells;
 }
 
 /** What was understood of a table, for showing it before anything is trained. */
 export interface TableReport {
   readonly rows: number;
-  /** Rows left out because a used cell is missing. */
+  /** Rows left out because their target or, where they are not filled, an input is missing. */
   readonly droppedRows: number;
+  /** Of the dropped ones, those whose target is missing. */
+  readonly rowsWithoutTarget: number;
+  /** Rows of which a missing input is filled. */
+  readonly filledRows: number;
+  /** Inputs with missing cells in rows with a target, those with most first. */
+  readonly missing: readonly { readonly name: string; readonly cells: number }[];
   readonly task: Task;
+  /** Why it is that task. */
+  readonly taskReason: string;
+  /** Another task that the target could have: the option `task` chooses it. */
+  readonly otherTask: Task | undefined;
   readonly ignored: readonly IgnoredColumn[];
   /** Anything else worth a line. */
   readonly notes: readonly string[];
@@ -38,145 +57,206 @@ export interface Prepared {
   readonly report: TableReport;
 }
 
-/** Mean and population deviation in two passes, of the training rows. */
-function standardize(table: Table, column: Column, rows: Uint32Array): NumberColumn {
-  const { name, cells } = column;
-  let sum = 0;
-  let varies = false; // rounding of the mean can make the deviation of equal numbers a little more than 0
-  for (const row of rows) {
-    sum += requireNumber(table, row, column);
-    varies ||= numberOf(cells[row]!) !== numberOf(cells[rows[0]!]!);
-  }
-  const mean = sum / rows.length;
-  let squares = 0;
-  for (const row of rows) squares += (numberOf(cells[row]!)! - mean) ** 2;
-  const deviation = Math.sqrt(squares / rows.length);
-  if (Number.isFinite(deviation)) return { kind: "number", name, mean, deviation: (varies && deviation) || 1 };
-  const place = `${table.place}: column ${quote(name)}`;
-  const fix = "divide the column by a large number, or ignore it";
-  throw new BadFile({ place, expected: "numbers below 1e150 in size", got: "larger ones", fix });
+/** What the steps of preparing share. */
+interface Draft {
+  readonly table: Table;
+  readonly choice: Choice;
+  readonly used: UsedRows;
+  readonly isBinary: boolean;
+  readonly pace: Pace;
 }
 
-/** Categories in the order of their code units, numbers by size: the same on every machine. */
-function categories({ column, kind }: ColumnSummary, rows: Uint32Array): string[] {
-  const values = new Set<string>();
-  for (const row of rows) {
-    const cell = column.cells[row]!;
-    values.add(kind === "number" ? String(numberOf(cell)) : textOf(cell));
-  }
-  const sorted = [...values].sort();
-  return kind === "number" ? sorted.sort((a, b) => Number(a) - Number(b)) : sorted;
+/** The classes of a target as the used rows have them. */
+interface Classes {
+  readonly labels: Labels;
+  readonly groups: RowGroups;
+  readonly counts: Uint32Array;
+  readonly note?: string | undefined;
 }
 
-function classTarget(table: Table, summary: ColumnSummary, rows: Uint32Array, binary: boolean): Target {
-  const { column, kind } = summary;
-  if (kind === "number") for (const row of rows) requireNumber(table, row, column);
-  const values = categories(summary, rows);
-  const place = `${table.place}: column ${quote(column.name)}`;
-  if (values.length < 2) {
-    const expected = "at least two classes in the complete rows";
-    const got = `one class only, ${quote(values[0]!)}`;
-    throw new BadFile({ place, expected, got, fix: "choose another target, or ignore columns with many empty cells" });
-  }
-  if (values.length > 1000 || (values.length > 10 && values.length > rows.length / 2)) {
+async function groupByClass({ table, choice, used, pace }: Draft): Promise<Classes | undefined> {
+  if (choice.task === "regression") return undefined;
+  const { column, labels: counted, distinct } = choice.targets[0]!;
+  if (!counted) {
     const fix = "use the task regression, or choose another target";
-    throw new BadFile({ place, expected: "classes that repeat", got: `${values.length} different values`, fix });
+    const place = `${table.place}: column ${quote(column.name)}`;
+    const expected = `at most ${mostLabels} classes`;
+    throw new BadFile({ place, expected, got: `${distinct} different values`, fix });
   }
-  return { kind: "class", name: column.name, values, encoding: binary && values.length === 2 ? "binary" : "oneHot" };
+  const { labels, note } = mergeLabels(counted);
+  const indexOf = labelLookup(labels);
+  const counts = new Uint32Array(labels.values.length);
+  const groupOf = new Uint32Array(used.rows.length);
+  await pace.each(used.rows.length, (place) => {
+    const group = indexOf(labelOf(column.cells[used.rows[place]!]!))!;
+    groupOf[place] = group;
+    counts[group]!++;
+  });
+  return { labels, groups: { groupOf, sizes: [...counts] }, counts, note };
 }
 
-function targetOf(table: Table, { task, targets }: Choice, rows: RowSplit, binary: boolean): Target {
-  if (task === "classification") return classTarget(table, targets[0]!, rows.complete, binary);
-  return { kind: "number", columns: targets.map(({ column }) => standardize(table, column, rows.training)) };
+interface FittedTarget {
+  readonly target: Target;
+  readonly notes: readonly string[];
 }
 
-function inputColumn(table: Table, summary: ColumnSummary, rows: RowSplit): InputColumn {
-  if (summary.kind === "number") return standardize(table, summary.column, rows.training);
-  return { kind: "category", name: summary.column.name, values: categories(summary, rows.complete) };
+async function fitTarget(draft: Draft, classes: Classes | undefined, options: FitOptions): Promise<FittedTarget> {
+  const { table, choice, isBinary } = draft;
+  const { targets } = choice;
+  if (classes) {
+    const { target, notes } = fitClasses(table, targets[0]!, { ...classes, isBinary });
+    const merged = classes.note === undefined ? [] : [`${quote(targets[0]!.column.name)}: ${classes.note}`];
+    return { target, notes: [...merged, ...notes] };
+  }
+  const columns = [];
+  for (const summary of targets) columns.push((await fitNumber(table, summary, options, false)).column);
+  return { target: { kind: "number", columns }, notes: [] };
 }
 
-interface RowSplit {
-  readonly complete: Uint32Array;
-  readonly training: Uint32Array;
-  readonly validation: Uint32Array;
+interface FittedInputs {
+  readonly summaries: readonly ColumnSummary[];
+  readonly columns: readonly InputColumn[];
+  readonly ignored: readonly IgnoredColumn[];
+  readonly notes: readonly string[];
 }
 
-function requireComplete(table: Table, { inputs, targets }: Choice): Uint32Array {
-  const used = [...inputs, ...targets];
-  const rows = completeRows(
-    table,
-    used.map(({ column }) => column),
-  );
-  if (rows.length >= 2) return rows;
-  const { column, missing } = used.toSorted((a, b) => b.missing - a.missing)[0]!;
-  const got = `${rows.length} of ${table.rowCount}`;
-  const fix = missing > 0 ? `ignore column ${quote(column.name)}, which is empty in ${missing} rows` : "add rows";
-  throw new BadFile({ place: table.place, expected: "at least two rows without empty cells", got, fix });
+/** Fits the inputs and leaves out those that do not vary among the rows learned from, unless none would be left. */
+async function fitInputs({ table, choice }: Draft, options: FitOptions): Promise<FittedInputs> {
+  const all = [];
+  for (const summary of choice.inputs) all.push({ summary, fitted: await fitInput(table, summary, options) });
+  const varying = all.filter(({ fitted }) => fitted.varies);
+  const kept = varying.length > 0 ? varying : all.filter(({ fitted }) => columnHasValues(fitted.column));
+  const isKept = new Set(kept);
+  const ignored = all
+    .filter((entry) => !isKept.has(entry))
+    .map(({ summary }) => ({
+      name: summary.column.name,
+      why: "has one value only in the rows that are learned from",
+      canBeKept: false,
+    }));
+  if (kept.length === 0) {
+    const fix = "add rows, or hold out fewer";
+    throw new BadFile({ place: table.place, expected: "values in the rows learned from", got: "none", fix });
+  }
+  const constant = varying.length > 0 ? [] : ["no column varies among the rows that are learned from"];
+  return {
+    summaries: kept.map(({ summary }) => summary),
+    columns: kept.map(({ fitted }) => fitted.column),
+    ignored,
+    notes: [...constant, ...kept.flatMap(({ fitted }) => fitted.notes)],
+  };
 }
 
-/** At least one row on either side when any are held out. */
-function splitRows(complete: Uint32Array, share: number, seed: number): RowSplit {
-  const held = share === 0 ? 0 : Math.min(complete.length - 1, Math.max(1, Math.round(complete.length * share)));
-  const order = permutation(complete.length, seed, streams.split);
-  const pick = (from: number, to: number): Uint32Array =>
-    order
-      .slice(from, to)
-      .map((index) => complete[index]!)
-      .sort();
-  return { complete, validation: pick(0, held), training: pick(held, complete.length) };
+const columnHasValues = (column: InputColumn): boolean => column.kind !== "category" || column.values.length > 0;
+
+const readerOf = (table: Table, summary: ColumnSummary): CellReader => ({
+  table,
+  column: summary.column,
+  isMissing: (row) => summary.missing > 0 && isMissingIn(summary, row),
+  format: summary.numbers?.format,
+  reading: summary.numbers,
+  form: summary.dateForm,
+});
+
+async function encode(
+  { table, choice, pace }: Draft,
+  summaries: readonly ColumnSummary[],
+  { inputs, target }: Preprocessing,
+  rows: Uint32Array,
+): Promise<Dataset> {
+  const inputEncoders = inputs.map((as, index) => inputEncoder(readerOf(table, summaries[index]!), as, false));
+  const readers = choice.targets.map((summary) => readerOf(table, summary));
+  const targetEncoders =
+    target.kind === "class"
+      ? [classEncoder(readers[0]!, target)]
+      : target.columns.map((as, index) => numberTargetEncoder(readers[index]!, as));
+  return {
+    inputs: await encodeRows(table.place, inputEncoders, rows, pace),
+    targets: await encodeRows(table.place, targetEncoders, rows, pace),
+  };
 }
 
-function notesOf(table: Table, { task, targets }: Choice): string[] {
-  const { column, distinct } = targets[0]!;
-  const few = task === "regression" && targets.length === 1 && distinct <= 10;
-  const integers = few && column.cells.every((cell) => isMissing(cell) || Number.isInteger(numberOf(cell)));
-  const notes = table.format.endsWith("without a header")
-    ? ["no header line: columns are named column1, column2, …"]
-    : [];
-  const name = quote(column.name);
-  if (integers)
-    notes.push(`${name} has ${distinct} different whole numbers; the task classification would take them as classes`);
+function columnNotes({ targets, inputs }: Choice): string[] {
+  return [...targets, ...inputs].flatMap(({ column, notes }) => notes.map((note) => `${quote(column.name)}: ${note}`));
+}
+
+function splitNotes(share: number, { validation }: RowSplit, classes: Classes | undefined): string[] {
+  const notes: string[] = [];
+  if (share > 0 && validation.length === 0) notes.push("no rows are held out: each class has one row only");
+  if (!classes || share === 0) return notes;
+  const single = classes.labels.values.filter((_, index) => classes.counts[index] === 1);
+  if (single.length > 0 && single.length < classes.labels.values.length) {
+    notes.push(
+      `${single.slice(0, 6).map(quote).join(", ")}: one row only, which is learned from, so that no score tells of it`,
+    );
+  }
   return notes;
 }
 
-function requireShare(place: string, share: number): void {
+function requireOptions(place: string, { task, missingCells }: PrepareOptions, share: number): void {
+  if (task !== undefined) requireName(`${place}: task`, task, ["classification", "regression"]);
+  if (missingCells !== undefined) requireName(`${place}: missingCells`, missingCells, missingCellsChoices);
   if (share >= 0 && share < 1) return;
   const expected = "a share of the rows from 0 to below 1";
-  throw new InvalidInput({ place, expected, got: String(share), fix: "pass 0.2 to hold out a fifth" });
+  const fix = "pass 0.2 to hold out a fifth";
+  throw new InvalidInput({ place: `${place}: validation`, expected, got: String(share), fix });
 }
 
+/** Words for missing cells that the user named. */
+const ownWords = ({ missingWords }: Table): Pick<Preprocessing, "missingWords"> =>
+  missingWords === defaultMissing
+    ? {}
+    : { missingWords: { inNumbers: [...missingWords.inNumbers], inTexts: [...missingWords.inTexts] } };
+
 /**
- * Understands a table and makes training data of it: chooses and types columns, leaves out incomplete rows, holds rows
- * out by a seeded permutation, standardises numbers by the training rows, and encodes categories one-hot.
+ * Understands a table and makes training data of it: chooses and types columns, fills missing cells or leaves their rows
+ * out, holds rows out by a seeded permutation within each class, standardises numbers and dates by the training rows, and
+ * encodes categories one-hot. docs/tables.md has the rules. Works in slices of a few milliseconds.
  * @throws InvalidInput when an option names no column or does not fit it
  * @throws BadFile when the table cannot be learned from: text among numbers, one class only, no complete rows
  */
-export function prepare(table: Table, options: PrepareOptions): Prepared {
-  const { validation: share = 0.2, seed = 1, binary = false } = options;
-  requireShare(`${table.place}: validation`, share);
-  if (options.task !== undefined) requireName(`${table.place}: task`, options.task, ["classification", "regression"]);
-  const choice = chooseColumns(table, options);
-  const rows = splitRows(requireComplete(table, choice), share, seed);
-  const preprocessing: Preprocessing = {
-    inputs: choice.inputs.map((summary) => inputColumn(table, summary, rows)),
-    target: targetOf(table, choice, rows, binary),
-  };
-  const dataset = (of: Uint32Array): Dataset => ({
-    inputs: inputsOf(table, of, preprocessing),
-    targets: targetsOf(table, of, preprocessing),
-  });
-  return {
+export async function prepare(table: Table, options: PrepareOptions): Promise<Prepared> {
+  const { validation: share = 0.2, seed = 1, binary = false, missingCells = "auto" } = options;
+  requireOptions(table.place, options, share);
+  const pace = new Pace(options, table.rowCount * table.columns.length, 5);
+  const choice = await chooseColumns(table, options, pace);
+  const used = await chooseRows(table, choice, missingCells, pace);
+  const draft: Draft = { table, choice, used, isBinary: binary, pace };
+  const classes = await groupByClass(draft);
+  const split = await splitRows(used.rows, { share, seed, groups: classes?.groups, pace });
+  const fitOptions = { training: split.training, isImputed: used.isImputed, pace };
+  const { target, notes: targetNotes } = await fitTarget(draft, classes, fitOptions);
+  const { summaries, columns, ignored, notes: inputNotes } = await fitInputs(draft, fitOptions);
+  const preprocessing: Preprocessing = { inputs: columns, target, ...ownWords(table) };
+  const { training, validation } = split;
+  const targetName = choice.targets[0]!.column.name;
+  const prepared: Prepared = {
     preprocessing,
-    training: dataset(rows.training),
-    validation: rows.validation.length > 0 ? dataset(rows.validation) : undefined,
-    trainingRows: rows.training.length,
-    validationRows: rows.validation.length,
+    training: await encode(draft, summaries, preprocessing, training),
+    validation: validation.length > 0 ? await encode(draft, summaries, preprocessing, validation) : undefined,
+    trainingRows: training.length,
+    validationRows: validation.length,
     report: {
       rows: table.rowCount,
-      droppedRows: table.rowCount - rows.complete.length,
+      droppedRows: table.rowCount - used.rows.length,
+      rowsWithoutTarget: used.withoutTarget,
+      filledRows: used.isImputed ? used.withoutInput : 0,
+      missing: used.missing,
       task: choice.task,
-      ignored: choice.ignored,
-      notes: notesOf(table, choice),
+      taskReason: choice.taskReason,
+      otherTask: choice.otherTask,
+      ignored: [...choice.ignored, ...ignored],
+      notes: [
+        ...table.notes,
+        ...missingNotes(table, used, targetName),
+        ...targetNotes,
+        ...choice.notes,
+        ...columnNotes(choice),
+        ...inputNotes,
+        ...splitNotes(share, split, classes),
+      ],
     },
   };
+  pace.end();
+  return prepared;
 }

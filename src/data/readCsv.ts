@@ -1,97 +1,130 @@
-import Papa from "papaparse";
 import { BadFile } from "../errors.ts";
-import { type Column, type Table, isMissing, numberOf, quote } from "./table.ts";
+import { generatedNames, namesInHeader } from "./columnNames.ts";
+import { guessSeparator, isMissingNumber } from "./guessSeparator.ts";
+import { type HeaderOptions, decideHeader, headerSample, isIndexColumn } from "./header.ts";
+import { likelyDecimalOf } from "./inferNumberFormat.ts";
+import { RowScanner, type TextRow } from "./rowScanner.ts";
+import { type Steps, within } from "./slices.ts";
+import type { Column, RawTable } from "./table.ts";
+import { type TableRows, findTable } from "./tableRows.ts";
 
-interface Row {
-  /** Line of the file on which the row starts, from 1. */
-  readonly line: number;
-  readonly cells: readonly string[];
+export interface CsvOptions extends HeaderOptions {
+  /** One character; a blank stands for any number of spaces and tabs. Default: guessed. */
+  readonly separator?: string;
 }
 
-/** Rows that are looked at for guessing separator and header; more would not change the guess. */
-const guessRows = 100;
+/** Cells between two looks at the clock. */
+const cellsPerStep = 5000;
 
-const newlines = (cell: string): number => (cell.includes("\n") ? cell.split("\n").length - 1 : 0);
-
-/** Gives rows their lines, which quoted line breaks shift, and leaves out the empty ones. */
-function numberLines(records: readonly (readonly string[])[]): Row[] {
-  const rows: Row[] = [];
-  let line = 1;
-  for (const cells of records) {
-    const empty = cells.length === 1 && cells[0]!.trim() === "";
-    if (!empty) rows.push({ line, cells });
-    line += 1;
-    for (const cell of cells) line += newlines(cell);
+function* scanRows(scanner: RowScanner, length: number): Steps<TextRow[]> {
+  const rows: TextRow[] = [];
+  let cells = 0;
+  for (let row = scanner.next(); row; row = scanner.next()) {
+    if (row !== "unfinished") {
+      rows.push(row);
+      cells += row.cells.length;
+      if (cells < cellsPerStep) continue;
+    }
+    cells = 0;
+    yield scanner.position / length;
   }
   return rows;
 }
 
-function parse(text: string, place: string): { rows: Row[]; delimiter: string } {
-  const { delimiter } = Papa.parse(text, { preview: guessRows, skipEmptyLines: "greedy" }).meta; // empty lines mislead its guess
-  const { data, errors } = Papa.parse<string[]>(text, { delimiter, skipEmptyLines: false });
-  const fault = errors.find(({ type }) => type === "Quotes");
-  if (fault) {
-    const line = numberLines(data.slice(0, (fault.row ?? 0) + 1)).at(-1)?.line ?? 1;
-    const fix = 'close the quote, and write a quote inside a cell as ""';
-    throw new BadFile({ place: `${place}: line ${line}`, expected: "closed quotes", got: fault.message, fix });
+function describe(separator: string): string {
+  if (separator === "\t") return "TSV";
+  if (separator === " ") return "text separated by blanks";
+  return separator === "," || separator === "\0" ? "CSV" : `CSV separated by ${separator}`;
+}
+
+/** Excel writes the separator into a first line of its own: `sep=;`. */
+const separatorLine = /^\s*"?sep=([^\r\n])"?[ \t]*(?:\r\n|\n|\r)/i;
+
+interface Names {
+  readonly names: readonly string[];
+  readonly body: readonly TextRow[];
+  readonly notes: readonly string[];
+  readonly header: boolean;
+  readonly unnamed: boolean;
+}
+
+/** Names of the columns, and the rows below them. */
+function* nameColumns({ rows, width, header: comment }: TableRows, place: string, options: CsvOptions): Steps<Names> {
+  const first = comment ?? rows[0]!;
+  const below = comment ? rows : rows.slice(1);
+  const sample = below.slice(0, headerSample).map(({ cells }) => cells);
+  const decision = comment
+    ? { header: options.header !== "no" }
+    : decideHeader(first.cells.slice(0, width), sample, options);
+  const notes = decision.note === undefined ? [] : [decision.note];
+  if (!decision.header) {
+    const body = comment ? rows : [first, ...below];
+    return { names: generatedNames(width, options.expected), body, notes, header: false, unnamed: false };
   }
-  return { rows: numberLines(data), delimiter };
+  const names = yield* namesInHeader(first.cells, width, `${place}: line ${first.line}`);
+  const unnamed = (first.cells[0] ?? "").trim() === "";
+  return { names, body: below, notes, header: true, unnamed };
 }
 
-const isNumber = (cell: string | undefined): boolean => cell !== undefined && numberOf(cell) !== undefined;
-
-/** Most of a column's cells below the first row are numbers. */
-function numeric(rows: readonly Row[], column: number): boolean {
-  const cells = rows.slice(1, guessRows).map((row) => row.cells[column] ?? "");
-  const present = cells.filter((cell) => !isMissing(cell));
-  return present.length > 0 && present.filter(isNumber).length > present.length / 2;
-}
-
-/** Text above numbers is a header; numbers above numbers, with no such text, are data; text above text is a header. */
-function hasHeader(rows: readonly Row[]): boolean {
-  const first = rows[0]!.cells;
-  const numericColumns = first.map((_, column) => numeric(rows, column));
-  if (first.some((cell, column) => numericColumns[column] && !isNumber(cell) && !isMissing(cell))) return true;
-  return !first.some((cell, column) => numericColumns[column] && isNumber(cell));
-}
-
-function namesOf(header: Row | undefined, width: number, place: string): string[] {
-  const names = Array.from({ length: width }, (_, column) => header?.cells[column]?.trim() || `column${column + 1}`);
-  const twice = names.find((name, column) => names.indexOf(name) !== column);
-  if (twice === undefined) return names;
-  const expected = "column names that differ";
-  const fix = "rename one of the two columns";
-  throw new BadFile({ place: `${place}: line ${header?.line ?? 1}`, expected, got: `${quote(twice)} twice`, fix });
-}
-
-function requireWidth(place: string, { line, cells }: Row, width: number): void {
-  if (cells.length === width) return;
-  const fix = "add or remove cells in this line, and put cells that contain the separator in quotes";
-  const got = `${cells.length}`;
-  throw new BadFile({ place: `${place}: line ${line}`, expected: `${width} cells as in the first line`, got, fix });
-}
-
-function describe(delimiter: string): string {
-  if (delimiter === "\t") return "TSV";
-  return delimiter === "," ? "CSV" : `CSV separated by ${delimiter}`;
-}
-
-/** Reads comma-, tab-, semicolon- or bar-separated text; the separator and the presence of a header are guessed. */
-export function readCsv(text: string, place: string): Table {
-  const { rows, delimiter } = parse(text, place);
-  const first = rows[0];
-  const header = first && hasHeader(rows) ? first : undefined;
-  const body = header ? rows.slice(1) : rows;
-  if (!first || body.length === 0) {
-    const got = header ? "only a header line" : "an empty file";
-    throw new BadFile({ place, expected: "rows of data", got, fix: "check that the export was complete" });
+function* columnsOf(body: readonly TextRow[], names: readonly string[]): Steps<Column[]> {
+  const columns: Column[] = [];
+  let cells = 0;
+  for (const [column, name] of names.entries()) {
+    columns.push({ name, cells: body.map((row) => row.cells[column]!), nested: false });
+    cells += body.length;
+    if (cells < cellsPerStep) continue;
+    cells = 0;
+    yield column / names.length;
   }
-  const width = first.cells.length;
-  for (const row of body) requireWidth(place, row, width);
-  const columns = namesOf(header, width, place).map((name, column): Column => {
-    return { name, cells: body.map((row) => row.cells[column]!), nested: false };
-  });
-  const rowName = (row: number): string => `line ${body[row]!.line}`;
-  const format = header ? describe(delimiter) : `${describe(delimiter)} without a header`;
-  return { place, format, columns, rowCount: body.length, rowName };
+  return columns;
+}
+
+const wholeNumber = /^\d{1,15}$/;
+
+/** A first column without a name whose cells are different whole numbers: rows may have been drawn, so that they do not count. */
+function isIndex({ cells }: Column): boolean {
+  const texts = cells.map((cell) => String(cell).trim());
+  return texts.every((text) => wholeNumber.test(text)) && new Set(texts).size === texts.length;
+}
+
+const isUnnamedIndex = ({ name, cells }: Column): boolean =>
+  name === "Unnamed: 0" && isIndexColumn("", cells as readonly string[]);
+
+/** Cells of a column that tell how its numbers are written. */
+const formatSample = 100;
+const formatColumns = 32;
+
+function* sampleNumbers(columns: readonly Column[]): Generator<string[]> {
+  for (const { cells } of columns)
+    yield (cells.slice(0, formatSample) as string[]).filter((cell) => !isMissingNumber(cell));
+}
+
+function empty(place: string, got: string): BadFile {
+  return new BadFile({ place, expected: "rows of data", got, fix: "check that the export was complete" });
+}
+
+/** Reads delimited text: separator, comments, titles and header are found by the evidence of the rows. */
+export function* readCsv(text: string, place: string, options: CsvOptions): Steps<RawTable> {
+  const stated = separatorLine.exec(text);
+  const position = stated?.[0].length ?? 0;
+  const separator = options.separator ?? stated?.[1] ?? guessSeparator(text, position, options.expected?.inputs);
+  const line = stated ? stated[0].trimEnd().split(/\r\n|\n|\r/).length + 1 : 1;
+  const scanner = new RowScanner(text, { separator, place, position, line });
+  const all = yield* within(scanRows(scanner, text.length), 0, 0.8);
+  const found = yield* within(findTable(all, place, separator), 0.8, 0.8);
+  if (found.rows.length === 0) throw empty(place, found.header ? "only a header line" : "an empty file");
+  const { names, body, notes, header, unnamed } = yield* within(nameColumns(found, place, options), 0.8, 0.8);
+  if (body.length === 0) throw empty(place, "only a header line");
+  const columns = yield* within(columnsOf(body, names), 0.8, 1);
+  const [first, ...others] = columns as [Column, ...Column[]];
+  const index = (unnamed && isIndex(first)) || isUnnamedIndex(first);
+  const likelyDecimal = likelyDecimalOf(sampleNumbers(columns.slice(0, formatColumns)));
+  return {
+    format: header ? describe(separator) : `${describe(separator)} without a header`,
+    columns: index ? [{ ...first, isIndex: true }, ...others] : columns,
+    rowCount: body.length,
+    rowName: (row) => `line ${body[row]!.line}`,
+    notes: [...found.notes, ...notes],
+    ...(likelyDecimal && { likelyDecimal }),
+  };
 }

@@ -1,102 +1,114 @@
 import { BadFile } from "../errors.ts";
-import { type Cell, type Column, type Table, quote } from "./table.ts";
-
-interface Draft {
-  readonly cells: Cell[];
-  nested: boolean;
-}
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-
-function kindOf(value: unknown): string {
-  if (Array.isArray(value)) return "a list";
-  return value !== null && typeof value === "object" ? "one object" : String(value).slice(0, 60);
-}
-
-function requireRow(place: string, value: unknown, row: number): object {
-  if (isObject(value) && !Array.isArray(value)) return value;
-  throw new BadFile({
-    place: `${place}: row ${row + 1}`,
-    expected: 'an object such as {"height": 1.5, "species": "oak"}',
-    got: kindOf(value),
-    fix: "write every row as an object with the column names as keys",
-  });
-}
-
-function addCell(draft: Draft, row: number, value: unknown): void {
-  while (draft.cells.length < row) draft.cells.push(null);
-  if (isObject(value)) draft.nested = true;
-  const scalar = typeof value === "string" || typeof value === "number" || typeof value === "boolean";
-  draft.cells.push(scalar ? value : null);
-}
-
-/**
- * A table from rows that are objects, as JSON has them; a column that a row lacks is a missing cell.
- * @param place what messages call these rows
- * @throws BadFile when a row is not an object, or when there are no rows
- */
-export function tableFromRows(rows: readonly unknown[], place = "rows"): Table {
-  const drafts = new Map<string, Draft>();
-  for (const [row, value] of rows.entries()) {
-    for (const [name, cell] of Object.entries(requireRow(place, value, row))) {
-      let draft = drafts.get(name);
-      if (!draft) drafts.set(name, (draft = { cells: [], nested: false }));
-      addCell(draft, row, cell);
-    }
-  }
-  if (drafts.size === 0) {
-    throw new BadFile({ place, expected: "at least one row", got: "none", fix: "add rows to learn from" });
-  }
-  const columns: Column[] = [];
-  for (const [name, { cells, nested }] of drafts) {
-    while (cells.length < rows.length) cells.push(null);
-    columns.push({ name, cells, nested });
-  }
-  return { place, format: "JSON", columns, rowCount: rows.length, rowName: (row) => `row ${row + 1}` };
-}
+import { elementBatches, keepLongIntegers } from "./jsonElements.ts";
+import { buildTable, kindOf, rowSteps } from "./rowObjects.ts";
+import { type Steps, within } from "./slices.ts";
+import { type RawTable, quote } from "./table.ts";
 
 const arrayOfRows = 'an array of row objects, [{"height": 1.5, "species": "oak"}, …]';
 
+function notJson(place: string, cause: unknown): BadFile {
+  const got = cause instanceof Error ? quote(cause.message) : "an error";
+  const fix = "check that the file is complete, from [ to ]";
+  return new BadFile({ place, expected: "valid JSON", got, fix, cause });
+}
+
+function parse(json: string, place: string): unknown {
+  try {
+    return JSON.parse(keepLongIntegers(json));
+  } catch (cause) {
+    throw notJson(place, cause);
+  }
+}
+
+function* rowsOfArray(text: string, place: string): Steps<unknown[]> {
+  const start = text.indexOf("[");
+  const rows: unknown[] = [];
+  const batches = elementBatches(text, start);
+  for (;;) {
+    const { done, value } = batches.next();
+    if (done) {
+      if (value === undefined) throw notJson(place, new Error(`the array does not end, after row ${rows.length}`));
+      if (text.slice(value).trim() === "") return rows;
+      throw notJson(place, new Error("text behind the array"));
+    }
+    const own = text.slice(value.from, value.to);
+    const first = value.from === start + 1;
+    const blank = own.trim() === "";
+    if (blank && !first) throw notJson(place, new Error(`a comma without a row behind row ${rows.length}`));
+    const where = first ? place : `${place}: behind row ${rows.length}`;
+    if (!blank) for (const row of parse(`[${own}]`, where) as unknown[]) rows.push(row);
+    yield value.to / text.length;
+  }
+}
+
+/** Largest text that is parsed whole only to say what it is. */
+const describedChars = 1_000_000;
+
+/** Layouts of pandas.DataFrame.to_json and others that are one object. */
+function describeObject(text: string): string {
+  const start = text.slice(0, 1000);
+  if (/^\s*\{\s*"columns"\s*:\s*\[/.test(start))
+    return 'one object with "columns" and "data", as pandas orient="split"';
+  if (/^\s*\{\s*"schema"\s*:\s*\{/.test(start)) return 'one object with a schema, as pandas orient="table"';
+  if (/^\s*\{\s*"type"\s*:\s*"FeatureCollection"/.test(start)) return "GeoJSON";
+  if (/^\s*\{\s*"nbformat|^\s*\{\s*"cells"/.test(start)) return "a Jupyter notebook";
+  if (/^\s*\{\s*"[^"]*"\s*:\s*\[\s*[^\s\]]/.test(start)) return "one object of columns";
+  if (/^\s*\{\s*"[^"]*"\s*:\s*\{\s*"0"\s*:/.test(start)) return 'one object of columns, as pandas orient="columns"';
+  return kindOf({});
+}
+
+function refuseObject(text: string, place: string): never {
+  if (text.length <= describedChars) parse(text, place);
+  const fix = "put the rows into one array at the top of the file (in pandas: orient='records')";
+  throw new BadFile({ place, expected: arrayOfRows, got: describeObject(text), fix });
+}
+
 /** Whether the first line is an object by itself and another one starts below it. */
 function hasObjectPerLine(text: string): boolean {
-  const lines = text.trimStart();
-  const end = lines.indexOf("\n");
-  if (end < 0 || !lines.startsWith("{") || !lines.slice(end).trimStart().startsWith("{")) return false;
+  const start = text.search(/\S/);
+  const end = text.slice(start).search(/[\r\n]/);
+  if (end < 0 || text[start] !== "{" || !/^\s*\{/.test(text.slice(start + end, start + end + 1000))) return false;
   try {
-    return isObject(JSON.parse(lines.slice(0, end)));
+    return typeof JSON.parse(text.slice(start, start + end)) === "object";
   } catch {
-    return false; // an object that goes on below its first line
+    return false; // an object that continues below its first line
   }
 }
 
-function notJson(text: string, place: string, cause: unknown): BadFile {
+interface Lines {
+  readonly rows: unknown[];
+  readonly lines: number[];
+}
+
+function* rowsOfLines(text: string, place: string): Steps<Lines> {
+  const rows: unknown[] = [];
+  const lines: number[] = [];
+  const lineText = /[^\r\n]*(?:\r\n|\n|\r|$)/y;
+  for (let line = 1, at = 0; at < text.length; line++) {
+    lineText.lastIndex = at;
+    const own = lineText.exec(text)![0];
+    at = lineText.lastIndex;
+    if (own.trim() !== "") {
+      rows.push(parse(own, `${place}: line ${line}`));
+      lines.push(line);
+    }
+    if (line % 200 === 0) yield at / text.length;
+  }
+  return { rows, lines };
+}
+
+/** Reads JSON text: an array of row objects, or an object per line (NDJSON). */
+export function* readJson(text: string, place: string): Steps<RawTable> {
   if (hasObjectPerLine(text)) {
-    const fix = "put the rows into one array: [{…}, {…}]";
-    return new BadFile({ place, expected: arrayOfRows, got: "an object per line, as in NDJSON", fix, cause });
+    const { rows, lines } = yield* within(rowsOfLines(text, place), 0, 0.7);
+    const table = yield* within(
+      buildTable(rows, place, (row) => `line ${lines[row]!}`),
+      0.7,
+      1,
+    );
+    return { ...table, format: "NDJSON" };
   }
-  const got = cause instanceof Error ? quote(cause.message) : "an error";
-  return new BadFile({
-    place,
-    expected: "valid JSON",
-    got,
-    fix: "check that the file is complete, from [ to ]",
-    cause,
-  });
-}
-
-/** Reads JSON text that is an array of row objects. */
-export function readJson(text: string, place: string): Table {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw notJson(text, place, cause);
-  }
-  if (Array.isArray(value)) return tableFromRows(value, place);
-  throw new BadFile({
-    place,
-    expected: arrayOfRows,
-    got: kindOf(value),
-    fix: "put the rows into one array at the top of the file",
-  });
+  if (text.trimStart().startsWith("{")) refuseObject(text, place);
+  const rows = yield* within(rowsOfArray(text, place), 0, 0.7);
+  return { ...(yield* rowSteps(rows, place, 0.7)), format: "JSON" };
 }

@@ -1,57 +1,115 @@
-import { BadFile } from "../errors.ts";
-import { readCsv } from "./readCsv.ts";
+import { BadFile, InvalidInput, requireOptions } from "../errors.ts";
+import { requireName } from "../network.ts";
+import { type DecodedText, decodeText } from "./decodeText.ts";
+import type { NumberHints } from "./inferNumberFormat.ts";
+import { defaultMissing, missingWordsOf } from "./missing.ts";
+import { isArff, readArff } from "./readArff.ts";
+import { type CsvOptions, readCsv } from "./readCsv.ts";
 import { readJson } from "./readJson.ts";
-import type { Table } from "./table.ts";
+import { isLibsvm, readLibsvm } from "./readLibsvm.ts";
+import { type SliceOptions, type Steps, runInSlices, runSteps, within } from "./slices.ts";
+import type { RawTable, Table } from "./table.ts";
 
-/** First bytes of files that people take for tables, and what to do with them. */
-const foreign: readonly (readonly [magic: string, kind: string, fix: string])[] = [
-  ["PAR1", "a Parquet file", "export it as CSV"],
-  ["ARROW1", "an Arrow file", "export it as CSV"],
-  ["PK\x03\x04", "a zip archive or a spreadsheet", "unpack it, or save the sheet as CSV"],
-  ["\x1f\x8b", "a gzip archive", "unpack it with gunzip"],
-  ["\x93NUMPY", "a NumPy array", "save it with numpy.savetxt and delimiter=','"],
-  ["\x89PNG", "a picture", "pass a table"],
-  ["%PDF", "a PDF document", "pass a table"],
+/** What the user knows about a table. Everything left out is decided by the content. */
+export interface ReadOptions extends CsvOptions, Pick<NumberHints, "decimal" | "thousands">, SliceOptions {
+  /** Words that are missing values, instead of the default ones; "default" among them keeps those as well. */
+  readonly missing?: readonly string[];
+}
+
+const optionNames = "separator header expected target decimal thousands missing onProgress signal".split(" ");
+const decimals = [".", ","] as const;
+const thousandsMarks = ["", ",", ".", " ", "'", "_"] as const;
+
+function requireSeparator(place: string, separator: string): void {
+  if (separator.length === 1 && !/["\r\n]/.test(separator)) return;
+  const fix = 'pass one character, such as ";" or "\\t"; " " stands for any number of blanks';
+  throw new InvalidInput({
+    place: `${place}: separator`,
+    expected: "one character",
+    got: JSON.stringify(separator),
+    fix,
+  });
+}
+
+function requireReadOptions(place: string, options: ReadOptions): void {
+  requireOptions(`${place}: options`, options, optionNames);
+  const { separator, header, decimal, thousands } = options;
+  if (separator !== undefined) requireSeparator(place, separator);
+  if (header !== undefined) requireName(`${place}: header`, header, ["yes", "no", "auto"]);
+  if (decimal !== undefined) requireName(`${place}: decimal`, decimal, decimals);
+  if (thousands !== undefined) requireName(`${place}: thousands`, thousands, thousandsMarks);
+  if (decimal === undefined || decimal !== thousands) return;
+  const expected = "different characters for decimal and thousands";
+  throw new InvalidInput({ place, expected, got: JSON.stringify(decimal), fix: "change one of them" });
+}
+
+/** Layouts of text that are no tables, by their first characters. */
+const foreign: readonly (readonly [start: RegExp, kind: string, fix: string])[] = [
+  [/^<(?:!doctype html|html|head|table)/i, "an HTML page", "download the table itself, or save it as CSV"],
+  [/^<[?!a-z]/i, "XML", "save the table as CSV"],
+  [/^%%MatrixMarket/, "a Matrix Market file", "save the matrix as CSV"],
+  [/^\{\\rtf/, "an RTF document", "save it as plain text"],
+  [
+    /^\|?[^\r\n]*\|[^\r\n]*(?:\r\n|\n|\r)[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*\|[-:| \t]*(?:[\r\n]|$)/,
+    "a Markdown table",
+    "save it as CSV",
+  ],
+  [
+    /^[^\r\n]*\|[^\r\n]*(?:\r\n|\n|\r)-+(?:\+-+)+(?:[\r\n]|$)/,
+    "output of psql",
+    "export it with \\copy … csv header, or with psql --csv",
+  ],
 ];
 
-function requireText(bytes: Uint8Array, place: string): void {
-  const start = String.fromCharCode(...bytes.subarray(0, 16));
-  const expected = "a CSV, TSV or JSON table";
-  const found = foreign.find(([magic]) => start.startsWith(magic));
-  if (found) throw new BadFile({ place, expected, got: found[1], fix: found[2] });
-  if (bytes.subarray(0, 4096).includes(0)) {
-    throw new BadFile({ place, expected, got: "binary data", fix: "pass a text file in UTF-8" });
+function* readText(text: string, place: string, options: ReadOptions): Steps<RawTable> {
+  const head = text.slice(0, 10_000).trimStart();
+  if (head === "" && text.trim() === "") {
+    throw new BadFile({ place, expected: "rows of data", got: "an empty file", fix: "check that the export worked" });
   }
+  if (options.separator !== undefined) return yield* readCsv(text, place, options);
+  const found = foreign.find(([start]) => start.test(head));
+  if (found) throw new BadFile({ place, expected: "a CSV, TSV or JSON table", got: found[1], fix: found[2] });
+  if (head.startsWith("[") || head.startsWith("{")) return yield* readJson(text, place);
+  if (isArff(text)) return yield* readArff(text, place);
+  if (isLibsvm(text)) return yield* readLibsvm(text, place, options.expected?.inputs);
+  return yield* readCsv(text, place, options);
 }
 
-function encodingOf(bytes: Uint8Array): "utf-8" | "utf-16le" | "utf-16be" {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return "utf-16le";
-  return bytes[0] === 0xfe && bytes[1] === 0xff ? "utf-16be" : "utf-8";
-}
-
-/** Text of the file, byte order mark removed. */
-function decode(bytes: Uint8Array, place: string): string {
-  const encoding = encodingOf(bytes);
-  if (encoding === "utf-8") requireText(bytes, place);
-  try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
-  } catch (cause) {
-    const fix = "save the file as UTF-8; split it if it is larger than 500 MB";
-    throw new BadFile({ place, expected: "text in UTF-8", got: "other bytes", fix, cause });
-  }
+function* readSteps(content: Uint8Array | string, place: string, options: ReadOptions): Steps<Table> {
+  const decoded: DecodedText =
+    typeof content === "string" ? { text: content, notes: [] } : yield* within(decodeText(content, place), 0, 0.1);
+  const text = decoded.text.replace(/^\uFEFF/, "");
+  const { likelyDecimal, ...table } = yield* within(readText(text, place, options), 0.1, 1);
+  const { missing, decimal, thousands } = options;
+  const stated = { ...(decimal && { decimal }), ...(thousands !== undefined && { thousands }) };
+  return {
+    place,
+    ...table,
+    missingWords: missing ? missingWordsOf(missing) : defaultMissing,
+    numberHints: { ...stated, ...(likelyDecimal && !decimal && { likelyDecimal }) },
+    notes: [...decoded.notes, ...table.notes],
+  };
 }
 
 /**
- * Reads a table; whether it is CSV, TSV or JSON rows is decided by the content, not by the name.
+ * Reads a table: CSV, TSV and other delimited text, JSON rows, NDJSON, ARFF or libsvm. The content decides which, not the name.
+ * The work is done in slices of 8 ms, so that a page stays responsive.
  * @param content bytes or text of the file
  * @param place what messages call the file
- * @throws BadFile on an empty or binary file, broken JSON, ragged rows or two columns of one name
+ * @throws BadFile on an empty or binary file, another layout, broken JSON or quotes, ragged rows or two columns of one name
+ * @throws InvalidInput on an option that is none
  */
-export function readTable(content: Uint8Array | string, place: string): Table {
-  const text = (typeof content === "string" ? content : decode(content, place)).replace(/^\uFEFF/, "");
-  const start = text.trimStart().charAt(0);
-  if (start === "") {
-    throw new BadFile({ place, expected: "rows of data", got: "an empty file", fix: "check that the export worked" });
-  }
-  return start === "[" || start === "{" ? readJson(text, place) : readCsv(text, place);
+export async function readTable(
+  content: Uint8Array | string,
+  place: string,
+  options: ReadOptions = {},
+): Promise<Table> {
+  requireReadOptions(place, options);
+  return runInSlices(readSteps(content, place, options), content.length, options);
+}
+
+/** `readTable` without slices, for those who can wait. */
+export function readTableAtOnce(content: Uint8Array | string, place: string, options: ReadOptions = {}): Table {
+  requireReadOptions(place, options);
+  return runSteps(readSteps(content, place, options));
 }

@@ -1,11 +1,17 @@
-/** One cell as it was read: text from CSV and TSV, any scalar from JSON, `null` where there is nothing. */
-export type Cell = string | number | boolean | null;
+import type { Cell } from "./cell.ts";
+import type { NumberHints } from "./inferNumberFormat.ts";
+import type { MissingWords } from "./missing.ts";
+import { plainNumberText } from "./numberFormat.ts";
+
+export { type Cell, textOf } from "./cell.ts";
 
 export interface Column {
   readonly name: string;
   readonly cells: readonly Cell[];
   /** JSON rows may hold lists or objects in a cell; such a column cannot be used. */
   readonly nested: boolean;
+  /** The column has no name and counts the rows, as the index that pandas writes in front; it says nothing about a row. */
+  readonly isIndex?: boolean;
 }
 
 /** A table column by column, nothing interpreted yet. */
@@ -18,10 +24,14 @@ export interface Table {
   readonly rowCount: number;
   /** How messages name row `row`, counted from 0: "line 12" of a text file, "row 11" of JSON. */
   readonly rowName: (row: number) => string;
+  /** Words that are missing values here: the default ones, or those of the user. */
+  readonly missingWords: MissingWords;
+  /** What the user and the other columns say about the separators in numbers; empty where the cells of a column decide. */
+  readonly numberHints: NumberHints;
+  /** What was decided in reading that the user should know: sentences without a full stop. */
+  readonly notes: readonly string[];
 }
 
-/** Linear in the length of the text: the digits before and after the point cannot be matched in two ways. */
-const numberText = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 const nonFiniteText = /^[+-]?(?:nan|inf|infinity)$/i;
 
 export const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}…` : text);
@@ -32,19 +42,12 @@ export function listNames(names: readonly string[], most = 12): string {
   return names.length > most ? `${shown} and ${names.length - most} more` : shown;
 }
 
-export const textOf = (cell: Cell): string => (typeof cell === "string" ? cell.trim() : String(cell));
-
-const missingTexts = ["", "NA", "null"];
-
-export const isMissing = (cell: Cell): boolean =>
-  cell === null || (typeof cell === "string" && missingTexts.includes(cell.trim()));
-
 /** The cell's number; not finite for "NaN", "Infinity" and 1e999; undefined for text and booleans. */
 export function numberOf(cell: Cell): number | undefined {
   if (typeof cell === "number") return cell;
   if (typeof cell !== "string") return undefined;
   const text = cell.trim();
-  if (numberText.test(text)) return Number(text);
+  if (plainNumberText.test(text)) return Number(text);
   return nonFiniteText.test(text) ? Number.NaN : undefined;
 }
 
@@ -55,3 +58,9 @@ export const cellPlace = (table: Table, row: number, column: string): string =>
 /** Columns by name: a Map, because a column may be called `__proto__`. */
 export const columnsByName = (table: Table): ReadonlyMap<string, Column> =>
   new Map(table.columns.map((column) => [column.name, column]));
+
+/** What the reader of one layout finds; the options of the user are added by `readTable`. */
+export interface RawTable extends Pick<Table, "format" | "columns" | "rowCount" | "rowName" | "notes"> {
+  /** What the cells of some columns say about the others. */
+  readonly likelyDecimal?: NumberHints["likelyDecimal"];
+}

@@ -1,4 +1,4 @@
-import { softmax } from "../cpu/loss.ts";
+import { softmax } from "../cpu/softmax.ts";
 import type { LossName } from "../network.ts";
 import { sigmaMeaning } from "./activationFormulas.ts";
 import type { Formula, Meaning } from "./activationFormulas.ts";

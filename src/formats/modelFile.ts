@@ -3,7 +3,13 @@ import { BadFile, InvalidInput } from "../errors.ts";
 import type { FloatArray } from "../executor.ts";
 import type { LayerShape, Network } from "../network.ts";
 import { type ModelMetadata, type TrainingSummary, decodeMetadata, encodeMetadata } from "./modelMetadata.ts";
-import { type Tensor, decodeSafetensors, encodeSafetensors } from "./safetensors.ts";
+import {
+  type Tensor,
+  decodeMetadataTexts,
+  decodeSafetensors,
+  encodeSafetensors,
+  maxValuesOffset,
+} from "./safetensors.ts";
 
 /** A model as it is written to a file. */
 export interface ModelToSave {
@@ -136,6 +142,18 @@ function requirePreprocessing({ network, preprocessing }: ModelMetadata, place: 
   const where = `${place}: preprocessing`;
   throw new BadFile({ place: where, expected: `${expected} inputs and outputs, as the network has`, got, fix });
 }
+
+/** As many bytes at the start of a model file are enough for `decodeModelHeader`. */
+export const modelHeaderBytes = maxValuesOffset;
+
+/**
+ * Reads what a model file says about itself, without its parameters.
+ * @param start the first `modelHeaderBytes` bytes of the file, or all of a shorter one
+ * @param place what messages call the file
+ * @throws BadFile on a file that thalweg did not write
+ */
+export const decodeModelHeader = (start: Uint8Array, place: string): ModelMetadata =>
+  decodeMetadata(decodeMetadataTexts(start, place), place);
 
 /**
  * Reads a model file, strictly.

@@ -1,5 +1,7 @@
 import * as v from "valibot";
+import { dateForms } from "../data/dates.ts";
 import type { Preprocessing } from "../data/preprocessing.ts";
+import type { Labels } from "../data/spelling.ts";
 import { BadFile, InvalidInput } from "../errors.ts";
 import { type DenseLayer, type Network, activationNames, lossNames, network } from "../network.ts";
 
@@ -25,7 +27,9 @@ export interface ModelMetadata {
 }
 
 const format = "thalweg";
-const version = "1";
+const version = "2";
+/** Models of version 1 have columns without formats and fills, which are optional here. */
+const readableVersions = ["1", version];
 
 const name = v.pipe(v.string(), v.maxLength(10_000));
 const finite = v.pipe(v.number(), v.finite());
@@ -37,18 +41,48 @@ const architectureSchema = v.strictObject({
   loss: v.picklist(lossNames),
 });
 
+const different = v.check((names: string[]) => new Set(names).size === names.length, "different names");
+const deviation = v.pipe(finite, v.gtValue(0));
+const formatSchema = v.strictObject({
+  decimal: v.picklist([".", ","]),
+  thousands: v.picklist(["", ",", ".", " ", "'", "_"]),
+  percent: v.boolean(),
+  prefix: name,
+  suffix: name,
+  footnotes: v.boolean(),
+});
 const numberColumnSchema = v.strictObject({
   kind: v.literal("number"),
   name,
   mean: finite,
-  deviation: v.pipe(finite, v.gtValue(0)),
+  deviation,
+  format: v.optional(formatSchema),
+  fill: v.optional(finite),
+  indicator: v.optional(v.boolean()),
 });
-const different = v.check((names: string[]) => new Set(names).size === names.length, "different names");
+const dateColumnSchema = v.strictObject({
+  kind: v.literal("date"),
+  name,
+  form: v.picklist(dateForms),
+  mean: finite,
+  deviation,
+  cycles: v.pipe(v.array(v.picklist(["year", "week", "day"])), v.maxLength(3)),
+  fill: v.optional(finite),
+  indicator: v.optional(v.boolean()),
+});
 const values = v.pipe(v.array(name), v.minLength(1), different);
-const categoryColumnSchema = v.strictObject({ kind: v.literal("category"), name, values });
+const labels = { values, spellings: v.optional(v.array(v.tuple([name, name]))), ignoreCase: v.optional(v.boolean()) };
+const categoryColumnSchema = v.strictObject({
+  kind: v.literal("category"),
+  name,
+  ...labels,
+  fill: v.optional(name),
+  indicator: v.optional(v.boolean()),
+});
 const classTargetSchema = v.strictObject({
   kind: v.literal("class"),
   name,
+  ...labels,
   values: v.pipe(values, v.minLength(2)),
   encoding: v.picklist(["oneHot", "binary"]),
 });
@@ -56,10 +90,20 @@ const numberTargetSchema = v.strictObject({
   kind: v.literal("number"),
   columns: v.pipe(v.array(numberColumnSchema), v.minLength(1)),
 });
-const preprocessingSchema = v.strictObject({
-  inputs: v.pipe(v.array(v.variant("kind", [numberColumnSchema, categoryColumnSchema])), v.minLength(1)),
-  target: v.variant("kind", [classTargetSchema, numberTargetSchema]),
-});
+const preprocessingSchema = v.pipe(
+  v.strictObject({
+    inputs: v.pipe(
+      v.array(v.variant("kind", [numberColumnSchema, categoryColumnSchema, dateColumnSchema])),
+      v.minLength(1),
+    ),
+    target: v.variant("kind", [classTargetSchema, numberTargetSchema]),
+    missingWords: v.optional(v.strictObject({ inNumbers: v.array(name), inTexts: v.array(name) })),
+  }),
+  v.check(
+    ({ inputs, target }) => [...inputs, target].every((column) => !("spellings" in column) || areSpellings(column)),
+    "spellings of the values",
+  ),
+);
 
 const trainingSchema = v.strictObject({
   steps: count,
@@ -71,6 +115,11 @@ const trainingSchema = v.strictObject({
   trainingRows: count,
   finished: v.boolean(),
 });
+
+function areSpellings({ values: known, spellings = [] }: Labels): boolean {
+  const all = new Set(known);
+  return spellings.every(([, value]) => all.has(value));
+}
 
 const layersOf = ({ layers }: Network): DenseLayer[] =>
   layers.map(({ fanOut, activation }) => ({ width: fanOut, activation }));
@@ -90,13 +139,19 @@ export function encodeMetadata({ network: model, preprocessing, training }: Mode
 
 const fix = "the file is damaged or was not written by thalweg: save the model again";
 
-function requireText(metadata: ReadonlyMap<string, string>, key: string, expected: string, place: string): void {
+function requireText(
+  metadata: ReadonlyMap<string, string>,
+  key: string,
+  expected: readonly string[],
+  place: string,
+): void {
   const got = metadata.get(key);
-  if (got === expected) return;
+  if (got !== undefined && expected.includes(got)) return;
   const remedy =
     key === "version" && got !== undefined ? "use a newer thalweg to read it" : "pass a file that thalweg train wrote";
   const shown = got === undefined ? "none" : JSON.stringify(got.slice(0, 60));
-  throw new BadFile({ place: `${place}: ${key}`, expected: JSON.stringify(expected), got: shown, fix: remedy });
+  const texts = expected.map((text) => JSON.stringify(text)).join(" or ");
+  throw new BadFile({ place: `${place}: ${key}`, expected: texts, got: shown, fix: remedy });
 }
 
 /** One JSON text of the metadata, checked; undefined where the key is absent. */
@@ -146,8 +201,8 @@ function parseNetwork(metadata: ReadonlyMap<string, string>, place: string): Net
  * @throws BadFile on another format or version, and on anything that the schemas do not allow
  */
 export function decodeMetadata(metadata: ReadonlyMap<string, string>, place: string): ModelMetadata {
-  requireText(metadata, "format", format, place);
-  requireText(metadata, "version", version, place);
+  requireText(metadata, "format", [format], place);
+  requireText(metadata, "version", readableVersions, place);
   return {
     network: parseNetwork(metadata, place),
     preprocessing: parse(preprocessingSchema, metadata, "preprocessing", place),

@@ -1,12 +1,14 @@
 import { BadFile, InvalidInput } from "../errors.ts";
 import type { FloatArray } from "../executor.ts";
+import { fromBrainFloats, fromHalfFloats } from "../halfFloats.ts";
 import { duplicateKey } from "./duplicateKey.ts";
+import { describeOtherFile } from "./otherFiles.ts";
 
 // Format: https://github.com/huggingface/safetensors — u64 length of the header, header in JSON, values little-endian.
 
 export interface Tensor {
   readonly shape: readonly number[];
-  /** Row-major; Float32Array is F32 in the file, Float64Array F64. */
+  /** Row-major. Written as F32 or F64; a Float32Array was read from F32, F16 or BF16, of which it holds every value exactly. */
   readonly values: FloatArray;
 }
 
@@ -20,10 +22,15 @@ export interface Safetensors {
 const maxHeaderBytes = 2 ** 20;
 const maxTensors = 10_000;
 const lengthBytes = 8;
+/** Bytes per value of the dtypes that are read. */
 const bytesPerValue = new Map([
+  ["F16", 2],
+  ["BF16", 2],
   ["F32", 4],
   ["F64", 8],
 ]);
+/** Dtypes of the format that hold no floating-point numbers that a network could compute with. */
+const otherDtypes = /^(BOOL|[IU](8|16|32|64)|F4|F6_\w+|F8_\w+|C64)$/;
 const metadataKey = "__metadata__";
 
 interface Entry {
@@ -47,12 +54,14 @@ function fault(place: string, expected: string, got: string, cause?: unknown): B
   return new BadFile({ place, expected, got, fix, cause });
 }
 
+/** @throws BadFile that names the format where this is a file of another one */
 function headerLength(bytes: Uint8Array, place: string): number {
-  if (bytes.length < lengthBytes)
-    throw fault(place, "8 bytes that hold the length of the header", `${bytes.length} bytes`);
+  if (bytes.length < lengthBytes) throw fault(place, "at least 10 bytes", `${bytes.length} bytes`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   const most = Math.min(maxHeaderBytes, bytes.length - lengthBytes);
   if (length >= 2n && length <= BigInt(most)) return Number(length);
+  const other = describeOtherFile(bytes);
+  if (other) throw new BadFile({ place, expected: "a safetensors file", ...other });
   throw fault(place, `a header of 2 to ${most} bytes`, `a length of ${length}`);
 }
 
@@ -89,12 +98,20 @@ function parseMetadata(value: unknown, place: string): ReadonlyMap<string, strin
 /** Bytes of a tensor; the product may leave the safe integers only upwards, where no file reaches. */
 const byteCount = (shape: readonly number[], valueBytes: number): number => shape.reduce((a, b) => a * b, valueBytes);
 
+function requireDtype(dtype: unknown, place: string): number {
+  const valueBytes = typeof dtype === "string" ? bytesPerValue.get(dtype) : undefined;
+  if (valueBytes !== undefined) return valueBytes;
+  const expected = `dtype ${[...bytesPerValue.keys()].join(", ")}`;
+  if (typeof dtype !== "string" || !otherDtypes.test(dtype)) throw fault(place, expected, show(dtype));
+  const fix = "convert the tensor to F32 (tensor.float() in PyTorch) before saving, or leave it out of the file";
+  throw new BadFile({ place, expected, got: dtype, fix });
+}
+
 function parseEntry(name: string, value: unknown, place: string): Entry {
   const where = `${place}: tensor ${show(name)}`;
   if (!isRecord(value)) throw fault(where, "an object with dtype, shape and data_offsets", show(value));
   const { dtype, shape, data_offsets: offsets } = value;
-  const valueBytes = typeof dtype === "string" ? bytesPerValue.get(dtype) : undefined;
-  if (valueBytes === undefined) throw fault(where, "dtype F32 or F64", show(dtype));
+  const valueBytes = requireDtype(dtype, where);
   if (!Array.isArray(shape) || shape.length > 32 || !shape.every(isCount)) {
     throw fault(where, "a shape of at most 32 integers ≥ 0", show(shape));
   }
@@ -121,13 +138,30 @@ function requireCover(entries: readonly Entry[], valueBytes: number, place: stri
 function readValues(bytes: Uint8Array, { dtype, begin, end }: Entry): FloatArray {
   const aligned = new Uint8Array(end - begin); // not bytes.slice(): on a Buffer of Node that is no copy
   aligned.set(bytes.subarray(begin, end));
-  return dtype === "F32" ? new Float32Array(aligned.buffer) : new Float64Array(aligned.buffer);
+  if (dtype === "F64") return new Float64Array(aligned.buffer);
+  if (dtype === "F32") return new Float32Array(aligned.buffer);
+  const halves = new Uint16Array(aligned.buffer);
+  return dtype === "F16" ? fromHalfFloats(halves) : fromBrainFloats(halves);
+}
+
+/** As many bytes at most are before the values. */
+export const maxValuesOffset = lengthBytes + maxHeaderBytes;
+
+/**
+ * Reads the metadata of a safetensors file.
+ * @param start its first `maxValuesOffset` bytes, or all
+ * @throws BadFile
+ */
+export function decodeMetadataTexts(start: Uint8Array, place: string): ReadonlyMap<string, string> {
+  const length = headerLength(start, place);
+  return parseMetadata(parseHeader(start.subarray(lengthBytes, lengthBytes + length), place).get(metadataKey), place);
 }
 
 /**
- * Reads a safetensors file, strictly: every byte is accounted for, every name occurs once.
+ * Reads a safetensors file, strictly: every byte is accounted for, every name occurs once. F32, F16 and BF16 become
+ * Float32Array, F64 becomes Float64Array; all values are exact.
  * @param place what messages call the file
- * @throws BadFile on anything that the format does not allow, on dtypes other than F32 and F64, on a header above 1 MB
+ * @throws BadFile on anything that the format does not allow, on dtypes of other kinds (integers, 8-bit floats, …), on a header above 1 MB
  * and on more than 10,000 tensors
  */
 export function decodeSafetensors(bytes: Uint8Array, place: string): Safetensors {

@@ -17,8 +17,11 @@ const samplesAtOnce = 2;
 
 export const isNamed = ({ parameterCount }: Network): boolean => parameterCount <= maxNamedParameters;
 
+/** Functions of shaders/activation.wgsl that differ from the names of activations; `sine` then takes an angle that `boundedAngle` gave. */
+const functionNames: Partial<Record<ActivationName, string>> = { tanh: "hyperbolicTangent", sine: "boundedSine" };
+
 /** Functions of shaders/activation.wgsl; their slopes are named `…Slope`. */
-export const functionOf = (name: ActivationName): string => (name === "tanh" ? "hyperbolicTangent" : name);
+export const functionOf = (name: ActivationName): string => functionNames[name] ?? name;
 
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -80,14 +83,27 @@ export function forEach(
   return `fn ${head} {\n${names.map((name, at) => `  ${line(name, gradientOf(name), `${at}u`)}`).join("\n")}\n}`;
 }
 
+/**
+ * Bounds angles where one of them may be large, told by the sum of their squares: 16,384². They move up in turn, until each is in its
+ * place again, so that what it takes to bound one stands in the code once.
+ */
+const boundAngles = (angles: readonly string[]): string[] => [
+  `  for (var left = select(0u, ${angles.length}u, ${sumOfProducts(angles.map((angle) => [angle, angle]))} >= 268435456.0); left > 0u; left--) {`,
+  `    let angle = boundedAngle(${angles[0]!});`,
+  ...angles.map((angle, at) => `    ${angle} = ${angles[at + 1] ?? "angle"};`),
+  "  }",
+];
+
 export function forwardOf(network: Network, shape: LayerShape, sample: Sample): string[] {
   const { index, fanIn, fanOut, activation } = shape;
   const { weight, bias } = namesOf(network, shape);
   const layer = index + 1;
+  const declare = activation === "sine" ? "var" : "let";
   const sums = upTo(fanOut).map((to) => {
     const pairs = upTo(fanIn).map((from) => [weight(from, to), unit(index, from, sample)] as const);
-    return `  let z${layer}_${to}${sample} = ${sumOfProducts(pairs)} + ${bias(to)};`;
+    return `  ${declare} z${layer}_${to}${sample} = ${sumOfProducts(pairs)} + ${bias(to)};`;
   });
+  if (activation === "sine") sums.push(...boundAngles(upTo(fanOut).map((to) => `z${layer}_${to}${sample}`)));
   const activations = upTo(fanOut).map((to) => {
     return `  let a${layer}_${to}${sample} = ${functionOf(activation)}(z${layer}_${to}${sample});`;
   });
@@ -117,21 +133,29 @@ function elementLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText 
   return { lines, loss: units.map((at) => `e_${at}${sample}.x`).join(" + ") };
 }
 
-/** −Σ t · log softmax, with the largest logit taken off first; targets are `t_1`, …, exponentials `e_1`, … and their `sum`. */
+/**
+ * −Σ t · log softmax by shaders/crossEntropy.wgsl: targets are `t_1`, …, logits less the largest `s_1`, …, exponentials `e_1`, … and
+ * the largest of the first logits `m_2`, …; `place` is where the largest stands, `sums` are those of the row.
+ */
 function softmaxLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText {
   const units = upTo(fanOut);
   const named = (name: string) => (at: number) => `${name}_${at}${sample}`;
-  const [logit, t, s, e] = [named(`a${index + 1}`), named("t"), named("s"), named("e")];
-  const largest = units.slice(1).reduce((text, at) => `max(${text}, ${logit(at)})`, logit(1));
+  const [logit, t, s, e, m] = [named(`a${index + 1}`), named("t"), named("s"), named("e"), named("m")];
+  const larger = (at: number): string => (at === 1 ? logit(1) : m(at));
+  const isLarger = (at: number): string => `${logit(at)} > ${larger(at - 1)}`;
+  const rest = (name: (at: number) => string): string =>
+    units.map((at) => `select(${name(at)}, 0.0, place${sample} == ${at}u)`).join(" + ");
+  const sums = [`zeroIfFinite(${larger(fanOut)}) + ${rest(e)}`, rest(t), units.map(t).join(" + ")];
   const lines = [
-    `  let largest${sample} = ${largest};`,
+    ...units.slice(1).map((at) => `  let ${m(at)} = select(${larger(at - 1)}, ${logit(at)}, ${isLarger(at)});`),
+    `  let place${sample} = ${units.slice(1).reduce((text, at) => `select(${text}, ${at}u, ${isLarger(at)})`, "1u")};`,
     ...units.map((at) => `  let ${t(at)} = targets[firstTarget${sample} + ${at - 1}u];`),
-    ...units.map((at) => `  let ${s(at)} = ${logit(at)} - largest${sample};`),
-    ...units.map((at) => `  let ${e(at)} = exp(max(${s(at)}, -80.0));`),
-    `  let sum${sample} = ${units.map(e).join(" + ")};`,
-    `  let logSum${sample} = log(sum${sample});`,
+    ...units.map((at) => `  let ${s(at)} = ${logit(at)} - ${larger(fanOut)};`),
+    ...units.map((at) => `  let ${e(at)} = exponentialOf(${s(at)});`),
+    `  let sums${sample} = SoftmaxSums(${sums.join(", ")});`,
   ];
-  return { lines, loss: sumOfProducts(units.map((at) => [t(at), `(logSum${sample} - ${s(at)})`])) };
+  const distances = units.map((at) => ` - targetTimes(${t(at)}, ${s(at)})`).join("");
+  return { lines, loss: `sums${sample}.targets * logOnePlus(sums${sample}.rest)${distances}` };
 }
 
 /** The loss of a sample whose outputs are there. */

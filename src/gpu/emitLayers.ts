@@ -1,4 +1,4 @@
-import { activationNames, type LayerShape, type Network, savesPreActivation } from "../network.ts";
+import { type ActivationName, activationNames, type LayerShape, type Network, savesPreActivation } from "../network.ts";
 import { describe, functionOf } from "./emitForward.ts";
 
 // Writes the WGSL of one network for shaders/trainGroups.wgsl and trainTiles.wgsl: shaders/layers.wgsl is its output for the
@@ -125,14 +125,48 @@ function choose(head: string, argument: string, choices: readonly { readonly is:
   return [`fn ${head} {`, ...tests, `  return ${choices[choices.length - 1]!.value};`, "}"].join("\n");
 }
 
-/** A function that applies what an activation names to four values. */
-function eachActivation(name: string, layers: readonly LayerShape[], suffix: string): string {
+/** A function that gives what an activation names to four values. */
+function eachActivation(head: string, layers: readonly LayerShape[], valueOf: (of: FourOf) => string): string {
   const used = [...new Set(layers.map(({ activation }) => activation))];
   const choices = used.map((activation) => {
-    const parts = ["x", "y", "z", "w"].map((part) => `${functionOf(activation)}${suffix}(v.${part})`);
-    return { is: activationNames.indexOf(activation), value: `vec4f(${parts.join(", ")})` };
+    const four = (of: (part: string) => string): string => `vec4f(${["x", "y", "z", "w"].map(of).join(", ")})`;
+    return { is: activationNames.indexOf(activation), value: valueOf({ activation, four }) };
   });
-  return choose(`${name}(activation: u32, v: vec4f) -> vec4f`, "activation", choices);
+  return choose(head, "activation", choices);
+}
+
+interface FourOf {
+  readonly activation: ActivationName;
+  /** A vector of what is made of each of its parts. */
+  readonly four: (of: (part: string) => string) => string;
+}
+
+const activateFour = (layers: readonly LayerShape[]): string =>
+  eachActivation("activate4(activation: u32, z: vec4f) -> vec4f", layers, ({ activation, four }) =>
+    four((part) => `${functionOf(activation)}(z.${part})`),
+  );
+
+/** Where relu is 0 nothing passes, not even infinity. */
+const multiplyFour = (layers: readonly LayerShape[]): string =>
+  eachActivation("slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f", layers, ({ activation, four }) =>
+    activation === "relu"
+      ? "select(vec4f(), d, saved > vec4f())"
+      : `d * ${four((part) => `${functionOf(activation)}Slope(saved.${part})`)}`,
+  );
+
+/** What pre-activations become before they are saved and activated: angles are bounded. */
+function prepareOf(layers: readonly LayerShape[]): string {
+  const head = "fn prepare4(activation: u32, z: vec4f) -> vec4f {";
+  if (layers.every(({ activation }) => activation !== "sine")) return `${head}\n  return z;\n}`;
+  return `${head}
+  var angles = z;
+  // One after the other, as in emitForward.ts.
+  let areLarge = (activation == ${activationNames.indexOf("sine")}u) & (dot(z, z) >= 268435456.0);
+  for (var left = select(0u, 4u, areLarge); left > 0u; left--) {
+    angles = vec4f(angles.yzw, boundedAngle(angles.x));
+  }
+  return angles;
+}`;
 }
 
 /** The sums that a thread owns, by name: for registers. */
@@ -211,10 +245,12 @@ ${choose(
   layers.map((layer) => ({ is: layer.index, value: denseOf(layer) })),
 )}
 
-// Activations by their numbers, and their slopes at what was saved.
-${eachActivation("activate4", layers, "")}
+// Activations by their numbers, and gradients times their slopes at what was saved.
+${prepareOf(layers)}
 
-${eachActivation("slope4", layers, "Slope")}
+${activateFour(layers)}
+
+${multiplyFour(layers)}
 
 // Gradients of the blocks that this thread owns.
 ${sizes.isNamed ? namedSums(owned, sizes.threads) : sumsInArrays(owned)}

@@ -39,10 +39,11 @@ function declarationsOf(network: Network, withGradients: boolean): string {
 const readNetworkOf = (network: Network): string =>
   forEach(network, "readNetwork(first: u32)", (name, _, at) => `${name} = parameters[first + ${at}];`);
 
-/** Slope of a unit's activation, told from what its derivative takes. */
-function slopeOf({ index, activation }: LayerShape, at: number, sample: Sample): string {
-  const saved = savesPreActivation(activation) ? "z" : "a";
-  return `${functionOf(activation)}Slope(${saved}${index + 1}_${at}${sample})`;
+/** A gradient times the slope of a unit's activation, told from what its derivative takes. */
+function slopeProductOf({ index, activation }: LayerShape, at: number, sample: Sample, gradient: string): string {
+  const saved = `${savesPreActivation(activation) ? "z" : "a"}${index + 1}_${at}${sample}`;
+  if (activation === "relu") return `reluProduct(${gradient}, ${saved})`;
+  return `${gradient} * ${functionOf(activation)}Slope(${saved})`;
 }
 
 /** Gradient of the loss by the last layer's pre-activations, scaled. */
@@ -52,13 +53,16 @@ function lossGradientOf({ layers, loss }: Network, sample: Sample): string[] {
   const of = (name: string, at: number): string => `${name}_${at}${sample}`;
   const d = `d${last.index + 1}`;
   if (loss !== "softmaxCrossEntropy") {
-    return units.map((at) => `  let ${of(d, at)} = scale${sample} * ${of("e", at)}.y * ${slopeOf(last, at, sample)};`);
+    return units.map((at) => {
+      const gradient = `scale${sample} * ${of("e", at)}.y`;
+      return `  let ${of(d, at)} = ${slopeProductOf(last, at, sample, gradient)};`;
+    });
   }
   return [
-    `  let targetSum${sample} = ${units.map((at) => of("t", at)).join(" + ")};`,
+    `  let slopes${sample} = slopesOf(sums${sample}, scale${sample});`,
     ...units.map((at) => {
-      const gradient = `${of("e", at)} / sum${sample} * targetSum${sample} - ${of("t", at)}`;
-      return `  let ${of(d, at)} = scale${sample} * (${gradient});`;
+      const own = `${of("e", at)}, ${of("t", at)}, place${sample} == ${at}u`;
+      return `  let ${of(d, at)} = slopeOf(slopes${sample}, ${own});`;
     }),
   ];
 }
@@ -84,7 +88,8 @@ function backwardOf(network: Network, shape: LayerShape, samples: readonly Sampl
     ? samples.flatMap((sample) =>
         upTo(fanIn).map((from) => {
           const pairs = upTo(fanOut).map((to) => [weight(from, to), `d${layer}_${to}${sample}`] as const);
-          return `  let d${index}_${from}${sample} = (${sumOfProducts(pairs)}) * ${slopeOf(below, from, sample)};`;
+          const gradient = slopeProductOf(below, from, sample, `(${sumOfProducts(pairs)})`);
+          return `  let d${index}_${from}${sample} = ${gradient};`;
         }),
       )
     : [];
@@ -210,24 +215,15 @@ ${forEach(network, "writePartials(first: u32)", (_, gradient, at) => `partials[f
 
 /** Right answers among the outputs of one sample: statements, and their number. */
 function hitsOf({ layers, loss, outputs }: Network): { lines: readonly string[]; hits: string } {
+  const units = upTo(outputs);
   const logit = (at: number): string => unit(layers.length, at, "");
   if (loss === "softmaxCrossEntropy") {
     // The first of several that are largest counts.
-    const largest = (place: string, name: (at: number) => string): string[] => [
-      `  var ${place} = 1u;`,
-      `  var ${place}Value = ${name(1)};`,
-      ...upTo(outputs)
-        .slice(1)
-        .map((at) => {
-          const take = `${place} = ${at}u; ${place}Value = ${name(at)};`;
-          return `  if (${name(at)} > ${place}Value) { ${take} }`;
-        }),
-    ];
-    const lines = [...largest("answer", logit), ...largest("truth", (at) => `t_${at}`)];
-    return { lines, hits: `u32(answer == truth)` };
+    const larger = units.slice(1).map((at) => `  if (t_${at} > truthValue) { truth = ${at}u; truthValue = t_${at}; }`);
+    return { lines: ["  var truth = 1u;", "  var truthValue = t_1;", ...larger], hits: "u32(place == truth)" };
   }
   const right = (at: number): string => `u32((${logit(at)} > 0.0) == (targets[firstTarget + ${at - 1}u] > 0.5))`;
-  return { lines: [], hits: upTo(outputs).map(right).join(" + ") };
+  return { lines: [], hits: units.map(right).join(" + ") };
 }
 
 /** Forward, loss and right answers of one sample. */

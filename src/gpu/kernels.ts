@@ -5,6 +5,7 @@ import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl?raw";
 import backwardWeights from "../../shaders/backwardWeights.wgsl?raw";
 import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl?raw";
 import batchSlices from "../../shaders/batchSlices.wgsl?raw";
+import crossEntropy from "../../shaders/crossEntropy.wgsl?raw";
 import drawRows from "../../shaders/drawRows.wgsl?raw";
 import elementLoss from "../../shaders/elementLoss.wgsl?raw";
 import forward from "../../shaders/forward.wgsl?raw";
@@ -64,7 +65,7 @@ export const kernels = {
   /** step, layer, outputs, targets, batchRows, dOutputs */
   loss: {
     name: "loss",
-    code: join(step, activation, elementLoss, loss),
+    code: join(step, activation, crossEntropy, elementLoss, loss),
     bindings: ["step", "uniform", "read", "read", "read", "write"],
   },
   /** step, layer, dOutputs, parameters, inputs, dInputs */
@@ -120,7 +121,7 @@ export const kernels = {
   /** step, score, outputs, targets, losses, hits */
   score: {
     name: "score",
-    code: join(step, activation, elementLoss, score),
+    code: join(step, activation, crossEntropy, elementLoss, score),
     bindings: ["step", "uniform", "read", "read", "write", "write"],
   },
   /** step, page, rows, gathered */
@@ -134,7 +135,7 @@ export const kernels = {
 export type KernelName = keyof typeof kernels;
 
 const describe = (...parts: unknown[]): string => JSON.stringify(parts);
-const rules = join(step, order, activation, elementLoss);
+const rules = join(step, order, activation, crossEntropy, elementLoss);
 
 const replicaBindings = [
   "uniform",
@@ -211,7 +212,7 @@ export const fusedKernels = {
   scoreReplicas: (network: Network): KernelSource => ({
     name: "scoreReplicas",
     variant: describe(network),
-    code: join(step, activation, elementLoss, emitScore(network), scoreReplicas),
+    code: join(step, activation, crossEntropy, elementLoss, emitScore(network), scoreReplicas),
     bindings: ["uniform", "read", "read", "read", "write", "write"],
   }),
 } as const;

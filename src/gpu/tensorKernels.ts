@@ -3,6 +3,7 @@ import activation from "../../shaders/activation.wgsl?raw";
 import addFour from "../../shaders/addFour.wgsl?raw";
 import binary from "../../shaders/binary.wgsl?raw";
 import copy from "../../shaders/copy.wgsl?raw";
+import crossEntropy from "../../shaders/crossEntropy.wgsl?raw";
 import elementLoss from "../../shaders/elementLoss.wgsl?raw";
 import matmul from "../../shaders/matmul.wgsl?raw";
 import matmulSizes from "../../shaders/matmulSizes.wgsl?raw";
@@ -12,6 +13,7 @@ import matmulWorkgroup from "../../shaders/matmulWorkgroup.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
 import quadLoads from "../../shaders/quadLoads.wgsl?raw";
 import reduce from "../../shaders/reduce.wgsl?raw";
+import softmaxRows from "../../shaders/softmaxRows.wgsl?raw";
 import strides from "../../shaders/strides.wgsl?raw";
 import sumSlices from "../../shaders/sumSlices.wgsl?raw";
 import tileLoads from "../../shaders/tileLoads.wgsl?raw";
@@ -46,13 +48,18 @@ const tensorKernels = {
   /** sizes, a, out */
   unary: { code: join(strides, activation, unary), bindings: ["step", "read", "write"] },
   /** sizes, a, b, out */
-  binary: { code: join(strides, activation, elementLoss, binary), bindings: ["step", "read", "read", "write"] },
+  binary: {
+    code: join(strides, activation, crossEntropy, elementLoss, binary),
+    bindings: ["step", "read", "read", "write"],
+  },
   /** sizes, a, out */
   copy: { code: join(strides, copy), bindings: ["step", "read", "write"] },
   /** sizes, a, out */
   accumulate: { code: join(strides, accumulate), bindings: ["step", "read", "write"] },
+  /** sizes, a, b, out */
+  softmaxRows: { code: join(strides, crossEntropy, softmaxRows), bindings: ["step", "read", "read", "write"] },
   /** sizes, a, out */
-  reduce: { code: join(strides, reduce), bindings: ["step", "read", "write"] },
+  reduce: { code: join(strides, crossEntropy, reduce), bindings: ["step", "read", "write"] },
 } as const satisfies Record<string, Omit<KernelSource, "name">>;
 
 export type TensorKernelName = keyof typeof tensorKernels;

@@ -1,6 +1,6 @@
 import type { UnaryName } from "../cpu/unary.ts";
 import { activationNames, type ActivationName, requireName, savesPreActivation } from "../network.ts";
-import { add, exp, multiply, negate, recordBinary, square, subtract } from "./arithmetic.ts";
+import { add, exp, multiply, negate, recordBinary, square, subtract, takeShare } from "./arithmetic.ts";
 import { computeBinary, computeUnary, requireTensors } from "./compute.ts";
 import { hold, record } from "./record.ts";
 import type { Tensor } from "./tensor.ts";
@@ -28,7 +28,7 @@ function slopeProduct(name: ActivationName, dOutput: Tensor, saved: Tensor): Ten
     const curvature = curvatures[name];
     return [
       (dProduct) => slopeProduct(name, dProduct, at),
-      (dProduct) => multiply(multiply(dProduct, x), curvature ? curvature(at) : 0),
+      (dProduct) => (curvature ? curvature(multiply(dProduct, x), at) : takeShare(dProduct, 0)),
     ];
   });
 }
@@ -36,19 +36,23 @@ function slopeProduct(name: ActivationName, dOutput: Tensor, saved: Tensor): Ten
 /** φ(z) = e^(−z²/2) / √(2π): density of the standard normal. */
 const normalDensity = (z: Tensor): Tensor => multiply(exp(multiply(square(z), -0.5)), 1 / Math.sqrt(2 * Math.PI));
 
-/** Slopes of the slopes, by what they are taken at; those that are 0 wherever they exist are left out. */
-const curvatures: Partial<Record<ActivationName, (saved: Tensor) => Tensor>> = {
-  sigmoid: (a) => subtract(1, multiply(a, 2)),
-  tanh: (a) => multiply(a, -2),
-  elu: (a) => subtract(1, activateDerivative("relu", a)),
-  gelu: (z) => multiply(normalDensity(z), subtract(2, square(z))),
-  silu(z) {
+/**
+ * Gradients by what slopes are taken at, from those by the slopes: these times the slopes' own. Slopes that are constant wherever they
+ * exist are left out.
+ */
+const curvatures: Partial<Record<ActivationName, (dSlope: Tensor, saved: Tensor) => Tensor>> = {
+  sigmoid: (dSlope, a) => multiply(dSlope, subtract(1, multiply(a, 2))),
+  tanh: (dSlope, a) => multiply(dSlope, multiply(a, -2)),
+  elu: (dSlope, a) => takeShare(dSlope, subtract(1, activateDerivative("relu", a))),
+  gelu: (dSlope, z) => multiply(dSlope, multiply(normalDensity(z), subtract(2, square(z)))),
+  silu(dSlope, z) {
     const g = sigmoid(z);
     // g(1 − g)(2 + z(1 − 2g))
-    return multiply(activateDerivative("sigmoid", g), add(multiply(z, subtract(1, multiply(g, 2))), 2));
+    const bend = add(multiply(z, subtract(1, multiply(g, 2))), 2);
+    return multiply(dSlope, multiply(activateDerivative("sigmoid", g), bend));
   },
-  softplus: (z) => activateDerivative("sigmoid", sigmoid(z)),
-  sine: (z) => negate(sine(z)),
+  softplus: (dSlope, z) => multiply(dSlope, activateDerivative("sigmoid", sigmoid(z))),
+  sine: (dSlope, z) => negate(multiply(dSlope, sine(z))),
 };
 
 /**
@@ -63,7 +67,7 @@ export function activateDerivative(name: ActivationName, saved: Tensor): Tensor 
   if (!curvature) return output;
   return record(output, [saved], (keep) => {
     const at = keep(saved);
-    return [(dOutput) => multiply(dOutput, curvature(at))];
+    return [(dOutput) => curvature(dOutput, at)];
   });
 }
 

@@ -1,9 +1,10 @@
 import { InvalidInput } from "../errors.ts";
 import { requireName } from "../network.ts";
 import { type DataType, dataTypes } from "../shape.ts";
-import { computeBinary, computeUnary, type Operand } from "./compute.ts";
+import { computeBinary, computeUnary, type Operand, requireTensors } from "./compute.ts";
 import { sumTo } from "./layout.ts";
 import { type Gradient, type Keep, record } from "./record.ts";
+import { keepingResult } from "./scope.ts";
 import { Tensor } from "./tensor.ts";
 
 /** Gradients of a function of two operands, either of which may be a number or repeated. */
@@ -60,11 +61,40 @@ export const equal = (a: Operand, b: Operand): Tensor => computeBinary("equal", 
 /** Part of a gradient that an operand takes: all where it won, half where both are equal. */
 const shareOf = (won: Operand, lost: Operand): Tensor => add(greater(won, lost), multiply(equal(won, lost), 0.5));
 
+/** a · part, and 0 where part is 0, even of infinity: a gradient that only a branch that was taken gets. There is none by the part. */
+export function takeShare(a: Tensor, part: Operand): Tensor {
+  return record(computeBinary("share", a, part), [a], (keep) => {
+    const own = typeof part === "number" ? part : keep(part);
+    return [(dOutput) => sumTo(takeShare(dOutput, own), a.shape)];
+  });
+}
+
+/** a where the condition says so, else 0. */
+function kept(name: "keepWhere" | "keepElsewhere", a: Operand, condition: Tensor): Tensor {
+  const output = computeBinary(name, a, condition, { place: "where" });
+  if (typeof a === "number") return output;
+  return record(output, [a], (keep) => {
+    const where = keep(condition);
+    return [(dOutput) => sumTo(kept(name, dOutput, where), a.shape)];
+  });
+}
+
+/**
+ * a where the condition is not 0, else b; shapes repeat as those of `add`. The operand that is not taken gets a gradient of 0,
+ * even from an infinite one; the condition has none. An infinite slope of what an operand was made of times that 0 is NaN: guard
+ * the argument, as in log(where(condition, a, 1)).
+ * @param condition such as `greater` and `equal` return
+ */
+export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
+  requireTensors("where: condition", [condition]);
+  return keepingResult(() => add(kept("keepWhere", a, condition), kept("keepElsewhere", b, condition)));
+}
+
 /** The larger of a and b; where they are equal each takes half of the gradient. */
 export function maximum(a: Operand, b: Operand): Tensor {
   return recordBinary(computeBinary("maximum", a, b), a, b, (keep) => {
     const [x, y] = [keep(a), keep(b)];
-    return [(dOutput) => multiply(dOutput, shareOf(x, y)), (dOutput) => multiply(dOutput, shareOf(y, x))];
+    return [(dOutput) => takeShare(dOutput, shareOf(x, y)), (dOutput) => takeShare(dOutput, shareOf(y, x))];
   });
 }
 
@@ -72,7 +102,7 @@ export function maximum(a: Operand, b: Operand): Tensor {
 export function minimum(a: Operand, b: Operand): Tensor {
   return recordBinary(computeBinary("minimum", a, b), a, b, (keep) => {
     const [x, y] = [keep(a), keep(b)];
-    return [(dOutput) => multiply(dOutput, shareOf(y, x)), (dOutput) => multiply(dOutput, shareOf(x, y))];
+    return [(dOutput) => takeShare(dOutput, shareOf(y, x)), (dOutput) => takeShare(dOutput, shareOf(x, y))];
   });
 }
 
@@ -126,7 +156,8 @@ export function power(a: Tensor, exponent: number): Tensor {
   }
   return record(computeUnary("power", a, { exponent }), [a], (keep) => {
     const x = keep(a);
-    return [(dOutput) => multiply(dOutput, exponent === 0 ? 0 : multiply(power(x, exponent - 1), exponent))];
+    if (exponent === 0) return [(dOutput) => takeShare(dOutput, 0)];
+    return [(dOutput) => multiply(dOutput, multiply(power(x, exponent - 1), exponent))];
   });
 }
 
@@ -134,7 +165,7 @@ export function power(a: Tensor, exponent: number): Tensor {
 export function absolute(a: Tensor): Tensor {
   return record(computeUnary("absolute", a), [a], (keep) => {
     const x = keep(a);
-    return [(dOutput) => multiply(dOutput, sign(x))];
+    return [(dOutput) => takeShare(dOutput, sign(x))];
   });
 }
 

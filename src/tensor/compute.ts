@@ -62,7 +62,7 @@ type Places =
   | { readonly device: GpuStorage["device"]; readonly gpu: readonly StoredValues[] }
   | { readonly device: undefined; readonly cpu: readonly Float64Array[] };
 
-function placesOf(place: string, tensors: readonly Tensor[]): Places {
+export function placesOf(place: string, tensors: readonly Tensor[]): Places {
   const parts = tensors.map((tensor) => partsOf(tensor, place));
   const { storage } = parts[0]!;
   if (!("buffer" in storage)) {

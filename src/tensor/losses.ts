@@ -3,13 +3,13 @@ import { lossScale } from "../cpu/loss.ts";
 import { InvalidInput } from "../errors.ts";
 import { type LossName, lossNames, requireName } from "../network.ts";
 import { sameShape, showShape } from "../shape.ts";
-import { activateDerivative, sigmoid } from "./activations.ts";
 import { greater, multiply, negate, recordBinary, subtract, absolute } from "./arithmetic.ts";
-import { computeBinary, requireTensors } from "./compute.ts";
+import { computeBinary, computeUnary, requireTensors } from "./compute.ts";
 import { scaledSum, reshape } from "./layout.ts";
-import { logSoftmax } from "./reductions.ts";
+import { record } from "./record.ts";
 import { keepingResult } from "./scope.ts";
-import type { Tensor } from "./tensor.ts";
+import { crossEntropyOfRows } from "./softmax.ts";
+import { type Tensor, zeros } from "./tensor.ts";
 
 /** Slope of the slope of a loss by the output; 0 where it is left out. */
 const curvatures: Record<ElementLossName, ((dOutput: Tensor, y: Tensor, t: Tensor) => Tensor) | undefined> = {
@@ -17,10 +17,32 @@ const curvatures: Record<ElementLossName, ((dOutput: Tensor, y: Tensor, t: Tenso
   meanSquaredError: (dOutput) => multiply(dOutput, 2),
   meanAbsoluteError: undefined,
   huber: (dOutput, y, t) => multiply(dOutput, subtract(1, greater(absolute(subtract(y, t)), 1))),
-  binaryCrossEntropy: (dOutput, y) => multiply(dOutput, activateDerivative("sigmoid", sigmoid(y))),
+  binaryCrossEntropy: (dOutput, y) => multiply(dOutput, logisticDensity(y)),
 };
 
-const nothing = (dOutput: Tensor): Tensor => multiply(dOutput, 0);
+const nothing = ({ device, shape, dtype }: Tensor): Tensor => zeros(device, shape, { dtype });
+
+/** σ(y) · σ(−y), the slope of σ, of factors that lose no digits in either tail; its own slope is −tanh(y / 2) times it. */
+function logisticDensity(y: Tensor): Tensor {
+  const options = { place: "binaryCrossEntropy", loss: "binaryCrossEntropy" } as const;
+  const output = keepingResult(() => {
+    const [upper, lower] = [computeBinary("lossSlope", y, 0, options), computeBinary("lossSlope", y, 1, options)]; // σ(y), −σ(−y)
+    return computeUnary("negate", computeBinary("multiply", upper, lower));
+  });
+  return record(output, [y], (keep) => {
+    const logits = keep(y);
+    return [(dOutput) => negate(multiply(dOutput, multiply(logisticDensity(logits), tanhOfHalf(logits))))];
+  });
+}
+
+/** tanh(y / 2); its slope is twice the logistic density. */
+function tanhOfHalf(y: Tensor): Tensor {
+  const output = keepingResult(() => computeUnary("tanh", computeBinary("multiply", y, 0.5)));
+  return record(output, [y], (keep) => {
+    const logits = keep(y);
+    return [(dOutput) => multiply(dOutput, multiply(logisticDensity(logits), 2))];
+  });
+}
 
 /** Derivative of `elementLoss` by the output, value by value. */
 function elementLossSlope(name: ElementLossName, outputs: Tensor, targets: Tensor): Tensor {
@@ -28,7 +50,7 @@ function elementLossSlope(name: ElementLossName, outputs: Tensor, targets: Tenso
   return recordBinary(output, outputs, targets, (keep) => {
     const [y, t] = [keep(outputs), keep(targets)] as [Tensor, Tensor];
     const byOutput = (dOutput: Tensor): Tensor => (curvatures[name] ?? nothing)(dOutput, y, t);
-    // All but the last are functions of y − t; of that the slope is σ(y) − t.
+    // All but the last are functions of y − t; of that the slope is σ(y) − t, written otherwise.
     return [byOutput, (dOutput) => negate(name === "binaryCrossEntropy" ? dOutput : byOutput(dOutput))];
   });
 }
@@ -67,8 +89,9 @@ export function loss(name: LossName, outputs: Tensor, targets: Tensor): Tensor {
   const scale = lossScale(name, outputs.size / width, width);
   const axes = outputs.shape.map((_, axis) => axis);
   return keepingResult(() => {
-    if (name !== "softmaxCrossEntropy") return reshape(scaledSum(elementLoss(name, outputs, targets), axes, scale), []);
-    return reshape(scaledSum(multiply(targets, logSoftmax(outputs)), axes, -scale), []);
+    const losses =
+      name === "softmaxCrossEntropy" ? crossEntropyOfRows(name, outputs, targets) : elementLoss(name, outputs, targets);
+    return reshape(scaledSum(losses, axes, scale), []);
   });
 }
 

@@ -1,6 +1,6 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { requireAxes, type Shape, showShape } from "../shape.ts";
-import { divide, equal, exp, multiply, subtract } from "./arithmetic.ts";
+import { divide, equal, exp, multiply, subtract, takeShare } from "./arithmetic.ts";
 import { computeReduce, requireTensors } from "./compute.ts";
 import { reshape, scaledSum } from "./layout.ts";
 import { record } from "./record.ts";
@@ -15,7 +15,7 @@ export interface ReductionOptions {
 /** One axis, several, or all. */
 export type Axes = number | readonly number[];
 
-function axesOf(place: string, a: Tensor, axes: Axes | undefined, options: ReductionOptions = {}): number[] {
+export function axesOf(place: string, a: Tensor, axes: Axes | undefined, options: ReductionOptions = {}): number[] {
   requireOptions(place, options, ["keepDims"]);
   requireTensors(place, [a]);
   const named = typeof axes === "number" ? [axes] : (axes ?? a.shape.map((_, axis) => axis));
@@ -34,7 +34,7 @@ function reduced(whole: () => Tensor, axes: readonly number[], { keepDims = fals
 const without = (shape: Shape, axes: readonly number[]): number[] => shape.filter((_, axis) => !axes.includes(axis));
 
 /** Throws where there are no values to reduce. */
-function requireValues(place: string, a: Tensor, axes: readonly number[]): void {
+export function requireValues(place: string, a: Tensor, axes: readonly number[]): void {
   if (axes.every((axis) => a.shape[axis] !== 0)) return;
   const got = `the shape ${showShape(a.shape)}`;
   throw new InvalidInput({ place, expected: "at least one value along each axis", got, fix: "leave such axes out" });
@@ -71,16 +71,16 @@ function wholeMax(a: Tensor, axes: readonly number[]): Tensor {
     return [
       (dOutput) => {
         const isLargest = equal(x, largest);
-        return multiply(isLargest, divide(dOutput, scaledSum(isLargest, axes, 1)));
+        return takeShare(divide(dOutput, scaledSum(isLargest, axes, 1)), isLargest);
       },
     ];
   });
 }
 
 /** log Σ exp over axes, which stay with size 1; the largest value is taken off first, so that nothing overflows. */
-function wholeLogSumExp(place: string, a: Tensor, axes: readonly number[]): Tensor {
-  requireValues(place, a, axes);
-  const output = computeReduce("logSumExp", a, { place, axes });
+function wholeLogSumExp(a: Tensor, axes: readonly number[]): Tensor {
+  requireValues("logSumExp", a, axes);
+  const output = computeReduce("logSumExp", a, { axes });
   return record(output, [a], (keep) => {
     const [x, y] = [keep(a), keep(output)];
     return [(dOutput) => multiply(dOutput, exp(subtract(x, y)))];
@@ -90,17 +90,5 @@ function wholeLogSumExp(place: string, a: Tensor, axes: readonly number[]): Tens
 /** log Σ exp over axes, in a form that does not overflow. @throws InvalidInput where there are no values */
 export function logSumExp(a: Tensor, axes?: Axes, options: ReductionOptions = {}): Tensor {
   const own = axesOf("logSumExp", a, axes, options);
-  return reduced(() => wholeLogSumExp("logSumExp", a, own), own, options);
-}
-
-/** log of softmax over an axis: a − log Σ exp a. @param axis default: the last */
-export function logSoftmax(a: Tensor, axis = -1): Tensor {
-  const axes = axesOf("logSoftmax", a, axis);
-  return keepingResult(() => subtract(a, wholeLogSumExp("logSoftmax", a, axes)));
-}
-
-/** Probabilities in proportion to e^a along an axis. @param axis default: the last */
-export function softmax(a: Tensor, axis = -1): Tensor {
-  const axes = axesOf("softmax", a, axis);
-  return keepingResult(() => exp(subtract(a, wholeLogSumExp("softmax", a, axes))));
+  return reduced(() => wholeLogSumExp(a, own), own, options);
 }

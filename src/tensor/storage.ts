@@ -4,7 +4,7 @@ import { readStretches, write } from "../gpu/bufferOwner.ts";
 import { commandsOf } from "../gpu/commands.ts";
 import { CpuDevice, type Device, GpuDevice } from "../gpu/device.ts";
 import { type DataType, type Shape, showShape, sizeOf } from "../shape.ts";
-import { fromHalfFloats, toHalfFloats } from "./halfFloats.ts";
+import { fromHalfFloats, toHalfFloats } from "../halfFloats.ts";
 
 /** Values on a device, and how many tensors hold them. */
 interface Held {

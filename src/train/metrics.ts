@@ -1,5 +1,5 @@
 import { sigmoid } from "../cpu/activation.ts";
-import { softmax } from "../cpu/loss.ts";
+import { softmax } from "../cpu/softmax.ts";
 import { createTallies, score, scoresOf } from "../cpu/score.ts";
 import type { Dataset, Executor, FloatArray, Scores } from "../executor.ts";
 import type { Network } from "../network.ts";

@@ -9,6 +9,7 @@ import {
   type TrainingState,
 } from "../executor.ts";
 import { nextTask } from "../nextTask.ts";
+import { divergenceRemedy } from "./divergence.ts";
 import { evaluateReplicas, type Evaluation } from "./metrics.ts";
 import { requireSteering, type Rhythm, rhythmOf, type Steering, type TrainPlan } from "./options.ts";
 
@@ -45,14 +46,6 @@ const eventShare = 9;
 const snapshotFloats = 2 ** 22;
 /** Most replicas whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
 const mostReplicasTold = 1024;
-
-/** The learning rate, or the least and the largest one. */
-function learningRatesOf({ optimizer, perReplica }: RunSettings): string {
-  const rates = Array.from(perReplica?.learningRate ?? [optimizer.learningRate]);
-  const least = rates.reduce((a, b) => Math.min(a, b));
-  const largest = rates.reduce((a, b) => Math.max(a, b));
-  return least === largest ? String(least) : `from ${least} to ${largest}`;
-}
 
 function meanLoss(losses: FloatArray): number {
   let sum = 0;
@@ -233,7 +226,7 @@ export class Trainer {
       place: `train: step ${first}`,
       expected: "finite gradients, loss and parameters",
       got: "an infinite value or NaN: training diverged",
-      fix: `lower learningRate (it is ${learningRatesOf(this.#settings)}) or standardise the data${back}`,
+      fix: `${divergenceRemedy(this.#settings, steps.length)}${back}`,
     });
   }
 }

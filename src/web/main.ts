@@ -1,31 +1,13 @@
 // The page's shell: shows the view that the address names.
 
 import { clearNotices, notice } from "./notices.ts";
+import { type Route, readAddress, routeOf } from "./routes.ts";
 import type { MountedView, View, ViewState } from "./view.ts";
 
-interface Route {
-  readonly title: string;
-  readonly load: () => Promise<{ view: View }>;
-}
-
-/** A view's code is fetched when it is first shown. */
-const routes: Readonly<Record<string, Route>> = {
-  "/": { title: "One step of gradient descent", load: () => import("./explain/view.ts") },
-  "/playground": { title: "Playground", load: () => import("./playground/view.ts") },
-  "/image": { title: "Learn an image", load: () => import("./image/view.ts") },
-  "/population": { title: "A population of networks", load: () => import("./population/view.ts") },
-};
-
-/** `#/playground?net=…` in its two parts; whatever no view has leads to the first screen. */
-function readAddress(): { path: string; query: string } {
-  const [path = "", query = ""] = location.hash.slice(1).split(/\?(.*)/s);
-  return { path: path in routes ? path : "/", query };
-}
-
 const stateOf = (path: string): ViewState => ({
-  read: () => new URLSearchParams(readAddress().query),
+  read: () => new URLSearchParams(readAddress(location.hash).query),
   write: (params) => {
-    if (readAddress().path !== path) return; // of a view that has gone
+    if (readAddress(location.hash).path !== path) return; // of a view that has gone
     const query = params.toString();
     history.replaceState(null, "", `#${path}${query && `?${query}`}`);
   },
@@ -66,8 +48,8 @@ async function fetchView(load: Route["load"], main: HTMLElement): Promise<View> 
 
 async function show(isFirst: boolean): Promise<void> {
   const visit = ++visits;
-  const { path } = readAddress();
-  const { title, load } = routes[path]!;
+  const { path } = readAddress(location.hash);
+  const { title, load } = routeOf(path);
   const main = document.getElementById("view")!;
   main.setAttribute("aria-busy", "true");
   markCurrent(path);

@@ -51,6 +51,9 @@ export function requireWithin(shape: string, bits: Uint32Array, { values, bounds
 /** Rounding of f32: half a unit in the last place of 1. */
 export const roundoff = 2 ** -24;
 
+/** The least normal number of f32: what is smaller may be flushed to 0. */
+export const leastNormal = 2 ** -126;
+
 /** Bound of a float32 sum of `count` products whose magnitudes add up to `magnitude`, whatever the order of the sum. */
 export const sumBound = (count: number, magnitude: number): number => Math.max(4, count / 10) * roundoff * magnitude;
 

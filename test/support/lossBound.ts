@@ -1,12 +1,10 @@
-// How far a loss computed in float32 may be from float64.
+// How far a loss computed in float32, and its slope by the outputs, may be from float64.
 
+import { logOnePlusExpNegative, sigmoid } from "../../src/cpu/activation.ts";
+import { elementLoss } from "../../src/cpu/loss.ts";
+import { largestAt, softmax, targetTimes } from "../../src/cpu/softmax.ts";
 import type { LossName } from "../../src/network.ts";
 import { roundoff } from "./compare.ts";
-
-const isSquare = (name: LossName): boolean => name === "squaredError" || name === "meanSquaredError";
-
-/** Error of log(1 + e^−|x|) and of the other functions of one value: test/activation.test.ts. */
-export const functionError = 5e-7;
 
 /** Outputs and targets of one row. */
 export interface Sample {
@@ -14,19 +12,92 @@ export interface Sample {
   readonly targets: Float64Array;
 }
 
+/** Below e^−87 = 1.6e-38 exponentials are taken for 0, and denormals may be flushed. */
+const flushed = 2e-38;
+
+/**
+ * Relative error of an exponential of −distance, of a sum of `count` of them, and of what is made of both: WGSL allows exp 3 + 2 d
+ * units in the last place, each two of these, d itself is rounded, and a quotient may be 5 off.
+ */
+const exponentialError = (count: number, distance: number): number =>
+  (2 * count + 20 + 10 * Math.min(Math.abs(distance), 87)) * roundoff;
+
+const sum = (values: Float64Array): number => values.reduce((total, value) => total + value, 0);
+
+/** The sum of all values but one. */
+const others = (values: Float64Array, at: number): number => sum(values.filter((_, other) => other !== at));
+
+/** Distances of logits from the largest; those of masked classes, which are −∞, count as 0. */
+function distancesOf({ outputs }: Sample): Float64Array {
+  const largest = outputs[largestAt(outputs)]!;
+  return outputs.map((output) => (output === Number.NEGATIVE_INFINITY ? 0 : largest - output));
+}
+
+/** Roundings of Σt · log Σ exp and of Σ t · distance: neither is negative, so nothing cancels. */
+function softmaxBound(sample: Sample): number {
+  const { outputs, targets } = sample;
+  const distances = distancesOf(sample);
+  const place = largestAt(outputs);
+  const rest = others(
+    outputs.map((output) => Math.exp(output - outputs[place]!)),
+    place,
+  );
+  const targetSum = sum(targets.map(Math.abs));
+  const far = sum(distances.map((distance, at) => distance * Math.abs(targets[at]!)));
+  const ofSum = exponentialError(outputs.length, Math.max(...distances)) * Math.log1p(rest) + outputs.length * flushed;
+  return targetSum * ofSum + (outputs.length + 4) * roundoff * far;
+}
+
+/** Roundings of p · (targets of the others) and of t · (probabilities of the others). */
+function softmaxSlopeBounds(sample: Sample): Float64Array {
+  const error = exponentialError(sample.outputs.length, Math.max(...distancesOf(sample)));
+  const probabilities = softmax(sample.outputs);
+  const targets = sample.targets.map(Math.abs);
+  const [place, targetSum] = [largestAt(sample.outputs), sum(targets)];
+  const rest = others(probabilities, place);
+  const least = probabilities.length * flushed * targetSum;
+  return probabilities.map((p, at) => {
+    const t = targets[at]!;
+    return error * (p * (targetSum - t) + t * (at === place ? rest : 1 - p)) + least;
+  });
+}
+
+/** [loss, slope] of one value under binaryCrossEntropy: roundings of their parts, none of which is negative. */
+function binaryBounds(x: number, t: number): [number, number] {
+  const error = exponentialError(1, x);
+  const linear = targetTimes(Math.abs(1 - t), Math.max(x, 0)) + targetTimes(Math.abs(t), Math.max(-x, 0));
+  const slope = Math.abs(1 - t) * sigmoid(x) + Math.abs(t) * sigmoid(-x);
+  return [4 * roundoff * linear + error * logOnePlusExpNegative(x) + flushed, error * slope + flushed];
+}
+
+const isSquare = (name: LossName): boolean => name === "squaredError" || name === "meanSquaredError";
+
 /**
  * Bound of one sample's loss: n terms, each of a few roundings of values no larger than its parts
- * (|y| + |t|, or their square), and the error of the functions; the sum of n terms rounds at most n times.
+ * (|y| + |t|, or their square); the sum of n terms rounds at most n times.
  */
-export function lossBound(name: LossName, { outputs, targets }: Sample): number {
-  let terms = 0;
-  const spread = name === "softmaxCrossEntropy" ? Math.max(...outputs.map(Math.abs)) : 0;
+export function lossBound(name: LossName, sample: Sample): number {
+  if (name === "softmaxCrossEntropy") return softmaxBound(sample);
+  const { outputs, targets } = sample;
+  let [terms, bounds] = [0, 0];
   for (const [column, output] of outputs.entries()) {
-    const t = Math.abs(targets[column]!);
-    if (name === "softmaxCrossEntropy") terms += t * (2 * spread + Math.log(outputs.length) + 1);
-    else if (name === "binaryCrossEntropy") terms += Math.abs(output) * (1 + t) + 1;
-    else terms += (Math.abs(output) + t) ** (isSquare(name) ? 2 : 1);
+    const t = targets[column]!;
+    if (name === "binaryCrossEntropy") {
+      bounds += binaryBounds(output, t)[0];
+      terms += elementLoss(name, output, t)[0];
+    } else terms += (Math.abs(output) + Math.abs(t)) ** (isSquare(name) ? 2 : 1);
   }
-  const largest = name === "huber" ? 2 * terms : terms;
-  return (8 + outputs.length) * roundoff * largest + functionError * targets.reduce((sum, t) => sum + Math.abs(t), 1);
+  if (name === "binaryCrossEntropy") return bounds + (outputs.length - 1) * roundoff * terms;
+  return (8 + outputs.length) * roundoff * (name === "huber" ? 2 * terms : terms);
+}
+
+/** Bounds of its slope by every output, [outputs]: roundings of y − t, or as above. */
+export function slopeBounds(name: LossName, sample: Sample): Float64Array {
+  if (name === "softmaxCrossEntropy") return softmaxSlopeBounds(sample);
+  return sample.outputs.map((output, column) => {
+    const t = sample.targets[column]!;
+    if (name === "meanAbsoluteError") return 0;
+    if (name === "binaryCrossEntropy") return binaryBounds(output, t)[1];
+    return 4 * roundoff * (Math.abs(output) + Math.abs(t));
+  });
 }

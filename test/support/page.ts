@@ -1,14 +1,17 @@
-// The page as it is served: built once into a folder of its own, and opened in Chrome.
+// The page as it is served, and opened in Chrome.
 
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import axe from "axe-core";
 import puppeteer, { type Browser, type BrowserContext, type Page } from "puppeteer";
-import { build } from "vite";
-import { expect } from "vitest";
+import { expect, inject } from "vitest";
 import { type FolderServer, serveFolder } from "../../bench/hosts/serve.ts";
 import { launchOptions } from "../host/chrome.mjs";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The built page, without the Bench view (test/host/build.mjs). */
+    readonly pageFolder: string;
+  }
+}
 
 export interface PageHost {
   readonly server: FolderServer;
@@ -26,12 +29,9 @@ export interface HostOptions {
   readonly webgpu?: boolean;
 }
 
-/** Builds the page without the Bench view, and starts a server and a Chrome. */
+/** Starts a server of the page and a Chrome. */
 export async function hostPage({ webgpu = true }: HostOptions = {}): Promise<PageHost> {
-  const folder = mkdtempSync(join(tmpdir(), "page-"));
-  const outDir = join(folder, "page");
-  await build({ configFile: "vite.page.ts", build: { outDir, emptyOutDir: true }, logLevel: "error" });
-  const server = await serveFolder({ folder: outDir, isolated: false });
+  const server = await serveFolder({ folder: inject("pageFolder"), isolated: false });
   const { args = [], ...options } = await launchOptions();
   const browser = await puppeteer.launch({
     ...options,
@@ -53,7 +53,6 @@ export async function hostPage({ webgpu = true }: HostOptions = {}): Promise<Pag
   const close = async (): Promise<void> => {
     await browser.close();
     await server.close();
-    rmSync(folder, { recursive: true, force: true });
   };
   return { server, browser, context, complaints, open, close };
 }

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import type { Version } from "../../src/gpu/productVersions.ts";
 import { type ActivationName, dense, type LayerShape, type Network, network } from "../../src/network.ts";
+import { shareOf } from "./share.ts";
 
 /** One, the register tiles ± 1, the workgroup ± 1, and sizes that divide by nothing. */
 export const oddSizes = fc.constantFrom(1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65);
@@ -25,6 +26,9 @@ export function lastLayer(fanIn: number, fanOut: number, activation: ActivationN
   return { network: whole, layer: whole.layers[1] as LayerShape };
 }
 
-/** A property's settings: the same cases in every run. */
-export const cases = (numRuns: number, examples: unknown[] = []) =>
+/** Settings of a property that needs no GPU: the same cases in every run. */
+export const allCases = (numRuns: number, examples: unknown[] = []) =>
   ({ seed: 20_240_229, numRuns, examples, endOnFailure: true }) as const;
+
+/** Settings of a property of kernels: the first tenth of the cases where a host takes the smaller share. */
+export const cases = (numRuns: number, examples: unknown[] = []) => allCases(shareOf(numRuns), examples);

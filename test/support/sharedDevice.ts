@@ -1,19 +1,27 @@
-// One device for all tests of a file, with an empty ledger at the end.
+// One device for all tests of a file, and of the files that the same worker runs, with an empty ledger at the end of each.
 
 import { afterAll, beforeAll, expect } from "vitest";
-import type { GpuDevice } from "../../src/gpu/device.ts";
+import { acquire, type GpuDevice } from "../../src/gpu/device.ts";
 import { openDevice } from "./kernelRun.ts";
+
+/** Kept from file to file where a worker keeps its modules: what one has compiled the next need not. */
+let kept: GpuDevice | undefined;
 
 /** Opens a device before the tests of a file. Afterwards no buffer may be alive and no call refused. */
 export function shareDevice(): () => GpuDevice {
-  let device: GpuDevice | undefined;
   beforeAll(async () => {
-    device = await openDevice();
+    kept ??= await openDevice();
   });
   afterAll(() => {
+    const device = kept;
+    kept = undefined; // unless it is as good as new
     expect(device?.ledger).toEqual({ buffers: 0, bytes: 0 });
     device?.throwFault("after the tests");
-    device?.dispose();
+    kept = device;
   });
-  return () => device!;
+  return () => kept!;
 }
+
+/** The same WebGPU device under a smaller limit, with a ledger of its own: what was compiled need not be compiled again. */
+export const narrowed = async ({ gpu }: GpuDevice, maxBufferBytes: number): Promise<GpuDevice> =>
+  (await acquire({ gpuDevice: gpu, maxBufferBytes })) as GpuDevice;

@@ -78,6 +78,7 @@ const binaries: Record<string, [Binary, Range?]> = {
   divide: [t.divide, positive],
   maximum: [t.maximum],
   minimum: [t.minimum],
+  where: [(a, b) => t.where(t.greater(a, 0.1), b, a)],
 };
 
 const matrixSizes = [

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect } from "vitest";
 
 const root = join(import.meta.dirname, "../..");
-const cli = join(root, "dist/cli.js");
+export const cli = join(root, "dist/cli.js");
 export const penguins = join(root, "node_modules/vega-datasets/data/penguins.json");
 export const cars = join(root, "node_modules/vega-datasets/data/cars.json");
 

@@ -5,17 +5,25 @@ import { notice } from "../notices.ts";
 import { choicesOf, selectField } from "./controls.ts";
 import type { ChosenColumns, TablePoints } from "./tablePoints.ts";
 
+/** Files that were opened so far. */
+let opened = 0;
+
 /** Opens a table, shows its columns in `slot`, and hands its points over; what is wrong with it is told. */
 export async function openFile(file: File, slot: HTMLElement, onPoints: (points: TablePoints) => void): Promise<void> {
   try {
     const { pointsOfTable, readFile } = await import("./tablePoints.ts");
-    const { table, numberColumns, chosen } = readFile(new Uint8Array(await file.arrayBuffer()), file.name);
+    const own = ++opened;
+    const read = await readFile(new Uint8Array(await file.arrayBuffer()), file.name);
+    if (own !== opened) return; // another file was opened meanwhile
+    const { table, numberColumns, chosen } = read;
     let columns: ChosenColumns = chosen;
     const summary = element("p", { class: "quiet" });
-    const take = (change: Partial<ChosenColumns>): void => {
+    const take = async (change: Partial<ChosenColumns>): Promise<void> => {
       columns = { ...columns, ...change };
+      const asked = columns;
       try {
-        const points = pointsOfTable(table, columns);
+        const points = await pointsOfTable(read, columns);
+        if (asked !== columns || own !== opened) return; // another choice was made meanwhile
         summary.textContent = points.summary;
         onPoints(points);
       } catch (error) {
@@ -23,7 +31,7 @@ export async function openFile(file: File, slot: HTMLElement, onPoints: (points:
       }
     };
     const field = (label: string, key: keyof ChosenColumns, names: readonly string[]): HTMLElement => {
-      const select = selectField({ label, choices: choicesOf(names), onChange: (name) => take({ [key]: name }) });
+      const select = selectField({ label, choices: choicesOf(names), onChange: (name) => void take({ [key]: name }) });
       select.set(chosen[key]);
       return select.element;
     };
@@ -34,7 +42,7 @@ export async function openFile(file: File, slot: HTMLElement, onPoints: (points:
       field("Predict", "target", names),
     ];
     slot.replaceChildren(element("div", { class: "fields file" }, ...fields), summary);
-    take({});
+    await take({});
   } catch (error) {
     tell(error);
   }

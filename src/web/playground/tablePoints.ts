@@ -1,6 +1,14 @@
 // A table as points: two columns of numbers, and one to predict. Fetched when the first file is opened.
 
-import { prepare, type Preprocessing, readTable, type Table } from "../../data.ts";
+import {
+  type ColumnKind,
+  columnKinds,
+  inputNames,
+  prepare,
+  type Preprocessing,
+  readTable,
+  type Table,
+} from "../../data.ts";
 import { BadFile } from "../../index.ts";
 import type { Task } from "./datasets.ts";
 import { extent, mostOwnPoints, type Point, roundPoint } from "./points.ts";
@@ -19,7 +27,8 @@ export interface ChosenColumns {
 
 export interface ReadFile {
   readonly table: Table;
-  /** Columns that hold numbers, of which x1 and x2 are chosen. */
+  readonly kinds: readonly ColumnKind[];
+  /** Columns that hold numbers or dates, of which x1 and x2 are chosen. */
   readonly numberColumns: readonly string[];
   readonly chosen: ChosenColumns;
 }
@@ -31,30 +40,24 @@ export interface TablePoints {
   readonly summary: string;
 }
 
-const isEmpty = (cell: unknown): boolean => cell === null || ["", "NA", "null"].includes(String(cell).trim());
-
-/** Most of the cells that are not empty are numbers. */
-function holdsNumbers({ cells }: Table["columns"][number]): boolean {
-  const present = cells.filter((cell) => !isEmpty(cell));
-  const numbers = present.filter((cell) => typeof cell !== "boolean" && Number.isFinite(Number(cell)));
-  return present.length > 0 && numbers.length > present.length / 2;
-}
-
-/** Different values of a column, as far as three. */
-const distinct = ({ cells }: Table["columns"][number]): number => {
-  const values = new Set<string>();
-  for (const cell of cells) {
-    if (!isEmpty(cell)) values.add(String(cell).trim());
-    if (values.size === 3) break;
-  }
-  return values.size;
-};
+const isNumeric = ({ kind }: ColumnKind): boolean => kind === "number" || kind === "date";
 
 /** A column with two values, else the last one that is not x1 or x2. */
-function guessTarget({ columns }: Table, taken: readonly string[]): string {
-  const others = columns.filter(({ name }) => !taken.includes(name));
-  const two = others.find((column) => distinct(column) === 2);
+function guessTarget(kinds: readonly ColumnKind[], taken: readonly string[]): string {
+  const others = kinds.filter(({ name }) => !taken.includes(name));
+  const two = others.find(({ distinct }) => distinct === 2);
   return (two ?? others[others.length - 1]!).name;
+}
+
+/** The first two columns of numbers, those that are of use and not the target before all others. */
+function guessInputs(kinds: readonly ColumnKind[]): (string | undefined)[] {
+  const numbers = kinds.filter(isNumeric);
+  const binary = kinds.find(({ distinct }) => distinct === 2);
+  const free = numbers.filter((kind) => kind !== binary || numbers.length < 3);
+  return [...free.filter(({ unused }) => unused === undefined), ...free.filter(({ unused }) => unused !== undefined)]
+    .slice(0, 2)
+    .sort((a, b) => kinds.indexOf(a) - kinds.indexOf(b))
+    .map(({ name }) => name);
 }
 
 /**
@@ -62,27 +65,25 @@ function guessTarget({ columns }: Table, taken: readonly string[]): string {
  * @param place its name
  * @throws BadFile where it is no table, or has fewer than two columns of numbers and a third
  */
-export function readFile(bytes: Uint8Array, place: string): ReadFile {
+export async function readFile(bytes: Uint8Array, place: string): Promise<ReadFile> {
   if (bytes.length > mostBytes) {
     const fix = "keep fewer rows, or train on it with the command line: thalweg train";
     throw new BadFile({ place, expected: `at most ${mostBytes / 1e6} MB`, got: `${bytes.length} bytes`, fix });
   }
-  const table = readTable(bytes, place);
-  const numberColumns = table.columns
-    .filter((column) => !column.nested && holdsNumbers(column))
-    .map(({ name }) => name);
-  const binary = table.columns.find((column) => distinct(column) === 2)?.name;
-  const [x1, x2] = numberColumns.filter((name, _, all) => name !== binary || all.length < 3);
+  const table = await readTable(bytes, place);
+  const kinds = await columnKinds(table);
+  const numberColumns = kinds.filter(isNumeric).map(({ name }) => name);
+  const [x1, x2] = guessInputs(kinds);
   if (x1 === undefined || x2 === undefined || table.columns.length < 3) {
     const got = `${table.columns.length} columns, ${numberColumns.length} of them of numbers`;
     const fix = "add the missing column";
     throw new BadFile({ place, expected: "two columns of numbers for x₁ and x₂, and a target", got, fix });
   }
-  return { table, numberColumns, chosen: { x1, x2, target: guessTarget(table, [x1, x2]) } };
+  return { table, kinds, numberColumns, chosen: { x1, x2, target: guessTarget(kinds, [x1, x2]) } };
 }
 
-function requireTwoNumbers({ inputs }: Preprocessing, place: string): void {
-  const text = inputs.find(({ kind }) => kind !== "number");
+function requireNumbers({ inputs }: Preprocessing, place: string): void {
+  const text = inputs.find(({ kind }) => kind === "category");
   if (!text) return;
   const fix = "choose another column";
   throw new BadFile({
@@ -110,28 +111,35 @@ function sample(points: Point[], most: number): Point[] {
   return points.slice(0, most);
 }
 
-function taskOf({ columns }: Table, target: string): Task | undefined {
-  const column = columns.find(({ name }) => name === target)!;
-  return distinct(column) === 2 ? "classification" : undefined;
+/** Two values are classes; more are numbers where they are numbers. */
+function taskOf(kinds: readonly ColumnKind[], target: string): Task | undefined {
+  const { distinct, kind } = kinds.find(({ name }) => name === target)!;
+  if (distinct === 2) return "classification";
+  return kind === "number" ? "regression" : undefined;
 }
 
 /**
  * Points of a table: x1 and x2 from −5.4 to 5.4, two classes as −1 and 1, numbers from −1 to 1.
  * @throws BadFile, InvalidInput where the columns cannot be used so
  */
-export function pointsOfTable(table: Table, { x1, x2, target }: ChosenColumns): TablePoints {
+export async function pointsOfTable(
+  { table, kinds }: Pick<ReadFile, "table" | "kinds">,
+  { x1, x2, target }: ChosenColumns,
+): Promise<TablePoints> {
   const { place } = table;
   if (new Set([x1, x2, target]).size < 3) {
     const fix = "choose three different columns";
     throw new BadFile({ place, expected: "three different columns", got: [x1, x2, target].join(", "), fix });
   }
-  const wanted = taskOf(table, target);
-  const options = { target, columns: [x1, x2], validation: 0, binary: true, ...(wanted && { task: wanted }) };
-  const { preprocessing, training, report } = prepare(table, options);
-  requireTwoNumbers(preprocessing, place);
+  const task = taskOf(kinds, target);
+  const options = { target, columns: [x1, x2], validation: 0, binary: true, missingCells: "drop" } as const;
+  const { preprocessing, training, report } = await prepare(table, { ...options, ...(task && { task }) });
+  requireNumbers(preprocessing, place);
+  const names = inputNames(preprocessing);
+  const isConstant = (name: string): boolean => !names.includes(name);
   const column = (name: string): number[] => {
-    const at = preprocessing.inputs.findIndex((input) => input.name === name);
-    return Array.from(training.targets, (_, row) => training.inputs[2 * row + at]!);
+    const at = names.indexOf(name);
+    return Array.from(training.targets, (_, row) => (at < 0 ? 0 : training.inputs[names.length * row + at]!));
   };
   const kind = preprocessing.target;
   if (kind.kind === "class" && kind.encoding !== "binary") {
@@ -150,10 +158,11 @@ export function pointsOfTable(table: Table, { x1, x2, target }: ChosenColumns): 
   const points = sample(all, mostOwnPoints);
   const left = report.droppedRows > 0 ? `, ${report.droppedRows} without a value left out` : "";
   const sampled = points.length < all.length ? `, ${points.length} of them drawn` : "";
+  const constant = [x1, x2].filter(isConstant).map((name) => ` ${name} has one value only.`);
   const classes = kind.kind === "class" ? ` (blue: ${kind.values[1]}, orange: ${kind.values[0]})` : "";
   return {
     points,
     task: kind.kind === "class" ? "classification" : "regression",
-    summary: `${place}: ${report.rows} rows${left}${sampled}. x₁ is ${x1}, x₂ is ${x2}, predicted is ${target}${classes}.`,
+    summary: `${place}: ${report.rows} rows${left}${sampled}. x₁ is ${x1}, x₂ is ${x2}, predicted is ${target}${classes}.${constant.join("")}`,
   };
 }

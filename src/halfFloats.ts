@@ -1,4 +1,4 @@
-// f16 in 16 bits: 1 sign, 5 of exponent, 10 of fraction (IEEE 754 binary16).
+// Floats of 16 bits. f16: 1 bit of sign, 5 of exponent, 10 of fraction (IEEE 754 binary16). bf16: the upper half of an f32.
 
 const word = new DataView(new ArrayBuffer(4));
 
@@ -38,3 +38,8 @@ export function toHalfFloats(values: ArrayLike<number>): Uint32Array {
 }
 
 export const fromHalfFloats = (halves: Uint16Array): Float32Array => Float32Array.from(halves, halfValue);
+
+/** bf16 as the f32 of the same value. */
+export function fromBrainFloats(halves: Uint16Array): Float32Array {
+  return new Float32Array(Uint32Array.from(halves, (bits) => bits << 16).buffer);
+}

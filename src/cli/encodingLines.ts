@@ -1,0 +1,24 @@
+import type { EncodedInputs } from "../data.ts";
+import { counted } from "./numbers.ts";
+
+const most = 5;
+
+/** What was filled in a table, and which values the model has not seen. */
+export function encodingLines({ filled, unseen }: Pick<EncodedInputs, "filled" | "unseen">): string[] {
+  const lines: string[] = [];
+  if (filled.length > 0) {
+    const cells = filled.reduce((sum, column) => sum + column.cells, 0);
+    const columns = filled.slice(0, most).map((column) => `${column.name} (${column.cells})`);
+    const more = filled.length > most ? ", …" : "";
+    lines.push(`${counted(cells, "missing cell")} filled as in training: ${columns.join(", ")}${more}`);
+  }
+  for (const { place, value, cells } of unseen.slice(0, most)) {
+    const times = cells > 1 ? `, and in ${counted(cells - 1, "more cell")}` : "";
+    lines.push(
+      `${place}: ${JSON.stringify(value.slice(0, 60))} was not seen in training: all its inputs are 0${times}`,
+    );
+  }
+  if (unseen.length > most) lines.push(`${unseen.length - most} more values were not seen in training`);
+  if (unseen.length > 0) lines.push("--strict makes values that were not seen in training an error");
+  return lines;
+}

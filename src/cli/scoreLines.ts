@@ -1,0 +1,54 @@
+import type { ClassScore, PredictionScore } from "../data.ts";
+import { counted, grouped, percent, short } from "./numbers.ts";
+
+/** Classes of which the whole confusion matrix is printed. */
+const mostInMatrix = 8;
+const mostConfusions = 8;
+const longestName = 16;
+
+const cut = (name: string): string => (name.length > longestName ? `${name.slice(0, longestName - 1)}…` : name);
+
+const corner = "true \\ predicted";
+
+/** A row for each true class, a column for each predicted one. */
+function matrixLines({ classes, confusion }: ClassScore): string[] {
+  const names = classes.map(cut);
+  const rows = [names, ...confusion.map((counts) => counts.map(grouped))];
+  const widths = names.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const first = Math.max(...names.map(({ length }) => length), corner.length);
+  return rows.map((row, index) => {
+    const head = index === 0 ? corner : names[index - 1]!;
+    return [head.padEnd(first), ...row.map((cell, column) => cell.padStart(widths[column]!))].join("  ");
+  });
+}
+
+/** The most frequent mistakes. */
+function confusionLines({ classes, confusion }: ClassScore): string[] {
+  const mistakes = confusion.flatMap((counts, truth) =>
+    counts.flatMap((rows, predicted) => (rows > 0 && truth !== predicted ? [{ truth, predicted, rows }] : [])),
+  );
+  mistakes.sort((a, b) => b.rows - a.rows || a.truth - b.truth || a.predicted - b.predicted);
+  const shown = mistakes.slice(0, mostConfusions).map(({ truth, predicted, rows }) => {
+    return `${cut(classes[truth]!)} taken for ${cut(classes[predicted]!)}: ${counted(rows, "row")}`;
+  });
+  const more = mistakes.length > mostConfusions ? [`… ${mistakes.length - mostConfusions} more kinds of mistakes`] : [];
+  return [...shown, ...more];
+}
+
+function classLines(score: ClassScore): string[] {
+  const { correct, rows, accuracy, baseline, balancedAccuracy, macroF1, classes } = score;
+  const always = `always naming the most frequent class: ${percent(baseline)}`;
+  const chance = percent(1 / classes.length);
+  const first = `accuracy ${percent(accuracy)} (${grouped(correct)} of ${counted(rows, "row")}; ${always})`;
+  const balanced = `balanced accuracy ${percent(balancedAccuracy)} (by chance ${chance}), macro F1 ${macroF1.toFixed(3)}`;
+  return [first, balanced, ...(classes.length <= mostInMatrix ? matrixLines(score) : confusionLines(score))];
+}
+
+/** The lines of a score: accuracy and what is confused with what, or RMSE and R² per target. */
+export function scoreLines(score: PredictionScore): string[] {
+  if (score.kind === "class") return classLines(score);
+  return score.columns.map(({ name, rmse, r2 }) => {
+    const fit = r2 === undefined ? "R² not defined for equal values" : `R² ${r2.toFixed(4)}`;
+    return `${name}: RMSE ${short(rmse)}, ${fit} (${counted(score.rows, "row")})`;
+  });
+}

@@ -1,0 +1,86 @@
+import process from "node:process";
+import type { ReadProgress } from "../data.ts";
+import type { Output } from "./output.ts";
+import { oneLine } from "./safeText.ts";
+
+// Work that may take longer than two seconds says that it goes on: in a terminal in a line that is erased when the work is
+// done, else in a line after two seconds and one every ten.
+
+const liveMs = 500;
+const redrawMs = 250;
+const plainMs = 2000;
+const repeatMs = 10_000;
+
+/** Whether stderr is a terminal in which lines may be drawn over. */
+export const isLive = ({ quiet }: Output): boolean => Boolean(process.stderr.isTTY) && !process.env["CI"] && !quiet;
+
+/** Work under way. */
+export interface Work {
+  /** Tells how much of it is done. */
+  readonly tell: (progress: ReadProgress) => void;
+  /** Ends the line. May be called more than once. */
+  end(): void;
+}
+
+/** Draws over one line; only spaces and carriage returns, so that NO_COLOR means no escapes at all. */
+function liveLine() {
+  const { stderr } = process;
+  let drawn = 0;
+  return {
+    draw(text: string): void {
+      const width = (stderr.columns || 80) - 1;
+      stderr.write(`\r${text.slice(0, width).padEnd(drawn)}`);
+      drawn = Math.min(width, text.length);
+    },
+    erase(): void {
+      if (drawn > 0) stderr.write(`\r${" ".repeat(drawn)}\r`);
+      drawn = 0;
+    },
+  };
+}
+
+/** @param what present participle and object: "reading cars.csv" */
+export function startWork(output: Output, what: string): Work {
+  if (output.quiet) return { tell: () => {}, end: () => {} };
+  const startMs = performance.now();
+  const text = oneLine(what);
+  const line = isLive(output) ? liveLine() : undefined;
+  let share = 0;
+  let nextMs = plainMs;
+  const show = (): void => {
+    const elapsedMs = performance.now() - startMs;
+    const parts = [
+      text,
+      ...(share > 0 ? [`${Math.floor(share * 100)} %`] : []),
+      ...(elapsedMs >= 1000 ? [`${Math.floor(elapsedMs / 1000)} s`] : []),
+    ];
+    if (line && elapsedMs >= liveMs) line.draw(parts.join("  "));
+    if (line || elapsedMs < nextMs) return;
+    output.info("", `${parts.join(", ")} …`);
+    nextMs = elapsedMs + repeatMs;
+  };
+  const timer = setInterval(show, redrawMs);
+  return {
+    tell: ({ done, total }) => {
+      share = done / Math.max(1, total);
+    },
+    end: () => {
+      clearInterval(timer);
+      line?.erase();
+    },
+  };
+}
+
+/** Does work and says that it goes on. */
+export async function working<T>(
+  output: Output,
+  what: string,
+  run: (tell: Work["tell"]) => T | Promise<T>,
+): Promise<T> {
+  const work = startWork(output, what);
+  try {
+    return await run(work.tell);
+  } finally {
+    work.end();
+  }
+}

@@ -1,0 +1,253 @@
+// A model's preprocessing on other tables than the one it was made from.
+
+import { BadFile } from "../errors.ts";
+import type { Dataset } from "../executor.ts";
+import { parseDate } from "./dates.ts";
+import {
+  type CellReader,
+  type Encoder,
+  type UnseenValue,
+  classEncoder,
+  encodeRows,
+  inputEncoder,
+  isNumberIn,
+  numberTargetEncoder,
+} from "./encode.ts";
+import { inspectColumn } from "./inspect.ts";
+import { type MissingWords, defaultMissing } from "./missing.ts";
+import { type NumberFormat, plainNumberText, plainNumbers } from "./numberFormat.ts";
+import { Pace } from "./pace.ts";
+import type { SliceOptions } from "./slices.ts";
+import {
+  type CategoryColumn,
+  type ClassTarget,
+  type DateColumn,
+  type InputColumn,
+  type NumberColumn,
+  type Preprocessing,
+  targetNames,
+} from "./preprocessing.ts";
+import { isMissingCell, labelLookup, labelOf } from "./spelling.ts";
+import { type Column, type Table, columnsByName, listNames, quote } from "./table.ts";
+
+export interface EncodeOptions extends SliceOptions {
+  /** A category that was not seen in training is an error; default: its inputs are all 0, and `unseen` names it. */
+  readonly strict?: boolean;
+}
+
+/** Rows of a table as numbers. */
+export interface EncodedInputs {
+  /** Rows of the table that `inputs` holds, ascending from 0: all that have what the model needs. */
+  readonly rows: Uint32Array;
+  /** [rows, inputWidth] */
+  readonly inputs: Float32Array;
+  /** Missing cells that were filled with the model's median or most frequent value, by column. */
+  readonly filled: readonly { readonly name: string; readonly cells: number }[];
+  /** Categories that were not seen in training. */
+  readonly unseen: readonly UnseenValue[];
+}
+
+export interface EncodedTable extends Omit<EncodedInputs, "inputs"> {
+  readonly data: Dataset;
+  /** Rows left out because their target is missing. */
+  readonly withoutTarget: number;
+}
+
+/** The words of the model, and those that the user names for this table. */
+function wordsOf({ missingWords: stored }: Preprocessing, { missingWords: own }: Table): MissingWords {
+  if (!stored) return own;
+  const named = own === defaultMissing ? { inNumbers: [], inTexts: [] } : own;
+  return {
+    inNumbers: new Set([...stored.inNumbers, ...named.inNumbers]),
+    inTexts: new Set([...stored.inTexts, ...named.inTexts]),
+  };
+}
+
+/** Whether all present cells of a column pass. */
+async function allPresent(
+  { cells }: Column,
+  words: ReadonlySet<string>,
+  pace: Pace,
+  passes: (cell: Column["cells"][number]) => boolean,
+): Promise<boolean> {
+  let all = true;
+  await pace.each(cells.length, (row) => {
+    if (!all || isMissingCell(cells[row]!, words)) return;
+    if (!passes(cells[row]!)) all = false;
+  });
+  return all;
+}
+
+const unitsOf = ({ prefix, suffix }: NumberFormat): string => `${prefix}${suffix}`;
+
+/** How numbers of another table are written: as in training where they all fit, else as its own cells say. */
+async function numberReader(table: Table, column: Column, as: NumberColumn, pace: Pace): Promise<CellReader> {
+  const words = table.missingWords.inNumbers;
+  const reader = { table, column, isMissing: (row: number) => isMissingCell(column.cells[row]!, words) };
+  const { format: stored = plainNumbers } = as;
+  const { decimal = stored.decimal, thousands = stored.thousands } = table.numberHints;
+  const format = { ...stored, decimal, thousands };
+  if (await allPresent(column, words, pace, (cell) => isNumberIn(cell, format))) return { ...reader, format };
+  const { numbers } = await inspectColumn(table, column, pace);
+  if (!numbers || numbers.strays.size > 0) return { ...reader, format, ...(numbers && { reading: numbers }) };
+  const [expected, got] = [unitsOf(format), unitsOf(numbers.format)];
+  if (expected === "" || got === "" || expected === got) return { ...reader, format: numbers.format };
+  throw new BadFile({
+    place: `${table.place}: column ${quote(column.name)}`,
+    expected: `numbers in ${expected}, as in training`,
+    got: `numbers in ${got}`,
+    fix: "convert the numbers",
+  });
+}
+
+async function dateReader(table: Table, column: Column, { form }: DateColumn, pace: Pace): Promise<CellReader> {
+  const words = table.missingWords.inNumbers;
+  const reader = { table, column, isMissing: (row: number) => isMissingCell(column.cells[row]!, words) };
+  const fits = await allPresent(column, words, pace, (cell) => parseDate(labelOf(cell), form) !== undefined);
+  if (fits) return { ...reader, form };
+  const { dateForm = form } = await inspectColumn(table, column, pace);
+  return { ...reader, form: dateForm };
+}
+
+/** A text that is a category of the model is no missing cell, whatever it says. */
+function labelReader(table: Table, column: Column, as: CategoryColumn | ClassTarget): CellReader {
+  const indexOf = labelLookup(as);
+  const areNumbers = as.values.every((value) => plainNumberText.test(value));
+  const words = areNumbers ? table.missingWords.inNumbers : table.missingWords.inTexts;
+  const isMissingRow = (row: number): boolean => {
+    const cell = column.cells[row]!;
+    return isMissingCell(cell, words) && (cell === null || indexOf(labelOf(cell)) === undefined);
+  };
+  return { table, column, isMissing: isMissingRow };
+}
+
+function readerOf(table: Table, column: Column, as: InputColumn, pace: Pace): Promise<CellReader> {
+  if (as.kind === "number") return numberReader(table, column, as, pace);
+  if (as.kind === "date") return dateReader(table, column, as, pace);
+  return Promise.resolve(labelReader(table, column, as));
+}
+
+function requireColumns(table: Table, names: readonly string[]): Column[] {
+  const byName = columnsByName(table);
+  const absent = names.filter((name) => !byName.has(name));
+  if (absent.length === 0) return names.map((name) => byName.get(name)!);
+  throw new BadFile({
+    place: table.place,
+    expected: `the columns that the model was trained on, among them ${listNames(absent)}`,
+    got: `the columns ${listNames([...byName.keys()])}`,
+    fix: "this is a model for other columns: pass a table that has them, or train a model on this one",
+  });
+}
+
+/** Marks the rows in which a column is missing. */
+async function markMissing(rowCount: number, readers: readonly CellReader[], pace: Pace): Promise<Uint8Array> {
+  const marks = new Uint8Array(rowCount);
+  for (const reader of readers) {
+    await pace.each(rowCount, (row) => {
+      if (reader.isMissing(row)) marks[row] = 1;
+    });
+  }
+  return marks;
+}
+
+function requireRows(table: Table, isLeftOut: (row: number) => boolean, why: string): Uint32Array {
+  const rows = new Uint32Array(table.rowCount);
+  let count = 0;
+  for (let row = 0; row < table.rowCount; row++) if (!isLeftOut(row)) rows[count++] = row;
+  if (count > 0) return rows.slice(0, count);
+  const got = `${table.rowCount} rows, each with an empty cell`;
+  throw new BadFile({ place: table.place, expected: `rows ${why}`, got, fix: "fill in the empty cells" });
+}
+
+interface InputPlan {
+  readonly encoders: readonly { readonly name: string; readonly encoder: Encoder }[];
+  /** 1 for rows with a missing cell that the model does not fill. */
+  readonly marks: Uint8Array;
+}
+
+async function planInputs(
+  preprocessing: Preprocessing,
+  table: Table,
+  columns: readonly Column[],
+  { isStrict, pace }: { isStrict: boolean; pace: Pace },
+): Promise<InputPlan> {
+  const encoders: { name: string; encoder: Encoder }[] = [];
+  const unfilled: CellReader[] = [];
+  for (const [index, as] of preprocessing.inputs.entries()) {
+    const reader = await readerOf(table, columns[index]!, as, pace);
+    encoders.push({ name: as.name, encoder: inputEncoder(reader, as, isStrict) });
+    if (as.fill === undefined) unfilled.push(reader);
+  }
+  return { encoders, marks: await markMissing(table.rowCount, unfilled, pace) };
+}
+
+async function encodePlan(
+  { encoders }: InputPlan,
+  table: Table,
+  rows: Uint32Array,
+  pace: Pace,
+): Promise<EncodedInputs> {
+  const all = encoders.map(({ encoder }) => encoder);
+  const inputs = await encodeRows(table.place, all, rows, pace);
+  const filled = encoders.map(({ name, encoder }) => ({ name, cells: encoder.filled }));
+  const unseen = all.flatMap((encoder) => encoder.unseen);
+  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen };
+}
+
+const paceOf = (options: SliceOptions, table: Table, columns: number): Pace =>
+  new Pace(options, table.rowCount * columns, 3);
+
+/**
+ * Applies a preprocessing to the rows of a table, targets not needed. Missing cells are filled as the model says.
+ * Works in slices of a few milliseconds.
+ * @throws BadFile when a column is missing, a number column holds text, or with `strict` a category was not seen in training
+ */
+export async function encodeInputs(
+  preprocessing: Preprocessing,
+  given: Table,
+  options: EncodeOptions = {},
+): Promise<EncodedInputs> {
+  const table = { ...given, missingWords: wordsOf(preprocessing, given) };
+  const names = preprocessing.inputs.map(({ name }) => name);
+  const columns = requireColumns(table, names);
+  const pace = paceOf(options, table, names.length);
+  const plan = await planInputs(preprocessing, table, columns, { isStrict: options.strict ?? false, pace });
+  const rows = requireRows(table, (row) => plan.marks[row] === 1, "without empty cells");
+  const encoded = await encodePlan(plan, table, rows, pace);
+  pace.end();
+  return encoded;
+}
+
+/**
+ * Applies a preprocessing to the rows of a table, targets included; rows without a target are left out.
+ * @throws BadFile as `encodeInputs` does, and when a class was not seen in training
+ */
+export async function encodeTable(
+  preprocessing: Preprocessing,
+  given: Table,
+  options: EncodeOptions = {},
+): Promise<EncodedTable> {
+  const table = { ...given, missingWords: wordsOf(preprocessing, given) };
+  const { target, inputs } = preprocessing;
+  const names = [...inputs.map(({ name }) => name), ...targetNames(preprocessing)];
+  const columns = requireColumns(table, names);
+  const pace = paceOf(options, table, names.length);
+  const ofTargets = columns.slice(inputs.length);
+  const readers =
+    target.kind === "class"
+      ? [labelReader(table, ofTargets[0]!, target)]
+      : await Promise.all(target.columns.map((as, index) => numberReader(table, ofTargets[index]!, as, pace)));
+  const lacksTarget = await markMissing(table.rowCount, readers, pace);
+  const plan = await planInputs(preprocessing, table, columns, { isStrict: options.strict ?? false, pace });
+  const why = "with a target and without empty cells";
+  const rows = requireRows(table, (row) => lacksTarget[row] === 1 || plan.marks[row] === 1, why);
+  const { inputs: encoded, ...rest } = await encodePlan(plan, table, rows, pace);
+  const encoders =
+    target.kind === "class"
+      ? [classEncoder(readers[0]!, target)]
+      : target.columns.map((as, index) => numberTargetEncoder(readers[index]!, as));
+  const targets = await encodeRows(table.place, encoders, rows, pace);
+  pace.end();
+  const withoutTarget = lacksTarget.reduce((sum, lacks) => sum + lacks, 0);
+  return { ...rest, data: { inputs: encoded, targets }, withoutTarget };
+}

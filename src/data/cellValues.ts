@@ -1,0 +1,44 @@
+// The values in the cells of one column, as the column is understood.
+
+import { BadFile } from "../errors.ts";
+import { type DateForm, dateFormNames, parseDate } from "./dates.ts";
+import { type NumberFormat, plainNumbers, readNumber } from "./numberFormat.ts";
+import { type NumberReading, expectedNumber } from "./numberReading.ts";
+import { labelOf } from "./spelling.ts";
+import { type Cell, type Column, type Table, cellPlace, quote } from "./table.ts";
+
+/** The number in a cell; undefined where it is none, not finite for "inf" and 1e999. */
+export function numberIn(cell: Cell, format: NumberFormat = plainNumbers): number | undefined {
+  if (typeof cell === "number") return cell;
+  return typeof cell === "string" ? readNumber(cell, format) : undefined;
+}
+
+/** The finite number in a cell that is not missing. */
+export function requireNumber(
+  table: Table,
+  row: number,
+  { name, cells }: Column,
+  { format = plainNumbers, reading }: { format?: NumberFormat | undefined; reading?: NumberReading | undefined } = {},
+): number {
+  const cell = cells[row]!;
+  const number = numberIn(cell, format);
+  if (number !== undefined && Number.isFinite(number)) return number;
+  const text = quote(labelOf(cell));
+  const place = cellPlace(table, row, name);
+  if (number !== undefined) {
+    const fix = "leave the cell empty if its value is unknown";
+    throw new BadFile({ place, expected: "a finite number", got: text, fix });
+  }
+  const fix = `correct the cell, name ${text} as a missing word, or ignore this column`;
+  throw new BadFile({ place, expected: reading ? expectedNumber(reading) : "a number", got: text, fix });
+}
+
+/** The days since 1970-01-01 of a cell that is not missing. */
+export function requireDate(table: Table, row: number, { name, cells }: Column, form: DateForm): number {
+  const text = labelOf(cells[row]!);
+  const days = parseDate(text, form);
+  if (days !== undefined) return days;
+  const expected = `a date as in training, ${dateFormNames[form]}`;
+  const fix = "correct the cell, or write all dates in that form";
+  throw new BadFile({ place: cellPlace(table, row, name), expected, got: quote(text), fix });
+}

@@ -1,0 +1,71 @@
+import { type Cell, textOf } from "./cell.ts";
+
+/** Words that stand for a missing value. An empty cell is always missing. */
+export interface MissingWords {
+  /** In columns of numbers, where no word is a value. */
+  readonly inNumbers: ReadonlySet<string>;
+  /** In columns of text: only words that are hardly ever a category. */
+  readonly inTexts: ReadonlySet<string>;
+}
+
+/** Missing in every column, in exactly these spellings: `Null` and `Nan` are names of people. */
+const everywhere =
+  "? NA N/A n/a N.A. n.a. #N/A #NA <NA> nan NaN NAN -NaN -nan null NULL (null) <null> <NULL> [null] [NULL] \\N - -- --- – — . .. ... … #VALUE! #DIV/0! #REF! #NUM! #NAME? #NULL! 1.#QNAN 1.#IND NaT";
+
+/** May be a category ("none" of three degrees, "unknown"), but never a number. */
+const inNumbersOnly = "none nil na nan null n/a n.a. missing unknown undefined empty blank not-available *".split(" ");
+
+const variantsOf = (word: string): string[] => [
+  word,
+  word.toUpperCase(),
+  word.toLowerCase(),
+  word.charAt(0).toUpperCase() + word.slice(1),
+];
+
+const textWords = new Set(["", ...everywhere.split(" ")]);
+
+export const defaultMissing: MissingWords = {
+  inTexts: textWords,
+  inNumbers: new Set([...textWords, ...inNumbersOnly.flatMap(variantsOf), "not available", "Not available"]),
+};
+
+/**
+ * Returns the words that a user names as missing, in all columns and as they are spelled, instead of the default ones.
+ * A first word "default" keeps the default ones as well.
+ */
+export function missingWordsOf(words: readonly string[]): MissingWords {
+  const own = words.map((word) => word.trim());
+  const kept = own.includes("default") ? defaultMissing : { inTexts: [""], inNumbers: [""] };
+  const added = own.filter((word) => word !== "default");
+  return { inTexts: new Set([...kept.inTexts, ...added]), inNumbers: new Set([...kept.inNumbers, ...added]) };
+}
+
+/**
+ * Whether a cell is missing: `null`, or one of the words of its kind of column. Numbers of JSON are compared by their text, for words like -999.
+ * @param words `inNumbers` or `inTexts` of the table's `missingWords`; default the words that are missing in every column
+ */
+export function isMissing(cell: Cell, words: ReadonlySet<string> = defaultMissing.inTexts): boolean {
+  return cell === null || words.has(textOf(cell));
+}
+
+const twoCapitals = /^[A-Z]{2}$/;
+
+/**
+ * The words that are missing in one column of text, with two exceptions by the evidence of its cells: "NA" is a value among at least
+ * three other codes of two capitals (countries, states), and "-" is one where "+" is.
+ */
+export function missingInTexts({ inTexts }: MissingWords, cells: readonly Cell[]): ReadonlySet<string> {
+  const codes = new Set<string>();
+  let onlyCodes = true;
+  let plus = false;
+  for (const cell of cells) {
+    if (isMissing(cell, inTexts)) continue;
+    const text = textOf(cell);
+    plus ||= text === "+";
+    if (onlyCodes && twoCapitals.test(text)) codes.add(text);
+    else onlyCodes = false;
+  }
+  const values = [...(onlyCodes && codes.size >= 3 ? ["NA"] : []), ...(plus ? ["-"] : [])];
+  if (!values.some((value) => inTexts.has(value))) return inTexts;
+  return new Set([...inTexts].filter((word) => !values.includes(word)));
+}

@@ -1,0 +1,107 @@
+import { BadFile } from "../errors.ts";
+import { type ColumnSummary, isMissingIn } from "./inspect.ts";
+import type { Pace } from "./pace.ts";
+import { type Table, quote } from "./table.ts";
+
+/** What is done with rows that have a missing cell among the inputs. */
+export const missingCellsChoices = ["auto", "impute", "drop"] as const;
+export type MissingCells = (typeof missingCellsChoices)[number];
+
+/** With `auto` rows are dropped where at most this share of them would be lost. */
+const mostLost = 0.05;
+
+/** Which rows can be learned from. */
+export interface UsedRows {
+  /** Rows of the table, ascending. */
+  readonly rows: Uint32Array;
+  /** Rows whose target is missing. */
+  readonly withoutTarget: number;
+  /** Rows with a target and a missing input. */
+  readonly withoutInput: number;
+  /** Whether missing inputs are filled; else their rows are left out. */
+  readonly isImputed: boolean;
+  /** Input columns with missing cells in rows with a target, those with most first. */
+  readonly missing: readonly { readonly name: string; readonly cells: number }[];
+}
+
+/** Whether one of the columns is missing in each row. */
+async function flagsOf(
+  table: Table,
+  columns: readonly ColumnSummary[],
+  pace: Pace,
+  onMissing?: (column: ColumnSummary, row: number) => void,
+): Promise<Uint8Array> {
+  const flags = new Uint8Array(table.rowCount);
+  for (const summary of columns) {
+    if (summary.missing === 0) continue;
+    await pace.each(table.rowCount, (row) => {
+      if (!isMissingIn(summary, row)) return;
+      flags[row] = 1;
+      onMissing?.(summary, row);
+    });
+  }
+  return flags;
+}
+
+function rowsWhere(count: number, isWanted: (row: number) => boolean): Uint32Array {
+  const rows = new Uint32Array(count);
+  let found = 0;
+  for (let row = 0; row < count; row++) if (isWanted(row)) rows[found++] = row;
+  return rows.slice(0, found);
+}
+
+function requireTwoRows(table: Table, used: readonly ColumnSummary[], rows: Uint32Array): void {
+  if (rows.length >= 2) return;
+  const { column, missing } = used.toSorted((a, b) => b.missing - a.missing)[0]!;
+  const got = `${rows.length} of ${table.rowCount}`;
+  const fix = missing > 0 ? `ignore column ${quote(column.name)}, which is empty in ${missing} rows` : "add rows";
+  throw new BadFile({ place: table.place, expected: "at least two rows without empty cells", got, fix });
+}
+
+/** Decides which rows are learned from, and whether missing inputs are filled. */
+export async function chooseRows(
+  table: Table,
+  { inputs, targets }: { inputs: readonly ColumnSummary[]; targets: readonly ColumnSummary[] },
+  wanted: MissingCells,
+  pace: Pace,
+): Promise<UsedRows> {
+  const lacksTarget = await flagsOf(table, targets, pace);
+  const cells = new Map<ColumnSummary, number>();
+  const lacksInput = await flagsOf(table, inputs, pace, (column, row) => {
+    if (lacksTarget[row] === 0) cells.set(column, (cells.get(column) ?? 0) + 1);
+  });
+  let withoutTarget = 0;
+  let withoutInput = 0;
+  await pace.each(table.rowCount, (row) => {
+    if (lacksTarget[row] === 1) withoutTarget++;
+    else if (lacksInput[row] === 1) withoutInput++;
+  });
+  const known = table.rowCount - withoutTarget;
+  const isImputed = wanted === "impute" || (wanted === "auto" && withoutInput > mostLost * known);
+  const rows = rowsWhere(table.rowCount, (row) => lacksTarget[row] === 0 && (isImputed || lacksInput[row] === 0));
+  requireTwoRows(table, isImputed ? targets : [...inputs, ...targets], rows);
+  const missing = [...cells].map(([{ column }, count]) => ({ name: column.name, cells: count }));
+  missing.sort((a, b) => b.cells - a.cells);
+  return { rows, withoutTarget, withoutInput, isImputed, missing };
+}
+
+/** What was done with missing cells, in sentences without a full stop. */
+export function missingNotes(
+  table: Table,
+  { withoutTarget, withoutInput, isImputed, missing, rows }: UsedRows,
+  targetName: string,
+): string[] {
+  const notes: string[] = [];
+  if (withoutTarget > 0) {
+    notes.push(`${withoutTarget} of ${table.rowCount} rows have no ${quote(targetName)} and are not learned from`);
+  }
+  if (withoutInput === 0) return notes;
+  const named = missing.slice(0, 5).map(({ name, cells }) => `${quote(name)} (${cells})`);
+  const more = missing.length > 5 ? ` and ${missing.length - 5} more columns` : "";
+  const what = isImputed
+    ? "they are filled with the median or the most frequent value, and an input says where"
+    : `these rows are left out, ${rows.length} rows remain`;
+  const known = table.rowCount - withoutTarget;
+  notes.push(`${withoutInput} of ${known} rows have missing cells, in ${named.join(", ")}${more}: ${what}`);
+  return notes;
+}

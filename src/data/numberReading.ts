@@ -1,0 +1,92 @@
+import { type NumberHints, describeFormat, inferNumberFormat } from "./inferNumberFormat.ts";
+import { type NumberFormat, plainNumberText, plainNumbers, readNumber } from "./numberFormat.ts";
+import type { Pace } from "./pace.ts";
+import { quote } from "./table.ts";
+import type { TextCounts } from "./textCounts.ts";
+
+/** A column as numbers of one format. */
+export interface NumberReading {
+  readonly format: NumberFormat;
+  /** The format is that of 1234.5 alone. */
+  readonly isPlain: boolean;
+  /** Cells that are numbers in this format, of `cells`. */
+  readonly numbers: number;
+  readonly cells: number;
+  /** Some of the texts that are no numbers in this format, with their cells. */
+  readonly strays: ReadonlyMap<string, number>;
+  readonly note?: string;
+  /** Digits that are names rather than amounts: 007, ZIP codes. */
+  readonly areCodes: boolean;
+}
+
+/** Whole numbers with leading zeros. */
+export const leadingZero = /^[+-]?0\d+$/;
+
+/** Different texts from which a format is inferred; all others are checked against it. */
+const witnesses = 400;
+
+const isPlainFormat = (format: NumberFormat): boolean =>
+  Object.entries(plainNumbers).every(([key, value]) => format[key as keyof NumberFormat] === value);
+
+/** Reads all texts in a format. */
+async function tryFormat(texts: TextCounts, format: NumberFormat, pace: Pace): Promise<NumberReading> {
+  const strays = new Map<string, number>();
+  const isPlain = isPlainFormat(format);
+  let numbers = 0;
+  let cells = 0;
+  let zeros = false;
+  await pace.eachOf(texts, ([text, count]) => {
+    cells += count;
+    zeros ||= leadingZero.test(text);
+    if ((isPlain && plainNumberText.test(text)) || readNumber(text, format) !== undefined) numbers += count;
+    else if (strays.size < witnesses) strays.set(text, count);
+  });
+  const areCodes = zeros && format.prefix === "" && format.suffix === "" && !format.percent;
+  return { format, isPlain, numbers, cells, strays, areCodes };
+}
+
+function noteOf(format: NumberFormat, isPlain: boolean, ambiguous: string | undefined): string | undefined {
+  const fractions = format.percent ? ", as fractions: 18.25% is 0.1825" : "";
+  const read = isPlain ? undefined : `read as ${describeFormat(format)}${fractions}`;
+  if (ambiguous === undefined) return read;
+  const value = readNumber(ambiguous, format);
+  return `${quote(ambiguous)} could be another number and is read as ${value}; --decimal and --thousands say how numbers are written`;
+}
+
+function firstOf(texts: Iterable<string>, most: number): string[] {
+  const first: string[] = [];
+  for (const text of texts) {
+    if (first.length === most) break;
+    first.push(text);
+  }
+  return first;
+}
+
+/**
+ * Returns the format in which most cells are numbers; undefined where at most half of them are.
+ * The format is inferred from the first different texts and from those that do not fit what the first were taken for.
+ * @param texts how often each text occurs, missing ones left out
+ */
+export async function readAsNumbers(
+  texts: TextCounts,
+  hints: NumberHints,
+  pace: Pace,
+): Promise<NumberReading | undefined> {
+  let sample = firstOf(texts.keys(), witnesses);
+  let best: NumberReading | undefined;
+  for (let round = 0; round < 3; round++) {
+    const inferred = inferNumberFormat(sample, hints);
+    if (!inferred) break;
+    const reading = await tryFormat(texts, inferred.format, pace);
+    const note = noteOf(reading.format, reading.isPlain, "ambiguous" in inferred ? inferred.ambiguous : undefined);
+    if (!best || reading.numbers > best.numbers) best = { ...reading, ...(note !== undefined && { note }) };
+    if (reading.strays.size === 0 || texts.size <= witnesses) break;
+    sample = [...sample.slice(0, witnesses / 2), ...[...reading.strays.keys()].slice(0, witnesses / 2)];
+  }
+  return best && best.numbers > best.cells / 2 ? best : undefined;
+}
+
+/** Returns what a cell that is no number was expected to be. */
+export function expectedNumber({ format, isPlain, numbers, cells }: NumberReading): string {
+  return isPlain ? "a number" : `one of the ${describeFormat(format)}, as in ${numbers} of ${cells} cells`;
+}

@@ -1,0 +1,82 @@
+import { BadFile } from "../errors.ts";
+import type { Steps } from "./slices.ts";
+import { type Column, type RawTable, quote } from "./table.ts";
+
+const pair = /^(\d+|qid):([^\s:]+)$/;
+const number = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
+
+/** Most cells, absent ones included, which are 0: 80 MB. */
+const mostCells = 10_000_000;
+
+const tokensOf = (line: string): string[] => line.replace(/#.*$/s, "").trim().split(/\s+/);
+const isRow = ([label, ...pairs]: readonly string[]): boolean =>
+  label !== undefined && /^[^:]+$/.test(label) && pairs.every((text) => pair.test(text));
+
+/** Whether the first lines are `label index:value index:value …`. */
+export function isLibsvm(text: string): boolean {
+  const start = text.slice(0, 1_000_000);
+  const lines = start.split(/\r\n|\n|\r/, 20);
+  const rows = lines.map(tokensOf).filter((tokens) => tokens[0] !== "");
+  const pairs = rows.every(isRow) ? rows.flatMap((tokens) => tokens.slice(1)) : [];
+  const numbers = pairs.filter((text) => number.test(pair.exec(text)![2]!)).length;
+  return numbers > pairs.length / 2;
+}
+
+interface Row {
+  readonly line: number;
+  readonly label: string;
+  readonly pairs: readonly (readonly [name: string, value: string])[];
+}
+
+function rowOf(line: string, at: number, place: string): Row {
+  const tokens = tokensOf(line);
+  const found = tokens.slice(1).map((text) => pair.exec(text));
+  const wrong = found.findIndex((match) => !match || !number.test(match[2]!));
+  if (wrong >= 0) {
+    const fix = "write every feature as its index, a colon and a number";
+    throw new BadFile({ place: `${place}: line ${at}`, expected: "index:value", got: quote(tokens[wrong + 1]!), fix });
+  }
+  const pairs = found.map((match) => [match![1]!, match![2]!] as const);
+  return { line: at, label: tokens[0]!, pairs };
+}
+
+const order = (a: string, b: string): number => (a === "qid" ? -1 : b === "qid" ? 1 : Number(a) - Number(b));
+
+/**
+ * Reads the layout of libsvm, `label index:value …`: columns "label" and "feature1", "feature2", … as far as an index occurs; absent ones are 0.
+ * @param expected columns of a model: its features are there even where no line has them
+ * @throws BadFile where a feature is no number, or where the dense table would be too large
+ */
+export function* readLibsvm(text: string, place: string, expected: readonly string[] = []): Steps<RawTable> {
+  const rows: Row[] = [];
+  const names = new Set<string>(expected.flatMap((name) => /^feature(\d+)$/.exec(name)?.[1] ?? []));
+  const lineText = /([^\r\n]*)(?:\r\n|\n|\r|$)/y;
+  for (let line = 1, at = 0; at < text.length; line++) {
+    lineText.lastIndex = at;
+    const own = lineText.exec(text)![1]!;
+    at = lineText.lastIndex;
+    if (tokensOf(own)[0] === "") continue;
+    const row = rowOf(own, line, place);
+    rows.push(row);
+    for (const [name] of row.pairs) names.add(name);
+    if (line % 200 === 0) yield (0.8 * at) / text.length;
+  }
+  if (rows.length * names.size > mostCells) {
+    const got = `${rows.length} rows with ${names.size} features`;
+    const fix = "keep fewer features or rows";
+    throw new BadFile({ place, expected: `a libsvm file of at most ${mostCells} cells as a dense table`, got, fix });
+  }
+  const indices = [...names].sort(order);
+  const drafts = new Map(indices.map((name) => [name, Array.from<string>({ length: rows.length }).fill("0")]));
+  for (const [row, { pairs }] of rows.entries()) {
+    for (const [name, value] of pairs) drafts.get(name)![row] = value;
+    if (row % 200 === 0) yield 0.8 + (0.2 * row) / rows.length;
+  }
+  const features = indices.map((name): Column => {
+    return { name: name === "qid" ? name : `feature${name}`, cells: drafts.get(name)!, nested: false };
+  });
+  const label: Column = { name: "label", cells: rows.map((row) => row.label), nested: false };
+  const notes = [`libsvm: the columns are "label" and ${indices.length} features; features that a line omits are 0`];
+  const rowName = (row: number): string => `line ${rows[row]!.line}`;
+  return { format: "libsvm", columns: [label, ...features], rowCount: rows.length, rowName, notes };
+}

@@ -1,0 +1,81 @@
+// What a diverged training names as its cause.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { update } from "../src/cpu/update.ts";
+import { type Optimizer, acquire, adam, adamW, createModel, dense, network, rmsProp, sgd } from "../src/index.ts";
+import { divergenceRemedy, mostDecay } from "../src/train/divergence.ts";
+
+const settingsOf = (optimizer: Optimizer, scale = 1, more: object = {}) => ({
+  data: { inputs: Float32Array.of(scale, -1), targets: Float32Array.of(1, 0) },
+  optimizer,
+  batchSize: 2,
+  shuffle: true,
+  seed: 1,
+  ...more,
+});
+
+/** Size of a parameter that only decay acts on, after many steps from 1. */
+function sizeAfterDecay(optimizer: Optimizer): number {
+  const parameters = Float64Array.of(1);
+  const moments = [new Float64Array(1), new Float64Array(1)] as const;
+  for (let step = 0; step < 3000; step++) {
+    update({ optimizer, step, gradients: new Float64Array(1), parameters, moments });
+    if (Math.abs(parameters[0]!) > 1e6) break;
+  }
+  return Math.abs(parameters[0]!);
+}
+
+test("the bound of decay is where the steps of the reference begin to grow", () => {
+  const makers = [
+    (weightDecay: number) => adamW({ learningRate: 1, weightDecay }),
+    (weightDecay: number, momentum: number) => sgd({ learningRate: 1, weightDecay, momentum }),
+    (weightDecay: number, momentum: number) => sgd({ learningRate: 1, weightDecay, momentum, nesterov: momentum > 0 }),
+  ];
+  const momenta = fc.oneof(fc.constant(0), fc.double({ min: 0.01, max: 0.95, noNaN: true }));
+  fc.assert(
+    fc.property(fc.constantFrom(...makers), momenta, (make, momentum) => {
+      const most = mostDecay(make(1, momentum));
+      expect(sizeAfterDecay(make(most * 1.02, momentum))).toBeGreaterThan(100);
+      expect(sizeAfterDecay(make(most * 0.98, momentum))).toBeLessThan(1e-3);
+    }),
+  );
+});
+
+describe("the remedy names", () => {
+  test.each<[string, Optimizer, number, RegExp]>([
+    ["the rate", sgd({ learningRate: 3 }), 1, /^lower learningRate \(it is 3\)$/],
+    ["decay", sgd({ learningRate: 0.1, weightDecay: 100 }), 1, /^lower weightDecay \(it is 100\): .* below 20$/],
+    ["decay of adamW", adamW({ learningRate: 0.01, weightDecay: 1000 }), 1, /^lower weightDecay .* below 200$/],
+    ["decay with momentum", sgd({ learningRate: 0.1, weightDecay: 50, momentum: 0.9 }), 1, /^lower weightDecay .* 38$/],
+    ["decay that overflows", adam({ weightDecay: 1e25 }), 1, /^lower weightDecay \(it is 1e\+25\): .*overflow$/],
+    ["rate and decay", sgd({ learningRate: 0.1, weightDecay: 8 }), 1, /^lower learningRate .* or weightDecay \(8\)$/],
+    ["not decay, by which adam divides", adam({ learningRate: 1, weightDecay: 1 }), 1, /^lower learningRate/],
+    ["momentum", sgd({ momentum: 0.99 }), 1, /^lower learningRate .* or momentum \(0\.99, .* 100 times as long\)$/],
+    ["momentum of rmsProp", rmsProp({ momentum: 0.95 }), 1, /or momentum \(0\.95, .* 20 times/],
+    ["the inputs", sgd(), 4_200_000, /^standardise the inputs \(they reach 4200000\), or lower learningRate/],
+  ])("%s", (_, optimizer, scale, remedy) => {
+    expect(divergenceRemedy(settingsOf(optimizer, scale), 1)).toMatch(remedy);
+  });
+
+  test("the settings of all replicas", () => {
+    const own = (weightDecay: number[]) => ({ perReplica: { learningRate: [0.1, 1], weightDecay } });
+    expect(divergenceRemedy(settingsOf(sgd(), 1, own([100, 50])), 2)).toMatch(
+      /^lower weightDecay \(it is from 50 to 100\): .* below 2$/,
+    );
+    expect(divergenceRemedy(settingsOf(sgd(), 1, own([100, 0])), 2)).toBe("lower learningRate (it is from 0.1 to 1)");
+  });
+});
+
+test("a training that decay alone makes diverge says so", async () => {
+  const device = await acquire({ device: "cpu" });
+  const net = network({ inputs: 1, layers: [dense(1)], loss: "meanSquaredError" });
+  const model = await createModel(net, { device, seed: 1 });
+  const data = { inputs: Float32Array.of(1, -1), targets: Float32Array.of(1, -1) };
+  const fit = (weightDecay: number) =>
+    model.fit(data, { optimizer: sgd({ learningRate: 0.1, weightDecay }), steps: 3000 });
+  await expect(fit(100)).rejects.toThrow(
+    /training diverged; lower weightDecay \(it is 100\): .* unless it is below 20/,
+  );
+  await fit(15);
+});

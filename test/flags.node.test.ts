@@ -1,0 +1,67 @@
+// Values of options: what is read, and what is said of what cannot be read.
+
+import { describe, expect, test } from "vitest";
+import { integer, list, name, number, numberList, widths } from "../src/cli/flags.ts";
+
+test("what is right is read", () => {
+  expect(number("-")("1e-3")).toBe(0.001);
+  expect(number("-")(" -2 ")).toBe(-2);
+  expect(integer("-", 1)("1e3")).toBe(1000);
+  expect(widths("-")("none")).toEqual([]);
+  expect(widths("-")("32, 16")).toEqual([32, 16]);
+  expect(numberList("-")("1, 0.5,-2")).toEqual([1, 0.5, -2]);
+  expect(list("-")("a, b")).toEqual(["a", "b"]);
+  expect(name("-", ["adam", "sgd"])("sgd")).toBe("sgd");
+  const losses = ["huber", "meanSquaredError"];
+  for (const text of ["meanSquaredError", "MeanSquaredError", "mean_squared_error", "mean-squared-error"]) {
+    expect(name("-", losses)(text)).toBe("meanSquaredError");
+  }
+});
+
+describe("what is wrong gets the remedy of its option", () => {
+  const ofNumber = number("--rate");
+  const ofWidths = widths("--layers");
+  test.each<[string, (text: string) => unknown, string, RegExp]>([
+    ["a word", ofNumber, "fast", /^--rate: expected a number, got "fast"; write it like 0\.01 or 1e-3$/],
+    ["nothing", ofNumber, "", /got ""; write it like/],
+    ["a percentage", ofNumber, "20%", /got "20%"; write 0\.2$/],
+    ["a decimal comma", ofNumber, "0,01", /got "0,01"; write 0\.01: decimals take a point$/],
+    ["a list", ofNumber, "0.1,0.01", /pass one number; thalweg sweep takes lists and ranges$/],
+    ["a range", ofNumber, "log:1e-4..1", /pass one number; thalweg sweep takes lists and ranges$/],
+    ["infinity", ofNumber, "Infinity", /expected a number/],
+    [
+      "a word among widths",
+      ofWidths,
+      "16,x",
+      /^--layers: expected widths from 1 to 1048576 separated by commas, got "16,x"; write it like 16 or 32,16, or none for no hidden layer$/,
+    ],
+    ["a width of 0", ofWidths, "16,0", /write it like 16 or 32,16/],
+    ["half a width", ofWidths, "1.5", /write it like 16 or 32,16/],
+    ["a width above the most", ofWidths, "9999999", /widths from 1 to 1048576/],
+    ["an empty width", ofWidths, "16,,16", /did you mean 16,16\?$/],
+    ["widths in brackets", ofWidths, "[32, 16]", /did you mean 32,16\?$/],
+    ["widths with spaces", ofWidths, "32 16", /did you mean 32,16\?$/],
+    ["widths with x", ofWidths, "32x16x8", /did you mean 32,16,8\?$/],
+    ["a word for an integer", integer("--epochs", 1), "ten", /expected an integer ≥ 1, got "ten"; pass a whole number/],
+    ["a fraction", integer("--epochs", 1, 9), "1.5", /an integer from 1 to 9/],
+    [
+      "a word among numbers",
+      numberList("--input"),
+      "1,a",
+      /numbers separated by commas, got "1,a"; write it like 1,0\.5/,
+    ],
+    ["two commas", list("--columns"), "a,,b", /remove the extra comma/],
+    ["a name almost", name("--optimizer", ["adam", "sgd"]), "adan", /did you mean adam\?/],
+    [
+      "a name of other libraries",
+      name("--loss", ["huber", "meanSquaredError"]),
+      "MSE",
+      /did you mean meanSquaredError\?/,
+    ],
+    ["a name that none has", name("--loss", ["huber", "meanSquaredError"]), "__proto__", /choose one of them/],
+    ["no name", list("--columns"), " ", /names separated by commas, got " "; pass at least one name/],
+    ["control characters", ofNumber, "\u001b[31m\u009b", /got "\\u001b\[31m\\u009b"/],
+  ])("%s", (_, read, text, message) => {
+    expect(() => read(text)).toThrow(message);
+  });
+});

@@ -1,0 +1,361 @@
+// How columns, labels, missing cells and splits of tables are understood.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  type PrepareOptions,
+  type Prepared,
+  columnKinds,
+  encodeInputs,
+  encodeTable,
+  inputNames,
+  prepare,
+  readTable,
+  roundPrediction,
+  scorePredictions,
+  tableFromRows,
+  toPredictions,
+} from "../src/data.ts";
+import { quotas } from "../src/data/split.ts";
+import { rejectionOf } from "./support/fault.ts";
+
+type Rows = readonly Readonly<Record<string, unknown>>[];
+const learn = (rows: Rows, options: Partial<PrepareOptions> = {}) =>
+  prepare(tableFromRows(rows), { target: "y", validation: 0, ...options });
+
+/** Pseudo-random numbers below 1: the same in every run. */
+const noise = (k: number): number => Math.abs((Math.sin(k * 12.9898 + 78.233) * 43758.5453) % 1);
+const rowsOf = (count: number, row: (k: number) => Record<string, unknown>): Rows =>
+  Array.from({ length: count }, (_, k) => row(k));
+
+const classesOf = ({ preprocessing: { target } }: Prepared): readonly string[] =>
+  target.kind === "class" ? target.values : [];
+const whyIgnored = ({ report }: Prepared): Record<string, string> =>
+  Object.fromEntries(report.ignored.map(({ name, why }) => [name, why]));
+
+describe("labels", () => {
+  const labels = async (...texts: unknown[]) =>
+    learn(rowsOf(12 * texts.length, (k) => ({ x: noise(k), y: texts[k % texts.length] })));
+
+  test.each([
+    ["spaces around, no-break spaces", ["oak", " oak ", "oak\u00a0", "elm"], ["elm", "oak"]],
+    ["no-break space inside", ["New York", "New\u00a0York", "Rome"], ["New York", "Rome"]],
+    ["two Unicode forms", ["café", "cafe\u0301", "bar"], ["bar", "café"]],
+    ["booleans of JSON", [true, "true", false], ["false", "true"]],
+    ["true in cases", ["True", "True", "TRUE", "false"], ["True", "false"]],
+    ["usual cases of words", ["Oak", "Oak", "oak", "ELM"], ["ELM", "Oak"]],
+    ["letters for yes and no", ["Y", "y", "N"], ["N", "Y"]],
+    ["letters for sexes", ["M", "M", "m", "F", "female", "female"], ["M", "female"]],
+    ["one letter in two cases", ["f", "F"], ["F", "f"]],
+    ["codes that differ by case", ["AA", "Aa", "aa"], ["AA", "Aa", "aa"]],
+    ["codes with digits", ["abc1", "ABC1"], ["ABC1", "abc1"]],
+    ["mixed case", ["iOS", "IOS"], ["IOS", "iOS"]],
+    ["leading zeros", ["007", "07", "7"], ["007", "07", "7"]],
+    ["exponents", ["1E3", "1000", "2000"], ["1000", "1E3", "2000"]],
+    ["whole numbers as floats", ["1", "2", "2.0"], ["1", "2"]],
+    ["numbers and texts", ["1", "2.0", "b"], ["1", "2.0", "b"]],
+  ])("%s", async (_, texts, classes) => expect(classesOf(await labels(...texts))).toEqual(classes));
+
+  test("what differs by case only is told", async () => {
+    expect((await labels("AA", "Aa", "aa")).report.notes).toEqual(['"y": "AA", "Aa", "aa" differ by case only and stay apart']); // prettier-ignore
+    expect((await labels("Oak", "Oak", "oak", "elm")).report.notes.join()).toMatch(/merged: "Oak", "oak"/);
+  });
+
+  test("a whole number matches its float form only where no class has that text", async () => {
+    const encode = async (prepared: Prepared, y: string) => {
+      const table = await readTable(`x,y\n1,${y}\n2,${y}\n`, "t");
+      return [...(await encodeTable(prepared.preprocessing, table)).data.targets.subarray(0, 2)];
+    };
+    const floats = await labels("0.0", "1.0");
+    expect(classesOf(floats)).toEqual(["0.0", "1.0"]);
+    expect(await encode(floats, "1")).toEqual([0, 1]);
+    expect(await encode(await labels("0", "1"), "1.0")).toEqual([0, 1]);
+    const fault = await rejectionOf(async () => encode(await labels("0", "1"), "01"));
+    expect(fault.message).toMatch(/got "01"/);
+    for (const y of ["NaN?", "1e0", "inf"]) expect((await rejectionOf(async () => encode(floats, y))).message).toContain(y); // prettier-ignore
+  });
+
+  test("every label that was learned finds its class again, and classes are texts of the table", async () => {
+    const text = fc.oneof(fc.string({ maxLength: 6 }), fc.string({ unit: "binary", maxLength: 3 }), fc.constantFrom("a", "A", "1", "1.0", "01", "yes", "Y", "é", "e\u0301"));
+    const property = fc.asyncProperty(fc.uniqueArray(text, { minLength: 2, maxLength: 8 }), async (texts) => {
+      const rows = rowsOf(4 * texts.length, (k) => ({ x: noise(k), y: texts[k % texts.length]! }));
+      const prepared = await learn(rows, { task: "classification" }).catch((error: Error) => {
+        expect(error.message).toMatch(/at least two|empty cells only|classes that repeat|rows without/);
+      });
+      if (!prepared) return;
+      const known = new Set(texts.map((one) => one.normalize("NFC").replace(/[\s\u200b\ufeff]+/gu, " ").trim()));
+      const values = classesOf(prepared).map((value) => value.replace(/\s+/gu, " ").trim());
+      expect(values.filter((value) => !known.has(value))).toEqual([]);
+      const { rows: used } = await encodeTable(prepared.preprocessing, tableFromRows(rows));
+      expect(used.length).toBe(prepared.trainingRows);
+    });
+    await fc.assert(property, { numRuns: 200 });
+  }); // prettier-ignore
+});
+
+describe("tasks", () => {
+  const taskOf = async (value: (k: number) => unknown, count = 40) => {
+    const { report } = await learn(rowsOf(count, (k) => ({ x: noise(k), y: value(k) })));
+    return [report.task, report.otherTask];
+  };
+  test("few whole numbers are classes, other numbers are amounts", async () => {
+    expect(await taskOf((k) => k % 10)).toEqual(["classification", "regression"]);
+    expect(await taskOf((k) => `${k % 2}.0`)).toEqual(["classification", "regression"]);
+    expect(await taskOf((k) => (k % 2 ? 1 : -1))).toEqual(["classification", "regression"]);
+    expect(await taskOf((k) => k % 11)).toEqual(["regression", "classification"]);
+    expect(await taskOf((k) => k % 3, 5)).toEqual(["regression", undefined]);
+    expect(await taskOf((k) => (k % 4) / 2)).toEqual(["regression", undefined]);
+    expect(await taskOf((k) => `${10 * (k % 4)}%`)).toEqual(["regression", undefined]);
+    expect(await taskOf((k) => `$${k % 4}`)).toEqual(["regression", undefined]);
+  });
+});
+
+describe("ids", () => {
+  const x = noise;
+  const whyOf = async (column: Record<string, (k: number) => unknown>, count = 40) => {
+    const [[name, value]] = Object.entries(column) as [[string, (k: number) => unknown]];
+    const prepared = await learn(rowsOf(count, (k) => ({ [name]: value(k), x: x(k), y: x(k + 99) })));
+    return whyIgnored(prepared)[name];
+  };
+
+  test.each<[string, Record<string, (k: number) => unknown>, RegExp]>([
+    ["sorted from 1", { n: (k) => k + 1 }, /from 1 to 40, each once/],
+    ["a permutation", { n: (k) => (k * 7) % 40 }, /from 0 to 39, each once/],
+    ["a part of an index", { n: (k) => k + Math.floor(k / 4) }, /almost all whole numbers/],
+    ["Id", { Id: (k) => 3 * k }, /named like an id/],
+    ["userId that repeats", { userId: (k) => 500 + (k % 25) }, /named like an id, 25/],
+    ["customer_no", { customer_no: (k) => 1000 + 17 * ((k * 7) % 40) }, /like a record's number/],
+    ["uuid", { uuid: (k) => `a-${k}-b` }, /different texts/],
+    ["six digits", { rec: (k) => 100_000 + Math.floor(900_000 * x(k + 5)) }, /numbers of 6 digits, spread evenly/],
+    ["Unnamed: 0", { "Unnamed: 0": (k) => 5 * k }, /named like an id/],
+    ["names", { who: (k) => `Smith ${k}` }, /as in a column of names/],
+  ])("%s is ignored", async (_, column, why) => expect(await whyOf(column)).toMatch(why));
+
+  test.each<[string, Record<string, (k: number) => unknown>]>([
+    ["area", { area: (k) => 45 + 3 * k + (k % 3) }],
+    ["a measured size without a known name", { grösse: (k) => 45 + 7 * ((k * 11) % 40) + (k % 3) }],
+    ["year", { year: (k) => 1980 + k }],
+    ["Month number", { month: (k) => k }],
+    ["prices of five digits like a bell", { wert: (k) => Math.floor(50_000 + 15_000 * (x(k) + x(k + 200) + x(k + 400) - 1.5)) }],
+    ["amounts with units", { n: (k) => `${k + 1} kg` }],
+    ["numbers with decimals", { id: (k) => k + 0.5 }],
+    ["twelve shops", { shop_id: (k) => k % 12 }],
+    ["body mass index", { "body mass index": (k) => 18 + ((k * 7) % 30) }],
+  ])("%s is kept", async (_, column) => expect(await whyOf(column)).toBeUndefined()); // prettier-ignore
+
+  test("the only column is kept with a note", async () => {
+    const { report, preprocessing } = await learn(rowsOf(40, (k) => ({ n: k, y: k % 2 ? "a" : "b" })));
+    expect(inputNames(preprocessing)).toEqual(["n"]);
+    const named = await rejectionOf(() => learn(rowsOf(40, (k) => ({ invoice: k, y: k % 2 ? "a" : "b" }))));
+    expect(named.message).toMatch(/at least one column to learn from/);
+    expect(report.notes.join()).toMatch(/"n" holds whole numbers from 0 to 39, each once.* no other column is left/);
+  });
+});
+
+describe("kinds", () => {
+  test("every kind with its counts", async () => {
+    const rows = rowsOf(30, (k) => ({
+      price: `${k + 1},${String(k).padStart(2, "0")} €`,
+      doors: ["2", "3", "5more"][k % 3],
+      when: `2023-01-${String(k + 1).padStart(2, "0")}`,
+      none: "",
+      list: [k],
+      zip: ["02134", "10001"][k % 2],
+    }));
+    const kinds = await columnKinds(tableFromRows(rows));
+    expect(kinds.map(({ name, kind, distinct }) => [name, kind, distinct])).toEqual([
+      ["price", "number", 30],
+      ["doors", "category", 3],
+      ["when", "date", 30],
+      ["none", "empty", 0],
+      ["list", "nested", 0],
+      ["zip", "category", 2],
+    ]);
+  });
+
+  test("numbers with other texts that all repeat are categories, with a note", async () => {
+    const { preprocessing, report } = await learn(
+      rowsOf(60, (k) => ({ n: ["4", "6", "8", "tbd"][k % 4], y: noise(k) })),
+    );
+    expect(inputNames(preprocessing)).toEqual(["n=4", "n=6", "n=8", "n=tbd"]);
+    expect(report.notes.join()).toMatch(/"n": "tbd" is no number, so that each value is a category; --missing/);
+  });
+
+  test("cells of invisible characters are missing", async () => {
+    const rows = rowsOf(40, (k) => ({
+      a: k % 5 ? noise(k) : "\u200b",
+      b: k % 7 ? ["p", "q"][k % 2] : "\u00a0",
+      y: noise(k + 9),
+    }));
+    const { report, preprocessing } = await learn(rows);
+    expect(report.missing).toEqual([
+      { name: "a", cells: 8 },
+      { name: "b", cells: 6 },
+    ]);
+    const { filled } = await encodeInputs(preprocessing, tableFromRows(rows));
+    expect(filled).toEqual([
+      { name: "a", cells: 8 },
+      { name: "b", cells: 6 },
+    ]);
+  });
+
+  test("text among formatted numbers is told with what the others look like", async () => {
+    const rows = rowsOf(60, (k) => ({ price: k === 11 ? "on request" : `${k + 1},${100 + k}`, y: noise(k) }));
+    const error = await rejectionOf(() => learn(rows));
+    expect(error.message).toMatch(
+      /row 12, column "price": expected one of the numbers with thousands separators, as in 59 of 60 cells, got "on request"/,
+    );
+  });
+
+  test("a model reads numbers as they are written in the next file, but no other unit", async () => {
+    const { preprocessing } = await learn(rowsOf(30, (k) => ({ w: `${k % 7},5 kg`, y: noise(k) })));
+    const encode = async (text: string) => (await encodeInputs(preprocessing, await readTable(text, "t"))).inputs[0]!;
+    expect(await encode("w,z\n4.5,1\n")).toBeCloseTo(await encode('w,z\n"4,5 kg",1\n'), 6);
+    const error = await rejectionOf(() => encode("w,z\n4.5 lb,1\n"));
+    expect(error.message).toMatch(/column "w": expected numbers in kg, as in training, got numbers in lb/);
+  });
+
+  test("words that the user named as missing hold for the next file as well", async () => {
+    const text = ["x,y", ...rowsOf(40, (k) => ({ k })).map((_, k) => `${k % 5 ? noise(k) : -999},${noise(k + 9)}`)].join("\n");
+    const table = await readTable(text, "t", { missing: ["-999"] });
+    const { preprocessing } = await prepare(table, { target: "y" });
+    expect(inputNames(preprocessing)).toEqual(["x", "x is missing"]);
+    const { inputs, filled } = await encodeInputs(preprocessing, await readTable("x,z\n-999,1\n", "t"));
+    expect(filled).toEqual([{ name: "x", cells: 1 }]);
+    expect(inputs[1]).toBe(1);
+  }); // prettier-ignore
+});
+
+describe("missing cells", () => {
+  test("a prediction for every row, whatever is missing", async () => {
+    const cell = fc.oneof(fc.integer({ min: -1e3, max: 1e3 }), fc.constantFrom(null, "", "NA", "?"));
+    const site = fc.constantFrom("a", "b", "c", null, "NA");
+    const row = fc.record({ x: cell, z: cell, site, y: fc.constantFrom("p", "q", null) });
+    const choice = fc.constantFrom("auto" as const, "impute" as const, "drop" as const);
+    const property = fc.asyncProperty(fc.array(row, { minLength: 6, maxLength: 40 }), choice, async (rows, missingCells) => {
+      const prepared = await learn(rows, { missingCells, validation: 0.2 }).catch((error: Error) => {
+        expect(error.message).toMatch(/at least (one|two)|empty cells only|one class/);
+      });
+      if (!prepared) return;
+      const { trainingRows, validationRows, report, preprocessing } = prepared;
+      expect(trainingRows + validationRows + report.droppedRows).toBe(rows.length);
+      expect(report.rowsWithoutTarget).toBe(rows.filter(({ y }) => y === null).length);
+      const { inputs, rows: encoded } = await encodeInputs(preprocessing, tableFromRows(rows));
+      expect(encoded.length).toBe(rows.length);
+      expect([...inputs].every(Number.isFinite)).toBe(true);
+    });
+    await fc.assert(property, { numRuns: 200 });
+  }); // prettier-ignore
+
+  test("six of 400 rows are not learned from without a word", async () => {
+    const rows = rowsOf(400, (k) => ({ a: k % 2 ? noise(k) : null, b: k % 2 && k > 12 ? null : noise(k), y: noise(k + 1) }));
+    const { report } = await learn(rows);
+    expect(report).toMatchObject({ droppedRows: 0, filledRows: 394 });
+    const dropped = await learn(rows, { missingCells: "drop" });
+    expect(dropped.report).toMatchObject({ droppedRows: 394 });
+    expect(dropped.report.notes.join()).toMatch(/394 of 400 rows have missing cells, in "a" \(200\), "b" \(194\): these rows are left out, 6 rows remain/);
+  }); // prettier-ignore
+
+  test("at most 5 % of the rows are dropped, more are filled", async () => {
+    const rows = (missing: number) => rowsOf(100, (k) => ({ x: k < missing ? null : noise(k), y: noise(k + 1) }));
+    expect((await learn(rows(5))).report).toMatchObject({ droppedRows: 5, filledRows: 0 });
+    expect((await learn(rows(6))).report).toMatchObject({ droppedRows: 0, filledRows: 6 });
+  });
+});
+
+describe("splits", () => {
+  test("quotas: each class in its share, and one row to learn from", () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 200 }), { minLength: 2, maxLength: 12 });
+    fc.assert(
+      fc.property(sizes, fc.double({ min: 0.01, max: 0.99, noNaN: true }), (counts, share) => {
+        const rows = counts.reduce((a, b) => a + b);
+        const held = Math.min(rows - 1, Math.max(1, Math.round(rows * share)));
+        const parts = quotas(counts, held);
+        for (const [group, part] of parts.entries()) {
+          expect(part).toBeGreaterThanOrEqual(0);
+          expect(part).toBeLessThan(counts[group]!);
+          expect(part).toBeLessThanOrEqual((counts[group]! * held) / rows + 1.000_001);
+          if (part < counts[group]! - 1) expect(part).toBeGreaterThan((counts[group]! * held) / rows - 1);
+        }
+      }),
+    );
+  });
+
+  test("a category that is in no row learned from is named and has no input", async () => {
+    const rows = rowsOf(200, (k) => ({ colour: k < 8 ? `rare ${k}` : ["red", "blue"][k % 2], x: noise(k), y: noise(k + 3) }));
+    const { report, preprocessing, validation } = await learn(rows, { validation: 0.5 });
+    const names = inputNames(preprocessing);
+    const note = report.notes.find((text) => text.includes("occur in no row"));
+    const absent = rows.slice(0, 8).map(({ colour }) => colour as string).filter((colour) => !names.includes(`colour=${colour}`));
+    expect(absent.length).toBeGreaterThan(0);
+    for (const colour of absent) expect(note).toContain(colour);
+    const colours = names.flatMap((name, at) => (name.startsWith("colour=") ? [at] : []));
+    const sums = Array.from({ length: 100 }, (_, row) =>
+      colours.reduce((sum, at) => sum + validation!.inputs[row * names.length + at]!, 0),
+    );
+    expect(sums.filter((sum) => sum === 0).length).toBe(absent.length);
+  }); // prettier-ignore
+
+  test("a class that only incomplete rows have is named", async () => {
+    const rows = rowsOf(60, (k) => ({ x: k < 2 ? null : noise(k), y: k < 2 ? "gone" : ["a", "b"][k % 2] }));
+    const prepared = await learn(rows, { missingCells: "drop" });
+    expect(classesOf(prepared)).toEqual(["a", "b"]);
+    expect(prepared.report.notes.join()).toMatch(/"gone" have no row to learn from and are no classes/);
+  });
+});
+
+describe("predictions", () => {
+  test("seven digits of the distance from the mean", () => {
+    const column = { kind: "number", name: "y", mean: 1.7e9, deviation: 300 } as const;
+    expect(roundPrediction(1_700_000_123.456_789, column)).toBe(1_700_000_123.4568);
+    const any = fc.tuple(fc.double({ min: -1e12, max: 1e12, noNaN: true }), fc.double({ min: 1e-6, max: 1e9, noNaN: true }), fc.double({ min: -5, max: 5, noNaN: true }));
+    fc.assert(
+      fc.property(any, ([mean, deviation, z]) => {
+        const value = mean + z * deviation;
+        const scale = Math.max(deviation, Math.abs(value - mean));
+        const slack = 2 ** -51 * Math.abs(value); // of float64 itself
+        expect(Math.abs(roundPrediction(value, { ...column, mean, deviation }) - value)).toBeLessThanOrEqual(5.1e-7 * scale + slack);
+      }),
+    );
+  }); // prettier-ignore
+
+  test("scores tell of imbalance", async () => {
+    const rows = rowsOf(20, (k) => ({ x: noise(k), y: k < 2 ? "rare" : "often" }));
+    const { preprocessing, training } = await learn(rows);
+    const always = new Float32Array(40).map((_, k) => (k % 2 === 0 ? 1 : 0));
+    const score = scorePredictions(preprocessing, toPredictions(preprocessing, always, 1), training);
+    expect(score).toMatchObject({ accuracy: 0.9, balancedAccuracy: 0.5, confusion: [[18, 0], [2, 0]], classes: ["often", "rare"] });
+    if (score.kind === "class") expect(score.macroF1).toBeCloseTo((36 / 38 + 0) / 2, 12);
+  }); // prettier-ignore
+});
+
+describe("slices", () => {
+  const rows = rowsOf(20_000, (k) => ({ x: noise(k), site: `s${k % 7}`, y: k % 2 ? "a" : "b" }));
+
+  test("progress never decreases and ends at the number of cells", async () => {
+    const told: number[] = [];
+    const total = 60_000;
+    await prepare(tableFromRows(rows), {
+      target: "y",
+      onProgress: (progress) => {
+        expect(progress.total).toBe(total);
+        told.push(progress.done);
+      },
+    });
+    expect(told).toEqual(told.toSorted((a, b) => a - b));
+    expect(told.at(-1)).toBe(total);
+  });
+
+  test("a signal stops the work with its reason", async () => {
+    const reason = new Error("enough");
+    const controller = new AbortController();
+    const work = prepare(tableFromRows(rows), {
+      target: "y",
+      signal: controller.signal,
+      onProgress: () => controller.abort(reason),
+    });
+    await expect(work).rejects.toBe(reason);
+    const { preprocessing } = await learn(rows);
+    await expect(encodeInputs(preprocessing, tableFromRows(rows), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason); // prettier-ignore
+  });
+});
