@@ -1,4 +1,5 @@
-import type { ActivationName, LossName } from "../network.ts";
+import type { ElementLossName } from "../math/losses.ts";
+import type { ActivationName } from "../network.ts";
 import { slopeProduct } from "./activation.ts";
 import { elementLoss } from "./loss.ts";
 import { placeOf } from "./places.ts";
@@ -21,9 +22,6 @@ export const binaryNames = [
   "keepElsewhere",
 ] as const;
 export type BinaryName = (typeof binaryNames)[number];
-
-/** Losses of one value: all but softmaxCrossEntropy, which takes a row. */
-export type ElementLossName = Exclude<LossName, "softmaxCrossEntropy">;
 
 type Formula = (x: number, y: number) => number;
 

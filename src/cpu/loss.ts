@@ -1,28 +1,30 @@
+import { backward } from "../math/differentiate.ts";
+import { Expression } from "../math/expression.ts";
+import { compileFloat64, type Float64Program } from "../math/float64.ts";
+import { type ElementLossName, elementLosses } from "../math/losses.ts";
+import { Simplifier } from "../math/simplify.ts";
 import type { LossName } from "../network.ts";
-import { logOnePlusExpNegative, sigmoid } from "./activation.ts";
-import { crossEntropy, crossEntropySlope, targetTimes } from "./softmax.ts";
+import { crossEntropy, crossEntropySlope } from "./softmax.ts";
 
-/** [loss, its derivative by output] of one value; means are taken by `lossScale`. */
-const elementLosses: Record<
-  Exclude<LossName, "softmaxCrossEntropy">,
-  (output: number, t: number) => [number, number]
-> = {
-  squaredError: (y, t) => [0.5 * (y - t) ** 2, y - t],
-  meanSquaredError: (y, t) => [(y - t) ** 2, 2 * (y - t)],
-  meanAbsoluteError: (y, t) => [Math.abs(y - t), Math.sign(y - t)],
-  huber: (y, t) => (Math.abs(y - t) <= 1 ? [0.5 * (y - t) ** 2, y - t] : [Math.abs(y - t) - 0.5, Math.sign(y - t)]),
-  binaryCrossEntropy: (x, t) => [
-    targetTimes(1 - t, Math.max(x, 0)) + targetTimes(t, Math.max(-x, 0)) + logOnePlusExpNegative(x),
-    (1 - t) * sigmoid(x) - t * sigmoid(-x), // σ(x) − t would lose its digits near t
-  ],
-};
+function compile(name: ElementLossName): Float64Program {
+  const simplifier = new Simplifier();
+  const [output, target] = [Expression.input("output"), Expression.input("target")];
+  const value = simplifier.simplify(elementLosses[name](output, target));
+  const [slope] = backward(simplifier, value, Expression.constant(1), [output]);
+  return compileFloat64([value, slope!], ["output", "target"]);
+}
 
-/** [loss, its derivative by output] of one value. */
-export const elementLoss = (
-  loss: Exclude<LossName, "softmaxCrossEntropy">,
-  output: number,
-  target: number,
-): [number, number] => elementLosses[loss](output, target);
+const compiled = new Map<ElementLossName, Float64Program>();
+
+/** [loss, its derivative by output] of one value, in float64. */
+export function elementLoss(loss: ElementLossName, output: number, target: number): [number, number] {
+  const program = compiled.get(loss) ?? compile(loss);
+  compiled.set(loss, program);
+  program.inputs[0] = output;
+  program.inputs[1] = target;
+  program.run();
+  return [program.outputs[0]!, program.outputs[1]!];
+}
 
 /** Factor that turns a sum over the batch into the mean a loss is defined by: over samples, or over all values. */
 export function lossScale(loss: LossName, batchSize: number, outputs: number): number {
@@ -46,10 +48,9 @@ export function sampleLoss(
     dOutputs.set(crossEntropySlope(outputs, targets));
     return crossEntropy(outputs, targets);
   }
-  const element = elementLosses[loss];
   let total = 0;
   for (let column = 0; column < outputs.length; column++) {
-    const [value, derivative] = element(outputs[column]!, targets[column]!);
+    const [value, derivative] = elementLoss(loss, outputs[column]!, targets[column]!);
     total += value;
     dOutputs[column] = derivative;
   }

@@ -2,45 +2,21 @@ import { inOrder } from "./differentiate.ts";
 import type { Expression } from "./expression.ts";
 import { primitives } from "./primitives.ts";
 
-/** A function of the inputs' values, in their order; the returned array is written anew by each call. */
-export type Float64Function = (...inputs: readonly number[]) => Float64Array;
-
-/**
- * Expressions as a function in float64. Every branch of a `where` is computed; the one that was not taken is not used.
- * @param inputs names of the inputs, in the order of the function's arguments
- * @throws Error on an input that is not among them
- */
-export function compileFloat64(outputs: readonly Expression[], inputs: readonly string[]): Float64Function {
-  const order = inOrder(outputs);
-  const places = new Map(order.map((node, place) => [node, place]));
-  const values = new Float64Array(order.length);
-  const arrivals: [place: number, index: number][] = [];
-  const operations: (() => void)[] = [];
-  for (const [place, node] of order.entries()) {
-    if (node.kind === "constant") values[place] = node.value;
-    else if (node.kind === "input") {
-      const index = inputs.indexOf(node.name);
-      if (index < 0) throw new Error(`expression: the input ${node.name} is not one of ${inputs.join(", ")}`);
-      arrivals.push([place, index]);
-    } else operations.push(operationOf(node, place, values, places));
-  }
-  const results = new Float64Array(outputs.length);
-  const from = outputs.map((output) => places.get(output)!);
-  return (...given) => {
-    for (const [place, index] of arrivals) values[place] = given[index]!;
-    for (const operation of operations) operation();
-    for (let index = 0; index < from.length; index++) results[index] = values[from[index]!]!;
-    return results;
-  };
+/** Expressions as a program in float64: write the inputs, run, read the outputs. Nothing is allocated by a run. */
+export interface Float64Program {
+  /** In the order in which they were named. */
+  readonly inputs: Float64Array;
+  /** In the order of the expressions. */
+  readonly outputs: Float64Array;
+  run(): void;
 }
 
-function operationOf(
-  node: Expression,
-  to: number,
-  values: Float64Array,
-  places: ReadonlyMap<Expression, number>,
-): () => void {
+type Places = ReadonlyMap<Expression, number>;
+
+/** Computes one node from the values of its operands. */
+function operationOf(node: Expression, values: Float64Array, places: Places): () => void {
   const { compute } = primitives[node.primitive!];
+  const to = places.get(node)!;
   const [a, b, c, d] = node.operands.map((operand) => places.get(operand)!) as [number, number, number, number];
   switch (node.operands.length) {
     case 1:
@@ -50,4 +26,43 @@ function operationOf(
     default:
       return () => (values[to] = compute(values[a]!, values[b]!, values[c]!, values[d]!));
   }
+}
+
+/**
+ * Expressions as a program in float64. Both branches of a `where` are computed; the one that was not taken is not used.
+ * @param inputs names of the inputs, in the order of the program's
+ * @throws Error on an input that is not among them
+ */
+export function compileFloat64(outputs: readonly Expression[], inputs: readonly string[]): Float64Program {
+  const order = inOrder(outputs).filter(({ kind }) => kind !== "input");
+  const places = new Map(order.map((node, index) => [node, inputs.length + index]));
+  for (const node of inOrder(outputs)) {
+    if (node.kind !== "input") continue;
+    const place = inputs.indexOf(node.name);
+    if (place < 0) throw new Error(`expression: the input ${node.name} is not one of ${inputs.join(", ")}`);
+    places.set(node, place);
+  }
+  const values = new Float64Array(inputs.length + order.length);
+  for (const node of order) if (node.kind === "constant") values[places.get(node)!] = node.value;
+  const operations = order.filter(({ kind }) => kind === "application").map((node) => operationOf(node, values, places));
+  const results = new Float64Array(outputs.length);
+  const from = outputs.map((output) => places.get(output)!);
+  return {
+    inputs: values.subarray(0, inputs.length),
+    outputs: results,
+    run() {
+      for (let index = 0; index < operations.length; index++) operations[index]!();
+      for (let index = 0; index < from.length; index++) results[index] = values[from[index]!]!;
+    },
+  };
+}
+
+/** One expression as a function in float64 of its inputs, in the order in which they are named. */
+export function float64Function(output: Expression, names: readonly string[]): (...inputs: number[]) => number {
+  const { inputs, outputs, run } = compileFloat64([output], names);
+  return (...given) => {
+    for (let index = 0; index < inputs.length; index++) inputs[index] = given[index]!;
+    run();
+    return outputs[0]!;
+  };
 }
