@@ -1,35 +1,23 @@
 import { InvalidInput } from "./errors.ts";
+import { activations } from "./math/activations.ts";
+import { type ElementLossName, elementLosses } from "./math/losses.ts";
+import { scalarFunction } from "./math/scalarFunction.ts";
 
+export type ActivationName = keyof typeof activations;
 /** Activation functions, in the order of their numbers in `shaders/activation.wgsl`. */
-export const activationNames = [
-  "identity",
-  "sigmoid",
-  "tanh",
-  "relu",
-  "leakyRelu",
-  "elu",
-  "gelu",
-  "silu",
-  "softplus",
-  "sine",
-] as const;
-export type ActivationName = (typeof activationNames)[number];
+export const activationNames = Object.keys(activations) as readonly ActivationName[];
 
-const savedPreActivations: readonly ActivationName[] = ["gelu", "silu", "softplus", "sine"];
+const savedPreActivations = activationNames.filter((name) => scalarFunction(activations[name]).saves === "argument");
 
 /** True where the derivative needs the pre-activation, so that forward saves it. */
 export const savesPreActivation = (name: ActivationName): boolean => savedPreActivations.includes(name);
 
+export type LossName = ElementLossName | "softmaxCrossEntropy";
 /** Losses, in the order of their numbers in `shaders/loss.wgsl`. */
-export const lossNames = [
-  "squaredError",
-  "meanSquaredError",
-  "meanAbsoluteError",
-  "huber",
-  "binaryCrossEntropy",
+export const lossNames: readonly LossName[] = [
+  ...(Object.keys(elementLosses) as ElementLossName[]),
   "softmaxCrossEntropy",
-] as const;
-export type LossName = (typeof lossNames)[number];
+];
 
 /** One dense layer as the user writes it. */
 export interface DenseLayer {

@@ -12,15 +12,16 @@ const pureFiles = "errors network random initializers optimizer batches executor
 
 /** Place in src/ → places it may import. "pure" stands for the files above, "x.ts" for an entry, "x/" for a folder. */
 const mayImport: Record<string, string[]> = {
-  pure: ["pure"],
-  "cpu/": ["cpu/", "pure"],
+  "math/": ["math/", "pure"],
+  pure: ["pure", "math/"],
+  "cpu/": ["cpu/", "math/", "pure"],
   "gpu/": ["gpu/", "pure", "shaders/"],
   "plan/": ["plan/", "gpu/", "cpu/", "pure"],
-  "train/": ["train/", "plan/", "cpu/", "type gpu/", "pure"],
+  "train/": ["train/", "plan/", "cpu/", "math/", "type gpu/", "pure"],
   "data/": ["data/", "pure"],
   "formats/": ["formats/", "data/", "pure"],
-  "tensor/": ["tensor/", "gpu/", "cpu/", "type train/", "pure"],
-  "explain/": ["explain/", "cpu/", "train/", "pure"],
+  "tensor/": ["tensor/", "gpu/", "cpu/", "math/", "type train/", "pure"],
+  "explain/": ["explain/", "cpu/", "math/", "train/", "pure"],
   "index.ts": ["pure", "cpu/", "gpu/", "plan/", "train/", "data/", "formats/", "explain/"],
   "data.ts": ["data/", "formats/"],
   "tensor.ts": ["tensor/", "pure"],

@@ -27,7 +27,7 @@ import {
   tanh,
   where,
 } from "../src/math/expression.ts";
-import { compileFloat64 } from "../src/math/float64.ts";
+import { float64Function } from "../src/math/float64.ts";
 import { primitives } from "../src/math/primitives.ts";
 import { scalarFunction } from "../src/math/scalarFunction.ts";
 import { Simplifier } from "../src/math/simplify.ts";
@@ -77,12 +77,12 @@ test("the derivative of any smooth expression is the limit of central difference
       const simplifier = new Simplifier();
       const simple = simplifier.simplify(expression);
       const [slope] = backward(simplifier, simple, one, [x]);
-      const value = compileFloat64([simple], ["x", "y"]);
-      const f = (at: number): number => value(at, atY)[0]!;
+      const value = float64Function(simple, ["x", "y"]);
+      const f = (at: number): number => value(at, atY);
       const h = 2 ** -9;
       const difference = (8 * (f(atX + h) - f(atX - h)) - (f(atX + 2 * h) - f(atX - 2 * h))) / (12 * h);
       const wider = (8 * (f(atX + 2 * h) - f(atX - 2 * h)) - (f(atX + 4 * h) - f(atX - 4 * h))) / (24 * h);
-      const derived = slope ? compileFloat64([slope], ["x", "y"])(atX, atY)[0]! : 0;
+      const derived = slope ? float64Function(slope, ["x", "y"])(atX, atY) : 0;
       // The truncation error falls with h⁴, so that two steps bound it; then the rounding of f over h.
       const bound = 2 * Math.abs(difference - wider) + 1e-11 * (1 + Math.abs(f(atX)) + Math.abs(derived));
       expect(Math.abs(difference - derived)).toBeLessThanOrEqual(bound);
@@ -96,7 +96,7 @@ test("simplifying changes no value", () => {
     fc.property(smoothExpression, coordinate, coordinate, (expression, atX, atY) => {
       const simple = new Simplifier().simplify(expression);
       const wanted = plainValue(expression, { x: atX, y: atY });
-      const got = compileFloat64([simple], ["x", "y"])(atX, atY)[0]!;
+      const got = float64Function(simple, ["x", "y"])(atX, atY);
       expect(Math.abs(got - wanted)).toBeLessThanOrEqual(1e-9 * (1 + Math.abs(wanted)));
     }),
     { numRuns: 400, seed: 2 },
@@ -134,7 +134,7 @@ test.each(Object.keys(primitives) as PrimitiveName[])(
       for (const [index, slope] of slopes.entries()) {
         const moved = (by: number): number => compute(...at.map((value, place) => value + (place === index ? by : 0)));
         const difference = (8 * (moved(h) - moved(-h)) - (moved(2 * h) - moved(-2 * h))) / (12 * h);
-        const derived = slope ? compileFloat64([slope], names)(...at)[0]! : 0;
+        const derived = slope ? float64Function(slope, names)(...at) : 0;
         expect(Math.abs(difference - derived), `${name} by ${names[index]} at ${at.join(", ")}`).toBeLessThanOrEqual(
           1e-8,
         );
@@ -171,7 +171,7 @@ test("the branch that was not taken gets the gradient 0, whatever its slope is t
       for (const mask of masks) {
         const simplifier = new Simplifier();
         const [slope] = backward(simplifier, simplifier.simplify(mask), one, [x]);
-        const got = slope ? compileFloat64([slope], ["x"])(atX)[0]! : 0;
+        const got = slope ? float64Function(slope, ["x"])(atX) : 0;
         if (atX <= 0) expect(Number.isFinite(got)).toBe(true);
       }
     }),
@@ -184,8 +184,8 @@ test("gradients of clamped values are those of PyTorch", () => {
   const slopesOf = (f: (of: Expression) => Expression): number[] => {
     const simplifier = new Simplifier();
     const [slope] = backward(simplifier, simplifier.simplify(f(x)), one, [x]);
-    const compiled = compileFloat64([slope!], ["x"]);
-    return [-1, 0, 2].map((at) => compiled(at)[0]!);
+    const compiled = float64Function(slope!, ["x"]);
+    return [-1, 0, 2].map((at) => compiled(at));
   };
   expect(slopesOf((of) => sqrt(activations.relu(of)))).toEqual([0, 0, 0.5 / Math.sqrt(2)]);
   expect(slopesOf((of) => log(activations.relu(of)))).toEqual([0, 0, 0.5]);
@@ -215,22 +215,22 @@ test("a backward pass takes the result where that is enough", () => {
 
 test.each(Object.entries(activations))("%s: backward from what is saved is the derivative", (_, define) => {
   const { forward, backward: gradient } = scalarFunction(define);
-  const value = compileFloat64([forward], ["z"]);
-  const slope = compileFloat64([gradient], ["d", "a", "z"]);
+  const value = float64Function(forward, ["z"]);
+  const slope = float64Function(gradient, ["d", "a", "z"]);
   const h = 2 ** -9;
   for (let at = -6.01; at < 6; at += 0.07) {
-    const f = (by: number): number => value(at + by)[0]!;
+    const f = (by: number): number => value(at + by);
     if (Math.abs(at) < 3 * h) continue; // a kink
     const difference = (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h);
-    expect(slope(1.5, f(0), at)[0]! / 1.5).toBeCloseTo(difference, 9);
+    expect(slope(1.5, f(0), at) / 1.5).toBeCloseTo(difference, 9);
   }
 });
 
 test("a gradient that is infinite meets no product with 0", () => {
   const { backward: relu } = scalarFunction(activations.relu);
-  const masked = compileFloat64([relu], ["d", "a", "z"]);
-  expect(masked(Infinity, 0, -1)[0]).toBe(0);
-  expect(masked(Infinity, 2, 2)[0]).toBe(Infinity);
+  const masked = float64Function(relu, ["d", "a", "z"]);
+  expect(masked(Infinity, 0, -1)).toBe(0);
+  expect(masked(Infinity, 2, 2)).toBe(Infinity);
 });
 
 test("second derivatives", () => {
@@ -238,7 +238,7 @@ test("second derivatives", () => {
     const simplifier = new Simplifier();
     const [first] = backward(simplifier, simplifier.simplify(f(x)), one, [x]);
     const [curvature] = backward(simplifier, first!, one, [x]);
-    return curvature ? compileFloat64([curvature], ["x"])(at)[0]! : 0;
+    return curvature ? float64Function(curvature, ["x"])(at) : 0;
   };
   expect(second((of) => of.times(of).times(of), 2)).toBe(12);
   expect(second(activations.relu, 2)).toBe(0);

@@ -1,4 +1,4 @@
-import { normalDistribution, sigmoid } from "../cpu/activation.ts";
+import { normalDensityOf, normalDistributionOf, sigmoidOf } from "../math/specialFunctions.ts";
 import { shortDigits } from "./digits.ts";
 
 /**
@@ -45,10 +45,10 @@ const functions = {
   max: Math.max,
   abs: Math.abs,
   sign: Math.sign,
-  sigma: sigmoid,
-  Phi: normalDistribution,
+  sigma: sigmoidOf,
+  Phi: normalDistributionOf,
   /** Density of the standard normal. */
-  phi: (z: number): number => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI),
+  phi: normalDensityOf,
 } as const;
 
 export const symbol = (text: string, tex: string, value: number): Leaf => ({ kind: "symbol", text, tex, value });

@@ -44,7 +44,9 @@ export function compileFloat64(outputs: readonly Expression[], inputs: readonly 
   }
   const values = new Float64Array(inputs.length + order.length);
   for (const node of order) if (node.kind === "constant") values[places.get(node)!] = node.value;
-  const operations = order.filter(({ kind }) => kind === "application").map((node) => operationOf(node, values, places));
+  const operations = order
+    .filter(({ kind }) => kind === "application")
+    .map((node) => operationOf(node, values, places));
   const results = new Float64Array(outputs.length);
   const from = outputs.map((output) => places.get(output)!);
   return {

@@ -1,19 +1,22 @@
 import { type Expression, sqrt } from "./expression.ts";
 
+/** Hyper-parameters, and what changes from step to step: 1 / (1 − beta1ⁿ) and 1 / √(1 − beta2ⁿ) at step n, counted from 1. */
+export const hyperInputs = [
+  "learningRate",
+  "weightDecay",
+  "momentum",
+  "beta1",
+  "beta2",
+  "alpha",
+  "epsilon",
+  "meanCorrection",
+  "inverseSqrtCorrection",
+] as const;
+
 /** What an update of one parameter is told. */
-export interface UpdateInputs {
+export interface UpdateInputs extends Readonly<Record<(typeof hyperInputs)[number], Expression>> {
   readonly parameter: Expression;
   readonly gradient: Expression;
-  readonly learningRate: Expression;
-  readonly weightDecay: Expression;
-  readonly momentum: Expression;
-  readonly beta1: Expression;
-  readonly beta2: Expression;
-  readonly alpha: Expression;
-  readonly epsilon: Expression;
-  /** 1 / (1 − beta1ⁿ) and 1 / √(1 − beta2ⁿ) at step n, from 1. */
-  readonly meanCorrection: Expression;
-  readonly inverseSqrtCorrection: Expression;
   /** Values kept per parameter from step to step. */
   readonly states: readonly Expression[];
 }

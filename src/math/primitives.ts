@@ -37,13 +37,9 @@ export interface Primitive {
     operands: readonly Expression[],
     self: Expression,
   ) => readonly (Expression | undefined)[];
+  /** The same of one operand from the result alone, where that loses digits: for functions of which nothing else is saved. */
+  readonly backwardByResult?: (gradient: Expression, self: Expression) => Expression;
   readonly bound: ErrorBound;
-  /** How formulas write it: an operator between operands, or the name of a function. */
-  readonly text: string;
-  readonly tex: string;
-  /** Operator of ONNX; undefined: `expanded` says how it is put together. */
-  readonly onnx?: string;
-  readonly expanded?: (...operands: Expression[]) => Expression;
 }
 
 const exact: ErrorBound = { ulp: 0.5 };
@@ -68,8 +64,6 @@ const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", re
     apply(condition, left!, right!, 0, gradient),
   ],
   bound: { ulp: 0 },
-  text: relation,
-  tex: relation === "<=" ? "\\le" : relation === "==" ? "=" : "<",
 });
 
 /** Every primitive. Bounds hold where neither operands nor result are below 2⁻¹²⁶ in size, which a GPU may flush to 0. */
@@ -80,9 +74,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: infix("+"),
     backward: (gradient) => [gradient, gradient],
     bound: exact,
-    text: "+",
-    tex: "+",
-    onnx: "Add",
   },
   subtract: {
     arity: 2,
@@ -90,9 +81,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: infix("-"),
     backward: (gradient) => [gradient, gradient.negated()],
     bound: exact,
-    text: "−",
-    tex: "-",
-    onnx: "Sub",
   },
   multiply: {
     arity: 2,
@@ -100,9 +88,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: infix("*"),
     backward: (gradient, [a, b]) => [gradient.times(b!), gradient.times(a!)],
     bound: exact,
-    text: "·",
-    tex: "\\cdot",
-    onnx: "Mul",
   },
   divide: {
     arity: 2,
@@ -110,9 +95,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: infix("/"),
     backward: (gradient, [, b], self) => [gradient.over(b!), gradient.times(self).over(b!).negated()],
     bound: { ulp: 2.5 },
-    text: "/",
-    tex: "/",
-    onnx: "Div",
   },
   negate: {
     arity: 1,
@@ -120,9 +102,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: negative,
     backward: (gradient) => [gradient.negated()],
     bound: { ulp: 0 },
-    text: "−",
-    tex: "-",
-    onnx: "Neg",
   },
   minimum: {
     arity: 2,
@@ -133,9 +112,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
       shareOfWinner(gradient, b!.negated(), a!.negated()),
     ],
     bound: { ulp: 0 },
-    text: "min",
-    tex: "\\min",
-    onnx: "Min",
   },
   maximum: {
     arity: 2,
@@ -143,9 +119,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("max"),
     backward: (gradient, [a, b]) => [shareOfWinner(gradient, a!, b!), shareOfWinner(gradient, b!, a!)],
     bound: { ulp: 0 },
-    text: "max",
-    tex: "\\max",
-    onnx: "Max",
   },
   absolute: {
     arity: 1,
@@ -153,9 +126,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("abs"),
     backward: (gradient, [x]) => [where(x!.greater(0), gradient, where(x!.less(0), gradient.negated(), 0))],
     bound: { ulp: 0 },
-    text: "abs",
-    tex: "\\operatorname{abs}",
-    onnx: "Abs",
   },
   sign: {
     arity: 1,
@@ -163,9 +133,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("sign"),
     backward: () => [undefined],
     bound: { ulp: 0 },
-    text: "sign",
-    tex: "\\operatorname{sign}",
-    onnx: "Sign",
   },
   floor: {
     arity: 1,
@@ -173,9 +140,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("floor"),
     backward: () => [undefined],
     bound: { ulp: 0 },
-    text: "floor",
-    tex: "\\operatorname{floor}",
-    onnx: "Floor",
   },
   sqrt: {
     arity: 1,
@@ -183,9 +147,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("sqrt"),
     backward: (gradient, _, self) => [gradient.over(self.times(2))],
     bound: { ulp: 3 },
-    text: "sqrt",
-    tex: "\\sqrt",
-    onnx: "Sqrt",
   },
   reciprocal: {
     arity: 1,
@@ -193,9 +154,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: (x) => `(1.0 / ${x})`,
     backward: (gradient, _, self) => [gradient.times(self).times(self).negated()],
     bound: { ulp: 2.5 },
-    text: "1/",
-    tex: "1/",
-    onnx: "Reciprocal",
   },
   power: {
     arity: 2,
@@ -206,9 +164,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
       exponent!.isConstant() ? undefined : where(x!.equals(0), 0, gradient.times(self).times(log(x!))),
     ],
     bound: { ulp: 18, absolute: 0 },
-    text: "^",
-    tex: "^",
-    onnx: "Pow",
   },
   exp: {
     arity: 1,
@@ -216,9 +171,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("exp"),
     backward: (gradient, _, self) => [gradient.times(self)],
     bound: { ulp: 3 + 2 * 88 },
-    text: "exp",
-    tex: "\\exp",
-    onnx: "Exp",
   },
   expm1: {
     arity: 1,
@@ -226,9 +178,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("exponentialMinusOne"),
     backward: (gradient, _, self) => [gradient.times(self.plus(1))],
     bound: { ulp: 6, absolute: 1e-7 },
-    text: "expm1",
-    tex: "\\operatorname{expm1}",
-    expanded: (x) => exp(x!).minus(1),
   },
   log: {
     arity: 1,
@@ -236,9 +185,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("naturalLogarithm"),
     backward: (gradient, [x]) => [gradient.over(x!)],
     bound: { ulp: 3, absolute: 2 ** -21 },
-    text: "ln",
-    tex: "\\ln",
-    onnx: "Log",
   },
   log1p: {
     arity: 1,
@@ -246,9 +192,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("logOnePlus"),
     backward: (gradient, [x]) => [gradient.over(x!.plus(1))],
     bound: { ulp: 6, absolute: 1e-7 },
-    text: "log1p",
-    tex: "\\operatorname{log1p}",
-    expanded: (x) => log(x!.plus(1)),
   },
   sin: {
     arity: 1,
@@ -256,9 +199,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("sine"),
     backward: (gradient, [x]) => [gradient.times(cos(x!))],
     bound: { ulp: 2, absolute: 1e-7 },
-    text: "sin",
-    tex: "\\sin",
-    onnx: "Sin",
   },
   cos: {
     arity: 1,
@@ -266,9 +206,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("cosine"),
     backward: (gradient, [x]) => [gradient.times(sin(x!)).negated()],
     bound: { ulp: 2, absolute: 1e-7 },
-    text: "cos",
-    tex: "\\cos",
-    onnx: "Cos",
   },
   tanh: {
     arity: 1,
@@ -276,19 +213,14 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("hyperbolicTangent"),
     backward: (gradient, _, self) => [gradient.times(self.negated().plus(1).times(self.plus(1)))],
     bound: { ulp: 7, absolute: 1e-7 },
-    text: "tanh",
-    tex: "\\tanh",
-    onnx: "Tanh",
   },
   sigmoid: {
     arity: 1,
     compute: sigmoidOf,
     wgsl: call("sigmoid"),
-    backward: (gradient, _, self) => [gradient.times(self.times(self.negated().plus(1)))],
+    backward: (gradient, [x], self) => [gradient.times(self.times(sigmoid(x!.negated())))],
+    backwardByResult: (gradient, self) => gradient.times(self.times(self.negated().plus(1))),
     bound: { ulp: 7, absolute: 1e-7 },
-    text: "σ",
-    tex: "\\sigma",
-    onnx: "Sigmoid",
   },
   softplus: {
     arity: 1,
@@ -296,9 +228,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("softplus"),
     backward: (gradient, [x]) => [gradient.times(sigmoid(x!))],
     bound: { ulp: 7, absolute: 1e-7 },
-    text: "softplus",
-    tex: "\\operatorname{softplus}",
-    onnx: "Softplus",
   },
   normalDistribution: {
     arity: 1,
@@ -306,9 +235,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("normalDistribution"),
     backward: (gradient, [x]) => [gradient.times(normalDensity(x!))],
     bound: { ulp: 7, absolute: 1e-7 },
-    text: "Φ",
-    tex: "\\Phi",
-    expanded: (x) => erf(x!.times(Math.SQRT1_2)).plus(1).times(0.5),
   },
   normalDensity: {
     arity: 1,
@@ -316,9 +242,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("normalDensity"),
     backward: (gradient, [x], self) => [gradient.times(self).times(x!).negated()],
     bound: { ulp: 7, absolute: 1e-7 },
-    text: "φ",
-    tex: "\\varphi",
-    expanded: (x) => exp(x!.squared().times(-0.5)).times(1 / Math.sqrt(2 * Math.PI)),
   },
   erf: {
     arity: 1,
@@ -326,9 +249,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("errorFunction"),
     backward: (gradient, [x]) => [gradient.times(exp(x!.squared().negated()).times(2 / Math.sqrt(Math.PI)))],
     bound: { ulp: 7, absolute: 1e-7 },
-    text: "erf",
-    tex: "\\operatorname{erf}",
-    onnx: "Erf",
   },
   whereLess: selected("whereLess", "<"),
   whereLessOrEqual: selected("whereLessOrEqual", "<="),

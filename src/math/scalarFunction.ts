@@ -1,6 +1,7 @@
 import { backward, inOrder } from "./differentiate.ts";
 import { apply, Expression } from "./expression.ts";
 import { intervalOf } from "./interval.ts";
+import { primitives } from "./primitives.ts";
 import { Simplifier } from "./simplify.ts";
 
 /** A function of one value z and its backward pass, as expressions. */
@@ -57,7 +58,8 @@ export function scalarFunction(define: (z: Expression) => Expression): ScalarFun
   const forward = simplifier.simplify(define(z));
   const gradient = backward(simplifier, forward, d, [z])[0] ?? Expression.constant(0);
   const byResult = simplifier.simplify(replaceNodes(gradient, new Map([[forward, a]])));
-  const candidates = [gradient, byResult, byResultOfBranches(simplifier, forward, gradient)];
+  const own = forward.primitive && primitives[forward.primitive].backwardByResult?.(d, a);
+  const candidates = [gradient, byResult, byResultOfBranches(simplifier, forward, gradient), own];
   const found = candidates.find((candidate) => candidate && !uses(candidate, "z"));
   if (!found) return { forward, backward: gradient, saves: "argument" };
   return { forward, backward: found, saves: uses(found, "a") ? "result" : "nothing" };

@@ -1,6 +1,6 @@
-import type { ElementLossName } from "../cpu/binary.ts";
 import { lossScale } from "../cpu/loss.ts";
 import { InvalidInput } from "../errors.ts";
+import type { ElementLossName } from "../math/losses.ts";
 import { type LossName, lossNames, requireName } from "../network.ts";
 import { sameShape, showShape } from "../shape.ts";
 import { greater, multiply, negate, recordBinary, subtract, absolute } from "./arithmetic.ts";

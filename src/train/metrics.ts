@@ -1,7 +1,7 @@
-import { sigmoid } from "../cpu/activation.ts";
 import { softmax } from "../cpu/softmax.ts";
 import { createTallies, score, scoresOf } from "../cpu/score.ts";
 import type { Dataset, Executor, FloatArray, Scores } from "../executor.ts";
+import { sigmoidOf } from "../math/specialFunctions.ts";
 import type { Network } from "../network.ts";
 
 /** How well outputs meet targets. */
@@ -49,7 +49,7 @@ export async function evaluateReplicas(executor: Executor, data: Dataset): Promi
 
 /** Probabilities from logits, for the losses that take logits; other outputs are returned as they are. */
 export function probabilitiesOf({ loss, outputs: width }: Network, outputs: FloatArray): FloatArray {
-  if (loss === "binaryCrossEntropy") return outputs.map(sigmoid);
+  if (loss === "binaryCrossEntropy") return outputs.map(sigmoidOf);
   if (loss !== "softmaxCrossEntropy") return outputs;
   const probabilities = outputs.slice();
   for (let at = 0; at < outputs.length; at += width) probabilities.set(softmax(outputs.subarray(at, at + width)), at);

@@ -1,6 +1,6 @@
 // How far a loss computed in float32, and its slope by the outputs, may be from float64.
 
-import { logOnePlusExpNegative, sigmoid } from "../../src/cpu/activation.ts";
+import { sigmoidOf, softplusOf } from "../../src/math/specialFunctions.ts";
 import { elementLoss } from "../../src/cpu/loss.ts";
 import { largestAt, softmax, targetTimes } from "../../src/cpu/softmax.ts";
 import type { LossName } from "../../src/network.ts";
@@ -66,8 +66,8 @@ function softmaxSlopeBounds(sample: Sample): Float64Array {
 function binaryBounds(x: number, t: number): [number, number] {
   const error = exponentialError(1, x);
   const linear = targetTimes(Math.abs(1 - t), Math.max(x, 0)) + targetTimes(Math.abs(t), Math.max(-x, 0));
-  const slope = Math.abs(1 - t) * sigmoid(x) + Math.abs(t) * sigmoid(-x);
-  return [4 * roundoff * linear + error * logOnePlusExpNegative(x) + flushed, error * slope + flushed];
+  const slope = Math.abs(1 - t) * sigmoidOf(x) + Math.abs(t) * sigmoidOf(-x);
+  return [4 * roundoff * linear + error * softplusOf(-Math.abs(x)) + flushed, error * slope + flushed];
 }
 
 const isSquare = (name: LossName): boolean => name === "squaredError" || name === "meanSquaredError";

@@ -1,5 +1,5 @@
-import { logOnePlusExpNegative } from "../../../src/cpu/activation.ts";
 import { lossScale } from "../../../src/cpu/loss.ts";
+import { softplusOf } from "../../../src/math/specialFunctions.ts";
 import type { LossName } from "../../../src/network.ts";
 
 /** Loss of a batch: its gradient by the outputs is written. */
@@ -33,7 +33,7 @@ function binaryCrossEntropy({ outputs, targets, dOutputs }: LossMemory, count: n
   for (let at = 0; at < count; at++) {
     const logit = outputs[at]!;
     dOutputs[at] = (1 / (1 + Math.exp(-logit)) - targets[at]!) * scale;
-    sum += Math.max(logit, 0) - logit * targets[at]! + logOnePlusExpNegative(logit);
+    sum += Math.max(logit, 0) - logit * targets[at]! + softplusOf(-Math.abs(logit));
   }
   return sum;
 }
