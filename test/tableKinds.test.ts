@@ -234,7 +234,7 @@ describe("missing cells", () => {
     const choice = fc.constantFrom("auto" as const, "impute" as const, "drop" as const);
     const property = fc.asyncProperty(fc.array(row, { minLength: 6, maxLength: 40 }), choice, async (rows, missingCells) => {
       const prepared = await learn(rows, { missingCells, validation: 0.2 }).catch((error: Error) => {
-        expect(error.message).toMatch(/at least (one|two)|empty cells only|one class/);
+        expect(error.message).toMatch(/at least (one|two)|empty cells only|one class|values in the rows learned from/);
       });
       if (!prepared) return;
       const { trainingRows, validationRows, report, preprocessing } = prepared;
@@ -246,6 +246,15 @@ describe("missing cells", () => {
     });
     await fc.assert(property, { numRuns: 200 });
   }); // prettier-ignore
+
+  test("a column without a value in the rows learned from is left out", async () => {
+    const rows = rowsOf(8, (k) => ({ x: k < 4 ? k : null, z: noise(k), y: k < 4 ? null : ["p", "q"][k % 2] }));
+    const { report, preprocessing } = await learn(rows);
+    expect(inputNames(preprocessing)).toEqual(["z"]);
+    expect(whyIgnored({ report } as Prepared)).toEqual({ x: "has no value in the rows that are learned from" });
+    const fault = await rejectionOf(() => learn(rows, { columns: ["x"] }));
+    expect(fault.message).toMatch(/expected values in the rows learned from, got none/);
+  });
 
   test("six of 400 rows are not learned from without a word", async () => {
     const rows = rowsOf(400, (k) => ({ a: k % 2 ? noise(k) : null, b: k % 2 && k > 12 ? null : noise(k), y: noise(k + 1) }));

@@ -125,13 +125,13 @@ async function fitInputs({ table, choice }: Draft, options: FitOptions): Promise
   const all = [];
   for (const summary of choice.inputs) all.push({ summary, fitted: await fitInput(table, summary, options) });
   const varying = all.filter(({ fitted }) => fitted.varies);
-  const kept = varying.length > 0 ? varying : all.filter(({ fitted }) => columnHasValues(fitted.column));
+  const kept = varying.length > 0 ? varying : all.filter(({ fitted }) => hasValues(fitted.column));
   const isKept = new Set(kept);
   const ignored = all
     .filter((entry) => !isKept.has(entry))
-    .map(({ summary }) => ({
+    .map(({ summary, fitted }) => ({
       name: summary.column.name,
-      why: "has one value only in the rows that are learned from",
+      why: `has ${hasValues(fitted.column) ? "one value only" : "no value"} in the rows that are learned from`,
       canBeKept: false,
     }));
   if (kept.length === 0) {
@@ -147,7 +147,8 @@ async function fitInputs({ table, choice }: Draft, options: FitOptions): Promise
   };
 }
 
-const columnHasValues = (column: InputColumn): boolean => column.kind !== "category" || column.values.length > 0;
+/** Without a value in the rows learned from there is nothing to fill missing cells with. */
+const hasValues = ({ fill }: InputColumn): boolean => fill !== undefined;
 
 const readerOf = (table: Table, summary: ColumnSummary): CellReader => ({
   table,
