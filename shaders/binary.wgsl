@@ -1,7 +1,7 @@
-// out = f(a, b) with operands that repeat along dimensions where they have size 1: one invocation per four values of a row, so
-// that places are divided out once for four. Twin: src/cpu/binary.ts.
+// out = compute(a, b) with operands that repeat along dimensions where they have size 1: one invocation per four values of a row, so
+// that places are divided out once for four. `compute`, a function of two
+// values, is written in front of it from src/math/elementwise.ts. Twin: src/cpu/binary.ts.
 
-override OPERATION: u32 = 0u;  // place in binaryNames of src/cpu/binary.ts; LOSS and ACTIVATION say more
 override NUMBER: u32 = 0u;     // 1: a is the uniform's number, 2: b is
 override RANK: u32 = 1u;
 
@@ -19,26 +19,6 @@ struct Binary {
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
 @group(0) @binding(2) var<storage, read> b: array<ElementB>;
 @group(0) @binding(3) var<storage, read_write> out: array<ElementOut>;
-
-fn compute(x: f32, y: f32) -> f32 {
-  switch (OPERATION) {
-    case 1u: { return x - y; }
-    case 2u: { return x * y; }
-    case 3u: { return x / y; }
-    case 4u: { return max(x, y); }
-    case 5u: { return min(x, y); }
-    case 6u: { return select(0.0, 1.0, x > y); }
-    case 7u: { return select(0.0, 1.0, x == y); }
-    case 8u: { return elementLoss(x, y).x; }
-    case 9u: { return elementLoss(x, y).y; }
-    case 10u: { return slopeProduct(x, y); }
-    // These select: what is left out does not come through, not even as infinity times 0.
-    case 11u: { return select(x * y, 0.0, y == 0.0); }
-    case 12u: { return select(x, 0.0, y == 0.0); }
-    case 13u: { return select(0.0, x, y == 0.0); }
-    default: { return x + y; }
-  }
-}
 
 @compute @workgroup_size(64)
 fn binary(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {

@@ -15,7 +15,7 @@ const mayImport: Record<string, string[]> = {
   "math/": ["math/", "pure"],
   pure: ["pure", "math/"],
   "cpu/": ["cpu/", "math/", "pure"],
-  "gpu/": ["gpu/", "pure", "shaders/"],
+  "gpu/": ["gpu/", "math/", "pure", "shaders/"],
   "plan/": ["plan/", "gpu/", "cpu/", "pure"],
   "train/": ["train/", "plan/", "cpu/", "math/", "type gpu/", "pure"],
   "data/": ["data/", "pure"],

@@ -3,7 +3,7 @@
 import { type DataType, maxRank } from "../shape.ts";
 import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
-import { tensorKernel } from "./tensorKernels.ts";
+import { type ElementFunction, tensorKernel } from "./tensorKernels.ts";
 import { alignedWords, axesOf, quadsOf } from "./strides.ts";
 
 /** Values in a buffer, without gaps. */
@@ -19,19 +19,17 @@ const valueOperations = 32;
 
 export interface UnaryRequest {
   readonly device: GpuDevice;
-  /** Place in unaryNames. */
-  readonly operation: number;
+  readonly compute: ElementFunction;
   readonly a: StoredValues;
   readonly out: StoredValues;
   readonly count: number;
   readonly exponent: number;
 }
 
-/** Records out = f(a). */
-export function encodeUnary({ device, operation, a, out, count, exponent }: UnaryRequest): void {
+/** Records out = compute(a). */
+export function encodeUnary({ device, compute, a, out, count, exponent }: UnaryRequest): void {
   commandsOf(device).dispatchValues({
-    source: tensorKernel("unary", [a.dtype, out.dtype]),
-    constants: { OPERATION: operation },
+    source: tensorKernel("unary", [a.dtype, out.dtype], compute),
     bound: [a.buffer, out.buffer],
     values: Math.ceil(count / 4),
     operations: 4 * valueOperations,
@@ -58,11 +56,7 @@ export interface StridedValues extends StoredValues {
 
 export interface BinaryRequest {
   readonly device: GpuDevice;
-  /** Place in binaryNames. */
-  readonly operation: number;
-  /** Places in lossNames and in activationNames, where the operation takes one. */
-  readonly loss: number;
-  readonly activation: number;
+  readonly compute: ElementFunction;
   readonly sizes: readonly number[];
   /** A number, at most one of the two. */
   readonly a: StridedValues | number;
@@ -70,9 +64,9 @@ export interface BinaryRequest {
   readonly out: StoredValues;
 }
 
-/** Records out = f(a, b). */
+/** Records out = compute(a, b). */
 export function encodeBinary(request: BinaryRequest): void {
-  const { device, operation, loss, activation, sizes, a, b, out } = request;
+  const { device, compute, sizes, a, b, out } = request;
   const tensors = [a, b].filter((operand) => typeof operand !== "number");
   // A number stands in the uniform; its binding then holds the other operand, unread.
   const [first, second] = [tensors[0]!, tensors.at(-1)!];
@@ -80,8 +74,8 @@ export function encodeBinary(request: BinaryRequest): void {
   const axes = axesOf([sizes, first.strides, second.strides], [1, 0, 0]);
   const which = typeof a === "number" ? 1 : typeof b === "number" ? 2 : 0;
   commandsOf(device).dispatchValues({
-    source: tensorKernel("binary", [first.dtype, second.dtype, out.dtype]),
-    constants: { OPERATION: operation, LOSS: loss, ACTIVATION: activation, NUMBER: which, RANK: axes.rank },
+    source: tensorKernel("binary", [first.dtype, second.dtype, out.dtype], compute),
+    constants: { NUMBER: which, RANK: axes.rank },
     bound: [first.buffer, second.buffer, out.buffer],
     values: quadsOf(sizes),
     operations: 4 * valueOperations,

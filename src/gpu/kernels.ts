@@ -18,6 +18,7 @@ import productTile from "../../shaders/productTile.wgsl?raw";
 import quadLoads from "../../shaders/quadLoads.wgsl?raw";
 import replicaRun from "../../shaders/replicaRun.wgsl?raw";
 import sampleTile from "../../shaders/sampleTile.wgsl?raw";
+import scalar from "../../shaders/scalar.wgsl?raw";
 import score from "../../shaders/score.wgsl?raw";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
@@ -46,45 +47,45 @@ export const kernels = {
   /** step, layer, inputs, parameters, outputs, batchRows */
   forward: {
     name: "forward",
-    code: join(step, order, activation, forward),
+    code: join(step, order, scalar, activation, forward),
     bindings: ["step", "uniform", "read", "read", "write", "write"],
   },
   /** as forward, and parameters once more */
   forwardTiled: {
     name: "forwardTiled",
-    code: join(step, order, activation, tile, forwardTiled),
+    code: join(step, order, scalar, activation, tile, forwardTiled),
     bindings: ["step", "uniform", "read", "read", "write", "write", "read"],
   },
   /** as forwardTiled; needs subgroups */
   forwardQuads: {
     name: "forwardTiled",
     variant: "quads",
-    code: join(subgroups, step, order, activation, quadTile, forwardTiled),
+    code: join(subgroups, step, order, scalar, activation, quadTile, forwardTiled),
     bindings: ["step", "uniform", "read", "read", "write", "write", "read"],
   },
   /** step, layer, outputs, targets, batchRows, dOutputs */
   loss: {
     name: "loss",
-    code: join(step, activation, crossEntropy, elementLoss, loss),
+    code: join(step, scalar, activation, crossEntropy, elementLoss, loss),
     bindings: ["step", "uniform", "read", "read", "read", "write"],
   },
   /** step, layer, dOutputs, parameters, inputs, dInputs */
   backwardInputs: {
     name: "backwardInputs",
-    code: join(step, activation, backwardInputs),
+    code: join(step, scalar, activation, backwardInputs),
     bindings: ["step", "uniform", "read", "read", "read", "write"],
   },
   /** as backwardInputs, and parameters once more */
   backwardInputsTiled: {
     name: "backwardInputsTiled",
-    code: join(step, activation, tile, backwardInputsTiled),
+    code: join(step, scalar, activation, tile, backwardInputsTiled),
     bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
   },
   /** as backwardInputsTiled; needs subgroups */
   backwardInputsQuads: {
     name: "backwardInputsTiled",
     variant: "quads",
-    code: join(subgroups, step, activation, quadTile, backwardInputsTiled),
+    code: join(subgroups, step, scalar, activation, quadTile, backwardInputsTiled),
     bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
   },
   /** step, layer, inputs, dOutputs, batchRows, gradients */
@@ -121,7 +122,7 @@ export const kernels = {
   /** step, score, outputs, targets, losses, hits */
   score: {
     name: "score",
-    code: join(step, activation, crossEntropy, elementLoss, score),
+    code: join(step, scalar, activation, crossEntropy, elementLoss, score),
     bindings: ["step", "uniform", "read", "read", "write", "write"],
   },
   /** step, page, rows, gathered */
@@ -135,7 +136,7 @@ export const kernels = {
 export type KernelName = keyof typeof kernels;
 
 const describe = (...parts: unknown[]): string => JSON.stringify(parts);
-const rules = join(step, order, activation, crossEntropy, elementLoss);
+const rules = join(step, order, scalar, activation, crossEntropy, elementLoss);
 
 const replicaBindings = [
   "uniform",
@@ -212,7 +213,7 @@ export const fusedKernels = {
   scoreReplicas: (network: Network): KernelSource => ({
     name: "scoreReplicas",
     variant: describe(network),
-    code: join(step, activation, crossEntropy, elementLoss, emitScore(network), scoreReplicas),
+    code: join(step, scalar, activation, crossEntropy, elementLoss, emitScore(network), scoreReplicas),
     bindings: ["uniform", "read", "read", "read", "write", "write"],
   }),
 } as const;

@@ -1,10 +1,8 @@
 import accumulate from "../../shaders/accumulate.wgsl?raw";
-import activation from "../../shaders/activation.wgsl?raw";
 import addFour from "../../shaders/addFour.wgsl?raw";
 import binary from "../../shaders/binary.wgsl?raw";
 import copy from "../../shaders/copy.wgsl?raw";
 import crossEntropy from "../../shaders/crossEntropy.wgsl?raw";
-import elementLoss from "../../shaders/elementLoss.wgsl?raw";
 import matmul from "../../shaders/matmul.wgsl?raw";
 import matmulSizes from "../../shaders/matmulSizes.wgsl?raw";
 import matmulSlim from "../../shaders/matmulSlim.wgsl?raw";
@@ -13,6 +11,7 @@ import matmulWorkgroup from "../../shaders/matmulWorkgroup.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
 import quadLoads from "../../shaders/quadLoads.wgsl?raw";
 import reduce from "../../shaders/reduce.wgsl?raw";
+import scalar from "../../shaders/scalar.wgsl?raw";
 import softmaxRows from "../../shaders/softmaxRows.wgsl?raw";
 import strides from "../../shaders/strides.wgsl?raw";
 import sumSlices from "../../shaders/sumSlices.wgsl?raw";
@@ -46,12 +45,9 @@ const tensorKernels = {
   /** slices, partials, out */
   sumSlices: { code: join(strides, sumSlices), bindings: ["step", "read", "write"] },
   /** sizes, a, out */
-  unary: { code: join(strides, activation, unary), bindings: ["step", "read", "write"] },
+  unary: { code: join(strides, scalar, unary), bindings: ["step", "read", "write"] },
   /** sizes, a, b, out */
-  binary: {
-    code: join(strides, activation, crossEntropy, elementLoss, binary),
-    bindings: ["step", "read", "read", "write"],
-  },
+  binary: { code: join(strides, scalar, binary), bindings: ["step", "read", "read", "write"] },
   /** sizes, a, out */
   copy: { code: join(strides, copy), bindings: ["step", "read", "write"] },
   /** sizes, a, out */
@@ -66,9 +62,20 @@ export type TensorKernelName = keyof typeof tensorKernels;
 
 const typedKernels = new Map<string, KernelSource>();
 
+/** What a kernel computes value by value: a function `compute` in front of its code. */
+export interface ElementFunction {
+  /** Tells functions from each other. */
+  readonly name: string;
+  readonly wgsl: string;
+}
+
 /** A kernel of tensors for operands stored as these types, the result's last: they are what its code calls Element…. */
-export function tensorKernel(name: TensorKernelName, types: readonly DataType[]): KernelSource {
-  const variant = types.join(" ");
+export function tensorKernel(
+  name: TensorKernelName,
+  types: readonly DataType[],
+  compute?: ElementFunction,
+): KernelSource {
+  const variant = [...types, ...(compute ? [compute.name] : [])].join(" ");
   const known = typedKernels.get(`${name} ${variant}`);
   if (known) return known;
   const elements = types.map(
@@ -76,7 +83,12 @@ export function tensorKernel(name: TensorKernelName, types: readonly DataType[])
   );
   const enabled = types.includes("f16") ? ["enable f16;"] : [];
   const { code, bindings } = tensorKernels[name];
-  const kernel = { name, variant, code: join(...enabled, ...elements, code), bindings };
+  const kernel = {
+    name,
+    variant,
+    code: join(...enabled, ...elements, ...(compute ? [compute.wgsl] : []), code),
+    bindings,
+  };
   typedKernels.set(`${name} ${variant}`, kernel);
   return kernel;
 }

@@ -4,13 +4,13 @@ import { primitives } from "./primitives.ts";
 import { bare, negative } from "./wgslText.ts";
 
 /** A constant as WGSL writes it: the shortest decimal that gives the same f32. */
-export function wgslNumber(value: number): string {
+function wgslNumber(value: number): string {
   const text = String(Math.fround(value) === value ? value : Number(Math.fround(value).toPrecision(9)));
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
 /** Statements that name the shared parts of expressions, and the WGSL of each expression. */
-export interface WgslBody {
+interface WgslBody {
   readonly lines: readonly string[];
   readonly results: readonly string[];
 }
@@ -30,7 +30,7 @@ function usesOf(order: readonly Expression[], outputs: readonly Expression[]): M
  * @param names WGSL of each input
  * @param prefix of the names that are given
  */
-export function emitBody(outputs: readonly Expression[], names: ReadonlyMap<string, string>, prefix = "v"): WgslBody {
+function emitBody(outputs: readonly Expression[], names: ReadonlyMap<string, string>, prefix = "v"): WgslBody {
   const order = inOrder(outputs);
   const uses = usesOf(order, outputs);
   const texts = new Map<Expression, string>();

@@ -11,14 +11,12 @@ export type PrimitiveName =
   | "maximum"
   | "absolute"
   | "sign"
-  | "floor"
   | "sqrt"
   | "reciprocal"
   | "power"
   | "exp"
   | "expm1"
   | "log"
-  | "log1p"
   | "sin"
   | "cos"
   | "tanh"
@@ -26,7 +24,6 @@ export type PrimitiveName =
   | "softplus"
   | "normalDistribution"
   | "normalDensity"
-  | "erf"
   | "whereLess"
   | "whereLessOrEqual"
   | "whereEqual";
@@ -83,6 +80,24 @@ export class Expression {
     return this.kind === "constant" && (value === undefined || this.value === value);
   }
 
+  /** The same expression with inputs replaced by name; shared parts stay shared. */
+  substitute(inputs: ReadonlyMap<string, Expression>): Expression {
+    const done = new Map<Expression, Expression>();
+    const replace = (node: Expression): Expression => {
+      const known = done.get(node);
+      if (known) return known;
+      const replaced =
+        node.kind === "application"
+          ? Expression.application(node.primitive!, node.operands.map(replace))
+          : node.kind === "input"
+            ? (inputs.get(node.name) ?? node)
+            : node;
+      done.set(node, replaced);
+      return replaced;
+    };
+    return replace(this);
+  }
+
   plus(other: Operand): Expression {
     return apply("add", this, other);
   }
@@ -121,7 +136,7 @@ export class Expression {
 const maxF32 = 3.4028234663852886e38;
 
 /** @throws InvalidInput unless the operand is an expression or a number that is finite as an f32 */
-export function operandOf(operand: Operand): Expression {
+function operandOf(operand: Operand): Expression {
   if (operand instanceof Expression) return operand;
   if (typeof operand === "number" && Math.abs(operand) <= maxF32) return Expression.constant(operand);
   const got = typeof operand === "number" ? String(operand) : typeof operand;
@@ -152,8 +167,6 @@ export const maximum = (a: Operand, b: Operand): Expression => apply("maximum", 
 export const absolute = (x: Operand): Expression => apply("absolute", x);
 /** −1, 0 or 1. */
 export const sign = (x: Operand): Expression => apply("sign", x);
-/** The largest whole number that is not above x. */
-export const floor = (x: Operand): Expression => apply("floor", x);
 export const sqrt = (x: Operand): Expression => apply("sqrt", x);
 /** 1 / x. */
 export const reciprocal = (x: Operand): Expression => apply("reciprocal", x);
@@ -164,8 +177,6 @@ export const exp = (x: Operand): Expression => apply("exp", x);
 export const expm1 = (x: Operand): Expression => apply("expm1", x);
 /** Natural logarithm. */
 export const log = (x: Operand): Expression => apply("log", x);
-/** log(1 + x) without loss of digits near 0. */
-export const log1p = (x: Operand): Expression => apply("log1p", x);
 export const sin = (x: Operand): Expression => apply("sin", x);
 export const cos = (x: Operand): Expression => apply("cos", x);
 export const tanh = (x: Operand): Expression => apply("tanh", x);
@@ -177,5 +188,3 @@ export const softplus = (x: Operand): Expression => apply("softplus", x);
 export const normalDistribution = (x: Operand): Expression => apply("normalDistribution", x);
 /** Density φ of the standard normal. */
 export const normalDensity = (x: Operand): Expression => apply("normalDensity", x);
-/** Error function, 2/√π · ∫₀ˣ e^−t² dt. */
-export const erf = (x: Operand): Expression => apply("erf", x);

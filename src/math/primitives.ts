@@ -1,8 +1,6 @@
 import {
   apply,
   cos,
-  erf,
-  exp,
   type Expression,
   log,
   normalDensity,
@@ -13,7 +11,7 @@ import {
   where,
 } from "./expression.ts";
 import { bare, call, infix, negative } from "./wgslText.ts";
-import { erfOf, normalDensityOf, normalDistributionOf, sigmoidOf, softplusOf } from "./specialFunctions.ts";
+import { normalDensityOf, normalDistributionOf, sigmoidOf, softplusOf } from "./specialFunctions.ts";
 
 /** What the result of a primitive may be off by in f32: units in the last place of the result, plus an absolute part. */
 export interface ErrorBound {
@@ -134,13 +132,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     backward: () => [undefined],
     bound: { ulp: 0 },
   },
-  floor: {
-    arity: 1,
-    compute: Math.floor,
-    wgsl: call("floor"),
-    backward: () => [undefined],
-    bound: { ulp: 0 },
-  },
   sqrt: {
     arity: 1,
     compute: Math.sqrt,
@@ -168,7 +159,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
   exp: {
     arity: 1,
     compute: Math.exp,
-    wgsl: call("exp"),
+    wgsl: call("exponential"),
     backward: (gradient, _, self) => [gradient.times(self)],
     bound: { ulp: 3 + 2 * 88 },
   },
@@ -185,13 +176,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("naturalLogarithm"),
     backward: (gradient, [x]) => [gradient.over(x!)],
     bound: { ulp: 3, absolute: 2 ** -21 },
-  },
-  log1p: {
-    arity: 1,
-    compute: Math.log1p,
-    wgsl: call("logOnePlus"),
-    backward: (gradient, [x]) => [gradient.over(x!.plus(1))],
-    bound: { ulp: 6, absolute: 1e-7 },
   },
   sin: {
     arity: 1,
@@ -241,13 +225,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     compute: normalDensityOf,
     wgsl: call("normalDensity"),
     backward: (gradient, [x], self) => [gradient.times(self).times(x!).negated()],
-    bound: { ulp: 7, absolute: 1e-7 },
-  },
-  erf: {
-    arity: 1,
-    compute: erfOf,
-    wgsl: call("errorFunction"),
-    backward: (gradient, [x]) => [gradient.times(exp(x!.squared().negated()).times(2 / Math.sqrt(Math.PI)))],
     bound: { ulp: 7, absolute: 1e-7 },
   },
   whereLess: selected("whereLess", "<"),

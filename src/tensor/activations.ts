@@ -1,4 +1,4 @@
-import type { UnaryName } from "../cpu/unary.ts";
+import type { UnaryName } from "../math/elementwise.ts";
 import { activationNames, type ActivationName, requireName, savesPreActivation } from "../network.ts";
 import { add, exp, multiply, negate, recordBinary, square, subtract, takeShare } from "./arithmetic.ts";
 import { computeBinary, computeUnary, requireTensors } from "./compute.ts";

@@ -1,16 +1,23 @@
 // Operations without derivatives: each runs the kernel of its name on a GPU, or its twin on the CPU.
 
 import { accumulate } from "../cpu/accumulate.ts";
-import { binary, type BinaryChoice, type BinaryName, binaryNames } from "../cpu/binary.ts";
+import { binary } from "../cpu/binary.ts";
 import { copy, type Frame } from "../cpu/copy.ts";
 import { matmul } from "../cpu/matmul.ts";
 import { reduce, type ReductionName, reductionNames } from "../cpu/reduce.ts";
-import { unary, type UnaryName, unaryNames } from "../cpu/unary.ts";
+import { unary } from "../cpu/unary.ts";
 import { InvalidInput } from "../errors.ts";
 import { encodeAccumulate, encodeBinary, encodeCopy, encodeUnary, type StoredValues } from "../gpu/elementwise.ts";
 import { encodeMatmul } from "../gpu/products.ts";
 import { encodeReduce } from "../gpu/reductions.ts";
-import { activationNames, lossNames } from "../network.ts";
+import {
+  type BinaryChoice,
+  binaryExpression,
+  type BinaryName,
+  type UnaryName,
+  unaryExpression,
+} from "../math/elementwise.ts";
+import { binaryFunction, unaryFunction } from "../gpu/elementFunctions.ts";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -97,9 +104,8 @@ export function computeUnary(name: UnaryName, a: Tensor, options: UnaryOptions =
   const places = placesOf(place, [a, result]);
   if (places.device) {
     const [from, out] = places.gpu as [StoredValues, StoredValues];
-    const operation = unaryNames.indexOf(name);
-    encodeUnary({ device: places.device, operation, a: from, out, count: a.size, exponent });
-  } else unary({ name, a: places.cpu[0]!, out: places.cpu[1]!, exponent });
+    encodeUnary({ device: places.device, compute: unaryFunction(name), a: from, out, count: a.size, exponent });
+  } else unary({ expression: unaryExpression(name), a: places.cpu[0]!, out: places.cpu[1]!, exponent });
   return result;
 }
 
@@ -122,11 +128,9 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
   };
   if (places.device) {
     const [first, second] = take((index) => ({ ...places.gpu[index]!, strides: walk.strides[index]! }));
-    const choice = { loss: lossNames.indexOf(loss), activation: activationNames.indexOf(activation) };
-    const numbers = { operation: binaryNames.indexOf(name), ...choice };
     encodeBinary({
       device: places.device,
-      ...numbers,
+      compute: binaryFunction(name, { loss, activation }),
       sizes: walk.sizes,
       a: first,
       b: second,
@@ -137,8 +141,7 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
   const [first, second] = take((index) => ({ values: places.cpu[index]!, strides: walk.strides[index]! }));
   const out = places.cpu.at(-1)!;
   binary({
-    name,
-    choice: { loss, activation },
+    expression: binaryExpression(name, { loss, activation }),
     sizes: walk.sizes,
     a: first,
     b: second,
