@@ -23,10 +23,17 @@ export interface OperationCase {
 }
 
 const positive = [0.3, 2] as const;
+
+/** Of an operation made of others, only the result goes on. */
+const alone =
+  <Inputs extends t.Tensor[]>(apply: (...inputs: Inputs) => t.Tensor) =>
+  (...inputs: Inputs): t.Tensor =>
+    t.tidy(() => apply(...inputs));
+
 const unary = (name: string, apply: (a: t.Tensor) => t.Tensor, input: Partial<InputCase> = {}): OperationCase => ({
   name,
   inputs: [{ shape: [3, 4], ...input }],
-  apply,
+  apply: alone(apply),
 });
 
 /** Shapes that repeat on neither side, on either, and on both. */
@@ -55,7 +62,7 @@ const binary = (
       { shape: a, range },
       { shape: b, range },
     ],
-    apply,
+    apply: alone(apply),
   }));
 
 const products: OperationCase[] = [false, true].flatMap((transposeA) =>
