@@ -1,9 +1,8 @@
 import { InvalidInput, requireOptions } from "./errors.ts";
-import { optimizers } from "./math/optimizers.ts";
 
 /** Optimizers, in the order of their numbers in `shaders/update.wgsl`. */
-export const optimizerNames = Object.keys(optimizers) as readonly OptimizerName[];
-export type OptimizerName = keyof typeof optimizers;
+export const optimizerNames = ["sgd", "adam", "adamW", "rmsProp"] as const;
+export type OptimizerName = (typeof optimizerNames)[number];
 
 /** An optimizer as data, every hyper-parameter present; made by `sgd()`, `adam()`, `adamW()` or `rmsProp()`. */
 export interface Optimizer {

@@ -1,7 +1,3 @@
-import { Expression } from "../math/expression.ts";
-import { compileFloat64, type Float64Program } from "../math/float64.ts";
-import { hyperInputs, optimizers, type UpdateInputs } from "../math/optimizers.ts";
-import { Simplifier } from "../math/simplify.ts";
 import type { Optimizer } from "../optimizer.ts";
 
 export interface UpdateArguments {
@@ -16,56 +12,63 @@ export interface UpdateArguments {
   readonly moments: readonly [Float64Array, Float64Array];
 }
 
-/** Inputs parameter, gradient, both states, then `hyperInputs`; outputs the parameter and the states that the optimizer keeps. */
-function compile({ name, momentum, nesterov }: Optimizer): Float64Program {
-  const ownNames = ["parameter", "gradient", "state0", "state1"];
-  const names = [...ownNames, ...hyperInputs];
-  const [parameter, gradient, ...states] = ownNames.map((input) => Expression.input(input));
-  const hyper = Object.fromEntries(hyperInputs.map((input) => [input, Expression.input(input)]));
-  const inputs = { parameter, gradient, states, ...hyper } as unknown as UpdateInputs;
-  const update = optimizers[name](inputs, { usesMomentum: momentum > 0, nesterov });
-  const simplifier = new Simplifier();
-  const outputs = [update.parameter, ...update.states].map((output) => simplifier.simplify(output));
-  return compileFloat64(outputs, names);
+/** The updated parameter at an index; moments are updated in place. */
+type Rule = (index: number) => number;
+
+function sgd({ optimizer, gradients, parameters, moments: [velocity] }: UpdateArguments): Rule {
+  const { learningRate, momentum, nesterov, weightDecay } = optimizer;
+  return (index) => {
+    const gradient = gradients[index]! + weightDecay * parameters[index]!;
+    velocity[index] = momentum * velocity[index]! + gradient;
+    const direction = nesterov ? gradient + momentum * velocity[index]! : velocity[index]!;
+    return parameters[index]! - learningRate * direction;
+  };
 }
 
-const compiled = new Map<string, Float64Program>();
-
-/** The program of an optimizer, its hyper-parameters written for a step. */
-function programOf(optimizer: Optimizer, step: number): Float64Program {
-  const key = `${optimizer.name} ${optimizer.momentum > 0} ${optimizer.nesterov}`;
-  const program = compiled.get(key) ?? compile(optimizer);
-  compiled.set(key, program);
-  const hyper: Record<(typeof hyperInputs)[number], number> = {
-    ...optimizer,
-    meanCorrection: 1 / (1 - optimizer.beta1 ** (step + 1)),
-    inverseSqrtCorrection: 1 / Math.sqrt(1 - optimizer.beta2 ** (step + 1)),
+function adam({ optimizer, step, gradients, parameters, moments: [mean, square] }: UpdateArguments): Rule {
+  const { learningRate, beta1, beta2, epsilon, weightDecay, name } = optimizer;
+  const decoupled = name === "adamW";
+  const stepSize = learningRate / (1 - beta1 ** (step + 1));
+  const correction = Math.sqrt(1 - beta2 ** (step + 1));
+  return (index) => {
+    const parameter = parameters[index]!;
+    const gradient = gradients[index]! + (decoupled ? 0 : weightDecay * parameter);
+    const start = decoupled ? parameter - learningRate * weightDecay * parameter : parameter;
+    mean[index] = beta1 * mean[index]! + (1 - beta1) * gradient;
+    square[index] = beta2 * square[index]! + (1 - beta2) * gradient * gradient;
+    return start - (stepSize * mean[index]!) / (Math.sqrt(square[index]!) / correction + epsilon);
   };
-  for (const [index, name] of hyperInputs.entries()) program.inputs[4 + index] = hyper[name];
-  return program;
+}
+
+function rmsProp({ optimizer, gradients, parameters, moments: [square, velocity] }: UpdateArguments): Rule {
+  const { learningRate, alpha, epsilon, momentum, weightDecay } = optimizer;
+  return (index) => {
+    const gradient = gradients[index]! + weightDecay * parameters[index]!;
+    square[index] = alpha * square[index]! + (1 - alpha) * gradient * gradient;
+    velocity[index] = momentum * velocity[index]! + gradient / (Math.sqrt(square[index]!) + epsilon);
+    return parameters[index]! - learningRate * velocity[index]!;
+  };
+}
+
+function ruleOf(options: UpdateArguments): Rule {
+  if (options.optimizer.name === "sgd") return sgd(options);
+  return options.optimizer.name === "rmsProp" ? rmsProp(options) : adam(options);
 }
 
 /**
- * One step of the optimizer on one replica. Twin of `shaders/optimizer.wgsl`. A parameter that would not be finite is left as it was.
+ * One step of the optimizer on one replica. Twin of `shaders/optimizer.wgsl`; definitions as `torch.optim`'s. A parameter
+ * that would not be finite is left as it was.
  * @returns whether every gradient, moment and updated parameter is finite
  */
-export function update({ optimizer, step, gradients, parameters, moments }: UpdateArguments): boolean {
-  const { inputs, outputs, run } = programOf(optimizer, step);
+export function update(options: UpdateArguments): boolean {
+  const { gradients, parameters, moments } = options;
+  const updated = ruleOf(options);
   let allFinite = true;
   for (let index = 0; index < parameters.length; index++) {
-    inputs[0] = parameters[index]!;
-    inputs[1] = gradients[index]!;
-    inputs[2] = moments[0][index]!;
-    inputs[3] = moments[1][index]!;
-    run();
-    const value = outputs[0]!;
+    const value = updated(index);
     const isFinite = Number.isFinite(value);
     if (isFinite) parameters[index] = value;
-    let others = Number.isFinite(gradients[index]);
-    for (let state = 1; state < outputs.length; state++) {
-      moments[state - 1]![index] = outputs[state]!;
-      others = others && Number.isFinite(outputs[state]);
-    }
+    const others = Number.isFinite(gradients[index]) && moments.every((moment) => Number.isFinite(moment[index]));
     allFinite = allFinite && isFinite && others;
   }
   return allFinite;

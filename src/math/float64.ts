@@ -13,19 +13,59 @@ export interface Float64Program {
 
 type Places = ReadonlyMap<Expression, number>;
 
-/** Computes one node from the values of its operands. */
+/**
+ * Computes one node from the values of its operands. What costs less than a call is written out; everything else is the function of the
+ * table.
+ */
 function operationOf(node: Expression, values: Float64Array, places: Places): () => void {
   const { compute } = primitives[node.primitive!];
   const to = places.get(node)!;
   const [a, b, c, d] = node.operands.map((operand) => places.get(operand)!) as [number, number, number, number];
-  switch (node.operands.length) {
-    case 1:
-      return () => (values[to] = compute(values[a]!));
-    case 2:
-      return () => (values[to] = compute(values[a]!, values[b]!));
-    default:
-      return () => (values[to] = compute(values[a]!, values[b]!, values[c]!, values[d]!));
+  switch (node.primitive) {
+    case "add":
+      return () => (values[to] = values[a]! + values[b]!);
+    case "subtract":
+      return () => (values[to] = values[a]! - values[b]!);
+    case "multiply":
+      return () => (values[to] = values[a]! * values[b]!);
+    case "divide":
+      return () => (values[to] = values[a]! / values[b]!);
+    case "sqrt":
+      return () => (values[to] = Math.sqrt(values[a]!));
+    case "whereLessOrEqual":
+      return () => (values[to] = values[a]! <= values[b]! ? values[c]! : values[d]!);
   }
+  if (node.operands.length === 1) return () => (values[to] = compute(values[a]!));
+  if (node.operands.length === 2) return () => (values[to] = compute(values[a]!, values[b]!));
+  return () => (values[to] = compute(values[a]!, values[b]!, values[c]!, values[d]!));
+}
+
+/** Runs operations one after the other, the few that most programs have without a loop. */
+function sequenceOf(operations: readonly (() => void)[]): () => void {
+  const [first, second, third, fourth, ...rest] = operations;
+  if (!first) return () => {};
+  if (!second) return first;
+  if (!third) {
+    return () => {
+      first();
+      second();
+    };
+  }
+  if (!fourth) {
+    return () => {
+      first();
+      second();
+      third();
+    };
+  }
+  const others = sequenceOf(rest);
+  return () => {
+    first();
+    second();
+    third();
+    fourth();
+    others();
+  };
 }
 
 /**
@@ -44,16 +84,15 @@ export function compileFloat64(outputs: readonly Expression[], inputs: readonly 
   }
   const values = new Float64Array(inputs.length + order.length);
   for (const node of order) if (node.kind === "constant") values[places.get(node)!] = node.value;
-  const operations = order
-    .filter(({ kind }) => kind === "application")
-    .map((node) => operationOf(node, values, places));
+  const applied = order.filter(({ kind }) => kind === "application");
+  const compute = sequenceOf(applied.map((node) => operationOf(node, values, places)));
   const results = new Float64Array(outputs.length);
   const from = outputs.map((output) => places.get(output)!);
   return {
     inputs: values.subarray(0, inputs.length),
     outputs: results,
     run() {
-      for (let index = 0; index < operations.length; index++) operations[index]!();
+      compute();
       for (let index = 0; index < from.length; index++) results[index] = values[from[index]!]!;
     },
   };
