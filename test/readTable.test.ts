@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { ReadProgress, Table } from "../src/data.ts";
+import { type ReadProgress, type Table, encodeInputs, prepare, tableFromRows } from "../src/data.ts";
 import { inferNumberFormat } from "../src/data/inferNumberFormat.ts";
 import { isMissing } from "../src/data/missing.ts";
 import { readNumber } from "../src/data/numberFormat.ts";
@@ -248,6 +248,54 @@ describe("headers", () => {
     expect(read(text).rowCount).toBe(5);
     expect(namesOf(read(text, { target: ["f"] }))).toEqual(["e", "f"]);
     expect(read(text, { target: ["column2"] }).rowCount).toBe(5);
+  });
+
+  test("a generated name as target is that of a blank cell, or of a table without a header", () => {
+    const text = `shape,,edible\n${ten((k) => `${"ab"[k % 2]},${"cde"[k % 3]},${"yn"[k % 2]}`)}`;
+    expect(namesOf(read(text, { target: ["column2"] }))).toEqual(["shape", "column2", "edible"]);
+    const numbers = `a,b\n${ten((k) => `${k},${k * k}`)}`;
+    expect(namesOf(read(numbers, { target: ["column2"] }))).toEqual(["a", "b"]);
+    expect(namesOf(read("f,e\ne,f\n", { target: ["column2"] }))).toEqual(["column1", "column2"]);
+    const expected = { inputs: ["column2"], targets: ["edible"] };
+    expect(namesOf(read("shape,,edible\na,b,c\n", { expected }))).toEqual(["shape", "column2", "edible"]);
+  });
+
+  test("a file without a header is read by the places of the model's columns", () => {
+    const expected = { inputs: ["u", "v"], targets: ["y"] };
+    for (const [text, names, rows] of [
+      ["1,2\n3,5\n", ["u", "v"], 2],
+      ["1,2\n", ["u", "v"], 1],
+      ["x,k\n", ["u", "v"], 1],
+      ["x,k,l\n", ["u", "v", "y"], 1],
+      ["1,2,a\n3,5,b\n3,5,a\n", ["u", "v", "y"], 3],
+      ["p,q\nq,p\np,p\nq,q\np,q\n", ["u", "v"], 5],
+    ] as const) {
+      const table = read(text, { expected });
+      expect([namesOf(table), table.rowCount]).toEqual([names, rows]);
+      expect(table.notes.join()).toMatch(/no header line: the columns are taken in the order of the model, "u", "v"/);
+    }
+    expect(namesOf(read("a,b\nc,d\n", { expected, header: "no" }))).toEqual(["u", "v"]);
+    expect(namesOf(read("a,b\n1,2\n3,4\n", { expected }))).toEqual(["a", "b"]);
+    expect(() => read("u,v\n", { expected })).toThrow(/only a header line/);
+    expect(() => read("1,2,3,4\n5,6,7,9\n", { expected })).toThrow(/got no header line, and 4 columns.*u,v/s);
+  });
+
+  test("names are compared in one Unicode form", async () => {
+    const [nfc, nfd] = ["caf\u00e9", "cafe\u0301"];
+    expect(namesOf(read(`${nfd}, b \n1,2\n`))).toEqual([nfc, "b"]);
+    const rows = ten((k) => `${(k * k) % 7},${(k * 3) % 5}`);
+    const { preprocessing } = await prepare(read(`${nfd},y\n${rows}`), {
+      target: "y",
+      columns: [nfd],
+      task: "regression",
+    });
+    for (const name of [nfc, nfd]) {
+      expect((await encodeInputs(preprocessing, read(`${name},z\n1,2\n`))).rows.length).toBe(1);
+      expect((await encodeInputs(preprocessing, tableFromRows([{ [name]: 1, z: 2 }]))).rows.length).toBe(1);
+    }
+    const old = { ...preprocessing, inputs: preprocessing.inputs.map((input) => ({ ...input, name: nfd })) };
+    expect((await encodeInputs(old, read(`${nfc},z\n1,2\n`))).rows.length).toBe(1);
+    expect(() => read(`${nfc},${nfd}\n1,2\n`)).toThrow(/twice, in two Unicode forms that look the same/);
   });
 
   test("a model's names are looked for in the first line", () => {

@@ -28,7 +28,7 @@ import {
   targetNames,
 } from "./preprocessing.ts";
 import { isMissingCell, labelLookup, labelOf } from "./spelling.ts";
-import { type Column, type Table, columnsByName, listNames, quote } from "./table.ts";
+import { type Column, type Table, columnName, columnsByName, listNames, quote } from "./table.ts";
 
 export interface EncodeOptions extends SliceOptions {
   /** A category that was not seen in training is an error; default: its inputs are all 0, and `unseen` names it. */
@@ -129,8 +129,8 @@ function readerOf(table: Table, column: Column, as: InputColumn, pace: Pace): Pr
 
 function requireColumns(table: Table, names: readonly string[]): Column[] {
   const byName = columnsByName(table);
-  const absent = names.filter((name) => !byName.has(name));
-  if (absent.length === 0) return names.map((name) => byName.get(name)!);
+  const absent = names.filter((name) => !byName.has(columnName(name)));
+  if (absent.length === 0) return names.map((name) => byName.get(columnName(name))!);
   throw new BadFile({
     place: table.place,
     expected: `the columns that the model was trained on, among them ${listNames(absent)}`,

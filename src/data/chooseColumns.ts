@@ -4,7 +4,7 @@ import { whyIdentifier } from "./identifiers.ts";
 import { type ColumnSummary, inspectColumn, nearlyUnique, whyImpossible, whyUseless } from "./inspect.ts";
 import { Pace } from "./pace.ts";
 import type { SliceOptions } from "./slices.ts";
-import { type Column, type Table, columnsByName, listNames, quote } from "./table.ts";
+import { type Column, type Table, columnName, columnsByName, listNames, quote } from "./table.ts";
 import { type Task, type TaskChoice, chooseTask } from "./task.ts";
 
 /** Which columns play which part. */
@@ -34,7 +34,7 @@ export interface Choice extends TaskChoice {
 }
 
 function requireColumn(table: Table, byName: ReadonlyMap<string, Column>, option: string, name: string): Column {
-  const column = byName.get(name);
+  const column = byName.get(columnName(name));
   if (column) return column;
   const names = [...byName.keys()];
   const expected = `a column of the table: ${listNames(names, 40)}`;
@@ -65,7 +65,8 @@ async function chooseTargets(
   const expected = "one or more different column names";
   const fix = "name each target column once";
   if (names.length === 0) throw new InvalidInput({ place, expected, got: "none", fix });
-  if (new Set(names).size < names.length) throw new InvalidInput({ place, expected, got: listNames(names), fix });
+  if (new Set(names.map(columnName)).size < names.length)
+    throw new InvalidInput({ place, expected, got: listNames(names), fix });
   const summaries: ColumnSummary[] = [];
   for (const column of names.map((name) => requireColumn(table, byName, "target", name))) {
     const summary = await inspectColumn(table, column, pace);
@@ -134,19 +135,19 @@ export async function columnKinds(table: Table, options: SliceOptions = {}): Pro
 /** Which columns are targets, inputs, or ignored, and why. */
 export async function chooseColumns(table: Table, options: ColumnOptions, pace: Pace): Promise<Choice> {
   const byName = columnsByName(table);
-  for (const name of options.columns ?? []) requireColumn(table, byName, "columns", name);
-  for (const name of options.ignore ?? []) requireColumn(table, byName, "ignore", name);
+  const columnsOf = (option: "columns" | "ignore"): Set<Column> =>
+    new Set((options[option] ?? []).map((name) => requireColumn(table, byName, option, name)));
+  const wanted = options.columns && columnsOf("columns");
+  const unwanted = columnsOf("ignore");
   const targets = await chooseTargets(table, byName, options, pace);
   const task = chooseTask(table, targets, options.task);
   const isTarget = new Set(targets.map(({ column }) => column));
-  const wanted = options.columns && new Set(options.columns);
-  const unwanted = new Set(options.ignore);
   const candidates: Candidate[] = [];
   const ignored = new Map<Column, IgnoredColumn>();
   for (const column of table.columns) {
     const { name } = column;
     if (isTarget.has(column)) continue;
-    if (unwanted.has(name) || (wanted && !wanted.has(name))) {
+    if (unwanted.has(column) || (wanted && !wanted.has(column))) {
       ignored.set(column, { name, why: "left out as asked", canBeKept: false });
       continue;
     }

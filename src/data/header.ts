@@ -1,5 +1,5 @@
 import { isMissingNumber, looksNumeric } from "./guessSeparator.ts";
-import { quote } from "./table.ts";
+import { columnName, quote } from "./table.ts";
 
 /** Names that the reader of a table knows before reading it. */
 export interface ExpectedColumns {
@@ -31,6 +31,10 @@ export const generatedNumber = (name: string): number | undefined => {
   const found = generatedName.exec(name);
   return found ? Number(found[1]) : undefined;
 };
+
+/** Whether a model comes from a table with a header: one of its columns has a name that is not generated. */
+export const hasOwnNames = ({ inputs, targets }: ExpectedColumns): boolean =>
+  [...inputs, ...targets].some((name) => generatedNumber(name) === undefined);
 
 const rowNote = "--header no takes it as a row";
 const namesNote = "--header yes takes the first line as names";
@@ -132,14 +136,38 @@ export function isIndexColumn(first: string, below: readonly string[]): boolean 
   return below.every((cell, row) => Number(cell) === start + row);
 }
 
-function byNames(first: readonly string[], { expected, target }: HeaderOptions): HeaderDecision | undefined {
-  const known = expected ? expected.inputs : (target ?? []);
-  if (known.length === 0) return undefined;
-  const cells = new Set(first.map((cell) => cell.trim()));
-  const found = known.filter((name) => cells.has(name)).length;
-  if (found > 0 && (expected ? found >= known.length / 2 : true)) return { header: true };
-  if (!known.some((name) => generatedNumber(name) !== undefined)) return undefined;
-  return { header: false };
+/** Whether a name is in the first line, or is the generated one of a blank cell there. */
+function isNamed(first: readonly string[], cells: ReadonlySet<string>, name: string): boolean {
+  const number = generatedNumber(name);
+  return cells.has(columnName(name)) || (number !== undefined && first[number - 1]?.trim() === "");
+}
+
+/** What the names of a model say about the first line. */
+function byModel(
+  first: readonly string[],
+  rows: readonly (readonly string[])[],
+  expected: ExpectedColumns,
+): HeaderDecision | undefined {
+  if (expected.inputs.length === 0) return undefined;
+  const cells = new Set(first.map(columnName));
+  const hasName = [...expected.inputs, ...expected.targets].some((name) => cells.has(columnName(name)));
+  const found = expected.inputs.filter((name) => isNamed(first, cells, name)).length;
+  if (hasName && found >= expected.inputs.length / 2) return { header: true };
+  return !hasOwnNames(expected) || (rows.length === 0 && !hasName) ? { header: false } : undefined;
+}
+
+/** What the names of the user's targets say. A generated name is that of a blank cell, or else of a table without a header. */
+function byTargets(
+  first: readonly string[],
+  rows: readonly (readonly string[])[],
+  target: readonly string[],
+): HeaderDecision | undefined {
+  const cells = new Set(first.map(columnName));
+  if (target.some((name) => cells.has(columnName(name)))) return { header: true };
+  const numbers = target.map(generatedNumber).filter((number) => number !== undefined);
+  if (numbers.length === 0 || numbers.some((number) => first[number - 1]?.trim() === "")) return undefined;
+  const hasNames = columnEvidence(first, rows).some(({ numeric, named }) => numeric && named);
+  return hasNames ? undefined : { header: false };
 }
 
 const columnCells = (rows: readonly (readonly string[])[], column: number): string[] =>
@@ -199,5 +227,8 @@ export function decideHeader(
 ): HeaderDecision {
   const { header = "auto" } = options;
   if (header !== "auto") return { header: header === "yes" };
-  return byNames(first, options) ?? byCells(first, rows.slice(0, headerSample));
+  const sample = rows.slice(0, headerSample);
+  const { expected, target = [] } = options;
+  const known = expected ? byModel(first, sample, expected) : byTargets(first, sample, target);
+  return known ?? byCells(first, sample);
 }

@@ -1,5 +1,5 @@
 import { BadFile } from "../errors.ts";
-import { generatedNames, namesInHeader } from "./columnNames.ts";
+import { namesByPlace, namesInHeader } from "./columnNames.ts";
 import { guessSeparator, isMissingNumber } from "./guessSeparator.ts";
 import { type HeaderOptions, decideHeader, headerSample, isIndexColumn } from "./header.ts";
 import { likelyDecimalOf } from "./inferNumberFormat.ts";
@@ -59,7 +59,8 @@ function* nameColumns({ rows, width, header: comment }: TableRows, place: string
   const notes = decision.note === undefined ? [] : [decision.note];
   if (!decision.header) {
     const body = comment ? rows : [first, ...below];
-    return { names: generatedNames(width, options.expected), body, notes, header: false, unnamed: false };
+    const { names, note } = namesByPlace(width, options.expected, place);
+    return { names, body, notes: note === undefined ? notes : [note], header: false, unnamed: false };
   }
   const names = yield* namesInHeader(first.cells, width, `${place}: line ${first.line}`);
   const unnamed = (first.cells[0] ?? "").trim() === "";

@@ -55,9 +55,12 @@ export function numberOf(cell: Cell): number | undefined {
 export const cellPlace = (table: Table, row: number, column: string): string =>
   `${table.place}: ${table.rowName(row)}, column ${quote(column)}`;
 
-/** Columns by name: a Map, because a column may be called `__proto__`. */
+/** A column's name as names are compared: trimmed, in Unicode form NFC. */
+export const columnName = (name: string): string => name.normalize("NFC").trim();
+
+/** Columns by name, as `columnName` writes it: a Map, because a column may be called `__proto__`. */
 export const columnsByName = (table: Table): ReadonlyMap<string, Column> =>
-  new Map(table.columns.map((column) => [column.name, column]));
+  new Map(table.columns.map((column) => [columnName(column.name), column]));
 
 /** What the reader of one layout finds; the options of the user are added by `readTable`. */
 export interface RawTable extends Pick<Table, "format" | "columns" | "rowCount" | "rowName" | "notes"> {
