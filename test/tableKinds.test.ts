@@ -122,11 +122,17 @@ describe("ids", () => {
     ["sorted from 1", { n: (k) => k + 1 }, /from 1 to 40, each once/],
     ["a permutation", { n: (k) => (k * 7) % 40 }, /from 0 to 39, each once/],
     ["a part of an index", { n: (k) => k + Math.floor(k / 4) }, /almost all whole numbers/],
+    ["in file order", { n: (k) => k + 700 }, /from 700 to 739, each once/],
+    ["item_id of texts that repeat", { item_id: (k) => `i${k % 12}` }, /named like an id, 12/],
+    ["user_id of few rows each", { user_id: (k) => 3 + (k % 9) }, /named like an id, 9/],
+    ["customer no that repeats", { "customer no": (k) => 3 + (k % 12) }, /named like an id, 12/],
+    ["many codes", { zip: (k) => 10_000 + 7 * k }, /named like a code/],
+    ["phone numbers", { phone: (k) => `+49170${1_000_000 + 7919 * (k % 30)}` }, /named like a phone number, 30/],
     ["Id", { Id: (k) => 3 * k }, /named like an id/],
     ["userId that repeats", { userId: (k) => 500 + (k % 25) }, /named like an id, 25/],
-    ["customer_no", { customer_no: (k) => 1000 + 17 * ((k * 7) % 40) }, /like a record's number/],
+    ["customer_no", { customer_no: (k) => 1000 + 17 * ((k * 7) % 40) }, /named like an id, 40/],
     ["uuid", { uuid: (k) => `a-${k}-b` }, /different texts/],
-    ["six digits", { rec: (k) => 100_000 + Math.floor(900_000 * x(k + 5)) }, /numbers of 6 digits, spread evenly/],
+    ["six digits", { rec: (k) => 100_000 + Math.floor(900_000 * x(k + 5)) }, /like a record's number/],
     ["Unnamed: 0", { "Unnamed: 0": (k) => 5 * k }, /named like an id/],
     ["names", { who: (k) => `Smith ${k}` }, /as in a column of names/],
   ])("%s is ignored", async (_, column, why) => expect(await whyOf(column)).toMatch(why));
@@ -139,9 +145,42 @@ describe("ids", () => {
     ["prices of five digits like a bell", { wert: (k) => Math.floor(50_000 + 15_000 * (x(k) + x(k + 200) + x(k + 400) - 1.5)) }],
     ["amounts with units", { n: (k) => `${k + 1} kg` }],
     ["numbers with decimals", { id: (k) => k + 0.5 }],
-    ["twelve shops", { shop_id: (k) => k % 12 }],
+    ["five departments", { dept_id: (k) => k % 5 }],
+    ["a dose", { dose: (k) => k + 1 }],
+    ["a pulse in no order", { beats: (k) => 50 + ((k * 7) % 40) }],
+    ["amounts of five digits", { yield: (k) => 10_000 + Math.floor(90_000 * noise(k + 5)) }],
+    ["calls", { contact: (k) => k % 13 }],
     ["body mass index", { "body mass index": (k) => 18 + ((k * 7) % 30) }],
   ])("%s is kept", async (_, column) => expect(await whyOf(column)).toBeUndefined()); // prettier-ignore
+
+  test.each([20, 40, 400, 4000])("an id means the same in %i rows", async (count) => {
+    expect(await whyOf({ user_id: (k) => 500 + Math.floor((k * 11) / count) }, count)).toMatch(/named like an id, 11/);
+    expect(await whyOf({ userId: (k) => `u${(k * 7) % Math.min(50, count)}` }, count)).toMatch(
+      /id|as in a column of names/,
+    );
+  });
+
+  test.each<[string, (k: number) => unknown, string[], RegExp]>([
+    ["dept_id", (k) => 7 + (k % 3), ["dept_id=7", "dept_id=8", "dept_id=9"], /"dept_id": named like an id, and kept as categories, because there are 3 values only, in 13 rows each/],
+    ["plz", (k) => 10_115 + (k % 2), ["plz=10115", "plz=10116"], /"plz": numbers that are named like codes: each of the 2 is a category/],
+    ["period", (k) => 202_101 + (k % 12), ["period"], /"period": numbers such as 202101 are read as amounts; write 2021-01/],
+  ])("%s of few values is told", async (name, value, inputs, note) => {
+    const { preprocessing, report } = await learn(rowsOf(40, (k) => ({ [name]: value(k), y: x(k) })));
+    expect(inputNames(preprocessing)).toEqual(inputs);
+    expect(report.notes.join()).toMatch(note);
+  }); // prettier-ignore
+
+  test("numbers that look like an index but go with the target are kept with a note", async () => {
+    const place = (k: number): number => (k * 7) % 40;
+    const dose = (y: (k: number) => unknown, n = place) => learn(rowsOf(40, (k) => ({ n: n(k), x: x(k), y: y(k) })));
+    for (const y of [(k: number) => 3 * place(k) + x(k), (k: number) => (place(k) < 20 ? "a" : "b")]) {
+      const { preprocessing, report } = await dose(y);
+      expect(inputNames(preprocessing)).toEqual(["n", "x"]);
+      expect(report.notes.join()).toMatch(/"n" holds whole numbers from 0 to 39.*kept, because it goes with the target/);
+    }
+    const sorted = await dose((k) => (k < 20 ? "a" : "b"), (k) => k);
+    expect(inputNames(sorted.preprocessing)).toEqual(["x"]);
+  }); // prettier-ignore
 
   test("the only column is kept with a note", async () => {
     const { report, preprocessing } = await learn(rowsOf(40, (k) => ({ n: k, y: k % 2 ? "a" : "b" })));

@@ -1,6 +1,7 @@
 import { BadFile, InvalidInput } from "../errors.ts";
 import { didYouMean } from "./closest.ts";
-import { whyIdentifier } from "./identifiers.ts";
+import { goesWithTarget } from "./correlation.ts";
+import { identityOf } from "./identifiers.ts";
 import { type ColumnSummary, inspectColumn, nearlyUnique, whyImpossible, whyUseless } from "./inspect.ts";
 import { Pace } from "./pace.ts";
 import type { SliceOptions } from "./slices.ts";
@@ -84,20 +85,21 @@ interface Candidate {
 }
 
 function judge(summary: ColumnSummary, isAsked: boolean): Candidate {
-  const { column, kind, distinct, missing, whole } = summary;
+  const { column, kind, distinct, missing, labels, whole } = summary;
   const { name } = column;
   const impossible = whyImpossible(summary);
   if (impossible !== undefined) return { summary, ignored: { name, why: impossible, canBeKept: false } };
-  if (isAsked) return { summary };
   const isText = kind === "category";
   const present = column.cells.length - missing;
   const useless = whyUseless(summary);
-  if (useless !== undefined) {
+  if (useless !== undefined && !isAsked) {
     return { summary, ignored: { name, why: [useless, ...summary.notes].join("; "), canBeKept: true } };
   }
-  const id = kind === "date" ? undefined : whyIdentifier(column, { isText, distinct, present, whole });
-  if (!id) return { summary };
-  return { summary, ignored: { name, why: id.why, canBeKept: true }, isSpare: !id.byName };
+  if (kind === "date") return { summary };
+  const { why, byName = false, areNames, note } = identityOf(column, { isText, distinct, present, labels, whole });
+  if (why !== undefined && !isAsked) return { summary, ignored: { name, why, canBeKept: true }, isSpare: !byName };
+  const notes = note === undefined ? summary.notes : [...summary.notes, note];
+  return { summary: { ...summary, notes, ...(areNames && { kind: "category" }) } };
 }
 
 function noInputs(table: Table, ignored: readonly IgnoredColumn[]): BadFile {
@@ -125,8 +127,9 @@ export async function columnKinds(table: Table, options: SliceOptions = {}): Pro
   const kinds: ColumnKind[] = [];
   for (const column of table.columns) {
     const summary = await inspectColumn(table, column, pace);
-    const { kind, missing, distinct } = summary;
-    kinds.push({ name: column.name, kind, missing, distinct, unused: judge(summary, false).ignored?.why });
+    const { missing, distinct } = summary;
+    const { summary: judged, ignored } = judge(summary, false);
+    kinds.push({ name: column.name, kind: judged.kind, missing, distinct, unused: ignored?.why });
   }
   pace.end();
   return kinds;
@@ -142,6 +145,7 @@ export async function chooseColumns(table: Table, options: ColumnOptions, pace: 
   const targets = await chooseTargets(table, byName, options, pace);
   const task = chooseTask(table, targets, options.task);
   const isTarget = new Set(targets.map(({ column }) => column));
+  const notes: string[] = [];
   const candidates: Candidate[] = [];
   const ignored = new Map<Column, IgnoredColumn>();
   for (const column of table.columns) {
@@ -151,11 +155,14 @@ export async function chooseColumns(table: Table, options: ColumnOptions, pace: 
       ignored.set(column, { name, why: "left out as asked", canBeKept: false });
       continue;
     }
-    const candidate = judge(await inspectColumn(table, column, pace), wanted !== undefined);
+    const judged = judge(await inspectColumn(table, column, pace), wanted !== undefined);
+    const { summary, isSpare = false } = judged;
+    const speaks = isSpare && (await goesWithTarget(summary, targets[0]!, task.task, pace));
+    if (speaks) notes.push(`${quote(name)} holds ${judged.ignored!.why}; it is kept, because it goes with the target`);
+    const candidate = speaks ? { summary } : judged;
     candidates.push(candidate);
     if (candidate.ignored) ignored.set(column, candidate.ignored);
   }
-  const notes: string[] = [];
   let inputs = candidates.filter((candidate) => !candidate.ignored);
   if (inputs.length === 0) {
     inputs = candidates.filter(({ isSpare }) => isSpare === true);

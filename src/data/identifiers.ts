@@ -9,9 +9,8 @@ export interface WholeNumbers {
   readonly count: number;
   readonly least: number;
   readonly largest: number;
-  /** Central moments over the spread: 0 and 1.8 for numbers that are spread evenly, about 3 for a bell. */
-  readonly skewness: number;
-  readonly kurtosis: number;
+  /** Each is larger than the one in the row above. */
+  readonly ascends: boolean;
 }
 
 /** Statistics of the present cells; undefined where one of them is no whole number. */
@@ -24,8 +23,8 @@ export async function wholeNumbersOf(
   let count = 0;
   let least = Number.POSITIVE_INFINITY;
   let largest = Number.NEGATIVE_INFINITY;
-  let origin: number | undefined;
-  const sums = [0, 0, 0, 0, 0];
+  let before = Number.NEGATIVE_INFINITY;
+  let ascends = true;
   await pace.each(cells.length, (row) => {
     const cell = cells[row]!;
     if (!whole || isMissingCell(cell, missingWords)) return;
@@ -34,22 +33,13 @@ export async function wholeNumbersOf(
       whole = false;
       return;
     }
-    origin ??= value;
+    ascends &&= value > before;
+    before = value;
     count++;
     least = Math.min(least, value);
     largest = Math.max(largest, value);
-    let power = 1;
-    for (let k = 0; k < 5; k++) {
-      sums[k]! += power;
-      power *= value - origin;
-    }
   });
-  if (!whole || count === 0) return undefined;
-  const [, first, second, third, fourth] = sums.map((sum) => sum / count) as [number, number, number, number, number];
-  const variance = second - first ** 2;
-  const skewness = (third - 3 * first * second + 2 * first ** 3) / variance ** 1.5;
-  const kurtosis = (fourth - 4 * first * third + 6 * first ** 2 * second - 3 * first ** 4) / variance ** 2;
-  return { count, least, largest, skewness, kurtosis };
+  return whole && count > 0 ? { count, least, largest, ascends } : undefined;
 }
 
 const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
@@ -63,12 +53,15 @@ const joinedIds =
   /^(?:user|customer|client|order|record|row|patient|passenger|member|person|employee|product|item|account|sample|subject|case|ticket|invoice|transaction|session|device|loan|house|student)(?:id|no|nr|key|code)$/;
 /** The last word of a name under which all-different whole numbers are ids. */
 const numberingWords = words(
-  "no nr num number key ref reference serial record account acct customer client order ticket invoice patient passenger member user employee case subject participant respondent transaction loan policy claim phone tel telephone mobile fax licence license isbn ean sku barcode ssn vin nummer #",
+  "no nr num number key rec ref reference serial record account acct customer client order ticket invoice patient passenger member user employee case subject participant respondent transaction loan policy claim phone tel telephone mobile fax licence license isbn ean sku barcode ssn vin nummer #",
 );
+/** The last word of a name under which numbers are names of places or kinds. */
+const codeWords = words("zip zips zipcode zipcodes postcode postcodes postalcode plz postleitzahl code codes");
+const phoneWords = words("phone phones telephone tel mobile fax telefon handy contact phonenumber mobilenumber");
 /** A word of a name that says that numbers are times or amounts, however they are spread. */
 const amountWords = words(
   "year yr years month months day days date week weeks quarter hour hours minute minutes second seconds time timestamp epoch step steps age jahr monat tag x y z t u v lat lon latitude longitude " +
-    "area price cost amount income salary wage revenue sales profit balance budget value sum total count counts quantity qty size sqft sqm length width height depth weight mass volume distance mileage km miles speed power pressure temperature temp elevation altitude population score points rating rank rate percent duration rainfall density energy load views clicks visits " +
+    "area dose dosage pulse bpm horsepower hp gdp price cost amount income salary wage revenue sales profit balance budget value sum total count counts quantity qty size sqft sqm length width height depth weight mass volume distance mileage km miles speed power pressure temperature temp elevation altitude population score points rating rank rate percent duration rainfall density energy load views clicks visits " +
     "preis kosten betrag einkommen gehalt umsatz gewinn wert summe anzahl menge fläche größe groesse länge breite höhe tiefe gewicht volumen dauer alter temperatur",
 );
 
@@ -81,17 +74,8 @@ function isNamedLikeId(name: string): boolean {
   const parts = wordsOf(name);
   const last = parts.at(-1);
   if (last === undefined) return name.trim() === "";
-  return idWords.has(last) || joinedIds.test(last) || wholeNamesOfIds.test(parts.join(" "));
-}
-
-/** All-different whole numbers with as many digits each, spread evenly over all numbers with so many digits. */
-function areDrawnNumbers({ count, least, largest, skewness, kurtosis }: WholeNumbers): boolean {
-  const digits = String(least).length;
-  if (count < 20 || digits < 5 || least < 0 || String(largest).length !== digits) return false;
-  const from = 10 ** (digits - 1);
-  const range = 9 * from;
-  const fills = least - from < 0.15 * range && 10 * from - largest < 0.15 * range;
-  return fills && Math.abs(skewness) < 0.6 && kurtosis > 1.4 && kurtosis < 2.3;
+  if (idWords.has(last) || wholeNamesOfIds.test(parts.join(" "))) return true;
+  return joinedIds.test(last) || (!codeWords.has(last) && joinedIds.test(parts.slice(-2).join("")));
 }
 
 /** Tables with fewer rows number them no more than they describe them. */
@@ -99,45 +83,92 @@ const fewestRows = 10;
 
 const isNumbered = (parts: readonly string[]): boolean => numberingWords.has(parts.at(-1) ?? "");
 
-function whyNumbering(name: string, whole: WholeNumbers): string | undefined {
-  const { count, least, largest } = whole;
+/** Why all-different whole numbers number their rows: consecutive ones do in file order, or where they start at 0 or 1. */
+function whyNumbering(name: string, { count, least, largest, ascends }: WholeNumbers): string | undefined {
   const parts = wordsOf(name);
   if (count < fewestRows || parts.some((word) => amountWords.has(word))) return undefined;
   const range = largest - least + 1;
-  if (range === count) return `whole numbers from ${least} to ${largest}, each once: they count the rows`;
-  if (count >= 20 && range <= 1.5 * count) return "almost all whole numbers of a range, each once: they count the rows";
-  if (isNumbered(parts)) return "all-different whole numbers, named like a record's number";
-  if (largest > Number.MAX_SAFE_INTEGER) return "all-different whole numbers too large for an amount";
-  if (areDrawnNumbers(whole)) {
-    return `all-different numbers of ${String(least).length} digits, spread evenly: like a record's number`;
+  if (range === count && (ascends || least === 0 || least === 1)) {
+    return `whole numbers from ${least} to ${largest}, each once: they count the rows`;
   }
-  return undefined;
+  if (count >= 20 && ascends && range <= 1.5 * count) {
+    return "almost all whole numbers of a range, each once and in order: they count the rows";
+  }
+  if (isNumbered(parts)) return "all-different whole numbers, named like a record's number";
+  return largest > Number.MAX_SAFE_INTEGER ? "all-different whole numbers too large for an amount" : undefined;
 }
 
-/** Columns with more different numbers than this that are named like ids are ids, even where they repeat. */
-const mostRepeatedIds = 20;
+/** At most so many ids, each in so many rows on average, are groups of rows rather than ids. */
+const mostGroups = 10;
+const rowsPerGroup = 5;
+/** More codes than this are not made into inputs. */
+const mostCodes = 100;
+const leastPhoneNumber = 100_000;
 
-/**
- * Says why a column is an id and not a property of its row; undefined where it is none.
- * @param isText categories rather than numbers
- * @param whole statistics where all cells are plain whole numbers
- */
-export function whyIdentifier(
-  { name, isIndex = false }: Column,
-  {
-    isText,
-    distinct,
-    present,
-    whole,
-  }: { isText: boolean; distinct: number; present: number; whole: WholeNumbers | undefined },
-): { why: string; byName: boolean } | undefined {
-  if (isIndex) return { why: "a column without a name that counts the rows", byName: true };
-  if (!isText && !whole) return undefined;
-  const different = distinct === present && present > 2;
-  if (isNamedLikeId(name)) {
-    const many = isText ? distinct > present / 2 && distinct > 10 : distinct > mostRepeatedIds;
-    if (different || many) return { why: `named like an id, ${distinct} different values`, byName: true };
+/** What a column is beyond what its cells are. */
+export interface Identity {
+  /** Why it is ignored: it names its row rather than describing it. */
+  readonly why?: string;
+  /** Its name says so, not its numbers alone. */
+  readonly byName?: boolean;
+  /** Its numbers are names: each becomes a category. */
+  readonly areNames?: boolean;
+  readonly note?: string;
+}
+
+function identityByName(name: string, isText: boolean, distinct: number, whole: WholeNumbers): Identity | undefined {
+  const parts = wordsOf(name);
+  const { count, largest } = whole;
+  const values = `${distinct} different values`;
+  if (!isText && distinct > mostGroups && largest >= leastPhoneNumber && parts.some((word) => phoneWords.has(word))) {
+    return { why: `named like a phone number, ${values}`, byName: true };
   }
-  const why = different && whole ? whyNumbering(name, whole) : undefined;
-  return why === undefined ? undefined : { why, byName: isNumbered(wordsOf(name)) };
+  if (!isText && codeWords.has(parts.at(-1) ?? "")) {
+    const few = distinct <= mostCodes && distinct <= count / 2;
+    if (!few) return { why: `named like a code, which is no amount, ${values}`, byName: true };
+    return { areNames: true, note: `numbers that are named like codes: each of the ${distinct} is a category` };
+  }
+  if (!isNamedLikeId(name) || count < 3) return undefined;
+  if (distinct > mostGroups || count < rowsPerGroup * distinct)
+    return { why: `named like an id, ${values}`, byName: true };
+  const note = `named like an id, and kept as categories, because there are ${distinct} values only, in ${Math.floor(count / distinct)} rows each`;
+  return { areNames: true, note };
+}
+
+const month = /^(?:19|20)\d\d(?:0[1-9]|1[0-2])$/;
+const monthName = /period|month|monat|dat(?:e|um)|yyyymm|(?:^|[^a-z])ym(?:$|[^a-z])/i;
+
+function monthNote(name: string, labels: ReadonlyMap<string, number> | undefined): string | undefined {
+  if (!labels || !monthName.test(name)) return undefined;
+  const texts = [...labels.keys()];
+  if (!texts.every((text) => month.test(text))) return undefined;
+  const [first] = texts;
+  return `numbers such as ${first} are read as amounts; write ${first!.slice(0, 4)}-${first!.slice(4)} to have them read as months`;
+}
+
+/** What is known of a column's cells. */
+interface Cells {
+  /** Categories rather than numbers. */
+  readonly isText: boolean;
+  readonly distinct: number;
+  readonly present: number;
+  readonly labels: ReadonlyMap<string, number> | undefined;
+  /** Where all cells are plain whole numbers. */
+  readonly whole: WholeNumbers | undefined;
+}
+
+/** Says whether a column is an id, or holds names that are written as numbers; nothing where it holds properties. */
+export function identityOf(
+  { name, isIndex = false }: Column,
+  { isText, distinct, present, labels, whole }: Cells,
+): Identity {
+  if (isIndex) return { why: "a column without a name that counts the rows", byName: true };
+  if (!isText && !whole) return {};
+  const counted = whole ?? { count: present, least: 0, largest: 0, ascends: false };
+  const named = identityByName(name, isText, distinct, counted);
+  if (named) return named;
+  const why = whole && distinct === present && present > 2 ? whyNumbering(name, whole) : undefined;
+  if (why !== undefined) return { why, byName: isNumbered(wordsOf(name)) };
+  const note = isText ? undefined : monthNote(name, labels);
+  return note === undefined ? {} : { note };
 }
