@@ -121,7 +121,7 @@ describe("preparing", () => {
       name: "40 different texts in 40 rows, as in a column of names",
       constant: "has one value only",
       none: "every cell is empty",
-      sparse: "30 of 40 cells are empty",
+      sparse: "30 of 40 cells are missing",
       list: "holds lists or objects",
     });
   });

@@ -16,6 +16,7 @@ import {
   tableFromRows,
   toPredictions,
 } from "../src/data.ts";
+import { encodingLines } from "../src/cli/encodingLines.ts";
 import { quotas } from "../src/data/split.ts";
 import { rejectionOf } from "./support/fault.ts";
 
@@ -40,6 +41,8 @@ describe("labels", () => {
   test.each([
     ["spaces around, no-break spaces", ["oak", " oak ", "oak\u00a0", "elm"], ["elm", "oak"]],
     ["no-break space inside", ["New York", "New\u00a0York", "Rome"], ["New York", "Rome"]],
+    ["blanks inside", ["NEW YORK", "NEW  YORK", "ROME"], ["NEW YORK", "ROME"]],
+    ["numbers of JSON", [1, "1", "2"], ["1", "2"]],
     ["two Unicode forms", ["café", "cafe\u0301", "bar"], ["bar", "café"]],
     ["booleans of JSON", [true, "true", false], ["false", "true"]],
     ["true in cases", ["True", "True", "TRUE", "false"], ["True", "false"]],
@@ -60,6 +63,24 @@ describe("labels", () => {
     expect((await labels("AA", "Aa", "aa")).report.notes).toEqual(['"y": "AA", "Aa", "aa" differ by case only and stay apart']); // prettier-ignore
     expect((await labels("Oak", "Oak", "oak", "elm")).report.notes.join()).toMatch(/merged: "Oak", "oak"/);
   });
+
+  test.each<[unknown[], RegExp]>([
+    [["caf\u00e9", "cafe\u0301", "bar"], /"y": taken as one value each: "caf\u00e9" with different Unicode forms$/],
+    [["NEW YORK", "NEW  YORK", "ROME"], /"y": taken as one value each: "NEW YORK" with different blanks$/],
+    [[true, "true", false], /"y": taken as one value each: true and "true"$/],
+    [["1", 1, 2], /"y": taken as one value each: "1" and 1$/],
+  ])("%j: values that look alike are told, in targets and inputs", async (texts, note) => {
+    expect((await labels(...texts)).report.notes.join("|")).toMatch(note);
+    const asInput = await learn(rowsOf(40, (k) => ({ y: `${noise(k)}`, x: ["a", ...texts][k % (texts.length + 1)] })));
+    expect(asInput.report.notes.join("|")).toMatch(new RegExp(note.source.replace('"y"', '"x"')));
+  });
+
+  test("labels of models that kept two blanks are found", async () => {
+    const { preprocessing } = await labels("NEW YORK", "ROME");
+    const old = { ...preprocessing, target: { ...preprocessing.target, values: ["NEW  YORK", "ROME"] } } as typeof preprocessing;
+    const { data } = await encodeTable(old, tableFromRows([{ x: 1, y: "NEW  YORK" }, { x: 1, y: "NEW YORK" }]));
+    expect([...data.targets]).toEqual([1, 0, 1, 0]);
+  }); // prettier-ignore
 
   test("a whole number matches its float form only where no class has that text", async () => {
     const encode = async (prepared: Prepared, y: string) => {
@@ -102,6 +123,9 @@ describe("tasks", () => {
     expect(await taskOf((k) => k % 10)).toEqual(["classification", "regression"]);
     expect(await taskOf((k) => `${k % 2}.0`)).toEqual(["classification", "regression"]);
     expect(await taskOf((k) => (k % 2 ? 1 : -1))).toEqual(["classification", "regression"]);
+    const { report } = await learn(rowsOf(40, (k) => ({ x: noise(k), y: ["1", "1.0", "2", "2.0"][k % 4] })));
+    expect(report.taskReason).toBe("2 different whole numbers are classes");
+    expect(await taskOf((k) => `${k % 8}${k % 16 > 7 ? ".0" : ""}`)).toEqual(["classification", "regression"]);
     expect(await taskOf((k) => k % 11)).toEqual(["regression", "classification"]);
     expect(await taskOf((k) => k % 3, 5)).toEqual(["regression", undefined]);
     expect(await taskOf((k) => (k % 4) / 2)).toEqual(["regression", undefined]);
@@ -303,6 +327,39 @@ describe("missing cells", () => {
     expect(dropped.report).toMatchObject({ droppedRows: 394 });
     expect(dropped.report.notes.join()).toMatch(/394 of 400 rows have missing cells, in "a" \(200\), "b" \(194\): these rows are left out, 6 rows remain/);
   }); // prettier-ignore
+
+  test("words that are taken as missing among texts are named", async () => {
+    const region = (every: number) =>
+      learn(rowsOf(40, (k) => ({ x: noise(k), region: k % every ? "NA" : ["EMEA", "APAC"][k % 4 >> 1], y: noise(k + 1) })));
+    const half = await region(2);
+    expect(half.report.notes).toContainEqual('"region": taken as missing: "NA" in 20 of 40 cells; --missing names the words that are');
+    expect(whyIgnored(await region(3)).region).toBe('26 of 40 cells are missing; taken as missing: "NA" in 26 of 40 cells; --missing names the words that are');
+    const only = await learn(rowsOf(40, (k) => ({ x: noise(k), region: "NA", y: noise(k + 1) })));
+    expect(whyIgnored(only).region).toMatch(/every cell is empty; taken as missing: "NA" in 40 of 40 cells/);
+    const empty = await learn(rowsOf(40, (k) => ({ x: noise(k), region: k % 4 ? ["p", "q"][k % 2] : "", y: noise(k + 1) })));
+    expect(empty.report.notes.join()).not.toMatch(/taken as missing/);
+  }); // prettier-ignore
+
+  test("few rows that are left are told, with rows that are lost", async () => {
+    const rows = (left: number) => rowsOf(40, (k) => ({ x: k < left ? k : null, z: noise(k), y: k < left ? "a" : "b" }));
+    const fault = await rejectionOf(() => learn(rows(6), { missingCells: "drop", columns: ["x", "z"] }));
+    expect(fault.message).toMatch(/got one class only, "a", in the 6 rows that are left: 34 rows with missing cells are left out/);
+    const mixed = rowsOf(40, (k) => ({ x: k < 9 ? k : null, z: noise(k), y: ["a", "b"][k % 2] }));
+    const { report } = await learn(mixed, { missingCells: "drop", columns: ["x", "z"] });
+    expect(report.notes.join()).toMatch(/warning: only 9 of 40 rows are learned from; lost are row 10, row 11, row 12, row 13, row 14, …/);
+    const most = rowsOf(40, (k) => ({ x: k < 30 ? k : null, z: noise(k), y: ["a", "b"][k % 2] }));
+    const kept = await learn(most, { missingCells: "drop", columns: ["x", "z"] });
+    expect(kept.report.notes.join()).not.toMatch(/warning/);
+  }); // prettier-ignore
+
+  test("all unseen values are counted, and 1,000 listed", async () => {
+    const { preprocessing } = await learn(rowsOf(40, (k) => ({ x: ["p", "q"][k % 2], y: noise(k) })));
+    const table = tableFromRows(rowsOf(3000, (k) => ({ x: `new ${k % 1500}` })));
+    const { unseen, unseenCount } = await encodeInputs(preprocessing, table);
+    expect([unseen.length, unseenCount, unseen[0]!.cells, unseen[999]!.cells]).toEqual([1000, 1500, 2, 2]);
+    const lines = encodingLines({ filled: [], unseen, unseenCount });
+    expect(lines).toContain("1495 more values were not seen in training");
+  });
 
   test("at most 5 % of the rows are dropped, more are filled", async () => {
     const rows = (missing: number) => rowsOf(100, (k) => ({ x: k < missing ? null : noise(k), y: noise(k + 1) }));

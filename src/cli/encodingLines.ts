@@ -4,7 +4,11 @@ import { counted } from "./numbers.ts";
 const most = 5;
 
 /** What was filled in a table, and which values the model has not seen. */
-export function encodingLines({ filled, unseen }: Pick<EncodedInputs, "filled" | "unseen">): string[] {
+export function encodingLines({
+  filled,
+  unseen,
+  unseenCount,
+}: Pick<EncodedInputs, "filled" | "unseen" | "unseenCount">): string[] {
   const lines: string[] = [];
   if (filled.length > 0) {
     const cells = filled.reduce((sum, column) => sum + column.cells, 0);
@@ -18,7 +22,7 @@ export function encodingLines({ filled, unseen }: Pick<EncodedInputs, "filled" |
       `${place}: ${JSON.stringify(value.slice(0, 60))} was not seen in training: all its inputs are 0${times}`,
     );
   }
-  if (unseen.length > most) lines.push(`${unseen.length - most} more values were not seen in training`);
+  if (unseenCount > most) lines.push(`${unseenCount - most} more values were not seen in training`);
   if (unseen.length > 0) lines.push("--strict makes values that were not seen in training an error");
   return lines;
 }

@@ -25,7 +25,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
   const encoded = await working(output, `encoding ${counted(table.rowCount, "row")}`, (onProgress) =>
     encodeTable(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
   );
-  const { rows, data, filled, unseen, withoutTarget } = encoded;
+  const { rows, data, filled, unseen, unseenCount, withoutTarget } = encoded;
   await withModel(output, saved, flags.device, async (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
     const dropped = table.rowCount - rows.length;
@@ -42,7 +42,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
       output.result(index === 0 || score.kind === "number" ? "score" : "", line);
     }
     output.result("loss", `${short(loss)} (${model.network.loss})`);
-    const told = { rows: rows.length, dropped, withoutTarget, filled, unseen };
+    const told = { rows: rows.length, dropped, withoutTarget, filled, unseen, unseenCount };
     output.record({ command: "evaluate", ...told, score, loss, replicas });
   });
 }

@@ -45,6 +45,8 @@ export interface EncodedInputs {
   readonly filled: readonly { readonly name: string; readonly cells: number }[];
   /** Categories that were not seen in training. */
   readonly unseen: readonly UnseenValue[];
+  /** How many different ones there are; of each column `unseen` lists the first 1,000. */
+  readonly unseenCount: number;
 }
 
 export interface EncodedTable extends Omit<EncodedInputs, "inputs"> {
@@ -191,7 +193,8 @@ async function encodePlan(
   const inputs = await encodeRows(table.place, all, rows, pace);
   const filled = encoders.map(({ name, encoder }) => ({ name, cells: encoder.filled }));
   const unseen = all.flatMap((encoder) => encoder.unseen);
-  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen };
+  const unseenCount = all.reduce((sum, encoder) => sum + encoder.unseenCount, 0);
+  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen, unseenCount };
 }
 
 const paceOf = (options: SliceOptions, table: Table, columns: number): Pace =>

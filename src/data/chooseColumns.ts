@@ -2,7 +2,8 @@ import { BadFile, InvalidInput } from "../errors.ts";
 import { didYouMean } from "./closest.ts";
 import { goesWithTarget } from "./correlation.ts";
 import { identityOf } from "./identifiers.ts";
-import { type ColumnSummary, inspectColumn, nearlyUnique, whyImpossible, whyUseless } from "./inspect.ts";
+import { type ColumnSummary, nearlyUnique, whyImpossible, whyUseless } from "./inspect.ts";
+import { inspectWords } from "./missingCells.ts";
 import { Pace } from "./pace.ts";
 import type { SliceOptions } from "./slices.ts";
 import { type Column, type Table, columnName, columnsByName, listNames, quote } from "./table.ts";
@@ -70,7 +71,7 @@ async function chooseTargets(
     throw new InvalidInput({ place, expected, got: listNames(names), fix });
   const summaries: ColumnSummary[] = [];
   for (const column of names.map((name) => requireColumn(table, byName, "target", name))) {
-    const summary = await inspectColumn(table, column, pace);
+    const summary = await inspectWords(table, column, pace);
     requireLearnable(table, summary);
     summaries.push(summary);
   }
@@ -88,7 +89,10 @@ function judge(summary: ColumnSummary, isAsked: boolean): Candidate {
   const { column, kind, distinct, missing, labels, whole } = summary;
   const { name } = column;
   const impossible = whyImpossible(summary);
-  if (impossible !== undefined) return { summary, ignored: { name, why: impossible, canBeKept: false } };
+  if (impossible !== undefined) {
+    const words = kind === "empty" ? summary.notes : [];
+    return { summary, ignored: { name, why: [impossible, ...words].join("; "), canBeKept: false } };
+  }
   const isText = kind === "category";
   const present = column.cells.length - missing;
   const useless = whyUseless(summary);
@@ -126,7 +130,7 @@ export async function columnKinds(table: Table, options: SliceOptions = {}): Pro
   const pace = new Pace(options, table.rowCount * table.columns.length, 3);
   const kinds: ColumnKind[] = [];
   for (const column of table.columns) {
-    const summary = await inspectColumn(table, column, pace);
+    const summary = await inspectWords(table, column, pace);
     const { missing, distinct } = summary;
     const { summary: judged, ignored } = judge(summary, false);
     kinds.push({ name: column.name, kind: judged.kind, missing, distinct, unused: ignored?.why });
@@ -155,7 +159,7 @@ export async function chooseColumns(table: Table, options: ColumnOptions, pace: 
       ignored.set(column, { name, why: "left out as asked", canBeKept: false });
       continue;
     }
-    const judged = judge(await inspectColumn(table, column, pace), wanted !== undefined);
+    const judged = judge(await inspectWords(table, column, pace), wanted !== undefined);
     const { summary, isSpare = false } = judged;
     const speaks = isSpare && (await goesWithTarget(summary, targets[0]!, task.task, pace));
     if (speaks) notes.push(`${quote(name)} holds ${judged.ignored!.why}; it is kept, because it goes with the target`);

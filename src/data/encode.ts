@@ -17,6 +17,7 @@ import {
 } from "./preprocessing.ts";
 import { didYouMean } from "./closest.ts";
 import { labelLookup, labelOf } from "./spelling.ts";
+import { TextCounts } from "./textCounts.ts";
 import { type Column, type Table, cellPlace, listNames, quote } from "./table.ts";
 
 /** How the cells of one column are read. */
@@ -47,6 +48,8 @@ export interface Encoder {
   /** Cells that were missing and were filled. */
   readonly filled: number;
   readonly unseen: readonly UnseenValue[];
+  /** Different values that were not seen, also those that `unseen` leaves out. */
+  readonly unseenCount: number;
 }
 
 /** The standardised number; one far outside what was seen in training may not be an f32. */
@@ -74,24 +77,31 @@ function writeDate(days: number, { mean, deviation, cycles }: DateColumn, into: 
   }
 }
 
+/** Values of a column that are listed; all are counted. */
+const mostUnseen = 1000;
+
 /** Counts values of a column that were not seen in training. */
 class UnseenTally {
   readonly #reader: CellReader;
   readonly #found = new Map<string, UnseenValue>();
+  readonly #counts = new TextCounts();
 
   constructor(reader: CellReader) {
     this.#reader = reader;
   }
 
   get list(): UnseenValue[] {
-    return [...this.#found.values()];
+    return [...this.#found.values()].map((found) => ({ ...found, cells: this.#counts.get(found.value) }));
+  }
+
+  get count(): number {
+    return this.#counts.size;
   }
 
   add(row: number, value: string): void {
     const { table, column } = this.#reader;
-    const seen = this.#found.get(value);
-    if (seen) this.#found.set(value, { ...seen, cells: seen.cells + 1 });
-    else if (this.#found.size < 1000) {
+    this.#counts.add(value);
+    if (this.#found.size < mostUnseen && !this.#found.has(value)) {
       this.#found.set(value, { column: column.name, value, place: cellPlace(table, row, column.name), cells: 1 });
     }
   }
@@ -126,6 +136,9 @@ function encoderOf(reader: CellReader, as: InputColumn, { write, fill, unseen }:
     },
     get unseen() {
       return unseen?.list ?? [];
+    },
+    get unseenCount() {
+      return unseen?.count ?? 0;
     },
     write(row, into, at) {
       if (!reader.isMissing(row)) return write(row, into, at);
@@ -174,7 +187,7 @@ export function inputEncoder(reader: CellReader, as: InputColumn, isStrict: bool
 
 /** Targets have no missing cells and no unseen values: rows with the former are left out, the latter are errors. */
 function targetEncoder(width: number, write: WriteValue): Encoder {
-  return { width, write, filled: 0, unseen: [] };
+  return { width, write, filled: 0, unseen: [], unseenCount: 0 };
 }
 
 export const numberTargetEncoder = (reader: CellReader, as: NumberColumn): Encoder =>

@@ -6,6 +6,7 @@ import { type ColumnSummary, isMissingIn } from "./inspect.ts";
 import type { Pace } from "./pace.ts";
 import type { CategoryColumn, ClassTarget, Cycle, DateColumn, InputColumn, NumberColumn } from "./preprocessing.ts";
 import { type Labels, labelLookup, labelOf, mergeLabels, sortLabels } from "./spelling.ts";
+import { writtenFormsNote } from "./writtenForms.ts";
 import { type Table, listNames, quote } from "./table.ts";
 
 /** How columns are fitted. */
@@ -180,7 +181,8 @@ async function fitCategory(summary: ColumnSummary, options: FitOptions): Promise
     ...(present > 0 && { fill: fill! }),
     ...(needsIndicator(present, options) && { indicator: true }),
   };
-  const notes = note === undefined ? [] : [`${quote(name)}: ${note}`];
+  const found = [await writtenFormsNote(summary, options.pace), note].filter((text) => text !== undefined);
+  const notes = found.map((text) => `${quote(name)}: ${text}`);
   if (absent.length > 0 && values.length > 1) {
     notes.push(
       `${quote(name)}: ${listNames(absent, 6)} occur in no row that is learned from and count as unseen values`,
@@ -205,7 +207,7 @@ export interface FittedClasses {
 export function fitClasses(
   table: Table,
   summary: ColumnSummary,
-  { labels, counts, isBinary }: { labels: Labels; counts: Uint32Array; isBinary: boolean },
+  { labels, counts, isBinary, lost }: { labels: Labels; counts: Uint32Array; isBinary: boolean; lost: number },
 ): FittedClasses {
   const { name } = summary.column;
   const values = sortLabels(labels.values.filter((_, index) => counts[index]! > 0));
@@ -214,12 +216,15 @@ export function fitClasses(
   const rows = counts.reduce((a, b) => a + b, 0);
   if (values.length < 2) {
     const expected = "at least two classes in the rows that can be learned from";
-    const got = `one class only, ${quote(values[0]!)}`;
-    throw new BadFile({ place, expected, got, fix: "choose another target, or ignore columns with many empty cells" });
+    const left = lost > 0 ? `, in the ${rows} rows that are left: ${lost} rows with missing cells are left out` : "";
+    const got = `one class only, ${quote(values[0]!)}${left}`;
+    const fill = lost > 0 ? "fill missing cells (impute), ignore columns with many of them" : "ignore columns with many empty cells"; // prettier-ignore
+    throw new BadFile({ place, expected, got, fix: `choose another target, or ${fill}` });
   }
   if (values.length > 10 && values.length > rows / 2) {
     const fix = "use the task regression, or choose another target";
-    throw new BadFile({ place, expected: "classes that repeat", got: `${values.length} different values`, fix });
+    const left = lost > 0 ? ` in ${rows} rows; ${lost} rows with missing cells are left out` : "";
+    throw new BadFile({ place, expected: "classes that repeat", got: `${values.length} different values${left}`, fix });
   }
   const spellings = labels.spellings?.filter(([, value]) => values.includes(value));
   const target: ClassTarget = {

@@ -223,7 +223,7 @@ export function whyImpossible({ kind, distinct, labels, almostDates }: ColumnSum
 export function whyUseless(summary: ColumnSummary): string | undefined {
   const { column, kind, missing, distinct } = summary;
   const rows = column.cells.length;
-  if (missing > rows / 2) return `${missing} of ${rows} cells are empty`;
+  if (missing > rows / 2) return `${missing} of ${rows} cells are missing`;
   if (kind !== "category") return undefined;
   if (nearlyUnique(summary)) return `${distinct} different texts in ${rows} rows, as in a column of names`;
   return distinct > maxCategories ? `${distinct} different texts; ${maxCategories} are the most` : undefined;

@@ -1,7 +1,8 @@
 import { BadFile } from "../errors.ts";
-import { type ColumnSummary, isMissingIn } from "./inspect.ts";
+import { type ColumnSummary, inspectColumn, isMissingIn } from "./inspect.ts";
 import type { Pace } from "./pace.ts";
-import { type Table, quote } from "./table.ts";
+import { labelOf } from "./spelling.ts";
+import { type Column, type Table, quote } from "./table.ts";
 
 /** What is done with rows that have a missing cell among the inputs. */
 export const missingCellsChoices = ["auto", "impute", "drop"] as const;
@@ -9,6 +10,12 @@ export type MissingCells = (typeof missingCellsChoices)[number];
 
 /** With `auto` rows are dropped where at most this share of them would be lost. */
 const mostLost = 0.05;
+
+/** Fewer rows than this, or than this share of them, are too few to be left without a warning. */
+const fewestRows = 10;
+const leastShare = 0.2;
+/** Lost rows that a note names. */
+const mostNamed = 5;
 
 /** Which rows can be learned from. */
 export interface UsedRows {
@@ -18,6 +25,8 @@ export interface UsedRows {
   readonly withoutTarget: number;
   /** Rows with a target and a missing input. */
   readonly withoutInput: number;
+  /** The first of those rows. */
+  readonly firstLost: readonly number[];
   /** Whether missing inputs are filled; else their rows are left out. */
   readonly isImputed: boolean;
   /** Input columns with missing cells in rows with a target, those with most first. */
@@ -72,9 +81,13 @@ export async function chooseRows(
   });
   let withoutTarget = 0;
   let withoutInput = 0;
+  const firstLost: number[] = [];
   await pace.each(table.rowCount, (row) => {
     if (lacksTarget[row] === 1) withoutTarget++;
-    else if (lacksInput[row] === 1) withoutInput++;
+    else if (lacksInput[row] === 1) {
+      withoutInput++;
+      if (firstLost.length < mostNamed) firstLost.push(row);
+    }
   });
   const known = table.rowCount - withoutTarget;
   const isImputed = wanted === "impute" || (wanted === "auto" && withoutInput > mostLost * known);
@@ -82,13 +95,47 @@ export async function chooseRows(
   requireTwoRows(table, isImputed ? targets : [...inputs, ...targets], rows);
   const missing = [...cells].map(([{ column }, count]) => ({ name: column.name, cells: count }));
   missing.sort((a, b) => b.cells - a.cells);
-  return { rows, withoutTarget, withoutInput, isImputed, missing };
+  return { rows, withoutTarget, withoutInput, firstLost, isImputed, missing };
+}
+
+/** The words that stand for missing cells in a column, with their cells: `"NA" in 5`; undefined where cells are only empty. */
+async function missingWordsFound(summary: ColumnSummary, pace: Pace): Promise<string | undefined> {
+  const { column, missing, missingWords } = summary;
+  if (missing === 0) return undefined;
+  const counts = new Map<string, number>();
+  await pace.each(column.cells.length, (row) => {
+    const cell = column.cells[row]!;
+    const label = cell === null ? "" : labelOf(cell);
+    if (label !== "" && missingWords.has(label)) counts.set(label, (counts.get(label) ?? 0) + 1);
+  });
+  if (counts.size === 0) return undefined;
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, mostNamed)
+    .map(([word, count]) => `${quote(word)} in ${count}`)
+    .join(", ");
+}
+
+/** Which words were taken as missing, where they may be values: in a column of text, or in most cells. */
+async function missingWordsNote(summary: ColumnSummary, pace: Pace): Promise<string | undefined> {
+  const { kind, missing, column } = summary;
+  const mayBeValues = kind === "category" || kind === "empty" || missing > column.cells.length / 2;
+  const found = mayBeValues ? await missingWordsFound(summary, pace) : undefined;
+  if (found === undefined) return undefined;
+  return `taken as missing: ${found} of ${column.cells.length} cells; --missing names the words that are`;
+}
+
+/** What a column holds, with a note on words that were taken as missing. */
+export async function inspectWords(table: Table, column: Column, pace: Pace): Promise<ColumnSummary> {
+  const summary = await inspectColumn(table, column, pace);
+  const note = await missingWordsNote(summary, pace);
+  return note === undefined ? summary : { ...summary, notes: [...summary.notes, note] };
 }
 
 /** What was done with missing cells, in sentences without a full stop. */
 export function missingNotes(
   table: Table,
-  { withoutTarget, withoutInput, isImputed, missing, rows }: UsedRows,
+  { withoutTarget, withoutInput, isImputed, missing, rows, firstLost }: UsedRows,
   targetName: string,
 ): string[] {
   const notes: string[] = [];
@@ -103,5 +150,12 @@ export function missingNotes(
     : `these rows are left out, ${rows.length} rows remain`;
   const known = table.rowCount - withoutTarget;
   notes.push(`${withoutInput} of ${known} rows have missing cells, in ${named.join(", ")}${more}: ${what}`);
+  const isFew = rows.length < fewestRows || rows.length < leastShare * known;
+  if (!isImputed && isFew) {
+    const lost = firstLost.map((row) => table.rowName(row)).join(", ");
+    notes.push(
+      `warning: only ${rows.length} of ${known} rows are learned from; lost are ${lost}${withoutInput > firstLost.length ? ", …" : ""}; the choice impute fills missing cells instead`,
+    );
+  }
   return notes;
 }

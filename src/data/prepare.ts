@@ -14,6 +14,7 @@ import { type Labels, labelLookup, labelOf, mergeLabels } from "./spelling.ts";
 import { type RowGroups, type RowSplit, splitRows } from "./split.ts";
 import { type Table, quote } from "./table.ts";
 import type { Task } from "./task.ts";
+import { writtenFormsNote } from "./writtenForms.ts";
 
 export interface PrepareOptions extends ColumnOptions, SliceOptions {
   /** Share of the rows that is held out, from 0 to below 1; default 0.2. */
@@ -101,12 +102,16 @@ interface FittedTarget {
 }
 
 async function fitTarget(draft: Draft, classes: Classes | undefined, options: FitOptions): Promise<FittedTarget> {
-  const { table, choice, isBinary } = draft;
+  const { table, choice, used, isBinary } = draft;
   const { targets } = choice;
   if (classes) {
-    const { target, notes } = fitClasses(table, targets[0]!, { ...classes, isBinary });
-    const merged = classes.note === undefined ? [] : [`${quote(targets[0]!.column.name)}: ${classes.note}`];
-    return { target, notes: [...merged, ...notes] };
+    const lost = used.isImputed ? 0 : used.withoutInput;
+    const { target, notes } = fitClasses(table, targets[0]!, { ...classes, isBinary, lost });
+    const [{ column }] = targets as [ColumnSummary];
+    const merged = [await writtenFormsNote(targets[0]!, options.pace), classes.note].filter(
+      (note) => note !== undefined,
+    );
+    return { target, notes: [...merged.map((note) => `${quote(column.name)}: ${note}`), ...notes] };
   }
   const columns = [];
   for (const summary of targets) columns.push((await fitNumber(table, summary, options, false)).column);

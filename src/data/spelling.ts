@@ -13,13 +13,13 @@ export interface Labels {
 
 const spaces = /[\s\u00a0\u2007\u2009\u202f\u200b\ufeff]+/gu;
 const invisible = /^[\s\u200b\u200e\u200f\ufeff]+|[\s\u200b\u200e\u200f\ufeff]+$/gu;
-// eslint-disable-next-line no-control-regex
-const ascii = /^[\u0000-\u007f]*$/;
+/** ASCII words with single blanks between them. */
+const plain = /^[!-~]+(?: [!-~]+)*$/;
 
-/** Text of a cell as a label: trimmed, in Unicode form NFC, with plain spaces. Numbers and booleans of JSON are their text. */
+/** Text of a cell as a label: trimmed, in Unicode form NFC, with single plain spaces. Numbers and booleans of JSON are their text. */
 export function labelOf(cell: Cell): string {
   const text = textOf(cell);
-  return ascii.test(text) ? text : text.normalize("NFC").replace(spaces, " ").replace(invisible, "");
+  return plain.test(text) ? text : text.normalize("NFC").replace(spaces, " ").replace(invisible, "");
 }
 
 /** Whether a cell is missing: `null`, or one of the words of its column. */
@@ -138,6 +138,7 @@ export function labelLookup({
   ignoreCase = false,
 }: Labels): (label: string) => number | undefined {
   const known = new Map(values.map((value, index) => [value, index]));
+  for (const [value, index] of known) if (!known.has(labelOf(value))) known.set(labelOf(value), index); // older models
   for (const [spelling, value] of spellings) known.set(spelling, known.get(value)!);
   const folded = ignoreCase ? new Map([...known].map(([label, index]) => [lowerCase(label), index])) : undefined;
   const wholes = new Map<string, number | undefined>();

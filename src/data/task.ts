@@ -1,5 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import { type ColumnSummary, mostLabels } from "./inspect.ts";
+import { mergeLabels } from "./spelling.ts";
 import { type Table, quote } from "./table.ts";
 
 export type Task = "classification" | "regression";
@@ -20,11 +21,13 @@ function isPlainWhole({ kind, whole, numbers }: ColumnSummary): boolean {
   return kind === "number" && whole !== undefined && numbers?.strays.size === 0;
 }
 
+/** Different numbers: "1" and "1.0" are one. */
+const classCount = ({ labels, distinct }: ColumnSummary): number =>
+  labels ? mergeLabels(labels).labels.values.length : distinct;
+
 /** Whole numbers of which each stands for several rows. */
-const areClassNumbers = (summary: ColumnSummary): boolean =>
-  isPlainWhole(summary) &&
-  summary.distinct <= mostClassNumbers &&
-  summary.distinct <= (summary.column.cells.length - summary.missing) / 2;
+const areClassNumbers = (summary: ColumnSummary, count: number): boolean =>
+  isPlainWhole(summary) && count <= mostClassNumbers && count <= (summary.column.cells.length - summary.missing) / 2;
 
 function fault(table: Table, expected: string, got: string, fix: string): InvalidInput {
   return new InvalidInput({ place: `${table.place}: target`, expected, got, fix });
@@ -70,12 +73,12 @@ export function chooseTask(table: Table, targets: readonly ColumnSummary[], want
   if (targets.length > 1) {
     return { task: "regression", taskReason: "several numbers are predicted together", otherTask: undefined };
   }
-  if (areClassNumbers(first!)) {
-    const taskReason = `${first!.distinct} different whole numbers are classes`;
+  const count = classCount(first!);
+  if (areClassNumbers(first!, count)) {
+    const taskReason = `${count} different whole numbers are classes`;
     return { task: "classification", taskReason, otherTask: "regression" };
   }
-  const couldBeClasses =
-    isPlainWhole(first!) && first!.distinct <= mostLabels && first!.distinct < first!.column.cells.length / 2;
-  const taskReason = couldBeClasses ? `${first!.distinct} different whole numbers are amounts` : "numbers are amounts";
+  const couldBeClasses = isPlainWhole(first!) && count <= mostLabels && count < first!.column.cells.length / 2;
+  const taskReason = couldBeClasses ? `${count} different whole numbers are amounts` : "numbers are amounts";
   return { task: "regression", taskReason, otherTask: couldBeClasses ? "classification" : undefined };
 }

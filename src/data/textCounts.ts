@@ -31,6 +31,11 @@ export class TextCounts implements Iterable<readonly [text: string, count: numbe
     map.set(text, (map.get(text) ?? 0) + 1);
   }
 
+  /** How often a text occurred. */
+  get(text: string): number {
+    return this.#mapOf(text).get(text) ?? 0;
+  }
+
   /** Takes a text out and returns how often it occurred. */
   take(text: string): number | undefined {
     for (const map of [this.#first, ...this.#shards]) {
