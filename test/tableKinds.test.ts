@@ -33,6 +33,51 @@ const classesOf = ({ preprocessing: { target } }: Prepared): readonly string[] =
 const whyIgnored = ({ report }: Prepared): Record<string, string> =>
   Object.fromEntries(report.ignored.map(({ name, why }) => [name, why]));
 
+describe("labels that start with digits", () => {
+  test.each([
+    [["2D", "3D"]],
+    [["2h", "3h"]],
+    [["1", "1-", "2"]],
+    [["1", "1-", "1.5", "2"]],
+    [["1a", "1b", "2a", "2b"]],
+    [["1*", "1**", "2"]],
+    [["1", "1b", "2", "2b", "3", "4"]],
+    [["4WD", "2WD"]],
+  ])("%j are classes and categories", async (texts) => {
+    const rows = rowsOf(12 * texts.length, (k) => ({
+      x: noise(k),
+      y: texts[k % texts.length],
+      z: texts[k % texts.length],
+    }));
+    const prepared = await learn(rows);
+    expect(classesOf(prepared)).toEqual(texts.toSorted());
+    expect(inputNames(prepared.preprocessing)).toHaveLength(1 + texts.length);
+  });
+
+  test("amounts with units, currencies and signs behind them stay numbers, and signs are told", async () => {
+    const amounts = rowsOf(40, (k) => ({
+      x: `${k} kg`,
+      y: noise(k),
+      z: k % 2 === 0 ? `${k}.50-` : `(${k}.25)`,
+      p: `${5 * (k % 3)} €`,
+    }));
+    const prepared = await learn(amounts);
+    expect(inputNames(prepared.preprocessing)).toEqual(["x", "z", "p"]);
+    expect(prepared.report.notes).toContain('"z": read as numbers with negative numbers written (5) or 5-');
+  });
+
+  test("footnotes are decided by all cells, not by the first ones", async () => {
+    const rare = rowsOf(3000, (k) => ({ x: `${k}.5${k > 2900 ? "*" : ""}`, y: noise(k) }));
+    expect((await learn(rare)).preprocessing.inputs[0]).toMatchObject({ kind: "number", format: { footnotes: true } });
+    const apart = rowsOf(3000, (k) => ({
+      x: `${k % 1500}${k < 1500 || k > 2900 ? "" : "b"}`,
+      y: noise(k),
+      w: noise(k),
+    }));
+    expect((await rejectionOf(() => learn(apart))).message).toMatch(/got "0b"/);
+  });
+});
+
 describe("labels", () => {
   const labels = async (...texts: unknown[]) =>
     learn(rowsOf(12 * texts.length, (k) => ({ x: noise(k), y: texts[k % texts.length] })));

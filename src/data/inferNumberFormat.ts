@@ -1,12 +1,13 @@
+import { haveFootnotes, singleLetter } from "./footnotes.ts";
 import {
   type NumberFormat,
   type Separators,
   plainDigits,
   plainNumberText,
   plainNumbers,
+  isSameUnit,
   readNumber,
   separatorFormats,
-  singleLetter,
 } from "./numberFormat.ts";
 import { isCurrency, splitNumber } from "./numberParts.ts";
 
@@ -37,11 +38,17 @@ export interface AlmostNumbers {
   readonly other: { readonly index: number; readonly text: string };
 }
 
+const same =
+  (unit: string) =>
+  (other: string): boolean =>
+    isSameUnit(unit, other);
+
 /** How often something was seen; of the many units that a text column may have, the first are enough. */
 class Counts {
   readonly seen = new Map<string, number>();
 
-  add(text: string): void {
+  add(written: string): void {
+    const text = this.seen.has(written) ? written : ([...this.seen.keys()].find(same(written)) ?? written);
     const count = this.seen.get(text);
     if (count !== undefined || this.seen.size < 100) this.seen.set(text, (count ?? 0) + 1);
   }
@@ -59,7 +66,11 @@ class Evidence {
   /** Cells that are plain numbers without a point, which every format reads. */
   universal = 0;
   percents = 0;
-  footnotes = 0;
+  marked = 0;
+  /** Cells such as `(5)` and `5-`. */
+  accounting = 0;
+  /** Cells with a separator in the digits or a currency: amounts, not grades or numbers of things. */
+  amounts = 0;
   pointsThatEndInZero = 0;
   commasThatEndInZero = 0;
   withPoint = 0;
@@ -77,6 +88,7 @@ class Evidence {
       this.universal++;
       return;
     }
+    this.amounts++;
     this.withPoint++;
     const grouped = groupedByPoint.test(cell);
     if (grouped && this.firstGrouped === "") this.firstGrouped = cell;
@@ -97,7 +109,9 @@ class Evidence {
       if (parts.core.endsWith("0")) this.commasThatEndInZero++;
     }
     if (parts.percent) this.percents++;
-    if (parts.footnote !== "") this.footnotes++;
+    if (parts.footnote !== "" || singleLetter.test(parts.suffix)) this.marked++;
+    if (parts.accounting) this.accounting++;
+    if (/\D/.test(parts.core) || isCurrency(parts.prefix) || isCurrency(parts.suffix)) this.amounts++;
     if (parts.prefix !== "") this.prefixes.add(parts.prefix);
     if (parts.suffix !== "") this.suffixes.add(parts.suffix);
   }
@@ -137,17 +151,16 @@ function bestSeparators(evidence: Evidence, hints: NumberHints): number {
 }
 
 /** The format that the cells agree on, or that most of them agree on. */
-function formatOf(evidence: Evidence, separators: Separators): NumberFormat {
-  const { total, percents, prefixes, suffixes } = evidence;
+function formatOf(evidence: Evidence, separators: Separators, footnotes: boolean): NumberFormat {
+  const { total, percents, prefixes, suffixes, accounting, amounts } = evidence;
   const [suffix, times] = suffixes.most;
-  const rare = times <= total / 2; // a letter behind a few of the numbers is a footnote, behind most it is a unit
-  const letters = rare && suffix !== "" && [...suffixes.seen.keys()].every((text) => singleLetter.test(text));
   return {
     ...separators,
     percent: percents > total / 2,
     prefix: prefixes.most[0],
-    suffix: letters ? "" : suffix,
-    footnotes: evidence.footnotes > 0 || letters,
+    suffix: isCurrency(suffix) || times > total / 2 ? suffix : "",
+    footnotes,
+    ...(accounting > 0 && amounts > 0 && { accounting: true }),
   };
 }
 
@@ -165,7 +178,8 @@ function ambiguityOf(evidence: Evidence, chosen: Separators, hints: NumberHints)
 }
 
 /** `numbers with decimal commas, thousands separators` */
-export function describeFormat({ decimal, thousands, percent, prefix, suffix, footnotes }: NumberFormat): string {
+export function describeFormat(format: NumberFormat): string {
+  const { decimal, thousands, percent, prefix, suffix, footnotes, accounting } = format;
   const marks = [
     decimal === "," && "decimal commas",
     thousands !== "" && "thousands separators",
@@ -173,6 +187,7 @@ export function describeFormat({ decimal, thousands, percent, prefix, suffix, fo
     (isCurrency(prefix) || isCurrency(suffix)) && "a currency",
     suffix !== "" && !isCurrency(suffix) && `the unit ${JSON.stringify(suffix)}`,
     footnotes && "footnote marks",
+    accounting === true && "negative numbers written (5) or 5-",
   ].filter((mark) => mark !== false);
   return marks.length > 0 ? `numbers with ${marks.join(", ")}` : "numbers";
 }
@@ -183,10 +198,12 @@ export function describeFormat({ decimal, thousands, percent, prefix, suffix, fo
  * Where more than half of the texts are numbers, says what they look like; undefined for other texts, and for none.
  * @param texts cells that are not missing
  * @param hints what the user says; only formats that agree are considered
+ * @param marksAreFootnotes of a sample: what all texts of the column say
  */
 export function inferNumberFormat(
   texts: Iterable<string>,
   hints: NumberHints = {},
+  marksAreFootnotes?: boolean,
 ): InferredFormat | AlmostNumbers | undefined {
   const all = [...texts];
   const evidence = new Evidence();
@@ -195,7 +212,8 @@ export function inferNumberFormat(
   const best = bestSeparators(evidence, hints);
   const limited = best >= 0 && evidence.fits[best]! + evidence.universal > all.length / 2;
   const separators = separatorFormats[limited ? best : bestSeparators(evidence, {})]!;
-  const format = formatOf(evidence, separators);
+  const footnotes = evidence.marked > 0 && (marksAreFootnotes ?? haveFootnotes(all));
+  const format = formatOf(evidence, separators, footnotes);
   const allowed = limited || allowedBy(hints)(separators);
   let index = -1;
   let numbers = 0;
