@@ -260,6 +260,68 @@ describe("kinds", () => {
     expect(error.message).toMatch(/column "w": expected numbers in kg, as in training, got numbers in lb/);
   });
 
+  /** Inputs of a model that learned x from these cells, in the units of the table, and what was said of them. */
+  async function reread(trained: (k: number) => string, text: string, options = {}) {
+    const { preprocessing } = await learn(rowsOf(40, (k) => ({ x: trained(k), y: noise(k) })));
+    const { mean, deviation } = preprocessing.inputs[0] as { mean: number; deviation: number };
+    const { inputs, notes } = await encodeInputs(
+      preprocessing,
+      await readTable(`x;z\n${text};1\n`, "t", { separator: ";", ...options }),
+    );
+    return { values: [...inputs].map((value) => Number((value * deviation + mean).toFixed(3))), notes };
+  }
+  const decimals = (k: number): string => (5 + noise(k)).toFixed(3);
+  const thousands = (k: number): string => `${1 + (k % 9)},${100 + k}`;
+
+  test.each<[string, (k: number) => string, string, number, RegExp | undefined]>([
+    ["decimals as decimals", decimals, "5.450", 5.45, undefined],
+    [
+      "decimals as commas",
+      decimals,
+      "5,450",
+      5.45,
+      /"x": "5,450" is read as 5.45, nearer to .* not as 5450; --decimal/,
+    ],
+    ["decimals as certain commas", decimals, "5,45", 5.45, undefined],
+    ["thousands as thousands", thousands, "5,450", 5450, undefined],
+    ["thousands as points", thousands, "5.450", 5450, /"x": "5.450" is read as 5450, nearer to .* not as 5.45;/],
+    ["decimal commas as points", (k) => `${k},5`, "5.450", 5.45, /"x": "5.450" is read as 5.45, .* not as 5450;/],
+    ["whole numbers", (k) => String(4000 + 50 * k), "5.450", 5450, /not as 5.45;/],
+  ])("%s in the next file", async (_, trained, text, value, note) => {
+    const found = await reread(trained, text);
+    expect(found.values[0]).toBeCloseTo(value, 2);
+    if (note === undefined) expect(found.notes).toEqual([]);
+    else expect(found.notes).toEqual([expect.stringMatching(note)]);
+    expect((await reread(trained, "5,450", { decimal: "," })).values[0]).toBeCloseTo(5.45, 2);
+  });
+
+  test("targets are read by the range of training as well", async () => {
+    const { preprocessing } = await learn(rowsOf(40, (k) => ({ x: noise(k), y: decimals(k) })));
+    const table = await readTable("x;y\n0.5;5,450\n0.7;5,123\n", "t");
+    const { data, notes } = await encodeTable(preprocessing, table);
+    expect(Math.max(...data.targets.map(Math.abs))).toBeLessThan(4);
+    expect(notes).toEqual([expect.stringMatching(/"y": "5,450" is read as 5.45/)]);
+  });
+
+  test("percent signs on one side only are an error, unless fractions are meant", async () => {
+    const percents = (k: number): string => `${40 + k / 2} %`;
+    expect((await rejectionOf(() => reread(percents, "18.5"))).message).toMatch(
+      /expected numbers with percent signs, as in training, got numbers without/,
+    );
+    expect((await rejectionOf(() => reread((k) => `${40 + k / 2}`, "48.2 %"))).message).toMatch(
+      /expected numbers without percent signs/,
+    );
+    expect((await reread((k) => `${(40 + k / 2) / 100}`, "48.2 %")).values[0]).toBeCloseTo(0.482, 3);
+  });
+
+  test("a unit in another case or spacing is the same unit", async () => {
+    expect((await reread((k) => `${k}.5 kg`, "18.5 KG")).values[0]).toBeCloseTo(18.5, 3);
+    expect((await reread((k) => `${k}.5 kg`, "44.1kg")).values[0]).toBeCloseTo(44.1, 3);
+    expect((await rejectionOf(() => reread((k) => `${k}.5 mW`, "44.1 MW"))).message).toMatch(
+      /expected numbers in mW, as in training, got numbers in MW/,
+    );
+  });
+
   test("words that the user named as missing hold for the next file as well", async () => {
     const text = ["x,y", ...rowsOf(40, (k) => ({ k })).map((_, k) => `${k % 5 ? noise(k) : -999},${noise(k + 9)}`)].join("\n");
     const table = await readTable(text, "t", { missing: ["-999"] });

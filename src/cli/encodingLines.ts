@@ -3,9 +3,9 @@ import { counted } from "./numbers.ts";
 
 const most = 5;
 
-/** What was filled in a table, and which values the model has not seen. */
-export function encodingLines({ filled, unseen }: Pick<EncodedInputs, "filled" | "unseen">): string[] {
-  const lines: string[] = [];
+/** How numbers of a table were read, what was filled, and which values the model has not seen. */
+export function encodingLines({ filled, unseen, notes }: Pick<EncodedInputs, "filled" | "unseen" | "notes">): string[] {
+  const lines = [...notes];
   if (filled.length > 0) {
     const cells = filled.reduce((sum, column) => sum + column.cells, 0);
     const columns = filled.slice(0, most).map((column) => `${column.name} (${column.cells})`);
