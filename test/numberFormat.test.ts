@@ -74,6 +74,10 @@ describe("numbers of a column", () => {
     [["1.234", "2.345"], { decimal: "," }, [1234, 2345]],
     [["1.234", "2.345"], { thousands: "." }, [1234, 2345]],
     [["1,234", "2,345"], { thousands: "" }, [1.234, 2.345]],
+    [["5,450", "7,110"], { cutAtSemicolons: true }, [5.45, 7.11]],
+    [["5.450", "7.110"], { cutAtSemicolons: true }, [5.45, 7.11]],
+    [["1,234.5", "7,110"], { cutAtSemicolons: true }, [1234.5, 7110]],
+    [["5,450", "7,110"], { cutAtSemicolons: true, likelyDecimal: "." }, [5450, 7110]],
   ])("%j with %j", (cells, hints, values) => expect(numbersOf(cells, hints)).toEqual(values));
 
   test.each([

@@ -19,6 +19,8 @@ export interface NumberHints {
   readonly thousands?: NumberFormat["thousands"];
   /** From the other columns: decides where the cells of a column leave both readings open. */
   readonly likelyDecimal?: NumberFormat["decimal"];
+  /** Semicolons separate the cells, as where commas are decimal: without other evidence `5,450` is 5.45. */
+  readonly cutAtSemicolons?: true;
 }
 
 /** All cells agree on a format. */
@@ -139,12 +141,17 @@ const allowedBy =
     (decimal === undefined || decimal === format.decimal) &&
     (thousands === undefined || thousands === format.thousands);
 
+const decimalCommas = separatorFormats.findIndex(({ decimal, thousands }) => decimal === "," && thousands === "");
+
 /** The separators that read most cells; the first of equals. */
 function bestSeparators(evidence: Evidence, hints: NumberHints): number {
   const indices = separatorFormats
     .map((_, index) => index)
     .filter((index) => allowedBy(hints)(separatorFormats[index]!));
-  const likely = (index: number): number => (separatorFormats[index]!.decimal === hints.likelyDecimal ? 1 : 0);
+  const likely = (index: number): number => {
+    if (hints.likelyDecimal === undefined) return hints.cutAtSemicolons && index === decimalCommas ? 1 : 0;
+    return separatorFormats[index]!.decimal === hints.likelyDecimal ? 1 : 0;
+  };
   const better = (a: number, b: number): boolean =>
     evidence.fits[b]! > evidence.fits[a]! || (evidence.fits[b] === evidence.fits[a] && likely(b) > likely(a));
   return indices.reduce((best, index) => (best < 0 || better(best, index) ? index : best), -1);
@@ -166,14 +173,17 @@ function formatOf(evidence: Evidence, separators: Separators, footnotes: boolean
 
 /**
  * Another reading of a cell that fits every cell as well. Three digits that end in 0 in most cells are thousands: decimals drop the zero.
+ * Where semicolons separate the cells, points in groups of three digits are open in any case.
  */
 function ambiguityOf(evidence: Evidence, chosen: Separators, hints: NumberHints): string | undefined {
   const { fits, universal, total, firstGrouped, pointsThatEndInZero, commasThatEndInZero, withPoint } = evidence;
-  if (Object.keys(hints).length > 0 || firstGrouped === "") return undefined;
+  const isStated = hints.decimal !== undefined || hints.thousands !== undefined || hints.likelyDecimal !== undefined;
+  if (isStated || firstGrouped === "") return undefined;
   const readsAll = (index: number): boolean => fits[index]! + universal === total;
   const { decimal, thousands } = chosen;
   if (decimal === "." && thousands === "," && readsAll(2) && commasThatEndInZero <= total / 2) return firstGrouped;
-  const rounded = pointsThatEndInZero > withPoint / 2;
+  if (decimal === "," && thousands === "" && readsAll(1)) return firstGrouped;
+  const rounded = hints.cutAtSemicolons || pointsThatEndInZero > withPoint / 2;
   return decimal === "." && thousands === "" && readsAll(3) && rounded ? firstGrouped : undefined;
 }
 
