@@ -287,12 +287,30 @@ describe("kinds", () => {
     ["thousands as points", thousands, "5.450", 5450, /"x": "5.450" is read as 5450, nearer to .* not as 5.45;/],
     ["decimal commas as points", (k) => `${k},5`, "5.450", 5.45, /"x": "5.450" is read as 5.45, .* not as 5450;/],
     ["whole numbers", (k) => String(4000 + 50 * k), "5.450", 5450, /not as 5.45;/],
-  ])("%s in the next file", async (_, trained, text, value, note) => {
+  ])("%s in the next file", async (...[, trained, text, value, note]) => {
     const found = await reread(trained, text);
     expect(found.values[0]).toBeCloseTo(value, 2);
     if (note === undefined) expect(found.notes).toEqual([]);
     else expect(found.notes).toEqual([expect.stringMatching(note)]);
     expect((await reread(trained, "5,450", { decimal: "," })).values[0]).toBeCloseTo(5.45, 2);
+  });
+
+  test.each<[string, (k: number) => string]>([
+    ["powers of ten", (k) => `3.${k}×10^3`],
+    ["a tolerance", (k) => `73${k}.4 ± 0.2`],
+    ["a word or sign in front", (k) => `approx. 5${k}`],
+    ["a sign for inches or feet", (k) => `66.${k}"`],
+    ["a price per unit", (k) => `37${k}€/m²`],
+    ["# in front", (k) => `#76${k}`],
+    ["a second number in parentheses", (k) => `71${k} (2)`],
+    ["hours or minutes before a colon", (k) => `${30 + k}:49`],
+    ["k or M behind them", (k) => `${k}${k % 2 === 0 ? "M" : "k"}`],
+  ])("numbers with %s are told", async (words, cell) => {
+    const rows = rowsOf(40, (k) => ({ x: noise(k), y: noise(k + 1), z: cell(k) }));
+    expect(whyIgnored(await learn(rows))["z"]).toContain(`looks like numbers with ${words}; write plain numbers`);
+    expect((await rejectionOf(() => learn(rows, { target: "z" }))).message).toContain(
+      `looks like numbers with ${words}`,
+    );
   });
 
   test("targets are read by the range of training as well", async () => {

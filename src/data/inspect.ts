@@ -3,6 +3,7 @@ import { type WholeNumbers, wholeNumbersOf } from "./identifiers.ts";
 import { missingInTexts } from "./missing.ts";
 import { plainNumberText } from "./numberFormat.ts";
 import { type NumberReading, leadingZero, readAsNumbers, whyLabels } from "./numberReading.ts";
+import { lookLikeOddNumbers } from "./oddNumbers.ts";
 import type { Pace } from "./pace.ts";
 import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Column, type Table, quote } from "./table.ts";
@@ -181,7 +182,8 @@ function textSummary(table: Table, column: Column, texts: Texts, why?: string): 
   const missingWords = isShort ? missingInTexts(table.missingWords, [...counts.keys()]) : table.missingWords.inTexts;
   takeWords(texts, missingWords);
   const found = isShort ? categoryNotes([...counts.keys()]) : [];
-  const notes = why === undefined ? found : [why];
+  const odd = why ?? lookLikeOddNumbers(counts.keys());
+  const notes = odd === undefined ? found : [odd];
   const kind = counts.size === 0 ? "empty" : "category";
   return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes };
 }
