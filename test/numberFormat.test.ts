@@ -10,6 +10,16 @@ function numbersOf(cells: string[], hints = {}): (number | undefined)[] {
   return cells.map((cell) => readNumber(cell, guess.format));
 }
 
+/** Some cells among forty plain numbers. */
+const many = (...cells: string[]): string[] => [...cells, ...Array.from({ length: 40 }, (_, k) => String(k + 1))];
+const manyNumbers = (...values: number[]): number[] => [...values, ...Array.from({ length: 40 }, (_, k) => k + 1)];
+
+/** Whether every text is a number in the format that is inferred. */
+function areNumbers(cells: string[]): boolean {
+  const guess = inferNumberFormat(cells);
+  return guess !== undefined && !("lookLike" in guess);
+}
+
 describe("numbers of a column", () => {
   test.each<[string, string[], number[]]>([
     ["plain", ["1", "-2.5", "+3", "1.2e3", ".5", "5."], [1, -2.5, 3, 1200, 0.5, 5]],
@@ -39,10 +49,22 @@ describe("numbers of a column", () => {
     ["units of two words", ["80 sq ft", "1,200 sq ft"], [80, 1200]],
     ["squares", ["80 m²", "75 m²"], [80, 75]],
     ["quotes", ['"1,5"', '"2"'], [1.5, 2]],
-    ["footnotes", ["12*", "13", "14[1]", "15†", "16 **"], [12, 13, 14, 15, 16]],
-    ["letters as footnotes", ["12 a", "13", "14", "15 b", "16"], [12, 13, 14, 15, 16]],
+    ["footnotes", many("112*", "113[1]", "114†", "115 **"), manyNumbers(112, 113, 114, 115)],
+    ["footnotes on a number that occurs twice", many("12*", "12"), manyNumbers(12, 12)],
+    ["letters as footnotes", many("112 a", "113 b"), manyNumbers(112, 113)],
     ["letters as units", ["12 m", "13 m", "14 m"], [12, 13, 14]],
-    ["percent with footnotes", ["12%*", "13%"], [0.12, 0.13]],
+    [
+      "percent with footnotes",
+      many("112*").map((cell) => cell.replace(/^\d+/, "$&%")),
+      manyNumbers(112).map((value) => value / 100),
+    ],
+    ["no cents", ["12.-", "1'020.--", "2.50"], [12, 1020, 2.5]],
+    ["no cents with commas", ["1020,-", "3.120,-", "12,–", "12,--"], [1020, 3120, 12, 12]],
+    ["no cents with a currency", ["12,-- €", "2,50 €", "-3,- €"], [12, 2.5, -3]],
+    ["signs behind amounts", ["1.50-", "(2.25)", "3"], [-1.5, -2.25, 3]],
+    ["full-width digits", ["１２", "３．５"], [12, 3.5]],
+    ["currency on both sides", ["$3,913.00 USD", "$5 USD", "$7"], [3913, 5, 7]],
+    ["units in two cases", ["18.5 KG", "44.1kg", "12 Kg"], [18.5, 44.1, 12]],
     ["exponents with commas", ["1,5e3", "2,5E-1"], [1500, 0.25]],
     ["white space", [" 1,5 ", "\t2,5"], [1.5, 2.5]],
   ])("%s", (_, cells, values) => expect(numbersOf(cells)).toEqual(values));
@@ -52,6 +74,10 @@ describe("numbers of a column", () => {
     [["1.234", "2.345"], { decimal: "," }, [1234, 2345]],
     [["1.234", "2.345"], { thousands: "." }, [1234, 2345]],
     [["1,234", "2,345"], { thousands: "" }, [1.234, 2.345]],
+    [["5,450", "7,110"], { cutAtSemicolons: true }, [5.45, 7.11]],
+    [["5.450", "7.110"], { cutAtSemicolons: true }, [5.45, 7.11]],
+    [["1,234.5", "7,110"], { cutAtSemicolons: true }, [1234.5, 7110]],
+    [["5,450", "7,110"], { cutAtSemicolons: true, likelyDecimal: "." }, [5450, 7110]],
   ])("%j with %j", (cells, hints, values) => expect(numbersOf(cells, hints)).toEqual(values));
 
   test.each([
@@ -101,6 +127,39 @@ describe("numbers of a column", () => {
     [["nan", "inf"]],
     [[]],
   ])("%j are no numbers", (cells) => expect(inferNumberFormat(cells)).toBeUndefined());
+
+  test.each([
+    [["1a", "1b", "2a", "2b"]],
+    [["1*", "1**", "2"]],
+    [["1", "1b", "2", "2b", "3", "4"]],
+    [["1p", "1q"]],
+    [["1a", "2b", "3a", "4c"]],
+    [["1 a", "2", "3 b", "4"]],
+    [["1", "1-", "2", "2-", "3"]],
+    [["1", "(2)", "3"]],
+    [many("12a")],
+    [["5 mW", "5 MW"]],
+    [["$5 USD", "$5 CAD"]],
+  ])("%j are not all numbers", (cells) => expect(areNumbers(cells)).toBe(false));
+
+  test("marks on more than a tenth of the texts, or that alone tell texts apart, are part of labels", () => {
+    const marks = fc.constantFrom("*", "**", "a", "b", "†", "[1]", "D");
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 5 }), marks), {
+          minLength: 2,
+          maxLength: 10,
+          selector: String,
+        }),
+        (texts) => {
+          const cells = texts.map(([number, mark]) => `${number}${mark}`);
+          const guess = inferNumberFormat(cells);
+          if (!guess || "lookLike" in guess) return;
+          expect(new Set(numbersOf(cells)).size).toBe(new Set(cells).size);
+        },
+      ),
+    );
+  });
 
   test("plain numbers are what Number says", () => {
     fc.assert(

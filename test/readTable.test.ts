@@ -602,3 +602,37 @@ test("bytes in other encodings are read with a note", () => {
   for (const bytes of [utf16(false), utf16(true)]) expect(readTableAtOnce(bytes, "t").columns[1]!.cells).toEqual(["\u00e4", "b"]); // prettier-ignore
   expect(() => readTableAtOnce(Uint8Array.from([97, 44, 98, 10, 0xe4, 1, 2]), "t")).toThrow(/text in UTF-8/);
 });
+
+describe("semicolons between cells", () => {
+  test.each([
+    ["commas in every cell are decimal", "x;y\n5,450;a\n7,110;b\n", [5.45, 7.11], "5,450"],
+    ["points in groups of three stay decimal points", "x;y\n5.123;a\n7.456;b\n", [5.123, 7.456], "5.123"],
+    [
+      "another column with thousands and decimals decides",
+      "x;y\n5,450;1,234.5\n7,110;2,000.25\n",
+      [5450, 7110],
+      undefined,
+    ],
+    ["another column with decimal commas decides", "x;y\n5,450;1,5\n7,110;2,25\n", [5.45, 7.11], undefined],
+  ])("%s", (_, text, values, ambiguous) => {
+    const table = read(text);
+    expect(numbersOf(table, 0)).toEqual(values);
+    const guess = inferNumberFormat(table.columns[0]!.cells as string[], table.numberHints);
+    expect(guess && "ambiguous" in guess ? guess.ambiguous : undefined).toBe(ambiguous);
+  });
+
+  test("prices without cents are no reason to cut at commas", () => {
+    const table = read("x;price\n2,5;12,-- €\n3,5;14,50 €\n");
+    expect(namesOf(table)).toEqual(["x", "price"]);
+    expect(numbersOf(table, 1)).toEqual([12, 14.5]);
+  });
+});
+
+test("libsvm: several labels per row are refused, and numbers have points", () => {
+  expect(() => read("0,2 1:0.33 2:1\n1 1:0.5\n")).toThrow(
+    /t: line 1: expected one label .* got several labels per row, "0,2"/,
+  );
+  const table = read("1.230 1:0.330 2:1.500\n4.560 1:0.500 2:2.500\n");
+  expect(numbersOf(table, 0)).toEqual([1.23, 4.56]);
+  expect(inferNumberFormat(table.columns[0]!.cells as string[], table.numberHints)).not.toHaveProperty("ambiguous");
+});

@@ -34,6 +34,51 @@ const classesOf = ({ preprocessing: { target } }: Prepared): readonly string[] =
 const whyIgnored = ({ report }: Prepared): Record<string, string> =>
   Object.fromEntries(report.ignored.map(({ name, why }) => [name, why]));
 
+describe("labels that start with digits", () => {
+  test.each([
+    [["2D", "3D"]],
+    [["2h", "3h"]],
+    [["1", "1-", "2"]],
+    [["1", "1-", "1.5", "2"]],
+    [["1a", "1b", "2a", "2b"]],
+    [["1*", "1**", "2"]],
+    [["1", "1b", "2", "2b", "3", "4"]],
+    [["4WD", "2WD"]],
+  ])("%j are classes and categories", async (texts) => {
+    const rows = rowsOf(12 * texts.length, (k) => ({
+      x: noise(k),
+      y: texts[k % texts.length],
+      z: texts[k % texts.length],
+    }));
+    const prepared = await learn(rows);
+    expect(classesOf(prepared)).toEqual(texts.toSorted());
+    expect(inputNames(prepared.preprocessing)).toHaveLength(1 + texts.length);
+  });
+
+  test("amounts with units, currencies and signs behind them stay numbers, and signs are told", async () => {
+    const amounts = rowsOf(40, (k) => ({
+      x: `${k} kg`,
+      y: noise(k),
+      z: k % 2 === 0 ? `${k}.50-` : `(${k}.25)`,
+      p: `${5 * (k % 3)} €`,
+    }));
+    const prepared = await learn(amounts);
+    expect(inputNames(prepared.preprocessing)).toEqual(["x", "z", "p"]);
+    expect(prepared.report.notes).toContain('"z": read as numbers with negative numbers written (5) or 5-');
+  });
+
+  test("footnotes are decided by all cells, not by the first ones", async () => {
+    const rare = rowsOf(3000, (k) => ({ x: `${k}.5${k > 2900 ? "*" : ""}`, y: noise(k) }));
+    expect((await learn(rare)).preprocessing.inputs[0]).toMatchObject({ kind: "number", format: { footnotes: true } });
+    const apart = rowsOf(3000, (k) => ({
+      x: `${k % 1500}${k < 1500 || k > 2900 ? "" : "b"}`,
+      y: noise(k),
+      w: noise(k),
+    }));
+    expect((await rejectionOf(() => learn(apart))).message).toMatch(/got "0b"/);
+  });
+});
+
 describe("labels", () => {
   const labels = async (...texts: unknown[]) =>
     learn(rowsOf(12 * texts.length, (k) => ({ x: noise(k), y: texts[k % texts.length] })));
@@ -276,6 +321,86 @@ describe("kinds", () => {
     expect(await encode("w,z\n4.5,1\n")).toBeCloseTo(await encode('w,z\n"4,5 kg",1\n'), 6);
     const error = await rejectionOf(() => encode("w,z\n4.5 lb,1\n"));
     expect(error.message).toMatch(/column "w": expected numbers in kg, as in training, got numbers in lb/);
+  });
+
+  /** Inputs of a model that learned x from these cells, in the units of the table, and what was said of them. */
+  async function reread(trained: (k: number) => string, text: string, options = {}) {
+    const { preprocessing } = await learn(rowsOf(40, (k) => ({ x: trained(k), y: noise(k) })));
+    const { mean, deviation } = preprocessing.inputs[0] as { mean: number; deviation: number };
+    const { inputs, notes } = await encodeInputs(
+      preprocessing,
+      await readTable(`x;z\n${text};1\n`, "t", { separator: ";", ...options }),
+    );
+    return { values: [...inputs].map((value) => Number((value * deviation + mean).toFixed(3))), notes };
+  }
+  const decimals = (k: number): string => (5 + noise(k)).toFixed(3);
+  const thousands = (k: number): string => `${1 + (k % 9)},${100 + k}`;
+
+  test.each<[string, (k: number) => string, string, number, RegExp | undefined]>([
+    ["decimals as decimals", decimals, "5.450", 5.45, undefined],
+    [
+      "decimals as commas",
+      decimals,
+      "5,450",
+      5.45,
+      /"x": "5,450" is read as 5.45, nearer to .* not as 5450; --decimal/,
+    ],
+    ["decimals as certain commas", decimals, "5,45", 5.45, undefined],
+    ["thousands as thousands", thousands, "5,450", 5450, undefined],
+    ["thousands as points", thousands, "5.450", 5450, /"x": "5.450" is read as 5450, nearer to .* not as 5.45;/],
+    ["decimal commas as points", (k) => `${k},5`, "5.450", 5.45, /"x": "5.450" is read as 5.45, .* not as 5450;/],
+    ["whole numbers", (k) => String(4000 + 50 * k), "5.450", 5450, /not as 5.45;/],
+  ])("%s in the next file", async (...[, trained, text, value, note]) => {
+    const found = await reread(trained, text);
+    expect(found.values[0]).toBeCloseTo(value, 2);
+    if (note === undefined) expect(found.notes).toEqual([]);
+    else expect(found.notes).toEqual([expect.stringMatching(note)]);
+    expect((await reread(trained, "5,450", { decimal: "," })).values[0]).toBeCloseTo(5.45, 2);
+  });
+
+  test.each<[string, (k: number) => string]>([
+    ["powers of ten", (k) => `3.${k}×10^3`],
+    ["a tolerance", (k) => `73${k}.4 ± 0.2`],
+    ["a word or sign in front", (k) => `approx. 5${k}`],
+    ["a sign for inches or feet", (k) => `66.${k}"`],
+    ["a price per unit", (k) => `37${k}€/m²`],
+    ["# in front", (k) => `#76${k}`],
+    ["a second number in parentheses", (k) => `71${k} (2)`],
+    ["hours or minutes before a colon", (k) => `${30 + k}:49`],
+    ["k or M behind them", (k) => `${k}${k % 2 === 0 ? "M" : "k"}`],
+  ])("numbers with %s are told", async (words, cell) => {
+    const rows = rowsOf(40, (k) => ({ x: noise(k), y: noise(k + 1), z: cell(k) }));
+    expect(whyIgnored(await learn(rows))["z"]).toContain(`looks like numbers with ${words}; write plain numbers`);
+    expect((await rejectionOf(() => learn(rows, { target: "z" }))).message).toContain(
+      `looks like numbers with ${words}`,
+    );
+  });
+
+  test("targets are read by the range of training as well", async () => {
+    const { preprocessing } = await learn(rowsOf(40, (k) => ({ x: noise(k), y: decimals(k) })));
+    const table = await readTable("x;y\n0.5;5,450\n0.7;5,123\n", "t");
+    const { data, notes } = await encodeTable(preprocessing, table);
+    expect(Math.max(...data.targets.map(Math.abs))).toBeLessThan(4);
+    expect(notes).toEqual([expect.stringMatching(/"y": "5,450" is read as 5.45/)]);
+  });
+
+  test("percent signs on one side only are an error, unless fractions are meant", async () => {
+    const percents = (k: number): string => `${40 + k / 2} %`;
+    expect((await rejectionOf(() => reread(percents, "18.5"))).message).toMatch(
+      /expected numbers with percent signs, as in training, got numbers without/,
+    );
+    expect((await rejectionOf(() => reread((k) => `${40 + k / 2}`, "48.2 %"))).message).toMatch(
+      /expected numbers without percent signs/,
+    );
+    expect((await reread((k) => `${(40 + k / 2) / 100}`, "48.2 %")).values[0]).toBeCloseTo(0.482, 3);
+  });
+
+  test("a unit in another case or spacing is the same unit", async () => {
+    expect((await reread((k) => `${k}.5 kg`, "18.5 KG")).values[0]).toBeCloseTo(18.5, 3);
+    expect((await reread((k) => `${k}.5 kg`, "44.1kg")).values[0]).toBeCloseTo(44.1, 3);
+    expect((await rejectionOf(() => reread((k) => `${k}.5 mW`, "44.1 MW"))).message).toMatch(
+      /expected numbers in mW, as in training, got numbers in MW/,
+    );
   });
 
   test("words that the user named as missing hold for the next file as well", async () => {

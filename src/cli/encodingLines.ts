@@ -3,13 +3,14 @@ import { counted } from "./numbers.ts";
 
 const most = 5;
 
-/** What was filled in a table, and which values the model has not seen. */
+/** How numbers of a table were read, what was filled, and which values the model has not seen. */
 export function encodingLines({
   filled,
   unseen,
   unseenCount,
-}: Pick<EncodedInputs, "filled" | "unseen" | "unseenCount">): string[] {
-  const lines: string[] = [];
+  notes,
+}: Pick<EncodedInputs, "filled" | "unseen" | "unseenCount" | "notes">): string[] {
+  const lines = [...notes];
   if (filled.length > 0) {
     const cells = filled.reduce((sum, column) => sum + column.cells, 0);
     const columns = filled.slice(0, most).map((column) => `${column.name} (${column.cells})`);

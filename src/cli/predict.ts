@@ -74,7 +74,7 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const preprocessing = requirePreprocessing(saved, modelFile);
   const table = await readTableFile(output, file, readOptionsForModel(flags, preprocessing));
   const encoding = `encoding ${counted(table.rowCount, "row")}`;
-  const { rows, inputs, filled, unseen, unseenCount } = await working(output, encoding, (onProgress) =>
+  const { rows, inputs, filled, unseen, unseenCount, notes } = await working(output, encoding, (onProgress) =>
     encodeInputs(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
   );
   const predictions = await withModel(output, saved, flags.device, (model, device) => {
@@ -84,7 +84,8 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const incomplete = table.rowCount - rows.length;
   const skipped = incomplete > 0 ? `, ${counted(incomplete, "row")} with missing cells left empty` : "";
   output.info("data", `${table.place}: ${counted(table.rowCount, "row")}${skipped}`);
-  for (const line of [...table.notes, ...encodingLines({ filled, unseen, unseenCount })]) output.info("note", line);
+  for (const line of [...table.notes, ...encodingLines({ filled, unseen, unseenCount, notes })])
+    output.info("note", line);
   const header = headerOf(preprocessing, takesLogits(saved.network.loss) ? "probability" : "score");
   const lines = alignRows(table, rows, preprocessing, predictions);
   const empty = header.map(() => "");

@@ -2,6 +2,7 @@
 
 import { BadFile } from "../errors.ts";
 import type { Dataset } from "../executor.ts";
+import { allPresent } from "./cellValues.ts";
 import { parseDate } from "./dates.ts";
 import {
   type CellReader,
@@ -10,12 +11,12 @@ import {
   classEncoder,
   encodeRows,
   inputEncoder,
-  isNumberIn,
   numberTargetEncoder,
 } from "./encode.ts";
 import { inspectColumn } from "./inspect.ts";
 import { type MissingWords, defaultMissing } from "./missing.ts";
-import { type NumberFormat, plainNumberText, plainNumbers } from "./numberFormat.ts";
+import { plainNumberText } from "./numberFormat.ts";
+import { numberReader } from "./numberReader.ts";
 import { Pace } from "./pace.ts";
 import type { SliceOptions } from "./slices.ts";
 import {
@@ -23,7 +24,6 @@ import {
   type ClassTarget,
   type DateColumn,
   type InputColumn,
-  type NumberColumn,
   type Preprocessing,
   targetNames,
 } from "./preprocessing.ts";
@@ -47,6 +47,8 @@ export interface EncodedInputs {
   readonly unseen: readonly UnseenValue[];
   /** How many different ones there are; of each column `unseen` lists the first 1,000. */
   readonly unseenCount: number;
+  /** How cells were read that could be another number, `"w": "5,450" is read as 5.45, …`: sentences without a full stop. */
+  readonly notes: readonly string[];
 }
 
 export interface EncodedTable extends Omit<EncodedInputs, "inputs"> {
@@ -63,43 +65,6 @@ function wordsOf({ missingWords: stored }: Preprocessing, { missingWords: own }:
     inNumbers: new Set([...stored.inNumbers, ...named.inNumbers]),
     inTexts: new Set([...stored.inTexts, ...named.inTexts]),
   };
-}
-
-/** Whether all present cells of a column pass. */
-async function allPresent(
-  { cells }: Column,
-  words: ReadonlySet<string>,
-  pace: Pace,
-  passes: (cell: Column["cells"][number]) => boolean,
-): Promise<boolean> {
-  let all = true;
-  await pace.each(cells.length, (row) => {
-    if (!all || isMissingCell(cells[row]!, words)) return;
-    if (!passes(cells[row]!)) all = false;
-  });
-  return all;
-}
-
-const unitsOf = ({ prefix, suffix }: NumberFormat): string => `${prefix}${suffix}`;
-
-/** How numbers of another table are written: as in training where they all fit, else as its own cells say. */
-async function numberReader(table: Table, column: Column, as: NumberColumn, pace: Pace): Promise<CellReader> {
-  const words = table.missingWords.inNumbers;
-  const reader = { table, column, isMissing: (row: number) => isMissingCell(column.cells[row]!, words) };
-  const { format: stored = plainNumbers } = as;
-  const { decimal = stored.decimal, thousands = stored.thousands } = table.numberHints;
-  const format = { ...stored, decimal, thousands };
-  if (await allPresent(column, words, pace, (cell) => isNumberIn(cell, format))) return { ...reader, format };
-  const { numbers } = await inspectColumn(table, column, pace);
-  if (!numbers || numbers.strays.size > 0) return { ...reader, format, ...(numbers && { reading: numbers }) };
-  const [expected, got] = [unitsOf(format), unitsOf(numbers.format)];
-  if (expected === "" || got === "" || expected === got) return { ...reader, format: numbers.format };
-  throw new BadFile({
-    place: `${table.place}: column ${quote(column.name)}`,
-    expected: `numbers in ${expected}, as in training`,
-    got: `numbers in ${got}`,
-    fix: "convert the numbers",
-  });
 }
 
 async function dateReader(table: Table, column: Column, { form }: DateColumn, pace: Pace): Promise<CellReader> {
@@ -165,6 +130,7 @@ interface InputPlan {
   readonly encoders: readonly { readonly name: string; readonly encoder: Encoder }[];
   /** 1 for rows with a missing cell that the model does not fill. */
   readonly marks: Uint8Array;
+  readonly notes: readonly string[];
 }
 
 async function planInputs(
@@ -175,16 +141,18 @@ async function planInputs(
 ): Promise<InputPlan> {
   const encoders: { name: string; encoder: Encoder }[] = [];
   const unfilled: CellReader[] = [];
+  const notes: string[] = [];
   for (const [index, as] of preprocessing.inputs.entries()) {
     const reader = await readerOf(table, columns[index]!, as, pace);
     encoders.push({ name: as.name, encoder: inputEncoder(reader, as, isStrict) });
     if (as.fill === undefined) unfilled.push(reader);
+    if (reader.note !== undefined) notes.push(reader.note);
   }
-  return { encoders, marks: await markMissing(table.rowCount, unfilled, pace) };
+  return { encoders, notes, marks: await markMissing(table.rowCount, unfilled, pace) };
 }
 
 async function encodePlan(
-  { encoders }: InputPlan,
+  { encoders, notes }: InputPlan,
   table: Table,
   rows: Uint32Array,
   pace: Pace,
@@ -194,7 +162,7 @@ async function encodePlan(
   const filled = encoders.map(({ name, encoder }) => ({ name, cells: encoder.filled }));
   const unseen = all.flatMap((encoder) => encoder.unseen);
   const unseenCount = all.reduce((sum, encoder) => sum + encoder.unseenCount, 0);
-  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen, unseenCount };
+  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen, unseenCount, notes };
 }
 
 const paceOf = (options: SliceOptions, table: Table, columns: number): Pace =>
@@ -252,5 +220,6 @@ export async function encodeTable(
   const targets = await encodeRows(table.place, encoders, rows, pace);
   pace.end();
   const withoutTarget = lacksTarget.reduce((sum, lacks) => sum + lacks, 0);
-  return { ...rest, data: { inputs: encoded, targets }, withoutTarget };
+  const notes = [...readers.flatMap(({ note }) => note ?? []), ...rest.notes];
+  return { ...rest, notes, data: { inputs: encoded, targets }, withoutTarget };
 }

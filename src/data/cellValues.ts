@@ -4,7 +4,8 @@ import { BadFile } from "../errors.ts";
 import { type DateForm, dateFormNames, parseDate } from "./dates.ts";
 import { type NumberFormat, plainNumbers, readNumber } from "./numberFormat.ts";
 import { type NumberReading, expectedNumber } from "./numberReading.ts";
-import { labelOf } from "./spelling.ts";
+import type { Pace } from "./pace.ts";
+import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Cell, type Column, type Table, cellPlace, quote } from "./table.ts";
 
 /** The number in a cell; undefined where it is none, not finite for "inf" and 1e999. */
@@ -41,4 +42,19 @@ export function requireDate(table: Table, row: number, { name, cells }: Column, 
   const expected = `a date as in training, ${dateFormNames[form]}`;
   const fix = "correct the cell, or write all dates in that form";
   throw new BadFile({ place: cellPlace(table, row, name), expected, got: quote(text), fix });
+}
+
+/** Whether all present cells of a column pass. */
+export async function allPresent(
+  { cells }: Column,
+  words: ReadonlySet<string>,
+  pace: Pace,
+  passes: (cell: Cell) => boolean,
+): Promise<boolean> {
+  let all = true;
+  await pace.each(cells.length, (row) => {
+    if (!all || isMissingCell(cells[row]!, words)) return;
+    if (!passes(cells[row]!)) all = false;
+  });
+  return all;
 }

@@ -53,7 +53,9 @@ function requireLearnable(table: Table, summary: ColumnSummary): void {
   if (kind === "nested") throw fault("numbers or text as target", "lists or objects");
   if (kind === "empty") throw fault("a target with values", "empty cells only");
   if (distinct === 1) throw fault("a target with at least two different values", "one class or value only");
-  if (kind === "category" && nearlyUnique(summary)) throw fault("classes that repeat", `${distinct} different texts`);
+  if (kind === "category" && nearlyUnique(summary)) {
+    throw fault("classes that repeat", [`${distinct} different texts`, ...summary.notes].join("; "));
+  }
 }
 
 async function chooseTargets(

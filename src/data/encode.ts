@@ -1,7 +1,7 @@
 // Columns of a table as columns of a matrix.
 
 import { BadFile } from "../errors.ts";
-import { numberIn, requireDate, requireNumber } from "./cellValues.ts";
+import { requireDate, requireNumber } from "./cellValues.ts";
 import type { DateForm } from "./dates.ts";
 import type { NumberFormat } from "./numberFormat.ts";
 import type { NumberReading } from "./numberReading.ts";
@@ -30,6 +30,8 @@ export interface CellReader {
   readonly reading?: NumberReading | undefined;
   /** Of dates. */
   readonly form?: DateForm | undefined;
+  /** What was decided in reading that the user should know. */
+  readonly note?: string | undefined;
 }
 
 /** A value that no row had from which the model learned. */
@@ -238,7 +240,3 @@ export async function encodeRows(
   }
   return matrix;
 }
-
-/** Whether a cell can be read as a number in a format. */
-export const isNumberIn = (cell: Column["cells"][number], format: NumberFormat | undefined): boolean =>
-  numberIn(cell, format) !== undefined;

@@ -1,12 +1,13 @@
+import { haveFootnotes, singleLetter } from "./footnotes.ts";
 import {
   type NumberFormat,
   type Separators,
   plainDigits,
   plainNumberText,
   plainNumbers,
+  isSameUnit,
   readNumber,
   separatorFormats,
-  singleLetter,
 } from "./numberFormat.ts";
 import { isCurrency, splitNumber } from "./numberParts.ts";
 
@@ -18,6 +19,8 @@ export interface NumberHints {
   readonly thousands?: NumberFormat["thousands"];
   /** From the other columns: decides where the cells of a column leave both readings open. */
   readonly likelyDecimal?: NumberFormat["decimal"];
+  /** Semicolons separate the cells, as where commas are decimal: without other evidence `5,450` is 5.45. */
+  readonly cutAtSemicolons?: true;
 }
 
 /** All cells agree on a format. */
@@ -37,11 +40,17 @@ export interface AlmostNumbers {
   readonly other: { readonly index: number; readonly text: string };
 }
 
+const same =
+  (unit: string) =>
+  (other: string): boolean =>
+    isSameUnit(unit, other);
+
 /** How often something was seen; of the many units that a text column may have, the first are enough. */
 class Counts {
   readonly seen = new Map<string, number>();
 
-  add(text: string): void {
+  add(written: string): void {
+    const text = this.seen.has(written) ? written : ([...this.seen.keys()].find(same(written)) ?? written);
     const count = this.seen.get(text);
     if (count !== undefined || this.seen.size < 100) this.seen.set(text, (count ?? 0) + 1);
   }
@@ -59,7 +68,11 @@ class Evidence {
   /** Cells that are plain numbers without a point, which every format reads. */
   universal = 0;
   percents = 0;
-  footnotes = 0;
+  marked = 0;
+  /** Cells such as `(5)` and `5-`. */
+  accounting = 0;
+  /** Cells with a separator in the digits or a currency: amounts, not grades or numbers of things. */
+  amounts = 0;
   pointsThatEndInZero = 0;
   commasThatEndInZero = 0;
   withPoint = 0;
@@ -77,6 +90,7 @@ class Evidence {
       this.universal++;
       return;
     }
+    this.amounts++;
     this.withPoint++;
     const grouped = groupedByPoint.test(cell);
     if (grouped && this.firstGrouped === "") this.firstGrouped = cell;
@@ -97,7 +111,9 @@ class Evidence {
       if (parts.core.endsWith("0")) this.commasThatEndInZero++;
     }
     if (parts.percent) this.percents++;
-    if (parts.footnote !== "") this.footnotes++;
+    if (parts.footnote !== "" || singleLetter.test(parts.suffix)) this.marked++;
+    if (parts.accounting) this.accounting++;
+    if (/\D/.test(parts.core) || isCurrency(parts.prefix) || isCurrency(parts.suffix)) this.amounts++;
     if (parts.prefix !== "") this.prefixes.add(parts.prefix);
     if (parts.suffix !== "") this.suffixes.add(parts.suffix);
   }
@@ -125,47 +141,55 @@ const allowedBy =
     (decimal === undefined || decimal === format.decimal) &&
     (thousands === undefined || thousands === format.thousands);
 
+const decimalCommas = separatorFormats.findIndex(({ decimal, thousands }) => decimal === "," && thousands === "");
+
 /** The separators that read most cells; the first of equals. */
 function bestSeparators(evidence: Evidence, hints: NumberHints): number {
   const indices = separatorFormats
     .map((_, index) => index)
     .filter((index) => allowedBy(hints)(separatorFormats[index]!));
-  const likely = (index: number): number => (separatorFormats[index]!.decimal === hints.likelyDecimal ? 1 : 0);
+  const likely = (index: number): number => {
+    if (hints.likelyDecimal === undefined) return hints.cutAtSemicolons && index === decimalCommas ? 1 : 0;
+    return separatorFormats[index]!.decimal === hints.likelyDecimal ? 1 : 0;
+  };
   const better = (a: number, b: number): boolean =>
     evidence.fits[b]! > evidence.fits[a]! || (evidence.fits[b] === evidence.fits[a] && likely(b) > likely(a));
   return indices.reduce((best, index) => (best < 0 || better(best, index) ? index : best), -1);
 }
 
 /** The format that the cells agree on, or that most of them agree on. */
-function formatOf(evidence: Evidence, separators: Separators): NumberFormat {
-  const { total, percents, prefixes, suffixes } = evidence;
+function formatOf(evidence: Evidence, separators: Separators, footnotes: boolean): NumberFormat {
+  const { total, percents, prefixes, suffixes, accounting, amounts } = evidence;
   const [suffix, times] = suffixes.most;
-  const rare = times <= total / 2; // a letter behind a few of the numbers is a footnote, behind most it is a unit
-  const letters = rare && suffix !== "" && [...suffixes.seen.keys()].every((text) => singleLetter.test(text));
   return {
     ...separators,
     percent: percents > total / 2,
     prefix: prefixes.most[0],
-    suffix: letters ? "" : suffix,
-    footnotes: evidence.footnotes > 0 || letters,
+    suffix: isCurrency(suffix) || times > total / 2 ? suffix : "",
+    footnotes,
+    ...(accounting > 0 && amounts > 0 && { accounting: true }),
   };
 }
 
 /**
  * Another reading of a cell that fits every cell as well. Three digits that end in 0 in most cells are thousands: decimals drop the zero.
+ * Where semicolons separate the cells, points in groups of three digits are open in any case.
  */
 function ambiguityOf(evidence: Evidence, chosen: Separators, hints: NumberHints): string | undefined {
   const { fits, universal, total, firstGrouped, pointsThatEndInZero, commasThatEndInZero, withPoint } = evidence;
-  if (Object.keys(hints).length > 0 || firstGrouped === "") return undefined;
+  const isStated = hints.decimal !== undefined || hints.thousands !== undefined || hints.likelyDecimal !== undefined;
+  if (isStated || firstGrouped === "") return undefined;
   const readsAll = (index: number): boolean => fits[index]! + universal === total;
   const { decimal, thousands } = chosen;
   if (decimal === "." && thousands === "," && readsAll(2) && commasThatEndInZero <= total / 2) return firstGrouped;
-  const rounded = pointsThatEndInZero > withPoint / 2;
+  if (decimal === "," && thousands === "" && readsAll(1)) return firstGrouped;
+  const rounded = hints.cutAtSemicolons || pointsThatEndInZero > withPoint / 2;
   return decimal === "." && thousands === "" && readsAll(3) && rounded ? firstGrouped : undefined;
 }
 
 /** `numbers with decimal commas, thousands separators` */
-export function describeFormat({ decimal, thousands, percent, prefix, suffix, footnotes }: NumberFormat): string {
+export function describeFormat(format: NumberFormat): string {
+  const { decimal, thousands, percent, prefix, suffix, footnotes, accounting } = format;
   const marks = [
     decimal === "," && "decimal commas",
     thousands !== "" && "thousands separators",
@@ -173,6 +197,7 @@ export function describeFormat({ decimal, thousands, percent, prefix, suffix, fo
     (isCurrency(prefix) || isCurrency(suffix)) && "a currency",
     suffix !== "" && !isCurrency(suffix) && `the unit ${JSON.stringify(suffix)}`,
     footnotes && "footnote marks",
+    accounting === true && "negative numbers written (5) or 5-",
   ].filter((mark) => mark !== false);
   return marks.length > 0 ? `numbers with ${marks.join(", ")}` : "numbers";
 }
@@ -183,10 +208,12 @@ export function describeFormat({ decimal, thousands, percent, prefix, suffix, fo
  * Where more than half of the texts are numbers, says what they look like; undefined for other texts, and for none.
  * @param texts cells that are not missing
  * @param hints what the user says; only formats that agree are considered
+ * @param marksAreFootnotes of a sample: what all texts of the column say
  */
 export function inferNumberFormat(
   texts: Iterable<string>,
   hints: NumberHints = {},
+  marksAreFootnotes?: boolean,
 ): InferredFormat | AlmostNumbers | undefined {
   const all = [...texts];
   const evidence = new Evidence();
@@ -195,7 +222,8 @@ export function inferNumberFormat(
   const best = bestSeparators(evidence, hints);
   const limited = best >= 0 && evidence.fits[best]! + evidence.universal > all.length / 2;
   const separators = separatorFormats[limited ? best : bestSeparators(evidence, {})]!;
-  const format = formatOf(evidence, separators);
+  const footnotes = evidence.marked > 0 && (marksAreFootnotes ?? haveFootnotes(all));
+  const format = formatOf(evidence, separators, footnotes);
   const allowed = limited || allowedBy(hints)(separators);
   let index = -1;
   let numbers = 0;

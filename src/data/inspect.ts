@@ -2,7 +2,8 @@ import { type DateForm, dateFormNames, formsOf, parseDate } from "./dates.ts";
 import { type WholeNumbers, wholeNumbersOf } from "./identifiers.ts";
 import { missingInTexts } from "./missing.ts";
 import { plainNumberText } from "./numberFormat.ts";
-import { type NumberReading, leadingZero, readAsNumbers } from "./numberReading.ts";
+import { type NumberReading, leadingZero, readAsNumbers, whyLabels } from "./numberReading.ts";
+import { lookLikeOddNumbers } from "./oddNumbers.ts";
 import type { Pace } from "./pace.ts";
 import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Column, type Table, quote } from "./table.ts";
@@ -137,9 +138,11 @@ async function numberSummary(
   column: Column,
   texts: TextCounts,
   pace: Pace,
-): Promise<Omit<ColumnSummary, "missing"> | undefined> {
+): Promise<Omit<ColumnSummary, "missing"> | { readonly whyLabels: string } | undefined> {
   const numbers = await readAsNumbers(texts, table.numberHints, pace);
   if (!numbers || areCategories(texts, numbers.strays) || numbers.areCodes) return undefined;
+  const why = whyLabels(numbers, texts);
+  if (why !== undefined) return { whyLabels: why };
   const missingWords = table.missingWords.inNumbers;
   const whole = numbers.isPlain ? await wholeNumbersOf(column, missingWords, pace) : undefined;
   const notes = numbers.note === undefined ? [] : [numbers.note];
@@ -172,13 +175,15 @@ function categoryNotes(labels: readonly string[]): string[] {
   return [`${quote(other)} is no number, so that each value is a category; --missing names words for missing cells`];
 }
 
-function textSummary(table: Table, column: Column, texts: Texts): Omit<ColumnSummary, "missing"> {
+function textSummary(table: Table, column: Column, texts: Texts, why?: string): Omit<ColumnSummary, "missing"> {
   takeWords(texts, new Set());
   const { counts } = texts;
   const isShort = counts.size <= mostLabels;
   const missingWords = isShort ? missingInTexts(table.missingWords, [...counts.keys()]) : table.missingWords.inTexts;
   takeWords(texts, missingWords);
-  const notes = isShort ? categoryNotes([...counts.keys()]) : [];
+  const found = isShort ? categoryNotes([...counts.keys()]) : [];
+  const odd = why ?? lookLikeOddNumbers(counts.keys());
+  const notes = odd === undefined ? found : [odd];
   const kind = counts.size === 0 ? "empty" : "category";
   return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes };
 }
@@ -192,10 +197,8 @@ export async function inspectColumn(table: Table, column: Column, pace: Pace): P
   const texts = await countTexts(column, pace);
   takeWords(texts, table.missingWords.inNumbers);
   const { counts } = texts;
-  const summary =
-    (await dateSummary(table, column, counts, pace)) ??
-    (await numberSummary(table, column, counts, pace)) ??
-    textSummary(table, column, texts);
+  const found = (await dateSummary(table, column, counts, pace)) ?? (await numberSummary(table, column, counts, pace));
+  const summary = found && "kind" in found ? found : textSummary(table, column, texts, found?.whyLabels);
   return { ...summary, missing: column.cells.length - presentOf(texts) };
 }
 

@@ -1,3 +1,4 @@
+import { singleLetter } from "./footnotes.ts";
 import { type NumberParts, isCurrency, splitNumber } from "./numberParts.ts";
 
 /** How the numbers of one column are written. Plain data, so that a model file can carry it. */
@@ -13,6 +14,8 @@ export interface NumberFormat {
   readonly suffix: string;
   /** Some cells have a footnote mark, which is ignored: `12*`, `12[1]`, `12 a`. */
   readonly footnotes: boolean;
+  /** `(5)` and `5-` are negative numbers; default no: they are texts. */
+  readonly accounting?: boolean | undefined;
 }
 
 export type Separators = Pick<NumberFormat, "decimal" | "thousands">;
@@ -79,22 +82,31 @@ export function plainDigits(core: string, { decimal, thousands }: Separators): s
   return groups.length > 1 && areGroups(groups) ? `${groups.join("")}.${fraction || "0"}` : undefined;
 }
 
-/** A footnote that is a letter, as in "12 a". */
-export const singleLetter = /^\p{Ll}$/u;
+const unitKey = (unit: string): string => unit.replaceAll(/\s/g, "").toLowerCase();
+
+/** Whether two units differ in case or spaces only; `mW` and `MW` are two. */
+export function isSameUnit(a: string, b: string): boolean {
+  if (a === b) return true;
+  const isPrefix = /^[mM]/.test(a) && a[0] !== b[0] && a.slice(1) === b.slice(1);
+  return unitKey(a) === unitKey(b) && !isPrefix;
+}
 
 /** Whether the text around the digits is what the format says. */
-function surroundingsFit({ percent, prefix, suffix, footnote }: NumberParts, format: NumberFormat): boolean {
-  if (percent !== format.percent) return false;
+function surroundingsFit(
+  { accounting, percent, prefix, suffix, footnote }: NumberParts,
+  format: NumberFormat,
+): boolean {
+  if (percent !== format.percent || (accounting && !format.accounting)) return false;
   if (footnote !== "" && !format.footnotes) return false;
   if (prefix !== "" && prefix !== format.prefix) return false;
-  if (suffix === format.suffix) return true;
+  if (suffix === "" ? format.suffix === "" : isSameUnit(suffix, format.suffix)) return true;
   if (suffix === "") return isCurrency(format.suffix);
   return format.suffix === "" && format.footnotes && singleLetter.test(suffix);
 }
 
 /**
  * Returns the number that the text of a cell means in a format; undefined where it is not written in it.
- * Signs (`−5`, `(1,234)`, `1,234-`), an exponent and quotes around the cell are read in every format. "inf" and "nan" are not finite.
+ * A sign in front, an exponent and quotes around the cell are read in every format. "inf" and "nan" are not finite.
  * The time is linear in the length of the text.
  */
 export function readNumber(text: string, format: NumberFormat): number | undefined {

@@ -3,6 +3,8 @@
 /** One cell that looks like a number: everything around the digits is taken off and named. */
 export interface NumberParts {
   readonly negative: boolean;
+  /** The sign is written as in accounting, `(5)` or `5-`, which in other columns is part of a label. */
+  readonly accounting: boolean;
   /** Digits with their separators, as written: `1,234.5`, `1 234`, `0,5`. */
   readonly core: string;
   /** `3` of `1.2e3`; 0 where there is none. */
@@ -93,7 +95,7 @@ function cutFootnote(text: string): [rest: string, mark: string] {
 }
 
 /** Everything behind the digits: exponent, percent sign, unit or currency, footnote; undefined where it is none of these. */
-function readTail(tail: string): Omit<NumberParts, "negative" | "core" | "prefix"> | undefined {
+function readTail(tail: string): Omit<NumberParts, "negative" | "accounting" | "core" | "prefix"> | undefined {
   const power = exponentAt.exec(tail)?.[0] ?? "";
   const behind = tail.slice(power.length).trim();
   const parts = { exponent: power === "" ? 0 : Number(power.slice(1)), percent: false, suffix: "", footnote: "" };
@@ -137,6 +139,13 @@ function cutHead(text: string): { prefix: string; negative: boolean; rest: strin
   return head && { prefix: head.prefix, negative: outer.sign === "-", rest: outer.text.slice(head.start) };
 }
 
+/** `-` in place of cents: `12.-`, `1020,-`, `12,--`. */
+const noCents = /^[-\u2212\u2013\u2014]{1,2}(?![\d\p{L}])/u;
+
+/** Full-width characters of East Asian keyboards as ASCII; other forms stay as they are: m² is not m2. */
+const narrow = (text: string): string =>
+  text.replaceAll(/[\uff01-\uff5e]/g, (char) => String.fromCharCode(char.charCodeAt(0) - 0xfee0));
+
 /** Longer texts are only read as plain numbers. */
 const longestNumber = 100;
 
@@ -144,17 +153,21 @@ const longestNumber = 100;
 export function splitNumber(cell: string): NumberParts | undefined {
   let text = cell.trim();
   if (text === "" || text.length > longestNumber) return undefined;
-  text = unquoted(text);
-  const accounting = text.startsWith("(") && text.endsWith(")");
-  if (accounting) text = text.slice(1, -1).trim();
+  text = narrow(unquoted(text));
+  const inBrackets = text.startsWith("(") && text.endsWith(")");
+  if (inBrackets) text = text.slice(1, -1).trim();
   const head = text === "" ? undefined : cutHead(text);
   if (!head) return undefined;
   const end = endOfCore(head.rest, 0);
+  const core = head.rest.slice(0, end);
   let tailText = head.rest.slice(end);
-  let negative = head.negative;
-  if (tailText !== "" && minusSigns.includes(tailText.trim())) [tailText, negative] = ["", true]; // "1,234-"
+  if (/[.,]$/.test(core)) tailText = tailText.replace(noCents, "");
+  const behind = tailText.trim();
+  const signBehind = behind.length === 1 && minusSigns.includes(behind); // "1,234-"
+  if (signBehind) tailText = "";
   const tail = readTail(tailText);
-  if (!tail || (head.prefix !== "" && tail.suffix !== "")) return undefined;
-  if (accounting && negative) return undefined;
-  return { negative: negative || accounting, core: head.rest.slice(0, end), prefix: head.prefix, ...tail };
+  if (!tail || (signBehind && (inBrackets || head.negative)) || (inBrackets && head.negative)) return undefined;
+  if (head.prefix !== "" && tail.suffix !== "" && !isCurrency(tail.suffix)) return undefined; // "$5 USD" is one
+  const accounting = inBrackets || signBehind;
+  return { negative: head.negative || accounting, accounting, core, prefix: head.prefix, ...tail };
 }

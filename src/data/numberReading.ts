@@ -1,5 +1,7 @@
+import { FootnoteEvidence, isMarked } from "./footnotes.ts";
 import { type NumberHints, describeFormat, inferNumberFormat } from "./inferNumberFormat.ts";
 import { type NumberFormat, plainNumberText, plainNumbers, readNumber } from "./numberFormat.ts";
+import { isCurrency, splitNumber } from "./numberParts.ts";
 import type { Pace } from "./pace.ts";
 import { quote } from "./table.ts";
 import type { TextCounts } from "./textCounts.ts";
@@ -26,6 +28,7 @@ export const leadingZero = /^[+-]?0\d+$/;
 const witnesses = 400;
 
 const isPlainFormat = (format: NumberFormat): boolean =>
+  !format.accounting &&
   Object.entries(plainNumbers).every(([key, value]) => format[key as keyof NumberFormat] === value);
 
 /** Reads all texts in a format. */
@@ -50,7 +53,24 @@ function noteOf(format: NumberFormat, isPlain: boolean, ambiguous: string | unde
   const read = isPlain ? undefined : `read as ${describeFormat(format)}${fractions}`;
   if (ambiguous === undefined) return read;
   const value = readNumber(ambiguous, format);
-  return `${quote(ambiguous)} could be another number and is read as ${value}; --decimal and --thousands say how numbers are written`;
+  const open = `${quote(ambiguous)} could be another number and is read as ${value}; --decimal and --thousands say how numbers are written`;
+  return format.accounting ? `${read}; ${open}` : open;
+}
+
+/** More different texts than this are amounts. */
+const mostLabelTexts = 10;
+const wholeWithUnit = /^\d+(?:\S+| \p{L})$/u;
+
+/** Why few texts that repeat are labels rather than amounts: 2D and 3D, or the grades 1, 1- and 2; undefined where they are none. */
+export function whyLabels({ format, cells }: NumberReading, texts: TextCounts): string | undefined {
+  const { suffix, prefix, accounting } = format;
+  if (texts.size > mostLabelTexts || texts.size > cells / 2 || isCurrency(suffix) || isCurrency(prefix))
+    return undefined;
+  const all = [...texts.keys()];
+  const first = quote(all[0]!);
+  if (accounting) return `${texts.size} different texts such as ${first}, some with a sign behind them, are categories`;
+  if (suffix === "" || !all.every((text) => wholeWithUnit.test(text))) return undefined;
+  return `${texts.size} different texts such as ${first} are categories, not amounts in ${quote(suffix)}`;
 }
 
 function firstOf(texts: Iterable<string>, most: number): string[] {
@@ -60,6 +80,15 @@ function firstOf(texts: Iterable<string>, most: number): string[] {
     first.push(text);
   }
   return first;
+}
+
+/** What all texts of a column say about the marks behind its numbers. */
+async function areFootnotes(texts: TextCounts, pace: Pace): Promise<boolean> {
+  const evidence = new FootnoteEvidence();
+  await pace.eachOf(texts, ([text]) => {
+    if (!plainNumberText.test(text)) evidence.add(text, splitNumber(text), (bare) => texts.has(bare));
+  });
+  return evidence.areFootnotes(texts.size);
 }
 
 /**
@@ -74,8 +103,12 @@ export async function readAsNumbers(
 ): Promise<NumberReading | undefined> {
   let sample = firstOf(texts.keys(), witnesses);
   let best: NumberReading | undefined;
+  let footnotes: boolean | undefined;
   for (let round = 0; round < 3; round++) {
-    const inferred = inferNumberFormat(sample, hints);
+    if (texts.size > witnesses && footnotes === undefined && sample.some(isMarked)) {
+      footnotes = await areFootnotes(texts, pace);
+    }
+    const inferred = inferNumberFormat(sample, hints, footnotes);
     if (!inferred) break;
     const reading = await tryFormat(texts, inferred.format, pace);
     const note = noteOf(reading.format, reading.isPlain, "ambiguous" in inferred ? inferred.ambiguous : undefined);

@@ -127,5 +127,6 @@ export function* readCsv(text: string, place: string, options: CsvOptions): Step
     rowName: (row) => `line ${body[row]!.line}`,
     notes: [...found.notes, ...notes],
     ...(likelyDecimal && { likelyDecimal }),
+    ...(separator === ";" && { cutAtSemicolons: true }),
   };
 }

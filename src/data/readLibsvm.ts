@@ -36,6 +36,11 @@ function rowOf(line: string, at: number, place: string): Row {
     const fix = "write every feature as its index, a colon and a number";
     throw new BadFile({ place: `${place}: line ${at}`, expected: "index:value", got: quote(tokens[wrong + 1]!), fix });
   }
+  if (tokens[0]!.includes(",")) {
+    const fix = "keep one label per line; write numbers with a decimal point";
+    const got = `several labels per row, ${quote(tokens[0]!)}`;
+    throw new BadFile({ place: `${place}: line ${at}`, expected: "one label in front of the features", got, fix });
+  }
   const pairs = found.map((match) => [match![1]!, match![2]!] as const);
   return { line: at, label: tokens[0]!, pairs };
 }
@@ -45,7 +50,7 @@ const order = (a: string, b: string): number => (a === "qid" ? -1 : b === "qid" 
 /**
  * Reads the layout of libsvm, `label index:value …`: columns "label" and "feature1", "feature2", … as far as an index occurs; absent ones are 0.
  * @param expected columns of a model: its features are there even where no line has them
- * @throws BadFile where a feature is no number, or where the dense table would be too large
+ * @throws BadFile where a feature is no number, where a row has several labels, or where the dense table would be too large
  */
 export function* readLibsvm(text: string, place: string, expected: readonly string[] = []): Steps<RawTable> {
   const rows: Row[] = [];
@@ -78,5 +83,6 @@ export function* readLibsvm(text: string, place: string, expected: readonly stri
   const label: Column = { name: "label", cells: rows.map((row) => row.label), nested: false };
   const notes = [`libsvm: the columns are "label" and ${indices.length} features; features that a line omits are 0`];
   const rowName = (row: number): string => `line ${rows[row]!.line}`;
-  return { format: "libsvm", columns: [label, ...features], rowCount: rows.length, rowName, notes };
+  const columns = [label, ...features];
+  return { format: "libsvm", columns, rowCount: rows.length, rowName, notes, likelyDecimal: "." };
 }

@@ -79,14 +79,18 @@ function* readSteps(content: Uint8Array | string, place: string, options: ReadOp
   const decoded: DecodedText =
     typeof content === "string" ? { text: content, notes: [] } : yield* within(decodeText(content, place), 0, 0.1);
   const text = decoded.text.replace(/^\uFEFF/, "");
-  const { likelyDecimal, ...table } = yield* within(readText(text, place, options), 0.1, 1);
+  const { likelyDecimal, cutAtSemicolons, ...table } = yield* within(readText(text, place, options), 0.1, 1);
   const { missing, decimal, thousands } = options;
   const stated = { ...(decimal && { decimal }), ...(thousands !== undefined && { thousands }) };
   return {
     place,
     ...table,
     missingWords: missing ? missingWordsOf(missing) : defaultMissing,
-    numberHints: { ...stated, ...(likelyDecimal && !decimal && { likelyDecimal }) },
+    numberHints: {
+      ...stated,
+      ...(likelyDecimal && !decimal && { likelyDecimal }),
+      ...(cutAtSemicolons && !decimal && { cutAtSemicolons }),
+    },
     notes: [...decoded.notes, ...table.notes],
   };
 }

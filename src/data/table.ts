@@ -66,4 +66,5 @@ export const columnsByName = (table: Table): ReadonlyMap<string, Column> =>
 export interface RawTable extends Pick<Table, "format" | "columns" | "rowCount" | "rowName" | "notes"> {
   /** What the cells of some columns say about the others. */
   readonly likelyDecimal?: NumberHints["likelyDecimal"];
+  readonly cutAtSemicolons?: NumberHints["cutAtSemicolons"];
 }

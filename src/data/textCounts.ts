@@ -26,6 +26,10 @@ export class TextCounts implements Iterable<readonly [text: string, count: numbe
     return this.#shards[hashOf(text) % shardCount]!;
   }
 
+  has(text: string): boolean {
+    return this.#mapOf(text).has(text);
+  }
+
   add(text: string): void {
     const map = this.#mapOf(text);
     map.set(text, (map.get(text) ?? 0) + 1);

@@ -50,6 +50,7 @@ const formatSchema = v.strictObject({
   prefix: name,
   suffix: name,
   footnotes: v.boolean(),
+  accounting: v.optional(v.boolean()),
 });
 const numberColumnSchema = v.strictObject({
   kind: v.literal("number"),

@@ -1,0 +1,32 @@
+/** Ways of writing numbers that are not read, in the order in which they are looked for. */
+const oddForms: readonly (readonly [form: RegExp, words: string])[] = [
+  [/^[-+\u2212]?[\d.,]+\s?[×x·*]\s?10\s?\^?[-+\u2212⁰¹²³⁴-⁹⁻\d]+$/iu, "powers of ten"],
+  [/^[-+\u2212]?[\d.,]+\s?(?:±|\+\/-)\s?[\d.,]+/u, "a tolerance"],
+  [
+    /^(?:approx\.?|about|around|circa|ca\.?|c\.|est\.?|[~≈<>≤≥])\s?[-+\u2212]?\d[\d.,]*\D{0,8}$/iu,
+    "a word or sign in front",
+  ],
+  [/^#\s?\d[\d.,]*$/u, "# in front"],
+  [/^[-+\u2212]?\d[\d.,]*\s?["″'′]$/u, "a sign for inches or feet"],
+  [/^[-+\u2212]?\d[\d.,]*\s?\p{Sc}\/[\p{L}²³\d]{1,8}$/u, "a price per unit"],
+  [/^[-+\u2212]?\d[\d.,]*\s\(\d+\)$/u, "a second number in parentheses"],
+  [/^\d+:[0-5]\d(?::[0-5]\d)?$/u, "hours or minutes before a colon"],
+  [/^\p{Sc}?\d[\d.,]*\s?[kKmMbB]$/u, "k or M behind them"],
+];
+
+const witnesses = 200;
+
+/** What most of the texts look like, where that are numbers in a form that is not read; undefined for other texts. */
+export function lookLikeOddNumbers(texts: Iterable<string>): string | undefined {
+  const counts = oddForms.map(() => 0);
+  let seen = 0;
+  for (const text of texts) {
+    if (seen === witnesses) break;
+    seen++;
+    const form = text.length > 100 ? -1 : oddForms.findIndex(([pattern]) => pattern.test(text.trim()));
+    if (form >= 0) counts[form]!++;
+  }
+  const most = Math.max(...counts);
+  if (most === 0 || most <= seen / 2) return undefined;
+  return `looks like numbers with ${oddForms[counts.indexOf(most)]![1]}; write plain numbers`;
+}
