@@ -18,7 +18,10 @@ export function encodingLines({ filled, unseen }: Pick<EncodedInputs, "filled" |
       `${place}: ${JSON.stringify(value.slice(0, 60))} was not seen in training: all its inputs are 0${times}`,
     );
   }
-  if (unseen.length > most) lines.push(`${unseen.length - most} more values were not seen in training`);
+  if (unseen.length > most)
+    lines.push(
+      `${counted(unseen.length - most, "more value")} ${unseen.length - most === 1 ? "was" : "were"} not seen in training`,
+    );
   if (unseen.length > 0) lines.push("--strict makes values that were not seen in training an error");
   return lines;
 }

@@ -6,7 +6,20 @@ import { type RawTable, quote } from "./table.ts";
 
 const arrayOfRows = 'an array of row objects, [{"height": 1.5, "species": "oak"}, …]';
 
-function notJson(place: string, cause: unknown): BadFile {
+/** What the text holds that other programs write and JSON has not: NaN and infinities. */
+function literalIn(json: string): string | undefined {
+  const strings = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity|nan|inf)\b/gs;
+  for (const [token] of json.matchAll(strings)) if (!token.startsWith('"')) return token;
+  return undefined;
+}
+
+/** @param json the text that did not parse */
+function notJson(place: string, cause: unknown, json = ""): BadFile {
+  const literal = literalIn(json);
+  if (literal !== undefined) {
+    const fix = `${literal} is not JSON: write null`;
+    return new BadFile({ place, expected: "valid JSON", got: literal, fix, cause });
+  }
   const got = cause instanceof Error ? quote(cause.message) : "an error";
   const fix = "check that the file is complete, from [ to ]";
   return new BadFile({ place, expected: "valid JSON", got, fix, cause });
@@ -16,7 +29,7 @@ function parse(json: string, place: string): unknown {
   try {
     return JSON.parse(keepLongIntegers(json));
   } catch (cause) {
-    throw notJson(place, cause);
+    throw notJson(place, cause, json);
   }
 }
 
@@ -29,6 +42,7 @@ function* rowsOfArray(text: string, place: string): Steps<unknown[]> {
     if (done) {
       if (value === undefined) throw notJson(place, new Error(`the array does not end, after row ${rows.length}`));
       if (text.slice(value).trim() === "") return rows;
+      if (/^\s*\[/.test(text.slice(value, value + 1000))) throw arrayPerLine(place);
       throw notJson(place, new Error("text behind the array"));
     }
     const own = text.slice(value.from, value.to);
@@ -41,8 +55,17 @@ function* rowsOfArray(text: string, place: string): Steps<unknown[]> {
   }
 }
 
+/** NDJSON whose rows are lists. */
+function arrayPerLine(place: string): BadFile {
+  const fix = "write every row as an object with the column names as keys, or save the rows as CSV";
+  return new BadFile({ place, expected: arrayOfRows, got: "NDJSON of lists, an array per line", fix });
+}
+
 /** Largest text that is parsed whole only to say what it is. */
 const describedChars = 1_000_000;
+
+/** `{"data": [{`, also behind a few other keys that hold no lists or objects. */
+const rowsBelow = /^\s*\{(?:\s*"[^"]*"\s*:\s*(?:"[^"]*"|[^\s"{}[\],]+)\s*,){0,20}\s*"([^"]*)"\s*:\s*\[\s*\{/;
 
 /** Layouts of pandas.DataFrame.to_json and others that are one object. */
 function describeObject(text: string): string {
@@ -52,6 +75,8 @@ function describeObject(text: string): string {
   if (/^\s*\{\s*"schema"\s*:\s*\{/.test(start)) return 'one object with a schema, as pandas orient="table"';
   if (/^\s*\{\s*"type"\s*:\s*"FeatureCollection"/.test(start)) return "GeoJSON";
   if (/^\s*\{\s*"nbformat|^\s*\{\s*"cells"/.test(start)) return "a Jupyter notebook";
+  const [, key] = rowsBelow.exec(start) ?? [];
+  if (key !== undefined) return `one object whose rows are below ${quote(key)}`;
   if (/^\s*\{\s*"[^"]*"\s*:\s*\[\s*[^\s\]]/.test(start)) return "one object of columns";
   if (/^\s*\{\s*"[^"]*"\s*:\s*\{\s*"0"\s*:/.test(start)) return 'one object of columns, as pandas orient="columns"';
   return kindOf({});
