@@ -1,4 +1,4 @@
-import { type Fault, ThalwegError } from "../node.ts";
+import type { Fault, ThalwegError } from "../node.ts";
 
 // The library's errors name its options as programs write them; people on the command line see them as they type them.
 

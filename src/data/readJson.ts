@@ -6,30 +6,51 @@ import { type RawTable, quote } from "./table.ts";
 
 const arrayOfRows = 'an array of row objects, [{"height": 1.5, "species": "oak"}, …]';
 
-/** What the text holds that other programs write and JSON has not: NaN and infinities. */
-function literalIn(json: string): string | undefined {
-  const strings = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\b(?:NaN|Infinity|nan|inf)\b/gs;
-  for (const [token] of json.matchAll(strings)) if (!token.startsWith('"')) return token;
+/** A token that other programs write and JSON has not, and the element of the array around it, from 0. */
+function literalIn(json: string): { readonly token: string; readonly element: number } | undefined {
+  const tokens = /"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?$)|-?\b(?:NaN|Infinity|nan|inf)\b|[[\]{},]/gs;
+  let depth = 0;
+  let element = 0;
+  for (const [token] of json.matchAll(tokens)) {
+    if (token === "[" || token === "{") depth++;
+    else if (token === "]" || token === "}") depth--;
+    else if (token === ",") element += depth === 1 ? 1 : 0;
+    else if (!token.startsWith('"')) return { token, element };
+  }
   return undefined;
 }
 
-/** @param json the text that did not parse */
-function notJson(place: string, cause: unknown, json = ""): BadFile {
-  const literal = literalIn(json);
-  if (literal !== undefined) {
-    const fix = `${literal} is not JSON: write null`;
-    return new BadFile({ place, expected: "valid JSON", got: literal, fix, cause });
-  }
-  const got = cause instanceof Error ? quote(cause.message) : "an error";
-  const fix = "check that the file is complete, from [ to ]";
-  return new BadFile({ place, expected: "valid JSON", got, fix, cause });
+/** Text that does not parse. */
+interface Broken {
+  readonly json: string;
+  /** Rows in front of it, where it is a part of an array of rows. */
+  readonly rowsBefore?: number | undefined;
 }
 
-function parse(json: string, place: string): unknown {
+function notJson(place: string, cause: unknown, { json, rowsBefore }: Broken = { json: "" }): BadFile {
+  const literal = literalIn(json);
+  if (literal) {
+    const { token, element } = literal;
+    const where = rowsBefore === undefined ? place : `${place}: row ${rowsBefore + element + 1}`;
+    return new BadFile({
+      place: where,
+      expected: "valid JSON",
+      got: token,
+      fix: `${token} is not JSON: write null`,
+      cause,
+    });
+  }
+  const behind = rowsBefore ? `${place}: behind row ${rowsBefore}` : place;
+  const got = cause instanceof Error ? quote(cause.message) : "an error";
+  const fix = "check that the file is complete, from [ to ]";
+  return new BadFile({ place: behind, expected: "valid JSON", got, fix, cause });
+}
+
+function parse(json: string, place: string, rowsBefore?: number): unknown {
   try {
     return JSON.parse(keepLongIntegers(json));
   } catch (cause) {
-    throw notJson(place, cause, json);
+    throw notJson(place, cause, { json, rowsBefore });
   }
 }
 
@@ -49,8 +70,7 @@ function* rowsOfArray(text: string, place: string): Steps<unknown[]> {
     const first = value.from === start + 1;
     const blank = own.trim() === "";
     if (blank && !first) throw notJson(place, new Error(`a comma without a row behind row ${rows.length}`));
-    const where = first ? place : `${place}: behind row ${rows.length}`;
-    if (!blank) for (const row of parse(`[${own}]`, where) as unknown[]) rows.push(row);
+    if (!blank) for (const row of parse(`[${own}]`, place, rows.length) as unknown[]) rows.push(row);
     yield value.to / text.length;
   }
 }

@@ -17,7 +17,7 @@ function layoutRemedy({ columns, format }: Table, wanted: string): string | unde
   const parts = (mark: string): string[] => only.name.split(mark).map((part) => part.trim().replace(/^"(.*)"$/, "$1"));
   const mark = inside.find((text) => parts(text).includes(wanted)) ?? inside[0];
   if (mark === undefined) return undefined;
-  if (format.startsWith("CSV") && mark === ",") {
+  if (/^CSV(?: without|$)/.test(format) && mark === ",") {
     return `every line is one cell in quotes that holds ${quote(mark)}: remove the quotes around the lines`;
   }
   const found = `the lines are one cell each, and hold ${quote(mark)}`;
