@@ -15,11 +15,13 @@ function distance(a: string, b: string): number {
   return last[b.length]!;
 }
 
+const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text));
 const shape = (text: string): string => text.replaceAll(/\d+/g, "0");
 
-/** Whether a typo explains the difference: not of one or two characters, and not where only digits differ. */
+/** Whether a typo explains the difference: not of one or two characters, between numbers, or where only digits differ. */
 function isTypo(name: string, candidate: string, edits: number): boolean {
   if (edits === 0) return true;
+  if (isNumber(name) && isNumber(candidate)) return false;
   return edits <= Math.floor(Math.max(name.length, candidate.length) / 3) && shape(name) !== shape(candidate);
 }
 
