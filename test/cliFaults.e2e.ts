@@ -33,7 +33,9 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
   const withFlags = (...flags: string[]) => [...trainPenguins, ...flags];
   test.each<[string, string[], number, RegExp]>([
     ["a missing file", on("missing.csv"), 3, /missing\.csv: .* got no such file/],
-    ["a folder", on("."), 3, /got a folder/],
+    ["a folder", on("."), 3, /expected a table in CSV, TSV, JSON, NDJSON, ARFF or libsvm, got a folder/],
+    ["a decay below 0", withFlags("--weight-decay", "-1"), 2, /^thalweg: --weight-decay: expected 0, or an f32/],
+    ["no momentum", withFlags("--optimizer", "sgd", "--nesterov"), 2, /pass --momentum 0\.9, or leave --nesterov out/],
     ["an empty file", on("empty.csv"), 3, /got an empty file/],
     ["a ragged row", on("ragged.csv"), 3, /line 3: expected 2 cells/],
     ["text among numbers", on("text.csv"), 3, /line 3, column "a": expected a number, got "foo"/],
@@ -50,7 +52,12 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
       2,
       /--layers: expected widths from 1 to 1048576 .*, got "16,0"; write it like 16 or 32,16/,
     ],
-    ["learning rate 1e39", withFlags("--learning-rate", "1e39"), 2, /learningRate: expected .*f32.*, got 1e\+39/],
+    [
+      "learning rate 1e39",
+      withFlags("--learning-rate", "1e39"),
+      2,
+      /^thalweg: --learning-rate: expected .*f32.*, got 1e\+39/,
+    ],
     [
       "a learning rate in words",
       withFlags("--learning-rate", "fast"),
@@ -60,7 +67,12 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
     ["a momentum that adam has not", withFlags("--momentum", "0.9"), 2, /--momentum: expected options of adam/],
     ["an unknown activation", withFlags("--activation", "tahn"), 2, /did you mean tanh\?/],
     ["an unknown loss", withFlags("--loss", "hubert"), 2, /did you mean huber\?/],
-    ["a share of 1", withFlags("--validation", "1"), 2, /share of the rows from 0 to below 1/],
+    [
+      "a share of 1",
+      withFlags("--validation", "1"),
+      2,
+      /: --validation: expected a share of the rows from 0 to below 1/,
+    ],
     ["classes for regression", withFlags("--task", "regression"), 2, /numbers for the task regression/],
     [
       "a loss of logits for numbers",
@@ -106,6 +118,12 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
       ["train", cars, "--target", "Horsepower", "--optimizer", "sgd", "--learning-rate", "1e10"],
       6,
       /training diverged/,
+    ],
+    [
+      "numbers that leave float32 and not float64",
+      ["train", cars, "--target", "Horsepower", "--optimizer", "sgd", "--learning-rate", "1000", "--epochs", "4"],
+      6,
+      /training diverged; lower --learning-rate \(it is 1000\)/,
     ],
     ["a model for other columns", ["predict", "penguins.safetensors", cars], 3, /a model for other columns/],
     ["a model cut in half", ["predict", "cut.safetensors", penguins], 3, /cut\.safetensors: /],

@@ -79,3 +79,44 @@ test("a training that decay alone makes diverge says so", async () => {
   );
   await fit(15);
 });
+
+test("the reference has diverged in the step in which a value leaves f32", async () => {
+  const device = await acquire({ device: "cpu" });
+  const net = network({ inputs: 1, layers: [dense(1)], loss: "meanSquaredError" });
+  const data = { inputs: Float32Array.of(1, -1), targets: Float32Array.of(1, -1) };
+  const makers = [
+    (learningRate: number) => sgd({ learningRate }),
+    (learningRate: number) => sgd({ learningRate, momentum: 0.9 }),
+  ];
+  await fc.assert(
+    fc.asyncProperty(fc.constantFrom(...makers), fc.double({ min: 3, max: 1e6, noNaN: true }), async (make, rate) => {
+      const model = await createModel(net, { device, seed: 1 });
+      await expect(model.fit(data, { optimizer: make(rate), steps: 3000 })).rejects.toThrow(
+        /training diverged; lower learningRate/,
+      );
+      const parameters = await model.readParameters();
+      expect(parameters.every((value) => Number.isFinite(Math.fround(value)))).toBe(true);
+      model.dispose();
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test("update says that a value does not fit f32, and leaves its parameter as it was", () => {
+  const moments = () => [new Float64Array(2), new Float64Array(2)] as const;
+  const step = (optimizer: Optimizer, gradient: number) => {
+    const parameters = Float64Array.of(2, 2);
+    const isFinite = update({
+      optimizer,
+      step: 0,
+      gradients: Float64Array.of(gradient, 0),
+      parameters,
+      moments: moments(),
+    });
+    return { isFinite, parameters: [...parameters] };
+  };
+  expect(step(sgd({ learningRate: 1 }), 3e38).isFinite).toBe(true);
+  expect(step(sgd({ learningRate: 1 }), 4e38)).toEqual({ isFinite: false, parameters: [2, 2] });
+  expect(step(sgd({ learningRate: 100 }), 1e37)).toEqual({ isFinite: false, parameters: [2, 2] });
+  expect(step(adam(), 1e22).isFinite).toBe(false); // its square
+});

@@ -93,7 +93,9 @@ describe("files that exist", () => {
     const models = [read("m.safetensors")];
     if (isPosix) chmodSync(join(folder, "m.safetensors"), 0o640);
     const second = await run(2);
-    expect(second.stderr).toMatch(/\noutput +m\.safetensors exists \(a model, 2-16-1, 2 steps\): it is kept as \.bak/);
+    expect(second.stderr).toMatch(
+      /\noutput +m\.safetensors exists \(a model, 2-16-1, 2 steps\): it is kept as \.bak if the new one differs/,
+    );
     expect(second.stdout).toMatch(/saved +m\.safetensors \(.*\), the old one is in m\.safetensors\.bak\n$/);
     expect(read("m.safetensors.bak")).toEqual(models[0]);
     if (isPosix) expect(statSync(join(folder, "m.safetensors")).mode & 0o777).toBe(0o640);

@@ -1,8 +1,9 @@
 // Text of strangers on the way to a terminal, to JSON and to a spreadsheet.
 
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { csvLine } from "../src/cli/csv.ts";
+import { createOutput } from "../src/cli/output.ts";
 import { documentText, jsonText, oneLine } from "../src/cli/safeText.ts";
 import { BadFile, printable } from "../src/node.ts";
 
@@ -111,5 +112,24 @@ describe("CSV", () => {
         expect([first + rest, `'${first}${rest}`]).toContain(text);
       }),
     );
+  });
+});
+
+describe("a document on stdout", () => {
+  const isTty = Object.getOwnPropertyDescriptor(process.stdout, "isTTY");
+  afterEach(() => {
+    vi.restoreAllMocks();
+    if (isTty) Object.defineProperty(process.stdout, "isTTY", isTty);
+    else Reflect.deleteProperty(process.stdout, "isTTY");
+  });
+
+  test.each([
+    [true, String.raw`a\u202eb`],
+    [false, "a\u202eb"],
+  ])("in a terminal (%s) marks of direction are escaped", (value, shown) => {
+    Object.defineProperty(process.stdout, "isTTY", { value, configurable: true });
+    const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+    createOutput({}).write("a\u202eb");
+    expect(write.mock.calls).toEqual([[shown]]);
   });
 });

@@ -49,7 +49,7 @@ function lines(output: Output, label: string, texts: readonly string[]): void {
 
 function describeIgnored(ignored: Prepared["report"]["ignored"]): string[] {
   const all = ignored.map(({ name, why }) => `${name}: ${why}`);
-  const more = all.length > mostColumns ? [`… ${all.length - mostColumns} more columns`] : [];
+  const more = all.length > mostColumns ? [`… ${counted(all.length - mostColumns, "more column")}`] : [];
   const keep = ignored.some(({ canBeKept }) => canBeKept)
     ? ["--columns names the columns to learn from all the same"]
     : [];
@@ -67,7 +67,7 @@ export function describeData(output: Output, table: Table, prepared: Prepared, s
   output.info("data", `${table.place}: ${size} (${table.format}), ${dropped}`);
   lines(output, "predict", describeTarget(preprocessing, report));
   const inputs = preprocessing.inputs.map(describeColumn);
-  const more = inputs.length > mostColumns ? [`… ${inputs.length - mostColumns} more columns`] : [];
+  const more = inputs.length > mostColumns ? [`… ${counted(inputs.length - mostColumns, "more column")}`] : [];
   lines(output, "from", [...inputs.slice(0, mostColumns), ...more]);
   lines(output, "ignored", describeIgnored(report.ignored));
   lines(output, "note", report.notes);

@@ -23,7 +23,8 @@ export function encodingLines({
       `${place}: ${JSON.stringify(value.slice(0, 60))} was not seen in training: all its inputs are 0${times}`,
     );
   }
-  if (unseenCount > most) lines.push(`${unseenCount - most} more values were not seen in training`);
+  const more = unseenCount - most;
+  if (more > 0) lines.push(`${counted(more, "more value")} ${more === 1 ? "was" : "were"} not seen in training`);
   if (unseen.length > 0) lines.push("--strict makes values that were not seen in training an error");
   return lines;
 }

@@ -1,4 +1,5 @@
-import { ThalwegError } from "../node.ts";
+import { ThalwegError, printable } from "../node.ts";
+import { faultInOptions } from "./optionNames.ts";
 
 /** Exit codes and what they mean, as `--help` and the README list them. */
 export const exitCodes = {
@@ -46,7 +47,11 @@ export function exitCodeOf(error: unknown): number {
 /** One line that says what went wrong; empty when commander has already said all there is to say. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return `failed: ${String(error)}`;
-  if (error instanceof ThalwegError || error instanceof Stop) return error.message;
+  if (error instanceof Stop) return error.message;
+  if (error instanceof ThalwegError) {
+    const { place, expected, got, fix } = faultInOptions(error);
+    return printable(`${place}: expected ${expected}, got ${got}; ${fix}`);
+  }
   if (isCommander(error)) {
     if (error.code === "commander.help" || error.exitCode === 0) return "";
     return error.message.replace(/^error: /, "").replaceAll(/\s+/g, " ");
@@ -57,8 +62,7 @@ export function messageOf(error: unknown): string {
 
 /** What `--json` prints instead of a result. */
 export function errorRecord(error: unknown): object {
-  const known = error instanceof ThalwegError;
-  const { place, expected, got, fix } = known ? error.fault : {};
+  const { place, expected, got, fix } = error instanceof ThalwegError ? faultInOptions(error) : {};
   const code = error instanceof Error && hasCode(error) ? error.code : "FAILED";
   return { error: { code, message: messageOf(error), place, expected, got, fix }, exitCode: exitCodeOf(error) };
 }

@@ -8,6 +8,9 @@ import type { Output } from "./output.ts";
 import { isSameFile } from "./outputFile.ts";
 import { working } from "./work.ts";
 
+/** Layouts of tables that are read. */
+export const layouts = "CSV, TSV, JSON, NDJSON, ARFF or libsvm";
+
 /** Text of more than this does not fit a string of V8. */
 const maxFileBytes = 500_000_000;
 
@@ -56,11 +59,16 @@ async function readBytes(file: string, expected: string): Promise<Uint8Array> {
   }
 }
 
-export const placeOf = (file: string): string => (file === "-" ? "stdin" : path.basename(file));
+/** What messages call a file: its name; the path as given of what is no file, such as /dev/null. */
+export function placeOf(file: string): string {
+  if (file === "-") return "stdin";
+  const isFile = fs.statSync(file, { throwIfNoEntry: false })?.isFile() ?? true;
+  return isFile ? path.basename(file) : file;
+}
 
 export async function readTableFile(output: Output, file: string, options: ReadOptions): Promise<Table> {
   const place = placeOf(file);
-  const bytes = await readBytes(file, "a file with a CSV, TSV or JSON table");
+  const bytes = await readBytes(file, `a table in ${layouts}`);
   const what = `reading ${place} (${byteSize(bytes.length)})`;
   return working(output, what, (onProgress) => readTable(bytes, place, { ...options, onProgress }));
 }

@@ -5,7 +5,7 @@ import process from "node:process";
 import { decodeModelHeader, modelHeaderBytes } from "../data.ts";
 import { InvalidInput, widthsOf } from "../node.ts";
 import { placesOf, targetOf, writeAtomically } from "../node/writeAtomically.ts";
-import { byteSize, grouped } from "./numbers.ts";
+import { byteSize, counted } from "./numbers.ts";
 import type { Output } from "./output.ts";
 
 // What an option names is written only where nothing of the user's is lost by it.
@@ -37,7 +37,7 @@ export const modelKind: Kind = {
   describe(start) {
     try {
       const { network, training } = decodeModelHeader(start, "");
-      const steps = training ? `, ${grouped(training.steps)} steps` : "";
+      const steps = training ? `, ${counted(training.steps, "step")}` : "";
       return `a model, ${widthsOf(network)}${steps}`;
     } catch {
       return undefined;
@@ -218,7 +218,7 @@ export function describeOutputs(output: Output, files: readonly OutputFile[], fo
     if (old === undefined) continue;
     const fate = force
       ? "it is replaced when the work is finished (--force)"
-      : "it is kept as .bak when it is replaced";
+      : "it is kept as .bak if the new one differs";
     output.info("output", `${file} exists (${old}): ${fate}`);
   }
 }

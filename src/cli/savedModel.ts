@@ -2,6 +2,7 @@ import type { Preprocessing, SavedModel } from "../data.ts";
 import { BadFile, type Device, type DeviceChoice, type Model, createModel, widthsOf } from "../node.ts";
 import { describeDevice } from "./describe.ts";
 import { openDevice, placeOf } from "./files.ts";
+import { counted } from "./numbers.ts";
 import type { Output } from "./output.ts";
 import type { ReadFlags } from "./readFlags.ts";
 
@@ -47,6 +48,8 @@ export function describeSavedModel(output: Output, device: Device, saved: SavedM
   describeDevice(output, device);
   const { network, replicas, training } = saved;
   const times = replicas > 1 ? `, mean of ${replicas} replicas` : "";
-  const rows = training ? `, trained ${training.steps} steps on ${training.trainingRows} rows` : "";
+  const rows = training
+    ? `, trained ${counted(training.steps, "step")} on ${counted(training.trainingRows, "row")}`
+    : "";
   output.info("model", `${placeOf(file)}: ${widthsOf(network)}, loss ${network.loss}${times}${rows}`);
 }

@@ -3,7 +3,7 @@ import { describeData, describeDevice, describeNetwork, describePlan } from "./d
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { duration, grouped } from "./numbers.ts";
+import { counted, duration, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, describeOutputs, sweepTableKind } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
@@ -35,7 +35,7 @@ import {
 function describeSettings({ output, flags, plan, prepared }: SweepSession): void {
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
   const sample = flags.bootstrap ? ", a bootstrap sample for each seed" : "";
-  output.info("training", `${grouped(flags.epochs)} epochs, ${batch}, ${flags.optimizer}${sample}`);
+  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${flags.optimizer}${sample}`);
   const { seed } = plan.settings;
   const own = `${seed[0]} to ${seed[seed.length - 1]}`;
   const lines = axes.flatMap((axis) => {

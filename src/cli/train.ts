@@ -4,7 +4,7 @@ import { describeData, describeDevice, describeNetwork, describePlan } from "./d
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { grouped } from "./numbers.ts";
+import { counted, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
@@ -88,7 +88,7 @@ function announce(session: Session<TrainFlags>, device: Device): void {
   describeOutputs(output, [file], flags.force ?? false);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
-  output.info("training", `${grouped(flags.epochs)} epochs, ${batch}, ${name}, learning rate ${learningRate}`);
+  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, learning rate ${learningRate}`);
 }
 
 async function createTrainingModel(flags: TrainFlags, preprocessing: Preprocessing, device: Device): Promise<Model> {

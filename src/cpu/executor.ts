@@ -20,7 +20,7 @@ import { momentCount, type Optimizer } from "../optimizer.ts";
 import { scoreReplicas } from "./score.ts";
 import { createStepBuffers, forwardAll, forwardBackward, type StepBuffers } from "./step.ts";
 import { traceReplica } from "./trace.ts";
-import { update } from "./update.ts";
+import { fitsFloat32, update } from "./update.ts";
 
 /** Losses kept until they are read: in steps, and in numbers. */
 const maxRingSteps = 4096;
@@ -138,7 +138,7 @@ class ReferenceRun implements TrainingRun {
     const optimizer = optimizerOf(this.#settings, replica);
     const moments = this.#moments[replica]!;
     const isFinite = update({ optimizer, step, gradients: buffers.gradients, parameters, moments });
-    if (!isFinite || !Number.isFinite(loss)) this.#nonFinite[replica] = step;
+    if (!isFinite || !fitsFloat32(loss)) this.#nonFinite[replica] = step;
     if (loss < this.#bestLosses[replica]!) {
       this.#bestLosses[replica] = loss;
       this.#bestSteps[replica] = step;

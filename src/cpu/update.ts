@@ -55,10 +55,13 @@ function ruleOf(options: UpdateArguments): Rule {
   return options.optimizer.name === "rmsProp" ? rmsProp(options) : adam(options);
 }
 
+/** Whether f32 can hold a value: what leaves it is an infinity on a GPU and in a model file. */
+export const fitsFloat32 = (value: number): boolean => Number.isFinite(Math.fround(value));
+
 /**
  * One step of the optimizer on one replica. Twin of `shaders/optimizer.wgsl`; definitions as `torch.optim`'s. A parameter
- * that would not be finite is left as it was.
- * @returns whether every gradient, moment and updated parameter is finite
+ * that would not be a finite f32 is left as it was.
+ * @returns whether every gradient, moment and updated parameter is a finite f32
  */
 export function update(options: UpdateArguments): boolean {
   const { gradients, parameters, moments } = options;
@@ -66,9 +69,9 @@ export function update(options: UpdateArguments): boolean {
   let allFinite = true;
   for (let index = 0; index < parameters.length; index++) {
     const value = updated(index);
-    const isFinite = Number.isFinite(value);
+    const isFinite = fitsFloat32(value);
     if (isFinite) parameters[index] = value;
-    const others = Number.isFinite(gradients[index]) && moments.every((moment) => Number.isFinite(moment[index]));
+    const others = fitsFloat32(gradients[index]!) && moments.every((moment) => fitsFloat32(moment[index]!));
     allFinite = allFinite && isFinite && others;
   }
   return allFinite;

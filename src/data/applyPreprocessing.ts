@@ -28,7 +28,7 @@ import {
   targetNames,
 } from "./preprocessing.ts";
 import { isMissingCell, labelLookup, labelOf } from "./spelling.ts";
-import { type Column, type Table, columnName, columnsByName, listNames, quote } from "./table.ts";
+import { type Column, type Table, columnName, columnsByName, listNames } from "./table.ts";
 
 export interface EncodeOptions extends SliceOptions {
   /** A category that was not seen in training is an error; default: its inputs are all 0, and `unseen` names it. */

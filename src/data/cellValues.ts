@@ -2,6 +2,7 @@
 
 import { BadFile } from "../errors.ts";
 import { type DateForm, dateFormNames, parseDate } from "./dates.ts";
+import { missingOption } from "./missing.ts";
 import { type NumberFormat, plainNumbers, readNumber } from "./numberFormat.ts";
 import { type NumberReading, expectedNumber } from "./numberReading.ts";
 import type { Pace } from "./pace.ts";
@@ -12,6 +13,20 @@ import { type Cell, type Column, type Table, cellPlace, quote } from "./table.ts
 export function numberIn(cell: Cell, format: NumberFormat = plainNumbers): number | undefined {
   if (typeof cell === "number") return cell;
   return typeof cell === "string" ? readNumber(cell, format) : undefined;
+}
+
+/** Words that may all be meant for missing cells; of more, the column is another. */
+const mostWords = 12;
+const longestWord = 40;
+
+/** What to do about cells that are no numbers: all words of the column at once, so that one run more is enough. */
+function strayRemedy({ missingWords }: Table, text: string, reading: NumberReading | undefined): string {
+  const words = [...new Set([text, ...(reading?.strays.keys() ?? [])])].map((word) => word.trim());
+  const areFew = words.length <= mostWords && words.every((word) => word.length <= longestWord);
+  const option = areFew ? missingOption(missingWords, words) : undefined;
+  const cells = words.length > 1 ? `the cells (${words.length} different texts)` : "the cell";
+  const pass = option === undefined ? "" : `, pass ${option} if that means a missing value`;
+  return `correct ${cells}${pass}, or ignore this column`;
 }
 
 /** The finite number in a cell that is not missing. */
@@ -30,7 +45,7 @@ export function requireNumber(
     const fix = "leave the cell empty if its value is unknown";
     throw new BadFile({ place, expected: "a finite number", got: text, fix });
   }
-  const fix = `correct the cell, name ${text} as a missing word, or ignore this column`;
+  const fix = strayRemedy(table, labelOf(cell), reading);
   throw new BadFile({ place, expected: reading ? expectedNumber(reading) : "a number", got: text, fix });
 }
 

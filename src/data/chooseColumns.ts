@@ -1,5 +1,4 @@
 import { BadFile, InvalidInput } from "../errors.ts";
-import { didYouMean } from "./closest.ts";
 import { goesWithTarget } from "./correlation.ts";
 import { identityOf } from "./identifiers.ts";
 import { type ColumnSummary, nearlyUnique, whyImpossible, whyUseless } from "./inspect.ts";
@@ -8,6 +7,7 @@ import { Pace } from "./pace.ts";
 import type { SliceOptions } from "./slices.ts";
 import { type Column, type Table, columnName, columnsByName, listNames, quote } from "./table.ts";
 import { type Task, type TaskChoice, chooseTask } from "./task.ts";
+import { unknownColumn } from "./unknownColumn.ts";
 
 /** Which columns play which part. */
 export interface ColumnOptions {
@@ -38,10 +38,7 @@ export interface Choice extends TaskChoice {
 function requireColumn(table: Table, byName: ReadonlyMap<string, Column>, option: string, name: string): Column {
   const column = byName.get(columnName(name));
   if (column) return column;
-  const names = [...byName.keys()];
-  const expected = `a column of the table: ${listNames(names, 40)}`;
-  const fix = `${didYouMean(name, names)}choose one of these columns`;
-  throw new InvalidInput({ place: `${table.place}: ${option}`, expected, got: quote(name), fix });
+  throw unknownColumn(table, option, name);
 }
 
 /** Whether a target can be learned at all; that it holds what the task wants is checked by `chooseTask`. */

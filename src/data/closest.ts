@@ -15,13 +15,23 @@ function distance(a: string, b: string): number {
   return last[b.length]!;
 }
 
+const isNumber = (text: string): boolean => text.trim() !== "" && Number.isFinite(Number(text));
+const shape = (text: string): string => text.replaceAll(/\d+/g, "0");
+
+/** Whether a typo explains the difference: not of one or two characters, between numbers, or where only digits differ. */
+function isTypo(name: string, candidate: string, edits: number): boolean {
+  if (edits === 0) return true;
+  if (isNumber(name) && isNumber(candidate)) return false;
+  return edits <= Math.floor(Math.max(name.length, candidate.length) / 3) && shape(name) !== shape(candidate);
+}
+
 /** The candidate that `name` was probably meant to be; undefined when none is near. Upper and lower case count as equal. */
 export function closestName(name: string, candidates: readonly string[]): string | undefined {
   if (name.length > 64) return undefined;
   const near = candidates
     .filter((candidate) => candidate.length <= 64)
     .map((candidate) => ({ candidate, edits: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, edits }) => edits <= Math.max(1, Math.floor(Math.max(name.length, candidate.length) / 3)));
+    .filter(({ candidate, edits }) => isTypo(name.toLowerCase(), candidate.toLowerCase(), edits));
   return near.toSorted((a, b) => a.edits - b.edits)[0]?.candidate;
 }
 

@@ -185,7 +185,7 @@ async function fitCategory(summary: ColumnSummary, options: FitOptions): Promise
   const notes = found.map((text) => `${quote(name)}: ${text}`);
   if (absent.length > 0 && values.length > 1) {
     notes.push(
-      `${quote(name)}: ${listNames(absent, 6)} occur in no row that is learned from and count as unseen values`,
+      `${quote(name)}: ${listNames(absent, 6)} ${absent.length === 1 ? "occurs in no row that is learned from and counts as an unseen value" : "occur in no row that is learned from and count as unseen values"}`,
     );
   }
   return { column, varies: values.length > 1, notes };

@@ -40,6 +40,14 @@ export function missingWordsOf(words: readonly string[]): MissingWords {
   return { inTexts: new Set([...kept.inTexts, ...added]), inNumbers: new Set([...kept.inNumbers, ...added]) };
 }
 
+/** `--missing "default,TBD"`: the option that keeps the words of a table and adds some; undefined where one cannot stand in it. */
+export function missingOption({ inNumbers }: MissingWords, added: readonly string[]): string | undefined {
+  const keepsDefault = [...defaultMissing.inNumbers].every((word) => inNumbers.has(word));
+  const own = [...inNumbers].filter((word) => word !== "" && !(keepsDefault && defaultMissing.inNumbers.has(word)));
+  const words = [...(keepsDefault ? ["default"] : []), ...own, ...added];
+  return words.some((word) => /[",\p{Cc}]/u.test(word)) ? undefined : `--missing "${words.join(",")}"`;
+}
+
 /**
  * Whether a cell is missing: `null`, or one of the words of its kind of column. Numbers of JSON are compared by their text, for words like -999.
  * @param words `inNumbers` or `inTexts` of the table's `missingWords`; default the words that are missing in every column

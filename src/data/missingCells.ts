@@ -140,16 +140,23 @@ export function missingNotes(
 ): string[] {
   const notes: string[] = [];
   if (withoutTarget > 0) {
-    notes.push(`${withoutTarget} of ${table.rowCount} rows have no ${quote(targetName)} and are not learned from`);
+    const have = withoutTarget === 1 ? ["has", "is"] : ["have", "are"];
+    notes.push(
+      `${withoutTarget} of ${table.rowCount} rows ${have[0]} no ${quote(targetName)} and ${have[1]} not learned from`,
+    );
   }
   if (withoutInput === 0) return notes;
+  const isOne = withoutInput === 1;
   const named = missing.slice(0, 5).map(({ name, cells }) => `${quote(name)} (${cells})`);
-  const more = missing.length > 5 ? ` and ${missing.length - 5} more columns` : "";
+  const more =
+    missing.length > 5 ? ` and ${missing.length - 5} more ${missing.length === 6 ? "column" : "columns"}` : "";
   const what = isImputed
     ? "they are filled with the median or the most frequent value, and an input says where"
-    : `these rows are left out, ${rows.length} rows remain`;
+    : `${isOne ? "this row is" : "these rows are"} left out, ${rows.length} rows remain`;
   const known = table.rowCount - withoutTarget;
-  notes.push(`${withoutInput} of ${known} rows have missing cells, in ${named.join(", ")}${more}: ${what}`);
+  notes.push(
+    `${withoutInput} of ${known} rows ${isOne ? "has" : "have"} missing cells, in ${named.join(", ")}${more}: ${what}`,
+  );
   const isFew = rows.length < fewestRows || rows.length < leastShare * known;
   if (!isImputed && isFew) {
     const lost = firstLost.map((row) => table.rowName(row)).join(", ");

@@ -12,12 +12,24 @@ const tokensOf = (line: string): string[] => line.replace(/#.*$/s, "").trim().sp
 const isRow = ([label, ...pairs]: readonly string[]): boolean =>
   label !== undefined && /^[^:]+$/.test(label) && pairs.every((text) => pair.test(text));
 
+/** `1:0.5 3:2`, indices ascending: a row whose label was left out. */
+function lacksLabel(tokens: readonly string[]): boolean {
+  const indices = tokens.map((text) => Number(pair.exec(text)?.[1] ?? Number.NaN));
+  return (
+    indices.length > 1 && indices.every((index, place) => (place === 0 ? index >= 0 : index > indices[place - 1]!))
+  );
+}
+
 /** Whether the first lines are `label index:value index:value …`. */
 export function isLibsvm(text: string): boolean {
   const start = text.slice(0, 1_000_000);
   const lines = start.split(/\r\n|\n|\r/, 20);
   const rows = lines.map(tokensOf).filter((tokens) => tokens[0] !== "");
-  const pairs = rows.every(isRow) ? rows.flatMap((tokens) => tokens.slice(1)) : [];
+  const labelled = rows.filter(isRow);
+  const others = rows.filter((tokens) => !isRow(tokens));
+  const startsAtOne = ([first]: readonly string[]): boolean => /^[01]:/.test(first!);
+  const isUsual = others.length < labelled.length || others.every(startsAtOne);
+  const pairs = isUsual && others.every(lacksLabel) ? rows.flatMap((tokens) => tokens.slice(1)) : [];
   const numbers = pairs.filter((text) => number.test(pair.exec(text)![2]!)).length;
   return numbers > pairs.length / 2;
 }
@@ -30,6 +42,11 @@ interface Row {
 
 function rowOf(line: string, at: number, place: string): Row {
   const tokens = tokensOf(line);
+  if (pair.test(tokens[0]!)) {
+    const fix = "write what is to be predicted in front of the features, 0 where it is not known";
+    const expected = "a label in front of index:value";
+    throw new BadFile({ place: `${place}: line ${at}`, expected, got: quote(tokens[0]!), fix });
+  }
   const found = tokens.slice(1).map((text) => pair.exec(text));
   const wrong = found.findIndex((match) => !match || !number.test(match[2]!));
   if (wrong >= 0) {

@@ -68,7 +68,13 @@ function* readText(text: string, place: string, options: ReadOptions): Steps<Raw
   }
   if (options.separator !== undefined) return yield* readCsv(text, place, options);
   const found = foreign.find(([start]) => start.test(head));
-  if (found) throw new BadFile({ place, expected: "a CSV, TSV or JSON table", got: found[1], fix: found[2] });
+  if (found)
+    throw new BadFile({
+      place,
+      expected: "a table in CSV, TSV, JSON, NDJSON, ARFF or libsvm",
+      got: found[1],
+      fix: found[2],
+    });
   if (head.startsWith("[") || head.startsWith("{")) return yield* readJson(text, place);
   if (isArff(text)) return yield* readArff(text, place);
   if (isLibsvm(text)) return yield* readLibsvm(text, place, options.expected?.inputs);

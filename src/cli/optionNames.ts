@@ -1,0 +1,61 @@
+import type { Fault, ThalwegError } from "../node.ts";
+
+// The library's errors name its options as programs write them; people on the command line see them as they type them.
+
+/** Options of the library whose names are no words of prose. */
+const compound = new Map([
+  ["learningRate", "--learning-rate"],
+  ["weightDecay", "--weight-decay"],
+  ["batchSize", "--batch-size"],
+  ["missingCells", "--missing-cells"],
+  ["splitSeed", "--split-seed"],
+]);
+
+/** Options whose names are also words: they are options only where a place ends with them. */
+const words = [
+  "validation",
+  "momentum",
+  "nesterov",
+  "target",
+  "columns",
+  "ignore",
+  "epochs",
+  "seed",
+  "replicas",
+  "task",
+];
+const atEnd = new RegExp(`(: )(${words.join("|")})$`);
+
+/** A text in quotes is the user's, a part of a path as well. */
+const quotedOrName = new RegExp(
+  String.raw`"(?:[^"\\]|\\.)*"|(?<![\w./\\-])(?:${[...compound.keys()].join("|")})(?![\w/\\-]|\.\w)`,
+  "g",
+);
+
+const named = (text: string): string => text.replaceAll(quotedOrName, (found) => compound.get(found) ?? found);
+
+/** `adam: learningRate` → `--learning-rate`: who checks an option is of no interest. */
+const placeIn = (place: string): string =>
+  named(place)
+    .replace(atEnd, "$1--$2")
+    .replace(/^(?:sgd|adam|adamW|rmsProp|prepare|readTable): (?=--)/, "");
+
+const fixIn = (fix: string): string =>
+  named(fix)
+    .replace(/\bor momentum(?= \()/, "or --momentum")
+    .replace(
+      /^pass momentum, (\S+) for example, or leave nesterov out$/,
+      "pass --momentum $1, or leave --nesterov out",
+    );
+
+/** What is wrong, with the options of the command line in place of the library's. */
+export function faultInOptions({ fault }: ThalwegError): Fault {
+  const { place, expected, got, fix } = fault;
+  const device = /^acquire: device (\w+)$/.exec(place)?.[1];
+  return {
+    place: device === undefined ? placeIn(place) : `--device ${device}`,
+    expected: named(expected),
+    got,
+    fix: device === undefined ? fixIn(fix) : fixIn(fix).replace(/\buse auto to/, "use --device auto to"),
+  };
+}
