@@ -483,7 +483,7 @@ describe("missing cells", () => {
     const { unseen, unseenCount } = await encodeInputs(preprocessing, table);
     expect([unseen.length, unseenCount, unseen[0]!.cells, unseen[999]!.cells]).toEqual([1000, 1500, 2, 2]);
     const lines = encodingLines({ filled: [], unseen, unseenCount, notes: [] });
-    expect(lines).toContain("1495 more values were not seen in training");
+    expect(lines).toContain("1,495 more values were not seen in training");
   });
 
   test("at most 5 % of the rows are dropped, more are filled", async () => {
