@@ -137,8 +137,9 @@ class ReferenceRun implements TrainingRun {
     const loss = forwardBackward({ network, inputs, buffers, batchSize, batchRows, parameters }, this.#targets);
     const optimizer = optimizerOf(this.#settings, replica);
     const moments = this.#moments[replica]!;
-    const isFinite = update({ optimizer, step, gradients: buffers.gradients, parameters, moments });
-    if (!isFinite || !fitsFloat32(loss)) this.#nonFinite[replica] = step;
+    const fits = fitsFloat32;
+    const allFit = update({ optimizer, step, gradients: buffers.gradients, parameters, moments, fits });
+    if (!allFit || !fitsFloat32(loss)) this.#nonFinite[replica] = step;
     if (loss < this.#bestLosses[replica]!) {
       this.#bestLosses[replica] = loss;
       this.#bestSteps[replica] = step;

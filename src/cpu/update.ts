@@ -8,6 +8,8 @@ export interface UpdateArguments {
   readonly gradients: Float64Array;
   /** [parameterCount], updated. */
   readonly parameters: Float64Array;
+  /** Which values a parameter, gradient or moment may have; default: every finite float64. */
+  readonly fits?: (value: number) => boolean;
   /** Two rows [parameterCount]: momentum, or first and second moment; updated. */
   readonly moments: readonly [Float64Array, Float64Array];
 }
@@ -60,19 +62,19 @@ export const fitsFloat32 = (value: number): boolean => Number.isFinite(Math.frou
 
 /**
  * One step of the optimizer on one replica. Twin of `shaders/optimizer.wgsl`; definitions as `torch.optim`'s. A parameter
- * that would not be a finite f32 is left as it was.
- * @returns whether every gradient, moment and updated parameter is a finite f32
+ * that would not fit is left as it was.
+ * @returns whether every gradient, moment and updated parameter fits
  */
 export function update(options: UpdateArguments): boolean {
-  const { gradients, parameters, moments } = options;
+  const { gradients, parameters, moments, fits = Number.isFinite } = options;
   const updated = ruleOf(options);
-  let allFinite = true;
+  let allFit = true;
   for (let index = 0; index < parameters.length; index++) {
     const value = updated(index);
-    const isFinite = fitsFloat32(value);
-    if (isFinite) parameters[index] = value;
-    const others = fitsFloat32(gradients[index]!) && moments.every((moment) => fitsFloat32(moment[index]!));
-    allFinite = allFinite && isFinite && others;
+    const isFitting = fits(value);
+    if (isFitting) parameters[index] = value;
+    const others = fits(gradients[index]!) && moments.every((moment) => fits(moment[index]!));
+    allFit = allFit && isFitting && others;
   }
-  return allFinite;
+  return allFit;
 }
