@@ -2,7 +2,7 @@
 // difference of two numbers that are all but equal. Twin: src/cpu/softmax.ts.
 // Of a row of logits the largest, the first of several, is set apart. Exponentials are taken with it taken off, so that its own
 // is 1, and those of all others are added by themselves: 1 + rest would swallow a small rest. What must not be lost where a
-// compiler may assume that no value is infinite or NaN is told by its bits.
+// compiler may assume that no value is infinite or NaN is tested by its bits.
 
 // exp(x) for x ≤ 0; below −87 the value, 1.6e-38, is taken for 0: the next ones are no normal numbers, and some devices return
 // NaN. −∞ gives 0, NaN stays NaN.

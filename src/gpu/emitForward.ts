@@ -17,7 +17,7 @@ const samplesAtOnce = 2;
 
 export const isNamed = ({ parameterCount }: Network): boolean => parameterCount <= maxNamedParameters;
 
-/** Functions of shaders/activation.wgsl that differ from the names of activations; `sine` then takes an angle that `boundedAngle` gave. */
+/** Functions of shaders/scalar.wgsl and activation.wgsl that differ from the names of activations; `sine` then takes an angle that `boundedAngle` gave. */
 const functionNames: Partial<Record<ActivationName, string>> = { tanh: "hyperbolicTangent", sine: "boundedSine" };
 
 /** Functions of shaders/activation.wgsl; their slopes are named `…Slope`. */
