@@ -1,23 +1,6 @@
-// The step that an optimizer takes with one parameter, and the watch over values that are not finite. Definitions as
-// torch.optim's. Twin: src/cpu/update.ts. The kernel that this is joined in front of declares `step`, `hyper`, `moments`
-// and `secondMoment`, where a parameter's second one lies, and sets `rates`.
-
-override OPTIMIZER: u32 = 0u;       // place in optimizerNames of src/optimizer.ts; the default is sgd
-override USES_MOMENTUM: bool = false;
-override NESTEROV: bool = false;
-
-struct Hyper {
-  replicas: u32,
-  parameterCount: u32,
-  slots: u32,
-  beta1: f32,
-  oneMinusBeta1: f32,
-  beta2: f32,
-  oneMinusBeta2: f32,
-  alpha: f32,
-  oneMinusAlpha: f32,
-  epsilon: f32,
-}
+// The step that an optimizer takes with one parameter, and the watch over values that are not finite. The optimizer itself is written
+// by src/gpu/emitOptimizer.ts: `Hyper`, which has its numbers, and `updated`. CPU reference: src/cpu/update.ts. The kernel declares
+// `step`, `hyper`, `moments` and `stateAt`, the place of a parameter's second or later moment, and sets `rates`.
 
 // By the bits: a comparison may be compiled as if no value could be infinite or NaN.
 fn isFinite(x: f32) -> bool {
@@ -42,64 +25,10 @@ fn stoppedLoss() -> f32 {
   return bitcast<f32>(0x7fc00000u | (step.index & 1u));
 }
 
-fn sgd(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let decayed = fma(rates.weightDecay, parameter, gradient);
-  if (!USES_MOMENTUM) {
-    return fma(-rates.learningRate, decayed, parameter);
-  }
-  let momentum = fma(rates.momentum, moments[at], decayed);
-  moments[at] = momentum;
-  var direction = momentum;
-  if (NESTEROV) {
-    direction = fma(rates.momentum, momentum, decayed);
-  }
-  return fma(-rates.learningRate, direction, parameter);
-}
-
-// decoupled: adamW, whose decay shrinks the parameter instead of joining the gradient.
-fn adam(parameter: f32, gradient: f32, at: u32, decoupled: bool) -> f32 {
-  let second = secondMoment(at);
-  var decayed = fma(rates.weightDecay, parameter, gradient);
-  var start = parameter;
-  if (decoupled) {
-    decayed = gradient;
-    start = fma(-rates.learningRate * rates.weightDecay, parameter, parameter);
-  }
-  let mean = fma(hyper.beta1, moments[at], hyper.oneMinusBeta1 * decayed);
-  let square = fma(hyper.beta2, moments[second], hyper.oneMinusBeta2 * decayed * decayed);
-  moments[at] = mean;
-  moments[second] = square;
-  watch(square); // the square of a large gradient: it would stop the parameter for ever
-  return start - rates.learningRate * step.meanCorrection * mean / fma(sqrt(square), step.inverseSqrtCorrection, hyper.epsilon);
-}
-
-fn rmsProp(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let decayed = fma(rates.weightDecay, parameter, gradient);
-  let square = fma(hyper.alpha, moments[at], hyper.oneMinusAlpha * decayed * decayed);
-  moments[at] = square;
-  watch(square);
-  var direction = decayed / (sqrt(square) + hyper.epsilon);
-  if (USES_MOMENTUM) {
-    let second = secondMoment(at);
-    direction = fma(rates.momentum, moments[second], direction);
-    moments[second] = direction;
-  }
-  return fma(-rates.learningRate, direction, parameter);
-}
-
-fn unchecked(parameter: f32, gradient: f32, at: u32) -> f32 {
-  switch (OPTIMIZER) {
-    case 1u: { return adam(parameter, gradient, at, false); }
-    case 2u: { return adam(parameter, gradient, at, true); }
-    case 3u: { return rmsProp(parameter, gradient, at); }
-    default: { return sgd(parameter, gradient, at); }
-  }
-}
-
 // The updated parameter. One that would not be finite is not taken: what a stopped replica leaves can be read and saved. A
-// gradient that is not finite makes no finite parameter.
+// gradient that is not finite makes no finite parameter, or `updated` watches what it does make.
 fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let value = unchecked(parameter, gradient, at);
+  let value = updated(parameter, gradient, at);
   let finite = isFinite(value);
   allFinite = allFinite & finite;
   return select(parameter, value, finite);

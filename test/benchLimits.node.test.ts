@@ -18,6 +18,7 @@ import { toJson } from "../bench/race/readRecord.ts";
 import { stepOf } from "../bench/race/races.ts";
 import { InvalidInput } from "../src/errors.ts";
 import type { KernelSource } from "../src/gpu/kernel.ts";
+import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
 import { fusedKernels, kernels } from "../src/gpu/kernels.ts";
 import { matmulKernel, tensorKernel } from "../src/gpu/tensorKernels.ts";
 import { raceRecord } from "./support/raceRecords.ts";
@@ -90,8 +91,8 @@ function sourcesOf(subject: Subject): KernelSource[] {
   }
   const { widths, batchSize, replicas, path } = subject;
   if (path === "replicas") {
-    const { network } = stepOf({ widths, activation: "sigmoid", batchSize, replicas });
-    return [fusedKernels.trainReplicas(network, 0)];
+    const { network, optimizer } = stepOf({ widths, activation: "sigmoid", batchSize, replicas });
+    return [fusedKernels.trainReplicas(network, kernelUpdateOf(optimizer))];
   }
   const { forwardTiled, forwardQuads, backwardInputsTiled, backwardInputsQuads } = kernels;
   const { backwardWeightsTiled, backwardWeightsQuads } = kernels;

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { update } from "../src/cpu/update.ts";
+import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
+import { updateKernel } from "../src/gpu/kernels.ts";
 import { dense, network } from "../src/network.ts";
-import { adam, adamW, momentCount, type Optimizer, optimizerNames, rmsProp, sgd } from "../src/optimizer.ts";
+import { adam, adamW, momentCount, type Optimizer, rmsProp, sgd } from "../src/optimizer.ts";
 import { updateInvocations } from "../src/plan/constants.ts";
 import { planLayered } from "../src/plan/layeredPlan.ts";
 import { hyperBlock, replicaBlock } from "../src/plan/uniforms.ts";
@@ -63,13 +65,8 @@ const run = (optimizer: Optimizer, state: State, one: Case) => {
   const limits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
   const plan = { ...planLayered(limits, { network: whole, replicas, batchSize: 1, rowCount: 1 }), slots };
   return runKernel(device(), {
-    name: "update",
-    constants: {
-      OPTIMIZER: optimizerNames.indexOf(optimizer.name),
-      USES_MOMENTUM: optimizer.momentum > 0 ? 1 : 0,
-      NESTEROV: optimizer.nesterov ? 1 : 0,
-      ENTRIES: entries,
-    },
+    source: updateKernel(kernelUpdateOf(optimizer)),
+    constants: { ENTRIES: entries },
     step: stepSlot({ network: whole, optimizer, step, rows: 1, lossSlot: 2 }),
     uniform: hyperBlock(whole, replicas, plan, optimizer),
     storage: [

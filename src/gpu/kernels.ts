@@ -36,6 +36,7 @@ import update from "../../shaders/update.wgsl?raw";
 import type { Network } from "../network.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
+import type { KernelUpdate } from "./emitOptimizer.ts";
 import type { BindingKind, KernelSource } from "./kernel.ts";
 import { join, subgroups } from "./shaderText.ts";
 
@@ -107,12 +108,6 @@ export const kernels = {
     code: join(subgroups, step, quadTile, backwardWeightsTiled),
     bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
   },
-  /** step, hyper, settings, gradients, parameters, moments, losses, status */
-  update: {
-    name: "update",
-    code: join(step, optimizer, update),
-    bindings: ["step", "uniform", "read", "read", "write", "write", "write", "write"],
-  },
   /** step, layer, settings, batchRows */
   drawRows: {
     name: "drawRows",
@@ -135,6 +130,14 @@ export const kernels = {
 
 export type KernelName = keyof typeof kernels;
 
+/** step, hyper, settings, gradients, parameters, moments, losses, status */
+export const updateKernel = ({ code }: KernelUpdate): KernelSource => ({
+  name: "update",
+  variant: code,
+  code: join(step, optimizer, code, update),
+  bindings: ["step", "uniform", "read", "read", "write", "write", "write", "write"],
+});
+
 const describe = (...parts: unknown[]): string => JSON.stringify(parts);
 const rules = join(step, order, scalar, activation, crossEntropy, elementLoss);
 
@@ -156,23 +159,32 @@ const storageOf = ({ isHalf }: TileSizes): string => (isHalf ? tileHalves : tile
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
   /** run, hyper, steps, inputs, targets, settings, parameters, moments, losses, status */
-  trainReplicas: (network: Network, momentCount: number): KernelSource => ({
+  trainReplicas: (network: Network, update: KernelUpdate): KernelSource => ({
     name: "trainReplicas",
-    variant: describe(network, momentCount),
-    code: join(rules, optimizer, emitNetwork(network), emitUpdate(network, momentCount), replicaRun, trainReplicas),
+    variant: describe(network, update.code),
+    code: join(
+      rules,
+      optimizer,
+      update.code,
+      emitNetwork(network),
+      emitUpdate(network, update.stateCount),
+      replicaRun,
+      trainReplicas,
+    ),
     bindings: replicaBindings,
   }),
   /** as trainReplicas */
-  trainSubgroups: (network: Network, momentCount: number, lanes: number): KernelSource => ({
+  trainSubgroups: (network: Network, update: KernelUpdate, lanes: number): KernelSource => ({
     name: "trainSubgroups",
-    variant: describe(network, momentCount, lanes),
+    variant: describe(network, update.code, lanes),
     code: join(
       subgroups,
       `const LANES = ${lanes}u;`,
       rules,
       optimizer,
+      update.code,
       emitNetwork(network),
-      emitUpdate(network, momentCount),
+      emitUpdate(network, update.stateCount),
       emitLaneSums(network),
       replicaRun,
       trainSubgroups,
@@ -180,12 +192,13 @@ export const fusedKernels = {
     bindings: replicaBindings,
   }),
   /** as trainReplicas */
-  trainGroups: (network: Network, sizes: TileSizes): KernelSource => ({
+  trainGroups: (network: Network, update: KernelUpdate, sizes: TileSizes): KernelSource => ({
     name: "trainGroups",
-    variant: describe(network, sizes),
+    variant: describe(network, update.code, sizes),
     code: join(
       rules,
       optimizer,
+      update.code,
       emitLayers(network, sizes),
       sampleTile,
       storageOf(sizes),

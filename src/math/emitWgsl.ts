@@ -30,7 +30,7 @@ function usesOf(order: readonly Expression[], outputs: readonly Expression[]): M
  * @param names WGSL of each input
  * @param prefix of the names that are given
  */
-function emitBody(outputs: readonly Expression[], names: ReadonlyMap<string, string>, prefix = "v"): WgslBody {
+export function emitBody(outputs: readonly Expression[], names: ReadonlyMap<string, string>, prefix = "v"): WgslBody {
   const order = inOrder(outputs);
   const uses = usesOf(order, outputs);
   const texts = new Map<Expression, string>();

@@ -1,5 +1,6 @@
 import { widestOptimizer } from "../batches.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
+import { kernelUpdateOf } from "../gpu/emitOptimizer.ts";
 import {
   type Constants,
   createDispatch,
@@ -8,18 +9,18 @@ import {
   groupSize,
   type KernelSource,
 } from "../gpu/kernel.ts";
-import { fusedKernels, kernels } from "../gpu/kernels.ts";
+import { fusedKernels } from "../gpu/kernels.ts";
 import { lossNames } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
-import { optimizerConstants, orderConstants, rowCountOf, updateEntries, updateInvocations } from "./constants.ts";
+import { orderConstants, rowCountOf, stepWindow } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
 import type { FusedName, FusedPlan } from "./fusedPlan.ts";
 import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
-import { stepWindow } from "./layeredDispatches.ts";
 import { maxStepsPerDispatch, ReplicaRun } from "./replicaRun.ts";
 import { createStatus, restoreState } from "./runStatus.ts";
 import { StepRun } from "./stepRun.ts";
 import { hyperBlock, replicaBlock, replicaWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
+import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What a fused run is built from: as a layered one, with its own plan. */
 export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
@@ -46,7 +47,7 @@ const partialFloats = ({ plan, replicas, network }: Omit<FusedRequest, "device">
 function createBuffers(request: FusedRequest): FusedBuffers {
   const { device, network, replicas, settings, plan } = request;
   const owner = new BufferOwner(device);
-  const hyper = hyperBlock(network, replicas, plan, settings.optimizer);
+  const hyper = hyperBlock(network, replicas, plan, widestOptimizer(settings));
   try {
     const buffers = {
       owner,
@@ -86,14 +87,13 @@ export function fusedBytes(request: Omit<FusedRequest, "device">): number {
 const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
   LOSS: lossNames.indexOf(network.loss),
   ...orderConstants(settings, rowCountOf(settings, network)),
-  ...optimizerConstants(settings),
 });
 
 /** The kernel that trains whole replicas. */
 function replicaSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
-  const moments = momentCount(widestOptimizer(settings));
-  if (plan.path === "subgroups") return fusedKernels.trainSubgroups(network, moments, device.subgroupLanes!);
-  return plan.tile ? fusedKernels.trainGroups(network, plan.tile) : fusedKernels.trainReplicas(network, moments);
+  const update = kernelUpdateOf(widestOptimizer(settings));
+  if (plan.path === "subgroups") return fusedKernels.trainSubgroups(network, update, device.subgroupLanes!);
+  return plan.tile ? fusedKernels.trainGroups(network, update, plan.tile) : fusedKernels.trainReplicas(network, update);
 }
 
 /** A run whose dispatches take many steps of whole replicas. */
@@ -138,18 +138,10 @@ async function createSliceRun(
   shared: FusedBuffers,
   parameters: GPUBuffer,
 ): Promise<StepRun<FusedBuffers>> {
-  const { device, network, settings, plan } = request;
-  const { owner, hyper, settings: rates, moments, losses, status } = shared;
+  const { owner } = shared;
   const steps = owner.uniform("steps", stepSlots * stepStride);
   const buffers = { ...shared, steps, partials: owner.storage("gradients", partialFloats(request)) };
-  const entries = updateEntries(device.kind, network);
-  const kernel = await createKernel(device, kernels.update, { ...constantsOf(request), ENTRIES: entries });
-  const update = createDispatch(device, kernel, {
-    label: settings.optimizer.name,
-    bound: [stepWindow(steps), hyper, rates, buffers.partials, parameters, moments, losses, status],
-    invocations: () => updateInvocations(network, entries),
-    replicas: plan.groupReplicas,
-  });
+  const update = await createUpdateDispatch(request, { ...buffers, gradients: buffers.partials, parameters });
   const chunk = [await gradientsOf(request, buffers, parameters)];
   return new StepRun({ ...request, parameters, buffers, dispatches: { gathers: [], chunk, update } });
 }

@@ -98,7 +98,7 @@ function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] 
 }
 
 function createHyper({ device, network, replicas, plan, settings }: BuffersRequest, owner: BufferOwner): GPUBuffer {
-  const words = hyperBlock(network, replicas, plan, settings.optimizer);
+  const words = hyperBlock(network, replicas, plan, widestOptimizer(settings));
   const buffer = owner.uniform("hyper", words.byteLength);
   write(device.gpu, buffer, words);
   return buffer;

@@ -1,6 +1,7 @@
 import { type Batch, optimizerOf, seedOf } from "../batches.ts";
 import { lossScale } from "../cpu/loss.ts";
 import type { RunSettings } from "../executor.ts";
+import { kernelUpdateOf } from "../gpu/emitOptimizer.ts";
 import type { LayerShape, Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { keyOf, streams } from "../random.ts";
@@ -12,7 +13,7 @@ export const stepStride = 256;
 export const stepBytes = 64;
 
 /** Places of some words in `Step`, for those who write no others. */
-export const stepWord = { chunkRows: 1, firstPosition: 2, firstReplica: 11 } as const;
+export const stepWord = { chunkRows: 1, firstPosition: 2, firstReplica: 9 } as const;
 
 /** One word of a uniform: an integer, or a float. */
 type Word = { readonly u32: number } | { readonly f32: number };
@@ -40,6 +41,7 @@ export interface Chunk {
 
 export interface StepWords {
   readonly network: Network;
+  /** The widest of all replicas. */
   readonly optimizer: Optimizer;
   readonly step: number;
   readonly batch: Batch;
@@ -49,11 +51,9 @@ export interface StepWords {
   readonly firstReplica?: number;
 }
 
-/** Writes `Step`, without objects in between: a fused dispatch takes a thousand. Adam's powers are taken here, in float64. */
+/** Writes `Step`, without objects in between: a fused dispatch takes a thousand. Bias corrections are computed here, in float64. */
 export function writeStep(view: DataView, offset: number, options: StepWords): void {
   const { network, optimizer, step, batch, chunk, lossSlot, firstReplica = 0 } = options;
-  const { beta1, beta2, name } = optimizer;
-  const corrects = name === "adam" || name === "adamW";
   const u32At = (word: number, value: number): void => view.setUint32(offset + 4 * word, value, true);
   const f32At = (word: number, value: number): void => view.setFloat32(offset + 4 * word, value, true);
   u32At(0, Math.min(step, 0xfffffffe)); // 0xffffffff stands for "no step" where NaN is noted
@@ -65,10 +65,10 @@ export function writeStep(view: DataView, offset: number, options: StepWords): v
   u32At(6, chunk.firstRow);
   u32At(7, lossSlot);
   f32At(8, lossScale(network.loss, batch.batchSize, network.outputs));
-  f32At(9, corrects ? 1 / (1 - beta1 ** (step + 1)) : 1);
-  f32At(10, corrects ? 1 / Math.sqrt(1 - beta2 ** (step + 1)) : 1);
   u32At(stepWord.firstReplica, firstReplica);
-  u32At(12, batch.epoch % 2 ** 32);
+  u32At(10, batch.epoch % 2 ** 32);
+  const values = kernelUpdateOf(optimizer).stepValues(optimizer, step);
+  for (let at = 0; at < values.length; at++) f32At(11 + at, values[at]!);
 }
 
 /** Bytes of one `ReplicaSettings` of shaders/step.wgsl in an array. */
@@ -132,26 +132,15 @@ export function layerBlock({
   ]);
 }
 
-/** `Hyper` of shaders/optimizer.wgsl; 1 − β is taken in float64, since 1 − f32(β) is off by up to 5e-5. */
+/** `Hyper` of src/gpu/emitOptimizer.ts; 1 − β, for example, is computed in float64, since 1 − f32(β) is off by up to 5e-5. */
 export function hyperBlock(
   network: Network,
   replicas: number,
   { slots }: Pick<LayeredPlan, "slots">,
   optimizer: Optimizer,
 ): ArrayBuffer {
-  const { beta1, beta2, alpha, epsilon } = optimizer;
-  return block([
-    u32(replicas),
-    u32(network.parameterCount),
-    u32(slots),
-    f32(beta1),
-    f32(1 - beta1),
-    f32(beta2),
-    f32(1 - beta2),
-    f32(alpha),
-    f32(1 - alpha),
-    f32(epsilon),
-  ]);
+  const values = kernelUpdateOf(optimizer).hyperValues(optimizer);
+  return block([u32(replicas), u32(network.parameterCount), u32(slots), ...Array.from(values, f32)]);
 }
 
 /** Distance of two entries in an array of `Step`, whose largest member has an alignment of 8 bytes. */

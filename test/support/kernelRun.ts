@@ -3,7 +3,14 @@
 import { batchAt } from "../../src/batches.ts";
 import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
 import { acquire, GpuDevice } from "../../src/gpu/device.ts";
-import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
+import {
+  type Bound,
+  type Constants,
+  createDispatch,
+  createKernel,
+  encode,
+  type KernelSource,
+} from "../../src/gpu/kernel.ts";
 import { type KernelName, kernels } from "../../src/gpu/kernels.ts";
 import type { Network } from "../../src/network.ts";
 import { type Optimizer, sgd } from "../../src/optimizer.ts";
@@ -48,7 +55,9 @@ export function stepSlot(request: StepRequest): ArrayBuffer {
 }
 
 export interface KernelRun {
-  readonly name: KernelName;
+  readonly name?: KernelName;
+  /** Of a kernel that is not in the table: the update, which is written for an optimizer. */
+  readonly source?: KernelSource;
   readonly constants: Constants;
   readonly step: ArrayBuffer;
   readonly uniform: ArrayBuffer;
@@ -60,7 +69,7 @@ export interface KernelRun {
 
 /** Runs a kernel once. @returns the bits of every storage binding afterwards, in order */
 export async function runKernel(device: GpuDevice, run: KernelRun): Promise<Uint32Array[]> {
-  const kernel = await createKernel(device, kernels[run.name], run.constants);
+  const kernel = await createKernel(device, run.source ?? kernels[run.name!], run.constants);
   const owner = new BufferOwner(device);
   try {
     const steps = owner.uniform("steps", run.step.byteLength);

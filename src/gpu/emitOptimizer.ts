@@ -1,0 +1,105 @@
+import { emitBody } from "../math/emitWgsl.ts";
+import type { Expression } from "../math/expression.ts";
+import { compileFloat64, type Float64Program } from "../math/float64.ts";
+import { hoist } from "../math/hoist.ts";
+import { memberHyperParameters, type OptimizerUpdate } from "../math/optimizerUpdate.ts";
+import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../optimizer.ts";
+
+/** Values in `Step` of shaders/step.wgsl for what an update computes from the number of the step alone. */
+export const stepValueCount = 3;
+
+/** An optimizer's update as the kernels compute it. */
+export interface KernelUpdate {
+  /** WGSL of `Hyper` and of `updated`, which shaders/optimizer.wgsl calls. */
+  readonly code: string;
+  readonly stateCount: number;
+  /** Values of `Hyper` behind its sizes. */
+  readonly hyperValues: (optimizer: Optimizer) => Float64Array;
+  /** Values of `Step` at a step of the run, from 0; valid until the next call. */
+  readonly stepValues: (optimizer: Optimizer, step: number) => Float64Array;
+}
+
+const isOfMember = (name: string): boolean => (memberHyperParameters as readonly string[]).includes(name);
+
+/** Where a state is stored. */
+const stateAt = (state: number): string => (state === 0 ? "moments[at]" : `moments[stateAt(at, ${state}u)]`);
+
+function codeOf(update: OptimizerUpdate, outputs: readonly Expression[], hyperCount: number): string {
+  const names = new Map([
+    ["parameter", "parameter"],
+    ["gradient", "gradient"],
+    ...memberHyperParameters.map((name) => [name, `rates.${name}`] as const),
+    ...Array.from({ length: hyperCount }, (_, at) => [`hyper ${at}`, `hyper.value${at}`] as const),
+    ...Array.from({ length: stepValueCount }, (_, at) => [`step ${at}`, `step.value${at}`] as const),
+    ...update.state.map((name, at) => [name, `state${at}`] as const),
+  ]);
+  const { lines, results } = emitBody(outputs, names);
+  const next = results.slice(1);
+  // A result that is no name would be computed twice.
+  const named = next.map((result, at) => (/^\w+$/.test(result) ? result : `next${at}`));
+  const watched = named.flatMap((name, at) => (update.watchesState[at] ? [`watch(${name});`] : []));
+  const body = [
+    ...update.state.map((_, at) => `let state${at} = ${stateAt(at)};`),
+    ...lines,
+    ...next.flatMap((result, at) => (named[at] === result ? [] : [`let ${named[at]} = ${result};`])),
+    ...named.map((name, at) => `${stateAt(at)} = ${name};`),
+    ...watched,
+    ...(update.watchesGradient ? ["watch(gradient);"] : []),
+    `return ${results[0]};`,
+  ];
+  return [
+    "struct Hyper {",
+    "  replicas: u32,",
+    "  parameterCount: u32,",
+    "  slots: u32,",
+    ...Array.from({ length: hyperCount }, (_, at) => `  value${at}: f32,`),
+    "}",
+    "",
+    "fn updated(parameter: f32, gradient: f32, at: u32) -> f32 {",
+    ...body.map((line) => `  ${line}`),
+    "}",
+    "",
+  ].join("\n");
+}
+
+function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpdate {
+  const names = numbersOf(optimizer);
+  const ofRun = (name: string): boolean => names.includes(name) && !isOfMember(name);
+  const { outputs, hoisted } = hoist(update.simplifier, update.outputs, [
+    { prefix: "hyper ", takes: ofRun },
+    { prefix: "step ", takes: (name) => name === "step" || ofRun(name) },
+  ]);
+  const partsOf = (prefix: string): Expression[] =>
+    hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);
+  const hyper = compileFloat64(partsOf("hyper "), names);
+  const step = compileFloat64(partsOf("step "), [...names, "step"]);
+  const fill = ({ inputs }: Float64Program, values: Optimizer): void => {
+    for (let at = 0; at < names.length; at++) inputs[at] = hyperParameterOf(values, names[at]!) as number;
+  };
+  return {
+    code: codeOf(update, outputs, hyper.outputs.length),
+    stateCount: update.state.length,
+    hyperValues(values) {
+      fill(hyper, values);
+      hyper.run();
+      return hyper.outputs.slice();
+    },
+    stepValues(values, index) {
+      if (step.outputs.length === 0) return step.outputs;
+      fill(step, values);
+      step.inputs[names.length] = index + 1;
+      step.run();
+      return step.outputs;
+    },
+  };
+}
+
+const known = new WeakMap<OptimizerUpdate, KernelUpdate>();
+
+/** An optimizer's update for kernels, written once for all hyper-parameters that differ by value alone. */
+export function kernelUpdateOf(optimizer: Optimizer): KernelUpdate {
+  const update = updateOf(optimizer);
+  const written = known.get(update) ?? kernelUpdate(optimizer, update);
+  known.set(update, written);
+  return written;
+}
