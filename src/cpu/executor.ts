@@ -61,6 +61,8 @@ class ReferenceRun implements TrainingRun {
   readonly #network: Network;
   #settings: RunSettings;
   readonly #parameters: readonly Float64Array[];
+  /** Of each replica. */
+  #optimizers: readonly Optimizer[];
   /** That of all replicas, so that all keep the same moments. */
   readonly #update: OptimizerUpdate;
   /** Of each replica, what the update keeps. */
@@ -81,6 +83,7 @@ class ReferenceRun implements TrainingRun {
     this.#network = network;
     this.#settings = settings;
     this.#parameters = parameters;
+    this.#optimizers = this.#optimizersOf(settings);
     this.#update = updateOf(widestOptimizer(settings));
     this.#moments = parameters.map(({ length }) => this.#update.state.map(() => new Float64Array(length)));
     this.#inputs = Float64Array.from(settings.data.inputs);
@@ -113,6 +116,11 @@ class ReferenceRun implements TrainingRun {
 
   setLearningRate(learningRate: number): void {
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#optimizers = this.#optimizersOf(this.#settings);
+  }
+
+  #optimizersOf(settings: RunSettings): Optimizer[] {
+    return this.#parameters.map((_, replica) => optimizerOf(settings, replica));
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
@@ -139,7 +147,7 @@ class ReferenceRun implements TrainingRun {
     const [network, inputs, parameters] = [this.#network, this.#inputs, this.#parameters[replica]!];
     const batchSize = batchRows.length;
     const loss = forwardBackward({ network, inputs, buffers, batchSize, batchRows, parameters }, this.#targets);
-    const optimizer = optimizerOf(this.#settings, replica);
+    const optimizer = this.#optimizers[replica]!;
     const moments = this.#moments[replica]!;
     const allFit = update({
       optimizer,

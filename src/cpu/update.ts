@@ -1,6 +1,7 @@
-import { compileBlocks, type BlockProgram } from "../math/float64Blocks.ts";
+import type { Expression } from "../math/expression.ts";
+import { type BlockProgram, compileBlocks } from "../math/float64Blocks.ts";
 import { compileFloat64, type Float64Program } from "../math/float64.ts";
-import { hoist } from "../math/hoist.ts";
+import { hoist, type Hoisted } from "../math/hoist.ts";
 import type { OptimizerUpdate } from "../math/optimizerUpdate.ts";
 import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../optimizer.ts";
 
@@ -28,26 +29,40 @@ export const fitsFloat32 = (value: number): boolean => Math.abs(value) < float32
 
 /** An update in float64. */
 interface CompiledUpdate {
+  /** Hyper-parameters that are numbers. */
   readonly names: readonly string[];
-  /** What does not depend on the parameter: of hyper-parameters and `step`. */
-  readonly numbers: Float64Program;
-  /** Of parameters, gradients, moments, and the numbers. */
+  /** What depends on hyper-parameters alone, and what on these and the number of the step. */
+  readonly constants: Float64Program;
+  readonly ofStep: Float64Program;
+  /** Of parameters, gradients, moments; its numbers are the constants, then what depends on the step. */
   readonly blocks: BlockProgram;
+  readonly updated: Float64Array;
+  readonly kept: readonly Float64Array[];
+  /** The optimizer whose constants `blocks` has. */
+  latest: Optimizer | undefined;
 }
 
 function compile(optimizer: Optimizer, { simplifier, outputs, state }: OptimizerUpdate): CompiledUpdate {
-  const names = [...numbersOf(optimizer), "step"];
-  const whole = hoist(simplifier, outputs, [{ prefix: "number ", takes: (name) => names.includes(name) }]);
-  const numbers = compileFloat64(
-    whole.hoisted.map(({ expression }) => expression),
+  const names = numbersOf(optimizer);
+  const whole = hoist(simplifier, outputs, [
+    { prefix: "constant ", takes: (name) => names.includes(name) },
+    { prefix: "step ", takes: (name) => name === "step" || names.includes(name) },
+  ]);
+  const hoistedBy = (prefix: string): Hoisted[] => whole.hoisted.filter(({ name }) => name.startsWith(prefix));
+  const [constants, ofStep] = [hoistedBy("constant "), hoistedBy("step ")];
+  const expressionsOf = (hoisted: readonly Hoisted[]): Expression[] => hoisted.map(({ expression }) => expression);
+  const numbers = [...constants, ...ofStep].map(({ name }) => name);
+  const blocks = compileBlocks(whole.outputs, ["parameter", "gradient", ...state], numbers);
+  const [updated, ...kept] = blocks.outputs as [Float64Array, ...Float64Array[]];
+  return {
     names,
-  );
-  const blocks = compileBlocks(
-    whole.outputs,
-    ["parameter", "gradient", ...state],
-    whole.hoisted.map(({ name }) => name),
-  );
-  return { names, numbers, blocks };
+    constants: compileFloat64(expressionsOf(constants), names),
+    ofStep: compileFloat64(expressionsOf(ofStep), [...names, "step"]),
+    blocks,
+    updated,
+    kept,
+    latest: undefined,
+  };
 }
 
 const compiled = new WeakMap<OptimizerUpdate, CompiledUpdate>();
@@ -56,6 +71,25 @@ function compiledOf(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpda
   const known = compiled.get(update) ?? compile(optimizer, update);
   compiled.set(update, known);
   return known;
+}
+
+/** Computes what a step takes besides parameters, gradients and moments. */
+function setNumbers(own: CompiledUpdate, optimizer: Optimizer, step: number): void {
+  const { names, constants, ofStep, blocks } = own;
+  const { numbers } = blocks;
+  if (own.latest !== optimizer) {
+    own.latest = optimizer;
+    const values = names.map((name) => hyperParameterOf(optimizer, name) as number);
+    constants.inputs.set(values);
+    ofStep.inputs.set(values);
+    constants.run();
+    numbers.set(constants.outputs);
+  }
+  const { outputs } = ofStep;
+  if (outputs.length === 0) return;
+  ofStep.inputs[names.length] = step + 1;
+  ofStep.run();
+  for (let at = 0; at < outputs.length; at++) numbers[constants.outputs.length + at] = outputs[at]!;
 }
 
 function fit(values: Float64Array, first: number, count: number, limit: number): boolean {
@@ -76,13 +110,10 @@ function copy(block: Float64Array, to: Float64Array, first: number, count: numbe
  */
 export function update(options: UpdateArguments): boolean {
   const { optimizer, step, gradients, parameters, moments, limit = Number.POSITIVE_INFINITY } = options;
-  const { names, numbers, blocks } = compiledOf(optimizer, options.update ?? updateOf(optimizer));
-  for (let at = 0; at < names.length - 1; at++) numbers.inputs[at] = hyperParameterOf(optimizer, names[at]!) as number;
-  numbers.inputs[names.length - 1] = step + 1;
-  numbers.run();
-  blocks.numbers.set(numbers.outputs);
+  const compiledUpdate = compiledOf(optimizer, options.update ?? updateOf(optimizer));
+  setNumbers(compiledUpdate, optimizer, step);
+  const { blocks, updated, kept } = compiledUpdate;
   const vectors = [parameters, gradients, ...moments];
-  const [updated, ...kept] = blocks.outputs as [Float64Array, ...Float64Array[]];
   let allFit = true;
   for (let first = 0; first < parameters.length; first += blocks.blockLength) {
     const count = Math.min(blocks.blockLength, parameters.length - first);
