@@ -15,6 +15,8 @@ struct Step {
   value0: f32,         // what the optimizer's update takes from the number of the step alone
   value1: f32,
   value2: f32,
+  value3: f32,
+  value4: f32,
 }
 
 // What a replica has for itself.

@@ -52,6 +52,8 @@ export {
   sgd,
   type SgdOptions,
 } from "./optimizer.ts";
+export * as math from "./math/expression.ts";
+export { type HyperParameterOptions, optimizer, type OptimizerOptions } from "./ownOptimizer.ts";
 export type { Evaluation, Score } from "./train/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type FitResult, Model, type ModelOptions } from "./train/model.ts";

@@ -115,6 +115,9 @@ function checked(optimizer: Optimizer): Optimizer {
 
 const isBuiltIn = (name: unknown): name is OptimizerName => (optimizerNames as readonly unknown[]).includes(name);
 
+const hasDefinition = (optimizer: Optimizer): boolean =>
+  optimizer?.own === undefined ? isBuiltIn(optimizer?.name) : typeof optimizer.own.definition?.update === "function";
+
 /** What defines an optimizer. */
 export const definitionOf = ({ name, own }: Optimizer): OptimizerDefinition =>
   (own?.definition ?? optimizers[name as OptimizerName]) as unknown as OptimizerDefinition;
@@ -137,9 +140,13 @@ export function numbersOf(optimizer: Optimizer): string[] {
 
 /** Throws `InvalidInput` unless `optimizer` came from one of the functions below, or is as good. */
 export function requireOptimizer(place: string, optimizer: Optimizer | undefined): void {
-  if (typeof optimizer === "object" && (isBuiltIn(optimizer?.name) || optimizer?.own !== undefined)) {
+  if (typeof optimizer === "object" && hasDefinition(optimizer)) {
     checked(optimizer);
     return;
+  }
+  if (typeof optimizer === "object" && optimizer?.own !== undefined) {
+    const fix = `pass what the function that optimizer("${optimizer.name}", …) returned returns; it cannot be copied`;
+    throw new InvalidInput({ place, expected: "an optimizer", got: `${optimizer.name} without its definition`, fix });
   }
   const got = typeof optimizer === "object" ? String(optimizer?.name) : String(optimizer);
   throw new InvalidInput({ place, expected: "an optimizer", got, fix: "pass optimizer: adam()" });

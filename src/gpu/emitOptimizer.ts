@@ -1,12 +1,8 @@
 import { emitBody } from "../math/emitWgsl.ts";
 import type { Expression } from "../math/expression.ts";
 import { compileFloat64, type Float64Program } from "../math/float64.ts";
-import { hoist } from "../math/hoist.ts";
-import { memberHyperParameters, type OptimizerUpdate } from "../math/optimizerUpdate.ts";
+import { hostedUpdate, memberHyperParameters, mostStepValues, type OptimizerUpdate } from "../math/optimizerUpdate.ts";
 import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../optimizer.ts";
-
-/** Values in `Step` of shaders/step.wgsl for what an update computes from the number of the step alone. */
-export const stepValueCount = 3;
 
 /** An optimizer's update as the kernels compute it. */
 export interface KernelUpdate {
@@ -19,8 +15,6 @@ export interface KernelUpdate {
   readonly stepValues: (optimizer: Optimizer, step: number) => Float64Array;
 }
 
-const isOfMember = (name: string): boolean => (memberHyperParameters as readonly string[]).includes(name);
-
 /** Where a state is stored. */
 const stateAt = (state: number): string => (state === 0 ? "moments[at]" : `moments[stateAt(at, ${state}u)]`);
 
@@ -30,7 +24,7 @@ function codeOf(update: OptimizerUpdate, outputs: readonly Expression[], hyperCo
     ["gradient", "gradient"],
     ...memberHyperParameters.map((name) => [name, `rates.${name}`] as const),
     ...Array.from({ length: hyperCount }, (_, at) => [`hyper ${at}`, `hyper.value${at}`] as const),
-    ...Array.from({ length: stepValueCount }, (_, at) => [`step ${at}`, `step.value${at}`] as const),
+    ...Array.from({ length: mostStepValues }, (_, at) => [`step ${at}`, `step.value${at}`] as const),
     ...update.state.map((name, at) => [name, `state${at}`] as const),
   ]);
   const { lines, results } = emitBody(outputs, names);
@@ -64,15 +58,9 @@ function codeOf(update: OptimizerUpdate, outputs: readonly Expression[], hyperCo
 
 function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpdate {
   const names = numbersOf(optimizer);
-  const ofRun = (name: string): boolean => names.includes(name) && !isOfMember(name);
-  const { outputs, hoisted } = hoist(update.simplifier, update.outputs, [
-    { prefix: "hyper ", takes: ofRun },
-    { prefix: "step ", takes: (name) => name === "step" || ofRun(name) },
-  ]);
-  const partsOf = (prefix: string): Expression[] =>
-    hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);
-  const hyper = compileFloat64(partsOf("hyper "), names);
-  const step = compileFloat64(partsOf("step "), [...names, "step"]);
+  const { outputs, ofRun, ofStep } = hostedUpdate(update, names);
+  const hyper = compileFloat64(ofRun, names);
+  const step = compileFloat64(ofStep, [...names, "step"]);
   const fill = ({ inputs }: Float64Program, values: Optimizer): void => {
     for (let at = 0; at < names.length; at++) inputs[at] = hyperParameterOf(values, names[at]!) as number;
   };

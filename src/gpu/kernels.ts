@@ -134,7 +134,7 @@ export type KernelName = keyof typeof kernels;
 export const updateKernel = ({ code }: KernelUpdate): KernelSource => ({
   name: "update",
   variant: code,
-  code: join(step, optimizer, code, update),
+  code: join(step, scalar, optimizer, code, update),
   bindings: ["step", "uniform", "read", "read", "write", "write", "write", "write"],
 });
 

@@ -1,11 +1,15 @@
 import { inOrder } from "./differentiate.ts";
 import { Expression } from "./expression.ts";
 import type { HyperParameters, OptimizerDefinition } from "./optimizers.ts";
+import { hoist } from "./hoist.ts";
 import { Simplifier } from "./simplify.ts";
 
 /** Hyper-parameters that each member of a population may have for itself; a training may change the learning rate on its way. */
 export const memberHyperParameters = ["learningRate", "momentum", "weightDecay"] as const;
 export type MemberHyperParameter = (typeof memberHyperParameters)[number];
+
+/** Expressions of the number of the step that an update may have computed by the host: `Step` of shaders/step.wgsl holds so many. */
+export const mostStepValues = 5;
 
 /** An optimizer's update for one choice of hyper-parameters: simplified, with the state that this choice needs. */
 export interface OptimizerUpdate {
@@ -127,4 +131,31 @@ export function optimizerUpdate(definition: OptimizerDefinition, values: HyperPa
   const update = updates.get(key) ?? specialise(definition, values);
   updates.set(key, update);
   return update;
+}
+
+/** An update without what the host computes. */
+export interface HostedUpdate {
+  /** As in `OptimizerUpdate`, of `hyper 0`, `hyper 1`, … and `step 0`, … too. */
+  readonly outputs: readonly Expression[];
+  /** Of hyper-parameters that are the same for all members: `hyper 0`, … */
+  readonly ofRun: readonly Expression[];
+  /** Of these and `step`: `step 0`, … */
+  readonly ofStep: readonly Expression[];
+}
+
+/**
+ * Moves what is the same for all parameters and members of a step out of an update. What also depends on the hyper-parameters of a
+ * member stays.
+ * @param numbers names of the numeric hyper-parameters
+ */
+export function hostedUpdate({ simplifier, outputs }: OptimizerUpdate, numbers: readonly string[]): HostedUpdate {
+  const ofMembers: readonly string[] = memberHyperParameters;
+  const isOfRun = (name: string): boolean => numbers.includes(name) && !ofMembers.includes(name);
+  const whole = hoist(simplifier, outputs, [
+    { prefix: "hyper ", takes: isOfRun },
+    { prefix: "step ", takes: (name) => name === "step" || isOfRun(name) },
+  ]);
+  const partsOf = (prefix: string): Expression[] =>
+    whole.hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);
+  return { outputs: whole.outputs, ofRun: partsOf("hyper "), ofStep: partsOf("step ") };
 }

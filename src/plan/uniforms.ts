@@ -144,7 +144,7 @@ export function hyperBlock(
 }
 
 /** Distance of two entries in an array of `Step`, whose largest member has an alignment of 8 bytes. */
-export const storedStepBytes = 56;
+export const storedStepBytes = 64;
 
 /** `Run` of shaders/trainReplicas.wgsl. */
 export const runBlock = (steps: number, firstReplica: number, endReplica: number): ArrayBuffer =>
