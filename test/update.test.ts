@@ -10,6 +10,7 @@ import { planLayered } from "../src/plan/layeredPlan.ts";
 import { hyperBlock, replicaBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { lion } from "./support/ownOptimizers.ts";
 import { randomFloats } from "./support/random.ts";
 import { cases, replicaCounts } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -24,6 +25,7 @@ const optimizers: Record<string, Optimizer> = {
   adam: adam({ learningRate: 0.01, weightDecay: 0.03 }),
   adamW: adamW({ learningRate: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.95 }),
   rmsProp: rmsProp({ learningRate: 0.01, weightDecay: 0.03 }),
+  lion: lion({ learningRate: 0.01, weightDecay: 0.1 }),
   rmsPropMomentum: rmsProp({ learningRate: 0.01, momentum: 0.7, alpha: 0.9, epsilon: 1e-4 }),
 };
 
@@ -98,6 +100,7 @@ function termsOf(optimizer: Optimizer, step: number, { g, p, first, second }: Re
   const { name, learningRate, momentum, beta1, beta2, alpha, epsilon, weightDecay } = optimizer;
   const gradient = Math.abs(g!) + weightDecay * Math.abs(p!);
   if (name === "sgd") return learningRate * (2 * gradient + Math.abs(momentum * first!));
+  if (name === "lion") return learningRate * (1 + weightDecay * Math.abs(p!));
   if (name === "rmsProp") {
     const root = Math.sqrt(alpha * first! + (1 - alpha) * (g! + weightDecay * p!) ** 2);
     return learningRate * (gradient / (root + epsilon) + momentum * Math.abs(second!));

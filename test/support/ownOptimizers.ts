@@ -57,7 +57,10 @@ export const adamax = optimizer("adamax", {
   },
 });
 
-/** As `torch.optim.NAdam`: `used` is 1 − μ₁ μ₂ … μₜ, so that it begins at 0. */
+/**
+ * As `torch.optim.NAdam` of PyTorch 1.13, which wrote the golden run: of the mean it divides by 1 − μ₁ … μₜ · μₜ μₜ₊₁, with μₜ twice.
+ * `used` is 1 − μ₁ … μₜ, so that it begins at 0.
+ */
 export const nadam = optimizer("nadam", {
   hyperParameters: { learningRate: 2e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, momentumDecay: 4e-3 },
   state: ["mean", "square", "used"],
@@ -70,7 +73,7 @@ export const nadam = optimizer("nadam", {
     const second = beta2.times(square).plus(beta2.negated().plus(1).times(gradient).times(gradient));
     const root = sqrt(second.over(power(beta2, step).negated().plus(1))).plus(epsilon);
     const ofGradient = mu.negated().plus(1).over(product.negated().plus(1)).times(gradient);
-    const ofMean = muNext.over(product.times(muNext).negated().plus(1)).times(first);
+    const ofMean = muNext.over(product.times(mu).times(muNext).negated().plus(1)).times(first);
     return {
       parameter: parameter.minus(learningRate.times(ofGradient.plus(ofMean).over(root))),
       mean: first,
