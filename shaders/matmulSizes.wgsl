@@ -1,5 +1,7 @@
 // Sizes of a product of matrices, and where they lie: src/gpu/products.ts writes them.
 
+#import strides
+
 struct Matmul {
   first: u32,       // index of invocation 0, and end of those of the dispatch
   end: u32,

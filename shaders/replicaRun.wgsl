@@ -8,6 +8,9 @@
 //   status       [3, replicas]                     see optimizer.wgsl
 // Each declares binding 7 itself: the moments [2, replicas, parameterCount].
 
+#import step
+#import optimizer
+
 struct Run {
   steps: u32,         // steps of this dispatch
   firstReplica: u32,  // replicas of this dispatch: from the first …

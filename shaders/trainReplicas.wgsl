@@ -2,6 +2,19 @@
 // gradients and moments in registers. Barrier-free; memory is touched for the data and one loss a step.
 // Buffers: replicaRun.wgsl. Twin: src/cpu/step.ts and src/cpu/update.ts, step by step.
 
+#import order
+#import replicaRun
+#expects const PARAMETERS: u32
+#expects const SAMPLES: u32
+#expects var lossSum: f32
+#expects fn readNetwork(first: u32)
+#expects fn writeNetwork(first: u32)
+#expects fn readMoments(first: u32)
+#expects fn writeMoments(first: u32)
+#expects fn clearGradients()
+#expects fn addSamples(row: u32, stride: u32, end: u32, key: vec2u, orderSeed: vec2u)
+#expects fn updateNetwork()
+
 @group(0) @binding(7) var<storage, read_write> storedMoments: array<f32>;
 
 @compute @workgroup_size(64)

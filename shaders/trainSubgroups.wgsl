@@ -3,6 +3,25 @@
 // known; all of its lanes go the same way, which the compiler cannot see.
 // Buffers: replicaRun.wgsl. Twin: src/cpu/step.ts and src/cpu/update.ts, step by step.
 
+#import order
+#import replicaRun
+#expects const LANES: u32
+#expects const PARAMETERS: u32
+#expects const SAMPLES: u32
+#expects var lossSum: f32
+#expects fn readNetwork(first: u32)
+#expects fn writeNetwork(first: u32)
+#expects fn readMoments(first: u32)
+#expects fn writeMoments(first: u32)
+#expects fn clearGradients()
+#expects fn addSamples(row: u32, stride: u32, end: u32, key: vec2u, orderSeed: vec2u)
+#expects fn sumGradients()
+#expects fn updateNetwork()
+
+enable subgroups;
+// Quads and subgroups branch together, which no compiler sees.
+diagnostic(off, subgroup_uniformity);
+
 @group(0) @binding(7) var<storage, read_write> storedMoments: array<f32>;
 
 // Sum over the subgroup in a fixed order; the same bits in every lane.

@@ -93,7 +93,7 @@ function read(path: string): SourceFile {
   return { path, place: placeOf(path), lines: text.trimEnd().split("\n").length, imports, identifiers };
 }
 
-/** "network.ts" for `../network.ts` in src/gpu/, "shaders/x.wgsl" for `../../shaders/x.wgsl?raw`. */
+/** "network.ts" for `../network.ts` in src/gpu/, "shaders/x.wgsl" for `../../shaders/x.wgsl`. */
 function resolve(from: SourceFile, target: string): string {
   const path = join("src", dirname(from.path), target.replace(/\?.*$/, "")).replaceAll("\\", "/");
   return path.replace(/^src\//, "");
@@ -127,8 +127,7 @@ test("errors.ts imports nothing", () => {
 });
 
 test("own imports carry their extension", () => {
-  const bare = (file: SourceFile) =>
-    ownImports(file).filter(({ target }) => !/\.(ts|css|json|wgsl\?raw)$/.test(target));
+  const bare = (file: SourceFile) => ownImports(file).filter(({ target }) => !/\.(ts|css|json|wgsl)$/.test(target));
   expect(files.flatMap((file) => bare(file).map(({ target }) => `${file.path} imports ${target}`))).toEqual([]);
 });
 

@@ -1,7 +1,8 @@
 import { BufferOwner, write } from "./bufferOwner.ts";
 import { BufferPool, maxFreeBytes } from "./bufferPool.ts";
 import type { GpuDevice } from "./device.ts";
-import { type Constants, createKernelAtOnce, gridOf, type Kernel, type KernelSource, maxGroups } from "./kernel.ts";
+import { type Constants, createKernelAtOnce, gridOf, type Kernel, maxGroups } from "./kernel.ts";
+import type { KernelSource } from "./shader.ts";
 
 /** Dispatches of a submit at most; each has a slot of uniforms, a multiple of the offset alignment. */
 const slots = 128;

@@ -14,7 +14,8 @@ import { type DataType, maxRank } from "../shape.ts";
 import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import { encodeCopy } from "./elementwise.ts";
-import type { Constants, KernelSource } from "./kernel.ts";
+import type { Constants } from "./kernel.ts";
+import type { KernelSource } from "./shader.ts";
 import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
 import {
   type Alignment,

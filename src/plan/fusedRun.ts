@@ -1,14 +1,8 @@
 import { widestOptimizer } from "../batches.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
-import {
-  type Constants,
-  createDispatch,
-  createKernel,
-  type Dispatch,
-  groupSize,
-  type KernelSource,
-} from "../gpu/kernel.ts";
+import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../gpu/kernel.ts";
 import { fusedKernels, kernels } from "../gpu/kernels.ts";
+import type { KernelSource } from "../gpu/shader.ts";
 import { lossNames } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
 import { optimizerConstants, orderConstants, rowCountOf, updateEntries, updateInvocations } from "./constants.ts";

@@ -169,7 +169,7 @@ export class FusedScorer {
     const encoder = gpu.createCommandEncoder({ label: "scores" });
     const pass = encoder.beginComputePass({ label: "scores" });
     pass.setPipeline(this.#kernel.pipeline);
-    pass.setBindGroup(0, this.#bindGroup);
+    pass.setBindGroup(0, this.#bindGroup, [0]);
     pass.dispatchWorkgroups(...gridOf(invocations));
     pass.end();
     gpu.queue.submit([encoder.finish()]);
