@@ -44,6 +44,7 @@ export default defineConfig({
           include: shared,
           exclude: [...configDefaults.exclude, ...nodeOnly],
           setupFiles: recorder,
+          isolate: false, // as in Node: one page for all files, and what was compiled is kept
           provide: { share: isFull ? "all" : "few" },
           browser: {
             enabled: true,
