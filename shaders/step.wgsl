@@ -23,7 +23,6 @@ struct ReplicaSettings {
   learningRate: f32,
   momentum: f32,
   weightDecay: f32,
-  unused: u32,
   orderSeed: vec2u,  // seed and stream of the order of its rows
 }
 

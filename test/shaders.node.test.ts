@@ -6,8 +6,9 @@ import { basename, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { createKernel } from "../src/gpu/kernel.ts";
 import { kernels } from "../src/gpu/kernels.ts";
+import { blockOf, placesOf } from "../src/gpu/layout.ts";
 import { kernelOf, type Shader, sourceOf } from "../src/gpu/shader.ts";
-import { bindingsOf, type Piece, readShader } from "../vite.shaders.ts";
+import { bindingsOf, layoutsOf, type Piece, readShader } from "../vite.shaders.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -108,6 +109,27 @@ test("a binding that is declared twice, or of an unknown kind, is an error that 
   expect(() => read("@group(0) @binding(0) var<handle> a: u32;")).toThrow(
     /a\.wgsl:1: expected var<uniform> or .*, got var<handle>$/,
   );
+});
+
+test("fields of structs lie where WGSL has them", () => {
+  const path = write({
+    a: "#import b\n\nstruct A {\n  x: f32,  // note\n  key: vec2u,\n  y: u32,\n  axes: Axes,\n  z: f32,\n}\n\nstruct C {\n  own: mat4x4f,\n}\n",
+    b: "alias Axes = array<vec4u, 2>;\n",
+  });
+  expect(layoutsOf(readShader(join(path, "a.wgsl"), path))).toEqual({
+    A: { bytes: 80, u32: { key: 8, y: 16, axes: 32 }, f32: { x: 0, z: 64 } },
+  });
+});
+
+test("structs are written field by field, and only with all of them", () => {
+  const layout = { bytes: 16, u32: { a: 0 }, f32: { b: 8 } };
+  const bytes = [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 128, 63, 0, 0, 0, 192];
+  expect([...new Uint8Array(blockOf(layout, { a: 258, b: [1, -2] }))]).toEqual(bytes);
+  expect(() => blockOf(layout, { a: 1 })).toThrow("the field b has no value");
+  expect(() => blockOf(layout, { a: 1, b: 2, c: 3 })).toThrow("the struct has no field c");
+  expect(placesOf(layout, "a", "b")).toEqual({ a: 0, b: 8 });
+  expect(() => placesOf(layout, "a")).toThrow("b");
+  expect(() => placesOf(layout, "a", "b", "c")).toThrow("c");
 });
 
 test("an error of the compiler names the file and the line in it", async () => {

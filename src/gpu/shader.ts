@@ -1,3 +1,5 @@
+import type { Layout } from "./layout.ts";
+
 /** dynamic: a uniform that moves by a dynamic offset; uniform: fixed; read, write: storage. */
 export type BindingKind = "dynamic" | "uniform" | "read" | "write";
 
@@ -10,6 +12,8 @@ export interface KernelSource {
   readonly variant?: string;
   /** Kinds of the bindings 0, 1, … of group 0. */
   readonly bindings: readonly BindingKind[];
+  /** Of the uniform at binding 0. */
+  readonly uniform?: Layout | undefined;
 }
 
 /** A file of shaders/ with the files that it imports, as vite.shaders.ts reads it. */
@@ -20,6 +24,8 @@ export interface Shader {
   readonly pieces: readonly string[];
   /** Kinds of the bindings 0, 1, … of a file with an entry point. */
   readonly bindings: readonly BindingKind[];
+  /** Of the uniform at binding 0. */
+  readonly uniform?: Layout;
 }
 
 const pieceMark = "//# ";
@@ -39,8 +45,8 @@ function codeOf(parts: readonly (Shader | string)[]): string {
  * @param variant tells it from kernels of the same name
  */
 export function kernelOf(parts: readonly [Shader, ...(Shader | string)[]], variant?: string): KernelSource {
-  const [{ name, bindings }] = parts;
-  return { name, code: codeOf(parts), bindings, ...(variant !== undefined && { variant }) };
+  const [{ name, bindings, uniform }] = parts;
+  return { name, code: codeOf(parts), bindings, uniform, ...(variant !== undefined && { variant }) };
 }
 
 /** Where a line of a kernel's code comes from, as `file:line`. */
