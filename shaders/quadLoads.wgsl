@@ -5,7 +5,7 @@
 #import productTile
 
 enable subgroups;
-// Quads and subgroups branch together, which no compiler sees.
+// All of a quad branch together, which no compiler sees.
 diagnostic(off, subgroup_uniformity);
 
 // Neighbouring invocations that must have the same rows.

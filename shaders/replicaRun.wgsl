@@ -1,5 +1,4 @@
-// What the kernels read and write that train whole replicas, many steps in one dispatch: trainReplicas, trainSubgroups and
-// trainGroups.
+// What the kernels read and write that train whole replicas, many steps in one dispatch: trainReplicas and trainGroups.
 //   steps        [run.steps]                       `Step` of every step, in order
 //   inputs       [rows, inputs], targets [rows, outputs], shared by all replicas
 //   settings     [replicas]

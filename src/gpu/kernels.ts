@@ -9,16 +9,17 @@ import forward from "../../shaders/forward.wgsl";
 import forwardTiled from "../../shaders/forwardTiled.wgsl";
 import gatherRows from "../../shaders/gatherRows.wgsl";
 import loss from "../../shaders/loss.wgsl";
+import oneLane from "../../shaders/oneLane.wgsl";
 import quadLoads from "../../shaders/quadLoads.wgsl";
 import score from "../../shaders/score.wgsl";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl";
+import subgroupLanes from "../../shaders/subgroupLanes.wgsl";
 import tileHalves from "../../shaders/tileHalves.wgsl";
 import tileLoads from "../../shaders/tileLoads.wgsl";
 import tileValues from "../../shaders/tileValues.wgsl";
 import trainGroups from "../../shaders/trainGroups.wgsl";
 import trainReplicas from "../../shaders/trainReplicas.wgsl";
 import trainSamples from "../../shaders/trainSamples.wgsl";
-import trainSubgroups from "../../shaders/trainSubgroups.wgsl";
 import trainTiles from "../../shaders/trainTiles.wgsl";
 import update from "../../shaders/update.wgsl";
 import type { Network } from "../network.ts";
@@ -58,11 +59,16 @@ const fused = (
 
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
-  trainReplicas: (network: Network, momentCount: number): KernelSource =>
-    fused(trainReplicas, network, [emitNetwork(network), emitUpdate(network, momentCount)], momentCount),
-  trainSubgroups: (network: Network, momentCount: number, lanes: number): KernelSource => {
-    const code = [emitNetwork(network), emitUpdate(network, momentCount), emitLaneSums(network)];
-    return fused(trainSubgroups, network, [`const LANES = ${lanes}u;`, ...code], momentCount, lanes);
+  /** @param lanes invocations that train a replica; several need subgroups of so many */
+  trainReplicas: (network: Network, momentCount: number, lanes = 1): KernelSource => {
+    const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
+    return fused(
+      trainReplicas,
+      network,
+      [...own, emitNetwork(network), emitUpdate(network, momentCount)],
+      momentCount,
+      lanes,
+    );
   },
   trainGroups: (network: Network, sizes: TileSizes): KernelSource =>
     fused(trainGroups, network, [storageOf(sizes), emitLayers(network, sizes)], sizes),
