@@ -7,6 +7,7 @@ import matmulTiled from "../../shaders/matmulTiled.wgsl";
 import matmulWorkgroup from "../../shaders/matmulWorkgroup.wgsl";
 import quadLoads from "../../shaders/quadLoads.wgsl";
 import reduce from "../../shaders/reduce.wgsl";
+import scalar from "../../shaders/scalar.wgsl";
 import softmaxRows from "../../shaders/softmaxRows.wgsl";
 import sumSlices from "../../shaders/sumSlices.wgsl";
 import tileLoads from "../../shaders/tileLoads.wgsl";
@@ -18,7 +19,7 @@ import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
 /** Kernels of tensors, and what is joined with them. */
 const tensorKernels = {
   accumulate: [accumulate],
-  binary: [binary],
+  binary: [binary, scalar],
   copy: [copy],
   matmul: [matmul],
   matmulQuads: [matmulTiled, quadLoads],
@@ -28,7 +29,7 @@ const tensorKernels = {
   reduce: [reduce],
   softmaxRows: [softmaxRows],
   sumSlices: [sumSlices],
-  unary: [unary],
+  unary: [unary, scalar],
 } as const satisfies Record<string, readonly Shader[]>;
 
 export type TensorKernelName = keyof typeof tensorKernels;
