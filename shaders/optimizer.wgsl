@@ -1,6 +1,28 @@
-// The step that an optimizer takes with one parameter, and the watch over values that are not finite. The optimizer itself is written
-// by src/gpu/emitOptimizer.ts: `Hyper`, which has its numbers, and `updated`. CPU reference: src/cpu/update.ts. The kernel declares
-// `step`, `hyper`, `moments` and `stateAt`, the place of a parameter's second or later moment, and sets `rates`.
+// The step that an optimizer takes with one parameter, and the watch over values that are not finite. The optimizer itself is
+// `updated`, written by src/gpu/emitOptimizer.ts. CPU reference: src/cpu/update.ts. The kernel sets `rates`.
+
+#import step
+#expects var step: Step
+#expects fn updated(parameter: f32, gradient: f32, at: u32) -> f32
+
+struct Hyper {
+  replicas: u32,
+  parameterCount: u32,
+  slots: u32,
+  value0: f32, // numbers of the update that are the same for all members and steps
+  value1: f32,
+  value2: f32,
+  value3: f32,
+  value4: f32,
+  value5: f32,
+  value6: f32,
+  value7: f32,
+  value8: f32,
+  value9: f32,
+  value10: f32,
+  value11: f32,
+  value12: f32,
+}
 
 // By the bits: a comparison may be compiled as if no value could be infinite or NaN.
 fn isFinite(x: f32) -> bool {

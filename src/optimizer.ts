@@ -119,7 +119,7 @@ const hasDefinition = (optimizer: Optimizer): boolean =>
   optimizer?.own === undefined ? isBuiltIn(optimizer?.name) : typeof optimizer.own.definition?.update === "function";
 
 /** What defines an optimizer. */
-export const definitionOf = ({ name, own }: Optimizer): OptimizerDefinition =>
+const definitionOf = ({ name, own }: Optimizer): OptimizerDefinition =>
   (own?.definition ?? optimizers[name as OptimizerName]) as unknown as OptimizerDefinition;
 
 /** Whether an optimizer has a hyper-parameter of this name to set. */

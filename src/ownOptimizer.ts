@@ -3,7 +3,7 @@ import { inOrder } from "./math/differentiate.ts";
 import { Expression } from "./math/expression.ts";
 import { compileFloat64 } from "./math/float64.ts";
 import type { HyperParameters, OptimizerDefinition, UpdateInputs } from "./math/optimizers.ts";
-import { expressionsOf, hostedUpdate, mostStepValues, optimizerUpdate } from "./math/optimizerUpdate.ts";
+import { expressionsOf, hostedUpdate, mostRunValues, mostStepValues, optimizerUpdate } from "./math/optimizerUpdate.ts";
 import { type Optimizer, optimizerNames, ownOptimizer, requireHyperParameter } from "./optimizer.ts";
 
 /** What `optimizer` defines an optimizer by. */
@@ -133,11 +133,12 @@ function requireUsable(name: string, definition: OptimizerDefinition, values: Hy
   if (!inOrder(update.outputs).some(isGradient))
     refuse(place, "a parameter that depends on the gradient", "one that does not", "use gradient");
   const numbers = Object.keys(values).filter((key) => typeof values[key] === "number");
-  const { ofStep } = hostedUpdate(update, numbers);
-  if (ofStep.length > mostStepValues) {
-    const expected = `at most ${mostStepValues} factors that depend on the step alone`;
-    refuse(place, expected, String(ofStep.length), "combine them, or keep some in state");
-  }
+  const { ofRun, ofStep } = hostedUpdate(update, numbers);
+  const fix = "combine some of them";
+  if (ofRun.length > mostRunValues)
+    refuse(place, `at most ${mostRunValues} terms of hyper-parameters alone`, String(ofRun.length), fix);
+  if (ofStep.length > mostStepValues)
+    refuse(place, `at most ${mostStepValues} terms of the step alone`, String(ofStep.length), fix);
   requireFiniteSteps(name, definition, values);
 }
 

@@ -237,7 +237,7 @@ test.each<[string, () => unknown, RegExp]>([
     /^own: parameter of step 1: expected a number that is finite in float32, got NaN from parameter 0 and gradient 0; add an eps/,
   ],
   [
-    "six factors of the step",
+    "six terms of the step",
     () =>
       defined({
         update: ({ parameter, gradient, step }: Record<string, math.Expression>) => ({
@@ -247,7 +247,7 @@ test.each<[string, () => unknown, RegExp]>([
           ),
         }),
       }),
-    /^own: update: expected at most 5 factors that depend on the step alone, got 6/,
+    /^own: update: expected at most 5 terms of the step alone, got 6/,
   ],
   ["an unknown hyper-parameter", () => lion(any({ rate: 1 })), /^lion: expected .*rate/],
   [

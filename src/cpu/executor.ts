@@ -1,4 +1,4 @@
-import { batchAt, hasOwnRows, optimizerOf, rowsOf, widestOptimizer } from "../batches.ts";
+import { batchAt, hasOwnRows, optimizersOf, rowsOf, widestOptimizer } from "../batches.ts";
 import { LimitExceeded } from "../errors.ts";
 import {
   concatenate,
@@ -83,7 +83,7 @@ class ReferenceRun implements TrainingRun {
     this.#network = network;
     this.#settings = settings;
     this.#parameters = parameters;
-    this.#optimizers = this.#optimizersOf(settings);
+    this.#optimizers = optimizersOf(settings, parameters.length);
     this.#update = updateOf(widestOptimizer(settings));
     this.#moments = parameters.map(({ length }) => this.#update.state.map(() => new Float64Array(length)));
     this.#inputs = Float64Array.from(settings.data.inputs);
@@ -116,11 +116,7 @@ class ReferenceRun implements TrainingRun {
 
   setLearningRate(learningRate: number): void {
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
-    this.#optimizers = this.#optimizersOf(this.#settings);
-  }
-
-  #optimizersOf(settings: RunSettings): Optimizer[] {
-    return this.#parameters.map((_, replica) => optimizerOf(settings, replica));
+    this.#optimizers = optimizersOf(this.#settings, this.#parameters.length);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {

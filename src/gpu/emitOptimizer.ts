@@ -1,15 +1,21 @@
 import { emitBody } from "../math/emitWgsl.ts";
 import type { Expression } from "../math/expression.ts";
 import { compileFloat64, type Float64Program } from "../math/float64.ts";
-import { hostedUpdate, memberHyperParameters, mostStepValues, type OptimizerUpdate } from "../math/optimizerUpdate.ts";
+import {
+  hostedUpdate,
+  memberHyperParameters,
+  mostRunValues,
+  mostStepValues,
+  type OptimizerUpdate,
+} from "../math/optimizerUpdate.ts";
 import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../optimizer.ts";
 
 /** An optimizer's update as the kernels compute it. */
 export interface KernelUpdate {
-  /** WGSL of `Hyper` and of `updated`, which shaders/optimizer.wgsl calls. */
+  /** WGSL of `updated`, which shaders/optimizer.wgsl calls. */
   readonly code: string;
   readonly stateCount: number;
-  /** Values of `Hyper` behind its sizes. */
+  /** All values of `Hyper` behind its sizes; those that the update does not use are 0. */
   readonly hyperValues: (optimizer: Optimizer) => Float64Array;
   /** Values of `Step` at a step of the run, from 0; valid until the next call. */
   readonly stepValues: (optimizer: Optimizer, step: number) => Float64Array;
@@ -18,12 +24,12 @@ export interface KernelUpdate {
 /** Where a state is stored. */
 const stateAt = (state: number): string => (state === 0 ? "moments[at]" : `moments[stateAt(at, ${state}u)]`);
 
-function codeOf(update: OptimizerUpdate, outputs: readonly Expression[], hyperCount: number): string {
+function codeOf(update: OptimizerUpdate, outputs: readonly Expression[]): string {
   const names = new Map([
     ["parameter", "parameter"],
     ["gradient", "gradient"],
     ...memberHyperParameters.map((name) => [name, `rates.${name}`] as const),
-    ...Array.from({ length: hyperCount }, (_, at) => [`hyper ${at}`, `hyper.value${at}`] as const),
+    ...Array.from({ length: mostRunValues }, (_, at) => [`hyper ${at}`, `hyper.value${at}`] as const),
     ...Array.from({ length: mostStepValues }, (_, at) => [`step ${at}`, `step.value${at}`] as const),
     ...update.state.map((name, at) => [name, `state${at}`] as const),
   ]);
@@ -42,13 +48,6 @@ function codeOf(update: OptimizerUpdate, outputs: readonly Expression[], hyperCo
     `return ${results[0]};`,
   ];
   return [
-    "struct Hyper {",
-    "  replicas: u32,",
-    "  parameterCount: u32,",
-    "  slots: u32,",
-    ...Array.from({ length: hyperCount }, (_, at) => `  value${at}: f32,`),
-    "}",
-    "",
     "fn updated(parameter: f32, gradient: f32, at: u32) -> f32 {",
     ...body.map((line) => `  ${line}`),
     "}",
@@ -65,12 +64,14 @@ function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpda
     for (let at = 0; at < names.length; at++) inputs[at] = hyperParameterOf(values, names[at]!) as number;
   };
   return {
-    code: codeOf(update, outputs, hyper.outputs.length),
+    code: codeOf(update, outputs),
     stateCount: update.state.length,
     hyperValues(values) {
       fill(hyper, values);
       hyper.run();
-      return hyper.outputs.slice();
+      const all = new Float64Array(mostRunValues);
+      all.set(hyper.outputs);
+      return all;
     },
     stepValues(values, index) {
       if (step.outputs.length === 0) return step.outputs;

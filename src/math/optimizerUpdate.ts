@@ -6,7 +6,9 @@ import { Simplifier } from "./simplify.ts";
 
 /** Hyper-parameters that each member of a population may have for itself; a training may change the learning rate on its way. */
 export const memberHyperParameters = ["learningRate", "momentum", "weightDecay"] as const;
-export type MemberHyperParameter = (typeof memberHyperParameters)[number];
+
+/** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
+export const mostRunValues = 13;
 
 /** Expressions of the number of the step that an update may have computed by the host: `Step` of shaders/step.wgsl holds so many. */
 export const mostStepValues = 5;

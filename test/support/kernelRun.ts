@@ -3,15 +3,9 @@
 import { batchAt } from "../../src/batches.ts";
 import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
 import { acquire, GpuDevice } from "../../src/gpu/device.ts";
-import {
-  type Bound,
-  type Constants,
-  createDispatch,
-  createKernel,
-  encode,
-  type KernelSource,
-} from "../../src/gpu/kernel.ts";
+import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
 import { type KernelName, kernels } from "../../src/gpu/kernels.ts";
+import type { KernelSource } from "../../src/gpu/shader.ts";
 import type { Network } from "../../src/network.ts";
 import { type Optimizer, sgd } from "../../src/optimizer.ts";
 import { stepBytes, stepStride, writeStep } from "../../src/plan/uniforms.ts";
