@@ -1,12 +1,13 @@
 import { InvalidInput, requireOptions } from "./errors.ts";
-import { type HyperParameters, type OptimizerDefinition, optimizers } from "./math/optimizers.ts";
+import { type OptimizerDefinition, optimizers } from "./math/optimizers.ts";
 import { memberHyperParameters, type OptimizerUpdate, optimizerUpdate } from "./math/optimizerUpdate.ts";
+import { decodeUpdate, type OwnUpdate } from "./math/ownUpdate.ts";
 
 /** Optimizers of thalweg; `optimizer()` defines others. */
 export const optimizerNames = ["sgd", "adam", "adamW", "rmsProp"] as const;
 export type OptimizerName = keyof typeof optimizers;
 
-/** An optimizer with every hyper-parameter; made by `sgd()`, `adam()`, `adamW()`, `rmsProp()`, or by what `optimizer()` returns. */
+/** An optimizer as data, every hyper-parameter present; made by `sgd()`, `adam()`, `adamW()`, `rmsProp()` or an own optimizer. */
 export interface Optimizer {
   /** One of `optimizerNames`, or the name of an own optimizer. */
   readonly name: string;
@@ -21,14 +22,8 @@ export interface Optimizer {
   /** rmsProp: share of the running mean of squares that is kept. */
   readonly alpha: number;
   readonly epsilon: number;
-  /** Of an own optimizer. The numbers above that it does not have change nothing. */
-  readonly own?: OwnOptimizer;
-}
-
-/** What defines an own optimizer, and its hyper-parameters. */
-export interface OwnOptimizer {
-  readonly definition: OptimizerDefinition;
-  readonly values: HyperParameters;
+  /** Of an own optimizer: what defines it. The numbers above that it does not have change nothing. */
+  readonly own?: OwnUpdate;
 }
 
 /** Numbers that an optimizer does not use. */
@@ -115,12 +110,9 @@ function checked(optimizer: Optimizer): Optimizer {
 
 const isBuiltIn = (name: unknown): name is OptimizerName => (optimizerNames as readonly unknown[]).includes(name);
 
-const hasDefinition = (optimizer: Optimizer): boolean =>
-  optimizer?.own === undefined ? isBuiltIn(optimizer?.name) : typeof optimizer.own.definition?.update === "function";
-
 /** What defines an optimizer. */
 const definitionOf = ({ name, own }: Optimizer): OptimizerDefinition =>
-  (own?.definition ?? optimizers[name as OptimizerName]) as unknown as OptimizerDefinition;
+  own ? decodeUpdate(`optimizer ${name}`, own) : (optimizers[name as OptimizerName] as unknown as OptimizerDefinition);
 
 /** Whether an optimizer has a hyper-parameter of this name to set. */
 export const takes = (optimizer: Optimizer, name: string): boolean =>
@@ -140,13 +132,9 @@ export function numbersOf(optimizer: Optimizer): string[] {
 
 /** Throws `InvalidInput` unless `optimizer` came from one of the functions below, or is as good. */
 export function requireOptimizer(place: string, optimizer: Optimizer | undefined): void {
-  if (typeof optimizer === "object" && hasDefinition(optimizer)) {
+  if (typeof optimizer === "object" && (isBuiltIn(optimizer?.name) || optimizer?.own !== undefined)) {
     checked(optimizer);
     return;
-  }
-  if (typeof optimizer === "object" && optimizer?.own !== undefined) {
-    const fix = `pass what the function that optimizer("${optimizer.name}", …) returned returns; it cannot be copied`;
-    throw new InvalidInput({ place, expected: "an optimizer", got: `${optimizer.name} without its definition`, fix });
   }
   const got = typeof optimizer === "object" ? String(optimizer?.name) : String(optimizer);
   throw new InvalidInput({ place, expected: "an optimizer", got, fix: "pass optimizer: adam()" });
@@ -171,9 +159,10 @@ export const adamW = (options: AdamOptions = {}): Optimizer => build("adamW", op
 export const rmsProp = (options: RmsPropOptions = {}): Optimizer => build("rmsProp", options);
 
 /** An own optimizer with these hyper-parameters. */
-export function ownOptimizer(name: string, definition: OptimizerDefinition, values: HyperParameters): Optimizer {
+export function ownOptimizer(name: string, own: OwnUpdate): Optimizer {
+  const { values } = own;
   const ofMembers = memberHyperParameters.filter((key) => Object.hasOwn(values, key)).map((key) => [key, values[key]]);
-  return checked({ name, ...unused, ...Object.fromEntries(ofMembers), own: { definition, values } });
+  return checked({ name, ...unused, ...Object.fromEntries(ofMembers), own });
 }
 
 const updates = new WeakMap<Optimizer, OptimizerUpdate>();

@@ -3,7 +3,15 @@ import { inOrder } from "./math/differentiate.ts";
 import { Expression } from "./math/expression.ts";
 import { compileFloat64 } from "./math/float64.ts";
 import type { HyperParameters, OptimizerDefinition, UpdateInputs } from "./math/optimizers.ts";
-import { expressionsOf, hostedUpdate, mostRunValues, mostStepValues, optimizerUpdate } from "./math/optimizerUpdate.ts";
+import {
+  expressionsOf,
+  hostedUpdate,
+  memberHyperParameters,
+  mostRunValues,
+  mostStepValues,
+  optimizerUpdate,
+} from "./math/optimizerUpdate.ts";
+import { commonInputs, encodeUpdate, mostState, requireInputNames } from "./math/ownUpdate.ts";
 import { type Optimizer, optimizerNames, ownOptimizer, requireHyperParameter } from "./optimizer.ts";
 
 /** What `optimizer` defines an optimizer by. */
@@ -26,10 +34,7 @@ export type HyperParameterOptions<Defaults extends HyperParameters> = {
   readonly [name in keyof Defaults]?: Defaults[name] extends boolean ? boolean : number;
 };
 
-const mostState = 4;
-const ownName = /^[A-Za-z][\w-]{0,63}$/;
-const inputName = /^[a-z][A-Za-z0-9]{0,63}$/;
-const reserved = ["parameter", "gradient", "step"];
+const ownName = /^[A-Za-z][\w-]{0,39}$/;
 
 const refuse = (place: string, expected: string, got: string, fix: string): never => {
   throw new InvalidInput({ place, expected, got, fix });
@@ -39,25 +44,18 @@ const textOf = (value: unknown): string => (typeof value === "string" ? JSON.str
 
 function requireName(name: unknown): void {
   if (typeof name !== "string" || !ownName.test(name))
-    refuse("optimizer", "a name of letters, digits, _ and -", textOf(name), 'pass "lion" for example');
+    refuse("optimizer", "a name of up to 40 letters, digits, _ and -", textOf(name), 'pass "lion" for example');
   if ((optimizerNames as readonly unknown[]).includes(name))
     refuse("optimizer", "a name that thalweg does not use", textOf(name), "choose another name");
-}
-
-function requireInputName(place: string, name: string, others: readonly string[]): void {
-  if (!inputName.test(name))
-    refuse(place, "a name of letters and digits that begins with a small letter", textOf(name), "rename it");
-  if (others.includes(name)) refuse(place, `a name other than ${others.join(", ")}`, textOf(name), "rename it");
 }
 
 function requireHyperParameters(place: string, values: HyperParameters): void {
   if (typeof values !== "object" || values === null)
     refuse(place, "an object", textOf(values), "pass hyperParameters: { learningRate: 0.001 }");
-  for (const [name, value] of Object.entries(values)) {
-    requireInputName(place, name, reserved);
+  requireInputNames(place, Object.keys(values), commonInputs);
+  for (const [name, value] of Object.entries(values))
     if (typeof value !== "boolean") requireHyperParameter(`${place}.${name}`, name, value);
-  }
-  for (const name of ["learningRate", "momentum", "weightDecay"]) {
+  for (const name of memberHyperParameters) {
     const value = values[name];
     if (typeof value !== "number" && (value !== undefined || name === "learningRate"))
       refuse(`${place}.${name}`, "a number", textOf(value), "pass its default");
@@ -67,7 +65,7 @@ function requireHyperParameters(place: string, values: HyperParameters): void {
 function requireState(place: string, state: readonly string[], others: readonly string[]): void {
   if (!Array.isArray(state) || state.length > mostState)
     refuse(place, `a list of at most ${mostState} names`, textOf(state), "keep fewer values per parameter");
-  for (const [at, name] of state.entries()) requireInputName(place, name, [...others, ...state.slice(0, at)]);
+  requireInputNames(place, state, others);
 }
 
 /** The expressions of an update, checked, with numbers as constants. */
@@ -152,8 +150,8 @@ function requireUsable(name: string, definition: OptimizerDefinition, values: Hy
  *     });
  *     await model.fit(data, { optimizer: lion({ learningRate: 3e-4 }), epochs: 10 });
  *
- * The float64 reference and the kernels are written from the expressions that `update` returns. It has functions in it: it cannot be
- * copied or sent to a worker; define it there.
+ * The float64 reference and the kernels are written from the expressions that `update` returns. What `lion()` returns is plain data
+ * with these expressions in it: it can be saved, and sent to a worker.
  * @returns a function of the hyper-parameters that differ from their defaults
  * @throws InvalidInput where the definition is not complete, does not use the gradient, or leaves the finite numbers at once
  */
@@ -165,7 +163,7 @@ export function optimizer<Defaults extends HyperParameters, State extends string
   requireOptions(`optimizer ${name}`, options, ["hyperParameters", "state", "update"]);
   const { hyperParameters, state = [], update } = options;
   requireHyperParameters(`optimizer ${name}: hyperParameters`, hyperParameters);
-  requireState(`optimizer ${name}: state`, state, [...reserved, ...Object.keys(hyperParameters)]);
+  requireState(`optimizer ${name}: state`, state, [...commonInputs, ...Object.keys(hyperParameters)]);
   if (typeof update !== "function")
     refuse(`optimizer ${name}: update`, "a function", textOf(update), "pass ({ parameter, gradient, … }) => ({ … })");
   const given = { hyperParameters, state, update } as unknown as OptimizerDefinition;
@@ -177,7 +175,7 @@ export function optimizer<Defaults extends HyperParameters, State extends string
       if (typeof value === "boolean" && typeof all[key] !== "boolean")
         refuse(`${name}: ${key}`, "true or false", textOf(all[key]), "pass true, or leave it out");
     }
-    const own = ownOptimizer(name, definition, all);
+    const own = ownOptimizer(name, encodeUpdate(definition, all));
     requireUsable(name, definition, all);
     return own;
   };

@@ -198,7 +198,11 @@ const descent = {
 const defined = (changes: object): unknown => optimizer("own", any({ ...descent, ...changes }));
 
 test.each<[string, () => unknown, RegExp]>([
-  ["a name with a blank", () => optimizer("my own", any(descent)), /^optimizer: expected a name of letters.*"my own"/],
+  [
+    "a name with a blank",
+    () => optimizer("my own", any(descent)),
+    /^optimizer: expected a name of up to 40 letters.*"my own"/,
+  ],
   ["a name of thalweg", () => optimizer("adam", any(descent)), /^optimizer: expected a name that thalweg does not use/],
   ["an unknown option", () => defined({ states: [] }), /^optimizer own: expected .*states/],
   [
@@ -209,7 +213,7 @@ test.each<[string, () => unknown, RegExp]>([
   ["a rate below 0", () => defined({ hyperParameters: { learningRate: -1 } }), /learningRate: expected 0, or an f32/],
   ["a beta of 1", () => defined({ hyperParameters: { learningRate: 1, beta1: 1 } }), /beta1: expected a number from 0/],
   ["a reserved name", () => defined({ hyperParameters: { learningRate: 1, step: 1 } }), /a name other than .*"step"/],
-  ["code as a name", () => defined({ state: ["x; y"] }), /state: expected a name of letters and digits.*"x; y"/],
+  ["code as a name", () => defined({ state: ["x; y"] }), /state: expected names of letters and digits.*"x; y"/],
   ["state twice", () => defined({ state: ["a", "a"] }), /state: expected a name other than .*"a"/],
   ["too much state", () => defined({ state: ["a", "b", "c", "d", "e"] }), /state: expected a list of at most 4 names/],
   ["no update", () => defined({ update: undefined }), /^optimizer own: update: expected a function, got undefined/],
@@ -262,14 +266,28 @@ test.each<[string, () => unknown, RegExp]>([
   ],
 ])("%s is refused", (_, define, message) => expect(define).toThrow(message));
 
-test("an own optimizer without its definition, and settings it does not have, are refused", async () => {
+test("an own optimizer is data: a copy trains to the same bits", async () => {
+  const bits = async (own: Optimizer) => {
+    using model = await createModel(net, { device: cpu, seed: 1 });
+    await model.fit(data, { optimizer: own, steps: 10 });
+    return [...(await model.readParameters())];
+  };
+  const own = smoothLion({ learningRate: 0.02, momentum: 0.5 });
+  const wanted = await bits(own);
+  expect(await bits(structuredClone(own))).toEqual(wanted);
+  expect(await bits(JSON.parse(JSON.stringify(own)) as Optimizer)).toEqual(wanted);
+});
+
+test("data that is no optimizer, and settings that one does not have, are refused", async () => {
   using model = await createModel(net, { device: cpu });
-  const copied = JSON.parse(JSON.stringify(lion())) as Optimizer;
-  const fit = (own: Optimizer, perReplica?: PerReplica) =>
-    model.fit(data, { optimizer: own, steps: 1, ...(perReplica && { perReplica }) });
-  await expect(fit(copied)).rejects.toThrow(
-    /^train: expected an optimizer, got lion without its definition; pass what/,
-  );
+  const fit = (own: unknown, perReplica?: PerReplica) =>
+    model.fit(data, { optimizer: own as Optimizer, steps: 1, ...(perReplica && { perReplica }) });
+  const changed = (own: object) => ({ ...lion(), own: { ...lion().own, ...own } });
+  await expect(fit({ ...lion(), own: 1 })).rejects.toThrow(/^optimizer lion: expected an update, got 1/);
+  await expect(fit(changed({ outputs: [] }))).rejects.toThrow(/^optimizer lion: expected an update, got \[\]/);
+  await expect(fit(changed({ state: ["x;"] }))).rejects.toThrow(/expected names of letters and digits.*got "x;"/);
+  const foreign = [[["add", "evil()", 1]], [["input", "mean"]]];
+  await expect(fit(changed({ outputs: foreign }))).rejects.toThrow(/got "evil\(\)"/);
   await expect(fit(lion(), { momentum: [0.5] })).rejects.toThrow(
     /perReplica\.momentum: expected an optimizer with mom/,
   );

@@ -48,6 +48,8 @@ function codeOf(update: OptimizerUpdate, outputs: readonly Expression[]): string
     `return ${results[0]};`,
   ];
   return [
+    `// One parameter updated by an optimizer with ${update.state.length} moments. Written by src/gpu/emitOptimizer.ts.`,
+    "",
     "fn updated(parameter: f32, gradient: f32, at: u32) -> f32 {",
     ...body.map((line) => `  ${line}`),
     "}",
