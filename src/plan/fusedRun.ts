@@ -62,7 +62,7 @@ function createBuffers(request: FusedRequest): FusedBuffers {
   }
 }
 
-/** Bytes that a fused run takes, parameters included, but for buffers of less than 64 bytes. */
+/** Bytes that a fused run takes, parameters included, but for buffers of at most 64 bytes. */
 export function fusedBytes(request: Omit<FusedRequest, "device">): number {
   const { network, replicas, settings, plan } = request;
   const { inputs, targets } = settings.data;
