@@ -17,7 +17,7 @@ const mayImport: Record<string, string[]> = {
   "cpu/": ["cpu/", "math/", "pure"],
   "gpu/": ["gpu/", "math/", "pure", "shaders/"],
   "plan/": ["plan/", "gpu/", "cpu/", "pure"],
-  "train/": ["train/", "plan/", "cpu/", "math/", "type gpu/", "pure"],
+  "train/": ["train/", "plan/", "cpu/", "math/", "formats/", "type gpu/", "pure"],
   "data/": ["data/", "pure"],
   "formats/": ["formats/", "data/", "pure"],
   "tensor/": ["tensor/", "gpu/", "cpu/", "math/", "type train/", "pure"],
