@@ -16,6 +16,7 @@ import {
   optimizer,
   verifyTraining,
 } from "../src/index.ts";
+import { Expression } from "../src/math/expression.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
@@ -221,7 +222,7 @@ test.each<[string, () => unknown, RegExp]>([
   ["no expression", () => defined({ update: () => ({ parameter: "0" }) }), /update: parameter: expected an expression/],
   [
     "a foreign input",
-    () => defined({ update: () => ({ parameter: math.Expression.input("evil()") }) }),
+    () => defined({ update: () => ({ parameter: Expression.input("evil()") }) }),
     /expected expressions of parameter, gradient, step, learningRate, got evil\(\)/,
   ],
   [
