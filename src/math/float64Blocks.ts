@@ -58,7 +58,7 @@ class Compiler {
   readonly outputs: readonly Float64Array[];
   /** Vectors of the caller, filled in by each run. */
   readonly vectors: Values[];
-  /** Numbers that a loop reads as a block: it is filled before every run. */
+  /** Numbers that a loop reads as a block: filled where the number has changed. */
   readonly #filled = new Map<number, Float64Array>();
   readonly #sources = new Map<Expression, Source>();
 
@@ -78,11 +78,10 @@ class Compiler {
       if (node.kind === "application" && !fused.has(node)) this.#add(node, fusions.get(node));
     }
     this.outputs = outputs.map((output) => this.#block(output));
-    const fills = [...this.#filled].map(
-      ([index, block]) =>
-        () =>
-          void block.fill(this.numbers[index]!),
-    );
+    const fills = [...this.#filled].map(([index, block]) => (): void => {
+      const number = this.numbers[index]!;
+      if (!Object.is(block[0], number)) block.fill(number);
+    });
     this.operations.unshift(...fills);
   }
 
