@@ -5,7 +5,7 @@ import { type DateForm, dateFormNames, parseDate } from "./dates.ts";
 import { missingOption } from "./missing.ts";
 import { type NumberFormat, plainNumbers, readNumber } from "./numberFormat.ts";
 import { type NumberReading, expectedNumber } from "./numberReading.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Cell, type Column, type Table, cellPlace, quote } from "./table.ts";
 
@@ -60,14 +60,13 @@ export function requireDate(table: Table, row: number, { name, cells }: Column, 
 }
 
 /** Whether all present cells of a column pass. */
-export async function allPresent(
+export function* allPresent(
   { cells }: Column,
   words: ReadonlySet<string>,
-  pace: Pace,
   passes: (cell: Cell) => boolean,
-): Promise<boolean> {
+): Steps<boolean> {
   let all = true;
-  await pace.each(cells.length, (row) => {
+  yield* each(cells.length, (row) => {
     if (!all || isMissingCell(cells[row]!, words)) return;
     if (!passes(cells[row]!)) all = false;
   });

@@ -5,7 +5,7 @@ import { requireDate, requireNumber } from "./cellValues.ts";
 import type { DateForm } from "./dates.ts";
 import type { NumberFormat } from "./numberFormat.ts";
 import type { NumberReading } from "./numberReading.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import {
   type CategoryColumn,
   type ClassTarget,
@@ -219,12 +219,7 @@ export function classEncoder(reader: CellReader, { values, encoding, ...labels }
 const mostValues = 2 ** 30;
 
 /** [rows, sum of the encoders' widths] */
-export async function encodeRows(
-  place: string,
-  encoders: readonly Encoder[],
-  rows: Uint32Array,
-  pace: Pace,
-): Promise<Float32Array> {
+export function* encodeRows(place: string, encoders: readonly Encoder[], rows: Uint32Array): Steps<Float32Array> {
   const width = encoders.reduce((sum, encoder) => sum + encoder.width, 0);
   if (rows.length * width > mostValues) {
     const got = `${rows.length} rows of ${width} values`;
@@ -235,7 +230,7 @@ export async function encodeRows(
   let offset = 0;
   for (const encoder of encoders) {
     const from = offset;
-    await pace.each(rows.length, (index) => encoder.write(rows[index]!, matrix, index * width + from));
+    yield* each(rows.length, (index) => encoder.write(rows[index]!, matrix, index * width + from));
     offset += encoder.width;
   }
   return matrix;

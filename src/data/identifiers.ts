@@ -1,6 +1,6 @@
 // Which columns number their rows rather than describe them.
 
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import { isMissingCell } from "./spelling.ts";
 import { type Column, numberOf } from "./table.ts";
 
@@ -14,18 +14,14 @@ export interface WholeNumbers {
 }
 
 /** Statistics of the present cells; undefined where one of them is no whole number. */
-export async function wholeNumbersOf(
-  { cells }: Column,
-  missingWords: ReadonlySet<string>,
-  pace: Pace,
-): Promise<WholeNumbers | undefined> {
+export function* wholeNumbersOf({ cells }: Column, missingWords: ReadonlySet<string>): Steps<WholeNumbers | undefined> {
   let whole = true;
   let count = 0;
   let least = Number.POSITIVE_INFINITY;
   let largest = Number.NEGATIVE_INFINITY;
   let before = Number.NEGATIVE_INFINITY;
   let ascends = true;
-  await pace.each(cells.length, (row) => {
+  yield* each(cells.length, (row) => {
     const cell = cells[row]!;
     if (!whole || isMissingCell(cell, missingWords)) return;
     const value = numberOf(cell);

@@ -4,7 +4,7 @@ import { missingInTexts } from "./missing.ts";
 import { plainNumberText } from "./numberFormat.ts";
 import { type NumberReading, leadingZero, readAsNumbers, whyLabels } from "./numberReading.ts";
 import { lookLikeOddNumbers } from "./oddNumbers.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each, eachOf } from "./slices.ts";
 import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Column, type Table, quote } from "./table.ts";
 import { TextCounts } from "./textCounts.ts";
@@ -50,10 +50,10 @@ interface Texts {
   cells: number;
 }
 
-async function countTexts({ cells }: Column, pace: Pace): Promise<Texts> {
+function* countTexts({ cells }: Column): Steps<Texts> {
   const counts = new TextCounts();
   let total = 0;
-  await pace.each(cells.length, (row) => {
+  yield* each(cells.length, (row) => {
     const cell = cells[row]!;
     if (cell === null) return;
     total++;
@@ -103,14 +103,14 @@ function hasDates(texts: TextCounts, allowCompact: boolean): boolean {
 }
 
 /** Whether the texts are dates, all in one form. */
-async function readAsDates({ name }: Column, texts: TextCounts, pace: Pace): Promise<DateReading> {
+function* readAsDates({ name }: Column, texts: TextCounts): Steps<DateReading> {
   const allowCompact = dateName.test(name);
   if (!hasDates(texts, allowCompact)) return {};
   const perForm = new Map<DateForm, number>();
   let dates = 0;
   let cells = 0;
   let other = "";
-  await pace.eachOf(texts, ([text, count]) => {
+  yield* eachOf(texts, ([text, count]) => {
     const forms = formsOf(text, allowCompact);
     cells += count;
     if (forms.length > 0) dates += count;
@@ -133,30 +133,28 @@ function areCategories(texts: TextCounts, strays: ReadonlyMap<string, number>): 
 const labelsOf = (counts: TextCounts): ReadonlyMap<string, number> | undefined =>
   counts.size <= mostLabels ? new Map(counts) : undefined;
 
-async function numberSummary(
+function* numberSummary(
   table: Table,
   column: Column,
   texts: TextCounts,
-  pace: Pace,
-): Promise<Omit<ColumnSummary, "missing"> | { readonly whyLabels: string } | undefined> {
-  const numbers = await readAsNumbers(texts, table.numberHints, pace);
+): Steps<Omit<ColumnSummary, "missing"> | { readonly whyLabels: string } | undefined> {
+  const numbers = yield* readAsNumbers(texts, table.numberHints);
   if (!numbers || areCategories(texts, numbers.strays) || numbers.areCodes) return undefined;
   const why = whyLabels(numbers, texts);
   if (why !== undefined) return { whyLabels: why };
   const missingWords = table.missingWords.inNumbers;
-  const whole = numbers.isPlain ? await wholeNumbersOf(column, missingWords, pace) : undefined;
+  const whole = numbers.isPlain ? yield* wholeNumbersOf(column, missingWords) : undefined;
   const notes = numbers.note === undefined ? [] : [numbers.note];
   const summary = { column, kind: "number", missingWords, distinct: texts.size, numbers, notes } as const;
   return { ...summary, labels: labelsOf(texts), ...(whole && { whole }) };
 }
 
-async function dateSummary(
+function* dateSummary(
   table: Table,
   column: Column,
   texts: TextCounts,
-  pace: Pace,
-): Promise<Omit<ColumnSummary, "missing"> | undefined> {
-  const { form, note, almost: almostDates } = await readAsDates(column, texts, pace);
+): Steps<Omit<ColumnSummary, "missing"> | undefined> {
+  const { form, note, almost: almostDates } = yield* readAsDates(column, texts);
   if (form === undefined && almostDates === undefined) return undefined;
   const missingWords = table.missingWords.inNumbers;
   const summary = { column, missingWords, distinct: texts.size, labels: labelsOf(texts) } as const;
@@ -189,15 +187,15 @@ function textSummary(table: Table, column: Column, texts: Texts, why?: string): 
 }
 
 /** Says what a column holds: decided by all of its cells. */
-export async function inspectColumn(table: Table, column: Column, pace: Pace): Promise<ColumnSummary> {
+export function* inspectColumn(table: Table, column: Column): Steps<ColumnSummary> {
   if (column.nested) {
     const missingWords = table.missingWords.inTexts;
     return { column, kind: "nested", missing: 0, missingWords, distinct: 0, labels: undefined, notes: [] };
   }
-  const texts = await countTexts(column, pace);
+  const texts = yield* countTexts(column);
   takeWords(texts, table.missingWords.inNumbers);
   const { counts } = texts;
-  const found = (await dateSummary(table, column, counts, pace)) ?? (await numberSummary(table, column, counts, pace));
+  const found = (yield* dateSummary(table, column, counts)) ?? (yield* numberSummary(table, column, counts));
   const summary = found && "kind" in found ? found : textSummary(table, column, texts, found?.whyLabels);
   return { ...summary, missing: column.cells.length - presentOf(texts) };
 }

@@ -1,5 +1,5 @@
 import { BadFile } from "../errors.ts";
-import { type Steps, within } from "./slices.ts";
+import type { Steps } from "./slices.ts";
 import type { Cell } from "./cell.ts";
 import { namesInHeader } from "./columnNames.ts";
 import { type Column, type RawTable, quote } from "./table.ts";
@@ -52,16 +52,20 @@ export function* readArff(text: string, place: string): Steps<RawTable> {
   const lines: number[] = [];
   let inData = false;
   const lineText = /([^\r\n]*)(?:\r\n|\n|\r|$)/y;
+  let told = 0;
   for (let number = 1, at = 0; at < text.length; number++) {
     lineText.lastIndex = at;
     const line = lineText.exec(text)![1]!.trim();
     at = lineText.lastIndex;
-    if (number % 500 === 0) yield at / text.length;
+    if (number % 500 === 0) {
+      yield (at - told) / text.length;
+      told = at;
+    }
     if (line === "" || line.startsWith("%")) continue;
     const where = `${place}: line ${number}`;
     if (!inData) {
       if (/^@data\b/i.test(line)) {
-        yield* within(namesInHeader(names, names.length, where), 0, 0);
+        yield* namesInHeader(names, names.length, where);
         for (let column = 0; column < names.length; column++) drafts.push([]);
         inData = true;
       } else if (/^@attribute\b/i.test(line)) names.push(nameOf(line, where));

@@ -4,7 +4,7 @@ import { guessSeparator, isMissingNumber } from "./guessSeparator.ts";
 import { type HeaderOptions, decideHeader, headerSample, isIndexColumn } from "./header.ts";
 import { likelyDecimalOf } from "./inferNumberFormat.ts";
 import { RowScanner, type TextRow } from "./rowScanner.ts";
-import { type Steps, within } from "./slices.ts";
+import { type Steps, scaled } from "./slices.ts";
 import type { Column, RawTable } from "./table.ts";
 import { type TableRows, findTable } from "./tableRows.ts";
 
@@ -19,6 +19,7 @@ const cellsPerStep = 5000;
 function* scanRows(scanner: RowScanner, length: number): Steps<TextRow[]> {
   const rows: TextRow[] = [];
   let cells = 0;
+  let told = 0;
   for (let row = scanner.next(); row; row = scanner.next()) {
     if (row !== "unfinished") {
       rows.push(row);
@@ -26,7 +27,8 @@ function* scanRows(scanner: RowScanner, length: number): Steps<TextRow[]> {
       if (cells < cellsPerStep) continue;
     }
     cells = 0;
-    yield scanner.position / length;
+    yield (scanner.position - told) / length;
+    told = scanner.position;
   }
   return rows;
 }
@@ -74,8 +76,8 @@ function* columnsOf(body: readonly TextRow[], names: readonly string[]): Steps<C
     columns.push({ name, cells: body.map((row) => row.cells[column]!), nested: false });
     cells += body.length;
     if (cells < cellsPerStep) continue;
+    yield cells / (body.length * names.length);
     cells = 0;
-    yield column / names.length;
   }
   return columns;
 }
@@ -111,12 +113,12 @@ export function* readCsv(text: string, place: string, options: CsvOptions): Step
   const separator = options.separator ?? stated?.[1] ?? guessSeparator(text, position, options.expected?.inputs);
   const line = stated ? stated[0].trimEnd().split(/\r\n|\n|\r/).length + 1 : 1;
   const scanner = new RowScanner(text, { separator, place, position, line });
-  const all = yield* within(scanRows(scanner, text.length), 0, 0.8);
-  const found = yield* within(findTable(all, place, separator), 0.8, 0.8);
+  const all = yield* scaled(scanRows(scanner, text.length), 0.8);
+  const found = yield* findTable(all, place, separator);
   if (found.rows.length === 0) throw empty(place, found.header ? "only a header line" : "an empty file");
-  const { names, body, notes, header, unnamed } = yield* within(nameColumns(found, place, options), 0.8, 0.8);
+  const { names, body, notes, header, unnamed } = yield* nameColumns(found, place, options);
   if (body.length === 0) throw empty(place, "only a header line");
-  const columns = yield* within(columnsOf(body, names), 0.8, 1);
+  const columns = yield* scaled(columnsOf(body, names), 0.2);
   const [first, ...others] = columns as [Column, ...Column[]];
   const index = (unnamed && isIndex(first)) || isUnnamedIndex(first);
   const likelyDecimal = likelyDecimalOf(sampleNumbers(columns.slice(0, formatColumns)));
