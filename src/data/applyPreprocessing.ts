@@ -146,6 +146,7 @@ function* planInputs(
     encoders.push({ name: as.name, encoder: inputEncoder(reader, as, isStrict) });
     if (as.fill === undefined) unfilled.push(reader);
     if (reader.note !== undefined) notes.push(reader.note);
+    yield 0;
   }
   return { encoders, notes, marks: yield* markMissing(table.rowCount, unfilled) };
 }

@@ -2,7 +2,14 @@ import { BadFile, InvalidInput } from "../errors.ts";
 import type { Dataset } from "../executor.ts";
 import { requireName } from "../network.ts";
 import { type Choice, type ColumnOptions, type IgnoredColumn, chooseColumns } from "./chooseColumns.ts";
-import { type CellReader, classEncoder, encodeRows, inputEncoder, numberTargetEncoder } from "./encode.ts";
+import {
+  type CellReader,
+  type Encoder,
+  classEncoder,
+  encodeRows,
+  inputEncoder,
+  numberTargetEncoder,
+} from "./encode.ts";
 import { type FitOptions, fitClasses, fitInput, fitNumber } from "./fitColumns.ts";
 import { type ColumnSummary, isMissingIn, mostLabels } from "./inspect.ts";
 import { defaultMissing } from "./missing.ts";
@@ -166,7 +173,11 @@ function* encode(
   { inputs, target }: Preprocessing,
   rows: Uint32Array,
 ): Steps<Dataset> {
-  const inputEncoders = inputs.map((as, index) => inputEncoder(readerOf(table, summaries[index]!), as, false));
+  const inputEncoders: Encoder[] = [];
+  for (const [index, as] of inputs.entries()) {
+    inputEncoders.push(inputEncoder(readerOf(table, summaries[index]!), as, false));
+    yield 0;
+  }
   const readers = choice.targets.map((summary) => readerOf(table, summary));
   const targetEncoders =
     target.kind === "class"

@@ -57,7 +57,7 @@ function* nameColumns({ rows, width, header: comment }: TableRows, place: string
   const sample = below.slice(0, headerSample).map(({ cells }) => cells);
   const decision = comment
     ? { header: options.header !== "no" }
-    : decideHeader(first.cells.slice(0, width), sample, options);
+    : yield* decideHeader(first.cells.slice(0, width), sample, options);
   const notes = decision.note === undefined ? [] : [decision.note];
   if (!decision.header) {
     const body = comment ? rows : [first, ...below];
@@ -73,11 +73,14 @@ function* columnsOf(body: readonly TextRow[], names: readonly string[]): Steps<C
   const columns: Column[] = [];
   let cells = 0;
   for (const [column, name] of names.entries()) {
-    columns.push({ name, cells: body.map((row) => row.cells[column]!), nested: false });
-    cells += body.length;
-    if (cells < cellsPerStep) continue;
-    yield cells / (body.length * names.length);
-    cells = 0;
+    const own: string[] = [];
+    for (const row of body) {
+      own.push(row.cells[column]!);
+      if (++cells < cellsPerStep) continue;
+      yield cells / (body.length * names.length);
+      cells = 0;
+    }
+    columns.push({ name, cells: own, nested: false });
   }
   return columns;
 }
@@ -110,7 +113,8 @@ function empty(place: string, got: string): BadFile {
 export function* readCsv(text: string, place: string, options: CsvOptions): Steps<RawTable> {
   const stated = separatorLine.exec(text);
   const position = stated?.[0].length ?? 0;
-  const separator = options.separator ?? stated?.[1] ?? guessSeparator(text, position, options.expected?.inputs);
+  const separator =
+    options.separator ?? stated?.[1] ?? (yield* scaled(guessSeparator(text, position, options.expected?.inputs), 0));
   const line = stated ? stated[0].trimEnd().split(/\r\n|\n|\r/).length + 1 : 1;
   const scanner = new RowScanner(text, { separator, place, position, line });
   const all = yield* scaled(scanRows(scanner, text.length), 0.8);

@@ -17,8 +17,9 @@ export interface TableRows {
 const cellsOf = (rows: readonly TextRow[]): (readonly string[])[] =>
   rows.slice(0, headerSample).map(({ cells }) => cells);
 
-const isHeader = (rows: readonly TextRow[]): boolean =>
-  rows.length > 1 && decideHeader(rows[0]!.cells, cellsOf(rows.slice(1, headerSample)), {}).header;
+function* isHeader(rows: readonly TextRow[]): Steps<boolean> {
+  return rows.length > 1 && (yield* decideHeader(rows[0]!.cells, cellsOf(rows.slice(1, headerSample)), {})).header;
+}
 
 const isBlank = (cell: string): boolean => cell.trim() === "";
 
@@ -37,7 +38,7 @@ interface Uncommented {
 }
 
 /** Lines that start with # are comments above the table, and where they are not as wide as its rows; else colours or numbers. */
-function leaveOutComments(all: readonly TextRow[], width: number): Uncommented {
+function* leaveOutComments(all: readonly TextRow[], width: number): Steps<Uncommented> {
   const marked = all.filter(({ hash }) => hash);
   if (marked.length === 0) return { rows: all };
   if (marked.length > all.length / 2 && marked.length > 2) return { rows: all };
@@ -45,7 +46,7 @@ function leaveOutComments(all: readonly TextRow[], width: number): Uncommented {
   if (start < 0) return { rows: [] };
   const rows = all.slice(start).filter(({ hash, cells }) => !hash || (cells.length === width && width > 1));
   const header = start > 0 ? namesInComment(all[start - 1]!, width) : undefined;
-  return header && !isHeader(rows) ? { rows, header } : { rows };
+  return header && !(yield* isHeader(rows)) ? { rows, header } : { rows };
 }
 
 /** Empty cells behind every row, as spreadsheets write them, are no columns. */
@@ -79,16 +80,16 @@ function isPaddedTitle(row: TextRow, next: TextRow, width: number): boolean {
 }
 
 /** How many lines above the table are titles: they have fewer cells than its rows; words between blanks may be more. */
-function countTitles(rows: readonly TextRow[], width: number, separator: string): number {
+function* countTitles(rows: readonly TextRow[], width: number, separator: string): Steps<number> {
   let first = 0;
   while (first < rows.length && !fits(rows[first]!, width)) first++;
   const padded = (): boolean => first + 2 < rows.length && isPaddedTitle(rows[first]!, rows[first + 1]!, width);
-  if (first === 0 && padded() && isHeader(rows.slice(first + 1, first + headerSample))) return 1;
+  if (first === 0 && padded() && (yield* isHeader(rows.slice(first + 1, first + headerSample)))) return 1;
   if (first === 0 || first === rows.length) return 0;
   const short = rows
     .slice(0, first)
     .every(({ cells: { length } }) => length <= Math.max(1, width / 2) || (separator === " " && length > width));
-  return short || isHeader(rows.slice(first, first + headerSample)) ? first : 0;
+  return short || (yield* isHeader(rows.slice(first, first + headerSample))) ? first : 0;
 }
 
 function requireWidths(rows: readonly TextRow[], width: number, place: string): void {
@@ -107,11 +108,11 @@ function requireWidths(rows: readonly TextRow[], width: number, place: string): 
 export function* findTable(all: readonly TextRow[], place: string, separator: string): Steps<TableRows> {
   const sample = all.slice(0, headerSample);
   const usual = usualWidth(sample.some(({ hash }) => !hash) ? sample.filter(({ hash }) => !hash) : sample);
-  const { rows, header } = leaveOutComments(all, usual);
+  const { rows, header } = yield* leaveOutComments(all, usual);
   yield 0;
   const width = withoutEmptyEnd(header ? [header, ...rows] : rows, usual);
   yield 0;
-  const titles = header ? 0 : countTitles(rows, width, separator);
+  const titles = header ? 0 : yield* countTitles(rows, width, separator);
   const titled = withRowNames(rows, width);
   const table = titled ?? rows.slice(titles);
   const skipped = titled ? [] : rows.slice(0, titles);
