@@ -1,10 +1,12 @@
-import { type DateForm, dateFormNames, formsOf, parseDate } from "./dates.ts";
+import { readAsDates } from "./dateReading.ts";
+import { type DateForm, parseDate } from "./dates.ts";
 import { type WholeNumbers, wholeNumbersOf } from "./identifiers.ts";
 import { missingInTexts } from "./missing.ts";
-import { plainNumberText } from "./numberFormat.ts";
+import { plainNumberText, readNumber } from "./numberFormat.ts";
 import { type NumberReading, leadingZero, readAsNumbers, whyLabels } from "./numberReading.ts";
 import { lookLikeOddNumbers } from "./oddNumbers.ts";
-import { type Steps, each, eachOf } from "./slices.ts";
+import { dateSentinels, numberSentinels, sentinelNote } from "./sentinels.ts";
+import { type Steps, each } from "./slices.ts";
 import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Column, type Table, quote } from "./table.ts";
 import { TextCounts } from "./textCounts.ts";
@@ -35,10 +37,6 @@ export interface ColumnSummary {
 export const mostLabels = 1000;
 /** More categories than this are not made into inputs unless asked for. */
 const maxCategories = 100;
-/** A column of dates in which this share of the cells is none is still meant as one. */
-const almost = 0.8;
-/** Different texts that are looked at for a date before a column is taken to hold none. */
-const dateWitnesses = 50;
 
 /** The texts of a column. */
 interface Texts {
@@ -74,57 +72,6 @@ function takeWords({ counts, taken }: Texts, words: ReadonlySet<string>): void {
 
 const presentOf = ({ cells, taken }: Texts): number => [...taken.values()].reduce((rest, count) => rest - count, cells);
 
-interface DateReading {
-  readonly form?: DateForm;
-  readonly note?: string;
-  readonly almost?: string;
-}
-
-/** Day first or month first where every cell can be read both ways: with slashes the month is first. */
-function yearLastForm(texts: TextCounts): DateReading {
-  const [first] = texts.keys();
-  const form = first!.includes("/") ? "MDY" : "DMY";
-  const example = [...texts.keys()].find((text) => parseDate(text, "DMY") !== parseDate(text, "MDY"));
-  if (example === undefined) return { form };
-  const note = `dates such as ${quote(example)} could have the day or the month first and are read as ${dateFormNames[form]}; write year-month-day to be sure`;
-  return { form, note };
-}
-
-const dateName = /dat(?:e|um)|day|time|(?:^|[^a-z])dt(?:$|[^a-z])/i;
-
-/** Whether one of the first texts is a date in some form. */
-function hasDates(texts: TextCounts, allowCompact: boolean): boolean {
-  let seen = 0;
-  for (const text of texts.keys()) {
-    if (formsOf(text, allowCompact).length > 0) return true;
-    if (++seen === dateWitnesses) return false;
-  }
-  return false;
-}
-
-/** Whether the texts are dates, all in one form. */
-function* readAsDates({ name }: Column, texts: TextCounts): Steps<DateReading> {
-  const allowCompact = dateName.test(name);
-  if (!hasDates(texts, allowCompact)) return {};
-  const perForm = new Map<DateForm, number>();
-  let dates = 0;
-  let cells = 0;
-  let other = "";
-  yield* eachOf(texts, ([text, count]) => {
-    const forms = formsOf(text, allowCompact);
-    cells += count;
-    if (forms.length > 0) dates += count;
-    else other ||= text;
-    for (const form of forms) perForm.set(form, (perForm.get(form) ?? 0) + count);
-  });
-  const complete = [...perForm].filter(([, count]) => count === cells).map(([form]) => form);
-  if (complete.includes("DMY") && complete.includes("MDY")) return yearLastForm(texts);
-  if (complete.length > 0) return { form: complete[0]! };
-  if (dates < almost * cells) return {};
-  const why = other === "" ? "but not all in one form" : `but ${quote(other)} is none`;
-  return { almost: `dates in ${dates} of ${cells} cells, ${why}` };
-}
-
 /** Few texts that all repeat, some of them numbers: "2", "4", "5more". */
 function areCategories(texts: TextCounts, strays: ReadonlyMap<string, number>): boolean {
   return texts.size <= 20 && strays.size > 0 && [...strays.values()].every((count) => count > 1);
@@ -144,7 +91,9 @@ function* numberSummary(
   if (why !== undefined) return { whyLabels: why };
   const missingWords = table.missingWords.inNumbers;
   const whole = numbers.isPlain ? yield* wholeNumbersOf(column, missingWords) : undefined;
-  const notes = numbers.note === undefined ? [] : [numbers.note];
+  const { format } = numbers;
+  const suspected = yield* sentinelNote(table, texts, (text) => readNumber(text, format), numberSentinels);
+  const notes = [numbers.note, suspected].filter((text) => text !== undefined);
   const summary = { column, kind: "number", missingWords, distinct: texts.size, numbers, notes } as const;
   return { ...summary, labels: labelsOf(texts), ...(whole && { whole }) };
 }
@@ -154,11 +103,12 @@ function* dateSummary(
   column: Column,
   texts: TextCounts,
 ): Steps<Omit<ColumnSummary, "missing"> | undefined> {
-  const { form, note, almost: almostDates } = yield* readAsDates(column, texts);
+  const { form, note, almost: almostDates } = yield* readAsDates(table, column, texts);
   if (form === undefined && almostDates === undefined) return undefined;
   const missingWords = table.missingWords.inNumbers;
   const summary = { column, missingWords, distinct: texts.size, labels: labelsOf(texts) } as const;
-  const notes = note === undefined ? [] : [note];
+  const suspected = form && (yield* sentinelNote(table, texts, (text) => parseDate(text, form), dateSentinels));
+  const notes = [note, suspected].filter((text) => text !== undefined);
   if (form === undefined) return { ...summary, kind: "category", almostDates: almostDates!, notes };
   return { ...summary, kind: "date", dateForm: form, notes };
 }
