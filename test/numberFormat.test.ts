@@ -62,6 +62,8 @@ describe("numbers of a column", () => {
     ["no cents with commas", ["1020,-", "3.120,-", "12,–", "12,--"], [1020, 3120, 12, 12]],
     ["no cents with a currency", ["12,-- €", "2,50 €", "-3,- €"], [12, 2.5, -3]],
     ["signs behind amounts", ["1.50-", "(2.25)", "3"], [-1.5, -2.25, 3]],
+    ["accounting of spreadsheets", ["$ 1,234.50", "$ (2.25)", "$ -", "$3.00"], [1234.5, -2.25, 0, 3]],
+    ["accounting with the currency behind", ["1.234,50 €", "(2,25) €", "- €", "–€"], [1234.5, -2.25, 0, 0]],
     ["full-width digits", ["１２", "３．５"], [12, 3.5]],
     ["currency on both sides", ["$3,913.00 USD", "$5 USD", "$7"], [3913, 5, 7]],
     ["units in two cases", ["18.5 KG", "44.1kg", "12 Kg"], [18.5, 44.1, 12]],

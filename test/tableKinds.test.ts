@@ -368,6 +368,11 @@ describe("kinds", () => {
     ["a second number in parentheses", (k) => `71${k} (2)`],
     ["hours or minutes before a colon", (k) => `${30 + k}:49`],
     ["k or M behind them", (k) => `${k}${k % 2 === 0 ? "M" : "k"}`],
+    ["an exponent D instead of E", (k) => `${k}.5D+0${k % 7}`],
+    ["a slash", (k) => `${k + 1}/${k + 8}`],
+    ["degrees and minutes", (k) => `${k + 10}°${k}'N`],
+    ["feet and inches", (k) => `${1 + Math.floor(k / 12)}'${k % 12}"`],
+    ["several units of time", (k) => `${k + 1}h ${k} min`],
   ])("numbers with %s are told", async (words, cell) => {
     const rows = rowsOf(40, (k) => ({ x: noise(k), y: noise(k + 1), z: cell(k) }));
     expect(whyIgnored(await learn(rows))["z"]).toContain(`looks like numbers with ${words}; write plain numbers`);

@@ -97,11 +97,16 @@ function requireColumns(table: Table, names: readonly string[]): Column[] {
   const byName = columnsByName(table);
   const absent = names.filter((name) => !byName.has(columnName(name)));
   if (absent.length === 0) return names.map((name) => byName.get(columnName(name))!);
+  const byLowerCase = new Set([...byName.keys()].map((name) => name.toLowerCase()));
+  const differInCase = absent.every((name) => byLowerCase.has(columnName(name).toLowerCase()));
+  const fix = differInCase
+    ? "the names differ in upper and lower case only: rename the columns"
+    : "this is a model for other columns: pass a table that has them, or train a model on this one";
   throw new BadFile({
     place: table.place,
     expected: `the columns that the model was trained on, among them ${listNames(absent)}`,
     got: `the columns ${listNames([...byName.keys()])}`,
-    fix: "this is a model for other columns: pass a table that has them, or train a model on this one",
+    fix,
   });
 }
 
@@ -157,7 +162,8 @@ function* encodePlan({ encoders, notes }: InputPlan, table: Table, rows: Uint32A
   const filled = encoders.map(({ name, encoder }) => ({ name, cells: encoder.filled }));
   const unseen = all.flatMap((encoder) => encoder.unseen);
   const unseenCount = all.reduce((sum, encoder) => sum + encoder.unseenCount, 0);
-  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen, unseenCount, notes };
+  const allNotes = [...notes, ...all.flatMap((encoder) => encoder.notes)];
+  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen, unseenCount, notes: allNotes };
 }
 
 /** Passes over the cells, an estimate. */
@@ -208,7 +214,8 @@ function* tableSteps(preprocessing: Preprocessing, table: Table, isStrict: boole
       : target.columns.map((as, index) => numberTargetEncoder(readers[index]!, as));
   const targets = yield* encodeRows(table.place, encoders, rows);
   const withoutTarget = lacksTarget.reduce((sum, lacks) => sum + lacks, 0);
-  const notes = [...readers.flatMap(({ note }) => note ?? []), ...rest.notes];
+  const ofEncoders = encoders.flatMap((encoder) => encoder.notes);
+  const notes = [...readers.flatMap(({ note }) => note ?? []), ...ofEncoders, ...rest.notes];
   return { ...rest, notes, data: { inputs: encoded, targets }, withoutTarget };
 }
 

@@ -12,6 +12,11 @@ const oddForms: readonly (readonly [form: RegExp, words: string])[] = [
   [/^[-+\u2212]?\d[\d.,]*\s\(\d+\)$/u, "a second number in parentheses"],
   [/^\d+:[0-5]\d(?::[0-5]\d)?$/u, "hours or minutes before a colon"],
   [/^\p{Sc}?\d[\d.,]*\s?[kKmMbB]$/u, "k or M behind them"],
+  [/^[-+\u2212]?(?:\d+\.?\d*|\.\d+)d[-+]?\d{1,3}$/iu, "an exponent D instead of E"],
+  [/^(?:\d+\s)?\d+\s?\/\s?\d+$/u, "a slash"],
+  [/^-?\d[\d.]*\s?°.*[NSEWO'\u2032]$/u, "degrees and minutes"],
+  [/^\d+\s?['\u2032]\s?\d+(?:\.\d+)?\s?(?:"|\u2033|'')?$/u, "feet and inches"],
+  [/^(?:\d+\s?(?:d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)\.?\s?){2,4}$/iu, "several units of time"],
 ];
 
 const witnesses = 200;

@@ -1,5 +1,6 @@
 import { BadFile } from "../errors.ts";
 import { namesByPlace, namesInHeader } from "./columnNames.ts";
+import { totalNote, withoutHeaders } from "./extraLines.ts";
 import { guessSeparator, isMissingNumber } from "./guessSeparator.ts";
 import { type HeaderOptions, decideHeader, headerSample, isIndexColumn } from "./header.ts";
 import { likelyDecimalOf } from "./inferNumberFormat.ts";
@@ -66,7 +67,8 @@ function* nameColumns({ rows, width, header: comment }: TableRows, place: string
   }
   const names = yield* namesInHeader(first.cells, width, `${place}: line ${first.line}`);
   const unnamed = (first.cells[0] ?? "").trim() === "";
-  return { names, body: below, notes, header: true, unnamed };
+  const { rows: body, note } = yield* scaled(withoutHeaders(first.cells.slice(0, width), below), 0);
+  return { names, body, notes: note === undefined ? notes : [...notes, note], header: true, unnamed };
 }
 
 function* columnsOf(body: readonly TextRow[], names: readonly string[]): Steps<Column[]> {
@@ -125,13 +127,14 @@ export function* readCsv(text: string, place: string, options: CsvOptions): Step
   const columns = yield* scaled(columnsOf(body, names), 0.2);
   const [first, ...others] = columns as [Column, ...Column[]];
   const index = (unnamed && isIndex(first)) || isUnnamedIndex(first);
+  const total = yield* scaled(totalNote(body), 0);
   const likelyDecimal = likelyDecimalOf(sampleNumbers(columns.slice(0, formatColumns)));
   return {
     format: header ? describe(separator) : `${describe(separator)} without a header`,
     columns: index ? [{ ...first, isIndex: true }, ...others] : columns,
     rowCount: body.length,
     rowName: (row) => `line ${body[row]!.line}`,
-    notes: [...found.notes, ...notes],
+    notes: [...found.notes, ...notes, ...(total === undefined ? [] : [total])],
     ...(likelyDecimal && { likelyDecimal }),
     ...(separator === ";" && { cutAtSemicolons: true }),
   };

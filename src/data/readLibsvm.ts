@@ -20,15 +20,21 @@ function lacksLabel(tokens: readonly string[]): boolean {
   );
 }
 
-/** Whether the first lines are `label index:value index:value …`. */
-export function isLibsvm(text: string): boolean {
+/** Columns of a model that learned from a file in this layout. */
+const areFeatures = (names: readonly string[]): boolean => names.some((name) => /^feature\d+$/.test(name));
+
+/**
+ * Whether the first lines are `label index:value index:value …`.
+ * @param expected columns of a model
+ */
+export function isLibsvm(text: string, expected: readonly string[] = []): boolean {
   const start = text.slice(0, 1_000_000);
   const lines = start.split(/\r\n|\n|\r/, 20);
   const rows = lines.map(tokensOf).filter((tokens) => tokens[0] !== "");
   const labelled = rows.filter(isRow);
   const others = rows.filter((tokens) => !isRow(tokens));
   const startsAtOne = ([first]: readonly string[]): boolean => /^[01]:/.test(first!);
-  const isUsual = others.length < labelled.length || others.every(startsAtOne);
+  const isUsual = areFeatures(expected) || others.length < labelled.length || others.every(startsAtOne);
   const pairs = isUsual && others.every(lacksLabel) ? rows.flatMap((tokens) => tokens.slice(1)) : [];
   const numbers = pairs.filter((text) => number.test(pair.exec(text)![2]!)).length;
   return numbers > pairs.length / 2;

@@ -77,7 +77,7 @@ function* readText(text: string, place: string, options: ReadOptions): Steps<Raw
     });
   if (head.startsWith("[") || head.startsWith("{")) return yield* readJson(text, place);
   if (isArff(text)) return yield* readArff(text, place);
-  if (isLibsvm(text)) return yield* readLibsvm(text, place, options.expected?.inputs);
+  if (isLibsvm(text, options.expected?.inputs)) return yield* readLibsvm(text, place, options.expected?.inputs);
   return yield* readCsv(text, place, options);
 }
 

@@ -1,5 +1,6 @@
 import { BadFile } from "../errors.ts";
 import { usualWidth } from "./guessSeparator.ts";
+import { countFooters, footerNotes } from "./extraLines.ts";
 import { decideHeader, headerSample, isIndexColumn } from "./header.ts";
 import type { TextRow } from "./rowScanner.ts";
 import type { Steps } from "./slices.ts";
@@ -95,20 +96,24 @@ function* countTitles(rows: readonly TextRow[], width: number, separator: string
 function requireWidths(rows: readonly TextRow[], width: number, place: string): void {
   const odd = rows.find((row) => !fits(row, width));
   if (!odd) return;
-  const fix = "add or remove cells in this line, and put cells that contain the separator in quotes";
+  const isSingle = odd.cells.some((cell) => /^\s*'/.test(cell) && !/'\s*$/.test(cell));
+  const quotes = isSingle ? "double quotes instead of single ones" : "quotes";
+  const fix = `add or remove cells in this line, and put cells that contain the separator in ${quotes}`;
   const got = `${odd.cells.length}`;
   const expected = `${width} cells as in ${rows[0] === odd ? "most lines" : "the first line"}`;
   throw new BadFile({ place: `${place}: line ${odd.line}`, expected, got, fix });
 }
 
 /**
- * Finds the table in the rows of a text file: leaves out comments, title lines and empty columns at the end.
+ * Finds the table in the rows of a text file: leaves out comments, title lines, footers and empty columns at the end.
  * @throws BadFile where a row has more or fewer cells than the others
  */
 export function* findTable(all: readonly TextRow[], place: string, separator: string): Steps<TableRows> {
   const sample = all.slice(0, headerSample);
   const usual = usualWidth(sample.some(({ hash }) => !hash) ? sample.filter(({ hash }) => !hash) : sample);
-  const { rows, header } = yield* leaveOutComments(all, usual);
+  const { rows: uncommented, header } = yield* leaveOutComments(all, usual);
+  const end = uncommented.length - countFooters(uncommented, usual);
+  const rows = end === uncommented.length ? uncommented : uncommented.slice(0, end);
   yield 0;
   const width = withoutEmptyEnd(header ? [header, ...rows] : rows, usual);
   yield 0;
@@ -122,5 +127,6 @@ export function* findTable(all: readonly TextRow[], place: string, separator: st
   const notes = skipped.map(
     ({ line, cells }) => `line ${line} was skipped as a title: ${quote(cells.join(" ").trim())}`,
   );
+  notes.push(...footerNotes(uncommented.slice(end)));
   return { rows: table, width, notes, ...(header && { header }) };
 }
