@@ -185,3 +185,26 @@ describe("flags that were written in two ways", () => {
     },
   );
 });
+
+describe("reasons", () => {
+  const whyOf = async (cells: (k: number) => string) => {
+    const text = ["flag,a,size", ...rows.map(([a, , size], k) => `${cells(k)},${a},${size}`)].join("\n");
+    return (await prepare(await readTable(text, "t"), { target: "size" })).report.ignored.map(({ why }) => why);
+  };
+
+  test("a flag whose other value is an empty cell is told from a constant", async () => {
+    expect(await whyOf((k) => (k % 3 === 0 ? "x" : ""))).toEqual([
+      'has one value only, "x" in 10 of 30 cells; if an empty cell is another value, write one there',
+    ]);
+    expect(await whyOf(() => "x")).toEqual(["has one value only"]);
+  });
+
+  test("few texts with a slash are labels, many are fractions", async () => {
+    const note = async (cells: (k: number) => string) => {
+      const table = tableFromRows(rows.map(([a, , size], k) => ({ cell: cells(k), a, size })));
+      return (await prepare(table, { target: "size", columns: ["cell", "a"] })).report.notes.join();
+    };
+    expect(await note((k) => ["0/0", "0/1", "1/1"][k % 3]!)).not.toContain("looks like");
+    expect(await note((k) => `${k}/7`)).toContain("looks like numbers with a slash");
+  });
+});

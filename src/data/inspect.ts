@@ -115,8 +115,7 @@ function* dateSummary(
 
 /** Why few texts, some or all of them numbers, are categories. */
 function categoryNotes(labels: readonly string[]): string[] {
-  if (labels.some((label) => leadingZero.test(label)))
-    return ["numbers with leading zeros are codes: each is a category"];
+  if (labels.some((label) => leadingZero.test(label))) return ["numbers with leading zeros are codes, not amounts"];
   const other = labels.find((label) => !plainNumberText.test(label));
   const numbers = labels.filter((label) => plainNumberText.test(label)).length;
   if (other === undefined || numbers <= labels.length / 2) return [];
@@ -160,11 +159,20 @@ const presentCells = ({ column, missing }: ColumnSummary): number => column.cell
 export const nearlyUnique = (summary: ColumnSummary): boolean =>
   summary.distinct > 10 && summary.distinct > presentCells(summary) / 2;
 
+/** A column with one value may be a flag whose other value is an empty cell. */
+function whyConstant({ column, missing, labels }: ColumnSummary): string {
+  if (missing === 0) return "has one value only";
+  const [value = ""] = labels?.keys() ?? [];
+  const { length } = column.cells;
+  return `has one value only, ${quote(value)} in ${length - missing} of ${length} cells; if an empty cell is another value, write one there`;
+}
+
 /** Why a column cannot be an input at all; undefined where it can. */
-export function whyImpossible({ kind, distinct, labels, almostDates }: ColumnSummary): string | undefined {
+export function whyImpossible(summary: ColumnSummary): string | undefined {
+  const { kind, distinct, labels, almostDates } = summary;
   if (kind === "nested") return "holds lists or objects";
   if (kind === "empty") return "every cell is empty";
-  if (distinct === 1) return "has one value only";
+  if (distinct === 1) return whyConstant(summary);
   if (almostDates !== undefined) return almostDates;
   if (kind === "category" && !labels) return `${distinct} different texts; ${mostLabels} are the most`;
   return undefined;

@@ -1,3 +1,7 @@
+/** Fewer different texts with a slash are labels, such as the genotypes 0/0, 0/1 and 1/1. */
+const fewestFractions = 20;
+const slash = "a slash";
+
 /** Ways of writing numbers that are not read, in the order in which they are looked for. */
 const oddForms: readonly (readonly [form: RegExp, words: string])[] = [
   [/^[-+\u2212]?[\d.,]+\s?[×x·*]\s?10\s?\^?[-+\u2212⁰¹²³⁴-⁹⁻\d]+$/iu, "powers of ten"],
@@ -13,7 +17,7 @@ const oddForms: readonly (readonly [form: RegExp, words: string])[] = [
   [/^\d+:[0-5]\d(?::[0-5]\d)?$/u, "hours or minutes before a colon"],
   [/^\p{Sc}?\d[\d.,]*\s?[kKmMbB]$/u, "k or M behind them"],
   [/^[-+\u2212]?(?:\d+\.?\d*|\.\d+)d[-+]?\d{1,3}$/iu, "an exponent D instead of E"],
-  [/^(?:\d+\s)?\d+\s?\/\s?\d+$/u, "a slash"],
+  [/^(?:\d+\s)?\d+\s?\/\s?\d+$/u, slash],
   [/^-?\d[\d.]*\s?°.*[NSEWO'\u2032]$/u, "degrees and minutes"],
   [/^\d+\s?['\u2032]\s?\d+(?:\.\d+)?\s?(?:"|\u2033|'')?$/u, "feet and inches"],
   [/^(?:\d+\s?(?:d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)\.?\s?){2,4}$/iu, "several units of time"],
@@ -33,5 +37,7 @@ export function lookLikeOddNumbers(texts: Iterable<string>): string | undefined 
   }
   const most = Math.max(...counts);
   if (most === 0 || most <= seen / 2) return undefined;
-  return `looks like numbers with ${oddForms[counts.indexOf(most)]![1]}; write plain numbers`;
+  const [, words] = oddForms[counts.indexOf(most)]!;
+  if (words === slash && seen < fewestFractions) return undefined;
+  return `looks like numbers with ${words}; write plain numbers`;
 }
