@@ -103,7 +103,8 @@ export function* sentinelNote(
   const words = found.flatMap(([, suspect]) => suspect.texts);
   const cells = found.reduce((sum, [, suspect]) => sum + suspect.cells, 0);
   const option = missingOption(missingWords, words);
-  const remedy = option === undefined ? "leave such cells empty" : `pass ${option}`;
+  const remedy =
+    option === undefined ? "leave such cells empty if so" : `${option} takes ${words.length === 1 ? "it" : "them"} so`;
   const others = `${kind.name(rest.least)} to ${kind.name(rest.largest)}`;
-  return `${listNames(words, 6)} in ${cells} cells, outside the other ${kind.others}, ${others}: if that means a missing value, ${remedy}`;
+  return `${listNames(words, 6)} in ${cells} cells, outside the other ${kind.others}, ${others}, may mean a missing value; ${remedy}`;
 }
