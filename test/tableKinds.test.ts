@@ -200,6 +200,7 @@ describe("ids", () => {
     ["Id", { Id: (k) => 3 * k }, /named like an id/],
     ["userId that repeats", { userId: (k) => 500 + (k % 25) }, /named like an id, 25/],
     ["customer_no", { customer_no: (k) => 1000 + 17 * ((k * 7) % 40) }, /named like an id, 40/],
+    ["Kundennummer in no order", { Kundennummer: (k) => 1000 + ((k * 7) % 40) }, /named like a record's number/],
     ["uuid", { uuid: (k) => `a-${k}-b` }, /different texts/],
     ["six digits", { rec: (k) => 100_000 + Math.floor(900_000 * x(k + 5)) }, /like a record's number/],
     ["Unnamed: 0", { "Unnamed: 0": (k) => 5 * k }, /named like an id/],

@@ -58,7 +58,7 @@ const timeText =
 
 /** Share of a day, time zones subtracted; undefined where the text is no time of day. */
 function timeOfDay(text: string): number | undefined {
-  const found = timeText.exec(text);
+  const found = timeText.exec(text.replace(/ uhr$/i, ""));
   if (!found) return undefined;
   const [, hourText, minuteText, secondText = "0", fraction = "0", half, sign, zoneHours = "0", zoneMinutes = "0"] =
     found;

@@ -77,7 +77,13 @@ function isNamedLikeId(name: string): boolean {
 /** Tables with fewer rows number them no more than they describe them. */
 const fewestRows = 10;
 
-const isNumbered = (parts: readonly string[]): boolean => numberingWords.has(parts.at(-1) ?? "");
+/** Words that are written as one, such as "ordernumber" and "Kundennummer". */
+const joinedNumber = /\p{L}{3}(?:number|nummer|nr)$/u;
+
+function isNumbered(parts: readonly string[]): boolean {
+  const last = parts.at(-1) ?? "";
+  return numberingWords.has(last) || joinedNumber.test(last);
+}
 
 /** Why all-different whole numbers number their rows: consecutive ones do in file order, or where they start at 0 or 1. */
 function whyNumbering(name: string, { count, least, largest, ascends }: WholeNumbers): string | undefined {
