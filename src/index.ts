@@ -52,13 +52,16 @@ export {
   sgd,
   type SgdOptions,
 } from "./optimizer.ts";
-export type { Evaluation, Score } from "./train/metrics.ts";
+export type { FitResult, History, ValidationPoint } from "./train/history.ts";
+export { type LoadOptions, loadModel } from "./train/loadModel.ts";
+export type { Evaluation } from "./train/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
-export { createModel, type FitResult, Model, type ModelOptions } from "./train/model.ts";
-export type { Every, Steering, TrainOptions } from "./train/options.ts";
+export { createModel, Model, type ModelOptions } from "./train/model.ts";
+export { defaultEpochs, type Every, type Steering, type TrainOptions } from "./train/options.ts";
 export { latinHypercube } from "./train/latinHypercube.ts";
 export { bestReplicas, type Ensemble } from "./train/population.ts";
 export type { Progress } from "./train/trainer.ts";
+export type { SaveExtras } from "./train/savedModel.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./train/verify.ts";
 export { type SelfTestCheck, type SelfTestReport, selfTest } from "./train/selfTest.ts";
 export { type ComparedDigits, compareDigits, doubleDigits, shortDigits } from "./explain/digits.ts";
