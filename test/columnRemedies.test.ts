@@ -208,3 +208,39 @@ describe("reasons", () => {
     expect(await note((k) => `${k}/7`)).toContain("looks like numbers with a slash");
   });
 });
+
+describe("what ARFF declares", () => {
+  const arff = (type: string, cell: (k: number) => string): string =>
+    ["@relation r", `@attribute level ${type}`, "@attribute a numeric", "@attribute size numeric", "@data"]
+      .concat(rows.map(([a, , size], k) => `${cell(k)},${a},${size}`))
+      .join("\n");
+  const inputOf = async (type: string, cell: (k: number) => string, options: object = {}) => {
+    const { preprocessing, report } = await prepare(await readTable(arff(type, cell), "t", options), {
+      target: "size",
+    });
+    return [preprocessing.inputs.find(({ name }) => name === "level"), report.missing] as const;
+  };
+
+  test("nominal numbers are categories, numeric ones are numbers", async () => {
+    const cell = (k: number): string => String([1, 2, 10][k % 3]);
+    expect((await inputOf("{1,2,10}", cell))[0]).toMatchObject({ kind: "category", values: ["1", "2", "10"] });
+    expect((await inputOf("integer", cell))[0]).toMatchObject({ kind: "number" });
+  });
+
+  test("a nominal value is no missing cell, unless the user says so; ? is one", async () => {
+    const cell = (k: number): string => ["NA", "none", "-", "?"][k % 4]!;
+    const [column, missing] = await inputOf("{NA,none,-}", cell);
+    expect(column).toMatchObject({ values: ["-", "NA", "none"] });
+    expect(missing).toEqual([{ name: "level", cells: 7 }]);
+    const [own] = await inputOf("{NA,none,-}", cell, { missing: ["none"] });
+    expect(own).toMatchObject({ values: ["-", "NA"] });
+  });
+});
+
+test("a name with a line break is typed with a blank", async () => {
+  const table = await readTable('"length\n(cm)",a  b,size\n1,2,3\n', "t");
+  expect(table.columns.map(({ name }) => name)).toEqual(["length (cm)", "a b", "size"]);
+  await expect(readTable("a  b,a b\n1,2\n", "t")).rejects.toThrow(
+    /"a b" in columns 1 and 2, in two forms that look the same/,
+  );
+});

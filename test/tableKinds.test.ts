@@ -203,6 +203,7 @@ describe("ids", () => {
     ["Kundennummer in no order", { Kundennummer: (k) => 1000 + ((k * 7) % 40) }, /named like a record's number/],
     ["uuid", { uuid: (k) => `a-${k}-b` }, /different texts/],
     ["six digits", { rec: (k) => 100_000 + Math.floor(900_000 * x(k + 5)) }, /like a record's number/],
+    ["Unnamed: 0.1", { "Unnamed: 0.1": (k) => 5 * k }, /named like an id/],
     ["Unnamed: 0", { "Unnamed: 0": (k) => 5 * k }, /named like an id/],
     ["names", { who: (k) => `Smith ${k}` }, /as in a column of names/],
   ])("%s is ignored", async (_, column, why) => expect(await whyOf(column)).toMatch(why));
@@ -363,6 +364,7 @@ describe("kinds", () => {
     ["powers of ten", (k) => `3.${k}×10^3`],
     ["a tolerance", (k) => `73${k}.4 ± 0.2`],
     ["a word or sign in front", (k) => `approx. 5${k}`],
+    ["an apostrophe or = in front", (k) => (k % 2 ? `'00${k}` : `="${k}"`)],
     ["a sign for inches or feet", (k) => `66.${k}"`],
     ["a price per unit", (k) => `37${k}€/m²`],
     ["# in front", (k) => `#76${k}`],

@@ -58,7 +58,7 @@ export function* namesInHeader(cells: readonly string[], width: number, place: s
     const name = columnName(written) || `column${column + 1}`;
     const before = seen.get(name);
     if (before !== undefined) {
-      const forms = before.written === written ? "" : ", in two Unicode forms that look the same";
+      const forms = before.written === written ? "" : ", in two forms that look the same";
       const got = `${quote(name)} in columns ${before.place} and ${column + 1}${forms}`;
       const expected = "column names that differ";
       const fix = "rename one of the two columns; if the first line is a row, pass --header no";

@@ -44,7 +44,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 const idWords = words(
   "id ids uuid guid identifier rowid rownum rowname rownames objectid uid pid oid rid cid recid pk",
 );
-const wholeNamesOfIds = /^(?:row ?)?(?:index|idx|level 0|unnamed(?: \d+)?|#)$/;
+const wholeNamesOfIds = /^(?:row ?)?(?:index|idx|level 0|unnamed(?: \d+)*|#)$/;
 const joinedIds =
   /^(?:user|customer|client|order|record|row|patient|passenger|member|person|employee|product|item|account|sample|subject|case|ticket|invoice|transaction|session|device|loan|house|student)(?:id|no|nr|key|code)$/;
 /** The last word of a name under which all-different whole numbers are ids. */

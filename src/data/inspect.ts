@@ -1,7 +1,7 @@
 import { readAsDates } from "./dateReading.ts";
 import { type DateForm, parseDate } from "./dates.ts";
 import { type WholeNumbers, wholeNumbersOf } from "./identifiers.ts";
-import { missingInTexts } from "./missing.ts";
+import { defaultMissing, missingInTexts } from "./missing.ts";
 import { plainNumberText, readNumber } from "./numberFormat.ts";
 import { type NumberReading, leadingZero, readAsNumbers, whyLabels } from "./numberReading.ts";
 import { lookLikeOddNumbers } from "./oddNumbers.ts";
@@ -135,6 +135,15 @@ function textSummary(table: Table, column: Column, texts: Texts, why?: string): 
   return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes };
 }
 
+/** Values that the file declares as names: the usual words for missing cells are among them only where the user says so. */
+function nominalSummary({ missingWords: words }: Table, column: Column, texts: Texts): Omit<ColumnSummary, "missing"> {
+  const missingWords = words === defaultMissing ? new Set([""]) : words.inTexts;
+  takeWords(texts, missingWords);
+  const { counts } = texts;
+  const kind = counts.size === 0 ? "empty" : "category";
+  return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes: [] };
+}
+
 /** Says what a column holds: decided by all of its cells. */
 export function* inspectColumn(table: Table, column: Column): Steps<ColumnSummary> {
   if (column.nested) {
@@ -142,6 +151,10 @@ export function* inspectColumn(table: Table, column: Column): Steps<ColumnSummar
     return { column, kind: "nested", missing: 0, missingWords, distinct: 0, labels: undefined, notes: [] };
   }
   const texts = yield* countTexts(column);
+  if (column.isNominal) {
+    const summary = nominalSummary(table, column, texts);
+    return { ...summary, missing: column.cells.length - presentOf(texts) };
+  }
   takeWords(texts, table.missingWords.inNumbers);
   const { counts } = texts;
   const found = (yield* dateSummary(table, column, counts)) ?? (yield* numberSummary(table, column, counts));

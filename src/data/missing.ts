@@ -10,7 +10,7 @@ export interface MissingWords {
 
 /** Missing in every column, in exactly these spellings: `Null` and `Nan` are names of people. */
 const everywhere =
-  "? NA N/A n/a N.A. n.a. #N/A #NA <NA> nan NaN NAN -NaN -nan null NULL (null) <null> <NULL> [null] [NULL] \\N - -- --- – — . .. ... … #VALUE! #DIV/0! #REF! #NUM! #NAME? #NULL! 1.#QNAN 1.#IND NaT";
+  "? NA N/A n/a N.A. n.a. #N/A #NA <NA> nan NaN NAN -NaN -nan null NULL (null) <null> <NULL> [null] [NULL] \\N - -- --- – — . .. ... … #VALUE! #DIV/0! #REF! #NUM! #NAME? #NULL! 1.#QNAN 1.#IND NaT #NV #WERT! #BEZUG! #ZAHL! #N/D #VALEUR! #NOMBRE! #VALOR!";
 
 /** May be a category ("none" of three degrees, "unknown"), but never a number. */
 const inNumbersOnly = "none nil na nan null n/a n.a. missing unknown undefined empty blank not-available *".split(" ");

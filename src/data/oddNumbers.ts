@@ -11,6 +11,7 @@ const oddForms: readonly (readonly [form: RegExp, words: string])[] = [
     "a word or sign in front",
   ],
   [/^#\s?\d[\d.,]*$/u, "# in front"],
+  [/^(?:['\u2019][-+]?\d[\d.,]*|="[-+]?\d[\d.,]*"|=[-+]?\d[\d.,]*)$/u, "an apostrophe or = in front"],
   [/^[-+\u2212]?\d[\d.,]*\s?["″'′]$/u, "a sign for inches or feet"],
   [/^[-+\u2212]?\d[\d.,]*\s?\p{Sc}\/[\p{L}²³\d]{1,8}$/u, "a price per unit"],
   [/^[-+\u2212]?\d[\d.,]*\s\(\d+\)$/u, "a second number in parentheses"],
