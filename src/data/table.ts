@@ -58,7 +58,11 @@ export const cellPlace = (table: Table, row: number, column: string): string =>
   `${table.place}: ${table.rowName(row)}, column ${quote(column)}`;
 
 /** A column's name as names are compared: in Unicode form NFC, trimmed, spaces and line breaks inside as one space. */
-export const columnName = (name: string): string => name.normalize("NFC").trim().replaceAll(/[^\S\t]+/g, " ");
+export const columnName = (name: string): string =>
+  name
+    .normalize("NFC")
+    .trim()
+    .replaceAll(/[^\S\t]+/g, " ");
 
 /** Columns by name, as `columnName` writes it: a Map, because a column may be called `__proto__`. */
 export const columnsByName = (table: Table): ReadonlyMap<string, Column> =>
