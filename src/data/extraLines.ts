@@ -1,7 +1,7 @@
 // Lines of a text file that are not rows of the table, though they stand among them or below.
 
 import type { TextRow } from "./rowScanner.ts";
-import { type Steps, eachOf } from "./slices.ts";
+import { type Steps, each, eachOf } from "./slices.ts";
 import { listNames, quote } from "./table.ts";
 
 const mostNamed = 5;
@@ -41,11 +41,11 @@ export function* withoutHeaders(
   if (names.length < 2 || !names.some((name) => /\p{L}/u.test(name))) return { rows }; // 0,1,2 may be a row
   const isHeader = ({ cells }: TextRow): boolean => names.every((name, column) => cells[column]?.trim() === name);
   const repeated: TextRow[] = [];
-  const others: TextRow[] = [];
-  yield* eachOf(rows, (row) => {
-    (isHeader(row) ? repeated : others).push(row);
+  yield* each(rows.length, (row) => {
+    if (isHeader(rows[row]!)) repeated.push(rows[row]!);
   });
   if (repeated.length === 0) return { rows };
+  const others = rows.filter((row) => !isHeader(row));
   const verb = repeated.length === 1 ? "repeats the header and was" : "repeat the header and were";
   return { rows: others, note: `${nameLines(repeated)} ${verb} skipped` };
 }

@@ -76,9 +76,11 @@ function* columnsOf(body: readonly TextRow[], names: readonly string[]): Steps<C
   let cells = 0;
   for (const [column, name] of names.entries()) {
     const own: string[] = [];
-    for (const row of body) {
-      own.push(row.cells[column]!);
-      if (++cells < cellsPerStep) continue;
+    while (own.length < body.length) {
+      const end = Math.min(body.length, own.length + cellsPerStep - cells);
+      cells += end - own.length;
+      for (let row = own.length; row < end; row++) own.push(body[row]!.cells[column]!);
+      if (cells < cellsPerStep) break;
       yield cells / (body.length * names.length);
       cells = 0;
     }

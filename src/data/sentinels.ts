@@ -21,12 +21,16 @@ const typicalNegatives = new Set([-1, -9, -200]);
 /** Fill values of scientific formats: 1e20, 9.97e36, 3.4e38. */
 const leastFill = 1e19;
 
-export const numberSentinels: SentinelKind = {
-  isTypical: (value) =>
-    typicalNegatives.has(value) || Math.abs(value) >= leastFill || typicalDigits.test(String(Math.abs(value))),
-  others: "numbers",
-  name: String,
-};
+/** The least of the positive ones. */
+const leastPositive = 77;
+
+function isTypicalNumber(value: number): boolean {
+  if (value < leastPositive && value > -1) return false; // most numbers of most columns
+  const size = Math.abs(value);
+  return size >= leastFill || (value < 0 && typicalNegatives.has(value)) || typicalDigits.test(String(size));
+}
+
+export const numberSentinels: SentinelKind = { isTypical: isTypicalNumber, others: "numbers", name: String };
 
 const dayOf = (date: string): number => Date.parse(`${date}T00:00Z`) / 86_400_000;
 const typicalDays = new Set(
