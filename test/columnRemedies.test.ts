@@ -142,6 +142,13 @@ describe("another table than that of the training", () => {
     expect(notes).toEqual(['"y": taken in the case of training: "BLUE" as "Blue", "Green" as "green"']);
   });
 
+  test("a table whose targets are all missing", async () => {
+    const table = await readTable("cell,Long,size\n1,2,?\n3,4,\n", "t");
+    await expect(encodeTable(await learned((k) => k * 1.5), table)).rejects.toThrow(
+      /^t: expected rows with a value of "size", got none; add the true values; predicting does without them$/,
+    );
+  });
+
   test("libsvm without labels", async () => {
     const expected = { inputs: ["feature1", "feature5"], targets: ["label"] };
     await expect(readTable("1:1 5:0.7\n3:1 5:0.1\n", "t", { expected })).rejects.toThrow(

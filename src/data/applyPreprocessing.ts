@@ -204,6 +204,11 @@ function* tableSteps(preprocessing: Preprocessing, table: Table, isStrict: boole
   else
     for (const [index, as] of target.columns.entries()) readers.push(yield* numberReader(table, ofTargets[index]!, as));
   const lacksTarget = yield* markMissing(table.rowCount, readers);
+  if (!lacksTarget.includes(0)) {
+    const expected = `rows with a value of ${listNames(targetNames(preprocessing))}`;
+    const fix = "add the true values; predicting does without them";
+    throw new BadFile({ place: table.place, expected, got: "none", fix });
+  }
   const plan = yield* planInputs(preprocessing, table, columns, isStrict);
   const why = "with a target and without empty cells";
   const rows = requireRows(table, (row) => lacksTarget[row] === 1 || plan.marks[row] === 1, why);
