@@ -22,13 +22,14 @@ const mayImport: Record<string, string[]> = {
   "formats/": ["formats/", "data/", "pure"],
   "tensor/": ["tensor/", "gpu/", "cpu/", "math/", "type train/", "pure"],
   "explain/": ["explain/", "cpu/", "math/", "train/", "pure"],
-  "index.ts": ["pure", "cpu/", "gpu/", "plan/", "train/", "data/", "formats/", "explain/"],
+  "index.ts": ["pure", "cpu/", "gpu/", "plan/", "train/", "data/", "formats/"],
+  "explain.ts": ["explain/"],
   "data.ts": ["data/", "formats/"],
   "tensor.ts": ["tensor/", "pure"],
   "node.ts": ["index.ts", "node/", "gpu/"],
   "node/": ["node/", "index.ts", "gpu/"],
-  "cli/": ["cli/", "node/", "index.ts", "node.ts", "data.ts", "package.json"],
-  "web/": ["web/", "index.ts", "data.ts"],
+  "cli/": ["cli/", "node/", "index.ts", "node.ts", "data.ts", "explain.ts", "package.json"],
+  "web/": ["web/", "index.ts", "data.ts", "explain.ts"],
 };
 
 /** Global names → the places that may use them; undefined: none may. */
