@@ -4,7 +4,7 @@
 //   parameters [replicas, parameterCount]
 //   inputs     [2, replicas, capacity, fanIn]        outputs of the layer before, pre-activations in plane 1
 //   dInputs    [replicas, capacity, fanIn]
-// ACTIVATION is that of the layer before.
+// `slopeProduct` is that of the layer before, written by src/gpu/emitActivation.ts.
 
 override SAVED_PLANE: u32 = 0u;
 

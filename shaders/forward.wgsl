@@ -1,5 +1,6 @@
 // outputs = activate(inputs · weights + bias), one invocation per output value. Four products are added to each other before
-// they are added to the sum, which is thereby rounded a quarter as often; all versions of the products do so.
+// they are added to the sum, which is thereby rounded a quarter as often; all versions of the products do so. `activate` is written
+// by src/gpu/emitActivation.ts.
 //   inputs     [replicas or 1, rows, fanIn]      the data set for the first layer
 //   parameters [replicas, parameterCount]
 //   outputs    [2, replicas, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them

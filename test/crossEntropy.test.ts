@@ -7,7 +7,7 @@ import { softmax } from "../src/cpu/softmax.ts";
 import type { PathName } from "../src/executor.ts";
 import { createReference } from "../src/plan/choose.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
-import { dense, type LossName, lossNames, network, type Network } from "../src/network.ts";
+import { dense, type LossName, network, type Network } from "../src/network.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { sgd } from "../src/optimizer.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
@@ -102,11 +102,11 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
     totalBound += lossBound(softmaxLoss, sample);
   }
   const numbers = { step: stepSlot({ network: whole, rows: rows.length }), replicas: 1 };
-  const LOSS = lossNames.indexOf(softmaxLoss);
   const [, , , dOutputs] = await runKernel(device(), {
     ...numbers,
     name: "loss",
-    constants: { ACTIVATION: 0, LOSS, SAVED_PLANE: 0 },
+    functions: { activation: "identity", loss: softmaxLoss },
+    constants: { SAVED_PLANE: 0 },
     uniform: layerBlock({ network: whole, layer, replicas: 1, capacity: rows.length, sharesInputs: false, slots: 1 }),
     storage: [outputs, targets, Uint32Array.from(rows.keys()), poisoned(wanted.values.length)],
     invocations: rows.length,
@@ -115,7 +115,8 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
   const [, , losses] = await runKernel(device(), {
     ...numbers,
     name: "score",
-    constants: { LOSS },
+    functions: { loss: softmaxLoss },
+    constants: {},
     uniform: Uint32Array.of(classes, 1, 1, slices).buffer,
     storage: [outputs, targets, poisoned(slices), poisoned(slices)],
     invocations: slices,

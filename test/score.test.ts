@@ -96,7 +96,8 @@ async function tryScore(name: LossName, one: Case): Promise<number> {
   }
   const [, , gotLosses, gotHits] = await runKernel(gpu(), {
     name: "score",
-    constants: { LOSS: lossNames.indexOf(name) },
+    functions: { loss: name },
+    constants: {},
     step: stepSlot({ network: net, rowCount: firstRow + rows, rows, firstRow }),
     uniform: Uint32Array.of(fanOut, replicas, groupReplicas, slots).buffer,
     storage: [outputs, targets, losses, hits],

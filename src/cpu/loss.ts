@@ -1,17 +1,11 @@
-import { backward } from "../math/differentiate.ts";
-import { Expression } from "../math/expression.ts";
 import { compileFloat64, type Float64Program } from "../math/float64.ts";
-import { type ElementLossName, elementLosses } from "../math/losses.ts";
-import { Simplifier } from "../math/simplify.ts";
+import { type ElementLossName, elementLosses, lossFunction } from "../math/losses.ts";
 import type { LossName } from "../network.ts";
 import { crossEntropy, crossEntropySlope } from "./softmax.ts";
 
 function compile(name: ElementLossName): Float64Program {
-  const simplifier = new Simplifier();
-  const [output, target] = [Expression.input("output"), Expression.input("target")];
-  const value = simplifier.simplify(elementLosses[name](output, target));
-  const [slope] = backward(simplifier, value, Expression.constant(1), [output]);
-  return compileFloat64([value, slope!], ["output", "target"]);
+  const { loss: value, slope } = lossFunction(elementLosses[name]);
+  return compileFloat64([value, slope], ["y", "t"]);
 }
 
 const compiled = new Map<ElementLossName, Float64Program>();

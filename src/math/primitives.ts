@@ -13,10 +13,33 @@ import {
 import { bare, call, infix, negative } from "./wgslText.ts";
 import { normalDensityOf, normalDistributionOf, sigmoidOf, softplusOf } from "./specialFunctions.ts";
 
-/** What the result of a primitive may be off by in f32: units in the last place of the result, plus an absolute part. */
-export interface ErrorBound {
-  readonly ulp: number;
-  readonly absolute?: number;
+/** What the result of a primitive may be off by in f32, in absolute terms. */
+type ErrorBound = (result: number, ...operands: number[]) => number;
+
+/** So many units in the last place of the result, which are at most 2⁻²³ of it, and an absolute part. */
+const units =
+  (count: number, absolute = 0): ErrorBound =>
+  (result) =>
+    count * 2 ** -23 * Math.abs(result) + absolute;
+
+const exact = units(0);
+const rounded = units(0.5);
+/** Of an exponential of x, and of what is made of one by so many other roundings: WGSL allows 3 + 2|x| units. */
+const exponentialUnits =
+  (others: number): ErrorBound =>
+  (result, x) =>
+    units(others + 3 + 2 * Math.min(Math.abs(x!), 88))(result);
+/** The same of what is held at the smallest normal number in its tail. */
+const heldUnits =
+  (others: number): ErrorBound =>
+  (result, x) =>
+    exponentialUnits(others)(Math.max(result, 2 ** -126), x!);
+
+/** A function of shaders/scalar.wgsl that brings an argument into the range of cheaper routines. */
+export interface Preparation {
+  readonly wgsl: string;
+  /** Arguments whose size is below it are prepared as they are. */
+  readonly from: number;
 }
 
 /** A row of the table of primitives: the only place that knows it. */
@@ -26,6 +49,13 @@ export interface Primitive {
   readonly compute: (...operands: number[]) => number;
   /** WGSL of the result, from the operands' WGSL: an operator, a builtin, or a function of shaders/scalar.wgsl. */
   readonly wgsl: (...operands: string[]) => string;
+  /** Whether that WGSL also takes vectors, component by component. */
+  readonly takesVectors: boolean;
+  /**
+   * WGSL from an operand that is prepared, where preparing costs more than the function: kernels prepare an argument once for all
+   * functions of it, and in one place for many arguments.
+   */
+  readonly prepared?: { readonly by: Preparation; readonly wgsl: (operand: string) => string };
   /**
    * The gradient by each operand, from the gradient by the result; undefined where it is 0 everywhere. `self` is the result.
    * One that is 0 in places selects: a product with 0 would be NaN where another factor is infinite.
@@ -40,7 +70,8 @@ export interface Primitive {
   readonly bound: ErrorBound;
 }
 
-const exact: ErrorBound = { ulp: 0.5 };
+/** The same angle in [−π, π], for angles that are large. */
+const boundedAngle: Preparation = { wgsl: "boundedAngle", from: 16_384 };
 
 /** The gradient of the larger (or smaller) operand; both take half of it where they are equal. */
 function shareOfWinner(gradient: Expression, winner: Expression, loser: Expression): Expression {
@@ -55,14 +86,24 @@ const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", re
     return holds ? a! : b!;
   },
   wgsl: (left, right, a, b) => `select(${bare(b!)}, ${bare(a!)}, ${left} ${relation} ${right})`,
+  takesVectors: true,
   backward: (gradient, [left, right]) => [
     undefined,
     undefined,
     apply(condition, left!, right!, gradient, 0),
     apply(condition, left!, right!, 0, gradient),
   ],
-  bound: { ulp: 0 },
+  bound: exact,
 });
+
+/** Whole exponents by squaring, each factor rounded, or one over that, which may be 0; else WGSL's exp2(exponent · log2(x)). */
+const powerBound: ErrorBound = (result, x, exponent) => {
+  const isWhole = Number.isInteger(exponent) && Math.abs(exponent!) <= 64;
+  if (isWhole && exponent! < 0 && Math.abs(result) > 2 ** 126) return Infinity;
+  if (isWhole) return units(Math.abs(exponent!) + 2.5)(result);
+  const logarithm = Math.abs(exponent! * Math.log2(Math.abs(x!)));
+  return units(4 + 5 * logarithm + 8 * Math.abs(exponent!))(result);
+};
 
 /** Every primitive. Bounds hold where neither operands nor result are below 2⁻¹²⁶ in size, which a GPU may flush to 0. */
 export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
@@ -70,162 +111,188 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     arity: 2,
     compute: (a, b) => a! + b!,
     wgsl: infix("+"),
+    takesVectors: true,
     backward: (gradient) => [gradient, gradient],
-    bound: exact,
+    bound: rounded,
   },
   subtract: {
     arity: 2,
     compute: (a, b) => a! - b!,
     wgsl: infix("-"),
+    takesVectors: true,
     backward: (gradient) => [gradient, gradient.negated()],
-    bound: exact,
+    bound: rounded,
   },
   multiply: {
     arity: 2,
     compute: (a, b) => a! * b!,
     wgsl: infix("*"),
+    takesVectors: true,
     backward: (gradient, [a, b]) => [gradient.times(b!), gradient.times(a!)],
-    bound: exact,
+    bound: rounded,
   },
   divide: {
     arity: 2,
     compute: (a, b) => a! / b!,
     wgsl: infix("/"),
+    takesVectors: true,
     backward: (gradient, [, b], self) => [gradient.over(b!), gradient.times(self).over(b!).negated()],
-    bound: { ulp: 2.5 },
+    bound: units(2.5),
   },
   negate: {
     arity: 1,
     compute: (a) => -a!,
     wgsl: negative,
+    takesVectors: true,
     backward: (gradient) => [gradient.negated()],
-    bound: { ulp: 0 },
+    bound: exact,
   },
   minimum: {
     arity: 2,
     compute: Math.min,
     wgsl: call("min"),
+    takesVectors: true,
     backward: (gradient, [a, b]) => [
       shareOfWinner(gradient, a!.negated(), b!.negated()),
       shareOfWinner(gradient, b!.negated(), a!.negated()),
     ],
-    bound: { ulp: 0 },
+    bound: exact,
   },
   maximum: {
     arity: 2,
     compute: Math.max,
     wgsl: call("max"),
+    takesVectors: true,
     backward: (gradient, [a, b]) => [shareOfWinner(gradient, a!, b!), shareOfWinner(gradient, b!, a!)],
-    bound: { ulp: 0 },
+    bound: exact,
   },
   absolute: {
     arity: 1,
     compute: Math.abs,
     wgsl: call("abs"),
+    takesVectors: true,
     backward: (gradient, [x]) => [where(x!.greater(0), gradient, where(x!.less(0), gradient.negated(), 0))],
-    bound: { ulp: 0 },
+    bound: exact,
   },
   sign: {
     arity: 1,
     compute: Math.sign,
     wgsl: call("sign"),
+    takesVectors: true,
     backward: () => [undefined],
-    bound: { ulp: 0 },
+    bound: exact,
   },
   sqrt: {
     arity: 1,
     compute: Math.sqrt,
     wgsl: call("sqrt"),
+    takesVectors: true,
     backward: (gradient, _, self) => [gradient.over(self.times(2))],
-    bound: { ulp: 3 },
+    bound: units(3),
   },
   reciprocal: {
     arity: 1,
     compute: (x) => 1 / x!,
     wgsl: (x) => `(1.0 / ${x})`,
+    takesVectors: true,
     backward: (gradient, _, self) => [gradient.times(self).times(self).negated()],
-    bound: { ulp: 2.5 },
+    bound: units(2.5),
   },
   power: {
     arity: 2,
     compute: (x, exponent) => x! ** exponent!,
     wgsl: call("power"),
+    takesVectors: false,
     backward: (gradient, [x, exponent], self) => [
       where(exponent!.equals(0), 0, gradient.times(exponent!).times(power(x!, exponent!.minus(1)))),
       exponent!.isConstant() ? undefined : where(x!.equals(0), 0, gradient.times(self).times(log(x!))),
     ],
-    bound: { ulp: 18, absolute: 0 },
+    bound: powerBound,
   },
   exp: {
     arity: 1,
     compute: Math.exp,
     wgsl: call("exponential"),
+    takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self)],
-    bound: { ulp: 3 + 2 * 88 },
+    bound: exponentialUnits(0),
   },
   expm1: {
     arity: 1,
     compute: Math.expm1,
     wgsl: call("exponentialMinusOne"),
+    takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self.plus(1))],
-    bound: { ulp: 6, absolute: 1e-7 },
+    // by a series near 0
+    bound: (result, x) =>
+      Math.abs(x!) < 0.25 ? units(2)(result) : units(1)(result) + exponentialUnits(0)(Math.exp(x!), x!),
   },
   log: {
     arity: 1,
     compute: Math.log,
     wgsl: call("naturalLogarithm"),
+    takesVectors: false,
     backward: (gradient, [x]) => [gradient.over(x!)],
-    bound: { ulp: 3, absolute: 2 ** -21 },
+    bound: units(3, 2 ** -21),
   },
   sin: {
     arity: 1,
     compute: Math.sin,
     wgsl: call("sine"),
+    takesVectors: false,
+    prepared: { by: boundedAngle, wgsl: call("boundedSine") },
     backward: (gradient, [x]) => [gradient.times(cos(x!))],
-    bound: { ulp: 2, absolute: 1e-7 },
+    bound: (result, x) => (Math.abs(x!) < boundedAngle.from ? units(2.5)(result) : 3e-7),
   },
   cos: {
     arity: 1,
     compute: Math.cos,
     wgsl: call("cosine"),
+    takesVectors: false,
+    prepared: { by: boundedAngle, wgsl: call("boundedSineSlope") },
     backward: (gradient, [x]) => [gradient.times(sin(x!)).negated()],
-    bound: { ulp: 2, absolute: 1e-7 },
+    bound: (result, x) => (Math.abs(x!) < boundedAngle.from ? units(2.5)(result) : 3e-7),
   },
   tanh: {
     arity: 1,
     compute: Math.tanh,
     wgsl: call("hyperbolicTangent"),
+    takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self.negated().plus(1).times(self.plus(1)))],
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: units(7),
   },
   sigmoid: {
     arity: 1,
     compute: sigmoidOf,
     wgsl: call("sigmoid"),
+    takesVectors: false,
     backward: (gradient, [x], self) => [gradient.times(self.times(sigmoid(x!.negated())))],
     backwardByResult: (gradient, self) => gradient.times(self.times(self.negated().plus(1))),
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: heldUnits(5),
   },
   softplus: {
     arity: 1,
     compute: softplusOf,
     wgsl: call("softplus"),
+    takesVectors: false,
     backward: (gradient, [x]) => [gradient.times(sigmoid(x!))],
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: heldUnits(7),
   },
   normalDistribution: {
     arity: 1,
     compute: normalDistributionOf,
     wgsl: call("normalDistribution"),
+    takesVectors: false,
     backward: (gradient, [x]) => [gradient.times(normalDensity(x!))],
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: (result, x) => exponentialUnits(7)(result, 0.5 * x! * x!),
   },
   normalDensity: {
     arity: 1,
     compute: normalDensityOf,
     wgsl: call("normalDensity"),
+    takesVectors: false,
     backward: (gradient, [x], self) => [gradient.times(self).times(x!).negated()],
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: (result, x) => exponentialUnits(3)(result, 0.5 * x! * x!),
   },
   whereLess: selected("whereLess", "<"),
   whereLessOrEqual: selected("whereLessOrEqual", "<="),

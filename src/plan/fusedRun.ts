@@ -9,7 +9,6 @@ import {
   type KernelSource,
 } from "../gpu/kernel.ts";
 import { fusedKernels, kernels } from "../gpu/kernels.ts";
-import { lossNames } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
 import { optimizerConstants, orderConstants, rowCountOf, updateEntries, updateInvocations } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
@@ -84,7 +83,6 @@ export function fusedBytes(request: Omit<FusedRequest, "device">): number {
 
 /** Structure that the kernels of a run are compiled for. */
 const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
-  LOSS: lossNames.indexOf(network.loss),
   ...orderConstants(settings, rowCountOf(settings, network)),
   ...optimizerConstants(settings),
 });

@@ -5,7 +5,7 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { isNamed } from "../gpu/emitForward.ts";
 import { createKernel, gridOf, groupSize, type Kernel } from "../gpu/kernel.ts";
 import { fusedKernels } from "../gpu/kernels.ts";
-import { lossNames, type Network, takesLogits } from "../network.ts";
+import { type Network, takesLogits } from "../network.ts";
 import { sampleFlops } from "./costModel.ts";
 import { isStraight } from "./fusedPlan.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
@@ -104,8 +104,7 @@ export class FusedScorer {
   /** Compiles for the network, which must be one that is straight. */
   static async create(request: FusedScorerRequest): Promise<FusedScorer> {
     const { device, network } = request;
-    const constants = { LOSS: lossNames.indexOf(network.loss) };
-    const kernel = await createKernel(device, fusedKernels.scoreReplicas(network), constants);
+    const kernel = await createKernel(device, fusedKernels.scoreReplicas(network));
     return device.checked(
       "scores: buffers",
       () => new FusedScorer(request, kernel),

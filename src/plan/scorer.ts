@@ -3,8 +3,8 @@ import { type Dataset, requireAlive, type Scores } from "../executor.ts";
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
-import { kernels } from "../gpu/kernels.ts";
-import { lossNames, type Network } from "../network.ts";
+import { layerKernel } from "../gpu/kernels.ts";
+import type { Network } from "../network.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { stepWindow } from "./layeredDispatches.ts";
 
@@ -103,7 +103,7 @@ export class Scorer {
   async #create(): Promise<Parts> {
     const { device, network, replicas, source } = this.#request;
     const { outputs } = network;
-    const kernel = await createKernel(device, kernels.score, { LOSS: lossNames.indexOf(network.loss) });
+    const kernel = await createKernel(device, layerKernel("score", { loss: network.loss }));
     requireAlive("scores", this.#isDisposed);
     const buffers = await device.checked(
       "scores: buffers",
