@@ -26,17 +26,27 @@ export {
   type DeviceKind,
 } from "./gpu/device.ts";
 export { defaultInitializer, initialize, type InitializerName, initializerNames } from "./initializers.ts";
+export * as math from "./math.ts";
+export type { Definition } from "./math/definition.ts";
+export type { Finding } from "./math/checkFunction.ts";
+export { activation, checkActivation, checkLoss, loss } from "./math/ownFunction.ts";
 export {
+  type Activation,
   type ActivationName,
   activationNames,
+  type BuiltInNetwork,
   dense,
   type DenseLayer,
   type LayerShape,
+  type Loss,
   type LossName,
   lossNames,
+  nameOf,
   network,
   type Network,
   type NetworkOptions,
+  type OwnActivation,
+  type OwnLoss,
   takesLogits,
   widthsOf,
 } from "./network.ts";

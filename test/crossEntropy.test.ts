@@ -7,7 +7,7 @@ import { softmax } from "../src/cpu/softmax.ts";
 import type { PathName } from "../src/executor.ts";
 import { createReference } from "../src/plan/choose.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
-import { dense, type LossName, network, type Network } from "../src/network.ts";
+import { dense, type LossName, network, type BuiltInNetwork } from "../src/network.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { sgd } from "../src/optimizer.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
@@ -161,7 +161,7 @@ const paths = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"]
  * One step of sgd with rate 1 from biases of 0 on a row with the input 2: the biases are then the slopes, with a minus in front. A
  * replica has weights that make the logits of one row; a masked one is the product −6e38, which is −∞ in float32.
  */
-async function stepOf(net: Network, path: PathName, rows: readonly LogitRow[]) {
+async function stepOf(net: BuiltInNetwork, path: PathName, rows: readonly LogitRow[]) {
   const width = net.outputs;
   const parameters = Float32Array.from(
     rows.flatMap(({ logits }) => [
@@ -199,7 +199,7 @@ function byTargets(rows: readonly LogitRow[]): LogitRow[][] {
   return [...groups.values()];
 }
 
-async function tryPath(net: Network, path: PathName, rows: readonly LogitRow[]): Promise<number> {
+async function tryPath(net: BuiltInNetwork, path: PathName, rows: readonly LogitRow[]): Promise<number> {
   let worst = 0;
   const hold = (text: string, value: number, wanted: number, bound: number): void => {
     const error =

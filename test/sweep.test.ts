@@ -60,8 +60,8 @@ test.each(Object.entries(activations))("%s and its slope", async (name, define) 
   if (slope) await sweep(`slope of ${name}`, slope, ["z"], [points]);
 });
 
-test.each(Object.entries(elementLosses))("%s and its slope", async (name, define) => {
-  const { loss, slope } = lossFunction(define);
+test.each(Object.keys(elementLosses) as (keyof typeof elementLosses)[])("%s and its slope", async (name) => {
+  const { loss, slope } = lossFunction(name);
   const isProbable = name === "binaryCrossEntropy";
   const targets = points.map((_, at) => (isProbable ? [0, 1, 0.3, 1e-30, uniform()][at % 5]! : others[at]!));
   await sweep(name, loss, ["y", "t"], [points, targets]);

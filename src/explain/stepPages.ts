@@ -45,9 +45,9 @@ function titleOfLine(line: StepLine, network: Network): string {
 }
 
 function meaningOf({ section, layer }: StepLine, { layers, loss }: Network): Meaning | undefined {
-  if (section === "loss") return lossFormulas[loss]([]).meaning;
+  if (section === "loss") return lossFormulas(loss, []).meaning;
   const activation = layer === undefined ? undefined : layers[layer]!.activation;
-  return activation && activationFormulas[activation].meaning;
+  return activation && activationFormulas(activation).meaning;
 }
 
 /** Groups the lines of a step under headings, in their order. */

@@ -1,8 +1,8 @@
-import { activations } from "../math/activations.ts";
+import { type Activation, activationFunction } from "../math/activations.ts";
 import { emitCall, emitFunction } from "../math/emitWgsl.ts";
 import type { Preparation } from "../math/primitives.ts";
-import { scalarFunction, type ScalarFunction } from "../math/scalarFunction.ts";
-import type { ActivationName, Network } from "../network.ts";
+import type { ScalarFunction } from "../math/scalarFunction.ts";
+import type { Network } from "../network.ts";
 
 // Activations as WGSL, from their definitions: `activate` of the pre-activation z, and the backward pass of `d`, the gradient by the
 // activation, and of what forward saves.
@@ -10,8 +10,8 @@ import type { ActivationName, Network } from "../network.ts";
 const savedName = ({ saves }: ScalarFunction): "z" | "a" => (saves === "argument" ? "z" : "a");
 
 /** What kernels of one layer leave open: `activate(z)` and `slopeProduct(d, saved)`. */
-export function emitActivation(activation: ActivationName): string {
-  const own = scalarFunction(activations[activation]);
+export function emitActivation(activation: Activation): string {
+  const own = activationFunction(activation);
   return [
     emitFunction("activate", ["z"], own.forward),
     emitFunction("slopeProduct", ["d", savedName(own)], own.backward),
@@ -19,13 +19,17 @@ export function emitActivation(activation: ActivationName): string {
 }
 
 /** How an activation's argument is prepared, once for forward and backward. */
-export const preparationOf = (activation: ActivationName): Preparation | undefined =>
-  scalarFunction(activations[activation]).preparation;
+export const preparationOf = (activation: Activation): Preparation | undefined =>
+  activationFunction(activation).preparation;
 
 /** Activations of a network's layers, each once. */
-export const activationsOf = ({ layers }: Pick<Network, "layers">): ActivationName[] => [
+export const activationsOf = ({ layers }: Pick<Network, "layers">): Activation[] => [
   ...new Set(layers.map(({ activation }) => activation)),
 ];
+
+/** What the code of one network calls an activation. No text of a user's goes into WGSL: definitions of theirs have numbers. */
+export const wgslNameOf = (network: Pick<Network, "layers">, activation: Activation): string =>
+  typeof activation === "string" ? activation : `own${activationsOf(network).indexOf(activation) + 1}`;
 
 /** How the code of one network calls an activation. `z` is prepared where the activation can be. */
 export interface ActivationCalls {
@@ -34,27 +38,28 @@ export interface ActivationCalls {
 }
 
 /** Calls of an activation: of functions named after it, or of what WGSL or shaders/scalar.wgsl have. */
-export function callsOf(activation: ActivationName): ActivationCalls {
-  const { forward, saves, preparation } = scalarFunction(activations[activation]);
+export function callsOf(network: Network, activation: Activation): ActivationCalls {
+  const name = wgslNameOf(network, activation);
+  const { forward, saves, preparation } = activationFunction(activation);
   const options = { isPrepared: preparation !== undefined };
   return {
-    forward: (z) => emitCall(forward, new Map([["z", z]]), options) ?? `${activation}(${z})`,
-    backward: (d, saved) =>
-      saves === "nothing" && forward.kind === "input" ? d : `${activation}Backward(${d}, ${saved})`,
+    forward: (z) => emitCall(forward, new Map([["z", z]]), options) ?? `${name}(${z})`,
+    backward: (d, saved) => (saves === "nothing" && forward.kind === "input" ? d : `${name}Backward(${d}, ${saved})`),
   };
 }
 
 /** The functions that `callsOf` calls. */
 export function emitActivations(network: Network, passes: readonly ("forward" | "backward")[]): string {
   const functions = activationsOf(network).flatMap((activation) => {
-    const own = scalarFunction(activations[activation]);
+    const own = activationFunction(activation);
+    const name = wgslNameOf(network, activation);
     const { forward, backward, saves } = own;
     const isCall = emitCall(forward, new Map([["z", "z"]])) !== undefined;
     const options = { isPrepared: own.preparation !== undefined };
     return [
-      ...(passes.includes("forward") && !isCall ? [emitFunction(activation, ["z"], forward, options)] : []),
+      ...(passes.includes("forward") && !isCall ? [emitFunction(name, ["z"], forward, options)] : []),
       ...(passes.includes("backward") && (saves !== "nothing" || forward.kind !== "input")
-        ? [emitFunction(`${activation}Backward`, ["d", savedName(own)], backward, options)]
+        ? [emitFunction(`${name}Backward`, ["d", savedName(own)], backward, options)]
         : []),
     ];
   });
@@ -64,11 +69,12 @@ export function emitActivations(network: Network, passes: readonly ("forward" | 
 /** As `emitActivations`, for four values: `sigmoid4(z)` and `sigmoidBackward4(d, a)`. */
 export function emitFours(network: Network): string {
   const functions = activationsOf(network).flatMap((activation) => {
-    const own = scalarFunction(activations[activation]);
+    const own = activationFunction(activation);
+    const name = wgslNameOf(network, activation);
     const options = { type: "vec4f", isPrepared: own.preparation !== undefined } as const;
     return [
-      emitFunction(`${activation}4`, ["z"], own.forward, options),
-      emitFunction(`${activation}Backward4`, ["d", savedName(own)], own.backward, options),
+      emitFunction(`${name}4`, ["z"], own.forward, options),
+      emitFunction(`${name}Backward4`, ["d", savedName(own)], own.backward, options),
     ];
   });
   return functions.join("\n");

@@ -1,6 +1,6 @@
 import type { Preparation } from "../math/primitives.ts";
-import { type LayerShape, type Network, widthsOf } from "../network.ts";
-import { callsOf, preparationOf } from "./emitActivation.ts";
+import { type LayerShape, type Loss, type Network, widthsOf } from "../network.ts";
+import { callsOf, preparationOf, wgslNameOf } from "./emitActivation.ts";
 import { isRowWise } from "./emitLoss.ts";
 
 // What the straight-line WGSL of one network is put together from: names, the layers forward, the loss of a sample. Only
@@ -103,9 +103,9 @@ export function forwardOf(network: Network, shape: LayerShape, sample: Sample): 
     return `  ${declare} ${z(to)} = ${sumOfProducts(pairs)} + ${bias(to)};`;
   });
   if (preparation) sums.push(...prepare(upTo(fanOut).map(z), preparation));
-  const { forward } = callsOf(activation);
+  const { forward } = callsOf(network, activation);
   const activations = upTo(fanOut).map((to) => `  let a${layer}_${to}${sample} = ${forward(z(to))};`);
-  return [`  // layer ${layer}, ${activation}: [${fanIn}] → [${fanOut}]`, ...sums, ...activations];
+  return [`  // layer ${layer}, ${wgslNameOf(network, activation)}: [${fanIn}] → [${fanOut}]`, ...sums, ...activations];
 }
 
 /** Where the sample at `source` lies in the data, and its inputs. */
@@ -160,5 +160,10 @@ function softmaxLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText 
 export const lossOf = ({ layers, loss }: Network, sample: Sample): LossText =>
   (isRowWise(loss) ? softmaxLossOf : elementLossOf)(layers[layers.length - 1]!, sample);
 
-export const describe = (network: Network): string =>
-  `${widthsOf(network)} ${network.layers.map(({ activation }) => activation).join(" ")}, ${network.loss}`;
+/** A loss as comments call it. */
+export const wgslLossName = (loss: Loss): string => (typeof loss === "string" ? loss : "own loss");
+
+export const describe = (network: Network): string => {
+  const names = network.layers.map(({ activation }) => wgslNameOf(network, activation));
+  return `${widthsOf(network)} ${names.join(" ")}, ${wgslLossName(network.loss)}`;
+};

@@ -1,5 +1,5 @@
-import { type ActivationName, type LayerShape, type Network, savesPreActivation } from "../network.ts";
-import { activationsOf, emitFours, preparationOf } from "./emitActivation.ts";
+import { type Activation, type LayerShape, type Network, savesPreActivation } from "../network.ts";
+import { activationsOf, emitFours, preparationOf, wgslNameOf } from "./emitActivation.ts";
 import { describe } from "./emitForward.ts";
 import { emitLoss, isRowWise } from "./emitLoss.ts";
 
@@ -128,7 +128,7 @@ function choose(head: string, argument: string, choices: readonly { readonly is:
 }
 
 /** A function that calls the function of the activation that a number names. */
-const callActivation = (head: string, used: readonly ActivationName[], call: (activation: ActivationName) => string) =>
+const callActivation = (head: string, used: readonly Activation[], call: (activation: Activation) => string) =>
   choose(
     head,
     "activation",
@@ -136,7 +136,7 @@ const callActivation = (head: string, used: readonly ActivationName[], call: (ac
   );
 
 /** What pre-activations become before they are saved and activated. */
-function prepareOf(used: readonly ActivationName[]): string {
+function prepareOf(used: readonly Activation[]): string {
   const head = "fn prepare4(activation: u32, z: vec4f) -> vec4f {";
   const preparations = [...new Set(used.map(preparationOf))].filter((each) => each !== undefined);
   if (preparations.length === 0) return `${head}\n  return z;\n}`;
@@ -235,9 +235,9 @@ ${emitFours(network)}
 // Activations by their numbers, and gradients times their slopes at what was saved.
 ${prepareOf(used)}
 
-${callActivation("activate4(activation: u32, z: vec4f) -> vec4f", used, (name) => `${name}4(z)`)}
+${callActivation("activate4(activation: u32, z: vec4f) -> vec4f", used, (own) => `${wgslNameOf(network, own)}4(z)`)}
 
-${callActivation("slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f", used, (name) => `${name}Backward4(d, saved)`)}
+${callActivation("slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f", used, (own) => `${wgslNameOf(network, own)}Backward4(d, saved)`)}
 
 ${isRowWise(network.loss) ? "" : `${emitLoss(network.loss)}\n`}
 // Gradients of the blocks that this thread owns.

@@ -14,6 +14,7 @@ import {
   sumOfProducts,
   unit,
   upTo,
+  wgslLossName,
 } from "./emitForward.ts";
 import { callsOf, emitActivations } from "./emitActivation.ts";
 import { emitLoss, isRowWise } from "./emitLoss.ts";
@@ -41,13 +42,19 @@ const readNetworkOf = (network: Network): string =>
   forEach(network, "readNetwork(first: u32)", (name, _, at) => `${name} = parameters[first + ${at}];`);
 
 /** A gradient times the slope of a unit's activation, told from what its derivative takes. */
-function slopeProductOf({ index, activation }: LayerShape, at: number, sample: Sample, gradient: string): string {
+function slopeProductOf(
+  network: Network,
+  { index, activation }: LayerShape,
+  { at, sample }: { readonly at: number; readonly sample: Sample },
+  gradient: string,
+): string {
   const saved = `${savesPreActivation(activation) ? "z" : "a"}${index + 1}_${at}${sample}`;
-  return callsOf(activation).backward(gradient, saved);
+  return callsOf(network, activation).backward(gradient, saved);
 }
 
 /** Gradient of the loss by the last layer's pre-activations, scaled. */
-function lossGradientOf({ layers, loss }: Network, sample: Sample): string[] {
+function lossGradientOf(network: Network, sample: Sample): string[] {
+  const { layers, loss } = network;
   const last = layers[layers.length - 1]!;
   const units = upTo(last.fanOut);
   const of = (name: string, at: number): string => `${name}_${at}${sample}`;
@@ -55,7 +62,7 @@ function lossGradientOf({ layers, loss }: Network, sample: Sample): string[] {
   if (!isRowWise(loss)) {
     return units.map((at) => {
       const gradient = `scale${sample} * ${of("e", at)}.y`;
-      return `  let ${of(d, at)} = ${slopeProductOf(last, at, sample, gradient)};`;
+      return `  let ${of(d, at)} = ${slopeProductOf(network, last, { at, sample }, gradient)};`;
     });
   }
   return [
@@ -88,7 +95,7 @@ function backwardOf(network: Network, shape: LayerShape, samples: readonly Sampl
     ? samples.flatMap((sample) =>
         upTo(fanIn).map((from) => {
           const pairs = upTo(fanOut).map((to) => [weight(from, to), `d${layer}_${to}${sample}`] as const);
-          const gradient = slopeProductOf(below, from, sample, sumOfProducts(pairs));
+          const gradient = slopeProductOf(network, below, { at: from, sample }, sumOfProducts(pairs));
           return `  let d${index}_${from}${sample} = ${gradient};`;
         }),
       )
@@ -113,7 +120,7 @@ function forwardAndLoss(network: Network, sample: Sample): string[] {
   const { lines, loss } = lossOf(network, sample);
   return [
     ...network.layers.flatMap((layer) => forwardOf(network, layer, sample)),
-    `  // ${network.loss}; d is the gradient by pre-activations`,
+    `  // ${wgslLossName(network.loss)}; d is the gradient by pre-activations`,
     ...lines,
     `  lossSum += scale${sample} * (${loss});`,
     ...lossGradientOf(network, sample),
@@ -242,7 +249,7 @@ function scoreSample(network: Network): string {
     "fn scoreSample(source: u32) {",
     ...readInputs(network, ""),
     ...network.layers.flatMap((layer) => forwardOf(network, layer, "")),
-    `  // ${network.loss}`,
+    `  // ${wgslLossName(network.loss)}`,
     ...lines,
     `  lossSum += ${loss};`,
     ...(answers ? [...answers.lines, `  hitSum += ${answers.hits};`] : []),

@@ -37,7 +37,7 @@ import trainSamples from "../../shaders/trainSamples.wgsl?raw";
 import trainSubgroups from "../../shaders/trainSubgroups.wgsl?raw";
 import trainTiles from "../../shaders/trainTiles.wgsl?raw";
 import update from "../../shaders/update.wgsl?raw";
-import { type ActivationName, type LossName, type Network, takesLogits } from "../network.ts";
+import { type Activation, type Loss, type Network, takesLogits } from "../network.ts";
 import { emitActivation } from "./emitActivation.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
@@ -141,15 +141,18 @@ export const kernels = {
 
 export type KernelName = keyof typeof kernels;
 
+/** Tells kernels apart whose code is written for what is described. */
+const describe = (...parts: unknown[]): string => JSON.stringify(parts);
+
 /** Routines that a loss of rows is computed by. */
-const routinesOf = (name: LossName): string => (isRowWise(name) ? crossEntropy : "");
+const routinesOf = (name: Loss): string => (isRowWise(name) ? crossEntropy : "");
 
 /** What kernels of layers leave open. */
 export interface LayerFunctions {
   /** Of forward, backwardInputs and loss: that of the layer whose outputs they take. */
-  readonly activation?: ActivationName;
+  readonly activation?: Activation;
   /** Of loss and score. */
-  readonly loss?: LossName;
+  readonly loss?: Loss;
 }
 
 /** What the kernels of losses leave open beside `elementLoss`. */
@@ -158,7 +161,7 @@ const lossesOf: Partial<Record<KernelName, { readonly elementwise: string; reado
   score: { elementwise: scoreElementwise, softmax: scoreSoftmax },
 };
 
-function lossCode(kernel: KernelName, name: LossName): string {
+function lossCode(kernel: KernelName, name: Loss): string {
   const { elementwise, softmax } = lossesOf[kernel]!;
   if (isRowWise(name)) return join(crossEntropy, softmax);
   return join(emitLoss(name), `const COUNTS_SIGNS = ${takesLogits(name)};`, elementwise);
@@ -172,11 +175,10 @@ export function layerKernel(name: KernelName, { activation, loss: lossName }: La
     ...(lossName === undefined ? [] : [lossCode(name, lossName)]),
   ];
   if (functions.length === 0) return source;
-  const variant = [source.variant, activation, lossName].filter((part) => part !== undefined).join(" ");
+  const variant = describe(source.variant, activation, lossName);
   return { ...source, variant, code: join(source.code, ...functions) };
 }
 
-const describe = (...parts: unknown[]): string => JSON.stringify(parts);
 const rulesOf = ({ loss }: Network): string => join(step, order, scalar, routinesOf(loss));
 
 const replicaBindings = [

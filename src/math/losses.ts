@@ -1,3 +1,4 @@
+import { decodeDefinition, type Definition } from "./definition.ts";
 import { backward } from "./differentiate.ts";
 import { absolute, Expression, softplus, where } from "./expression.ts";
 import { Simplifier } from "./simplify.ts";
@@ -27,27 +28,50 @@ export const elementLosses = {
 
 export type ElementLossName = keyof typeof elementLosses;
 
+/** A loss of a user's, of every output by itself: its definition as data, so that models with it can be saved. `loss()` makes one. */
+export interface OwnLoss {
+  readonly name: string;
+  /** Of the inputs y, an output, and t, its target. */
+  readonly definition: Definition;
+}
+
+/** A loss of every output by itself. */
+export type ElementLoss = ElementLossName | OwnLoss;
+
 /** A loss of one output, and its slope by it, of the inputs y and its target t. */
 export interface LossFunction {
   readonly loss: Expression;
   readonly slope: Expression;
 }
 
-type Definition = (output: Expression, target: Expression) => Expression;
+const inputs = ["y", "t"] as const;
+const [y, t] = inputs.map((name) => Expression.input(name)) as [Expression, Expression];
 
-function derive(define: Definition): LossFunction {
+function derive(of: ElementLoss): LossFunction {
+  const definition =
+    typeof of === "string" ? elementLosses[of](y, t) : decodeDefinition(`loss ${of.name}`, of.definition, inputs);
   const simplifier = new Simplifier();
-  const [y, t] = [Expression.input("y"), Expression.input("t")];
-  const loss = simplifier.simplify(define(y, t));
+  const loss = simplifier.simplify(
+    definition.substitute(
+      new Map([
+        ["y", y],
+        ["t", t],
+      ]),
+    ),
+  );
   const [slope] = backward(simplifier, loss, Expression.constant(1), [y]);
   return { loss, slope: slope ?? Expression.constant(0) };
 }
 
-const derived = new WeakMap<Definition, LossFunction>();
+const derived = new Map<ElementLossName, LossFunction>();
+const derivedOwn = new WeakMap<OwnLoss, LossFunction>();
 
-/** A loss and its slope, derived once for each definition. */
-export function lossFunction(define: Definition): LossFunction {
-  const known = derived.get(define) ?? derive(define);
-  derived.set(define, known);
-  return known;
+/** A loss and its slope, derived once. */
+export function lossFunction(of: ElementLoss): LossFunction {
+  const known = typeof of === "string" ? derived.get(of) : derivedOwn.get(of);
+  if (known) return known;
+  const made = derive(of);
+  if (typeof of === "string") derived.set(of, made);
+  else derivedOwn.set(of, made);
+  return made;
 }

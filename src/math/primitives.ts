@@ -42,6 +42,10 @@ export interface Preparation {
   readonly from: number;
 }
 
+/** An operator of ONNX (set 13) by name, or an expression of them: `emit` gives the name of an operator's result. */
+export type OnnxForm =
+  string | ((emit: (operator: string, ...inputs: (string | number)[]) => string, ...operands: string[]) => string);
+
 /** A row of the table of primitives: the only place that knows it. */
 export interface Primitive {
   readonly arity: number;
@@ -68,6 +72,9 @@ export interface Primitive {
   /** The same of one operand from the result alone, where that loses digits: for functions of which nothing else is saved. */
   readonly backwardByResult?: (gradient: Expression, self: Expression) => Expression;
   readonly bound: ErrorBound;
+  readonly onnx: OnnxForm;
+  /** Name of the function in formulas; without one it is written by signs. MathML takes the text. */
+  readonly notation?: { readonly text: string; readonly tex: string };
 }
 
 /** The same angle in [−π, π], for angles that are large. */
@@ -77,6 +84,8 @@ const boundedAngle: Preparation = { wgsl: "boundedAngle", from: 16_384 };
 function shareOfWinner(gradient: Expression, winner: Expression, loser: Expression): Expression {
   return where(loser.less(winner), gradient, where(loser.equals(winner), gradient.times(0.5), 0));
 }
+
+const onnxComparison = { whereLess: "Less", whereLessOrEqual: "LessOrEqual", whereEqual: "Equal" } as const;
 
 const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", relation: string): Primitive => ({
   arity: 4,
@@ -94,6 +103,7 @@ const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", re
     apply(condition, left!, right!, 0, gradient),
   ],
   bound: exact,
+  onnx: (emit, left, right, a, b) => emit("Where", emit(onnxComparison[condition], left!, right!), a!, b!),
 });
 
 /** Whole exponents by squaring, each factor rounded, or one over that, which may be 0; else WGSL's exp2(exponent · log2(x)). */
@@ -114,6 +124,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient) => [gradient, gradient],
     bound: rounded,
+    onnx: "Add",
   },
   subtract: {
     arity: 2,
@@ -122,6 +133,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient) => [gradient, gradient.negated()],
     bound: rounded,
+    onnx: "Sub",
   },
   multiply: {
     arity: 2,
@@ -130,6 +142,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient, [a, b]) => [gradient.times(b!), gradient.times(a!)],
     bound: rounded,
+    onnx: "Mul",
   },
   divide: {
     arity: 2,
@@ -138,6 +151,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient, [, b], self) => [gradient.over(b!), gradient.times(self).over(b!).negated()],
     bound: units(2.5),
+    onnx: "Div",
   },
   negate: {
     arity: 1,
@@ -146,6 +160,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient) => [gradient.negated()],
     bound: exact,
+    onnx: "Neg",
   },
   minimum: {
     arity: 2,
@@ -157,6 +172,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
       shareOfWinner(gradient, b!.negated(), a!.negated()),
     ],
     bound: exact,
+    onnx: "Min",
+    notation: { text: "min", tex: "\\min" },
   },
   maximum: {
     arity: 2,
@@ -165,6 +182,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient, [a, b]) => [shareOfWinner(gradient, a!, b!), shareOfWinner(gradient, b!, a!)],
     bound: exact,
+    onnx: "Max",
+    notation: { text: "max", tex: "\\max" },
   },
   absolute: {
     arity: 1,
@@ -173,6 +192,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient, [x]) => [where(x!.greater(0), gradient, where(x!.less(0), gradient.negated(), 0))],
     bound: exact,
+    onnx: "Abs",
+    notation: { text: "", tex: "" },
   },
   sign: {
     arity: 1,
@@ -181,6 +202,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: () => [undefined],
     bound: exact,
+    onnx: "Sign",
+    notation: { text: "sgn", tex: "\\operatorname{sgn}" },
   },
   sqrt: {
     arity: 1,
@@ -189,6 +212,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient, _, self) => [gradient.over(self.times(2))],
     bound: units(3),
+    onnx: "Sqrt",
   },
   reciprocal: {
     arity: 1,
@@ -197,6 +221,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: true,
     backward: (gradient, _, self) => [gradient.times(self).times(self).negated()],
     bound: units(2.5),
+    onnx: "Reciprocal",
   },
   power: {
     arity: 2,
@@ -208,6 +233,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
       exponent!.isConstant() ? undefined : where(x!.equals(0), 0, gradient.times(self).times(log(x!))),
     ],
     bound: powerBound,
+    onnx: "Pow",
   },
   exp: {
     arity: 1,
@@ -216,6 +242,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self)],
     bound: exponentialUnits(0),
+    onnx: "Exp",
   },
   expm1: {
     arity: 1,
@@ -226,6 +253,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     // by a series near 0
     bound: (result, x) =>
       Math.abs(x!) < 0.25 ? units(2)(result) : units(1)(result) + exponentialUnits(0)(Math.exp(x!), x!),
+    onnx: (emit, x) => emit("Sub", emit("Exp", x!), 1),
   },
   log: {
     arity: 1,
@@ -234,6 +262,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: false,
     backward: (gradient, [x]) => [gradient.over(x!)],
     bound: units(3, 2 ** -21),
+    onnx: "Log",
+    notation: { text: "ln", tex: "\\ln" },
   },
   sin: {
     arity: 1,
@@ -243,6 +273,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     prepared: { by: boundedAngle, wgsl: call("boundedSine") },
     backward: (gradient, [x]) => [gradient.times(cos(x!))],
     bound: (result, x) => (Math.abs(x!) < boundedAngle.from ? units(2.5)(result) : 3e-7),
+    onnx: "Sin",
+    notation: { text: "sin", tex: "\\sin" },
   },
   cos: {
     arity: 1,
@@ -252,6 +284,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     prepared: { by: boundedAngle, wgsl: call("boundedSineSlope") },
     backward: (gradient, [x]) => [gradient.times(sin(x!)).negated()],
     bound: (result, x) => (Math.abs(x!) < boundedAngle.from ? units(2.5)(result) : 3e-7),
+    onnx: "Cos",
+    notation: { text: "cos", tex: "\\cos" },
   },
   tanh: {
     arity: 1,
@@ -260,6 +294,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self.negated().plus(1).times(self.plus(1)))],
     bound: units(7),
+    onnx: "Tanh",
+    notation: { text: "tanh", tex: "\\tanh" },
   },
   sigmoid: {
     arity: 1,
@@ -269,6 +305,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     backward: (gradient, [x], self) => [gradient.times(self.times(sigmoid(x!.negated())))],
     backwardByResult: (gradient, self) => gradient.times(self.times(self.negated().plus(1))),
     bound: heldUnits(5),
+    onnx: "Sigmoid",
+    notation: { text: "σ", tex: "\\sigma" },
   },
   softplus: {
     arity: 1,
@@ -277,6 +315,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: false,
     backward: (gradient, [x]) => [gradient.times(sigmoid(x!))],
     bound: heldUnits(7),
+    onnx: "Softplus",
   },
   normalDistribution: {
     arity: 1,
@@ -285,6 +324,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: false,
     backward: (gradient, [x]) => [gradient.times(normalDensity(x!))],
     bound: (result, x) => exponentialUnits(7)(result, 0.5 * x! * x!),
+    onnx: (emit, x) => emit("Mul", emit("Add", emit("Erf", emit("Div", x!, Math.SQRT2)), 1), 0.5),
+    notation: { text: "Φ", tex: "\\Phi" },
   },
   normalDensity: {
     arity: 1,
@@ -293,6 +334,8 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     takesVectors: false,
     backward: (gradient, [x], self) => [gradient.times(self).times(x!).negated()],
     bound: (result, x) => exponentialUnits(3)(result, 0.5 * x! * x!),
+    onnx: (emit, x) => emit("Mul", emit("Exp", emit("Mul", emit("Mul", x!, x!), -0.5)), 1 / Math.sqrt(2 * Math.PI)),
+    notation: { text: "φ", tex: "\\varphi" },
   },
   whereLess: selected("whereLess", "<"),
   whereLessOrEqual: selected("whereLessOrEqual", "<="),

@@ -64,10 +64,10 @@ function preparationOf(outputs: readonly Expression[]): Preparation | undefined 
   return found.every((each) => each === found[0]) ? found[0] : undefined;
 }
 
-/** The gradient by z of the result, from the gradient `d` by it, and what forward has to save for it. */
-function derive(define: (z: Expression) => Expression): ScalarFunction {
+/** A function of the input z and its backward pass. */
+export function scalarFunction(definition: Expression): ScalarFunction {
   const simplifier = new Simplifier();
-  const forward = simplifier.simplify(define(z));
+  const forward = simplifier.simplify(definition.substitute(new Map([["z", z]])));
   const gradient = backward(simplifier, forward, d, [z])[0] ?? Expression.constant(0);
   const byResult = simplifier.simplify(replaceNodes(gradient, new Map([[forward, a]])));
   const own = forward.primitive && primitives[forward.primitive].backwardByResult?.(d, a);
@@ -76,13 +76,4 @@ function derive(define: (z: Expression) => Expression): ScalarFunction {
   const chosen = found ? simplifier.simplify(found) : gradient;
   const saves = found ? (uses(found, "a") ? "result" : "nothing") : "argument";
   return { forward, backward: chosen, saves, preparation: preparationOf([forward, chosen]) };
-}
-
-const derived = new WeakMap<(z: Expression) => Expression, ScalarFunction>();
-
-/** A function of one value and its backward pass, derived once for each definition. */
-export function scalarFunction(define: (z: Expression) => Expression): ScalarFunction {
-  const known = derived.get(define) ?? derive(define);
-  derived.set(define, known);
-  return known;
 }

@@ -3,7 +3,7 @@ import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
 import { type KernelName, type LayerFunctions, layerKernel } from "../gpu/kernels.ts";
-import { type LayerShape, savesPreActivation } from "../network.ts";
+import { type LayerShape, nameOf, savesPreActivation } from "../network.ts";
 import {
   drawsApart,
   optimizerConstants,
@@ -97,7 +97,7 @@ function lossOf({ network, buffers, plan }: DispatchesRequest): Request {
   const { steps, layers, outputs, targets, batchRows, dOutputs } = buffers;
   return {
     name: "loss",
-    label: network.loss,
+    label: nameOf(network.loss),
     functions: { activation, loss: network.loss },
     constants: { SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
     bound: [stepWindow(steps), layers[index]!, outputs[index]!, targets, batchRows, dOutputs[index]!],

@@ -4,7 +4,7 @@ import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
 import { layerKernel } from "../gpu/kernels.ts";
-import type { Network } from "../network.ts";
+import { nameOf, type Network } from "../network.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { stepWindow } from "./layeredDispatches.ts";
 
@@ -118,7 +118,7 @@ export class Scorer {
     requireAlive("scores", this.#isDisposed);
     const { shape, targets, losses, hits } = buffers;
     const dispatch = createDispatch(device, kernel, {
-      label: network.loss,
+      label: nameOf(network.loss),
       bound: [stepWindow(source.steps), shape, source.outputs, targets, losses, hits],
       invocations: (rows) => source.groupReplicas(rows) * slicesOf(rows),
       replicas: 1,
