@@ -139,7 +139,7 @@ function requireLogits(layers: readonly DenseLayer[], loss: Loss): void {
   if (!takesLogits(loss) || last.activation === "identity") return;
   throw new InvalidInput({
     place: `network: layer ${layers.length}`,
-    expected: `activation identity before ${loss}, which takes logits`,
+    expected: `activation identity before ${nameOf(loss)}, which takes logits`,
     got: nameOf(last.activation),
     fix: `use dense(${last.width}, "identity"); probabilities come from predictProbabilities`,
   });

@@ -34,9 +34,14 @@ const constantOf = (value: number): Leaf => (value === 0.5 ? half : constant(val
 const added = (a: Expression, b: Expression): Expression =>
   sum(...(a.kind === "sum" ? a.terms : [a]), ...(b.kind === "sum" ? b.terms : [b]));
 
-/** Constants come first. */
-const multiplied = (a: Expression, b: Expression): Expression =>
-  b.kind === "constant" && a.kind !== "constant" ? product(b, a) : product(a, b);
+const opposed = (of: Expression): Expression => (of.kind === "negative" ? of.of : negative(of));
+
+/** Constants come first, their signs before the product. */
+function multiplied(a: Expression, b: Expression): Expression {
+  if (b.kind === "constant" && a.kind !== "constant") return multiplied(b, a);
+  if (a.kind !== "constant" || a.value >= 0) return product(a, b);
+  return negative(a.value === -1 ? b : product(constantOf(-a.value), b));
+}
 
 /** Formulas of the nodes of one definition, with the branches that its values take. */
 class Formulas {
@@ -65,7 +70,7 @@ class Formulas {
       case "add":
         return added(a, b);
       case "subtract":
-        return added(a, negative(b));
+        return added(a, b.kind === "sum" ? negative(b) : opposed(b));
       case "multiply":
         return node.operands[0] === node.operands[1] ? squared(a) : multiplied(a, b);
       case "divide":

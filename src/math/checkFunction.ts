@@ -36,19 +36,23 @@ function samplesOf(range: number): number[] {
 /** The value as float32 would have it: every operation rounded, denormals flushed. */
 function float32Function(output: Expression, names: readonly string[]): (...inputs: number[]) => number {
   const order = inOrder([output]);
+  const values = new Float32Array(order.length);
+  const steps = order.map((node) => {
+    if (node.kind === "input") return (inputs: readonly number[]) => inputs[names.indexOf(node.name)]!;
+    if (node.kind === "constant") return () => node.value;
+    const { compute } = primitives[node.primitive!];
+    const places = node.operands.map((operand) => order.indexOf(operand));
+    const [a, b, c, d] = places as [number, number, number, number];
+    if (places.length === 1) return () => compute(values[a]!);
+    if (places.length === 2) return () => compute(values[a]!, values[b]!);
+    return () => compute(values[a]!, values[b]!, values[c]!, values[d]!);
+  });
   return (...inputs) => {
-    const values = new Map<Expression, number>();
-    for (const node of order) {
-      const value =
-        node.kind === "input"
-          ? inputs[names.indexOf(node.name)]!
-          : node.kind === "constant"
-            ? node.value
-            : primitives[node.primitive!].compute(...node.operands.map((operand) => values.get(operand)!));
-      const rounded = Math.fround(value);
-      values.set(node, Math.abs(rounded) < 2 ** -126 ? 0 : rounded);
+    for (const [at, step] of steps.entries()) {
+      values[at] = step(inputs);
+      if (Math.abs(values[at]) < 2 ** -126) values[at] = 0;
     }
-    return values.get(output)!;
+    return values[order.length - 1]!;
   };
 }
 
@@ -69,7 +73,7 @@ function rootOf(f: (x: number) => number, from: number, to: number): number {
     if (f(middle) > 0 === f(high) > 0) high = middle;
     else low = middle;
   }
-  return high;
+  return Math.abs(high) < 1e-12 ? 0 : high;
 }
 
 const digits = (value: number): string => String(Number(value.toPrecision(6)));
@@ -77,6 +81,7 @@ const digits = (value: number): string => String(Number(value.toPrecision(6)));
 /**
  * Looks at a function of one moved input: whether values and slopes are finite and keep their digits in float32, at samples and on both
  * sides of every place where a branch changes, and where it has kinks and jumps.
+ * @returns what was found, from 0 outwards
  * @param fixed values of its other inputs
  */
 export function checkFunction(
@@ -101,11 +106,20 @@ export function checkFunction(
       return compared(before) > 0 === compared(x) > 0 ? [] : [rootOf(compared, before, x)];
     });
   });
-  const distinct = [...new Set(edges)];
-  return [
-    ...[...samples, ...distinct].flatMap((x) => parts.flatMap((part) => soundness(part, name, x))),
+  const distinct = edges
+    .toSorted((a, b) => a - b)
+    .filter((x, at, all) => at === 0 || x - all[at - 1]! > 1e-8 * Math.max(1, Math.abs(x)));
+  // Next to an edge float32 may take the other branch.
+  const isAtEdge = (x: number): boolean =>
+    distinct.some((edge) => Math.abs(x - edge) <= 1e-5 * Math.max(1, Math.abs(x)));
+  const at = (x: number): Finding[] => parts.flatMap((part) => soundness(part, name, x));
+  const found = [
+    ...[...samples, ...distinct.map(Math.fround)].flatMap((x) =>
+      at(x).filter(({ kind }) => kind !== "unstable" || !isAtEdge(x)),
+    ),
     ...distinct.flatMap((x) => breaks(parts[0].wanted, parts[1].wanted, name, x)),
   ];
+  return found.toSorted((a, b) => Math.abs(a.at) - Math.abs(b.at));
 }
 
 interface Part {
