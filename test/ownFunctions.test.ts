@@ -21,7 +21,7 @@ import {
   sgd,
   verifyTraining,
 } from "../src/index.ts";
-import { Expression } from "../src/math/expression.ts";
+import type { Expression } from "../src/math/expression.ts";
 import { activationFunction } from "../src/math/activations.ts";
 import { lossFunction } from "../src/math/losses.ts";
 import { activate, grad, loss as tensorLoss, sum, type Tensor, tensor } from "../src/tensor.ts";
@@ -156,7 +156,7 @@ const refused: [string, () => unknown, RegExp][] = [
   [
     "an overflow in float32",
     () => activation("own", (z) => math.log(math.exp(z).plus(1))),
-    /value at z = 90\.5088 is Infinity in float32/,
+    /value at z = 128 is Infinity in float32/,
   ],
   ["lost digits", () => activation("own", (z) => z.plus(1e8).minus(1e8)), /in float32, not/],
   [

@@ -26,7 +26,7 @@ export interface Formula {
 const one = constant(1);
 
 /** 1 / (1 + e^−x): how σ is written where it is all there is. */
-export const logistic = (x: Expression): Expression => quotient(one, sum(one, exponential(negative(x))));
+const logistic = (x: Expression): Expression => quotient(one, sum(one, exponential(negative(x))));
 
 const constantOf = (value: number): Leaf => (value === 0.5 ? half : constant(value));
 

@@ -28,7 +28,7 @@ const largest = 3.4028234663852886e38;
 function samplesOf(range: number): number[] {
   const even = Array.from({ length: 2049 }, (_, at) => (at - 1024) / 32);
   const powers: number[] = [];
-  for (let power = 2 ** -20; power <= range; power *= 2) powers.push(power, -power, 1.4142 * power, -1.4142 * power);
+  for (let power = 2 ** -20; power <= range; power *= 2) powers.push(power, -power, 1.3 * power, -1.3 * power);
   const all = [...even, ...powers].filter((x) => Math.abs(x) <= range).map(Math.fround);
   return [...new Set(all)].toSorted((a, b) => a - b);
 }

@@ -11,29 +11,17 @@ import {
   where,
 } from "./expression.ts";
 import { bare, call, infix, negative } from "./wgslText.ts";
+import {
+  type ErrorBound,
+  exact,
+  exponentialUnits,
+  expm1Bound,
+  heldUnits,
+  powerBound,
+  rounded,
+  units,
+} from "./errorBounds.ts";
 import { normalDensityOf, normalDistributionOf, sigmoidOf, softplusOf } from "./specialFunctions.ts";
-
-/** What the result of a primitive may be off by in f32, in absolute terms. */
-type ErrorBound = (result: number, ...operands: number[]) => number;
-
-/** So many units in the last place of the result, which are at most 2⁻²³ of it, and an absolute part. */
-const units =
-  (count: number, absolute = 0): ErrorBound =>
-  (result) =>
-    count * 2 ** -23 * Math.abs(result) + absolute;
-
-const exact = units(0);
-const rounded = units(0.5);
-/** Of an exponential of x, and of what is made of one by so many other roundings: WGSL allows 3 + 2|x| units. */
-const exponentialUnits =
-  (others: number): ErrorBound =>
-  (result, x) =>
-    units(others + 3 + 2 * Math.min(Math.abs(x!), 88))(result);
-/** The same of what is held at the smallest normal number in its tail. */
-const heldUnits =
-  (others: number): ErrorBound =>
-  (result, x) =>
-    exponentialUnits(others)(Math.max(result, 2 ** -126), x!);
 
 /** A function of shaders/scalar.wgsl that brings an argument into the range of cheaper routines. */
 export interface Preparation {
@@ -103,17 +91,9 @@ const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", re
     apply(condition, left!, right!, 0, gradient),
   ],
   bound: exact,
-  onnx: (emit, left, right, a, b) => emit("Where", emit(onnxComparison[condition], left!, right!), a!, b!),
+  onnx: (emit, ...operands) =>
+    emit("Where", emit(onnxComparison[condition], ...operands.slice(0, 2)), ...operands.slice(2)),
 });
-
-/** Whole exponents by squaring, each factor rounded, or one over that, which may be 0; else WGSL's exp2(exponent · log2(x)). */
-const powerBound: ErrorBound = (result, x, exponent) => {
-  const isWhole = Number.isInteger(exponent) && Math.abs(exponent!) <= 64;
-  if (isWhole && exponent! < 0 && Math.abs(result) > 2 ** 126) return Infinity;
-  if (isWhole) return units(Math.abs(exponent!) + 2.5)(result);
-  const logarithm = Math.abs(exponent! * Math.log2(Math.abs(x!)));
-  return units(4 + 5 * logarithm + 8 * Math.abs(exponent!))(result);
-};
 
 /** Every primitive. Bounds hold where neither operands nor result are below 2⁻¹²⁶ in size, which a GPU may flush to 0. */
 export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
@@ -250,9 +230,7 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     wgsl: call("exponentialMinusOne"),
     takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self.plus(1))],
-    // by a series near 0
-    bound: (result, x) =>
-      Math.abs(x!) < 0.25 ? units(2)(result) : units(1)(result) + exponentialUnits(0)(Math.exp(x!), x!),
+    bound: expm1Bound,
     onnx: (emit, x) => emit("Sub", emit("Exp", x!), 1),
   },
   log: {
