@@ -1,20 +1,21 @@
 // Builds dist/: the library for browsers and Node, and the command line. WGSL and dependencies are inlined.
 
 import { defineConfig, esmExternalRequirePlugin } from "vite";
-import { compactShaders } from "./vite.shaders.ts";
+import { shaders } from "./vite.shaders.ts";
 
 const entry = {
   index: "src/index.ts",
   node: "src/node.ts",
   data: "src/data.ts",
   tensor: "src/tensor.ts",
+  explain: "src/explain.ts",
   cli: "src/cli/main.ts",
 };
 
 export default defineConfig({
   publicDir: false,
   // as imports, also where commander requires them
-  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), compactShaders()],
+  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), shaders()],
   build: {
     target: "es2023",
     lib: { entry, formats: ["es"] },

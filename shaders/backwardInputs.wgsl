@@ -6,6 +6,9 @@
 //   dInputs    [replicas, capacity, fanIn]
 // `slopeProduct` is that of the layer before, written by src/gpu/emitActivation.ts.
 
+#import step
+#expects fn slopeProduct(d: f32, saved: f32) -> f32
+
 override SAVED_PLANE: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> step: Step;

@@ -1,5 +1,9 @@
 // backwardInputs with the tile of productTile.wgsl. Buffers and overrides as in backwardInputs.wgsl.
 
+#import step
+#expects fn slopeProduct(d: f32, saved: f32) -> f32
+#import tileStores
+
 override SAVED_PLANE: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> step: Step;

@@ -5,6 +5,9 @@
 // Both are scaled so that the sum over the batch is the mean the loss is defined by. `sampleLoss` is that of lossElementwise.wgsl or
 // lossSoftmax.wgsl. Twin: src/cpu/loss.ts.
 
+#import step
+#expects fn sampleLoss(firstOutput: u32, firstSaved: u32, firstTarget: u32, firstGradient: u32) -> f32
+
 override SAVED_PLANE: u32 = 0u; // plane of outputs that slopeProduct takes
 
 @group(0) @binding(0) var<uniform> step: Step;

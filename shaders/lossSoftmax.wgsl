@@ -1,5 +1,13 @@
 // For loss.wgsl: −Σ t · log softmax of a sample, whose outputs are logits; see crossEntropy.wgsl.
 
+#import step
+#import crossEntropy
+#expects var step: Step
+#expects var layer: Layer
+#expects var outputs: array<f32, 1>
+#expects var targets: array<f32, 1>
+#expects var dOutputs: array<f32, 1>
+
 fn sampleLoss(firstOutput: u32, firstSaved: u32, firstTarget: u32, firstGradient: u32) -> f32 {
   var place = 0u;
   var largest = outputs[firstOutput];

@@ -4,8 +4,11 @@
 //   losses  [slots, replicas]               slice s of the data is summed in slot s modulo slots, in order
 //   hits    [slots, replicas]
 // A slice is SLICE_ROWS rows of the data, however these are cut into chunks: one that a chunk before has begun goes on from its
-// sums, so that no bit depends on the cuts. `scoreSample` is that of scoreElementwise.wgsl or scoreSoftmax.wgsl. Twin:
+// sums, so that no bit depends on the cuts. `scoreSample` gives a sample's loss and right answers: that of scoreElementwise.wgsl or scoreSoftmax.wgsl. Twin:
 // src/cpu/score.ts.
+
+#import step
+#expects fn scoreSample(firstOutput: u32, firstTarget: u32, fanOut: u32) -> vec2f
 
 const SLICE_ROWS = 128u;
 
@@ -22,12 +25,6 @@ struct Score {
 @group(0) @binding(3) var<storage, read> targets: array<f32>;
 @group(0) @binding(4) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(5) var<storage, read_write> hits: array<u32>;
-
-// Of a sample.
-struct SampleScore {
-  loss: f32,
-  hits: u32,
-}
 
 @compute @workgroup_size(64)
 fn score(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -47,9 +44,9 @@ fn score(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
     right = hits[at];
   }
   for (var row = firstRow - step.firstPosition; row < endRow - step.firstPosition; row++) {
-    let sample = scoreSample((replica * step.chunkRows + row) * shape.fanOut, row * shape.fanOut);
-    total += sample.loss;
-    right += sample.hits;
+    let sample = scoreSample((replica * step.chunkRows + row) * shape.fanOut, row * shape.fanOut, shape.fanOut);
+    total += sample.x;
+    right += u32(sample.y);
   }
   losses[at] = total;
   hits[at] = right;

@@ -1,15 +1,20 @@
 // For score.wgsl: the sum of a loss of every output by itself, and where outputs are logits how many of them have the right sign.
-// `elementLoss` is written by src/gpu/emitLoss.ts, COUNTS_SIGNS by kernels.ts.
 
-fn scoreSample(firstOutput: u32, firstTarget: u32) -> SampleScore {
-  var sample = SampleScore(0.0, 0u);
-  for (var column = 0u; column < shape.fanOut; column++) {
+#expects var outputs: array<f32, 1>
+#expects var targets: array<f32, 1>
+#expects fn elementLoss(y: f32, t: f32) -> vec2f
+#expects const COUNTS_SIGNS: bool
+
+fn scoreSample(firstOutput: u32, firstTarget: u32, fanOut: u32) -> vec2f {
+  var total = 0.0;
+  var hits = 0.0;
+  for (var column = 0u; column < fanOut; column++) {
     let output = outputs[firstOutput + column];
     let t = targets[firstTarget + column];
-    sample.loss += elementLoss(output, t).x;
+    total += elementLoss(output, t).x;
     if (COUNTS_SIGNS) {
-      sample.hits += select(0u, 1u, (output > 0.0) == (t > 0.5));
+      hits += select(0.0, 1.0, (output > 0.0) == (t > 0.5));
     }
   }
-  return sample;
+  return vec2f(total, hits);
 }

@@ -1,4 +1,8 @@
-// For sampleTile.wgsl: a loss of every output by itself. `elementLoss` is written by src/gpu/emitLoss.ts.
+// For sampleTile.wgsl: a loss of every output by itself.
+
+#import sampleTile
+#expects fn gradientScale() -> f32
+#expects fn elementLoss(y: f32, t: f32) -> vec2f
 
 fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
   let output = load(placeOf(layer.outputs + column, quad));

@@ -1,5 +1,9 @@
 // For sampleTile.wgsl: −Σ t · log softmax of every sample, whose outputs are logits; see crossEntropy.wgsl.
 
+#import sampleTile
+#import crossEntropy
+#expects fn gradientScale() -> f32
+
 fn exponentials(x: vec4f) -> vec4f {
   return vec4f(exponentialOf(x.x), exponentialOf(x.y), exponentialOf(x.z), exponentialOf(x.w));
 }

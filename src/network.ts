@@ -141,7 +141,7 @@ function requireLogits(layers: readonly DenseLayer[], loss: Loss): void {
     place: `network: layer ${layers.length}`,
     expected: `activation identity before ${nameOf(loss)}, which takes logits`,
     got: nameOf(last.activation),
-    fix: `use dense(${last.width}, "identity"); probabilities come from predictProbabilities`,
+    fix: `use dense(${last.width}, "identity"); predict gives probabilities`,
   });
 }
 

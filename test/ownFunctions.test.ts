@@ -2,6 +2,7 @@
 
 import { expect, test } from "vitest";
 import { decodeModel, encodeModel } from "../src/data.ts";
+import { explain } from "../src/explain.ts";
 import { InvalidInput } from "../src/errors.ts";
 import {
   acquire,
@@ -10,7 +11,6 @@ import {
   checkLoss,
   createModel,
   dense,
-  explain,
   loss,
   math,
   network,

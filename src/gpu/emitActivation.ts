@@ -1,6 +1,6 @@
 import { type Activation, activationFunction } from "../math/activations.ts";
 import { emitCall, emitFunction } from "../math/emitWgsl.ts";
-import type { Preparation } from "../math/primitives.ts";
+import type { Preparation } from "../math/primitive.ts";
 import type { ScalarFunction } from "../math/scalarFunction.ts";
 import type { Network } from "../network.ts";
 

@@ -1,4 +1,4 @@
-import type { Preparation } from "../math/primitives.ts";
+import type { Preparation } from "../math/primitive.ts";
 import { type LayerShape, type Loss, type Network, widthsOf } from "../network.ts";
 import { callsOf, preparationOf, wgslNameOf } from "./emitActivation.ts";
 import { isRowWise } from "./emitLoss.ts";

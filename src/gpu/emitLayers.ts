@@ -3,7 +3,7 @@ import { activationsOf, emitFours, preparationOf, wgslNameOf } from "./emitActiv
 import { describe } from "./emitForward.ts";
 import { emitLoss, isRowWise } from "./emitLoss.ts";
 
-// Writes the WGSL of one network for shaders/trainGroups.wgsl and trainTiles.wgsl: shaders/layers.wgsl is its output for the
+// Writes the WGSL of one network for shaders/trainGroups.wgsl and trainTiles.wgsl: test/golden/layers.wgsl is its output for the
 // worked example. Only validated integers and names of the project go into the text.
 
 /** How a workgroup takes a tile of samples through a network. Only isHalf changes what a sample's values are. */

@@ -1,151 +1,59 @@
-import addFour from "../../shaders/addFour.wgsl?raw";
-import backwardInputs from "../../shaders/backwardInputs.wgsl?raw";
-import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl?raw";
-import backwardWeights from "../../shaders/backwardWeights.wgsl?raw";
-import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl?raw";
-import batchSlices from "../../shaders/batchSlices.wgsl?raw";
-import crossEntropy from "../../shaders/crossEntropy.wgsl?raw";
-import drawRows from "../../shaders/drawRows.wgsl?raw";
-import forward from "../../shaders/forward.wgsl?raw";
-import forwardTiled from "../../shaders/forwardTiled.wgsl?raw";
-import gatherRows from "../../shaders/gatherRows.wgsl?raw";
-import loss from "../../shaders/loss.wgsl?raw";
-import lossElementwise from "../../shaders/lossElementwise.wgsl?raw";
-import lossSoftmax from "../../shaders/lossSoftmax.wgsl?raw";
-import optimizer from "../../shaders/optimizer.wgsl?raw";
-import order from "../../shaders/order.wgsl?raw";
-import productTile from "../../shaders/productTile.wgsl?raw";
-import quadLoads from "../../shaders/quadLoads.wgsl?raw";
-import replicaRun from "../../shaders/replicaRun.wgsl?raw";
-import sampleTile from "../../shaders/sampleTile.wgsl?raw";
-import scalar from "../../shaders/scalar.wgsl?raw";
-import score from "../../shaders/score.wgsl?raw";
-import scoreElementwise from "../../shaders/scoreElementwise.wgsl?raw";
-import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
-import scoreSoftmax from "../../shaders/scoreSoftmax.wgsl?raw";
-import step from "../../shaders/step.wgsl?raw";
-import tileGradients from "../../shaders/tileGradients.wgsl?raw";
-import tileHalves from "../../shaders/tileHalves.wgsl?raw";
-import tileLossElementwise from "../../shaders/tileLossElementwise.wgsl?raw";
-import tileLossSoftmax from "../../shaders/tileLossSoftmax.wgsl?raw";
-import tileLoads from "../../shaders/tileLoads.wgsl?raw";
-import tileStores from "../../shaders/tileStores.wgsl?raw";
-import tileValues from "../../shaders/tileValues.wgsl?raw";
-import trainGroups from "../../shaders/trainGroups.wgsl?raw";
-import trainReplicas from "../../shaders/trainReplicas.wgsl?raw";
-import trainSamples from "../../shaders/trainSamples.wgsl?raw";
-import trainSubgroups from "../../shaders/trainSubgroups.wgsl?raw";
-import trainTiles from "../../shaders/trainTiles.wgsl?raw";
-import update from "../../shaders/update.wgsl?raw";
+import backwardInputs from "../../shaders/backwardInputs.wgsl";
+import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl";
+import backwardWeights from "../../shaders/backwardWeights.wgsl";
+import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl";
+import drawRows from "../../shaders/drawRows.wgsl";
+import crossEntropy from "../../shaders/crossEntropy.wgsl";
+import forward from "../../shaders/forward.wgsl";
+import forwardTiled from "../../shaders/forwardTiled.wgsl";
+import gatherRows from "../../shaders/gatherRows.wgsl";
+import loss from "../../shaders/loss.wgsl";
+import lossElementwise from "../../shaders/lossElementwise.wgsl";
+import lossSoftmax from "../../shaders/lossSoftmax.wgsl";
+import oneLane from "../../shaders/oneLane.wgsl";
+import quadLoads from "../../shaders/quadLoads.wgsl";
+import scalar from "../../shaders/scalar.wgsl";
+import score from "../../shaders/score.wgsl";
+import scoreElementwise from "../../shaders/scoreElementwise.wgsl";
+import scoreReplicas from "../../shaders/scoreReplicas.wgsl";
+import scoreSoftmax from "../../shaders/scoreSoftmax.wgsl";
+import subgroupLanes from "../../shaders/subgroupLanes.wgsl";
+import tileHalves from "../../shaders/tileHalves.wgsl";
+import tileLoads from "../../shaders/tileLoads.wgsl";
+import tileLossElementwise from "../../shaders/tileLossElementwise.wgsl";
+import tileLossSoftmax from "../../shaders/tileLossSoftmax.wgsl";
+import tileValues from "../../shaders/tileValues.wgsl";
+import trainGroups from "../../shaders/trainGroups.wgsl";
+import trainReplicas from "../../shaders/trainReplicas.wgsl";
+import trainSamples from "../../shaders/trainSamples.wgsl";
+import trainTiles from "../../shaders/trainTiles.wgsl";
+import update from "../../shaders/update.wgsl";
 import { type Activation, type Loss, type Network, takesLogits } from "../network.ts";
 import { emitActivation } from "./emitActivation.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
 import { emitLoss, isRowWise } from "./emitLoss.ts";
-import type { BindingKind, KernelSource } from "./kernel.ts";
-import { join, subgroups } from "./shaderText.ts";
+import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
 
-const tile = join(tileLoads, addFour, productTile, tileStores);
-const quadTile = join(quadLoads, addFour, productTile, tileStores);
+/** Shaders of every dispatched kernel of the layered path. Those of quads need subgroups. */
+const shaders = {
+  forward: { parts: [forward] },
+  forwardTiled: { parts: [forwardTiled, tileLoads] },
+  forwardQuads: { parts: [forwardTiled, quadLoads], variant: "quads" },
+  loss: { parts: [loss] },
+  backwardInputs: { parts: [backwardInputs] },
+  backwardInputsTiled: { parts: [backwardInputsTiled, tileLoads] },
+  backwardInputsQuads: { parts: [backwardInputsTiled, quadLoads], variant: "quads" },
+  backwardWeights: { parts: [backwardWeights] },
+  backwardWeightsTiled: { parts: [backwardWeightsTiled, tileLoads] },
+  backwardWeightsQuads: { parts: [backwardWeightsTiled, quadLoads], variant: "quads" },
+  update: { parts: [update] },
+  drawRows: { parts: [drawRows] },
+  score: { parts: [score] },
+  gatherRows: { parts: [gatherRows] },
+} as const satisfies Record<string, { readonly parts: readonly [Shader, ...Shader[]]; readonly variant?: string }>;
 
-/** Every dispatched kernel of the layered path: its source with the shared functions in front, and its bindings. */
-export const kernels = {
-  /** step, layer, inputs, parameters, outputs, batchRows */
-  forward: {
-    name: "forward",
-    code: join(step, order, scalar, forward),
-    bindings: ["step", "uniform", "read", "read", "write", "write"],
-  },
-  /** as forward, and parameters once more */
-  forwardTiled: {
-    name: "forwardTiled",
-    code: join(step, order, scalar, tile, forwardTiled),
-    bindings: ["step", "uniform", "read", "read", "write", "write", "read"],
-  },
-  /** as forwardTiled; needs subgroups */
-  forwardQuads: {
-    name: "forwardTiled",
-    variant: "quads",
-    code: join(subgroups, step, order, scalar, quadTile, forwardTiled),
-    bindings: ["step", "uniform", "read", "read", "write", "write", "read"],
-  },
-  /** step, layer, outputs, targets, batchRows, dOutputs */
-  loss: {
-    name: "loss",
-    code: join(step, scalar, loss),
-    bindings: ["step", "uniform", "read", "read", "read", "write"],
-  },
-  /** step, layer, dOutputs, parameters, inputs, dInputs */
-  backwardInputs: {
-    name: "backwardInputs",
-    code: join(step, scalar, backwardInputs),
-    bindings: ["step", "uniform", "read", "read", "read", "write"],
-  },
-  /** as backwardInputs, and parameters once more */
-  backwardInputsTiled: {
-    name: "backwardInputsTiled",
-    code: join(step, scalar, tile, backwardInputsTiled),
-    bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
-  },
-  /** as backwardInputsTiled; needs subgroups */
-  backwardInputsQuads: {
-    name: "backwardInputsTiled",
-    variant: "quads",
-    code: join(subgroups, step, scalar, quadTile, backwardInputsTiled),
-    bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
-  },
-  /** step, layer, inputs, dOutputs, batchRows, gradients */
-  backwardWeights: {
-    name: "backwardWeights",
-    code: join(step, backwardWeights),
-    bindings: ["step", "uniform", "read", "read", "read", "write"],
-  },
-  /** as backwardWeights, and dOutputs once more */
-  backwardWeightsTiled: {
-    name: "backwardWeightsTiled",
-    code: join(step, tile, backwardWeightsTiled),
-    bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
-  },
-  /** as backwardWeightsTiled; needs subgroups */
-  backwardWeightsQuads: {
-    name: "backwardWeightsTiled",
-    variant: "quads",
-    code: join(subgroups, step, quadTile, backwardWeightsTiled),
-    bindings: ["step", "uniform", "read", "read", "read", "write", "read"],
-  },
-  /** step, hyper, settings, gradients, parameters, moments, losses, status */
-  update: {
-    name: "update",
-    code: join(step, optimizer, update),
-    bindings: ["step", "uniform", "read", "read", "write", "write", "write", "write"],
-  },
-  /** step, layer, settings, batchRows */
-  drawRows: {
-    name: "drawRows",
-    code: join(step, order, drawRows),
-    bindings: ["step", "uniform", "read", "write"],
-  },
-  /** step, score, outputs, targets, losses, hits */
-  score: {
-    name: "score",
-    code: join(step, scalar, score),
-    bindings: ["step", "uniform", "read", "read", "write", "write"],
-  },
-  /** step, page, rows, gathered */
-  gatherRows: {
-    name: "gatherRows",
-    code: join(step, order, gatherRows),
-    bindings: ["step", "uniform", "read", "write"],
-  },
-} as const satisfies Record<string, KernelSource>;
-
-export type KernelName = keyof typeof kernels;
-
-/** Tells kernels apart whose code is written for what is described. */
-const describe = (...parts: unknown[]): string => JSON.stringify(parts);
-
-/** Routines that a loss of rows is computed by. */
-const routinesOf = (name: Loss): string => (isRowWise(name) ? crossEntropy : "");
+export type KernelName = keyof typeof shaders;
 
 /** What kernels of layers leave open. */
 export interface LayerFunctions {
@@ -155,127 +63,64 @@ export interface LayerFunctions {
   readonly loss?: Loss;
 }
 
-/** What the kernels of losses leave open beside `elementLoss`. */
-const lossesOf: Partial<Record<KernelName, { readonly elementwise: string; readonly softmax: string }>> = {
+/** Tells kernels apart whose code is written for what is described. */
+const describe = (...parts: unknown[]): string => JSON.stringify(parts);
+
+/** What the kernels of losses leave open. */
+const lossesOf: Partial<Record<KernelName, { readonly elementwise: Shader; readonly softmax: Shader }>> = {
   loss: { elementwise: lossElementwise, softmax: lossSoftmax },
   score: { elementwise: scoreElementwise, softmax: scoreSoftmax },
 };
 
-function lossCode(kernel: KernelName, name: Loss): string {
+function lossParts(kernel: KernelName, of: Loss): (Shader | string)[] {
   const { elementwise, softmax } = lossesOf[kernel]!;
-  if (isRowWise(name)) return join(crossEntropy, softmax);
-  return join(emitLoss(name), `const COUNTS_SIGNS = ${takesLogits(name)};`, elementwise);
+  return isRowWise(of) ? [softmax] : [scalar, elementwise, emitLoss(of), `const COUNTS_SIGNS = ${takesLogits(of)};`];
 }
 
 /** A kernel of layers with the functions of an activation and of a loss. */
-export function layerKernel(name: KernelName, { activation, loss: lossName }: LayerFunctions = {}): KernelSource {
-  const source: KernelSource = kernels[name];
-  const functions = [
-    ...(activation === undefined ? [] : [emitActivation(activation)]),
-    ...(lossName === undefined ? [] : [lossCode(name, lossName)]),
+export function layerKernel(name: KernelName, { activation, loss: own }: LayerFunctions = {}): KernelSource {
+  const { parts, variant }: { parts: readonly [Shader, ...Shader[]]; variant?: string } = shaders[name];
+  const functions: (Shader | string)[] = [
+    ...(activation === undefined ? [] : [scalar, emitActivation(activation)]),
+    ...(own === undefined ? [] : lossParts(name, own)),
   ];
-  if (functions.length === 0) return source;
-  const variant = describe(source.variant, activation, lossName);
-  return { ...source, variant, code: join(source.code, ...functions) };
+  return kernelOf([...parts, ...functions], functions.length === 0 ? variant : describe(variant, activation, own));
 }
 
-const rulesOf = ({ loss }: Network): string => join(step, order, scalar, routinesOf(loss));
+const storageOf = ({ isHalf }: TileSizes): Shader => (isHalf ? tileHalves : tileValues);
 
-const replicaBindings = [
-  "uniform",
-  "uniform",
-  "read",
-  "read",
-  "read",
-  "read",
-  "write",
-  "write",
-  "write",
-  "write",
-] as const satisfies readonly BindingKind[];
+const tileLossOf = ({ loss: own }: Network): Shader => (isRowWise(own) ? tileLossSoftmax : tileLossElementwise);
 
-const tileLossOf = ({ loss }: Network): string => (isRowWise(loss) ? tileLossSoftmax : tileLossElementwise);
-
-const storageOf = ({ isHalf }: TileSizes): string => (isHalf ? tileHalves : tileValues);
+/** A kernel written for one network. */
+const fused = (
+  shader: Shader,
+  network: Network,
+  code: readonly (Shader | string)[],
+  ...choices: unknown[]
+): KernelSource =>
+  kernelOf(
+    [shader, scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...code],
+    describe(network, ...choices),
+  );
 
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
-  /** run, hyper, steps, inputs, targets, settings, parameters, moments, losses, status */
-  trainReplicas: (network: Network, momentCount: number): KernelSource => ({
-    name: "trainReplicas",
-    variant: describe(network, momentCount),
-    code: join(
-      rulesOf(network),
-      optimizer,
-      emitNetwork(network),
-      emitUpdate(network, momentCount),
-      replicaRun,
+  /** @param lanes invocations that train a replica; several need subgroups of so many */
+  trainReplicas: (network: Network, momentCount: number, lanes = 1): KernelSource => {
+    const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
+    return fused(
       trainReplicas,
-    ),
-    bindings: replicaBindings,
-  }),
-  /** as trainReplicas */
-  trainSubgroups: (network: Network, momentCount: number, lanes: number): KernelSource => ({
-    name: "trainSubgroups",
-    variant: describe(network, momentCount, lanes),
-    code: join(
-      subgroups,
-      `const LANES = ${lanes}u;`,
-      rulesOf(network),
-      optimizer,
-      emitNetwork(network),
-      emitUpdate(network, momentCount),
-      emitLaneSums(network),
-      replicaRun,
-      trainSubgroups,
-    ),
-    bindings: replicaBindings,
-  }),
-  /** as trainReplicas */
-  trainGroups: (network: Network, sizes: TileSizes): KernelSource => ({
-    name: "trainGroups",
-    variant: describe(network, sizes),
-    code: join(
-      rulesOf(network),
-      optimizer,
-      emitLayers(network, sizes),
-      sampleTile,
-      tileLossOf(network),
-      storageOf(sizes),
-      tileGradients,
-      replicaRun,
-      trainGroups,
-    ),
-    bindings: replicaBindings,
-  }),
-  /** step, slices, inputs, targets, settings, parameters, partials */
-  trainSamples: (network: Network): KernelSource => ({
-    name: "trainSamples",
-    variant: describe(network),
-    code: join(rulesOf(network), emitNetwork(network), emitPartials(network), batchSlices, trainSamples),
-    bindings: ["step", "uniform", "read", "read", "read", "read", "write"],
-  }),
-  /** as trainSamples */
-  trainTiles: (network: Network, sizes: TileSizes): KernelSource => ({
-    name: "trainTiles",
-    variant: describe(network, sizes),
-    code: join(
-      rulesOf(network),
-      emitLayers(network, sizes),
-      sampleTile,
-      tileLossOf(network),
-      storageOf(sizes),
-      tileGradients,
-      batchSlices,
-      trainTiles,
-    ),
-    bindings: ["step", "uniform", "read", "read", "read", "read", "write"],
-  }),
-  /** scoring, inputs, targets, parameters, losses, hits */
-  scoreReplicas: (network: Network): KernelSource => ({
-    name: "scoreReplicas",
-    variant: describe(network),
-    code: join(step, scalar, routinesOf(network.loss), emitScore(network), scoreReplicas),
-    bindings: ["uniform", "read", "read", "read", "write", "write"],
-  }),
+      network,
+      [...own, emitNetwork(network), emitUpdate(network, momentCount)],
+      momentCount,
+      lanes,
+    );
+  },
+  trainGroups: (network: Network, sizes: TileSizes): KernelSource =>
+    fused(trainGroups, network, [storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)], sizes),
+  trainSamples: (network: Network): KernelSource =>
+    fused(trainSamples, network, [emitNetwork(network), emitPartials(network)]),
+  trainTiles: (network: Network, sizes: TileSizes): KernelSource =>
+    fused(trainTiles, network, [storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)], sizes),
+  scoreReplicas: (network: Network): KernelSource => fused(scoreReplicas, network, [emitScore(network)]),
 } as const;

@@ -1,7 +1,8 @@
 import { backward, inOrder } from "./differentiate.ts";
 import { apply, Expression } from "./expression.ts";
 import { intervalOf } from "./interval.ts";
-import { type Preparation, primitives } from "./primitives.ts";
+import type { Preparation } from "./primitive.ts";
+import { primitives } from "./primitives.ts";
 import { Simplifier } from "./simplify.ts";
 
 /** A function of one value z and its backward pass, as expressions. */

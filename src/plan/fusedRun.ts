@@ -1,14 +1,8 @@
 import { widestOptimizer } from "../batches.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
-import {
-  type Constants,
-  createDispatch,
-  createKernel,
-  type Dispatch,
-  groupSize,
-  type KernelSource,
-} from "../gpu/kernel.ts";
-import { fusedKernels, kernels } from "../gpu/kernels.ts";
+import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../gpu/kernel.ts";
+import { fusedKernels, layerKernel } from "../gpu/kernels.ts";
+import type { KernelSource } from "../gpu/shader.ts";
 import { momentCount } from "../optimizer.ts";
 import { optimizerConstants, orderConstants, rowCountOf, updateEntries, updateInvocations } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
@@ -30,7 +24,7 @@ export type FusedRun = ReplicaRun | StepRun<FusedBuffers>;
 export const kernelsOfFused = (path: FusedName): readonly string[] =>
   ({
     replicas: ["trainReplicas"],
-    subgroups: ["trainSubgroups"],
+    subgroups: ["trainReplicas"],
     groups: ["trainGroups"],
     samples: ["trainSamples", "update"],
     tiles: ["trainTiles", "update"],
@@ -90,8 +84,8 @@ const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
 /** The kernel that trains whole replicas. */
 function replicaSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
   const moments = momentCount(widestOptimizer(settings));
-  if (plan.path === "subgroups") return fusedKernels.trainSubgroups(network, moments, device.subgroupLanes!);
-  return plan.tile ? fusedKernels.trainGroups(network, plan.tile) : fusedKernels.trainReplicas(network, moments);
+  if (plan.tile) return fusedKernels.trainGroups(network, plan.tile);
+  return fusedKernels.trainReplicas(network, moments, plan.path === "subgroups" ? device.subgroupLanes! : 1);
 }
 
 /** A run whose dispatches take many steps of whole replicas. */
@@ -141,7 +135,7 @@ async function createSliceRun(
   const steps = owner.uniform("steps", stepSlots * stepStride);
   const buffers = { ...shared, steps, partials: owner.storage("gradients", partialFloats(request)) };
   const entries = updateEntries(device.kind, network);
-  const kernel = await createKernel(device, kernels.update, { ...constantsOf(request), ENTRIES: entries });
+  const kernel = await createKernel(device, layerKernel("update"), { ...constantsOf(request), ENTRIES: entries });
   const update = createDispatch(device, kernel, {
     label: settings.optimizer.name,
     bound: [stepWindow(steps), hyper, rates, buffers.partials, parameters, moments, losses, status],

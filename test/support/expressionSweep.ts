@@ -3,12 +3,13 @@
 import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
 import type { GpuDevice } from "../../src/gpu/device.ts";
 import { createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
+import { kernelOf } from "../../src/gpu/shader.ts";
 import { inOrder } from "../../src/math/differentiate.ts";
 import { Expression } from "../../src/math/expression.ts";
 import { emitFunction } from "../../src/math/emitWgsl.ts";
 import { float64Function } from "../../src/math/float64.ts";
 import { primitives } from "../../src/math/primitives.ts";
-import scalar from "../../shaders/scalar.wgsl?raw";
+import scalar from "../../shaders/scalar.wgsl";
 
 const smallestNormal = 2 ** -126;
 const largest = 3.4028234663852886e38;
@@ -23,7 +24,6 @@ export async function computeOnGpu(
   const count = points[0]!.length;
   const read = names.map((_, at) => `@group(0) @binding(${at + 1}) var<storage, read> x${at}: array<f32>;`);
   const code = [
-    scalar,
     emitFunction("compute", names, output),
     "@group(0) @binding(0) var<uniform> count: vec4u;",
     ...read,
@@ -34,8 +34,9 @@ export async function computeOnGpu(
     `  if (at < count.x) { out[at] = compute(${names.map((_, at) => `x${at}[at]`).join(", ")}); }`,
     "}",
   ].join("\n");
-  const bindings = ["step", ...names.map(() => "read" as const), "write"] as const;
-  const kernel = await createKernel(device, { name: "sweep", variant: code, code, bindings });
+  const bindings = ["dynamic", ...names.map(() => "read" as const), "write"] as const;
+  const shader = { name: "sweep", pieces: scalar.pieces, bindings };
+  const kernel = await createKernel(device, kernelOf([shader, code], code));
   const owner = new BufferOwner(device);
   try {
     const uniform = owner.uniform("count", 16);
