@@ -26,17 +26,27 @@ export {
   type DeviceKind,
 } from "./gpu/device.ts";
 export { defaultInitializer, initialize, type InitializerName, initializerNames } from "./initializers.ts";
+export * as math from "./math.ts";
+export type { Definition } from "./math/definition.ts";
+export type { Finding } from "./math/checkFunction.ts";
+export { activation, checkActivation, checkLoss, loss } from "./math/ownFunction.ts";
 export {
+  type Activation,
   type ActivationName,
   activationNames,
+  type BuiltInNetwork,
   dense,
   type DenseLayer,
   type LayerShape,
+  type Loss,
   type LossName,
   lossNames,
+  nameOf,
   network,
   type Network,
   type NetworkOptions,
+  type OwnActivation,
+  type OwnLoss,
   takesLogits,
   widthsOf,
 } from "./network.ts";
@@ -52,7 +62,6 @@ export {
   sgd,
   type SgdOptions,
 } from "./optimizer.ts";
-export * as math from "./math.ts";
 export { type HyperParameterOptions, optimizer, type OptimizerOptions } from "./ownOptimizer.ts";
 export type { FitResult, History, ValidationPoint } from "./train/history.ts";
 export { type LoadOptions, loadModel } from "./train/loadModel.ts";

@@ -1,5 +1,5 @@
 import type { LayerShape } from "../network.ts";
-import { activateAll } from "./activationBlocks.ts";
+import { activateAll } from "./activation.ts";
 
 /** Rows of one layer's call on the CPU: `batchRows[row]` is the row of `inputs` that sample `row` takes. */
 export interface ForwardArguments {

@@ -1,5 +1,5 @@
 import { type Network, savesPreActivation } from "../network.ts";
-import { slopeProducts } from "./activationBlocks.ts";
+import { slopeProducts } from "./activation.ts";
 import { backwardInputs } from "./backwardInputs.ts";
 import { backwardWeights } from "./backwardWeights.ts";
 import { forward } from "./forward.ts";

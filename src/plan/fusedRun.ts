@@ -4,7 +4,6 @@ import { kernelUpdateOf } from "../gpu/emitOptimizer.ts";
 import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../gpu/kernel.ts";
 import { fusedKernels } from "../gpu/kernels.ts";
 import type { KernelSource } from "../gpu/shader.ts";
-import { lossNames } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
 import { orderConstants, rowCountOf, stepWindow } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
@@ -79,7 +78,6 @@ export function fusedBytes(request: Omit<FusedRequest, "device">): number {
 
 /** Structure that the kernels of a run are compiled for. */
 const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
-  LOSS: lossNames.indexOf(network.loss),
   ...orderConstants(settings, rowCountOf(settings, network)),
 });
 

@@ -1,4 +1,4 @@
-import { type Network, takesLogits, widthsOf } from "../network.ts";
+import { nameOf, type Network, takesLogits, widthsOf } from "../network.ts";
 
 const count = (value: number): string => value.toLocaleString("en");
 
@@ -10,7 +10,7 @@ export function summaryOf(network: Network, replicas: number): string {
     ["inputs", "", count(inputs), "0"],
     ...layers.map(({ index, activation, fanIn, fanOut }) => [
       `${index + 1} dense`,
-      activation,
+      nameOf(activation),
       count(fanOut),
       count((fanIn + 1) * fanOut),
     ]),
@@ -23,6 +23,6 @@ export function summaryOf(network: Network, replicas: number): string {
   return [
     ...rows.map((row) => row.map(pad).join("  ").trimEnd()),
     "",
-    `${widthsOf(network)}: ${count(parameterCount)} parameters${networks}; loss ${loss}${takesLogits(loss) ? ", on logits" : ""}`,
+    `${widthsOf(network)}: ${count(parameterCount)} parameters${networks}; loss ${nameOf(loss)}${takesLogits(loss) ? ", on logits" : ""}`,
   ].join("\n");
 }

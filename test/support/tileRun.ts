@@ -9,7 +9,7 @@ import { kernelUpdateOf } from "../../src/gpu/emitOptimizer.ts";
 import { type Constants, createKernel } from "../../src/gpu/kernel.ts";
 import type { KernelSource } from "../../src/gpu/shader.ts";
 import { fusedKernels } from "../../src/gpu/kernels.ts";
-import { lossNames, type Network } from "../../src/network.ts";
+import type { Network } from "../../src/network.ts";
 import { orderConstants, rowCountOf } from "../../src/plan/constants.ts";
 import { createStatus } from "../../src/plan/runStatus.ts";
 import {
@@ -39,7 +39,6 @@ const sourceOf = ({ network, settings, sizes }: TileRun, name: Name): KernelSour
     : fusedKernels.trainGroups(network, kernelUpdateOf(widestOptimizer(settings)), sizes);
 
 const constantsOf = ({ network, settings }: TileRun): Constants => ({
-  LOSS: lossNames.indexOf(network.loss),
   ...orderConstants(settings, rowCountOf(settings, network)),
 });
 
