@@ -27,6 +27,7 @@ import { lossFunction } from "../src/math/losses.ts";
 import { activate, grad, loss as tensorLoss, sum, type Tensor, tensor } from "../src/tensor.ts";
 import { computeOnGpu, worstError } from "./support/expressionSweep.ts";
 import { dataOf } from "./support/nets.ts";
+import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -67,7 +68,7 @@ test("a loss on the GPU keeps the bounds of what it is made of", async () => {
   }
 });
 
-test.each(pathNames)("a network of one's own functions trains by %s as float64 does", async (path: PathName) => {
+testInFull.each(pathNames)("a network of one's own functions trains by %s as float64 does", async (path: PathName) => {
   const replicas = 3;
   const model = await createModel(net, { device: device(), replicas, seed: 2 });
   try {

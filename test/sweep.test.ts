@@ -10,6 +10,7 @@ import { primitives } from "../src/math/primitives.ts";
 import { Simplifier } from "../src/math/simplify.ts";
 import { computeOnGpu, worstError } from "./support/expressionSweep.ts";
 import { createUniform } from "./support/random.ts";
+import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -43,7 +44,7 @@ function slopeOf(output: Expression, by: Expression): Expression | undefined {
   return backward(simplifier, simplifier.simplify(output), one, [by])[0];
 }
 
-test.each(Object.keys(primitives) as PrimitiveName[])("%s", async (name) => {
+testInFull.each(Object.keys(primitives) as PrimitiveName[])("%s", async (name) => {
   const names = ["x", "y", "a", "b"].slice(0, primitives[name].arity);
   const inputs = names.map((input) => Expression.input(input));
   const output = apply(name, ...inputs);
@@ -60,7 +61,7 @@ test.each(Object.entries(activations))("%s and its slope", async (name, define) 
   if (slope) await sweep(`slope of ${name}`, slope, ["z"], [points]);
 });
 
-test.each(Object.keys(elementLosses) as (keyof typeof elementLosses)[])("%s and its slope", async (name) => {
+testInFull.each(Object.keys(elementLosses) as (keyof typeof elementLosses)[])("%s and its slope", async (name) => {
   const { loss, slope } = lossFunction(name);
   const isProbable = name === "binaryCrossEntropy";
   const targets = points.map((_, at) => (isProbable ? [0, 1, 0.3, 1e-30, uniform()][at % 5]! : others[at]!));
