@@ -62,6 +62,8 @@ function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpda
   const { outputs, ofRun, ofStep } = hostedUpdate(update, names);
   const hyper = compileFloat64(ofRun, names);
   const step = compileFloat64(ofStep, [...names, "step"]);
+  /** The optimizer whose hyper-parameters `step` has: a run asks for the same one step after step. */
+  let latest: Optimizer | undefined;
   const fill = ({ inputs }: Float64Program, values: Optimizer): void => {
     for (let at = 0; at < names.length; at++) inputs[at] = hyperParameterOf(values, names[at]!) as number;
   };
@@ -77,7 +79,8 @@ function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpda
     },
     stepValues(values, index) {
       if (step.outputs.length === 0) return step.outputs;
-      fill(step, values);
+      if (latest !== values) fill(step, values);
+      latest = values;
       step.inputs[names.length] = index + 1;
       step.run();
       return step.outputs;
