@@ -113,7 +113,7 @@ export class LayeredPredictor implements OutputSource {
         parameters,
         this.#outputs[index]!,
         this.#batchRows,
-        ...(version === "plain" ? [] : [parameters]),
+        parameters,
       ],
       invocations: (rows) => valueInvocations(version, rows, fanOut),
       replicas,
