@@ -1,12 +1,12 @@
-// outputs = activate(inputs · weights + bias).
+// outputs = activate(inputs · weights + bias); `activate` is written by src/gpu/emitActivation.ts.
 //   inputs     [replicas or 1, rows, fanIn]      the data set for the first layer
 //   parameters [replicas, parameterCount]
 //   outputs    [2, replicas, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
 //   batchRows  [replicas or 1, capacity]         written by the first layer or by drawRows: which row each sample is
 
 #import order
-#import activation
 #import layerProduct
+#expects fn activate(z: f32) -> f32
 
 override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as drawRows has drawn them
 override SAVES_PRE_ACTIVATION: bool = false;

@@ -1,5 +1,5 @@
 import type { Preprocessing, SavedModel } from "../data.ts";
-import { BadFile, type Device, type DeviceChoice, type Model, createModel, widthsOf } from "../node.ts";
+import { BadFile, type Device, type DeviceChoice, type Model, createModel, nameOf, widthsOf } from "../node.ts";
 import { describeDevice } from "./describe.ts";
 import { openDevice, placeOf } from "./files.ts";
 import { counted } from "./numbers.ts";
@@ -51,5 +51,5 @@ export function describeSavedModel(output: Output, device: Device, saved: SavedM
   const rows = training
     ? `, trained ${counted(training.steps, "step")} on ${counted(training.trainingRows, "row")}`
     : "";
-  output.info("model", `${placeOf(file)}: ${widthsOf(network)}, loss ${network.loss}${times}${rows}`);
+  output.info("model", `${placeOf(file)}: ${widthsOf(network)}, loss ${nameOf(network.loss)}${times}${rows}`);
 }

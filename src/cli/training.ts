@@ -13,10 +13,12 @@ import {
   GpuLost,
   type Model,
   type Progress,
+  type Optimizer,
   type TrainOptions,
   type Verification,
   verifyTraining,
   widthsOf,
+  nameOf,
 } from "../node.ts";
 import { verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
@@ -33,13 +35,16 @@ import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 // What `thalweg train` and `thalweg sweep` have in common: from a table to a model file.
 
 /** Everything that one training needs, from its flags to its model. */
+/** Options of a training whose optimizer the flags name. */
+export type SessionOptions = TrainOptions & { readonly optimizer: Optimizer };
+
 export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly flags: Flags;
   readonly output: Output;
   readonly interrupts: Interrupts;
   readonly table: Table;
   readonly prepared: Prepared;
-  readonly options: TrainOptions;
+  readonly options: SessionOptions;
   readonly model: Model;
   /** Where the model goes. */
   readonly file: OutputFile;
@@ -171,7 +176,12 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
   const { device, network, replicas } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
-  const architecture = { widths: widthsOf(network), loss: network.loss, replicas, parameters: network.parameterCount };
+  const architecture = {
+    widths: widthsOf(network),
+    loss: nameOf(network.loss),
+    replicas,
+    parameters: network.parameterCount,
+  };
   const training = last && {
     step: last.step,
     steps: last.steps,

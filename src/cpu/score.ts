@@ -1,5 +1,5 @@
 import type { Dataset, Scores } from "../executor.ts";
-import type { LossName, Network } from "../network.ts";
+import type { Loss, Network } from "../network.ts";
 import { nextTask } from "../nextTask.ts";
 import { lossScale, sampleLoss } from "./loss.ts";
 import { largestAt } from "./softmax.ts";
@@ -19,7 +19,7 @@ export const createTallies = (replicas: number): Tallies => ({
 });
 
 /** Right answers among the outputs of one row. */
-function hitsOf(loss: LossName, outputs: Float64Array, targets: Float64Array): number {
+function hitsOf(loss: Loss, outputs: Float64Array, targets: Float64Array): number {
   if (loss === "softmaxCrossEntropy") return largestAt(outputs) === largestAt(targets) ? 1 : 0;
   if (loss !== "binaryCrossEntropy") return 0;
   return outputs.reduce((count, logit, column) => count + (logit > 0 === targets[column]! > 0.5 ? 1 : 0), 0);

@@ -3,7 +3,7 @@ import { dateForms } from "../data/dates.ts";
 import type { Preprocessing } from "../data/preprocessing.ts";
 import type { Labels } from "../data/spelling.ts";
 import { BadFile, InvalidInput } from "../errors.ts";
-import { type DenseLayer, type Network, activationNames, lossNames, network } from "../network.ts";
+import { type DenseLayer, type Network, type NetworkOptions, activationNames, lossNames, network } from "../network.ts";
 
 /** How a model was trained: a record for people, nothing depends on it. */
 export interface TrainingSummary {
@@ -35,10 +35,16 @@ const name = v.pipe(v.string(), v.maxLength(10_000));
 const finite = v.pipe(v.number(), v.finite());
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
+/** A definition of a user's; `network()` checks its rows. */
+const ownSchema = v.strictObject({
+  name,
+  definition: v.pipe(v.array(v.array(v.union([v.string(), finite]))), v.maxLength(1000)),
+});
+
 const architectureSchema = v.strictObject({
   inputs: v.number(),
-  layers: v.array(v.strictObject({ width: v.number(), activation: v.picklist(activationNames) })),
-  loss: v.picklist(lossNames),
+  layers: v.array(v.strictObject({ width: v.number(), activation: v.union([v.picklist(activationNames), ownSchema]) })),
+  loss: v.union([v.picklist(lossNames), ownSchema]),
 });
 
 const different = v.check((names: string[]) => new Set(names).size === names.length, "different names");
@@ -189,7 +195,7 @@ function parseNetwork(metadata: ReadonlyMap<string, string>, place: string): Net
   const where = `${place}: architecture`;
   if (!architecture) throw new BadFile({ place: where, expected: "a description of the network", got: "none", fix });
   try {
-    return network(architecture);
+    return network(architecture as NetworkOptions);
   } catch (cause) {
     if (!(cause instanceof InvalidInput)) throw cause;
     const { expected, got } = cause.fault;

@@ -1,69 +1,127 @@
-import activation from "../../shaders/activation.wgsl";
 import backwardInputs from "../../shaders/backwardInputs.wgsl";
 import backwardWeights from "../../shaders/backwardWeights.wgsl";
 import drawRows from "../../shaders/drawRows.wgsl";
-import elementLoss from "../../shaders/elementLoss.wgsl";
+import crossEntropy from "../../shaders/crossEntropy.wgsl";
 import forward from "../../shaders/forward.wgsl";
 import gatherRows from "../../shaders/gatherRows.wgsl";
 import loss from "../../shaders/loss.wgsl";
+import lossElementwise from "../../shaders/lossElementwise.wgsl";
+import lossSoftmax from "../../shaders/lossSoftmax.wgsl";
 import oneLane from "../../shaders/oneLane.wgsl";
 import plainProduct from "../../shaders/plainProduct.wgsl";
 import quadLoads from "../../shaders/quadLoads.wgsl";
+import scalar from "../../shaders/scalar.wgsl";
 import score from "../../shaders/score.wgsl";
+import scoreElementwise from "../../shaders/scoreElementwise.wgsl";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl";
 import storeInLoop from "../../shaders/storeInLoop.wgsl";
+import scoreSoftmax from "../../shaders/scoreSoftmax.wgsl";
 import subgroupLanes from "../../shaders/subgroupLanes.wgsl";
 import tiledProduct from "../../shaders/tiledProduct.wgsl";
 import sumAtOnce from "../../shaders/sumAtOnce.wgsl";
 import sumInBlocks from "../../shaders/sumInBlocks.wgsl";
 import tileHalves from "../../shaders/tileHalves.wgsl";
 import tileLoads from "../../shaders/tileLoads.wgsl";
+import tileLossElementwise from "../../shaders/tileLossElementwise.wgsl";
+import tileLossSoftmax from "../../shaders/tileLossSoftmax.wgsl";
 import tileValues from "../../shaders/tileValues.wgsl";
 import trainGroups from "../../shaders/trainGroups.wgsl";
 import trainReplicas from "../../shaders/trainReplicas.wgsl";
 import trainSamples from "../../shaders/trainSamples.wgsl";
 import trainTiles from "../../shaders/trainTiles.wgsl";
 import update from "../../shaders/update.wgsl";
-import type { Network } from "../network.ts";
+import { type Activation, type Loss, type Network, takesLogits } from "../network.ts";
+import { emitActivation } from "./emitActivation.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
+import { emitLoss, isRowWise } from "./emitLoss.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
 
+/** Shaders and variant of a kernel. */
+interface Parts {
+  /** Its label. */
+  readonly name: string;
+  readonly parts: readonly Shader[];
+  readonly variant?: string;
+}
+
 /** A product of a layer in all variants. */
-const product = <Name extends string>(
+function product<Name extends string>(
   name: Name,
   operation: Shader,
   sums: Shader,
-): Record<`${Name}${"" | "Tiled" | "Quads"}`, KernelSource> =>
-  ({
-    [name]: kernelOf(name, [operation, plainProduct]),
-    [`${name}Tiled`]: kernelOf(`${name}Tiled`, [operation, tiledProduct, sums, storeInLoop, tileLoads]),
-    [`${name}Quads`]: kernelOf(`${name}Tiled`, [operation, tiledProduct, sums, storeInLoop, quadLoads], "quads"),
-  }) as Record<`${Name}${"" | "Tiled" | "Quads"}`, KernelSource>;
+): Record<`${Name}${"" | "Tiled" | "Quads"}`, Parts> {
+  const tiled = [operation, tiledProduct, sums, storeInLoop];
+  const variants: Record<string, Parts> = {
+    [name]: { name, parts: [operation, plainProduct] },
+    [`${name}Tiled`]: { name: `${name}Tiled`, parts: [...tiled, tileLoads] },
+    [`${name}Quads`]: { name: `${name}Tiled`, parts: [...tiled, quadLoads], variant: "quads" },
+  };
+  return variants;
+}
 
 /** Every dispatched kernel of the layered path. Those of quads need subgroups. */
-export const kernels = {
+const shaders = {
   ...product("forward", forward, sumAtOnce),
   ...product("backwardInputs", backwardInputs, sumAtOnce),
   ...product("backwardWeights", backwardWeights, sumInBlocks),
-  loss: kernelOf("loss", [loss]),
-  update: kernelOf("update", [update]),
-  drawRows: kernelOf("drawRows", [drawRows]),
-  score: kernelOf("score", [score]),
-  gatherRows: kernelOf("gatherRows", [gatherRows]),
-} as const satisfies Record<string, KernelSource>;
+  loss: { name: "loss", parts: [loss] },
+  update: { name: "update", parts: [update] },
+  drawRows: { name: "drawRows", parts: [drawRows] },
+  score: { name: "score", parts: [score] },
+  gatherRows: { name: "gatherRows", parts: [gatherRows] },
+} as const satisfies Record<string, Parts>;
 
-export type KernelName = keyof typeof kernels;
+export type KernelName = keyof typeof shaders;
+
+/** What kernels of layers leave open. */
+export interface LayerFunctions {
+  /** Of forward, backwardInputs and loss: that of the layer whose outputs they take. */
+  readonly activation?: Activation;
+  /** Of loss and score. */
+  readonly loss?: Loss;
+}
+
+/** Tells kernels apart whose code is written for what is described. */
+const describe = (...parts: unknown[]): string => JSON.stringify(parts);
+
+/** What the kernels of losses leave open. */
+const lossesOf: Partial<Record<KernelName, { readonly elementwise: Shader; readonly softmax: Shader }>> = {
+  loss: { elementwise: lossElementwise, softmax: lossSoftmax },
+  score: { elementwise: scoreElementwise, softmax: scoreSoftmax },
+};
+
+function lossParts(kernel: KernelName, of: Loss): (Shader | string)[] {
+  const { elementwise, softmax } = lossesOf[kernel]!;
+  return isRowWise(of) ? [softmax] : [scalar, elementwise, emitLoss(of), `const COUNTS_SIGNS = ${takesLogits(of)};`];
+}
+
+/** A kernel of layers with the functions of an activation and of a loss. */
+export function layerKernel(kernel: KernelName, { activation, loss: own }: LayerFunctions = {}): KernelSource {
+  const { name, parts, variant }: Parts = shaders[kernel];
+  const functions: (Shader | string)[] = [
+    ...(activation === undefined ? [] : [scalar, emitActivation(activation)]),
+    ...(own === undefined ? [] : lossParts(kernel, own)),
+  ];
+  return kernelOf(
+    name,
+    [...parts, ...functions],
+    functions.length === 0 ? variant : describe(variant, activation, own),
+  );
+}
 
 const storageOf = ({ isHalf }: TileSizes): Shader => (isHalf ? tileHalves : tileValues);
 
-/** A kernel written for one network: what is emitted takes activations and losses. */
+const tileLossOf = ({ loss: own }: Network): Shader => (isRowWise(own) ? tileLossSoftmax : tileLossElementwise);
+
+/** A kernel written for one network. */
 const fused = (
   name: string,
   network: Network,
   code: readonly (Shader | string)[],
   ...choices: unknown[]
-): KernelSource => kernelOf(name, [activation, elementLoss, ...code], JSON.stringify([network, ...choices]));
+): KernelSource =>
+  kernelOf(name, [scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...code], describe(network, ...choices));
 
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
@@ -74,11 +132,21 @@ export const fusedKernels = {
     return fused("trainReplicas", network, code, momentCount, lanes);
   },
   trainGroups: (network: Network, sizes: TileSizes): KernelSource =>
-    fused("trainGroups", network, [trainGroups, storageOf(sizes), emitLayers(network, sizes)], sizes),
+    fused(
+      "trainGroups",
+      network,
+      [trainGroups, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
+      sizes,
+    ),
   trainSamples: (network: Network): KernelSource =>
     fused("trainSamples", network, [trainSamples, emitNetwork(network), emitPartials(network)]),
   trainTiles: (network: Network, sizes: TileSizes): KernelSource =>
-    fused("trainTiles", network, [trainTiles, storageOf(sizes), emitLayers(network, sizes)], sizes),
+    fused(
+      "trainTiles",
+      network,
+      [trainTiles, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
+      sizes,
+    ),
   scoreReplicas: (network: Network): KernelSource =>
     fused("scoreReplicas", network, [scoreReplicas, emitScore(network)]),
 } as const;

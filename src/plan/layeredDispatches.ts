@@ -2,8 +2,8 @@ import { LimitExceeded } from "../errors.ts";
 import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
-import { type KernelName, kernels } from "../gpu/kernels.ts";
-import { activationNames, type ActivationName, type LayerShape, lossNames, savesPreActivation } from "../network.ts";
+import { type KernelName, type LayerFunctions, layerKernel } from "../gpu/kernels.ts";
+import { type LayerShape, nameOf, savesPreActivation } from "../network.ts";
 import {
   drawsApart,
   optimizerConstants,
@@ -31,15 +31,13 @@ export interface DispatchesRequest extends BuffersRequest {
   readonly buffers: LayeredBuffers;
 }
 
-/** Number of an activation in shaders/activation.wgsl. */
-export const activationNumber = (name: ActivationName): number => activationNames.indexOf(name);
-
 /** The window of a buffer of step slots that a dynamic offset moves. */
 export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });
 
 interface Request {
   readonly name: KernelName;
   readonly label: string;
+  readonly functions?: LayerFunctions;
   readonly constants: Constants;
   readonly bound: readonly Bound[];
   readonly invocations: (rows: number) => number;
@@ -47,7 +45,7 @@ interface Request {
 }
 
 async function build(device: GpuDevice, request: Request): Promise<Dispatch> {
-  const kernel = await createKernel(device, kernels[request.name], request.constants);
+  const kernel = await createKernel(device, layerKernel(request.name, request.functions), request.constants);
   return createDispatch(device, kernel, request);
 }
 
@@ -68,8 +66,8 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
   return {
     name: kernelName("forward", version),
     label: `layer ${index}`,
+    functions: { activation },
     constants: {
-      ACTIVATION: activationNumber(activation),
       ROWS: rowsConstant(request, index),
       ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
@@ -99,12 +97,9 @@ function lossOf({ network, buffers, plan }: DispatchesRequest): Request {
   const { steps, layers, outputs, targets, batchRows, dOutputs } = buffers;
   return {
     name: "loss",
-    label: network.loss,
-    constants: {
-      ACTIVATION: activationNumber(activation),
-      LOSS: lossNames.indexOf(network.loss),
-      SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
-    },
+    label: nameOf(network.loss),
+    functions: { activation, loss: network.loss },
+    constants: { SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
     bound: [stepWindow(steps), layers[index]!, outputs[index]!, targets, batchRows, dOutputs[index]!],
     invocations: (rows) => rows,
     replicas: plan.groupReplicas,
@@ -141,8 +136,8 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
   return {
     name: kernelName("backwardInputs", version),
     label: `layer ${index}`,
+    functions: { activation },
     constants: {
-      ACTIVATION: activationNumber(activation),
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
       ...versionConstants(
         version,
@@ -275,6 +270,7 @@ export function createPreActivationDispatch(
   return build(request.device, {
     ...usual,
     bound,
-    constants: { ...usual.constants, ACTIVATION: 0, SAVES_PRE_ACTIVATION: 0 },
+    functions: { activation: "identity" },
+    constants: { ...usual.constants, SAVES_PRE_ACTIVATION: 0 },
   });
 }

@@ -1,6 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import type { Dataset, FloatArray } from "../executor.ts";
-import type { LossName, Network } from "../network.ts";
+import type { Loss, Network } from "../network.ts";
 
 /** Throws `InvalidInput` unless `values` is [rows, width] with at least one row and only finite values. */
 export function requireRows(place: string, values: FloatArray, width: number): number {
@@ -24,7 +24,7 @@ export function requireRows(place: string, values: FloatArray, width: number): n
 }
 
 /** Range of targets that a loss is defined for. */
-function requireTargetRange(place: string, targets: FloatArray, loss: LossName): void {
+function requireTargetRange(place: string, targets: FloatArray, loss: Loss): void {
   if (loss !== "binaryCrossEntropy" && loss !== "softmaxCrossEntropy") return;
   const at = targets.findIndex((value) => value < 0 || value > 1);
   if (at < 0) return;
