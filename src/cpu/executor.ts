@@ -1,4 +1,4 @@
-import { batchAt, hasOwnRows, optimizerOf, rowsOf, widestOptimizer } from "../batches.ts";
+import { batchAt, hasOwnRows, optimizersOf, rowsOf, widestOptimizer } from "../batches.ts";
 import { LimitExceeded } from "../errors.ts";
 import {
   concatenate,
@@ -16,11 +16,12 @@ import {
 } from "../executor.ts";
 import type { Network } from "../network.ts";
 import { nextTask } from "../nextTask.ts";
-import { momentCount, type Optimizer } from "../optimizer.ts";
+import type { OptimizerUpdate } from "../math/optimizerUpdate.ts";
+import { type Optimizer, updateOf } from "../optimizer.ts";
 import { scoreReplicas } from "./score.ts";
 import { createStepBuffers, forwardAll, forwardBackward, type StepBuffers } from "./step.ts";
 import { traceReplica } from "./trace.ts";
-import { fitsFloat32, update } from "./update.ts";
+import { fitsFloat32, float32Limit, update } from "./update.ts";
 
 /** Losses kept until they are read: in steps, and in numbers. */
 const maxRingSteps = 4096;
@@ -60,7 +61,12 @@ class ReferenceRun implements TrainingRun {
   readonly #network: Network;
   #settings: RunSettings;
   readonly #parameters: readonly Float64Array[];
-  readonly #moments: readonly [Float64Array, Float64Array][];
+  /** Of each replica. */
+  #optimizers: readonly Optimizer[];
+  /** That of all replicas, so that all keep the same moments. */
+  readonly #update: OptimizerUpdate;
+  /** Of each replica, what the update keeps. */
+  readonly #moments: readonly Float64Array[][];
   readonly #inputs: Float64Array;
   readonly #targets: Float64Array;
   readonly #losses: Float64Array;
@@ -77,7 +83,9 @@ class ReferenceRun implements TrainingRun {
     this.#network = network;
     this.#settings = settings;
     this.#parameters = parameters;
-    this.#moments = parameters.map(({ length }) => [new Float64Array(length), new Float64Array(length)]);
+    this.#optimizers = optimizersOf(settings, parameters.length);
+    this.#update = updateOf(widestOptimizer(settings));
+    this.#moments = parameters.map(({ length }) => this.#update.state.map(() => new Float64Array(length)));
     this.#inputs = Float64Array.from(settings.data.inputs);
     this.#targets = Float64Array.from(settings.data.targets);
     this.#losses = new Float64Array(this.ringSteps * parameters.length);
@@ -97,10 +105,9 @@ class ReferenceRun implements TrainingRun {
     }
   }
 
-  /** As many of the moments as the optimizer uses, in the order of `TrainingState`. */
+  /** The moments in the order of `TrainingState`. */
   #momentRows(): Float64Array[] {
-    const kinds = ([0, 1] as const).slice(0, momentCount(widestOptimizer(this.#settings)));
-    return kinds.flatMap((kind) => this.#moments.map((own) => own[kind]));
+    return this.#update.state.flatMap((_, kind) => this.#moments.map((own) => own[kind]!));
   }
 
   get leastSteps(): number {
@@ -109,6 +116,7 @@ class ReferenceRun implements TrainingRun {
 
   setLearningRate(learningRate: number): void {
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#optimizers = optimizersOf(this.#settings, this.#parameters.length);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
@@ -135,10 +143,17 @@ class ReferenceRun implements TrainingRun {
     const [network, inputs, parameters] = [this.#network, this.#inputs, this.#parameters[replica]!];
     const batchSize = batchRows.length;
     const loss = forwardBackward({ network, inputs, buffers, batchSize, batchRows, parameters }, this.#targets);
-    const optimizer = optimizerOf(this.#settings, replica);
+    const optimizer = this.#optimizers[replica]!;
     const moments = this.#moments[replica]!;
-    const fits = fitsFloat32;
-    const allFit = update({ optimizer, step, gradients: buffers.gradients, parameters, moments, fits });
+    const allFit = update({
+      optimizer,
+      update: this.#update,
+      step,
+      gradients: buffers.gradients,
+      parameters,
+      moments,
+      limit: float32Limit,
+    });
     if (!allFit || !fitsFloat32(loss)) this.#nonFinite[replica] = step;
     if (loss < this.#bestLosses[replica]!) {
       this.#bestLosses[replica] = loss;

@@ -1,5 +1,5 @@
 import type { LayerShape } from "../network.ts";
-import { activate } from "./activation.ts";
+import { activateAll } from "./activation.ts";
 
 /** Rows of one layer's call on the CPU: `batchRows[row]` is the row of `inputs` that sample `row` takes. */
 export interface ForwardArguments {
@@ -30,7 +30,6 @@ export function forward(options: ForwardArguments): void {
       const weights = weightsOffset + k * fanOut;
       for (let column = 0; column < fanOut; column++) sums[column]! += input * parameters[weights + column]!;
     }
-    for (let column = 0; column < fanOut; column++)
-      outputs[row * fanOut + column] = activate(activation, sums[column]!);
   }
+  activateAll({ activation, length: batchSize * fanOut }, preActivations, outputs);
 }

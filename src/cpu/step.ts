@@ -1,5 +1,5 @@
 import { type Network, savesPreActivation } from "../network.ts";
-import { slopeProduct } from "./activation.ts";
+import { slopeProducts } from "./activation.ts";
 import { backwardInputs } from "./backwardInputs.ts";
 import { backwardWeights } from "./backwardWeights.ts";
 import { forward } from "./forward.ts";
@@ -55,10 +55,7 @@ export function forwardAll({ network, batchSize, inputs, parameters, buffers, ba
 function applyDerivative({ network, batchSize, buffers }: StepArguments, index: number): void {
   const { activation, fanOut } = network.layers[index]!;
   const saved = (savesPreActivation(activation) ? buffers.preActivations : buffers.activations)[index]!;
-  const gradient = buffers.dPreActivations[index]!;
-  for (let at = 0; at < batchSize * fanOut; at++) {
-    gradient[at] = slopeProduct(activation, gradient[at]!, saved[at]!);
-  }
+  slopeProducts({ activation, length: batchSize * fanOut }, buffers.dPreActivations[index]!, saved);
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Network } from "../network.ts";
-import type { Optimizer } from "../optimizer.ts";
+import { type Optimizer, updateOf } from "../optimizer.ts";
 import { createStepBuffers, forwardBackward, type StepBuffers } from "./step.ts";
 import { update } from "./update.ts";
 
@@ -24,7 +24,7 @@ export function traceReplica(options: TraceArguments, parameters: Float64Array):
   const batchSize = inputs.length / network.inputs;
   const buffers = createStepBuffers(network, batchSize);
   const loss = forwardBackward({ network, batchSize, inputs, parameters, buffers }, targets);
-  const moments = [new Float64Array(parameters.length), new Float64Array(parameters.length)] as const;
+  const moments = updateOf(optimizer).state.map(() => new Float64Array(parameters.length));
   update({ optimizer, step: 0, gradients: buffers.gradients, parameters, moments });
   return { ...buffers, loss };
 }

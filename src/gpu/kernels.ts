@@ -35,6 +35,7 @@ import { emitActivation } from "./emitActivation.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
 import { emitLoss, isRowWise } from "./emitLoss.ts";
+import type { KernelUpdate } from "./emitOptimizer.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
 
 /** Shaders and variant of a kernel. */
@@ -66,7 +67,6 @@ const shaders = {
   ...product("backwardInputs", backwardInputs, sumAtOnce),
   ...product("backwardWeights", backwardWeights, sumInBlocks),
   loss: { name: "loss", parts: [loss] },
-  update: { name: "update", parts: [update] },
   drawRows: { name: "drawRows", parts: [drawRows] },
   score: { name: "score", parts: [score] },
   gatherRows: { name: "gatherRows", parts: [gatherRows] },
@@ -110,6 +110,9 @@ export function layerKernel(kernel: KernelName, { activation, loss: own }: Layer
   );
 }
 
+/** The kernel that applies an optimizer. */
+export const updateKernel = ({ code }: KernelUpdate): KernelSource => kernelOf("update", [update, scalar, code], code);
+
 const storageOf = ({ isHalf }: TileSizes): Shader => (isHalf ? tileHalves : tileValues);
 
 const tileLossOf = ({ loss: own }: Network): Shader => (isRowWise(own) ? tileLossSoftmax : tileLossElementwise);
@@ -126,16 +129,17 @@ const fused = (
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
   /** @param lanes invocations that train a replica; several need subgroups of so many */
-  trainReplicas: (network: Network, momentCount: number, lanes = 1): KernelSource => {
+  trainReplicas: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {
     const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
-    const code = [trainReplicas, ...own, emitNetwork(network), emitUpdate(network, momentCount)];
-    return fused("trainReplicas", network, code, momentCount, lanes);
+    const parts = [trainReplicas, ...own, code, emitNetwork(network), emitUpdate(network, stateCount)];
+    return fused("trainReplicas", network, parts, code, lanes);
   },
-  trainGroups: (network: Network, sizes: TileSizes): KernelSource =>
+  trainGroups: (network: Network, { code }: KernelUpdate, sizes: TileSizes): KernelSource =>
     fused(
       "trainGroups",
       network,
-      [trainGroups, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
+      [trainGroups, storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)],
+      code,
       sizes,
     ),
   trainSamples: (network: Network): KernelSource =>

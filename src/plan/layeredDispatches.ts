@@ -4,14 +4,7 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
 import { type KernelName, type LayerFunctions, layerKernel } from "../gpu/kernels.ts";
 import { type LayerShape, nameOf, savesPreActivation } from "../network.ts";
-import {
-  drawsApart,
-  optimizerConstants,
-  orderConstants,
-  rowCountOf,
-  updateEntries,
-  updateInvocations,
-} from "./constants.ts";
+import { drawsApart, orderConstants, rowCountOf, stepWindow } from "./constants.ts";
 import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
 import { gradientColumnsOf } from "./layeredPlan.ts";
 import {
@@ -22,7 +15,8 @@ import {
   weightInvocations,
   weightsAlignment,
 } from "../gpu/productVersions.ts";
-import { pageBlock, stepBytes } from "./uniforms.ts";
+import { pageBlock } from "./uniforms.ts";
+import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What every dispatch of a run is built from. */
 export interface DispatchesRequest extends BuffersRequest {
@@ -30,9 +24,6 @@ export interface DispatchesRequest extends BuffersRequest {
   readonly parameters: GPUBuffer;
   readonly buffers: LayeredBuffers;
 }
-
-/** The window of a buffer of step slots that a dynamic offset moves. */
-export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });
 
 interface Request {
   readonly name: KernelName;
@@ -159,20 +150,6 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
   };
 }
 
-function updateOf({ device, network, settings, buffers, parameters, plan }: DispatchesRequest): Request {
-  const entries = updateEntries(device.kind, network);
-  const { optimizer } = settings;
-  const { steps, hyper, settings: rates, gradients, moments, losses, status } = buffers;
-  return {
-    name: "update",
-    label: optimizer.name,
-    constants: { ...optimizerConstants(settings), ENTRIES: entries },
-    bound: [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status],
-    invocations: () => updateInvocations(network, entries),
-    replicas: plan.groupReplicas,
-  };
-}
-
 interface GatherRequest {
   readonly page: Page;
   readonly width: number;
@@ -255,7 +232,7 @@ export async function createStepDispatches(request: DispatchesRequest): Promise<
   return {
     gathers: await buildAll(gathersOf(request)),
     chunk: await buildAll([...drawsOf(request), ...forward, lossOf(request), ...backward]),
-    update: await build(device, updateOf(request)),
+    update: await createUpdateDispatch(request, { ...request.buffers, parameters: request.parameters }),
   };
 }
 

@@ -4,7 +4,7 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch, encode } from "../gpu/kernel.ts";
 import { layerKernel } from "../gpu/kernels.ts";
 import type { LayerShape, Network } from "../network.ts";
-import { stepWindow } from "./layeredDispatches.ts";
+import { stepWindow } from "./constants.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { chunkRowsOf, groupReplicasOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
 import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";

@@ -8,7 +8,7 @@ import { blockOf } from "../gpu/layout.ts";
 import { Score } from "../gpu/layouts.ts";
 import { nameOf, type Network } from "../network.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
-import { stepWindow } from "./layeredDispatches.ts";
+import { stepWindow } from "./constants.ts";
 
 /** `SLICE_ROWS` of shaders/score.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
 const sliceRows = 128;

@@ -3,7 +3,7 @@ import type { GpuDevice } from "../../../src/gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../../../src/gpu/kernel.ts";
 import { layerKernel } from "../../../src/gpu/kernels.ts";
 import type { LayerShape } from "../../../src/network.ts";
-import { stepWindow } from "../../../src/plan/layeredDispatches.ts";
+import { stepWindow } from "../../../src/plan/constants.ts";
 import { type LayeredPlan, planLayered } from "../../../src/plan/layeredPlan.ts";
 import { alignmentOf, kernelName, valueInvocations, versionConstants } from "../../../src/gpu/productVersions.ts";
 import { stepStride } from "../../../src/plan/uniforms.ts";
