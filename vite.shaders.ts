@@ -145,7 +145,6 @@ const compact = (line: string): string => line.replace(/\/\/.*/, "").trim();
 function moduleOf(path: string, isCompact: boolean): string {
   const pieces = readShader(path);
   const own = pieces.at(-1)!;
-  const name = basename(path, ".wgsl");
   const text = [`//# ${basename(path)}`, ...own.lines.map((line) => (isCompact ? compact(line) : line))].join("\n");
   const imports = pieces.slice(0, -1).map((piece, index) => {
     const file = JSON.stringify(`./${relative(dirname(path), piece.path)}`);
@@ -156,20 +155,21 @@ function moduleOf(path: string, isCompact: boolean): string {
     `export const text = ${JSON.stringify(text)};`,
     `export const layouts = ${JSON.stringify(layoutsOf(pieces))};`,
     `export default {`,
-    `  name: ${JSON.stringify(name)},`,
     `  pieces: [${[...imports.map((_, index) => `text${index}`), "text"].join(", ")}],`,
     ...kernelLines(pieces),
     `};`,
   ].join("\n");
 }
 
-/** What is known of a file with an entry point: bindings, and the layout of the uniform that moves. */
+/** Of a file that declares all bindings of a kernel: their kinds, and the layout of the uniform that moves. */
 function kernelLines(pieces: readonly Piece[]): string[] {
   const { path, lines } = pieces.at(-1)!;
-  if (!lines.some((line) => line.startsWith("@compute"))) return ["  bindings: [],"];
   const bindings = bindingsOf(pieces);
   const gap = Array.from(bindings).indexOf(undefined as never);
-  if (gap >= 0) throw new Error(`${placeOf(path, 1)}: binding ${gap} is declared nowhere`);
+  if (gap >= 0 && lines.some((line) => line.startsWith("@compute"))) {
+    throw new Error(`${placeOf(path, 1)}: binding ${gap} is declared nowhere`);
+  }
+  if (gap >= 0 || bindings.length === 0) return ["  bindings: [],"];
   const struct = uniformOf(pieces);
   const at = pieces.findIndex((_, index) => struct !== undefined && struct in layoutsOf(pieces.slice(0, index + 1)));
   if (struct !== undefined && at < 0)

@@ -1,50 +1,57 @@
-// out = op(a) · op(b) for every matrix of a batch, one invocation per value; op is a transpose or nothing, which only
-// exchanges two strides. Products are added as in productTile.wgsl, four to each other, then to the sum of a block of 512, then the
-// blocks: every version of the product gives the same bits. Sizes in matmulSizes.wgsl. Twin: src/cpu/matmul.ts.
+// out = op(a) · op(b) for every matrix of a batch; op is a transpose or nothing, which only exchanges two strides. Sums are cut into
+// blocks of 512 products, and, where out is [slots, matrices, m, n], into slices. Twin: src/cpu/matmul.ts.
 
 #import matmulSizes
+#import product
 #expects alias ElementA
 #expects alias ElementB
 #expects alias ElementOut
 
 const BLOCK = 512u;
 
+// Whether b lies in panels of 32 columns, each [k, 32]: its rows are 32 apart, and what a tile reads follows each other.
+override PANELS: bool = false;
+const PANEL = 32u;
+
+const COLUMN_SUMS = false;
+const HAS_BIAS = false;
+
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;
 @group(0) @binding(2) var<storage, read> b: array<ElementB>;
 @group(0) @binding(3) var<storage, read_write> out: array<ElementOut>;
+@group(0) @binding(4) var<storage, read> bFours: array<vec4<ElementB>>; // b once more
 
-// The sum of four products over k. Past the end the left values are 0, and the right ones repeat the last.
-fn fourProducts(first: vec2u, k: u32, end: u32) -> f32 {
-  let ks = vec4u(k) + vec4u(0u, 1u, 2u, 3u);
-  let at = min(ks, vec4u(end - 1u));
-  let aAt = vec4u(first.x) + at * sizes.aColumn;
-  let bAt = vec4u(first.y) + at * sizes.bRow;
-  let loaded = vec4f(f32(a[aAt.x]), f32(a[aAt.y]), f32(a[aAt.z]), f32(a[aAt.w]));
-  let left = select(vec4f(), loaded, ks < vec4u(end));
-  let right = vec4f(f32(b[bAt.x]), f32(b[bAt.y]), f32(b[bAt.z]), f32(b[bAt.w]));
-  return fma(left.w, right.w, fma(left.z, right.z, fma(left.y, right.y, left.x * right.x)));
-}
+fn leftValue(at: u32) -> f32 { return f32(a[at]); }
+fn rightValue(at: u32) -> f32 { return f32(b[at]); }
+fn rightFour(at: u32) -> vec4f { return vec4f(bFours[at / 4u]); }
 
-@compute @workgroup_size(64)
-fn matmul(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
-  let index = sizes.first + linearIndex(id, groups, 64u);
-  if (index >= sizes.end) {
-    return;
-  }
-  let column = index % sizes.n;
-  let row = (index / sizes.n) % sizes.m;
-  let matrix = index / (sizes.n * sizes.m);
-  let first = firstOf(matrix % sizes.matrices) + vec2u(row * sizes.aRow, column * sizes.bColumn);
+fn firstInvocation() -> u32 { return sizes.first; }
+fn productSize() -> vec2u { return vec2u(sizes.m, sizes.n); }
+
+fn productAt(invocation: u32, count: u32, z: u32) -> Product {
+  let matrix = invocation / count;
+  let first = firstOf(matrix % sizes.matrices);
   let start = matrix / sizes.matrices * sizes.slice;
-  let end = min(start + sizes.slice, sizes.k);
-  var sum = 0.0;
-  for (var block = start; block < end; block += BLOCK) {
-    let blockEnd = min(block + BLOCK, end);
-    var partial = 0.0;
-    for (var k = block; k < blockEnd; k += 4u) {
-      partial += fourProducts(first, k, blockEnd);
-    }
-    sum += partial;
-  }
-  out[sizes.outOffset + index] = ElementOut(sum);
+  return Product(
+    invocation < sizes.end,
+    matrix,
+    Matrix(first.x, sizes.aRow, sizes.aColumn),
+    Matrix(first.y, sizes.bRow, sizes.bColumn),
+    Matrix(sizes.outOffset + matrix * sizes.m * sizes.n, sizes.n, 1u),
+    Blocks(start, min(start + sizes.slice, sizes.k), BLOCK, BLOCK),
+  );
 }
+
+fn leftRow(row: u32, matrix: u32, isFirst: bool) -> u32 { return row; }
+fn leftColumn(k: u32, matrix: u32) -> u32 { return k; }
+
+fn rightColumns(columns: vec4u, right: Matrix) -> vec4u {
+  if (PANELS) {
+    return columns / PANEL * (PANEL * sizes.k) + columns % PANEL;
+  }
+  return columns * right.column;
+}
+
+fn biasOf(product: Product, columns: vec4u) -> vec4f { return vec4f(); }
+
+fn storeValue(at: u32, sum: f32) { out[at] = ElementOut(sum); }

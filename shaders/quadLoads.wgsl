@@ -19,7 +19,7 @@ struct LeftPlaces {
 
 fn leftPlaces(k: u32, end: u32, tile: Tile) -> LeftPlaces {
   let own = k + tile.lane;
-  return LeftPlaces(leftOffset(min(own, end - 1u), tile.replica), own < end);
+  return LeftPlaces(leftColumn(min(own, end - 1u), tile.matrix) * tile.leftColumn, own < end);
 }
 
 fn fourLeft(row: u32, places: LeftPlaces) -> vec4f {

@@ -14,8 +14,9 @@ struct LeftPlaces {
 fn leftPlaces(k: u32, end: u32, tile: Tile) -> LeftPlaces {
   let ks = vec4u(k) + vec4u(0u, 1u, 2u, 3u);
   let at = min(ks, vec4u(end - 1u));
-  let r = tile.replica;
-  return LeftPlaces(vec4u(leftOffset(at.x, r), leftOffset(at.y, r), leftOffset(at.z, r), leftOffset(at.w, r)), ks < vec4u(end));
+  let m = tile.matrix;
+  let columns = vec4u(leftColumn(at.x, m), leftColumn(at.y, m), leftColumn(at.z, m), leftColumn(at.w, m));
+  return LeftPlaces(columns * tile.leftColumn, ks < vec4u(end));
 }
 
 fn fourLeft(row: u32, places: LeftPlaces) -> vec4f {

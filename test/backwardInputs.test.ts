@@ -82,13 +82,7 @@ async function tryBackwardInputs(version: Version, one: Case): Promise<number> {
     },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: false, slots: 1 }),
-    storage: [
-      dOutputs,
-      parameters,
-      saved,
-      poisoned(wanted.values.length),
-      ...(version === "plain" ? [] : [parameters]),
-    ],
+    storage: [dOutputs, parameters, saved, poisoned(wanted.values.length), parameters],
     invocations: valueInvocations(version, rows, fanIn),
     replicas,
   });

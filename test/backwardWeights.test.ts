@@ -123,13 +123,7 @@ async function tryBackwardWeights(version: Version, one: Case): Promise<number> 
     constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
     step: stepSlot(step),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: gathers, slots }),
-    storage: [
-      inputs,
-      dOutputs,
-      gathers ? drawn : poisoned(capacity),
-      gradients,
-      ...(version === "plain" ? [] : [dOutputs]),
-    ],
+    storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients, dOutputs],
     invocations: slots * weightInvocations(version, layer, columns),
     replicas,
   });
@@ -185,7 +179,7 @@ async function twoChunks(version: Version): Promise<Uint32Array> {
         randomFloats(10, capacity * columns),
         poisoned(4),
         gradients,
-        ...(version === "plain" ? [] : [randomFloats(10, capacity * columns)]),
+        randomFloats(10, capacity * columns),
       ],
       invocations: weightInvocations(version, layer, columns),
       replicas: 1,

@@ -100,13 +100,7 @@ async function tryForward(
     },
     step: stepSlot({ ...step, rows }),
     uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: draws, slots: 1 }),
-    storage: [
-      inputs,
-      parameters,
-      poisoned(wanted.values.length),
-      poisoned(capacity + 4),
-      ...(version === "plain" ? [] : [parameters]),
-    ],
+    storage: [inputs, parameters, poisoned(wanted.values.length), poisoned(capacity + 4), parameters],
     invocations: valueInvocations(version, rows, fanOut),
     replicas,
   });

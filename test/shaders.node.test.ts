@@ -17,7 +17,6 @@ const files = readdirSync(folder).filter((name) => name.endsWith(".wgsl"));
 
 const codeOf = ({ lines }: Piece): string => lines.join("\n");
 const shaderOf = (pieces: readonly Piece[]): Shader => ({
-  name: basename(pieces.at(-1)!.path, ".wgsl"),
   pieces: pieces.map((piece) => `//# ${basename(piece.path)}\n${codeOf(piece)}`),
   bindings: [],
 });
@@ -48,7 +47,7 @@ test.each(files)("%s compiles with what it expects", async (file) => {
   const code = pieces.map(codeOf).join("\n");
   const expected = new Map(pieces.flatMap(({ expects }) => expects).map((each) => [partsOf(each).name, each]));
   const missing = [...expected.values()].filter((each) => !declares(code, partsOf(each).name));
-  const source = kernelOf([shaderOf(pieces), missing.map(standIn).join("\n")]);
+  const source = kernelOf(file, [shaderOf(pieces), missing.map(standIn).join("\n")]);
   const { gpu } = device();
   gpu.pushErrorScope("validation");
   const { messages } = await gpu.createShaderModule({ label: file, code: source.code }).getCompilationInfo();
@@ -57,12 +56,20 @@ test.each(files)("%s compiles with what it expects", async (file) => {
   expect(errors.map(({ lineNum, message }) => `${sourceOf(source, lineNum)}: ${message}`)).toEqual([]);
 });
 
-test.each(files)("%s uses all that it expects, and declares none of it", (file) => {
-  const { lines, expects } = readShader(join(folder, file)).at(-1)!;
-  const code = lines.join("\n");
-  const isUsed = (name: string) => [...lines, ...expects].join("\n").split(new RegExp(`\\b${name}\\b`)).length > 2;
-  const names = expects.map((each) => partsOf(each).name);
-  expect(names.filter((name) => !isUsed(name) || declares(code, name))).toEqual([]);
+const uses = ({ lines, expects }: Piece, name: string): boolean =>
+  [...lines, ...expects].join("\n").split(new RegExp(`\\b${name}\\b`)).length > 1;
+const all = files.map((file) => readShader(join(folder, file)));
+
+test.each(files)("%s declares nothing that it expects, and all is used in it or where it is imported", (file) => {
+  const path = join(folder, file);
+  const { lines, expects } = readShader(path).at(-1)!;
+  const importers = all.filter((pieces) => pieces.some((piece) => piece.path === path)).map((pieces) => pieces.at(-1)!);
+  const isUsed = (declaration: string) => {
+    const { name } = partsOf(declaration);
+    const others = expects.filter((each) => each !== declaration);
+    return importers.some((piece) => uses(piece.path === path ? { ...piece, expects: others } : piece, name));
+  };
+  expect(expects.filter((each) => !isUsed(each) || declares(lines.join("\n"), partsOf(each).name))).toEqual([]);
 });
 
 const folders: string[] = [];

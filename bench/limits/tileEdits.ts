@@ -15,12 +15,12 @@ interface Loads {
 }
 
 const leftOf = ({ kernel, left }: Loads): Edit[] => [
-  { kernel, find: `  return ${left};`, replace: `  return ${notLoaded};` },
+  { kernel, find: `return ${left};`, replace: `return ${notLoaded};` },
 ];
 
 const rightOf = ({ kernel, right, rightFour }: Loads): Edit[] => [
-  { kernel, find: `  return ${right};`, replace: `  return ${notLoaded};` },
-  { kernel, find: `  return ${rightFour};`, replace: `  return ${fourNotLoaded};` },
+  { kernel, find: `return ${right};`, replace: `return ${notLoaded};` },
+  { kernel, find: `return ${rightFour};`, replace: `return ${fourNotLoaded};` },
 ];
 
 const fourProducts =
@@ -35,8 +35,8 @@ const additionsOf = ({ kernel }: Loads): Edit[] => [
     kernel,
     find: places,
     replace:
-      "  s.a15 += a[0] + a[1] + a[2] + a[3];\n" +
-      "  if (WIDE) {\n    s.b15 += b[0] + b[1] + b[2] + b[3];\n  }\n" +
+      "  s.r15.a += a[0] + a[1] + a[2] + a[3];\n" +
+      "  if (WIDE) {\n    s.r15.b += b[0] + b[1] + b[2] + b[3];\n  }\n" +
       places,
   },
 ];

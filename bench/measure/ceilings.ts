@@ -43,7 +43,7 @@ function gridOf(groups: number): readonly [number, number] {
 
 async function createProbe(device: GpuDevice, options: ProbeOptions): Promise<Probe> {
   const { name, kernel, bindings, buffers, groups, amount, constants = {} } = options;
-  const { pipeline, layout } = await createKernel(device, { name: kernel, code, bindings }, constants);
+  const { pipeline, layout } = await createKernel(device, { name: kernel, entry: kernel, code, bindings }, constants);
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   const bindGroup = device.gpu.createBindGroup({ label: name, layout, entries });
   const [x, y] = gridOf(groups);

@@ -36,11 +36,11 @@ interface Parts {
   readonly descriptor: GPUComputePipelineDescriptor;
 }
 
-function partsOf({ gpu }: GpuDevice, { name, code, bindings }: KernelSource, constants: Constants): Parts {
+function partsOf({ gpu }: GpuDevice, { name, code, bindings, entry }: KernelSource, constants: Constants): Parts {
   const module = gpu.createShaderModule({ label: name, code });
   const layout = gpu.createBindGroupLayout({ label: name, entries: bindings.map(entryOf) });
   const pipelineLayout = gpu.createPipelineLayout({ label: name, bindGroupLayouts: [layout] });
-  const compute = { module, entryPoint: name, constants };
+  const compute = { module, constants, ...(entry !== undefined && { entryPoint: entry }) };
   return { module, layout, descriptor: { label: name, layout: pipelineLayout, compute } };
 }
 

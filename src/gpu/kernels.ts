@@ -1,23 +1,25 @@
 import backwardInputs from "../../shaders/backwardInputs.wgsl";
-import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl";
 import backwardWeights from "../../shaders/backwardWeights.wgsl";
-import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl";
 import drawRows from "../../shaders/drawRows.wgsl";
 import crossEntropy from "../../shaders/crossEntropy.wgsl";
 import forward from "../../shaders/forward.wgsl";
-import forwardTiled from "../../shaders/forwardTiled.wgsl";
 import gatherRows from "../../shaders/gatherRows.wgsl";
 import loss from "../../shaders/loss.wgsl";
 import lossElementwise from "../../shaders/lossElementwise.wgsl";
 import lossSoftmax from "../../shaders/lossSoftmax.wgsl";
 import oneLane from "../../shaders/oneLane.wgsl";
+import plainProduct from "../../shaders/plainProduct.wgsl";
 import quadLoads from "../../shaders/quadLoads.wgsl";
 import scalar from "../../shaders/scalar.wgsl";
 import score from "../../shaders/score.wgsl";
 import scoreElementwise from "../../shaders/scoreElementwise.wgsl";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl";
+import storeInLoop from "../../shaders/storeInLoop.wgsl";
 import scoreSoftmax from "../../shaders/scoreSoftmax.wgsl";
 import subgroupLanes from "../../shaders/subgroupLanes.wgsl";
+import tiledProduct from "../../shaders/tiledProduct.wgsl";
+import sumAtOnce from "../../shaders/sumAtOnce.wgsl";
+import sumInBlocks from "../../shaders/sumInBlocks.wgsl";
 import tileHalves from "../../shaders/tileHalves.wgsl";
 import tileLoads from "../../shaders/tileLoads.wgsl";
 import tileLossElementwise from "../../shaders/tileLossElementwise.wgsl";
@@ -36,22 +38,39 @@ import { emitLoss, isRowWise } from "./emitLoss.ts";
 import type { KernelUpdate } from "./emitOptimizer.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
 
-/** Shaders of every dispatched kernel of the layered path. Those of quads need subgroups. */
+/** Shaders and variant of a kernel. */
+interface Parts {
+  /** Its label. */
+  readonly name: string;
+  readonly parts: readonly Shader[];
+  readonly variant?: string;
+}
+
+/** A product of a layer in all variants. */
+function product<Name extends string>(
+  name: Name,
+  operation: Shader,
+  sums: Shader,
+): Record<`${Name}${"" | "Tiled" | "Quads"}`, Parts> {
+  const tiled = [operation, tiledProduct, sums, storeInLoop];
+  const variants: Record<string, Parts> = {
+    [name]: { name, parts: [operation, plainProduct] },
+    [`${name}Tiled`]: { name: `${name}Tiled`, parts: [...tiled, tileLoads] },
+    [`${name}Quads`]: { name: `${name}Tiled`, parts: [...tiled, quadLoads], variant: "quads" },
+  };
+  return variants;
+}
+
+/** Every dispatched kernel of the layered path. Those of quads need subgroups. */
 const shaders = {
-  forward: { parts: [forward] },
-  forwardTiled: { parts: [forwardTiled, tileLoads] },
-  forwardQuads: { parts: [forwardTiled, quadLoads], variant: "quads" },
-  loss: { parts: [loss] },
-  backwardInputs: { parts: [backwardInputs] },
-  backwardInputsTiled: { parts: [backwardInputsTiled, tileLoads] },
-  backwardInputsQuads: { parts: [backwardInputsTiled, quadLoads], variant: "quads" },
-  backwardWeights: { parts: [backwardWeights] },
-  backwardWeightsTiled: { parts: [backwardWeightsTiled, tileLoads] },
-  backwardWeightsQuads: { parts: [backwardWeightsTiled, quadLoads], variant: "quads" },
-  drawRows: { parts: [drawRows] },
-  score: { parts: [score] },
-  gatherRows: { parts: [gatherRows] },
-} as const satisfies Record<string, { readonly parts: readonly [Shader, ...Shader[]]; readonly variant?: string }>;
+  ...product("forward", forward, sumAtOnce),
+  ...product("backwardInputs", backwardInputs, sumAtOnce),
+  ...product("backwardWeights", backwardWeights, sumInBlocks),
+  loss: { name: "loss", parts: [loss] },
+  drawRows: { name: "drawRows", parts: [drawRows] },
+  score: { name: "score", parts: [score] },
+  gatherRows: { name: "gatherRows", parts: [gatherRows] },
+} as const satisfies Record<string, Parts>;
 
 export type KernelName = keyof typeof shaders;
 
@@ -78,17 +97,21 @@ function lossParts(kernel: KernelName, of: Loss): (Shader | string)[] {
 }
 
 /** A kernel of layers with the functions of an activation and of a loss. */
-export function layerKernel(name: KernelName, { activation, loss: own }: LayerFunctions = {}): KernelSource {
-  const { parts, variant }: { parts: readonly [Shader, ...Shader[]]; variant?: string } = shaders[name];
+export function layerKernel(kernel: KernelName, { activation, loss: own }: LayerFunctions = {}): KernelSource {
+  const { name, parts, variant }: Parts = shaders[kernel];
   const functions: (Shader | string)[] = [
     ...(activation === undefined ? [] : [scalar, emitActivation(activation)]),
-    ...(own === undefined ? [] : lossParts(name, own)),
+    ...(own === undefined ? [] : lossParts(kernel, own)),
   ];
-  return kernelOf([...parts, ...functions], functions.length === 0 ? variant : describe(variant, activation, own));
+  return kernelOf(
+    name,
+    [...parts, ...functions],
+    functions.length === 0 ? variant : describe(variant, activation, own),
+  );
 }
 
 /** The kernel that applies an optimizer. */
-export const updateKernel = ({ code }: KernelUpdate): KernelSource => kernelOf([update, scalar, code], code);
+export const updateKernel = ({ code }: KernelUpdate): KernelSource => kernelOf("update", [update, scalar, code], code);
 
 const storageOf = ({ isHalf }: TileSizes): Shader => (isHalf ? tileHalves : tileValues);
 
@@ -96,34 +119,38 @@ const tileLossOf = ({ loss: own }: Network): Shader => (isRowWise(own) ? tileLos
 
 /** A kernel written for one network. */
 const fused = (
-  shader: Shader,
+  name: string,
   network: Network,
   code: readonly (Shader | string)[],
   ...choices: unknown[]
 ): KernelSource =>
-  kernelOf(
-    [shader, scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...code],
-    describe(network, ...choices),
-  );
+  kernelOf(name, [scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...code], describe(network, ...choices));
 
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
   /** @param lanes invocations that train a replica; several need subgroups of so many */
   trainReplicas: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {
     const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
-    return fused(
-      trainReplicas,
-      network,
-      [...own, code, emitNetwork(network), emitUpdate(network, stateCount)],
-      code,
-      lanes,
-    );
+    const parts = [trainReplicas, ...own, code, emitNetwork(network), emitUpdate(network, stateCount)];
+    return fused("trainReplicas", network, parts, code, lanes);
   },
   trainGroups: (network: Network, { code }: KernelUpdate, sizes: TileSizes): KernelSource =>
-    fused(trainGroups, network, [storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)], code, sizes),
+    fused(
+      "trainGroups",
+      network,
+      [trainGroups, storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)],
+      code,
+      sizes,
+    ),
   trainSamples: (network: Network): KernelSource =>
-    fused(trainSamples, network, [emitNetwork(network), emitPartials(network)]),
+    fused("trainSamples", network, [trainSamples, emitNetwork(network), emitPartials(network)]),
   trainTiles: (network: Network, sizes: TileSizes): KernelSource =>
-    fused(trainTiles, network, [storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)], sizes),
-  scoreReplicas: (network: Network): KernelSource => fused(scoreReplicas, network, [emitScore(network)]),
+    fused(
+      "trainTiles",
+      network,
+      [trainTiles, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
+      sizes,
+    ),
+  scoreReplicas: (network: Network): KernelSource =>
+    fused("scoreReplicas", network, [scoreReplicas, emitScore(network)]),
 } as const;

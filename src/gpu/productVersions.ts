@@ -135,7 +135,7 @@ export function valueInvocations(version: ProductVersion, rows: number, columns:
 }
 
 /** Invocations of backwardWeights per slot: those of the weights, and behind them those of the bias and the loss. */
-export function weightInvocations(version: Version, { fanIn, fanOut }: LayerShape, gradientColumns: number): number {
-  if (version === "plain") return fanIn * fanOut + gradientColumns;
+export function weightInvocations(version: Version, { fanIn }: LayerShape, gradientColumns: number): number {
+  if (version === "plain") return (fanIn + 1) * gradientColumns;
   return valueInvocations(version, fanIn, gradientColumns) + valueInvocations(version, 1, gradientColumns);
 }

@@ -119,7 +119,7 @@ export function addTuner(device: GpuDevice, tuner: ProductTuner): boolean {
   return true;
 }
 
-/** Takes a tuner away; may be called again. */
+/** Takes a tuner away. */
 export function removeTuner(device: GpuDevice, tuner: ProductTuner): void {
   if (tuners.get(device) === tuner) tuners.delete(device);
 }
@@ -150,7 +150,7 @@ const leastValuesOfPanels = 2 ** 20;
  */
 function wantsPanels(request: MatmulRequest, version: ProductVersion): boolean {
   const { device, b, m, n, k, batch } = request;
-  if (device.kind !== "software" || b.isInPanels || !loadsFours(version) || batch.length > maxRank - 3) return false;
+  if (device.kind !== "software" || b.isInPanels || !isTiled(version) || batch.length > maxRank - 3) return false;
   const isLarge = m >= leastRowsOfPanels && n * k >= leastValuesOfPanels;
   return isLarge && n % panelColumns === 0 && 4 * n * k * matricesOf(request) <= scratchBytes;
 }
@@ -255,7 +255,7 @@ export const kernelOf = (
   request: MatmulRequest,
   version: ProductVersion,
 ): { source: KernelSource; constants: Constants } => ({
-  source: matmulKernel(version, [request.a.dtype, request.b.dtype, request.out.dtype]),
+  source: matmulKernel(version, [request.a.dtype, request.b.dtype, request.out.dtype], request.k <= sliceProducts),
   constants: constantsOf(wantsPanels(request, version) ? packedRequest(request, request.b.buffer) : request, version),
 });
 
@@ -263,18 +263,17 @@ export const kernelOf = (
 const leastPairs = 128;
 
 function constantsOf(request: MatmulRequest, version: ProductVersion): Constants {
+  const { b, k, transposeA, transposeB } = request;
   if (version === "plain") return {};
-  if (version === "workgroup") {
-    return { A_ALONG_K: request.transposeA ? 0 : 1, B_ALONG_K: request.transposeB ? 1 : 0 };
-  }
-  const IS_SHORT = request.k <= sliceProducts ? 1 : 0;
-  const PAIRS = request.k >= leastPairs && request.k % 8 === 0 ? 1 : 0; // slices and blocks have a multiple of eight
-  const PANELS = request.b.isInPanels ? 1 : 0;
-  return { ...versionConstants(version, request.device.kind, alignmentOfB(request)), IS_SHORT, PAIRS, PANELS };
+  if (version === "workgroup") return { LEFT_ALONG_K: transposeA ? 0 : 1, RIGHT_ALONG_K: transposeB ? 1 : 0 };
+  const tile = {
+    PAIRS: k >= leastPairs && k % 8 === 0 ? 1 : 0, // slices and blocks have a multiple of eight
+    PANELS: b.isInPanels ? 1 : 0,
+  };
+  return { ...versionConstants(version, request.device.kind, alignmentOfB(request)), ...tile };
 }
 
-/** Its kernel has b bound once more. */
-const loadsFours = (version: ProductVersion): boolean => version !== "plain" && version !== "workgroup";
+const isTiled = (version: ProductVersion): boolean => version !== "plain" && version !== "workgroup";
 
 /** Records the sums over slices of k. */
 function encodeVersion(request: MatmulRequest, version: ProductVersion, slice: number): void {
@@ -283,7 +282,7 @@ function encodeVersion(request: MatmulRequest, version: ProductVersion, slice: n
   const invocations = valueInvocations(version, m, n);
   recorderOf(request).dispatchValues({
     ...kernelOf(request, version),
-    bound: [a.buffer, b.buffer, out.buffer, ...(loadsFours(version) ? [b.buffer] : [])],
+    bound: [a.buffer, b.buffer, out.buffer, b.buffer],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
     operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
     uniform: sizesOf(request, slice),

@@ -34,7 +34,7 @@ async function run(gpu: GPUDevice, pipeline: GPUComputePipeline): Promise<Uint32
 
 async function compile(gpu: GPUDevice): Promise<GPUComputePipeline> {
   gpu.pushErrorScope("validation"); // the pipeline's rejection tells; nothing is to reach the console
-  const module = gpu.createShaderModule({ label: "quadProbe", code: kernelOf([quadProbe]).code });
+  const module = gpu.createShaderModule({ label: "quadProbe", code: kernelOf("quadProbe", [quadProbe]).code });
   const compute = { module, entryPoint: "quadProbe" };
   const creation = gpu.createComputePipelineAsync({ label: "quadProbe", layout: "auto", compute });
   gpu.popErrorScope().catch(() => {});

@@ -5,8 +5,10 @@ export type BindingKind = "dynamic" | "uniform" | "read" | "write";
 
 /** One dispatched kernel, before it is compiled. */
 export interface KernelSource {
-  /** File, entry point and label. */
+  /** Its label. */
   readonly name: string;
+  /** Entry point, where the code has several. */
+  readonly entry?: string;
   readonly code: string;
   /** What tells it from kernels of the same name, where its code is written for one network. */
   readonly variant?: string;
@@ -18,11 +20,9 @@ export interface KernelSource {
 
 /** A file of shaders/ with the files that it imports, as vite.shaders.ts reads it. */
 export interface Shader {
-  /** Of the file, and of the entry point where it has one. */
-  readonly name: string;
   /** Code of the files, the imported ones first; each begins with a line that names it. */
   readonly pieces: readonly string[];
-  /** Kinds of the bindings 0, 1, … of a file with an entry point. */
+  /** Kinds of the bindings 0, 1, … of a file that declares those of a kernel. */
   readonly bindings: readonly BindingKind[];
   /** Of the uniform at binding 0. */
   readonly uniform?: Layout;
@@ -40,12 +40,13 @@ function codeOf(parts: readonly (Shader | string)[]): string {
 }
 
 /**
- * The kernel of a shader with an entry point.
- * @param parts the shader, and what it expects: other shaders, and code written for this kernel
+ * A kernel of shaders, one of which has an entry point and one all bindings, and of what they expect: other shaders, and code
+ * written for this kernel.
  * @param variant tells it from kernels of the same name
  */
-export function kernelOf(parts: readonly [Shader, ...(Shader | string)[]], variant?: string): KernelSource {
-  const [{ name, bindings, uniform }] = parts;
+export function kernelOf(name: string, parts: readonly (Shader | string)[], variant?: string): KernelSource {
+  const shaders = parts.filter((part) => typeof part !== "string");
+  const { bindings, uniform } = shaders.find((shader) => shader.bindings.length > 0) ?? shaders[0]!;
   return { name, code: codeOf(parts), bindings, uniform, ...(variant !== undefined && { variant }) };
 }
 

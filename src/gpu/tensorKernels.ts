@@ -3,15 +3,19 @@ import binary from "../../shaders/binary.wgsl";
 import copy from "../../shaders/copy.wgsl";
 import matmul from "../../shaders/matmul.wgsl";
 import matmulSlim from "../../shaders/matmulSlim.wgsl";
-import matmulTiled from "../../shaders/matmulTiled.wgsl";
-import matmulWorkgroup from "../../shaders/matmulWorkgroup.wgsl";
+import plainProduct from "../../shaders/plainProduct.wgsl";
 import quadLoads from "../../shaders/quadLoads.wgsl";
 import reduce from "../../shaders/reduce.wgsl";
 import scalar from "../../shaders/scalar.wgsl";
 import softmaxRows from "../../shaders/softmaxRows.wgsl";
+import storeByName from "../../shaders/storeByName.wgsl";
+import sumAtOnce from "../../shaders/sumAtOnce.wgsl";
+import sumInBlocks from "../../shaders/sumInBlocks.wgsl";
 import sumSlices from "../../shaders/sumSlices.wgsl";
+import tiledProduct from "../../shaders/tiledProduct.wgsl";
 import tileLoads from "../../shaders/tileLoads.wgsl";
 import unary from "../../shaders/unary.wgsl";
+import workgroupProduct from "../../shaders/workgroupProduct.wgsl";
 import type { DataType } from "../shape.ts";
 import type { ProductVersion } from "./productVersions.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
@@ -21,11 +25,13 @@ const tensorKernels = {
   accumulate: [accumulate],
   binary: [binary, scalar],
   copy: [copy],
-  matmul: [matmul],
-  matmulQuads: [matmulTiled, quadLoads],
+  matmul: [matmul, plainProduct],
+  matmulQuads: [matmul, tiledProduct, sumInBlocks, storeByName, quadLoads],
+  matmulQuadsShort: [matmul, tiledProduct, sumAtOnce, storeByName, quadLoads],
   matmulSlim: [matmulSlim],
-  matmulTiled: [matmulTiled, tileLoads],
-  matmulWorkgroup: [matmulWorkgroup],
+  matmulTiled: [matmul, tiledProduct, sumInBlocks, storeByName, tileLoads],
+  matmulTiledShort: [matmul, tiledProduct, sumAtOnce, storeByName, tileLoads],
+  matmulWorkgroup: [matmul, workgroupProduct],
   reduce: [reduce],
   softmaxRows: [softmaxRows],
   sumSlices: [sumSlices],
@@ -57,20 +63,18 @@ export function tensorKernel(
     (type, index) => `alias Element${index === types.length - 1 ? "Out" : "AB"[index]!} = ${type};`,
   );
   const code = [...enabled, ...elements, ...(compute ? [compute.wgsl] : [])].join("\n");
-  const kernel = kernelOf([...tensorKernels[name], code], variant);
+  const kernel = kernelOf(name.replace(/(Tiled|Quads)(Short)?$/, "Tiled"), [...tensorKernels[name], code], variant);
   typedKernels.set(variant, kernel);
   return kernel;
 }
 
-const matmulNames = {
-  plain: "matmul",
-  tiled: "matmulTiled",
-  wideTiled: "matmulTiled",
-  quads: "matmulQuads",
-  wideQuads: "matmulQuads",
-  workgroup: "matmulWorkgroup",
-} as const satisfies Record<ProductVersion, TensorKernelName>;
-
-/** The kernel of a version of matmul; its quads need subgroups. */
-export const matmulKernel = (version: ProductVersion, types: readonly DataType[]): KernelSource =>
-  tensorKernel(matmulNames[version], types);
+/**
+ * The kernel of a version of matmul; its quads need subgroups.
+ * @param isShort no sum has more products than a block
+ */
+export function matmulKernel(version: ProductVersion, types: readonly DataType[], isShort = false): KernelSource {
+  if (version === "plain") return tensorKernel("matmul", types);
+  if (version === "workgroup") return tensorKernel("matmulWorkgroup", types);
+  const isQuads = version === "quads" || version === "wideQuads";
+  return tensorKernel(`matmul${isQuads ? "Quads" : "Tiled"}${isShort ? "Short" : ""}`, types);
+}

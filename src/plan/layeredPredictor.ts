@@ -112,7 +112,7 @@ export class LayeredPredictor implements OutputSource {
         parameters,
         this.#outputs[index]!,
         this.#batchRows,
-        ...(version === "plain" ? [] : [parameters]),
+        parameters,
       ],
       invocations: (rows) => valueInvocations(version, rows, fanOut),
       replicas,

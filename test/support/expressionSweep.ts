@@ -35,8 +35,8 @@ export async function computeOnGpu(
     "}",
   ].join("\n");
   const bindings = ["dynamic", ...names.map(() => "read" as const), "write"] as const;
-  const shader = { name: "sweep", pieces: scalar.pieces, bindings };
-  const kernel = await createKernel(device, kernelOf([shader, code], code));
+  const shader = { pieces: scalar.pieces, bindings };
+  const kernel = await createKernel(device, kernelOf("sweep", [shader, code], code));
   const owner = new BufferOwner(device);
   try {
     const uniform = owner.uniform("count", 16);

@@ -42,7 +42,8 @@ async function dispatchOf(
   const { device, owner, plan, parameters, steps, batchRows } = shared;
   const { index, fanIn, fanOut, weightsOffset, activation } = layer;
   const version = plan.layers[index]!.forward;
-  const kernel = await createKernel(device, layerKernel(kernelName("forward", version), { activation }), {
+  const source = layerKernel(kernelName("forward", version), { activation });
+  const kernel = await createKernel(device, source, {
     ROWS: 0,
     SHUFFLES: 0,
     SAVES_PRE_ACTIVATION: 0,
@@ -52,15 +53,11 @@ async function dispatchOf(
   const uniform = uploadLayer(device, owner, strides);
   return createDispatch(device, kernel, {
     label: `layer ${index}`,
-    bound: [
-      stepWindow(steps),
-      uniform,
-      inputs,
-      parameters,
-      outputs,
-      batchRows,
-      ...(version === "plain" ? [] : [parameters]),
-    ],
+    // parameters once more, where an older revision binds them
+    bound: [stepWindow(steps), uniform, inputs, parameters, outputs, batchRows, parameters].slice(
+      0,
+      source.bindings.length,
+    ),
     invocations: (rows) => valueInvocations(version, rows, fanOut),
     replicas: 1,
   });
