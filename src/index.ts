@@ -25,6 +25,27 @@ export {
   type DeviceDetails,
   type DeviceKind,
 } from "./gpu/device.ts";
+export type { CategoryColumn, Graph, GraphNode, ParameterShape, ReductionName } from "./graph/graph.ts";
+export {
+  type AnyNetwork,
+  asChain,
+  type GraphNetwork,
+  type GraphOptions,
+  type LayersOptions,
+  network,
+  parametersOf,
+} from "./graph/graphNetwork.ts";
+export {
+  activate,
+  concat,
+  dropout,
+  embedding,
+  type EmbeddingOptions,
+  fourierFeatures,
+  layerNorm,
+  residual,
+} from "./graph/layers.ts";
+export type { Layer, ParameterStarts, Vector } from "./graph/vector.ts";
 export { defaultInitializer, initialize, type InitializerName, initializerNames } from "./initializers.ts";
 export {
   type ActivationName,
@@ -34,7 +55,6 @@ export {
   type LayerShape,
   type LossName,
   lossNames,
-  network,
   type Network,
   type NetworkOptions,
   takesLogits,

@@ -25,7 +25,7 @@ async function train(
   settings: RunSettings,
   steps: number,
 ): Promise<Trained> {
-  executor.writeParameters(parametersOf(executor.network, 3, executor.replicas));
+  executor.writeParameters(parametersOf(net, 3, executor.replicas));
   const run = await executor.createRun(settings);
   try {
     await run.execute(0, steps);

@@ -2,13 +2,16 @@ import { ReferenceExecutor } from "../cpu/executor.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Executor } from "../executor.ts";
 import { type Device, GpuDevice } from "../gpu/device.ts";
-import type { Network } from "../network.ts";
+import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
 import { GpuExecutor } from "./gpuExecutor.ts";
 
 /** Picks what computes: the layered path on a WebGPU device, the float64 reference on the CPU. */
-export function createExecutor(device: Device, network: Network, replicas: number): Promise<Executor> {
-  if (device instanceof GpuDevice) return GpuExecutor.create(device, network, replicas);
-  if (device?.kind === "cpu") return Promise.resolve(new ReferenceExecutor(network, replicas));
+export async function createExecutor(device: Device, network: AnyNetwork, replicas: number): Promise<Executor> {
+  if (device instanceof GpuDevice) {
+    const fix = "create the model with `device: await acquire({ device: \"cpu\" })`";
+    return GpuExecutor.create(device, requireChain("createModel: network on a GPU", network, fix), replicas);
+  }
+  if (device?.kind === "cpu") return new ReferenceExecutor(network, replicas);
   const fix = "pass `device: await acquire()`";
   throw new InvalidInput({
     place: "createModel: device",
@@ -19,5 +22,5 @@ export function createExecutor(device: Device, network: Network, replicas: numbe
 }
 
 /** The float64 reference of a network, whatever device there is. */
-export const createReference = (network: Network, replicas: number): Executor =>
+export const createReference = (network: AnyNetwork, replicas: number): Executor =>
   new ReferenceExecutor(network, replicas);

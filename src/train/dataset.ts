@@ -1,6 +1,7 @@
 import { InvalidInput } from "../errors.ts";
 import type { Dataset, FloatArray } from "../executor.ts";
-import type { LossName, Network } from "../network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import type { LossName } from "../network.ts";
 
 /** Throws `InvalidInput` unless `values` is [rows, width] with at least one row and only finite values. */
 export function requireRows(place: string, values: FloatArray, width: number): number {
@@ -37,7 +38,7 @@ function requireTargetRange(place: string, targets: FloatArray, loss: LossName):
  * Throws `InvalidInput` unless inputs and targets fit the network and each other.
  * @returns the number of rows
  */
-export function requireDataset(place: string, data: Dataset, network: Network): number {
+export function requireDataset(place: string, data: Dataset, network: AnyNetwork): number {
   const rows = requireRows(`${place}: inputs`, data?.inputs, network.inputs);
   const targetRows = requireRows(`${place}: targets`, data.targets, network.outputs);
   if (rows !== targetRows) {

@@ -2,7 +2,7 @@ import { softmax } from "../cpu/softmax.ts";
 import { createTallies, score, scoresOf } from "../cpu/score.ts";
 import type { Dataset, Executor, FloatArray, Scores } from "../executor.ts";
 import { sigmoidOf } from "../math/specialFunctions.ts";
-import type { Network } from "../network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 
 /** How well outputs meet targets. */
 export interface Score {
@@ -48,7 +48,7 @@ export async function evaluateReplicas(executor: Executor, data: Dataset): Promi
 }
 
 /** Probabilities from logits, for the losses that take logits; other outputs are returned as they are. */
-export function probabilitiesOf({ loss, outputs: width }: Network, outputs: FloatArray): FloatArray {
+export function probabilitiesOf({ loss, outputs: width }: AnyNetwork, outputs: FloatArray): FloatArray {
   if (loss === "binaryCrossEntropy") return outputs.map(sigmoidOf);
   if (loss !== "softmaxCrossEntropy") return outputs;
   const probabilities = outputs.slice();
