@@ -25,10 +25,11 @@ export {
   type DeviceDetails,
   type DeviceKind,
 } from "./gpu/device.ts";
-export type { CategoryColumn, Graph, GraphNode, ParameterShape, ReductionName } from "./graph/graph.ts";
+export type { Graph, GraphNode, ParameterShape, ReductionName } from "./graph/graph.ts";
 export {
   type AnyNetwork,
   asChain,
+  describeArchitecture,
   type GraphNetwork,
   type GraphOptions,
   type LayersOptions,

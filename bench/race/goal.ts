@@ -7,7 +7,11 @@ import type { Network } from "../../src/network.ts";
 export function lossOver(network: Network, state: FloatArray, { inputs, targets }: Dataset): number {
   const batchSize = targets.length / network.outputs;
   const parameters = Float64Array.from(state);
-  const outputs = new Step(network, batchSize).forward({ rows: batchSize, inputs: Float64Array.from(inputs), parameters });
+  const outputs = new Step(network, batchSize).forward({
+    rows: batchSize,
+    inputs: Float64Array.from(inputs),
+    parameters,
+  });
   const dOutputs = new Float64Array(outputs.length);
   const fanOut = network.outputs;
   return lossOf({ loss: network.loss, batchSize, fanOut, outputs, targets: Float64Array.from(targets), dOutputs });

@@ -42,10 +42,3 @@ export const activate = (name: ActivationName, z: number): number => compiledOf(
 
 /** Slope of the activation function at a saved value: the activation, or z where `savesPreActivation`. */
 export const activateDerivative = (name: ActivationName, saved: number): number => compiledOf(name).backward(1, saved);
-
-/**
- * Gradient by the pre-activation from that by the activation. A branch that was not taken passes nothing, not even infinity, as in
- * PyTorch. Smooth functions multiply, so that infinity times a slope that rounded to 0 is NaN.
- */
-export const slopeProduct = (name: ActivationName, gradient: number, saved: number): number =>
-  compiledOf(name).backward(gradient, saved);

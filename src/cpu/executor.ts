@@ -70,7 +70,12 @@ class ReferenceRun implements TrainingRun {
 
   readonly #requireAlive: () => void;
 
-  constructor(network: AnyNetwork, settings: RunSettings, parameters: readonly Float64Array[], requireAlive: () => void) {
+  constructor(
+    network: AnyNetwork,
+    settings: RunSettings,
+    parameters: readonly Float64Array[],
+    requireAlive: () => void,
+  ) {
     this.#requireAlive = requireAlive;
     this.ringSteps = Math.max(1, Math.min(maxRingSteps, Math.floor(ringFloats / parameters.length)));
     this.#network = network;

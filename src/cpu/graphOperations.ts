@@ -62,7 +62,9 @@ export class GraphOperations {
     this.step = step;
     this.capacity = capacity;
     this.layers = new Map(denseShapesOf(step).map((shape) => [shape.node, shape]));
-    this.#copiesInput = step.nodes.some((node) => node.kind !== "dense" && "from" in node && [node.from].flat().includes(0));
+    this.#copiesInput = step.nodes.some(
+      (node) => node.kind !== "dense" && "from" in node && [node.from].flat().includes(0),
+    );
   }
 
   /** [capacity, width] of a node. */

@@ -1,3 +1,4 @@
+import { requireChain } from "../graph/graphNetwork.ts";
 import { type ActivationName, type LayerShape, type Network, takesLogits } from "../network.ts";
 import { finiteParameters, type ModelToSave, requireValueCount } from "./modelFile.ts";
 import { encodeOnnxGraph, type OnnxGraph, type OnnxInitializer, type OnnxNode } from "./onnxGraph.ts";
@@ -50,6 +51,10 @@ const activations: Record<Exclude<ActivationName, "identity">, Activate> = {
   sine: operator("Sin"),
 };
 
+interface ChainModel extends OnnxModel {
+  readonly network: Network;
+}
+
 const outputsName = ({ loss }: Network): string => (takesLogits(loss) ? "logits" : "outputs");
 
 const weightsName = ({ index }: LayerShape): string => `layers.${index}.weights`;
@@ -83,7 +88,7 @@ function probabilityNodes({ loss }: Network): OnnxNode[] {
 }
 
 /** Weights [fanIn, fanOut] and bias [fanOut], of replicas with their axis in front, each bias as one row. */
-function layerParameters({ network, replicas }: OnnxModel, layer: LayerShape, all: Float32Array): OnnxInitializer[] {
+function layerParameters({ network, replicas }: ChainModel, layer: LayerShape, all: Float32Array): OnnxInitializer[] {
   const { fanIn, fanOut, weightsOffset, biasOffset } = layer;
   const gather = (offset: number, size: number): Float32Array => {
     const values = new Float32Array(replicas * size);
@@ -113,7 +118,7 @@ function constantsOf(nodes: readonly OnnxNode[]): OnnxInitializer[] {
   return entries.map(([name, value]) => ({ name, shape: [], values: Float32Array.of(value) }));
 }
 
-function graphOf(model: OnnxModel, parameters: Float32Array): OnnxGraph {
+function graphOf(model: ChainModel, parameters: Float32Array): OnnxGraph {
   const { network, replicas } = model;
   const { layers, inputs, outputs } = network;
   const isProbable = takesLogits(network.loss);
@@ -133,12 +138,18 @@ function graphOf(model: OnnxModel, parameters: Float32Array): OnnxGraph {
 /**
  * Bytes of an ONNX file of operators 13, float32: `inputs` [rows, network.inputs] to `outputs` [rows, network.outputs], or,
  * where the loss takes logits, to `logits` and `probabilities`; of several replicas [replicas, rows, network.outputs].
- * @throws InvalidInput when a parameter is not finite, when there are too few or too many, and beyond 2 GiB
+ * @throws InvalidInput when a parameter is not finite, when there are too few or too many, beyond 2 GiB, and on other layers than dense ones
  */
 export function encodeOnnx(model: OnnxModel): Uint8Array<ArrayBuffer> {
+  const network = requireChain("encodeOnnx", model.network, "save the model as safetensors with encodeModel");
   requireValueCount("encodeOnnx", model);
   const parameters = finiteParameters("encodeOnnx", model.parameters);
   const metadata = new Map<string, string>([["loss", model.network.loss]]);
   if (model.inputNames) metadata.set("inputs", JSON.stringify(model.inputNames));
-  return encodeOnnxGraph(graphOf(model, parameters), { producer: "thalweg", operatorSet, irVersion, metadata });
+  return encodeOnnxGraph(graphOf({ ...model, network }, parameters), {
+    producer: "thalweg",
+    operatorSet,
+    irVersion,
+    metadata,
+  });
 }

@@ -63,6 +63,10 @@ export class GraphBuilder {
 
   /** @returns the number of the parameter */
   addParameter(name: string, shape: readonly number[], start: ParameterStart): number {
+    for (const length of shape) requireInteger(`network: shape of ${name}`, length, 1, maxWidth);
+    if (this.#parameters.some((parameter) => parameter.name === name)) {
+      fail("parameters", "different names", `${name} twice`, "name each parameter of a layer once");
+    }
     const size = shape.reduce((product, length) => product * length, 1);
     this.#parameters.push({ name, shape, offset: this.#parameterCount, size, start });
     this.#parameterCount += size;
@@ -93,7 +97,8 @@ export class GraphBuilder {
   #shapeOf(parameter: number, rank: number): readonly number[] {
     requireInteger("network: parameter", parameter, 0, this.#parameters.length - 1);
     const { shape } = this.#parameters[parameter]!;
-    if (shape.length !== rank) fail("parameter", `one of rank ${rank}`, `rank ${shape.length}`, "pass another parameter");
+    if (shape.length !== rank)
+      fail("parameter", `one of rank ${rank}`, `rank ${shape.length}`, "pass another parameter");
     return shape;
   }
 

@@ -168,7 +168,11 @@ class Derivation {
   #reduceGradient({ from, reduction }: GraphNode & { kind: "reduce" }, index: number, gradient: number): number {
     const { width } = this.#nodes[from]!;
     if (reduction === "sum") return this.#broadcast(gradient, width);
-    if (reduction === "mean") return this.#broadcast(this.#map([gradient], (d) => d!.over(width)), width);
+    if (reduction === "mean")
+      return this.#broadcast(
+        this.#map([gradient], (d) => d!.over(width)),
+        width,
+      );
     const result = this.#broadcast(index, width);
     if (reduction === "logSumExp") {
       const spread = this.#broadcast(gradient, width);

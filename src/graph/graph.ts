@@ -60,7 +60,10 @@ export interface Graph {
 }
 
 /** Nodes that a node reads. */
-export function operandsOf(node: { readonly kind: string; readonly from?: number | readonly number[] }): readonly number[] {
+export function operandsOf(node: {
+  readonly kind: string;
+  readonly from?: number | readonly number[];
+}): readonly number[] {
   if (node.from === undefined) return [];
   return typeof node.from === "number" ? [node.from] : node.from;
 }
@@ -73,7 +76,7 @@ export function readersOf({ nodes }: Graph): number[][] {
 }
 
 /** Columns of the data that hold category numbers. */
-export interface CategoryColumn {
+interface CategoryColumn {
   readonly column: number;
   readonly categories: number;
 }
@@ -95,7 +98,11 @@ export function columnOf({ nodes }: Graph, index: number): number | undefined {
 }
 
 /** The operand of a concatenation that holds a column, and the column's place in it. */
-function partAt(nodes: readonly GraphNode[], from: readonly number[], column: number): { node: number; column: number } {
+function partAt(
+  nodes: readonly GraphNode[],
+  from: readonly number[],
+  column: number,
+): { node: number; column: number } {
   let rest = column;
   for (const node of from) {
     const { width } = nodes[node]!;
@@ -105,7 +112,7 @@ function partAt(nodes: readonly GraphNode[], from: readonly number[], column: nu
   throw new Error("graph: a column beyond the end of a concatenation");
 }
 
-export const categoryColumnsOf = (graph: Graph): CategoryColumn[] =>
+const categoryColumnsOf = (graph: Graph): CategoryColumn[] =>
   graph.nodes.flatMap((node) => {
     if (node.kind !== "gather") return [];
     const column = columnOf(graph, node.from)!; // the builder has checked that there is one

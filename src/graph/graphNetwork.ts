@@ -11,6 +11,7 @@ import {
   type NetworkOptions,
   requireName,
   takesLogits,
+  widthsOf,
 } from "../network.ts";
 import { GraphBuilder } from "./builder.ts";
 import { type Graph, type GraphNode, type ParameterShape, readersOf } from "./graph.ts";
@@ -113,7 +114,13 @@ export function requireChain(place: string, network: AnyNetwork, fix: string): N
   throw new InvalidInput({ place, expected: "a network of dense layers only", got: describeGraph(network), fix });
 }
 
-/** `layer norm and residual connections`: what sets a graph apart from a list of dense layers. */
+/** `4-8-8-1`, or `4-…-1, a graph of 12 nodes`. */
+export const describeArchitecture = (network: AnyNetwork): string =>
+  isGraph(network)
+    ? `${network.inputs}-…-${network.outputs}, a graph of ${network.graph.nodes.length} nodes`
+    : widthsOf(network);
+
+/** `a graph with reduce, elementwise`: what sets a graph apart from a list of dense layers. */
 function describeGraph(network: AnyNetwork): string {
   const kinds = new Set(graphOf(network).nodes.map(({ kind }) => kind));
   const others = [...kinds].filter((kind) => kind !== "input" && kind !== "dense" && kind !== "parameter");

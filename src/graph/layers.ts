@@ -41,13 +41,22 @@ export const layerNorm =
   (x: Vector): Vector => {
     if (!(epsilon > 0)) {
       const fix = "pass 1e-5, for example";
-      throw new InvalidInput({ place: "network: layerNorm: epsilon", expected: "a number above 0", got: String(epsilon), fix });
+      throw new InvalidInput({
+        place: "network: layerNorm: epsilon",
+        expected: "a number above 0",
+        got: String(epsilon),
+        fix,
+      });
     }
     const centred = x.minus(x.mean());
     const variance = centred.times(centred).mean();
     const { scale, shift } = x.parameters({ scale: "ones", shift: "zeros" });
     return centred.map(
-      (c, variance, scale, shift) => c!.over(sqrt(variance!.plus(epsilon))).times(scale!).plus(shift!),
+      (c, variance, scale, shift) =>
+        c!
+          .over(sqrt(variance!.plus(epsilon)))
+          .times(scale!)
+          .plus(shift!),
       variance,
       scale,
       shift,
@@ -83,7 +92,10 @@ export const embedding =
   (x: Vector): Vector => {
     requireInteger("network: embedding: column", column, 0, x.width - 1);
     const row = x.slice(column, column + 1).lookup(categories, width);
-    const others = [...(column > 0 ? [x.slice(0, column)] : []), ...(column + 1 < x.width ? [x.slice(column + 1)] : [])];
+    const others = [
+      ...(column > 0 ? [x.slice(0, column)] : []),
+      ...(column + 1 < x.width ? [x.slice(column + 1)] : []),
+    ];
     const [first = row, ...rest] = [...others, row];
     return first.concat(...rest);
   };

@@ -8,7 +8,7 @@ import { GpuExecutor } from "./gpuExecutor.ts";
 /** Picks what computes: the layered path on a WebGPU device, the float64 reference on the CPU. */
 export async function createExecutor(device: Device, network: AnyNetwork, replicas: number): Promise<Executor> {
   if (device instanceof GpuDevice) {
-    const fix = "create the model with `device: await acquire({ device: \"cpu\" })`";
+    const fix = 'create the model with `device: await acquire({ device: "cpu" })`';
     return GpuExecutor.create(device, requireChain("createModel: network on a GPU", network, fix), replicas);
   }
   if (device?.kind === "cpu") return new ReferenceExecutor(network, replicas);

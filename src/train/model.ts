@@ -15,7 +15,7 @@ import { initialize, type InitializerName } from "../initializers.ts";
 import { type Network, requireInteger } from "../network.ts";
 import { type Optimizer, requireOptimizer } from "../optimizer.ts";
 import { createExecutor } from "../plan/choose.ts";
-import { requireDataset, requireRows } from "./dataset.ts";
+import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import { evaluateReplicas, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import { planTraining, type Steering, type TrainOptions } from "./options.ts";
 import {
@@ -143,7 +143,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @returns [replicas, rows, network.outputs]; f64 on the CPU
    */
   async predict(inputs: FloatArray): Promise<FloatArray> {
-    requireRows("predict: inputs", inputs, this.network.inputs);
+    requireInputs("predict: inputs", inputs, this.network);
     return this.#executor.predict(inputs);
   }
 
@@ -181,7 +181,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     inputs: FloatArray,
     options: { readonly replicas?: ArrayLike<number> } = {},
   ): Promise<Ensemble> {
-    requireRows("predictEnsemble: inputs", inputs, this.network.inputs);
+    requireInputs("predictEnsemble: inputs", inputs, this.network);
     requireOptions("predictEnsemble", options, ["replicas"]);
     if (options.replicas === undefined) return predictTogether(this.#executor, inputs);
     const members = await this.#pick("predictEnsemble: replica", options.replicas);

@@ -44,9 +44,19 @@ export const graphCases: readonly GraphCase[] = [
   listOf("embedding", 3, [embedding({ column: 1, categories: 5, width: 3 }), dense(4, "tanh"), dense(2)]),
   listOf("fourierFeatures", 2, [fourierFeatures(3), dense(4, "silu"), dense(1)]),
   listOf("activations as layers", 3, [dense(4), activate("gelu"), activate("sine"), dense(2)]),
-  listOf("softmax after a residual block", 3, [dense(4), residual(layerNorm(), dense(4, "silu")), dense(3)], "softmaxCrossEntropy"),
+  listOf(
+    "softmax after a residual block",
+    3,
+    [dense(4), residual(layerNorm(), dense(4, "silu")), dense(3)],
+    "softmaxCrossEntropy",
+  ),
   listOf("binary cross entropy after a concat", 3, [concat(dense(2, "elu")), dense(1)], "binaryCrossEntropy"),
-  graphOf("two branches", 3, (x) => x.pipe(dense(4, "tanh")).times(x.pipe(dense(4, "sigmoid"))).pipe(dense(2))),
+  graphOf("two branches", 3, (x) =>
+    x
+      .pipe(dense(4, "tanh"))
+      .times(x.pipe(dense(4, "sigmoid")))
+      .pipe(dense(2)),
+  ),
   graphOf("sums, slices and quotients", 4, (x) => {
     const y = x.pipe(dense(6, "softplus"));
     return y.slice(0, 3).over(y.sum()).concat(y.slice(3).minus(y.mean())).pipe(dense(2));
@@ -57,14 +67,22 @@ export const graphCases: readonly GraphCase[] = [
   }),
   graphOf("minimum, maximum and an expression of three vectors", 3, (x) => {
     const [a, b, c] = [x.pipe(dense(4)), x.pipe(dense(4)), x.pipe(dense(4))];
-    return a.minimum(b).plus(a.maximum(c)).map((s, a, b) => exp(a!.times(-1)).times(s!).plus(b!), a, b).pipe(dense(2));
+    return a
+      .minimum(b)
+      .plus(a.maximum(c))
+      .map((s, a, b) => exp(a!.times(-1)).times(s!).plus(b!), a, b)
+      .pipe(dense(2));
   }),
   graphOf("a trained vector", 3, (x) => {
     const { gate, bias } = x.parameters({ gate: "ones", bias: "zeros" });
     return x.times(gate).plus(bias).plus(gate).pipe(dense(2));
   }),
   graphOf("a slice and a repeated value before dense layers", 5, (x) =>
-    x.slice(1, 3).pipe(dense(3, "tanh")).concat(x.pipe(dense(1)).broadcast(4).pipe(dense(2))).pipe(dense(2)),
+    x
+      .slice(1, 3)
+      .pipe(dense(3, "tanh"))
+      .concat(x.pipe(dense(1)).broadcast(4).pipe(dense(2)))
+      .pipe(dense(2)),
   ),
 ];
 
