@@ -78,6 +78,7 @@ const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
 
 interface GpuDeviceOptions {
   readonly isOwned: boolean;
+  readonly isRequired: boolean;
   readonly maxBufferBytes: number | undefined;
   readonly hasQuads: boolean;
 }
@@ -97,6 +98,8 @@ export class GpuDevice implements Device {
   readonly subgroupLanes: number | undefined;
   /** Four neighbouring invocations can exchange values: tried when the device was acquired. */
   readonly hasQuads: boolean;
+  /** False where it was found by "auto": what does not run on a GPU then runs on the CPU instead of being refused. */
+  readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   readonly #isOwned: boolean;
@@ -115,6 +118,7 @@ export class GpuDevice implements Device {
     this.maxWorkgroupBytes = limits.maxComputeWorkgroupStorageSize;
     this.subgroupLanes = lanesOf(gpu);
     this.hasQuads = options.hasQuads;
+    this.isRequired = options.isRequired;
     this.#isOwned = options.isOwned;
     gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
     void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));
@@ -267,11 +271,17 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<G
   if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
   const kind = isSoftware(adapter.info) ? "software" : "gpu";
   if (choice !== "auto" && choice !== kind) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
-  return ownerOf(await requestDevice(adapter), true, options);
+  return ownerOf(await requestDevice(adapter), choice, options);
 }
 
-async function ownerOf(gpu: GPUDevice, isOwned: boolean, { maxBufferBytes }: AcquireOptions): Promise<GpuDevice> {
-  return new GpuDevice(gpu, { isOwned, maxBufferBytes, hasQuads: await haveQuads(gpu) });
+/** @param choice undefined for a device that the caller owns */
+async function ownerOf(
+  gpu: GPUDevice,
+  choice: DeviceChoice | undefined,
+  { maxBufferBytes }: AcquireOptions,
+): Promise<GpuDevice> {
+  const isOwned = choice !== undefined;
+  return new GpuDevice(gpu, { isOwned, isRequired: choice !== "auto", maxBufferBytes, hasQuads: await haveQuads(gpu) });
 }
 
 function requireBytes(bytes: number | undefined): void {
@@ -290,7 +300,7 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
   if (choice === "cpu") return new CpuDevice("the CPU was asked for");
-  if (options.gpuDevice) return ownerOf(options.gpuDevice, false, options);
+  if (options.gpuDevice) return ownerOf(options.gpuDevice, undefined, options);
   const opened = await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
   if (choice === "auto") return new CpuDevice(opened);

@@ -16,12 +16,16 @@ import optimizer from "../../shaders/optimizer.wgsl?raw";
 import order from "../../shaders/order.wgsl?raw";
 import productTile from "../../shaders/productTile.wgsl?raw";
 import quadLoads from "../../shaders/quadLoads.wgsl?raw";
+import dropoutKey from "../../shaders/dropoutKey.wgsl?raw";
 import replicaRun from "../../shaders/replicaRun.wgsl?raw";
+import rows from "../../shaders/rows.wgsl?raw";
+import rowSource from "../../shaders/rowSource.wgsl?raw";
 import sampleTile from "../../shaders/sampleTile.wgsl?raw";
 import scalar from "../../shaders/scalar.wgsl?raw";
 import score from "../../shaders/score.wgsl?raw";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl?raw";
 import step from "../../shaders/step.wgsl?raw";
+import tableGradients from "../../shaders/tableGradients.wgsl?raw";
 import tileGradients from "../../shaders/tileGradients.wgsl?raw";
 import tileHalves from "../../shaders/tileHalves.wgsl?raw";
 import tileLoads from "../../shaders/tileLoads.wgsl?raw";
@@ -36,6 +40,7 @@ import update from "../../shaders/update.wgsl?raw";
 import type { Network } from "../network.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
+import type { RowKernel } from "./emitRows.ts";
 import type { BindingKind, KernelSource } from "./kernel.ts";
 import { join, subgroups } from "./shaderText.ts";
 
@@ -125,6 +130,12 @@ export const kernels = {
     code: join(step, scalar, activation, crossEntropy, elementLoss, score),
     bindings: ["step", "uniform", "read", "read", "write", "write"],
   },
+  /** step, layer, indices, dOutputs, gradients */
+  tableGradients: {
+    name: "tableGradients",
+    code: join(step, tableGradients),
+    bindings: ["step", "uniform", "read", "read", "write"],
+  },
   /** step, page, rows, gathered */
   gatherRows: {
     name: "gatherRows",
@@ -134,6 +145,24 @@ export const kernels = {
 } as const satisfies Record<string, KernelSource>;
 
 export type KernelName = keyof typeof kernels;
+
+/** step, sizes, parameters, arena, and what the nodes read; written for one network. */
+export function rowsKernel({ code, buffers }: RowKernel): KernelSource {
+  const has = (kind: string): boolean => buffers.some((buffer) => buffer.kind === kind);
+  const parts = [...(has("inputs") ? [rowSource] : []), ...(has("settings") ? [dropoutKey] : [])];
+  return {
+    name: "rows",
+    variant: code,
+    code: join(step, order, scalar, rows, ...parts, code),
+    bindings: [
+      "step",
+      "uniform",
+      "read",
+      "write",
+      ...buffers.map(({ kind }) => (kind === "batchRows" ? "write" : "read") as BindingKind),
+    ],
+  };
+}
 
 const describe = (...parts: unknown[]): string => JSON.stringify(parts);
 const rules = join(step, order, scalar, activation, crossEntropy, elementLoss);

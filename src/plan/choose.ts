@@ -2,14 +2,22 @@ import { ReferenceExecutor } from "../cpu/executor.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Executor } from "../executor.ts";
 import { type Device, GpuDevice } from "../gpu/device.ts";
-import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { GpuExecutor } from "./gpuExecutor.ts";
+import { whyNotOnGpu } from "./graphMemory.ts";
 
 /** Picks what computes: the layered path on a WebGPU device, the float64 reference on the CPU. */
 export async function createExecutor(device: Device, network: AnyNetwork, replicas: number): Promise<Executor> {
   if (device instanceof GpuDevice) {
-    const fix = 'create the model with `device: await acquire({ device: "cpu" })`';
-    return GpuExecutor.create(device, requireChain("createModel: network on a GPU", network, fix), replicas);
+    const reason = whyNotOnGpu(network);
+    if (reason === undefined) return GpuExecutor.create(device, network, replicas);
+    if (!device.isRequired) return new ReferenceExecutor(network, replicas);
+    throw new InvalidInput({
+      place: "createModel: network",
+      expected: "one that a GPU computes layer by layer",
+      got: reason,
+      fix: "create the model on `await acquire({ device: \"cpu\" })`, or on \"auto\", which then takes the CPU",
+    });
   }
   if (device?.kind === "cpu") return new ReferenceExecutor(network, replicas);
   const fix = "pass `device: await acquire()`";

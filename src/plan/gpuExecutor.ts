@@ -11,12 +11,16 @@ import {
 } from "../executor.ts";
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
+import { type AnyNetwork, asChain, type GraphNetwork } from "../graph/graphNetwork.ts";
 import type { Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { FusedScorer, scoresFused } from "./fusedScorer.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { LayeredPredictor } from "./layeredPredictor.ts";
-import { planRun, type RunRequest } from "./planner.ts";
+import { denseLayersOf } from "./graphMemory.ts";
+import { planGraphRun } from "./graphRun.ts";
+import { traceGraph } from "./graphTrace.ts";
+import { type PlannedRun, planRun, type RunRequest } from "./planner.ts";
 import { traceStep } from "./trace.ts";
 
 /** What holds buffers of its own and is freed with the executor. */
@@ -27,8 +31,11 @@ interface Open {
 
 /** Trains and predicts on a WebGPU device: owns the parameters of R replicas of one network. */
 export class GpuExecutor implements Executor {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly replicas: number;
+  /** The dense layers: all of a list, or those of a graph. */
+  readonly #layers: Network;
+  readonly #graph: GraphNetwork | undefined;
   readonly #device: GpuDevice;
   readonly #owner: BufferOwner;
   readonly #parameters: GPUBuffer;
@@ -37,15 +44,17 @@ export class GpuExecutor implements Executor {
   readonly #open = new Set<Open>();
   #isDisposed = false;
 
-  private constructor(device: GpuDevice, network: Network, replicas: number) {
+  private constructor(device: GpuDevice, network: AnyNetwork, replicas: number) {
     this.#device = device;
     this.network = network;
+    this.#graph = asChain(network) ? undefined : (network as GraphNetwork);
+    this.#layers = this.#graph ? denseLayersOf(this.#graph) : (network as Network);
     this.replicas = replicas;
     this.#owner = new BufferOwner(device);
     this.#parameters = this.#owner.storage("parameters", replicas * network.parameterCount);
   }
 
-  static create(device: GpuDevice, network: Network, replicas: number): Promise<GpuExecutor> {
+  static create(device: GpuDevice, network: AnyNetwork, replicas: number): Promise<GpuExecutor> {
     return device.checked(
       "model: parameters",
       () => new GpuExecutor(device, network, replicas),
@@ -70,8 +79,8 @@ export class GpuExecutor implements Executor {
 
   /** What predictors and scorers are created from. */
   get #forward() {
-    const { network, replicas } = this;
-    return { device: this.#device, network, replicas, parameters: this.#parameters };
+    const { replicas } = this;
+    return { device: this.#device, network: this.#layers, replicas, parameters: this.#parameters, graph: this.#graph };
   }
 
   async #openPredictor(place: string): Promise<LayeredPredictor> {
@@ -97,18 +106,22 @@ export class GpuExecutor implements Executor {
   }
 
   async score(data: Dataset): Promise<Scores> {
-    const { network, replicas } = this;
-    const rows = data.targets.length / network.outputs;
-    const isFused = scoresFused(this.#device, network, replicas, rows);
+    const rows = data.targets.length / this.network.outputs;
+    const isFused = !this.#graph && scoresFused(this.#device, this.#layers, this.replicas, rows);
     return (await (isFused ? this.#openScorer() : this.#openPredictor("score"))).score(data);
   }
 
   #request(settings: RunSettings): RunRequest {
-    return { device: this.#device, network: this.network, replicas: this.replicas, settings };
+    return { device: this.#device, network: this.#layers, replicas: this.replicas, settings };
+  }
+
+  #plan(settings: RunSettings): PlannedRun {
+    const request = this.#request(settings);
+    return this.#graph ? planGraphRun({ ...request, network: this.#graph }) : planRun(request);
   }
 
   planRun(settings: RunSettings): PlanReport {
-    return planRun(this.#request(settings)).report;
+    return this.#plan(settings).report;
   }
 
   /** Takes charge of what was created while the executor may have been disposed. */
@@ -122,13 +135,15 @@ export class GpuExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    return this.#adopt("train", await planRun(this.#request(settings)).create(this.#parameters));
+    return this.#adopt("train", await this.#plan(settings).create(this.#parameters));
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
     const batchSize = data.targets.length / this.network.outputs;
     const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
     const before = await this.readParameters();
+    if (this.#graph)
+      return traceGraph({ ...request, network: this.#graph }, before, (run) => this.#adopt("trace", run));
     return traceStep(request, before, (run) => this.#adopt("trace", run));
   }
 

@@ -37,7 +37,7 @@ export const activationNumber = (name: ActivationName): number => activationName
 /** The window of a buffer of step slots that a dynamic offset moves. */
 export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });
 
-interface Request {
+export interface DispatchRequest {
   readonly name: KernelName;
   readonly label: string;
   readonly constants: Constants;
@@ -46,7 +46,7 @@ interface Request {
   readonly replicas: number;
 }
 
-async function build(device: GpuDevice, request: Request): Promise<Dispatch> {
+export async function build(device: GpuDevice, request: DispatchRequest): Promise<Dispatch> {
   const kernel = await createKernel(device, kernels[request.name], request.constants);
   return createDispatch(device, kernel, request);
 }
@@ -54,23 +54,35 @@ async function build(device: GpuDevice, request: Request): Promise<Dispatch> {
 const orderOf = ({ settings, network }: DispatchesRequest): Constants =>
   orderConstants(settings, rowCountOf(settings, network));
 
-/** How the first layer finds its rows: `ROWS` of shaders/forward.wgsl. */
-function rowsConstant(request: DispatchesRequest, index: number): number {
-  if (index > 0 || request.plan.gathered) return 0;
+/** How kernels that read the data find their rows: `ROWS` of shaders/forward.wgsl. */
+export function rowsConstant(request: DispatchesRequest): number {
+  if (request.plan.gathered) return 0;
   return drawsApart(request.settings, rowCountOf(request.settings, request.network)) ? 2 : 1;
 }
 
-function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
+/** What a layer multiplies: values of nodes, or the data, whose rows are then found by `batchRows`. */
+export interface LayerInput {
+  readonly values: Bound;
+  readonly isData: boolean;
+}
+
+const inputOf = ({ buffers }: DispatchesRequest, { index }: LayerShape): LayerInput =>
+  index === 0 ? { values: buffers.inputs, isData: true } : { values: buffers.outputs[index - 1]!, isData: false };
+
+export function forwardOf(
+  request: DispatchesRequest,
+  layer: LayerShape,
+  { values, isData } = inputOf(request, layer),
+): DispatchRequest {
   const { buffers, parameters, plan } = request;
   const { index, fanOut, activation } = layer;
-  const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
   const version = plan.layers[index]!.forward;
   return {
     name: kernelName("forward", version),
     label: `layer ${index}`,
     constants: {
       ACTIVATION: activationNumber(activation),
-      ROWS: rowsConstant(request, index),
+      ROWS: isData ? rowsConstant(request) : 0,
       ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
       ...versionConstants(
@@ -82,7 +94,7 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
     bound: [
       stepWindow(buffers.steps),
       buffers.layers[index]!,
-      inputs,
+      values,
       parameters,
       buffers.outputs[index]!,
       buffers.batchRows,
@@ -93,7 +105,7 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
   };
 }
 
-function lossOf({ network, buffers, plan }: DispatchesRequest): Request {
+export function lossOf({ network, buffers, plan }: DispatchesRequest): DispatchRequest {
   const last = network.layers[network.layers.length - 1]!;
   const { index, activation } = last;
   const { steps, layers, outputs, targets, batchRows, dOutputs } = buffers;
@@ -111,41 +123,62 @@ function lossOf({ network, buffers, plan }: DispatchesRequest): Request {
   };
 }
 
-function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Request {
+export function backwardWeightsOf(
+  request: DispatchesRequest,
+  layer: LayerShape,
+  { values, isData } = inputOf(request, layer),
+  gradient: Bound = request.buffers.dOutputs[layer.index]!,
+): DispatchRequest {
   const { network, buffers, plan } = request;
   const { index } = layer;
   const version = plan.layers[index]!.backwardWeights;
   const columns = gradientColumnsOf(network, layer);
   const invocations = plan.slots * weightInvocations(version, layer, columns);
-  const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
-  const { steps, layers, dOutputs, batchRows, gradients } = buffers;
+  const { steps, layers, batchRows, gradients } = buffers;
   return {
     name: kernelName("backwardWeights", version),
     label: `layer ${index}`,
     constants: {
-      GATHERS: index === 0 && !plan.gathered ? 1 : 0,
+      GATHERS: isData && !plan.gathered ? 1 : 0,
       ...versionConstants(version, request.device.kind, alignmentOf("rows", columns)),
     },
     bound: [
       stepWindow(steps),
       layers[index]!,
-      inputs,
-      dOutputs[index]!,
+      values,
+      gradient,
       batchRows,
       gradients,
-      ...(version === "plain" ? [] : [dOutputs[index]!]),
+      ...(version === "plain" ? [] : [gradient]),
     ],
     invocations: () => invocations,
     replicas: plan.groupReplicas,
   };
 }
 
-function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Request {
-  const { network, buffers, parameters, plan } = request;
+/** What the gradient by a layer's inputs goes through and where it goes: the activation of the layer below. */
+export interface LayerBelow {
+  readonly activation: ActivationName;
+  readonly outputs: Bound;
+  readonly dInputs: Bound;
+}
+
+const belowOf = ({ network, buffers }: DispatchesRequest, { index }: LayerShape): LayerBelow => ({
+  activation: network.layers[index - 1]!.activation,
+  outputs: buffers.outputs[index - 1]!,
+  dInputs: buffers.dOutputs[index - 1]!,
+});
+
+export function backwardInputsOf(
+  request: DispatchesRequest,
+  layer: LayerShape,
+  { activation, outputs, dInputs } = belowOf(request, layer),
+  gradient: Bound = request.buffers.dOutputs[layer.index]!,
+): DispatchRequest {
+  const { buffers, parameters, plan } = request;
   const { index, fanIn } = layer;
-  const { activation } = network.layers[index - 1]!;
   const version = plan.layers[index]!.backwardInputs;
-  const { steps, layers, outputs, dOutputs } = buffers;
+  const { steps, layers } = buffers;
   return {
     name: kernelName("backwardInputs", version),
     label: `layer ${index}`,
@@ -161,10 +194,10 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
     bound: [
       stepWindow(steps),
       layers[index]!,
-      dOutputs[index]!,
+      gradient,
       parameters,
-      outputs[index - 1]!,
-      dOutputs[index - 1]!,
+      outputs,
+      dInputs,
       ...(version === "plain" ? [] : [parameters]),
     ],
     invocations: (rows) => valueInvocations(version, rows, fanIn),
@@ -172,7 +205,7 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
   };
 }
 
-function updateOf({ device, network, settings, buffers, parameters, plan }: DispatchesRequest): Request {
+export function updateOf({ device, network, settings, buffers, parameters, plan }: DispatchesRequest): DispatchRequest {
   const entries = updateEntries(device.kind, network);
   const { optimizer } = settings;
   const { steps, hyper, settings: rates, gradients, moments, losses, status } = buffers;
@@ -192,7 +225,7 @@ interface GatherRequest {
   readonly gathered: GPUBuffer;
 }
 
-function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: GatherRequest): Request {
+function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: GatherRequest): DispatchRequest {
   const { device, buffers } = request;
   const { page, width, gathered } = gather;
   const words = pageBlock(page.firstRow, page.rows, width);
@@ -209,7 +242,7 @@ function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: Gather
 }
 
 /** Draws the rows of a chunk for all replicas, or once for all. */
-function drawOf(request: DispatchesRequest): Request {
+function drawOf(request: DispatchesRequest): DispatchRequest {
   const { steps, layers, settings, batchRows } = request.buffers;
   return {
     name: "drawRows",
@@ -221,7 +254,7 @@ function drawOf(request: DispatchesRequest): Request {
   };
 }
 
-function drawsOf(request: DispatchesRequest): Request[] {
+export function drawsOf(request: DispatchesRequest): DispatchRequest[] {
   const { settings, network, plan } = request;
   if (!drawsApart(settings, rowCountOf(settings, network))) return [];
   if (!plan.gathered) return [drawOf(request)];
@@ -233,7 +266,7 @@ function drawsOf(request: DispatchesRequest): Request[] {
   });
 }
 
-function gathersOf(request: DispatchesRequest): Request[] {
+export function gathersOf(request: DispatchesRequest): DispatchRequest[] {
   const { network, buffers, plan } = request;
   if (!plan.gathered) return [];
   const { owner, inputs, targets, inputPages, targetPages } = buffers;
@@ -263,7 +296,7 @@ export async function createStepDispatches(request: DispatchesRequest): Promise<
     return layer.index === 0 ? [weights] : [weights, backwardInputsOf(request, layer)];
   });
   const forward = network.layers.map((layer) => forwardOf(request, layer));
-  const buildAll = (requests: readonly Request[]): Promise<Dispatch[]> =>
+  const buildAll = (requests: readonly DispatchRequest[]): Promise<Dispatch[]> =>
     Promise.all(requests.map((each) => build(device, each)));
   return {
     gathers: await buildAll(gathersOf(request)),
@@ -277,8 +310,9 @@ export function createPreActivationDispatch(
   request: DispatchesRequest,
   layer: LayerShape,
   into: GPUBuffer,
+  input = inputOf(request, layer),
 ): Promise<Dispatch> {
-  const usual = forwardOf(request, layer);
+  const usual = forwardOf(request, layer, input);
   const bound = usual.bound.with(4, into);
   return build(request.device, {
     ...usual,
