@@ -18,79 +18,23 @@ import {
   InvalidInput,
   type Layer,
   layerNorm,
-  type LossName,
   network,
   parametersOf,
   residual,
   sgd,
   verifyTraining,
 } from "../src/index.ts";
+import { relativeDistance } from "./support/compare.ts";
+import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { allCases } from "./support/shapes.ts";
 
 const cpu = await acquire({ device: "cpu" });
 
-type GoldenLayer =
-  | { layer: "dense"; units: number; activation: "identity" }
-  | { layer: "residual"; layers: GoldenLayer[] }
-  | { layer: "layerNorm" }
-  | { layer: "embedding"; column: number; categories: number; width: number };
-
-interface Golden {
-  name: string;
-  inputs: number;
-  layers: GoldenLayer[];
-  loss: LossName;
-  optimizer: { name: string; learningRate: number };
-  batchSize: number;
-  steps: number;
-  classWeights?: number[];
-  labelSmoothing?: number;
-  x: number[];
-  targets: number[];
-  initialParameters: number[];
-  finalParameters: number[];
-  losses: number[];
-}
-
-const layerOf = (own: GoldenLayer): Layer => {
-  if (own.layer === "dense") return dense(own.units, own.activation);
-  if (own.layer === "residual") return residual(...own.layers.map(layerOf));
-  return own.layer === "layerNorm" ? layerNorm() : embedding(own);
-};
-
-/**
- * Targets with which the plain cross entropy is the weighted mean with smoothed labels: Σ w t (−log p) / Σ w, where the weight
- * of each class multiplies its share of the smoothed target, as in `torch.nn.functional.cross_entropy`.
- */
-function weightedTargets(
-  { targets, classWeights, labelSmoothing = 0, batchSize }: Golden,
-  outputs: number,
-): Float64Array {
-  if (!classWeights) return Float64Array.from(targets);
-  const total = targets.reduce((sum, t, at) => sum + t * classWeights[at % outputs]!, 0);
-  return Float64Array.from(targets, (t, at) => {
-    const smooth = (1 - labelSmoothing) * t + labelSmoothing / outputs;
-    return (smooth * classWeights[at % outputs]! * batchSize) / total;
-  });
-}
-
-const goldens = import.meta.glob<Golden>("./graphGolden/*.json", { eager: true, import: "default" });
-const norm = (values: ArrayLike<number>): number => Math.hypot(...Array.from(values));
-const relative = (values: ArrayLike<number>, wanted: readonly number[]): number =>
-  norm(wanted.map((value, at) => values[at]! - value)) / norm(wanted);
-
-test.each(Object.values(goldens))("$name: the reference repeats PyTorch's float64 run", async (golden) => {
-  const net = network({ inputs: golden.inputs, layers: golden.layers.map(layerOf), loss: golden.loss });
-  const executor = new ReferenceExecutor(net, 1);
-  executor.writeParameters(Float64Array.from(golden.initialParameters));
-  const data = { inputs: Float64Array.from(golden.x), targets: weightedTargets(golden, net.outputs) };
-  const { learningRate } = golden.optimizer;
-  const settings = { data, optimizer: adam({ learningRate }), batchSize: golden.batchSize, shuffle: false, seed: 0 };
-  const run = await executor.createRun(settings);
-  await run.execute(0, golden.steps);
-  expect(relative(await run.readLosses(0, golden.steps), golden.losses)).toBeLessThanOrEqual(1e-12);
-  expect(relative(await executor.readParameters(), golden.finalParameters)).toBeLessThanOrEqual(1e-10);
+test.each(graphGoldens)("$name: the reference repeats PyTorch's float64 run", async (golden) => {
+  const { losses, parameters } = await trainGolden(golden, new ReferenceExecutor(golden.network, 1));
+  expect(relativeDistance(losses, golden.losses)).toBeLessThanOrEqual(1e-12);
+  expect(relativeDistance(parameters, golden.finalParameters)).toBeLessThanOrEqual(1e-10);
 });
 
 const masks = { seed: 3, step: 5 };

@@ -16,7 +16,7 @@ export async function createExecutor(device: Device, network: AnyNetwork, replic
       place: "createModel: network",
       expected: "one that a GPU computes layer by layer",
       got: reason,
-      fix: "create the model on `await acquire({ device: \"cpu\" })`, or on \"auto\", which then takes the CPU",
+      fix: 'create the model on `await acquire({ device: "cpu" })`, or on "auto", which then takes the CPU',
     });
   }
   if (device?.kind === "cpu") return new ReferenceExecutor(network, replicas);

@@ -71,9 +71,10 @@ export function rowsThatFit(
   { device, replicas }: Pick<GraphMemoryRequest, "device" | "replicas">,
   { graph }: GraphNetwork,
 ): number {
-  const width = Math.max(1, replicas * scheduleOf(deriveStep(graph)).arenaWidth);
+  const width = Math.max(1, scheduleOf(deriveStep(graph)).arenaWidth);
   const bytes = Math.min(device.maxBufferBytes, workBytes);
-  return Math.max(1, Math.floor(Math.min(bytes / (4 * width) - 64, device.dispatchFlops / (valueFlops * width))));
+  const samples = Math.min(bytes / (4 * width) - 63, device.dispatchFlops / (valueFlops * width));
+  return Math.max(1, Math.floor(samples / replicas));
 }
 
 /** The buffers of dense layers and data that nodes lie in. */
