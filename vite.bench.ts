@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { type Alias, defineConfig, type UserConfig } from "vite";
-import { compactShaders } from "./vite.shaders.ts";
+import { shaders } from "./vite.shaders.ts";
 
 const root = join(import.meta.dirname, "bench");
 
@@ -32,8 +32,8 @@ export const pageConfig = ({ input, outDir, minify, alias = [] }: PageOptions): 
   root,
   publicDir: false,
   resolve: { alias },
-  plugins: [compactShaders()],
-  worker: { format: "es", plugins: () => [compactShaders()], rolldownOptions: { checks } },
+  plugins: [shaders()],
+  worker: { format: "es", plugins: () => [shaders()], rolldownOptions: { checks } },
   build: {
     target: "es2023",
     cssTarget,

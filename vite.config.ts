@@ -6,6 +6,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 import { benchHasChanged } from "./test/host/benchHasChanged.mjs";
 import { launchOptions } from "./test/host/chrome.mjs";
 import { puppeteerProvider } from "./test/host/vitest-puppeteer.ts";
+import { shaders } from "./vite.shaders.ts";
 
 const shared = ["test/**/*.test.ts"];
 const nodeOnly = ["test/**/*.node.test.ts"];
@@ -17,6 +18,7 @@ const isFull = process.env.THALWEG_TESTS === "full";
 const recorder = process.env.THALWEG_RUNS ? ["test/support/recordRuns.ts"] : [];
 
 export default defineConfig({
+  plugins: [shaders()],
   // Found late, a dependency would reload the page in the middle of a test.
   optimizeDeps: { include: ["papaparse", "valibot", "fast-check", "@jax-js/loaders"] },
   test: {
@@ -42,6 +44,7 @@ export default defineConfig({
           include: shared,
           exclude: [...configDefaults.exclude, ...nodeOnly],
           setupFiles: recorder,
+          isolate: false, // as in Node: one page for all files, and what was compiled is kept
           provide: { share: isFull ? "all" : "few" },
           browser: {
             enabled: true,

@@ -1,7 +1,7 @@
 // Builds dist/: the library for browsers and Node, and the command line. WGSL and dependencies are inlined.
 
 import { defineConfig, esmExternalRequirePlugin } from "vite";
-import { compactShaders } from "./vite.shaders.ts";
+import { shaders } from "./vite.shaders.ts";
 
 const entry = {
   index: "src/index.ts",
@@ -14,7 +14,7 @@ const entry = {
 export default defineConfig({
   publicDir: false,
   // as imports, also where commander requires them
-  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), compactShaders()],
+  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), shaders()],
   build: {
     target: "es2023",
     lib: { entry, formats: ["es"] },

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { defineConfig } from "vite";
 import { checks, cssTarget, isolationHeaders } from "./vite.bench.ts";
-import { compactShaders } from "./vite.shaders.ts";
+import { shaders } from "./vite.shaders.ts";
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -11,8 +11,8 @@ export default defineConfig({
   publicDir: false,
   // Found late, a dependency would reload the page under its reader.
   optimizeDeps: { entries: ["index.html", "bench/index.html"] },
-  plugins: [compactShaders()],
-  worker: { format: "es", plugins: () => [compactShaders()], rolldownOptions: { checks } },
+  plugins: [shaders()],
+  worker: { format: "es", plugins: () => [shaders()], rolldownOptions: { checks } },
   server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders },
   build: {

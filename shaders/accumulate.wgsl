@@ -1,5 +1,9 @@
 // out += a, one invocation per four values: a gradient that takes another contribution. Twin: src/cpu/accumulate.ts.
 
+#import grid
+#expects alias ElementA
+#expects alias ElementOut
+
 struct Accumulate {
   first: u32,      // four values of out that invocation 0 computes
   end: u32,

@@ -1,6 +1,8 @@
 // Activation functions and their derivatives, in forms that stay finite for every finite input.
 // Twin: src/cpu/activation.ts.
 
+#import scalar
+
 override ACTIVATION: u32 = 1u;  // place in activationNames of src/network.ts; the default is sigmoid
 
 const LEAKY_SLOPE = 0.01;

@@ -6,6 +6,9 @@
 //   dInputs    [replicas, capacity, fanIn]
 // ACTIVATION is that of the layer before.
 
+#import step
+#import activation
+
 override SAVED_PLANE: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> step: Step;

@@ -1,5 +1,9 @@
 // backwardInputs with the tile of productTile.wgsl. Buffers and overrides as in backwardInputs.wgsl.
 
+#import step
+#import activation
+#import tileStores
+
 override SAVED_PLANE: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> step: Step;

@@ -6,6 +6,8 @@
 //   batchRows [replicas or 1, capacity]
 //   gradients [slots, replicas, parameterCount + 1]   slot s sums slices s, s + slots, … of SLICE_ROWS samples in order
 
+#import step
+
 const SLICE_ROWS = 128u;
 
 override GATHERS: bool = false;  // first layer: samples lie in the data set, at batchRows

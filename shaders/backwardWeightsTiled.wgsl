@@ -1,6 +1,9 @@
 // backwardWeights with the tile of productTile.wgsl; the invocations behind those of a slot's tiles sum its bias columns.
 // Buffers, slots, slices and overrides as in backwardWeights.wgsl.
 
+#import step
+#import tileStores
+
 const SLICE_ROWS = 128u;
 
 override GATHERS: bool = false;

@@ -4,6 +4,8 @@
 //   parameters [replicas, parameterCount]
 //   partials   [slots, replicas, parameterCount + 1]   the last column is the loss, scaled like the gradients
 
+#import step
+
 struct Slices {
   rows: u32,       // samples of one slice
   slots: u32,      // slices of a full batch

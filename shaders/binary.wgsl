@@ -1,6 +1,11 @@
 // out = compute(a, b) with operands that repeat along dimensions where they have size 1: one invocation per four values of a row, so
-// that places are divided out once for four. `compute`, a function of two
-// values, is written in front of it from src/math/elementwise.ts. Twin: src/cpu/binary.ts.
+// that places are divided out once for four. `compute` is written from src/math/elementwise.ts. Twin: src/cpu/binary.ts.
+
+#import strides
+#expects alias ElementA
+#expects alias ElementB
+#expects alias ElementOut
+#expects fn compute(x: f32, y: f32) -> f32
 
 override NUMBER: u32 = 0u;     // 1: a is the uniform's number, 2: b is
 override RANK: u32 = 1u;

@@ -1,6 +1,10 @@
 // out = a, read and written with strides: transposed, repeated, cut out, put into a part of out; one invocation per four values of
 // a row. Where PADS, values of out outside the frame become 0. Twin: src/cpu/copy.ts.
 
+#import strides
+#expects alias ElementA
+#expects alias ElementOut
+
 override PADS: bool = false;
 override RANK: u32 = 1u;
 

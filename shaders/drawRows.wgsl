@@ -3,6 +3,9 @@
 //   settings  [replicas]
 //   batchRows [replicas or 1, capacity]   row of the data set that each sample is
 
+#import step
+#import order
+
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<uniform> layer: Layer;
 @group(0) @binding(2) var<storage, read> settings: array<ReplicaSettings>;

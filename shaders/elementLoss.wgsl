@@ -1,5 +1,7 @@
 // Loss of one value by every loss but softmaxCrossEntropy, which takes a whole row. Twin: src/cpu/loss.ts.
 
+#import crossEntropy
+
 override LOSS: u32 = 0u;        // place in lossNames of src/network.ts; the default is squaredError
 
 // (1 − t)·max(x, 0) + t·max(−x, 0) + log(1 + e^−|x|), and its derivative (1 − t)·σ(x) − t·σ(−x).

@@ -5,6 +5,10 @@
 //   outputs    [2, replicas, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
 //   batchRows  [replicas or 1, capacity]         written by the first layer or by drawRows: which row each sample is
 
+#import step
+#import order
+#import activation
+
 override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as drawRows has drawn them
 override SAVES_PRE_ACTIVATION: bool = false;
 

@@ -1,5 +1,10 @@
 // forward with the tile of productTile.wgsl. Buffers and overrides as in forward.wgsl.
 
+#import step
+#import order
+#import activation
+#import tileStores
+
 override ROWS: u32 = 0u;
 override SAVES_PRE_ACTIVATION: bool = false;
 

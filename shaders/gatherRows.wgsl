@@ -3,6 +3,9 @@
 //   gathered [capacity, width]
 // Rows of other pages are left alone: their own dispatch writes them.
 
+#import step
+#import order
+
 struct Page {
   firstRow: u32,
   pageRows: u32,

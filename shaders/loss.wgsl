@@ -4,6 +4,10 @@
 //   dOutputs [replicas, capacity, fanOut + 1]     the last column is the sample's loss: summed over the batch like a bias
 // Both are scaled so that the sum over the batch is the mean the loss is defined by. Twin: src/cpu/loss.ts.
 
+#import step
+#import activation
+#import elementLoss
+
 override SAVED_PLANE: u32 = 0u; // plane of outputs that activateDerivative takes
 
 @group(0) @binding(0) var<uniform> step: Step;

@@ -2,6 +2,11 @@
 // exchanges two strides. Products are added as in productTile.wgsl, four to each other, then to the sum of a block of 512, then the
 // blocks: every version of the product gives the same bits. Sizes in matmulSizes.wgsl. Twin: src/cpu/matmul.ts.
 
+#import matmulSizes
+#expects alias ElementA
+#expects alias ElementB
+#expects alias ElementOut
+
 const BLOCK = 512u;
 
 @group(0) @binding(1) var<storage, read> a: array<ElementA>;

@@ -1,5 +1,7 @@
 // Sizes of a product of matrices, and where they lie: src/gpu/products.ts writes them.
 
+#import strides
+
 struct Matmul {
   first: u32,       // index of invocation 0, and end of those of the dispatch
   end: u32,
@@ -16,7 +18,6 @@ struct Matmul {
   batchRank: u32,
   matrices: u32,    // of the batch
   slice: u32,       // products of a sum: where it is less than k, out is [slots, matrices, m, n] and is to be summed
-  unused: u32,
   batch: PerAxis,
   aBatch: PerAxis,  // strides, 0 where a matrix is repeated
   bBatch: PerAxis,

@@ -2,6 +2,11 @@
 // every value of a and b is loaded once. TEAM invocations take the products of one stretch in turn, four each: neighbours load
 // neighbours. out is [slots, matrices, m, n]. Buffers as in matmul.wgsl.
 
+#import matmulSizes
+#import addFour
+#expects alias ElementA
+#expects alias ElementB
+
 const TEAM = 64u;
 
 override ROWS: u32 = 4u;     // m

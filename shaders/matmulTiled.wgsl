@@ -1,5 +1,11 @@
 // matmul with the tile of productTile.wgsl, in blocks of 512 products. Buffers as in matmul.wgsl.
 
+#import matmulSizes
+#import tileStores
+#expects alias ElementA
+#expects alias ElementB
+#expects alias ElementOut
+
 const BLOCK = 512u;
 
 override IS_SHORT: bool = false; // no sum is longer than a block

@@ -2,6 +2,12 @@
 // a and b is loaded once for 64 products. It needs barriers, which cost a software adapter more than the loads that they save; on
 // hardware tuning may find it the fastest. Adds in the order of matmul.wgsl: the same bits. Buffers as there.
 
+#import matmulSizes
+#import addFour
+#expects alias ElementA
+#expects alias ElementB
+#expects alias ElementOut
+
 const BLOCK = 512u;
 const TILE = 64u;
 const DEPTH = 16u;  // products between two barriers

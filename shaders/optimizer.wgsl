@@ -1,6 +1,12 @@
 // The step that an optimizer takes with one parameter, and the watch over values that are not finite. Definitions as
-// torch.optim's. Twin: src/cpu/update.ts. The kernel that this is joined in front of declares `step`, `hyper`, `moments`
-// and `secondMoment`, where a parameter's second one lies, and sets `rates`.
+// torch.optim's. Twin: src/cpu/update.ts. The kernel sets `rates`; secondMoment is
+// where a parameter's second moment lies.
+
+#import step
+#expects var step: Step
+#expects var moments: array<f32, 2>
+#expects var hyper: Hyper
+#expects fn secondMoment(at: u32) -> u32
 
 override OPTIMIZER: u32 = 0u;       // place in optimizerNames of src/optimizer.ts; the default is sgd
 override USES_MOMENTUM: bool = false;

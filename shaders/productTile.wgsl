@@ -4,13 +4,20 @@
 // added to each other before they are added to a sum: it is rounded a quarter as often, and loaded and stored a quarter as often.
 // Twin of the loops in forward.wgsl, in the same order.
 //
-// A kernel that joins this file says where its values lie:
-//   leftValue(at), rightValue(at)            loads
-//   rightFour(at)                            load of four values side by side, from a multiple of four
-//   leftOffset(k, replica), rightOffset(k)   distance of the k-th value from the first of its row or column
-//   storeValue(at, sum)                      what is done with a sum
-// and tileLoads.wgsl or quadLoads.wgsl in front of it say how the values of the left matrix get here, addFour.wgsl how products are
-// added, tileStores.wgsl behind it how sums are stored.
+// The kernel says where values lie: leftValue and rightValue load one, rightFour four side by side from a multiple of four;
+// leftOffset and rightOffset give the distance of the k-th value from the first of its row or column. tileLoads.wgsl or
+// quadLoads.wgsl say how the values of the left matrix get here.
+
+#import addFour
+#expects fn leftValue(at: u32) -> f32
+#expects fn rightValue(at: u32) -> f32
+#expects fn rightFour(at: u32) -> vec4f
+#expects fn leftOffset(k: u32, replica: u32) -> u32
+#expects fn rightOffset(k: u32) -> u32
+#expects const LANES: u32
+#expects struct LeftPlaces { own: u32 }
+#expects fn leftPlaces(k: u32, end: u32, tile: Tile) -> LeftPlaces
+#expects fn fourLeft(row: u32, places: LeftPlaces) -> vec4f
 
 const TILE = 16u;
 

@@ -2,6 +2,12 @@
 // quad share their rows, each loads every fourth value, and the others take it: a quarter of the loads (1.3 to 1.6 times
 // faster on SwiftShader). Four neighbours in a dispatch are a quad; all or none of them come here.
 
+#import productTile
+
+enable subgroups;
+// All of a quad branch together, which no compiler sees.
+diagnostic(off, subgroup_uniformity);
+
 // Neighbouring invocations that must have the same rows.
 const LANES = 4u;
 

@@ -2,6 +2,11 @@
 //   out [slices, kept]   slice s takes values s, s + slices, … in order, sums in blocks of 128
 // A second dispatch reduces the slices. Twin: src/cpu/reduce.ts.
 
+#import grid
+#import crossEntropy
+#expects alias ElementA
+#expects alias ElementOut
+
 const BLOCK = 128u;
 
 override OPERATION: u32 = 0u;  // place in reductionNames of src/cpu/reduce.ts

@@ -1,5 +1,4 @@
-// What the kernels read and write that train whole replicas, many steps in one dispatch: trainReplicas, trainSubgroups and
-// trainGroups.
+// What the kernels read and write that train whole replicas, many steps in one dispatch: trainReplicas and trainGroups.
 //   steps        [run.steps]                       `Step` of every step, in order
 //   inputs       [rows, inputs], targets [rows, outputs], shared by all replicas
 //   settings     [replicas]
@@ -7,6 +6,9 @@
 //   losses       [ringSteps, replicas]
 //   status       [3, replicas]                     see optimizer.wgsl
 // Each declares binding 7 itself: the moments [2, replicas, parameterCount].
+
+#import step
+#import optimizer
 
 struct Run {
   steps: u32,         // steps of this dispatch

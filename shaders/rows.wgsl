@@ -5,6 +5,10 @@
 //   inputs     [rows, inputs]              the data
 //   batchRows  [replicas or 1, capacity]   row of the data that each sample is
 
+#import step
+#import scalar
+#expects fn computeRow(row: u32, replica: u32, lane: u32, isActive: bool)
+
 struct Rows {
   replicas: u32,
   capacity: u32,

@@ -1,9 +1,36 @@
 // Training steps of one network by the threads of a workgroup, a tile of samples at a time: inputs, activations and gradients
 // of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters.
-// What is one network's is written by src/gpu/emitLayers.ts: sizes, the layers and their activations, the sums. The kernel
-// that this is joined in front of declares `step`, `inputs`, `targets`, `weightsAt` and `takeGradients`.
+// What is one network's is written by src/gpu/emitLayers.ts: sizes, the layers and their activations, the sums.
 // tileValues.wgsl or tileHalves.wgsl say how values are stored. Gradients of parameters are in tileGradients.wgsl.
 // Twins: src/cpu/forward.ts, loss.ts and backwardInputs.ts.
+
+#import step
+#import order
+#import crossEntropy
+#import elementLoss
+#expects var step: Step
+#expects var inputs: array<f32, 1>
+#expects var targets: array<f32, 1>
+#expects const INPUTS: u32
+#expects const OUTPUTS: u32
+#expects const ROWS: u32
+#expects const TILE: u32
+#expects const QUADS: u32
+#expects const THREADS: u32
+#expects const TURN: u32
+#expects const SPAN: u32
+#expects const SPANS: u32
+#expects const SAVES: bool
+#expects const LOSS_PARTS: u32
+#expects fn layerAt(index: u32) -> Dense
+#expects fn prepare4(activation: u32, z: vec4f) -> vec4f
+#expects fn activate4(activation: u32, z: vec4f) -> vec4f
+#expects fn slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f
+#expects fn weightsAt(layer: Dense, row: u32, column: u32) -> vec4f
+#expects alias Stored
+#expects fn load(place: u32) -> vec4f
+#expects fn store(place: u32, value: vec4f)
+#expects fn gradientScale() -> f32
 
 // One layer. Rows are of `values`; a row holds one unit for every sample of the tile.
 struct Dense {

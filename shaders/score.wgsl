@@ -6,6 +6,9 @@
 // A slice is SLICE_ROWS rows of the data, however these are cut into chunks: one that a chunk before has begun goes on from its
 // sums, so that no bit depends on the cuts. Twin: src/cpu/score.ts.
 
+#import step
+#import elementLoss
+
 const SLICE_ROWS = 128u;
 
 struct Score {

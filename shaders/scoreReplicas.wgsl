@@ -7,6 +7,13 @@
 //   hits       [slices, replicas]
 // Twin: src/cpu/score.ts.
 
+#import grid
+#expects const PARAMETERS: u32
+#expects var lossSum: f32
+#expects var hitSum: u32
+#expects fn readNetwork(first: u32)
+#expects fn scoreSample(source: u32)
+
 const SLICE_ROWS = 128u;
 
 struct Scoring {

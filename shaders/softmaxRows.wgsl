@@ -4,6 +4,12 @@
 //                                out [outer, width, inner]
 //   crossEntropy −Σ b · log p    out [outer, 1, inner]
 
+#import grid
+#import crossEntropy
+#expects alias ElementA
+#expects alias ElementB
+#expects alias ElementOut
+
 override OPERATION: u32 = 0u;  // place in softmaxNames of src/cpu/softmax.ts
 override LANES: u32 = 1u;      // 1, or 64 for long rows
 

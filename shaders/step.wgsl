@@ -1,6 +1,8 @@
 // What kernels read: numbers of the step (new for each), of a replica, and of a layer (fixed).
 // Twin of the writers in src/plan/uniforms.ts, word by word.
 
+#import grid
+
 struct Step {
   index: u32,          // step of the run, from 0
   chunkRows: u32,      // samples of the batch that this chunk holds
@@ -21,7 +23,6 @@ struct ReplicaSettings {
   learningRate: f32,
   momentum: f32,
   weightDecay: f32,
-  unused: u32,
   orderSeed: vec2u,  // seed and stream of the order of its rows
 }
 
@@ -36,9 +37,4 @@ struct Layer {
   gradientColumns: u32,    // row length of dOutputs: fanOut, and 1 more in the last layer for the sample's loss
   slots: u32,              // partial gradients, summed by update
   rowsReplicaStride: u32,  // 0 where all replicas take the same rows, else capacity
-}
-
-// Index of an invocation in a grid whose x dimension overflows into y.
-fn linearIndex(id: vec3u, groups: vec3u, groupSize: u32) -> u32 {
-  return id.y * groups.x * groupSize + id.x;
 }

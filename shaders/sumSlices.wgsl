@@ -2,6 +2,9 @@
 //   partials [slots, values]
 //   out      [values]
 
+#import grid
+#expects alias ElementOut
+
 struct Slices {
   first: u32,      // value that invocation 0 computes
   end: u32,

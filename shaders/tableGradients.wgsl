@@ -4,6 +4,8 @@
 //   batchRows [replicas or 1, capacity]
 //   gradients [slots, replicas, parameterCount + 1]   slot s sums slices s, s + slots, … of SLICE_ROWS samples in order
 
+#import step
+
 const SLICE_ROWS = 128u;
 
 @group(0) @binding(0) var<uniform> step: Step;

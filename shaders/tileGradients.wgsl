@@ -1,6 +1,13 @@
-// What a tile of samples adds to the gradients of parameters; goes with sampleTile.wgsl, and is joined behind it.
+// What a tile of samples adds to the gradients of parameters.
 // Block `item` of all layers is thread `item % THREADS`'s, so that every sum has one owner, which takes the samples in order.
 // Twin: src/cpu/backwardWeights.ts.
+
+#import sampleTile
+#expects const LAYERS: u32
+#expects fn lateScale() -> f32
+#expects fn takeGradients(layer: Dense, row: u32, column: u32, gradient: vec4f)
+#expects fn addGradients(layer: Dense, thread: u32)
+#expects fn handOutGradients(layer: Dense, thread: u32)
 
 fn blocksOf(layer: Dense) -> u32 {
   return (layer.fanIn + 3u) / 4u * layer.columns;

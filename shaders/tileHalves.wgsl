@@ -1,6 +1,8 @@
 // How sampleTile.wgsl stores the values of a tile: as f16, two to a word, so that a tile takes half the memory; everything is
 // computed in f32. Packing is part of every WebGPU: no feature is needed.
 
+#import sampleTile
+
 alias Stored = vec2u;
 
 fn load(place: u32) -> vec4f {

@@ -1,5 +1,7 @@
 // How the tile of productTile.wgsl gets the values of the left matrix: each invocation loads all of its rows'.
 
+#import productTile
+
 // Neighbouring invocations that must have the same rows.
 const LANES = 1u;
 

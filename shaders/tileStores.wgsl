@@ -1,5 +1,7 @@
-// How the sums of a tile of productTile.wgsl, behind which this is joined, are stored; the kernel says by storeValue(at, sum) what
-// is done with one.
+// How the sums of a tile of productTile.wgsl are stored; the kernel's storeValue says what is done with one.
+
+#import productTile
+#expects fn storeValue(at: u32, sum: f32)
 
 // Where the sums of a tile go.
 struct Destination {

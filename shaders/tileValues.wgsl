@@ -1,5 +1,7 @@
 // How sampleTile.wgsl stores the values of a tile: as f32.
 
+#import sampleTile
+
 alias Stored = vec4f;
 
 fn load(place: u32) -> vec4f {

@@ -2,6 +2,15 @@
 // parameters in workgroup memory. The batch is taken in tiles of samples, see sampleTile.wgsl.
 // Buffers: replicaRun.wgsl. Twin: src/cpu/step.ts and src/cpu/update.ts, step by step.
 
+#import order
+#import tileGradients
+#import replicaRun
+#expects const PARAMETERS: u32
+#expects const LAYERS: u32
+#expects const COPY: u32
+#expects const OWNERS: u32
+#expects fn clearSums()
+
 @group(0) @binding(7) var<storage, read_write> moments: array<f32>;
 
 // Index of the replica's first parameter.

@@ -3,6 +3,16 @@
 // turn, so that neighbours read neighbouring rows; a chunk is a number of whole teams.
 // Buffers: batchSlices.wgsl. Twin: src/cpu/step.ts.
 
+#import order
+#import batchSlices
+#expects const PARAMETERS: u32
+#expects const SAMPLES: u32
+#expects var lossSum: f32
+#expects fn readNetwork(first: u32)
+#expects fn clearGradients()
+#expects fn addSamples(row: u32, stride: u32, end: u32, key: vec2u, orderSeed: vec2u)
+#expects fn writePartials(first: u32)
+
 const TEAM = 64u;
 
 @compute @workgroup_size(64)

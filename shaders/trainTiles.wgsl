@@ -2,6 +2,12 @@
 // at a time, see sampleTile.wgsl. `update` sums the slices in order. A chunk is a number of whole slices.
 // Buffers: batchSlices.wgsl. Twin: src/cpu/step.ts.
 
+#import order
+#import tileGradients
+#import batchSlices
+#expects const PARAMETERS: u32
+#expects fn clearSums()
+
 // Indices of the replica's first parameter, and of the first value of the slice.
 var<private> firstParameter: u32;
 var<private> firstPartial: u32;

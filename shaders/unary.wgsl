@@ -1,5 +1,9 @@
-// out = compute(a), one invocation per four values. `compute`, a function of a value and an exponent, is written in front of it from
-// src/math/elementwise.ts. Twin: src/cpu/unary.ts.
+// out = compute(a), one invocation per four values. `compute` is written from src/math/elementwise.ts. Twin: src/cpu/unary.ts.
+
+#import grid
+#expects alias ElementA
+#expects alias ElementOut
+#expects fn compute(x: f32, exponent: f32) -> f32
 
 struct Unary {
   first: u32,      // four values of out that invocation 0 computes

@@ -9,6 +9,9 @@
 // A replica stops behind the first step with a loss, moment or parameter that was not finite.
 // Definitions as torch.optim's. Twin: src/cpu/update.ts.
 
+#import step
+#import optimizer
+
 override ENTRIES: u32 = 1u;
 
 @group(0) @binding(0) var<uniform> step: Step;

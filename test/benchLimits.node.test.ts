@@ -17,7 +17,7 @@ import { summarize } from "../bench/measure/statistics.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { stepOf } from "../bench/race/races.ts";
 import { InvalidInput } from "../src/errors.ts";
-import type { KernelSource } from "../src/gpu/kernel.ts";
+import type { KernelSource } from "../src/gpu/shader.ts";
 import { fusedKernels, kernels } from "../src/gpu/kernels.ts";
 import { matmulKernel, tensorKernel } from "../src/gpu/tensorKernels.ts";
 import { raceRecord } from "./support/raceRecords.ts";

@@ -19,11 +19,11 @@ import {
   sgd,
 } from "../src/index.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
-import networkSource from "../shaders/network.wgsl?raw";
-import scoreSource from "../shaders/scoreNetwork.wgsl?raw";
-import laneSumsSource from "../shaders/sumLanes.wgsl?raw";
-import updateSource from "../shaders/updateNetwork.wgsl?raw";
-import partialsSource from "../shaders/writePartials.wgsl?raw";
+import networkSource from "./golden/network.wgsl?raw";
+import scoreSource from "./golden/scoreNetwork.wgsl?raw";
+import laneSumsSource from "./golden/sumLanes.wgsl?raw";
+import updateSource from "./golden/updateNetwork.wgsl?raw";
+import partialsSource from "./golden/writePartials.wgsl?raw";
 import { hashOf, relativeDistance } from "./support/compare.ts";
 import { countCalls } from "./support/gpuCounts.ts";
 import { dataOf, networkOf, parametersOf } from "./support/nets.ts";

@@ -9,6 +9,7 @@ import { hashOf } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
+import { testInFull } from "./support/share.ts";
 
 const shared = shareDevice();
 const empty = { buffers: 0, bytes: 0 };
@@ -83,7 +84,7 @@ test("nothing waits for the tuning, and no bit changes by it", async () => {
   expect(await productsOn(device)).toEqual(usual);
 });
 
-test("each bucket is measured once, and takes a version that was measured", async () => {
+testInFull("each bucket is measured once, and takes a version that was measured", async () => {
   const device = shared();
   using tuning = await t.tuneProducts(device);
   await productsOn(device);
@@ -125,7 +126,7 @@ test("what is measured goes to the cache and comes back from it", async () => {
   expect(cache.writes).toBe(writes);
 });
 
-test("a known bucket takes the version that the cache names, to the same bits", async () => {
+testInFull("a known bucket takes the version that the cache names, to the same bits", async () => {
   const device = shared();
   const usual = await productsOn(device);
   for (const version of device.hasQuads ? ["plain", "wideTiled", "quads"] : ["plain", "wideTiled"]) {
@@ -182,7 +183,7 @@ test("broken texts of a cache count as empty", async () => {
   expect(readProducts(cache.texts.get(tuningKey(device)), device)).toEqual(tuning.entries());
 });
 
-test("what another adapter or another device has found is left alone", async () => {
+testInFull("what another adapter or another device has found is left alone", async () => {
   const device = shared();
   const others = tuningKey(device).replace(/"[^"]*"\]$/, '"00000000"]');
   expect(others).not.toBe(tuningKey(device));
@@ -227,7 +228,7 @@ test("dispose ends it at once, whatever is under way, and leaves nothing", async
   device.dispose();
 });
 
-test("a device that refuses a buffer ends the tuning, and no computation hears of it", async () => {
+testInFull("a device that refuses a buffer ends the tuning, and no computation hears of it", async () => {
   const device = await openDevice();
   const { gpu } = device;
   const usual = await productsOn(device);

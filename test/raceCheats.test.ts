@@ -19,6 +19,7 @@ import {
   throws,
 } from "./support/cheats.ts";
 import { inProcessHost } from "./support/inProcessHost.ts";
+import { testInFull } from "./support/share.ts";
 
 const generous = { cpu: { flopsPerSecond: 1e15, bytesPerSecond: 1e15 } };
 /** Blocks long enough for more than 100 rounds of the reference, and an audit that can follow them. */
@@ -56,21 +57,21 @@ test("an honest contender is timed twice, and its second series is the noise flo
   expect(record.problems).toEqual([]);
 });
 
-test("a contender that returns early is caught", async () => {
+testInFull("a contender that returns early is caught", async () => {
   const record = await race({ early: returnsEarly });
   expect(reasonOf(record, "early")).toMatch(/^implausible: the value it returned at the end of a block, .* is not/);
   expect(record.problems.join()).toContain("early implausible");
   expect(rowOf(record, "honest").status).toBe("timed");
 });
 
-test("a contender that computes wrong numbers is caught before it is timed", async () => {
+testInFull("a contender that computes wrong numbers is caught before it is timed", async () => {
   const record = await race({ wrong: computesWrong, nothing: computesNothing });
   expect(reasonOf(record, "wrong")).toBe("wrong: before timing, its state differs from the float64 reference");
   expect(reasonOf(record, "nothing")).toContain("wrong: before timing");
   expect(rowOf(record, "honest").status).toBe("timed");
 });
 
-test("a contender that skips rounds nobody reads is caught", async () => {
+testInFull("a contender that skips rounds nobody reads is caught", async () => {
   const record = await race({ lazy: skipsUnread });
   expect(reasonOf(record, "lazy")).toContain("wrong: before timing");
   const { check } = rowOf(record, "lazy");
@@ -82,7 +83,7 @@ test("a contender that is honest in the check and lazy in the timed blocks is ca
   expect(reasonOf(record, "sly")).toBe("wrong: after timing, its state differs from the float64 reference");
 });
 
-test("a rate above what the machine can do fails the run", async () => {
+testInFull("a rate above what the machine can do fails the run", async () => {
   const record = await race({}, { cpu: { flopsPerSecond: 1, bytesPerSecond: 1e15 } });
   expect(reasonOf(record, "honest")).toMatch(/^implausible: \d+ % of the arithmetic ceiling/);
   expect(record.problems).not.toEqual([]);
@@ -90,7 +91,7 @@ test("a rate above what the machine can do fails the run", async () => {
   expect(reasonOf(memory, "honest")).toMatch(/of the memory ceiling/);
 });
 
-test("a contender that hangs, throws or abstains loses only its own row", async () => {
+testInFull("a contender that hangs, throws or abstains loses only its own row", async () => {
   const record = await race({ hangs, throws, abstains }, generous, 2500);
   expect(reasonOf(record, "hangs")).toBe("failed: no answer within 2.5 s");
   expect(reasonOf(record, "throws")).toBe("failed: out of memory");
@@ -99,7 +100,7 @@ test("a contender that hangs, throws or abstains loses only its own row", async 
   expect(record.problems).toEqual([]);
 });
 
-test("a contender that is too slow is told how slow, and not waited for", async () => {
+testInFull("a contender that is too slow is told how slow, and not waited for", async () => {
   const record = await race({ crawls });
   expect(reasonOf(record, "crawls")).toMatch(/^absent: one round takes 1\.\d s here, too long to be timed$/);
 });

@@ -17,7 +17,7 @@ import {
   type TrainOptions,
 } from "../src/index.ts";
 import { dataOf } from "./support/nets.ts";
-import { testOf } from "./support/share.ts";
+import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 // A training that was cut off and goes on from its last good state gives the bits of one that was not.
@@ -79,7 +79,7 @@ for (const [name, device, path] of places) {
     });
   }
 
-  test(`${name}: replicas, one of which has diverged before the cut`, async () => {
+  testInFull(`${name}: replicas, one of which has diverged before the cut`, async () => {
     const perReplica = { learningRate: [0.05, 1e30, 0.2], seed: [3, 4, 5] };
     const optimizer = sgd({ momentum: 0.5 });
     const { whole, resumed, resume } = await wholeAndResumed(device(), { ...shared, optimizer, path, perReplica }, 3);
@@ -88,7 +88,7 @@ for (const [name, device, path] of places) {
     expect(resumed).toEqual(whole);
   });
 
-  test(`${name}: without its moments it is another training`, async () => {
+  testInFull(`${name}: without its moments it is another training`, async () => {
     const options = { ...shared, optimizer: adam({ learningRate: 0.05 }), path };
     using model = await createModel(net, { device: device(), seed: 1 });
     const resume = await cutOff(model, options);

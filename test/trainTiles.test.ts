@@ -7,7 +7,7 @@ import { emitLayers, type TileSizes } from "../src/gpu/emitLayers.ts";
 import { dense, network, type Network, sgd } from "../src/index.ts";
 import { planGroups, planTiles } from "../src/plan/groupPlan.ts";
 import { workedExample } from "../src/explain/workedExample.ts";
-import layersSource from "../shaders/layers.wgsl?raw";
+import layersSource from "./golden/layers.wgsl?raw";
 import { hashOf } from "./support/compare.ts";
 import { replicaPart } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";

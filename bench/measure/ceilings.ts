@@ -1,7 +1,8 @@
 import { BufferOwner } from "../../src/gpu/bufferOwner.ts";
 import type { GpuDevice } from "../../src/gpu/device.ts";
-import { type BindingKind, createKernel } from "../../src/gpu/kernel.ts";
+import { createKernel } from "../../src/gpu/kernel.ts";
 import type { EncodePass } from "../../src/gpu/profile.ts";
+import type { BindingKind } from "../../src/gpu/shader.ts";
 import code from "./ceilings.wgsl?raw";
 import type { DispatchTimer } from "./dispatchTimer.ts";
 

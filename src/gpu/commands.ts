@@ -1,7 +1,9 @@
 import { BufferOwner, write } from "./bufferOwner.ts";
 import { BufferPool, maxFreeBytes } from "./bufferPool.ts";
 import type { GpuDevice } from "./device.ts";
-import { type Constants, createKernelAtOnce, gridOf, type Kernel, type KernelSource, maxGroups } from "./kernel.ts";
+import { type Constants, createKernelAtOnce, gridOf, type Kernel, maxGroups } from "./kernel.ts";
+import { type Values, writeStruct } from "./layout.ts";
+import type { KernelSource } from "./shader.ts";
 
 /** Dispatches of a submit at most; each has a slot of uniforms, a multiple of the offset alignment. */
 const slots = 128;
@@ -19,16 +21,15 @@ export interface Command {
   readonly constants?: Constants;
   /** Storage bindings in the order of the kernel, behind the uniform. */
   readonly bound: readonly GPUBuffer[];
-  /** The kernel's uniform: 4-byte integers, and floats behind them. 64 words at most. */
-  readonly integers: readonly number[];
-  readonly floats?: readonly number[];
+  /** The kernel's uniform, 256 bytes at most. */
+  readonly uniform: Values;
   /** Workgroups in x, y, z, each 65,535 at most. */
   readonly groups: readonly [number, number, number];
 }
 
-/** A dispatch with one invocation per value; its uniform begins with `first` and `end`, the values that it computes. */
+/** A dispatch with one invocation per value; `first` and `end` of its uniform are the values that it computes. */
 export interface ValueCommand extends Omit<Command, "groups"> {
-  /** Values to compute; `integers` are what follows `first` and `end`. */
+  /** Values to compute; `uniform` lacks `first` and `end`. */
   readonly values: number;
   /** Floating-point operations of one value, by which a dispatch that would take too long is cut into several. */
   readonly operations: number;
@@ -43,7 +44,7 @@ export class Commands {
   readonly #device: GpuDevice;
   readonly #owner: BufferOwner;
   readonly #words = new Uint32Array(slots * slotWords);
-  readonly #floats = new Float32Array(this.#words.buffer);
+  readonly #view = new DataView(this.#words.buffer);
   readonly #bindGroups = new Map<string, GPUBindGroup>();
   readonly #numbers = new WeakMap<object, number>();
   #count = 0;
@@ -67,12 +68,11 @@ export class Commands {
   }
 
   /** Records one dispatch. */
-  dispatch({ source, constants, bound, integers, floats = [], groups }: Command): void {
+  dispatch({ source, constants, bound, uniform, groups }: Command): void {
     if (this.#used === slots) this.submit();
     const kernel = createKernelAtOnce(this.#device, source, constants);
     const slot = this.#used++;
-    this.#words.set(integers, slot * slotWords);
-    this.#floats.set(floats, slot * slotWords + integers.length);
+    writeStruct(this.#view, slot * slotBytes, source.uniform!, uniform);
     this.#encoder ??= this.#device.gpu.createCommandEncoder({ label: "tensors" });
     this.#pass ??= this.#encoder.beginComputePass({ label: "tensors" });
     this.#pass.setPipeline(kernel.pipeline);
@@ -81,13 +81,13 @@ export class Commands {
   }
 
   /** Records one invocation per value, in several dispatches where one would take too long. */
-  dispatchValues({ values, operations, integers, ...command }: ValueCommand): void {
+  dispatchValues({ values, operations, uniform, ...command }: ValueCommand): void {
     const atOnce = Math.max(64, Math.floor(this.#device.dispatchFlops / operations / 64) * 64);
     const most = Math.min(atOnce, maxGroups * maxGroups * 64, 2 ** 31);
     for (let first = 0; first < values; first += most) {
       const end = Math.min(values, first + most);
       const [x, y] = gridOf(end - first);
-      this.dispatch({ ...command, integers: [first, end, ...integers], groups: [x, y, 1] });
+      this.dispatch({ ...command, uniform: { first, end, ...uniform }, groups: [x, y, 1] });
       this.#operations += (end - first) * operations;
       if (this.#operations > longDispatches * this.#device.dispatchFlops) this.submit();
     }

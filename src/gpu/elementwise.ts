@@ -4,7 +4,7 @@ import { type DataType, maxRank } from "../shape.ts";
 import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import { type ElementFunction, tensorKernel } from "./tensorKernels.ts";
-import { alignedWords, axesOf, quadsOf } from "./strides.ts";
+import { axesOf, quadsOf } from "./strides.ts";
 
 /** Values in a buffer, without gaps. */
 export interface StoredValues {
@@ -33,8 +33,7 @@ export function encodeUnary({ device, compute, a, out, count, exponent }: UnaryR
     bound: [a.buffer, out.buffer],
     values: Math.ceil(count / 4),
     operations: 4 * valueOperations,
-    integers: [a.offset, out.offset, count],
-    floats: [exponent],
+    uniform: { aOffset: a.offset, outOffset: out.offset, count, exponent },
   });
 }
 
@@ -45,7 +44,7 @@ export function encodeAccumulate(device: GpuDevice, a: StoredValues, out: Stored
     bound: [a.buffer, out.buffer],
     values: Math.ceil(count / 4),
     operations: 4 * valueOperations,
-    integers: [a.offset, out.offset, count],
+    uniform: { aOffset: a.offset, outOffset: out.offset, count },
   });
 }
 
@@ -72,6 +71,7 @@ export function encodeBinary(request: BinaryRequest): void {
   const [first, second] = [tensors[0]!, tensors.at(-1)!];
   const number = [a, b].find((operand) => typeof operand === "number") ?? 0;
   const axes = axesOf([sizes, first.strides, second.strides], [1, 0, 0]);
+  const offsets = { aOffset: first.offset, bOffset: second.offset, outOffset: out.offset };
   const which = typeof a === "number" ? 1 : typeof b === "number" ? 2 : 0;
   commandsOf(device).dispatchValues({
     source: tensorKernel("binary", [first.dtype, second.dtype, out.dtype], compute),
@@ -79,8 +79,7 @@ export function encodeBinary(request: BinaryRequest): void {
     bound: [first.buffer, second.buffer, out.buffer],
     values: quadsOf(sizes),
     operations: 4 * valueOperations,
-    integers: alignedWords([first.offset, second.offset, out.offset], axes.words),
-    floats: [number],
+    uniform: { ...offsets, axes: axes.words, number },
   });
 }
 
@@ -106,6 +105,6 @@ export function encodeCopy({ device, sizes, a, out, frame, commands = commandsOf
     bound: [a.buffer, out.buffer],
     values: quadsOf(sizes),
     operations: 4 * valueOperations,
-    integers: alignedWords([a.offset, out.offset], axes.words, around.flat()),
+    uniform: { aOffset: a.offset, outOffset: out.offset, axes: axes.words, frame: around.flat() },
   });
 }

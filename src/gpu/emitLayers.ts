@@ -1,7 +1,7 @@
 import { type ActivationName, activationNames, type LayerShape, type Network, savesPreActivation } from "../network.ts";
 import { describe, functionOf } from "./emitForward.ts";
 
-// Writes the WGSL of one network for shaders/trainGroups.wgsl and trainTiles.wgsl: shaders/layers.wgsl is its output for the
+// Writes the WGSL of one network for shaders/trainGroups.wgsl and trainTiles.wgsl: test/golden/layers.wgsl is its output for the
 // worked example. Only validated integers and names of the project go into the text.
 
 /** How a workgroup takes a tile of samples through a network. Only isHalf changes what a sample's values are. */

@@ -17,8 +17,8 @@ import {
   upTo,
 } from "./emitForward.ts";
 
-// Writes the straight-line WGSL of one network: shaders/network.wgsl, updateNetwork.wgsl, writePartials.wgsl, sumLanes.wgsl and
-// scoreNetwork.wgsl are its output for the worked example. Only validated integers and names of the project go into the text.
+// Writes the straight-line WGSL of one network: network.wgsl, updateNetwork.wgsl, writePartials.wgsl, sumLanes.wgsl and
+// scoreNetwork.wgsl of test/golden/ are its output for the worked example. Only validated integers and names of the project go into the text.
 
 /** Declarations of parameters, and of their gradients with a `d` in front. */
 function declarationsOf(network: Network, withGradients: boolean): string {

@@ -1,12 +1,9 @@
 import { operandName } from "../graph/builder.ts";
 import type { StepNode } from "../graph/derive.ts";
 import { operandsOf } from "../graph/graph.ts";
-import type { NodePlace, Schedule } from "../graph/schedule.ts";
+import type { Schedule } from "../graph/schedule.ts";
 import { emitFunction } from "../math/emitWgsl.ts";
-
-/** A buffer that a row kernel reads besides parameters and the buffer that it writes. */
-export type RowBuffer =
-  { readonly kind: "inputs" | "batchRows" | "settings" } | Exclude<NodePlace, { kind: "arena" | "input" }>;
+import { type RowBuffer, RowMemory, type Unit } from "./rowMemory.ts";
 
 /** WGSL of a kernel that computes nodes row by row: shaders/rows.wgsl with `computeRow` and its bindings. */
 export interface RowKernel {
@@ -15,9 +12,7 @@ export interface RowKernel {
   readonly buffers: readonly RowBuffer[];
 }
 
-/** Bindings 0 to 3: step, sizes, parameters, arena. */
-const fixedBindings = 4;
-/** Storage buffers of a kernel that every device offers, less those with fixed bindings. */
+/** Buffers that a row kernel may read: every device offers 8 storage buffers, of which 2 are the parameters and the arena. */
 export const mostRowBuffers = 6;
 
 interface Line {
@@ -57,6 +52,7 @@ export interface RowsRequest {
 class RowWriter {
   readonly #request: RowsRequest;
   readonly #own: ReadonlySet<number>;
+  readonly #memory: RowMemory;
   readonly #lines: Line[] = [];
   #loop: Loop | undefined;
   /** Vectors that were stored since the lanes last waited for each other. */
@@ -64,15 +60,15 @@ class RowWriter {
   readonly #loaded = new Set<number>();
   readonly #functions = new Map<string, string>();
   readonly #streams = new Set<number>();
-  readonly buffers: RowBuffer[] = [];
 
   constructor(request: RowsRequest) {
     this.#request = request;
     this.#own = new Set(request.nodes);
+    this.#memory = new RowMemory(request.schedule);
   }
 
   #node(index: number): StepNode {
-    return this.#request.schedule.nodes[index]!;
+    return this.#memory.node(index);
   }
 
   write(): RowKernel {
@@ -86,56 +82,19 @@ class RowWriter {
     );
     const body = ["fn computeRow(row: u32, replica: u32, lane: u32, isActive: bool) {",
       "  let sample = replica * sizes.capacity + row;",
-      ...(this.#reads("inputs") ? ["  let source = sourceOf(row, replica, lane, isActive);"] : []),
+      ...(this.#memory.reads("inputs") ? ["  let source = sourceOf(row, replica * sizes.rowsReplicaStride, isActive && lane == 0u && replica == 0u);"] : []),
       ...keys, ...kept.map(({ text }) => `  ${text}`), "}"]; // prettier-ignore
-    const parts = [this.#declarations(), ...this.#functions.keys(), body.join("\n")];
-    return { code: parts.join("\n"), buffers: this.buffers };
-  }
-
-  #reads(kind: RowBuffer["kind"]): boolean {
-    return this.buffers.some((buffer) => buffer.kind === kind);
-  }
-
-  /** Bindings, and the functions of shaders/rows.wgsl that need them. */
-  #declarations(): string {
-    const types = { inputs: "read> inputs: array<f32>", batchRows: "read_write> batchRows: array<u32>" };
-    const named = this.buffers.map((buffer, index) => {
-      const binding = `@group(0) @binding(${fixedBindings + index}) var<storage, `;
-      if (buffer.kind === "settings") return `${binding}read> settings: array<ReplicaSettings>;`;
-      if (buffer.kind === "inputs" || buffer.kind === "batchRows") return `${binding}${types[buffer.kind]};`;
-      return `${binding}read> product${index}: array<f32>;`;
-    });
-    return named.join("\n");
-  }
-
-  /** Name of a buffer; it gets a binding where it has none. */
-  #buffer(buffer: RowBuffer): string {
-    const key = JSON.stringify(buffer);
-    let index = this.buffers.findIndex((known) => JSON.stringify(known) === key);
-    if (index < 0) index = this.buffers.push(buffer) - 1;
-    return buffer.kind === "inputs" || buffer.kind === "batchRows" || buffer.kind === "settings"
-      ? buffer.kind
-      : `product${index}`;
+    const parts = [this.#memory.declarations(), ...this.#functions.keys(), body.join("\n")];
+    return { code: parts.join("\n"), buffers: this.#memory.buffers };
   }
 
   #isScalar(index: number): boolean {
     return this.#node(index).width === 1;
   }
 
-  /** The node that a view shows, and where unit u of the view lies in it. */
-  #resolve(index: number, unit: Unit): { base: number; unit: Unit } {
-    const node = this.#node(index);
-    if (node.kind === "broadcast") return this.#resolve(node.from, { text: "0u", isOwn: false });
-    if (node.kind === "slice" && node.start > 0) {
-      return this.#resolve(node.from, { text: `${unit.text} + ${node.start}u`, isOwn: false });
-    }
-    if (node.kind === "slice") return this.#resolve(node.from, unit);
-    return { base: index, unit };
-  }
-
   /** Lets other lanes' values be read: closes the loop that computes them, and waits. */
   #prepare(index: number, unit: Unit): void {
-    const { base, unit: own } = this.#resolve(index, unit);
+    const { base, unit: own } = this.#memory.resolve(index, unit);
     if (!this.#own.has(base)) return;
     if (this.#isScalar(base)) {
       if (this.#loop?.local.has(base)) this.#closeLoop();
@@ -151,34 +110,15 @@ class RowWriter {
 
   /** WGSL of a value, after `#prepare`. */
   #value(index: number, unit: Unit): string {
-    const { base, unit: own } = this.#resolve(index, unit);
+    const { base, unit: own } = this.#memory.resolve(index, unit);
     const node = this.#node(base);
-    if (node.kind === "parameter") {
-      const { offset } = this.#request.schedule.step.parameters[node.parameter]!;
-      return `parameters[replica * sizes.parameterCount + ${offset}u + ${own.text}]`;
-    }
+    if (node.kind === "parameter") return this.#memory.parameter(node.parameter, own.text);
     if (this.#own.has(base)) {
       if (this.#isScalar(base)) return `s${base}`;
       if (own.isOwn && this.#loop?.local.has(base)) return `v${base}`;
       this.#loaded.add(base);
     }
-    return this.#memory(base, own.text);
-  }
-
-  #memory(index: number, unit: string): string {
-    const { width } = this.#node(index);
-    const place = this.#request.schedule.placeOf(index);
-    if (place.kind === "arena") return `arena[${place.base}u * sizes.nodeStride + sample * ${width}u + ${unit}]`;
-    if (place.kind === "input") {
-      this.#buffer({ kind: "inputs" });
-      this.#buffer({ kind: "batchRows" });
-      return `inputs[source * ${width}u + ${unit}]`;
-    }
-    const plane = place.kind === "dense" ? place.plane : 0;
-    const columns = place.kind === "lossGradient" ? place.columns : width;
-    const first = plane === 1 ? `sizes.replicas * sizes.capacity * ${width}u + ` : "";
-    const own: RowBuffer = place.kind === "dense" ? { ...place, plane: 0 } : place;
-    return `${this.#buffer(own)}[${first}sample * ${columns}u + ${unit}]`;
+    return this.#memory.value(base, own.text);
   }
 
   #openLoop(width: number): Loop {
@@ -217,7 +157,7 @@ class RowWriter {
   }
 
   #storeScalar(index: number, lines: Line[]): void {
-    const text = `if (isActive && lane == 0u) { ${this.#memory(index, "0u")} = s${index}; }`;
+    const text = `if (isActive && lane == 0u) { ${this.#memory.value(index, "0u")} = s${index}; }`;
     lines.push({ text, stores: index });
   }
 
@@ -229,7 +169,7 @@ class RowWriter {
     const loop = this.#openLoop(width);
     const { lines, value } = this.#compute(index, unit);
     loop.lines.push(...lines.map((text) => ({ text })), { text: `let v${index} = ${value};` });
-    loop.lines.push({ text: `${this.#memory(index, "u")} = v${index};`, stores: index });
+    loop.lines.push({ text: `${this.#memory.value(index, "u")} = v${index};`, stores: index });
     loop.local.add(index);
     this.#dirty.add(index);
   }
@@ -271,11 +211,11 @@ class RowWriter {
           value: `c${index}`,
         };
       }
-      case "gather": {
-        const { offset } = this.#request.schedule.step.parameters[node.table]!;
-        const first = `replica * sizes.parameterCount + ${offset}u + u32(${values[0]}) * ${node.width}u`;
-        return { lines: [], value: `parameters[${first} + ${unit.text}]` };
-      }
+      case "gather":
+        return {
+          lines: [],
+          value: this.#memory.parameter(node.table, `u32(${values[0]}) * ${node.width}u + ${unit.text}`),
+        };
       case "dropout":
         return { lines: [], value: this.#dropout(node, unit, values[0]!) };
     }
@@ -294,7 +234,7 @@ class RowWriter {
   #dropout({ rate, stream }: StepNode & { kind: "dropout" }, { text }: Unit, value: string): string {
     if (!this.#request.drops) return value;
     this.#streams.add(stream);
-    this.#buffer({ kind: "settings" });
+    this.#memory.buffer({ kind: "settings" });
     const isKept = `threefry(key${stream}, vec2u(step.firstRow + row, ${text})).x >= ${Math.floor(rate * 2 ** 32)}u`;
     return `select(0.0, ${value} / ${f32(1 - rate)}, ${isKept})`;
   }
@@ -355,12 +295,6 @@ class RowWriter {
     loop.lines.push({ text: `${own} = ${fold.step(own, this.#value(from, unit))};` });
     loop.after.push({ text: `let ${result} = ${fold.lanes}(${own}, lane);` });
   }
-}
-
-/** A unit of a vector in WGSL; own where the lane that computes it is the one that reads it. */
-interface Unit {
-  readonly text: string;
-  readonly isOwn: boolean;
 }
 
 export const emitRows = (request: RowsRequest): RowKernel => new RowWriter(request).write();

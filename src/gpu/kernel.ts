@@ -1,19 +1,6 @@
 import { ShaderFailed } from "../errors.ts";
 import type { GpuDevice } from "./device.ts";
-
-/** step: the uniform that moves from step to step by a dynamic offset; uniform: fixed; read, write: storage. */
-export type BindingKind = "step" | "uniform" | "read" | "write";
-
-/** One dispatched kernel as it stands in the table of kernels.ts. */
-export interface KernelSource {
-  /** File, entry point and label. */
-  readonly name: string;
-  readonly code: string;
-  /** What tells it from kernels of the same name, where its code is written for one network. */
-  readonly variant?: string;
-  /** Kinds of the bindings 0, 1, … of group 0. */
-  readonly bindings: readonly BindingKind[];
-}
+import { type BindingKind, type KernelSource, sourceOf } from "./shader.ts";
 
 /** A kernel compiled for a device and a choice of constants. */
 export interface Kernel {
@@ -28,18 +15,18 @@ export type Constants = Readonly<Record<string, number>>;
 export const groupSize = 64;
 
 function entryOf(kind: BindingKind, binding: number): GPUBindGroupLayoutEntry {
-  const types = { step: "uniform", uniform: "uniform", read: "read-only-storage", write: "storage" } as const;
-  const buffer: GPUBufferBindingLayout = { type: types[kind], hasDynamicOffset: kind === "step" };
+  const types = { dynamic: "uniform", uniform: "uniform", read: "read-only-storage", write: "storage" } as const;
+  const buffer: GPUBufferBindingLayout = { type: types[kind], hasDynamicOffset: kind === "dynamic" };
   return { binding, visibility: GPUShaderStage.COMPUTE, buffer };
 }
 
-/** Compiler messages as `label:line:column: message`, each with its source line. */
-async function messagesOf(module: GPUShaderModule, { name, code }: KernelSource): Promise<string> {
+/** Compiler messages as `file:line:column: message`, each with its source line. */
+async function messagesOf(module: GPUShaderModule, source: KernelSource): Promise<string> {
   const { messages } = await module.getCompilationInfo();
-  const lines = code.split("\n");
+  const lines = source.code.split("\n");
   const errors = messages.filter(({ type }) => type === "error");
   return errors
-    .map((m) => `${name}:${m.lineNum}:${m.linePos}: ${m.message} | ${lines[m.lineNum - 1] ?? ""}`)
+    .map((m) => `${sourceOf(source, m.lineNum)}:${m.linePos}: ${m.message} | ${lines[m.lineNum - 1] ?? ""}`)
     .join("\n");
 }
 
@@ -156,7 +143,7 @@ export function createDispatch(device: GpuDevice, kernel: Kernel, options: Dispa
 /** Workgroups of a dispatch in one dimension. */
 export const maxGroups = 65_535;
 
-/** Workgroups in x and y that cover the invocations; `linearIndex` in step.wgsl undoes the fold. */
+/** Workgroups in x and y that cover the invocations; `linearIndex` in grid.wgsl undoes the fold. */
 export function gridOf(invocations: number): readonly [number, number] {
   const groups = Math.ceil(invocations / groupSize);
   const y = Math.ceil(groups / maxGroups);

@@ -14,7 +14,9 @@ import { type DataType, maxRank } from "../shape.ts";
 import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import { encodeCopy } from "./elementwise.ts";
-import type { Constants, KernelSource } from "./kernel.ts";
+import type { Constants } from "./kernel.ts";
+import type { Values } from "./layout.ts";
+import type { KernelSource } from "./shader.ts";
 import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
 import {
   type Alignment,
@@ -26,7 +28,6 @@ import {
   versionConstants,
   versionOperations,
 } from "./productVersions.ts";
-import { wordsOf } from "./strides.ts";
 
 /** Matrices in a buffer. */
 export interface MatrixOperand {
@@ -199,7 +200,7 @@ function inSlices(request: MatmulRequest, slots: number, encode: (sliced: Matmul
     bound: [buffer, out.buffer],
     values,
     operations: slots,
-    integers: [values, slots, out.offset],
+    uniform: { values, slots, outOffset: out.offset },
   });
   commands.pool.giveBack(buffer);
 }
@@ -238,7 +239,7 @@ function encodeSlim(request: MatmulRequest): void {
       bound: [a.buffer, b.buffer, sliced.out.buffer, a.buffer, b.buffer],
       values: slots * matrices,
       operations: 8 * perSlot * (m + n),
-      integers: sizesOf(sliced, perSlot),
+      uniform: sizesOf(sliced, perSlot),
     }),
   );
 }
@@ -285,15 +286,15 @@ function encodeVersion(request: MatmulRequest, version: ProductVersion, slice: n
     bound: [a.buffer, b.buffer, out.buffer, ...(loadsFours(version) ? [b.buffer] : [])],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
     operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
-    integers: sizesOf(request, slice),
+    uniform: sizesOf(request, slice),
   });
 }
 
-/** Words of shaders/matmulSizes.wgsl behind the first two. */
-function sizesOf(request: MatmulRequest, slice: number): number[] {
-  const { a, b, out, batch, m, n, k, transposeA, transposeB } = request;
-  const steps = (operand: MatrixOperand, isTransposed: boolean): number[] =>
-    isTransposed ? [1, operand.leading] : [operand.leading, 1];
-  const single = [m, n, k, a.offset, b.offset, out.offset, ...steps(a, transposeA), ...steps(b, transposeB)];
-  return wordsOf([...single, batch.length, matricesOf(request), slice], batch, a.batchStrides, b.batchStrides);
+/** `Matmul` of shaders/matmulSizes.wgsl, but for the invocations of a dispatch. */
+function sizesOf({ a, b, out, batch, m, n, k, transposeA, transposeB }: MatmulRequest, slice: number): Values {
+  const [aRow, aColumn] = transposeA ? [1, a.leading] : [a.leading, 1];
+  const [bRow, bColumn] = transposeB ? [1, b.leading] : [b.leading, 1];
+  const offsets = { aOffset: a.offset, bOffset: b.offset, outOffset: out.offset };
+  const strides = { aRow, aColumn, bRow, bColumn, aBatch: a.batchStrides, bBatch: b.batchStrides };
+  return { m, n, k, ...offsets, ...strides, batchRank: batch.length, matrices: matricesOf({ batch }), slice, batch };
 }

@@ -1,4 +1,5 @@
-import quadProbe from "../../shaders/quadProbe.wgsl?raw";
+import quadProbe from "../../shaders/quadProbe.wgsl";
+import { kernelOf } from "./shader.ts";
 
 /** Workgroups of the probe in x and y, of 64 invocations as the kernels have. */
 const groups = [2, 2] as const;
@@ -33,7 +34,7 @@ async function run(gpu: GPUDevice, pipeline: GPUComputePipeline): Promise<Uint32
 
 async function compile(gpu: GPUDevice): Promise<GPUComputePipeline> {
   gpu.pushErrorScope("validation"); // the pipeline's rejection tells; nothing is to reach the console
-  const module = gpu.createShaderModule({ label: "quadProbe", code: quadProbe });
+  const module = gpu.createShaderModule({ label: "quadProbe", code: kernelOf([quadProbe]).code });
   const compute = { module, entryPoint: "quadProbe" };
   const creation = gpu.createComputePipelineAsync({ label: "quadProbe", layout: "auto", compute });
   gpu.popErrorScope().catch(() => {});

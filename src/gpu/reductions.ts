@@ -2,7 +2,7 @@ import { type Commands, commandsOf } from "./commands.ts";
 import type { GpuDevice } from "./device.ts";
 import type { StoredValues } from "./elementwise.ts";
 import { tensorKernel } from "./tensorKernels.ts";
-import { alignedWords, axesOf } from "./strides.ts";
+import { axesOf } from "./strides.ts";
 
 /** Dimensions of what is read: some are kept, some become one value. */
 export interface Dimensions {
@@ -32,6 +32,7 @@ function encodeSlices(commands: Commands, request: Omit<ReduceRequest, "device">
   const { operation, a, kept, reduced, out, scale } = request;
   const [keptCount, reducedCount] = [countOf(kept), countOf(reduced)];
   const axes = axesOf([kept.sizes, kept.strides, reduced.sizes, reduced.strides], [1, 0, 1, 0]);
+  const counts = { kept: keptCount, reduced: reducedCount, slices };
   const ranks = [kept, reduced].map(({ sizes }) => Math.max(1, sizes.length)) as [number, number];
   commands.dispatchValues({
     source: tensorKernel("reduce", [a.dtype, out.dtype]),
@@ -39,8 +40,7 @@ function encodeSlices(commands: Commands, request: Omit<ReduceRequest, "device">
     bound: [a.buffer, out.buffer],
     values: keptCount * slices,
     operations: 16 * Math.ceil(reducedCount / slices) + 16,
-    integers: alignedWords([a.offset, out.offset, keptCount, reducedCount, slices], axes.words),
-    floats: [scale],
+    uniform: { aOffset: a.offset, outOffset: out.offset, ...counts, axes: axes.words, scale },
   });
 }
 

@@ -34,6 +34,6 @@ export function encodeSoftmax({ device, operation, a, b, out, rows, width, inner
     bound: [a.buffer, b.buffer, out.buffer],
     values: rows * lanes,
     operations: columnOperations * Math.ceil(width / lanes) + lanes,
-    integers: [a.offset, b.offset, out.offset, width, inner],
+    uniform: { aOffset: a.offset, bOffset: b.offset, outOffset: out.offset, width, inner },
   });
 }

@@ -1,19 +1,5 @@
 import { maxRank } from "../shape.ts";
 
-/**
- * Words of a uniform behind `first` and `end`: single ones, then sizes or strides as shaders/strides.wgsl holds them, which
- * begin at a multiple of four words.
- */
-export function wordsOf(single: readonly number[], ...perAxis: readonly (readonly number[])[]): number[] {
-  const start = Math.ceil((2 + single.length) / 4) * 4 - 2;
-  const words = Array.from({ length: start + maxRank * perAxis.length }, () => 0);
-  for (const [at, word] of single.entries()) words[at] = word;
-  for (const [place, values] of perAxis.entries()) {
-    for (const [axis, value] of values.entries()) words[start + maxRank * place + axis] = value;
-  }
-  return words;
-}
-
 /** Dimensions of what a kernel walks through, one at least: their sizes, and strides of arrays. */
 export interface Axes {
   readonly rank: number;
@@ -29,12 +15,6 @@ export function axesOf(lists: readonly (readonly number[])[], missing: readonly 
     for (let axis = 0; axis < rank; axis++) words[4 * axis + place] = list[axis] ?? missing[place]!;
   }
   return { rank, words };
-}
-
-/** Single words behind `first` and `end`, filled up to where an array<vec4u> begins, and such arrays. */
-export function alignedWords(single: readonly number[], ...arrays: readonly (readonly number[])[]): number[] {
-  const gap = (4 - ((2 + single.length) % 4)) % 4;
-  return [...single, ...[0, 0, 0].slice(0, gap), ...arrays.flat()];
 }
 
 /** Fours of values that rows of the innermost dimension are cut into. */

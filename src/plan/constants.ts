@@ -1,8 +1,9 @@
 import { hasOwnRows, isShuffled, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
-import type { Constants } from "../gpu/kernel.ts";
+import type { Bound, Constants } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
 import { optimizerNames } from "../optimizer.ts";
+import { stepBytes } from "./uniforms.ts";
 
 // What a run's kernels are compiled for. Constants rather than uniforms: on a software adapter a branch alone would cost half of
 // a narrow first layer.
@@ -41,3 +42,6 @@ export function optimizerConstants(settings: RunSettings): Constants {
     NESTEROV: nesterov ? 1 : 0,
   };
 }
+
+/** The window of a buffer of step slots that a dynamic offset moves. */
+export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });

@@ -1,21 +1,21 @@
 import { widestOptimizer } from "../batches.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
-import {
-  type Constants,
-  createDispatch,
-  createKernel,
-  type Dispatch,
-  groupSize,
-  type KernelSource,
-} from "../gpu/kernel.ts";
+import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../gpu/kernel.ts";
 import { fusedKernels, kernels } from "../gpu/kernels.ts";
+import type { KernelSource } from "../gpu/shader.ts";
 import { lossNames } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
-import { optimizerConstants, orderConstants, rowCountOf, updateEntries, updateInvocations } from "./constants.ts";
+import {
+  optimizerConstants,
+  orderConstants,
+  rowCountOf,
+  updateEntries,
+  updateInvocations,
+  stepWindow,
+} from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
 import type { FusedName, FusedPlan } from "./fusedPlan.ts";
 import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
-import { stepWindow } from "./layeredDispatches.ts";
 import { maxStepsPerDispatch, ReplicaRun } from "./replicaRun.ts";
 import { createStatus, restoreState } from "./runStatus.ts";
 import { StepRun } from "./stepRun.ts";
@@ -31,7 +31,7 @@ export type FusedRun = ReplicaRun | StepRun<FusedBuffers>;
 export const kernelsOfFused = (path: FusedName): readonly string[] =>
   ({
     replicas: ["trainReplicas"],
-    subgroups: ["trainSubgroups"],
+    subgroups: ["trainReplicas"],
     groups: ["trainGroups"],
     samples: ["trainSamples", "update"],
     tiles: ["trainTiles", "update"],
@@ -92,8 +92,8 @@ const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
 /** The kernel that trains whole replicas. */
 function replicaSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
   const moments = momentCount(widestOptimizer(settings));
-  if (plan.path === "subgroups") return fusedKernels.trainSubgroups(network, moments, device.subgroupLanes!);
-  return plan.tile ? fusedKernels.trainGroups(network, plan.tile) : fusedKernels.trainReplicas(network, moments);
+  if (plan.tile) return fusedKernels.trainGroups(network, plan.tile);
+  return fusedKernels.trainReplicas(network, moments, plan.path === "subgroups" ? device.subgroupLanes! : 1);
 }
 
 /** A run whose dispatches take many steps of whole replicas. */

@@ -5,6 +5,8 @@ import type { GpuDevice } from "../gpu/device.ts";
 import { isNamed } from "../gpu/emitForward.ts";
 import { createKernel, gridOf, groupSize, type Kernel } from "../gpu/kernel.ts";
 import { fusedKernels } from "../gpu/kernels.ts";
+import { blockOf } from "../gpu/layout.ts";
+import { Scoring } from "../gpu/layouts.ts";
 import { lossNames, type Network, takesLogits } from "../network.ts";
 import { sampleFlops } from "./costModel.ts";
 import { isStraight } from "./fusedPlan.ts";
@@ -85,7 +87,7 @@ export class FusedScorer {
     const sums = this.#slices * replicas;
     try {
       this.#buffers = {
-        scoring: this.#owner.uniform("scoring", 16),
+        scoring: this.#owner.uniform("scoring", Scoring.bytes),
         inputs: this.#owner.storage("scoring inputs", rows * network.inputs),
         targets: this.#owner.storage("scoring targets", rows * network.outputs),
         losses: this.#owner.storage("scoring losses", sums),
@@ -155,7 +157,7 @@ export class FusedScorer {
     for (let first = 0; first < pairs; first += pairsAtOnce) {
       requireAlive("scores", this.#isDisposed);
       const end = Math.min(pairs, first + pairsAtOnce);
-      write(gpu, this.#buffers.scoring, Uint32Array.of(rows, replicas, first, end));
+      write(gpu, this.#buffers.scoring, blockOf(Scoring, { rows, replicas, firstPair: first, endPair: end }));
       this.#dispatch(end - first);
       const done = device.settled("scores", gpu.queue.onSubmittedWorkDone());
       done.catch(() => {}); // thrown where it is awaited
@@ -169,7 +171,7 @@ export class FusedScorer {
     const encoder = gpu.createCommandEncoder({ label: "scores" });
     const pass = encoder.beginComputePass({ label: "scores" });
     pass.setPipeline(this.#kernel.pipeline);
-    pass.setBindGroup(0, this.#bindGroup);
+    pass.setBindGroup(0, this.#bindGroup, [0]);
     pass.dispatchWorkgroups(...gridOf(invocations));
     pass.end();
     gpu.queue.submit([encoder.finish()]);

@@ -1,6 +1,9 @@
 import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
-import { emitRows, mostRowBuffers, type RowBuffer } from "../gpu/emitRows.ts";
+import { blockOf } from "../gpu/layout.ts";
+import { Rows } from "../gpu/layouts.ts";
+import { emitRows, mostRowBuffers } from "../gpu/emitRows.ts";
+import type { RowBuffer } from "../gpu/rowMemory.ts";
 import { type Bound, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
 import { rowsKernel } from "../gpu/kernels.ts";
 import { operandsOf } from "../graph/graph.ts";
@@ -8,7 +11,7 @@ import { type AnyNetwork, asChain, type GraphNetwork } from "../graph/graphNetwo
 import { deriveStep } from "../graph/derive.ts";
 import { type Schedule, scheduleOf, type Task, unscheduled } from "../graph/schedule.ts";
 import type { Network } from "../network.ts";
-import { stepWindow } from "./layeredDispatches.ts";
+import { stepWindow } from "./constants.ts";
 
 /** The dense layers of a graph, with their places in its parameters, for what sizes and computes products. */
 export function denseLayersOf({ inputs, outputs, loss, parameterCount, graph }: GraphNetwork): Network {
@@ -128,8 +131,10 @@ export class GraphMemory {
   /** Lets nodes lie without gaps for so many rows. @param ownRows whether each replica takes rows of its own */
   layOut(rows: number, ownRows: boolean): void {
     const { device, network, replicas } = this.#request;
-    const words = [replicas, rows, network.parameterCount, this.#nodeStride, ownRows ? rows : 0];
-    write(device.gpu, this.#sizes, Uint32Array.of(...words, 0, 0, 0));
+    const { parameterCount } = network;
+    const rowsReplicaStride = ownRows ? rows : 0;
+    const sizes = { replicas, capacity: rows, parameterCount, nodeStride: this.#nodeStride, rowsReplicaStride };
+    write(device.gpu, this.#sizes, blockOf(Rows, sizes));
   }
 
   /** A node's place, and its first value there, in values. */

@@ -8,21 +8,17 @@ import type { GraphNetwork } from "../graph/graphNetwork.ts";
 import { scheduleOf, type Task } from "../graph/schedule.ts";
 import { InvalidInput } from "../errors.ts";
 import type { LayerShape, Network } from "../network.ts";
-import { drawsApart, orderConstants, rowCountOf } from "./constants.ts";
+import { drawsApart, rowCountOf, stepWindow } from "./constants.ts";
 import { denseLayersOf, graphBytes, GraphMemory, type OuterBuffers, rowsThatFit, valueFlops } from "./graphMemory.ts";
 import { type BuffersRequest, createLayeredBuffers, layeredBytes, type LayeredBuffers } from "./layeredBuffers.ts";
+import { drawsOf, gathersOf } from "./dataDispatches.ts";
+import { build, type DispatchesRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
 import {
   backwardInputsOf,
   backwardWeightsOf,
-  build,
-  type DispatchesRequest,
-  drawsOf,
   forwardOf,
-  gathersOf,
   type LayerInput,
   lossOf,
-  rowsConstant,
-  stepWindow,
   updateOf,
 } from "./layeredDispatches.ts";
 import { planLayered } from "./layeredPlan.ts";
@@ -172,11 +168,11 @@ async function tableDispatch(request: GraphDispatches, task: Task & { kind: "tab
 }
 
 function createTask(request: GraphDispatches, task: Task): Promise<Dispatch> {
-  const { device, buffers, outer, plan, settings, network } = request;
+  const { device, buffers, outer, plan } = request;
   const { memory } = buffers;
   switch (task.kind) {
     case "rows": {
-      const constants = { ROWS: rowsConstant(request), ...orderConstants(settings, rowCountOf(settings, network)) };
+      const constants = { ROWS: rowsConstant(request), ...orderOf(request) };
       return memory.rowsDispatch(task, outer, constants, plan.groupReplicas);
     }
     case "dense":

@@ -1,18 +1,8 @@
-import { LimitExceeded } from "../errors.ts";
-import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
-import type { GpuDevice } from "../gpu/device.ts";
-import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
-import { type KernelName, kernels } from "../gpu/kernels.ts";
+import type { Bound, Dispatch } from "../gpu/kernel.ts";
 import { activationNames, type ActivationName, type LayerShape, lossNames, savesPreActivation } from "../network.ts";
-import {
-  drawsApart,
-  optimizerConstants,
-  orderConstants,
-  rowCountOf,
-  updateEntries,
-  updateInvocations,
-} from "./constants.ts";
-import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
+import { optimizerConstants, stepWindow, updateEntries, updateInvocations } from "./constants.ts";
+import { drawsOf, gathersOf } from "./dataDispatches.ts";
+import { build, type DispatchesRequest, type DispatchRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
 import { gradientColumnsOf } from "./layeredPlan.ts";
 import {
   alignmentOf,
@@ -22,43 +12,9 @@ import {
   weightInvocations,
   weightsAlignment,
 } from "../gpu/productVersions.ts";
-import { pageBlock, stepBytes } from "./uniforms.ts";
-
-/** What every dispatch of a run is built from. */
-export interface DispatchesRequest extends BuffersRequest {
-  /** [replicas, parameterCount]. */
-  readonly parameters: GPUBuffer;
-  readonly buffers: LayeredBuffers;
-}
 
 /** Number of an activation in shaders/activation.wgsl. */
 export const activationNumber = (name: ActivationName): number => activationNames.indexOf(name);
-
-/** The window of a buffer of step slots that a dynamic offset moves. */
-export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });
-
-export interface DispatchRequest {
-  readonly name: KernelName;
-  readonly label: string;
-  readonly constants: Constants;
-  readonly bound: readonly Bound[];
-  readonly invocations: (rows: number) => number;
-  readonly replicas: number;
-}
-
-export async function build(device: GpuDevice, request: DispatchRequest): Promise<Dispatch> {
-  const kernel = await createKernel(device, kernels[request.name], request.constants);
-  return createDispatch(device, kernel, request);
-}
-
-const orderOf = ({ settings, network }: DispatchesRequest): Constants =>
-  orderConstants(settings, rowCountOf(settings, network));
-
-/** How kernels that read the data find their rows: `ROWS` of shaders/forward.wgsl. */
-export function rowsConstant(request: DispatchesRequest): number {
-  if (request.plan.gathered) return 0;
-  return drawsApart(request.settings, rowCountOf(request.settings, request.network)) ? 2 : 1;
-}
 
 /** What a layer multiplies: values of nodes, or the data, whose rows are then found by `batchRows`. */
 export interface LayerInput {
@@ -217,63 +173,6 @@ export function updateOf({ device, network, settings, buffers, parameters, plan 
     invocations: () => updateInvocations(network, entries),
     replicas: plan.groupReplicas,
   };
-}
-
-interface GatherRequest {
-  readonly page: Page;
-  readonly width: number;
-  readonly gathered: GPUBuffer;
-}
-
-function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: GatherRequest): DispatchRequest {
-  const { device, buffers } = request;
-  const { page, width, gathered } = gather;
-  const words = pageBlock(page.firstRow, page.rows, width);
-  const uniform = owner.uniform(`page ${page.firstRow}`, words.byteLength);
-  write(device.gpu, uniform, words);
-  return {
-    name: "gatherRows",
-    label: page.buffer.label,
-    constants: orderOf(request),
-    bound: [stepWindow(buffers.steps), uniform, page.buffer, gathered],
-    invocations: (rows) => rows * width,
-    replicas: 1,
-  };
-}
-
-/** Draws the rows of a chunk for all replicas, or once for all. */
-function drawOf(request: DispatchesRequest): DispatchRequest {
-  const { steps, layers, settings, batchRows } = request.buffers;
-  return {
-    name: "drawRows",
-    label: "rows",
-    constants: orderOf(request),
-    bound: [stepWindow(steps), layers[0]!, settings, batchRows],
-    invocations: (rows) => rows,
-    replicas: orderOf(request)["OWN_ORDER"] === 1 ? request.plan.groupReplicas : 1,
-  };
-}
-
-export function drawsOf(request: DispatchesRequest): DispatchRequest[] {
-  const { settings, network, plan } = request;
-  if (!drawsApart(settings, rowCountOf(settings, network))) return [];
-  if (!plan.gathered) return [drawOf(request)];
-  throw new LimitExceeded({
-    place: "train: rows of their own for replicas",
-    expected: "data that fit one buffer",
-    got: "data in several pages",
-    fix: "take fewer rows, or one seed for all replicas and no bootstrap",
-  });
-}
-
-export function gathersOf(request: DispatchesRequest): DispatchRequest[] {
-  const { network, buffers, plan } = request;
-  if (!plan.gathered) return [];
-  const { owner, inputs, targets, inputPages, targetPages } = buffers;
-  return [
-    ...inputPages.map((page) => gatherOf(request, owner, { page, width: network.inputs, gathered: inputs })),
-    ...targetPages.map((page) => gatherOf(request, owner, { page, width: network.outputs, gathered: targets })),
-  ];
 }
 
 /** All dispatches of one step: those of every chunk and group of replicas, and the update behind the last chunk. */

@@ -147,7 +147,7 @@ export class ReplicaRun implements TrainingRun {
     const encoder = gpu.createCommandEncoder({ label: "training" });
     const pass = encoder.beginComputePass({ label: "training" });
     pass.setPipeline(kernel.pipeline);
-    pass.setBindGroup(0, bindGroup);
+    pass.setBindGroup(0, bindGroup, [0]);
     const workgroups = Math.ceil((endReplica - firstReplica) / plan.workgroupReplicas);
     const rows = Math.ceil(workgroups / maxGroups);
     pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);

@@ -4,9 +4,11 @@ import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
 import { kernels } from "../gpu/kernels.ts";
+import { blockOf } from "../gpu/layout.ts";
+import { Score } from "../gpu/layouts.ts";
 import { lossNames, type Network } from "../network.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
-import { stepWindow } from "./layeredDispatches.ts";
+import { stepWindow } from "./constants.ts";
 
 /** `SLICE_ROWS` of shaders/score.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
 const sliceRows = 128;
@@ -108,7 +110,7 @@ export class Scorer {
     const buffers = await device.checked(
       "scores: buffers",
       () => ({
-        shape: this.#owner.uniform("score", 16),
+        shape: this.#owner.uniform("score", Score.bytes),
         targets: this.#owner.storage("score targets", source.capacity * outputs),
         losses: this.#owner.storage("score losses", this.#slots * replicas),
         hits: this.#owner.storage("score hits", this.#slots * replicas),
@@ -134,7 +136,16 @@ export class Scorer {
     for (let first = firstRow; first < endRow; first += source.capacity) {
       requireAlive("scores", this.#isDisposed);
       const end = Math.min(endRow, first + source.capacity);
-      write(device.gpu, shape, Uint32Array.of(width, replicas, source.groupReplicas(end - first), this.#slots));
+      write(
+        device.gpu,
+        shape,
+        blockOf(Score, {
+          fanOut: width,
+          replicas,
+          groupReplicas: source.groupReplicas(end - first),
+          slots: this.#slots,
+        }),
+      );
       write(device.gpu, targets, toFloat32(data.targets.subarray(first * width, end * width)));
       const inputs = toFloat32(data.inputs.subarray(first * fanIn, end * fanIn));
       source.compute({ inputs, firstRow: first }, dispatch);

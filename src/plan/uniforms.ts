@@ -3,34 +3,40 @@ import { lossScale } from "../cpu/loss.ts";
 import type { RunSettings } from "../executor.ts";
 import type { LayerShape, Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { blockOf, placesOf, writeStruct } from "../gpu/layout.ts";
+import { Hyper, Layer, Page, ReplicaSettings, Run, Slices, Step } from "../gpu/layouts.ts";
 import { keyOf, streams } from "../random.ts";
 import { gradientColumnsOf, type LayeredPlan } from "./layeredPlan.ts";
 
 /** Distance of two step slots: the largest offset alignment that WebGPU allows a device to ask for. */
 export const stepStride = 256;
 /** Bytes that a kernel sees of a slot: `Step` of shaders/step.wgsl. */
-export const stepBytes = 64;
+export const stepBytes = Math.ceil(Step.bytes / 16) * 16;
+/** Distance of two `Step` in an array. */
+export const storedStepBytes = Step.bytes;
+
+const at = placesOf(
+  Step,
+  "index",
+  "chunkRows",
+  "firstPosition",
+  "rowCount",
+  "orderKey",
+  "firstRow",
+  "lossSlot",
+  "lossScale",
+  "meanCorrection",
+  "inverseSqrtCorrection",
+  "firstReplica",
+  "epoch",
+);
 
 /** Places of some words in `Step`, for those who write no others. */
-export const stepWord = { chunkRows: 1, firstPosition: 2, firstReplica: 11 } as const;
-
-/** One word of a uniform: an integer, or a float. */
-type Word = { readonly u32: number } | { readonly f32: number };
-const u32 = (value: number): Word => ({ u32: value });
-const f32 = (value: number): Word => ({ f32: value });
-
-function writeWords(view: DataView, offset: number, words: readonly Word[]): void {
-  for (const [index, word] of words.entries()) {
-    if ("u32" in word) view.setUint32(offset + 4 * index, word.u32, true);
-    else view.setFloat32(offset + 4 * index, word.f32, true);
-  }
-}
-
-function block(words: readonly Word[]): ArrayBuffer {
-  const buffer = new ArrayBuffer(Math.ceil(words.length / 4) * 16);
-  writeWords(new DataView(buffer), 0, words);
-  return buffer;
-}
+export const stepWord = {
+  chunkRows: at.chunkRows / 4,
+  firstPosition: at.firstPosition / 4,
+  firstReplica: at.firstReplica / 4,
+} as const;
 
 /** A stretch of a batch that is computed at once. */
 export interface Chunk {
@@ -54,43 +60,35 @@ export function writeStep(view: DataView, offset: number, options: StepWords): v
   const { network, optimizer, step, batch, chunk, lossSlot, firstReplica = 0 } = options;
   const { beta1, beta2, name } = optimizer;
   const corrects = name === "adam" || name === "adamW";
-  const u32At = (word: number, value: number): void => view.setUint32(offset + 4 * word, value, true);
-  const f32At = (word: number, value: number): void => view.setFloat32(offset + 4 * word, value, true);
-  u32At(0, Math.min(step, 0xfffffffe)); // 0xffffffff stands for "no step" where NaN is noted
-  u32At(stepWord.chunkRows, chunk.rows);
-  u32At(2, batch.firstPosition + chunk.firstRow);
-  u32At(3, batch.rowCount);
-  u32At(4, batch.orderKey[0]);
-  u32At(5, batch.orderKey[1]);
-  u32At(6, chunk.firstRow);
-  u32At(7, lossSlot);
-  f32At(8, lossScale(network.loss, batch.batchSize, network.outputs));
-  f32At(9, corrects ? 1 / (1 - beta1 ** (step + 1)) : 1);
-  f32At(10, corrects ? 1 / Math.sqrt(1 - beta2 ** (step + 1)) : 1);
-  u32At(stepWord.firstReplica, firstReplica);
-  u32At(12, batch.epoch % 2 ** 32);
+  const setInteger = (place: number, value: number): void => view.setUint32(offset + place, value, true);
+  const setFloat = (place: number, value: number): void => view.setFloat32(offset + place, value, true);
+  setInteger(at.index, Math.min(step, 0xfffffffe)); // 0xffffffff stands for "no step" where NaN is noted
+  setInteger(at.chunkRows, chunk.rows);
+  setInteger(at.firstPosition, batch.firstPosition + chunk.firstRow);
+  setInteger(at.rowCount, batch.rowCount);
+  setInteger(at.orderKey, batch.orderKey[0]);
+  setInteger(at.orderKey + 4, batch.orderKey[1]);
+  setInteger(at.firstRow, chunk.firstRow);
+  setInteger(at.lossSlot, lossSlot);
+  setFloat(at.lossScale, lossScale(network.loss, batch.batchSize, network.outputs));
+  setFloat(at.meanCorrection, corrects ? 1 / (1 - beta1 ** (step + 1)) : 1);
+  setFloat(at.inverseSqrtCorrection, corrects ? 1 / Math.sqrt(1 - beta2 ** (step + 1)) : 1);
+  setInteger(at.firstReplica, firstReplica);
+  setInteger(at.epoch, batch.epoch % 2 ** 32);
 }
 
-/** Bytes of one `ReplicaSettings` of shaders/step.wgsl in an array. */
-const replicaSettingsBytes = 24;
 /** 4-byte values that a run holds of a replica beside its parameters, moments and losses: settings and status. */
-export const replicaWords = replicaSettingsBytes / 4 + 3;
+export const replicaWords = ReplicaSettings.bytes / 4 + 3;
 
 /** `ReplicaSettings` of every replica. */
 export function replicaBlock(settings: RunSettings, replicas: number): Uint32Array {
-  const buffer = new ArrayBuffer(replicaSettingsBytes * replicas);
+  const buffer = new ArrayBuffer(ReplicaSettings.bytes * replicas);
   const view = new DataView(buffer);
   for (let replica = 0; replica < replicas; replica++) {
     const { learningRate, momentum, weightDecay } = optimizerOf(settings, replica);
-    const [low, high] = keyOf(seedOf(settings, replica), streams.order);
-    writeWords(view, replicaSettingsBytes * replica, [
-      f32(learningRate),
-      f32(momentum),
-      f32(weightDecay),
-      u32(0),
-      u32(low),
-      u32(high),
-    ]);
+    const orderSeed = keyOf(seedOf(settings, replica), streams.order);
+    const values = { learningRate, momentum, weightDecay, orderSeed };
+    writeStruct(view, ReplicaSettings.bytes * replica, ReplicaSettings, values);
   }
   return new Uint32Array(buffer);
 }
@@ -109,7 +107,7 @@ export interface LayerWords {
 }
 
 /** `Layer` of shaders/step.wgsl. */
-export function layerBlock({
+export const layerBlock = ({
   network,
   layer,
   replicas,
@@ -117,54 +115,39 @@ export function layerBlock({
   sharesInputs,
   ownRows,
   slots,
-}: LayerWords): ArrayBuffer {
-  return block([
-    u32(layer.fanIn),
-    u32(layer.fanOut),
-    u32(layer.weightsOffset),
-    u32(network.parameterCount),
-    u32(replicas),
-    u32(capacity),
-    u32(sharesInputs ? 0 : capacity * layer.fanIn),
-    u32(gradientColumnsOf(network, layer)),
-    u32(slots),
-    u32(ownRows ? capacity : 0),
-  ]);
-}
+}: LayerWords): ArrayBuffer =>
+  blockOf(Layer, {
+    fanIn: layer.fanIn,
+    fanOut: layer.fanOut,
+    weightsOffset: layer.weightsOffset,
+    parameterCount: network.parameterCount,
+    replicas,
+    capacity,
+    inputReplicaStride: sharesInputs ? 0 : capacity * layer.fanIn,
+    gradientColumns: gradientColumnsOf(network, layer),
+    slots,
+    rowsReplicaStride: ownRows ? capacity : 0,
+  });
 
 /** `Hyper` of shaders/optimizer.wgsl; 1 − β is taken in float64, since 1 − f32(β) is off by up to 5e-5. */
-export function hyperBlock(
-  network: Network,
+export const hyperBlock = (
+  { parameterCount }: Network,
   replicas: number,
   { slots }: Pick<LayeredPlan, "slots">,
-  optimizer: Optimizer,
-): ArrayBuffer {
-  const { beta1, beta2, alpha, epsilon } = optimizer;
-  return block([
-    u32(replicas),
-    u32(network.parameterCount),
-    u32(slots),
-    f32(beta1),
-    f32(1 - beta1),
-    f32(beta2),
-    f32(1 - beta2),
-    f32(alpha),
-    f32(1 - alpha),
-    f32(epsilon),
-  ]);
-}
+  { beta1, beta2, alpha, epsilon }: Optimizer,
+): ArrayBuffer => {
+  const complements = { oneMinusBeta1: 1 - beta1, oneMinusBeta2: 1 - beta2, oneMinusAlpha: 1 - alpha };
+  return blockOf(Hyper, { replicas, parameterCount, slots, beta1, beta2, alpha, epsilon, ...complements });
+};
 
-/** Distance of two entries in an array of `Step`, whose largest member has an alignment of 8 bytes. */
-export const storedStepBytes = 56;
-
-/** `Run` of shaders/trainReplicas.wgsl. */
+/** `Run` of shaders/replicaRun.wgsl. */
 export const runBlock = (steps: number, firstReplica: number, endReplica: number): ArrayBuffer =>
-  block([u32(steps), u32(firstReplica), u32(endReplica)]);
+  blockOf(Run, { steps, firstReplica, endReplica });
 
-/** `Slices` of shaders/trainSamples.wgsl. */
+/** `Slices` of shaders/batchSlices.wgsl. */
 export const slicesBlock = (rows: number, slots: number, replicas: number): ArrayBuffer =>
-  block([u32(rows), u32(slots), u32(replicas)]);
+  blockOf(Slices, { rows, slots, replicas });
 
 /** `Page` of shaders/gatherRows.wgsl. */
 export const pageBlock = (firstRow: number, pageRows: number, width: number): ArrayBuffer =>
-  block([u32(firstRow), u32(pageRows), u32(width)]);
+  blockOf(Page, { firstRow, pageRows, width });

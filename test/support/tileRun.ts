@@ -5,7 +5,8 @@ import type { RunSettings } from "../../src/executor.ts";
 import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
 import type { GpuDevice } from "../../src/gpu/device.ts";
 import type { TileSizes } from "../../src/gpu/emitLayers.ts";
-import { type Constants, createKernel, type KernelSource } from "../../src/gpu/kernel.ts";
+import { type Constants, createKernel } from "../../src/gpu/kernel.ts";
+import type { KernelSource } from "../../src/gpu/shader.ts";
 import { fusedKernels } from "../../src/gpu/kernels.ts";
 import { lossNames, type Network } from "../../src/network.ts";
 import { optimizerConstants, orderConstants, rowCountOf } from "../../src/plan/constants.ts";
@@ -96,7 +97,7 @@ export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly
       const encoder = gpu.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(kernel.pipeline);
-      pass.setBindGroup(0, bindGroup);
+      pass.setBindGroup(0, bindGroup, [0]);
       const columns = Math.min(3, replicas); // a grid of several rows, as with very many replicas
       pass.dispatchWorkgroups(columns, Math.ceil(replicas / columns));
       pass.end();

@@ -1,0 +1,57 @@
+import type { Layout } from "./layout.ts";
+
+/** dynamic: a uniform that moves by a dynamic offset; uniform: fixed; read, write: storage. */
+export type BindingKind = "dynamic" | "uniform" | "read" | "write";
+
+/** One dispatched kernel, before it is compiled. */
+export interface KernelSource {
+  /** File, entry point and label. */
+  readonly name: string;
+  readonly code: string;
+  /** What tells it from kernels of the same name, where its code is written for one network. */
+  readonly variant?: string;
+  /** Kinds of the bindings 0, 1, … of group 0. */
+  readonly bindings: readonly BindingKind[];
+  /** Of the uniform at binding 0. */
+  readonly uniform?: Layout | undefined;
+}
+
+/** A file of shaders/ with the files that it imports, as vite.shaders.ts reads it. */
+export interface Shader {
+  /** Of the file, and of the entry point where it has one. */
+  readonly name: string;
+  /** Code of the files, the imported ones first; each begins with a line that names it. */
+  readonly pieces: readonly string[];
+  /** Kinds of the bindings 0, 1, … of a file with an entry point. */
+  readonly bindings: readonly BindingKind[];
+  /** Of the uniform at binding 0. */
+  readonly uniform?: Layout;
+}
+
+const pieceMark = "//# ";
+const directive = /^(?:enable|diagnostic)\b.*;$/gm;
+
+/** Code of shaders, each file once, and of code written for the kernel; its directives come first, as WGSL wants them. */
+function codeOf(parts: readonly (Shader | string)[]): string {
+  const pieces = parts.flatMap((part) => (typeof part === "string" ? [`${pieceMark}emitted\n${part}`] : part.pieces));
+  const code = [...new Set(pieces)].join("\n");
+  const directives = new Set(code.match(directive));
+  return [...directives, code.replace(directive, "")].join("\n");
+}
+
+/**
+ * The kernel of a shader with an entry point.
+ * @param parts the shader, and what it expects: other shaders, and code written for this kernel
+ * @param variant tells it from kernels of the same name
+ */
+export function kernelOf(parts: readonly [Shader, ...(Shader | string)[]], variant?: string): KernelSource {
+  const [{ name, bindings, uniform }] = parts;
+  return { name, code: codeOf(parts), bindings, uniform, ...(variant !== undefined && { variant }) };
+}
+
+/** Where a line of a kernel's code comes from, as `file:line`. */
+export function sourceOf({ name, code }: Pick<KernelSource, "name" | "code">, line: number): string {
+  const before = code.split("\n").slice(0, line);
+  const mark = before.findLastIndex((text) => text.startsWith(pieceMark));
+  return mark < 0 ? `${name}:${line}` : `${before[mark]!.slice(pieceMark.length)}:${line - mark - 1}`;
+}

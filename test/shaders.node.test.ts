@@ -1,0 +1,145 @@
+// Files of shaders/: what they import and expect, and that each compiles by itself.
+
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { createKernel } from "../src/gpu/kernel.ts";
+import { kernels } from "../src/gpu/kernels.ts";
+import { blockOf, placesOf } from "../src/gpu/layout.ts";
+import { kernelOf, type Shader, sourceOf } from "../src/gpu/shader.ts";
+import { bindingsOf, layoutsOf, type Piece, readShader } from "../vite.shaders.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const device = shareDevice();
+const folder = join(import.meta.dirname, "..", "shaders");
+const files = readdirSync(folder).filter((name) => name.endsWith(".wgsl"));
+
+const codeOf = ({ lines }: Piece): string => lines.join("\n");
+const shaderOf = (pieces: readonly Piece[]): Shader => ({
+  name: basename(pieces.at(-1)!.path, ".wgsl"),
+  pieces: pieces.map((piece) => `//# ${basename(piece.path)}\n${codeOf(piece)}`),
+  bindings: [],
+});
+
+/** Word, name and all that follows of an expected declaration. */
+function partsOf(declaration: string): { word: string; name: string; rest: string } {
+  const [, word, name, rest] = /^(fn|const|alias|struct|var) (\w+)(.*)$/.exec(declaration) ?? [];
+  if (!word) throw new Error(`no declaration: ${declaration}`);
+  return { word, name: name!, rest: rest! };
+}
+
+/** The least WGSL that declares what a file expects. */
+function standIn(declaration: string): string {
+  const { word, name, rest } = partsOf(declaration);
+  const type = /(?:->|^:) (.*)$/.exec(rest)?.[1];
+  if (word === "fn") return `${declaration} {${type ? ` return ${type}(); ` : ""}}`;
+  if (word === "const") return `${declaration} = ${type}(1);`;
+  if (word === "alias") return `${declaration} = f32;`;
+  if (word === "var") return `var<private> ${name}${rest};`;
+  return declaration;
+}
+
+const declares = (code: string, name: string): boolean =>
+  new RegExp(`^(?:@.* )?(?:fn|const|alias|struct|override|var(?:<[^>]*>)?) ${name}\\b`, "m").test(code);
+
+test.each(files)("%s compiles with what it expects", async (file) => {
+  const pieces = readShader(join(folder, file));
+  const code = pieces.map(codeOf).join("\n");
+  const expected = new Map(pieces.flatMap(({ expects }) => expects).map((each) => [partsOf(each).name, each]));
+  const missing = [...expected.values()].filter((each) => !declares(code, partsOf(each).name));
+  const source = kernelOf([shaderOf(pieces), missing.map(standIn).join("\n")]);
+  const { gpu } = device();
+  gpu.pushErrorScope("validation");
+  const { messages } = await gpu.createShaderModule({ label: file, code: source.code }).getCompilationInfo();
+  await gpu.popErrorScope();
+  const errors = messages.filter(({ type }) => type === "error");
+  expect(errors.map(({ lineNum, message }) => `${sourceOf(source, lineNum)}: ${message}`)).toEqual([]);
+});
+
+test.each(files)("%s uses all that it expects, and declares none of it", (file) => {
+  const { lines, expects } = readShader(join(folder, file)).at(-1)!;
+  const code = lines.join("\n");
+  const isUsed = (name: string) => [...lines, ...expects].join("\n").split(new RegExp(`\\b${name}\\b`)).length > 2;
+  const names = expects.map((each) => partsOf(each).name);
+  expect(names.filter((name) => !isUsed(name) || declares(code, name))).toEqual([]);
+});
+
+const folders: string[] = [];
+/** A folder of shaders. */
+function write(shaders: Readonly<Record<string, string>>): string {
+  const path = mkdtempSync(join(tmpdir(), "shaders-"));
+  folders.push(path);
+  for (const [name, text] of Object.entries(shaders)) writeFileSync(join(path, `${name}.wgsl`), text);
+  return path;
+}
+afterEach(() => folders.splice(0).forEach((path) => rmSync(path, { recursive: true })));
+
+const namesOf = (path: string, name: string): string[] =>
+  readShader(join(path, `${name}.wgsl`), path).map((piece) => basename(piece.path, ".wgsl"));
+
+test("imports come first, in order, each once", () => {
+  const path = write({ a: "#import c\n#import b\n", b: "#import d\n#import c\n", c: "#import d\n", d: "" });
+  expect(namesOf(path, "a")).toEqual(["d", "c", "b", "a"]);
+});
+
+test.each([
+  ["a missing import", { a: "// head\n\n#import b\n" }, /a\.wgsl:3: there is no .*b\.wgsl$/],
+  [
+    "a circle",
+    { a: "#import b\n", b: "\n#import c\n", c: "#import b\n" },
+    /c\.wgsl:1: circular import: b\.wgsl → c\.wgsl → b\.wgsl$/,
+  ],
+  ["a file that imports itself", { a: "#import a\n" }, /a\.wgsl:1: circular import: a\.wgsl → a\.wgsl$/],
+  [
+    "another word",
+    { a: "\n#include b\n", b: "" },
+    /a\.wgsl:2: expected `#import file` or `#expects declaration`, got #include b$/,
+  ],
+])("%s is an error that names file and line", (_, shaders, message) => {
+  const path = write(shaders);
+  expect(() => namesOf(path, "a")).toThrow(message);
+});
+
+test("a binding that is declared twice, or of an unknown kind, is an error that names file and line", () => {
+  const read = (text: string) => bindingsOf(readShader(join(write({ a: text }), "a.wgsl")));
+  const one = "@group(0) @binding(0) var<uniform> a: u32;";
+  expect(read(`${one}\n@group(0) @binding(1) var<storage, read> b: array<u32>;`)).toEqual(["dynamic", "read"]);
+  expect(() => read(`${one}\n${one}`)).toThrow(/a\.wgsl:2: binding 0 is declared twice$/);
+  expect(() => read("@group(0) @binding(0) var<handle> a: u32;")).toThrow(
+    /a\.wgsl:1: expected var<uniform> or .*, got var<handle>$/,
+  );
+});
+
+test("fields of structs lie where WGSL has them", () => {
+  const path = write({
+    a: "#import b\n\nstruct A {\n  x: f32,  // note\n  key: vec2u,\n  y: u32,\n  axes: Axes,\n  z: f32,\n}\n\nstruct C {\n  own: mat4x4f,\n}\n",
+    b: "alias Axes = array<vec4u, 2>;\n",
+  });
+  expect(layoutsOf(readShader(join(path, "a.wgsl"), path))).toEqual({
+    A: { bytes: 80, u32: { key: 8, y: 16, axes: 32 }, f32: { x: 0, z: 64 } },
+  });
+});
+
+test("structs are written field by field, and only with all of them", () => {
+  const layout = { bytes: 16, u32: { a: 0 }, f32: { b: 8 } };
+  const bytes = [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 128, 63, 0, 0, 0, 192];
+  expect([...new Uint8Array(blockOf(layout, { a: 258, b: [1, -2] }))]).toEqual(bytes);
+  expect(() => blockOf(layout, { a: 1 })).toThrow("the field b has no value");
+  expect(() => blockOf(layout, { a: 1, b: 2, c: 3 })).toThrow("the struct has no field c");
+  expect(placesOf(layout, "a", "b")).toEqual({ a: 0, b: 8 });
+  expect(() => placesOf(layout, "a")).toThrow("b");
+  expect(() => placesOf(layout, "a", "b", "c")).toThrow("c");
+});
+
+test("an error of the compiler names the file and the line in it", async () => {
+  const { code, ...forward } = kernels.forward;
+  const broken = code.replace("return z * sigmoid(z);", "return z * sigmoid(y);");
+  expect(broken).not.toBe(code);
+  const line =
+    codeOf(readShader(join(folder, "activation.wgsl")).at(-1)!)
+      .split("\n")
+      .findIndex((text) => text.startsWith("fn silu(")) + 1;
+  const created = createKernel(device(), { ...forward, variant: "broken", code: broken });
+  await expect(created).rejects.toThrow(`activation.wgsl:${line}:`);
+});
