@@ -146,11 +146,13 @@ const settingsOf = (more: Partial<RunSettings> = {}): RunSettings => ({
   ...more,
 });
 
-test.each([1, 2, 8, 64])("rows that %i invocations take together", async (lanes) => {
-  const parameters = await train(device(), mixed, settingsOf(), lanes);
-  expectClose("parameter", parameters, await trainReference(mixed, settingsOf()), 1e-5);
-  expect(await train(device(), mixed, settingsOf(), lanes)).toEqual(parameters); // the same bits
-});
+for (const lanes of [1, 2, 8, 64]) {
+  testOf(lanes === 8)(`rows that ${lanes} invocations take together`, async () => {
+    const parameters = await train(device(), mixed, settingsOf(), lanes);
+    expectClose("parameter", parameters, await trainReference(mixed, settingsOf()), 1e-5);
+    expect(await train(device(), mixed, settingsOf(), lanes)).toEqual(parameters); // the same bits
+  });
+}
 
 const drawn: readonly [string, Partial<RunSettings>][] = [
   ["in order", { shuffle: false }],
@@ -158,10 +160,12 @@ const drawn: readonly [string, Partial<RunSettings>][] = [
   ["of each member", { perReplica: { seed: [4, 9] } }],
   ["of each member's bootstrap sample", { perReplica: { seed: [4, 9] }, bootstrap: true }],
 ];
-test.each(drawn)("rows of the data %s", async (_, more) => {
-  const parameters = await train(device(), mixed, settingsOf(more));
-  expectClose("parameter", parameters, await trainReference(mixed, settingsOf(more)), 1e-5);
-});
+for (const [index, [name, more]] of drawn.entries()) {
+  testOf(index === 3)(`rows of the data ${name}`, async () => {
+    const parameters = await train(device(), mixed, settingsOf(more));
+    expectClose("parameter", parameters, await trainReference(mixed, settingsOf(more)), 1e-5);
+  });
+}
 
 test("batches in chunks, and data in several pages", async () => {
   const small = await narrowed(device(), 2 ** 18);

@@ -10,7 +10,7 @@ export interface MaskKey {
 /** Key of one dropout node in one step: two uint32 words. */
 export function maskKey({ seed, step }: MaskKey, stream: number): readonly [number, number] {
   const [key0, key1] = keyOf(seed, streams.dropout);
-  return threefry2x32(key0, key1, step >>> 0, stream);
+  return threefry2x32(key0, key1, Math.min(step, 0xfffffffe), stream); // as `Step` of shaders/step.wgsl counts
 }
 
 /** Whether dropout keeps a value; dropped with probability ⌊2³² · rate⌋ / 2³². */

@@ -3,33 +3,9 @@ import type { StepGraph, StepNode } from "../graph/derive.ts";
 import { type DenseShape, denseShapesOf } from "../graph/graphNetwork.ts";
 import { compileFloat64 } from "../math/float64.ts";
 import { backwardInputs } from "./backwardInputs.ts";
-import { keepsAt, type MaskKey, maskKey } from "./dropout.ts";
+import { keepsAt, maskKey } from "./dropout.ts";
 import { weightedSums } from "./forward.ts";
-
-/** What one pass over a batch reads. */
-export interface Pass {
-  /** Samples of the batch, at most the capacity. */
-  readonly rows: number;
-  /** [data rows, network inputs]. */
-  readonly inputs: Float64Array;
-  /** Data row of each sample; absent where sample and row are the same. */
-  readonly batchRows?: Uint32Array | undefined;
-  /** [parameterCount] of one member. */
-  readonly parameters: Float64Array;
-  /** Present while training: what draws the masks of dropout. */
-  readonly masks?: MaskKey | undefined;
-}
-
-export type Operation = (pass: Pass) => void;
-
-/** Values of a node as they lie in memory: value (row, unit) is at offset + row · rowStride + unit · unitStride. */
-interface View {
-  /** Undefined: the parameters of the pass. */
-  readonly values: Float64Array | undefined;
-  readonly offset: number;
-  readonly rowStride: number;
-  readonly unitStride: number;
-}
+import { copyOf, type Operation, type View } from "./view.ts";
 
 /** Rows that a dense node multiplies: values of a node, or the data itself. */
 interface DenseInput {
@@ -200,15 +176,21 @@ export class GraphOperations {
         }
       };
     }
+    const firsts = new Uint32Array(views.length);
+    const strides = Uint32Array.from(views, ({ unitStride }) => unitStride);
     return ({ rows, parameters }) => {
-      for (let at = 0; at < rows * width; at++) {
-        const [row, unit] = [Math.floor(at / width), at % width];
+      const sources = views.map(({ values }) => values ?? parameters);
+      for (let row = 0; row < rows; row++) {
         for (let place = 0; place < views.length; place++) {
-          const { values = parameters, offset, rowStride, unitStride } = views[place]!;
-          inputs[place] = values[offset + row * rowStride + unit * unitStride]!;
+          firsts[place] = views[place]!.offset + row * views[place]!.rowStride;
         }
-        run();
-        to[at] = outputs[0]!;
+        for (let unit = 0; unit < width; unit++) {
+          for (let place = 0; place < views.length; place++) {
+            inputs[place] = sources[place]![firsts[place]! + unit * strides[place]!]!;
+          }
+          run();
+          to[row * width + unit] = outputs[0]!;
+        }
       }
     };
   }
@@ -275,25 +257,4 @@ export class GraphOperations {
       }
     };
   }
-}
-
-interface Copy {
-  readonly view: View;
-  readonly width: number;
-  readonly to: Float64Array;
-  readonly toWidth: number;
-  /** Unit of `to` that the first unit goes to. */
-  readonly toStart: number;
-}
-
-/** Copies the rows of a view. */
-function copyOf({ view, width, to, toWidth, toStart }: Copy): Operation {
-  const { offset, rowStride, unitStride } = view;
-  return ({ rows, parameters }) => {
-    const values = view.values ?? parameters;
-    for (let row = 0; row < rows; row++) {
-      const first = offset + row * rowStride;
-      for (let unit = 0; unit < width; unit++) to[row * toWidth + toStart + unit] = values[first + unit * unitStride]!;
-    }
-  };
 }

@@ -1,8 +1,9 @@
 import { deriveStep, type ParameterGradient } from "../graph/derive.ts";
 import { type AnyNetwork, type DenseShape, graphOf } from "../graph/graphNetwork.ts";
 import { backwardWeights } from "./backwardWeights.ts";
-import { GraphOperations, type Operation, type Pass } from "./graphOperations.ts";
+import { GraphOperations } from "./graphOperations.ts";
 import { loss } from "./loss.ts";
+import type { Operation, Pass } from "./view.ts";
 
 /**
  * One step of one member in float64: forward, loss and backward by interpreting the network's graph. Holds the values of every node
