@@ -8,6 +8,7 @@ const entry = {
   node: "src/node.ts",
   data: "src/data.ts",
   tensor: "src/tensor.ts",
+  explain: "src/explain.ts",
   cli: "src/cli/main.ts",
 };
 

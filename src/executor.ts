@@ -76,8 +76,12 @@ export interface ReplicaResults {
 
 /** How well each replica fits rows of data, [replicas]. */
 export interface Scores {
+  /** Mean loss of each replica, as the network defines it. */
   readonly losses: FloatArray;
-  /** Share of rows whose class is right; undefined where the loss is not a cross entropy. */
+  /**
+   * Share of rows whose largest output is the largest target (softmax), or of values on the right side of ½ (binary); undefined where
+   * the loss is not a cross entropy.
+   */
   readonly accuracies: FloatArray | undefined;
 }
 

@@ -73,22 +73,15 @@ export {
   sgd,
   type SgdOptions,
 } from "./optimizer.ts";
-export type { Evaluation, Score } from "./train/metrics.ts";
+export type { FitResult, History, ValidationPoint } from "./train/history.ts";
+export { type LoadOptions, loadModel } from "./train/loadModel.ts";
+export type { Evaluation } from "./train/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
-export { createModel, type FitResult, Model, type ModelOptions } from "./train/model.ts";
-export type { Every, Steering, TrainOptions } from "./train/options.ts";
+export { createModel, Model, type ModelOptions } from "./train/model.ts";
+export { defaultEpochs, type Every, type Steering, type TrainOptions } from "./train/options.ts";
 export { latinHypercube } from "./train/latinHypercube.ts";
 export { bestReplicas, type Ensemble } from "./train/population.ts";
 export type { Progress } from "./train/trainer.ts";
+export type { SaveExtras } from "./train/savedModel.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./train/verify.ts";
 export { type SelfTestCheck, type SelfTestReport, selfTest } from "./train/selfTest.ts";
-export { type ComparedDigits, compareDigits, doubleDigits, shortDigits } from "./explain/digits.ts";
-export { describeStep } from "./explain/describeStep.ts";
-export { explain, type ExplainOptions } from "./explain/explain.ts";
-export { type ExplainFormat, explainStep, type ExplainStepOptions } from "./explain/explainStep.ts";
-export { type Expression, type Leaf, symbolsIn } from "./explain/expression.ts";
-export { nodeNames, type NodeNames, type ParameterName, parameterNames } from "./explain/names.ts";
-export { centralDifferences, referenceStep, type StepStart } from "./explain/referenceStep.ts";
-export { type MathmlContent, renderConditionMathml, renderMathml, renderNumber } from "./explain/renderMathml.ts";
-export { type StepLine, type StepOptions, type StepSection } from "./explain/stepLine.ts";
-export { workedExample } from "./explain/workedExample.ts";

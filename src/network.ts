@@ -98,7 +98,7 @@ function requireLogits(layers: readonly DenseLayer[], loss: LossName): void {
     place: `network: layer ${layers.length}`,
     expected: `activation identity before ${loss}, which takes logits`,
     got: last.activation,
-    fix: `use dense(${last.width}, "identity"); probabilities come from predictProbabilities`,
+    fix: `use dense(${last.width}, "identity"); predict gives probabilities`,
   });
 }
 

@@ -87,7 +87,7 @@ describe("a quick race in Chrome", () => {
   });
 });
 
-test("--host node races processes", { timeout: raceMs }, async () => {
+testInFull("--host node races processes", { timeout: raceMs }, async () => {
   const output = join(folder, "node.json");
   const { code } = await bench(
     `race --host node --race tiny --contender plain-js,thalweg-cpu64 --quick --output ${output}`,

@@ -4,25 +4,27 @@ import { constant, difference, product, quotient, squared, sum, symbol } from ".
 import { renderExpression } from "../src/explain/render.ts";
 import {
   activationNames,
-  centralDifferences,
   dense,
-  describeStep,
-  type Expression,
   InvalidInput,
   lossNames,
   network,
   type Network,
+  sgd,
+  takesLogits,
+} from "../src/index.ts";
+import {
+  centralDifferences,
+  describeStep,
+  type Expression,
   referenceStep,
   renderConditionMathml,
   renderMathml,
   renderNumber,
-  sgd,
   type StepLine,
   type StepStart,
   symbolsIn,
-  takesLogits,
   workedExample,
-} from "../src/index.ts";
+} from "../src/explain.ts";
 import golden from "./worked-example.json";
 
 const net = network(workedExample.network);

@@ -234,12 +234,12 @@ testInFull("the executor takes it for populations of small networks, and frees i
     const data = dataOf(net, 400, 12);
     const parameters = parametersOf(net, 13, 300);
     using model = await createModel(net, { device, replicas: 300, parameters });
-    const scores = await model.scores(data);
+    const scores = await model.evaluate(data);
     const truth = await float64Scores({ net, parameters, data });
     for (const [replica, wanted] of truth.losses.entries()) {
       expect(Math.abs(scores.losses[replica]! - wanted) / (1 + wanted)).toBeLessThan(lossError);
     }
-    const { dispatchWorkgroups, createBuffer } = await countCalls(() => model.scores(data).then(() => {}));
+    const { dispatchWorkgroups, createBuffer } = await countCalls(() => model.evaluate(data).then(() => {}));
     if (isFused) expect(dispatchWorkgroups).toBeLessThanOrEqual(3); // one layer after the other, it would be 3 for each chunk
     expect(createBuffer).toBe(1); // to read the sums
   }

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { explain } from "../src/explain.ts";
 import { decodeModel, encodeModel, encodeOnnx } from "../src/data.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/formats/safetensors.ts";
-import { acquire, type AnyNetwork, BadFile, createModel, dense, explain, layerNorm, network } from "../src/index.ts";
+import { acquire, type AnyNetwork, BadFile, createModel, dense, layerNorm, loadModel, network } from "../src/index.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { allCases } from "./support/shapes.ts";
 
@@ -91,4 +92,18 @@ test("what takes dense layers alone says so", async () => {
   using model = await createModel(net, { device: cpu, parameters });
   const row = { input: [1, 2, 3], target: [1, 2], learningRate: 0.1, format: "text" } as const;
   await expect(explain(model, row)).rejects.toThrow(message);
+});
+
+test("models save themselves, and load only what is their network", async () => {
+  const parameters = Float32Array.from(graphParameters(net, 1));
+  using model = await createModel(net, { device: cpu, parameters });
+  const bytes = await model.save();
+  using loaded = await loadModel(bytes, { device: cpu });
+  expect(await loaded.readParameters()).toEqual(await model.readParameters());
+  using fresh = await createModel(net, { device: cpu, seed: 9 });
+  await fresh.load(bytes);
+  expect(await fresh.readParameters()).toEqual(await model.readParameters());
+  const other = network({ inputs: 3, layers: [dense(4), (x) => x.pipe(layerNorm()).plus(x), dense(2)], loss: "huber" });
+  using different = await createModel(other, { device: cpu });
+  await expect(different.load(bytes)).rejects.toThrow("use loadModel(bytes, { device })");
 });

@@ -51,8 +51,8 @@ async function compare(net: AnyNetwork, replicas: number, rows: number): Promise
   const data = graphData(net, rows, 9);
   using reference = await createModel(net, { device: cpu, replicas, parameters });
   using model = await createModel(net, { device: device(), replicas, parameters });
-  expectClose("output", await model.predict(data.inputs), await reference.predict(data.inputs), 2e-6);
-  expectClose("score", (await model.scores(data)).losses, (await reference.scores(data)).losses, 2e-6);
+  expectClose("output", await model.logits(data.inputs), await reference.logits(data.inputs), 2e-6);
+  expectClose("score", (await model.evaluate(data)).losses, (await reference.evaluate(data)).losses, 2e-6);
   const [own, wanted] = [await model.trace(data, optimizer), await reference.trace(data, optimizer)];
   for (const key of ["activations", "preActivations", "dPreActivations"] as const) {
     own[key].forEach((values, layer) => expectClose(`${key} of layer ${layer}`, values, wanted[key][layer]!, 4e-6));

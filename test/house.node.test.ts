@@ -18,18 +18,19 @@ const mayImport: Record<string, string[]> = {
   "cpu/": ["cpu/", "graph/", "math/", "pure"],
   "gpu/": ["gpu/", "graph/", "math/", "pure", "shaders/"],
   "plan/": ["plan/", "gpu/", "cpu/", "graph/", "pure"],
-  "train/": ["train/", "plan/", "cpu/", "graph/", "math/", "type gpu/", "pure"],
+  "train/": ["train/", "plan/", "cpu/", "graph/", "math/", "formats/", "type gpu/", "pure"],
   "data/": ["data/", "pure"],
   "formats/": ["formats/", "data/", "graph/", "math/", "pure"],
   "tensor/": ["tensor/", "gpu/", "cpu/", "math/", "type train/", "pure"],
   "explain/": ["explain/", "cpu/", "graph/", "math/", "train/", "pure"],
-  "index.ts": ["pure", "cpu/", "graph/", "gpu/", "plan/", "train/", "data/", "formats/", "explain/"],
+  "index.ts": ["pure", "cpu/", "graph/", "gpu/", "plan/", "train/", "data/", "formats/"],
+  "explain.ts": ["explain/"],
   "data.ts": ["data/", "formats/"],
   "tensor.ts": ["tensor/", "pure"],
   "node.ts": ["index.ts", "node/", "gpu/"],
   "node/": ["node/", "index.ts", "gpu/"],
-  "cli/": ["cli/", "node/", "index.ts", "node.ts", "data.ts", "package.json"],
-  "web/": ["web/", "index.ts", "data.ts"],
+  "cli/": ["cli/", "node/", "index.ts", "node.ts", "data.ts", "explain.ts", "package.json"],
+  "web/": ["web/", "index.ts", "data.ts", "explain.ts"],
 };
 
 /** Global names → the places that may use them; undefined: none may. */

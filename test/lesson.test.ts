@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { StepStart } from "../src/index.ts";
+import type { StepStart } from "../src/explain.ts";
 import { createLesson, knownAt } from "../src/web/explain/lesson.ts";
 import { partsOfLines, pathOf } from "../src/web/explain/lights.ts";
 import {

@@ -52,7 +52,7 @@ async function runOnnx(bytes: Uint8Array, { inputs }: Network, values: Float32Ar
 /** The float64 reference: outputs, and probabilities where there are logits. */
 async function reference(net: Network, parameters: Float32Array, inputs: Float32Array, replicas: number) {
   const model = await createModel(net, { device: await acquire({ device: "cpu" }), parameters, replicas });
-  return { outputs: await model.predict(inputs), probabilities: await model.predictProbabilities(inputs) };
+  return { outputs: await model.logits(inputs), probabilities: await model.predict(inputs) };
 }
 
 /** Values are of order 1 here, and a few hundred roundings of 2⁻²⁴ lie behind each. */

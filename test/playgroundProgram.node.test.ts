@@ -8,6 +8,7 @@ import { pointsOf, sessionOf } from "../src/web/playground/setup.ts";
 import { weightsJson } from "../src/web/playground/weightFiles.ts";
 import { defaults, type PlaygroundState } from "../src/web/playground/state.ts";
 import { typescriptProgram } from "../src/web/playground/typescriptProgram.ts";
+import { shaders } from "../vite.shaders.ts";
 
 // "Copy as TypeScript" is run, with the library in place of the package, and trains the very network of the page.
 
@@ -39,7 +40,7 @@ test.each(Object.entries(states))("%s: the program trains the network of the pag
   const file = join(folder, `${name.replaceAll(" ", "-")}.ts`);
   writeFileSync(file, program.replace('"thalweg"', JSON.stringify(resolve("src/index.ts"))));
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
-  await runnerImport(file, { configFile: false, logLevel: "error" });
+  await runnerImport(file, { configFile: false, logLevel: "error", plugins: [shaders()] });
   const lines = log.mock.calls.map((parts) => parts);
   log.mockRestore();
   expect(lines.at(-2)![0]).toMatch(/^step 30: loss \d.*, on test points \d/);

@@ -131,7 +131,7 @@ test.each(devices)("%s: an ensemble is the mean and spread of what its members p
   for (const whole of [classes, net]) {
     using model = await createModel(whole, { device: device(), replicas: 5, seed: 3 });
     const { inputs } = dataOf(whole, 7, 2);
-    const each = await model.predictProbabilities(inputs);
+    const each = await model.predict(inputs);
     const length = 7 * whole.outputs;
     for (const replicas of [undefined, [4, 0, 2], [1]]) {
       const { mean, spread } = await model.predictEnsemble(inputs, replicas && { replicas });
@@ -233,7 +233,7 @@ test.each(devices)("%s: a replica that diverges freezes, and the others go on as
     using others = await createModel(linear, { device: device(), seed: [1, 2, 4] });
     const fit = await model.fit(data, { ...options, perReplica: { learningRate: rates } });
     await others.fit(data, { ...options, perReplica: { learningRate: without } });
-    expect(fit.history.at(-1)!.diverged).toBe(1);
+    expect(fit.diverged).toBe(1);
     expect(Number.isFinite(fit.loss)).toBe(true);
     const { nonFiniteSteps, finalLosses, bestSteps } = fit.results;
     expect(Array.from(nonFiniteSteps, (step) => step >= 0)).toEqual([false, false, true, false]);
@@ -447,12 +447,12 @@ test.each(devices)("%s: the library page's example of a population", async (_, d
   const population = await createModel(net, { device: device(), replicas: 64, seed: 1 });
   const learningRate = Array.from({ length: 64 }, (_, replica) => 1e-3 * 10 ** (replica / 32));
   await population.fit(data, { optimizer: adam(), epochs: 5, perReplica: { learningRate } });
-  const { losses } = await population.scores(heldOut);
+  const { losses } = await population.evaluate(heldOut);
   const best = bestReplicas(losses, 5);
   const winner = await population.pick(best[0]!);
   const { mean, spread } = await population.predictEnsemble(heldOut.inputs, { replicas: best });
   models.push(population, winner);
-  expect((await winner.scores(heldOut)).losses[0]).toBe(losses[best[0]!]);
+  expect((await winner.evaluate(heldOut)).loss).toBeCloseTo(losses[best[0]!]!, 6); // summed in float64, the others in float32
   expect([mean.length, spread.length]).toEqual([20, 20]);
   for (const model of models) model.dispose();
 });

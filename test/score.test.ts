@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTallies, score } from "../src/cpu/score.ts";
+import { createTallies, score, scoresOf } from "../src/cpu/score.ts";
 import type { Dataset, FloatArray } from "../src/executor.ts";
 import {
   acquire,
@@ -151,23 +151,30 @@ const populations = lossNames.flatMap((loss, index) => [
   { loss, outputs: [2, 5, 1][index % 3]!, replicas: 300, rows: [1, 130, 9][index % 3]! },
 ]);
 
-test.each(devices)("%s: scores are those of evaluate, for all losses and sizes of population", async (kind, device) => {
+test.each(devices)("%s: evaluate scores the outputs, for all losses and sizes of population", async (kind, device) => {
   for (const { loss, outputs, replicas, rows } of populations) {
     const net = netOf(loss, outputs);
     const data = dataOf(net, rows, 3);
     using model = await createModel(net, { device: device(), replicas, parameters: parametersOf(net, 5, replicas) });
-    const { losses, accuracies } = await model.scores(data);
-    const { replicas: wanted } = await model.evaluate(data);
+    const { losses, accuracies, loss: mean, accuracy } = await model.evaluate(data);
+    const predicted = await model.logits(data.inputs);
     const shape = `${loss} [${replicas}, ${rows}, ${outputs}]`;
     expect(losses, shape).toHaveLength(replicas);
-    expect(accuracies && Array.from(accuracies), shape).toEqual(
-      takesLogits(loss) ? wanted.map(({ accuracy }) => accuracy) : undefined,
-    );
-    const predicted = await model.predict(data.inputs);
-    for (const [replica, { loss: mean }] of wanted.entries()) {
+    expect(mean).toBeCloseTo([...losses].reduce((sum, own) => sum + own, 0) / replicas, 9);
+    const tallies = createTallies(replicas);
+    for (let replica = 0; replica < replicas; replica++) {
+      const own = Float64Array.from(
+        predicted.subarray(replica * data.targets.length, (replica + 1) * data.targets.length),
+      );
+      score(net, { outputs: own, targets: Float64Array.from(data.targets) }, tallies, replica);
+    }
+    const wanted = scoresOf(net, rows, tallies);
+    expect(accuracies && Array.from(accuracies), shape).toEqual(wanted.accuracies && Array.from(wanted.accuracies));
+    expect(accuracy === undefined, shape).toBe(!takesLogits(loss));
+    for (const [replica, exact] of wanted.losses.entries()) {
       const own = predicted.subarray(replica * data.targets.length, (replica + 1) * data.targets.length);
-      const bound = kind === "reference" ? 0 : meanBound(net, own, data, mean); // both float64, in the same order
-      expect(Math.abs(losses[replica]! - mean), `${shape}, replica ${replica}`).toBeLessThanOrEqual(bound);
+      const bound = kind === "reference" ? 0 : meanBound(net, own, data, exact); // both float64, in the same order
+      expect(Math.abs(losses[replica]! - exact), `${shape}, replica ${replica}`).toBeLessThanOrEqual(bound);
     }
   }
 });
@@ -180,7 +187,7 @@ test("cuts into chunks, and how many slices are kept, change no bit", async () =
   const scores = [];
   for (const device of [gpu(), small]) {
     using model = await createModel(net, { device, replicas: 300, parameters });
-    scores.push(await model.scores(data));
+    scores.push(await model.evaluate(data));
   }
   // 65,536 bytes hold 18 rows of 300 × 3 outputs, and 54 slices: slices of 128 rows are begun and continued
   expect(scores[1]).toEqual(scores[0]);
@@ -192,12 +199,12 @@ test.each(devices)("%s: scores at the same time are those one after the other", 
   const net = netOf("binaryCrossEntropy", 2);
   using model = await createModel(net, { device: device(), replicas: 40 });
   const [one, other] = [dataOf(net, 300, 5), dataOf(net, 40, 6)];
-  const calm = [await model.scores(one), await model.scores(other), await model.predict(other.inputs)];
-  expect(await Promise.all([model.scores(one), model.scores(other), model.predict(other.inputs)])).toEqual(calm);
-  await expect(model.scores({ ...one, targets: one.targets.subarray(2) })).rejects.toMatchObject({
+  const calm = [await model.evaluate(one), await model.evaluate(other), await model.predict(other.inputs)];
+  expect(await Promise.all([model.evaluate(one), model.evaluate(other), model.predict(other.inputs)])).toEqual(calm);
+  await expect(model.evaluate({ ...one, targets: one.targets.subarray(2) })).rejects.toMatchObject({
     code: "INVALID_INPUT",
   });
-  expect(await model.scores(one)).toEqual(calm[0]);
+  expect(await model.evaluate(one)).toEqual(calm[0]);
 });
 
 test("a model that is disposed while it is scored frees all at once and says so", async () => {
@@ -206,32 +213,31 @@ test("a model that is disposed while it is scored frees all at once and says so"
   const start = (): Promise<Model> => createModel(net, { device, replicas: 2000 });
   const data = dataOf(net, 1300, 7); // in 50 chunks
   const [early, late] = [await start(), await start()];
-  await late.scores(data);
-  const scores = [early.scores(data), late.scores(data)].map((each) =>
+  await late.evaluate(data);
+  const scores = [early.evaluate(data), late.evaluate(data)].map((each) =>
     expect(each).rejects.toMatchObject({ code: "DISPOSED" }),
   );
   early.dispose();
   setTimeout(() => late.dispose(), 1);
   await Promise.all(scores);
   expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
-  await expect(early.scores(data)).rejects.toMatchObject({ code: "DISPOSED" });
+  await expect(early.evaluate(data)).rejects.toMatchObject({ code: "DISPOSED" });
   device.throwFault("after scores");
   device.dispose();
 });
 
-testInFull("66,000 networks on 67 rows are scored in groups, and evaluated so too", async () => {
+testInFull("66,000 networks on 67 rows are scored in groups", async () => {
   const net = network({ inputs: 1, layers: [dense(1, "sigmoid"), dense(1)], loss: "squaredError" });
   const data = dataOf(net, 67, 8);
   const replicas = 66_000; // more than workgroups in one dimension; their 4.4 million outputs stay where they are
   const parameters = parametersOf(net, 9, replicas);
   using model = await createModel(net, { device: gpu(), replicas, parameters });
   using reference = await createModel(net, { device: cpu, replicas, parameters });
-  const { losses } = await model.scores(data);
-  const wanted = (await reference.scores(data)).losses;
+  const { losses } = await model.evaluate(data);
+  const wanted = (await reference.evaluate(data)).losses;
   // outputs of two layers of 2 terms, their squares, sums of 67: some 100 roundings, and sigmoids off by 1e-6
   const errors = Array.from(wanted, (loss, at) => Math.abs(losses[at]! - loss) / (1e-2 + loss));
   const worst = errors.reduce((most, error) => Math.max(most, error));
   expect(worst).toBeLessThan(1e-5);
-  const { replicas: each } = await model.evaluate(data);
-  expect(each.map(({ loss }) => loss)).toEqual(Array.from(losses));
+  expect((await model.evaluate(data)).losses).toEqual(losses);
 });

@@ -214,7 +214,7 @@ describe("results", () => {
     const model = await createModel(net, { device, replicas: weights.length, parameters });
     const row = (value: number) => ({ inputs: Float32Array.of(value), targets: Float32Array.of(value) });
     const prepared = { training: row(1), validation: row(0) } as unknown as Prepared;
-    const { losses } = await model.scores(row(0));
+    const { losses } = await model.evaluate(row(0));
     expect([...losses]).toEqual([0, 0, 0, 0, 0]);
     const { ranking, learned } = await rankNetworks(model, prepared, losses, 1);
     expect(ranking).toEqual([1, 3, 2, 0, 4]);

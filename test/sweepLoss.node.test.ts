@@ -44,7 +44,7 @@ test("the best network of the last copy, and exit code 5", async () => {
   const model = await createModel(net, { device, replicas: 3, seed: plan.settings.seed });
   const options = optionsOf(flags, plan);
   await model.fit(prepared.training, options);
-  const [best] = bestReplicas((await model.scores(prepared.validation!)).losses);
+  const [best] = bestReplicas((await model.evaluate(prepared.validation!)).losses);
   const told: string[] = [];
   const output: Output = {
     json: true,

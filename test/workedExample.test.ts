@@ -1,7 +1,8 @@
 // The worked example's numbers: every one from the CPU reference to 1e-12, from the GPU to 1e-6 relative.
 
 import { expect, test } from "vitest";
-import { acquire, createModel, explain, network, sgd, workedExample } from "../src/index.ts";
+import { acquire, createModel, network, sgd } from "../src/index.ts";
+import { explain, workedExample } from "../src/explain.ts";
 import example from "./worked-example.json";
 
 /** Flat layout: per layer weights [fanIn, fanOut] row-major, then bias. */

@@ -35,13 +35,14 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
       `${table.place}: ${counted(rows.length, "row")}, ${dropped} with missing cells dropped${without}`,
     );
     for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
-    const { loss, replicas } = await working(output, "evaluating the loss", () => model.evaluate(data));
+    const { loss, losses, accuracies } = await working(output, "evaluating the loss", () => model.evaluate(data));
     const predict = () => predictionsOf(model, preprocessing, data.inputs);
     const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data);
     for (const [index, line] of scoreLines(score).entries()) {
       output.result(index === 0 || score.kind === "number" ? "score" : "", line);
     }
     output.result("loss", `${short(loss)} (${model.network.loss})`);
+    const replicas = Array.from(losses, (own, replica) => ({ loss: own, accuracy: accuracies?.[replica] }));
     const told = { rows: rows.length, dropped, withoutTarget, filled, unseen, unseenCount };
     output.record({ command: "evaluate", ...told, score, loss, replicas });
   });

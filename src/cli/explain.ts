@@ -7,10 +7,9 @@ import {
   type AnyNetwork,
   createModel,
   deviceChoices,
-  explain as explainStep,
   network,
-  workedExample,
 } from "../node.ts";
+import { explain as explainStep, workedExample } from "../explain.ts";
 import { describeDevice } from "./describe.ts";
 import { openDevice, readModelFile } from "./files.ts";
 import { name, number, numberList } from "./flags.ts";

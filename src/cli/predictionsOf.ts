@@ -1,5 +1,5 @@
 import { type Predictions, type Preprocessing, toPredictions } from "../data.ts";
-import { type AnyNetwork, type FloatArray, type Model, takesLogits } from "../node.ts";
+import type { AnyNetwork, FloatArray, Model } from "../node.ts";
 
 /** What a model says about encoded rows: classes with scores, or values in the units of the table. */
 export async function predictionsOf(
@@ -7,7 +7,5 @@ export async function predictionsOf(
   preprocessing: Preprocessing,
   inputs: FloatArray,
 ): Promise<Predictions> {
-  const logits = takesLogits(model.network.loss);
-  const values = await (logits ? model.predictProbabilities(inputs) : model.predict(inputs));
-  return toPredictions(preprocessing, values, model.replicas);
+  return toPredictions(preprocessing, await model.predict(inputs), model.replicas);
 }

@@ -74,7 +74,7 @@ async function measure(session: SweepSession): Promise<SweepResults> {
   const { flags, model, prepared } = session;
   const { validation } = prepared;
   const training = model.results ?? noResults(model.replicas);
-  const scores = await model.scores(validation ?? prepared.training);
+  const scores = await model.evaluate(validation ?? prepared.training);
   const { ranking, learned } = await rankNetworks(model, prepared, rankedLosses(scores, training), flags.top);
   const rows = validation ? prepared.validationRows : prepared.trainingRows;
   return { training, scores, rows, isHeldOut: validation !== undefined, ranking, learned };

@@ -15,7 +15,7 @@ export async function saveAfterLoss(session: SweepSession, { last, lost }: Outco
   const { step, parameters } = lastGood!; // `runTraining` tells of a loss only where there is one
   const device = await acquire({ device: "cpu" });
   const copies = await createModel(network, { device, replicas, parameters });
-  const { losses } = await copies.scores(prepared.validation ?? prepared.training);
+  const { losses } = await copies.evaluate(prepared.validation ?? prepared.training);
   const [winner] = (await rankNetworks(copies, prepared, losses, 1)).ranking;
   if (winner === undefined || !Number.isFinite(losses[winner])) throw lost!;
   const own: Session = { ...session, model: await copies.pick(winner), options: optionsOf(flags, plan, winner) };

@@ -44,7 +44,7 @@ async function lossesOf(
   if (replicas.length === 0) return new Map();
   const few = await model.pick(replicas);
   try {
-    const { losses } = await few.scores(training);
+    const { losses } = await few.evaluate(training);
     return new Map(replicas.map((replica, place) => [replica, losses[place]!]));
   } finally {
     few.dispose();

@@ -1,9 +1,10 @@
-import type { Optimizer, TrainOptions } from "../node.ts";
+import type { Optimizer } from "../node.ts";
 import type { OutputFile } from "./outputFile.ts";
 import type { SweepPlan } from "./sweepPlan.ts";
 import type { Values } from "./sweepValues.ts";
 import { type CommonFlags, optimizerOf } from "./trainFlags.ts";
 import type { Session } from "./training.ts";
+import type { SessionOptions } from "./training.ts";
 
 /** Options of `thalweg sweep` as commander hands them over. */
 export interface SweepFlags extends CommonFlags {
@@ -44,7 +45,7 @@ function optimizerAt(flags: SweepFlags, { settings }: SweepPlan, replica?: numbe
 }
 
 /** Options of the training of all networks, or of one by itself. */
-export function optionsOf(flags: SweepFlags, plan: SweepPlan, replica?: number): TrainOptions {
+export function optionsOf(flags: SweepFlags, plan: SweepPlan, replica?: number): SessionOptions {
   const { settings, varied } = plan;
   const perReplica = Object.fromEntries(varied.map((axis) => [axis, settings[axis]!]));
   return {

@@ -1,5 +1,5 @@
 import type { Prepared, Preprocessing } from "../data.ts";
-import { type Device, type FloatArray, type Model, type Optimizer, type TrainOptions, createModel } from "../node.ts";
+import { type Device, type FloatArray, type Model, type Optimizer, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
@@ -20,11 +20,12 @@ import {
   requireVerified,
   runTraining,
   save,
+  type SessionOptions,
   scoreHeldOut,
   verify,
 } from "./training.ts";
 
-const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optimizer): TrainOptions => ({
+const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
   epochs: flags.epochs,
   batchSize: flags.batchSize,

@@ -1,5 +1,13 @@
 import { type Command, Option } from "commander";
-import { activationNames, deviceChoices, initializerNames, lossNames, optimizerNames, pathNames } from "../node.ts";
+import {
+  activationNames,
+  defaultEpochs,
+  deviceChoices,
+  initializerNames,
+  lossNames,
+  optimizerNames,
+  pathNames,
+} from "../node.ts";
 import { missingCellsChoices } from "../data.ts";
 import { addReadOptions } from "./readFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
@@ -57,7 +65,7 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
     .option(`--momentum <${what}>`, "for sgd and rmsProp", read("--momentum"))
     .option("--nesterov", "for sgd with momentum")
     .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"))
-    .option("--epochs <count>", "passes over the rows", integer("--epochs", 1), 60)
+    .option("--epochs <count>", "passes over the rows", integer("--epochs", 1), defaultEpochs)
     .option("--batch-size <rows>", "rows per step", integer("--batch-size", 1, 2 ** 31), 32);
 }
 

@@ -13,6 +13,7 @@ import {
   GpuLost,
   type Model,
   type Progress,
+  type Optimizer,
   type TrainOptions,
   type Verification,
   verifyTraining,
@@ -33,13 +34,16 @@ import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 // What `thalweg train` and `thalweg sweep` have in common: from a table to a model file.
 
 /** Everything that one training needs, from its flags to its model. */
+/** Options of a training whose optimizer the flags name. */
+export type SessionOptions = TrainOptions & { readonly optimizer: Optimizer };
+
 export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly flags: Flags;
   readonly output: Output;
   readonly interrupts: Interrupts;
   readonly table: Table;
   readonly prepared: Prepared;
-  readonly options: TrainOptions;
+  readonly options: SessionOptions;
   readonly model: Model;
   /** Where the model goes. */
   readonly file: OutputFile;

@@ -80,7 +80,7 @@ function layerNodes(network: Network, layer: LayerShape, replicas: number): Onnx
   return [...affineNodes(layer, replicas, input, sums), ...activations[activation](sums, output)];
 }
 
-/** Logits as what `predictProbabilities` gives. */
+/** Logits as what `predict` gives. */
 function probabilityNodes({ loss }: Network): OnnxNode[] {
   const node = { inputs: ["logits"], output: "probabilities" };
   if (loss === "binaryCrossEntropy") return [{ operator: "Sigmoid", ...node }];

@@ -149,7 +149,7 @@ function requireLogits(output: GraphNode, loss: LossName): void {
     place: "network: output",
     expected: `logits before ${loss}`,
     got: output.activation,
-    fix: "leave the last activation out; probabilities come from predictProbabilities",
+    fix: "leave the last activation out; probabilities come from predict",
   });
 }
 

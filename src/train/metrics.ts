@@ -4,17 +4,12 @@ import type { Dataset, Executor, FloatArray, Scores } from "../executor.ts";
 import { sigmoidOf } from "../math/specialFunctions.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 
-/** How well outputs meet targets. */
-export interface Score {
-  /** Mean loss, as the network defines it. */
+/** How well a model fits rows of data: the mean over its replicas, and each one. */
+export interface Evaluation extends Scores {
+  /** Mean loss, as the network defines it, of all replicas. */
   readonly loss: number;
-  /** Share of rows whose largest output is the largest target (softmax), or of values on the right side of ½ (binary). */
+  /** Mean of `accuracies`. */
   readonly accuracy: number | undefined;
-}
-
-/** Scores of a model: the mean over its replicas, and each one. */
-export interface Evaluation extends Score {
-  readonly replicas: readonly Score[];
 }
 
 const mean = (values: ArrayLike<number>): number =>
@@ -23,27 +18,24 @@ const mean = (values: ArrayLike<number>): number =>
 const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
   loss: mean(losses),
   accuracy: accuracies && mean(accuracies),
-  replicas: Array.from(losses, (loss, replica) => ({ loss, accuracy: accuracies?.[replica] })),
+  losses,
+  accuracies,
 });
 
-/** Outputs of a population, in values, that are brought to the host to be scored in float64. */
+/** Outputs of one network, in values, that are read back to be scored in float64. */
 const hostOutputs = 2 ** 22;
 
 /**
- * Scores replicas on rows of data: in float64 from their outputs, and populations with more than 2²² outputs where these are
- * computed.
+ * Scores replicas on rows of data. One network with at most 2²² outputs is scored in float64 from its outputs; otherwise the sums are
+ * taken where the outputs are, in float32 over 128 rows and in float64 beyond, and only the scores are read back.
  */
-export async function evaluateReplicas(executor: Executor, data: Dataset): Promise<Evaluation> {
+export async function evaluate(executor: Executor, data: Dataset): Promise<Evaluation> {
   const { network, replicas } = executor;
   const { length } = data.targets;
-  if (replicas > 1 && replicas * length > hostOutputs) return evaluationOf(await executor.score(data));
-  const outputs = await executor.predict(data.inputs);
-  const targets = Float64Array.from(data.targets);
-  const tallies = createTallies(replicas);
-  for (let replica = 0; replica < replicas; replica++) {
-    const own = Float64Array.from(outputs.subarray(replica * length, (replica + 1) * length));
-    score(network, { outputs: own, targets }, tallies, replica);
-  }
+  if (replicas > 1 || length > hostOutputs) return evaluationOf(await executor.score(data));
+  const outputs = Float64Array.from(await executor.predict(data.inputs));
+  const tallies = createTallies(1);
+  score(network, { outputs, targets: Float64Array.from(data.targets) }, tallies, 0);
   return evaluationOf(scoresOf(network, length / network.outputs, tallies));
 }
 

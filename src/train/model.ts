@@ -1,14 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type {
-  Dataset,
-  Executor,
-  FloatArray,
-  PlanReport,
-  ReplicaResults,
-  Scores,
-  Trace,
-  TrainingState,
-} from "../executor.ts";
+import type { Dataset, Executor, FloatArray, PlanReport, ReplicaResults, Trace, TrainingState } from "../executor.ts";
 import type { Device } from "../gpu/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../initializers.ts";
@@ -16,8 +7,9 @@ import { type Network, requireInteger } from "../network.ts";
 import { type Optimizer, requireOptimizer } from "../optimizer.ts";
 import { createExecutor } from "../plan/choose.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
-import { evaluateReplicas, type Evaluation, probabilitiesOf } from "./metrics.ts";
-import { planTraining, type Steering, type TrainOptions } from "./options.ts";
+import { type FitResult, HistoryRecorder } from "./history.ts";
+import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
+import { planTraining, rhythmOf, type Steering, type TrainOptions, type TrainPlan } from "./options.ts";
 import {
   allReplicas,
   averageParameters,
@@ -26,6 +18,8 @@ import {
   predictTogether,
   readReplicas,
 } from "./population.ts";
+import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
+import { summaryOf } from "./summary.ts";
 import { type Progress, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
@@ -44,17 +38,8 @@ export interface ModelOptions {
   readonly parameters?: FloatArray;
 }
 
-/** How a whole training ended. */
-export interface FitResult {
-  readonly steps: number;
-  /** Mean of the last event's steps. */
-  readonly loss: number;
-  readonly validation: Evaluation | undefined;
-  /** How training went for each replica. */
-  readonly results: ReplicaResults;
-  /** All events, without their losses step by step. */
-  readonly history: readonly Omit<Progress, "losses">[];
-}
+/** Most times that `fit` scores the validation rows, unless `every` says when. */
+const mostValidations = 200;
 
 function requireParameters(place: string, parameters: FloatArray, length: number): void {
   requireRows(place, parameters, length);
@@ -81,7 +66,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
-  plan(data: Dataset, options: TrainOptions): PlanReport {
+  plan(data: Dataset, options: TrainOptions = {}): PlanReport {
     return this.#executor.planRun(planTraining(this.network, data, options, this.replicas).settings);
   }
 
@@ -91,8 +76,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
-  async *train(data: Dataset, options: TrainOptions): AsyncGenerator<Progress, void, Steering | undefined> {
-    const plan = planTraining(this.network, data, options, this.replicas);
+  async *train(data: Dataset, options: TrainOptions = {}): AsyncGenerator<Progress, void, Steering | undefined> {
+    yield* this.#events(planTraining(this.network, data, options, this.replicas));
+  }
+
+  async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, Steering | undefined> {
     if (this.#isTraining) {
       const fix = "await the training under way, or create a second model";
       throw new InvalidInput({ place: "train", expected: "one training at a time", got: "a second one", fix });
@@ -129,50 +117,52 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#trainer?.results;
   }
 
-  /** Trains to the end. Throws as `train` does. */
-  async fit(data: Dataset, options: TrainOptions): Promise<FitResult> {
-    const history: Omit<Progress, "losses">[] = [];
-    for await (const { losses: _, ...event } of this.train(data, options)) history.push(event);
-    const last = history[history.length - 1]!;
-    return { steps: last.step, loss: last.loss, validation: last.validation, results: this.results!, history };
+  /**
+   * Trains to the end. With validation rows and no `every` they are scored after each epoch, of more than 200 epochs after every n-th.
+   * Throws as `train` does.
+   */
+  async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
+    const plan = planTraining(this.network, data, options, this.replicas);
+    const { totalSteps, perEpoch, settings } = plan;
+    const recorder = new HistoryRecorder(perEpoch, this.replicas, settings.resume?.step ?? 0);
+    const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
+    const byEpochs = options?.validation && options.every === undefined ? rhythmOf({ epochs }, perEpoch) : plan.rhythm;
+    let last: Progress | undefined;
+    for await (last of this.#events({ ...plan, rhythm: byEpochs })) recorder.add(last);
+    const { step: steps, validation, diverged } = last!;
+    const { history } = recorder;
+    return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history };
   }
 
   /**
-   * Outputs of the last layer: logits where the loss takes logits.
+   * What the network answers: its outputs, and where the loss takes logits the probabilities that they stand for.
    * @param inputs [rows, network.inputs]
-   * @returns [replicas, rows, network.outputs]; f64 on the CPU
+   * @returns [rows, network.outputs], of several replicas [replicas, rows, network.outputs]; f64 on the CPU
    */
   async predict(inputs: FloatArray): Promise<FloatArray> {
     requireInputs("predict: inputs", inputs, this.network);
+    return probabilitiesOf(this.network, await this.#executor.predict(inputs));
+  }
+
+  /** As `predict`, but the outputs of the last layer as they are: logits where the loss takes logits. */
+  async logits(inputs: FloatArray): Promise<FloatArray> {
+    requireInputs("logits: inputs", inputs, this.network);
     return this.#executor.predict(inputs);
   }
 
-  /** As `predict`, with softmax or sigmoid applied where the loss takes logits. */
-  async predictProbabilities(inputs: FloatArray): Promise<FloatArray> {
-    return probabilitiesOf(this.network, await this.predict(inputs));
-  }
-
   /**
-   * Loss, and accuracy for the cross entropies, on rows of data; computed in float64 from the outputs, of populations with more
-   * than 2²² outputs as `scores` computes them.
+   * Loss, and accuracy for the cross entropies, on rows of data: the mean over replicas, and of each one. One network with at most 2²²
+   * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
+   * float64 beyond: of a hundred thousand networks nothing but their scores is read.
    */
   async evaluate(data: Dataset): Promise<Evaluation> {
     requireDataset("evaluate", data, this.network);
-    return evaluateReplicas(this.#executor, data);
-  }
-
-  /**
-   * Loss, and accuracy for the cross entropies, of each replica on rows of data. The sums are taken where the outputs are, in
-   * float32 over 128 rows and in float64 beyond: of a hundred thousand networks nothing but their scores is read.
-   */
-  async scores(data: Dataset): Promise<Scores> {
-    requireDataset("scores", data, this.network);
-    return this.#executor.score(data);
+    return evaluate(this.#executor, data);
   }
 
   /**
    * What replicas predict together, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
-   * `predictProbabilities` over them.
+   * `predict` over them.
    * @param inputs [rows, network.inputs]
    * @param options.replicas default all
    * @throws InvalidInput
@@ -227,6 +217,29 @@ export class Model<Architecture extends AnyNetwork = Network> {
   writeParameters(parameters: FloatArray): void {
     requireParameters("writeParameters", parameters, this.replicas * this.network.parameterCount);
     this.#executor.writeParameters(parameters);
+  }
+
+  /**
+   * Bytes of a safetensors file from which `load` and `loadModel` restore the model: architecture, parameters, and what `extras` adds.
+   * @throws InvalidInput when a parameter is not finite
+   */
+  async save(extras: SaveExtras = {}): Promise<Uint8Array> {
+    return encode(this, await this.readParameters(), extras);
+  }
+
+  /**
+   * Replaces the parameters by those of a file that `save` wrote.
+   * @throws BadFile, or InvalidInput where the file holds another network or number of replicas
+   */
+  async load(bytes: Uint8Array): Promise<void> {
+    const saved = await decode("load", bytes);
+    requireAlike(this, saved);
+    this.writeParameters(saved.parameters);
+  }
+
+  /** The layers as a table of text: activation, output width and number of parameters of each, and their sum. */
+  summary(): string {
+    return summaryOf(this.network, this.replicas);
   }
 
   /** Every value of one training step over `data` as one batch; the parameters stay as they are. */

@@ -13,7 +13,7 @@ import {
 import { requireSeed } from "../initializers.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger, requireName } from "../network.ts";
-import { type Optimizer, requireHyperParameter, requireOptimizer } from "../optimizer.ts";
+import { adam, type Optimizer, requireHyperParameter, requireOptimizer } from "../optimizer.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerReplica } from "./perReplica.ts";
 import { requireState } from "./trainingState.ts";
@@ -22,11 +22,11 @@ import { requireState } from "./trainingState.ts";
 export type Every = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
 export interface TrainOptions {
-  /** From `sgd()`, `adam()`, `adamW()` or `rmsProp()`. */
-  readonly optimizer: Optimizer;
-  /** Passes over the data; give either epochs or steps. */
+  /** From `sgd()`, `adam()`, `adamW()` or `rmsProp()`; default `adam()`. */
+  readonly optimizer?: Optimizer;
+  /** Passes over the data; default 60, unless `steps` is given. */
   readonly epochs?: number;
-  /** Updates of the parameters. */
+  /** Updates of the parameters, instead of epochs. */
   readonly steps?: number;
   /** Rows per step; default 32, and never more than there are. */
   readonly batchSize?: number;
@@ -103,6 +103,9 @@ const known = [
 ];
 const most = 2 ** 48;
 
+/** Passes over the data where neither epochs nor steps are given. */
+export const defaultEpochs = 60;
+
 function requireSignal(signal: unknown): void {
   if (signal === undefined || signal instanceof AbortSignal) return;
   const fix = "pass new AbortController().signal";
@@ -110,16 +113,16 @@ function requireSignal(signal: unknown): void {
 }
 
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
-  if ((epochs === undefined) === (steps === undefined)) {
-    const got = epochs === undefined ? "neither" : "both";
-    throw new InvalidInput({ place: "train", expected: "either epochs or steps", got, fix: "pass epochs: 100" });
+  if (epochs !== undefined && steps !== undefined) {
+    throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "leave one of them out" });
   }
   if (steps !== undefined) {
     requireInteger("train: steps", steps, 1, most);
     return steps;
   }
-  requireInteger("train: epochs", epochs, 1, most / perEpoch);
-  return epochs! * perEpoch;
+  const passes = epochs ?? defaultEpochs;
+  requireInteger("train: epochs", passes, 1, most / perEpoch);
+  return passes * perEpoch;
 }
 
 function eventStepsOf(every: Every | undefined, perEpoch: number): number | undefined {
@@ -158,8 +161,8 @@ function requireBoolean(place: string, value: unknown): void {
 }
 
 /** The options of populations and paths, those that are present, checked. */
-function optionalSettings(options: TrainOptions, replicas: number) {
-  const { perReplica, bootstrap, path, activationStorage, optimizer } = options;
+function optionalSettings(options: TrainOptions, optimizer: Optimizer, replicas: number) {
+  const { perReplica, bootstrap, path, activationStorage } = options;
   requireBoolean("train: bootstrap", bootstrap);
   if (path !== undefined) requireName("train: path", path, ["auto", ...pathNames]);
   if (activationStorage !== undefined) requireName("train: activationStorage", activationStorage, activationStorages);
@@ -180,13 +183,20 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network);
   if (options.validation) requireDataset("train: validation", options.validation, network);
-  const { optimizer, batchSize = Math.min(32, rows), shuffle = true, seed = 0, every } = options;
+  const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, every } = options;
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
   requireSeed("train: seed", seed);
   requireOptimizer("train", optimizer);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
-  const settings = { data, optimizer, batchSize: size, shuffle, seed, ...optionalSettings(options, replicas) };
+  const settings = {
+    data,
+    optimizer,
+    batchSize: size,
+    shuffle,
+    seed,
+    ...optionalSettings(options, optimizer, replicas),
+  };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume } = options;
   if (resume !== undefined) requireState(resume, { network, replicas, settings, totalSteps });

@@ -10,7 +10,7 @@ import {
 } from "../executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { divergenceRemedy } from "./divergence.ts";
-import { evaluateReplicas, type Evaluation } from "./metrics.ts";
+import { evaluate, type Evaluation } from "./metrics.ts";
 import { requireSteering, type Rhythm, rhythmOf, type Steering, type TrainPlan } from "./options.ts";
 
 /** What a training run tells while it goes on. */
@@ -192,7 +192,7 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
-      validation: validation && (await evaluateReplicas(this.#executor, validation)),
+      validation: validation && (await evaluate(this.#executor, validation)),
       diverged,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,

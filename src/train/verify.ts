@@ -134,19 +134,20 @@ function compareUpdate({ network, replicas }: Model<AnyNetwork>, own: Trace, opt
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
 async function compareStep(model: Model<AnyNetwork>, executor: Executor, { data, options }: VerifyRequest) {
   const { inputs, outputs } = model.network;
+  const { optimizer } = planTraining(model.network, data, options, model.replicas).settings;
   const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
   const batch = { inputs: data.inputs.subarray(0, rows * inputs), targets: data.targets.subarray(0, rows * outputs) };
-  const own = await model.trace(batch, options.optimizer);
+  const own = await model.trace(batch, optimizer);
   const traceAt = (parameters: FloatArray): Promise<Trace> => {
     executor.writeParameters(parameters);
-    return executor.trace(batch, options.optimizer);
+    return executor.trace(batch, optimizer);
   };
   const truth = await traceAt(own.before);
   let drift = leastStepDrift;
   for (let seed = 1; seed <= roundedRuns; seed++) {
     drift = Math.max(drift, compareGradients(await traceAt(rounded(own.before, seed, 0)), truth));
   }
-  const deviation = Math.max(compareGradients(own, truth), compareUpdate(model, own, options.optimizer));
+  const deviation = Math.max(compareGradients(own, truth), compareUpdate(model, own, optimizer));
   return { deviation, bound: margin * drift };
 }
 

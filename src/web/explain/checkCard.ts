@@ -1,6 +1,6 @@
 // The step three times: by the formulas in float64, by the GPU in float32, and without formulas by central differences.
 
-import { compareDigits, doubleDigits, type StepLine } from "../../index.ts";
+import { compareDigits, doubleDigits, type StepLine } from "../../explain.ts";
 import { element } from "../dom.ts";
 import { parameters } from "./numbers.ts";
 import type { Place } from "./protocol.ts";

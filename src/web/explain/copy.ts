@@ -1,6 +1,6 @@
 // The step for other documents.
 
-import { describeStep, explainStep, type StepOptions } from "../../index.ts";
+import { describeStep, explainStep, type StepOptions } from "../../explain.ts";
 import { download } from "../dom.ts";
 import { notice } from "../notices.ts";
 

@@ -8,7 +8,7 @@ import {
   renderMathml,
   renderNumber,
   type StepLine,
-} from "../../index.ts";
+} from "../../explain.ts";
 import { element } from "../dom.ts";
 import { type Digits, writeNumber } from "./shownDigits.ts";
 

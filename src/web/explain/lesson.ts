@@ -1,6 +1,7 @@
 // One training step as a walk: stops with their formulas, in the order in which they are computed.
 
-import { describeStep, referenceStep, type StepLine, type StepStart, type Trace } from "../../index.ts";
+import { type Trace } from "../../index.ts";
+import { describeStep, referenceStep, type StepLine, type StepStart } from "../../explain.ts";
 import { net, parameters } from "./numbers.ts";
 import { aboutStop } from "./sentences.ts";
 import type { Plan, Stop } from "./stop.ts";

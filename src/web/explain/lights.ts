@@ -1,6 +1,6 @@
 // Which parts of the drawing a symbol belongs to, and the way a gradient takes back from the loss.
 
-import { type StepLine, symbolsIn } from "../../index.ts";
+import { type StepLine, symbolsIn } from "../../explain.ts";
 import { learningRateName, names, parameters } from "./numbers.ts";
 
 /** Name of a part of the drawing: an input, a weight's link, a bias, a node, the target, the loss, the learning rate. */

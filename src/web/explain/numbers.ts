@@ -1,6 +1,7 @@
 // The numbers that a step starts from: all of them can be edited, and stand in the address where they are not the example's.
 
-import { network, nodeNames, parameterNames, type StepStart, workedExample } from "../../index.ts";
+import { network } from "../../index.ts";
+import { nodeNames, parameterNames, type StepStart, workedExample } from "../../explain.ts";
 
 /** The network of the first screen: 2-2-2-1. */
 export const net = network(workedExample.network);

@@ -1,7 +1,8 @@
 // What the page asks its worker, and what the worker answers. Every request carries all that it needs, so that one whose GPU was
 // lost can be asked again.
 
-import type { DeviceKind, StepStart, Trace } from "../../index.ts";
+import type { DeviceKind, Trace } from "../../index.ts";
+import type { StepStart } from "../../explain.ts";
 
 export type Request =
   | { readonly kind: "device" }

@@ -1,6 +1,7 @@
 // The parts of the first screen, and what happens between them.
 
-import { centralDifferences, describeStep, type Trace } from "../../index.ts";
+import { type Trace } from "../../index.ts";
+import { centralDifferences, describeStep } from "../../explain.ts";
 import { element } from "../dom.ts";
 import { cpuNotice, notice } from "../notices.ts";
 import type { MountedView, ViewState } from "../view.ts";

@@ -1,6 +1,7 @@
 // What happens at a stop, in plain words.
 
-import type { StepLine, Trace } from "../../index.ts";
+import type { Trace } from "../../index.ts";
+import type { StepLine } from "../../explain.ts";
 import { names } from "./numbers.ts";
 import { writeNumber } from "./shownDigits.ts";
 import type { Plan } from "./stop.ts";

@@ -1,6 +1,6 @@
 // What the first screen shows, and how it got there.
 
-import type { StepStart } from "../../index.ts";
+import type { StepStart } from "../../explain.ts";
 import type { Digits } from "./shownDigits.ts";
 
 /** One state that can be gone back to. */

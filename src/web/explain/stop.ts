@@ -1,4 +1,4 @@
-import type { StepLine } from "../../index.ts";
+import type { StepLine } from "../../explain.ts";
 
 export type StopKind = "given" | "sum" | "activation" | "loss" | "factors" | "gradient" | "update" | "after";
 

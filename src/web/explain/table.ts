@@ -1,6 +1,6 @@
 // The drawing's twin in words: every number as text, and in fields of its own.
 
-import { doubleDigits } from "../../index.ts";
+import { doubleDigits } from "../../explain.ts";
 import { element } from "../dom.ts";
 import type { Lesson } from "./lesson.ts";
 import { learningRateName, names, numberNames, parameters, parseNumber, readNumber } from "./numbers.ts";

@@ -1,15 +1,7 @@
 // Computes on the GPU for the first screen, away from the page's thread.
 
-import {
-  acquire,
-  createModel,
-  type Device,
-  GpuLost,
-  type Model,
-  sgd,
-  type StepStart,
-  ThalwegError,
-} from "../../index.ts";
+import { acquire, createModel, type Device, GpuLost, type Model, sgd, ThalwegError } from "../../index.ts";
+import { type StepStart } from "../../explain.ts";
 import { net } from "./numbers.ts";
 import type { Answers, Fault, FromWorker, Request, Run, ToWorker } from "./protocol.ts";
 

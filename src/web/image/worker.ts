@@ -31,7 +31,7 @@ async function render(context: FrameContext<ImageOptions>): Promise<Rendered<Ima
   const { raster, frequencies } = options;
   if (painter.frequencies !== frequencies) painter = new Painter(frequencies);
   const pixels = await painting.when(isDue, () => painter.paint(model, raster));
-  const scores = await scoring.when(!isRunning, () => model.scores(settings.data));
+  const scores = await scoring.when(!isRunning, () => model.evaluate(settings.data));
   const content = { painting: pixels && { pixels, raster }, meanSquared: scores?.losses[0] };
   return { content, transfer: pixels ? [pixels.buffer] : [] };
 }

@@ -115,7 +115,7 @@ class Workbench {
   async neuronSurface({ layer, unit }: Neuron, parameters: FloatArray, rows: Float32Array): Promise<Float32Array> {
     const part = await this.#partUpTo(layer);
     part.writeParameters(parameters.slice(0, part.network.parameterCount));
-    return column(await part.predict(rows), part.network.outputs, unit);
+    return column(await part.logits(rows), part.network.outputs, unit);
   }
 
   async #partUpTo(layer: number): Promise<Model> {
@@ -147,7 +147,7 @@ async function benchFor(model: Model, features: readonly FeatureName[]): Promise
 const signed = (logit: number): number => Math.tanh(logit / 2);
 
 async function outputSurface(model: Model, rows: Float32Array): Promise<Float32Array> {
-  const outputs = Float32Array.from(await model.predict(rows));
+  const outputs = Float32Array.from(await model.logits(rows));
   return takesLogits(model.network.loss) ? outputs.map(signed) : outputs;
 }
 
@@ -193,7 +193,7 @@ async function statesOf({ host }: Workbench, data: Dataset): Promise<NeuronState
 async function fitOf(host: Model, data: Dataset): Promise<FitOfPoints> {
   const { loss, accuracy } = await host.evaluate(data);
   if (accuracy !== undefined) return { loss, accuracy };
-  const outputs = await host.predict(data.inputs);
+  const outputs = await host.logits(data.inputs);
   const right = outputs.filter((output, row) => output > 0 === data.targets[row]! > 0).length;
   return { loss, accuracy: right / outputs.length };
 }

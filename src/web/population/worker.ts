@@ -35,7 +35,7 @@ async function score({ model, settings, options, isRunning }: FrameContext<Popul
   const isDear = model.replicas * (test.targets.length + settings.data.targets.length) > dear;
   const wanted: readonly Rows[] = isDear && isRunning ? [rows] : ["training", "test"];
   const scored: Scored = {};
-  for (const name of wanted) scored[name] = await model.scores(name === "test" ? test : settings.data);
+  for (const name of wanted) scored[name] = await model.evaluate(name === "test" ? test : settings.data);
   return scored;
 }
 

@@ -1,0 +1,146 @@
+// What fit returns, epoch by epoch, and what models say and write of themselves.
+
+import { expect, test } from "vitest";
+import {
+  acquire,
+  BadFile,
+  createModel,
+  defaultEpochs,
+  dense,
+  InvalidInput,
+  loadModel,
+  network,
+  sgd,
+} from "../src/index.ts";
+import { dataOf } from "./support/nets.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const gpu = shareDevice();
+const cpu = await acquire({ device: "cpu" });
+const devices = [
+  ["GPU", () => gpu()],
+  ["reference", () => cpu],
+] as const;
+const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "softmaxCrossEntropy" });
+const data = dataOf(net, 50, 1);
+const held = dataOf(net, 20, 2);
+const optimizer = sgd({ learningRate: 0.1 });
+
+test.each(devices)("%s: history has the mean loss of each epoch, whenever events fall", async (_, device) => {
+  const histories = [];
+  for (const every of [{ steps: 1 }, { steps: 7 }, { epochs: 2 }]) {
+    using model = await createModel(net, { device: device(), seed: 1, replicas: 2 });
+    const { history, loss } = await model.fit(data, { optimizer, steps: 18, batchSize: 10, every });
+    expect(loss).toBe(history.loss.at(-1));
+    histories.push(history.loss);
+  }
+  using model = await createModel(net, { device: device(), seed: 1, replicas: 2 });
+  const losses: number[] = [];
+  for await (const event of model.train(data, { optimizer, steps: 18, batchSize: 10 })) losses.push(...event.losses);
+  const means = [0, 10, 20, 30].map((at) => {
+    const epoch = losses.slice(at, at + 10);
+    return epoch.reduce((sum, loss) => sum + loss, 0) / epoch.length;
+  });
+  for (const history of histories) expect(history).toEqual(means);
+});
+
+test.each(devices)("%s: validation rows are scored after each epoch, and after a resume", async (_, device) => {
+  using model = await createModel(net, { device: device(), seed: 1 });
+  const options = { optimizer, batchSize: 10, seed: 3, validation: held };
+  const first = await model.fit(data, { ...options, epochs: 2 });
+  expect(first.history.validation.map(({ epoch }) => epoch)).toEqual([1, 2]);
+  const last = await model.fit(data, { ...options, epochs: 5, resume: model.lastGood });
+  expect(last.history.loss).toHaveLength(3);
+  expect(last.history.validation.map(({ epoch }) => epoch)).toEqual([3, 4, 5]);
+  const { loss, accuracy } = await model.evaluate(held);
+  expect(last.history.validation[2]).toMatchObject({ loss, accuracy });
+});
+
+test("of many epochs every n-th is scored", async () => {
+  using model = await createModel(net, { device: cpu, seed: 1 });
+  const { history } = await model.fit(data, { optimizer, batchSize: 50, epochs: 401, validation: held });
+  expect(history.loss).toHaveLength(401);
+  expect(history.validation).toHaveLength(134);
+  expect(history.validation.at(-1)!.epoch).toBe(401);
+});
+
+test("an epoch in which everything diverged has no mean", async () => {
+  const linear = network({ inputs: 3, layers: [dense(2)], loss: "meanSquaredError" });
+  using model = await createModel(linear, { device: cpu, replicas: 2, seed: 1 });
+  const learningRate = [1e-3, 1e30];
+  const { history, diverged } = await model.fit(dataOf(linear, 50, 1), {
+    optimizer,
+    epochs: 3,
+    perReplica: { learningRate },
+  });
+  expect(diverged).toBe(1);
+  expect(history.loss.every(Number.isFinite)).toBe(true);
+});
+
+test("without options fit trains with adam for the default epochs", async () => {
+  using model = await createModel(net, { device: cpu, seed: 1 });
+  const { history, steps } = await model.fit(data);
+  expect(history.loss).toHaveLength(defaultEpochs);
+  expect(steps).toBe(2 * defaultEpochs);
+  expect(history.loss.at(-1)).toBeLessThan(history.loss[0]!);
+});
+
+test.each(devices)(
+  "%s: probabilities are the softmax of the logits, of one network without an axis",
+  async (_, device) => {
+    using model = await createModel(net, { device: device(), seed: 1 });
+    const [logits, probabilities] = [await model.logits(held.inputs), await model.predict(held.inputs)];
+    expect([logits.length, probabilities.length]).toEqual([40, 40]);
+    for (let row = 0; row < 20; row++) {
+      const [a, b] = [logits[2 * row]!, logits[2 * row + 1]!];
+      expect(probabilities[2 * row]).toBeCloseTo(1 / (1 + Math.exp(b - a)), 6);
+    }
+  },
+);
+
+test.each([1, 3])("a saved model of %i predicts the same bits when it is loaded", async (replicas) => {
+  using model = await createModel(net, { device: cpu, seed: 1, replicas });
+  await model.fit(data, { optimizer, epochs: 2 });
+  const bytes = await model.save();
+  using loaded = await loadModel(bytes, { device: cpu });
+  model.writeParameters(Float64Array.from(Float32Array.from(await model.readParameters())));
+  expect(await loaded.predict(held.inputs)).toEqual(await model.predict(held.inputs));
+  using other = await createModel(net, { device: cpu, seed: 9, replicas });
+  await other.load(bytes);
+  expect(await other.readParameters()).toEqual(await loaded.readParameters());
+  expect(loaded.summary()).toBe(model.summary());
+});
+
+test("a file of another network is refused, and the model stays as it was", async () => {
+  const other = network({ inputs: 3, layers: [dense(5, "relu"), dense(2)], loss: "softmaxCrossEntropy" });
+  using model = await createModel(other, { device: cpu, seed: 1 });
+  using source = await createModel(net, { device: cpu, seed: 1 });
+  const before = await model.readParameters();
+  const expected =
+    "load: expected 1 × 3-5-2 relu identity, softmaxCrossEntropy, got 1 × 3-5-2 tanh identity, softmaxCrossEntropy";
+  await expect(model.load(await source.save())).rejects.toThrow(expected);
+  await expect(model.load(await source.save())).rejects.toBeInstanceOf(InvalidInput);
+  await expect(model.load(Uint8Array.of(1, 2, 3))).rejects.toBeInstanceOf(BadFile);
+  await expect(loadModel(Uint8Array.of(1, 2, 3), { device: cpu })).rejects.toBeInstanceOf(BadFile);
+  expect(await model.readParameters()).toEqual(before);
+});
+
+test("summary says layers, widths and parameters", async () => {
+  using model = await createModel(
+    network({ inputs: 784, layers: [dense(128, "relu"), dense(10)], loss: "softmaxCrossEntropy" }),
+    {
+      device: cpu,
+      replicas: 2,
+    },
+  );
+  expect(model.summary()).toBe(
+    [
+      "layer    activation  output  parameters",
+      "inputs                  784           0",
+      "1 dense  relu           128     100,480",
+      "2 dense  identity        10       1,290",
+      "",
+      "784-128-10: 101,770 parameters in each of 2 networks; loss softmaxCrossEntropy, on logits",
+    ].join("\n"),
+  );
+});
