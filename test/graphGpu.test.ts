@@ -21,7 +21,7 @@ import {
 } from "../src/index.ts";
 import { whyNotOnGpu } from "../src/plan/graphMemory.ts";
 import { createGraphRun, graphRequest } from "../src/plan/graphRun.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { createExecutor } from "../src/plan/choose.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
@@ -91,7 +91,7 @@ test("the GPU agrees with the reference on random graphs", async () => {
 });
 
 test.each(graphGoldens)("$name: the GPU follows PyTorch's float64 run", async (golden) => {
-  const executor = await GpuExecutor.create(device(), golden.network, 1);
+  const executor = await createExecutor(device(), golden.network, 1);
   try {
     const { losses, parameters } = await trainGolden(golden, executor);
     const reached = [relativeDistance(losses, golden.losses), relativeDistance(parameters, golden.finalParameters)];

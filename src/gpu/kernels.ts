@@ -4,7 +4,6 @@ import backwardInputsTiled from "../../shaders/backwardInputsTiled.wgsl";
 import backwardWeights from "../../shaders/backwardWeights.wgsl";
 import backwardWeightsTiled from "../../shaders/backwardWeightsTiled.wgsl";
 import drawRows from "../../shaders/drawRows.wgsl";
-import dropoutKey from "../../shaders/dropoutKey.wgsl";
 import elementLoss from "../../shaders/elementLoss.wgsl";
 import forward from "../../shaders/forward.wgsl";
 import forwardTiled from "../../shaders/forwardTiled.wgsl";
@@ -12,12 +11,9 @@ import gatherRows from "../../shaders/gatherRows.wgsl";
 import loss from "../../shaders/loss.wgsl";
 import oneLane from "../../shaders/oneLane.wgsl";
 import quadLoads from "../../shaders/quadLoads.wgsl";
-import rows from "../../shaders/rows.wgsl";
-import rowSource from "../../shaders/rowSource.wgsl";
 import score from "../../shaders/score.wgsl";
 import scoreReplicas from "../../shaders/scoreReplicas.wgsl";
 import subgroupLanes from "../../shaders/subgroupLanes.wgsl";
-import tableGradients from "../../shaders/tableGradients.wgsl";
 import tileHalves from "../../shaders/tileHalves.wgsl";
 import tileLoads from "../../shaders/tileLoads.wgsl";
 import tileValues from "../../shaders/tileValues.wgsl";
@@ -29,7 +25,6 @@ import update from "../../shaders/update.wgsl";
 import type { Network } from "../network.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
-import type { RowKernel } from "./emitRows.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
 
 /** Every dispatched kernel of the layered path. Those of quads need subgroups. */
@@ -48,19 +43,9 @@ export const kernels = {
   drawRows: kernelOf([drawRows]),
   score: kernelOf([score]),
   gatherRows: kernelOf([gatherRows]),
-  tableGradients: kernelOf([tableGradients]),
 } as const satisfies Record<string, KernelSource>;
 
 export type KernelName = keyof typeof kernels;
-
-/** The kernel of nodes that are computed row by row, and bindings of what they read behind those of the shader. */
-export function rowsKernel({ code, buffers }: RowKernel): KernelSource {
-  const has = (kind: string): boolean => buffers.some((buffer) => buffer.kind === kind);
-  const parts = [...(has("inputs") ? [rowSource] : []), ...(has("settings") ? [dropoutKey] : [])];
-  const kernel = kernelOf([rows, ...parts, code], code);
-  const own = buffers.map(({ kind }) => (kind === "batchRows" ? "write" : "read"));
-  return { ...kernel, bindings: [...kernel.bindings, ...own] };
-}
 
 const storageOf = ({ isHalf }: TileSizes): Shader => (isHalf ? tileHalves : tileValues);
 

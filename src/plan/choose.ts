@@ -2,20 +2,21 @@ import { ReferenceExecutor } from "../cpu/executor.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Executor } from "../executor.ts";
 import { type Device, GpuDevice } from "../gpu/device.ts";
-import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import { GpuExecutor } from "./gpuExecutor.ts";
-import { whyNotOnGpu } from "./graphMemory.ts";
+import { openGraph } from "./graphPart.ts";
 
 /** Picks what computes: the layered path on a WebGPU device, the float64 reference on the CPU. */
 export async function createExecutor(device: Device, network: AnyNetwork, replicas: number): Promise<Executor> {
   if (device instanceof GpuDevice) {
-    const reason = whyNotOnGpu(network);
-    if (reason === undefined) return GpuExecutor.create(device, network, replicas);
+    if (!isGraph(network)) return GpuExecutor.create(device, network, replicas);
+    const graph = await openGraph(network);
+    if (graph.whyNot === undefined) return GpuExecutor.create(device, graph.layers, replicas, graph);
     if (!device.isRequired) return new ReferenceExecutor(network, replicas);
     throw new InvalidInput({
       place: "createModel: network",
       expected: "one that a GPU computes layer by layer",
-      got: reason,
+      got: graph.whyNot,
       fix: 'create the model on `await acquire({ device: "cpu" })`, or on "auto", which then takes the CPU',
     });
   }

@@ -11,15 +11,13 @@ import {
 } from "../executor.ts";
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
-import { type AnyNetwork, asChain, type GraphNetwork } from "../graph/graphNetwork.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { FusedScorer, scoresFused } from "./fusedScorer.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { LayeredPredictor } from "./layeredPredictor.ts";
-import { denseLayersOf } from "./graphMemory.ts";
-import { planGraphRun } from "./graphRun.ts";
-import { traceGraph } from "./graphTrace.ts";
+import type { GraphPart } from "./graphPart.ts";
 import { type PlannedRun, planRun, type RunRequest } from "./planner.ts";
 import { traceStep } from "./trace.ts";
 
@@ -35,7 +33,7 @@ export class GpuExecutor implements Executor {
   readonly replicas: number;
   /** The dense layers: all of a list, or those of a graph. */
   readonly #layers: Network;
-  readonly #graph: GraphNetwork | undefined;
+  readonly #graph: GraphPart | undefined;
   readonly #device: GpuDevice;
   readonly #owner: BufferOwner;
   readonly #parameters: GPUBuffer;
@@ -44,20 +42,21 @@ export class GpuExecutor implements Executor {
   readonly #open = new Set<Open>();
   #isDisposed = false;
 
-  private constructor(device: GpuDevice, network: AnyNetwork, replicas: number) {
+  private constructor(device: GpuDevice, layers: Network, replicas: number, graph: GraphPart | undefined) {
     this.#device = device;
-    this.network = network;
-    this.#graph = asChain(network) ? undefined : (network as GraphNetwork);
-    this.#layers = this.#graph ? denseLayersOf(this.#graph) : (network as Network);
+    this.network = graph?.network ?? layers;
+    this.#graph = graph;
+    this.#layers = layers;
     this.replicas = replicas;
     this.#owner = new BufferOwner(device);
-    this.#parameters = this.#owner.storage("parameters", replicas * network.parameterCount);
+    this.#parameters = this.#owner.storage("parameters", replicas * layers.parameterCount);
   }
 
-  static create(device: GpuDevice, network: AnyNetwork, replicas: number): Promise<GpuExecutor> {
+  /** @param layers all of the network, or the dense ones of a graph */
+  static create(device: GpuDevice, layers: Network, replicas: number, graph?: GraphPart): Promise<GpuExecutor> {
     return device.checked(
       "model: parameters",
-      () => new GpuExecutor(device, network, replicas),
+      () => new GpuExecutor(device, layers, replicas, graph),
       (executor) => executor.dispose(),
     );
   }
@@ -117,7 +116,8 @@ export class GpuExecutor implements Executor {
 
   #plan(settings: RunSettings): PlannedRun {
     const request = this.#request(settings);
-    return this.#graph ? planGraphRun({ ...request, network: this.#graph }) : planRun(request);
+    const graph = this.#graph;
+    return graph ? graph.plan({ ...request, network: graph.network }) : planRun(request);
   }
 
   planRun(settings: RunSettings): PlanReport {
@@ -142,9 +142,10 @@ export class GpuExecutor implements Executor {
     const batchSize = data.targets.length / this.network.outputs;
     const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
     const before = await this.readParameters();
-    if (this.#graph)
-      return traceGraph({ ...request, network: this.#graph }, before, (run) => this.#adopt("trace", run));
-    return traceStep(request, before, (run) => this.#adopt("trace", run));
+    const graph = this.#graph;
+    if (!graph) return traceStep(request, before, (run) => this.#adopt("trace", run));
+    const wanted = { ...request, network: graph.network };
+    return graph.trace(wanted, before, (run) => this.#adopt("trace", run));
   }
 
   dispose(): void {

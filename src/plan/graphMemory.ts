@@ -1,11 +1,10 @@
 import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { blockOf } from "../gpu/layout.ts";
-import { Rows } from "../gpu/layouts.ts";
 import { emitRows, mostRowBuffers } from "../gpu/emitRows.ts";
 import type { RowBuffer } from "../gpu/rowMemory.ts";
 import { type Bound, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
-import { rowsKernel } from "../gpu/kernels.ts";
+import { Rows, rowsKernel } from "../gpu/graphKernels.ts";
 import { operandsOf } from "../graph/graph.ts";
 import { type AnyNetwork, asChain, type GraphNetwork } from "../graph/graphNetwork.ts";
 import { deriveStep } from "../graph/derive.ts";
@@ -134,7 +133,7 @@ export class GraphMemory {
     const { parameterCount } = network;
     const rowsReplicaStride = ownRows ? rows : 0;
     const sizes = { replicas, capacity: rows, parameterCount, nodeStride: this.#nodeStride, rowsReplicaStride };
-    write(device.gpu, this.#sizes, blockOf(Rows, sizes));
+    write(device.gpu, this.#sizes, blockOf(Rows!, sizes));
   }
 
   /** A node's place, and its first value there, in values. */

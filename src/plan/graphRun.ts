@@ -1,6 +1,7 @@
 import { hasOwnRows } from "../batches.ts";
 import { write } from "../gpu/bufferOwner.ts";
 import { createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
+import { tableKernel } from "../gpu/graphKernels.ts";
 import { kernels } from "../gpu/kernels.ts";
 import { kernelName } from "../gpu/productVersions.ts";
 import { deriveStep } from "../graph/derive.ts";
@@ -157,7 +158,7 @@ async function tableDispatch(request: GraphDispatches, task: Task & { kind: "tab
   const { shape, offset } = schedule.step.parameters[task.parameter]!;
   const [categories, width] = shape as [number, number];
   const [indices, gradient] = [task.index, task.gradient].map((node) => buffers.memory.boundOf(node, outer));
-  const kernel = await createKernel(device, kernels.tableGradients);
+  const kernel = await createKernel(device, tableKernel);
   const layer = parameterLayer(request, categories, width, offset);
   return createDispatch(device, kernel, {
     label: `parameters ${offset}`,

@@ -3,10 +3,10 @@ import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { type Bound, createDispatch, createKernel, type Dispatch, encode } from "../gpu/kernel.ts";
 import { kernels } from "../gpu/kernels.ts";
-import type { GraphNetwork } from "../graph/graphNetwork.ts";
 import type { Task } from "../graph/schedule.ts";
 import type { LayerShape, Network } from "../network.ts";
-import { GraphMemory, rowsThatFit } from "./graphMemory.ts";
+import type { GraphMemory } from "./graphMemory.ts";
+import type { GraphPart } from "./graphPart.ts";
 import { stepWindow } from "./constants.ts";
 import { activationNumber } from "./layeredDispatches.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
@@ -25,7 +25,7 @@ export interface PredictorRequest {
   /** [replicas, parameterCount]. */
   readonly parameters: GPUBuffer;
   /** The graph that the layers of the network belong to; absent for a list of layers. */
-  readonly graph?: GraphNetwork | undefined;
+  readonly graph?: GraphPart | undefined;
 }
 
 /** The limits of memory alone. */
@@ -41,7 +41,7 @@ const untimed = ({ kind, hasQuads, maxBufferBytes }: PlanLimits): PlanLimits => 
  * replicas are cut between these rather than between rows: a workgroup takes the rows of one replica, and few leave it idle.
  */
 function capacityOf({ device, network, replicas, graph }: PredictorRequest): number {
-  const most = graph ? Math.min(maxRows, rowsThatFit({ device, replicas }, graph)) : maxRows;
+  const most = graph ? Math.min(maxRows, graph.rowsThatFit({ device, replicas })) : maxRows;
   const rows = { network, batchSize: most, rowCount: most };
   return Math.min(chunkRowsOf(untimed(device), { ...rows, replicas }), chunkRowsOf(device, { ...rows, replicas: 1 }));
 }
@@ -70,7 +70,7 @@ export class LayeredPredictor implements OutputSource {
     this.capacity = capacity;
     const owner = new BufferOwner(device);
     this.#owner = owner;
-    this.#memory = graph && new GraphMemory({ device, owner, network: graph, replicas, capacity, tasks: [] });
+    this.#memory = graph?.createMemory({ device, owner, replicas, capacity, tasks: [] });
     this.steps = this.#owner.uniform("prediction", stepBytes);
     this.#inputs = this.#owner.storage("prediction inputs", capacity * network.inputs);
     this.#batchRows = this.#owner.storage("prediction rows", capacity);
