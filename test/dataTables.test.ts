@@ -62,7 +62,11 @@ describe("reading tables", () => {
     ["a header alone", "height,kind\n", /got only a header line/],
     ["a ragged row", "a,b\n1,2\n3\n", /t: line 3: expected 2 cells as in the first line, got 1/],
     ["a long row after a quoted line break", 'a,b\n"x\ny",2\n3,4,5\n', /t: line 4: expected 2 cells/],
-    ["two columns of one name", "a,b,a\n1,2,3\n", /t: line 1: expected column names that differ, got "a" twice/],
+    [
+      "two columns of one name",
+      "a,b,a\n1,2,3\n",
+      /t: line 1: expected column names that differ, got "a" in columns 1 and 3; rename one/,
+    ],
     ["an open quote", 'a,b\n1,"2\n3,4\n', /closed quotes/],
     ["broken JSON", '[{"a":1},', /expected valid JSON/],
     ["broken JSON over lines", '{"a":1,\n{"a":2}\n', /expected valid JSON/],

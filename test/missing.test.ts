@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { defaultMissing, isMissing, missingInTexts, missingWordsOf } from "../src/data/missing.ts";
+import { defaultMissing, isMissing, missingInTexts, missingOption, missingWordsOf } from "../src/data/missing.ts";
 
 test.each([
   "",
@@ -45,6 +45,25 @@ test("words of the user take the place of the default ones, or come beside them"
     expect(["-999", "absent", "", null, -999].map((cell) => isMissing(cell, words))).toEqual(Array(5).fill(true));
     expect(["NA", "?", "Absent"].map((cell) => isMissing(cell, words))).toEqual([false, false, false]);
   }
+  expect(missingOption(missingWordsOf(["default", "-999"]), ["x"])).toBe('--missing "default,-999,x"');
   const both = missingWordsOf(["default", "-999"]);
   expect(["NA", "?", "-999"].map((cell) => isMissing(cell, both.inTexts))).toEqual([true, true, true]);
 });
+
+test.each<[word: string, same: string[], others: string[]]>([
+  ["-999", ["-999", "-999.0", "-999.00", "-999,0", "\u2212999", "-999."], ["999", "-9990", "-999.5", "-99"]],
+  ["-999.00", ["-999", "-999.0"], ["-999.01"]],
+  ["99.9", ["99.9", "99.90", "99,9", "99,900"], ["99", "99.99", "999"]],
+  ["1900", ["1900", "1900.0"], ["190", "19000"]],
+  ["TBD", ["TBD"], ["tbd", "TBD.0"]],
+  ["007", ["007"], ["7", "07"]],
+  ["1e20", ["1e20"], ["1e2", "1e200"]],
+])(
+  "the number %s is missing among numbers with any zeros behind its point, and nothing else is",
+  (word, same, others) => {
+    const { inNumbers, inTexts } = missingWordsOf([word]);
+    expect(same.filter((text) => !inNumbers.has(text))).toEqual([]);
+    expect(others.filter((text) => inNumbers.has(text))).toEqual([]);
+    expect([...inTexts]).toEqual(["", word]);
+  },
+);

@@ -62,9 +62,14 @@ describe("numbers of a column", () => {
     ["no cents with commas", ["1020,-", "3.120,-", "12,–", "12,--"], [1020, 3120, 12, 12]],
     ["no cents with a currency", ["12,-- €", "2,50 €", "-3,- €"], [12, 2.5, -3]],
     ["signs behind amounts", ["1.50-", "(2.25)", "3"], [-1.5, -2.25, 3]],
+    ["accounting of spreadsheets", ["$ 1,234.50", "$ (2.25)", "$ -", "$3.00"], [1234.5, -2.25, 0, 3]],
+    ["accounting with the currency behind", ["1.234,50 €", "(2,25) €", "- €", "–€"], [1234.5, -2.25, 0, 0]],
     ["full-width digits", ["１２", "３．５"], [12, 3.5]],
     ["currency on both sides", ["$3,913.00 USD", "$5 USD", "$7"], [3913, 5, 7]],
     ["units in two cases", ["18.5 KG", "44.1kg", "12 Kg"], [18.5, 44.1, 12]],
+    ["units in the plural", ["1 day", "3.5 days", "12 Days"], [1, 3.5, 12]],
+    ["units in the German plural", ["1 Woche", "2,5 Wochen", "3 Wochen"], [1, 2.5, 3]],
+    ["abbreviated units in the plural", ["1 lb", "3.5 lbs", "2 lbs"], [1, 3.5, 2]],
     ["exponents with commas", ["1,5e3", "2,5E-1"], [1500, 0.25]],
     ["white space", [" 1,5 ", "\t2,5"], [1.5, 2.5]],
   ])("%s", (_, cells, values) => expect(numbersOf(cells)).toEqual(values));
@@ -97,6 +102,8 @@ describe("numbers of a column", () => {
     [["0,5", "1,5", "2.5"], "numbers with decimal commas in 2 of 3 cells", "2.5"],
     [["80 kg", "90 kg", "12 lb"], 'numbers with the unit "kg" in 2 of 3 cells', "12 lb"],
     [["5 %", "6 %", "7"], "numbers with percent signs in 2 of 3 cells", "7"],
+    [["5 s", "6 s", "7 ss"], 'numbers with the unit "s" in 2 of 3 cells', "7 ss"],
+    [["5 m", "6 m", "7 ms"], 'numbers with the unit "m" in 2 of 3 cells', "7 ms"],
     [["$5", "$6", "€7"], "numbers with a currency in 2 of 3 cells", "€7"],
     [["1", "2", "three"], "numbers in 2 of 3 cells", "three"],
   ])("%j look like %s", (cells, lookLike, text) => {

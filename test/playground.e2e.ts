@@ -332,11 +332,27 @@ describe("points of one's own", () => {
     await click("Pause");
   });
 
+  test("a note names what may be missing cells, and the field takes them so", async () => {
+    const rows = Array.from(
+      { length: 67 },
+      (_, row) => `${row % 10 === 5 ? -999 : row},${row % 13},${row < 30 ? "a" : "b"}`,
+    );
+    await dropFile("gaps.csv", ["size,wave,class", ...rows].join("\n"));
+    await page.waitForFunction(() => document.querySelector(".notes")?.textContent.includes('"-999" in 7 cells'));
+    expect(await textOf(".notes")).not.toContain("--");
+    await page.type(".file input", "-999");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => document.querySelector(".data")!.textContent.includes("60 points of your own"));
+    expect(await textOf(".data")).toContain("gaps.csv: 67 rows, 7 without a value left out");
+    expect(await textOf(".notes")).not.toContain('-999" in 7 cells, outside');
+  });
+
   test("a broken table is told with its place, and the points stay", async () => {
     await dropFile("broken.csv", "a,b,c\n1,2,3\n4,5\n");
     expect(await noticeText("broken.csv")).toMatch(/broken\.csv: line 3: expected 3 cells as in the first line, got 2/);
     await dropFile("picture.csv", "\u0089PNG");
     await noticeText("picture.csv");
+    expect(await textOf("#notices")).not.toContain("broken.csv");
     expect((await stateNow()).state.points).toHaveLength(60);
   });
 });

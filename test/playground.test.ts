@@ -291,6 +291,17 @@ test("a table that is none, or has too little in it, is told with its place", as
   await expect(same).rejects.toThrow(/three different columns/);
 });
 
+test("what was decided of a table is told without the options of the command line; the class is the last text of two", async () => {
+  const rows = Array.from(
+    { length: 60 },
+    (_, row) =>
+      `${row % 9 ? (row * 37) % 101 : -999},${row % 2 ? 1.5 : 2.5},${(row * row) % 97},${row % 3 ? "p" : "q"}`,
+  );
+  const { chosen, notes } = await csv(["a,version,b,label", ...rows].join("\n")); // prettier-ignore
+  expect(chosen.target).toBe("label");
+  expect(notes).toEqual(['"a": "-999" in 7 cells, outside the other numbers, 2 to 100, may mean a missing value']);
+});
+
 test("a constant column does not put every point on (0, 0)", async () => {
   const rows = Array.from({ length: 20 }, (_, row) => `7,${10 * row},${row % 2 ? "p" : "q"}`);
   const { points, chosen, summary } = await csv(["a,b,label", ...rows].join("\n"));

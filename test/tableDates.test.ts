@@ -1,18 +1,37 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type DateForm, encodeInputs, inputNames, prepare, tableFromRows } from "../src/data.ts";
+import { type DateForm, encodeInputs, inputNames, prepare, readTable, tableFromRows } from "../src/data.ts";
 import { dateForms, formsOf, parseDate } from "../src/data/dates.ts";
 
 const pad = (value: number): string => String(value).padStart(2, "0");
 const monthNames = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** Writes a day in a form; of YM the first of the month. */
+/** The week of the Thursday that is nearest: ISO 8601 in other words than those of the parser. */
+function isoWeek(year: number, month: number, day: number): string {
+  const date = new Date(Date.UTC(year, month - 1, day));
+  date.setUTCDate(date.getUTCDate() + 4 - (date.getUTCDay() || 7));
+  const start = Date.UTC(date.getUTCFullYear(), 0, 1);
+  return `${date.getUTCFullYear()}-W${pad(Math.ceil(((date.getTime() - start) / 864e5 + 1) / 7))}`;
+}
+
+/** What a form keeps of a day: the first one of its month or quarter, the Monday of its week. */
+function keptDay(form: DateForm, days: number): number {
+  const date = new Date(days * 864e5);
+  const [year, month] = [date.getUTCFullYear(), date.getUTCMonth()];
+  if (form === "YM") return Date.UTC(year, month, 1) / 864e5;
+  if (form === "quarter") return Date.UTC(year, month - (month % 3), 1) / 864e5;
+  return form === "week" ? days - ((date.getUTCDay() + 6) % 7) : days;
+}
+
+/** Writes a day in a form. */
 const writers: Record<DateForm, (year: number, month: number, day: number) => string> = {
   YMD: (y, m, d) => `${y}-${pad(m)}-${pad(d)}`,
   DMY: (y, m, d) => `${pad(d)}/${pad(m)}/${y}`,
   MDY: (y, m, d) => `${m}/${d}/${y}`,
   monthName: (y, m, d) => `${d} ${monthNames[m - 1]} ${y}`,
   YM: (y, m) => `${y}-${pad(m)}`,
+  quarter: (y, m) => `${y}-Q${Math.ceil(m / 3)}`,
+  week: isoWeek,
   compact: (y, m, d) => `${y}${pad(m)}${pad(d)}`,
   time: () => "12:00",
 };
@@ -24,8 +43,7 @@ describe("one date", () => {
       fc.property(day, fc.constantFrom(...dateForms.filter((form) => form !== "time")), (days, form) => {
         const date = new Date(days * 864e5);
         const parts = [date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate()] as const;
-        const expected = form === "YM" ? Date.UTC(parts[0], parts[1] - 1, 1) / 864e5 : days;
-        expect(parseDate(writers[form](...parts), form)).toBe(expected);
+        expect(parseDate(writers[form](...parts), form)).toBe(keptDay(form, days));
       }),
       { numRuns: 500 },
     );
@@ -41,15 +59,21 @@ describe("one date", () => {
     ["2024-02-29", "YMD", "2024-02-29T00:00:00Z"],
     ["1.2.2023", "DMY", "2023-02-01T00:00:00Z"],
     ["31/12/99 11:59 pm", "DMY", "1999-12-31T23:59:00Z"],
+    ["31.12.2023 23:59 Uhr", "DMY", "2023-12-31T23:59:00Z"],
     ["12/31/2023 12:00 AM", "MDY", "2023-12-31T00:00:00Z"],
     ["March 5, 2023", "monthName", "2023-03-05T00:00:00Z"],
     ["5-Mar-23", "monthName", "2023-03-05T00:00:00Z"],
     ["5. März 2023", "monthName", "2023-03-05T00:00:00Z"],
     ["Wed, 01 Mar 2023 10:00:00 GMT", "monthName", "2023-03-01T10:00:00Z"],
     ["Sept 2023", "monthName", "2023-09-01T00:00:00Z"],
+    ["Jan-21", "monthName", "2021-01-01T00:00:00Z"],
+    ["03/2021", "YM", "2021-03-01T00:00:00Z"],
+    ["2021Q3", "quarter", "2021-07-01T00:00:00Z"],
+    ["Q4 2021", "quarter", "2021-10-01T00:00:00Z"],
+    ["2020-W53", "week", "2020-12-28T00:00:00Z"],
   ])("%s", (text, form, iso) => expect(parseDate(text, form)).toBeCloseTo(at(iso), 9));
 
-  test.each(["2023-02-29", "2023-13-01", "2023-00-10", "31/31/2023", "1.2.23", "2023-01-01 25:00", "2023-01-01x", "10 Foo 2023", "1-2", "", "2023-1/1", "12:61", "1990-95"])(
+  test.each(["2023-02-29", "2023-13-01", "2023-00-10", "31/31/2023", "1.2.23", "2023-01-01 25:00", "2023-01-01x", "10 Foo 2023", "1-2", "", "2023-1/1", "12:61", "1990-95", "2021-Q5", "Q0 2021", "2021-W53", "2021-W00", "13/2021", "3.2021", "1/3000"])(
     "%j is none",
     (text) => expect(formsOf(text, true)).toEqual([]),
   ); // prettier-ignore
@@ -108,12 +132,59 @@ describe("a column of dates", () => {
     expect((await learn(dates, "amount")).preprocessing.inputs[0]).toMatchObject({ kind: "number" });
   });
 
-  test("a text among dates leaves the column out, and is named", async () => {
-    const rows = every(1, 40).map((when, k) => ({ when: k === 7 ? "soon" : when, x: (k * k) % 7, y: (k * 37) % 101 }));
-    const { report } = await prepare(tableFromRows(rows), { target: "y", task: "regression" });
-    expect(report.ignored).toEqual([
-      { name: "when", why: 'dates in 39 of 40 cells, but "soon" is none', canBeKept: false },
-    ]);
+  describe("a column that is almost all dates is left out, with its odd cells and what to do", () => {
+    const dates = every(1, 40);
+    const reportOf = async (when: readonly string[], missing?: readonly string[]) => {
+      const text = ["when,x,y", ...when.map((date, k) => `${date},${(k * k) % 7},${(k * 37) % 101}`)].join("\n");
+      const table = await readTable(text, "t", missing ? { missing } : {});
+      return (await prepare(table, { target: "y", task: "regression" })).report;
+    };
+    const whyOf = async (when: readonly string[]) => (await reportOf(when)).ignored.map(({ why }) => why);
+
+    test("words, which the advice turns into missing cells", async () => {
+      const words = dates.map((date, k) => (k % 10 === 7 ? "soon" : k === 20 ? "0000-00-00" : date));
+      const [why] = await whyOf(words);
+      expect(why).toBe(
+        'dates in 35 of 40 cells, but "soon", "0000-00-00" are no date; pass --missing "default,soon,0000-00-00" if that means a missing value',
+      );
+      const report = await reportOf(words, /--missing "([^"]*)"/.exec(why!)![1]!.split(","));
+      expect(report.ignored).toEqual([]);
+      expect(report.missing).toEqual([{ name: "when", cells: 5 }]);
+    });
+
+    test("a day that is none", async () => {
+      expect(await whyOf(dates.with(3, "2023-02-30"))).toEqual([
+        expect.stringContaining('"2023-02-30" is no date; pass'),
+      ]);
+    });
+
+    test("dates in another form", async () => {
+      expect(await whyOf(dates.with(3, "31.12.2023").with(9, "30.11.2023"))).toEqual([
+        'dates in 40 of 40 cells, but "31.12.2023", "30.11.2023" are not year-month-day as most; use one form',
+      ]);
+    });
+
+    test("both", async () => {
+      expect(await whyOf(dates.with(3, "31.12.2023").with(9, "TBD"))).toEqual([
+        'dates in 39 of 40 cells, but "TBD" is no date; pass --missing "default,TBD" if that means a missing value; and "31.12.2023" is not year-month-day as most; use one form',
+      ]);
+    });
+
+    test("too many words to be missing cells", async () => {
+      const [why] = await whyOf([...every(1, 100), ...Array.from({ length: 20 }, (_, k) => `note ${k}`)]);
+      expect(why).toMatch(/"note 3" and 9 more are no date; correct them$/);
+    });
+  });
+
+  test("quarters and weeks are dates, so that a later one predicts", async () => {
+    const quarters = Array.from({ length: 40 }, (_, k) => `${2012 + Math.floor(k / 4)}-Q${(k % 4) + 1}`);
+    const { preprocessing } = await learn(quarters);
+    expect(preprocessing.inputs[0]).toMatchObject({ kind: "date", form: "quarter", cycles: ["year"] });
+    const encode = async (when: string) => [...(await encodeInputs(preprocessing, tableFromRows([{ when }]))).inputs];
+    expect((await encode("2031-Q3"))[0]!).toBeGreaterThan((await encode("2021-Q4"))[0]!);
+    expect(await encode("Q3 2031")).toEqual(await encode("2031-Q3"));
+    const weeks = Array.from({ length: 40 }, (_, k) => `2022-W${pad(k + 1)}`);
+    expect((await learn(weeks)).preprocessing.inputs[0]).toMatchObject({ kind: "date", form: "week", cycles: [] });
   });
 
   test("other files may write their dates in another form, and leave some out", async () => {

@@ -200,8 +200,10 @@ describe("ids", () => {
     ["Id", { Id: (k) => 3 * k }, /named like an id/],
     ["userId that repeats", { userId: (k) => 500 + (k % 25) }, /named like an id, 25/],
     ["customer_no", { customer_no: (k) => 1000 + 17 * ((k * 7) % 40) }, /named like an id, 40/],
+    ["Kundennummer in no order", { Kundennummer: (k) => 1000 + ((k * 7) % 40) }, /named like a record's number/],
     ["uuid", { uuid: (k) => `a-${k}-b` }, /different texts/],
     ["six digits", { rec: (k) => 100_000 + Math.floor(900_000 * x(k + 5)) }, /like a record's number/],
+    ["Unnamed: 0.1", { "Unnamed: 0.1": (k) => 5 * k }, /named like an id/],
     ["Unnamed: 0", { "Unnamed: 0": (k) => 5 * k }, /named like an id/],
     ["names", { who: (k) => `Smith ${k}` }, /as in a column of names/],
   ])("%s is ignored", async (_, column, why) => expect(await whyOf(column)).toMatch(why));
@@ -362,12 +364,18 @@ describe("kinds", () => {
     ["powers of ten", (k) => `3.${k}×10^3`],
     ["a tolerance", (k) => `73${k}.4 ± 0.2`],
     ["a word or sign in front", (k) => `approx. 5${k}`],
+    ["an apostrophe or = in front", (k) => (k % 2 ? `'00${k}` : `="${k}"`)],
     ["a sign for inches or feet", (k) => `66.${k}"`],
     ["a price per unit", (k) => `37${k}€/m²`],
     ["# in front", (k) => `#76${k}`],
     ["a second number in parentheses", (k) => `71${k} (2)`],
     ["hours or minutes before a colon", (k) => `${30 + k}:49`],
     ["k or M behind them", (k) => `${k}${k % 2 === 0 ? "M" : "k"}`],
+    ["an exponent D instead of E", (k) => `${k}.5D+0${k % 7}`],
+    ["a slash", (k) => `${k + 1}/${k + 8}`],
+    ["degrees and minutes", (k) => `${k + 10}°${k}'N`],
+    ["feet and inches", (k) => `${1 + Math.floor(k / 12)}'${k % 12}"`],
+    ["several units of time", (k) => `${k + 1}h ${k} min`],
   ])("numbers with %s are told", async (words, cell) => {
     const rows = rowsOf(40, (k) => ({ x: noise(k), y: noise(k + 1), z: cell(k) }));
     expect(whyIgnored(await learn(rows))["z"]).toContain(`looks like numbers with ${words}; write plain numbers`);

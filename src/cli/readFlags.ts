@@ -77,7 +77,11 @@ export function addReadOptions(command: Command): Command {
       "between groups of digits: , . space ' _ or none (default: by column)",
       thousands,
     )
-    .option("--missing <words>", 'cells that are missing values, like "?,NA" (default: the usual words)', missing);
+    .option(
+      "--missing <words>",
+      'cells that are missing values, like "?,NA"; "default,-999" adds to the usual words (default: these)',
+      missing,
+    );
 }
 
 /** Options of `readTable` for the flags. */

@@ -17,8 +17,7 @@ import { inspectColumn } from "./inspect.ts";
 import { type MissingWords, defaultMissing } from "./missing.ts";
 import { plainNumberText } from "./numberFormat.ts";
 import { numberReader } from "./numberReader.ts";
-import { Pace } from "./pace.ts";
-import type { SliceOptions } from "./slices.ts";
+import { type SliceOptions, type Steps, each, runOverCells } from "./slices.ts";
 import {
   type CategoryColumn,
   type ClassTarget,
@@ -67,12 +66,12 @@ function wordsOf({ missingWords: stored }: Preprocessing, { missingWords: own }:
   };
 }
 
-async function dateReader(table: Table, column: Column, { form }: DateColumn, pace: Pace): Promise<CellReader> {
+function* dateReader(table: Table, column: Column, { form }: DateColumn): Steps<CellReader> {
   const words = table.missingWords.inNumbers;
   const reader = { table, column, isMissing: (row: number) => isMissingCell(column.cells[row]!, words) };
-  const fits = await allPresent(column, words, pace, (cell) => parseDate(labelOf(cell), form) !== undefined);
+  const fits = yield* allPresent(column, words, (cell) => parseDate(labelOf(cell), form) !== undefined);
   if (fits) return { ...reader, form };
-  const { dateForm = form } = await inspectColumn(table, column, pace);
+  const { dateForm = form } = yield* inspectColumn(table, column);
   return { ...reader, form: dateForm };
 }
 
@@ -88,29 +87,34 @@ function labelReader(table: Table, column: Column, as: CategoryColumn | ClassTar
   return { table, column, isMissing: isMissingRow };
 }
 
-function readerOf(table: Table, column: Column, as: InputColumn, pace: Pace): Promise<CellReader> {
-  if (as.kind === "number") return numberReader(table, column, as, pace);
-  if (as.kind === "date") return dateReader(table, column, as, pace);
-  return Promise.resolve(labelReader(table, column, as));
+function* readerOf(table: Table, column: Column, as: InputColumn): Steps<CellReader> {
+  if (as.kind === "number") return yield* numberReader(table, column, as);
+  if (as.kind === "date") return yield* dateReader(table, column, as);
+  return labelReader(table, column, as);
 }
 
 function requireColumns(table: Table, names: readonly string[]): Column[] {
   const byName = columnsByName(table);
   const absent = names.filter((name) => !byName.has(columnName(name)));
   if (absent.length === 0) return names.map((name) => byName.get(columnName(name))!);
+  const byLowerCase = new Set([...byName.keys()].map((name) => name.toLowerCase()));
+  const differInCase = absent.every((name) => byLowerCase.has(columnName(name).toLowerCase()));
+  const fix = differInCase
+    ? "the names differ in upper and lower case only: rename the columns"
+    : "this is a model for other columns: pass a table that has them, or train a model on this one";
   throw new BadFile({
     place: table.place,
     expected: `the columns that the model was trained on, among them ${listNames(absent)}`,
     got: `the columns ${listNames([...byName.keys()])}`,
-    fix: "this is a model for other columns: pass a table that has them, or train a model on this one",
+    fix,
   });
 }
 
 /** Marks the rows in which a column is missing. */
-async function markMissing(rowCount: number, readers: readonly CellReader[], pace: Pace): Promise<Uint8Array> {
+function* markMissing(rowCount: number, readers: readonly CellReader[]): Steps<Uint8Array> {
   const marks = new Uint8Array(rowCount);
   for (const reader of readers) {
-    await pace.each(rowCount, (row) => {
+    yield* each(rowCount, (row) => {
       if (reader.isMissing(row)) marks[row] = 1;
     });
   }
@@ -133,40 +137,47 @@ interface InputPlan {
   readonly notes: readonly string[];
 }
 
-async function planInputs(
+function* planInputs(
   preprocessing: Preprocessing,
   table: Table,
   columns: readonly Column[],
-  { isStrict, pace }: { isStrict: boolean; pace: Pace },
-): Promise<InputPlan> {
+  isStrict: boolean,
+): Steps<InputPlan> {
   const encoders: { name: string; encoder: Encoder }[] = [];
   const unfilled: CellReader[] = [];
   const notes: string[] = [];
   for (const [index, as] of preprocessing.inputs.entries()) {
-    const reader = await readerOf(table, columns[index]!, as, pace);
+    const reader = yield* readerOf(table, columns[index]!, as);
     encoders.push({ name: as.name, encoder: inputEncoder(reader, as, isStrict) });
     if (as.fill === undefined) unfilled.push(reader);
     if (reader.note !== undefined) notes.push(reader.note);
+    yield 0;
   }
-  return { encoders, notes, marks: await markMissing(table.rowCount, unfilled, pace) };
+  return { encoders, notes, marks: yield* markMissing(table.rowCount, unfilled) };
 }
 
-async function encodePlan(
-  { encoders, notes }: InputPlan,
-  table: Table,
-  rows: Uint32Array,
-  pace: Pace,
-): Promise<EncodedInputs> {
+function* encodePlan({ encoders, notes }: InputPlan, table: Table, rows: Uint32Array): Steps<EncodedInputs> {
   const all = encoders.map(({ encoder }) => encoder);
-  const inputs = await encodeRows(table.place, all, rows, pace);
+  const inputs = yield* encodeRows(table.place, all, rows);
   const filled = encoders.map(({ name, encoder }) => ({ name, cells: encoder.filled }));
   const unseen = all.flatMap((encoder) => encoder.unseen);
   const unseenCount = all.reduce((sum, encoder) => sum + encoder.unseenCount, 0);
-  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen, unseenCount, notes };
+  const allNotes = [...notes, ...all.flatMap((encoder) => encoder.notes)];
+  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen, unseenCount, notes: allNotes };
 }
 
-const paceOf = (options: SliceOptions, table: Table, columns: number): Pace =>
-  new Pace(options, table.rowCount * columns, 3);
+/** Passes over the cells, an estimate. */
+const passes = 3;
+
+function* inputSteps(preprocessing: Preprocessing, table: Table, isStrict: boolean): Steps<EncodedInputs> {
+  const columns = requireColumns(
+    table,
+    preprocessing.inputs.map(({ name }) => name),
+  );
+  const plan = yield* planInputs(preprocessing, table, columns, isStrict);
+  const rows = requireRows(table, (row) => plan.marks[row] === 1, "without empty cells");
+  return yield* encodePlan(plan, table, rows);
+}
 
 /**
  * Applies a preprocessing to the rows of a table, targets not needed. Missing cells are filled as the model says.
@@ -179,14 +190,38 @@ export async function encodeInputs(
   options: EncodeOptions = {},
 ): Promise<EncodedInputs> {
   const table = { ...given, missingWords: wordsOf(preprocessing, given) };
-  const names = preprocessing.inputs.map(({ name }) => name);
+  const cells = table.rowCount * preprocessing.inputs.length;
+  return runOverCells(inputSteps(preprocessing, table, options.strict ?? false), cells, passes, options);
+}
+
+function* tableSteps(preprocessing: Preprocessing, table: Table, isStrict: boolean): Steps<EncodedTable> {
+  const { target, inputs } = preprocessing;
+  const names = [...inputs.map(({ name }) => name), ...targetNames(preprocessing)];
   const columns = requireColumns(table, names);
-  const pace = paceOf(options, table, names.length);
-  const plan = await planInputs(preprocessing, table, columns, { isStrict: options.strict ?? false, pace });
-  const rows = requireRows(table, (row) => plan.marks[row] === 1, "without empty cells");
-  const encoded = await encodePlan(plan, table, rows, pace);
-  pace.end();
-  return encoded;
+  const ofTargets = columns.slice(inputs.length);
+  const readers: CellReader[] = [];
+  if (target.kind === "class") readers.push(labelReader(table, ofTargets[0]!, target));
+  else
+    for (const [index, as] of target.columns.entries()) readers.push(yield* numberReader(table, ofTargets[index]!, as));
+  const lacksTarget = yield* markMissing(table.rowCount, readers);
+  if (!lacksTarget.includes(0)) {
+    const expected = `rows with a value of ${listNames(targetNames(preprocessing))}`;
+    const fix = "add the true values; predicting does without them";
+    throw new BadFile({ place: table.place, expected, got: "none", fix });
+  }
+  const plan = yield* planInputs(preprocessing, table, columns, isStrict);
+  const why = "with a target and without empty cells";
+  const rows = requireRows(table, (row) => lacksTarget[row] === 1 || plan.marks[row] === 1, why);
+  const { inputs: encoded, ...rest } = yield* encodePlan(plan, table, rows);
+  const encoders =
+    target.kind === "class"
+      ? [classEncoder(readers[0]!, target)]
+      : target.columns.map((as, index) => numberTargetEncoder(readers[index]!, as));
+  const targets = yield* encodeRows(table.place, encoders, rows);
+  const withoutTarget = lacksTarget.reduce((sum, lacks) => sum + lacks, 0);
+  const ofEncoders = encoders.flatMap((encoder) => encoder.notes);
+  const notes = [...readers.flatMap(({ note }) => note ?? []), ...ofEncoders, ...rest.notes];
+  return { ...rest, notes, data: { inputs: encoded, targets }, withoutTarget };
 }
 
 /**
@@ -199,27 +234,6 @@ export async function encodeTable(
   options: EncodeOptions = {},
 ): Promise<EncodedTable> {
   const table = { ...given, missingWords: wordsOf(preprocessing, given) };
-  const { target, inputs } = preprocessing;
-  const names = [...inputs.map(({ name }) => name), ...targetNames(preprocessing)];
-  const columns = requireColumns(table, names);
-  const pace = paceOf(options, table, names.length);
-  const ofTargets = columns.slice(inputs.length);
-  const readers =
-    target.kind === "class"
-      ? [labelReader(table, ofTargets[0]!, target)]
-      : await Promise.all(target.columns.map((as, index) => numberReader(table, ofTargets[index]!, as, pace)));
-  const lacksTarget = await markMissing(table.rowCount, readers, pace);
-  const plan = await planInputs(preprocessing, table, columns, { isStrict: options.strict ?? false, pace });
-  const why = "with a target and without empty cells";
-  const rows = requireRows(table, (row) => lacksTarget[row] === 1 || plan.marks[row] === 1, why);
-  const { inputs: encoded, ...rest } = await encodePlan(plan, table, rows, pace);
-  const encoders =
-    target.kind === "class"
-      ? [classEncoder(readers[0]!, target)]
-      : target.columns.map((as, index) => numberTargetEncoder(readers[index]!, as));
-  const targets = await encodeRows(table.place, encoders, rows, pace);
-  pace.end();
-  const withoutTarget = lacksTarget.reduce((sum, lacks) => sum + lacks, 0);
-  const notes = [...readers.flatMap(({ note }) => note ?? []), ...rest.notes];
-  return { ...rest, notes, data: { inputs: encoded, targets }, withoutTarget };
+  const cells = table.rowCount * (preprocessing.inputs.length + targetNames(preprocessing).length);
+  return runOverCells(tableSteps(preprocessing, table, options.strict ?? false), cells, passes, options);
 }

@@ -3,9 +3,10 @@
 import { BadFile } from "../errors.ts";
 import { type DateForm, dateFormNames, parseDate } from "./dates.ts";
 import { missingOption } from "./missing.ts";
-import { type NumberFormat, plainNumbers, readNumber } from "./numberFormat.ts";
+import { describeFormat } from "./inferNumberFormat.ts";
+import { type NumberFormat, plainNumberText, plainNumbers, readNumber } from "./numberFormat.ts";
 import { type NumberReading, expectedNumber } from "./numberReading.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Cell, type Column, type Table, cellPlace, quote } from "./table.ts";
 
@@ -20,14 +21,28 @@ const mostWords = 12;
 const longestWord = 40;
 
 /** What to do about cells that are no numbers: all words of the column at once, so that one run more is enough. */
-function strayRemedy({ missingWords }: Table, text: string, reading: NumberReading | undefined): string {
+function strayRemedy(
+  { missingWords, rowName }: Table,
+  row: number,
+  text: string,
+  reading: NumberReading | undefined,
+): string {
   const words = [...new Set([text, ...(reading?.strays.keys() ?? [])])].map((word) => word.trim());
   const areFew = words.length <= mostWords && words.every((word) => word.length <= longestWord);
-  const option = areFew ? missingOption(missingWords, words) : undefined;
+  const areWords = words.every((word) => !plainNumberText.test(word));
+  const option = areFew && areWords ? missingOption(missingWords, words) : undefined;
   const cells = words.length > 1 ? `the cells (${words.length} different texts)` : "the cell";
   const pass = option === undefined ? "" : `, pass ${option} if that means a missing value`;
-  return `correct ${cells}${pass}, or ignore this column`;
+  const isAlone = row === 0 && reading?.strays.size === 1 && reading.strays.get(text) === 1;
+  const header = isAlone ? `remove ${rowName(row)} if it is a second header line, ` : "";
+  return `${header}correct ${cells}${pass}, or ignore this column`;
 }
+
+/** What a number of another table is like. */
+const expectedIn = (format: NumberFormat): string => {
+  const described = describeFormat(format);
+  return described === "numbers" ? "a number" : `${described}, as in training`;
+};
 
 /** The finite number in a cell that is not missing. */
 export function requireNumber(
@@ -45,8 +60,8 @@ export function requireNumber(
     const fix = "leave the cell empty if its value is unknown";
     throw new BadFile({ place, expected: "a finite number", got: text, fix });
   }
-  const fix = strayRemedy(table, labelOf(cell), reading);
-  throw new BadFile({ place, expected: reading ? expectedNumber(reading) : "a number", got: text, fix });
+  const fix = strayRemedy(table, row, labelOf(cell), reading);
+  throw new BadFile({ place, expected: reading ? expectedNumber(reading) : expectedIn(format), got: text, fix });
 }
 
 /** The days since 1970-01-01 of a cell that is not missing. */
@@ -60,14 +75,13 @@ export function requireDate(table: Table, row: number, { name, cells }: Column, 
 }
 
 /** Whether all present cells of a column pass. */
-export async function allPresent(
+export function* allPresent(
   { cells }: Column,
   words: ReadonlySet<string>,
-  pace: Pace,
   passes: (cell: Cell) => boolean,
-): Promise<boolean> {
+): Steps<boolean> {
   let all = true;
-  await pace.each(cells.length, (row) => {
+  yield* each(cells.length, (row) => {
     if (!all || isMissingCell(cells[row]!, words)) return;
     if (!passes(cells[row]!)) all = false;
   });

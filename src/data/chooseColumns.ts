@@ -3,8 +3,7 @@ import { goesWithTarget } from "./correlation.ts";
 import { identityOf } from "./identifiers.ts";
 import { type ColumnSummary, nearlyUnique, whyImpossible, whyUseless } from "./inspect.ts";
 import { inspectWords } from "./missingCells.ts";
-import { Pace } from "./pace.ts";
-import type { SliceOptions } from "./slices.ts";
+import { type SliceOptions, type Steps, runOverCells } from "./slices.ts";
 import { type Column, type Table, columnName, columnsByName, listNames, quote } from "./table.ts";
 import { type Task, type TaskChoice, chooseTask } from "./task.ts";
 import { unknownColumn } from "./unknownColumn.ts";
@@ -55,12 +54,11 @@ function requireLearnable(table: Table, summary: ColumnSummary): void {
   }
 }
 
-async function chooseTargets(
+function* chooseTargets(
   table: Table,
   byName: ReadonlyMap<string, Column>,
   { target }: ColumnOptions,
-  pace: Pace,
-): Promise<ColumnSummary[]> {
+): Steps<ColumnSummary[]> {
   const names = typeof target === "string" ? [target] : target;
   const place = `${table.place}: target`;
   const expected = "one or more different column names";
@@ -70,7 +68,7 @@ async function chooseTargets(
     throw new InvalidInput({ place, expected, got: listNames(names), fix });
   const summaries: ColumnSummary[] = [];
   for (const column of names.map((name) => requireColumn(table, byName, "target", name))) {
-    const summary = await inspectWords(table, column, pace);
+    const summary = yield* inspectWords(table, column);
     requireLearnable(table, summary);
     summaries.push(summary);
   }
@@ -124,28 +122,30 @@ export interface ColumnKind {
   readonly unused: string | undefined;
 }
 
-/** Says what each column of a table holds, in slices of a few milliseconds. */
-export async function columnKinds(table: Table, options: SliceOptions = {}): Promise<ColumnKind[]> {
-  const pace = new Pace(options, table.rowCount * table.columns.length, 3);
+function* kindSteps(table: Table): Steps<ColumnKind[]> {
   const kinds: ColumnKind[] = [];
   for (const column of table.columns) {
-    const summary = await inspectWords(table, column, pace);
+    const summary = yield* inspectWords(table, column);
     const { missing, distinct } = summary;
     const { summary: judged, ignored } = judge(summary, false);
     kinds.push({ name: column.name, kind: judged.kind, missing, distinct, unused: ignored?.why });
   }
-  pace.end();
   return kinds;
 }
 
+/** Says what each column of a table holds, in slices of a few milliseconds. */
+export async function columnKinds(table: Table, options: SliceOptions = {}): Promise<ColumnKind[]> {
+  return runOverCells(kindSteps(table), table.rowCount * table.columns.length, 3, options);
+}
+
 /** Which columns are targets, inputs, or ignored, and why. */
-export async function chooseColumns(table: Table, options: ColumnOptions, pace: Pace): Promise<Choice> {
+export function* chooseColumns(table: Table, options: ColumnOptions): Steps<Choice> {
   const byName = columnsByName(table);
   const columnsOf = (option: "columns" | "ignore"): Set<Column> =>
     new Set((options[option] ?? []).map((name) => requireColumn(table, byName, option, name)));
   const wanted = options.columns && columnsOf("columns");
   const unwanted = columnsOf("ignore");
-  const targets = await chooseTargets(table, byName, options, pace);
+  const targets = yield* chooseTargets(table, byName, options);
   const task = chooseTask(table, targets, options.task);
   const isTarget = new Set(targets.map(({ column }) => column));
   const notes: string[] = [];
@@ -158,9 +158,9 @@ export async function chooseColumns(table: Table, options: ColumnOptions, pace: 
       ignored.set(column, { name, why: "left out as asked", canBeKept: false });
       continue;
     }
-    const judged = judge(await inspectWords(table, column, pace), wanted !== undefined);
+    const judged = judge(yield* inspectWords(table, column), wanted !== undefined);
     const { summary, isSpare = false } = judged;
-    const speaks = isSpare && (await goesWithTarget(summary, targets[0]!, task.task, pace));
+    const speaks = isSpare && (yield* goesWithTarget(summary, targets[0]!, task.task));
     if (speaks) notes.push(`${quote(name)} holds ${judged.ignored!.why}; it is kept, because it goes with the target`);
     const candidate = speaks ? { summary } : judged;
     candidates.push(candidate);

@@ -52,18 +52,19 @@ function generatedNames(width: number, expected: ExpectedColumns | undefined): s
  */
 export function* namesInHeader(cells: readonly string[], width: number, place: string): Steps<string[]> {
   const names: string[] = [];
-  const seen = new Map<string, string>();
+  const seen = new Map<string, { readonly written: string; readonly place: number }>();
   for (let column = 0; column < width; column++) {
     const written = cells[column]?.trim() ?? "";
     const name = columnName(written) || `column${column + 1}`;
     const before = seen.get(name);
     if (before !== undefined) {
-      const forms = before === written ? "twice" : "twice, in two Unicode forms that look the same";
+      const forms = before.written === written ? "" : ", in two forms that look the same";
+      const got = `${quote(name)} in columns ${before.place} and ${column + 1}${forms}`;
       const expected = "column names that differ";
       const fix = "rename one of the two columns; if the first line is a row, pass --header no";
-      throw new BadFile({ place, expected, got: `${quote(name)} ${forms}`, fix });
+      throw new BadFile({ place, expected, got, fix });
     }
-    seen.set(name, written);
+    seen.set(name, { written, place: column + 1 });
     names.push(name);
     if (column % 5000 === 4999) yield 0;
   }

@@ -2,20 +2,15 @@
 
 import { numberIn } from "./cellValues.ts";
 import { type ColumnSummary, isMissingIn } from "./inspect.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import { labelOf } from "./spelling.ts";
 import { numberOf } from "./table.ts";
 import type { Task } from "./task.ts";
 
 /** Calls `use` with the number and the row where neither it nor the target is missing. */
-async function eachPair(
-  input: ColumnSummary,
-  target: ColumnSummary,
-  pace: Pace,
-  use: (x: number, row: number) => void,
-): Promise<void> {
+function* eachPair(input: ColumnSummary, target: ColumnSummary, use: (x: number, row: number) => void): Steps<void> {
   let origin: number | undefined;
-  await pace.each(input.column.cells.length, (row) => {
+  yield* each(input.column.cells.length, (row) => {
     if (isMissingIn(input, row) || isMissingIn(target, row)) return;
     const x = numberOf(input.column.cells[row]!);
     if (x === undefined) return;
@@ -25,11 +20,11 @@ async function eachPair(
 }
 
 /** r² of Pearson. */
-async function squaredPearson(input: ColumnSummary, target: ColumnSummary, pace: Pace): Promise<[number, number]> {
+function* squaredPearson(input: ColumnSummary, target: ColumnSummary): Steps<[number, number]> {
   const format = target.numbers?.format;
   let [n, sx, sy, sxx, sxy, syy] = [0, 0, 0, 0, 0, 0];
   let origin: number | undefined;
-  await eachPair(input, target, pace, (x, row) => {
+  yield* eachPair(input, target, (x, row) => {
     const value = numberIn(target.column.cells[row]!, format);
     if (value === undefined) return;
     origin ??= value;
@@ -45,14 +40,10 @@ async function squaredPearson(input: ColumnSummary, target: ColumnSummary, pace:
 }
 
 /** η²: the share of the variance that is between the classes. */
-async function correlationRatio(
-  input: ColumnSummary,
-  target: ColumnSummary,
-  pace: Pace,
-): Promise<[number, number, number]> {
+function* correlationRatio(input: ColumnSummary, target: ColumnSummary): Steps<[number, number, number]> {
   const groups = new Map<string, { n: number; sum: number }>();
   let [n, sum, squares] = [0, 0, 0];
-  await eachPair(input, target, pace, (x, row) => {
+  yield* eachPair(input, target, (x, row) => {
     const label = labelOf(target.column.cells[row]!);
     const group = groups.get(label) ?? { n: 0, sum: 0 };
     groups.set(label, group);
@@ -74,16 +65,11 @@ const corrected = (share: number, rows: number, groups: number): number =>
  * Whether whole numbers go with the target: |r| above 0.5, or η for classes, corrected for few rows.
  * Numbers that ascend in file order say nothing about classes: the file may be sorted by class.
  */
-export async function goesWithTarget(
-  input: ColumnSummary,
-  target: ColumnSummary,
-  task: Task,
-  pace: Pace,
-): Promise<boolean> {
+export function* goesWithTarget(input: ColumnSummary, target: ColumnSummary, task: Task): Steps<boolean> {
   if (task === "regression") {
-    const [share, rows] = await squaredPearson(input, target, pace);
+    const [share, rows] = yield* squaredPearson(input, target);
     return corrected(share, rows, 2) > 0.25;
   }
   if (input.whole?.ascends === true) return false;
-  return corrected(...(await correlationRatio(input, target, pace))) > 0.25;
+  return corrected(...(yield* correlationRatio(input, target))) > 0.25;
 }

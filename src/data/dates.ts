@@ -2,7 +2,7 @@
 // what it accepts differs from host to host.
 
 /** How the dates of one column are written: the order of year, month and day, or the parts there are. */
-export const dateForms = ["YMD", "DMY", "MDY", "monthName", "YM", "compact", "time"] as const;
+export const dateForms = ["YMD", "DMY", "MDY", "monthName", "YM", "quarter", "week", "compact", "time"] as const;
 export type DateForm = (typeof dateForms)[number];
 
 /** What a note calls a form. */
@@ -11,7 +11,9 @@ export const dateFormNames: Readonly<Record<DateForm, string>> = {
   DMY: "day/month/year",
   MDY: "month/day/year",
   monthName: "dates with the name of the month",
-  YM: "year-month",
+  YM: "year-month or month/year",
+  quarter: "quarters",
+  week: "ISO weeks",
   compact: "YYYYMMDD",
   time: "hours:minutes",
 };
@@ -56,7 +58,7 @@ const timeText =
 
 /** Share of a day, time zones subtracted; undefined where the text is no time of day. */
 function timeOfDay(text: string): number | undefined {
-  const found = timeText.exec(text);
+  const found = timeText.exec(text.replace(/ uhr$/i, ""));
   if (!found) return undefined;
   const [, hourText, minuteText, secondText = "0", fraction = "0", half, sign, zoneHours = "0", zoneMinutes = "0"] =
     found;
@@ -84,11 +86,15 @@ function withTime(days: number | undefined, rest: string): number | undefined {
 const yearFirst = /^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)/;
 const yearLast = /^(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?!\d)/;
 const yearAndMonth = /^(\d{4})[-/](\d{2})$/;
+const monthThenYear = /^(\d{1,2})[-/]((?:19|20)\d{2})$/;
+const yearThenQuarter = /^(\d{4})[- /]?Q([1-4])$/i;
+const quarterThenYear = /^Q([1-4])[- /]?(\d{4})$/i;
+const yearAndWeek = /^(\d{4})-?W(\d{2})$/i;
 const compactText = /^((?:19|20)\d{2})(\d{2})(\d{2})(?:\.0+)?$/;
 const weekday = /^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,? /i;
 const dayFirstName = /^(\d{1,2})(?:st|nd|rd|th|\.)?[ -]?(\p{L}{3,9})\.?,?[ -](\d{4}|\d{2})(?!\d)/u;
 const monthFirstName = /^(\p{L}{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})(?!\d)/u;
-const monthAndYear = /^(\p{L}{3,9})\.?,?[ -](\d{4})$/u;
+const monthAndYear = /^(\p{L}{3,9})(?:\.?,?[ -](\d{4})|[-'](\d{2}))$/u;
 
 const namedMonth = (text: string): number => allMonths.get(text.toLowerCase()) ?? 0;
 
@@ -104,8 +110,8 @@ function parseMonthName(text: string): number | undefined {
     const [all, month, day, year] = monthFirst;
     return withTime(daysFromCivil(Number(year), namedMonth(month!), Number(day)), date.slice(all.length));
   }
-  const [, month, year] = monthAndYear.exec(date) ?? [];
-  return month === undefined ? undefined : daysFromCivil(Number(year), namedMonth(month), 1);
+  const [, month, year, shortYear] = monthAndYear.exec(date) ?? [];
+  return month === undefined ? undefined : daysFromCivil(fullYear(year ?? shortYear!), namedMonth(month), 1);
 }
 
 function parseYearFirst(text: string): number | undefined {
@@ -129,12 +135,39 @@ function parseParts(found: RegExpExecArray | null): number | undefined {
   return found ? daysFromCivil(Number(found[1]), Number(found[2]), Number(found[3] ?? 1)) : undefined;
 }
 
+function parseYearAndMonth(text: string): number | undefined {
+  const monthFirst = monthThenYear.exec(text);
+  if (monthFirst) return daysFromCivil(Number(monthFirst[2]), Number(monthFirst[1]), 1);
+  return parseParts(yearAndMonth.exec(text));
+}
+
+/** The first day of a quarter. */
+function parseQuarter(text: string): number | undefined {
+  const yearFirst = yearThenQuarter.exec(text);
+  const [, quarter, year] = quarterThenYear.exec(text) ?? [undefined, yearFirst?.[2], yearFirst?.[1]];
+  return year === undefined ? undefined : daysFromCivil(Number(year), 3 * Number(quarter) - 2, 1);
+}
+
+/** The Monday of a week; week 1 has January 4 (ISO 8601). */
+function parseWeek(text: string): number | undefined {
+  const [, year, weekText] = yearAndWeek.exec(text) ?? [];
+  const week = Number(weekText);
+  if (year === undefined || week < 1 || week > 53) return undefined;
+  const mondayOf = (days: number): number => days - ((((days + 3) % 7) + 7) % 7); // 1970-01-01 is a Thursday
+  const first = mondayOf(daysFromCivil(Number(year), 1, 4)!);
+  const next = mondayOf(daysFromCivil(Number(year) + 1, 1, 4)!);
+  const monday = first + 7 * (week - 1);
+  return monday < next ? monday : undefined;
+}
+
 const parsers: Readonly<Record<DateForm, (text: string) => number | undefined>> = {
   YMD: parseYearFirst,
   DMY: (text) => parseYearLast(text, true),
   MDY: (text) => parseYearLast(text, false),
   monthName: parseMonthName,
-  YM: (text) => parseParts(yearAndMonth.exec(text)),
+  YM: parseYearAndMonth,
+  quarter: parseQuarter,
+  week: parseWeek,
   compact: (text) => parseParts(compactText.exec(text)),
   time: timeOfDay,
 };

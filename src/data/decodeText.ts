@@ -73,7 +73,7 @@ function* decodeAs(bytes: Uint8Array, encoding: Encoding): Steps<string> {
   const parts: string[] = [];
   for (let from = 0; from < bytes.length; from += chunkBytes) {
     parts.push(decoder.decode(bytes.subarray(from, from + chunkBytes), { stream: true }));
-    yield from / bytes.length;
+    yield chunkBytes / bytes.length;
   }
   parts.push(decoder.decode());
   return parts.join("");

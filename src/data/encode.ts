@@ -5,7 +5,7 @@ import { requireDate, requireNumber } from "./cellValues.ts";
 import type { DateForm } from "./dates.ts";
 import type { NumberFormat } from "./numberFormat.ts";
 import type { NumberReading } from "./numberReading.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import {
   type CategoryColumn,
   type ClassTarget,
@@ -16,7 +16,7 @@ import {
   columnWidth,
 } from "./preprocessing.ts";
 import { didYouMean } from "./closest.ts";
-import { labelLookup, labelOf } from "./spelling.ts";
+import { type Labels, labelLookup, labelOf, otherCaseLookup } from "./spelling.ts";
 import { TextCounts } from "./textCounts.ts";
 import { type Column, type Table, cellPlace, listNames, quote } from "./table.ts";
 
@@ -52,6 +52,8 @@ export interface Encoder {
   readonly unseen: readonly UnseenValue[];
   /** Different values that were not seen, also those that `unseen` leaves out. */
   readonly unseenCount: number;
+  /** What was decided about its values that the user should know. */
+  readonly notes: readonly string[];
 }
 
 /** The standardised number; one far outside what was seen in training may not be an f32. */
@@ -109,6 +111,37 @@ class UnseenTally {
   }
 }
 
+/** Finds the value that a label stands for, and keeps those that are written in another case than in training. */
+class LabelFinder {
+  readonly #column: string;
+  readonly #indexOf: (label: string) => number | undefined;
+  readonly #inOtherCase: (label: string) => string | undefined;
+  readonly #found = new Map<string, string>();
+
+  constructor(column: string, labels: Labels) {
+    this.#column = column;
+    this.#indexOf = labelLookup(labels);
+    this.#inOtherCase = otherCaseLookup(labels);
+  }
+
+  indexOf(label: string): number | undefined {
+    const index = this.#indexOf(label);
+    if (index !== undefined) return index;
+    const value = this.#inOtherCase(label);
+    if (value === undefined) return undefined;
+    this.#found.set(label, value);
+    return this.#indexOf(value);
+  }
+
+  get notes(): string[] {
+    const pairs = [...this.#found].slice(0, 6).map(([label, value]) => `${quote(label)} as ${quote(value)}`);
+    const more = this.#found.size > pairs.length ? ", …" : "";
+    return pairs.length === 0
+      ? []
+      : [`${quote(this.#column)}: taken in the case of training: ${pairs.join(", ")}${more}`];
+  }
+}
+
 function unseenFault({ table, column }: CellReader, row: number, value: string, values: readonly string[]): BadFile {
   return new BadFile({
     place: cellPlace(table, row, column.name),
@@ -126,9 +159,10 @@ interface Writers {
   /** Writes what stands for a missing cell. */
   readonly fill: (into: Float32Array, at: number) => void;
   readonly unseen?: UnseenTally;
+  readonly labels?: LabelFinder;
 }
 
-function encoderOf(reader: CellReader, as: InputColumn, { write, fill, unseen }: Writers): Encoder {
+function encoderOf(reader: CellReader, as: InputColumn, { write, fill, unseen, labels }: Writers): Encoder {
   const width = columnWidth(as);
   let filled = 0;
   return {
@@ -142,6 +176,9 @@ function encoderOf(reader: CellReader, as: InputColumn, { write, fill, unseen }:
     get unseenCount() {
       return unseen?.count ?? 0;
     },
+    get notes() {
+      return labels?.notes ?? [];
+    },
     write(row, into, at) {
       if (!reader.isMissing(row)) return write(row, into, at);
       filled++;
@@ -152,20 +189,20 @@ function encoderOf(reader: CellReader, as: InputColumn, { write, fill, unseen }:
 }
 
 function categoryEncoder(reader: CellReader, as: CategoryColumn, isStrict: boolean): Encoder {
-  const indexOf = labelLookup(as);
+  const labels = new LabelFinder(as.name, as);
   const unseen = new UnseenTally(reader);
   const write: WriteValue = (row, into, at) => {
     const label = labelOf(reader.column.cells[row]!);
-    const index = indexOf(label);
+    const index = labels.indexOf(label);
     if (index !== undefined) into[at + index] = 1;
     else if (isStrict) throw unseenFault(reader, row, label, as.values);
     else unseen.add(row, label);
   };
-  const fillIndex = as.fill === undefined ? undefined : indexOf(as.fill);
+  const fillIndex = as.fill === undefined ? undefined : labels.indexOf(as.fill);
   const fill: Writers["fill"] = (into, at) => {
     if (fillIndex !== undefined) into[at + fillIndex] = 1;
   };
-  return encoderOf(reader, as, { write, fill, unseen });
+  return encoderOf(reader, as, { write, fill, unseen, labels });
 }
 
 /** @param isStrict a category that was not seen in training is an error; else all its inputs are 0 */
@@ -188,8 +225,17 @@ export function inputEncoder(reader: CellReader, as: InputColumn, isStrict: bool
 }
 
 /** Targets have no missing cells and no unseen values: rows with the former are left out, the latter are errors. */
-function targetEncoder(width: number, write: WriteValue): Encoder {
-  return { width, write, filled: 0, unseen: [], unseenCount: 0 };
+function targetEncoder(width: number, write: WriteValue, labels?: LabelFinder): Encoder {
+  return {
+    width,
+    write,
+    filled: 0,
+    unseen: [],
+    unseenCount: 0,
+    get notes() {
+      return labels?.notes ?? [];
+    },
+  };
 }
 
 export const numberTargetEncoder = (reader: CellReader, as: NumberColumn): Encoder =>
@@ -197,34 +243,37 @@ export const numberTargetEncoder = (reader: CellReader, as: NumberColumn): Encod
     into[at] = standardized(reader, row, as);
   });
 
-export function classEncoder(reader: CellReader, { values, encoding, ...labels }: ClassTarget): Encoder {
-  const indexOf = labelLookup({ values, ...labels });
+export function classEncoder(reader: CellReader, { name, values, encoding, ...spelling }: ClassTarget): Encoder {
+  const labels = new LabelFinder(name, { values, ...spelling });
   const classOf = (row: number): number => {
     const label = labelOf(reader.column.cells[row]!);
-    const index = indexOf(label);
+    const index = labels.indexOf(label);
     if (index === undefined) throw unseenFault(reader, row, label, values);
     return index;
   };
   if (encoding === "binary") {
-    return targetEncoder(1, (row, into, at) => {
-      into[at] = classOf(row);
-    });
+    return targetEncoder(
+      1,
+      (row, into, at) => {
+        into[at] = classOf(row);
+      },
+      labels,
+    );
   }
-  return targetEncoder(values.length, (row, into, at) => {
-    into[at + classOf(row)] = 1;
-  });
+  return targetEncoder(
+    values.length,
+    (row, into, at) => {
+      into[at + classOf(row)] = 1;
+    },
+    labels,
+  );
 }
 
 /** Values of the largest matrix that is built. */
 const mostValues = 2 ** 30;
 
 /** [rows, sum of the encoders' widths] */
-export async function encodeRows(
-  place: string,
-  encoders: readonly Encoder[],
-  rows: Uint32Array,
-  pace: Pace,
-): Promise<Float32Array> {
+export function* encodeRows(place: string, encoders: readonly Encoder[], rows: Uint32Array): Steps<Float32Array> {
   const width = encoders.reduce((sum, encoder) => sum + encoder.width, 0);
   if (rows.length * width > mostValues) {
     const got = `${rows.length} rows of ${width} values`;
@@ -235,7 +284,7 @@ export async function encodeRows(
   let offset = 0;
   for (const encoder of encoders) {
     const from = offset;
-    await pace.each(rows.length, (index) => encoder.write(rows[index]!, matrix, index * width + from));
+    yield* each(rows.length, (index) => encoder.write(rows[index]!, matrix, index * width + from));
     offset += encoder.width;
   }
   return matrix;

@@ -3,7 +3,7 @@
 import { BadFile } from "../errors.ts";
 import { requireDate, requireNumber } from "./cellValues.ts";
 import { type ColumnSummary, isMissingIn } from "./inspect.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import type { CategoryColumn, ClassTarget, Cycle, DateColumn, InputColumn, NumberColumn } from "./preprocessing.ts";
 import { type Labels, labelLookup, labelOf, mergeLabels, sortLabels } from "./spelling.ts";
 import { writtenFormsNote } from "./writtenForms.ts";
@@ -15,7 +15,6 @@ export interface FitOptions {
   readonly training: Uint32Array;
   /** Missing cells of rows learned from become one more input. */
   readonly isImputed: boolean;
-  readonly pace: Pace;
 }
 
 /** A column as it becomes inputs; `varies` is false where all rows learned from have one value. */
@@ -26,14 +25,14 @@ export interface Fitted<Result> {
 }
 
 /** Present values of the training rows. */
-async function presentValues(
+function* presentValues(
   summary: ColumnSummary,
-  { training, pace }: FitOptions,
+  { training }: FitOptions,
   valueAt: (row: number) => number,
-): Promise<Float64Array> {
+): Steps<Float64Array> {
   const values = new Float64Array(training.length);
   let count = 0;
-  await pace.each(training.length, (index) => {
+  yield* each(training.length, (index) => {
     const row = training[index]!;
     if (summary.missing > 0 && isMissingIn(summary, row)) return;
     values[count++] = valueAt(row);
@@ -62,16 +61,16 @@ interface Moments {
 }
 
 /** Mean and population deviation in two passes. */
-async function momentsOf(table: Table, name: string, values: Float64Array, pace: Pace): Promise<Moments> {
+function* momentsOf(table: Table, name: string, values: Float64Array): Steps<Moments> {
   let sum = 0;
   let varies = false; // rounding of the mean can make the deviation of equal numbers a little more than 0
-  await pace.each(values.length, (index) => {
+  yield* each(values.length, (index) => {
     sum += values[index]!;
     varies ||= values[index] !== values[0];
   });
   const mean = sum / values.length;
   let squares = 0;
-  await pace.each(values.length, (index) => {
+  yield* each(values.length, (index) => {
     squares += (values[index]! - mean) ** 2;
   });
   const deviation = Math.sqrt(squares / values.length);
@@ -86,18 +85,20 @@ const needsIndicator = (present: number, { training, isImputed }: FitOptions): b
   isImputed && present < training.length;
 
 /** A column of numbers; of a target nothing is filled. */
-export async function fitNumber(
+export function* fitNumber(
   table: Table,
   summary: ColumnSummary,
   options: FitOptions,
   isInput = true,
-): Promise<Fitted<NumberColumn>> {
+): Steps<Fitted<NumberColumn>> {
   const { column, numbers: reading } = summary;
   const { name } = column;
   const format = reading?.format;
-  const values = await presentValues(summary, options, (row) => requireNumber(table, row, column, { format, reading }));
+  const values = yield* presentValues(summary, options, (row) =>
+    requireNumber(table, row, column, { format, reading }),
+  );
   if (values.length === 0) return { column: { kind: "number", name, mean: 0, deviation: 1 }, varies: false, notes: [] };
-  const { mean, deviation, varies } = await momentsOf(table, name, values, options.pace);
+  const { mean, deviation, varies } = yield* momentsOf(table, name, values);
   const fitted: NumberColumn = {
     kind: "number",
     name,
@@ -127,15 +128,15 @@ function cyclesOf(all: Float64Array, form: DateColumn["form"]): Cycle[] {
   return cycles;
 }
 
-async function fitDate(table: Table, summary: ColumnSummary, options: FitOptions): Promise<Fitted<DateColumn>> {
+function* fitDate(table: Table, summary: ColumnSummary, options: FitOptions): Steps<Fitted<DateColumn>> {
   const { column, dateForm } = summary;
   const form = dateForm!;
   const { name } = column;
-  const days = await presentValues(summary, options, (row) => requireDate(table, row, column, form));
+  const days = yield* presentValues(summary, options, (row) => requireDate(table, row, column, form));
   if (days.length === 0) {
     return { column: { kind: "date", name, form, mean: 0, deviation: 1, cycles: [] }, varies: false, notes: [] };
   }
-  const { mean, deviation, varies } = await momentsOf(table, name, days, options.pace);
+  const { mean, deviation, varies } = yield* momentsOf(table, name, days);
   const cycles = cyclesOf(days, form);
   const indicator = needsIndicator(days.length, options) && { indicator: true };
   return {
@@ -146,16 +147,16 @@ async function fitDate(table: Table, summary: ColumnSummary, options: FitOptions
 }
 
 /** Rows of each category among the training rows. */
-async function countCategories(
+function* countCategories(
   summary: ColumnSummary,
   labels: Labels,
-  { training, pace }: FitOptions,
-): Promise<{ counts: Uint32Array; present: number }> {
+  { training }: FitOptions,
+): Steps<{ counts: Uint32Array; present: number }> {
   const { column } = summary;
   const indexOf = labelLookup(labels);
   const counts = new Uint32Array(labels.values.length);
   let present = 0;
-  await pace.each(training.length, (index) => {
+  yield* each(training.length, (index) => {
     const row = training[index]!;
     if (summary.missing > 0 && isMissingIn(summary, row)) return;
     counts[indexOf(labelOf(column.cells[row]!))!]!++;
@@ -164,10 +165,10 @@ async function countCategories(
   return { counts, present };
 }
 
-async function fitCategory(summary: ColumnSummary, options: FitOptions): Promise<Fitted<CategoryColumn>> {
+function* fitCategory(summary: ColumnSummary, options: FitOptions): Steps<Fitted<CategoryColumn>> {
   const { name } = summary.column;
   const { labels, note } = mergeLabels(summary.labels!);
-  const { counts, present } = await countCategories(summary, labels, options);
+  const { counts, present } = yield* countCategories(summary, labels, options);
   const values = labels.values.filter((_, index) => counts[index]! > 0);
   const absent = labels.values.filter((_, index) => counts[index] === 0);
   const spellings = labels.spellings?.filter(([, value]) => values.includes(value));
@@ -181,7 +182,7 @@ async function fitCategory(summary: ColumnSummary, options: FitOptions): Promise
     ...(present > 0 && { fill: fill! }),
     ...(needsIndicator(present, options) && { indicator: true }),
   };
-  const found = [await writtenFormsNote(summary, options.pace), note].filter((text) => text !== undefined);
+  const found = [yield* writtenFormsNote(summary), note].filter((text) => text !== undefined);
   const notes = found.map((text) => `${quote(name)}: ${text}`);
   if (absent.length > 0 && values.length > 1) {
     notes.push(
@@ -192,7 +193,7 @@ async function fitCategory(summary: ColumnSummary, options: FitOptions): Promise
 }
 
 /** How a column becomes inputs. */
-export function fitInput(table: Table, summary: ColumnSummary, options: FitOptions): Promise<Fitted<InputColumn>> {
+export function fitInput(table: Table, summary: ColumnSummary, options: FitOptions): Steps<Fitted<InputColumn>> {
   if (summary.kind === "number") return fitNumber(table, summary, options);
   return summary.kind === "date" ? fitDate(table, summary, options) : fitCategory(summary, options);
 }

@@ -1,6 +1,7 @@
 import { defaultMissing, isMissing } from "./missing.ts";
 import { plainDigits, plainNumberText, separatorFormats } from "./numberFormat.ts";
 import { splitNumber } from "./numberParts.ts";
+import { type Steps, each } from "./slices.ts";
 import { RowScanner, type TextRow, separators } from "./rowScanner.ts";
 
 /** Rows that are looked at for guessing the separator; more would not change the guess. */
@@ -70,7 +71,7 @@ const isClean = (cell: string, separator: string): boolean =>
   cell === "" || looksNumeric(cell) || !(otherSeparator[separator]!.test(cell) || twoNumbers.test(cell));
 
 /** How well a separator explains the first rows, from 0 to 1. */
-function scoreOf(rows: readonly TextRow[], separator: string): number {
+function* scoreOf(rows: readonly TextRow[], separator: string): Steps<number> {
   const own = rows.some(({ hash }) => !hash) ? rows.filter(({ hash }) => !hash) : rows;
   const width = usualWidth(own);
   if (width < 2) return 0;
@@ -78,12 +79,15 @@ function scoreOf(rows: readonly TextRow[], separator: string): number {
   const table = own.slice(first);
   const regular = table.filter(({ cells }) => cells.length === width);
   const cells = regular.flatMap((row) => row.cells);
-  const clean = cells.filter((cell) => isClean(cell, separator)).length / cells.length;
+  let clean = 0;
+  yield* each(cells.length, (index) => {
+    if (isClean(cells[index]!, separator)) clean++;
+  });
   if (separator === " ") {
     const numeric = cells.filter((cell) => looksNumeric(cell) || isMissingNumber(cell)).length;
     if (regular.length < table.length || numeric < cells.length / 3) return 0; // sentences are no columns
   }
-  return clean * (regular.length / table.length);
+  return (clean / cells.length) * (regular.length / table.length);
 }
 
 /**
@@ -91,7 +95,7 @@ function scoreOf(rows: readonly TextRow[], separator: string): number {
  * leave "4;3". Without any separator, a comma: one column.
  * @param names columns of a model: a first row that is one of them alone names the only column, whose numbers may have decimal commas
  */
-export function guessSeparator(text: string, position: number, names: readonly string[] = []): string {
+export function* guessSeparator(text: string, position: number, names: readonly string[] = []): Steps<string> {
   let best = ",";
   let bestScore = 0;
   const sample = sampleText(text, position);
@@ -102,7 +106,7 @@ export function guessSeparator(text: string, position: number, names: readonly s
   if (names.includes(first.replace(/^"(.*)"$/, "$1"))) return noSeparator;
   for (const separator of separators) {
     const rows = sampleOf(sample, separator, position + sample.length < text.length);
-    const score = rows ? scoreOf(rows, separator) : 0;
+    const score = rows ? yield* scoreOf(rows, separator) : 0;
     if (score > bestScore) [best, bestScore] = [separator, score];
   }
   return best;

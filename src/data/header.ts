@@ -1,4 +1,5 @@
 import { isMissingNumber, looksNumeric } from "./guessSeparator.ts";
+import type { Steps } from "./slices.ts";
 import { columnName, quote } from "./table.ts";
 
 /** Names that the reader of a table knows before reading it. */
@@ -157,16 +158,16 @@ function byModel(
 }
 
 /** What the names of the user's targets say. A generated name is that of a blank cell, or else of a table without a header. */
-function byTargets(
+function* byTargets(
   first: readonly string[],
   rows: readonly (readonly string[])[],
   target: readonly string[],
-): HeaderDecision | undefined {
+): Steps<HeaderDecision | undefined> {
   const cells = new Set(first.map(columnName));
   if (target.some((name) => cells.has(columnName(name)))) return { header: true };
   const numbers = target.map(generatedNumber).filter((number) => number !== undefined);
   if (numbers.length === 0 || numbers.some((number) => first[number - 1]?.trim() === "")) return undefined;
-  const hasNames = columnEvidence(first, rows).some(({ numeric, named }) => numeric && named);
+  const hasNames = (yield* columnEvidence(first, rows)).some(({ numeric, named }) => numeric && named);
   return hasNames ? undefined : { header: false };
 }
 
@@ -177,16 +178,21 @@ const columnCells = (rows: readonly (readonly string[])[], column: number): stri
 const mostColumns = 400;
 const mostCells = 20_000;
 
-function columnEvidence(first: readonly string[], rows: readonly (readonly string[])[]): ColumnEvidence[] {
+function* columnEvidence(first: readonly string[], rows: readonly (readonly string[])[]): Steps<ColumnEvidence[]> {
   const indices = first.map((_, column) => column);
   const half = mostColumns / 2;
   const some = first.length <= mostColumns ? indices : [...indices.slice(0, half), ...indices.slice(-half)];
   const below = rows.slice(0, Math.max(50, Math.ceil(mostCells / some.length)));
-  return some.map((column) => evidenceOf(first[column]!, columnCells(below, column)));
+  const columns: ColumnEvidence[] = [];
+  for (const column of some) {
+    columns.push(evidenceOf(first[column]!, columnCells(below, column)));
+    yield 0;
+  }
+  return columns;
 }
 
-function byCells(first: readonly string[], rows: readonly (readonly string[])[]): HeaderDecision {
-  const columns = columnEvidence(first, rows);
+function* byCells(first: readonly string[], rows: readonly (readonly string[])[]): Steps<HeaderDecision> {
+  const columns = yield* columnEvidence(first, rows);
   if (columns.some((column) => column.numeric && column.named)) return { header: true };
   if (rows.length > 0 && isIndexColumn(first[0]!, columnCells(rows, 0))) return { header: true };
   if (rows.length > 1 && hasNumberNames(first, columns, rows.slice(0, 50))) {
@@ -220,15 +226,15 @@ function byCells(first: readonly string[], rows: readonly (readonly string[])[])
  * Decides whether the first row holds column names: by the user's word, by names that are expected, else by the cells below it.
  * @param rows the first rows below it
  */
-export function decideHeader(
+export function* decideHeader(
   first: readonly string[],
   rows: readonly (readonly string[])[],
   options: HeaderOptions,
-): HeaderDecision {
+): Steps<HeaderDecision> {
   const { header = "auto" } = options;
   if (header !== "auto") return { header: header === "yes" };
   const sample = rows.slice(0, headerSample);
   const { expected, target = [] } = options;
-  const known = expected ? byModel(first, sample, expected) : byTargets(first, sample, target);
-  return known ?? byCells(first, sample);
+  const known = expected ? byModel(first, sample, expected) : yield* byTargets(first, sample, target);
+  return known ?? (yield* byCells(first, sample));
 }

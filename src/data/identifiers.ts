@@ -1,6 +1,6 @@
 // Which columns number their rows rather than describe them.
 
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import { isMissingCell } from "./spelling.ts";
 import { type Column, numberOf } from "./table.ts";
 
@@ -14,18 +14,14 @@ export interface WholeNumbers {
 }
 
 /** Statistics of the present cells; undefined where one of them is no whole number. */
-export async function wholeNumbersOf(
-  { cells }: Column,
-  missingWords: ReadonlySet<string>,
-  pace: Pace,
-): Promise<WholeNumbers | undefined> {
+export function* wholeNumbersOf({ cells }: Column, missingWords: ReadonlySet<string>): Steps<WholeNumbers | undefined> {
   let whole = true;
   let count = 0;
   let least = Number.POSITIVE_INFINITY;
   let largest = Number.NEGATIVE_INFINITY;
   let before = Number.NEGATIVE_INFINITY;
   let ascends = true;
-  await pace.each(cells.length, (row) => {
+  yield* each(cells.length, (row) => {
     const cell = cells[row]!;
     if (!whole || isMissingCell(cell, missingWords)) return;
     const value = numberOf(cell);
@@ -48,7 +44,7 @@ const words = (text: string): ReadonlySet<string> => new Set(text.split(" "));
 const idWords = words(
   "id ids uuid guid identifier rowid rownum rowname rownames objectid uid pid oid rid cid recid pk",
 );
-const wholeNamesOfIds = /^(?:row ?)?(?:index|idx|level 0|unnamed(?: \d+)?|#)$/;
+const wholeNamesOfIds = /^(?:row ?)?(?:index|idx|level 0|unnamed(?: \d+)*|#)$/;
 const joinedIds =
   /^(?:user|customer|client|order|record|row|patient|passenger|member|person|employee|product|item|account|sample|subject|case|ticket|invoice|transaction|session|device|loan|house|student)(?:id|no|nr|key|code)$/;
 /** The last word of a name under which all-different whole numbers are ids. */
@@ -81,7 +77,13 @@ function isNamedLikeId(name: string): boolean {
 /** Tables with fewer rows number them no more than they describe them. */
 const fewestRows = 10;
 
-const isNumbered = (parts: readonly string[]): boolean => numberingWords.has(parts.at(-1) ?? "");
+/** Words that are written as one, such as "ordernumber" and "Kundennummer". */
+const joinedNumber = /\p{L}{3}(?:number|nummer|nr)$/u;
+
+function isNumbered(parts: readonly string[]): boolean {
+  const last = parts.at(-1) ?? "";
+  return numberingWords.has(last) || joinedNumber.test(last);
+}
 
 /** Why all-different whole numbers number their rows: consecutive ones do in file order, or where they start at 0 or 1. */
 function whyNumbering(name: string, { count, least, largest, ascends }: WholeNumbers): string | undefined {

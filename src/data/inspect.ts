@@ -1,10 +1,12 @@
-import { type DateForm, dateFormNames, formsOf, parseDate } from "./dates.ts";
+import { readAsDates } from "./dateReading.ts";
+import { type DateForm, parseDate } from "./dates.ts";
 import { type WholeNumbers, wholeNumbersOf } from "./identifiers.ts";
-import { missingInTexts } from "./missing.ts";
-import { plainNumberText } from "./numberFormat.ts";
+import { defaultMissing, missingInTexts } from "./missing.ts";
+import { plainNumberText, readNumber } from "./numberFormat.ts";
 import { type NumberReading, leadingZero, readAsNumbers, whyLabels } from "./numberReading.ts";
 import { lookLikeOddNumbers } from "./oddNumbers.ts";
-import type { Pace } from "./pace.ts";
+import { dateSentinels, numberSentinels, sentinelNote } from "./sentinels.ts";
+import { type Steps, each } from "./slices.ts";
 import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Column, type Table, quote } from "./table.ts";
 import { TextCounts } from "./textCounts.ts";
@@ -35,10 +37,6 @@ export interface ColumnSummary {
 export const mostLabels = 1000;
 /** More categories than this are not made into inputs unless asked for. */
 const maxCategories = 100;
-/** A column of dates in which this share of the cells is none is still meant as one. */
-const almost = 0.8;
-/** Different texts that are looked at for a date before a column is taken to hold none. */
-const dateWitnesses = 50;
 
 /** The texts of a column. */
 interface Texts {
@@ -50,10 +48,10 @@ interface Texts {
   cells: number;
 }
 
-async function countTexts({ cells }: Column, pace: Pace): Promise<Texts> {
+function* countTexts({ cells }: Column): Steps<Texts> {
   const counts = new TextCounts();
   let total = 0;
-  await pace.each(cells.length, (row) => {
+  yield* each(cells.length, (row) => {
     const cell = cells[row]!;
     if (cell === null) return;
     total++;
@@ -74,57 +72,6 @@ function takeWords({ counts, taken }: Texts, words: ReadonlySet<string>): void {
 
 const presentOf = ({ cells, taken }: Texts): number => [...taken.values()].reduce((rest, count) => rest - count, cells);
 
-interface DateReading {
-  readonly form?: DateForm;
-  readonly note?: string;
-  readonly almost?: string;
-}
-
-/** Day first or month first where every cell can be read both ways: with slashes the month is first. */
-function yearLastForm(texts: TextCounts): DateReading {
-  const [first] = texts.keys();
-  const form = first!.includes("/") ? "MDY" : "DMY";
-  const example = [...texts.keys()].find((text) => parseDate(text, "DMY") !== parseDate(text, "MDY"));
-  if (example === undefined) return { form };
-  const note = `dates such as ${quote(example)} could have the day or the month first and are read as ${dateFormNames[form]}; write year-month-day to be sure`;
-  return { form, note };
-}
-
-const dateName = /dat(?:e|um)|day|time|(?:^|[^a-z])dt(?:$|[^a-z])/i;
-
-/** Whether one of the first texts is a date in some form. */
-function hasDates(texts: TextCounts, allowCompact: boolean): boolean {
-  let seen = 0;
-  for (const text of texts.keys()) {
-    if (formsOf(text, allowCompact).length > 0) return true;
-    if (++seen === dateWitnesses) return false;
-  }
-  return false;
-}
-
-/** Whether the texts are dates, all in one form. */
-async function readAsDates({ name }: Column, texts: TextCounts, pace: Pace): Promise<DateReading> {
-  const allowCompact = dateName.test(name);
-  if (!hasDates(texts, allowCompact)) return {};
-  const perForm = new Map<DateForm, number>();
-  let dates = 0;
-  let cells = 0;
-  let other = "";
-  await pace.eachOf(texts, ([text, count]) => {
-    const forms = formsOf(text, allowCompact);
-    cells += count;
-    if (forms.length > 0) dates += count;
-    else other ||= text;
-    for (const form of forms) perForm.set(form, (perForm.get(form) ?? 0) + count);
-  });
-  const complete = [...perForm].filter(([, count]) => count === cells).map(([form]) => form);
-  if (complete.includes("DMY") && complete.includes("MDY")) return yearLastForm(texts);
-  if (complete.length > 0) return { form: complete[0]! };
-  if (dates < almost * cells) return {};
-  const why = other === "" ? "but not all in one form" : `but ${quote(other)} is none`;
-  return { almost: `dates in ${dates} of ${cells} cells, ${why}` };
-}
-
 /** Few texts that all repeat, some of them numbers: "2", "4", "5more". */
 function areCategories(texts: TextCounts, strays: ReadonlyMap<string, number>): boolean {
   return texts.size <= 20 && strays.size > 0 && [...strays.values()].every((count) => count > 1);
@@ -133,42 +80,42 @@ function areCategories(texts: TextCounts, strays: ReadonlyMap<string, number>): 
 const labelsOf = (counts: TextCounts): ReadonlyMap<string, number> | undefined =>
   counts.size <= mostLabels ? new Map(counts) : undefined;
 
-async function numberSummary(
+function* numberSummary(
   table: Table,
   column: Column,
   texts: TextCounts,
-  pace: Pace,
-): Promise<Omit<ColumnSummary, "missing"> | { readonly whyLabels: string } | undefined> {
-  const numbers = await readAsNumbers(texts, table.numberHints, pace);
+): Steps<Omit<ColumnSummary, "missing"> | { readonly whyLabels: string } | undefined> {
+  const numbers = yield* readAsNumbers(texts, table.numberHints);
   if (!numbers || areCategories(texts, numbers.strays) || numbers.areCodes) return undefined;
   const why = whyLabels(numbers, texts);
   if (why !== undefined) return { whyLabels: why };
   const missingWords = table.missingWords.inNumbers;
-  const whole = numbers.isPlain ? await wholeNumbersOf(column, missingWords, pace) : undefined;
-  const notes = numbers.note === undefined ? [] : [numbers.note];
+  const whole = numbers.isPlain ? yield* wholeNumbersOf(column, missingWords) : undefined;
+  const { format } = numbers;
+  const suspected = yield* sentinelNote(table, texts, (text) => readNumber(text, format), numberSentinels);
+  const notes = [numbers.note, suspected].filter((text) => text !== undefined);
   const summary = { column, kind: "number", missingWords, distinct: texts.size, numbers, notes } as const;
   return { ...summary, labels: labelsOf(texts), ...(whole && { whole }) };
 }
 
-async function dateSummary(
+function* dateSummary(
   table: Table,
   column: Column,
   texts: TextCounts,
-  pace: Pace,
-): Promise<Omit<ColumnSummary, "missing"> | undefined> {
-  const { form, note, almost: almostDates } = await readAsDates(column, texts, pace);
+): Steps<Omit<ColumnSummary, "missing"> | undefined> {
+  const { form, note, almost: almostDates } = yield* readAsDates(table, column, texts);
   if (form === undefined && almostDates === undefined) return undefined;
   const missingWords = table.missingWords.inNumbers;
   const summary = { column, missingWords, distinct: texts.size, labels: labelsOf(texts) } as const;
-  const notes = note === undefined ? [] : [note];
+  const suspected = form && (yield* sentinelNote(table, texts, (text) => parseDate(text, form), dateSentinels));
+  const notes = [note, suspected].filter((text) => text !== undefined);
   if (form === undefined) return { ...summary, kind: "category", almostDates: almostDates!, notes };
   return { ...summary, kind: "date", dateForm: form, notes };
 }
 
 /** Why few texts, some or all of them numbers, are categories. */
 function categoryNotes(labels: readonly string[]): string[] {
-  if (labels.some((label) => leadingZero.test(label)))
-    return ["numbers with leading zeros are codes: each is a category"];
+  if (labels.some((label) => leadingZero.test(label))) return ["numbers with leading zeros are codes, not amounts"];
   const other = labels.find((label) => !plainNumberText.test(label));
   const numbers = labels.filter((label) => plainNumberText.test(label)).length;
   if (other === undefined || numbers <= labels.length / 2) return [];
@@ -188,16 +135,29 @@ function textSummary(table: Table, column: Column, texts: Texts, why?: string): 
   return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes };
 }
 
+/** Values that the file declares as names: the usual words for missing cells are among them only where the user says so. */
+function nominalSummary({ missingWords: words }: Table, column: Column, texts: Texts): Omit<ColumnSummary, "missing"> {
+  const missingWords = words === defaultMissing ? new Set([""]) : words.inTexts;
+  takeWords(texts, missingWords);
+  const { counts } = texts;
+  const kind = counts.size === 0 ? "empty" : "category";
+  return { column, kind, missingWords, distinct: counts.size, labels: labelsOf(counts), notes: [] };
+}
+
 /** Says what a column holds: decided by all of its cells. */
-export async function inspectColumn(table: Table, column: Column, pace: Pace): Promise<ColumnSummary> {
+export function* inspectColumn(table: Table, column: Column): Steps<ColumnSummary> {
   if (column.nested) {
     const missingWords = table.missingWords.inTexts;
     return { column, kind: "nested", missing: 0, missingWords, distinct: 0, labels: undefined, notes: [] };
   }
-  const texts = await countTexts(column, pace);
+  const texts = yield* countTexts(column);
+  if (column.isNominal) {
+    const summary = nominalSummary(table, column, texts);
+    return { ...summary, missing: column.cells.length - presentOf(texts) };
+  }
   takeWords(texts, table.missingWords.inNumbers);
   const { counts } = texts;
-  const found = (await dateSummary(table, column, counts, pace)) ?? (await numberSummary(table, column, counts, pace));
+  const found = (yield* dateSummary(table, column, counts)) ?? (yield* numberSummary(table, column, counts));
   const summary = found && "kind" in found ? found : textSummary(table, column, texts, found?.whyLabels);
   return { ...summary, missing: column.cells.length - presentOf(texts) };
 }
@@ -212,11 +172,20 @@ const presentCells = ({ column, missing }: ColumnSummary): number => column.cell
 export const nearlyUnique = (summary: ColumnSummary): boolean =>
   summary.distinct > 10 && summary.distinct > presentCells(summary) / 2;
 
+/** A column with one value may be a flag whose other value is an empty cell. */
+function whyConstant({ column, missing, labels }: ColumnSummary): string {
+  if (missing === 0) return "has one value only";
+  const [value = ""] = labels?.keys() ?? [];
+  const { length } = column.cells;
+  return `has one value only, ${quote(value)} in ${length - missing} of ${length} cells; if an empty cell is another value, write one there`;
+}
+
 /** Why a column cannot be an input at all; undefined where it can. */
-export function whyImpossible({ kind, distinct, labels, almostDates }: ColumnSummary): string | undefined {
+export function whyImpossible(summary: ColumnSummary): string | undefined {
+  const { kind, distinct, labels, almostDates } = summary;
   if (kind === "nested") return "holds lists or objects";
   if (kind === "empty") return "every cell is empty";
-  if (distinct === 1) return "has one value only";
+  if (distinct === 1) return whyConstant(summary);
   if (almostDates !== undefined) return almostDates;
   if (kind === "category" && !labels) return `${distinct} different texts; ${mostLabels} are the most`;
   return undefined;

@@ -10,7 +10,7 @@ export interface MissingWords {
 
 /** Missing in every column, in exactly these spellings: `Null` and `Nan` are names of people. */
 const everywhere =
-  "? NA N/A n/a N.A. n.a. #N/A #NA <NA> nan NaN NAN -NaN -nan null NULL (null) <null> <NULL> [null] [NULL] \\N - -- --- – — . .. ... … #VALUE! #DIV/0! #REF! #NUM! #NAME? #NULL! 1.#QNAN 1.#IND NaT";
+  "? NA N/A n/a N.A. n.a. #N/A #NA <NA> nan NaN NAN -NaN -nan null NULL (null) <null> <NULL> [null] [NULL] \\N - -- --- – — . .. ... … #VALUE! #DIV/0! #REF! #NUM! #NAME? #NULL! 1.#QNAN 1.#IND NaT #NV #WERT! #BEZUG! #ZAHL! #N/D #VALEUR! #NOMBRE! #VALOR!";
 
 /** May be a category ("none" of three degrees, "unknown"), but never a number. */
 const inNumbersOnly = "none nil na nan null n/a n.a. missing unknown undefined empty blank not-available *".split(" ");
@@ -29,21 +29,41 @@ export const defaultMissing: MissingWords = {
   inNumbers: new Set([...textWords, ...inNumbersOnly.flatMap(variantsOf), "not available", "Not available"]),
 };
 
+const decimalNumber = /^([-+\u2212]?)(\d+)(?:[.,](\d+?))?0*$/;
+const mostZeros = 6;
+
+/** A number that is written with more or fewer zeros behind its point, as -999, -999.0 and -999,00. */
+function numberVariants(word: string): string[] {
+  if (!/[.,]\d*$|^[-+\u2212]?\d+$/.test(word)) return [];
+  const [, sign = "", whole, fraction = ""] = decimalNumber.exec(/[.,]/.test(word) ? word : `${word}.0`) ?? [];
+  if (whole === undefined) return [];
+  const digits = fraction === "0" ? "" : fraction;
+  const endings = [".", ","].flatMap((point) =>
+    Array.from({ length: mostZeros }, (_, zeros) => `${point}${digits}${"0".repeat(zeros)}`),
+  );
+  const signs = sign === "-" || sign === "\u2212" ? ["-", "\u2212"] : [sign];
+  return signs.flatMap((own) => [digits === "" ? "" : endings[0]!, ...endings].map((end) => `${own}${whole}${end}`));
+}
+
 /**
  * Returns the words that a user names as missing, in all columns and as they are spelled, instead of the default ones.
+ * In columns of numbers a number counts with any zeros behind its point.
  * A first word "default" keeps the default ones as well.
  */
 export function missingWordsOf(words: readonly string[]): MissingWords {
   const own = words.map((word) => word.trim());
   const kept = own.includes("default") ? defaultMissing : { inTexts: [""], inNumbers: [""] };
   const added = own.filter((word) => word !== "default");
-  return { inTexts: new Set([...kept.inTexts, ...added]), inNumbers: new Set([...kept.inNumbers, ...added]) };
+  return {
+    inTexts: new Set([...kept.inTexts, ...added]),
+    inNumbers: new Set([...kept.inNumbers, ...added, ...added.flatMap(numberVariants)]),
+  };
 }
 
 /** `--missing "default,TBD"`: the option that keeps the words of a table and adds some; undefined where one cannot stand in it. */
-export function missingOption({ inNumbers }: MissingWords, added: readonly string[]): string | undefined {
+export function missingOption({ inNumbers, inTexts }: MissingWords, added: readonly string[]): string | undefined {
   const keepsDefault = [...defaultMissing.inNumbers].every((word) => inNumbers.has(word));
-  const own = [...inNumbers].filter((word) => word !== "" && !(keepsDefault && defaultMissing.inNumbers.has(word)));
+  const own = [...inTexts].filter((word) => word !== "" && !(keepsDefault && defaultMissing.inNumbers.has(word)));
   const words = [...(keepsDefault ? ["default"] : []), ...own, ...added];
   return words.some((word) => /[",\p{Cc}]/u.test(word)) ? undefined : `--missing "${words.join(",")}"`;
 }

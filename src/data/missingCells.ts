@@ -1,6 +1,6 @@
 import { BadFile } from "../errors.ts";
 import { type ColumnSummary, inspectColumn, isMissingIn } from "./inspect.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import { labelOf } from "./spelling.ts";
 import { type Column, type Table, quote } from "./table.ts";
 
@@ -34,16 +34,15 @@ export interface UsedRows {
 }
 
 /** Whether one of the columns is missing in each row. */
-async function flagsOf(
+function* flagsOf(
   table: Table,
   columns: readonly ColumnSummary[],
-  pace: Pace,
   onMissing?: (column: ColumnSummary, row: number) => void,
-): Promise<Uint8Array> {
+): Steps<Uint8Array> {
   const flags = new Uint8Array(table.rowCount);
   for (const summary of columns) {
     if (summary.missing === 0) continue;
-    await pace.each(table.rowCount, (row) => {
+    yield* each(table.rowCount, (row) => {
       if (!isMissingIn(summary, row)) return;
       flags[row] = 1;
       onMissing?.(summary, row);
@@ -68,21 +67,20 @@ function requireTwoRows(table: Table, used: readonly ColumnSummary[], rows: Uint
 }
 
 /** Decides which rows are learned from, and whether missing inputs are filled. */
-export async function chooseRows(
+export function* chooseRows(
   table: Table,
   { inputs, targets }: { inputs: readonly ColumnSummary[]; targets: readonly ColumnSummary[] },
   wanted: MissingCells,
-  pace: Pace,
-): Promise<UsedRows> {
-  const lacksTarget = await flagsOf(table, targets, pace);
+): Steps<UsedRows> {
+  const lacksTarget = yield* flagsOf(table, targets);
   const cells = new Map<ColumnSummary, number>();
-  const lacksInput = await flagsOf(table, inputs, pace, (column, row) => {
+  const lacksInput = yield* flagsOf(table, inputs, (column, row) => {
     if (lacksTarget[row] === 0) cells.set(column, (cells.get(column) ?? 0) + 1);
   });
   let withoutTarget = 0;
   let withoutInput = 0;
   const firstLost: number[] = [];
-  await pace.each(table.rowCount, (row) => {
+  yield* each(table.rowCount, (row) => {
     if (lacksTarget[row] === 1) withoutTarget++;
     else if (lacksInput[row] === 1) {
       withoutInput++;
@@ -99,11 +97,11 @@ export async function chooseRows(
 }
 
 /** The words that stand for missing cells in a column, with their cells: `"NA" in 5`; undefined where cells are only empty. */
-async function missingWordsFound(summary: ColumnSummary, pace: Pace): Promise<string | undefined> {
+function* missingWordsFound(summary: ColumnSummary): Steps<string | undefined> {
   const { column, missing, missingWords } = summary;
   if (missing === 0) return undefined;
   const counts = new Map<string, number>();
-  await pace.each(column.cells.length, (row) => {
+  yield* each(column.cells.length, (row) => {
     const cell = column.cells[row]!;
     const label = cell === null ? "" : labelOf(cell);
     if (label !== "" && missingWords.has(label)) counts.set(label, (counts.get(label) ?? 0) + 1);
@@ -117,18 +115,18 @@ async function missingWordsFound(summary: ColumnSummary, pace: Pace): Promise<st
 }
 
 /** Which words were taken as missing, where they may be values: in a column of text, or in most cells. */
-async function missingWordsNote(summary: ColumnSummary, pace: Pace): Promise<string | undefined> {
+function* missingWordsNote(summary: ColumnSummary): Steps<string | undefined> {
   const { kind, missing, column } = summary;
   const mayBeValues = kind === "category" || kind === "empty" || missing > column.cells.length / 2;
-  const found = mayBeValues ? await missingWordsFound(summary, pace) : undefined;
+  const found = mayBeValues ? yield* missingWordsFound(summary) : undefined;
   if (found === undefined) return undefined;
   return `taken as missing: ${found} of ${column.cells.length} cells; --missing names the words that are`;
 }
 
 /** What a column holds, with a note on words that were taken as missing. */
-export async function inspectWords(table: Table, column: Column, pace: Pace): Promise<ColumnSummary> {
-  const summary = await inspectColumn(table, column, pace);
-  const note = await missingWordsNote(summary, pace);
+export function* inspectWords(table: Table, column: Column): Steps<ColumnSummary> {
+  const summary = yield* inspectColumn(table, column);
+  const note = yield* missingWordsNote(summary);
   return note === undefined ? summary : { ...summary, notes: [...summary.notes, note] };
 }
 

@@ -84,11 +84,21 @@ export function plainDigits(core: string, { decimal, thousands }: Separators): s
 
 const unitKey = (unit: string): string => unit.replaceAll(/\s/g, "").toLowerCase();
 
-/** Whether two units differ in case or spaces only; `mW` and `MW` are two. */
+/** Words of three letters or more, and abbreviations that take an s as well: `m` and `ms`, `kW` and `kWs` are two units. */
+const plural = /^(?:\p{Ll}{3,}|lb|hr|yr)$/u;
+
+/** `1 day` and `2 days`, `1 inch` and `2 inches`, `1 Jahr` and `2 Jahre`, `1 Woche` and `2 Wochen`. */
+function arePlural(a: string, b: string): boolean {
+  const [one, many] = a.length < b.length ? [a, b] : [b, a];
+  return plural.test(one) && many.startsWith(one) && /^(?:s|es|e|n|en)$/.test(many.slice(one.length));
+}
+
+/** Whether two units differ in case, spaces or number only; `mW` and `MW` are two. */
 export function isSameUnit(a: string, b: string): boolean {
   if (a === b) return true;
   const isPrefix = /^[mM]/.test(a) && a[0] !== b[0] && a.slice(1) === b.slice(1);
-  return unitKey(a) === unitKey(b) && !isPrefix;
+  const [first, second] = [unitKey(a), unitKey(b)];
+  return (first === second && !isPrefix) || arePlural(first, second);
 }
 
 /** Whether the text around the digits is what the format says. */

@@ -146,6 +146,19 @@ const noCents = /^[-\u2212\u2013\u2014]{1,2}(?![\d\p{L}])/u;
 const narrow = (text: string): string =>
   text.replaceAll(/[\uff01-\uff5e]/g, (char) => String.fromCharCode(char.charCodeAt(0) - 0xfee0));
 
+const dashes = /^[-\u2013\u2014]{1,2}$/;
+
+/** Accounting formats of spreadsheets: `$ (5.00)` as `($ 5.00)`, `(5.00) €` as `(5.00 €)`, and `$ -` as `$ 0`. */
+function withCurrencyInside(text: string): string {
+  const { length } = text;
+  if (length === 0 || (isDigit(text[0]) && isDigit(text[length - 1]))) return text;
+  const [, before = "", inner = "", after = ""] =
+    /^([^\d\s(]{0,4})\s*(\(.*\)|[-\u2013\u2014]{1,2})\s*([^\d\s)]{0,4})$/u.exec(text) ?? [];
+  if ((before === "") === (after === "") || !isCurrency(before || after)) return text;
+  if (dashes.test(inner)) return `${before} 0 ${after}`.trim();
+  return `(${before}${inner.slice(1, -1).trim()}${after})`;
+}
+
 /** Longer texts are only read as plain numbers. */
 const longestNumber = 100;
 
@@ -153,7 +166,7 @@ const longestNumber = 100;
 export function splitNumber(cell: string): NumberParts | undefined {
   let text = cell.trim();
   if (text === "" || text.length > longestNumber) return undefined;
-  text = narrow(unquoted(text));
+  text = withCurrencyInside(narrow(unquoted(text)));
   const inBrackets = text.startsWith("(") && text.endsWith(")");
   if (inBrackets) text = text.slice(1, -1).trim();
   const head = text === "" ? undefined : cutHead(text);

@@ -5,7 +5,7 @@ import { allPresent, numberIn } from "./cellValues.ts";
 import type { CellReader } from "./encode.ts";
 import { inspectColumn } from "./inspect.ts";
 import { type NumberFormat, isSameUnit, plainNumbers, separatorFormats } from "./numberFormat.ts";
-import type { Pace } from "./pace.ts";
+import type { Steps } from "./slices.ts";
 import type { NumberColumn } from "./preprocessing.ts";
 import { isMissingCell, labelOf } from "./spelling.ts";
 import { type Cell, type Column, type Table, quote } from "./table.ts";
@@ -19,14 +19,13 @@ interface Draft {
   readonly table: Table;
   readonly column: Column;
   readonly as: NumberColumn;
-  readonly pace: Pace;
 }
 
 /** Mean of ((value − mean) / deviation)² over the present cells: 1 for the rows learned from. Undefined where a cell is no number. */
-async function distanceOf({ table, column, pace }: Draft, format: NumberFormat, scale: Scale) {
+function* distanceOf({ table, column }: Draft, format: NumberFormat, scale: Scale) {
   let sum = 0;
   let count = 0;
-  const all = await allPresent(column, table.missingWords.inNumbers, pace, (cell) => {
+  const all = yield* allPresent(column, table.missingWords.inNumbers, (cell) => {
     const value = numberIn(cell, format);
     if (value === undefined) return false;
     sum += ((value - scale.mean) / scale.deviation) ** 2;
@@ -49,14 +48,14 @@ interface Rival {
 }
 
 /** Of the other readings that fit every cell and give other numbers, the one nearest to the values of training. */
-async function rivalOf(draft: Draft, own: Rival): Promise<Rival | undefined> {
-  const { table, column, as, pace } = draft;
+function* rivalOf(draft: Draft, own: Rival): Steps<Rival | undefined> {
+  const { table, column, as } = draft;
   const isWhole = (cell: Cell): boolean => typeof cell !== "string" || wholeText.test(cell.trim());
-  if (await allPresent(column, table.missingWords.inNumbers, pace, isWhole)) return undefined;
+  if (yield* allPresent(column, table.missingWords.inNumbers, isWhole)) return undefined;
   let best: Rival | undefined;
   for (const separators of confusable) {
     const format = { ...own.format, ...separators };
-    const distance = await distanceOf(draft, format, as);
+    const distance = yield* distanceOf(draft, format, as);
     if (distance === undefined || distance === own.distance) continue;
     if (!best || distance < best.distance) best = { format, distance };
   }
@@ -71,14 +70,14 @@ interface Chosen {
 const short = (value: number): string => String(Number(value.toPrecision(4)));
 
 /** Decides between readings by the range of the values that the model learned from. */
-async function chooseByRange(draft: Draft, format: NumberFormat, isStored: boolean): Promise<Chosen> {
+function* chooseByRange(draft: Draft, format: NumberFormat, isStored: boolean): Steps<Chosen> {
   const { column, as, table } = draft;
   const { decimal, thousands, likelyDecimal } = table.numberHints;
-  const distance = await distanceOf(draft, format, as);
+  const distance = yield* distanceOf(draft, format, as);
   if (distance === undefined || !Number.isFinite(distance) || decimal !== undefined || thousands !== undefined)
     return { format };
   const own = { format, distance };
-  const rival = await rivalOf(draft, own);
+  const rival = yield* rivalOf(draft, own);
   if (!rival) return { format };
   const differs = (cell: Cell): boolean =>
     !isMissingCell(cell, table.missingWords.inNumbers) && numberIn(cell, format) !== numberIn(cell, rival.format);
@@ -97,7 +96,7 @@ async function chooseByRange(draft: Draft, format: NumberFormat, isStored: boole
 }
 
 /** Numbers in another unit than in training, or with a percent sign on one side only, are 100 times off. */
-async function requireSameUnits(draft: Draft, stored: NumberFormat, found: NumberFormat): Promise<void> {
+function* requireSameUnits(draft: Draft, stored: NumberFormat, found: NumberFormat): Steps<void> {
   const { table, column, as } = draft;
   const place = `${table.place}: column ${quote(column.name)}`;
   const [unit, other] = [unitsOf(stored), unitsOf(found)];
@@ -111,9 +110,9 @@ async function requireSameUnits(draft: Draft, stored: NumberFormat, found: Numbe
     throw new BadFile({ place, expected, got: "numbers without percent signs", fix });
   }
   if (stored.percent || !found.percent) return;
-  const asFractions = (await distanceOf(draft, found, as)) ?? 0;
+  const asFractions = (yield* distanceOf(draft, found, as)) ?? 0;
   const scale = { mean: as.mean / 100, deviation: as.deviation / 100 };
-  const asPercents = (await distanceOf(draft, found, scale)) ?? 0;
+  const asPercents = (yield* distanceOf(draft, found, scale)) ?? 0;
   if (isNear(asFractions) && asFractions <= asPercents) return; // 18.25% where training had 0.1825
   const expected = "numbers without percent signs, as in training";
   const fix = "leave the percent signs out, or train with them: 18.25% is the fraction 0.1825";
@@ -125,17 +124,17 @@ async function requireSameUnits(draft: Draft, stored: NumberFormat, found: Numbe
  * cell, the one whose values are nearer to those of training, with a note.
  * @throws BadFile on another unit than in training, and where only one of the tables has percent signs
  */
-export async function numberReader(table: Table, column: Column, as: NumberColumn, pace: Pace): Promise<CellReader> {
-  const draft = { table, column, as, pace };
+export function* numberReader(table: Table, column: Column, as: NumberColumn): Steps<CellReader> {
+  const draft = { table, column, as };
   const words = table.missingWords.inNumbers;
   const reader = { table, column, isMissing: (row: number) => isMissingCell(column.cells[row]!, words) };
   const { format: stored = plainNumbers } = as;
   const { decimal = stored.decimal, thousands = stored.thousands } = table.numberHints;
   const format = { ...stored, decimal, thousands };
-  if (await allPresent(column, words, pace, (cell) => numberIn(cell, format) !== undefined))
-    return { ...reader, ...(await chooseByRange(draft, format, true)) };
-  const { numbers } = await inspectColumn(table, column, pace);
+  if (yield* allPresent(column, words, (cell) => numberIn(cell, format) !== undefined))
+    return { ...reader, ...(yield* chooseByRange(draft, format, true)) };
+  const { numbers } = yield* inspectColumn(table, column);
   if (!numbers || numbers.strays.size > 0) return { ...reader, format, ...(numbers && { reading: numbers }) };
-  await requireSameUnits(draft, format, numbers.format);
-  return { ...reader, ...(await chooseByRange(draft, numbers.format, false)) };
+  yield* requireSameUnits(draft, format, numbers.format);
+  return { ...reader, ...(yield* chooseByRange(draft, numbers.format, false)) };
 }

@@ -2,7 +2,7 @@ import { FootnoteEvidence, isMarked } from "./footnotes.ts";
 import { type NumberHints, describeFormat, inferNumberFormat } from "./inferNumberFormat.ts";
 import { type NumberFormat, plainNumberText, plainNumbers, readNumber } from "./numberFormat.ts";
 import { isCurrency, splitNumber } from "./numberParts.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, eachOf } from "./slices.ts";
 import { quote } from "./table.ts";
 import type { TextCounts } from "./textCounts.ts";
 
@@ -32,13 +32,13 @@ const isPlainFormat = (format: NumberFormat): boolean =>
   Object.entries(plainNumbers).every(([key, value]) => format[key as keyof NumberFormat] === value);
 
 /** Reads all texts in a format. */
-async function tryFormat(texts: TextCounts, format: NumberFormat, pace: Pace): Promise<NumberReading> {
+function* tryFormat(texts: TextCounts, format: NumberFormat): Steps<NumberReading> {
   const strays = new Map<string, number>();
   const isPlain = isPlainFormat(format);
   let numbers = 0;
   let cells = 0;
   let zeros = false;
-  await pace.eachOf(texts, ([text, count]) => {
+  yield* eachOf(texts, ([text, count]) => {
     cells += count;
     zeros ||= leadingZero.test(text);
     if ((isPlain && plainNumberText.test(text)) || readNumber(text, format) !== undefined) numbers += count;
@@ -83,9 +83,9 @@ function firstOf(texts: Iterable<string>, most: number): string[] {
 }
 
 /** What all texts of a column say about the marks behind its numbers. */
-async function areFootnotes(texts: TextCounts, pace: Pace): Promise<boolean> {
+function* areFootnotes(texts: TextCounts): Steps<boolean> {
   const evidence = new FootnoteEvidence();
-  await pace.eachOf(texts, ([text]) => {
+  yield* eachOf(texts, ([text]) => {
     if (!plainNumberText.test(text)) evidence.add(text, splitNumber(text), (bare) => texts.has(bare));
   });
   return evidence.areFootnotes(texts.size);
@@ -96,21 +96,17 @@ async function areFootnotes(texts: TextCounts, pace: Pace): Promise<boolean> {
  * The format is inferred from the first different texts and from those that do not fit what the first were taken for.
  * @param texts how often each text occurs, missing ones left out
  */
-export async function readAsNumbers(
-  texts: TextCounts,
-  hints: NumberHints,
-  pace: Pace,
-): Promise<NumberReading | undefined> {
+export function* readAsNumbers(texts: TextCounts, hints: NumberHints): Steps<NumberReading | undefined> {
   let sample = firstOf(texts.keys(), witnesses);
   let best: NumberReading | undefined;
   let footnotes: boolean | undefined;
   for (let round = 0; round < 3; round++) {
     if (texts.size > witnesses && footnotes === undefined && sample.some(isMarked)) {
-      footnotes = await areFootnotes(texts, pace);
+      footnotes = yield* areFootnotes(texts);
     }
     const inferred = inferNumberFormat(sample, hints, footnotes);
     if (!inferred) break;
-    const reading = await tryFormat(texts, inferred.format, pace);
+    const reading = yield* tryFormat(texts, inferred.format);
     const note = noteOf(reading.format, reading.isPlain, "ambiguous" in inferred ? inferred.ambiguous : undefined);
     if (!best || reading.numbers > best.numbers) best = { ...reading, ...(note !== undefined && { note }) };
     if (reading.strays.size === 0 || texts.size <= witnesses) break;

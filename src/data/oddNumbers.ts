@@ -1,3 +1,7 @@
+/** Fewer different texts with a slash are labels, such as the genotypes 0/0, 0/1 and 1/1. */
+const fewestFractions = 20;
+const slash = "a slash";
+
 /** Ways of writing numbers that are not read, in the order in which they are looked for. */
 const oddForms: readonly (readonly [form: RegExp, words: string])[] = [
   [/^[-+\u2212]?[\d.,]+\s?[×x·*]\s?10\s?\^?[-+\u2212⁰¹²³⁴-⁹⁻\d]+$/iu, "powers of ten"],
@@ -7,11 +11,17 @@ const oddForms: readonly (readonly [form: RegExp, words: string])[] = [
     "a word or sign in front",
   ],
   [/^#\s?\d[\d.,]*$/u, "# in front"],
+  [/^(?:['\u2019][-+]?\d[\d.,]*|="[-+]?\d[\d.,]*"|=[-+]?\d[\d.,]*)$/u, "an apostrophe or = in front"],
   [/^[-+\u2212]?\d[\d.,]*\s?["″'′]$/u, "a sign for inches or feet"],
   [/^[-+\u2212]?\d[\d.,]*\s?\p{Sc}\/[\p{L}²³\d]{1,8}$/u, "a price per unit"],
   [/^[-+\u2212]?\d[\d.,]*\s\(\d+\)$/u, "a second number in parentheses"],
   [/^\d+:[0-5]\d(?::[0-5]\d)?$/u, "hours or minutes before a colon"],
   [/^\p{Sc}?\d[\d.,]*\s?[kKmMbB]$/u, "k or M behind them"],
+  [/^[-+\u2212]?(?:\d+\.?\d*|\.\d+)d[-+]?\d{1,3}$/iu, "an exponent D instead of E"],
+  [/^(?:\d+\s)?\d+\s?\/\s?\d+$/u, slash],
+  [/^-?\d[\d.]*\s?°.*[NSEWO'\u2032]$/u, "degrees and minutes"],
+  [/^\d+\s?['\u2032]\s?\d+(?:\.\d+)?\s?(?:"|\u2033|'')?$/u, "feet and inches"],
+  [/^(?:\d+\s?(?:d|days?|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?)\.?\s?){2,4}$/iu, "several units of time"],
 ];
 
 const witnesses = 200;
@@ -28,5 +38,7 @@ export function lookLikeOddNumbers(texts: Iterable<string>): string | undefined 
   }
   const most = Math.max(...counts);
   if (most === 0 || most <= seen / 2) return undefined;
-  return `looks like numbers with ${oddForms[counts.indexOf(most)]![1]}; write plain numbers`;
+  const [, words] = oddForms[counts.indexOf(most)]!;
+  if (words === slash && seen < fewestFractions) return undefined;
+  return `looks like numbers with ${words}; write plain numbers`;
 }

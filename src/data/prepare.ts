@@ -2,13 +2,19 @@ import { BadFile, InvalidInput } from "../errors.ts";
 import type { Dataset } from "../executor.ts";
 import { requireName } from "../network.ts";
 import { type Choice, type ColumnOptions, type IgnoredColumn, chooseColumns } from "./chooseColumns.ts";
-import { type CellReader, classEncoder, encodeRows, inputEncoder, numberTargetEncoder } from "./encode.ts";
+import {
+  type CellReader,
+  type Encoder,
+  classEncoder,
+  encodeRows,
+  inputEncoder,
+  numberTargetEncoder,
+} from "./encode.ts";
 import { type FitOptions, fitClasses, fitInput, fitNumber } from "./fitColumns.ts";
 import { type ColumnSummary, isMissingIn, mostLabels } from "./inspect.ts";
 import { defaultMissing } from "./missing.ts";
 import { type MissingCells, type UsedRows, chooseRows, missingCellsChoices, missingNotes } from "./missingCells.ts";
-import { Pace } from "./pace.ts";
-import type { SliceOptions } from "./slices.ts";
+import { type SliceOptions, type Steps, each, runOverCells } from "./slices.ts";
 import type { InputColumn, Preprocessing, Target } from "./preprocessing.ts";
 import { type Labels, labelLookup, labelOf, mergeLabels } from "./spelling.ts";
 import { type RowGroups, type RowSplit, splitRows } from "./split.ts";
@@ -64,7 +70,6 @@ interface Draft {
   readonly choice: Choice;
   readonly used: UsedRows;
   readonly isBinary: boolean;
-  readonly pace: Pace;
 }
 
 /** The classes of a target as the used rows have them. */
@@ -75,7 +80,7 @@ interface Classes {
   readonly note?: string | undefined;
 }
 
-async function groupByClass({ table, choice, used, pace }: Draft): Promise<Classes | undefined> {
+function* groupByClass({ table, choice, used }: Draft): Steps<Classes | undefined> {
   if (choice.task === "regression") return undefined;
   const { column, labels: counted, distinct } = choice.targets[0]!;
   if (!counted) {
@@ -88,7 +93,7 @@ async function groupByClass({ table, choice, used, pace }: Draft): Promise<Class
   const indexOf = labelLookup(labels);
   const counts = new Uint32Array(labels.values.length);
   const groupOf = new Uint32Array(used.rows.length);
-  await pace.each(used.rows.length, (place) => {
+  yield* each(used.rows.length, (place) => {
     const group = indexOf(labelOf(column.cells[used.rows[place]!]!))!;
     groupOf[place] = group;
     counts[group]!++;
@@ -101,20 +106,18 @@ interface FittedTarget {
   readonly notes: readonly string[];
 }
 
-async function fitTarget(draft: Draft, classes: Classes | undefined, options: FitOptions): Promise<FittedTarget> {
+function* fitTarget(draft: Draft, classes: Classes | undefined, options: FitOptions): Steps<FittedTarget> {
   const { table, choice, used, isBinary } = draft;
   const { targets } = choice;
   if (classes) {
     const lost = used.isImputed ? 0 : used.withoutInput;
     const { target, notes } = fitClasses(table, targets[0]!, { ...classes, isBinary, lost });
     const [{ column }] = targets as [ColumnSummary];
-    const merged = [await writtenFormsNote(targets[0]!, options.pace), classes.note].filter(
-      (note) => note !== undefined,
-    );
+    const merged = [yield* writtenFormsNote(targets[0]!), classes.note].filter((note) => note !== undefined);
     return { target, notes: [...merged.map((note) => `${quote(column.name)}: ${note}`), ...notes] };
   }
   const columns = [];
-  for (const summary of targets) columns.push((await fitNumber(table, summary, options, false)).column);
+  for (const summary of targets) columns.push((yield* fitNumber(table, summary, options, false)).column);
   return { target: { kind: "number", columns }, notes: [] };
 }
 
@@ -126,9 +129,9 @@ interface FittedInputs {
 }
 
 /** Fits the inputs and leaves out those that do not vary among the rows learned from, unless none would be left. */
-async function fitInputs({ table, choice }: Draft, options: FitOptions): Promise<FittedInputs> {
+function* fitInputs({ table, choice }: Draft, options: FitOptions): Steps<FittedInputs> {
   const all = [];
-  for (const summary of choice.inputs) all.push({ summary, fitted: await fitInput(table, summary, options) });
+  for (const summary of choice.inputs) all.push({ summary, fitted: yield* fitInput(table, summary, options) });
   const varying = all.filter(({ fitted }) => fitted.varies);
   const kept = varying.length > 0 ? varying : all.filter(({ fitted }) => hasValues(fitted.column));
   const isKept = new Set(kept);
@@ -164,21 +167,25 @@ const readerOf = (table: Table, summary: ColumnSummary): CellReader => ({
   form: summary.dateForm,
 });
 
-async function encode(
-  { table, choice, pace }: Draft,
+function* encode(
+  { table, choice }: Draft,
   summaries: readonly ColumnSummary[],
   { inputs, target }: Preprocessing,
   rows: Uint32Array,
-): Promise<Dataset> {
-  const inputEncoders = inputs.map((as, index) => inputEncoder(readerOf(table, summaries[index]!), as, false));
+): Steps<Dataset> {
+  const inputEncoders: Encoder[] = [];
+  for (const [index, as] of inputs.entries()) {
+    inputEncoders.push(inputEncoder(readerOf(table, summaries[index]!), as, false));
+    yield 0;
+  }
   const readers = choice.targets.map((summary) => readerOf(table, summary));
   const targetEncoders =
     target.kind === "class"
       ? [classEncoder(readers[0]!, target)]
       : target.columns.map((as, index) => numberTargetEncoder(readers[index]!, as));
   return {
-    inputs: await encodeRows(table.place, inputEncoders, rows, pace),
-    targets: await encodeRows(table.place, targetEncoders, rows, pace),
+    inputs: yield* encodeRows(table.place, inputEncoders, rows),
+    targets: yield* encodeRows(table.place, targetEncoders, rows),
   };
 }
 
@@ -214,32 +221,24 @@ const ownWords = ({ missingWords }: Table): Pick<Preprocessing, "missingWords"> 
     ? {}
     : { missingWords: { inNumbers: [...missingWords.inNumbers], inTexts: [...missingWords.inTexts] } };
 
-/**
- * Understands a table and makes training data of it: chooses and types columns, fills missing cells or leaves their rows
- * out, holds rows out by a seeded permutation within each class, standardises numbers and dates by the training rows, and
- * encodes categories one-hot. docs/tables.md has the rules. Works in slices of a few milliseconds.
- * @throws InvalidInput when an option names no column or does not fit it
- * @throws BadFile when the table cannot be learned from: text among numbers, one class only, no complete rows
- */
-export async function prepare(table: Table, options: PrepareOptions): Promise<Prepared> {
+function* prepareSteps(table: Table, options: PrepareOptions): Steps<Prepared> {
   const { validation: share = 0.2, seed = 1, binary = false, missingCells = "auto" } = options;
   requireOptions(table.place, options, share);
-  const pace = new Pace(options, table.rowCount * table.columns.length, 5);
-  const choice = await chooseColumns(table, options, pace);
-  const used = await chooseRows(table, choice, missingCells, pace);
-  const draft: Draft = { table, choice, used, isBinary: binary, pace };
-  const classes = await groupByClass(draft);
-  const split = await splitRows(used.rows, { share, seed, groups: classes?.groups, pace });
-  const fitOptions = { training: split.training, isImputed: used.isImputed, pace };
-  const { target, notes: targetNotes } = await fitTarget(draft, classes, fitOptions);
-  const { summaries, columns, ignored, notes: inputNotes } = await fitInputs(draft, fitOptions);
+  const choice = yield* chooseColumns(table, options);
+  const used = yield* chooseRows(table, choice, missingCells);
+  const draft: Draft = { table, choice, used, isBinary: binary };
+  const classes = yield* groupByClass(draft);
+  const split = yield* splitRows(used.rows, { share, seed, groups: classes?.groups });
+  const fitOptions = { training: split.training, isImputed: used.isImputed };
+  const { target, notes: targetNotes } = yield* fitTarget(draft, classes, fitOptions);
+  const { summaries, columns, ignored, notes: inputNotes } = yield* fitInputs(draft, fitOptions);
   const preprocessing: Preprocessing = { inputs: columns, target, ...ownWords(table) };
   const { training, validation } = split;
   const targetName = choice.targets[0]!.column.name;
-  const prepared: Prepared = {
+  return {
     preprocessing,
-    training: await encode(draft, summaries, preprocessing, training),
-    validation: validation.length > 0 ? await encode(draft, summaries, preprocessing, validation) : undefined,
+    training: yield* encode(draft, summaries, preprocessing, training),
+    validation: validation.length > 0 ? yield* encode(draft, summaries, preprocessing, validation) : undefined,
     trainingRows: training.length,
     validationRows: validation.length,
     report: {
@@ -263,6 +262,15 @@ export async function prepare(table: Table, options: PrepareOptions): Promise<Pr
       ],
     },
   };
-  pace.end();
-  return prepared;
+}
+
+/**
+ * Understands a table and makes training data of it: chooses and types columns, fills missing cells or leaves their rows
+ * out, holds rows out by a seeded permutation within each class, standardises numbers and dates by the training rows, and
+ * encodes categories one-hot. docs/tables.md has the rules. Works in slices of a few milliseconds.
+ * @throws InvalidInput when an option names no column or does not fit it
+ * @throws BadFile when the table cannot be learned from: text among numbers, one class only, no complete rows
+ */
+export async function prepare(table: Table, options: PrepareOptions): Promise<Prepared> {
+  return runOverCells(prepareSteps(table, options), table.rowCount * table.columns.length, 5, options);
 }

@@ -1,5 +1,5 @@
 import { BadFile } from "../errors.ts";
-import { type Steps, within } from "./slices.ts";
+import type { Steps } from "./slices.ts";
 import type { Cell } from "./cell.ts";
 import { namesInHeader } from "./columnNames.ts";
 import { type Column, type RawTable, quote } from "./table.ts";
@@ -10,7 +10,12 @@ const attribute = /^@attribute\s+(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|(\S+
 
 const unescape = (text: string): string => text.replaceAll(/\\(.)/g, "$1");
 
-function nameOf(line: string, place: string): string {
+interface Attribute {
+  readonly name: string;
+  readonly isNominal: boolean;
+}
+
+function attributeOf(line: string, place: string): Attribute {
   const found = attribute.exec(line);
   if (!found) {
     const fix = "write the name of the attribute and its type";
@@ -20,7 +25,7 @@ function nameOf(line: string, place: string): string {
     const expected = "attributes of numbers, texts or classes";
     throw new BadFile({ place, expected, got: "a relational attribute", fix: "export it as CSV" });
   }
-  return unescape(found[1] ?? found[2] ?? found[3]!);
+  return { name: unescape(found[1] ?? found[2] ?? found[3]!), isNominal: found[4]!.startsWith("{") };
 }
 
 function cellsOf(line: string, place: string): Cell[] {
@@ -47,24 +52,29 @@ export const isArff = (text: string): boolean =>
  * @throws BadFile for sparse rows, and where a row has not as many cells as there are attributes
  */
 export function* readArff(text: string, place: string): Steps<RawTable> {
-  const names: string[] = [];
+  const attributes: Attribute[] = [];
   const drafts: Cell[][] = [];
   const lines: number[] = [];
   let inData = false;
   const lineText = /([^\r\n]*)(?:\r\n|\n|\r|$)/y;
+  let told = 0;
   for (let number = 1, at = 0; at < text.length; number++) {
     lineText.lastIndex = at;
     const line = lineText.exec(text)![1]!.trim();
     at = lineText.lastIndex;
-    if (number % 500 === 0) yield at / text.length;
+    if (number % 500 === 0) {
+      yield (at - told) / text.length;
+      told = at;
+    }
     if (line === "" || line.startsWith("%")) continue;
     const where = `${place}: line ${number}`;
     if (!inData) {
       if (/^@data\b/i.test(line)) {
-        yield* within(namesInHeader(names, names.length, where), 0, 0);
+        const names = attributes.map(({ name }) => name);
+        yield* namesInHeader(names, names.length, where);
         for (let column = 0; column < names.length; column++) drafts.push([]);
         inData = true;
-      } else if (/^@attribute\b/i.test(line)) names.push(nameOf(line, where));
+      } else if (/^@attribute\b/i.test(line)) attributes.push(attributeOf(line, where));
       continue;
     }
     if (line.startsWith("{")) {
@@ -72,17 +82,17 @@ export function* readArff(text: string, place: string): Steps<RawTable> {
       throw new BadFile({ place: where, expected: "rows of cells", got: "a row of sparse ARFF", fix });
     }
     const cells = cellsOf(line, where);
-    if (cells.length !== names.length) {
+    if (cells.length !== attributes.length) {
       const fix = "add or remove cells in this line, and put cells that contain commas in quotes";
-      const expected = `${names.length} cells, one for each attribute`;
+      const expected = `${attributes.length} cells, one for each attribute`;
       throw new BadFile({ place: where, expected, got: String(cells.length), fix });
     }
     for (const [column, cell] of cells.entries()) drafts[column]!.push(cell);
     lines.push(number);
   }
-  if (lines.length === 0 || names.length === 0) {
+  if (lines.length === 0 || attributes.length === 0) {
     throw new BadFile({ place, expected: "rows below @data", got: "none", fix: "check that the export was complete" });
   }
-  const columns = drafts.map((cells, column): Column => ({ name: names[column]!, cells, nested: false }));
+  const columns = drafts.map((cells, column): Column => ({ ...attributes[column]!, cells, nested: false }));
   return { format: "ARFF", columns, rowCount: lines.length, rowName: (row) => `line ${lines[row]!}`, notes: [] };
 }

@@ -1,10 +1,11 @@
 import { BadFile } from "../errors.ts";
 import { namesByPlace, namesInHeader } from "./columnNames.ts";
+import { totalNote, withoutHeaders } from "./extraLines.ts";
 import { guessSeparator, isMissingNumber } from "./guessSeparator.ts";
 import { type HeaderOptions, decideHeader, headerSample, isIndexColumn } from "./header.ts";
 import { likelyDecimalOf } from "./inferNumberFormat.ts";
 import { RowScanner, type TextRow } from "./rowScanner.ts";
-import { type Steps, within } from "./slices.ts";
+import { type Steps, scaled } from "./slices.ts";
 import type { Column, RawTable } from "./table.ts";
 import { type TableRows, findTable } from "./tableRows.ts";
 
@@ -19,6 +20,7 @@ const cellsPerStep = 5000;
 function* scanRows(scanner: RowScanner, length: number): Steps<TextRow[]> {
   const rows: TextRow[] = [];
   let cells = 0;
+  let told = 0;
   for (let row = scanner.next(); row; row = scanner.next()) {
     if (row !== "unfinished") {
       rows.push(row);
@@ -26,7 +28,8 @@ function* scanRows(scanner: RowScanner, length: number): Steps<TextRow[]> {
       if (cells < cellsPerStep) continue;
     }
     cells = 0;
-    yield scanner.position / length;
+    yield (scanner.position - told) / length;
+    told = scanner.position;
   }
   return rows;
 }
@@ -55,7 +58,7 @@ function* nameColumns({ rows, width, header: comment }: TableRows, place: string
   const sample = below.slice(0, headerSample).map(({ cells }) => cells);
   const decision = comment
     ? { header: options.header !== "no" }
-    : decideHeader(first.cells.slice(0, width), sample, options);
+    : yield* decideHeader(first.cells.slice(0, width), sample, options);
   const notes = decision.note === undefined ? [] : [decision.note];
   if (!decision.header) {
     const body = comment ? rows : [first, ...below];
@@ -64,18 +67,24 @@ function* nameColumns({ rows, width, header: comment }: TableRows, place: string
   }
   const names = yield* namesInHeader(first.cells, width, `${place}: line ${first.line}`);
   const unnamed = (first.cells[0] ?? "").trim() === "";
-  return { names, body: below, notes, header: true, unnamed };
+  const { rows: body, note } = yield* scaled(withoutHeaders(first.cells.slice(0, width), below), 0);
+  return { names, body, notes: note === undefined ? notes : [...notes, note], header: true, unnamed };
 }
 
 function* columnsOf(body: readonly TextRow[], names: readonly string[]): Steps<Column[]> {
   const columns: Column[] = [];
   let cells = 0;
   for (const [column, name] of names.entries()) {
-    columns.push({ name, cells: body.map((row) => row.cells[column]!), nested: false });
-    cells += body.length;
-    if (cells < cellsPerStep) continue;
-    cells = 0;
-    yield column / names.length;
+    const own: string[] = [];
+    while (own.length < body.length) {
+      const end = Math.min(body.length, own.length + cellsPerStep - cells);
+      cells += end - own.length;
+      for (let row = own.length; row < end; row++) own.push(body[row]!.cells[column]!);
+      if (cells < cellsPerStep) break;
+      yield cells / (body.length * names.length);
+      cells = 0;
+    }
+    columns.push({ name, cells: own, nested: false });
   }
   return columns;
 }
@@ -108,24 +117,26 @@ function empty(place: string, got: string): BadFile {
 export function* readCsv(text: string, place: string, options: CsvOptions): Steps<RawTable> {
   const stated = separatorLine.exec(text);
   const position = stated?.[0].length ?? 0;
-  const separator = options.separator ?? stated?.[1] ?? guessSeparator(text, position, options.expected?.inputs);
+  const separator =
+    options.separator ?? stated?.[1] ?? (yield* scaled(guessSeparator(text, position, options.expected?.inputs), 0));
   const line = stated ? stated[0].trimEnd().split(/\r\n|\n|\r/).length + 1 : 1;
   const scanner = new RowScanner(text, { separator, place, position, line });
-  const all = yield* within(scanRows(scanner, text.length), 0, 0.8);
-  const found = yield* within(findTable(all, place, separator), 0.8, 0.8);
+  const all = yield* scaled(scanRows(scanner, text.length), 0.8);
+  const found = yield* findTable(all, place, separator);
   if (found.rows.length === 0) throw empty(place, found.header ? "only a header line" : "an empty file");
-  const { names, body, notes, header, unnamed } = yield* within(nameColumns(found, place, options), 0.8, 0.8);
+  const { names, body, notes, header, unnamed } = yield* nameColumns(found, place, options);
   if (body.length === 0) throw empty(place, "only a header line");
-  const columns = yield* within(columnsOf(body, names), 0.8, 1);
+  const columns = yield* scaled(columnsOf(body, names), 0.2);
   const [first, ...others] = columns as [Column, ...Column[]];
   const index = (unnamed && isIndex(first)) || isUnnamedIndex(first);
+  const total = yield* scaled(totalNote(body), 0);
   const likelyDecimal = likelyDecimalOf(sampleNumbers(columns.slice(0, formatColumns)));
   return {
     format: header ? describe(separator) : `${describe(separator)} without a header`,
     columns: index ? [{ ...first, isIndex: true }, ...others] : columns,
     rowCount: body.length,
     rowName: (row) => `line ${body[row]!.line}`,
-    notes: [...found.notes, ...notes],
+    notes: [...found.notes, ...notes, ...(total === undefined ? [] : [total])],
     ...(likelyDecimal && { likelyDecimal }),
     ...(separator === ";" && { cutAtSemicolons: true }),
   };

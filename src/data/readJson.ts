@@ -1,7 +1,7 @@
 import { BadFile } from "../errors.ts";
 import { elementBatches, keepLongIntegers } from "./jsonElements.ts";
 import { buildTable, kindOf, rowSteps } from "./rowObjects.ts";
-import { type Steps, within } from "./slices.ts";
+import { type Steps, scaled } from "./slices.ts";
 import { type RawTable, quote } from "./table.ts";
 
 const arrayOfRows = 'an array of row objects, [{"height": 1.5, "species": "oak"}, …]';
@@ -71,7 +71,7 @@ function* rowsOfArray(text: string, place: string): Steps<unknown[]> {
     const blank = own.trim() === "";
     if (blank && !first) throw notJson(place, new Error(`a comma without a row behind row ${rows.length}`));
     if (!blank) for (const row of parse(`[${own}]`, place, rows.length) as unknown[]) rows.push(row);
-    yield value.to / text.length;
+    yield (value.to - value.from) / text.length;
   }
 }
 
@@ -129,6 +129,7 @@ function* rowsOfLines(text: string, place: string): Steps<Lines> {
   const rows: unknown[] = [];
   const lines: number[] = [];
   const lineText = /[^\r\n]*(?:\r\n|\n|\r|$)/y;
+  let told = 0;
   for (let line = 1, at = 0; at < text.length; line++) {
     lineText.lastIndex = at;
     const own = lineText.exec(text)![0];
@@ -137,7 +138,9 @@ function* rowsOfLines(text: string, place: string): Steps<Lines> {
       rows.push(parse(own, `${place}: line ${line}`));
       lines.push(line);
     }
-    if (line % 200 === 0) yield at / text.length;
+    if (line % 200 > 0) continue;
+    yield (at - told) / text.length;
+    told = at;
   }
   return { rows, lines };
 }
@@ -145,15 +148,14 @@ function* rowsOfLines(text: string, place: string): Steps<Lines> {
 /** Reads JSON text: an array of row objects, or an object per line (NDJSON). */
 export function* readJson(text: string, place: string): Steps<RawTable> {
   if (hasObjectPerLine(text)) {
-    const { rows, lines } = yield* within(rowsOfLines(text, place), 0, 0.7);
-    const table = yield* within(
+    const { rows, lines } = yield* scaled(rowsOfLines(text, place), 0.7);
+    const table = yield* scaled(
       buildTable(rows, place, (row) => `line ${lines[row]!}`),
-      0.7,
-      1,
+      0.3,
     );
     return { ...table, format: "NDJSON" };
   }
   if (text.trimStart().startsWith("{")) refuseObject(text, place);
-  const rows = yield* within(rowsOfArray(text, place), 0, 0.7);
-  return { ...(yield* rowSteps(rows, place, 0.7)), format: "JSON" };
+  const rows = yield* scaled(rowsOfArray(text, place), 0.7);
+  return { ...(yield* scaled(rowSteps(rows, place), 0.3)), format: "JSON" };
 }

@@ -20,15 +20,21 @@ function lacksLabel(tokens: readonly string[]): boolean {
   );
 }
 
-/** Whether the first lines are `label index:value index:value …`. */
-export function isLibsvm(text: string): boolean {
+/** Columns of a model that learned from a file in this layout. */
+const areFeatures = (names: readonly string[]): boolean => names.some((name) => /^feature\d+$/.test(name));
+
+/**
+ * Whether the first lines are `label index:value index:value …`.
+ * @param expected columns of a model
+ */
+export function isLibsvm(text: string, expected: readonly string[] = []): boolean {
   const start = text.slice(0, 1_000_000);
   const lines = start.split(/\r\n|\n|\r/, 20);
   const rows = lines.map(tokensOf).filter((tokens) => tokens[0] !== "");
   const labelled = rows.filter(isRow);
   const others = rows.filter((tokens) => !isRow(tokens));
   const startsAtOne = ([first]: readonly string[]): boolean => /^[01]:/.test(first!);
-  const isUsual = others.length < labelled.length || others.every(startsAtOne);
+  const isUsual = areFeatures(expected) || others.length < labelled.length || others.every(startsAtOne);
   const pairs = isUsual && others.every(lacksLabel) ? rows.flatMap((tokens) => tokens.slice(1)) : [];
   const numbers = pairs.filter((text) => number.test(pair.exec(text)![2]!)).length;
   return numbers > pairs.length / 2;
@@ -73,6 +79,7 @@ export function* readLibsvm(text: string, place: string, expected: readonly stri
   const rows: Row[] = [];
   const names = new Set<string>(expected.flatMap((name) => /^feature(\d+)$/.exec(name)?.[1] ?? []));
   const lineText = /([^\r\n]*)(?:\r\n|\n|\r|$)/y;
+  let told = 0;
   for (let line = 1, at = 0; at < text.length; line++) {
     lineText.lastIndex = at;
     const own = lineText.exec(text)![1]!;
@@ -81,7 +88,9 @@ export function* readLibsvm(text: string, place: string, expected: readonly stri
     const row = rowOf(own, line, place);
     rows.push(row);
     for (const [name] of row.pairs) names.add(name);
-    if (line % 200 === 0) yield (0.8 * at) / text.length;
+    if (line % 200 > 0) continue;
+    yield (0.8 * (at - told)) / text.length;
+    told = at;
   }
   if (rows.length * names.size > mostCells) {
     const got = `${rows.length} rows with ${names.size} features`;
@@ -92,7 +101,7 @@ export function* readLibsvm(text: string, place: string, expected: readonly stri
   const drafts = new Map(indices.map((name) => [name, Array.from<string>({ length: rows.length }).fill("0")]));
   for (const [row, { pairs }] of rows.entries()) {
     for (const [name, value] of pairs) drafts.get(name)![row] = value;
-    if (row % 200 === 0) yield 0.8 + (0.2 * row) / rows.length;
+    if (row % 200 === 199) yield (0.2 * 200) / rows.length;
   }
   const features = indices.map((name): Column => {
     return { name: name === "qid" ? name : `feature${name}`, cells: drafts.get(name)!, nested: false };

@@ -7,7 +7,7 @@ import { isArff, readArff } from "./readArff.ts";
 import { type CsvOptions, readCsv } from "./readCsv.ts";
 import { readJson } from "./readJson.ts";
 import { isLibsvm, readLibsvm } from "./readLibsvm.ts";
-import { type SliceOptions, type Steps, runInSlices, runSteps, within } from "./slices.ts";
+import { type SliceOptions, type Steps, runInSlices, runSteps, scaled } from "./slices.ts";
 import type { RawTable, Table } from "./table.ts";
 
 /** What the user knows about a table. Everything left out is decided by the content. */
@@ -77,15 +77,15 @@ function* readText(text: string, place: string, options: ReadOptions): Steps<Raw
     });
   if (head.startsWith("[") || head.startsWith("{")) return yield* readJson(text, place);
   if (isArff(text)) return yield* readArff(text, place);
-  if (isLibsvm(text)) return yield* readLibsvm(text, place, options.expected?.inputs);
+  if (isLibsvm(text, options.expected?.inputs)) return yield* readLibsvm(text, place, options.expected?.inputs);
   return yield* readCsv(text, place, options);
 }
 
 function* readSteps(content: Uint8Array | string, place: string, options: ReadOptions): Steps<Table> {
   const decoded: DecodedText =
-    typeof content === "string" ? { text: content, notes: [] } : yield* within(decodeText(content, place), 0, 0.1);
+    typeof content === "string" ? { text: content, notes: [] } : yield* scaled(decodeText(content, place), 0.1);
   const text = decoded.text.replace(/^\uFEFF/, "");
-  const { likelyDecimal, cutAtSemicolons, ...table } = yield* within(readText(text, place, options), 0.1, 1);
+  const { likelyDecimal, cutAtSemicolons, ...table } = yield* scaled(readText(text, place, options), 0.9);
   const { missing, decimal, thousands } = options;
   const stated = { ...(decimal && { decimal }), ...(thousands !== undefined && { thousands }) };
   return {
@@ -115,7 +115,7 @@ export async function readTable(
   options: ReadOptions = {},
 ): Promise<Table> {
   requireReadOptions(place, options);
-  return runInSlices(readSteps(content, place, options), content.length, options);
+  return runInSlices(readSteps(content, place, options), { total: content.length, work: 1 }, options);
 }
 
 /** `readTable` without slices, for those who can wait. */

@@ -1,7 +1,7 @@
 import { BadFile } from "../errors.ts";
 import type { Cell } from "./cell.ts";
 import { defaultMissing } from "./missing.ts";
-import { type Steps, runSteps, within } from "./slices.ts";
+import { type Steps, runSteps } from "./slices.ts";
 import { type Column, type RawTable, type Table, quote } from "./table.ts";
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
@@ -56,7 +56,7 @@ export function* buildTable(
       names.add(name);
       present++;
     }
-    if (row % rowsPerStep === 0) yield (0.5 * row) / rows.length;
+    if (row % rowsPerStep === rowsPerStep - 1) yield (0.5 * rowsPerStep) / rows.length;
   }
   if (names.size === 0) {
     throw new BadFile({ place, expected: "at least one row", got: "none", fix: "add rows to learn from" });
@@ -65,7 +65,7 @@ export function* buildTable(
   const drafts = new Map<string, Draft>();
   for (const name of names) {
     drafts.set(name, { cells: rows.map((): Cell => null), nested: false });
-    yield 0.5;
+    yield 0;
   }
   for (const [row, value] of rows.entries()) {
     for (const [name, cell] of Object.entries(value as object)) {
@@ -73,7 +73,7 @@ export function* buildTable(
       draft.cells[row] = cellOf(cell);
       if (isObject(cell)) draft.nested = true;
     }
-    if (row % rowsPerStep === 0) yield 0.5 + (0.5 * row) / rows.length;
+    if (row % rowsPerStep === rowsPerStep - 1) yield (0.5 * rowsPerStep) / rows.length;
   }
   const columns = [...drafts].map(([name, draft]): Column => ({ name, ...draft }));
   return { columns, rowCount: rows.length, rowName, notes: [] };
@@ -81,9 +81,9 @@ export function* buildTable(
 
 const rowNumber = (row: number): string => `row ${row + 1}`;
 
-/** Steps of `tableFromRows`, from `from` on. */
-export const rowSteps = (rows: readonly unknown[], place: string, from: number): Steps<Omit<RawTable, "format">> =>
-  within(buildTable(rows, place, rowNumber), from, 1);
+/** Steps of `tableFromRows`. */
+export const rowSteps = (rows: readonly unknown[], place: string): Steps<Omit<RawTable, "format">> =>
+  buildTable(rows, place, rowNumber);
 
 /**
  * A table from rows that are objects, as JSON has them; a column that a row lacks is a missing cell.
@@ -91,6 +91,6 @@ export const rowSteps = (rows: readonly unknown[], place: string, from: number):
  * @throws BadFile when a row is not an object, when there are no rows, or when nearly every row has keys of its own
  */
 export function tableFromRows(rows: readonly unknown[], place = "rows"): Table {
-  const table = runSteps(buildTable(rows, place, rowNumber));
+  const table = runSteps(rowSteps(rows, place));
   return { place, format: "JSON", ...table, missingWords: defaultMissing, numberHints: {} };
 }

@@ -82,11 +82,26 @@ function groupBy(labels: Iterable<string>, keyOf: (label: string) => string): Gr
 
 const lowerCase = (label: string): string => label.toLowerCase();
 
+const flagWords = [
+  new Map([["true", "1"], ["false", "0"], ["1", "1"], ["0", "0"]]),
+  new Map([["yes", "1"], ["no", "0"], ["1", "1"], ["0", "0"]]),
+]; // prettier-ignore
+
+/** Whether all labels are 0 and 1 or words for no and yes, some of each: flags that were written in two ways. */
+function mixedFlags(labels: readonly string[]): Groups | undefined {
+  const flags = flagWords.find((set) => labels.every((label) => set.has(lowerCase(label))));
+  const digits = labels.filter((label) => label === "0" || label === "1").length;
+  if (!flags || digits === 0 || labels.length - digits < 2) return undefined;
+  return groupBy(labels, (label) => flags.get(lowerCase(label))!);
+}
+
 /** How labels are grouped, and whether that ignores case; `apart` are labels that differ by case only and stay apart. */
 function grouping(labels: readonly string[]): { groups: Groups; ignoreCase: boolean; apart?: readonly string[] } {
   const closed = closedSets.find((set) => labels.every((label) => set.has(lowerCase(label))));
   const answers = closed && groupBy(labels, (label) => closed.get(lowerCase(label))!);
   if (answers && answers.size > 1) return { groups: answers, ignoreCase: true };
+  const flags = mixedFlags(labels);
+  if (flags) return { groups: flags, ignoreCase: true };
   const byCase = groupBy(labels, lowerCase);
   const differing = [...byCase.values()].filter((group) => group.length > 1);
   if (differing.length > 0 && differing.every((group) => group.every(hasUsualCase))) {
@@ -151,5 +166,23 @@ export function labelLookup({
     if (index !== undefined) return index;
     const whole = wholeOf(label);
     return whole === undefined ? undefined : wholes.get(whole);
+  };
+}
+
+/**
+ * Returns the value that is written like a label but for the case, where both are words in a usual case and only one value is like that;
+ * undefined for other labels, which were not seen in training.
+ */
+export function otherCaseLookup({ values, spellings = [] }: Labels): (label: string) => string | undefined {
+  const known = new Map<string, Set<string>>();
+  for (const [spelling, value] of [...values.map((value) => [value, value] as const), ...spellings]) {
+    if (!hasUsualCase(spelling)) continue;
+    const same = known.get(lowerCase(spelling));
+    if (same) same.add(value);
+    else known.set(lowerCase(spelling), new Set([value]));
+  }
+  return (label) => {
+    const same = hasUsualCase(label) ? known.get(lowerCase(label)) : undefined;
+    return same?.size === 1 ? [...same][0] : undefined;
   };
 }

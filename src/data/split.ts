@@ -1,5 +1,5 @@
 import { orderKey, permute, streams } from "../random.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 
 /** Rows of a table, ascending. */
 export interface RowSplit {
@@ -34,16 +34,16 @@ export function quotas(sizes: readonly number[], held: number): number[] {
  * With classes, each is split in the same share and has at least one row to learn from.
  * @param share of the rows that is held out
  */
-export async function splitRows(
+export function* splitRows(
   rows: Uint32Array,
-  { share, seed, groups, pace }: { share: number; seed: number; groups: RowGroups | undefined; pace: Pace },
-): Promise<RowSplit> {
+  { share, seed, groups }: { share: number; seed: number; groups: RowGroups | undefined },
+): Steps<RowSplit> {
   const count = rows.length;
   const held = share === 0 ? 0 : Math.min(count - 1, Math.max(1, Math.round(count * share)));
   const key = orderKey(seed, streams.split, 0);
   const left = groups ? quotas(groups.sizes, held) : [held];
   const isHeld = new Uint8Array(count);
-  await pace.each(count, (index) => {
+  yield* each(count, (index) => {
     const place = permute(index, count, key);
     const group = groups ? groups.groupOf[place]! : 0;
     if (left[group]! > 0) {
@@ -54,7 +54,7 @@ export async function splitRows(
   const validation = new Uint32Array(isHeld.reduce((sum, one) => sum + one, 0));
   const training = new Uint32Array(count - validation.length);
   let [heldOut, learned] = [0, 0];
-  await pace.each(count, (place) => {
+  yield* each(count, (place) => {
     if (isHeld[place] === 1) validation[heldOut++] = rows[place]!;
     else training[learned++] = rows[place]!;
   });

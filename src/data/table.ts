@@ -12,6 +12,8 @@ export interface Column {
   readonly nested: boolean;
   /** The column has no name and counts the rows, as the index that pandas writes in front; it says nothing about a row. */
   readonly isIndex?: boolean;
+  /** The file declares the values as names, whatever they look like. */
+  readonly isNominal?: boolean;
 }
 
 /** A table column by column, nothing interpreted yet. */
@@ -55,8 +57,12 @@ export function numberOf(cell: Cell): number | undefined {
 export const cellPlace = (table: Table, row: number, column: string): string =>
   `${table.place}: ${table.rowName(row)}, column ${quote(column)}`;
 
-/** A column's name as names are compared: trimmed, in Unicode form NFC. */
-export const columnName = (name: string): string => name.normalize("NFC").trim();
+/** A column's name as names are compared: in Unicode form NFC, trimmed, spaces and line breaks inside as one space. */
+export const columnName = (name: string): string =>
+  name
+    .normalize("NFC")
+    .trim()
+    .replaceAll(/[^\S\t]+/g, " ");
 
 /** Columns by name, as `columnName` writes it: a Map, because a column may be called `__proto__`. */
 export const columnsByName = (table: Table): ReadonlyMap<string, Column> =>

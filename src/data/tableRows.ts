@@ -1,5 +1,6 @@
 import { BadFile } from "../errors.ts";
 import { usualWidth } from "./guessSeparator.ts";
+import { countFooters, footerNotes } from "./extraLines.ts";
 import { decideHeader, headerSample, isIndexColumn } from "./header.ts";
 import type { TextRow } from "./rowScanner.ts";
 import type { Steps } from "./slices.ts";
@@ -17,8 +18,9 @@ export interface TableRows {
 const cellsOf = (rows: readonly TextRow[]): (readonly string[])[] =>
   rows.slice(0, headerSample).map(({ cells }) => cells);
 
-const isHeader = (rows: readonly TextRow[]): boolean =>
-  rows.length > 1 && decideHeader(rows[0]!.cells, cellsOf(rows.slice(1, headerSample)), {}).header;
+function* isHeader(rows: readonly TextRow[]): Steps<boolean> {
+  return rows.length > 1 && (yield* decideHeader(rows[0]!.cells, cellsOf(rows.slice(1, headerSample)), {})).header;
+}
 
 const isBlank = (cell: string): boolean => cell.trim() === "";
 
@@ -37,7 +39,7 @@ interface Uncommented {
 }
 
 /** Lines that start with # are comments above the table, and where they are not as wide as its rows; else colours or numbers. */
-function leaveOutComments(all: readonly TextRow[], width: number): Uncommented {
+function* leaveOutComments(all: readonly TextRow[], width: number): Steps<Uncommented> {
   const marked = all.filter(({ hash }) => hash);
   if (marked.length === 0) return { rows: all };
   if (marked.length > all.length / 2 && marked.length > 2) return { rows: all };
@@ -45,7 +47,7 @@ function leaveOutComments(all: readonly TextRow[], width: number): Uncommented {
   if (start < 0) return { rows: [] };
   const rows = all.slice(start).filter(({ hash, cells }) => !hash || (cells.length === width && width > 1));
   const header = start > 0 ? namesInComment(all[start - 1]!, width) : undefined;
-  return header && !isHeader(rows) ? { rows, header } : { rows };
+  return header && !(yield* isHeader(rows)) ? { rows, header } : { rows };
 }
 
 /** Empty cells behind every row, as spreadsheets write them, are no columns. */
@@ -79,39 +81,43 @@ function isPaddedTitle(row: TextRow, next: TextRow, width: number): boolean {
 }
 
 /** How many lines above the table are titles: they have fewer cells than its rows; words between blanks may be more. */
-function countTitles(rows: readonly TextRow[], width: number, separator: string): number {
+function* countTitles(rows: readonly TextRow[], width: number, separator: string): Steps<number> {
   let first = 0;
   while (first < rows.length && !fits(rows[first]!, width)) first++;
   const padded = (): boolean => first + 2 < rows.length && isPaddedTitle(rows[first]!, rows[first + 1]!, width);
-  if (first === 0 && padded() && isHeader(rows.slice(first + 1, first + headerSample))) return 1;
+  if (first === 0 && padded() && (yield* isHeader(rows.slice(first + 1, first + headerSample)))) return 1;
   if (first === 0 || first === rows.length) return 0;
   const short = rows
     .slice(0, first)
     .every(({ cells: { length } }) => length <= Math.max(1, width / 2) || (separator === " " && length > width));
-  return short || isHeader(rows.slice(first, first + headerSample)) ? first : 0;
+  return short || (yield* isHeader(rows.slice(first, first + headerSample))) ? first : 0;
 }
 
 function requireWidths(rows: readonly TextRow[], width: number, place: string): void {
   const odd = rows.find((row) => !fits(row, width));
   if (!odd) return;
-  const fix = "add or remove cells in this line, and put cells that contain the separator in quotes";
+  const isSingle = odd.cells.some((cell) => /^\s*'/.test(cell) && !/'\s*$/.test(cell));
+  const quotes = isSingle ? "double quotes instead of single ones" : "quotes";
+  const fix = `add or remove cells in this line, and put cells that contain the separator in ${quotes}`;
   const got = `${odd.cells.length}`;
   const expected = `${width} cells as in ${rows[0] === odd ? "most lines" : "the first line"}`;
   throw new BadFile({ place: `${place}: line ${odd.line}`, expected, got, fix });
 }
 
 /**
- * Finds the table in the rows of a text file: leaves out comments, title lines and empty columns at the end.
+ * Finds the table in the rows of a text file: leaves out comments, title lines, footers and empty columns at the end.
  * @throws BadFile where a row has more or fewer cells than the others
  */
 export function* findTable(all: readonly TextRow[], place: string, separator: string): Steps<TableRows> {
   const sample = all.slice(0, headerSample);
   const usual = usualWidth(sample.some(({ hash }) => !hash) ? sample.filter(({ hash }) => !hash) : sample);
-  const { rows, header } = leaveOutComments(all, usual);
+  const { rows: uncommented, header } = yield* leaveOutComments(all, usual);
+  const end = uncommented.length - countFooters(uncommented, usual);
+  const rows = end === uncommented.length ? uncommented : uncommented.slice(0, end);
   yield 0;
   const width = withoutEmptyEnd(header ? [header, ...rows] : rows, usual);
   yield 0;
-  const titles = header ? 0 : countTitles(rows, width, separator);
+  const titles = header ? 0 : yield* countTitles(rows, width, separator);
   const titled = withRowNames(rows, width);
   const table = titled ?? rows.slice(titles);
   const skipped = titled ? [] : rows.slice(0, titles);
@@ -121,5 +127,6 @@ export function* findTable(all: readonly TextRow[], place: string, separator: st
   const notes = skipped.map(
     ({ line, cells }) => `line ${line} was skipped as a title: ${quote(cells.join(" ").trim())}`,
   );
+  notes.push(...footerNotes(uncommented.slice(end)));
   return { rows: table, width, notes, ...(header && { header }) };
 }

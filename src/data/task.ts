@@ -36,6 +36,15 @@ function fault(table: Table, expected: string, got: string, fix: string): Invali
 function requireNoDates(table: Table, targets: readonly ColumnSummary[]): void {
   const dates = targets.find(({ kind, almostDates }) => kind === "date" || almostDates !== undefined);
   if (!dates) return;
+  if (dates.dateForm === "time") {
+    const fix = "write them as numbers, such as minutes, or pass the task classification";
+    throw fault(
+      table,
+      "numbers or classes as target",
+      `times such as 14:05 in column ${quote(dates.column.name)}`,
+      fix,
+    );
+  }
   const fix = "predict a number, such as the days from one date to another, or pass the task classification";
   throw fault(table, "numbers or classes as target", `dates in column ${quote(dates.column.name)}`, fix);
 }

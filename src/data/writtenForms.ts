@@ -1,7 +1,7 @@
 // Which texts of a column are one label though they are written in different ways that look alike.
 
 import { type ColumnSummary, isMissingIn, mostLabels } from "./inspect.ts";
-import type { Pace } from "./pace.ts";
+import { type Steps, each } from "./slices.ts";
 import { labelOf } from "./spelling.ts";
 import { type Cell, quote, textOf } from "./table.ts";
 
@@ -26,10 +26,10 @@ function describe(label: string, forms: readonly string[]): string {
 }
 
 /** Names labels whose cells differ in Unicode form, in blanks inside, or in their JSON type, and were taken as one. */
-export async function writtenFormsNote(summary: ColumnSummary, pace: Pace): Promise<string | undefined> {
+export function* writtenFormsNote(summary: ColumnSummary): Steps<string | undefined> {
   const { cells } = summary.column;
   const labels = new Map<string, string>();
-  await pace.each(cells.length, (row) => {
+  yield* each(cells.length, (row) => {
     if (labels.size > mostForms || isMissingIn(summary, row)) return;
     const form = formOf(cells[row]!);
     if (!labels.has(form)) labels.set(form, labelOf(cells[row]!));

@@ -38,15 +38,17 @@ export interface TablePoints {
   readonly task: Task;
   /** What was understood, in one line. */
   readonly summary: string;
+  /** What was decided that may be wrong. */
+  readonly notes: readonly string[];
 }
 
 const isNumeric = ({ kind }: ColumnKind): boolean => kind === "number" || kind === "date";
 
-/** A column with two values, else the last one that is not x1 or x2. */
+/** The last column with two values, texts before numbers, else the last one that is not x1 or x2. */
 function guessTarget(kinds: readonly ColumnKind[], taken: readonly string[]): string {
   const others = kinds.filter(({ name }) => !taken.includes(name));
-  const two = others.find(({ distinct }) => distinct === 2);
-  return (two ?? others[others.length - 1]!).name;
+  const two = others.filter(({ distinct }) => distinct === 2);
+  return (two.findLast((kind) => !isNumeric(kind)) ?? two.at(-1) ?? others.at(-1)!).name;
 }
 
 /** The first two columns of numbers, those that are of use and not the target before all others. */
@@ -63,14 +65,16 @@ function guessInputs(kinds: readonly ColumnKind[]): (string | undefined)[] {
 /**
  * Reads a file and guesses which columns to take.
  * @param place its name
+ * @param missing words for missing cells, beside the usual ones
  * @throws BadFile where it is no table, or has fewer than two columns of numbers and a third
  */
-export async function readFile(bytes: Uint8Array, place: string): Promise<ReadFile> {
+export async function readFile(bytes: Uint8Array, place: string, missing: readonly string[] = []): Promise<ReadFile> {
   if (bytes.length > mostBytes) {
     const fix = "keep fewer rows, or train on it with the command line: thalweg train";
     throw new BadFile({ place, expected: `at most ${mostBytes / 1e6} MB`, got: `${bytes.length} bytes`, fix });
   }
-  const table = await readTable(bytes, place);
+  const words = missing.filter((word) => word.trim() !== "");
+  const table = await readTable(bytes, place, words.length > 0 ? { missing: ["default", ...words] } : {});
   const kinds = await columnKinds(table);
   const numberColumns = kinds.filter(isNumeric).map(({ name }) => name);
   const [x1, x2] = guessInputs(kinds);
@@ -81,6 +85,9 @@ export async function readFile(bytes: Uint8Array, place: string): Promise<ReadFi
   }
   return { table, kinds, numberColumns, chosen: { x1, x2, target: guessTarget(kinds, [x1, x2]) } };
 }
+
+/** Notes without the options of the command line, which the page has not. */
+const withoutOptions = (note: string): string => note.replace(/; --.*$/, "");
 
 function requireNumbers({ inputs }: Preprocessing, place: string): void {
   const text = inputs.find(({ kind }) => kind === "category");
@@ -163,6 +170,7 @@ export async function pointsOfTable(
   return {
     points,
     task: kind.kind === "class" ? "classification" : "regression",
+    notes: report.notes.map(withoutOptions),
     summary: `${place}: ${report.rows} rows${left}${sampled}. x₁ is ${x1}, x₂ is ${x2}, predicted is ${target}${classes}.${constant.join("")}`,
   };
 }
