@@ -272,3 +272,21 @@ test("a graph trains, predicts, scores and verifies as any network", async () =>
   const outputs = await model.predict(data.inputs);
   expect(await second.predict(data.inputs)).toEqual(outputs.subarray(outputs.length / 2));
 });
+
+test("the library page's networks train", async () => {
+  const block = () => residual(layerNorm(), dense(16, "silu"), dropout(0.1));
+  const layers = [embedding({ column: 1, categories: 5, width: 4 }), dense(16), block(), block(), dense(1)];
+  const tabular = network({ inputs: 5, layers, loss: "meanSquaredError" });
+  const gated = network({ inputs: 4, loss: "meanSquaredError" }, (x) => {
+    const values = x.pipe(dense(32, "tanh"));
+    const gate = x.pipe(dense(32, "sigmoid"));
+    return values.times(gate).pipe(layerNorm(), dense(1));
+  });
+  for (const net of [tabular, gated]) {
+    using model = await createModel(net, { device: cpu, seed: 1 });
+    const data = graphData(net, 64, 2);
+    const before = await model.evaluate(data);
+    await model.fit(data, { optimizer: adam({ learningRate: 0.01 }), steps: 100 });
+    expect((await model.evaluate(data)).loss).toBeLessThan(0.7 * before.loss);
+  }
+});
