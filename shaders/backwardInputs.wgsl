@@ -4,10 +4,10 @@
 //   parameters [replicas, parameterCount]
 //   inputs     [2, replicas, capacity, fanIn]        outputs of the layer before, pre-activations in plane 1
 //   dInputs    [replicas, capacity, fanIn]
-// ACTIVATION is that of the layer before.
+// `slopeProduct` is that of the layer before, written by src/gpu/emitActivation.ts.
 
 #import step
-#import activation
+#expects fn slopeProduct(d: f32, saved: f32) -> f32
 
 override SAVED_PLANE: u32 = 0u;
 

@@ -1,7 +1,7 @@
 // backwardInputs with the tile of productTile.wgsl. Buffers and overrides as in backwardInputs.wgsl.
 
 #import step
-#import activation
+#expects fn slopeProduct(d: f32, saved: f32) -> f32
 #import tileStores
 
 override SAVED_PLANE: u32 = 0u;

@@ -1,5 +1,6 @@
 // outputs = activate(inputs · weights + bias), one invocation per output value. Four products are added to each other before
-// they are added to the sum, which is thereby rounded a quarter as often; all versions of the products do so.
+// they are added to the sum, which is thereby rounded a quarter as often; all versions of the products do so. `activate` is written
+// by src/gpu/emitActivation.ts.
 //   inputs     [replicas or 1, rows, fanIn]      the data set for the first layer
 //   parameters [replicas, parameterCount]
 //   outputs    [2, replicas, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
@@ -7,7 +8,7 @@
 
 #import step
 #import order
-#import activation
+#expects fn activate(z: f32) -> f32
 
 override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as drawRows has drawn them
 override SAVES_PRE_ACTIVATION: bool = false;

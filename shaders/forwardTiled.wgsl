@@ -2,7 +2,7 @@
 
 #import step
 #import order
-#import activation
+#expects fn activate(z: f32) -> f32
 #import tileStores
 
 override ROWS: u32 = 0u;

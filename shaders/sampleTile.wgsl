@@ -1,13 +1,12 @@
 // Training steps of one network by the threads of a workgroup, a tile of samples at a time: inputs, activations and gradients
 // of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters.
 // What is one network's is written by src/gpu/emitLayers.ts: sizes, the layers and their activations, the sums.
-// tileValues.wgsl or tileHalves.wgsl say how values are stored. Gradients of parameters are in tileGradients.wgsl.
+// tileValues.wgsl or tileHalves.wgsl say how values are stored, tileLossElementwise.wgsl or tileLossSoftmax.wgsl what the loss is.
+// Gradients of parameters are in tileGradients.wgsl.
 // Twins: src/cpu/forward.ts, loss.ts and backwardInputs.ts.
 
 #import step
 #import order
-#import crossEntropy
-#import elementLoss
 #expects var step: Step
 #expects var inputs: array<f32, 1>
 #expects var targets: array<f32, 1>
@@ -30,14 +29,13 @@
 #expects alias Stored
 #expects fn load(place: u32) -> vec4f
 #expects fn store(place: u32, value: vec4f)
-#expects fn gradientScale() -> f32
 
 // One layer. Rows are of `values`; a row holds one unit for every sample of the tile.
 struct Dense {
   fanIn: u32,
   fanOut: u32,
   columns: u32,        // blocks of four units
-  activation: u32,     // place in activationNames of src/network.ts
+  activation: u32,     // place among the activations of the network
   weightsOffset: u32,  // of weights [fanIn, fanOut] among the replica's parameters; the bias is one more row of them
   copyOffset: u32,     // of the same in vec4f, where the kernel keeps a copy
   inputs: u32,         // first row of the inputs
@@ -220,75 +218,6 @@ fn isSample(quad: u32, count: u32) -> vec4<bool> {
 fn addLosses(losses: vec4f, quad: u32, count: u32) {
   let own = select(vec4f(), losses, isSample(quad, count));
   lossSum += own.x + own.y + own.z + own.w;
-}
-
-fn elementLosses(layer: Dense, column: u32, quad: u32, count: u32) {
-  let output = load(placeOf(layer.outputs + column, quad));
-  let t = targetsOf(quad, column);
-  let e0 = elementLoss(output.x, t.x);
-  let e1 = elementLoss(output.y, t.y);
-  let e2 = elementLoss(output.z, t.z);
-  let e3 = elementLoss(output.w, t.w);
-  addLosses(vec4f(e0.x, e1.x, e2.x, e3.x), quad, count);
-  let at = placeOf(layer.saved + column, quad);
-  let gradient = slopeProduct4(layer.activation, gradientScale() * vec4f(e0.y, e1.y, e2.y, e3.y), load(at));
-  store(at, select(vec4f(), gradient, isSample(quad, count)));
-}
-
-fn exponentials(x: vec4f) -> vec4f {
-  return vec4f(exponentialOf(x.x), exponentialOf(x.y), exponentialOf(x.z), exponentialOf(x.w));
-}
-
-fn targetsTimes(t: vec4f, x: vec4f) -> vec4f {
-  return vec4f(targetTimes(t.x, x.x), targetTimes(t.y, x.y), targetTimes(t.z, x.z), targetTimes(t.w, x.w));
-}
-
-// −Σ t · log softmax of four samples; see crossEntropy.wgsl.
-fn softmaxLosses(layer: Dense, quad: u32, count: u32) {
-  var place = vec4u();
-  var largest = load(placeOf(layer.outputs, quad));
-  for (var column = 1u; column < OUTPUTS; column++) {
-    let logit = load(placeOf(layer.outputs + column, quad));
-    let isLarger = logit > largest;
-    place = select(place, vec4u(column), isLarger);
-    largest = select(largest, logit, isLarger);
-  }
-  var rest = vec4f(zeroIfFinite(largest.x), zeroIfFinite(largest.y), zeroIfFinite(largest.z), zeroIfFinite(largest.w));
-  var restTargets = vec4f();
-  var targetSum = vec4f();
-  var distance = vec4f();
-  for (var column = 0u; column < OUTPUTS; column++) {
-    let t = targetsOf(quad, column);
-    let shifted = load(placeOf(layer.outputs + column, quad)) - largest;
-    let isLargest = vec4u(column) == place;
-    rest += select(exponentials(shifted), vec4f(), isLargest);
-    restTargets += select(t, vec4f(), isLargest);
-    targetSum += t;
-    distance -= targetsTimes(t, shifted);
-  }
-  let share = vec4f(gradientScale()) / (vec4f(1.0) + rest);
-  let perExponential = share * targetSum;
-  let ofLargest = share * fma(restTargets - targetSum, rest, restTargets);
-  for (var column = 0u; column < OUTPUTS; column++) {
-    let at = placeOf(layer.outputs + column, quad);
-    let slope = fma(exponentials(load(at) - largest), perExponential, -gradientScale() * targetsOf(quad, column));
-    store(at, select(vec4f(), select(slope, ofLargest, vec4u(column) == place), isSample(quad, count)));
-  }
-  let logSum = vec4f(logOnePlus(rest.x), logOnePlus(rest.y), logOnePlus(rest.z), logOnePlus(rest.w));
-  addLosses(fma(targetSum, logSum, distance), quad, count);
-}
-
-fn lossOfTile(layer: Dense, thread: u32, count: u32) {
-  if (LOSS == 5u) {
-    for (var quad = thread; quad < QUADS; quad += THREADS) {
-      softmaxLosses(layer, quad, count);
-    }
-  } else {
-    for (var item = thread; item < OUTPUTS * QUADS; item += THREADS) {
-      elementLosses(layer, item / QUADS, item % QUADS, count);
-    }
-  }
-  workgroupBarrier();
 }
 
 // The loss of all samples since the sums were cleared, scaled to the mean of the batch: told after a barrier behind shareLoss.

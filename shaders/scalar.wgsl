@@ -57,7 +57,7 @@ fn inverseTurn(at: u32) -> vec3u {
 }
 
 // The same angle in [−π, π] if x is large, else x: x / (2π) without whole turns, in integers (Payne and Hanek). Masked lanes pay
-// for it as well on some devices, so that kernels with many angles take it once for all of them (src/gpu/emitForward.ts).
+// for it as well on some devices, so that kernels with many angles take it once for all of them (src/gpu/emitActivation.ts).
 fn boundedAngle(x: f32) -> f32 {
   let magnitude = bitcast<u32>(x) & 0x7fffffffu;
   let significand = (magnitude & 0x7fffffu) | 0x800000u;
@@ -125,14 +125,15 @@ fn exponentialMinusOne(z: f32) -> f32 {
   return exp(max(z, -80.0)) - 1.0;
 }
 
-// Density of the standard normal.
+// Density of the standard normal; 0 from where it is no normal number.
 fn normalDensity(x: f32) -> f32 {
-  return 0.39894228040 * exp(-0.5 * min(x * x, 160.0));
+  let square = x * x;
+  return select(0.39894228040 * exp(-0.5 * square), 0.0, square > 173.0);
 }
 
-// log(1 + e^x).
+// log(1 + e^x). Selecting keeps NaN, which a maximum may lose.
 fn softplus(x: f32) -> f32 {
-  return max(x, 0.0) + logOnePlusExpNegative(x);
+  return select(x, 0.0, x <= 0.0) + logOnePlusExpNegative(x);
 }
 
 // By the logarithm of |x|, which has no sign and is not what it should be at 0. A root of a negative number is NaN, as far as a

@@ -5,6 +5,7 @@
 #import sampleTile
 #expects const LAYERS: u32
 #expects fn lateScale() -> f32
+#expects fn lossOfTile(layer: Dense, thread: u32, count: u32)
 #expects fn takeGradients(layer: Dense, row: u32, column: u32, gradient: vec4f)
 #expects fn addGradients(layer: Dense, thread: u32)
 #expects fn handOutGradients(layer: Dense, thread: u32)

@@ -48,16 +48,26 @@ export {
 } from "./graph/layers.ts";
 export type { Layer, ParameterStarts, Vector } from "./graph/vector.ts";
 export { defaultInitializer, initialize, type InitializerName, initializerNames } from "./initializers.ts";
+export * as math from "./math.ts";
+export type { Definition } from "./math/definition.ts";
+export type { Finding } from "./math/checkFunction.ts";
+export { activation, checkActivation, checkLoss, loss } from "./math/ownFunction.ts";
 export {
+  type Activation,
   type ActivationName,
   activationNames,
+  type BuiltInNetwork,
   dense,
   type DenseLayer,
   type LayerShape,
+  type Loss,
   type LossName,
   lossNames,
+  nameOf,
   type Network,
   type NetworkOptions,
+  type OwnActivation,
+  type OwnLoss,
   takesLogits,
   widthsOf,
 } from "./network.ts";

@@ -1,7 +1,9 @@
 import { InvalidInput } from "./errors.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "./graph/graphNetwork.ts";
 import type { ParameterShape } from "./graph/graph.ts";
-import { type ActivationName, type LayerShape, requireName } from "./network.ts";
+import { type Activation, activationFunction } from "./math/activations.ts";
+import { float64Function } from "./math/float64.ts";
+import { type LayerShape, requireName } from "./network.ts";
 import { normalAt, streams, uniformAt } from "./random.ts";
 
 /** Initialisers of the weights of dense layers; biases start at 0. */
@@ -27,11 +29,17 @@ function variance(name: InitializerName, { fanIn, fanOut }: LayerShape): number 
   return 0.05 ** 2 / 3; // uniform in ±0.05
 }
 
-const rectifiers: readonly ActivationName[] = ["relu", "leakyRelu", "elu", "gelu", "silu", "softplus"];
+/** A rectifier passes what is far above 0 and little of what is far below. */
+function isRectifier(activation: Activation): boolean {
+  const { forward } = activationFunction(activation);
+  const value = float64Function(forward, ["z"]);
+  const slopeAt = (z: number): number => (value(z + 1) - value(z - 1)) / 2;
+  return Math.abs(slopeAt(8) - 1) < 0.1 && Math.abs(slopeAt(-8)) < 0.1;
+}
 
 /** He for rectifiers, Glorot otherwise. */
-export const defaultInitializer = (activation: ActivationName): InitializerName =>
-  rectifiers.includes(activation) ? "heUniform" : "glorotUniform";
+export const defaultInitializer = (activation: Activation): InitializerName =>
+  isRectifier(activation) ? "heUniform" : "glorotUniform";
 
 function fillWeights(parameters: Float32Array, layer: LayerShape, name: InitializerName, seed: number): void {
   if (name === "zeros") return;

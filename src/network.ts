@@ -1,43 +1,52 @@
 import { InvalidInput } from "./errors.ts";
-import { activations } from "./math/activations.ts";
-import { type ElementLossName, elementLosses } from "./math/losses.ts";
-import { scalarFunction } from "./math/scalarFunction.ts";
+import {
+  type Activation,
+  activationFunction,
+  type ActivationName,
+  activations,
+  nameOf,
+  type OwnActivation,
+} from "./math/activations.ts";
+import { requireOwnName } from "./math/ownFunction.ts";
+import { type ElementLossName, elementLosses, lossFunction, type OwnLoss } from "./math/losses.ts";
 
-export type ActivationName = keyof typeof activations;
-/** Activation functions, in the order of their numbers in `shaders/activation.wgsl`. */
+export { nameOf } from "./math/activations.ts";
+export type { Activation, ActivationName, OwnActivation } from "./math/activations.ts";
+export type { OwnLoss } from "./math/losses.ts";
+
 export const activationNames = Object.keys(activations) as readonly ActivationName[];
 
-const savedPreActivations = activationNames.filter((name) => scalarFunction(activations[name]).saves === "argument");
-
 /** True where the derivative needs the pre-activation, so that forward saves it. */
-export const savesPreActivation = (name: ActivationName): boolean => savedPreActivations.includes(name);
+export const savesPreActivation = (activation: Activation): boolean =>
+  activationFunction(activation).saves === "argument";
 
 export type LossName = ElementLossName | "softmaxCrossEntropy";
-/** Losses, in the order of their numbers in `shaders/loss.wgsl`. */
+/** A loss by name, or one of a user's. */
+export type Loss = LossName | OwnLoss;
 export const lossNames: readonly LossName[] = [
   ...(Object.keys(elementLosses) as ElementLossName[]),
   "softmaxCrossEntropy",
 ];
 
 /** One dense layer as the user writes it. */
-export interface DenseLayer {
+export interface DenseLayer<A extends Activation = Activation> {
   readonly width: number;
-  readonly activation: ActivationName;
+  readonly activation: A;
 }
 
-export interface NetworkOptions {
+export interface NetworkOptions<A extends Activation = Activation, L extends Loss = Loss> {
   /** Width of the input. */
   readonly inputs: number;
-  readonly layers: readonly DenseLayer[];
-  readonly loss: LossName;
+  readonly layers: readonly DenseLayer<A>[];
+  readonly loss: L;
 }
 
 /** One dense layer in its place: shapes, and where its parameters lie in the flat buffer of one replica. */
-export interface LayerShape {
+export interface LayerShape<A extends Activation = Activation> {
   readonly index: number;
   readonly fanIn: number;
   readonly fanOut: number;
-  readonly activation: ActivationName;
+  readonly activation: A;
   /** Index of weights[0, 0]; weights are [fanIn, fanOut] row-major (PyTorch stores the transpose). */
   readonly weightsOffset: number;
   /** Index of bias[0]; bias is [fanOut] and follows its weights. */
@@ -45,23 +54,31 @@ export interface LayerShape {
 }
 
 /** A network as data: what `network()` has validated. */
-export interface Network {
+export interface Network<A extends Activation = Activation, L extends Loss = Loss> {
   readonly inputs: number;
   readonly outputs: number;
-  readonly layers: readonly LayerShape[];
-  readonly loss: LossName;
+  readonly layers: readonly LayerShape<A>[];
+  readonly loss: L;
   /** Parameters of one replica. */
   readonly parameterCount: number;
 }
 
+/** A network of activations and a loss that have names. */
+export type BuiltInNetwork = Network<ActivationName, LossName>;
+
 /** Losses that take logits, so that the last layer must be `identity`. */
-export const takesLogits = (loss: LossName): boolean => loss === "binaryCrossEntropy" || loss === "softmaxCrossEntropy";
+export const takesLogits = (loss: Loss): boolean => loss === "binaryCrossEntropy" || loss === "softmaxCrossEntropy";
 
 /**
  * A dense layer: `activation(inputs · weights + bias)`.
  * @param width number of outputs of the layer, an integer ≥ 1
+ * @param activation by name, or what `activation()` made
  */
-export const dense = (width: number, activation: ActivationName = "identity"): DenseLayer => ({ width, activation });
+export function dense(width: number, activation?: ActivationName): DenseLayer<ActivationName>;
+export function dense(width: number, activation: Activation): DenseLayer;
+export function dense(width: number, activation: Activation = "identity"): DenseLayer {
+  return { width, activation };
+}
 
 /** Largest width and parameter count: indices into one replica's buffer must stay exact in u32 with room to spare. */
 const maxWidth = 2 ** 20;
@@ -91,13 +108,39 @@ export function requireName(place: string, value: unknown, names: readonly strin
   });
 }
 
-function requireLogits(layers: readonly DenseLayer[], loss: LossName): void {
+const hasName = (value: unknown): value is { readonly name: string } =>
+  typeof value === "object" && value !== null && typeof (value as { name?: unknown }).name === "string";
+
+/** Throws `InvalidInput` unless an activation is known by name, or a definition of the table's rows. */
+export function requireActivation(place: string, value: unknown): asserts value is Activation {
+  if (!hasName(value)) return requireName(place, value, activationNames);
+  requireOwnName(place, value.name, activationNames);
+  activationFunction(value as OwnActivation);
+}
+
+/** Throws `InvalidInput` unless a loss is known by name, or a definition of the table's rows. */
+export function requireLoss(place: string, value: unknown): asserts value is Loss {
+  if (!hasName(value)) return requireName(place, value, lossNames);
+  requireOwnName(place, value.name, lossNames);
+  lossFunction(value as OwnLoss);
+}
+
+/** One object for all definitions that are equal, however often they were read from a file or a message. */
+function sharedOwn<Kind>(known: Map<string, Kind>, activation: Kind): Kind {
+  if (typeof activation === "string") return activation;
+  const key = JSON.stringify(activation);
+  const first = known.get(key) ?? activation;
+  known.set(key, first);
+  return first;
+}
+
+function requireLogits(layers: readonly DenseLayer[], loss: Loss): void {
   const last = layers[layers.length - 1]!;
   if (!takesLogits(loss) || last.activation === "identity") return;
   throw new InvalidInput({
     place: `network: layer ${layers.length}`,
-    expected: `activation identity before ${loss}, which takes logits`,
-    got: last.activation,
+    expected: `activation identity before ${nameOf(loss)}, which takes logits`,
+    got: nameOf(last.activation),
     fix: `use dense(${last.width}, "identity"); predict gives probabilities`,
   });
 }
@@ -107,20 +150,23 @@ function requireLogits(layers: readonly DenseLayer[], loss: LossName): void {
  * [fanOut], in one flat buffer per replica.
  * @throws InvalidInput on a width that is not an integer ≥ 1, an unknown name, or an activation after which the loss makes no sense
  */
+export function network(options: NetworkOptions<ActivationName, LossName>): BuiltInNetwork;
+export function network(options: NetworkOptions): Network;
 export function network(options: NetworkOptions): Network {
   const { inputs, layers, loss } = options ?? {};
   requireInteger("network: inputs", inputs, 1, maxWidth);
   requireInteger("network: number of layers", layers?.length, 1, maxLayers);
-  requireName("network: loss", loss, lossNames);
+  requireLoss("network: loss", loss);
+  const own = new Map<string, Activation>();
   const shapes: LayerShape[] = [];
   let fanIn = inputs;
   let offset = 0;
   for (const [index, layer] of layers.entries()) {
     const { width: fanOut, activation } = layer ?? {};
     requireInteger(`network: width of layer ${index + 1}`, fanOut, 1, maxWidth);
-    requireName(`network: activation of layer ${index + 1}`, activation, activationNames);
+    requireActivation(`network: activation of layer ${index + 1}`, activation);
     const biasOffset = offset + fanIn * fanOut;
-    shapes.push({ index, fanIn, fanOut, activation, weightsOffset: offset, biasOffset });
+    shapes.push({ index, fanIn, fanOut, activation: sharedOwn(own, activation), weightsOffset: offset, biasOffset });
     offset = biasOffset + fanOut;
     fanIn = fanOut;
   }

@@ -3,7 +3,6 @@ import { activate, activateDerivative } from "../src/cpu/activation.ts";
 import { sampleLoss } from "../src/cpu/loss.ts";
 import { erfOf, normalDistributionOf, softplusOf } from "../src/math/specialFunctions.ts";
 import { type ActivationName, activationNames, lossNames, takesLogits, savesPreActivation } from "../src/network.ts";
-import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -31,7 +30,8 @@ async function activateOnGpu(activation: ActivationName, inputs: Float32Array): 
   const rows = inputs.length;
   const results = await runKernel(device(), {
     name: "forward",
-    constants: { ACTIVATION: activationNumber(activation), ROWS: 0, SAVES_PRE_ACTIVATION: 0 },
+    functions: { activation },
+    constants: { ROWS: 0, SAVES_PRE_ACTIVATION: 0 },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: true, slots: 1 }),
     storage: [inputs, parameters, poisoned(rows), poisoned(4)],
@@ -48,7 +48,8 @@ async function slopesOnGpu(activation: ActivationName, saved: Float32Array): Pro
   const rows = saved.length;
   const results = await runKernel(device(), {
     name: "backwardInputs",
-    constants: { ACTIVATION: activationNumber(activation), SAVED_PLANE: 0 },
+    functions: { activation },
+    constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: false, slots: 1 }),
     storage: [new Float32Array(rows).fill(1), parameters, saved, poisoned(rows)],
@@ -165,7 +166,8 @@ test.each(lossNames)("%s on the GPU is finite for outputs and targets in [−1e4
   const rows = pairs.length;
   const results = await runKernel(device(), {
     name: "loss",
-    constants: { ACTIVATION: 0, LOSS: lossNames.indexOf(name), SAVED_PLANE: 0 },
+    functions: { activation: "identity", loss: name },
+    constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: false, slots: 1 }),
     storage: [

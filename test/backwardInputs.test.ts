@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { activateDerivative } from "../src/cpu/activation.ts";
 import { backwardInputs } from "../src/cpu/backwardInputs.ts";
 import { type ActivationName, savesPreActivation } from "../src/network.ts";
-import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { gradientColumnsOf } from "../src/plan/layeredPlan.ts";
 import {
   kernelName,
@@ -76,8 +75,8 @@ async function tryBackwardInputs(version: Version, one: Case): Promise<number> {
   }
   const [, , , dInputs] = await runKernel(device(), {
     name: kernelName("backwardInputs", version),
+    functions: { activation },
     constants: {
-      ACTIVATION: activationNumber(activation),
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
       ...versionConstants(version, device().kind, weightsAlignment("columns", layer, network, replicas)),
     },

@@ -18,7 +18,7 @@ import { toJson } from "../bench/race/readRecord.ts";
 import { stepOf } from "../bench/race/races.ts";
 import { InvalidInput } from "../src/errors.ts";
 import type { KernelSource } from "../src/gpu/shader.ts";
-import { fusedKernels, kernels } from "../src/gpu/kernels.ts";
+import { fusedKernels, layerKernel } from "../src/gpu/kernels.ts";
 import { matmulKernel, tensorKernel } from "../src/gpu/tensorKernels.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
@@ -93,16 +93,9 @@ function sourcesOf(subject: Subject): KernelSource[] {
     const { network } = stepOf({ widths, activation: "sigmoid", batchSize, replicas });
     return [fusedKernels.trainReplicas(network, 0)];
   }
-  const { forwardTiled, forwardQuads, backwardInputsTiled, backwardInputsQuads } = kernels;
-  const { backwardWeightsTiled, backwardWeightsQuads } = kernels;
-  return [
-    forwardTiled,
-    forwardQuads,
-    backwardInputsTiled,
-    backwardInputsQuads,
-    backwardWeightsTiled,
-    backwardWeightsQuads,
-  ];
+  const products = ["forwardTiled", "backwardInputsTiled", "backwardWeightsTiled"] as const;
+  const quads = ["forwardQuads", "backwardInputsQuads", "backwardWeightsQuads"] as const;
+  return [...products, ...quads].map((name) => layerKernel(name));
 }
 
 describe("cases", () => {

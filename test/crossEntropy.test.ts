@@ -7,7 +7,7 @@ import { softmax } from "../src/cpu/softmax.ts";
 import type { PathName } from "../src/executor.ts";
 import { createReference } from "../src/plan/choose.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
-import { dense, type LossName, lossNames, network, type Network } from "../src/network.ts";
+import { dense, type LossName, network, type BuiltInNetwork } from "../src/network.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { sgd } from "../src/optimizer.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
@@ -102,11 +102,11 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
     totalBound += lossBound(softmaxLoss, sample);
   }
   const numbers = { step: stepSlot({ network: whole, rows: rows.length }), replicas: 1 };
-  const LOSS = lossNames.indexOf(softmaxLoss);
   const [, , , dOutputs] = await runKernel(device(), {
     ...numbers,
     name: "loss",
-    constants: { ACTIVATION: 0, LOSS, SAVED_PLANE: 0 },
+    functions: { activation: "identity", loss: softmaxLoss },
+    constants: { SAVED_PLANE: 0 },
     uniform: layerBlock({ network: whole, layer, replicas: 1, capacity: rows.length, sharesInputs: false, slots: 1 }),
     storage: [outputs, targets, Uint32Array.from(rows.keys()), poisoned(wanted.values.length)],
     invocations: rows.length,
@@ -115,7 +115,8 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
   const [, , losses] = await runKernel(device(), {
     ...numbers,
     name: "score",
-    constants: { LOSS },
+    functions: { loss: softmaxLoss },
+    constants: {},
     uniform: Uint32Array.of(classes, 1, 1, slices).buffer,
     storage: [outputs, targets, poisoned(slices), poisoned(slices)],
     invocations: slices,
@@ -160,7 +161,7 @@ const paths = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"]
  * One step of sgd with rate 1 from biases of 0 on a row with the input 2: the biases are then the slopes, with a minus in front. A
  * replica has weights that make the logits of one row; a masked one is the product −6e38, which is −∞ in float32.
  */
-async function stepOf(net: Network, path: PathName, rows: readonly LogitRow[]) {
+async function stepOf(net: BuiltInNetwork, path: PathName, rows: readonly LogitRow[]) {
   const width = net.outputs;
   const parameters = Float32Array.from(
     rows.flatMap(({ logits }) => [
@@ -198,7 +199,7 @@ function byTargets(rows: readonly LogitRow[]): LogitRow[][] {
   return [...groups.values()];
 }
 
-async function tryPath(net: Network, path: PathName, rows: readonly LogitRow[]): Promise<number> {
+async function tryPath(net: BuiltInNetwork, path: PathName, rows: readonly LogitRow[]): Promise<number> {
   let worst = 0;
   const hold = (text: string, value: number, wanted: number, bound: number): void => {
     const error =

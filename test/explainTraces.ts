@@ -3,7 +3,7 @@
 import type { FloatArray, Trace } from "../src/executor.ts";
 import type { StepOptions } from "../src/explain/stepLine.ts";
 import { dense, network, takesLogits } from "../src/network.ts";
-import type { ActivationName, LossName, Network } from "../src/network.ts";
+import type { ActivationName, LossName, BuiltInNetwork } from "../src/network.ts";
 
 /** erf by its power series, enough for |x| ≤ 3. */
 function erf(x: number): number {
@@ -51,7 +51,7 @@ interface Forward {
   readonly loss: number;
 }
 
-function forward(net: Network, parameters: FloatArray, input: FloatArray, target: FloatArray): Forward {
+function forward(net: BuiltInNetwork, parameters: FloatArray, input: FloatArray, target: FloatArray): Forward {
   let sources = [...input];
   const preActivations: Float64Array[] = [];
   const activations: Float64Array[] = [];
@@ -69,7 +69,8 @@ function forward(net: Network, parameters: FloatArray, input: FloatArray, target
 
 /** A trace whose gradients are central differences of the loss (fourth order), so that no backward formula is shared. */
 export function differenceTrace(options: Omit<StepOptions, "reference">, parameters: Float64Array): Trace {
-  const { network: net, input, target, learningRate } = options;
+  const { input, target, learningRate } = options;
+  const net = options.network as BuiltInNetwork;
   const lossAt = (index: number, step: number): number => {
     const moved = parameters.with(index, parameters[index]! + step);
     return forward(net, moved, input, target).loss;

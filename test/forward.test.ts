@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { rowsOf } from "../src/batches.ts";
 import { forward } from "../src/cpu/forward.ts";
 import { type ActivationName, type LayerShape, savesPreActivation } from "../src/network.ts";
-import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import {
   kernelName,
   valueInvocations,
@@ -92,9 +91,9 @@ async function tryForward(
   const saves = savesPreActivation(activation);
   const [, , outputs, drawn] = await runKernel(device(), {
     name: kernelName("forward", version),
+    functions: { activation },
     constants: {
       ...versionConstants(version, device().kind, weightsAlignment("rows", layer, network, replicas)),
-      ACTIVATION: activationNumber(activation),
       ROWS: draws ? 1 : 0,
       SHUFFLES: batchOf({ ...step, rows }).shuffled ? 1 : 0,
       SAVES_PRE_ACTIVATION: saves ? 1 : 0,

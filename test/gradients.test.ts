@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { loss } from "../src/cpu/loss.ts";
 import { Step } from "../src/cpu/step.ts";
 import type { Dataset } from "../src/executor.ts";
-import { acquire, activationNames, createModel, lossNames, type Network, sgd } from "../src/index.ts";
+import { acquire, activationNames, createModel, lossNames, type BuiltInNetwork, sgd } from "../src/index.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { allCases } from "./support/shapes.ts";
 import { shareOf } from "./support/share.ts";
@@ -21,7 +21,7 @@ interface Point {
 const kinked = new Set(["relu", "leakyRelu", "elu"]);
 
 /** The loss at some parameters, in float64. */
-function lossAt(net: Network, { inputs, targets }: Dataset, parameters: Float64Array): Point {
+function lossAt(net: BuiltInNetwork, { inputs, targets }: Dataset, parameters: Float64Array): Point {
   const batchSize = targets.length / net.outputs;
   const step = new Step(net, batchSize);
   const outputs = step.forward({ rows: batchSize, inputs: Float64Array.from(inputs), parameters });
@@ -38,7 +38,7 @@ function lossAt(net: Network, { inputs, targets }: Dataset, parameters: Float64A
 }
 
 /** ∂loss/∂parameter by a stencil of 4 points, h⁴/30 · f⁽⁵⁾ off; undefined where a kink lies between the points. */
-function slopeAt(net: Network, data: Dataset, parameters: Float64Array, index: number): number | undefined {
+function slopeAt(net: BuiltInNetwork, data: Dataset, parameters: Float64Array, index: number): number | undefined {
   const h = 2 ** -11;
   const here = lossAt(net, data, parameters).sides;
   const points = [2, 1, -1, -2].map((steps) => {

@@ -6,6 +6,7 @@ import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import type { Dataset } from "../src/executor.ts";
 import {
   acquire,
+  activation,
   adam,
   type AnyNetwork,
   asChain,
@@ -18,6 +19,8 @@ import {
   InvalidInput,
   type Layer,
   layerNorm,
+  loss as ownLoss,
+  math,
   network,
   parametersOf,
   residual,
@@ -289,4 +292,18 @@ test("the library page's networks train", async () => {
     await model.fit(data, { optimizer: adam({ learningRate: 0.01 }), steps: 100 });
     expect((await model.evaluate(data)).loss).toBeLessThan(0.7 * before.loss);
   }
+});
+
+test("activations and losses of one's own train in graphs", async () => {
+  const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
+  const logCosh = ownLoss("logCosh", (output, target) => {
+    const error = math.absolute(output.minus(target));
+    return error.plus(math.softplus(error.times(-2))).minus(Math.LN2);
+  });
+  const net = network({
+    inputs: 3,
+    layers: [dense(5, mish), residual(layerNorm(), dense(5, mish)), dense(2)],
+    loss: logCosh,
+  });
+  compareWithDifferences(net, 6, 2);
 });

@@ -56,10 +56,10 @@ const damages: readonly [string, (graph: Written) => void][] = [
   ["a key too many", ({ nodes }) => (nodes[0]!["code"] = "1")],
   ["a parameter that does not exist", ({ nodes }) => (nodes[0]!["weights"] = 40)],
   ["two nodes of one parameter", ({ nodes }) => (nodes[nodes.length - 1]!["weights"] = 0)],
-  ["a primitive from the prototype", ({ nodes }) => stepsOf(nodes).push(["constructor", 0])],
-  ["a step that names itself", ({ nodes }) => stepsOf(nodes).push(["negate", 99])],
-  ["a step with too few operands", ({ nodes }) => stepsOf(nodes).push(["add", 0])],
-  ["an operand that does not exist", ({ nodes }) => stepsOf(nodes).push("x9")],
+  ["a primitive from the prototype", ({ nodes }) => rowsOf(nodes).push(["constructor", "x0"])],
+  ["a row that names one behind it", ({ nodes }) => rowsOf(nodes).push(["negate", "#99"])],
+  ["a row with too few operands", ({ nodes }) => rowsOf(nodes).push(["add", "x0"])],
+  ["an operand that does not exist", ({ nodes }) => rowsOf(nodes).push(["negate", "x9"])],
   ["a width that does not fit", ({ parameters }) => (parameters[0]!.shape = [3, 5])],
   ["a size of 0", ({ parameters }) => (parameters[0]!.shape = [3, 0])],
   ["a name twice", ({ parameters }) => (parameters[1]!.name = parameters[0]!.name)],
@@ -69,8 +69,8 @@ const damages: readonly [string, (graph: Written) => void][] = [
   ["no nodes", (graph) => (graph.nodes = [])],
 ];
 
-const stepsOf = (nodes: Written["nodes"]): unknown[] =>
-  nodes.find(({ kind }) => kind === "elementwise")!["steps"] as unknown[];
+const rowsOf = (nodes: Written["nodes"]): unknown[] =>
+  nodes.find(({ kind }) => kind === "elementwise")!["definition"] as unknown[];
 
 test.each(damages)("a damaged description is refused: %s", (_, change) => {
   expect(() => decodeModel(damaged(change), "m")).toThrow(BadFile);

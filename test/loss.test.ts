@@ -11,7 +11,6 @@ import {
   takesLogits,
   savesPreActivation,
 } from "../src/network.ts";
-import { activationNumber } from "../src/plan/layeredDispatches.ts";
 import { layerBlock } from "../src/plan/uniforms.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -80,7 +79,8 @@ async function tryLoss(name: LossName, { rows, fanOut, replicas, scale, activati
   }
   const [, , , dOutputs] = await runKernel(device(), {
     name: "loss",
-    constants: { ACTIVATION: activationNumber(activation), LOSS: lossNames.indexOf(name), SAVED_PLANE: saves ? 1 : 0 },
+    functions: { activation, loss: name },
+    constants: { SAVED_PLANE: saves ? 1 : 0 },
     step: stepSlot({ network: whole, rows }),
     uniform: layerBlock({ network: whole, layer, replicas, capacity, sharesInputs: false, slots: 1 }),
     storage: [outputs, targets, batchRows, poisoned(wanted.values.length)],
@@ -119,7 +119,8 @@ test("softmax of equal and of far apart logits is exact", async () => {
   const outputs = Float32Array.of(7, 7, 7, 7, 1e4, -1e4, 0, -1e4, -1e4, -1e4, -1e4, -1e4);
   const [, , , bits] = await runKernel(device(), {
     name: "loss",
-    constants: { ACTIVATION: 0, LOSS: lossNames.indexOf("softmaxCrossEntropy"), SAVED_PLANE: 0 },
+    functions: { activation: "identity", loss: "softmaxCrossEntropy" },
+    constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network: whole, rows: 3 }),
     uniform: layerBlock({ network: whole, layer, replicas: 1, capacity: 3, sharesInputs: false, slots: 1 }),
     storage: [outputs, Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1), Uint32Array.of(0, 1, 2), poisoned(15)],

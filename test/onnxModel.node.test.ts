@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from "onnxruntime-web/wasm";
 import { describe, expect, test } from "vitest";
-import { acquire, createModel } from "../src/index.ts";
+import { acquire, activation, createModel, dense, loss, math, network } from "../src/index.ts";
 import { encodeOnnx } from "../src/data.ts";
 import { InvalidInput } from "../src/errors.ts";
 import { activationNames, lossNames, type Network } from "../src/network.ts";
@@ -77,6 +77,18 @@ describe("ONNX files in ONNX Runtime give the numbers of the float64 reference",
   test.each(cases.map((one) => [describeNet(networkOf(one)), one] as const))("%s", (_, one) =>
     compare(networkOf(one), 1),
   );
+
+  test("of an activation and a loss of one's own", () => {
+    const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
+    const bump = activation("bump", (z) =>
+      math.where(z.less(0), math.expm1(z), math.minimum(z, 1).plus(math.normalDensity(z)).minus(math.normalDensity(0))),
+    );
+    const own = loss("logCosh", (y, t) => {
+      const size = math.absolute(y.minus(t));
+      return size.plus(math.softplus(size.times(-2))).minus(Math.LN2);
+    });
+    return compare(network({ inputs: 3, layers: [dense(7, mish), dense(5, bump), dense(2, "silu")], loss: own }), 2);
+  });
 
   test.each([cases[6]!, cases[activationNames.length + 5]!])("of three replicas", (one) => compare(networkOf(one), 3));
 });

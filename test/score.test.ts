@@ -13,7 +13,7 @@ import {
   type LossName,
   type Model,
   network,
-  type Network,
+  type BuiltInNetwork,
   takesLogits,
 } from "../src/index.ts";
 import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
@@ -96,7 +96,8 @@ async function tryScore(name: LossName, one: Case): Promise<number> {
   }
   const [, , gotLosses, gotHits] = await runKernel(gpu(), {
     name: "score",
-    constants: { LOSS: lossNames.indexOf(name) },
+    functions: { loss: name },
+    constants: {},
     step: stepSlot({ network: net, rowCount: firstRow + rows, rows, firstRow }),
     uniform: Uint32Array.of(fanOut, replicas, groupReplicas, slots).buffer,
     storage: [outputs, targets, losses, hits],
@@ -127,14 +128,19 @@ test.each(lossNames)("%s: sums of slices agree with float64 over odd shapes", as
   console.log(`score ${name}: largest error ${worst.toFixed(3)} of its bound`);
 });
 
-const netOf = (loss: LossName, outputs: number): Network =>
+const netOf = (loss: LossName, outputs: number): BuiltInNetwork =>
   network({ inputs: 3, layers: [dense(5, "tanh"), dense(outputs)], loss });
 
 /**
  * What the mean of float32 losses may be off, for one replica: the bound of each sample's, and 128 roundings of a slice's sum;
  * slices are added in float64. Each is a mean over rows, or over rows and outputs, as the loss is.
  */
-function meanBound({ loss, outputs: width }: Network, outputs: FloatArray, { targets }: Dataset, mean: number): number {
+function meanBound(
+  { loss, outputs: width }: BuiltInNetwork,
+  outputs: FloatArray,
+  { targets }: Dataset,
+  mean: number,
+): number {
   const rows = targets.length / width;
   const perRow = loss === "squaredError" || loss === "softmaxCrossEntropy" ? 1 : width;
   let total = 0;

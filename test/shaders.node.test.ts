@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { createKernel } from "../src/gpu/kernel.ts";
-import { kernels } from "../src/gpu/kernels.ts";
+import { layerKernel } from "../src/gpu/kernels.ts";
 import { blockOf, placesOf } from "../src/gpu/layout.ts";
 import { kernelOf, type Shader, sourceOf } from "../src/gpu/shader.ts";
 import { bindingsOf, layoutsOf, type Piece, readShader } from "../vite.shaders.ts";
@@ -133,13 +133,13 @@ test("structs are written field by field, and only with all of them", () => {
 });
 
 test("an error of the compiler names the file and the line in it", async () => {
-  const { code, ...forward } = kernels.forward;
-  const broken = code.replace("return z * sigmoid(z);", "return z * sigmoid(y);");
+  const { code, ...forward } = layerKernel("forward", { activation: "silu" });
+  const broken = code.replace("return 1.0 / (1.0 + exp(bounded));", "return 1.0 / (1.0 + exp(y));");
   expect(broken).not.toBe(code);
   const line =
-    codeOf(readShader(join(folder, "activation.wgsl")).at(-1)!)
+    codeOf(readShader(join(folder, "scalar.wgsl")).at(-1)!)
       .split("\n")
-      .findIndex((text) => text.startsWith("fn silu(")) + 1;
+      .findIndex((text) => text.includes("1.0 + exp(bounded)")) + 1;
   const created = createKernel(device(), { ...forward, variant: "broken", code: broken });
-  await expect(created).rejects.toThrow(`activation.wgsl:${line}:`);
+  await expect(created).rejects.toThrow(`scalar.wgsl:${line}:`);
 });

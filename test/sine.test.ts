@@ -26,7 +26,7 @@ const ulpOf = (value: number): number => {
   return 2 ** (Math.max(1, bits[0]! >>> 23) - 150);
 };
 
-/** What shaders/activation.wgsl says; f32 that are not normal may be 0. */
+/** What shaders/scalar.wgsl says; f32 that are not normal may be 0. */
 const boundOf = (x: number, value: number): number => 2 ** -126 + (Math.abs(x) < 16_384 ? 2.5 * ulpOf(value) : 3e-7);
 
 const infinityBits = 0x7f800000;

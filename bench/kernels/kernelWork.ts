@@ -1,4 +1,4 @@
-import { type LayerShape, type Network, savesPreActivation } from "../../src/network.ts";
+import { type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../src/network.ts";
 import { momentCount, type Optimizer } from "../../src/optimizer.ts";
 import { gradientColumnsOf, kernelsOf, type LayeredPlan, planesOf } from "../../src/plan/layeredPlan.ts";
 
@@ -41,7 +41,7 @@ export const formulas = {
 } as const;
 
 interface Shape {
-  readonly network: Network;
+  readonly network: BuiltInNetwork;
   readonly plan: LayeredPlan;
   readonly optimizer: Optimizer;
   readonly replicas: number;

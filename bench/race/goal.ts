@@ -1,10 +1,10 @@
 import { loss as lossOf } from "../../src/cpu/loss.ts";
 import { Step } from "../../src/cpu/step.ts";
 import type { Dataset, FloatArray } from "../../src/executor.ts";
-import type { Network } from "../../src/network.ts";
+import type { BuiltInNetwork } from "../../src/network.ts";
 
 /** Mean loss of one network over all rows, in float64. @param state [parameterCount] */
-export function lossOver(network: Network, state: FloatArray, { inputs, targets }: Dataset): number {
+export function lossOver(network: BuiltInNetwork, state: FloatArray, { inputs, targets }: Dataset): number {
   const batchSize = targets.length / network.outputs;
   const parameters = Float64Array.from(state);
   const outputs = new Step(network, batchSize).forward({

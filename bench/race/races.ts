@@ -1,4 +1,4 @@
-import { type ActivationName, dense, type LossName, network, type Network } from "../../src/network.ts";
+import { type ActivationName, dense, type LossName, network, type BuiltInNetwork } from "../../src/network.ts";
 import { adam, type Optimizer, sgd } from "../../src/optimizer.ts";
 import type { ProductForm, StepWorkload, Workload } from "./workload.ts";
 
@@ -27,7 +27,7 @@ export interface NetOptions {
 }
 
 /** @param widths `2-2-2-1`: inputs first; the last layer is `identity` before softmax */
-export function netOf(widths: string, { activation, loss = "squaredError" }: NetOptions): Network {
+export function netOf(widths: string, { activation, loss = "squaredError" }: NetOptions): BuiltInNetwork {
   const [inputs, ...hidden] = widths.split("-").map(Number) as [number, ...number[]];
   const outputs = hidden.pop()!;
   const last = loss === "softmaxCrossEntropy" ? "identity" : activation;

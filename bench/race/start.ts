@@ -1,6 +1,6 @@
 import type { Dataset } from "../../src/executor.ts";
 import { initialize } from "../../src/initializers.ts";
-import type { Network } from "../../src/network.ts";
+import type { BuiltInNetwork } from "../../src/network.ts";
 import { streams, uniformAt } from "../../src/random.ts";
 import type { StepWorkload, Workload } from "./workload.ts";
 
@@ -31,7 +31,7 @@ const draw = (count: number, first: number, scale: number, shift = 0): Float32Ar
   Float32Array.from({ length: count }, (_, at) => scale * noise(first + at) + shift);
 
 /** Seeded inputs in (−1, 1); targets are one-hot rows before softmax, else values in (0, 1). Never zeros alone. */
-function drawRows({ inputs, outputs, loss }: Network, rows: number): Dataset {
+function drawRows({ inputs, outputs, loss }: BuiltInNetwork, rows: number): Dataset {
   const first = rows * inputs;
   const target = (at: number): number => {
     if (loss !== "softmaxCrossEntropy") return (noise(first + at) + 1) / 2;
@@ -42,7 +42,7 @@ function drawRows({ inputs, outputs, loss }: Network, rows: number): Dataset {
 }
 
 /** Parameters whose layers shrink differences and have biases: outputs fed back as inputs settle, but not at 0. */
-function drawSettling(network: Network): Float32Array {
+function drawSettling(network: BuiltInNetwork): Float32Array {
   const parameters = initialize(network, { seed: runSeed, replicas: 1 }).map((value) => 0.7 * value);
   for (const { biasOffset, fanOut } of network.layers) parameters.set(draw(fanOut, biasOffset, 0.5), biasOffset);
   return parameters;

@@ -1,4 +1,4 @@
-import type { Network } from "../../src/network.ts";
+import type { BuiltInNetwork } from "../../src/network.ts";
 import type { Optimizer } from "../../src/optimizer.ts";
 
 /** Where the rows come from: seeded noise, or tables of the vega-datasets package. */
@@ -12,7 +12,7 @@ interface Named {
 /** Training steps of one network, or of many of the same architecture. A round is one step. */
 export interface StepWorkload extends Named {
   readonly kind: "step";
-  readonly network: Network;
+  readonly network: BuiltInNetwork;
   readonly optimizer: Optimizer;
   readonly rows: number;
   readonly batchSize: number;
@@ -27,7 +27,7 @@ export interface StepWorkload extends Named {
 /** Forward passes. A round takes the outputs of the round before as inputs: the network is as wide behind as in front. */
 export interface ForwardWorkload extends Named {
   readonly kind: "forward";
-  readonly network: Network;
+  readonly network: BuiltInNetwork;
   readonly batchSize: number;
 }
 
@@ -80,8 +80,9 @@ export interface Work {
   readonly networks: number;
 }
 
-const weightsOf = ({ layers }: Network): number => layers.reduce((sum, { fanIn, fanOut }) => sum + fanIn * fanOut, 0);
-const activationsOf = ({ layers }: Network): number => layers.reduce((sum, { fanOut }) => sum + fanOut, 0);
+const weightsOf = ({ layers }: BuiltInNetwork): number =>
+  layers.reduce((sum, { fanIn, fanOut }) => sum + fanIn * fanOut, 0);
+const activationsOf = ({ layers }: BuiltInNetwork): number => layers.reduce((sum, { fanOut }) => sum + fanOut, 0);
 
 function stepWork({ network, batchSize, replicas, optimizer }: StepWorkload): Work {
   const { inputs, outputs, parameterCount } = network;

@@ -1,5 +1,5 @@
 import type { DateColumn, InputColumn, Prepared, Preprocessing, Table } from "../data.ts";
-import { type Device, type Network, type PlanReport, type Verification, widthsOf } from "../node.ts";
+import { type Device, nameOf, type Network, type PlanReport, type Verification, widthsOf } from "../node.ts";
 import { byteSize, counted, grouped, short } from "./numbers.ts";
 import type { Output } from "./output.ts";
 
@@ -79,7 +79,7 @@ export function describeData(output: Output, table: Table, prepared: Prepared, s
 
 export function describeNetwork(output: Output, network: Network, replicas: number): void {
   const times = replicas > 1 ? `, ${replicas} replicas` : "";
-  output.info("network", `${widthsOf(network)}, loss ${network.loss}${times}`);
+  output.info("network", `${widthsOf(network)}, loss ${nameOf(network.loss)}${times}`);
   for (const { index, fanIn, fanOut, activation } of network.layers) {
     const shape = `layer ${index + 1}: dense ${fanIn} → ${fanOut}, ${activation}`;
     output.info("", `${shape.padEnd(38)} ${grouped(fanIn * fanOut + fanOut)} parameters`);

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { encodeTable, scorePredictions } from "../data.ts";
-import { deviceChoices } from "../node.ts";
+import { deviceChoices, nameOf } from "../node.ts";
 import { encodingLines } from "./encodingLines.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
@@ -41,7 +41,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
     for (const [index, line] of scoreLines(score).entries()) {
       output.result(index === 0 || score.kind === "number" ? "score" : "", line);
     }
-    output.result("loss", `${short(loss)} (${model.network.loss})`);
+    output.result("loss", `${short(loss)} (${nameOf(model.network.loss)})`);
     const replicas = Array.from(losses, (own, replica) => ({ loss: own, accuracy: accuracies?.[replica] }));
     const told = { rows: rows.length, dropped, withoutTarget, filled, unseen, unseenCount };
     output.record({ command: "evaluate", ...told, score, loss, replicas });

@@ -7,6 +7,7 @@ import {
   type Model,
   createModel,
   describeArchitecture,
+  nameOf,
 } from "../node.ts";
 import { describeDevice } from "./describe.ts";
 import { openDevice, placeOf } from "./files.ts";
@@ -59,5 +60,8 @@ export function describeSavedModel(output: Output, device: Device, saved: SavedM
   const rows = training
     ? `, trained ${counted(training.steps, "step")} on ${counted(training.trainingRows, "row")}`
     : "";
-  output.info("model", `${placeOf(file)}: ${describeArchitecture(network)}, loss ${network.loss}${times}${rows}`);
+  output.info(
+    "model",
+    `${placeOf(file)}: ${describeArchitecture(network)}, loss ${nameOf(network.loss)}${times}${rows}`,
+  );
 }

@@ -18,6 +18,7 @@ import {
   type Verification,
   verifyTraining,
   widthsOf,
+  nameOf,
 } from "../node.ts";
 import { verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
@@ -175,7 +176,12 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
   const { device, network, replicas } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
-  const architecture = { widths: widthsOf(network), loss: network.loss, replicas, parameters: network.parameterCount };
+  const architecture = {
+    widths: widthsOf(network),
+    loss: nameOf(network.loss),
+    replicas,
+    parameters: network.parameterCount,
+  };
   const training = last && {
     step: last.step,
     steps: last.steps,

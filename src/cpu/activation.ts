@@ -1,16 +1,14 @@
-import { activations } from "../math/activations.ts";
+import { type Activation, activationFunction } from "../math/activations.ts";
 import { compileFloat64 } from "../math/float64.ts";
-import { scalarFunction } from "../math/scalarFunction.ts";
-import type { ActivationName } from "../network.ts";
 
-interface Activation {
+interface Compiled {
   readonly activate: (z: number) => number;
   /** Gradient by z, from that by the activation and the value that forward saves. */
   readonly backward: (gradient: number, saved: number) => number;
 }
 
-function compile(name: ActivationName): Activation {
-  const { forward, backward } = scalarFunction(activations[name]);
+function compile(activation: Activation): Compiled {
+  const { forward, backward } = activationFunction(activation);
   const value = compileFloat64([forward], ["z"]);
   const gradient = compileFloat64([backward], ["d", "a", "z"]);
   return {
@@ -29,16 +27,23 @@ function compile(name: ActivationName): Activation {
   };
 }
 
-const compiled = new Map<ActivationName, Activation>();
+const compiledByName = new Map<string, Compiled>();
+const compiledOwn = new WeakMap<object, Compiled>();
 
-function compiledOf(name: ActivationName): Activation {
-  const known = compiled.get(name) ?? compile(name);
-  compiled.set(name, known);
+function compiledOf(activation: Activation): Compiled {
+  if (typeof activation === "string") {
+    const known = compiledByName.get(activation) ?? compile(activation);
+    compiledByName.set(activation, known);
+    return known;
+  }
+  const known = compiledOwn.get(activation) ?? compile(activation);
+  compiledOwn.set(activation, known);
   return known;
 }
 
 /** The activation function at a pre-activation z, in float64. */
-export const activate = (name: ActivationName, z: number): number => compiledOf(name).activate(z);
+export const activate = (activation: Activation, z: number): number => compiledOf(activation).activate(z);
 
 /** Slope of the activation function at a saved value: the activation, or z where `savesPreActivation`. */
-export const activateDerivative = (name: ActivationName, saved: number): number => compiledOf(name).backward(1, saved);
+export const activateDerivative = (activation: Activation, saved: number): number =>
+  compiledOf(activation).backward(1, saved);

@@ -1,25 +1,26 @@
-import { backward } from "../math/differentiate.ts";
-import { Expression } from "../math/expression.ts";
 import { compileFloat64, type Float64Program } from "../math/float64.ts";
-import { type ElementLossName, elementLosses } from "../math/losses.ts";
-import { Simplifier } from "../math/simplify.ts";
-import type { LossName } from "../network.ts";
+import { type ElementLoss, lossFunction } from "../math/losses.ts";
+import type { Loss } from "../network.ts";
 import { crossEntropy, crossEntropySlope } from "./softmax.ts";
 
-function compile(name: ElementLossName): Float64Program {
-  const simplifier = new Simplifier();
-  const [output, target] = [Expression.input("output"), Expression.input("target")];
-  const value = simplifier.simplify(elementLosses[name](output, target));
-  const [slope] = backward(simplifier, value, Expression.constant(1), [output]);
-  return compileFloat64([value, slope!], ["output", "target"]);
+function compile(name: ElementLoss): Float64Program {
+  const { loss: value, slope } = lossFunction(name);
+  return compileFloat64([value, slope], ["y", "t"]);
 }
 
-const compiled = new Map<ElementLossName, Float64Program>();
+const compiled = new Map<string, Float64Program>();
+const compiledOwn = new WeakMap<object, Float64Program>();
+
+function compiledOf(loss: ElementLoss): Float64Program {
+  const known = (typeof loss === "string" ? compiled.get(loss) : compiledOwn.get(loss)) ?? compile(loss);
+  if (typeof loss === "string") compiled.set(loss, known);
+  else compiledOwn.set(loss, known);
+  return known;
+}
 
 /** [loss, its derivative by output] of one value, in float64. */
-export function elementLoss(loss: ElementLossName, output: number, target: number): [number, number] {
-  const program = compiled.get(loss) ?? compile(loss);
-  compiled.set(loss, program);
+export function elementLoss(loss: ElementLoss, output: number, target: number): [number, number] {
+  const program = compiledOf(loss);
   program.inputs[0] = output;
   program.inputs[1] = target;
   program.run();
@@ -27,7 +28,7 @@ export function elementLoss(loss: ElementLossName, output: number, target: numbe
 }
 
 /** Factor that turns a sum over the batch into the mean a loss is defined by: over samples, or over all values. */
-export function lossScale(loss: LossName, batchSize: number, outputs: number): number {
+export function lossScale(loss: Loss, batchSize: number, outputs: number): number {
   return loss === "squaredError" || loss === "softmaxCrossEntropy" ? 1 / batchSize : 1 / (batchSize * outputs);
 }
 
@@ -38,12 +39,7 @@ export function lossScale(loss: LossName, batchSize: number, outputs: number): n
  * @param targets [fanOut]
  * @param dOutputs [fanOut], written
  */
-export function sampleLoss(
-  loss: LossName,
-  outputs: Float64Array,
-  targets: Float64Array,
-  dOutputs: Float64Array,
-): number {
+export function sampleLoss(loss: Loss, outputs: Float64Array, targets: Float64Array, dOutputs: Float64Array): number {
   if (loss === "softmaxCrossEntropy") {
     dOutputs.set(crossEntropySlope(outputs, targets));
     return crossEntropy(outputs, targets);
@@ -58,7 +54,7 @@ export function sampleLoss(
 }
 
 export interface LossArguments {
-  readonly loss: LossName;
+  readonly loss: Loss;
   readonly batchSize: number;
   readonly fanOut: number;
   /** [batchSize, fanOut]. */

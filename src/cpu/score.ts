@@ -1,6 +1,6 @@
 import type { Dataset, Scores } from "../executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
-import type { LossName } from "../network.ts";
+import type { Loss } from "../network.ts";
 import { nextTask } from "../nextTask.ts";
 import { lossScale, sampleLoss } from "./loss.ts";
 import { largestAt } from "./softmax.ts";
@@ -20,7 +20,7 @@ export const createTallies = (replicas: number): Tallies => ({
 });
 
 /** Right answers among the outputs of one row. */
-function hitsOf(loss: LossName, outputs: Float64Array, targets: Float64Array): number {
+function hitsOf(loss: Loss, outputs: Float64Array, targets: Float64Array): number {
   if (loss === "softmaxCrossEntropy") return largestAt(outputs) === largestAt(targets) ? 1 : 0;
   if (loss !== "binaryCrossEntropy") return 0;
   return outputs.reduce((count, logit, column) => count + (logit > 0 === targets[column]! > 0.5 ? 1 : 0), 0);

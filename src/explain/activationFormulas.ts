@@ -1,12 +1,8 @@
-import type { ActivationName } from "../network.ts";
-import { call, constant, difference, exponential, negative, product, quotient, squared, sum } from "./expression.ts";
-import type { Condition, Expression, Leaf } from "./expression.ts";
-
-/** A formula, and the branch it holds in where there are several. */
-export interface Formula {
-  readonly formula: Expression;
-  readonly condition?: Condition;
-}
+import { type Activation, activationFunction } from "../math/activations.ts";
+import { Expression as Definition } from "../math/expression.ts";
+import { Simplifier } from "../math/simplify.ts";
+import type { Leaf } from "./expression.ts";
+import { type Formula, formulaOf, names } from "./formulaOf.ts";
 
 /** What a function inside a formula stands for. */
 export interface Meaning {
@@ -21,11 +17,6 @@ interface ActivationFormulas {
   readonly meaning?: Meaning;
 }
 
-const zero = constant(0);
-const one = constant(1);
-/** Slope of leakyRelu below 0, as PyTorch's default. */
-const leak = constant(0.01);
-
 export const sigmaMeaning: Meaning = {
   text: "σ(z) = 1/(1 + e^(−z))",
   tex: "\\sigma(z) = \\frac{1}{1 + e^{-z}}",
@@ -37,59 +28,47 @@ const normalMeaning: Meaning = {
     "\\varphi(z) = \\frac{e^{-z^2/2}}{\\sqrt{2\\pi}}",
 };
 
-const logistic = (z: Leaf): Expression => quotient(one, sum(one, exponential(negative(z))));
-
-/** Takes `above` for z > 0 and `below` for z ≤ 0. */
-function branch(z: Leaf, above: Expression, below: Expression): Formula {
-  if (z.value > 0) return { formula: above, condition: { left: z, relation: ">", right: zero } };
-  return { formula: below, condition: { left: z, relation: "≤", right: zero } };
+/** What those functions stand for that formulas call by a letter. */
+export function meaningOf(definitions: readonly Definition[]): Meaning | undefined {
+  const has = (primitive: Definition["primitive"]): boolean => definitions.some((each) => names(each, primitive));
+  const found = [
+    ...(has("sigmoid") ? [sigmaMeaning] : []),
+    ...(has("normalDistribution") || has("normalDensity") ? [normalMeaning] : []),
+  ];
+  if (found.length === 0) return undefined;
+  return { text: found.map(({ text }) => text).join(", "), tex: found.map(({ tex }) => tex).join(", \\quad ") };
 }
 
-/** Every activation of `activationNames`; slopes from the activation where it suffices. */
-export const activationFormulas: Record<ActivationName, ActivationFormulas> = {
-  identity: {
-    activation: (z) => ({ formula: z }),
-    slope: () => ({ formula: one }),
-  },
-  sigmoid: {
-    activation: (z) => ({ formula: logistic(z) }),
-    slope: (_z, a) => ({ formula: product(a, difference(one, a)) }),
-  },
-  tanh: {
-    activation: (z) => ({ formula: call("tanh", z) }),
-    slope: (_z, a) => ({ formula: difference(one, squared(a)) }),
-  },
-  relu: {
-    activation: (z) => ({ formula: call("max", zero, z) }),
-    slope: (z) => branch(z, one, zero),
-  },
-  leakyRelu: {
-    activation: (z) => ({ formula: call("max", product(leak, z), z) }),
-    slope: (z) => branch(z, one, leak),
-  },
-  elu: {
-    activation: (z) => branch(z, z, difference(exponential(z), one)),
-    slope: (z, a) => branch(z, one, sum(a, one)),
-  },
-  gelu: {
-    activation: (z) => ({ formula: product(z, call("Phi", z)) }),
-    slope: (z) => ({ formula: sum(call("Phi", z), product(z, call("phi", z))) }),
-    meaning: normalMeaning,
-  },
-  silu: {
-    activation: (z) => ({ formula: product(z, call("sigma", z)) }),
-    slope: (z) => {
-      const sigma = call("sigma", z);
-      return { formula: product(sigma, sum(one, product(z, difference(one, sigma)))) };
+const [z, a] = [Definition.input("z"), Definition.input("a")];
+
+/** Formulas of an activation, from its definition; the slope as it is computed from what forward saves. */
+export function activationFormulas(activation: Activation): ActivationFormulas {
+  const { forward, backward, saves } = activationFunction(activation);
+  const slope = new Simplifier().simplify(
+    backward.substitute(
+      new Map([
+        ["d", Definition.constant(1)],
+        ["a", a],
+        ["z", z],
+      ]),
+    ),
+  );
+  // A branch is told by z, whose sign the result keeps.
+  const isBranch = saves === "result" && slope.primitive?.startsWith("where") === true;
+  const meaning = meaningOf([forward, slope]);
+  return {
+    activation: (own) => formulaOf(forward, new Map([["z", own]])),
+    slope(own, result) {
+      const found = formulaOf(
+        slope,
+        new Map([
+          ["z", own],
+          ["a", result],
+        ]),
+      );
+      if (!isBranch || !found.condition) return found;
+      return { ...found, condition: { ...found.condition, left: own } };
     },
-    meaning: sigmaMeaning,
-  },
-  softplus: {
-    activation: (z) => ({ formula: call("ln", sum(one, exponential(z))) }),
-    slope: (z) => ({ formula: logistic(z) }),
-  },
-  sine: {
-    activation: (z) => ({ formula: call("sin", z) }),
-    slope: (z) => ({ formula: call("cos", z) }),
-  },
-};
+    ...(meaning && { meaning }),
+  };
+}

@@ -55,7 +55,7 @@ function describeForward(shape: LayerShape, symbols: StepSymbols): StepLine[] {
     return line(where, preActivation, sum(...terms, symbols.bias(shape, to)), device?.preActivation);
   });
   const activations = nodes.map(({ preActivation, activation, device }) => {
-    const { formula, ...branch } = activationFormulas[shape.activation].activation(preActivation);
+    const { formula, ...branch } = activationFormulas(shape.activation).activation(preActivation);
     return line({ ...where, ...branch }, activation, formula, device?.activation);
   });
   return [...sums, ...activations];
@@ -63,7 +63,7 @@ function describeForward(shape: LayerShape, symbols: StepSymbols): StepLine[] {
 
 function describeLoss(network: Network, symbols: StepSymbols): StepLine[] {
   const section = "loss";
-  const { parts, loss } = lossFormulas[network.loss](symbols.outputs);
+  const { parts, loss } = lossFormulas(network.loss, symbols.outputs);
   return [
     ...parts.map(({ quantity, formula, ...branch }) => line({ section, ...branch }, quantity, formula)),
     line({ section }, symbols.loss.value, loss.formula, symbols.loss.device),
@@ -73,7 +73,7 @@ function describeLoss(network: Network, symbols: StepSymbols): StepLine[] {
 /** ∂L/∂a of a node: by the loss in the last layer, else by the nodes it feeds. */
 function outputDerivative(network: Network, symbols: StepSymbols, shape: LayerShape, node: number) {
   const next = network.layers[shape.index + 1];
-  if (next === undefined) return lossFormulas[network.loss](symbols.outputs).dOutputs[node]!;
+  if (next === undefined) return lossFormulas(network.loss, symbols.outputs).dOutputs[node]!;
   const terms = symbols.layers[next.index]!.map(({ dPreActivation }, to) =>
     product(dPreActivation, symbols.weight(next, node, to)),
   );
@@ -82,7 +82,7 @@ function outputDerivative(network: Network, symbols: StepSymbols, shape: LayerSh
 
 function describeFactors(network: Network, shape: LayerShape, symbols: StepSymbols): StepLine[] {
   const where = { section: "factors", layer: shape.index } as const;
-  const slopeOf = activationFormulas[shape.activation].slope;
+  const slopeOf = activationFormulas(shape.activation).slope;
   return symbols.layers[shape.index]!.flatMap((node: NodeSymbols, index) => {
     const { preActivation, activation, dActivation, slope, dPreActivation, device } = node;
     const { formula: outer, ...outerBranch } = outputDerivative(network, symbols, shape, index);

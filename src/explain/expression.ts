@@ -1,4 +1,5 @@
-import { normalDensityOf, normalDistributionOf, sigmoidOf } from "../math/specialFunctions.ts";
+import type { PrimitiveName } from "../math/expression.ts";
+import { primitives } from "../math/primitives.ts";
 import { shortDigits } from "./digits.ts";
 
 /**
@@ -22,34 +23,19 @@ export interface Leaf {
   readonly value: number;
 }
 
-export type FunctionName = keyof typeof functions;
-
 interface Call {
   readonly kind: "call";
-  readonly name: FunctionName;
+  /** A function of the table that has a name in formulas. */
+  readonly name: PrimitiveName;
   readonly arguments: readonly Expression[];
 }
 
 /** Beside a formula that holds in one branch only: `for z_h1 > 0`. */
 export interface Condition {
   readonly left: Expression;
-  readonly relation: ">" | "<" | "≤";
+  readonly relation: ">" | "<" | "≤" | "≥" | "=" | "≠";
   readonly right: Expression;
 }
-
-const functions = {
-  ln: Math.log,
-  tanh: Math.tanh,
-  sin: Math.sin,
-  cos: Math.cos,
-  max: Math.max,
-  abs: Math.abs,
-  sign: Math.sign,
-  sigma: sigmoidOf,
-  Phi: normalDistributionOf,
-  /** Density of the standard normal. */
-  phi: normalDensityOf,
-} as const;
 
 export const symbol = (text: string, tex: string, value: number): Leaf => ({ kind: "symbol", text, tex, value });
 export const constant = (value: number, text = shortDigits(value), tex = texNumber(text)): Leaf => ({
@@ -76,7 +62,7 @@ export const quotient = (numerator: Expression, denominator: Expression): Expres
   denominator.kind === "constant" && denominator.value === 1 ? numerator : { kind: "quotient", numerator, denominator };
 export const squared = (base: Expression): Expression => ({ kind: "power", base, exponent: constant(2) });
 export const exponential = (exponent: Expression): Expression => ({ kind: "power", base: euler, exponent });
-export const call = (name: FunctionName, ...of: readonly Expression[]): Expression => ({
+export const call = (name: PrimitiveName, ...of: readonly Expression[]): Expression => ({
   kind: "call",
   name,
   arguments: of,
@@ -145,8 +131,7 @@ export function evaluate(expression: Expression): number {
 }
 
 function applied({ name, arguments: of }: Call): number {
-  const apply = functions[name] as (...values: number[]) => number;
-  return apply(...of.map(evaluate));
+  return primitives[name].compute(...of.map(evaluate));
 }
 
 /** Sum of the absolute values that `evaluate` adds up: what its rounding error is relative to. */

@@ -1,7 +1,8 @@
 import { softmax } from "../cpu/softmax.ts";
-import type { LossName } from "../network.ts";
-import { sigmaMeaning } from "./activationFormulas.ts";
-import type { Formula, Meaning } from "./activationFormulas.ts";
+import { lossFunction, type OwnLoss } from "../math/losses.ts";
+import type { Loss, LossName } from "../network.ts";
+import { meaningOf, sigmaMeaning } from "./activationFormulas.ts";
+import type { Meaning } from "./activationFormulas.ts";
 import {
   call,
   constant,
@@ -16,6 +17,7 @@ import {
   sum,
 } from "./expression.ts";
 import type { Expression, Leaf } from "./expression.ts";
+import { type Formula, formulaOf } from "./formulaOf.ts";
 import { indexed } from "./names.ts";
 
 /** One output of the network against its target. */
@@ -60,14 +62,14 @@ function meanSquaredError(outputs: readonly Output[]): LossFormulas {
 }
 
 function meanAbsoluteError(outputs: readonly Output[]): LossFormulas {
-  const sizes = outputs.map((output) => call("abs", errorOf(output)));
+  const sizes = outputs.map((output) => call("absolute", errorOf(output)));
   const dOutputs = outputs.map((output) => ({ formula: quotient(call("sign", errorOf(output)), countOf(outputs)) }));
   return { parts: [], loss: { formula: mean(outputs, sizes) }, dOutputs };
 }
 
 /** Huber's loss with its corner at 1, as `torch.nn.HuberLoss`. */
 function huberPart(output: Output): Part {
-  const size = call("abs", errorOf(output));
+  const size = call("absolute", errorOf(output));
   const inside = evaluate(size) <= 1;
   const formula = inside ? product(half, squared(errorOf(output))) : difference(size, half);
   const quantity = indexed("ℓ", output.name, evaluate(formula), "\\ell");
@@ -75,7 +77,7 @@ function huberPart(output: Output): Part {
 }
 
 function huberDerivative(outputs: readonly Output[], output: Output): Formula {
-  const size = call("abs", errorOf(output));
+  const size = call("absolute", errorOf(output));
   const inside = evaluate(size) <= 1;
   const formula = quotient(inside ? errorOf(output) : call("sign", errorOf(output)), countOf(outputs));
   return { formula, condition: { left: size, relation: inside ? "≤" : ">", right: one } };
@@ -95,13 +97,13 @@ function huber(outputs: readonly Output[]): LossFormulas {
 /** −[t·ln p + (1 − t)·ln(1 − p)] with p = σ(a), a the logit. */
 function binaryCrossEntropy(outputs: readonly Output[]): LossFormulas {
   const parts = outputs.map(({ name, activation }) => {
-    const formula = call("sigma", activation);
+    const formula = call("sigmoid", activation);
     return { quantity: indexed("p", name, evaluate(formula)), formula };
   });
   const terms = outputs.map(({ target }, index) => {
     const { quantity: p } = parts[index]!;
-    const hit = product(target, call("ln", p));
-    return negative(sum(hit, product(difference(one, target), call("ln", difference(one, p)))));
+    const hit = product(target, call("log", p));
+    return negative(sum(hit, product(difference(one, target), call("log", difference(one, p)))));
   });
   const dOutputs = outputs.map(({ target }, index) => ({
     formula: quotient(difference(parts[index]!.quantity, target), countOf(outputs)),
@@ -117,7 +119,7 @@ function softmaxCrossEntropy(outputs: readonly Output[]): LossFormulas {
     quantity: indexed("p", name, probabilities[index]!),
     formula: quotient(exponentials[index]!, sum(...exponentials)),
   }));
-  const terms = outputs.map(({ target }, index) => product(target, call("ln", parts[index]!.quantity)));
+  const terms = outputs.map(({ target }, index) => product(target, call("log", parts[index]!.quantity)));
   const targets = sum(...outputs.map(({ target }) => target));
   const dOutputs = outputs.map(({ target }, index) => {
     const { quantity: p } = parts[index]!;
@@ -126,8 +128,28 @@ function softmaxCrossEntropy(outputs: readonly Output[]): LossFormulas {
   return { parts, loss: { formula: negative(sum(...terms)) }, dOutputs };
 }
 
-/** Every loss of `lossNames`, for one row. */
-export const lossFormulas: Record<LossName, (outputs: readonly Output[]) => LossFormulas> = {
+/** A loss of a user's: a mean over outputs, from its definition. */
+function ownLoss(own: OwnLoss, outputs: readonly Output[]): LossFormulas {
+  const { loss, slope } = lossFunction(own);
+  const leavesOf = ({ activation, target }: Output): Map<string, Expression> =>
+    new Map([
+      ["y", activation],
+      ["t", target],
+    ]);
+  const parts = outputs.map((output) => {
+    const found = formulaOf(loss, leavesOf(output));
+    return { ...found, quantity: indexed("ℓ", output.name, evaluate(found.formula), "\\ell") };
+  });
+  const dOutputs = outputs.map((output) => {
+    const { formula, ...branch } = formulaOf(slope, leavesOf(output));
+    return { formula: quotient(formula, countOf(outputs)), ...branch };
+  });
+  const meaning = meaningOf([loss, slope]);
+  const terms = parts.map(({ quantity }) => quantity);
+  return { parts, loss: { formula: mean(outputs, terms) }, dOutputs, ...(meaning && { meaning }) };
+}
+
+const builtIn: Record<LossName, (outputs: readonly Output[]) => LossFormulas> = {
   squaredError,
   meanSquaredError,
   meanAbsoluteError,
@@ -135,3 +157,7 @@ export const lossFormulas: Record<LossName, (outputs: readonly Output[]) => Loss
   binaryCrossEntropy,
   softmaxCrossEntropy,
 };
+
+/** Formulas of a loss, for one row. */
+export const lossFormulas = (loss: Loss, outputs: readonly Output[]): LossFormulas =>
+  typeof loss === "string" ? builtIn[loss](outputs) : ownLoss(loss, outputs);

@@ -1,24 +1,12 @@
-import type { Condition, Expression, FunctionName } from "./expression.ts";
+import { primitives } from "../math/primitives.ts";
+import type { Condition, Expression } from "./expression.ts";
 
 export type Notation = "text" | "tex";
 
 /** How tightly an expression holds together; brackets go around what binds less than its place asks for. */
 const binding = { sum: 1, negative: 2, product: 3, quotient: 3, power: 4, call: 5, symbol: 5, constant: 5 } as const;
 
-const functionNames: Record<FunctionName, readonly [text: string, tex: string]> = {
-  ln: ["ln", "\\ln"],
-  tanh: ["tanh", "\\tanh"],
-  sin: ["sin", "\\sin"],
-  cos: ["cos", "\\cos"],
-  max: ["max", "\\max"],
-  abs: ["", ""],
-  sign: ["sgn", "\\operatorname{sgn}"],
-  sigma: ["σ", "\\sigma"],
-  Phi: ["Φ", "\\Phi"],
-  phi: ["φ", "\\varphi"],
-};
-
-const relations = { "=": "=", "←": "\\leftarrow", ">": ">", "<": "<", "≤": "\\le" } as const;
+const relations = { "=": "=", "←": "\\leftarrow", ">": ">", "<": "<", "≤": "\\le", "≥": "\\ge", "≠": "\\ne" } as const;
 
 /** A relation sign in a notation. */
 export const renderRelation = (relation: keyof typeof relations, notation: Notation): string =>
@@ -87,9 +75,9 @@ function renderPower(
 }
 
 function renderCall(expression: Extract<Expression, { kind: "call" }>, notation: Notation): string {
-  const [text, tex] = functionNames[expression.name];
+  const { text, tex } = primitives[expression.name].notation!;
   const written = expression.arguments.map((argument) => renderExpression(argument, notation)).join(", ");
-  if (expression.name === "abs") return notation === "tex" ? `\\lvert ${written} \\rvert` : `|${written}|`;
+  if (expression.name === "absolute") return notation === "tex" ? `\\lvert ${written} \\rvert` : `|${written}|`;
   return `${notation === "tex" ? tex : text}(${written})`;
 }
 

@@ -1,3 +1,4 @@
+import { primitives } from "../math/primitives.ts";
 import { shortDigits } from "./digits.ts";
 import { constant } from "./expression.ts";
 import type { Condition, Expression, Leaf } from "./expression.ts";
@@ -8,19 +9,6 @@ export type MathmlContent = "symbols" | "numbers";
 
 /** Symbols, or how their values are written. */
 type Content = "symbols" | ((value: number) => string);
-
-const functionNames = {
-  ln: "ln",
-  tanh: "tanh",
-  sin: "sin",
-  cos: "cos",
-  max: "max",
-  abs: "",
-  sign: "sgn",
-  sigma: "σ",
-  Phi: "Φ",
-  phi: "φ",
-} as const;
 
 const entities: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const escapeMarkup = (text: string): string => text.replace(/[&<>"]/g, (character) => entities[character]!);
@@ -118,8 +106,8 @@ function markup(expression: Expression, content: Content): string {
 
 function callMarkup({ name, arguments: of }: Extract<Expression, { kind: "call" }>, content: Content): string {
   const inner = of.map((argument) => markup(argument, content)).join(operator(","));
-  if (name === "abs") return row(fence("|"), inner, fence("|"));
-  return row(identifier(functionNames[name]), fence("("), inner, fence(")"));
+  if (name === "absolute") return row(fence("|"), inner, fence("|"));
+  return row(identifier(primitives[name].notation!.text), fence("("), inner, fence(")"));
 }
 
 /** Pieces of a sum inside brackets: the first carries the opening bracket, the last the closing one. */

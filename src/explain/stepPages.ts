@@ -1,4 +1,4 @@
-import { widthsOf } from "../network.ts";
+import { nameOf, widthsOf } from "../network.ts";
 import type { Network } from "../network.ts";
 import { activationFormulas } from "./activationFormulas.ts";
 import type { Meaning } from "./activationFormulas.ts";
@@ -15,7 +15,7 @@ export interface StepPage {
 
 /** `One step of gradient descent: network 2-2-2-1, loss squaredError`. */
 export const titleOf = (network: Network): string =>
-  `One step of gradient descent: network ${widthsOf(network)}, loss ${network.loss}`;
+  `One step of gradient descent: network ${widthsOf(network)}, loss ${nameOf(network.loss)}`;
 
 /** What stands above the lines where the GPU's results are beside the CPU's. */
 export const comparisonNote = (mark: string): string =>
@@ -24,7 +24,7 @@ export const comparisonNote = (mark: string): string =>
 
 function layerTitle({ section, layer = 0 }: StepLine, { layers }: Network): string {
   const { activation } = layers[layer]!;
-  const place = `layer ${layer + 1} of ${layers.length} (${activation})`;
+  const place = `layer ${layer + 1} of ${layers.length} (${nameOf(activation)})`;
   if (section === "forward") return `Forward, ${place}: sums z, activations a`;
   return `Backward, ${place}: δ = ∂L/∂z = ∂L/∂a · a′`;
 }
@@ -34,7 +34,7 @@ function titleOfLine(line: StepLine, network: Network): string {
     case "given":
       return "Given";
     case "loss":
-      return `Loss: ${network.loss}`;
+      return `Loss: ${nameOf(network.loss)}`;
     case "gradients":
       return "Gradients: ∂L/∂w = δ of the node it enters · value it carries; ∂L/∂b = δ";
     case "update":
@@ -45,9 +45,9 @@ function titleOfLine(line: StepLine, network: Network): string {
 }
 
 function meaningOf({ section, layer }: StepLine, { layers, loss }: Network): Meaning | undefined {
-  if (section === "loss") return lossFormulas[loss]([]).meaning;
+  if (section === "loss") return lossFormulas(loss, []).meaning;
   const activation = layer === undefined ? undefined : layers[layer]!.activation;
-  return activation && activationFormulas[activation].meaning;
+  return activation && activationFormulas(activation).meaning;
 }
 
 /** Groups the lines of a step under headings, in their order. */

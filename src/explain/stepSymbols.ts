@@ -98,7 +98,7 @@ export function readSymbols(options: StepOptions, names: NodeNames, parameters: 
   const targets = names.targets.map((name, index) => named(name, target[index]!));
   const read = readActivations(reference, names);
   const outputs = read.at(-1)!.map(({ name, a }, index) => ({ name, activation: a, target: targets[index]! }));
-  const { dOutputs } = lossFormulas[network.loss](outputs);
+  const { dOutputs } = lossFormulas(network.loss, outputs);
   const layers = network.layers.map(({ index: layer, activation: kind }) =>
     read[layer]!.map(({ name, z, a }, node): NodeSymbols => {
       const next = network.layers[layer + 1];
@@ -107,7 +107,7 @@ export function readSymbols(options: StepOptions, names: NodeNames, parameters: 
         preActivation: z,
         activation: a,
         dActivation: lossDerivative(a, dActivation),
-        slope: symbol(`a′_${name}`, `a'_{${texName(name)}}`, evaluate(activationFormulas[kind].slope(z, a).formula)),
+        slope: symbol(`a′_${name}`, `a'_{${texName(name)}}`, evaluate(activationFormulas(kind).slope(z, a).formula)),
         dPreActivation: indexed("δ", name, reference.dPreActivations[layer]![node]!, "\\delta"),
         ...(device && { device: readDeviceNode(device, layer, node) }),
       };

@@ -1,13 +1,10 @@
 import * as v from "valibot";
-import { InvalidInput } from "../errors.ts";
-import { GraphBuilder, operandName } from "../graph/builder.ts";
+import { GraphBuilder, operandExpressions } from "../graph/builder.ts";
 import { type Graph, type GraphNode, reductionNames, type NodeOperation } from "../graph/graph.ts";
 import { type AnyNetwork, type GraphNetwork, networkOfGraph } from "../graph/graphNetwork.ts";
-import { activations } from "../math/activations.ts";
-import { inOrder } from "../math/differentiate.ts";
-import { Expression, type PrimitiveName } from "../math/expression.ts";
-import { primitives } from "../math/primitives.ts";
-import { activationNames, lossNames } from "../network.ts";
+import { activationFunction } from "../math/activations.ts";
+import { decodeDefinition, encodeDefinition } from "../math/definition.ts";
+import { type Activation, activationNames, type Loss, lossNames, requireActivation } from "../network.ts";
 
 // Graphs in model files: plain JSON, which is checked by a schema and then built again node by node, as a user's function is.
 
@@ -15,23 +12,24 @@ const place = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const places = v.pipe(v.array(place), v.minLength(1), v.maxLength(1000));
 const finite = v.pipe(v.number(), v.finite());
 
-const primitiveNames = Object.keys(primitives) as PrimitiveName[];
-/** An operand, a constant, or a primitive of steps before it. */
-const expressionStep = v.union([
-  v.pipe(v.string(), v.regex(/^x\d{1,3}$/)),
-  finite,
-  v.tupleWithRest([v.picklist(primitiveNames)], place),
-]);
-type ExpressionStep = v.InferOutput<typeof expressionStep>;
+/** A function of a user's, as data; network() checks the definition. */
+export const ownSchema = v.strictObject({
+  name: v.pipe(v.string(), v.maxLength(10_000)),
+  definition: v.pipe(v.array(v.array(v.union([v.string(), finite]))), v.maxLength(1000)),
+});
 
 const nodeSchema = v.variant("kind", [
   v.strictObject({ kind: v.literal("parameter"), parameter: place }),
   v.strictObject({ kind: v.literal("dense"), from: place, weights: place, bias: place }),
-  v.strictObject({ kind: v.literal("activation"), from: place, activation: v.picklist(activationNames) }),
+  v.strictObject({
+    kind: v.literal("activation"),
+    from: place,
+    activation: v.union([v.picklist(activationNames), ownSchema]),
+  }),
   v.strictObject({
     kind: v.literal("elementwise"),
     from: places,
-    steps: v.pipe(v.array(expressionStep), v.minLength(1), v.maxLength(1000)),
+    definition: ownSchema.entries.definition,
   }),
   v.strictObject({ kind: v.literal("reduce"), from: place, reduction: v.picklist(reductionNames) }),
   v.strictObject({ kind: v.literal("broadcast"), from: place, width: place }),
@@ -45,7 +43,7 @@ type FileNode = v.InferOutput<typeof nodeSchema>;
 /** A network of any layers in a model file; node 0 is the input, and the last one the output. */
 export const graphSchema = v.strictObject({
   inputs: v.number(),
-  loss: v.picklist(lossNames),
+  loss: v.union([v.picklist(lossNames), ownSchema]),
   parameters: v.pipe(
     v.array(
       v.strictObject({
@@ -58,47 +56,7 @@ export const graphSchema = v.strictObject({
   ),
   nodes: v.pipe(v.array(nodeSchema), v.maxLength(10_000)),
 });
-export type GraphFile = v.InferOutput<typeof graphSchema>;
-
-/** An expression as steps, each of which names the places of those that it needs. */
-function stepsOf(expression: Expression): ExpressionStep[] {
-  const order = inOrder([expression]);
-  const placeOf = new Map(order.map((node, index) => [node, index]));
-  return order.map((node): ExpressionStep => {
-    if (node.kind === "constant") return node.value;
-    if (node.kind === "input") return node.name;
-    return [node.primitive!, ...node.operands.map((operand) => placeOf.get(operand)!)];
-  });
-}
-
-const badStep = (primitive: PrimitiveName, operands: readonly number[]): InvalidInput =>
-  new InvalidInput({
-    place: `expression: ${primitive}`,
-    expected: `${primitives[primitive].arity} steps before it`,
-    got: operands.join(", ") || "none",
-    fix: "name steps that are computed before",
-  });
-
-/** @throws InvalidInput on a step that names one behind it, or too few or too many */
-function expressionOf(steps: readonly ExpressionStep[]): Expression {
-  const built: Expression[] = [];
-  for (const step of steps) {
-    if (typeof step === "number") built.push(Expression.constant(step));
-    else if (typeof step === "string") built.push(Expression.input(step));
-    else {
-      const [primitive, ...operands] = step;
-      const isGood = operands.length === primitives[primitive].arity && operands.every((at) => at < built.length);
-      if (!isGood) throw badStep(primitive, operands);
-      built.push(
-        Expression.application(
-          primitive,
-          operands.map((at) => built[at]!),
-        ),
-      );
-    }
-  }
-  return built[built.length - 1]!;
-}
+type GraphFile = v.InferOutput<typeof graphSchema>;
 
 function fileNode(node: GraphNode): FileNode {
   const { width, ...rest } = node;
@@ -106,25 +64,30 @@ function fileNode(node: GraphNode): FileNode {
   if (rest.kind === "concat") return { ...rest, from: [...rest.from] };
   if (rest.kind !== "elementwise") return rest as FileNode;
   const { from, expression, activation } = rest;
-  if (activation !== undefined) return { kind: "activation", from: from[0]!, activation };
-  return { kind: "elementwise", from: [...from], steps: stepsOf(expression) };
+  if (activation !== undefined) return { kind: "activation", from: from[0]!, activation } as FileNode;
+  return { kind: "elementwise", from: [...from], definition: encodeDefinition(expression) } as unknown as FileNode;
 }
 
 /** A network as a model file holds it. */
 export const encodeGraph = ({ graph, inputs, loss }: GraphNetwork): GraphFile => ({
   inputs,
-  loss,
+  loss: loss as GraphFile["loss"],
   parameters: graph.parameters.map(({ name, shape, start }) => ({ name, shape: [...shape], start })),
   nodes: graph.nodes.slice(1).map(fileNode),
 });
 
 function operationOf(node: FileNode): NodeOperation {
   if (node.kind === "activation") {
-    const expression = activations[node.activation](Expression.input(operandName(0)));
-    return { kind: "elementwise", from: [node.from], expression, activation: node.activation };
+    const activation = node.activation as Activation;
+    requireActivation("network: activation", activation);
+    const expression = activationFunction(activation).forward.substitute(new Map([["z", operandExpressions(1)[0]!]]));
+    return { kind: "elementwise", from: [node.from], expression, activation };
   }
-  if (node.kind === "elementwise")
-    return { kind: "elementwise", from: node.from, expression: expressionOf(node.steps) };
+  if (node.kind === "elementwise") {
+    const names = operandExpressions(node.from.length).map(({ name }) => name);
+    const expression = decodeDefinition("network: elementwise", node.definition, names);
+    return { kind: "elementwise", from: node.from, expression };
+  }
   if (node.kind === "slice") return { kind: "slice", from: node.from, start: node.start };
   return node.kind === "broadcast" ? { kind: "broadcast", from: node.from } : node;
 }
@@ -139,5 +102,5 @@ export function decodeGraph({ inputs, loss, parameters, nodes }: GraphFile): Any
   let output = 0;
   for (const node of nodes) output = builder.add(operationOf(node), "width" in node ? node.width : undefined);
   const graph: Graph = builder.finish(output);
-  return networkOfGraph(graph, loss);
+  return networkOfGraph(graph, loss as Loss);
 }

@@ -4,8 +4,8 @@ import type { Preprocessing } from "../data/preprocessing.ts";
 import type { Labels } from "../data/spelling.ts";
 import { BadFile, InvalidInput } from "../errors.ts";
 import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
-import { type DenseLayer, type Network, activationNames, lossNames, network } from "../network.ts";
-import { decodeGraph, encodeGraph, graphSchema } from "./graphSchema.ts";
+import { type DenseLayer, type Network, type NetworkOptions, activationNames, lossNames, network } from "../network.ts";
+import { decodeGraph, encodeGraph, graphSchema, ownSchema } from "./graphSchema.ts";
 
 /** How a model was trained: a record for people, nothing depends on it. */
 export interface TrainingSummary {
@@ -41,8 +41,8 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 
 const architectureSchema = v.strictObject({
   inputs: v.number(),
-  layers: v.array(v.strictObject({ width: v.number(), activation: v.picklist(activationNames) })),
-  loss: v.picklist(lossNames),
+  layers: v.array(v.strictObject({ width: v.number(), activation: v.union([v.picklist(activationNames), ownSchema]) })),
+  loss: v.union([v.picklist(lossNames), ownSchema]),
 });
 
 const different = v.check((names: string[]) => new Set(names).size === names.length, "different names");
@@ -196,7 +196,7 @@ function describedNetwork(metadata: ReadonlyMap<string, string>, place: string):
     return graph && decodeGraph(graph);
   }
   const list = parse(architectureSchema, metadata, "architecture", place);
-  return list && network(list);
+  return list && network(list as NetworkOptions);
 }
 
 function parseNetwork(metadata: ReadonlyMap<string, string>, place: string): AnyNetwork {

@@ -1,5 +1,16 @@
 import { requireChain } from "../graph/graphNetwork.ts";
-import { type ActivationName, type LayerShape, type Network, takesLogits } from "../network.ts";
+import { activationFunction } from "../math/activations.ts";
+import { inOrder } from "../math/differentiate.ts";
+import type { Expression } from "../math/expression.ts";
+import { primitives } from "../math/primitives.ts";
+import {
+  type Activation,
+  type ActivationName,
+  type LayerShape,
+  nameOf,
+  type Network,
+  takesLogits,
+} from "../network.ts";
 import { finiteParameters, type ModelToSave, requireValueCount } from "./modelFile.ts";
 import { encodeOnnxGraph, type OnnxGraph, type OnnxInitializer, type OnnxNode } from "./onnxGraph.ts";
 
@@ -9,47 +20,72 @@ export interface OnnxModel extends Pick<ModelToSave, "network" | "replicas" | "p
   readonly inputNames?: readonly string[];
 }
 
-/** Of 2020: what reads ONNX at all reads these. Gelu and silu have no operator there and are written as their formulas. */
+/** Of 2020: what reads ONNX at all reads these. Activations without an operator there are written as their formulas. */
 const operatorSet = 13;
 const irVersion = 7;
 
 const inputsName = "inputs";
-const constants = { half: 0.5, one: 1, rootTwo: Math.SQRT2 };
-type ConstantName = keyof typeof constants;
 
-type Activate = (input: string, output: string) => OnnxNode[];
-const operator =
-  (name: string, attributes: OnnxNode["attributes"] = []): Activate =>
-  (input, output) => [{ operator: name, inputs: [input], output, attributes }];
+/** Name of a constant that nodes read. */
+const constantName = (value: number): string => `constant ${value}`;
 
-/** x · Φ(x) as PyTorch exports it, a pattern that runtimes know and fuse. */
-const gelu: Activate = (input, output) => {
-  const part = (name: string): string => `${output}_${name}`;
-  return [
-    { operator: "Div", inputs: [input, "rootTwo" satisfies ConstantName], output: part("scaled") },
-    { operator: "Erf", inputs: [part("scaled")], output: part("erf") },
-    { operator: "Add", inputs: [part("erf"), "one" satisfies ConstantName], output: part("share") },
-    { operator: "Mul", inputs: [input, part("share")], output: part("double") },
-    { operator: "Mul", inputs: [part("double"), "half" satisfies ConstantName], output },
-  ];
+/** Adds nodes whose results are named after `output`. */
+class NodeList {
+  readonly nodes: OnnxNode[] = [];
+  readonly #output: string;
+
+  constructor(output: string) {
+    this.#output = output;
+  }
+
+  readonly emit = (operator: string, ...inputs: (string | number)[]): string => {
+    const output = `${this.#output}_${this.nodes.length + 1}`;
+    const names = inputs.map((input) => (typeof input === "number" ? constantName(input) : input));
+    this.nodes.push({ operator, inputs: names, output });
+    return output;
+  };
+
+  /** The nodes, the last of which gives the output itself. */
+  finished(): OnnxNode[] {
+    const last = this.nodes.at(-1)!;
+    return [...this.nodes.slice(0, -1), { ...last, output: this.#output }];
+  }
+}
+
+/** An expression of z as nodes, from the table of primitives. */
+function expressionNodes(definition: Expression, z: string, output: string): OnnxNode[] {
+  const list = new NodeList(output);
+  const names = new Map<Expression, string>();
+  const nameOfOperand = (node: Expression): string =>
+    node.kind === "constant" ? constantName(node.value) : node.kind === "input" ? z : names.get(node)!;
+  for (const node of inOrder([definition])) {
+    if (node.kind !== "application") continue;
+    const { onnx } = primitives[node.primitive!];
+    const operands = node.operands.map(nameOfOperand);
+    names.set(node, typeof onnx === "string" ? list.emit(onnx, ...operands) : onnx(list.emit, ...operands));
+  }
+  if (list.nodes.length === 0) list.emit("Identity", nameOfOperand(definition));
+  return list.finished();
+}
+
+/** Activations that ONNX has an operator for, or a pattern that runtimes know and fuse: gelu as PyTorch exports it. */
+const known: Partial<Record<ActivationName, (input: string, output: string) => OnnxNode[]>> = {
+  relu: (input, output) => [{ operator: "Relu", inputs: [input], output }],
+  leakyRelu: (input, output) => [
+    { operator: "LeakyRelu", inputs: [input], output, attributes: [{ name: "alpha", float: 0.01 }] },
+  ],
+  elu: (input, output) => [{ operator: "Elu", inputs: [input], output, attributes: [{ name: "alpha", float: 1 }] }],
+  gelu(input, output) {
+    const list = new NodeList(output);
+    const share = list.emit("Add", list.emit("Erf", list.emit("Div", input, Math.SQRT2)), 1);
+    list.emit("Mul", list.emit("Mul", input, share), 0.5);
+    return list.finished();
+  },
 };
 
-const silu: Activate = (input, output) => [
-  { operator: "Sigmoid", inputs: [input], output: `${output}_share` },
-  { operator: "Mul", inputs: [input, `${output}_share`], output },
-];
-
-const activations: Record<Exclude<ActivationName, "identity">, Activate> = {
-  sigmoid: operator("Sigmoid"),
-  tanh: operator("Tanh"),
-  relu: operator("Relu"),
-  leakyRelu: operator("LeakyRelu", [{ name: "alpha", float: 0.01 }]),
-  elu: operator("Elu", [{ name: "alpha", float: 1 }]),
-  gelu,
-  silu,
-  softplus: operator("Softplus"),
-  sine: operator("Sin"),
-};
+const activationNodes = (activation: Activation, input: string, output: string): OnnxNode[] =>
+  (typeof activation === "string" && known[activation]?.(input, output)) ||
+  expressionNodes(activationFunction(activation).forward, input, output);
 
 interface ChainModel extends OnnxModel {
   readonly network: Network;
@@ -77,7 +113,7 @@ function layerNodes(network: Network, layer: LayerShape, replicas: number): Onnx
   const output = index === network.layers.length - 1 ? outputsName(network) : `layers.${index}.outputs`;
   if (activation === "identity") return affineNodes(layer, replicas, input, output);
   const sums = `layers.${index}.preActivations`;
-  return [...affineNodes(layer, replicas, input, sums), ...activations[activation](sums, output)];
+  return [...affineNodes(layer, replicas, input, sums), ...activationNodes(activation, sums, output)];
 }
 
 /** Logits as what `predict` gives. */
@@ -113,9 +149,10 @@ function layerParameters({ network, replicas }: ChainModel, layer: LayerShape, a
 
 /** Those constants that nodes read. */
 function constantsOf(nodes: readonly OnnxNode[]): OnnxInitializer[] {
-  const read = new Set(nodes.flatMap(({ inputs }) => inputs));
-  const entries = Object.entries(constants).filter(([name]) => read.has(name));
-  return entries.map(([name, value]) => ({ name, shape: [], values: Float32Array.of(value) }));
+  const read = [...new Set(nodes.flatMap(({ inputs }) => inputs))].filter((name) =>
+    name.startsWith(constantName(0).slice(0, -1)),
+  );
+  return read.map((name) => ({ name, shape: [], values: Float32Array.of(Number(name.split(" ")[1])) }));
 }
 
 function graphOf(model: ChainModel, parameters: Float32Array): OnnxGraph {
@@ -144,7 +181,7 @@ export function encodeOnnx(model: OnnxModel): Uint8Array<ArrayBuffer> {
   const network = requireChain("encodeOnnx", model.network, "save the model as safetensors with encodeModel");
   requireValueCount("encodeOnnx", model);
   const parameters = finiteParameters("encodeOnnx", model.parameters);
-  const metadata = new Map<string, string>([["loss", model.network.loss]]);
+  const metadata = new Map<string, string>([["loss", nameOf(model.network.loss)]]);
   if (model.inputNames) metadata.set("inputs", JSON.stringify(model.inputNames));
   return encodeOnnxGraph(graphOf({ ...model, network }, parameters), {
     producer: "thalweg",

@@ -1,4 +1,7 @@
-import { type ActivationName, type LayerShape, type Network, widthsOf } from "../network.ts";
+import type { Preparation } from "../math/primitive.ts";
+import { type LayerShape, type Loss, type Network, widthsOf } from "../network.ts";
+import { callsOf, preparationOf, wgslNameOf } from "./emitActivation.ts";
+import { isRowWise } from "./emitLoss.ts";
 
 // What the straight-line WGSL of one network is put together from: names, the layers forward, the loss of a sample. Only
 // validated integers and names of the project go into the text.
@@ -16,12 +19,6 @@ export const maxNamedParameters = 48;
 const samplesAtOnce = 2;
 
 export const isNamed = ({ parameterCount }: Network): boolean => parameterCount <= maxNamedParameters;
-
-/** Functions of shaders/scalar.wgsl and activation.wgsl that differ from the names of activations; `sine` then takes an angle that `boundedAngle` gave. */
-const functionNames: Partial<Record<ActivationName, string>> = { tanh: "hyperbolicTangent", sine: "boundedSine" };
-
-/** Functions of shaders/activation.wgsl; their slopes are named `…Slope`. */
-export const functionOf = (name: ActivationName): string => functionNames[name] ?? name;
 
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -84,13 +81,13 @@ export function forEach(
 }
 
 /**
- * Bounds angles where one of them may be large, told by the sum of their squares: 16,384². They move up in turn, until each is in its
- * place again, so that what it takes to bound one stands in the code once.
+ * Prepares arguments where one of them may need it, told by the sum of their squares. They move up in turn, until each is in its place
+ * again, so that what it takes to prepare one stands in the code once.
  */
-const boundAngles = (angles: readonly string[]): string[] => [
-  `  for (var left = select(0u, ${angles.length}u, ${sumOfProducts(angles.map((angle) => [angle, angle]))} >= 268435456.0); left > 0u; left--) {`,
-  `    let angle = boundedAngle(${angles[0]!});`,
-  ...angles.map((angle, at) => `    ${angle} = ${angles[at + 1] ?? "angle"};`),
+const prepare = (values: readonly string[], { wgsl, from }: Preparation): string[] => [
+  `  for (var left = select(0u, ${values.length}u, ${sumOfProducts(values.map((value) => [value, value]))} >= ${from ** 2}.0); left > 0u; left--) {`,
+  `    let prepared = ${wgsl}(${values[0]!});`,
+  ...values.map((value, at) => `    ${value} = ${values[at + 1] ?? "prepared"};`),
   "  }",
 ];
 
@@ -98,16 +95,17 @@ export function forwardOf(network: Network, shape: LayerShape, sample: Sample): 
   const { index, fanIn, fanOut, activation } = shape;
   const { weight, bias } = namesOf(network, shape);
   const layer = index + 1;
-  const declare = activation === "sine" ? "var" : "let";
+  const preparation = preparationOf(activation);
+  const declare = preparation ? "var" : "let";
+  const z = (to: number): string => `z${layer}_${to}${sample}`;
   const sums = upTo(fanOut).map((to) => {
     const pairs = upTo(fanIn).map((from) => [weight(from, to), unit(index, from, sample)] as const);
-    return `  ${declare} z${layer}_${to}${sample} = ${sumOfProducts(pairs)} + ${bias(to)};`;
+    return `  ${declare} ${z(to)} = ${sumOfProducts(pairs)} + ${bias(to)};`;
   });
-  if (activation === "sine") sums.push(...boundAngles(upTo(fanOut).map((to) => `z${layer}_${to}${sample}`)));
-  const activations = upTo(fanOut).map((to) => {
-    return `  let a${layer}_${to}${sample} = ${functionOf(activation)}(z${layer}_${to}${sample});`;
-  });
-  return [`  // layer ${layer}, ${activation}: [${fanIn}] → [${fanOut}]`, ...sums, ...activations];
+  if (preparation) sums.push(...prepare(upTo(fanOut).map(z), preparation));
+  const { forward } = callsOf(network, activation);
+  const activations = upTo(fanOut).map((to) => `  let a${layer}_${to}${sample} = ${forward(z(to))};`);
+  return [`  // layer ${layer}, ${wgslNameOf(network, activation)}: [${fanIn}] → [${fanOut}]`, ...sums, ...activations];
 }
 
 /** Where the sample at `source` lies in the data, and its inputs. */
@@ -160,7 +158,12 @@ function softmaxLossOf({ index, fanOut }: LayerShape, sample: Sample): LossText 
 
 /** The loss of a sample whose outputs are there. */
 export const lossOf = ({ layers, loss }: Network, sample: Sample): LossText =>
-  (loss === "softmaxCrossEntropy" ? softmaxLossOf : elementLossOf)(layers[layers.length - 1]!, sample);
+  (isRowWise(loss) ? softmaxLossOf : elementLossOf)(layers[layers.length - 1]!, sample);
 
-export const describe = (network: Network): string =>
-  `${widthsOf(network)} ${network.layers.map(({ activation }) => activation).join(" ")}, ${network.loss}`;
+/** A loss as comments call it. */
+export const wgslLossName = (loss: Loss): string => (typeof loss === "string" ? loss : "own loss");
+
+export const describe = (network: Network): string => {
+  const names = network.layers.map(({ activation }) => wgslNameOf(network, activation));
+  return `${widthsOf(network)} ${names.join(" ")}, ${wgslLossName(network.loss)}`;
+};

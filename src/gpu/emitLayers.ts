@@ -1,5 +1,7 @@
-import { type ActivationName, activationNames, type LayerShape, type Network, savesPreActivation } from "../network.ts";
-import { describe, functionOf } from "./emitForward.ts";
+import { type Activation, type LayerShape, type Network, savesPreActivation } from "../network.ts";
+import { activationsOf, emitFours, preparationOf, wgslNameOf } from "./emitActivation.ts";
+import { describe } from "./emitForward.ts";
+import { emitLoss, isRowWise } from "./emitLoss.ts";
 
 // Writes the WGSL of one network for shaders/trainGroups.wgsl and trainTiles.wgsl: test/golden/layers.wgsl is its output for the
 // worked example. Only validated integers and names of the project go into the text.
@@ -76,7 +78,7 @@ export const ownedBy = ({ blocks, quads }: LayerLayout, threads: number): Owned 
 
 /** Threads that sum losses. */
 export const lossThreads = ({ loss, outputs }: Network, { threads, tileRows }: TileSizes): number =>
-  Math.min(threads, (loss === "softmaxCrossEntropy" ? 1 : outputs) * (tileRows / 4));
+  Math.min(threads, (isRowWise(loss) ? 1 : outputs) * (tileRows / 4));
 
 /** Threads that own gradients. */
 export const ownerThreads = ({ blocks, quads }: LayerLayout, threads: number): number =>
@@ -110,10 +112,10 @@ function constantsOf(network: Network, sizes: TileSizes, layout: LayerLayout): s
 }
 
 /** A layer as `Dense` of shaders/sampleTile.wgsl, word by word. */
-function denseOf(layer: PlacedLayer): string {
+function denseOf(layer: PlacedLayer, activation: number): string {
   const { fanIn, fanOut, weightsOffset, copyOffset, inputs, outputs, saved, firstBlock, firstQuad } = layer;
   const places = [weightsOffset, copyOffset, inputs, outputs, saved, firstBlock, firstQuad];
-  const words = [fanIn, fanOut, fours(fanOut), activationNames.indexOf(layer.activation), ...places];
+  const words = [fanIn, fanOut, fours(fanOut), activation, ...places];
   return `Dense(${words.map((word) => `${word}u`).join(", ")})`;
 }
 
@@ -125,48 +127,30 @@ function choose(head: string, argument: string, choices: readonly { readonly is:
   return [`fn ${head} {`, ...tests, `  return ${choices[choices.length - 1]!.value};`, "}"].join("\n");
 }
 
-/** A function that gives what an activation names to four values. */
-function eachActivation(head: string, layers: readonly LayerShape[], valueOf: (of: FourOf) => string): string {
-  const used = [...new Set(layers.map(({ activation }) => activation))];
-  const choices = used.map((activation) => {
-    const four = (of: (part: string) => string): string => `vec4f(${["x", "y", "z", "w"].map(of).join(", ")})`;
-    return { is: activationNames.indexOf(activation), value: valueOf({ activation, four }) };
-  });
-  return choose(head, "activation", choices);
-}
-
-interface FourOf {
-  readonly activation: ActivationName;
-  /** A vector of what is made of each of its parts. */
-  readonly four: (of: (part: string) => string) => string;
-}
-
-const activateFour = (layers: readonly LayerShape[]): string =>
-  eachActivation("activate4(activation: u32, z: vec4f) -> vec4f", layers, ({ activation, four }) =>
-    four((part) => `${functionOf(activation)}(z.${part})`),
+/** A function that calls the function of the activation that a number names. */
+const callActivation = (head: string, used: readonly Activation[], call: (activation: Activation) => string) =>
+  choose(
+    head,
+    "activation",
+    used.map((activation, is) => ({ is, value: call(activation) })),
   );
 
-/** Where relu is 0 nothing passes, not even infinity. */
-const multiplyFour = (layers: readonly LayerShape[]): string =>
-  eachActivation("slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f", layers, ({ activation, four }) =>
-    activation === "relu"
-      ? "select(vec4f(), d, saved > vec4f())"
-      : `d * ${four((part) => `${functionOf(activation)}Slope(saved.${part})`)}`,
-  );
-
-/** What pre-activations become before they are saved and activated: angles are bounded. */
-function prepareOf(layers: readonly LayerShape[]): string {
+/** What pre-activations become before they are saved and activated. */
+function prepareOf(used: readonly Activation[]): string {
   const head = "fn prepare4(activation: u32, z: vec4f) -> vec4f {";
-  if (layers.every(({ activation }) => activation !== "sine")) return `${head}\n  return z;\n}`;
-  return `${head}
-  var angles = z;
-  // One after the other, as in emitForward.ts.
-  let areLarge = (activation == ${activationNames.indexOf("sine")}u) & (dot(z, z) >= 268435456.0);
-  for (var left = select(0u, 4u, areLarge); left > 0u; left--) {
-    angles = vec4f(angles.yzw, boundedAngle(angles.x));
-  }
-  return angles;
-}`;
+  const preparations = [...new Set(used.map(preparationOf))].filter((each) => each !== undefined);
+  if (preparations.length === 0) return `${head}\n  return z;\n}`;
+  const loops = preparations.map((preparation, at) => {
+    const numbers = used.flatMap((activation, is) => (preparationOf(activation) === preparation ? [is] : []));
+    const isUsed = numbers.map((is) => `(activation == ${is}u)`).join(" | ");
+    const mayNeed = numbers.length === 1 ? isUsed : `(${isUsed})`;
+    return `  // One after the other, as in emitForward.ts.
+  let mayNeed${at} = ${mayNeed} & (dot(z, z) >= ${preparation.from ** 2}.0);
+  for (var left = select(0u, 4u, mayNeed${at}); left > 0u; left--) {
+    prepared = vec4f(prepared.yzw, ${preparation.wgsl}(prepared.x));
+  }`;
+  });
+  return [head, "  var prepared = z;", ...loops, "  return prepared;", "}"].join("\n");
 }
 
 /** The sums that a thread owns, by name: for registers. */
@@ -234,6 +218,7 @@ export function emitLayers(network: Network, sizes: TileSizes): string {
   const layout = layoutOf(network);
   const { layers } = layout;
   const owned = ownedBy(layout, sizes.threads);
+  const used = activationsOf(network);
   return `// One network for a workgroup: ${describe(network)}.
 // Written by src/gpu/emitLayers.ts; sampleTile.wgsl tells what the names mean.
 
@@ -242,16 +227,19 @@ ${constantsOf(network, sizes, layout)}
 ${choose(
   "layerAt(index: u32) -> Dense",
   "index",
-  layers.map((layer) => ({ is: layer.index, value: denseOf(layer) })),
+  layers.map((layer) => ({ is: layer.index, value: denseOf(layer, used.indexOf(layer.activation)) })),
 )}
 
+${emitFours(network)}
+
 // Activations by their numbers, and gradients times their slopes at what was saved.
-${prepareOf(layers)}
+${prepareOf(used)}
 
-${activateFour(layers)}
+${callActivation("activate4(activation: u32, z: vec4f) -> vec4f", used, (own) => `${wgslNameOf(network, own)}4(z)`)}
 
-${multiplyFour(layers)}
+${callActivation("slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f", used, (own) => `${wgslNameOf(network, own)}Backward4(d, saved)`)}
 
+${isRowWise(network.loss) ? "" : `${emitLoss(network.loss)}\n`}
 // Gradients of the blocks that this thread owns.
 ${sizes.isNamed ? namedSums(owned, sizes.threads) : sumsInArrays(owned)}
 `;

@@ -3,7 +3,6 @@ import {
   describe,
   forEach,
   forwardOf,
-  functionOf,
   gradientOf,
   isNamed,
   lossOf,
@@ -15,7 +14,10 @@ import {
   sumOfProducts,
   unit,
   upTo,
+  wgslLossName,
 } from "./emitForward.ts";
+import { callsOf, emitActivations } from "./emitActivation.ts";
+import { emitLoss, isRowWise } from "./emitLoss.ts";
 
 // Writes the straight-line WGSL of one network: network.wgsl, updateNetwork.wgsl, writePartials.wgsl, sumLanes.wgsl and
 // scoreNetwork.wgsl of test/golden/ are its output for the worked example. Only validated integers and names of the project go into the text.
@@ -40,22 +42,27 @@ const readNetworkOf = (network: Network): string =>
   forEach(network, "readNetwork(first: u32)", (name, _, at) => `${name} = parameters[first + ${at}];`);
 
 /** A gradient times the slope of a unit's activation, told from what its derivative takes. */
-function slopeProductOf({ index, activation }: LayerShape, at: number, sample: Sample, gradient: string): string {
+function slopeProductOf(
+  network: Network,
+  { index, activation }: LayerShape,
+  { at, sample }: { readonly at: number; readonly sample: Sample },
+  gradient: string,
+): string {
   const saved = `${savesPreActivation(activation) ? "z" : "a"}${index + 1}_${at}${sample}`;
-  if (activation === "relu") return `reluProduct(${gradient}, ${saved})`;
-  return `${gradient} * ${functionOf(activation)}Slope(${saved})`;
+  return callsOf(network, activation).backward(gradient, saved);
 }
 
 /** Gradient of the loss by the last layer's pre-activations, scaled. */
-function lossGradientOf({ layers, loss }: Network, sample: Sample): string[] {
+function lossGradientOf(network: Network, sample: Sample): string[] {
+  const { layers, loss } = network;
   const last = layers[layers.length - 1]!;
   const units = upTo(last.fanOut);
   const of = (name: string, at: number): string => `${name}_${at}${sample}`;
   const d = `d${last.index + 1}`;
-  if (loss !== "softmaxCrossEntropy") {
+  if (!isRowWise(loss)) {
     return units.map((at) => {
       const gradient = `scale${sample} * ${of("e", at)}.y`;
-      return `  let ${of(d, at)} = ${slopeProductOf(last, at, sample, gradient)};`;
+      return `  let ${of(d, at)} = ${slopeProductOf(network, last, { at, sample }, gradient)};`;
     });
   }
   return [
@@ -88,7 +95,7 @@ function backwardOf(network: Network, shape: LayerShape, samples: readonly Sampl
     ? samples.flatMap((sample) =>
         upTo(fanIn).map((from) => {
           const pairs = upTo(fanOut).map((to) => [weight(from, to), `d${layer}_${to}${sample}`] as const);
-          const gradient = slopeProductOf(below, from, sample, `(${sumOfProducts(pairs)})`);
+          const gradient = slopeProductOf(network, below, { at: from, sample }, sumOfProducts(pairs));
           return `  let d${index}_${from}${sample} = ${gradient};`;
         }),
       )
@@ -113,7 +120,7 @@ function forwardAndLoss(network: Network, sample: Sample): string[] {
   const { lines, loss } = lossOf(network, sample);
   return [
     ...network.layers.flatMap((layer) => forwardOf(network, layer, sample)),
-    `  // ${network.loss}; d is the gradient by pre-activations`,
+    `  // ${wgslLossName(network.loss)}; d is the gradient by pre-activations`,
     ...lines,
     `  lossSum += scale${sample} * (${loss});`,
     ...lossGradientOf(network, sample),
@@ -130,6 +137,12 @@ function samplesFunction(network: Network): string {
   ].join("\n");
 }
 
+/** Functions of one number that the network is made of. */
+function functionsOf(network: Network, passes: readonly ("forward" | "backward")[]): string {
+  const loss = isRowWise(network.loss) ? "" : emitLoss(network.loss);
+  return [emitActivations(network, passes), loss].filter((text) => text !== "").join("\n\n");
+}
+
 const namedHead = `w1_2_3 is the weight of layer 1 from its input 2 to its unit 3 and dw1_2_3 its gradient, b a bias, z a weighted sum, a its
 // activation, d1_3 the gradient by z1_3. Values have names of their own: arrays and structs would be kept in memory by some.`;
 const arrayHead = `p holds the parameters in the order of the flat layout and dp their gradients; z is a weighted sum, a its activation, d1_3 the
@@ -144,6 +157,8 @@ export const emitNetwork = (
 
 const PARAMETERS = ${network.parameterCount}u;
 const SAMPLES = ${samplesOf(network).length}u; // that addSamples takes at once
+
+${functionsOf(network, ["forward", "backward"])}
 
 ${declarationsOf(network, true)}
 // Losses of samples, scaled like their gradients.
@@ -217,7 +232,7 @@ ${forEach(network, "writePartials(first: u32)", (_, gradient, at) => `partials[f
 function hitsOf({ layers, loss, outputs }: Network): { lines: readonly string[]; hits: string } {
   const units = upTo(outputs);
   const logit = (at: number): string => unit(layers.length, at, "");
-  if (loss === "softmaxCrossEntropy") {
+  if (isRowWise(loss)) {
     // The first of several that are largest counts.
     const larger = units.slice(1).map((at) => `  if (t_${at} > truthValue) { truth = ${at}u; truthValue = t_${at}; }`);
     return { lines: ["  var truth = 1u;", "  var truthValue = t_1;", ...larger], hits: "u32(place == truth)" };
@@ -234,7 +249,7 @@ function scoreSample(network: Network): string {
     "fn scoreSample(source: u32) {",
     ...readInputs(network, ""),
     ...network.layers.flatMap((layer) => forwardOf(network, layer, "")),
-    `  // ${network.loss}`,
+    `  // ${wgslLossName(network.loss)}`,
     ...lines,
     `  lossSum += ${loss};`,
     ...(answers ? [...answers.lines, `  hitSum += ${answers.hits};`] : []),
@@ -248,6 +263,8 @@ export const emitScore = (
 ): string => `// One network forward, and its loss: ${describe(network)}. Written by src/gpu/emitNetwork.ts; names are those of network.wgsl.
 
 const PARAMETERS = ${network.parameterCount}u;
+
+${functionsOf(network, ["forward"])}
 
 ${declarationsOf(network, false)}
 // Losses of samples, not scaled, and right answers.

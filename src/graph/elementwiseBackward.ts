@@ -45,7 +45,7 @@ function renamed(expression: Expression, count: number): OperandGradient {
 
 /** Of one operand: from the result alone where that is enough, as for activation functions. */
 function gradientOfOne(expression: Expression): Expression {
-  const { backward: slope } = scalarFunction((z) => expression.substitute(new Map([[operandName(0), z]])));
+  const { backward: slope } = scalarFunction(expression.substitute(new Map([[operandName(0), Expression.input("z")]])));
   return slope.substitute(new Map([["z", Expression.input(operandName(0))]]));
 }
 

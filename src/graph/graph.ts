@@ -1,6 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import type { Expression } from "../math/expression.ts";
-import type { ActivationName } from "../network.ts";
+import type { Activation } from "../network.ts";
 
 /** Reductions over the units of one sample. */
 export const reductionNames = ["sum", "mean", "max", "logSumExp"] as const;
@@ -33,8 +33,8 @@ export type NodeOperation =
       readonly kind: "elementwise";
       readonly from: readonly number[];
       readonly expression: Expression;
-      /** Set where the expression is an activation function of the project. */
-      readonly activation?: ActivationName;
+      /** Set where the expression is that of an activation function. */
+      readonly activation?: Activation;
     }
   /** One value per sample. */
   | { readonly kind: "reduce"; readonly from: number; readonly reduction: ReductionName }

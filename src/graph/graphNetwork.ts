@@ -1,15 +1,18 @@
 import { InvalidInput } from "../errors.ts";
 import {
+  type Activation,
   type ActivationName,
+  type BuiltInNetwork,
   type DenseLayer,
   dense,
   type LayerShape,
+  type Loss,
   type LossName,
-  lossNames,
+  nameOf,
   network as listNetwork,
   type Network,
   type NetworkOptions,
-  requireName,
+  requireLoss,
   takesLogits,
   widthsOf,
 } from "../network.ts";
@@ -22,7 +25,7 @@ export interface GraphNetwork {
   readonly inputs: number;
   readonly outputs: number;
   readonly graph: Graph;
-  readonly loss: LossName;
+  readonly loss: Loss;
   /** Parameters of one member. */
   readonly parameterCount: number;
 }
@@ -33,7 +36,7 @@ export type AnyNetwork = Network | GraphNetwork;
 export interface GraphOptions {
   /** Width of the input. */
   readonly inputs: number;
-  readonly loss: LossName;
+  readonly loss: Loss;
 }
 
 export interface LayersOptions extends GraphOptions {
@@ -77,7 +80,7 @@ export function denseShapesOf(graph: Graph): DenseShape[] {
     const { weights, bias } = node as Extract<GraphNode, { kind: "dense" }>;
     const [reader, ...others] = readers[index]!;
     const next = reader !== undefined && others.length === 0 ? graph.nodes[reader]! : undefined;
-    const activation: ActivationName = (next?.kind === "elementwise" && next.activation) || "identity";
+    const activation: Activation = (next?.kind === "elementwise" && next.activation) || "identity";
     const { shape, offset } = graph.parameters[weights]!;
     const [fanIn, fanOut] = shape as [number, number];
     const activated = activation === "identity" ? index : reader!;
@@ -128,8 +131,8 @@ function describeGraph(network: AnyNetwork): string {
 }
 
 /** A graph with a loss as a network: as a list where it is one. @throws InvalidInput */
-export function networkOfGraph(graph: Graph, loss: LossName): AnyNetwork {
-  requireName("network: loss", loss, lossNames);
+export function networkOfGraph(graph: Graph, loss: Loss): AnyNetwork {
+  requireLoss("network: loss", loss);
   const inputs = graph.nodes[0]!.width;
   const layers = chainOf(graph);
   if (layers) return listNetwork({ inputs, layers, loss });
@@ -143,12 +146,12 @@ export function networkOfGraph(graph: Graph, loss: LossName): AnyNetwork {
   return { inputs, outputs: output.width, graph, loss, parameterCount };
 }
 
-function requireLogits(output: GraphNode, loss: LossName): void {
+function requireLogits(output: GraphNode, loss: Loss): void {
   if (!takesLogits(loss) || output.kind !== "elementwise" || output.activation === undefined) return;
   throw new InvalidInput({
     place: "network: output",
-    expected: `logits before ${loss}`,
-    got: output.activation,
+    expected: `logits before ${nameOf(loss)}`,
+    got: nameOf(output.activation),
     fix: "leave the last activation out; probabilities come from predict",
   });
 }
@@ -161,6 +164,7 @@ const isDenseLayer = (layer: Layer): layer is DenseLayer => typeof layer !== "fu
  * @throws InvalidInput on a width that is not an integer ≥ 1, an unknown name, vectors whose widths do not match, layers that are
  * not used, or an activation after which the loss makes no sense
  */
+export function network(options: NetworkOptions<ActivationName, LossName>): BuiltInNetwork;
 export function network(options: NetworkOptions): Network;
 /** The same with any layers: `[dense(8, "relu"), residual(layerNorm(), dense(8, "silu")), dense(1)]`. */
 export function network(options: LayersOptions): AnyNetwork;

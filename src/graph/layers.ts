@@ -1,13 +1,13 @@
 import { InvalidInput } from "../errors.ts";
 import { cos, sin, sqrt } from "../math/expression.ts";
-import { type ActivationName, requireInteger } from "../network.ts";
+import { type Activation, requireInteger } from "../network.ts";
 import type { Layer, Vector } from "./vector.ts";
 
 /** An activation function as a layer of its own. */
 export const activate =
-  (name: ActivationName) =>
+  (activation: Activation) =>
   (x: Vector): Vector =>
-    x.activate(name);
+    x.activate(activation);
 
 /**
  * x + layers(x) (He et al. 2016).

@@ -1,7 +1,7 @@
 import { InvalidInput } from "../errors.ts";
-import { activations } from "../math/activations.ts";
+import { activationFunction } from "../math/activations.ts";
 import { type Expression, maximum, minimum } from "../math/expression.ts";
-import { activationNames, type ActivationName, type DenseLayer, requireInteger, requireName } from "../network.ts";
+import { type Activation, type DenseLayer, requireActivation, requireInteger, requireName } from "../network.ts";
 import { type GraphBuilder, maxWidth, operandExpressions } from "./builder.ts";
 import type { ParameterStart, ReductionName } from "./graph.ts";
 
@@ -103,12 +103,13 @@ export class Vector {
     }, this);
   }
 
-  /** An activation function, value by value. */
-  activate(name: ActivationName): Vector {
-    requireName("network: activation", name, activationNames);
-    if (name === "identity") return this;
-    const expression = activations[name](operandExpressions(1)[0]!);
-    return this.#next(this.builder.add({ kind: "elementwise", from: [this.node], expression, activation: name }));
+  /** An activation function, by name or of your own, value by value. */
+  activate(activation: Activation): Vector {
+    requireActivation("network: activation", activation);
+    if (activation === "identity") return this;
+    const [x] = operandExpressions(1);
+    const expression = activationFunction(activation).forward.substitute(new Map([["z", x!]]));
+    return this.#next(this.builder.add({ kind: "elementwise", from: [this.node], expression, activation }));
   }
 
   /**

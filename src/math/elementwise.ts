@@ -1,9 +1,7 @@
-import type { ActivationName } from "../network.ts";
-import { activations } from "./activations.ts";
+import { type Activation, activationFunction } from "./activations.ts";
 import { backward } from "./differentiate.ts";
 import { absolute, exp, Expression, log, maximum, minimum, power, sign, sqrt, where } from "./expression.ts";
-import { type ElementLossName, elementLosses } from "./losses.ts";
-import { scalarFunction } from "./scalarFunction.ts";
+import { type ElementLoss, lossFunction } from "./losses.ts";
 import { Simplifier } from "./simplify.ts";
 
 // Operations of tensors value by value: expressions of x, or of x and y.
@@ -12,6 +10,7 @@ const [x, y, exponent] = [Expression.input("x"), Expression.input("y"), Expressi
 const one = Expression.constant(1);
 
 const unaryOperations = {
+  identity: x,
   negate: x.negated(),
   exp: exp(x),
   log: log(x),
@@ -22,30 +21,38 @@ const unaryOperations = {
   sign: sign(x),
 } as const;
 
-/** Operations of one value: activations, their slopes at saved values, and others. */
-export type UnaryName = ActivationName | `${ActivationName}Slope` | keyof typeof unaryOperations;
+/** Operations of one value. */
+export type UnaryName = keyof typeof unaryOperations | "activation" | "activationSlope";
 
 /** Inputs of a unary operation; `exponent` is that of power. */
 export const unaryInputs = ["x", "exponent"] as const;
 
-/** Gradient of an activation by its argument, from the gradient `gradient` by its value and from the value `saved` by forward. */
-function slopeOf(name: ActivationName, gradient: Expression, saved: Expression): Expression {
-  const { backward: slope } = scalarFunction(activations[name]);
-  return slope.substitute(
-    new Map([
-      ["d", gradient],
-      ["a", saved],
-      ["z", saved],
-    ]),
-  );
+/**
+ * x times a derivative of an activation at the value y that forward saves: of order 1 its backward pass, of order 2 the slope of that by
+ * y, and so on. It selects, so that what a branch leaves out does not come through.
+ */
+function slopeProduct(activation: Activation, order: number, simplifier: Simplifier): Expression {
+  const saved = new Map([
+    ["a", y],
+    ["z", y],
+  ]);
+  let slope = activationFunction(activation).backward.substitute(saved);
+  for (let at = 1; at < order; at++) {
+    const ofOne = simplifier.simplify(slope.substitute(new Map([["d", one]])));
+    slope = backward(simplifier, ofOne, Expression.input("d"), [y])[0] ?? Expression.constant(0);
+  }
+  return slope.substitute(new Map([["d", x]]));
 }
 
-const isActivation = (name: string): name is ActivationName => Object.hasOwn(activations, name);
-
-function unaryOf(name: UnaryName): Expression {
-  if (isActivation(name)) return activations[name](x);
-  if (name.endsWith("Slope")) return slopeOf(name.slice(0, -"Slope".length) as ActivationName, one, x);
-  return unaryOperations[name as keyof typeof unaryOperations];
+function unaryOf(name: UnaryName, { activation }: Choice, simplifier: Simplifier): Expression {
+  if (name === "activation") return activationFunction(activation).forward.substitute(new Map([["z", x]]));
+  if (name !== "activationSlope") return unaryOperations[name];
+  return slopeProduct(activation, 1, simplifier).substitute(
+    new Map([
+      ["x", one],
+      ["y", x],
+    ]),
+  );
 }
 
 const binaryOperations = {
@@ -64,24 +71,38 @@ const binaryOperations = {
 } as const;
 
 /** Operations of two values. */
-export type BinaryName = keyof typeof binaryOperations | "loss" | "lossSlope" | "slopeProduct";
+export type BinaryName = keyof typeof binaryOperations | "slopeProduct" | "lossDerivative";
 
 /** Inputs of a binary operation. */
 export const binaryInputs = ["x", "y"] as const;
 
 /** What a name leaves open. */
-export interface BinaryChoice {
-  /** Of "loss" and "lossSlope": of the output x and the target y. */
-  readonly loss: ElementLossName;
-  /** Of "slopeProduct": x times the slope of the activation at the saved value y. */
-  readonly activation: ActivationName;
+export interface Choice {
+  readonly activation: Activation;
+  /** Of "slopeProduct". */
+  readonly order: number;
+  /** Of "lossDerivative": of the output x and the target y. */
+  readonly loss: ElementLoss;
+  /** How often it is derived by the output, and by the target. */
+  readonly derivative: readonly [byOutput: number, byTarget: number];
 }
 
-function binaryOf(name: BinaryName, { loss, activation }: BinaryChoice, simplifier: Simplifier): Expression {
-  if (name === "slopeProduct") return slopeOf(activation, x, y);
-  if (name !== "loss" && name !== "lossSlope") return binaryOperations[name];
-  const value = simplifier.simplify(elementLosses[loss](x, y));
-  return name === "loss" ? value : backward(simplifier, value, one, [x])[0]!;
+function lossDerivative({ loss, derivative }: Choice, simplifier: Simplifier): Expression {
+  const inputs = new Map([
+    ["y", x],
+    ["t", y],
+  ]);
+  let expression = simplifier.simplify(lossFunction(loss).loss.substitute(inputs));
+  for (const [index, by] of [x, y].entries()) {
+    for (let count = 0; count < derivative[index]!; count++)
+      expression = backward(simplifier, expression, one, [by])[0] ?? Expression.constant(0);
+  }
+  return expression;
+}
+
+function binaryOf(name: BinaryName, choice: Choice, simplifier: Simplifier): Expression {
+  if (name === "slopeProduct") return slopeProduct(choice.activation, choice.order, simplifier);
+  return name === "lossDerivative" ? lossDerivative(choice, simplifier) : binaryOperations[name];
 }
 
 const expressions = new Map<string, Expression>();
@@ -94,15 +115,20 @@ function remembered(key: string, make: (simplifier: Simplifier) => Expression): 
   return expression;
 }
 
+/** What tells an operation of one value from the others. */
+export const unaryKey = (name: UnaryName, { activation }: Choice): string =>
+  name === "activation" || name === "activationSlope" ? `${name} ${JSON.stringify(activation)}` : name;
+
 /** An operation of one value, in `unaryInputs`. */
-export const unaryExpression = (name: UnaryName): Expression => remembered(name, () => unaryOf(name));
+export const unaryExpression = (name: UnaryName, choice: Choice): Expression =>
+  remembered(unaryKey(name, choice), (simplifier) => unaryOf(name, choice, simplifier));
 
 /** What tells an operation of two values from the others. */
-export function binaryKey(name: BinaryName, { loss, activation }: BinaryChoice): string {
-  if (name === "slopeProduct") return `${name} ${activation}`;
-  return name === "loss" || name === "lossSlope" ? `${name} ${loss}` : name;
+export function binaryKey(name: BinaryName, { activation, order, loss, derivative }: Choice): string {
+  if (name === "slopeProduct") return `${name} ${order} ${JSON.stringify(activation)}`;
+  return name === "lossDerivative" ? `${name} ${derivative.join(" ")} ${JSON.stringify(loss)}` : name;
 }
 
 /** An operation of two values, in `binaryInputs`. */
-export const binaryExpression = (name: BinaryName, choice: BinaryChoice): Expression =>
+export const binaryExpression = (name: BinaryName, choice: Choice): Expression =>
   remembered(`binary ${binaryKey(name, choice)}`, (simplifier) => binaryOf(name, choice, simplifier));

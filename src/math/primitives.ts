@@ -11,41 +11,19 @@ import {
   where,
 } from "./expression.ts";
 import { bare, call, infix, negative } from "./wgslText.ts";
+import { exact, exponentialUnits, expm1Bound, heldUnits, powerBound, rounded, units } from "./errorBounds.ts";
+import type { Preparation, Primitive } from "./primitive.ts";
 import { normalDensityOf, normalDistributionOf, sigmoidOf, softplusOf } from "./specialFunctions.ts";
 
-/** What the result of a primitive may be off by in f32: units in the last place of the result, plus an absolute part. */
-export interface ErrorBound {
-  readonly ulp: number;
-  readonly absolute?: number;
-}
-
-/** A row of the table of primitives: the only place that knows it. */
-export interface Primitive {
-  readonly arity: number;
-  /** In float64. */
-  readonly compute: (...operands: number[]) => number;
-  /** WGSL of the result, from the operands' WGSL: an operator, a builtin, or a function of shaders/scalar.wgsl. */
-  readonly wgsl: (...operands: string[]) => string;
-  /**
-   * The gradient by each operand, from the gradient by the result; undefined where it is 0 everywhere. `self` is the result.
-   * One that is 0 in places selects: a product with 0 would be NaN where another factor is infinite.
-   */
-  readonly backward: (
-    gradient: Expression,
-    operands: readonly Expression[],
-    self: Expression,
-  ) => readonly (Expression | undefined)[];
-  /** The same of one operand from the result alone, where that loses digits: for functions of which nothing else is saved. */
-  readonly backwardByResult?: (gradient: Expression, self: Expression) => Expression;
-  readonly bound: ErrorBound;
-}
-
-const exact: ErrorBound = { ulp: 0.5 };
+/** The same angle in [−π, π], for angles that are large. */
+const boundedAngle: Preparation = { wgsl: "boundedAngle", from: 16_384 };
 
 /** The gradient of the larger (or smaller) operand; both take half of it where they are equal. */
 function shareOfWinner(gradient: Expression, winner: Expression, loser: Expression): Expression {
   return where(loser.less(winner), gradient, where(loser.equals(winner), gradient.times(0.5), 0));
 }
+
+const onnxComparison = { whereLess: "Less", whereLessOrEqual: "LessOrEqual", whereEqual: "Equal" } as const;
 
 const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", relation: string): Primitive => ({
   arity: 4,
@@ -55,13 +33,16 @@ const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", re
     return holds ? a! : b!;
   },
   wgsl: (left, right, a, b) => `select(${bare(b!)}, ${bare(a!)}, ${left} ${relation} ${right})`,
+  takesVectors: true,
   backward: (gradient, [left, right]) => [
     undefined,
     undefined,
     apply(condition, left!, right!, gradient, 0),
     apply(condition, left!, right!, 0, gradient),
   ],
-  bound: { ulp: 0 },
+  bound: exact,
+  onnx: (emit, ...operands) =>
+    emit("Where", emit(onnxComparison[condition], ...operands.slice(0, 2)), ...operands.slice(2)),
 });
 
 /** Every primitive. Bounds hold where neither operands nor result are below 2⁻¹²⁶ in size, which a GPU may flush to 0. */
@@ -70,162 +51,219 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     arity: 2,
     compute: (a, b) => a! + b!,
     wgsl: infix("+"),
+    takesVectors: true,
     backward: (gradient) => [gradient, gradient],
-    bound: exact,
+    bound: rounded,
+    onnx: "Add",
   },
   subtract: {
     arity: 2,
     compute: (a, b) => a! - b!,
     wgsl: infix("-"),
+    takesVectors: true,
     backward: (gradient) => [gradient, gradient.negated()],
-    bound: exact,
+    bound: rounded,
+    onnx: "Sub",
   },
   multiply: {
     arity: 2,
     compute: (a, b) => a! * b!,
     wgsl: infix("*"),
+    takesVectors: true,
     backward: (gradient, [a, b]) => [gradient.times(b!), gradient.times(a!)],
-    bound: exact,
+    bound: rounded,
+    onnx: "Mul",
   },
   divide: {
     arity: 2,
     compute: (a, b) => a! / b!,
     wgsl: infix("/"),
+    takesVectors: true,
     backward: (gradient, [, b], self) => [gradient.over(b!), gradient.times(self).over(b!).negated()],
-    bound: { ulp: 2.5 },
+    bound: units(2.5),
+    onnx: "Div",
   },
   negate: {
     arity: 1,
     compute: (a) => -a!,
     wgsl: negative,
+    takesVectors: true,
     backward: (gradient) => [gradient.negated()],
-    bound: { ulp: 0 },
+    bound: exact,
+    onnx: "Neg",
   },
   minimum: {
     arity: 2,
     compute: Math.min,
     wgsl: call("min"),
+    takesVectors: true,
     backward: (gradient, [a, b]) => [
       shareOfWinner(gradient, a!.negated(), b!.negated()),
       shareOfWinner(gradient, b!.negated(), a!.negated()),
     ],
-    bound: { ulp: 0 },
+    bound: exact,
+    onnx: "Min",
+    notation: { text: "min", tex: "\\min" },
   },
   maximum: {
     arity: 2,
     compute: Math.max,
     wgsl: call("max"),
+    takesVectors: true,
     backward: (gradient, [a, b]) => [shareOfWinner(gradient, a!, b!), shareOfWinner(gradient, b!, a!)],
-    bound: { ulp: 0 },
+    bound: exact,
+    onnx: "Max",
+    notation: { text: "max", tex: "\\max" },
   },
   absolute: {
     arity: 1,
     compute: Math.abs,
     wgsl: call("abs"),
+    takesVectors: true,
     backward: (gradient, [x]) => [where(x!.greater(0), gradient, where(x!.less(0), gradient.negated(), 0))],
-    bound: { ulp: 0 },
+    bound: exact,
+    onnx: "Abs",
+    notation: { text: "", tex: "" },
   },
   sign: {
     arity: 1,
     compute: Math.sign,
     wgsl: call("sign"),
+    takesVectors: true,
     backward: () => [undefined],
-    bound: { ulp: 0 },
+    bound: exact,
+    onnx: "Sign",
+    notation: { text: "sgn", tex: "\\operatorname{sgn}" },
   },
   sqrt: {
     arity: 1,
     compute: Math.sqrt,
     wgsl: call("sqrt"),
+    takesVectors: true,
     backward: (gradient, _, self) => [gradient.over(self.times(2))],
-    bound: { ulp: 3 },
+    bound: units(3),
+    onnx: "Sqrt",
   },
   reciprocal: {
     arity: 1,
     compute: (x) => 1 / x!,
     wgsl: (x) => `(1.0 / ${x})`,
+    takesVectors: true,
     backward: (gradient, _, self) => [gradient.times(self).times(self).negated()],
-    bound: { ulp: 2.5 },
+    bound: units(2.5),
+    onnx: "Reciprocal",
   },
   power: {
     arity: 2,
     compute: (x, exponent) => x! ** exponent!,
     wgsl: call("power"),
+    takesVectors: false,
     backward: (gradient, [x, exponent], self) => [
       where(exponent!.equals(0), 0, gradient.times(exponent!).times(power(x!, exponent!.minus(1)))),
       exponent!.isConstant() ? undefined : where(x!.equals(0), 0, gradient.times(self).times(log(x!))),
     ],
-    bound: { ulp: 18, absolute: 0 },
+    bound: powerBound,
+    onnx: "Pow",
   },
   exp: {
     arity: 1,
     compute: Math.exp,
     wgsl: call("exponential"),
+    takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self)],
-    bound: { ulp: 3 + 2 * 88 },
+    bound: exponentialUnits(0),
+    onnx: "Exp",
   },
   expm1: {
     arity: 1,
     compute: Math.expm1,
     wgsl: call("exponentialMinusOne"),
+    takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self.plus(1))],
-    bound: { ulp: 6, absolute: 1e-7 },
+    bound: expm1Bound,
+    onnx: (emit, x) => emit("Sub", emit("Exp", x!), 1),
   },
   log: {
     arity: 1,
     compute: Math.log,
     wgsl: call("naturalLogarithm"),
+    takesVectors: false,
     backward: (gradient, [x]) => [gradient.over(x!)],
-    bound: { ulp: 3, absolute: 2 ** -21 },
+    bound: units(3, 2 ** -21),
+    onnx: "Log",
+    notation: { text: "ln", tex: "\\ln" },
   },
   sin: {
     arity: 1,
     compute: Math.sin,
     wgsl: call("sine"),
+    takesVectors: false,
+    prepared: { by: boundedAngle, wgsl: call("boundedSine") },
     backward: (gradient, [x]) => [gradient.times(cos(x!))],
-    bound: { ulp: 2, absolute: 1e-7 },
+    bound: (result, x) => (Math.abs(x!) < boundedAngle.from ? units(2.5)(result) : 3e-7),
+    onnx: "Sin",
+    notation: { text: "sin", tex: "\\sin" },
   },
   cos: {
     arity: 1,
     compute: Math.cos,
     wgsl: call("cosine"),
+    takesVectors: false,
+    prepared: { by: boundedAngle, wgsl: call("boundedSineSlope") },
     backward: (gradient, [x]) => [gradient.times(sin(x!)).negated()],
-    bound: { ulp: 2, absolute: 1e-7 },
+    bound: (result, x) => (Math.abs(x!) < boundedAngle.from ? units(2.5)(result) : 3e-7),
+    onnx: "Cos",
+    notation: { text: "cos", tex: "\\cos" },
   },
   tanh: {
     arity: 1,
     compute: Math.tanh,
     wgsl: call("hyperbolicTangent"),
+    takesVectors: false,
     backward: (gradient, _, self) => [gradient.times(self.negated().plus(1).times(self.plus(1)))],
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: units(7),
+    onnx: "Tanh",
+    notation: { text: "tanh", tex: "\\tanh" },
   },
   sigmoid: {
     arity: 1,
     compute: sigmoidOf,
     wgsl: call("sigmoid"),
+    takesVectors: false,
     backward: (gradient, [x], self) => [gradient.times(self.times(sigmoid(x!.negated())))],
     backwardByResult: (gradient, self) => gradient.times(self.times(self.negated().plus(1))),
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: heldUnits(5),
+    onnx: "Sigmoid",
+    notation: { text: "σ", tex: "\\sigma" },
   },
   softplus: {
     arity: 1,
     compute: softplusOf,
     wgsl: call("softplus"),
+    takesVectors: false,
     backward: (gradient, [x]) => [gradient.times(sigmoid(x!))],
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: heldUnits(7),
+    onnx: "Softplus",
   },
   normalDistribution: {
     arity: 1,
     compute: normalDistributionOf,
     wgsl: call("normalDistribution"),
+    takesVectors: false,
     backward: (gradient, [x]) => [gradient.times(normalDensity(x!))],
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: (result, x) => exponentialUnits(7)(result, 0.5 * x! * x!),
+    onnx: (emit, x) => emit("Mul", emit("Add", emit("Erf", emit("Div", x!, Math.SQRT2)), 1), 0.5),
+    notation: { text: "Φ", tex: "\\Phi" },
   },
   normalDensity: {
     arity: 1,
     compute: normalDensityOf,
     wgsl: call("normalDensity"),
+    takesVectors: false,
     backward: (gradient, [x], self) => [gradient.times(self).times(x!).negated()],
-    bound: { ulp: 7, absolute: 1e-7 },
+    bound: (result, x) => exponentialUnits(3)(result, 0.5 * x! * x!),
+    onnx: (emit, x) => emit("Mul", emit("Exp", emit("Mul", emit("Mul", x!, x!), -0.5)), 1 / Math.sqrt(2 * Math.PI)),
+    notation: { text: "φ", tex: "\\varphi" },
   },
   whereLess: selected("whereLess", "<"),
   whereLessOrEqual: selected("whereLessOrEqual", "<="),

@@ -1,6 +1,7 @@
 import { backward, inOrder } from "./differentiate.ts";
 import { apply, Expression } from "./expression.ts";
 import { intervalOf } from "./interval.ts";
+import type { Preparation } from "./primitive.ts";
 import { primitives } from "./primitives.ts";
 import { Simplifier } from "./simplify.ts";
 
@@ -12,6 +13,8 @@ export interface ScalarFunction {
   readonly backward: Expression;
   /** What backward needs: the result where that is enough, so that forward need not keep z beside it. */
   readonly saves: "nothing" | "result" | "argument";
+  /** How z can be prepared: where forward and backward take it by functions only that share a preparation. */
+  readonly preparation: Preparation | undefined;
 }
 
 const [z, a, d] = [Expression.input("z"), Expression.input("a"), Expression.input("d")];
@@ -52,15 +55,26 @@ function byResultOfBranches(simplifier: Simplifier, forward: Expression, gradien
   return simplifier.simplify(apply("whereLessOrEqual", a, right!, dBelow, dAbove));
 }
 
-/** The gradient by z of `result`, from the gradient `d` by it. */
-export function scalarFunction(define: (z: Expression) => Expression): ScalarFunction {
+/** The preparation that all functions of z share; undefined where one of them has none or another. */
+function preparationOf(outputs: readonly Expression[]): Preparation | undefined {
+  const order = inOrder(outputs);
+  if (outputs.some(({ name }) => name === "z")) return undefined;
+  const found = order
+    .filter(({ operands }) => operands.some(({ name }) => name === "z"))
+    .map(({ primitive }) => primitives[primitive!].prepared?.by);
+  return found.every((each) => each === found[0]) ? found[0] : undefined;
+}
+
+/** A function of the input z and its backward pass. */
+export function scalarFunction(definition: Expression): ScalarFunction {
   const simplifier = new Simplifier();
-  const forward = simplifier.simplify(define(z));
+  const forward = simplifier.simplify(definition.substitute(new Map([["z", z]])));
   const gradient = backward(simplifier, forward, d, [z])[0] ?? Expression.constant(0);
   const byResult = simplifier.simplify(replaceNodes(gradient, new Map([[forward, a]])));
   const own = forward.primitive && primitives[forward.primitive].backwardByResult?.(d, a);
   const candidates = [gradient, byResult, byResultOfBranches(simplifier, forward, gradient), own];
   const found = candidates.find((candidate) => candidate && !uses(candidate, "z"));
-  if (!found) return { forward, backward: gradient, saves: "argument" };
-  return { forward, backward: found, saves: uses(found, "a") ? "result" : "nothing" };
+  const chosen = found ? simplifier.simplify(found) : gradient;
+  const saves = found ? (uses(found, "a") ? "result" : "nothing") : "argument";
+  return { forward, backward: chosen, saves, preparation: preparationOf([forward, chosen]) };
 }

@@ -79,7 +79,10 @@ interface Known {
   readonly right: Expression;
 }
 
-/** The expression where a condition is known to hold, or not to. */
+/**
+ * The expression where a condition is known to hold, or not to. Arguments of routines stay as they are: a call that both branches share
+ * costs less than one in each.
+ */
 function assume(
   expression: Expression,
   condition: Known,
@@ -92,7 +95,7 @@ function assume(
   let result = expression;
   if (primitive === condition.primitive && operands[0] === condition.left && operands[1] === condition.right) {
     result = assume(operands[holds ? 2 : 3]!, condition, holds, done);
-  } else if (operands.length > 0) {
+  } else if (primitive !== undefined && primitives[primitive].takesVectors) {
     const assumed = operands.map((operand) => assume(operand, condition, holds, done));
     if (assumed.some((operand, index) => operand !== operands[index]))
       result = Expression.application(primitive!, assumed);

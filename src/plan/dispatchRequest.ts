@@ -1,6 +1,6 @@
 import type { GpuDevice } from "../gpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
-import { type KernelName, kernels } from "../gpu/kernels.ts";
+import { type KernelName, type LayerFunctions, layerKernel } from "../gpu/kernels.ts";
 import { drawsApart, orderConstants, rowCountOf } from "./constants.ts";
 import type { BuffersRequest, LayeredBuffers } from "./layeredBuffers.ts";
 
@@ -15,6 +15,7 @@ export interface DispatchesRequest extends BuffersRequest {
 export interface DispatchRequest {
   readonly name: KernelName;
   readonly label: string;
+  readonly functions?: LayerFunctions;
   readonly constants: Constants;
   readonly bound: readonly Bound[];
   readonly invocations: (rows: number) => number;
@@ -23,7 +24,7 @@ export interface DispatchRequest {
 
 /** Compiles the kernel and binds the buffers. */
 export async function build(device: GpuDevice, request: DispatchRequest): Promise<Dispatch> {
-  const kernel = await createKernel(device, kernels[request.name], request.constants);
+  const kernel = await createKernel(device, layerKernel(request.name, request.functions), request.constants);
   return createDispatch(device, kernel, request);
 }
 

@@ -1,9 +1,8 @@
 import { widestOptimizer } from "../batches.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
 import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../gpu/kernel.ts";
-import { fusedKernels, kernels } from "../gpu/kernels.ts";
+import { fusedKernels, layerKernel } from "../gpu/kernels.ts";
 import type { KernelSource } from "../gpu/shader.ts";
-import { lossNames } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
 import {
   optimizerConstants,
@@ -84,7 +83,6 @@ export function fusedBytes(request: Omit<FusedRequest, "device">): number {
 
 /** Structure that the kernels of a run are compiled for. */
 const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
-  LOSS: lossNames.indexOf(network.loss),
   ...orderConstants(settings, rowCountOf(settings, network)),
   ...optimizerConstants(settings),
 });
@@ -143,7 +141,7 @@ async function createSliceRun(
   const steps = owner.uniform("steps", stepSlots * stepStride);
   const buffers = { ...shared, steps, partials: owner.storage("gradients", partialFloats(request)) };
   const entries = updateEntries(device.kind, network);
-  const kernel = await createKernel(device, kernels.update, { ...constantsOf(request), ENTRIES: entries });
+  const kernel = await createKernel(device, layerKernel("update"), { ...constantsOf(request), ENTRIES: entries });
   const update = createDispatch(device, kernel, {
     label: settings.optimizer.name,
     bound: [stepWindow(steps), hyper, rates, buffers.partials, parameters, moments, losses, status],

@@ -7,7 +7,7 @@ import { createKernel, gridOf, groupSize, type Kernel } from "../gpu/kernel.ts";
 import { fusedKernels } from "../gpu/kernels.ts";
 import { blockOf } from "../gpu/layout.ts";
 import { Scoring } from "../gpu/layouts.ts";
-import { lossNames, type Network, takesLogits } from "../network.ts";
+import { type Network, takesLogits } from "../network.ts";
 import { sampleFlops } from "./costModel.ts";
 import { isStraight } from "./fusedPlan.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
@@ -106,8 +106,7 @@ export class FusedScorer {
   /** Compiles for the network, which must be one that is straight. */
   static async create(request: FusedScorerRequest): Promise<FusedScorer> {
     const { device, network } = request;
-    const constants = { LOSS: lossNames.indexOf(network.loss) };
-    const kernel = await createKernel(device, fusedKernels.scoreReplicas(network), constants);
+    const kernel = await createKernel(device, fusedKernels.scoreReplicas(network));
     return device.checked(
       "scores: buffers",
       () => new FusedScorer(request, kernel),

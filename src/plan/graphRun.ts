@@ -2,7 +2,7 @@ import { hasOwnRows } from "../batches.ts";
 import { write } from "../gpu/bufferOwner.ts";
 import { createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
 import { tableKernel } from "../gpu/graphKernels.ts";
-import { kernels } from "../gpu/kernels.ts";
+import { layerKernel } from "../gpu/kernels.ts";
 import { kernelName } from "../gpu/productVersions.ts";
 import { deriveStep } from "../graph/derive.ts";
 import type { GraphNetwork } from "../graph/graphNetwork.ts";
@@ -142,7 +142,7 @@ async function vectorDispatch(
   const { device, buffers, outer, plan } = request;
   const { width } = buffers.memory.schedule.nodes[gradient]!;
   const values = buffers.memory.boundOf(gradient, outer);
-  const kernel = await createKernel(device, kernels.backwardWeights, { GATHERS: 0 });
+  const kernel = await createKernel(device, layerKernel("backwardWeights"), { GATHERS: 0 });
   const layer = parameterLayer(request, 0, width, offset);
   return createDispatch(device, kernel, {
     label: `parameters ${offset}`,

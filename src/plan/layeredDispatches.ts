@@ -1,5 +1,5 @@
 import type { Bound, Dispatch } from "../gpu/kernel.ts";
-import { activationNames, type ActivationName, type LayerShape, lossNames, savesPreActivation } from "../network.ts";
+import { type Activation, type LayerShape, nameOf, savesPreActivation } from "../network.ts";
 import { optimizerConstants, stepWindow, updateEntries, updateInvocations } from "./constants.ts";
 import { drawsOf, gathersOf } from "./dataDispatches.ts";
 import { build, type DispatchesRequest, type DispatchRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
@@ -12,9 +12,6 @@ import {
   weightInvocations,
   weightsAlignment,
 } from "../gpu/productVersions.ts";
-
-/** Number of an activation in shaders/activation.wgsl. */
-export const activationNumber = (name: ActivationName): number => activationNames.indexOf(name);
 
 /** What a layer multiplies: values of nodes, or the data, whose rows are then found by `batchRows`. */
 export interface LayerInput {
@@ -36,8 +33,8 @@ export function forwardOf(
   return {
     name: kernelName("forward", version),
     label: `layer ${index}`,
+    functions: { activation },
     constants: {
-      ACTIVATION: activationNumber(activation),
       ROWS: isData ? rowsConstant(request) : 0,
       ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
@@ -67,12 +64,9 @@ export function lossOf({ network, buffers, plan }: DispatchesRequest): DispatchR
   const { steps, layers, outputs, targets, batchRows, dOutputs } = buffers;
   return {
     name: "loss",
-    label: network.loss,
-    constants: {
-      ACTIVATION: activationNumber(activation),
-      LOSS: lossNames.indexOf(network.loss),
-      SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
-    },
+    label: nameOf(network.loss),
+    functions: { activation, loss: network.loss },
+    constants: { SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
     bound: [stepWindow(steps), layers[index]!, outputs[index]!, targets, batchRows, dOutputs[index]!],
     invocations: (rows) => rows,
     replicas: plan.groupReplicas,
@@ -114,7 +108,7 @@ export function backwardWeightsOf(
 
 /** What the gradient by a layer's inputs goes through and where it goes: the activation of the layer below. */
 export interface LayerBelow {
-  readonly activation: ActivationName;
+  readonly activation: Activation;
   readonly outputs: Bound;
   readonly dInputs: Bound;
 }
@@ -138,8 +132,8 @@ export function backwardInputsOf(
   return {
     name: kernelName("backwardInputs", version),
     label: `layer ${index}`,
+    functions: { activation },
     constants: {
-      ACTIVATION: activationNumber(activation),
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
       ...versionConstants(
         version,
@@ -216,6 +210,7 @@ export function createPreActivationDispatch(
   return build(request.device, {
     ...usual,
     bound,
-    constants: { ...usual.constants, ACTIVATION: 0, SAVES_PRE_ACTIVATION: 0 },
+    functions: { activation: "identity" },
+    constants: { ...usual.constants, SAVES_PRE_ACTIVATION: 0 },
   });
 }

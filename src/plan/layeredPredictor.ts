@@ -2,13 +2,12 @@ import { type Dataset, type FloatArray, requireAlive, type Scores } from "../exe
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { type Bound, createDispatch, createKernel, type Dispatch, encode } from "../gpu/kernel.ts";
-import { kernels } from "../gpu/kernels.ts";
+import { layerKernel } from "../gpu/kernels.ts";
 import type { Task } from "../graph/schedule.ts";
 import type { LayerShape, Network } from "../network.ts";
 import type { GraphMemory } from "./graphMemory.ts";
 import type { GraphPart } from "./graphPart.ts";
 import { stepWindow } from "./constants.ts";
-import { activationNumber } from "./layeredDispatches.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { chunkRowsOf, groupReplicasOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
 import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
@@ -129,8 +128,7 @@ export class LayeredPredictor implements OutputSource {
     const capacity = this.capacity;
     const plan = planLayered(untimed(device), { network, replicas, batchSize: capacity, rowCount: capacity });
     const version = plan.layers[index]!.forward;
-    const kernel = await createKernel(device, kernels[kernelName("forward", version)], {
-      ACTIVATION: activationNumber(activation),
+    const kernel = await createKernel(device, layerKernel(kernelName("forward", version), { activation }), {
       ROWS: 0,
       SHUFFLES: 0,
       SAVES_PRE_ACTIVATION: 0,

@@ -3,10 +3,10 @@ import { type Dataset, requireAlive, type Scores } from "../executor.ts";
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
-import { kernels } from "../gpu/kernels.ts";
+import { layerKernel } from "../gpu/kernels.ts";
 import { blockOf } from "../gpu/layout.ts";
 import { Score } from "../gpu/layouts.ts";
-import { lossNames, type Network } from "../network.ts";
+import { nameOf, type Network } from "../network.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { stepWindow } from "./constants.ts";
 
@@ -105,7 +105,7 @@ export class Scorer {
   async #create(): Promise<Parts> {
     const { device, network, replicas, source } = this.#request;
     const { outputs } = network;
-    const kernel = await createKernel(device, kernels.score, { LOSS: lossNames.indexOf(network.loss) });
+    const kernel = await createKernel(device, layerKernel("score", { loss: network.loss }));
     requireAlive("scores", this.#isDisposed);
     const buffers = await device.checked(
       "scores: buffers",
@@ -120,7 +120,7 @@ export class Scorer {
     requireAlive("scores", this.#isDisposed);
     const { shape, targets, losses, hits } = buffers;
     const dispatch = createDispatch(device, kernel, {
-      label: network.loss,
+      label: nameOf(network.loss),
       bound: [stepWindow(source.steps), shape, source.outputs, targets, losses, hits],
       invocations: (rows) => source.groupReplicas(rows) * slicesOf(rows),
       replicas: 1,

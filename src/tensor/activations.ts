@@ -1,73 +1,55 @@
-import type { UnaryName } from "../math/elementwise.ts";
-import { activationNames, type ActivationName, requireName, savesPreActivation } from "../network.ts";
-import { add, exp, multiply, negate, recordBinary, square, subtract, takeShare } from "./arithmetic.ts";
+import { type Activation, nameOf, requireActivation, savesPreActivation } from "../network.ts";
+import { multiply, recordBinary } from "./arithmetic.ts";
 import { computeBinary, computeUnary, requireTensors } from "./compute.ts";
 import { hold, record } from "./record.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**
  * An activation function, value by value.
+ * @param activation by name, or what `activation()` made
  * @throws InvalidInput on an unknown name
  */
-export function activate(name: ActivationName, a: Tensor): Tensor {
-  requireName("activate", name, activationNames);
-  requireTensors(name, [a]);
-  if (name === "identity") return hold(a);
-  const output = computeUnary(name, a);
+export function activate(activation: Activation, a: Tensor): Tensor {
+  requireActivation("activate", activation);
+  const place = nameOf(activation);
+  requireTensors(place, [a]);
+  if (activation === "identity") return hold(a);
+  const output = computeUnary("activation", a, { place, activation });
   return record(output, [a], (keep) => {
-    const saved = keep(savesPreActivation(name) ? a : output);
-    return [(dOutput) => slopeProduct(name, dOutput, saved)];
+    const saved = keep(savesPreActivation(activation) ? a : output);
+    return [(dOutput) => slopeProduct({ activation, order: 1 }, dOutput, saved)];
   });
 }
 
-/** dOutput times the slope of an activation at a saved value, in one operation. */
-function slopeProduct(name: ActivationName, dOutput: Tensor, saved: Tensor): Tensor {
-  const output = computeBinary("slopeProduct", dOutput, saved, { place: `${name} backward`, activation: name });
+/** Of an activation, how often it is derived. */
+interface Slope {
+  readonly activation: Activation;
+  readonly order: number;
+}
+
+/** dOutput times a slope at a saved value, in one operation; by the saved value it has the slope of the next order. */
+function slopeProduct(slope: Slope, dOutput: Tensor, saved: Tensor): Tensor {
+  const { activation, order } = slope;
+  const output = computeBinary("slopeProduct", dOutput, saved, { place: `${nameOf(activation)} backward`, ...slope });
   return recordBinary(output, dOutput, saved, (keep) => {
     const [x, at] = [keep(dOutput), keep(saved)] as [Tensor, Tensor];
-    const curvature = curvatures[name];
     return [
-      (dProduct) => slopeProduct(name, dProduct, at),
-      (dProduct) => (curvature ? curvature(multiply(dProduct, x), at) : takeShare(dProduct, 0)),
+      (dProduct) => slopeProduct(slope, dProduct, at),
+      (dProduct) => slopeProduct({ activation, order: order + 1 }, multiply(dProduct, x), at),
     ];
   });
 }
 
-/** φ(z) = e^(−z²/2) / √(2π): density of the standard normal. */
-const normalDensity = (z: Tensor): Tensor => multiply(exp(multiply(square(z), -0.5)), 1 / Math.sqrt(2 * Math.PI));
-
-/**
- * Gradients by what slopes are taken at, from those by the slopes: these times the slopes' own. Slopes that are constant wherever they
- * exist are left out.
- */
-const curvatures: Partial<Record<ActivationName, (dSlope: Tensor, saved: Tensor) => Tensor>> = {
-  sigmoid: (dSlope, a) => multiply(dSlope, subtract(1, multiply(a, 2))),
-  tanh: (dSlope, a) => multiply(dSlope, multiply(a, -2)),
-  elu: (dSlope, a) => takeShare(dSlope, subtract(1, activateDerivative("relu", a))),
-  gelu: (dSlope, z) => multiply(dSlope, multiply(normalDensity(z), subtract(2, square(z)))),
-  silu(dSlope, z) {
-    const g = sigmoid(z);
-    // g(1 − g)(2 + z(1 − 2g))
-    const bend = add(multiply(z, subtract(1, multiply(g, 2))), 2);
-    return multiply(dSlope, multiply(activateDerivative("sigmoid", g), bend));
-  },
-  softplus: (dSlope, z) => multiply(dSlope, activateDerivative("sigmoid", sigmoid(z))),
-  sine: (dSlope, z) => negate(multiply(dSlope, sine(z))),
-};
-
 /**
  * Slope of an activation function, at what forward has at hand: the activation itself for identity, sigmoid, tanh, relu,
- * leakyRelu and elu, and what was activated for gelu, silu, softplus and sine.
+ * leakyRelu and elu, and what was activated for gelu, silu, softplus and sine; for others what their definition needs.
  */
-export function activateDerivative(name: ActivationName, saved: Tensor): Tensor {
-  requireName("activateDerivative", name, activationNames);
-  const slope: UnaryName = `${name}Slope`;
-  const output = computeUnary(slope, saved);
-  const curvature = curvatures[name];
-  if (!curvature) return output;
+export function activateDerivative(activation: Activation, saved: Tensor): Tensor {
+  requireActivation("activateDerivative", activation);
+  const output = computeUnary("activationSlope", saved, { place: nameOf(activation), activation });
   return record(output, [saved], (keep) => {
     const at = keep(saved);
-    return [(dOutput) => curvature(dOutput, at)];
+    return [(dOutput) => slopeProduct({ activation, order: 2 }, dOutput, at)];
   });
 }
 

@@ -11,9 +11,9 @@ import { encodeAccumulate, encodeBinary, encodeCopy, encodeUnary, type StoredVal
 import { encodeMatmul } from "../gpu/products.ts";
 import { encodeReduce } from "../gpu/reductions.ts";
 import {
-  type BinaryChoice,
   binaryExpression,
   type BinaryName,
+  type Choice,
   type UnaryName,
   unaryExpression,
 } from "../math/elementwise.ts";
@@ -89,7 +89,15 @@ export function resultOf(place: string, operands: readonly Tensor[], shape: Shap
   return allocate({ place, label: place, device: operands[0]!.device, shape, dtype });
 }
 
-export interface UnaryOptions {
+/** What a name leaves open, by default anything. */
+const choiceOf = ({
+  activation = "identity",
+  order = 1,
+  loss = "squaredError",
+  derivative = [0, 0],
+}: Partial<Choice>): Choice => ({ activation, order, loss, derivative });
+
+export interface UnaryOptions extends Pick<Partial<Choice>, "activation"> {
   /** The operation as its caller knows it; default its name. */
   readonly place?: string;
   readonly exponent?: number;
@@ -99,23 +107,25 @@ export interface UnaryOptions {
 /** f(a), value by value. */
 export function computeUnary(name: UnaryName, a: Tensor, options: UnaryOptions = {}): Tensor {
   const { place = name, exponent = 0, dtype } = options;
+  const choice = choiceOf(options);
   requireOperands(place, [a]);
   const result = resultOf(place, [a], a.shape, dtype);
   const places = placesOf(place, [a, result]);
   if (places.device) {
     const [from, out] = places.gpu as [StoredValues, StoredValues];
-    encodeUnary({ device: places.device, compute: unaryFunction(name), a: from, out, count: a.size, exponent });
-  } else unary({ expression: unaryExpression(name), a: places.cpu[0]!, out: places.cpu[1]!, exponent });
+    encodeUnary({ device: places.device, compute: unaryFunction(name, choice), a: from, out, count: a.size, exponent });
+  } else unary({ expression: unaryExpression(name, choice), a: places.cpu[0]!, out: places.cpu[1]!, exponent });
   return result;
 }
 
-export interface BinaryOptions extends Partial<BinaryChoice> {
+export interface BinaryOptions extends Partial<Choice> {
   readonly place?: string;
 }
 
 /** f(a, b), value by value, by NumPy's rule of broadcasting. @throws InvalidInput with both shapes where they do not fit */
 export function computeBinary(name: BinaryName, a: Operand, b: Operand, options: BinaryOptions = {}): Tensor {
-  const { place = name, loss = "squaredError", activation = "identity" } = options;
+  const { place = name } = options;
+  const choice = choiceOf(options);
   const tensors = requireOperands(place, [a, b]);
   const shape = broadcastShapes(place, tensors[0]!.shape, tensors.at(-1)!.shape);
   const result = resultOf(place, tensors, shape);
@@ -130,7 +140,7 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
     const [first, second] = take((index) => ({ ...places.gpu[index]!, strides: walk.strides[index]! }));
     encodeBinary({
       device: places.device,
-      compute: binaryFunction(name, { loss, activation }),
+      compute: binaryFunction(name, choice),
       sizes: walk.sizes,
       a: first,
       b: second,
@@ -141,7 +151,7 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
   const [first, second] = take((index) => ({ values: places.cpu[index]!, strides: walk.strides[index]! }));
   const out = places.cpu.at(-1)!;
   binary({
-    expression: binaryExpression(name, { loss, activation }),
+    expression: binaryExpression(name, choice),
     sizes: walk.sizes,
     a: first,
     b: second,

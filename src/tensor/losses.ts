@@ -1,73 +1,46 @@
 import { lossScale } from "../cpu/loss.ts";
 import { InvalidInput } from "../errors.ts";
-import type { ElementLossName } from "../math/losses.ts";
-import { type LossName, lossNames, requireName } from "../network.ts";
+import type { ElementLoss } from "../math/losses.ts";
+import { type Loss, nameOf, requireLoss } from "../network.ts";
 import { sameShape, showShape } from "../shape.ts";
-import { greater, multiply, negate, recordBinary, subtract, absolute } from "./arithmetic.ts";
-import { computeBinary, computeUnary, requireTensors } from "./compute.ts";
+import { multiply, negate, recordBinary } from "./arithmetic.ts";
+import { computeBinary, requireTensors } from "./compute.ts";
 import { scaledSum, reshape } from "./layout.ts";
-import { record } from "./record.ts";
 import { keepingResult } from "./scope.ts";
 import { crossEntropyOfRows } from "./softmax.ts";
-import { type Tensor, zeros } from "./tensor.ts";
+import type { Tensor } from "./tensor.ts";
 
-/** Slope of the slope of a loss by the output; 0 where it is left out. */
-const curvatures: Record<ElementLossName, ((dOutput: Tensor, y: Tensor, t: Tensor) => Tensor) | undefined> = {
-  squaredError: (dOutput) => dOutput,
-  meanSquaredError: (dOutput) => multiply(dOutput, 2),
-  meanAbsoluteError: undefined,
-  huber: (dOutput, y, t) => multiply(dOutput, subtract(1, greater(absolute(subtract(y, t)), 1))),
-  binaryCrossEntropy: (dOutput, y) => multiply(dOutput, logisticDensity(y)),
-};
-
-const nothing = ({ device, shape, dtype }: Tensor): Tensor => zeros(device, shape, { dtype });
-
-/** σ(y) · σ(−y), the slope of σ, of factors that lose no digits in either tail; its own slope is −tanh(y / 2) times it. */
-function logisticDensity(y: Tensor): Tensor {
-  const options = { place: "binaryCrossEntropy", loss: "binaryCrossEntropy" } as const;
-  const output = keepingResult(() => {
-    const [upper, lower] = [computeBinary("lossSlope", y, 0, options), computeBinary("lossSlope", y, 1, options)]; // σ(y), −σ(−y)
-    return computeUnary("negate", computeBinary("multiply", upper, lower));
-  });
-  return record(output, [y], (keep) => {
-    const logits = keep(y);
-    return [(dOutput) => negate(multiply(dOutput, multiply(logisticDensity(logits), tanhOfHalf(logits))))];
-  });
+/** Of a loss, how often it is derived by the output and by the target. */
+interface Derivative {
+  readonly loss: ElementLoss;
+  readonly derivative: readonly [byOutput: number, byTarget: number];
 }
 
-/** tanh(y / 2); its slope is twice the logistic density. */
-function tanhOfHalf(y: Tensor): Tensor {
-  const output = keepingResult(() => computeUnary("tanh", computeBinary("multiply", y, 0.5)));
-  return record(output, [y], (keep) => {
-    const logits = keep(y);
-    return [(dOutput) => multiply(dOutput, multiply(logisticDensity(logits), 2))];
-  });
+/** Derivative by the target of what binaryCrossEntropy's definition masks: −y of the loss, −1 of its slope. */
+function byLogitTarget(derived: number, dOutput: Tensor, y: Tensor): Tensor {
+  if (derived === 0) return negate(multiply(dOutput, y));
+  return derived === 1 ? negate(dOutput) : multiply(dOutput, 0);
 }
 
-/** Derivative of `elementLoss` by the output, value by value. */
-function elementLossSlope(name: ElementLossName, outputs: Tensor, targets: Tensor): Tensor {
-  const output = computeBinary("lossSlope", outputs, targets, { place: name, loss: name });
+/** A loss of every value by itself, or a derivative of it; it has the derivatives of the next orders. */
+function elementLoss(of: Derivative, outputs: Tensor, targets: Tensor): Tensor {
+  const { loss: own, derivative } = of;
+  const [byOutput, byTarget] = derivative;
+  const output = computeBinary("lossDerivative", outputs, targets, { place: nameOf(own), ...of });
   return recordBinary(output, outputs, targets, (keep) => {
     const [y, t] = [keep(outputs), keep(targets)] as [Tensor, Tensor];
-    const byOutput = (dOutput: Tensor): Tensor => (curvatures[name] ?? nothing)(dOutput, y, t);
-    // All but the last are functions of y − t; of that the slope is σ(y) − t, written otherwise.
-    return [byOutput, (dOutput) => negate(name === "binaryCrossEntropy" ? dOutput : byOutput(dOutput))];
+    const next = (order: Derivative["derivative"]): Tensor => elementLoss({ loss: own, derivative: order }, y, t);
+    return [
+      (dOutput) => multiply(dOutput, next([byOutput + 1, byTarget])),
+      (dOutput) =>
+        own === "binaryCrossEntropy"
+          ? byLogitTarget(byOutput, dOutput, y)
+          : multiply(dOutput, next([byOutput, byTarget + 1])),
+    ];
   });
 }
 
-/** Loss of every value by itself. */
-function elementLoss(name: ElementLossName, outputs: Tensor, targets: Tensor): Tensor {
-  const output = computeBinary("loss", outputs, targets, { place: name, loss: name });
-  return recordBinary(output, outputs, targets, (keep) => {
-    const [y, t] = [keep(outputs), keep(targets)] as [Tensor, Tensor];
-    const slope = (): Tensor => elementLossSlope(name, y, t);
-    // max(y, 0) − y·t + log(1 + e^−|y|) has the slope −y by t.
-    const byTarget = (): Tensor => (name === "binaryCrossEntropy" ? y : slope());
-    return [(dOutput) => multiply(dOutput, slope()), (dOutput) => negate(multiply(dOutput, byTarget()))];
-  });
-}
-
-function requirePair(name: LossName, outputs: Tensor, targets: Tensor): void {
+function requirePair(name: string, outputs: Tensor, targets: Tensor): void {
   if (sameShape(outputs.shape, targets.shape) && outputs.size > 0) return;
   const got = `outputs ${showShape(outputs.shape)} and targets ${showShape(targets.shape)}`;
   const fix = "reshape them to [samples, outputs]; there must be at least one value";
@@ -76,21 +49,25 @@ function requirePair(name: LossName, outputs: Tensor, targets: Tensor): void {
 
 /**
  * Mean loss of a batch, by the definitions of the library.
+ * @param of by name, or what `loss()` of thalweg made
  * @param outputs [samples, outputs], or of another shape whose last axis is the outputs of a sample; logits for the cross entropies
  * @param targets of the same shape
  * @returns a scalar
  * @throws InvalidInput with both shapes where they differ
  */
-export function loss(name: LossName, outputs: Tensor, targets: Tensor): Tensor {
-  requireName("loss", name, lossNames);
+export function loss(of: Loss, outputs: Tensor, targets: Tensor): Tensor {
+  requireLoss("loss", of);
+  const name = nameOf(of);
   requireTensors(name, [outputs, targets]);
   requirePair(name, outputs, targets);
   const width = outputs.shape.at(-1) ?? 1;
-  const scale = lossScale(name, outputs.size / width, width);
+  const scale = lossScale(of, outputs.size / width, width);
   const axes = outputs.shape.map((_, axis) => axis);
   return keepingResult(() => {
     const losses =
-      name === "softmaxCrossEntropy" ? crossEntropyOfRows(name, outputs, targets) : elementLoss(name, outputs, targets);
+      of === "softmaxCrossEntropy"
+        ? crossEntropyOfRows(of, outputs, targets)
+        : elementLoss({ loss: of, derivative: [0, 0] }, outputs, targets);
     return reshape(scaledSum(losses, axes, scale), []);
   });
 }

@@ -2,7 +2,7 @@ import { InvalidInput } from "../errors.ts";
 import type { Dataset, FloatArray } from "../executor.ts";
 import { requireCategories } from "../graph/graph.ts";
 import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
-import type { LossName } from "../network.ts";
+import type { Loss } from "../network.ts";
 
 /** Throws `InvalidInput` unless `values` is [rows, width] with at least one row and only finite values. */
 export function requireRows(place: string, values: FloatArray, width: number): number {
@@ -33,7 +33,7 @@ export function requireInputs(place: string, inputs: FloatArray, network: AnyNet
 }
 
 /** Range of targets that a loss is defined for. */
-function requireTargetRange(place: string, targets: FloatArray, loss: LossName): void {
+function requireTargetRange(place: string, targets: FloatArray, loss: Loss): void {
   if (loss !== "binaryCrossEntropy" && loss !== "softmaxCrossEntropy") return;
   const at = targets.findIndex((value) => value < 0 || value > 1);
   if (at < 0) return;

@@ -1,6 +1,6 @@
 import type { Dataset, FloatArray } from "../executor.ts";
 import type { Device } from "../gpu/device.ts";
-import { type ActivationName, dense, type LossName, type Network, network } from "../network.ts";
+import { type Activation, dense, type Loss, nameOf, type Network, network } from "../network.ts";
 import { adamW, type Optimizer, rmsProp, sgd } from "../optimizer.ts";
 import { createReference } from "../plan/choose.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";
@@ -23,8 +23,8 @@ export interface SelfTestReport {
 
 interface Case {
   readonly widths: readonly number[];
-  readonly activation: ActivationName;
-  readonly loss: LossName;
+  readonly activation: Activation;
+  readonly loss: Loss;
   readonly optimizer: Optimizer;
   readonly rows: number;
   readonly batchSize: number;
@@ -104,7 +104,7 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
   const reference = createReference(shape, replicas);
   const initial = await model.readParameters();
   reference.writeParameters(initial);
-  const label = `${each.widths.join("-")} ${each.activation} ${each.loss}`;
+  const label = `${each.widths.join("-")} ${nameOf(each.activation)} ${nameOf(each.loss)}`;
   try {
     const [own, wanted] = [await model.trace(data, optimizer), await reference.trace(data, optimizer)];
     const outputs = check(`${label}: outputs`, own.activations.at(-1)!, wanted.activations.at(-1)!, 1e-5);
@@ -121,10 +121,31 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
   }
 }
 
-/** Trains three small networks on a device and compares outputs, gradients and parameters with the float64 reference. */
-export async function selfTest(device: Device): Promise<SelfTestReport> {
+export interface SelfTestOptions {
+  /** One of your own, which one more network has. */
+  readonly activation?: Activation;
+  /** … and a loss of your own. */
+  readonly loss?: Loss;
+}
+
+const ownCase = ({ activation = "tanh", loss = "meanSquaredError" }: SelfTestOptions): Case => ({
+  widths: [3, 17, 2],
+  activation,
+  loss,
+  optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }),
+  rows: 37,
+  batchSize: 8,
+  steps: 12,
+});
+
+/**
+ * Trains three small networks on a device, and one more where an activation or a loss is given, and compares outputs, gradients and
+ * parameters with the float64 reference.
+ */
+export async function selfTest(device: Device, options: SelfTestOptions = {}): Promise<SelfTestReport> {
   const startMs = performance.now();
   const checks: SelfTestCheck[] = [];
-  for (const each of cases) checks.push(...(await runCase(device, each)));
+  const isGiven = options.activation !== undefined || options.loss !== undefined;
+  for (const each of isGiven ? [...cases, ownCase(options)] : cases) checks.push(...(await runCase(device, each)));
   return { checks, passed: checks.every(({ passed }) => passed), ms: performance.now() - startMs };
 }

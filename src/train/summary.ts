@@ -1,5 +1,5 @@
 import { type AnyNetwork, asChain, describeArchitecture, parametersOf } from "../graph/graphNetwork.ts";
-import { takesLogits } from "../network.ts";
+import { nameOf, takesLogits } from "../network.ts";
 
 const count = (value: number): string => value.toLocaleString("en");
 
@@ -9,7 +9,7 @@ function layerRows(network: AnyNetwork): string[][] {
   if (chain) {
     return chain.layers.map(({ index, activation, fanIn, fanOut }) => [
       `${index + 1} dense`,
-      activation,
+      nameOf(activation),
       count(fanOut),
       count((fanIn + 1) * fanOut),
     ]);
@@ -33,6 +33,6 @@ export function summaryOf(network: AnyNetwork, replicas: number): string {
   return [
     ...rows.map((row) => row.map(pad).join("  ").trimEnd()),
     "",
-    `${describeArchitecture(network)}: ${count(parameterCount)} parameters${networks}; loss ${loss}${takesLogits(loss) ? ", on logits" : ""}`,
+    `${describeArchitecture(network)}: ${count(parameterCount)} parameters${networks}; loss ${nameOf(loss)}${takesLogits(loss) ? ", on logits" : ""}`,
   ].join("\n");
 }

@@ -19,13 +19,16 @@ const SAVES = false; // pre-activations beside activations
 
 fn layerAt(index: u32) -> Dense {
   if (index == 0u) {
-    return Dense(2u, 2u, 1u, 1u, 0u, 0u, 0u, 4u, 4u, 0u, 0u);
+    return Dense(2u, 2u, 1u, 0u, 0u, 0u, 0u, 4u, 4u, 0u, 0u);
   }
   if (index == 1u) {
-    return Dense(2u, 2u, 1u, 1u, 6u, 3u, 4u, 8u, 8u, 1u, 1u);
+    return Dense(2u, 2u, 1u, 0u, 6u, 3u, 4u, 8u, 8u, 1u, 1u);
   }
-  return Dense(2u, 1u, 1u, 1u, 12u, 6u, 8u, 12u, 12u, 2u, 2u);
+  return Dense(2u, 1u, 1u, 0u, 12u, 6u, 8u, 12u, 12u, 2u, 2u);
 }
+
+fn sigmoid4(z: vec4f) -> vec4f { return vec4f(sigmoid(z.x), sigmoid(z.y), sigmoid(z.z), sigmoid(z.w)); }
+fn sigmoidBackward4(d: vec4f, a: vec4f) -> vec4f { return d * (a * (vec4f(1.0) - a)); }
 
 // Activations by their numbers, and gradients times their slopes at what was saved.
 fn prepare4(activation: u32, z: vec4f) -> vec4f {
@@ -33,11 +36,16 @@ fn prepare4(activation: u32, z: vec4f) -> vec4f {
 }
 
 fn activate4(activation: u32, z: vec4f) -> vec4f {
-  return vec4f(sigmoid(z.x), sigmoid(z.y), sigmoid(z.z), sigmoid(z.w));
+  return sigmoid4(z);
 }
 
 fn slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f {
-  return d * vec4f(sigmoidSlope(saved.x), sigmoidSlope(saved.y), sigmoidSlope(saved.z), sigmoidSlope(saved.w));
+  return sigmoidBackward4(d, saved);
+}
+
+fn elementLoss(y: f32, t: f32) -> vec2f {
+  let v0 = y - t;
+  return vec2f((v0 * v0) * 0.5, v0);
 }
 
 // Gradients of the blocks that this thread owns.

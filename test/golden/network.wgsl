@@ -6,6 +6,13 @@
 const PARAMETERS = 15u;
 const SAMPLES = 1u; // that addSamples takes at once
 
+fn sigmoidBackward(d: f32, a: f32) -> f32 { return d * (a * (1.0 - a)); }
+
+fn elementLoss(y: f32, t: f32) -> vec2f {
+  let v0 = y - t;
+  return vec2f((v0 * v0) * 0.5, v0);
+}
+
 // layer 1: weights [2, 2], bias [2], and their gradients
 var<private> w1_1_1: f32;
 var<private> dw1_1_1: f32;
@@ -103,13 +110,13 @@ fn addSamples(row: u32, stride: u32, end: u32, key: vec2u, orderSeed: vec2u) {
   // squaredError; d is the gradient by pre-activations
   let e_1 = elementLoss(a3_1, targets[firstTarget + 0u]);
   lossSum += scale * (e_1.x);
-  let d3_1 = scale * e_1.y * sigmoidSlope(a3_1);
+  let d3_1 = sigmoidBackward(scale * e_1.y, a3_1);
   // backward, layer 3
   dw3_1_1 = fma(a2_1, d3_1, dw3_1_1);
   dw3_2_1 = fma(a2_2, d3_1, dw3_2_1);
   db3_1 = db3_1 + d3_1;
-  let d2_1 = (w3_1_1 * d3_1) * sigmoidSlope(a2_1);
-  let d2_2 = (w3_2_1 * d3_1) * sigmoidSlope(a2_2);
+  let d2_1 = sigmoidBackward(w3_1_1 * d3_1, a2_1);
+  let d2_2 = sigmoidBackward(w3_2_1 * d3_1, a2_2);
   // backward, layer 2
   dw2_1_1 = fma(a1_1, d2_1, dw2_1_1);
   dw2_1_2 = fma(a1_1, d2_2, dw2_1_2);
@@ -117,8 +124,8 @@ fn addSamples(row: u32, stride: u32, end: u32, key: vec2u, orderSeed: vec2u) {
   dw2_2_2 = fma(a1_2, d2_2, dw2_2_2);
   db2_1 = db2_1 + d2_1;
   db2_2 = db2_2 + d2_2;
-  let d1_1 = (fma(w2_1_2, d2_2, w2_1_1 * d2_1)) * sigmoidSlope(a1_1);
-  let d1_2 = (fma(w2_2_2, d2_2, w2_2_1 * d2_1)) * sigmoidSlope(a1_2);
+  let d1_1 = sigmoidBackward(fma(w2_1_2, d2_2, w2_1_1 * d2_1), a1_1);
+  let d1_2 = sigmoidBackward(fma(w2_2_2, d2_2, w2_2_1 * d2_1), a1_2);
   // backward, layer 1
   dw1_1_1 = fma(x_1, d1_1, dw1_1_1);
   dw1_1_2 = fma(x_1, d1_2, dw1_1_2);

@@ -2,6 +2,11 @@
 
 const PARAMETERS = 15u;
 
+fn elementLoss(y: f32, t: f32) -> vec2f {
+  let v0 = y - t;
+  return vec2f((v0 * v0) * 0.5, v0);
+}
+
 // layer 1: weights [2, 2], bias [2]
 var<private> w1_1_1: f32;
 var<private> w1_1_2: f32;

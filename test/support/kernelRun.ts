@@ -4,7 +4,7 @@ import { batchAt } from "../../src/batches.ts";
 import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
 import { acquire, GpuDevice } from "../../src/gpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
-import { type KernelName, kernels } from "../../src/gpu/kernels.ts";
+import { type KernelName, type LayerFunctions, layerKernel } from "../../src/gpu/kernels.ts";
 import type { Network } from "../../src/network.ts";
 import { type Optimizer, sgd } from "../../src/optimizer.ts";
 import { stepBytes, stepStride, writeStep } from "../../src/plan/uniforms.ts";
@@ -49,6 +49,8 @@ export function stepSlot(request: StepRequest): ArrayBuffer {
 
 export interface KernelRun {
   readonly name: KernelName;
+  /** Of a kernel that leaves them open. */
+  readonly functions?: LayerFunctions;
   readonly constants: Constants;
   readonly step: ArrayBuffer;
   readonly uniform: ArrayBuffer;
@@ -60,7 +62,7 @@ export interface KernelRun {
 
 /** Runs a kernel once. @returns the bits of every storage binding afterwards, in order */
 export async function runKernel(device: GpuDevice, run: KernelRun): Promise<Uint32Array[]> {
-  const kernel = await createKernel(device, kernels[run.name], run.constants);
+  const kernel = await createKernel(device, layerKernel(run.name, run.functions), run.constants);
   const owner = new BufferOwner(device);
   try {
     const steps = owner.uniform("steps", run.step.byteLength);

@@ -1,7 +1,15 @@
 // Random networks with data that suits their loss.
 
 import type { Dataset } from "../../src/executor.ts";
-import { type ActivationName, dense, type LossName, type Network, network, takesLogits } from "../../src/network.ts";
+import {
+  type ActivationName,
+  type BuiltInNetwork,
+  dense,
+  type LossName,
+  type Network,
+  network,
+  takesLogits,
+} from "../../src/network.ts";
 import { createUniform } from "./random.ts";
 
 export interface NetCase {
@@ -13,7 +21,7 @@ export interface NetCase {
 }
 
 /** The network of a case; the last layer is `identity` where the loss takes logits. */
-export function networkOf({ inputs, layers, loss }: NetCase): Network {
+export function networkOf({ inputs, layers, loss }: NetCase): BuiltInNetwork {
   const last = layers.length - 1;
   const named = layers.map(({ width, activation }, index) =>
     dense(width, index === last && takesLogits(loss) ? "identity" : activation),

@@ -8,7 +8,7 @@ import type { TileSizes } from "../../src/gpu/emitLayers.ts";
 import { type Constants, createKernel } from "../../src/gpu/kernel.ts";
 import type { KernelSource } from "../../src/gpu/shader.ts";
 import { fusedKernels } from "../../src/gpu/kernels.ts";
-import { lossNames, type Network } from "../../src/network.ts";
+import type { Network } from "../../src/network.ts";
 import { optimizerConstants, orderConstants, rowCountOf } from "../../src/plan/constants.ts";
 import { createStatus } from "../../src/plan/runStatus.ts";
 import {
@@ -35,7 +35,6 @@ type Name = "trainGroups" | "trainTiles";
 const sourceOf = ({ network, sizes }: TileRun, name: Name): KernelSource => fusedKernels[name](network, sizes);
 
 const constantsOf = ({ network, settings }: TileRun): Constants => ({
-  LOSS: lossNames.indexOf(network.loss),
   ...orderConstants(settings, rowCountOf(settings, network)),
   ...optimizerConstants(settings),
 });

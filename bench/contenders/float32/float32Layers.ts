@@ -1,10 +1,10 @@
-import { type LayerShape, type Network, savesPreActivation } from "../../../src/network.ts";
+import { type ActivationName, type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../../src/network.ts";
 import { activateAll, multiplySlopes } from "./float32Activation.ts";
 import { multiply, type Product } from "./float32Multiply.ts";
 
 /** Forward of one layer: outputs = activation(inputs · weights + bias). */
 export interface ForwardLayer {
-  readonly shape: LayerShape;
+  readonly shape: LayerShape<ActivationName>;
   /** [replicas, parameterCount]. */
   readonly parameters: Float32Array;
   /** [rows, fanOut]. */
@@ -22,7 +22,10 @@ interface ForwardArrays {
   readonly saves: boolean;
 }
 
-export function forwardLayer(shape: LayerShape, { inputs, parameters, outputs, saves }: ForwardArrays): ForwardLayer {
+export function forwardLayer(
+  shape: LayerShape<ActivationName>,
+  { inputs, parameters, outputs, saves }: ForwardArrays,
+): ForwardLayer {
   const { fanIn, fanOut, activation } = shape;
   const saved = saves && savesPreActivation(activation) ? new Float32Array(outputs.length) : outputs;
   const a = { a: inputs, aRow: fanIn, aSum: 1 };
@@ -76,7 +79,7 @@ function weightGradientsOf({ shape, product }: ForwardLayer, dOutputs: Float32Ar
 }
 
 /** The layers of a network, last first, as backward goes through them. */
-export function backwardLayers(network: Network, forward: readonly ForwardLayer[]): BackwardLayer[] {
+export function backwardLayers(network: BuiltInNetwork, forward: readonly ForwardLayer[]): BackwardLayer[] {
   const gradients = new Float32Array(network.parameterCount);
   const all = forward.map(({ outputs }) => new Float32Array(outputs.length));
   const layers = forward.map((layer, index): BackwardLayer => {

@@ -1,7 +1,7 @@
 // Gradients of one step, in two ways: by jax-js, and written out by hand, which makes half as many kernels.
 
 import { grad, type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import type { Network } from "../../../src/network.ts";
+import type { BuiltInNetwork } from "../../../src/network.ts";
 import { applyActivation, applyFused, meanLoss, meanLossSlope, slopeOf } from "./jaxJsNetwork.ts";
 
 /** What a step reads. Every call makes a view of its own: one that two operations share is copied by jax-js. */
@@ -21,7 +21,7 @@ interface LayerViews {
 }
 
 /** Gradients by weights and bias of the first layer, of the second, … */
-export type Gradients = (network: Network, views: StepViews) => JaxArray[];
+export type Gradients = (network: BuiltInNetwork, views: StepViews) => JaxArray[];
 
 export const automaticGradients: Gradients = ({ layers, loss }, views) => {
   const lossOf = (parameters: JaxArray[], inputs: JaxArray, targets: JaxArray): JaxArray => {
@@ -36,7 +36,7 @@ export const automaticGradients: Gradients = ({ layers, loss }, views) => {
   return grad(lossOf)(parameters, views.inputs(), views.targets()) as JaxArray[];
 };
 
-function forward({ layers }: Network, views: StepViews): JaxArray[] {
+function forward({ layers }: BuiltInNetwork, views: StepViews): JaxArray[] {
   const activations: JaxArray[] = [];
   for (const { index, activation } of layers) {
     const { weights, bias } = views.layers[index]!;

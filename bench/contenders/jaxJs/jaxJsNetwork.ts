@@ -2,7 +2,7 @@
 
 import { type Array as JaxArray, nn, numpy as np } from "@jax-js/jax";
 import { lossScale } from "../../../src/cpu/loss.ts";
-import type { ActivationName, LossName, Network } from "../../../src/network.ts";
+import type { ActivationName, LossName, BuiltInNetwork } from "../../../src/network.ts";
 
 interface Activation {
   /** As a user of jax-js writes it. */
@@ -48,7 +48,7 @@ export const applyFused = (name: ActivationName, z: JaxArray): JaxArray => {
 };
 export const slopeOf = (name: ActivationName, a: JaxArray): JaxArray | number => activations[name].slope!(a);
 /** True where every layer's slope follows from its activation. */
-export const hasSlopes = ({ layers }: Network): boolean =>
+export const hasSlopes = ({ layers }: BuiltInNetwork): boolean =>
   layers.every(({ activation }) => activations[activation].slope);
 
 /** Sum of the losses of all samples, for jax-js to differentiate. */

@@ -51,9 +51,9 @@ const activationNodes: Record<ActivationName, Omit<OnnxNode, "inputs" | "output"
   sine: { operator: "Sin" },
 };
 
-type Affine = (layer: LayerShape, input: string, output: string) => OnnxNode[];
-const weightsName = ({ index }: LayerShape): string => `weights${index}`;
-const biasName = ({ index }: LayerShape): string => `bias${index}`;
+type Affine = (layer: LayerShape<ActivationName>, input: string, output: string) => OnnxNode[];
+const weightsName = ({ index }: LayerShape<ActivationName>): string => `weights${index}`;
+const biasName = ({ index }: LayerShape<ActivationName>): string => `bias${index}`;
 
 const gemm: Affine = (layer, input, output) => [
   { operator: "Gemm", inputs: [input, weightsName(layer), biasName(layer)], output },
@@ -74,7 +74,7 @@ const einsumAdd: Affine = (layer, input, output) => [
   { operator: "Add", inputs: [`${output}_product`, biasName(layer)], output },
 ];
 
-function layerNodes(layer: LayerShape, isLast: boolean, affine: Affine): OnnxNode[] {
+function layerNodes(layer: LayerShape<ActivationName>, isLast: boolean, affine: Affine): OnnxNode[] {
   const input = layer.index === 0 ? stateName : `activation${layer.index - 1}`;
   const output = isLast ? nextName : `activation${layer.index}`;
   const activation = activationNodes[layer.activation];
@@ -83,7 +83,7 @@ function layerNodes(layer: LayerShape, isLast: boolean, affine: Affine): OnnxNod
   return [...affine(layer, input, sum), { ...activation, inputs: [sum], output }];
 }
 
-function layerParameters(layer: LayerShape, parameters: Float32Array): OnnxInitializer[] {
+function layerParameters(layer: LayerShape<ActivationName>, parameters: Float32Array): OnnxInitializer[] {
   const { fanIn, fanOut, weightsOffset, biasOffset } = layer;
   const weights = parameters.subarray(weightsOffset, biasOffset);
   const bias = parameters.subarray(biasOffset, biasOffset + fanOut);

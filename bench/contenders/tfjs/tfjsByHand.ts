@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Network } from "../../../src/network.ts";
+import type { BuiltInNetwork } from "../../../src/network.ts";
 import type { Optimizer } from "../../../src/optimizer.ts";
 import { eachGradient, errorFactor, hasGradients } from "./tfjsGradients.ts";
 import { layersOfFlat, type ReplicaGroup } from "./tfjsLayers.ts";
@@ -9,7 +9,7 @@ import type { Trainer, TrainerOptions } from "./tfjsStep.ts";
 // Training steps with gradients and updates written out in TensorFlow.js operations.
 
 /** True where a step can be written out below. */
-export function knowsStep(network: Network, optimizer: Optimizer, targets: ArrayLike<number>): boolean {
+export function knowsStep(network: BuiltInNetwork, optimizer: Optimizer, targets: ArrayLike<number>): boolean {
   const { name, momentum, weightDecay } = optimizer;
   const knowsUpdate = weightDecay === 0 && (name === "adam" || (name === "sgd" && momentum === 0));
   return knowsUpdate && hasGradients(network, targets);

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { ActivationName, LossName, Network } from "../../../src/network.ts";
+import type { ActivationName, LossName, BuiltInNetwork } from "../../../src/network.ts";
 import { lossScale } from "../../../src/cpu/loss.ts";
 import type { BatchTensors } from "./tfjsBatches.ts";
 import { dense, type LayerTensors } from "./tfjsLayers.ts";
@@ -36,17 +36,17 @@ function sumToOne(targets: ArrayLike<number>, width: number): boolean {
 }
 
 /** True where the gradients below know the network. */
-export function hasGradients({ layers, loss, outputs }: Network, targets: ArrayLike<number>): boolean {
+export function hasGradients({ layers, loss, outputs }: BuiltInNetwork, targets: ArrayLike<number>): boolean {
   if (!predictions[loss] || layers.some(({ activation }) => !slopes[activation])) return false;
   return loss !== "softmaxCrossEntropy" || sumToOne(targets, outputs);
 }
 
 /** Factor of (prediction − target) in the gradient of the mean loss. */
-export const errorFactor = ({ loss, outputs }: Network, size: number): number =>
+export const errorFactor = ({ loss, outputs }: BuiltInNetwork, size: number): number =>
   (loss === "meanSquaredError" ? 2 : 1) * lossScale(loss, size, outputs);
 
 export interface GradientOptions {
-  readonly network: Network;
+  readonly network: BuiltInNetwork;
   readonly layers: readonly LayerTensors[];
   readonly batch: BatchTensors;
   /** Scalar: the error's factor, times whatever the gradients are to be multiplied by. */

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { ActivationName, LayerShape, Network } from "../../../src/network.ts";
+import type { ActivationName, LayerShape, BuiltInNetwork } from "../../../src/network.ts";
 
 /**
  * Parameters of one layer. One network: weights [fanIn, fanOut], bias [fanOut]; R of them: [R, fanIn, fanOut] and
@@ -26,7 +26,7 @@ export function groupsOf(replicas: number, most: number): ReplicaGroup[] {
   });
 }
 
-export const widestOf = ({ inputs, layers }: Network): number =>
+export const widestOf = ({ inputs, layers }: BuiltInNetwork): number =>
   Math.max(inputs, ...layers.map(({ fanOut }) => fanOut));
 
 export const weightsShape = ({ fanIn, fanOut }: LayerShape, replicas: number): number[] =>
@@ -38,7 +38,7 @@ export const biasShape = ({ fanOut }: LayerShape, replicas: number): number[] =>
  * Parts of a flat tensor of parameters [replicas, parameterCount], per layer. A bias of one network is sliced as a vector:
  * the wasm backend takes it for what it was when it was made.
  */
-export function layersOfFlat(flat: tf.Tensor2D, { layers }: Network): LayerTensors[] {
+export function layersOfFlat(flat: tf.Tensor2D, { layers }: BuiltInNetwork): LayerTensors[] {
   const [replicas] = flat.shape;
   const vector = tf.reshape(flat, [-1]);
   const part = (from: number, count: number, shape: number[]): tf.Tensor =>

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
-import type { LossName, Network } from "../../../src/network.ts";
+import type { LossName, BuiltInNetwork } from "../../../src/network.ts";
 import type { Optimizer } from "../../../src/optimizer.ts";
 import { CannotTakePart } from "../../race/contract.ts";
 import type { BatchTensors } from "./tfjsBatches.ts";
@@ -47,7 +47,7 @@ function free(training: tf.Optimizer | undefined, { momentum }: Optimizer): void
 }
 
 function outputsOf(
-  { layers }: Network,
+  { layers }: BuiltInNetwork,
   parameters: Parameters,
   batch: BatchTensors,
   fusesMatrixBias: boolean,

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { LayerShape, Network } from "../../../src/network.ts";
+import type { LayerShape, BuiltInNetwork } from "../../../src/network.ts";
 import { biasShape, type LayerTensors, type ReplicaGroup, weightsShape } from "./tfjsLayers.ts";
 
 /** One layer's variables. */
@@ -24,11 +24,11 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((product, leng
 export class Parameters {
   readonly layers: readonly LayerVariables[];
   readonly variables: readonly tf.Variable[];
-  readonly #network: Network;
+  readonly #network: BuiltInNetwork;
   readonly #group: ReplicaGroup;
   readonly #parts: readonly Part[];
 
-  constructor(network: Network, group: ReplicaGroup) {
+  constructor(network: BuiltInNetwork, group: ReplicaGroup) {
     this.#network = network;
     this.#group = group;
     const parts = network.layers.map((layer) => partsOf(layer, group.count));

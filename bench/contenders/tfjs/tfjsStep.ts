@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { Network } from "../../../src/network.ts";
+import type { BuiltInNetwork } from "../../../src/network.ts";
 import type { Optimizer } from "../../../src/optimizer.ts";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
@@ -11,7 +11,7 @@ import type { Backend, Method, Rounds } from "./tfjsRounds.ts";
 import { tunedEntry } from "./tfjsTrial.ts";
 
 export interface TrainerOptions {
-  readonly network: Network;
+  readonly network: BuiltInNetwork;
   readonly optimizer: Optimizer;
   /** Of all groups. */
   readonly replicas: number;

@@ -1,10 +1,9 @@
 import type { BufferOwner } from "../../../src/gpu/bufferOwner.ts";
 import type { GpuDevice } from "../../../src/gpu/device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../../../src/gpu/kernel.ts";
-import { kernels } from "../../../src/gpu/kernels.ts";
+import { layerKernel } from "../../../src/gpu/kernels.ts";
 import type { LayerShape } from "../../../src/network.ts";
 import { stepWindow } from "../../../src/plan/constants.ts";
-import { activationNumber } from "../../../src/plan/layeredDispatches.ts";
 import { type LayeredPlan, planLayered } from "../../../src/plan/layeredPlan.ts";
 import { alignmentOf, kernelName, valueInvocations, versionConstants } from "../../../src/gpu/productVersions.ts";
 import { stepStride } from "../../../src/plan/uniforms.ts";
@@ -43,8 +42,7 @@ async function dispatchOf(
   const { device, owner, plan, parameters, steps, batchRows } = shared;
   const { index, fanIn, fanOut, weightsOffset, activation } = layer;
   const version = plan.layers[index]!.forward;
-  const kernel = await createKernel(device, kernels[kernelName("forward", version)], {
-    ACTIVATION: activationNumber(activation),
+  const kernel = await createKernel(device, layerKernel(kernelName("forward", version), { activation }), {
     ROWS: 0,
     SHUFFLES: 0,
     SAVES_PRE_ACTIVATION: 0,

@@ -1,6 +1,6 @@
 // Which neurons learn nothing: where their activation is flat, no gradient passes.
 
-import type { ActivationName } from "../../index.ts";
+import type { Activation, ActivationName } from "../../index.ts";
 
 /**
  * At a training point an activation is flat where its slope is less than a twentieth of its largest. A neuron is dead where its
@@ -27,8 +27,8 @@ const steepRanges: Record<ActivationName, readonly [from: number, to: number]> =
 };
 
 /** @param sums of a neuron before its activation, one for each point */
-export function neuronStateOf(activation: ActivationName, sums: ArrayLike<number>): NeuronState {
-  const [from, to] = steepRanges[activation];
+export function neuronStateOf(activation: Activation, sums: ArrayLike<number>): NeuronState {
+  const [from, to] = typeof activation === "string" ? steepRanges[activation] : [-endless, endless];
   let flat = 0;
   for (let at = 0; at < sums.length; at++) if (!(sums[at]! > from && sums[at]! < to)) flat++;
   if (to < endless) return flat >= saturatedShare * sums.length ? "saturated" : "live";
