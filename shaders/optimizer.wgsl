@@ -1,28 +1,27 @@
-// The step that an optimizer takes with one parameter, and the watch over values that are not finite. Definitions as
-// torch.optim's. Twin: src/cpu/update.ts. The kernel sets `rates`; secondMoment is
-// where a parameter's second moment lies.
+// The step that an optimizer takes with one parameter, and the watch over values that are not finite. The optimizer itself is
+// `updated`, written by src/gpu/emitOptimizer.ts. CPU reference: src/cpu/update.ts. The kernel sets `rates`.
 
 #import step
 #expects var step: Step
-#expects var moments: array<f32, 2>
-#expects var hyper: Hyper
-#expects fn secondMoment(at: u32) -> u32
-
-override OPTIMIZER: u32 = 0u;       // place in optimizerNames of src/optimizer.ts; the default is sgd
-override USES_MOMENTUM: bool = false;
-override NESTEROV: bool = false;
+#expects fn updated(parameter: f32, gradient: f32, at: u32) -> f32
 
 struct Hyper {
   replicas: u32,
   parameterCount: u32,
   slots: u32,
-  beta1: f32,
-  oneMinusBeta1: f32,
-  beta2: f32,
-  oneMinusBeta2: f32,
-  alpha: f32,
-  oneMinusAlpha: f32,
-  epsilon: f32,
+  value0: f32, // numbers of the update that are the same for all members and steps
+  value1: f32,
+  value2: f32,
+  value3: f32,
+  value4: f32,
+  value5: f32,
+  value6: f32,
+  value7: f32,
+  value8: f32,
+  value9: f32,
+  value10: f32,
+  value11: f32,
+  value12: f32,
 }
 
 // By the bits: a comparison may be compiled as if no value could be infinite or NaN.
@@ -48,64 +47,10 @@ fn stoppedLoss() -> f32 {
   return bitcast<f32>(0x7fc00000u | (step.index & 1u));
 }
 
-fn sgd(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let decayed = fma(rates.weightDecay, parameter, gradient);
-  if (!USES_MOMENTUM) {
-    return fma(-rates.learningRate, decayed, parameter);
-  }
-  let momentum = fma(rates.momentum, moments[at], decayed);
-  moments[at] = momentum;
-  var direction = momentum;
-  if (NESTEROV) {
-    direction = fma(rates.momentum, momentum, decayed);
-  }
-  return fma(-rates.learningRate, direction, parameter);
-}
-
-// decoupled: adamW, whose decay shrinks the parameter instead of joining the gradient.
-fn adam(parameter: f32, gradient: f32, at: u32, decoupled: bool) -> f32 {
-  let second = secondMoment(at);
-  var decayed = fma(rates.weightDecay, parameter, gradient);
-  var start = parameter;
-  if (decoupled) {
-    decayed = gradient;
-    start = fma(-rates.learningRate * rates.weightDecay, parameter, parameter);
-  }
-  let mean = fma(hyper.beta1, moments[at], hyper.oneMinusBeta1 * decayed);
-  let square = fma(hyper.beta2, moments[second], hyper.oneMinusBeta2 * decayed * decayed);
-  moments[at] = mean;
-  moments[second] = square;
-  watch(square); // the square of a large gradient: it would stop the parameter for ever
-  return start - rates.learningRate * step.meanCorrection * mean / fma(sqrt(square), step.inverseSqrtCorrection, hyper.epsilon);
-}
-
-fn rmsProp(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let decayed = fma(rates.weightDecay, parameter, gradient);
-  let square = fma(hyper.alpha, moments[at], hyper.oneMinusAlpha * decayed * decayed);
-  moments[at] = square;
-  watch(square);
-  var direction = decayed / (sqrt(square) + hyper.epsilon);
-  if (USES_MOMENTUM) {
-    let second = secondMoment(at);
-    direction = fma(rates.momentum, moments[second], direction);
-    moments[second] = direction;
-  }
-  return fma(-rates.learningRate, direction, parameter);
-}
-
-fn unchecked(parameter: f32, gradient: f32, at: u32) -> f32 {
-  switch (OPTIMIZER) {
-    case 1u: { return adam(parameter, gradient, at, false); }
-    case 2u: { return adam(parameter, gradient, at, true); }
-    case 3u: { return rmsProp(parameter, gradient, at); }
-    default: { return sgd(parameter, gradient, at); }
-  }
-}
-
 // The updated parameter. One that would not be finite is not taken: what a stopped replica leaves can be read and saved. A
-// gradient that is not finite makes no finite parameter.
+// gradient that is not finite makes no finite parameter, or `updated` watches what it does make.
 fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
-  let value = unchecked(parameter, gradient, at);
+  let value = updated(parameter, gradient, at);
   let finite = isFinite(value);
   allFinite = allFinite & finite;
   return select(parameter, value, finite);

@@ -5,7 +5,7 @@
 //   parameters   [replicas, parameterCount]
 //   losses       [ringSteps, replicas]
 //   status       [3, replicas]                     see optimizer.wgsl
-// Each declares binding 7 itself: the moments [2, replicas, parameterCount].
+// Each declares binding 7 itself: the moments [states, replicas, parameterCount].
 
 #import step
 #import optimizer

@@ -12,10 +12,13 @@ struct Step {
   firstRow: u32,       // place of the chunk in the batch; in its first chunk gradients start from 0
   lossSlot: u32,       // slot of the loss ring
   lossScale: f32,      // 1 / samples of the batch, or 1 / (samples × outputs)
-  meanCorrection: f32,        // 1 / (1 − beta1^t) for Adam, else 1
-  inverseSqrtCorrection: f32, // 1 / sqrt(1 − beta2^t) for Adam, else 1
   firstReplica: u32,   // of the group that this dispatch computes
   epoch: u32,
+  value0: f32,         // what the optimizer's update takes from the number of the step alone
+  value1: f32,
+  value2: f32,
+  value3: f32,
+  value4: f32,
 }
 
 // What a replica has for itself.

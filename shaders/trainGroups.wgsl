@@ -21,8 +21,8 @@ var<workgroup> weights: array<vec4f, COPY>;
 var<workgroup> finiteParts: array<u32, OWNERS>;
 var<workgroup> goesOn: u32;
 
-fn secondMoment(at: u32) -> u32 {
-  return at + hyper.replicas * hyper.parameterCount;
+fn stateAt(at: u32, state: u32) -> u32 {
+  return at + state * hyper.replicas * hyper.parameterCount;
 }
 
 fn weightsAt(layer: Dense, row: u32, column: u32) -> vec4f {

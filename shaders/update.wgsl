@@ -3,11 +3,11 @@
 //   settings   [replicas]
 //   gradients  [slots, replicas, parameterCount + 1]
 //   parameters [replicas, parameterCount]
-//   moments    [2, replicas, parameterCount]     momentum, or first and second moment
+//   moments    [states, replicas, parameterCount] what the optimizer keeps
 //   losses     [ringSteps, replicas]
 //   status     [3, replicas]                     see optimizer.wgsl
 // A replica stops behind the first step with a loss, moment or parameter that was not finite.
-// Definitions as torch.optim's. Twin: src/cpu/update.ts.
+// CPU reference: src/cpu/update.ts.
 
 #import step
 #import optimizer
@@ -23,8 +23,8 @@ override ENTRIES: u32 = 1u;
 @group(0) @binding(6) var<storage, read_write> losses: array<f32>;
 @group(0) @binding(7) var<storage, read_write> status: array<atomic<u32>>;
 
-fn secondMoment(at: u32) -> u32 {
-  return at + hyper.replicas * hyper.parameterCount;
+fn stateAt(at: u32, state: u32) -> u32 {
+  return at + state * hyper.replicas * hyper.parameterCount;
 }
 
 // Keeps the least loss and its step; one invocation per replica comes here.

@@ -30,6 +30,10 @@ export function optimizerOf({ optimizer, perReplica }: RunSettings, replica: num
   };
 }
 
+/** The optimizer as it treats each replica. */
+export const optimizersOf = (settings: RunSettings, replicas: number): Optimizer[] =>
+  Array.from({ length: replicas }, (_, replica) => optimizerOf(settings, replica));
+
 /** The optimizer that keeps all values which any replica's needs. */
 export const widestOptimizer = ({ optimizer, perReplica }: RunSettings): Optimizer => ({
   ...optimizer,

@@ -83,6 +83,7 @@ export {
   sgd,
   type SgdOptions,
 } from "./optimizer.ts";
+export { type HyperParameterOptions, optimizer, type OptimizerOptions } from "./ownOptimizer.ts";
 export type { FitResult, History, ValidationPoint } from "./train/history.ts";
 export { type LoadOptions, loadModel } from "./train/loadModel.ts";
 export type { Evaluation } from "./train/metrics.ts";

@@ -17,6 +17,7 @@ import { summarize } from "../bench/measure/statistics.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { stepOf } from "../bench/race/races.ts";
 import { InvalidInput } from "../src/errors.ts";
+import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
 import type { KernelSource } from "../src/gpu/shader.ts";
 import { fusedKernels, layerKernel } from "../src/gpu/kernels.ts";
 import { matmulKernel, tensorKernel } from "../src/gpu/tensorKernels.ts";
@@ -90,8 +91,8 @@ function sourcesOf(subject: Subject): KernelSource[] {
   }
   const { widths, batchSize, replicas, path } = subject;
   if (path === "replicas") {
-    const { network } = stepOf({ widths, activation: "sigmoid", batchSize, replicas });
-    return [fusedKernels.trainReplicas(network, 0)];
+    const { network, optimizer } = stepOf({ widths, activation: "sigmoid", batchSize, replicas });
+    return [fusedKernels.trainReplicas(network, kernelUpdateOf(optimizer))];
   }
   const products = ["forwardTiled", "backwardInputsTiled", "backwardWeightsTiled"] as const;
   const quads = ["forwardQuads", "backwardInputsQuads", "backwardWeightsQuads"] as const;

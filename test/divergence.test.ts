@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { fitsFloat32, update } from "../src/cpu/update.ts";
+import { float32Limit, update } from "../src/cpu/update.ts";
 import { type Optimizer, acquire, adam, adamW, createModel, dense, network, rmsProp, sgd } from "../src/index.ts";
 import { divergenceRemedy, mostDecay } from "../src/train/divergence.ts";
 
@@ -112,7 +112,7 @@ test("update says that a value does not fit f32, and leaves its parameter as it 
       gradients: Float64Array.of(gradient, 0),
       parameters,
       moments: moments(),
-      fits: fitsFloat32,
+      limit: float32Limit,
     });
     return { isFinite, parameters: [...parameters] };
   };

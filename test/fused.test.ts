@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import type { FloatArray, PathName, ReplicaResults, RunSettings } from "../src/executor.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "../src/gpu/emitNetwork.ts";
+import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
 import {
   type ActivationName,
   activationNames,
@@ -19,6 +20,7 @@ import {
   sgd,
 } from "../src/index.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import adamSource from "./golden/adam.wgsl?raw";
 import networkSource from "./golden/network.wgsl?raw";
 import scoreSource from "./golden/scoreNetwork.wgsl?raw";
 import laneSumsSource from "./golden/sumLanes.wgsl?raw";
@@ -46,6 +48,7 @@ test("the checked-in shaders are what the emitter writes for the worked example"
   expect(emitPartials(tiny)).toBe(partialsSource);
   expect(emitLaneSums(tiny)).toBe(laneSumsSource);
   expect(emitScore(tiny)).toBe(scoreSource);
+  expect(kernelUpdateOf(adam()).code).toBe(adamSource);
 });
 
 interface Training {

@@ -1,13 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { update } from "../src/cpu/update.ts";
+import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
+import { updateKernel } from "../src/gpu/kernels.ts";
 import { dense, network } from "../src/network.ts";
-import { adam, adamW, momentCount, type Optimizer, optimizerNames, rmsProp, sgd } from "../src/optimizer.ts";
+import { adam, adamW, momentCount, type Optimizer, rmsProp, sgd } from "../src/optimizer.ts";
 import { updateInvocations } from "../src/plan/constants.ts";
 import { planLayered } from "../src/plan/layeredPlan.ts";
 import { hyperBlock, replicaBlock } from "../src/plan/uniforms.ts";
 import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { lion } from "./support/ownOptimizers.ts";
 import { randomFloats } from "./support/random.ts";
 import { cases, replicaCounts } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -22,6 +25,7 @@ const optimizers: Record<string, Optimizer> = {
   adam: adam({ learningRate: 0.01, weightDecay: 0.03 }),
   adamW: adamW({ learningRate: 0.01, weightDecay: 0.1, beta1: 0.8, beta2: 0.95 }),
   rmsProp: rmsProp({ learningRate: 0.01, weightDecay: 0.03 }),
+  lion: lion({ learningRate: 0.01, weightDecay: 0.1 }),
   rmsPropMomentum: rmsProp({ learningRate: 0.01, momentum: 0.7, alpha: 0.9, epsilon: 1e-4 }),
 };
 
@@ -63,13 +67,8 @@ const run = (optimizer: Optimizer, state: State, one: Case) => {
   const limits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
   const plan = { ...planLayered(limits, { network: whole, replicas, batchSize: 1, rowCount: 1 }), slots };
   return runKernel(device(), {
-    name: "update",
-    constants: {
-      OPTIMIZER: optimizerNames.indexOf(optimizer.name),
-      USES_MOMENTUM: optimizer.momentum > 0 ? 1 : 0,
-      NESTEROV: optimizer.nesterov ? 1 : 0,
-      ENTRIES: entries,
-    },
+    source: updateKernel(kernelUpdateOf(optimizer)),
+    constants: { ENTRIES: entries },
     step: stepSlot({ network: whole, optimizer, step, rows: 1, lossSlot: 2 }),
     uniform: hyperBlock(whole, replicas, plan, optimizer),
     storage: [
@@ -101,6 +100,7 @@ function termsOf(optimizer: Optimizer, step: number, { g, p, first, second }: Re
   const { name, learningRate, momentum, beta1, beta2, alpha, epsilon, weightDecay } = optimizer;
   const gradient = Math.abs(g!) + weightDecay * Math.abs(p!);
   if (name === "sgd") return learningRate * (2 * gradient + Math.abs(momentum * first!));
+  if (name === "lion") return learningRate * (1 + weightDecay * Math.abs(p!));
   if (name === "rmsProp") {
     const root = Math.sqrt(alpha * first! + (1 - alpha) * (g! + weightDecay * p!) ** 2);
     return learningRate * (gradient / (root + epsilon) + momentum * Math.abs(second!));

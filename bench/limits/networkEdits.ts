@@ -17,10 +17,7 @@ const dataOf22: readonly Edit[] = [
 
 const finite = edit("  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;", "  return true;");
 
-const decay = edit(
-  "  let decayed = fma(rates.weightDecay, parameter, gradient);\n  if (!USES_MOMENTUM)",
-  "  let decayed = gradient;\n  if (!USES_MOMENTUM)",
-);
+const decay = edit("fma(parameter, rates.weightDecay, gradient)", "gradient");
 
 /** No branch more, and no batch below 256 rows has a sample left. */
 const samples = edit("row < step.chunkRows;", "row < (step.chunkRows >> 8u);");

@@ -1,4 +1,4 @@
-import { batchAt, hasOwnRows, optimizerOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
+import { batchAt, hasOwnRows, optimizersOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
 import { LimitExceeded } from "../errors.ts";
 import {
   concatenate,
@@ -16,11 +16,12 @@ import {
 } from "../executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
-import { momentCount, type Optimizer } from "../optimizer.ts";
+import type { OptimizerUpdate } from "../math/optimizerUpdate.ts";
+import { type Optimizer, updateOf } from "../optimizer.ts";
 import { scoreReplicas } from "./score.ts";
 import { Step } from "./step.ts";
 import { traceReplica } from "./trace.ts";
-import { fitsFloat32, update } from "./update.ts";
+import { fitsFloat32, float32Limit, update } from "./update.ts";
 
 /** Losses kept until they are read: in steps, and in numbers. */
 const maxRingSteps = 4096;
@@ -59,7 +60,12 @@ class ReferenceRun implements TrainingRun {
   readonly #working: Step;
   #settings: RunSettings;
   readonly #parameters: readonly Float64Array[];
-  readonly #moments: readonly [Float64Array, Float64Array][];
+  /** Of each replica. */
+  #optimizers: readonly Optimizer[];
+  /** That of all replicas, so that all keep the same moments. */
+  readonly #update: OptimizerUpdate;
+  /** Of each replica, what the update keeps. */
+  readonly #moments: readonly Float64Array[][];
   readonly #inputs: Float64Array;
   readonly #targets: Float64Array;
   readonly #losses: Float64Array;
@@ -67,9 +73,7 @@ class ReferenceRun implements TrainingRun {
   readonly #bestLosses: Float64Array;
   readonly #bestSteps: Float64Array;
   #lastStep = -1;
-
   readonly #requireAlive: () => void;
-
   constructor(
     network: AnyNetwork,
     settings: RunSettings,
@@ -82,7 +86,9 @@ class ReferenceRun implements TrainingRun {
     this.#working = new Step(network, settings.batchSize);
     this.#settings = settings;
     this.#parameters = parameters;
-    this.#moments = parameters.map(({ length }) => [new Float64Array(length), new Float64Array(length)]);
+    this.#optimizers = optimizersOf(settings, parameters.length);
+    this.#update = updateOf(widestOptimizer(settings));
+    this.#moments = parameters.map(({ length }) => this.#update.state.map(() => new Float64Array(length)));
     this.#inputs = Float64Array.from(settings.data.inputs);
     this.#targets = Float64Array.from(settings.data.targets);
     this.#losses = new Float64Array(this.ringSteps * parameters.length);
@@ -102,10 +108,9 @@ class ReferenceRun implements TrainingRun {
     }
   }
 
-  /** As many of the moments as the optimizer uses, in the order of `TrainingState`. */
+  /** The moments in the order of `TrainingState`. */
   #momentRows(): Float64Array[] {
-    const kinds = ([0, 1] as const).slice(0, momentCount(widestOptimizer(this.#settings)));
-    return kinds.flatMap((kind) => this.#moments.map((own) => own[kind]));
+    return this.#update.state.flatMap((_, kind) => this.#moments.map((own) => own[kind]!));
   }
 
   get leastSteps(): number {
@@ -114,6 +119,7 @@ class ReferenceRun implements TrainingRun {
 
   setLearningRate(learningRate: number): void {
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#optimizers = optimizersOf(this.#settings, this.#parameters.length);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
@@ -136,14 +142,21 @@ class ReferenceRun implements TrainingRun {
 
   /** @returns the loss before the update */
   #stepReplica(step: number, replica: number, batchRows: Uint32Array): number {
-    const [inputs, parameters] = [this.#inputs, this.#parameters[replica]!];
+    const parameters = this.#parameters[replica]!;
     const masks = { seed: seedOf(this.#settings, replica), step };
-    const pass = { rows: batchRows.length, inputs, batchRows, parameters, masks };
+    const pass = { rows: batchRows.length, inputs: this.#inputs, batchRows, parameters, masks };
     const loss = this.#working.forwardBackward(pass, this.#targets);
-    const optimizer = optimizerOf(this.#settings, replica);
+    const optimizer = this.#optimizers[replica]!;
     const moments = this.#moments[replica]!;
-    const fits = fitsFloat32;
-    const allFit = update({ optimizer, step, gradients: this.#working.gradients, parameters, moments, fits });
+    const allFit = update({
+      optimizer,
+      update: this.#update,
+      step,
+      gradients: this.#working.gradients,
+      parameters,
+      moments,
+      limit: float32Limit,
+    });
     if (!allFit || !fitsFloat32(loss)) this.#nonFinite[replica] = step;
     if (loss < this.#bestLosses[replica]!) {
       this.#bestLosses[replica] = loss;

@@ -1,5 +1,5 @@
 import type { LayerShape } from "../network.ts";
-import { activate } from "./activation.ts";
+import { activateAll } from "./activation.ts";
 
 /** Rows of one layer's call on the CPU: `batchRows[row]` is the row of `inputs` that sample `row` takes. */
 export interface WeightedSumsArguments {
@@ -39,5 +39,6 @@ export interface ForwardArguments extends WeightedSumsArguments {
 /** outputs = activate(inputs · weights + bias). Twin of `shaders/forward.wgsl`. */
 export function forward({ preActivations, ...options }: ForwardArguments): void {
   weightedSums({ ...options, outputs: preActivations });
-  for (const [at, sum] of preActivations.entries()) options.outputs[at] = activate(options.layer.activation, sum);
+  const { layer, batchSize, outputs } = options;
+  activateAll({ activation: layer.activation, length: batchSize * layer.fanOut }, preActivations, outputs);
 }

@@ -2,6 +2,8 @@ import { operandName } from "../graph/builder.ts";
 import type { StepGraph, StepNode } from "../graph/derive.ts";
 import { type DenseShape, denseShapesOf } from "../graph/graphNetwork.ts";
 import { compileFloat64 } from "../math/float64.ts";
+import { compileBlocks } from "../math/float64Blocks.ts";
+import { runAll } from "./activation.ts";
 import { backwardInputs } from "./backwardInputs.ts";
 import { keepsAt, maskKey } from "./dropout.ts";
 import { weightedSums } from "./forward.ts";
@@ -151,31 +153,16 @@ export class GraphOperations {
   #elementwise(index: number, { from, expression, width }: StepNode & { kind: "elementwise" }): Operation {
     const to = this.valuesOf(index);
     const names = from.map((_, place) => operandName(place));
-    const { inputs, outputs, run } = compileFloat64([expression], names);
     const views = from.map((operand) => this.viewOf(operand));
     const isFlat = views.every(
       (view) => view.values && view.offset === 0 && view.rowStride === width && view.unitStride === 1,
     );
-    const [first, second] = views.map(({ values }) => values!);
-    if (isFlat && views.length === 1) {
-      return ({ rows }) => {
-        for (let at = 0; at < rows * width; at++) {
-          inputs[0] = first![at]!;
-          run();
-          to[at] = outputs[0]!;
-        }
-      };
+    if (isFlat) {
+      const program = compileBlocks([expression], names, []);
+      const vectors = views.map(({ values }) => values!);
+      return ({ rows }) => runAll(program, { vectors, length: rows * width }, to);
     }
-    if (isFlat && views.length === 2) {
-      return ({ rows }) => {
-        for (let at = 0; at < rows * width; at++) {
-          inputs[0] = first![at]!;
-          inputs[1] = second![at]!;
-          run();
-          to[at] = outputs[0]!;
-        }
-      };
-    }
+    const { inputs, outputs, run } = compileFloat64([expression], names);
     const firsts = new Uint32Array(views.length);
     const strides = Uint32Array.from(views, ({ unitStride }) => unitStride);
     return ({ rows, parameters }) => {

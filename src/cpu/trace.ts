@@ -1,5 +1,5 @@
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
-import type { Optimizer } from "../optimizer.ts";
+import { type Optimizer, updateOf } from "../optimizer.ts";
 import { Step } from "./step.ts";
 import { update } from "./update.ts";
 
@@ -24,7 +24,7 @@ export function traceReplica(options: TraceArguments, parameters: Float64Array):
   const rows = inputs.length / network.inputs;
   const own = new Step(network, rows);
   const loss = own.forwardBackward({ rows, inputs, parameters, masks: { seed: 0, step: 0 } }, targets);
-  const moments = [new Float64Array(parameters.length), new Float64Array(parameters.length)] as const;
+  const moments = updateOf(optimizer).state.map(() => new Float64Array(parameters.length));
   update({ optimizer, step: 0, gradients: own.gradients, parameters, moments });
   const { preActivations, activations, dPreActivations, gradients } = own;
   return { preActivations, activations, dPreActivations, gradients, loss };

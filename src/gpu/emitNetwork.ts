@@ -186,8 +186,8 @@ const MOMENTS = ${momentCount * network.parameterCount}u;
 
 var<private> moments: array<f32, ${Math.max(1, momentCount * network.parameterCount)}>;
 
-fn secondMoment(at: u32) -> u32 {
-  return at + PARAMETERS;
+fn stateAt(at: u32, state: u32) -> u32 {
+  return at + state * PARAMETERS;
 }
 
 // Moments of a replica lie in planes, one behind all replicas' others.

@@ -33,6 +33,7 @@ import { emitActivation } from "./emitActivation.ts";
 import { emitLayers, type TileSizes } from "./emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emitNetwork.ts";
 import { emitLoss, isRowWise } from "./emitLoss.ts";
+import type { KernelUpdate } from "./emitOptimizer.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
 
 /** Shaders of every dispatched kernel of the layered path. Those of quads need subgroups. */
@@ -47,7 +48,6 @@ const shaders = {
   backwardWeights: { parts: [backwardWeights] },
   backwardWeightsTiled: { parts: [backwardWeightsTiled, tileLoads] },
   backwardWeightsQuads: { parts: [backwardWeightsTiled, quadLoads], variant: "quads" },
-  update: { parts: [update] },
   drawRows: { parts: [drawRows] },
   score: { parts: [score] },
   gatherRows: { parts: [gatherRows] },
@@ -87,6 +87,9 @@ export function layerKernel(name: KernelName, { activation, loss: own }: LayerFu
   return kernelOf([...parts, ...functions], functions.length === 0 ? variant : describe(variant, activation, own));
 }
 
+/** The kernel that applies an optimizer. */
+export const updateKernel = ({ code }: KernelUpdate): KernelSource => kernelOf([update, scalar, code], code);
+
 const storageOf = ({ isHalf }: TileSizes): Shader => (isHalf ? tileHalves : tileValues);
 
 const tileLossOf = ({ loss: own }: Network): Shader => (isRowWise(own) ? tileLossSoftmax : tileLossElementwise);
@@ -106,18 +109,18 @@ const fused = (
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
   /** @param lanes invocations that train a replica; several need subgroups of so many */
-  trainReplicas: (network: Network, momentCount: number, lanes = 1): KernelSource => {
+  trainReplicas: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {
     const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
     return fused(
       trainReplicas,
       network,
-      [...own, emitNetwork(network), emitUpdate(network, momentCount)],
-      momentCount,
+      [...own, code, emitNetwork(network), emitUpdate(network, stateCount)],
+      code,
       lanes,
     );
   },
-  trainGroups: (network: Network, sizes: TileSizes): KernelSource =>
-    fused(trainGroups, network, [storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)], sizes),
+  trainGroups: (network: Network, { code }: KernelUpdate, sizes: TileSizes): KernelSource =>
+    fused(trainGroups, network, [storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)], code, sizes),
   trainSamples: (network: Network): KernelSource =>
     fused(trainSamples, network, [emitNetwork(network), emitPartials(network)]),
   trainTiles: (network: Network, sizes: TileSizes): KernelSource =>

@@ -138,6 +138,15 @@ const functionOf = (head: string, lines: readonly string[], result: string): str
 const namesOf = (inputs: readonly string[]): ReadonlyMap<string, string> =>
   new Map(inputs.map((input) => [input, input]));
 
+/** Expressions as statements and the WGSL of each, for a function around them. @param names WGSL of each input */
+export function emitBody(
+  outputs: readonly Expression[],
+  names: ReadonlyMap<string, string>,
+): { readonly lines: readonly string[]; readonly results: readonly string[] } {
+  const { lines, results } = new WgslBody(outputs, names, {});
+  return { lines, results };
+}
+
 /** A WGSL function of inputs of one type with one result of that type. */
 export function emitFunction(
   name: string,

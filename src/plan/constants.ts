@@ -1,8 +1,7 @@
-import { hasOwnRows, isShuffled, widestOptimizer } from "../batches.ts";
+import { hasOwnRows, isShuffled } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import type { Bound, Constants } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
-import { optimizerNames } from "../optimizer.ts";
 import { stepBytes } from "./uniforms.ts";
 
 // What a run's kernels are compiled for. Constants rather than uniforms: on a software adapter a branch alone would cost half of
@@ -32,16 +31,6 @@ export const updateEntries = (kind: "gpu" | "software", { parameterCount }: Netw
 /** Invocations of update, with the loss behind the parameters: shaders/update.wgsl. */
 export const updateInvocations = ({ parameterCount }: Network, entries: number): number =>
   Math.floor(parameterCount / entries) + 1;
-
-/** Which optimizer runs: shaders/optimizer.wgsl. */
-export function optimizerConstants(settings: RunSettings): Constants {
-  const { name, momentum, nesterov } = widestOptimizer(settings);
-  return {
-    OPTIMIZER: optimizerNames.indexOf(name),
-    USES_MOMENTUM: momentum > 0 ? 1 : 0,
-    NESTEROV: nesterov ? 1 : 0,
-  };
-}
 
 /** The window of a buffer of step slots that a dynamic offset moves. */
 export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });

@@ -1,17 +1,11 @@
 import { widestOptimizer } from "../batches.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
+import { kernelUpdateOf } from "../gpu/emitOptimizer.ts";
 import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../gpu/kernel.ts";
-import { fusedKernels, layerKernel } from "../gpu/kernels.ts";
+import { fusedKernels } from "../gpu/kernels.ts";
 import type { KernelSource } from "../gpu/shader.ts";
 import { momentCount } from "../optimizer.ts";
-import {
-  optimizerConstants,
-  orderConstants,
-  rowCountOf,
-  updateEntries,
-  updateInvocations,
-  stepWindow,
-} from "./constants.ts";
+import { orderConstants, rowCountOf, stepWindow } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
 import type { FusedName, FusedPlan } from "./fusedPlan.ts";
 import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
@@ -19,6 +13,7 @@ import { maxStepsPerDispatch, ReplicaRun } from "./replicaRun.ts";
 import { createStatus, restoreState } from "./runStatus.ts";
 import { StepRun } from "./stepRun.ts";
 import { hyperBlock, replicaBlock, replicaWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
+import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What a fused run is built from: as a layered one, with its own plan. */
 export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
@@ -45,7 +40,7 @@ const partialFloats = ({ plan, replicas, network }: Omit<FusedRequest, "device">
 function createBuffers(request: FusedRequest): FusedBuffers {
   const { device, network, replicas, settings, plan } = request;
   const owner = new BufferOwner(device);
-  const hyper = hyperBlock(network, replicas, plan, settings.optimizer);
+  const hyper = hyperBlock(network, replicas, plan, widestOptimizer(settings));
   try {
     const buffers = {
       owner,
@@ -66,7 +61,7 @@ function createBuffers(request: FusedRequest): FusedBuffers {
   }
 }
 
-/** Bytes that a fused run takes, parameters included, but for buffers of less than 64 bytes. */
+/** Bytes that a fused run takes, parameters included, but for buffers of at most 64 bytes. */
 export function fusedBytes(request: Omit<FusedRequest, "device">): number {
   const { network, replicas, settings, plan } = request;
   const { inputs, targets } = settings.data;
@@ -84,14 +79,13 @@ export function fusedBytes(request: Omit<FusedRequest, "device">): number {
 /** Structure that the kernels of a run are compiled for. */
 const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
   ...orderConstants(settings, rowCountOf(settings, network)),
-  ...optimizerConstants(settings),
 });
 
 /** The kernel that trains whole replicas. */
 function replicaSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
-  const moments = momentCount(widestOptimizer(settings));
-  if (plan.tile) return fusedKernels.trainGroups(network, plan.tile);
-  return fusedKernels.trainReplicas(network, moments, plan.path === "subgroups" ? device.subgroupLanes! : 1);
+  const update = kernelUpdateOf(widestOptimizer(settings));
+  if (plan.tile) return fusedKernels.trainGroups(network, update, plan.tile);
+  return fusedKernels.trainReplicas(network, update, plan.path === "subgroups" ? device.subgroupLanes! : 1);
 }
 
 /** A run whose dispatches take many steps of whole replicas. */
@@ -136,18 +130,10 @@ async function createSliceRun(
   shared: FusedBuffers,
   parameters: GPUBuffer,
 ): Promise<StepRun<FusedBuffers>> {
-  const { device, network, settings, plan } = request;
-  const { owner, hyper, settings: rates, moments, losses, status } = shared;
+  const { owner } = shared;
   const steps = owner.uniform("steps", stepSlots * stepStride);
   const buffers = { ...shared, steps, partials: owner.storage("gradients", partialFloats(request)) };
-  const entries = updateEntries(device.kind, network);
-  const kernel = await createKernel(device, layerKernel("update"), { ...constantsOf(request), ENTRIES: entries });
-  const update = createDispatch(device, kernel, {
-    label: settings.optimizer.name,
-    bound: [stepWindow(steps), hyper, rates, buffers.partials, parameters, moments, losses, status],
-    invocations: () => updateInvocations(network, entries),
-    replicas: plan.groupReplicas,
-  });
+  const update = await createUpdateDispatch(request, { ...buffers, gradients: buffers.partials, parameters });
   const chunk = [await gradientsOf(request, buffers, parameters)];
   return new StepRun({ ...request, parameters, buffers, dispatches: { gathers: [], chunk, update } });
 }

@@ -14,19 +14,13 @@ import { denseLayersOf, graphBytes, GraphMemory, type OuterBuffers, rowsThatFit,
 import { type BuffersRequest, createLayeredBuffers, layeredBytes, type LayeredBuffers } from "./layeredBuffers.ts";
 import { drawsOf, gathersOf } from "./dataDispatches.ts";
 import { build, type DispatchesRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
-import {
-  backwardInputsOf,
-  backwardWeightsOf,
-  forwardOf,
-  type LayerInput,
-  lossOf,
-  updateOf,
-} from "./layeredDispatches.ts";
+import { backwardInputsOf, backwardWeightsOf, forwardOf, type LayerInput, lossOf } from "./layeredDispatches.ts";
 import { planLayered } from "./layeredPlan.ts";
 import type { PlannedRun, RunRequest } from "./planner.ts";
 import { restoreState } from "./runStatus.ts";
 import { StepRun } from "./stepRun.ts";
 import { layerBlock } from "./uniforms.ts";
+import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What of a graph is to be trained where; its dense layers are the network of the layered path. */
 export interface GraphRequest extends BuffersRequest {
@@ -222,7 +216,7 @@ export async function createGraphRun(request: GraphRequest, parameters: GPUBuffe
     const dispatches = {
       gathers: await buildAll(gathersOf(own)),
       chunk: [...(await buildAll(drawsOf(own))), ...(await Promise.all(tasks.map((task) => createTask(own, task))))],
-      update: await build(request.device, updateOf(own)),
+      update: await createUpdateDispatch(own, { ...buffers, parameters }),
     };
     if (request.settings.resume) restoreState(request.device, buffers, request.settings.resume);
     return new StepRun({ ...request, parameters, buffers, dispatches });

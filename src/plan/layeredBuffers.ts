@@ -2,6 +2,8 @@ import { hasOwnRows, widestOptimizer } from "../batches.ts";
 import type { FloatArray, RunSettings } from "../executor.ts";
 import { BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
+import type { Layout } from "../gpu/layout.ts";
+import { Hyper, Layer } from "../gpu/layouts.ts";
 import type { LayerShape, Network } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
 import { createStatus } from "./runStatus.ts";
@@ -112,7 +114,7 @@ function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] 
 }
 
 function createHyper({ device, network, replicas, plan, settings }: BuffersRequest, owner: BufferOwner): GPUBuffer {
-  const words = hyperBlock(network, replicas, plan, settings.optimizer);
+  const words = hyperBlock(network, replicas, plan, widestOptimizer(settings));
   const buffer = owner.uniform("hyper", words.byteLength);
   write(device.gpu, buffer, words);
   return buffer;
@@ -181,6 +183,8 @@ export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
   }
 }
 
+const uniformBytes = ({ bytes }: Layout): number => Math.ceil(bytes / 16) * 16;
+
 /** Bytes that `createLayeredBuffers` will take, by the same formula. */
 export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
   const { network, replicas, settings, plan, graph } = request;
@@ -194,6 +198,6 @@ export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
   const gradients = plan.slots * replicas * (network.parameterCount + 1);
   const parameters = (1 + momentCount(widestOptimizer(settings))) * replicas * network.parameterCount;
   const small = rowReplicas(request) * plan.chunkRows + (plan.ringSteps + replicaWords) * replicas;
-  const uniforms = stepSlots * stepStride + 48 * (network.layers.length + 1);
+  const uniforms = stepSlots * stepStride + uniformBytes(Layer) * network.layers.length + uniformBytes(Hyper);
   return 4 * (inputs.length + targets.length + gathered + work + gradients + parameters + small) + uniforms;
 }

@@ -1,6 +1,6 @@
 import type { Bound, Dispatch } from "../gpu/kernel.ts";
 import { type Activation, type LayerShape, nameOf, savesPreActivation } from "../network.ts";
-import { optimizerConstants, stepWindow, updateEntries, updateInvocations } from "./constants.ts";
+import { stepWindow } from "./constants.ts";
 import { drawsOf, gathersOf } from "./dataDispatches.ts";
 import { build, type DispatchesRequest, type DispatchRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
 import { gradientColumnsOf } from "./layeredPlan.ts";
@@ -12,6 +12,7 @@ import {
   weightInvocations,
   weightsAlignment,
 } from "../gpu/productVersions.ts";
+import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What a layer multiplies: values of nodes, or the data, whose rows are then found by `batchRows`. */
 export interface LayerInput {
@@ -155,20 +156,6 @@ export function backwardInputsOf(
   };
 }
 
-export function updateOf({ device, network, settings, buffers, parameters, plan }: DispatchesRequest): DispatchRequest {
-  const entries = updateEntries(device.kind, network);
-  const { optimizer } = settings;
-  const { steps, hyper, settings: rates, gradients, moments, losses, status } = buffers;
-  return {
-    name: "update",
-    label: optimizer.name,
-    constants: { ...optimizerConstants(settings), ENTRIES: entries },
-    bound: [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status],
-    invocations: () => updateInvocations(network, entries),
-    replicas: plan.groupReplicas,
-  };
-}
-
 /** All dispatches of one step: those of every chunk and group of replicas, and the update behind the last chunk. */
 export interface StepDispatches {
   /** Once per chunk, before all groups. */
@@ -194,7 +181,7 @@ export async function createStepDispatches(request: DispatchesRequest): Promise<
   return {
     gathers: await buildAll(gathersOf(request)),
     chunk: await buildAll([...drawsOf(request), ...forward, lossOf(request), ...backward]),
-    update: await build(device, updateOf(request)),
+    update: await createUpdateDispatch(request, { ...request.buffers, parameters: request.parameters }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { batchAt } from "../batches.ts";
+import { batchAt, widestOptimizer } from "../batches.ts";
 import {
   type ReplicaResults,
   requireAlive,
@@ -10,6 +10,7 @@ import { write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { type Kernel, maxGroups } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
+import type { Optimizer } from "../optimizer.ts";
 import { rowCountOf } from "./constants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
 import {
@@ -73,6 +74,8 @@ export class ReplicaRun implements TrainingRun {
   readonly #groups: readonly Group[];
   readonly #words = new DataView(new ArrayBuffer(maxStepsPerDispatch * storedStepBytes));
   readonly #rowCount: number;
+  /** The widest of all replicas, which the kernels are written for. */
+  readonly #optimizer: Optimizer;
   readonly #inFlight: Promise<void>[] = [];
   /** Steps of the next dispatch: few at first, then as many as fit the time. */
   #stepsPerDispatch: number;
@@ -89,6 +92,7 @@ export class ReplicaRun implements TrainingRun {
     this.ringSteps = plan.ringSteps;
     this.leastSteps = Math.min(plan.leastSteps, plan.ringSteps);
     this.#rowCount = rowCountOf(settings, network);
+    this.#optimizer = widestOptimizer(settings);
     const groupMs = plan.stepMs / groups.length;
     this.#stepsPerDispatch = Math.max(1, Math.min(maxStepsPerDispatch, Math.floor(targetMs / (4 * groupMs))));
   }
@@ -128,7 +132,7 @@ export class ReplicaRun implements TrainingRun {
   /** The numbers of steps, in the order they are taken. */
   #writeSteps(firstStep: number, count: number): void {
     const { network, settings } = this.#parts;
-    const { optimizer } = settings;
+    const optimizer = this.#optimizer;
     for (let index = 0; index < count; index++) {
       const step = firstStep + index;
       const batch = batchAt(settings, this.#rowCount, step);

@@ -1,4 +1,4 @@
-import { type Batch, batchAt } from "../batches.ts";
+import { type Batch, batchAt, widestOptimizer } from "../batches.ts";
 import {
   type ReplicaResults,
   requireAlive,
@@ -10,6 +10,7 @@ import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import { encode } from "../gpu/kernel.ts";
 import type { Network } from "../network.ts";
+import type { Optimizer } from "../optimizer.ts";
 import { rowCountOf } from "./constants.ts";
 import { stepSlots } from "./layeredBuffers.ts";
 import type { StepDispatches } from "./layeredDispatches.ts";
@@ -81,6 +82,8 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
   readonly #slots = new ArrayBuffer(stepSlots * stepStride);
   readonly #slotView = new DataView(this.#slots);
   readonly #rowCount: number;
+  /** The widest of all replicas, which the kernels are written for. */
+  readonly #optimizer: Optimizer;
   readonly #inFlight: Promise<void>[] = [];
   #submit: Submit | undefined;
   #stepsDone = 0;
@@ -93,6 +96,7 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
     this.buffers = parts.buffers;
     this.#dispatches = parts.dispatches;
     this.#rowCount = rowCountOf(parts.settings, parts.network);
+    this.#optimizer = widestOptimizer(parts.settings);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
@@ -132,8 +136,8 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
   }
 
   #encodeChunk(step: number, batch: Batch, chunk: Chunk, firstReplica: number): void {
-    const { network, settings } = this.#request;
-    const { optimizer } = settings;
+    const { network } = this.#request;
+    const optimizer = this.#optimizer;
     const submit = (this.#submit ??= this.#begin());
     const offset = submit.slots++ * stepStride;
     submit.work += this.#workOf(chunk.rows);

@@ -3,6 +3,7 @@ import { lossScale } from "../cpu/loss.ts";
 import type { RunSettings } from "../executor.ts";
 import type { LayerShape, Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
+import { kernelUpdateOf } from "../gpu/emitOptimizer.ts";
 import { blockOf, placesOf, writeStruct } from "../gpu/layout.ts";
 import { Hyper, Layer, Page, ReplicaSettings, Run, Slices, Step } from "../gpu/layouts.ts";
 import { keyOf, streams } from "../random.ts";
@@ -25,10 +26,13 @@ const at = placesOf(
   "firstRow",
   "lossSlot",
   "lossScale",
-  "meanCorrection",
-  "inverseSqrtCorrection",
   "firstReplica",
   "epoch",
+  "value0",
+  "value1",
+  "value2",
+  "value3",
+  "value4",
 );
 
 /** Places of some words in `Step`, for those who write no others. */
@@ -46,6 +50,7 @@ export interface Chunk {
 
 export interface StepWords {
   readonly network: Network;
+  /** The widest of all replicas. */
   readonly optimizer: Optimizer;
   readonly step: number;
   readonly batch: Batch;
@@ -55,11 +60,9 @@ export interface StepWords {
   readonly firstReplica?: number;
 }
 
-/** Writes `Step`, without objects in between: a fused dispatch takes a thousand. Adam's powers are taken here, in float64. */
+/** Writes `Step`, without objects in between: a fused dispatch takes a thousand. Bias corrections are computed here, in float64. */
 export function writeStep(view: DataView, offset: number, options: StepWords): void {
   const { network, optimizer, step, batch, chunk, lossSlot, firstReplica = 0 } = options;
-  const { beta1, beta2, name } = optimizer;
-  const corrects = name === "adam" || name === "adamW";
   const setInteger = (place: number, value: number): void => view.setUint32(offset + place, value, true);
   const setFloat = (place: number, value: number): void => view.setFloat32(offset + place, value, true);
   setInteger(at.index, Math.min(step, 0xfffffffe)); // 0xffffffff stands for "no step" where NaN is noted
@@ -71,10 +74,10 @@ export function writeStep(view: DataView, offset: number, options: StepWords): v
   setInteger(at.firstRow, chunk.firstRow);
   setInteger(at.lossSlot, lossSlot);
   setFloat(at.lossScale, lossScale(network.loss, batch.batchSize, network.outputs));
-  setFloat(at.meanCorrection, corrects ? 1 / (1 - beta1 ** (step + 1)) : 1);
-  setFloat(at.inverseSqrtCorrection, corrects ? 1 / Math.sqrt(1 - beta2 ** (step + 1)) : 1);
   setInteger(at.firstReplica, firstReplica);
   setInteger(at.epoch, batch.epoch % 2 ** 32);
+  const values = kernelUpdateOf(optimizer).stepValues(optimizer, step);
+  for (let index = 0; index < values.length; index++) setFloat(at.value0 + 4 * index, values[index]!);
 }
 
 /** 4-byte values that a run holds of a replica beside its parameters, moments and losses: settings and status. */
@@ -129,15 +132,16 @@ export const layerBlock = ({
     rowsReplicaStride: ownRows ? capacity : 0,
   });
 
-/** `Hyper` of shaders/optimizer.wgsl; 1 − β is taken in float64, since 1 − f32(β) is off by up to 5e-5. */
+/** `Hyper` of shaders/optimizer.wgsl; 1 − β, for example, is computed in float64, since 1 − f32(β) is off by up to 5e-5. */
 export const hyperBlock = (
   { parameterCount }: Network,
   replicas: number,
   { slots }: Pick<LayeredPlan, "slots">,
-  { beta1, beta2, alpha, epsilon }: Optimizer,
+  optimizer: Optimizer,
 ): ArrayBuffer => {
-  const complements = { oneMinusBeta1: 1 - beta1, oneMinusBeta2: 1 - beta2, oneMinusAlpha: 1 - alpha };
-  return blockOf(Hyper, { replicas, parameterCount, slots, beta1, beta2, alpha, epsilon, ...complements });
+  const values = kernelUpdateOf(optimizer).hyperValues(optimizer);
+  const named = Array.from(values, (value, at) => [`value${at}`, value] as const);
+  return blockOf(Hyper, { replicas, parameterCount, slots, ...Object.fromEntries(named) });
 };
 
 /** `Run` of shaders/replicaRun.wgsl. */

@@ -1,4 +1,4 @@
-import { optimizerOf } from "../batches.ts";
+import { optimizersOf } from "../batches.ts";
 import type { FloatArray, RunSettings } from "../executor.ts";
 import type { Optimizer } from "../optimizer.ts";
 
@@ -74,7 +74,7 @@ function scaleRemedy({ data: { inputs, targets } }: RunSettings): string {
 
 /** What to change after all replicas of a training have diverged, the likeliest cause first. */
 export function divergenceRemedy(settings: RunSettings, replicas: number): string {
-  const optimizers = Array.from({ length: replicas }, (_, replica) => optimizerOf(settings, replica));
+  const optimizers = optimizersOf(settings, replicas);
   if (optimizers.every(isDecayTooLarge)) return decayRemedy(optimizers);
   const scale = scaleRemedy(settings);
   return scale === "" ? rateRemedy(optimizers) : `${scale}, or ${rateRemedy(optimizers)}`;

@@ -1,7 +1,7 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import type { PerReplica } from "../executor.ts";
 import { requireOneEach, requireSeeds } from "../initializers.ts";
-import { type Optimizer, requireHyperParameter, takesMomentum } from "../optimizer.ts";
+import { type Optimizer, requireHyperParameter, takes } from "../optimizer.ts";
 
 const place = "train: perReplica";
 
@@ -16,11 +16,15 @@ function checkedList(name: Name, values: ArrayLike<number>, replicas: number): F
   return Float64Array.from(values);
 }
 
-function requireMomentum(optimizer: Optimizer): void {
-  if (takesMomentum(optimizer)) return;
-  const fix = "leave it out, or take sgd or rmsProp";
-  const expected = "an optimizer with momentum";
-  throw new InvalidInput({ place: `${place}.momentum`, expected, got: optimizer.name, fix });
+function requireTaken(optimizer: Optimizer, name: Name): void {
+  if (takes(optimizer, name)) return;
+  const fix = name === "momentum" ? "leave it out, or take sgd or rmsProp" : "leave it out";
+  throw new InvalidInput({
+    place: `${place}.${name}`,
+    expected: `an optimizer with ${name}`,
+    got: optimizer.name,
+    fix,
+  });
 }
 
 /**
@@ -30,7 +34,8 @@ function requireMomentum(optimizer: Optimizer): void {
 export function checkedPerReplica(perReplica: PerReplica, optimizer: Optimizer, replicas: number): PerReplica {
   requireOptions(place, perReplica, ["learningRate", "momentum", "weightDecay", "seed"]);
   const { learningRate, momentum, weightDecay, seed } = perReplica;
-  if (momentum !== undefined) requireMomentum(optimizer);
+  if (momentum !== undefined) requireTaken(optimizer, "momentum");
+  if (weightDecay !== undefined) requireTaken(optimizer, "weightDecay");
   if (seed !== undefined) requireSeeds(`${place}.seed`, seed, replicas);
   return {
     ...(learningRate !== undefined && { learningRate: checkedList("learningRate", learningRate, replicas) }),

@@ -2,7 +2,7 @@ import { update } from "../cpu/update.ts";
 import type { Dataset, Executor, FloatArray, Trace } from "../executor.ts";
 import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
-import type { Optimizer } from "../optimizer.ts";
+import { type Optimizer, updateOf } from "../optimizer.ts";
 import { createReference } from "../plan/choose.ts";
 import { streams, uniformAt } from "../random.ts";
 import type { Model } from "./model.ts";
@@ -125,7 +125,7 @@ function compareUpdate({ network, replicas }: Model<AnyNetwork>, own: Trace, opt
   for (let replica = 0; replica < replicas; replica++) {
     const [first, end] = [replica * parameterCount, (replica + 1) * parameterCount];
     const gradients = Float64Array.from(own.gradients.subarray(first, end));
-    const moments = [new Float64Array(parameterCount), new Float64Array(parameterCount)] as const;
+    const moments = updateOf(optimizer).state.map(() => new Float64Array(parameterCount));
     update({ optimizer, step: 0, gradients, parameters: after.subarray(first, end), moments });
   }
   return compare(own.after, after).deviation;

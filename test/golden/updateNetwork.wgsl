@@ -4,8 +4,8 @@ const MOMENTS = 0u;
 
 var<private> moments: array<f32, 1>;
 
-fn secondMoment(at: u32) -> u32 {
-  return at + PARAMETERS;
+fn stateAt(at: u32, state: u32) -> u32 {
+  return at + state * PARAMETERS;
 }
 
 // Moments of a replica lie in planes, one behind all replicas' others.

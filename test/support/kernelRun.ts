@@ -5,6 +5,7 @@ import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts"
 import { acquire, GpuDevice } from "../../src/gpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
 import { type KernelName, type LayerFunctions, layerKernel } from "../../src/gpu/kernels.ts";
+import type { KernelSource } from "../../src/gpu/shader.ts";
 import type { Network } from "../../src/network.ts";
 import { type Optimizer, sgd } from "../../src/optimizer.ts";
 import { stepBytes, stepStride, writeStep } from "../../src/plan/uniforms.ts";
@@ -48,9 +49,11 @@ export function stepSlot(request: StepRequest): ArrayBuffer {
 }
 
 export interface KernelRun {
-  readonly name: KernelName;
+  readonly name?: KernelName;
   /** Of a kernel that leaves them open. */
   readonly functions?: LayerFunctions;
+  /** Of a kernel that is not in the table: the update, which is written for an optimizer. */
+  readonly source?: KernelSource;
   readonly constants: Constants;
   readonly step: ArrayBuffer;
   readonly uniform: ArrayBuffer;
@@ -62,7 +65,8 @@ export interface KernelRun {
 
 /** Runs a kernel once. @returns the bits of every storage binding afterwards, in order */
 export async function runKernel(device: GpuDevice, run: KernelRun): Promise<Uint32Array[]> {
-  const kernel = await createKernel(device, layerKernel(run.name, run.functions), run.constants);
+  const source = run.source ?? layerKernel(run.name!, run.functions);
+  const kernel = await createKernel(device, source, run.constants);
   const owner = new BufferOwner(device);
   try {
     const steps = owner.uniform("steps", run.step.byteLength);

@@ -1,15 +1,16 @@
 // The kernels that take tiles of samples, dispatched by themselves.
 
-import { batchAt } from "../../src/batches.ts";
+import { batchAt, widestOptimizer } from "../../src/batches.ts";
 import type { RunSettings } from "../../src/executor.ts";
 import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
 import type { GpuDevice } from "../../src/gpu/device.ts";
 import type { TileSizes } from "../../src/gpu/emitLayers.ts";
+import { kernelUpdateOf } from "../../src/gpu/emitOptimizer.ts";
 import { type Constants, createKernel } from "../../src/gpu/kernel.ts";
 import type { KernelSource } from "../../src/gpu/shader.ts";
 import { fusedKernels } from "../../src/gpu/kernels.ts";
 import type { Network } from "../../src/network.ts";
-import { optimizerConstants, orderConstants, rowCountOf } from "../../src/plan/constants.ts";
+import { orderConstants, rowCountOf } from "../../src/plan/constants.ts";
 import { createStatus } from "../../src/plan/runStatus.ts";
 import {
   hyperBlock,
@@ -32,11 +33,13 @@ export interface TileRun {
 }
 
 type Name = "trainGroups" | "trainTiles";
-const sourceOf = ({ network, sizes }: TileRun, name: Name): KernelSource => fusedKernels[name](network, sizes);
+const sourceOf = ({ network, settings, sizes }: TileRun, name: Name): KernelSource =>
+  name === "trainTiles"
+    ? fusedKernels.trainTiles(network, sizes)
+    : fusedKernels.trainGroups(network, kernelUpdateOf(widestOptimizer(settings)), sizes);
 
 const constantsOf = ({ network, settings }: TileRun): Constants => ({
   ...orderConstants(settings, rowCountOf(settings, network)),
-  ...optimizerConstants(settings),
 });
 
 /** Compiles a kernel as a run would. @returns milliseconds it took */
@@ -70,7 +73,12 @@ export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly
   const { gpu } = device;
   try {
     const runs = owner.uniform("run", 16);
-    const hyper = uniformOf(device, owner, "hyper", hyperBlock(network, replicas, { slots: 1 }, settings.optimizer));
+    const hyper = uniformOf(
+      device,
+      owner,
+      "hyper",
+      hyperBlock(network, replicas, { slots: 1 }, widestOptimizer(settings)),
+    );
     const steps = owner.storage("steps", (Math.max(...calls) * storedStepBytes) / 4);
     const inputs = owner.upload("inputs", settings.data.inputs as Float32Array);
     const targets = owner.upload("targets", settings.data.targets as Float32Array);
@@ -88,7 +96,7 @@ export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly
       for (let index = 0; index < count; index++) {
         const batch = batchAt(settings, rowCountOf(settings, network), first + index);
         const chunk = { firstRow: 0, rows: batch.batchSize };
-        const numbers = { network, optimizer: settings.optimizer, step: first + index, batch, chunk };
+        const numbers = { network, optimizer: widestOptimizer(settings), step: first + index, batch, chunk };
         writeStep(words, index * storedStepBytes, { ...numbers, lossSlot: first + index });
       }
       write(gpu, steps, words.buffer);
@@ -139,7 +147,7 @@ export async function runTiles(device: GpuDevice, run: TileRun, slicing: Slicing
     for (let at = 0; at < chunks; at++) {
       const firstRow = at * chunkRows;
       const chunk = { firstRow, rows: Math.min(chunkRows, batch.batchSize - firstRow) };
-      const numbers = { network, optimizer: settings.optimizer, step: index, batch, chunk, lossSlot: 0 };
+      const numbers = { network, optimizer: widestOptimizer(settings), step: index, batch, chunk, lossSlot: 0 };
       writeStep(new DataView(words), at * stepStride, numbers);
     }
     const steps = uniformOf(device, owner, "steps", words);

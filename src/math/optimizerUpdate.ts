@@ -1,0 +1,163 @@
+import { inOrder } from "./differentiate.ts";
+import { Expression } from "./expression.ts";
+import type { HyperParameters, OptimizerDefinition } from "./optimizers.ts";
+import { hoist } from "./hoist.ts";
+import { Simplifier } from "./simplify.ts";
+
+/** Hyper-parameters that each member of a population may have for itself; a training may change the learning rate on its way. */
+export const memberHyperParameters = ["learningRate", "momentum", "weightDecay"] as const;
+
+/** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
+export const mostRunValues = 13;
+
+/** Expressions of the number of the step that an update may have computed by the host: `Step` of shaders/step.wgsl holds so many. */
+export const mostStepValues = 5;
+
+/** An optimizer's update for one choice of hyper-parameters: simplified, with the state that this choice needs. */
+export interface OptimizerUpdate {
+  /** Names of the state, in the order in which it is stored. */
+  readonly state: readonly string[];
+  /** The new parameter, then the new state: of `parameter`, `gradient`, the state, `step` and numeric hyper-parameters. */
+  readonly outputs: readonly Expression[];
+  /** Of each state: whether it may leave the finite numbers while the new parameter does not. */
+  readonly watchesState: readonly boolean[];
+  /** Whether the gradient may be infinite or NaN while all that is watched is finite. */
+  readonly watchesGradient: boolean;
+  /** Shares what is equal in `outputs`. */
+  readonly simplifier: Simplifier;
+}
+
+/** Replaces a hyper-parameter by 0. A product of 0 and a state is 0, since state that is not finite ends a training. */
+function withZero(output: Expression, name: string, state: readonly string[]): Expression {
+  const done = new Map<Expression, Expression>();
+  const isZero = (node: Expression): boolean => node.isConstant(0);
+  const isState = (node: Expression): boolean => node.kind === "input" && state.includes(node.name);
+  for (const node of inOrder([output])) {
+    const operands = node.operands.map((operand) => done.get(operand)!);
+    if (node.kind === "input" && node.name === name) done.set(node, Expression.constant(0));
+    else if (node.primitive === "multiply" && operands.some(isZero) && operands.some(isState))
+      done.set(node, Expression.constant(0));
+    else done.set(node, node.kind === "application" ? Expression.application(node.primitive!, operands) : node);
+  }
+  return done.get(output)!;
+}
+
+const inputsOf = (expression: Expression): string[] =>
+  inOrder([expression])
+    .filter(({ kind }) => kind === "input")
+    .map(({ name }) => name);
+
+/** State that the new parameter depends on, at once or through other state. */
+function neededState(state: readonly string[], [parameter, ...next]: readonly Expression[]): string[] {
+  const needed = new Set<string>();
+  const visit = (expression: Expression): void => {
+    for (const name of inputsOf(expression)) {
+      const place = state.indexOf(name);
+      if (place < 0 || needed.has(name)) continue;
+      needed.add(name);
+      visit(next[place]!);
+    }
+  };
+  visit(parameter!);
+  return state.filter((name) => needed.has(name));
+}
+
+/** Whether an infinite or NaN value of a node makes the output infinite or NaN, whatever else goes into it. */
+function carries(output: Expression, source: (node: Expression) => boolean): boolean {
+  if (source(output)) return true;
+  switch (output.primitive) {
+    case "add":
+    case "subtract":
+    case "multiply":
+    case "negate":
+    case "sqrt":
+      return output.operands.some((operand) => carries(operand, source));
+    case "divide":
+      return carries(output.operands[0]!, source);
+    default:
+      return false;
+  }
+}
+
+/** Whether a hyper-parameter is compiled in where it is 0: only if that saves state, and never one that may change. */
+const canBeFixed = (name: string, value: number | boolean): boolean => name !== "learningRate" && value === 0;
+
+/** The expressions of a definition, before anything is left out. */
+export function expressionsOf(
+  { hyperParameters, state, update }: OptimizerDefinition,
+  values: HyperParameters,
+): readonly Expression[] {
+  const names = ["parameter", "gradient", "step", ...state, ...Object.keys(hyperParameters)];
+  const inputs = Object.fromEntries(
+    names.map((name) => {
+      const value = values[name];
+      return [name, typeof value === "boolean" ? value : Expression.input(name)];
+    }),
+  ) as Parameters<typeof update>[0];
+  const outputs = update(inputs);
+  return ["parameter", ...state].map((name) => outputs[name as "parameter"]);
+}
+
+function specialise(definition: OptimizerDefinition, values: HyperParameters): OptimizerUpdate {
+  const simplifier = new Simplifier();
+  let outputs = expressionsOf(definition, values).map((output) => simplifier.simplify(output));
+  for (const [name, value] of Object.entries(values)) {
+    if (!canBeFixed(name, value)) continue;
+    const without = outputs.map((output) => simplifier.simplify(withZero(output, name, definition.state)));
+    if (neededState(definition.state, without).length < neededState(definition.state, outputs).length)
+      outputs = without;
+  }
+  const state = neededState(definition.state, outputs);
+  const [parameter, ...next] = outputs;
+  const kept = state.map((name) => next[definition.state.indexOf(name)]!);
+  const watchesState = kept.map((own) => !carries(parameter!, (node) => node === own));
+  const isGradient = (node: Expression): boolean => node.kind === "input" && node.name === "gradient";
+  const watched = [parameter!, ...kept.filter((_, index) => watchesState[index])];
+  return {
+    state,
+    outputs: [parameter!, ...kept],
+    watchesState,
+    watchesGradient: !watched.some((output) => carries(output, isGradient)),
+    simplifier,
+  };
+}
+
+const known = new WeakMap<OptimizerDefinition, Map<string, OptimizerUpdate>>();
+
+/** The update of a definition for a choice of hyper-parameters; the same object where nothing but their values differs. */
+export function optimizerUpdate(definition: OptimizerDefinition, values: HyperParameters): OptimizerUpdate {
+  const updates = known.get(definition) ?? new Map<string, OptimizerUpdate>();
+  known.set(definition, updates);
+  const choice = Object.entries(values).filter(([name, value]) => value === true || canBeFixed(name, value));
+  const key = choice.map(([name, value]) => `${name} ${value}`).join(", ");
+  const update = updates.get(key) ?? specialise(definition, values);
+  updates.set(key, update);
+  return update;
+}
+
+/** An update without what the host computes. */
+export interface HostedUpdate {
+  /** As in `OptimizerUpdate`, of `hyper 0`, `hyper 1`, … and `step 0`, … too. */
+  readonly outputs: readonly Expression[];
+  /** Of hyper-parameters that are the same for all members: `hyper 0`, … */
+  readonly ofRun: readonly Expression[];
+  /** Of these and `step`: `step 0`, … */
+  readonly ofStep: readonly Expression[];
+}
+
+/**
+ * Moves what is the same for all parameters and members of a step out of an update. What also depends on the hyper-parameters of a
+ * member stays.
+ * @param numbers names of the numeric hyper-parameters
+ */
+export function hostedUpdate({ simplifier, outputs }: OptimizerUpdate, numbers: readonly string[]): HostedUpdate {
+  const ofMembers: readonly string[] = memberHyperParameters;
+  const isOfRun = (name: string): boolean => numbers.includes(name) && !ofMembers.includes(name);
+  const whole = hoist(simplifier, outputs, [
+    { prefix: "hyper ", takes: isOfRun },
+    { prefix: "step ", takes: (name) => name === "step" || isOfRun(name) },
+  ]);
+  const partsOf = (prefix: string): Expression[] =>
+    whole.hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);
+  return { outputs: whole.outputs, ofRun: partsOf("hyper "), ofStep: partsOf("step ") };
+}

@@ -1,0 +1,96 @@
+import { type Expression, power, sqrt } from "./expression.ts";
+
+/** Default values of hyper-parameters by name. */
+export type HyperParameters = Readonly<Record<string, number | boolean>>;
+
+/** What an update is computed from, for one parameter. */
+export type UpdateInputs<Defaults extends HyperParameters, State extends string> = {
+  readonly [name in "parameter" | "gradient" | "step" | State]: Expression;
+} & { readonly [name in keyof Defaults]: Defaults[name] extends boolean ? boolean : Expression };
+
+/** An optimizer as expressions of one parameter: the one place that defines it. */
+export interface OptimizerDefinition<
+  Defaults extends HyperParameters = HyperParameters,
+  State extends string = string,
+> {
+  /** Hyper-parameters and their defaults, `learningRate` among them. Those that are true or false choose between definitions. */
+  readonly hyperParameters: Defaults;
+  /** Values that are kept per parameter from step to step, 0 before the first. */
+  readonly state: readonly State[];
+  /** The new parameter and state, from the old ones, the gradient, the number `step` of the step, from 1, and hyper-parameters. */
+  readonly update: (inputs: UpdateInputs<Defaults, State>) => Readonly<Record<"parameter" | State, Expression>>;
+}
+
+/** Lets the names of an optimizer be inferred. */
+const define = <Defaults extends HyperParameters, State extends string>(
+  definition: OptimizerDefinition<Defaults, State>,
+): OptimizerDefinition<Defaults, State> => definition;
+
+/** 1 − β. */
+const rest = (beta: Expression): Expression => beta.negated().plus(1);
+
+/** 1 − βᵗ: what a running mean that began at 0 is divided by (Kingma and Ba 2015, section 3). */
+const correction = (beta: Expression, step: Expression): Expression => rest(power(beta, step));
+
+interface AdamInputs {
+  readonly gradient: Expression;
+  readonly first: Expression;
+  readonly second: Expression;
+  readonly learningRate: Expression;
+  readonly beta1: Expression;
+  readonly beta2: Expression;
+  readonly epsilon: Expression;
+  readonly step: Expression;
+}
+
+/** The moments of gradients, and the change of the parameter. */
+function adamStep({ gradient, first, second, learningRate, beta1, beta2, epsilon, step }: AdamInputs) {
+  const mean = beta1.times(first).plus(rest(beta1).times(gradient));
+  const square = beta2.times(second).plus(rest(beta2).times(gradient).times(gradient));
+  const rate = learningRate.over(correction(beta1, step));
+  const root = sqrt(square).over(sqrt(correction(beta2, step)));
+  return { first: mean, second: square, change: rate.times(mean).over(root.plus(epsilon)) };
+}
+
+const adamDefaults = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+
+/** The optimizers of thalweg, as `torch.optim` defines them. */
+export const optimizers = {
+  sgd: define({
+    hyperParameters: { learningRate: 0.01, momentum: 0, nesterov: false, weightDecay: 0 },
+    state: ["velocity"],
+    update: ({ parameter, gradient, velocity, learningRate, momentum, nesterov, weightDecay }) => {
+      const decayed = gradient.plus(weightDecay.times(parameter));
+      const next = momentum.times(velocity).plus(decayed);
+      const direction = nesterov ? decayed.plus(momentum.times(next)) : next;
+      return { parameter: parameter.minus(learningRate.times(direction)), velocity: next };
+    },
+  }),
+  adam: define({
+    hyperParameters: { ...adamDefaults, weightDecay: 0 },
+    state: ["first", "second"],
+    update: ({ parameter, gradient, weightDecay, ...inputs }) => {
+      const { change, ...state } = adamStep({ ...inputs, gradient: gradient.plus(weightDecay.times(parameter)) });
+      return { parameter: parameter.minus(change), ...state };
+    },
+  }),
+  adamW: define({
+    hyperParameters: { ...adamDefaults, weightDecay: 0.01 },
+    state: ["first", "second"],
+    update: ({ parameter, weightDecay, ...inputs }) => {
+      const { change, ...state } = adamStep(inputs);
+      const shrunk = parameter.minus(inputs.learningRate.times(weightDecay).times(parameter));
+      return { parameter: shrunk.minus(change), ...state };
+    },
+  }),
+  rmsProp: define({
+    hyperParameters: { learningRate: 0.01, alpha: 0.99, epsilon: 1e-8, weightDecay: 0, momentum: 0 },
+    state: ["square", "velocity"],
+    update: ({ parameter, gradient, square, velocity, learningRate, alpha, epsilon, weightDecay, momentum }) => {
+      const decayed = gradient.plus(weightDecay.times(parameter));
+      const mean = alpha.times(square).plus(rest(alpha).times(decayed).times(decayed));
+      const direction = momentum.times(velocity).plus(decayed.over(sqrt(mean).plus(epsilon)));
+      return { parameter: parameter.minus(learningRate.times(direction)), square: mean, velocity: direction };
+    },
+  }),
+} as const;
