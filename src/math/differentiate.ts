@@ -16,6 +16,15 @@ export function inOrder(outputs: readonly Expression[]): Expression[] {
   return order;
 }
 
+/** How often each node is used as an operand or as a result. */
+export function usesOf(order: readonly Expression[], outputs: readonly Expression[]): Map<Expression, number> {
+  const uses = new Map<Expression, number>();
+  const count = (node: Expression): void => void uses.set(node, (uses.get(node) ?? 0) + 1);
+  for (const node of order) for (const operand of node.operands) count(operand);
+  for (const output of outputs) count(output);
+  return uses;
+}
+
 /**
  * Gradients of an output by inputs, by reverse accumulation: the gradient by the output times the derivative.
  * @param output simplified by `simplifier`

@@ -1,4 +1,4 @@
-import { inOrder } from "./differentiate.ts";
+import { inOrder, usesOf } from "./differentiate.ts";
 import type { Expression } from "./expression.ts";
 import { primitives } from "./primitives.ts";
 import { bare, negative } from "./wgslText.ts";
@@ -25,15 +25,6 @@ export interface WgslOptions {
   readonly type?: "f32" | "vec4f";
   /** Whether the inputs are prepared, so that functions of them take the cheaper routine. Default: no. */
   readonly isPrepared?: boolean;
-}
-
-/** How often each node is used as an operand or as a result. */
-function usesOf(order: readonly Expression[], outputs: readonly Expression[]): Map<Expression, number> {
-  const uses = new Map<Expression, number>();
-  const count = (node: Expression): void => void uses.set(node, (uses.get(node) ?? 0) + 1);
-  for (const node of order) for (const operand of node.operands) count(operand);
-  for (const output of outputs) count(output);
-  return uses;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { inOrder } from "./differentiate.ts";
+import { inOrder, usesOf } from "./differentiate.ts";
 import type { Expression } from "./expression.ts";
 import {
   addScaled,
@@ -34,15 +34,6 @@ type Source =
   | { readonly kind: "block"; readonly values: Float64Array }
   | { readonly kind: "vector"; readonly index: number }
   | { readonly kind: "number"; readonly index: number };
-
-/** How often each node is an operand or an output. */
-function usesOf(order: readonly Expression[], outputs: readonly Expression[]): Map<Expression, number> {
-  const uses = new Map<Expression, number>();
-  const count = (node: Expression): void => void uses.set(node, (uses.get(node) ?? 0) + 1);
-  for (const { operands } of order) operands.forEach(count);
-  outputs.forEach(count);
-  return uses;
-}
 
 /** An addition or subtraction, and the operand of it that is a product computed in the same loop. */
 interface Fusion {
