@@ -1,5 +1,5 @@
 import { Disposed } from "./errors.ts";
-import type { Network } from "./network.ts";
+import type { AnyNetwork } from "./graph/graphNetwork.ts";
 import type { Optimizer } from "./optimizer.ts";
 
 /** f32 on a GPU, f64 on the CPU reference. */
@@ -116,7 +116,7 @@ export interface PlanReport {
   readonly dispatchesPerStep: number;
   /** Steps that one dispatch may take. */
   readonly stepsPerDispatch: number;
-  /** Milliseconds of one step by the cost model; undefined on the CPU. */
+  /** Milliseconds of one step by the cost model; undefined on the CPU, and for networks that are no list of dense layers. */
   readonly stepMs: number | undefined;
   /** Names of the kernels of one step, in order. */
   readonly kernels: readonly string[];
@@ -162,7 +162,7 @@ export function requireAlive(place: string, isDisposed: boolean): void {
 
 /** What computes: holds the parameters of R replicas of one network on one device. */
 export interface Executor {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly replicas: number;
   /** [replicas, parameterCount], or a stretch of it: `count` values from `first`. */
   readParameters(first?: number, count?: number): Promise<FloatArray>;

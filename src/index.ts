@@ -25,6 +25,28 @@ export {
   type DeviceDetails,
   type DeviceKind,
 } from "./gpu/device.ts";
+export type { Graph, GraphNode, ParameterShape, ReductionName } from "./graph/graph.ts";
+export {
+  type AnyNetwork,
+  asChain,
+  describeArchitecture,
+  type GraphNetwork,
+  type GraphOptions,
+  type LayersOptions,
+  network,
+  parametersOf,
+} from "./graph/graphNetwork.ts";
+export {
+  activate,
+  concat,
+  dropout,
+  embedding,
+  type EmbeddingOptions,
+  fourierFeatures,
+  layerNorm,
+  residual,
+} from "./graph/layers.ts";
+export type { Layer, ParameterStarts, Vector } from "./graph/vector.ts";
 export { defaultInitializer, initialize, type InitializerName, initializerNames } from "./initializers.ts";
 export * as math from "./math.ts";
 export type { Definition } from "./math/definition.ts";
@@ -42,7 +64,6 @@ export {
   type LossName,
   lossNames,
   nameOf,
-  network,
   type Network,
   type NetworkOptions,
   type OwnActivation,

@@ -1,10 +1,12 @@
 import { InvalidInput } from "./errors.ts";
+import { type AnyNetwork, denseShapesOf, graphOf } from "./graph/graphNetwork.ts";
+import type { ParameterShape } from "./graph/graph.ts";
 import { type Activation, activationFunction } from "./math/activations.ts";
 import { float64Function } from "./math/float64.ts";
-import { type LayerShape, type Network, requireName } from "./network.ts";
+import { type LayerShape, requireName } from "./network.ts";
 import { normalAt, streams, uniformAt } from "./random.ts";
 
-/** Initialisers of weights; biases start at 0. */
+/** Initialisers of the weights of dense layers; biases start at 0. */
 export const initializerNames = [
   "glorotUniform",
   "glorotNormal",
@@ -51,6 +53,15 @@ function fillWeights(parameters: Float32Array, layer: LayerShape, name: Initiali
   }
 }
 
+/** Parameters that are no weights of a dense layer; what is not written stays 0. */
+function fillOther(parameters: Float32Array, { start, offset, size }: ParameterShape, seed: number): void {
+  if (start === "ones") parameters.fill(1, offset, offset + size);
+  if (start !== "table") return;
+  for (let index = offset; index < offset + size; index++) {
+    parameters[index] = normalAt(seed, streams.parameters, index);
+  }
+}
+
 export interface InitializeOptions {
   /** Integer in [0, 2⁵³); replica r starts as a single model with seed + r would. Or a list with the seed of each replica. */
   readonly seed: number | ArrayLike<number>;
@@ -75,17 +86,20 @@ function seedsOf(seed: number | ArrayLike<number>, replicas: number): (replica: 
  * Initial parameters [replicas, parameterCount], the same bits on every host.
  * @throws InvalidInput on an unknown initialiser, a seed that is not an integer in [0, 2⁵³), or a list of other length
  */
-export function initialize(network: Network, options: InitializeOptions): Float32Array {
+export function initialize(network: AnyNetwork, options: InitializeOptions): Float32Array {
   const { seed, replicas, initializer } = options;
   if (initializer !== undefined) requireName("initialize: initializer", initializer, initializerNames);
   const seedOf = seedsOf(seed, replicas);
+  const graph = graphOf(network);
+  const layers = denseShapesOf(graph);
   const all = new Float32Array(replicas * network.parameterCount);
   for (let replica = 0; replica < replicas; replica++) {
     const start = replica * network.parameterCount;
     const own = all.subarray(start, start + network.parameterCount);
-    for (const layer of network.layers) {
+    for (const layer of layers) {
       fillWeights(own, layer, initializer ?? defaultInitializer(layer.activation), seedOf(replica));
     }
+    for (const parameter of graph.parameters) fillOther(own, parameter, seedOf(replica));
   }
   return all;
 }

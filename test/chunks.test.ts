@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import type { RunSettings } from "../src/executor.ts";
 import type { GpuDevice } from "../src/gpu/device.ts";
-import { adam, createModel, dense, network, sgd } from "../src/index.ts";
+import { adam, asChain, createModel, dense, network, sgd } from "../src/index.ts";
 import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
 import { planLayered } from "../src/plan/layeredPlan.ts";
 import { largestDifference, relativeDistance } from "./support/compare.ts";
@@ -25,7 +25,7 @@ async function train(
   settings: RunSettings,
   steps: number,
 ): Promise<Trained> {
-  executor.writeParameters(parametersOf(executor.network, 3, executor.replicas));
+  executor.writeParameters(parametersOf(asChain(executor.network)!, 3, executor.replicas));
   const run = await executor.createRun(settings);
   try {
     await run.execute(0, steps);

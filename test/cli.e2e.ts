@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { asChain } from "../src/index.ts";
 import { decodeModel } from "../src/data.ts";
 import { cars, cpu, penguins, read, thalweg, trainPenguins, useFolder } from "./support/thalweg.ts";
 
@@ -89,7 +90,7 @@ describe("train", () => {
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ data: { trainingRows: 171, validationRows: 171 } });
     const { network, training } = decodeModel(read("options.safetensors"), "m");
-    expect(network.layers).toMatchObject([
+    expect(asChain(network)!.layers).toMatchObject([
       { fanIn: 4, fanOut: 5, activation: "gelu" },
       { fanOut: 4, activation: "gelu" },
       { fanOut: 3, activation: "identity" },

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { loss } from "../src/cpu/loss.ts";
-import { createStepBuffers, forwardAll, type StepBuffers } from "../src/cpu/step.ts";
+import { Step } from "../src/cpu/step.ts";
 import type { Dataset } from "../src/executor.ts";
 import { acquire, activationNames, createModel, lossNames, type BuiltInNetwork, sgd } from "../src/index.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
@@ -23,14 +23,14 @@ const kinked = new Set(["relu", "leakyRelu", "elu"]);
 /** The loss at some parameters, in float64. */
 function lossAt(net: BuiltInNetwork, { inputs, targets }: Dataset, parameters: Float64Array): Point {
   const batchSize = targets.length / net.outputs;
-  const buffers: StepBuffers = createStepBuffers(net, batchSize);
-  forwardAll({ network: net, batchSize, inputs: Float64Array.from(inputs), parameters, buffers });
-  const outputs = buffers.activations.at(-1)!;
+  const step = new Step(net, batchSize);
+  const outputs = step.forward({ rows: batchSize, inputs: Float64Array.from(inputs), parameters });
+  const { preActivations } = step;
   const wanted = Float64Array.from(targets);
   const dOutputs = new Float64Array(outputs.length);
   const value = loss({ loss: net.loss, batchSize, fanOut: net.outputs, outputs, targets: wanted, dOutputs });
   const sides = net.layers.flatMap(({ activation, index }) =>
-    kinked.has(activation) ? Array.from(buffers.preActivations[index]!, (z) => (z > 0 ? 1 : 0)) : [],
+    kinked.has(activation) ? Array.from(preActivations[index]!, (z) => (z > 0 ? 1 : 0)) : [],
   );
   if (net.loss === "meanAbsoluteError") outputs.forEach((y, at) => sides.push(y > wanted[at]! ? 1 : 0));
   if (net.loss === "huber") outputs.forEach((y, at) => sides.push(Math.abs(y - wanted[at]!) < 1 ? 1 : 0));

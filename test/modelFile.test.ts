@@ -174,7 +174,7 @@ describe("model files", () => {
   };
   test.each([
     ["another format", "format", () => "pt", /m: format: expected "thalweg", got "pt"/],
-    ["a later version", "version", () => "3", /use a newer thalweg/],
+    ["a later version", "version", () => "4", /use a newer thalweg/],
     [
       "an unknown activation",
       "architecture",

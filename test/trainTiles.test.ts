@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { batchAt, rowsOf } from "../src/batches.ts";
-import { createStepBuffers, forwardBackward } from "../src/cpu/step.ts";
+import { Step } from "../src/cpu/step.ts";
 import { emitLayers, type TileSizes } from "../src/gpu/emitLayers.ts";
 import { dense, network, type Network, sgd } from "../src/index.ts";
 import { planGroups, planTiles } from "../src/plan/groupPlan.ts";
@@ -29,12 +29,11 @@ const planOf = (net: Network, batchSize: number) => planTiles(limits, { network:
 /** Gradients and loss of one replica in float64, as a slot would hold them. */
 function truthOf({ net, settings }: TileCase, parameters: Float64Array, step: number): Float64Array {
   const batchRows = rowsOf(batchAt(settings, settings.data.targets.length / net.outputs, step));
-  const batchSize = batchRows.length;
-  const buffers = createStepBuffers(net, batchSize);
+  const own = new Step(net, batchRows.length);
   const inputs = Float64Array.from(settings.data.inputs);
   const targets = Float64Array.from(settings.data.targets);
-  const loss = forwardBackward({ network: net, batchSize, inputs, parameters, buffers, batchRows }, targets);
-  return Float64Array.from([...buffers.gradients, loss]);
+  const loss = own.forwardBackward({ rows: batchRows.length, inputs, parameters, batchRows }, targets);
+  return Float64Array.from([...own.gradients, loss]);
 }
 
 /** The slots of one replica added up. */

@@ -113,7 +113,11 @@ test("NaN in the model fails, however the other parameters are", async () => {
   await start.fit(data, options);
   const executor = new ReferenceExecutor(net, 1); // a Model itself refuses NaN
   executor.writeParameters((await start.readParameters()).map((value, at) => (at === 1 ? Number.NaN : value)));
-  const { passed, worst } = await verifyTraining(new Model(device, executor), { initialParameters, data, options });
+  const { passed, worst } = await verifyTraining(new Model(device, net, executor), {
+    initialParameters,
+    data,
+    options,
+  });
   expect(passed).toBe(false);
   expect(worst.name).toBe("layers.0.weights[0, 1]");
 });

@@ -1,4 +1,4 @@
-import { isSoftware } from "../../src/gpu/device.ts";
+import { isSoftware } from "../../src/gpu/adapter.ts";
 
 /** What this page can race with. */
 export interface Surroundings {

@@ -4,7 +4,7 @@ import {
   type DeviceChoice,
   type FloatArray,
   InvalidInput,
-  type Network,
+  type AnyNetwork,
   createModel,
   deviceChoices,
   network,
@@ -40,7 +40,7 @@ interface ExplainFlags {
 
 /** A network, its parameters, and the row to take a step with. */
 interface Row {
-  readonly subject: { readonly network: Network; readonly parameters: FloatArray };
+  readonly subject: { readonly network: AnyNetwork; readonly parameters: FloatArray };
   readonly input: readonly number[];
   readonly target: readonly number[];
 }

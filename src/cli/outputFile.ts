@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { decodeModelHeader, modelHeaderBytes } from "../data.ts";
-import { InvalidInput, widthsOf } from "../node.ts";
+import { InvalidInput, describeArchitecture } from "../node.ts";
 import { placesOf, targetOf, writeAtomically } from "../node/writeAtomically.ts";
 import { byteSize, counted } from "./numbers.ts";
 import type { Output } from "./output.ts";
@@ -38,7 +38,7 @@ export const modelKind: Kind = {
     try {
       const { network, training } = decodeModelHeader(start, "");
       const steps = training ? `, ${counted(training.steps, "step")}` : "";
-      return `a model, ${widthsOf(network)}${steps}`;
+      return `a model, ${describeArchitecture(network)}${steps}`;
     } catch {
       return undefined;
     }

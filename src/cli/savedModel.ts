@@ -1,5 +1,14 @@
 import type { Preprocessing, SavedModel } from "../data.ts";
-import { BadFile, type Device, type DeviceChoice, type Model, createModel, nameOf, widthsOf } from "../node.ts";
+import {
+  type AnyNetwork,
+  BadFile,
+  type Device,
+  type DeviceChoice,
+  type Model,
+  createModel,
+  describeArchitecture,
+  nameOf,
+} from "../node.ts";
 import { describeDevice } from "./describe.ts";
 import { openDevice, placeOf } from "./files.ts";
 import { counted } from "./numbers.ts";
@@ -28,7 +37,7 @@ export async function withModel<T>(
   output: Output,
   saved: SavedModel,
   choice: DeviceChoice,
-  use: (model: Model, device: Device) => Promise<T>,
+  use: (model: Model<AnyNetwork>, device: Device) => Promise<T>,
 ): Promise<T> {
   const device = await openDevice(output, choice);
   try {
@@ -51,5 +60,8 @@ export function describeSavedModel(output: Output, device: Device, saved: SavedM
   const rows = training
     ? `, trained ${counted(training.steps, "step")} on ${counted(training.trainingRows, "row")}`
     : "";
-  output.info("model", `${placeOf(file)}: ${widthsOf(network)}, loss ${nameOf(network.loss)}${times}${rows}`);
+  output.info(
+    "model",
+    `${placeOf(file)}: ${describeArchitecture(network)}, loss ${nameOf(network.loss)}${times}${rows}`,
+  );
 }

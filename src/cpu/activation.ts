@@ -60,7 +60,8 @@ interface Values {
   readonly length: number;
 }
 
-function runAll(program: BlockProgram, { vectors, length }: Values, to: Float64Array): void {
+/** Computes all values of vectors, block by block. */
+export function runAll(program: BlockProgram, { vectors, length }: Values, to: Float64Array): void {
   const [block] = program.outputs;
   for (let first = 0; first < length; first += program.blockLength) {
     const count = Math.min(program.blockLength, length - first);
@@ -80,10 +81,3 @@ interface Rows {
 /** The activations of pre-activations, written to `outputs`. */
 export const activateAll = ({ activation, length }: Rows, preActivations: Float64Array, outputs: Float64Array): void =>
   runAll(compiledOf(activation).values, { vectors: [preActivations], length }, outputs);
-
-/**
- * Turns gradients by activations into those by pre-activations, in place, from what forward saves. A branch that was not taken passes
- * nothing, not even infinity, as in PyTorch. Smooth functions multiply, so that infinity times a slope that rounded to 0 is NaN.
- */
-export const slopeProducts = ({ activation, length }: Rows, gradients: Float64Array, saved: Float64Array): void =>
-  runAll(compiledOf(activation).gradients, { vectors: [gradients, saved, saved], length }, gradients);

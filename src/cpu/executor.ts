@@ -1,4 +1,4 @@
-import { batchAt, hasOwnRows, optimizersOf, rowsOf, widestOptimizer } from "../batches.ts";
+import { batchAt, hasOwnRows, optimizersOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
 import { LimitExceeded } from "../errors.ts";
 import {
   concatenate,
@@ -14,12 +14,12 @@ import {
   type TrainingRun,
   type TrainingState,
 } from "../executor.ts";
-import type { Network } from "../network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
 import type { OptimizerUpdate } from "../math/optimizerUpdate.ts";
 import { type Optimizer, updateOf } from "../optimizer.ts";
 import { scoreReplicas } from "./score.ts";
-import { createStepBuffers, forwardAll, forwardBackward, type StepBuffers } from "./step.ts";
+import { Step } from "./step.ts";
 import { traceReplica } from "./trace.ts";
 import { fitsFloat32, float32Limit, update } from "./update.ts";
 
@@ -48,17 +48,16 @@ function allocate(length: number): Float64Array {
 }
 
 /** Outputs [rows, outputs] of one replica. */
-function predictChunk(network: Network, parameters: Float64Array, inputs: Float64Array): Float64Array {
-  const batchSize = inputs.length / network.inputs;
-  const buffers = createStepBuffers(network, batchSize);
-  forwardAll({ network, batchSize, inputs, parameters, buffers });
-  return buffers.activations[network.layers.length - 1]!;
+function predictChunk(network: AnyNetwork, parameters: Float64Array, inputs: Float64Array): Float64Array {
+  const rows = inputs.length / network.inputs;
+  return new Step(network, rows).forward({ rows, inputs, parameters });
 }
 
 /** A training run in float64: replicas one after the other. */
 class ReferenceRun implements TrainingRun {
   readonly ringSteps: number;
-  readonly #network: Network;
+  readonly #network: AnyNetwork;
+  readonly #working: Step;
   #settings: RunSettings;
   readonly #parameters: readonly Float64Array[];
   /** Of each replica. */
@@ -74,13 +73,17 @@ class ReferenceRun implements TrainingRun {
   readonly #bestLosses: Float64Array;
   readonly #bestSteps: Float64Array;
   #lastStep = -1;
-
   readonly #requireAlive: () => void;
-
-  constructor(network: Network, settings: RunSettings, parameters: readonly Float64Array[], requireAlive: () => void) {
+  constructor(
+    network: AnyNetwork,
+    settings: RunSettings,
+    parameters: readonly Float64Array[],
+    requireAlive: () => void,
+  ) {
     this.#requireAlive = requireAlive;
     this.ringSteps = Math.max(1, Math.min(maxRingSteps, Math.floor(ringFloats / parameters.length)));
     this.#network = network;
+    this.#working = new Step(network, settings.batchSize);
     this.#settings = settings;
     this.#parameters = parameters;
     this.#optimizers = optimizersOf(settings, parameters.length);
@@ -128,28 +131,28 @@ class ReferenceRun implements TrainingRun {
     const rowCount = this.#targets.length / this.#network.outputs;
     const ownRows = hasOwnRows(this.#settings, rowCount);
     let batchRows = rowsOf(batchAt(this.#settings, rowCount, step));
-    const buffers = createStepBuffers(this.#network, batchRows.length);
     for (let replica = 0; replica < this.#parameters.length; replica++) {
       if (ownRows && replica > 0) batchRows = rowsOf(batchAt(this.#settings, rowCount, step, replica));
       const isStopped = this.#nonFinite[replica] !== -1;
-      const loss = isStopped ? Number.NaN : this.#stepReplica(step, replica, batchRows, buffers);
+      const loss = isStopped ? Number.NaN : this.#stepReplica(step, replica, batchRows);
       this.#losses[(step % this.ringSteps) * this.#parameters.length + replica] = loss;
     }
     this.#lastStep = step;
   }
 
   /** @returns the loss before the update */
-  #stepReplica(step: number, replica: number, batchRows: Uint32Array, buffers: StepBuffers): number {
-    const [network, inputs, parameters] = [this.#network, this.#inputs, this.#parameters[replica]!];
-    const batchSize = batchRows.length;
-    const loss = forwardBackward({ network, inputs, buffers, batchSize, batchRows, parameters }, this.#targets);
+  #stepReplica(step: number, replica: number, batchRows: Uint32Array): number {
+    const parameters = this.#parameters[replica]!;
+    const masks = { seed: seedOf(this.#settings, replica), step };
+    const pass = { rows: batchRows.length, inputs: this.#inputs, batchRows, parameters, masks };
+    const loss = this.#working.forwardBackward(pass, this.#targets);
     const optimizer = this.#optimizers[replica]!;
     const moments = this.#moments[replica]!;
     const allFit = update({
       optimizer,
       update: this.#update,
       step,
-      gradients: buffers.gradients,
+      gradients: this.#working.gradients,
       parameters,
       moments,
       limit: float32Limit,
@@ -201,12 +204,12 @@ class ReferenceRun implements TrainingRun {
 
 /** The float64 reference: what is true, and what runs where there is no adapter. */
 export class ReferenceExecutor implements Executor {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly replicas: number;
   readonly #parameters: Float64Array;
   #isDisposed = false;
 
-  constructor(network: Network, replicas: number) {
+  constructor(network: AnyNetwork, replicas: number) {
     this.network = network;
     this.replicas = replicas;
     this.#parameters = allocate(replicas * network.parameterCount);
@@ -279,7 +282,7 @@ export class ReferenceExecutor implements Executor {
       traceReplica({ network, optimizer, inputs, targets }, parameters),
     );
     const perLayer = (key: "preActivations" | "activations" | "dPreActivations"): Float64Array[] =>
-      network.layers.map(({ index }) => concatenate(traces.map((buffers) => buffers[key][index]!)));
+      traces[0]![key].map((_, index) => concatenate(traces.map((buffers) => buffers[key][index]!)));
     return {
       preActivations: perLayer("preActivations"),
       activations: perLayer("activations"),

@@ -1,9 +1,10 @@
 import type { Dataset, Scores } from "../executor.ts";
-import type { Loss, Network } from "../network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import type { Loss } from "../network.ts";
 import { nextTask } from "../nextTask.ts";
 import { lossScale, sampleLoss } from "./loss.ts";
 import { largestAt } from "./softmax.ts";
-import { createStepBuffers, forwardAll } from "./step.ts";
+import { Step } from "./step.ts";
 
 /** Sums over rows, [replicas]. */
 export interface Tallies {
@@ -32,7 +33,7 @@ export interface ScoredRows {
 }
 
 /** Adds rows to the sums of a replica. Twin of `shaders/score.wgsl`. */
-export function score({ loss, outputs: width }: Network, rows: ScoredRows, tallies: Tallies, replica: number): void {
+export function score({ loss, outputs: width }: AnyNetwork, rows: ScoredRows, tallies: Tallies, replica: number): void {
   const unused = new Float64Array(width);
   for (let at = 0; at < rows.targets.length; at += width) {
     const outputs = rows.outputs.subarray(at, at + width);
@@ -43,7 +44,7 @@ export function score({ loss, outputs: width }: Network, rows: ScoredRows, talli
 }
 
 /** Means from sums over `rows` rows. */
-export function scoresOf({ loss, outputs }: Network, rows: number, { losses, hits }: Tallies): Scores {
+export function scoresOf({ loss, outputs }: AnyNetwork, rows: number, { losses, hits }: Tallies): Scores {
   const scale = lossScale(loss, rows, outputs);
   const answers = loss === "softmaxCrossEntropy" ? rows : rows * outputs;
   const hasClasses = loss === "softmaxCrossEntropy" || loss === "binaryCrossEntropy";
@@ -63,7 +64,7 @@ const unitMs = 50;
  * @param parameters per replica [parameterCount]
  */
 export async function scoreReplicas(
-  network: Network,
+  network: AnyNetwork,
   parameters: readonly Float64Array[],
   data: Dataset,
 ): Promise<Scores> {
@@ -75,11 +76,10 @@ export async function scoreReplicas(
     const endRow = Math.min(rowCount, firstRow + chunkRows);
     const inputs = Float64Array.from(data.inputs.subarray(firstRow * fanIn, endRow * fanIn));
     const targets = Float64Array.from(data.targets.subarray(firstRow * width, endRow * width));
-    const batchSize = endRow - firstRow;
-    const buffers = createStepBuffers(network, batchSize);
-    const outputs = buffers.activations[network.layers.length - 1]!;
+    const rows = endRow - firstRow;
+    const step = new Step(network, rows);
     for (const [replica, own] of parameters.entries()) {
-      forwardAll({ network, batchSize, inputs, parameters: own, buffers });
+      const outputs = step.forward({ rows, inputs, parameters: own });
       score(network, { outputs, targets }, tallies, replica);
       if (performance.now() < pauseMs) continue;
       await nextTask();

@@ -1,5 +1,6 @@
 import { ReferenceExecutor } from "../cpu/executor.ts";
 import type { FloatArray, Trace } from "../executor.ts";
+import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../network.ts";
 import { sgd } from "../optimizer.ts";
 import { createModel, type Model } from "../train/model.ts";
@@ -19,7 +20,10 @@ export interface ExplainOptions {
 }
 
 /** Parameters of one replica. */
-async function parametersOf(model: Model, { replica = 0, parameters }: ExplainOptions): Promise<FloatArray> {
+async function parametersOf(
+  model: Model<AnyNetwork>,
+  { replica = 0, parameters }: ExplainOptions,
+): Promise<FloatArray> {
   if (parameters) return parameters;
   requireInteger("explain: replica", replica, 0, model.replicas - 1);
   const { parameterCount } = model.network;
@@ -29,10 +33,11 @@ async function parametersOf(model: Model, { replica = 0, parameters }: ExplainOp
 /**
  * Writes out one training step of plain gradient descent on one row: every sum, activation and derivative, each gradient as
  * its chain-rule product, the update; in CPU float64, and beside it the model's device where that is a GPU.
- * @throws InvalidInput when the network is too large to print
+ * @throws InvalidInput when the network is too large to print, or has other layers than dense ones
  */
-export async function explain(model: Model, options: ExplainOptions): Promise<string> {
-  const { network, device } = model;
+export async function explain(model: Model<AnyNetwork>, options: ExplainOptions): Promise<string> {
+  const { device } = model;
+  const network = requireChain("explain", model.network, "explain a network whose layers are all dense");
   const { learningRate, format } = options;
   const input = Float64Array.from(options.input);
   const target = Float64Array.from(options.target);

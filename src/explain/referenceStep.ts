@@ -1,5 +1,5 @@
 import { loss } from "../cpu/loss.ts";
-import { createStepBuffers, forwardAll } from "../cpu/step.ts";
+import { Step } from "../cpu/step.ts";
 import { traceReplica } from "../cpu/trace.ts";
 import { InvalidInput } from "../errors.ts";
 import type { FloatArray, Trace } from "../executor.ts";
@@ -62,13 +62,12 @@ export function centralDifferences(network: Network, start: StepStart): Float64A
   const inputs = Float64Array.from(start.input);
   const targets = Float64Array.from(start.target);
   const parameters = Float64Array.from(start.parameters);
-  const buffers = createStepBuffers(network, 1);
+  const step = new Step(network, 1);
   const dOutputs = new Float64Array(network.outputs);
   const shape = { loss: network.loss, batchSize: 1, fanOut: network.outputs, targets, dOutputs };
   const lossAt = (index: number, value: number): number => {
     const moved = parameters.with(index, value);
-    forwardAll({ network, batchSize: 1, inputs, parameters: moved, buffers });
-    return loss({ ...shape, outputs: buffers.activations.at(-1)! });
+    return loss({ ...shape, outputs: step.forward({ rows: 1, inputs, parameters: moved }) });
   };
   return parameters.map((value, index) => {
     const across = (steps: number): number =>

@@ -1,5 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import type { FloatArray, Trace } from "../executor.ts";
+import { requireChain } from "../graph/graphNetwork.ts";
 import { widthsOf } from "../network.ts";
 import type { Network } from "../network.ts";
 import { evaluate, magnitude } from "./expression.ts";
@@ -30,6 +31,7 @@ function requireTrace(name: "reference" | "device", trace: Trace, { layers, para
 
 /** Throws `InvalidInput` unless the network is small enough to print and all arrays have its shapes. */
 export function requireExplainable({ network, reference, device, input, target }: StepOptions): void {
+  requireChain("explainStep: network", network, "explain a network whose layers are all dense");
   if (network.parameterCount > maxParameters) {
     throw new InvalidInput({
       place: `explainStep: network ${widthsOf(network)}`,

@@ -1,7 +1,8 @@
 import { type Preprocessing, inputWidth, outputWidth } from "../data/preprocessing.ts";
 import { BadFile, InvalidInput } from "../errors.ts";
 import type { FloatArray } from "../executor.ts";
-import type { LayerShape, Network } from "../network.ts";
+import type { ParameterShape } from "../graph/graph.ts";
+import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { type ModelMetadata, type TrainingSummary, decodeMetadata, encodeMetadata } from "./modelMetadata.ts";
 import {
   type Tensor,
@@ -13,7 +14,7 @@ import {
 
 /** A model as it is written to a file. */
 export interface ModelToSave {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly replicas: number;
   /** [replicas, parameterCount]; written as F32. */
   readonly parameters: FloatArray;
@@ -27,21 +28,6 @@ export interface SavedModel extends ModelMetadata {
   /** [replicas, parameterCount] */
   readonly parameters: Float32Array;
 }
-
-/** A tensor of the file and where its values lie in the parameters of one replica. */
-interface Part {
-  readonly name: string;
-  /** Of one replica. */
-  readonly shape: readonly number[];
-  readonly offset: number;
-  readonly size: number;
-}
-
-const partsOf = ({ layers }: Network): Part[] =>
-  layers.flatMap(({ index, fanIn, fanOut, weightsOffset, biasOffset }: LayerShape): Part[] => [
-    { name: `layers.${index}.weights`, shape: [fanIn, fanOut], offset: weightsOffset, size: fanIn * fanOut },
-    { name: `layers.${index}.bias`, shape: [fanOut], offset: biasOffset, size: fanOut },
-  ]);
 
 /** Parameters as files hold them. @throws InvalidInput on one that is no finite f32 */
 export function finiteParameters(place: string, parameters: FloatArray): Float32Array {
@@ -75,7 +61,7 @@ function requireFit(model: ModelToSave): void {
 }
 
 /** [replicas, parameterCount] → [replicas, …shape] */
-function gather(part: Part, { network, replicas }: ModelToSave, parameters: Float32Array): Tensor {
+function gather(part: ParameterShape, { network, replicas }: ModelToSave, parameters: Float32Array): Tensor {
   const values = new Float32Array(replicas * part.size);
   for (let replica = 0; replica < replicas; replica++) {
     const start = replica * network.parameterCount + part.offset;
@@ -85,28 +71,34 @@ function gather(part: Part, { network, replicas }: ModelToSave, parameters: Floa
 }
 
 /**
- * Bytes of a safetensors file with tensors `layers.N.weights` [fanIn, fanOut] and `layers.N.bias` [fanOut] (with a leading
- * axis of replicas where there is more than one), and in its metadata the architecture, the preprocessing and the training.
+ * Bytes of a safetensors file with a tensor for each parameter, `layers.N.weights` [fanIn, fanOut] and `layers.N.bias` [fanOut] of
+ * dense layers (with a leading axis of replicas where there is more than one), and in its metadata the architecture, the
+ * preprocessing and the training.
  * @throws InvalidInput when a parameter is not finite, or when the parts do not belong together
  */
 export function encodeModel(model: ModelToSave): Uint8Array {
   requireFit(model);
   const parameters = finiteParameters("encodeModel", model.parameters);
-  const tensors = new Map(partsOf(model.network).map((part) => [part.name, gather(part, model, parameters)]));
+  const tensors = new Map(parametersOf(model.network).map((part) => [part.name, gather(part, model, parameters)]));
   return encodeSafetensors({ tensors, metadata: encodeMetadata(model) });
 }
 
 const fix = "the file is damaged or was not written by thalweg: save the model again";
 
-/** A leading axis before [fanIn, fanOut] counts replicas; 1 without it. */
-function replicasOf(tensors: ReadonlyMap<string, Tensor>, place: string): number {
-  const shape = tensors.get("layers.0.weights")?.shape ?? [];
-  const replicas = shape.length === 3 ? shape[0]! : 1;
+/** A leading axis before those of a parameter counts replicas; 1 without it. */
+function replicasOf(tensors: ReadonlyMap<string, Tensor>, { name, shape: own }: ParameterShape, place: string): number {
+  const shape = tensors.get(name)?.shape ?? [];
+  const replicas = shape.length === own.length + 1 ? shape[0]! : 1;
   if (replicas >= 1) return replicas;
-  throw new BadFile({ place: `${place}: layers.0.weights`, expected: "at least one replica", got: "0", fix });
+  throw new BadFile({ place: `${place}: ${name}`, expected: "at least one replica", got: "0", fix });
 }
 
-function requireTensor(tensors: ReadonlyMap<string, Tensor>, part: Part, replicas: number, place: string): Tensor {
+function requireTensor(
+  tensors: ReadonlyMap<string, Tensor>,
+  part: ParameterShape,
+  replicas: number,
+  place: string,
+): Tensor {
   const shape = replicas > 1 ? [replicas, ...part.shape] : part.shape;
   const tensor = tensors.get(part.name);
   const got = tensor ? `[${tensor.shape.join(", ")}]` : "none";
@@ -116,14 +108,14 @@ function requireTensor(tensors: ReadonlyMap<string, Tensor>, part: Part, replica
 }
 
 /** [replicas, …shape] → its places in [replicas, parameterCount] */
-function scatter(parameters: Float32Array, parameterCount: number, part: Part, { values }: Tensor): void {
+function scatter(parameters: Float32Array, parameterCount: number, part: ParameterShape, { values }: Tensor): void {
   for (const [index, value] of values.entries()) {
     const replica = Math.floor(index / part.size);
     parameters[replica * parameterCount + part.offset + (index % part.size)] = value;
   }
 }
 
-function requireFiniteTensor({ name }: Part, { values }: Tensor, place: string): void {
+function requireFiniteTensor({ name }: ParameterShape, { values }: Tensor, place: string): void {
   const index = values.findIndex((value) => !Number.isFinite(Math.fround(value)));
   if (index < 0) return;
   throw new BadFile({
@@ -165,8 +157,8 @@ export function decodeModel(bytes: Uint8Array, place: string): SavedModel {
   const known = decodeMetadata(metadata, place);
   requirePreprocessing(known, place);
   const { parameterCount } = known.network;
-  const parts = partsOf(known.network);
-  const replicas = replicasOf(tensors, place);
+  const parts = parametersOf(known.network);
+  const replicas = replicasOf(tensors, parts[0]!, place);
   const found = parts.map((part) => requireTensor(tensors, part, replicas, place));
   const names = new Set(parts.map(({ name }) => name));
   const extra = [...tensors.keys()].find((name) => !names.has(name));

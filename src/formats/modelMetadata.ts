@@ -3,7 +3,9 @@ import { dateForms } from "../data/dates.ts";
 import type { Preprocessing } from "../data/preprocessing.ts";
 import type { Labels } from "../data/spelling.ts";
 import { BadFile, InvalidInput } from "../errors.ts";
+import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import { type DenseLayer, type Network, type NetworkOptions, activationNames, lossNames, network } from "../network.ts";
+import { decodeGraph, encodeGraph, graphSchema, ownSchema } from "./graphSchema.ts";
 
 /** How a model was trained: a record for people, nothing depends on it. */
 export interface TrainingSummary {
@@ -21,25 +23,21 @@ export interface TrainingSummary {
 
 /** What a model file says about its tensors. */
 export interface ModelMetadata {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly preprocessing?: Preprocessing | undefined;
   readonly training?: TrainingSummary | undefined;
 }
 
 const format = "thalweg";
 const version = "2";
+/** Of networks that are no list of dense layers: an earlier thalweg then says that it is too old. */
+const graphVersion = "3";
 /** Models of version 1 have columns without formats and fills, which are optional here. */
-const readableVersions = ["1", version];
+const readableVersions = ["1", version, graphVersion];
 
 const name = v.pipe(v.string(), v.maxLength(10_000));
 const finite = v.pipe(v.number(), v.finite());
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-
-/** A definition of a user's; `network()` checks its rows. */
-const ownSchema = v.strictObject({
-  name,
-  definition: v.pipe(v.array(v.array(v.union([v.string(), finite]))), v.maxLength(1000)),
-});
 
 const architectureSchema = v.strictObject({
   inputs: v.number(),
@@ -131,13 +129,14 @@ function areSpellings({ values: known, spellings = [] }: Labels): boolean {
 const layersOf = ({ layers }: Network): DenseLayer[] =>
   layers.map(({ fanOut, activation }) => ({ width: fanOut, activation }));
 
+const listOf = (model: Network) => ({ inputs: model.inputs, layers: layersOf(model), loss: model.loss });
+
 /** Metadata of a model file: texts by key. */
 export function encodeMetadata({ network: model, preprocessing, training }: ModelMetadata): Map<string, string> {
-  const { inputs, loss } = model;
   const metadata = new Map([
     ["format", format],
-    ["version", version],
-    ["architecture", JSON.stringify({ inputs, layers: layersOf(model), loss })],
+    ["version", isGraph(model) ? graphVersion : version],
+    ["architecture", JSON.stringify(isGraph(model) ? encodeGraph(model) : listOf(model))],
   ]);
   if (preprocessing) metadata.set("preprocessing", JSON.stringify(preprocessing));
   if (training) metadata.set("training", JSON.stringify(training));
@@ -190,17 +189,27 @@ function parse<const Schema extends v.GenericSchema>(
   throw new BadFile({ place: where, expected: issues[0].expected ?? issues[0].message, got: issues[0].received, fix });
 }
 
-function parseNetwork(metadata: ReadonlyMap<string, string>, place: string): Network {
-  const architecture = parse(architectureSchema, metadata, "architecture", place);
+/** The network that a description gives. */
+function describedNetwork(metadata: ReadonlyMap<string, string>, place: string): AnyNetwork | undefined {
+  if (metadata.get("version") === graphVersion) {
+    const graph = parse(graphSchema, metadata, "architecture", place);
+    return graph && decodeGraph(graph);
+  }
+  const list = parse(architectureSchema, metadata, "architecture", place);
+  return list && network(list as NetworkOptions);
+}
+
+function parseNetwork(metadata: ReadonlyMap<string, string>, place: string): AnyNetwork {
   const where = `${place}: architecture`;
-  if (!architecture) throw new BadFile({ place: where, expected: "a description of the network", got: "none", fix });
   try {
-    return network(architecture as NetworkOptions);
+    const found = describedNetwork(metadata, place);
+    if (found) return found;
   } catch (cause) {
     if (!(cause instanceof InvalidInput)) throw cause;
     const { expected, got } = cause.fault;
     throw new BadFile({ place: `${where}: ${cause.fault.place}`, expected, got, fix, cause });
   }
+  throw new BadFile({ place: where, expected: "a description of the network", got: "none", fix });
 }
 
 /**

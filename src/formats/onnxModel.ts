@@ -1,3 +1,4 @@
+import { requireChain } from "../graph/graphNetwork.ts";
 import { activationFunction } from "../math/activations.ts";
 import { inOrder } from "../math/differentiate.ts";
 import type { Expression } from "../math/expression.ts";
@@ -86,6 +87,10 @@ const activationNodes = (activation: Activation, input: string, output: string):
   (typeof activation === "string" && known[activation]?.(input, output)) ||
   expressionNodes(activationFunction(activation).forward, input, output);
 
+interface ChainModel extends OnnxModel {
+  readonly network: Network;
+}
+
 const outputsName = ({ loss }: Network): string => (takesLogits(loss) ? "logits" : "outputs");
 
 const weightsName = ({ index }: LayerShape): string => `layers.${index}.weights`;
@@ -119,7 +124,7 @@ function probabilityNodes({ loss }: Network): OnnxNode[] {
 }
 
 /** Weights [fanIn, fanOut] and bias [fanOut], of replicas with their axis in front, each bias as one row. */
-function layerParameters({ network, replicas }: OnnxModel, layer: LayerShape, all: Float32Array): OnnxInitializer[] {
+function layerParameters({ network, replicas }: ChainModel, layer: LayerShape, all: Float32Array): OnnxInitializer[] {
   const { fanIn, fanOut, weightsOffset, biasOffset } = layer;
   const gather = (offset: number, size: number): Float32Array => {
     const values = new Float32Array(replicas * size);
@@ -150,7 +155,7 @@ function constantsOf(nodes: readonly OnnxNode[]): OnnxInitializer[] {
   return read.map((name) => ({ name, shape: [], values: Float32Array.of(Number(name.split(" ")[1])) }));
 }
 
-function graphOf(model: OnnxModel, parameters: Float32Array): OnnxGraph {
+function graphOf(model: ChainModel, parameters: Float32Array): OnnxGraph {
   const { network, replicas } = model;
   const { layers, inputs, outputs } = network;
   const isProbable = takesLogits(network.loss);
@@ -170,12 +175,18 @@ function graphOf(model: OnnxModel, parameters: Float32Array): OnnxGraph {
 /**
  * Bytes of an ONNX file of operators 13, float32: `inputs` [rows, network.inputs] to `outputs` [rows, network.outputs], or,
  * where the loss takes logits, to `logits` and `probabilities`; of several replicas [replicas, rows, network.outputs].
- * @throws InvalidInput when a parameter is not finite, when there are too few or too many, and beyond 2 GiB
+ * @throws InvalidInput when a parameter is not finite, when there are too few or too many, beyond 2 GiB, and on other layers than dense ones
  */
 export function encodeOnnx(model: OnnxModel): Uint8Array<ArrayBuffer> {
+  const network = requireChain("encodeOnnx", model.network, "save the model as safetensors with encodeModel");
   requireValueCount("encodeOnnx", model);
   const parameters = finiteParameters("encodeOnnx", model.parameters);
   const metadata = new Map<string, string>([["loss", nameOf(model.network.loss)]]);
   if (model.inputNames) metadata.set("inputs", JSON.stringify(model.inputNames));
-  return encodeOnnxGraph(graphOf(model, parameters), { producer: "thalweg", operatorSet, irVersion, metadata });
+  return encodeOnnxGraph(graphOf({ ...model, network }, parameters), {
+    producer: "thalweg",
+    operatorSet,
+    irVersion,
+    metadata,
+  });
 }

@@ -8,6 +8,7 @@ import {
   requireOptions,
 } from "../errors.ts";
 import { requireName } from "../network.ts";
+import { isSoftware, lanesOf, nameOf, requestAdapter, requestDevice } from "./adapter.ts";
 import { haveQuads } from "./quads.ts";
 
 /** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; cpu: the float64 reference. */
@@ -78,6 +79,7 @@ const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
 
 interface GpuDeviceOptions {
   readonly isOwned: boolean;
+  readonly isRequired: boolean;
   readonly maxBufferBytes: number | undefined;
   readonly hasQuads: boolean;
 }
@@ -97,6 +99,8 @@ export class GpuDevice implements Device {
   readonly subgroupLanes: number | undefined;
   /** Four neighbouring invocations can exchange values: tried when the device was acquired. */
   readonly hasQuads: boolean;
+  /** False where it was found by "auto": what does not run on a GPU then runs on the CPU instead of being refused. */
+  readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   readonly #isOwned: boolean;
@@ -115,6 +119,7 @@ export class GpuDevice implements Device {
     this.maxWorkgroupBytes = limits.maxComputeWorkgroupStorageSize;
     this.subgroupLanes = lanesOf(gpu);
     this.hasQuads = options.hasQuads;
+    this.isRequired = options.isRequired;
     this.#isOwned = options.isOwned;
     gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
     void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));
@@ -210,53 +215,6 @@ function faultOf(place: string, error: GPUError): ThalwegError {
   return new ShaderFailed({ place, expected: "calls that the device accepts", got, fix, cause: error });
 }
 
-/** Members of adapters' information that came after the types of it were written. */
-interface SubgroupInfo {
-  readonly subgroupMinSize?: number;
-  readonly subgroupMaxSize?: number;
-}
-
-function lanesOf({ features, adapterInfo }: GPUDevice): number | undefined {
-  const { subgroupMinSize, subgroupMaxSize }: SubgroupInfo = adapterInfo;
-  if (!features.has("subgroups") || subgroupMinSize === undefined) return undefined;
-  return subgroupMinSize === subgroupMaxSize ? subgroupMinSize : undefined;
-}
-
-export function isSoftware({ architecture, description, isFallbackAdapter }: GPUAdapterInfo): boolean {
-  return isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(`${architecture} ${description}`);
-}
-
-function nameOf({ vendor, architecture, description }: GPUAdapterInfo): string {
-  const origin = [vendor, architecture].filter(Boolean).join(" ");
-  if (description && origin) return `${description} (${origin})`;
-  return description || origin || "WebGPU adapter";
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** An adapter may be null for a moment while a browser starts its GPU process; ask a few times before believing it. */
-async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter | null> {
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance", forceFallbackAdapter: software });
-    if (adapter) return adapter;
-    await pause(50 * 2 ** attempt);
-  }
-  return null;
-}
-
-/** Larger buffers and more workgroup memory than the default limits, subgroups, f16 and timestamps, where they are offered. */
-async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
-  const requiredFeatures = (["timestamp-query", "subgroups", "shader-f16"] as const).filter((feature) =>
-    adapter.features.has(feature),
-  );
-  return adapter.requestDevice({
-    label: "thalweg",
-    requiredFeatures,
-    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize },
-  });
-}
-
 async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<GpuDevice | string> {
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) return options.reason ?? "this host has no WebGPU (navigator.gpu is missing)";
@@ -267,11 +225,12 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<G
   if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
   const kind = isSoftware(adapter.info) ? "software" : "gpu";
   if (choice !== "auto" && choice !== kind) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
-  return ownerOf(await requestDevice(adapter), true, options);
+  const { maxBufferBytes } = options;
+  return ownerOf(await requestDevice(adapter), { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });
 }
 
-async function ownerOf(gpu: GPUDevice, isOwned: boolean, { maxBufferBytes }: AcquireOptions): Promise<GpuDevice> {
-  return new GpuDevice(gpu, { isOwned, maxBufferBytes, hasQuads: await haveQuads(gpu) });
+async function ownerOf(gpu: GPUDevice, options: Omit<GpuDeviceOptions, "hasQuads">): Promise<GpuDevice> {
+  return new GpuDevice(gpu, { ...options, hasQuads: await haveQuads(gpu) });
 }
 
 function requireBytes(bytes: number | undefined): void {
@@ -290,7 +249,8 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
   if (choice === "cpu") return new CpuDevice("the CPU was asked for");
-  if (options.gpuDevice) return ownerOf(options.gpuDevice, false, options);
+  const { gpuDevice, maxBufferBytes } = options;
+  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
   const opened = await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
   if (choice === "auto") return new CpuDevice(opened);

@@ -118,8 +118,8 @@ export interface Dispatch {
   readonly replicas: number;
 }
 
-/** A buffer bound from its start, or a slot-sized window of the step uniforms. */
-export type Bound = GPUBuffer | { readonly buffer: GPUBuffer; readonly size: number };
+/** A buffer bound from its start, or a window of one: a slot of the step uniforms, the place of a node. */
+export type Bound = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset?: number; readonly size: number };
 
 export interface DispatchOptions {
   /** Appended to the label: the layer. */

@@ -11,12 +11,14 @@ import {
 } from "../executor.ts";
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Network } from "../network.ts";
 import type { Optimizer } from "../optimizer.ts";
 import { FusedScorer, scoresFused } from "./fusedScorer.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { LayeredPredictor } from "./layeredPredictor.ts";
-import { planRun, type RunRequest } from "./planner.ts";
+import type { GraphPart } from "./graphPart.ts";
+import { type PlannedRun, planRun, type RunRequest } from "./planner.ts";
 import { traceStep } from "./trace.ts";
 
 /** What holds buffers of its own and is freed with the executor. */
@@ -27,8 +29,11 @@ interface Open {
 
 /** Trains and predicts on a WebGPU device: owns the parameters of R replicas of one network. */
 export class GpuExecutor implements Executor {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly replicas: number;
+  /** The dense layers: all of a list, or those of a graph. */
+  readonly #layers: Network;
+  readonly #graph: GraphPart | undefined;
   readonly #device: GpuDevice;
   readonly #owner: BufferOwner;
   readonly #parameters: GPUBuffer;
@@ -37,18 +42,21 @@ export class GpuExecutor implements Executor {
   readonly #open = new Set<Open>();
   #isDisposed = false;
 
-  private constructor(device: GpuDevice, network: Network, replicas: number) {
+  private constructor(device: GpuDevice, layers: Network, replicas: number, graph: GraphPart | undefined) {
     this.#device = device;
-    this.network = network;
+    this.network = graph?.network ?? layers;
+    this.#graph = graph;
+    this.#layers = layers;
     this.replicas = replicas;
     this.#owner = new BufferOwner(device);
-    this.#parameters = this.#owner.storage("parameters", replicas * network.parameterCount);
+    this.#parameters = this.#owner.storage("parameters", replicas * layers.parameterCount);
   }
 
-  static create(device: GpuDevice, network: Network, replicas: number): Promise<GpuExecutor> {
+  /** @param layers all of the network, or the dense ones of a graph */
+  static create(device: GpuDevice, layers: Network, replicas: number, graph?: GraphPart): Promise<GpuExecutor> {
     return device.checked(
       "model: parameters",
-      () => new GpuExecutor(device, network, replicas),
+      () => new GpuExecutor(device, layers, replicas, graph),
       (executor) => executor.dispose(),
     );
   }
@@ -70,8 +78,8 @@ export class GpuExecutor implements Executor {
 
   /** What predictors and scorers are created from. */
   get #forward() {
-    const { network, replicas } = this;
-    return { device: this.#device, network, replicas, parameters: this.#parameters };
+    const { replicas } = this;
+    return { device: this.#device, network: this.#layers, replicas, parameters: this.#parameters, graph: this.#graph };
   }
 
   async #openPredictor(place: string): Promise<LayeredPredictor> {
@@ -97,18 +105,23 @@ export class GpuExecutor implements Executor {
   }
 
   async score(data: Dataset): Promise<Scores> {
-    const { network, replicas } = this;
-    const rows = data.targets.length / network.outputs;
-    const isFused = scoresFused(this.#device, network, replicas, rows);
+    const rows = data.targets.length / this.network.outputs;
+    const isFused = !this.#graph && scoresFused(this.#device, this.#layers, this.replicas, rows);
     return (await (isFused ? this.#openScorer() : this.#openPredictor("score"))).score(data);
   }
 
   #request(settings: RunSettings): RunRequest {
-    return { device: this.#device, network: this.network, replicas: this.replicas, settings };
+    return { device: this.#device, network: this.#layers, replicas: this.replicas, settings };
+  }
+
+  #plan(settings: RunSettings): PlannedRun {
+    const request = this.#request(settings);
+    const graph = this.#graph;
+    return graph ? graph.plan({ ...request, network: graph.network }) : planRun(request);
   }
 
   planRun(settings: RunSettings): PlanReport {
-    return planRun(this.#request(settings)).report;
+    return this.#plan(settings).report;
   }
 
   /** Takes charge of what was created while the executor may have been disposed. */
@@ -122,14 +135,17 @@ export class GpuExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    return this.#adopt("train", await planRun(this.#request(settings)).create(this.#parameters));
+    return this.#adopt("train", await this.#plan(settings).create(this.#parameters));
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
     const batchSize = data.targets.length / this.network.outputs;
     const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
     const before = await this.readParameters();
-    return traceStep(request, before, (run) => this.#adopt("trace", run));
+    const graph = this.#graph;
+    if (!graph) return traceStep(request, before, (run) => this.#adopt("trace", run));
+    const wanted = { ...request, network: graph.network };
+    return graph.trace(wanted, before, (run) => this.#adopt("trace", run));
   }
 
   dispose(): void {

@@ -4,7 +4,7 @@ import { BufferOwner, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
 import type { Layout } from "../gpu/layout.ts";
 import { Hyper, Layer } from "../gpu/layouts.ts";
-import type { Network } from "../network.ts";
+import type { LayerShape, Network } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
 import { createStatus } from "./runStatus.ts";
 import { rowCountOf } from "./constants.ts";
@@ -58,6 +58,16 @@ export interface BuffersRequest {
   readonly replicas: number;
   readonly settings: RunSettings;
   readonly plan: LayeredPlan;
+  /** Layers of a graph; absent for a list, where layer by layer follows. */
+  readonly graph?: GraphLayers | undefined;
+}
+
+/** What a graph of dense layers has that a list has not. */
+export interface GraphLayers {
+  /** Whether a layer reads the data. */
+  readonly readsData: (layer: LayerShape) => boolean;
+  /** Whether the gradient by the outputs of a layer has a buffer of its own. */
+  readonly hasGradient: (layer: LayerShape) => boolean;
 }
 
 export const toFloat32 = (values: FloatArray): Float32Array =>
@@ -92,7 +102,11 @@ function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] 
   const { device, network, replicas, plan } = request;
   const shared = { network, replicas, capacity: plan.chunkRows, slots: plan.slots, ownRows: rowReplicas(request) > 1 };
   return network.layers.map((layer) => {
-    const words = layerBlock({ ...shared, layer, sharesInputs: layer.index === 0 });
+    const words = layerBlock({
+      ...shared,
+      layer,
+      sharesInputs: request.graph ? request.graph.readsData(layer) : layer.index === 0,
+    });
     const buffer = owner.uniform(`layer ${layer.index}`, words.byteLength);
     write(device.gpu, buffer, words);
     return buffer;
@@ -153,7 +167,10 @@ export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
         owner.storage(`outputs ${layer.index}`, planesOf(layer) * samples * layer.fanOut),
       ),
       dOutputs: network.layers.map((layer) =>
-        owner.storage(`dOutputs ${layer.index}`, samples * gradientColumnsOf(network, layer)),
+        owner.storage(
+          `dOutputs ${layer.index}`,
+          (request.graph?.hasGradient(layer) ?? true) ? samples * gradientColumnsOf(network, layer) : 0,
+        ),
       ),
       gradients: owner.storage("gradients", plan.slots * replicas * (network.parameterCount + 1)),
       moments: owner.storage("moments", momentCount(widestOptimizer(settings)) * replicas * network.parameterCount),
@@ -170,13 +187,13 @@ const uniformBytes = ({ bytes }: Layout): number => Math.ceil(bytes / 16) * 16;
 
 /** Bytes that `createLayeredBuffers` will take, by the same formula. */
 export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
-  const { network, replicas, settings, plan } = request;
+  const { network, replicas, settings, plan, graph } = request;
   const samples = replicas * plan.chunkRows;
   const { inputs, targets } = settings.data;
-  const work = network.layers.reduce(
-    (total, layer) => total + samples * (planesOf(layer) * layer.fanOut + gradientColumnsOf(network, layer)),
-    0,
-  );
+  const work = network.layers.reduce((total, layer) => {
+    const gradient = (graph?.hasGradient(layer) ?? true) ? gradientColumnsOf(network, layer) : 0;
+    return total + samples * (planesOf(layer) * layer.fanOut + gradient);
+  }, 0);
   const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
   const gradients = plan.slots * replicas * (network.parameterCount + 1);
   const parameters = (1 + momentCount(widestOptimizer(settings))) * replicas * network.parameterCount;

@@ -1,11 +1,8 @@
-import { LimitExceeded } from "../errors.ts";
-import { type BufferOwner, write } from "../gpu/bufferOwner.ts";
-import type { GpuDevice } from "../gpu/device.ts";
-import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../gpu/kernel.ts";
-import { type KernelName, type LayerFunctions, layerKernel } from "../gpu/kernels.ts";
-import { type LayerShape, nameOf, savesPreActivation } from "../network.ts";
-import { drawsApart, orderConstants, rowCountOf, stepWindow } from "./constants.ts";
-import type { BuffersRequest, LayeredBuffers, Page } from "./layeredBuffers.ts";
+import type { Bound, Dispatch } from "../gpu/kernel.ts";
+import { type Activation, type LayerShape, nameOf, savesPreActivation } from "../network.ts";
+import { stepWindow } from "./constants.ts";
+import { drawsOf, gathersOf } from "./dataDispatches.ts";
+import { build, type DispatchesRequest, type DispatchRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
 import { gradientColumnsOf } from "./layeredPlan.ts";
 import {
   alignmentOf,
@@ -15,51 +12,31 @@ import {
   weightInvocations,
   weightsAlignment,
 } from "../gpu/productVersions.ts";
-import { pageBlock } from "./uniforms.ts";
 import { createUpdateDispatch } from "./updateDispatch.ts";
 
-/** What every dispatch of a run is built from. */
-export interface DispatchesRequest extends BuffersRequest {
-  /** [replicas, parameterCount]. */
-  readonly parameters: GPUBuffer;
-  readonly buffers: LayeredBuffers;
+/** What a layer multiplies: values of nodes, or the data, whose rows are then found by `batchRows`. */
+export interface LayerInput {
+  readonly values: Bound;
+  readonly isData: boolean;
 }
 
-interface Request {
-  readonly name: KernelName;
-  readonly label: string;
-  readonly functions?: LayerFunctions;
-  readonly constants: Constants;
-  readonly bound: readonly Bound[];
-  readonly invocations: (rows: number) => number;
-  readonly replicas: number;
-}
+const inputOf = ({ buffers }: DispatchesRequest, { index }: LayerShape): LayerInput =>
+  index === 0 ? { values: buffers.inputs, isData: true } : { values: buffers.outputs[index - 1]!, isData: false };
 
-async function build(device: GpuDevice, request: Request): Promise<Dispatch> {
-  const kernel = await createKernel(device, layerKernel(request.name, request.functions), request.constants);
-  return createDispatch(device, kernel, request);
-}
-
-const orderOf = ({ settings, network }: DispatchesRequest): Constants =>
-  orderConstants(settings, rowCountOf(settings, network));
-
-/** How the first layer finds its rows: `ROWS` of shaders/forward.wgsl. */
-function rowsConstant(request: DispatchesRequest, index: number): number {
-  if (index > 0 || request.plan.gathered) return 0;
-  return drawsApart(request.settings, rowCountOf(request.settings, request.network)) ? 2 : 1;
-}
-
-function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
+export function forwardOf(
+  request: DispatchesRequest,
+  layer: LayerShape,
+  { values, isData } = inputOf(request, layer),
+): DispatchRequest {
   const { buffers, parameters, plan } = request;
   const { index, fanOut, activation } = layer;
-  const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
   const version = plan.layers[index]!.forward;
   return {
     name: kernelName("forward", version),
     label: `layer ${index}`,
     functions: { activation },
     constants: {
-      ROWS: rowsConstant(request, index),
+      ROWS: isData ? rowsConstant(request) : 0,
       ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
       ...versionConstants(
@@ -71,7 +48,7 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
     bound: [
       stepWindow(buffers.steps),
       buffers.layers[index]!,
-      inputs,
+      values,
       parameters,
       buffers.outputs[index]!,
       buffers.batchRows,
@@ -82,7 +59,7 @@ function forwardOf(request: DispatchesRequest, layer: LayerShape): Request {
   };
 }
 
-function lossOf({ network, buffers, plan }: DispatchesRequest): Request {
+export function lossOf({ network, buffers, plan }: DispatchesRequest): DispatchRequest {
   const last = network.layers[network.layers.length - 1]!;
   const { index, activation } = last;
   const { steps, layers, outputs, targets, batchRows, dOutputs } = buffers;
@@ -97,33 +74,54 @@ function lossOf({ network, buffers, plan }: DispatchesRequest): Request {
   };
 }
 
-function backwardWeightsOf(request: DispatchesRequest, layer: LayerShape): Request {
+export function backwardWeightsOf(
+  request: DispatchesRequest,
+  layer: LayerShape,
+  { values, isData } = inputOf(request, layer),
+  gradient: Bound = request.buffers.dOutputs[layer.index]!,
+): DispatchRequest {
   const { network, buffers, plan } = request;
   const { index } = layer;
   const version = plan.layers[index]!.backwardWeights;
   const columns = gradientColumnsOf(network, layer);
   const invocations = plan.slots * weightInvocations(version, layer, columns);
-  const inputs = index === 0 ? buffers.inputs : buffers.outputs[index - 1]!;
-  const { steps, layers, dOutputs, batchRows, gradients } = buffers;
+  const { steps, layers, batchRows, gradients } = buffers;
   return {
     name: kernelName("backwardWeights", version),
     label: `layer ${index}`,
     constants: {
-      GATHERS: index === 0 && !plan.gathered ? 1 : 0,
+      GATHERS: isData && !plan.gathered ? 1 : 0,
       ...versionConstants(version, request.device.kind, alignmentOf("rows", columns)),
     },
-    bound: [stepWindow(steps), layers[index]!, inputs, dOutputs[index]!, batchRows, gradients, dOutputs[index]!],
+    bound: [stepWindow(steps), layers[index]!, values, gradient, batchRows, gradients, gradient],
     invocations: () => invocations,
     replicas: plan.groupReplicas,
   };
 }
 
-function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Request {
-  const { network, buffers, parameters, plan } = request;
+/** What the gradient by a layer's inputs goes through and where it goes: the activation of the layer below. */
+export interface LayerBelow {
+  readonly activation: Activation;
+  readonly outputs: Bound;
+  readonly dInputs: Bound;
+}
+
+const belowOf = ({ network, buffers }: DispatchesRequest, { index }: LayerShape): LayerBelow => ({
+  activation: network.layers[index - 1]!.activation,
+  outputs: buffers.outputs[index - 1]!,
+  dInputs: buffers.dOutputs[index - 1]!,
+});
+
+export function backwardInputsOf(
+  request: DispatchesRequest,
+  layer: LayerShape,
+  { activation, outputs, dInputs } = belowOf(request, layer),
+  gradient: Bound = request.buffers.dOutputs[layer.index]!,
+): DispatchRequest {
+  const { buffers, parameters, plan } = request;
   const { index, fanIn } = layer;
-  const { activation } = network.layers[index - 1]!;
   const version = plan.layers[index]!.backwardInputs;
-  const { steps, layers, outputs, dOutputs } = buffers;
+  const { steps, layers } = buffers;
   return {
     name: kernelName("backwardInputs", version),
     label: `layer ${index}`,
@@ -136,75 +134,10 @@ function backwardInputsOf(request: DispatchesRequest, layer: LayerShape): Reques
         weightsAlignment("columns", layer, request.network, request.replicas),
       ),
     },
-    bound: [
-      stepWindow(steps),
-      layers[index]!,
-      dOutputs[index]!,
-      parameters,
-      outputs[index - 1]!,
-      dOutputs[index - 1]!,
-      parameters,
-    ],
+    bound: [stepWindow(steps), layers[index]!, gradient, parameters, outputs, dInputs, parameters],
     invocations: (rows) => valueInvocations(version, rows, fanIn),
     replicas: plan.groupReplicas,
   };
-}
-
-interface GatherRequest {
-  readonly page: Page;
-  readonly width: number;
-  readonly gathered: GPUBuffer;
-}
-
-function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: GatherRequest): Request {
-  const { device, buffers } = request;
-  const { page, width, gathered } = gather;
-  const words = pageBlock(page.firstRow, page.rows, width);
-  const uniform = owner.uniform(`page ${page.firstRow}`, words.byteLength);
-  write(device.gpu, uniform, words);
-  return {
-    name: "gatherRows",
-    label: page.buffer.label,
-    constants: orderOf(request),
-    bound: [stepWindow(buffers.steps), uniform, page.buffer, gathered],
-    invocations: (rows) => rows * width,
-    replicas: 1,
-  };
-}
-
-/** Draws the rows of a chunk for all replicas, or once for all. */
-function drawOf(request: DispatchesRequest): Request {
-  const { steps, layers, settings, batchRows } = request.buffers;
-  return {
-    name: "drawRows",
-    label: "rows",
-    constants: orderOf(request),
-    bound: [stepWindow(steps), layers[0]!, settings, batchRows],
-    invocations: (rows) => rows,
-    replicas: orderOf(request)["OWN_ORDER"] === 1 ? request.plan.groupReplicas : 1,
-  };
-}
-
-function drawsOf(request: DispatchesRequest): Request[] {
-  const { settings, network, plan } = request;
-  if (!drawsApart(settings, rowCountOf(settings, network))) return [];
-  if (!plan.gathered) return [drawOf(request)];
-  throw new LimitExceeded({
-    place: "train: rows of their own for replicas",
-    expected: "data that fit one buffer",
-    got: "data in several pages",
-    fix: "take fewer rows, or one seed for all replicas and no bootstrap",
-  });
-}
-
-function gathersOf(request: DispatchesRequest): Request[] {
-  const { network, buffers, plan } = request;
-  if (!plan.gathered) return [];
-  const { owner, inputs, targets, inputPages, targetPages } = buffers;
-  return [
-    ...inputPages.map((page) => gatherOf(request, owner, { page, width: network.inputs, gathered: inputs })),
-    ...targetPages.map((page) => gatherOf(request, owner, { page, width: network.outputs, gathered: targets })),
-  ];
 }
 
 /** All dispatches of one step: those of every chunk and group of replicas, and the update behind the last chunk. */
@@ -227,7 +160,7 @@ export async function createStepDispatches(request: DispatchesRequest): Promise<
     return layer.index === 0 ? [weights] : [weights, backwardInputsOf(request, layer)];
   });
   const forward = network.layers.map((layer) => forwardOf(request, layer));
-  const buildAll = (requests: readonly Request[]): Promise<Dispatch[]> =>
+  const buildAll = (requests: readonly DispatchRequest[]): Promise<Dispatch[]> =>
     Promise.all(requests.map((each) => build(device, each)));
   return {
     gathers: await buildAll(gathersOf(request)),
@@ -241,8 +174,9 @@ export function createPreActivationDispatch(
   request: DispatchesRequest,
   layer: LayerShape,
   into: GPUBuffer,
+  input = inputOf(request, layer),
 ): Promise<Dispatch> {
-  const usual = forwardOf(request, layer);
+  const usual = forwardOf(request, layer, input);
   const bound = usual.bound.with(4, into);
   return build(request.device, {
     ...usual,

@@ -1,9 +1,12 @@
 import { type Dataset, type FloatArray, requireAlive, type Scores } from "../executor.ts";
 import { BufferOwner, readStretches, write } from "../gpu/bufferOwner.ts";
 import type { GpuDevice } from "../gpu/device.ts";
-import { createDispatch, createKernel, type Dispatch, encode } from "../gpu/kernel.ts";
+import { type Bound, createDispatch, createKernel, type Dispatch, encode } from "../gpu/kernel.ts";
 import { layerKernel } from "../gpu/kernels.ts";
+import type { Task } from "../graph/schedule.ts";
 import type { LayerShape, Network } from "../network.ts";
+import type { GraphMemory } from "./graphMemory.ts";
+import type { GraphPart } from "./graphPart.ts";
 import { stepWindow } from "./constants.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { chunkRowsOf, groupReplicasOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
@@ -20,6 +23,8 @@ export interface PredictorRequest {
   readonly replicas: number;
   /** [replicas, parameterCount]. */
   readonly parameters: GPUBuffer;
+  /** The graph that the layers of the network belong to; absent for a list of layers. */
+  readonly graph?: GraphPart | undefined;
 }
 
 /** The limits of memory alone. */
@@ -34,8 +39,9 @@ const untimed = ({ kind, hasQuads, maxBufferBytes }: PlanLimits): PlanLimits => 
  * Rows of a chunk: as many as memory holds of all replicas, and as one dispatch may take of a single one. Dispatches of many
  * replicas are cut between these rather than between rows: a workgroup takes the rows of one replica, and few leave it idle.
  */
-function capacityOf({ device, network, replicas }: PredictorRequest): number {
-  const rows = { network, batchSize: maxRows, rowCount: maxRows };
+function capacityOf({ device, network, replicas, graph }: PredictorRequest): number {
+  const most = graph ? Math.min(maxRows, graph.rowsThatFit({ device, replicas })) : maxRows;
+  const rows = { network, batchSize: most, rowCount: most };
   return Math.min(chunkRowsOf(untimed(device), { ...rows, replicas }), chunkRowsOf(device, { ...rows, replicas: 1 }));
 }
 
@@ -53,14 +59,17 @@ export class LayeredPredictor implements OutputSource {
   #rows = 0;
   readonly #batchRows: GPUBuffer;
   readonly #dispatches: Dispatch[] = [];
+  readonly #memory: GraphMemory | undefined;
   readonly #scorer: Scorer;
   #isDisposed = false;
 
   private constructor(request: PredictorRequest, capacity: number) {
-    const { device, network, replicas } = request;
+    const { device, network, replicas, graph } = request;
     this.#request = request;
     this.capacity = capacity;
-    this.#owner = new BufferOwner(device);
+    const owner = new BufferOwner(device);
+    this.#owner = owner;
+    this.#memory = graph?.createMemory({ device, owner, replicas, capacity, tasks: [] });
     this.steps = this.#owner.uniform("prediction", stepBytes);
     this.#inputs = this.#owner.storage("prediction inputs", capacity * network.inputs);
     this.#batchRows = this.#owner.storage("prediction rows", capacity);
@@ -82,7 +91,7 @@ export class LayeredPredictor implements OutputSource {
       (created) => created.dispose(),
     );
     try {
-      for (const layer of network.layers) predictor.#dispatches.push(await predictor.#createDispatch(layer));
+      predictor.#dispatches.push(...(await predictor.#createDispatches(network.layers)));
       return predictor;
     } catch (error) {
       predictor.dispose();
@@ -90,7 +99,30 @@ export class LayeredPredictor implements OutputSource {
     }
   }
 
-  async #createDispatch(layer: LayerShape): Promise<Dispatch> {
+  /** One dispatch per layer of a list, one per task of a graph. */
+  #createDispatches(layers: readonly LayerShape[]): Promise<Dispatch[]> {
+    const memory = this.#memory;
+    if (!memory) {
+      const inputOf = (index: number): Bound => (index === 0 ? this.#inputs : this.#outputs[index - 1]!);
+      return Promise.all(layers.map((layer) => this.#createDispatch(layer, inputOf(layer.index))));
+    }
+    const { replicas, parameters } = this.#request;
+    const outer = {
+      steps: this.steps,
+      inputs: this.#inputs,
+      batchRows: this.#batchRows,
+      outputs: this.#outputs,
+      parameters,
+    };
+    const tasks = memory.schedule.forward.map((task) => {
+      if (task.kind === "rows") return memory.rowsDispatch(task, outer, { ROWS: 0, SHUFFLES: 0 }, replicas);
+      const { layer, input } = task as Task & { kind: "dense" }; // forward has no others
+      return this.#createDispatch(layer, memory.boundOf(input, outer));
+    });
+    return Promise.all(tasks);
+  }
+
+  async #createDispatch(layer: LayerShape, inputs: Bound): Promise<Dispatch> {
     const { device, network, replicas, parameters } = this.#request;
     const { index, fanOut, activation } = layer;
     const capacity = this.capacity;
@@ -102,7 +134,6 @@ export class LayeredPredictor implements OutputSource {
       SAVES_PRE_ACTIVATION: 0,
       ...versionConstants(version, device.kind, weightsAlignment("rows", layer, network, replicas)),
     });
-    const inputs = index === 0 ? this.#inputs : this.#outputs[index - 1]!;
     return createDispatch(device, kernel, {
       label: `layer ${index}`,
       bound: [
@@ -121,7 +152,13 @@ export class LayeredPredictor implements OutputSource {
 
   #layerWords(layer: LayerShape, rows: number): ArrayBuffer {
     const { network, replicas } = this.#request;
-    return layerBlock({ network, layer, replicas, capacity: rows, sharesInputs: layer.index === 0, slots: 1 });
+    return layerBlock({ network, layer, replicas, capacity: rows, sharesInputs: this.#readsData(layer), slots: 1 });
+  }
+
+  #readsData({ index }: LayerShape): boolean {
+    const forward = this.#memory?.schedule.forward;
+    if (!forward) return index === 0;
+    return forward.some((task) => task.kind === "dense" && task.layer.index === index && task.input === 0);
   }
 
   /** Lets outputs of so many rows lie without gaps: a hundred thousand replicas are then read in one piece. */
@@ -129,6 +166,7 @@ export class LayeredPredictor implements OutputSource {
     if (rows === this.#rows) return;
     this.#rows = rows;
     const { device, network } = this.#request;
+    this.#memory?.layOut(rows, false);
     for (const layer of network.layers) write(device.gpu, this.#layers[layer.index]!, this.#layerWords(layer, rows));
   }
 

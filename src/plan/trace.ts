@@ -4,20 +4,21 @@ import { BufferOwner, readFloats, write } from "../gpu/bufferOwner.ts";
 import { encode } from "../gpu/kernel.ts";
 import { savesPreActivation } from "../network.ts";
 import type { BuffersRequest } from "./layeredBuffers.ts";
-import { createPreActivationDispatch, type DispatchesRequest } from "./layeredDispatches.ts";
+import type { DispatchesRequest } from "./dispatchRequest.ts";
+import { createPreActivationDispatch, type LayerInput } from "./layeredDispatches.ts";
 import { gradientColumnsOf } from "./layeredPlan.ts";
 import { createLayeredRun, type LayeredRun } from "./layeredRun.ts";
 import { layeredRequest, type RunRequest } from "./planner.ts";
 
 /** The first `kept` of every `columns` values. */
-function dropColumns(values: Float32Array, columns: number, kept: number): Float32Array {
+export function dropColumns(values: Float32Array, columns: number, kept: number): Float32Array {
   return Float32Array.from({ length: (values.length / columns) * kept }, (_, at) => {
     return values[Math.floor(at / kept) * columns + (at % kept)]!;
   });
 }
 
 /** Sum over slots in order, in f32, as the update kernel takes it. */
-function sumSlots(values: Float32Array, slots: number): Float32Array {
+export function sumSlots(values: Float32Array, slots: number): Float32Array {
   const width = values.length / slots;
   const sums = values.slice(0, width);
   for (let at = width; at < values.length; at++) sums[at % width]! += values[at]!;
@@ -25,14 +26,18 @@ function sumSlots(values: Float32Array, slots: number): Float32Array {
 }
 
 /** Weighted sums of a layer whose forward keeps only activations: forward again, as identity. */
-async function readPreActivations(request: DispatchesRequest, index: number): Promise<Float32Array> {
+export async function readPreActivations(
+  request: DispatchesRequest,
+  index: number,
+  input?: LayerInput,
+): Promise<Float32Array> {
   const { device, network, replicas, plan } = request;
   const owner = new BufferOwner(device);
   try {
     const layer = network.layers[index]!;
     const length = replicas * plan.chunkRows * layer.fanOut;
     const into = owner.storage(`preActivations ${index}`, length);
-    const dispatch = await createPreActivationDispatch(request, layer, into);
+    const dispatch = await createPreActivationDispatch(request, layer, into, input);
     const encoder = device.gpu.createCommandEncoder({ label: "trace" });
     const pass = encoder.beginComputePass({ label: "trace" });
     encode(pass, dispatch, plan.chunkRows, 0);
@@ -74,7 +79,7 @@ async function readTrace(
   return { activations, preActivations, dPreActivations, gradients, losses: await run.readLosses(0, 1) };
 }
 
-function requireOneDispatch({ plan, replicas, settings }: BuffersRequest): void {
+export function requireOneDispatch({ plan, replicas, settings }: BuffersRequest): void {
   const { chunks, gathered, chunkRows, groupReplicas } = plan;
   if (chunks === 1 && !gathered && groupReplicas === replicas) return;
   const fix = "trace fewer samples, or a model of fewer replicas";

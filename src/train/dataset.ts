@@ -1,6 +1,8 @@
 import { InvalidInput } from "../errors.ts";
 import type { Dataset, FloatArray } from "../executor.ts";
-import type { Loss, Network } from "../network.ts";
+import { requireCategories } from "../graph/graph.ts";
+import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
+import type { Loss } from "../network.ts";
 
 /** Throws `InvalidInput` unless `values` is [rows, width] with at least one row and only finite values. */
 export function requireRows(place: string, values: FloatArray, width: number): number {
@@ -23,6 +25,13 @@ export function requireRows(place: string, values: FloatArray, width: number): n
   return rows;
 }
 
+/** As `requireRows` for the inputs of a network, whose category columns must hold categories. @returns the number of rows */
+export function requireInputs(place: string, inputs: FloatArray, network: AnyNetwork): number {
+  const rows = requireRows(place, inputs, network.inputs);
+  if (isGraph(network)) requireCategories(place, network.graph, network.inputs, inputs);
+  return rows;
+}
+
 /** Range of targets that a loss is defined for. */
 function requireTargetRange(place: string, targets: FloatArray, loss: Loss): void {
   if (loss !== "binaryCrossEntropy" && loss !== "softmaxCrossEntropy") return;
@@ -37,8 +46,8 @@ function requireTargetRange(place: string, targets: FloatArray, loss: Loss): voi
  * Throws `InvalidInput` unless inputs and targets fit the network and each other.
  * @returns the number of rows
  */
-export function requireDataset(place: string, data: Dataset, network: Network): number {
-  const rows = requireRows(`${place}: inputs`, data?.inputs, network.inputs);
+export function requireDataset(place: string, data: Dataset, network: AnyNetwork): number {
+  const rows = requireInputs(`${place}: inputs`, data?.inputs, network);
   const targetRows = requireRows(`${place}: targets`, data.targets, network.outputs);
   if (rows !== targetRows) {
     const expected = `as many target rows as input rows (${rows} × ${network.outputs} values)`;

@@ -1,5 +1,6 @@
 import { requireOptions } from "../errors.ts";
 import type { Device } from "../gpu/device.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { createModel, type Model } from "./model.ts";
 import { decode } from "./savedModel.ts";
 
@@ -12,7 +13,7 @@ export interface LoadOptions {
  * Restores a model from the bytes of a file that `model.save()` or `thalweg train` wrote.
  * @throws BadFile on a damaged file; InvalidInput, LimitExceeded, GpuOutOfMemory as `createModel`
  */
-export async function loadModel(bytes: Uint8Array, options: LoadOptions): Promise<Model> {
+export async function loadModel(bytes: Uint8Array, options: LoadOptions): Promise<Model<AnyNetwork>> {
   requireOptions("loadModel", options, ["device"]);
   const { network, replicas, parameters } = await decode("loadModel", bytes);
   return createModel(network, { device: options.device, replicas, parameters });

@@ -2,7 +2,7 @@ import { softmax } from "../cpu/softmax.ts";
 import { createTallies, score, scoresOf } from "../cpu/score.ts";
 import type { Dataset, Executor, FloatArray, Scores } from "../executor.ts";
 import { sigmoidOf } from "../math/specialFunctions.ts";
-import type { Network } from "../network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 
 /** How well a model fits rows of data: the mean over its replicas, and each one. */
 export interface Evaluation extends Scores {
@@ -40,7 +40,7 @@ export async function evaluate(executor: Executor, data: Dataset): Promise<Evalu
 }
 
 /** Probabilities from logits, for the losses that take logits; other outputs are returned as they are. */
-export function probabilitiesOf({ loss, outputs: width }: Network, outputs: FloatArray): FloatArray {
+export function probabilitiesOf({ loss, outputs: width }: AnyNetwork, outputs: FloatArray): FloatArray {
   if (loss === "binaryCrossEntropy") return outputs.map(sigmoidOf);
   if (loss !== "softmaxCrossEntropy") return outputs;
   const probabilities = outputs.slice();

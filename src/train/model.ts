@@ -1,11 +1,12 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import type { Dataset, Executor, FloatArray, PlanReport, ReplicaResults, Trace, TrainingState } from "../executor.ts";
 import type { Device } from "../gpu/device.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../initializers.ts";
 import { type Network, requireInteger } from "../network.ts";
 import { type Optimizer, requireOptimizer } from "../optimizer.ts";
 import { createExecutor } from "../plan/choose.ts";
-import { requireDataset, requireRows } from "./dataset.ts";
+import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import { planTraining, rhythmOf, type Steering, type TrainOptions, type TrainPlan } from "./options.ts";
@@ -48,8 +49,8 @@ function requireParameters(place: string, parameters: FloatArray, length: number
 }
 
 /** Replicas of one network on one device. Free it with `dispose()` or `using`. */
-export class Model {
-  readonly network: Network;
+export class Model<Architecture extends AnyNetwork = Network> {
+  readonly network: Architecture;
   readonly replicas: number;
   readonly device: Device;
   readonly #executor: Executor;
@@ -57,9 +58,9 @@ export class Model {
   #trainer: Trainer | undefined;
 
   /** Use `createModel`. */
-  constructor(device: Device, executor: Executor) {
+  constructor(device: Device, network: Architecture, executor: Executor) {
     this.device = device;
-    this.network = executor.network;
+    this.network = network;
     this.replicas = executor.replicas;
     this.#executor = executor;
   }
@@ -139,13 +140,13 @@ export class Model {
    * @returns [rows, network.outputs], of several replicas [replicas, rows, network.outputs]; f64 on the CPU
    */
   async predict(inputs: FloatArray): Promise<FloatArray> {
-    requireRows("predict: inputs", inputs, this.network.inputs);
+    requireInputs("predict: inputs", inputs, this.network);
     return probabilitiesOf(this.network, await this.#executor.predict(inputs));
   }
 
   /** As `predict`, but the outputs of the last layer as they are: logits where the loss takes logits. */
   async logits(inputs: FloatArray): Promise<FloatArray> {
-    requireRows("logits: inputs", inputs, this.network.inputs);
+    requireInputs("logits: inputs", inputs, this.network);
     return this.#executor.predict(inputs);
   }
 
@@ -170,7 +171,7 @@ export class Model {
     inputs: FloatArray,
     options: { readonly replicas?: ArrayLike<number> } = {},
   ): Promise<Ensemble> {
-    requireRows("predictEnsemble: inputs", inputs, this.network.inputs);
+    requireInputs("predictEnsemble: inputs", inputs, this.network);
     requireOptions("predictEnsemble", options, ["replicas"]);
     if (options.replicas === undefined) return predictTogether(this.#executor, inputs);
     const members = await this.#pick("predictEnsemble: replica", options.replicas);
@@ -185,11 +186,11 @@ export class Model {
    * One replica, or several in the order named, as a model of its own on the same device.
    * @throws InvalidInput on a number that no replica has, LimitExceeded, GpuOutOfMemory
    */
-  pick(replicas: number | ArrayLike<number>): Promise<Model> {
+  pick(replicas: number | ArrayLike<number>): Promise<Model<Architecture>> {
     return this.#pick("pick: replica", replicas);
   }
 
-  async #pick(place: string, replicas: number | ArrayLike<number>): Promise<Model> {
+  async #pick(place: string, replicas: number | ArrayLike<number>): Promise<Model<Architecture>> {
     const chosen = chosenReplicas(place, replicas, this.replicas);
     const parameters = await readReplicas(this.#executor, chosen);
     return openModel(this.device, this.network, chosen.length, () => parameters);
@@ -201,7 +202,7 @@ export class Model {
    * @param replicas default all
    * @throws InvalidInput on a number that no replica has, LimitExceeded, GpuOutOfMemory
    */
-  async average(replicas: ArrayLike<number> = allReplicas(this.replicas)): Promise<Model> {
+  async average(replicas: ArrayLike<number> = allReplicas(this.replicas)): Promise<Model<Architecture>> {
     const chosen = chosenReplicas("average: replica", replicas, this.replicas);
     const parameters = await averageParameters(this.#executor, chosen);
     return openModel(this.device, this.network, 1, () => parameters);
@@ -264,7 +265,10 @@ const known = ["device", "seed", "replicas", "initializer", "parameters"];
  * Creates replicas of a network on a device, with initial parameters.
  * @throws InvalidInput, LimitExceeded, GpuOutOfMemory
  */
-export async function createModel(network: Network, options: ModelOptions): Promise<Model> {
+export async function createModel<Architecture extends AnyNetwork>(
+  network: Architecture,
+  options: ModelOptions,
+): Promise<Model<Architecture>> {
   requireOptions("createModel", options, known);
   const { device, seed = 0, initializer, parameters } = options;
   const { replicas = typeof seed === "object" ? seed?.length : 1 } = options;
@@ -276,16 +280,16 @@ export async function createModel(network: Network, options: ModelOptions): Prom
 }
 
 /** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
-async function openModel(
+async function openModel<Architecture extends AnyNetwork>(
   device: Device,
-  network: Network,
+  network: Architecture,
   replicas: number,
   parameters: () => FloatArray,
-): Promise<Model> {
+): Promise<Model<Architecture>> {
   const executor = await createExecutor(device, network, replicas);
   try {
     executor.writeParameters(parameters());
-    return new Model(device, executor);
+    return new Model(device, network, executor);
   } catch (error) {
     executor.dispose();
     throw error;

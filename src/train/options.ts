@@ -11,7 +11,8 @@ import {
   type TrainingState,
 } from "../executor.ts";
 import { requireSeed } from "../initializers.ts";
-import { type Network, requireInteger, requireName } from "../network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { requireInteger, requireName } from "../network.ts";
 import { adam, type Optimizer, requireHyperParameter, requireOptimizer } from "../optimizer.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerReplica } from "./perReplica.ts";
@@ -177,7 +178,7 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, replicas:
  * Checks data and options against replicas of a network and fills in defaults.
  * @throws InvalidInput
  */
-export function planTraining(network: Network, data: Dataset, options: TrainOptions, replicas: number): TrainPlan {
+export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, replicas: number): TrainPlan {
   requireOptions("train", options, known);
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network);

@@ -1,7 +1,8 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import type { FloatArray } from "../executor.ts";
 import type { ModelToSave, SavedModel } from "../formats/modelFile.ts";
-import { type Network, widthsOf } from "../network.ts";
+import { type AnyNetwork, asChain, describeArchitecture, graphOf } from "../graph/graphNetwork.ts";
+import { nameOf } from "../network.ts";
 
 // The file format is loaded when a model is saved or loaded: a page that does neither does not download it.
 
@@ -9,12 +10,19 @@ import { type Network, widthsOf } from "../network.ts";
 export type SaveExtras = Pick<ModelToSave, "preprocessing" | "training">;
 
 interface Replicated {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly replicas: number;
 }
 
+/** What tells networks apart: of a list its activations, of a graph its nodes. */
+const partsOf = (network: AnyNetwork): string[] =>
+  asChain(network)?.layers.map(({ activation }) => nameOf(activation)) ??
+  graphOf(network).nodes.map(
+    (node) => `${"activation" in node && node.activation ? nameOf(node.activation) : node.kind} ${node.width}`,
+  );
+
 const described = ({ network, replicas }: Replicated): string =>
-  `${replicas} × ${widthsOf(network)} ${network.layers.map(({ activation }) => activation).join(" ")}, ${network.loss}`;
+  `${replicas} × ${describeArchitecture(network)} ${partsOf(network).join(" ")}, ${nameOf(network.loss)}`;
 
 /** Bytes of a model file. @throws InvalidInput when a parameter is not finite */
 export async function encode(

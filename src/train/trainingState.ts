@@ -1,12 +1,13 @@
 import { widestOptimizer } from "../batches.ts";
 import { InvalidInput } from "../errors.ts";
 import type { FloatArray, RunSettings, TrainingState } from "../executor.ts";
-import { type Network, requireInteger } from "../network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { requireInteger } from "../network.ts";
 import { momentCount } from "../optimizer.ts";
 
 /** The training that is to go on from a state. */
 interface Resumed {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly replicas: number;
   readonly settings: RunSettings;
   readonly totalSteps: number;

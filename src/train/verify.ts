@@ -1,6 +1,6 @@
 import { update } from "../cpu/update.ts";
 import type { Dataset, Executor, FloatArray, Trace } from "../executor.ts";
-import type { LayerShape, Network } from "../network.ts";
+import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
 import { type Optimizer, updateOf } from "../optimizer.ts";
 import { createReference } from "../plan/choose.ts";
@@ -52,13 +52,14 @@ const gradientFloor = 1e-2;
 const unitMs = 50;
 
 /** `layers.0.weights[1, 2]`: the parameter at an index of the flat buffer. */
-function parameterName(network: Network, index: number): string {
+function parameterName(network: AnyNetwork, index: number): string {
   const within = index % network.parameterCount;
-  const layer = network.layers.findLast(({ weightsOffset }) => weightsOffset <= within) as LayerShape;
+  const { name, offset, shape } = parametersOf(network).findLast((parameter) => parameter.offset <= within)!;
   const replica = index >= network.parameterCount ? `replica ${Math.floor(index / network.parameterCount)} ` : "";
-  if (within >= layer.biasOffset) return `${replica}layers.${layer.index}.bias[${within - layer.biasOffset}]`;
-  const entry = within - layer.weightsOffset;
-  return `${replica}layers.${layer.index}.weights[${Math.floor(entry / layer.fanOut)}, ${entry % layer.fanOut}]`;
+  const entry = within - offset;
+  const [rows, columns] = shape;
+  const place = columns === undefined ? `${entry % rows!}` : `${Math.floor(entry / columns)}, ${entry % columns}`;
+  return `${replica}${name}[${place}]`;
 }
 
 /** Moves every parameter by up to half a unit in the last place of float32, and those near 0 by as much as the average one. */
@@ -118,7 +119,7 @@ const compareGradients = (own: Trace, truth: Trace): number =>
   compare(own.gradients, truth.gradients, gradientFloor).deviation;
 
 /** The update by itself: the reference's, applied to the device's own gradients. */
-function compareUpdate({ network, replicas }: Model, own: Trace, optimizer: Optimizer): number {
+function compareUpdate({ network, replicas }: Model<AnyNetwork>, own: Trace, optimizer: Optimizer): number {
   const after = Float64Array.from(own.before);
   const { parameterCount } = network;
   for (let replica = 0; replica < replicas; replica++) {
@@ -131,7 +132,7 @@ function compareUpdate({ network, replicas }: Model, own: Trace, optimizer: Opti
 }
 
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
-async function compareStep(model: Model, executor: Executor, { data, options }: VerifyRequest) {
+async function compareStep(model: Model<AnyNetwork>, executor: Executor, { data, options }: VerifyRequest) {
   const { inputs, outputs } = model.network;
   const { optimizer } = planTraining(model.network, data, options, model.replicas).settings;
   const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
@@ -157,7 +158,7 @@ async function compareStep(model: Model, executor: Executor, { data, options }: 
  * decides, since in one step nothing is amplified.
  * @throws the reason of the options' signal
  */
-export async function verifyTraining(model: Model, request: VerifyRequest): Promise<Verification> {
+export async function verifyTraining(model: Model<AnyNetwork>, request: VerifyRequest): Promise<Verification> {
   const { network, replicas } = model;
   const executor = createReference(network, replicas);
   const reference = await referenceParameters(executor, request);

@@ -1,0 +1,10 @@
+// Key of a member's masks: that of its order of rows, whose stream is 1, with the stream of dropout, 6. Twin: src/cpu/dropout.ts.
+
+#import step
+#import order
+#expects var settings: array<ReplicaSettings, 1>
+
+fn dropoutKey(replica: u32) -> vec2u {
+  let seed = settings[replica].orderSeed;
+  return vec2u(seed.x, seed.y ^ 7u);
+}
