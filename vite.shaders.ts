@@ -6,8 +6,6 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
 import type { Plugin } from "vite";
 
-const root = join(import.meta.dirname, "shaders");
-
 /** One file, without the files that it imports. */
 export interface Piece {
   readonly path: string;
@@ -40,10 +38,10 @@ function readPiece(path: string, folder: string): Piece {
 
 /**
  * A file and all that it needs: first what it imports, each file once.
- * @param folder of imports
+ * @param folder of imports; default: the file's own
  * @throws Error with file and line where an import is missing or leads back to the file
  */
-export function readShader(path: string, folder = root): Piece[] {
+export function readShader(path: string, folder = dirname(path)): Piece[] {
   const found = new Map<string, Piece>();
   const visit = (at: string, trail: readonly string[]): void => {
     if (found.has(at)) return;

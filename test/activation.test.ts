@@ -34,7 +34,7 @@ async function activateOnGpu(activation: ActivationName, inputs: Float32Array): 
     constants: { ROWS: 0, SAVES_PRE_ACTIVATION: 0 },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: true, slots: 1 }),
-    storage: [inputs, parameters, poisoned(rows), poisoned(4)],
+    storage: [inputs, parameters, poisoned(rows), poisoned(4), parameters],
     invocations: rows,
     replicas: 1,
   });
@@ -52,7 +52,7 @@ async function slopesOnGpu(activation: ActivationName, saved: Float32Array): Pro
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network, rows }),
     uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: false, slots: 1 }),
-    storage: [new Float32Array(rows).fill(1), parameters, saved, poisoned(rows)],
+    storage: [new Float32Array(rows).fill(1), parameters, saved, poisoned(rows), parameters],
     invocations: rows,
     replicas: 1,
   });

@@ -2,6 +2,7 @@ import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Alias, build } from "vite";
 import { checks, pageConfig, type PageOptions } from "../../vite.bench.ts";
+import { shaders } from "../../vite.shaders.ts";
 import type { LoadPage } from "../load/loadPages.ts";
 
 const bench = join(import.meta.dirname, "..");
@@ -41,6 +42,7 @@ export async function buildChild(alias: Aliases): Promise<string> {
     configFile: false,
     logLevel: "warn",
     publicDir: false,
+    plugins: [shaders()],
     resolve: { alias: [...alias] },
     ssr: { noExternal: [/^@tensorflow\//] }, // parts of it that Node itself cannot load
     build: {

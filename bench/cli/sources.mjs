@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { createRunnableDevEnvironment, resolveConfig } from "vite";
+import { createRunnableDevEnvironment, resolveConfig, runnerImport } from "vite";
 
 /**
  * TypeScript modules of the repository, open to Node.
@@ -11,10 +11,13 @@ import { createRunnableDevEnvironment, resolveConfig } from "vite";
 const root = join(import.meta.dirname, "..", "..");
 
 /** @param {import("vite").Alias[]} alias */
-const configOf = (alias) =>
-  resolveConfig(
+async function configOf(alias) {
+  /** @type {{ module: typeof import("../../vite.shaders.ts") }} */
+  const { module } = await runnerImport(join(root, "vite.shaders.ts"), { configFile: false });
+  return resolveConfig(
     {
       root,
+      plugins: [module.shaders()],
       configFile: false,
       envDir: false,
       cacheDir: root, // nothing is cached
@@ -32,6 +35,7 @@ const configOf = (alias) =>
     "production", // NODE_ENV, which builds and processes of contenders inherit
     "production",
   );
+}
 
 /**
  * Opens the sources. Unlike vite's runnerImport it leaves them open, for modules that import others later.
