@@ -1,7 +1,7 @@
 // Nodes of a network that are computed row by row: elementwise expressions, sums over units, copies. LANES invocations take a row
 // together. Written for each network by src/gpu/emitRows.ts: `computeRow`, which returns early for no lane, and the bindings from 4 on.
 //   parameters [replicas, parameterCount]
-//   arena      nodes one behind the other, each [replicas, capacity, width] in its part of nodeStride · width values
+//   arena      consecutive nodes; each holds [replicas, capacity, width] in a region of nodeStride · width values
 //   inputs     [rows, inputs]              the data
 //   batchRows  [replicas or 1, capacity]   row of the data that each sample is
 

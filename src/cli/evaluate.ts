@@ -1,12 +1,11 @@
 import type { Command } from "commander";
-import { encodeTable, scorePredictions } from "../data.ts";
+import { encodeTable, scorePredictions, toPredictions } from "../data.ts";
 import { deviceChoices, nameOf } from "../node.ts";
 import { encodingLines } from "./encodingLines.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
 import { counted, short } from "./numbers.ts";
 import { createOutput } from "./output.ts";
-import { predictionsOf } from "./predictionsOf.ts";
 import { scoreLines } from "./scoreLines.ts";
 import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
@@ -36,7 +35,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
     );
     for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
     const { loss, losses, accuracies } = await working(output, "evaluating the loss", () => model.evaluate(data));
-    const predict = () => predictionsOf(model, preprocessing, data.inputs);
+    const predict = async () => toPredictions(preprocessing, await model.predict(data.inputs), model.replicas);
     const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data);
     for (const [index, line] of scoreLines(score).entries()) {
       output.result(index === 0 || score.kind === "number" ? "score" : "", line);

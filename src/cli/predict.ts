@@ -6,6 +6,7 @@ import {
   encodeInputs,
   roundPrediction,
   targetNames,
+  toPredictions,
 } from "../data.ts";
 import { deviceChoices, takesLogits } from "../node.ts";
 import { csvLine } from "./csv.ts";
@@ -14,7 +15,6 @@ import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
 import { counted } from "./numbers.ts";
 import { createOutput } from "./output.ts";
-import { predictionsOf } from "./predictionsOf.ts";
 import { addReadOptions, readOptionsForModel } from "./readFlags.ts";
 import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } from "./savedModel.ts";
 import { working } from "./work.ts";
@@ -79,7 +79,9 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   );
   const predictions = await withModel(output, saved, flags.device, (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
-    return working(output, "predicting", () => predictionsOf(model, preprocessing, inputs));
+    return working(output, "predicting", async () =>
+      toPredictions(preprocessing, await model.predict(inputs), model.replicas),
+    );
   });
   const incomplete = table.rowCount - rows.length;
   const skipped = incomplete > 0 ? `, ${counted(incomplete, "row")} with missing cells left empty` : "";

@@ -7,6 +7,7 @@ import {
   encodeModel,
   prepare,
   scorePredictions,
+  toPredictions,
 } from "../data.ts";
 import {
   type FloatArray,
@@ -26,7 +27,6 @@ import type { Interrupts } from "./interrupts.ts";
 import { byteSize, grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, modelKind } from "./outputFile.ts";
-import { predictionsOf } from "./predictionsOf.ts";
 import { scoreLines } from "./scoreLines.ts";
 import type { ProgressView } from "./progress.ts";
 import { startWork, working } from "./work.ts";
@@ -136,7 +136,7 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
     output.result("held-out", "no rows were held out (--validation 0)");
     return undefined;
   }
-  const predict = () => predictionsOf(model, preprocessing, validation.inputs);
+  const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.replicas);
   const predictions = await working(output, "scoring the rows held out", predict);
   const score = scorePredictions(preprocessing, predictions, validation);
   const mean = model.replicas > 1 ? `, mean of ${model.replicas} replicas` : "";

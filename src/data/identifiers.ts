@@ -100,7 +100,7 @@ function whyNumbering(name: string, { count, least, largest, ascends }: WholeNum
   return largest > Number.MAX_SAFE_INTEGER ? "all-different whole numbers too large for an amount" : undefined;
 }
 
-/** At most so many ids, each in so many rows on average, are groups of rows rather than ids. */
+/** A column with at most this many distinct ids, each in at least this many rows on average, is a grouping column, not an id. */
 const mostGroups = 10;
 const rowsPerGroup = 5;
 /** More codes than this are not made into inputs. */

@@ -54,7 +54,7 @@ export function runSteps<T>(steps: Steps<T>): T {
 
 /** What `runInSlices` reports. */
 interface Extent {
-  /** What `onProgress` is told at the end. */
+  /** Total that `onProgress` reports. */
   readonly total: number;
   /** Sum of what the steps yield; may be an estimate. */
   readonly work: number;

@@ -53,7 +53,7 @@ export function activationFormulas(activation: Activation): ActivationFormulas {
       ]),
     ),
   );
-  // A branch is told by z, whose sign the result keeps.
+  // The result has the sign of z, so z selects the branch.
   const isBranch = saves === "result" && slope.primitive?.startsWith("where") === true;
   const meaning = meaningOf([forward, slope]);
   return {

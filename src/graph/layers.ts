@@ -3,7 +3,7 @@ import { cos, sin, sqrt } from "../math/expression.ts";
 import { type Activation, requireInteger } from "../network.ts";
 import type { Layer, Vector } from "./vector.ts";
 
-/** An activation function as a layer of its own. */
+/** A layer that applies an activation function. */
 export const activate =
   (activation: Activation) =>
   (x: Vector): Vector =>

@@ -1,5 +1,5 @@
 import type { Trace } from "../executor.ts";
-import { BufferOwner, readFloats, readStretches, write } from "../gpu/bufferOwner.ts";
+import { readFloats, readStretches } from "../gpu/bufferOwner.ts";
 import { savesPreActivation } from "../network.ts";
 import {
   createGraphRun,
@@ -10,7 +10,7 @@ import {
   type GraphRunRequest,
   outerOf,
 } from "./graphRun.ts";
-import { dropColumns, readPreActivations, requireOneDispatch, sumSlots } from "./trace.ts";
+import { dropColumns, readPreActivations, requireOneDispatch, sumSlots, traceRun } from "./trace.ts";
 
 /** Values [replicas, rows, width] of a node. */
 async function readNode(
@@ -77,7 +77,7 @@ function gradientOf({ buffers }: { readonly buffers: GraphRun["buffers"] }, laye
 
 /**
  * One step of a graph over the data as one batch, every value of its dense layers read back.
- * @param before parameters [replicas, parameterCount]; the step is taken on a copy, which nothing else sees
+ * @param before as for `traceRun`
  * @param adopt takes charge of the run, and throws where its owner is gone
  * @throws InvalidInput where the data need more than one dispatch
  */
@@ -88,24 +88,10 @@ export async function traceGraph(
 ): Promise<Trace> {
   const request = graphRequest(wanted);
   requireOneDispatch(request);
-  const { device } = request;
-  const owner = new BufferOwner(device);
-  try {
-    const parameters = await device.checked(
-      "trace: parameters",
-      () => owner.upload("trace parameters", before),
-      () => owner.dispose(),
-    );
-    const run = adopt(await createGraphRun(request, parameters));
-    try {
-      await run.execute(0, 1);
-      const after = await readFloats(device, parameters, before.length);
-      write(device.gpu, parameters, before);
-      return { ...(await readTrace(request, run, parameters)), before, after };
-    } finally {
-      run.dispose();
-    }
-  } finally {
-    owner.dispose();
-  }
+  return traceRun(
+    request.device,
+    before,
+    async (parameters) => adopt(await createGraphRun(request, parameters)),
+    (run, parameters) => readTrace(request, run, parameters),
+  );
 }

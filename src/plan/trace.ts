@@ -1,6 +1,7 @@
 import { InvalidInput } from "../errors.ts";
-import type { Trace } from "../executor.ts";
+import type { Trace, TrainingRun } from "../executor.ts";
 import { BufferOwner, readFloats, write } from "../gpu/bufferOwner.ts";
+import type { GpuDevice } from "../gpu/device.ts";
 import { encode } from "../gpu/kernel.ts";
 import { savesPreActivation } from "../network.ts";
 import type { BuffersRequest } from "./layeredBuffers.ts";
@@ -88,8 +89,41 @@ export function requireOneDispatch({ plan, replicas, settings }: BuffersRequest)
 }
 
 /**
- * One layered step over the data as one batch, every value read back.
+ * One step of a run, every value read back.
  * @param before parameters [replicas, parameterCount]; the step is taken on a copy, which nothing else sees
+ * @param open creates the run on that copy
+ * @param read what the step left in its buffers, with the parameters from before the step
+ */
+export async function traceRun<Run extends TrainingRun>(
+  device: GpuDevice,
+  before: Float32Array,
+  open: (parameters: GPUBuffer) => Promise<Run>,
+  read: (run: Run, parameters: GPUBuffer) => Promise<Omit<Trace, "before" | "after">>,
+): Promise<Trace> {
+  const owner = new BufferOwner(device);
+  try {
+    const parameters = await device.checked(
+      "trace: parameters",
+      () => owner.upload("trace parameters", before),
+      () => owner.dispose(),
+    );
+    const run = await open(parameters);
+    try {
+      await run.execute(0, 1);
+      const after = await readFloats(device, parameters, before.length);
+      write(device.gpu, parameters, before);
+      return { ...(await read(run, parameters)), before, after };
+    } finally {
+      run.dispose();
+    }
+  } finally {
+    owner.dispose();
+  }
+}
+
+/**
+ * One layered step over the data as one batch, every value read back.
+ * @param before as for `traceRun`
  * @param adopt takes charge of the run, and throws where its owner is gone
  * @throws InvalidInput where the data need more than one dispatch
  */
@@ -100,24 +134,10 @@ export async function traceStep(
 ): Promise<Trace> {
   const request = layeredRequest(wanted);
   requireOneDispatch(request);
-  const { device } = request;
-  const owner = new BufferOwner(device);
-  try {
-    const parameters = await device.checked(
-      "trace: parameters",
-      () => owner.upload("trace parameters", before),
-      () => owner.dispose(),
-    );
-    const run = adopt(await createLayeredRun(request, parameters));
-    try {
-      await run.execute(0, 1);
-      const after = await readFloats(device, parameters, before.length);
-      write(device.gpu, parameters, before);
-      return { ...(await readTrace(request, run, parameters)), before, after };
-    } finally {
-      run.dispose();
-    }
-  } finally {
-    owner.dispose();
-  }
+  return traceRun(
+    request.device,
+    before,
+    async (parameters) => adopt(await createLayeredRun(request, parameters)),
+    (run, parameters) => readTrace(request, run, parameters),
+  );
 }
