@@ -4,7 +4,7 @@
 //   parameters [replicas, parameterCount]
 //   inputs     [2, replicas, capacity, fanIn]        outputs of the layer before, pre-activations in plane 1
 //   dInputs    [replicas, capacity, fanIn]
-// `slopeProduct` is that of the layer before, written by src/gpu/emitActivation.ts.
+// `slopeProduct` is that of the layer before, written by src/backend/webgpu/emit/emitActivation.ts.
 
 #import layerProduct
 #expects fn slopeProduct(d: f32, saved: f32) -> f32

@@ -1,4 +1,4 @@
-// Sizes of a product of matrices, and where they lie: src/gpu/products.ts writes them.
+// Sizes of a product of matrices, and where they lie: src/backend/webgpu/tensor/matmul.ts writes them.
 
 #import strides
 

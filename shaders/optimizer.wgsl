@@ -1,5 +1,5 @@
 // The step that an optimizer takes with one parameter, and the watch over values that are not finite. The optimizer itself is
-// `updated`, written by src/gpu/emitOptimizer.ts. CPU reference: src/cpu/update.ts. The kernel sets `rates`.
+// `updated`, written by src/backend/webgpu/emit/emitOptimizer.ts. CPU reference: src/backend/cpu/update.ts. The kernel sets `rates`.
 
 #import step
 #expects var step: Step

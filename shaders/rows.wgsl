@@ -1,5 +1,5 @@
 // Nodes of a network that are computed row by row: elementwise expressions, sums over units, copies. LANES invocations take a row
-// together. Written for each network by src/gpu/emitRows.ts: `computeRow`, which returns early for no lane, and the bindings from 4 on.
+// together. Written for each network by src/backend/webgpu/emit/emitRows.ts: `computeRow`, which returns early for no lane, and the bindings from 4 on.
 //   parameters [replicas, parameterCount]
 //   arena      consecutive nodes; each holds [replicas, capacity, width] in a region of nodeStride · width values
 //   inputs     [rows, inputs]              the data

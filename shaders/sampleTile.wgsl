@@ -1,9 +1,9 @@
 // Training steps of one network by the threads of a workgroup, a tile of samples at a time: inputs, activations and gradients
 // of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters.
-// What is one network's is written by src/gpu/emitLayers.ts: sizes, the layers and their activations, the sums.
+// What is one network's is written by src/backend/webgpu/emit/emitLayers.ts: sizes, the layers and their activations, the sums.
 // tileValues.wgsl or tileHalves.wgsl say how values are stored, tileLossElementwise.wgsl or tileLossSoftmax.wgsl what the loss is.
 // Gradients of parameters are in tileGradients.wgsl.
-// Twins: src/cpu/forward.ts, loss.ts and backwardInputs.ts.
+// Twins: src/backend/cpu/forward.ts, loss.ts and backwardInputs.ts.
 
 #import step
 #import order

@@ -5,7 +5,7 @@
 //   hits    [slots, replicas]
 // A slice is SLICE_ROWS rows of the data, however these are cut into chunks: one that a chunk before has begun goes on from its
 // sums, so that no bit depends on the cuts. `scoreSample` gives a sample's loss and right answers: that of scoreElementwise.wgsl or scoreSoftmax.wgsl. Twin:
-// src/cpu/score.ts.
+// src/backend/cpu/score.ts.
 
 #import step
 #expects fn scoreSample(firstOutput: u32, firstTarget: u32, fanOut: u32) -> vec2f

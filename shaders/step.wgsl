@@ -1,5 +1,5 @@
 // What kernels read: numbers of the step (new for each), of a replica, and of a layer (fixed).
-// Twin of the writers in src/plan/uniforms.ts, word by word.
+// Twin of the writers in src/backend/webgpu/strategies/uniforms.ts, word by word.
 
 #import grid
 

@@ -1,7 +1,7 @@
 // Forward, loss and backward of a batch in one dispatch: one invocation takes a slice of the samples, all layers of them, and
 // keeps the sum of their gradients in registers. `update` sums the slices in order. Slices of a team of 64 take its rows in
 // turn, so that neighbours read neighbouring rows; a chunk is a number of whole teams.
-// Buffers: batchSlices.wgsl. Twin: src/cpu/step.ts.
+// Buffers: batchSlices.wgsl. Twin: src/backend/cpu/step.ts.
 
 #import order
 #import batchSlices

@@ -1,6 +1,6 @@
 // Forward, loss and backward of a batch in one dispatch: one workgroup takes a slice of the samples through all layers, a tile
 // at a time, see sampleTile.wgsl. `update` sums the slices in order. A chunk is a number of whole slices.
-// Buffers: batchSlices.wgsl. Twin: src/cpu/step.ts.
+// Buffers: batchSlices.wgsl. Twin: src/backend/cpu/step.ts.
 
 #import order
 #import tileGradients

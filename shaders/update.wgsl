@@ -7,7 +7,7 @@
 //   losses     [ringSteps, replicas]
 //   status     [3, replicas]                     see optimizer.wgsl
 // A replica stops behind the first step with a loss, moment or parameter that was not finite.
-// CPU reference: src/cpu/update.ts.
+// CPU reference: src/backend/cpu/update.ts.
 
 #import step
 #import optimizer

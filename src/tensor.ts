@@ -36,7 +36,7 @@ export {
 } from "./tensor/arithmetic.ts";
 export { checkGradient, checkModelGradient } from "./tensor/checkGradient.ts";
 export type { Operand } from "./tensor/compute.ts";
-export type { CheckedEntry, CheckOptions, GradientCheck } from "./tensor/differences.ts";
+export type { CheckedEntry, CheckOptions, GradientCheck } from "./tensor/finiteDifferences.ts";
 export { grad, type GradientsBy, valueAndGrad } from "./tensor/grad.ts";
 export { broadcastTo, concat, pad, reshape, slice, transpose } from "./tensor/layout.ts";
 export {
@@ -61,5 +61,5 @@ export {
   type TuneOptions,
   type TunedProduct,
   type TuningCache,
-} from "./tensor/tuneProducts.ts";
+} from "./tensor/tuneMatmul.ts";
 export { tuningDatabase } from "./tensor/tuningDatabase.ts";

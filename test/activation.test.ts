@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { activate, activateDerivative } from "../src/cpu/activation.ts";
-import { sampleLoss } from "../src/cpu/loss.ts";
+import { activate, activateDerivative } from "../src/backend/cpu/activation.ts";
+import { sampleLoss } from "../src/backend/cpu/loss.ts";
 import { erfOf, normalDistributionOf, softplusOf } from "../src/math/specialFunctions.ts";
-import { type ActivationName, activationNames, lossNames, takesLogits, savesPreActivation } from "../src/network.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+import { type ActivationName, activationNames, lossNames, takesLogits, savesPreActivation } from "../src/graph/network.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { createUniform } from "./support/random.ts";

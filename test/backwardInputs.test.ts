@@ -1,17 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { activateDerivative } from "../src/cpu/activation.ts";
-import { backwardInputs } from "../src/cpu/backwardInputs.ts";
-import { type ActivationName, savesPreActivation } from "../src/network.ts";
-import { gradientColumnsOf } from "../src/plan/layeredPlan.ts";
+import { activateDerivative } from "../src/backend/cpu/activation.ts";
+import { backwardInputs } from "../src/backend/cpu/backwardInputs.ts";
+import { type ActivationName, savesPreActivation } from "../src/graph/network.ts";
+import { gradientColumnsOf } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import {
   kernelName,
   valueInvocations,
   type Version,
   versionConstants,
   weightsAlignment,
-} from "../src/gpu/productVersions.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+} from "../src/backend/webgpu/matmulVariants.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched } from "./support/compare.ts";
 import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";

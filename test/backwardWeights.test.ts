@@ -1,17 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rowsOf } from "../src/batches.ts";
-import { backwardWeights } from "../src/cpu/backwardWeights.ts";
-import type { LayerShape, Network } from "../src/network.ts";
-import { gradientColumnsOf, sliceRows } from "../src/plan/layeredPlan.ts";
+import { rowsOf } from "../src/backend/batches.ts";
+import { backwardWeights } from "../src/backend/cpu/backwardWeights.ts";
+import type { LayerShape, Network } from "../src/graph/network.ts";
+import { gradientColumnsOf, sliceRows } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import {
   alignmentOf,
   kernelName,
   type Version,
   versionConstants,
   weightInvocations,
-} from "../src/gpu/productVersions.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+} from "../src/backend/webgpu/matmulVariants.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";

@@ -17,10 +17,10 @@ import { summarize } from "../bench/measure/statistics.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { stepOf } from "../bench/race/races.ts";
 import { InvalidInput } from "../src/errors.ts";
-import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
-import type { KernelSource } from "../src/gpu/shader.ts";
-import { fusedKernels, layerKernel } from "../src/gpu/kernels.ts";
-import { matmulKernel, tensorKernel } from "../src/gpu/tensorKernels.ts";
+import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
+import type { KernelSource } from "../src/backend/webgpu/shader.ts";
+import { fusedKernels, layerKernel } from "../src/backend/webgpu/kernels.ts";
+import { matmulKernel, tensorKernel } from "../src/backend/webgpu/tensor/tensorKernels.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
 const edit = (find: string, replace: string, times?: number): Edit => ({

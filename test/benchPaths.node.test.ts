@@ -14,7 +14,7 @@ import { pathsMarkdown } from "../bench/paths/report.ts";
 import { sweeps } from "../bench/paths/sweeps.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { InvalidInput } from "../src/errors.ts";
-import type { PathName } from "../src/executor.ts";
+import type { PathName } from "../src/backend/executor.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
 const counts = {

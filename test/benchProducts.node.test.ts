@@ -20,7 +20,7 @@ import { checkProduct, factorsOf, faultOf, truthOf } from "../bench/products/tru
 import { refusalOf, versionNames } from "../bench/products/versions.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { InvalidInput } from "../src/errors.ts";
-import type { ProductVersion } from "../src/gpu/productVersions.ts";
+import type { ProductVersion } from "../src/backend/webgpu/matmulVariants.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
 const series = (version: ProductVersion, ...ms: (number | undefined)[]): VersionSeries => ({

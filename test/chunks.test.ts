@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { RunSettings } from "../src/executor.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { RunSettings } from "../src/backend/executor.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { adam, asChain, createModel, dense, network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
-import { planLayered } from "../src/plan/layeredPlan.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
+import { planLayered } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import { largestDifference, relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { RunSettings } from "../src/executor.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import type { RunSettings } from "../src/backend/executor.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { activationNames, adam, createModel, dense, type LossName, network, type Network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { countCalls, type Counts } from "./support/gpuCounts.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";

@@ -2,14 +2,14 @@
 // by central differences, then every kernel that computes them.
 
 import { expect, test } from "vitest";
-import { elementLoss, sampleLoss } from "../src/cpu/loss.ts";
-import { softmax } from "../src/cpu/softmax.ts";
-import type { PathName } from "../src/executor.ts";
-import { createReference } from "../src/plan/choose.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
-import { dense, type LossName, network, type BuiltInNetwork } from "../src/network.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
-import { sgd } from "../src/optimizer.ts";
+import { elementLoss, sampleLoss } from "../src/backend/cpu/loss.ts";
+import { softmax } from "../src/backend/cpu/softmax.ts";
+import type { PathName } from "../src/backend/executor.ts";
+import { createReference } from "../src/backend/createExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
+import { dense, type LossName, network, type BuiltInNetwork } from "../src/graph/network.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
+import { sgd } from "../src/math/optimizer.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { type LogitRow, marginRows, margins, maskedRows } from "./support/crossEntropyCases.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { FloatArray, RunSettings } from "../src/executor.ts";
+import type { FloatArray, RunSettings } from "../src/backend/executor.ts";
 import { acquire, adam, createModel, dense, type Device, network, type Network, rmsProp, sgd } from "../src/index.ts";
-import { createExecutor } from "../src/plan/choose.ts";
+import { createExecutor } from "../src/backend/createExecutor.ts";
 import { hashOf, relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";

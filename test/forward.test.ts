@@ -1,16 +1,16 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rowsOf } from "../src/batches.ts";
-import { forward } from "../src/cpu/forward.ts";
-import { type ActivationName, type LayerShape, savesPreActivation } from "../src/network.ts";
+import { rowsOf } from "../src/backend/batches.ts";
+import { forward } from "../src/backend/cpu/forward.ts";
+import { type ActivationName, type LayerShape, savesPreActivation } from "../src/graph/network.ts";
 import {
   kernelName,
   valueInvocations,
   type Version,
   versionConstants,
   weightsAlignment,
-} from "../src/gpu/productVersions.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+} from "../src/backend/webgpu/matmulVariants.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";

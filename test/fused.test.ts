@@ -1,10 +1,10 @@
 // The paths that take a whole step, or many, in one dispatch: each against the float64 reference, and against itself.
 
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { FloatArray, PathName, ReplicaResults, RunSettings } from "../src/executor.ts";
-import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "../src/gpu/emitNetwork.ts";
-import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { FloatArray, PathName, ReplicaResults, RunSettings } from "../src/backend/executor.ts";
+import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "../src/backend/webgpu/emit/emitNetwork.ts";
+import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
 import {
   type ActivationName,
   activationNames,
@@ -19,7 +19,7 @@ import {
   rmsProp,
   sgd,
 } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import adamSource from "./golden/adam.wgsl?raw";
 import networkSource from "./golden/network.wgsl?raw";
 import scoreSource from "./golden/scoreNetwork.wgsl?raw";

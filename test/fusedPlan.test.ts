@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { adam, dense, network, type Network, sgd } from "../src/index.ts";
-import { layeredStepMs } from "../src/plan/costModel.ts";
-import { type FusedLimits, type FusedPlan, type FusedPlanRequest, planFused } from "../src/plan/fusedPlan.ts";
+import { layeredStepMs } from "../src/backend/webgpu/strategies/costModel.ts";
+import { type FusedLimits, type FusedPlan, type FusedPlanRequest, planFused } from "../src/backend/webgpu/strategies/fusedPlan.ts";
 import { allCases } from "./support/shapes.ts";
 
 const sigmoidNet = (widths: readonly number[]): Network =>

@@ -3,10 +3,10 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { scoreReplicas } from "../src/cpu/score.ts";
-import type { Dataset, Scores } from "../src/executor.ts";
-import { BufferOwner } from "../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import { scoreReplicas } from "../src/backend/cpu/score.ts";
+import type { Dataset, Scores } from "../src/backend/executor.ts";
+import { BufferOwner } from "../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import {
   type ActivationName,
   activationNames,
@@ -18,8 +18,8 @@ import {
   type Network,
   takesLogits,
 } from "../src/index.ts";
-import { FusedScorer, scoresFused } from "../src/plan/fusedScorer.ts";
-import { LayeredPredictor } from "../src/plan/layeredPredictor.ts";
+import { FusedScorer, scoresFused } from "../src/backend/webgpu/strategies/fusedScorer.ts";
+import { LayeredPredictor } from "../src/backend/webgpu/strategies/layeredPredictor.ts";
 import { roundoff } from "./support/compare.ts";
 import { openDevice, replicaPart } from "./support/kernelRun.ts";
 import { countCalls } from "./support/gpuCounts.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rowsOf } from "../src/batches.ts";
-import { dense, network } from "../src/network.ts";
-import { pageBlock } from "../src/plan/uniforms.ts";
+import { rowsOf } from "../src/backend/batches.ts";
+import { dense, network } from "../src/graph/network.ts";
+import { pageBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
 import { batchOf, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { cases } from "./support/shapes.ts";

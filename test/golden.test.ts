@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { acquire, adam, adamW, createModel, dense, network, rmsProp, sgd, type Optimizer } from "../src/index.ts";
 import type { ActivationName, Device, LossName } from "../src/index.ts";
-import { pathNames, type Path, type PathName } from "../src/executor.ts";
+import { pathNames, type Path, type PathName } from "../src/backend/executor.ts";
 import { testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 

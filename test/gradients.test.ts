@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { loss } from "../src/cpu/loss.ts";
-import { Step } from "../src/cpu/step.ts";
-import type { Dataset } from "../src/executor.ts";
+import { loss } from "../src/backend/cpu/loss.ts";
+import { Step } from "../src/backend/cpu/step.ts";
+import type { Dataset } from "../src/backend/executor.ts";
 import { acquire, activationNames, createModel, lossNames, type BuiltInNetwork, sgd } from "../src/index.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { allCases } from "./support/shapes.ts";

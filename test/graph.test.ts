@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { loss } from "../src/cpu/loss.ts";
-import { Step } from "../src/cpu/step.ts";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { Dataset } from "../src/executor.ts";
+import { loss } from "../src/backend/cpu/loss.ts";
+import { Step } from "../src/backend/cpu/step.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { Dataset } from "../src/backend/executor.ts";
 import {
   acquire,
   activation,

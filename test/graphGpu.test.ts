@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { RunSettings } from "../src/executor.ts";
-import { BufferOwner, readFloats } from "../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { RunSettings } from "../src/backend/executor.ts";
+import { BufferOwner, readFloats } from "../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import type { GraphNetwork } from "../src/graph/graphNetwork.ts";
 import {
   acquire,
@@ -19,9 +19,9 @@ import {
   residual,
   sgd,
 } from "../src/index.ts";
-import { whyNotOnGpu } from "../src/plan/graphMemory.ts";
-import { createGraphRun, graphRequest } from "../src/plan/graphRun.ts";
-import { createExecutor } from "../src/plan/choose.ts";
+import { whyNotOnGpu } from "../src/backend/webgpu/strategies/graphMemory.ts";
+import { createGraphRun, graphRequest } from "../src/backend/webgpu/strategies/graphRun.ts";
+import { createExecutor } from "../src/backend/createExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";

@@ -2,7 +2,7 @@
 
 import { create } from "webgpu";
 import { expect, test } from "vitest";
-import { GpuDevice } from "../src/gpu/device.ts";
+import { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { acquire } from "../src/index.ts";
 import { cast, dispose, grad, tensor, type Tensor, zeros } from "../src/tensor.ts";
 import { operationCases, weighted } from "./support/tensorOperations.ts";

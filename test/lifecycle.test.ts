@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { acquire, adam, createModel, dense, network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { openDevice } from "./support/kernelRun.ts";
 
 const net = network({ inputs: 2, layers: [dense(8, "tanh"), dense(1)], loss: "squaredError" });

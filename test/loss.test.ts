@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { activateDerivative } from "../src/cpu/activation.ts";
-import { loss, lossScale } from "../src/cpu/loss.ts";
+import { activateDerivative } from "../src/backend/cpu/activation.ts";
+import { loss, lossScale } from "../src/backend/cpu/loss.ts";
 import {
   type ActivationName,
   dense,
@@ -10,8 +10,8 @@ import {
   network,
   takesLogits,
   savesPreActivation,
-} from "../src/network.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+} from "../src/graph/network.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lossBound, slopeBounds } from "./support/lossBound.ts";

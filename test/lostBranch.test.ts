@@ -2,11 +2,11 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { PathName } from "../src/executor.ts";
-import type { Device } from "../src/gpu/device.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { PathName } from "../src/backend/executor.ts";
+import type { Device } from "../src/backend/webgpu/device.ts";
 import { acquire, dense, network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import * as t from "../src/tensor.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 

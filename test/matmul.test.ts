@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { matmul } from "../src/cpu/matmul.ts";
-import { readStretches, write } from "../src/gpu/bufferOwner.ts";
-import { commandsOf } from "../src/gpu/commands.ts";
-import { encodeMatmul, type ProductChoice } from "../src/gpu/products.ts";
-import { type ProductVersion, productVersionsOf } from "../src/gpu/productVersions.ts";
+import { matmul } from "../src/backend/cpu/matmul.ts";
+import { readStretches, write } from "../src/backend/webgpu/bufferOwner.ts";
+import { commandsOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import { encodeMatmul, type ProductChoice } from "../src/backend/webgpu/tensor/matmul.ts";
+import { type ProductVersion, productVersionsOf } from "../src/backend/webgpu/matmulVariants.ts";
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
 import { randomFloats } from "./support/random.ts";
 import { cases, versions as versionsOfLayers } from "./support/shapes.ts";

@@ -10,7 +10,7 @@ import {
   encodeSafetensors,
 } from "../src/data.ts";
 import { BadFile, ThalwegError } from "../src/errors.ts";
-import { dense, network } from "../src/network.ts";
+import { dense, network } from "../src/graph/network.ts";
 
 /** Refused as BadFile, or read; nothing else. */
 function survive(bytes: Uint8Array): "read" | "refused" {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { acquire, activation, createModel, dense, loss, math, network } from "../src/index.ts";
 import { encodeOnnx } from "../src/data.ts";
 import { InvalidInput } from "../src/errors.ts";
-import { activationNames, lossNames, type Network } from "../src/network.ts";
+import { activationNames, lossNames, type Network } from "../src/graph/network.ts";
 import { largestDifference } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 

@@ -1,8 +1,8 @@
 // Optimizers that a user defines: against PyTorch, on every strategy, in populations, verified and resumed; and what is refused.
 
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import { pathNames, type PathName, type PerReplica, type RunSettings } from "../src/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import { pathNames, type PathName, type PerReplica, type RunSettings } from "../src/backend/executor.ts";
 import {
   acquire,
   type ActivationName,
@@ -17,7 +17,7 @@ import {
   verifyTraining,
 } from "../src/index.ts";
 import { Expression } from "../src/math/expression.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { adadelta, adagrad, adamax, lion, nadam } from "./support/ownOptimizers.ts";

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LimitExceeded } from "../src/errors.ts";
-import { gridOf, groupSize } from "../src/gpu/kernel.ts";
-import { activationNames, dense, network, type Network } from "../src/network.ts";
+import { gridOf, groupSize } from "../src/backend/webgpu/kernel.ts";
+import { activationNames, dense, network, type Network } from "../src/graph/network.ts";
 import {
   gradientColumnsOf,
   kernelsOf,
@@ -11,8 +11,8 @@ import {
   type PlanRequest,
   planesOf,
   planLayered,
-} from "../src/plan/layeredPlan.ts";
-import { valueInvocations, weightInvocations } from "../src/gpu/productVersions.ts";
+} from "../src/backend/webgpu/strategies/layeredPlan.ts";
+import { valueInvocations, weightInvocations } from "../src/backend/webgpu/matmulVariants.ts";
 import { allCases } from "./support/shapes.ts";
 
 /** Sizes spread over orders of magnitude. */
@@ -62,7 +62,7 @@ function buffersOf(plan: LayeredPlan, { network: net, replicas, rowCount }: Plan
   return Object.fromEntries(Object.entries(sizes).map(([name, values]) => [name, 4 * values]));
 }
 
-/** Invocations of each dispatch of a chunk, as src/plan/layeredDispatches.ts counts them. */
+/** Invocations of each dispatch of a chunk, as src/backend/webgpu/strategies/layeredDispatches.ts counts them. */
 function invocationsOf({ chunkRows, slots, layers }: LayeredPlan, net: Network): number[] {
   const values = net.layers.flatMap(({ index, fanIn, fanOut }) => [
     valueInvocations(layers[index]!.forward, chunkRows, fanOut),

@@ -1,8 +1,8 @@
 // Populations: replicas with seeds, settings and data of their own, how they fared, and what to do with them.
 
 import { expect, test } from "vitest";
-import { batchAt, rowsOf } from "../src/batches.ts";
-import type { Dataset, Executor, FloatArray, PathName, TrainingRun } from "../src/executor.ts";
+import { batchAt, rowsOf } from "../src/backend/batches.ts";
+import type { Dataset, Executor, FloatArray, PathName, TrainingRun } from "../src/backend/executor.ts";
 import {
   acquire,
   adam,
@@ -20,8 +20,8 @@ import {
   type TrainOptions,
   verifyTraining,
 } from "../src/index.ts";
-import { planTraining } from "../src/train/options.ts";
-import { Trainer } from "../src/train/trainer.ts";
+import { planTraining } from "../src/model/options.ts";
+import { Trainer } from "../src/model/trainer.ts";
 import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 

@@ -1,8 +1,8 @@
 // Tuning of products: what it changes (which kernel), and what it must not (bits, waiting, errors, memory).
 
 import { expect, test } from "vitest";
-import type { GpuDevice } from "../src/gpu/device.ts";
-import { readProducts, tuningKey } from "../src/gpu/productBuckets.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
+import { readProducts, tuningKey } from "../src/backend/webgpu/tensor/matmulBuckets.ts";
 import { acquire, InvalidInput } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { hashOf } from "./support/compare.ts";

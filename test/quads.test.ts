@@ -1,9 +1,9 @@
 // Quads: whether four neighbours of a dispatch are one is tried on the device, and kernels that need it are left out where not.
 
 import { expect, test } from "vitest";
-import { productVersionsOf } from "../src/gpu/productVersions.ts";
-import { acquire, type GpuDevice } from "../src/gpu/device.ts";
-import { haveQuads } from "../src/gpu/quads.ts";
+import { productVersionsOf } from "../src/backend/webgpu/matmulVariants.ts";
+import { acquire, type GpuDevice } from "../src/backend/webgpu/device.ts";
+import { haveQuads } from "../src/backend/webgpu/quads.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { type Batch, batchAt, rowsOf, stepsPerEpoch } from "../src/batches.ts";
-import { defaultInitializer, initialize, type InitializerName, initializerNames } from "../src/initializers.ts";
-import { activationNames, dense, network } from "../src/network.ts";
-import { sgd } from "../src/optimizer.ts";
-import { pageBlock } from "../src/plan/uniforms.ts";
+import { type Batch, batchAt, rowsOf, stepsPerEpoch } from "../src/backend/batches.ts";
+import { defaultInitializer, initialize, type InitializerName, initializerNames } from "../src/graph/initializers.ts";
+import { activationNames, dense, network } from "../src/graph/network.ts";
+import { sgd } from "../src/math/optimizer.ts";
+import { pageBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import {
   normalAt,
   normalQuantile,

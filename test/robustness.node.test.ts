@@ -4,7 +4,7 @@
 import { create } from "webgpu";
 import { expect, test } from "vitest";
 import { activationNames, adam, createModel, dense, type LossName, network, rmsProp, sgd } from "../src/index.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { findSwiftShader, hasVulkanDriver } from "../src/node/vulkanDrivers.ts";
 import { hashOf } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";

@@ -2,8 +2,8 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTallies, score, scoresOf } from "../src/cpu/score.ts";
-import type { Dataset, FloatArray } from "../src/executor.ts";
+import { createTallies, score, scoresOf } from "../src/backend/cpu/score.ts";
+import type { Dataset, FloatArray } from "../src/backend/executor.ts";
 import {
   acquire,
   createModel,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { acquire, adam, type Dataset, dense, type NetworkOptions, sgd } from "../src/index.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { findFitting } from "../src/web/worker/fitting.ts";
 import { nextSteps } from "../src/web/worker/pacing.ts";
 import type { FromWorker, SessionSettings, ToWorker } from "../src/web/worker/protocol.ts";

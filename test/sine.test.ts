@@ -2,10 +2,10 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { FloatArray, PathName } from "../src/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { FloatArray, PathName } from "../src/backend/executor.ts";
 import { adam, createModel, dense, network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { activateDerivative, dispose, grad, sine, sum, type Tensor, tensor } from "../src/tensor.ts";
 import { createUniform } from "./support/random.ts";
 import { shareDevice } from "./support/sharedDevice.ts";

@@ -1,8 +1,8 @@
 // Tensors as things: made, read, viewed, disposed of; what they say when something is wrong; what is alive.
 
 import { expect, test } from "vitest";
-import { commandsOf } from "../src/gpu/commands.ts";
-import type { Device } from "../src/gpu/device.ts";
+import { commandsOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import type { Device } from "../src/backend/webgpu/device.ts";
 import { acquire, Disposed, GpuLost, InvalidInput, LimitExceeded, type ThalwegError } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { hashOf } from "./support/compare.ts";

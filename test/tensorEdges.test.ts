@@ -2,8 +2,8 @@
 // are not finite, and loops that never wait.
 
 import { expect, test } from "vitest";
-import { commandsOf } from "../src/gpu/commands.ts";
-import type { Device } from "../src/gpu/device.ts";
+import { commandsOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import type { Device } from "../src/backend/webgpu/device.ts";
 import { acquire, GpuLost } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference, roundoff, sumBound } from "./support/compare.ts";

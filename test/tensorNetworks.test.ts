@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { acquire, createModel, sgd } from "../src/index.ts";
-import { activationNames, lossNames } from "../src/network.ts";
+import { activationNames, lossNames } from "../src/graph/network.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Device } from "../src/gpu/device.ts";
+import type { Device } from "../src/backend/webgpu/device.ts";
 import { acquire } from "../src/index.ts";
 import type { Shape } from "../src/shape.ts";
 import * as t from "../src/tensor.ts";

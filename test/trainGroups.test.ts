@@ -1,9 +1,9 @@
 // Whole training steps of one replica by a workgroup, against float64 and against itself.
 
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import { adam, dense, network, type Optimizer, rmsProp, sgd } from "../src/index.ts";
-import { planGroups } from "../src/plan/groupPlan.ts";
+import { planGroups } from "../src/backend/webgpu/strategies/groupPlan.ts";
 import { hashOf, relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";

@@ -1,11 +1,11 @@
 // Forward, loss and backward of tiles of samples in one dispatch, against float64; and how its sizes are chosen.
 
 import { expect, test } from "vitest";
-import { batchAt, rowsOf } from "../src/batches.ts";
-import { Step } from "../src/cpu/step.ts";
-import { emitLayers, type TileSizes } from "../src/gpu/emitLayers.ts";
+import { batchAt, rowsOf } from "../src/backend/batches.ts";
+import { Step } from "../src/backend/cpu/step.ts";
+import { emitLayers, type TileSizes } from "../src/backend/webgpu/emit/emitLayers.ts";
 import { dense, network, type Network, sgd } from "../src/index.ts";
-import { planGroups, planTiles } from "../src/plan/groupPlan.ts";
+import { planGroups, planTiles } from "../src/backend/webgpu/strategies/groupPlan.ts";
 import { workedExample } from "../src/explain/workedExample.ts";
 import layersSource from "./golden/layers.wgsl?raw";
 import { hashOf } from "./support/compare.ts";

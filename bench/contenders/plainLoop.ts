@@ -1,4 +1,4 @@
-import { widthsOf } from "../../src/network.ts";
+import { widthsOf } from "../../src/graph/network.ts";
 import { CannotTakePart, type Contender, type Entry } from "../race/contract.ts";
 import type { Start } from "../race/start.ts";
 import type { StepWorkload, Workload } from "../race/workload.ts";

@@ -1,5 +1,5 @@
 import { acquire } from "../../src/index.ts";
-import { GpuDevice } from "../../src/gpu/device.ts";
+import { GpuDevice } from "../../src/backend/webgpu/device.ts";
 
 /** The entry of the host; a bundle for browsers has the constant `false` here, and nothing of Node in it. */
 const acquireOfHost = async (): Promise<typeof acquire> =>

@@ -1,7 +1,7 @@
 // The measuring part: every dispatch of one training step by the GPU's own clock.
 
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { widthsOf } from "../../src/network.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { widthsOf } from "../../src/graph/network.ts";
 import { CeilingProbes, type Ceilings } from "../measure/ceilings.ts";
 import { DispatchTimer } from "../measure/dispatchTimer.ts";
 import type { Contender } from "../race/contract.ts";

@@ -1,4 +1,4 @@
-import { adam, type Optimizer, sgd } from "../../src/optimizer.ts";
+import { adam, type Optimizer, sgd } from "../../src/math/optimizer.ts";
 import { netOf, type NetOptions } from "../race/races.ts";
 import type { StepWorkload } from "../race/workload.ts";
 

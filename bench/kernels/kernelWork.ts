@@ -1,6 +1,6 @@
-import { type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../src/network.ts";
-import { momentCount, type Optimizer } from "../../src/optimizer.ts";
-import { gradientColumnsOf, kernelsOf, type LayeredPlan, planesOf } from "../../src/plan/layeredPlan.ts";
+import { type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../src/graph/network.ts";
+import { momentCount, type Optimizer } from "../../src/math/optimizer.ts";
+import { gradientColumnsOf, kernelsOf, type LayeredPlan, planesOf } from "../../src/backend/webgpu/strategies/layeredPlan.ts";
 
 /** What one dispatch has to do at least: an operation counts once, a value moved to or from memory counts once. */
 export interface KernelWork {

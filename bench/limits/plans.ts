@@ -1,4 +1,4 @@
-import type { PathName } from "../../src/executor.ts";
+import type { PathName } from "../../src/backend/executor.ts";
 import type { ProductShape } from "../products/shapes.ts";
 import type { Sweep } from "../sweeps/measureSweeps.ts";
 import type { Ablation } from "./edits.ts";

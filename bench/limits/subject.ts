@@ -1,5 +1,5 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { sgd } from "../../src/optimizer.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { sgd } from "../../src/math/optimizer.ts";
 import { checkedSteps, deviationAt, truthOf as trainingTruthOf } from "../paths/checkPath.ts";
 import { PathRun } from "../paths/pathRun.ts";
 import type { PointPlan as PathsPointPlan } from "../paths/sweeps.ts";

@@ -1,4 +1,4 @@
-import type { FloatArray } from "../../src/executor.ts";
+import type { FloatArray } from "../../src/backend/executor.ts";
 import { reference, roundedReference } from "../contenders/reference.ts";
 import { deviationOf, type ReferenceState } from "../race/plausibility.ts";
 import type { Check } from "../race/record.ts";

@@ -1,4 +1,4 @@
-import type { PathName } from "../../src/executor.ts";
+import type { PathName } from "../../src/backend/executor.ts";
 import { fastestOf, ratioOf, samplesOf, type Series } from "../sweeps/series.ts";
 import { type Crossover, isTimed, type PathsPoint, type PlannersPick, type TimedPath } from "./record.ts";
 

@@ -1,6 +1,6 @@
-import type { Executor, FloatArray, PathName, PlanReport, TrainingRun } from "../../src/executor.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { createExecutor } from "../../src/plan/choose.ts";
+import type { Executor, FloatArray, PathName, PlanReport, TrainingRun } from "../../src/backend/executor.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { createExecutor } from "../../src/backend/createExecutor.ts";
 import { settingsOf } from "../contenders/thalweg/thalwegSteps.ts";
 import { countCalls, type Counts } from "../measure/counters.ts";
 import type { Start } from "../race/start.ts";

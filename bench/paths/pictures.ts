@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import { type PathName, pathNames } from "../../src/executor.ts";
+import { type PathName, pathNames } from "../../src/backend/executor.ts";
 import { formatMs, formatSpread, units } from "../race/units.ts";
 import { linesChart } from "../report/charts.ts";
 import type { ChartOptions } from "../report/frame.ts";

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { pathNames } from "../../src/executor.ts";
+import { pathNames } from "../../src/backend/executor.ts";
 import { readSweepsRecord, toJson } from "../race/readRecord.ts";
 import { checkSchema, countsSchema, gpuCeilingsSchema, machineSchema, summarySchema } from "../race/record.ts";
 

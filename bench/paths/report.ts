@@ -1,4 +1,4 @@
-import { type PathName, pathNames } from "../../src/executor.ts";
+import { type PathName, pathNames } from "../../src/backend/executor.ts";
 import { formatBytes, formatMs, formatShare, significant } from "../race/units.ts";
 import { block } from "../report/markdown.ts";
 import { type Column, escape, table } from "../report/markdownTable.ts";

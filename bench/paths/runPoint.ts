@@ -1,6 +1,6 @@
 import { GpuOutOfMemory, LimitExceeded } from "../../src/errors.ts";
-import { type PathName, pathNames, type PlanReport } from "../../src/executor.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
+import { type PathName, pathNames, type PlanReport } from "../../src/backend/executor.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { refusalOf } from "../contenders/thalweg/thalwegSteps.ts";
 import { summarize } from "../measure/statistics.ts";
 import { checkOf } from "../race/plausibility.ts";

@@ -1,4 +1,4 @@
-import type { ProductVersion } from "../../src/gpu/productVersions.ts";
+import type { ProductVersion } from "../../src/backend/webgpu/matmulVariants.ts";
 import { fastestOf, ratioOf, type Series } from "../sweeps/series.ts";
 import type { Choice } from "./record.ts";
 

@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import type { ProductVersion } from "../../src/gpu/productVersions.ts";
+import type { ProductVersion } from "../../src/backend/webgpu/matmulVariants.ts";
 import { formatFlops, formatSpread, rateOf, units } from "../race/units.ts";
 import { linesChart } from "../report/charts.ts";
 import type { ChartOptions } from "../report/frame.ts";

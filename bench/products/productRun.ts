@@ -1,7 +1,7 @@
-import { readStretches, write } from "../../src/gpu/bufferOwner.ts";
-import { commandsOf } from "../../src/gpu/commands.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { encodeMatmul, type MatmulRequest, type ProductChoice, usualProduct } from "../../src/gpu/products.ts";
+import { readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import { commandsOf } from "../../src/backend/webgpu/tensor/commandQueue.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { encodeMatmul, type MatmulRequest, type ProductChoice, usualProduct } from "../../src/backend/webgpu/tensor/matmul.ts";
 import { matricesOf, type ProductShape } from "./shapes.ts";
 import type { Factors } from "./truth.ts";
 

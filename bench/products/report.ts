@@ -1,4 +1,4 @@
-import type { ProductVersion } from "../../src/gpu/productVersions.ts";
+import type { ProductVersion } from "../../src/backend/webgpu/matmulVariants.ts";
 import { formatFlops, formatMs, formatShare, significant } from "../race/units.ts";
 import { block } from "../report/markdown.ts";
 import { type Column, escape, table } from "../report/markdownTable.ts";

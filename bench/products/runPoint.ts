@@ -1,6 +1,6 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import type { ProductVersion } from "../../src/gpu/productVersions.ts";
-import type { ProductChoice } from "../../src/gpu/products.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import type { ProductVersion } from "../../src/backend/webgpu/matmulVariants.ts";
+import type { ProductChoice } from "../../src/backend/webgpu/tensor/matmul.ts";
 import { summarize } from "../measure/statistics.ts";
 import { formatMs } from "../race/units.ts";
 import type { Tell } from "../sweeps/measureSweeps.ts";

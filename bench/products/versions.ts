@@ -1,5 +1,5 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { type ProductVersion, productVersionsOf } from "../../src/gpu/productVersions.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { type ProductVersion, productVersionsOf } from "../../src/backend/webgpu/matmulVariants.ts";
 import type { Look } from "../report/palette.ts";
 
 interface VersionCard {

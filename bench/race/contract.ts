@@ -1,4 +1,4 @@
-import type { FloatArray } from "../../src/executor.ts";
+import type { FloatArray } from "../../src/backend/executor.ts";
 import type { Start } from "./start.ts";
 import type { Workload } from "./workload.ts";
 

@@ -1,4 +1,4 @@
-import type { Dataset, FloatArray } from "../../src/executor.ts";
+import type { Dataset, FloatArray } from "../../src/backend/executor.ts";
 import { countCalls, type Counts } from "../measure/counters.ts";
 import type { GpuClock } from "../measure/gpuClock.ts";
 import { CannotTakePart, type Contender, type Entry } from "./contract.ts";

@@ -1,4 +1,4 @@
-import type { FloatArray } from "../../src/executor.ts";
+import type { FloatArray } from "../../src/backend/executor.ts";
 import type { Processor } from "./contract.ts";
 import type { Block } from "./host.ts";
 import type { Check, RaceCeilings, Rates } from "./record.ts";

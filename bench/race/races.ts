@@ -1,5 +1,5 @@
-import { type ActivationName, dense, type LossName, network, type BuiltInNetwork } from "../../src/network.ts";
-import { adam, type Optimizer, sgd } from "../../src/optimizer.ts";
+import { type ActivationName, dense, type LossName, network, type BuiltInNetwork } from "../../src/graph/network.ts";
+import { adam, type Optimizer, sgd } from "../../src/math/optimizer.ts";
 import type { ProductForm, StepWorkload, Workload } from "./workload.ts";
 
 /** One workload of a race. */

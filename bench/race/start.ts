@@ -1,6 +1,6 @@
-import type { Dataset } from "../../src/executor.ts";
-import { initialize } from "../../src/initializers.ts";
-import type { BuiltInNetwork } from "../../src/network.ts";
+import type { Dataset } from "../../src/backend/executor.ts";
+import { initialize } from "../../src/graph/initializers.ts";
+import type { BuiltInNetwork } from "../../src/graph/network.ts";
 import { streams, uniformAt } from "../../src/random.ts";
 import type { StepWorkload, Workload } from "./workload.ts";
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { activationNames, dense, lossNames, network } from "../../src/network.ts";
-import { optimizerNames, sgd } from "../../src/optimizer.ts";
+import { activationNames, dense, lossNames, network } from "../../src/graph/network.ts";
+import { optimizerNames, sgd } from "../../src/math/optimizer.ts";
 import { summarize } from "../measure/statistics.ts";
 import type { Check, Point, RaceCeilings, RaceRecord, Rates, Row, TimedRow } from "./record.ts";
 import { type Work, workOf } from "./workload.ts";

@@ -1,5 +1,5 @@
-import type { BuiltInNetwork } from "../../src/network.ts";
-import type { Optimizer } from "../../src/optimizer.ts";
+import type { BuiltInNetwork } from "../../src/graph/network.ts";
+import type { Optimizer } from "../../src/math/optimizer.ts";
 
 /** Where the rows come from: seeded noise, or tables of the vega-datasets package. */
 export type DataName = "noise" | "penguins" | "flights";

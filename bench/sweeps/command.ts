@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCodes, Stop } from "../../src/cli/exitCodes.ts";
 import { didYouMean } from "../../src/data/closest.ts";
 import { NoDevice } from "../../src/errors.ts";
-import { type DeviceChoice, GpuDevice } from "../../src/gpu/device.ts";
+import { type DeviceChoice, GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { acquire } from "../../src/node.ts";
 import { createInterrupts } from "../cli/interrupts.ts";
 import { type Forms, keepForms } from "../cli/keep.ts";

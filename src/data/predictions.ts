@@ -1,4 +1,4 @@
-import type { FloatArray } from "../executor.ts";
+import type { FloatArray } from "../backend/executor.ts";
 import type { NumberColumn, Preprocessing } from "./preprocessing.ts";
 
 /** Class per row, with one score per class: probabilities, or outputs of a network whose loss gives none. */

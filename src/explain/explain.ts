@@ -1,9 +1,9 @@
-import { ReferenceExecutor } from "../cpu/executor.ts";
-import type { FloatArray, Trace } from "../executor.ts";
+import { ReferenceExecutor } from "../backend/cpu/executor.ts";
+import type { FloatArray, Trace } from "../backend/executor.ts";
 import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
-import { requireInteger } from "../network.ts";
-import { sgd } from "../optimizer.ts";
-import { createModel, type Model } from "../train/model.ts";
+import { requireInteger } from "../graph/network.ts";
+import { sgd } from "../math/optimizer.ts";
+import { createModel, type Model } from "../model/model.ts";
 import { type ExplainFormat, explainStep } from "./explainStep.ts";
 
 export interface ExplainOptions {

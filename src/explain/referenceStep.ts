@@ -1,10 +1,10 @@
-import { loss } from "../cpu/loss.ts";
-import { Step } from "../cpu/step.ts";
-import { traceReplica } from "../cpu/trace.ts";
+import { loss } from "../backend/cpu/loss.ts";
+import { Step } from "../backend/cpu/step.ts";
+import { traceReplica } from "../backend/cpu/trace.ts";
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray, Trace } from "../executor.ts";
-import type { Network } from "../network.ts";
-import { sgd } from "../optimizer.ts";
+import type { FloatArray, Trace } from "../backend/executor.ts";
+import type { Network } from "../graph/network.ts";
+import { sgd } from "../math/optimizer.ts";
 
 /** What one step of plain gradient descent on one row starts from. */
 export interface StepStart {

@@ -1,8 +1,8 @@
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray, Trace } from "../executor.ts";
+import type { FloatArray, Trace } from "../backend/executor.ts";
 import { requireChain } from "../graph/graphNetwork.ts";
-import { widthsOf } from "../network.ts";
-import type { Network } from "../network.ts";
+import { widthsOf } from "../graph/network.ts";
+import type { Network } from "../graph/network.ts";
 import { evaluate, magnitude } from "./expression.ts";
 import type { Expression } from "./expression.ts";
 import type { StepOptions } from "./stepLine.ts";

@@ -1,5 +1,5 @@
-import type { FloatArray, Trace } from "../executor.ts";
-import type { Network } from "../network.ts";
+import type { FloatArray, Trace } from "../backend/executor.ts";
+import type { Network } from "../graph/network.ts";
 import type { Condition, Expression, Leaf } from "./expression.ts";
 import type { NodeNames } from "./names.ts";
 

@@ -1,6 +1,6 @@
 import { type Preprocessing, inputWidth, outputWidth } from "../data/preprocessing.ts";
 import { BadFile, InvalidInput } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
+import type { FloatArray } from "../backend/executor.ts";
 import type { ParameterShape } from "../graph/graph.ts";
 import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { type ModelMetadata, type TrainingSummary, decodeMetadata, encodeMetadata } from "./modelMetadata.ts";

@@ -10,7 +10,7 @@ import {
   nameOf,
   type Network,
   takesLogits,
-} from "../network.ts";
+} from "../graph/network.ts";
 import { finiteParameters, type ModelToSave, requireValueCount } from "./modelFile.ts";
 import { encodeOnnxGraph, type OnnxGraph, type OnnxInitializer, type OnnxNode } from "./onnxGraph.ts";
 

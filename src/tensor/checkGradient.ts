@@ -1,10 +1,10 @@
 import { InvalidInput } from "../errors.ts";
-import type { Dataset } from "../executor.ts";
-import { acquire, type Device } from "../gpu/device.ts";
-import { requireInteger } from "../network.ts";
-import { sgd } from "../optimizer.ts";
-import type { Model } from "../train/model.ts";
-import { type CheckOptions, type GradientCheck, holdAgainstDifferences, type TreeFunction } from "./differences.ts";
+import type { Dataset } from "../backend/executor.ts";
+import { acquire, type Device } from "../backend/webgpu/device.ts";
+import { requireInteger } from "../graph/network.ts";
+import { sgd } from "../math/optimizer.ts";
+import type { Model } from "../model/model.ts";
+import { type CheckOptions, type GradientCheck, holdAgainstDifferences, type TreeFunction } from "./finiteDifferences.ts";
 import { grad } from "./grad.ts";
 import { type LayerTensors, networkLoss, networkParameters } from "./network.ts";
 import { tensor, type Tensor } from "./tensor.ts";

@@ -1,9 +1,9 @@
 import { InvalidInput } from "../errors.ts";
-import { requireInteger } from "../network.ts";
+import { requireInteger } from "../graph/network.ts";
 import { showShape } from "../shape.ts";
 import { add, cast } from "./arithmetic.ts";
 import { accumulateInto } from "./compute.ts";
-import { hold, inSession, isRecording, leafOf, type Node, nodeOf, recording, release } from "./record.ts";
+import { hold, inSession, isRecording, leafOf, type Node, nodeOf, recording, release } from "./tape.ts";
 import { inScope, isFromScope, keepingResult } from "./scope.ts";
 import { isAlone, ones, Tensor, zeros } from "./tensor.ts";
 import { requireSynchronous } from "./tidy.ts";

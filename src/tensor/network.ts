@@ -1,7 +1,7 @@
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
-import type { Device } from "../gpu/device.ts";
-import type { Network } from "../network.ts";
+import type { FloatArray } from "../backend/executor.ts";
+import type { Device } from "../backend/webgpu/device.ts";
+import type { Network } from "../graph/network.ts";
 import { activate } from "./activations.ts";
 import { add } from "./arithmetic.ts";
 import { loss } from "./losses.ts";

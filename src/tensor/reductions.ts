@@ -3,7 +3,7 @@ import { requireAxes, type Shape, showShape } from "../shape.ts";
 import { divide, equal, exp, multiply, subtract, takeShare } from "./arithmetic.ts";
 import { computeReduce, requireTensors } from "./compute.ts";
 import { reshape, scaledSum } from "./layout.ts";
-import { record } from "./record.ts";
+import { record } from "./tape.ts";
 import { keepingResult } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 

@@ -1,8 +1,8 @@
 import { InvalidInput, LimitExceeded } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
-import { readStretches, write } from "../gpu/bufferOwner.ts";
-import { commandsOf } from "../gpu/commands.ts";
-import { CpuDevice, type Device, GpuDevice } from "../gpu/device.ts";
+import type { FloatArray } from "../backend/executor.ts";
+import { readStretches, write } from "../backend/webgpu/bufferOwner.ts";
+import { commandsOf } from "../backend/webgpu/tensor/commandQueue.ts";
+import { CpuDevice, type Device, GpuDevice } from "../backend/webgpu/device.ts";
 import { type DataType, type Shape, showShape, sizeOf } from "../shape.ts";
 import { fromHalfFloats, toHalfFloats } from "../halfFloats.ts";
 

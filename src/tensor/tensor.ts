@@ -1,7 +1,7 @@
 import { Disposed, InvalidInput, requireOptions } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
-import type { Device } from "../gpu/device.ts";
-import { requireName } from "../network.ts";
+import type { FloatArray } from "../backend/executor.ts";
+import type { Device } from "../backend/webgpu/device.ts";
+import { requireName } from "../graph/network.ts";
 import { type DataType, dataTypes, requireShape, type Shape, showShape, sizeOf } from "../shape.ts";
 import { enter } from "./scope.ts";
 import {

@@ -1,4 +1,4 @@
-import type { TuningCache } from "../gpu/productBuckets.ts";
+import type { TuningCache } from "../backend/webgpu/tensor/matmulBuckets.ts";
 
 const store = "products";
 

@@ -1,4 +1,4 @@
-// Every parameter of one network updated: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError; 0 moments. Written by src/gpu/emitNetwork.ts.
+// Every parameter of one network updated: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError; 0 moments. Written by src/backend/webgpu/emit/emitNetwork.ts.
 
 const MOMENTS = 0u;
 

@@ -2,7 +2,7 @@ import { reference } from "../../bench/contenders/reference.ts";
 import { CannotTakePart, type Contender, type ContenderCard, type Entry } from "../../bench/race/contract.ts";
 import type { Start } from "../../bench/race/start.ts";
 import type { StepWorkload, Workload } from "../../bench/race/workload.ts";
-import { sgd } from "../../src/optimizer.ts";
+import { sgd } from "../../src/math/optimizer.ts";
 
 /** A card for a contender that only tests know. */
 export const cardOf = (name: string, contender: Contender): ContenderCard => ({

@@ -1,9 +1,9 @@
 // Expressions on the GPU at many points, and what f32 may be off by there.
 
-import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
-import { kernelOf } from "../../src/gpu/shader.ts";
+import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { createDispatch, createKernel, encode } from "../../src/backend/webgpu/kernel.ts";
+import { kernelOf } from "../../src/backend/webgpu/shader.ts";
 import { inOrder } from "../../src/math/differentiate.ts";
 import { Expression } from "../../src/math/expression.ts";
 import { emitFunction } from "../../src/math/emitWgsl.ts";

@@ -1,14 +1,14 @@
 // One kernel, dispatched by itself.
 
-import { batchAt } from "../../src/batches.ts";
-import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
-import { acquire, GpuDevice } from "../../src/gpu/device.ts";
-import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
-import { type KernelName, type LayerFunctions, layerKernel } from "../../src/gpu/kernels.ts";
-import type { KernelSource } from "../../src/gpu/shader.ts";
-import type { Network } from "../../src/network.ts";
-import { type Optimizer, sgd } from "../../src/optimizer.ts";
-import { stepBytes, stepStride, writeStep } from "../../src/plan/uniforms.ts";
+import { batchAt } from "../../src/backend/batches.ts";
+import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import { acquire, GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/backend/webgpu/kernel.ts";
+import { type KernelName, type LayerFunctions, layerKernel } from "../../src/backend/webgpu/kernels.ts";
+import type { KernelSource } from "../../src/backend/webgpu/shader.ts";
+import type { Network } from "../../src/graph/network.ts";
+import { type Optimizer, sgd } from "../../src/math/optimizer.ts";
+import { stepBytes, stepStride, writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
 
 /** A WebGPU device; without an adapter the test fails. */
 export async function openDevice(options: { maxBufferBytes?: number; gpu?: GPU } = {}): Promise<GpuDevice> {

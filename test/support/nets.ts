@@ -1,6 +1,6 @@
 // Random networks with data that suits their loss.
 
-import type { Dataset } from "../../src/executor.ts";
+import type { Dataset } from "../../src/backend/executor.ts";
 import {
   type ActivationName,
   type BuiltInNetwork,
@@ -9,7 +9,7 @@ import {
   type Network,
   network,
   takesLogits,
-} from "../../src/network.ts";
+} from "../../src/graph/network.ts";
 import { createUniform } from "./random.ts";
 
 export interface NetCase {

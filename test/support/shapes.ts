@@ -1,8 +1,8 @@
 // Shapes that kernels are tried on.
 
 import fc from "fast-check";
-import type { Version } from "../../src/gpu/productVersions.ts";
-import { type ActivationName, dense, type LayerShape, type Network, network } from "../../src/network.ts";
+import type { Version } from "../../src/backend/webgpu/matmulVariants.ts";
+import { type ActivationName, dense, type LayerShape, type Network, network } from "../../src/graph/network.ts";
 import { shareOf } from "./share.ts";
 
 /** One, the register tiles ± 1, the workgroup ± 1, and sizes that divide by nothing. */

@@ -1,6 +1,6 @@
 // Networks for the kernels that take tiles of samples: every activation, loss and optimizer, odd widths, rest batches.
 
-import type { RunSettings } from "../../src/executor.ts";
+import type { RunSettings } from "../../src/backend/executor.ts";
 import {
   activationNames,
   adam,

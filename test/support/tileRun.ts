@@ -1,17 +1,17 @@
 // The kernels that take tiles of samples, dispatched by themselves.
 
-import { batchAt, widestOptimizer } from "../../src/batches.ts";
-import type { RunSettings } from "../../src/executor.ts";
-import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import type { TileSizes } from "../../src/gpu/emitLayers.ts";
-import { kernelUpdateOf } from "../../src/gpu/emitOptimizer.ts";
-import { type Constants, createKernel } from "../../src/gpu/kernel.ts";
-import type { KernelSource } from "../../src/gpu/shader.ts";
-import { fusedKernels } from "../../src/gpu/kernels.ts";
-import type { Network } from "../../src/network.ts";
-import { orderConstants, rowCountOf } from "../../src/plan/constants.ts";
-import { createStatus } from "../../src/plan/runStatus.ts";
+import { batchAt, widestOptimizer } from "../../src/backend/batches.ts";
+import type { RunSettings } from "../../src/backend/executor.ts";
+import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import type { TileSizes } from "../../src/backend/webgpu/emit/emitLayers.ts";
+import { kernelUpdateOf } from "../../src/backend/webgpu/emit/emitOptimizer.ts";
+import { type Constants, createKernel } from "../../src/backend/webgpu/kernel.ts";
+import type { KernelSource } from "../../src/backend/webgpu/shader.ts";
+import { fusedKernels } from "../../src/backend/webgpu/kernels.ts";
+import type { Network } from "../../src/graph/network.ts";
+import { orderConstants, rowCountOf } from "../../src/backend/webgpu/strategies/costConstants.ts";
+import { createStatus } from "../../src/backend/webgpu/strategies/runStatus.ts";
 import {
   hyperBlock,
   replicaBlock,
@@ -21,7 +21,7 @@ import {
   stepStride,
   storedStepBytes,
   writeStep,
-} from "../../src/plan/uniforms.ts";
+} from "../../src/backend/webgpu/strategies/uniforms.ts";
 
 export interface TileRun {
   readonly network: Network;

@@ -1,4 +1,4 @@
-import { momentCount, type Optimizer } from "../../../src/optimizer.ts";
+import { momentCount, type Optimizer } from "../../../src/math/optimizer.ts";
 
 /** Parameters of several replicas, of which one is updated at a time. */
 export interface Updated {
@@ -50,7 +50,7 @@ const updates: Partial<Record<Optimizer["name"], Update>> = { sgd, adam };
 
 export const knowsOptimizer = ({ name }: Optimizer): boolean => name in updates;
 
-/** One step of one replica; definitions as in src/cpu/update.ts. */
+/** One step of one replica; definitions as in src/backend/cpu/update.ts. */
 export const updateOf = ({ name }: Optimizer): Update => updates[name]!;
 
 export const createMoments = (optimizer: Optimizer, length: number): Float32Array[] =>

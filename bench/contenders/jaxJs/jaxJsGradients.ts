@@ -1,7 +1,7 @@
 // Gradients of one step, in two ways: by jax-js, and written out by hand, which makes half as many kernels.
 
 import { grad, type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import type { BuiltInNetwork } from "../../../src/network.ts";
+import type { BuiltInNetwork } from "../../../src/graph/network.ts";
 import { applyActivation, applyFused, meanLoss, meanLossSlope, slopeOf } from "./jaxJsNetwork.ts";
 
 /** What a step reads. Every call makes a view of its own: one that two operations share is copied by jax-js. */

@@ -1,8 +1,8 @@
 // Training steps in jax-js: whole steps, with their optimizer, inside one jit.
 
 import { type Array as JaxArray, jit, numpy as np, vmap } from "@jax-js/jax";
-import type { LayerShape } from "../../../src/network.ts";
-import { momentCount } from "../../../src/optimizer.ts";
+import type { LayerShape } from "../../../src/graph/network.ts";
+import { momentCount } from "../../../src/math/optimizer.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 import { disposeAll } from "./jaxJsArrays.ts";
 import { automaticGradients, type StepViews, writtenGradients } from "./jaxJsGradients.ts";

@@ -1,8 +1,8 @@
 // A training run in jax-js as an entry of the race: states, batches, and steps handed over in groups.
 
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import { batchAt, rowsOf } from "../../../src/batches.ts";
-import type { FloatArray, RunSettings } from "../../../src/executor.ts";
+import { batchAt, rowsOf } from "../../../src/backend/batches.ts";
+import type { FloatArray, RunSettings } from "../../../src/backend/executor.ts";
 import type { Entry } from "../../race/contract.ts";
 import { runSeed, type Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type Batch, batchAt, rowsOf } from "../../../src/batches.ts";
-import type { RunSettings } from "../../../src/executor.ts";
+import { type Batch, batchAt, rowsOf } from "../../../src/backend/batches.ts";
+import type { RunSettings } from "../../../src/backend/executor.ts";
 import { runSeed, type Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { BuiltInNetwork } from "../../../src/network.ts";
-import type { Optimizer } from "../../../src/optimizer.ts";
+import type { BuiltInNetwork } from "../../../src/graph/network.ts";
+import type { Optimizer } from "../../../src/math/optimizer.ts";
 import { eachGradient, errorFactor, hasGradients } from "./tfjsGradients.ts";
 import { layersOfFlat, type ReplicaGroup } from "./tfjsLayers.ts";
 import { type LayerVariables, Parameters } from "./tfjsParameters.ts";

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { ActivationName, LayerShape, BuiltInNetwork } from "../../../src/network.ts";
+import type { ActivationName, LayerShape, BuiltInNetwork } from "../../../src/graph/network.ts";
 
 /**
  * Parameters of one layer. One network: weights [fanIn, fanOut], bias [fanOut]; R of them: [R, fanIn, fanOut] and
@@ -51,7 +51,7 @@ export function layersOfFlat(flat: tf.Tensor2D, { layers }: BuiltInNetwork): Lay
 
 type Activate = (z: tf.Tensor) => tf.Tensor;
 
-/** Activations as `src/cpu/activation.ts` defines them. */
+/** Activations as `src/backend/cpu/activation.ts` defines them. */
 const activations: Record<ActivationName, Activate> = {
   identity: (z) => z,
   sigmoid: tf.sigmoid,

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
-import type { LossName, BuiltInNetwork } from "../../../src/network.ts";
-import type { Optimizer } from "../../../src/optimizer.ts";
+import type { LossName, BuiltInNetwork } from "../../../src/graph/network.ts";
+import type { Optimizer } from "../../../src/math/optimizer.ts";
 import { CannotTakePart } from "../../race/contract.ts";
 import type { BatchTensors } from "./tfjsBatches.ts";
 import { dense, denseOfData, type ReplicaGroup } from "./tfjsLayers.ts";
@@ -31,7 +31,7 @@ function meanFactor(loss: LossName, size: number, outputs: number): number {
   return loss === "softmaxCrossEntropy" ? 1 / size : 1 / (size * outputs);
 }
 
-/** The optimizer of tf.train whose definition is `src/cpu/update.ts`'s. */
+/** The optimizer of tf.train whose definition is `src/backend/cpu/update.ts`'s. */
 export function optimizerOf(optimizer: Optimizer): tf.Optimizer {
   const { name, learningRate, momentum, nesterov, weightDecay, beta1, beta2, epsilon } = optimizer;
   if (weightDecay !== 0) throw new CannotTakePart("tf.train has no weight decay");

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { LayerShape, BuiltInNetwork } from "../../../src/network.ts";
+import type { LayerShape, BuiltInNetwork } from "../../../src/graph/network.ts";
 import { biasShape, type LayerTensors, type ReplicaGroup, weightsShape } from "./tfjsLayers.ts";
 
 /** One layer's variables. */

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { BuiltInNetwork } from "../../../src/network.ts";
-import type { Optimizer } from "../../../src/optimizer.ts";
+import type { BuiltInNetwork } from "../../../src/graph/network.ts";
+import type { Optimizer } from "../../../src/math/optimizer.ts";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";

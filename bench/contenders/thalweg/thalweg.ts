@@ -1,5 +1,5 @@
 import { version } from "../../../package.json";
-import type { PathName } from "../../../src/executor.ts";
+import type { PathName } from "../../../src/backend/executor.ts";
 import { acquireDevice } from "../../hosts/acquireDevice.ts";
 import { CannotTakePart, type Contender } from "../../race/contract.ts";
 import { createForward } from "./thalwegForward.ts";

@@ -1,7 +1,7 @@
 import { InvalidInput } from "../../../src/errors.ts";
-import type { Executor, PathName, PlanReport, RunSettings, TrainingRun } from "../../../src/executor.ts";
-import type { GpuDevice } from "../../../src/gpu/device.ts";
-import { createExecutor } from "../../../src/plan/choose.ts";
+import type { Executor, PathName, PlanReport, RunSettings, TrainingRun } from "../../../src/backend/executor.ts";
+import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
+import { createExecutor } from "../../../src/backend/createExecutor.ts";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import { runSeed, type Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";

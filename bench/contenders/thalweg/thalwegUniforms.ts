@@ -1,6 +1,6 @@
-import { write, type BufferOwner } from "../../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../../src/gpu/device.ts";
-import { stepBytes, stepStride, stepWord } from "../../../src/plan/uniforms.ts";
+import { write, type BufferOwner } from "../../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
+import { stepBytes, stepStride, stepWord } from "../../../src/backend/webgpu/strategies/uniforms.ts";
 
 // Uniforms of the library's kernels, filled for products by themselves: no data set, no loss, strides of our own.
 
@@ -72,5 +72,5 @@ export function uploadLayer(device: GpuDevice, owner: BufferOwner, strides: Laye
   return buffer;
 }
 
-/** What a value costs beside its sum, in floating-point operations, as src/plan/layeredPlan.ts has it. */
+/** What a value costs beside its sum, in floating-point operations, as src/backend/webgpu/strategies/layeredPlan.ts has it. */
 export const valueFlops = 64;

@@ -1,0 +1,141 @@
+import type { LayerShape, Network } from "../../graph/network.ts";
+
+/** What the choice needs to know of a device. */
+export interface ProductLimits {
+  readonly kind: "gpu" | "software";
+  /** Four neighbouring invocations can exchange values. */
+  readonly hasQuads: boolean;
+}
+
+/** Shape of a product: [replicas, rows, sums] · [replicas, sums, columns], cut into `slots` along the sums. */
+export interface Product {
+  readonly replicas: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly slots: number;
+}
+
+/**
+ * How a product is computed: one value per invocation, or a register tile of 16 rows and 4 or 8 columns; with quads four
+ * invocations load a tile's rows together.
+ */
+export type Version = "plain" | "tiled" | "wideTiled" | "quads" | "wideQuads";
+
+/** Products of tensors also by tiles of 64 × 64 values in workgroup memory; chosen by measurement only (productTuning.ts). */
+export type ProductVersion = Version | "workgroup";
+
+interface Tile {
+  /** Of one invocation. */
+  readonly rows: number;
+  /** Of the invocations that share their rows. */
+  readonly columns: number;
+  readonly invocations: number;
+  /** Time of a value, used or not, as measured on a software adapter; of the fastest it is 1. */
+  readonly cost: number;
+  /** Invocations below which they would leave a hardware GPU idle; a software adapter has few threads anyway. */
+  readonly leastOnHardware: number;
+}
+
+const tiles: Record<ProductVersion, Tile> = {
+  plain: { rows: 1, columns: 1, invocations: 1, cost: 9, leastOnHardware: 0 },
+  tiled: { rows: 16, columns: 4, invocations: 1, cost: 2, leastOnHardware: 1024 },
+  wideTiled: { rows: 16, columns: 8, invocations: 1, cost: 1.5, leastOnHardware: 2048 },
+  quads: { rows: 16, columns: 16, invocations: 4, cost: 1.35, leastOnHardware: 4096 },
+  wideQuads: { rows: 16, columns: 32, invocations: 4, cost: 1, leastOnHardware: 8192 },
+  workgroup: { rows: 64, columns: 64, invocations: 64, cost: 4, leastOnHardware: 0 },
+};
+
+const countOf = ({ rows, columns }: Tile, product: Pick<Product, "rows" | "columns">): number =>
+  Math.ceil(product.rows / rows) * Math.ceil(product.columns / columns);
+
+/** Values of a product that a version computes, with those past the edges. */
+const valuesComputed = (version: ProductVersion, product: Product): number =>
+  countOf(tiles[version], product) * tiles[version].rows * tiles[version].columns;
+
+function costOf(limits: ProductLimits, version: Version, product: Product): number {
+  const { invocations, cost, leastOnHardware } = tiles[version];
+  const tileCount = countOf(tiles[version], product);
+  const isIdle = limits.kind === "gpu" && product.replicas * product.slots * tileCount * invocations < leastOnHardware;
+  return isIdle ? Number.POSITIVE_INFINITY : valuesComputed(version, product) * cost;
+}
+
+const ofAll: readonly Version[] = ["plain", "tiled", "wideTiled"];
+const ofQuads: readonly Version[] = [...ofAll, "quads", "wideQuads"];
+
+/** The versions that a device can run. */
+const versionsOf = ({ hasQuads }: Pick<ProductLimits, "hasQuads">): readonly Version[] => (hasQuads ? ofQuads : ofAll);
+
+/** Those of the products of tensors. */
+export const productVersionsOf = (limits: Pick<ProductLimits, "hasQuads">): readonly ProductVersion[] => [
+  ...versionsOf(limits),
+  "workgroup",
+];
+
+/** Those worth measuring: barriers cost a software adapter several times what they save. */
+export const candidatesOf = (limits: Pick<ProductLimits, "kind" | "hasQuads">): readonly ProductVersion[] =>
+  limits.kind === "gpu" ? productVersionsOf(limits) : versionsOf(limits);
+
+/** Time that a version should take, idle or not, in units of a value of the fastest one. */
+export const expectedCost = (version: ProductVersion, product: Product): number =>
+  product.replicas * valuesComputed(version, product) * tiles[version].cost;
+
+/** Picks the version that costs least for a shape; all of them add in the same order and give the same bits. */
+export function chooseVersion(limits: ProductLimits, product: Product): Version {
+  const versions = versionsOf(limits);
+  const costs = versions.map((version) => costOf(limits, version, product));
+  return versions[costs.indexOf(Math.min(...costs))]!;
+}
+
+/** Products and their sums that the cheapest version computes, with what it wastes at the edges, in units of the fastest one. */
+export function productWork(limits: ProductLimits, product: Product, sums: number): number {
+  return product.replicas * sums * costOf(limits, chooseVersion(limits, product), product);
+}
+
+type ProductName = "forward" | "backwardInputs" | "backwardWeights";
+const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads", wideQuads: "Quads" } as const;
+type Suffix = (typeof suffixes)[Version];
+
+/** The kernel that computes a product in a version. */
+export const kernelName = (product: ProductName, version: Version): `${ProductName}${Suffix}` =>
+  `${product}${suffixes[version]}`;
+
+/** Which four values of the right matrix lie side by side from multiples of four: shaders/productTile.wgsl. */
+export type Alignment = "none" | "rows" | "columns";
+
+/** Rows of the right matrix are aligned where all distances in it are multiples of four: its columns, first value, strides. */
+export const alignmentOf = (direction: "rows" | "columns", ...distances: readonly number[]): Alignment =>
+  distances.every((distance) => distance % 4 === 0) ? direction : "none";
+
+/** Overrides of the kernel: how many columns its tile has, and how they lie; a software adapter wants them in one line of the cache. */
+export const versionConstants = (
+  version: Version,
+  kind: ProductLimits["kind"],
+  alignment: Alignment,
+): Record<string, number> => ({
+  WIDE: version.startsWith("wide") ? 1 : 0,
+  ALIGNED: ["none", "rows", "columns"].indexOf(alignment),
+  INTERLEAVES: kind === "gpu" && alignment !== "rows" ? 1 : 0,
+});
+
+/** Alignment of a layer's weights [fanIn, fanOut] as the right matrix: by their rows, or as its transpose by their columns. */
+export const weightsAlignment = (
+  direction: "rows" | "columns",
+  { fanOut, weightsOffset }: LayerShape,
+  { parameterCount }: Network,
+  replicas: number,
+): Alignment => alignmentOf(direction, fanOut, weightsOffset, replicas > 1 ? parameterCount : 0);
+
+/** Floating-point operations that take as long as one of the tile that costs 2. */
+export const versionOperations = (version: ProductVersion, operations: number): number =>
+  (operations * tiles[version].cost) / 2;
+
+/** Invocations for [rows, columns] values. */
+export function valueInvocations(version: ProductVersion, rows: number, columns: number): number {
+  return countOf(tiles[version], { rows, columns }) * tiles[version].invocations;
+}
+
+/** Invocations of backwardWeights per slot: those of the weights, and behind them those of the bias and the loss. */
+export function weightInvocations(version: Version, { fanIn }: LayerShape, gradientColumns: number): number {
+  if (version === "plain") return (fanIn + 1) * gradientColumns;
+  return valueInvocations(version, fanIn, gradientColumns) + valueInvocations(version, 1, gradientColumns);
+}

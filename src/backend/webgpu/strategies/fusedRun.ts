@@ -1,0 +1,159 @@
+import { widestOptimizer } from "../../batches.ts";
+import { BufferOwner, write } from "../bufferOwner.ts";
+import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
+import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../kernel.ts";
+import { fusedKernels } from "../kernels.ts";
+import type { KernelSource } from "../shader.ts";
+import { momentCount } from "../../../math/optimizer.ts";
+import { orderConstants, rowCountOf, stepWindow } from "./costConstants.ts";
+import type { FusedBuffers } from "./fusedBuffers.ts";
+import type { FusedName, FusedPlan } from "./fusedPlan.ts";
+import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
+import { maxStepsPerDispatch, ReplicaRun } from "./memberRun.ts";
+import { createStatus, restoreState } from "./runStatus.ts";
+import { StepRun } from "./stepRun.ts";
+import { hyperBlock, replicaBlock, replicaWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
+import { createUpdateDispatch } from "./updateDispatch.ts";
+
+/** What a fused run is built from: as a layered one, with its own plan. */
+export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
+
+/** A fused run on either kind of path. */
+export type FusedRun = ReplicaRun | StepRun<FusedBuffers>;
+
+/** Kernels of one dispatch or step of a path, in order. */
+export const kernelsOfFused = (path: FusedName): readonly string[] =>
+  ({
+    replicas: ["trainReplicas"],
+    subgroups: ["trainReplicas"],
+    groups: ["trainGroups"],
+    samples: ["trainSamples", "update"],
+    tiles: ["trainTiles", "update"],
+  })[path];
+
+const momentFloats = ({ settings, replicas, network }: Omit<FusedRequest, "device">): number =>
+  momentCount(widestOptimizer(settings)) * replicas * network.parameterCount;
+
+const partialFloats = ({ plan, replicas, network }: Omit<FusedRequest, "device">): number =>
+  plan.slots * replicas * (network.parameterCount + 1);
+
+function createBuffers(request: FusedRequest): FusedBuffers {
+  const { device, network, replicas, settings, plan } = request;
+  const owner = new BufferOwner(device);
+  const hyper = hyperBlock(network, replicas, plan, widestOptimizer(settings));
+  try {
+    const buffers = {
+      owner,
+      hyper: owner.uniform("hyper", hyper.byteLength),
+      settings: owner.upload("settings", replicaBlock(settings, replicas)),
+      inputs: owner.upload("inputs", toFloat32(settings.data.inputs)),
+      targets: owner.upload("targets", toFloat32(settings.data.targets)),
+      moments: owner.storage("moments", momentFloats(request)),
+      losses: owner.storage("losses", plan.ringSteps * replicas),
+      status: createStatus(owner, replicas),
+    };
+    write(device.gpu, buffers.hyper, hyper);
+    if (settings.resume) restoreState(device, buffers, settings.resume);
+    return buffers;
+  } catch (error) {
+    owner.dispose();
+    throw error;
+  }
+}
+
+/** Bytes that a fused run takes, parameters included, but for buffers of at most 64 bytes. */
+export function fusedBytes(request: Omit<FusedRequest, "device">): number {
+  const { network, replicas, settings, plan } = request;
+  const { inputs, targets } = settings.data;
+  const takesSteps = plan.workgroupReplicas > 0;
+  const floats =
+    inputs.length +
+    targets.length +
+    replicas * network.parameterCount +
+    momentFloats(request) +
+    (plan.ringSteps + replicaWords) * replicas +
+    (takesSteps ? 0 : partialFloats(request));
+  return 4 * floats + (takesSteps ? maxStepsPerDispatch * storedStepBytes : stepSlots * stepStride);
+}
+
+/** Structure that the kernels of a run are compiled for. */
+const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
+  ...orderConstants(settings, rowCountOf(settings, network)),
+});
+
+/** The kernel that trains whole replicas. */
+function replicaSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
+  const update = kernelUpdateOf(widestOptimizer(settings));
+  if (plan.tile) return fusedKernels.trainGroups(network, update, plan.tile);
+  return fusedKernels.trainReplicas(network, update, plan.path === "subgroups" ? device.subgroupLanes! : 1);
+}
+
+/** A run whose dispatches take many steps of whole replicas. */
+async function createReplicaRun(
+  request: FusedRequest,
+  buffers: FusedBuffers,
+  parameters: GPUBuffer,
+): Promise<ReplicaRun> {
+  const { device } = request;
+  const kernel = await createKernel(device, replicaSourceOf(request), constantsOf(request));
+  return ReplicaRun.create({ ...request, buffers, parameters, kernel });
+}
+
+/** Buffers of a path that adds up slices of the batch. */
+interface SliceBuffers extends FusedBuffers {
+  readonly steps: GPUBuffer;
+  /** [slots, replicas, parameterCount + 1]. */
+  readonly partials: GPUBuffer;
+}
+
+/** Forward and backward of a chunk. */
+async function gradientsOf(request: FusedRequest, buffers: SliceBuffers, parameters: GPUBuffer): Promise<Dispatch> {
+  const { device, network, replicas, plan } = request;
+  const { owner, steps, inputs, targets, settings, partials } = buffers;
+  const words = slicesBlock(plan.sliceRows, plan.slots, replicas);
+  const slices = owner.uniform("slices", words.byteLength);
+  write(device.gpu, slices, words);
+  const { tile } = plan;
+  const source = tile ? fusedKernels.trainTiles(network, tile) : fusedKernels.trainSamples(network);
+  const kernel = await createKernel(device, source, constantsOf(request));
+  return createDispatch(device, kernel, {
+    label: "all layers",
+    bound: [stepWindow(steps), slices, inputs, targets, settings, parameters, partials],
+    invocations: () => (tile ? groupSize * plan.slots : plan.slots),
+    replicas: plan.groupReplicas,
+  });
+}
+
+/** A run of two dispatches a step: partial gradients of slices of the batch, then their sum and the update. */
+async function createSliceRun(
+  request: FusedRequest,
+  shared: FusedBuffers,
+  parameters: GPUBuffer,
+): Promise<StepRun<FusedBuffers>> {
+  const { owner } = shared;
+  const steps = owner.uniform("steps", stepSlots * stepStride);
+  const buffers = { ...shared, steps, partials: owner.storage("gradients", partialFloats(request)) };
+  const update = await createUpdateDispatch(request, { ...buffers, gradients: buffers.partials, parameters });
+  const chunk = [await gradientsOf(request, buffers, parameters)];
+  return new StepRun({ ...request, parameters, buffers, dispatches: { gathers: [], chunk, update } });
+}
+
+/**
+ * Allocates buffers, uploads data and compiles the kernels of one network.
+ * @param parameters [replicas, parameterCount], updated by the run
+ */
+export async function createFusedRun(request: FusedRequest, parameters: GPUBuffer): Promise<FusedRun> {
+  const { device, plan } = request;
+  const buffers = await device.checked(
+    "training: buffers",
+    () => createBuffers(request),
+    ({ owner }) => owner.dispose(),
+  );
+  try {
+    const create = plan.workgroupReplicas > 0 ? createReplicaRun : createSliceRun;
+    return await create(request, buffers, parameters);
+  } catch (error) {
+    buffers.owner.dispose();
+    throw error;
+  }
+}

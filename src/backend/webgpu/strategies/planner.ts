@@ -1,0 +1,151 @@
+import { widestOptimizer } from "../../batches.ts";
+import { InvalidInput } from "../../../errors.ts";
+import { type PathName, pathNames, type PlanReport, type RunSettings } from "../../executor.ts";
+import type { GpuDevice } from "../device.ts";
+import type { Network } from "../../../graph/network.ts";
+import { drawsApart, rowCountOf } from "./costConstants.ts";
+import { layeredStepMs } from "./costModel.ts";
+import { type FusedName, type FusedPlan, type FusedPlanRequest, planFused } from "./fusedPlan.ts";
+import { createFusedRun, fusedBytes, type FusedRun, kernelsOfFused } from "./fusedRun.ts";
+import { type BuffersRequest, layeredBytes } from "./layeredBuffers.ts";
+import { kernelsOf, planLayered } from "./layeredPlan.ts";
+import { createLayeredRun, type LayeredRun } from "./layeredRun.ts";
+import { maxStepsPerDispatch } from "./memberRun.ts";
+
+/** What is to be trained where. */
+export interface RunRequest {
+  readonly device: GpuDevice;
+  readonly network: Network;
+  readonly replicas: number;
+  readonly settings: RunSettings;
+}
+
+/** A path that was chosen: what it will do, and how to begin. */
+export interface PlannedRun {
+  readonly report: PlanReport;
+  /** @param parameters [replicas, parameterCount], updated by the run */
+  create(parameters: GPUBuffer): Promise<LayeredRun | FusedRun>;
+}
+
+const sentences: Readonly<Record<PathName, string>> = {
+  layered: "layer by layer, the path for any size",
+  replicas: "one invocation trains a replica, many steps in one dispatch",
+  subgroups: "the lanes of a subgroup train a replica, many steps in one dispatch",
+  groups: "one workgroup trains a replica, many steps in one dispatch",
+  samples: "one invocation takes a slice of the batch through all layers",
+  tiles: "one workgroup takes tiles of the batch through all layers",
+};
+
+const show = (ms: number): string => `${Number(ms.toPrecision(2))} ms`;
+
+/** `layered`, with what it costs beside the others: why a path was taken. */
+function reasonOf(path: PathName, details: string, costs: ReadonlyMap<PathName, number>, isForced: boolean): string {
+  const others = [...costs].filter(([name]) => name !== path).toSorted(([, a], [, b]) => a - b);
+  const compared = others.map(([name, ms]) => `${name} ${show(ms)}`).join(", ");
+  const why = isForced ? "as asked for" : `about ${show(costs.get(path)!)} a step by the cost model`;
+  return `${sentences[path]}${details}; ${why}${compared && ` (${compared})`}`;
+}
+
+/** Numbers of layers, batch and replicas of a layered request. */
+export function layeredRequest({ device, network, replicas, settings }: RunRequest): BuffersRequest {
+  const rowCount = rowCountOf(settings, network);
+  const plan = planLayered(device, { network, replicas, rowCount, batchSize: settings.batchSize });
+  return { device, network, replicas, settings, plan };
+}
+
+function fusedPlanRequest({ network, replicas, settings }: RunRequest): FusedPlanRequest {
+  const { batchSize } = settings;
+  return {
+    network,
+    replicas,
+    rowCount: rowCountOf(settings, network),
+    batchSize,
+    optimizer: widestOptimizer(settings),
+    activationStorage: settings.activationStorage,
+  };
+}
+
+/** What the planner chooses among: the cost of each path that can take the run, and the fused plans. */
+function candidatesOf(request: RunRequest): { costs: Map<PathName, number>; fused: Map<PathName, FusedPlan> } {
+  const wanted = fusedPlanRequest(request);
+  const fused = new Map<PathName, FusedPlan>();
+  const costs = new Map<PathName, number>([["layered", layeredStepMs(request.device, wanted)]]);
+  for (const plan of planFused(request.device, wanted)) {
+    fused.set(plan.path, plan);
+    costs.set(plan.path, plan.stepMs);
+  }
+  return { costs, fused };
+}
+
+function choose({ settings, network, replicas }: RunRequest, costs: ReadonlyMap<PathName, number>): PathName {
+  const { path = "auto" } = settings;
+  if (path === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
+  if (costs.has(path)) return path;
+  throw new InvalidInput({
+    place: "train: path",
+    expected: `one of ${["auto", ...pathNames.filter((name) => costs.has(name))].join(", ")} for this network, batch and device`,
+    got: `${path}, with ${network.parameterCount} parameters, ${replicas} replicas and batches of ${settings.batchSize}`,
+    fix: "leave path out to let the planner choose",
+  });
+}
+
+function planLayeredRun(request: RunRequest, costs: ReadonlyMap<PathName, number>): PlannedRun {
+  const { replicas, settings, network } = request;
+  const layered = layeredRequest(request);
+  const { plan } = layered;
+  const drawn = drawsApart(settings, rowCountOf(settings, network)) ? ["drawRows"] : [];
+  const kernels = [...drawn, ...kernelsOf(plan)];
+  const groups = Math.ceil(replicas / plan.groupReplicas);
+  const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
+  const grouped = groups > 1 ? `, the replicas in ${groups} groups of up to ${plan.groupReplicas}` : "";
+  const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
+  const details = `: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
+  return {
+    report: {
+      path: "layered",
+      reason: reasonOf("layered", details, costs, settings.path === "layered"),
+      dispatchesPerStep: groups * kernels.length,
+      stepsPerDispatch: 1,
+      stepMs: costs.get("layered"),
+      kernels,
+      chunkRows: plan.chunkRows,
+      bytes: layeredBytes(layered),
+    },
+    create: (parameters) => createLayeredRun(layered, parameters),
+  };
+}
+
+function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<PathName, number>): PlannedRun {
+  const { replicas, settings } = request;
+  const { path, groupReplicas, chunkRows, stepMs } = plan;
+  const groups = Math.ceil(replicas / groupReplicas);
+  const kernels = kernelsOfFused(path);
+  const takesSteps = plan.workgroupReplicas > 0;
+  const stepsPerDispatch = takesSteps ? Math.min(maxStepsPerDispatch, plan.ringSteps) : 1;
+  const grouped = groups > 1 ? `, the replicas in ${groups} groups of up to ${groupReplicas}` : "";
+  const details = takesSteps ? `, up to ${stepsPerDispatch}${grouped}` : `${grouped}, then the update`;
+  return {
+    report: {
+      path,
+      reason: reasonOf(path, details, costs, settings.path === path),
+      dispatchesPerStep: (groups * kernels.length) / stepsPerDispatch,
+      stepsPerDispatch,
+      stepMs,
+      kernels,
+      chunkRows,
+      bytes: fusedBytes({ ...request, plan }),
+    },
+    create: (parameters) => createFusedRun({ ...request, plan }, parameters),
+  };
+}
+
+/**
+ * Chooses the path of a run: the one asked for, or the cheapest by the cost model.
+ * @throws InvalidInput when the path asked for cannot take the run; LimitExceeded when none can
+ */
+export function planRun(request: RunRequest): PlannedRun {
+  const { costs, fused } = candidatesOf(request);
+  const path = choose(request, costs);
+  const plan = fused.get(path as FusedName);
+  return plan ? planFusedRun(request, plan, costs) : planLayeredRun(request, costs);
+}

@@ -1,0 +1,297 @@
+import { InvalidInput, requireOptions } from "../errors.ts";
+import type { Dataset, Executor, FloatArray, PlanReport, ReplicaResults, Trace, TrainingState } from "../backend/executor.ts";
+import type { Device } from "../backend/webgpu/device.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { initialize, type InitializerName } from "../graph/initializers.ts";
+import { type Network, requireInteger } from "../graph/network.ts";
+import { type Optimizer, requireOptimizer } from "../math/optimizer.ts";
+import { createExecutor } from "../backend/createExecutor.ts";
+import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
+import { type FitResult, HistoryRecorder } from "./history.ts";
+import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
+import { planTraining, rhythmOf, type Steering, type TrainOptions, type TrainPlan } from "./options.ts";
+import {
+  allReplicas,
+  averageParameters,
+  chosenReplicas,
+  type Ensemble,
+  predictTogether,
+  readReplicas,
+} from "./population.ts";
+import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
+import { summaryOf } from "./summary.ts";
+import { type Progress, Trainer } from "./trainer.ts";
+
+export interface ModelOptions {
+  /** From `acquire()`. */
+  readonly device: Device;
+  /**
+   * Seed of the initial parameters, integer in [0, 2⁵³), default 0; replica r starts as a model with seed + r would. Or a list
+   * with the seed of each replica.
+   */
+  readonly seed?: number | ArrayLike<number>;
+  /** Networks of this architecture, trained side by side; default 1, or as many as there are seeds. */
+  readonly replicas?: number;
+  /** Default: He for rectifiers, Glorot otherwise. */
+  readonly initializer?: InitializerName;
+  /** Initial parameters [replicas, parameterCount], instead of seed and initializer. */
+  readonly parameters?: FloatArray;
+}
+
+/** Most times that `fit` scores the validation rows, unless `every` says when. */
+const mostValidations = 200;
+
+function requireParameters(place: string, parameters: FloatArray, length: number): void {
+  requireRows(place, parameters, length);
+  if (parameters.length === length) return;
+  const fix = "pass [replicas, parameterCount], one replica behind the other";
+  throw new InvalidInput({ place, expected: `${length} values`, got: String(parameters.length), fix });
+}
+
+/** Replicas of one network on one device. Free it with `dispose()` or `using`. */
+export class Model<Architecture extends AnyNetwork = Network> {
+  readonly network: Architecture;
+  readonly replicas: number;
+  readonly device: Device;
+  readonly #executor: Executor;
+  #isTraining = false;
+  #trainer: Trainer | undefined;
+
+  /** Use `createModel`. */
+  constructor(device: Device, network: Architecture, executor: Executor) {
+    this.device = device;
+    this.network = network;
+    this.replicas = executor.replicas;
+    this.#executor = executor;
+  }
+
+  /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
+  plan(data: Dataset, options: TrainOptions = {}): PlanReport {
+    return this.#executor.planRun(planTraining(this.network, data, options, this.replicas).settings);
+  }
+
+  /**
+   * Trains, and tells about it: an event every `every`, and one at the end. Leaving the loop early stops the training;
+   * the parameters stay at the last step done. `next({ every, learningRate })` steers it from an event on.
+   * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
+   * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
+   */
+  async *train(data: Dataset, options: TrainOptions = {}): AsyncGenerator<Progress, void, Steering | undefined> {
+    yield* this.#events(planTraining(this.network, data, options, this.replicas));
+  }
+
+  async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, Steering | undefined> {
+    if (this.#isTraining) {
+      const fix = "await the training under way, or create a second model";
+      throw new InvalidInput({ place: "train", expected: "one training at a time", got: "a second one", fix });
+    }
+    this.#isTraining = true;
+    try {
+      plan.signal?.throwIfAborted();
+      if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
+      const run = await this.#executor.createRun(plan.settings);
+      try {
+        this.#trainer = new Trainer(this.#executor, run, plan);
+        yield* this.#trainer.events();
+      } finally {
+        run.dispose();
+      }
+    } finally {
+      this.#isTraining = false;
+    }
+  }
+
+  /**
+   * Copy on the host of where the latest training stood at its last event: what is left when the GPU is lost, and what another
+   * training goes on from by `resume`. Undefined before any training, and for models of more than 2²² parameters.
+   */
+  get lastGood(): TrainingState | undefined {
+    return this.#trainer?.lastGood;
+  }
+
+  /**
+   * How the latest training went for each replica: known when it has ended, at its last step, by an abort or by leaving the
+   * loop early. Undefined before, and where the GPU was lost.
+   */
+  get results(): ReplicaResults | undefined {
+    return this.#trainer?.results;
+  }
+
+  /**
+   * Trains to the end. With validation rows and no `every` they are scored after each epoch, of more than 200 epochs after every n-th.
+   * Throws as `train` does.
+   */
+  async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
+    const plan = planTraining(this.network, data, options, this.replicas);
+    const { totalSteps, perEpoch, settings } = plan;
+    const recorder = new HistoryRecorder(perEpoch, this.replicas, settings.resume?.step ?? 0);
+    const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
+    const byEpochs = options?.validation && options.every === undefined ? rhythmOf({ epochs }, perEpoch) : plan.rhythm;
+    let last: Progress | undefined;
+    for await (last of this.#events({ ...plan, rhythm: byEpochs })) recorder.add(last);
+    const { step: steps, validation, diverged } = last!;
+    const { history } = recorder;
+    return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history };
+  }
+
+  /**
+   * What the network answers: its outputs, and where the loss takes logits the probabilities that they stand for.
+   * @param inputs [rows, network.inputs]
+   * @returns [rows, network.outputs], of several replicas [replicas, rows, network.outputs]; f64 on the CPU
+   */
+  async predict(inputs: FloatArray): Promise<FloatArray> {
+    requireInputs("predict: inputs", inputs, this.network);
+    return probabilitiesOf(this.network, await this.#executor.predict(inputs));
+  }
+
+  /** As `predict`, but the outputs of the last layer as they are: logits where the loss takes logits. */
+  async logits(inputs: FloatArray): Promise<FloatArray> {
+    requireInputs("logits: inputs", inputs, this.network);
+    return this.#executor.predict(inputs);
+  }
+
+  /**
+   * Loss, and accuracy for the cross entropies, on rows of data: the mean over replicas, and of each one. One network with at most 2²²
+   * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
+   * float64 beyond: of a hundred thousand networks nothing but their scores is read.
+   */
+  async evaluate(data: Dataset): Promise<Evaluation> {
+    requireDataset("evaluate", data, this.network);
+    return evaluate(this.#executor, data);
+  }
+
+  /**
+   * What replicas predict together, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
+   * `predict` over them.
+   * @param inputs [rows, network.inputs]
+   * @param options.replicas default all
+   * @throws InvalidInput
+   */
+  async predictEnsemble(
+    inputs: FloatArray,
+    options: { readonly replicas?: ArrayLike<number> } = {},
+  ): Promise<Ensemble> {
+    requireInputs("predictEnsemble: inputs", inputs, this.network);
+    requireOptions("predictEnsemble", options, ["replicas"]);
+    if (options.replicas === undefined) return predictTogether(this.#executor, inputs);
+    const members = await this.#pick("predictEnsemble: replica", options.replicas);
+    try {
+      return await predictTogether(members.#executor, inputs);
+    } finally {
+      members.dispose();
+    }
+  }
+
+  /**
+   * One replica, or several in the order named, as a model of its own on the same device.
+   * @throws InvalidInput on a number that no replica has, LimitExceeded, GpuOutOfMemory
+   */
+  pick(replicas: number | ArrayLike<number>): Promise<Model<Architecture>> {
+    return this.#pick("pick: replica", replicas);
+  }
+
+  async #pick(place: string, replicas: number | ArrayLike<number>): Promise<Model<Architecture>> {
+    const chosen = chosenReplicas(place, replicas, this.replicas);
+    const parameters = await readReplicas(this.#executor, chosen);
+    return openModel(this.device, this.network, chosen.length, () => parameters);
+  }
+
+  /**
+   * A model whose parameters are the mean of the replicas', taken in float64. Sensible only for networks that lie near each
+   * other, such as those that went on from the same one; of networks trained apart use `predictEnsemble`.
+   * @param replicas default all
+   * @throws InvalidInput on a number that no replica has, LimitExceeded, GpuOutOfMemory
+   */
+  async average(replicas: ArrayLike<number> = allReplicas(this.replicas)): Promise<Model<Architecture>> {
+    const chosen = chosenReplicas("average: replica", replicas, this.replicas);
+    const parameters = await averageParameters(this.#executor, chosen);
+    return openModel(this.device, this.network, 1, () => parameters);
+  }
+
+  /** [replicas, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
+  readParameters(): Promise<FloatArray> {
+    return this.#executor.readParameters();
+  }
+
+  /** Replaces the parameters [replicas, parameterCount]. @throws InvalidInput on another length or a value that is not finite */
+  writeParameters(parameters: FloatArray): void {
+    requireParameters("writeParameters", parameters, this.replicas * this.network.parameterCount);
+    this.#executor.writeParameters(parameters);
+  }
+
+  /**
+   * Bytes of a safetensors file from which `load` and `loadModel` restore the model: architecture, parameters, and what `extras` adds.
+   * @throws InvalidInput when a parameter is not finite
+   */
+  async save(extras: SaveExtras = {}): Promise<Uint8Array> {
+    return encode(this, await this.readParameters(), extras);
+  }
+
+  /**
+   * Replaces the parameters by those of a file that `save` wrote.
+   * @throws BadFile, or InvalidInput where the file holds another network or number of replicas
+   */
+  async load(bytes: Uint8Array): Promise<void> {
+    const saved = await decode("load", bytes);
+    requireAlike(this, saved);
+    this.writeParameters(saved.parameters);
+  }
+
+  /** The layers as a table of text: activation, output width and number of parameters of each, and their sum. */
+  summary(): string {
+    return summaryOf(this.network, this.replicas);
+  }
+
+  /** Every value of one training step over `data` as one batch; the parameters stay as they are. */
+  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    requireDataset("trace", data, this.network);
+    requireOptimizer("trace", optimizer);
+    return this.#executor.trace(data, optimizer);
+  }
+
+  /** Frees every buffer; may be called again. */
+  dispose(): void {
+    this.#executor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const known = ["device", "seed", "replicas", "initializer", "parameters"];
+
+/**
+ * Creates replicas of a network on a device, with initial parameters.
+ * @throws InvalidInput, LimitExceeded, GpuOutOfMemory
+ */
+export async function createModel<Architecture extends AnyNetwork>(
+  network: Architecture,
+  options: ModelOptions,
+): Promise<Model<Architecture>> {
+  requireOptions("createModel", options, known);
+  const { device, seed = 0, initializer, parameters } = options;
+  const { replicas = typeof seed === "object" ? seed?.length : 1 } = options;
+  requireInteger("createModel: replicas", replicas, 1, 2 ** 20);
+  const length = replicas * network.parameterCount;
+  if (parameters) requireParameters("createModel: parameters", parameters, length);
+  const drawn = { seed, replicas, ...(initializer && { initializer }) };
+  return openModel(device, network, replicas, () => parameters ?? initialize(network, drawn));
+}
+
+/** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
+async function openModel<Architecture extends AnyNetwork>(
+  device: Device,
+  network: Architecture,
+  replicas: number,
+  parameters: () => FloatArray,
+): Promise<Model<Architecture>> {
+  const executor = await createExecutor(device, network, replicas);
+  try {
+    executor.writeParameters(parameters());
+    return new Model(device, network, executor);
+  } catch (error) {
+    executor.dispose();
+    throw error;
+  }
+}

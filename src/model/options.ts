@@ -1,0 +1,211 @@
+import { stepsPerEpoch } from "../backend/batches.ts";
+import { InvalidInput, requireOptions } from "../errors.ts";
+import {
+  type ActivationStorage,
+  activationStorages,
+  type Dataset,
+  type Path,
+  pathNames,
+  type PerReplica,
+  type RunSettings,
+  type TrainingState,
+} from "../backend/executor.ts";
+import { requireSeed } from "../graph/initializers.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { requireInteger, requireName } from "../graph/network.ts";
+import { adam, type Optimizer, requireHyperParameter, requireOptimizer } from "../math/optimizer.ts";
+import { requireDataset } from "./dataset.ts";
+import { checkedPerReplica } from "./perMember.ts";
+import { requireState } from "./checkpoint.ts";
+
+/** When `train` tells about its progress. */
+export type Every = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
+
+export interface TrainOptions {
+  /** From `sgd()`, `adam()`, `adamW()` or `rmsProp()`; default `adam()`. */
+  readonly optimizer?: Optimizer;
+  /** Passes over the data; default 60, unless `steps` is given. */
+  readonly epochs?: number;
+  /** Updates of the parameters, instead of epochs. */
+  readonly steps?: number;
+  /** Rows per step; default 32, and never more than there are. */
+  readonly batchSize?: number;
+  /** Draw batches in a seeded order, new each epoch (default). A batch of all rows keeps their order. */
+  readonly shuffle?: boolean;
+  /** Seed of the order; integer in [0, 2⁵³), default 0. */
+  readonly seed?: number;
+  /** What each replica has for itself: lists with one value per replica. What is missing here, all have in common. */
+  readonly perReplica?: PerReplica;
+  /**
+   * Train on as many rows, drawn with replacement (Efron 1979; Breiman 1996: bagging). With `perReplica.seed` every replica has
+   * a sample of its own, otherwise all share the sample of `seed`.
+   */
+  readonly bootstrap?: boolean;
+  /** How steps are computed: the quickest way by the planner (default), or the one named. The CPU reference has but one. */
+  readonly path?: Path;
+  /**
+   * "f16" lets the paths `tiles` and `groups` keep activations and their gradients in 16 bits: twice the samples in the memory of a
+   * workgroup, at relative errors of 5e-4 a value. Everything is computed in f32; other paths and the CPU take no notice.
+   */
+  readonly activationStorage?: ActivationStorage;
+  /**
+   * Go on from where a training of the same data and options stood, `model.lastGood` for example: same order of rows, same moments,
+   * same bits. Steps and epochs count from the very beginning; `learningRate` may differ. Replaces the model's parameters.
+   */
+  readonly resume?: TrainingState | undefined;
+  /** Held-out rows, evaluated with every progress event. */
+  readonly validation?: Dataset;
+  /** Default: every 200 ms, and at the end. */
+  readonly every?: Every;
+  readonly signal?: AbortSignal;
+}
+
+/** Distance of events. */
+export interface Rhythm {
+  /** Steps between events, or undefined where events go by time. */
+  readonly eventSteps: number | undefined;
+  readonly eventMs: number;
+}
+
+/** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
+export interface Steering {
+  /** When the next events are told, counted from here: `{ steps: 1 }` trains step by step. */
+  readonly every?: Every;
+  /** Learning rate of the steps from here on; momentum and moments stay. Not where `perReplica` sets learning rates. */
+  readonly learningRate?: number;
+}
+
+/** Options with every default filled in. */
+export interface TrainPlan {
+  readonly settings: RunSettings;
+  readonly totalSteps: number;
+  readonly perEpoch: number;
+  readonly rhythm: Rhythm;
+  readonly validation: Dataset | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const known = [
+  "optimizer",
+  "epochs",
+  "steps",
+  "batchSize",
+  "shuffle",
+  "seed",
+  "perReplica",
+  "bootstrap",
+  "path",
+  "activationStorage",
+  "resume",
+  "validation",
+  "every",
+  "signal",
+];
+const most = 2 ** 48;
+
+/** Passes over the data where neither epochs nor steps are given. */
+export const defaultEpochs = 60;
+
+function requireSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  const fix = "pass new AbortController().signal";
+  throw new InvalidInput({ place: "train: signal", expected: "an AbortSignal", got: String(signal), fix });
+}
+
+function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
+  if (epochs !== undefined && steps !== undefined) {
+    throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "leave one of them out" });
+  }
+  if (steps !== undefined) {
+    requireInteger("train: steps", steps, 1, most);
+    return steps;
+  }
+  const passes = epochs ?? defaultEpochs;
+  requireInteger("train: epochs", passes, 1, most / perEpoch);
+  return passes * perEpoch;
+}
+
+function eventStepsOf(every: Every | undefined, perEpoch: number): number | undefined {
+  if (every === undefined) return undefined;
+  if (typeof every !== "object" || every === null || ("ms" in every && !(every.ms >= 0))) {
+    const got = JSON.stringify(every) ?? typeof every;
+    const fix = "pass { epochs: 1 }";
+    throw new InvalidInput({ place: "train: every", expected: "steps, epochs, or ms of at least 0", got, fix });
+  }
+  if ("ms" in every) return undefined;
+  const steps = "steps" in every ? every.steps : every.epochs * perEpoch;
+  requireInteger("train: every", steps, 1, most);
+  return steps;
+}
+
+export const rhythmOf = (every: Every | undefined, perEpoch: number): Rhythm => ({
+  eventSteps: eventStepsOf(every, perEpoch),
+  eventMs: every && "ms" in every ? every.ms : 200,
+});
+
+/** @throws InvalidInput */
+export function requireSteering(steering: Steering, { perReplica }: RunSettings): void {
+  requireOptions("train: next", steering, ["every", "learningRate"]);
+  const { learningRate } = steering;
+  if (learningRate === undefined) return;
+  requireHyperParameter("train: next: learningRate", "learningRate", learningRate);
+  if (perReplica?.learningRate === undefined) return;
+  const fix = "start a training with other lists";
+  const expected = "no learningRate where perReplica sets those of the replicas";
+  throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
+}
+
+function requireBoolean(place: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
+}
+
+/** The options of populations and paths, those that are present, checked. */
+function optionalSettings(options: TrainOptions, optimizer: Optimizer, replicas: number) {
+  const { perReplica, bootstrap, path, activationStorage } = options;
+  requireBoolean("train: bootstrap", bootstrap);
+  if (path !== undefined) requireName("train: path", path, ["auto", ...pathNames]);
+  if (activationStorage !== undefined) requireName("train: activationStorage", activationStorage, activationStorages);
+  return {
+    ...(perReplica !== undefined && { perReplica: checkedPerReplica(perReplica, optimizer, replicas) }),
+    ...(bootstrap !== undefined && { bootstrap }),
+    ...(path !== undefined && { path }),
+    ...(activationStorage !== undefined && { activationStorage }),
+  };
+}
+
+/**
+ * Checks data and options against replicas of a network and fills in defaults.
+ * @throws InvalidInput
+ */
+export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, replicas: number): TrainPlan {
+  requireOptions("train", options, known);
+  requireSignal(options.signal);
+  const rows = requireDataset("train", data, network);
+  if (options.validation) requireDataset("train: validation", options.validation, network);
+  const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, every } = options;
+  requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
+  requireSeed("train: seed", seed);
+  requireOptimizer("train", optimizer);
+  const size = Math.min(batchSize, rows);
+  const perEpoch = stepsPerEpoch(rows, size);
+  const settings = {
+    data,
+    optimizer,
+    batchSize: size,
+    shuffle,
+    seed,
+    ...optionalSettings(options, optimizer, replicas),
+  };
+  const totalSteps = totalStepsOf(options, perEpoch);
+  const { resume } = options;
+  if (resume !== undefined) requireState(resume, { network, replicas, settings, totalSteps });
+  return {
+    settings: resume ? { ...settings, resume } : settings,
+    totalSteps,
+    perEpoch,
+    rhythm: rhythmOf(every, perEpoch),
+    validation: options.validation,
+    signal: options.signal,
+  };
+}
