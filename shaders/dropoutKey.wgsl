@@ -2,9 +2,9 @@
 
 #import step
 #import order
-#expects var settings: array<ReplicaSettings, 1>
+#expects var settings: array<MemberSettings, 1>
 
-fn dropoutKey(replica: u32) -> vec2u {
-  let seed = settings[replica].orderSeed;
+fn dropoutKey(member: u32) -> vec2u {
+  let seed = settings[member].orderSeed;
   return vec2u(seed.x, seed.y ^ 7u);
 }

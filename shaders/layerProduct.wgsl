@@ -1,4 +1,4 @@
-// What the products of a layer have in common: z of the dispatch is the replica.
+// What the products of a layer have in common: z of the dispatch is the member.
 
 #import step
 #import product
@@ -11,6 +11,6 @@ fn firstInvocation() -> u32 { return 0u; }
 fn rightColumns(columns: vec4u, right: Matrix) -> vec4u { return columns * right.column; }
 
 // Weights of the layer [fanIn, fanOut], behind which its bias lies.
-fn weightsOf(replica: u32) -> Matrix {
-  return Matrix(replica * layer.parameterCount + layer.weightsOffset, layer.fanOut, 1u);
+fn weightsOf(member: u32) -> Matrix {
+  return Matrix(member * layer.parameterCount + layer.weightsOffset, layer.fanOut, 1u);
 }

@@ -1,7 +1,7 @@
 // The order in which an epoch visits the rows of the data set. Twins: src/random.ts and src/backend/batches.ts.
 
 override SHUFFLES: bool = true;    // false: rows come as they lie in the data set
-override OWN_ORDER: bool = false;  // every replica has an order of its own
+override OWN_ORDER: bool = false;  // every member has an order of its own
 override BOOTSTRAP: bool = false;  // rows are those of a sample drawn with replacement
 
 // Finaliser of MurmurHash3 (Appleby, public domain).
@@ -78,7 +78,7 @@ fn multiplyHigh(a: u32, b: u32) -> u32 {
   return (a >> 16u) * (b >> 16u) + (middle >> 16u) + (other >> 16u);
 }
 
-// Key of the epoch's permutation: the run's, or the replica's own.
+// Key of the epoch's permutation: the run's, or the member's own.
 fn orderKeyOf(runKey: vec2u, epoch: u32, orderSeed: vec2u) -> vec2u {
   if (!OWN_ORDER) {
     return runKey;
@@ -86,7 +86,7 @@ fn orderKeyOf(runKey: vec2u, epoch: u32, orderSeed: vec2u) -> vec2u {
   return threefry(orderSeed, vec2u(epoch, 0u));
 }
 
-// Row of the data set at a position of a replica's order. The stream of bootstrap samples is 4, that of orders 1.
+// Row of the data set at a position of a member's order. The stream of bootstrap samples is 4, that of orders 1.
 fn rowOf(position: u32, rowCount: u32, key: vec2u, orderSeed: vec2u) -> u32 {
   let place = rowAt(position, rowCount, key);
   if (!BOOTSTRAP) {

@@ -36,7 +36,7 @@ struct Dense {
   fanOut: u32,
   columns: u32,        // blocks of four units
   activation: u32,     // place among the activations of the network
-  weightsOffset: u32,  // of weights [fanIn, fanOut] among the replica's parameters; the bias is one more row of them
+  weightsOffset: u32,  // of weights [fanIn, fanOut] among the member's parameters; the bias is one more row of them
   copyOffset: u32,     // of the same in vec4f, where the kernel keeps a copy
   inputs: u32,         // first row of the inputs
   outputs: u32,        // … of the activations

@@ -1,8 +1,8 @@
 // Gradients of an embedding table: of each category the sum over the samples that name it, one invocation per (slot, entry).
-//   indices   [replicas or 1, rows, indexWidth]   the category of a sample lies at indexColumn of its row
-//   dOutputs  [replicas, capacity, fanOut]
-//   batchRows [replicas or 1, capacity]
-//   gradients [slots, replicas, parameterCount + 1]   slot s sums slices s, s + slots, … of SLICE_ROWS samples in order
+//   indices   [members or 1, rows, indexWidth]   the category of a sample lies at indexColumn of its row
+//   dOutputs  [members, capacity, fanOut]
+//   batchRows [members or 1, capacity]
+//   gradients [slots, members, parameterCount + 1]   slot s sums slices s, s + slots, … of SLICE_ROWS samples in order
 
 #import step
 
@@ -20,13 +20,13 @@ fn tableGradients(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   let index = linearIndex(id, groups, 64u);
   let slot = index / entryCount;
   let entry = index % entryCount;
-  let replica = step.firstReplica + id.z;
-  if (slot >= layer.slots || replica >= layer.replicas) {
+  let member = step.firstMember + id.z;
+  if (slot >= layer.slots || member >= layer.members) {
     return;
   }
   let category = f32(entry / layer.fanOut);
-  let first = replica * layer.capacity;
-  let at = (slot * layer.replicas + replica) * (layer.parameterCount + 1u) + layer.weightsOffset + entry;
+  let first = member * layer.capacity;
+  let at = (slot * layer.members + member) * (layer.parameterCount + 1u) + layer.weightsOffset + entry;
   var total = 0.0;
   for (var start = slot * SLICE_ROWS; start < step.chunkRows; start += layer.slots * SLICE_ROWS) {
     let end = min(start + SLICE_ROWS, step.chunkRows);

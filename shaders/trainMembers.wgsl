@@ -1,10 +1,10 @@
-// Whole training steps of small networks: LANES invocations train one replica, step after step, each on its share of the batch. Each
-// keeps the replica's parameters, gradients and moments in registers, and takes the same update. Barrier-free; memory is touched
+// Whole training steps of small networks: LANES invocations train one member, step after step, each on its share of the batch. Each
+// keeps the member's parameters, gradients and moments in registers, and takes the same update. Barrier-free; memory is touched
 // for the data and one loss a step. With several lanes a workgroup is one subgroup, whose lanes all go the same way.
-// Buffers: replicaRun.wgsl. Twin: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
+// Buffers: memberRun.wgsl. Twin: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
 
 #import order
-#import replicaRun
+#import memberRun
 #expects const LANES: u32
 #expects const PARAMETERS: u32
 #expects const SAMPLES: u32
@@ -24,27 +24,27 @@
 const THREADS = select(LANES, 64u, LANES == 1u);
 
 @compute @workgroup_size(THREADS)
-fn trainReplicas(
+fn trainMembers(
   @builtin(local_invocation_index) thread: u32,
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  let replica = run.firstReplica + ((group.y * groups.x + group.x) * THREADS + thread) / LANES;
-  if (replica >= run.endReplica) {
+  let member = run.firstMember + ((group.y * groups.x + group.x) * THREADS + thread) / LANES;
+  if (member >= run.endMember) {
     return;
   }
   let lane = thread % LANES;
-  let first = replica * PARAMETERS;
-  let leastAt = hyper.replicas + replica;
+  let first = member * PARAMETERS;
+  let leastAt = hyper.members + member;
   var least = bitcast<f32>(atomicLoad(&status[leastAt]));
-  var leastStep = atomicLoad(&status[leastAt + hyper.replicas]);
-  allFinite = atomicLoad(&status[replica]) == NO_STEP;
-  rates = settings[replica];
+  var leastStep = atomicLoad(&status[leastAt + hyper.members]);
+  allFinite = atomicLoad(&status[member]) == NO_STEP;
+  rates = settings[member];
   readNetwork(first);
   readMoments(first);
   for (var index = 0u; index < run.steps; index++) {
     step = steps[index];
-    let lossAt = step.lossSlot * hyper.replicas + replica;
+    let lossAt = step.lossSlot * hyper.members + member;
     if (!allFinite) {
       if (lane == 0u) {
         losses[lossAt] = stoppedLoss();
@@ -68,13 +68,13 @@ fn trainReplicas(
     if (lane == 0u) {
       losses[lossAt] = loss;
       if (!allFinite) {
-        atomicStore(&status[replica], step.index);
+        atomicStore(&status[member], step.index);
       }
     }
   }
   if (lane == 0u) {
     atomicStore(&status[leastAt], bitcast<u32>(least));
-    atomicStore(&status[leastAt + hyper.replicas], leastStep);
+    atomicStore(&status[leastAt + hyper.members], leastStep);
     writeNetwork(first);
     writeMoments(first);
   }

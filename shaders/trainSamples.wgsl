@@ -18,13 +18,13 @@ const TEAM = 64u;
 @compute @workgroup_size(64)
 fn trainSamples(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let slot = step.firstRow / slices.rows + linearIndex(id, groups, 64u);
-  let replica = step.firstReplica + id.z;
-  if (slot >= slices.slots || replica >= slices.replicas) {
+  let member = step.firstMember + id.z;
+  if (slot >= slices.slots || member >= slices.members) {
     return;
   }
-  let orderSeed = settings[replica].orderSeed;
+  let orderSeed = settings[member].orderSeed;
   let key = orderKeyOf(step.orderKey, step.epoch, orderSeed);
-  readNetwork(replica * PARAMETERS);
+  readNetwork(member * PARAMETERS);
   clearGradients();
   lossSum = 0.0;
   // Slices of a team take turns with its rows. Those behind the chunk are written as 0: their own chunk comes later, or the
@@ -36,7 +36,7 @@ fn trainSamples(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
   for (var row = start + slot - firstSlot; row < end; row += members * SAMPLES) {
     addSamples(row, members, end, key, orderSeed);
   }
-  let first = (slot * slices.replicas + replica) * (PARAMETERS + 1u);
+  let first = (slot * slices.members + member) * (PARAMETERS + 1u);
   writePartials(first);
   partials[first + PARAMETERS] = lossSum;
 }

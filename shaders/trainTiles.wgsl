@@ -8,7 +8,7 @@
 #expects const PARAMETERS: u32
 #expects fn clearSums()
 
-// Indices of the replica's first parameter, and of the first value of the slice.
+// Indices of the member's first parameter, and of the first value of the slice.
 var<private> firstParameter: u32;
 var<private> firstPartial: u32;
 
@@ -40,13 +40,13 @@ fn trainTiles(
   @builtin(num_workgroups) groups: vec3u,
 ) {
   let slot = step.firstRow / slices.rows + group.y * groups.x + group.x;
-  let replica = step.firstReplica + group.z;
-  if (slot >= slices.slots || replica >= slices.replicas) {
+  let member = step.firstMember + group.z;
+  if (slot >= slices.slots || member >= slices.members) {
     return;
   }
-  firstParameter = replica * PARAMETERS;
-  firstPartial = (slot * slices.replicas + replica) * (PARAMETERS + 1u);
-  let orderSeed = settings[replica].orderSeed;
+  firstParameter = member * PARAMETERS;
+  firstPartial = (slot * slices.members + member) * (PARAMETERS + 1u);
+  let orderSeed = settings[member].orderSeed;
   let key = orderKeyOf(step.orderKey, step.epoch, orderSeed);
   clearSums();
   // Slices behind the chunk are written as 0: their own chunk comes later, or the batch has ended.

@@ -9,9 +9,9 @@ export {
   type Path,
   type PathName,
   pathNames,
-  type PerReplica,
+  type PerMember,
   type PlanReport,
-  type ReplicaResults,
+  type MemberResults,
   type Scores,
   type Trace,
   type TrainingState,
@@ -91,7 +91,7 @@ export { streams, uniformAt } from "./random.ts";
 export { createModel, Model, type ModelOptions } from "./model/model.ts";
 export { defaultEpochs, type Every, type Steering, type TrainOptions } from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
-export { bestReplicas, type Ensemble } from "./model/population.ts";
+export { bestMembers, type Ensemble } from "./model/population.ts";
 export type { Progress } from "./model/trainer.ts";
 export type { SaveExtras } from "./model/savedModel.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./model/verify.ts";

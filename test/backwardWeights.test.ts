@@ -13,9 +13,9 @@ import {
 } from "../src/backend/webgpu/matmulVariants.ts";
 import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
-import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { batchOf, memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, lastLayer, middleLayer, oddSizes, replicaCounts, versions } from "./support/shapes.ts";
+import { cases, lastLayer, middleLayer, oddSizes, memberCounts, versions } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -24,7 +24,7 @@ interface Case {
   readonly rows: number;
   readonly fanIn: number;
   readonly fanOut: number;
-  readonly replicas: number;
+  readonly members: number;
   readonly slots: number;
   /** The first layer reads the data set at batchRows. */
   readonly gathers: boolean;
@@ -33,7 +33,7 @@ interface Case {
   readonly isLast: boolean;
 }
 
-interface Replica {
+interface Member {
   readonly network: Network;
   readonly layer: LayerShape;
   readonly inputs: Float64Array;
@@ -43,7 +43,7 @@ interface Replica {
   readonly sources: Uint32Array;
 }
 
-const gradientsOf = ({ network, layer, inputs, dOutputs, sources }: Replica, rows: number[]): Float64Array => {
+const gradientsOf = ({ network, layer, inputs, dOutputs, sources }: Member, rows: number[]): Float64Array => {
   const gradients = new Float64Array(network.parameterCount + 1);
   const { fanOut } = layer;
   backwardWeights({
@@ -59,10 +59,10 @@ const gradientsOf = ({ network, layer, inputs, dOutputs, sources }: Replica, row
 
 const magnitudes = (values: Float64Array): Float64Array => values.map(Math.abs);
 
-/** One slot of one replica: sums over the slices s, s + slots, … The bound is that of a sum over those rows. */
+/** One slot of one member: sums over the slices s, s + slots, … The bound is that of a sum over those rows. */
 function fillSlot(
   wanted: Wanted,
-  one: Replica,
+  one: Member,
   { rows, first }: { rows: number[]; first: number },
   before: Float32Array,
 ) {
@@ -84,7 +84,7 @@ const rowsOfSlot = (rows: number, slots: number, slot: number): number[] =>
   Array.from({ length: rows }, (_, row) => row).filter((row) => Math.floor(row / sliceRows) % slots === slot);
 
 async function tryBackwardWeights(version: Version, one: Case): Promise<number> {
-  const { rows, fanIn, fanOut, replicas, slots, gathers, accumulates, isLast } = one;
+  const { rows, fanIn, fanOut, members, slots, gathers, accumulates, isLast } = one;
   const { network, layer } = (isLast ? lastLayer : middleLayer)(fanIn, fanOut);
   const capacity = rows + 2;
   const columns = gradientColumnsOf(network, layer);
@@ -93,25 +93,25 @@ async function tryBackwardWeights(version: Version, one: Case): Promise<number> 
   const drawn = rowsOf(batchOf(step)).subarray(firstRow, firstRow + rows);
   const sources = gathers ? drawn : Uint32Array.from({ length: rows }, (_, row) => row);
   const inputRows = gathers ? step.rowCount : capacity;
-  const inputs = randomFloats(6, (gathers ? 1 : replicas) * inputRows * fanIn);
-  const dOutputs = randomFloats(7, replicas * capacity * columns);
+  const inputs = randomFloats(6, (gathers ? 1 : members) * inputRows * fanIn);
+  const dOutputs = randomFloats(7, members * capacity * columns);
   if (isLast) for (let at = fanOut; at < dOutputs.length; at += columns) dOutputs[at] = Math.abs(dOutputs[at]!);
   const width = network.parameterCount + 1;
-  const wanted = untouched(slots * replicas * width + 64);
+  const wanted = untouched(slots * members * width + 64);
   const before = accumulates ? randomFloats(8, wanted.values.length) : new Float32Array(wanted.values.length);
   const gradients = poisoned(wanted.values.length);
-  for (let replica = 0; replica < replicas; replica++) {
-    const own = replicaPart(dOutputs, replica, capacity * columns);
-    const sample: Replica = {
+  for (let member = 0; member < members; member++) {
+    const own = memberPart(dOutputs, member, capacity * columns);
+    const sample: Member = {
       network,
       layer,
-      inputs: gathers ? Float64Array.from(inputs) : replicaPart(inputs, replica, inputRows * fanIn),
+      inputs: gathers ? Float64Array.from(inputs) : memberPart(inputs, member, inputRows * fanIn),
       dOutputs: own.filter((_, at) => at % columns < fanOut),
       losses: isLast ? own.filter((_, at) => at % columns === fanOut) : undefined,
       sources,
     };
     for (let slot = 0; slot < slots; slot++) {
-      const first = (slot * replicas + replica) * width;
+      const first = (slot * members + member) * width;
       fillSlot(wanted, sample, { rows: rowsOfSlot(rows, slots, slot), first }, before);
     }
   }
@@ -122,13 +122,13 @@ async function tryBackwardWeights(version: Version, one: Case): Promise<number> 
     name: kernelName("backwardWeights", version),
     constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
     step: stepSlot(step),
-    uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: gathers, slots }),
+    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: gathers, slots }),
     storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients, dOutputs],
     invocations: slots * weightInvocations(version, layer, columns),
-    replicas,
+    members,
   });
   const marks = [gathers && "gathers", accumulates && "accumulates", isLast && "last"].filter(Boolean).join(", ");
-  const shape = `backwardWeights ${version} [${rows}] × [${fanIn}, ${fanOut}], ${slots} slots, ${replicas} replicas, ${marks}`;
+  const shape = `backwardWeights ${version} [${rows}] × [${fanIn}, ${fanOut}], ${slots} slots, ${members} members, ${marks}`;
   return requireWithin(shape, results[3]!, wanted);
 }
 
@@ -136,19 +136,19 @@ const someCase = fc.record({
   rows: fc.oneof(oddSizes, fc.constantFrom(127, 128, 129, 300)),
   fanIn: oddSizes,
   fanOut: oddSizes,
-  replicas: replicaCounts,
+  members: memberCounts,
   slots: fc.constantFrom(1, 2, 3),
   gathers: fc.boolean(),
   accumulates: fc.boolean(),
   isLast: fc.boolean(),
 });
-const plain = { replicas: 1, slots: 1, gathers: false, accumulates: false, isLast: true } as const;
+const plain = { members: 1, slots: 1, gathers: false, accumulates: false, isLast: true } as const;
 const large: Case[] = [
   { ...plain, rows: 4096, fanIn: 5, fanOut: 3, slots: 32 },
-  { ...plain, rows: 4095, fanIn: 3, fanOut: 5, slots: 5, accumulates: true, replicas: 2 },
+  { ...plain, rows: 4095, fanIn: 3, fanOut: 5, slots: 5, accumulates: true, members: 2 },
   { ...plain, rows: 4097, fanIn: 1, fanOut: 1, slots: 1, gathers: true },
   { ...plain, rows: 3, fanIn: 129, fanOut: 65, slots: 2 },
-  { ...plain, rows: 33, fanIn: 12, fanOut: 36, replicas: 2, isLast: false, accumulates: true },
+  { ...plain, rows: 33, fanIn: 12, fanOut: 36, members: 2, isLast: false, accumulates: true },
   { ...plain, rows: 130, fanIn: 17, fanOut: 7, gathers: true },
 ];
 
@@ -173,7 +173,7 @@ async function twoChunks(version: Version): Promise<Uint32Array> {
       name: kernelName("backwardWeights", version),
       constants: { GATHERS: 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
       step: stepSlot({ network, rows: 400, rowCount: 800, firstRow }),
-      uniform: layerBlock({ network, layer, replicas: 1, capacity, sharesInputs: false, slots: 1 }),
+      uniform: layerBlock({ network, layer, members: 1, capacity, sharesInputs: false, slots: 1 }),
       storage: [
         randomFloats(9, capacity * 9),
         randomFloats(10, capacity * columns),
@@ -182,7 +182,7 @@ async function twoChunks(version: Version): Promise<Uint32Array> {
         randomFloats(10, capacity * columns),
       ],
       invocations: weightInvocations(version, layer, columns),
-      replicas: 1,
+      members: 1,
     });
     gradients = results[3]!.slice();
   }

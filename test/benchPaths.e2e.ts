@@ -25,7 +25,7 @@ testInFull("times every path over the steps handed over, and judges the pick", {
   expect(sweeps[0]!.points.map(({ handOver }) => handOver)).toEqual([1, 300]);
   for (const { handOver, rows, pick } of sweeps[0]!.points) {
     const timed = rows.filter(isTimed);
-    expect(timed.map(({ path }) => path)).toEqual(expect.arrayContaining(["layered", "replicas"]));
+    expect(timed.map(({ path }) => path)).toEqual(expect.arrayContaining(["layered", "members"]));
     expect(["fastest", "within noise", "slower"]).toContain(pick!.verdict);
     for (const { check, samples, counts, atOnce, stepsPerBlock } of timed) {
       expect(check.passed).toBe(true);
@@ -38,10 +38,10 @@ testInFull("times every path over the steps handed over, and judges the pick", {
     }
     const layered = timed.find(({ path }) => path === "layered")!;
     expect(layered.counts.dispatches).toBe(10 * layered.counts.rounds);
-    const replicas = timed.find(({ path }) => path === "replicas")!;
-    expect(replicas.counts.dispatches).toBeLessThanOrEqual(replicas.counts.rounds);
-    if (handOver === 1) expect(replicas.counts.dispatches).toBe(replicas.counts.rounds);
-    else expect(replicas.counts.dispatches).toBeLessThan(replicas.counts.rounds / 10);
+    const members = timed.find(({ path }) => path === "members")!;
+    expect(members.counts.dispatches).toBeLessThanOrEqual(members.counts.rounds);
+    if (handOver === 1) expect(members.counts.dispatches).toBe(members.counts.rounds);
+    else expect(members.counts.dispatches).toBeLessThan(members.counts.rounds / 10);
   }
 });
 

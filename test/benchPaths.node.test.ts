@@ -58,23 +58,23 @@ function pointAt(x: number, rows: PathsPoint["rows"], pick?: PathsPoint["pick"])
 }
 
 describe("what the planner picks", () => {
-  const [replicas, samples, layered] = [
-    series("replicas", 1, 1.1, 0.9),
+  const [members, samples, layered] = [
+    series("members", 1, 1.1, 0.9),
     series("samples", 2, 2.2, 1.8),
     series("layered", 30),
   ];
-  const all = [layered, samples, replicas];
+  const all = [layered, samples, members];
 
   test("is the fastest by its median", () => {
-    const found = judgePick("replicas", all, series("replicas", 1.2, 1, 1));
-    expect(found).toMatchObject({ verdict: "fastest", fastest: "replicas", ratio: { median: 1 } });
+    const found = judgePick("members", all, series("members", 1.2, 1, 1));
+    expect(found).toMatchObject({ verdict: "fastest", fastest: "members", ratio: { median: 1 } });
     expect(found.noise!.median).toBeCloseTo(1 / 0.9, 12); // 1.2, 0.91, 1.11: paired by round
   });
 
   test("is slower where the ratio lies outside of the noise, whichever series of the two was the slower", () => {
     expect(judgePick("samples", all, series("samples", 2, 2.2, 1.8))).toMatchObject({
       verdict: "slower",
-      fastest: "replicas",
+      fastest: "members",
       ratio: { median: 2 },
     });
     for (const again of [series("samples", 5, 5.5, 4.5), series("samples", 0.8, 0.88, 0.72)]) {
@@ -84,37 +84,37 @@ describe("what the planner picks", () => {
 
   test("that was measured once is compared by medians", () => {
     const found = judgePick("layered", all, undefined);
-    expect(found).toMatchObject({ verdict: "slower", fastest: "replicas", ratio: { median: 30 } });
+    expect(found).toMatchObject({ verdict: "slower", fastest: "members", ratio: { median: 30 } });
     expect(found.noise).toBeUndefined();
   });
 
   test("may have no times, or nobody", () => {
-    expect(judgePick("tiles", all, undefined)).toEqual({ verdict: "no times", fastest: "replicas" });
+    expect(judgePick("tiles", all, undefined)).toEqual({ verdict: "no times", fastest: "members" });
     expect(judgePick("tiles", [], undefined)).toEqual({ verdict: "no times" });
   });
 
   test("rounds that one sat out are left out of its ratios", () => {
     const slow = series("samples", 4, undefined, 3.6);
-    expect(judgePick("samples", [slow, replicas], undefined).ratio!.median).toBeCloseTo(4, 12);
+    expect(judgePick("samples", [slow, members], undefined).ratio!.median).toBeCloseTo(4, 12);
   });
 });
 
 describe("crossovers", () => {
   const rows = (fast: number, wide: number): PathsPoint["rows"] => [
-    timed("replicas", [fast]),
+    timed("members", [fast]),
     timed("samples", [wide]),
   ];
 
   test("lie where lines cross on log axes, whatever the order of the points", () => {
     const points = [pointAt(16, rows(4, 1)), pointAt(1, rows(1, 4)), pointAt(256, rows(64, 4))];
     expect(crossoversOf(points)).toEqual([
-      { from: "replicas", to: "samples", below: 1, above: 16, at: expect.closeTo(4, 9) },
+      { from: "members", to: "samples", below: 1, above: 16, at: expect.closeTo(4, 9) },
     ]);
   });
 
   test("lie in the middle where one of the two has no times", () => {
-    const points = [pointAt(1, [timed("replicas", [1])]), pointAt(100, [timed("samples", [1])]), pointAt(1000, [])];
-    expect(crossoversOf(points)).toMatchObject([{ from: "replicas", to: "samples", at: expect.closeTo(10, 9) }]);
+    const points = [pointAt(1, [timed("members", [1])]), pointAt(100, [timed("samples", [1])]), pointAt(1000, [])];
+    expect(crossoversOf(points)).toMatchObject([{ from: "members", to: "samples", at: expect.closeTo(10, 9) }]);
   });
 
   test("are none where one path is the fastest everywhere, or nobody has times", () => {
@@ -124,18 +124,18 @@ describe("crossovers", () => {
   });
 });
 
-const reason = "one invocation trains a replica; about 1 ms a step by the cost model";
+const reason = "one invocation trains a member; about 1 ms a step by the cost model";
 const points = [
   pointAt(
     4,
-    [timed("layered", [10, 12]), timed("replicas", [1, 1.2], { counts: { rounds: 1000, ...counts, dispatches: 1 } })],
-    { path: "replicas", reason, ...judgePick("replicas", [series("replicas", 1, 1.2)], series("replicas", 1.1, 1.1)) },
+    [timed("layered", [10, 12]), timed("members", [1, 1.2], { counts: { rounds: 1000, ...counts, dispatches: 1 } })],
+    { path: "members", reason, ...judgePick("members", [series("members", 1, 1.2)], series("members", 1.1, 1.1)) },
   ),
   pointAt(
     1024,
     [
       timed("layered", [20, 22], { isOnce: true, counts: { rounds: 10, ...counts, createBuffer: 3 } }),
-      failed("replicas", "cannot", "batches | of 1,024"),
+      failed("members", "cannot", "batches | of 1,024"),
       timed("samples", [40, 44]),
       failed("tiles", "memory", "4 GB in one buffer"),
     ],
@@ -197,11 +197,11 @@ describe("Markdown", () => {
   const text = pathsMarkdown(record);
 
   test("marks the fastest and the pick, and says who cannot", () => {
-    expect(cellsOf(text, "replicas")[0]).toEqual(["**1.10 ms** ◂", "–"]);
+    expect(cellsOf(text, "members")[0]).toEqual(["**1.10 ms** ◂", "–"]);
     expect(cellsOf(text, "layered")[0]).toEqual(["11.0 ms", "**21.0 ms once**"]);
     expect(cellsOf(text, "samples")[0]).toEqual(["", "42.0 ms ◂"].map((cell) => cell || "–"));
     expect(cellsOf(text, "tiles")[0]).toEqual(["–", "memory"]);
-    expect(text).toContain(String.raw`- replicas: cannot take it at batch 1,024: batches \| of 1,024`);
+    expect(text).toContain(String.raw`- members: cannot take it at batch 1,024: batches \| of 1,024`);
     expect(text).toContain("- tiles: too large for the device at batch 1,024: 4 GB in one buffer");
     expect(text).not.toContain("| groups");
   });
@@ -210,12 +210,12 @@ describe("Markdown", () => {
     expect(cellsOf(text, "batch")[0]).toEqual(["2", "1", "0", "1", "0", "2.00"]);
     const line = text.split("\n").find((each) => each.startsWith("| 1,024 | samples"));
     expect(line).toMatch(/\| +2\.00 ms \| +42\.0 ms \| layered +\| +2\.00 \(2\.00 … 2\.00\) \| .*\*\*slower\*\*/);
-    expect(text).toContain("- replicas is the fastest at batch 4, layered at 1,024; the lines cross at about ");
+    expect(text).toContain("- members is the fastest at batch 4, layered at 1,024; the lines cross at about ");
   });
 
   test("counts by 1,000 steps and by step", () => {
-    const replicas = cellsOf(text, "replicas");
-    expect(replicas.map(([cell]) => cell)).toEqual([
+    const members = cellsOf(text, "members");
+    expect(members.map(([cell]) => cell)).toEqual([
       "**1.10 ms** ◂",
       "1.82",
       "9.1 %",
@@ -238,14 +238,14 @@ describe("pictures", () => {
     for (const words of ["an invocation trains a network", "layer by layer", "ring: what the planner picks"]) {
       expect(picture!.svg).toContain(words);
     }
-    expect(picture!.svg).toContain("replicas → layered at");
+    expect(picture!.svg).toContain("members → layered at");
     expect(picture!.svg).toContain("cannot take batch 1,024");
     expect(picture!.svg).toContain("too large for the device at batch 1,024");
     expect(picture!.svg.match(/<circle[^>]* r="9"/g)).toHaveLength(2);
   });
 
   test("say in words what they show", () => {
-    expect(picture!.svg).toContain("4: replicas the fastest with 1.10 ms, the planner picks replicas");
+    expect(picture!.svg).toContain("4: members the fastest with 1.10 ms, the planner picks members");
   });
 });
 
@@ -264,13 +264,13 @@ describe("sweeps", () => {
     expect(ends).toEqual([
       ["batch", 1, 2 ** 20, 11],
       ["width", 2, 128, 7],
-      ["widthReplicas", 2, 64, 6],
-      ["replicas", 1, 1e6, 7],
+      ["widthMembers", 2, 64, 6],
+      ["members", 1, 1e6, 7],
       ["steps", 1, 1000, 7],
-      ["stepsReplicas", 1, 1000, 7],
+      ["stepsMembers", 1, 1000, 7],
     ]);
     const last = sweeps.at(-1)!.points.at(-1)!;
-    expect(last).toMatchObject({ handOver: 1000, workload: { replicas: 1000, batchSize: 4, rows: 4 } });
+    expect(last).toMatchObject({ handOver: 1000, workload: { members: 1000, batchSize: 4, rows: 4 } });
     expect(last.description).toBe(
       "1,000 networks 2-2-2-1 sigmoid, squared error, sgd, 4 samples, 1,000 steps handed over at once",
     );

@@ -17,17 +17,17 @@ const netOf = (widths: readonly number[], loss: LossName = "squaredError"): Netw
 interface Counting {
   readonly on?: GpuDevice;
   readonly net: Network;
-  readonly replicas?: number;
+  readonly members?: number;
   readonly rows: number;
   readonly settings?: Partial<RunSettings>;
   readonly steps: number;
 }
 
 /** Calls made by `steps` steps of a run that exists already. */
-async function countSteps({ on = device(), net, replicas = 1, rows, settings, steps }: Counting): Promise<Counts> {
+async function countSteps({ on = device(), net, members = 1, rows, settings, steps }: Counting): Promise<Counts> {
   const data = dataOf(net, rows, 1);
-  const executor = await GpuExecutor.create(on, net, replicas);
-  executor.writeParameters(parametersOf(net, 1, replicas));
+  const executor = await GpuExecutor.create(on, net, members);
+  executor.writeParameters(parametersOf(net, 1, members));
   const run = await executor.createRun({
     data,
     optimizer: sgd(),
@@ -77,10 +77,10 @@ for (const widths of [
   );
 }
 
-test("shuffled mini-batches and replicas cost no more: nothing is copied per step", async () => {
+test("shuffled mini-batches and members cost no more: nothing is copied per step", async () => {
   const net = netOf([5, 9, 3]);
   const settings = { batchSize: 7, optimizer: adam() };
-  const counts = await countSteps({ net, rows: 50, replicas: 5, settings, steps: 100 });
+  const counts = await countSteps({ net, rows: 50, members: 5, settings, steps: 100 });
   expect(counts).toMatchObject({ ...nothingCreated, dispatchWorkgroups: 100 * 7 });
   expect(counts.submit).toBeLessThanOrEqual(2);
 });
@@ -95,7 +95,7 @@ test("a batch in chunks takes 3L dispatches a chunk and one update", async () =>
   const small = await narrowed(device(), 65_536);
   const net = netOf([4, 64, 64, 2]);
   const rows = 600;
-  const counts = await countSteps({ on: small, net, rows, replicas: 2, steps: 10 });
+  const counts = await countSteps({ on: small, net, rows, members: 2, steps: 10 });
   const chunkRows = 65_536 / (4 * 2 * 64);
   expect(counts).toMatchObject({ ...nothingCreated, dispatchWorkgroups: 10 * (9 * Math.ceil(rows / chunkRows) + 1) });
   expect(small.ledger).toEqual({ buffers: 0, bytes: 0 });
@@ -119,7 +119,7 @@ test("the ledger is empty after training to the end, an early break, an abort an
   const net = network({ inputs: 3, layers: [dense(6), dense(2)], loss: "squaredError" });
   const data = dataOf(net, 40, 3);
   const options = { optimizer: sgd(), steps: 50, batchSize: 8, every: { steps: 5 } };
-  const model = await createModel(net, { device: device(), replicas: 2 });
+  const model = await createModel(net, { device: device(), members: 2 });
   const own = { ...device().ledger };
   expect(own.buffers).toBe(1);
   await model.fit(data, options);

@@ -101,13 +101,13 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
     total += loss;
     totalBound += lossBound(softmaxLoss, sample);
   }
-  const numbers = { step: stepSlot({ network: whole, rows: rows.length }), replicas: 1 };
+  const numbers = { step: stepSlot({ network: whole, rows: rows.length }), members: 1 };
   const [, , , dOutputs] = await runKernel(device(), {
     ...numbers,
     name: "loss",
     functions: { activation: "identity", loss: softmaxLoss },
     constants: { SAVED_PLANE: 0 },
-    uniform: layerBlock({ network: whole, layer, replicas: 1, capacity: rows.length, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network: whole, layer, members: 1, capacity: rows.length, sharesInputs: false, slots: 1 }),
     storage: [outputs, targets, Uint32Array.from(rows.keys()), poisoned(wanted.values.length)],
     invocations: rows.length,
   });
@@ -155,11 +155,11 @@ test.each([2, 4, 10, 1000])("kernels loss and score, %i classes: masked ones cou
   expect(scores).toBeLessThanOrEqual(1);
 });
 
-const paths = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+const paths = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
 
 /**
  * One step of sgd with rate 1 from biases of 0 on a row with the input 2: the biases are then the slopes, with a minus in front. A
- * replica has weights that make the logits of one row; a masked one is the product −6e38, which is −∞ in float32.
+ * member has weights that make the logits of one row; a masked one is the product −6e38, which is −∞ in float32.
  */
 async function stepOf(net: BuiltInNetwork, path: PathName, rows: readonly LogitRow[]) {
   const width = net.outputs;
@@ -210,15 +210,15 @@ async function tryPath(net: BuiltInNetwork, path: PathName, rows: readonly Logit
   const scale = net.loss === softmaxLoss ? 1 : 1 / net.outputs;
   for (const group of byTargets(rows)) {
     const { losses, slopes, scores } = await stepOf(net, path, group);
-    for (const [replica, row] of group.entries()) {
+    for (const [member, row] of group.entries()) {
       const wanted = exact(net.loss, row);
       const text = `logits ${row.logits}, targets ${row.targets}`;
       const bound = lossBound(net.loss, wanted.sample) * scale;
-      hold(`loss of ${text}`, losses[replica]!, wanted.loss * scale, bound);
-      hold(`score of ${text}`, scores[replica]!, wanted.loss * scale, bound);
+      hold(`loss of ${text}`, losses[member]!, wanted.loss * scale, bound);
+      hold(`score of ${text}`, scores[member]!, wanted.loss * scale, bound);
       const bounds = slopeBounds(net.loss, wanted.sample);
       for (const [column, slope] of wanted.slopes.entries()) {
-        hold(`slope ${column} of ${text}`, slopes[replica]![column]!, slope * scale, bounds[column]! * scale);
+        hold(`slope ${column} of ${text}`, slopes[member]![column]!, slope * scale, bounds[column]! * scale);
       }
     }
   }
@@ -245,7 +245,7 @@ test.each(paths)("%s: loss, slopes and scores over margins and masks, softmax an
   console.log(`${path}: largest errors ${worst.map((each) => each.toFixed(3)).join(", ")} of their bounds`);
 });
 
-test.each(paths)("%s: a row of −∞ only, or with ∞ or NaN, stops the replica", async (path) => {
+test.each(paths)("%s: a row of −∞ only, or with ∞ or NaN, stops the member", async (path) => {
   const net = network({ inputs: 1, layers: [dense(3)], loss: softmaxLoss });
   const targets = Float32Array.of(0, 1, 0);
   const rows = [

@@ -58,8 +58,8 @@ describe("the remedy names", () => {
     expect(divergenceRemedy(settingsOf(optimizer, scale), 1)).toMatch(remedy);
   });
 
-  test("the settings of all replicas", () => {
-    const own = (weightDecay: number[]) => ({ perReplica: { learningRate: [0.1, 1], weightDecay } });
+  test("the settings of all members", () => {
+    const own = (weightDecay: number[]) => ({ perMember: { learningRate: [0.1, 1], weightDecay } });
     expect(divergenceRemedy(settingsOf(sgd(), 1, own([100, 50])), 2)).toMatch(
       /^lower weightDecay \(it is from 50 to 100\): .* below 2$/,
     );

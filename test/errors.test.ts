@@ -141,15 +141,15 @@ test.each(badOptions)("training refuses %s", async (_, wrong) => {
 });
 
 const badModels: [string, unknown][] = [
-  ["0 replicas", { replicas: 0 }],
-  ["half a replica", { replicas: 0.5 }],
-  ["2²¹ replicas", { replicas: 2 ** 21 }],
+  ["0 members", { members: 0 }],
+  ["half a member", { members: 0.5 }],
+  ["2²¹ members", { members: 2 ** 21 }],
   ["an unknown initialiser", { initializer: "xavier" }],
   ["a negative seed", { seed: -1 }],
   ["parameters of another length", { parameters: new Float32Array(5) }],
-  ["parameters for one replica of two", { replicas: 2, parameters: new Float32Array(net.parameterCount) }],
+  ["parameters for one member of two", { members: 2, parameters: new Float32Array(net.parameterCount) }],
   ["parameters with NaN", { parameters: new Float32Array(net.parameterCount).fill(Number.NaN) }],
-  ["an unknown option", { replica: 5 }],
+  ["an unknown option", { member: 5 }],
 ];
 test.each(badModels)("createModel refuses %s", async (_, wrong) => {
   for (const [, device] of devices) {
@@ -165,17 +165,17 @@ test("createModel refuses what is no device, and devices refuse what they are no
   await expect(acquire(any({ device: "tpu" }))).rejects.toEqual(invalid);
   await expect(acquire({ maxBufferBytes: 100 })).rejects.toEqual(invalid);
   await expect(acquire({ maxBufferBytes: Number.NaN })).rejects.toEqual(invalid);
-  expect(() => initialize(net, { seed: 1, replicas: 1, initializer: any("x") })).toThrow(invalid);
+  expect(() => initialize(net, { seed: 1, members: 1, initializer: any("x") })).toThrow(invalid);
 });
 
 test("a model too large for its device is refused by name, before its parameters are drawn", async () => {
   const large = network({ inputs: 20_000, layers: [dense(20_000)], loss: "huber" });
-  for (const replicas of [1, 2 ** 20]) {
-    if (large.parameterCount * 4 * replicas < gpu().maxBufferBytes) continue;
-    await expect(createModel(large, { device: gpu(), replicas })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+  for (const members of [1, 2 ** 20]) {
+    if (large.parameterCount * 4 * members < gpu().maxBufferBytes) continue;
+    await expect(createModel(large, { device: gpu(), members })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
     expect(gpu().ledger).toEqual(empty);
   }
-  await expect(createModel(large, { device: cpu, replicas: 2 ** 20 })).rejects.toMatchObject({
+  await expect(createModel(large, { device: cpu, members: 2 ** 20 })).rejects.toMatchObject({
     code: "LIMIT_EXCEEDED",
   });
 });

@@ -40,7 +40,7 @@ async function tryGather({ rowCount, width, pageRows, rows: wantedRows, shuffle,
       uniform: pageBlock(first, page.length / width, width),
       storage: [page, gathered],
       invocations: rows * width,
-      replicas: 1,
+      members: 1,
     });
     gathered = results[1]!.slice();
   }
@@ -82,7 +82,7 @@ test("65,535 workgroups ± 1, and more than one dimension of them holds, work to
       uniform: pageBlock(0, rows, 1),
       storage: [values, poisoned(rows + 64)],
       invocations: rows,
-      replicas: 1,
+      members: 1,
     });
     const wrong = values.findIndex((value, row) => gathered![row] !== value);
     expect(wrong, `${rows} values`).toBe(-1);

@@ -36,7 +36,7 @@ const worstRelative = (values: ArrayLike<number>, reference: number[]): number =
 /** The run that stands for its path in a host that takes one of each. */
 const widthsFor: Readonly<Record<PathName, string>> = {
   layered: "5-64-64-1",
-  replicas: "2-2-2-1",
+  members: "2-2-2-1",
   subgroups: "3-17-5",
   groups: "4-8-3",
   samples: "1-33-2",
@@ -82,7 +82,7 @@ for (const golden of Object.values(files)) {
       trained = await train(golden, gpu(), path);
     } catch (error) {
       expect(String(error)).toMatch(refusals);
-      expect(["replicas", "subgroups", "samples", "groups"]).toContain(path);
+      expect(["members", "subgroups", "samples", "groups"]).toContain(path);
       return console.log(`${golden.name}: ${path} cannot take it`);
     }
     const { kind, gradients, losses, parameters } = trained;

@@ -46,11 +46,11 @@ function expectClose(what: string, values: ArrayLike<number>, wanted: ArrayLike<
 }
 
 /** Everything that one step computes, and the parameters after some steps of half the rows. */
-async function compare(net: AnyNetwork, replicas: number, rows: number): Promise<void> {
-  const parameters = graphParameters(net, 5, replicas);
+async function compare(net: AnyNetwork, members: number, rows: number): Promise<void> {
+  const parameters = graphParameters(net, 5, members);
   const data = graphData(net, rows, 9);
-  using reference = await createModel(net, { device: cpu, replicas, parameters });
-  using model = await createModel(net, { device: device(), replicas, parameters });
+  using reference = await createModel(net, { device: cpu, members, parameters });
+  using model = await createModel(net, { device: device(), members, parameters });
   expectClose("output", await model.logits(data.inputs), await reference.logits(data.inputs), 2e-6);
   expectClose("score", (await model.evaluate(data)).losses, (await reference.evaluate(data)).losses, 2e-6);
   const [own, wanted] = [await model.trace(data, optimizer), await reference.trace(data, optimizer)];
@@ -109,7 +109,7 @@ async function train(own: GpuDevice, net: GraphNetwork, settings: RunSettings, l
   const owner = new BufferOwner(own);
   const values = Float32Array.from(graphParameters(net, 5, 2));
   const parameters = owner.upload("parameters", values);
-  const request = graphRequest({ device: own, network: net, replicas: 2, settings });
+  const request = graphRequest({ device: own, network: net, members: 2, settings });
   const run = await createGraphRun({ ...request, lanes }, parameters);
   try {
     await run.execute(0, 4);
@@ -157,8 +157,8 @@ for (const lanes of [1, 2, 8, 64]) {
 const drawn: readonly [string, Partial<RunSettings>][] = [
   ["in order", { shuffle: false }],
   ["of a bootstrap sample", { bootstrap: true }],
-  ["of each member", { perReplica: { seed: [4, 9] } }],
-  ["of each member's bootstrap sample", { perReplica: { seed: [4, 9] }, bootstrap: true }],
+  ["of each member", { perMember: { seed: [4, 9] } }],
+  ["of each member's bootstrap sample", { perMember: { seed: [4, 9] }, bootstrap: true }],
 ];
 for (const [index, [name, more]] of drawn.entries()) {
   testOf(index === 3)(`rows of the data ${name}`, async () => {
@@ -175,7 +175,7 @@ test("batches in chunks, and data in several pages", async () => {
     loss: "meanSquaredError",
   }) as GraphNetwork;
   const settings = { ...settingsOf(), data: graphData(net, 1800, 3), batchSize: 350, optimizer };
-  const { plan } = graphRequest({ device: small, network: net, replicas: 2, settings });
+  const { plan } = graphRequest({ device: small, network: net, members: 2, settings });
   expect([plan.chunks > 3, plan.gathered]).toEqual([true, true]);
   expectClose("parameter", await train(small, net, settings), await trainReference(net, settings), 1e-5);
 });
@@ -203,7 +203,7 @@ test("a residual block with layer norm takes 3 dispatches more than its dense la
 
 test("resuming gives the same bits, and disposing frees every buffer", async () => {
   const start = async () =>
-    createModel(mixed, { device: device(), replicas: 2, parameters: graphParameters(mixed, 5, 2) });
+    createModel(mixed, { device: device(), members: 2, parameters: graphParameters(mixed, 5, 2) });
   const options = { optimizer: adam(), batchSize: 12, seed: 9 };
   const { buffers } = device().ledger;
   using whole = await start();

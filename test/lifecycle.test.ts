@@ -72,7 +72,7 @@ test("scores of very wide outputs need no stack", async () => {
 
 test("the CPU predicts in chunks what it would predict row by row", async () => {
   const device = await acquire({ device: "cpu" });
-  const model = await createModel(net, { device, replicas: 2 });
+  const model = await createModel(net, { device, members: 2 });
   const inputs = Float64Array.from({ length: 2 * 2500 }, (_, at) => Math.sin(at));
   const all = await model.predict(inputs);
   for (const row of [0, 1023, 1024, 2047, 2048, 2499]) {

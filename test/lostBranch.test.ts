@@ -137,7 +137,7 @@ for (const { name, open } of places) {
   });
 }
 
-const paths = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+const paths = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
 const net = network({ inputs: 1, layers: [dense(3, "relu"), dense(1)], loss: "squaredError" });
 
 test.each(paths)("%s: a dead relu passes nothing, even where the gradient by its output is infinite", async (path) => {

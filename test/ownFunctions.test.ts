@@ -69,8 +69,8 @@ test("a loss on the GPU keeps the bounds of what it is made of", async () => {
 });
 
 testInFull.each(pathNames)("a network of one's own functions trains by %s as float64 does", async (path: PathName) => {
-  const replicas = 3;
-  const model = await createModel(net, { device: device(), replicas, seed: 2 });
+  const members = 3;
+  const model = await createModel(net, { device: device(), members, seed: 2 });
   try {
     const initialParameters = await model.readParameters();
     const before = await model.evaluate(data);
@@ -98,7 +98,7 @@ test("models with one's own functions are saved as data and loaded again", async
   const model = await createModel(net, { device: device(), seed: 2 });
   try {
     const parameters = await model.readParameters();
-    const bytes = encodeModel({ network: net, replicas: 1, parameters });
+    const bytes = encodeModel({ network: net, members: 1, parameters });
     const saved = decodeModel(bytes, "own.safetensors");
     expect(saved.network).toEqual(net);
     const again = await createModel(saved.network, { device: device(), parameters: saved.parameters });

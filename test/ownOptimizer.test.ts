@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
-import { pathNames, type PathName, type PerReplica, type RunSettings } from "../src/backend/executor.ts";
+import { pathNames, type PathName, type PerMember, type RunSettings } from "../src/backend/executor.ts";
 import {
   acquire,
   type ActivationName,
@@ -74,7 +74,7 @@ test.each(goldens)("$name: the CPU reference repeats PyTorch's float64 run", asy
 
 for (const golden of goldens) {
   // Every strategy takes lion; of the others, the one whose kernel has the update by itself and one that has all in one.
-  const paths = golden.name === "lion" ? pathNames : (["layered", "replicas"] as const);
+  const paths = golden.name === "lion" ? pathNames : (["layered", "members"] as const);
   for (const path of paths) {
     testOf(golden.name === "lion" && path === "layered")(
       `${golden.name}: the GPU follows PyTorch's float64 run, strategy ${path}`,
@@ -103,12 +103,12 @@ const smoothLion = optimizer("smooth-lion", {
 });
 
 const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "meanSquaredError" });
-const replicas = 5;
-const five = (value: (replica: number) => number): number[] => Array.from({ length: replicas }, (_, at) => value(at));
+const members = 5;
+const five = (value: (member: number) => number): number[] => Array.from({ length: members }, (_, at) => value(at));
 
 async function trained(executor: GpuExecutor | ReferenceExecutor, settings: RunSettings) {
   try {
-    executor.writeParameters(parametersOf(net, 5, replicas));
+    executor.writeParameters(parametersOf(net, 5, members));
     const run = await executor.createRun(settings);
     await run.execute(0, 30);
     const state = await run.readState(30);
@@ -119,7 +119,7 @@ async function trained(executor: GpuExecutor | ReferenceExecutor, settings: RunS
   }
 }
 
-const populations: [string, Optimizer, PerReplica][] = [
+const populations: [string, Optimizer, PerMember][] = [
   [
     "rates and decays",
     smoothLion(),
@@ -128,9 +128,9 @@ const populations: [string, Optimizer, PerReplica][] = [
   ["momenta, of which one is 0", smoothLion({ weightDecay: 0.01 }), { momentum: five((at) => 0.2 * at) }],
 ];
 
-for (const [label, own, perReplica] of populations) {
+for (const [label, own, perMember] of populations) {
   for (const path of pathNames) {
-    testOf(path === "replicas" && label.startsWith("rates"))(
+    testOf(path === "members" && label.startsWith("rates"))(
       `${path}: a population with its own ${label} follows float64, state and all`,
       async () => {
         const settings = {
@@ -139,11 +139,11 @@ for (const [label, own, perReplica] of populations) {
           batchSize: 16,
           shuffle: true,
           seed: 3,
-          perReplica,
+          perMember,
         };
-        const got = await trained(await GpuExecutor.create(gpu(), net, replicas), { ...settings, path });
-        const wanted = await trained(new ReferenceExecutor(net, replicas), settings);
-        expect(wanted.moments).toHaveLength((label.startsWith("rates") ? 1 : 2) * replicas * net.parameterCount);
+        const got = await trained(await GpuExecutor.create(gpu(), net, members), { ...settings, path });
+        const wanted = await trained(new ReferenceExecutor(net, members), settings);
+        expect(wanted.moments).toHaveLength((label.startsWith("rates") ? 1 : 2) * members * net.parameterCount);
         expect(relativeDistance(got.parameters, wanted.parameters)).toBeLessThan(1e-5);
         expect(relativeDistance(got.moments, wanted.moments)).toBeLessThan(1e-5);
       },
@@ -281,8 +281,8 @@ test("an own optimizer is data: a copy trains to the same bits", async () => {
 
 test("data that is no optimizer, and settings that one does not have, are refused", async () => {
   using model = await createModel(net, { device: cpu });
-  const fit = (own: unknown, perReplica?: PerReplica) =>
-    model.fit(data, { optimizer: own as Optimizer, steps: 1, ...(perReplica && { perReplica }) });
+  const fit = (own: unknown, perMember?: PerMember) =>
+    model.fit(data, { optimizer: own as Optimizer, steps: 1, ...(perMember && { perMember }) });
   const changed = (own: object) => ({ ...lion(), own: { ...lion().own, ...own } });
   await expect(fit({ ...lion(), own: 1 })).rejects.toThrow(/^optimizer lion: expected an update, got 1/);
   await expect(fit(changed({ outputs: [] }))).rejects.toThrow(/^optimizer lion: expected an update, got \[\]/);
@@ -290,7 +290,7 @@ test("data that is no optimizer, and settings that one does not have, are refuse
   const foreign = [[["add", "evil()", 1]], [["input", "mean"]]];
   await expect(fit(changed({ outputs: foreign }))).rejects.toThrow(/got "evil\(\)"/);
   await expect(fit(lion(), { momentum: [0.5] })).rejects.toThrow(
-    /perReplica\.momentum: expected an optimizer with mom/,
+    /perMember\.momentum: expected an optimizer with mom/,
   );
   await expect(fit(adagrad(), { weightDecay: [0.5] })).rejects.toThrow(
     /expected an optimizer with weightDecay, got adagr/,

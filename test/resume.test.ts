@@ -29,7 +29,7 @@ const data = dataOf(net, 40, 1);
 const places: [string, () => Device, PathName | "auto"][] = [
   ["reference", () => cpu, "auto"],
   ["layered", gpu, "layered"],
-  ["replicas", gpu, "replicas"],
+  ["members", gpu, "members"],
   ["groups", gpu, "groups"],
   ["samples", gpu, "samples"],
   ["tiles", gpu, "tiles"],
@@ -53,12 +53,12 @@ async function cutOff(model: Model, options: TrainOptions): Promise<TrainingStat
   return structuredClone(model.lastGood!);
 }
 
-async function wholeAndResumed(device: Device, options: TrainOptions, replicas = 1) {
-  using whole = await createModel(net, { device, seed: 1, replicas });
+async function wholeAndResumed(device: Device, options: TrainOptions, members = 1) {
+  using whole = await createModel(net, { device, seed: 1, members });
   await whole.fit(data, options);
-  using first = await createModel(net, { device, seed: 1, replicas });
+  using first = await createModel(net, { device, seed: 1, members });
   const resume = await cutOff(first, options);
-  using second = await createModel(net, { device, seed: 99, replicas });
+  using second = await createModel(net, { device, seed: 99, members });
   const steps: number[] = [];
   for await (const { step } of second.train(data, { ...options, resume, every: { steps: 6 } })) steps.push(step);
   return {
@@ -79,10 +79,10 @@ for (const [name, device, path] of places) {
     });
   }
 
-  testInFull(`${name}: replicas, one of which has diverged before the cut`, async () => {
-    const perReplica = { learningRate: [0.05, 1e30, 0.2], seed: [3, 4, 5] };
+  testInFull(`${name}: members, one of which has diverged before the cut`, async () => {
+    const perMember = { learningRate: [0.05, 1e30, 0.2], seed: [3, 4, 5] };
     const optimizer = sgd({ momentum: 0.5 });
-    const { whole, resumed, resume } = await wholeAndResumed(device(), { ...shared, optimizer, path, perReplica }, 3);
+    const { whole, resumed, resume } = await wholeAndResumed(device(), { ...shared, optimizer, path, perMember }, 3);
     expect(resume.nonFiniteSteps[1]).toBeGreaterThanOrEqual(0);
     expect(resume.nonFiniteSteps[0]).toBe(-1);
     expect(resumed).toEqual(whole);

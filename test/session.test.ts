@@ -246,12 +246,12 @@ test("a training that diverges is back in its best state, and can go on at a low
   expect(after.content.weights.every(Number.isFinite)).toBe(true);
 });
 
-test("more replicas than fit bring a number that does", async () => {
+test("more members than fit bring a number that does", async () => {
   await using page = new Page(2 ** 18);
-  page.start({ replicas: 4096, seed: Array.from({ length: 4096 }, (_, seed) => seed) });
+  page.start({ members: 4096, seed: Array.from({ length: 4096 }, (_, seed) => seed) });
   const { fits } = await page.message("outOfMemory");
-  expect(fits).toEqual({ replicas: 1024 }); // 2,048 have room for their parameters, but not for adam's moments
-  page.start({ replicas: 1024, lastStep: 2 }, "full");
+  expect(fits).toEqual({ members: 1024 }); // 2,048 have room for their parameters, but not for adam's moments
+  page.start({ members: 1024, lastStep: 2 }, "full");
   await page.message("paused");
 });
 
@@ -261,11 +261,11 @@ test("a batch too large for memory brings one that fits", async () => {
     tried.push(batchSize);
     return batchSize <= 20;
   };
-  expect(await findFitting({ replicas: 1, batchSize: 100 }, fits)).toEqual({ batchSize: 12 });
+  expect(await findFitting({ members: 1, batchSize: 100 }, fits)).toEqual({ batchSize: 12 });
   expect(tried).toEqual([50, 25, 12]);
-  expect(await findFitting({ replicas: 1, batchSize: 3 }, async () => false)).toBeUndefined();
-  expect(await findFitting({ replicas: 8, batchSize: 3 }, async ({ replicas }) => replicas < 3)).toEqual({
-    replicas: 2,
+  expect(await findFitting({ members: 1, batchSize: 3 }, async () => false)).toBeUndefined();
+  expect(await findFitting({ members: 8, batchSize: 3 }, async ({ members }) => members < 3)).toEqual({
+    members: 2,
   });
 });
 

@@ -11,7 +11,7 @@ import { createUniform } from "./support/random.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const paths = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+const paths = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
 
 const bits = new Uint32Array(1);
 const float = new Float32Array(bits.buffer);

@@ -20,7 +20,7 @@ const data = dataOf(net, 40, 1);
 const places: [string, () => Device, PathName | "auto"][] = [
   ["reference", () => cpu, "auto"],
   ["layered", gpu, "layered"],
-  ["replicas", gpu, "replicas"],
+  ["members", gpu, "members"],
   ["samples", gpu, "samples"],
 ];
 
@@ -83,9 +83,9 @@ test("steering that makes no sense is told", async () => {
     expect(fault).toBeInstanceOf(InvalidInput);
     expect((fault as Error).message).toMatch(message);
   }
-  using model = await createModel(net, { device: cpu, replicas: 2 });
-  const perReplica = { learningRate: [0.1, 0.2] };
-  const training = model.train(data, { optimizer: sgd(), steps: 4, every: { steps: 1 }, perReplica });
+  using model = await createModel(net, { device: cpu, members: 2 });
+  const perMember = { learningRate: [0.1, 0.2] };
+  const training = model.train(data, { optimizer: sgd(), steps: 4, every: { steps: 1 }, perMember });
   await training.next();
-  await expect(training.next({ learningRate: 1 })).rejects.toThrow(/perReplica/);
+  await expect(training.next({ learningRate: 1 })).rejects.toThrow(/perMember/);
 });

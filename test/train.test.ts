@@ -27,7 +27,7 @@ const held = dataOf(net, 10, 2);
 const classes = network({ inputs: 3, layers: [dense(6, "tanh"), dense(4)], loss: "softmaxCrossEntropy" });
 const optimizer = sgd({ learningRate: 0.1 });
 
-const modelOn = (device: Device, replicas = 1): Promise<Model> => createModel(net, { device, replicas, seed: 1 });
+const modelOn = (device: Device, members = 1): Promise<Model> => createModel(net, { device, members, seed: 1 });
 const allFinite = (values: ArrayLike<number>): boolean => Array.from(values).every(Number.isFinite);
 
 test.each(devices)("%s: fit learns, and its history is the training", async (_, device) => {
@@ -179,10 +179,10 @@ test.each(devices)(
 );
 
 // Not on the CPU: float64 holds these numbers.
-test("GPU: one replica that diverges is counted, and the others train on", async () => {
+test("GPU: one member that diverges is counted, and the others train on", async () => {
   const parameters = new Float32Array(3 * linear.parameterCount).fill(0.1);
   parameters.fill(1e30, linear.parameterCount, 2 * linear.parameterCount);
-  using model = await createModel(linear, { device: gpu(), replicas: 3, parameters });
+  using model = await createModel(linear, { device: gpu(), members: 3, parameters });
   const many = { ...data, inputs: data.inputs.map((x) => x * 1e10) };
   const few = { optimizer: sgd({ learningRate: 1e-20 }), steps: 6, every: { steps: 6 } };
   const { diverged, loss } = await model.fit(many, few);
@@ -191,7 +191,7 @@ test("GPU: one replica that diverges is counted, and the others train on", async
 });
 
 test.each(devices)("%s: predict, logits and evaluate have their shapes", async (_, device) => {
-  using model = await createModel(classes, { device: device(), replicas: 3, seed: 4 });
+  using model = await createModel(classes, { device: device(), members: 3, seed: 4 });
   const rows = dataOf(classes, 7, 3);
   const logits = await model.logits(rows.inputs);
   const probabilities = await model.predict(rows.inputs);
@@ -209,7 +209,7 @@ test.each(devices)("%s: predict, logits and evaluate have their shapes", async (
   expect((await single.logits(rows.inputs)).subarray(0, 28)).toEqual(logits.subarray(56));
   single.dispose();
   const sigmoids = network({ inputs: 3, layers: [dense(2)], loss: "binaryCrossEntropy" });
-  using binary = await createModel(sigmoids, { device: device(), replicas: 2 });
+  using binary = await createModel(sigmoids, { device: device(), members: 2 });
   expect((await binary.predict(rows.inputs)).every((value) => value > 0 && value < 1)).toBe(true);
 });
 

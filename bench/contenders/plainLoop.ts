@@ -72,15 +72,15 @@ function trainStep({ inputs, targets, weights: w, gradients, learningRate }: Tra
 }
 
 /** Networks one after the other: the loop around the loop. */
-function createEntry({ network, optimizer, replicas }: StepWorkload, start: Start): Entry {
+function createEntry({ network, optimizer, members }: StepWorkload, start: Start): Entry {
   const { parameterCount } = network;
   const weights = Float64Array.from(start.state);
   const inputs = Float64Array.from(start.data.inputs);
   const targets = Float64Array.from(start.data.targets);
   const gradients = new Float64Array(parameterCount);
   const { learningRate } = optimizer;
-  const trainings = Array.from({ length: replicas }, (_, replica): Training => {
-    const own = weights.subarray(replica * parameterCount, (replica + 1) * parameterCount);
+  const trainings = Array.from({ length: members }, (_, member): Training => {
+    const own = weights.subarray(member * parameterCount, (member + 1) * parameterCount);
     return { inputs, targets, weights: own, gradients, learningRate };
   });
   let loss = 0;

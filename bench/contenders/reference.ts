@@ -17,8 +17,8 @@ import type {
 type AfterRound = (state: FloatArray) => FloatArray;
 
 async function stepEntry(workload: StepWorkload, start: Start, after?: AfterRound): Promise<Entry> {
-  const { network, replicas, optimizer, batchSize } = workload;
-  const executor = createReference(network, replicas);
+  const { network, members, optimizer, batchSize } = workload;
+  const executor = createReference(network, members);
   let run: TrainingRun;
   let nextStep = 0;
   const restart = async (): Promise<void> => {

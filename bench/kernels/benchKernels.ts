@@ -27,7 +27,7 @@ export interface CaseDescription {
   readonly optimizer: string;
   readonly rows: number;
   readonly batchSize: number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 export interface CaseReport {
@@ -46,7 +46,7 @@ export interface KernelReport {
   readonly problems: readonly string[];
 }
 
-const describe = ({ name, network, optimizer, rows, batchSize, replicas }: KernelCase): CaseDescription => ({
+const describe = ({ name, network, optimizer, rows, batchSize, members }: KernelCase): CaseDescription => ({
   name,
   widths: widthsOf(network),
   activations: network.layers.map(({ activation }) => activation),
@@ -54,7 +54,7 @@ const describe = ({ name, network, optimizer, rows, batchSize, replicas }: Kerne
   optimizer: optimizer.name,
   rows,
   batchSize,
-  replicas,
+  members,
 });
 
 /** Holds parameters against the float64 reference after 1 and 10 steps. */

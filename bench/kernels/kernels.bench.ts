@@ -53,9 +53,9 @@ function chooseCases(device: GpuDevice): KernelCase[] {
 }
 
 function printCase({ description, check, kernels }: CaseReport): void {
-  const { name, activations, loss, optimizer, rows, batchSize, replicas } = description;
+  const { name, activations, loss, optimizer, rows, batchSize, members } = description;
   const drawn = rows > batchSize ? ` of ${rows} rows` : "";
-  const many = replicas > 1 ? `, ${replicas} replicas` : "";
+  const many = members > 1 ? `, ${members} members` : "";
   console.log(`\n${name}: ${activations.join(" ")}, ${loss}, ${optimizer}, batch ${batchSize}${drawn}${many}`);
   console.log(checkLine(check));
   if (kernels.length > 0) console.log(kernelTable(kernels));

@@ -59,10 +59,10 @@ export async function measureKernels(
   { workload, start }: { readonly workload: StepWorkload; readonly start: Start },
   rounds: number,
 ): Promise<KernelTimes[]> {
-  const { network, replicas, rows, batchSize, optimizer } = workload;
-  const plan = planLayered(device, { network, replicas, rowCount: rows, batchSize });
+  const { network, members, rows, batchSize, optimizer } = workload;
+  const plan = planLayered(device, { network, members, rowCount: rows, batchSize });
   const settings = { data: start.data, optimizer, batchSize, shuffle: true, seed: runSeed };
-  const request = { device, network, replicas, settings, plan };
+  const request = { device, network, members, settings, plan };
   const owner = new BufferOwner(device);
   const parameters = owner.upload("parameters", start.state);
   const restore = (): void => write(device.gpu, parameters, start.state);
@@ -74,7 +74,7 @@ export async function measureKernels(
       return (pass) => encode(pass, dispatch, plan.chunkRows, 0);
     });
     const samples = await timer.sample(passes, rounds, restore);
-    return stepWork({ network, plan, optimizer, replicas }, batchSize).map((work, index) => {
+    return stepWork({ network, plan, optimizer, members }, batchSize).map((work, index) => {
       return { ...work, samples: samples[index]!, medianNs: median(samples[index]!) };
     });
   } finally {

@@ -11,7 +11,7 @@ export interface TrainingSubject {
   readonly kind: "training";
   readonly widths: string;
   readonly batchSize: number;
-  readonly replicas: number;
+  readonly members: number;
   readonly path: PathName;
   /** Steps of one call of `execute`; undefined: as many as a block takes. */
   readonly atOnce?: number;
@@ -40,11 +40,11 @@ export type CasePlan = Sweep<PointPlan>;
 
 const whole = (value: number): string => value.toLocaleString("en-US");
 
-const networksAt = (replicas: number, isQuick: boolean): PointPlan => ({
-  x: replicas,
-  name: `2-2-2-1-x${replicas}`,
-  description: `a training step of ${whole(replicas)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
-  subject: { kind: "training", widths: "2-2-2-1", batchSize: 4, replicas, path: "replicas", atOnce: 32 },
+const networksAt = (members: number, isQuick: boolean): PointPlan => ({
+  x: members,
+  name: `2-2-2-1-x${members}`,
+  description: `a training step of ${whole(members)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
+  subject: { kind: "training", widths: "2-2-2-1", batchSize: 4, members, path: "members", atOnce: 32 },
   ablations: networkAblations,
   isQuick,
 });
@@ -75,7 +75,7 @@ const layerAt = (width: number): PointPlan => ({
     kind: "training",
     widths: `${width}-${width}-${width}-1`,
     batchSize: 1024,
-    replicas: 1,
+    members: 1,
     path: "layered",
   },
   ablations: layerAblations,

@@ -31,11 +31,11 @@ export interface Opened {
   dispose(): void;
 }
 
-/** So small that weights stay near where they began: without a part a kernel has wrong gradients, and a replica that diverges stops. */
+/** So small that weights stay near where they began: without a part a kernel has wrong gradients, and a member that diverges stops. */
 const optimizer = sgd({ learningRate: 0.01 });
 
-const workloadOf = ({ widths, replicas, batchSize }: TrainingSubject) =>
-  stepOf({ widths, activation: "sigmoid", batchSize, replicas, optimizer });
+const workloadOf = ({ widths, members, batchSize }: TrainingSubject) =>
+  stepOf({ widths, activation: "sigmoid", batchSize, members, optimizer });
 
 /** Arithmetic of one run by formula, and networks that it advances. */
 export function workOf(subject: Subject): { readonly flops: number; readonly networks: number } {

@@ -23,7 +23,7 @@ export const firstStepWorkload: StepWorkload = {
   optimizer: sgd({ learningRate: 0.5 }),
   rows: 4,
   batchSize: 4,
-  replicas: 1,
+  members: 1,
   data: "noise",
 };
 

@@ -6,11 +6,11 @@ import type { Start } from "../race/start.ts";
 import type { StepWorkload } from "../race/workload.ts";
 import type { PathRun } from "./pathRun.ts";
 
-// Every path held against float64 before it is timed. Of many replicas the first and the last ones: the reference is slow, and
+// Every path held against float64 before it is timed. Of many members the first and the last ones: the reference is slow, and
 // what was forgotten in cutting them into groups shows at an end.
 
 /** At each end. */
-const checkedReplicas = 32;
+const checkedMembers = 32;
 /** One step alone shows neither momentum nor a second dispatch. */
 export const checkedSteps = [1, 3] as const;
 
@@ -19,11 +19,11 @@ interface Stretch {
   readonly count: number;
 }
 
-function stretchesOf(replicas: number): readonly Stretch[] {
-  if (replicas <= 2 * checkedReplicas) return [{ first: 0, count: replicas }];
+function stretchesOf(members: number): readonly Stretch[] {
+  if (members <= 2 * checkedMembers) return [{ first: 0, count: members }];
   return [
-    { first: 0, count: checkedReplicas },
-    { first: replicas - checkedReplicas, count: checkedReplicas },
+    { first: 0, count: checkedMembers },
+    { first: members - checkedMembers, count: checkedMembers },
   ];
 }
 
@@ -37,7 +37,7 @@ function joined(parts: readonly FloatArray[]): Float32Array {
   return all;
 }
 
-/** The states that the checked replicas must have. */
+/** The states that the checked members must have. */
 export interface Truth {
   readonly workload: StepWorkload;
   readonly stretches: readonly Stretch[];
@@ -46,12 +46,12 @@ export interface Truth {
   readonly states: readonly ReferenceState[];
 }
 
-/** Follows the checked replicas in float64, once exactly, once rounded to float32 after every step. */
+/** Follows the checked members in float64, once exactly, once rounded to float32 after every step. */
 export async function truthOf(whole: StepWorkload, start: Start): Promise<Truth> {
-  const stretches = stretchesOf(whole.replicas);
+  const stretches = stretchesOf(whole.members);
   const width = whole.network.parameterCount;
   const slices = stretches.map(({ first, count }) => start.state.subarray(first * width, (first + count) * width));
-  const workload = { ...whole, replicas: stretches.reduce((sum, { count }) => sum + count, 0) };
+  const workload = { ...whole, members: stretches.reduce((sum, { count }) => sum + count, 0) };
   const own = { ...start, state: joined(slices) };
   const [exact, rounded] = [
     await reference.createEntry(workload, own),
@@ -72,6 +72,6 @@ export async function truthOf(whole: StepWorkload, start: Start): Promise<Truth>
 export async function deviationAt(run: PathRun, truth: Truth, index: number): Promise<Check["deviations"][number]> {
   const { workload, stretches, start, states } = truth;
   const parts: FloatArray[] = [];
-  for (const { first, count } of stretches) parts.push(await run.readReplicas(first, count));
+  for (const { first, count } of stretches) parts.push(await run.readMembers(first, count));
   return deviationOf(workload, joined(parts), states[index]!, start);
 }

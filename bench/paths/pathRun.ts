@@ -55,9 +55,9 @@ export class PathRun {
   /** @throws what the library throws where the path cannot take the run, or the run does not fit the device */
   static async create(request: PathRequest): Promise<PathRun> {
     const { device, point } = request;
-    const { network, replicas } = point.workload;
+    const { network, members } = point.workload;
     try {
-      const executor = await createExecutor(device, network, replicas);
+      const executor = await createExecutor(device, network, members);
       return new PathRun(await partsOf(executor, request));
     } catch (error) {
       device.dispose();
@@ -105,18 +105,18 @@ export class PathRun {
     return { ms: performance.now() - startMs, counts };
   }
 
-  /** Parameters of `count` replicas from `first`. */
-  readReplicas(first: number, count: number): Promise<FloatArray> {
+  /** Parameters of `count` members from `first`. */
+  readMembers(first: number, count: number): Promise<FloatArray> {
     const { executor } = this.#parts;
     const { parameterCount } = executor.network;
     return executor.readParameters(first * parameterCount, count * parameterCount);
   }
 
-  /** @throws Error where a replica has stopped: what is not trained takes no time */
+  /** @throws Error where a member has stopped: what is not trained takes no time */
   async requireFinite(): Promise<void> {
     const steps = await this.#parts.run.readNonFinite();
-    const replica = steps.findIndex((step) => step >= 0);
-    if (replica >= 0) throw new Error(`replica ${replica} was no longer finite at step ${steps[replica]}`);
+    const member = steps.findIndex((step) => step >= 0);
+    if (member >= 0) throw new Error(`member ${member} was no longer finite at step ${steps[member]}`);
   }
 
   /** With its device. */

@@ -1,4 +1,4 @@
-// Every path of thalweg over batches, widths, replicas and steps, and whether the planner picks the right one.
+// Every path of thalweg over batches, widths, members and steps, and whether the planner picks the right one.
 //   npm run bench -- paths [--quick] [--sweep NAMES] [--device software|gpu|auto] [--output FILE]
 
 import { createCommand, obey, openGpu, runBench, type SweepFlags } from "../sweeps/command.ts";

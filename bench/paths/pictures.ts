@@ -16,7 +16,7 @@ import { type FailedPath, isTimed, type PathsPoint, type PathsRecord, type Paths
 /** On white: distances between the colours are as large as those of the race's. */
 const looks: Readonly<Record<PathName, Look>> = {
   layered: { color: "#363433", symbol: "square", dash: "6 3" },
-  replicas: { color: "#0065e5", symbol: "circle", dash: "" },
+  members: { color: "#0065e5", symbol: "circle", dash: "" },
   subgroups: { color: "#8f5fd0", symbol: "wye", dash: "" },
   groups: { color: "#1ca291", symbol: "triangle", dash: "" },
   samples: { color: "#da6e00", symbol: "diamond", dash: "" },
@@ -26,7 +26,7 @@ const looks: Readonly<Record<PathName, Look>> = {
 /** Names of lines, and below them what the path does. */
 const labels: Readonly<Record<PathName, string>> = {
   layered: "layered, layer by layer",
-  replicas: "replicas, an invocation trains a network",
+  members: "members, an invocation trains a network",
   subgroups: "subgroups, a subgroup trains a network",
   groups: "groups, a workgroup trains a network",
   samples: "samples, an invocation takes a slice",

@@ -30,7 +30,7 @@ const timedPath = v.object({
   path,
   plan,
   compile,
-  /** A sample of the replicas held against float64. */
+  /** A sample of the members held against float64. */
   check: checkSchema,
   /** True where one step took so long that it was measured once. */
   isOnce: v.boolean(),

@@ -19,16 +19,16 @@ export type SweepPlan = Sweep<PointPlan>;
 interface Shape {
   readonly widths: string;
   readonly batchSize: number;
-  readonly replicas?: number;
+  readonly members?: number;
   readonly handOver?: number;
 }
 
 const grouped = (count: number, one: string, many: string): string =>
   count === 1 ? `1 ${one}` : `${count.toLocaleString("en-US")} ${many}`;
 
-function pointOf(x: number, { widths, batchSize, replicas = 1, handOver }: Shape, isQuick: boolean): PointPlan {
-  const workload = stepOf({ widths, activation: "sigmoid", batchSize, replicas });
-  const many = replicas === 1 ? "" : `${grouped(replicas, "network", "networks")} `;
+function pointOf(x: number, { widths, batchSize, members = 1, handOver }: Shape, isQuick: boolean): PointPlan {
+  const workload = stepOf({ widths, activation: "sigmoid", batchSize, members });
+  const many = members === 1 ? "" : `${grouped(members, "network", "networks")} `;
   const steps = handOver === undefined ? "" : `, ${grouped(handOver, "step", "steps")} handed over at once`;
   return {
     x,
@@ -78,20 +78,20 @@ export const sweeps: readonly SweepPlan[] = [
     shapeAt: (width) => ({ widths: `${width}-${width}-${width}-1`, batchSize: 1024 }),
   }),
   sweepOf({
-    name: "widthReplicas",
+    name: "widthMembers",
     title: "One training step of 256 networks w-w-1 sigmoid, 32 samples, by the width",
     axis: "width",
     xs: widthsFrom2(64),
     quick: [4],
-    shapeAt: (width) => ({ widths: `${width}-${width}-1`, batchSize: 32, replicas: 256 }),
+    shapeAt: (width) => ({ widths: `${width}-${width}-1`, batchSize: 32, members: 256 }),
   }),
   sweepOf({
-    name: "replicas",
+    name: "members",
     title: "One training step of many 2-2-2-1 sigmoid, 4 samples, by their number",
-    axis: "replicas",
+    axis: "members",
     xs: Array.from({ length: 7 }, (_, power) => 10 ** power),
     quick: [100],
-    shapeAt: (replicas) => ({ widths: "2-2-2-1", batchSize: 4, replicas }),
+    shapeAt: (members) => ({ widths: "2-2-2-1", batchSize: 4, members }),
   }),
   sweepOf({
     name: "steps",
@@ -102,11 +102,11 @@ export const sweeps: readonly SweepPlan[] = [
     shapeAt: (handOver) => ({ widths: "2-2-2-1", batchSize: 4, handOver }),
   }),
   sweepOf({
-    name: "stepsReplicas",
+    name: "stepsMembers",
     title: "One training step of 1,000 networks 2-2-2-1 sigmoid, 4 samples, by the steps handed over at once",
     axis: "steps",
     xs: handedOver,
     quick: [30],
-    shapeAt: (handOver) => ({ widths: "2-2-2-1", batchSize: 4, replicas: 1000, handOver }),
+    shapeAt: (handOver) => ({ widths: "2-2-2-1", batchSize: 4, members: 1000, handOver }),
   }),
 ];

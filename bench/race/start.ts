@@ -8,11 +8,11 @@ import type { StepWorkload, Workload } from "./workload.ts";
 export interface Start {
   /**
    * The state before round 0, which rounds replace.
-   * step: parameters [replicas, parameterCount]; forward: inputs [batchSize, inputs]; product: c [batch, size, size];
+   * step: parameters [members, parameterCount]; forward: inputs [batchSize, inputs]; product: c [batch, size, size];
    * gradient: c [fanIn, fanOut]; element: x [count].
    */
   readonly state: Float32Array;
-  /** step: the rows; inputs [rows, inputs], targets [rows, outputs], shared by all replicas. Empty otherwise. */
+  /** step: the rows; inputs [rows, inputs], targets [rows, outputs], shared by all members. Empty otherwise. */
   readonly data: Dataset;
   /** forward: parameters [parameterCount]; product: a [batch, size, size]; gradient: a [rows, fanIn], b [rows, fanOut].
    * Empty otherwise. */
@@ -43,7 +43,7 @@ function drawRows({ inputs, outputs, loss }: BuiltInNetwork, rows: number): Data
 
 /** Parameters whose layers shrink differences and have biases: outputs fed back as inputs settle, but not at 0. */
 function drawSettling(network: BuiltInNetwork): Float32Array {
-  const parameters = initialize(network, { seed: runSeed, replicas: 1 }).map((value) => 0.7 * value);
+  const parameters = initialize(network, { seed: runSeed, members: 1 }).map((value) => 0.7 * value);
   for (const { biasOffset, fanOut } of network.layers) parameters.set(draw(fanOut, biasOffset, 0.5), biasOffset);
   return parameters;
 }
@@ -63,8 +63,8 @@ function drawOrthogonal(size: number, batch: number): Float32Array {
   });
 }
 
-const startOfStep = ({ network, replicas, rows }: StepWorkload, data: Dataset | undefined): Start => ({
-  state: initialize(network, { seed: runSeed, replicas }),
+const startOfStep = ({ network, members, rows }: StepWorkload, data: Dataset | undefined): Start => ({
+  state: initialize(network, { seed: runSeed, members }),
   data: data ?? drawRows(network, rows),
   fixed: none,
 });

@@ -15,34 +15,34 @@ export interface Batch {
   readonly bootstrapSeed: number | undefined;
 }
 
-/** Seed of a replica's order of rows. */
-export const seedOf = ({ perReplica, seed }: RunSettings, replica: number): number =>
-  perReplica?.seed?.[replica] ?? seed;
+/** Seed of a member's order of rows. */
+export const seedOf = ({ perMember, seed }: RunSettings, member: number): number =>
+  perMember?.seed?.[member] ?? seed;
 
-/** The optimizer as it treats a replica. */
-export function optimizerOf({ optimizer, perReplica }: RunSettings, replica: number): Optimizer {
-  const { learningRate, momentum, weightDecay } = perReplica ?? {};
+/** The optimizer as it treats a member. */
+export function optimizerOf({ optimizer, perMember }: RunSettings, member: number): Optimizer {
+  const { learningRate, momentum, weightDecay } = perMember ?? {};
   return {
     ...optimizer,
-    learningRate: learningRate?.[replica] ?? optimizer.learningRate,
-    momentum: momentum?.[replica] ?? optimizer.momentum,
-    weightDecay: weightDecay?.[replica] ?? optimizer.weightDecay,
+    learningRate: learningRate?.[member] ?? optimizer.learningRate,
+    momentum: momentum?.[member] ?? optimizer.momentum,
+    weightDecay: weightDecay?.[member] ?? optimizer.weightDecay,
   };
 }
 
-/** The optimizer as it treats each replica. */
-export const optimizersOf = (settings: RunSettings, replicas: number): Optimizer[] =>
-  Array.from({ length: replicas }, (_, replica) => optimizerOf(settings, replica));
+/** The optimizer as it treats each member. */
+export const optimizersOf = (settings: RunSettings, members: number): Optimizer[] =>
+  Array.from({ length: members }, (_, member) => optimizerOf(settings, member));
 
-/** The optimizer that keeps all values which any replica's needs. */
-export const widestOptimizer = ({ optimizer, perReplica }: RunSettings): Optimizer => ({
+/** The optimizer that keeps all values which any member's needs. */
+export const widestOptimizer = ({ optimizer, perMember }: RunSettings): Optimizer => ({
   ...optimizer,
-  momentum: Array.from(perReplica?.momentum ?? []).reduce((most, value) => Math.max(most, value), optimizer.momentum),
+  momentum: Array.from(perMember?.momentum ?? []).reduce((most, value) => Math.max(most, value), optimizer.momentum),
 });
 
-/** True where replicas differ in the rows that a step takes. */
+/** True where members differ in the rows that a step takes. */
 export const hasOwnRows = (settings: RunSettings, rowCount: number): boolean =>
-  settings.perReplica?.seed !== undefined && (settings.bootstrap === true || isShuffled(settings, rowCount));
+  settings.perMember?.seed !== undefined && (settings.bootstrap === true || isShuffled(settings, rowCount));
 
 /** Steps of one epoch over `rowCount` rows. */
 export const stepsPerEpoch = (rowCount: number, batchSize: number): number => Math.ceil(rowCount / batchSize);
@@ -53,8 +53,8 @@ export const isShuffled = ({ shuffle, batchSize }: RunSettings, rowCount: number
 
 const unusedKey = [0, 0] as const;
 
-/** The batch of a step and replica: a function of these and the settings alone, so that a run can be resumed anywhere. */
-export function batchAt(settings: RunSettings, rowCount: number, step: number, replica = 0): Batch {
+/** The batch of a step and member: a function of these and the settings alone, so that a run can be resumed anywhere. */
+export function batchAt(settings: RunSettings, rowCount: number, step: number, member = 0): Batch {
   const size = Math.min(settings.batchSize, rowCount);
   const perEpoch = stepsPerEpoch(rowCount, size);
   const epoch = Math.floor(step / perEpoch);
@@ -66,8 +66,8 @@ export function batchAt(settings: RunSettings, rowCount: number, step: number, r
     batchSize: Math.min(size, rowCount - firstPosition),
     rowCount,
     shuffled,
-    orderKey: shuffled ? orderKey(seedOf(settings, replica), streams.order, epoch) : unusedKey,
-    bootstrapSeed: settings.bootstrap ? seedOf(settings, replica) : undefined,
+    orderKey: shuffled ? orderKey(seedOf(settings, member), streams.order, epoch) : unusedKey,
+    bootstrapSeed: settings.bootstrap ? seedOf(settings, member) : undefined,
   };
 }
 

@@ -7,12 +7,12 @@ import { GpuExecutor } from "./webgpu/strategies/executor.ts";
 import { openGraph } from "./webgpu/strategies/graphPart.ts";
 
 /** Picks what computes: the layered path on a WebGPU device, the float64 reference on the CPU. */
-export async function createExecutor(device: Device, network: AnyNetwork, replicas: number): Promise<Executor> {
+export async function createExecutor(device: Device, network: AnyNetwork, members: number): Promise<Executor> {
   if (device instanceof GpuDevice) {
-    if (!isGraph(network)) return GpuExecutor.create(device, network, replicas);
+    if (!isGraph(network)) return GpuExecutor.create(device, network, members);
     const graph = await openGraph(network);
-    if (graph.whyNot === undefined) return GpuExecutor.create(device, graph.layers, replicas, graph);
-    if (!device.isRequired) return new ReferenceExecutor(network, replicas);
+    if (graph.whyNot === undefined) return GpuExecutor.create(device, graph.layers, members, graph);
+    if (!device.isRequired) return new ReferenceExecutor(network, members);
     throw new InvalidInput({
       place: "createModel: network",
       expected: "one that a GPU computes layer by layer",
@@ -20,7 +20,7 @@ export async function createExecutor(device: Device, network: AnyNetwork, replic
       fix: 'create the model on `await acquire({ device: "cpu" })`, or on "auto", which then takes the CPU',
     });
   }
-  if (device?.kind === "cpu") return new ReferenceExecutor(network, replicas);
+  if (device?.kind === "cpu") return new ReferenceExecutor(network, members);
   const fix = "pass `device: await acquire()`";
   throw new InvalidInput({
     place: "createModel: device",
@@ -31,5 +31,5 @@ export async function createExecutor(device: Device, network: AnyNetwork, replic
 }
 
 /** The float64 reference of a network, whatever device there is. */
-export const createReference = (network: AnyNetwork, replicas: number): Executor =>
-  new ReferenceExecutor(network, replicas);
+export const createReference = (network: AnyNetwork, members: number): Executor =>
+  new ReferenceExecutor(network, members);

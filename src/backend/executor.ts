@@ -12,7 +12,7 @@ export interface Dataset {
 }
 
 /** Ways to compute a step; what each does is told in docs/engine.md. */
-export const pathNames = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"] as const;
+export const pathNames = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const;
 export type PathName = (typeof pathNames)[number];
 /** How the paths that keep activations in workgroup memory store them. */
 export const activationStorages = ["f32", "f16"] as const;
@@ -21,8 +21,8 @@ export type ActivationStorage = (typeof activationStorages)[number];
 /** As the planner sees fit, or the path of that name. */
 export type Path = "auto" | PathName;
 
-/** What replicas have each for themselves, [replicas] values; where one is missing, all take the optimizer's, or the run's seed. */
-export interface PerReplica {
+/** What members have each for themselves, [members] values; where one is missing, all take the optimizer's, or the run's seed. */
+export interface PerMember {
   readonly learningRate?: ArrayLike<number>;
   readonly momentum?: ArrayLike<number>;
   readonly weightDecay?: ArrayLike<number>;
@@ -34,11 +34,11 @@ export interface PerReplica {
 export interface TrainingState {
   /** Steps done. */
   readonly step: number;
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** What the optimizer keeps, momentum or moments: [0 to 2, replicas, parameterCount]. */
+  /** What the optimizer keeps, momentum or moments: [0 to 2, members, parameterCount]. */
   readonly moments: FloatArray;
-  /** As `ReplicaResults` has them, [replicas]. */
+  /** As `MemberResults` has them, [members]. */
   readonly nonFiniteSteps: Float64Array;
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
@@ -52,8 +52,8 @@ export interface RunSettings {
   /** Draw batches by a seeded permutation of each epoch; never applied when one batch holds every row. */
   readonly shuffle: boolean;
   readonly seed: number;
-  readonly perReplica?: PerReplica;
-  /** Train on as many rows drawn with replacement, by the seed; with seeds per replica each replica has its own sample. */
+  readonly perMember?: PerMember;
+  /** Train on as many rows drawn with replacement, by the seed; with seeds per member each member has its own sample. */
   readonly bootstrap?: boolean;
   /** Default: auto. The CPU reference has but one path. */
   readonly path?: Path;
@@ -63,20 +63,20 @@ export interface RunSettings {
   readonly resume?: TrainingState;
 }
 
-/** How training went for each replica, [replicas]. */
-export interface ReplicaResults {
-  /** Loss before the last step done; NaN where the replica has stopped. */
+/** How training went for each member, [members]. */
+export interface MemberResults {
+  /** Loss before the last step done; NaN where the member has stopped. */
   readonly finalLosses: FloatArray;
   /** Least loss of any step, and the step before whose update it was; infinite and −1 where there was none. */
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
-  /** First step with a gradient, loss, moment or parameter that was not finite: the replica stopped there; −1: it goes on. */
+  /** First step with a gradient, loss, moment or parameter that was not finite: the member stopped there; −1: it goes on. */
   readonly nonFiniteSteps: Float64Array;
 }
 
-/** How well each replica fits rows of data, [replicas]. */
+/** How well each member fits rows of data, [members]. */
 export interface Scores {
-  /** Mean loss of each replica, as the network defines it. */
+  /** Mean loss of each member, as the network defines it. */
   readonly losses: FloatArray;
   /**
    * Share of rows whose largest output is the largest target (softmax), or of values on the right side of ½ (binary); undefined where
@@ -91,18 +91,18 @@ export interface TrainingRun {
   execute(firstStep: number, count: number): Promise<void>;
   /** Resolves when all work handed over is done. */
   finished(): Promise<void>;
-  /** Losses [count, replicas] of steps that are still in the ring (`ringSteps` newest). Waits for the work. */
+  /** Losses [count, members] of steps that are still in the ring (`ringSteps` newest). Waits for the work. */
   readLosses(firstStep: number, count: number): Promise<FloatArray>;
   readonly ringSteps: number;
-  /** Per replica, the first step with a gradient or loss that was not finite; −1 where there was none. Waits for the work. */
+  /** Per member, the first step with a gradient or loss that was not finite; −1 where there was none. Waits for the work. */
   readNonFinite(): Promise<Float64Array>;
   /** Waits for the work. */
-  readResults(): Promise<ReplicaResults>;
+  readResults(): Promise<MemberResults>;
   /** Where the run stands after `step` steps, all of which must have been handed over. Waits for the work. */
   readState(step: number): Promise<TrainingState>;
   /** Steps that are worth handing over at once: fewer cost more each. */
   readonly leastSteps: number;
-  /** Replaces the learning rate of all replicas from the next step handed over. */
+  /** Replaces the learning rate of all members from the next step handed over. */
   setLearningRate(learningRate: number): void;
   dispose(): void;
 }
@@ -126,18 +126,18 @@ export interface PlanReport {
   readonly bytes: number;
 }
 
-/** Every value of one training step, for explaining it and for checking kernels. All [replicas, batchSize, …]. */
+/** Every value of one training step, for explaining it and for checking kernels. All [members, batchSize, …]. */
 export interface Trace {
-  /** Per layer [replicas, batchSize, fanOut]. */
+  /** Per layer [members, batchSize, fanOut]. */
   readonly preActivations: readonly FloatArray[];
   readonly activations: readonly FloatArray[];
-  /** ∂loss/∂preActivation per layer [replicas, batchSize, fanOut]. */
+  /** ∂loss/∂preActivation per layer [members, batchSize, fanOut]. */
   readonly dPreActivations: readonly FloatArray[];
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly gradients: FloatArray;
-  /** Loss per replica before the update. */
+  /** Loss per member before the update. */
   readonly losses: FloatArray;
-  /** Parameters before and after the update [replicas, parameterCount]. */
+  /** Parameters before and after the update [members, parameterCount]. */
   readonly before: FloatArray;
   readonly after: FloatArray;
 }
@@ -160,16 +160,16 @@ export function requireAlive(place: string, isDisposed: boolean): void {
   throw new Disposed({ place, expected: "a live model", got: "one that was disposed", fix });
 }
 
-/** What computes: holds the parameters of R replicas of one network on one device. */
+/** What computes: holds the parameters of R members of one network on one device. */
 export interface Executor {
   readonly network: AnyNetwork;
-  readonly replicas: number;
-  /** [replicas, parameterCount], or a stretch of it: `count` values from `first`. */
+  readonly members: number;
+  /** [members, parameterCount], or a stretch of it: `count` values from `first`. */
   readParameters(first?: number, count?: number): Promise<FloatArray>;
   writeParameters(parameters: FloatArray): void;
-  /** Outputs of the last layer [replicas, rows, outputs]. */
+  /** Outputs of the last layer [members, rows, outputs]. */
   predict(inputs: FloatArray): Promise<FloatArray>;
-  /** Loss and accuracy of each replica over rows of data, reduced where the outputs are computed. */
+  /** Loss and accuracy of each member over rows of data, reduced where the outputs are computed. */
   score(data: Dataset): Promise<Scores>;
   planRun(settings: RunSettings): PlanReport;
   createRun(settings: RunSettings): Promise<TrainingRun>;

@@ -77,14 +77,14 @@ export function describeData(output: Output, table: Table, prepared: Prepared, s
   );
 }
 
-export function describeNetwork(output: Output, network: Network, replicas: number): void {
-  const times = replicas > 1 ? `, ${replicas} replicas` : "";
+export function describeNetwork(output: Output, network: Network, members: number): void {
+  const times = members > 1 ? `, ${members} members` : "";
   output.info("network", `${widthsOf(network)}, loss ${nameOf(network.loss)}${times}`);
   for (const { index, fanIn, fanOut, activation } of network.layers) {
     const shape = `layer ${index + 1}: dense ${fanIn} → ${fanOut}, ${activation}`;
     output.info("", `${shape.padEnd(38)} ${grouped(fanIn * fanOut + fanOut)} parameters`);
   }
-  const count = network.parameterCount * replicas;
+  const count = network.parameterCount * members;
   output.info("", `${grouped(count)} parameters, ${byteSize(count * 4)} in float32`);
 }
 

@@ -61,7 +61,7 @@ export interface TrainFlags extends CommonFlags {
   readonly momentum?: number;
   readonly weightDecay?: number;
   readonly seed: number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 /** Column names of an option; the name of one column may itself have a comma. */

@@ -121,9 +121,9 @@ export async function save(session: Session, outcome: Outcome): Promise<string> 
     trainingRows: prepared.trainingRows,
     finished: outcome.finished,
   };
-  const { network, replicas } = model;
+  const { network, members } = model;
   const parameters = outcome.lost ? model.lastGood!.parameters : await model.readParameters();
-  const bytes = encodeModel({ network, replicas, parameters, preprocessing: prepared.preprocessing, training });
+  const bytes = encodeModel({ network, members, parameters, preprocessing: prepared.preprocessing, training });
   const kept = session.file.write(bytes, outcome.finished);
   session.interrupts.end(session.file.path);
   return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
@@ -136,10 +136,10 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
     output.result("held-out", "no rows were held out (--validation 0)");
     return undefined;
   }
-  const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.replicas);
+  const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.members);
   const predictions = await working(output, "scoring the rows held out", predict);
   const score = scorePredictions(preprocessing, predictions, validation);
-  const mean = model.replicas > 1 ? `, mean of ${model.replicas} replicas` : "";
+  const mean = model.members > 1 ? `, mean of ${model.members} members` : "";
   for (const [index, line] of scoreLines(score).entries()) {
     const isFirst = index === 0 || score.kind === "number";
     output.result(isFirst ? "held-out" : "", isFirst ? `${line}${mean}` : line);
@@ -174,12 +174,12 @@ export function interruptedAt({ file, interrupts }: Session, { last }: Outcome):
 /** What --json tells of a training. */
 export function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
-  const { device, network, replicas } = model;
+  const { device, network, members } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
   const architecture = {
     widths: widthsOf(network),
     loss: nameOf(network.loss),
-    replicas,
+    members,
     parameters: network.parameterCount,
   };
   const training = last && {

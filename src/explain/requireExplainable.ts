@@ -17,7 +17,7 @@ function requireLength(what: string, values: FloatArray | undefined, expected: n
 }
 
 function requireTrace(name: "reference" | "device", trace: Trace, { layers, parameterCount }: Network): void {
-  const fix = "trace one row with one replica of this network";
+  const fix = "trace one row with one member of this network";
   for (const { index, fanOut } of layers) {
     for (const key of ["preActivations", "activations", "dPreActivations"] as const) {
       requireLength(`${key} of layer ${index + 1} in ${name}`, trace[key][index], fanOut, fix);

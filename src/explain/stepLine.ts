@@ -5,7 +5,7 @@ import type { NodeNames } from "./names.ts";
 
 export interface StepOptions {
   readonly network: Network;
-  /** One step of plain gradient descent on one row with one replica, by the CPU in float64. */
+  /** One step of plain gradient descent on one row with one member, by the CPU in float64. */
   readonly reference: Trace;
   /** The same step by the GPU in float32. */
   readonly device?: Trace;

@@ -63,43 +63,43 @@ function fillOther(parameters: Float32Array, { start, offset, size }: ParameterS
 }
 
 export interface InitializeOptions {
-  /** Integer in [0, 2⁵³); replica r starts as a single model with seed + r would. Or a list with the seed of each replica. */
+  /** Integer in [0, 2⁵³); member r starts as a single model with seed + r would. Or a list with the seed of each member. */
   readonly seed: number | ArrayLike<number>;
-  readonly replicas: number;
+  readonly members: number;
   /** Default: He for rectifiers, Glorot otherwise. */
   readonly initializer?: InitializerName;
 }
 
-/** Seed of each replica, checked. */
-function seedsOf(seed: number | ArrayLike<number>, replicas: number): (replica: number) => number {
+/** Seed of each member, checked. */
+function seedsOf(seed: number | ArrayLike<number>, members: number): (member: number) => number {
   const place = "initialize: seed";
   if (typeof seed !== "object" || seed === null) {
     requireSeed(place, seed);
-    requireSeed("initialize: seed of the last replica", seed + replicas - 1);
-    return (replica) => seed + replica;
+    requireSeed("initialize: seed of the last member", seed + members - 1);
+    return (member) => seed + member;
   }
-  requireSeeds(place, seed, replicas);
-  return (replica) => seed[replica]!;
+  requireSeeds(place, seed, members);
+  return (member) => seed[member]!;
 }
 
 /**
- * Initial parameters [replicas, parameterCount], the same bits on every host.
+ * Initial parameters [members, parameterCount], the same bits on every host.
  * @throws InvalidInput on an unknown initialiser, a seed that is not an integer in [0, 2⁵³), or a list of other length
  */
 export function initialize(network: AnyNetwork, options: InitializeOptions): Float32Array {
-  const { seed, replicas, initializer } = options;
+  const { seed, members, initializer } = options;
   if (initializer !== undefined) requireName("initialize: initializer", initializer, initializerNames);
-  const seedOf = seedsOf(seed, replicas);
+  const seedOf = seedsOf(seed, members);
   const graph = graphOf(network);
   const layers = denseShapesOf(graph);
-  const all = new Float32Array(replicas * network.parameterCount);
-  for (let replica = 0; replica < replicas; replica++) {
-    const start = replica * network.parameterCount;
+  const all = new Float32Array(members * network.parameterCount);
+  for (let member = 0; member < members; member++) {
+    const start = member * network.parameterCount;
     const own = all.subarray(start, start + network.parameterCount);
     for (const layer of layers) {
-      fillWeights(own, layer, initializer ?? defaultInitializer(layer.activation), seedOf(replica));
+      fillWeights(own, layer, initializer ?? defaultInitializer(layer.activation), seedOf(member));
     }
-    for (const parameter of graph.parameters) fillOther(own, parameter, seedOf(replica));
+    for (const parameter of graph.parameters) fillOther(own, parameter, seedOf(member));
   }
   return all;
 }
@@ -115,17 +115,17 @@ export function requireSeed(place: string, seed: unknown): void {
   });
 }
 
-/** Throws `InvalidInput` unless `values` is a list with one value for each replica. */
-export function requireOneEach(place: string, values: ArrayLike<number>, replicas: number): void {
+/** Throws `InvalidInput` unless `values` is a list with one value for each member. */
+export function requireOneEach(place: string, values: ArrayLike<number>, members: number): void {
   const length: unknown = typeof values === "object" ? values?.length : undefined;
-  if (length === replicas) return;
-  const expected = `a list of ${replicas} values, one for each replica`;
+  if (length === members) return;
+  const expected = `a list of ${members} values, one for each member`;
   const got = length === undefined ? typeof values : `${String(length)} values`;
-  throw new InvalidInput({ place, expected, got, fix: "pass as many values as there are replicas" });
+  throw new InvalidInput({ place, expected, got, fix: "pass as many values as there are members" });
 }
 
-/** Throws `InvalidInput` unless `seeds` are integers in [0, 2⁵³), one for each replica. */
-export function requireSeeds(place: string, seeds: ArrayLike<number>, replicas: number): void {
-  requireOneEach(place, seeds, replicas);
-  for (let replica = 0; replica < replicas; replica++) requireSeed(`${place}[${replica}]`, seeds[replica]);
+/** Throws `InvalidInput` unless `seeds` are integers in [0, 2⁵³), one for each member. */
+export function requireSeeds(place: string, seeds: ArrayLike<number>, members: number): void {
+  requireOneEach(place, seeds, members);
+  for (let member = 0; member < members; member++) requireSeed(`${place}[${member}]`, seeds[member]);
 }

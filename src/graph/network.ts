@@ -41,7 +41,7 @@ export interface NetworkOptions<A extends Activation = Activation, L extends Los
   readonly loss: L;
 }
 
-/** One dense layer in its place: shapes, and where its parameters lie in the flat buffer of one replica. */
+/** One dense layer in its place: shapes, and where its parameters lie in the flat buffer of one member. */
 export interface LayerShape<A extends Activation = Activation> {
   readonly index: number;
   readonly fanIn: number;
@@ -59,7 +59,7 @@ export interface Network<A extends Activation = Activation, L extends Loss = Los
   readonly outputs: number;
   readonly layers: readonly LayerShape<A>[];
   readonly loss: L;
-  /** Parameters of one replica. */
+  /** Parameters of one member. */
   readonly parameterCount: number;
 }
 
@@ -80,7 +80,7 @@ export function dense(width: number, activation: Activation = "identity"): Dense
   return { width, activation };
 }
 
-/** Largest width and parameter count: indices into one replica's buffer must stay exact in u32 with room to spare. */
+/** Largest width and parameter count: indices into one member's buffer must stay exact in u32 with room to spare. */
 const maxWidth = 2 ** 20;
 const maxParameters = 2 ** 30;
 const maxLayers = 1000;
@@ -147,7 +147,7 @@ function requireLogits(layers: readonly DenseLayer[], loss: Loss): void {
 
 /**
  * Validates an architecture and lays out its parameters: layer by layer, weights [fanIn, fanOut] row-major, then bias
- * [fanOut], in one flat buffer per replica.
+ * [fanOut], in one flat buffer per member.
  * @throws InvalidInput on a width that is not an integer ≥ 1, an unknown name, or an activation after which the loss makes no sense
  */
 export function network(options: NetworkOptions<ActivationName, LossName>): BuiltInNetwork;

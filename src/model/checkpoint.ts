@@ -8,7 +8,7 @@ import { momentCount } from "../math/optimizer.ts";
 /** The training that is to go on from a state. */
 interface Resumed {
   readonly network: AnyNetwork;
-  readonly replicas: number;
+  readonly members: number;
   readonly settings: RunSettings;
   readonly totalSteps: number;
 }
@@ -19,7 +19,7 @@ const isNumbers = (value: unknown): value is ArrayLike<number> =>
 function requireLength(name: keyof TrainingState, values: unknown, length: number): void {
   if (isNumbers(values) && values.length === length) return;
   const got = isNumbers(values) ? `${values.length} values` : typeof values;
-  const fix = "pass a state of a training of this network, of as many replicas, with this optimizer";
+  const fix = "pass a state of a training of this network, of as many members, with this optimizer";
   throw new InvalidInput({ place: `train: resume: ${name}`, expected: `${length} values`, got, fix });
 }
 
@@ -32,11 +32,11 @@ function requireFinite(parameters: FloatArray): void {
 }
 
 /** Throws `InvalidInput` unless a training can go on from the state. */
-export function requireState(state: TrainingState, { network, replicas, settings, totalSteps }: Resumed): void {
+export function requireState(state: TrainingState, { network, members, settings, totalSteps }: Resumed): void {
   requireInteger("train: resume: step", state?.step, 0, totalSteps - 1);
-  const count = replicas * network.parameterCount;
+  const count = members * network.parameterCount;
   requireLength("parameters", state.parameters, count);
   requireFinite(state.parameters);
   requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
-  for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], replicas);
+  for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
 }

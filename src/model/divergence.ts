@@ -72,9 +72,9 @@ function scaleRemedy({ data: { inputs, targets } }: RunSettings): string {
   return `standardise the ${large.map((key) => `${key} (they reach ${Number(sizes[key].toPrecision(3))})`).join(" and the ")}`;
 }
 
-/** What to change after all replicas of a training have diverged, the likeliest cause first. */
-export function divergenceRemedy(settings: RunSettings, replicas: number): string {
-  const optimizers = optimizersOf(settings, replicas);
+/** What to change after all members of a training have diverged, the likeliest cause first. */
+export function divergenceRemedy(settings: RunSettings, members: number): string {
+  const optimizers = optimizersOf(settings, members);
   if (optimizers.every(isDecayTooLarge)) return decayRemedy(optimizers);
   const scale = scaleRemedy(settings);
   return scale === "" ? rateRemedy(optimizers) : `${scale}, or ${rateRemedy(optimizers)}`;

@@ -1,4 +1,4 @@
-import type { ReplicaResults } from "../backend/executor.ts";
+import type { MemberResults } from "../backend/executor.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { Progress } from "./trainer.ts";
 
@@ -24,17 +24,17 @@ export interface FitResult {
   readonly loss: number;
   /** Scores on the validation rows after the last step, where there are any. */
   readonly validation: Evaluation | undefined;
-  /** Replicas whose numbers stopped being finite. */
+  /** Members whose numbers stopped being finite. */
   readonly diverged: number;
-  /** How training went for each replica. */
-  readonly results: ReplicaResults;
+  /** How training went for each member. */
+  readonly results: MemberResults;
   readonly history: History;
 }
 
 /** Collects the history of a training from its events. */
 export class HistoryRecorder {
   readonly #perEpoch: number;
-  readonly #replicas: number;
+  readonly #members: number;
   readonly #validation: ValidationPoint[] = [];
   /** Sum and number of the finite losses of each epoch. */
   readonly #sums: number[] = [];
@@ -42,16 +42,16 @@ export class HistoryRecorder {
   readonly #firstEpoch: number;
 
   /** @param firstStep of the training: above 0 where it resumes */
-  constructor(perEpoch: number, replicas: number, firstStep: number) {
+  constructor(perEpoch: number, members: number, firstStep: number) {
     this.#perEpoch = perEpoch;
-    this.#replicas = replicas;
+    this.#members = members;
     this.#firstEpoch = Math.floor(firstStep / perEpoch);
   }
 
   add({ step, epoch, losses, validation }: Progress): void {
-    const firstStep = step - losses.length / this.#replicas;
+    const firstStep = step - losses.length / this.#members;
     for (const [at, loss] of losses.entries()) {
-      const place = Math.floor((firstStep + Math.floor(at / this.#replicas)) / this.#perEpoch) - this.#firstEpoch;
+      const place = Math.floor((firstStep + Math.floor(at / this.#members)) / this.#perEpoch) - this.#firstEpoch;
       while (this.#sums.length <= place) {
         this.#sums.push(0);
         this.#counts.push(0);

@@ -15,6 +15,6 @@ export interface LoadOptions {
  */
 export async function loadModel(bytes: Uint8Array, options: LoadOptions): Promise<Model<AnyNetwork>> {
   requireOptions("loadModel", options, ["device"]);
-  const { network, replicas, parameters } = await decode("loadModel", bytes);
-  return createModel(network, { device: options.device, replicas, parameters });
+  const { network, members, parameters } = await decode("loadModel", bytes);
+  return createModel(network, { device: options.device, members, parameters });
 }

@@ -4,9 +4,9 @@ import type { Dataset, Executor, FloatArray, Scores } from "../backend/executor.
 import { sigmoidOf } from "../math/specialFunctions.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 
-/** How well a model fits rows of data: the mean over its replicas, and each one. */
+/** How well a model fits rows of data: the mean over its members, and each one. */
 export interface Evaluation extends Scores {
-  /** Mean loss, as the network defines it, of all replicas. */
+  /** Mean loss, as the network defines it, of all members. */
   readonly loss: number;
   /** Mean of `accuracies`. */
   readonly accuracy: number | undefined;
@@ -26,13 +26,13 @@ const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
 const hostOutputs = 2 ** 22;
 
 /**
- * Scores replicas on rows of data. One network with at most 2²² outputs is scored in float64 from its outputs; otherwise the sums are
+ * Scores members on rows of data. One network with at most 2²² outputs is scored in float64 from its outputs; otherwise the sums are
  * taken where the outputs are, in float32 over 128 rows and in float64 beyond, and only the scores are read back.
  */
 export async function evaluate(executor: Executor, data: Dataset): Promise<Evaluation> {
-  const { network, replicas } = executor;
+  const { network, members } = executor;
   const { length } = data.targets;
-  if (replicas > 1 || length > hostOutputs) return evaluationOf(await executor.score(data));
+  if (members > 1 || length > hostOutputs) return evaluationOf(await executor.score(data));
   const outputs = Float64Array.from(await executor.predict(data.inputs));
   const tallies = createTallies(1);
   score(network, { outputs, targets: Float64Array.from(data.targets) }, tallies, 0);

@@ -1,5 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { Dataset, Executor, FloatArray, PlanReport, ReplicaResults, Trace, TrainingState } from "../backend/executor.ts";
+import type { Dataset, Executor, FloatArray, PlanReport, MemberResults, Trace, TrainingState } from "../backend/executor.ts";
 import type { Device } from "../backend/webgpu/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
@@ -11,12 +11,12 @@ import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import { planTraining, rhythmOf, type Steering, type TrainOptions, type TrainPlan } from "./options.ts";
 import {
-  allReplicas,
+  allMembers,
   averageParameters,
-  chosenReplicas,
+  chosenMembers,
   type Ensemble,
   predictTogether,
-  readReplicas,
+  readMembers,
 } from "./population.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
@@ -26,15 +26,15 @@ export interface ModelOptions {
   /** From `acquire()`. */
   readonly device: Device;
   /**
-   * Seed of the initial parameters, integer in [0, 2⁵³), default 0; replica r starts as a model with seed + r would. Or a list
-   * with the seed of each replica.
+   * Seed of the initial parameters, integer in [0, 2⁵³), default 0; member r starts as a model with seed + r would. Or a list
+   * with the seed of each member.
    */
   readonly seed?: number | ArrayLike<number>;
   /** Networks of this architecture, trained side by side; default 1, or as many as there are seeds. */
-  readonly replicas?: number;
+  readonly members?: number;
   /** Default: He for rectifiers, Glorot otherwise. */
   readonly initializer?: InitializerName;
-  /** Initial parameters [replicas, parameterCount], instead of seed and initializer. */
+  /** Initial parameters [members, parameterCount], instead of seed and initializer. */
   readonly parameters?: FloatArray;
 }
 
@@ -44,14 +44,14 @@ const mostValidations = 200;
 function requireParameters(place: string, parameters: FloatArray, length: number): void {
   requireRows(place, parameters, length);
   if (parameters.length === length) return;
-  const fix = "pass [replicas, parameterCount], one replica behind the other";
+  const fix = "pass [members, parameterCount], one member behind the other";
   throw new InvalidInput({ place, expected: `${length} values`, got: String(parameters.length), fix });
 }
 
-/** Replicas of one network on one device. Free it with `dispose()` or `using`. */
+/** Members of one network on one device. Free it with `dispose()` or `using`. */
 export class Model<Architecture extends AnyNetwork = Network> {
   readonly network: Architecture;
-  readonly replicas: number;
+  readonly members: number;
   readonly device: Device;
   readonly #executor: Executor;
   #isTraining = false;
@@ -61,13 +61,13 @@ export class Model<Architecture extends AnyNetwork = Network> {
   constructor(device: Device, network: Architecture, executor: Executor) {
     this.device = device;
     this.network = network;
-    this.replicas = executor.replicas;
+    this.members = executor.members;
     this.#executor = executor;
   }
 
   /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
   plan(data: Dataset, options: TrainOptions = {}): PlanReport {
-    return this.#executor.planRun(planTraining(this.network, data, options, this.replicas).settings);
+    return this.#executor.planRun(planTraining(this.network, data, options, this.members).settings);
   }
 
   /**
@@ -77,7 +77,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(data: Dataset, options: TrainOptions = {}): AsyncGenerator<Progress, void, Steering | undefined> {
-    yield* this.#events(planTraining(this.network, data, options, this.replicas));
+    yield* this.#events(planTraining(this.network, data, options, this.members));
   }
 
   async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, Steering | undefined> {
@@ -110,10 +110,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * How the latest training went for each replica: known when it has ended, at its last step, by an abort or by leaving the
+   * How the latest training went for each member: known when it has ended, at its last step, by an abort or by leaving the
    * loop early. Undefined before, and where the GPU was lost.
    */
-  get results(): ReplicaResults | undefined {
+  get results(): MemberResults | undefined {
     return this.#trainer?.results;
   }
 
@@ -122,9 +122,9 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * Throws as `train` does.
    */
   async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
-    const plan = planTraining(this.network, data, options, this.replicas);
+    const plan = planTraining(this.network, data, options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
-    const recorder = new HistoryRecorder(perEpoch, this.replicas, settings.resume?.step ?? 0);
+    const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs = options?.validation && options.every === undefined ? rhythmOf({ epochs }, perEpoch) : plan.rhythm;
     let last: Progress | undefined;
@@ -137,7 +137,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   /**
    * What the network answers: its outputs, and where the loss takes logits the probabilities that they stand for.
    * @param inputs [rows, network.inputs]
-   * @returns [rows, network.outputs], of several replicas [replicas, rows, network.outputs]; f64 on the CPU
+   * @returns [rows, network.outputs], of several members [members, rows, network.outputs]; f64 on the CPU
    */
   async predict(inputs: FloatArray): Promise<FloatArray> {
     requireInputs("predict: inputs", inputs, this.network);
@@ -151,7 +151,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * Loss, and accuracy for the cross entropies, on rows of data: the mean over replicas, and of each one. One network with at most 2²²
+   * Loss, and accuracy for the cross entropies, on rows of data: the mean over members, and of each one. One network with at most 2²²
    * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
    * float64 beyond: of a hundred thousand networks nothing but their scores is read.
    */
@@ -161,20 +161,20 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * What replicas predict together, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
+   * What members predict together, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
    * `predict` over them.
    * @param inputs [rows, network.inputs]
-   * @param options.replicas default all
+   * @param options.members default all
    * @throws InvalidInput
    */
   async predictEnsemble(
     inputs: FloatArray,
-    options: { readonly replicas?: ArrayLike<number> } = {},
+    options: { readonly members?: ArrayLike<number> } = {},
   ): Promise<Ensemble> {
     requireInputs("predictEnsemble: inputs", inputs, this.network);
-    requireOptions("predictEnsemble", options, ["replicas"]);
-    if (options.replicas === undefined) return predictTogether(this.#executor, inputs);
-    const members = await this.#pick("predictEnsemble: replica", options.replicas);
+    requireOptions("predictEnsemble", options, ["members"]);
+    if (options.members === undefined) return predictTogether(this.#executor, inputs);
+    const members = await this.#pick("predictEnsemble: member", options.members);
     try {
       return await predictTogether(members.#executor, inputs);
     } finally {
@@ -183,39 +183,39 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * One replica, or several in the order named, as a model of its own on the same device.
-   * @throws InvalidInput on a number that no replica has, LimitExceeded, GpuOutOfMemory
+   * One member, or several in the order named, as a model of its own on the same device.
+   * @throws InvalidInput on a number that no member has, LimitExceeded, GpuOutOfMemory
    */
-  pick(replicas: number | ArrayLike<number>): Promise<Model<Architecture>> {
-    return this.#pick("pick: replica", replicas);
+  pick(members: number | ArrayLike<number>): Promise<Model<Architecture>> {
+    return this.#pick("pick: member", members);
   }
 
-  async #pick(place: string, replicas: number | ArrayLike<number>): Promise<Model<Architecture>> {
-    const chosen = chosenReplicas(place, replicas, this.replicas);
-    const parameters = await readReplicas(this.#executor, chosen);
+  async #pick(place: string, members: number | ArrayLike<number>): Promise<Model<Architecture>> {
+    const chosen = chosenMembers(place, members, this.members);
+    const parameters = await readMembers(this.#executor, chosen);
     return openModel(this.device, this.network, chosen.length, () => parameters);
   }
 
   /**
-   * A model whose parameters are the mean of the replicas', taken in float64. Sensible only for networks that lie near each
+   * A model whose parameters are the mean of the members', taken in float64. Sensible only for networks that lie near each
    * other, such as those that went on from the same one; of networks trained apart use `predictEnsemble`.
-   * @param replicas default all
-   * @throws InvalidInput on a number that no replica has, LimitExceeded, GpuOutOfMemory
+   * @param members default all
+   * @throws InvalidInput on a number that no member has, LimitExceeded, GpuOutOfMemory
    */
-  async average(replicas: ArrayLike<number> = allReplicas(this.replicas)): Promise<Model<Architecture>> {
-    const chosen = chosenReplicas("average: replica", replicas, this.replicas);
+  async average(members: ArrayLike<number> = allMembers(this.members)): Promise<Model<Architecture>> {
+    const chosen = chosenMembers("average: member", members, this.members);
     const parameters = await averageParameters(this.#executor, chosen);
     return openModel(this.device, this.network, 1, () => parameters);
   }
 
-  /** [replicas, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
+  /** [members, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
   readParameters(): Promise<FloatArray> {
     return this.#executor.readParameters();
   }
 
-  /** Replaces the parameters [replicas, parameterCount]. @throws InvalidInput on another length or a value that is not finite */
+  /** Replaces the parameters [members, parameterCount]. @throws InvalidInput on another length or a value that is not finite */
   writeParameters(parameters: FloatArray): void {
-    requireParameters("writeParameters", parameters, this.replicas * this.network.parameterCount);
+    requireParameters("writeParameters", parameters, this.members * this.network.parameterCount);
     this.#executor.writeParameters(parameters);
   }
 
@@ -229,7 +229,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * Replaces the parameters by those of a file that `save` wrote.
-   * @throws BadFile, or InvalidInput where the file holds another network or number of replicas
+   * @throws BadFile, or InvalidInput where the file holds another network or number of members
    */
   async load(bytes: Uint8Array): Promise<void> {
     const saved = await decode("load", bytes);
@@ -239,7 +239,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /** The layers as a table of text: activation, output width and number of parameters of each, and their sum. */
   summary(): string {
-    return summaryOf(this.network, this.replicas);
+    return summaryOf(this.network, this.members);
   }
 
   /** Every value of one training step over `data` as one batch; the parameters stay as they are. */
@@ -259,10 +259,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 }
 
-const known = ["device", "seed", "replicas", "initializer", "parameters"];
+const known = ["device", "seed", "members", "initializer", "parameters"];
 
 /**
- * Creates replicas of a network on a device, with initial parameters.
+ * Creates members of a network on a device, with initial parameters.
  * @throws InvalidInput, LimitExceeded, GpuOutOfMemory
  */
 export async function createModel<Architecture extends AnyNetwork>(
@@ -271,22 +271,22 @@ export async function createModel<Architecture extends AnyNetwork>(
 ): Promise<Model<Architecture>> {
   requireOptions("createModel", options, known);
   const { device, seed = 0, initializer, parameters } = options;
-  const { replicas = typeof seed === "object" ? seed?.length : 1 } = options;
-  requireInteger("createModel: replicas", replicas, 1, 2 ** 20);
-  const length = replicas * network.parameterCount;
+  const { members = typeof seed === "object" ? seed?.length : 1 } = options;
+  requireInteger("createModel: members", members, 1, 2 ** 20);
+  const length = members * network.parameterCount;
   if (parameters) requireParameters("createModel: parameters", parameters, length);
-  const drawn = { seed, replicas, ...(initializer && { initializer }) };
-  return openModel(device, network, replicas, () => parameters ?? initialize(network, drawn));
+  const drawn = { seed, members, ...(initializer && { initializer }) };
+  return openModel(device, network, members, () => parameters ?? initialize(network, drawn));
 }
 
 /** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
 async function openModel<Architecture extends AnyNetwork>(
   device: Device,
   network: Architecture,
-  replicas: number,
+  members: number,
   parameters: () => FloatArray,
 ): Promise<Model<Architecture>> {
-  const executor = await createExecutor(device, network, replicas);
+  const executor = await createExecutor(device, network, members);
   try {
     executor.writeParameters(parameters());
     return new Model(device, network, executor);

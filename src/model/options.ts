@@ -6,7 +6,7 @@ import {
   type Dataset,
   type Path,
   pathNames,
-  type PerReplica,
+  type PerMember,
   type RunSettings,
   type TrainingState,
 } from "../backend/executor.ts";
@@ -15,7 +15,7 @@ import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger, requireName } from "../graph/network.ts";
 import { adam, type Optimizer, requireHyperParameter, requireOptimizer } from "../math/optimizer.ts";
 import { requireDataset } from "./dataset.ts";
-import { checkedPerReplica } from "./perMember.ts";
+import { checkedPerMember } from "./perMember.ts";
 import { requireState } from "./checkpoint.ts";
 
 /** When `train` tells about its progress. */
@@ -34,10 +34,10 @@ export interface TrainOptions {
   readonly shuffle?: boolean;
   /** Seed of the order; integer in [0, 2⁵³), default 0. */
   readonly seed?: number;
-  /** What each replica has for itself: lists with one value per replica. What is missing here, all have in common. */
-  readonly perReplica?: PerReplica;
+  /** What each member has for itself: lists with one value per member. What is missing here, all have in common. */
+  readonly perMember?: PerMember;
   /**
-   * Train on as many rows, drawn with replacement (Efron 1979; Breiman 1996: bagging). With `perReplica.seed` every replica has
+   * Train on as many rows, drawn with replacement (Efron 1979; Breiman 1996: bagging). With `perMember.seed` every member has
    * a sample of its own, otherwise all share the sample of `seed`.
    */
   readonly bootstrap?: boolean;
@@ -71,7 +71,7 @@ export interface Rhythm {
 export interface Steering {
   /** When the next events are told, counted from here: `{ steps: 1 }` trains step by step. */
   readonly every?: Every;
-  /** Learning rate of the steps from here on; momentum and moments stay. Not where `perReplica` sets learning rates. */
+  /** Learning rate of the steps from here on; momentum and moments stay. Not where `perMember` sets learning rates. */
   readonly learningRate?: number;
 }
 
@@ -92,7 +92,7 @@ const known = [
   "batchSize",
   "shuffle",
   "seed",
-  "perReplica",
+  "perMember",
   "bootstrap",
   "path",
   "activationStorage",
@@ -144,14 +144,14 @@ export const rhythmOf = (every: Every | undefined, perEpoch: number): Rhythm => 
 });
 
 /** @throws InvalidInput */
-export function requireSteering(steering: Steering, { perReplica }: RunSettings): void {
+export function requireSteering(steering: Steering, { perMember }: RunSettings): void {
   requireOptions("train: next", steering, ["every", "learningRate"]);
   const { learningRate } = steering;
   if (learningRate === undefined) return;
   requireHyperParameter("train: next: learningRate", "learningRate", learningRate);
-  if (perReplica?.learningRate === undefined) return;
+  if (perMember?.learningRate === undefined) return;
   const fix = "start a training with other lists";
-  const expected = "no learningRate where perReplica sets those of the replicas";
+  const expected = "no learningRate where perMember sets those of the members";
   throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
 }
 
@@ -161,13 +161,13 @@ function requireBoolean(place: string, value: unknown): void {
 }
 
 /** The options of populations and paths, those that are present, checked. */
-function optionalSettings(options: TrainOptions, optimizer: Optimizer, replicas: number) {
-  const { perReplica, bootstrap, path, activationStorage } = options;
+function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: number) {
+  const { perMember, bootstrap, path, activationStorage } = options;
   requireBoolean("train: bootstrap", bootstrap);
   if (path !== undefined) requireName("train: path", path, ["auto", ...pathNames]);
   if (activationStorage !== undefined) requireName("train: activationStorage", activationStorage, activationStorages);
   return {
-    ...(perReplica !== undefined && { perReplica: checkedPerReplica(perReplica, optimizer, replicas) }),
+    ...(perMember !== undefined && { perMember: checkedPerMember(perMember, optimizer, members) }),
     ...(bootstrap !== undefined && { bootstrap }),
     ...(path !== undefined && { path }),
     ...(activationStorage !== undefined && { activationStorage }),
@@ -175,10 +175,10 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, replicas:
 }
 
 /**
- * Checks data and options against replicas of a network and fills in defaults.
+ * Checks data and options against members of a network and fills in defaults.
  * @throws InvalidInput
  */
-export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, replicas: number): TrainPlan {
+export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, members: number): TrainPlan {
   requireOptions("train", options, known);
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network);
@@ -195,11 +195,11 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     batchSize: size,
     shuffle,
     seed,
-    ...optionalSettings(options, optimizer, replicas),
+    ...optionalSettings(options, optimizer, members),
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume } = options;
-  if (resume !== undefined) requireState(resume, { network, replicas, settings, totalSteps });
+  if (resume !== undefined) requireState(resume, { network, members, settings, totalSteps });
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,

@@ -1,17 +1,17 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { PerReplica } from "../backend/executor.ts";
+import type { PerMember } from "../backend/executor.ts";
 import { requireOneEach, requireSeeds } from "../graph/initializers.ts";
 import { type Optimizer, requireHyperParameter, takes } from "../math/optimizer.ts";
 
-const place = "train: perReplica";
+const place = "train: perMember";
 
 type Name = "learningRate" | "momentum" | "weightDecay";
 
 /** A copy of the list: what its owner does with it later changes no training. */
-function checkedList(name: Name, values: ArrayLike<number>, replicas: number): Float64Array {
-  requireOneEach(`${place}.${name}`, values, replicas);
-  for (let replica = 0; replica < replicas; replica++) {
-    requireHyperParameter(`${place}.${name}[${replica}]`, name, values[replica]);
+function checkedList(name: Name, values: ArrayLike<number>, members: number): Float64Array {
+  requireOneEach(`${place}.${name}`, values, members);
+  for (let member = 0; member < members; member++) {
+    requireHyperParameter(`${place}.${name}[${member}]`, name, values[member]);
   }
   return Float64Array.from(values);
 }
@@ -28,19 +28,19 @@ function requireTaken(optimizer: Optimizer, name: Name): void {
 }
 
 /**
- * Lists of one value per replica, each checked as the optimizer's own value is.
+ * Lists of one value per member, each checked as the optimizer's own value is.
  * @throws InvalidInput
  */
-export function checkedPerReplica(perReplica: PerReplica, optimizer: Optimizer, replicas: number): PerReplica {
-  requireOptions(place, perReplica, ["learningRate", "momentum", "weightDecay", "seed"]);
-  const { learningRate, momentum, weightDecay, seed } = perReplica;
+export function checkedPerMember(perMember: PerMember, optimizer: Optimizer, members: number): PerMember {
+  requireOptions(place, perMember, ["learningRate", "momentum", "weightDecay", "seed"]);
+  const { learningRate, momentum, weightDecay, seed } = perMember;
   if (momentum !== undefined) requireTaken(optimizer, "momentum");
   if (weightDecay !== undefined) requireTaken(optimizer, "weightDecay");
-  if (seed !== undefined) requireSeeds(`${place}.seed`, seed, replicas);
+  if (seed !== undefined) requireSeeds(`${place}.seed`, seed, members);
   return {
-    ...(learningRate !== undefined && { learningRate: checkedList("learningRate", learningRate, replicas) }),
-    ...(momentum !== undefined && { momentum: checkedList("momentum", momentum, replicas) }),
-    ...(weightDecay !== undefined && { weightDecay: checkedList("weightDecay", weightDecay, replicas) }),
+    ...(learningRate !== undefined && { learningRate: checkedList("learningRate", learningRate, members) }),
+    ...(momentum !== undefined && { momentum: checkedList("momentum", momentum, members) }),
+    ...(weightDecay !== undefined && { weightDecay: checkedList("weightDecay", weightDecay, members) }),
     ...(seed !== undefined && { seed: Float64Array.from(seed) }),
   };
 }

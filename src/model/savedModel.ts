@@ -9,9 +9,9 @@ import { nameOf } from "../graph/network.ts";
 /** What a model file may hold beside the model. */
 export type SaveExtras = Pick<ModelToSave, "preprocessing" | "training">;
 
-interface Replicated {
+interface SizedNetwork {
   readonly network: AnyNetwork;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 /** What tells networks apart: of a list its activations, of a graph its nodes. */
@@ -21,18 +21,18 @@ const partsOf = (network: AnyNetwork): string[] =>
     (node) => `${"activation" in node && node.activation ? nameOf(node.activation) : node.kind} ${node.width}`,
   );
 
-const described = ({ network, replicas }: Replicated): string =>
-  `${replicas} × ${describeArchitecture(network)} ${partsOf(network).join(" ")}, ${nameOf(network.loss)}`;
+const described = ({ network, members }: SizedNetwork): string =>
+  `${members} × ${describeArchitecture(network)} ${partsOf(network).join(" ")}, ${nameOf(network.loss)}`;
 
 /** Bytes of a model file. @throws InvalidInput when a parameter is not finite */
 export async function encode(
-  { network, replicas }: Replicated,
+  { network, members }: SizedNetwork,
   parameters: FloatArray,
   extras: SaveExtras,
 ): Promise<Uint8Array> {
   requireOptions("save", extras, ["preprocessing", "training"]);
   const { encodeModel } = await import("../formats/modelFile.ts");
-  return encodeModel({ network, replicas, parameters, ...extras });
+  return encodeModel({ network, members, parameters, ...extras });
 }
 
 /** @throws BadFile on a damaged file */
@@ -42,7 +42,7 @@ export async function decode(place: string, bytes: Uint8Array): Promise<SavedMod
 }
 
 /** Throws `InvalidInput` unless a file holds the same network, as many times. */
-export function requireAlike(model: Replicated, saved: Replicated): void {
+export function requireAlike(model: SizedNetwork, saved: SizedNetwork): void {
   const [expected, got] = [described(model), described(saved)];
   if (got !== expected)
     throw new InvalidInput({ place: "load", expected, got, fix: "use loadModel(bytes, { device })" });

@@ -64,7 +64,7 @@ const cases: readonly Case[] = [
     steps: 3,
   },
 ];
-const replicas = 2;
+const members = 2;
 
 function networkOf({ widths, activation, loss }: Case): Network {
   const last = widths.length - 2;
@@ -100,8 +100,8 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
   const { optimizer, rows, batchSize, steps } = each;
   const data = dataFor(shape, rows);
   const options = { optimizer, steps, batchSize, seed: 5 };
-  const model = await createModel(shape, { device, replicas, seed: 1 });
-  const reference = createReference(shape, replicas);
+  const model = await createModel(shape, { device, members, seed: 1 });
+  const reference = createReference(shape, members);
   const initial = await model.readParameters();
   reference.writeParameters(initial);
   const label = `${each.widths.join("-")} ${nameOf(each.activation)} ${nameOf(each.loss)}`;

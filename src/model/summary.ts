@@ -18,7 +18,7 @@ function layerRows(network: AnyNetwork): string[][] {
 }
 
 /** The layers of a network as a table of text, and what they make up together. */
-export function summaryOf(network: AnyNetwork, replicas: number): string {
+export function summaryOf(network: AnyNetwork, members: number): string {
   const { inputs, loss, parameterCount } = network;
   const rows = [
     ["layer", "activation", "output", "parameters"],
@@ -29,7 +29,7 @@ export function summaryOf(network: AnyNetwork, replicas: number): string {
   const isText = (column: number): boolean => column < 2;
   const pad = (cell: string, column: number): string =>
     isText(column) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!);
-  const networks = replicas > 1 ? ` in each of ${count(replicas)} networks` : "";
+  const networks = members > 1 ? ` in each of ${count(members)} networks` : "";
   return [
     ...rows.map((row) => row.map(pad).join("  ").trimEnd()),
     "",

@@ -3,7 +3,7 @@ import {
   concatenate,
   type Executor,
   type FloatArray,
-  type ReplicaResults,
+  type MemberResults,
   type RunSettings,
   type TrainingRun,
   type TrainingState,
@@ -24,13 +24,13 @@ export interface Progress {
   /** Mean of those of `losses` that are finite. */
   readonly loss: number;
   /**
-   * Loss before each step since the last event [steps, replicas]. Of more than 1,024 replicas only the newest steps are told,
+   * Loss before each step since the last event [steps, members]. Of more than 1,024 members only the newest steps are told,
    * as many as 2²² losses hold.
    */
   readonly losses: FloatArray;
   /** Scores on the validation rows, where there are any. */
   readonly validation: Evaluation | undefined;
-  /** Replicas whose numbers stopped being finite: they have stopped, and the others go on. */
+  /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
   /** Since the last event. */
   readonly stepsPerSecond: number;
@@ -44,8 +44,8 @@ const unitMs = 50;
 const eventShare = 9;
 /** Largest set of parameters that is kept on the host as the last good state. */
 const snapshotFloats = 2 ** 22;
-/** Most replicas whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
-const mostReplicasTold = 1024;
+/** Most members whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
+const mostMembersTold = 1024;
 
 function meanLoss(losses: FloatArray): number {
   let sum = 0;
@@ -76,7 +76,7 @@ export class Trainer {
   #eventStep: number;
   #eventCostMs = 0;
   #lastGood: TrainingState | undefined;
-  #results: ReplicaResults | undefined;
+  #results: MemberResults | undefined;
 
   constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
     this.#executor = executor;
@@ -93,12 +93,12 @@ export class Trainer {
     return this.#lastGood;
   }
 
-  /** How it went for each replica; undefined while it goes on, and where the GPU or the model was lost. */
-  get results(): ReplicaResults | undefined {
+  /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
+  get results(): MemberResults | undefined {
     return this.#results;
   }
 
-  /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every replica has diverged */
+  /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every member has diverged */
   async *events(): AsyncGenerator<Progress, void, Steering | undefined> {
     try {
       yield* this.#untilDone();
@@ -109,7 +109,7 @@ export class Trainer {
   }
 
   /** After an abort, a loop left early or a failure, which is thrown by itself: a lost GPU has no results. */
-  async #resultsSoFar(): Promise<ReplicaResults | undefined> {
+  async #resultsSoFar(): Promise<MemberResults | undefined> {
     try {
       return await this.#run.readResults();
     } catch {
@@ -160,7 +160,7 @@ export class Trainer {
     const units = Math.min(count, this.#run.ringSteps);
     const firstKept = this.#step + units - this.#run.ringSteps;
     if (firstKept > this.#unread) {
-      if (this.#executor.replicas > mostReplicasTold) this.#unread = firstKept;
+      if (this.#executor.members > mostMembersTold) this.#unread = firstKept;
       else await this.#readLosses();
     }
     const startMs = performance.now();
@@ -205,11 +205,11 @@ export class Trainer {
   }
 
   get #keepsGood(): boolean {
-    const { network, replicas } = this.#executor;
-    return replicas * network.parameterCount <= snapshotFloats;
+    const { network, members } = this.#executor;
+    return members * network.parameterCount <= snapshotFloats;
   }
 
-  /** Counts replicas that diverged; when all have, goes back to the last good parameters and throws. */
+  /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
   async #checkFinite(): Promise<number> {
     const state = this.#keepsGood ? await this.#run.readState(this.#step) : undefined;
     const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());

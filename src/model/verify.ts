@@ -9,7 +9,7 @@ import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
 
 export interface VerifyRequest {
-  /** Parameters before the first step [replicas, parameterCount]. */
+  /** Parameters before the first step [members, parameterCount]. */
   readonly initialParameters: FloatArray;
   readonly data: Dataset;
   /** Options of the training that `model` went through; their signal ends the verification too. */
@@ -55,11 +55,11 @@ const unitMs = 50;
 function parameterName(network: AnyNetwork, index: number): string {
   const within = index % network.parameterCount;
   const { name, offset, shape } = parametersOf(network).findLast((parameter) => parameter.offset <= within)!;
-  const replica = index >= network.parameterCount ? `replica ${Math.floor(index / network.parameterCount)} ` : "";
+  const member = index >= network.parameterCount ? `member ${Math.floor(index / network.parameterCount)} ` : "";
   const entry = within - offset;
   const [rows, columns] = shape;
   const place = columns === undefined ? `${entry % rows!}` : `${Math.floor(entry / columns)}, ${entry % columns}`;
-  return `${replica}${name}[${place}]`;
+  return `${member}${name}[${place}]`;
 }
 
 /** Moves every parameter by up to half a unit in the last place of float32, and those near 0 by as much as the average one. */
@@ -78,7 +78,7 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
     executor.network,
     request.data,
     request.options,
-    executor.replicas,
+    executor.members,
   );
   executor.writeParameters(request.initialParameters);
   const run = await executor.createRun(settings);
@@ -119,11 +119,11 @@ const compareGradients = (own: Trace, truth: Trace): number =>
   compare(own.gradients, truth.gradients, gradientFloor).deviation;
 
 /** The update by itself: the reference's, applied to the device's own gradients. */
-function compareUpdate({ network, replicas }: Model<AnyNetwork>, own: Trace, optimizer: Optimizer): number {
+function compareUpdate({ network, members }: Model<AnyNetwork>, own: Trace, optimizer: Optimizer): number {
   const after = Float64Array.from(own.before);
   const { parameterCount } = network;
-  for (let replica = 0; replica < replicas; replica++) {
-    const [first, end] = [replica * parameterCount, (replica + 1) * parameterCount];
+  for (let member = 0; member < members; member++) {
+    const [first, end] = [member * parameterCount, (member + 1) * parameterCount];
     const gradients = Float64Array.from(own.gradients.subarray(first, end));
     const moments = updateOf(optimizer).state.map(() => new Float64Array(parameterCount));
     update({ optimizer, step: 0, gradients, parameters: after.subarray(first, end), moments });
@@ -134,7 +134,7 @@ function compareUpdate({ network, replicas }: Model<AnyNetwork>, own: Trace, opt
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
 async function compareStep(model: Model<AnyNetwork>, executor: Executor, { data, options }: VerifyRequest) {
   const { inputs, outputs } = model.network;
-  const { optimizer } = planTraining(model.network, data, options, model.replicas).settings;
+  const { optimizer } = planTraining(model.network, data, options, model.members).settings;
   const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
   const batch = { inputs: data.inputs.subarray(0, rows * inputs), targets: data.targets.subarray(0, rows * outputs) };
   const own = await model.trace(batch, optimizer);
@@ -159,8 +159,8 @@ async function compareStep(model: Model<AnyNetwork>, executor: Executor, { data,
  * @throws the reason of the options' signal
  */
 export async function verifyTraining(model: Model<AnyNetwork>, request: VerifyRequest): Promise<Verification> {
-  const { network, replicas } = model;
-  const executor = createReference(network, replicas);
+  const { network, members } = model;
+  const executor = createReference(network, members);
   const reference = await referenceParameters(executor, request);
   let drift = 2 ** -24;
   for (let seed = 1; seed <= roundedRuns; seed++) {

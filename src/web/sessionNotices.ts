@@ -42,8 +42,8 @@ export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, use: (fit
     return;
   }
   const [what, fitting] =
-    "replicas" in fits
-      ? [`so many networks. ${grouped(fits.replicas)} of them fit`, fits.replicas]
+    "members" in fits
+      ? [`so many networks. ${grouped(fits.members)} of them fit`, fits.members]
       : [`this batch. A batch of ${grouped(fits.batchSize)} fits`, fits.batchSize];
   notice("bad", `The GPU has not enough memory for ${what}.`, {
     label: `Use ${grouped(fitting)}`,

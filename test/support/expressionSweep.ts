@@ -43,7 +43,7 @@ export async function computeOnGpu(
     write(device.gpu, uniform, Uint32Array.of(count, 0, 0, 0));
     const out = owner.storage("out", count);
     const bound = [uniform, ...points.map((values, at) => owner.upload(`x${at}`, values)), out];
-    const dispatch = createDispatch(device, kernel, { label: "sweep", bound, invocations: () => count, replicas: 1 });
+    const dispatch = createDispatch(device, kernel, { label: "sweep", bound, invocations: () => count, members: 1 });
     const encoder = device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
     encode(pass, dispatch, 0, 0);

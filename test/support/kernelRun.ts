@@ -60,7 +60,7 @@ export interface KernelRun {
   /** Values of the storage bindings, in order. */
   readonly storage: readonly (Float32Array | Uint32Array)[];
   readonly invocations: number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 /** Runs a kernel once. @returns the bits of every storage binding afterwards, in order */
@@ -75,8 +75,8 @@ export async function runKernel(device: GpuDevice, run: KernelRun): Promise<Uint
     write(device.gpu, uniform, run.uniform);
     const storage = run.storage.map((values, index) => owner.upload(`binding ${index + 2}`, values));
     const bound: Bound[] = [{ buffer: steps, size: stepBytes }, uniform, ...storage];
-    const { invocations, replicas } = run;
-    const dispatch = createDispatch(device, kernel, { label: "test", bound, invocations: () => invocations, replicas });
+    const { invocations, members } = run;
+    const dispatch = createDispatch(device, kernel, { label: "test", bound, invocations: () => invocations, members });
     const encoder = device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
     encode(pass, dispatch, 0, 0);
@@ -92,6 +92,6 @@ export async function runKernel(device: GpuDevice, run: KernelRun): Promise<Uint
   }
 }
 
-/** Part of one replica in a flat buffer, as float64. */
-export const replicaPart = (values: Float32Array, replica: number, length: number): Float64Array =>
-  Float64Array.from(values.subarray(replica * length, (replica + 1) * length));
+/** Part of one member in a flat buffer, as float64. */
+export const memberPart = (values: Float32Array, member: number, length: number): Float64Array =>
+  Float64Array.from(values.subarray(member * length, (member + 1) * length));

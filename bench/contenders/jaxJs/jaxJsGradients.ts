@@ -7,16 +7,16 @@ import { applyActivation, applyFused, meanLoss, meanLossSlope, slopeOf } from ".
 /** What a step reads. Every call makes a view of its own: one that two operations share is copied by jax-js. */
 export interface StepViews {
   readonly layers: readonly LayerViews[];
-  /** [batchSize, inputs], or with replicas in front. */
+  /** [batchSize, inputs], or with members in front. */
   inputs(): JaxArray;
   /** [batchSize, outputs]. */
   targets(): JaxArray;
 }
 
 interface LayerViews {
-  /** [fanIn, fanOut], or with replicas in front. */
+  /** [fanIn, fanOut], or with members in front. */
   weights(): JaxArray;
-  /** Adds to [batchSize, fanOut], or to the same with replicas in front. */
+  /** Adds to [batchSize, fanOut], or to the same with members in front. */
   bias(): JaxArray;
 }
 

@@ -4,7 +4,7 @@ import type { LossName, BuiltInNetwork } from "../../../src/graph/network.ts";
 import type { Optimizer } from "../../../src/math/optimizer.ts";
 import { CannotTakePart } from "../../race/contract.ts";
 import type { BatchTensors } from "./tfjsBatches.ts";
-import { dense, denseOfData, type ReplicaGroup } from "./tfjsLayers.ts";
+import { dense, denseOfData, type MemberGroup } from "./tfjsLayers.ts";
 import { Parameters } from "./tfjsParameters.ts";
 import type { Trainer, TrainerOptions } from "./tfjsStep.ts";
 
@@ -60,8 +60,8 @@ function outputsOf(
   return values;
 }
 
-/** The loss summed over replicas, so that each replica's gradient is its own. */
-export function minimizer({ network, optimizer, state, backend }: TrainerOptions, group: ReplicaGroup): Trainer {
+/** The loss summed over members, so that each member's gradient is its own. */
+export function minimizer({ network, optimizer, state, backend }: TrainerOptions, group: MemberGroup): Trainer {
   const parameters = new Parameters(network, group);
   const needsTargets = group.count > 1 && !broadcasts.includes(network.loss);
   let training: tf.Optimizer | undefined;

@@ -25,12 +25,12 @@ interface Shared {
 }
 
 /**
- * Chunks of a batch that is too large for one dispatch, as replicas that share one set of parameters: so each chunk reads and
+ * Chunks of a batch that is too large for one dispatch, as members that share one set of parameters: so each chunk reads and
  * writes its own rows of the same buffers.
  */
 const partsOf = ({ chunks, chunkRows }: LayeredPlan, batchSize: number): Part[] =>
   Array.from({ length: chunks }, (_, chunk) => {
-    return { rows: Math.min(chunkRows, batchSize - chunk * chunkRows), firstReplica: chunk };
+    return { rows: Math.min(chunkRows, batchSize - chunk * chunkRows), firstMember: chunk };
   });
 
 /** One layer from `inputs` to `outputs`, as prediction runs it. */
@@ -49,7 +49,7 @@ async function dispatchOf(
     SAVES_PRE_ACTIVATION: 0,
     ...versionConstants(version, device.kind, alignmentOf("rows", fanOut, weightsOffset)),
   });
-  const strides = { fanIn, fanOut, weightsOffset, parameterStride: 0, replicas: plan.chunks, capacity: plan.chunkRows };
+  const strides = { fanIn, fanOut, weightsOffset, parameterStride: 0, members: plan.chunks, capacity: plan.chunkRows };
   const uniform = uploadLayer(device, owner, strides);
   return createDispatch(device, kernel, {
     label: `layer ${index}`,
@@ -59,7 +59,7 @@ async function dispatchOf(
       source.bindings.length,
     ),
     invocations: (rows) => valueInvocations(version, rows, fanOut),
-    replicas: 1,
+    members: 1,
   });
 }
 
@@ -70,7 +70,7 @@ async function build(
   start: Start,
 ): Promise<Omit<Rounds, "owner">> {
   const { layers, inputs: width } = network;
-  const plan = planLayered(device, { network, replicas: 1, batchSize, rowCount: batchSize });
+  const plan = planLayered(device, { network, members: 1, batchSize, rowCount: batchSize });
   const parts = partsOf(plan, batchSize);
   const steps = uploadParts(device, owner, parts);
   const parameters = owner.upload("parameters", start.fixed);

@@ -83,7 +83,7 @@ export async function createSteps(
   start: Start,
   path?: PathName,
 ): Promise<Entry> {
-  const executor = await createExecutor(device, workload.network, workload.replicas);
+  const executor = await createExecutor(device, workload.network, workload.members);
   try {
     const steps = new Steps(executor, start, settingsOf(workload, start, path));
     await steps.restart();

@@ -5,7 +5,7 @@ export interface BackwardInputsArguments {
   readonly batchSize: number;
   /** [batchSize, fanOut]: gradient by this layer's pre-activations. */
   readonly dOutputs: Float64Array;
-  /** [parameterCount] of one replica. */
+  /** [parameterCount] of one member. */
   readonly parameters: Float64Array;
   /** [batchSize, fanIn], written: gradient by this layer's inputs, before the derivative of the activation below. */
   readonly dInputs: Float64Array;

@@ -7,7 +7,7 @@ export interface BackwardWeightsArguments {
   readonly inputs: Float64Array;
   /** [batchSize, fanOut]: gradient by this layer's pre-activations. */
   readonly dOutputs: Float64Array;
-  /** [parameterCount] of one replica; this layer's part is written. */
+  /** [parameterCount] of one member; this layer's part is written. */
   readonly gradients: Float64Array;
   readonly batchRows?: Uint32Array | undefined;
 }

@@ -6,7 +6,7 @@ import {
   type Executor,
   type FloatArray,
   type PlanReport,
-  type ReplicaResults,
+  type MemberResults,
   requireAlive,
   type RunSettings,
   type Scores,
@@ -18,9 +18,9 @@ import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { type Optimizer, updateOf } from "../../math/optimizer.ts";
-import { scoreReplicas } from "./score.ts";
+import { scoreMembers } from "./score.ts";
 import { Step } from "./step.ts";
-import { traceReplica } from "./trace.ts";
+import { traceMember } from "./trace.ts";
 import { fitsFloat32, float32Limit, update } from "./update.ts";
 
 /** Losses kept until they are read: in steps, and in numbers. */
@@ -30,10 +30,10 @@ const ringFloats = 2 ** 22;
 /** Rows that are predicted between two looks at what else waits. */
 const predictedRows = 1024;
 
-/** `replicas` rows of `values`, each a view. */
-const rowsPerReplica = (values: Float64Array, replicas: number): Float64Array[] => {
-  const width = values.length / replicas;
-  return Array.from({ length: replicas }, (_, replica) => values.subarray(replica * width, (replica + 1) * width));
+/** `members` rows of `values`, each a view. */
+const rowsPerMember = (values: Float64Array, members: number): Float64Array[] => {
+  const width = values.length / members;
+  return Array.from({ length: members }, (_, member) => values.subarray(member * width, (member + 1) * width));
 };
 
 /** @throws LimitExceeded where the machine has not enough memory */
@@ -42,29 +42,29 @@ function allocate(length: number): Float64Array {
     return new Float64Array(length);
   } catch (cause) {
     const expected = "parameters that fit this machine's memory";
-    const fix = "take fewer replicas or smaller layers";
+    const fix = "take fewer members or smaller layers";
     throw new LimitExceeded({ place: "model: parameters", expected, got: `${8 * length} bytes`, fix, cause });
   }
 }
 
-/** Outputs [rows, outputs] of one replica. */
+/** Outputs [rows, outputs] of one member. */
 function predictChunk(network: AnyNetwork, parameters: Float64Array, inputs: Float64Array): Float64Array {
   const rows = inputs.length / network.inputs;
   return new Step(network, rows).forward({ rows, inputs, parameters });
 }
 
-/** A training run in float64: replicas one after the other. */
+/** A training run in float64: members one after the other. */
 class ReferenceRun implements TrainingRun {
   readonly ringSteps: number;
   readonly #network: AnyNetwork;
   readonly #working: Step;
   #settings: RunSettings;
   readonly #parameters: readonly Float64Array[];
-  /** Of each replica. */
+  /** Of each member. */
   #optimizers: readonly Optimizer[];
-  /** That of all replicas, so that all keep the same moments. */
+  /** That of all members, so that all keep the same moments. */
   readonly #update: OptimizerUpdate;
-  /** Of each replica, what the update keeps. */
+  /** Of each member, what the update keeps. */
   readonly #moments: readonly Float64Array[][];
   readonly #inputs: Float64Array;
   readonly #targets: Float64Array;
@@ -131,23 +131,23 @@ class ReferenceRun implements TrainingRun {
     const rowCount = this.#targets.length / this.#network.outputs;
     const ownRows = hasOwnRows(this.#settings, rowCount);
     let batchRows = rowsOf(batchAt(this.#settings, rowCount, step));
-    for (let replica = 0; replica < this.#parameters.length; replica++) {
-      if (ownRows && replica > 0) batchRows = rowsOf(batchAt(this.#settings, rowCount, step, replica));
-      const isStopped = this.#nonFinite[replica] !== -1;
-      const loss = isStopped ? Number.NaN : this.#stepReplica(step, replica, batchRows);
-      this.#losses[(step % this.ringSteps) * this.#parameters.length + replica] = loss;
+    for (let member = 0; member < this.#parameters.length; member++) {
+      if (ownRows && member > 0) batchRows = rowsOf(batchAt(this.#settings, rowCount, step, member));
+      const isStopped = this.#nonFinite[member] !== -1;
+      const loss = isStopped ? Number.NaN : this.#stepMember(step, member, batchRows);
+      this.#losses[(step % this.ringSteps) * this.#parameters.length + member] = loss;
     }
     this.#lastStep = step;
   }
 
   /** @returns the loss before the update */
-  #stepReplica(step: number, replica: number, batchRows: Uint32Array): number {
-    const parameters = this.#parameters[replica]!;
-    const masks = { seed: seedOf(this.#settings, replica), step };
+  #stepMember(step: number, member: number, batchRows: Uint32Array): number {
+    const parameters = this.#parameters[member]!;
+    const masks = { seed: seedOf(this.#settings, member), step };
     const pass = { rows: batchRows.length, inputs: this.#inputs, batchRows, parameters, masks };
     const loss = this.#working.forwardBackward(pass, this.#targets);
-    const optimizer = this.#optimizers[replica]!;
-    const moments = this.#moments[replica]!;
+    const optimizer = this.#optimizers[member]!;
+    const moments = this.#moments[member]!;
     const allFit = update({
       optimizer,
       update: this.#update,
@@ -157,10 +157,10 @@ class ReferenceRun implements TrainingRun {
       moments,
       limit: float32Limit,
     });
-    if (!allFit || !fitsFloat32(loss)) this.#nonFinite[replica] = step;
-    if (loss < this.#bestLosses[replica]!) {
-      this.#bestLosses[replica] = loss;
-      this.#bestSteps[replica] = step;
+    if (!allFit || !fitsFloat32(loss)) this.#nonFinite[member] = step;
+    if (loss < this.#bestLosses[member]!) {
+      this.#bestLosses[member] = loss;
+      this.#bestSteps[member] = step;
     }
     return loss;
   }
@@ -170,11 +170,11 @@ class ReferenceRun implements TrainingRun {
   }
 
   readLosses(firstStep: number, count: number): Promise<Float64Array> {
-    const replicas = this.#parameters.length;
+    const members = this.#parameters.length;
     return Promise.resolve(
-      Float64Array.from({ length: count * replicas }, (_, index) => {
-        const slot = (firstStep + Math.floor(index / replicas)) % this.ringSteps;
-        return this.#losses[slot * replicas + (index % replicas)]!;
+      Float64Array.from({ length: count * members }, (_, index) => {
+        const slot = (firstStep + Math.floor(index / members)) % this.ringSteps;
+        return this.#losses[slot * members + (index % members)]!;
       }),
     );
   }
@@ -183,7 +183,7 @@ class ReferenceRun implements TrainingRun {
     return Promise.resolve(this.#nonFinite.slice());
   }
 
-  async readResults(): Promise<ReplicaResults> {
+  async readResults(): Promise<MemberResults> {
     return {
       finalLosses:
         this.#lastStep < 0 ? this.#nonFinite.map(() => Number.NaN) : await this.readLosses(this.#lastStep, 1),
@@ -205,14 +205,14 @@ class ReferenceRun implements TrainingRun {
 /** The float64 reference: what is true, and what runs where there is no adapter. */
 export class ReferenceExecutor implements Executor {
   readonly network: AnyNetwork;
-  readonly replicas: number;
+  readonly members: number;
   readonly #parameters: Float64Array;
   #isDisposed = false;
 
-  constructor(network: AnyNetwork, replicas: number) {
+  constructor(network: AnyNetwork, members: number) {
     this.network = network;
-    this.replicas = replicas;
-    this.#parameters = allocate(replicas * network.parameterCount);
+    this.members = members;
+    this.#parameters = allocate(members * network.parameterCount);
   }
 
   #requireAlive(place: string): void {
@@ -231,15 +231,15 @@ export class ReferenceExecutor implements Executor {
 
   async predict(inputs: FloatArray): Promise<Float64Array> {
     this.#requireAlive("predict");
-    const { network, replicas } = this;
+    const { network, members } = this;
     const rowCount = inputs.length / network.inputs;
-    const all = new Float64Array(replicas * rowCount * network.outputs);
+    const all = new Float64Array(members * rowCount * network.outputs);
     for (let firstRow = 0; firstRow < rowCount; firstRow += predictedRows) {
       const rows = Float64Array.from(
         inputs.subarray(firstRow * network.inputs, (firstRow + predictedRows) * network.inputs),
       );
-      for (const [replica, parameters] of rowsPerReplica(this.#parameters, replicas).entries()) {
-        all.set(predictChunk(network, parameters, rows), (replica * rowCount + firstRow) * network.outputs);
+      for (const [member, parameters] of rowsPerMember(this.#parameters, members).entries()) {
+        all.set(predictChunk(network, parameters, rows), (member * rowCount + firstRow) * network.outputs);
       }
       await nextTask();
     }
@@ -248,7 +248,7 @@ export class ReferenceExecutor implements Executor {
 
   async score(data: Dataset): Promise<Scores> {
     this.#requireAlive("score");
-    return scoreReplicas(this.network, rowsPerReplica(this.#parameters, this.replicas), data);
+    return scoreMembers(this.network, rowsPerMember(this.#parameters, this.members), data);
   }
 
   planRun(settings: RunSettings): PlanReport {
@@ -267,19 +267,19 @@ export class ReferenceExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    const parameters = rowsPerReplica(this.#parameters, this.replicas);
+    const parameters = rowsPerMember(this.#parameters, this.members);
     return new ReferenceRun(this.network, settings, parameters, () => this.#requireAlive("train"));
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
     this.#requireAlive("trace");
-    const { network, replicas } = this;
+    const { network, members } = this;
     const inputs = Float64Array.from(data.inputs);
     const targets = Float64Array.from(data.targets);
     const before = this.#parameters.slice();
     const after = this.#parameters.slice();
-    const traces = rowsPerReplica(after, replicas).map((parameters) =>
-      traceReplica({ network, optimizer, inputs, targets }, parameters),
+    const traces = rowsPerMember(after, members).map((parameters) =>
+      traceMember({ network, optimizer, inputs, targets }, parameters),
     );
     const perLayer = (key: "preActivations" | "activations" | "dPreActivations"): Float64Array[] =>
       traces[0]![key].map((_, index) => concatenate(traces.map((buffers) => buffers[key][index]!)));

@@ -7,7 +7,7 @@ export interface WeightedSumsArguments {
   readonly batchSize: number;
   /** [rows, fanIn]. */
   readonly inputs: Float64Array;
-  /** [parameterCount] of one replica. */
+  /** [parameterCount] of one member. */
   readonly parameters: Float64Array;
   /** [batchSize, fanOut], written. */
   readonly outputs: Float64Array;

@@ -6,7 +6,7 @@ import { lossScale, sampleLoss } from "./loss.ts";
 import { largestAt } from "./softmax.ts";
 import { Step } from "./step.ts";
 
-/** Sums over rows, [replicas]. */
+/** Sums over rows, [members]. */
 export interface Tallies {
   /** Losses, unscaled. */
   readonly losses: Float64Array;
@@ -14,9 +14,9 @@ export interface Tallies {
   readonly hits: Float64Array;
 }
 
-export const createTallies = (replicas: number): Tallies => ({
-  losses: new Float64Array(replicas),
-  hits: new Float64Array(replicas),
+export const createTallies = (members: number): Tallies => ({
+  losses: new Float64Array(members),
+  hits: new Float64Array(members),
 });
 
 /** Right answers among the outputs of one row. */
@@ -26,20 +26,20 @@ function hitsOf(loss: Loss, outputs: Float64Array, targets: Float64Array): numbe
   return outputs.reduce((count, logit, column) => count + (logit > 0 === targets[column]! > 0.5 ? 1 : 0), 0);
 }
 
-/** One replica's outputs and the targets, [rows, outputs]. */
+/** One member's outputs and the targets, [rows, outputs]. */
 export interface ScoredRows {
   readonly outputs: Float64Array;
   readonly targets: Float64Array;
 }
 
-/** Adds rows to the sums of a replica. Twin of `shaders/score.wgsl`. */
-export function score({ loss, outputs: width }: AnyNetwork, rows: ScoredRows, tallies: Tallies, replica: number): void {
+/** Adds rows to the sums of a member. Twin of `shaders/score.wgsl`. */
+export function score({ loss, outputs: width }: AnyNetwork, rows: ScoredRows, tallies: Tallies, member: number): void {
   const unused = new Float64Array(width);
   for (let at = 0; at < rows.targets.length; at += width) {
     const outputs = rows.outputs.subarray(at, at + width);
     const targets = rows.targets.subarray(at, at + width);
-    tallies.losses[replica]! += sampleLoss(loss, outputs, targets, unused);
-    tallies.hits[replica]! += hitsOf(loss, outputs, targets);
+    tallies.losses[member]! += sampleLoss(loss, outputs, targets, unused);
+    tallies.hits[member]! += hitsOf(loss, outputs, targets);
   }
 }
 
@@ -60,10 +60,10 @@ const chunkRows = 1024;
 const unitMs = 50;
 
 /**
- * Scores of replicas over rows of data, in float64.
- * @param parameters per replica [parameterCount]
+ * Scores of members over rows of data, in float64.
+ * @param parameters per member [parameterCount]
  */
-export async function scoreReplicas(
+export async function scoreMembers(
   network: AnyNetwork,
   parameters: readonly Float64Array[],
   data: Dataset,
@@ -78,9 +78,9 @@ export async function scoreReplicas(
     const targets = Float64Array.from(data.targets.subarray(firstRow * width, endRow * width));
     const rows = endRow - firstRow;
     const step = new Step(network, rows);
-    for (const [replica, own] of parameters.entries()) {
+    for (const [member, own] of parameters.entries()) {
       const outputs = step.forward({ rows, inputs, parameters: own });
-      score(network, { outputs, targets }, tallies, replica);
+      score(network, { outputs, targets }, tallies, member);
       if (performance.now() < pauseMs) continue;
       await nextTask();
       pauseMs = performance.now() + unitMs;

@@ -12,14 +12,14 @@ export interface TraceArguments {
   readonly targets: Float64Array;
 }
 
-/** One step of one replica with everything it computed on the way. */
-export interface ReplicaTrace extends Pick<Step, "preActivations" | "activations" | "dPreActivations" | "gradients"> {
+/** One step of one member with everything it computed on the way. */
+export interface MemberTrace extends Pick<Step, "preActivations" | "activations" | "dPreActivations" | "gradients"> {
   /** Before the update. */
   readonly loss: number;
 }
 
-/** Takes one step over the data as one batch. @param parameters [parameterCount] of one replica, updated */
-export function traceReplica(options: TraceArguments, parameters: Float64Array): ReplicaTrace {
+/** Takes one step over the data as one batch. @param parameters [parameterCount] of one member, updated */
+export function traceMember(options: TraceArguments, parameters: Float64Array): MemberTrace {
   const { network, optimizer, inputs, targets } = options;
   const rows = inputs.length / network.inputs;
   const own = new Step(network, rows);

@@ -11,7 +11,7 @@ export interface UpdateArguments {
   readonly update?: OptimizerUpdate;
   /** Steps done before this one. */
   readonly step: number;
-  /** [parameterCount] of one replica. */
+  /** [parameterCount] of one member. */
   readonly gradients: Float64Array;
   /** [parameterCount], updated. */
   readonly parameters: Float64Array;
@@ -104,7 +104,7 @@ function copy(block: Float64Array, to: Float64Array, first: number, count: numbe
 }
 
 /**
- * One step of the optimizer on one replica: the CPU reference of what src/backend/webgpu/emit/emitOptimizer.ts writes. A parameter that would not
+ * One step of the optimizer on one member: the CPU reference of what src/backend/webgpu/emit/emitOptimizer.ts writes. A parameter that would not
  * fit is left as it was.
  * @returns whether every gradient, moment and updated parameter fits
  */

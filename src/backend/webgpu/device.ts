@@ -208,7 +208,7 @@ export class GpuDevice implements Device {
 function faultOf(place: string, error: GPUError): ThalwegError {
   const got = error.message.split("\n")[0]!.slice(0, 300);
   if (error instanceof GPUOutOfMemoryError) {
-    const fix = "take a smaller batch, fewer replicas or smaller layers";
+    const fix = "take a smaller batch, fewer members or smaller layers";
     return new GpuOutOfMemory({ place, expected: "enough GPU memory", got, fix, cause: error });
   }
   const fix = "please report this with the output of `thalweg doctor`";

@@ -115,7 +115,7 @@ export interface Dispatch {
   readonly bindGroup: GPUBindGroup;
   /** Invocations for a chunk of so many rows. */
   readonly invocations: (rows: number) => number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 /** A buffer bound from its start, or a window of one: a slot of the step uniforms, the place of a node. */
@@ -126,18 +126,18 @@ export interface DispatchOptions {
   readonly label: string;
   readonly bound: readonly Bound[];
   readonly invocations: (rows: number) => number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 /** Binds buffers to a kernel, in the order of its bindings. */
 export function createDispatch(device: GpuDevice, kernel: Kernel, options: DispatchOptions): Dispatch {
-  const { label, bound, invocations, replicas } = options;
+  const { label, bound, invocations, members } = options;
   const entries = bound.map((resource, binding) => ({
     binding,
     resource: "buffer" in resource ? resource : { buffer: resource },
   }));
   const bindGroup = device.gpu.createBindGroup({ label: `${kernel.name} ${label}`, layout: kernel.layout, entries });
-  return { kernel, bindGroup, invocations, replicas };
+  return { kernel, bindGroup, invocations, members };
 }
 
 /** Workgroups of a dispatch in one dimension. */
@@ -155,5 +155,5 @@ export function encode(pass: GPUComputePassEncoder, dispatch: Dispatch, rows: nu
   const [x, y] = gridOf(dispatch.invocations(rows));
   pass.setPipeline(dispatch.kernel.pipeline);
   pass.setBindGroup(0, dispatch.bindGroup, [stepOffset]);
-  pass.dispatchWorkgroups(x, y, dispatch.replicas);
+  pass.dispatchWorkgroups(x, y, dispatch.members);
 }

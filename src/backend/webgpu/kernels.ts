@@ -13,7 +13,7 @@ import quadLoads from "../../../shaders/quadLoads.wgsl";
 import scalar from "../../../shaders/scalar.wgsl";
 import score from "../../../shaders/score.wgsl";
 import scoreElementwise from "../../../shaders/scoreElementwise.wgsl";
-import scoreReplicas from "../../../shaders/scoreMembers.wgsl";
+import scoreMembers from "../../../shaders/scoreMembers.wgsl";
 import storeInLoop from "../../../shaders/storeInLoop.wgsl";
 import scoreSoftmax from "../../../shaders/scoreSoftmax.wgsl";
 import subgroupLanes from "../../../shaders/subgroupLanes.wgsl";
@@ -26,7 +26,7 @@ import tileLossElementwise from "../../../shaders/tileLossElementwise.wgsl";
 import tileLossSoftmax from "../../../shaders/tileLossSoftmax.wgsl";
 import tileValues from "../../../shaders/tileValues.wgsl";
 import trainGroups from "../../../shaders/trainGroups.wgsl";
-import trainReplicas from "../../../shaders/trainMembers.wgsl";
+import trainMembers from "../../../shaders/trainMembers.wgsl";
 import trainSamples from "../../../shaders/trainSamples.wgsl";
 import trainTiles from "../../../shaders/trainTiles.wgsl";
 import update from "../../../shaders/update.wgsl";
@@ -128,11 +128,11 @@ const fused = (
 
 /** Kernels of the fused paths, written for one network. */
 export const fusedKernels = {
-  /** @param lanes invocations that train a replica; several need subgroups of so many */
-  trainReplicas: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {
+  /** @param lanes invocations that train a member; several need subgroups of so many */
+  trainMembers: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {
     const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
-    const parts = [trainReplicas, ...own, code, emitNetwork(network), emitUpdate(network, stateCount)];
-    return fused("trainReplicas", network, parts, code, lanes);
+    const parts = [trainMembers, ...own, code, emitNetwork(network), emitUpdate(network, stateCount)];
+    return fused("trainMembers", network, parts, code, lanes);
   },
   trainGroups: (network: Network, { code }: KernelUpdate, sizes: TileSizes): KernelSource =>
     fused(
@@ -151,6 +151,6 @@ export const fusedKernels = {
       [trainTiles, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
       sizes,
     ),
-  scoreReplicas: (network: Network): KernelSource =>
-    fused("scoreReplicas", network, [scoreReplicas, emitScore(network)]),
+  scoreMembers: (network: Network): KernelSource =>
+    fused("scoreMembers", network, [scoreMembers, emitScore(network)]),
 } as const;

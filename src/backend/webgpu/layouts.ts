@@ -8,7 +8,7 @@ import { layouts as score } from "../../../shaders/score.wgsl";
 import { layouts as scoring } from "../../../shaders/scoreMembers.wgsl";
 import { layouts as step } from "../../../shaders/step.wgsl";
 
-export const { Step, ReplicaSettings, Layer } = step;
+export const { Step, MemberSettings, Layer } = step;
 export const { Hyper } = optimizer;
 export const { Run } = run;
 export const { Slices } = slices;

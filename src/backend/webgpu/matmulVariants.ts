@@ -7,9 +7,9 @@ export interface ProductLimits {
   readonly hasQuads: boolean;
 }
 
-/** Shape of a product: [replicas, rows, sums] · [replicas, sums, columns], cut into `slots` along the sums. */
+/** Shape of a product: [members, rows, sums] · [members, sums, columns], cut into `slots` along the sums. */
 export interface Product {
-  readonly replicas: number;
+  readonly members: number;
   readonly rows: number;
   readonly columns: number;
   readonly slots: number;
@@ -55,7 +55,7 @@ const valuesComputed = (version: ProductVersion, product: Product): number =>
 function costOf(limits: ProductLimits, version: Version, product: Product): number {
   const { invocations, cost, leastOnHardware } = tiles[version];
   const tileCount = countOf(tiles[version], product);
-  const isIdle = limits.kind === "gpu" && product.replicas * product.slots * tileCount * invocations < leastOnHardware;
+  const isIdle = limits.kind === "gpu" && product.members * product.slots * tileCount * invocations < leastOnHardware;
   return isIdle ? Number.POSITIVE_INFINITY : valuesComputed(version, product) * cost;
 }
 
@@ -77,7 +77,7 @@ export const candidatesOf = (limits: Pick<ProductLimits, "kind" | "hasQuads">): 
 
 /** Time that a version should take, idle or not, in units of a value of the fastest one. */
 export const expectedCost = (version: ProductVersion, product: Product): number =>
-  product.replicas * valuesComputed(version, product) * tiles[version].cost;
+  product.members * valuesComputed(version, product) * tiles[version].cost;
 
 /** Picks the version that costs least for a shape; all of them add in the same order and give the same bits. */
 export function chooseVersion(limits: ProductLimits, product: Product): Version {
@@ -88,7 +88,7 @@ export function chooseVersion(limits: ProductLimits, product: Product): Version 
 
 /** Products and their sums that the cheapest version computes, with what it wastes at the edges, in units of the fastest one. */
 export function productWork(limits: ProductLimits, product: Product, sums: number): number {
-  return product.replicas * sums * costOf(limits, chooseVersion(limits, product), product);
+  return product.members * sums * costOf(limits, chooseVersion(limits, product), product);
 }
 
 type ProductName = "forward" | "backwardInputs" | "backwardWeights";
@@ -122,8 +122,8 @@ export const weightsAlignment = (
   direction: "rows" | "columns",
   { fanOut, weightsOffset }: LayerShape,
   { parameterCount }: Network,
-  replicas: number,
-): Alignment => alignmentOf(direction, fanOut, weightsOffset, replicas > 1 ? parameterCount : 0);
+  members: number,
+): Alignment => alignmentOf(direction, fanOut, weightsOffset, members > 1 ? parameterCount : 0);
 
 /** Floating-point operations that take as long as one of the tile that costs 2. */
 export const versionOperations = (version: ProductVersion, operations: number): number =>

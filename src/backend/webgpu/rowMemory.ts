@@ -36,7 +36,7 @@ export class RowMemory {
     const types = { inputs: "read> inputs: array<f32>", batchRows: "read_write> batchRows: array<u32>" };
     const named = this.buffers.map((buffer, index) => {
       const binding = `@group(0) @binding(${fixedBindings + index}) var<storage, `;
-      if (buffer.kind === "settings") return `${binding}read> settings: array<ReplicaSettings>;`;
+      if (buffer.kind === "settings") return `${binding}read> settings: array<MemberSettings>;`;
       if (buffer.kind === "inputs" || buffer.kind === "batchRows") return `${binding}${types[buffer.kind]};`;
       return `${binding}read> product${index}: array<f32>;`;
     });
@@ -65,7 +65,7 @@ export class RowMemory {
   /** A value of a parameter. @param place in the parameter */
   parameter(parameter: number, place: string): string {
     const { offset } = this.#schedule.step.parameters[parameter]!;
-    return `parameters[replica * sizes.parameterCount + ${offset}u + ${place}]`;
+    return `parameters[member * sizes.parameterCount + ${offset}u + ${place}]`;
   }
 
   /** A value of a node that is no view. */
@@ -79,7 +79,7 @@ export class RowMemory {
     }
     const columns = place.kind === "lossGradient" ? place.columns : width;
     const isSecond = place.kind === "dense" && place.plane === 1;
-    const first = isSecond ? `sizes.replicas * sizes.capacity * ${width}u + ` : "";
+    const first = isSecond ? `sizes.members * sizes.capacity * ${width}u + ` : "";
     const own: RowBuffer = place.kind === "dense" ? { ...place, plane: 0 } : place;
     return `${this.buffer(own)}[${first}sample * ${columns}u + ${unit}]`;
   }

@@ -141,7 +141,7 @@ export class PopulationPage {
         this.#plan.textContent = message.message;
         this.#setPhase("idle");
         tellOutOfMemory(message, (fits) => {
-          if ("replicas" in fits) this.#shrinkTo(fits.replicas);
+          if ("members" in fits) this.#shrinkTo(fits.members);
         });
       },
       failed: (message) => {

@@ -285,7 +285,7 @@ export class TrainingSession<Options, Frame> {
     const settings = this.#settings!;
     const device = this.#device!;
     this.#tell({ type: "fitting" });
-    const size = { replicas: settings.replicas ?? 1, batchSize: settings.batchSize };
+    const size = { members: settings.members ?? 1, batchSize: settings.batchSize };
     const fits = await findFitting(size, (smaller) => trainsOneStep(device, { ...settings, ...smaller }));
     this.#tell({ type: "outOfMemory", message: error.message, fits });
   }

@@ -78,11 +78,11 @@ class RowWriter {
       ({ stores }) => stores === undefined || this.#loaded.has(stores) || this.#request.isRead(stores),
     );
     const keys = [...this.#streams].map(
-      (stream) => `  let key${stream} = threefry(dropoutKey(replica), vec2u(step.index, ${stream}u));`,
+      (stream) => `  let key${stream} = threefry(dropoutKey(member), vec2u(step.index, ${stream}u));`,
     );
-    const body = ["fn computeRow(row: u32, replica: u32, lane: u32, isActive: bool) {",
-      "  let sample = replica * sizes.capacity + row;",
-      ...(this.#memory.reads("inputs") ? ["  let source = sourceOf(row, replica * sizes.rowsReplicaStride, isActive && lane == 0u && replica == 0u);"] : []),
+    const body = ["fn computeRow(row: u32, member: u32, lane: u32, isActive: bool) {",
+      "  let sample = member * sizes.capacity + row;",
+      ...(this.#memory.reads("inputs") ? ["  let source = sourceOf(row, member * sizes.rowsMemberStride, isActive && lane == 0u && member == 0u);"] : []),
       ...keys, ...kept.map(({ text }) => `  ${text}`), "}"]; // prettier-ignore
     const parts = [this.#memory.declarations(), ...this.#functions.keys(), body.join("\n")];
     return { code: parts.join("\n"), buffers: this.#memory.buffers };

@@ -33,7 +33,7 @@ interface Machine {
   readonly productFlops: number;
   /** What a value of the layered path takes beside its sum: the invocation, the activation, loads and stores. */
   readonly valueMs: number;
-  /** A workgroup of the layered path, however little it does: each dispatch has one at least for every replica. */
+  /** A workgroup of the layered path, however little it does: each dispatch has one at least for every member. */
   readonly workgroupMs: number;
   /** What values in workgroup memory instead of registers cost a kernel, as a factor. */
   readonly sharedFactor: number;
@@ -84,8 +84,8 @@ export function spreadMs(kind: PlanLimits["kind"], invocations: number, flops: n
 
 /** Work of a layer's products, in multiplications and additions of the fastest kind. */
 function layerWork(limits: PlanLimits, { index, fanIn, fanOut }: LayerShape, request: PlanRequest): number {
-  const { replicas, batchSize: rows } = request;
-  const one = { replicas, slots: 1 };
+  const { members, batchSize: rows } = request;
+  const one = { members, slots: 1 };
   const forward = productWork(limits, { ...one, rows, columns: fanOut }, fanIn);
   const backwardWeights = productWork(limits, { ...one, rows: fanIn, columns: fanOut }, rows);
   const backwardInputs = index === 0 ? 0 : productWork(limits, { ...one, rows, columns: fanIn }, fanOut);
@@ -94,16 +94,16 @@ function layerWork(limits: PlanLimits, { index, fanIn, fanOut }: LayerShape, req
 
 /** Milliseconds of a step layer by layer. */
 export function layeredStepMs(limits: PlanLimits, request: LayeredRequest): number {
-  const { network, replicas, batchSize, optimizer } = request;
+  const { network, members, batchSize, optimizer } = request;
   const { dispatchMs, productFlops, valueMs, workgroupMs: leastMs } = machines[limits.kind];
   const { layers, parameterCount } = network;
   const work = layers.reduce((sum, layer) => sum + layerWork(limits, layer, request), 0);
   const values = layers.reduce((sum, { fanIn, fanOut }) => sum + 2 * fanOut + fanIn, 0);
   const updated = parameterCount * (1 + momentCount(optimizer));
   return (
-    (3 * layers.length + 1) * (dispatchMs + replicas * leastMs) +
+    (3 * layers.length + 1) * (dispatchMs + members * leastMs) +
     (1000 * work) / productFlops +
-    replicas * (batchSize * values + 1.5 * updated) * valueMs
+    members * (batchSize * values + 1.5 * updated) * valueMs
   );
 }
 

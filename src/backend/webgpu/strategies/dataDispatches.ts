@@ -25,11 +25,11 @@ function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: Gather
     constants: orderOf(request),
     bound: [stepWindow(buffers.steps), uniform, page.buffer, gathered],
     invocations: (rows) => rows * width,
-    replicas: 1,
+    members: 1,
   };
 }
 
-/** Draws the rows of a chunk for all replicas, or once for all. */
+/** Draws the rows of a chunk for all members, or once for all. */
 function drawOf(request: DispatchesRequest): DispatchRequest {
   const { steps, layers, settings, batchRows } = request.buffers;
   return {
@@ -38,7 +38,7 @@ function drawOf(request: DispatchesRequest): DispatchRequest {
     constants: orderOf(request),
     bound: [stepWindow(steps), layers[0]!, settings, batchRows],
     invocations: (rows) => rows,
-    replicas: orderOf(request)["OWN_ORDER"] === 1 ? request.plan.groupReplicas : 1,
+    members: orderOf(request)["OWN_ORDER"] === 1 ? request.plan.groupMembers : 1,
   };
 }
 
@@ -47,10 +47,10 @@ export function drawsOf(request: DispatchesRequest): DispatchRequest[] {
   if (!drawsApart(settings, rowCountOf(settings, network))) return [];
   if (!plan.gathered) return [drawOf(request)];
   throw new LimitExceeded({
-    place: "train: rows of their own for replicas",
+    place: "train: rows of their own for members",
     expected: "data that fit one buffer",
     got: "data in several pages",
-    fix: "take fewer rows, or one seed for all replicas and no bootstrap",
+    fix: "take fewer rows, or one seed for all members and no bootstrap",
   });
 }
 

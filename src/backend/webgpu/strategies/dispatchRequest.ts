@@ -6,7 +6,7 @@ import type { BuffersRequest, LayeredBuffers } from "./layeredBuffers.ts";
 
 /** What every dispatch of a run is built from. */
 export interface DispatchesRequest extends BuffersRequest {
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly parameters: GPUBuffer;
   readonly buffers: LayeredBuffers;
 }
@@ -19,7 +19,7 @@ export interface DispatchRequest {
   readonly constants: Constants;
   readonly bound: readonly Bound[];
   readonly invocations: (rows: number) => number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 /** Compiles the kernel and binds the buffers. */

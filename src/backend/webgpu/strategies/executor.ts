@@ -27,10 +27,10 @@ interface Open {
   dispose(): void;
 }
 
-/** Trains and predicts on a WebGPU device: owns the parameters of R replicas of one network. */
+/** Trains and predicts on a WebGPU device: owns the parameters of R members of one network. */
 export class GpuExecutor implements Executor {
   readonly network: AnyNetwork;
-  readonly replicas: number;
+  readonly members: number;
   /** The dense layers: all of a list, or those of a graph. */
   readonly #layers: Network;
   readonly #graph: GraphPart | undefined;
@@ -42,21 +42,21 @@ export class GpuExecutor implements Executor {
   readonly #open = new Set<Open>();
   #isDisposed = false;
 
-  private constructor(device: GpuDevice, layers: Network, replicas: number, graph: GraphPart | undefined) {
+  private constructor(device: GpuDevice, layers: Network, members: number, graph: GraphPart | undefined) {
     this.#device = device;
     this.network = graph?.network ?? layers;
     this.#graph = graph;
     this.#layers = layers;
-    this.replicas = replicas;
+    this.members = members;
     this.#owner = new BufferOwner(device);
-    this.#parameters = this.#owner.storage("parameters", replicas * layers.parameterCount);
+    this.#parameters = this.#owner.storage("parameters", members * layers.parameterCount);
   }
 
   /** @param layers all of the network, or the dense ones of a graph */
-  static create(device: GpuDevice, layers: Network, replicas: number, graph?: GraphPart): Promise<GpuExecutor> {
+  static create(device: GpuDevice, layers: Network, members: number, graph?: GraphPart): Promise<GpuExecutor> {
     return device.checked(
       "model: parameters",
-      () => new GpuExecutor(device, layers, replicas, graph),
+      () => new GpuExecutor(device, layers, members, graph),
       (executor) => executor.dispose(),
     );
   }
@@ -65,7 +65,7 @@ export class GpuExecutor implements Executor {
     requireAlive(place, this.#isDisposed);
   }
 
-  async readParameters(first = 0, count = this.replicas * this.network.parameterCount - first): Promise<Float32Array> {
+  async readParameters(first = 0, count = this.members * this.network.parameterCount - first): Promise<Float32Array> {
     this.#requireAlive("readParameters");
     const stretch = { buffer: this.#parameters, first, length: count };
     return new Float32Array(await readStretches(this.#device, "parameters", [stretch]));
@@ -78,8 +78,8 @@ export class GpuExecutor implements Executor {
 
   /** What predictors and scorers are created from. */
   get #forward() {
-    const { replicas } = this;
-    return { device: this.#device, network: this.#layers, replicas, parameters: this.#parameters, graph: this.#graph };
+    const { members } = this;
+    return { device: this.#device, network: this.#layers, members, parameters: this.#parameters, graph: this.#graph };
   }
 
   async #openPredictor(place: string): Promise<LayeredPredictor> {
@@ -106,12 +106,12 @@ export class GpuExecutor implements Executor {
 
   async score(data: Dataset): Promise<Scores> {
     const rows = data.targets.length / this.network.outputs;
-    const isFused = !this.#graph && scoresFused(this.#device, this.#layers, this.replicas, rows);
+    const isFused = !this.#graph && scoresFused(this.#device, this.#layers, this.members, rows);
     return (await (isFused ? this.#openScorer() : this.#openPredictor("score"))).score(data);
   }
 
   #request(settings: RunSettings): RunRequest {
-    return { device: this.#device, network: this.#layers, replicas: this.replicas, settings };
+    return { device: this.#device, network: this.#layers, members: this.members, settings };
   }
 
   #plan(settings: RunSettings): PlannedRun {

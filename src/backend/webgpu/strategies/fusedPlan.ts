@@ -13,11 +13,11 @@ export type FusedName = Exclude<PathName, "layered">;
 /** Sizes of a fused run: a function of the request and the limits alone, never of measured time. */
 export interface FusedPlan {
   readonly path: FusedName;
-  /** Rows of one dispatch, and replicas of one. */
+  /** Rows of one dispatch, and members of one. */
   readonly chunkRows: number;
-  readonly groupReplicas: number;
-  /** Replicas that one workgroup trains; 0 where workgroups take samples. */
-  readonly workgroupReplicas: number;
+  readonly groupMembers: number;
+  /** Members that one workgroup trains; 0 where workgroups take samples. */
+  readonly workgroupMembers: number;
   /** How a workgroup takes samples; undefined where each invocation works for itself. */
   readonly tile: GroupPlan | undefined;
   /** Partial gradients, and the rows that each sums. */
@@ -26,7 +26,7 @@ export interface FusedPlan {
   readonly ringSteps: number;
   /** Steps worth handing over at once. */
   readonly leastSteps: number;
-  /** Floating-point operations of one step of all replicas, with what functions cost. */
+  /** Floating-point operations of one step of all members, with what functions cost. */
   readonly workPerStep: number;
   /** Estimated by the cost model, in milliseconds. */
   readonly stepMs: number;
@@ -64,19 +64,19 @@ const movedFlops = 60;
 const worthwhileSteps = 32;
 /** Time after which a signal is looked at, at the latest. */
 const unitMs = 400;
-/** Replicas that keep a device busy. */
+/** Members that keep a device busy. */
 const leastGroup = { software: 256, gpu: 16_384 } as const;
 
-const ringStepsOf = (limits: PlanLimits, replicas: number): number =>
-  Math.max(1, Math.min(maxRingSteps, Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / replicas)));
+const ringStepsOf = (limits: PlanLimits, members: number): number =>
+  Math.max(1, Math.min(maxRingSteps, Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / members)));
 
 /** Steps to hand over at once, where one takes so long. */
 const leastStepsOf = (stepMs: number): number => Math.max(1, Math.min(worthwhileSteps, Math.floor(unitMs / stepMs)));
 
-/** Replicas of one dispatch, whole workgroups, where a step of one takes so much work. */
-function groupOf(limits: PlanLimits, replicas: number, work: number): number {
+/** Members of one dispatch, whole workgroups, where a step of one takes so much work. */
+function groupOf(limits: PlanLimits, members: number, work: number): number {
   const most = Math.floor(limits.dispatchFlops / (worthwhileSteps * work));
-  return Math.min(replicas, Math.max(leastGroup[limits.kind], most - (most % workgroup)));
+  return Math.min(members, Math.max(leastGroup[limits.kind], most - (most % workgroup)));
 }
 
 /** Whether a network is written out as straight-line code for one invocation, which keeps so many moments of it. */
@@ -90,34 +90,34 @@ function invocationFlops({ kind }: PlanLimits, network: Network): number {
   return factor * sampleFlops(network);
 }
 
-/** One invocation trains a replica. */
-function planReplicas(limits: PlanLimits, request: FusedPlanRequest): FusedPlan | undefined {
-  const { network, replicas, batchSize, optimizer } = request;
+/** One invocation trains a member. */
+function planMembers(limits: PlanLimits, request: FusedPlanRequest): FusedPlan | undefined {
+  const { network, members, batchSize, optimizer } = request;
   if (batchSize > maxSliceRows || !isStraight(network, momentCount(optimizer))) return undefined;
   const work = batchSize * invocationFlops(limits, network) + network.parameterCount * updateFlops(optimizer);
-  const loaded = 8 * network.parameterCount * replicas;
+  const loaded = 8 * network.parameterCount * members;
   const stepMs =
-    spreadMs(limits.kind, replicas, work) +
+    spreadMs(limits.kind, members, work) +
     (1000 * loaded) / machines[limits.kind].bytesPerSecond / worthwhileSteps +
     machines[limits.kind].dispatchMs / worthwhileSteps;
   return {
-    path: "replicas",
+    path: "members",
     chunkRows: batchSize,
-    groupReplicas: groupOf(limits, replicas, work),
-    workgroupReplicas: workgroup,
+    groupMembers: groupOf(limits, members, work),
+    workgroupMembers: workgroup,
     tile: undefined,
     slots: 1,
     sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, replicas),
+    ringSteps: ringStepsOf(limits, members),
     leastSteps: leastStepsOf(stepMs),
-    workPerStep: replicas * work,
+    workPerStep: members * work,
     stepMs,
   };
 }
 
-/** The lanes of one subgroup train a replica, each on its share of the batch. */
+/** The lanes of one subgroup train a member, each on its share of the batch. */
 function planSubgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPlan | undefined {
-  const { network, replicas, batchSize, optimizer } = request;
+  const { network, members, batchSize, optimizer } = request;
   const lanes = limits.subgroupLanes;
   if (lanes === undefined || batchSize > lanes * maxSliceRows) return undefined;
   if (!isStraight(network, momentCount(optimizer))) return undefined;
@@ -128,19 +128,19 @@ function planSubgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPla
     network.parameterCount * updateFlops(optimizer) +
     reduced;
   const stepMs =
-    (1000 * Math.max(1, (replicas * lanes) / machines[limits.kind].lanes) * work) / laneFlops +
+    (1000 * Math.max(1, (members * lanes) / machines[limits.kind].lanes) * work) / laneFlops +
     dispatchMs / worthwhileSteps;
   return {
     path: "subgroups",
     chunkRows: batchSize,
-    groupReplicas: groupOf(limits, replicas, lanes * work),
-    workgroupReplicas: 1,
+    groupMembers: groupOf(limits, members, lanes * work),
+    workgroupMembers: 1,
     tile: undefined,
     slots: 1,
     sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, replicas),
+    ringSteps: ringStepsOf(limits, members),
     leastSteps: leastStepsOf(stepMs),
-    workPerStep: replicas * lanes * work,
+    workPerStep: members * lanes * work,
     stepMs,
   };
 }
@@ -162,27 +162,27 @@ function tilesMs({ kind }: PlanLimits, { layers }: Network, { tile, workgroups, 
   return workgroupMs(kind, { workgroups, threads, flops, barriers });
 }
 
-/** One workgroup trains a replica. */
+/** One workgroup trains a member. */
 function planWorkgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPlan | undefined {
-  const { network, replicas, batchSize, optimizer } = request;
+  const { network, members, batchSize, optimizer } = request;
   const tile = batchSize > maxGroupRows ? undefined : planGroups(limits, request);
   if (!tile) return undefined;
   const { sharedFactor, dispatchMs } = machines[limits.kind];
   const work = batchSize * sampleFlops(network) + network.parameterCount * updateFlops(optimizer);
   const stepMs =
-    tilesMs(limits, network, { tile, workgroups: replicas, rows: batchSize, flops: work }) +
+    tilesMs(limits, network, { tile, workgroups: members, rows: batchSize, flops: work }) +
     dispatchMs / worthwhileSteps;
   return {
     path: "groups",
     chunkRows: batchSize,
-    groupReplicas: groupOf(limits, replicas, sharedFactor * work),
-    workgroupReplicas: 1,
+    groupMembers: groupOf(limits, members, sharedFactor * work),
+    workgroupMembers: 1,
     tile,
     slots: 1,
     sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, replicas),
+    ringSteps: ringStepsOf(limits, members),
     leastSteps: leastStepsOf(stepMs),
-    workPerStep: replicas * work,
+    workPerStep: members * work,
     stepMs,
   };
 }
@@ -209,14 +209,14 @@ function slicesOf(batchSize: number, { leastRows, mostRows, maxSlots }: Slicing)
 
 /** One invocation, or one workgroup, takes a slice of the batch; a chunk is a number of whole slices. */
 function planSlices(limits: FusedLimits, request: FusedPlanRequest, path: "samples" | "tiles"): FusedPlan | undefined {
-  const { network, replicas, batchSize, optimizer } = request;
+  const { network, members, batchSize, optimizer } = request;
   const { slots, sliceRows } = slicesOf(batchSize, slicings[path]);
   const tile = path === "tiles" ? planTiles(limits, { ...request, batchSize: sliceRows }) : undefined;
-  if (replicas > maxGroups || (path === "tiles" ? !tile : !isStraight(network))) return undefined;
+  if (members > maxGroups || (path === "tiles" ? !tile : !isStraight(network))) return undefined;
   const perSample = tile ? machines[limits.kind].sharedFactor * sampleFlops(network) : invocationFlops(limits, network);
   const together = tile ? 1 : Math.min(slots, teamSlots);
-  const perChunk = Math.floor(limits.dispatchFlops / (replicas * together * sliceRows * perSample));
-  const partialFloats = slots * replicas * (network.parameterCount + 1);
+  const perChunk = Math.floor(limits.dispatchFlops / (members * together * sliceRows * perSample));
+  const partialFloats = slots * members * (network.parameterCount + 1);
   if (perChunk < 1 || 4 * partialFloats > limits.maxBufferBytes) return undefined;
   const { dispatchMs } = machines[limits.kind];
   const chunkRows = Math.min(batchSize, perChunk * together * sliceRows);
@@ -224,34 +224,34 @@ function planSlices(limits: FusedLimits, request: FusedPlanRequest, path: "sampl
   return {
     path,
     chunkRows,
-    groupReplicas: replicas,
-    workgroupReplicas: 0,
+    groupMembers: members,
+    workgroupMembers: 0,
     tile,
     slots,
     sliceRows,
-    ringSteps: ringStepsOf(limits, replicas),
+    ringSteps: ringStepsOf(limits, members),
     leastSteps: 1,
-    workPerStep: replicas * (batchSize * perSample + network.parameterCount * update),
+    workPerStep: members * (batchSize * perSample + network.parameterCount * update),
     stepMs:
       (Math.ceil(batchSize / chunkRows) + 1) * dispatchMs +
       (tile
         ? tilesMs(limits, network, {
             tile,
-            workgroups: replicas * slots,
+            workgroups: members * slots,
             rows: sliceRows,
             flops: sliceRows * sampleFlops(network) + movedFlops * network.parameterCount,
           })
-        : spreadMs(limits.kind, replicas * slots, sliceRows * perSample + movedFlops * network.parameterCount)) +
-      spreadMs(limits.kind, replicas * (network.parameterCount + 1), update),
+        : spreadMs(limits.kind, members * slots, sliceRows * perSample + movedFlops * network.parameterCount)) +
+      spreadMs(limits.kind, members * (network.parameterCount + 1), update),
   };
 }
 
 /** Whether the data of a run fit one binding each, which the fused kernels need. */
-function fitsBindings(limits: PlanLimits, { network, rowCount, replicas, optimizer }: FusedPlanRequest): boolean {
+function fitsBindings(limits: PlanLimits, { network, rowCount, members, optimizer }: FusedPlanRequest): boolean {
   const largest = Math.max(
     rowCount * Math.max(network.inputs, network.outputs),
-    Math.max(1, momentCount(optimizer)) * replicas * network.parameterCount,
-    6 * replicas,
+    Math.max(1, momentCount(optimizer)) * members * network.parameterCount,
+    6 * members,
   );
   return 4 * largest <= limits.maxBufferBytes;
 }
@@ -261,7 +261,7 @@ export function planFused(limits: FusedLimits, wanted: FusedPlanRequest): FusedP
   const request = { ...wanted, batchSize: Math.min(wanted.batchSize, wanted.rowCount) };
   if (!fitsBindings(limits, request)) return [];
   const plans = [
-    planReplicas(limits, request),
+    planMembers(limits, request),
     planSubgroups(limits, request),
     planWorkgroups(limits, request),
     planSlices(limits, request, "samples"),

@@ -9,48 +9,48 @@ import { orderConstants, rowCountOf, stepWindow } from "./costConstants.ts";
 import type { FusedBuffers } from "./fusedBuffers.ts";
 import type { FusedName, FusedPlan } from "./fusedPlan.ts";
 import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
-import { maxStepsPerDispatch, ReplicaRun } from "./memberRun.ts";
+import { maxStepsPerDispatch, MemberRun } from "./memberRun.ts";
 import { createStatus, restoreState } from "./runStatus.ts";
 import { StepRun } from "./stepRun.ts";
-import { hyperBlock, replicaBlock, replicaWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
+import { hyperBlock, memberBlock, memberWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
 import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What a fused run is built from: as a layered one, with its own plan. */
 export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
 
 /** A fused run on either kind of path. */
-export type FusedRun = ReplicaRun | StepRun<FusedBuffers>;
+export type FusedRun = MemberRun | StepRun<FusedBuffers>;
 
 /** Kernels of one dispatch or step of a path, in order. */
 export const kernelsOfFused = (path: FusedName): readonly string[] =>
   ({
-    replicas: ["trainReplicas"],
-    subgroups: ["trainReplicas"],
+    members: ["trainMembers"],
+    subgroups: ["trainMembers"],
     groups: ["trainGroups"],
     samples: ["trainSamples", "update"],
     tiles: ["trainTiles", "update"],
   })[path];
 
-const momentFloats = ({ settings, replicas, network }: Omit<FusedRequest, "device">): number =>
-  momentCount(widestOptimizer(settings)) * replicas * network.parameterCount;
+const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
+  momentCount(widestOptimizer(settings)) * members * network.parameterCount;
 
-const partialFloats = ({ plan, replicas, network }: Omit<FusedRequest, "device">): number =>
-  plan.slots * replicas * (network.parameterCount + 1);
+const partialFloats = ({ plan, members, network }: Omit<FusedRequest, "device">): number =>
+  plan.slots * members * (network.parameterCount + 1);
 
 function createBuffers(request: FusedRequest): FusedBuffers {
-  const { device, network, replicas, settings, plan } = request;
+  const { device, network, members, settings, plan } = request;
   const owner = new BufferOwner(device);
-  const hyper = hyperBlock(network, replicas, plan, widestOptimizer(settings));
+  const hyper = hyperBlock(network, members, plan, widestOptimizer(settings));
   try {
     const buffers = {
       owner,
       hyper: owner.uniform("hyper", hyper.byteLength),
-      settings: owner.upload("settings", replicaBlock(settings, replicas)),
+      settings: owner.upload("settings", memberBlock(settings, members)),
       inputs: owner.upload("inputs", toFloat32(settings.data.inputs)),
       targets: owner.upload("targets", toFloat32(settings.data.targets)),
       moments: owner.storage("moments", momentFloats(request)),
-      losses: owner.storage("losses", plan.ringSteps * replicas),
-      status: createStatus(owner, replicas),
+      losses: owner.storage("losses", plan.ringSteps * members),
+      status: createStatus(owner, members),
     };
     write(device.gpu, buffers.hyper, hyper);
     if (settings.resume) restoreState(device, buffers, settings.resume);
@@ -63,15 +63,15 @@ function createBuffers(request: FusedRequest): FusedBuffers {
 
 /** Bytes that a fused run takes, parameters included, but for buffers of at most 64 bytes. */
 export function fusedBytes(request: Omit<FusedRequest, "device">): number {
-  const { network, replicas, settings, plan } = request;
+  const { network, members, settings, plan } = request;
   const { inputs, targets } = settings.data;
-  const takesSteps = plan.workgroupReplicas > 0;
+  const takesSteps = plan.workgroupMembers > 0;
   const floats =
     inputs.length +
     targets.length +
-    replicas * network.parameterCount +
+    members * network.parameterCount +
     momentFloats(request) +
-    (plan.ringSteps + replicaWords) * replicas +
+    (plan.ringSteps + memberWords) * members +
     (takesSteps ? 0 : partialFloats(request));
   return 4 * floats + (takesSteps ? maxStepsPerDispatch * storedStepBytes : stepSlots * stepStride);
 }
@@ -81,36 +81,36 @@ const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
   ...orderConstants(settings, rowCountOf(settings, network)),
 });
 
-/** The kernel that trains whole replicas. */
-function replicaSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
+/** The kernel that trains whole members. */
+function memberSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
   const update = kernelUpdateOf(widestOptimizer(settings));
   if (plan.tile) return fusedKernels.trainGroups(network, update, plan.tile);
-  return fusedKernels.trainReplicas(network, update, plan.path === "subgroups" ? device.subgroupLanes! : 1);
+  return fusedKernels.trainMembers(network, update, plan.path === "subgroups" ? device.subgroupLanes! : 1);
 }
 
-/** A run whose dispatches take many steps of whole replicas. */
-async function createReplicaRun(
+/** A run whose dispatches take many steps of whole members. */
+async function createMemberRun(
   request: FusedRequest,
   buffers: FusedBuffers,
   parameters: GPUBuffer,
-): Promise<ReplicaRun> {
+): Promise<MemberRun> {
   const { device } = request;
-  const kernel = await createKernel(device, replicaSourceOf(request), constantsOf(request));
-  return ReplicaRun.create({ ...request, buffers, parameters, kernel });
+  const kernel = await createKernel(device, memberSourceOf(request), constantsOf(request));
+  return MemberRun.create({ ...request, buffers, parameters, kernel });
 }
 
 /** Buffers of a path that adds up slices of the batch. */
 interface SliceBuffers extends FusedBuffers {
   readonly steps: GPUBuffer;
-  /** [slots, replicas, parameterCount + 1]. */
+  /** [slots, members, parameterCount + 1]. */
   readonly partials: GPUBuffer;
 }
 
 /** Forward and backward of a chunk. */
 async function gradientsOf(request: FusedRequest, buffers: SliceBuffers, parameters: GPUBuffer): Promise<Dispatch> {
-  const { device, network, replicas, plan } = request;
+  const { device, network, members, plan } = request;
   const { owner, steps, inputs, targets, settings, partials } = buffers;
-  const words = slicesBlock(plan.sliceRows, plan.slots, replicas);
+  const words = slicesBlock(plan.sliceRows, plan.slots, members);
   const slices = owner.uniform("slices", words.byteLength);
   write(device.gpu, slices, words);
   const { tile } = plan;
@@ -120,7 +120,7 @@ async function gradientsOf(request: FusedRequest, buffers: SliceBuffers, paramet
     label: "all layers",
     bound: [stepWindow(steps), slices, inputs, targets, settings, parameters, partials],
     invocations: () => (tile ? groupSize * plan.slots : plan.slots),
-    replicas: plan.groupReplicas,
+    members: plan.groupMembers,
   });
 }
 
@@ -140,7 +140,7 @@ async function createSliceRun(
 
 /**
  * Allocates buffers, uploads data and compiles the kernels of one network.
- * @param parameters [replicas, parameterCount], updated by the run
+ * @param parameters [members, parameterCount], updated by the run
  */
 export async function createFusedRun(request: FusedRequest, parameters: GPUBuffer): Promise<FusedRun> {
   const { device, plan } = request;
@@ -150,7 +150,7 @@ export async function createFusedRun(request: FusedRequest, parameters: GPUBuffe
     ({ owner }) => owner.dispose(),
   );
   try {
-    const create = plan.workgroupReplicas > 0 ? createReplicaRun : createSliceRun;
+    const create = plan.workgroupMembers > 0 ? createMemberRun : createSliceRun;
     return await create(request, buffers, parameters);
   } catch (error) {
     buffers.owner.dispose();

@@ -15,7 +15,7 @@ import type { PlanLimits } from "./layeredPlan.ts";
 
 /** `SLICE_ROWS` of shaders/scoreMembers.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
 const sliceRows = 128;
-/** Sums that are kept before they are read back, and slices of one replica among them. */
+/** Sums that are kept before they are read back, and slices of one member among them. */
 const maxSums = 2 ** 20;
 const maxSlices = 1024;
 /** Bytes of the inputs, and of the targets, of a chunk. */
@@ -23,31 +23,31 @@ const chunkBytes = 2 ** 24;
 /** Dispatches that may be under way at once. */
 const dispatchesInFlight = 2;
 
-/** Slices of a chunk: as many as memory holds of their rows and of their sums for all replicas. */
-function slicesOfChunk({ maxBufferBytes }: PlanLimits, { inputs, outputs }: Network, replicas: number): number {
+/** Slices of a chunk: as many as memory holds of their rows and of their sums for all members. */
+function slicesOfChunk({ maxBufferBytes }: PlanLimits, { inputs, outputs }: Network, members: number): number {
   const rows = Math.min(chunkBytes, maxBufferBytes) / (4 * Math.max(inputs, outputs));
-  const sums = Math.max(replicas, Math.min(maxSums, maxBufferBytes / 4));
-  return Math.floor(Math.min(maxSlices, rows / sliceRows, sums / replicas));
+  const sums = Math.max(members, Math.min(maxSums, maxBufferBytes / 4));
+  return Math.floor(Math.min(maxSlices, rows / sliceRows, sums / members));
 }
 
 /**
- * Rows of all replicas together that pay for compiling a network whose parameters lie in an array, which takes a second or two:
+ * Rows of all members together that pay for compiling a network whose parameters lie in an array, which takes a second or two:
  * on a software adapter some one to four scores, by times of both; on hardware an estimate. Up to `maxNamedParameters` it
  * takes no longer than compiling the kernels of the layers.
  */
 const worthCompiling = { software: 2 ** 17, gpu: 2 ** 24 } as const;
 
-/** Whether replicas are scored sooner over so many rows by one invocation for each and for each slice than layer by layer. */
-export const scoresFused = (limits: PlanLimits, network: Network, replicas: number, rows: number): boolean =>
+/** Whether members are scored sooner over so many rows by one invocation for each and for each slice than layer by layer. */
+export const scoresFused = (limits: PlanLimits, network: Network, members: number, rows: number): boolean =>
   isStraight(network) &&
-  slicesOfChunk(limits, network, replicas) > 0 &&
-  (isNamed(network) || replicas * rows >= worthCompiling[limits.kind]);
+  slicesOfChunk(limits, network, members) > 0 &&
+  (isNamed(network) || members * rows >= worthCompiling[limits.kind]);
 
 export interface FusedScorerRequest {
   readonly device: GpuDevice;
   readonly network: Network;
-  readonly replicas: number;
-  /** [replicas, parameterCount]. */
+  readonly members: number;
+  /** [members, parameterCount]. */
   readonly parameters: GPUBuffer;
 }
 
@@ -57,7 +57,7 @@ interface Buffers {
   /** [rows of a chunk, inputs] and [rows of a chunk, outputs]. */
   readonly inputs: GPUBuffer;
   readonly targets: GPUBuffer;
-  /** [slices of a chunk, replicas]. */
+  /** [slices of a chunk, members]. */
   readonly losses: GPUBuffer;
   readonly hits: GPUBuffer;
 }
@@ -65,7 +65,7 @@ interface Buffers {
 /**
  * Scores many small networks: forward, loss and right answers of a slice of the rows in one invocation, which writes nothing but
  * its sums. Memory: a chunk of the data, at most 16 MiB of inputs and of targets, and at most 2²⁰ sums of either kind, or one
- * per replica.
+ * per member.
  */
 export class FusedScorer {
   readonly #request: FusedScorerRequest;
@@ -78,13 +78,13 @@ export class FusedScorer {
   #isDisposed = false;
 
   private constructor(request: FusedScorerRequest, kernel: Kernel) {
-    const { device, network, replicas, parameters } = request;
+    const { device, network, members, parameters } = request;
     this.#request = request;
     this.#kernel = kernel;
     this.#owner = new BufferOwner(device);
-    this.#slices = slicesOfChunk(device, network, replicas);
+    this.#slices = slicesOfChunk(device, network, members);
     const rows = this.#slices * sliceRows;
-    const sums = this.#slices * replicas;
+    const sums = this.#slices * members;
     try {
       this.#buffers = {
         scoring: this.#owner.uniform("scoring", Scoring.bytes),
@@ -106,7 +106,7 @@ export class FusedScorer {
   /** Compiles for the network, which must be one that is straight. */
   static async create(request: FusedScorerRequest): Promise<FusedScorer> {
     const { device, network } = request;
-    const kernel = await createKernel(device, fusedKernels.scoreReplicas(network));
+    const kernel = await createKernel(device, fusedKernels.scoreMembers(network));
     return device.checked(
       "scores: buffers",
       () => new FusedScorer(request, kernel),
@@ -114,7 +114,7 @@ export class FusedScorer {
     );
   }
 
-  /** Loss and accuracy of each replica. Calls take turns, since they share their buffers. */
+  /** Loss and accuracy of each member. Calls take turns, since they share their buffers. */
   score(data: Dataset): Promise<Scores> {
     const scores = this.#turn.then(() => this.#score(data));
     this.#turn = scores.catch(() => {});
@@ -122,9 +122,9 @@ export class FusedScorer {
   }
 
   async #score(data: Dataset): Promise<Scores> {
-    const { network, replicas } = this.#request;
+    const { network, members } = this.#request;
     const rowCount = data.targets.length / network.outputs;
-    const tallies = createTallies(replicas);
+    const tallies = createTallies(members);
     const chunkRows = this.#slices * sliceRows;
     for (let firstRow = 0; firstRow < rowCount; firstRow += chunkRows) {
       const rows = Math.min(rowCount - firstRow, chunkRows);
@@ -144,11 +144,11 @@ export class FusedScorer {
     write(device.gpu, this.#buffers.targets, rowsOf(data.targets, network.outputs));
   }
 
-  /** Pairs of a slice and a replica, in dispatches of as many as one may take of them. */
+  /** Pairs of a slice and a member, in dispatches of as many as one may take of them. */
   async #submit(rows: number): Promise<void> {
-    const { device, network, replicas } = this.#request;
+    const { device, network, members } = this.#request;
     const { gpu } = device;
-    const pairs = Math.ceil(rows / sliceRows) * replicas;
+    const pairs = Math.ceil(rows / sliceRows) * members;
     // sampleFlops counts backward as well: dispatches take less than they may
     const most = Math.floor(device.dispatchFlops / (Math.min(rows, sliceRows) * sampleFlops(network)));
     const pairsAtOnce = Math.max(groupSize, most - (most % groupSize));
@@ -156,7 +156,7 @@ export class FusedScorer {
     for (let first = 0; first < pairs; first += pairsAtOnce) {
       requireAlive("scores", this.#isDisposed);
       const end = Math.min(pairs, first + pairsAtOnce);
-      write(gpu, this.#buffers.scoring, blockOf(Scoring, { rows, replicas, firstPair: first, endPair: end }));
+      write(gpu, this.#buffers.scoring, blockOf(Scoring, { rows, members, firstPair: first, endPair: end }));
       this.#dispatch(end - first);
       const done = device.settled("scores", gpu.queue.onSubmittedWorkDone());
       done.catch(() => {}); // thrown where it is awaited
@@ -179,9 +179,9 @@ export class FusedScorer {
   /** Adds the sums of slices to the tallies, in order. */
   async #collect(slices: number, tallies: Tallies): Promise<void> {
     requireAlive("scores", this.#isDisposed);
-    const { device, network, replicas } = this.#request;
+    const { device, network, members } = this.#request;
     const { losses, hits } = this.#buffers;
-    const length = slices * replicas;
+    const length = slices * members;
     const stretches = (takesLogits(network.loss) ? [losses, hits] : [losses]).map((buffer) => ({
       buffer,
       first: 0,
@@ -202,9 +202,9 @@ export class FusedScorer {
   }
 }
 
-/** Adds [slices, replicas] to [replicas]. */
+/** Adds [slices, members] to [members]. */
 function addSlices(sums: Float32Array | Uint32Array, totals: Float64Array): void {
   for (let first = 0; first < sums.length; first += totals.length) {
-    for (let replica = 0; replica < totals.length; replica++) totals[replica]! += sums[first + replica]!;
+    for (let member = 0; member < totals.length; member++) totals[member]! += sums[first + member]!;
   }
 }

@@ -55,12 +55,12 @@ function emitOf(schedule: Schedule, nodes: readonly number[], drops: boolean) {
 const nodeStrideOf = (samples: number): number => Math.ceil(samples / 64) * 64;
 
 /** Bytes that a graph takes beside the buffers of its dense layers. */
-export function graphBytes(schedule: Schedule, replicas: number, rows: number): number {
+export function graphBytes(schedule: Schedule, members: number, rows: number): number {
   const inputGradients = schedule.tasks.reduce(
     (sum, task) => sum + (task.kind === "denseInputs" ? task.layer.fanIn : 0),
     0,
   );
-  return 4 * (schedule.arenaWidth * nodeStrideOf(replicas * rows) + inputGradients * replicas * rows);
+  return 4 * (schedule.arenaWidth * nodeStrideOf(members * rows) + inputGradients * members * rows);
 }
 
 /** Largest buffer of nodes, as layeredPlan.ts limits the buffers of layers. */
@@ -70,13 +70,13 @@ export const valueFlops = 64;
 
 /** Rows of a chunk that the row kernels can take, by memory and by the time of a dispatch. */
 export function rowsThatFit(
-  { device, replicas }: Pick<GraphMemoryRequest, "device" | "replicas">,
+  { device, members }: Pick<GraphMemoryRequest, "device" | "members">,
   { graph }: GraphNetwork,
 ): number {
   const width = Math.max(1, scheduleOf(deriveStep(graph)).arenaWidth);
   const bytes = Math.min(device.maxBufferBytes, workBytes);
   const samples = Math.min(bytes / (4 * width) - 63, device.dispatchFlops / (valueFlops * width));
-  return Math.max(1, Math.floor(samples / replicas));
+  return Math.max(1, Math.floor(samples / members));
 }
 
 /** The buffers of dense layers and data that nodes lie in. */
@@ -95,7 +95,7 @@ export interface GraphMemoryRequest {
   readonly device: GpuDevice;
   readonly owner: BufferOwner;
   readonly network: GraphNetwork;
-  readonly replicas: number;
+  readonly members: number;
   readonly capacity: number;
   readonly tasks: readonly Task[];
   /** Invocations that take a row together; default by the device. */
@@ -112,27 +112,27 @@ export class GraphMemory {
   readonly #nodeStride: number;
 
   constructor(request: GraphMemoryRequest) {
-    const { owner, network, replicas, capacity, tasks } = request;
+    const { owner, network, members, capacity, tasks } = request;
     this.#request = request;
     this.schedule = scheduleOf(deriveStep(network.graph));
-    this.#nodeStride = nodeStrideOf(replicas * capacity);
+    this.#nodeStride = nodeStrideOf(members * capacity);
     this.#arena = owner.storage("nodes", this.schedule.arenaWidth * this.#nodeStride);
     this.#sizes = owner.uniform("rows", 32);
     this.#inputGradients = new Map(
       tasks.flatMap((task) =>
         task.kind === "denseInputs"
-          ? [[task.node, owner.storage(`dInputs ${task.node}`, replicas * capacity * task.layer.fanIn)] as const]
+          ? [[task.node, owner.storage(`dInputs ${task.node}`, members * capacity * task.layer.fanIn)] as const]
           : [],
       ),
     );
   }
 
-  /** Lets nodes lie without gaps for so many rows. @param ownRows whether each replica takes rows of its own */
+  /** Lets nodes lie without gaps for so many rows. @param ownRows whether each member takes rows of its own */
   layOut(rows: number, ownRows: boolean): void {
-    const { device, network, replicas } = this.#request;
+    const { device, network, members } = this.#request;
     const { parameterCount } = network;
-    const rowsReplicaStride = ownRows ? rows : 0;
-    const sizes = { replicas, capacity: rows, parameterCount, nodeStride: this.#nodeStride, rowsReplicaStride };
+    const rowsMemberStride = ownRows ? rows : 0;
+    const sizes = { members, capacity: rows, parameterCount, nodeStride: this.#nodeStride, rowsMemberStride };
     write(device.gpu, this.#sizes, blockOf(Rows!, sizes));
   }
 
@@ -144,15 +144,15 @@ export class GraphMemory {
     if (place.kind === "input") return { buffer: outer.inputs, first: 0 };
     if (place.kind === "denseInputs") return { buffer: this.#inputGradients.get(node)!, first: 0 };
     if (place.kind === "lossGradient") return { buffer: outer.dOutputs!.at(-1)!, first: 0 };
-    return { buffer: outer.outputs[place.layer]!, first: place.plane * this.#request.replicas * rows * width };
+    return { buffer: outer.outputs[place.layer]!, first: place.plane * this.#request.members * rows * width };
   }
 
   /** What a product of a node's values binds. */
   boundOf(node: number, outer: OuterBuffers): Bound {
     const { buffer, first } = this.placeOf(node, outer);
     if (buffer !== this.#arena) return buffer;
-    const { replicas, capacity } = this.#request;
-    const size = 4 * replicas * capacity * this.schedule.nodes[node]!.width;
+    const { members, capacity } = this.#request;
+    const size = 4 * members * capacity * this.schedule.nodes[node]!.width;
     return { buffer, offset: 4 * first, size: Math.max(16, size) };
   }
 
@@ -179,7 +179,7 @@ export class GraphMemory {
     { nodes }: Task & { kind: "rows" },
     outer: OuterBuffers,
     constants: Readonly<Record<string, number>>,
-    replicas: number,
+    members: number,
   ): Promise<Dispatch> {
     const { device } = this.#request;
     const kernel = emitOf(this.schedule, nodes, outer.settings !== undefined);
@@ -195,7 +195,7 @@ export class GraphMemory {
         ...kernel.buffers.map((own) => this.#bufferOf(own, outer)),
       ],
       invocations: (rows) => rows * lanes,
-      replicas,
+      members,
     });
   }
 }

@@ -15,7 +15,7 @@ export interface GraphPart {
   readonly plan: (request: GraphRunRequest) => PlannedRun;
   readonly trace: typeof traceGraph;
   /** Rows that its nodes can take at once. */
-  readonly rowsThatFit: (request: Pick<GraphMemoryRequest, "device" | "replicas">) => number;
+  readonly rowsThatFit: (request: Pick<GraphMemoryRequest, "device" | "members">) => number;
   readonly createMemory: (request: Omit<GraphMemoryRequest, "network">) => GraphMemory;
 }
 

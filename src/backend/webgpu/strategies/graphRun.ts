@@ -34,12 +34,12 @@ export type GraphRunRequest = Omit<RunRequest, "network"> & { readonly network: 
 
 /** Sizes of a run of a graph: those of its dense layers, in chunks of rows that the other nodes allow too. */
 export function graphRequest(request: GraphRunRequest): GraphRequest {
-  const { device, network: architecture, replicas, settings } = request;
+  const { device, network: architecture, members, settings } = request;
   const network = denseLayersOf(architecture);
   const schedule = scheduleOf(deriveStep(architecture.graph));
   const rowCount = rowCountOf(settings, network);
   const batchSize = Math.min(settings.batchSize, rowsThatFit(request, architecture));
-  const plan = planLayered(device, { network, replicas, rowCount, batchSize });
+  const plan = planLayered(device, { network, members, rowCount, batchSize });
   const share = Math.min(settings.batchSize, rowCount) / Math.min(batchSize, rowCount);
   const dataLayers = schedule.tasks.flatMap((task) =>
     task.kind === "dense" && task.input === 0 ? [task.layer.index] : [],
@@ -48,13 +48,13 @@ export function graphRequest(request: GraphRunRequest): GraphRequest {
     device,
     network,
     architecture,
-    replicas,
+    members,
     settings,
     plan: {
       ...plan,
       chunks: Math.ceil(Math.min(settings.batchSize, rowCount) / plan.chunkRows),
       flopsPerStep: share * plan.flopsPerStep,
-      workPerStep: share * (plan.workPerStep + valueFlops * replicas * batchSize * schedule.arenaWidth),
+      workPerStep: share * (plan.workPerStep + valueFlops * members * batchSize * schedule.arenaWidth),
     },
     graph: {
       readsData: ({ index }) => dataLayers.includes(index),
@@ -73,7 +73,7 @@ const ownRows = ({ settings, network }: { settings: GraphRequest["settings"]; ne
 
 function createGraphBuffers(request: GraphRequest): GraphBuffers {
   const buffers = createLayeredBuffers(request);
-  const { device, architecture, replicas, plan, lanes } = request;
+  const { device, architecture, members, plan, lanes } = request;
   const { tasks } = scheduleOf(deriveStep(architecture.graph));
   try {
     const capacity = plan.chunkRows;
@@ -81,7 +81,7 @@ function createGraphBuffers(request: GraphRequest): GraphBuffers {
       device,
       owner: buffers.owner,
       network: architecture,
-      replicas,
+      members,
       capacity,
       tasks,
       lanes,
@@ -107,7 +107,7 @@ export function denseInputOf({ buffers, outer }: GraphDispatches, node: number):
 
 /** A parameter with the uniform that kernels of layers read: vectors are layers without inputs, tables take categories as inputs. */
 function parameterLayer(request: GraphDispatches, fanIn: number, fanOut: number, offset: number): GPUBuffer {
-  const { device, network, replicas, plan, buffers } = request;
+  const { device, network, members, plan, buffers } = request;
   const layer: LayerShape = {
     index: -1,
     fanIn,
@@ -119,7 +119,7 @@ function parameterLayer(request: GraphDispatches, fanIn: number, fanOut: number,
   const words = layerBlock({
     network,
     layer,
-    replicas,
+    members,
     capacity: plan.chunkRows,
     sharesInputs: true,
     slots: plan.slots,
@@ -142,7 +142,7 @@ async function vectorDispatch(
     label: `parameters ${offset}`,
     bound: [stepWindow(buffers.steps), layer, values, values, buffers.batchRows, buffers.gradients, values],
     invocations: () => plan.slots * width,
-    replicas: plan.groupReplicas,
+    members: plan.groupMembers,
   });
 }
 
@@ -158,7 +158,7 @@ async function tableDispatch(request: GraphDispatches, task: Task & { kind: "tab
     label: `parameters ${offset}`,
     bound: [stepWindow(buffers.steps), layer, indices!, gradient!, buffers.gradients],
     invocations: () => plan.slots * categories * width,
-    replicas: plan.groupReplicas,
+    members: plan.groupMembers,
   });
 }
 
@@ -168,7 +168,7 @@ function createTask(request: GraphDispatches, task: Task): Promise<Dispatch> {
   switch (task.kind) {
     case "rows": {
       const constants = { ROWS: rowsConstant(request), ...orderOf(request) };
-      return memory.rowsDispatch(task, outer, constants, plan.groupReplicas);
+      return memory.rowsDispatch(task, outer, constants, plan.groupMembers);
     }
     case "dense":
       return build(device, forwardOf(request, task.layer, denseInputOf(request, task.input)));
@@ -200,7 +200,7 @@ export const outerOf = (buffers: LayeredBuffers, parameters: GPUBuffer): OuterBu
 
 /**
  * Allocates buffers, uploads data and compiles pipelines.
- * @param parameters [replicas, parameterCount], updated by the run
+ * @param parameters [members, parameterCount], updated by the run
  */
 export async function createGraphRun(request: GraphRequest, parameters: GPUBuffer): Promise<GraphRun> {
   const buffers = await request.device.checked(
@@ -262,9 +262,9 @@ export function planGraphRun(request: GraphRunRequest): PlannedRun {
   requireLayered(request);
   const own = graphRequest(request);
   const schedule = scheduleOf(deriveStep(request.network.graph));
-  const { plan, replicas } = own;
+  const { plan, members } = own;
   const names = kernelsOf(own, schedule.tasks);
-  const groups = Math.ceil(replicas / plan.groupReplicas);
+  const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   return {
     report: {
@@ -275,7 +275,7 @@ export function planGraphRun(request: GraphRunRequest): PlannedRun {
       stepMs: undefined,
       kernels: names,
       chunkRows: plan.chunkRows,
-      bytes: layeredBytes(own) + graphBytes(schedule, replicas, plan.chunkRows),
+      bytes: layeredBytes(own) + graphBytes(schedule, members, plan.chunkRows),
     },
     create: (parameters) => createGraphRun(own, parameters),
   };

@@ -12,21 +12,21 @@ import {
 } from "./graphRun.ts";
 import { dropColumns, readPreActivations, requireOneDispatch, sumSlots, traceRun } from "./trace.ts";
 
-/** Values [replicas, rows, width] of a node. */
+/** Values [members, rows, width] of a node. */
 async function readNode(
   request: GraphRequest,
   run: GraphRun,
   parameters: GPUBuffer,
   node: number,
 ): Promise<Float32Array> {
-  const { device, replicas, plan } = request;
+  const { device, members, plan } = request;
   const { memory } = run.buffers;
   const { width } = memory.schedule.nodes[node]!;
   const place = memory.schedule.placeOf(node);
   const columns = place.kind === "lossGradient" ? place.columns : width;
   const stretch = {
     ...memory.placeOf(node, outerOf(run.buffers, parameters)),
-    length: replicas * plan.chunkRows * columns,
+    length: members * plan.chunkRows * columns,
   };
   return dropColumns(new Float32Array(await readStretches(device, "trace", [stretch])), columns, width);
 }
@@ -37,7 +37,7 @@ async function readTrace(
   run: GraphRun,
   parameters: GPUBuffer,
 ): Promise<Omit<Trace, "before" | "after">> {
-  const { device, network, replicas, plan } = request;
+  const { device, network, members, plan } = request;
   const { buffers } = run;
   const { schedule } = buffers.memory;
   const own = { ...request, parameters, buffers, outer: outerOf(buffers, parameters) };
@@ -56,7 +56,7 @@ async function readTrace(
     dPreActivations!.push(await readNode(request, run, parameters, gradientOf(own, layer.index)));
   }
   const width = network.parameterCount + 1;
-  const slots = await readFloats(device, buffers.gradients, plan.slots * replicas * width);
+  const slots = await readFloats(device, buffers.gradients, plan.slots * members * width);
   const gradients = dropColumns(sumSlots(slots, plan.slots), width, network.parameterCount);
   return {
     activations: activations!,

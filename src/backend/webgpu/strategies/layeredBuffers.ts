@@ -9,7 +9,7 @@ import { momentCount } from "../../../math/optimizer.ts";
 import { createStatus } from "./runStatus.ts";
 import { rowCountOf } from "./costConstants.ts";
 import { gradientColumnsOf, type LayeredPlan, planesOf } from "./layeredPlan.ts";
-import { hyperBlock, layerBlock, replicaBlock, replicaWords, stepStride } from "./uniforms.ts";
+import { hyperBlock, layerBlock, memberBlock, memberWords, stepStride } from "./uniforms.ts";
 
 /** Step slots written at once, 64 KiB: the smallest `maxBufferBytes`. A submit ends when they are used up. */
 export const stepSlots = 256;
@@ -29,33 +29,33 @@ export interface LayeredBuffers {
   /** Per layer, `Layer`. */
   readonly layers: readonly GPUBuffer[];
   readonly hyper: GPUBuffer;
-  /** [replicas] of `ReplicaSettings`. */
+  /** [members] of `MemberSettings`. */
   readonly settings: GPUBuffer;
   readonly inputPages: readonly Page[];
   readonly targetPages: readonly Page[];
   /** What the first layer and the loss read: the only page, or the rows gathered for a chunk. */
   readonly inputs: GPUBuffer;
   readonly targets: GPUBuffer;
-  /** [replicas or 1, chunkRows]: row of `inputs` that each sample of the chunk takes. */
+  /** [members or 1, chunkRows]: row of `inputs` that each sample of the chunk takes. */
   readonly batchRows: GPUBuffer;
-  /** Per layer [planes, replicas, chunkRows, fanOut]. */
+  /** Per layer [planes, members, chunkRows, fanOut]. */
   readonly outputs: readonly GPUBuffer[];
-  /** Per layer [replicas, chunkRows, gradientColumns]: gradient by pre-activations. */
+  /** Per layer [members, chunkRows, gradientColumns]: gradient by pre-activations. */
   readonly dOutputs: readonly GPUBuffer[];
-  /** [slots, replicas, parameterCount + 1]. */
+  /** [slots, members, parameterCount + 1]. */
   readonly gradients: GPUBuffer;
-  /** [momentCount, replicas, parameterCount]. */
+  /** [momentCount, members, parameterCount]. */
   readonly moments: GPUBuffer;
-  /** [ringSteps, replicas]. */
+  /** [ringSteps, members]. */
   readonly losses: GPUBuffer;
-  /** [3, replicas]. */
+  /** [3, members]. */
   readonly status: GPUBuffer;
 }
 
 export interface BuffersRequest {
   readonly device: GpuDevice;
   readonly network: Network;
-  readonly replicas: number;
+  readonly members: number;
   readonly settings: RunSettings;
   readonly plan: LayeredPlan;
   /** Layers of a graph; absent for a list, where layer by layer follows. */
@@ -94,13 +94,13 @@ function uploadPages(owner: BufferOwner, { label, values, width, pageRows }: Row
   return pages;
 }
 
-/** Replicas that `batchRows` holds the rows of. */
-const rowReplicas = ({ network, replicas, settings }: Omit<BuffersRequest, "device">): number =>
-  hasOwnRows(settings, rowCountOf(settings, network)) ? replicas : 1;
+/** Members that `batchRows` holds the rows of. */
+const rowMembers = ({ network, members, settings }: Omit<BuffersRequest, "device">): number =>
+  hasOwnRows(settings, rowCountOf(settings, network)) ? members : 1;
 
 function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] {
-  const { device, network, replicas, plan } = request;
-  const shared = { network, replicas, capacity: plan.chunkRows, slots: plan.slots, ownRows: rowReplicas(request) > 1 };
+  const { device, network, members, plan } = request;
+  const shared = { network, members, capacity: plan.chunkRows, slots: plan.slots, ownRows: rowMembers(request) > 1 };
   return network.layers.map((layer) => {
     const words = layerBlock({
       ...shared,
@@ -113,8 +113,8 @@ function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] 
   });
 }
 
-function createHyper({ device, network, replicas, plan, settings }: BuffersRequest, owner: BufferOwner): GPUBuffer {
-  const words = hyperBlock(network, replicas, plan, widestOptimizer(settings));
+function createHyper({ device, network, members, plan, settings }: BuffersRequest, owner: BufferOwner): GPUBuffer {
+  const words = hyperBlock(network, members, plan, widestOptimizer(settings));
   const buffer = owner.uniform("hyper", words.byteLength);
   write(device.gpu, buffer, words);
   return buffer;
@@ -135,14 +135,14 @@ function createData(request: BuffersRequest, owner: BufferOwner) {
     width: outputs,
     pageRows: plan.targetPageRows,
   });
-  const ownRows = rowReplicas(request) > 1; // drawn by a kernel before they are read
+  const ownRows = rowMembers(request) > 1; // drawn by a kernel before they are read
   return {
     inputPages,
     targetPages,
     inputs: plan.gathered ? owner.storage("gathered inputs", plan.chunkRows * inputs) : inputPages[0]!.buffer,
     targets: plan.gathered ? owner.storage("gathered targets", plan.chunkRows * outputs) : targetPages[0]!.buffer,
     batchRows: ownRows
-      ? owner.storage("batchRows", rowReplicas(request) * plan.chunkRows)
+      ? owner.storage("batchRows", rowMembers(request) * plan.chunkRows)
       : owner.upload(
           "batchRows",
           Uint32Array.from({ length: plan.chunkRows }, (_, row) => row),
@@ -152,16 +152,16 @@ function createData(request: BuffersRequest, owner: BufferOwner) {
 
 /** Allocates everything a run will use. Call inside `device.checked`. */
 export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
-  const { device, network, replicas, settings, plan } = request;
+  const { device, network, members, settings, plan } = request;
   const owner = new BufferOwner(device);
-  const samples = replicas * plan.chunkRows;
+  const samples = members * plan.chunkRows;
   try {
     return {
       owner,
       steps: owner.uniform("steps", stepSlots * stepStride),
       layers: createLayers(request, owner),
       hyper: createHyper(request, owner),
-      settings: owner.upload("settings", replicaBlock(settings, replicas)),
+      settings: owner.upload("settings", memberBlock(settings, members)),
       ...createData(request, owner),
       outputs: network.layers.map((layer) =>
         owner.storage(`outputs ${layer.index}`, planesOf(layer) * samples * layer.fanOut),
@@ -172,10 +172,10 @@ export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
           (request.graph?.hasGradient(layer) ?? true) ? samples * gradientColumnsOf(network, layer) : 0,
         ),
       ),
-      gradients: owner.storage("gradients", plan.slots * replicas * (network.parameterCount + 1)),
-      moments: owner.storage("moments", momentCount(widestOptimizer(settings)) * replicas * network.parameterCount),
-      losses: owner.storage("losses", plan.ringSteps * replicas),
-      status: createStatus(owner, replicas),
+      gradients: owner.storage("gradients", plan.slots * members * (network.parameterCount + 1)),
+      moments: owner.storage("moments", momentCount(widestOptimizer(settings)) * members * network.parameterCount),
+      losses: owner.storage("losses", plan.ringSteps * members),
+      status: createStatus(owner, members),
     };
   } catch (error) {
     owner.dispose();
@@ -187,17 +187,17 @@ const uniformBytes = ({ bytes }: Layout): number => Math.ceil(bytes / 16) * 16;
 
 /** Bytes that `createLayeredBuffers` will take, by the same formula. */
 export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
-  const { network, replicas, settings, plan, graph } = request;
-  const samples = replicas * plan.chunkRows;
+  const { network, members, settings, plan, graph } = request;
+  const samples = members * plan.chunkRows;
   const { inputs, targets } = settings.data;
   const work = network.layers.reduce((total, layer) => {
     const gradient = (graph?.hasGradient(layer) ?? true) ? gradientColumnsOf(network, layer) : 0;
     return total + samples * (planesOf(layer) * layer.fanOut + gradient);
   }, 0);
   const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
-  const gradients = plan.slots * replicas * (network.parameterCount + 1);
-  const parameters = (1 + momentCount(widestOptimizer(settings))) * replicas * network.parameterCount;
-  const small = rowReplicas(request) * plan.chunkRows + (plan.ringSteps + replicaWords) * replicas;
+  const gradients = plan.slots * members * (network.parameterCount + 1);
+  const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
+  const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
   const uniforms = stepSlots * stepStride + uniformBytes(Layer) * network.layers.length + uniformBytes(Hyper);
   return 4 * (inputs.length + targets.length + gathered + work + gradients + parameters + small) + uniforms;
 }

@@ -42,7 +42,7 @@ export function forwardOf(
       ...versionConstants(
         version,
         request.device.kind,
-        weightsAlignment("rows", layer, request.network, request.replicas),
+        weightsAlignment("rows", layer, request.network, request.members),
       ),
     },
     bound: [
@@ -55,7 +55,7 @@ export function forwardOf(
       parameters,
     ],
     invocations: (rows) => valueInvocations(version, rows, fanOut),
-    replicas: plan.groupReplicas,
+    members: plan.groupMembers,
   };
 }
 
@@ -70,7 +70,7 @@ export function lossOf({ network, buffers, plan }: DispatchesRequest): DispatchR
     constants: { SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
     bound: [stepWindow(steps), layers[index]!, outputs[index]!, targets, batchRows, dOutputs[index]!],
     invocations: (rows) => rows,
-    replicas: plan.groupReplicas,
+    members: plan.groupMembers,
   };
 }
 
@@ -95,7 +95,7 @@ export function backwardWeightsOf(
     },
     bound: [stepWindow(steps), layers[index]!, values, gradient, batchRows, gradients, gradient],
     invocations: () => invocations,
-    replicas: plan.groupReplicas,
+    members: plan.groupMembers,
   };
 }
 
@@ -131,16 +131,16 @@ export function backwardInputsOf(
       ...versionConstants(
         version,
         request.device.kind,
-        weightsAlignment("columns", layer, request.network, request.replicas),
+        weightsAlignment("columns", layer, request.network, request.members),
       ),
     },
     bound: [stepWindow(steps), layers[index]!, gradient, parameters, outputs, dInputs, parameters],
     invocations: (rows) => valueInvocations(version, rows, fanIn),
-    replicas: plan.groupReplicas,
+    members: plan.groupMembers,
   };
 }
 
-/** All dispatches of one step: those of every chunk and group of replicas, and the update behind the last chunk. */
+/** All dispatches of one step: those of every chunk and group of members, and the update behind the last chunk. */
 export interface StepDispatches {
   /** Once per chunk, before all groups. */
   readonly gathers: readonly Dispatch[];

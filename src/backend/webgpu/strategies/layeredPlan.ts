@@ -11,7 +11,7 @@ export interface PlanLimits extends ProductLimits {
 
 export interface PlanRequest {
   readonly network: Network;
-  readonly replicas: number;
+  readonly members: number;
   readonly batchSize: number;
   readonly rowCount: number;
 }
@@ -28,8 +28,8 @@ export interface LayeredPlan {
   /** Rows of one chunk, and capacity of the buffers of activations; a batch is `chunks` of them. */
   readonly chunkRows: number;
   readonly chunks: number;
-  /** Replicas of one dispatch; the others follow in dispatches of their own. */
-  readonly groupReplicas: number;
+  /** Members of one dispatch; the others follow in dispatches of their own. */
+  readonly groupMembers: number;
   /** Partial gradients, each summed over its own slices of the chunk. */
   readonly slots: number;
   /** Rows per buffer of the data set; one page holds all where it fits. */
@@ -64,15 +64,15 @@ export const gradientColumnsOf = (network: Network, { index, fanOut }: LayerShap
 
 /** What all products of a run have in common. */
 interface Shared {
-  readonly replicas: number;
+  readonly members: number;
   readonly slots: number;
 }
 
 function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, rows: number, shared: Shared): LayerPlan {
-  const { replicas, slots } = shared;
-  const forward = { replicas, rows, columns: fanOut, slots: 1 };
-  const backwardInputs = { replicas, rows, columns: fanIn, slots: 1 };
-  const backwardWeights = { replicas, rows: fanIn, columns: fanOut, slots };
+  const { members, slots } = shared;
+  const forward = { members, rows, columns: fanOut, slots: 1 };
+  const backwardInputs = { members, rows, columns: fanIn, slots: 1 };
+  const backwardWeights = { members, rows: fanIn, columns: fanOut, slots };
   return {
     forward: chooseVersion(limits, forward),
     backwardInputs: chooseVersion(limits, backwardInputs),
@@ -85,12 +85,12 @@ const requireFit = (place: string, bytes: number, limit: number, fix: string): v
   throw new LimitExceeded({ place, expected: `at most ${limit} bytes in one buffer`, got: String(bytes), fix });
 };
 
-/** Bytes of the largest buffer per row of the batch: a layer's outputs and gradients for every replica, or one gathered row. */
-function rowBytes(network: Network, replicas: number): number {
+/** Bytes of the largest buffer per row of the batch: a layer's outputs and gradients for every member, or one gathered row. */
+function rowBytes(network: Network, members: number): number {
   const values = network.layers.map((layer) =>
     Math.max(planesOf(layer) * layer.fanOut, gradientColumnsOf(network, layer)),
   );
-  return 4 * Math.max(network.inputs, replicas * Math.max(...values));
+  return 4 * Math.max(network.inputs, members * Math.max(...values));
 }
 
 /** What a value costs beside its sum, in floating-point operations: the invocation, the activation, loads and stores. */
@@ -111,29 +111,29 @@ function layeredSampleFlops(network: Network): number {
 const productFlops = ({ fanIn, fanOut }: LayerShape): number => (Math.min(fanIn, fanOut) < 4 ? 12 : 2);
 
 /** Work of a layer's costliest dispatch per row of the batch, in floating-point operations. */
-function rowWork(layer: LayerShape, replicas: number): number {
+function rowWork(layer: LayerShape, members: number): number {
   const { index, fanIn, fanOut } = layer;
   const values = index === 0 ? fanOut : Math.max(fanIn, fanOut); // no gradient by the network's inputs is taken
-  return replicas * (productFlops(layer) * fanIn * fanOut + valueFlops * values);
+  return members * (productFlops(layer) * fanIn * fanOut + valueFlops * values);
 }
 
-/** What a replica costs in a dispatch however few values it has: a workgroup of 64 invocations. */
-const replicaFlops = 64 * valueFlops;
+/** What a member costs in a dispatch however few values it has: a workgroup of 64 invocations. */
+const memberFlops = 64 * valueFlops;
 const maxGroups = 65_535;
 
-/** Replicas of one dispatch: as many as so many rows of them may cost, in groups of equal size. */
-export function groupReplicasOf(limits: PlanLimits, network: Network, replicas: number, rows = 1): number {
-  const cost = Math.max(replicaFlops, ...network.layers.map((layer) => rows * rowWork(layer, 1)));
+/** Members of one dispatch: as many as so many rows of them may cost, in groups of equal size. */
+export function groupMembersOf(limits: PlanLimits, network: Network, members: number, rows = 1): number {
+  const cost = Math.max(memberFlops, ...network.layers.map((layer) => rows * rowWork(layer, 1)));
   const most = Math.max(1, Math.min(maxGroups, Math.floor(limits.dispatchFlops / cost)));
-  return Math.ceil(replicas / Math.ceil(replicas / most));
+  return Math.ceil(members / Math.ceil(members / most));
 }
 
 /** Rows of one chunk: limited by memory, and by the time that one dispatch may take. */
-export function chunkRowsOf(limits: PlanLimits, { network, replicas, batchSize }: PlanRequest): number {
+export function chunkRowsOf(limits: PlanLimits, { network, members, batchSize }: PlanRequest): number {
   const capacity = Math.min(limits.maxBufferBytes, workBytes);
-  const bytes = rowBytes(network, replicas);
-  requireFit("plan: one sample of all replicas", bytes, capacity, "take fewer replicas or narrower layers");
-  const group = groupReplicasOf(limits, network, replicas);
+  const bytes = rowBytes(network, members);
+  requireFit("plan: one sample of all members", bytes, capacity, "take fewer members or narrower layers");
+  const group = groupMembersOf(limits, network, members);
   const work = Math.max(...network.layers.map((layer) => rowWork(layer, group)));
   const rows = Math.max(1, Math.min(batchSize, Math.floor(capacity / bytes), Math.floor(limits.dispatchFlops / work)));
   return rows < batchSize && rows > sliceRows ? rows - (rows % sliceRows) : rows;
@@ -150,27 +150,27 @@ function pageRowsOf(limits: PlanLimits, width: number, rowCount: number): number
  * @throws LimitExceeded when parameters, one sample or one row cannot fit a buffer
  */
 export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPlan {
-  const { network, replicas, rowCount } = request;
+  const { network, members, rowCount } = request;
   const batchSize = Math.min(request.batchSize, rowCount);
-  const gradientFloats = replicas * (network.parameterCount + 1);
-  requireFit("plan: parameters", 4 * gradientFloats, limits.maxBufferBytes, "take fewer replicas or smaller layers");
+  const gradientFloats = members * (network.parameterCount + 1);
+  requireFit("plan: parameters", 4 * gradientFloats, limits.maxBufferBytes, "take fewer members or smaller layers");
   const chunkRows = chunkRowsOf(limits, { ...request, batchSize });
   const slotsThatFit = Math.floor(Math.min(slotFloats, limits.maxBufferBytes / 4) / gradientFloats);
   const slots = Math.max(1, Math.min(maxSlots, Math.ceil(chunkRows / sliceRows), slotsThatFit));
   const inputPageRows = pageRowsOf(limits, network.inputs, rowCount);
   const targetPageRows = pageRowsOf(limits, network.outputs, rowCount);
-  const ringThatFits = Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / replicas);
-  const samples = replicas * batchSize;
+  const ringThatFits = Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / members);
+  const samples = members * batchSize;
   return {
     chunkRows,
     chunks: Math.ceil(batchSize / chunkRows),
-    groupReplicas: groupReplicasOf(limits, network, replicas),
+    groupMembers: groupMembersOf(limits, network, members),
     slots,
     inputPageRows,
     targetPageRows,
     gathered: inputPageRows < rowCount || targetPageRows < rowCount,
     ringSteps: Math.max(1, Math.min(maxRingSteps, ringThatFits)),
-    layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows, { replicas, slots })),
+    layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows, { members, slots })),
     flopsPerStep: samples * productFlopsOf(network),
     workPerStep: samples * layeredSampleFlops(network) + (valueFlops + slots) * gradientFloats,
   };

@@ -9,7 +9,7 @@ import type { GraphMemory } from "./graphMemory.ts";
 import type { GraphPart } from "./graphPart.ts";
 import { stepWindow } from "./costConstants.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
-import { chunkRowsOf, groupReplicasOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
+import { chunkRowsOf, groupMembersOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
 import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
 import { kernelName, valueInvocations, versionConstants, weightsAlignment } from "../matmulVariants.ts";
 import { layerBlock, stepBytes, stepWord } from "./uniforms.ts";
@@ -20,8 +20,8 @@ const maxRows = 16_384;
 export interface PredictorRequest {
   readonly device: GpuDevice;
   readonly network: Network;
-  readonly replicas: number;
-  /** [replicas, parameterCount]. */
+  readonly members: number;
+  /** [members, parameterCount]. */
   readonly parameters: GPUBuffer;
   /** The graph that the layers of the network belong to; absent for a list of layers. */
   readonly graph?: GraphPart | undefined;
@@ -36,13 +36,13 @@ const untimed = ({ kind, hasQuads, maxBufferBytes }: PlanLimits): PlanLimits => 
 });
 
 /**
- * Rows of a chunk: as many as memory holds of all replicas, and as one dispatch may take of a single one. Dispatches of many
- * replicas are cut between these rather than between rows: a workgroup takes the rows of one replica, and few leave it idle.
+ * Rows of a chunk: as many as memory holds of all members, and as one dispatch may take of a single one. Dispatches of many
+ * members are cut between these rather than between rows: a workgroup takes the rows of one member, and few leave it idle.
  */
-function capacityOf({ device, network, replicas, graph }: PredictorRequest): number {
-  const most = graph ? Math.min(maxRows, graph.rowsThatFit({ device, replicas })) : maxRows;
+function capacityOf({ device, network, members, graph }: PredictorRequest): number {
+  const most = graph ? Math.min(maxRows, graph.rowsThatFit({ device, members })) : maxRows;
   const rows = { network, batchSize: most, rowCount: most };
-  return Math.min(chunkRowsOf(untimed(device), { ...rows, replicas }), chunkRowsOf(device, { ...rows, replicas: 1 }));
+  return Math.min(chunkRowsOf(untimed(device), { ...rows, members }), chunkRowsOf(device, { ...rows, members: 1 }));
 }
 
 /** Forward without targets, chunk by chunk; keeps its buffers and pipelines from call to call. */
@@ -52,7 +52,7 @@ export class LayeredPredictor implements OutputSource {
   readonly #request: PredictorRequest;
   readonly #owner: BufferOwner;
   readonly #inputs: GPUBuffer;
-  /** Per layer [replicas, rows, fanOut]. */
+  /** Per layer [members, rows, fanOut]. */
   readonly #outputs: readonly GPUBuffer[];
   /** Per layer, `Layer`, and the rows that all of them were written for. */
   readonly #layers: readonly GPUBuffer[];
@@ -64,22 +64,22 @@ export class LayeredPredictor implements OutputSource {
   #isDisposed = false;
 
   private constructor(request: PredictorRequest, capacity: number) {
-    const { device, network, replicas, graph } = request;
+    const { device, network, members, graph } = request;
     this.#request = request;
     this.capacity = capacity;
     const owner = new BufferOwner(device);
     this.#owner = owner;
-    this.#memory = graph?.createMemory({ device, owner, replicas, capacity, tasks: [] });
+    this.#memory = graph?.createMemory({ device, owner, members, capacity, tasks: [] });
     this.steps = this.#owner.uniform("prediction", stepBytes);
     this.#inputs = this.#owner.storage("prediction inputs", capacity * network.inputs);
     this.#batchRows = this.#owner.storage("prediction rows", capacity);
     this.#outputs = network.layers.map(({ fanOut, index }) =>
-      this.#owner.storage(`prediction outputs ${index}`, replicas * capacity * fanOut),
+      this.#owner.storage(`prediction outputs ${index}`, members * capacity * fanOut),
     );
     this.#layers = network.layers.map((layer) =>
       this.#owner.uniform(`prediction layer ${layer.index}`, this.#layerWords(layer, capacity).byteLength),
     );
-    this.#scorer = new Scorer({ device, network, replicas, source: this });
+    this.#scorer = new Scorer({ device, network, members, source: this });
   }
 
   static async create(request: PredictorRequest): Promise<LayeredPredictor> {
@@ -106,7 +106,7 @@ export class LayeredPredictor implements OutputSource {
       const inputOf = (index: number): Bound => (index === 0 ? this.#inputs : this.#outputs[index - 1]!);
       return Promise.all(layers.map((layer) => this.#createDispatch(layer, inputOf(layer.index))));
     }
-    const { replicas, parameters } = this.#request;
+    const { members, parameters } = this.#request;
     const outer = {
       steps: this.steps,
       inputs: this.#inputs,
@@ -115,7 +115,7 @@ export class LayeredPredictor implements OutputSource {
       parameters,
     };
     const tasks = memory.schedule.forward.map((task) => {
-      if (task.kind === "rows") return memory.rowsDispatch(task, outer, { ROWS: 0, SHUFFLES: 0 }, replicas);
+      if (task.kind === "rows") return memory.rowsDispatch(task, outer, { ROWS: 0, SHUFFLES: 0 }, members);
       const { layer, input } = task as Task & { kind: "dense" }; // forward has no others
       return this.#createDispatch(layer, memory.boundOf(input, outer));
     });
@@ -123,16 +123,16 @@ export class LayeredPredictor implements OutputSource {
   }
 
   async #createDispatch(layer: LayerShape, inputs: Bound): Promise<Dispatch> {
-    const { device, network, replicas, parameters } = this.#request;
+    const { device, network, members, parameters } = this.#request;
     const { index, fanOut, activation } = layer;
     const capacity = this.capacity;
-    const plan = planLayered(untimed(device), { network, replicas, batchSize: capacity, rowCount: capacity });
+    const plan = planLayered(untimed(device), { network, members, batchSize: capacity, rowCount: capacity });
     const version = plan.layers[index]!.forward;
     const kernel = await createKernel(device, layerKernel(kernelName("forward", version), { activation }), {
       ROWS: 0,
       SHUFFLES: 0,
       SAVES_PRE_ACTIVATION: 0,
-      ...versionConstants(version, device.kind, weightsAlignment("rows", layer, network, replicas)),
+      ...versionConstants(version, device.kind, weightsAlignment("rows", layer, network, members)),
     });
     return createDispatch(device, kernel, {
       label: `layer ${index}`,
@@ -146,13 +146,13 @@ export class LayeredPredictor implements OutputSource {
         parameters,
       ],
       invocations: (rows) => valueInvocations(version, rows, fanOut),
-      replicas,
+      members,
     });
   }
 
   #layerWords(layer: LayerShape, rows: number): ArrayBuffer {
-    const { network, replicas } = this.#request;
-    return layerBlock({ network, layer, replicas, capacity: rows, sharesInputs: this.#readsData(layer), slots: 1 });
+    const { network, members } = this.#request;
+    return layerBlock({ network, layer, members, capacity: rows, sharesInputs: this.#readsData(layer), slots: 1 });
   }
 
   #readsData({ index }: LayerShape): boolean {
@@ -161,7 +161,7 @@ export class LayeredPredictor implements OutputSource {
     return forward.some((task) => task.kind === "dense" && task.layer.index === index && task.input === 0);
   }
 
-  /** Lets outputs of so many rows lie without gaps: a hundred thousand replicas are then read in one piece. */
+  /** Lets outputs of so many rows lie without gaps: a hundred thousand members are then read in one piece. */
   #layOut(rows: number): void {
     if (rows === this.#rows) return;
     this.#rows = rows;
@@ -170,9 +170,9 @@ export class LayeredPredictor implements OutputSource {
     for (const layer of network.layers) write(device.gpu, this.#layers[layer.index]!, this.#layerWords(layer, rows));
   }
 
-  groupReplicas(rows: number): number {
-    const { device, network, replicas } = this.#request;
-    return groupReplicasOf(device, network, replicas, rows);
+  groupMembers(rows: number): number {
+    const { device, network, members } = this.#request;
+    return groupMembersOf(device, network, members, rows);
   }
 
   get outputs(): GPUBuffer {
@@ -182,12 +182,12 @@ export class LayeredPredictor implements OutputSource {
   /**
    * Outputs of the last layer.
    * @param inputs [rows, network.inputs]
-   * @returns [replicas, rows, outputs]
+   * @returns [members, rows, outputs]
    */
   async predict(inputs: FloatArray): Promise<Float32Array> {
-    const { device, network, replicas } = this.#request;
+    const { device, network, members } = this.#request;
     const rowCount = inputs.length / network.inputs;
-    const all = new Float32Array(replicas * rowCount * network.outputs);
+    const all = new Float32Array(members * rowCount * network.outputs);
     for (let firstRow = 0; firstRow < rowCount; firstRow += this.capacity) {
       requireAlive("predict", this.#isDisposed);
       const endRow = Math.min(rowCount, firstRow + this.capacity);
@@ -196,35 +196,35 @@ export class LayeredPredictor implements OutputSource {
         inputs: toFloat32(inputs.subarray(firstRow * network.inputs, endRow * network.inputs)),
         firstRow,
       });
-      const stretch = { buffer: this.outputs, first: 0, length: replicas * length };
+      const stretch = { buffer: this.outputs, first: 0, length: members * length };
       const chunk = new Float32Array(await readStretches(device, "prediction", [stretch]));
-      for (let replica = 0; replica < replicas; replica++) {
-        const own = chunk.subarray(replica * length, (replica + 1) * length);
-        all.set(own, (replica * rowCount + firstRow) * network.outputs);
+      for (let member = 0; member < members; member++) {
+        const own = chunk.subarray(member * length, (member + 1) * length);
+        all.set(own, (member * rowCount + firstRow) * network.outputs);
       }
     }
     return all;
   }
 
-  /** Loss and accuracy of each replica over rows of data. */
+  /** Loss and accuracy of each member over rows of data. */
   score(data: Dataset): Promise<Scores> {
     return this.#scorer.score(data);
   }
 
   compute({ inputs, firstRow }: RowChunk, then?: Dispatch): void {
-    const { device, network, replicas } = this.#request;
+    const { device, network, members } = this.#request;
     const rows = inputs.length / network.inputs;
     this.#layOut(rows);
     write(device.gpu, this.#inputs, inputs);
-    const group = this.groupReplicas(rows);
-    const forwards = this.#dispatches.map((dispatch) => ({ ...dispatch, replicas: group }));
+    const group = this.groupMembers(rows);
+    const forwards = this.#dispatches.map((dispatch) => ({ ...dispatch, members: group }));
     const dispatches = then ? [...forwards, then] : forwards;
     // Kernels that draw no rows take only these of a step's numbers.
     const words = new Uint32Array(stepBytes / 4);
     words[stepWord.chunkRows] = rows;
     words[stepWord.firstPosition] = firstRow;
-    for (let replica = 0; replica < replicas; replica += group) {
-      words[stepWord.firstReplica] = replica;
+    for (let member = 0; member < members; member += group) {
+      words[stepWord.firstMember] = member;
       write(device.gpu, this.steps, words);
       this.#submit(dispatches, rows);
     }

@@ -8,7 +8,7 @@ export type LayeredRun = StepRun<LayeredBuffers>;
 
 /**
  * Allocates buffers, uploads data and compiles pipelines.
- * @param parameters [replicas, parameterCount], updated by the run
+ * @param parameters [members, parameterCount], updated by the run
  */
 export async function createLayeredRun(request: BuffersRequest, parameters: GPUBuffer): Promise<LayeredRun> {
   const buffers = await request.device.checked(

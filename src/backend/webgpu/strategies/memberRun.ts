@@ -1,6 +1,6 @@
 import { batchAt, widestOptimizer } from "../../batches.ts";
 import {
-  type ReplicaResults,
+  type MemberResults,
   requireAlive,
   type RunSettings,
   type TrainingRun,
@@ -32,49 +32,49 @@ const targetMs = 50;
 const growth = 4;
 
 /** What sizes a run of many steps a dispatch. */
-export interface ReplicaPlan {
-  readonly groupReplicas: number;
-  /** Replicas of one workgroup. */
-  readonly workgroupReplicas: number;
+export interface MemberPlan {
+  readonly groupMembers: number;
+  /** Members of one workgroup. */
+  readonly workgroupMembers: number;
   readonly ringSteps: number;
-  /** Estimate for all replicas. */
+  /** Estimate for all members. */
   readonly stepMs: number;
   /** Steps worth handing over at once. */
   readonly leastSteps: number;
 }
 
-export interface ReplicaRunParts {
+export interface MemberRunParts {
   readonly device: GpuDevice;
   readonly network: Network;
-  readonly replicas: number;
+  readonly members: number;
   readonly settings: RunSettings;
-  readonly plan: ReplicaPlan;
+  readonly plan: MemberPlan;
   readonly buffers: FusedBuffers;
   readonly parameters: GPUBuffer;
   readonly kernel: Kernel;
 }
 
-/** A dispatch over a group of replicas. */
+/** A dispatch over a group of members. */
 interface Group {
   readonly bindGroup: GPUBindGroup;
   readonly run: GPUBuffer;
-  readonly firstReplica: number;
-  readonly endReplica: number;
+  readonly firstMember: number;
+  readonly endMember: number;
 }
 
 /**
- * A training run whose dispatches each take many steps of a group of replicas, one group after the other: parameters are loaded
+ * A training run whose dispatches each take many steps of a group of members, one group after the other: parameters are loaded
  * and stored once per dispatch. The bits do not depend on how many steps a dispatch takes.
  */
-export class ReplicaRun implements TrainingRun {
+export class MemberRun implements TrainingRun {
   readonly ringSteps: number;
   readonly leastSteps: number;
-  readonly #parts: ReplicaRunParts;
+  readonly #parts: MemberRunParts;
   readonly #steps: GPUBuffer;
   readonly #groups: readonly Group[];
   readonly #words = new DataView(new ArrayBuffer(maxStepsPerDispatch * storedStepBytes));
   readonly #rowCount: number;
-  /** The widest of all replicas, which the kernels are written for. */
+  /** The widest of all members, which the kernels are written for. */
   readonly #optimizer: Optimizer;
   readonly #inFlight: Promise<void>[] = [];
   /** Steps of the next dispatch: few at first, then as many as fit the time. */
@@ -84,7 +84,7 @@ export class ReplicaRun implements TrainingRun {
   #stepsDone = 0;
   #isDisposed = false;
 
-  private constructor(parts: ReplicaRunParts, steps: GPUBuffer, groups: readonly Group[]) {
+  private constructor(parts: MemberRunParts, steps: GPUBuffer, groups: readonly Group[]) {
     const { plan, settings, network } = parts;
     this.#parts = parts;
     this.#steps = steps;
@@ -97,19 +97,19 @@ export class ReplicaRun implements TrainingRun {
     this.#stepsPerDispatch = Math.max(1, Math.min(maxStepsPerDispatch, Math.floor(targetMs / (4 * groupMs))));
   }
 
-  static create(parts: ReplicaRunParts): ReplicaRun {
-    const { device, replicas, plan, buffers, parameters, kernel } = parts;
+  static create(parts: MemberRunParts): MemberRun {
+    const { device, members, plan, buffers, parameters, kernel } = parts;
     const { owner, hyper, inputs, targets, settings, moments, losses, status } = buffers;
     const steps = owner.storage("steps", (maxStepsPerDispatch * storedStepBytes) / 4);
     const groups: Group[] = [];
-    for (let firstReplica = 0; firstReplica < replicas; firstReplica += plan.groupReplicas) {
-      const run = owner.uniform(`replicas from ${firstReplica}`, runBlock(0, 0, 0).byteLength);
+    for (let firstMember = 0; firstMember < members; firstMember += plan.groupMembers) {
+      const run = owner.uniform(`members from ${firstMember}`, runBlock(0, 0, 0).byteLength);
       const bound = [run, hyper, steps, inputs, targets, settings, parameters, moments, losses, status];
       const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
       const bindGroup = device.gpu.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
-      groups.push({ bindGroup, run, firstReplica, endReplica: Math.min(replicas, firstReplica + plan.groupReplicas) });
+      groups.push({ bindGroup, run, firstMember, endMember: Math.min(members, firstMember + plan.groupMembers) });
     }
-    return new ReplicaRun(parts, steps, groups);
+    return new MemberRun(parts, steps, groups);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
@@ -144,15 +144,15 @@ export class ReplicaRun implements TrainingRun {
   }
 
   /** One dispatch and one submit: what it takes can be told from the time until it is done. */
-  #submit({ bindGroup, run, firstReplica, endReplica }: Group, count: number): void {
+  #submit({ bindGroup, run, firstMember, endMember }: Group, count: number): void {
     const { device, kernel, plan } = this.#parts;
     const { gpu } = device;
-    write(gpu, run, runBlock(count, firstReplica, endReplica));
+    write(gpu, run, runBlock(count, firstMember, endMember));
     const encoder = gpu.createCommandEncoder({ label: "training" });
     const pass = encoder.beginComputePass({ label: "training" });
     pass.setPipeline(kernel.pipeline);
     pass.setBindGroup(0, bindGroup, [0]);
-    const workgroups = Math.ceil((endReplica - firstReplica) / plan.workgroupReplicas);
+    const workgroups = Math.ceil((endMember - firstMember) / plan.workgroupMembers);
     const rows = Math.ceil(workgroups / maxGroups);
     pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
     pass.end();
@@ -186,7 +186,7 @@ export class ReplicaRun implements TrainingRun {
     return readNonFinite(this.#status());
   }
 
-  readResults(): Promise<ReplicaResults> {
+  readResults(): Promise<MemberResults> {
     return readResults(this.#status(), this.#stepsDone);
   }
 
@@ -202,8 +202,8 @@ export class ReplicaRun implements TrainingRun {
 
   #status(): RunStatus {
     requireAlive("train", this.#isDisposed);
-    const { device, replicas, buffers } = this.#parts;
-    return { device, replicas, buffers, ringSteps: this.ringSteps };
+    const { device, members, buffers } = this.#parts;
+    return { device, members, buffers, ringSteps: this.ringSteps };
   }
 
   get isDisposed(): boolean {

@@ -16,22 +16,22 @@ import { maxStepsPerDispatch } from "./memberRun.ts";
 export interface RunRequest {
   readonly device: GpuDevice;
   readonly network: Network;
-  readonly replicas: number;
+  readonly members: number;
   readonly settings: RunSettings;
 }
 
 /** A path that was chosen: what it will do, and how to begin. */
 export interface PlannedRun {
   readonly report: PlanReport;
-  /** @param parameters [replicas, parameterCount], updated by the run */
+  /** @param parameters [members, parameterCount], updated by the run */
   create(parameters: GPUBuffer): Promise<LayeredRun | FusedRun>;
 }
 
 const sentences: Readonly<Record<PathName, string>> = {
   layered: "layer by layer, the path for any size",
-  replicas: "one invocation trains a replica, many steps in one dispatch",
-  subgroups: "the lanes of a subgroup train a replica, many steps in one dispatch",
-  groups: "one workgroup trains a replica, many steps in one dispatch",
+  members: "one invocation trains a member, many steps in one dispatch",
+  subgroups: "the lanes of a subgroup train a member, many steps in one dispatch",
+  groups: "one workgroup trains a member, many steps in one dispatch",
   samples: "one invocation takes a slice of the batch through all layers",
   tiles: "one workgroup takes tiles of the batch through all layers",
 };
@@ -46,18 +46,18 @@ function reasonOf(path: PathName, details: string, costs: ReadonlyMap<PathName, 
   return `${sentences[path]}${details}; ${why}${compared && ` (${compared})`}`;
 }
 
-/** Numbers of layers, batch and replicas of a layered request. */
-export function layeredRequest({ device, network, replicas, settings }: RunRequest): BuffersRequest {
+/** Numbers of layers, batch and members of a layered request. */
+export function layeredRequest({ device, network, members, settings }: RunRequest): BuffersRequest {
   const rowCount = rowCountOf(settings, network);
-  const plan = planLayered(device, { network, replicas, rowCount, batchSize: settings.batchSize });
-  return { device, network, replicas, settings, plan };
+  const plan = planLayered(device, { network, members, rowCount, batchSize: settings.batchSize });
+  return { device, network, members, settings, plan };
 }
 
-function fusedPlanRequest({ network, replicas, settings }: RunRequest): FusedPlanRequest {
+function fusedPlanRequest({ network, members, settings }: RunRequest): FusedPlanRequest {
   const { batchSize } = settings;
   return {
     network,
-    replicas,
+    members,
     rowCount: rowCountOf(settings, network),
     batchSize,
     optimizer: widestOptimizer(settings),
@@ -77,27 +77,27 @@ function candidatesOf(request: RunRequest): { costs: Map<PathName, number>; fuse
   return { costs, fused };
 }
 
-function choose({ settings, network, replicas }: RunRequest, costs: ReadonlyMap<PathName, number>): PathName {
+function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<PathName, number>): PathName {
   const { path = "auto" } = settings;
   if (path === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
   if (costs.has(path)) return path;
   throw new InvalidInput({
     place: "train: path",
     expected: `one of ${["auto", ...pathNames.filter((name) => costs.has(name))].join(", ")} for this network, batch and device`,
-    got: `${path}, with ${network.parameterCount} parameters, ${replicas} replicas and batches of ${settings.batchSize}`,
+    got: `${path}, with ${network.parameterCount} parameters, ${members} members and batches of ${settings.batchSize}`,
     fix: "leave path out to let the planner choose",
   });
 }
 
 function planLayeredRun(request: RunRequest, costs: ReadonlyMap<PathName, number>): PlannedRun {
-  const { replicas, settings, network } = request;
+  const { members, settings, network } = request;
   const layered = layeredRequest(request);
   const { plan } = layered;
   const drawn = drawsApart(settings, rowCountOf(settings, network)) ? ["drawRows"] : [];
   const kernels = [...drawn, ...kernelsOf(plan)];
-  const groups = Math.ceil(replicas / plan.groupReplicas);
+  const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
-  const grouped = groups > 1 ? `, the replicas in ${groups} groups of up to ${plan.groupReplicas}` : "";
+  const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
   const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
   const details = `: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
   return {
@@ -116,13 +116,13 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<PathName, number
 }
 
 function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<PathName, number>): PlannedRun {
-  const { replicas, settings } = request;
-  const { path, groupReplicas, chunkRows, stepMs } = plan;
-  const groups = Math.ceil(replicas / groupReplicas);
+  const { members, settings } = request;
+  const { path, groupMembers, chunkRows, stepMs } = plan;
+  const groups = Math.ceil(members / groupMembers);
   const kernels = kernelsOfFused(path);
-  const takesSteps = plan.workgroupReplicas > 0;
+  const takesSteps = plan.workgroupMembers > 0;
   const stepsPerDispatch = takesSteps ? Math.min(maxStepsPerDispatch, plan.ringSteps) : 1;
-  const grouped = groups > 1 ? `, the replicas in ${groups} groups of up to ${groupReplicas}` : "";
+  const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${groupMembers}` : "";
   const details = takesSteps ? `, up to ${stepsPerDispatch}${grouped}` : `${grouped}, then the update`;
   return {
     report: {

@@ -12,7 +12,7 @@ import { stepWindow } from "./costConstants.ts";
 
 /** `SLICE_ROWS` of shaders/score.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
 const sliceRows = 128;
-/** Sums that are kept before they are read back, and slices of one replica among them. */
+/** Sums that are kept before they are read back, and slices of one member among them. */
 const maxSums = 2 ** 20;
 const maxSlots = 1024;
 /** Chunks of rows that may be under way at once. */
@@ -29,20 +29,20 @@ export interface RowChunk {
 export interface OutputSource {
   /** Rows of one chunk at most. */
   readonly capacity: number;
-  /** Replicas of one dispatch over so many rows. */
-  groupReplicas(rows: number): number;
-  /** The slot of `Step` that `compute` writes: chunkRows, firstPosition and firstReplica. */
+  /** Members of one dispatch over so many rows. */
+  groupMembers(rows: number): number;
+  /** The slot of `Step` that `compute` writes: chunkRows, firstPosition and firstMember. */
   readonly steps: GPUBuffer;
-  /** [replicas, rows, outputs] of the chunk that was computed last. */
+  /** [members, rows, outputs] of the chunk that was computed last. */
   readonly outputs: GPUBuffer;
-  /** Submits the forward of a chunk, one group of replicas after the other, `then` behind each. */
+  /** Submits the forward of a chunk, one group of members after the other, `then` behind each. */
   compute(chunk: RowChunk, then?: Dispatch): void;
 }
 
 export interface ScorerRequest {
   readonly device: GpuDevice;
   readonly network: Network;
-  readonly replicas: number;
+  readonly members: number;
   readonly source: OutputSource;
 }
 
@@ -51,7 +51,7 @@ interface Parts {
   readonly shape: GPUBuffer;
   /** [capacity, outputs]. */
   readonly targets: GPUBuffer;
-  /** [slots, replicas]. */
+  /** [slots, members]. */
   readonly losses: GPUBuffer;
   readonly hits: GPUBuffer;
   readonly dispatch: Dispatch;
@@ -77,10 +77,10 @@ export class Scorer {
     this.#request = request;
     this.#owner = new BufferOwner(request.device);
     const sums = Math.min(maxSums, request.device.maxBufferBytes / 4);
-    this.#slots = Math.max(1, Math.min(maxSlots, Math.floor(sums / request.replicas)));
+    this.#slots = Math.max(1, Math.min(maxSlots, Math.floor(sums / request.members)));
   }
 
-  /** Loss and accuracy of each replica. Calls take turns, since they share their buffers. */
+  /** Loss and accuracy of each member. Calls take turns, since they share their buffers. */
   score(data: Dataset): Promise<Scores> {
     const scores = this.#turn.then(() => this.#score(data));
     this.#turn = scores.catch(() => {});
@@ -89,10 +89,10 @@ export class Scorer {
 
   async #score(data: Dataset): Promise<Scores> {
     requireAlive("scores", this.#isDisposed);
-    const { network, replicas } = this.#request;
+    const { network, members } = this.#request;
     this.#parts ??= await this.#create();
     const rowCount = data.targets.length / network.outputs;
-    const tallies = createTallies(replicas);
+    const tallies = createTallies(members);
     const windowRows = this.#slots * sliceRows;
     for (let firstRow = 0; firstRow < rowCount; firstRow += windowRows) {
       const endRow = Math.min(rowCount, firstRow + windowRows);
@@ -103,7 +103,7 @@ export class Scorer {
   }
 
   async #create(): Promise<Parts> {
-    const { device, network, replicas, source } = this.#request;
+    const { device, network, members, source } = this.#request;
     const { outputs } = network;
     const kernel = await createKernel(device, layerKernel("score", { loss: network.loss }));
     requireAlive("scores", this.#isDisposed);
@@ -112,8 +112,8 @@ export class Scorer {
       () => ({
         shape: this.#owner.uniform("score", Score.bytes),
         targets: this.#owner.storage("score targets", source.capacity * outputs),
-        losses: this.#owner.storage("score losses", this.#slots * replicas),
-        hits: this.#owner.storage("score hits", this.#slots * replicas),
+        losses: this.#owner.storage("score losses", this.#slots * members),
+        hits: this.#owner.storage("score hits", this.#slots * members),
       }),
       () => this.#owner.dispose(),
     );
@@ -122,15 +122,15 @@ export class Scorer {
     const dispatch = createDispatch(device, kernel, {
       label: nameOf(network.loss),
       bound: [stepWindow(source.steps), shape, source.outputs, targets, losses, hits],
-      invocations: (rows) => source.groupReplicas(rows) * slicesOf(rows),
-      replicas: 1,
+      invocations: (rows) => source.groupMembers(rows) * slicesOf(rows),
+      members: 1,
     });
     return { ...buffers, dispatch };
   }
 
   /** Hands over the rows of one window of slots, chunk by chunk. */
   async #submit({ shape, targets, dispatch }: Parts, data: Dataset, firstRow: number, endRow: number): Promise<void> {
-    const { device, network, replicas, source } = this.#request;
+    const { device, network, members, source } = this.#request;
     const { inputs: fanIn, outputs: width } = network;
     const inFlight: Promise<void>[] = [];
     for (let first = firstRow; first < endRow; first += source.capacity) {
@@ -141,8 +141,8 @@ export class Scorer {
         shape,
         blockOf(Score, {
           fanOut: width,
-          replicas,
-          groupReplicas: source.groupReplicas(end - first),
+          members,
+          groupMembers: source.groupMembers(end - first),
           slots: this.#slots,
         }),
       );
@@ -159,15 +159,15 @@ export class Scorer {
   /** Adds the sums of slices to the tallies, in order. */
   async #collect({ losses, hits }: Parts, slices: number, tallies: Tallies): Promise<void> {
     requireAlive("scores", this.#isDisposed);
-    const { device, replicas } = this.#request;
-    const length = slices * replicas;
+    const { device, members } = this.#request;
+    const length = slices * members;
     const stretches = [losses, hits].map((buffer) => ({ buffer, first: 0, length }));
     const read = await readStretches(device, "scores", stretches);
     const sums = new Float32Array(read, 0, length);
     const counts = new Uint32Array(read, 4 * length, length);
     for (let at = 0; at < length; at++) {
-      tallies.losses[at % replicas]! += sums[at]!;
-      tallies.hits[at % replicas]! += counts[at]!;
+      tallies.losses[at % members]! += sums[at]!;
+      tallies.hits[at % members]! += counts[at]!;
     }
   }
 

@@ -1,6 +1,6 @@
 import { type Batch, batchAt, widestOptimizer } from "../../batches.ts";
 import {
-  type ReplicaResults,
+  type MemberResults,
   requireAlive,
   type RunSettings,
   type TrainingRun,
@@ -40,20 +40,20 @@ interface Submit {
 /** What every run reads and frees, whatever else its path holds. */
 export interface RunBuffers {
   readonly owner: BufferOwner;
-  /** [ringSteps, replicas]. */
+  /** [ringSteps, members]. */
   readonly losses: GPUBuffer;
-  /** [3, replicas]. */
+  /** [3, members]. */
   readonly status: GPUBuffer;
-  /** [replicas] of `ReplicaSettings`. */
+  /** [members] of `MemberSettings`. */
   readonly settings: GPUBuffer;
-  /** [momentCount, replicas, parameterCount]. */
+  /** [momentCount, members, parameterCount]. */
   readonly moments: GPUBuffer;
 }
 
 /** Sizes that cut a step into dispatches, and steps into submits. */
 export interface StepPlan {
   readonly chunkRows: number;
-  readonly groupReplicas: number;
+  readonly groupMembers: number;
   readonly ringSteps: number;
   readonly workPerStep: number;
 }
@@ -62,13 +62,13 @@ export interface StepPlan {
 export interface StepRunParts<Buffers extends RunBuffers> {
   readonly device: GpuDevice;
   readonly network: Network;
-  readonly replicas: number;
+  readonly members: number;
   readonly settings: RunSettings;
   readonly plan: StepPlan;
   /** With the slots of `Step`, which every dispatch reads. */
   readonly buffers: Buffers & { readonly steps: GPUBuffer };
   readonly dispatches: StepDispatches;
-  /** [replicas, parameterCount]: the executor's. */
+  /** [members, parameterCount]: the executor's. */
   readonly parameters: GPUBuffer;
 }
 
@@ -82,7 +82,7 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
   readonly #slots = new ArrayBuffer(stepSlots * stepStride);
   readonly #slotView = new DataView(this.#slots);
   readonly #rowCount: number;
-  /** The widest of all replicas, which the kernels are written for. */
+  /** The widest of all members, which the kernels are written for. */
   readonly #optimizer: Optimizer;
   readonly #inFlight: Promise<void>[] = [];
   #submit: Submit | undefined;
@@ -107,9 +107,9 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
       const batch = batchAt(settings, this.#rowCount, step);
       for (let firstRow = 0; firstRow < batch.batchSize; firstRow += this.#plan.chunkRows) {
         const rows = Math.min(this.#plan.chunkRows, batch.batchSize - firstRow);
-        for (let replica = 0; replica < this.#request.replicas; replica += this.#plan.groupReplicas) {
+        for (let member = 0; member < this.#request.members; member += this.#plan.groupMembers) {
           if (this.#isFull(rows)) await this.#flush();
-          this.#encodeChunk(step, batch, { firstRow, rows }, replica);
+          this.#encodeChunk(step, batch, { firstRow, rows }, member);
         }
       }
     }
@@ -117,9 +117,9 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
     this.#stepsDone = firstStep + count;
   }
 
-  /** Work of so many rows of one group of replicas. */
+  /** Work of so many rows of one group of members. */
   #workOf(rows: number): number {
-    const share = Math.min(1, this.#plan.groupReplicas / this.#request.replicas);
+    const share = Math.min(1, this.#plan.groupMembers / this.#request.members);
     return (share * this.#plan.workPerStep * rows) / this.#request.settings.batchSize;
   }
 
@@ -135,15 +135,15 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
     return { encoder, pass: encoder.beginComputePass({ label: "training" }), slots: 0, work: 0 };
   }
 
-  #encodeChunk(step: number, batch: Batch, chunk: Chunk, firstReplica: number): void {
+  #encodeChunk(step: number, batch: Batch, chunk: Chunk, firstMember: number): void {
     const { network } = this.#request;
     const optimizer = this.#optimizer;
     const submit = (this.#submit ??= this.#begin());
     const offset = submit.slots++ * stepStride;
     submit.work += this.#workOf(chunk.rows);
     const lossSlot = step % this.ringSteps;
-    writeStep(this.#slotView, offset, { network, optimizer, step, batch, chunk, lossSlot, firstReplica });
-    const gathers = firstReplica === 0 ? this.#dispatches.gathers : [];
+    writeStep(this.#slotView, offset, { network, optimizer, step, batch, chunk, lossSlot, firstMember });
+    const gathers = firstMember === 0 ? this.#dispatches.gathers : [];
     for (const dispatch of gathers) encode(submit.pass, dispatch, chunk.rows, offset);
     for (const dispatch of this.#dispatches.chunk) encode(submit.pass, dispatch, chunk.rows, offset);
     const isLast = chunk.firstRow + chunk.rows === batch.batchSize;
@@ -180,7 +180,7 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
     return readNonFinite(this.#status());
   }
 
-  readResults(): Promise<ReplicaResults> {
+  readResults(): Promise<MemberResults> {
     return readResults(this.#status(), this.#stepsDone);
   }
 
@@ -192,8 +192,8 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
 
   #status(): RunStatus {
     requireAlive("train", this.#isDisposed);
-    const { device, replicas } = this.#request;
-    return { device, replicas, buffers: this.buffers, ringSteps: this.ringSteps };
+    const { device, members } = this.#request;
+    return { device, members, buffers: this.buffers, ringSteps: this.ringSteps };
   }
 
   setLearningRate(learningRate: number): void {

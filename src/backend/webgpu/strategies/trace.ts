@@ -32,11 +32,11 @@ export async function readPreActivations(
   index: number,
   input?: LayerInput,
 ): Promise<Float32Array> {
-  const { device, network, replicas, plan } = request;
+  const { device, network, members, plan } = request;
   const owner = new BufferOwner(device);
   try {
     const layer = network.layers[index]!;
-    const length = replicas * plan.chunkRows * layer.fanOut;
+    const length = members * plan.chunkRows * layer.fanOut;
     const into = owner.storage(`preActivations ${index}`, length);
     const dispatch = await createPreActivationDispatch(request, layer, into, input);
     const encoder = device.gpu.createCommandEncoder({ label: "trace" });
@@ -57,8 +57,8 @@ async function readTrace(
   parameters: GPUBuffer,
 ): Promise<Omit<Trace, "before" | "after">> {
   const { buffers } = run;
-  const { device, network, replicas, plan } = request;
-  const samples = replicas * plan.chunkRows;
+  const { device, network, members, plan } = request;
+  const samples = members * plan.chunkRows;
   const activations = [];
   const preActivations = [];
   const dPreActivations = [];
@@ -75,22 +75,22 @@ async function readTrace(
     dPreActivations.push(dropColumns(gradients, columns, fanOut));
   }
   const width = network.parameterCount + 1;
-  const slots = await readFloats(device, buffers.gradients, plan.slots * replicas * width);
+  const slots = await readFloats(device, buffers.gradients, plan.slots * members * width);
   const gradients = dropColumns(sumSlots(slots, plan.slots), width, network.parameterCount);
   return { activations, preActivations, dPreActivations, gradients, losses: await run.readLosses(0, 1) };
 }
 
-export function requireOneDispatch({ plan, replicas, settings }: BuffersRequest): void {
-  const { chunks, gathered, chunkRows, groupReplicas } = plan;
-  if (chunks === 1 && !gathered && groupReplicas === replicas) return;
-  const fix = "trace fewer samples, or a model of fewer replicas";
-  const expected = `at most ${chunkRows} samples of ${groupReplicas} replicas`;
-  throw new InvalidInput({ place: "trace", expected, got: `${settings.batchSize} of ${replicas}`, fix });
+export function requireOneDispatch({ plan, members, settings }: BuffersRequest): void {
+  const { chunks, gathered, chunkRows, groupMembers } = plan;
+  if (chunks === 1 && !gathered && groupMembers === members) return;
+  const fix = "trace fewer samples, or a model of fewer members";
+  const expected = `at most ${chunkRows} samples of ${groupMembers} members`;
+  throw new InvalidInput({ place: "trace", expected, got: `${settings.batchSize} of ${members}`, fix });
 }
 
 /**
  * One step of a run, every value read back.
- * @param before parameters [replicas, parameterCount]; the step is taken on a copy, which nothing else sees
+ * @param before parameters [members, parameterCount]; the step is taken on a copy, which nothing else sees
  * @param open creates the run on that copy
  * @param read what the step left in its buffers, with the parameters from before the step
  */

@@ -5,7 +5,7 @@ import type { LayerShape, Network } from "../../../graph/network.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { blockOf, placesOf, writeStruct } from "../layout.ts";
-import { Hyper, Layer, Page, ReplicaSettings, Run, Slices, Step } from "../layouts.ts";
+import { Hyper, Layer, Page, MemberSettings, Run, Slices, Step } from "../layouts.ts";
 import { keyOf, streams } from "../../../random.ts";
 import { gradientColumnsOf, type LayeredPlan } from "./layeredPlan.ts";
 
@@ -26,7 +26,7 @@ const at = placesOf(
   "firstRow",
   "lossSlot",
   "lossScale",
-  "firstReplica",
+  "firstMember",
   "epoch",
   "value0",
   "value1",
@@ -39,7 +39,7 @@ const at = placesOf(
 export const stepWord = {
   chunkRows: at.chunkRows / 4,
   firstPosition: at.firstPosition / 4,
-  firstReplica: at.firstReplica / 4,
+  firstMember: at.firstMember / 4,
 } as const;
 
 /** A stretch of a batch that is computed at once. */
@@ -50,19 +50,19 @@ export interface Chunk {
 
 export interface StepWords {
   readonly network: Network;
-  /** The widest of all replicas. */
+  /** The widest of all members. */
   readonly optimizer: Optimizer;
   readonly step: number;
   readonly batch: Batch;
   readonly chunk: Chunk;
   readonly lossSlot: number;
-  /** First replica of the group that is computed; default 0. */
-  readonly firstReplica?: number;
+  /** First member of the group that is computed; default 0. */
+  readonly firstMember?: number;
 }
 
 /** Writes `Step`, without objects in between: a fused dispatch takes a thousand. Bias corrections are computed here, in float64. */
 export function writeStep(view: DataView, offset: number, options: StepWords): void {
-  const { network, optimizer, step, batch, chunk, lossSlot, firstReplica = 0 } = options;
+  const { network, optimizer, step, batch, chunk, lossSlot, firstMember = 0 } = options;
   const setInteger = (place: number, value: number): void => view.setUint32(offset + place, value, true);
   const setFloat = (place: number, value: number): void => view.setFloat32(offset + place, value, true);
   setInteger(at.index, Math.min(step, 0xfffffffe)); // 0xffffffff stands for "no step" where NaN is noted
@@ -74,24 +74,24 @@ export function writeStep(view: DataView, offset: number, options: StepWords): v
   setInteger(at.firstRow, chunk.firstRow);
   setInteger(at.lossSlot, lossSlot);
   setFloat(at.lossScale, lossScale(network.loss, batch.batchSize, network.outputs));
-  setInteger(at.firstReplica, firstReplica);
+  setInteger(at.firstMember, firstMember);
   setInteger(at.epoch, batch.epoch % 2 ** 32);
   const values = kernelUpdateOf(optimizer).stepValues(optimizer, step);
   for (let index = 0; index < values.length; index++) setFloat(at.value0 + 4 * index, values[index]!);
 }
 
-/** 4-byte values that a run holds of a replica beside its parameters, moments and losses: settings and status. */
-export const replicaWords = ReplicaSettings.bytes / 4 + 3;
+/** 4-byte values that a run holds of a member beside its parameters, moments and losses: settings and status. */
+export const memberWords = MemberSettings.bytes / 4 + 3;
 
-/** `ReplicaSettings` of every replica. */
-export function replicaBlock(settings: RunSettings, replicas: number): Uint32Array {
-  const buffer = new ArrayBuffer(ReplicaSettings.bytes * replicas);
+/** `MemberSettings` of every member. */
+export function memberBlock(settings: RunSettings, members: number): Uint32Array {
+  const buffer = new ArrayBuffer(MemberSettings.bytes * members);
   const view = new DataView(buffer);
-  for (let replica = 0; replica < replicas; replica++) {
-    const { learningRate, momentum, weightDecay } = optimizerOf(settings, replica);
-    const orderSeed = keyOf(seedOf(settings, replica), streams.order);
+  for (let member = 0; member < members; member++) {
+    const { learningRate, momentum, weightDecay } = optimizerOf(settings, member);
+    const orderSeed = keyOf(seedOf(settings, member), streams.order);
     const values = { learningRate, momentum, weightDecay, orderSeed };
-    writeStruct(view, ReplicaSettings.bytes * replica, ReplicaSettings, values);
+    writeStruct(view, MemberSettings.bytes * member, MemberSettings, values);
   }
   return new Uint32Array(buffer);
 }
@@ -99,12 +99,12 @@ export function replicaBlock(settings: RunSettings, replicas: number): Uint32Arr
 export interface LayerWords {
   readonly network: Network;
   readonly layer: LayerShape;
-  readonly replicas: number;
-  /** Rows that the buffers of activations hold per replica. */
+  readonly members: number;
+  /** Rows that the buffers of activations hold per member. */
   readonly capacity: number;
-  /** True where the layer reads rows that all replicas share. */
+  /** True where the layer reads rows that all members share. */
   readonly sharesInputs: boolean;
-  /** True where every replica takes rows of its own. */
+  /** True where every member takes rows of its own. */
   readonly ownRows?: boolean;
   readonly slots: number;
 }
@@ -113,7 +113,7 @@ export interface LayerWords {
 export const layerBlock = ({
   network,
   layer,
-  replicas,
+  members,
   capacity,
   sharesInputs,
   ownRows,
@@ -124,33 +124,33 @@ export const layerBlock = ({
     fanOut: layer.fanOut,
     weightsOffset: layer.weightsOffset,
     parameterCount: network.parameterCount,
-    replicas,
+    members,
     capacity,
-    inputReplicaStride: sharesInputs ? 0 : capacity * layer.fanIn,
+    inputMemberStride: sharesInputs ? 0 : capacity * layer.fanIn,
     gradientColumns: gradientColumnsOf(network, layer),
     slots,
-    rowsReplicaStride: ownRows ? capacity : 0,
+    rowsMemberStride: ownRows ? capacity : 0,
   });
 
 /** `Hyper` of shaders/optimizer.wgsl; 1 − β, for example, is computed in float64, since 1 − f32(β) is off by up to 5e-5. */
 export const hyperBlock = (
   { parameterCount }: Network,
-  replicas: number,
+  members: number,
   { slots }: Pick<LayeredPlan, "slots">,
   optimizer: Optimizer,
 ): ArrayBuffer => {
   const values = kernelUpdateOf(optimizer).hyperValues(optimizer);
   const named = Array.from(values, (value, at) => [`value${at}`, value] as const);
-  return blockOf(Hyper, { replicas, parameterCount, slots, ...Object.fromEntries(named) });
+  return blockOf(Hyper, { members, parameterCount, slots, ...Object.fromEntries(named) });
 };
 
 /** `Run` of shaders/memberRun.wgsl. */
-export const runBlock = (steps: number, firstReplica: number, endReplica: number): ArrayBuffer =>
-  blockOf(Run, { steps, firstReplica, endReplica });
+export const runBlock = (steps: number, firstMember: number, endMember: number): ArrayBuffer =>
+  blockOf(Run, { steps, firstMember, endMember });
 
 /** `Slices` of shaders/batchSlices.wgsl. */
-export const slicesBlock = (rows: number, slots: number, replicas: number): ArrayBuffer =>
-  blockOf(Slices, { rows, slots, replicas });
+export const slicesBlock = (rows: number, slots: number, members: number): ArrayBuffer =>
+  blockOf(Slices, { rows, slots, members });
 
 /** `Page` of shaders/gatherRows.wgsl. */
 export const pageBlock = (firstRow: number, pageRows: number, width: number): ArrayBuffer =>

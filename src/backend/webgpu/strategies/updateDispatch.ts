@@ -12,7 +12,7 @@ export interface UpdateRequest {
   readonly device: GpuDevice;
   readonly network: Network;
   readonly settings: RunSettings;
-  readonly plan: { readonly groupReplicas: number };
+  readonly plan: { readonly groupMembers: number };
 }
 
 /** What the kernel reads and writes: shaders/update.wgsl. */
@@ -37,6 +37,6 @@ export async function createUpdateDispatch(request: UpdateRequest, buffers: Upda
     label: settings.optimizer.name,
     bound: [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status],
     invocations: () => updateInvocations(network, entries),
-    replicas: plan.groupReplicas,
+    members: plan.groupMembers,
   });
 }

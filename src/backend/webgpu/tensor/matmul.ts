@@ -98,7 +98,7 @@ export const matricesOf = ({ batch }: Pick<MatmulRequest, "batch">): number =>
   batch.reduce((product, size) => product * size, 1);
 
 export const productOf = (request: MatmulRequest, slots: number): Product => ({
-  replicas: matricesOf(request),
+  members: matricesOf(request),
   rows: request.m,
   columns: request.n,
   slots,
