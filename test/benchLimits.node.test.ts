@@ -89,8 +89,8 @@ function sourcesOf(subject: Subject): KernelSource[] {
     if (m <= 4 && n <= 4) return [tensorKernel("matmulSlim", f32s)];
     return [matmulKernel("wideTiled", f32s), matmulKernel("wideQuads", f32s)];
   }
-  const { widths, batchSize, members, path } = subject;
-  if (path === "members") {
+  const { widths, batchSize, members, strategy } = subject;
+  if (strategy === "members") {
     const { network, optimizer } = stepOf({ widths, activation: "sigmoid", batchSize, members });
     return [fusedKernels.trainMembers(network, kernelUpdateOf(optimizer))];
   }

@@ -34,7 +34,7 @@ async function countSteps({ on = device(), net, members = 1, rows, settings, ste
     batchSize: rows,
     shuffle: true,
     seed: 1,
-    path: "layered",
+    strategy: "layered",
     ...settings,
   });
   try {
@@ -179,7 +179,7 @@ testInFull("layeredBytes of a plan are the bytes that a run takes", async () => 
   const net = network({ inputs: 5, layers: activationNames.map((name) => dense(4, name)), loss: "meanSquaredError" });
   const data = dataOf(net, 300, 1);
   const executor = await GpuExecutor.create(device(), net, 4);
-  const settings = { data, optimizer: adam(), batchSize: 300, shuffle: false, seed: 0, path: "layered" } as const;
+  const settings = { data, optimizer: adam(), batchSize: 300, shuffle: false, seed: 0, strategy: "layered" } as const;
   const run = await executor.createRun(settings);
   expect(executor.planRun(settings).bytes).toBe(device().ledger.bytes);
   run.dispose();

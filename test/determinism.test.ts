@@ -21,7 +21,7 @@ const base: RunSettings = {
   batchSize: 37,
   shuffle: true,
   seed: 3,
-  path: "layered",
+  strategy: "layered",
 };
 
 interface Training {
@@ -124,8 +124,8 @@ testInFull("members whose batch is cut otherwise than alone differ by rounding o
 });
 
 test("models with a seed and members are models with seed + member, from the first bit to the last", async () => {
-  // members and one alone may be cheapest on different paths, whose sums have other orders
-  const options = { optimizer: adam(), epochs: 3, seed: 1, every: { epochs: 1 }, path: "members" } as const;
+  // members and one alone may be cheapest on different strategies, whose sums have other orders
+  const options = { optimizer: adam(), epochs: 3, seed: 1, every: { epochs: 1 }, strategy: "members" } as const;
   using all = await createModel(net, { device: device(), seed: 20, members: 3 });
   await all.fit(data, options);
   const parameters = await all.readParameters();

@@ -1,8 +1,8 @@
-// The paths that take a whole step, or many, in one dispatch: each against the float64 reference, and against itself.
+// The strategies that take a whole step, or many, in one dispatch: each against the float64 reference, and against itself.
 
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
-import type { FloatArray, PathName, MemberResults, RunSettings } from "../src/backend/executor.ts";
+import type { FloatArray, StrategyName, MemberResults, RunSettings } from "../src/backend/executor.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "../src/backend/webgpu/emit/emitNetwork.ts";
 import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
 import {
@@ -34,7 +34,7 @@ import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
 
-const fusedPaths = ["members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+const fusedStrategies = ["members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly StrategyName[];
 
 const tiny = network({
   inputs: 2,
@@ -86,10 +86,10 @@ async function train(executor: GpuExecutor | ReferenceExecutor, training: Traini
   }
 }
 
-const onGpu = async (path: PathName, training: Training): Promise<Trained> =>
+const onGpu = async (strategy: StrategyName, training: Training): Promise<Trained> =>
   train(await GpuExecutor.create(device(), training.net, training.members ?? 1), {
     ...training,
-    settings: { ...training.settings, path },
+    settings: { ...training.settings, strategy },
   });
 
 const onReference = (training: Training): Promise<Trained> =>
@@ -161,13 +161,13 @@ const nameOf = ({ widths, activations, loss, optimizer, batchSize, rows, members
  */
 const boundOf = ({ name }: Optimizer): number => (name === "sgd" ? 2e-6 : 2e-5);
 
-const follows = (path: PathName, one: Case, isOneOfItsKind: boolean): void =>
-  testOf(isOneOfItsKind)(`${path} follows float64: ${nameOf(one)}`, async () => {
+const follows = (strategy: StrategyName, one: Case, isOneOfItsKind: boolean): void =>
+  testOf(isOneOfItsKind)(`${strategy} follows float64: ${nameOf(one)}`, async () => {
     const { widths, activations, loss, optimizer, rows, batchSize, members } = one;
     const layers = widths.slice(1).map((width, index) => ({ width, activation: activations[index]! }));
     const net = networkOf({ inputs: widths[0]!, layers, loss, rows, seed: 1 });
     const training = { net, members, settings: settingsOf(net, rows, { optimizer, batchSize }) };
-    const own = await onGpu(path, training);
+    const own = await onGpu(strategy, training);
     const truth = await onReference(training);
     expect(relativeDistance(own.parameters, truth.parameters)).toBeLessThan(boundOf(optimizer));
     expect(relativeDistance(own.losses, truth.losses)).toBeLessThan(boundOf(optimizer));
@@ -181,22 +181,22 @@ const follows = (path: PathName, one: Case, isOneOfItsKind: boolean): void =>
     }
   });
 
-for (const [at, path] of fusedPaths.entries()) {
-  for (const [index, one] of cases.entries()) follows(path, one, index === 2 * at);
+for (const [at, strategy] of fusedStrategies.entries()) {
+  for (const [index, one] of cases.entries()) follows(strategy, one, index === 2 * at);
 
-  test(`${path}: the same bits twice, and however many steps are handed over at once`, async () => {
+  test(`${strategy}: the same bits twice, and however many steps are handed over at once`, async () => {
     const training = {
       net: tiny,
       members: 3,
       settings: settingsOf(tiny, 50, { optimizer: adam({ learningRate: 0.05 }), batchSize: 8 }),
     };
-    const wanted = bitsOf(await onGpu(path, { ...training, calls: [1008] }));
-    expect(bitsOf(await onGpu(path, { ...training, calls: [1008] }))).toBe(wanted);
-    expect(bitsOf(await onGpu(path, { ...training, calls: Array(144).fill(7) }))).toBe(wanted);
-    expect(bitsOf(await onGpu(path, { ...training, calls: [1000, 1, 1, 1, 1, 1, 1, 1, 1] }))).toBe(wanted);
+    const wanted = bitsOf(await onGpu(strategy, { ...training, calls: [1008] }));
+    expect(bitsOf(await onGpu(strategy, { ...training, calls: [1008] }))).toBe(wanted);
+    expect(bitsOf(await onGpu(strategy, { ...training, calls: Array(144).fill(7) }))).toBe(wanted);
+    expect(bitsOf(await onGpu(strategy, { ...training, calls: [1000, 1, 1, 1, 1, 1, 1, 1, 1] }))).toBe(wanted);
   });
 
-  testInFull(`${path}: a member among 70 takes the same bits as alone with its settings`, async () => {
+  testInFull(`${strategy}: a member among 70 takes the same bits as alone with its settings`, async () => {
     const members = 70;
     const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "meanSquaredError" });
     const perMember = {
@@ -207,7 +207,7 @@ for (const [at, path] of fusedPaths.entries()) {
     };
     const settings = settingsOf(net, 90, { optimizer: sgd({ learningRate: 1, momentum: 0.5 }), bootstrap: true });
     const initial = parametersOf(net, 11, members);
-    const all = await onGpu(path, { net, members, initial, settings: { ...settings, perMember } });
+    const all = await onGpu(strategy, { net, members, initial, settings: { ...settings, perMember } });
     const count = net.parameterCount;
     for (const member of [0, 1, 2, 63, 64, 69]) {
       const part = initial.subarray(member * count, (member + 1) * count);
@@ -220,7 +220,7 @@ for (const [at, path] of fusedPaths.entries()) {
         }),
         seed: perMember.seed[member]!,
       };
-      const alone = await onGpu(path, { net, initial: part, settings: own });
+      const alone = await onGpu(strategy, { net, initial: part, settings: own });
       expect(all.parameters.subarray(member * count, (member + 1) * count)).toEqual(alone.parameters);
       expect(all.losses.filter((_loss, at) => at % members === member)).toEqual(alone.losses);
     }
@@ -229,16 +229,16 @@ for (const [at, path] of fusedPaths.entries()) {
   });
 }
 
-for (const path of ["layered", ...fusedPaths] as const) {
+for (const strategy of ["layered", ...fusedStrategies] as const) {
   testInFull(
-    `${path}: a member that diverges stops with finite parameters, and the others do not notice`,
+    `${strategy}: a member that diverges stops with finite parameters, and the others do not notice`,
     async () => {
       const members = 5;
       const settings = settingsOf(tiny, 20, { batchSize: 4, optimizer: sgd({ learningRate: 0.3 }) });
       const wild = network({ inputs: 2, layers: [dense(3), dense(1)], loss: "squaredError" });
       const rates = [0.01, 0.02, 1e30, 0.03, 0.04];
       const run = (learningRate: readonly number[]) =>
-        onGpu(path, {
+        onGpu(strategy, {
           net: wild,
           members,
           settings: { ...settingsOf(wild, 20, settings), data: dataOf(wild, 20, 3), perMember: { learningRate } },
@@ -263,13 +263,13 @@ for (const path of ["layered", ...fusedPaths] as const) {
     },
   );
 
-  testInFull(`${path}: orders and samples of their own are those of the reference`, async () => {
+  testInFull(`${strategy}: orders and samples of their own are those of the reference`, async () => {
     const net = network({ inputs: 2, layers: [dense(4, "tanh"), dense(1)], loss: "huber" });
     const seed = [7, 2 ** 40 + 3, 0];
     for (const own of [{ perMember: { seed } }, { bootstrap: true }, { perMember: { seed }, bootstrap: true }]) {
       const settings = settingsOf(net, 101, { batchSize: 10, ...own });
       const training = { net, members: 3, settings };
-      const [gpu, truth] = [await onGpu(path, training), await onReference(training)];
+      const [gpu, truth] = [await onGpu(strategy, training), await onReference(training)];
       expect(relativeDistance(gpu.losses, truth.losses), JSON.stringify(own)).toBeLessThan(2e-6);
       expect(relativeDistance(gpu.parameters, truth.parameters), JSON.stringify(own)).toBeLessThan(2e-6);
     }
@@ -279,7 +279,7 @@ for (const path of ["layered", ...fusedPaths] as const) {
 test("a thousand steps of a tiny network are a handful of dispatches", async () => {
   const executor = await GpuExecutor.create(device(), tiny, 1);
   executor.writeParameters(parametersOf(tiny, 1));
-  const run = await executor.createRun({ ...settingsOf(tiny, 4, { batchSize: 4 }), path: "members" });
+  const run = await executor.createRun({ ...settingsOf(tiny, 4, { batchSize: 4 }), strategy: "members" });
   await run.execute(0, 1000);
   const counts = await countCalls(async () => {
     await run.execute(1000, 1000);
@@ -292,10 +292,10 @@ test("a thousand steps of a tiny network are a handful of dispatches", async () 
   executor.dispose();
 });
 
-test.each(fusedPaths)("%s: the bytes of the plan are those of the run, and all are freed", async (path) => {
+test.each(fusedStrategies)("%s: the bytes of the plan are those of the run, and all are freed", async (strategy) => {
   const before = { ...device().ledger };
   const executor = await GpuExecutor.create(device(), tiny, 4);
-  const settings = { ...settingsOf(tiny, 300, { batchSize: 300, optimizer: adam() }), path };
+  const settings = { ...settingsOf(tiny, 300, { batchSize: 300, optimizer: adam() }), strategy };
   const run = await executor.createRun(settings);
   expect(Math.abs(executor.planRun(settings).bytes - device().ledger.bytes)).toBeLessThanOrEqual(256);
   run.dispose();
@@ -305,7 +305,7 @@ test.each(fusedPaths)("%s: the bytes of the plan are those of the run, and all a
 
 testInFull.each(["tiles", "groups"] as const)(
   "%s: activations stored as f16 cost a thousandth, and no more",
-  async (path) => {
+  async (strategy) => {
     const net = networkOf({
       inputs: 7,
       layers: [
@@ -318,7 +318,7 @@ testInFull.each(["tiles", "groups"] as const)(
       seed: 4,
     });
     const settings = settingsOf(net, 300, { batchSize: 300, optimizer: adam({ learningRate: 0.01 }) });
-    const halves = await onGpu(path, { net, settings: { ...settings, activationStorage: "f16" } });
+    const halves = await onGpu(strategy, { net, settings: { ...settings, activationStorage: "f16" } });
     const truth = await onReference({ net, settings });
     const distance = relativeDistance(halves.losses, truth.losses);
     expect(distance).toBeLessThan(2e-3); // 25 steps: two stored values a layer, 2⁻¹¹ each
@@ -326,11 +326,11 @@ testInFull.each(["tiles", "groups"] as const)(
   },
 );
 
-test("a path that cannot take a run says which ones can", async () => {
+test("a strategy that cannot take a run says which ones can", async () => {
   const wide = network({ inputs: 300, layers: [dense(300), dense(1)], loss: "squaredError" });
   const executor = await GpuExecutor.create(device(), wide, 1);
   const settings = { ...settingsOf(wide, 4, { batchSize: 4 }) };
-  expect(() => executor.planRun({ ...settings, path: "members" })).toThrow(/expected one of auto, layered/);
-  expect(executor.planRun(settings).path).toBe("layered");
+  expect(() => executor.planRun({ ...settings, strategy: "members" })).toThrow(/expected one of auto, layered/);
+  expect(executor.planRun(settings).strategy).toBe("layered");
   executor.dispose();
 });

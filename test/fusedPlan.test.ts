@@ -39,22 +39,22 @@ const requestOf = (net: Network, own: Partial<FusedPlanRequest> = {}): FusedPlan
   ...own,
 });
 
-const planOf = (limits: FusedLimits, request: FusedPlanRequest, path: string): FusedPlan | undefined =>
-  planFused(limits, request).find((plan) => plan.path === path);
+const planOf = (limits: FusedLimits, request: FusedPlanRequest, strategy: string): FusedPlan | undefined =>
+  planFused(limits, request).find((plan) => plan.strategy === strategy);
 
 function requireSound(limits: FusedLimits, request: FusedPlanRequest, plan: FusedPlan): void {
-  const { path, chunkRows, sliceRows, slots, groupMembers, ringSteps, leastSteps, tile, stepMs } = plan;
+  const { strategy, chunkRows, sliceRows, slots, groupMembers, ringSteps, leastSteps, tile, stepMs } = plan;
   const { network: net, members } = request;
   const batchSize = Math.min(request.batchSize, request.rowCount);
   const largest = 4 * Math.max(slots * members * (net.parameterCount + 1), ringSteps * members);
   expect(largest).toBeLessThanOrEqual(limits.maxBufferBytes);
   expect(slots * sliceRows).toBeGreaterThanOrEqual(batchSize);
   expect((slots - 1) * sliceRows).toBeLessThan(batchSize);
-  const whole = path === "samples" ? Math.min(64, slots) * sliceRows : sliceRows;
+  const whole = strategy === "samples" ? Math.min(64, slots) * sliceRows : sliceRows;
   expect(chunkRows === batchSize || chunkRows % whole === 0).toBe(true);
   expect(groupMembers).toBeGreaterThanOrEqual(1);
   expect(groupMembers).toBeLessThanOrEqual(members);
-  if (path === "samples" || path === "tiles") expect(members).toBeLessThanOrEqual(65_535);
+  if (strategy === "samples" || strategy === "tiles") expect(members).toBeLessThanOrEqual(65_535);
   if (tile) expect(tile.workgroupBytes).toBeLessThanOrEqual(limits.maxWorkgroupBytes);
   expect(ringSteps).toBeGreaterThanOrEqual(1);
   expect(leastSteps).toBeGreaterThanOrEqual(1);
@@ -106,26 +106,26 @@ test("a million members and ten million samples are planned", () => {
 
 test("slices depend on the batch alone", () => {
   const slicesOf = ({ slots, sliceRows }: FusedPlan) => ({ slots, sliceRows });
-  for (const path of ["samples", "tiles"]) {
+  for (const strategy of ["samples", "tiles"]) {
     for (const batchSize of [1, 15, 16, 17, 1000, 16_385, 1_048_577, 3_000_000]) {
-      const wanted = slicesOf(planOf(software, requestOf(tiny, { batchSize }), path)!);
+      const wanted = slicesOf(planOf(software, requestOf(tiny, { batchSize }), strategy)!);
       for (const limits of [gpu, { ...gpu, dispatchFlops: 1e9 }]) {
         for (const members of [1, 3]) {
-          expect(slicesOf(planOf(limits, requestOf(tiny, { batchSize, members }), path)!)).toEqual(wanted);
+          expect(slicesOf(planOf(limits, requestOf(tiny, { batchSize, members }), strategy)!)).toEqual(wanted);
         }
       }
     }
   }
 });
 
-/** The cheapest path by the cost model. */
+/** The cheapest strategy by the cost model. */
 function cheapest(limits: FusedLimits, request: FusedPlanRequest): string {
-  const costs = planFused(limits, request).map(({ path, stepMs }): [string, number] => [path, stepMs]);
+  const costs = planFused(limits, request).map(({ strategy, stepMs }): [string, number] => [strategy, stepMs]);
   const all: [string, number][] = [["layered", layeredStepMs(limits, request)], ...costs];
   return all.reduce((best, each) => (each[1] < best[1] ? each : best))[0];
 }
 
-test("on a software adapter paths without barriers are taken, and wide networks go layer by layer", () => {
+test("on a software adapter strategies without barriers are taken, and wide networks go layer by layer", () => {
   expect(["members", "subgroups"]).toContain(cheapest(software, requestOf(tiny)));
   expect(cheapest(software, requestOf(tiny, { members: 100_000 }))).toBe("members");
   expect(cheapest(software, requestOf(tiny, { batchSize: 2 ** 20 }))).toBe("samples");

@@ -183,7 +183,7 @@ test("batches in chunks, and data in several pages", async () => {
 /** Dispatches of a step. */
 async function dispatchesOf(net: AnyNetwork): Promise<number> {
   using model = await createModel(net, { device: device() });
-  return model.plan(graphData(net, 64, 1), { optimizer, steps: 1, batchSize: 64, path: "layered" }).dispatchesPerStep;
+  return model.plan(graphData(net, 64, 1), { optimizer, steps: 1, batchSize: 64, strategy: "layered" }).dispatchesPerStep;
 }
 
 test("a residual block with layer norm takes 3 dispatches more than its dense layers, which take 3", async () => {
@@ -226,7 +226,7 @@ test("what does not run on a GPU says why where a GPU was asked for, and runs on
   await expect(createModel(net, { device: required })).rejects.toThrow(message);
   using model = await createModel(net, { device: device() });
   const data = graphData(net, 8, 1);
-  expect(model.plan(data, { optimizer, steps: 1 }).path).toBe("reference");
+  expect(model.plan(data, { optimizer, steps: 1 }).strategy).toBe("reference");
   expect(await model.predict(data.inputs)).toBeInstanceOf(Float64Array);
   const wide = network({ inputs: 3, loss: "huber" }, (x) => {
     const parts = Array.from({ length: 9 }, () => x.pipe(dense(2, "tanh")));
@@ -235,9 +235,9 @@ test("what does not run on a GPU says why where a GPU was asked for, and runs on
   expect(whyNotOnGpu(wide)).toMatch(/^a network in which \d+ results are combined at once$/);
 });
 
-test("paths that are written for lists of dense layers are refused", async () => {
+test("strategies that are written for lists of dense layers are refused", async () => {
   using model = await createModel(mixed, { device: device() });
-  const options = { optimizer, steps: 1, path: "tiles" } as const;
+  const options = { optimizer, steps: 1, strategy: "tiles" } as const;
   await expect(model.fit(mixedData, options)).rejects.toThrow(
     "expected auto or layered for a network that is not a list",
   );

@@ -21,7 +21,7 @@ testInFull("66,000 members train and predict as the reference does", async () =>
     batchSize: 2,
     shuffle: true,
     seed: 3,
-    path: "layered",
+    strategy: "layered",
   } as const;
   const parameters = parametersOf(net, 7, members);
   const executor = await GpuExecutor.create(device, net, members);

@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
-import type { PathName } from "../src/backend/executor.ts";
+import type { StrategyName } from "../src/backend/executor.ts";
 import type { Device } from "../src/backend/webgpu/device.ts";
 import { acquire, dense, network, sgd } from "../src/index.ts";
 import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
@@ -137,10 +137,10 @@ for (const { name, open } of places) {
   });
 }
 
-const paths = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+const strategies = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly StrategyName[];
 const net = network({ inputs: 1, layers: [dense(3, "relu"), dense(1)], loss: "squaredError" });
 
-test.each(paths)("%s: a dead relu passes nothing, even where the gradient by its output is infinite", async (path) => {
+test.each(strategies)("%s: a dead relu passes nothing, even where the gradient by its output is infinite", async (strategy) => {
   // Units 1 and 2 are dead at x = 1; behind them are weights at which dOutput · weight overflows.
   const initial = Float32Array.of(-1, 0, 0.5, 0, 0, 0.25, 3e38, -3e38, 2, 0.5);
   const data = { inputs: Float32Array.of(1), targets: Float32Array.of(-100) };
@@ -148,7 +148,7 @@ test.each(paths)("%s: a dead relu passes nothing, even where the gradient by its
   for (const executor of [await GpuExecutor.create(shared(), net, 1), new ReferenceExecutor(net, 1)]) {
     executor.writeParameters(initial);
     const optimizer = sgd({ learningRate: 1e-3 });
-    const run = await executor.createRun({ data, optimizer, batchSize: 1, shuffle: false, seed: 1, path });
+    const run = await executor.createRun({ data, optimizer, batchSize: 1, shuffle: false, seed: 1, strategy });
     await run.execute(0, 1);
     run.dispose();
     results.push([...(await executor.readParameters())]);

@@ -15,8 +15,8 @@ import {
   math,
   network,
   type Network,
-  type PathName,
-  pathNames,
+  type StrategyName,
+  strategyNames,
   selfTest,
   sgd,
   verifyTraining,
@@ -68,13 +68,13 @@ test("a loss on the GPU keeps the bounds of what it is made of", async () => {
   }
 });
 
-testInFull.each(pathNames)("a network of one's own functions trains by %s as float64 does", async (path: PathName) => {
+testInFull.each(strategyNames)("a network of one's own functions trains by %s as float64 does", async (strategy: StrategyName) => {
   const members = 3;
   const model = await createModel(net, { device: device(), members, seed: 2 });
   try {
     const initialParameters = await model.readParameters();
     const before = await model.evaluate(data);
-    const options = { optimizer: sgd({ learningRate: 0.05 }), steps: 12, batchSize: 16, seed: 3, path };
+    const options = { optimizer: sgd({ learningRate: 0.05 }), steps: 12, batchSize: 16, seed: 3, strategy };
     await model.fit(data, options);
     const check = await verifyTraining(model, { initialParameters, data, options });
     expect(check.passed, check.reason).toBe(true);

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
-import { pathNames, type PathName, type PerMember, type RunSettings } from "../src/backend/executor.ts";
+import { strategyNames, type StrategyName, type PerMember, type RunSettings } from "../src/backend/executor.ts";
 import {
   acquire,
   type ActivationName,
@@ -45,7 +45,7 @@ interface Golden {
 const files = import.meta.glob<Golden>("./golden/own/*.json", { eager: true, import: "default" });
 const own = { lion, adagrad, adadelta, adamax, nadam };
 
-async function train(golden: Golden, device: Device, path?: PathName) {
+async function train(golden: Golden, device: Device, strategy?: StrategyName) {
   const { name, ...values } = golden.optimizer;
   const layers = golden.layers.map(({ units, activation }) => dense(units, activation));
   using model = await createModel(network({ inputs: golden.inputs, layers, loss: golden.loss }), {
@@ -56,7 +56,7 @@ async function train(golden: Golden, device: Device, path?: PathName) {
   const losses: number[] = [];
   const create = own[name as keyof typeof own] as (values: object) => Optimizer;
   const { steps, batchSize } = golden;
-  const options = { optimizer: create(values), steps, batchSize, ...(path && { path }) };
+  const options = { optimizer: create(values), steps, batchSize, ...(strategy && { strategy }) };
   for await (const event of model.train(data, options)) losses.push(...event.losses);
   return { losses, parameters: await model.readParameters() };
 }
@@ -74,12 +74,12 @@ test.each(goldens)("$name: the CPU reference repeats PyTorch's float64 run", asy
 
 for (const golden of goldens) {
   // Every strategy takes lion; of the others, the one whose kernel has the update by itself and one that has all in one.
-  const paths = golden.name === "lion" ? pathNames : (["layered", "members"] as const);
-  for (const path of paths) {
-    testOf(golden.name === "lion" && path === "layered")(
-      `${golden.name}: the GPU follows PyTorch's float64 run, strategy ${path}`,
+  const strategies = golden.name === "lion" ? strategyNames : (["layered", "members"] as const);
+  for (const strategy of strategies) {
+    testOf(golden.name === "lion" && strategy === "layered")(
+      `${golden.name}: the GPU follows PyTorch's float64 run, strategy ${strategy}`,
       async () => {
-        const { losses, parameters } = await train(golden, gpu(), path);
+        const { losses, parameters } = await train(golden, gpu(), strategy);
         expect(relativeDistance(losses, golden.losses)).toBeLessThanOrEqual(1e-4);
         expect(relativeDistance(parameters, golden.finalParameters)).toBeLessThanOrEqual(1e-4);
       },
@@ -129,9 +129,9 @@ const populations: [string, Optimizer, PerMember][] = [
 ];
 
 for (const [label, own, perMember] of populations) {
-  for (const path of pathNames) {
-    testOf(path === "members" && label.startsWith("rates"))(
-      `${path}: a population with its own ${label} follows float64, state and all`,
+  for (const strategy of strategyNames) {
+    testOf(strategy === "members" && label.startsWith("rates"))(
+      `${strategy}: a population with its own ${label} follows float64, state and all`,
       async () => {
         const settings = {
           data: dataOf(net, 50, 3),
@@ -141,7 +141,7 @@ for (const [label, own, perMember] of populations) {
           seed: 3,
           perMember,
         };
-        const got = await trained(await GpuExecutor.create(gpu(), net, members), { ...settings, path });
+        const got = await trained(await GpuExecutor.create(gpu(), net, members), { ...settings, strategy });
         const wanted = await trained(new ReferenceExecutor(net, members), settings);
         expect(wanted.moments).toHaveLength((label.startsWith("rates") ? 1 : 2) * members * net.parameterCount);
         expect(relativeDistance(got.parameters, wanted.parameters)).toBeLessThan(1e-5);

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { batchAt, rowsOf } from "../src/backend/batches.ts";
-import type { Dataset, Executor, FloatArray, PathName, TrainingRun } from "../src/backend/executor.ts";
+import type { Dataset, Executor, FloatArray, StrategyName, TrainingRun } from "../src/backend/executor.ts";
 import {
   acquire,
   adam,
@@ -31,9 +31,9 @@ const devices: [string, () => Device][] = [
   ["reference", () => cpu],
   ["GPU", gpu],
 ];
-/** Paths of training; the reference takes any for its own. */
-const paths: readonly PathName[] = ["layered", "members", "samples"];
-const pathsOf = (device: Device): readonly PathName[] => (device.kind === "cpu" ? ["layered"] : paths);
+/** Strategies of training; the reference takes any for its own. */
+const strategies: readonly StrategyName[] = ["layered", "members", "samples"];
+const pathsOf = (device: Device): readonly StrategyName[] => (device.kind === "cpu" ? ["layered"] : strategies);
 
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });
 const classes = network({ inputs: 3, layers: [dense(6, "tanh"), dense(4)], loss: "softmaxCrossEntropy" });
@@ -175,12 +175,12 @@ test("bestMembers names the least finite values", () => {
 });
 
 test.each(devices)("%s: results are what the losses step by step say", async (_, device) => {
-  for (const path of pathsOf(device())) {
+  for (const strategy of pathsOf(device())) {
     using model = await createModel(net, { device: device(), members: 3, seed: 4 });
     expect(model.results).toBeUndefined();
     const losses: number[] = [];
     const optimizer = sgd({ learningRate: 0.5, momentum: 0.9 });
-    const options = { optimizer, steps: 30, batchSize: 8, every: { steps: 7 }, path };
+    const options = { optimizer, steps: 30, batchSize: 8, every: { steps: 7 }, strategy };
     for await (const event of model.train(data, options)) losses.push(...event.losses);
     const { finalLosses, bestLosses, bestSteps, nonFiniteSteps } = model.results!;
     for (let member = 0; member < 3; member++) {
@@ -226,8 +226,8 @@ const rates = [0.1, 0.02, 1e30, 0.3];
 test.each(devices)("%s: a member that diverges freezes, and the others go on as without it", async (_, device) => {
   const linear = network({ inputs: 3, layers: [dense(6), dense(2)], loss: "meanSquaredError" });
   const own = linear.parameterCount;
-  for (const path of pathsOf(device())) {
-    const options = { optimizer: steep, steps: 200, batchSize: 16, every: { steps: 50 }, path };
+  for (const strategy of pathsOf(device())) {
+    const options = { optimizer: steep, steps: 200, batchSize: 16, every: { steps: 50 }, strategy };
     const without = rates.filter((rate) => rate < 1);
     using model = await createModel(linear, { device: device(), seed: [1, 2, 3, 4] });
     using others = await createModel(linear, { device: device(), seed: [1, 2, 4] });
@@ -263,9 +263,9 @@ const settings: [string, Optimizer, (member: number) => Partial<Optimizer>][] = 
 ];
 
 test.each(devices)("%s: a member with settings of its own trains as a single model with them", async (_, device) => {
-  for (const path of pathsOf(device())) {
+  for (const strategy of pathsOf(device())) {
     for (const [name, optimizer, own] of settings) {
-      const options = { steps: 25, batchSize: 16, path };
+      const options = { steps: 25, batchSize: 16, strategy };
       const members = [0, 1, 2].map(own);
       const perMember = {
         ...(members[0]!.learningRate !== undefined && { learningRate: members.map((each) => each.learningRate!) }),
@@ -283,9 +283,9 @@ test.each(devices)("%s: a member with settings of its own trains as a single mod
 });
 
 test.each(devices)("%s: members with seeds of their own take rows as single models would", async (_, device) => {
-  for (const path of pathsOf(device())) {
+  for (const strategy of pathsOf(device())) {
     for (const bootstrap of [false, true]) {
-      const options = { optimizer: sgd({ learningRate: 0.1 }), steps: 20, batchSize: 16, bootstrap, path };
+      const options = { optimizer: sgd({ learningRate: 0.1 }), steps: 20, batchSize: 16, bootstrap, strategy };
       const seeds = [3, 2 ** 35 + 1, 3];
       const all = await trained(device(), { ...options, perMember: { seed: seeds } }, { seed: [1, 1, 1] });
       for (const [member, seed] of seeds.entries()) {
@@ -311,8 +311,8 @@ test.each(devices)("%s: a bootstrap sample is as many rows drawn with replacemen
   const distinct = new Set(Array.from({ length: 40 }, (_, row) => sample.inputs[3 * row]));
   expect(distinct.size).toBeGreaterThan(17); // 63 % of 40 are 25, give or take 2
   expect(distinct.size).toBeLessThan(34);
-  for (const path of pathsOf(device())) {
-    const options = { optimizer: adam({ learningRate: 0.01 }), steps: 10, batchSize: 40, path };
+  for (const strategy of pathsOf(device())) {
+    const options = { optimizer: adam({ learningRate: 0.01 }), steps: 10, batchSize: 40, strategy };
     using drawn = await createModel(net, { device: device(), seed: 1, members: 2 });
     using given = await createModel(net, { device: device(), seed: 1, members: 2 });
     await drawn.fit(data, { ...options, seed: 6, bootstrap: true });
@@ -357,7 +357,7 @@ const badOptions: [string, object, RegExp][] = [
     /momentum: .*got adam;.*sgd or rmsProp/,
   ],
   ["a bootstrap that is no boolean", { bootstrap: 1 }, /^train: bootstrap: /],
-  ["an unknown path", { path: "fused" }, /^train: path: .*layered.*got "?fused/],
+  ["an unknown strategy", { strategy: "fused" }, /^train: strategy: .*layered.*got "?fused/],
 ];
 test.each(badOptions)("training refuses %s", async (_, wrong, message) => {
   for (const [, device] of devices) {

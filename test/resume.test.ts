@@ -10,7 +10,7 @@ import {
   type Model,
   network,
   type Optimizer,
-  type PathName,
+  type StrategyName,
   rmsProp,
   sgd,
   type TrainingState,
@@ -26,7 +26,7 @@ const gpu = shareDevice();
 const cpu = await acquire({ device: "cpu" });
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });
 const data = dataOf(net, 40, 1);
-const places: [string, () => Device, PathName | "auto"][] = [
+const places: [string, () => Device, StrategyName | "auto"][] = [
   ["reference", () => cpu, "auto"],
   ["layered", gpu, "layered"],
   ["members", gpu, "members"],
@@ -69,10 +69,10 @@ async function wholeAndResumed(device: Device, options: TrainOptions, members = 
   };
 }
 
-for (const [name, device, path] of places) {
+for (const [name, device, strategy] of places) {
   for (const [index, optimizer] of optimizers.entries()) {
     testOf(index === 0)(`${name}: ${optimizer.name}, momentum ${optimizer.momentum}`, async () => {
-      const { whole, resumed, steps, resume } = await wholeAndResumed(device(), { ...shared, optimizer, path });
+      const { whole, resumed, steps, resume } = await wholeAndResumed(device(), { ...shared, optimizer, strategy });
       expect(resume.step).toBe(cutAt);
       expect(steps).toEqual([13, 19, 20]);
       expect(resumed).toEqual(whole);
@@ -82,14 +82,14 @@ for (const [name, device, path] of places) {
   testInFull(`${name}: members, one of which has diverged before the cut`, async () => {
     const perMember = { learningRate: [0.05, 1e30, 0.2], seed: [3, 4, 5] };
     const optimizer = sgd({ momentum: 0.5 });
-    const { whole, resumed, resume } = await wholeAndResumed(device(), { ...shared, optimizer, path, perMember }, 3);
+    const { whole, resumed, resume } = await wholeAndResumed(device(), { ...shared, optimizer, strategy, perMember }, 3);
     expect(resume.nonFiniteSteps[1]).toBeGreaterThanOrEqual(0);
     expect(resume.nonFiniteSteps[0]).toBe(-1);
     expect(resumed).toEqual(whole);
   });
 
   testInFull(`${name}: without its moments it is another training`, async () => {
-    const options = { ...shared, optimizer: adam({ learningRate: 0.05 }), path };
+    const options = { ...shared, optimizer: adam({ learningRate: 0.05 }), strategy };
     using model = await createModel(net, { device: device(), seed: 1 });
     const resume = await cutOff(model, options);
     const ends = [];

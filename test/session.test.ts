@@ -109,7 +109,7 @@ test("a session tells its device, its plan and a first frame, and waits", async 
   expect(frame).toMatchObject({ step: 0, epoch: 0, isRunning: false, stepsPerSecond: 0, content: { scale: 1 } });
   expect(frame.losses).toHaveLength(0);
   const { plan, parameterCount } = await page.message("started");
-  expect([plan.path.length > 0, parameterCount]).toEqual([true, 25]);
+  expect([plan.strategy.length > 0, parameterCount]).toEqual([true, 25]);
 });
 
 test("step by step, and as many as asked for, is one training", async () => {

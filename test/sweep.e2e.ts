@@ -107,7 +107,7 @@ describe("sweep", () => {
       command: "sweep",
       data: { trainingRows: 266, validationRows: 67 },
       network: { widths: "9-16-3", members: 10 },
-      plan: { path: "reference" },
+      plan: { strategy: "reference" },
       training: { step: 27, steps: 27, finished: true },
       best: [{ rank: 1 }, { rank: 2 }, { rank: 3 }],
       diverged: { count: 0, first: [] },

@@ -27,7 +27,7 @@ const flags: SweepFlags = {
   learningRate: parseValues("--learning-rate", "1e-4,0.1,1e-3"),
   epochs: 20,
   batchSize: 4,
-  path: "auto",
+  strategy: "auto",
   device: "auto",
   splitSeed: 1,
   top: 10,

@@ -23,7 +23,7 @@ async function truthOf({ network: net, members, settings, parameters }: TileRun,
   return { losses: await run.readLosses(0, steps), parameters: await executor.readParameters() };
 }
 
-/** Largest error of losses, in units of the bound that test/gradients.test.ts holds the layered path to. */
+/** Largest error of losses, in units of the bound that test/gradients.test.ts holds the layered strategy to. */
 const lossError = (losses: ArrayLike<number>, truth: ArrayLike<number>): number =>
   Array.from(losses).reduce((most, loss, at) => {
     return Math.max(most, Math.abs(loss - truth[at]!) / (2e-6 * Math.abs(truth[at]!) + 1e-7));

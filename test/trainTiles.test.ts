@@ -45,7 +45,7 @@ function sumOfSlots(partials: Float32Array, count: number, members: number, memb
   return sum;
 }
 
-/** Largest error of gradients and loss, in units of the bound that test/gradients.test.ts holds the layered path to. */
+/** Largest error of gradients and loss, in units of the bound that test/gradients.test.ts holds the layered strategy to. */
 function errorOf(own: Float64Array, truth: Float64Array): number {
   const largest = truth.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return own.reduce((most, value, at) => Math.max(most, Math.abs(value - truth[at]!)), 0) / (1e-6 * largest + 1e-7);

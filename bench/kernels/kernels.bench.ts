@@ -1,4 +1,4 @@
-// Every dispatch of one training step on the layered path, by the GPU's clock, against the adapter's own ceilings.
+// Every dispatch of one training step on the layered strategy, by the GPU's clock, against the adapter's own ceilings.
 //   npm run bench -- kernels [--quick] [--case NAME] [--device software|gpu|auto] [--output FILE]
 
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { InvalidInput, NoDevice, ThalwegError } from "../../src/errors.ts";
 import { type Device, type DeviceChoice, GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { Profiler } from "../../src/backend/webgpu/profile.ts";
 import { acquire } from "../../src/node.ts";
-import { onPath } from "../contenders/thalweg/thalweg.ts";
+import { onStrategy } from "../contenders/thalweg/thalweg.ts";
 import { adapterSlug, type NodeMachine, nodeMachine } from "../measure/machine.ts";
 import { toJson } from "../race/readRecord.ts";
 import { benchKernels, type CaseReport, type KernelEffort, type KernelReport } from "./benchKernels.ts";
@@ -95,7 +95,7 @@ async function main(): Promise<void> {
   const onCase = (name: string): void => {
     console.error(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(4)} s  ${name}`);
   };
-  const report = await benchKernels({ device, contender: onPath("layered"), effort, onCase }, chooseCases(device));
+  const report = await benchKernels({ device, contender: onStrategy("layered"), effort, onCase }, chooseCases(device));
   onCase("done");
   printReport(device, card, report);
   const path = outputPath(card);

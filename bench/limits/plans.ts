@@ -1,4 +1,4 @@
-import type { PathName } from "../../src/backend/executor.ts";
+import type { StrategyName } from "../../src/backend/executor.ts";
 import type { ProductShape } from "../products/shapes.ts";
 import type { Sweep } from "../sweeps/measureSweeps.ts";
 import type { Ablation } from "./edits.ts";
@@ -6,13 +6,13 @@ import { networkAblations } from "./networkEdits.ts";
 import { slimAblations } from "./slimEdits.ts";
 import { layerAblations, productAblations } from "./tileEdits.ts";
 
-/** Training steps on one path. */
+/** Training steps on one strategy. */
 export interface TrainingSubject {
   readonly kind: "training";
   readonly widths: string;
   readonly batchSize: number;
   readonly members: number;
-  readonly path: PathName;
+  readonly strategy: StrategyName;
   /** Steps of one call of `execute`; undefined: as many as a block takes. */
   readonly atOnce?: number;
 }
@@ -44,7 +44,7 @@ const networksAt = (members: number, isQuick: boolean): PointPlan => ({
   x: members,
   name: `2-2-2-1-x${members}`,
   description: `a training step of ${whole(members)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
-  subject: { kind: "training", widths: "2-2-2-1", batchSize: 4, members, path: "members", atOnce: 32 },
+  subject: { kind: "training", widths: "2-2-2-1", batchSize: 4, members, strategy: "members", atOnce: 32 },
   ablations: networkAblations,
   isQuick,
 });
@@ -76,7 +76,7 @@ const layerAt = (width: number): PointPlan => ({
     widths: `${width}-${width}-${width}-1`,
     batchSize: 1024,
     members: 1,
-    path: "layered",
+    strategy: "layered",
   },
   ablations: layerAblations,
   isQuick: true,

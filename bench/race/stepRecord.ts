@@ -174,7 +174,7 @@ function gpuRow({ step, version, work, gpu }: Context, isNoise: boolean): TimedR
   return {
     ...rowOf(own, a),
     contender: "thalweg",
-    label: "thalweg, layered path",
+    label: "thalweg, layered strategy",
     version,
     isNoise,
     check: checkOf(step.check),
@@ -224,7 +224,7 @@ function wrongRow({ check }: StepCase["step"], version: string): Row {
   return {
     status: "wrong",
     contender: "thalweg",
-    label: "thalweg, layered path",
+    label: "thalweg, layered strategy",
     version,
     reason: `parameters differ from the float64 reference by ${worst}; the bound is ${tolerance}`,
     check: checkOf(check),

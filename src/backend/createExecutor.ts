@@ -6,7 +6,7 @@ import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import { GpuExecutor } from "./webgpu/strategies/executor.ts";
 import { openGraph } from "./webgpu/strategies/graphPart.ts";
 
-/** Picks what computes: the layered path on a WebGPU device, the float64 reference on the CPU. */
+/** Picks what computes: the layered strategy on a WebGPU device, the float64 reference on the CPU. */
 export async function createExecutor(device: Device, network: AnyNetwork, members: number): Promise<Executor> {
   if (device instanceof GpuDevice) {
     if (!isGraph(network)) return GpuExecutor.create(device, network, members);

@@ -12,14 +12,14 @@ export interface Dataset {
 }
 
 /** Ways to compute a step; what each does is told in docs/engine.md. */
-export const pathNames = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const;
-export type PathName = (typeof pathNames)[number];
-/** How the paths that keep activations in workgroup memory store them. */
+export const strategyNames = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const;
+export type StrategyName = (typeof strategyNames)[number];
+/** How the strategies that keep activations in workgroup memory store them. */
 export const activationStorages = ["f32", "f16"] as const;
 export type ActivationStorage = (typeof activationStorages)[number];
 
-/** As the planner sees fit, or the path of that name. */
-export type Path = "auto" | PathName;
+/** As the planner sees fit, or the strategy of that name. */
+export type Strategy = "auto" | StrategyName;
 
 /** What members have each for themselves, [members] values; where one is missing, all take the optimizer's, or the run's seed. */
 export interface PerMember {
@@ -55,8 +55,8 @@ export interface RunSettings {
   readonly perMember?: PerMember;
   /** Train on as many rows drawn with replacement, by the seed; with seeds per member each member has its own sample. */
   readonly bootstrap?: boolean;
-  /** Default: auto. The CPU reference has but one path. */
-  readonly path?: Path;
+  /** Default: auto. The CPU reference has but one strategy. */
+  readonly strategy?: Strategy;
   /** Default: f32. */
   readonly activationStorage?: ActivationStorage;
   /** What moments and results start from; the parameters are the executor's. */
@@ -109,8 +109,8 @@ export interface TrainingRun {
 
 /** What a plan tells about itself before anything runs. */
 export interface PlanReport {
-  readonly path: PathName | "reference";
-  /** One sentence: why this path. */
+  readonly strategy: StrategyName | "reference";
+  /** One sentence: why this strategy. */
   readonly reason: string;
   /** Dispatches of one step whose batch fits one chunk, a fraction where one dispatch takes many steps; 0 on the CPU. */
   readonly dispatchesPerStep: number;

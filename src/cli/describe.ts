@@ -89,8 +89,8 @@ export function describeNetwork(output: Output, network: Network, members: numbe
 }
 
 export function describePlan(output: Output, plan: PlanReport): void {
-  const { path, reason, kernels, bytes } = plan;
-  output.info("plan", `${path}: ${reason}`);
+  const { strategy, reason, kernels, bytes } = plan;
+  output.info("plan", `${strategy}: ${reason}`);
   const names = kernels.length > 0 ? `${[...new Set(kernels)].join(", ")}; ` : "";
   output.info("", `${names}${byteSize(bytes)} of memory`);
 }

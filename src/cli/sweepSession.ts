@@ -53,7 +53,7 @@ export function optionsOf(flags: SweepFlags, plan: SweepPlan, member?: number): 
     epochs: flags.epochs,
     batchSize: flags.batchSize,
     seed: settings.seed[member ?? 0]!,
-    path: flags.path,
+    strategy: flags.strategy,
     ...(member === undefined && { perMember }),
     ...(flags.bootstrap && { bootstrap: true }),
   };

@@ -30,7 +30,7 @@ const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optim
   epochs: flags.epochs,
   batchSize: flags.batchSize,
   seed: flags.seed,
-  path: flags.path,
+  strategy: flags.strategy,
   ...(validation && { validation }),
 });
 

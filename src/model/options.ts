@@ -4,8 +4,8 @@ import {
   type ActivationStorage,
   activationStorages,
   type Dataset,
-  type Path,
-  pathNames,
+  type Strategy,
+  strategyNames,
   type PerMember,
   type RunSettings,
   type TrainingState,
@@ -42,10 +42,10 @@ export interface TrainOptions {
    */
   readonly bootstrap?: boolean;
   /** How steps are computed: the quickest way by the planner (default), or the one named. The CPU reference has but one. */
-  readonly path?: Path;
+  readonly strategy?: Strategy;
   /**
-   * "f16" lets the paths `tiles` and `groups` keep activations and their gradients in 16 bits: twice the samples in the memory of a
-   * workgroup, at relative errors of 5e-4 a value. Everything is computed in f32; other paths and the CPU take no notice.
+   * "f16" lets the strategies `tiles` and `groups` keep activations and their gradients in 16 bits: twice the samples in the memory of a
+   * workgroup, at relative errors of 5e-4 a value. Everything is computed in f32; other strategies and the CPU take no notice.
    */
   readonly activationStorage?: ActivationStorage;
   /**
@@ -94,7 +94,7 @@ const known = [
   "seed",
   "perMember",
   "bootstrap",
-  "path",
+  "strategy",
   "activationStorage",
   "resume",
   "validation",
@@ -160,16 +160,16 @@ function requireBoolean(place: string, value: unknown): void {
   throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
 }
 
-/** The options of populations and paths, those that are present, checked. */
+/** The options of populations and strategies, those that are present, checked. */
 function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: number) {
-  const { perMember, bootstrap, path, activationStorage } = options;
+  const { perMember, bootstrap, strategy, activationStorage } = options;
   requireBoolean("train: bootstrap", bootstrap);
-  if (path !== undefined) requireName("train: path", path, ["auto", ...pathNames]);
+  if (strategy !== undefined) requireName("train: strategy", strategy, ["auto", ...strategyNames]);
   if (activationStorage !== undefined) requireName("train: activationStorage", activationStorage, activationStorages);
   return {
     ...(perMember !== undefined && { perMember: checkedPerMember(perMember, optimizer, members) }),
     ...(bootstrap !== undefined && { bootstrap }),
-    ...(path !== undefined && { path }),
+    ...(strategy !== undefined && { strategy }),
     ...(activationStorage !== undefined && { activationStorage }),
   };
 }

@@ -254,7 +254,7 @@ export class ReferenceExecutor implements Executor {
   planRun(settings: RunSettings): PlanReport {
     const { inputs, targets } = settings.data;
     return {
-      path: "reference",
+      strategy: "reference",
       reason: "float64 on the CPU: no GPU is used",
       dispatchesPerStep: 0,
       stepsPerDispatch: 0,

@@ -61,7 +61,7 @@ function product<Name extends string>(
   return variants;
 }
 
-/** Every dispatched kernel of the layered path. Those of quads need subgroups. */
+/** Every dispatched kernel of the layered strategy. Those of quads need subgroups. */
 const shaders = {
   ...product("forward", forward, sumAtOnce),
   ...product("backwardInputs", backwardInputs, sumAtOnce),
@@ -126,7 +126,7 @@ const fused = (
 ): KernelSource =>
   kernelOf(name, [scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...code], describe(network, ...choices));
 
-/** Kernels of the fused paths, written for one network. */
+/** Kernels of the fused strategies, written for one network. */
 export const fusedKernels = {
   /** @param lanes invocations that train a member; several need subgroups of so many */
   trainMembers: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {

@@ -37,7 +37,7 @@ import type {
   InitializerName,
   NetworkOptions,
   Optimizer,
-  Path,
+  Strategy,
   PerMember,
   PlanReport,
   TrainingState,
@@ -65,7 +65,7 @@ export interface SessionSettings<Options> {
   readonly resume?: TrainingState | undefined;
   readonly perMember?: PerMember;
   readonly bootstrap?: boolean;
-  readonly path?: Path;
+  readonly strategy?: Strategy;
   /** Step at which the training is finished. Default: never. */
   readonly lastStep?: number;
   readonly options: Options;

@@ -78,7 +78,7 @@ export async function createTrainee(
 
 /** Options of the library for what is left to train, counted from `firstStep`. */
 export function optionsFrom(settings: SessionSettings<unknown>, firstStep: number): Omit<TrainOptions, "epochs"> {
-  const { optimizer, batchSize, orderSeed = 0, perMember, bootstrap, path, lastStep = endless } = settings;
+  const { optimizer, batchSize, orderSeed = 0, perMember, bootstrap, strategy, lastStep = endless } = settings;
   return {
     optimizer,
     batchSize,
@@ -86,7 +86,7 @@ export function optionsFrom(settings: SessionSettings<unknown>, firstStep: numbe
     steps: Math.max(1, lastStep - firstStep),
     ...(perMember !== undefined && { perMember }),
     ...(bootstrap !== undefined && { bootstrap }),
-    ...(path !== undefined && { path }),
+    ...(strategy !== undefined && { strategy }),
   };
 }
 

@@ -17,7 +17,7 @@ export const orderConstants = (settings: RunSettings, rowCount: number): Constan
   BOOTSTRAP: settings.bootstrap ? 1 : 0,
 });
 
-/** Whether the layered path draws rows in a dispatch of their own, rather than in the first layer. */
+/** Whether the layered strategy draws rows in a dispatch of their own, rather than in the first layer. */
 export const drawsApart = (settings: RunSettings, rowCount: number): boolean =>
   settings.bootstrap === true || hasOwnRows(settings, rowCount);
 

@@ -3,7 +3,7 @@ import type { LayerShape, Network } from "../../../graph/network.ts";
 import { momentCount, type Optimizer } from "../../../math/optimizer.ts";
 import type { PlanLimits, PlanRequest } from "./layeredPlan.ts";
 
-// What a step costs, in milliseconds: the planner takes the path that costs least. docs/engine.md derives it.
+// What a step costs, in milliseconds: the planner takes the strategy that costs least. docs/engine.md derives it.
 
 /** What an activation and its slope cost, in floating-point operations. */
 const activationFlops = 24;
@@ -29,11 +29,11 @@ interface Machine {
   /** Operations that one of them does in a second. */
   readonly laneFlops: number;
   readonly dispatchMs: number;
-  /** Operations a second of the layered path's products at their best, all lanes together. */
+  /** Operations a second of the layered strategy's products at their best, all lanes together. */
   readonly productFlops: number;
-  /** What a value of the layered path takes beside its sum: the invocation, the activation, loads and stores. */
+  /** What a value of the layered strategy takes beside its sum: the invocation, the activation, loads and stores. */
   readonly valueMs: number;
-  /** A workgroup of the layered path, however little it does: each dispatch has one at least for every member. */
+  /** A workgroup of the layered strategy, however little it does: each dispatch has one at least for every member. */
   readonly workgroupMs: number;
   /** What values in workgroup memory instead of registers cost a kernel, as a factor. */
   readonly sharedFactor: number;

@@ -1,4 +1,4 @@
-import type { ActivationStorage, PathName } from "../../executor.ts";
+import type { ActivationStorage, StrategyName } from "../../executor.ts";
 import { maxNamedParameters } from "../emit/emitForward.ts";
 import { maxGroups } from "../kernel.ts";
 import type { Network } from "../../../graph/network.ts";
@@ -7,12 +7,12 @@ import { machines, sampleFlops, spreadMs, updateFlops, workgroupMs } from "./cos
 import { type GroupPlan, planGroups, planTiles } from "./groupPlan.ts";
 import type { PlanLimits, PlanRequest } from "./layeredPlan.ts";
 
-/** Every path but the layered one. */
-export type FusedName = Exclude<PathName, "layered">;
+/** Every strategy but the layered one. */
+export type FusedName = Exclude<StrategyName, "layered">;
 
 /** Sizes of a fused run: a function of the request and the limits alone, never of measured time. */
 export interface FusedPlan {
-  readonly path: FusedName;
+  readonly strategy: FusedName;
   /** Rows of one dispatch, and members of one. */
   readonly chunkRows: number;
   readonly groupMembers: number;
@@ -101,7 +101,7 @@ function planMembers(limits: PlanLimits, request: FusedPlanRequest): FusedPlan |
     (1000 * loaded) / machines[limits.kind].bytesPerSecond / worthwhileSteps +
     machines[limits.kind].dispatchMs / worthwhileSteps;
   return {
-    path: "members",
+    strategy: "members",
     chunkRows: batchSize,
     groupMembers: groupOf(limits, members, work),
     workgroupMembers: workgroup,
@@ -131,7 +131,7 @@ function planSubgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPla
     (1000 * Math.max(1, (members * lanes) / machines[limits.kind].lanes) * work) / laneFlops +
     dispatchMs / worthwhileSteps;
   return {
-    path: "subgroups",
+    strategy: "subgroups",
     chunkRows: batchSize,
     groupMembers: groupOf(limits, members, lanes * work),
     workgroupMembers: 1,
@@ -173,7 +173,7 @@ function planWorkgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPl
     tilesMs(limits, network, { tile, workgroups: members, rows: batchSize, flops: work }) +
     dispatchMs / worthwhileSteps;
   return {
-    path: "groups",
+    strategy: "groups",
     chunkRows: batchSize,
     groupMembers: groupOf(limits, members, sharedFactor * work),
     workgroupMembers: 1,
@@ -187,7 +187,7 @@ function planWorkgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPl
   };
 }
 
-/** How a path cuts a batch into slices. */
+/** How a strategy cuts a batch into slices. */
 interface Slicing {
   readonly leastRows: number;
   /** Rows of a slice, once there are `maxSlots`, at most. */
@@ -198,7 +198,7 @@ interface Slicing {
 const slicings = {
   samples: { leastRows: 16, mostRows: maxSliceRows, maxSlots: 1024 },
   tiles: { leastRows: 32, mostRows: 4096, maxSlots: 256 },
-} as const satisfies Partial<Record<PathName, Slicing>>;
+} as const satisfies Partial<Record<StrategyName, Slicing>>;
 
 /** Slices of a batch: a function of its size alone, so that the order of sums depends on nothing else. */
 function slicesOf(batchSize: number, { leastRows, mostRows, maxSlots }: Slicing) {
@@ -208,11 +208,11 @@ function slicesOf(batchSize: number, { leastRows, mostRows, maxSlots }: Slicing)
 }
 
 /** One invocation, or one workgroup, takes a slice of the batch; a chunk is a number of whole slices. */
-function planSlices(limits: FusedLimits, request: FusedPlanRequest, path: "samples" | "tiles"): FusedPlan | undefined {
+function planSlices(limits: FusedLimits, request: FusedPlanRequest, strategy: "samples" | "tiles"): FusedPlan | undefined {
   const { network, members, batchSize, optimizer } = request;
-  const { slots, sliceRows } = slicesOf(batchSize, slicings[path]);
-  const tile = path === "tiles" ? planTiles(limits, { ...request, batchSize: sliceRows }) : undefined;
-  if (members > maxGroups || (path === "tiles" ? !tile : !isStraight(network))) return undefined;
+  const { slots, sliceRows } = slicesOf(batchSize, slicings[strategy]);
+  const tile = strategy === "tiles" ? planTiles(limits, { ...request, batchSize: sliceRows }) : undefined;
+  if (members > maxGroups || (strategy === "tiles" ? !tile : !isStraight(network))) return undefined;
   const perSample = tile ? machines[limits.kind].sharedFactor * sampleFlops(network) : invocationFlops(limits, network);
   const together = tile ? 1 : Math.min(slots, teamSlots);
   const perChunk = Math.floor(limits.dispatchFlops / (members * together * sliceRows * perSample));
@@ -222,7 +222,7 @@ function planSlices(limits: FusedLimits, request: FusedPlanRequest, path: "sampl
   const chunkRows = Math.min(batchSize, perChunk * together * sliceRows);
   const update = updateFlops(optimizer) + 4 * slots;
   return {
-    path,
+    strategy,
     chunkRows,
     groupMembers: members,
     workgroupMembers: 0,

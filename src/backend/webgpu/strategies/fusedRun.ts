@@ -18,18 +18,18 @@ import { createUpdateDispatch } from "./updateDispatch.ts";
 /** What a fused run is built from: as a layered one, with its own plan. */
 export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
 
-/** A fused run on either kind of path. */
+/** A fused run on either kind of strategy. */
 export type FusedRun = MemberRun | StepRun<FusedBuffers>;
 
-/** Kernels of one dispatch or step of a path, in order. */
-export const kernelsOfFused = (path: FusedName): readonly string[] =>
+/** Kernels of one dispatch or step of a strategy, in order. */
+export const kernelsOfFused = (strategy: FusedName): readonly string[] =>
   ({
     members: ["trainMembers"],
     subgroups: ["trainMembers"],
     groups: ["trainGroups"],
     samples: ["trainSamples", "update"],
     tiles: ["trainTiles", "update"],
-  })[path];
+  })[strategy];
 
 const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
   momentCount(widestOptimizer(settings)) * members * network.parameterCount;
@@ -85,7 +85,7 @@ const constantsOf = ({ network, settings }: FusedRequest): Constants => ({
 function memberSourceOf({ device, network, settings, plan }: FusedRequest): KernelSource {
   const update = kernelUpdateOf(widestOptimizer(settings));
   if (plan.tile) return fusedKernels.trainGroups(network, update, plan.tile);
-  return fusedKernels.trainMembers(network, update, plan.path === "subgroups" ? device.subgroupLanes! : 1);
+  return fusedKernels.trainMembers(network, update, plan.strategy === "subgroups" ? device.subgroupLanes! : 1);
 }
 
 /** A run whose dispatches take many steps of whole members. */
@@ -99,7 +99,7 @@ async function createMemberRun(
   return MemberRun.create({ ...request, buffers, parameters, kernel });
 }
 
-/** Buffers of a path that adds up slices of the batch. */
+/** Buffers of a strategy that adds up slices of the batch. */
 interface SliceBuffers extends FusedBuffers {
   readonly steps: GPUBuffer;
   /** [slots, members, parameterCount + 1]. */

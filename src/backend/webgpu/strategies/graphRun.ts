@@ -22,7 +22,7 @@ import { StepRun } from "./stepRun.ts";
 import { layerBlock } from "./uniforms.ts";
 import { createUpdateDispatch } from "./updateDispatch.ts";
 
-/** What of a graph is to be trained where; its dense layers are the network of the layered path. */
+/** What of a graph is to be trained where; its dense layers are the network of the layered strategy. */
 export interface GraphRequest extends BuffersRequest {
   readonly architecture: GraphNetwork;
   /** Invocations that take a row together; default by the device. */
@@ -243,20 +243,20 @@ function kernelsOf({ plan, settings, network }: GraphRequest, tasks: readonly Ta
   return [...drawn, ...names, "update"];
 }
 
-/** Throws `InvalidInput` where a fused path is asked for. */
-function requireLayered({ settings: { path = "auto" } }: GraphRunRequest): void {
-  if (path === "auto" || path === "layered") return;
+/** Throws `InvalidInput` where a fused strategy is asked for. */
+function requireLayered({ settings: { strategy = "auto" } }: GraphRunRequest): void {
+  if (strategy === "auto" || strategy === "layered") return;
   throw new InvalidInput({
-    place: "train: path",
+    place: "train: strategy",
     expected: "auto or layered for a network that is not a list of dense layers: the others are written for lists",
-    got: path,
-    fix: "leave path out",
+    got: strategy,
+    fix: "leave strategy out",
   });
 }
 
 /**
  * Plans a run of a graph: layer by layer.
- * @throws InvalidInput where a fused path is asked for; LimitExceeded where parameters or one sample do not fit
+ * @throws InvalidInput where a fused strategy is asked for; LimitExceeded where parameters or one sample do not fit
  */
 export function planGraphRun(request: GraphRunRequest): PlannedRun {
   requireLayered(request);
@@ -268,8 +268,8 @@ export function planGraphRun(request: GraphRunRequest): PlannedRun {
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   return {
     report: {
-      path: "layered",
-      reason: `layer by layer, the one path for a graph: ${groups * names.length} dispatches a step${chunks}`,
+      strategy: "layered",
+      reason: `layer by layer, the one strategy for a graph: ${groups * names.length} dispatches a step${chunks}`,
       dispatchesPerStep: groups * names.length,
       stepsPerDispatch: 1,
       stepMs: undefined,

@@ -2,7 +2,7 @@ import { layoutOf, type LayerLayout, lossThreads, ownedBy, ownerThreads, type Ti
 import type { ActivationStorage } from "../../executor.ts";
 import type { Network } from "../../../graph/network.ts";
 
-// Sizes of the paths that keep the activations of a tile of samples in workgroup memory.
+// Sizes of the strategies that keep the activations of a tile of samples in workgroup memory.
 
 export interface GroupLimits {
   readonly kind: "gpu" | "software";

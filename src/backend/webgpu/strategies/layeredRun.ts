@@ -3,7 +3,7 @@ import { createStepDispatches } from "./layeredDispatches.ts";
 import { restoreState } from "./runStatus.ts";
 import { StepRun } from "./stepRun.ts";
 
-/** A training run on the layered path: 3L + 1 dispatches a step for L layers. */
+/** A training run on the layered strategy: 3L + 1 dispatches a step for L layers. */
 export type LayeredRun = StepRun<LayeredBuffers>;
 
 /**

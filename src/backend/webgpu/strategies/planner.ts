@@ -1,6 +1,6 @@
 import { widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
-import { type PathName, pathNames, type PlanReport, type RunSettings } from "../../executor.ts";
+import { type StrategyName, strategyNames, type PlanReport, type RunSettings } from "../../executor.ts";
 import type { GpuDevice } from "../device.ts";
 import type { Network } from "../../../graph/network.ts";
 import { drawsApart, rowCountOf } from "./costConstants.ts";
@@ -20,15 +20,15 @@ export interface RunRequest {
   readonly settings: RunSettings;
 }
 
-/** A path that was chosen: what it will do, and how to begin. */
+/** A strategy that was chosen: what it will do, and how to begin. */
 export interface PlannedRun {
   readonly report: PlanReport;
   /** @param parameters [members, parameterCount], updated by the run */
   create(parameters: GPUBuffer): Promise<LayeredRun | FusedRun>;
 }
 
-const sentences: Readonly<Record<PathName, string>> = {
-  layered: "layer by layer, the path for any size",
+const sentences: Readonly<Record<StrategyName, string>> = {
+  layered: "layer by layer, the strategy for any size",
   members: "one invocation trains a member, many steps in one dispatch",
   subgroups: "the lanes of a subgroup train a member, many steps in one dispatch",
   groups: "one workgroup trains a member, many steps in one dispatch",
@@ -38,12 +38,12 @@ const sentences: Readonly<Record<PathName, string>> = {
 
 const show = (ms: number): string => `${Number(ms.toPrecision(2))} ms`;
 
-/** `layered`, with what it costs beside the others: why a path was taken. */
-function reasonOf(path: PathName, details: string, costs: ReadonlyMap<PathName, number>, isForced: boolean): string {
-  const others = [...costs].filter(([name]) => name !== path).toSorted(([, a], [, b]) => a - b);
+/** `layered`, with what it costs beside the others: why a strategy was taken. */
+function reasonOf(strategy: StrategyName, details: string, costs: ReadonlyMap<StrategyName, number>, isForced: boolean): string {
+  const others = [...costs].filter(([name]) => name !== strategy).toSorted(([, a], [, b]) => a - b);
   const compared = others.map(([name, ms]) => `${name} ${show(ms)}`).join(", ");
-  const why = isForced ? "as asked for" : `about ${show(costs.get(path)!)} a step by the cost model`;
-  return `${sentences[path]}${details}; ${why}${compared && ` (${compared})`}`;
+  const why = isForced ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
+  return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}`;
 }
 
 /** Numbers of layers, batch and members of a layered request. */
@@ -65,31 +65,31 @@ function fusedPlanRequest({ network, members, settings }: RunRequest): FusedPlan
   };
 }
 
-/** What the planner chooses among: the cost of each path that can take the run, and the fused plans. */
-function candidatesOf(request: RunRequest): { costs: Map<PathName, number>; fused: Map<PathName, FusedPlan> } {
+/** What the planner chooses among: the cost of each strategy that can take the run, and the fused plans. */
+function candidatesOf(request: RunRequest): { costs: Map<StrategyName, number>; fused: Map<StrategyName, FusedPlan> } {
   const wanted = fusedPlanRequest(request);
-  const fused = new Map<PathName, FusedPlan>();
-  const costs = new Map<PathName, number>([["layered", layeredStepMs(request.device, wanted)]]);
+  const fused = new Map<StrategyName, FusedPlan>();
+  const costs = new Map<StrategyName, number>([["layered", layeredStepMs(request.device, wanted)]]);
   for (const plan of planFused(request.device, wanted)) {
-    fused.set(plan.path, plan);
-    costs.set(plan.path, plan.stepMs);
+    fused.set(plan.strategy, plan);
+    costs.set(plan.strategy, plan.stepMs);
   }
   return { costs, fused };
 }
 
-function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<PathName, number>): PathName {
-  const { path = "auto" } = settings;
-  if (path === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
-  if (costs.has(path)) return path;
+function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<StrategyName, number>): StrategyName {
+  const { strategy = "auto" } = settings;
+  if (strategy === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
+  if (costs.has(strategy)) return strategy;
   throw new InvalidInput({
-    place: "train: path",
-    expected: `one of ${["auto", ...pathNames.filter((name) => costs.has(name))].join(", ")} for this network, batch and device`,
-    got: `${path}, with ${network.parameterCount} parameters, ${members} members and batches of ${settings.batchSize}`,
-    fix: "leave path out to let the planner choose",
+    place: "train: strategy",
+    expected: `one of ${["auto", ...strategyNames.filter((name) => costs.has(name))].join(", ")} for this network, batch and device`,
+    got: `${strategy}, with ${network.parameterCount} parameters, ${members} members and batches of ${settings.batchSize}`,
+    fix: "leave strategy out to let the planner choose",
   });
 }
 
-function planLayeredRun(request: RunRequest, costs: ReadonlyMap<PathName, number>): PlannedRun {
+function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
   const { members, settings, network } = request;
   const layered = layeredRequest(request);
   const { plan } = layered;
@@ -102,8 +102,8 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<PathName, number
   const details = `: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
   return {
     report: {
-      path: "layered",
-      reason: reasonOf("layered", details, costs, settings.path === "layered"),
+      strategy: "layered",
+      reason: reasonOf("layered", details, costs, settings.strategy === "layered"),
       dispatchesPerStep: groups * kernels.length,
       stepsPerDispatch: 1,
       stepMs: costs.get("layered"),
@@ -115,19 +115,19 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<PathName, number
   };
 }
 
-function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<PathName, number>): PlannedRun {
+function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
   const { members, settings } = request;
-  const { path, groupMembers, chunkRows, stepMs } = plan;
+  const { strategy, groupMembers, chunkRows, stepMs } = plan;
   const groups = Math.ceil(members / groupMembers);
-  const kernels = kernelsOfFused(path);
+  const kernels = kernelsOfFused(strategy);
   const takesSteps = plan.workgroupMembers > 0;
   const stepsPerDispatch = takesSteps ? Math.min(maxStepsPerDispatch, plan.ringSteps) : 1;
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${groupMembers}` : "";
   const details = takesSteps ? `, up to ${stepsPerDispatch}${grouped}` : `${grouped}, then the update`;
   return {
     report: {
-      path,
-      reason: reasonOf(path, details, costs, settings.path === path),
+      strategy,
+      reason: reasonOf(strategy, details, costs, settings.strategy === strategy),
       dispatchesPerStep: (groups * kernels.length) / stepsPerDispatch,
       stepsPerDispatch,
       stepMs,
@@ -140,12 +140,12 @@ function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<P
 }
 
 /**
- * Chooses the path of a run: the one asked for, or the cheapest by the cost model.
- * @throws InvalidInput when the path asked for cannot take the run; LimitExceeded when none can
+ * Chooses the strategy of a run: the one asked for, or the cheapest by the cost model.
+ * @throws InvalidInput when the strategy asked for cannot take the run; LimitExceeded when none can
  */
 export function planRun(request: RunRequest): PlannedRun {
   const { costs, fused } = candidatesOf(request);
-  const path = choose(request, costs);
-  const plan = fused.get(path as FusedName);
+  const strategy = choose(request, costs);
+  const plan = fused.get(strategy as FusedName);
   return plan ? planFusedRun(request, plan, costs) : planLayeredRun(request, costs);
 }

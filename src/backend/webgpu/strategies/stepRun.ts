@@ -37,7 +37,7 @@ interface Submit {
   work: number;
 }
 
-/** What every run reads and frees, whatever else its path holds. */
+/** What every run reads and frees, whatever else its strategy holds. */
 export interface RunBuffers {
   readonly owner: BufferOwner;
   /** [ringSteps, members]. */

@@ -4,9 +4,9 @@ import { deviationOf, type ReferenceState } from "../race/plausibility.ts";
 import type { Check } from "../race/record.ts";
 import type { Start } from "../race/start.ts";
 import type { StepWorkload } from "../race/workload.ts";
-import type { PathRun } from "./pathRun.ts";
+import type { StrategyRun } from "./strategyRun.ts";
 
-// Every path held against float64 before it is timed. Of many members the first and the last ones: the reference is slow, and
+// Every strategy held against float64 before it is timed. Of many members the first and the last ones: the reference is slow, and
 // what was forgotten in cutting them into groups shows at an end.
 
 /** At each end. */
@@ -68,8 +68,8 @@ export async function truthOf(whole: StepWorkload, start: Start): Promise<Truth>
   return { workload, stretches, start: own.state, states };
 }
 
-/** How far a path is from the truth after so many of `checkedSteps`, counted from 0. */
-export async function deviationAt(run: PathRun, truth: Truth, index: number): Promise<Check["deviations"][number]> {
+/** How far a strategy is from the truth after so many of `checkedSteps`, counted from 0. */
+export async function deviationAt(run: StrategyRun, truth: Truth, index: number): Promise<Check["deviations"][number]> {
   const { workload, stretches, start, states } = truth;
   const parts: FloatArray[] = [];
   for (const { first, count } of stretches) parts.push(await run.readMembers(first, count));

@@ -1,20 +1,20 @@
 import { describe, expect, test } from "vitest";
 import { summarize } from "../bench/measure/statistics.ts";
-import { crossoversOf, fastestAt, judgePick, type PathSeries } from "../bench/paths/judge.ts";
-import { pathsPictures } from "../bench/paths/pictures.ts";
+import { crossoversOf, fastestAt, judgePick, type StrategySeries } from "../bench/strategies/judge.ts";
+import { strategiesPictures } from "../bench/strategies/pictures.ts";
 import {
   type FailedPath,
-  type PathsPoint,
-  type PathsRecord,
-  readPathsRecord,
+  type StrategiesPoint,
+  type StrategiesRecord,
+  readStrategiesRecord,
   type TimedPath,
-  writePathsRecord,
-} from "../bench/paths/record.ts";
-import { pathsMarkdown } from "../bench/paths/report.ts";
-import { sweeps } from "../bench/paths/sweeps.ts";
+  writeStrategiesRecord,
+} from "../bench/strategies/record.ts";
+import { strategiesMarkdown } from "../bench/strategies/report.ts";
+import { sweeps } from "../bench/strategies/sweeps.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { InvalidInput } from "../src/errors.ts";
-import type { PathName } from "../src/backend/executor.ts";
+import type { StrategyName } from "../src/backend/executor.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
 const counts = {
@@ -29,10 +29,10 @@ const counts = {
   mapAsync: 0,
 };
 
-function timed(path: PathName, samples: number[], own: Partial<TimedPath> = {}): TimedPath {
+function timed(strategy: StrategyName, samples: number[], own: Partial<TimedPath> = {}): TimedPath {
   return {
     status: "timed",
-    path,
+    strategy,
     plan: { stepMs: 2, dispatchesPerStep: 10, stepsPerDispatch: 1, kernels: ["forward"], chunkRows: 4, bytes: 1024 },
     compile: { firstMs: 120, againMs: 1.5 },
     check: { deviations: [{ rounds: 3, deviation: 1e-7, bound: 1e-5 }], passed: true },
@@ -45,14 +45,14 @@ function timed(path: PathName, samples: number[], own: Partial<TimedPath> = {}):
   };
 }
 
-const failed = (path: PathName, status: FailedPath["status"], reason: string): FailedPath => ({ status, path, reason });
+const failed = (strategy: StrategyName, status: FailedPath["status"], reason: string): FailedPath => ({ status, strategy, reason });
 
-const series = (path: PathName, ...ms: (number | undefined)[]): PathSeries => ({
-  path,
+const series = (strategy: StrategyName, ...ms: (number | undefined)[]): StrategySeries => ({
+  strategy,
   blocks: ms.map((each) => (each === undefined ? undefined : { ms: each })),
 });
 
-function pointAt(x: number, rows: PathsPoint["rows"], pick?: PathsPoint["pick"]): PathsPoint {
+function pointAt(x: number, rows: StrategiesPoint["rows"], pick?: StrategiesPoint["pick"]): StrategiesPoint {
   const work = { flops: 1e6, bytes: 4e3, samples: x, networks: 1 };
   return { name: `b${x}`, x, description: `2-2-2-1, ${x} samples`, work, ...(pick && { pick }), rows };
 }
@@ -100,7 +100,7 @@ describe("what the planner picks", () => {
 });
 
 describe("crossovers", () => {
-  const rows = (fast: number, wide: number): PathsPoint["rows"] => [
+  const rows = (fast: number, wide: number): StrategiesPoint["rows"] => [
     timed("members", [fast]),
     timed("samples", [wide]),
   ];
@@ -117,7 +117,7 @@ describe("crossovers", () => {
     expect(crossoversOf(points)).toMatchObject([{ from: "members", to: "samples", at: expect.closeTo(10, 9) }]);
   });
 
-  test("are none where one path is the fastest everywhere, or nobody has times", () => {
+  test("are none where one strategy is the fastest everywhere, or nobody has times", () => {
     expect(crossoversOf([pointAt(1, rows(1, 2)), pointAt(2, rows(1, 2))])).toEqual([]);
     expect(crossoversOf([pointAt(1, []), pointAt(2, [failed("tiles", "cannot", "too wide")])])).toEqual([]);
     expect(fastestAt(pointAt(1, []))).toBeUndefined();
@@ -129,7 +129,7 @@ const points = [
   pointAt(
     4,
     [timed("layered", [10, 12]), timed("members", [1, 1.2], { counts: { rounds: 1000, ...counts, dispatches: 1 } })],
-    { path: "members", reason, ...judgePick("members", [series("members", 1, 1.2)], series("members", 1.1, 1.1)) },
+    { strategy: "members", reason, ...judgePick("members", [series("members", 1, 1.2)], series("members", 1.1, 1.1)) },
   ),
   pointAt(
     1024,
@@ -140,16 +140,16 @@ const points = [
       failed("tiles", "memory", "4 GB in one buffer"),
     ],
     {
-      path: "samples",
+      strategy: "samples",
       reason,
       ...judgePick("samples", [series("layered", 20, 22), series("samples", 40, 44)], undefined),
     },
   ),
 ];
 const { machine } = raceRecord([]);
-const record: PathsRecord = {
+const record: StrategiesRecord = {
   schemaVersion: 1,
-  bench: "paths",
+  bench: "strategies",
   machine: { ...machine, host: "node", hostVersion: "Node v20.20.2" },
   protocol: { blocks: 10, blockMs: 100 },
   ceilings: { flopsPerSecond: 1e10, bytesPerSecond: 2e9, emptyNs: 10_000, dependentNs: 12_000 },
@@ -159,24 +159,24 @@ const record: PathsRecord = {
 
 describe("the record", () => {
   test("is read as it was written", () => {
-    expect(readPathsRecord(writePathsRecord(record), "paths.json")).toEqual(JSON.parse(toJson(record)));
+    expect(readStrategiesRecord(writeStrategiesRecord(record), "strategies.json")).toEqual(JSON.parse(toJson(record)));
   });
 
   test.each([
     [
-      "a path that there is none of",
-      { ...record, sweeps: [{ ...record.sweeps[0]!, points: [pointAt(1, [timed("fast" as PathName, [1])])] }] },
+      "a strategy that there is none of",
+      { ...record, sweeps: [{ ...record.sweeps[0]!, points: [pointAt(1, [timed("fast" as StrategyName, [1])])] }] },
     ],
     ["a field that is missing", { ...record, protocol: undefined }],
     ["the record of a race", raceRecord([])],
     ["a version to come", { ...record, schemaVersion: 99 }],
   ])("refuses %s", (_, wrong) => {
-    expect(() => readPathsRecord(JSON.stringify(wrong), "x.json")).toThrow(InvalidInput);
+    expect(() => readStrategiesRecord(JSON.stringify(wrong), "x.json")).toThrow(InvalidInput);
   });
 
   test("refuses a figure that is no number", () => {
     const broken = { ...record, sweeps: [{ ...record.sweeps[0]!, points: [pointAt(Number.NaN, [])] }] };
-    expect(() => writePathsRecord(broken)).toThrow(/writePathsRecord: sweeps\.0\.points\.0\.x/);
+    expect(() => writeStrategiesRecord(broken)).toThrow(/writeStrategiesRecord: sweeps\.0\.points\.0\.x/);
   });
 });
 
@@ -194,7 +194,7 @@ const cellsOf = (text: string, name: string): string[][] =>
     );
 
 describe("Markdown", () => {
-  const text = pathsMarkdown(record);
+  const text = strategiesMarkdown(record);
 
   test("marks the fastest and the pick, and says who cannot", () => {
     expect(cellsOf(text, "members")[0]).toEqual(["**1.10 ms** ◂", "–"]);
@@ -229,9 +229,9 @@ describe("Markdown", () => {
 });
 
 describe("pictures", () => {
-  const [picture] = pathsPictures(record);
+  const [picture] = strategiesPictures(record);
 
-  test("show a line per path that has times, rings and crossovers", () => {
+  test("show a line per strategy that has times, rings and crossovers", () => {
     expect(picture!.name).toBe("batch");
     expect(picture!.svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
     expect(picture!.svg).not.toMatch(/var\(--race|NaN|undefined/);

@@ -1,17 +1,17 @@
 import * as v from "valibot";
-import { pathNames } from "../../src/backend/executor.ts";
+import { strategyNames } from "../../src/backend/executor.ts";
 import { readSweepsRecord, toJson } from "../race/readRecord.ts";
 import { checkSchema, countsSchema, gpuCeilingsSchema, machineSchema, summarySchema } from "../race/record.ts";
 
-// What the bench of paths leaves behind: the schema of bench/results/*-paths.json, and the types that follow from it.
+// What the bench of strategies leaves behind: the schema of bench/results/*-strategies.json, and the types that follow from it.
 
 /** Raise it with every change that an older reader would misread. */
-export const pathsSchemaVersion = 1;
+export const strategiesSchemaVersion = 1;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const path = v.picklist(pathNames);
+const strategy = v.picklist(strategyNames);
 
-/** What `planRun` tells of a path. */
+/** What `planRun` tells of a strategy. */
 const plan = v.object({
   /** Milliseconds of one step by the cost model. */
   stepMs: v.optional(v.number()),
@@ -25,9 +25,9 @@ const plan = v.object({
 /** Milliseconds of `createRun` on a device that has compiled nothing yet, and of the next one, whose pipelines are cached. */
 const compile = v.object({ firstMs: v.number(), againMs: v.number() });
 
-const timedPath = v.object({
+const timedStrategy = v.object({
   status: v.literal("timed"),
-  path,
+  strategy,
   plan,
   compile,
   /** A sample of the members held against float64. */
@@ -44,20 +44,20 @@ const timedPath = v.object({
   counts: countsSchema,
 });
 
-/** cannot: the path does not take such a run; memory: it does not fit the device; wrong, failed: what should not be. */
-const failedPath = v.object({
+/** cannot: the strategy does not take such a run; memory: it does not fit the device; wrong, failed: what should not be. */
+const failedStrategy = v.object({
   status: v.picklist(["cannot", "memory", "wrong", "failed"]),
-  path,
+  strategy,
   reason: v.string(),
 });
 
 const pick = v.object({
-  path,
+  strategy,
   reason: v.string(),
-  /** no times: the path that was picked has none, or none has. */
+  /** no times: the strategy that was picked has none, or none has. */
   verdict: v.picklist(["fastest", "within noise", "slower", "no times"]),
-  fastest: v.optional(path),
-  /** Time of the pick ÷ time of the fastest path, paired by round of blocks. */
+  fastest: v.optional(strategy),
+  /** Time of the pick ÷ time of the fastest strategy, paired by round of blocks. */
   ratio: v.optional(summarySchema),
   /** Time of the pick in a second series ÷ its own time. */
   noise: v.optional(summarySchema),
@@ -70,13 +70,13 @@ const point = v.object({
   /** Steps of one call of `execute`; undefined: as many as a block takes. */
   handOver: v.optional(count),
   work: v.object({ flops: v.number(), bytes: v.number(), samples: v.number(), networks: v.number() }),
-  /** Undefined where no path could be planned. */
+  /** Undefined where no strategy could be planned. */
   pick: v.optional(pick),
-  rows: v.array(v.variant("status", [timedPath, failedPath])),
+  rows: v.array(v.variant("status", [timedStrategy, failedStrategy])),
 });
 
-/** Where another path becomes the fastest: between two points, and about where their lines cross. */
-const crossover = v.object({ from: path, to: path, below: v.number(), above: v.number(), at: v.number() });
+/** Where another strategy becomes the fastest: between two points, and about where their lines cross. */
+const crossover = v.object({ from: strategy, to: strategy, below: v.number(), above: v.number(), at: v.number() });
 
 const sweep = v.object({
   name: v.string(),
@@ -86,9 +86,9 @@ const sweep = v.object({
   crossovers: v.array(crossover),
 });
 
-export const pathsSchema = v.object({
-  schemaVersion: v.literal(pathsSchemaVersion),
-  bench: v.literal("paths"),
+export const strategiesSchema = v.object({
+  schemaVersion: v.literal(strategiesSchemaVersion),
+  bench: v.literal("strategies"),
   machine: machineSchema,
   /** Blocks, their least time and the other settings of the protocol. */
   protocol: v.record(v.string(), v.union([v.number(), v.string(), v.boolean()])),
@@ -99,27 +99,27 @@ export const pathsSchema = v.object({
   problems: v.array(v.string()),
 });
 
-export type PathsRecord = v.InferOutput<typeof pathsSchema>;
-export type PathsSweep = v.InferOutput<typeof sweep>;
-export type PathsPoint = v.InferOutput<typeof point>;
-export type PathRow = PathsPoint["rows"][number];
-export type TimedPath = v.InferOutput<typeof timedPath>;
-export type FailedPath = v.InferOutput<typeof failedPath>;
+export type StrategiesRecord = v.InferOutput<typeof strategiesSchema>;
+export type StrategiesSweep = v.InferOutput<typeof sweep>;
+export type StrategiesPoint = v.InferOutput<typeof point>;
+export type StrategyRow = StrategiesPoint["rows"][number];
+export type TimedPath = v.InferOutput<typeof timedStrategy>;
+export type FailedPath = v.InferOutput<typeof failedStrategy>;
 export type PlannersPick = v.InferOutput<typeof pick>;
 export type Crossover = v.InferOutput<typeof crossover>;
 
-export const isTimed = (row: PathRow): row is TimedPath => row.status === "timed";
+export const isTimed = (row: StrategyRow): row is TimedPath => row.status === "timed";
 
 /**
  * @param name of the file, for messages
- * @throws InvalidInput where it is no record of the bench of paths, or a field of it is wrong
+ * @throws InvalidInput where it is no record of the bench of strategies, or a field of it is wrong
  */
-export const readPathsRecord = (text: string, name: string): PathsRecord =>
-  readSweepsRecord(pathsSchema, { bench: "paths", schemaVersion: pathsSchemaVersion }, text, name);
+export const readStrategiesRecord = (text: string, name: string): StrategiesRecord =>
+  readSweepsRecord(strategiesSchema, { bench: "strategies", schemaVersion: strategiesSchemaVersion }, text, name);
 
 /**
- * What `readPathsRecord` reads, with fields in the order of the schema.
+ * What `readStrategiesRecord` reads, with fields in the order of the schema.
  * @throws InvalidInput where it could not be read, such as with a NaN in it
  */
-export const writePathsRecord = (record: PathsRecord): string =>
-  toJson(readPathsRecord(toJson(record), "writePathsRecord"));
+export const writeStrategiesRecord = (record: StrategiesRecord): string =>
+  toJson(readStrategiesRecord(toJson(record), "writeStrategiesRecord"));

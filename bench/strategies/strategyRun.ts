@@ -1,4 +1,4 @@
-import type { Executor, FloatArray, PathName, PlanReport, TrainingRun } from "../../src/backend/executor.ts";
+import type { Executor, FloatArray, StrategyName, PlanReport, TrainingRun } from "../../src/backend/executor.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { createExecutor } from "../../src/backend/createExecutor.ts";
 import { settingsOf } from "../contenders/thalweg/thalwegSteps.ts";
@@ -7,7 +7,7 @@ import type { Start } from "../race/start.ts";
 import type { TimedPath } from "./record.ts";
 import type { PointPlan } from "./sweeps.ts";
 
-interface PathRunParts {
+interface StrategyRunParts {
   readonly device: GpuDevice;
   readonly executor: Executor;
   readonly run: TrainingRun;
@@ -15,17 +15,17 @@ interface PathRunParts {
   readonly compile: TimedPath["compile"];
 }
 
-/** What a path at a point is opened with. */
-export interface PathRequest {
+/** What a strategy at a point is opened with. */
+export interface StrategyRequest {
   /** A device that nothing has been compiled on; the run disposes it. */
   readonly device: GpuDevice;
   readonly point: PointPlan;
   readonly start: Start;
-  readonly path: PathName;
+  readonly strategy: StrategyName;
 }
 
-async function partsOf(executor: Executor, { device, point, start, path }: PathRequest): Promise<PathRunParts> {
-  const settings = settingsOf(point.workload, start, path);
+async function partsOf(executor: Executor, { device, point, start, strategy }: StrategyRequest): Promise<StrategyRunParts> {
+  const settings = settingsOf(point.workload, start, strategy);
   const plan = executor.planRun(settings); // refuses before anything is uploaded
   executor.writeParameters(start.state);
   const create = async (): Promise<{ run: TrainingRun; ms: number }> => {
@@ -39,33 +39,33 @@ async function partsOf(executor: Executor, { device, point, start, path }: PathR
   return { device, executor, run, plan, compile: { firstMs: first.ms, againMs } };
 }
 
-/** One path at one point, on a device of its own: what fails on it leaves the others alone. */
-export class PathRun {
+/** One strategy at one point, on a device of its own: what fails on it leaves the others alone. */
+export class StrategyRun {
   readonly plan: PlanReport;
   readonly compile: TimedPath["compile"];
-  readonly #parts: PathRunParts;
+  readonly #parts: StrategyRunParts;
   #nextStep = 0;
 
-  private constructor(parts: PathRunParts) {
+  private constructor(parts: StrategyRunParts) {
     this.#parts = parts;
     this.plan = parts.plan;
     this.compile = parts.compile;
   }
 
-  /** @throws what the library throws where the path cannot take the run, or the run does not fit the device */
-  static async create(request: PathRequest): Promise<PathRun> {
+  /** @throws what the library throws where the strategy cannot take the run, or the run does not fit the device */
+  static async create(request: StrategyRequest): Promise<StrategyRun> {
     const { device, point } = request;
     const { network, members } = point.workload;
     try {
       const executor = await createExecutor(device, network, members);
-      return new PathRun(await partsOf(executor, request));
+      return new StrategyRun(await partsOf(executor, request));
     } catch (error) {
       device.dispose();
       throw error;
     }
   }
 
-  /** What the planner would take, of all paths. */
+  /** What the planner would take, of all strategies. */
   plannedFor(point: PointPlan, start: Start): PlanReport {
     return this.#parts.executor.planRun(settingsOf(point.workload, start, undefined));
   }

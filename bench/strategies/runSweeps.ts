@@ -1,16 +1,16 @@
 import { implausible, shareOf } from "../sweeps/ceilingWatch.ts";
 import { measureWatched, type SweepsRequest } from "../sweeps/watchedSweeps.ts";
 import { crossoversOf } from "./judge.ts";
-import { isTimed, type PathsRecord, pathsSchemaVersion, type PathsSweep } from "./record.ts";
-import { measurePoint, type PathsEffort } from "./runPoint.ts";
+import { isTimed, type StrategiesRecord, strategiesSchemaVersion, type StrategiesSweep } from "./record.ts";
+import { measurePoint, type StrategiesEffort } from "./runPoint.ts";
 import type { PointPlan } from "./sweeps.ts";
 
-/** Paths that computed something wrong, or failed where they should not, or were faster than the adapter can be. */
-const problemsOf = (sweeps: readonly PathsSweep[], ceilings: PathsRecord["ceilings"]): string[] =>
+/** Strategies that computed something wrong, or failed where they should not, or were faster than the adapter can be. */
+const problemsOf = (sweeps: readonly StrategiesSweep[], ceilings: StrategiesRecord["ceilings"]): string[] =>
   sweeps.flatMap(({ name, points }) =>
     points.flatMap((point) =>
       point.rows.flatMap((row) => {
-        const place = `${name}: ${point.name}: ${row.path}`;
+        const place = `${name}: ${point.name}: ${row.strategy}`;
         if (!isTimed(row)) {
           const isFault = row.status === "wrong" || row.status === "failed";
           return isFault ? [`${place} ${row.status}: ${row.reason}`] : [];
@@ -22,15 +22,15 @@ const problemsOf = (sweeps: readonly PathsSweep[], ceilings: PathsRecord["ceilin
   );
 
 /**
- * Times every path at every point by the protocol of docs/benchmarks.md.
- * @throws what the library throws where there is no device at all; a path that fails gets a row that says so
+ * Times every strategy at every point by the protocol of docs/benchmarks.md.
+ * @throws what the library throws where there is no device at all; a strategy that fails gets a row that says so
  */
-export async function runSweeps(request: SweepsRequest<PointPlan, PathsEffort>): Promise<PathsRecord> {
+export async function runSweeps(request: SweepsRequest<PointPlan, StrategiesEffort>): Promise<StrategiesRecord> {
   const { effort, open, signal } = request;
   const measured = await measureWatched(request, (plan, tell) => measurePoint(plan, { effort, open, signal, tell }));
   const { machine, ceilings } = measured;
   const sweeps = measured.sweeps.map((sweep) => ({ ...sweep, crossovers: crossoversOf(sweep.points) }));
   const problems = [...measured.problems, ...problemsOf(sweeps, ceilings)];
-  const record = { schemaVersion: pathsSchemaVersion, bench: "paths", machine, protocol: { ...effort } } as const;
+  const record = { schemaVersion: strategiesSchemaVersion, bench: "strategies", machine, protocol: { ...effort } } as const;
   return { ...record, ...(ceilings && { ceilings }), sweeps, problems };
 }

@@ -2,7 +2,7 @@ import { stepOf } from "../race/races.ts";
 import type { StepWorkload } from "../race/workload.ts";
 import type { Sweep } from "../sweeps/measureSweeps.ts";
 
-/** One workload, which every path that can take it is timed on. */
+/** One workload, which every strategy that can take it is timed on. */
 export interface PointPlan {
   readonly x: number;
   readonly name: string;

@@ -1,5 +1,5 @@
 import { GpuOutOfMemory, LimitExceeded } from "../../src/errors.ts";
-import { type PathName, pathNames, type PlanReport } from "../../src/backend/executor.ts";
+import { type StrategyName, strategyNames, type PlanReport } from "../../src/backend/executor.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { refusalOf } from "../contenders/thalweg/thalwegSteps.ts";
 import { summarize } from "../measure/statistics.ts";
@@ -8,22 +8,22 @@ import { type Start, startOf } from "../race/start.ts";
 import { workOf } from "../race/workload.ts";
 import { affordableBlocks, type Paced, takeTurns, timeBlock, type TimeRuns, warmUp } from "../sweeps/pacing.ts";
 import { type Block, samplesOf } from "../sweeps/series.ts";
-import { checkedSteps, deviationAt, type Truth, truthOf } from "./checkPath.ts";
+import { checkedSteps, deviationAt, type Truth, truthOf } from "./checkStrategy.ts";
 import { judgePick } from "./judge.ts";
-import { PathRun } from "./pathRun.ts";
-import type { FailedPath, PathRow, PathsPoint, PlannersPick, TimedPath } from "./record.ts";
+import { StrategyRun } from "./strategyRun.ts";
+import type { FailedPath, StrategyRow, StrategiesPoint, PlannersPick, TimedPath } from "./record.ts";
 import type { PointPlan } from "./sweeps.ts";
 
 /** How long a point is measured. */
-export interface PathsEffort {
+export interface StrategiesEffort {
   /** Rounds of blocks A, B, …, B, A. */
   readonly blocks: number;
   readonly blockMs: number;
   readonly warmUpMs: number;
-  /** A path whose step takes longer is measured once; and no more steps are handed over at once than this takes. */
+  /** A strategy whose step takes longer is measured once; and no more steps are handed over at once than this takes. */
   readonly slowestStepMs: number;
-  /** The blocks of one path may take so long, else there are fewer; never below `leastBlocks`. */
-  readonly pathMs: number;
+  /** The blocks of one strategy may take so long, else there are fewer; never below `leastBlocks`. */
+  readonly strategyMs: number;
   readonly leastBlocks: number;
   /** Calls are counted over as many steps as fit this time, 1,000 at most. */
   readonly countMs: number;
@@ -31,19 +31,19 @@ export interface PathsEffort {
 
 /** What a point needs beside its plan. */
 export interface PointContext {
-  readonly effort: PathsEffort;
+  readonly effort: StrategiesEffort;
   /** Opens a device that nothing has been compiled on. */
   readonly open: () => Promise<GpuDevice>;
   readonly signal: AbortSignal | undefined;
-  readonly tell: (phase: string, path: string) => void;
+  readonly tell: (phase: string, strategy: string) => void;
 }
 
 const countedSteps = 1000;
 
-/** One path at the point, and all that is known of it so far. */
+/** One strategy at the point, and all that is known of it so far. */
 interface Trial extends Paced {
-  readonly path: PathName;
-  run: PathRun | undefined;
+  readonly strategy: StrategyName;
+  run: StrategyRun | undefined;
   check?: TimedPath["check"];
   isOnce: boolean;
   readonly blocks: (Block | undefined)[];
@@ -51,8 +51,8 @@ interface Trial extends Paced {
   failure?: Pick<FailedPath, "status" | "reason">;
 }
 
-const createTrial = (path: PathName, { handOver }: PointPlan): Trial => ({
-  path,
+const createTrial = (strategy: StrategyName, { handOver }: PointPlan): Trial => ({
+  strategy,
   run: undefined,
   isOnce: false,
   atOnce: handOver,
@@ -68,7 +68,7 @@ function failureOf(error: unknown): NonNullable<Trial["failure"]> {
   return { status: isMemory ? "memory" : "failed", reason: (error as Error).message };
 }
 
-/** One thing done by a path; an error ends that path's part alone. */
+/** One thing done by a strategy; an error ends that strategy's part alone. */
 async function attempt(trial: Trial, { signal }: PointContext, act: () => Promise<void>): Promise<void> {
   signal?.throwIfAborted();
   try {
@@ -82,25 +82,25 @@ async function attempt(trial: Trial, { signal }: PointContext, act: () => Promis
 
 const liveOf = (trials: readonly Trial[]): Trial[] => trials.filter(({ failure }) => failure === undefined);
 
-/** The same phase by every path that is still in the running, one after the other. */
+/** The same phase by every strategy that is still in the running, one after the other. */
 async function each(
   trials: readonly Trial[],
   context: PointContext,
   phase: string,
-  act: (trial: Trial, run: PathRun) => Promise<void>,
+  act: (trial: Trial, run: StrategyRun) => Promise<void>,
 ): Promise<void> {
   for (const trial of liveOf(trials)) {
-    context.tell(phase, trial.path);
+    context.tell(phase, trial.strategy);
     await attempt(trial, context, () => act(trial, trial.run!));
   }
 }
 
 async function openAll(point: PointPlan, start: Start, context: PointContext): Promise<Trial[]> {
-  const trials = pathNames.map((path) => createTrial(path, point));
+  const trials = strategyNames.map((strategy) => createTrial(strategy, point));
   for (const trial of trials) {
-    context.tell("compiles", trial.path);
+    context.tell("compiles", trial.strategy);
     await attempt(trial, context, async () => {
-      trial.run = await PathRun.create({ device: await context.open(), point, start, path: trial.path });
+      trial.run = await StrategyRun.create({ device: await context.open(), point, start, strategy: trial.strategy });
     });
   }
   return trials;
@@ -125,8 +125,8 @@ async function checkAll(trials: readonly Trial[], truth: Truth, context: PointCo
   });
 }
 
-/** Fewer steps at once where so many would take too long: a step of such a path costs the same, however many there are. */
-function limitHandOver(trial: Trial, { slowestStepMs }: PathsEffort): void {
+/** Fewer steps at once where so many would take too long: a step of such a strategy costs the same, however many there are. */
+function limitHandOver(trial: Trial, { slowestStepMs }: StrategiesEffort): void {
   trial.isOnce = trial.runMs > slowestStepMs;
   const affordable = Math.max(1, Math.floor(slowestStepMs / trial.runMs));
   if (trial.atOnce !== undefined) trial.atOnce = Math.min(trial.atOnce, affordable);
@@ -134,7 +134,7 @@ function limitHandOver(trial: Trial, { slowestStepMs }: PathsEffort): void {
 }
 
 const timing =
-  (run: PathRun): TimeRuns =>
+  (run: StrategyRun): TimeRuns =>
   (steps, atOnce) =>
     run.time(steps, atOnce);
 
@@ -145,18 +145,18 @@ async function warmUpAll(trials: readonly Trial[], context: PointContext): Promi
   });
 }
 
-/** The one step of a slow path, which is counted as well. */
-async function timeOnce(trial: Trial, run: PathRun): Promise<Block> {
+/** The one step of a slow strategy, which is counted as well. */
+async function timeOnce(trial: Trial, run: StrategyRun): Promise<Block> {
   const { ms, counts } = await run.timeAndCount(1);
   trial.counts = { rounds: 1, ...counts };
   return { ms };
 }
 
-const blocksFor = (trial: Trial, { pathMs, ...effort }: PathsEffort): number =>
-  trial.isOnce ? 1 : affordableBlocks(trial, { ...effort, contenderMs: pathMs });
+const blocksFor = (trial: Trial, { strategyMs, ...effort }: StrategiesEffort): number =>
+  trial.isOnce ? 1 : affordableBlocks(trial, { ...effort, contenderMs: strategyMs });
 
 /**
- * Blocks by all paths in turn. The path that the planner picks runs twice: its second series tells the noise.
+ * Blocks by all strategies in turn. The strategy that the planner picks runs twice: its second series tells the noise.
  * @returns the second series
  */
 async function timeAll(
@@ -171,7 +171,7 @@ async function timeAll(
   if (picked && liveOf([picked]).length > 0) turns.push({ trial: picked, into: again });
   await takeTurns(turns, effort.blocks, async ({ trial, into }, round) => {
     const takesPart = trial.failure === undefined && round < shares.get(trial)!;
-    context.tell(`times, round ${round + 1} of ${effort.blocks}`, trial.path);
+    context.tell(`times, round ${round + 1} of ${effort.blocks}`, trial.strategy);
     let block: Block | undefined;
     if (takesPart) {
       await attempt(trial, context, async () => {
@@ -194,14 +194,14 @@ async function countAll(trials: readonly Trial[], context: PointContext): Promis
   });
 }
 
-function rowOf(trial: Trial): PathRow {
-  const { path, failure, run, check, isOnce, atOnce, runsPerBlock, counts } = trial;
-  if (failure) return { path, ...failure };
+function rowOf(trial: Trial): StrategyRow {
+  const { strategy, failure, run, check, isOnce, atOnce, runsPerBlock, counts } = trial;
+  if (failure) return { strategy, ...failure };
   const { stepMs, dispatchesPerStep, stepsPerDispatch, kernels, chunkRows, bytes } = run!.plan;
   const samples = samplesOf(trial);
   return {
     status: "timed",
-    path,
+    strategy,
     plan: { stepMs, dispatchesPerStep, stepsPerDispatch, kernels: [...kernels], chunkRows, bytes },
     compile: run!.compile,
     check: check!,
@@ -215,16 +215,16 @@ function rowOf(trial: Trial): PathRow {
 }
 
 function pickOf(
-  { path, reason }: PlanReport,
+  { strategy, reason }: PlanReport,
   trials: readonly Trial[],
   again: readonly (Block | undefined)[],
 ): PlannersPick | undefined {
-  if (path === "reference") return undefined;
-  return { path, reason, ...judgePick(path, liveOf(trials), { path, blocks: again }) };
+  if (strategy === "reference") return undefined;
+  return { strategy, reason, ...judgePick(strategy, liveOf(trials), { strategy, blocks: again }) };
 }
 
-/** All paths at one point: check, warm up, time in turn, count. */
-export async function measurePoint(point: PointPlan, context: PointContext): Promise<PathsPoint> {
+/** All strategies at one point: check, warm up, time in turn, count. */
+export async function measurePoint(point: PointPlan, context: PointContext): Promise<StrategiesPoint> {
   const start = startOf(point.workload);
   const trials = await openAll(point, start, context);
   try {
@@ -232,7 +232,7 @@ export async function measurePoint(point: PointPlan, context: PointContext): Pro
     context.tell("follows in float64", "reference");
     await checkAll(trials, await truthOf(point.workload, start), context);
     await warmUpAll(trials, context);
-    const picked = trials.find(({ path }) => path === planned?.path);
+    const picked = trials.find(({ strategy }) => strategy === planned?.strategy);
     const again = await timeAll(trials, picked, context);
     await countAll(trials, context);
     const pick = planned && pickOf(planned, trials, again);
