@@ -6,7 +6,7 @@
 //   dInputs    [members, capacity, fanIn]
 // `slopeProduct` is that of the layer before, written by src/backend/webgpu/emit/emitActivation.ts.
 
-#import layerProduct
+#import layerMatmul
 #expects fn slopeProduct(d: f32, saved: f32) -> f32
 
 override SAVED_PLANE: u32 = 0u;

@@ -6,7 +6,7 @@
 //   batchRows [members or 1, capacity]
 //   gradients [slots, members, parameterCount + 1]   slot s sums slices s, s + slots, … of SLICE_ROWS samples in order
 
-#import layerProduct
+#import layerMatmul
 
 const SLICE_ROWS = 128u;
 

@@ -1,7 +1,7 @@
 // Key of a member's masks: that of its order of rows, whose stream is 1, with the stream of dropout, 6. Twin: src/backend/cpu/dropout.ts.
 
 #import step
-#import order
+#import shuffle
 #expects var settings: array<MemberSettings, 1>
 
 fn dropoutKey(member: u32) -> vec2u {

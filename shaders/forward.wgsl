@@ -2,13 +2,13 @@
 //   inputs     [members or 1, rows, fanIn]      the data set for the first layer
 //   parameters [members, parameterCount]
 //   outputs    [2, members, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
-//   batchRows  [members or 1, capacity]         written by the first layer or by drawRows: which row each sample is
+//   batchRows  [members or 1, capacity]         written by the first layer or by sampleBatch: which row each sample is
 
-#import order
-#import layerProduct
+#import shuffle
+#import layerMatmul
 #expects fn activate(z: f32) -> f32
 
-override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as drawRows has drawn them
+override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as sampleBatch has drawn them
 override SAVES_PRE_ACTIVATION: bool = false;
 
 const COLUMN_SUMS = false;

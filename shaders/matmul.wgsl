@@ -2,7 +2,7 @@
 // blocks of 512 products, and, where out is [slots, matrices, m, n], into slices. Twin: src/backend/cpu/matmul.ts.
 
 #import matmulSizes
-#import product
+#import matmulHooks
 #expects alias ElementA
 #expects alias ElementB
 #expects alias ElementOut

@@ -6,7 +6,7 @@
 // Twins: src/backend/cpu/forward.ts, loss.ts and backwardInputs.ts.
 
 #import step
-#import order
+#import shuffle
 #expects var step: Step
 #expects var inputs: array<f32, 1>
 #expects var targets: array<f32, 1>

@@ -2,7 +2,7 @@
 // parameters in workgroup memory. The batch is taken in tiles of samples, see sampleTile.wgsl.
 // Buffers: memberRun.wgsl. Twin: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
 
-#import order
+#import shuffle
 #import tileGradients
 #import memberRun
 #expects const PARAMETERS: u32

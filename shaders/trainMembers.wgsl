@@ -3,7 +3,7 @@
 // for the data and one loss a step. With several lanes a workgroup is one subgroup, whose lanes all go the same way.
 // Buffers: memberRun.wgsl. Twin: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
 
-#import order
+#import shuffle
 #import memberRun
 #expects const LANES: u32
 #expects const PARAMETERS: u32

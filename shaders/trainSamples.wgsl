@@ -3,7 +3,7 @@
 // turn, so that neighbours read neighbouring rows; a chunk is a number of whole teams.
 // Buffers: batchSlices.wgsl. Twin: src/backend/cpu/step.ts.
 
-#import order
+#import shuffle
 #import batchSlices
 #expects const PARAMETERS: u32
 #expects const SAMPLES: u32

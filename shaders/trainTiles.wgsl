@@ -2,7 +2,7 @@
 // at a time, see sampleTile.wgsl. `update` sums the slices in order. A chunk is a number of whole slices.
 // Buffers: batchSlices.wgsl. Twin: src/backend/cpu/step.ts.
 
-#import order
+#import shuffle
 #import tileGradients
 #import batchSlices
 #expects const PARAMETERS: u32

@@ -14,7 +14,7 @@ export {
   type MemberResults,
   type Scores,
   type Trace,
-  type TrainingState,
+  type Checkpoint,
 } from "./backend/executor.ts";
 export {
   acquire,
@@ -89,7 +89,7 @@ export { type LoadOptions, loadModel } from "./model/loadModel.ts";
 export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, Model, type ModelOptions } from "./model/model.ts";
-export { defaultEpochs, type Every, type Steering, type TrainOptions } from "./model/options.ts";
+export { defaultEpochs, type LogInterval, type TrainingControls, type TrainOptions } from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
 export type { Progress } from "./model/trainer.ts";

@@ -56,10 +56,10 @@ export { ones, Tensor, tensor, type TensorOptions, zeros } from "./tensor/tensor
 export { tidy } from "./tensor/tidy.ts";
 export { dispose } from "./tensor/tree.ts";
 export {
-  type ProductTuning,
-  tuneProducts,
+  type MatmulTuning,
+  tuneMatmul,
   type TuneOptions,
-  type TunedProduct,
+  type TunedMatmul,
   type TuningCache,
 } from "./tensor/tuneMatmul.ts";
 export { tuningDatabase } from "./tensor/tuningDatabase.ts";

@@ -15,15 +15,15 @@ import {
 import { productsMarkdown } from "../bench/products/report.ts";
 import { problemsOf } from "../bench/products/runClasses.ts";
 import { slotsToTry } from "../bench/products/runPoint.ts";
-import { classes, type ProductShape } from "../bench/products/shapes.ts";
+import { classes, type MatmulShape } from "../bench/products/shapes.ts";
 import { checkProduct, factorsOf, faultOf, truthOf } from "../bench/products/truth.ts";
 import { refusalOf, versionNames } from "../bench/products/versions.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { InvalidInput } from "../src/errors.ts";
-import type { ProductVersion } from "../src/backend/webgpu/matmulVariants.ts";
+import type { MatmulVariant } from "../src/backend/webgpu/matmulVariants.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
-const series = (version: ProductVersion, ...ms: (number | undefined)[]): VersionSeries => ({
+const series = (version: MatmulVariant, ...ms: (number | undefined)[]): VersionSeries => ({
   version,
   slots: 1,
   blocks: ms.map((each) => (each === undefined ? undefined : { ms: each })),
@@ -69,7 +69,7 @@ describe("what the library takes", () => {
 });
 
 /** Straight from the definition, element by element. */
-function productOf(shape: ProductShape, a: Float32Array, b: Float32Array): Float32Array {
+function productOf(shape: MatmulShape, a: Float32Array, b: Float32Array): Float32Array {
   const { batch = 1, m, n, k, transposeA, transposeB } = shape;
   return Float32Array.from({ length: batch * m * n }, (_, at) => {
     const [matrix, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
@@ -158,7 +158,7 @@ describe("slices to try", () => {
   });
 });
 
-function timed(version: ProductVersion, samples: number[], own: Partial<TimedVersion> = {}): TimedVersion {
+function timed(version: MatmulVariant, samples: number[], own: Partial<TimedVersion> = {}): TimedVersion {
   return {
     status: "timed",
     version,
@@ -172,10 +172,10 @@ function timed(version: ProductVersion, samples: number[], own: Partial<TimedVer
   };
 }
 
-const ofLibrary = (version: ProductVersion, samples: number[]): TimedVersion =>
+const ofLibrary = (version: MatmulVariant, samples: number[]): TimedVersion =>
   timed(version, samples, { isLibrary: true });
 
-const failed = (version: ProductVersion, status: FailedVersion["status"], reason: string): FailedVersion => ({
+const failed = (version: MatmulVariant, status: FailedVersion["status"], reason: string): FailedVersion => ({
   status,
   version,
   isLibrary: false,
@@ -237,7 +237,7 @@ describe("the record", () => {
   });
 
   test.each([
-    ["a version that there is none of", withPoint({ ...points[0]!, rows: [timed("fast" as ProductVersion, [1])] })],
+    ["a version that there is none of", withPoint({ ...points[0]!, rows: [timed("fast" as MatmulVariant, [1])] })],
     ["a field that is missing", { ...record, protocol: undefined }],
     ["the record of a race", raceRecord([])],
     ["a version to come", { ...record, schemaVersion: 99 }],

@@ -125,7 +125,7 @@ testInFull("members whose batch is cut otherwise than alone differ by rounding o
 
 test("models with a seed and members are models with seed + member, from the first bit to the last", async () => {
   // members and one alone may be cheapest on different strategies, whose sums have other orders
-  const options = { optimizer: adam(), epochs: 3, seed: 1, every: { epochs: 1 }, strategy: "members" } as const;
+  const options = { optimizer: adam(), epochs: 3, seed: 1, logInterval: { epochs: 1 }, strategy: "members" } as const;
   using all = await createModel(net, { device: device(), seed: 20, members: 3 });
   await all.fit(data, options);
   const parameters = await all.readParameters();
@@ -139,9 +139,9 @@ test("models with a seed and members are models with seed + member, from the fir
 
 test("events, validation and predictions in between change no bit", async () => {
   const bits = [];
-  for (const every of [{ steps: 1 }, { epochs: 1 }, { ms: 0 }, { steps: 1e6 }]) {
+  for (const logInterval of [{ steps: 1 }, { epochs: 1 }, { ms: 0 }, { steps: 1e6 }]) {
     using model = await createModel(net, { device: device(), seed: 1 });
-    for await (const { step } of model.train(data, { optimizer: adam(), epochs: 4, every, validation: data })) {
+    for await (const { step } of model.train(data, { optimizer: adam(), epochs: 4, logInterval, validation: data })) {
       if (step % 3 === 0) await model.predict(data.inputs);
     }
     bits.push(hashOf(await model.readParameters()));

@@ -125,11 +125,11 @@ const badOptions: [string, unknown][] = [
   ["0 steps", { optimizer, steps: 0 }],
   ["half an epoch", { optimizer, epochs: 0.5 }],
   ["a negative seed", { optimizer, steps: 1, seed: -1 }],
-  ["events every 0 steps", { optimizer, steps: 1, every: { steps: 0 } }],
-  ["events every NaN ms", { optimizer, steps: 1, every: { ms: Number.NaN } }],
-  ["events every −1 ms", { optimizer, steps: 1, every: { ms: -1 } }],
-  ["events every something", { optimizer, steps: 1, every: { minutes: 1 } }],
-  ["events by a number", { optimizer, steps: 1, every: 5 }],
+  ["events every 0 steps", { optimizer, steps: 1, logInterval: { steps: 0 } }],
+  ["events every NaN ms", { optimizer, steps: 1, logInterval: { ms: Number.NaN } }],
+  ["events every −1 ms", { optimizer, steps: 1, logInterval: { ms: -1 } }],
+  ["events every something", { optimizer, steps: 1, logInterval: { minutes: 1 } }],
+  ["events by a number", { optimizer, steps: 1, logInterval: 5 }],
 ];
 test.each(badOptions)("training refuses %s", async (_, wrong) => {
   for (const [, device] of devices) {
@@ -212,7 +212,7 @@ test.each(["between two events", "in the middle of work", "before the training"]
     if (when === "before the training") device.gpu.destroy();
     if (when === "in the middle of work") setTimeout(() => device.gpu.destroy(), 50);
     const training = (async () => {
-      for await (const { step } of model.train(data, { ...steps, every: { steps: 200 } })) {
+      for await (const { step } of model.train(data, { ...steps, logInterval: { steps: 200 } })) {
         if (when === "between two events" && step === 400) device.gpu.destroy();
       }
     })();

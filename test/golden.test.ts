@@ -58,7 +58,7 @@ async function train(golden: Golden, device: Device, strategy: Strategy = "auto"
   const { gradients } = await model.trace(data, optimizer);
   const losses: number[] = [];
   const { steps, batchSize } = golden;
-  for await (const event of model.train(data, { optimizer, steps, batchSize, strategy, every: { steps: 7 } })) {
+  for await (const event of model.train(data, { optimizer, steps, batchSize, strategy, logInterval: { steps: 7 } })) {
     losses.push(...event.losses);
   }
   const parameters = await model.readParameters();

@@ -246,7 +246,7 @@ test("a training with dropout repeats its bits, and goes on from a state as if i
   const part = await createModel(net, { device: cpu, members: 2, seed: 1 });
   await part.fit(data, { ...options, steps: 13 });
   const rest = await createModel(net, { device: cpu, members: 2, seed: 1 });
-  await rest.fit(data, { ...options, steps: 30, resume: part.lastGood });
+  await rest.fit(data, { ...options, steps: 30, resume: part.checkpoint });
   expect(await rest.readParameters()).toEqual(await whole.readParameters());
   const single = await createModel(net, { device: cpu, seed: 2 });
   await single.fit(data, { ...options, steps: 30 });

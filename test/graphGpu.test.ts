@@ -211,7 +211,7 @@ test("resuming gives the same bits, and disposing frees every buffer", async () 
   using part = await start();
   await part.fit(mixedData, { ...options, steps: 7 });
   using rest = await start();
-  await rest.fit(mixedData, { ...options, steps: 20, resume: part.lastGood });
+  await rest.fit(mixedData, { ...options, steps: 20, resume: part.checkpoint });
   expect(await rest.readParameters()).toEqual(await whole.readParameters());
   await whole.evaluate(mixedData);
   for (const model of [whole, part, rest]) model.dispose();

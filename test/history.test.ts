@@ -28,9 +28,9 @@ const optimizer = sgd({ learningRate: 0.1 });
 
 test.each(devices)("%s: history has the mean loss of each epoch, whenever events fall", async (_, device) => {
   const histories = [];
-  for (const every of [{ steps: 1 }, { steps: 7 }, { epochs: 2 }]) {
+  for (const logInterval of [{ steps: 1 }, { steps: 7 }, { epochs: 2 }]) {
     using model = await createModel(net, { device: device(), seed: 1, members: 2 });
-    const { history, loss } = await model.fit(data, { optimizer, steps: 18, batchSize: 10, every });
+    const { history, loss } = await model.fit(data, { optimizer, steps: 18, batchSize: 10, logInterval });
     expect(loss).toBe(history.loss.at(-1));
     histories.push(history.loss);
   }
@@ -49,7 +49,7 @@ test.each(devices)("%s: validation rows are scored after each epoch, and after a
   const options = { optimizer, batchSize: 10, seed: 3, validation: held };
   const first = await model.fit(data, { ...options, epochs: 2 });
   expect(first.history.validation.map(({ epoch }) => epoch)).toEqual([1, 2]);
-  const last = await model.fit(data, { ...options, epochs: 5, resume: model.lastGood });
+  const last = await model.fit(data, { ...options, epochs: 5, resume: model.checkpoint });
   expect(last.history.loss).toHaveLength(3);
   expect(last.history.validation.map(({ epoch }) => epoch)).toEqual([3, 4, 5]);
   const { loss, accuracy } = await model.evaluate(held);

@@ -16,7 +16,7 @@ test.each(["cpu", "auto"] as const)("%s: an aborted training tells its last step
   const stop = new AbortController();
   const steps: number[] = [];
   const training = (async () => {
-    const options = { optimizer, steps: 1e9, every: { steps: 1000 }, signal: stop.signal };
+    const options = { optimizer, steps: 1e9, logInterval: { steps: 1000 }, signal: stop.signal };
     for await (const { step } of model.train(data, options)) {
       if (steps.push(step) === 1) setTimeout(() => stop.abort(new Error("enough")), 10);
     }
@@ -35,7 +35,7 @@ test.each(["cpu", "auto"] as const)("%s: an aborted training tells its last step
 test("dispose frees every buffer at once, of a paused training and of predictions too", async () => {
   const device = await openDevice();
   const model = await createModel(net, { device });
-  const training = model.train(data, { optimizer, steps: 1e6, every: { steps: 1 } });
+  const training = model.train(data, { optimizer, steps: 1e6, logInterval: { steps: 1 } });
   await training.next();
   await model.predict(data.inputs);
   model.dispose();

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { matmul } from "../src/backend/cpu/matmul.ts";
 import { readStretches, write } from "../src/backend/webgpu/bufferOwner.ts";
-import { commandsOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
-import { encodeMatmul, type ProductChoice } from "../src/backend/webgpu/tensor/matmul.ts";
-import { type ProductVersion, productVersionsOf } from "../src/backend/webgpu/matmulVariants.ts";
+import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import { encodeMatmul, type MatmulChoice } from "../src/backend/webgpu/tensor/matmul.ts";
+import { type MatmulVariant, matmulVariantsOf } from "../src/backend/webgpu/matmulVariants.ts";
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
 import { randomFloats } from "./support/random.ts";
 import { cases, versions as versionsOfLayers } from "./support/shapes.ts";
@@ -12,7 +12,7 @@ import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const versions: readonly ProductVersion[] = [...versionsOfLayers, "workgroup"];
+const versions: readonly MatmulVariant[] = [...versionsOfLayers, "workgroup"];
 
 interface Case {
   readonly m: number;
@@ -71,9 +71,9 @@ async function run(
   one: Case,
   operands: readonly Operand[],
   length: number,
-  choice?: ProductChoice,
+  choice?: MatmulChoice,
 ): Promise<Uint32Array> {
-  const commands = commandsOf(device());
+  const commands = commandQueueOf(device());
   const upload = (label: string, values: Float32Array | Uint32Array): GPUBuffer => {
     const buffer = commands.pool.take(label, values.byteLength, true);
     write(device().gpu, buffer, values);
@@ -95,7 +95,7 @@ async function run(
 }
 
 /** @returns the largest error in units of its bound */
-async function tryMatmul(one: Case, choice?: ProductChoice): Promise<number> {
+async function tryMatmul(one: Case, choice?: MatmulChoice): Promise<number> {
   const operands = [operandOf(one, "a", 1), operandOf(one, "b", 2)];
   const values = productOf(one, operands, false);
   const wanted = untouched(values.length + 14);
@@ -124,7 +124,7 @@ const someCase: fc.Arbitrary<Case> = fc
     }),
   );
 
-const someChoice: fc.Arbitrary<ProductChoice> = fc.record({
+const someChoice: fc.Arbitrary<MatmulChoice> = fc.record({
   version: fc.constantFrom(...versions),
   slots: fc.constantFrom(1, 1, 2, 3),
 });
@@ -161,11 +161,11 @@ test("matmul agrees with float64 over shapes, transposes and repeated matrices",
 
 test("every version agrees with float64, whole and in slices", async () => {
   const worst: Record<string, number> = {};
-  const attempt = async (one: Case, choice: ProductChoice) => {
+  const attempt = async (one: Case, choice: MatmulChoice) => {
     worst[choice.version] = Math.max(worst[choice.version] ?? 0, await tryMatmul(one, choice));
   };
   const examples = large.flatMap((one) =>
-    versions.map((version): [Case, ProductChoice] => [one, { version, slots: 2 }]),
+    versions.map((version): [Case, MatmulChoice] => [one, { version, slots: 2 }]),
   );
   await fc.assert(fc.asyncProperty(someCase, someChoice, attempt), cases(400, examples));
   console.log(`largest errors in units of their bounds: ${JSON.stringify(worst)}`);
@@ -178,7 +178,7 @@ const sliced: Case[] = [
   { ...plain, m: 33, n: 40, k: 1160, transposeA: true },
 ];
 
-const versionsHere = () => productVersionsOf(device());
+const versionsHere = () => matmulVariantsOf(device());
 
 test("every version gives the same bits, whole and in slices", async () => {
   const attempt = async (one: Case, slots: number) => {
@@ -199,7 +199,7 @@ test("every version gives the same where values are not finite", async () => {
   const operands = [operandOf(one, "a", 7), operandOf(one, "b", 8)];
   operands[0]!.values.set([Number.POSITIVE_INFINITY, 1e38, -1e38], 513);
   operands[1]!.values.set([1e38, Number.NEGATIVE_INFINITY, Number.NaN, 0], 514 * 8);
-  const seen = async (version: ProductVersion) =>
+  const seen = async (version: MatmulVariant) =>
     new Float32Array((await run(one, operands, 72, { version, slots: 1 })).buffer).slice(7, 79);
   const usual = await seen("plain");
   expect(usual.some(Number.isNaN) && usual.includes(Number.NEGATIVE_INFINITY)).toBe(true);
@@ -247,7 +247,7 @@ testInFull.each(ofPanels)("large products give the same bits, %o", async (one) =
 testInFull("large products give the same bits in slices as well", async () => {
   const one: Case = { ...plain, m: 128, n: 32, k: 32_801, transposeA: true };
   const operands = [operandOf(one, "a", 13), operandOf(one, "b", 14)];
-  const bits = async (version: ProductVersion) =>
+  const bits = async (version: MatmulVariant) =>
     hashOf(await run(one, operands, one.m * one.n, { version, slots: 4 }));
   const usual = await bits("plain");
   for (const version of versionsHere()) expect(await bits(version), version).toBe(usual);

@@ -111,7 +111,7 @@ async function trained(executor: GpuExecutor | ReferenceExecutor, settings: RunS
     executor.writeParameters(parametersOf(net, 5, members));
     const run = await executor.createRun(settings);
     await run.execute(0, 30);
-    const state = await run.readState(30);
+    const state = await run.readCheckpoint(30);
     run.dispose();
     return state;
   } finally {
@@ -164,8 +164,8 @@ test.each([["reference", () => cpu] as const, ["GPU", gpu] as const])(
     expect(verification.passed).toBe(true);
     const whole = await model.readParameters();
     using other = await createModel(net, { device: device(), seed: 1 });
-    await other.fit(data, { ...options, steps: 8, every: { steps: 8 } });
-    await other.fit(data, { ...options, steps: 20, resume: other.lastGood });
+    await other.fit(data, { ...options, steps: 8, logInterval: { steps: 8 } });
+    await other.fit(data, { ...options, steps: 20, resume: other.checkpoint });
     expect([...(await other.readParameters())]).toEqual([...whole]);
   },
 );

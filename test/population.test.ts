@@ -180,7 +180,7 @@ test.each(devices)("%s: results are what the losses step by step say", async (_,
     expect(model.results).toBeUndefined();
     const losses: number[] = [];
     const optimizer = sgd({ learningRate: 0.5, momentum: 0.9 });
-    const options = { optimizer, steps: 30, batchSize: 8, every: { steps: 7 }, strategy };
+    const options = { optimizer, steps: 30, batchSize: 8, logInterval: { steps: 7 }, strategy };
     for await (const event of model.train(data, options)) losses.push(...event.losses);
     const { finalLosses, bestLosses, bestSteps, nonFiniteSteps } = model.results!;
     for (let member = 0; member < 3; member++) {
@@ -198,7 +198,7 @@ test.each(devices)("%s: results are what the losses step by step say", async (_,
 
 test.each(devices)("%s: results are there after an abort and a loop left early", async (_, device) => {
   using model = await createModel(net, { device: device(), members: 2, seed: 4 });
-  const options = { optimizer: sgd({ learningRate: 0.1 }), steps: 1e9, every: { steps: 10 } };
+  const options = { optimizer: sgd({ learningRate: 0.1 }), steps: 1e9, logInterval: { steps: 10 } };
   const controller = new AbortController();
   const aborted = (async () => {
     let last: FloatArray = new Float32Array();
@@ -227,7 +227,7 @@ test.each(devices)("%s: a member that diverges freezes, and the others go on as 
   const linear = network({ inputs: 3, layers: [dense(6), dense(2)], loss: "meanSquaredError" });
   const own = linear.parameterCount;
   for (const strategy of pathsOf(device())) {
-    const options = { optimizer: steep, steps: 200, batchSize: 16, every: { steps: 50 }, strategy };
+    const options = { optimizer: steep, steps: 200, batchSize: 16, logInterval: { steps: 50 }, strategy };
     const without = rates.filter((rate) => rate < 1);
     using model = await createModel(linear, { device: device(), seed: [1, 2, 3, 4] });
     using others = await createModel(linear, { device: device(), seed: [1, 2, 4] });
@@ -390,7 +390,7 @@ function fakeRun(members: number, sizes: { ringSteps: number; leastSteps: number
     },
     readNonFinite: async () => new Float64Array(members).fill(-1),
     readResults: async () => ({ finalLosses: some, bestLosses: some, bestSteps: some, nonFiniteSteps: some }),
-    readState: async (step: number) => ({
+    readCheckpoint: async (step: number) => ({
       step,
       parameters: some,
       moments: some,
@@ -405,9 +405,9 @@ function fakeRun(members: number, sizes: { ringSteps: number; leastSteps: number
   return { run, executor, calls, reads };
 }
 
-async function eventsOf(members: number, sizes: { ringSteps: number; leastSteps: number }, every: { steps: number }) {
+async function eventsOf(members: number, sizes: { ringSteps: number; leastSteps: number }, logInterval: { steps: number }) {
   const { run, executor, calls, reads } = fakeRun(members, sizes);
-  const plan = planTraining(net, data, { optimizer: sgd(), steps: 100, every }, members);
+  const plan = planTraining(net, data, { optimizer: sgd(), steps: 100, logInterval }, members);
   const events = [];
   for await (const event of new Trainer(executor, run, plan).events()) events.push(event);
   return { calls, reads, events };

@@ -13,7 +13,7 @@ import {
   type StrategyName,
   rmsProp,
   sgd,
-  type TrainingState,
+  type Checkpoint,
   type TrainOptions,
 } from "../src/index.ts";
 import { dataOf } from "./support/nets.ts";
@@ -46,11 +46,11 @@ const shared = { batchSize: 8, seed: 5, steps: 20 };
 const cutAt = 7;
 
 /** Where a training stands after some steps; it is left there. */
-async function cutOff(model: Model, options: TrainOptions): Promise<TrainingState> {
-  for await (const { step } of model.train(data, { ...options, every: { steps: cutAt } })) {
+async function cutOff(model: Model, options: TrainOptions): Promise<Checkpoint> {
+  for await (const { step } of model.train(data, { ...options, logInterval: { steps: cutAt } })) {
     if (step === cutAt) break;
   }
-  return structuredClone(model.lastGood!);
+  return structuredClone(model.checkpoint!);
 }
 
 async function wholeAndResumed(device: Device, options: TrainOptions, members = 1) {
@@ -60,12 +60,12 @@ async function wholeAndResumed(device: Device, options: TrainOptions, members = 
   const resume = await cutOff(first, options);
   using second = await createModel(net, { device, seed: 99, members });
   const steps: number[] = [];
-  for await (const { step } of second.train(data, { ...options, resume, every: { steps: 6 } })) steps.push(step);
+  for await (const { step } of second.train(data, { ...options, resume, logInterval: { steps: 6 } })) steps.push(step);
   return {
     resume,
     steps,
-    whole: { parameters: await whole.readParameters(), results: whole.results, state: whole.lastGood },
-    resumed: { parameters: await second.readParameters(), results: second.results, state: second.lastGood },
+    whole: { parameters: await whole.readParameters(), results: whole.results, state: whole.checkpoint },
+    resumed: { parameters: await second.readParameters(), results: second.results, state: second.checkpoint },
   };
 }
 

@@ -131,7 +131,7 @@ async function train(device: GpuDevice, one: Case, place: number): Promise<strin
   });
   using model = await createModel(network({ inputs: widths[0]!, layers, loss }), { device, seed: place, members });
   const data = dataOf(model.network, rows, place);
-  const { history } = await model.fit(data, { optimizer, steps: 25, batchSize, every: { steps: 25 } });
+  const { history } = await model.fit(data, { optimizer, steps: 25, batchSize, logInterval: { steps: 25 } });
   const outputs = await model.logits(data.inputs);
   const { gradients } = await model.trace(dataOf(model.network, Math.min(rows, 40), place), optimizer);
   return hashOf(await model.readParameters(), outputs, gradients, Float64Array.from(history.loss));

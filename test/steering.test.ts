@@ -27,7 +27,7 @@ const places: [string, () => Device, StrategyName | "auto"][] = [
 /** Parameters after steps at one rate and steps at another, without pausing between them. */
 async function steered(device: Device, strategy: StrategyName | "auto", optimizer: ReturnType<typeof sgd>) {
   using model = await createModel(net, { device, seed: 1 });
-  const training = model.train(data, { optimizer, strategy, steps: 12, batchSize: 40, every: { steps: 5 } });
+  const training = model.train(data, { optimizer, strategy, steps: 12, batchSize: 40, logInterval: { steps: 5 } });
   await training.next();
   await training.next({ learningRate: 0.02 });
   for await (const _ of training); // to its end
@@ -58,10 +58,10 @@ test.each(places)("%s: moments outlive a change of the learning rate", async (_,
 test.each(places)("%s: events keep the distance asked for last, and steps are the same", async (_, device, strategy) => {
   using model = await createModel(net, { device: device(), seed: 1 });
   const options = { optimizer: sgd({ learningRate: 0.1 }), strategy, steps: 40, batchSize: 8 };
-  const training = model.train(data, { ...options, every: { steps: 3 } });
+  const training = model.train(data, { ...options, logInterval: { steps: 3 } });
   const steps: number[] = [];
-  for (const every of [undefined, { steps: 1 }, undefined, { steps: 10 }, undefined, { epochs: 3 }, undefined]) {
-    const { value } = await training.next(every && { every });
+  for (const logInterval of [undefined, { steps: 1 }, undefined, { steps: 10 }, undefined, { epochs: 3 }, undefined]) {
+    const { value } = await training.next(logInterval && { logInterval });
     if (value) steps.push(value.step);
   }
   expect(steps).toEqual([3, 4, 5, 15, 25, 40]);
@@ -73,11 +73,11 @@ test.each(places)("%s: events keep the distance asked for last, and steps are th
 test("steering that makes no sense is told", async () => {
   for (const [steering, message] of [
     [{ learningRate: -1 }, /learningRate/],
-    [{ every: { steps: 0 } }, /every/],
+    [{ logInterval: { steps: 0 } }, /logInterval/],
     [{ rate: 1 }, /next.+got rate/],
   ] as const) {
     using model = await createModel(net, { device: cpu, seed: 1 });
-    const training = model.train(data, { optimizer: sgd(), steps: 40, every: { steps: 1 } });
+    const training = model.train(data, { optimizer: sgd(), steps: 40, logInterval: { steps: 1 } });
     await training.next();
     const fault = await training.next(steering as never).then(String, (error: unknown) => error);
     expect(fault).toBeInstanceOf(InvalidInput);
@@ -85,7 +85,7 @@ test("steering that makes no sense is told", async () => {
   }
   using model = await createModel(net, { device: cpu, members: 2 });
   const perMember = { learningRate: [0.1, 0.2] };
-  const training = model.train(data, { optimizer: sgd(), steps: 4, every: { steps: 1 }, perMember });
+  const training = model.train(data, { optimizer: sgd(), steps: 4, logInterval: { steps: 1 }, perMember });
   await training.next();
   await expect(training.next({ learningRate: 1 })).rejects.toThrow(/perMember/);
 });

@@ -64,7 +64,7 @@ test("the best network of the last copy, and exit code 5", async () => {
   const outcome = { last: undefined, finished: false, lost };
   await expect(saveAfterLoss(session, outcome)).rejects.toMatchObject({ exitCode: 5 });
   const saved = decodeModel(new Uint8Array(readFileSync(path)), "best");
-  const own = model.lastGood!.parameters.slice(best! * net.parameterCount, (best! + 1) * net.parameterCount);
+  const own = model.checkpoint!.parameters.slice(best! * net.parameterCount, (best! + 1) * net.parameterCount);
   expect(saved).toMatchObject({ members: 1, training: { finished: false, optimizer: "sgd" } });
   expect([...saved.parameters]).toEqual([...Float32Array.from(own)]);
   expect(told[0]).toContain(`member ${best}`);

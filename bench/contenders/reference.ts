@@ -36,7 +36,7 @@ async function stepEntry(workload: StepWorkload, start: Start, after?: AfterRoun
       }
     },
     finish: async () => (await executor.readParameters())[0]!,
-    readState: () => executor.readParameters(),
+    readCheckpoint: () => executor.readParameters(),
     restart,
     dispose: () => executor.dispose(),
   };
@@ -52,7 +52,7 @@ function pureEntry(start: Start, round: Round): Entry {
       for (let index = 0; index < rounds; index++) state = await round(state);
     },
     finish: () => Promise.resolve(state[0]!),
-    readState: () => Promise.resolve(state.slice()),
+    readCheckpoint: () => Promise.resolve(state.slice()),
     restart: () => {
       state = Float64Array.from(start.state);
     },

@@ -9,7 +9,7 @@ async function open(): Promise<GpuDevice> {
   const acquireHere = await acquireOfHost();
   const device = await acquireHere();
   if (device instanceof GpuDevice) return device;
-  throw new Error(`no WebGPU device, and the CPU is no stand-in for one: ${device.why}`);
+  throw new Error(`no WebGPU device, and the CPU is no stand-in for one: ${device.fallbackReason}`);
 }
 
 let opened: Promise<GpuDevice> | undefined;

@@ -36,7 +36,7 @@ function requireGpu(device: Device): GpuDevice {
   const place = "bench kernels";
   const fix = "run `npx thalweg doctor` for the remedy";
   if (!(device instanceof GpuDevice)) {
-    throw new NoDevice({ place, expected: "a WebGPU adapter", got: device.why ?? device.name, fix });
+    throw new NoDevice({ place, expected: "a WebGPU adapter", got: device.fallbackReason ?? device.name, fix });
   }
   if (Profiler.canProfile(device)) return device;
   throw new NoDevice({ place, expected: "an adapter with timestamp-query", got: device.name, fix: "race instead" });

@@ -1,5 +1,5 @@
 import type { StrategyName } from "../../src/backend/executor.ts";
-import type { ProductShape } from "../products/shapes.ts";
+import type { MatmulShape } from "../products/shapes.ts";
 import type { Sweep } from "../sweeps/measureSweeps.ts";
 import type { Ablation } from "./edits.ts";
 import { networkAblations } from "./networkEdits.ts";
@@ -20,7 +20,7 @@ export interface TrainingSubject {
 /** Products of tensors, as the library takes them. */
 export interface ProductSubject {
   readonly kind: "product";
-  readonly shape: ProductShape;
+  readonly shape: MatmulShape;
 }
 
 export type Subject = TrainingSubject | ProductSubject;

@@ -1,11 +1,11 @@
-import type { ProductVersion } from "../../src/backend/webgpu/matmulVariants.ts";
+import type { MatmulVariant } from "../../src/backend/webgpu/matmulVariants.ts";
 import { fastestOf, ratioOf, type Series } from "../sweeps/series.ts";
 import type { Choice } from "./record.ts";
 
 // Whether the version that the library takes is the fastest one.
 
 export interface VersionSeries extends Series {
-  readonly version: ProductVersion;
+  readonly version: MatmulVariant;
   /** Slices of its sums. */
   readonly slots: number;
 }

@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import type { ProductVersion } from "../../src/backend/webgpu/matmulVariants.ts";
+import type { MatmulVariant } from "../../src/backend/webgpu/matmulVariants.ts";
 import { formatFlops, formatSpread, rateOf, units } from "../race/units.ts";
 import { linesChart } from "../report/charts.ts";
 import type { ChartOptions } from "../report/frame.ts";
@@ -36,12 +36,12 @@ function dotOf({ version, summary }: TimedVersion, { x, work }: ProductsPoint): 
   return { x, ...rate, tip: `${version}\n${formatSpread(units.flops, rate)}` };
 }
 
-function dotAt(point: ProductsPoint, version: ProductVersion): Dot {
+function dotAt(point: ProductsPoint, version: MatmulVariant): Dot {
   const row = point.rows.find((each) => !each.isLibrary && each.version === version);
   return row && isTimed(row) ? dotOf(row, point) : { x: point.x, ...missing };
 }
 
-function failuresOf({ axis, points }: ShapeClass, version: ProductVersion): string[] {
+function failuresOf({ axis, points }: ShapeClass, version: MatmulVariant): string[] {
   const places = placesOf(points, ({ rows }) =>
     rows.flatMap((row) =>
       row.version !== version || row.isLibrary || isTimed(row)

@@ -1,4 +1,4 @@
-import type { ProductVersion } from "../../src/backend/webgpu/matmulVariants.ts";
+import type { MatmulVariant } from "../../src/backend/webgpu/matmulVariants.ts";
 import { formatFlops, formatMs, formatShare, significant } from "../race/units.ts";
 import { block } from "../report/markdown.ts";
 import { type Column, escape, table } from "../report/markdownTable.ts";
@@ -23,12 +23,12 @@ import { versionNames } from "./versions.ts";
 const rateText = ({ summary }: TimedVersion, { work }: ProductsPoint): string =>
   formatFlops((1000 * work.flops) / summary.median);
 
-const forcedRow = ({ rows }: ProductsPoint, version: ProductVersion): VersionRow | undefined =>
+const forcedRow = ({ rows }: ProductsPoint, version: MatmulVariant): VersionRow | undefined =>
   rows.find((row) => !row.isLibrary && row.version === version);
 
 const slotsText = ({ slots }: TimedVersion): string => (slots === 1 ? "" : ` in ${whole(slots)}`);
 
-function versionCell(version: ProductVersion, point: ProductsPoint): string {
+function versionCell(version: MatmulVariant, point: ProductsPoint): string {
   const row = forcedRow(point, version);
   const mark = version === point.choice.version ? " ◂" : "";
   if (!row) return `–${mark}`;
@@ -37,7 +37,7 @@ function versionCell(version: ProductVersion, point: ProductsPoint): string {
   return `${row === fastestAt(point) ? `**${text}**` : text}${mark}`;
 }
 
-function deviationCell(version: ProductVersion, point: ProductsPoint): string {
+function deviationCell(version: MatmulVariant, point: ProductsPoint): string {
   const row = forcedRow(point, version);
   return row && isTimed(row) ? significant(row.check.deviation / row.check.bound) : "–";
 }

@@ -1,6 +1,6 @@
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
-import type { ProductVersion } from "../../src/backend/webgpu/matmulVariants.ts";
-import type { ProductChoice } from "../../src/backend/webgpu/tensor/matmul.ts";
+import type { MatmulVariant } from "../../src/backend/webgpu/matmulVariants.ts";
+import type { MatmulChoice } from "../../src/backend/webgpu/tensor/matmul.ts";
 import { summarize } from "../measure/statistics.ts";
 import { formatMs } from "../race/units.ts";
 import type { Tell } from "../sweeps/measureSweeps.ts";
@@ -17,7 +17,7 @@ import { type Block, samplesOf } from "../sweeps/series.ts";
 import { judgeChoice } from "./judge.ts";
 import { ProductRun } from "./productRun.ts";
 import type { FailedVersion, ProductsPoint, VersionRow } from "./record.ts";
-import { matricesOf, type PointPlan, type ProductShape, workOf } from "./shapes.ts";
+import { matricesOf, type PointPlan, type MatmulShape, workOf } from "./shapes.ts";
 import { checkProduct, factorsOf, faultOf, type ProductCheck, type Truth, truthOf } from "./truth.ts";
 import { refusalOf, versionNames } from "./versions.ts";
 
@@ -40,7 +40,7 @@ export interface PointContext {
 
 /** One version at the point, and all that is known of it so far. */
 interface Trial extends Paced {
-  readonly version: ProductVersion;
+  readonly version: MatmulVariant;
   /** True: what the library takes by itself, so that nothing is forced. */
   readonly isLibrary: boolean;
   slots: number;
@@ -49,7 +49,7 @@ interface Trial extends Paced {
   failure?: Pick<FailedVersion, "status" | "reason">;
 }
 
-const createTrial = ({ version, slots }: ProductChoice, isLibrary: boolean): Trial => ({
+const createTrial = ({ version, slots }: MatmulChoice, isLibrary: boolean): Trial => ({
   version,
   isLibrary,
   slots,
@@ -59,7 +59,7 @@ const createTrial = ({ version, slots }: ProductChoice, isLibrary: boolean): Tri
   blocks: [],
 });
 
-const choiceOf = ({ version, isLibrary, slots }: Trial): ProductChoice | undefined =>
+const choiceOf = ({ version, isLibrary, slots }: Trial): MatmulChoice | undefined =>
   isLibrary ? undefined : { version, slots };
 
 const timing =
@@ -70,7 +70,7 @@ const timing =
 /** All that is at hand at a point. */
 interface Bench {
   readonly run: ProductRun;
-  readonly shape: ProductShape;
+  readonly shape: MatmulShape;
   readonly truth: Truth;
   readonly context: PointContext;
 }
@@ -101,7 +101,7 @@ const trialMs = 10;
 const mostTrials = 100;
 
 /** Powers of four, and what the library takes: what the sums of a forced version are cut into by trying. */
-export function slotsToTry(shape: ProductShape, usual: number): number[] {
+export function slotsToTry(shape: MatmulShape, usual: number): number[] {
   const values = matricesOf(shape) * shape.m * shape.n;
   const most = Math.min(Math.floor(shape.k / leastSlice), mostScratchBytes / (4 * values));
   const tried = [1];
@@ -178,7 +178,7 @@ function rowOf(trial: Trial): VersionRow {
   };
 }
 
-function trialsFor(device: GpuDevice, usual: ProductChoice): [Trial, ...Trial[]] {
+function trialsFor(device: GpuDevice, usual: MatmulChoice): [Trial, ...Trial[]] {
   const forced = versionNames.map((version) => {
     const reason = refusalOf(device, version);
     const trial = createTrial({ version, slots: 1 }, false);

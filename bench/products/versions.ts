@@ -1,5 +1,5 @@
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
-import { type ProductVersion, productVersionsOf } from "../../src/backend/webgpu/matmulVariants.ts";
+import { type MatmulVariant, matmulVariantsOf } from "../../src/backend/webgpu/matmulVariants.ts";
 import type { Look } from "../report/palette.ts";
 
 interface VersionCard {
@@ -9,7 +9,7 @@ interface VersionCard {
 }
 
 /** All versions; a new one of the library does not compile without its line here. */
-export const versionCards: Readonly<Record<ProductVersion, VersionCard>> = {
+export const versionCards: Readonly<Record<MatmulVariant, VersionCard>> = {
   plain: {
     label: "plain, a value each",
     look: { color: "#363433", symbol: "square", dash: "6 3" },
@@ -36,8 +36,8 @@ export const versionCards: Readonly<Record<ProductVersion, VersionCard>> = {
   },
 };
 
-export const versionNames = Object.keys(versionCards) as readonly ProductVersion[];
+export const versionNames = Object.keys(versionCards) as readonly MatmulVariant[];
 
 /** Why a device cannot run a version; undefined where it can. */
-export const refusalOf = (device: Pick<GpuDevice, "hasQuads">, version: ProductVersion): string | undefined =>
-  productVersionsOf(device).includes(version) ? undefined : "the device exchanges no values within quads";
+export const refusalOf = (device: Pick<GpuDevice, "hasQuads">, version: MatmulVariant): string | undefined =>
+  matmulVariantsOf(device).includes(version) ? undefined : "the device exchanges no values within quads";

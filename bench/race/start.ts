@@ -31,7 +31,7 @@ const draw = (count: number, first: number, scale: number, shift = 0): Float32Ar
   Float32Array.from({ length: count }, (_, at) => scale * noise(first + at) + shift);
 
 /** Seeded inputs in (−1, 1); targets are one-hot rows before softmax, else values in (0, 1). Never zeros alone. */
-function drawRows({ inputs, outputs, loss }: BuiltInNetwork, rows: number): Dataset {
+function sampleBatch({ inputs, outputs, loss }: BuiltInNetwork, rows: number): Dataset {
   const first = rows * inputs;
   const target = (at: number): number => {
     if (loss !== "softmaxCrossEntropy") return (noise(first + at) + 1) / 2;
@@ -65,7 +65,7 @@ function drawOrthogonal(size: number, batch: number): Float32Array {
 
 const startOfStep = ({ network, members, rows }: StepWorkload, data: Dataset | undefined): Start => ({
   state: initialize(network, { seed: runSeed, members }),
-  data: data ?? drawRows(network, rows),
+  data: data ?? sampleBatch(network, rows),
   fixed: none,
 });
 

@@ -58,7 +58,7 @@ export async function openGpu(bench: string, choice: DeviceChoice): Promise<GpuD
   throw new NoDevice({
     place: `bench ${bench}`,
     expected: "a WebGPU adapter",
-    got: device.why ?? device.name,
+    got: device.fallbackReason ?? device.name,
     fix: "run `npx thalweg doctor` for the remedy",
   });
 }

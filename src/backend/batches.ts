@@ -71,7 +71,7 @@ export function batchAt(settings: RunSettings, rowCount: number, step: number, m
   };
 }
 
-/** Rows of the data set that a batch takes, in order; the GPU computes the same in `shaders/order.wgsl`. */
+/** Rows of the data set that a batch takes, in order; the GPU computes the same in `shaders/shuffle.wgsl`. */
 export function rowsOf(batch: Batch): Uint32Array {
   const { firstPosition, batchSize, rowCount, shuffled, bootstrapSeed } = batch;
   return Uint32Array.from({ length: batchSize }, (_, row) => {

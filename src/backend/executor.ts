@@ -31,7 +31,7 @@ export interface PerMember {
 }
 
 /** Where a training stands: with the same data and options, what it goes on from to give the bits that it would have given. */
-export interface TrainingState {
+export interface Checkpoint {
   /** Steps done. */
   readonly step: number;
   /** [members, parameterCount]. */
@@ -60,7 +60,7 @@ export interface RunSettings {
   /** Default: f32. */
   readonly activationStorage?: ActivationStorage;
   /** What moments and results start from; the parameters are the executor's. */
-  readonly resume?: TrainingState;
+  readonly resume?: Checkpoint;
 }
 
 /** How training went for each member, [members]. */
@@ -99,7 +99,7 @@ export interface TrainingRun {
   /** Waits for the work. */
   readResults(): Promise<MemberResults>;
   /** Where the run stands after `step` steps, all of which must have been handed over. Waits for the work. */
-  readState(step: number): Promise<TrainingState>;
+  readCheckpoint(step: number): Promise<Checkpoint>;
   /** Steps that are worth handing over at once: fewer cost more each. */
   readonly leastSteps: number;
   /** Replaces the learning rate of all members from the next step handed over. */

@@ -12,9 +12,9 @@ function some(names: readonly string[]): string {
   return names.length > most ? `${shown}, … ${names.length - most} more` : shown;
 }
 
-export function describeDevice(output: Output, { name, why }: Device): void {
+export function describeDevice(output: Output, { name, fallbackReason }: Device): void {
   output.info("device", name);
-  if (why !== undefined) output.info("", why);
+  if (fallbackReason !== undefined) output.info("", fallbackReason);
 }
 
 /** `2023-01-31` */

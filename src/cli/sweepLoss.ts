@@ -11,8 +11,8 @@ import { type Outcome, type Session, recordOf, save } from "./training.ts";
  */
 export async function saveAfterLoss(session: SweepSession, { last, lost }: Outcome): Promise<never> {
   const { flags, model, output, plan, prepared } = session;
-  const { network, members, lastGood } = model;
-  const { step, parameters } = lastGood!; // `runTraining` tells of a loss only where there is one
+  const { network, members, checkpoint } = model;
+  const { step, parameters } = checkpoint!; // `runTraining` tells of a loss only where there is one
   const device = await acquire({ device: "cpu" });
   const copies = await createModel(network, { device, members, parameters });
   const { losses } = await copies.evaluate(prepared.validation ?? prepared.training);

@@ -60,7 +60,7 @@ async function conclude(
     saved();
     const exitCode = exitCodes.gpuLost[0];
     output.record({ ...record, exitCode });
-    const step = grouped(session.model.lastGood!.step);
+    const step = grouped(session.model.checkpoint!.step);
     throw new Stop(
       `${outcome.lost.message}; the model as it was after step ${step} is in ${session.file.path}`,
       exitCode,

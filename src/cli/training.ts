@@ -89,14 +89,14 @@ export async function runTraining(session: Session, view: ProgressView): Promise
   const preparing = startWork(output, "preparing the first steps"); // a GPU compiles its kernels now
   let last: Progress | undefined;
   try {
-    for await (const progress of model.train(prepared.training, { ...options, every: view.every, signal })) {
+    for await (const progress of model.train(prepared.training, { ...options, logInterval: view.logInterval, signal })) {
       preparing.end();
       last = progress;
       view.show(progress);
     }
     return { last, finished: true };
   } catch (error) {
-    if (error instanceof GpuLost && model.lastGood) return { last, finished: false, lost: error };
+    if (error instanceof GpuLost && model.checkpoint) return { last, finished: false, lost: error };
     if (!signal.aborted) throw error;
     return { last, finished: false };
   } finally {
@@ -112,7 +112,7 @@ export async function runTraining(session: Session, view: ProgressView): Promise
 export async function save(session: Session, outcome: Outcome): Promise<string> {
   const { flags, model, prepared, options } = session;
   const training: TrainingSummary = {
-    steps: (outcome.lost ? model.lastGood?.step : outcome.last?.step) ?? 0,
+    steps: (outcome.lost ? model.checkpoint?.step : outcome.last?.step) ?? 0,
     epochs: flags.epochs,
     batchSize: flags.batchSize,
     seed: options.seed ?? 0,
@@ -122,7 +122,7 @@ export async function save(session: Session, outcome: Outcome): Promise<string> 
     finished: outcome.finished,
   };
   const { network, members } = model;
-  const parameters = outcome.lost ? model.lastGood!.parameters : await model.readParameters();
+  const parameters = outcome.lost ? model.checkpoint!.parameters : await model.readParameters();
   const bytes = encodeModel({ network, members, parameters, preprocessing: prepared.preprocessing, training });
   const kept = session.file.write(bytes, outcome.finished);
   session.interrupts.end(session.file.path);
@@ -190,7 +190,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     ms: last.elapsedMs,
   };
   return {
-    device: { kind: device.kind, name: device.name, why: device.why },
+    device: { kind: device.kind, name: device.name, fallbackReason: device.fallbackReason },
     data: { place: table.place, ...report, trainingRows, validationRows, preprocessing },
     network: architecture,
     plan: model.plan(prepared.training, options),

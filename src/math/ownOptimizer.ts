@@ -62,7 +62,7 @@ function requireHyperParameters(place: string, values: HyperParameters): void {
   }
 }
 
-function requireState(place: string, state: readonly string[], others: readonly string[]): void {
+function requireCheckpoint(place: string, state: readonly string[], others: readonly string[]): void {
   if (!Array.isArray(state) || state.length > mostState)
     refuse(place, `a list of at most ${mostState} names`, textOf(state), "keep fewer values per parameter");
   requireInputNames(place, state, others);
@@ -163,7 +163,7 @@ export function optimizer<Defaults extends HyperParameters, State extends string
   requireOptions(`optimizer ${name}`, options, ["hyperParameters", "state", "update"]);
   const { hyperParameters, state = [], update } = options;
   requireHyperParameters(`optimizer ${name}: hyperParameters`, hyperParameters);
-  requireState(`optimizer ${name}: state`, state, [...commonInputs, ...Object.keys(hyperParameters)]);
+  requireCheckpoint(`optimizer ${name}: state`, state, [...commonInputs, ...Object.keys(hyperParameters)]);
   if (typeof update !== "function")
     refuse(`optimizer ${name}: update`, "a function", textOf(update), "pass ({ parameter, gradient, … }) => ({ … })");
   const given = { hyperParameters, state, update } as unknown as OptimizerDefinition;

@@ -1,6 +1,6 @@
 import { widestOptimizer } from "../backend/batches.ts";
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray, RunSettings, TrainingState } from "../backend/executor.ts";
+import type { FloatArray, RunSettings, Checkpoint } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { momentCount } from "../math/optimizer.ts";
@@ -16,7 +16,7 @@ interface Resumed {
 const isNumbers = (value: unknown): value is ArrayLike<number> =>
   value instanceof Float32Array || value instanceof Float64Array;
 
-function requireLength(name: keyof TrainingState, values: unknown, length: number): void {
+function requireLength(name: keyof Checkpoint, values: unknown, length: number): void {
   if (isNumbers(values) && values.length === length) return;
   const got = isNumbers(values) ? `${values.length} values` : typeof values;
   const fix = "pass a state of a training of this network, of as many members, with this optimizer";
@@ -32,7 +32,7 @@ function requireFinite(parameters: FloatArray): void {
 }
 
 /** Throws `InvalidInput` unless a training can go on from the state. */
-export function requireState(state: TrainingState, { network, members, settings, totalSteps }: Resumed): void {
+export function requireCheckpoint(state: Checkpoint, { network, members, settings, totalSteps }: Resumed): void {
   requireInteger("train: resume: step", state?.step, 0, totalSteps - 1);
   const count = members * network.parameterCount;
   requireLength("parameters", state.parameters, count);

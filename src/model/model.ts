@@ -1,5 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { Dataset, Executor, FloatArray, PlanReport, MemberResults, Trace, TrainingState } from "../backend/executor.ts";
+import type { Dataset, Executor, FloatArray, PlanReport, MemberResults, Trace, Checkpoint } from "../backend/executor.ts";
 import type { Device } from "../backend/webgpu/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
@@ -9,7 +9,7 @@ import { createExecutor } from "../backend/createExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
-import { planTraining, rhythmOf, type Steering, type TrainOptions, type TrainPlan } from "./options.ts";
+import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
 import {
   allMembers,
   averageParameters,
@@ -72,15 +72,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * Trains, and tells about it: an event every `every`, and one at the end. Leaving the loop early stops the training;
-   * the parameters stay at the last step done. `next({ every, learningRate })` steers it from an event on.
+   * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
-  async *train(data: Dataset, options: TrainOptions = {}): AsyncGenerator<Progress, void, Steering | undefined> {
+  async *train(data: Dataset, options: TrainOptions = {}): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     yield* this.#events(planTraining(this.network, data, options, this.members));
   }
 
-  async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, Steering | undefined> {
+  async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     if (this.#isTraining) {
       const fix = "await the training under way, or create a second model";
       throw new InvalidInput({ place: "train", expected: "one training at a time", got: "a second one", fix });
@@ -105,8 +105,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * Copy on the host of where the latest training stood at its last event: what is left when the GPU is lost, and what another
    * training goes on from by `resume`. Undefined before any training, and for models of more than 2²² parameters.
    */
-  get lastGood(): TrainingState | undefined {
-    return this.#trainer?.lastGood;
+  get checkpoint(): Checkpoint | undefined {
+    return this.#trainer?.checkpoint;
   }
 
   /**
@@ -118,7 +118,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * Trains to the end. With validation rows and no `every` they are scored after each epoch, of more than 200 epochs after every n-th.
+   * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
    * Throws as `train` does.
    */
   async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
@@ -126,9 +126,9 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const { totalSteps, perEpoch, settings } = plan;
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
-    const byEpochs = options?.validation && options.every === undefined ? rhythmOf({ epochs }, perEpoch) : plan.rhythm;
+    const byEpochs = options?.validation && options.logInterval === undefined ? eventIntervalOf({ epochs }, perEpoch) : plan.eventInterval;
     let last: Progress | undefined;
-    for await (last of this.#events({ ...plan, rhythm: byEpochs })) recorder.add(last);
+    for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
     const { step: steps, validation, diverged } = last!;
     const { history } = recorder;
     return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history };

@@ -8,7 +8,7 @@ import {
   strategyNames,
   type PerMember,
   type RunSettings,
-  type TrainingState,
+  type Checkpoint,
 } from "../backend/executor.ts";
 import { requireSeed } from "../graph/initializers.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
@@ -16,10 +16,10 @@ import { requireInteger, requireName } from "../graph/network.ts";
 import { adam, type Optimizer, requireHyperParameter, requireOptimizer } from "../math/optimizer.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerMember } from "./perMember.ts";
-import { requireState } from "./checkpoint.ts";
+import { requireCheckpoint } from "./checkpoint.ts";
 
 /** When `train` tells about its progress. */
-export type Every = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
+export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
 export interface TrainOptions {
   /** From `sgd()`, `adam()`, `adamW()` or `rmsProp()`; default `adam()`. */
@@ -49,28 +49,28 @@ export interface TrainOptions {
    */
   readonly activationStorage?: ActivationStorage;
   /**
-   * Go on from where a training of the same data and options stood, `model.lastGood` for example: same order of rows, same moments,
+   * Go on from where a training of the same data and options stood, `model.checkpoint` for example: same order of rows, same moments,
    * same bits. Steps and epochs count from the very beginning; `learningRate` may differ. Replaces the model's parameters.
    */
-  readonly resume?: TrainingState | undefined;
+  readonly resume?: Checkpoint | undefined;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
   /** Default: every 200 ms, and at the end. */
-  readonly every?: Every;
+  readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
 
 /** Distance of events. */
-export interface Rhythm {
+export interface EventInterval {
   /** Steps between events, or undefined where events go by time. */
   readonly eventSteps: number | undefined;
   readonly eventMs: number;
 }
 
 /** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
-export interface Steering {
+export interface TrainingControls {
   /** When the next events are told, counted from here: `{ steps: 1 }` trains step by step. */
-  readonly every?: Every;
+  readonly logInterval?: LogInterval;
   /** Learning rate of the steps from here on; momentum and moments stay. Not where `perMember` sets learning rates. */
   readonly learningRate?: number;
 }
@@ -80,7 +80,7 @@ export interface TrainPlan {
   readonly settings: RunSettings;
   readonly totalSteps: number;
   readonly perEpoch: number;
-  readonly rhythm: Rhythm;
+  readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
   readonly signal: AbortSignal | undefined;
 }
@@ -98,7 +98,7 @@ const known = [
   "activationStorage",
   "resume",
   "validation",
-  "every",
+  "logInterval",
   "signal",
 ];
 const most = 2 ** 48;
@@ -125,27 +125,27 @@ function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number
   return passes * perEpoch;
 }
 
-function eventStepsOf(every: Every | undefined, perEpoch: number): number | undefined {
-  if (every === undefined) return undefined;
-  if (typeof every !== "object" || every === null || ("ms" in every && !(every.ms >= 0))) {
-    const got = JSON.stringify(every) ?? typeof every;
+function eventStepsOf(logInterval: LogInterval | undefined, perEpoch: number): number | undefined {
+  if (logInterval === undefined) return undefined;
+  if (typeof logInterval !== "object" || logInterval === null || ("ms" in logInterval && !(logInterval.ms >= 0))) {
+    const got = JSON.stringify(logInterval) ?? typeof logInterval;
     const fix = "pass { epochs: 1 }";
-    throw new InvalidInput({ place: "train: every", expected: "steps, epochs, or ms of at least 0", got, fix });
+    throw new InvalidInput({ place: "train: logInterval", expected: "steps, epochs, or ms of at least 0", got, fix });
   }
-  if ("ms" in every) return undefined;
-  const steps = "steps" in every ? every.steps : every.epochs * perEpoch;
-  requireInteger("train: every", steps, 1, most);
+  if ("ms" in logInterval) return undefined;
+  const steps = "steps" in logInterval ? logInterval.steps : logInterval.epochs * perEpoch;
+  requireInteger("train: logInterval", steps, 1, most);
   return steps;
 }
 
-export const rhythmOf = (every: Every | undefined, perEpoch: number): Rhythm => ({
-  eventSteps: eventStepsOf(every, perEpoch),
-  eventMs: every && "ms" in every ? every.ms : 200,
+export const eventIntervalOf = (logInterval: LogInterval | undefined, perEpoch: number): EventInterval => ({
+  eventSteps: eventStepsOf(logInterval, perEpoch),
+  eventMs: logInterval && "ms" in logInterval ? logInterval.ms : 200,
 });
 
 /** @throws InvalidInput */
-export function requireSteering(steering: Steering, { perMember }: RunSettings): void {
-  requireOptions("train: next", steering, ["every", "learningRate"]);
+export function requireControls(steering: TrainingControls, { perMember }: RunSettings): void {
+  requireOptions("train: next", steering, ["logInterval", "learningRate"]);
   const { learningRate } = steering;
   if (learningRate === undefined) return;
   requireHyperParameter("train: next: learningRate", "learningRate", learningRate);
@@ -183,7 +183,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network);
   if (options.validation) requireDataset("train: validation", options.validation, network);
-  const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, every } = options;
+  const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
   requireSeed("train: seed", seed);
   requireOptimizer("train", optimizer);
@@ -199,12 +199,12 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume } = options;
-  if (resume !== undefined) requireState(resume, { network, members, settings, totalSteps });
+  if (resume !== undefined) requireCheckpoint(resume, { network, members, settings, totalSteps });
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
     perEpoch,
-    rhythm: rhythmOf(every, perEpoch),
+    eventInterval: eventIntervalOf(logInterval, perEpoch),
     validation: options.validation,
     signal: options.signal,
   };

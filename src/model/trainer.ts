@@ -6,12 +6,12 @@ import {
   type MemberResults,
   type RunSettings,
   type TrainingRun,
-  type TrainingState,
+  type Checkpoint,
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { divergenceRemedy } from "./divergence.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
-import { requireSteering, type Rhythm, rhythmOf, type Steering, type TrainPlan } from "./options.ts";
+import { requireControls, type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
 
 /** What a training run tells while it goes on. */
 export interface Progress {
@@ -64,7 +64,7 @@ export class Trainer {
   readonly #run: TrainingRun;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
-  #rhythm: Rhythm;
+  #interval: EventInterval;
   #rhythmStep: number; // events by steps are counted from here
   readonly #firstStep: number;
   #step: number;
@@ -75,7 +75,7 @@ export class Trainer {
   #eventMs = 0;
   #eventStep: number;
   #eventCostMs = 0;
-  #lastGood: TrainingState | undefined;
+  #checkpoint: Checkpoint | undefined;
   #results: MemberResults | undefined;
 
   constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
@@ -83,14 +83,14 @@ export class Trainer {
     this.#run = run;
     this.#plan = plan;
     this.#settings = plan.settings;
-    this.#rhythm = plan.rhythm;
+    this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
   }
 
   /** Where the training stood at the last event whose numbers were finite; undefined for models too large to copy at each. */
-  get lastGood(): TrainingState | undefined {
-    return this.#lastGood;
+  get checkpoint(): Checkpoint | undefined {
+    return this.#checkpoint;
   }
 
   /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
@@ -99,7 +99,7 @@ export class Trainer {
   }
 
   /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every member has diverged */
-  async *events(): AsyncGenerator<Progress, void, Steering | undefined> {
+  async *events(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     try {
       yield* this.#untilDone();
       this.#results = await this.#run.readResults();
@@ -117,9 +117,9 @@ export class Trainer {
     }
   }
 
-  async *#untilDone(): AsyncGenerator<Progress, void, Steering | undefined> {
+  async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     const { totalSteps } = this.#plan;
-    if (this.#keepsGood) this.#lastGood = await this.#run.readState(this.#step);
+    if (this.#keepsCheckpoint) this.#checkpoint = await this.#run.readCheckpoint(this.#step);
     this.#startMs = this.#eventMs = performance.now();
     while (this.#step < totalSteps) {
       await this.#untilEvent();
@@ -128,12 +128,12 @@ export class Trainer {
     }
   }
 
-  #steer(steering: Steering | undefined): void {
+  #steer(steering: TrainingControls | undefined): void {
     if (steering === undefined) return;
-    requireSteering(steering, this.#settings);
-    const { every, learningRate } = steering;
-    if (every !== undefined) {
-      this.#rhythm = rhythmOf(every, this.#plan.perEpoch);
+    requireControls(steering, this.#settings);
+    const { logInterval, learningRate } = steering;
+    if (logInterval !== undefined) {
+      this.#interval = eventIntervalOf(logInterval, this.#plan.perEpoch);
       this.#rhythmStep = this.#step;
     }
     if (learningRate === undefined) return;
@@ -144,7 +144,7 @@ export class Trainer {
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
     const { totalSteps, signal } = this.#plan;
-    const { eventSteps, eventMs } = this.#rhythm;
+    const { eventSteps, eventMs } = this.#interval;
     const since = this.#step - this.#rhythmStep;
     const last = eventSteps ? Math.min(totalSteps, this.#step + eventSteps - (since % eventSteps)) : totalSteps;
     while (this.#step < last) {
@@ -204,22 +204,22 @@ export class Trainer {
     return progress;
   }
 
-  get #keepsGood(): boolean {
+  get #keepsCheckpoint(): boolean {
     const { network, members } = this.#executor;
     return members * network.parameterCount <= snapshotFloats;
   }
 
   /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
   async #checkFinite(): Promise<number> {
-    const state = this.#keepsGood ? await this.#run.readState(this.#step) : undefined;
+    const state = this.#keepsCheckpoint ? await this.#run.readCheckpoint(this.#step) : undefined;
     const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());
     const diverged = steps.filter((step) => step >= 0);
     if (diverged.length < steps.length) {
-      this.#lastGood = state;
+      this.#checkpoint = state;
       return diverged.length;
     }
     const first = diverged.reduce((least, step) => Math.min(least, step));
-    const good = this.#lastGood;
+    const good = this.#checkpoint;
     if (good) this.#executor.writeParameters(good.parameters);
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({

@@ -1,10 +1,10 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { type Device, GpuDevice } from "../backend/webgpu/device.ts";
-import type { TunedProduct, TuningCache } from "../backend/webgpu/tensor/matmulBuckets.ts";
-import { ProductTable } from "../backend/webgpu/tensor/matmulTuning.ts";
+import type { TunedMatmul, TuningCache } from "../backend/webgpu/tensor/matmulBuckets.ts";
+import { MatmulTable } from "../backend/webgpu/tensor/matmulTuning.ts";
 import { requireDevice } from "./storage.ts";
 
-export type { TunedProduct, TuningCache };
+export type { TunedMatmul, TuningCache };
 
 export interface TuneOptions {
   /** Where times are kept from one start to the next: `tuningDatabase()`, `tuningFile(path)` or one of your own; default: nowhere. */
@@ -12,13 +12,13 @@ export interface TuneOptions {
 }
 
 /** The tuning of a device. */
-export interface ProductTuning {
+export interface MatmulTuning {
   /** False when it was disposed of, or has ended because the device was lost or refused something; and on the CPU. */
   readonly isOn: boolean;
   /** Resolves when everything met so far has been measured and written to the cache, or when tuning has ended. */
   settled(): Promise<void>;
   /** What is known of products of about one shape: times of the versions, and the one that is taken. */
-  entries(): readonly TunedProduct[];
+  entries(): readonly TunedMatmul[];
   /** Ends it: products are computed as they are without, nothing is held any more. May be called again. */
   dispose(): void;
   [Symbol.dispose](): void;
@@ -29,7 +29,7 @@ function requireCache(cache: TuningCache | undefined): void {
   if (typeof cache?.read === "function" && typeof cache.write === "function") return;
   const fix = "pass tuningDatabase(), tuningFile(path), or an object with these functions";
   const expected = "an object with functions read and write";
-  throw new InvalidInput({ place: "tuneProducts: cache", expected, got: String(cache), fix });
+  throw new InvalidInput({ place: "tuneMatmul: cache", expected, got: String(cache), fix });
 }
 
 /**
@@ -39,21 +39,21 @@ function requireCache(cache: TuningCache | undefined): void {
  * @returns when the cache has been read
  * @throws InvalidInput where the device's products are being tuned already
  */
-export async function tuneProducts(device: Device, options: TuneOptions = {}): Promise<ProductTuning> {
-  requireDevice("tuneProducts", device);
-  requireOptions("tuneProducts", options, ["cache"]);
+export async function tuneMatmul(device: Device, options: TuneOptions = {}): Promise<MatmulTuning> {
+  requireDevice("tuneMatmul", device);
+  requireOptions("tuneMatmul", options, ["cache"]);
   requireCache(options.cache);
   if (!(device instanceof GpuDevice)) return untuned();
-  const table = new ProductTable(device, options.cache);
+  const table = new MatmulTable(device, options.cache);
   if (!table.isOn) {
     const fix = "dispose of the tuning that is on, or go on with it";
-    throw new InvalidInput({ place: "tuneProducts", expected: "a device that is not tuned", got: "one that is", fix });
+    throw new InvalidInput({ place: "tuneMatmul", expected: "a device that is not tuned", got: "one that is", fix });
   }
   await table.load();
   return tuningOf(table);
 }
 
-const tuningOf = (table: ProductTable): ProductTuning => ({
+const tuningOf = (table: MatmulTable): MatmulTuning => ({
   get isOn() {
     return table.isOn;
   },
@@ -64,7 +64,7 @@ const tuningOf = (table: ProductTable): ProductTuning => ({
 });
 
 /** The CPU has one way to compute a product. */
-const untuned = (): ProductTuning => ({
+const untuned = (): MatmulTuning => ({
   isOn: false,
   settled: () => Promise.resolve(),
   entries: () => [],

@@ -13,8 +13,8 @@ import type {
 const grouped = (count: number): string => count.toLocaleString("en");
 
 /** One line where no GPU computes. */
-export function tellDevice({ kind, why }: DeviceMessage): Notice | undefined {
-  return kind === "cpu" ? cpuNotice(`Training on the CPU: ${why}.`, why) : undefined;
+export function tellDevice({ kind, fallbackReason }: DeviceMessage): Notice | undefined {
+  return kind === "cpu" ? cpuNotice(`Training on the CPU: ${fallbackReason}.`, fallbackReason) : undefined;
 }
 
 export function tellResumed({ step, why }: ResumedMessage): void {

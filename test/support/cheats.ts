@@ -36,10 +36,10 @@ export const returnsEarly = changed((entry) => {
       owed = 0;
       return entry.restart();
     },
-    readState: async () => {
+    readCheckpoint: async () => {
       await entry.run(owed);
       owed = 0;
-      return entry.readState();
+      return entry.readCheckpoint();
     },
   };
 });
@@ -64,7 +64,7 @@ export const computesWrong: Contender = {
 
 /** Ends in NaN. */
 export const computesNothing = changed((entry) => ({
-  readState: async () => (await entry.readState()).map(() => Number.NaN),
+  readCheckpoint: async () => (await entry.readCheckpoint()).map(() => Number.NaN),
 }));
 
 export const hangs = changed(() => ({ finish: () => new Promise<number>(() => {}) }));

@@ -14,7 +14,7 @@ import { stepBytes, stepStride, writeStep } from "../../src/backend/webgpu/strat
 export async function openDevice(options: { maxBufferBytes?: number; gpu?: GPU } = {}): Promise<GpuDevice> {
   const device = await acquire(options);
   if (device instanceof GpuDevice) return device;
-  throw new Error(`no WebGPU adapter: ${device.why}`);
+  throw new Error(`no WebGPU adapter: ${device.fallbackReason}`);
 }
 
 export interface StepRequest {

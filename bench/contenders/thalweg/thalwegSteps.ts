@@ -55,7 +55,7 @@ class Steps implements Entry {
     return parameters[0]!;
   }
 
-  readState() {
+  readCheckpoint() {
     return this.#executor.readParameters();
   }
 

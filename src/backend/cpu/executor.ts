@@ -12,7 +12,7 @@ import {
   type Scores,
   type Trace,
   type TrainingRun,
-  type TrainingState,
+  type Checkpoint,
 } from "../executor.ts";
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import { nextTask } from "../../nextTask.ts";
@@ -98,7 +98,7 @@ class ReferenceRun implements TrainingRun {
     if (settings.resume) this.#restore(settings.resume);
   }
 
-  #restore({ moments, nonFiniteSteps, bestLosses, bestSteps }: TrainingState): void {
+  #restore({ moments, nonFiniteSteps, bestLosses, bestSteps }: Checkpoint): void {
     this.#nonFinite.set(nonFiniteSteps);
     this.#bestLosses.set(bestLosses);
     this.#bestSteps.set(bestSteps);
@@ -108,7 +108,7 @@ class ReferenceRun implements TrainingRun {
     }
   }
 
-  /** The moments in the order of `TrainingState`. */
+  /** The moments in the order of `Checkpoint`. */
   #momentRows(): Float64Array[] {
     return this.#update.state.flatMap((_, kind) => this.#moments.map((own) => own[kind]!));
   }
@@ -193,7 +193,7 @@ class ReferenceRun implements TrainingRun {
     };
   }
 
-  async readState(step: number): Promise<TrainingState> {
+  async readCheckpoint(step: number): Promise<Checkpoint> {
     const { bestLosses, bestSteps, nonFiniteSteps } = await this.readResults();
     const parameters = concatenate(this.#parameters);
     return { step, parameters, moments: concatenate(this.#momentRows()), nonFiniteSteps, bestLosses, bestSteps };

@@ -50,7 +50,7 @@ export interface Device {
   /** One line for people. */
   readonly name: string;
   /** One line why this is not a hardware GPU; undefined on one. */
-  readonly why: string | undefined;
+  readonly fallbackReason: string | undefined;
   details(): DeviceDetails;
   dispose(): void;
   [Symbol.dispose](): void;
@@ -60,10 +60,10 @@ export class CpuDevice implements Device {
   readonly kind = "cpu";
   readonly name = "CPU, float64 reference";
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
-  readonly why: string | undefined;
+  readonly fallbackReason: string | undefined;
 
   constructor(why: string) {
-    this.why = why;
+    this.fallbackReason = why;
   }
 
   details(): DeviceDetails {
@@ -88,7 +88,7 @@ interface GpuDeviceOptions {
 export class GpuDevice implements Device {
   readonly kind: "gpu" | "software";
   readonly name: string;
-  readonly why: string | undefined;
+  readonly fallbackReason: string | undefined;
   readonly gpu: GPUDevice;
   /** Largest buffer and binding, bytes. */
   readonly maxBufferBytes: number;
@@ -112,7 +112,7 @@ export class GpuDevice implements Device {
     this.gpu = gpu;
     this.kind = isSoftware(adapterInfo) ? "software" : "gpu";
     this.name = nameOf(adapterInfo);
-    this.why = this.kind === "gpu" ? undefined : "no hardware adapter was used: WebGPU computes on the CPU here";
+    this.fallbackReason = this.kind === "gpu" ? undefined : "no hardware adapter was used: WebGPU computes on the CPU here";
     this.dispatchFlops = dispatchFlops[this.kind];
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
     this.maxBufferBytes = Math.min(largest, options.maxBufferBytes ?? largest);

@@ -1,6 +1,6 @@
 import backwardInputs from "../../../shaders/backwardInputs.wgsl";
 import backwardWeights from "../../../shaders/backwardWeights.wgsl";
-import drawRows from "../../../shaders/drawRows.wgsl";
+import sampleBatch from "../../../shaders/sampleBatch.wgsl";
 import crossEntropy from "../../../shaders/crossEntropy.wgsl";
 import forward from "../../../shaders/forward.wgsl";
 import gatherRows from "../../../shaders/gatherRows.wgsl";
@@ -8,7 +8,7 @@ import loss from "../../../shaders/loss.wgsl";
 import lossElementwise from "../../../shaders/lossElementwise.wgsl";
 import lossSoftmax from "../../../shaders/lossSoftmax.wgsl";
 import oneLane from "../../../shaders/oneLane.wgsl";
-import plainProduct from "../../../shaders/plainProduct.wgsl";
+import plainMatmul from "../../../shaders/plainMatmul.wgsl";
 import quadLoads from "../../../shaders/quadLoads.wgsl";
 import scalar from "../../../shaders/scalar.wgsl";
 import score from "../../../shaders/score.wgsl";
@@ -17,7 +17,7 @@ import scoreMembers from "../../../shaders/scoreMembers.wgsl";
 import storeInLoop from "../../../shaders/storeInLoop.wgsl";
 import scoreSoftmax from "../../../shaders/scoreSoftmax.wgsl";
 import subgroupLanes from "../../../shaders/subgroupLanes.wgsl";
-import tiledProduct from "../../../shaders/tiledProduct.wgsl";
+import tiledMatmul from "../../../shaders/tiledMatmul.wgsl";
 import sumAtOnce from "../../../shaders/sumAtOnce.wgsl";
 import sumInBlocks from "../../../shaders/sumInBlocks.wgsl";
 import tileHalves from "../../../shaders/tileHalves.wgsl";
@@ -52,9 +52,9 @@ function product<Name extends string>(
   operation: Shader,
   sums: Shader,
 ): Record<`${Name}${"" | "Tiled" | "Quads"}`, Parts> {
-  const tiled = [operation, tiledProduct, sums, storeInLoop];
+  const tiled = [operation, tiledMatmul, sums, storeInLoop];
   const variants: Record<string, Parts> = {
-    [name]: { name, parts: [operation, plainProduct] },
+    [name]: { name, parts: [operation, plainMatmul] },
     [`${name}Tiled`]: { name: `${name}Tiled`, parts: [...tiled, tileLoads] },
     [`${name}Quads`]: { name: `${name}Tiled`, parts: [...tiled, quadLoads], variant: "quads" },
   };
@@ -67,7 +67,7 @@ const shaders = {
   ...product("backwardInputs", backwardInputs, sumAtOnce),
   ...product("backwardWeights", backwardWeights, sumInBlocks),
   loss: { name: "loss", parts: [loss] },
-  drawRows: { name: "drawRows", parts: [drawRows] },
+  sampleBatch: { name: "sampleBatch", parts: [sampleBatch] },
   score: { name: "score", parts: [score] },
   gatherRows: { name: "gatherRows", parts: [gatherRows] },
 } as const satisfies Record<string, Parts>;

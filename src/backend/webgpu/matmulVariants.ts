@@ -1,7 +1,7 @@
 import type { LayerShape, Network } from "../../graph/network.ts";
 
 /** What the choice needs to know of a device. */
-export interface ProductLimits {
+export interface MatmulLimits {
   readonly kind: "gpu" | "software";
   /** Four neighbouring invocations can exchange values. */
   readonly hasQuads: boolean;
@@ -21,8 +21,8 @@ export interface Product {
  */
 export type Version = "plain" | "tiled" | "wideTiled" | "quads" | "wideQuads";
 
-/** Products of tensors also by tiles of 64 × 64 values in workgroup memory; chosen by measurement only (productTuning.ts). */
-export type ProductVersion = Version | "workgroup";
+/** Products of tensors also by tiles of 64 × 64 values in workgroup memory; chosen by measurement only (matmulTuning.ts). */
+export type MatmulVariant = Version | "workgroup";
 
 interface Tile {
   /** Of one invocation. */
@@ -36,7 +36,7 @@ interface Tile {
   readonly leastOnHardware: number;
 }
 
-const tiles: Record<ProductVersion, Tile> = {
+const tiles: Record<MatmulVariant, Tile> = {
   plain: { rows: 1, columns: 1, invocations: 1, cost: 9, leastOnHardware: 0 },
   tiled: { rows: 16, columns: 4, invocations: 1, cost: 2, leastOnHardware: 1024 },
   wideTiled: { rows: 16, columns: 8, invocations: 1, cost: 1.5, leastOnHardware: 2048 },
@@ -49,10 +49,10 @@ const countOf = ({ rows, columns }: Tile, product: Pick<Product, "rows" | "colum
   Math.ceil(product.rows / rows) * Math.ceil(product.columns / columns);
 
 /** Values of a product that a version computes, with those past the edges. */
-const valuesComputed = (version: ProductVersion, product: Product): number =>
+const valuesComputed = (version: MatmulVariant, product: Product): number =>
   countOf(tiles[version], product) * tiles[version].rows * tiles[version].columns;
 
-function costOf(limits: ProductLimits, version: Version, product: Product): number {
+function costOf(limits: MatmulLimits, version: Version, product: Product): number {
   const { invocations, cost, leastOnHardware } = tiles[version];
   const tileCount = countOf(tiles[version], product);
   const isIdle = limits.kind === "gpu" && product.members * product.slots * tileCount * invocations < leastOnHardware;
@@ -63,31 +63,31 @@ const ofAll: readonly Version[] = ["plain", "tiled", "wideTiled"];
 const ofQuads: readonly Version[] = [...ofAll, "quads", "wideQuads"];
 
 /** The versions that a device can run. */
-const versionsOf = ({ hasQuads }: Pick<ProductLimits, "hasQuads">): readonly Version[] => (hasQuads ? ofQuads : ofAll);
+const versionsOf = ({ hasQuads }: Pick<MatmulLimits, "hasQuads">): readonly Version[] => (hasQuads ? ofQuads : ofAll);
 
 /** Those of the products of tensors. */
-export const productVersionsOf = (limits: Pick<ProductLimits, "hasQuads">): readonly ProductVersion[] => [
+export const matmulVariantsOf = (limits: Pick<MatmulLimits, "hasQuads">): readonly MatmulVariant[] => [
   ...versionsOf(limits),
   "workgroup",
 ];
 
 /** Those worth measuring: barriers cost a software adapter several times what they save. */
-export const candidatesOf = (limits: Pick<ProductLimits, "kind" | "hasQuads">): readonly ProductVersion[] =>
-  limits.kind === "gpu" ? productVersionsOf(limits) : versionsOf(limits);
+export const candidatesOf = (limits: Pick<MatmulLimits, "kind" | "hasQuads">): readonly MatmulVariant[] =>
+  limits.kind === "gpu" ? matmulVariantsOf(limits) : versionsOf(limits);
 
 /** Time that a version should take, idle or not, in units of a value of the fastest one. */
-export const expectedCost = (version: ProductVersion, product: Product): number =>
+export const expectedCost = (version: MatmulVariant, product: Product): number =>
   product.members * valuesComputed(version, product) * tiles[version].cost;
 
 /** Picks the version that costs least for a shape; all of them add in the same order and give the same bits. */
-export function chooseVersion(limits: ProductLimits, product: Product): Version {
+export function chooseVersion(limits: MatmulLimits, product: Product): Version {
   const versions = versionsOf(limits);
   const costs = versions.map((version) => costOf(limits, version, product));
   return versions[costs.indexOf(Math.min(...costs))]!;
 }
 
 /** Products and their sums that the cheapest version computes, with what it wastes at the edges, in units of the fastest one. */
-export function productWork(limits: ProductLimits, product: Product, sums: number): number {
+export function productWork(limits: MatmulLimits, product: Product, sums: number): number {
   return product.members * sums * costOf(limits, chooseVersion(limits, product), product);
 }
 
@@ -99,7 +99,7 @@ type Suffix = (typeof suffixes)[Version];
 export const kernelName = (product: ProductName, version: Version): `${ProductName}${Suffix}` =>
   `${product}${suffixes[version]}`;
 
-/** Which four values of the right matrix lie side by side from multiples of four: shaders/productTile.wgsl. */
+/** Which four values of the right matrix lie side by side from multiples of four: shaders/matmulTile.wgsl. */
 export type Alignment = "none" | "rows" | "columns";
 
 /** Rows of the right matrix are aligned where all distances in it are multiples of four: its columns, first value, strides. */
@@ -109,7 +109,7 @@ export const alignmentOf = (direction: "rows" | "columns", ...distances: readonl
 /** Overrides of the kernel: how many columns its tile has, and how they lie; a software adapter wants them in one line of the cache. */
 export const versionConstants = (
   version: Version,
-  kind: ProductLimits["kind"],
+  kind: MatmulLimits["kind"],
   alignment: Alignment,
 ): Record<string, number> => ({
   WIDE: version.startsWith("wide") ? 1 : 0,
@@ -126,11 +126,11 @@ export const weightsAlignment = (
 ): Alignment => alignmentOf(direction, fanOut, weightsOffset, members > 1 ? parameterCount : 0);
 
 /** Floating-point operations that take as long as one of the tile that costs 2. */
-export const versionOperations = (version: ProductVersion, operations: number): number =>
+export const versionOperations = (version: MatmulVariant, operations: number): number =>
   (operations * tiles[version].cost) / 2;
 
 /** Invocations for [rows, columns] values. */
-export function valueInvocations(version: ProductVersion, rows: number, columns: number): number {
+export function valueInvocations(version: MatmulVariant, rows: number, columns: number): number {
   return countOf(tiles[version], { rows, columns }) * tiles[version].invocations;
 }
 

@@ -1,6 +1,6 @@
 // The weights as files.
 
-import { network, type TrainingState } from "../../index.ts";
+import { network, type Checkpoint } from "../../index.ts";
 import type { Split } from "./datasets.ts";
 import { encodeNpz } from "./npz.ts";
 import { networkOf, optimizerOf } from "./setup.ts";
@@ -14,7 +14,7 @@ export interface Snapshot {
   readonly epoch: number;
   readonly parameters: Float32Array;
   /** What the training goes on from; undefined before its first step. */
-  readonly trainingState: TrainingState | undefined;
+  readonly trainingState: Checkpoint | undefined;
 }
 
 const format = "thalweg playground weights";

@@ -1,10 +1,10 @@
 // A training as it is kept in the browser, and whether what was read is one.
 
-import type { FloatArray, TrainingState } from "../../index.ts";
+import type { FloatArray, Checkpoint } from "../../index.ts";
 import type { ParametersMessage, SessionSettings } from "../worker/protocol.ts";
 
 /** A state of the library without its parameters, which are kept in any case. */
-export type StateRest = Omit<TrainingState, "parameters">;
+export type StateRest = Omit<Checkpoint, "parameters">;
 
 /** What of a training is kept, to go on from there. */
 export interface SavedRun {

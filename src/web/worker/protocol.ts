@@ -6,7 +6,7 @@
  *
  *     page                                  worker
  *     start { run, settings, pace? }   →
- *                                      ←    device { kind, name, why }       which GPU, or why the CPU
+ *                                      ←    device { kind, name, fallbackReason } which GPU, or why the CPU
  *                                      ←    started { plan, parameterCount }
  *     play { pace } · pause · step     →
  *                                      ←    frame { step, losses, content }  content: what the view's `frame` computed
@@ -40,7 +40,7 @@ import type {
   Strategy,
   PerMember,
   PlanReport,
-  TrainingState,
+  Checkpoint,
 } from "../../index.ts";
 
 /** What is trained, and how. `Options` is what the view's frame function is told. */
@@ -62,7 +62,7 @@ export interface SessionSettings<Options> {
   /** Step that `parameters` or `resume` belong to. Default 0. */
   readonly firstStep?: number;
   /** Go on from where a training of these settings stood; its step counts from where momentum and the order of rows last began. */
-  readonly resume?: TrainingState | undefined;
+  readonly resume?: Checkpoint | undefined;
   readonly perMember?: PerMember;
   readonly bootstrap?: boolean;
   readonly strategy?: Strategy;
@@ -94,7 +94,7 @@ export interface DeviceMessage {
   readonly kind: DeviceKind;
   readonly name: string;
   /** One line why this is not a hardware GPU. */
-  readonly why: string | undefined;
+  readonly fallbackReason: string | undefined;
 }
 
 export interface StartedMessage {
@@ -133,7 +133,7 @@ export interface ParametersMessage {
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
   /** What a training goes on from as if nothing had been; undefined before the first step, and for large models. */
-  readonly state: TrainingState | undefined;
+  readonly state: Checkpoint | undefined;
 }
 
 export interface ResumedMessage {

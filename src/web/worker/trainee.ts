@@ -12,7 +12,7 @@ import {
   type Model,
   network,
   NoDevice,
-  type TrainingState,
+  type Checkpoint,
   type TrainOptions,
 } from "../../index.ts";
 import type { SessionSettings } from "./protocol.ts";
@@ -50,7 +50,7 @@ export interface KeptState {
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
   /** What its training goes on from; undefined where it has yet to begin. */
-  readonly state: TrainingState | undefined;
+  readonly state: Checkpoint | undefined;
 }
 
 /** The model that settings ask for, and its first good state where it is small enough to keep. */

@@ -10,7 +10,7 @@ import { stepBytes } from "./uniforms.ts";
 /** Rows of a run's data set. */
 export const rowCountOf = ({ data }: RunSettings, { outputs }: Network): number => data.targets.length / outputs;
 
-/** How rows are drawn: shaders/order.wgsl. */
+/** How rows are drawn: shaders/shuffle.wgsl. */
 export const orderConstants = (settings: RunSettings, rowCount: number): Constants => ({
   SHUFFLES: isShuffled(settings, rowCount) ? 1 : 0,
   OWN_ORDER: hasOwnRows(settings, rowCount) ? 1 : 0,

@@ -33,7 +33,7 @@ function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: Gather
 function drawOf(request: DispatchesRequest): DispatchRequest {
   const { steps, layers, settings, batchRows } = request.buffers;
   return {
-    name: "drawRows",
+    name: "sampleBatch",
     label: "rows",
     constants: orderOf(request),
     bound: [stepWindow(steps), layers[0]!, settings, batchRows],

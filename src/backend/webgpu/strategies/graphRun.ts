@@ -239,7 +239,7 @@ function kernelsOf({ plan, settings, network }: GraphRequest, tasks: readonly Ta
     if (task.kind === "vectors") return "backwardWeights";
     return task.kind === "table" ? "tableGradients" : task.kind;
   });
-  const drawn = drawsApart(settings, rowCountOf(settings, network)) ? ["drawRows"] : [];
+  const drawn = drawsApart(settings, rowCountOf(settings, network)) ? ["sampleBatch"] : [];
   return [...drawn, ...names, "update"];
 }
 

@@ -1,9 +1,9 @@
 import { LimitExceeded } from "../../../errors.ts";
 import { type LayerShape, type Network, savesPreActivation } from "../../../graph/network.ts";
-import { chooseVersion, kernelName, type ProductLimits, type Version } from "../matmulVariants.ts";
+import { chooseVersion, kernelName, type MatmulLimits, type Version } from "../matmulVariants.ts";
 
 /** What a plan needs to know of a device. */
-export interface PlanLimits extends ProductLimits {
+export interface PlanLimits extends MatmulLimits {
   readonly maxBufferBytes: number;
   /** Floating-point operations that one dispatch may take. */
   readonly dispatchFlops: number;

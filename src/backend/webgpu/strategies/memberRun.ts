@@ -4,7 +4,7 @@ import {
   requireAlive,
   type RunSettings,
   type TrainingRun,
-  type TrainingState,
+  type Checkpoint,
 } from "../../executor.ts";
 import { write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
@@ -17,7 +17,7 @@ import {
   readLossRing,
   readNonFinite,
   readResults,
-  readTrainingState,
+  readRunCheckpoint,
   type RunStatus,
   writeLearningRate,
 } from "./runStatus.ts";
@@ -194,10 +194,10 @@ export class MemberRun implements TrainingRun {
     writeLearningRate(this.#status(), this.#parts.settings, learningRate);
   }
 
-  readState(step: number): Promise<TrainingState> {
+  readCheckpoint(step: number): Promise<Checkpoint> {
     const { settings, parameters, network, buffers } = this.#parts;
     const { parameterCount } = network;
-    return readTrainingState({ ...this.#status(), buffers, settings, parameters, parameterCount }, step);
+    return readRunCheckpoint({ ...this.#status(), buffers, settings, parameters, parameterCount }, step);
   }
 
   #status(): RunStatus {

@@ -93,7 +93,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const { members, settings, network } = request;
   const layered = layeredRequest(request);
   const { plan } = layered;
-  const drawn = drawsApart(settings, rowCountOf(settings, network)) ? ["drawRows"] : [];
+  const drawn = drawsApart(settings, rowCountOf(settings, network)) ? ["sampleBatch"] : [];
   const kernels = [...drawn, ...kernelsOf(plan)];
   const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";

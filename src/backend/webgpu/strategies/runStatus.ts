@@ -1,5 +1,5 @@
 import { widestOptimizer } from "../../batches.ts";
-import type { MemberResults, RunSettings, TrainingState } from "../../executor.ts";
+import type { MemberResults, RunSettings, Checkpoint } from "../../executor.ts";
 import { type BufferOwner, readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import { momentCount } from "../../../math/optimizer.ts";
@@ -25,7 +25,7 @@ const toWord = (step: number): number => (step === -1 ? noStep : Math.min(step, 
 export function restoreState(
   { gpu }: GpuDevice,
   { moments, status }: { readonly moments: GPUBuffer; readonly status: GPUBuffer },
-  state: TrainingState,
+  state: Checkpoint,
 ): void {
   const { nonFiniteSteps, bestLosses, bestSteps } = state;
   const members = nonFiniteSteps.length;
@@ -97,7 +97,7 @@ export interface StateSource extends RunStatus {
 }
 
 /** Parameters, moments and status in one go. Waits for the work. */
-export async function readTrainingState(source: StateSource, step: number): Promise<TrainingState> {
+export async function readRunCheckpoint(source: StateSource, step: number): Promise<Checkpoint> {
   const { device, members, buffers, parameters, parameterCount, settings } = source;
   const count = members * parameterCount;
   const momentFloats = momentCount(widestOptimizer(settings)) * count;

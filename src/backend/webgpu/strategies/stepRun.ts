@@ -4,7 +4,7 @@ import {
   requireAlive,
   type RunSettings,
   type TrainingRun,
-  type TrainingState,
+  type Checkpoint,
 } from "../../executor.ts";
 import { type BufferOwner, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
@@ -18,7 +18,7 @@ import {
   readLossRing,
   readNonFinite,
   readResults,
-  readTrainingState,
+  readRunCheckpoint,
   type RunStatus,
   writeLearningRate,
 } from "./runStatus.ts";
@@ -184,10 +184,10 @@ export class StepRun<Buffers extends RunBuffers> implements TrainingRun {
     return readResults(this.#status(), this.#stepsDone);
   }
 
-  readState(step: number): Promise<TrainingState> {
+  readCheckpoint(step: number): Promise<Checkpoint> {
     const { settings, parameters, network } = this.#request;
     const { parameterCount } = network;
-    return readTrainingState({ ...this.#status(), buffers: this.buffers, settings, parameters, parameterCount }, step);
+    return readRunCheckpoint({ ...this.#status(), buffers: this.buffers, settings, parameters, parameterCount }, step);
   }
 
   #status(): RunStatus {

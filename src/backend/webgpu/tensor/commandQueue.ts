@@ -39,7 +39,7 @@ export interface ValueCommand extends Omit<Command, "groups"> {
  * Records dispatches of a device into one compute pass and submits them together: when somebody reads, or when they are many or
  * long. A dispatch finds what those before it have written. Its uniforms lie in slots of one buffer, written once a submit.
  */
-export class Commands {
+export class CommandQueue {
   readonly pool: BufferPool;
   readonly #device: GpuDevice;
   readonly #owner: BufferOwner;
@@ -156,11 +156,11 @@ export class Commands {
   }
 }
 
-const commands = new WeakMap<GpuDevice, Commands>();
+const commands = new WeakMap<GpuDevice, CommandQueue>();
 
 /** The commands of a device: one recorder for all of its tensors. */
-export function commandsOf(device: GpuDevice): Commands {
-  const own = commands.get(device) ?? new Commands(device);
+export function commandQueueOf(device: GpuDevice): CommandQueue {
+  const own = commands.get(device) ?? new CommandQueue(device);
   commands.set(device, own);
   return own;
 }

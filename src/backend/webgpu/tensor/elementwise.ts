@@ -1,7 +1,7 @@
 // Functions of tensors value by value: what their kernels are told.
 
 import { type DataType, maxRank } from "../../../shape.ts";
-import { type Commands, commandsOf } from "./commandQueue.ts";
+import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import { type ElementFunction, tensorKernel } from "./tensorKernels.ts";
 import { axesOf, quadsOf } from "./strides.ts";
@@ -28,7 +28,7 @@ export interface UnaryRequest {
 
 /** Records out = compute(a). */
 export function encodeUnary({ device, compute, a, out, count, exponent }: UnaryRequest): void {
-  commandsOf(device).dispatchValues({
+  commandQueueOf(device).dispatchValues({
     source: tensorKernel("unary", [a.dtype, out.dtype], compute),
     bound: [a.buffer, out.buffer],
     values: Math.ceil(count / 4),
@@ -39,7 +39,7 @@ export function encodeUnary({ device, compute, a, out, count, exponent }: UnaryR
 
 /** Records out += a. */
 export function encodeAccumulate(device: GpuDevice, a: StoredValues, out: StoredValues, count: number): void {
-  commandsOf(device).dispatchValues({
+  commandQueueOf(device).dispatchValues({
     source: tensorKernel("accumulate", [a.dtype, out.dtype]),
     bound: [a.buffer, out.buffer],
     values: Math.ceil(count / 4),
@@ -73,7 +73,7 @@ export function encodeBinary(request: BinaryRequest): void {
   const axes = axesOf([sizes, first.strides, second.strides], [1, 0, 0]);
   const offsets = { aOffset: first.offset, bOffset: second.offset, outOffset: out.offset };
   const which = typeof a === "number" ? 1 : typeof b === "number" ? 2 : 0;
-  commandsOf(device).dispatchValues({
+  commandQueueOf(device).dispatchValues({
     source: tensorKernel("binary", [first.dtype, second.dtype, out.dtype], compute),
     constants: { NUMBER: which, RANK: axes.rank },
     bound: [first.buffer, second.buffer, out.buffer],
@@ -92,11 +92,11 @@ export interface CopyRequest {
   /** Values outside of it become 0. */
   readonly frame?: { readonly before: readonly number[]; readonly inside: readonly number[] } | undefined;
   /** What records it; default: that of the device's tensors. */
-  readonly commands?: Commands;
+  readonly commands?: CommandQueue;
 }
 
 /** Records out = a. */
-export function encodeCopy({ device, sizes, a, out, frame, commands = commandsOf(device) }: CopyRequest): void {
+export function encodeCopy({ device, sizes, a, out, frame, commands = commandQueueOf(device) }: CopyRequest): void {
   const axes = axesOf([sizes, a.strides, out.strides], [1, 0, 0]);
   const around = Array.from({ length: maxRank }, (_, axis) => [frame?.before[axis] ?? 0, frame?.inside[axis] ?? 1]);
   commands.dispatchValues({

@@ -7,11 +7,11 @@
 //   - any of the sizes may be 0: with k = 0 the product is 0, and without values nothing is dispatched;
 //   - values are stored as f32 or f16 and computed in f32. Out never lies in a buffer of a or b.
 // Sums keep to max(4, k/10) · 2⁻²⁴ · Σ|a||b|, and are the same bits for the same shapes on the same device, whichever kernel is chosen:
-// all add in the same order, and the slices of k depend on the shape and the device alone. Dispatches go through `Commands`;
+// all add in the same order, and the slices of k depend on the shape and the device alone. Dispatches go through `CommandQueue`;
 // scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
 
 import { type DataType, maxRank } from "../../../shape.ts";
-import { type Commands, commandsOf } from "./commandQueue.ts";
+import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import { encodeCopy } from "./elementwise.ts";
 import type { Constants } from "../kernel.ts";
@@ -23,7 +23,7 @@ import {
   alignmentOf,
   chooseVersion,
   type Product,
-  type ProductVersion,
+  type MatmulVariant,
   valueInvocations,
   versionConstants,
   versionOperations,
@@ -55,7 +55,7 @@ export interface MatmulRequest {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   /** What records it; default: that of the device's tensors. */
-  readonly commands?: Commands;
+  readonly commands?: CommandQueue;
 }
 
 /** Products of one sum below which it is not cut: a slice costs a partial result. A multiple of the blocks of the kernels. */
@@ -77,19 +77,19 @@ function slotsOf(request: MatmulRequest): number {
 }
 
 /** How a product is computed. */
-export interface ProductChoice {
-  readonly version: ProductVersion;
+export interface MatmulChoice {
+  readonly version: MatmulVariant;
   readonly slots: number;
 }
 
 /** Chooses by shape alone: the version that should cost least. */
-export function usualProduct(request: MatmulRequest): ProductChoice {
+export function usualProduct(request: MatmulRequest): MatmulChoice {
   const slots = slotsOf(request);
   return { version: chooseVersion(request.device, productOf(request, slots)), slots };
 }
 
 /** As usual, or the version that tuning has found. */
-function chooseProduct(request: MatmulRequest): ProductChoice {
+function chooseProduct(request: MatmulRequest): MatmulChoice {
   const version = tuners.get(request.device)?.versionFor(request);
   return version ? { version, slots: slotsOf(request) } : usualProduct(request);
 }
@@ -105,27 +105,27 @@ export const productOf = (request: MatmulRequest, slots: number): Product => ({
 });
 
 /** Knows which version of a product is fastest, from measurements. */
-export interface ProductTuner {
+export interface MatmulTuner {
   /** Called for every product that is recorded; never waits. */
-  versionFor(request: MatmulRequest): ProductVersion | undefined;
+  versionFor(request: MatmulRequest): MatmulVariant | undefined;
 }
 
-const tuners = new WeakMap<GpuDevice, ProductTuner>();
+const tuners = new WeakMap<GpuDevice, MatmulTuner>();
 
 /** Lets the products of a device ask a tuner. @returns false where they ask another one already */
-export function addTuner(device: GpuDevice, tuner: ProductTuner): boolean {
+export function addTuner(device: GpuDevice, tuner: MatmulTuner): boolean {
   if (tuners.has(device)) return false;
   tuners.set(device, tuner);
   return true;
 }
 
 /** Takes a tuner away. */
-export function removeTuner(device: GpuDevice, tuner: ProductTuner): void {
+export function removeTuner(device: GpuDevice, tuner: MatmulTuner): void {
   if (tuners.get(device) === tuner) tuners.delete(device);
 }
 
 /** Records out = op(a) · op(b). */
-export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): void {
+export function encodeMatmul(request: MatmulRequest, choice?: MatmulChoice): void {
   if (matricesOf(request) * request.m * request.n === 0) return;
   if (!choice && isSlim(request)) return encodeSlim(request);
   const { version, slots } = choice ?? chooseProduct(request);
@@ -133,7 +133,7 @@ export function encodeMatmul(request: MatmulRequest, choice?: ProductChoice): vo
   encodeSlots(request, { version, slots });
 }
 
-function encodeSlots(request: MatmulRequest, { version, slots }: ProductChoice): void {
+function encodeSlots(request: MatmulRequest, { version, slots }: MatmulChoice): void {
   if (slots === 1) return encodeVersion(request, version, Math.max(1, request.k));
   const slice = Math.max(1, Math.ceil(request.k / slots / sliceProducts)) * sliceProducts;
   inSlices(request, Math.max(1, Math.ceil(request.k / slice)), (sliced) => encodeVersion(sliced, version, slice));
@@ -148,7 +148,7 @@ const leastValuesOfPanels = 2 ** 20;
  * Whether b is copied into panels. What the tiles of a large product read of b is far apart, and where rows are a power of two
  * long it displaces itself from the caches of the CPU that a software adapter runs on: at 1,024³ 1.18 times faster, at 512³ not.
  */
-function wantsPanels(request: MatmulRequest, version: ProductVersion): boolean {
+function wantsPanels(request: MatmulRequest, version: MatmulVariant): boolean {
   const { device, b, m, n, k, batch } = request;
   if (device.kind !== "software" || b.isInPanels || !isTiled(version) || batch.length > maxRank - 3) return false;
   const isLarge = m >= leastRowsOfPanels && n * k >= leastValuesOfPanels;
@@ -244,7 +244,7 @@ function encodeSlim(request: MatmulRequest): void {
   );
 }
 
-const recorderOf = ({ device, commands }: MatmulRequest): Commands => commands ?? commandsOf(device);
+const recorderOf = ({ device, commands }: MatmulRequest): CommandQueue => commands ?? commandQueueOf(device);
 
 /** Which values of op(b) can be loaded four at once. */
 export const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment =>
@@ -253,7 +253,7 @@ export const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment 
 /** The kernel of a version for a request, and its overrides. */
 export const kernelOf = (
   request: MatmulRequest,
-  version: ProductVersion,
+  version: MatmulVariant,
 ): { source: KernelSource; constants: Constants } => ({
   source: matmulKernel(version, [request.a.dtype, request.b.dtype, request.out.dtype], request.k <= sliceProducts),
   constants: constantsOf(wantsPanels(request, version) ? packedRequest(request, request.b.buffer) : request, version),
@@ -262,7 +262,7 @@ export const kernelOf = (
 /** Products of a sum from which a loop that takes eight at a time is worth compiling: 1.07 times faster at 512³. */
 const leastPairs = 128;
 
-function constantsOf(request: MatmulRequest, version: ProductVersion): Constants {
+function constantsOf(request: MatmulRequest, version: MatmulVariant): Constants {
   const { b, k, transposeA, transposeB } = request;
   if (version === "plain") return {};
   if (version === "workgroup") return { LEFT_ALONG_K: transposeA ? 0 : 1, RIGHT_ALONG_K: transposeB ? 1 : 0 };
@@ -273,10 +273,10 @@ function constantsOf(request: MatmulRequest, version: ProductVersion): Constants
   return { ...versionConstants(version, request.device.kind, alignmentOfB(request)), ...tile };
 }
 
-const isTiled = (version: ProductVersion): boolean => version !== "plain" && version !== "workgroup";
+const isTiled = (version: MatmulVariant): boolean => version !== "plain" && version !== "workgroup";
 
 /** Records the sums over slices of k. */
-function encodeVersion(request: MatmulRequest, version: ProductVersion, slice: number): void {
+function encodeVersion(request: MatmulRequest, version: MatmulVariant, slice: number): void {
   const { a, b, out, m, n, k } = request;
   const matrices = matricesOf(request);
   const invocations = valueInvocations(version, m, n);

@@ -3,16 +3,16 @@
 import type { GpuDevice } from "../device.ts";
 import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
 import { alignmentOfB, matricesOf, type MatmulRequest } from "./matmul.ts";
-import { type ProductVersion, productVersionsOf } from "../matmulVariants.ts";
+import { type MatmulVariant, matmulVariantsOf } from "../matmulVariants.ts";
 
 /** What tuning has found for products of about one shape. */
-export interface TunedProduct {
+export interface TunedMatmul {
   /** m x n x k x matrices, each rounded up to a power of two; n or t for either operand as it lies or transposed; types; alignment. */
   readonly bucket: string;
   /** Median times of one product in the versions that were measured, in ms. */
-  readonly timesMs: Readonly<Partial<Record<ProductVersion, number>>>;
+  readonly timesMs: Readonly<Partial<Record<MatmulVariant, number>>>;
   /** The version that is taken. */
-  readonly version: ProductVersion;
+  readonly version: MatmulVariant;
 }
 
 /** Where tuning keeps what it has found. Keys tell adapter and kernels; texts are read as untrusted. */
@@ -22,7 +22,7 @@ export interface TuningCache {
   write(key: string, text: string): Promise<void>;
 }
 
-export const maxTunedProducts = 4096;
+export const maxTunedMatmuls = 4096;
 const maxCharacters = 2 ** 21;
 
 const powerAbove = (size: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, size)));
@@ -54,15 +54,15 @@ export function tuningKey(device: GpuDevice): string {
   return JSON.stringify(["products", device.kind, vendor, architecture, chip, description, hashOf(code)]);
 }
 
-export const writeProducts = (products: Iterable<TunedProduct>): string => JSON.stringify([...products]);
+export const writeProducts = (products: Iterable<TunedMatmul>): string => JSON.stringify([...products]);
 
 /** Reads what `writeProducts` has written for versions that this device has; whatever else is in the text is left out. */
-export function readProducts(text: unknown, device: Pick<GpuDevice, "hasQuads">): TunedProduct[] {
+export function readProducts(text: unknown, device: Pick<GpuDevice, "hasQuads">): TunedMatmul[] {
   if (typeof text !== "string" || text.length > maxCharacters) return [];
   const parsed = parse(text);
   if (!Array.isArray(parsed)) return [];
-  const versions = productVersionsOf(device);
-  return parsed.slice(0, maxTunedProducts).flatMap((one: unknown) => readProduct(one, versions));
+  const versions = matmulVariantsOf(device);
+  return parsed.slice(0, maxTunedMatmuls).flatMap((one: unknown) => readProduct(one, versions));
 }
 
 function parse(text: string): unknown {
@@ -73,11 +73,11 @@ function parse(text: string): unknown {
   }
 }
 
-function readProduct(one: unknown, versions: readonly ProductVersion[]): TunedProduct[] {
+function readProduct(one: unknown, versions: readonly MatmulVariant[]): TunedMatmul[] {
   if (typeof one !== "object" || one === null) return [];
   const { bucket, timesMs, version } = one as Record<string, unknown>;
   if (typeof bucket !== "string" || !bucketForm.test(bucket) || typeof timesMs !== "object") return [];
-  const times = versions.flatMap((each): [ProductVersion, number][] => {
+  const times = versions.flatMap((each): [MatmulVariant, number][] => {
     const ms = (timesMs as Record<string, unknown> | null)?.[each];
     return typeof ms === "number" && Number.isFinite(ms) && ms > 0 ? [[each, ms]] : [];
   });

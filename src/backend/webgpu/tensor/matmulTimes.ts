@@ -1,4 +1,4 @@
-import { Commands, commandsOf } from "./commandQueue.ts";
+import { CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import { prepareKernel } from "../kernel.ts";
 import {
@@ -6,20 +6,20 @@ import {
   kernelOf,
   type MatmulRequest,
   type MatrixOperand,
-  type ProductChoice,
+  type MatmulChoice,
   productOf,
   usualProduct,
 } from "./matmul.ts";
-import { expectedCost, type ProductVersion, candidatesOf } from "../matmulVariants.ts";
+import { expectedCost, type MatmulVariant, candidatesOf } from "../matmulVariants.ts";
 
 /** A product without its values: what its time depends on. */
-export interface ProductShape extends Omit<MatmulRequest, "device" | "a" | "b" | "out" | "commands"> {
+export interface MatmulShape extends Omit<MatmulRequest, "device" | "a" | "b" | "out" | "commands"> {
   readonly a: Omit<MatrixOperand, "buffer">;
   readonly b: Omit<MatrixOperand, "buffer">;
   readonly out: Pick<MatrixOperand, "dtype">;
 }
 
-export type ProductTimes = Partial<Record<ProductVersion, number>>;
+export type MatmulTimes = Partial<Record<MatmulVariant, number>>;
 
 /** A product that takes longer is not measured: whoever uses the device meanwhile would wait. */
 const longestMs = 250;
@@ -34,7 +34,7 @@ const bucketMs = 1500;
 const [leastRounds, mostRounds] = [2, 4];
 
 /** The layout of a request without its buffers; offsets count as far as four values are loaded at once. */
-export function shapeOf({ a, b, out, batch, m, n, k, transposeA, transposeB }: MatmulRequest): ProductShape {
+export function shapeOf({ a, b, out, batch, m, n, k, transposeA, transposeB }: MatmulRequest): MatmulShape {
   const layoutOf = ({ dtype, offset, leading, batchStrides }: MatrixOperand) => ({
     dtype,
     offset: offset % 4,
@@ -46,9 +46,9 @@ export function shapeOf({ a, b, out, batch, m, n, k, transposeA, transposeB }: M
 }
 
 /** Bytes of the scratch buffers a, b and out. */
-export function scratchBytes({ a, b, out, batch, m, n, k, transposeA, transposeB }: ProductShape): number[] {
+export function scratchBytes({ a, b, out, batch, m, n, k, transposeA, transposeB }: MatmulShape): number[] {
   const bytesOf = (dtype: string): number => (dtype === "f16" ? 2 : 4);
-  const lengthOf = (operand: ProductShape["a"], [rows, columns]: readonly [number, number]): number =>
+  const lengthOf = (operand: MatmulShape["a"], [rows, columns]: readonly [number, number]): number =>
     operand.batchStrides.reduce(
       (length, stride, axis) => length + (batch[axis]! - 1) * stride,
       operand.offset + (rows - 1) * operand.leading + columns,
@@ -79,15 +79,15 @@ async function guarded(gpu: GPUDevice, work: () => void): Promise<void> {
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
 /** Measures one product in every version that can take it, on buffers and a recorder of its own, which `free` frees. */
-export class ProductMeasurement {
+export class MatmulMeasurement {
   readonly #device: GpuDevice;
-  readonly #commands: Commands;
-  readonly #shape: ProductShape;
+  readonly #commands: CommandQueue;
+  readonly #shape: MatmulShape;
   #isFree = false;
 
-  constructor(device: GpuDevice, shape: ProductShape) {
+  constructor(device: GpuDevice, shape: MatmulShape) {
     this.#device = device;
-    this.#commands = new Commands(device);
+    this.#commands = new CommandQueue(device);
     this.#shape = shape;
   }
 
@@ -101,7 +101,7 @@ export class ProductMeasurement {
    * Median ms of the product in each version, the usual one first; without the others where that takes too long.
    * @throws whatever the device complains of, and when it was freed
    */
-  async measure(): Promise<ProductTimes> {
+  async measure(): Promise<MatmulTimes> {
     const request = await this.#take();
     const { version: usual, slots } = usualProduct(request);
     const first = await this.#tryOnce(request, { version: usual, slots });
@@ -111,7 +111,7 @@ export class ProductMeasurement {
     const others = candidatesOf(this.#device).filter(
       (version) => version !== usual && (first * expectedCost(version, product)) / least <= longestMs,
     );
-    const once = new Map<ProductVersion, number>([[usual, first]]);
+    const once = new Map<MatmulVariant, number>([[usual, first]]);
     for (const version of others) once.set(version, await this.#tryOnce(request, { version, slots }));
     return this.#compare(request, slots, once);
   }
@@ -139,7 +139,7 @@ export class ProductMeasurement {
   }
 
   /** Ms of one product, when its kernel has been compiled and has run. */
-  async #tryOnce(request: MatmulRequest, choice: ProductChoice): Promise<number> {
+  async #tryOnce(request: MatmulRequest, choice: MatmulChoice): Promise<number> {
     const { source, constants } = kernelOf(request, choice.version);
     await prepareKernel(this.#device, source, constants);
     const cold = await this.#sample(request, choice, 1);
@@ -147,7 +147,7 @@ export class ProductMeasurement {
   }
 
   /** Ms from recording so many products to their end, when the queue was empty before. */
-  async #sample(request: MatmulRequest, choice: ProductChoice, count: number): Promise<number> {
+  async #sample(request: MatmulRequest, choice: MatmulChoice, count: number): Promise<number> {
     const { gpu } = this.#device;
     await gpu.queue.onSubmittedWorkDone();
     const begin = performance.now();
@@ -161,8 +161,8 @@ export class ProductMeasurement {
   }
 
   /** A sample during which no tensors' work was submitted, if there is one. */
-  async #calmSample(request: MatmulRequest, choice: ProductChoice, count: number): Promise<number> {
-    const others = commandsOf(this.#device);
+  async #calmSample(request: MatmulRequest, choice: MatmulChoice, count: number): Promise<number> {
+    const others = commandQueueOf(this.#device);
     for (let attempt = 0; ; attempt++) {
       const before = others.submits;
       const ms = await this.#sample(request, choice, count);
@@ -174,14 +174,14 @@ export class ProductMeasurement {
   async #compare(
     request: MatmulRequest,
     slots: number,
-    once: ReadonlyMap<ProductVersion, number>,
-  ): Promise<ProductTimes> {
+    once: ReadonlyMap<MatmulVariant, number>,
+  ): Promise<MatmulTimes> {
     const [first = 0] = once.values();
     const kept = [...once].filter(([, ms]) => ms <= hopeless * first);
     const repeats = Math.max(1, Math.min(mostRepeats, Math.ceil(sampleMs / first)));
     const roundMs = 2 * repeats * kept.reduce((total, [, ms]) => total + ms, 0);
     const rounds = Math.max(leastRounds, Math.min(mostRounds, Math.floor(bucketMs / roundMs)));
-    const samples = new Map(kept.map(([version]): [ProductVersion, number[]] => [version, []]));
+    const samples = new Map(kept.map(([version]): [MatmulVariant, number[]] => [version, []]));
     const order = [...samples.keys()];
     for (let round = 0; round < rounds; round++) {
       for (const version of [...order, ...order.toReversed()]) {

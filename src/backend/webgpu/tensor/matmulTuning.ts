@@ -2,16 +2,16 @@ import { nextTask } from "../../../nextTask.ts";
 import type { GpuDevice } from "../device.ts";
 import {
   bucketOf,
-  maxTunedProducts,
+  maxTunedMatmuls,
   readProducts,
-  type TunedProduct,
+  type TunedMatmul,
   type TuningCache,
   tuningKey,
   writeProducts,
 } from "./matmulBuckets.ts";
-import { addTuner, matricesOf, type MatmulRequest, type ProductTuner, removeTuner } from "./matmul.ts";
-import { ProductMeasurement, type ProductShape, type ProductTimes, scratchBytes, shapeOf } from "./matmulTimes.ts";
-import type { ProductVersion } from "../matmulVariants.ts";
+import { addTuner, matricesOf, type MatmulRequest, type MatmulTuner, removeTuner } from "./matmul.ts";
+import { MatmulMeasurement, type MatmulShape, type MatmulTimes, scratchBytes, shapeOf } from "./matmulTimes.ts";
+import type { MatmulVariant } from "../matmulVariants.ts";
 
 const maxPending = 256;
 const maxScratchBytes = 2 ** 28;
@@ -28,8 +28,8 @@ const worthwhile = 0.97;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const fourDigits = (value: number): number => Number(value.toPrecision(4));
 
-function tunedOf(bucket: string, times: ProductTimes): TunedProduct {
-  const entries = Object.entries(times) as [ProductVersion, number][];
+function tunedOf(bucket: string, times: MatmulTimes): TunedMatmul {
+  const entries = Object.entries(times) as [MatmulVariant, number][];
   const [usual, usualMs] = entries[0]!;
   const [best, bestMs] = entries.reduce((least, each) => (each[1] < least[1] ? each : least));
   const timesMs = Object.fromEntries(entries.map(([version, ms]) => [version, fourDigits(ms)]));
@@ -40,17 +40,17 @@ function tunedOf(bucket: string, times: ProductTimes): TunedProduct {
  * Tells the products of a device which version was fastest for their like. What is met for the first time is noted, computed as
  * usual, and measured when the device has nothing else to do. It never throws into a computation: what goes wrong ends it.
  */
-export class ProductTable implements ProductTuner {
+export class MatmulTable implements MatmulTuner {
   readonly #device: GpuDevice;
   readonly #cache: TuningCache | undefined;
-  readonly #table = new Map<string, TunedProduct>();
-  readonly #pending = new Map<string, ProductShape>();
+  readonly #table = new Map<string, TunedMatmul>();
+  readonly #pending = new Map<string, MatmulShape>();
   #isOn: boolean;
   #isLoaded = false;
   #asked = 0;
   #lastBegin = Number.NEGATIVE_INFINITY;
   #work: Promise<void> | undefined;
-  #measurement: ProductMeasurement | undefined;
+  #measurement: MatmulMeasurement | undefined;
 
   /** Turns it on, unless the device has another. */
   constructor(device: GpuDevice, cache: TuningCache | undefined) {
@@ -64,7 +64,7 @@ export class ProductTable implements ProductTuner {
     return this.#isOn;
   }
 
-  versionFor(request: MatmulRequest): ProductVersion | undefined {
+  versionFor(request: MatmulRequest): MatmulVariant | undefined {
     this.#asked++;
     const bucket = bucketOf(request);
     const known = this.#table.get(bucket);
@@ -76,7 +76,7 @@ export class ProductTable implements ProductTuner {
 
   #canTake(request: MatmulRequest): boolean {
     const count = this.#table.size + this.#pending.size;
-    if (request.k === 0 || count >= maxTunedProducts || this.#pending.size >= maxPending) return false;
+    if (request.k === 0 || count >= maxTunedMatmuls || this.#pending.size >= maxPending) return false;
     const { m, n, k } = request;
     if (2 * m * n * k * matricesOf(request) > maxBudgets * this.#device.dispatchFlops) return false;
     return scratchBytes(shapeOf(request)).reduce((total, bytes) => total + bytes, 0) <= maxScratchBytes;
@@ -90,7 +90,7 @@ export class ProductTable implements ProductTuner {
   }
 
   /** What the cache knows of this adapter and these kernels; nothing where it cannot be read. */
-  async #read(): Promise<TunedProduct[]> {
+  async #read(): Promise<TunedMatmul[]> {
     try {
       return readProducts(await this.#cache?.read(tuningKey(this.#device)), this.#device);
     } catch {
@@ -102,7 +102,7 @@ export class ProductTable implements ProductTuner {
   async #save(): Promise<void> {
     if (!this.#cache) return;
     const others = (await this.#read()).filter(({ bucket }) => !this.#table.has(bucket));
-    const products = [...this.#table.values(), ...others].slice(0, maxTunedProducts);
+    const products = [...this.#table.values(), ...others].slice(0, maxTunedMatmuls);
     try {
       await this.#cache.write(tuningKey(this.#device), writeProducts(products));
     } catch {
@@ -127,15 +127,15 @@ export class ProductTable implements ProductTuner {
     this.#work = undefined;
   }
 
-  #next(): [string, ProductShape] | undefined {
+  #next(): [string, MatmulShape] | undefined {
     return this.#isOn ? [...this.#pending][0] : undefined;
   }
 
-  async #tune(bucket: string, shape: ProductShape): Promise<void> {
+  async #tune(bucket: string, shape: MatmulShape): Promise<void> {
     await this.#quiet();
     if (!this.#isOn) return;
     this.#lastBegin = performance.now();
-    this.#measurement = new ProductMeasurement(this.#device, shape);
+    this.#measurement = new MatmulMeasurement(this.#device, shape);
     try {
       const times = await this.#measurement.measure();
       await nextTask(); // a device that was lost meanwhile has ended the tuning by then: its times are none
@@ -165,7 +165,7 @@ export class ProductTable implements ProductTuner {
   }
 
   /** What is known, the latest last. */
-  entries(): TunedProduct[] {
+  entries(): TunedMatmul[] {
     return [...this.#table.values()];
   }
 

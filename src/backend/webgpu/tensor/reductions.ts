@@ -1,4 +1,4 @@
-import { type Commands, commandsOf } from "./commandQueue.ts";
+import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import type { StoredValues } from "./elementwise.ts";
 import { tensorKernel } from "./tensorKernels.ts";
@@ -28,7 +28,7 @@ const countOf = ({ sizes }: Dimensions): number => sizes.reduce((product, size) 
 /** Slices in which values are reduced at first: by their number alone, so that the order of a sum never changes. */
 const slicesOf = (reduced: number): number => (reduced <= 512 ? 1 : Math.min(1024, Math.ceil(reduced / 256)));
 
-function encodeSlices(commands: Commands, request: Omit<ReduceRequest, "device">, slices: number): void {
+function encodeSlices(commands: CommandQueue, request: Omit<ReduceRequest, "device">, slices: number): void {
   const { operation, a, kept, reduced, out, scale } = request;
   const [keptCount, reducedCount] = [countOf(kept), countOf(reduced)];
   const axes = axesOf([kept.sizes, kept.strides, reduced.sizes, reduced.strides], [1, 0, 1, 0]);
@@ -47,7 +47,7 @@ function encodeSlices(commands: Commands, request: Omit<ReduceRequest, "device">
 /** Records a reduction: one dispatch, or two where there are many values for one. */
 export function encodeReduce({ device, ...request }: ReduceRequest): void {
   const { a, kept, reduced } = request;
-  const commands = commandsOf(device);
+  const commands = commandQueueOf(device);
   const keptCount = countOf(kept);
   const slices = slicesOf(countOf(reduced));
   if (slices === 1 || keptCount === 0) return encodeSlices(commands, request, 1);

@@ -1,6 +1,6 @@
 // Functions of rows of logits: what their kernel is told.
 
-import { commandsOf } from "./commandQueue.ts";
+import { commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import type { StoredValues } from "./elementwise.ts";
 import { tensorKernel } from "./tensorKernels.ts";
@@ -28,7 +28,7 @@ const columnOperations = 64;
 /** Records a function of every row, in one dispatch. */
 export function encodeSoftmax({ device, operation, a, b, out, rows, width, inner }: SoftmaxRequest): void {
   const lanes = width > longRow ? 64 : 1;
-  commandsOf(device).dispatchValues({
+  commandQueueOf(device).dispatchValues({
     source: tensorKernel("softmaxRows", [a.dtype, b.dtype, out.dtype]),
     constants: { OPERATION: operation, LANES: lanes },
     bound: [a.buffer, b.buffer, out.buffer],

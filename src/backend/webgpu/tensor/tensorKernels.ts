@@ -3,7 +3,7 @@ import binary from "../../../../shaders/binary.wgsl";
 import copy from "../../../../shaders/copy.wgsl";
 import matmul from "../../../../shaders/matmul.wgsl";
 import matmulSlim from "../../../../shaders/matmulSlim.wgsl";
-import plainProduct from "../../../../shaders/plainProduct.wgsl";
+import plainMatmul from "../../../../shaders/plainMatmul.wgsl";
 import quadLoads from "../../../../shaders/quadLoads.wgsl";
 import reduce from "../../../../shaders/reduce.wgsl";
 import scalar from "../../../../shaders/scalar.wgsl";
@@ -12,12 +12,12 @@ import storeByName from "../../../../shaders/storeByName.wgsl";
 import sumAtOnce from "../../../../shaders/sumAtOnce.wgsl";
 import sumInBlocks from "../../../../shaders/sumInBlocks.wgsl";
 import sumSlices from "../../../../shaders/sumSlices.wgsl";
-import tiledProduct from "../../../../shaders/tiledProduct.wgsl";
+import tiledMatmul from "../../../../shaders/tiledMatmul.wgsl";
 import tileLoads from "../../../../shaders/tileLoads.wgsl";
 import unary from "../../../../shaders/unary.wgsl";
-import workgroupProduct from "../../../../shaders/workgroupProduct.wgsl";
+import workgroupMatmul from "../../../../shaders/workgroupMatmul.wgsl";
 import type { DataType } from "../../../shape.ts";
-import type { ProductVersion } from "../matmulVariants.ts";
+import type { MatmulVariant } from "../matmulVariants.ts";
 import { kernelOf, type KernelSource, type Shader } from "../shader.ts";
 
 /** Kernels of tensors, and what is joined with them. */
@@ -25,13 +25,13 @@ const tensorKernels = {
   accumulate: [accumulate],
   binary: [binary, scalar],
   copy: [copy],
-  matmul: [matmul, plainProduct],
-  matmulQuads: [matmul, tiledProduct, sumInBlocks, storeByName, quadLoads],
-  matmulQuadsShort: [matmul, tiledProduct, sumAtOnce, storeByName, quadLoads],
+  matmul: [matmul, plainMatmul],
+  matmulQuads: [matmul, tiledMatmul, sumInBlocks, storeByName, quadLoads],
+  matmulQuadsShort: [matmul, tiledMatmul, sumAtOnce, storeByName, quadLoads],
   matmulSlim: [matmulSlim],
-  matmulTiled: [matmul, tiledProduct, sumInBlocks, storeByName, tileLoads],
-  matmulTiledShort: [matmul, tiledProduct, sumAtOnce, storeByName, tileLoads],
-  matmulWorkgroup: [matmul, workgroupProduct],
+  matmulTiled: [matmul, tiledMatmul, sumInBlocks, storeByName, tileLoads],
+  matmulTiledShort: [matmul, tiledMatmul, sumAtOnce, storeByName, tileLoads],
+  matmulWorkgroup: [matmul, workgroupMatmul],
   reduce: [reduce],
   softmaxRows: [softmaxRows],
   sumSlices: [sumSlices],
@@ -72,7 +72,7 @@ export function tensorKernel(
  * The kernel of a version of matmul; its quads need subgroups.
  * @param isShort no sum has more products than a block
  */
-export function matmulKernel(version: ProductVersion, types: readonly DataType[], isShort = false): KernelSource {
+export function matmulKernel(version: MatmulVariant, types: readonly DataType[], isShort = false): KernelSource {
   if (version === "plain") return tensorKernel("matmul", types);
   if (version === "workgroup") return tensorKernel("matmulWorkgroup", types);
   const isQuads = version === "quads" || version === "wideQuads";

@@ -1,7 +1,7 @@
 // A product with one value per invocation.
 
 #import grid
-#import product
+#import matmulHooks
 
 // The sum of four products over k. Past the end the left values are 0, and the right ones repeat the last.
 fn fourProducts(product: Product, left: u32, right: u32, k: u32, end: u32, isColumnSum: bool) -> f32 {
@@ -17,7 +17,7 @@ fn fourProducts(product: Product, left: u32, right: u32, k: u32, end: u32, isCol
 }
 
 @compute @workgroup_size(64)
-fn plainProduct(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn plainMatmul(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let size = productSize();
   let rows = select(size.x, size.x + 1u, COLUMN_SUMS);
   let index = firstInvocation() + linearIndex(id, groups, 64u);

@@ -4,7 +4,7 @@
 // quadLoads.wgsl say how the values of the left matrix get here.
 
 #import addFour
-#import product
+#import matmulHooks
 #expects fn rightFour(at: u32) -> vec4f
 #expects const LANES: u32
 #expects struct LeftPlaces { own: u32 }

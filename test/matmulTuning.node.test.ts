@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { InvalidInput, tuningFile } from "../src/node.ts";
-import { matmul, ones, tuneProducts } from "../src/tensor.ts";
+import { matmul, ones, tuneMatmul } from "../src/tensor.ts";
 import { faultOf } from "./support/fault.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
@@ -50,13 +50,13 @@ test("a file without a name is refused; one that cannot be written is told by wr
 
 test("a tuning finds in its file what one before it has measured", async () => {
   const file = path.join(folder, "tuning.json");
-  const first = await tuneProducts(device(), { cache: tuningFile(file) });
+  const first = await tuneMatmul(device(), { cache: tuningFile(file) });
   using a = ones(device(), [20, 20]);
   using product = matmul(a, a);
   expect((await product.read())[399]).toBe(20);
   await first.settled();
   first.dispose();
-  using second = await tuneProducts(device(), { cache: tuningFile(file) });
+  using second = await tuneMatmul(device(), { cache: tuningFile(file) });
   expect(second.entries()).toHaveLength(1);
   expect(second.entries()).toEqual(first.entries());
 });

@@ -63,7 +63,7 @@ async function productsOn(device: GpuDevice): Promise<string[]> {
 
 /** Text of a cache that names a version for every bucket that these shapes have, by a tuning that has measured them. */
 async function textWith(version: string): Promise<string> {
-  using tuning = await t.tuneProducts(shared());
+  using tuning = await t.tuneMatmul(shared());
   await productsOn(shared());
   await tuning.settled();
   return JSON.stringify(tuning.entries().map((entry) => ({ ...entry, timesMs: { [version]: 1 }, version })));
@@ -72,7 +72,7 @@ async function textWith(version: string): Promise<string> {
 test("nothing waits for the tuning, and no bit changes by it", async () => {
   const device = shared();
   const usual = await productsOn(device);
-  using tuning = await t.tuneProducts(device);
+  using tuning = await t.tuneMatmul(device);
   using left = t.ones(device, [8, 8]);
   using product = t.matmul(left, left);
   expect(tuning.entries()).toEqual([]);
@@ -86,7 +86,7 @@ test("nothing waits for the tuning, and no bit changes by it", async () => {
 
 testInFull("each bucket is measured once, and takes a version that was measured", async () => {
   const device = shared();
-  using tuning = await t.tuneProducts(device);
+  using tuning = await t.tuneMatmul(device);
   await productsOn(device);
   await tuning.settled();
   const entries = tuning.entries();
@@ -111,14 +111,14 @@ testInFull("each bucket is measured once, and takes a version that was measured"
 test("what is measured goes to the cache and comes back from it", async () => {
   const device = shared();
   const cache = new MemoryCache();
-  const first = await t.tuneProducts(device, { cache });
+  const first = await t.tuneMatmul(device, { cache });
   await productsOn(device);
   await first.settled();
   const { writes } = cache;
   expect(writes).toBe(shapes.length);
   first.dispose();
 
-  using second = await t.tuneProducts(device, { cache });
+  using second = await t.tuneMatmul(device, { cache });
   expect(second.entries()).toEqual(first.entries());
   await productsOn(device);
   await second.settled();
@@ -131,7 +131,7 @@ testInFull("a known bucket takes the version that the cache names, to the same b
   const usual = await productsOn(device);
   for (const version of device.hasQuads ? ["plain", "wideTiled", "quads"] : ["plain", "wideTiled"]) {
     const cache = new MemoryCache([[tuningKey(device), await textWith(version)]]);
-    using tuning = await t.tuneProducts(device, { cache });
+    using tuning = await t.tuneMatmul(device, { cache });
     expect(tuning.entries().map((entry) => entry.version)).toEqual(shapes.map(() => version));
     const { gpu } = device;
     const pipelines = new Set<string>();
@@ -177,7 +177,7 @@ test("broken texts of a cache count as empty", async () => {
   expect(readProducts(quads, { hasQuads: false })).toEqual([]);
 
   const cache = new MemoryCache([[tuningKey(device), "{"]]);
-  using tuning = await t.tuneProducts(device, { cache });
+  using tuning = await t.tuneMatmul(device, { cache });
   await productOn(device, shapes[0]!);
   await tuning.settled();
   expect(readProducts(cache.texts.get(tuningKey(device)), device)).toEqual(tuning.entries());
@@ -189,7 +189,7 @@ testInFull("what another adapter or another device has found is left alone", asy
   expect(others).not.toBe(tuningKey(device));
   const text = '[{"bucket":"8x8x8x1 nn f32 f32 f32","timesMs":{"plain":1},"version":"plain"}]';
   const cache = new MemoryCache([[others, text]]);
-  using tuning = await t.tuneProducts(device, { cache });
+  using tuning = await t.tuneMatmul(device, { cache });
   expect(tuning.entries()).toEqual([]);
   cache.texts.set(tuningKey(device), text); // as another program would, meanwhile
   await productOn(device, shapes[0]!);
@@ -201,7 +201,7 @@ testInFull("what another adapter or another device has found is left alone", asy
 
 test("a cache that fails costs nothing but its contents", async () => {
   const fail = () => Promise.reject(new Error("no"));
-  using tuning = await t.tuneProducts(shared(), { cache: { read: fail, write: fail } });
+  using tuning = await t.tuneMatmul(shared(), { cache: { read: fail, write: fail } });
   await productOn(shared(), shapes[0]!);
   await tuning.settled();
   expect([tuning.isOn, tuning.entries().length]).toEqual([true, 1]);
@@ -209,7 +209,7 @@ test("a cache that fails costs nothing but its contents", async () => {
 
 test("dispose ends it at once, whatever is under way, and leaves nothing", async () => {
   const device = await openDevice();
-  const tuning = await t.tuneProducts(device);
+  const tuning = await t.tuneMatmul(device);
   await productsOn(device);
   while (device.ledger.buffers === 0) await new Promise((resolve) => setTimeout(resolve, 1)); // it measures
   tuning.dispose();
@@ -223,7 +223,7 @@ test("dispose ends it at once, whatever is under way, and leaves nothing", async
   expect(device.ledger).toEqual(empty);
   device.throwFault("after the tuning");
 
-  using again = await t.tuneProducts(device);
+  using again = await t.tuneMatmul(device);
   expect(again.isOn).toBe(true);
   device.dispose();
 });
@@ -232,7 +232,7 @@ testInFull("a device that refuses a buffer ends the tuning, and no computation h
   const device = await openDevice();
   const { gpu } = device;
   const usual = await productsOn(device);
-  using tuning = await t.tuneProducts(device);
+  using tuning = await t.tuneMatmul(device);
   const create = gpu.createBuffer.bind(gpu);
   gpu.createBuffer = (descriptor) => {
     if (descriptor.label === "tuning") create({ size: 2 ** 50, usage: GPUBufferUsage.STORAGE }); // more than there is
@@ -250,7 +250,7 @@ testInFull("a device that refuses a buffer ends the tuning, and no computation h
 test("a lost device ends the tuning", async () => {
   const device = await openDevice();
   const cache = new MemoryCache();
-  const tuning = await t.tuneProducts(device, { cache });
+  const tuning = await t.tuneMatmul(device, { cache });
   await productsOn(device);
   while (device.ledger.buffers === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   const known = tuning.entries().length;
@@ -264,22 +264,22 @@ test("a lost device ends the tuning", async () => {
 test("one tuning a device; the CPU has none; strangers are told", async () => {
   const device = shared();
   {
-    using tuning = await t.tuneProducts(device);
-    await expect(t.tuneProducts(device)).rejects.toBeInstanceOf(InvalidInput);
+    using tuning = await t.tuneMatmul(device);
+    await expect(t.tuneMatmul(device)).rejects.toBeInstanceOf(InvalidInput);
     expect(tuning.isOn).toBe(true);
   }
   using cpu = await acquire({ device: "cpu" });
-  using none = await t.tuneProducts(cpu, { cache: new MemoryCache() });
+  using none = await t.tuneMatmul(cpu, { cache: new MemoryCache() });
   await none.settled();
   expect([none.isOn, none.entries()]).toEqual([false, []]);
-  const strange = [() => t.tuneProducts({} as never), () => t.tuneProducts(device, { cache: {} as never })];
+  const strange = [() => t.tuneMatmul({} as never), () => t.tuneMatmul(device, { cache: {} as never })];
   for (const call of strange) await expect(call()).rejects.toBeInstanceOf(InvalidInput);
-  await expect(t.tuneProducts(device, { file: "x" } as never)).rejects.toThrow("file");
+  await expect(t.tuneMatmul(device, { file: "x" } as never)).rejects.toThrow("file");
 });
 
 test("products without sums, and those too large to try, are not measured", async () => {
   const device = shared();
-  using tuning = await t.tuneProducts(device);
+  using tuning = await t.tuneMatmul(device);
   using none = t.zeros(device, [4, 0]);
   using across = t.zeros(device, [0, 4]);
   using product = t.matmul(none, across);
@@ -313,11 +313,11 @@ test("a database keeps texts where there is IndexedDB, and counts as empty elsew
 test("the database serves a tuning", async () => {
   const device = shared();
   const name = `thalweg test ${Math.random()}`;
-  const first = await t.tuneProducts(device, { cache: t.tuningDatabase(name) });
+  const first = await t.tuneMatmul(device, { cache: t.tuningDatabase(name) });
   await productOn(device, shapes[0]!);
   await first.settled();
   first.dispose();
-  using second = await t.tuneProducts(device, { cache: t.tuningDatabase(name) });
+  using second = await t.tuneMatmul(device, { cache: t.tuningDatabase(name) });
   const hasDatabase = typeof indexedDB !== "undefined";
   expect(second.entries()).toEqual(hasDatabase ? first.entries() : []);
   if (hasDatabase) indexedDB.deleteDatabase(name);

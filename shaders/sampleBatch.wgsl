@@ -4,7 +4,7 @@
 //   batchRows [members or 1, capacity]   row of the data set that each sample is
 
 #import step
-#import order
+#import shuffle
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<uniform> layer: Layer;
@@ -12,7 +12,7 @@
 @group(0) @binding(3) var<storage, read_write> batchRows: array<u32>;
 
 @compute @workgroup_size(64)
-fn drawRows(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn sampleBatch(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let row = linearIndex(id, groups, 64u);
   let member = step.firstMember + id.z;
   if (row >= step.chunkRows || member >= layer.members) {

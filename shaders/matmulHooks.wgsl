@@ -1,5 +1,5 @@
 // Products of matrices: out = left · right, for one matrix or many. An operation (forward, backwardInputs, backwardWeights, matmul) says
-// where the values lie and what is done with each sum; a variant (plainProduct, tiledProduct, workgroupProduct) says which invocation
+// where the values lie and what is done with each sum; a variant (plainMatmul, tiledMatmul, workgroupMatmul) says which invocation
 // computes what. All variants add four products to each other, those to the sum of a block, and the blocks in order: a sum is rounded a
 // quarter as often, and every variant gives the same bits.
 

@@ -1,8 +1,8 @@
-// A product with a register tile per invocation (productTile.wgsl); with column sums the invocations behind those of a product's tiles
+// A product with a register tile per invocation (matmulTile.wgsl); with column sums the invocations behind those of a product's tiles
 // compute them.
 
 #import grid
-#import productTile
+#import matmulTile
 #expects fn tileSums(tile: Tile, blocks: Blocks) -> TileSums
 #expects fn storeTile(to: Destination, s: TileSums)
 
@@ -61,7 +61,7 @@ fn columnSums(product: Product, columns: vec4u) -> vec4f {
 }
 
 @compute @workgroup_size(64)
-fn tiledProduct(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+fn tiledMatmul(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let size = productSize();
   let stride = tileStride(size.y);
   let tileRows = (size.x + TILE - 1u) / TILE;

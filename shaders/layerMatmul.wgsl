@@ -1,7 +1,7 @@
 // What the products of a layer have in common: z of the dispatch is the member.
 
 #import step
-#import product
+#import matmulHooks
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<uniform> layer: Layer;

@@ -3,7 +3,7 @@
 // on hardware tuning may find it the fastest. Without column sums.
 
 #import addFour
-#import product
+#import matmulHooks
 
 const TILE = 64u;
 const DEPTH = 16u;  // products between two barriers
@@ -100,7 +100,7 @@ fn storeFour(product: Product, row: u32, column: u32, sums: vec4f) {
 }
 
 @compute @workgroup_size(64)
-fn workgroupProduct(
+fn workgroupMatmul(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
