@@ -4,7 +4,7 @@
 //   inputs    [members or 1, rows, fanIn]
 //   dOutputs  [members, capacity, gradientColumns]
 //   batchRows [members or 1, capacity]
-//   gradients [slots, members, parameterCount + 1]   slot s sums slices s, s + slots, … of SLICE_ROWS samples in order
+//   gradients [splits, members, parameterCount + 1]   split s sums slices s, s + splits, … of SLICE_ROWS samples in order
 
 #import layerMatmul
 
@@ -28,16 +28,16 @@ fn rightFour(at: u32) -> vec4f { return dOutputFours[at / 4u]; }
 fn productSize() -> vec2u { return vec2u(layer.fanIn, layer.gradientColumns); }
 
 fn productAt(invocation: u32, count: u32, z: u32) -> Product {
-  let slot = invocation / count;
+  let split = invocation / count;
   let member = step.firstMember + z;
-  let own = (slot * layer.members + member) * (layer.parameterCount + 1u);
+  let own = (split * layer.members + member) * (layer.parameterCount + 1u);
   return Product(
-    slot < layer.slots && member < layer.members,
+    split < layer.splits && member < layer.members,
     member,
     Matrix(member * layer.inputMemberStride, 1u, layer.fanIn),
     Matrix(member * layer.capacity * layer.gradientColumns, layer.gradientColumns, 1u),
     Matrix(own + layer.weightsOffset, layer.fanOut, 1u),
-    Blocks(slot * SLICE_ROWS, step.chunkRows, SLICE_ROWS, layer.slots * SLICE_ROWS),
+    Blocks(split * SLICE_ROWS, step.chunkRows, SLICE_ROWS, layer.splits * SLICE_ROWS),
   );
 }
 

@@ -2,13 +2,13 @@
 //   inputs     [rows, inputs], targets [rows, outputs], shared by all members
 //   settings   [members]
 //   parameters [members, parameterCount]
-//   partials   [slots, members, parameterCount + 1]   the last column is the loss, scaled like the gradients
+//   partials   [splits, members, parameterCount + 1]   the last column is the loss, scaled like the gradients
 
 #import step
 
 struct Slices {
   rows: u32,       // samples of one slice
-  slots: u32,      // slices of a full batch
+  splits: u32,      // slices of a full batch
   members: u32,
 }
 

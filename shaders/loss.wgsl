@@ -3,7 +3,7 @@
 //   targets  [rows, fanOut]
 //   dOutputs [members, capacity, fanOut + 1]     the last column is the sample's loss: summed over the batch like a bias
 // Both are scaled so that the sum over the batch is the mean the loss is defined by. `sampleLoss` is that of lossElementwise.wgsl or
-// lossSoftmax.wgsl. Twin: src/backend/cpu/loss.ts.
+// lossSoftmax.wgsl. CPU reference: src/backend/cpu/loss.ts.
 
 #import step
 #expects fn sampleLoss(firstOutput: u32, firstSaved: u32, firstTarget: u32, firstGradient: u32) -> f32

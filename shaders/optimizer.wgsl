@@ -8,7 +8,7 @@
 struct Hyper {
   members: u32,
   parameterCount: u32,
-  slots: u32,
+  splits: u32,
   value0: f32, // numbers of the update that are the same for all members and steps
   value1: f32,
   value2: f32,

@@ -3,7 +3,7 @@
 // What is one network's is written by src/backend/webgpu/emit/emitLayers.ts: sizes, the layers and their activations, the sums.
 // tileValues.wgsl or tileHalves.wgsl say how values are stored, tileLossElementwise.wgsl or tileLossSoftmax.wgsl what the loss is.
 // Gradients of parameters are in tileGradients.wgsl.
-// Twins: src/backend/cpu/forward.ts, loss.ts and backwardInputs.ts.
+// CPU reference: src/backend/cpu/forward.ts, loss.ts and backwardInputs.ts.
 
 #import step
 #import shuffle

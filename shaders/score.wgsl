@@ -1,10 +1,10 @@
 // Sums of the losses and of the right answers over a slice of rows, one invocation per (slice, member).
 //   outputs [members, chunkRows, fanOut]   of the chunk's rows; logits where the loss takes logits
 //   targets [chunkRows, fanOut]
-//   losses  [slots, members]               slice s of the data is summed in slot s modulo slots, in order
-//   hits    [slots, members]
+//   losses  [splits, members]               slice s of the data is summed in split s modulo splits, in order
+//   hits    [splits, members]
 // A slice is SLICE_ROWS rows of the data, however these are cut into chunks: one that a chunk before has begun goes on from its
-// sums, so that no bit depends on the cuts. `scoreSample` gives a sample's loss and right answers: that of scoreElementwise.wgsl or scoreSoftmax.wgsl. Twin:
+// sums, so that no bit depends on the cuts. `scoreSample` gives a sample's loss and right answers: that of scoreElementwise.wgsl or scoreSoftmax.wgsl. CPU reference:
 // src/backend/cpu/score.ts.
 
 #import step
@@ -16,7 +16,7 @@ struct Score {
   fanOut: u32,
   members: u32,
   groupMembers: u32,  // members from step.firstMember on that this dispatch scores
-  slots: u32,
+  splits: u32,
 }
 
 @group(0) @binding(0) var<uniform> step: Step;
@@ -36,7 +36,7 @@ fn score(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) grou
   if (firstRow >= endRow || member >= shape.members) {
     return;
   }
-  let at = (slice % shape.slots) * shape.members + member;
+  let at = (slice % shape.splits) * shape.members + member;
   var total = 0.0;
   var right = 0u;
   if (firstRow % SLICE_ROWS != 0u) {

@@ -5,7 +5,7 @@
 //   parameters [members, parameterCount]
 //   losses     [slices, members]            a pair is a place in it
 //   hits       [slices, members]
-// Twin: src/backend/cpu/score.ts.
+// CPU reference: src/backend/cpu/score.ts.
 
 #import grid
 #expects const PARAMETERS: u32

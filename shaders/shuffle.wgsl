@@ -1,4 +1,4 @@
-// The order in which an epoch visits the rows of the data set. Twins: src/random.ts and src/backend/batches.ts.
+// The order in which an epoch visits the rows of the data set. CPU reference: src/random.ts and src/backend/batches.ts.
 
 override SHUFFLES: bool = true;    // false: rows come as they lie in the data set
 override OWN_ORDER: bool = false;  // every member has an order of its own

@@ -1,5 +1,5 @@
 // Functions of rows of logits a [outer, width, inner] along the middle axis, and of values b of the same shape: LANES invocations
-// per row, which take its columns in turn. crossEntropy.wgsl tells how nothing cancels. Twin: src/backend/cpu/softmax.ts.
+// per row, which take its columns in turn. crossEntropy.wgsl tells how nothing cancels. CPU reference: src/backend/cpu/softmax.ts.
 //   softmax p, logSoftmax, crossEntropySlope p · Σb − b, aboveMean b − Σ p · b, softmaxSlope p · (b − Σ p · b)
 //                                out [outer, width, inner]
 //   crossEntropy −Σ b · log p    out [outer, 1, inner]

@@ -1,5 +1,5 @@
 // What kernels read: numbers of the step (new for each), of a member, and of a layer (fixed).
-// Twin of the writers in src/backend/webgpu/strategies/uniforms.ts, word by word.
+// Must match the writers in src/backend/webgpu/strategies/uniforms.ts, word by word.
 
 #import grid
 
@@ -38,6 +38,6 @@ struct Layer {
   capacity: u32,           // rows that the buffers of activations hold per member
   inputMemberStride: u32, // 0 where all members share one data set
   gradientColumns: u32,    // row length of dOutputs: fanOut, and 1 more in the last layer for the sample's loss
-  slots: u32,              // partial gradients, summed by update
+  splits: u32,              // partial gradients, summed by update
   rowsMemberStride: u32,  // 0 where all members take the same rows, else capacity
 }

@@ -1,6 +1,6 @@
 // Whole training steps of networks too large for one invocation: one workgroup trains one member, step after step, its
 // parameters in workgroup memory. The batch is taken in tiles of samples, see sampleTile.wgsl.
-// Buffers: memberRun.wgsl. Twin: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
+// Buffers: memberRun.wgsl. CPU reference: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
 
 #import shuffle
 #import tileGradients

@@ -1,7 +1,7 @@
 // Whole training steps of small networks: LANES invocations train one member, step after step, each on its share of the batch. Each
 // keeps the member's parameters, gradients and moments in registers, and takes the same update. Barrier-free; memory is touched
 // for the data and one loss a step. With several lanes a workgroup is one subgroup, whose lanes all go the same way.
-// Buffers: memberRun.wgsl. Twin: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
+// Buffers: memberRun.wgsl. CPU reference: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
 
 #import shuffle
 #import memberRun

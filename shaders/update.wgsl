@@ -1,7 +1,7 @@
-// Sums the slots of the gradients in order and applies the optimizer. An invocation takes ENTRIES parameters of a member;
+// Sums the splits of the gradients in order and applies the optimizer. An invocation takes ENTRIES parameters of a member;
 // behind the last parameter comes the loss, which goes into its ring.
 //   settings   [members]
-//   gradients  [slots, members, parameterCount + 1]
+//   gradients  [splits, members, parameterCount + 1]
 //   parameters [members, parameterCount]
 //   moments    [states, members, parameterCount] what the optimizer keeps
 //   losses     [ringSteps, members]
@@ -36,12 +36,12 @@ fn keepLeast(loss: f32, member: u32) {
   }
 }
 
-// Sum of an entry's slots.
+// Sum of an entry's splits.
 fn gradientOf(entry: u32, member: u32) -> f32 {
   let stride = hyper.members * (hyper.parameterCount + 1u);
   var gradient = 0.0;
   var at = member * (hyper.parameterCount + 1u) + entry;
-  for (var slot = 0u; slot < hyper.slots; slot++) {
+  for (var split = 0u; split < hyper.splits; split++) {
     gradient += gradients[at];
     at += stride;
   }

@@ -2,7 +2,13 @@ import { expect, test } from "vitest";
 import { activate, activateDerivative } from "../src/backend/cpu/activation.ts";
 import { sampleLoss } from "../src/backend/cpu/loss.ts";
 import { erfOf, normalDistributionOf, softplusOf } from "../src/math/specialFunctions.ts";
-import { type ActivationName, activationNames, lossNames, takesLogits, savesPreActivation } from "../src/graph/network.ts";
+import {
+  type ActivationName,
+  activationNames,
+  lossNames,
+  takesLogits,
+  savesPreActivation,
+} from "../src/graph/network.ts";
 import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -33,7 +39,7 @@ async function activateOnGpu(activation: ActivationName, inputs: Float32Array): 
     functions: { activation },
     constants: { ROWS: 0, SAVES_PRE_ACTIVATION: 0 },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: true, slots: 1 }),
+    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: true, splits: 1 }),
     storage: [inputs, parameters, poisoned(rows), poisoned(4), parameters],
     invocations: rows,
     members: 1,
@@ -51,7 +57,7 @@ async function slopesOnGpu(activation: ActivationName, saved: Float32Array): Pro
     functions: { activation },
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: false, splits: 1 }),
     storage: [new Float32Array(rows).fill(1), parameters, saved, poisoned(rows), parameters],
     invocations: rows,
     members: 1,
@@ -169,7 +175,7 @@ test.each(lossNames)("%s on the GPU is finite for outputs and targets in [−1e4
     functions: { activation: "identity", loss: name },
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: false, splits: 1 }),
     storage: [
       Float32Array.from(pairs.flatMap(([y]) => [y, -y])),
       Float32Array.from(pairs.flatMap(([, t]) => [t, takesLogits(name) ? 1 - t : -t])),

@@ -7,15 +7,15 @@ import { gradientColumnsOf } from "../src/backend/webgpu/strategies/layeredPlan.
 import {
   kernelName,
   valueInvocations,
-  type Version,
-  versionConstants,
+  type LayerVariant,
+  variantConstants,
   weightsAlignment,
 } from "../src/backend/webgpu/matmulVariants.ts";
 import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched } from "./support/compare.ts";
 import { memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, lastLayer, middleLayer, oddSizes, memberCounts, versions } from "./support/shapes.ts";
+import { cases, lastLayer, middleLayer, oddSizes, memberCounts, variants } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -34,7 +34,7 @@ interface Case {
 /** The slope's own error: test/activation.test.ts holds it to 4e-7 relative and 2e-7 absolute. */
 const slopeBound = (slope: number): number => 4e-7 * Math.abs(slope) + 2e-7;
 
-async function tryBackwardInputs(version: Version, one: Case): Promise<number> {
+async function tryBackwardInputs(variant: LayerVariant, one: Case): Promise<number> {
   const { rows, fanIn, fanOut, members, activation, isLast } = one;
   const { network, layer } = (isLast ? lastLayer : middleLayer)(fanIn, fanOut);
   const capacity = rows + 2;
@@ -74,19 +74,19 @@ async function tryBackwardInputs(version: Version, one: Case): Promise<number> {
     }
   }
   const [, , , dInputs] = await runKernel(device(), {
-    name: kernelName("backwardInputs", version),
+    name: kernelName("backwardInputs", variant),
     functions: { activation },
     constants: {
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(version, device().kind, weightsAlignment("columns", layer, network, members)),
+      ...variantConstants(variant, device().kind, weightsAlignment("columns", layer, network, members)),
     },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: false, splits: 1 }),
     storage: [dOutputs, parameters, saved, poisoned(wanted.values.length), parameters],
-    invocations: valueInvocations(version, rows, fanIn),
+    invocations: valueInvocations(variant, rows, fanIn),
     members,
   });
-  const shape = `backwardInputs ${version} ${activation} [${rows}, ${fanOut}] → ${fanIn}, ${members} members${isLast ? ", last" : ""}`;
+  const shape = `backwardInputs ${variant} ${activation} [${rows}, ${fanOut}] → ${fanIn}, ${members} members${isLast ? ", last" : ""}`;
   return requireWithin(shape, dInputs!, wanted);
 }
 
@@ -108,12 +108,12 @@ const large: Case[] = [
   { ...plain, rows: 20, fanIn: 16, fanOut: 8, isLast: true },
 ];
 
-test.each(versions)("backwardInputs, %s, agrees with float64 over odd shapes", async (version) => {
+test.each(variants)("backwardInputs, %s, agrees with float64 over odd shapes", async (variant) => {
   let worst = 0;
   const attempt = async (one: Case) => {
-    worst = Math.max(worst, await tryBackwardInputs(version, one));
+    worst = Math.max(worst, await tryBackwardInputs(variant, one));
   };
   const examples = large.map((one): [Case] => [one]);
   await fc.assert(fc.asyncProperty(someCase, attempt), cases(150, examples));
-  console.log(`backwardInputs, ${version}: largest error ${worst.toFixed(3)} of its bound`);
+  console.log(`backwardInputs, ${variant}: largest error ${worst.toFixed(3)} of its bound`);
 });

@@ -7,15 +7,15 @@ import { gradientColumnsOf, sliceRows } from "../src/backend/webgpu/strategies/l
 import {
   alignmentOf,
   kernelName,
-  type Version,
-  versionConstants,
+  type LayerVariant,
+  variantConstants,
   weightInvocations,
 } from "../src/backend/webgpu/matmulVariants.ts";
 import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, lastLayer, middleLayer, oddSizes, memberCounts, versions } from "./support/shapes.ts";
+import { cases, lastLayer, middleLayer, oddSizes, memberCounts, variants } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -25,7 +25,7 @@ interface Case {
   readonly fanIn: number;
   readonly fanOut: number;
   readonly members: number;
-  readonly slots: number;
+  readonly splits: number;
   /** The first layer reads the data set at batchRows. */
   readonly gathers: boolean;
   /** Not the first chunk of its batch: adds to what is there. */
@@ -59,7 +59,7 @@ const gradientsOf = ({ network, layer, inputs, dOutputs, sources }: Member, rows
 
 const magnitudes = (values: Float64Array): Float64Array => values.map(Math.abs);
 
-/** One slot of one member: sums over the slices s, s + slots, … The bound is that of a sum over those rows. */
+/** One split of one member: sums over the slices s, s + splits, … The bound is that of a sum over those rows. */
 function fillSlot(
   wanted: Wanted,
   one: Member,
@@ -80,11 +80,11 @@ function fillSlot(
   wanted.bounds[first + end] = sumBound(rows.length, total) + roundoff * Math.abs(before[first + end]!);
 }
 
-const rowsOfSlot = (rows: number, slots: number, slot: number): number[] =>
-  Array.from({ length: rows }, (_, row) => row).filter((row) => Math.floor(row / sliceRows) % slots === slot);
+const rowsOfSlot = (rows: number, splits: number, split: number): number[] =>
+  Array.from({ length: rows }, (_, row) => row).filter((row) => Math.floor(row / sliceRows) % splits === split);
 
-async function tryBackwardWeights(version: Version, one: Case): Promise<number> {
-  const { rows, fanIn, fanOut, members, slots, gathers, accumulates, isLast } = one;
+async function tryBackwardWeights(variant: LayerVariant, one: Case): Promise<number> {
+  const { rows, fanIn, fanOut, members, splits, gathers, accumulates, isLast } = one;
   const { network, layer } = (isLast ? lastLayer : middleLayer)(fanIn, fanOut);
   const capacity = rows + 2;
   const columns = gradientColumnsOf(network, layer);
@@ -97,7 +97,7 @@ async function tryBackwardWeights(version: Version, one: Case): Promise<number> 
   const dOutputs = randomFloats(7, members * capacity * columns);
   if (isLast) for (let at = fanOut; at < dOutputs.length; at += columns) dOutputs[at] = Math.abs(dOutputs[at]!);
   const width = network.parameterCount + 1;
-  const wanted = untouched(slots * members * width + 64);
+  const wanted = untouched(splits * members * width + 64);
   const before = accumulates ? randomFloats(8, wanted.values.length) : new Float32Array(wanted.values.length);
   const gradients = poisoned(wanted.values.length);
   for (let member = 0; member < members; member++) {
@@ -110,25 +110,25 @@ async function tryBackwardWeights(version: Version, one: Case): Promise<number> 
       losses: isLast ? own.filter((_, at) => at % columns === fanOut) : undefined,
       sources,
     };
-    for (let slot = 0; slot < slots; slot++) {
-      const first = (slot * members + member) * width;
-      fillSlot(wanted, sample, { rows: rowsOfSlot(rows, slots, slot), first }, before);
+    for (let split = 0; split < splits; split++) {
+      const first = (split * members + member) * width;
+      fillSlot(wanted, sample, { rows: rowsOfSlot(rows, splits, split), first }, before);
     }
   }
   // What is there before: poison where nothing may be read, values where the kernel adds to them.
   const floats = new Float32Array(gradients.buffer);
   if (accumulates) wanted.values.forEach((value, at) => Number.isNaN(value) || (floats[at] = before[at]!));
   const results = await runKernel(device(), {
-    name: kernelName("backwardWeights", version),
-    constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
+    name: kernelName("backwardWeights", variant),
+    constants: { GATHERS: gathers ? 1 : 0, ...variantConstants(variant, device().kind, alignmentOf("rows", columns)) },
     step: stepSlot(step),
-    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: gathers, slots }),
+    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: gathers, splits }),
     storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients, dOutputs],
-    invocations: slots * weightInvocations(version, layer, columns),
+    invocations: splits * weightInvocations(variant, layer, columns),
     members,
   });
   const marks = [gathers && "gathers", accumulates && "accumulates", isLast && "last"].filter(Boolean).join(", ");
-  const shape = `backwardWeights ${version} [${rows}] × [${fanIn}, ${fanOut}], ${slots} slots, ${members} members, ${marks}`;
+  const shape = `backwardWeights ${variant} [${rows}] × [${fanIn}, ${fanOut}], ${splits} splits, ${members} members, ${marks}`;
   return requireWithin(shape, results[3]!, wanted);
 }
 
@@ -137,43 +137,43 @@ const someCase = fc.record({
   fanIn: oddSizes,
   fanOut: oddSizes,
   members: memberCounts,
-  slots: fc.constantFrom(1, 2, 3),
+  splits: fc.constantFrom(1, 2, 3),
   gathers: fc.boolean(),
   accumulates: fc.boolean(),
   isLast: fc.boolean(),
 });
-const plain = { members: 1, slots: 1, gathers: false, accumulates: false, isLast: true } as const;
+const plain = { members: 1, splits: 1, gathers: false, accumulates: false, isLast: true } as const;
 const large: Case[] = [
-  { ...plain, rows: 4096, fanIn: 5, fanOut: 3, slots: 32 },
-  { ...plain, rows: 4095, fanIn: 3, fanOut: 5, slots: 5, accumulates: true, members: 2 },
-  { ...plain, rows: 4097, fanIn: 1, fanOut: 1, slots: 1, gathers: true },
-  { ...plain, rows: 3, fanIn: 129, fanOut: 65, slots: 2 },
+  { ...plain, rows: 4096, fanIn: 5, fanOut: 3, splits: 32 },
+  { ...plain, rows: 4095, fanIn: 3, fanOut: 5, splits: 5, accumulates: true, members: 2 },
+  { ...plain, rows: 4097, fanIn: 1, fanOut: 1, splits: 1, gathers: true },
+  { ...plain, rows: 3, fanIn: 129, fanOut: 65, splits: 2 },
   { ...plain, rows: 33, fanIn: 12, fanOut: 36, members: 2, isLast: false, accumulates: true },
   { ...plain, rows: 130, fanIn: 17, fanOut: 7, gathers: true },
 ];
 
-test.each(versions)("backwardWeights, %s, agrees with float64 over odd shapes", async (version) => {
+test.each(variants)("backwardWeights, %s, agrees with float64 over odd shapes", async (variant) => {
   let worst = 0;
   const attempt = async (one: Case) => {
-    worst = Math.max(worst, await tryBackwardWeights(version, one));
+    worst = Math.max(worst, await tryBackwardWeights(variant, one));
   };
   const examples = large.map((one): [Case] => [one]);
   await fc.assert(fc.asyncProperty(someCase, attempt), cases(100, examples));
-  console.log(`backwardWeights, ${version}: largest error ${worst.toFixed(3)} of its bound`);
+  console.log(`backwardWeights, ${variant}: largest error ${worst.toFixed(3)} of its bound`);
 });
 
-/** Bits of the gradients after two chunks of a batch, by one version. */
-async function twoChunks(version: Version): Promise<Uint32Array> {
+/** Bits of the gradients after two chunks of a batch, by one variant. */
+async function twoChunks(variant: LayerVariant): Promise<Uint32Array> {
   const { network, layer } = lastLayer(9, 6);
   const capacity = 400;
   const columns = gradientColumnsOf(network, layer);
   let gradients = new Uint32Array(network.parameterCount + 1);
   for (const firstRow of [0, 400]) {
     const results = await runKernel(device(), {
-      name: kernelName("backwardWeights", version),
-      constants: { GATHERS: 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
+      name: kernelName("backwardWeights", variant),
+      constants: { GATHERS: 0, ...variantConstants(variant, device().kind, alignmentOf("rows", columns)) },
       step: stepSlot({ network, rows: 400, rowCount: 800, firstRow }),
-      uniform: layerBlock({ network, layer, members: 1, capacity, sharesInputs: false, slots: 1 }),
+      uniform: layerBlock({ network, layer, members: 1, capacity, sharesInputs: false, splits: 1 }),
       storage: [
         randomFloats(9, capacity * 9),
         randomFloats(10, capacity * columns),
@@ -181,7 +181,7 @@ async function twoChunks(version: Version): Promise<Uint32Array> {
         gradients,
         randomFloats(10, capacity * columns),
       ],
-      invocations: weightInvocations(version, layer, columns),
+      invocations: weightInvocations(variant, layer, columns),
       members: 1,
     });
     gradients = results[3]!.slice();
@@ -189,7 +189,7 @@ async function twoChunks(version: Version): Promise<Uint32Array> {
   return gradients;
 }
 
-test("all versions add in the same order, so that a plan may choose by size without changing a bit", async () => {
+test("all variants add in the same order, so that a plan may choose by size without changing a bit", async () => {
   const plainBits = await twoChunks("plain");
-  for (const version of versions) expect(await twoChunks(version), version).toEqual(plainBits);
+  for (const variant of variants) expect(await twoChunks(variant), variant).toEqual(plainBits);
 });

@@ -45,7 +45,11 @@ function timed(strategy: StrategyName, samples: number[], own: Partial<TimedPath
   };
 }
 
-const failed = (strategy: StrategyName, status: FailedPath["status"], reason: string): FailedPath => ({ status, strategy, reason });
+const failed = (strategy: StrategyName, status: FailedPath["status"], reason: string): FailedPath => ({
+  status,
+  strategy,
+  reason,
+});
 
 const series = (strategy: StrategyName, ...ms: (number | undefined)[]): StrategySeries => ({
   strategy,
@@ -148,7 +152,7 @@ const points = [
 ];
 const { machine } = raceRecord([]);
 const record: StrategiesRecord = {
-  schemaVersion: 1,
+  schemaVersion: 2,
   bench: "strategies",
   machine: { ...machine, host: "node", hostVersion: "Node v20.20.2" },
   protocol: { blocks: 10, blockMs: 100 },

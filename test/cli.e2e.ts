@@ -54,15 +54,7 @@ describe("train", () => {
   });
 
   test("regression in the units of the table, several members, a table from stdin", async () => {
-    const flags = [
-      "--target",
-      "Miles_per_Gallon,Horsepower",
-      "--members",
-      "3",
-      ...cpu,
-      "--output",
-      "cars.safetensors",
-    ];
+    const flags = ["--target", "Miles_per_Gallon,Horsepower", "--members", "3", ...cpu, "--output", "cars.safetensors"];
     const { code, stdout } = await thalweg(["train", "-", ...flags], { input: readFileSync(cars, "utf8") });
     expect(code).toBe(0);
     expect(stdout).toMatch(/Miles_per_Gallon: RMSE [23]\.\d+, R² 0\.[89]\d+ \(78 rows\), mean of 3 members/);

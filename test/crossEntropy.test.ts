@@ -107,7 +107,7 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
     name: "loss",
     functions: { activation: "identity", loss: softmaxLoss },
     constants: { SAVED_PLANE: 0 },
-    uniform: layerBlock({ network: whole, layer, members: 1, capacity: rows.length, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network: whole, layer, members: 1, capacity: rows.length, sharesInputs: false, splits: 1 }),
     storage: [outputs, targets, Uint32Array.from(rows.keys()), poisoned(wanted.values.length)],
     invocations: rows.length,
   });
@@ -155,7 +155,14 @@ test.each([2, 4, 10, 1000])("kernels loss and score, %i classes: masked ones cou
   expect(scores).toBeLessThanOrEqual(1);
 });
 
-const strategies = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly StrategyName[];
+const strategies = [
+  "layered",
+  "members",
+  "subgroups",
+  "groups",
+  "samples",
+  "tiles",
+] as const satisfies readonly StrategyName[];
 
 /**
  * One step of sgd with rate 1 from biases of 0 on a row with the input 2: the biases are then the slopes, with a minus in front. A

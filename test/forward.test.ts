@@ -6,15 +6,15 @@ import { type ActivationName, type LayerShape, savesPreActivation } from "../src
 import {
   kernelName,
   valueInvocations,
-  type Version,
-  versionConstants,
+  type LayerVariant,
+  variantConstants,
   weightsAlignment,
 } from "../src/backend/webgpu/matmulVariants.ts";
 import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, middleLayer, oddSizes, memberCounts, versions } from "./support/shapes.ts";
+import { cases, middleLayer, oddSizes, memberCounts, variants } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -65,7 +65,7 @@ function fill({ wanted, first, plane }: Place, layer: LayerShape, one: Omit<Para
 
 /** Runs one case. @returns the largest error in units of its bound */
 async function tryForward(
-  version: Version,
+  variant: LayerVariant,
   { rows, fanIn, fanOut, members, activation, draws }: Case,
 ): Promise<number> {
   const { network, layer } = middleLayer(fanIn, fanOut, activation);
@@ -90,24 +90,24 @@ async function tryForward(
   }
   const saves = savesPreActivation(activation);
   const [, , outputs, drawn] = await runKernel(device(), {
-    name: kernelName("forward", version),
+    name: kernelName("forward", variant),
     functions: { activation },
     constants: {
-      ...versionConstants(version, device().kind, weightsAlignment("rows", layer, network, members)),
+      ...variantConstants(variant, device().kind, weightsAlignment("rows", layer, network, members)),
       ROWS: draws ? 1 : 0,
       SHUFFLES: batchOf({ ...step, rows }).shuffled ? 1 : 0,
       SAVES_PRE_ACTIVATION: saves ? 1 : 0,
     },
     step: stepSlot({ ...step, rows }),
-    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: draws, slots: 1 }),
+    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: draws, splits: 1 }),
     storage: [inputs, parameters, poisoned(wanted.values.length), poisoned(capacity + 4), parameters],
-    invocations: valueInvocations(version, rows, fanOut),
+    invocations: valueInvocations(variant, rows, fanOut),
     members,
   });
   const expectedRows = poisoned(capacity + 4);
   if (batchRows) expectedRows.set(batchRows);
   expect(drawn, "batchRows").toEqual(expectedRows);
-  const shape = `forward ${version} ${activation} [${rows}, ${fanIn}] → ${fanOut}, ${members} members${draws ? ", drawn" : ""}`;
+  const shape = `forward ${variant} ${activation} [${rows}, ${fanIn}] → ${fanOut}, ${members} members${draws ? ", drawn" : ""}`;
   return requireWithin(shape, outputs!, wanted);
 }
 
@@ -129,12 +129,12 @@ const large: Case[] = [
   { ...plain, rows: 20, fanIn: 16, fanOut: 8, draws: true },
 ];
 
-test.each(versions)("forward, %s, agrees with float64 over odd shapes", async (version) => {
+test.each(variants)("forward, %s, agrees with float64 over odd shapes", async (variant) => {
   let worst = 0;
   const attempt = async (one: Case) => {
-    worst = Math.max(worst, await tryForward(version, one));
+    worst = Math.max(worst, await tryForward(variant, one));
   };
   const examples = large.map((one): [Case] => [one]);
   await fc.assert(fc.asyncProperty(someCase, attempt), cases(150, examples));
-  console.log(`forward, ${version}: largest error ${worst.toFixed(3)} of its bound`);
+  console.log(`forward, ${variant}: largest error ${worst.toFixed(3)} of its bound`);
 });

@@ -3,7 +3,13 @@
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import type { FloatArray, StrategyName, MemberResults, RunSettings } from "../src/backend/executor.ts";
-import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "../src/backend/webgpu/emit/emitNetwork.ts";
+import {
+  emitLaneSums,
+  emitNetwork,
+  emitPartials,
+  emitScore,
+  emitUpdate,
+} from "../src/backend/webgpu/emit/emitNetwork.ts";
 import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
 import {
   type ActivationName,
@@ -34,7 +40,13 @@ import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
 
-const fusedStrategies = ["members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly StrategyName[];
+const fusedStrategies = [
+  "members",
+  "subgroups",
+  "groups",
+  "samples",
+  "tiles",
+] as const satisfies readonly StrategyName[];
 
 const tiny = network({
   inputs: 2,

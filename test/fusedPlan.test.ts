@@ -2,7 +2,12 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { adam, dense, network, type Network, sgd } from "../src/index.ts";
 import { layeredStepMs } from "../src/backend/webgpu/strategies/costModel.ts";
-import { type FusedLimits, type FusedPlan, type FusedPlanRequest, planFused } from "../src/backend/webgpu/strategies/fusedPlan.ts";
+import {
+  type FusedLimits,
+  type FusedPlan,
+  type FusedPlanRequest,
+  planFused,
+} from "../src/backend/webgpu/strategies/fusedPlan.ts";
 import { allCases } from "./support/shapes.ts";
 
 const sigmoidNet = (widths: readonly number[]): Network =>
@@ -43,14 +48,14 @@ const planOf = (limits: FusedLimits, request: FusedPlanRequest, strategy: string
   planFused(limits, request).find((plan) => plan.strategy === strategy);
 
 function requireSound(limits: FusedLimits, request: FusedPlanRequest, plan: FusedPlan): void {
-  const { strategy, chunkRows, sliceRows, slots, groupMembers, ringSteps, leastSteps, tile, stepMs } = plan;
+  const { strategy, chunkRows, sliceRows, splits, groupMembers, ringSteps, leastSteps, tile, stepMs } = plan;
   const { network: net, members } = request;
   const batchSize = Math.min(request.batchSize, request.rowCount);
-  const largest = 4 * Math.max(slots * members * (net.parameterCount + 1), ringSteps * members);
+  const largest = 4 * Math.max(splits * members * (net.parameterCount + 1), ringSteps * members);
   expect(largest).toBeLessThanOrEqual(limits.maxBufferBytes);
-  expect(slots * sliceRows).toBeGreaterThanOrEqual(batchSize);
-  expect((slots - 1) * sliceRows).toBeLessThan(batchSize);
-  const whole = strategy === "samples" ? Math.min(64, slots) * sliceRows : sliceRows;
+  expect(splits * sliceRows).toBeGreaterThanOrEqual(batchSize);
+  expect((splits - 1) * sliceRows).toBeLessThan(batchSize);
+  const whole = strategy === "samples" ? Math.min(64, splits) * sliceRows : sliceRows;
   expect(chunkRows === batchSize || chunkRows % whole === 0).toBe(true);
   expect(groupMembers).toBeGreaterThanOrEqual(1);
   expect(groupMembers).toBeLessThanOrEqual(members);
@@ -105,7 +110,7 @@ test("a million members and ten million samples are planned", () => {
 });
 
 test("slices depend on the batch alone", () => {
-  const slicesOf = ({ slots, sliceRows }: FusedPlan) => ({ slots, sliceRows });
+  const slicesOf = ({ splits, sliceRows }: FusedPlan) => ({ splits, sliceRows });
   for (const strategy of ["samples", "tiles"]) {
     for (const batchSize of [1, 15, 16, 17, 1000, 16_385, 1_048_577, 3_000_000]) {
       const wanted = slicesOf(planOf(software, requestOf(tiny, { batchSize }), strategy)!);

@@ -183,7 +183,8 @@ test("batches in chunks, and data in several pages", async () => {
 /** Dispatches of a step. */
 async function dispatchesOf(net: AnyNetwork): Promise<number> {
   using model = await createModel(net, { device: device() });
-  return model.plan(graphData(net, 64, 1), { optimizer, steps: 1, batchSize: 64, strategy: "layered" }).dispatchesPerStep;
+  return model.plan(graphData(net, 64, 1), { optimizer, steps: 1, batchSize: 64, strategy: "layered" })
+    .dispatchesPerStep;
 }
 
 test("a residual block with layer norm takes 3 dispatches more than its dense layers, which take 3", async () => {

@@ -24,11 +24,11 @@ test.each(["cpu", "auto"] as const)("%s: an aborted training tells its last step
   await expect(training).rejects.toThrow("enough");
   const last = steps.at(-1)!;
   expect(last).toBeGreaterThan(1000);
-  const twin = await createModel(net, { device });
-  await twin.fit(data, { optimizer, steps: last });
-  expect(await twin.readParameters()).toEqual(await model.readParameters());
+  const other = await createModel(net, { device });
+  await other.fit(data, { optimizer, steps: last });
+  expect(await other.readParameters()).toEqual(await model.readParameters());
   model.dispose();
-  twin.dispose();
+  other.dispose();
   device.dispose();
 });
 

@@ -61,12 +61,12 @@ async function productsOn(device: GpuDevice): Promise<string[]> {
   return hashes;
 }
 
-/** Text of a cache that names a version for every bucket that these shapes have, by a tuning that has measured them. */
-async function textWith(version: string): Promise<string> {
+/** Text of a cache that names a variant for every bucket that these shapes have, by a tuning that has measured them. */
+async function textWith(variant: string): Promise<string> {
   using tuning = await t.tuneMatmul(shared());
   await productsOn(shared());
   await tuning.settled();
-  return JSON.stringify(tuning.entries().map((entry) => ({ ...entry, timesMs: { [version]: 1 }, version })));
+  return JSON.stringify(tuning.entries().map((entry) => ({ ...entry, timesMs: { [variant]: 1 }, variant })));
 }
 
 test("nothing waits for the tuning, and no bit changes by it", async () => {
@@ -84,7 +84,7 @@ test("nothing waits for the tuning, and no bit changes by it", async () => {
   expect(await productsOn(device)).toEqual(usual);
 });
 
-testInFull("each bucket is measured once, and takes a version that was measured", async () => {
+testInFull("each bucket is measured once, and takes a variant that was measured", async () => {
   const device = shared();
   using tuning = await t.tuneMatmul(device);
   await productsOn(device);
@@ -97,11 +97,11 @@ testInFull("each bucket is measured once, and takes a version that was measured"
     "64x64x32x1 nn f32 f32 f32",
     "8x8x2048x1 nn f32 f32 f32",
   ]);
-  for (const { timesMs, version } of entries) {
+  for (const { timesMs, variant } of entries) {
     const times = Object.values(timesMs);
     expect(times.length).toBeGreaterThan(1);
     expect(times.every((ms) => Number.isFinite(ms) && ms > 0)).toBe(true);
-    expect(timesMs).toHaveProperty(version);
+    expect(timesMs).toHaveProperty(variant);
   }
   await productsOn(device);
   await tuning.settled();
@@ -126,13 +126,13 @@ test("what is measured goes to the cache and comes back from it", async () => {
   expect(cache.writes).toBe(writes);
 });
 
-testInFull("a known bucket takes the version that the cache names, to the same bits", async () => {
+testInFull("a known bucket takes the variant that the cache names, to the same bits", async () => {
   const device = shared();
   const usual = await productsOn(device);
-  for (const version of device.hasQuads ? ["plain", "wideTiled", "quads"] : ["plain", "wideTiled"]) {
-    const cache = new MemoryCache([[tuningKey(device), await textWith(version)]]);
+  for (const variant of device.hasQuads ? ["plain", "wideTiled", "quads"] : ["plain", "wideTiled"]) {
+    const cache = new MemoryCache([[tuningKey(device), await textWith(variant)]]);
     using tuning = await t.tuneMatmul(device, { cache });
-    expect(tuning.entries().map((entry) => entry.version)).toEqual(shapes.map(() => version));
+    expect(tuning.entries().map((entry) => entry.variant)).toEqual(shapes.map(() => variant));
     const { gpu } = device;
     const pipelines = new Set<string>();
     const create = gpu.createBindGroup.bind(gpu);
@@ -146,13 +146,13 @@ testInFull("a known bucket takes the version that the cache names, to the same b
       Reflect.deleteProperty(gpu, "createBindGroup");
     }
     const kernels = [...pipelines].filter((label) => label.startsWith("matmul"));
-    expect(kernels, version).toEqual([version === "plain" ? "matmul" : "matmulTiled"]);
+    expect(kernels, variant).toEqual([variant === "plain" ? "matmul" : "matmulTiled"]);
   }
 });
 
 test("broken texts of a cache count as empty", async () => {
   const device = shared();
-  const good = { bucket: "8x8x8x1 nn f32 f32 f32", timesMs: { plain: 1, tiled: 2 }, version: "plain" };
+  const good = { bucket: "8x8x8x1 nn f32 f32 f32", timesMs: { plain: 1, tiled: 2 }, variant: "plain" };
   const broken = [
     "",
     "{",
@@ -161,19 +161,19 @@ test("broken texts of a cache count as empty", async () => {
     "{}",
     "[null, 1, [], {}]",
     JSON.stringify([{ ...good, bucket: "<b>" }]),
-    JSON.stringify([{ ...good, version: "fastest" }]),
-    JSON.stringify([{ ...good, version: "toString" }]),
+    JSON.stringify([{ ...good, variant: "fastest" }]),
+    JSON.stringify([{ ...good, variant: "toString" }]),
     JSON.stringify([{ ...good, timesMs: { plain: "1" } }]),
     JSON.stringify([{ ...good, timesMs: null }]),
     JSON.stringify([{ ...good, timesMs: { plain: -1 } }]),
-    '[{"bucket": "8x8x8x1 nn f32 f32 f32", "timesMs": {"plain": 1e999}, "version": "plain"}]',
+    '[{"bucket": "8x8x8x1 nn f32 f32 f32", "timesMs": {"plain": 1e999}, "variant": "plain"}]',
     `[${" ".repeat(2 ** 21)}]`,
   ];
   for (const text of broken) expect(readProducts(text, device), text.slice(0, 99)).toEqual([]);
   expect(readProducts(7, device)).toEqual([]);
   const extra = { ...good, more: 1, timesMs: { ...good.timesMs, fastest: 1, wideTiled: null } };
   expect(readProducts(JSON.stringify([extra, null]), device)).toEqual([good]);
-  const quads = JSON.stringify([{ ...good, timesMs: { quads: 1 }, version: "quads" }]);
+  const quads = JSON.stringify([{ ...good, timesMs: { quads: 1 }, variant: "quads" }]);
   expect(readProducts(quads, { hasQuads: false })).toEqual([]);
 
   const cache = new MemoryCache([[tuningKey(device), "{"]]);
@@ -187,7 +187,7 @@ testInFull("what another adapter or another device has found is left alone", asy
   const device = shared();
   const others = tuningKey(device).replace(/"[^"]*"\]$/, '"00000000"]');
   expect(others).not.toBe(tuningKey(device));
-  const text = '[{"bucket":"8x8x8x1 nn f32 f32 f32","timesMs":{"plain":1},"version":"plain"}]';
+  const text = '[{"bucket":"8x8x8x1 nn f32 f32 f32","timesMs":{"plain":1},"variant":"plain"}]';
   const cache = new MemoryCache([[others, text]]);
   using tuning = await t.tuneMatmul(device, { cache });
   expect(tuning.entries()).toEqual([]);

@@ -68,22 +68,25 @@ test("a loss on the GPU keeps the bounds of what it is made of", async () => {
   }
 });
 
-testInFull.each(strategyNames)("a network of one's own functions trains by %s as float64 does", async (strategy: StrategyName) => {
-  const members = 3;
-  const model = await createModel(net, { device: device(), members, seed: 2 });
-  try {
-    const initialParameters = await model.readParameters();
-    const before = await model.evaluate(data);
-    const options = { optimizer: sgd({ learningRate: 0.05 }), steps: 12, batchSize: 16, seed: 3, strategy };
-    await model.fit(data, options);
-    const check = await verifyTraining(model, { initialParameters, data, options });
-    expect(check.passed, check.reason).toBe(true);
-    expect(check.conclusive).toBe(true);
-    expect((await model.evaluate(data)).loss).toBeLessThan(before.loss);
-  } finally {
-    model.dispose();
-  }
-});
+testInFull.each(strategyNames)(
+  "a network of one's own functions trains by %s as float64 does",
+  async (strategy: StrategyName) => {
+    const members = 3;
+    const model = await createModel(net, { device: device(), members, seed: 2 });
+    try {
+      const initialParameters = await model.readParameters();
+      const before = await model.evaluate(data);
+      const options = { optimizer: sgd({ learningRate: 0.05 }), steps: 12, batchSize: 16, seed: 3, strategy };
+      await model.fit(data, options);
+      const check = await verifyTraining(model, { initialParameters, data, options });
+      expect(check.passed, check.reason).toBe(true);
+      expect(check.conclusive).toBe(true);
+      expect((await model.evaluate(data)).loss).toBeLessThan(before.loss);
+    } finally {
+      model.dispose();
+    }
+  },
+);
 
 test("it trains on the CPU, and passes the self-test on both", async () => {
   const cpu = await acquire({ device: "cpu" });

@@ -289,9 +289,7 @@ test("data that is no optimizer, and settings that one does not have, are refuse
   await expect(fit(changed({ state: ["x;"] }))).rejects.toThrow(/expected names of letters and digits.*got "x;"/);
   const foreign = [[["add", "evil()", 1]], [["input", "mean"]]];
   await expect(fit(changed({ outputs: foreign }))).rejects.toThrow(/got "evil\(\)"/);
-  await expect(fit(lion(), { momentum: [0.5] })).rejects.toThrow(
-    /perMember\.momentum: expected an optimizer with mom/,
-  );
+  await expect(fit(lion(), { momentum: [0.5] })).rejects.toThrow(/perMember\.momentum: expected an optimizer with mom/);
   await expect(fit(adagrad(), { weightDecay: [0.5] })).rejects.toThrow(
     /expected an optimizer with weightDecay, got adagr/,
   );

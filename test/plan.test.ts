@@ -45,13 +45,13 @@ const someRequest = fc.record({
 
 /** Bytes of every buffer that a run of this plan allocates, but for the optimizer's moments and what has a fixed size. */
 function buffersOf(plan: LayeredPlan, { network: net, members, rowCount }: PlanRequest): Record<string, number> {
-  const { chunkRows, slots, inputPageRows, targetPageRows, ringSteps, gathered } = plan;
+  const { chunkRows, splits, inputPageRows, targetPageRows, ringSteps, gathered } = plan;
   const samples = members * chunkRows;
   const sizes: Record<string, number> = {
     inputs: Math.min(inputPageRows, rowCount) * net.inputs,
     targets: Math.min(targetPageRows, rowCount) * net.outputs,
     batchRows: chunkRows,
-    gradients: slots * members * (net.parameterCount + 1),
+    gradients: splits * members * (net.parameterCount + 1),
     losses: ringSteps * members,
   };
   if (gathered) Object.assign(sizes, { gathered: chunkRows * Math.max(net.inputs, net.outputs) });
@@ -63,14 +63,14 @@ function buffersOf(plan: LayeredPlan, { network: net, members, rowCount }: PlanR
 }
 
 /** Invocations of each dispatch of a chunk, as src/backend/webgpu/strategies/layeredDispatches.ts counts them. */
-function invocationsOf({ chunkRows, slots, layers }: LayeredPlan, net: Network): number[] {
+function invocationsOf({ chunkRows, splits, layers }: LayeredPlan, net: Network): number[] {
   const values = net.layers.flatMap(({ index, fanIn, fanOut }) => [
     valueInvocations(layers[index]!.forward, chunkRows, fanOut),
     valueInvocations(layers[index]!.backwardInputs, chunkRows, fanIn),
   ]);
   const weights = net.layers.map((layer) => {
     const columns = gradientColumnsOf(net, layer);
-    return slots * weightInvocations(layers[layer.index]!.backwardWeights, layer, columns);
+    return splits * weightInvocations(layers[layer.index]!.backwardWeights, layer, columns);
   });
   return [...values, ...weights, net.parameterCount + 1];
 }
@@ -82,7 +82,7 @@ function requireSound(limits: PlanLimits, request: PlanRequest): void {
   expect(plan.chunkRows).toBeGreaterThanOrEqual(1);
   expect(plan.chunkRows * plan.chunks).toBeGreaterThanOrEqual(batchSize);
   expect(plan.chunkRows * (plan.chunks - 1)).toBeLessThan(batchSize);
-  expect(plan.slots).toBeGreaterThanOrEqual(1);
+  expect(plan.splits).toBeGreaterThanOrEqual(1);
   expect(plan.ringSteps).toBeGreaterThanOrEqual(1);
   for (const [name, bytes] of Object.entries(buffersOf(plan, request))) {
     if (bytes > limits.maxBufferBytes) throw new Error(`${name}: ${bytes} bytes of ${limits.maxBufferBytes}`);

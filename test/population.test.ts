@@ -145,9 +145,7 @@ test.each(devices)("%s: an ensemble is the mean and spread of what its members p
         expect(spread[at]).toBeCloseTo(Math.sqrt(variance), 14);
       }
     }
-    await expect(model.predictEnsemble(inputs, { members: [5] })).rejects.toEqual(
-      invalid(/^predictEnsemble: member/),
-    );
+    await expect(model.predictEnsemble(inputs, { members: [5] })).rejects.toEqual(invalid(/^predictEnsemble: member/));
     await expect(model.predictEnsemble(inputs.subarray(1))).rejects.toEqual(invalid(/^predictEnsemble: inputs/));
     await expect(model.predictEnsemble(inputs, any({ member: 1 }))).rejects.toEqual(invalid(/got member;/));
   }
@@ -405,7 +403,11 @@ function fakeRun(members: number, sizes: { ringSteps: number; leastSteps: number
   return { run, executor, calls, reads };
 }
 
-async function eventsOf(members: number, sizes: { ringSteps: number; leastSteps: number }, logInterval: { steps: number }) {
+async function eventsOf(
+  members: number,
+  sizes: { ringSteps: number; leastSteps: number },
+  logInterval: { steps: number },
+) {
   const { run, executor, calls, reads } = fakeRun(members, sizes);
   const plan = planTraining(net, data, { optimizer: sgd(), steps: 100, logInterval }, members);
   const events = [];

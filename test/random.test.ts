@@ -106,7 +106,7 @@ async function orderOnGpu(rowCount: number, rows: number, seed: number): Promise
   return results[1]!.slice();
 }
 
-test("the shader draws the same order as its twin", async () => {
+test("the shader draws the same order as the CPU reference", async () => {
   const counts = [
     2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 129, 255, 257, 1000, 1023, 1025, 65_537,
   ];

@@ -82,7 +82,11 @@ for (const [name, device, strategy] of places) {
   testInFull(`${name}: members, one of which has diverged before the cut`, async () => {
     const perMember = { learningRate: [0.05, 1e30, 0.2], seed: [3, 4, 5] };
     const optimizer = sgd({ momentum: 0.5 });
-    const { whole, resumed, resume } = await wholeAndResumed(device(), { ...shared, optimizer, strategy, perMember }, 3);
+    const { whole, resumed, resume } = await wholeAndResumed(
+      device(),
+      { ...shared, optimizer, strategy, perMember },
+      3,
+    );
     expect(resume.nonFiniteSteps[1]).toBeGreaterThanOrEqual(0);
     expect(resume.nonFiniteSteps[0]).toBe(-1);
     expect(resumed).toEqual(whole);

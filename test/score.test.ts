@@ -65,15 +65,15 @@ async function tryScore(name: LossName, one: Case): Promise<number> {
   const targets = targetsFor(name, rows * fanOut, scale);
   const firstSlice = Math.floor(firstRow / sliceRows);
   const slices = Math.floor((firstRow + rows - 1) / sliceRows) - firstSlice + 1;
-  const slots = slices + 1;
-  const losses = poisoned(slots * members);
-  const hits = poisoned(slots * members);
+  const splits = slices + 1;
+  const losses = poisoned(splits * members);
+  const hits = poisoned(splits * members);
   const sums = new Float32Array(losses.buffer);
-  const wanted = untouched(slots * members);
+  const wanted = untouched(splits * members);
   const wantedHits = hits.slice();
   for (let member = 0; member < groupMembers; member++) {
     for (let slice = firstSlice; slice < firstSlice + slices; slice++) {
-      const at = (slice % slots) * members + member;
+      const at = (slice % splits) * members + member;
       const [first, end] = rowsIn(slice, one);
       const isContinued = firstRow + first > slice * sliceRows;
       if (isContinued) [sums[at], hits[at]] = [(member + 1) / 3, 5];
@@ -99,7 +99,7 @@ async function tryScore(name: LossName, one: Case): Promise<number> {
     functions: { loss: name },
     constants: {},
     step: stepSlot({ network: net, rowCount: firstRow + rows, rows, firstRow }),
-    uniform: Uint32Array.of(fanOut, members, groupMembers, slots).buffer,
+    uniform: Uint32Array.of(fanOut, members, groupMembers, splits).buffer,
     storage: [outputs, targets, losses, hits],
     invocations: groupMembers * (slices + 1), // a row of invocations too many, as a chunk that begins elsewhere needs
     members: 1,

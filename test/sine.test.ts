@@ -11,7 +11,14 @@ import { createUniform } from "./support/random.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const strategies = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly StrategyName[];
+const strategies = [
+  "layered",
+  "members",
+  "subgroups",
+  "groups",
+  "samples",
+  "tiles",
+] as const satisfies readonly StrategyName[];
 
 const bits = new Uint32Array(1);
 const float = new Float32Array(bits.buffer);

@@ -55,20 +55,31 @@ test.each(places)("%s: moments outlive a change of the learning rate", async (_,
   expect(Math.max(...got.map((value, index) => Math.abs(value - other[index]!)))).toBeGreaterThan(1e-3);
 });
 
-test.each(places)("%s: events keep the distance asked for last, and steps are the same", async (_, device, strategy) => {
-  using model = await createModel(net, { device: device(), seed: 1 });
-  const options = { optimizer: sgd({ learningRate: 0.1 }), strategy, steps: 40, batchSize: 8 };
-  const training = model.train(data, { ...options, logInterval: { steps: 3 } });
-  const steps: number[] = [];
-  for (const logInterval of [undefined, { steps: 1 }, undefined, { steps: 10 }, undefined, { epochs: 3 }, undefined]) {
-    const { value } = await training.next(logInterval && { logInterval });
-    if (value) steps.push(value.step);
-  }
-  expect(steps).toEqual([3, 4, 5, 15, 25, 40]);
-  using straight = await createModel(net, { device: device(), seed: 1 });
-  await straight.fit(data, options);
-  expect(await model.readParameters()).toEqual(await straight.readParameters());
-});
+test.each(places)(
+  "%s: events keep the distance asked for last, and steps are the same",
+  async (_, device, strategy) => {
+    using model = await createModel(net, { device: device(), seed: 1 });
+    const options = { optimizer: sgd({ learningRate: 0.1 }), strategy, steps: 40, batchSize: 8 };
+    const training = model.train(data, { ...options, logInterval: { steps: 3 } });
+    const steps: number[] = [];
+    for (const logInterval of [
+      undefined,
+      { steps: 1 },
+      undefined,
+      { steps: 10 },
+      undefined,
+      { epochs: 3 },
+      undefined,
+    ]) {
+      const { value } = await training.next(logInterval && { logInterval });
+      if (value) steps.push(value.step);
+    }
+    expect(steps).toEqual([3, 4, 5, 15, 25, 40]);
+    using straight = await createModel(net, { device: device(), seed: 1 });
+    await straight.fit(data, options);
+    expect(await model.readParameters()).toEqual(await straight.readParameters());
+  },
+);
 
 test("steering that makes no sense is told", async () => {
   for (const [steering, message] of [

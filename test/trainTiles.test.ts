@@ -26,7 +26,7 @@ test("the checked-in shader is what the emitter writes for the worked example", 
 const limits = { kind: "software", maxWorkgroupBytes: 16_384 } as const;
 const planOf = (net: Network, batchSize: number) => planTiles(limits, { network: net, batchSize })!;
 
-/** Gradients and loss of one member in float64, as a slot would hold them. */
+/** Gradients and loss of one member in float64, as a split would hold them. */
 function truthOf({ net, settings }: TileCase, parameters: Float64Array, step: number): Float64Array {
   const batchRows = rowsOf(batchAt(settings, settings.data.targets.length / net.outputs, step));
   const own = new Step(net, batchRows.length);
@@ -36,7 +36,7 @@ function truthOf({ net, settings }: TileCase, parameters: Float64Array, step: nu
   return Float64Array.from([...own.gradients, loss]);
 }
 
-/** The slots of one member added up. */
+/** The splits of one member added up. */
 function sumOfSlots(partials: Float32Array, count: number, members: number, member: number): Float64Array {
   const sum = new Float64Array(count);
   for (let first = member * count; first < partials.length; first += members * count) {
@@ -146,8 +146,8 @@ test("trainTiles gives member i among 5 the bits it has alone", async () => {
     const part = parameters.slice(member * count, (member + 1) * count);
     const run = { network: net, members: 1, settings, parameters: part, sizes: planOf(net, 300) };
     const alone = await runTiles(device(), run, { sliceRows: 64 });
-    const among = Array.from({ length: 5 }, (_, slot) => {
-      const first = (slot * 5 + member) * (count + 1);
+    const among = Array.from({ length: 5 }, (_, split) => {
+      const first = (split * 5 + member) * (count + 1);
       return [...all.subarray(first, first + count + 1)];
     });
     expect(among.flat()).toEqual([...alone]);

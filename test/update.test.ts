@@ -33,7 +33,7 @@ interface Case {
   /** Width of the only layer: 2 · width parameters. */
   readonly width: number;
   readonly members: number;
-  readonly slots: number;
+  readonly splits: number;
   readonly step: number;
   /** Parameters of an invocation. */
   readonly entries: number;
@@ -48,24 +48,24 @@ interface State {
 }
 
 /** Random state; second moments and means of squares are no smaller than what one gradient leaves. */
-function stateOf(optimizer: Optimizer, { width, members, slots, scale }: Case): State {
+function stateOf(optimizer: Optimizer, { width, members, splits, scale }: Case): State {
   const count = 2 * width * members;
   const moments = randomFloats(14, 2 * count, scale);
   const squares = optimizer.name === "rmsProp" ? 0 : count;
   if (optimizer.name !== "sgd")
     for (let at = 0; at < count; at++) moments[squares + at] = (0.1 + Math.abs(moments[at]!)) ** 2;
   return {
-    gradients: randomFloats(15, slots * members * (2 * width + 1), scale),
+    gradients: randomFloats(15, splits * members * (2 * width + 1), scale),
     parameters: randomFloats(16, count),
     moments,
   };
 }
 
 const run = (optimizer: Optimizer, state: State, one: Case) => {
-  const { width, members, slots, step, entries } = one;
+  const { width, members, splits, step, entries } = one;
   const whole = network({ inputs: 1, layers: [dense(width)], loss: "squaredError" });
   const limits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
-  const plan = { ...planLayered(limits, { network: whole, members, batchSize: 1, rowCount: 1 }), slots };
+  const plan = { ...planLayered(limits, { network: whole, members, batchSize: 1, rowCount: 1 }), splits };
   return runKernel(device(), {
     source: updateKernel(kernelUpdateOf(optimizer)),
     constants: { ENTRIES: entries },
@@ -115,7 +115,7 @@ function termsOf(optimizer: Optimizer, step: number, { g, p, first, second }: Re
 
 async function tryUpdate(name: string, one: Case): Promise<number> {
   const optimizer = optimizers[name]!;
-  const { width, members, slots, step } = one;
+  const { width, members, splits, step } = one;
   const count = 2 * width;
   const state = stateOf(optimizer, one);
   const wanted = untouched(members * count + 8);
@@ -125,18 +125,18 @@ async function tryUpdate(name: string, one: Case): Promise<number> {
   for (let member = 0; member < members; member++) {
     const sums = new Float64Array(count + 1);
     const sizes = new Float64Array(count + 1);
-    for (let slot = 0; slot < slots; slot++) {
-      const own = memberPart(state.gradients, slot * members + member, count + 1);
+    for (let split = 0; split < splits; split++) {
+      const own = memberPart(state.gradients, split * members + member, count + 1);
       own.forEach((value, at) => (sums[at]! += value));
       own.forEach((value, at) => (sizes[at]! += Math.abs(value)));
     }
     losses.values[2 * members + member] = sums[count]!;
-    losses.bounds[2 * members + member] = slots * roundoff * sizes[count]!;
+    losses.bounds[2 * members + member] = splits * roundoff * sizes[count]!;
     const parameters = memberPart(state.parameters, member, count);
     const before = parameters.slice();
     const moments = [0, 1].map((plane) => memberPart(state.moments, plane * members + member, count));
     const old = moments.map((values) => values.slice());
-    // rmsProp without momentum keeps no second moment; the twin's must then not matter
+    // rmsProp without momentum keeps no second moment; the reference's must then not matter
     if (optimizer.name === "rmsProp" && optimizer.momentum === 0) moments[1]!.fill(0);
     if (optimizer.name === "sgd" && optimizer.momentum === 0) moments[0]!.fill(0);
     update({ optimizer, step, gradients: sums.subarray(0, count), parameters, moments: [moments[0]!, moments[1]!] });
@@ -159,7 +159,7 @@ async function tryUpdate(name: string, one: Case): Promise<number> {
     }
   }
   const [, , parameters, kept, ring, status] = await run(optimizer, state, one);
-  const shape = `update ${name} ${members} × ${count}, ${slots} slots, step ${step}, gradients up to ${one.scale}`;
+  const shape = `update ${name} ${members} × ${count}, ${splits} splits, step ${step}, gradients up to ${one.scale}`;
   expect([...status!.subarray(0, members)], shape).toEqual(Array(members).fill(0xffffffff));
   requireWithin(`${shape}: losses`, ring!, losses);
   requireWithin(`${shape}: moments`, kept!, wantedMoments);
@@ -169,7 +169,7 @@ async function tryUpdate(name: string, one: Case): Promise<number> {
 const someCase = fc.record({
   width: fc.constantFrom(1, 3, 17, 31, 32, 33, 100),
   members: memberCounts,
-  slots: fc.constantFrom(1, 2, 5),
+  splits: fc.constantFrom(1, 2, 5),
   step: fc.constantFrom(0, 1, 9, 1000, 100_000),
   entries: fc.constantFrom(1, 2, 7, 8),
   scale: fc.constantFrom(1, 1e-4, 100),
@@ -193,7 +193,7 @@ const places = ["gradient", "parameter", "loss", "first moment", "second moment"
 
 test.each(Object.keys(optimizers))("update by %s notices what is not finite, wherever it is planted", async (name) => {
   const optimizer = optimizers[name]!;
-  const one: Case = { width: 40, members: 3, slots: 2, step: 7, entries: 3, scale: 1 };
+  const one: Case = { width: 40, members: 3, splits: 2, step: 7, entries: 3, scale: 1 };
   for (const [label, value] of planted) {
     for (const place of places) {
       if (place === "first moment" && momentCount(optimizer) < 1) continue;
@@ -218,7 +218,7 @@ test.each(Object.keys(optimizers))("update by %s notices what is not finite, whe
 test.each(["adam", "adamW", "rmsProp", "rmsPropMomentum"])(
   "update by %s notices a gradient whose square overflows, which would stop its parameter for ever",
   async (name) => {
-    const one: Case = { width: 40, members: 2, slots: 1, step: 3, entries: 1, scale: 1 };
+    const one: Case = { width: 40, members: 2, splits: 1, step: 3, entries: 1, scale: 1 };
     const state = stateOf(optimizers[name]!, one);
     state.gradients[81 + 7] = 1e25;
     const [, , after, , , status] = await run(optimizers[name]!, state, one);

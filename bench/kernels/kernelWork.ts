@@ -1,6 +1,11 @@
 import { type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../src/graph/network.ts";
 import { momentCount, type Optimizer } from "../../src/math/optimizer.ts";
-import { gradientColumnsOf, kernelsOf, type LayeredPlan, planesOf } from "../../src/backend/webgpu/strategies/layeredPlan.ts";
+import {
+  gradientColumnsOf,
+  kernelsOf,
+  type LayeredPlan,
+  planesOf,
+} from "../../src/backend/webgpu/strategies/layeredPlan.ts";
 
 /** What one dispatch has to do at least: an operation counts once, a value moved to or from memory counts once. */
 export interface KernelWork {
@@ -32,11 +37,11 @@ export const formulas = {
   },
   backwardWeights: {
     flops: "samples × (2 fan + columns)",
-    bytes: "4 × (inputs + samples × columns + [first layer] rows + slots × members × (fan + columns))",
+    bytes: "4 × (inputs + samples × columns + [first layer] rows + splits × members × (fan + columns))",
   },
   update: {
-    flops: "members × parameterCount × (slots + 4 for sgd, 14 for adam)",
-    bytes: "4 × members × (slots × (parameterCount + 1) + (2 + 2 moments) × parameterCount + 1)",
+    flops: "members × parameterCount × (splits + 4 for sgd, 14 for adam)",
+    bytes: "4 × members × (splits × (parameterCount + 1) + (2 + 2 moments) × parameterCount + 1)",
   },
 } as const;
 
@@ -90,18 +95,18 @@ function backwardWeightsWork(shape: Shape, layer: LayerShape): Amount {
   const samples = members * plan.chunkRows;
   const fan = layer.fanIn * layer.fanOut;
   const columns = gradientColumnsOf(network, layer);
-  const sums = plan.slots * members * (fan + columns);
+  const sums = plan.splits * members * (fan + columns);
   return {
     flops: samples * (2 * fan + columns),
     bytes: 4 * (inputValues(shape, layer) + samples * columns + drawnRows(shape, layer) + sums),
   };
 }
 
-function updateWork({ network: { parameterCount }, plan: { slots }, optimizer, members }: Shape): Amount {
+function updateWork({ network: { parameterCount }, plan: { splits }, optimizer, members }: Shape): Amount {
   const moved = 2 + 2 * momentCount(optimizer);
   return {
-    flops: members * parameterCount * (slots + (optimizer.name === "sgd" ? 4 : 14)),
-    bytes: 4 * members * (slots * (parameterCount + 1) + moved * parameterCount + 1),
+    flops: members * parameterCount * (splits + (optimizer.name === "sgd" ? 4 : 14)),
+    bytes: 4 * members * (splits * (parameterCount + 1) + moved * parameterCount + 1),
   };
 }
 

@@ -1,13 +1,18 @@
 import { readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
 import { commandQueueOf } from "../../src/backend/webgpu/tensor/commandQueue.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
-import { encodeMatmul, type MatmulRequest, type MatmulChoice, usualProduct } from "../../src/backend/webgpu/tensor/matmul.ts";
+import {
+  encodeMatmul,
+  type MatmulRequest,
+  type MatmulChoice,
+  usualProduct,
+} from "../../src/backend/webgpu/tensor/matmul.ts";
 import { matricesOf, type MatmulShape } from "./shapes.ts";
 import type { Factors } from "./truth.ts";
 
 const place = "bench products";
 
-/** One product on a device, in any version, over and over. */
+/** One product on a device, in any variant, over and over. */
 export class ProductRun {
   readonly #request: MatmulRequest;
   readonly #poison: Float32Array;

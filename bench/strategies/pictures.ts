@@ -9,7 +9,13 @@ import { type Dot, type Line, measured } from "../report/sweepLegend.ts";
 import { footOf, type Picture, pictureOf, width } from "../report/writePictures.ts";
 import { placesOf, whole } from "../sweeps/report.ts";
 import { fastestAt } from "./judge.ts";
-import { type FailedPath, isTimed, type StrategiesPoint, type StrategiesRecord, type StrategiesSweep } from "./record.ts";
+import {
+  type FailedPath,
+  isTimed,
+  type StrategiesPoint,
+  type StrategiesRecord,
+  type StrategiesSweep,
+} from "./record.ts";
 
 // Sweeps over strategies as pictures: a line per strategy on log axes, the planner's pick ringed, a dotted line where lines change places.
 
@@ -61,7 +67,13 @@ function linesOf(sweep: StrategiesSweep): Line[] {
   const points = sweep.points.toSorted((a, b) => a.x - b.x);
   const lines = strategyNames.map((strategy): Line => {
     const dots = points.map((point) => dotAt(point, strategy));
-    return { contender: strategy, label: labels[strategy], look: looks[strategy], dots, failures: failuresOf(sweep, strategy) };
+    return {
+      contender: strategy,
+      label: labels[strategy],
+      look: looks[strategy],
+      dots,
+      failures: failuresOf(sweep, strategy),
+    };
   });
   // a strategy that takes no point at all is no line of this sweep
   return lines.filter((line) => measured(line).length > 0 || line.failures.some((text) => !text.startsWith("cannot")));

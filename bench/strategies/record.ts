@@ -6,7 +6,7 @@ import { checkSchema, countsSchema, gpuCeilingsSchema, machineSchema, summarySch
 // What the bench of strategies leaves behind: the schema of bench/results/*-strategies.json, and the types that follow from it.
 
 /** Raise it with every change that an older reader would misread. */
-export const strategiesSchemaVersion = 1;
+export const strategiesSchemaVersion = 2;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const strategy = v.picklist(strategyNames);

@@ -28,7 +28,8 @@ const strategiesOf = ({ points }: StrategiesSweep): readonly StrategyName[] =>
     points.some(({ rows }) => rows.some((row) => row.strategy === strategy && row.status !== "cannot")),
   );
 
-const rowOf = ({ rows }: StrategiesPoint, strategy: StrategyName): StrategyRow | undefined => rows.find((row) => row.strategy === strategy);
+const rowOf = ({ rows }: StrategiesPoint, strategy: StrategyName): StrategyRow | undefined =>
+  rows.find((row) => row.strategy === strategy);
 
 /** Strategies down, x across; a row that has no figure says why in a word. */
 function strategiesMatrix(sweep: StrategiesSweep, cell: Cell): string[] {
@@ -128,7 +129,10 @@ function sweepLines(sweep: StrategiesSweep, { ceilings }: StrategiesRecord): str
   return [
     `## ${escape(title)}`,
     "",
-    ...titled("Time per step, medians; the fastest in bold, ◂ what the planner picks:", strategiesMatrix(sweep, timeCell)),
+    ...titled(
+      "Time per step, medians; the fastest in bold, ◂ what the planner picks:",
+      strategiesMatrix(sweep, timeCell),
+    ),
     ...block([...crossoverLines(sweep), ...portionLines(sweep)]),
     ...titled("The planner:", table(plannerColumns(axis), points)),
     ...titled("Estimate of the cost model ÷ measured:", strategiesMatrix(sweep, estimateCell)),

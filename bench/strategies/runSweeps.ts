@@ -31,6 +31,11 @@ export async function runSweeps(request: SweepsRequest<PointPlan, StrategiesEffo
   const { machine, ceilings } = measured;
   const sweeps = measured.sweeps.map((sweep) => ({ ...sweep, crossovers: crossoversOf(sweep.points) }));
   const problems = [...measured.problems, ...problemsOf(sweeps, ceilings)];
-  const record = { schemaVersion: strategiesSchemaVersion, bench: "strategies", machine, protocol: { ...effort } } as const;
+  const record = {
+    schemaVersion: strategiesSchemaVersion,
+    bench: "strategies",
+    machine,
+    protocol: { ...effort },
+  } as const;
   return { ...record, ...(ceilings && { ceilings }), sweeps, problems };
 }

@@ -24,7 +24,10 @@ export interface StrategyRequest {
   readonly strategy: StrategyName;
 }
 
-async function partsOf(executor: Executor, { device, point, start, strategy }: StrategyRequest): Promise<StrategyRunParts> {
+async function partsOf(
+  executor: Executor,
+  { device, point, start, strategy }: StrategyRequest,
+): Promise<StrategyRunParts> {
   const settings = settingsOf(point.workload, start, strategy);
   const plan = executor.planRun(settings); // refuses before anything is uploaded
   executor.writeParameters(start.state);

@@ -16,8 +16,7 @@ export interface Batch {
 }
 
 /** Seed of a member's order of rows. */
-export const seedOf = ({ perMember, seed }: RunSettings, member: number): number =>
-  perMember?.seed?.[member] ?? seed;
+export const seedOf = ({ perMember, seed }: RunSettings, member: number): number => perMember?.seed?.[member] ?? seed;
 
 /** The optimizer as it treats a member. */
 export function optimizerOf({ optimizer, perMember }: RunSettings, member: number): Optimizer {

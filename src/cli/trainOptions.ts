@@ -72,7 +72,12 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
 export function addOutputOptions(command: Command): Command {
   return command
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
-    .option("--strategy <name>", `how steps are computed: ${strategies.join(", ")}`, name("--strategy", strategies), "auto")
+    .option(
+      "--strategy <name>",
+      `how steps are computed: ${strategies.join(", ")}`,
+      name("--strategy", strategies),
+      "auto",
+    )
     .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
     .option("--force", "replace an existing model without keeping it as .bak")
     .option("--verify", "take the same steps in float64 on the CPU and compare")

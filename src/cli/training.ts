@@ -89,7 +89,11 @@ export async function runTraining(session: Session, view: ProgressView): Promise
   const preparing = startWork(output, "preparing the first steps"); // a GPU compiles its kernels now
   let last: Progress | undefined;
   try {
-    for await (const progress of model.train(prepared.training, { ...options, logInterval: view.logInterval, signal })) {
+    for await (const progress of model.train(prepared.training, {
+      ...options,
+      logInterval: view.logInterval,
+      signal,
+    })) {
       preparing.end();
       last = progress;
       view.show(progress);

@@ -20,10 +20,7 @@ export interface ExplainOptions {
 }
 
 /** Parameters of one member. */
-async function parametersOf(
-  model: Model<AnyNetwork>,
-  { member = 0, parameters }: ExplainOptions,
-): Promise<FloatArray> {
+async function parametersOf(model: Model<AnyNetwork>, { member = 0, parameters }: ExplainOptions): Promise<FloatArray> {
   if (parameters) return parameters;
   requireInteger("explain: member", member, 0, model.members - 1);
   const { parameterCount } = model.network;

@@ -1,5 +1,13 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { Dataset, Executor, FloatArray, PlanReport, MemberResults, Trace, Checkpoint } from "../backend/executor.ts";
+import type {
+  Dataset,
+  Executor,
+  FloatArray,
+  PlanReport,
+  MemberResults,
+  Trace,
+  Checkpoint,
+} from "../backend/executor.ts";
 import type { Device } from "../backend/webgpu/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
@@ -76,7 +84,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
-  async *train(data: Dataset, options: TrainOptions = {}): AsyncGenerator<Progress, void, TrainingControls | undefined> {
+  async *train(
+    data: Dataset,
+    options: TrainOptions = {},
+  ): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     yield* this.#events(planTraining(this.network, data, options, this.members));
   }
 
@@ -126,7 +137,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const { totalSteps, perEpoch, settings } = plan;
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
-    const byEpochs = options?.validation && options.logInterval === undefined ? eventIntervalOf({ epochs }, perEpoch) : plan.eventInterval;
+    const byEpochs =
+      options?.validation && options.logInterval === undefined
+        ? eventIntervalOf({ epochs }, perEpoch)
+        : plan.eventInterval;
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
     const { step: steps, validation, diverged } = last!;
@@ -167,10 +181,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @param options.members default all
    * @throws InvalidInput
    */
-  async predictEnsemble(
-    inputs: FloatArray,
-    options: { readonly members?: ArrayLike<number> } = {},
-  ): Promise<Ensemble> {
+  async predictEnsemble(inputs: FloatArray, options: { readonly members?: ArrayLike<number> } = {}): Promise<Ensemble> {
     requireInputs("predictEnsemble: inputs", inputs, this.network);
     requireOptions("predictEnsemble", options, ["members"]);
     if (options.members === undefined) return predictTogether(this.#executor, inputs);

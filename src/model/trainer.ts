@@ -11,7 +11,13 @@ import {
 import { nextTask } from "../nextTask.ts";
 import { divergenceRemedy } from "./divergence.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
-import { requireControls, type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
+import {
+  requireControls,
+  type EventInterval,
+  eventIntervalOf,
+  type TrainingControls,
+  type TrainPlan,
+} from "./options.ts";
 
 /** What a training run tells while it goes on. */
 export interface Progress {

@@ -4,7 +4,12 @@ import { acquire, type Device } from "../backend/webgpu/device.ts";
 import { requireInteger } from "../graph/network.ts";
 import { sgd } from "../math/optimizer.ts";
 import type { Model } from "../model/model.ts";
-import { type CheckOptions, type GradientCheck, holdAgainstDifferences, type TreeFunction } from "./finiteDifferences.ts";
+import {
+  type CheckOptions,
+  type GradientCheck,
+  holdAgainstDifferences,
+  type TreeFunction,
+} from "./finiteDifferences.ts";
 import { grad } from "./grad.ts";
 import { type LayerTensors, networkLoss, networkParameters } from "./network.ts";
 import { tensor, type Tensor } from "./tensor.ts";

@@ -1,4 +1,4 @@
-// Operations without derivatives: each runs the kernel of its name on a GPU, or its twin on the CPU.
+// Operations without derivatives: each runs the kernel of its name on a GPU, or the CPU reference.
 
 import { accumulate } from "../backend/cpu/accumulate.ts";
 import { binary } from "../backend/cpu/binary.ts";
@@ -7,7 +7,13 @@ import { matmul } from "../backend/cpu/matmul.ts";
 import { reduce, type ReductionName, reductionNames } from "../backend/cpu/reduce.ts";
 import { unary } from "../backend/cpu/unary.ts";
 import { InvalidInput } from "../errors.ts";
-import { encodeAccumulate, encodeBinary, encodeCopy, encodeUnary, type StoredValues } from "../backend/webgpu/tensor/elementwise.ts";
+import {
+  encodeAccumulate,
+  encodeBinary,
+  encodeCopy,
+  encodeUnary,
+  type StoredValues,
+} from "../backend/webgpu/tensor/elementwise.ts";
 import { encodeMatmul } from "../backend/webgpu/tensor/matmul.ts";
 import { encodeReduce } from "../backend/webgpu/tensor/reductions.ts";
 import {

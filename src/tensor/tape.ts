@@ -1,45 +1,45 @@
-// The record of a function that is to be differentiated: a node for every tensor that depends on what it is differentiated by.
+// The tape of a function that is to be differentiated holds a node for every tensor that depends on what it is differentiated by.
 
 import { leave } from "./scope.ts";
 import { aliasOf, type Tensor } from "./tensor.ts";
 
 /** From the gradient of the loss by an output to that by one input, with operations that are recorded in their turn. */
 export type Gradient = (dOutput: Tensor) => Tensor;
-/** Holds a tensor that a gradient needs, until the record is done with. */
+/** Holds a tensor that a gradient needs, until the tape is freed. */
 export type Keep = (tensor: Tensor) => Tensor;
 
 /** How a tensor came about. Nodes are numbered in the order in which they were made. */
 export interface Node {
   readonly order: number;
-  readonly session: Session;
+  readonly tape: Tape;
   /** Nodes of the inputs; undefined where an input does not depend on anything of interest. */
   readonly inputs: readonly (Node | undefined)[];
   gradients: readonly Gradient[];
   readonly kept: Tensor[];
 }
 
-/** Everything recorded from the outermost call of `grad` on. */
-interface Session {
+/** Everything recorded since the outermost call of `grad` began. */
+interface Tape {
   readonly nodes: Node[];
   /** Functions that are being recorded, one within the other. */
   depth: number;
 }
 
-let session: Session | undefined;
+let tape: Tape | undefined;
 const nodes = new WeakMap<Tensor, Node>();
 
-/** The node of a tensor in the present record. */
+/** The node of a tensor on the current tape. */
 export function nodeOf(tensor: Tensor): Node | undefined {
   const node = nodes.get(tensor);
-  return node && node.session === session ? node : undefined;
+  return node && node.tape === tape ? node : undefined;
 }
 
 /** True while operations are recorded. */
-export const isRecording = (): boolean => session !== undefined && session.depth > 0;
+export const isRecording = (): boolean => tape !== undefined && tape.depth > 0;
 
 function add(tensor: Tensor, parts: Pick<Node, "inputs" | "gradients" | "kept">): Node {
-  const node = { ...parts, order: session!.nodes.length, session: session! };
-  session!.nodes.push(node);
+  const node = { ...parts, order: tape!.nodes.length, tape: tape! };
+  tape!.nodes.push(node);
   nodes.set(tensor, node);
   return node;
 }
@@ -90,7 +90,7 @@ export function release(node: Node): void {
 
 /** Runs a function whose operations are recorded. */
 export function recording<T>(work: () => T): T {
-  const own = session!;
+  const own = tape!;
   own.depth++;
   try {
     return work();
@@ -99,15 +99,15 @@ export function recording<T>(work: () => T): T {
   }
 }
 
-/** Runs a differentiation: the outermost one begins a record, and lets go of it at its end. */
-export function inSession<T>(work: () => T): T {
-  if (session) return work();
-  const own: Session = { nodes: [], depth: 0 };
-  session = own;
+/** Runs a differentiation: the outermost call starts a tape and frees it when it returns. */
+export function withTape<T>(work: () => T): T {
+  if (tape) return work();
+  const own: Tape = { nodes: [], depth: 0 };
+  tape = own;
   try {
     return work();
   } finally {
-    session = undefined;
+    tape = undefined;
     own.nodes.forEach(release);
   }
 }

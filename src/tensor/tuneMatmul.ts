@@ -17,7 +17,7 @@ export interface MatmulTuning {
   readonly isOn: boolean;
   /** Resolves when everything met so far has been measured and written to the cache, or when tuning has ended. */
   settled(): Promise<void>;
-  /** What is known of products of about one shape: times of the versions, and the one that is taken. */
+  /** What is known of products of about one shape: times of the variants, and the one that is taken. */
   entries(): readonly TunedMatmul[];
   /** Ends it: products are computed as they are without, nothing is held any more. May be called again. */
   dispose(): void;

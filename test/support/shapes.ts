@@ -1,7 +1,7 @@
 // Shapes that kernels are tried on.
 
 import fc from "fast-check";
-import type { Version } from "../../src/backend/webgpu/matmulVariants.ts";
+import type { LayerVariant } from "../../src/backend/webgpu/matmulVariants.ts";
 import { type ActivationName, dense, type LayerShape, type Network, network } from "../../src/graph/network.ts";
 import { shareOf } from "./share.ts";
 
@@ -9,8 +9,14 @@ import { shareOf } from "./share.ts";
 export const oddSizes = fc.constantFrom(1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65);
 export const memberCounts = fc.constantFrom(1, 2, 5);
 
-/** Every version of a product. */
-export const versions = ["plain", "tiled", "wideTiled", "quads", "wideQuads"] as const satisfies readonly Version[];
+/** Every variant of a product. */
+export const variants = [
+  "plain",
+  "tiled",
+  "wideTiled",
+  "quads",
+  "wideQuads",
+] as const satisfies readonly LayerVariant[];
 
 /** A layer with neighbours on both sides, so that its parameters start and end inside a member's. */
 export function middleLayer(fanIn: number, fanOut: number, activation: ActivationName = "identity") {

@@ -77,7 +77,7 @@ export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly
       device,
       owner,
       "hyper",
-      hyperBlock(network, members, { slots: 1 }, widestOptimizer(settings)),
+      hyperBlock(network, members, { splits: 1 }, widestOptimizer(settings)),
     );
     const steps = owner.storage("steps", (Math.max(...calls) * storedStepBytes) / 4);
     const inputs = owner.upload("inputs", settings.data.inputs as Float32Array);
@@ -131,14 +131,14 @@ export interface Slicing {
   readonly step?: number;
 }
 
-/** Partial gradients [slots, members, parameterCount + 1] of one step by `trainTiles`, chunk by chunk. */
+/** Partial gradients [splits, members, parameterCount + 1] of one step by `trainTiles`, chunk by chunk. */
 export async function runTiles(device: GpuDevice, run: TileRun, slicing: Slicing): Promise<Float32Array> {
   const { network, members, settings, parameters } = run;
   const { sliceRows, step: index = 0 } = slicing;
   const kernel = await createKernel(device, sourceOf(run, "trainTiles"), constantsOf(run));
   const batch = batchAt(settings, rowCountOf(settings, network), index);
-  const slots = Math.ceil(Math.min(settings.batchSize, rowCountOf(settings, network)) / sliceRows);
-  const chunkRows = slicing.chunkRows ?? slots * sliceRows;
+  const splits = Math.ceil(Math.min(settings.batchSize, rowCountOf(settings, network)) / sliceRows);
+  const chunkRows = slicing.chunkRows ?? splits * sliceRows;
   const chunks = Math.ceil(batch.batchSize / chunkRows);
   const owner = new BufferOwner(device);
   const { gpu } = device;
@@ -151,10 +151,10 @@ export async function runTiles(device: GpuDevice, run: TileRun, slicing: Slicing
       writeStep(new DataView(words), at * stepStride, numbers);
     }
     const steps = uniformOf(device, owner, "steps", words);
-    const length = slots * members * (network.parameterCount + 1);
+    const length = splits * members * (network.parameterCount + 1);
     const partials = owner.upload("partials", new Float32Array(length).fill(7)); // everything is to be overwritten
     const bound = [
-      uniformOf(device, owner, "slices", slicesBlock(sliceRows, slots, members)),
+      uniformOf(device, owner, "slices", slicesBlock(sliceRows, splits, members)),
       owner.upload("inputs", settings.data.inputs as Float32Array),
       owner.upload("targets", settings.data.targets as Float32Array),
       owner.upload("settings", memberBlock(settings, members)),
@@ -170,7 +170,7 @@ export async function runTiles(device: GpuDevice, run: TileRun, slicing: Slicing
     pass.setPipeline(kernel.pipeline);
     for (let at = 0; at < chunks; at++) {
       pass.setBindGroup(0, bindGroup, [at * stepStride]);
-      pass.dispatchWorkgroups(slots, 1, members);
+      pass.dispatchWorkgroups(splits, 1, members);
     }
     pass.end();
     gpu.queue.submit([encoder.finish()]);

@@ -1,4 +1,9 @@
-import { type ActivationName, type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../../src/graph/network.ts";
+import {
+  type ActivationName,
+  type LayerShape,
+  type BuiltInNetwork,
+  savesPreActivation,
+} from "../../../src/graph/network.ts";
 import { activateAll, multiplySlopes } from "./float32Activation.ts";
 import { multiply, type Product } from "./float32Multiply.ts";
 

@@ -1,4 +1,4 @@
-// Optimizers in jax-js, as torch.optim defines them: twins of src/backend/cpu/update.ts.
+// Optimizers in jax-js, as torch.optim defines them: after src/backend/cpu/update.ts.
 
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 import type { Optimizer } from "../../../src/math/optimizer.ts";

@@ -5,7 +5,12 @@ import { layerKernel } from "../../../src/backend/webgpu/kernels.ts";
 import type { LayerShape } from "../../../src/graph/network.ts";
 import { stepWindow } from "../../../src/backend/webgpu/strategies/costConstants.ts";
 import { type LayeredPlan, planLayered } from "../../../src/backend/webgpu/strategies/layeredPlan.ts";
-import { alignmentOf, kernelName, valueInvocations, versionConstants } from "../../../src/backend/webgpu/matmulVariants.ts";
+import {
+  alignmentOf,
+  kernelName,
+  valueInvocations,
+  variantConstants,
+} from "../../../src/backend/webgpu/matmulVariants.ts";
 import { stepStride } from "../../../src/backend/webgpu/strategies/uniforms.ts";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
@@ -47,7 +52,7 @@ async function dispatchOf(
     ROWS: 0,
     SHUFFLES: 0,
     SAVES_PRE_ACTIVATION: 0,
-    ...versionConstants(version, device.kind, alignmentOf("rows", fanOut, weightsOffset)),
+    ...variantConstants(version, device.kind, alignmentOf("rows", fanOut, weightsOffset)),
   });
   const strides = { fanIn, fanOut, weightsOffset, parameterStride: 0, members: plan.chunks, capacity: plan.chunkRows };
   const uniform = uploadLayer(device, owner, strides);

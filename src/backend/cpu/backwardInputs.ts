@@ -11,7 +11,7 @@ export interface BackwardInputsArguments {
   readonly dInputs: Float64Array;
 }
 
-/** dInputs = dOutputs · weightsᵀ. Twin of `shaders/backwardInputs.wgsl`, which also applies the derivative below. */
+/** dInputs = dOutputs · weightsᵀ. CPU reference of `shaders/backwardInputs.wgsl`, which also applies the derivative below. */
 export function backwardInputs({ layer, batchSize, dOutputs, parameters, dInputs }: BackwardInputsArguments): void {
   const { fanIn, fanOut, weightsOffset } = layer;
   for (let row = 0; row < batchSize; row++) {

@@ -12,7 +12,7 @@ export interface BackwardWeightsArguments {
   readonly batchRows?: Uint32Array | undefined;
 }
 
-/** dWeights = inputsᵀ · dOutputs and dBias = Σ dOutputs. Twin of `shaders/backwardWeights.wgsl`. */
+/** dWeights = inputsᵀ · dOutputs and dBias = Σ dOutputs. CPU reference of `shaders/backwardWeights.wgsl`. */
 export function backwardWeights(options: BackwardWeightsArguments): void {
   const { layer, batchSize, inputs, dOutputs, gradients, batchRows } = options;
   const { fanIn, fanOut, weightsOffset, biasOffset } = layer;

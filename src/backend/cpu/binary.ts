@@ -16,7 +16,7 @@ export interface BinaryArguments {
   readonly out: Float64Array;
 }
 
-/** out = f(a, b) with broadcasting. Twin of `shaders/binary.wgsl`. */
+/** out = f(a, b) with broadcasting. CPU reference of `shaders/binary.wgsl`. */
 export function binary({ expression, sizes, a, b, out }: BinaryArguments): void {
   const { inputs, outputs, run } = compileFloat64([expression], binaryInputs);
   const take = (operand: BinaryOperand, index: number): number =>

@@ -30,7 +30,7 @@ function sourceOf({ sizes, aStrides, frame }: CopyArguments, index: number): num
   return at;
 }
 
-/** out = a, read and written with strides. Twin of `shaders/copy.wgsl`. */
+/** out = a, read and written with strides. CPU reference of `shaders/copy.wgsl`. */
 export function copy(options: CopyArguments): void {
   const { sizes, a, out, outStrides } = options;
   const count = sizes.reduce((product, size) => product * size, 1);

@@ -36,7 +36,7 @@ export interface ForwardArguments extends WeightedSumsArguments {
   readonly preActivations: Float64Array;
 }
 
-/** outputs = activate(inputs · weights + bias). Twin of `shaders/forward.wgsl`. */
+/** outputs = activate(inputs · weights + bias). CPU reference of `shaders/forward.wgsl`. */
 export function forward({ preActivations, ...options }: ForwardArguments): void {
   weightedSums({ ...options, outputs: preActivations });
   const { layer, batchSize, outputs } = options;

@@ -66,7 +66,7 @@ export interface LossArguments {
   readonly batchRows?: Uint32Array | undefined;
 }
 
-/** Mean loss of the batch. Twin of `shaders/loss.wgsl`, which also applies the last activation's derivative. */
+/** Mean loss of the batch. CPU reference of `shaders/loss.wgsl`, which also applies the last activation's derivative. */
 export function loss({ loss: name, batchSize, fanOut, outputs, targets, dOutputs, batchRows }: LossArguments): number {
   const scale = lossScale(name, batchSize, fanOut);
   let total = 0;

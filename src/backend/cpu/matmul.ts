@@ -30,7 +30,7 @@ function firstOf({ offset, batchStrides }: MatrixValues, batch: readonly number[
   return at;
 }
 
-/** out = op(a) · op(b) for every matrix of a batch. Twin of `shaders/matmul.wgsl`. */
+/** out = op(a) · op(b) for every matrix of a batch. CPU reference of `shaders/matmul.wgsl`. */
 export function matmul({ a, b, out, batch, m, n, k, transposeA, transposeB }: MatmulArguments): void {
   const count = batch.reduce((product, size) => product * size, 1);
   const [aRow, aColumn] = transposeA ? [1, a.leading] : [a.leading, 1];

@@ -29,7 +29,7 @@ const combine: Record<ReductionName, (values: Float64Array, scale: number) => nu
   },
 };
 
-/** Sum, largest value or log Σ exp over some dimensions. Twin of `shaders/reduce.wgsl`. */
+/** Sum, largest value or log Σ exp over some dimensions. CPU reference of `shaders/reduce.wgsl`. */
 export function reduce({ name, a, kept, reduced, out, scale }: ReduceArguments): void {
   const count = reduced.sizes.reduce((product, size) => product * size, 1);
   const values = new Float64Array(count);

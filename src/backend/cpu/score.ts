@@ -32,7 +32,7 @@ export interface ScoredRows {
   readonly targets: Float64Array;
 }
 
-/** Adds rows to the sums of a member. Twin of `shaders/score.wgsl`. */
+/** Adds rows to the sums of a member. CPU reference of `shaders/score.wgsl`. */
 export function score({ loss, outputs: width }: AnyNetwork, rows: ScoredRows, tallies: Tallies, member: number): void {
   const unused = new Float64Array(width);
   for (let at = 0; at < rows.targets.length; at += width) {

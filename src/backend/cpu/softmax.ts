@@ -131,7 +131,7 @@ export interface SoftmaxRowsArguments {
   readonly out: Float64Array;
 }
 
-/** A function of every row. Twin of `shaders/softmaxRows.wgsl`. */
+/** A function of every row. CPU reference of `shaders/softmaxRows.wgsl`. */
 export function softmaxRows({ name, a, b, rows, width, inner, out }: SoftmaxRowsArguments): void {
   for (let row = 0; row < rows; row++) {
     const [outer, within] = [Math.floor(row / inner), row % inner];

@@ -12,7 +12,7 @@ export interface UnaryArguments {
   readonly exponent: number;
 }
 
-/** out = f(a). Twin of `shaders/unary.wgsl`. */
+/** out = f(a). CPU reference of `shaders/unary.wgsl`. */
 export function unary({ expression, a, out, exponent }: UnaryArguments): void {
   const { inputs, outputs, run } = compileFloat64([expression], unaryInputs);
   inputs[1] = exponent;

@@ -112,7 +112,8 @@ export class GpuDevice implements Device {
     this.gpu = gpu;
     this.kind = isSoftware(adapterInfo) ? "software" : "gpu";
     this.name = nameOf(adapterInfo);
-    this.fallbackReason = this.kind === "gpu" ? undefined : "no hardware adapter was used: WebGPU computes on the CPU here";
+    this.fallbackReason =
+      this.kind === "gpu" ? undefined : "no hardware adapter was used: WebGPU computes on the CPU here";
     this.dispatchFlops = dispatchFlops[this.kind];
     const largest = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
     this.maxBufferBytes = Math.min(largest, options.maxBufferBytes ?? largest);

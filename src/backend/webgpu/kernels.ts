@@ -151,6 +151,5 @@ export const fusedKernels = {
       [trainTiles, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
       sizes,
     ),
-  scoreMembers: (network: Network): KernelSource =>
-    fused("scoreMembers", network, [scoreMembers, emitScore(network)]),
+  scoreMembers: (network: Network): KernelSource => fused("scoreMembers", network, [scoreMembers, emitScore(network)]),
 } as const;

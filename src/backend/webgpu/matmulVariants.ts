@@ -7,22 +7,22 @@ export interface MatmulLimits {
   readonly hasQuads: boolean;
 }
 
-/** Shape of a product: [members, rows, sums] · [members, sums, columns], cut into `slots` along the sums. */
+/** Shape of a product: [members, rows, sums] · [members, sums, columns], cut into `splits` along the sums. */
 export interface Product {
   readonly members: number;
   readonly rows: number;
   readonly columns: number;
-  readonly slots: number;
+  readonly splits: number;
 }
 
 /**
  * How a product is computed: one value per invocation, or a register tile of 16 rows and 4 or 8 columns; with quads four
  * invocations load a tile's rows together.
  */
-export type Version = "plain" | "tiled" | "wideTiled" | "quads" | "wideQuads";
+export type LayerVariant = "plain" | "tiled" | "wideTiled" | "quads" | "wideQuads";
 
 /** Products of tensors also by tiles of 64 × 64 values in workgroup memory; chosen by measurement only (matmulTuning.ts). */
-export type MatmulVariant = Version | "workgroup";
+export type MatmulVariant = LayerVariant | "workgroup";
 
 interface Tile {
   /** Of one invocation. */
@@ -48,56 +48,57 @@ const tiles: Record<MatmulVariant, Tile> = {
 const countOf = ({ rows, columns }: Tile, product: Pick<Product, "rows" | "columns">): number =>
   Math.ceil(product.rows / rows) * Math.ceil(product.columns / columns);
 
-/** Values of a product that a version computes, with those past the edges. */
-const valuesComputed = (version: MatmulVariant, product: Product): number =>
-  countOf(tiles[version], product) * tiles[version].rows * tiles[version].columns;
+/** Values of a product that a variant computes, with those past the edges. */
+const valuesComputed = (variant: MatmulVariant, product: Product): number =>
+  countOf(tiles[variant], product) * tiles[variant].rows * tiles[variant].columns;
 
-function costOf(limits: MatmulLimits, version: Version, product: Product): number {
-  const { invocations, cost, leastOnHardware } = tiles[version];
-  const tileCount = countOf(tiles[version], product);
-  const isIdle = limits.kind === "gpu" && product.members * product.slots * tileCount * invocations < leastOnHardware;
-  return isIdle ? Number.POSITIVE_INFINITY : valuesComputed(version, product) * cost;
+function costOf(limits: MatmulLimits, variant: LayerVariant, product: Product): number {
+  const { invocations, cost, leastOnHardware } = tiles[variant];
+  const tileCount = countOf(tiles[variant], product);
+  const isIdle = limits.kind === "gpu" && product.members * product.splits * tileCount * invocations < leastOnHardware;
+  return isIdle ? Number.POSITIVE_INFINITY : valuesComputed(variant, product) * cost;
 }
 
-const ofAll: readonly Version[] = ["plain", "tiled", "wideTiled"];
-const ofQuads: readonly Version[] = [...ofAll, "quads", "wideQuads"];
+const ofAll: readonly LayerVariant[] = ["plain", "tiled", "wideTiled"];
+const ofQuads: readonly LayerVariant[] = [...ofAll, "quads", "wideQuads"];
 
-/** The versions that a device can run. */
-const versionsOf = ({ hasQuads }: Pick<MatmulLimits, "hasQuads">): readonly Version[] => (hasQuads ? ofQuads : ofAll);
+/** The variants that a device can run. */
+const variantsOf = ({ hasQuads }: Pick<MatmulLimits, "hasQuads">): readonly LayerVariant[] =>
+  hasQuads ? ofQuads : ofAll;
 
 /** Those of the products of tensors. */
 export const matmulVariantsOf = (limits: Pick<MatmulLimits, "hasQuads">): readonly MatmulVariant[] => [
-  ...versionsOf(limits),
+  ...variantsOf(limits),
   "workgroup",
 ];
 
 /** Those worth measuring: barriers cost a software adapter several times what they save. */
 export const candidatesOf = (limits: Pick<MatmulLimits, "kind" | "hasQuads">): readonly MatmulVariant[] =>
-  limits.kind === "gpu" ? matmulVariantsOf(limits) : versionsOf(limits);
+  limits.kind === "gpu" ? matmulVariantsOf(limits) : variantsOf(limits);
 
-/** Time that a version should take, idle or not, in units of a value of the fastest one. */
-export const expectedCost = (version: MatmulVariant, product: Product): number =>
-  product.members * valuesComputed(version, product) * tiles[version].cost;
+/** Time that a variant should take, idle or not, in units of a value of the fastest one. */
+export const expectedCost = (variant: MatmulVariant, product: Product): number =>
+  product.members * valuesComputed(variant, product) * tiles[variant].cost;
 
-/** Picks the version that costs least for a shape; all of them add in the same order and give the same bits. */
-export function chooseVersion(limits: MatmulLimits, product: Product): Version {
-  const versions = versionsOf(limits);
-  const costs = versions.map((version) => costOf(limits, version, product));
-  return versions[costs.indexOf(Math.min(...costs))]!;
+/** Picks the variant that costs least for a shape; all of them add in the same order and give the same bits. */
+export function chooseVariant(limits: MatmulLimits, product: Product): LayerVariant {
+  const variants = variantsOf(limits);
+  const costs = variants.map((variant) => costOf(limits, variant, product));
+  return variants[costs.indexOf(Math.min(...costs))]!;
 }
 
-/** Products and their sums that the cheapest version computes, with what it wastes at the edges, in units of the fastest one. */
+/** Products and their sums that the cheapest variant computes, with what it wastes at the edges, in units of the fastest one. */
 export function productWork(limits: MatmulLimits, product: Product, sums: number): number {
-  return product.members * sums * costOf(limits, chooseVersion(limits, product), product);
+  return product.members * sums * costOf(limits, chooseVariant(limits, product), product);
 }
 
 type ProductName = "forward" | "backwardInputs" | "backwardWeights";
 const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads", wideQuads: "Quads" } as const;
-type Suffix = (typeof suffixes)[Version];
+type Suffix = (typeof suffixes)[LayerVariant];
 
-/** The kernel that computes a product in a version. */
-export const kernelName = (product: ProductName, version: Version): `${ProductName}${Suffix}` =>
-  `${product}${suffixes[version]}`;
+/** The kernel that computes a product in a variant. */
+export const kernelName = (product: ProductName, variant: LayerVariant): `${ProductName}${Suffix}` =>
+  `${product}${suffixes[variant]}`;
 
 /** Which four values of the right matrix lie side by side from multiples of four: shaders/matmulTile.wgsl. */
 export type Alignment = "none" | "rows" | "columns";
@@ -107,12 +108,12 @@ export const alignmentOf = (direction: "rows" | "columns", ...distances: readonl
   distances.every((distance) => distance % 4 === 0) ? direction : "none";
 
 /** Overrides of the kernel: how many columns its tile has, and how they lie; a software adapter wants them in one line of the cache. */
-export const versionConstants = (
-  version: Version,
+export const variantConstants = (
+  variant: LayerVariant,
   kind: MatmulLimits["kind"],
   alignment: Alignment,
 ): Record<string, number> => ({
-  WIDE: version.startsWith("wide") ? 1 : 0,
+  WIDE: variant.startsWith("wide") ? 1 : 0,
   ALIGNED: ["none", "rows", "columns"].indexOf(alignment),
   INTERLEAVES: kind === "gpu" && alignment !== "rows" ? 1 : 0,
 });
@@ -126,16 +127,16 @@ export const weightsAlignment = (
 ): Alignment => alignmentOf(direction, fanOut, weightsOffset, members > 1 ? parameterCount : 0);
 
 /** Floating-point operations that take as long as one of the tile that costs 2. */
-export const versionOperations = (version: MatmulVariant, operations: number): number =>
-  (operations * tiles[version].cost) / 2;
+export const variantOperations = (variant: MatmulVariant, operations: number): number =>
+  (operations * tiles[variant].cost) / 2;
 
 /** Invocations for [rows, columns] values. */
-export function valueInvocations(version: MatmulVariant, rows: number, columns: number): number {
-  return countOf(tiles[version], { rows, columns }) * tiles[version].invocations;
+export function valueInvocations(variant: MatmulVariant, rows: number, columns: number): number {
+  return countOf(tiles[variant], { rows, columns }) * tiles[variant].invocations;
 }
 
-/** Invocations of backwardWeights per slot: those of the weights, and behind them those of the bias and the loss. */
-export function weightInvocations(version: Version, { fanIn }: LayerShape, gradientColumns: number): number {
-  if (version === "plain") return (fanIn + 1) * gradientColumns;
-  return valueInvocations(version, fanIn, gradientColumns) + valueInvocations(version, 1, gradientColumns);
+/** Invocations of backwardWeights per split: those of the weights, and behind them those of the bias and the loss. */
+export function weightInvocations(variant: LayerVariant, { fanIn }: LayerShape, gradientColumns: number): number {
+  if (variant === "plain") return (fanIn + 1) * gradientColumns;
+  return valueInvocations(variant, fanIn, gradientColumns) + valueInvocations(variant, 1, gradientColumns);
 }

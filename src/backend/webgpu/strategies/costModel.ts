@@ -85,7 +85,7 @@ export function spreadMs(kind: PlanLimits["kind"], invocations: number, flops: n
 /** Work of a layer's products, in multiplications and additions of the fastest kind. */
 function layerWork(limits: PlanLimits, { index, fanIn, fanOut }: LayerShape, request: PlanRequest): number {
   const { members, batchSize: rows } = request;
-  const one = { members, slots: 1 };
+  const one = { members, splits: 1 };
   const forward = productWork(limits, { ...one, rows, columns: fanOut }, fanIn);
   const backwardWeights = productWork(limits, { ...one, rows: fanIn, columns: fanOut }, rows);
   const backwardInputs = index === 0 ? 0 : productWork(limits, { ...one, rows, columns: fanIn }, fanOut);

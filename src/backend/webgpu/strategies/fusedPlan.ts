@@ -21,7 +21,7 @@ export interface FusedPlan {
   /** How a workgroup takes samples; undefined where each invocation works for itself. */
   readonly tile: GroupPlan | undefined;
   /** Partial gradients, and the rows that each sums. */
-  readonly slots: number;
+  readonly splits: number;
   readonly sliceRows: number;
   readonly ringSteps: number;
   /** Steps worth handing over at once. */
@@ -56,7 +56,7 @@ const maxGroupRows = 4096;
 const maxRingSteps = 65_536;
 const workgroup = 64;
 /** `TEAM` of shaders/trainSamples.wgsl: slices that take turns with the rows of one stretch. */
-const teamSlots = 64;
+const teamSplits = 64;
 /** What reading a parameter, clearing its gradient and writing it out costs an invocation, in floating-point operations. */
 const movedFlops = 60;
 
@@ -106,7 +106,7 @@ function planMembers(limits: PlanLimits, request: FusedPlanRequest): FusedPlan |
     groupMembers: groupOf(limits, members, work),
     workgroupMembers: workgroup,
     tile: undefined,
-    slots: 1,
+    splits: 1,
     sliceRows: batchSize,
     ringSteps: ringStepsOf(limits, members),
     leastSteps: leastStepsOf(stepMs),
@@ -136,7 +136,7 @@ function planSubgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPla
     groupMembers: groupOf(limits, members, lanes * work),
     workgroupMembers: 1,
     tile: undefined,
-    slots: 1,
+    splits: 1,
     sliceRows: batchSize,
     ringSteps: ringStepsOf(limits, members),
     leastSteps: leastStepsOf(stepMs),
@@ -178,7 +178,7 @@ function planWorkgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPl
     groupMembers: groupOf(limits, members, sharedFactor * work),
     workgroupMembers: 1,
     tile,
-    slots: 1,
+    splits: 1,
     sliceRows: batchSize,
     ringSteps: ringStepsOf(limits, members),
     leastSteps: leastStepsOf(stepMs),
@@ -190,44 +190,48 @@ function planWorkgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPl
 /** How a strategy cuts a batch into slices. */
 interface Slicing {
   readonly leastRows: number;
-  /** Rows of a slice, once there are `maxSlots`, at most. */
+  /** Rows of a slice, once there are `maxSplits`, at most. */
   readonly mostRows: number;
-  readonly maxSlots: number;
+  readonly maxSplits: number;
 }
 
 const slicings = {
-  samples: { leastRows: 16, mostRows: maxSliceRows, maxSlots: 1024 },
-  tiles: { leastRows: 32, mostRows: 4096, maxSlots: 256 },
+  samples: { leastRows: 16, mostRows: maxSliceRows, maxSplits: 1024 },
+  tiles: { leastRows: 32, mostRows: 4096, maxSplits: 256 },
 } as const satisfies Partial<Record<StrategyName, Slicing>>;
 
 /** Slices of a batch: a function of its size alone, so that the order of sums depends on nothing else. */
-function slicesOf(batchSize: number, { leastRows, mostRows, maxSlots }: Slicing) {
-  const most = Math.max(maxSlots, Math.ceil(batchSize / mostRows));
+function slicesOf(batchSize: number, { leastRows, mostRows, maxSplits }: Slicing) {
+  const most = Math.max(maxSplits, Math.ceil(batchSize / mostRows));
   const sliceRows = Math.ceil(batchSize / Math.min(most, Math.ceil(batchSize / leastRows)));
-  return { slots: Math.ceil(batchSize / sliceRows), sliceRows };
+  return { splits: Math.ceil(batchSize / sliceRows), sliceRows };
 }
 
 /** One invocation, or one workgroup, takes a slice of the batch; a chunk is a number of whole slices. */
-function planSlices(limits: FusedLimits, request: FusedPlanRequest, strategy: "samples" | "tiles"): FusedPlan | undefined {
+function planSlices(
+  limits: FusedLimits,
+  request: FusedPlanRequest,
+  strategy: "samples" | "tiles",
+): FusedPlan | undefined {
   const { network, members, batchSize, optimizer } = request;
-  const { slots, sliceRows } = slicesOf(batchSize, slicings[strategy]);
+  const { splits, sliceRows } = slicesOf(batchSize, slicings[strategy]);
   const tile = strategy === "tiles" ? planTiles(limits, { ...request, batchSize: sliceRows }) : undefined;
   if (members > maxGroups || (strategy === "tiles" ? !tile : !isStraight(network))) return undefined;
   const perSample = tile ? machines[limits.kind].sharedFactor * sampleFlops(network) : invocationFlops(limits, network);
-  const together = tile ? 1 : Math.min(slots, teamSlots);
+  const together = tile ? 1 : Math.min(splits, teamSplits);
   const perChunk = Math.floor(limits.dispatchFlops / (members * together * sliceRows * perSample));
-  const partialFloats = slots * members * (network.parameterCount + 1);
+  const partialFloats = splits * members * (network.parameterCount + 1);
   if (perChunk < 1 || 4 * partialFloats > limits.maxBufferBytes) return undefined;
   const { dispatchMs } = machines[limits.kind];
   const chunkRows = Math.min(batchSize, perChunk * together * sliceRows);
-  const update = updateFlops(optimizer) + 4 * slots;
+  const update = updateFlops(optimizer) + 4 * splits;
   return {
     strategy,
     chunkRows,
     groupMembers: members,
     workgroupMembers: 0,
     tile,
-    slots,
+    splits,
     sliceRows,
     ringSteps: ringStepsOf(limits, members),
     leastSteps: 1,
@@ -237,11 +241,11 @@ function planSlices(limits: FusedLimits, request: FusedPlanRequest, strategy: "s
       (tile
         ? tilesMs(limits, network, {
             tile,
-            workgroups: members * slots,
+            workgroups: members * splits,
             rows: sliceRows,
             flops: sliceRows * sampleFlops(network) + movedFlops * network.parameterCount,
           })
-        : spreadMs(limits.kind, members * slots, sliceRows * perSample + movedFlops * network.parameterCount)) +
+        : spreadMs(limits.kind, members * splits, sliceRows * perSample + movedFlops * network.parameterCount)) +
       spreadMs(limits.kind, members * (network.parameterCount + 1), update),
   };
 }

@@ -35,7 +35,7 @@ const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device
   momentCount(widestOptimizer(settings)) * members * network.parameterCount;
 
 const partialFloats = ({ plan, members, network }: Omit<FusedRequest, "device">): number =>
-  plan.slots * members * (network.parameterCount + 1);
+  plan.splits * members * (network.parameterCount + 1);
 
 function createBuffers(request: FusedRequest): FusedBuffers {
   const { device, network, members, settings, plan } = request;
@@ -102,7 +102,7 @@ async function createMemberRun(
 /** Buffers of a strategy that adds up slices of the batch. */
 interface SliceBuffers extends FusedBuffers {
   readonly steps: GPUBuffer;
-  /** [slots, members, parameterCount + 1]. */
+  /** [splits, members, parameterCount + 1]. */
   readonly partials: GPUBuffer;
 }
 
@@ -110,7 +110,7 @@ interface SliceBuffers extends FusedBuffers {
 async function gradientsOf(request: FusedRequest, buffers: SliceBuffers, parameters: GPUBuffer): Promise<Dispatch> {
   const { device, network, members, plan } = request;
   const { owner, steps, inputs, targets, settings, partials } = buffers;
-  const words = slicesBlock(plan.sliceRows, plan.slots, members);
+  const words = slicesBlock(plan.sliceRows, plan.splits, members);
   const slices = owner.uniform("slices", words.byteLength);
   write(device.gpu, slices, words);
   const { tile } = plan;
@@ -119,7 +119,7 @@ async function gradientsOf(request: FusedRequest, buffers: SliceBuffers, paramet
   return createDispatch(device, kernel, {
     label: "all layers",
     bound: [stepWindow(steps), slices, inputs, targets, settings, parameters, partials],
-    invocations: () => (tile ? groupSize * plan.slots : plan.slots),
+    invocations: () => (tile ? groupSize * plan.splits : plan.splits),
     members: plan.groupMembers,
   });
 }

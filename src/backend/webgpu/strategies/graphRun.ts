@@ -122,7 +122,7 @@ function parameterLayer(request: GraphDispatches, fanIn: number, fanOut: number,
     members,
     capacity: plan.chunkRows,
     sharesInputs: true,
-    slots: plan.slots,
+    splits: plan.splits,
   });
   const uniform = buffers.owner.uniform(`parameters ${offset}`, words.byteLength);
   write(device.gpu, uniform, words);
@@ -141,7 +141,7 @@ async function vectorDispatch(
   return createDispatch(device, kernel, {
     label: `parameters ${offset}`,
     bound: [stepWindow(buffers.steps), layer, values, values, buffers.batchRows, buffers.gradients, values],
-    invocations: () => plan.slots * width,
+    invocations: () => plan.splits * width,
     members: plan.groupMembers,
   });
 }
@@ -157,7 +157,7 @@ async function tableDispatch(request: GraphDispatches, task: Task & { kind: "tab
   return createDispatch(device, kernel, {
     label: `parameters ${offset}`,
     bound: [stepWindow(buffers.steps), layer, indices!, gradient!, buffers.gradients],
-    invocations: () => plan.slots * categories * width,
+    invocations: () => plan.splits * categories * width,
     members: plan.groupMembers,
   });
 }

@@ -10,7 +10,7 @@ import {
   type GraphRunRequest,
   outerOf,
 } from "./graphRun.ts";
-import { dropColumns, readPreActivations, requireOneDispatch, sumSlots, traceRun } from "./trace.ts";
+import { dropColumns, readPreActivations, requireOneDispatch, sumSplits, traceRun } from "./trace.ts";
 
 /** Values [members, rows, width] of a node. */
 async function readNode(
@@ -56,8 +56,8 @@ async function readTrace(
     dPreActivations!.push(await readNode(request, run, parameters, gradientOf(own, layer.index)));
   }
   const width = network.parameterCount + 1;
-  const slots = await readFloats(device, buffers.gradients, plan.slots * members * width);
-  const gradients = dropColumns(sumSlots(slots, plan.slots), width, network.parameterCount);
+  const splits = await readFloats(device, buffers.gradients, plan.splits * members * width);
+  const gradients = dropColumns(sumSplits(splits, plan.splits), width, network.parameterCount);
   return {
     activations: activations!,
     preActivations: preActivations!,

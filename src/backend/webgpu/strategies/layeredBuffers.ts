@@ -42,7 +42,7 @@ export interface LayeredBuffers {
   readonly outputs: readonly GPUBuffer[];
   /** Per layer [members, chunkRows, gradientColumns]: gradient by pre-activations. */
   readonly dOutputs: readonly GPUBuffer[];
-  /** [slots, members, parameterCount + 1]. */
+  /** [splits, members, parameterCount + 1]. */
   readonly gradients: GPUBuffer;
   /** [momentCount, members, parameterCount]. */
   readonly moments: GPUBuffer;
@@ -100,7 +100,7 @@ const rowMembers = ({ network, members, settings }: Omit<BuffersRequest, "device
 
 function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] {
   const { device, network, members, plan } = request;
-  const shared = { network, members, capacity: plan.chunkRows, slots: plan.slots, ownRows: rowMembers(request) > 1 };
+  const shared = { network, members, capacity: plan.chunkRows, splits: plan.splits, ownRows: rowMembers(request) > 1 };
   return network.layers.map((layer) => {
     const words = layerBlock({
       ...shared,
@@ -172,7 +172,7 @@ export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
           (request.graph?.hasGradient(layer) ?? true) ? samples * gradientColumnsOf(network, layer) : 0,
         ),
       ),
-      gradients: owner.storage("gradients", plan.slots * members * (network.parameterCount + 1)),
+      gradients: owner.storage("gradients", plan.splits * members * (network.parameterCount + 1)),
       moments: owner.storage("moments", momentCount(widestOptimizer(settings)) * members * network.parameterCount),
       losses: owner.storage("losses", plan.ringSteps * members),
       status: createStatus(owner, members),
@@ -195,7 +195,7 @@ export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
     return total + samples * (planesOf(layer) * layer.fanOut + gradient);
   }, 0);
   const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
-  const gradients = plan.slots * members * (network.parameterCount + 1);
+  const gradients = plan.splits * members * (network.parameterCount + 1);
   const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
   const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
   const uniforms = stepSlots * stepStride + uniformBytes(Layer) * network.layers.length + uniformBytes(Hyper);

@@ -8,7 +8,7 @@ import {
   alignmentOf,
   kernelName,
   valueInvocations,
-  versionConstants,
+  variantConstants,
   weightInvocations,
   weightsAlignment,
 } from "../matmulVariants.ts";
@@ -30,17 +30,17 @@ export function forwardOf(
 ): DispatchRequest {
   const { buffers, parameters, plan } = request;
   const { index, fanOut, activation } = layer;
-  const version = plan.layers[index]!.forward;
+  const variant = plan.layers[index]!.forward;
   return {
-    name: kernelName("forward", version),
+    name: kernelName("forward", variant),
     label: `layer ${index}`,
     functions: { activation },
     constants: {
       ROWS: isData ? rowsConstant(request) : 0,
       ...orderOf(request),
       SAVES_PRE_ACTIVATION: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(
-        version,
+      ...variantConstants(
+        variant,
         request.device.kind,
         weightsAlignment("rows", layer, request.network, request.members),
       ),
@@ -54,7 +54,7 @@ export function forwardOf(
       buffers.batchRows,
       parameters,
     ],
-    invocations: (rows) => valueInvocations(version, rows, fanOut),
+    invocations: (rows) => valueInvocations(variant, rows, fanOut),
     members: plan.groupMembers,
   };
 }
@@ -82,16 +82,16 @@ export function backwardWeightsOf(
 ): DispatchRequest {
   const { network, buffers, plan } = request;
   const { index } = layer;
-  const version = plan.layers[index]!.backwardWeights;
+  const variant = plan.layers[index]!.backwardWeights;
   const columns = gradientColumnsOf(network, layer);
-  const invocations = plan.slots * weightInvocations(version, layer, columns);
+  const invocations = plan.splits * weightInvocations(variant, layer, columns);
   const { steps, layers, batchRows, gradients } = buffers;
   return {
-    name: kernelName("backwardWeights", version),
+    name: kernelName("backwardWeights", variant),
     label: `layer ${index}`,
     constants: {
       GATHERS: isData && !plan.gathered ? 1 : 0,
-      ...versionConstants(version, request.device.kind, alignmentOf("rows", columns)),
+      ...variantConstants(variant, request.device.kind, alignmentOf("rows", columns)),
     },
     bound: [stepWindow(steps), layers[index]!, values, gradient, batchRows, gradients, gradient],
     invocations: () => invocations,
@@ -120,22 +120,22 @@ export function backwardInputsOf(
 ): DispatchRequest {
   const { buffers, parameters, plan } = request;
   const { index, fanIn } = layer;
-  const version = plan.layers[index]!.backwardInputs;
+  const variant = plan.layers[index]!.backwardInputs;
   const { steps, layers } = buffers;
   return {
-    name: kernelName("backwardInputs", version),
+    name: kernelName("backwardInputs", variant),
     label: `layer ${index}`,
     functions: { activation },
     constants: {
       SAVED_PLANE: savesPreActivation(activation) ? 1 : 0,
-      ...versionConstants(
-        version,
+      ...variantConstants(
+        variant,
         request.device.kind,
         weightsAlignment("columns", layer, request.network, request.members),
       ),
     },
     bound: [stepWindow(steps), layers[index]!, gradient, parameters, outputs, dInputs, parameters],
-    invocations: (rows) => valueInvocations(version, rows, fanIn),
+    invocations: (rows) => valueInvocations(variant, rows, fanIn),
     members: plan.groupMembers,
   };
 }

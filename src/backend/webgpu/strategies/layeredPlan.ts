@@ -1,6 +1,6 @@
 import { LimitExceeded } from "../../../errors.ts";
 import { type LayerShape, type Network, savesPreActivation } from "../../../graph/network.ts";
-import { chooseVersion, kernelName, type MatmulLimits, type Version } from "../matmulVariants.ts";
+import { chooseVariant, kernelName, type MatmulLimits, type LayerVariant } from "../matmulVariants.ts";
 
 /** What a plan needs to know of a device. */
 export interface PlanLimits extends MatmulLimits {
@@ -16,11 +16,11 @@ export interface PlanRequest {
   readonly rowCount: number;
 }
 
-/** Which versions of its products a layer runs. */
+/** Which variants of its products a layer runs. */
 export interface LayerPlan {
-  readonly forward: Version;
-  readonly backwardInputs: Version;
-  readonly backwardWeights: Version;
+  readonly forward: LayerVariant;
+  readonly backwardInputs: LayerVariant;
+  readonly backwardWeights: LayerVariant;
 }
 
 /** Sizes of a layered run: a function of the request and the limits alone, never of measured time. */
@@ -31,7 +31,7 @@ export interface LayeredPlan {
   /** Members of one dispatch; the others follow in dispatches of their own. */
   readonly groupMembers: number;
   /** Partial gradients, each summed over its own slices of the chunk. */
-  readonly slots: number;
+  readonly splits: number;
   /** Rows per buffer of the data set; one page holds all where it fits. */
   readonly inputPageRows: number;
   readonly targetPageRows: number;
@@ -50,9 +50,9 @@ export interface LayeredPlan {
 export const sliceRows = 128;
 /** Every device offers bindings of this size; larger ones would make results depend on the device's limits. */
 const workBytes = 128 * 2 ** 20;
-const maxSlots = 256;
+const maxSplits = 256;
 /** Floats that the partial gradients may take beyond the first. */
-const slotFloats = 2 ** 22;
+const splitFloats = 2 ** 22;
 const maxRingSteps = 4096;
 
 /** Planes of a layer's outputs: activations, and pre-activations where the derivative needs them. */
@@ -65,18 +65,18 @@ export const gradientColumnsOf = (network: Network, { index, fanOut }: LayerShap
 /** What all products of a run have in common. */
 interface Shared {
   readonly members: number;
-  readonly slots: number;
+  readonly splits: number;
 }
 
 function planLayer(limits: PlanLimits, { fanIn, fanOut }: LayerShape, rows: number, shared: Shared): LayerPlan {
-  const { members, slots } = shared;
-  const forward = { members, rows, columns: fanOut, slots: 1 };
-  const backwardInputs = { members, rows, columns: fanIn, slots: 1 };
-  const backwardWeights = { members, rows: fanIn, columns: fanOut, slots };
+  const { members, splits } = shared;
+  const forward = { members, rows, columns: fanOut, splits: 1 };
+  const backwardInputs = { members, rows, columns: fanIn, splits: 1 };
+  const backwardWeights = { members, rows: fanIn, columns: fanOut, splits };
   return {
-    forward: chooseVersion(limits, forward),
-    backwardInputs: chooseVersion(limits, backwardInputs),
-    backwardWeights: chooseVersion(limits, backwardWeights),
+    forward: chooseVariant(limits, forward),
+    backwardInputs: chooseVariant(limits, backwardInputs),
+    backwardWeights: chooseVariant(limits, backwardWeights),
   };
 }
 
@@ -155,8 +155,8 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
   const gradientFloats = members * (network.parameterCount + 1);
   requireFit("plan: parameters", 4 * gradientFloats, limits.maxBufferBytes, "take fewer members or smaller layers");
   const chunkRows = chunkRowsOf(limits, { ...request, batchSize });
-  const slotsThatFit = Math.floor(Math.min(slotFloats, limits.maxBufferBytes / 4) / gradientFloats);
-  const slots = Math.max(1, Math.min(maxSlots, Math.ceil(chunkRows / sliceRows), slotsThatFit));
+  const splitsThatFit = Math.floor(Math.min(splitFloats, limits.maxBufferBytes / 4) / gradientFloats);
+  const splits = Math.max(1, Math.min(maxSplits, Math.ceil(chunkRows / sliceRows), splitsThatFit));
   const inputPageRows = pageRowsOf(limits, network.inputs, rowCount);
   const targetPageRows = pageRowsOf(limits, network.outputs, rowCount);
   const ringThatFits = Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / members);
@@ -165,14 +165,14 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
     chunkRows,
     chunks: Math.ceil(batchSize / chunkRows),
     groupMembers: groupMembersOf(limits, network, members),
-    slots,
+    splits,
     inputPageRows,
     targetPageRows,
     gathered: inputPageRows < rowCount || targetPageRows < rowCount,
     ringSteps: Math.max(1, Math.min(maxRingSteps, ringThatFits)),
-    layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows, { members, slots })),
+    layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows, { members, splits })),
     flopsPerStep: samples * productFlopsOf(network),
-    workPerStep: samples * layeredSampleFlops(network) + (valueFlops + slots) * gradientFloats,
+    workPerStep: samples * layeredSampleFlops(network) + (valueFlops + splits) * gradientFloats,
   };
 }
 

@@ -11,7 +11,7 @@ import { stepWindow } from "./costConstants.ts";
 import { toFloat32 } from "./layeredBuffers.ts";
 import { chunkRowsOf, groupMembersOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
 import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
-import { kernelName, valueInvocations, versionConstants, weightsAlignment } from "../matmulVariants.ts";
+import { kernelName, valueInvocations, variantConstants, weightsAlignment } from "../matmulVariants.ts";
 import { layerBlock, stepBytes, stepWord } from "./uniforms.ts";
 
 /** Rows that are predicted at once at most. */
@@ -127,12 +127,12 @@ export class LayeredPredictor implements OutputSource {
     const { index, fanOut, activation } = layer;
     const capacity = this.capacity;
     const plan = planLayered(untimed(device), { network, members, batchSize: capacity, rowCount: capacity });
-    const version = plan.layers[index]!.forward;
-    const kernel = await createKernel(device, layerKernel(kernelName("forward", version), { activation }), {
+    const variant = plan.layers[index]!.forward;
+    const kernel = await createKernel(device, layerKernel(kernelName("forward", variant), { activation }), {
       ROWS: 0,
       SHUFFLES: 0,
       SAVES_PRE_ACTIVATION: 0,
-      ...versionConstants(version, device.kind, weightsAlignment("rows", layer, network, members)),
+      ...variantConstants(variant, device.kind, weightsAlignment("rows", layer, network, members)),
     });
     return createDispatch(device, kernel, {
       label: `layer ${index}`,
@@ -145,14 +145,14 @@ export class LayeredPredictor implements OutputSource {
         this.#batchRows,
         parameters,
       ],
-      invocations: (rows) => valueInvocations(version, rows, fanOut),
+      invocations: (rows) => valueInvocations(variant, rows, fanOut),
       members,
     });
   }
 
   #layerWords(layer: LayerShape, rows: number): ArrayBuffer {
     const { network, members } = this.#request;
-    return layerBlock({ network, layer, members, capacity: rows, sharesInputs: this.#readsData(layer), slots: 1 });
+    return layerBlock({ network, layer, members, capacity: rows, sharesInputs: this.#readsData(layer), splits: 1 });
   }
 
   #readsData({ index }: LayerShape): boolean {

@@ -39,7 +39,12 @@ const sentences: Readonly<Record<StrategyName, string>> = {
 const show = (ms: number): string => `${Number(ms.toPrecision(2))} ms`;
 
 /** `layered`, with what it costs beside the others: why a strategy was taken. */
-function reasonOf(strategy: StrategyName, details: string, costs: ReadonlyMap<StrategyName, number>, isForced: boolean): string {
+function reasonOf(
+  strategy: StrategyName,
+  details: string,
+  costs: ReadonlyMap<StrategyName, number>,
+  isForced: boolean,
+): string {
   const others = [...costs].filter(([name]) => name !== strategy).toSorted(([, a], [, b]) => a - b);
   const compared = others.map(([name, ms]) => `${name} ${show(ms)}`).join(", ");
   const why = isForced ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;

@@ -14,7 +14,7 @@ import { stepWindow } from "./costConstants.ts";
 const sliceRows = 128;
 /** Sums that are kept before they are read back, and slices of one member among them. */
 const maxSums = 2 ** 20;
-const maxSlots = 1024;
+const maxSplits = 1024;
 /** Chunks of rows that may be under way at once. */
 const chunksInFlight = 2;
 
@@ -51,7 +51,7 @@ interface Parts {
   readonly shape: GPUBuffer;
   /** [capacity, outputs]. */
   readonly targets: GPUBuffer;
-  /** [slots, members]. */
+  /** [splits, members]. */
   readonly losses: GPUBuffer;
   readonly hits: GPUBuffer;
   readonly dispatch: Dispatch;
@@ -67,7 +67,7 @@ const slicesOf = (rows: number): number => Math.floor((rows + sliceRows - 2) / s
 export class Scorer {
   readonly #request: ScorerRequest;
   readonly #owner: BufferOwner;
-  readonly #slots: number;
+  readonly #splits: number;
   #parts: Parts | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
@@ -77,7 +77,7 @@ export class Scorer {
     this.#request = request;
     this.#owner = new BufferOwner(request.device);
     const sums = Math.min(maxSums, request.device.maxBufferBytes / 4);
-    this.#slots = Math.max(1, Math.min(maxSlots, Math.floor(sums / request.members)));
+    this.#splits = Math.max(1, Math.min(maxSplits, Math.floor(sums / request.members)));
   }
 
   /** Loss and accuracy of each member. Calls take turns, since they share their buffers. */
@@ -93,7 +93,7 @@ export class Scorer {
     this.#parts ??= await this.#create();
     const rowCount = data.targets.length / network.outputs;
     const tallies = createTallies(members);
-    const windowRows = this.#slots * sliceRows;
+    const windowRows = this.#splits * sliceRows;
     for (let firstRow = 0; firstRow < rowCount; firstRow += windowRows) {
       const endRow = Math.min(rowCount, firstRow + windowRows);
       await this.#submit(this.#parts, data, firstRow, endRow);
@@ -112,8 +112,8 @@ export class Scorer {
       () => ({
         shape: this.#owner.uniform("score", Score.bytes),
         targets: this.#owner.storage("score targets", source.capacity * outputs),
-        losses: this.#owner.storage("score losses", this.#slots * members),
-        hits: this.#owner.storage("score hits", this.#slots * members),
+        losses: this.#owner.storage("score losses", this.#splits * members),
+        hits: this.#owner.storage("score hits", this.#splits * members),
       }),
       () => this.#owner.dispose(),
     );
@@ -128,7 +128,7 @@ export class Scorer {
     return { ...buffers, dispatch };
   }
 
-  /** Hands over the rows of one window of slots, chunk by chunk. */
+  /** Hands over the rows of one window of splits, chunk by chunk. */
   async #submit({ shape, targets, dispatch }: Parts, data: Dataset, firstRow: number, endRow: number): Promise<void> {
     const { device, network, members, source } = this.#request;
     const { inputs: fanIn, outputs: width } = network;
@@ -143,7 +143,7 @@ export class Scorer {
           fanOut: width,
           members,
           groupMembers: source.groupMembers(end - first),
-          slots: this.#slots,
+          splits: this.#splits,
         }),
       );
       write(device.gpu, targets, toFloat32(data.targets.subarray(first * width, end * width)));

@@ -18,9 +18,9 @@ export function dropColumns(values: Float32Array, columns: number, kept: number)
   });
 }
 
-/** Sum over slots in order, in f32, as the update kernel takes it. */
-export function sumSlots(values: Float32Array, slots: number): Float32Array {
-  const width = values.length / slots;
+/** Sum over splits in order, in f32, as the update kernel takes it. */
+export function sumSplits(values: Float32Array, splits: number): Float32Array {
+  const width = values.length / splits;
   const sums = values.slice(0, width);
   for (let at = width; at < values.length; at++) sums[at % width]! += values[at]!;
   return sums;
@@ -75,8 +75,8 @@ async function readTrace(
     dPreActivations.push(dropColumns(gradients, columns, fanOut));
   }
   const width = network.parameterCount + 1;
-  const slots = await readFloats(device, buffers.gradients, plan.slots * members * width);
-  const gradients = dropColumns(sumSlots(slots, plan.slots), width, network.parameterCount);
+  const splits = await readFloats(device, buffers.gradients, plan.splits * members * width);
+  const gradients = dropColumns(sumSplits(splits, plan.splits), width, network.parameterCount);
   return { activations, preActivations, dPreActivations, gradients, losses: await run.readLosses(0, 1) };
 }
 

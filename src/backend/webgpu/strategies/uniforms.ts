@@ -11,7 +11,7 @@ import { gradientColumnsOf, type LayeredPlan } from "./layeredPlan.ts";
 
 /** Distance of two step slots: the largest offset alignment that WebGPU allows a device to ask for. */
 export const stepStride = 256;
-/** Bytes that a kernel sees of a slot: `Step` of shaders/step.wgsl. */
+/** Bytes that a kernel sees of a split: `Step` of shaders/step.wgsl. */
 export const stepBytes = Math.ceil(Step.bytes / 16) * 16;
 /** Distance of two `Step` in an array. */
 export const storedStepBytes = Step.bytes;
@@ -106,7 +106,7 @@ export interface LayerWords {
   readonly sharesInputs: boolean;
   /** True where every member takes rows of its own. */
   readonly ownRows?: boolean;
-  readonly slots: number;
+  readonly splits: number;
 }
 
 /** `Layer` of shaders/step.wgsl. */
@@ -117,7 +117,7 @@ export const layerBlock = ({
   capacity,
   sharesInputs,
   ownRows,
-  slots,
+  splits,
 }: LayerWords): ArrayBuffer =>
   blockOf(Layer, {
     fanIn: layer.fanIn,
@@ -128,7 +128,7 @@ export const layerBlock = ({
     capacity,
     inputMemberStride: sharesInputs ? 0 : capacity * layer.fanIn,
     gradientColumns: gradientColumnsOf(network, layer),
-    slots,
+    splits,
     rowsMemberStride: ownRows ? capacity : 0,
   });
 
@@ -136,12 +136,12 @@ export const layerBlock = ({
 export const hyperBlock = (
   { parameterCount }: Network,
   members: number,
-  { slots }: Pick<LayeredPlan, "slots">,
+  { splits }: Pick<LayeredPlan, "splits">,
   optimizer: Optimizer,
 ): ArrayBuffer => {
   const values = kernelUpdateOf(optimizer).hyperValues(optimizer);
   const named = Array.from(values, (value, at) => [`value${at}`, value] as const);
-  return blockOf(Hyper, { members, parameterCount, slots, ...Object.fromEntries(named) });
+  return blockOf(Hyper, { members, parameterCount, splits, ...Object.fromEntries(named) });
 };
 
 /** `Run` of shaders/memberRun.wgsl. */
@@ -149,8 +149,8 @@ export const runBlock = (steps: number, firstMember: number, endMember: number):
   blockOf(Run, { steps, firstMember, endMember });
 
 /** `Slices` of shaders/batchSlices.wgsl. */
-export const slicesBlock = (rows: number, slots: number, members: number): ArrayBuffer =>
-  blockOf(Slices, { rows, slots, members });
+export const slicesBlock = (rows: number, splits: number, members: number): ArrayBuffer =>
+  blockOf(Slices, { rows, splits, members });
 
 /** `Page` of shaders/gatherRows.wgsl. */
 export const pageBlock = (firstRow: number, pageRows: number, width: number): ArrayBuffer =>

@@ -21,12 +21,12 @@ import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
 import {
   type Alignment,
   alignmentOf,
-  chooseVersion,
+  chooseVariant,
   type Product,
   type MatmulVariant,
   valueInvocations,
-  versionConstants,
-  versionOperations,
+  variantConstants,
+  variantOperations,
 } from "../matmulVariants.ts";
 
 /** Matrices in a buffer. */
@@ -66,9 +66,9 @@ const scratchBytes = 2 ** 26;
 
 /**
  * Slices that the sums over k are cut into, where there are too few values to keep the device busy. Of shape and device alone,
- * not of the version: where a sum is cut decides its bits.
+ * not of the variant: where a sum is cut decides its bits.
  */
-function slotsOf(request: MatmulRequest): number {
+function splitsOf(request: MatmulRequest): number {
   const { device, m, n, k } = request;
   const matrices = matricesOf(request);
   const wanted = Math.ceil(busyTiles[device.kind] / (Math.ceil(m / 16) * Math.ceil(n / 16) * matrices));
@@ -78,36 +78,36 @@ function slotsOf(request: MatmulRequest): number {
 
 /** How a product is computed. */
 export interface MatmulChoice {
-  readonly version: MatmulVariant;
-  readonly slots: number;
+  readonly variant: MatmulVariant;
+  readonly splits: number;
 }
 
-/** Chooses by shape alone: the version that should cost least. */
+/** Chooses by shape alone: the variant that should cost least. */
 export function usualProduct(request: MatmulRequest): MatmulChoice {
-  const slots = slotsOf(request);
-  return { version: chooseVersion(request.device, productOf(request, slots)), slots };
+  const splits = splitsOf(request);
+  return { variant: chooseVariant(request.device, productOf(request, splits)), splits };
 }
 
-/** As usual, or the version that tuning has found. */
+/** As usual, or the variant that tuning has found. */
 function chooseProduct(request: MatmulRequest): MatmulChoice {
-  const version = tuners.get(request.device)?.versionFor(request);
-  return version ? { version, slots: slotsOf(request) } : usualProduct(request);
+  const variant = tuners.get(request.device)?.variantFor(request);
+  return variant ? { variant, splits: splitsOf(request) } : usualProduct(request);
 }
 
 export const matricesOf = ({ batch }: Pick<MatmulRequest, "batch">): number =>
   batch.reduce((product, size) => product * size, 1);
 
-export const productOf = (request: MatmulRequest, slots: number): Product => ({
+export const productOf = (request: MatmulRequest, splits: number): Product => ({
   members: matricesOf(request),
   rows: request.m,
   columns: request.n,
-  slots,
+  splits,
 });
 
-/** Knows which version of a product is fastest, from measurements. */
+/** Knows which variant of a product is fastest, from measurements. */
 export interface MatmulTuner {
   /** Called for every product that is recorded; never waits. */
-  versionFor(request: MatmulRequest): MatmulVariant | undefined;
+  variantFor(request: MatmulRequest): MatmulVariant | undefined;
 }
 
 const tuners = new WeakMap<GpuDevice, MatmulTuner>();
@@ -128,15 +128,15 @@ export function removeTuner(device: GpuDevice, tuner: MatmulTuner): void {
 export function encodeMatmul(request: MatmulRequest, choice?: MatmulChoice): void {
   if (matricesOf(request) * request.m * request.n === 0) return;
   if (!choice && isSlim(request)) return encodeSlim(request);
-  const { version, slots } = choice ?? chooseProduct(request);
-  if (wantsPanels(request, version)) return inPanels(request, (packed) => encodeSlots(packed, { version, slots }));
-  encodeSlots(request, { version, slots });
+  const { variant, splits } = choice ?? chooseProduct(request);
+  if (wantsPanels(request, variant)) return inPanels(request, (packed) => encodeSplits(packed, { variant, splits }));
+  encodeSplits(request, { variant, splits });
 }
 
-function encodeSlots(request: MatmulRequest, { version, slots }: MatmulChoice): void {
-  if (slots === 1) return encodeVersion(request, version, Math.max(1, request.k));
-  const slice = Math.max(1, Math.ceil(request.k / slots / sliceProducts)) * sliceProducts;
-  inSlices(request, Math.max(1, Math.ceil(request.k / slice)), (sliced) => encodeVersion(sliced, version, slice));
+function encodeSplits(request: MatmulRequest, { variant, splits }: MatmulChoice): void {
+  if (splits === 1) return encodeVariant(request, variant, Math.max(1, request.k));
+  const slice = Math.max(1, Math.ceil(request.k / splits / sliceProducts)) * sliceProducts;
+  inSlices(request, Math.max(1, Math.ceil(request.k / slice)), (sliced) => encodeVariant(sliced, variant, slice));
 }
 
 const panelColumns = 32;
@@ -148,9 +148,9 @@ const leastValuesOfPanels = 2 ** 20;
  * Whether b is copied into panels. What the tiles of a large product read of b is far apart, and where rows are a power of two
  * long it displaces itself from the caches of the CPU that a software adapter runs on: at 1,024³ 1.18 times faster, at 512³ not.
  */
-function wantsPanels(request: MatmulRequest, version: MatmulVariant): boolean {
+function wantsPanels(request: MatmulRequest, variant: MatmulVariant): boolean {
   const { device, b, m, n, k, batch } = request;
-  if (device.kind !== "software" || b.isInPanels || !isTiled(version) || batch.length > maxRank - 3) return false;
+  if (device.kind !== "software" || b.isInPanels || !isTiled(variant) || batch.length > maxRank - 3) return false;
   const isLarge = m >= leastRowsOfPanels && n * k >= leastValuesOfPanels;
   return isLarge && n % panelColumns === 0 && 4 * n * k * matricesOf(request) <= scratchBytes;
 }
@@ -189,30 +189,30 @@ function inPanels(request: MatmulRequest, encode: (packed: MatmulRequest) => voi
 }
 
 /** Records sums over slices of k, and their sum. */
-function inSlices(request: MatmulRequest, slots: number, encode: (sliced: MatmulRequest) => void): void {
+function inSlices(request: MatmulRequest, splits: number, encode: (sliced: MatmulRequest) => void): void {
   const { out, m, n } = request;
   const values = matricesOf(request) * m * n;
   const commands = recorderOf(request);
-  const buffer = commands.pool.take("slices of a product", 4 * slots * values);
+  const buffer = commands.pool.take("slices of a product", 4 * splits * values);
   encode({ ...request, out: { buffer, dtype: "f32", offset: 0 } });
   commands.dispatchValues({
     source: tensorKernel("sumSlices", [out.dtype]),
     bound: [buffer, out.buffer],
     values,
-    operations: slots,
-    uniform: { values, slots, outOffset: out.offset },
+    operations: splits,
+    uniform: { values, splits, outOffset: out.offset },
   });
   commands.pool.giveBack(buffer);
 }
 
-/** `TEAM` of the kernel: slots that take the products of a stretch in turn. */
+/** `TEAM` of the kernel: splits that take the products of a stretch in turn. */
 const team = 64;
 /** A few values of long sums, as gradients of a tiny layer over a large batch are: shaders/matmulSlim.wgsl. */
 function isSlim(request: MatmulRequest): boolean {
   const { m, n, k } = request;
   return m <= 4 && n <= 4 && k >= 4096 && 4 * team * matricesOf(request) * m * n <= scratchBytes;
 }
-const slimSlots = { software: 2048, gpu: 4096 } as const;
+const slimSplits = { software: 2048, gpu: 4096 } as const;
 
 /** How the values of four products can be loaded at once; places in shaders/matmulSlim.wgsl. */
 function slimLayout(operand: MatrixOperand, values: number, isPacked: boolean): number {
@@ -225,9 +225,9 @@ function slimLayout(operand: MatrixOperand, values: number, isPacked: boolean): 
 function encodeSlim(request: MatmulRequest): void {
   const { device, a, b, out, m, n, k, transposeA, transposeB } = request;
   const matrices = matricesOf(request);
-  const perSlot = 4 * Math.max(16, Math.ceil((k * matrices) / (4 * slimSlots[device.kind])));
-  const slots = team * Math.ceil(k / (team * perSlot));
-  inSlices(request, slots, (sliced) =>
+  const perSplit = 4 * Math.max(16, Math.ceil((k * matrices) / (4 * slimSplits[device.kind])));
+  const splits = team * Math.ceil(k / (team * perSplit));
+  inSlices(request, splits, (sliced) =>
     recorderOf(request).dispatchValues({
       source: tensorKernel("matmulSlim", [a.dtype, b.dtype, out.dtype]),
       constants: {
@@ -237,9 +237,9 @@ function encodeSlim(request: MatmulRequest): void {
         B_LAYOUT: slimLayout(b, n, !transposeB),
       },
       bound: [a.buffer, b.buffer, sliced.out.buffer, a.buffer, b.buffer],
-      values: slots * matrices,
-      operations: 8 * perSlot * (m + n),
-      uniform: sizesOf(sliced, perSlot),
+      values: splits * matrices,
+      operations: 8 * perSplit * (m + n),
+      uniform: sizesOf(sliced, perSplit),
     }),
   );
 }
@@ -250,41 +250,41 @@ const recorderOf = ({ device, commands }: MatmulRequest): CommandQueue => comman
 export const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment =>
   alignmentOf(transposeB ? "columns" : "rows", transposeB ? k : n, b.offset, b.leading, ...b.batchStrides);
 
-/** The kernel of a version for a request, and its overrides. */
+/** The kernel of a variant for a request, and its overrides. */
 export const kernelOf = (
   request: MatmulRequest,
-  version: MatmulVariant,
+  variant: MatmulVariant,
 ): { source: KernelSource; constants: Constants } => ({
-  source: matmulKernel(version, [request.a.dtype, request.b.dtype, request.out.dtype], request.k <= sliceProducts),
-  constants: constantsOf(wantsPanels(request, version) ? packedRequest(request, request.b.buffer) : request, version),
+  source: matmulKernel(variant, [request.a.dtype, request.b.dtype, request.out.dtype], request.k <= sliceProducts),
+  constants: constantsOf(wantsPanels(request, variant) ? packedRequest(request, request.b.buffer) : request, variant),
 });
 
 /** Products of a sum from which a loop that takes eight at a time is worth compiling: 1.07 times faster at 512³. */
 const leastPairs = 128;
 
-function constantsOf(request: MatmulRequest, version: MatmulVariant): Constants {
+function constantsOf(request: MatmulRequest, variant: MatmulVariant): Constants {
   const { b, k, transposeA, transposeB } = request;
-  if (version === "plain") return {};
-  if (version === "workgroup") return { LEFT_ALONG_K: transposeA ? 0 : 1, RIGHT_ALONG_K: transposeB ? 1 : 0 };
+  if (variant === "plain") return {};
+  if (variant === "workgroup") return { LEFT_ALONG_K: transposeA ? 0 : 1, RIGHT_ALONG_K: transposeB ? 1 : 0 };
   const tile = {
     PAIRS: k >= leastPairs && k % 8 === 0 ? 1 : 0, // slices and blocks have a multiple of eight
     PANELS: b.isInPanels ? 1 : 0,
   };
-  return { ...versionConstants(version, request.device.kind, alignmentOfB(request)), ...tile };
+  return { ...variantConstants(variant, request.device.kind, alignmentOfB(request)), ...tile };
 }
 
-const isTiled = (version: MatmulVariant): boolean => version !== "plain" && version !== "workgroup";
+const isTiled = (variant: MatmulVariant): boolean => variant !== "plain" && variant !== "workgroup";
 
 /** Records the sums over slices of k. */
-function encodeVersion(request: MatmulRequest, version: MatmulVariant, slice: number): void {
+function encodeVariant(request: MatmulRequest, variant: MatmulVariant, slice: number): void {
   const { a, b, out, m, n, k } = request;
   const matrices = matricesOf(request);
-  const invocations = valueInvocations(version, m, n);
+  const invocations = valueInvocations(variant, m, n);
   recorderOf(request).dispatchValues({
-    ...kernelOf(request, version),
+    ...kernelOf(request, variant),
     bound: [a.buffer, b.buffer, out.buffer, b.buffer],
     values: matrices * invocations * Math.max(1, Math.ceil(k / slice)),
-    operations: versionOperations(version, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
+    operations: variantOperations(variant, ((2 * Math.min(k, slice) + 1) * m * n) / invocations),
     uniform: sizesOf(request, slice),
   });
 }

@@ -9,10 +9,10 @@ import { type MatmulVariant, matmulVariantsOf } from "../matmulVariants.ts";
 export interface TunedMatmul {
   /** m x n x k x matrices, each rounded up to a power of two; n or t for either operand as it lies or transposed; types; alignment. */
   readonly bucket: string;
-  /** Median times of one product in the versions that were measured, in ms. */
+  /** Median times of one product in the variants that were measured, in ms. */
   readonly timesMs: Readonly<Partial<Record<MatmulVariant, number>>>;
-  /** The version that is taken. */
-  readonly version: MatmulVariant;
+  /** The variant that is taken. */
+  readonly variant: MatmulVariant;
 }
 
 /** Where tuning keeps what it has found. Keys tell adapter and kernels; texts are read as untrusted. */
@@ -47,8 +47,8 @@ function hashOf(text: string): string {
 /** Tells adapters apart, and kernels: times of others say nothing. */
 export function tuningKey(device: GpuDevice): string {
   const { vendor, architecture, device: chip, description } = device.gpu.adapterInfo;
-  const sources = (["plain", "tiled", "quads", "workgroup"] as const).map((version) =>
-    matmulKernel(version, ["f32", "f32", "f32"]),
+  const sources = (["plain", "tiled", "quads", "workgroup"] as const).map((variant) =>
+    matmulKernel(variant, ["f32", "f32", "f32"]),
   );
   const code = [...sources, tensorKernel("sumSlices", ["f32"])].map((source) => source.code).join("\n");
   return JSON.stringify(["products", device.kind, vendor, architecture, chip, description, hashOf(code)]);
@@ -56,13 +56,13 @@ export function tuningKey(device: GpuDevice): string {
 
 export const writeProducts = (products: Iterable<TunedMatmul>): string => JSON.stringify([...products]);
 
-/** Reads what `writeProducts` has written for versions that this device has; whatever else is in the text is left out. */
+/** Reads what `writeProducts` has written for variants that this device has; whatever else is in the text is left out. */
 export function readProducts(text: unknown, device: Pick<GpuDevice, "hasQuads">): TunedMatmul[] {
   if (typeof text !== "string" || text.length > maxCharacters) return [];
   const parsed = parse(text);
   if (!Array.isArray(parsed)) return [];
-  const versions = matmulVariantsOf(device);
-  return parsed.slice(0, maxTunedMatmuls).flatMap((one: unknown) => readProduct(one, versions));
+  const variants = matmulVariantsOf(device);
+  return parsed.slice(0, maxTunedMatmuls).flatMap((one: unknown) => readProduct(one, variants));
 }
 
 function parse(text: string): unknown {
@@ -73,14 +73,14 @@ function parse(text: string): unknown {
   }
 }
 
-function readProduct(one: unknown, versions: readonly MatmulVariant[]): TunedMatmul[] {
+function readProduct(one: unknown, variants: readonly MatmulVariant[]): TunedMatmul[] {
   if (typeof one !== "object" || one === null) return [];
-  const { bucket, timesMs, version } = one as Record<string, unknown>;
+  const { bucket, timesMs, variant } = one as Record<string, unknown>;
   if (typeof bucket !== "string" || !bucketForm.test(bucket) || typeof timesMs !== "object") return [];
-  const times = versions.flatMap((each): [MatmulVariant, number][] => {
+  const times = variants.flatMap((each): [MatmulVariant, number][] => {
     const ms = (timesMs as Record<string, unknown> | null)?.[each];
     return typeof ms === "number" && Number.isFinite(ms) && ms > 0 ? [[each, ms]] : [];
   });
-  const chosen = times.find(([each]) => each === version);
-  return chosen ? [{ bucket, timesMs: Object.fromEntries(times), version: chosen[0] }] : [];
+  const chosen = times.find(([each]) => each === variant);
+  return chosen ? [{ bucket, timesMs: Object.fromEntries(times), variant: chosen[0] }] : [];
 }

@@ -26,7 +26,7 @@ const longestMs = 250;
 /** Of products in one submit: long beside the time that a submit takes by itself. */
 const sampleMs = 8;
 const mostRepeats = 64;
-/** Times the usual version's, above which a version is out after its first sample. */
+/** Times the usual variant's, above which a variant is out after its first sample. */
 const hopeless = 3;
 /** What some browsers round times to. */
 const clockMs = 0.1;
@@ -78,7 +78,7 @@ async function guarded(gpu: GPUDevice, work: () => void): Promise<void> {
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
 
-/** Measures one product in every version that can take it, on buffers and a recorder of its own, which `free` frees. */
+/** Measures one product in every variant that can take it, on buffers and a recorder of its own, which `free` frees. */
 export class MatmulMeasurement {
   readonly #device: GpuDevice;
   readonly #commands: CommandQueue;
@@ -98,22 +98,22 @@ export class MatmulMeasurement {
   }
 
   /**
-   * Median ms of the product in each version, the usual one first; without the others where that takes too long.
+   * Median ms of the product in each variant, the usual one first; without the others where that takes too long.
    * @throws whatever the device complains of, and when it was freed
    */
   async measure(): Promise<MatmulTimes> {
     const request = await this.#take();
-    const { version: usual, slots } = usualProduct(request);
-    const first = await this.#tryOnce(request, { version: usual, slots });
+    const { variant: usual, splits } = usualProduct(request);
+    const first = await this.#tryOnce(request, { variant: usual, splits });
     if (first > longestMs) return { [usual]: first };
-    const product = productOf(request, slots);
+    const product = productOf(request, splits);
     const least = expectedCost(usual, product);
     const others = candidatesOf(this.#device).filter(
-      (version) => version !== usual && (first * expectedCost(version, product)) / least <= longestMs,
+      (variant) => variant !== usual && (first * expectedCost(variant, product)) / least <= longestMs,
     );
     const once = new Map<MatmulVariant, number>([[usual, first]]);
-    for (const version of others) once.set(version, await this.#tryOnce(request, { version, slots }));
-    return this.#compare(request, slots, once);
+    for (const variant of others) once.set(variant, await this.#tryOnce(request, { variant, splits }));
+    return this.#compare(request, splits, once);
   }
 
   /** Buffers of zeros, as WebGPU creates them: products take no longer with other values. */
@@ -140,7 +140,7 @@ export class MatmulMeasurement {
 
   /** Ms of one product, when its kernel has been compiled and has run. */
   async #tryOnce(request: MatmulRequest, choice: MatmulChoice): Promise<number> {
-    const { source, constants } = kernelOf(request, choice.version);
+    const { source, constants } = kernelOf(request, choice.variant);
     await prepareKernel(this.#device, source, constants);
     const cold = await this.#sample(request, choice, 1);
     return cold > 4 * longestMs ? cold : Math.min(cold, await this.#sample(request, choice, 1));
@@ -173,7 +173,7 @@ export class MatmulMeasurement {
   /** Rounds of A B C C B A, so that a device that slows down does so for all. */
   async #compare(
     request: MatmulRequest,
-    slots: number,
+    splits: number,
     once: ReadonlyMap<MatmulVariant, number>,
   ): Promise<MatmulTimes> {
     const [first = 0] = once.values();
@@ -181,15 +181,15 @@ export class MatmulMeasurement {
     const repeats = Math.max(1, Math.min(mostRepeats, Math.ceil(sampleMs / first)));
     const roundMs = 2 * repeats * kept.reduce((total, [, ms]) => total + ms, 0);
     const rounds = Math.max(leastRounds, Math.min(mostRounds, Math.floor(bucketMs / roundMs)));
-    const samples = new Map(kept.map(([version]): [MatmulVariant, number[]] => [version, []]));
+    const samples = new Map(kept.map(([variant]): [MatmulVariant, number[]] => [variant, []]));
     const order = [...samples.keys()];
     for (let round = 0; round < rounds; round++) {
-      for (const version of [...order, ...order.toReversed()]) {
-        const ms = await this.#calmSample(request, { version, slots }, repeats);
-        samples.get(version)!.push(ms / repeats);
+      for (const variant of [...order, ...order.toReversed()]) {
+        const ms = await this.#calmSample(request, { variant, splits }, repeats);
+        samples.get(variant)!.push(ms / repeats);
       }
     }
-    const medians = [...samples].map(([version, values]) => [version, median(values)]);
+    const medians = [...samples].map(([variant, values]) => [variant, median(values)]);
     return { ...Object.fromEntries(once), ...Object.fromEntries(medians) };
   }
 }

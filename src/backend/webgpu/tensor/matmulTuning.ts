@@ -22,7 +22,7 @@ const quietMs = 20;
 const maxLooks = 20;
 /** From the begin of one measurement to that of the next at least. */
 const leastIntervalMs = 250;
-/** Of the usual version's time: what another must stay below to be taken, lest noise decides. */
+/** Of the usual variant's time: what another must stay below to be taken, lest noise decides. */
 const worthwhile = 0.97;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -32,12 +32,12 @@ function tunedOf(bucket: string, times: MatmulTimes): TunedMatmul {
   const entries = Object.entries(times) as [MatmulVariant, number][];
   const [usual, usualMs] = entries[0]!;
   const [best, bestMs] = entries.reduce((least, each) => (each[1] < least[1] ? each : least));
-  const timesMs = Object.fromEntries(entries.map(([version, ms]) => [version, fourDigits(ms)]));
-  return { bucket, timesMs, version: bestMs < worthwhile * usualMs ? best : usual };
+  const timesMs = Object.fromEntries(entries.map(([variant, ms]) => [variant, fourDigits(ms)]));
+  return { bucket, timesMs, variant: bestMs < worthwhile * usualMs ? best : usual };
 }
 
 /**
- * Tells the products of a device which version was fastest for their like. What is met for the first time is noted, computed as
+ * Tells the products of a device which variant was fastest for their like. What is met for the first time is noted, computed as
  * usual, and measured when the device has nothing else to do. It never throws into a computation: what goes wrong ends it.
  */
 export class MatmulTable implements MatmulTuner {
@@ -64,11 +64,11 @@ export class MatmulTable implements MatmulTuner {
     return this.#isOn;
   }
 
-  versionFor(request: MatmulRequest): MatmulVariant | undefined {
+  variantFor(request: MatmulRequest): MatmulVariant | undefined {
     this.#asked++;
     const bucket = bucketOf(request);
     const known = this.#table.get(bucket);
-    if (known || this.#pending.has(bucket) || !this.#canTake(request)) return known?.version;
+    if (known || this.#pending.has(bucket) || !this.#canTake(request)) return known?.variant;
     this.#pending.set(bucket, shapeOf(request));
     this.#begin();
     return undefined;

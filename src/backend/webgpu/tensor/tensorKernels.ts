@@ -69,12 +69,12 @@ export function tensorKernel(
 }
 
 /**
- * The kernel of a version of matmul; its quads need subgroups.
+ * The kernel of a variant of matmul; its quads need subgroups.
  * @param isShort no sum has more products than a block
  */
-export function matmulKernel(version: MatmulVariant, types: readonly DataType[], isShort = false): KernelSource {
-  if (version === "plain") return tensorKernel("matmul", types);
-  if (version === "workgroup") return tensorKernel("matmulWorkgroup", types);
-  const isQuads = version === "quads" || version === "wideQuads";
+export function matmulKernel(variant: MatmulVariant, types: readonly DataType[], isShort = false): KernelSource {
+  if (variant === "plain") return tensorKernel("matmul", types);
+  if (variant === "workgroup") return tensorKernel("matmulWorkgroup", types);
+  const isQuads = variant === "quads" || variant === "wideQuads";
   return tensorKernel(`matmul${isQuads ? "Quads" : "Tiled"}${isShort ? "Short" : ""}`, types);
 }

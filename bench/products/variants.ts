@@ -2,14 +2,14 @@ import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { type MatmulVariant, matmulVariantsOf } from "../../src/backend/webgpu/matmulVariants.ts";
 import type { Look } from "../report/palette.ts";
 
-interface VersionCard {
+interface VariantCard {
   /** The name of its line, and below it what an invocation does. */
   readonly label: string;
   readonly look: Look;
 }
 
-/** All versions; a new one of the library does not compile without its line here. */
-export const versionCards: Readonly<Record<MatmulVariant, VersionCard>> = {
+/** All variants; a new one of the library does not compile without its line here. */
+export const variantCards: Readonly<Record<MatmulVariant, VariantCard>> = {
   plain: {
     label: "plain, a value each",
     look: { color: "#363433", symbol: "square", dash: "6 3" },
@@ -36,8 +36,8 @@ export const versionCards: Readonly<Record<MatmulVariant, VersionCard>> = {
   },
 };
 
-export const versionNames = Object.keys(versionCards) as readonly MatmulVariant[];
+export const variantNames = Object.keys(variantCards) as readonly MatmulVariant[];
 
-/** Why a device cannot run a version; undefined where it can. */
-export const refusalOf = (device: Pick<GpuDevice, "hasQuads">, version: MatmulVariant): string | undefined =>
-  matmulVariantsOf(device).includes(version) ? undefined : "the device exchanges no values within quads";
+/** Why a device cannot run a variant; undefined where it can. */
+export const refusalOf = (device: Pick<GpuDevice, "hasQuads">, variant: MatmulVariant): string | undefined =>
+  matmulVariantsOf(device).includes(variant) ? undefined : "the device exchanges no values within quads";
