@@ -16,15 +16,15 @@ export {
   type Trace,
   type Checkpoint,
 } from "./backend/executor.ts";
+export { acquire } from "./backend/acquire.ts";
 export {
-  acquire,
   type AcquireOptions,
   type Device,
   type DeviceChoice,
   deviceChoices,
   type DeviceDetails,
   type DeviceKind,
-} from "./backend/webgpu/device.ts";
+} from "./backend/device.ts";
 export type { Graph, GraphNode, ParameterShape, ReductionName } from "./graph/graph.ts";
 export {
   type AnyNetwork,

@@ -1,6 +1,7 @@
 // The entry for Node: as index.ts, with adapters from Dawn.
 
-import { acquire as acquireFrom, type AcquireOptions, type Device } from "./backend/webgpu/device.ts";
+import { acquire as acquireFrom } from "./backend/acquire.ts";
+import type { AcquireOptions, Device } from "./backend/device.ts";
 import { defineGlobals, openGpu } from "./node/openGpu.ts";
 
 export * from "./index.ts";

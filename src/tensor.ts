@@ -1,6 +1,6 @@
 // Tensors: arrays of numbers on a device, operations on them, and their gradients. Apart from the core, which needs none of it.
 
-export type { DataType, Shape } from "./shape.ts";
+export type { DataType, Shape } from "./backend/shape.ts";
 export {
   activate,
   activateDerivative,

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import type { StrategyName } from "../src/backend/executor.ts";
-import type { Device } from "../src/backend/webgpu/device.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire, dense, network, sgd } from "../src/index.ts";
 import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import * as t from "../src/tensor.ts";

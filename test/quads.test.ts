@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import { matmulVariantsOf } from "../src/backend/webgpu/matmulVariants.ts";
-import { acquire, type GpuDevice } from "../src/backend/webgpu/device.ts";
+import { acquire } from "../src/backend/acquire.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { haveQuads } from "../src/backend/webgpu/quads.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference } from "./support/compare.ts";

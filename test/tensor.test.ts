@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
-import type { Device } from "../src/backend/webgpu/device.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire, Disposed, GpuLost, InvalidInput, LimitExceeded, type ThalwegError } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { hashOf } from "./support/compare.ts";

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { sampleLoss } from "../src/backend/cpu/loss.ts";
 import { largestAt, logSoftmax, softmax } from "../src/backend/cpu/softmax.ts";
-import type { Device } from "../src/backend/webgpu/device.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { leastNormal, roundoff } from "./support/compare.ts";

@@ -3,7 +3,7 @@
 
 import { expect, test } from "vitest";
 import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
-import type { Device } from "../src/backend/webgpu/device.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire, GpuLost } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference, roundoff, sumBound } from "./support/compare.ts";

@@ -1,7 +1,8 @@
 import { ReferenceExecutor } from "./cpu/executor.ts";
 import { InvalidInput } from "../errors.ts";
 import type { Executor } from "./executor.ts";
-import { type Device, GpuDevice } from "./webgpu/device.ts";
+import type { Device } from "./device.ts";
+import { GpuDevice } from "./webgpu/device.ts";
 import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import { GpuExecutor } from "./webgpu/strategies/executor.ts";
 import { openGraph } from "./webgpu/strategies/graphPart.ts";

@@ -1,5 +1,5 @@
 import { requireOptions } from "../errors.ts";
-import type { Device } from "../backend/webgpu/device.ts";
+import type { Device } from "../backend/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { createModel, type Model } from "./model.ts";
 import { decode } from "./savedModel.ts";

@@ -8,7 +8,7 @@ import type {
   Trace,
   Checkpoint,
 } from "../backend/executor.ts";
-import type { Device } from "../backend/webgpu/device.ts";
+import type { Device } from "../backend/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
 import { type Network, requireInteger } from "../graph/network.ts";

@@ -1,6 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import { requireName } from "../graph/network.ts";
-import { type DataType, dataTypes } from "../shape.ts";
+import { type DataType, dataTypes } from "../backend/shape.ts";
 import { computeBinary, computeUnary, type Operand, requireTensors } from "./compute.ts";
 import { sumTo } from "./layout.ts";
 import { type Gradient, type Keep, record } from "./tape.ts";

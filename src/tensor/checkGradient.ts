@@ -1,6 +1,7 @@
 import { InvalidInput } from "../errors.ts";
 import type { Dataset } from "../backend/executor.ts";
-import { acquire, type Device } from "../backend/webgpu/device.ts";
+import { acquire } from "../backend/acquire.ts";
+import type { Device } from "../backend/device.ts";
 import { requireInteger } from "../graph/network.ts";
 import { sgd } from "../math/optimizer.ts";
 import type { Model } from "../model/model.ts";

@@ -32,7 +32,7 @@ import {
   type Shape,
   showShape,
   stridesOf,
-} from "../shape.ts";
+} from "../backend/shape.ts";
 import type { CpuStorage, GpuStorage } from "./storage.ts";
 import { allocate, partsOf, Tensor } from "./tensor.ts";
 

@@ -1,9 +1,9 @@
 // Gradients held against central differences, which are taken in float64.
 
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { Device } from "../backend/webgpu/device.ts";
+import type { Device } from "../backend/device.ts";
 import { requireInteger } from "../graph/network.ts";
-import { type Shape, stridesOf } from "../shape.ts";
+import { type Shape, stridesOf } from "../backend/shape.ts";
 import { oneDevice } from "./compute.ts";
 import { tensor, type Tensor } from "./tensor.ts";
 import { tidy } from "./tidy.ts";

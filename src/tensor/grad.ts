@@ -1,6 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import { requireInteger } from "../graph/network.ts";
-import { showShape } from "../shape.ts";
+import { showShape } from "../backend/shape.ts";
 import { add, cast } from "./arithmetic.ts";
 import { accumulateInto } from "./compute.ts";
 import { hold, withTape, isRecording, leafOf, type Node, nodeOf, recording, release } from "./tape.ts";

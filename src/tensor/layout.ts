@@ -13,7 +13,7 @@ import {
   showShape,
   sizeOf,
   stridesOf,
-} from "../shape.ts";
+} from "../backend/shape.ts";
 import { computeCopy, computeReduce, copyInto, requireOperands, requireTensors, resultOf } from "./compute.ts";
 import { hold, record } from "./tape.ts";
 import { keepingResult } from "./scope.ts";

@@ -2,7 +2,7 @@ import { lossScale } from "../backend/cpu/loss.ts";
 import { InvalidInput } from "../errors.ts";
 import type { ElementLoss } from "../math/losses.ts";
 import { type Loss, nameOf, requireLoss } from "../graph/network.ts";
-import { sameShape, showShape } from "../shape.ts";
+import { sameShape, showShape } from "../backend/shape.ts";
 import { multiply, negate, recordBinary } from "./arithmetic.ts";
 import { computeBinary, requireTensors } from "./compute.ts";
 import { scaledSum, reshape } from "./layout.ts";

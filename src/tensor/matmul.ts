@@ -1,5 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import { broadcastShapes, type Shape, showShape, sizeOf } from "../shape.ts";
+import { broadcastShapes, type Shape, showShape, sizeOf } from "../backend/shape.ts";
 import { computeMatmul, requireTensors } from "./compute.ts";
 import { reshape, sumTo } from "./layout.ts";
 import { record } from "./tape.ts";

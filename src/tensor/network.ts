@@ -1,6 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import type { FloatArray } from "../backend/executor.ts";
-import type { Device } from "../backend/webgpu/device.ts";
+import type { Device } from "../backend/device.ts";
 import type { Network } from "../graph/network.ts";
 import { activate } from "./activations.ts";
 import { add } from "./arithmetic.ts";

@@ -1,5 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import { requireAxes, type Shape, showShape } from "../shape.ts";
+import { requireAxes, type Shape, showShape } from "../backend/shape.ts";
 import { divide, equal, exp, multiply, subtract, takeShare } from "./arithmetic.ts";
 import { computeReduce, requireTensors } from "./compute.ts";
 import { reshape, scaledSum } from "./layout.ts";

@@ -2,8 +2,10 @@ import { InvalidInput, LimitExceeded } from "../errors.ts";
 import type { FloatArray } from "../backend/executor.ts";
 import { readStretches, write } from "../backend/webgpu/bufferOwner.ts";
 import { commandQueueOf } from "../backend/webgpu/tensor/commandQueue.ts";
-import { CpuDevice, type Device, GpuDevice } from "../backend/webgpu/device.ts";
-import { type DataType, type Shape, showShape, sizeOf } from "../shape.ts";
+import { CpuDevice } from "../backend/cpu/device.ts";
+import type { Device } from "../backend/device.ts";
+import { GpuDevice } from "../backend/webgpu/device.ts";
+import { type DataType, type Shape, showShape, sizeOf } from "../backend/shape.ts";
 import { fromHalfFloats, toHalfFloats } from "../halfFloats.ts";
 
 /** Values on a device, and how many tensors hold them. */

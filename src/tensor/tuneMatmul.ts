@@ -1,5 +1,6 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import { type Device, GpuDevice } from "../backend/webgpu/device.ts";
+import type { Device } from "../backend/device.ts";
+import { GpuDevice } from "../backend/webgpu/device.ts";
 import type { TunedMatmul, TuningCache } from "../backend/webgpu/tensor/matmulBuckets.ts";
 import { MatmulTable } from "../backend/webgpu/tensor/matmulTuning.ts";
 import { requireDevice } from "./storage.ts";

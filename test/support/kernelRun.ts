@@ -2,7 +2,8 @@
 
 import { batchAt } from "../../src/backend/batches.ts";
 import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
-import { acquire, GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { acquire } from "../../src/backend/acquire.ts";
+import { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/backend/webgpu/kernel.ts";
 import { type KernelName, type LayerFunctions, layerKernel } from "../../src/backend/webgpu/kernels.ts";
 import type { KernelSource } from "../../src/backend/webgpu/shader.ts";

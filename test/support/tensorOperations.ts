@@ -2,8 +2,8 @@
 
 import { activationNames, lossNames } from "../../src/graph/network.ts";
 import * as t from "../../src/tensor.ts";
-import type { Shape } from "../../src/shape.ts";
-import type { Device } from "../../src/backend/webgpu/device.ts";
+import type { Shape } from "../../src/backend/shape.ts";
+import type { Device } from "../../src/backend/device.ts";
 import { createUniform } from "./random.ts";
 
 /** Values of one input. */

@@ -1,78 +1,7 @@
-import {
-  GpuLost,
-  GpuOutOfMemory,
-  InvalidInput,
-  NoDevice,
-  ShaderFailed,
-  type ThalwegError,
-  requireOptions,
-} from "../../errors.ts";
-import { requireName } from "../../graph/network.ts";
+import { GpuLost, GpuOutOfMemory, ShaderFailed, type ThalwegError } from "../../errors.ts";
+import type { AcquireOptions, Device, DeviceChoice, DeviceDetails, Ledger } from "../device.ts";
 import { isSoftware, lanesOf, nameOf, requestAdapter, requestDevice } from "./adapter.ts";
 import { haveQuads } from "./quads.ts";
-
-/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; cpu: the float64 reference. */
-export type DeviceKind = "gpu" | "software" | "cpu";
-export const deviceChoices = ["auto", "gpu", "software", "cpu"] as const;
-export type DeviceChoice = (typeof deviceChoices)[number];
-
-export interface AcquireOptions {
-  /** auto (default): hardware adapter, else software adapter, else the CPU reference. */
-  readonly device?: DeviceChoice;
-  /** Where adapters come from; default `navigator.gpu`. */
-  readonly gpu?: GPU | undefined;
-  /** A device of your own: used, and never destroyed. */
-  readonly gpuDevice?: GPUDevice;
-  /** Largest buffer to create, in bytes, below the device's own limits: larger data is cut into more pages. */
-  readonly maxBufferBytes?: number;
-  /** One line why `gpu` is undefined, for the user. */
-  readonly reason?: string;
-}
-
-/** What a device tells about itself. */
-export interface DeviceDetails {
-  readonly adapter: Readonly<Record<string, string>>;
-  readonly limits: Readonly<Record<string, number>>;
-  readonly features: readonly string[];
-}
-
-/** Buffers that are alive, and their bytes. */
-export interface Ledger {
-  buffers: number;
-  bytes: number;
-}
-
-/** A place to compute: the CPU, or a WebGPU device with a ledger of its buffers. */
-export interface Device {
-  readonly kind: DeviceKind;
-  /** What models and tensors hold on a GPU, and tensors on the CPU; 0 when all are disposed. */
-  readonly ledger: Readonly<Ledger>;
-  /** One line for people. */
-  readonly name: string;
-  /** One line why this is not a hardware GPU; undefined on one. */
-  readonly fallbackReason: string | undefined;
-  details(): DeviceDetails;
-  dispose(): void;
-  [Symbol.dispose](): void;
-}
-
-export class CpuDevice implements Device {
-  readonly kind = "cpu";
-  readonly name = "CPU, float64 reference";
-  readonly ledger: Ledger = { buffers: 0, bytes: 0 };
-  readonly fallbackReason: string | undefined;
-
-  constructor(why: string) {
-    this.fallbackReason = why;
-  }
-
-  details(): DeviceDetails {
-    return { adapter: {}, limits: {}, features: [] };
-  }
-
-  dispose(): void {}
-  [Symbol.dispose](): void {}
-}
 
 /** Floating-point operations of one dispatch that stay below 100 ms on a slow device of the kind; see docs/engine.md. */
 const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
@@ -216,7 +145,8 @@ function faultOf(place: string, error: GPUError): ThalwegError {
   return new ShaderFailed({ place, expected: "calls that the device accepts", got, fix, cause: error });
 }
 
-async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<GpuDevice | string> {
+/** Opens the adapter of the kind asked for. @returns why there is none, in one line */
+export async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<GpuDevice | string> {
   const gpu = options.gpu ?? globalThis.navigator?.gpu;
   if (!gpu) return options.reason ?? "this host has no WebGPU (navigator.gpu is missing)";
   const wantsSoftware = choice === "software";
@@ -230,31 +160,7 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<G
   return ownerOf(await requestDevice(adapter), { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });
 }
 
-async function ownerOf(gpu: GPUDevice, options: Omit<GpuDeviceOptions, "hasQuads">): Promise<GpuDevice> {
+/** Wraps a WebGPU device, after the probe for quads. */
+export async function ownerOf(gpu: GPUDevice, options: Omit<GpuDeviceOptions, "hasQuads">): Promise<GpuDevice> {
   return new GpuDevice(gpu, { ...options, hasQuads: await haveQuads(gpu) });
-}
-
-function requireBytes(bytes: number | undefined): void {
-  if (bytes === undefined || bytes >= 65_536) return;
-  const fix = "leave maxBufferBytes out to use the device's own limit";
-  throw new InvalidInput({ place: "acquire: maxBufferBytes", expected: "at least 65536", got: String(bytes), fix });
-}
-
-/**
- * Opens a device to compute on: hardware adapter, else software adapter, else the CPU; or exactly the kind asked for.
- * @throws NoDevice when the kind asked for does not exist here
- */
-export async function acquire(options: AcquireOptions = {}): Promise<Device> {
-  requireOptions("acquire", options, ["device", "gpu", "gpuDevice", "maxBufferBytes", "reason"]);
-  const choice = options.device ?? "auto";
-  requireName("acquire: device", choice, deviceChoices);
-  requireBytes(options.maxBufferBytes);
-  if (choice === "cpu") return new CpuDevice("the CPU was asked for");
-  const { gpuDevice, maxBufferBytes } = options;
-  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
-  const opened = await openGpu(choice, options);
-  if (typeof opened !== "string") return opened;
-  if (choice === "auto") return new CpuDevice(opened);
-  const place = `acquire: device ${choice}`;
-  throw new NoDevice({ place, expected: `a ${choice} adapter`, got: opened, fix: "use auto to take what there is" });
 }

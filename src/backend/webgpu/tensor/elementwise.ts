@@ -1,6 +1,6 @@
 // Functions of tensors value by value: what their kernels are told.
 
-import { type DataType, maxRank } from "../../../shape.ts";
+import { type DataType, maxRank } from "../../shape.ts";
 import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import { type ElementFunction, tensorKernel } from "./tensorKernels.ts";

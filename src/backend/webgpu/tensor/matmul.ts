@@ -10,7 +10,7 @@
 // all add in the same order, and the slices of k depend on the shape and the device alone. Dispatches go through `CommandQueue`;
 // scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
 
-import { type DataType, maxRank } from "../../../shape.ts";
+import { type DataType, maxRank } from "../../shape.ts";
 import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import { encodeCopy } from "./elementwise.ts";

@@ -1,4 +1,4 @@
-import { maxRank } from "../../../shape.ts";
+import { maxRank } from "../../shape.ts";
 
 /** Dimensions of what a kernel walks through, one at least: their sizes, and strides of arrays. */
 export interface Axes {

@@ -16,7 +16,7 @@ import tiledMatmul from "../../../../shaders/tiledMatmul.wgsl";
 import tileLoads from "../../../../shaders/tileLoads.wgsl";
 import unary from "../../../../shaders/unary.wgsl";
 import workgroupMatmul from "../../../../shaders/workgroupMatmul.wgsl";
-import type { DataType } from "../../../shape.ts";
+import type { DataType } from "../../shape.ts";
 import type { MatmulVariant } from "../matmulVariants.ts";
 import { kernelOf, type KernelSource, type Shader } from "../shader.ts";
 

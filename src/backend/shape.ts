@@ -1,7 +1,7 @@
 // Shapes of tensors: sizes of dimensions, outermost first. Strides are distances in values; a stride of 0 repeats a value.
 
-import { InvalidInput } from "./errors.ts";
-import { requireInteger } from "./graph/network.ts";
+import { InvalidInput } from "../errors.ts";
+import { requireInteger } from "../graph/network.ts";
 
 export type Shape = readonly number[];
 
