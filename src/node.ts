@@ -1,10 +1,11 @@
 // The entry for Node: as index.ts, with adapters from Dawn.
 
-import { acquire as acquireFrom, type AcquireOptions, type Device } from "./gpu/device.ts";
+import { acquire as acquireFrom } from "./backend/acquire.ts";
+import type { AcquireOptions, Device } from "./backend/device.ts";
 import { defineGlobals, openGpu } from "./node/openGpu.ts";
 
 export * from "./index.ts";
-export type { TuningCache } from "./gpu/productBuckets.ts";
+export type { TuningCache } from "./backend/webgpu/tensor/matmulBuckets.ts";
 export { tuningFile } from "./node/tuningFile.ts";
 
 const software = { auto: "allow", gpu: "never", software: "only", cpu: "never" } as const;

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { acquire, adam, createModel, dense, network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { openDevice } from "./support/kernelRun.ts";
 
 const net = network({ inputs: 2, layers: [dense(8, "tanh"), dense(1)], loss: "squaredError" });
@@ -16,7 +16,7 @@ test.each(["cpu", "auto"] as const)("%s: an aborted training tells its last step
   const stop = new AbortController();
   const steps: number[] = [];
   const training = (async () => {
-    const options = { optimizer, steps: 1e9, every: { steps: 1000 }, signal: stop.signal };
+    const options = { optimizer, steps: 1e9, logInterval: { steps: 1000 }, signal: stop.signal };
     for await (const { step } of model.train(data, options)) {
       if (steps.push(step) === 1) setTimeout(() => stop.abort(new Error("enough")), 10);
     }
@@ -24,18 +24,18 @@ test.each(["cpu", "auto"] as const)("%s: an aborted training tells its last step
   await expect(training).rejects.toThrow("enough");
   const last = steps.at(-1)!;
   expect(last).toBeGreaterThan(1000);
-  const twin = await createModel(net, { device });
-  await twin.fit(data, { optimizer, steps: last });
-  expect(await twin.readParameters()).toEqual(await model.readParameters());
+  const other = await createModel(net, { device });
+  await other.fit(data, { optimizer, steps: last });
+  expect(await other.readParameters()).toEqual(await model.readParameters());
   model.dispose();
-  twin.dispose();
+  other.dispose();
   device.dispose();
 });
 
 test("dispose frees every buffer at once, of a paused training and of predictions too", async () => {
   const device = await openDevice();
   const model = await createModel(net, { device });
-  const training = model.train(data, { optimizer, steps: 1e6, every: { steps: 1 } });
+  const training = model.train(data, { optimizer, steps: 1e6, logInterval: { steps: 1 } });
   await training.next();
   await model.predict(data.inputs);
   model.dispose();
@@ -72,7 +72,7 @@ test("scores of very wide outputs need no stack", async () => {
 
 test("the CPU predicts in chunks what it would predict row by row", async () => {
   const device = await acquire({ device: "cpu" });
-  const model = await createModel(net, { device, replicas: 2 });
+  const model = await createModel(net, { device, members: 2 });
   const inputs = Float64Array.from({ length: 2 * 2500 }, (_, at) => Math.sin(at));
   const all = await model.predict(inputs);
   for (const row of [0, 1023, 1024, 2047, 2048, 2499]) {

@@ -1,8 +1,8 @@
 // Tensors as things: made, read, viewed, disposed of; what they say when something is wrong; what is alive.
 
 import { expect, test } from "vitest";
-import { commandsOf } from "../src/gpu/commands.ts";
-import type { Device } from "../src/gpu/device.ts";
+import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire, Disposed, GpuLost, InvalidInput, LimitExceeded, type ThalwegError } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { hashOf } from "./support/compare.ts";
@@ -271,7 +271,7 @@ for (const { name, open } of places) {
 test("contributions to a gradient are added in place, except where they are differentiated", async () => {
   const device = shared();
   const names: string[] = [];
-  const commands = commandsOf(device);
+  const commands = commandQueueOf(device);
   const dispatch = commands.dispatch.bind(commands);
   commands.dispatch = (command) => {
     names.push(command.source.name);

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import page from "../docs/tensor.md?raw";
-import type { Device } from "../src/gpu/device.ts";
+import type { Device } from "../src/backend/device.ts";
 import * as main from "../src/index.ts";
 import * as tensors from "../src/tensor.ts";
 import { largestDifference } from "./support/compare.ts";

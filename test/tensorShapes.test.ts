@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Device } from "../src/gpu/device.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire } from "../src/index.ts";
-import type { Shape } from "../src/shape.ts";
+import type { Shape } from "../src/backend/shape.ts";
 import * as t from "../src/tensor.ts";
 import { coordinatesOf, groupsOf, valueAt } from "./support/arrays.ts";
 import { roundoff, sumBound } from "./support/compare.ts";

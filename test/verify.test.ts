@@ -1,7 +1,7 @@
 // verifyTraining: passes what is right, fails what is wrong, and says so where nothing can be told.
 
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import { acquire, adam, createModel, dense, Model, network, rmsProp, sgd, verifyTraining } from "../src/index.ts";
 import type { ActivationName, LossName, Optimizer, TrainOptions } from "../src/index.ts";
 import { normalAt, streams } from "../src/random.ts";

@@ -54,7 +54,7 @@ for (const kind of ["cpu", "auto"] as const) {
     const { device, model, bound } = await open(kind);
     const losses: number[] = [];
     const outputs: number[] = [(await model.predict(data.inputs))[0]!];
-    for await (const event of model.train(data, { optimizer, steps: 101, every: { steps: 1 } })) {
+    for await (const event of model.train(data, { optimizer, steps: 101, logInterval: { steps: 1 } })) {
       losses.push(...event.losses);
       outputs.push((await model.predict(data.inputs))[0]!);
     }

@@ -19,7 +19,7 @@ const otherNames = new Map([
   ["--drop", "--ignore"],
   ["--exclude", "--ignore"],
   ["--iterations", "--epochs"],
-  ["--n", "--replicas"],
+  ["--n", "--members"],
 ]);
 
 /** A command whose complaints end with its usage. */

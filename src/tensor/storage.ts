@@ -1,9 +1,11 @@
 import { InvalidInput, LimitExceeded } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
-import { readStretches, write } from "../gpu/bufferOwner.ts";
-import { commandsOf } from "../gpu/commands.ts";
-import { CpuDevice, type Device, GpuDevice } from "../gpu/device.ts";
-import { type DataType, type Shape, showShape, sizeOf } from "../shape.ts";
+import type { FloatArray } from "../backend/executor.ts";
+import { readStretches, write } from "../backend/webgpu/bufferOwner.ts";
+import { commandQueueOf } from "../backend/webgpu/tensor/commandQueue.ts";
+import { CpuDevice } from "../backend/cpu/device.ts";
+import type { Device } from "../backend/device.ts";
+import { GpuDevice } from "../backend/webgpu/device.ts";
+import { type DataType, type Shape, showShape, sizeOf } from "../backend/shape.ts";
 import { fromHalfFloats, toHalfFloats } from "../halfFloats.ts";
 
 /** Values on a device, and how many tensors hold them. */
@@ -73,7 +75,7 @@ function upload(
 function createGpuStorage(device: GpuDevice, { label, shape, dtype, values }: StorageRequest): GpuStorage {
   const count = sizeOf(shape);
   const all = typeof values === "number" ? new Float32Array(count).fill(values) : values;
-  const commands = commandsOf(device);
+  const commands = commandQueueOf(device);
   const bytes = count * bytesOf(dtype);
   const buffer = all ? commands.takeForWrite(label, bytes) : commands.pool.take(label, bytes);
   if (all) upload(buffer, { device, dtype }, all);
@@ -111,7 +113,7 @@ export function createStorage(request: StorageRequest): Storage {
 export function releaseStorage(storage: Storage): void {
   storage.holders--;
   if (storage.holders > 0) return;
-  if ("buffer" in storage) return commandsOf(storage.device).release(storage.buffer);
+  if ("buffer" in storage) return commandQueueOf(storage.device).release(storage.buffer);
   storage.device.ledger.buffers--;
   storage.device.ledger.bytes -= storage.values.byteLength;
 }
@@ -129,7 +131,7 @@ async function readGpu({ device, buffer }: GpuStorage, stretch: StoredStretch): 
   const perWord = 4 / bytesOf(dtype);
   const first = Math.floor(offset / perWord);
   const length = Math.ceil((offset + count) / perWord) - first;
-  commandsOf(device).submit();
+  commandQueueOf(device).submit();
   const words = await readStretches(device, `tensor ${buffer.label}`, [{ buffer, first, length }]);
   if (dtype === "f32") return new Float32Array(words);
   return fromHalfFloats(new Uint16Array(words, 2 * (offset - perWord * first), count));

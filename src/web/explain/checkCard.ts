@@ -92,7 +92,8 @@ function summaryOf({ lines, differences, place }: Checked): string {
   const gradients = lines.filter(({ section }) => section === "gradients");
   const offFormulas = worst(gradients.map((line) => Math.abs(line.result - differences[indexOf(line)]!)));
   const central = `central differences by at most ${offFormulas}`;
-  if (place.kind === "cpu") return `Beside the formulas, ${central}. There is no GPU to compare with: ${place.why}.`;
+  if (place.kind === "cpu")
+    return `Beside the formulas, ${central}. There is no GPU to compare with: ${place.fallbackReason}.`;
   const off = lines.flatMap(({ result, deviceResult }) =>
     deviceResult === undefined ? [] : [Math.abs(result - deviceResult) / Math.max(Math.abs(result), 1e-12)],
   );

@@ -187,7 +187,7 @@ export class Screen implements MountedView {
 
   #tellPlace(place: Place): void {
     if (!this.#place && place.kind === "cpu")
-      cpuNotice(`No GPU: ${place.why}. Everything works on the CPU instead.`, place.why);
+      cpuNotice(`No GPU: ${place.fallbackReason}. Everything works on the CPU instead.`, place.fallbackReason);
     this.#place = place;
     this.#train.showPlace(place);
   }
