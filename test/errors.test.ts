@@ -140,6 +140,14 @@ test.each(badOptions)("training refuses %s", async (_, wrong) => {
   }
 });
 
+test("an option under its earlier name is told the present one", async () => {
+  using model = await createModel(net, { device: cpu });
+  await expect(model.fit(data, any({ optimizer, steps: 1, path: "layered" }))).rejects.toThrow(
+    /did you mean strategy\?/,
+  );
+  await expect(createModel(net, any({ device: cpu, replicas: 3 }))).rejects.toThrow(/did you mean members\?/);
+});
+
 const badModels: [string, unknown][] = [
   ["0 members", { members: 0 }],
   ["half a member", { members: 0.5 }],

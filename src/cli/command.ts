@@ -20,6 +20,8 @@ const otherNames = new Map([
   ["--exclude", "--ignore"],
   ["--iterations", "--epochs"],
   ["--n", "--members"],
+  ["--replicas", "--members"],
+  ["--path", "--strategy"],
 ]);
 
 /** A command whose complaints end with its usage. */
