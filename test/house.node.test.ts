@@ -132,7 +132,7 @@ test("errors.ts imports nothing", () => {
 });
 
 test("own imports carry their extension", () => {
-  const bare = (file: SourceFile) => ownImports(file).filter(({ target }) => !/\.(ts|css|json|wgsl)$/.test(target));
+  const bare = (file: SourceFile) => ownImports(file).filter(({ target }) => !/\.(ts|js|css|json|wgsl)$/.test(target));
   expect(files.flatMap((file) => bare(file).map(({ target }) => `${file.path} imports ${target}`))).toEqual([]);
 });
 
