@@ -6,6 +6,7 @@ import { configDefaults, defineConfig } from "vitest/config";
 import { benchHasChanged } from "./test/host/benchHasChanged.mjs";
 import { launchOptions } from "./test/host/chrome.mjs";
 import { puppeteerProvider } from "./test/host/vitest-puppeteer.ts";
+import { isolationHeaders } from "./vite.bench.ts";
 import { shaders } from "./vite.shaders.ts";
 
 const shared = ["test/**/*.test.ts"];
@@ -19,6 +20,7 @@ const recorder = process.env.THALWEG_RUNS ? ["test/support/recordRuns.ts"] : [];
 
 export default defineConfig({
   plugins: [shaders()],
+  server: { headers: isolationHeaders }, // threads of WebAssembly need an isolated page
   // Found late, a dependency would reload the page in the middle of a test.
   optimizeDeps: { include: ["papaparse", "valibot", "fast-check", "@jax-js/loaders"] },
   test: {

@@ -77,6 +77,11 @@ export class NonFinite extends ThalwegError {
   readonly code = "NON_FINITE";
 }
 
+/** A thread of the CPU ended, or failed in what it computed. */
+export class ThreadFailed extends ThalwegError {
+  readonly code = "THREAD_FAILED";
+}
+
 /** The object was disposed and is used again. */
 export class Disposed extends ThalwegError {
   readonly code = "DISPOSED";
