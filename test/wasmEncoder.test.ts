@@ -139,12 +139,16 @@ const table = [
   }),
   ...cases(i32, [["i32"], "i32"], { eqz: ["i32.eqz", f((a) => bit(a === 0))] }),
   ...cases(i32, [["i32", "i32", "i32"], "i32"], { select: ["select", f((a, b, c) => (c === 0 ? b! : a!))] }),
-  ...cases(i32, [["f32"], "i32"], { reinterpretF32: ["i32.reinterpret_f32", f((a) => f32Bits(a!))] }),
+  ...cases(i32, [["f32"], "i32"], {
+    truncSatF32S: ["i32.trunc_sat_f32_s", f((a) => saturated(a!))],
+    reinterpretF32: ["i32.reinterpret_f32", f((a) => f32Bits(a!))],
+  }),
   ...cases(f32, [["f32", "f32"], "i32"], compared("f32", bit, all)),
   ...cases(f32, [["f32", "f32"], "f32"], arithmetic("f32")),
   ...cases(f32, [["f32"], "f32"], unary("f32")),
   ...cases(f32, [["f32", "f32", "i32"], "f32"], { select: ["select", f((a, b, c) => (c === 0 ? b! : a!))] }),
   ...cases(f32, [["i32"], "f32"], {
+    convertI32S: ["f32.convert_i32_s", f((a) => fround(a!))],
     convertI32U: ["f32.convert_i32_u", f((a) => fround(a! >>> 0))],
     reinterpretI32: ["f32.reinterpret_i32", f((a) => bitsF32(a!))],
   }),

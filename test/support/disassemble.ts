@@ -9,7 +9,7 @@ const plain: Readonly<Record<number, string>> = {
   0x6b: "i32.sub", 0x6c: "i32.mul", 0x6e: "i32.div_u", 0x70: "i32.rem_u", 0x71: "i32.and", 0x72: "i32.or", 0x73: "i32.xor",
   0x74: "i32.shl", 0x75: "i32.shr_s", 0x76: "i32.shr_u", 0x77: "i32.rotl", 0x8b: "f32.abs", 0x8c: "f32.neg", 0x91: "f32.sqrt",
   0x92: "f32.add", 0x93: "f32.sub", 0x94: "f32.mul", 0x95: "f32.div", 0x96: "f32.min", 0x97: "f32.max",
-  0xb3: "f32.convert_i32_u", 0xbc: "i32.reinterpret_f32", 0xbe: "f32.reinterpret_i32",
+  0xb2: "f32.convert_i32_s", 0xb3: "f32.convert_i32_u", 0xbc: "i32.reinterpret_f32", 0xbe: "f32.reinterpret_i32",
 }; // prettier-ignore
 
 const vectors: Readonly<Record<number, string>> = {
@@ -25,6 +25,8 @@ const vectors: Readonly<Record<number, string>> = {
   0xe9: "f32x4.max", 0xea: "f32x4.pmin", 0xeb: "f32x4.pmax", 0xf8: "i32x4.trunc_sat_f32x4_s", 0xfa: "f32x4.convert_i32x4_s",
   0x105: "f32x4.relaxed_madd", 0x106: "f32x4.relaxed_nmadd",
 }; // prettier-ignore
+
+const saturating: Readonly<Record<number, string>> = { 0x00: "i32.trunc_sat_f32_s" };
 
 const typeNames: Readonly<Record<number, string>> = { 0x7f: "i32", 0x7d: "f32", 0x7b: "v128", 0x40: "" };
 
@@ -95,7 +97,8 @@ function immediates(name: string, reader: Reader): (string | number)[] {
 function instruction(reader: Reader): string {
   const opcode = reader.byte();
   const place = reader.at - 1;
-  const name = opcode === 0xfd ? vectors[reader.integer()] : plain[opcode];
+  const name =
+    opcode === 0xfd ? vectors[reader.integer()] : opcode === 0xfc ? saturating[reader.integer()] : plain[opcode];
   if (name === undefined) throw new Error(`disassemble: no instruction at ${place}`);
   return [name, ...immediates(name, reader)].join(" ");
 }

@@ -53,6 +53,7 @@ const f32Unary = unary("f32", "f32");
 
 export const i32 = {
   load: load("i32", [0x28]),
+  truncSatF32S: unary("f32", "i32")([0xfc, 0x00]),
   eqz: unary("i32", "i32")([0x45]),
   eq: i32Binary([0x46]),
   ne: i32Binary([0x47]),
@@ -97,6 +98,7 @@ export const f32 = {
   div: f32Binary([0x95]),
   min: f32Binary([0x96]),
   max: f32Binary([0x97]),
+  convertI32S: unary("i32", "f32")([0xb2]),
   convertI32U: unary("i32", "f32")([0xb3]),
   reinterpretI32: unary("i32", "f32")([0xbe]),
   select: select("f32", [0x1b]),
