@@ -16,7 +16,16 @@ const mayImport: Record<string, string[]> = {
   basic: ["basic"],
   "math/": ["math/", "basic"],
   "graph/": ["graph/", "math/", "basic"],
-  "backend/": ["backend/", "backend/cpu/", "backend/webgpu/", "backend/webgpu/strategies/", "backend/wasm/", "graph/", "math/", "basic"],
+  "backend/": [
+    "backend/",
+    "backend/cpu/",
+    "backend/webgpu/",
+    "backend/webgpu/strategies/",
+    "backend/wasm/",
+    "graph/",
+    "math/",
+    "basic",
+  ],
   "backend/cpu/": ["backend/cpu/", "backend/", "graph/", "math/", "basic"],
   "backend/webgpu/": ["backend/webgpu/", "backend/webgpu/emit/", "backend/", "graph/", "math/", "basic", "shaders/"],
   "backend/webgpu/emit/": ["backend/webgpu/emit/", "backend/webgpu/", "backend/", "graph/", "math/", "basic"],
@@ -174,7 +183,7 @@ test("errors.ts imports nothing", () => {
 });
 
 test("own imports carry their extension", () => {
-  const bare = (file: SourceFile) => ownImports(file).filter(({ target }) => !/\.(ts|css|json|wgsl)$/.test(target));
+  const bare = (file: SourceFile) => ownImports(file).filter(({ target }) => !/\.(ts|js|css|json|wgsl)$/.test(target));
   expect(files.flatMap((file) => bare(file).map(({ target }) => `${file.path} imports ${target}`))).toEqual([]);
 });
 
