@@ -11,7 +11,7 @@ const nodes = [["h1", "h2"], ["g1", "g2"], ["y"]];
 const optimizer = sgd({ learningRate: workedExample.learningRate });
 const data = { inputs: workedExample.input, targets: workedExample.target };
 
-const bounds = { reference: 1e-12, software: 1e-6, gpu: 1e-6 };
+const bounds = { reference: 1e-12, wasm: 1e-6, software: 1e-6, gpu: 1e-6 };
 
 async function open(kind: "reference" | "auto") {
   const device = await acquire({ device: kind });

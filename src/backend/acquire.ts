@@ -2,7 +2,14 @@ import { InvalidInput, NoDevice, requireOptions } from "../errors.ts";
 import { requireName } from "../graph/network.ts";
 import { ReferenceDevice } from "./cpu/device.ts";
 import { type AcquireOptions, type Device, deviceChoices } from "./device.ts";
+import { WasmDevice, whyNoWasm } from "./wasm/device.ts";
 import { openGpu, ownerOf } from "./webgpu/device.ts";
+
+async function openWasm(reason: string): Promise<Device> {
+  const why = whyNoWasm();
+  if (why === undefined) return WasmDevice.open(globalThis.navigator?.hardwareConcurrency ?? 1, reason);
+  throw new NoDevice({ place: "acquire: device wasm", expected: "WebAssembly with SIMD", got: why, fix: "use cpu" });
+}
 
 function requireBytes(bytes: number | undefined): void {
   if (bytes === undefined || bytes >= 65_536) return;
@@ -19,6 +26,7 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const choice = options.device ?? "auto";
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
+  if (choice === "wasm") return openWasm("WebAssembly was asked for");
   if (choice === "cpu" || choice === "reference") return new ReferenceDevice("the CPU was asked for");
   const { gpuDevice, maxBufferBytes } = options;
   if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });

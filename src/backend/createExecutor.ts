@@ -5,6 +5,8 @@ import type { Device } from "./device.ts";
 import { GpuDevice } from "./webgpu/device.ts";
 import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import { GpuExecutor } from "./webgpu/strategies/executor.ts";
+import { WasmDevice } from "./wasm/device.ts";
+import { WasmExecutor } from "./wasm/executor.ts";
 import { openGraph } from "./webgpu/strategies/graphPart.ts";
 
 /** Picks what computes: the layered strategy on a WebGPU device, the float64 reference on the CPU. */
@@ -21,6 +23,7 @@ export async function createExecutor(device: Device, network: AnyNetwork, member
       fix: 'create the model on `await acquire({ device: "reference" })`, or on "auto", which then takes the CPU',
     });
   }
+  if (device instanceof WasmDevice) return new WasmExecutor(device, network, members);
   if (device?.kind === "reference") return new ReferenceExecutor(network, members);
   const fix = "pass `device: await acquire()`";
   throw new InvalidInput({

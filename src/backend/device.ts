@@ -1,7 +1,7 @@
-/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; reference: float64 on the CPU. */
-export type DeviceKind = "gpu" | "software" | "reference";
+/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; wasm: f32 vectors on the CPU; reference: float64 on the CPU. */
+export type DeviceKind = "gpu" | "software" | "wasm" | "reference";
 /** auto: the fastest there is; cpu: the fastest without WebGPU; else that kind and no other. */
-export const deviceChoices = ["auto", "gpu", "software", "cpu", "reference"] as const;
+export const deviceChoices = ["auto", "gpu", "software", "cpu", "wasm", "reference"] as const;
 export type DeviceChoice = (typeof deviceChoices)[number];
 
 export interface AcquireOptions {

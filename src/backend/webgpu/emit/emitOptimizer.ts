@@ -1,14 +1,13 @@
 import { emitBody } from "../../../math/emitWgsl.ts";
 import type { Expression } from "../../../math/expression.ts";
-import { compileFloat64, type Float64Program } from "../../../math/float64.ts";
 import {
-  hostedUpdate,
   memberHyperParameters,
   mostRunValues,
   mostStepValues,
   type OptimizerUpdate,
 } from "../../../math/optimizerUpdate.ts";
-import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../../../math/optimizer.ts";
+import { type Optimizer, updateOf } from "../../../math/optimizer.ts";
+import { updateValuesOf } from "../../../math/updateValues.ts";
 
 /** An optimizer's update as the kernels compute it. */
 export interface KernelUpdate {
@@ -58,33 +57,12 @@ function codeOf(update: OptimizerUpdate, outputs: readonly Expression[]): string
 }
 
 function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpdate {
-  const names = numbersOf(optimizer);
-  const { outputs, ofRun, ofStep } = hostedUpdate(update, names);
-  const hyper = compileFloat64(ofRun, names);
-  const step = compileFloat64(ofStep, [...names, "step"]);
-  /** The optimizer whose hyper-parameters `step` has: a run asks for the same one step after step. */
-  let latest: Optimizer | undefined;
-  const fill = ({ inputs }: Float64Program, values: Optimizer): void => {
-    for (let at = 0; at < names.length; at++) inputs[at] = hyperParameterOf(values, names[at]!) as number;
-  };
+  const { hosted, runValues, stepValues } = updateValuesOf(optimizer);
   return {
-    code: codeOf(update, outputs),
+    code: codeOf(update, hosted.outputs),
     stateCount: update.state.length,
-    hyperValues(values) {
-      fill(hyper, values);
-      hyper.run();
-      const all = new Float64Array(mostRunValues);
-      all.set(hyper.outputs);
-      return all;
-    },
-    stepValues(values, index) {
-      if (step.outputs.length === 0) return step.outputs;
-      if (latest !== values) fill(step, values);
-      latest = values;
-      step.inputs[names.length] = index + 1;
-      step.run();
-      return step.outputs;
-    },
+    hyperValues: runValues,
+    stepValues,
   };
 }
 

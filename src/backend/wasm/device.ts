@@ -1,0 +1,54 @@
+import type { Device, DeviceDetails, Ledger } from "../device.ts";
+import { Heap } from "./heap.ts";
+import { matmulScratchBytes } from "./matmulBlock.ts";
+import { ThreadPool } from "./pool.ts";
+import { hasRelaxedSimd, hasSimd } from "./support.ts";
+import { hasThreads } from "./workerHost.ts";
+
+/** The CPU as a machine for f32 vectors: one memory, and threads over it. */
+export class WasmDevice implements Device {
+  readonly kind = "wasm";
+  readonly name: string;
+  readonly ledger: Ledger = { buffers: 0, bytes: 0 };
+  readonly fallbackReason: string | undefined;
+  readonly heap: Heap;
+  readonly pool: ThreadPool;
+
+  private constructor(heap: Heap, pool: ThreadPool, fallbackReason: string) {
+    this.heap = heap;
+    this.pool = pool;
+    this.fallbackReason = fallbackReason;
+    const threads = pool.threads === 1 ? "1 thread" : `${pool.threads} threads`;
+    this.name = `CPU, WebAssembly SIMD, ${threads}`;
+  }
+
+  /**
+   * Starts the threads.
+   * @param fallbackReason why this is no hardware GPU
+   */
+  static async open(threads: number, fallbackReason: string): Promise<WasmDevice> {
+    const heap = new Heap({ isShared: threads > 1 && hasThreads() });
+    const pool = await ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes });
+    return new WasmDevice(heap, pool, fallbackReason);
+  }
+
+  details(): DeviceDetails {
+    const features = ["simd", ...(hasRelaxedSimd() ? ["relaxed-simd"] : [])];
+    return { adapter: {}, limits: { threads: this.pool.threads }, features };
+  }
+
+  /** Ends the threads. */
+  dispose(): void {
+    void this.pool.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Why this host cannot compute in WebAssembly; undefined where it can. */
+export function whyNoWasm(): string | undefined {
+  if (typeof WebAssembly === "undefined") return "this host has no WebAssembly";
+  return hasSimd() ? undefined : "this engine's WebAssembly has no SIMD, or a policy of the page forbids it";
+}

@@ -1,0 +1,278 @@
+import { createTallies, score, scoresOf } from "../cpu/score.ts";
+import {
+  type Dataset,
+  type Executor,
+  type FloatArray,
+  type PlanReport,
+  requireAlive,
+  type RunSettings,
+  type Scores,
+  type Trace,
+  type TrainingRun,
+} from "../executor.ts";
+import { deriveStep } from "../../graph/derive.ts";
+import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
+import { type Optimizer, updateOf } from "../../math/optimizer.ts";
+import { updateValuesOf } from "../../math/updateValues.ts";
+import { nextTask } from "../../nextTask.ts";
+import { widestOptimizer } from "../batches.ts";
+import type { WasmDevice } from "./device.ts";
+import { writeProducts } from "./layerProducts.ts";
+import { Memory } from "./memory.ts";
+import { argumentWords, turnPlace, turnWords } from "./passArguments.ts";
+import { type KernelHandle, Program } from "./program.ts";
+import { readRows, type StepKernels, WasmRun } from "./run.ts";
+import { forwardModule, type NetworkModule, trainingModule } from "./stepModule.ts";
+
+/** Rows that are predicted between two looks at what else waits. */
+const predictedRows = 4096;
+const predictedSlice = 128;
+
+interface ForwardKernel {
+  readonly module: NetworkModule;
+  readonly forward: KernelHandle;
+}
+
+/** Kernels of a device, by network and by what an optimizer computes: compiled once. */
+const forwardKernels = new WeakMap<WasmDevice, WeakMap<AnyNetwork, Promise<ForwardKernel>>>();
+const stepKernels = new WeakMap<WasmDevice, WeakMap<AnyNetwork, WeakMap<object, Promise<StepKernels>>>>();
+
+function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
+  const known = map.get(key) ?? make();
+  map.set(key, known);
+  return known;
+}
+
+async function addKernels({ pool }: WasmDevice, module: NetworkModule): Promise<KernelHandle[]> {
+  const compiled = await WebAssembly.compile(module.bytes);
+  return pool.addKernels([{ module: compiled, names: module.names }]);
+}
+
+async function createForward(device: WasmDevice, network: AnyNetwork): Promise<ForwardKernel> {
+  const module = forwardModule(network, device.heap.isShared);
+  const [forward] = await addKernels(device, module);
+  return { module, forward: forward! };
+}
+
+async function createStep(device: WasmDevice, network: AnyNetwork, optimizer: Optimizer): Promise<StepKernels> {
+  const module = trainingModule(network, updateValuesOf(optimizer), device.heap.isShared);
+  const [rows, gradients, update, finish] = (await addKernels(device, module)) as [
+    KernelHandle,
+    KernelHandle,
+    KernelHandle,
+    KernelHandle,
+  ];
+  return { module, rows, gradients, update, finish };
+}
+
+/** Parameters of members on the CPU in f32, and what is computed with them by WebAssembly. */
+export class WasmExecutor implements Executor {
+  readonly network: AnyNetwork;
+  readonly members: number;
+  readonly #device: WasmDevice;
+  readonly #memory: Memory;
+  readonly #stride: number;
+  /** Address of [members, #stride]. */
+  readonly #parameters: number;
+  #isDisposed = false;
+
+  constructor(device: WasmDevice, network: AnyNetwork, members: number) {
+    this.network = network;
+    this.members = members;
+    this.#device = device;
+    this.#memory = new Memory(device.heap);
+    this.#stride = 4 * Math.ceil(network.parameterCount / 4);
+    this.#parameters = this.#memory.allocate(members * this.#stride);
+    device.ledger.buffers++;
+    device.ledger.bytes += 4 * members * this.#stride;
+  }
+
+  #requireAlive(place: string): void {
+    requireAlive(place, this.#isDisposed);
+  }
+
+  #readAll(): Float32Array {
+    const layout = { rows: this.members, count: this.network.parameterCount, stride: this.#stride };
+    return readRows(this.#device, this.#parameters, layout);
+  }
+
+  async readParameters(first = 0, count = this.members * this.network.parameterCount - first): Promise<Float32Array> {
+    this.#requireAlive("readParameters");
+    const { parameterCount } = this.network;
+    const values = new Float32Array(count);
+    for (let at = 0; at < count;) {
+      const [member, place] = [Math.floor((first + at) / parameterCount), (first + at) % parameterCount];
+      const length = Math.min(count - at, parameterCount - place);
+      const address = this.#parameters + 4 * (member * this.#stride + place);
+      values.set(this.#device.heap.floats(address, length), at);
+      at += length;
+    }
+    return values;
+  }
+
+  writeParameters(parameters: FloatArray): void {
+    this.#requireAlive("writeParameters");
+    const { parameterCount } = this.network;
+    for (let member = 0; member < this.members; member++) {
+      const own = parameters.subarray(member * parameterCount, (member + 1) * parameterCount);
+      this.#device.heap.floats(this.#parameters + 4 * member * this.#stride, parameterCount).set(own);
+    }
+  }
+
+  #forward(): Promise<ForwardKernel> {
+    const own = remembered(forwardKernels, this.#device, () => new WeakMap());
+    return remembered(own, this.network, () => createForward(this.#device, this.network));
+  }
+
+  #step(optimizer: Optimizer): Promise<StepKernels> {
+    const ofDevice = remembered(stepKernels, this.#device, () => new WeakMap());
+    const own = remembered(ofDevice, this.network, () => new WeakMap<object, Promise<StepKernels>>());
+    return remembered(own, updateOf(optimizer), () => createStep(this.#device, this.network, optimizer));
+  }
+
+  /** Computes outputs chunk by chunk. @param visit told the outputs of one member, [rows, outputs], valid until it returns */
+  async #eachChunk(
+    inputs: FloatArray,
+    visit: (outputs: Float32Array, place: { readonly member: number; readonly firstRow: number }) => void,
+  ): Promise<void> {
+    const { network, members } = this;
+    const { heap, pool } = this.#device;
+    const { module, forward } = await this.#forward();
+    const step = deriveStep(graphOf(network));
+    const rowCount = inputs.length / network.inputs;
+    const rowFloats = module.slotWidths.reduce((sum, width) => sum + width, 0);
+    const most = Math.max(predictedSlice, predictedSlice * Math.floor(2 ** 24 / (rowFloats * predictedSlice)));
+    const capacity = Math.min(rowCount, predictedRows, most);
+    if (rowCount === 0) return;
+    const memory = new Memory(heap);
+    try {
+      const data = memory.allocate(capacity * network.inputs);
+      const turns = memory.allocate(turnWords);
+      const slots = module.slotWidths.map((width) => memory.allocate(capacity * width + 4));
+      const slices = Math.ceil(capacity / predictedSlice);
+      const products = writeProducts(memory, denseShapesOf(step), Math.min(predictedSlice, capacity));
+      const outputSlot = slots[module.slotOf(step.forwardCount - 1)]!;
+      const programs = Array.from({ length: members }, (_, member) => {
+        const args = memory.words([
+          ...argumentWords({
+            ...{
+              members: 1,
+              itemMembers: 1,
+              slices,
+              sliceRows: predictedSlice,
+              capacity,
+              turns,
+              inputs: data,
+              products,
+            },
+            parameters: this.#parameters + 4 * member * this.#stride,
+          }),
+          ...slots,
+        ]);
+        return new Program(heap, [{ items: slices, calls: [{ kernel: forward, args }] }]);
+      });
+      try {
+        for (let firstRow = 0; firstRow < rowCount; firstRow += capacity) {
+          const rows = Math.min(capacity, rowCount - firstRow);
+          const chunk = inputs.subarray(firstRow * network.inputs, (firstRow + rows) * network.inputs);
+          heap.floats(data, chunk.length).set(chunk);
+          heap.words(turns, turnWords)[turnPlace.rows] = rows;
+          for (const [member, program] of programs.entries()) {
+            if (pool.threads === 1 || slices === 1) pool.runAlone(program);
+            else await pool.run(program);
+            visit(heap.floats(outputSlot, rows * network.outputs) as Float32Array, { member, firstRow });
+          }
+          await nextTask();
+        }
+      } finally {
+        for (const program of programs) program.dispose();
+      }
+    } finally {
+      memory.free();
+    }
+  }
+
+  async predict(inputs: FloatArray): Promise<Float32Array> {
+    this.#requireAlive("predict");
+    const { network, members } = this;
+    const rowCount = inputs.length / network.inputs;
+    const all = new Float32Array(members * rowCount * network.outputs);
+    await this.#eachChunk(inputs, (outputs, { member, firstRow }) =>
+      all.set(outputs, (member * rowCount + firstRow) * network.outputs),
+    );
+    return all;
+  }
+
+  async score({ inputs, targets }: Dataset): Promise<Scores> {
+    this.#requireAlive("score");
+    const { network, members } = this;
+    const tallies = createTallies(members);
+    await this.#eachChunk(inputs, (own, { member, firstRow }) => {
+      const outputs = Float64Array.from(own);
+      const first = firstRow * network.outputs;
+      const rows = Float64Array.from(targets.subarray(first, first + outputs.length));
+      score(network, { outputs, targets: rows }, tallies, member);
+    });
+    return scoresOf(network, targets.length / network.outputs, tallies);
+  }
+
+  planRun(settings: RunSettings): PlanReport {
+    const { inputs, targets } = settings.data;
+    const { threads } = this.#device.pool;
+    return {
+      strategy: "layered",
+      reason: `WebAssembly SIMD, layer by layer on ${threads === 1 ? "one thread" : `${threads} threads`}`,
+      dispatchesPerStep: 0,
+      stepsPerDispatch: 0,
+      stepMs: undefined,
+      kernels: ["rows", "gradients", "update", "finish"],
+      chunkRows: settings.batchSize,
+      bytes: 4 * (inputs.length + targets.length + 4 * this.members * this.#stride),
+    };
+  }
+
+  async createRun(settings: RunSettings): Promise<TrainingRun> {
+    this.#requireAlive("train");
+    return this.#createRun(settings);
+  }
+
+  async #createRun(settings: RunSettings): Promise<WasmRun> {
+    const { network, members } = this;
+    const kernels = await this.#step(widestOptimizer(settings));
+    const request = { device: this.#device, network, members, parameters: this.#parameters, kernels, settings };
+    return new WasmRun({ ...request, requireAlive: () => this.#requireAlive("train") });
+  }
+
+  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    this.#requireAlive("trace");
+    const rows = data.targets.length / this.network.outputs;
+    const settings = { data, optimizer, batchSize: rows, shuffle: false, seed: 0 };
+    const before = this.#readAll();
+    const run = await this.#createRun(settings);
+    try {
+      await run.execute(0, 1);
+      const step = deriveStep(graphOf(this.network));
+      const layers = denseShapesOf(step);
+      return {
+        preActivations: layers.map(({ node }) => run.readNode(node, rows)),
+        activations: layers.map(({ activated }) => run.readNode(activated, rows)),
+        dPreActivations: layers.map(({ node }) => run.readNode(step.gradientOf[node]!, rows)),
+        gradients: run.readGradients(),
+        losses: await run.readLosses(0, 1),
+        before,
+        after: this.#readAll(),
+      };
+    } finally {
+      run.dispose();
+      this.writeParameters(before);
+    }
+  }
+
+  dispose(): void {
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
+    this.#memory.free();
+    this.#device.ledger.buffers--;
+    this.#device.ledger.bytes -= 4 * this.members * this.#stride;
+  }
+}

@@ -1,0 +1,185 @@
+import { deriveStep, type StepGraph } from "../../graph/derive.ts";
+import { type AnyNetwork, graphOf } from "../../graph/graphNetwork.ts";
+import type { UpdateValues } from "../../math/updateValues.ts";
+import type { Body } from "./body.ts";
+import { emitGradients, strideOf } from "./gradientCode.ts";
+import { GraphCode, type RowsContext } from "./graphCode.ts";
+import { memoryImport } from "./heap.ts";
+import { i32 } from "./instructions.ts";
+import { emitLoss } from "./lossCode.ts";
+import { addBlock, type Block, least } from "./matmulBlock.ts";
+import { ModuleBuilder } from "./moduleBuilder.ts";
+import { read, turnPlace, turnWords } from "./passArguments.ts";
+import type { Address } from "./rowLoops.ts";
+import { Slots } from "./slots.ts";
+import { hasRelaxedSimd } from "./support.ts";
+import { emitFinish, emitUpdate, updateBlock } from "./updateCode.ts";
+import { VectorCode, VectorModule } from "./vectorCode.ts";
+
+/** The code of a network, and the memory that it expects. */
+export interface NetworkModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Exported kernels. */
+  readonly names: readonly string[];
+  /** Values per row of each slot, whose addresses come after the arguments of a pass. */
+  readonly slotWidths: readonly number[];
+  /** Slot of a node that is kept. */
+  readonly slotOf: (node: number) => number;
+  /** Members' stride of parameters, in values. */
+  readonly parameterStride: number;
+}
+
+interface Parts {
+  readonly builder: ModuleBuilder;
+  readonly vectors: VectorModule;
+  readonly step: StepGraph;
+  readonly slots: Slots;
+  readonly block: Block;
+  readonly parameterStride: number;
+}
+
+function createParts(network: AnyNetwork, isShared: boolean): Parts {
+  const builder = new ModuleBuilder();
+  builder.importMemory(memoryImport(isShared));
+  const useRelaxed = hasRelaxedSimd();
+  const step = deriveStep(graphOf(network));
+  return {
+    builder,
+    vectors: new VectorModule(builder, useRelaxed),
+    step,
+    slots: new Slots(step),
+    block: addBlock(builder, useRelaxed),
+    parameterStride: strideOf(step.parameters),
+  };
+}
+
+const kernelParameters = ["i32", "i32", "i32", "i32"] as const;
+
+const recordOf = (body: Body, args: Address, turn: Address): Address =>
+  body.let(i32.add(read(args, "turns"), i32.mul(turn, 4 * turnWords)));
+
+/** Runs code for each member of an item that has not stopped. */
+function forMembers(
+  body: Body,
+  args: Address,
+  { item, checksStop }: { readonly item: Address; readonly checksStop: boolean },
+  build: (member: Address) => void,
+): void {
+  const perItem = body.let(read(args, "itemMembers"));
+  const first = body.let(i32.mul(item, perItem));
+  const last = least(body, i32.add(first, perItem), body.let(read(args, "members")));
+  const stopped = body.let(read(args, "stopped"));
+  body.for({ from: first, to: last }, (member) => {
+    if (!checksStop) {
+      build(member);
+      return;
+    }
+    body.if(i32.eq(i32.load(i32.add(stopped, i32.shl(member, 2))), -1), () => build(member));
+  });
+}
+
+/** A kernel whose items are slices of the rows of members. */
+function addRowsKernel(
+  { builder, vectors, step, slots, block, parameterStride }: Parts,
+  isTraining: boolean,
+  emit: (graph: GraphCode, context: RowsContext) => void,
+) {
+  return builder.function({ parameters: kernelParameters }, (body, args, item, scratch, turn) => {
+    const code = new VectorCode(vectors, body);
+    const record = recordOf(body, args, turn);
+    const slices = body.let(read(args, "slices"));
+    const sliceRows = body.let(read(args, "sliceRows"));
+    const first = body.let(i32.mul(i32.remU(item, slices), sliceRows));
+    const batchFirst = body.let(i32.add(read(args, "firstRow"), first));
+    const batchRows = body.let(i32.load(record, 4 * turnPlace.rows));
+    body.if(i32.ltU(batchFirst, batchRows), () => {
+      const inChunk = least(body, i32.sub(read(args, "capacity"), first), sliceRows);
+      const rows = least(body, i32.sub(batchRows, batchFirst), inChunk);
+      forMembers(body, args, { item: body.let(i32.divU(item, slices)), checksStop: isTraining }, (member) => {
+        const parameters = body.let(i32.add(read(args, "parameters"), i32.mul(member, 4 * parameterStride)));
+        const context = { code, args, member, first, batchFirst, rows, parameters, turn, record, scratch };
+        emit(new GraphCode(step, { slots, block, isTraining }, context), context);
+      });
+    });
+  });
+}
+
+const moduleOf = ({ builder, slots, parameterStride }: Parts, names: readonly string[]): NetworkModule => ({
+  bytes: builder.encode(),
+  names,
+  slotWidths: slots.widths,
+  slotOf: (node) => slots.find(node),
+  parameterStride,
+});
+
+/** The kernel `forward`: outputs of rows, in the slot of the last forward node. */
+export function forwardModule(network: AnyNetwork, isShared: boolean): NetworkModule {
+  const parts = createParts(network, isShared);
+  const { step } = parts;
+  const forward = addRowsKernel(parts, false, (graph) => {
+    for (let node = 0; node < step.forwardCount; node++) graph.append(node);
+    graph.contiguous(step.forwardCount - 1);
+  });
+  parts.builder.export("forward", forward);
+  return moduleOf(parts, ["forward"]);
+}
+
+/**
+ * The kernels of a training step, in order: `rows` (forward, loss and backward of slices of the batch), `gradients` (of the parameters),
+ * `update`, and `finish` (losses, and who stops).
+ */
+export function trainingModule(network: AnyNetwork, { hosted, state }: UpdateValues, isShared: boolean): NetworkModule {
+  const parts = createParts(network, isShared);
+  const { builder, vectors, step, slots, block, parameterStride } = parts;
+  const rows = addRowsKernel(parts, true, (graph, context) => {
+    for (let node = 0; node < step.forwardCount; node++) graph.append(node);
+    const outputs = graph.slotAddress(graph.contiguous(step.forwardCount - 1));
+    graph.gather("targets", slots.targets);
+    const dOutputs = graph.slotAddress(slots.of(step.outputGradient));
+    const targets = graph.slotAddress(slots.targets);
+    emitLoss(context, network.loss, { outputs, targets, dOutputs, width: network.outputs });
+    for (let node = step.forwardCount; node < step.allNodes.length; node++) graph.append(node);
+    for (const own of step.parameterGradients) {
+      graph.contiguous(own.gradient);
+      if (own.kind === "dense") graph.contiguous(own.input);
+    }
+  });
+  const gradients = builder.function({ parameters: kernelParameters }, (body, args, item, scratch, turn) => {
+    const code = new VectorCode(vectors, body);
+    const record = recordOf(body, args, turn);
+    const jobItems = body.let(read(args, "jobItems"));
+    const firstRow = body.let(read(args, "firstRow"));
+    const batchRows = body.let(i32.load(record, 4 * turnPlace.rows));
+    body.if(i32.ltU(firstRow, batchRows), () => {
+      const chunkRows = least(body, i32.sub(batchRows, firstRow), body.let(read(args, "capacity")));
+      const ofMembers = { item: body.let(i32.divU(item, jobItems)), checksStop: true };
+      forMembers(body, args, ofMembers, (member) => {
+        const parameters = body.let(i32.add(read(args, "parameters"), i32.mul(member, 4 * parameterStride)));
+        const zero = body.let(i32.add(0, 0));
+        const context = {
+          ...{ code, args, member, parameters, turn, record, scratch },
+          ...{ first: zero, batchFirst: firstRow, rows: chunkRows },
+        };
+        const graph = new GraphCode(step, { slots, block, isTraining: true }, context);
+        emitGradients(graph, context, block, body.let(i32.remU(item, jobItems)));
+      });
+    });
+  });
+  const updateKernel = builder.function({ parameters: kernelParameters }, (body, args, item, _scratch, turn) => {
+    const context = { code: new VectorCode(vectors, body), args, record: recordOf(body, args, turn) };
+    const blocks = body.let(read(args, "blocks"));
+    const first = body.let(i32.mul(i32.remU(item, blocks), updateBlock));
+    forMembers(body, args, { item: body.let(i32.divU(item, blocks)), checksStop: true }, (member) =>
+      emitUpdate(context, { member, first }, { count: network.parameterCount, state, hosted }),
+    );
+  });
+  const finish = builder.function({ parameters: kernelParameters }, (body, args, item, _scratch, turn) => {
+    const context = { code: new VectorCode(vectors, body), args, record: recordOf(body, args, turn) };
+    forMembers(body, args, { item, checksStop: false }, (member) =>
+      emitFinish(context, member, body.let(i32.add(read(args, "stopped"), i32.shl(member, 2)))),
+    );
+  });
+  const kernels = { rows, gradients, update: updateKernel, finish };
+  for (const [name, kernel] of Object.entries(kernels)) builder.export(name, kernel);
+  return moduleOf(parts, Object.keys(kernels));
+}

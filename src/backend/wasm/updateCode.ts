@@ -1,0 +1,120 @@
+import { type HostedUpdate } from "../../math/optimizerUpdate.ts";
+import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
+import { emitExpressions } from "./emitExpression.ts";
+import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
+import { least } from "./matmulBlock.ts";
+import { read, turnPlace } from "./passArguments.ts";
+import type { Address } from "./rowLoops.ts";
+import type { VectorCode } from "./vectorCode.ts";
+
+/** Parameters that an item of an update takes. */
+export const updateBlock = 4096;
+
+/** What the update of members reads. */
+export interface UpdateContext {
+  readonly code: VectorCode;
+  readonly args: Address;
+  /** Address of the turn's record. */
+  readonly record: Address;
+}
+
+/** Where an update lies in memory: a member, and the first of the parameters of its item. */
+interface UpdatePlace {
+  readonly member: Address;
+  readonly first: Address;
+}
+
+/**
+ * Writes the update of up to `updateBlock` parameters of one member. A parameter that would not be finite stays as it was, and the member is
+ * marked as failed. CPU reference: src/backend/cpu/update.ts.
+ * @param count parameters of a member
+ * @param state names of what the optimizer keeps
+ */
+export function emitUpdate(
+  { code, args, record }: UpdateContext,
+  { member, first }: UpdatePlace,
+  {
+    count,
+    state,
+    hosted,
+  }: { readonly count: number; readonly state: readonly string[]; readonly hosted: HostedUpdate },
+): void {
+  const { body } = code;
+  const stride = 16 * Math.ceil(count / 4);
+  const own = body.let(i32.add(i32.mul(member, stride), i32.shl(first, 2)));
+  const parameters = body.let(i32.add(read(args, "parameters"), own));
+  const gradients = body.let(i32.add(read(args, "gradients"), own));
+  const moments = state.map((_, kind) =>
+    body.let(i32.add(i32.add(read(args, "moments"), own), i32.mul(read(args, "momentsState"), kind))),
+  );
+  const splat = (address: Address, offset: number) => body.let(f32x4.loadSplat(address, offset));
+  const settings = body.let(i32.add(read(args, "settings"), i32.mul(member, 4 * memberHyperParameters.length)));
+  const runValues = body.let(read(args, "runValues"));
+  const numbers = [
+    ...memberHyperParameters.map((name, at) => [name, splat(settings, 4 * at)] as const),
+    ...hosted.ofRun.map((_, at) => [`hyper ${at}`, splat(runValues, 4 * at)] as const),
+    ...hosted.ofStep.map((_, at) => [`step ${at}`, splat(record, 4 * (turnPlace.values + at))] as const),
+  ];
+  const bytes = body.let(i32.shl(least(body, i32.sub(count, first), updateBlock), 2));
+  const isWrong = body.variable("i32x4", 0);
+  body.for({ from: 0, to: bytes, by: 16 }, (at) => {
+    const load = (address: Address) => body.let(f32x4.load(i32.add(address, at)));
+    const [parameter, gradient, ...kept] = [parameters, gradients, ...moments].map(load);
+    const inputs = new Map([
+      ["parameter", parameter!],
+      ["gradient", gradient!],
+      ...state.map((name, kind) => [name, kept[kind]!] as const),
+      ...numbers,
+    ]);
+    const [updated, ...next] = emitExpressions(code, hosted.outputs, inputs);
+    const fits = (value: typeof updated) => f32x4.lt(f32x4.abs(value!), Number.POSITIVE_INFINITY);
+    const isFit = body.let(fits(updated));
+    body.store(i32.add(parameters, at), f32x4.bitselect(updated!, parameter!, isFit));
+    next.forEach((value, kind) => body.store(i32.add(moments[kind]!, at), value));
+    const allFit = [gradient!, ...next].reduce((all, value) => i32x4.and(all, fits(value)), isFit);
+    const left = i32x4.splat(i32.shrU(i32.sub(bytes, at), 2));
+    const isInside = i32x4.gtS(left, i32x4.constants(0, 1, 2, 3));
+    body.set(isWrong, i32x4.or(isWrong, i32x4.andnot(isInside, allFit)));
+  });
+  body.if(i32x4.anyTrue(isWrong), () => {
+    const failed = i32.add(read(args, "failed"), i32.shl(member, 2));
+    body.store(failed, i32.add(1, 0));
+  });
+}
+
+/** Writes the end of a step for one member: its loss, its best one, and whether it stops here. */
+export function emitFinish({ code, args, record }: UpdateContext, member: Address, stopped: Address): void {
+  const { body } = code;
+  const ring = i32.mul(i32.load(record, 4 * turnPlace.ring), read(args, "members"));
+  const lossAddress = body.let(i32.add(read(args, "losses"), i32.shl(i32.add(ring, member), 2)));
+  const wordOf = (name: "failed" | "bestLosses" | "bestSteps"): Address =>
+    body.let(i32.add(read(args, name), i32.shl(member, 2)));
+  body.if(
+    i32.ne(i32.load(stopped), -1),
+    () => body.store(lossAddress, f32.reinterpretI32(0x7fc00000)),
+    () => {
+      const partials = body.let(i32.add(read(args, "partials"), i32.mul(member, read(args, "partialsMember"))));
+      const sliceRows = body.let(read(args, "sliceRows"));
+      const rows = i32.add(i32.load(record, 4 * turnPlace.rows), i32.sub(sliceRows, 1));
+      // Kahan's sum: what rounding has cost so far is taken off the next value.
+      const sum = body.variable("f32", 0);
+      const cost = body.variable("f32", 0);
+      body.for({ from: 0, to: i32.divU(rows, sliceRows) }, (slice) => {
+        const value = body.let(f32.sub(f32.load(i32.add(partials, i32.shl(slice, 2))), cost));
+        const next = body.let(f32.add(sum, value));
+        body.set(cost, f32.sub(f32.sub(next, sum), value));
+        body.set(sum, next);
+      });
+      const loss = body.let(f32.mul(sum, f32.load(record, 4 * turnPlace.lossScale)));
+      const step = body.let(i32.load(record, 4 * turnPlace.step));
+      body.store(lossAddress, loss);
+      const [failed, best, bestStep] = [wordOf("failed"), wordOf("bestLosses"), wordOf("bestSteps")];
+      const isFinite = f32.lt(f32.abs(loss), Number.POSITIVE_INFINITY);
+      body.if(i32.or(i32.load(failed), i32.eqz(isFinite)), () => body.store(stopped, step));
+      body.if(f32.lt(loss, f32.load(best)), () => {
+        body.store(best, loss);
+        body.store(bestStep, step);
+      });
+    },
+  );
+}
