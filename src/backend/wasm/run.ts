@@ -57,7 +57,7 @@ interface Sizes {
 function sliceRowsOf(step: StepGraph, batchSize: number): number {
   const widest = step.allNodes.reduce((most, { width }) => Math.max(most, width), 1);
   const wanted = 2 ** Math.floor(Math.log2(Math.max(1, 2 ** 15 / widest)));
-  const rows = Math.max(32, Math.min(256, wanted));
+  const rows = Math.max(32, Math.min(64, wanted));
   const least = Math.ceil(batchSize / mostItems / 32) * 32;
   return Math.max(rows, least);
 }
