@@ -15,7 +15,7 @@ import { Memory } from "./memory.ts";
 import { argumentWords, type PassArgument, turnPlace, turnWords } from "./passArguments.ts";
 import { type KernelHandle, type Phase, Program } from "./program.ts";
 import type { NetworkModule } from "./stepModule.ts";
-import { updateBlock } from "./updateCode.ts";
+import { updateBlock } from "./parameterUpdate.ts";
 
 /** Most items of a phase, with room below what a program takes. */
 const mostItems = 4000;

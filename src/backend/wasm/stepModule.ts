@@ -6,14 +6,14 @@ import { emitGradients, strideOf } from "./gradientCode.ts";
 import { GraphCode, type RowsContext } from "./graphCode.ts";
 import { memoryImport } from "./heap.ts";
 import { i32 } from "./instructions.ts";
-import { emitLoss } from "./lossCode.ts";
+import { emitLoss } from "./graphLoss.ts";
 import { addBlock, type Block, least } from "./matmulBlock.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
 import { read, turnPlace, turnWords } from "./passArguments.ts";
 import type { Address } from "./rowLoops.ts";
 import { Slots } from "./slots.ts";
 import { hasRelaxedSimd } from "./support.ts";
-import { emitFinish, emitUpdate, updateBlock } from "./updateCode.ts";
+import { emitFinish, emitUpdate, updateBlock } from "./parameterUpdate.ts";
 import { VectorCode, VectorModule } from "./vectorCode.ts";
 
 /** The code of a network, and the memory that it expects. */
