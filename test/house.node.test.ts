@@ -17,7 +17,7 @@ const mayImport: Record<string, string[]> = {
   pure: ["pure", "math/", "graph/"],
   "graph/": ["graph/", "math/", "pure"],
   "cpu/": ["cpu/", "graph/", "math/", "pure"],
-  "backend/": ["backend/", "graph/", "math/", "pure"],
+  "backend/": ["backend/", "cpu/", "graph/", "math/", "pure"],
   "gpu/": ["gpu/", "graph/", "math/", "pure", "shaders/"],
   "plan/": ["plan/", "gpu/", "cpu/", "graph/", "pure"],
   "train/": ["train/", "plan/", "cpu/", "graph/", "math/", "formats/", "type gpu/", "pure"],
