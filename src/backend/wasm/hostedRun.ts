@@ -65,7 +65,10 @@ export class HostedRun {
   readonly run: number;
   readonly at: Readonly<Record<keyof typeof runWords, number>>;
   readonly batches: number;
-  readonly #buffer: ArrayBuffer;
+  /** Whether all steps take all rows in their order: one batch for all of them, which is written once. */
+  readonly takesAllRows: boolean;
+  readonly #words: Int32Array;
+  readonly #floats: Float32Array;
   readonly #program: Program;
   readonly #sizes: RunSizes;
   readonly #ofStep: Float64Program;
@@ -87,7 +90,11 @@ export class HostedRun {
     this.rowCount = rowsIn(request);
     this.exports = parts.instance.exports as Exports;
     [this.run, this.at, this.batches] = [places.run, places.at, places.batches];
-    this.#buffer = parts.memory.buffer;
+    const { settings, rowCount } = this;
+    this.takesAllRows =
+      settings.batchSize >= rowCount && !isShuffled(settings, rowCount) && settings.bootstrap !== true;
+    this.#words = new Int32Array(parts.memory.buffer);
+    this.#floats = new Float32Array(parts.memory.buffer);
     [this.#program, this.#sizes, this.#numbers] = [program, sizes, numbers];
     this.#ofStep = compileFloat64(program.plan.ofStep, [...numbers, "step"]);
     this.#hyper = compileFloat64(program.plan.ofRun, numbers);
@@ -116,11 +123,11 @@ export class HostedRun {
   }
 
   floats(address: number, length: number): Float32Array {
-    return new Float32Array(this.#buffer, address, length);
+    return this.#floats.subarray(address / 4, address / 4 + length);
   }
 
   words(address: number, length: number): Int32Array {
-    return new Int32Array(this.#buffer, address, length);
+    return this.#words.subarray(address / 4, address / 4 + length);
   }
 
   #writeRun(): void {
@@ -149,12 +156,6 @@ export class HostedRun {
     return optimizersOf(this.settings, members).map((own) => memberHyperParameters.map((name) => own[name]));
   }
 
-  /** Whether all steps take all rows in their order. */
-  get takesAllRows(): boolean {
-    const { settings, rowCount } = this;
-    return settings.batchSize >= rowCount && !isShuffled(settings, rowCount) && settings.bootstrap !== true;
-  }
-
   /** Steps that one call may take. */
   get callSteps(): number {
     return this.takesAllRows ? callSteps : stepsAtOnce(this.settings.batchSize);
@@ -165,25 +166,42 @@ export class HostedRun {
    * @param writeBatch puts the rows of a batch at an address
    */
   writeSteps(firstStep: number, count: number, writeBatch: (rows: Uint32Array, address: number) => void): void {
-    const { stepBytes } = this.#program;
-    this.words(this.run, runWordCount)[runWords.stepCount] = count;
+    this.#words[this.run / 4 + runWords.stepCount] = count;
     for (let place = 0; place < count; place++) {
       const step = firstStep + place;
+      if (this.takesAllRows) {
+        this.#writeStep(place, step, this.batches, this.rowCount);
+        continue;
+      }
       const batch = batchAt(this.settings, this.rowCount, step);
-      const address = this.batches + (this.takesAllRows ? 0 : place * this.#sizes.batch(this.settings.batchSize));
-      if (place === 0 || !this.takesAllRows) writeBatch(rowsOf(batch), address);
-      const at = this.at.steps + place * stepBytes;
-      const words = this.words(at, stepValueWord);
-      words[stepWords.batch] = address;
-      words[stepWords.batchSize] = batch.batchSize;
-      words[stepWords.lossOffset] = (step % ringSteps) * this.#sizes.loss;
-      words[stepWords.index] = step;
-      const floats = this.floats(at, stepValueWord + this.#ofStep.outputs.length);
-      floats[stepWords.lossScale] = lossScale(this.network.loss, batch.batchSize, this.network.outputs);
-      this.#ofStep.inputs[this.#numbers.length] = step + 1;
-      this.#ofStep.run();
-      floats.set(this.#ofStep.outputs, stepValueWord);
+      const address = this.batches + place * this.#sizes.batch(this.settings.batchSize);
+      writeBatch(rowsOf(batch), address);
+      this.#writeStep(place, step, address, batch.batchSize);
     }
+  }
+
+  #writeStep(place: number, step: number, ...[batch, batchSize]: [batch: number, batchSize: number]): void {
+    const [words, floats] = [this.#words, this.#floats];
+    const at = (this.at.steps + place * this.#program.stepBytes) / 4;
+    words[at + stepWords.batch] = batch;
+    words[at + stepWords.batchSize] = batchSize;
+    words[at + stepWords.lossOffset] = (step % ringSteps) * this.#sizes.loss;
+    words[at + stepWords.index] = step;
+    floats[at + stepWords.lossScale] = lossScale(this.network.loss, batchSize, this.network.outputs);
+    const { inputs, outputs } = this.#ofStep;
+    if (outputs.length === 0) return;
+    inputs[this.#numbers.length] = step + 1;
+    this.#ofStep.run();
+    floats.set(outputs, at + stepValueWord);
+  }
+
+  /** Writes the batch that all steps take. */
+  writeAllRows(writeBatch: (rows: Uint32Array, address: number) => void): void {
+    if (this.takesAllRows)
+      writeBatch(
+        Uint32Array.from({ length: this.rowCount }, (_, row) => row),
+        this.batches,
+      );
   }
 
   /** Losses of a step, in the order in which memory has them. */

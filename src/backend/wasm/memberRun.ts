@@ -24,6 +24,7 @@ export class MemberRun {
     });
     const run = new MemberRun(host, members);
     run.#write(parameters);
+    host.writeAllRows((rows, address) => run.#putRows(rows, address));
     return run;
   }
 
@@ -61,12 +62,16 @@ export class MemberRun {
     }
   }
 
+  #putRows(rows: Uint32Array, address: number): void {
+    this.#host.words(address, rows.length).set(rows);
+  }
+
   /** Runs steps, of all members. */
   execute(firstStep: number, count: number): void {
     const { callSteps, exports, run } = this.#host;
     for (let step = firstStep; step < firstStep + count; step += callSteps) {
       const steps = Math.min(callSteps, firstStep + count - step);
-      this.#host.writeSteps(step, steps, (rows, address) => this.#host.words(address, rows.length).set(rows));
+      this.#host.writeSteps(step, steps, (rows, address) => this.#putRows(rows, address));
       exports.train!(run, 0, this.#groups);
     }
   }

@@ -26,7 +26,7 @@ export const blockSamples = 4;
 const vectorBytes = 16;
 
 /** Sums of so many blocks are added up by themselves before they are added to others: rounding grows with the longer of the two. */
-export const sliceBlocks = 256;
+const sliceBlocks = 256;
 
 /** Bytes of a block of samples: [inputs + outputs, 4]. */
 export const blockBytes = ({ inputs, outputs }: Network): number => vectorBytes * (inputs + outputs);

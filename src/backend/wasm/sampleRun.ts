@@ -5,9 +5,6 @@ import { statusWords } from "./runLayout.ts";
 /** The training of one network, four samples to a vector. */
 export class SampleRun {
   readonly #host: HostedRun;
-  /** Where the indices of a batch are put before its rows are gathered. */
-  #isGathered = false;
-
   private constructor(host: HostedRun) {
     this.#host = host;
   }
@@ -24,6 +21,7 @@ export class SampleRun {
     });
     const run = new SampleRun(host);
     run.#write(parameters);
+    host.writeAllRows((rows, address) => run.#gather(rows, address));
     return run;
   }
 
@@ -41,9 +39,8 @@ export class SampleRun {
     this.#host.floats(at.status, 3)[statusWords.leastLoss] = Number.POSITIVE_INFINITY;
   }
 
+  /** Puts the indices of a batch behind its blocks, and writes these. */
   #gather(rows: Uint32Array, address: number): void {
-    if (this.#isGathered) return;
-    this.#isGathered = this.#host.takesAllRows;
     const { exports, run, network } = this.#host;
     const indices = address + Math.ceil(rows.length / blockSamples) * blockBytes(network);
     this.#host.words(indices, rows.length).set(rows);
