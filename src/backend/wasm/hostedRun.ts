@@ -6,7 +6,7 @@ import { compileFloat64, type Float64Program } from "../../math/float64.ts";
 import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
 import type { Network } from "../../network.ts";
 import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../../optimizer.ts";
-import type { Program, ProgramRequest } from "./program.ts";
+import { type Program, type ProgramRequest, sumBytes } from "./program.ts";
 import { runWordCount, runWords, stepValueWord, stepWords } from "./runLayout.ts";
 import { hasRelaxedSimd } from "./support.ts";
 
@@ -231,7 +231,7 @@ function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes
     steps: arena.allocate(callSteps * stepBytes),
     stepCount: 0,
     hyper: arena.allocate(4 * plan.ofRun.length),
-    scratch: arena.allocate(2 * 16 * (network.parameterCount + 1)),
+    scratch: arena.allocate(2 * sumBytes(network) + 16 * (network.parameterCount + 1) * plan.outputs.length),
     status: arena.allocate(sizes.status),
     rates: arena.allocate(sizes.rates),
     state: arena.allocate(sizes.state * plan.outputs.length),

@@ -1,18 +1,17 @@
 import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
-import type { Network } from "../../network.ts";
 import type { Body } from "./body.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { NetworkCode, type Samples } from "./networkCode.ts";
 import {
+  beforeAt,
   createProgram,
-  fitsLocals,
+  forSeveral,
   type Program,
   type ProgramParts,
   type ProgramRequest,
   readRun,
   type RunValues,
   StepReader,
-  sumVectors,
   updateSources,
   vectorsAtOnce,
 } from "./program.ts";
@@ -20,14 +19,11 @@ import { statusWords } from "./runLayout.ts";
 import { UpdateCode } from "./updateCode.ts";
 import { constant, type Value } from "./value.ts";
 import { type Floats, VectorCode } from "./vectorCode.ts";
-import { addressOf, LocalVectors, MemoryVectors, type VectorStore } from "./vectorStore.ts";
+import { addressOf, MemoryVectors } from "./vectorStore.ts";
 
 /** Members that a vector holds, and bytes of a vector. */
 export const groupMembers = 4;
 const vectorBytes = 16;
-
-/** Bytes of a row of data. */
-const rowBytes = ({ inputs, outputs }: Network): number => 4 * (inputs + outputs);
 
 const statusBytes = vectorBytes * Object.keys(statusWords).length;
 const ratesBytes = vectorBytes * memberHyperParameters.length;
@@ -38,25 +34,20 @@ class MemberCode {
   readonly #code: VectorCode;
   readonly #run: RunValues;
   readonly #group: Value<"i32">;
-  readonly #sums: VectorStore;
-  readonly #parameters: VectorStore;
-  readonly #memory: MemoryVectors;
-  readonly #states: MemoryVectors;
+  readonly #sums: MemoryVectors;
+  readonly #state: Value<"i32">;
   readonly #rates: MemoryVectors;
   readonly #status: Value<"i32">;
 
   constructor(parts: ProgramParts, body: Body, run: RunValues, group: Value<"i32">) {
     const { request, module, plan } = parts;
-    const { parameterCount } = request.network;
     this.#parts = parts;
     this.#code = new VectorCode(module, body);
     this.#run = run;
     this.#group = group;
-    this.#sums = sumVectors(this.#code, request.network, run.scratch);
-    const first = body.let(addressOf(run.state, group, vectorBytes * parameterCount * plan.outputs.length));
-    this.#memory = new MemoryVectors(body, first);
-    this.#states = new MemoryVectors(body, body.let(i32.add(first, vectorBytes * parameterCount)));
-    this.#parameters = fitsLocals(request.network) ? new LocalVectors(body, parameterCount) : this.#memory;
+    this.#sums = new MemoryVectors(body, run.scratch);
+    const stateBytes = vectorBytes * request.network.parameterCount * plan.outputs.length;
+    this.#state = body.let(addressOf(run.state, group, stateBytes));
     this.#rates = new MemoryVectors(body, body.let(addressOf(run.rates, group, ratesBytes)));
     this.#status = body.let(addressOf(run.status, group, statusBytes));
   }
@@ -65,8 +56,6 @@ class MemberCode {
   write(): void {
     const { body } = this.#code;
     const { parameterCount } = this.#parts.request.network;
-    const inLocals = this.#parameters !== this.#memory;
-    if (inLocals) for (let at = 0; at < parameterCount; at++) this.#parameters.set(at, this.#memory.get(at));
     const at = (name: keyof typeof statusWords): number => vectorBytes * statusWords[name];
     const nonFinite = body.variable("i32x4", i32x4.load(this.#status, at("nonFinite")));
     const least = body.variable("f32x4", f32x4.load(this.#status, at("leastLoss")));
@@ -90,7 +79,6 @@ class MemberCode {
         body.set(isAlive, isFine);
       });
     });
-    if (inLocals) for (let at = 0; at < parameterCount; at++) this.#memory.set(at, this.#parameters.get(at));
     body.store(this.#status, nonFinite, at("nonFinite"));
     body.store(this.#status, least, at("leastLoss"));
     body.store(this.#status, leastStep, at("leastStep"));
@@ -99,54 +87,39 @@ class MemberCode {
   #addBatch(step: StepReader): void {
     const { body } = this.#code;
     const { network } = this.#parts.request;
-    const { parameterCount } = network;
-    for (let at = 0; at <= parameterCount; at++) this.#sums.set(at, constant("f32x4", 0));
+    for (let at = 0; at <= network.parameterCount; at++) this.#sums.set(at, constant("f32x4", 0));
     const scale = body.let(step.lossScale);
-    const first = body.let(step.word("batch"));
-    const end = body.let(addressOf(first, step.word("batchSize"), 4));
-    const networkCode = new NetworkCode(this.#code, network, this.#parameters);
-    const atOnce = vectorsAtOnce(network);
-    body.for({ from: first, to: end, by: 4 * atOnce }, (at) => {
-      const samples = Array.from({ length: atOnce }, (_, place) => this.#samplesAt(at, { place, end, scale }));
-      networkCode.addSamples(samples, {
-        gradients: this.#sums,
-        addLoss: (loss) => this.#sums.set(parameterCount, f32x4.add(this.#sums.get(parameterCount), loss)),
-      });
+    const batch = body.let(step.word("batch"));
+    const code = new NetworkCode(this.#code, network, new MemoryVectors(body, this.#state));
+    const range = { from: constant("i32", 0), to: body.let(step.word("batchSize")), atOnce: vectorsAtOnce(network) };
+    forSeveral(body, range, (first, count) => {
+      const indices = body.let(addressOf(batch, first, 4));
+      const samples = Array.from({ length: count }, (_, place) => this.#samplesAt(i32.load(indices, 4 * place), scale));
+      code.addSamples(samples, this.#sums);
     });
   }
 
-  /** One row of data for all lanes; behind the last row that row again, with no share of the mean. */
-  #samplesAt(first: Value<"i32">, { place, end, scale }: { place: number; end: Value<"i32">; scale: Floats }): Samples {
+  /** One row of data for all lanes. */
+  #samplesAt(index: Value<"i32">, scale: Floats): Samples {
     const { body } = this.#code;
-    const { network } = this.#parts.request;
-    let [at, share] = [first, scale];
-    if (place > 0) {
-      const next = body.let(i32.add(first, 4 * place));
-      const isPast = body.let(i32.geU(next, end));
-      at = body.let(i32.select(i32.sub(end, 4), next, isPast));
-      share = body.let(f32x4.select(0, scale, isPast));
-    }
-    const row = body.let(addressOf(this.#run.rows, i32.load(at), rowBytes(network)));
+    const { inputs, outputs } = this.#parts.request.network;
+    const row = body.let(addressOf(this.#run.rows, index, 4 * (inputs + outputs)));
     const valuesFrom = (first: number, count: number): Floats[] =>
-      Array.from({ length: count }, (_, index) => body.let(f32x4.loadSplat(row, 4 * (first + index))));
-    return {
-      inputs: valuesFrom(0, network.inputs),
-      targets: valuesFrom(network.inputs, network.outputs),
-      scale: share,
-    };
+      Array.from({ length: count }, (_, at) => body.let(f32x4.loadSplat(row, 4 * (first + at))));
+    return { inputs: valuesFrom(0, inputs), targets: valuesFrom(inputs, outputs), scale };
   }
 
   #update(step: StepReader, loss: Floats, isAlive: Value<"i32x4">): Value<"i32x4"> {
     const { plan, request } = this.#parts;
-    const { network } = request;
+    const count = request.network.parameterCount;
     const vectors = {
-      count: network.parameterCount,
-      parameters: this.#parameters,
+      count,
+      state: this.#state,
+      before: beforeAt(this.#code.body, this.#run, request.network),
       gradients: this.#sums,
-      states: this.#states,
     };
     const sources = updateSources(this.#run, this.#rates, step);
-    return new UpdateCode(this.#code, plan, vectors).write(sources, loss, isAlive, fitsLocals(network));
+    return new UpdateCode(this.#code, plan, vectors).write(sources, loss, isAlive);
   }
 }
 

@@ -5,7 +5,7 @@ import { f32x4 } from "./instructions.ts";
 import { lossOf } from "./lossCode.ts";
 import type { Value } from "./value.ts";
 import type { Floats, VectorCode } from "./vectorCode.ts";
-import type { VectorStore } from "./vectorStore.ts";
+import type { MemoryVectors } from "./vectorStore.ts";
 
 /** Four samples: of one member, or of a member each. All may be used often. */
 export interface Samples {
@@ -15,11 +15,9 @@ export interface Samples {
   readonly scale: Floats;
 }
 
-/** Sums over the samples of a step. */
-export interface Sums {
-  readonly gradients: VectorStore;
-  /** Scaled like the gradients. */
-  addLoss(loss: Floats): void;
+/** Where parameters are read. */
+interface Parameters {
+  get(at: number): Floats;
 }
 
 /** What forward keeps of a layer: of samples and units. */
@@ -29,15 +27,22 @@ interface LayerValues {
   readonly saved: readonly Floats[];
 }
 
+/** Inputs of a layer, gradients by its pre-activations, both of samples and units, and the sums that they add to. */
+type LayerGradients = readonly [
+  inputs: readonly (readonly Floats[])[],
+  d: readonly (readonly Floats[])[],
+  sums: MemoryVectors,
+];
+
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 /** The training pass of one network as straight-line code: forward, loss, backward. */
 export class NetworkCode {
   readonly #code: VectorCode;
   readonly #network: Network;
-  readonly #parameters: Pick<VectorStore, "get">;
+  readonly #parameters: Parameters;
 
-  constructor(code: VectorCode, network: Network, parameters: Pick<VectorStore, "get">) {
+  constructor(code: VectorCode, network: Network, parameters: Parameters) {
     this.#code = code;
     this.#network = network;
     this.#parameters = parameters;
@@ -86,27 +91,20 @@ export class NetworkCode {
   }
 
   /** Adds what samples contribute to the gradients of a layer. @param d gradients by its pre-activations, of samples and units */
-  #addGradients(
-    layer: LayerShape,
-    inputs: readonly LayerValues["outputs"][],
-    d: readonly Floats[][],
-    { gradients }: Sums,
-  ): void {
+  #addGradients(layer: LayerShape, ...[inputs, d, sums]: LayerGradients): void {
     const { fanIn, fanOut, weightsOffset, biasOffset } = layer;
     for (const from of upTo(fanIn)) {
       for (const to of upTo(fanOut)) {
         const at = weightsOffset + from * fanOut + to;
         const add = (sum: Floats, own: readonly Floats[], sample: number): Floats =>
           this.#code.madd(inputs[sample]![from]!, own[to]!, sum);
-        gradients.set(at, d.reduce(add, gradients.get(at)));
+        sums.set(at, d.reduce(add, sums.get(at)));
       }
     }
     for (const to of upTo(fanOut)) {
       const at = biasOffset + to;
-      gradients.set(
-        at,
-        d.reduce((sum, own) => f32x4.add(sum, own[to]!), gradients.get(at)),
-      );
+      const sum = d.reduce((total, own) => f32x4.add(total, own[to]!), sums.get(at));
+      sums.set(at, sum);
     }
   }
 
@@ -127,9 +125,9 @@ export class NetworkCode {
     return gradients;
   }
 
-  /** Forward, loss and backward of samples: adds to the sums. */
-  addSamples(samples: readonly Samples[], sums: Sums): void {
-    const { layers, loss } = this.#network;
+  /** Forward, loss and backward of samples. @param sums of gradients, and behind them of losses: scaled; added to */
+  addSamples(samples: readonly Samples[], sums: MemoryVectors): void {
+    const { layers, loss, parameterCount } = this.#network;
     const values: LayerValues[][] = []; // of layers, then samples
     const inputsOf = (index: number) =>
       index === 0 ? samples.map(({ inputs }) => inputs) : values[index - 1]!.map(({ outputs }) => outputs);
@@ -137,7 +135,7 @@ export class NetworkCode {
     let byOutput = samples.map(({ targets, scale }, sample) => {
       const { outputs } = values[layers.length - 1]![sample]!;
       const own = lossOf(this.#code, loss, { outputs, targets, scale });
-      sums.addLoss(f32x4.mul(scale, own.loss));
+      sums.set(parameterCount, this.#code.madd(scale, own.loss, sums.get(parameterCount)));
       return [...own.slopes];
     });
     for (const layer of layers.toReversed()) {

@@ -6,8 +6,8 @@ import { type ImportedMemory, ModuleBuilder } from "./moduleBuilder.ts";
 import { runWords, stepValueWord, stepWords } from "./runLayout.ts";
 import { planUpdate, type UpdatePlan, type UpdateSources } from "./updateCode.ts";
 import type { Value } from "./value.ts";
-import { type VectorCode, VectorModule } from "./vectorCode.ts";
-import { LocalVectors, MemoryVectors, SplatMemory, type VectorStore } from "./vectorStore.ts";
+import { VectorModule } from "./vectorCode.ts";
+import { SplatMemory } from "./vectorStore.ts";
 
 /** What a program is written for. */
 export interface ProgramRequest {
@@ -27,13 +27,24 @@ export interface Program {
   readonly stepBytes: number;
 }
 
-/** Networks of more parameters keep them, and their gradients, in memory: a compiler takes long to place hundreds of locals. */
-const mostInLocals = 64;
+/** Vectors of samples that are taken at once: a parameter is read once for all of them, and they do not wait for each other. */
+export const vectorsAtOnce = ({ parameterCount }: Network): number => (parameterCount <= 128 ? 4 : 2);
 
-export const fitsLocals = ({ parameterCount }: Network): boolean => parameterCount <= mostInLocals;
-
-/** Vectors of samples that are taken at once: several where parameters are in memory, so that each is read once for all of them. */
-export const vectorsAtOnce = (network: Network): number => (fitsLocals(network) ? 1 : 2);
+/**
+ * Writes code for all of the indices from `from` to before `to`: for several at once, and one by one for those that are left.
+ * @param write code for so many indices from one on
+ */
+export function forSeveral(
+  body: Body,
+  range: { readonly from: Value<"i32">; readonly to: Value<"i32">; readonly atOnce: number },
+  write: (first: Value<"i32">, count: number) => void,
+): void {
+  const { from, to, atOnce } = range;
+  const left = i32.remU(i32.sub(to, from), atOnce);
+  const split = body.let(i32.sub(to, left));
+  body.for({ from, to: split, by: atOnce }, (first) => write(first, atOnce));
+  body.for({ from: split, to }, (first) => write(first, 1));
+}
 
 /** What the code of a program is written with. */
 export interface ProgramParts {
@@ -83,11 +94,12 @@ export class StepReader {
   }
 }
 
-/** Vectors for sums over samples: gradients and the loss, the last of them. */
-export function sumVectors(code: VectorCode, network: Network, scratch: Value<"i32">): VectorStore {
-  const count = network.parameterCount + 1;
-  return fitsLocals(network) ? new LocalVectors(code.body, count) : new MemoryVectors(code.body, scratch);
-}
+/** Bytes of the sums over samples: of a vector for each parameter, and one of losses. */
+export const sumBytes = ({ parameterCount }: Network): number => 16 * (parameterCount + 1);
+
+/** Address of the state before an update, behind sums and totals. */
+export const beforeAt = (body: Body, { scratch }: RunValues, network: Network): Value<"i32"> =>
+  body.let(i32.add(scratch, 2 * sumBytes(network)));
 
 export const updateSources = (run: RunValues, rates: UpdateSources["rates"], step: StepReader): UpdateSources => ({
   rates,

@@ -17,7 +17,7 @@ export const runWords = {
   losses: 6,
   /** [groups, 3, 4], one network [3]: the first step that was not finite, −1 without; the least loss; its step. */
   status: 7,
-  /** Vectors for gradients, [parameterCount + 1, 4] twice, of networks that have no room for them in locals. */
+  /** Sums over samples, and totals of those: [parameterCount + 1, 4] each. Behind them the state before an update. */
   scratch: 8,
 } as const;
 export const runWordCount = 9;

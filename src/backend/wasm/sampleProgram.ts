@@ -3,15 +3,16 @@ import type { Body } from "./body.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { laneSum, NetworkCode, type Samples } from "./networkCode.ts";
 import {
+  beforeAt,
   createProgram,
-  fitsLocals,
+  forSeveral,
   type Program,
   type ProgramParts,
   type ProgramRequest,
   readRun,
   type RunValues,
   StepReader,
-  sumVectors,
+  sumBytes,
   updateSources,
   vectorsAtOnce,
 } from "./program.ts";
@@ -19,7 +20,7 @@ import { runWords, statusWords } from "./runLayout.ts";
 import { UpdateCode } from "./updateCode.ts";
 import { constant, type Value } from "./value.ts";
 import { type Floats, VectorCode } from "./vectorCode.ts";
-import { addressOf, LocalVectors, MemoryVectors, SplatMemory, type VectorStore } from "./vectorStore.ts";
+import { addressOf, MemoryVectors, SplatMemory } from "./vectorStore.ts";
 
 /** Samples that a vector holds. */
 export const blockSamples = 4;
@@ -39,44 +40,24 @@ class SampleCode {
   readonly #parts: ProgramParts;
   readonly #code: VectorCode;
   readonly #run: RunValues;
-  readonly #sums: VectorStore;
+  readonly #sums: MemoryVectors;
   readonly #totals: MemoryVectors;
-  /** Parameters in memory, four to a vector, and the same where the update works on them. */
-  readonly #memory: MemoryVectors;
-  readonly #packed: VectorStore;
-  readonly #states: MemoryVectors;
-  /** Each parameter in all lanes. */
-  readonly #splats: LocalVectors | undefined;
 
   constructor(parts: ProgramParts, body: Body, run: RunValues) {
-    const { network } = parts.request;
     this.#parts = parts;
     this.#code = new VectorCode(parts.module, body);
     this.#run = run;
-    this.#sums = sumVectors(this.#code, network, run.scratch);
-    const totals = body.let(i32.add(run.scratch, vectorBytes * (network.parameterCount + 1)));
-    this.#totals = new MemoryVectors(body, totals);
-    this.#memory = new MemoryVectors(body, run.state);
-    this.#states = new MemoryVectors(body, body.let(i32.add(run.state, 4 * paddedCount(network))));
-    const inLocals = fitsLocals(network);
-    this.#packed = inLocals ? new LocalVectors(body, this.#packedCount) : this.#memory;
-    this.#splats = inLocals ? new LocalVectors(body, network.parameterCount) : undefined;
+    this.#sums = new MemoryVectors(body, run.scratch);
+    this.#totals = new MemoryVectors(body, body.let(i32.add(run.scratch, sumBytes(parts.request.network))));
   }
 
   get #network(): Network {
     return this.#parts.request.network;
   }
 
-  get #packedCount(): number {
-    return paddedCount(this.#network) / 4;
-  }
-
   /** Runs all steps. */
   write(): void {
     const { body } = this.#code;
-    if (this.#packed !== this.#memory)
-      for (let at = 0; at < this.#packedCount; at++) this.#packed.set(at, this.#memory.get(at));
-    this.#spread();
     const at = (name: keyof typeof statusWords): number => 4 * statusWords[name];
     const nonFinite = body.variable("i32", i32.load(this.#run.status, at("nonFinite")));
     const least = body.variable("f32", f32.load(this.#run.status, at("leastLoss")));
@@ -97,23 +78,10 @@ class SampleCode {
       });
       const isFine = i32x4.allTrue(this.#update(step, losses, isAlive));
       body.if(i32.and(i32.eqz(isFine), i32.eq(nonFinite, -1)), () => body.set(nonFinite, step.word("index")));
-      this.#spread();
     });
-    if (this.#packed !== this.#memory)
-      for (let at = 0; at < this.#packedCount; at++) this.#memory.set(at, this.#packed.get(at));
     body.store(this.#run.status, body.let(nonFinite), at("nonFinite"));
     body.store(this.#run.status, body.let(least), at("leastLoss"));
     body.store(this.#run.status, body.let(leastStep), at("leastStep"));
-  }
-
-  /** Puts each parameter in all lanes of a local. */
-  #spread(): void {
-    if (!this.#splats) return;
-    for (let at = 0; at < this.#network.parameterCount; at++) {
-      const packed = this.#code.let(this.#packed.get(at >> 2));
-      const lane = at & 3;
-      this.#splats.set(at, f32x4.shuffle(packed, packed, [lane, lane, lane, lane]));
-    }
   }
 
   #forEachSum(write: (at: number) => void): void {
@@ -135,7 +103,7 @@ class SampleCode {
       const past = body.let(i32.add(firstBlock, sliceBlocks));
       const isLast = body.let(i32.geU(past, blocks));
       const end = body.let(i32.select(blocks, past, isLast));
-      this.#addBlocks({ first, firstBlock, end, batchSize, scale });
+      this.#addBlocks({ from: firstBlock, to: end, first, batchSize, scale });
       body.if(i32.eqz(isLast), () =>
         this.#forEachSum((at) => this.#totals.set(at, f32x4.add(this.#totals.get(at), this.#sums.get(at)))),
       );
@@ -145,36 +113,30 @@ class SampleCode {
     );
   }
 
-  #addBlocks(blocks: Blocks & { readonly firstBlock: Value<"i32"> }): void {
+  #addBlocks({ from, to, ...batch }: Batch & { readonly from: Value<"i32">; readonly to: Value<"i32"> }): void {
     const { body } = this.#code;
-    const { parameterCount } = this.#network;
-    const parameters = this.#splats ?? new SplatMemory(this.#run.state);
-    const network = new NetworkCode(this.#code, this.#network, parameters);
-    const atOnce = vectorsAtOnce(this.#network);
-    body.for({ from: blocks.firstBlock, to: blocks.end, by: atOnce }, (block) => {
-      const samples = Array.from({ length: atOnce }, (_, place) => this.#samplesAt(block, place, blocks));
-      network.addSamples(samples, {
-        gradients: this.#sums,
-        addLoss: (loss) => this.#sums.set(parameterCount, f32x4.add(this.#sums.get(parameterCount), loss)),
-      });
+    const network = new NetworkCode(this.#code, this.#network, new SplatMemory(this.#run.state));
+    forSeveral(body, { from, to, atOnce: vectorsAtOnce(this.#network) }, (first, count) => {
+      const blocks = Array.from({ length: count }, (_, place) => body.let(i32.add(first, place)));
+      const samples = blocks.map((block) => this.#samplesOf(block, batch));
+      network.addSamples(samples, this.#sums);
     });
   }
 
-  /** The samples of a block. Lanes behind the last sample, and blocks behind the last one, have no share of the mean. */
-  #samplesAt(firstBlock: Value<"i32">, place: number, { first, end, batchSize, scale }: Blocks): Samples {
+  /** The samples of a block. Lanes behind the last sample of the batch have no share of the mean. */
+  #samplesOf(block: Value<"i32">, { first, batchSize, scale }: Batch): Samples {
     const { body } = this.#code;
-    const next = place === 0 ? firstBlock : body.let(i32.add(firstBlock, place));
-    const isPast = place === 0 ? undefined : body.let(i32.geU(next, end));
-    const block = isPast ? body.let(i32.select(i32.sub(end, 1), next, isPast)) : next;
     const left = i32.sub(batchSize, i32.shl(block, 2));
     const isSample = i32x4.gtS(i32x4.splat(left), i32x4.constants(0, 1, 2, 3));
-    const own = body.let(this.#code.keep(scale, isSample));
-    const share = isPast ? body.let(f32x4.select(0, own, isPast)) : own;
     const { inputs, outputs } = this.#network;
     const address = body.let(addressOf(first, block, blockBytes(this.#network)));
     const valuesFrom = (from: number, count: number): Floats[] =>
       Array.from({ length: count }, (_, index) => body.let(f32x4.load(address, vectorBytes * (from + index))));
-    return { inputs: valuesFrom(0, inputs), targets: valuesFrom(inputs, outputs), scale: share };
+    return {
+      inputs: valuesFrom(0, inputs),
+      targets: valuesFrom(inputs, outputs),
+      scale: body.let(this.#code.keep(scale, isSample)),
+    };
   }
 
   /** Four gradients, each summed over its lanes: (0 + 2) + (1 + 3). */
@@ -195,23 +157,20 @@ class SampleCode {
 
   #update(step: StepReader, loss: Floats, isAlive: Value<"i32x4">): Value<"i32x4"> {
     const vectors = {
-      count: this.#packedCount,
-      parameters: this.#packed,
+      count: paddedCount(this.#network) / 4,
+      state: this.#run.state,
+      before: beforeAt(this.#code.body, this.#run, this.#network),
       gradients: { get: (at: number) => this.#packedGradient(at) },
-      states: this.#states,
     };
     const sources = updateSources(this.#run, new SplatMemory(this.#run.rates), step);
-    const update = new UpdateCode(this.#code, this.#parts.plan, vectors);
-    return update.write(sources, loss, isAlive, fitsLocals(this.#network));
+    return new UpdateCode(this.#code, this.#parts.plan, vectors).write(sources, loss, isAlive);
   }
 }
 
-/** The blocks of a batch, or of a slice of it. */
-interface Blocks {
-  /** Address of the first block of the batch. */
+/** The samples of a step. */
+interface Batch {
+  /** Address of the first block. */
   readonly first: Value<"i32">;
-  /** Behind the last block. */
-  readonly end: Value<"i32">;
   readonly batchSize: Value<"i32">;
   readonly scale: Floats;
 }

@@ -3,9 +3,10 @@ import type { Expression } from "../../math/expression.ts";
 import { hoist } from "../../math/hoist.ts";
 import { hostedUpdate, memberHyperParameters, type OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { emitExpressions } from "./emitExpression.ts";
-import { f32x4, i32x4 } from "./instructions.ts";
+import { f32x4, i32, i32x4 } from "./instructions.ts";
+import type { Value } from "./value.ts";
 import type { Floats, Mask, VectorCode } from "./vectorCode.ts";
-import type { VectorStore } from "./vectorStore.ts";
+import { MemoryVectors } from "./vectorStore.ts";
 
 /** An update without what is the same for all parameters of a step. */
 export interface UpdatePlan {
@@ -51,16 +52,13 @@ function sharedValues(code: VectorCode, plan: UpdatePlan, sources: UpdateSources
 }
 
 export interface UpdateVectors {
+  /** Vectors of parameters. */
   readonly count: number;
-  readonly parameters: VectorStore;
-  readonly gradients: Pick<VectorStore, "get">;
-  /** [states, count] */
-  readonly states: VectorStore;
-}
-
-interface Updated {
-  readonly old: readonly Floats[];
-  readonly now: readonly Floats[];
+  /** Address of the parameters, [count], and what the optimizer keeps, [states, count]; may be used often. */
+  readonly state: Value<"i32">;
+  /** Address of as many vectors, for what they were before. */
+  readonly before: Value<"i32">;
+  readonly gradients: { get(at: number): Floats };
 }
 
 /** Writes one step of the optimizer for vectors of parameters. */
@@ -68,79 +66,65 @@ export class UpdateCode {
   readonly #code: VectorCode;
   readonly #plan: UpdatePlan;
   readonly #vectors: UpdateVectors;
+  readonly #now: MemoryVectors;
+  readonly #before: MemoryVectors;
 
   constructor(code: VectorCode, plan: UpdatePlan, vectors: UpdateVectors) {
     this.#code = code;
     this.#plan = plan;
     this.#vectors = vectors;
+    this.#now = new MemoryVectors(code.body, vectors.state);
+    this.#before = new MemoryVectors(code.body, vectors.before);
   }
 
-  #get(store: number, at: number): Floats {
-    const { parameters, states, count } = this.#vectors;
-    return this.#code.let(store === 0 ? parameters.get(at) : states.get((store - 1) * count + at));
-  }
-
-  #set(store: number, at: number, value: Floats): void {
-    const { parameters, states, count } = this.#vectors;
-    if (store === 0) parameters.set(at, value);
-    else states.set((store - 1) * count + at, value);
-  }
-
-  /** A parameter and its states before and behind the step, and what is to be finite of it. */
-  #updated(at: number, shared: ReadonlyMap<string, Floats>): Updated & { readonly watched: readonly Floats[] } {
+  /** Updates a vector of parameters. @returns values of which each is to be finite */
+  #update(at: number, shared: ReadonlyMap<string, Floats>): Floats[] {
     const { update, outputs } = this.#plan;
-    const old = outputs.map((_, store) => this.#get(store, at));
-    const gradient = this.#code.let(this.#vectors.gradients.get(at));
-    const inputs = new Map([...shared, ["parameter", old[0]!], ["gradient", gradient]]);
-    for (const [state, name] of update.state.entries()) inputs.set(name, old[state + 1]!);
+    const { count, gradients } = this.#vectors;
+    const gradient = this.#code.let(gradients.get(at));
+    const inputs = new Map([...shared, ["gradient", gradient]]);
+    for (const [store, name] of ["parameter", ...update.state].entries()) {
+      const old = this.#code.let(this.#now.get(store * count + at));
+      this.#before.set(store * count + at, old);
+      inputs.set(name, old);
+    }
     const now = emitExpressions(this.#code, outputs, inputs);
+    for (const [store, value] of now.entries()) this.#now.set(store * count + at, value);
     const states = now.slice(1).filter((_, state) => update.watchesState[state]);
-    return { old, now, watched: [now[0]!, ...states, ...(update.watchesGradient ? [gradient] : [])] };
-  }
-
-  /** The update where it is taken: a parameter that would not be finite stays, and so does everything where `isTaken` does not hold. */
-  #taken({ old, now }: Updated, isTaken: Mask): Floats[] {
-    const isFinite = f32x4.eq(f32x4.mul(now[0]!, 0), 0);
-    const mask = i32x4.and(isFinite, isTaken);
-    return now.map((value, store) => this.#code.let(f32x4.bitselect(value, old[store]!, store === 0 ? mask : isTaken)));
+    return [now[0]!, ...states, ...(update.watchesGradient ? [gradient] : [])];
   }
 
   /**
-   * Updates everything. With few parameters all new values are computed before one is stored, so that one comparison tells whether all
-   * lanes take them.
+   * Updates everything.
    * @param loss watched too, may be used often
    * @param isTaken lanes that have not stopped, may be used often
    * @returns lanes that have not stopped and had nothing but finite values
    */
-  write(sources: UpdateSources, loss: Floats, isTaken: Mask, isLate: boolean): Mask {
+  write(sources: UpdateSources, loss: Floats, isTaken: Mask): Mask {
     const shared = sharedValues(this.#code, this.#plan, sources);
     const { body } = this.#code;
     const check = body.variable("f32x4", f32x4.mul(loss, 0)); // 0, NaN once anything was not finite
-    const late: (Updated & { readonly at: number })[] = [];
-    for (let at = 0; at < this.#vectors.count; at++) {
-      const { watched, ...updated } = this.#updated(at, shared);
-      for (const value of watched) body.set(check, this.#code.madd(value, 0, check));
-      if (isLate) late.push({ at, ...updated });
-      else this.#store(at, this.#taken(updated, isTaken));
-    }
+    for (let at = 0; at < this.#vectors.count; at++)
+      for (const value of this.#update(at, shared)) body.set(check, this.#code.madd(value, 0, check));
     const isFine = this.#code.let(i32x4.and(f32x4.eq(check, check), isTaken));
-    if (isLate) this.#storeLate(late, isFine, isTaken);
+    body.if(i32.eqz(i32x4.allTrue(isFine)), () => this.#takeBack(isTaken));
     return isFine;
   }
 
-  #store(at: number, values: readonly Floats[]): void {
-    for (const [store, value] of values.entries()) this.#set(store, at, value);
-  }
-
-  #storeLate(late: readonly (Updated & { readonly at: number })[], isFine: Mask, isTaken: Mask): void {
-    this.#code.body.if(
-      i32x4.allTrue(isFine),
-      () => {
-        for (const { at, now } of late) this.#store(at, now);
-      },
-      () => {
-        for (const { at, ...updated } of late) this.#store(at, this.#taken(updated, isTaken));
-      },
-    );
+  /** Takes back what is not to be: parameters that are not finite, and everything of lanes that have stopped. */
+  #takeBack(isTaken: Mask): void {
+    const { body } = this.#code;
+    const { count, state, before } = this.#vectors;
+    const distance = body.let(i32.sub(before, state));
+    const restore = (from: number, to: number, maskOf: (now: Floats) => Mask): void => {
+      const range = { from: body.let(i32.add(state, 16 * from)), to: i32.add(state, 16 * to), by: 16 };
+      body.for(range, (address) => {
+        const now = body.let(f32x4.load(address));
+        const old = f32x4.load(i32.add(address, distance));
+        body.store(address, f32x4.bitselect(now, old, maskOf(now)));
+      });
+    };
+    restore(0, count, (now) => i32x4.and(f32x4.eq(f32x4.mul(now, 0), 0), isTaken));
+    if (this.#plan.outputs.length > 1) restore(count, count * this.#plan.outputs.length, () => isTaken);
   }
 }

@@ -1,36 +1,10 @@
 import type { Body } from "./body.ts";
 import { f32x4, i32 } from "./instructions.ts";
-import type { Operand, Value, Variable } from "./value.ts";
+import type { Operand, Value } from "./value.ts";
 import type { Floats } from "./vectorCode.ts";
 
-/** Vectors by number, one for each parameter of a network. */
-export interface VectorStore {
-  /** A vector as it is where it is used; may be used once. */
-  get(at: number): Floats;
-  set(at: number, value: Operand<"f32x4">): void;
-}
-
-/** Vectors in locals: registers of the machine, as far as it has any. */
-export class LocalVectors implements VectorStore {
-  readonly #body: Body;
-  readonly #variables: readonly Variable<"f32x4">[];
-
-  constructor(body: Body, count: number) {
-    this.#body = body;
-    this.#variables = Array.from({ length: count }, () => body.variable("f32x4", 0));
-  }
-
-  get(at: number): Floats {
-    return this.#variables[at]!;
-  }
-
-  set(at: number, value: Operand<"f32x4">): void {
-    this.#body.set(this.#variables[at]!, value);
-  }
-}
-
 /** Vectors in memory, one behind the other. */
-export class MemoryVectors implements VectorStore {
+export class MemoryVectors {
   readonly #body: Body;
   readonly #address: Value<"i32">;
 
@@ -40,12 +14,13 @@ export class MemoryVectors implements VectorStore {
     this.#address = address;
   }
 
+  /** A vector as it is where it is used; may be used once. */
   get(at: number): Floats {
     return f32x4.load(this.#address, 16 * at);
   }
 
-  set(at: number, value: Operand<"f32x4">): void {
-    this.#body.store(this.#address, typeof value === "number" ? f32x4.splat(value) : value, 16 * at);
+  set(at: number, value: Floats): void {
+    this.#body.store(this.#address, value, 16 * at);
   }
 }
 
