@@ -3,17 +3,13 @@ import type { Floats, VectorCode } from "./vectorCode.ts";
 
 // Exponentials of vectors, and functions made of them: the forms of shaders/scalar.wgsl, without branches. NaN stays NaN.
 
-/** ln 2 in two parts: products of the first with whole numbers below 2¹⁵ are exact. */
-export const ln2High = 0.693359375;
-export const ln2Low = -2.1219444005469057e-4;
-
 /** (e^r − 1 − r) / r² in |r| ≤ ½ ln 2: e^r − 1 to 1.3e-8 relative (least squares, reweighted to the least maximum). */
-const series = [0.49999997, 0.166665435, 0.0416672006, 0.00836654752, 0.00138825143] as const;
+const [c0, c1, c2, c3, c4] = [0.49999997, 0.166665435, 0.0416672006, 0.00836654752, 0.00138825143] as const;
 
-/** Its sum with the bias of exponents stands in the low bits of the significand, so that a shift makes a power of two of it. */
+/** A sum with it is a whole number, and stands with the bias of exponents in the low bits of the significand: shifted, it is 2ⁿ. */
 const roundAndBias = 1.5 * 2 ** 23 + 127;
 
-/** Arguments of `scaled` from here on; 2ⁿ is 0 below −87.7. */
+/** Least argument of `scaled`; 2ⁿ is 0 below −87.7. */
 const leastArgument = -88;
 
 interface Scaled {
@@ -23,26 +19,29 @@ interface Scaled {
   readonly power: Floats;
 }
 
-/** e^x as 2ⁿ · e^r. @param x in [−88, 88.3], may be used often @param low added to x where that would round, small */
-function scaled(code: VectorCode, x: Floats, low?: Floats): Scaled {
+/**
+ * e^x as 2ⁿ · e^r. Taking n · ln 2 off rounds to ½|x| units in the last place of e^x. Few operations depend on each other: networks wait
+ * for them. @param x in [−88, 88.3], may be used often
+ */
+function scaled(code: VectorCode, x: Floats): Scaled {
   const biased = code.let(code.madd(x, Math.LOG2E, roundAndBias));
-  const n = code.let(f32x4.sub(biased, roundAndBias));
-  const reduced = code.nmadd(n, ln2Low, code.nmadd(n, ln2High, x));
-  const r = code.let(low ? f32x4.add(reduced, low) : reduced);
-  const minusOne = code.let(code.madd(f32x4.mul(r, r), code.polynomial(r, series), r));
+  const r = code.let(code.nmadd(f32x4.sub(biased, roundAndBias), Math.LN2, x));
+  const square = code.let(f32x4.mul(r, r));
+  const upper = code.madd(square, c4, code.madd(r, c3, c2));
+  const minusOne = code.let(code.madd(square, code.madd(square, upper, code.madd(r, c1, c0)), r));
   const power = code.let(f32x4.reinterpret(i32x4.shl(i32x4.reinterpret(biased), 23)));
   return { minusOne, power };
 }
 
-/** e^x to about one unit in the last place. @param x at most 88.3, may be used often */
-function boundedExponential(code: VectorCode, x: Floats, low?: Floats): Floats {
-  const { minusOne, power } = scaled(code, x, low);
+/** e^x, 0 below −87.7. @param x at most 88.3 */
+export function boundedExponential(code: VectorCode, x: Floats): Floats {
+  const { minusOne, power } = scaled(code, code.let(code.atLeast(x, leastArgument)));
   return code.madd(power, minusOne, power);
 }
 
 /** e^x as the square of e^(x/2), so that neither end needs a case of its own. */
 export function exponential(code: VectorCode, x: Floats): Floats {
-  const half = code.let(code.atLeast(code.atMost(f32x4.mul(x, 0.5), 45), -53));
+  const half = code.let(code.atMost(f32x4.mul(x, 0.5), 45));
   const root = code.let(boundedExponential(code, half));
   return f32x4.mul(root, root);
 }
@@ -70,14 +69,15 @@ export function hyperbolicTangent(code: VectorCode, operand: Floats): Floats {
 
 /** 1 / (1 + e^−x), held at 2⁻¹²⁶. */
 export function sigmoid(code: VectorCode, x: Floats): Floats {
-  const bounded = code.let(code.atMost(code.atLeast(f32x4.neg(x), leastArgument), 87.33654));
-  return f32x4.div(1, f32x4.add(boundedExponential(code, bounded), 1));
+  const bounded = code.atMost(code.atLeast(f32x4.neg(x), leastArgument), 87.33654);
+  const { minusOne, power } = scaled(code, code.let(bounded));
+  return f32x4.div(1, code.madd(power, minusOne, f32x4.add(power, 1)));
 }
 
 /** log(1 + e^x) = max(x, 0) + log(1 + e^−|x|); the latter is 2 artanh(e / (2 + e)), a polynomial to 4e-9 of the doubled quotient. */
 export function softplus(code: VectorCode, operand: Floats): Floats {
   const x = code.let(operand);
-  const e = code.let(boundedExponential(code, code.let(code.atLeast(code.negativeSize(x), -87.33654))));
+  const e = code.let(boundedExponential(code, code.atLeast(code.negativeSize(x), -87.33654)));
   const q = code.let(f32x4.div(f32x4.mul(e, 2), f32x4.add(e, 2)));
   const s = code.let(f32x4.mul(q, q));
   const series = code.polynomial(s, [1, 8.333290205e-2, 1.250768601e-2, 2.184777949e-3, 5.499566086e-4]);
@@ -87,8 +87,7 @@ export function softplus(code: VectorCode, operand: Floats): Floats {
 /** Density of the standard normal. */
 export function normalDensity(code: VectorCode, operand: Floats): Floats {
   const x = code.let(operand);
-  const half = code.let(code.atLeast(f32x4.mul(f32x4.mul(x, x), -0.5), leastArgument));
-  return f32x4.mul(boundedExponential(code, half), 0.3989422804);
+  return f32x4.mul(boundedExponential(code, f32x4.mul(f32x4.mul(x, x), -0.5)), 0.3989422804);
 }
 
 /** From the constant term on: (1 + 2t) · exp(t²) · erfc(t) by (t − 2) / (t + 2), as in shaders/scalar.wgsl. */
@@ -97,21 +96,13 @@ const erfcSeries = [
   1.32779028e-3, -1.26411949e-3, -4.24122529e-4,
 ] as const; // prettier-ignore
 
-/** −½a² in two parts: the first is exact, of the leading twelve bits of a. */
-function minusHalfSquare(code: VectorCode, a: Floats): readonly [high: Floats, low: Floats] {
-  const high = code.let(f32x4.reinterpret(i32x4.and(i32x4.reinterpret(a), ~0xfff)));
-  const low = f32x4.mul(f32x4.mul(f32x4.sub(a, high), f32x4.add(a, high)), -0.5);
-  return [code.let(f32x4.mul(f32x4.mul(high, high), -0.5)), code.let(low)];
-}
-
 /** Distribution function of the standard normal, ½ erfc(−x/√2), without cancellation in either tail. */
 export function normalDistribution(code: VectorCode, operand: Floats): Floats {
   const x = code.let(operand);
   const a = code.let(code.atMost(f32x4.abs(x), 14.2)); // beyond it the value is below the smallest f32
   const t = code.let(f32x4.mul(a, Math.SQRT1_2));
   const q = code.let(f32x4.div(f32x4.sub(t, 2), f32x4.add(t, 2)));
-  const [high, low] = minusHalfSquare(code, a);
-  const density = boundedExponential(code, code.let(code.atLeast(high, leastArgument)), low);
+  const density = boundedExponential(code, f32x4.mul(f32x4.mul(a, a), -0.5));
   const share = f32x4.div(code.polynomial(q, erfcSeries), code.madd(t, 2, 1));
   const tail = code.let(f32x4.mul(f32x4.mul(density, 0.5), share));
   return f32x4.bitselect(f32x4.sub(1, tail), tail, f32x4.gt(x, 0));

@@ -1,8 +1,12 @@
 import { call } from "./body.ts";
-import { exponential, ln2High, ln2Low } from "./exponentials.ts";
+import { exponential } from "./exponentials.ts";
 import { f32x4, i32x4 } from "./instructions.ts";
 import { constant } from "./value.ts";
 import type { Floats, VectorCode } from "./vectorCode.ts";
+
+/** ln 2 in two parts: products of the first with whole numbers below 2¹⁵ are exact. */
+const ln2High = 0.693359375;
+const ln2Low = -2.1219444005469057e-4;
 
 /** Bits of √½. */
 const rootHalfBits = 0x3f3504f3;
@@ -81,4 +85,23 @@ export function power(code: VectorCode, operand: Floats, exponent: Floats, known
   if (known !== undefined && Number.isInteger(known) && Math.abs(known) <= mostSquared)
     return powerByKnown(code, code.let(operand), known);
   return call(code.module.routine("power", 2, anyPower as never), operand, exponent);
+}
+
+/** log(1 + x) for 0 ≤ x ≤ 1: 2 artanh(x / (2 + x)), to 7e-10 relative. @param x may be used often */
+function logOnePlusSmall(code: VectorCode, x: Floats): Floats {
+  const s = code.let(f32x4.div(x, f32x4.add(x, 2)));
+  const square = code.let(f32x4.mul(s, s));
+  const series = code.polynomial(square, [0.33333334, 0.19999819, 0.14296982, 0.10847931, 0.11616232]);
+  return f32x4.mul(code.madd(f32x4.mul(s, square), series, s), 2);
+}
+
+/** log(1 + x) for x ≥ 0, as in shaders/crossEntropy.wgsl: beyond 1 by the exponent of 1 + x and what is left of it. */
+export function logOnePlus(code: VectorCode, operand: Floats): Floats {
+  const x = code.let(operand);
+  const bits = code.let(i32x4.reinterpret(f32x4.add(x, 1)));
+  const left = f32x4.sub(f32x4.reinterpret(i32x4.or(i32x4.and(bits, 0x007fffff), 0x3f800000)), 1);
+  const small = code.let(f32x4.bitselect(x, left, f32x4.lt(x, 1)));
+  const twos = f32x4.convertI32x4S(i32x4.sub(i32x4.shrU(bits, 23), 127));
+  const value = code.madd(twos, Math.LN2, logOnePlusSmall(code, small));
+  return f32x4.bitselect(value, x, f32x4.lt(x, Number.POSITIVE_INFINITY));
 }

@@ -1,0 +1,259 @@
+import { batchAt, isShuffled, optimizersOf, rowsOf, widestOptimizer } from "../../batches.ts";
+import { lossScale } from "../../cpu/loss.ts";
+import { LimitExceeded } from "../../errors.ts";
+import type { RunSettings } from "../../executor.ts";
+import { compileFloat64, type Float64Program } from "../../math/float64.ts";
+import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
+import type { Network } from "../../network.ts";
+import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../../optimizer.ts";
+import { type Program, type ProgramRequest, sumBytes } from "./fusedProgram.ts";
+import { runWordCount, runWords, stepValueWord, stepWords } from "./runLayout.ts";
+import { hasRelaxedSimd } from "./support.ts";
+
+/** What is to be trained. */
+export interface HostedRunRequest {
+  readonly network: Network;
+  readonly members: number;
+  readonly settings: RunSettings;
+  /** Whether a product and a sum may be one relaxed instruction; default: where the engine has it. */
+  readonly useRelaxed?: boolean;
+}
+
+/** Losses and steps that memory holds at once. */
+const ringSteps = 256;
+const callSteps = 64;
+const batchWords = 2 ** 20;
+
+const pageBytes = 65_536;
+const maximumPages = 65_536;
+
+/** Places in a memory, one behind the other, each at a whole vector. */
+class Arena {
+  #end = 16;
+
+  allocate(bytes: number): number {
+    const at = this.#end;
+    this.#end += 16 * Math.ceil(bytes / 16);
+    return at;
+  }
+
+  get pages(): number {
+    return Math.ceil(this.#end / pageBytes);
+  }
+}
+
+/** Sizes of what a run keeps in memory, in bytes. */
+export interface RunSizes {
+  readonly state: number;
+  readonly rates: number;
+  readonly status: number;
+  readonly loss: number;
+  /** Of one batch as the program reads it. */
+  readonly batch: (batchSize: number) => number;
+}
+
+type Exports = Readonly<Record<string, (...operands: number[]) => void>>;
+
+/** A program in its memory, with everything that it reads: the host's side of a training. */
+export class HostedRun {
+  readonly ringSteps = ringSteps;
+  readonly network: Network;
+  readonly settings: RunSettings;
+  readonly rowCount: number;
+  readonly exports: Exports;
+  /** Address of the description of the run, and of each part. */
+  readonly run: number;
+  readonly at: Readonly<Record<keyof typeof runWords, number>>;
+  readonly batches: number;
+  /** Whether all steps take all rows in their order: one batch for all of them, which is written once. */
+  readonly takesAllRows: boolean;
+  readonly #words: Int32Array;
+  readonly #floats: Float32Array;
+  readonly #program: Program;
+  readonly #sizes: RunSizes;
+  readonly #ofStep: Float64Program;
+  readonly #hyper: Float64Program;
+  readonly #numbers: readonly string[];
+
+  private constructor(parts: {
+    request: HostedRunRequest;
+    program: Program;
+    sizes: RunSizes;
+    numbers: readonly string[];
+    places: Places;
+    instance: WebAssembly.Instance;
+    memory: WebAssembly.Memory;
+  }) {
+    const { request, program, sizes, numbers, places } = parts;
+    this.network = request.network;
+    this.settings = request.settings;
+    this.rowCount = rowsIn(request);
+    this.exports = parts.instance.exports as Exports;
+    [this.run, this.at, this.batches] = [places.run, places.at, places.batches];
+    const { settings, rowCount } = this;
+    this.takesAllRows =
+      settings.batchSize >= rowCount && !isShuffled(settings, rowCount) && settings.bootstrap !== true;
+    this.#words = new Int32Array(parts.memory.buffer);
+    this.#floats = new Float32Array(parts.memory.buffer);
+    [this.#program, this.#sizes, this.#numbers] = [program, sizes, numbers];
+    this.#ofStep = compileFloat64(program.plan.ofStep, [...numbers, "step"]);
+    this.#hyper = compileFloat64(program.plan.ofRun, numbers);
+    this.#writeRun();
+  }
+
+  /** @param create writes the program @param sizes of what it reads */
+  static async create(
+    request: HostedRunRequest,
+    create: (request: ProgramRequest) => Program,
+    sizes: RunSizes,
+  ): Promise<HostedRun> {
+    const optimizer = widestOptimizer(request.settings);
+    const numbers = numbersOf(optimizer);
+    const { network, useRelaxed = hasRelaxedSimd() } = request;
+    const program = create({ network, update: updateOf(optimizer), numbers, useRelaxed, memory: { initialPages: 1 } });
+    const places = placesOf(request, program, sizes);
+    const memory = allocate(places.pages);
+    const { instance } = await WebAssembly.instantiate(program.bytes, { host: { memory } });
+    return new HostedRun({ request, program, sizes, numbers, places, instance, memory });
+  }
+
+  /** Parameters and what the optimizer keeps: so many values for each parameter. */
+  get storeCount(): number {
+    return this.#program.plan.outputs.length;
+  }
+
+  floats(address: number, length: number): Float32Array {
+    return this.#floats.subarray(address / 4, address / 4 + length);
+  }
+
+  words(address: number, length: number): Int32Array {
+    return this.#words.subarray(address / 4, address / 4 + length);
+  }
+
+  #writeRun(): void {
+    const words = this.words(this.run, runWordCount);
+    for (const [name, word] of Object.entries(runWords)) words[word] = this.at[name as keyof typeof runWords];
+    const { inputs, targets } = this.settings.data;
+    const { inputs: wide, outputs } = this.network;
+    const rows = this.floats(this.at.rows, this.rowCount * (wide + outputs));
+    for (let row = 0; row < this.rowCount; row++) {
+      rows.set(inputs.subarray(row * wide, (row + 1) * wide), row * (wide + outputs));
+      rows.set(targets.subarray(row * outputs, (row + 1) * outputs), row * (wide + outputs) + wide);
+    }
+    this.#fill(this.#hyper, widestOptimizer(this.settings));
+    this.#hyper.run();
+    this.floats(this.at.hyper, this.#hyper.outputs.length).set(this.#hyper.outputs);
+    this.#fill(this.#ofStep, this.settings.optimizer);
+  }
+
+  #fill({ inputs }: Float64Program, optimizer: Optimizer): void {
+    for (const [at, name] of this.#numbers.entries()) inputs[at] = hyperParameterOf(optimizer, name) as number;
+  }
+
+  /** Learning rate, momentum and weight decay of each member. */
+  get rates(): number[][] {
+    const members = this.#sizes.loss / 4;
+    return optimizersOf(this.settings, members).map((own) => memberHyperParameters.map((name) => own[name]));
+  }
+
+  /** Steps that one call may take. */
+  get callSteps(): number {
+    return this.takesAllRows ? callSteps : stepsAtOnce(this.settings.batchSize);
+  }
+
+  /**
+   * Describes steps to the program.
+   * @param writeBatch puts the rows of a batch at an address
+   */
+  writeSteps(firstStep: number, count: number, writeBatch: (rows: Uint32Array, address: number) => void): void {
+    this.#words[this.run / 4 + runWords.stepCount] = count;
+    for (let place = 0; place < count; place++) {
+      const step = firstStep + place;
+      if (this.takesAllRows) {
+        this.#writeStep(place, step, this.batches, this.rowCount);
+        continue;
+      }
+      const batch = batchAt(this.settings, this.rowCount, step);
+      const address = this.batches + place * this.#sizes.batch(this.settings.batchSize);
+      writeBatch(rowsOf(batch), address);
+      this.#writeStep(place, step, address, batch.batchSize);
+    }
+  }
+
+  #writeStep(place: number, step: number, ...[batch, batchSize]: [batch: number, batchSize: number]): void {
+    const [words, floats] = [this.#words, this.#floats];
+    const at = (this.at.steps + place * this.#program.stepBytes) / 4;
+    words[at + stepWords.batch] = batch;
+    words[at + stepWords.batchSize] = batchSize;
+    words[at + stepWords.lossOffset] = (step % ringSteps) * this.#sizes.loss;
+    words[at + stepWords.index] = step;
+    floats[at + stepWords.lossScale] = lossScale(this.network.loss, batchSize, this.network.outputs);
+    const { inputs, outputs } = this.#ofStep;
+    if (outputs.length === 0) return;
+    inputs[this.#numbers.length] = step + 1;
+    this.#ofStep.run();
+    floats.set(outputs, at + stepValueWord);
+  }
+
+  /** Writes the batch that all steps take. */
+  writeAllRows(writeBatch: (rows: Uint32Array, address: number) => void): void {
+    if (this.takesAllRows)
+      writeBatch(
+        Uint32Array.from({ length: this.rowCount }, (_, row) => row),
+        this.batches,
+      );
+  }
+
+  /** Losses of a step, in the order in which memory has them. */
+  lossesOf(step: number): Float32Array {
+    return this.floats(this.at.losses + (step % ringSteps) * this.#sizes.loss, this.#sizes.loss / 4);
+  }
+}
+
+const rowsIn = ({ network, settings }: HostedRunRequest): number => settings.data.targets.length / network.outputs;
+
+const stepsAtOnce = (batchSize: number): number => Math.max(1, Math.min(callSteps, Math.floor(batchWords / batchSize)));
+
+interface Places {
+  readonly run: number;
+  readonly at: Readonly<Record<keyof typeof runWords, number>>;
+  readonly batches: number;
+  readonly pages: number;
+}
+
+function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes: RunSizes): Places {
+  const { network, settings } = request;
+  const arena = new Arena();
+  const run = arena.allocate(4 * runWordCount);
+  const rowCount = rowsIn(request);
+  const batchSize = Math.min(settings.batchSize, rowCount);
+  const at = {
+    steps: arena.allocate(callSteps * stepBytes),
+    stepCount: 0,
+    hyper: arena.allocate(4 * plan.ofRun.length),
+    scratch: arena.allocate(2 * sumBytes(network) + 16 * (network.parameterCount + 1) * plan.outputs.length),
+    status: arena.allocate(sizes.status),
+    rates: arena.allocate(sizes.rates),
+    state: arena.allocate(sizes.state * plan.outputs.length),
+    losses: arena.allocate(ringSteps * sizes.loss),
+    rows: arena.allocate(4 * rowCount * (network.inputs + network.outputs)),
+  };
+  const batches = arena.allocate(sizes.batch(batchSize) * stepsAtOnce(batchSize));
+  return { run, at, batches, pages: arena.pages };
+}
+
+/** @throws LimitExceeded where a run takes more memory than there is */
+function allocate(pages: number): WebAssembly.Memory {
+  const fault = {
+    place: "train: wasm",
+    expected: "at most 4 GiB of parameters, data and batches",
+    got: `${pages} pages`,
+  };
+  const fix = "train fewer members or on fewer rows at once";
+  if (pages > maximumPages) throw new LimitExceeded({ ...fault, fix });
+  try {
+    return new WebAssembly.Memory({ initial: pages });
+  } catch (cause) {
+    throw new LimitExceeded({ ...fault, fix, cause });
+  }
+}

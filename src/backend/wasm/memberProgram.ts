@@ -1,0 +1,138 @@
+import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
+import type { Body } from "./body.ts";
+import { f32x4, i32, i32x4 } from "./instructions.ts";
+import { NetworkCode, type Samples } from "./networkCode.ts";
+import {
+  beforeAt,
+  createProgram,
+  forSeveral,
+  type Program,
+  type ProgramParts,
+  type ProgramRequest,
+  readRun,
+  type RunValues,
+  StepReader,
+  updateSources,
+  vectorsAtOnce,
+} from "./fusedProgram.ts";
+import { statusWords } from "./runLayout.ts";
+import { UpdateCode } from "./updateCode.ts";
+import { constant, type Value } from "./value.ts";
+import { type Floats, VectorCode } from "./vectorCode.ts";
+import { addressOf, MemoryVectors } from "./vectorStore.ts";
+
+/** Members that a vector holds, and bytes of a vector. */
+export const groupMembers = 4;
+const vectorBytes = 16;
+
+const statusBytes = vectorBytes * Object.keys(statusWords).length;
+const ratesBytes = vectorBytes * memberHyperParameters.length;
+
+/** Writes the training of one group of four members. */
+class MemberCode {
+  readonly #parts: ProgramParts;
+  readonly #code: VectorCode;
+  readonly #run: RunValues;
+  readonly #group: Value<"i32">;
+  readonly #sums: MemoryVectors;
+  readonly #state: Value<"i32">;
+  readonly #rates: MemoryVectors;
+  readonly #status: Value<"i32">;
+
+  constructor(parts: ProgramParts, body: Body, run: RunValues, group: Value<"i32">) {
+    const { request, module, plan } = parts;
+    this.#parts = parts;
+    this.#code = new VectorCode(module, body);
+    this.#run = run;
+    this.#group = group;
+    this.#sums = new MemoryVectors(body, run.scratch);
+    const stateBytes = vectorBytes * request.network.parameterCount * plan.outputs.length;
+    this.#state = body.let(addressOf(run.state, group, stateBytes));
+    this.#rates = new MemoryVectors(body, body.let(addressOf(run.rates, group, ratesBytes)));
+    this.#status = body.let(addressOf(run.status, group, statusBytes));
+  }
+
+  /** Runs all steps. */
+  write(): void {
+    const { body } = this.#code;
+    const { parameterCount } = this.#parts.request.network;
+    const at = (name: keyof typeof statusWords): number => vectorBytes * statusWords[name];
+    const nonFinite = body.variable("i32x4", i32x4.load(this.#status, at("nonFinite")));
+    const least = body.variable("f32x4", f32x4.load(this.#status, at("leastLoss")));
+    const leastStep = body.variable("i32x4", i32x4.load(this.#status, at("leastStep")));
+    const isAlive = body.variable("i32x4", i32x4.eq(nonFinite, -1));
+    const { stepBytes } = this.#parts;
+    const end = body.let(addressOf(this.#run.steps, this.#run.stepCount, stepBytes));
+    body.for({ from: this.#run.steps, to: end, by: stepBytes }, (address) => {
+      const step = new StepReader(address);
+      this.#addBatch(step);
+      const index = body.let(i32x4.splat(step.word("index")));
+      const loss = body.let(f32x4.bitselect(this.#sums.get(parameterCount), Number.NaN, isAlive));
+      const lossAt = i32.add(addressOf(this.#run.losses, this.#group, vectorBytes), step.word("lossOffset"));
+      body.store(lossAt, loss);
+      const isLess = body.let(f32x4.lt(loss, least));
+      body.set(least, f32x4.bitselect(loss, least, isLess));
+      body.set(leastStep, i32x4.bitselect(index, leastStep, isLess));
+      const isFine = this.#update(step, loss, body.let(isAlive));
+      body.if(i32.eqz(i32x4.allTrue(isFine)), () => {
+        body.set(nonFinite, i32x4.bitselect(index, nonFinite, i32x4.andnot(isAlive, isFine)));
+        body.set(isAlive, isFine);
+      });
+    });
+    body.store(this.#status, nonFinite, at("nonFinite"));
+    body.store(this.#status, least, at("leastLoss"));
+    body.store(this.#status, leastStep, at("leastStep"));
+  }
+
+  #addBatch(step: StepReader): void {
+    const { body } = this.#code;
+    const { network } = this.#parts.request;
+    for (let at = 0; at <= network.parameterCount; at++) this.#sums.set(at, constant("f32x4", 0));
+    const scale = body.let(step.lossScale);
+    const batch = body.let(step.word("batch"));
+    const code = new NetworkCode(this.#code, network, new MemoryVectors(body, this.#state));
+    const range = { from: constant("i32", 0), to: body.let(step.word("batchSize")), atOnce: vectorsAtOnce(network) };
+    forSeveral(body, range, (first, count) => {
+      const indices = body.let(addressOf(batch, first, 4));
+      const samples = Array.from({ length: count }, (_, place) => this.#samplesAt(i32.load(indices, 4 * place), scale));
+      code.addSamples(samples, this.#sums);
+    });
+  }
+
+  /** One row of data for all lanes. */
+  #samplesAt(index: Value<"i32">, scale: Floats): Samples {
+    const { body } = this.#code;
+    const { inputs, outputs } = this.#parts.request.network;
+    const row = body.let(addressOf(this.#run.rows, index, 4 * (inputs + outputs)));
+    const valuesFrom = (first: number, count: number): Floats[] =>
+      Array.from({ length: count }, (_, at) => body.let(f32x4.loadSplat(row, 4 * (first + at))));
+    return { inputs: valuesFrom(0, inputs), targets: valuesFrom(inputs, outputs), scale };
+  }
+
+  #update(step: StepReader, loss: Floats, isAlive: Value<"i32x4">): Value<"i32x4"> {
+    const { plan, request } = this.#parts;
+    const count = request.network.parameterCount;
+    const vectors = {
+      count,
+      state: this.#state,
+      before: beforeAt(this.#code.body, this.#run, request.network),
+      gradients: this.#sums,
+    };
+    const sources = updateSources(this.#run, this.#rates, step);
+    return new UpdateCode(this.#code, plan, vectors).write(sources, loss, isAlive);
+  }
+}
+
+/**
+ * A program that trains many members of one network, four to a vector, each on the same rows. Exports
+ * `train(run: i32, firstGroup: i32, endGroup: i32)`: all steps of the run at address `run` for groups of four members.
+ */
+export const createMemberProgram = (request: ProgramRequest): Program =>
+  createProgram(request, (parts) => {
+    const { builder } = parts.module;
+    const train = builder.function({ parameters: ["i32", "i32", "i32"] }, (body, run, firstGroup, endGroup) => {
+      const values = readRun(body, run);
+      body.for({ from: firstGroup, to: endGroup }, (group) => new MemberCode(parts, body, values, group).write());
+    });
+    builder.export("train", train);
+  });

@@ -1,0 +1,113 @@
+import { HostedRun, type HostedRunRequest } from "./hostedRun.ts";
+import { createMemberProgram, groupMembers } from "./memberProgram.ts";
+import { statusWords } from "./runLayout.ts";
+
+/** The training of many members of one network on the same rows, four to a vector. */
+export class MemberRun {
+  readonly #host: HostedRun;
+  readonly #members: number;
+
+  private constructor(host: HostedRun, members: number) {
+    this.#host = host;
+    this.#members = members;
+  }
+
+  static async create(request: HostedRunRequest, parameters: ArrayLike<number>): Promise<MemberRun> {
+    const { network, members } = request;
+    const lanes = groupMembers * Math.ceil(members / groupMembers);
+    const host = await HostedRun.create(request, createMemberProgram, {
+      state: 4 * lanes * network.parameterCount,
+      rates: 4 * lanes * 3,
+      status: 4 * lanes * 3,
+      loss: 4 * lanes,
+      batch: (batchSize) => 4 * batchSize,
+    });
+    const run = new MemberRun(host, members);
+    run.#write(parameters);
+    host.writeAllRows((rows, address) => run.#putRows(rows, address));
+    return run;
+  }
+
+  get #groups(): number {
+    return Math.ceil(this.#members / groupMembers);
+  }
+
+  get #stores(): number {
+    return this.#host.storeCount;
+  }
+
+  /** Place of a value of a member, in words, where groups hold so many vectors. */
+  #placeOf(member: number, at: number, vectors: number): number {
+    return (Math.floor(member / groupMembers) * vectors + at) * groupMembers + (member % groupMembers);
+  }
+
+  /** Lanes behind the last member repeat it. */
+  #write(parameters: ArrayLike<number>): void {
+    const { network, at, rates: ratesOf } = this.#host;
+    const { parameterCount } = network;
+    const lanes = groupMembers * this.#groups;
+    const vectors = parameterCount * this.#stores;
+    const state = this.#host.floats(at.state, lanes * vectors);
+    const rates = this.#host.floats(at.rates, lanes * 3);
+    const least = this.#host.floats(at.status, lanes * 3);
+    const steps = this.#host.words(at.status, lanes * 3);
+    for (let lane = 0; lane < lanes; lane++) {
+      const member = Math.min(lane, this.#members - 1);
+      for (let index = 0; index < parameterCount; index++)
+        state[this.#placeOf(lane, index, vectors)] = parameters[member * parameterCount + index]!;
+      for (let index = 0; index < 3; index++) rates[this.#placeOf(lane, index, 3)] = ratesOf[member]![index]!;
+      steps[this.#placeOf(lane, statusWords.nonFinite, 3)] = -1;
+      least[this.#placeOf(lane, statusWords.leastLoss, 3)] = Number.POSITIVE_INFINITY;
+      steps[this.#placeOf(lane, statusWords.leastStep, 3)] = -1;
+    }
+  }
+
+  #putRows(rows: Uint32Array, address: number): void {
+    this.#host.words(address, rows.length).set(rows);
+  }
+
+  /** Runs steps, of all members. */
+  execute(firstStep: number, count: number): void {
+    const { callSteps, exports, run } = this.#host;
+    for (let step = firstStep; step < firstStep + count; step += callSteps) {
+      const steps = Math.min(callSteps, firstStep + count - step);
+      this.#host.writeSteps(step, steps, (rows, address) => this.#putRows(rows, address));
+      exports.train!(run, 0, this.#groups);
+    }
+  }
+
+  /** [members, parameterCount] */
+  readParameters(): Float32Array {
+    return this.#readStore(0);
+  }
+
+  /** What the optimizer keeps, [states, members, parameterCount]. */
+  readMoments(): Float32Array[] {
+    return Array.from({ length: this.#stores - 1 }, (_, state) => this.#readStore(state + 1));
+  }
+
+  #readStore(store: number): Float32Array {
+    const { network, at } = this.#host;
+    const { parameterCount } = network;
+    const vectors = parameterCount * this.#stores;
+    const state = this.#host.floats(at.state, groupMembers * this.#groups * vectors);
+    const place = (index: number): number =>
+      this.#placeOf(Math.floor(index / parameterCount), store * parameterCount + (index % parameterCount), vectors);
+    return Float32Array.from({ length: this.#members * parameterCount }, (_, index) => state[place(index)]!);
+  }
+
+  /** [members], of one of the newest `ringSteps` steps */
+  readLosses(step: number): Float32Array {
+    return this.#host.lossesOf(step).slice(0, this.#members);
+  }
+
+  /** [members]: the first step that was not finite, or −1; the least loss; its step */
+  readStatus(name: keyof typeof statusWords): number[] {
+    const length = groupMembers * this.#groups * 3;
+    const values =
+      name === "leastLoss"
+        ? this.#host.floats(this.#host.at.status, length)
+        : this.#host.words(this.#host.at.status, length);
+    return Array.from({ length: this.#members }, (_, member) => values[this.#placeOf(member, statusWords[name], 3)]!);
+  }
+}
