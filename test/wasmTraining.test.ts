@@ -3,10 +3,10 @@
 import { describe, expect, test } from "vitest";
 import { MemberRun } from "../src/backend/wasm/memberRun.ts";
 import { SampleRun } from "../src/backend/wasm/sampleRun.ts";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { RunSettings } from "../src/executor.ts";
-import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/optimizer.ts";
-import { activationNames, lossNames, type Network } from "../src/network.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { RunSettings } from "../src/backend/executor.ts";
+import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
+import { activationNames, lossNames, type Network } from "../src/graph/network.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { fusings } from "./support/wasmSweep.ts";
@@ -46,7 +46,7 @@ async function reference({ net, settings, members, parameters }: Case): Promise<
     leastLosses: bestLosses,
     leastSteps: bestSteps,
     nonFinite: nonFiniteSteps,
-    moments: (await run.readState(steps)).moments,
+    moments: (await run.readCheckpoint(steps)).moments,
   };
 }
 

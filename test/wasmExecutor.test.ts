@@ -1,0 +1,242 @@
+// Models on WebAssembly SIMD: layers of every kind against the float64 reference and PyTorch, members, threads, resuming, stopping.
+
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { createExecutor } from "../src/backend/createExecutor.ts";
+import type { RunSettings } from "../src/backend/executor.ts";
+import { WasmDevice } from "../src/backend/wasm/device.ts";
+import { WasmExecutor } from "../src/backend/wasm/executor.ts";
+import {
+  acquire,
+  adam,
+  adamW,
+  type AnyNetwork,
+  type Checkpoint,
+  createModel,
+  dense,
+  dropout,
+  embedding,
+  layerNorm,
+  network,
+  optimizer as ownOptimizer,
+  type Optimizer,
+  residual,
+  rmsProp,
+  sgd,
+  type TrainOptions,
+} from "../src/index.ts";
+import { relativeDistance } from "./support/compare.ts";
+import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
+import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
+import { cases } from "./support/shapes.ts";
+
+const reference = await acquire({ device: "reference" });
+const device = await WasmDevice.open(2, "");
+const startBytes = device.heap.usedBytes;
+afterAll(async () => {
+  expect(device.heap.usedBytes).toBe(startBytes);
+  expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
+  await device.pool.dispose();
+});
+
+const optimizer = sgd({ learningRate: 0.1 });
+
+/** Values agree to what float32 rounds, relative to the largest. */
+function expectClose(what: string, values: ArrayLike<number>, wanted: ArrayLike<number>, bound: number): void {
+  const largest = Array.from(wanted).reduce((most, value) => Math.max(most, Math.abs(value)), 1e-2);
+  expect(values.length, what).toBe(wanted.length);
+  for (let at = 0; at < wanted.length; at++) {
+    const error = Math.abs(values[at]! - wanted[at]!) / largest;
+    expect(error <= bound ? "" : `${what} ${at}: ${values[at]}, wanted ${wanted[at]}`).toBe("");
+  }
+}
+
+/** Everything that one step computes, and the parameters after some steps of half the rows. */
+async function compare(net: AnyNetwork, members: number, rows: number): Promise<void> {
+  const parameters = graphParameters(net, 5, members);
+  const data = graphData(net, rows, 9);
+  using truth = await createModel(net, { device: reference, members, parameters });
+  using model = await createModel(net, { device, members, parameters });
+  expectClose("output", await model.logits(data.inputs), await truth.logits(data.inputs), 2e-6);
+  expectClose("score", (await model.evaluate(data)).losses, (await truth.evaluate(data)).losses, 2e-6);
+  const [own, wanted] = [await model.trace(data, optimizer), await truth.trace(data, optimizer)];
+  for (const key of ["activations", "preActivations", "dPreActivations"] as const) {
+    own[key].forEach((values, layer) => expectClose(`${key} of layer ${layer}`, values, wanted[key][layer]!, 4e-6));
+  }
+  expectClose("gradient", own.gradients, wanted.gradients, 4e-6);
+  expectClose("loss", own.losses, wanted.losses, 2e-6);
+  expectClose("parameter after the trace", own.after, wanted.after, 4e-6);
+  expect(await model.readParameters()).toEqual(Float32Array.from(parameters));
+  const options = { optimizer, steps: 6, batchSize: Math.ceil(rows / 2), seed: 3 };
+  await model.fit(data, options);
+  await truth.fit(data, options);
+  expectClose("parameter", await model.readParameters(), await truth.readParameters(), 1e-5);
+}
+
+for (const { name, network: net } of graphCases) {
+  test(`it agrees with the reference: ${name}`, async () => {
+    await compare(net, 1, 7);
+    await compare(net, 3, 5);
+  });
+}
+
+/** Many slices of the batch, chunks of widths that no vector divides. */
+const wide = network({
+  inputs: 13,
+  layers: [dense(70, "tanh"), dense(33, "gelu"), dense(3)],
+  loss: "softmaxCrossEntropy",
+});
+const mixed = network(
+  { inputs: 3, loss: "meanSquaredError" },
+  (x) => x.pipe(embedding({ column: 1, categories: 5, width: 4 }), dense(37, "silu"), dropout(0.2), residual(layerNorm(), dense(37, "tanh")), dense(2)),
+); // prettier-ignore
+
+test.each([1, 3, 4, 31, 32, 33, 150, 301])("batches of %i rows", (rows) => compare(wide, 1, 2 * rows));
+
+test("random graphs", async () => {
+  const check = async (seed: number): Promise<void> => {
+    const net = randomGraph(seed);
+    const parameters = graphParameters(net, seed);
+    const data = graphData(net, 5, seed);
+    using truth = await createModel(net, { device: reference, parameters });
+    using model = await createModel(net, { device, parameters });
+    const [own, wanted] = [await model.trace(data, optimizer), await truth.trace(data, optimizer)];
+    expectClose(`seed ${seed}: loss`, own.losses, wanted.losses, 1e-5);
+    expectClose(`seed ${seed}: gradient`, own.gradients, wanted.gradients, 1e-4); // of deep chains of exponentials
+  };
+  await fc.assert(fc.asyncProperty(fc.nat(1e6), check), cases(60));
+});
+
+test.each(graphGoldens)("$name: PyTorch's float64 run", async (golden) => {
+  const executor = await createExecutor(device, golden.network, 1);
+  try {
+    const { losses, parameters } = await trainGolden(golden, executor);
+    const reached = [relativeDistance(losses, golden.losses), relativeDistance(parameters, golden.finalParameters)];
+    console.log(`${golden.name}: ${reached.map((value) => value.toExponential(1)).join(" and ")}`);
+    expect(Math.max(...reached)).toBeLessThanOrEqual(1e-4);
+  } finally {
+    executor.dispose();
+  }
+});
+
+const lion = ownOptimizer("lion", {
+  hyperParameters: { learningRate: 0.01, beta1: 0.9, beta2: 0.99 },
+  state: ["m"],
+  update: ({ parameter, gradient, m, learningRate, beta1, beta2 }) => ({
+    parameter: parameter.minus(m.times(beta1).plus(gradient.times(1).times(0.1)).times(learningRate)),
+    m: m.times(beta2).plus(gradient.times(0.01)),
+  }),
+});
+
+const optimizers: readonly Optimizer[] = [
+  sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
+  adam({ learningRate: 0.01, weightDecay: 0.02 }),
+  adamW({ learningRate: 0.01 }),
+  rmsProp({ learningRate: 0.01, momentum: 0.5 }),
+  lion(),
+];
+
+describe.each(optimizers)("$name", (own) => {
+  const settings: TrainOptions = {
+    optimizer: own,
+    batchSize: 12,
+    steps: 20,
+    perMember: { seed: [4, 9, 4], learningRate: [0.002, 0.004, 0.01] },
+    bootstrap: true,
+  };
+  const data = graphData(mixed, 41, 3);
+  const parameters = graphParameters(mixed, 5, 3);
+
+  test("members with their own rates and rows train as in the reference", async () => {
+    using truth = await createModel(mixed, { device: reference, members: 3, parameters });
+    using model = await createModel(mixed, { device, members: 3, parameters });
+    await truth.fit(data, settings);
+    await model.fit(data, settings);
+    expectClose("parameter", await model.readParameters(), await truth.readParameters(), 2e-4);
+    expectClose("best loss", model.results!.bestLosses, truth.results!.bestLosses, 1e-5);
+    expect(model.results!.bestSteps).toEqual(truth.results!.bestSteps);
+    expectClose("final loss", model.results!.finalLosses, truth.results!.finalLosses, 1e-4);
+  });
+
+  test("a resumed training has the bits of one that was not interrupted", async () => {
+    using whole = await createModel(mixed, { device, members: 3, parameters });
+    await whole.fit(data, settings);
+    using first = await createModel(mixed, { device, members: 3, parameters });
+    let resume: Checkpoint | undefined;
+    for await (const { step } of first.train(data, { ...settings, logInterval: { steps: 11 } })) {
+      if (step !== 11) continue;
+      resume = structuredClone(first.checkpoint);
+      break;
+    }
+    using second = await createModel(mixed, { device, members: 3, seed: 99 });
+    await second.fit(data, { ...settings, resume });
+    expect(await second.readParameters()).toEqual(await whole.readParameters());
+    expect(second.checkpoint).toEqual(whole.checkpoint);
+  });
+});
+
+/** Parameters and losses after some steps with so many threads. */
+async function trainOn(threads: number, net: AnyNetwork, members: number, settings: Partial<RunSettings>) {
+  const own = await WasmDevice.open(threads, "");
+  expect(own.pool.threads).toBe(threads);
+  const executor = new WasmExecutor(own, net, members);
+  executor.writeParameters(graphParameters(net, 5, members));
+  const data = graphData(net, 700, 3);
+  const run = await executor.createRun({
+    data,
+    optimizer: adam(),
+    batchSize: 400,
+    shuffle: true,
+    seed: 2,
+    ...settings,
+  });
+  await run.execute(0, 9);
+  const results = { parameters: await executor.readParameters(), losses: await run.readLosses(0, 9) };
+  run.dispose();
+  executor.dispose();
+  await own.pool.dispose();
+  return results;
+}
+
+test.each([
+  ["many slices of one network", wide, 1],
+  ["three members of a graph", mixed, 3],
+] as const)("the same bits for one, two and three threads: %s", async (_, net, members) => {
+  const alone = await trainOn(1, net, members, {});
+  expect(await trainOn(2, net, members, {})).toEqual(alone);
+  expect(await trainOn(3, net, members, {})).toEqual(alone);
+});
+
+test("a member whose numbers are not finite stops, the others are unaffected", async () => {
+  const data = graphData(wide, 60, 3);
+  const train = async (own: typeof device | typeof reference, learningRate: number[]) => {
+    using model = await createModel(wide, { device: own, members: 3, seed: 1 });
+    await model.fit(data, { optimizer: sgd(), steps: 40, batchSize: 20, perMember: { learningRate } });
+    return { parameters: await model.readParameters(), results: model.results! };
+  };
+  const broken = await train(device, [0.1, 1e30, 0.2]);
+  const truth = await train(reference, [0.1, 1e30, 0.2]);
+  const fine = await train(device, [0.1, 0.3, 0.2]);
+  const count = wide.parameterCount;
+  expect(broken.results.nonFiniteSteps).toEqual(truth.results.nonFiniteSteps);
+  expect(broken.results.nonFiniteSteps[1]).toBeGreaterThanOrEqual(0);
+  expect(broken.results.finalLosses[1]).toBeNaN();
+  expect(broken.parameters.every(Number.isFinite)).toBe(true);
+  for (const member of [0, 2]) {
+    const part = (of: typeof fine) => of.parameters.slice(member * count, (member + 1) * count);
+    expect(part(broken)).toEqual(part(fine));
+  }
+});
+
+test("chunks of a batch that is too large for memory at once", async () => {
+  const net = network({ inputs: 3, layers: [dense(300, "tanh"), dense(1)], loss: "meanSquaredError" });
+  const rows = 40_000; // 40,000 rows of 1,200 values are three chunks
+  const data = graphData(net, rows, 3);
+  const parameters = graphParameters(net, 5);
+  using truth = await createModel(net, { device: reference, parameters });
+  using model = await createModel(net, { device, parameters });
+  const options = { optimizer, steps: 2, batchSize: rows };
+  await truth.fit(data, options);
+  await model.fit(data, options);
+  expectClose("parameter", await model.readParameters(), await truth.readParameters(), 1e-5);
+});
