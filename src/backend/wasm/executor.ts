@@ -21,7 +21,8 @@ import { writeProducts } from "./layerProducts.ts";
 import { Memory } from "./memory.ts";
 import { argumentWords, turnPlace, turnWords } from "./passArguments.ts";
 import { type KernelHandle, Program } from "./program.ts";
-import { readRows, type StepKernels, WasmRun } from "./run.ts";
+import { readRows, WasmRun } from "./run.ts";
+import type { StepKernels } from "./runMemory.ts";
 import { forwardModule, type NetworkModule, trainingModule } from "./stepModule.ts";
 
 /** Rows that are predicted between two looks at what else waits. */

@@ -1,0 +1,246 @@
+import { deriveStep, type StepGraph } from "../../graph/derive.ts";
+import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
+import { memberHyperParameters, mostRunValues } from "../../math/optimizerUpdate.ts";
+import type { RunSettings } from "../executor.ts";
+import { gradientJobs } from "./gradientCode.ts";
+import type { Heap } from "./heap.ts";
+import { writeProducts } from "./layerProducts.ts";
+import { Memory } from "./memory.ts";
+import { updateBlock } from "./parameterUpdate.ts";
+import { argumentWords, type PassArgument, turnWords } from "./passArguments.ts";
+import { mostItems, type KernelHandle, type Phase, Program } from "./program.ts";
+import { runSizes, type RunSizes } from "./runSizes.ts";
+import type { NetworkModule } from "./stepModule.ts";
+
+/** Operations that make an item worth being one. */
+const itemOperations = 2 ** 18;
+/** Members of an item that ends their step, at least. */
+const finishedMembers = 256;
+
+/** The kernels of a network's step in a device, and what they expect of memory. */
+export interface StepKernels {
+  readonly module: NetworkModule;
+  readonly rows: KernelHandle;
+  readonly gradients: KernelHandle;
+  readonly update: KernelHandle;
+  readonly finish: KernelHandle;
+}
+
+export interface RunMemoryRequest {
+  readonly heap: Heap;
+  readonly network: AnyNetwork;
+  readonly members: number;
+  /** Address of [members, parameterStride]. */
+  readonly parameters: number;
+  readonly kernels: StepKernels;
+  readonly settings: RunSettings;
+  /** Values that the optimizer keeps per parameter. */
+  readonly stateCount: number;
+}
+
+type PassValues = Partial<Record<PassArgument, number>>;
+
+/** Addresses of what the host reads and writes. */
+type Places = Readonly<
+  Record<
+    | "turns"
+    | "rows"
+    | "masks"
+    | "settings"
+    | "runValues"
+    | "stopped"
+    | "losses"
+    | "bestLosses"
+    | "bestSteps"
+    | "moments"
+    | "gradients",
+    number
+  >
+>;
+
+function allocatePlaces(memory: Memory, sizes: RunSizes, floats: { moments: number; gradients: number }): Places {
+  const { members, batchSize, maxTurns, rowMembers, maskMembers, streams, ringSteps } = sizes;
+  return {
+    turns: memory.allocate(turnWords * maxTurns),
+    rows: rowMembers > 0 ? memory.allocate(rowMembers * batchSize * maxTurns) : 0,
+    masks: memory.allocate(2 * streams.length * maskMembers * maxTurns),
+    settings: memory.allocate(memberHyperParameters.length * members),
+    runValues: memory.allocate(mostRunValues),
+    stopped: memory.allocate(members),
+    losses: memory.allocate(ringSteps * members),
+    bestLosses: memory.allocate(members),
+    bestSteps: memory.allocate(members),
+    moments: memory.allocate(floats.moments),
+    gradients: memory.allocate(floats.gradients),
+  };
+}
+
+/** How gradients are cut into items: of each job the items, and rows of weights in one. */
+function cutGradients(step: StepGraph, chunkRows: number): { words: number[]; items: number } {
+  const jobs = gradientJobs(step).map(({ rows, operations }) => {
+    const wanted = 4 * Math.ceil(itemOperations / Math.max(1, operations * chunkRows) / 4);
+    const perItem = Math.min(rows, wanted);
+    return { items: Math.ceil(rows / perItem), perItem };
+  });
+  return {
+    words: jobs.flatMap(({ items, perItem }) => [items, perItem]),
+    items: jobs.reduce((sum, { items }) => sum + items, 0),
+  };
+}
+
+/** How members share items. @param perMember items of one member @param operations of one of them */
+function shareItems(members: number, perMember: number, operations: number): { itemMembers: number; items: number } {
+  const forItems = Math.ceil((members * perMember) / mostItems);
+  const forWork = Math.min(members, Math.floor(itemOperations / Math.max(1, operations)));
+  const itemMembers = Math.max(1, forItems, forWork);
+  return { itemMembers, items: Math.ceil(members / itemMembers) * perMember };
+}
+
+/** The memory of a training run, and the program of one step over it. */
+export class RunMemory {
+  readonly sizes: RunSizes;
+  readonly at: Places;
+  readonly program: Program;
+  /** Operations of a step, about. */
+  readonly operations: number;
+  /** Addresses of slots of the first member. */
+  readonly slots: readonly number[];
+  readonly #memory: Memory;
+  readonly #request: RunMemoryRequest;
+  readonly #common: PassValues;
+  readonly #step: StepGraph;
+
+  constructor(request: RunMemoryRequest) {
+    const { heap, network, members, settings, kernels, stateCount } = request;
+    const { slotWidths, parameterStride } = kernels.module;
+    this.#request = request;
+    this.#memory = new Memory(heap);
+    this.#step = deriveStep(graphOf(network));
+    this.sizes = runSizes(this.#step, { members, outputs: network.outputs, settings }, slotWidths);
+    const rowOperations = 6 * this.#step.parameters.reduce((sum, { size }) => sum + size, 0);
+    this.operations = rowOperations * this.sizes.batchSize * members;
+    try {
+      const count = members * parameterStride;
+      this.at = allocatePlaces(this.#memory, this.sizes, { moments: stateCount * count, gradients: count });
+      this.slots = this.#allocateSlots();
+      this.#common = this.#commonValues();
+      this.program = new Program(heap, this.#phases(rowOperations));
+    } catch (error) {
+      this.#memory.free();
+      throw error;
+    }
+  }
+
+  #allocateSlots(): number[] {
+    const { memberFloats, groupMembers, slotFloats } = this.sizes;
+    let address = this.#memory.allocate(memberFloats * groupMembers);
+    return slotFloats.map((floats) => {
+      const own = address;
+      address += 4 * floats;
+      return own;
+    });
+  }
+
+  #commonValues(): PassValues {
+    const { network, members, settings, kernels } = this.#request;
+    const { batchSize, sliceRows, slices, chunkRows, rowMembers, maskMembers, streams, memberFloats } = this.sizes;
+    const memory = this.#memory;
+    const gradients = cutGradients(this.#step, chunkRows);
+    return {
+      ...{ sliceRows, capacity: chunkRows, turns: this.at.turns, settings: this.at.settings },
+      ...{ runValues: this.at.runValues, losses: this.at.losses },
+      ...{ bestLosses: this.at.bestLosses, bestSteps: this.at.bestSteps },
+      inputs: memory.floats(settings.data.inputs),
+      targets: memory.floats(settings.data.targets),
+      rowsTurn: 4 * rowMembers * batchSize,
+      rowsMember: rowMembers > 1 ? 4 * batchSize : 0,
+      partials: memory.allocate(slices * members),
+      partialsMember: 4 * slices,
+      masksTurn: 8 * streams.length * maskMembers,
+      masksMember: maskMembers > 1 ? 8 * streams.length : 0,
+      slotsMember: 4 * memberFloats,
+      blocks: Math.ceil(network.parameterCount / updateBlock),
+      momentsState: 4 * members * kernels.module.parameterStride,
+      failed: memory.allocate(members),
+      products: writeProducts(memory, denseShapesOf(this.#step), Math.min(sliceRows, batchSize)),
+      jobs: memory.words(gradients.words),
+      jobItems: gradients.items,
+      parameters: this.#request.parameters,
+      gradients: this.at.gradients,
+      moments: this.at.moments,
+      stopped: this.at.stopped,
+      rows: this.at.rows,
+      masks: this.at.masks,
+    };
+  }
+
+  /** Writes the arguments of a pass over members from one on. @returns their address */
+  #pass(first: number, values: PassValues): number {
+    const { parameterStride } = this.#request.kernels.module;
+    const { rowMembers, batchSize, slices, maskMembers, streams } = this.sizes;
+    const moved: PassValues = {
+      parameters: 4 * parameterStride,
+      gradients: 4 * parameterStride,
+      moments: 4 * parameterStride,
+      stopped: 4,
+      failed: 4,
+      rows: rowMembers > 1 ? 4 * batchSize : 0,
+      partials: 4 * slices,
+      masks: maskMembers > 1 ? 8 * streams.length : 0,
+    };
+    const own = Object.entries(moved).map(([name, bytes]) => [
+      name,
+      this.#common[name as PassArgument]! + first * bytes,
+    ]);
+    return this.#memory.words([
+      ...argumentWords({ ...this.#common, ...Object.fromEntries(own), ...values }),
+      ...this.slots,
+    ]);
+  }
+
+  #phases(rowOperations: number): Phase[] {
+    const { members, kernels, network } = this.#request;
+    const { batchSize, chunkRows, groupMembers } = this.sizes;
+    const phases: Phase[] = [];
+    for (let first = 0; first < members; first += groupMembers) {
+      const count = Math.min(groupMembers, members - first);
+      for (let firstRow = 0; firstRow < batchSize; firstRow += chunkRows) {
+        phases.push(...this.#chunkPhases({ first, count, firstRow }, rowOperations));
+      }
+    }
+    const blocks = this.#common.blocks!;
+    const updated = shareItems(members, blocks, (64 * Math.min(network.parameterCount, updateBlock)) / 4);
+    const finished = Math.max(finishedMembers, Math.ceil(members / mostItems));
+    const update = this.#pass(0, { members, itemMembers: updated.itemMembers });
+    const finish = this.#pass(0, { members, itemMembers: finished });
+    return [
+      ...phases,
+      { items: updated.items, calls: [{ kernel: kernels.update, args: update }] },
+      { items: Math.ceil(members / finished), calls: [{ kernel: kernels.finish, args: finish }] },
+    ];
+  }
+
+  #chunkPhases(
+    { first, count, firstRow }: { readonly first: number; readonly count: number; readonly firstRow: number },
+    rowOperations: number,
+  ): Phase[] {
+    const { kernels } = this.#request;
+    const { batchSize, chunkRows, sliceRows } = this.sizes;
+    const rows = Math.min(chunkRows, batchSize - firstRow);
+    const slices = Math.ceil(rows / sliceRows);
+    const jobItems = this.#common.jobItems!;
+    const shared = { members: count, slices, firstRow, isAdded: firstRow > 0 ? 1 : 0 };
+    const ofRows = shareItems(count, slices, rowOperations * Math.min(rows, sliceRows));
+    const ofGradients = shareItems(count, jobItems, (rowOperations * rows) / (3 * Math.max(1, jobItems)));
+    const passOf = ({ itemMembers }: { itemMembers: number }): number => this.#pass(first, { ...shared, itemMembers });
+    return [
+      { items: ofRows.items, calls: [{ kernel: kernels.rows, args: passOf(ofRows) }] },
+      { items: ofGradients.items, calls: [{ kernel: kernels.gradients, args: passOf(ofGradients) }] },
+    ];
+  }
+
+  free(): void {
+    this.program.dispose();
+    this.#memory.free();
+  }
+}
