@@ -2,12 +2,15 @@
 
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Heap } from "../src/backend/wasm/heap.ts";
+import { Heap, memoryImport } from "../src/backend/wasm/heap.ts";
+import { f32x4 } from "../src/backend/wasm/instructions.ts";
 import { matmulScratchBytes } from "../src/backend/wasm/matmulBlock.ts";
+import { addEpilogue, type Epilogue, type OperandLayout } from "../src/backend/wasm/matmulEpilogue.ts";
 import { matmulModule, matmulNames } from "../src/backend/wasm/matmulModule.ts";
 import type { Cut } from "../src/backend/wasm/matmulCut.ts";
 import { type MatmulKernels, planMatmul } from "../src/backend/wasm/matmulPlan.ts";
 import type { MatmulRequest } from "../src/backend/wasm/matmulRequest.ts";
+import { ModuleBuilder } from "../src/backend/wasm/moduleBuilder.ts";
 import { ThreadPool } from "../src/backend/wasm/pool.ts";
 import { Program } from "../src/backend/wasm/program.ts";
 import { hasRelaxedSimd } from "../src/backend/wasm/support.ts";
@@ -188,4 +191,82 @@ test.each(whereFinite)("values that are not finite pass, and stay in their rows 
   expect(magnitudes).toEqual(wanted.map((value) => (Number.isFinite(value) ? Math.sign(value) : value)));
   expect(result.subarray(0, one.n).every((value) => Math.abs(value) === Number.POSITIVE_INFINITY)).toBe(true);
   expect(result.subarray(one.n, 2 * one.n).every(Number.isNaN)).toBe(true);
+});
+
+/** tanh-like enough: x / (1 + |x|), times the operand of the shape of out, and the value before beside it. */
+const epilogue = (bias: OperandLayout): Epilogue => ({
+  operands: [bias, "values"],
+  extraOutputs: 1,
+  apply: (body, sum, [shift, slope]) => {
+    const before = body.let(f32x4.add(sum, shift!));
+    const squashed = f32x4.div(before, f32x4.add(f32x4.abs(before), 1));
+    return [f32x4.mul(squashed, slope!), before];
+  },
+});
+
+const withEpilogue: readonly { one: Case; bias: OperandLayout }[] = [
+  { one: { ...plain, m: 37, n: 21, k: 9 }, bias: "columns" },
+  { one: { ...plain, m: 300, n: 130, k: 40, transposeB: true }, bias: "columns" },
+  { one: { ...plain, m: 12, n: 9, k: 5003, transposeA: true }, bias: "rows" },
+  { one: { ...plain, m: 101, n: 1, k: 30 }, bias: "one" },
+  { one: { ...plain, m: 5, n: 6, k: 7, batch: [11], repeats: ["a"] }, bias: "columns" },
+];
+
+test.each(withEpilogue)("an epilogue takes up the sums of $one.m × $one.n, bias by $bias", async ({ one, bias }) => {
+  const described = epilogue(bias);
+  for (const { heap, pool, kernels } of machines) {
+    const builder = new ModuleBuilder();
+    builder.importMemory(memoryImport(heap.isShared));
+    builder.export("squash", addEpilogue(builder, described));
+    const module = new WebAssembly.Module(builder.encode());
+    const [kernel] = await pool.addKernels([{ module, names: ["squash"] }]);
+    const operands = [operandOf(one, "a", 1), operandOf(one, "b", 2)];
+    const [length, matrices] = [lengthOf(one), lengthOf(one) / (one.m * one.n)];
+    const biasCount = { columns: one.n, rows: one.m, one: 1, values: 0 }[bias];
+    const sources = [
+      ...operands.map(({ values }) => values),
+      randomFloats(3, biasCount * matrices),
+      randomFloats(4, length),
+    ];
+    const addresses = [...sources.map(({ length: count }) => count), length, length].map((count) =>
+      heap.allocate(4 * count),
+    );
+    sources.forEach((values, at) => heap.floats(addresses[at]!, values.length).set(values));
+    const [aAt, bAt, biasAt, slopeAt, outAt, extraAt] = addresses as [number, number, number, number, number, number];
+    const [a, b] = [aAt, bAt].map((address, at) => ({ ...operands[at]!, address: address + 4 * operands[at]!.offset }));
+    const matrixBytes = 4 * one.m * one.n;
+    const arrays = [
+      { address: biasAt, matrixBytes: 4 * biasCount },
+      { address: slopeAt, matrixBytes },
+      { address: extraAt, matrixBytes },
+    ];
+    const call = { kernel: kernel!, epilogue: described, arrays };
+    const plan = planMatmul(
+      heap,
+      kernels,
+      { ...one, a: a!, b: b!, out: outAt },
+      { threads: pool.threads, epilogue: call },
+    );
+    const program = new Program(heap, plan.phases);
+    await pool.run(program);
+    const [sums, magnitudes] = [productOf(one, operands, false), productOf(one, operands, true)];
+    const wanted = untouched(length);
+    const wantedExtra = untouched(length);
+    sums.forEach((sum, at) => {
+      const matrix = Math.floor(at / (one.m * one.n));
+      const [row, column] = [Math.floor(at / one.n) % one.m, at % one.n];
+      const shift = sources[2]![matrix * biasCount + { columns: column, rows: row, one: 0, values: 0 }[bias]]!;
+      const before = sum + shift;
+      const bound = sumBound(one.k, magnitudes[at]! + Math.abs(shift));
+      wantedExtra.values[at] = before;
+      wantedExtra.bounds[at] = bound;
+      wanted.values[at] = (before / (1 + Math.abs(before))) * sources[3]![at]!;
+      wanted.bounds[at] = bound + 2 ** -22; // its slope is at most 1; and three roundings
+    });
+    const title = `${describeCase(one)}, ${pool.threads} threads`;
+    requireWithin(title, Uint32Array.from(heap.words(outAt, length)), wanted);
+    requireWithin(`${title}, extra`, Uint32Array.from(heap.words(extraAt, length)), wantedExtra);
+    for (const each of [program, plan]) each.dispose();
+    for (const address of addresses) heap.release(address);
+  }
 });

@@ -1,9 +1,10 @@
 import type { Heap } from "./heap.ts";
 import { argument, axisWords } from "./matmulArguments.ts";
 import { chooseCut, type Cut } from "./matmulCut.ts";
+import type { Epilogue } from "./matmulEpilogue.ts";
 import { type MatmulRequest, type SumOrder, sumOrderOf, valuesOf, type WasmMatrices } from "./matmulRequest.ts";
 import { sliceItemValues, sumArgument } from "./matmulSlices.ts";
-import { type KernelHandle, mostItems, type Phase } from "./program.ts";
+import { type Call, type KernelHandle, mostItems, type Phase } from "./program.ts";
 
 /** Kernels of the module of products (matmulModule.ts). */
 export interface MatmulKernels {
@@ -77,32 +78,63 @@ function sumArgumentsOf(request: MatmulRequest, { slices }: SumOrder, from: numb
   return { words, items: Math.ceil(values / sliceItemValues) };
 }
 
-/**
- * Plans a product.
- * @param threads how many will take items: it changes how out is cut, not the bits
- * @param cut how out is cut, in place of what is usually chosen
- */
+/** What follows a product (matmulEpilogue.ts). */
+export interface EpilogueCall {
+  readonly kernel: KernelHandle;
+  readonly epilogue: Epilogue;
+  /** Its operands, then its extra outputs: address, and bytes from matrix to matrix of the batch. */
+  readonly arrays: readonly { readonly address: number; readonly matrixBytes: number }[];
+}
+
+export interface MatmulPlanOptions {
+  /** How many threads will take items: it changes how out is cut, not the bits. */
+  readonly threads: number;
+  /** How out is cut, in place of what is usually chosen. */
+  readonly cut?: Cut;
+  readonly epilogue?: EpilogueCall;
+}
+
+/** Whether an epilogue does not care which way rows and columns lie. */
+const mayTurn = (epilogue?: EpilogueCall): boolean =>
+  (epilogue?.epilogue.operands ?? []).every((layout) => layout === "values" || layout === "one");
+
+/** Plans a product. Its phases have to run one behind the other, with nothing between that writes to its operands. */
 export function planMatmul(
   heap: Heap,
   kernels: MatmulKernels,
   asked: MatmulRequest,
-  { threads, cut }: { readonly threads: number; readonly cut?: Cut },
+  { threads, cut, epilogue }: MatmulPlanOptions,
 ): MatmulPlan {
-  const request = asRow(asked);
+  const request = mayTurn(epilogue) ? asRow(asked) : asked;
   const values = valuesOf(request.batch) * request.m * request.n;
   if (values === 0) return { phases: [], dispose: () => undefined };
   const allocated: number[] = [];
-  const phaseOf = (kernel: KernelHandle, { words, items }: Arguments): Phase => {
+  const keep = (words: readonly number[]): number => {
     const args = heap.allocate(4 * words.length);
     allocated.push(args);
     heap.words(args, words.length).set(words);
-    return { items, calls: [{ kernel, args }] };
+    return args;
   };
   const order = sumOrderOf(request);
-  const partial = order.slices === 1 ? undefined : heap.allocate(4 * order.slices * values);
-  if (partial !== undefined) allocated.push(partial);
   const chosen = cut ?? chooseCut(request, order, threads);
-  const phases = [phaseOf(kernels.matmul, argumentsOf(request, order, chosen, partial ?? request.out))];
-  if (partial !== undefined) phases.push(phaseOf(kernels.sumSlices, sumArgumentsOf(request, order, partial)));
+  const whole = argumentsOf(request, { ...order, slices: 1, sliceDepth: request.k }, chosen, request.out);
+  const phases: Phase[] = [];
+  const afterwards: Call[] = [];
+  if (epilogue) {
+    const arrays = epilogue.arrays.flatMap(({ address, matrixBytes }) => [address, matrixBytes]);
+    afterwards.push({ kernel: epilogue.kernel, args: keep([keep(whole.words), ...arrays]) });
+  }
+  if (order.slices === 1) {
+    const calls = [{ kernel: kernels.matmul, args: keep(whole.words) }, ...afterwards];
+    phases.push({ items: whole.items, calls });
+  } else {
+    const partial = heap.allocate(4 * order.slices * values);
+    allocated.push(partial);
+    const sliced = argumentsOf(request, order, chosen, partial);
+    const sum = sumArgumentsOf(request, order, partial);
+    phases.push({ items: sliced.items, calls: [{ kernel: kernels.matmul, args: keep(sliced.words) }] });
+    phases.push({ items: sum.items, calls: [{ kernel: kernels.sumSlices, args: keep(sum.words) }] });
+    phases.push({ items: whole.items, calls: afterwards });
+  }
   return { phases, dispose: () => allocated.forEach((address) => heap.release(address)) };
 }
