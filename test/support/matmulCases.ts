@@ -1,7 +1,7 @@
 // Products of many shapes and layouts, with their operands and their results in float64: for every machine that multiplies.
 
 import fc from "fast-check";
-import { matmul } from "../../src/cpu/matmul.ts";
+import { matmul } from "../../src/backend/cpu/matmul.ts";
 import { randomFloats } from "./random.ts";
 
 export interface Case {

@@ -1,4 +1,4 @@
-/** Matrices in the memory of a heap: as `MatrixOperand` of src/gpu/products.ts. */
+/** Matrices in the memory of a heap: as `MatrixOperand` of src/backend/webgpu/tensor/matmul.ts. */
 export interface WasmMatrices {
   /** Of the first value, in bytes. */
   readonly address: number;
