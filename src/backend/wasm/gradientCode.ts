@@ -3,7 +3,7 @@ import { denseShapesOf } from "../../graph/graphNetwork.ts";
 import { GraphCode, productKinds, type RowsContext } from "./graphCode.ts";
 import { f32x4, i32 } from "./instructions.ts";
 import type { Block } from "./matmulBlock.ts";
-import { least } from "./matmulBlock.ts";
+import { least } from "./least.ts";
 import { read } from "./passArguments.ts";
 import { type Address, forUnits, place, storeLanes } from "./rowLoops.ts";
 import { constant, type Value } from "./value.ts";

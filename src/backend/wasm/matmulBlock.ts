@@ -1,8 +1,10 @@
 import type { Body, Callable } from "./body.ts";
 import { i32 } from "./instructions.ts";
+import { least } from "./least.ts";
 import { load } from "./matmulArguments.ts";
+import { addRowsTimesColumns, type RowsTimesColumns } from "./matmulColumns.ts";
 import { addPackCopied, addPackTransposed, type Pack } from "./matmulPack.ts";
-import { addStrip, type Layout, type Strip, tileColumns, tileRows } from "./matmulTile.ts";
+import { tileColumns, tileRows } from "./matmulTile.ts";
 import type { ModuleBuilder } from "./moduleBuilder.ts";
 import { constant, type Value } from "./value.ts";
 
@@ -22,16 +24,11 @@ export const matmulScratchBytes = spillBytes + aBytes + bBytes;
 
 type Address = Value<"i32">;
 
-/** The smaller one. */
-export function least(body: Body, a: Address, b: Address | number): Address {
-  const value = body.let(a);
-  return body.let(i32.select(value, b, i32.ltU(value, b)));
-}
-
 export const blockParameters = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "i32"] as const;
+/** `block(a, b, out, rows, columns, k, args, scratch)`: a block of out, of op(a) from address a on and op(b) from address b on. */
 export type Block = Callable<typeof blockParameters, undefined>;
 
-/** Two functions that pack, for values side by side along the rows of a (or columns of b), and along k. */
+/** Two functions that pack: values side by side from row to row of op(a) (or column to column of op(b)), and along k. */
 interface Packs {
   readonly copied: Pack;
   readonly transposed: Pack;
@@ -55,164 +52,86 @@ function pack(body: Body, { copied, transposed }: Packs, range: Range, to: Addre
   );
 }
 
-/** Functions for tiles of four rows, and of one to three. */
-interface Strips {
-  readonly whole: Strip;
-  readonly rest: readonly Strip[];
+interface Kernels {
+  readonly inPanels: RowsTimesColumns;
+  readonly inRows: RowsTimesColumns;
+  readonly packsOfA: Packs;
+  readonly packsOfB: Packs;
 }
 
-/** Rows of a times eight columns of b; words as the parameters of a strip. */
-interface Columns {
-  readonly a: Address;
-  readonly aPanel: Address;
-  readonly aStep: Address;
-  readonly rows: Address;
-  readonly b: Address;
-  readonly bStep: Address;
-  readonly depth: Address;
-  readonly out: Address;
-  readonly outRow: Address;
-  readonly columns: Address;
-  readonly accumulate: Address;
-  readonly spill: Address;
-}
-
-function multiply(body: Body, { whole, rest }: Strips, at: Columns): void {
-  const right = [at.b, at.bStep, at.depth] as const;
-  const end = [at.outRow, at.columns, at.accumulate, at.spill] as const;
-  const panels = body.let(i32.shrU(at.rows, 2));
-  body.if(panels, () => body.call(whole, at.a, at.aPanel, at.aStep, panels, ...right, at.out, ...end));
-  const restRows = body.let(i32.and(at.rows, 3));
-  body.if(restRows, () => {
-    const a = body.let(i32.add(at.a, i32.mul(panels, at.aPanel)));
-    const out = body.let(i32.add(at.out, i32.mul(i32.shl(panels, 2), at.outRow)));
-    rest.forEach((strip, index) =>
-      body.if(i32.eq(restRows, index + 1), () => body.call(strip, a, at.aPanel, at.aStep, 1, ...right, out, ...end)),
-    );
-  });
-}
-
-/**
- * Adds `block(a, b, out, rows, columns, k, args, scratch)`: a block of out with whole sums over k, of op(a) from address a on and op(b) from
- * address b on. Distances and flags are read from args.
- */
-export function addBlock(builder: ModuleBuilder, useMadd: boolean): Block {
-  const stripsOf = (layout: Layout) => {
-    const strips = (vectors: number): Strips => ({
-      whole: addStrip(builder, { rows: tileRows, vectors, layout, useMadd }),
-      rest: [1, 2, 3].map((rows) => addStrip(builder, { rows, vectors, layout, useMadd })),
-    });
-    return { narrow: strips(1), wide: strips(2) };
-  };
-  const strips = { panels: stripsOf("panels"), rows: stripsOf("rows") };
+function addKernels(builder: ModuleBuilder, useMadd: boolean): Kernels {
   const packsOf = (width: 4 | 8): Packs => ({
     copied: addPackCopied(builder, width),
     transposed: addPackTransposed(builder, width),
   });
-  const [packsOfA, packsOfB] = [packsOf(tileRows), packsOf(tileColumns)];
-
-  // Of few rows, wide pieces: b, which is read once, is read in order, and there are enough sums to hide the time that an addition takes.
-  const wideVectors = [8, 4, 4];
-  const wideStrips = wideVectors.map((vectors, index) => {
-    const rows = index + 1;
-    const layouts = (["panels", "rows"] as const).map((layout) =>
-      addStrip(builder, { rows, vectors, layout, useMadd }),
-    );
-    return { vectors, panels: layouts[0]!, rows: layouts[1]! };
-  });
-
-  /** As many columns as whole wide strips cover, where rows are one to three and b is not packed. @returns the first column behind */
-  const multiplyWide = (body: Body, layout: Layout, at: Omit<Columns, "columns">, of: RowsOfB): Address => {
-    const first = body.variable("i32", 0);
-    wideStrips.forEach((strip, index) => {
-      const width = 4 * strip.vectors;
-      body.if(i32.and(i32.eq(at.rows, index + 1), i32.eq(of.columnBytes, 4)), () => {
-        body.block((end) =>
-          body.loop((next) => {
-            body.branchIf(end, i32.gtU(i32.add(first, width), of.columns));
-            const bytes = body.let(i32.shl(first, 2));
-            const left = [at.a, at.aPanel, at.aStep, 1, i32.add(at.b, bytes), at.bStep, at.depth] as const;
-            body.call(strip[layout], ...left, i32.add(at.out, bytes), at.outRow, width, at.accumulate, at.spill);
-            body.set(first, i32.add(first, width));
-            body.branch(next);
-          }),
-        );
-      });
-    });
-    return first;
+  return {
+    inPanels: addRowsTimesColumns(builder, "panels", useMadd),
+    inRows: addRowsTimesColumns(builder, "rows", useMadd),
+    packsOfA: packsOf(tileRows),
+    packsOfB: packsOf(tileColumns),
   };
+}
 
-  /** All columns of a block times rows of a that lie in panels or as they are. */
-  const multiplyRows = (body: Body, layout: Layout, at: Omit<Columns, "columns">, of: RowsOfB): void =>
-    body.for({ from: multiplyWide(body, layout, at, of), to: of.columns, by: tileColumns }, (left) => {
-      const leftBytes = body.let(i32.shl(left, 2));
-      const b = body.let(i32.add(at.b, i32.mul(left, of.columnBytes)));
-      const columns = least(body, i32.sub(of.columns, left), tileColumns);
-      const place = { ...at, b, columns, out: body.let(i32.add(at.out, leftBytes)) };
-      const { narrow, wide } = strips[layout];
+/** Parameters of `RowsTimesColumns` from b on: of b, and of out. */
+type Columns = readonly [...Quadruple<Address>, ...Quadruple<Address>, Address];
+type Quadruple<T> = readonly [T, T, T, T];
+
+/** Rows of op(a), packed or not, times the columns of b. @param packed where panels go */
+function multiplyRows(
+  body: Body,
+  kernels: Kernels,
+  a: Range & { packA: Address; packed: Address },
+  columns: Columns,
+): void {
+  const { from, lane, deep, lanes, depth, packA, packed } = a;
+  const inPanels = (at: Address, panelBytes: Address, step: Address): void =>
+    body.call(kernels.inPanels, at, panelBytes, step, lanes, ...columns);
+  body.if(
+    packA,
+    () => {
+      pack(body, kernels.packsOfA, a, packed);
+      inPanels(packed, i32.shl(depth, 4), constant("i32", 4 * tileRows));
+    },
+    () =>
       body.if(
-        i32.gtU(columns, 4),
-        () => multiply(body, wide, place),
-        () => multiply(body, narrow, place),
-      );
-    });
+        i32.eq(lane, 4),
+        () => inPanels(from, constant("i32", 4 * tileRows), deep),
+        () => body.call(kernels.inRows, from, i32.shl(lane, 2), lane, lanes, ...columns),
+      ),
+  );
+}
 
+/** Adds the function of blocks whose sums are taken tile by tile. */
+export function addBlock(builder: ModuleBuilder, useMadd: boolean): Block {
+  const kernels = addKernels(builder, useMadd);
   return builder.function({ parameters: blockParameters }, (body, ...parameters) => {
     const [a, b, out, rows, columns, k, args, scratch] = parameters;
     const [aLane, aDeep] = [body.let(load(args, "aLane")), body.let(load(args, "aDeep"))];
     const [bLane, bDeep] = [body.let(load(args, "bLane")), body.let(load(args, "bDeep"))];
     const [packA, packB] = [body.let(load(args, "packA")), body.let(load(args, "packB"))];
     const outRow = body.let(load(args, "outRow"));
-    const added = body.let(load(args, "accumulate"));
     const aPanels = body.let(i32.add(scratch, spillBytes));
     const bPanels = body.let(i32.add(scratch, spillBytes + aBytes));
+    const accumulate = body.variable("i32", load(args, "accumulate"));
     const done = body.variable("i32", 0);
     body.loop((next) => {
       const depth = least(body, i32.sub(k, done), blockDepth);
-      const rangeOfB = {
-        from: body.let(i32.add(b, i32.mul(done, bDeep))),
-        lane: bLane,
-        deep: bDeep,
-        lanes: columns,
-        depth,
-      };
-      body.if(packB, () => pack(body, packsOfB, rangeOfB, bPanels));
-      const ofB = { columns, columnBytes: body.let(i32.select(i32.shl(depth, 2), 4, packB)) };
+      const fromB = body.let(i32.add(b, i32.mul(done, bDeep)));
+      const rangeOfB = { from: fromB, lane: bLane, deep: bDeep, lanes: columns, depth };
+      body.if(packB, () => pack(body, kernels.packsOfB, rangeOfB, bPanels));
+      const bStep = body.let(i32.select(constant("i32", 4 * tileColumns), bDeep, packB));
+      const columnBytes = body.let(i32.select(i32.shl(depth, 2), 4, packB));
+      const right = [body.let(i32.select(bPanels, fromB, packB)), bStep, columnBytes, depth] as const;
       body.for({ from: 0, to: rows, by: blockRows }, (top) => {
         const from = body.let(i32.add(a, i32.add(i32.mul(done, aDeep), i32.mul(top, aLane))));
         const lanes = least(body, i32.sub(rows, top), blockRows);
-        body.if(packA, () => pack(body, packsOfA, { from, lane: aLane, deep: aDeep, lanes, depth }, aPanels));
-        const at = {
-          rows: lanes,
-          b: body.let(i32.select(bPanels, rangeOfB.from, packB)),
-          bStep: body.let(i32.select(constant("i32", 4 * tileColumns), bDeep, packB)),
-          depth,
-          out: body.let(i32.add(out, i32.mul(top, outRow))),
-          outRow,
-          accumulate: body.let(i32.or(added, i32.ne(done, 0))),
-          spill: scratch,
-        };
-        const inRows = { ...at, a: from, aPanel: body.let(i32.shl(aLane, 2)), aStep: aLane };
-        const inPanels = {
-          ...at,
-          a: body.let(i32.select(aPanels, from, packA)),
-          aPanel: body.let(i32.select(i32.shl(depth, 4), 4 * tileRows, packA)),
-          aStep: body.let(i32.select(constant("i32", 4 * tileRows), aDeep, packA)),
-        };
-        body.if(
-          i32.or(packA, i32.eq(aLane, 4)),
-          () => multiplyRows(body, "panels", inPanels, ofB),
-          () => multiplyRows(body, "rows", inRows, ofB),
-        );
+        const outTop = body.let(i32.add(out, i32.mul(top, outRow)));
+        const rangeOfA = { from, lane: aLane, deep: aDeep, lanes, depth, packA, packed: aPanels };
+        multiplyRows(body, kernels, rangeOfA, [...right, outTop, outRow, columns, accumulate, scratch]);
       });
+      body.set(accumulate, 1);
       body.set(done, i32.add(done, depth));
       body.branchIf(next, i32.ltU(done, k));
     });
   });
-}
-
-interface RowsOfB {
-  readonly columns: Address;
-  /** Bytes from a column to the next, of the first k. */
-  readonly columnBytes: Address;
 }

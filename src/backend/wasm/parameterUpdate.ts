@@ -2,7 +2,7 @@ import { type HostedUpdate } from "../../math/optimizerUpdate.ts";
 import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
-import { least } from "./matmulBlock.ts";
+import { least } from "./least.ts";
 import { read, turnPlace } from "./passArguments.ts";
 import type { Address } from "./rowLoops.ts";
 import type { VectorCode } from "./vectorCode.ts";
