@@ -93,6 +93,11 @@ const mixed = network(
 
 test.each([1, 3, 4, 31, 32, 33, 150, 301])("batches of %i rows", (rows) => compare(wide, 1, 2 * rows));
 
+test("layers wider than a block of a product", async () => {
+  const layers = [dense(601, "relu"), dense(1030, "tanh"), dense(520, "sigmoid"), dense(2)];
+  await compare(network({ inputs: 3, layers, loss: "squaredError" }), 1, 70);
+});
+
 test("random graphs", async () => {
   const check = async (seed: number): Promise<void> => {
     const net = randomGraph(seed);

@@ -1,6 +1,7 @@
 import type { ParameterGradient } from "../../graph/derive.ts";
 import { denseShapesOf } from "../../graph/graphNetwork.ts";
-import { GraphCode, productKinds, type RowsContext } from "./graphCode.ts";
+import type { GraphCode, RowsContext } from "./graphCode.ts";
+import { emitProduct, productKinds } from "./layerProducts.ts";
 import { f32x4, i32 } from "./instructions.ts";
 import type { Block } from "./matmulBlock.ts";
 import { least } from "./least.ts";
@@ -78,7 +79,9 @@ export function emitGradients(graph: GraphCode, context: RowsContext, block: Blo
       const product = body.let(i32.select(of("weightsAdded"), of("weights"), isAdded));
       const out = i32.add(gradients, i32.add(4 * weightsOffset, i32.mul(firstRow, 4 * width)));
       const left = i32.add(inputs, i32.shl(firstRow, 2));
-      body.call(block, left, dOutputs, out, count, width, rows, product, scratch);
+      emitProduct(body, block, {
+        ...{ a: left, b: dOutputs, out, rows: count, columns: width, columnBytes: 4, k: rows, args: product, scratch },
+      });
     });
     nextJob(() => sumColumns(dOutputs, width, body.let(i32.add(gradients, 4 * biasOffset))));
   };

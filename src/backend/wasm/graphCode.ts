@@ -5,6 +5,7 @@ import { emitExpressions } from "./emitExpression.ts";
 import { exponential } from "./exponentials.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { naturalLogarithm } from "./logarithms.ts";
+import { emitProduct, productKinds, type ProductKind } from "./layerProducts.ts";
 import type { Block } from "./matmulBlock.ts";
 import { read, slotsAt } from "./passArguments.ts";
 import {
@@ -26,10 +27,6 @@ import type { Slot, Slots } from "./slots.ts";
 import { threefry } from "./threefry.ts";
 import { constant, type Value } from "./value.ts";
 import type { Floats, VectorCode } from "./vectorCode.ts";
-
-/** Kinds of matrix products of a dense node. */
-export const productKinds = ["forward", "inputs", "weights", "weightsAdded"] as const;
-export type ProductKind = (typeof productKinds)[number];
 
 /** What the code of a member's rows reads: all values may be used often. */
 export interface RowsContext {
@@ -207,9 +204,11 @@ export class GraphCode {
       hasUnits: true,
     };
     copyRows(body, bias, layer.fanOut, { address: outputs, rowBytes: 4 * layer.fanOut, hasUnits: true }, rows);
-    const weights = i32.add(parameters, 4 * layer.weightsOffset);
-    const args = this.#productArguments(layer, "forward");
-    body.call(this.#block, inputs, weights, outputs, rows, layer.fanOut, layer.fanIn, args, scratch);
+    emitProduct(body, this.#block, {
+      ...{ a: inputs, b: i32.add(parameters, 4 * layer.weightsOffset), out: outputs, rows, scratch },
+      ...{ columns: layer.fanOut, columnBytes: 4, k: layer.fanIn },
+      args: this.#productArguments(layer, "forward"),
+    });
   }
 
   #denseInputs(index: number, { from, dense }: NodeOf<"denseInputs">): void {
@@ -217,9 +216,11 @@ export class GraphCode {
     const layer = this.#layers.get(dense)!;
     const dOutputs = this.slotAddress(this.contiguous(from));
     const dInputs = this.slotAddress(this.slots.of(index));
-    const weights = i32.add(parameters, 4 * layer.weightsOffset);
-    const args = this.#productArguments(layer, "inputs");
-    code.body.call(this.#block, dOutputs, weights, dInputs, rows, layer.fanIn, layer.fanOut, args, scratch);
+    emitProduct(code.body, this.#block, {
+      ...{ a: dOutputs, b: i32.add(parameters, 4 * layer.weightsOffset), out: dInputs, rows, scratch },
+      ...{ columns: layer.fanIn, columnBytes: 4 * layer.fanOut, k: layer.fanOut },
+      args: this.#productArguments(layer, "inputs"),
+    });
   }
 
   #elementwise(index: number, { from, expression, width }: NodeOf<"elementwise">): void {
