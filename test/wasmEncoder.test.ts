@@ -370,7 +370,7 @@ test("LEB128 at the borders of its bytes", () => {
   ]); // prettier-ignore
   let deep: readonly unknown[] = [7];
   for (let depth = 0; depth < 100_000; depth++) deep = [deep];
-  expect(flatten(deep as never)).toEqual([7]);
+  expect([...flatten(deep as never)]).toEqual([7]);
 });
 
 test("blocks, loops, branches, calls and locals", () => {
@@ -426,6 +426,34 @@ test("blocks, loops, branches, calls and locals", () => {
     "i32.const 1", "i32.shr_u", "local.set 0", "end", "local.get 1", "i32.const 1", "i32.add", "local.set 1", "local.get 1",
     "i32.const 500", "i32.ge_u", "if", "br 2", "end", "br 0", "end", "end", "local.get 1", "end",
   ]); // prettier-ignore
+});
+
+test("locals that are not in use any more give their places to others", () => {
+  const builder = builderOf();
+  const rounds = 30_000;
+  const chain = builder.function({ parameters: ["i32"], result: "i32" }, (body, x) => {
+    let value: Value<"i32"> = x;
+    for (let round = 0; round < rounds; round++) value = body.let(i32.add(value, 1));
+    const [kept, factor] = [body.let(value), body.let(f32.convertI32S(value))];
+    const sum = body.variable("i32", 0);
+    body.for({ from: 0, to: 3 }, (outer) => {
+      const own = body.let(i32.mul(outer, 10));
+      body.for({ from: 0, to: 2 }, (inner) => {
+        const both = body.let(i32.add(own, inner));
+        body.set(sum, i32.add(sum, i32.add(both, kept)));
+      });
+      const late = body.let(i32.add(own, 1000));
+      body.set(sum, i32.add(sum, late));
+    });
+    return i32.add(sum, i32.truncSatF32S(factor));
+  });
+  builder.export("chain", chain);
+  const { locals } = disassemble(builder.encode()).functions[0]!;
+  expect(locals).toHaveLength(2);
+  expect(Number.parseInt(locals[0]!, 10)).toBeLessThan(12);
+  expect(locals[1]).toBe("1 f32");
+  const wanted = [0, 10, 20].reduce((sum, own) => sum + 3 * own + 1 + 1000 + 2 * (rounds + 5), 0);
+  expect(instantiate(builder).chain!(5)).toBe(wanted + rounds + 5);
 });
 
 test("shared memory is imported as such", () => {
