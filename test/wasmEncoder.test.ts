@@ -286,7 +286,7 @@ test.each(every.map(([of, name, own]) => [`${named(of)}.${name}: ${own.text || "
 );
 
 test("every instruction is among those above", () => {
-  const elsewhere = ["load", "loadSplat", "constants", "relaxedMadd", "relaxedNmadd"];
+  const elsewhere = ["load", "loadSplat", "loadLane", "constants", "relaxedMadd", "relaxedNmadd"];
   for (const of of [i32, f32, f32x4, i32x4] as Namespace[]) {
     const met = new Set(every.filter(([own]) => own === of).map(([, name]) => name));
     expect(Object.keys(of).filter((name) => !met.has(name) && !elsewhere.includes(name))).toEqual([]);
@@ -303,6 +303,7 @@ test("loads and stores take an address and an offset", () => {
     body.store(to, i32x4.load(from, 300), 140);
     body.storeLane(to, f32x4.load(from, 12), 2, 156);
     body.store(to, i32x4.constants(1, -2, 3, 0x7fffffff), 160);
+    body.store(to, f32x4.loadLane(from, f32x4.load(from), 2, 20), 176);
   });
   builder.export("copy", copy);
   expect(disassemble(builder.encode()).functions[0]!.code.filter((line) => !line.startsWith("local"))).toEqual([
@@ -310,15 +311,16 @@ test("loads and stores take an address and an offset", () => {
     "v128.load align=4 offset=12", "v128.store align=4 offset=108", "v128.load32_splat align=4 offset=16",
     "v128.store align=4 offset=124", "v128.load align=4 offset=300", "v128.store align=4 offset=140",
     "v128.load align=4 offset=12", "v128.store32_lane align=4 offset=156 2",
-    `v128.const ${[1, -2, 3, 0x7fffffff].map(bitsF32).join(" ")}`, "v128.store align=4 offset=160", "end",
+    `v128.const ${[1, -2, 3, 0x7fffffff].map(bitsF32).join(" ")}`, "v128.store align=4 offset=160",
+    "v128.load align=4 offset=0", "v128.load32_lane align=4 offset=20 2", "v128.store align=4 offset=176", "end",
   ]); // prettier-ignore
   const memory = memoryOf();
   const [words, numbers] = [new Int32Array(memory.buffer), new Float32Array(memory.buffer)];
   for (let at = 0; at < 100; at++) numbers[at] = at + 0.5;
   instantiate(builder, memory).copy!(0, 400);
-  const stored = words.slice(125, 144);
+  const stored = words.slice(125, 148);
   const wanted = [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 4.5, 4.5, 4.5, 4.5, 75.5, 76.5, 77.5, 78.5, 5.5];
-  expect([...stored]).toEqual([...wanted.map(f32Bits), 1, -2, 3, 0x7fffffff]);
+  expect([...stored]).toEqual([...wanted.map(f32Bits), 1, -2, 3, 0x7fffffff, ...[0.5, 1.5, 5.5, 3.5].map(f32Bits)]);
 });
 
 test("relaxed madd is a · b + c in one rounding or two", () => {
