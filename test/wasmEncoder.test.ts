@@ -286,7 +286,7 @@ test.each(every.map(([of, name, own]) => [`${named(of)}.${name}: ${own.text || "
 );
 
 test("every instruction is among those above", () => {
-  const elsewhere = ["load", "loadSplat", "constants", "relaxedMadd", "relaxedNmadd"];
+  const elsewhere = ["load", "loadSplat", "loadLane", "constants", "relaxedMadd", "relaxedNmadd"];
   for (const of of [i32, f32, f32x4, i32x4] as Namespace[]) {
     const met = new Set(every.filter(([own]) => own === of).map(([, name]) => name));
     expect(Object.keys(of).filter((name) => !met.has(name) && !elsewhere.includes(name))).toEqual([]);
@@ -303,6 +303,7 @@ test("loads and stores take an address and an offset", () => {
     body.store(to, i32x4.load(from, 300), 140);
     body.storeLane(to, f32x4.load(from, 12), 2, 156);
     body.store(to, i32x4.constants(1, -2, 3, 0x7fffffff), 160);
+    body.store(to, f32x4.loadLane(from, f32x4.load(from), 2, 20), 176);
   });
   builder.export("copy", copy);
   expect(disassemble(builder.encode()).functions[0]!.code.filter((line) => !line.startsWith("local"))).toEqual([
@@ -310,15 +311,16 @@ test("loads and stores take an address and an offset", () => {
     "v128.load align=4 offset=12", "v128.store align=4 offset=108", "v128.load32_splat align=4 offset=16",
     "v128.store align=4 offset=124", "v128.load align=4 offset=300", "v128.store align=4 offset=140",
     "v128.load align=4 offset=12", "v128.store32_lane align=4 offset=156 2",
-    `v128.const ${[1, -2, 3, 0x7fffffff].map(bitsF32).join(" ")}`, "v128.store align=4 offset=160", "end",
+    `v128.const ${[1, -2, 3, 0x7fffffff].map(bitsF32).join(" ")}`, "v128.store align=4 offset=160",
+    "v128.load align=4 offset=0", "v128.load32_lane align=4 offset=20 2", "v128.store align=4 offset=176", "end",
   ]); // prettier-ignore
   const memory = memoryOf();
   const [words, numbers] = [new Int32Array(memory.buffer), new Float32Array(memory.buffer)];
   for (let at = 0; at < 100; at++) numbers[at] = at + 0.5;
   instantiate(builder, memory).copy!(0, 400);
-  const stored = words.slice(125, 144);
+  const stored = words.slice(125, 148);
   const wanted = [1.5, 2.5, 3.5, 4.5, 5.5, 6.5, 4.5, 4.5, 4.5, 4.5, 75.5, 76.5, 77.5, 78.5, 5.5];
-  expect([...stored]).toEqual([...wanted.map(f32Bits), 1, -2, 3, 0x7fffffff]);
+  expect([...stored]).toEqual([...wanted.map(f32Bits), 1, -2, 3, 0x7fffffff, ...[0.5, 1.5, 5.5, 3.5].map(f32Bits)]);
 });
 
 test("relaxed madd is a · b + c in one rounding or two", () => {
@@ -370,7 +372,7 @@ test("LEB128 at the borders of its bytes", () => {
   ]); // prettier-ignore
   let deep: readonly unknown[] = [7];
   for (let depth = 0; depth < 100_000; depth++) deep = [deep];
-  expect(flatten(deep as never)).toEqual([7]);
+  expect([...flatten(deep as never)]).toEqual([7]);
 });
 
 test("blocks, loops, branches, calls and locals", () => {
@@ -426,6 +428,34 @@ test("blocks, loops, branches, calls and locals", () => {
     "i32.const 1", "i32.shr_u", "local.set 0", "end", "local.get 1", "i32.const 1", "i32.add", "local.set 1", "local.get 1",
     "i32.const 500", "i32.ge_u", "if", "br 2", "end", "br 0", "end", "end", "local.get 1", "end",
   ]); // prettier-ignore
+});
+
+test("locals that are not in use any more give their places to others", () => {
+  const builder = builderOf();
+  const rounds = 30_000;
+  const chain = builder.function({ parameters: ["i32"], result: "i32" }, (body, x) => {
+    let value: Value<"i32"> = x;
+    for (let round = 0; round < rounds; round++) value = body.let(i32.add(value, 1));
+    const [kept, factor] = [body.let(value), body.let(f32.convertI32S(value))];
+    const sum = body.variable("i32", 0);
+    body.for({ from: 0, to: 3 }, (outer) => {
+      const own = body.let(i32.mul(outer, 10));
+      body.for({ from: 0, to: 2 }, (inner) => {
+        const both = body.let(i32.add(own, inner));
+        body.set(sum, i32.add(sum, i32.add(both, kept)));
+      });
+      const late = body.let(i32.add(own, 1000));
+      body.set(sum, i32.add(sum, late));
+    });
+    return i32.add(sum, i32.truncSatF32S(factor));
+  });
+  builder.export("chain", chain);
+  const { locals } = disassemble(builder.encode()).functions[0]!;
+  expect(locals).toHaveLength(2);
+  expect(Number.parseInt(locals[0]!, 10)).toBeLessThan(12);
+  expect(locals[1]).toBe("1 f32");
+  const wanted = [0, 10, 20].reduce((sum, own) => sum + 3 * own + 1 + 1000 + 2 * (rounds + 5), 0);
+  expect(instantiate(builder).chain!(5)).toBe(wanted + rounds + 5);
 });
 
 test("shared memory is imported as such", () => {

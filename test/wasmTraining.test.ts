@@ -188,9 +188,9 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
     });
 
     test.each([
-      ["in locals", [7, 3]],
-      ["in memory", [16, 8, 3]],
-    ] as const)("parameters %s, odd batches", async (_, widths) => {
+      ["few", [7, 3]],
+      ["many", [16, 8, 3]],
+    ] as const)("%s parameters, odd batches", async (_, widths) => {
       const layers = widths.map((width) => ({ width, activation: "silu" as const }));
       for (const rows of [1, 3, 6, 11]) {
         await both(small({ layers, rows, loss: "softmaxCrossEntropy" }), { optimizer: adam({ learningRate: 0.01 }) });
@@ -205,28 +205,38 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         small({ layers: [16, 3].map((width) => ({ width, activation: "relu" })), rows: 1024 + 1 }),
         {},
       );
-      compare("slices in memory", await trainSamples(wide, useRelaxed), await reference(wide), 1e-5);
+      compare("slices of many parameters", await trainSamples(wide, useRelaxed), await reference(wide), 1e-5);
     });
 
     test("members with learning rates, momenta and weight decays of their own", async () => {
       const own = caseOf(small({}), { members: 6, optimizer: sgd({ learningRate: 0.02 }) });
-      const perReplica = {
+      const perMember = {
         learningRate: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06],
         momentum: [0, 0.1, 0.2, 0.3, 0.9, 0.5],
         weightDecay: [0, 0.01, 0, 0.1, 0.2, 0.001],
       };
-      const varied = { ...own, settings: { ...own.settings, perReplica } };
+      const varied = { ...own, settings: { ...own.settings, perMember } };
       compare("own rates", await trainMembers(varied, useRelaxed), await reference(varied), 1e-5);
     });
 
+    test("members with seeds of their own take rows of their own", async () => {
+      for (const bootstrap of [false, true]) {
+        for (const batchSize of [1, 5, 13]) {
+          const own = caseOf(small({}), { members: 6, batchSize, bootstrap });
+          const varied = { ...own, settings: { ...own.settings, perMember: { seed: [7, 1, 9, 2 ** 40, 5, 6] } } };
+          compare("own rows", await trainMembers(varied, useRelaxed), await reference(varied), 1e-5);
+        }
+      }
+    });
+
     test.each([
-      ["in locals", [5, 3]],
-      ["in memory", [16, 16, 3]],
-    ] as const)("members that diverge stop, the others do not, parameters %s", async (_, widths) => {
+      ["few", [5, 3]],
+      ["many", [16, 16, 3]],
+    ] as const)("members that diverge stop, the others do not, %s parameters", async (_, widths) => {
       const layers = widths.map((width) => ({ width, activation: "identity" as const }));
       const own = caseOf(small({ layers }), { members: 6, batchSize: 5 });
-      const perReplica = { learningRate: [0.01, 30, 0.02, 9, 0.03, 20] };
-      const varied = { ...own, settings: { ...own.settings, perReplica } };
+      const perMember = { learningRate: [0.01, 30, 0.02, 9, 0.03, 20] };
+      const varied = { ...own, settings: { ...own.settings, perMember } };
       const { parameterCount } = varied.net;
       const [wanted, got] = [await reference(varied), await trainMembers(varied, useRelaxed)];
       const of = ({ parameters }: Trained, member: number): number[] =>

@@ -18,7 +18,7 @@ const vectors: Readonly<Record<number, string>> = {
   0x20: "f32x4.replace_lane", 0x37: "i32x4.eq", 0x39: "i32x4.lt_s", 0x3b: "i32x4.gt_s", 0x3c: "i32x4.gt_u", 0x41: "f32x4.eq",
   0x42: "f32x4.ne", 0x43: "f32x4.lt", 0x44: "f32x4.gt", 0x45: "f32x4.le", 0x46: "f32x4.ge", 0x4d: "v128.not", 0x4e: "v128.and",
   0x4f: "v128.andnot", 0x50: "v128.or", 0x51: "v128.xor", 0x52: "v128.bitselect", 0x53: "v128.any_true",
-  0x5a: "v128.store32_lane", 0x67: "f32x4.ceil", 0x68: "f32x4.floor", 0x69: "f32x4.trunc", 0x6a: "f32x4.nearest",
+  0x56: "v128.load32_lane", 0x5a: "v128.store32_lane", 0x67: "f32x4.ceil", 0x68: "f32x4.floor", 0x69: "f32x4.trunc", 0x6a: "f32x4.nearest",
   0xa3: "i32x4.all_true", 0xa4: "i32x4.bitmask", 0xab: "i32x4.shl", 0xac: "i32x4.shr_s", 0xad: "i32x4.shr_u", 0xae: "i32x4.add",
   0xb1: "i32x4.sub", 0xb5: "i32x4.mul", 0xb6: "i32x4.min_s", 0xb8: "i32x4.max_s", 0xe0: "f32x4.abs", 0xe1: "f32x4.neg",
   0xe3: "f32x4.sqrt", 0xe4: "f32x4.add", 0xe5: "f32x4.sub", 0xe6: "f32x4.mul", 0xe7: "f32x4.div", 0xe8: "f32x4.min",
@@ -89,7 +89,7 @@ function immediates(name: string, reader: Reader): (string | number)[] {
   if (name === "f32.const") return [reader.float()];
   if (name === "v128.const") return [reader.float(), reader.float(), reader.float(), reader.float()];
   if (name === "i8x16.shuffle") return Array.from({ length: 16 }, () => reader.byte());
-  if (name === "v128.store32_lane") return [...memory(reader), reader.byte()];
+  if (name === "v128.store32_lane" || name === "v128.load32_lane") return [...memory(reader), reader.byte()];
   if (name.endsWith("_lane")) return [reader.byte()];
   return /\.(load|store)/.test(name) ? memory(reader) : [];
 }

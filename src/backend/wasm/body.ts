@@ -1,4 +1,5 @@
-import { type Code, flatten, memoryArgument, unsigned, vector } from "./code.ts";
+import { type Code, flatten, LocalReference, LoopMark, memoryArgument, unsigned, vector } from "./code.ts";
+import { placeLocals } from "./locals.ts";
 import { codeOf, type Operand, typeBytes, Value, type ValueType, Variable } from "./value.ts";
 
 /** Types of parameters as the values that they are. */
@@ -33,13 +34,12 @@ export const call = <P extends readonly ValueType[], R extends ValueType>(
 
 /** The code of one function: statements in order, over named values. */
 export class Body {
-  readonly #parameters: readonly ValueType[];
-  readonly #locals: ValueType[] = [];
+  readonly #parameterCount: number;
   readonly #labels: Label[] = [];
   #code: Code[] = [];
 
-  constructor(parameters: readonly ValueType[]) {
-    this.#parameters = parameters;
+  constructor(parameterCount: number) {
+    this.#parameterCount = parameterCount;
   }
 
   /** Computes a value here, once, and names it. */
@@ -57,8 +57,7 @@ export class Body {
   }
 
   #local<T extends ValueType>(type: T): Variable<T> {
-    this.#locals.push(type);
-    return new Variable(type, unsigned(this.#parameters.length + this.#locals.length - 1));
+    return new Variable(type, [new LocalReference(typeBytes[type])]);
   }
 
   /** Assigns a variable. */
@@ -89,7 +88,7 @@ export class Body {
 
   /** Code that a branch to its label repeats. `for` is the loop whose end is in sight. */
   loop(build: (label: Label) => void): void {
-    this.#code.push([0x03, noResult, this.#nested(build), end]);
+    this.#code.push([new LoopMark(true), 0x03, noResult, this.#nested(build), end, new LoopMark(false)]);
   }
 
   if(condition: Operand<"i32">, then: () => void, otherwise?: () => void): void {
@@ -145,14 +144,8 @@ export class Body {
   }
 
   /** Declarations of locals, the code and its end. */
-  encode(result?: Value<ValueType>): number[] {
-    const groups: { type: number; count: number }[] = [];
-    for (const type of this.#locals.map((name) => typeBytes[name])) {
-      const last = groups[groups.length - 1];
-      if (last?.type === type) last.count++;
-      else groups.push({ type, count: 1 });
-    }
-    const locals = vector(groups.map(({ type, count }) => [unsigned(count), type]));
-    return flatten([locals, this.#code, result ? result.take() : [], end]);
+  encode(result?: Value<ValueType>): Uint8Array<ArrayBuffer> {
+    const { groups, bytes } = placeLocals([this.#code, result ? result.take() : [], end], this.#parameterCount);
+    return flatten([vector(groups.map(([count, type]) => [unsigned(count), type])), bytes]);
   }
 }

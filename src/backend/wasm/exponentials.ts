@@ -13,22 +13,26 @@ const roundAndBias = 1.5 * 2 ** 23 + 127;
 const leastArgument = -88;
 
 interface Scaled {
-  /** e^r − 1, |r| ≤ ½ ln 2. */
+  /** (e^r − 1) · sign, |r| ≤ ½ ln 2. */
   readonly minusOne: Floats;
   /** 2ⁿ. */
   readonly power: Floats;
 }
 
 /**
- * e^x as 2ⁿ · e^r. Taking n · ln 2 off rounds to ½|x| units in the last place of e^x. Few operations depend on each other: networks wait
- * for them. @param x in [−88, 88.3], may be used often
+ * e^(sign · x) as 2ⁿ · e^r. Taking n · ln 2 off rounds to ½|x| units in the last place of it. Few operations depend on each other:
+ * networks wait for them. @param x may be used often; sign · x is in [−88, 88.3]
  */
-function scaled(code: VectorCode, x: Floats): Scaled {
-  const biased = code.let(code.madd(x, Math.LOG2E, roundAndBias));
-  const r = code.let(code.nmadd(f32x4.sub(biased, roundAndBias), Math.LN2, x));
+function scaled(code: VectorCode, x: Floats, sign: 1 | -1 = 1): Scaled {
+  const along = (...operands: Parameters<VectorCode["madd"]>): Floats =>
+    sign > 0 ? code.madd(...operands) : code.nmadd(...operands);
+  const against = (...operands: Parameters<VectorCode["madd"]>): Floats =>
+    sign > 0 ? code.nmadd(...operands) : code.madd(...operands);
+  const biased = code.let(along(x, Math.LOG2E, roundAndBias));
+  const r = code.let(against(f32x4.sub(biased, roundAndBias), Math.LN2, x)); // sign · r
   const square = code.let(f32x4.mul(r, r));
-  const upper = code.madd(square, c4, code.madd(r, c3, c2));
-  const minusOne = code.let(code.madd(square, code.madd(square, upper, code.madd(r, c1, c0)), r));
+  const upper = code.madd(square, c4, along(r, c3, c2));
+  const minusOne = code.let(along(square, code.madd(square, upper, along(r, c1, c0)), r));
   const power = code.let(f32x4.reinterpret(i32x4.shl(i32x4.reinterpret(biased), 23)));
   return { minusOne, power };
 }
@@ -69,9 +73,9 @@ export function hyperbolicTangent(code: VectorCode, operand: Floats): Floats {
 
 /** 1 / (1 + e^−x), held at 2⁻¹²⁶. */
 export function sigmoid(code: VectorCode, x: Floats): Floats {
-  const bounded = code.atMost(code.atLeast(f32x4.neg(x), leastArgument), 87.33654);
-  const { minusOne, power } = scaled(code, code.let(bounded));
-  return f32x4.div(1, code.madd(power, minusOne, f32x4.add(power, 1)));
+  const bounded = code.atLeast(code.atMost(x, -leastArgument), -87.33654);
+  const { minusOne, power } = scaled(code, code.let(bounded), -1);
+  return f32x4.div(1, code.nmadd(power, minusOne, f32x4.add(power, 1)));
 }
 
 /** log(1 + e^x) = max(x, 0) + log(1 + e^−|x|); the latter is 2 artanh(e / (2 + e)), a polynomial to 4e-9 of the doubled quotient. */

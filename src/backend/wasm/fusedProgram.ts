@@ -16,6 +16,8 @@ export interface ProgramRequest {
   readonly update: OptimizerUpdate;
   readonly numbers: readonly string[];
   readonly useRelaxed: boolean;
+  /** Whether members take rows of their own in a step; default: all take the same. */
+  readonly hasOwnRows?: boolean;
   readonly memory: Omit<ImportedMemory, "module" | "name">;
 }
 

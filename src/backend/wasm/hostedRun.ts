@@ -1,4 +1,4 @@
-import { batchAt, isShuffled, optimizersOf, rowsOf, widestOptimizer } from "../batches.ts";
+import { batchAt, hasOwnRows, isShuffled, optimizersOf, rowsOf, widestOptimizer } from "../batches.ts";
 import { lossScale } from "../cpu/loss.ts";
 import { LimitExceeded } from "../../errors.ts";
 import type { RunSettings } from "../executor.ts";
@@ -22,7 +22,7 @@ export interface HostedRunRequest {
 /** Losses and steps that memory holds at once. */
 const ringSteps = 256;
 const callSteps = 64;
-const batchWords = 2 ** 20;
+const mostBatchBytes = 2 ** 22;
 
 const pageBytes = 65_536;
 const maximumPages = 65_536;
@@ -110,7 +110,14 @@ export class HostedRun {
     const optimizer = widestOptimizer(request.settings);
     const numbers = numbersOf(optimizer);
     const { network, useRelaxed = hasRelaxedSimd() } = request;
-    const program = create({ network, update: updateOf(optimizer), numbers, useRelaxed, memory: { initialPages: 1 } });
+    const program = create({
+      network,
+      update: updateOf(optimizer),
+      numbers,
+      useRelaxed,
+      hasOwnRows: hasOwnRows(request.settings, rowsIn(request)),
+      memory: { initialPages: 1 },
+    });
     const places = placesOf(request, program, sizes);
     const memory = allocate(places.pages);
     const { instance } = await WebAssembly.instantiate(program.bytes, { host: { memory } });
@@ -158,14 +165,14 @@ export class HostedRun {
 
   /** Steps that one call may take. */
   get callSteps(): number {
-    return this.takesAllRows ? callSteps : stepsAtOnce(this.settings.batchSize);
+    return this.takesAllRows ? callSteps : stepsAtOnce(this.#batchBytes);
   }
 
   /**
    * Describes steps to the program.
-   * @param writeBatch puts the rows of a batch at an address
+   * @param writeBatch puts the rows of a step's batch at an address
    */
-  writeSteps(firstStep: number, count: number, writeBatch: (rows: Uint32Array, address: number) => void): void {
+  writeSteps(firstStep: number, count: number, writeBatch: (step: number, address: number) => void): void {
     this.#words[this.run / 4 + runWords.stepCount] = count;
     for (let place = 0; place < count; place++) {
       const step = firstStep + place;
@@ -173,10 +180,10 @@ export class HostedRun {
         this.#writeStep(place, step, this.batches, this.rowCount);
         continue;
       }
-      const batch = batchAt(this.settings, this.rowCount, step);
-      const address = this.batches + place * this.#sizes.batch(this.settings.batchSize);
-      writeBatch(rowsOf(batch), address);
-      this.#writeStep(place, step, address, batch.batchSize);
+      const { batchSize } = batchAt(this.settings, this.rowCount, step);
+      const address = this.batches + place * this.#batchBytes;
+      writeBatch(step, address);
+      this.#writeStep(place, step, address, batchSize);
     }
   }
 
@@ -195,13 +202,14 @@ export class HostedRun {
     floats.set(outputs, at + stepValueWord);
   }
 
-  /** Writes the batch that all steps take. */
-  writeAllRows(writeBatch: (rows: Uint32Array, address: number) => void): void {
-    if (this.takesAllRows)
-      writeBatch(
-        Uint32Array.from({ length: this.rowCount }, (_, row) => row),
-        this.batches,
-      );
+  /** Rows that a member takes in a step. */
+  rowsOf(step: number, member = 0): Uint32Array {
+    return rowsOf(batchAt(this.settings, this.rowCount, step, member));
+  }
+
+  /** Bytes of the largest batch. */
+  get #batchBytes(): number {
+    return batchBytesOf(this.settings.batchSize, this.rowCount, this.#sizes);
   }
 
   /** Losses of a step, in the order in which memory has them. */
@@ -212,7 +220,11 @@ export class HostedRun {
 
 const rowsIn = ({ network, settings }: HostedRunRequest): number => settings.data.targets.length / network.outputs;
 
-const stepsAtOnce = (batchSize: number): number => Math.max(1, Math.min(callSteps, Math.floor(batchWords / batchSize)));
+const batchBytesOf = (batchSize: number, rowCount: number, sizes: RunSizes): number =>
+  sizes.batch(Math.min(batchSize, rowCount));
+
+const stepsAtOnce = (batchBytes: number): number =>
+  Math.max(1, Math.min(callSteps, Math.floor(mostBatchBytes / batchBytes)));
 
 interface Places {
   readonly run: number;
@@ -226,7 +238,7 @@ function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes
   const arena = new Arena();
   const run = arena.allocate(4 * runWordCount);
   const rowCount = rowsIn(request);
-  const batchSize = Math.min(settings.batchSize, rowCount);
+  const batchBytes = batchBytesOf(settings.batchSize, rowCount, sizes);
   const at = {
     steps: arena.allocate(callSteps * stepBytes),
     stepCount: 0,
@@ -238,7 +250,7 @@ function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes
     losses: arena.allocate(ringSteps * sizes.loss),
     rows: arena.allocate(4 * rowCount * (network.inputs + network.outputs)),
   };
-  const batches = arena.allocate(sizes.batch(batchSize) * stepsAtOnce(batchSize));
+  const batches = arena.allocate(batchBytes * stepsAtOnce(batchBytes));
   return { run, at, batches, pages: arena.pages };
 }
 

@@ -139,6 +139,9 @@ export const f32x4 = {
   ...lane("f32", "f32x4", 0x1f, 0x20),
   load: load("f32x4", simd(0x00)),
   loadSplat: load("f32x4", simd(0x09)),
+  /** The vector with one lane read from memory. */
+  loadLane: (address: Operand<"i32">, a: Operand<"f32x4">, index: 0 | 1 | 2 | 3, offset = 0): Value<"f32x4"> =>
+    new Value("f32x4", [codeOf("i32", address), codeOf("f32x4", a), simd(0x56), memoryArgument(offset), index]),
   splat: unary("f32", "f32x4")(simd(0x13)),
   eq: f32x4Compare(simd(0x41)),
   ne: f32x4Compare(simd(0x42)),

@@ -92,20 +92,34 @@ class MemberCode {
     const batch = body.let(step.word("batch"));
     const code = new NetworkCode(this.#code, network, new MemoryVectors(body, this.#state));
     const range = { from: constant("i32", 0), to: body.let(step.word("batchSize")), atOnce: vectorsAtOnce(network) };
+    const indexBytes = this.#parts.request.hasOwnRows ? vectorBytes : 4;
+    const own = this.#parts.request.hasOwnRows
+      ? body.let(addressOf(batch, i32.mul(this.#group, range.to), vectorBytes))
+      : batch;
     forSeveral(body, range, (first, count) => {
-      const indices = body.let(addressOf(batch, first, 4));
-      const samples = Array.from({ length: count }, (_, place) => this.#samplesAt(i32.load(indices, 4 * place), scale));
+      const indices = body.let(addressOf(own, first, indexBytes));
+      const samples = Array.from({ length: count }, (_, place) => this.#samplesAt(indices, indexBytes * place, scale));
       code.addSamples(samples, this.#sums);
     });
   }
 
-  /** One row of data for all lanes. */
-  #samplesAt(index: Value<"i32">, scale: Floats): Samples {
+  /** A row of data for each lane: the same one, or one of each member's own. */
+  #samplesAt(indices: Value<"i32">, offset: number, scale: Floats): Samples {
     const { body } = this.#code;
-    const { inputs, outputs } = this.#parts.request.network;
-    const row = body.let(addressOf(this.#run.rows, index, 4 * (inputs + outputs)));
+    const { network, hasOwnRows } = this.#parts.request;
+    const { inputs, outputs } = network;
+    const rowAt = (lane: number): Value<"i32"> =>
+      body.let(addressOf(this.#run.rows, i32.load(indices, offset + 4 * lane), 4 * (inputs + outputs)));
+    const rows = (hasOwnRows ? ([0, 1, 2, 3] as const) : ([0] as const)).map(rowAt);
+    const valueAt = (at: number): Floats =>
+      rows
+        .slice(1)
+        .reduce<Floats>(
+          (vector, row, place) => f32x4.loadLane(row, vector, (place + 1) as 1 | 2 | 3, 4 * at),
+          f32x4.loadSplat(rows[0]!, 4 * at),
+        );
     const valuesFrom = (first: number, count: number): Floats[] =>
-      Array.from({ length: count }, (_, at) => body.let(f32x4.loadSplat(row, 4 * (first + at))));
+      Array.from({ length: count }, (_, at) => body.let(valueAt(first + at)));
     return { inputs: valuesFrom(0, inputs), targets: valuesFrom(inputs, outputs), scale };
   }
 
@@ -124,7 +138,7 @@ class MemberCode {
 }
 
 /**
- * A program that trains many members of one network, four to a vector, each on the same rows. Exports
+ * A program that trains many members of one network, four to a vector: on the same rows, or each on its own. Exports
  * `train(run: i32, firstGroup: i32, endGroup: i32)`: all steps of the run at address `run` for groups of four members.
  */
 export const createMemberProgram = (request: ProgramRequest): Program =>

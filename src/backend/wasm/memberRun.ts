@@ -1,30 +1,35 @@
+import { hasOwnRows } from "../batches.ts";
 import { HostedRun, type HostedRunRequest } from "./hostedRun.ts";
 import { createMemberProgram, groupMembers } from "./memberProgram.ts";
 import { statusWords } from "./runLayout.ts";
 
-/** The training of many members of one network on the same rows, four to a vector. */
+/** The training of many members of one network, four to a vector. */
 export class MemberRun {
   readonly #host: HostedRun;
   readonly #members: number;
+  /** Whether each member takes rows of its own in a step. */
+  readonly #hasOwnRows: boolean;
 
-  private constructor(host: HostedRun, members: number) {
+  private constructor(host: HostedRun, members: number, isApart: boolean) {
     this.#host = host;
     this.#members = members;
+    this.#hasOwnRows = isApart;
   }
 
   static async create(request: HostedRunRequest, parameters: ArrayLike<number>): Promise<MemberRun> {
     const { network, members } = request;
     const lanes = groupMembers * Math.ceil(members / groupMembers);
+    const isApart = hasOwnRows(request.settings, request.settings.data.targets.length / network.outputs);
     const host = await HostedRun.create(request, createMemberProgram, {
       state: 4 * lanes * network.parameterCount,
       rates: 4 * lanes * 3,
       status: 4 * lanes * 3,
       loss: 4 * lanes,
-      batch: (batchSize) => 4 * batchSize,
+      batch: (batchSize) => 4 * batchSize * (isApart ? lanes : 1),
     });
-    const run = new MemberRun(host, members);
+    const run = new MemberRun(host, members, isApart);
     run.#write(parameters);
-    host.writeAllRows((rows, address) => run.#putRows(rows, address));
+    if (host.takesAllRows) run.#putRows(0, host.batches);
     return run;
   }
 
@@ -62,8 +67,17 @@ export class MemberRun {
     }
   }
 
-  #putRows(rows: Uint32Array, address: number): void {
-    this.#host.words(address, rows.length).set(rows);
+  #putRows(step: number, address: number): void {
+    if (!this.#hasOwnRows) {
+      const rows = this.#host.rowsOf(step);
+      this.#host.words(address, rows.length).set(rows);
+      return;
+    }
+    for (let lane = 0; lane < groupMembers * this.#groups; lane++) {
+      const rows = this.#host.rowsOf(step, Math.min(lane, this.#members - 1));
+      const words = this.#host.words(address, groupMembers * this.#groups * rows.length);
+      for (const [at, row] of rows.entries()) words[this.#placeOf(lane, at, rows.length)] = row;
+    }
   }
 
   /** Runs steps, of all members. */
@@ -71,7 +85,7 @@ export class MemberRun {
     const { callSteps, exports, run } = this.#host;
     for (let step = firstStep; step < firstStep + count; step += callSteps) {
       const steps = Math.min(callSteps, firstStep + count - step);
-      this.#host.writeSteps(step, steps, (rows, address) => this.#putRows(rows, address));
+      this.#host.writeSteps(step, steps, (at, address) => this.#putRows(at, address));
       exports.train!(run, 0, this.#groups);
     }
   }

@@ -28,7 +28,7 @@ const section = (id: number, content: Code): Code => [id, sized(content)];
 /** Writes a module of functions over one imported memory. Callees are added before their callers. */
 export class ModuleBuilder {
   readonly #types: string[] = [];
-  readonly #functions: { readonly type: number; readonly body: readonly number[] }[] = [];
+  readonly #functions: { readonly type: number; readonly body: Uint8Array }[] = [];
   readonly #exports: { readonly name: string; readonly index: number }[] = [];
   #memory: ImportedMemory | undefined;
 
@@ -46,7 +46,7 @@ export class ModuleBuilder {
     build: (body: Body, ...parameters: Parameters<P>) => Built<R>,
   ): Callable<P, R> {
     const { parameters, result } = signature;
-    const body = new Body(parameters);
+    const body = new Body(parameters.length);
     const locals = parameters.map((type, at) => new Variable(type, unsigned(at))) as unknown as Parameters<P>;
     const built = build(body, ...locals) as Value<ValueType> | undefined;
     const type = this.#typeOf(parameters, result);
@@ -79,15 +79,13 @@ export class ModuleBuilder {
   /** The bytes of the module. */
   encode(): Uint8Array<ArrayBuffer> {
     const types = this.#types.map((key) => key.split(" ").map(Number));
-    return Uint8Array.from(
-      flatten([
-        header,
-        section(1, vector(types)),
-        section(2, vector(this.#import())),
-        section(3, vector(this.#functions.map(({ type }) => unsigned(type)))),
-        section(7, vector(this.#exports.map(({ name, index }) => [nameBytes(name), 0x00, unsigned(index)]))),
-        section(10, vector(this.#functions.map(({ body }) => sized(body)))),
-      ]),
-    );
+    return flatten([
+      header,
+      section(1, vector(types)),
+      section(2, vector(this.#import())),
+      section(3, vector(this.#functions.map(({ type }) => unsigned(type)))),
+      section(7, vector(this.#exports.map(({ name, index }) => [nameBytes(name), 0x00, unsigned(index)]))),
+      section(10, vector(this.#functions.map(({ body }) => [unsigned(body.length), body]))),
+    ]);
   }
 }

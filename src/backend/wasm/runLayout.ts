@@ -24,7 +24,10 @@ export const runWordCount = 9;
 
 /** Words of a step; what the update takes of it follows. */
 export const stepWords = {
-  /** Members: address of the indices of the batch's rows. One network: address of its samples in blocks of four. */
+  /**
+   * Address of the indices of the batch's rows, of members with rows of their own [groups, rows, 4]. One network: of its samples in
+   * blocks of four.
+   */
   batch: 0,
   batchSize: 1,
   /** Factor that makes means of sums, an f32. */

@@ -21,7 +21,7 @@ export class SampleRun {
     });
     const run = new SampleRun(host);
     run.#write(parameters);
-    host.writeAllRows((rows, address) => run.#gather(rows, address));
+    if (host.takesAllRows) run.#gather(0, host.batches);
     return run;
   }
 
@@ -40,7 +40,8 @@ export class SampleRun {
   }
 
   /** Puts the indices of a batch behind its blocks, and writes these. */
-  #gather(rows: Uint32Array, address: number): void {
+  #gather(step: number, address: number): void {
+    const rows = this.#host.rowsOf(step);
     const { exports, run, network } = this.#host;
     const indices = address + Math.ceil(rows.length / blockSamples) * blockBytes(network);
     this.#host.words(indices, rows.length).set(rows);
@@ -52,7 +53,7 @@ export class SampleRun {
     const { callSteps, exports, run } = this.#host;
     for (let step = firstStep; step < firstStep + count; step += callSteps) {
       const steps = Math.min(callSteps, firstStep + count - step);
-      this.#host.writeSteps(step, steps, (rows, address) => this.#gather(rows, address));
+      this.#host.writeSteps(step, steps, (at, address) => this.#gather(at, address));
       exports.train!(run);
     }
   }

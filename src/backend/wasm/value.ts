@@ -1,4 +1,4 @@
-import { type Code, float32, int32, signed } from "./code.ts";
+import { type Code, flatten, float32, int32, signed } from "./code.ts";
 
 /** Types of values. Both kinds of vectors are a v128 of the machine; comparisons of vectors give masks, i32x4 of 0 and −1. */
 export type ValueType = "i32" | "f32" | "f32x4" | "i32x4";
@@ -51,9 +51,23 @@ const constants: Readonly<Record<ValueType, (value: number) => Code>> = {
   i32x4: (value) => [0xfd, 0x0c, [int32(value), int32(value), int32(value), int32(value)]],
 };
 
+/** Code of constants that were written before. */
+const written = new Map<string, Code>();
+const mostWritten = 1000;
+
+function codeOfConstant(type: ValueType, value: number): Code {
+  const key = `${type} ${Object.is(value, -0) ? "-0" : value}`;
+  const known = written.get(key);
+  if (known) return known;
+  if (written.size >= mostWritten) written.clear();
+  const code = [flatten(constants[type](value))];
+  written.set(key, code);
+  return code;
+}
+
 /** A constant; of a vector, in all lanes. */
 export const constant = <T extends ValueType>(type: T, value: number): Value<T> =>
-  new Value(type, constants[type](value), true);
+  new Value(type, codeOfConstant(type, value), true);
 
 /** The code of an operand. */
 export const codeOf = <T extends ValueType>(type: T, operand: Operand<T>): Code =>
