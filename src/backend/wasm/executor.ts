@@ -14,25 +14,14 @@ import { deriveStep } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
 import { type Optimizer, updateOf } from "../../math/optimizer.ts";
 import { updateValuesOf } from "../../math/updateValues.ts";
-import { nextTask } from "../../nextTask.ts";
 import { widestOptimizer } from "../batches.ts";
 import type { WasmDevice } from "./device.ts";
-import { writeProducts } from "./layerProducts.ts";
 import { Memory } from "./memory.ts";
-import { argumentWords, turnPlace, turnWords } from "./passArguments.ts";
-import { type KernelHandle, Program } from "./program.ts";
+import { type ForwardKernel, forwardPass, type VisitOutputs } from "./forwardPass.ts";
+import type { KernelHandle } from "./program.ts";
 import { readRows, WasmRun } from "./run.ts";
 import type { StepKernels } from "./runMemory.ts";
 import { forwardModule, type NetworkModule, trainingModule } from "./stepModule.ts";
-
-/** Rows that are predicted between two looks at what else waits. */
-const predictedRows = 4096;
-const predictedSlice = 128;
-
-interface ForwardKernel {
-  readonly module: NetworkModule;
-  readonly forward: KernelHandle;
-}
 
 /** Kernels of a device, by network and by what an optimizer computes: compiled once. */
 const forwardKernels = new WeakMap<WasmDevice, WeakMap<AnyNetwork, Promise<ForwardKernel>>>();
@@ -131,66 +120,10 @@ export class WasmExecutor implements Executor {
     return remembered(own, updateOf(optimizer), () => createStep(this.#device, this.network, optimizer));
   }
 
-  /** Computes outputs chunk by chunk. @param visit told the outputs of one member, [rows, outputs], valid until it returns */
-  async #eachChunk(
-    inputs: FloatArray,
-    visit: (outputs: Float32Array, place: { readonly member: number; readonly firstRow: number }) => void,
-  ): Promise<void> {
-    const { network, members } = this;
-    const { heap, pool } = this.#device;
-    const { module, forward } = await this.#forward();
-    const step = deriveStep(graphOf(network));
-    const rowCount = inputs.length / network.inputs;
-    const rowFloats = module.slotWidths.reduce((sum, width) => sum + width, 0);
-    const most = Math.max(predictedSlice, predictedSlice * Math.floor(2 ** 24 / (rowFloats * predictedSlice)));
-    const capacity = Math.min(rowCount, predictedRows, most);
-    if (rowCount === 0) return;
-    const memory = new Memory(heap);
-    try {
-      const data = memory.allocate(capacity * network.inputs);
-      const turns = memory.allocate(turnWords);
-      const slots = module.slotWidths.map((width) => memory.allocate(capacity * width + 4));
-      const slices = Math.ceil(capacity / predictedSlice);
-      const products = writeProducts(memory, denseShapesOf(step), Math.min(predictedSlice, capacity));
-      const outputSlot = slots[module.slotOf(step.forwardCount - 1)]!;
-      const programs = Array.from({ length: members }, (_, member) => {
-        const args = memory.words([
-          ...argumentWords({
-            ...{
-              members: 1,
-              itemMembers: 1,
-              slices,
-              sliceRows: predictedSlice,
-              capacity,
-              turns,
-              inputs: data,
-              products,
-            },
-            parameters: this.#parameters + 4 * member * this.#stride,
-          }),
-          ...slots,
-        ]);
-        return new Program(heap, [{ items: slices, calls: [{ kernel: forward, args }] }]);
-      });
-      try {
-        for (let firstRow = 0; firstRow < rowCount; firstRow += capacity) {
-          const rows = Math.min(capacity, rowCount - firstRow);
-          const chunk = inputs.subarray(firstRow * network.inputs, (firstRow + rows) * network.inputs);
-          heap.floats(data, chunk.length).set(chunk);
-          heap.words(turns, turnWords)[turnPlace.rows] = rows;
-          for (const [member, program] of programs.entries()) {
-            if (pool.threads === 1 || slices === 1) pool.runAlone(program);
-            else await pool.run(program);
-            visit(heap.floats(outputSlot, rows * network.outputs) as Float32Array, { member, firstRow });
-          }
-          await nextTask();
-        }
-      } finally {
-        for (const program of programs) program.dispose();
-      }
-    } finally {
-      memory.free();
-    }
+  async #eachChunk(inputs: FloatArray, visit: VisitOutputs): Promise<void> {
+    const kernel = await this.#forward();
+    const parameters = Array.from({ length: this.members }, (_, at) => this.#parameters + 4 * at * this.#stride);
+    await forwardPass({ device: this.#device, network: this.network, kernel, parameters }, inputs, visit);
   }
 
   async predict(inputs: FloatArray): Promise<Float32Array> {

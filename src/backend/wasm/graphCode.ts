@@ -112,7 +112,7 @@ export class GraphCode {
   #copyTo(slot: Slot, view: View, width: number, start = 0): void {
     const { code, rows } = this.#context;
     const address = code.body.let(i32.add(this.slotAddress(slot), 4 * start));
-    copyRows(code.body, view, width, { address, rowBytes: 4 * slot.width, hasUnits: true }, rows);
+    copyRows(code.body, view, { address, rowBytes: 4 * slot.width, hasUnits: true }, { width, rows });
   }
 
   /** Writes the code of a node. */
@@ -203,10 +203,21 @@ export class GraphCode {
       rowBytes: 0,
       hasUnits: true,
     };
-    copyRows(body, bias, layer.fanOut, { address: outputs, rowBytes: 4 * layer.fanOut, hasUnits: true }, rows);
+    copyRows(
+      body,
+      bias,
+      { address: outputs, rowBytes: 4 * layer.fanOut, hasUnits: true },
+      { width: layer.fanOut, rows },
+    );
     emitProduct(body, this.#block, {
-      ...{ a: inputs, b: i32.add(parameters, 4 * layer.weightsOffset), out: outputs, rows, scratch },
-      ...{ columns: layer.fanOut, columnBytes: 4, k: layer.fanIn },
+      a: inputs,
+      b: i32.add(parameters, 4 * layer.weightsOffset),
+      out: outputs,
+      rows,
+      columns: layer.fanOut,
+      columnBytes: 4,
+      k: layer.fanIn,
+      scratch,
       args: this.#productArguments(layer, "forward"),
     });
   }
@@ -217,8 +228,14 @@ export class GraphCode {
     const dOutputs = this.slotAddress(this.contiguous(from));
     const dInputs = this.slotAddress(this.slots.of(index));
     emitProduct(code.body, this.#block, {
-      ...{ a: dOutputs, b: i32.add(parameters, 4 * layer.weightsOffset), out: dInputs, rows, scratch },
-      ...{ columns: layer.fanIn, columnBytes: 4 * layer.fanOut, k: layer.fanOut },
+      a: dOutputs,
+      b: i32.add(parameters, 4 * layer.weightsOffset),
+      out: dInputs,
+      rows,
+      columns: layer.fanIn,
+      columnBytes: 4 * layer.fanOut,
+      k: layer.fanOut,
+      scratch,
       args: this.#productArguments(layer, "inputs"),
     });
   }
@@ -249,7 +266,7 @@ export class GraphCode {
         const values = operands.map(({ address, same }) => same ?? body.let(f32x4.load(place(address, unit), offset)));
         const value = compute(values);
         if (lanes === 4) body.store(place(target, unit), value, offset);
-        else storeLanes(body, target, value, lanes, offset);
+        else storeLanes(body, target, value, { lanes, offset });
       });
     });
   }
@@ -360,7 +377,7 @@ export class GraphCode {
         const value = f32x4.div(same ?? f32x4.load(place(source, unit), offset), 1 - rate);
         const kept = code.clear(value, isDropped);
         if (lanes === 4) body.store(place(target, unit), kept, offset);
-        else storeLanes(body, target, code.let(kept), lanes, offset);
+        else storeLanes(body, target, code.let(kept), { lanes, offset });
       });
     });
   }

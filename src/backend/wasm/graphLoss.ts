@@ -1,14 +1,15 @@
 import type { Loss } from "../../graph/network.ts";
 import { lossFunction } from "../../math/losses.ts";
+import type { Body } from "./body.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { exponential } from "./exponentials.ts";
 import type { RowsContext } from "./graphCode.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
-import { naturalLogarithm } from "./logarithms.ts";
+import { logOnePlus } from "./logarithms.ts";
 import { read, turnPlace } from "./passArguments.ts";
 import { type Address, sumOfLanes } from "./rowLoops.ts";
 import { constant, type Value, type Variable } from "./value.ts";
-import type { Floats, VectorCode } from "./vectorCode.ts";
+import type { Floats } from "./vectorCode.ts";
 
 /** Rows of outputs and targets, and where their gradients go; all [rows, width]. */
 interface LossRows {
@@ -16,6 +17,11 @@ interface LossRows {
   readonly targets: Address;
   readonly dOutputs: Address;
   readonly width: number;
+}
+
+interface Totals {
+  readonly sum: Variable<"f32x4">;
+  readonly scale: Floats;
 }
 
 const lanes = [0, 1, 2, 3] as const;
@@ -33,11 +39,6 @@ export function emitLoss(context: RowsContext, loss: Loss, rows: LossRows): void
   const slice = i32.divU(batchFirst, read(args, "sliceRows"));
   const partial = i32.add(i32.add(read(args, "partials"), ofMember), i32.shl(slice, 2));
   body.storeLane(partial, code.let(sumOfLanes(code, sum)), 0);
-}
-
-interface Totals {
-  readonly sum: Variable<"f32x4">;
-  readonly scale: Floats;
 }
 
 function emitElementLoss(
@@ -61,81 +62,128 @@ function emitElementLoss(
   });
 }
 
-/** log(1 + x) of x ≥ 0: log(w) · x / (w − 1) for w = 1 + x as it is rounded (Kahan). */
-function logOnePlus(code: VectorCode, operand: Floats): Floats {
-  const x = code.let(operand);
-  const w = code.let(f32x4.add(x, 1));
-  const exact = f32x4.div(f32x4.mul(naturalLogarithm(code, w), x), f32x4.sub(w, 1));
-  return f32x4.bitselect(x, exact, f32x4.eq(w, 1));
+function emitCrossEntropy(context: RowsContext, loss: LossRows, { sum, scale }: Totals): void {
+  const { code, rows } = context;
+  const { body } = code;
+  body.for({ from: 0, to: rows, by: 4 }, (row) => {
+    const four = new FourRows(context, loss, row);
+    const own = four.loss();
+    const isRow = i32x4.gtS(i32x4.splat(i32.sub(rows, row)), ownLanes());
+    body.set(sum, f32x4.add(sum, code.keep(own, isRow)));
+    four.writeSlopes(scale);
+  });
 }
 
-/** Four rows at a time, one to a lane. src/backend/cpu/softmax.ts says why nothing cancels. */
-function emitCrossEntropy(
-  { code, rows, scratch }: RowsContext,
-  { outputs, targets, dOutputs, width }: LossRows,
-  { sum, scale }: Totals,
-): void {
-  const { body } = code;
-  const last = body.let(i32.sub(rows, 1));
-  body.for({ from: 0, to: rows, by: 4 }, (row) => {
-    // Lanes without a row repeat the last one.
-    const offsets = lanes.map((lane) => {
-      const own = body.let(i32.add(row, lane));
-      return body.let(i32.mul(i32.select(own, last, i32.ltU(own, last)), 4 * width));
-    });
-    const fromRows = (address: Address, column: Address): Floats =>
-      offsets.reduce<Floats>(
-        (vector, offset, lane) =>
-          f32x4.replaceLane(vector, lane as 0, f32.load(i32.add(i32.add(address, offset), column))),
-        constant("f32x4", 0),
-      );
-    const eachColumn = (visit: (column: Address, number: Value<"i32x4">) => void): void =>
-      body.for({ from: 0, to: 4 * width, by: 4 }, (column) => visit(column, body.let(i32x4.splat(column))));
-    const logits = (column: Address): Floats => body.let(fromRows(outputs, column));
+/** What the slopes need of the loss. */
+interface RowSums {
+  /** Place of the largest logit, times four. */
+  readonly place: Variable<"i32x4">;
+  /** Of the exponentials and targets: sums of all but the largest logit's, and of all. */
+  readonly rest: Floats;
+  readonly total: Floats;
+  readonly restTargets: Floats;
+  readonly allTargets: Floats;
+}
 
-    const most = body.variable("f32x4", fromRows(outputs, constant("i32", 0)));
+/** The cross entropy of four rows, one to a lane. src/backend/cpu/softmax.ts says why nothing cancels. */
+class FourRows {
+  readonly #context: RowsContext;
+  readonly #loss: LossRows;
+  readonly #row: Value<"i32">;
+  /** Distances of the rows of lanes; lanes without a row repeat the last one. */
+  readonly #offsets: readonly Address[];
+  #sums: RowSums | undefined;
+
+  constructor(context: RowsContext, loss: LossRows, row: Value<"i32">) {
+    this.#context = context;
+    this.#loss = loss;
+    this.#row = row;
+    const { body } = context.code;
+    const last = body.let(i32.sub(context.rows, 1));
+    this.#offsets = lanes.map((lane) => {
+      const own = body.let(i32.add(row, lane));
+      return body.let(i32.mul(i32.select(own, last, i32.ltU(own, last)), 4 * loss.width));
+    });
+  }
+
+  get #body(): Body {
+    return this.#context.code.body;
+  }
+
+  #load(address: Address, column: Address): Floats {
+    const values = this.#offsets.reduce<Floats>(
+      (vector, offset, lane) =>
+        f32x4.replaceLane(vector, lane as 0, f32.load(i32.add(i32.add(address, offset), column))),
+      constant("f32x4", 0),
+    );
+    return this.#body.let(values);
+  }
+
+  /** @param visit told the column, times four: as an address, and in all lanes */
+  #eachColumn(visit: (column: Address, number: Value<"i32x4">) => void): void {
+    const range = { from: 0, to: 4 * this.#loss.width, by: 4 };
+    this.#body.for(range, (column) => visit(column, this.#body.let(i32x4.splat(column))));
+  }
+
+  #largest(): { most: Variable<"f32x4">; place: Variable<"i32x4"> } {
+    const body = this.#body;
+    const { outputs } = this.#loss;
+    const most = body.variable("f32x4", this.#load(outputs, constant("i32", 0)));
     const place = body.variable("i32x4", 0);
-    eachColumn((column, number) => {
-      const x = logits(column);
+    this.#eachColumn((column, number) => {
+      const x = this.#load(outputs, column);
       const isMore = body.let(f32x4.gt(x, most));
       body.set(most, f32x4.bitselect(x, most, isMore));
       body.set(place, i32x4.bitselect(number, place, isMore));
     });
+    return { most, place };
+  }
 
+  #exponentialAt(column: Address): Address {
+    return i32.add(this.#context.scratch, i32.shl(column, 2));
+  }
+
+  /** The loss of each row; keeps the exponentials. */
+  loss(): Floats {
+    const { code } = this.#context;
+    const body = this.#body;
+    const { most, place } = this.#largest();
     const zero = (): Variable<"f32x4"> => body.variable("f32x4", 0);
     const [rest, restTargets, ownTarget, distance, own] = [zero(), zero(), zero(), zero(), zero()];
-    eachColumn((column, number) => {
-      const shifted = body.let(f32x4.sub(logits(column), most));
+    this.#eachColumn((column, number) => {
+      const shifted = body.let(f32x4.sub(this.#load(this.#loss.outputs, column), most));
       const e = body.let(exponential(code, shifted));
-      const t = body.let(fromRows(targets, column));
+      const t = this.#load(this.#loss.targets, column);
       const isOwn = body.let(i32x4.eq(number, place));
-      body.store(i32.add(scratch, i32.shl(column, 2)), e);
+      body.store(this.#exponentialAt(column), e);
       body.set(rest, f32x4.add(rest, code.clear(e, isOwn)));
       body.set(restTargets, f32x4.add(restTargets, code.clear(t, isOwn)));
       body.set(own, f32x4.bitselect(e, own, isOwn));
       body.set(ownTarget, f32x4.bitselect(t, ownTarget, isOwn));
-      body.set(distance, f32x4.sub(distance, code.clear(f32x4.mul(t, shifted), body.let(f32x4.eq(t, 0)))));
+      body.set(distance, f32x4.sub(distance, code.clear(f32x4.mul(t, shifted), f32x4.eq(t, 0))));
     });
     const total = body.let(f32x4.add(own, rest));
-    const targetSum = body.let(f32x4.add(restTargets, ownTarget));
-    const loss = code.madd(targetSum, body.let(logOnePlus(code, f32x4.div(rest, own))), distance);
-    const count = i32x4.splat(i32.sub(rows, row));
-    const isRow = body.let(i32x4.gtS(count, ownLanes()));
-    body.set(sum, f32x4.add(sum, code.keep(loss, isRow)));
+    const allTargets = body.let(f32x4.add(restTargets, ownTarget));
+    this.#sums = { place, rest, total, restTargets, allTargets };
+    return code.madd(allTargets, logOnePlus(code, body.let(f32x4.div(rest, own))), distance);
+  }
 
-    eachColumn((column, number) => {
-      const e = body.let(f32x4.load(i32.add(scratch, i32.shl(column, 2))));
-      const t = body.let(fromRows(targets, column));
+  /** Writes the gradients by the logits. */
+  writeSlopes(scale: Floats): void {
+    const body = this.#body;
+    const { place, rest, total, restTargets, allTargets } = this.#sums!;
+    this.#eachColumn((column, number) => {
+      const e = body.let(f32x4.load(this.#exponentialAt(column)));
+      const t = this.#load(this.#loss.targets, column);
       const isOwn = body.let(i32x4.eq(number, place));
       const others = f32x4.bitselect(rest, f32x4.sub(total, e), isOwn);
-      const otherTargets = f32x4.bitselect(restTargets, f32x4.sub(targetSum, t), isOwn);
+      const otherTargets = f32x4.bitselect(restTargets, f32x4.sub(allTargets, t), isOwn);
       const difference = f32x4.sub(f32x4.mul(e, otherTargets), f32x4.mul(t, others));
       const slope = body.let(f32x4.mul(f32x4.div(difference, total), scale));
       for (const lane of lanes) {
-        body.if(i32.ltU(i32.add(row, lane), rows), () =>
-          body.storeLane(i32.add(i32.add(dOutputs, offsets[lane]!), column), slope, lane),
-        );
+        const to = i32.add(i32.add(this.#loss.dOutputs, this.#offsets[lane]!), column);
+        body.if(i32.ltU(i32.add(this.#row, lane), this.#context.rows), () => body.storeLane(to, slope, lane));
       }
     });
-  });
+  }
 }

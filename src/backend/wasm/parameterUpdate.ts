@@ -1,11 +1,12 @@
-import { type HostedUpdate } from "../../math/optimizerUpdate.ts";
-import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
+import { type HostedUpdate, memberHyperParameters } from "../../math/optimizerUpdate.ts";
+import type { UpdateValues } from "../../math/updateValues.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
 import { read, turnPlace } from "./passArguments.ts";
 import type { Address } from "./rowLoops.ts";
-import type { VectorCode } from "./vectorCode.ts";
+import { constant } from "./value.ts";
+import type { Floats, Mask, VectorCode } from "./vectorCode.ts";
 
 /** Parameters that an item of an update takes. */
 export const updateBlock = 4096;
@@ -18,73 +19,82 @@ export interface UpdateContext {
   readonly record: Address;
 }
 
-/** Where an update lies in memory: a member, and the first of the parameters of its item. */
+/** Where an update lies in memory: a member, the first of the parameters of its item, and how many a member has. */
 interface UpdatePlace {
   readonly member: Address;
   readonly first: Address;
+  readonly count: number;
 }
+
+/** Addresses of an item's parameters, gradients and what the optimizer keeps. */
+function arraysOf(
+  { code, args }: UpdateContext,
+  { member, first, count }: UpdatePlace,
+  states: number,
+): readonly Address[] {
+  const { body } = code;
+  const own = body.let(i32.add(i32.mul(member, 16 * Math.ceil(count / 4)), i32.shl(first, 2)));
+  const moments = Array.from({ length: states }, (_, state) => i32.mul(read(args, "momentsState"), state));
+  return [
+    body.let(i32.add(read(args, "parameters"), own)),
+    body.let(i32.add(read(args, "gradients"), own)),
+    ...moments.map((distance) => body.let(i32.add(i32.add(read(args, "moments"), own), distance))),
+  ];
+}
+
+/** Values that are the same for all parameters of a member. */
+function numbersOf({ code, args, record }: UpdateContext, member: Address, { ofRun, ofStep }: HostedUpdate) {
+  const { body } = code;
+  const splat = (address: Address, offset: number): Floats => body.let(f32x4.loadSplat(address, offset));
+  const settings = body.let(i32.add(read(args, "settings"), i32.mul(member, 4 * memberHyperParameters.length)));
+  const runValues = body.let(read(args, "runValues"));
+  return [
+    ...memberHyperParameters.map((name, at) => [name as string, splat(settings, 4 * at)] as const),
+    ...ofRun.map((_, at) => [`hyper ${at}`, splat(runValues, 4 * at)] as const),
+    ...ofStep.map((_, at) => [`step ${at}`, splat(record, 4 * (turnPlace.values + at))] as const),
+  ];
+}
+
+const isFinite = (value: Floats): Mask => f32x4.lt(f32x4.abs(value), Number.POSITIVE_INFINITY);
 
 /**
  * Writes the update of up to `updateBlock` parameters of one member. A parameter that would not be finite stays as it was, and the member is
  * marked as failed. CPU reference: src/backend/cpu/update.ts.
- * @param count parameters of a member
- * @param state names of what the optimizer keeps
  */
-export function emitUpdate(
-  { code, args, record }: UpdateContext,
-  { member, first }: UpdatePlace,
-  {
-    count,
-    state,
-    hosted,
-  }: { readonly count: number; readonly state: readonly string[]; readonly hosted: HostedUpdate },
-): void {
+export function emitUpdate(context: UpdateContext, place: UpdatePlace, { hosted, state }: UpdateValues): void {
+  const { code, args } = context;
   const { body } = code;
-  const stride = 16 * Math.ceil(count / 4);
-  const own = body.let(i32.add(i32.mul(member, stride), i32.shl(first, 2)));
-  const parameters = body.let(i32.add(read(args, "parameters"), own));
-  const gradients = body.let(i32.add(read(args, "gradients"), own));
-  const moments = state.map((_, kind) =>
-    body.let(i32.add(i32.add(read(args, "moments"), own), i32.mul(read(args, "momentsState"), kind))),
-  );
-  const splat = (address: Address, offset: number) => body.let(f32x4.loadSplat(address, offset));
-  const settings = body.let(i32.add(read(args, "settings"), i32.mul(member, 4 * memberHyperParameters.length)));
-  const runValues = body.let(read(args, "runValues"));
-  const numbers = [
-    ...memberHyperParameters.map((name, at) => [name, splat(settings, 4 * at)] as const),
-    ...hosted.ofRun.map((_, at) => [`hyper ${at}`, splat(runValues, 4 * at)] as const),
-    ...hosted.ofStep.map((_, at) => [`step ${at}`, splat(record, 4 * (turnPlace.values + at))] as const),
-  ];
-  const bytes = body.let(i32.shl(least(body, i32.sub(count, first), updateBlock), 2));
+  const arrays = arraysOf(context, place, state.length);
+  const numbers = numbersOf(context, place.member, hosted);
+  const left = least(body, i32.sub(constant("i32", place.count), place.first), updateBlock);
+  const bytes = body.let(i32.shl(left, 2));
   const isWrong = body.variable("i32x4", 0);
   body.for({ from: 0, to: bytes, by: 16 }, (at) => {
-    const load = (address: Address) => body.let(f32x4.load(i32.add(address, at)));
-    const [parameter, gradient, ...kept] = [parameters, gradients, ...moments].map(load);
-    const inputs = new Map([
+    const [parameter, gradient, ...kept] = arrays.map((address) => body.let(f32x4.load(i32.add(address, at))));
+    const inputs = new Map<string, Floats>([
       ["parameter", parameter!],
       ["gradient", gradient!],
       ...state.map((name, kind) => [name, kept[kind]!] as const),
       ...numbers,
     ]);
     const [updated, ...next] = emitExpressions(code, hosted.outputs, inputs);
-    const fits = (value: typeof updated) => f32x4.lt(f32x4.abs(value!), Number.POSITIVE_INFINITY);
-    const isFit = body.let(fits(updated));
-    body.store(i32.add(parameters, at), f32x4.bitselect(updated!, parameter!, isFit));
-    next.forEach((value, kind) => body.store(i32.add(moments[kind]!, at), value));
-    const allFit = [gradient!, ...next].reduce((all, value) => i32x4.and(all, fits(value)), isFit);
-    const left = i32x4.splat(i32.shrU(i32.sub(bytes, at), 2));
-    const isInside = i32x4.gtS(left, i32x4.constants(0, 1, 2, 3));
+    const isFit = body.let(isFinite(updated!));
+    body.store(i32.add(arrays[0]!, at), f32x4.bitselect(updated!, parameter!, isFit));
+    next.forEach((value, kind) => body.store(i32.add(arrays[2 + kind]!, at), value));
+    const allFit = [gradient!, ...next].reduce((all, value) => i32x4.and(all, isFinite(value)), isFit as Mask);
+    const behind = i32x4.splat(i32.shrU(i32.sub(bytes, at), 2));
+    const isInside = i32x4.gtS(behind, i32x4.constants(0, 1, 2, 3));
     body.set(isWrong, i32x4.or(isWrong, i32x4.andnot(isInside, allFit)));
   });
-  body.if(i32x4.anyTrue(isWrong), () => {
-    const failed = i32.add(read(args, "failed"), i32.shl(member, 2));
-    body.store(failed, i32.add(1, 0));
-  });
+  body.if(i32x4.anyTrue(isWrong), () =>
+    body.store(i32.add(read(args, "failed"), i32.shl(place.member, 2)), constant("i32", 1)),
+  );
 }
 
 /** Writes the end of a step for one member: its loss, its best one, and whether it stops here. */
-export function emitFinish({ code, args, record }: UpdateContext, member: Address, stopped: Address): void {
+export function emitFinish({ code, args, record }: UpdateContext, member: Address): void {
   const { body } = code;
+  const stopped = body.let(i32.add(read(args, "stopped"), i32.shl(member, 2)));
   const ring = i32.mul(i32.load(record, 4 * turnPlace.ring), read(args, "members"));
   const lossAddress = body.let(i32.add(read(args, "losses"), i32.shl(i32.add(ring, member), 2)));
   const wordOf = (name: "failed" | "bestLosses" | "bestSteps"): Address =>
@@ -109,8 +119,8 @@ export function emitFinish({ code, args, record }: UpdateContext, member: Addres
       const step = body.let(i32.load(record, 4 * turnPlace.step));
       body.store(lossAddress, loss);
       const [failed, best, bestStep] = [wordOf("failed"), wordOf("bestLosses"), wordOf("bestSteps")];
-      const isFinite = f32.lt(f32.abs(loss), Number.POSITIVE_INFINITY);
-      body.if(i32.or(i32.load(failed), i32.eqz(isFinite)), () => body.store(stopped, step));
+      const isFit = f32.lt(f32.abs(loss), Number.POSITIVE_INFINITY);
+      body.if(i32.or(i32.load(failed), i32.eqz(isFit)), () => body.store(stopped, step));
       body.if(f32.lt(loss, f32.load(best)), () => {
         body.store(best, loss);
         body.store(bestStep, step);

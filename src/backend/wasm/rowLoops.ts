@@ -34,7 +34,12 @@ export const firstLanes = (count: number): Value<"i32x4"> => {
 };
 
 /** Stores the first lanes of a vector. */
-export function storeLanes(body: Body, address: Operand<"i32">, value: Floats, lanes: number, offset = 0): void {
+export function storeLanes(
+  body: Body,
+  address: Operand<"i32">,
+  value: Floats,
+  { lanes, offset = 0 }: { readonly lanes: number; readonly offset?: number },
+): void {
   for (let lane = 0; lane < lanes; lane++) body.storeLane(address, value, lane as Lane, offset + 4 * lane);
 }
 
@@ -69,7 +74,7 @@ export function copyRow(body: Body, from: Address, to: Address, width: number): 
 }
 
 /** Copies rows of a view to rows that lie `toBytes` apart. */
-export function copyRows(body: Body, view: View, width: number, to: View, rows: Address): void {
+export function copyRows(body: Body, view: View, to: View, { width, rows }: { width: number; rows: Address }): void {
   body.for({ from: 0, to: rows }, (row) => {
     const [from, target] = [rowOf(body, view, row), rowOf(body, to, row)];
     if (view.hasUnits) {
@@ -79,7 +84,7 @@ export function copyRows(body: Body, view: View, width: number, to: View, rows: 
     const value = body.let(f32x4.loadSplat(from));
     forUnits(body, width, ({ index, offset, lanes }) => {
       if (lanes === 4) body.store(place(target, index), value, offset);
-      else storeLanes(body, target, value, lanes, offset);
+      else storeLanes(body, target, value, { lanes, offset });
     });
   });
 }

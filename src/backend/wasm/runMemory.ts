@@ -147,9 +147,14 @@ export class RunMemory {
     const memory = this.#memory;
     const gradients = cutGradients(this.#step, chunkRows);
     return {
-      ...{ sliceRows, capacity: chunkRows, turns: this.at.turns, settings: this.at.settings },
-      ...{ runValues: this.at.runValues, losses: this.at.losses },
-      ...{ bestLosses: this.at.bestLosses, bestSteps: this.at.bestSteps },
+      sliceRows,
+      capacity: chunkRows,
+      turns: this.at.turns,
+      settings: this.at.settings,
+      runValues: this.at.runValues,
+      losses: this.at.losses,
+      bestLosses: this.at.bestLosses,
+      bestSteps: this.at.bestSteps,
       inputs: memory.floats(settings.data.inputs),
       targets: memory.floats(settings.data.targets),
       rowsTurn: 4 * rowMembers * batchSize,

@@ -74,8 +74,17 @@ export function runSizes(
   const ringSteps = Math.max(1, Math.min(maxRingSteps, Math.floor(ringFloats / members)));
   const ofTurn = 4 * (turnWords + rowMembers * batchSize + 2 * streams.length * maskMembers);
   return {
-    ...{ members, rowCount, batchSize, sliceRows, chunkRows, slotFloats, memberFloats, ringSteps },
-    ...{ rowMembers, maskMembers, streams },
+    members,
+    rowCount,
+    batchSize,
+    sliceRows,
+    chunkRows,
+    slotFloats,
+    memberFloats,
+    ringSteps,
+    rowMembers,
+    maskMembers,
+    streams,
     slices: Math.ceil(batchSize / sliceRows),
     groupMembers: Math.max(1, Math.min(members, Math.floor(groupBytes / (4 * memberFloats)))),
     maxTurns: Math.max(1, Math.min(ringSteps, mostTurns, Math.floor(turnBytes / ofTurn))),

@@ -2,7 +2,7 @@ import { deriveStep, type StepGraph } from "../../graph/derive.ts";
 import { type AnyNetwork, graphOf } from "../../graph/graphNetwork.ts";
 import type { UpdateValues } from "../../math/updateValues.ts";
 import type { Body } from "./body.ts";
-import { emitGradients, strideOf } from "./gradientCode.ts";
+import { GradientCode, strideOf } from "./gradientCode.ts";
 import { GraphCode, type RowsContext } from "./graphCode.ts";
 import { memoryImport } from "./heap.ts";
 import { i32 } from "./instructions.ts";
@@ -15,6 +15,7 @@ import type { Address } from "./rowLoops.ts";
 import { Slots } from "./slots.ts";
 import { hasRelaxedSimd } from "./support.ts";
 import { emitFinish, emitUpdate, updateBlock } from "./parameterUpdate.ts";
+import { constant } from "./value.ts";
 import { VectorCode, VectorModule } from "./vectorCode.ts";
 
 /** The code of a network, and the memory that it expects. */
@@ -79,15 +80,39 @@ function forMembers(
   });
 }
 
-/** A kernel whose items are slices of the rows of members. */
-function addRowsKernel(
-  { builder, vectors, step, slots, block, parameterStride }: Parts,
-  isTraining: boolean,
-  emit: (graph: GraphCode, context: RowsContext) => void,
-) {
-  return builder.function({ parameters: kernelParameters }, (body, args, item, scratch, turn) => {
+/** What a kernel of a turn is called with. */
+interface KernelContext {
+  readonly code: VectorCode;
+  readonly body: Body;
+  readonly args: Address;
+  readonly item: Address;
+  readonly scratch: Address;
+  readonly turn: Address;
+  readonly record: Address;
+}
+
+const addKernel = ({ builder, vectors }: Parts, build: (kernel: KernelContext) => void) =>
+  builder.function({ parameters: kernelParameters }, (body, ...[args, item, scratch, turn]) => {
     const code = new VectorCode(vectors, body);
-    const record = recordOf(body, args, turn);
+    build({ code, body, args, item, scratch, turn, record: recordOf(body, args, turn) });
+  });
+
+/** What a kernel's code of a member's rows reads. */
+function rowsContext(
+  kernel: KernelContext,
+  { parameterStride }: Parts,
+  place: Pick<RowsContext, "member" | "first" | "batchFirst" | "rows">,
+): RowsContext {
+  const { code, body, args, turn, record, scratch } = kernel;
+  const parameters = body.let(i32.add(read(args, "parameters"), i32.mul(place.member, 4 * parameterStride)));
+  return { ...place, code, args, turn, record, scratch, parameters };
+}
+
+/** A kernel whose items are slices of the rows of members. */
+function addRowsKernel(parts: Parts, isTraining: boolean, emit: (graph: GraphCode, context: RowsContext) => void) {
+  const { step, slots, block } = parts;
+  return addKernel(parts, (kernel) => {
+    const { body, args, item, record } = kernel;
     const slices = body.let(read(args, "slices"));
     const sliceRows = body.let(read(args, "sliceRows"));
     const first = body.let(i32.mul(i32.remU(item, slices), sliceRows));
@@ -97,8 +122,7 @@ function addRowsKernel(
       const inChunk = least(body, i32.sub(read(args, "capacity"), first), sliceRows);
       const rows = least(body, i32.sub(batchRows, batchFirst), inChunk);
       forMembers(body, args, { item: body.let(i32.divU(item, slices)), checksStop: isTraining }, (member) => {
-        const parameters = body.let(i32.add(read(args, "parameters"), i32.mul(member, 4 * parameterStride)));
-        const context = { code, args, member, first, batchFirst, rows, parameters, turn, record, scratch };
+        const context = rowsContext(kernel, parts, { member, first, batchFirst, rows });
         emit(new GraphCode(step, { slots, block, isTraining }, context), context);
       });
     });
@@ -125,62 +149,64 @@ export function forwardModule(network: AnyNetwork, isShared: boolean): NetworkMo
   return moduleOf(parts, ["forward"]);
 }
 
-/**
- * The kernels of a training step, in order: `rows` (forward, loss and backward of slices of the batch), `gradients` (of the parameters),
- * `update`, and `finish` (losses, and who stops).
- */
-export function trainingModule(network: AnyNetwork, { hosted, state }: UpdateValues, isShared: boolean): NetworkModule {
-  const parts = createParts(network, isShared);
-  const { builder, vectors, step, slots, block, parameterStride } = parts;
-  const rows = addRowsKernel(parts, true, (graph, context) => {
+/** Forward, loss and backward of slices of the batch. */
+const addTrainingRows = (parts: Parts, { loss, outputs: width }: AnyNetwork) => {
+  const { step, slots } = parts;
+  return addRowsKernel(parts, true, (graph, context) => {
     for (let node = 0; node < step.forwardCount; node++) graph.append(node);
     const outputs = graph.slotAddress(graph.contiguous(step.forwardCount - 1));
     graph.gather("targets", slots.targets);
     const dOutputs = graph.slotAddress(slots.of(step.outputGradient));
-    const targets = graph.slotAddress(slots.targets);
-    emitLoss(context, network.loss, { outputs, targets, dOutputs, width: network.outputs });
+    emitLoss(context, loss, { outputs, targets: graph.slotAddress(slots.targets), dOutputs, width });
     for (let node = step.forwardCount; node < step.allNodes.length; node++) graph.append(node);
     for (const own of step.parameterGradients) {
       graph.contiguous(own.gradient);
       if (own.kind === "dense") graph.contiguous(own.input);
     }
   });
-  const gradients = builder.function({ parameters: kernelParameters }, (body, args, item, scratch, turn) => {
-    const code = new VectorCode(vectors, body);
-    const record = recordOf(body, args, turn);
+};
+
+/** Gradients of the parameters, over a chunk of the batch. */
+const addGradients = (parts: Parts) => {
+  const { step, slots, block } = parts;
+  return addKernel(parts, (kernel) => {
+    const { body, args, item, record } = kernel;
     const jobItems = body.let(read(args, "jobItems"));
     const firstRow = body.let(read(args, "firstRow"));
     const batchRows = body.let(i32.load(record, 4 * turnPlace.rows));
     body.if(i32.ltU(firstRow, batchRows), () => {
-      const chunkRows = least(body, i32.sub(batchRows, firstRow), body.let(read(args, "capacity")));
-      const ofMembers = { item: body.let(i32.divU(item, jobItems)), checksStop: true };
-      forMembers(body, args, ofMembers, (member) => {
-        const parameters = body.let(i32.add(read(args, "parameters"), i32.mul(member, 4 * parameterStride)));
-        const zero = body.let(i32.add(0, 0));
-        const context = {
-          ...{ code, args, member, parameters, turn, record, scratch },
-          ...{ first: zero, batchFirst: firstRow, rows: chunkRows },
-        };
+      const rows = least(body, i32.sub(batchRows, firstRow), body.let(read(args, "capacity")));
+      forMembers(body, args, { item: body.let(i32.divU(item, jobItems)), checksStop: true }, (member) => {
+        const place = { member, first: constant("i32", 0), batchFirst: firstRow, rows };
+        const context = rowsContext(kernel, parts, place);
         const graph = new GraphCode(step, { slots, block, isTraining: true }, context);
-        emitGradients(graph, context, block, body.let(i32.remU(item, jobItems)));
+        new GradientCode(graph, context, block).write(i32.remU(item, jobItems));
       });
     });
   });
-  const updateKernel = builder.function({ parameters: kernelParameters }, (body, args, item, _scratch, turn) => {
-    const context = { code: new VectorCode(vectors, body), args, record: recordOf(body, args, turn) };
+};
+
+/**
+ * The kernels of a training step, in order: `rows` (forward, loss and backward of slices of the batch), `gradients` (of the parameters),
+ * `update`, and `finish` (losses, and who stops).
+ */
+export function trainingModule(network: AnyNetwork, update: UpdateValues, isShared: boolean): NetworkModule {
+  const parts = createParts(network, isShared);
+  const rows = addTrainingRows(parts, network);
+  const gradients = addGradients(parts);
+  const updating = addKernel(parts, (kernel) => {
+    const { body, args, item } = kernel;
     const blocks = body.let(read(args, "blocks"));
     const first = body.let(i32.mul(i32.remU(item, blocks), updateBlock));
     forMembers(body, args, { item: body.let(i32.divU(item, blocks)), checksStop: true }, (member) =>
-      emitUpdate(context, { member, first }, { count: network.parameterCount, state, hosted }),
+      emitUpdate(kernel, { member, first, count: network.parameterCount }, update),
     );
   });
-  const finish = builder.function({ parameters: kernelParameters }, (body, args, item, _scratch, turn) => {
-    const context = { code: new VectorCode(vectors, body), args, record: recordOf(body, args, turn) };
-    forMembers(body, args, { item, checksStop: false }, (member) =>
-      emitFinish(context, member, body.let(i32.add(read(args, "stopped"), i32.shl(member, 2)))),
-    );
+  const finish = addKernel(parts, (kernel) => {
+    const { body, args, item } = kernel;
+    forMembers(body, args, { item, checksStop: false }, (member) => emitFinish(kernel, member));
   });
-  const kernels = { rows, gradients, update: updateKernel, finish };
-  for (const [name, kernel] of Object.entries(kernels)) builder.export(name, kernel);
+  const kernels = { rows, gradients, update: updating, finish };
+  for (const [name, kernel] of Object.entries(kernels)) parts.builder.export(name, kernel);
   return moduleOf(parts, Object.keys(kernels));
 }

@@ -1,0 +1,108 @@
+import { deriveStep } from "../../graph/derive.ts";
+import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
+import { nextTask } from "../../nextTask.ts";
+import type { FloatArray } from "../executor.ts";
+import type { WasmDevice } from "./device.ts";
+import { writeProducts } from "./layerProducts.ts";
+import { Memory } from "./memory.ts";
+import { argumentWords, turnPlace, turnWords } from "./passArguments.ts";
+import { type KernelHandle, Program } from "./program.ts";
+import type { NetworkModule } from "./stepModule.ts";
+
+/** Rows that are predicted between two looks at what else waits, and rows of an item. */
+const chunkRows = 4096;
+const sliceRows = 128;
+/** f32 values of nodes that are in memory at once. */
+const mostFloats = 2 ** 24;
+
+export interface ForwardKernel {
+  readonly module: NetworkModule;
+  readonly forward: KernelHandle;
+}
+
+export interface ForwardRequest {
+  readonly device: WasmDevice;
+  readonly network: AnyNetwork;
+  readonly kernel: ForwardKernel;
+  /** Addresses of the parameters of each member. */
+  readonly parameters: readonly number[];
+}
+
+/** Told the outputs of some rows of one member, [rows, outputs], valid until it returns. */
+export type VisitOutputs = (outputs: ArrayLike<number>, place: { member: number; firstRow: number }) => void;
+
+/** Memory for the forward pass of up to `capacity` rows. */
+class ForwardMemory {
+  readonly capacity: number;
+  readonly programs: readonly Program[];
+  readonly #request: ForwardRequest;
+  readonly #memory: Memory;
+  readonly #data: number;
+  readonly #turns: number;
+  readonly #outputs: number;
+
+  constructor(request: ForwardRequest, rowCount: number) {
+    const { device, network, kernel, parameters } = request;
+    const { slotWidths, slotOf } = kernel.module;
+    const step = deriveStep(graphOf(network));
+    const sliceFloats = sliceRows * slotWidths.reduce((sum, width) => sum + width, 0);
+    const most = sliceRows * Math.max(1, Math.floor(mostFloats / sliceFloats));
+    const memory = new Memory(device.heap);
+    this.#request = request;
+    this.#memory = memory;
+    this.capacity = Math.min(rowCount, chunkRows, most);
+    const { capacity } = this;
+    const slices = Math.ceil(capacity / sliceRows);
+    this.#data = memory.allocate(capacity * network.inputs);
+    this.#turns = memory.allocate(turnWords);
+    const slots = slotWidths.map((width) => memory.allocate(capacity * width + 4));
+    this.#outputs = slots[slotOf(step.forwardCount - 1)]!;
+    const products = writeProducts(memory, denseShapesOf(step), Math.min(sliceRows, capacity));
+    const common = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products };
+    const places = { turns: this.#turns, inputs: this.#data };
+    this.programs = parameters.map((address) => {
+      const args = memory.words([...argumentWords({ ...common, ...places, parameters: address }), ...slots]);
+      return new Program(device.heap, [{ items: slices, calls: [{ kernel: kernel.forward, args }] }]);
+    });
+  }
+
+  /** @param inputs [rows, network inputs], at most `capacity` rows */
+  write(inputs: FloatArray): void {
+    const { heap } = this.#request.device;
+    heap.floats(this.#data, inputs.length).set(inputs);
+    heap.words(this.#turns, turnWords)[turnPlace.rows] = inputs.length / this.#request.network.inputs;
+  }
+
+  outputs(rows: number): Float32Array<ArrayBufferLike> {
+    return this.#request.device.heap.floats(this.#outputs, rows * this.#request.network.outputs);
+  }
+
+  free(): void {
+    for (const program of this.programs) program.dispose();
+    this.#memory.free();
+  }
+}
+
+/** Computes the outputs of rows for every member, chunk by chunk. @param inputs [rows, network inputs] */
+export async function forwardPass(request: ForwardRequest, inputs: FloatArray, visit: VisitOutputs): Promise<void> {
+  const { network, device } = request;
+  const { pool } = device;
+  const rowCount = inputs.length / network.inputs;
+  if (rowCount === 0) return;
+  const memory = new ForwardMemory(request, rowCount);
+  try {
+    const { capacity, programs } = memory;
+    for (let firstRow = 0; firstRow < rowCount; firstRow += capacity) {
+      const rows = Math.min(capacity, rowCount - firstRow);
+      memory.write(inputs.subarray(firstRow * network.inputs, (firstRow + rows) * network.inputs));
+      for (const [member, program] of programs.entries()) {
+        if (pool.threads === 1 || rows <= sliceRows) pool.runAlone(program);
+        else await pool.run(program);
+        visit(memory.outputs(rows), { member, firstRow });
+      }
+      await nextTask();
+    }
+  } finally {
+    memory.free();
+  }
+}
