@@ -1,3 +1,5 @@
+import type { TensorBackend } from "./tensorBackend.ts";
+
 /** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; cpu: the float64 reference. */
 export type DeviceKind = "gpu" | "software" | "cpu";
 export const deviceChoices = ["auto", "gpu", "software", "cpu"] as const;
@@ -38,6 +40,8 @@ export interface Device {
   readonly name: string;
   /** One line why this is not a hardware GPU; undefined on one. */
   readonly fallbackReason: string | undefined;
+  /** What computes tensors here, for the library itself; a GPU has it from its first tensor on. */
+  readonly tensorBackend?: TensorBackend | undefined;
   details(): DeviceDetails;
   dispose(): void;
   [Symbol.dispose](): void;

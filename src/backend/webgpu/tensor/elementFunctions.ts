@@ -15,11 +15,11 @@ import type { ElementFunction } from "./tensorKernels.ts";
 /** The WGSL of an operation of one value. */
 export const unaryFunction = (name: UnaryName, choice: Choice): ElementFunction => ({
   name: unaryKey(name, choice),
-  wgsl: emitFunction("compute", unaryInputs, unaryExpression(name, choice)),
+  emit: () => emitFunction("compute", unaryInputs, unaryExpression(name, choice)),
 });
 
 /** The WGSL of an operation of two values. */
 export const binaryFunction = (name: BinaryName, choice: Choice): ElementFunction => ({
   name: binaryKey(name, choice),
-  wgsl: emitFunction("compute", binaryInputs, binaryExpression(name, choice)),
+  emit: () => emitFunction("compute", binaryInputs, binaryExpression(name, choice)),
 });

@@ -10,7 +10,8 @@
 // all add in the same order, and the slices of k depend on the shape and the device alone. Dispatches go through `CommandQueue`;
 // scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
 
-import { type DataType, maxRank } from "../../shape.ts";
+import { maxRank } from "../../shape.ts";
+import type { MatmulOperation, StoredMatrices } from "../../tensorBackend.ts";
 import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import { encodeCopy } from "./elementwise.ts";
@@ -30,30 +31,14 @@ import {
 } from "../matmulVariants.ts";
 
 /** Matrices in a buffer. */
-export interface MatrixOperand {
-  readonly buffer: GPUBuffer;
-  readonly dtype: DataType;
-  /** Place of the first value, in values. */
-  readonly offset: number;
-  /** Distance of two rows, in values. */
-  readonly leading: number;
-  /** Distances of matrices, one per dimension of `batch`; 0 repeats. */
-  readonly batchStrides: readonly number[];
+export interface MatrixOperand extends StoredMatrices<GPUBuffer> {
   /** Its columns lie in panels, one behind the other: each holds the rows of `panelColumns` of them. */
   readonly isInPanels?: true;
 }
 
-export interface MatmulRequest {
+export interface MatmulRequest extends MatmulOperation<GPUBuffer> {
   readonly device: GpuDevice;
-  readonly a: MatrixOperand;
   readonly b: MatrixOperand;
-  readonly out: Pick<MatrixOperand, "buffer" | "dtype" | "offset">;
-  readonly batch: readonly number[];
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
   /** What records it; default: that of the device's tensors. */
   readonly commands?: CommandQueue;
 }
@@ -177,13 +162,12 @@ function inPanels(request: MatmulRequest, encode: (packed: MatmulRequest) => voi
   const buffer = commands.pool.take("panels of a product", 4 * n * k * matrices.reduce((all, size) => all * size, 1));
   const packed = packedRequest(request, buffer);
   const [row, column] = request.transposeB ? [1, b.leading] : [b.leading, 1];
-  encodeCopy({
-    device,
-    commands,
+  const copy = {
     sizes: [...matrices, n / panelColumns, k, panelColumns],
     a: { ...b, strides: [...b.batchStrides, panelColumns * column, row, column] },
     out: { ...packed.b, strides: [...packed.b.batchStrides, k * panelColumns, panelColumns, 1] },
-  });
+  };
+  encodeCopy(device, copy, commands);
   encode(packed);
   commands.pool.giveBack(buffer);
 }

@@ -46,7 +46,8 @@ const typedKernels = new Map<string, KernelSource>();
 export interface ElementFunction {
   /** Tells functions from each other. */
   readonly name: string;
-  readonly wgsl: string;
+  /** Writes it as WGSL; called once per kernel. */
+  emit(): string;
 }
 
 /** A kernel of tensors for operands stored as these types, the result's last: they are what its code calls Element…. */
@@ -62,7 +63,7 @@ export function tensorKernel(
   const elements = types.map(
     (type, index) => `alias Element${index === types.length - 1 ? "Out" : "AB"[index]!} = ${type};`,
   );
-  const code = [...enabled, ...elements, ...(compute ? [compute.wgsl] : [])].join("\n");
+  const code = [...enabled, ...elements, ...(compute ? [compute.emit()] : [])].join("\n");
   const kernel = kernelOf(name.replace(/(Tiled|Quads)(Short)?$/, "Tiled"), [...tensorKernels[name], code], variant);
   typedKernels.set(variant, kernel);
   return kernel;
