@@ -9,10 +9,10 @@ function requireBytes(bytes: number | undefined): void {
   throw new InvalidInput({ place: "acquire: maxBufferBytes", expected: "at least 65536", got: String(bytes), fix });
 }
 
-/** The CPU, whose code is loaded where it is used. */
-async function openCpu(reason: string): Promise<Device> {
-  const { CpuDevice } = await import("./cpu/device.ts");
-  return new CpuDevice(reason);
+/** The float64 reference, whose code is loaded where it is used. */
+async function openReference(reason: string): Promise<Device> {
+  const { ReferenceDevice } = await import("./cpu/device.ts");
+  return new ReferenceDevice(reason);
 }
 
 /**
@@ -24,12 +24,12 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const choice = options.device ?? "auto";
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
-  if (choice === "cpu") return openCpu("the CPU was asked for");
+  if (choice === "cpu" || choice === "reference") return openReference("the CPU was asked for");
   const { gpuDevice, maxBufferBytes } = options;
   if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
   const opened = await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
-  if (choice === "auto") return openCpu(opened);
+  if (choice === "auto") return openReference(opened);
   const place = `acquire: device ${choice}`;
   throw new NoDevice({ place, expected: `a ${choice} adapter`, got: opened, fix: "use auto to take what there is" });
 }

@@ -18,10 +18,10 @@ export async function createExecutor(device: Device, network: AnyNetwork, member
       place: "createModel: network",
       expected: "one that a GPU computes layer by layer",
       got: graph.whyNot,
-      fix: 'create the model on `await acquire({ device: "cpu" })`, or on "auto", which then takes the CPU',
+      fix: 'create the model on `await acquire({ device: "reference" })`, or on "auto", which then takes the CPU',
     });
   }
-  if (device?.kind === "cpu") return new ReferenceExecutor(network, members);
+  if (device?.kind === "reference") return new ReferenceExecutor(network, members);
   const fix = "pass `device: await acquire()`";
   throw new InvalidInput({
     place: "createModel: device",

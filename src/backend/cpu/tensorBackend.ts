@@ -42,7 +42,7 @@ const matricesOf = ({ buffer, offset, leading, batchStrides }: StoredMatrices<Fl
 });
 
 /** Tensors in float64: each operation calls the CPU reference of its kernel, at once. */
-export class CpuTensorBackend implements TensorBackend<Float64Array> {
+export class ReferenceTensorBackend implements TensorBackend<Float64Array> {
   readonly maxBytes = 8 * maxValues;
   readonly #ledger: Ledger;
 
