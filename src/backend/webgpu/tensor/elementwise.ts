@@ -5,7 +5,6 @@ import type { BinaryOperation, CopyOperation, StoredValues, UnaryOperation } fro
 import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import { binaryFunction, unaryFunction } from "./elementFunctions.ts";
-import { tensorKernel } from "./tensorKernels.ts";
 import { axesOf, quadsOf } from "./strides.ts";
 
 type Stored = StoredValues<GPUBuffer>;
@@ -17,7 +16,7 @@ const valueOperations = 32;
 export function encodeUnary(device: GpuDevice, operation: UnaryOperation<GPUBuffer>): void {
   const { name, choice, a, out, count, exponent } = operation;
   commandQueueOf(device).dispatchValues({
-    source: tensorKernel("unary", [a.dtype, out.dtype], unaryFunction(name, choice)),
+    kernel: { name: "unary", types: [a.dtype, out.dtype], compute: unaryFunction(name, choice) },
     bound: [a.buffer, out.buffer],
     values: Math.ceil(count / 4),
     operations: 4 * valueOperations,
@@ -28,7 +27,7 @@ export function encodeUnary(device: GpuDevice, operation: UnaryOperation<GPUBuff
 /** Records out += a. */
 export function encodeAccumulate(device: GpuDevice, a: Stored, out: Stored, count: number): void {
   commandQueueOf(device).dispatchValues({
-    source: tensorKernel("accumulate", [a.dtype, out.dtype]),
+    kernel: { name: "accumulate", types: [a.dtype, out.dtype] },
     bound: [a.buffer, out.buffer],
     values: Math.ceil(count / 4),
     operations: 4 * valueOperations,
@@ -47,7 +46,7 @@ export function encodeBinary(device: GpuDevice, operation: BinaryOperation<GPUBu
   const offsets = { aOffset: first.offset, bOffset: second.offset, outOffset: out.offset };
   const which = typeof a === "number" ? 1 : typeof b === "number" ? 2 : 0;
   commandQueueOf(device).dispatchValues({
-    source: tensorKernel("binary", [first.dtype, second.dtype, out.dtype], binaryFunction(name, choice)),
+    kernel: { name: "binary", types: [first.dtype, second.dtype, out.dtype], compute: binaryFunction(name, choice) },
     constants: { NUMBER: which, RANK: axes.rank },
     bound: [first.buffer, second.buffer, out.buffer],
     values: quadsOf(sizes),
@@ -65,7 +64,7 @@ export function encodeCopy(
   const axes = axesOf([sizes, a.strides, out.strides], [1, 0, 0]);
   const around = Array.from({ length: maxRank }, (_, axis) => [frame?.before[axis] ?? 0, frame?.inside[axis] ?? 1]);
   commands.dispatchValues({
-    source: tensorKernel("copy", [a.dtype, out.dtype]),
+    kernel: { name: "copy", types: [a.dtype, out.dtype] },
     constants: { PADS: frame ? 1 : 0, RANK: axes.rank },
     bound: [a.buffer, out.buffer],
     values: quadsOf(sizes),

@@ -17,8 +17,7 @@ import type { GpuDevice } from "../device.ts";
 import { encodeCopy } from "./elementwise.ts";
 import type { Constants } from "../kernel.ts";
 import type { Values } from "../layout.ts";
-import type { KernelSource } from "../shader.ts";
-import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
+import type { TensorKernel } from "./loadKernels.ts";
 import {
   type Alignment,
   alignmentOf,
@@ -180,7 +179,7 @@ function inSlices(request: MatmulRequest, splits: number, encode: (sliced: Matmu
   const buffer = commands.pool.take("slices of a product", 4 * splits * values);
   encode({ ...request, out: { buffer, dtype: "f32", offset: 0 } });
   commands.dispatchValues({
-    source: tensorKernel("sumSlices", [out.dtype]),
+    kernel: { name: "sumSlices", types: [out.dtype] },
     bound: [buffer, out.buffer],
     values,
     operations: splits,
@@ -213,7 +212,7 @@ function encodeSlim(request: MatmulRequest): void {
   const splits = team * Math.ceil(k / (team * perSplit));
   inSlices(request, splits, (sliced) =>
     recorderOf(request).dispatchValues({
-      source: tensorKernel("matmulSlim", [a.dtype, b.dtype, out.dtype]),
+      kernel: { name: "matmulSlim", types: [a.dtype, b.dtype, out.dtype] },
       constants: {
         ROWS: m,
         COLUMNS: n,
@@ -234,12 +233,23 @@ const recorderOf = ({ device, commands }: MatmulRequest): CommandQueue => comman
 export const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment =>
   alignmentOf(transposeB ? "columns" : "rows", transposeB ? k : n, b.offset, b.leading, ...b.batchStrides);
 
+/**
+ * The kernel of a variant of matmul; its quads need subgroups.
+ * @param isShort no sum has more products than a block
+ */
+export function matmulKernel(variant: MatmulVariant, types: TensorKernel["types"], isShort = false): TensorKernel {
+  if (variant === "plain") return { name: "matmul", types };
+  if (variant === "workgroup") return { name: "matmulWorkgroup", types };
+  const isQuads = variant === "quads" || variant === "wideQuads";
+  return { name: `matmul${isQuads ? "Quads" : "Tiled"}${isShort ? "Short" : ""}`, types };
+}
+
 /** The kernel of a variant for a request, and its overrides. */
 export const kernelOf = (
   request: MatmulRequest,
   variant: MatmulVariant,
-): { source: KernelSource; constants: Constants } => ({
-  source: matmulKernel(variant, [request.a.dtype, request.b.dtype, request.out.dtype], request.k <= sliceProducts),
+): { kernel: TensorKernel; constants: Constants } => ({
+  kernel: matmulKernel(variant, [request.a.dtype, request.b.dtype, request.out.dtype], request.k <= sliceProducts),
   constants: constantsOf(wantsPanels(request, variant) ? packedRequest(request, request.b.buffer) : request, variant),
 });
 

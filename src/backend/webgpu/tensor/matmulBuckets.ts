@@ -2,8 +2,8 @@
 
 import type { TunedMatmul } from "../../tuning.ts";
 import type { GpuDevice } from "../device.ts";
-import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
-import { alignmentOfB, matricesOf, type MatmulRequest } from "./matmul.ts";
+import { tensorKernel } from "./tensorKernels.ts";
+import { alignmentOfB, matmulKernel, matricesOf, type MatmulRequest } from "./matmul.ts";
 import { type MatmulVariant, matmulVariantsOf } from "../matmulVariants.ts";
 
 export const maxTunedMatmuls = 4096;
@@ -31,10 +31,11 @@ function hashOf(text: string): string {
 /** Tells adapters apart, and kernels: times of others say nothing. */
 export function tuningKey(device: GpuDevice): string {
   const { vendor, architecture, device: chip, description } = device.gpu.adapterInfo;
-  const sources = (["plain", "tiled", "quads", "workgroup"] as const).map((variant) =>
+  const kernels = (["plain", "tiled", "quads", "workgroup"] as const).map((variant) =>
     matmulKernel(variant, ["f32", "f32", "f32"]),
   );
-  const code = [...sources, tensorKernel("sumSlices", ["f32"])].map((source) => source.code).join("\n");
+  const all = [...kernels, { name: "sumSlices", types: ["f32"] } as const];
+  const code = all.map((kernel) => tensorKernel(kernel).code).join("\n");
   return JSON.stringify(["products", device.kind, vendor, architecture, chip, description, hashOf(code)]);
 }
 

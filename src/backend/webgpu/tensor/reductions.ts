@@ -1,7 +1,6 @@
 import { type Dimensions, type ReduceOperation, reductionNames, type StoredValues } from "../../tensorBackend.ts";
 import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
-import { tensorKernel } from "./tensorKernels.ts";
 import { axesOf } from "./strides.ts";
 
 const countOf = ({ sizes }: Dimensions): number => sizes.reduce((product, size) => product * size, 1);
@@ -16,7 +15,7 @@ function encodeSlices(commands: CommandQueue, operation: ReduceOperation<GPUBuff
   const counts = { kept: keptCount, reduced: reducedCount, slices };
   const ranks = [kept, reduced].map(({ sizes }) => Math.max(1, sizes.length)) as [number, number];
   commands.dispatchValues({
-    source: tensorKernel("reduce", [a.dtype, out.dtype]),
+    kernel: { name: "reduce", types: [a.dtype, out.dtype] },
     constants: { OPERATION: reductionNames.indexOf(name), KEPT_RANK: ranks[0], REDUCED_RANK: ranks[1] },
     bound: [a.buffer, out.buffer],
     values: keptCount * slices,

@@ -3,7 +3,6 @@
 import { type SoftmaxOperation, softmaxNames } from "../../tensorBackend.ts";
 import { commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
-import { tensorKernel } from "./tensorKernels.ts";
 
 /** Columns from which a row is shared by a workgroup. */
 const longRow = 512;
@@ -15,7 +14,7 @@ export function encodeSoftmax(device: GpuDevice, operation: SoftmaxOperation<GPU
   const { name, a, b, out, rows, width, inner } = operation;
   const lanes = width > longRow ? 64 : 1;
   commandQueueOf(device).dispatchValues({
-    source: tensorKernel("softmaxRows", [a.dtype, b.dtype, out.dtype]),
+    kernel: { name: "softmaxRows", types: [a.dtype, b.dtype, out.dtype] },
     constants: { OPERATION: softmaxNames.indexOf(name), LANES: lanes },
     bound: [a.buffer, b.buffer, out.buffer],
     values: rows * lanes,

@@ -14,8 +14,9 @@ import type {
 import type { MatmulTuning, TuningCache } from "../../tuning.ts";
 import { readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import { commandQueueOf } from "./commandQueue.ts";
+import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import { encodeAccumulate, encodeBinary, encodeCopy, encodeUnary } from "./elementwise.ts";
+import { loadedKernels, loadKernels } from "./loadKernels.ts";
 import { encodeMatmul } from "./matmul.ts";
 import { encodeReduce } from "./reductions.ts";
 import { encodeSoftmax } from "./softmaxRows.ts";
@@ -36,6 +37,7 @@ export class GpuTensorBackend implements TensorBackend<GPUBuffer> {
 
   constructor(device: GpuDevice) {
     this.#device = device;
+    loadKernels().catch(() => {}); // `read` tells
   }
 
   get maxBytes(): number {
@@ -66,11 +68,21 @@ export class GpuTensorBackend implements TensorBackend<GPUBuffer> {
     commandQueueOf(this.#device).release(buffer);
   }
 
-  async read({ buffer, dtype, offset }: Stored, count: number): Promise<Float32Array> {
+  read(values: Stored, count: number): Promise<Float32Array> {
+    const commands = commandQueueOf(this.#device);
+    if (loadedKernels()) return this.#readNow(commands, values, count);
+    return new Promise((resolve, reject) => {
+      commands.inOrder(() => this.#readNow(commands, values, count).then(resolve, reject));
+      loadKernels().catch(reject);
+    });
+  }
+
+  async #readNow(commands: CommandQueue, values: Stored, count: number): Promise<Float32Array> {
+    const { buffer, dtype, offset } = values;
     const perWord = 4 / bytesOf(dtype);
     const first = Math.floor(offset / perWord);
     const length = Math.ceil((offset + count) / perWord) - first;
-    commandQueueOf(this.#device).submit();
+    commands.submit();
     const words = await readStretches(this.#device, `tensor ${buffer.label}`, [{ buffer, first, length }]);
     if (dtype === "f32") return new Float32Array(words);
     return fromHalfFloats(new Uint16Array(words, 2 * (offset - perWord * first), count));

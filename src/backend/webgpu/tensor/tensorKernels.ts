@@ -16,9 +16,9 @@ import tiledMatmul from "../../../../shaders/tiledMatmul.wgsl";
 import tileLoads from "../../../../shaders/tileLoads.wgsl";
 import unary from "../../../../shaders/unary.wgsl";
 import workgroupMatmul from "../../../../shaders/workgroupMatmul.wgsl";
-import type { DataType } from "../../shape.ts";
-import type { MatmulVariant } from "../matmulVariants.ts";
+import { emitFunction } from "../../../math/emitWgsl.ts";
 import { kernelOf, type KernelSource, type Shader } from "../shader.ts";
+import type { TensorKernel } from "./loadKernels.ts";
 
 /** Kernels of tensors, and what is joined with them. */
 const tensorKernels = {
@@ -42,40 +42,18 @@ export type TensorKernelName = keyof typeof tensorKernels;
 
 const typedKernels = new Map<string, KernelSource>();
 
-/** What a kernel computes value by value: a function `compute`. */
-export interface ElementFunction {
-  /** Tells functions from each other. */
-  readonly name: string;
-  /** Writes it as WGSL; called once per kernel. */
-  emit(): string;
-}
-
-/** A kernel of tensors for operands stored as these types, the result's last: they are what its code calls Element…. */
-export function tensorKernel(
-  name: TensorKernelName,
-  types: readonly DataType[],
-  compute?: ElementFunction,
-): KernelSource {
-  const variant = [name, ...types, ...(compute ? [compute.name] : [])].join(" ");
+/** The code of a kernel: its operands' types are what it calls Element…, what it computes value by value is `compute`. */
+export function tensorKernel({ name, types, compute }: TensorKernel): KernelSource {
+  const variant = [name, ...types, ...(compute ? [compute.key] : [])].join(" ");
   const known = typedKernels.get(variant);
   if (known) return known;
   const enabled = types.includes("f16") ? ["enable f16;"] : [];
   const elements = types.map(
     (type, index) => `alias Element${index === types.length - 1 ? "Out" : "AB"[index]!} = ${type};`,
   );
-  const code = [...enabled, ...elements, ...(compute ? [compute.emit()] : [])].join("\n");
+  const functions = compute ? [emitFunction("compute", compute.inputs, compute.expression())] : [];
+  const code = [...enabled, ...elements, ...functions].join("\n");
   const kernel = kernelOf(name.replace(/(Tiled|Quads)(Short)?$/, "Tiled"), [...tensorKernels[name], code], variant);
   typedKernels.set(variant, kernel);
   return kernel;
-}
-
-/**
- * The kernel of a variant of matmul; its quads need subgroups.
- * @param isShort no sum has more products than a block
- */
-export function matmulKernel(variant: MatmulVariant, types: readonly DataType[], isShort = false): KernelSource {
-  if (variant === "plain") return tensorKernel("matmul", types);
-  if (variant === "workgroup") return tensorKernel("matmulWorkgroup", types);
-  const isQuads = variant === "quads" || variant === "wideQuads";
-  return tensorKernel(`matmul${isQuads ? "Quads" : "Tiled"}${isShort ? "Short" : ""}`, types);
 }
