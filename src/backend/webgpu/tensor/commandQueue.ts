@@ -3,7 +3,7 @@ import { BufferPool, maxFreeBytes } from "./bufferPool.ts";
 import type { GpuDevice } from "../device.ts";
 import { type Constants, createKernelAtOnce, gridOf, type Kernel, maxGroups } from "../kernel.ts";
 import { type Values, writeStruct } from "../layout.ts";
-import { loadedKernels, loadKernels, type TensorKernel } from "./loadKernels.ts";
+import { kernelLoader, type TensorKernel } from "./kernelLoader.ts";
 
 /** Dispatches of a submit at most; each has a slot of uniforms, a multiple of the offset alignment. */
 const slots = 128;
@@ -80,13 +80,13 @@ export class CommandQueue {
 
   /** Does something behind all that was recorded before: at once, or when the kernels are loaded. */
   inOrder(work: () => void): void {
-    if (loadedKernels()) {
+    if (kernelLoader.loaded) {
       this.#catchUp();
       return work();
     }
     this.#waiting.push(work);
     const ignore = (): void => {}; // whoever reads is told
-    loadKernels().then(() => this.#catchUp(), ignore);
+    kernelLoader.load().then(() => this.#catchUp(), ignore);
   }
 
   /** Records what has waited for the kernels. */
@@ -101,7 +101,7 @@ export class CommandQueue {
 
   #record({ kernel: wanted, constants, bound, uniform, groups, operations }: Command): void {
     if (this.#used === slots) this.submit();
-    const source = loadedKernels()!.tensorKernel(wanted);
+    const source = kernelLoader.loaded!.tensorKernel(wanted);
     const kernel = createKernelAtOnce(this.#device, source, constants);
     const slot = this.#used++;
     writeStruct(this.#view, slot * slotBytes, source.uniform!, uniform);

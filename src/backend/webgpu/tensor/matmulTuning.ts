@@ -3,7 +3,7 @@ import { nextTask } from "../../../nextTask.ts";
 import type { MatmulTuning, TunedMatmul, TuningCache } from "../../tuning.ts";
 import type { GpuDevice } from "../device.ts";
 import { bucketOf, maxTunedMatmuls, readProducts, tuningKey, writeProducts } from "./matmulBuckets.ts";
-import { loadKernels } from "./loadKernels.ts";
+import { kernelLoader } from "./kernelLoader.ts";
 import { addTuner, matricesOf, type MatmulRequest, type MatmulTuner, removeTuner } from "./matmul.ts";
 import { MatmulMeasurement, type MatmulShape, type MatmulTimes, scratchBytes, shapeOf } from "./matmulTimes.ts";
 import type { MatmulVariant } from "../matmulVariants.ts";
@@ -175,7 +175,7 @@ class MatmulTable implements MatmulTuner {
 
 /** Tunes the products of a device. @throws InvalidInput where they are tuned already */
 export async function tuneMatmul(device: GpuDevice, cache: TuningCache | undefined): Promise<MatmulTuning> {
-  await loadKernels();
+  await kernelLoader.load();
   const table = new MatmulTable(device, cache);
   if (!table.isOn) {
     const fix = "dispose of the tuning that is on, or go on with it";

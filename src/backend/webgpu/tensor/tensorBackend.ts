@@ -16,7 +16,7 @@ import { readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import { encodeAccumulate, encodeBinary, encodeCopy, encodeUnary } from "./elementwise.ts";
-import { loadedKernels, loadKernels } from "./loadKernels.ts";
+import { kernelLoader } from "./kernelLoader.ts";
 import { encodeMatmul } from "./matmul.ts";
 import { encodeReduce } from "./reductions.ts";
 import { encodeSoftmax } from "./softmaxRows.ts";
@@ -37,7 +37,7 @@ export class GpuTensorBackend implements TensorBackend<GPUBuffer> {
 
   constructor(device: GpuDevice) {
     this.#device = device;
-    loadKernels().catch(() => {}); // `read` tells
+    kernelLoader.load().catch(() => {}); // `read` tells
   }
 
   get maxBytes(): number {
@@ -70,10 +70,10 @@ export class GpuTensorBackend implements TensorBackend<GPUBuffer> {
 
   read(values: Stored, count: number): Promise<Float32Array> {
     const commands = commandQueueOf(this.#device);
-    if (loadedKernels()) return this.#readNow(commands, values, count);
+    if (kernelLoader.loaded) return this.#readNow(commands, values, count);
     return new Promise((resolve, reject) => {
       commands.inOrder(() => this.#readNow(commands, values, count).then(resolve, reject));
-      loadKernels().catch(reject);
+      kernelLoader.load().catch(reject);
     });
   }
 

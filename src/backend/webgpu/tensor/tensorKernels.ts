@@ -18,7 +18,7 @@ import unary from "../../../../shaders/unary.wgsl";
 import workgroupMatmul from "../../../../shaders/workgroupMatmul.wgsl";
 import { emitFunction } from "../../../math/emitWgsl.ts";
 import { kernelOf, type KernelSource, type Shader } from "../shader.ts";
-import type { TensorKernel } from "./loadKernels.ts";
+import type { TensorKernel } from "./kernelLoader.ts";
 
 /** Kernels of tensors, and what is joined with them. */
 const tensorKernels = {

@@ -14,19 +14,23 @@ export interface TensorKernel {
 }
 
 type Kernels = typeof import("./tensorKernels.ts");
-let kernels: Kernels | undefined;
-let loading: Promise<Kernels> | undefined;
 
-/** The kernels, once they are loaded. */
-export const loadedKernels = (): Kernels | undefined => kernels;
+class KernelLoader {
+  /** The kernels, once they are loaded. */
+  loaded: Kernels | undefined;
+  #loading: Promise<Kernels> | undefined;
 
-/** Loads the kernels; after a failure the next call tries again. */
-export async function loadKernels(): Promise<void> {
-  loading ??= import("./tensorKernels.ts");
-  try {
-    kernels = await loading;
-  } catch (error) {
-    loading = undefined;
-    throw error;
+  /** Loads them; after a failure the next call tries again. */
+  async load(): Promise<void> {
+    this.#loading ??= import("./tensorKernels.ts");
+    try {
+      this.loaded = await this.#loading;
+    } catch (error) {
+      this.#loading = undefined;
+      throw error;
+    }
   }
 }
+
+/** The kernels of all devices. */
+export const kernelLoader = new KernelLoader();
