@@ -11,7 +11,7 @@ import {
   showShape,
   stridesOf,
 } from "../backend/shape.ts";
-import type { Frame, ReductionName, StoredValues, TensorBackend } from "../backend/tensorBackend.ts";
+import type { Frame, ReductionName, StoredValues, StridedValues, TensorBackend } from "../backend/tensorBackend.ts";
 import { storedValues } from "./storage.ts";
 import { allocate, partsOf, Tensor } from "./tensor.ts";
 
@@ -60,6 +60,12 @@ export function operandsOf(place: string, tensors: readonly Tensor[]): Operands 
   return { backend: parts[0]!.storage.backend, values: parts.map(storedValues) };
 }
 
+/** Values from `first` on, read with strides. */
+function strided(values: StoredValues, strides: readonly number[], first = 0): StridedValues {
+  const { buffer, dtype, offset } = values;
+  return { buffer, dtype, offset: offset + first, strides };
+}
+
 /** A tensor for the result, beside the operands. */
 export function resultOf(place: string, operands: readonly Tensor[], shape: Shape, dtype = widest(operands)): Tensor {
   for (const operand of operands) partsOf(operand, place); // before anything is made
@@ -106,7 +112,7 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
   const walk = coalesce(shape, ...tensors.map((each) => broadcastStrides(each.shape, shape)));
   const { backend, values } = operandsOf(place, [...tensors, result]);
   const take = (operand: Operand, index: number) =>
-    typeof operand === "number" ? operand : { ...values[index]!, strides: walk.strides[index]! };
+    typeof operand === "number" ? operand : strided(values[index]!, walk.strides[index]!);
   const [first, second] = [take(a, 0), take(b, tensors.length - 1)];
   backend.binary({ name, choice, sizes: walk.sizes, a: first, b: second, out: values.at(-1)! });
   return result;
@@ -141,11 +147,9 @@ export function copyInto(out: Tensor, a: Tensor, options: CopyIntoOptions): void
   const { place, shape, strides, outStrides, first = 0, outFirst, frame } = options;
   const walk = frame ? { sizes: shape, strides: [strides, outStrides] } : coalesce(shape, strides, outStrides);
   const { backend, values } = operandsOf(place, [a, out]);
-  const take = (index: number, start: number) => {
-    const { buffer, dtype, offset } = values[index]!;
-    return { buffer, dtype, offset: offset + start, strides: walk.strides[index]! };
-  };
-  backend.copy({ sizes: walk.sizes, a: take(0, first), out: take(1, outFirst), frame });
+  const from = strided(values[0]!, walk.strides[0]!, first);
+  const to = strided(values[1]!, walk.strides[1]!, outFirst);
+  backend.copy({ sizes: walk.sizes, a: from, out: to, frame });
 }
 
 /** out += a, of the same shape; nobody else may hold out. */
@@ -203,11 +207,10 @@ export function computeMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Ten
   });
   const { sizes: batch, strides: batchStrides } = coalesce(leading, ...strides);
   const { backend, values } = operandsOf("matmul", [a, b, result]);
-  const take = (index: number) => ({
-    ...values[index]!,
-    leading: operands[index]!.shape.at(-1)!,
-    batchStrides: batchStrides[index]!,
-  });
+  const take = (index: number) => {
+    const { buffer, dtype, offset } = values[index]!;
+    return { buffer, dtype, offset, leading: operands[index]!.shape.at(-1)!, batchStrides: batchStrides[index]! };
+  };
   const { k, transposeA, transposeB } = options;
   backend.matmul({ a: take(0), b: take(1), out: values[2]!, batch, m, n, k, transposeA, transposeB });
   return result;

@@ -98,16 +98,16 @@ export class ReferenceTensorBackend implements TensorBackend<Float64Array> {
     accumulate(valuesOf(a), valuesOf(out, count));
   }
 
-  reduce({ a, out, kept, ...operation }: ReduceOperation<Float64Array>): void {
-    reduce({ ...operation, kept, a: valuesOf(a), out: valuesOf(out, sizeOf(kept.sizes)) });
+  reduce({ name, a, kept, reduced, out, scale }: ReduceOperation<Float64Array>): void {
+    reduce({ name, a: valuesOf(a), kept, reduced, out: valuesOf(out, sizeOf(kept.sizes)), scale });
   }
 
-  softmax({ a, b, out, ...operation }: SoftmaxOperation<Float64Array>): void {
-    softmaxRows({ ...operation, a: valuesOf(a), b: valuesOf(b), out: valuesOf(out) });
+  softmax({ name, a, b, out, rows, width, inner }: SoftmaxOperation<Float64Array>): void {
+    softmaxRows({ name, a: valuesOf(a), b: valuesOf(b), out: valuesOf(out), rows, width, inner });
   }
 
-  matmul({ a, b, out, ...operation }: MatmulOperation<Float64Array>): void {
-    matmul({ ...operation, a: matricesOf(a), b: matricesOf(b), out: valuesOf(out) });
+  matmul({ a, b, out, batch, m, n, k, transposeA, transposeB }: MatmulOperation<Float64Array>): void {
+    matmul({ a: matricesOf(a), b: matricesOf(b), out: valuesOf(out), batch, m, n, k, transposeA, transposeB });
   }
 
   async tuneMatmul(): Promise<undefined> {
