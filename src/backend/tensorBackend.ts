@@ -1,5 +1,5 @@
-// What a device must be able to do for tensors. Each machine implements it once; `backendOf` in src/tensor/storage.ts reaches it from a
-// device. Shapes, broadcasting and gradients are decided above: a backend computes on stretches of buffers.
+// What a device must be able to do for tensors. Each machine implements it once, and `tensorBackendOf` reaches it from a device.
+// Shapes, broadcasting and gradients are decided above: a backend computes on stretches of buffers.
 
 import type { BinaryName, Choice, UnaryName } from "../math/elementwise.ts";
 import type { FloatArray } from "./executor.ts";

@@ -3,7 +3,8 @@ import { BufferPool, maxFreeBytes } from "./bufferPool.ts";
 import type { GpuDevice } from "../device.ts";
 import { type Constants, createKernelAtOnce, gridOf, type Kernel, maxGroups } from "../kernel.ts";
 import { type Values, writeStruct } from "../layout.ts";
-import { kernelLoader, type TensorKernel } from "./kernelLoader.ts";
+import { kernelLoader } from "./kernelLoader.ts";
+import type { TensorKernel } from "./tensorKernels.ts";
 
 /** Dispatches of a submit at most; each has a slot of uniforms, a multiple of the offset alignment. */
 const slots = 128;

@@ -1,18 +1,5 @@
 // The kernels of tensors are loaded when a WebGPU device gets its first tensor: programs that run without one do without their text.
 
-import type { DataType } from "../../shape.ts";
-import type { ElementFunction } from "./elementFunctions.ts";
-import type { TensorKernelName } from "./tensorKernels.ts";
-
-/** Which kernel: `tensorKernel` gives its code. */
-export interface TensorKernel {
-  readonly name: TensorKernelName;
-  /** How the operands are stored, the result last. */
-  readonly types: readonly DataType[];
-  /** What it computes value by value. */
-  readonly compute?: ElementFunction;
-}
-
 type Kernels = typeof import("./tensorKernels.ts");
 
 class KernelLoader {

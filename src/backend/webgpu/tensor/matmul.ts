@@ -17,7 +17,7 @@ import type { GpuDevice } from "../device.ts";
 import { encodeCopy } from "./elementwise.ts";
 import type { Constants } from "../kernel.ts";
 import type { Values } from "../layout.ts";
-import type { TensorKernel } from "./kernelLoader.ts";
+import type { TensorKernel } from "./tensorKernels.ts";
 import {
   type Alignment,
   alignmentOf,

@@ -16,9 +16,10 @@ import tiledMatmul from "../../../../shaders/tiledMatmul.wgsl";
 import tileLoads from "../../../../shaders/tileLoads.wgsl";
 import unary from "../../../../shaders/unary.wgsl";
 import workgroupMatmul from "../../../../shaders/workgroupMatmul.wgsl";
+import type { DataType } from "../../shape.ts";
 import { emitFunction } from "../../../math/emitWgsl.ts";
 import { kernelOf, type KernelSource, type Shader } from "../shader.ts";
-import type { TensorKernel } from "./kernelLoader.ts";
+import type { ElementFunction } from "./elementFunctions.ts";
 
 /** Kernels of tensors, and what is joined with them. */
 const tensorKernels = {
@@ -38,7 +39,14 @@ const tensorKernels = {
   unary: [unary, scalar],
 } as const satisfies Record<string, readonly Shader[]>;
 
-export type TensorKernelName = keyof typeof tensorKernels;
+/** Which kernel: `tensorKernel` gives its code. */
+export interface TensorKernel {
+  readonly name: keyof typeof tensorKernels;
+  /** How the operands are stored, the result last. */
+  readonly types: readonly DataType[];
+  /** What it computes value by value. */
+  readonly compute?: ElementFunction;
+}
 
 const typedKernels = new Map<string, KernelSource>();
 
