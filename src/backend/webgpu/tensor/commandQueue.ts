@@ -94,8 +94,11 @@ export class CommandQueue {
   #catchUp(): void {
     if (this.#waiting.length === 0) return;
     this.#isCatchingUp = true; // what still waits may use buffers that were given back
-    for (const work of this.#waiting.splice(0)) work();
-    this.#isCatchingUp = false;
+    try {
+      for (const work of this.#waiting.splice(0)) work();
+    } finally {
+      this.#isCatchingUp = false;
+    }
     this.submit();
     this.#freeUnused();
   }
