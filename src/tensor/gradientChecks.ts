@@ -37,11 +37,11 @@ export async function checkFunctionGradient<A extends readonly unknown[]>(
     const got = Array.isArray(args) ? "none" : "what is no array";
     throw new InvalidInput({ place: "checkGradient", expected: "a list of arguments with tensors", got, fix });
   }
-  const isGpu = named[0]!.tensor.device.kind !== "reference";
+  const own = named[0]!.tensor.device;
   const f: TreeFunction = (all) => call(...(all as A));
   const gradients = await gradientsOf(f, args);
-  const device = isGpu ? await acquire({ device: "reference" }) : named[0]!.tensor.device;
-  const tolerance = toleranceOn(named[0]!.tensor.device);
+  const device = own.kind === "reference" ? own : await acquire({ device: "reference" });
+  const tolerance = toleranceOn(own);
   return holdAgainstDifferences({ f, tree: args, name: "arguments", gradients, device, options, tolerance });
 }
 
