@@ -5,15 +5,15 @@ import type { AcquireOptions, Device } from "./backend/device.ts";
 import { defineGlobals, openGpu } from "./node/openGpu.ts";
 
 export * from "./index.ts";
-export type { TuningCache } from "./backend/webgpu/tensor/matmulBuckets.ts";
+export type { TuningCache } from "./backend/tuning.ts";
 export { tuningFile } from "./node/tuningFile.ts";
 
 /** Whether the adapter of SwiftShader may be taken, for the choices that need an adapter. */
-const software = { auto: "allow", gpu: "never", software: "only" } as const;
+const software = { auto: "never", gpu: "never", software: "only" } as const;
 
 /**
- * Opens a device in Node: hardware adapter, else the SwiftShader adapter of an installed Chrome, else the CPU; or exactly
- * the kind asked for. Needs the package `webgpu` for anything but the CPU.
+ * Opens a device in Node: hardware adapter, else WebAssembly, else the float64 reference; or exactly the kind asked for, `software` being
+ * the SwiftShader adapter of an installed Chrome. Needs the package `webgpu` for any adapter.
  * @throws NoDevice when the kind asked for does not exist here
  */
 export async function acquire(options: AcquireOptions = {}): Promise<Device> {

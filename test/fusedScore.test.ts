@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { scoreMembers } from "../src/backend/cpu/score.ts";
+import { scoreMembers } from "../src/backend/cpu/scoreMembers.ts";
 import type { Dataset, Scores } from "../src/backend/executor.ts";
 import { BufferOwner } from "../src/backend/webgpu/bufferOwner.ts";
 import type { GpuDevice } from "../src/backend/webgpu/device.ts";

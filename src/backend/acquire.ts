@@ -1,14 +1,18 @@
 import { InvalidInput, NoDevice, requireOptions } from "../errors.ts";
 import { requireName } from "../graph/network.ts";
-import { ReferenceDevice } from "./cpu/device.ts";
 import { type AcquireOptions, type Device, deviceChoices } from "./device.ts";
-import { WasmDevice, whyNoWasm } from "./wasm/device.ts";
 import { openGpu, ownerOf } from "./webgpu/device.ts";
 
-async function openWasm(reason: string): Promise<Device> {
-  const why = whyNoWasm();
-  if (why === undefined) return WasmDevice.open(globalThis.navigator?.hardwareConcurrency ?? 1, reason);
-  throw new NoDevice({ place: "acquire: device wasm", expected: "WebAssembly with SIMD", got: why, fix: "use cpu" });
+/** WebAssembly, whose code is loaded where it is used; or why there is none. */
+async function openWasm(reason: string): Promise<Device | string> {
+  const { WasmDevice, whyNoWasm } = await import("./wasm/device.ts");
+  return whyNoWasm() ?? WasmDevice.open(globalThis.navigator?.hardwareConcurrency ?? 1, reason);
+}
+
+/** The fastest device without WebGPU. @param reason why there is no other */
+async function openCpu(reason: string): Promise<Device> {
+  const opened = await openWasm(reason);
+  return typeof opened === "string" ? openReference(`${reason}; ${opened}`) : opened;
 }
 
 function requireBytes(bytes: number | undefined): void {
@@ -17,8 +21,14 @@ function requireBytes(bytes: number | undefined): void {
   throw new InvalidInput({ place: "acquire: maxBufferBytes", expected: "at least 65536", got: String(bytes), fix });
 }
 
+/** The float64 reference, whose code is loaded where it is used. */
+async function openReference(reason: string): Promise<Device> {
+  const { ReferenceDevice } = await import("./cpu/device.ts");
+  return new ReferenceDevice(reason);
+}
+
 /**
- * Opens a device to compute on: hardware adapter, else software adapter, else the CPU; or exactly the kind asked for.
+ * Opens a device to compute on: hardware adapter, else WebAssembly, else the float64 reference; or exactly the kind asked for.
  * @throws NoDevice when the kind asked for does not exist here
  */
 export async function acquire(options: AcquireOptions = {}): Promise<Device> {
@@ -26,13 +36,14 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const choice = options.device ?? "auto";
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
-  if (choice === "wasm") return openWasm("WebAssembly was asked for");
-  if (choice === "cpu" || choice === "reference") return new ReferenceDevice("the CPU was asked for");
+  if (choice === "reference") return openReference("the float64 reference was asked for");
+  if (choice === "cpu") return openCpu("the CPU was asked for");
   const { gpuDevice, maxBufferBytes } = options;
   if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
-  const opened = await openGpu(choice, options);
+  const opened = choice === "wasm" ? await openWasm("WebAssembly was asked for") : await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
-  if (choice === "auto") return new ReferenceDevice(opened);
+  if (choice === "auto") return openCpu(opened);
   const place = `acquire: device ${choice}`;
-  throw new NoDevice({ place, expected: `a ${choice} adapter`, got: opened, fix: "use auto to take what there is" });
+  const expected = choice === "wasm" ? "WebAssembly with SIMD" : `a ${choice} adapter`;
+  throw new NoDevice({ place, expected, got: opened, fix: "use auto to take what there is" });
 }

@@ -1,11 +1,13 @@
-/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; wasm: f32 vectors on the CPU; reference: float64 on the CPU. */
+import type { TensorBackend } from "./tensorBackend.ts";
+
+/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; wasm: f32 vectors on the CPU; reference: float64. */
 export type DeviceKind = "gpu" | "software" | "wasm" | "reference";
-/** auto: the fastest there is; cpu: the fastest without WebGPU; else that kind and no other. */
+/** auto: the fastest, a hardware adapter or cpu; cpu: wasm, or the reference where there is none; else that kind and no other. */
 export const deviceChoices = ["auto", "gpu", "software", "cpu", "wasm", "reference"] as const;
 export type DeviceChoice = (typeof deviceChoices)[number];
 
 export interface AcquireOptions {
-  /** auto (default): hardware adapter, else software adapter, else the CPU reference. */
+  /** auto (default): hardware adapter, else WebAssembly, else the float64 reference. */
   readonly device?: DeviceChoice;
   /** Where adapters come from; default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
@@ -39,6 +41,8 @@ export interface Device {
   readonly name: string;
   /** One line why this is not a hardware GPU; undefined on one. */
   readonly fallbackReason: string | undefined;
+  /** What computes tensors here, for the library itself; a GPU has it from its first tensor on. */
+  readonly tensorBackend?: TensorBackend | undefined;
   details(): DeviceDetails;
   dispose(): void;
   [Symbol.dispose](): void;

@@ -1,4 +1,4 @@
-import { createTallies, score, scoresOf } from "../cpu/score.ts";
+import { createTallies, score, scoresOf } from "../score.ts";
 import {
   type Dataset,
   type Executor,

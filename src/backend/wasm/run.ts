@@ -5,7 +5,7 @@ import { type UpdateValues, updateValuesOf } from "../../math/updateValues.ts";
 import { nextTask } from "../../nextTask.ts";
 import { batchAt, optimizersOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
 import { maskKey } from "../cpu/dropout.ts";
-import { lossScale } from "../cpu/loss.ts";
+import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import type { WasmDevice } from "./device.ts";
 import { turnPlace, turnWords } from "./passArguments.ts";

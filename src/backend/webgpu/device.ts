@@ -1,5 +1,6 @@
 import { GpuLost, GpuOutOfMemory, ShaderFailed, type ThalwegError } from "../../errors.ts";
 import type { AcquireOptions, Device, DeviceChoice, DeviceDetails, Ledger } from "../device.ts";
+import type { TensorBackend } from "../tensorBackend.ts";
 import { isSoftware, lanesOf, nameOf, requestAdapter, requestDevice } from "./adapter.ts";
 import { haveQuads } from "./quads.ts";
 
@@ -32,6 +33,8 @@ export class GpuDevice implements Device {
   readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
+  /** Created for the first tensor. */
+  tensorBackend: TensorBackend | undefined;
   readonly #isOwned: boolean;
   #lost: string | undefined;
   #fault: GPUError | undefined;
@@ -155,7 +158,8 @@ export async function openGpu(choice: DeviceChoice, options: AcquireOptions): Pr
     (await requestAdapter(gpu, wantsSoftware)) ?? (wantsSoftware ? await requestAdapter(gpu, false) : null);
   if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
   const kind = isSoftware(adapter.info) ? "software" : "gpu";
-  if (choice !== "auto" && choice !== kind) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
+  const wanted = choice === "auto" ? "gpu" : choice;
+  if (kind !== wanted) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
   const { maxBufferBytes } = options;
   return ownerOf(await requestDevice(adapter), { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });
 }
