@@ -19,7 +19,8 @@ import { stepOf } from "../bench/race/races.ts";
 import { InvalidInput } from "../src/errors.ts";
 import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
 import type { KernelSource } from "../src/backend/webgpu/shader.ts";
-import { fusedKernels, layerKernel } from "../src/backend/webgpu/kernels.ts";
+import { fusedKernels } from "../src/backend/webgpu/fusedKernels.ts";
+import { layerKernel } from "../src/backend/webgpu/kernels.ts";
 import { matmulKernel, tensorKernel } from "../src/backend/webgpu/tensor/tensorKernels.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 

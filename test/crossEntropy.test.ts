@@ -272,7 +272,7 @@ test("accuracy where classes are masked: the largest of the others is the answer
   const parameters = Float32Array.of(-3e38, 1, 0.5, 0, 0, 0);
   const data = { inputs: Float32Array.of(2, 2), targets: Float32Array.of(0, 1, 0, 0, 0, 1) };
   const executor = await GpuExecutor.create(device(), net, 1);
-  const reference = createReference(net, 1);
+  const reference = await createReference(net, 1);
   executor.writeParameters(parameters);
   reference.writeParameters(parameters);
   for (const each of [executor, reference]) expect([...(await each.score(data)).accuracies!]).toEqual([0.5]);

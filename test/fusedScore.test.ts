@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { scoreMembers } from "../src/backend/cpu/score.ts";
+import { scoreMembers } from "../src/backend/cpu/scoreMembers.ts";
 import type { Dataset, Scores } from "../src/backend/executor.ts";
 import { BufferOwner } from "../src/backend/webgpu/bufferOwner.ts";
 import type { GpuDevice } from "../src/backend/webgpu/device.ts";
@@ -18,7 +18,8 @@ import {
   type Network,
   takesLogits,
 } from "../src/index.ts";
-import { FusedScorer, scoresFused } from "../src/backend/webgpu/strategies/fusedScorer.ts";
+import { scoresFused } from "../src/backend/webgpu/strategies/fusedPlan.ts";
+import { FusedScorer } from "../src/backend/webgpu/strategies/fusedScorer.ts";
 import { LayeredPredictor } from "../src/backend/webgpu/strategies/layeredPredictor.ts";
 import { roundoff } from "./support/compare.ts";
 import { openDevice, memberPart } from "./support/kernelRun.ts";

@@ -1,10 +1,5 @@
-// Scalar expressions: their derivatives against central differences, and what simplifying may not change.
-
-import * as fc from "fast-check";
-import { expect, test } from "vitest";
-import { activationFunction, activations } from "../src/math/activations.ts";
-import { backward } from "../src/math/differentiate.ts";
 import {
+  arities,
   absolute,
   apply,
   cos,
@@ -25,9 +20,15 @@ import {
   tanh,
   where,
 } from "../src/math/expression.ts";
+// Scalar expressions: their derivatives against central differences, and what simplifying may not change.
+
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { activations } from "../src/math/activations.ts";
+import { activationFunction, scalarFunction } from "../src/math/scalarFunction.ts";
+import { backward } from "../src/math/differentiate.ts";
 import { float64Function } from "../src/math/float64.ts";
 import { primitives } from "../src/math/primitives.ts";
-import { scalarFunction } from "../src/math/scalarFunction.ts";
 import { Simplifier } from "../src/math/simplify.ts";
 
 const x = Expression.input("x");
@@ -108,7 +109,8 @@ test("equal expressions become the same object", () => {
 test.each(Object.keys(primitives) as PrimitiveName[])(
   "%s: its derivatives are those of its float64 function",
   (name) => {
-    const { arity, compute } = primitives[name];
+    const arity = arities[name];
+    const { compute } = primitives[name];
     const names = ["x", "y", "a", "b"].slice(0, arity);
     const inputs = names.map((input) => Expression.input(input));
     const simplifier = new Simplifier();

@@ -1,7 +1,8 @@
 import { requireOptions } from "../errors.ts";
 import type { Device } from "../backend/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
-import { createModel, type Model } from "./model.ts";
+import { createModel } from "./createModel.ts";
+import type { Model } from "./model.ts";
 import { decode } from "./savedModel.ts";
 
 export interface LoadOptions {

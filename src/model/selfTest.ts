@@ -4,7 +4,7 @@ import { type Activation, dense, type Loss, nameOf, type Network, network } from
 import { adamW, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
 import { createReference } from "../backend/createExecutor.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";
-import { createModel } from "./model.ts";
+import { createModel } from "./createModel.ts";
 
 /** One comparison with the float64 reference. */
 export interface SelfTestCheck {
@@ -101,7 +101,7 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
   const data = dataFor(shape, rows);
   const options = { optimizer, steps, batchSize, seed: 5 };
   const model = await createModel(shape, { device, members, seed: 1 });
-  const reference = createReference(shape, members);
+  const reference = await createReference(shape, members);
   const initial = await model.readParameters();
   reference.writeParameters(initial);
   const label = `${each.widths.join("-")} ${nameOf(each.activation)} ${nameOf(each.loss)}`;

@@ -2,7 +2,8 @@ import { update } from "../backend/cpu/update.ts";
 import type { Dataset, Executor, FloatArray, Trace } from "../backend/executor.ts";
 import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
-import { type Optimizer, updateOf } from "../math/optimizer.ts";
+import { type Optimizer } from "../math/optimizer.ts";
+import { updateOf } from "../math/optimizerFunction.ts";
 import { createReference } from "../backend/createExecutor.ts";
 import { streams, uniformAt } from "../random.ts";
 import type { Model } from "./model.ts";
@@ -160,7 +161,7 @@ async function compareStep(model: Model<AnyNetwork>, executor: Executor, { data,
  */
 export async function verifyTraining(model: Model<AnyNetwork>, request: VerifyRequest): Promise<Verification> {
   const { network, members } = model;
-  const executor = createReference(network, members);
+  const executor = await createReference(network, members);
   const reference = await referenceParameters(executor, request);
   let drift = 2 ** -24;
   for (let seed = 1; seed <= roundedRuns; seed++) {

@@ -17,8 +17,9 @@ import {
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
-import { type Optimizer, updateOf } from "../../math/optimizer.ts";
-import { scoreMembers } from "./score.ts";
+import { type Optimizer } from "../../math/optimizer.ts";
+import { updateOf } from "../../math/optimizerFunction.ts";
+import { scoreMembers } from "./scoreMembers.ts";
 import { Step } from "./step.ts";
 import { traceMember } from "./trace.ts";
 import { fitsFloat32, float32Limit, update } from "./update.ts";

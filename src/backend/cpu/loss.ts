@@ -1,5 +1,6 @@
 import { compileFloat64, type Float64Program } from "../../math/float64.ts";
-import { type ElementLoss, lossFunction } from "../../math/losses.ts";
+import { type ElementLoss } from "../../math/losses.ts";
+import { lossFunction } from "../../math/lossFunction.ts";
 import type { Loss } from "../../graph/network.ts";
 import { crossEntropy, crossEntropySlope } from "./softmax.ts";
 

@@ -1,7 +1,7 @@
-import { type Activation, activationFunction } from "../../../math/activations.ts";
+import { type Activation } from "../../../math/activations.ts";
+import { activationFunction, type ScalarFunction } from "../../../math/scalarFunction.ts";
 import { emitCall, emitFunction } from "../../../math/emitWgsl.ts";
 import type { Preparation } from "../../../math/primitive.ts";
-import type { ScalarFunction } from "../../../math/scalarFunction.ts";
 import type { Network } from "../../../graph/network.ts";
 
 // Activations as WGSL, from their definitions: `activate` of the pre-activation z, and the backward pass of `d`, the gradient by the

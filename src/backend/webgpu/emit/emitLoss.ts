@@ -1,5 +1,6 @@
 import { emitPairFunction } from "../../../math/emitWgsl.ts";
-import { type ElementLoss, lossFunction } from "../../../math/losses.ts";
+import { type ElementLoss } from "../../../math/losses.ts";
+import { lossFunction } from "../../../math/lossFunction.ts";
 import type { Loss } from "../../../graph/network.ts";
 
 /** Returns whether a loss needs a whole row at once; shaders/crossEntropy.wgsl computes those. */

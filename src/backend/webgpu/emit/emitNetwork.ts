@@ -1,10 +1,10 @@
-import { type LayerShape, type Network, savesPreActivation, takesLogits } from "../../../graph/network.ts";
+import { type LayerShape, type Network, takesLogits } from "../../../graph/network.ts";
+import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import {
   describe,
   forEach,
   forwardOf,
   gradientOf,
-  isNamed,
   lossOf,
   namesOf,
   parametersOf,
@@ -17,6 +17,7 @@ import {
   wgslLossName,
 } from "./emitForward.ts";
 import { callsOf, emitActivations } from "./emitActivation.ts";
+import { isNamed } from "./networkLayout.ts";
 import { emitLoss, isRowWise } from "./emitLoss.ts";
 
 // Writes the straight-line WGSL of one network: network.wgsl, updateNetwork.wgsl, writePartials.wgsl, sumLanes.wgsl and

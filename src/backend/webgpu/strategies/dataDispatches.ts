@@ -1,9 +1,9 @@
 import { LimitExceeded } from "../../../errors.ts";
 import { type BufferOwner, write } from "../bufferOwner.ts";
+import { pageBlock } from "../kernels.ts";
 import { drawsApart, rowCountOf, stepWindow } from "./costConstants.ts";
 import { type DispatchesRequest, type DispatchRequest, orderOf } from "./dispatchRequest.ts";
 import type { Page } from "./layeredBuffers.ts";
-import { pageBlock } from "./uniforms.ts";
 
 // How the rows of a batch come from the data: drawn by number, or gathered from several pages.
 

@@ -2,7 +2,8 @@ import type { GpuDevice } from "../device.ts";
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../kernel.ts";
 import { type KernelName, type LayerFunctions, layerKernel } from "../kernels.ts";
 import { drawsApart, orderConstants, rowCountOf } from "./costConstants.ts";
-import type { BuffersRequest, LayeredBuffers } from "./layeredBuffers.ts";
+import type { LayeredBuffers } from "./layeredBuffers.ts";
+import type { BuffersRequest } from "./layeredPlan.ts";
 
 /** What every dispatch of a run is built from. */
 export interface DispatchesRequest extends BuffersRequest {

@@ -1,11 +1,14 @@
+import { widestOptimizer } from "../../batches.ts";
 import type { ActivationStorage, StrategyName } from "../../executor.ts";
-import { maxNamedParameters } from "../emit/emitForward.ts";
+import { isNamed } from "../emit/networkLayout.ts";
 import { maxGroups } from "../kernel.ts";
 import type { Network } from "../../../graph/network.ts";
-import { momentCount, type Optimizer } from "../../../math/optimizer.ts";
+import { type Optimizer } from "../../../math/optimizer.ts";
+import { momentCount } from "../../../math/optimizerFunction.ts";
 import { machines, sampleFlops, spreadMs, updateFlops, workgroupMs } from "./costModel.ts";
 import { type GroupPlan, planGroups, planTiles } from "./groupPlan.ts";
-import type { PlanLimits, PlanRequest } from "./layeredPlan.ts";
+import { type BuffersRequest, stepSlots, type PlanLimits, type PlanRequest } from "./layeredPlan.ts";
+import { memberWords, stepStride, storedStepBytes } from "../layouts.ts";
 
 /** Every strategy but the layered one. */
 export type FusedName = Exclude<StrategyName, "layered">;
@@ -86,7 +89,7 @@ export const isStraight = ({ parameterCount, inputs, layers }: Network, moments 
 
 /** Floating-point operations of one sample in one invocation: more where parameters do not fit registers. */
 function invocationFlops({ kind }: PlanLimits, network: Network): number {
-  const factor = network.parameterCount <= maxNamedParameters ? 1 : machines[kind].arrayFactor;
+  const factor = isNamed(network) ? 1 : machines[kind].arrayFactor;
   return factor * sampleFlops(network);
 }
 
@@ -273,3 +276,68 @@ export function planFused(limits: FusedLimits, wanted: FusedPlanRequest): FusedP
   ];
   return plans.filter((plan) => plan !== undefined);
 }
+
+/** Steps of one dispatch of whole members at most: their numbers are written before it. */
+export const maxStepsPerDispatch = 1024;
+
+/** What a fused run is built from: as a layered one, with its own plan. */
+export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
+
+/** Kernels of one dispatch or step of a strategy, in order. */
+export const kernelsOfFused = (strategy: FusedName): readonly string[] =>
+  ({
+    members: ["trainMembers"],
+    subgroups: ["trainMembers"],
+    groups: ["trainGroups"],
+    samples: ["trainSamples", "update"],
+    tiles: ["trainTiles", "update"],
+  })[strategy];
+
+export const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
+  momentCount(widestOptimizer(settings)) * members * network.parameterCount;
+
+export const partialFloats = ({ plan, members, network }: Omit<FusedRequest, "device">): number =>
+  plan.splits * members * (network.parameterCount + 1);
+
+/** Bytes that a fused run takes, parameters included, but for buffers of at most 64 bytes. */
+export function fusedBytes(request: Omit<FusedRequest, "device">): number {
+  const { network, members, settings, plan } = request;
+  const { inputs, targets } = settings.data;
+  const takesSteps = plan.workgroupMembers > 0;
+  const floats =
+    inputs.length +
+    targets.length +
+    members * network.parameterCount +
+    momentFloats(request) +
+    (plan.ringSteps + memberWords) * members +
+    (takesSteps ? 0 : partialFloats(request));
+  return 4 * floats + (takesSteps ? maxStepsPerDispatch * storedStepBytes : stepSlots * stepStride);
+}
+
+/** `SLICE_ROWS` of shaders/scoreMembers.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
+export const scoreSliceRows = 128;
+/** Sums that are kept before they are read back, and slices of one member among them. */
+const maxSums = 2 ** 20;
+const maxSlices = 1024;
+/** Bytes of the inputs, and of the targets, of a chunk. */
+const chunkBytes = 2 ** 24;
+
+/** Slices of a chunk: as many as memory holds of their rows and of their sums for all members. */
+export function slicesOfChunk({ maxBufferBytes }: PlanLimits, { inputs, outputs }: Network, members: number): number {
+  const rows = Math.min(chunkBytes, maxBufferBytes) / (4 * Math.max(inputs, outputs));
+  const sums = Math.max(members, Math.min(maxSums, maxBufferBytes / 4));
+  return Math.floor(Math.min(maxSlices, rows / scoreSliceRows, sums / members));
+}
+
+/**
+ * Rows of all members together that pay for compiling a network whose parameters lie in an array, which takes a second or two:
+ * on a software adapter some one to four scores, by times of both; on hardware an estimate. Up to `maxNamedParameters` it
+ * takes no longer than compiling the kernels of the layers.
+ */
+const worthCompiling = { software: 2 ** 17, gpu: 2 ** 24 } as const;
+
+/** Whether members are scored sooner over so many rows by one invocation for each and for each slice than layer by layer. */
+export const scoresFused = (limits: PlanLimits, network: Network, members: number, rows: number): boolean =>
+  isStraight(network) &&
+  slicesOfChunk(limits, network, members) > 0 &&
+  (isNamed(network) || members * rows >= worthCompiling[limits.kind]);

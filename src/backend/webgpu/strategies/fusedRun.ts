@@ -1,41 +1,21 @@
 import { widestOptimizer } from "../../batches.ts";
-import { BufferOwner, write } from "../bufferOwner.ts";
+import { BufferOwner, write, toFloat32 } from "../bufferOwner.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../kernel.ts";
-import { fusedKernels } from "../kernels.ts";
+import { fusedKernels, slicesBlock } from "../fusedKernels.ts";
 import type { KernelSource } from "../shader.ts";
-import { momentCount } from "../../../math/optimizer.ts";
 import { orderConstants, rowCountOf, stepWindow } from "./costConstants.ts";
-import type { FusedBuffers } from "./fusedBuffers.ts";
-import type { FusedName, FusedPlan } from "./fusedPlan.ts";
-import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
-import { maxStepsPerDispatch, MemberRun } from "./memberRun.ts";
-import { createStatus, restoreState } from "./runStatus.ts";
+import { type FusedRequest, momentFloats, partialFloats } from "./fusedPlan.ts";
+import { createStatus, restoreState } from "./gpuRun.ts";
+import { stepSlots } from "./layeredPlan.ts";
+import { type FusedBuffers, MemberRun } from "./memberRun.ts";
 import { StepRun } from "./stepRun.ts";
-import { hyperBlock, memberBlock, memberWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
+import { hyperBlock, memberBlock } from "./uniforms.ts";
+import { stepStride } from "../layouts.ts";
 import { createUpdateDispatch } from "./updateDispatch.ts";
-
-/** What a fused run is built from: as a layered one, with its own plan. */
-export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
 
 /** A fused run on either kind of strategy. */
 export type FusedRun = MemberRun | StepRun<FusedBuffers>;
-
-/** Kernels of one dispatch or step of a strategy, in order. */
-export const kernelsOfFused = (strategy: FusedName): readonly string[] =>
-  ({
-    members: ["trainMembers"],
-    subgroups: ["trainMembers"],
-    groups: ["trainGroups"],
-    samples: ["trainSamples", "update"],
-    tiles: ["trainTiles", "update"],
-  })[strategy];
-
-const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
-  momentCount(widestOptimizer(settings)) * members * network.parameterCount;
-
-const partialFloats = ({ plan, members, network }: Omit<FusedRequest, "device">): number =>
-  plan.splits * members * (network.parameterCount + 1);
 
 function createBuffers(request: FusedRequest): FusedBuffers {
   const { device, network, members, settings, plan } = request;
@@ -59,21 +39,6 @@ function createBuffers(request: FusedRequest): FusedBuffers {
     owner.dispose();
     throw error;
   }
-}
-
-/** Bytes that a fused run takes, parameters included, but for buffers of at most 64 bytes. */
-export function fusedBytes(request: Omit<FusedRequest, "device">): number {
-  const { network, members, settings, plan } = request;
-  const { inputs, targets } = settings.data;
-  const takesSteps = plan.workgroupMembers > 0;
-  const floats =
-    inputs.length +
-    targets.length +
-    members * network.parameterCount +
-    momentFloats(request) +
-    (plan.ringSteps + memberWords) * members +
-    (takesSteps ? 0 : partialFloats(request));
-  return 4 * floats + (takesSteps ? maxStepsPerDispatch * storedStepBytes : stepSlots * stepStride);
 }
 
 /** Structure that the kernels of a run are compiled for. */

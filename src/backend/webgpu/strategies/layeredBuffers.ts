@@ -1,18 +1,11 @@
-import { hasOwnRows, widestOptimizer } from "../../batches.ts";
-import type { FloatArray, RunSettings } from "../../executor.ts";
-import { BufferOwner, write } from "../bufferOwner.ts";
-import type { GpuDevice } from "../device.ts";
-import type { Layout } from "../layout.ts";
-import { Hyper, Layer } from "../layouts.ts";
-import type { LayerShape, Network } from "../../../graph/network.ts";
-import { momentCount } from "../../../math/optimizer.ts";
-import { createStatus } from "./runStatus.ts";
-import { rowCountOf } from "./costConstants.ts";
-import { gradientColumnsOf, type LayeredPlan, planesOf } from "./layeredPlan.ts";
-import { hyperBlock, layerBlock, memberBlock, memberWords, stepStride } from "./uniforms.ts";
-
-/** Step slots written at once, 64 KiB: the smallest `maxBufferBytes`. A submit ends when they are used up. */
-export const stepSlots = 256;
+import { type BuffersRequest, rowMembers, stepSlots, gradientColumnsOf, planesOf } from "./layeredPlan.ts";
+import { stepStride } from "../layouts.ts";
+import { widestOptimizer } from "../../batches.ts";
+import type { FloatArray } from "../../executor.ts";
+import { BufferOwner, toFloat32, write } from "../bufferOwner.ts";
+import { momentCount } from "../../../math/optimizerFunction.ts";
+import { createStatus } from "./gpuRun.ts";
+import { hyperBlock, layerBlock, memberBlock } from "./uniforms.ts";
 
 /** A buffer of data rows firstRow … firstRow + rows − 1. */
 export interface Page {
@@ -52,27 +45,6 @@ export interface LayeredBuffers {
   readonly status: GPUBuffer;
 }
 
-export interface BuffersRequest {
-  readonly device: GpuDevice;
-  readonly network: Network;
-  readonly members: number;
-  readonly settings: RunSettings;
-  readonly plan: LayeredPlan;
-  /** Layers of a graph; absent for a list, where layer by layer follows. */
-  readonly graph?: GraphLayers | undefined;
-}
-
-/** What a graph of dense layers has that a list has not. */
-export interface GraphLayers {
-  /** Whether a layer reads the data. */
-  readonly readsData: (layer: LayerShape) => boolean;
-  /** Whether the gradient by the outputs of a layer has a buffer of its own. */
-  readonly hasGradient: (layer: LayerShape) => boolean;
-}
-
-export const toFloat32 = (values: FloatArray): Float32Array =>
-  values instanceof Float32Array ? values : Float32Array.from(values);
-
 interface Rows {
   readonly label: string;
   /** [rows, width]. */
@@ -93,10 +65,6 @@ function uploadPages(owner: BufferOwner, { label, values, width, pageRows }: Row
   }
   return pages;
 }
-
-/** Members that `batchRows` holds the rows of. */
-const rowMembers = ({ network, members, settings }: Omit<BuffersRequest, "device">): number =>
-  hasOwnRows(settings, rowCountOf(settings, network)) ? members : 1;
 
 function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] {
   const { device, network, members, plan } = request;
@@ -181,23 +149,4 @@ export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
     owner.dispose();
     throw error;
   }
-}
-
-const uniformBytes = ({ bytes }: Layout): number => Math.ceil(bytes / 16) * 16;
-
-/** Bytes that `createLayeredBuffers` will take, by the same formula. */
-export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
-  const { network, members, settings, plan, graph } = request;
-  const samples = members * plan.chunkRows;
-  const { inputs, targets } = settings.data;
-  const work = network.layers.reduce((total, layer) => {
-    const gradient = (graph?.hasGradient(layer) ?? true) ? gradientColumnsOf(network, layer) : 0;
-    return total + samples * (planesOf(layer) * layer.fanOut + gradient);
-  }, 0);
-  const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
-  const gradients = plan.splits * members * (network.parameterCount + 1);
-  const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
-  const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
-  const uniforms = stepSlots * stepStride + uniformBytes(Layer) * network.layers.length + uniformBytes(Hyper);
-  return 4 * (inputs.length + targets.length + gathered + work + gradients + parameters + small) + uniforms;
 }

@@ -1,13 +1,11 @@
 import { createTallies, scoresOf, type Tallies } from "../../cpu/score.ts";
 import { type Dataset, requireAlive, type Scores } from "../../executor.ts";
-import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
+import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../kernel.ts";
-import { layerKernel } from "../kernels.ts";
+import { layerKernel, Score } from "../kernels.ts";
 import { blockOf } from "../layout.ts";
-import { Score } from "../layouts.ts";
 import { nameOf, type Network } from "../../../graph/network.ts";
-import { toFloat32 } from "./layeredBuffers.ts";
 import { stepWindow } from "./costConstants.ts";
 
 /** `SLICE_ROWS` of shaders/score.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
