@@ -67,7 +67,7 @@ export async function measureKernels(
   const owner = new BufferOwner(device);
   const parameters = owner.upload("parameters", start.state);
   const restore = (): void => write(device.gpu, parameters, start.state);
-  const buffers = createLayeredBuffers(request);
+  const buffers = createLayeredBuffers(request, owner);
   try {
     write(device.gpu, buffers.steps, firstSlot(workload, settings, plan.chunkRows));
     const { chunk, update } = await createStepDispatches({ ...request, parameters, buffers });
@@ -79,7 +79,6 @@ export async function measureKernels(
       return { ...work, samples: samples[index]!, medianNs: median(samples[index]!) };
     });
   } finally {
-    buffers.owner.dispose();
     owner.dispose();
   }
 }

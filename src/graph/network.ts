@@ -66,6 +66,9 @@ export type BuiltInNetwork = Network<ActivationName, LossName>;
 /** Losses that take logits, so that the last layer must be `identity`. */
 export const takesLogits = (loss: Loss): boolean => loss === "binaryCrossEntropy" || loss === "softmaxCrossEntropy";
 
+/** Returns whether a loss needs a whole row at once. */
+export const isRowWise = (loss: Loss): loss is "softmaxCrossEntropy" => loss === "softmaxCrossEntropy";
+
 /**
  * A dense layer: `activation(inputs · weights + bias)`.
  * @param width number of outputs of the layer, an integer ≥ 1

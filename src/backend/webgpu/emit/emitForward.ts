@@ -1,7 +1,6 @@
 import type { Preparation } from "../../../math/primitive.ts";
-import { type LayerShape, type Loss, type Network, widthsOf } from "../../../graph/network.ts";
-import { callsOf, preparationOf, wgslNameOf } from "./emitActivation.ts";
-import { isRowWise } from "./emitLoss.ts";
+import { type LayerShape, type Loss, type Network, widthsOf, isRowWise } from "../../../graph/network.ts";
+import { callsOf, preparationOf, wgslNameOf } from "./emitFunctions.ts";
 import { isNamed } from "./networkLayout.ts";
 
 // What the straight-line WGSL of one network is put together from: names, the layers forward, the loss of a sample. Only

@@ -1,7 +1,6 @@
-import type { Activation, Network } from "../../../graph/network.ts";
-import { activationsOf, emitFours, preparationOf, wgslNameOf } from "./emitActivation.ts";
+import { type Activation, type Network, isRowWise } from "../../../graph/network.ts";
+import { activationsOf, emitFours, preparationOf, wgslNameOf, emitLoss } from "./emitFunctions.ts";
 import { describe } from "./emitForward.ts";
-import { emitLoss, isRowWise } from "./emitLoss.ts";
 import {
   fours,
   type LayerLayout,

@@ -1,6 +1,5 @@
-import { type LayerShape, type Network } from "../../../graph/network.ts";
+import { type LayerShape, type Network, isRowWise } from "../../../graph/network.ts";
 import { savesPreActivation } from "../../../math/scalarFunction.ts";
-import { isRowWise } from "./emitLoss.ts";
 
 // Where the code that is written for one network keeps its values: what planning has to know of it before it is written.
 

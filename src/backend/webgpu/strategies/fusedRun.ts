@@ -5,40 +5,24 @@ import { type Constants, createDispatch, createKernel, type Dispatch, groupSize 
 import { fusedKernels, slicesBlock } from "../fusedKernels.ts";
 import type { KernelSource } from "../shader.ts";
 import { orderConstants, rowCountOf, stepWindow } from "./costConstants.ts";
-import { type FusedRequest, momentFloats, partialFloats } from "./fusedPlan.ts";
-import { createStatus, restoreState } from "./gpuRun.ts";
+import { type FusedRequest, partialFloats } from "./fusedPlan.ts";
+import { createRunBuffers, openRun } from "./gpuRun.ts";
 import { stepSlots } from "./layeredPlan.ts";
 import { type FusedBuffers, MemberRun } from "./memberRun.ts";
 import { StepRun } from "./stepRun.ts";
-import { hyperBlock, memberBlock } from "./uniforms.ts";
 import { stepStride } from "../layouts.ts";
 import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** A fused run on either kind of strategy. */
 export type FusedRun = MemberRun | StepRun<FusedBuffers>;
 
-function createBuffers(request: FusedRequest): FusedBuffers {
-  const { device, network, members, settings, plan } = request;
-  const owner = new BufferOwner(device);
-  const hyper = hyperBlock(network, members, plan, widestOptimizer(settings));
-  try {
-    const buffers = {
-      owner,
-      hyper: owner.uniform("hyper", hyper.byteLength),
-      settings: owner.upload("settings", memberBlock(settings, members)),
-      inputs: owner.upload("inputs", toFloat32(settings.data.inputs)),
-      targets: owner.upload("targets", toFloat32(settings.data.targets)),
-      moments: owner.storage("moments", momentFloats(request)),
-      losses: owner.storage("losses", plan.ringSteps * members),
-      status: createStatus(owner, members),
-    };
-    write(device.gpu, buffers.hyper, hyper);
-    if (settings.resume) restoreState(device, buffers, settings.resume);
-    return buffers;
-  } catch (error) {
-    owner.dispose();
-    throw error;
-  }
+function createBuffers(request: FusedRequest, owner: BufferOwner): FusedBuffers {
+  const { inputs, targets } = request.settings.data;
+  return {
+    ...createRunBuffers(request, owner),
+    inputs: owner.upload("inputs", toFloat32(inputs)),
+    targets: owner.upload("targets", toFloat32(targets)),
+  };
 }
 
 /** Structure that the kernels of a run are compiled for. */
@@ -107,18 +91,11 @@ async function createSliceRun(
  * Allocates buffers, uploads data and compiles the kernels of one network.
  * @param parameters [members, parameterCount], updated by the run
  */
-export async function createFusedRun(request: FusedRequest, parameters: GPUBuffer): Promise<FusedRun> {
-  const { device, plan } = request;
-  const buffers = await device.checked(
-    "training: buffers",
-    () => createBuffers(request),
-    ({ owner }) => owner.dispose(),
+export function createFusedRun(request: FusedRequest, parameters: GPUBuffer): Promise<FusedRun> {
+  const create = request.plan.workgroupMembers > 0 ? createMemberRun : createSliceRun;
+  return openRun<FusedBuffers, FusedRun>(
+    request.device,
+    (owner) => createBuffers(request, owner),
+    (buffers) => create(request, buffers, parameters),
   );
-  try {
-    const create = plan.workgroupMembers > 0 ? createMemberRun : createSliceRun;
-    return await create(request, buffers, parameters);
-  } catch (error) {
-    buffers.owner.dispose();
-    throw error;
-  }
 }

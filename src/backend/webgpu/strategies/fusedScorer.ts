@@ -1,11 +1,12 @@
-import { createTallies, scoresOf, type Tallies } from "../../cpu/score.ts";
+import { createTallies, scoresOf } from "../../cpu/score.ts";
 import { type Dataset, requireAlive, type Scores } from "../../executor.ts";
-import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
+import { BufferOwner, write, toFloat32 } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import { createKernel, gridOf, groupSize, type Kernel } from "../kernel.ts";
 import { fusedKernels, Scoring } from "../fusedKernels.ts";
 import { blockOf } from "../layout.ts";
-import { type Network, takesLogits } from "../../../graph/network.ts";
+import { type Network } from "../../../graph/network.ts";
+import { addSlices, type SliceSums } from "./scorer.ts";
 import { sampleFlops } from "./costModel.ts";
 import { scoreSliceRows, slicesOfChunk } from "./fusedPlan.ts";
 
@@ -20,15 +21,12 @@ export interface FusedScorerRequest {
   readonly parameters: GPUBuffer;
 }
 
-interface Buffers {
+interface Buffers extends SliceSums {
   /** `Scoring` of shaders/scoreMembers.wgsl. */
   readonly scoring: GPUBuffer;
   /** [rows of a chunk, inputs] and [rows of a chunk, outputs]. */
   readonly inputs: GPUBuffer;
   readonly targets: GPUBuffer;
-  /** [slices of a chunk, members]. */
-  readonly losses: GPUBuffer;
-  readonly hits: GPUBuffer;
 }
 
 /**
@@ -100,7 +98,8 @@ export class FusedScorer {
       requireAlive("scores", this.#isDisposed);
       this.#upload(data, firstRow, rows);
       await this.#submit(rows);
-      await this.#collect(Math.ceil(rows / scoreSliceRows), tallies);
+      requireAlive("scores", this.#isDisposed);
+      await addSlices(this.#request, this.#buffers, Math.ceil(rows / scoreSliceRows), tallies);
     }
     return scoresOf(network, rowCount, tallies);
   }
@@ -145,22 +144,6 @@ export class FusedScorer {
     gpu.queue.submit([encoder.finish()]);
   }
 
-  /** Adds the sums of slices to the tallies, in order. */
-  async #collect(slices: number, tallies: Tallies): Promise<void> {
-    requireAlive("scores", this.#isDisposed);
-    const { device, network, members } = this.#request;
-    const { losses, hits } = this.#buffers;
-    const length = slices * members;
-    const stretches = (takesLogits(network.loss) ? [losses, hits] : [losses]).map((buffer) => ({
-      buffer,
-      first: 0,
-      length,
-    }));
-    const read = await readStretches(device, "scores", stretches);
-    addSlices(new Float32Array(read, 0, length), tallies.losses);
-    addSlices(new Uint32Array(read, 4 * length), tallies.hits);
-  }
-
   get isDisposed(): boolean {
     return this.#isDisposed;
   }
@@ -168,12 +151,5 @@ export class FusedScorer {
   dispose(): void {
     this.#isDisposed = true;
     this.#owner.dispose();
-  }
-}
-
-/** Adds [slices, members] to [members]. */
-function addSlices(sums: Float32Array | Uint32Array, totals: Float64Array): void {
-  for (let first = 0; first < sums.length; first += totals.length) {
-    for (let member = 0; member < totals.length; member++) totals[member]! += sums[first + member]!;
   }
 }

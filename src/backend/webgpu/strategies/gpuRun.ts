@@ -6,13 +6,13 @@ import {
   type RunSettings,
   type TrainingRun,
 } from "../../executor.ts";
-import { type BufferOwner, readStretches, write } from "../bufferOwner.ts";
+import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import type { Network } from "../../../graph/network.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
 import { rowCountOf } from "./costConstants.ts";
-import { memberBlock } from "./uniforms.ts";
+import { hyperBlock, memberBlock } from "./uniforms.ts";
 
 /** Submits that may be under way at once: enough to keep the GPU busy, few enough to stop within a moment. */
 const submitsInFlight = 2;
@@ -32,7 +32,7 @@ export function createStatus(owner: BufferOwner, members: number): GPUBuffer {
 const toWord = (step: number): number => (step === -1 ? noStep : Math.min(step, noStep - 1));
 
 /** Writes what an earlier run had come to into the buffers of a new one. */
-export function restoreState(
+function restoreState(
   { gpu }: GpuDevice,
   { moments, status }: { readonly moments: GPUBuffer; readonly status: GPUBuffer },
   state: Checkpoint,
@@ -73,6 +73,8 @@ export interface RunBuffers {
   readonly settings: GPUBuffer;
   /** [momentCount, members, parameterCount]. */
   readonly moments: GPUBuffer;
+  /** `Hyper` of shaders/optimizer.wgsl. */
+  readonly hyper: GPUBuffer;
 }
 
 /** What every run is made of. */
@@ -85,6 +87,50 @@ export interface RunParts {
   readonly buffers: RunBuffers;
   /** [members, parameterCount]: the executor's. */
   readonly parameters: GPUBuffer;
+}
+
+/** Allocates these buffers, with the state that the run resumes. */
+export function createRunBuffers(
+  {
+    device,
+    network,
+    members,
+    settings,
+    plan,
+  }: Omit<RunParts, "buffers" | "parameters"> & {
+    readonly plan: { readonly splits: number };
+  },
+  owner: BufferOwner,
+): RunBuffers {
+  const widest = widestOptimizer(settings);
+  const hyper = hyperBlock(network, members, plan, widest);
+  const buffers = {
+    owner,
+    hyper: owner.uniform("hyper", hyper.byteLength),
+    settings: owner.upload("settings", memberBlock(settings, members)),
+    moments: owner.storage("moments", momentCount(widest) * members * network.parameterCount),
+    losses: owner.storage("losses", plan.ringSteps * members),
+    status: createStatus(owner, members),
+  };
+  write(device.gpu, buffers.hyper, hyper);
+  if (settings.resume) restoreState(device, buffers, settings.resume);
+  return buffers;
+}
+
+/** Allocates the buffers of a run and creates it; frees them where either fails. */
+export async function openRun<Buffers, Run>(
+  device: GpuDevice,
+  allocate: (owner: BufferOwner) => Buffers,
+  create: (buffers: Buffers) => Promise<Run>,
+): Promise<Run> {
+  const owner = new BufferOwner(device);
+  const free = (): void => owner.dispose();
+  try {
+    return await create(await device.checked("training: buffers", () => allocate(owner), free));
+  } catch (error) {
+    free();
+    throw error;
+  }
 }
 
 /** A training run on a GPU: its losses in a ring buffer, the status of its members, and the submits under way. Owns its buffers. */

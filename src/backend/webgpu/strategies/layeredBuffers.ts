@@ -1,11 +1,9 @@
 import { type BuffersRequest, rowMembers, stepSlots, gradientColumnsOf, planesOf } from "./layeredPlan.ts";
 import { stepStride } from "../layouts.ts";
-import { widestOptimizer } from "../../batches.ts";
 import type { FloatArray } from "../../executor.ts";
 import { BufferOwner, toFloat32, write } from "../bufferOwner.ts";
-import { momentCount } from "../../../math/optimizerFunction.ts";
-import { createStatus } from "./gpuRun.ts";
-import { hyperBlock, layerBlock, memberBlock } from "./uniforms.ts";
+import { createRunBuffers, type RunBuffers } from "./gpuRun.ts";
+import { layerBlock } from "./uniforms.ts";
 
 /** A buffer of data rows firstRow … firstRow + rows − 1. */
 export interface Page {
@@ -15,15 +13,11 @@ export interface Page {
 }
 
 /** Every buffer of one training run, owned together. Parameters belong to the executor. */
-export interface LayeredBuffers {
-  readonly owner: BufferOwner;
+export interface LayeredBuffers extends RunBuffers {
   /** [stepSlots] of `Step`, 256 bytes apart. */
   readonly steps: GPUBuffer;
   /** Per layer, `Layer`. */
   readonly layers: readonly GPUBuffer[];
-  readonly hyper: GPUBuffer;
-  /** [members] of `MemberSettings`. */
-  readonly settings: GPUBuffer;
   readonly inputPages: readonly Page[];
   readonly targetPages: readonly Page[];
   /** What the first layer and the loss read: the only page, or the rows gathered for a chunk. */
@@ -37,12 +31,6 @@ export interface LayeredBuffers {
   readonly dOutputs: readonly GPUBuffer[];
   /** [splits, members, parameterCount + 1]. */
   readonly gradients: GPUBuffer;
-  /** [momentCount, members, parameterCount]. */
-  readonly moments: GPUBuffer;
-  /** [ringSteps, members]. */
-  readonly losses: GPUBuffer;
-  /** [3, members]. */
-  readonly status: GPUBuffer;
 }
 
 interface Rows {
@@ -81,13 +69,6 @@ function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] 
   });
 }
 
-function createHyper({ device, network, members, plan, settings }: BuffersRequest, owner: BufferOwner): GPUBuffer {
-  const words = hyperBlock(network, members, plan, widestOptimizer(settings));
-  const buffer = owner.uniform("hyper", words.byteLength);
-  write(device.gpu, buffer, words);
-  return buffer;
-}
-
 function createData(request: BuffersRequest, owner: BufferOwner) {
   const { network, settings, plan } = request;
   const { inputs, outputs } = network;
@@ -118,35 +99,22 @@ function createData(request: BuffersRequest, owner: BufferOwner) {
   };
 }
 
-/** Allocates everything a run will use. Call inside `device.checked`. */
-export function createLayeredBuffers(request: BuffersRequest): LayeredBuffers {
-  const { device, network, members, settings, plan } = request;
-  const owner = new BufferOwner(device);
+/** Allocates everything a run will use. */
+export function createLayeredBuffers(request: BuffersRequest, owner: BufferOwner): LayeredBuffers {
+  const { network, members, plan, graph } = request;
   const samples = members * plan.chunkRows;
-  try {
-    return {
-      owner,
-      steps: owner.uniform("steps", stepSlots * stepStride),
-      layers: createLayers(request, owner),
-      hyper: createHyper(request, owner),
-      settings: owner.upload("settings", memberBlock(settings, members)),
-      ...createData(request, owner),
-      outputs: network.layers.map((layer) =>
-        owner.storage(`outputs ${layer.index}`, planesOf(layer) * samples * layer.fanOut),
-      ),
-      dOutputs: network.layers.map((layer) =>
-        owner.storage(
-          `dOutputs ${layer.index}`,
-          (request.graph?.hasGradient(layer) ?? true) ? samples * gradientColumnsOf(network, layer) : 0,
-        ),
-      ),
-      gradients: owner.storage("gradients", plan.splits * members * (network.parameterCount + 1)),
-      moments: owner.storage("moments", momentCount(widestOptimizer(settings)) * members * network.parameterCount),
-      losses: owner.storage("losses", plan.ringSteps * members),
-      status: createStatus(owner, members),
-    };
-  } catch (error) {
-    owner.dispose();
-    throw error;
-  }
+  return {
+    ...createRunBuffers(request, owner),
+    steps: owner.uniform("steps", stepSlots * stepStride),
+    layers: createLayers(request, owner),
+    ...createData(request, owner),
+    outputs: network.layers.map((layer) =>
+      owner.storage(`outputs ${layer.index}`, planesOf(layer) * samples * layer.fanOut),
+    ),
+    dOutputs: network.layers.map((layer) => {
+      const hasGradient = graph?.hasGradient(layer) ?? true;
+      return owner.storage(`dOutputs ${layer.index}`, hasGradient ? samples * gradientColumnsOf(network, layer) : 0);
+    }),
+    gradients: owner.storage("gradients", plan.splits * members * (network.parameterCount + 1)),
+  };
 }

@@ -4,7 +4,7 @@ import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import { stepWindow } from "./costConstants.ts";
 import { drawsOf, gathersOf } from "./dataDispatches.ts";
 import { build, type DispatchesRequest, type DispatchRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
-import { restoreState } from "./gpuRun.ts";
+import { openRun } from "./gpuRun.ts";
 import { createLayeredBuffers, type LayeredBuffers } from "./layeredBuffers.ts";
 import { type BuffersRequest, gradientColumnsOf } from "./layeredPlan.ts";
 import {
@@ -172,20 +172,15 @@ export type LayeredRun = StepRun<LayeredBuffers>;
  * Allocates buffers, uploads data and compiles pipelines.
  * @param parameters [members, parameterCount], updated by the run
  */
-export async function createLayeredRun(request: BuffersRequest, parameters: GPUBuffer): Promise<LayeredRun> {
-  const buffers = await request.device.checked(
-    "training: buffers",
-    () => createLayeredBuffers(request),
-    ({ owner }) => owner.dispose(),
+export function createLayeredRun(request: BuffersRequest, parameters: GPUBuffer): Promise<LayeredRun> {
+  return openRun(
+    request.device,
+    (owner) => createLayeredBuffers(request, owner),
+    async (buffers) => {
+      const dispatches = await createStepDispatches({ ...request, parameters, buffers });
+      return new StepRun({ ...request, parameters, buffers, dispatches });
+    },
   );
-  try {
-    const dispatches = await createStepDispatches({ ...request, parameters, buffers });
-    if (request.settings.resume) restoreState(request.device, buffers, request.settings.resume);
-    return new StepRun({ ...request, parameters, buffers, dispatches });
-  } catch (error) {
-    buffers.owner.dispose();
-    throw error;
-  }
 }
 
 /** Forward of one layer by itself with another activation: how a trace recovers pre-activations. */
