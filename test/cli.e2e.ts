@@ -42,7 +42,7 @@ describe("train", () => {
     expect(JSON.parse(stdout)).toMatchObject({
       v: 1,
       command: "train",
-      device: { kind: "cpu" },
+      device: { kind: "reference" },
       data: { rows: 344, droppedRows: 11, trainingRows: 266, validationRows: 67 },
       network: { widths: "9-16-3" },
       training: { step: 45, steps: 45, finished: true },

@@ -159,7 +159,7 @@ test("the software adapter gives the recorded bits on every host", async () => {
 });
 
 test("the reference gives the recorded bits on every host, where only exact operations are used", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   const exact = network({ inputs: 6, layers: [dense(19, "relu"), dense(4, "leakyRelu")], loss: "meanSquaredError" });
   const settings = { data: dataOf(exact, 300, 1), optimizer: sgd({ learningRate: 0.02, momentum: 0.9 }) };
   expect(bitsOf(await train({ on: cpu, of: exact, settings }))).toBe(recorded.reference);

@@ -68,7 +68,7 @@ describe("the remedy names", () => {
 });
 
 test("a training that decay alone makes diverge says so", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const net = network({ inputs: 1, layers: [dense(1)], loss: "meanSquaredError" });
   const model = await createModel(net, { device, seed: 1 });
   const data = { inputs: Float32Array.of(1, -1), targets: Float32Array.of(1, -1) };
@@ -81,7 +81,7 @@ test("a training that decay alone makes diverge says so", async () => {
 });
 
 test("the reference has diverged in the step in which a value leaves f32", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const net = network({ inputs: 1, layers: [dense(1)], loss: "meanSquaredError" });
   const data = { inputs: Float32Array.of(1, -1), targets: Float32Array.of(1, -1) };
   const makers = [

@@ -63,7 +63,7 @@ const someNet: fc.Arbitrary<NetCase> = fc.record({
 });
 
 test("reference gradients are the limits of central differences, for any network", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   let checked = 0;
   let skipped = 0;
   let worst = 0;
@@ -107,7 +107,7 @@ const netsForGpu: NetCase[] = Array.from({ length: 12 }, (_, index) => ({
 }));
 
 test.each([1, 2, 5])("GPU gradients agree with the reference, %i members", async (members) => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   let worst = 0;
   for (const one of netsForGpu.slice(0, shareOf(netsForGpu.length))) {
     const net = networkOf(one);

@@ -32,7 +32,7 @@ import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { allCases } from "./support/shapes.ts";
 
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 
 test.each(graphGoldens)("$name: the reference repeats PyTorch's float64 run", async (golden) => {
   const { losses, parameters } = await trainGolden(golden, new ReferenceExecutor(golden.network, 1));

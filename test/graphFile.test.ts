@@ -7,7 +7,7 @@ import { acquire, type AnyNetwork, BadFile, createModel, dense, layerNorm, loadM
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { allCases } from "./support/shapes.ts";
 
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 
 async function expectRoundTrip(net: AnyNetwork, members: number): Promise<void> {
   const parameters = Float32Array.from(graphParameters(net, 4, members));

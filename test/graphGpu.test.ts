@@ -30,7 +30,7 @@ import { testOf } from "./support/share.ts";
 import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const optimizer = sgd({ learningRate: 0.1 });
 
 const onGpu = graphCases.filter(({ network: net }) => whyNotOnGpu(net) === undefined);

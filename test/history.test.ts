@@ -16,7 +16,7 @@ import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const devices = [
   ["GPU", () => gpu()],
   ["reference", () => cpu],

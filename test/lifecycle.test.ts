@@ -10,7 +10,7 @@ const data = { inputs: Float32Array.of(0, 0, 0, 1, 1, 0, 1, 1), targets: Float32
 const optimizer = sgd({ learningRate: 0.1 });
 const none = { buffers: 0, bytes: 0 };
 
-test.each(["cpu", "auto"] as const)("%s: an aborted training tells its last step before it rejects", async (kind) => {
+test.each(["reference", "auto"] as const)("%s: an aborted training tells its last step before it rejects", async (kind) => {
   const device = await acquire({ device: kind });
   const model = await createModel(net, { device });
   const stop = new AbortController();
@@ -59,7 +59,7 @@ test.each([2 ** 31 + 5, 2 ** 32 + 7])("NaN is found in steps from %d on", async 
 });
 
 test("scores of very wide outputs need no stack", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const wide = network({ inputs: 1, layers: [dense(200_000)], loss: "softmaxCrossEntropy" });
   const model = await createModel(wide, { device, initializer: "zeros" });
   const targets = new Float32Array(200_000);
@@ -71,7 +71,7 @@ test("scores of very wide outputs need no stack", async () => {
 });
 
 test("the CPU predicts in chunks what it would predict row by row", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const model = await createModel(net, { device, members: 2 });
   const inputs = Float64Array.from({ length: 2 * 2500 }, (_, at) => Math.sin(at));
   const all = await model.predict(inputs);
@@ -83,9 +83,9 @@ test("the CPU predicts in chunks what it would predict row by row", async () => 
 });
 
 test("misspelt options, signals that are none and numbers below float32 are refused", async () => {
-  const misspelt = { devise: "cpu" } as object;
+  const misspelt = { devise: "reference" } as object;
   await expect(acquire(misspelt)).rejects.toMatchObject({ code: "INVALID_INPUT" });
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const model = await createModel(net, { device });
   const signal = 5 as unknown as AbortSignal;
   await expect(model.fit(data, { optimizer, steps: 1, signal })).rejects.toMatchObject({ code: "INVALID_INPUT" });

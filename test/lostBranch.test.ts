@@ -13,7 +13,7 @@ import { shareDevice } from "./support/sharedDevice.ts";
 const shared = shareDevice();
 const places = [
   { name: "device", open: async (): Promise<Device> => shared() },
-  { name: "cpu", open: () => acquire({ device: "cpu" }) },
+  { name: "cpu", open: () => acquire({ device: "reference" }) },
 ];
 const { POSITIVE_INFINITY: infinity, NaN: nan } = Number;
 

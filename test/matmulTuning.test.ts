@@ -268,7 +268,7 @@ test("one tuning a device; the CPU has none; strangers are told", async () => {
     await expect(t.tuneMatmul(device)).rejects.toBeInstanceOf(InvalidInput);
     expect(tuning.isOn).toBe(true);
   }
-  using cpu = await acquire({ device: "cpu" });
+  using cpu = await acquire({ device: "reference" });
   using none = await t.tuneMatmul(cpu, { cache: new MemoryCache() });
   await none.settled();
   expect([none.isOn, none.entries()]).toEqual([false, []]);

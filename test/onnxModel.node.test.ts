@@ -51,7 +51,7 @@ async function runOnnx(bytes: Uint8Array, { inputs }: Network, values: Float32Ar
 
 /** The float64 reference: outputs, and probabilities where there are logits. */
 async function reference(net: Network, parameters: Float32Array, inputs: Float32Array, members: number) {
-  const model = await createModel(net, { device: await acquire({ device: "cpu" }), parameters, members });
+  const model = await createModel(net, { device: await acquire({ device: "reference" }), parameters, members });
   return { outputs: await model.logits(inputs), probabilities: await model.predict(inputs) };
 }
 

@@ -25,7 +25,7 @@ import { testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 
 interface Golden {
   readonly name: string;

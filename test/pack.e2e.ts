@@ -58,7 +58,7 @@ const expectXor = (outputs: number[]) => {
 
 test("without the package webgpu it computes on the CPU and says how to get more", async () => {
   const { kind, fallbackReason, outputs } = await runProgram();
-  expect(kind).toBe("cpu");
+  expect(kind).toBe("reference");
   expect(fallbackReason).toContain("npm install webgpu");
   expectXor(outputs);
 });
@@ -131,7 +131,7 @@ test("types resolve for a TypeScript user", async () => {
     import { acquire, createModel, dense, network, sgd, type Progress } from "thalweg";
     import { readTable } from "thalweg/data";
     import { dispose, grad, matmul, sum, tensor, type Tensor, valueAndGrad } from "thalweg/tensor";
-    const device = await acquire({ device: "cpu" });
+    const device = await acquire({ device: "reference" });
     const model = await createModel(network({ inputs: 1, layers: [dense(1)], loss: "huber" }), { device });
     const data = { inputs: Float32Array.of(1), targets: Float32Array.of(1) };
     for await (const event of model.train(data, { optimizer: sgd(), steps: 1 })) { const seen: Progress = event; seen; }

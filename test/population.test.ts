@@ -26,14 +26,14 @@ import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const devices: [string, () => Device][] = [
   ["reference", () => cpu],
   ["GPU", gpu],
 ];
 /** Strategies of training; the reference takes any for its own. */
 const strategies: readonly StrategyName[] = ["layered", "members", "samples"];
-const pathsOf = (device: Device): readonly StrategyName[] => (device.kind === "cpu" ? ["layered"] : strategies);
+const pathsOf = (device: Device): readonly StrategyName[] => (device.kind === "reference" ? ["layered"] : strategies);
 
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });
 const classes = network({ inputs: 3, layers: [dense(6, "tanh"), dense(4)], loss: "softmaxCrossEntropy" });

@@ -107,7 +107,7 @@ describe("errors tell the place, what was expected, what came and what to do", (
 
 interface StepFile {
   readonly cases: readonly {
-    readonly description: { readonly name: string; readonly members: number; readonly batchSize: number };
+    readonly description: { readonly name: string; readonly replicas: number; readonly batchSize: number };
     readonly step: {
       readonly counts: Record<string, number>;
       readonly check: { readonly tolerance: number; readonly deviations: { steps: number; deviation: number }[] };
@@ -140,7 +140,7 @@ describe("the step record of schema version 1", () => {
       expect(a!.check.deviations).toEqual(
         deviations.map(({ steps, deviation }) => ({ rounds: steps, deviation, bound: tolerance })),
       );
-      expect(points[at]!.work.samples).toBe(description.members * description.batchSize);
+      expect(points[at]!.work.samples).toBe(description.replicas * description.batchSize);
     }
     expect(migrated.machine.cpu).toBe(file.machine.cpu.model);
   });

@@ -23,7 +23,7 @@ import { shareDevice } from "./support/sharedDevice.ts";
 // A training that was cut off and goes on from its last good state gives the bits of one that was not.
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });
 const data = dataOf(net, 40, 1);
 const places: [string, () => Device, StrategyName | "auto"][] = [

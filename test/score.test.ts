@@ -26,7 +26,7 @@ import { testInFull } from "./support/share.ts";
 import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const devices: [string, () => Device][] = [
   ["reference", () => cpu],
   ["GPU", gpu],

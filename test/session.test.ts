@@ -52,7 +52,7 @@ class Page {
         for (const look of this.#waiting) look();
       },
       async (options) => {
-        if (options.device === "cpu") return acquire(options);
+        if (options.device === "reference") return acquire(options);
         const device = await openDevice(maxBufferBytes === undefined ? {} : { maxBufferBytes });
         this.devices.push(device);
         return device;
@@ -271,8 +271,8 @@ test("a batch too large for memory brings one that fits", async () => {
 
 test("without a GPU a session trains on the CPU", async () => {
   await using page = new Page();
-  page.start({ device: "cpu", lastStep: 20 }, "full");
-  expect(await page.message("device")).toMatchObject({ kind: "cpu", why: "the CPU was asked for" });
+  page.start({ device: "reference", lastStep: 20 }, "full");
+  expect(await page.message("device")).toMatchObject({ kind: "reference", fallbackReason: "the CPU was asked for" });
   expect((await page.message("paused")).step).toBe(20);
 });
 

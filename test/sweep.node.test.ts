@@ -210,7 +210,7 @@ describe("results", () => {
     const net = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
     const weights = [3, 1, 0, 1, -2];
     const parameters = Float32Array.from(weights.flatMap((w) => [w, 0]));
-    const device = await acquire({ device: "cpu" });
+    const device = await acquire({ device: "reference" });
     const model = await createModel(net, { device, members: weights.length, parameters });
     const row = (value: number) => ({ inputs: Float32Array.of(value), targets: Float32Array.of(value) });
     const prepared = { training: row(1), validation: row(0) } as unknown as Prepared;

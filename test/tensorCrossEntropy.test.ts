@@ -15,7 +15,7 @@ const shared = shareDevice();
 const infinity = Number.POSITIVE_INFINITY;
 const places = [
   { name: "device", open: async (): Promise<Device> => shared(), unit: roundoff },
-  { name: "cpu", open: () => acquire({ device: "cpu" }), unit: 2 ** -50 },
+  { name: "cpu", open: () => acquire({ device: "reference" }), unit: 2 ** -50 },
 ];
 
 type Function = (a: t.Tensor) => t.Tensor;

@@ -25,8 +25,8 @@ const nets: NetCase[] = Array.from({ length: 20 }, (_, index) => ({
 
 for (const place of ["cpu", "device"] as const) {
   test(`${place}: grad of a network's loss is the trainer's backward pass`, async () => {
-    const own = place === "cpu" ? await acquire({ device: "cpu" }) : device();
-    const reference = await acquire({ device: "cpu" });
+    const own = place === "cpu" ? await acquire({ device: "reference" }) : device();
+    const reference = await acquire({ device: "reference" });
     for (const one of nets) {
       const net = networkOf(one);
       const data = dataOf(net, one.rows, one.seed);
@@ -68,7 +68,7 @@ test("a model's gradients are checked against differences, of any member, and a 
   };
   const net = networkOf(one);
   const data = dataOf(net, one.rows, one.seed);
-  for (const place of [device(), await acquire({ device: "cpu" })]) {
+  for (const place of [device(), await acquire({ device: "reference" })]) {
     using model = await createModel(net, { device: place, members: 2, seed: 4 });
     for (const member of [0, 1]) {
       const check = await t.checkModelGradient(model, data, { member });

@@ -15,7 +15,7 @@ import { openDevice } from "./support/kernelRun.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const devices: [string, () => Device][] = [
   ["reference", () => cpu],
   ["GPU", gpu],

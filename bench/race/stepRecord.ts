@@ -59,7 +59,7 @@ const stepCase = v.object({
     optimizer: v.picklist(optimizerNames),
     rows: count,
     batchSize: count,
-    members: count,
+    replicas: count,
   }),
   step: v.union([timedStep, v.object({ check: stepCheck })]),
 });
@@ -113,7 +113,7 @@ const machineOf = ({ machine: { versions, cpu, ...machine } }: StepRecord): Race
 
 /** Work by the formulas of today, so that rates compare with those of newer records. */
 function workOfCase({ description }: StepCase): Work {
-  const { name, widths, activations, loss, rows, batchSize, members, optimizer } = description;
+  const { name, widths, activations, loss, rows, batchSize, replicas: members, optimizer } = description;
   const [inputs, ...outputs] = widths.split("-").map(Number) as [number, ...number[]];
   const layers = outputs.map((width, index) => dense(width, activations[index]));
   return workOf({
@@ -233,7 +233,7 @@ function wrongRow({ check }: StepCase["step"], version: string): Row {
 
 function pointOf(stepCase: StepCase, version: string, gpu: RaceCeilings["gpu"]): Point {
   const { description, step } = stepCase;
-  const { name, widths, activations, loss, optimizer, rows, batchSize, members } = description;
+  const { name, widths, activations, loss, optimizer, rows, batchSize, replicas: members } = description;
   const work = workOfCase(stepCase);
   const context = { version, work, gpu };
   const networks = members === 1 ? "" : `${members} × `;

@@ -1,6 +1,6 @@
 import { InvalidInput, NoDevice, requireOptions } from "../errors.ts";
 import { requireName } from "../graph/network.ts";
-import { CpuDevice } from "./cpu/device.ts";
+import { ReferenceDevice } from "./cpu/device.ts";
 import { type AcquireOptions, type Device, type DeviceChoice, deviceChoices } from "./device.ts";
 
 function requireBytes(bytes: number | undefined): void {
@@ -30,10 +30,10 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const choice = options.device ?? "auto";
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
-  if (choice === "cpu") return new CpuDevice("the CPU was asked for");
+  if (choice === "cpu" || choice === "reference") return new ReferenceDevice("the CPU was asked for");
   const opened = await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
-  if (choice === "auto") return new CpuDevice(opened);
+  if (choice === "auto") return new ReferenceDevice(opened);
   const place = `acquire: device ${choice}`;
   throw new NoDevice({ place, expected: `a ${choice} adapter`, got: opened, fix: "use auto to take what there is" });
 }

@@ -6,7 +6,7 @@ import type { Executor } from "./executor.ts";
 
 /** Picks what computes: WebGPU on a device of it, the float64 reference on the CPU. */
 export async function createExecutor(device: Device, network: AnyNetwork, members: number): Promise<Executor> {
-  if (device?.kind === "cpu") return createReference(network, members);
+  if (device?.kind === "reference") return createReference(network, members);
   const { openExecutor } = await import("./webgpu/strategies/executor.ts");
   const executor = await openExecutor(device, network, members);
   return executor ?? createReference(network, members);

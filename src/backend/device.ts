@@ -1,6 +1,7 @@
-/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; cpu: the float64 reference. */
-export type DeviceKind = "gpu" | "software" | "cpu";
-export const deviceChoices = ["auto", "gpu", "software", "cpu"] as const;
+/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; reference: float64 on the CPU. */
+export type DeviceKind = "gpu" | "software" | "reference";
+/** auto: the fastest there is; cpu: the fastest without WebGPU; else that kind and no other. */
+export const deviceChoices = ["auto", "gpu", "software", "cpu", "reference"] as const;
 export type DeviceChoice = (typeof deviceChoices)[number];
 
 export interface AcquireOptions {

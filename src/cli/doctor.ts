@@ -29,7 +29,7 @@ function advice({ kind }: Device, platform: string): string[] {
     darwin: "nothing: Metal is part of macOS, unless this is a virtual machine",
   };
   const lines = [`for a hardware GPU: ${driver[platform] ?? "a Vulkan driver"}`];
-  if (kind === "cpu")
+  if (kind === "reference")
     lines.push("for WebGPU in software: npm install webgpu, and Chrome or Chromium (apt-get install chromium)");
   return lines;
 }
@@ -73,7 +73,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
       exitCode: passed ? 0 : exitCodes.failed[0],
     });
     if (!passed)
-      throw new Stop("the device computes wrong numbers: use --device cpu, and report this", exitCodes.failed[0]);
+      throw new Stop("the device computes wrong numbers: use --device reference, and report this", exitCodes.failed[0]);
   } finally {
     device.dispose();
   }

@@ -13,7 +13,7 @@ export async function saveAfterLoss(session: SweepSession, { last, lost }: Outco
   const { flags, model, output, plan, prepared } = session;
   const { network, members, checkpoint } = model;
   const { step, parameters } = checkpoint!; // `runTraining` tells of a loss only where there is one
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const copies = await createModel(network, { device, members, parameters });
   const { losses } = await copies.evaluate(prepared.validation ?? prepared.training);
   const [winner] = (await rankNetworks(copies, prepared, losses, 1)).ranking;

@@ -49,7 +49,7 @@ export async function explain(model: Model<AnyNetwork>, options: ExplainOptions)
     const truth = new ReferenceExecutor(network, 1);
     truth.writeParameters(parameters);
     const reference = await truth.trace(data, optimizer);
-    const beside = device.kind === "cpu" ? {} : { device: own };
+    const beside = device.kind === "reference" ? {} : { device: own };
     return explainStep({ network, reference, ...beside, input, target, learningRate, format });
   } finally {
     single.dispose();

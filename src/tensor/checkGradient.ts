@@ -43,16 +43,16 @@ export async function checkGradient<A extends readonly unknown[]>(
     const got = Array.isArray(args) ? "none" : "what is no array";
     throw new InvalidInput({ place: "checkGradient", expected: "a list of arguments with tensors", got, fix });
   }
-  const isGpu = named[0]!.tensor.device.kind !== "cpu";
+  const isGpu = named[0]!.tensor.device.kind !== "reference";
   const f: TreeFunction = (all) => call(...(all as A));
   const gradients = await gradientsOf(f, args);
-  const device = isGpu ? await acquire({ device: "cpu" }) : named[0]!.tensor.device;
+  const device = isGpu ? await acquire({ device: "reference" }) : named[0]!.tensor.device;
   const tolerance = toleranceOn(named[0]!.tensor.device);
   return holdAgainstDifferences({ f, tree: args, name: "arguments", gradients, device, options, tolerance });
 }
 
 /** What a gradient may be off by: rounding of float32 on a GPU, the differences' own error in float64. */
-const toleranceOn = ({ kind }: Device): number => (kind === "cpu" ? 1e-6 : 1e-3);
+const toleranceOn = ({ kind }: Device): number => (kind === "reference" ? 1e-6 : 1e-3);
 
 /** Gradients of a model by the parameters of one member, layer by layer: weights, then bias. */
 async function tracedGradients(model: Model, data: Dataset, member: number): Promise<Float64Array[]> {
@@ -80,7 +80,7 @@ export async function checkModelGradient(
   requireInteger("checkModelGradient: member", member, 0, members - 1);
   const gradients = await tracedGradients(model, data, member);
   const all = await model.readParameters();
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const own = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
   const layers = networkParameters(device, network, own);
   const rows = data.targets.length / network.outputs;

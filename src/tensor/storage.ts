@@ -2,7 +2,7 @@ import { InvalidInput, LimitExceeded } from "../errors.ts";
 import type { FloatArray } from "../backend/executor.ts";
 import { readStretches, write } from "../backend/webgpu/bufferOwner.ts";
 import { commandQueueOf } from "../backend/webgpu/tensor/commandQueue.ts";
-import { CpuDevice } from "../backend/cpu/device.ts";
+import { ReferenceDevice } from "../backend/cpu/device.ts";
 import type { Device } from "../backend/device.ts";
 import { GpuDevice } from "../backend/webgpu/device.ts";
 import { type DataType, type Shape, showShape, sizeOf } from "../backend/shape.ts";
@@ -17,7 +17,7 @@ export interface GpuStorage extends Held {
   readonly buffer: GPUBuffer;
 }
 export interface CpuStorage extends Held {
-  readonly device: CpuDevice;
+  readonly device: ReferenceDevice;
   readonly values: Float64Array;
 }
 export type Storage = GpuStorage | CpuStorage;
@@ -27,8 +27,8 @@ const maxCpuValues = 2 ** 30;
 const bytesOf = (dtype: DataType): number => (dtype === "f16" ? 2 : 4);
 
 /** @throws InvalidInput */
-export function requireDevice(place: string, device: unknown): asserts device is CpuDevice | GpuDevice {
-  if (device instanceof GpuDevice || device instanceof CpuDevice) return;
+export function requireDevice(place: string, device: unknown): asserts device is ReferenceDevice | GpuDevice {
+  if (device instanceof GpuDevice || device instanceof ReferenceDevice) return;
   const fix = "pass what acquire() has returned";
   throw new InvalidInput({ place: `${place}: device`, expected: "a device of thalweg", got: typeof device, fix });
 }

@@ -14,7 +14,7 @@ const grouped = (count: number): string => count.toLocaleString("en");
 
 /** One line where no GPU computes. */
 export function tellDevice({ kind, fallbackReason }: DeviceMessage): Notice | undefined {
-  return kind === "cpu" ? cpuNotice(`Training on the CPU: ${fallbackReason}.`, fallbackReason) : undefined;
+  return kind === "reference" ? cpuNotice(`Training on the CPU: ${fallbackReason}.`, fallbackReason) : undefined;
 }
 
 export function tellResumed({ step, why }: ResumedMessage): void {

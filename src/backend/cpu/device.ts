@@ -1,8 +1,8 @@
 import type { Device, DeviceDetails, Ledger } from "../device.ts";
 
 /** The float64 CPU reference as a device. */
-export class CpuDevice implements Device {
-  readonly kind = "cpu";
+export class ReferenceDevice implements Device {
+  readonly kind = "reference";
   readonly name = "CPU, float64 reference";
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   readonly fallbackReason: string | undefined;

@@ -41,7 +41,7 @@ export function createTrainCard(run: (steps: number) => void): TrainCard {
     ),
     showCurve: (losses) => figure.replaceChildren(drawCurve(losses)),
     showPlace: ({ kind, name, fallbackReason }) => {
-      const precision = kind === "cpu" ? "float64" : "float32";
+      const precision = kind === "reference" ? "float64" : "float32";
       place.textContent = `Computed by ${name}, ${precision}${fallbackReason ? ` (${fallbackReason})` : ""}.`;
     },
     showBusy: (busy) => {

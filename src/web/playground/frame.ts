@@ -103,7 +103,7 @@ class Workbench {
   }
 
   static async create(model: Model, features: readonly FeatureName[]): Promise<Workbench> {
-    const device = await acquire({ device: "cpu" });
+    const device = await acquire({ device: "reference" });
     return new Workbench(model, await createModel(model.network, { device }), features);
   }
 

@@ -112,7 +112,7 @@ export class TrainingSession<Options, Frame> {
 
   async #acquireFor({ device = "auto" }: SessionSettings<Options>): Promise<Device> {
     const held = this.#device;
-    const isFitting = held && (device === "auto" ? held.kind !== "cpu" : held.kind === device);
+    const isFitting = held && (device === "auto" ? held.kind !== "reference" : held.kind === device);
     if (held && !isFitting) held.dispose();
     const opened = isFitting ? held : await this.#acquire({ device });
     this.#tell({ type: "device", kind: opened.kind, name: opened.name, fallbackReason: opened.fallbackReason });

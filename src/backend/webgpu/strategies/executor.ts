@@ -196,6 +196,6 @@ export async function openExecutor(
     place: "createModel: network",
     expected: "one that a GPU computes layer by layer",
     got: graph.whyNot,
-    fix: 'create the model on `await acquire({ device: "cpu" })`, or on "auto", which then takes the CPU',
+    fix: 'create the model on `await acquire({ device: "reference" })`, or on "auto", which then takes the CPU',
   });
 }
