@@ -1,3 +1,5 @@
+import { requireOptions } from "../errors.ts";
+import type { Device } from "../backend/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Model, ModelOptions } from "./model.ts";
 
@@ -12,4 +14,20 @@ export async function createModel<Architecture extends AnyNetwork>(
 ): Promise<Model<Architecture>> {
   const { startModel } = await import("./model.ts");
   return startModel(network, options);
+}
+
+export interface LoadOptions {
+  /** From `acquire()`. */
+  readonly device: Device;
+}
+
+/**
+ * Restores a model from the bytes of a file that `model.save()` or `thalweg train` wrote.
+ * @throws BadFile on a damaged file; InvalidInput, LimitExceeded, GpuOutOfMemory as `createModel`
+ */
+export async function loadModel(bytes: Uint8Array, options: LoadOptions): Promise<Model<AnyNetwork>> {
+  requireOptions("loadModel", options, ["device"]);
+  const { decode } = await import("./savedModel.ts");
+  const { network, members, parameters } = await decode("loadModel", bytes);
+  return createModel(network, { device: options.device, members, parameters });
 }

@@ -38,8 +38,7 @@ export class GpuExecutor implements Executor {
   readonly #device: GpuDevice;
   readonly #owner: BufferOwner;
   readonly #parameters: GPUBuffer;
-  #predictor: Promise<LayeredPredictor> | undefined;
-  #scorer: Promise<FusedScorer> | undefined;
+  readonly #created = new Map<string, Promise<Open>>();
   readonly #open = new Set<Open>();
   #isDisposed = false;
 
@@ -83,32 +82,27 @@ export class GpuExecutor implements Executor {
     return { device: this.#device, network: this.#layers, members, parameters: this.#parameters, graph: this.#graph };
   }
 
-  async #openPredictor(place: string): Promise<LayeredPredictor> {
+  /** Creates a predictor or scorer once; after a failure again, since the next call may have more memory. */
+  async #openOnce<T extends Open>(place: string, kind: string, create: () => Promise<T>): Promise<T> {
     this.#requireAlive(place);
-    this.#predictor ??= this.#createPredictor().catch((error: unknown) => {
-      this.#predictor = undefined; // the next call may have more memory
-      throw error;
+    const opened = (this.#created.get(kind) as Promise<T> | undefined) ?? create();
+    this.#created.set(kind, opened);
+    opened.catch(() => this.#created.delete(kind));
+    return this.#adopt(place, await opened);
+  }
+
+  #openPredictor(place: string): Promise<LayeredPredictor> {
+    return this.#openOnce(place, "predictor", async () => {
+      const { LayeredPredictor } = await import("./layeredPredictor.ts");
+      return LayeredPredictor.create(this.#forward);
     });
-    return this.#adopt(place, await this.#predictor);
   }
 
-  async #openScorer(): Promise<FusedScorer> {
-    this.#requireAlive("score");
-    this.#scorer ??= this.#createScorer().catch((error: unknown) => {
-      this.#scorer = undefined;
-      throw error;
+  #openScorer(): Promise<FusedScorer> {
+    return this.#openOnce("score", "scorer", async () => {
+      const { FusedScorer } = await import("./fusedScorer.ts");
+      return FusedScorer.create(this.#forward);
     });
-    return this.#adopt("score", await this.#scorer);
-  }
-
-  async #createPredictor(): Promise<LayeredPredictor> {
-    const { LayeredPredictor } = await import("./layeredPredictor.ts");
-    return LayeredPredictor.create(this.#forward);
-  }
-
-  async #createScorer(): Promise<FusedScorer> {
-    const { FusedScorer } = await import("./fusedScorer.ts");
-    return FusedScorer.create(this.#forward);
   }
 
   async predict(inputs: FloatArray): Promise<Float32Array> {

@@ -93,6 +93,26 @@ function invocationFlops({ kind }: PlanLimits, network: Network): number {
   return factor * sampleFlops(network);
 }
 
+/**
+ * A plan whose dispatches take many steps of whole members.
+ * @param cost floating-point operations of one step of a member, and by how much longer they take than in registers
+ */
+const planOfMembers = (
+  limits: PlanLimits,
+  { members, batchSize }: FusedPlanRequest,
+  own: Pick<FusedPlan, "strategy" | "workgroupMembers" | "tile" | "stepMs">,
+  { work, slowness = 1 }: { readonly work: number; readonly slowness?: number },
+): FusedPlan => ({
+  ...own,
+  chunkRows: batchSize,
+  groupMembers: groupOf(limits, members, slowness * work),
+  splits: 1,
+  sliceRows: batchSize,
+  ringSteps: ringStepsOf(limits, members),
+  leastSteps: leastStepsOf(own.stepMs),
+  workPerStep: members * work,
+});
+
 /** One invocation trains a member. */
 function planMembers(limits: PlanLimits, request: FusedPlanRequest): FusedPlan | undefined {
   const { network, members, batchSize, optimizer } = request;
@@ -103,19 +123,8 @@ function planMembers(limits: PlanLimits, request: FusedPlanRequest): FusedPlan |
     spreadMs(limits.kind, members, work) +
     (1000 * loaded) / machines[limits.kind].bytesPerSecond / worthwhileSteps +
     machines[limits.kind].dispatchMs / worthwhileSteps;
-  return {
-    strategy: "members",
-    chunkRows: batchSize,
-    groupMembers: groupOf(limits, members, work),
-    workgroupMembers: workgroup,
-    tile: undefined,
-    splits: 1,
-    sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, members),
-    leastSteps: leastStepsOf(stepMs),
-    workPerStep: members * work,
-    stepMs,
-  };
+  const own = { strategy: "members", workgroupMembers: workgroup, tile: undefined, stepMs } as const;
+  return planOfMembers(limits, request, own, { work });
 }
 
 /** The lanes of one subgroup train a member, each on its share of the batch. */
@@ -133,19 +142,8 @@ function planSubgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPla
   const stepMs =
     (1000 * Math.max(1, (members * lanes) / machines[limits.kind].lanes) * work) / laneFlops +
     dispatchMs / worthwhileSteps;
-  return {
-    strategy: "subgroups",
-    chunkRows: batchSize,
-    groupMembers: groupOf(limits, members, lanes * work),
-    workgroupMembers: 1,
-    tile: undefined,
-    splits: 1,
-    sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, members),
-    leastSteps: leastStepsOf(stepMs),
-    workPerStep: members * lanes * work,
-    stepMs,
-  };
+  const own = { strategy: "subgroups", workgroupMembers: 1, tile: undefined, stepMs } as const;
+  return planOfMembers(limits, request, own, { work: lanes * work });
 }
 
 interface TileWork {
@@ -175,19 +173,8 @@ function planWorkgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPl
   const stepMs =
     tilesMs(limits, network, { tile, workgroups: members, rows: batchSize, flops: work }) +
     dispatchMs / worthwhileSteps;
-  return {
-    strategy: "groups",
-    chunkRows: batchSize,
-    groupMembers: groupOf(limits, members, sharedFactor * work),
-    workgroupMembers: 1,
-    tile,
-    splits: 1,
-    sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, members),
-    leastSteps: leastStepsOf(stepMs),
-    workPerStep: members * work,
-    stepMs,
-  };
+  const own = { strategy: "groups", workgroupMembers: 1, tile, stepMs } as const;
+  return planOfMembers(limits, request, own, { work, slowness: sharedFactor });
 }
 
 /** How a strategy cuts a batch into slices. */

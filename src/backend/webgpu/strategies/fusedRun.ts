@@ -1,5 +1,5 @@
 import { widestOptimizer } from "../../batches.ts";
-import { BufferOwner, write, toFloat32 } from "../bufferOwner.ts";
+import { type BufferOwner, write, toFloat32 } from "../bufferOwner.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../kernel.ts";
 import { fusedKernels, slicesBlock } from "../fusedKernels.ts";
@@ -11,7 +11,7 @@ import { stepSlots } from "./layeredPlan.ts";
 import { type FusedBuffers, MemberRun } from "./memberRun.ts";
 import { StepRun } from "./stepRun.ts";
 import { stepStride } from "../layouts.ts";
-import { createUpdateDispatch } from "./updateDispatch.ts";
+import { createUpdateDispatch } from "./dispatches.ts";
 
 /** A fused run on either kind of strategy. */
 export type FusedRun = MemberRun | StepRun<FusedBuffers>;

@@ -13,14 +13,20 @@ import { drawsApart, rowCountOf, stepWindow } from "./costConstants.ts";
 import { denseLayersOf, graphBytes, GraphMemory, type OuterBuffers, rowsThatFit, valueFlops } from "./graphMemory.ts";
 import { createLayeredBuffers, type LayeredBuffers } from "./layeredBuffers.ts";
 import { type BuffersRequest, layeredBytes, planLayered } from "./layeredPlan.ts";
-import { drawsOf, gathersOf } from "./dataDispatches.ts";
-import { build, type DispatchesRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
+import {
+  drawsOf,
+  gathersOf,
+  build,
+  type DispatchesRequest,
+  orderOf,
+  rowsConstant,
+  createUpdateDispatch,
+} from "./dispatches.ts";
 import { backwardInputsOf, backwardWeightsOf, forwardOf, type LayerInput, lossOf } from "./layeredRun.ts";
 import type { PlannedRun, RunRequest } from "./planner.ts";
 import { openRun } from "./gpuRun.ts";
 import { StepRun } from "./stepRun.ts";
 import { layerBlock } from "./uniforms.ts";
-import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What of a graph is to be trained where; its dense layers are the network of the layered strategy. */
 export interface GraphRequest extends BuffersRequest {

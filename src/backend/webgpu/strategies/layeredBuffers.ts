@@ -1,7 +1,7 @@
 import { type BuffersRequest, rowMembers, stepSlots, gradientColumnsOf, planesOf } from "./layeredPlan.ts";
 import { stepStride } from "../layouts.ts";
 import type { FloatArray } from "../../executor.ts";
-import { BufferOwner, toFloat32, write } from "../bufferOwner.ts";
+import { type BufferOwner, toFloat32, write } from "../bufferOwner.ts";
 import { createRunBuffers, type RunBuffers } from "./gpuRun.ts";
 import { layerBlock } from "./uniforms.ts";
 

@@ -2,8 +2,16 @@ import type { Bound, Dispatch } from "../kernel.ts";
 import { type Activation, type LayerShape, nameOf } from "../../../graph/network.ts";
 import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import { stepWindow } from "./costConstants.ts";
-import { drawsOf, gathersOf } from "./dataDispatches.ts";
-import { build, type DispatchesRequest, type DispatchRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
+import {
+  drawsOf,
+  gathersOf,
+  build,
+  type DispatchesRequest,
+  type DispatchRequest,
+  orderOf,
+  rowsConstant,
+  createUpdateDispatch,
+} from "./dispatches.ts";
 import { openRun } from "./gpuRun.ts";
 import { createLayeredBuffers, type LayeredBuffers } from "./layeredBuffers.ts";
 import { type BuffersRequest, gradientColumnsOf } from "./layeredPlan.ts";
@@ -16,7 +24,6 @@ import {
   weightsAlignment,
 } from "../matmulVariants.ts";
 import { type StepDispatches, StepRun } from "./stepRun.ts";
-import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What a layer multiplies: values of nodes, or the data, whose rows are then found by `batchRows`. */
 export interface LayerInput {

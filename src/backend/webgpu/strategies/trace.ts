@@ -5,7 +5,7 @@ import type { GpuDevice } from "../device.ts";
 import { encode } from "../kernel.ts";
 import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import { type BuffersRequest, gradientColumnsOf } from "./layeredPlan.ts";
-import type { DispatchesRequest } from "./dispatchRequest.ts";
+import type { DispatchesRequest } from "./dispatches.ts";
 import { createLayeredRun, createPreActivationDispatch, type LayeredRun, type LayerInput } from "./layeredRun.ts";
 import { layeredRequest, type RunRequest } from "./planner.ts";
 
