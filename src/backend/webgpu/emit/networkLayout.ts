@@ -7,7 +7,7 @@ import { savesPreActivation } from "../../../math/scalarFunction.ts";
  * Networks of more parameters keep them in arrays: named values are for registers, and a compiler that has to place hundreds of
  * them takes many seconds.
  */
-export const maxNamedParameters = 48;
+const maxNamedParameters = 48;
 
 /** Returns whether parameters are named values rather than an array. */
 export const isNamed = ({ parameterCount }: Network): boolean => parameterCount <= maxNamedParameters;

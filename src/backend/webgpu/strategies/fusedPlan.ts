@@ -83,7 +83,7 @@ function groupOf(limits: PlanLimits, members: number, work: number): number {
 }
 
 /** Whether a network is written out as straight-line code for one invocation, which keeps so many moments of it. */
-export const isStraight = ({ parameterCount, inputs, layers }: Network, moments = 0): boolean =>
+const isStraight = ({ parameterCount, inputs, layers }: Network, moments = 0): boolean =>
   (2 + moments) * parameterCount <= maxPrivateFloats &&
   Math.max(inputs, ...layers.map(({ fanOut }) => fanOut)) <= maxStraightWidth;
 
@@ -280,7 +280,7 @@ export const kernelsOfFused = (strategy: FusedName): readonly string[] =>
     tiles: ["trainTiles", "update"],
   })[strategy];
 
-export const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
+const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
   momentCount(widestOptimizer(settings)) * members * network.parameterCount;
 
 export const partialFloats = ({ plan, members, network }: Omit<FusedRequest, "device">): number =>
