@@ -1,6 +1,6 @@
-import { arities, inOrder, apply, Expression, type PrimitiveName } from "../src/math/expression.ts";
 // What depends on few inputs computed apart, and expressions over blocks of values: the values are those of the expressions.
 
+import { arities, inOrder, apply, Expression, type PrimitiveName } from "../src/math/expression.ts";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compileFloat64, float64Function } from "../src/math/float64.ts";

@@ -1,3 +1,5 @@
+// Scalar expressions: their derivatives against central differences, and what simplifying may not change.
+
 import {
   arities,
   absolute,
@@ -20,11 +22,10 @@ import {
   tanh,
   where,
 } from "../src/math/expression.ts";
-// Scalar expressions: their derivatives against central differences, and what simplifying may not change.
-
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { activations } from "../src/math/activations.ts";
+import { activationExpression, activations } from "../src/math/activations.ts";
+import { encodeDefinition } from "../src/math/definition.ts";
 import { activationFunction, scalarFunction } from "../src/math/scalarFunction.ts";
 import { backward } from "../src/math/differentiate.ts";
 import { float64Function } from "../src/math/float64.ts";
@@ -221,6 +222,14 @@ test("a gradient that is infinite meets no product with 0", () => {
   const masked = float64Function(relu, ["d", "a", "z"]);
   expect(masked(Infinity, 0, -1)).toBe(0);
   expect(masked(Infinity, 2, 2)).toBe(Infinity);
+});
+
+test("activations are defined in their simplest form, so that graphs compute them as layers do", () => {
+  const z = Expression.input("z");
+  for (const name of Object.keys(activations) as (keyof typeof activations)[]) {
+    const simplified = activationFunction(name).forward;
+    expect(encodeDefinition(activationExpression(name, z)), name).toEqual(encodeDefinition(simplified));
+  }
 });
 
 test("second derivatives", () => {

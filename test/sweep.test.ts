@@ -1,7 +1,7 @@
-import { arities, apply, Expression, type PrimitiveName } from "../src/math/expression.ts";
 // Every primitive, activation and loss on the GPU, values and slopes, at 2¹⁸ points and at all powers of two: errors in units of the
 // bounds that the table of primitives states.
 
+import { arities, apply, Expression, type PrimitiveName } from "../src/math/expression.ts";
 import { expect, test } from "vitest";
 import { activations } from "../src/math/activations.ts";
 import { backward } from "../src/math/differentiate.ts";

@@ -1,6 +1,6 @@
-import { arities, inOrder, Expression } from "../../src/math/expression.ts";
 // Expressions on the GPU at many points, and what f32 may be off by there.
 
+import { arities, inOrder, Expression } from "../../src/math/expression.ts";
 import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { createDispatch, createKernel, encode } from "../../src/backend/webgpu/kernel.ts";
