@@ -1,4 +1,4 @@
-// Key of a member's masks: that of its order of rows, whose stream is 1, with the stream of dropout, 6. CPU reference: src/backend/cpu/dropout.ts.
+// Key of a member's masks: that of its order of rows, whose stream is 1, with the stream of dropout, 6. CPU reference: src/backend/dropout.ts.
 
 #import step
 #import shuffle

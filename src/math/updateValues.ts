@@ -1,5 +1,6 @@
 import { compileFloat64, type Float64Program } from "./float64.ts";
-import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "./optimizer.ts";
+import { hyperParameterOf, numbersOf, type Optimizer } from "./optimizer.ts";
+import { updateOf } from "./optimizerFunction.ts";
 import { type HostedUpdate, hostedUpdate, mostRunValues, type OptimizerUpdate } from "./optimizerUpdate.ts";
 
 /** An optimizer's update as machines compute it: expressions for each parameter, and numbers that the host computes in float64. */

@@ -5,7 +5,7 @@ import { compileFloat64 } from "../../math/float64.ts";
 import { compileBlocks } from "../../math/float64Blocks.ts";
 import { runAll } from "./activation.ts";
 import { backwardInputs } from "./backwardInputs.ts";
-import { keepsAt, maskKey } from "./dropout.ts";
+import { keepsAt, maskKey } from "../dropout.ts";
 import { weightedSums } from "./forward.ts";
 import { copyOf, type Operation, type View } from "./view.ts";
 

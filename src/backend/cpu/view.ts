@@ -1,4 +1,4 @@
-import type { MaskKey } from "./dropout.ts";
+import type { MaskKey } from "../dropout.ts";
 
 /** What one pass over a batch reads. */
 export interface Pass {

@@ -12,10 +12,13 @@ import {
 } from "../executor.ts";
 import { deriveStep } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
-import { type Optimizer, updateOf } from "../../math/optimizer.ts";
+import type { Optimizer } from "../../math/optimizer.ts";
+import { updateOf } from "../../math/optimizerFunction.ts";
 import { updateValuesOf } from "../../math/updateValues.ts";
 import { widestOptimizer } from "../batches.ts";
-import type { WasmDevice } from "./device.ts";
+import type { Device } from "../device.ts";
+import { InvalidInput } from "../../errors.ts";
+import { WasmDevice } from "./device.ts";
 import { Memory } from "./memory.ts";
 import { type ForwardKernel, forwardPass, type VisitOutputs } from "./forwardPass.ts";
 import type { KernelHandle } from "./program.ts";
@@ -209,4 +212,15 @@ export class WasmExecutor implements Executor {
     this.#device.ledger.buffers--;
     this.#device.ledger.bytes -= 4 * this.members * this.#stride;
   }
+}
+
+/** @throws InvalidInput for anything that `acquire` has not returned */
+export function openWasmExecutor(device: Device, network: AnyNetwork, members: number): Executor {
+  if (device instanceof WasmDevice) return new WasmExecutor(device, network, members);
+  throw new InvalidInput({
+    place: "createModel: device",
+    expected: "a device from acquire()",
+    got: typeof device,
+    fix: "pass `device: await acquire()`",
+  });
 }

@@ -1,5 +1,5 @@
 import type { Loss } from "../../graph/network.ts";
-import { lossFunction } from "../../math/losses.ts";
+import { lossFunction } from "../../math/lossFunction.ts";
 import type { Body } from "./body.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { exponential } from "./exponentials.ts";

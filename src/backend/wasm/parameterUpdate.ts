@@ -1,4 +1,5 @@
-import { type HostedUpdate, memberHyperParameters } from "../../math/optimizerUpdate.ts";
+import type { HostedUpdate } from "../../math/optimizerUpdate.ts";
+import { memberHyperParameters } from "../../math/optimizers.ts";
 import type { UpdateValues } from "../../math/updateValues.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";

@@ -1,10 +1,11 @@
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
-import { memberHyperParameters, mostRunValues } from "../../math/optimizerUpdate.ts";
+import { memberHyperParameters } from "../../math/optimizers.ts";
+import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { type UpdateValues, updateValuesOf } from "../../math/updateValues.ts";
 import { nextTask } from "../../nextTask.ts";
 import { batchAt, optimizersOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
-import { maskKey } from "../cpu/dropout.ts";
+import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import type { WasmDevice } from "./device.ts";

@@ -1,6 +1,7 @@
 import { deriveStep, type StepGraph } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
-import { memberHyperParameters, mostRunValues } from "../../math/optimizerUpdate.ts";
+import { memberHyperParameters } from "../../math/optimizers.ts";
+import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { RunSettings } from "../executor.ts";
 import { gradientJobs } from "./gradientCode.ts";
 import type { Heap } from "./heap.ts";

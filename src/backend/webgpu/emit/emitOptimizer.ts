@@ -1,12 +1,9 @@
 import { emitBody } from "../../../math/emitWgsl.ts";
 import type { Expression } from "../../../math/expression.ts";
-import {
-  memberHyperParameters,
-  mostRunValues,
-  mostStepValues,
-  type OptimizerUpdate,
-} from "../../../math/optimizerUpdate.ts";
-import { type Optimizer, updateOf } from "../../../math/optimizer.ts";
+import { memberHyperParameters } from "../../../math/optimizers.ts";
+import { mostRunValues, mostStepValues, type OptimizerUpdate } from "../../../math/optimizerUpdate.ts";
+import type { Optimizer } from "../../../math/optimizer.ts";
+import { updateOf } from "../../../math/optimizerFunction.ts";
 import { updateValuesOf } from "../../../math/updateValues.ts";
 
 /** An optimizer's update as the kernels compute it. */

@@ -1,4 +1,4 @@
-import { keyOf, streams, threefry2x32 } from "../../random.ts";
+import { keyOf, streams, threefry2x32 } from "../random.ts";
 
 /** What the masks of a step are drawn from. */
 export interface MaskKey {
