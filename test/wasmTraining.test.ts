@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { MemberRun } from "../src/backend/wasm/memberRun.ts";
+import { sumBytes } from "../src/backend/wasm/program.ts";
+import { sliceSamples } from "../src/backend/wasm/sampleProgram.ts";
 import { SampleRun } from "../src/backend/wasm/sampleRun.ts";
 import { ReferenceExecutor } from "../src/cpu/executor.ts";
 import type { RunSettings } from "../src/executor.ts";
@@ -206,6 +208,41 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         {},
       );
       compare("slices of many parameters", await trainSamples(wide, useRelaxed), await reference(wide), 1e-5);
+    });
+
+    test("slices may be computed in any order", async () => {
+      const { net, settings, parameters } = caseOf({ ...tiny, rows: 3 * sliceSamples + 9 }, {});
+      const whole = await SampleRun.create({ network: net, settings, useRelaxed }, parameters);
+      whole.execute(0, 3);
+      const apart = await SampleRun.create({ network: net, settings, useRelaxed }, parameters);
+      const { at, exports, run } = apart.host;
+      for (let step = 0; step < 3; step++) {
+        apart.host.writeSteps(step, 1, () => {});
+        for (const slice of [2, 0, 3, 1]) exports.addSlice!(run, at.steps, slice, at.sums + slice * sumBytes(net));
+        exports.finishStep!(run, at.steps, 4, at.sums);
+      }
+      expect(apart.readParameters()).toEqual(whole.readParameters());
+      expect([0, 1, 2].map((step) => apart.readLoss(step))).toEqual([0, 1, 2].map((step) => whole.readLoss(step)));
+      expect(whole.readParameters()).not.toEqual(parameters);
+    });
+
+    test("groups of members may be trained in any order", async () => {
+      const { net, settings, members, parameters } = caseOf(small({}), {
+        members: 10,
+        batchSize: 5,
+        optimizer: optimizers[3]!,
+      });
+      const whole = await MemberRun.create({ network: net, settings, members, useRelaxed }, parameters);
+      whole.execute(0, 6);
+      const apart = await MemberRun.create({ network: net, settings, members, useRelaxed }, parameters);
+      const { host } = apart;
+      host.writeSteps(0, 6, (step, address) => {
+        const rows = host.rowsOf(step);
+        host.words(address, rows.length).set(rows);
+      });
+      for (const group of [2, 0, 1]) host.exports.train!(host.run, group, group + 1);
+      expect(apart.readParameters()).toEqual(whole.readParameters());
+      expect(apart.readMoments()).toEqual(whole.readMoments());
     });
 
     test("members with learning rates, momenta and weight decays of their own", async () => {

@@ -48,6 +48,8 @@ export interface RunSizes {
   readonly rates: number;
   readonly status: number;
   readonly loss: number;
+  /** Slices of the largest batch whose sums are kept apart. */
+  readonly slices: number;
   /** Of one batch as the program reads it. */
   readonly batch: (batchSize: number) => number;
 }
@@ -243,7 +245,8 @@ function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes
     steps: arena.allocate(callSteps * stepBytes),
     stepCount: 0,
     hyper: arena.allocate(4 * plan.ofRun.length),
-    scratch: arena.allocate(2 * sumBytes(network) + 16 * (network.parameterCount + 1) * plan.outputs.length),
+    sums: arena.allocate(sumBytes(network) * sizes.slices),
+    before: arena.allocate(sumBytes(network) * plan.outputs.length),
     status: arena.allocate(sizes.status),
     rates: arena.allocate(sizes.rates),
     state: arena.allocate(sizes.state * plan.outputs.length),
