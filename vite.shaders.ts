@@ -176,7 +176,7 @@ function kernelLines(pieces: readonly Piece[]): string[] {
   return [`  bindings: ${JSON.stringify(bindings)},`, ...uniform];
 }
 
-/** Loads `*.wgsl` as modules; their types are in src/gpu/wgsl.d.ts. */
+/** Loads `*.wgsl` as modules; their types are in src/backend/webgpu/wgsl.d.ts. */
 export function shaders(): Plugin {
   let isBuild = false;
   return {

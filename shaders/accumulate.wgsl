@@ -1,4 +1,4 @@
-// out += a, one invocation per four values: a gradient that takes another contribution. Twin: src/cpu/accumulate.ts.
+// out += a, one invocation per four values: a gradient that takes another contribution. CPU reference: src/backend/cpu/accumulate.ts.
 
 #import grid
 #expects alias ElementA

@@ -1,12 +1,12 @@
 // dInputs = slopeProduct(dOutputs · weightsᵀ, inputs): the gradient by the pre-activations of the layer before, whose activations are
 // this layer's inputs.
-//   dOutputs   [replicas, capacity, gradientColumns]
-//   parameters [replicas, parameterCount]
-//   inputs     [2, replicas, capacity, fanIn]        outputs of the layer before, pre-activations in plane 1
-//   dInputs    [replicas, capacity, fanIn]
-// `slopeProduct` is that of the layer before, written by src/gpu/emitActivation.ts.
+//   dOutputs   [members, capacity, gradientColumns]
+//   parameters [members, parameterCount]
+//   inputs     [2, members, capacity, fanIn]        outputs of the layer before, pre-activations in plane 1
+//   dInputs    [members, capacity, fanIn]
+// `slopeProduct` is that of the layer before, written by src/backend/webgpu/emit/emitActivation.ts.
 
-#import layerProduct
+#import layerMatmul
 #expects fn slopeProduct(d: f32, saved: f32) -> f32
 
 override SAVED_PLANE: u32 = 0u;
@@ -27,23 +27,23 @@ fn rightFour(at: u32) -> vec4f { return parameterFours[at / 4u]; }
 fn productSize() -> vec2u { return vec2u(step.chunkRows, layer.fanIn); }
 
 fn productAt(invocation: u32, count: u32, z: u32) -> Product {
-  let replica = step.firstReplica + z;
-  let weights = weightsOf(replica);
+  let member = step.firstMember + z;
+  let weights = weightsOf(member);
   return Product(
-    invocation < count && replica < layer.replicas,
-    replica,
-    Matrix(replica * layer.capacity * layer.gradientColumns, layer.gradientColumns, 1u),
+    invocation < count && member < layer.members,
+    member,
+    Matrix(member * layer.capacity * layer.gradientColumns, layer.gradientColumns, 1u),
     Matrix(weights.first, weights.column, weights.row),
-    Matrix(replica * layer.capacity * layer.fanIn, layer.fanIn, 1u),
+    Matrix(member * layer.capacity * layer.fanIn, layer.fanIn, 1u),
     Blocks(0u, layer.fanOut, layer.fanOut, layer.fanOut),
   );
 }
 
-fn leftRow(row: u32, replica: u32, isFirst: bool) -> u32 { return row; }
-fn leftColumn(k: u32, replica: u32) -> u32 { return k; }
+fn leftRow(row: u32, member: u32, isFirst: bool) -> u32 { return row; }
+fn leftColumn(k: u32, member: u32) -> u32 { return k; }
 fn biasOf(product: Product, columns: vec4u) -> vec4f { return vec4f(); }
 
 fn storeValue(input: u32, sum: f32) {
-  let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanIn;
+  let plane = SAVED_PLANE * layer.members * layer.capacity * layer.fanIn;
   dInputs[input] = slopeProduct(sum, inputs[plane + input]);
 }

@@ -1,12 +1,12 @@
 // gradients of weights and bias of one layer: inputsᵀ · dOutputs and the column sums of dOutputs, which follow the weights as the bias
 // does in the flat parameter layout. In the last layer one more column follows, the loss: it rides as the last column of dOutputs, and
 // only its sum is stored.
-//   inputs    [replicas or 1, rows, fanIn]
-//   dOutputs  [replicas, capacity, gradientColumns]
-//   batchRows [replicas or 1, capacity]
-//   gradients [slots, replicas, parameterCount + 1]   slot s sums slices s, s + slots, … of SLICE_ROWS samples in order
+//   inputs    [members or 1, rows, fanIn]
+//   dOutputs  [members, capacity, gradientColumns]
+//   batchRows [members or 1, capacity]
+//   gradients [splits, members, parameterCount + 1]   split s sums slices s, s + splits, … of SLICE_ROWS samples in order
 
-#import layerProduct
+#import layerMatmul
 
 const SLICE_ROWS = 128u;
 
@@ -28,24 +28,24 @@ fn rightFour(at: u32) -> vec4f { return dOutputFours[at / 4u]; }
 fn productSize() -> vec2u { return vec2u(layer.fanIn, layer.gradientColumns); }
 
 fn productAt(invocation: u32, count: u32, z: u32) -> Product {
-  let slot = invocation / count;
-  let replica = step.firstReplica + z;
-  let own = (slot * layer.replicas + replica) * (layer.parameterCount + 1u);
+  let split = invocation / count;
+  let member = step.firstMember + z;
+  let own = (split * layer.members + member) * (layer.parameterCount + 1u);
   return Product(
-    slot < layer.slots && replica < layer.replicas,
-    replica,
-    Matrix(replica * layer.inputReplicaStride, 1u, layer.fanIn),
-    Matrix(replica * layer.capacity * layer.gradientColumns, layer.gradientColumns, 1u),
+    split < layer.splits && member < layer.members,
+    member,
+    Matrix(member * layer.inputMemberStride, 1u, layer.fanIn),
+    Matrix(member * layer.capacity * layer.gradientColumns, layer.gradientColumns, 1u),
     Matrix(own + layer.weightsOffset, layer.fanOut, 1u),
-    Blocks(slot * SLICE_ROWS, step.chunkRows, SLICE_ROWS, layer.slots * SLICE_ROWS),
+    Blocks(split * SLICE_ROWS, step.chunkRows, SLICE_ROWS, layer.splits * SLICE_ROWS),
   );
 }
 
-fn leftRow(row: u32, replica: u32, isFirst: bool) -> u32 { return row; }
+fn leftRow(row: u32, member: u32, isFirst: bool) -> u32 { return row; }
 
-fn leftColumn(k: u32, replica: u32) -> u32 {
+fn leftColumn(k: u32, member: u32) -> u32 {
   if (GATHERS) {
-    return batchRows[replica * layer.rowsReplicaStride + k];
+    return batchRows[member * layer.rowsMemberStride + k];
   }
   return k;
 }

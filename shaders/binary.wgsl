@@ -1,5 +1,5 @@
 // out = compute(a, b) with operands that repeat along dimensions where they have size 1: one invocation per four values of a row, so
-// that places are divided out once for four. `compute` is written from src/math/elementwise.ts. Twin: src/cpu/binary.ts.
+// that places are divided out once for four. `compute` is written from src/math/elementwise.ts. CPU reference: src/backend/cpu/binary.ts.
 
 #import strides
 #expects alias ElementA

@@ -1,5 +1,5 @@
 // out = a, read and written with strides: transposed, repeated, cut out, put into a part of out; one invocation per four values of
-// a row. Where PADS, values of out outside the frame become 0. Twin: src/cpu/copy.ts.
+// a row. Where PADS, values of out outside the frame become 0. CPU reference: src/backend/cpu/copy.ts.
 
 #import strides
 #expects alias ElementA

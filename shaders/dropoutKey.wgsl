@@ -1,10 +1,10 @@
-// Key of a member's masks: that of its order of rows, whose stream is 1, with the stream of dropout, 6. Twin: src/cpu/dropout.ts.
+// Key of a member's masks: that of its order of rows, whose stream is 1, with the stream of dropout, 6. CPU reference: src/backend/cpu/dropout.ts.
 
 #import step
-#import order
-#expects var settings: array<ReplicaSettings, 1>
+#import shuffle
+#expects var settings: array<MemberSettings, 1>
 
-fn dropoutKey(replica: u32) -> vec2u {
-  let seed = settings[replica].orderSeed;
+fn dropoutKey(member: u32) -> vec2u {
+  let seed = settings[member].orderSeed;
   return vec2u(seed.x, seed.y ^ 7u);
 }

@@ -1,14 +1,14 @@
-// outputs = activate(inputs · weights + bias); `activate` is written by src/gpu/emitActivation.ts.
-//   inputs     [replicas or 1, rows, fanIn]      the data set for the first layer
-//   parameters [replicas, parameterCount]
-//   outputs    [2, replicas, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
-//   batchRows  [replicas or 1, capacity]         written by the first layer or by drawRows: which row each sample is
+// outputs = activate(inputs · weights + bias); `activate` is written by src/backend/webgpu/emit/emitActivation.ts.
+//   inputs     [members or 1, rows, fanIn]      the data set for the first layer
+//   parameters [members, parameterCount]
+//   outputs    [2, members, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
+//   batchRows  [members or 1, capacity]         written by the first layer or by sampleBatch: which row each sample is
 
-#import order
-#import layerProduct
+#import shuffle
+#import layerMatmul
 #expects fn activate(z: f32) -> f32
 
-override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as drawRows has drawn them
+override ROWS: u32 = 0u;                      // 0 as they lie; first layer: 1 in the epoch's order, 2 as sampleBatch has drawn them
 override SAVES_PRE_ACTIVATION: bool = false;
 
 const COLUMN_SUMS = false;
@@ -27,33 +27,33 @@ fn rightFour(at: u32) -> vec4f { return parameterFours[at / 4u]; }
 fn productSize() -> vec2u { return vec2u(step.chunkRows, layer.fanOut); }
 
 fn productAt(invocation: u32, count: u32, z: u32) -> Product {
-  let replica = step.firstReplica + z;
+  let member = step.firstMember + z;
   return Product(
-    invocation < count && replica < layer.replicas,
-    replica,
-    Matrix(replica * layer.inputReplicaStride, layer.fanIn, 1u),
-    weightsOf(replica),
-    Matrix(replica * layer.capacity * layer.fanOut, layer.fanOut, 1u),
+    invocation < count && member < layer.members,
+    member,
+    Matrix(member * layer.inputMemberStride, layer.fanIn, 1u),
+    weightsOf(member),
+    Matrix(member * layer.capacity * layer.fanOut, layer.fanOut, 1u),
     Blocks(0u, layer.fanIn, layer.fanIn, layer.fanIn),
   );
 }
 
 // Row of the inputs that a row of the chunk takes; the first invocation of a row writes down what was drawn.
-fn leftRow(row: u32, replica: u32, isFirst: bool) -> u32 {
+fn leftRow(row: u32, member: u32, isFirst: bool) -> u32 {
   if (ROWS == 0u) {
     return row;
   }
   if (ROWS == 2u) {
-    return batchRows[replica * layer.rowsReplicaStride + row];
+    return batchRows[member * layer.rowsMemberStride + row];
   }
   let source = rowAt(step.firstPosition + row, step.rowCount, step.orderKey);
-  if (isFirst && replica == 0u) {
+  if (isFirst && member == 0u) {
     batchRows[row] = source;
   }
   return source;
 }
 
-fn leftColumn(k: u32, replica: u32) -> u32 { return k; }
+fn leftColumn(k: u32, member: u32) -> u32 { return k; }
 
 fn biasOf(product: Product, columns: vec4u) -> vec4f {
   return rightValues(product.right.first + layer.fanIn * layer.fanOut + columns);
@@ -62,6 +62,6 @@ fn biasOf(product: Product, columns: vec4u) -> vec4f {
 fn storeValue(output: u32, preActivation: f32) {
   outputs[output] = activate(preActivation);
   if (SAVES_PRE_ACTIVATION) {
-    outputs[layer.replicas * layer.capacity * layer.fanOut + output] = preActivation;
+    outputs[layer.members * layer.capacity * layer.fanOut + output] = preActivation;
   }
 }

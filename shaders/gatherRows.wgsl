@@ -4,7 +4,7 @@
 // Rows of other pages are left alone: their own dispatch writes them.
 
 #import step
-#import order
+#import shuffle
 
 struct Page {
   firstRow: u32,

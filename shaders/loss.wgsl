@@ -1,9 +1,9 @@
 // Loss of each sample and its gradient by the pre-activations of the last layer, one invocation per sample.
-//   outputs  [2, replicas, capacity, fanOut]      activations, and pre-activations in plane 1
+//   outputs  [2, members, capacity, fanOut]      activations, and pre-activations in plane 1
 //   targets  [rows, fanOut]
-//   dOutputs [replicas, capacity, fanOut + 1]     the last column is the sample's loss: summed over the batch like a bias
+//   dOutputs [members, capacity, fanOut + 1]     the last column is the sample's loss: summed over the batch like a bias
 // Both are scaled so that the sum over the batch is the mean the loss is defined by. `sampleLoss` is that of lossElementwise.wgsl or
-// lossSoftmax.wgsl. Twin: src/cpu/loss.ts.
+// lossSoftmax.wgsl. CPU reference: src/backend/cpu/loss.ts.
 
 #import step
 #expects fn sampleLoss(firstOutput: u32, firstSaved: u32, firstTarget: u32, firstGradient: u32) -> f32
@@ -20,15 +20,15 @@ override SAVED_PLANE: u32 = 0u; // plane of outputs that slopeProduct takes
 @compute @workgroup_size(64)
 fn loss(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let row = linearIndex(id, groups, 64u);
-  let replica = step.firstReplica + id.z;
-  if (row >= step.chunkRows || replica >= layer.replicas) {
+  let member = step.firstMember + id.z;
+  if (row >= step.chunkRows || member >= layer.members) {
     return;
   }
-  let sample = replica * layer.capacity + row;
+  let sample = member * layer.capacity + row;
   let firstOutput = sample * layer.fanOut;
   let firstGradient = sample * (layer.fanOut + 1u);
-  let firstTarget = batchRows[replica * layer.rowsReplicaStride + row] * layer.fanOut;
-  let plane = SAVED_PLANE * layer.replicas * layer.capacity * layer.fanOut;
+  let firstTarget = batchRows[member * layer.rowsMemberStride + row] * layer.fanOut;
+  let plane = SAVED_PLANE * layer.members * layer.capacity * layer.fanOut;
   let total = sampleLoss(firstOutput, plane + firstOutput, firstTarget, firstGradient);
   dOutputs[firstGradient + layer.fanOut] = step.lossScale * total;
 }

@@ -1,8 +1,8 @@
 // out = op(a) · op(b) for every matrix of a batch; op is a transpose or nothing, which only exchanges two strides. Sums are cut into
-// blocks of 512 products, and, where out is [slots, matrices, m, n], into slices. Twin: src/cpu/matmul.ts.
+// blocks of 512 products, and, where out is [splits, matrices, m, n], into slices. CPU reference: src/backend/cpu/matmul.ts.
 
 #import matmulSizes
-#import product
+#import matmulHooks
 #expects alias ElementA
 #expects alias ElementB
 #expects alias ElementOut

@@ -1,4 +1,4 @@
-// Sizes of a product of matrices, and where they lie: src/gpu/products.ts writes them.
+// Sizes of a product of matrices, and where they lie: src/backend/webgpu/tensor/matmul.ts writes them.
 
 #import strides
 
@@ -17,7 +17,7 @@ struct Matmul {
   bColumn: u32,
   batchRank: u32,
   matrices: u32,    // of the batch
-  slice: u32,       // products of a sum: where it is less than k, out is [slots, matrices, m, n] and is to be summed
+  slice: u32,       // products of a sum: where it is less than k, out is [splits, matrices, m, n] and is to be summed
   batch: PerAxis,
   aBatch: PerAxis,  // strides, 0 where a matrix is repeated
   bBatch: PerAxis,

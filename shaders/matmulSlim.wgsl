@@ -1,6 +1,6 @@
 // matmul for at most 4 rows and 4 columns, and long sums: one invocation takes a slice of k for all values of a matrix, so that
 // every value of a and b is loaded once. TEAM invocations take the products of one stretch in turn, four each: neighbours load
-// neighbours. out is [slots, matrices, m, n]. Buffers as in matmul.wgsl.
+// neighbours. out is [splits, matrices, m, n]. Buffers as in matmul.wgsl.
 
 #import matmulSizes
 #import addFour
@@ -192,23 +192,23 @@ fn matmulSlim(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups)
   if (index >= sizes.end) {
     return;
   }
-  // sizes.slice products to a slot; slots are a multiple of TEAM, and come first in the index: neighbours are a team.
+  // sizes.slice products to a split; splits are a multiple of TEAM, and come first in the index: neighbours are a team.
   let stretch = TEAM * sizes.slice;
-  let slots = (sizes.k + stretch - 1u) / stretch * TEAM;
-  let slot = index % slots;
-  let matrix = index / slots;
+  let splits = (sizes.k + stretch - 1u) / stretch * TEAM;
+  let split = index % splits;
+  let matrix = index / splits;
   let origin = firstOf(matrix);
-  let start = slot / TEAM * stretch;
+  let start = split / TEAM * stretch;
   let end = min(start + stretch, sizes.k);
   var s: mat4x4f;
-  var i = start + 4u * (slot % TEAM);
+  var i = start + 4u * (split % TEAM);
   for (; i + 4u <= end; i += 4u * TEAM) {
     s = addWhole(s, i, origin);
   }
   if (i < end) {
     s = addAny(s, i, end, origin);
   }
-  let first = (slot * sizes.matrices + matrix) * ROWS * COLUMNS;
+  let first = (split * sizes.matrices + matrix) * ROWS * COLUMNS;
   for (var row = 0u; row < ROWS; row++) {
     storeValues(first + row * COLUMNS, s[row]);
   }

@@ -1,4 +1,4 @@
-// What trainReplicas.wgsl expects where one invocation trains a replica: nothing is to be summed.
+// What trainMembers.wgsl expects where one invocation trains a member: nothing is to be summed.
 
 const LANES = 1u;
 

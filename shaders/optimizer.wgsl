@@ -1,14 +1,14 @@
 // The step that an optimizer takes with one parameter, and the watch over values that are not finite. The optimizer itself is
-// `updated`, written by src/gpu/emitOptimizer.ts. CPU reference: src/cpu/update.ts. The kernel sets `rates`.
+// `updated`, written by src/backend/webgpu/emit/emitOptimizer.ts. CPU reference: src/backend/cpu/update.ts. The kernel sets `rates`.
 
 #import step
 #expects var step: Step
 #expects fn updated(parameter: f32, gradient: f32, at: u32) -> f32
 
 struct Hyper {
-  replicas: u32,
+  members: u32,
   parameterCount: u32,
-  slots: u32,
+  splits: u32,
   value0: f32, // numbers of the update that are the same for all members and steps
   value1: f32,
   value2: f32,
@@ -29,8 +29,8 @@ fn isFinite(x: f32) -> bool {
   return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
 }
 
-// Settings of the replica that is updated.
-var<private> rates: ReplicaSettings;
+// Settings of the member that is updated.
+var<private> rates: MemberSettings;
 
 // False once this invocation has met a value that is not finite.
 var<private> allFinite = true;
@@ -39,15 +39,15 @@ fn watch(x: f32) {
   allFinite = allFinite & isFinite(x); // no branch: thirty in a row take a compiler for ever
 }
 
-// Rows of `status` [3, replicas]: first step that was not finite, bits of the least loss, step of the least loss.
+// Rows of `status` [3, members]: first step that was not finite, bits of the least loss, step of the least loss.
 const NO_STEP = 0xffffffffu;
 
-// The loss of a replica that has stopped. The bits are not known before the kernel runs: a constant NaN would be an error.
+// The loss of a member that has stopped. The bits are not known before the kernel runs: a constant NaN would be an error.
 fn stoppedLoss() -> f32 {
   return bitcast<f32>(0x7fc00000u | (step.index & 1u));
 }
 
-// The updated parameter. One that would not be finite is not taken: what a stopped replica leaves can be read and saved. A
+// The updated parameter. One that would not be finite is not taken: what a stopped member leaves can be read and saved. A
 // gradient that is not finite makes no finite parameter, or `updated` watches what it does make.
 fn optimize(parameter: f32, gradient: f32, at: u32) -> f32 {
   let value = updated(parameter, gradient, at);

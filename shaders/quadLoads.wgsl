@@ -1,8 +1,8 @@
-// How the tile of productTile.wgsl gets the values of the left matrix where invocations can exchange values: the four of a
+// How the tile of matmulTile.wgsl gets the values of the left matrix where invocations can exchange values: the four of a
 // quad share their rows, each loads every fourth value, and the others take it: a quarter of the loads (1.3 to 1.6 times
 // faster on SwiftShader). Four neighbours in a dispatch are a quad; all or none of them come here.
 
-#import productTile
+#import matmulTile
 
 enable subgroups;
 // All of a quad branch together, which no compiler sees.

@@ -1,6 +1,6 @@
 // Sum, largest value or log Σ exp over some dimensions of a: one invocation per kept value and slice of what is reduced.
 //   out [slices, kept]   slice s takes values s, s + slices, … in order, sums in blocks of 128
-// A second dispatch reduces the slices. Twin: src/cpu/reduce.ts.
+// A second dispatch reduces the slices. CPU reference: src/backend/cpu/reduce.ts.
 
 #import grid
 #import crossEntropy
@@ -9,7 +9,7 @@
 
 const BLOCK = 128u;
 
-override OPERATION: u32 = 0u;  // place in reductionNames of src/cpu/reduce.ts
+override OPERATION: u32 = 0u;  // place in reductionNames of src/backend/cpu/reduce.ts
 override KEPT_RANK: u32 = 1u;
 override REDUCED_RANK: u32 = 1u;
 

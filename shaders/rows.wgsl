@@ -1,20 +1,20 @@
 // Nodes of a network that are computed row by row: elementwise expressions, sums over units, copies. LANES invocations take a row
-// together. Written for each network by src/gpu/emitRows.ts: `computeRow`, which returns early for no lane, and the bindings from 4 on.
-//   parameters [replicas, parameterCount]
-//   arena      consecutive nodes; each holds [replicas, capacity, width] in a region of nodeStride · width values
+// together. Written for each network by src/backend/webgpu/emit/emitRows.ts: `computeRow`, which returns early for no lane, and the bindings from 4 on.
+//   parameters [members, parameterCount]
+//   arena      consecutive nodes; each holds [members, capacity, width] in a region of nodeStride · width values
 //   inputs     [rows, inputs]              the data
-//   batchRows  [replicas or 1, capacity]   row of the data that each sample is
+//   batchRows  [members or 1, capacity]   row of the data that each sample is
 
 #import step
 #import scalar
-#expects fn computeRow(row: u32, replica: u32, lane: u32, isActive: bool)
+#expects fn computeRow(row: u32, member: u32, lane: u32, isActive: bool)
 
 struct Rows {
-  replicas: u32,
+  members: u32,
   capacity: u32,
   parameterCount: u32,
   nodeStride: u32,         // samples that the arena has room for, a multiple of 64
-  rowsReplicaStride: u32,  // 0 where all replicas take the same rows, else capacity
+  rowsMemberStride: u32,  // 0 where all members take the same rows, else capacity
 }
 
 override LANES: u32 = 1u;  // a power of two up to 64
@@ -83,8 +83,8 @@ fn rows(
   place = index;
   let invocation = linearIndex(id, groups, 64u);
   let row = invocation / LANES;
-  let replica = step.firstReplica + id.z;
-  let isActive = row < step.chunkRows && replica < sizes.replicas;
+  let member = step.firstMember + id.z;
+  let isActive = row < step.chunkRows && member < sizes.members;
   // Idle lanes wait with the others, for a row that exists.
-  computeRow(select(0u, row, isActive), select(0u, replica, isActive), invocation % LANES, isActive);
+  computeRow(select(0u, row, isActive), select(0u, member, isActive), invocation % LANES, isActive);
 }

@@ -1,12 +1,12 @@
 // Training steps of one network by the threads of a workgroup, a tile of samples at a time: inputs, activations and gradients
 // of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters.
-// What is one network's is written by src/gpu/emitLayers.ts: sizes, the layers and their activations, the sums.
+// What is one network's is written by src/backend/webgpu/emit/emitLayers.ts: sizes, the layers and their activations, the sums.
 // tileValues.wgsl or tileHalves.wgsl say how values are stored, tileLossElementwise.wgsl or tileLossSoftmax.wgsl what the loss is.
 // Gradients of parameters are in tileGradients.wgsl.
-// Twins: src/cpu/forward.ts, loss.ts and backwardInputs.ts.
+// CPU reference: src/backend/cpu/forward.ts, loss.ts and backwardInputs.ts.
 
 #import step
-#import order
+#import shuffle
 #expects var step: Step
 #expects var inputs: array<f32, 1>
 #expects var targets: array<f32, 1>
@@ -36,7 +36,7 @@ struct Dense {
   fanOut: u32,
   columns: u32,        // blocks of four units
   activation: u32,     // place among the activations of the network
-  weightsOffset: u32,  // of weights [fanIn, fanOut] among the replica's parameters; the bias is one more row of them
+  weightsOffset: u32,  // of weights [fanIn, fanOut] among the member's parameters; the bias is one more row of them
   copyOffset: u32,     // of the same in vec4f, where the kernel keeps a copy
   inputs: u32,         // first row of the inputs
   outputs: u32,        // … of the activations

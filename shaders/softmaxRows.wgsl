@@ -1,5 +1,5 @@
 // Functions of rows of logits a [outer, width, inner] along the middle axis, and of values b of the same shape: LANES invocations
-// per row, which take its columns in turn. crossEntropy.wgsl tells how nothing cancels. Twin: src/cpu/softmax.ts.
+// per row, which take its columns in turn. crossEntropy.wgsl tells how nothing cancels. CPU reference: src/backend/cpu/softmax.ts.
 //   softmax p, logSoftmax, crossEntropySlope p · Σb − b, aboveMean b − Σ p · b, softmaxSlope p · (b − Σ p · b)
 //                                out [outer, width, inner]
 //   crossEntropy −Σ b · log p    out [outer, 1, inner]
@@ -10,7 +10,7 @@
 #expects alias ElementB
 #expects alias ElementOut
 
-override OPERATION: u32 = 0u;  // place in softmaxNames of src/cpu/softmax.ts
+override OPERATION: u32 = 0u;  // place in softmaxNames of src/backend/cpu/softmax.ts
 override LANES: u32 = 1u;      // 1, or 64 for long rows
 
 struct SoftmaxRows {

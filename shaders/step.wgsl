@@ -1,5 +1,5 @@
-// What kernels read: numbers of the step (new for each), of a replica, and of a layer (fixed).
-// Twin of the writers in src/plan/uniforms.ts, word by word.
+// What kernels read: numbers of the step (new for each), of a member, and of a layer (fixed).
+// Must match the writers in src/backend/webgpu/strategies/uniforms.ts, word by word.
 
 #import grid
 
@@ -12,7 +12,7 @@ struct Step {
   firstRow: u32,       // place of the chunk in the batch; in its first chunk gradients start from 0
   lossSlot: u32,       // slot of the loss ring
   lossScale: f32,      // 1 / samples of the batch, or 1 / (samples × outputs)
-  firstReplica: u32,   // of the group that this dispatch computes
+  firstMember: u32,   // of the group that this dispatch computes
   epoch: u32,
   value0: f32,         // what the optimizer's update takes from the number of the step alone
   value1: f32,
@@ -21,8 +21,8 @@ struct Step {
   value4: f32,
 }
 
-// What a replica has for itself.
-struct ReplicaSettings {
+// What a member has for itself.
+struct MemberSettings {
   learningRate: f32,
   momentum: f32,
   weightDecay: f32,
@@ -34,10 +34,10 @@ struct Layer {
   fanOut: u32,
   weightsOffset: u32,
   parameterCount: u32,
-  replicas: u32,
-  capacity: u32,           // rows that the buffers of activations hold per replica
-  inputReplicaStride: u32, // 0 where all replicas share one data set
+  members: u32,
+  capacity: u32,           // rows that the buffers of activations hold per member
+  inputMemberStride: u32, // 0 where all members share one data set
   gradientColumns: u32,    // row length of dOutputs: fanOut, and 1 more in the last layer for the sample's loss
-  slots: u32,              // partial gradients, summed by update
-  rowsReplicaStride: u32,  // 0 where all replicas take the same rows, else capacity
+  splits: u32,              // partial gradients, summed by update
+  rowsMemberStride: u32,  // 0 where all members take the same rows, else capacity
 }

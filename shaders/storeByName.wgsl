@@ -1,6 +1,6 @@
-// How tiledProduct.wgsl stores its sums where they may be short: picking rows from an array would take longer than they do.
+// How tiledMatmul.wgsl stores its sums where they may be short: picking rows from an array would take longer than they do.
 
-#import tiledProduct
+#import tiledMatmul
 
 fn storeTile(to: Destination, s: TileSums) {
   storeRow(to, 0u, s.r0);

@@ -1,6 +1,6 @@
-// How tiledProduct.wgsl stores its sums where much is done with each: what that is stands in the kernel 8 times, not 128 times.
+// How tiledMatmul.wgsl stores its sums where much is done with each: what that is stands in the kernel 8 times, not 128 times.
 
-#import tiledProduct
+#import tiledMatmul
 
 fn storeTile(to: Destination, s: TileSums) {
   var rows = array<RowSums, TILE>(

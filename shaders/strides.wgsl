@@ -1,4 +1,4 @@
-// Sizes and strides of up to 8 dimensions, outermost first, in a uniform: src/gpu/strides.ts writes them.
+// Sizes and strides of up to 8 dimensions, outermost first, in a uniform: src/backend/webgpu/tensor/strides.ts writes them.
 
 #import grid
 

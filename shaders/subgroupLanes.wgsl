@@ -1,4 +1,4 @@
-// What trainReplicas.wgsl expects where the lanes of a subgroup train a replica.
+// What trainMembers.wgsl expects where the lanes of a subgroup train a member.
 
 #expects const LANES: u32
 

@@ -1,7 +1,7 @@
-// How tiledProduct.wgsl adds where sums have one block: a second set of sums and a loop over
+// How tiledMatmul.wgsl adds where sums have one block: a second set of sums and a loop over
 // blocks would take time where they are short, and a compiler a third longer.
 
-#import tiledProduct
+#import tiledMatmul
 
 fn tileSums(tile: Tile, blocks: Blocks) -> TileSums {
   return tileProduct(tile, blocks.start, blocks.end);

@@ -1,6 +1,6 @@
-// How tiledProduct.wgsl adds up blocks.
+// How tiledMatmul.wgsl adds up blocks.
 
-#import tiledProduct
+#import tiledMatmul
 
 fn tileSums(tile: Tile, blocks: Blocks) -> TileSums {
   var total: TileSums;

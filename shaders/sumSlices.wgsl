@@ -1,5 +1,5 @@
 // out = the sum over the slices of a product (matmulSizes.wgsl), in order, one invocation per value.
-//   partials [slots, values]
+//   partials [splits, values]
 //   out      [values]
 
 #import grid
@@ -9,7 +9,7 @@ struct Slices {
   first: u32,      // value that invocation 0 computes
   end: u32,
   values: u32,
-  slots: u32,
+  splits: u32,
   outOffset: u32,
 }
 
@@ -24,8 +24,8 @@ fn sumSlices(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) 
     return;
   }
   var sum = 0.0;
-  for (var slot = 0u; slot < slices.slots; slot++) {
-    sum += partials[slot * slices.values + index];
+  for (var split = 0u; split < slices.splits; split++) {
+    sum += partials[split * slices.values + index];
   }
   out[slices.outOffset + index] = ElementOut(sum);
 }

@@ -1,6 +1,6 @@
 // What a tile of samples adds to the gradients of parameters.
 // Block `item` of all layers is thread `item % THREADS`'s, so that every sum has one owner, which takes the samples in order.
-// Twin: src/cpu/backwardWeights.ts.
+// CPU reference: src/backend/cpu/backwardWeights.ts.
 
 #import sampleTile
 #expects const LAYERS: u32

@@ -11,7 +11,7 @@ fn load(place: u32) -> vec4f {
 }
 
 // The largest f16 stands for all finite values beyond it: packing them may give anything. Others become NaN, so that the
-// replica stops.
+// member stops.
 fn store(place: u32, value: vec4f) {
   let bounded = clamp(value, vec4f(-65504.0), vec4f(65504.0));
   let isLost = (bitcast<vec4u>(value) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);

@@ -1,6 +1,6 @@
-// How the tile of productTile.wgsl gets the values of the left matrix: each invocation loads all of its rows'.
+// How the tile of matmulTile.wgsl gets the values of the left matrix: each invocation loads all of its rows'.
 
-#import productTile
+#import matmulTile
 
 // Neighbouring invocations that must have the same rows.
 const LANES = 1u;

@@ -1,10 +1,10 @@
-// Whole training steps of networks too large for one invocation: one workgroup trains one replica, step after step, its
+// Whole training steps of networks too large for one invocation: one workgroup trains one member, step after step, its
 // parameters in workgroup memory. The batch is taken in tiles of samples, see sampleTile.wgsl.
-// Buffers: replicaRun.wgsl. Twin: src/cpu/step.ts and src/cpu/update.ts, step by step.
+// Buffers: memberRun.wgsl. CPU reference: src/backend/cpu/step.ts and src/backend/cpu/update.ts, step by step.
 
-#import order
+#import shuffle
 #import tileGradients
-#import replicaRun
+#import memberRun
 #expects const PARAMETERS: u32
 #expects const LAYERS: u32
 #expects const COPY: u32
@@ -13,16 +13,16 @@
 
 @group(0) @binding(7) var<storage, read_write> moments: array<f32>;
 
-// Index of the replica's first parameter.
+// Index of the member's first parameter.
 var<private> firstParameter: u32;
 // Weights and bias of every layer [fanIn + 1, fanOut], rows filled up with 0 to a multiple of 4.
 var<workgroup> weights: array<vec4f, COPY>;
-// Whether all that a thread has met was finite; and whether the replica goes on.
+// Whether all that a thread has met was finite; and whether the member goes on.
 var<workgroup> finiteParts: array<u32, OWNERS>;
 var<workgroup> goesOn: u32;
 
 fn stateAt(at: u32, state: u32) -> u32 {
-  return at + state * hyper.replicas * hyper.parameterCount;
+  return at + state * hyper.members * hyper.parameterCount;
 }
 
 fn weightsAt(layer: Dense, row: u32, column: u32) -> vec4f {
@@ -72,10 +72,10 @@ fn takeGradients(layer: Dense, row: u32, column: u32, gradient: vec4f) {
   weights[at] = updated;
 }
 
-// Notes the loss and whether the replica goes on; by one thread.
-fn report(replica: u32, least: ptr<function, vec2u>) {
+// Notes the loss and whether the member goes on; by one thread.
+fn report(member: u32, least: ptr<function, vec2u>) {
   let loss = lossOfBatch();
-  losses[step.lossSlot * hyper.replicas + replica] = loss;
+  losses[step.lossSlot * hyper.members + member] = loss;
   if (loss < bitcast<f32>((*least).x)) {
     *least = vec2u(bitcast<u32>(loss), step.index);
   }
@@ -84,7 +84,7 @@ fn report(replica: u32, least: ptr<function, vec2u>) {
     allFinite = allFinite & (finiteParts[owner] == 1u);
   }
   if (!allFinite) {
-    atomicStore(&status[replica], step.index);
+    atomicStore(&status[member], step.index);
     goesOn = 0u;
   }
 }
@@ -95,16 +95,16 @@ fn trainGroups(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  let replica = run.firstReplica + group.y * groups.x + group.x;
-  if (replica >= run.endReplica) {
+  let member = run.firstMember + group.y * groups.x + group.x;
+  if (member >= run.endMember) {
     return;
   }
-  firstParameter = replica * PARAMETERS;
-  rates = settings[replica];
-  let leastAt = hyper.replicas + replica;
-  var least = vec2u(atomicLoad(&status[leastAt]), atomicLoad(&status[leastAt + hyper.replicas]));
+  firstParameter = member * PARAMETERS;
+  rates = settings[member];
+  let leastAt = hyper.members + member;
+  var least = vec2u(atomicLoad(&status[leastAt]), atomicLoad(&status[leastAt + hyper.members]));
   if (thread == 0u) {
-    goesOn = select(0u, 1u, atomicLoad(&status[replica]) == NO_STEP);
+    goesOn = select(0u, 1u, atomicLoad(&status[member]) == NO_STEP);
   }
   readWeights(thread);
   for (var index = 0u; index < run.steps; index++) {
@@ -113,7 +113,7 @@ fn trainGroups(
     // Also the barrier behind the weights that the step before has written.
     if (workgroupUniformLoad(&goesOn) == 0u) {
       if (thread == 0u) {
-        losses[step.lossSlot * hyper.replicas + replica] = stoppedLoss();
+        losses[step.lossSlot * hyper.members + member] = stoppedLoss();
       }
       continue;
     }
@@ -129,13 +129,13 @@ fn trainGroups(
     }
     workgroupBarrier();
     if (thread == 0u) {
-      report(replica, &least);
+      report(member, &least);
     }
   }
   workgroupBarrier();
   writeWeights(thread);
   if (thread == 0u) {
     atomicStore(&status[leastAt], least.x);
-    atomicStore(&status[leastAt + hyper.replicas], least.y);
+    atomicStore(&status[leastAt + hyper.members], least.y);
   }
 }

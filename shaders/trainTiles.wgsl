@@ -1,14 +1,14 @@
 // Forward, loss and backward of a batch in one dispatch: one workgroup takes a slice of the samples through all layers, a tile
 // at a time, see sampleTile.wgsl. `update` sums the slices in order. A chunk is a number of whole slices.
-// Buffers: batchSlices.wgsl. Twin: src/cpu/step.ts.
+// Buffers: batchSlices.wgsl. CPU reference: src/backend/cpu/step.ts.
 
-#import order
+#import shuffle
 #import tileGradients
 #import batchSlices
 #expects const PARAMETERS: u32
 #expects fn clearSums()
 
-// Indices of the replica's first parameter, and of the first value of the slice.
+// Indices of the member's first parameter, and of the first value of the slice.
 var<private> firstParameter: u32;
 var<private> firstPartial: u32;
 
@@ -39,18 +39,18 @@ fn trainTiles(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 ) {
-  let slot = step.firstRow / slices.rows + group.y * groups.x + group.x;
-  let replica = step.firstReplica + group.z;
-  if (slot >= slices.slots || replica >= slices.replicas) {
+  let split = step.firstRow / slices.rows + group.y * groups.x + group.x;
+  let member = step.firstMember + group.z;
+  if (split >= slices.splits || member >= slices.members) {
     return;
   }
-  firstParameter = replica * PARAMETERS;
-  firstPartial = (slot * slices.replicas + replica) * (PARAMETERS + 1u);
-  let orderSeed = settings[replica].orderSeed;
+  firstParameter = member * PARAMETERS;
+  firstPartial = (split * slices.members + member) * (PARAMETERS + 1u);
+  let orderSeed = settings[member].orderSeed;
   let key = orderKeyOf(step.orderKey, step.epoch, orderSeed);
   clearSums();
   // Slices behind the chunk are written as 0: their own chunk comes later, or the batch has ended.
-  let start = slot * slices.rows - step.firstRow;
+  let start = split * slices.rows - step.firstRow;
   let end = min(start + slices.rows, step.chunkRows);
   for (var first = start; first < end; first += TILE) {
     addTile(thread, first, min(TILE, end - first), key, orderSeed);

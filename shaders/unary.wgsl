@@ -1,4 +1,4 @@
-// out = compute(a), one invocation per four values. `compute` is written from src/math/elementwise.ts. Twin: src/cpu/unary.ts.
+// out = compute(a), one invocation per four values. `compute` is written from src/math/elementwise.ts. CPU reference: src/backend/cpu/unary.ts.
 
 #import grid
 #expects alias ElementA

@@ -1,13 +1,13 @@
-// Sums the slots of the gradients in order and applies the optimizer. An invocation takes ENTRIES parameters of a replica;
+// Sums the splits of the gradients in order and applies the optimizer. An invocation takes ENTRIES parameters of a member;
 // behind the last parameter comes the loss, which goes into its ring.
-//   settings   [replicas]
-//   gradients  [slots, replicas, parameterCount + 1]
-//   parameters [replicas, parameterCount]
-//   moments    [states, replicas, parameterCount] what the optimizer keeps
-//   losses     [ringSteps, replicas]
-//   status     [3, replicas]                     see optimizer.wgsl
-// A replica stops behind the first step with a loss, moment or parameter that was not finite.
-// CPU reference: src/cpu/update.ts.
+//   settings   [members]
+//   gradients  [splits, members, parameterCount + 1]
+//   parameters [members, parameterCount]
+//   moments    [states, members, parameterCount] what the optimizer keeps
+//   losses     [ringSteps, members]
+//   status     [3, members]                     see optimizer.wgsl
+// A member stops behind the first step with a loss, moment or parameter that was not finite.
+// CPU reference: src/backend/cpu/update.ts.
 
 #import step
 #import optimizer
@@ -16,7 +16,7 @@ override ENTRIES: u32 = 1u;
 
 @group(0) @binding(0) var<uniform> step: Step;
 @group(0) @binding(1) var<uniform> hyper: Hyper;
-@group(0) @binding(2) var<storage, read> settings: array<ReplicaSettings>;
+@group(0) @binding(2) var<storage, read> settings: array<MemberSettings>;
 @group(0) @binding(3) var<storage, read> gradients: array<f32>;
 @group(0) @binding(4) var<storage, read_write> parameters: array<f32>;
 @group(0) @binding(5) var<storage, read_write> moments: array<f32>;
@@ -24,60 +24,60 @@ override ENTRIES: u32 = 1u;
 @group(0) @binding(7) var<storage, read_write> status: array<atomic<u32>>;
 
 fn stateAt(at: u32, state: u32) -> u32 {
-  return at + state * hyper.replicas * hyper.parameterCount;
+  return at + state * hyper.members * hyper.parameterCount;
 }
 
-// Keeps the least loss and its step; one invocation per replica comes here.
-fn keepLeast(loss: f32, replica: u32) {
-  let least = hyper.replicas + replica;
+// Keeps the least loss and its step; one invocation per member comes here.
+fn keepLeast(loss: f32, member: u32) {
+  let least = hyper.members + member;
   if (isFinite(loss) && loss < bitcast<f32>(atomicLoad(&status[least]))) {
     atomicStore(&status[least], bitcast<u32>(loss));
-    atomicStore(&status[least + hyper.replicas], step.index);
+    atomicStore(&status[least + hyper.members], step.index);
   }
 }
 
-// Sum of an entry's slots.
-fn gradientOf(entry: u32, replica: u32) -> f32 {
-  let stride = hyper.replicas * (hyper.parameterCount + 1u);
+// Sum of an entry's splits.
+fn gradientOf(entry: u32, member: u32) -> f32 {
+  let stride = hyper.members * (hyper.parameterCount + 1u);
   var gradient = 0.0;
-  var at = replica * (hyper.parameterCount + 1u) + entry;
-  for (var slot = 0u; slot < hyper.slots; slot++) {
+  var at = member * (hyper.parameterCount + 1u) + entry;
+  for (var split = 0u; split < hyper.splits; split++) {
     gradient += gradients[at];
     at += stride;
   }
   return gradient;
 }
 
-fn keepLoss(replica: u32) {
-  let loss = gradientOf(hyper.parameterCount, replica);
+fn keepLoss(member: u32) {
+  let loss = gradientOf(hyper.parameterCount, member);
   watch(loss);
-  losses[step.lossSlot * hyper.replicas + replica] = loss;
-  keepLeast(loss, replica);
+  losses[step.lossSlot * hyper.members + member] = loss;
+  keepLeast(loss, member);
 }
 
 @compute @workgroup_size(64)
 fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let first = linearIndex(id, groups, 64u);
   let stride = hyper.parameterCount / ENTRIES + 1u; // neighbours take neighbouring parameters
-  let replica = step.firstReplica + id.z;
-  if (first >= stride || replica >= hyper.replicas) {
+  let member = step.firstMember + id.z;
+  if (first >= stride || member >= hyper.members) {
     return;
   }
-  if (atomicLoad(&status[replica]) < step.index) {
+  if (atomicLoad(&status[member]) < step.index) {
     if (first == 0u) {
-      losses[step.lossSlot * hyper.replicas + replica] = stoppedLoss();
+      losses[step.lossSlot * hyper.members + member] = stoppedLoss();
     }
     return;
   }
-  rates = settings[replica];
+  rates = settings[member];
   for (var entry = first; entry < hyper.parameterCount; entry += stride) {
-    let at = replica * hyper.parameterCount + entry;
-    parameters[at] = optimize(parameters[at], gradientOf(entry, replica), at);
+    let at = member * hyper.parameterCount + entry;
+    parameters[at] = optimize(parameters[at], gradientOf(entry, member), at);
   }
   if (first == 0u) {
-    keepLoss(replica);
+    keepLoss(member);
   }
   if (!allFinite) {
-    atomicMin(&status[replica], step.index);
+    atomicMin(&status[member], step.index);
   }
 }

@@ -82,6 +82,15 @@ export class Disposed extends ThalwegError {
   readonly code = "DISPOSED";
 }
 
+/** Earlier names of options. */
+const formerNames: ReadonlyMap<string, string> = new Map([
+  ["replicas", "members"],
+  ["replica", "member"],
+  ["perReplica", "perMember"],
+  ["path", "strategy"],
+  ["every", "logInterval"],
+]);
+
 /** Throws `InvalidInput` unless `options` is an object whose keys are all known. */
 export function requireOptions(place: string, options: unknown, known: readonly string[]): void {
   const expected = `options among ${known.join(", ")}`;
@@ -90,5 +99,7 @@ export function requireOptions(place: string, options: unknown, known: readonly 
   }
   const unknown = Object.keys(options).find((key) => !known.includes(key));
   if (unknown === undefined) return;
-  throw new InvalidInput({ place, expected, got: unknown, fix: "remove it or correct its name" });
+  const name = formerNames.get(unknown);
+  const fix = name !== undefined && known.includes(name) ? `did you mean ${name}?` : "remove it or correct its name";
+  throw new InvalidInput({ place, expected, got: unknown, fix });
 }

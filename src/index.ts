@@ -6,25 +6,25 @@ export {
   activationStorages,
   type Dataset,
   type FloatArray,
-  type Path,
-  type PathName,
-  pathNames,
-  type PerReplica,
+  type Strategy,
+  type StrategyName,
+  strategyNames,
+  type PerMember,
   type PlanReport,
-  type ReplicaResults,
+  type MemberResults,
   type Scores,
   type Trace,
-  type TrainingState,
-} from "./executor.ts";
+  type Checkpoint,
+} from "./backend/executor.ts";
+export { acquire } from "./backend/acquire.ts";
 export {
-  acquire,
   type AcquireOptions,
   type Device,
   type DeviceChoice,
   deviceChoices,
   type DeviceDetails,
   type DeviceKind,
-} from "./gpu/device.ts";
+} from "./backend/device.ts";
 export type { Graph, GraphNode, ParameterShape, ReductionName } from "./graph/graph.ts";
 export {
   type AnyNetwork,
@@ -47,7 +47,7 @@ export {
   residual,
 } from "./graph/layers.ts";
 export type { Layer, ParameterStarts, Vector } from "./graph/vector.ts";
-export { defaultInitializer, initialize, type InitializerName, initializerNames } from "./initializers.ts";
+export { defaultInitializer, initialize, type InitializerName, initializerNames } from "./graph/initializers.ts";
 export * as math from "./math.ts";
 export type { Definition } from "./math/definition.ts";
 export type { Finding } from "./math/checkFunction.ts";
@@ -70,7 +70,7 @@ export {
   type OwnLoss,
   takesLogits,
   widthsOf,
-} from "./network.ts";
+} from "./graph/network.ts";
 export {
   adam,
   adamW,
@@ -82,17 +82,17 @@ export {
   type RmsPropOptions,
   sgd,
   type SgdOptions,
-} from "./optimizer.ts";
-export { type HyperParameterOptions, optimizer, type OptimizerOptions } from "./ownOptimizer.ts";
-export type { FitResult, History, ValidationPoint } from "./train/history.ts";
-export { type LoadOptions, loadModel } from "./train/loadModel.ts";
-export type { Evaluation } from "./train/metrics.ts";
+} from "./math/optimizer.ts";
+export { type HyperParameterOptions, optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
+export type { FitResult, History, ValidationPoint } from "./model/history.ts";
+export { type LoadOptions, loadModel } from "./model/loadModel.ts";
+export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
-export { createModel, Model, type ModelOptions } from "./train/model.ts";
-export { defaultEpochs, type Every, type Steering, type TrainOptions } from "./train/options.ts";
-export { latinHypercube } from "./train/latinHypercube.ts";
-export { bestReplicas, type Ensemble } from "./train/population.ts";
-export type { Progress } from "./train/trainer.ts";
-export type { SaveExtras } from "./train/savedModel.ts";
-export { type Verification, type VerifyRequest, verifyTraining } from "./train/verify.ts";
-export { type SelfTestCheck, type SelfTestReport, selfTest } from "./train/selfTest.ts";
+export { createModel, Model, type ModelOptions } from "./model/model.ts";
+export { defaultEpochs, type LogInterval, type TrainingControls, type TrainOptions } from "./model/options.ts";
+export { latinHypercube } from "./model/latinHypercube.ts";
+export { bestMembers, type Ensemble } from "./model/population.ts";
+export type { Progress } from "./model/trainer.ts";
+export type { SaveExtras } from "./model/savedModel.ts";
+export { type Verification, type VerifyRequest, verifyTraining } from "./model/verify.ts";
+export { type SelfTestCheck, type SelfTestReport, selfTest } from "./model/selfTest.ts";

@@ -1,13 +1,15 @@
 // The entry for Node: as index.ts, with adapters from Dawn.
 
-import { acquire as acquireFrom, type AcquireOptions, type Device } from "./gpu/device.ts";
+import { acquire as acquireFrom } from "./backend/acquire.ts";
+import type { AcquireOptions, Device } from "./backend/device.ts";
 import { defineGlobals, openGpu } from "./node/openGpu.ts";
 
 export * from "./index.ts";
-export type { TuningCache } from "./gpu/productBuckets.ts";
+export type { TuningCache } from "./backend/webgpu/tensor/matmulBuckets.ts";
 export { tuningFile } from "./node/tuningFile.ts";
 
-const software = { auto: "allow", gpu: "never", software: "only", cpu: "never" } as const;
+/** Whether the adapter of SwiftShader may be taken, for the choices that need an adapter. */
+const software = { auto: "allow", gpu: "never", software: "only" } as const;
 
 /**
  * Opens a device in Node: hardware adapter, else the SwiftShader adapter of an installed Chrome, else the CPU; or exactly
@@ -17,8 +19,8 @@ const software = { auto: "allow", gpu: "never", software: "only", cpu: "never" }
 export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const { device = "auto", gpu, gpuDevice } = options;
   if (gpu || gpuDevice) await defineGlobals();
-  if (gpu || gpuDevice || device === "cpu" || !(device in software)) return acquireFrom(options);
-  const opened = await openGpu({ software: software[device] });
+  if (gpu || gpuDevice || !Object.hasOwn(software, device)) return acquireFrom(options);
+  const opened = await openGpu({ software: software[device as keyof typeof software] });
   if (opened.gpu) return acquireFrom({ ...options, gpu: opened.gpu });
   return acquireFrom({ ...options, reason: opened.reason });
 }

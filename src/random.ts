@@ -117,7 +117,7 @@ function mix(x: number): number {
 /**
  * Image of `index` under the permutation of [0, count) chosen by `key`: a Feistel network over the smallest power of two
  * ≥ count, walked along its cycle until the value lies below count (Black and Rogaway 2002, "cycle walking").
- * Its twin in WGSL is `permute` in `shaders/order.wgsl`.
+ * The same in WGSL: `permute` in `shaders/shuffle.wgsl`.
  */
 export function permute(index: number, count: number, key: readonly [number, number]): number {
   const bits = 32 - Math.clz32(count - 1);

@@ -1,6 +1,6 @@
 // Tensors: arrays of numbers on a device, operations on them, and their gradients. Apart from the core, which needs none of it.
 
-export type { DataType, Shape } from "./shape.ts";
+export type { DataType, Shape } from "./backend/shape.ts";
 export {
   activate,
   activateDerivative,
@@ -36,7 +36,7 @@ export {
 } from "./tensor/arithmetic.ts";
 export { checkGradient, checkModelGradient } from "./tensor/checkGradient.ts";
 export type { Operand } from "./tensor/compute.ts";
-export type { CheckedEntry, CheckOptions, GradientCheck } from "./tensor/differences.ts";
+export type { CheckedEntry, CheckOptions, GradientCheck } from "./tensor/finiteDifferences.ts";
 export { grad, type GradientsBy, valueAndGrad } from "./tensor/grad.ts";
 export { broadcastTo, concat, pad, reshape, slice, transpose } from "./tensor/layout.ts";
 export {
@@ -56,10 +56,10 @@ export { ones, Tensor, tensor, type TensorOptions, zeros } from "./tensor/tensor
 export { tidy } from "./tensor/tidy.ts";
 export { dispose } from "./tensor/tree.ts";
 export {
-  type ProductTuning,
-  tuneProducts,
+  type MatmulTuning,
+  tuneMatmul,
   type TuneOptions,
-  type TunedProduct,
+  type TunedMatmul,
   type TuningCache,
-} from "./tensor/tuneProducts.ts";
+} from "./tensor/tuneMatmul.ts";
 export { tuningDatabase } from "./tensor/tuningDatabase.ts";

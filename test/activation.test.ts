@@ -1,9 +1,15 @@
 import { expect, test } from "vitest";
-import { activate, activateDerivative } from "../src/cpu/activation.ts";
-import { sampleLoss } from "../src/cpu/loss.ts";
+import { activate, activateDerivative } from "../src/backend/cpu/activation.ts";
+import { sampleLoss } from "../src/backend/cpu/loss.ts";
 import { erfOf, normalDistributionOf, softplusOf } from "../src/math/specialFunctions.ts";
-import { type ActivationName, activationNames, lossNames, takesLogits, savesPreActivation } from "../src/network.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+import {
+  type ActivationName,
+  activationNames,
+  lossNames,
+  takesLogits,
+  savesPreActivation,
+} from "../src/graph/network.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { createUniform } from "./support/random.ts";
@@ -33,10 +39,10 @@ async function activateOnGpu(activation: ActivationName, inputs: Float32Array): 
     functions: { activation },
     constants: { ROWS: 0, SAVES_PRE_ACTIVATION: 0 },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: true, slots: 1 }),
+    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: true, splits: 1 }),
     storage: [inputs, parameters, poisoned(rows), poisoned(4), parameters],
     invocations: rows,
-    replicas: 1,
+    members: 1,
   });
   return new Float32Array(results[2]!.slice().buffer);
 }
@@ -51,10 +57,10 @@ async function slopesOnGpu(activation: ActivationName, saved: Float32Array): Pro
     functions: { activation },
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: false, splits: 1 }),
     storage: [new Float32Array(rows).fill(1), parameters, saved, poisoned(rows), parameters],
     invocations: rows,
-    replicas: 1,
+    members: 1,
   });
   return new Float32Array(results[3]!.slice().buffer);
 }
@@ -169,7 +175,7 @@ test.each(lossNames)("%s on the GPU is finite for outputs and targets in [−1e4
     functions: { activation: "identity", loss: name },
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, replicas: 1, capacity: rows, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: false, splits: 1 }),
     storage: [
       Float32Array.from(pairs.flatMap(([y]) => [y, -y])),
       Float32Array.from(pairs.flatMap(([, t]) => [t, takesLogits(name) ? 1 - t : -t])),
@@ -177,7 +183,7 @@ test.each(lossNames)("%s on the GPU is finite for outputs and targets in [−1e4
       poisoned(3 * rows),
     ],
     invocations: rows,
-    replicas: 1,
+    members: 1,
   });
   const bits = results[3]!;
   const at = new Float32Array(bits.buffer, bits.byteOffset, bits.length).findIndex((value) => !Number.isFinite(value));

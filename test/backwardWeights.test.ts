@@ -1,21 +1,21 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rowsOf } from "../src/batches.ts";
-import { backwardWeights } from "../src/cpu/backwardWeights.ts";
-import type { LayerShape, Network } from "../src/network.ts";
-import { gradientColumnsOf, sliceRows } from "../src/plan/layeredPlan.ts";
+import { rowsOf } from "../src/backend/batches.ts";
+import { backwardWeights } from "../src/backend/cpu/backwardWeights.ts";
+import type { LayerShape, Network } from "../src/graph/network.ts";
+import { gradientColumnsOf, sliceRows } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import {
   alignmentOf,
   kernelName,
-  type Version,
-  versionConstants,
+  type LayerVariant,
+  variantConstants,
   weightInvocations,
-} from "../src/gpu/productVersions.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+} from "../src/backend/webgpu/matmulVariants.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
-import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { batchOf, memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, lastLayer, middleLayer, oddSizes, replicaCounts, versions } from "./support/shapes.ts";
+import { cases, lastLayer, middleLayer, oddSizes, memberCounts, variants } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -24,8 +24,8 @@ interface Case {
   readonly rows: number;
   readonly fanIn: number;
   readonly fanOut: number;
-  readonly replicas: number;
-  readonly slots: number;
+  readonly members: number;
+  readonly splits: number;
   /** The first layer reads the data set at batchRows. */
   readonly gathers: boolean;
   /** Not the first chunk of its batch: adds to what is there. */
@@ -33,7 +33,7 @@ interface Case {
   readonly isLast: boolean;
 }
 
-interface Replica {
+interface Member {
   readonly network: Network;
   readonly layer: LayerShape;
   readonly inputs: Float64Array;
@@ -43,7 +43,7 @@ interface Replica {
   readonly sources: Uint32Array;
 }
 
-const gradientsOf = ({ network, layer, inputs, dOutputs, sources }: Replica, rows: number[]): Float64Array => {
+const gradientsOf = ({ network, layer, inputs, dOutputs, sources }: Member, rows: number[]): Float64Array => {
   const gradients = new Float64Array(network.parameterCount + 1);
   const { fanOut } = layer;
   backwardWeights({
@@ -59,10 +59,10 @@ const gradientsOf = ({ network, layer, inputs, dOutputs, sources }: Replica, row
 
 const magnitudes = (values: Float64Array): Float64Array => values.map(Math.abs);
 
-/** One slot of one replica: sums over the slices s, s + slots, … The bound is that of a sum over those rows. */
+/** One split of one member: sums over the slices s, s + splits, … The bound is that of a sum over those rows. */
 function fillSlot(
   wanted: Wanted,
-  one: Replica,
+  one: Member,
   { rows, first }: { rows: number[]; first: number },
   before: Float32Array,
 ) {
@@ -80,11 +80,11 @@ function fillSlot(
   wanted.bounds[first + end] = sumBound(rows.length, total) + roundoff * Math.abs(before[first + end]!);
 }
 
-const rowsOfSlot = (rows: number, slots: number, slot: number): number[] =>
-  Array.from({ length: rows }, (_, row) => row).filter((row) => Math.floor(row / sliceRows) % slots === slot);
+const rowsOfSlot = (rows: number, splits: number, split: number): number[] =>
+  Array.from({ length: rows }, (_, row) => row).filter((row) => Math.floor(row / sliceRows) % splits === split);
 
-async function tryBackwardWeights(version: Version, one: Case): Promise<number> {
-  const { rows, fanIn, fanOut, replicas, slots, gathers, accumulates, isLast } = one;
+async function tryBackwardWeights(variant: LayerVariant, one: Case): Promise<number> {
+  const { rows, fanIn, fanOut, members, splits, gathers, accumulates, isLast } = one;
   const { network, layer } = (isLast ? lastLayer : middleLayer)(fanIn, fanOut);
   const capacity = rows + 2;
   const columns = gradientColumnsOf(network, layer);
@@ -93,42 +93,42 @@ async function tryBackwardWeights(version: Version, one: Case): Promise<number> 
   const drawn = rowsOf(batchOf(step)).subarray(firstRow, firstRow + rows);
   const sources = gathers ? drawn : Uint32Array.from({ length: rows }, (_, row) => row);
   const inputRows = gathers ? step.rowCount : capacity;
-  const inputs = randomFloats(6, (gathers ? 1 : replicas) * inputRows * fanIn);
-  const dOutputs = randomFloats(7, replicas * capacity * columns);
+  const inputs = randomFloats(6, (gathers ? 1 : members) * inputRows * fanIn);
+  const dOutputs = randomFloats(7, members * capacity * columns);
   if (isLast) for (let at = fanOut; at < dOutputs.length; at += columns) dOutputs[at] = Math.abs(dOutputs[at]!);
   const width = network.parameterCount + 1;
-  const wanted = untouched(slots * replicas * width + 64);
+  const wanted = untouched(splits * members * width + 64);
   const before = accumulates ? randomFloats(8, wanted.values.length) : new Float32Array(wanted.values.length);
   const gradients = poisoned(wanted.values.length);
-  for (let replica = 0; replica < replicas; replica++) {
-    const own = replicaPart(dOutputs, replica, capacity * columns);
-    const sample: Replica = {
+  for (let member = 0; member < members; member++) {
+    const own = memberPart(dOutputs, member, capacity * columns);
+    const sample: Member = {
       network,
       layer,
-      inputs: gathers ? Float64Array.from(inputs) : replicaPart(inputs, replica, inputRows * fanIn),
+      inputs: gathers ? Float64Array.from(inputs) : memberPart(inputs, member, inputRows * fanIn),
       dOutputs: own.filter((_, at) => at % columns < fanOut),
       losses: isLast ? own.filter((_, at) => at % columns === fanOut) : undefined,
       sources,
     };
-    for (let slot = 0; slot < slots; slot++) {
-      const first = (slot * replicas + replica) * width;
-      fillSlot(wanted, sample, { rows: rowsOfSlot(rows, slots, slot), first }, before);
+    for (let split = 0; split < splits; split++) {
+      const first = (split * members + member) * width;
+      fillSlot(wanted, sample, { rows: rowsOfSlot(rows, splits, split), first }, before);
     }
   }
   // What is there before: poison where nothing may be read, values where the kernel adds to them.
   const floats = new Float32Array(gradients.buffer);
   if (accumulates) wanted.values.forEach((value, at) => Number.isNaN(value) || (floats[at] = before[at]!));
   const results = await runKernel(device(), {
-    name: kernelName("backwardWeights", version),
-    constants: { GATHERS: gathers ? 1 : 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
+    name: kernelName("backwardWeights", variant),
+    constants: { GATHERS: gathers ? 1 : 0, ...variantConstants(variant, device().kind, alignmentOf("rows", columns)) },
     step: stepSlot(step),
-    uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: gathers, slots }),
+    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: gathers, splits }),
     storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients, dOutputs],
-    invocations: slots * weightInvocations(version, layer, columns),
-    replicas,
+    invocations: splits * weightInvocations(variant, layer, columns),
+    members,
   });
   const marks = [gathers && "gathers", accumulates && "accumulates", isLast && "last"].filter(Boolean).join(", ");
-  const shape = `backwardWeights ${version} [${rows}] × [${fanIn}, ${fanOut}], ${slots} slots, ${replicas} replicas, ${marks}`;
+  const shape = `backwardWeights ${variant} [${rows}] × [${fanIn}, ${fanOut}], ${splits} splits, ${members} members, ${marks}`;
   return requireWithin(shape, results[3]!, wanted);
 }
 
@@ -136,44 +136,44 @@ const someCase = fc.record({
   rows: fc.oneof(oddSizes, fc.constantFrom(127, 128, 129, 300)),
   fanIn: oddSizes,
   fanOut: oddSizes,
-  replicas: replicaCounts,
-  slots: fc.constantFrom(1, 2, 3),
+  members: memberCounts,
+  splits: fc.constantFrom(1, 2, 3),
   gathers: fc.boolean(),
   accumulates: fc.boolean(),
   isLast: fc.boolean(),
 });
-const plain = { replicas: 1, slots: 1, gathers: false, accumulates: false, isLast: true } as const;
+const plain = { members: 1, splits: 1, gathers: false, accumulates: false, isLast: true } as const;
 const large: Case[] = [
-  { ...plain, rows: 4096, fanIn: 5, fanOut: 3, slots: 32 },
-  { ...plain, rows: 4095, fanIn: 3, fanOut: 5, slots: 5, accumulates: true, replicas: 2 },
-  { ...plain, rows: 4097, fanIn: 1, fanOut: 1, slots: 1, gathers: true },
-  { ...plain, rows: 3, fanIn: 129, fanOut: 65, slots: 2 },
-  { ...plain, rows: 33, fanIn: 12, fanOut: 36, replicas: 2, isLast: false, accumulates: true },
+  { ...plain, rows: 4096, fanIn: 5, fanOut: 3, splits: 32 },
+  { ...plain, rows: 4095, fanIn: 3, fanOut: 5, splits: 5, accumulates: true, members: 2 },
+  { ...plain, rows: 4097, fanIn: 1, fanOut: 1, splits: 1, gathers: true },
+  { ...plain, rows: 3, fanIn: 129, fanOut: 65, splits: 2 },
+  { ...plain, rows: 33, fanIn: 12, fanOut: 36, members: 2, isLast: false, accumulates: true },
   { ...plain, rows: 130, fanIn: 17, fanOut: 7, gathers: true },
 ];
 
-test.each(versions)("backwardWeights, %s, agrees with float64 over odd shapes", async (version) => {
+test.each(variants)("backwardWeights, %s, agrees with float64 over odd shapes", async (variant) => {
   let worst = 0;
   const attempt = async (one: Case) => {
-    worst = Math.max(worst, await tryBackwardWeights(version, one));
+    worst = Math.max(worst, await tryBackwardWeights(variant, one));
   };
   const examples = large.map((one): [Case] => [one]);
   await fc.assert(fc.asyncProperty(someCase, attempt), cases(100, examples));
-  console.log(`backwardWeights, ${version}: largest error ${worst.toFixed(3)} of its bound`);
+  console.log(`backwardWeights, ${variant}: largest error ${worst.toFixed(3)} of its bound`);
 });
 
-/** Bits of the gradients after two chunks of a batch, by one version. */
-async function twoChunks(version: Version): Promise<Uint32Array> {
+/** Bits of the gradients after two chunks of a batch, by one variant. */
+async function twoChunks(variant: LayerVariant): Promise<Uint32Array> {
   const { network, layer } = lastLayer(9, 6);
   const capacity = 400;
   const columns = gradientColumnsOf(network, layer);
   let gradients = new Uint32Array(network.parameterCount + 1);
   for (const firstRow of [0, 400]) {
     const results = await runKernel(device(), {
-      name: kernelName("backwardWeights", version),
-      constants: { GATHERS: 0, ...versionConstants(version, device().kind, alignmentOf("rows", columns)) },
+      name: kernelName("backwardWeights", variant),
+      constants: { GATHERS: 0, ...variantConstants(variant, device().kind, alignmentOf("rows", columns)) },
       step: stepSlot({ network, rows: 400, rowCount: 800, firstRow }),
-      uniform: layerBlock({ network, layer, replicas: 1, capacity, sharesInputs: false, slots: 1 }),
+      uniform: layerBlock({ network, layer, members: 1, capacity, sharesInputs: false, splits: 1 }),
       storage: [
         randomFloats(9, capacity * 9),
         randomFloats(10, capacity * columns),
@@ -181,15 +181,15 @@ async function twoChunks(version: Version): Promise<Uint32Array> {
         gradients,
         randomFloats(10, capacity * columns),
       ],
-      invocations: weightInvocations(version, layer, columns),
-      replicas: 1,
+      invocations: weightInvocations(variant, layer, columns),
+      members: 1,
     });
     gradients = results[3]!.slice();
   }
   return gradients;
 }
 
-test("all versions add in the same order, so that a plan may choose by size without changing a bit", async () => {
+test("all variants add in the same order, so that a plan may choose by size without changing a bit", async () => {
   const plainBits = await twoChunks("plain");
-  for (const version of versions) expect(await twoChunks(version), version).toEqual(plainBits);
+  for (const variant of variants) expect(await twoChunks(variant), variant).toEqual(plainBits);
 });

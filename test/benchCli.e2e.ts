@@ -53,7 +53,7 @@ describe("a quick race in Chrome", () => {
       for (const { check, audit } of rows) expect([check.passed, audit.passed]).toEqual([true, true]);
       const dispatches = (name: string): number[] => rows.filter((row) => row.contender === name).map(perRound);
       expect(dispatches("thalweg-layered")).toEqual([10, 10]);
-      expect(Math.max(...dispatches("thalweg"))).toBeLessThanOrEqual(2); // a path that takes all layers in one dispatch
+      expect(Math.max(...dispatches("thalweg"))).toBeLessThanOrEqual(2); // a strategy that takes all layers in one dispatch
       for (const rival of ["tfjs-webgpu", "jax-js-webgpu"]) expect(Math.min(...dispatches(rival))).toBeGreaterThan(10);
     },
   );
@@ -167,7 +167,7 @@ describe("what can be raced", () => {
     ["--host node --contender onnxruntime", "bench: --contender onnxruntime: there is none; "],
     [
       "kernel",
-      'bench: there is no bench kernel; did you mean "kernels"? there are: race, kernels, limits, paths, products\n',
+      'bench: there is no bench kernel; did you mean "kernels"? there are: race, kernels, limits, products, strategies\n',
     ],
     ["--fast", "bench: unknown option '--fast'"],
   ])("%s is wrong use", async (words, message) => {

@@ -17,10 +17,10 @@ import { summarize } from "../bench/measure/statistics.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { stepOf } from "../bench/race/races.ts";
 import { InvalidInput } from "../src/errors.ts";
-import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
-import type { KernelSource } from "../src/gpu/shader.ts";
-import { fusedKernels, layerKernel } from "../src/gpu/kernels.ts";
-import { matmulKernel, tensorKernel } from "../src/gpu/tensorKernels.ts";
+import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
+import type { KernelSource } from "../src/backend/webgpu/shader.ts";
+import { fusedKernels, layerKernel } from "../src/backend/webgpu/kernels.ts";
+import { matmulKernel, tensorKernel } from "../src/backend/webgpu/tensor/tensorKernels.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
 const edit = (find: string, replace: string, times?: number): Edit => ({
@@ -89,10 +89,10 @@ function sourcesOf(subject: Subject): KernelSource[] {
     if (m <= 4 && n <= 4) return [tensorKernel("matmulSlim", f32s)];
     return [matmulKernel("wideTiled", f32s), matmulKernel("wideQuads", f32s)];
   }
-  const { widths, batchSize, replicas, path } = subject;
-  if (path === "replicas") {
-    const { network, optimizer } = stepOf({ widths, activation: "sigmoid", batchSize, replicas });
-    return [fusedKernels.trainReplicas(network, kernelUpdateOf(optimizer))];
+  const { widths, batchSize, members, strategy } = subject;
+  if (strategy === "members") {
+    const { network, optimizer } = stepOf({ widths, activation: "sigmoid", batchSize, members });
+    return [fusedKernels.trainMembers(network, kernelUpdateOf(optimizer))];
   }
   const products = ["forwardTiled", "backwardInputsTiled", "backwardWeightsTiled"] as const;
   const quads = ["forwardQuads", "backwardInputsQuads", "backwardWeightsQuads"] as const;
@@ -142,7 +142,7 @@ const pointOf = (own: readonly AblationRow[]): LimitsPoint => ({
   x: 1000,
   description: "a training step of 1,000 networks",
   run: "step",
-  kernels: ["trainReplicas"],
+  kernels: ["trainMembers"],
   work: { flops: 1e6, networks: 1000 },
   rows: [...own],
 });
@@ -229,7 +229,7 @@ describe("Markdown", () => {
     expect(lineOf("| no exponential ")).toMatch(/\| +8\.00 ms \(7\.90 … 8\.20\) \| +20 % \(18 … 21\) \|$/);
     expect(lineOf("| everything ")).toMatch(/\| +10\.0 ms \(10\.0 … 10\.0\) \| +\|$/);
     expect(text).toContain("100 MFLOP/s of arithmetic by formula, 10 % of the ceiling measured in this run");
-    expect(text).toContain("off from float64 by 10 % of what it may be. Kernels: trainReplicas.");
+    expect(text).toContain("off from float64 by 10 % of what it may be. Kernels: trainMembers.");
     expect(text).toContain("Of one network a step takes 2.00 µs, and each sample 2.00 µs more");
   });
 

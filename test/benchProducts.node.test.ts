@@ -1,31 +1,31 @@
 import { describe, expect, test } from "vitest";
 import { summarize } from "../bench/measure/statistics.ts";
-import { judgeChoice, type VersionSeries } from "../bench/products/judge.ts";
+import { judgeChoice, type VariantSeries } from "../bench/products/judge.ts";
 import { productsPictures } from "../bench/products/pictures.ts";
 import {
   type Choice,
-  type FailedVersion,
+  type FailedVariant,
   type ProductsPoint,
   type ProductsRecord,
   readProductsRecord,
-  type TimedVersion,
-  type VersionRow,
+  type TimedVariant,
+  type VariantRow,
   writeProductsRecord,
 } from "../bench/products/record.ts";
 import { productsMarkdown } from "../bench/products/report.ts";
 import { problemsOf } from "../bench/products/runClasses.ts";
 import { slotsToTry } from "../bench/products/runPoint.ts";
-import { classes, type ProductShape } from "../bench/products/shapes.ts";
+import { classes, type MatmulShape } from "../bench/products/shapes.ts";
 import { checkProduct, factorsOf, faultOf, truthOf } from "../bench/products/truth.ts";
-import { refusalOf, versionNames } from "../bench/products/versions.ts";
+import { refusalOf, variantNames } from "../bench/products/variants.ts";
 import { toJson } from "../bench/race/readRecord.ts";
 import { InvalidInput } from "../src/errors.ts";
-import type { ProductVersion } from "../src/gpu/productVersions.ts";
+import type { MatmulVariant } from "../src/backend/webgpu/matmulVariants.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
-const series = (version: ProductVersion, ...ms: (number | undefined)[]): VersionSeries => ({
-  version,
-  slots: 1,
+const series = (variant: MatmulVariant, ...ms: (number | undefined)[]): VariantSeries => ({
+  variant,
+  splits: 1,
   blocks: ms.map((each) => (each === undefined ? undefined : { ms: each })),
 });
 
@@ -57,7 +57,7 @@ describe("what the library takes", () => {
   test("is no slower than itself, unless it was cut into other slices", () => {
     const same = [series("quads", 1, 1.1, 0.9), series("plain", 30)];
     expect(judgeChoice(own, same)).toMatchObject({ verdict: "fast enough", fastest: "quads" });
-    const cut = judgeChoice({ ...own, slots: 4 }, same);
+    const cut = judgeChoice({ ...own, splits: 4 }, same);
     expect(cut).toMatchObject({ verdict: "slower", fastest: "quads", ratio: { median: 2 } });
     expect(cut.noise).toBeUndefined();
   });
@@ -69,7 +69,7 @@ describe("what the library takes", () => {
 });
 
 /** Straight from the definition, element by element. */
-function productOf(shape: ProductShape, a: Float32Array, b: Float32Array): Float32Array {
+function productOf(shape: MatmulShape, a: Float32Array, b: Float32Array): Float32Array {
   const { batch = 1, m, n, k, transposeA, transposeB } = shape;
   return Float32Array.from({ length: batch * m * n }, (_, at) => {
     const [matrix, row, column] = [Math.floor(at / (m * n)), Math.floor(at / n) % m, at % n];
@@ -158,12 +158,12 @@ describe("slices to try", () => {
   });
 });
 
-function timed(version: ProductVersion, samples: number[], own: Partial<TimedVersion> = {}): TimedVersion {
+function timed(variant: MatmulVariant, samples: number[], own: Partial<TimedVariant> = {}): TimedVariant {
   return {
     status: "timed",
-    version,
+    variant,
     isLibrary: false,
-    slots: 1,
+    splits: 1,
     check: { entries: 4096, isSample: false, notFinite: 0, deviation: 0.5, bound: 4 },
     productsPerBlock: 64,
     samples,
@@ -172,17 +172,17 @@ function timed(version: ProductVersion, samples: number[], own: Partial<TimedVer
   };
 }
 
-const ofLibrary = (version: ProductVersion, samples: number[]): TimedVersion =>
-  timed(version, samples, { isLibrary: true });
+const ofLibrary = (variant: MatmulVariant, samples: number[]): TimedVariant =>
+  timed(variant, samples, { isLibrary: true });
 
-const failed = (version: ProductVersion, status: FailedVersion["status"], reason: string): FailedVersion => ({
+const failed = (variant: MatmulVariant, status: FailedVariant["status"], reason: string): FailedVariant => ({
   status,
-  version,
+  variant,
   isLibrary: false,
   reason,
 });
 
-function pointAt(x: number, rows: readonly VersionRow[], choice: Choice): ProductsPoint {
+function pointAt(x: number, rows: readonly VariantRow[], choice: Choice): ProductsPoint {
   const shape = { m: 2, n: 2, k: x, transposeA: true, transposeB: false };
   const work = { flops: 1e6, bytes: 4e3 };
   return { name: `tn-2x2x${x}`, x, description: `(${x} × 2)ᵀ · ${x} × 2`, shape, work, choice, rows: [...rows] };
@@ -198,27 +198,27 @@ const points: ProductsPoint[] = [
       timed("quads", [1, 1.2]),
       failed("tiled", "slow", "7.0 s"),
     ],
-    { version: "quads", verdict: "fast enough", fastest: "quads", ratio: summarize([1, 1]), noise: summarize([1, 1]) },
+    { variant: "quads", verdict: "fast enough", fastest: "quads", ratio: summarize([1, 1]), noise: summarize([1, 1]) },
   ),
   pointAt(
     4096,
     [
       ofLibrary("quads", [2, 2.4]),
       timed("plain", [10, 12]),
-      timed("tiled", [1, 1.2], { slots: 4 }),
+      timed("tiled", [1, 1.2], { splits: 4 }),
       timed("quads", [2, 2.4]),
       failed("wideQuads", "cannot", "no | quads"),
     ],
-    { version: "quads", verdict: "slower", fastest: "tiled", ratio: ratioOfTwo },
+    { variant: "quads", verdict: "slower", fastest: "tiled", ratio: ratioOfTwo },
   ),
   {
-    ...pointAt(16_384, [], { version: "quads", verdict: "no times" }),
+    ...pointAt(16_384, [], { variant: "quads", verdict: "no times" }),
     leftOut: "a product takes 4.00 s on this software adapter",
   },
 ];
 const { machine } = raceRecord([]);
 const record: ProductsRecord = {
-  schemaVersion: 1,
+  schemaVersion: 2,
   bench: "products",
   machine: { ...machine, host: "node", hostVersion: "Node v20.20.2" },
   protocol: { blocks: 10, blockMs: 100 },
@@ -237,10 +237,10 @@ describe("the record", () => {
   });
 
   test.each([
-    ["a version that there is none of", withPoint({ ...points[0]!, rows: [timed("fast" as ProductVersion, [1])] })],
+    ["a variant that there is none of", withPoint({ ...points[0]!, rows: [timed("fast" as MatmulVariant, [1])] })],
     ["a field that is missing", { ...record, protocol: undefined }],
     ["the record of a race", raceRecord([])],
-    ["a version to come", { ...record, schemaVersion: 99 }],
+    ["a variant to come", { ...record, schemaVersion: 99 }],
   ])("refuses %s", (_, wrong) => {
     expect(() => readProductsRecord(JSON.stringify(wrong), "x.json")).toThrow(InvalidInput);
   });
@@ -250,7 +250,7 @@ describe("the record", () => {
     expect(() => writeProductsRecord(broken)).toThrow(/writeProductsRecord: sweeps\.0\.points\.0\.x/);
   });
 
-  test("has problems where a version is wrong, fails, or is faster than the adapter can be", () => {
+  test("has problems where a variant is wrong, fails, or is faster than the adapter can be", () => {
     const rows = [
       failed("plain", "wrong", "differs"),
       failed("quads", "failed", "no memory"),
@@ -289,7 +289,7 @@ describe("Markdown", () => {
   });
 });
 
-test("pictures show a line per version, and rings where the library is", () => {
+test("pictures show a line per variant, and rings where the library is", () => {
   const [picture] = productsPictures(record);
   expect(picture!.name).toBe("gradients2");
   expect(picture!.svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
@@ -334,8 +334,8 @@ describe("classes", () => {
   });
 });
 
-test("versions of quads need a device that has them", () => {
-  const refused = versionNames.filter((version) => refusalOf({ hasQuads: false }, version) !== undefined);
+test("variants of quads need a device that has them", () => {
+  const refused = variantNames.filter((variant) => refusalOf({ hasQuads: false }, variant) !== undefined);
   expect(refused).toEqual(["quads", "wideQuads"]);
-  expect(versionNames.filter((version) => refusalOf({ hasQuads: true }, version) !== undefined)).toEqual([]);
+  expect(variantNames.filter((variant) => refusalOf({ hasQuads: true }, variant) !== undefined)).toEqual([]);
 });

@@ -42,7 +42,7 @@ describe("train", () => {
     expect(JSON.parse(stdout)).toMatchObject({
       v: 1,
       command: "train",
-      device: { kind: "cpu" },
+      device: { kind: "reference" },
       data: { rows: 344, droppedRows: 11, trainingRows: 266, validationRows: 67 },
       network: { widths: "9-16-3" },
       training: { step: 45, steps: 45, finished: true },
@@ -53,19 +53,11 @@ describe("train", () => {
     });
   });
 
-  test("regression in the units of the table, several replicas, a table from stdin", async () => {
-    const flags = [
-      "--target",
-      "Miles_per_Gallon,Horsepower",
-      "--replicas",
-      "3",
-      ...cpu,
-      "--output",
-      "cars.safetensors",
-    ];
+  test("regression in the units of the table, several members, a table from stdin", async () => {
+    const flags = ["--target", "Miles_per_Gallon,Horsepower", "--members", "3", ...cpu, "--output", "cars.safetensors"];
     const { code, stdout } = await thalweg(["train", "-", ...flags], { input: readFileSync(cars, "utf8") });
     expect(code).toBe(0);
-    expect(stdout).toMatch(/Miles_per_Gallon: RMSE [23]\.\d+, R² 0\.[89]\d+ \(78 rows\), mean of 3 replicas/);
+    expect(stdout).toMatch(/Miles_per_Gallon: RMSE [23]\.\d+, R² 0\.[89]\d+ \(78 rows\), mean of 3 members/);
     expect(stdout).toMatch(/Horsepower: RMSE/);
     const predicted = await thalweg(["predict", "cars.safetensors", cars, ...cpu]);
     expect(predicted.stdout).toMatch(/^Miles_per_Gallon,Horsepower\n\d+\.\d+,\d+\.\d+\n/);

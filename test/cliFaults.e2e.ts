@@ -80,6 +80,8 @@ describe("wrong input ends in one line, its exit code, and no file", () => {
       2,
       /a loss for numbers/,
     ],
+    ["a former name", withFlags("--replicas", "3"), 2, /'--replicas' \(Did you mean --members\?\)/],
+    ["another one", withFlags("--path", "layered"), 2, /'--path' \(Did you mean --strategy\?\)/],
     ["an unknown option", withFlags("--epoch", "3"), 2, /unknown option '--epoch' \(Did you mean --epochs\?\)/],
     ["an unknown command", ["trian", penguins], 2, /unknown command 'trian' \(Did you mean train\?\)/],
     ["too few arguments", ["predict", "penguins.safetensors"], 2, /missing required argument 'file'/],

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import type { RunSettings } from "../src/executor.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import type { RunSettings } from "../src/backend/executor.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { activationNames, adam, createModel, dense, type LossName, network, type Network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { countCalls, type Counts } from "./support/gpuCounts.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
@@ -17,24 +17,24 @@ const netOf = (widths: readonly number[], loss: LossName = "squaredError"): Netw
 interface Counting {
   readonly on?: GpuDevice;
   readonly net: Network;
-  readonly replicas?: number;
+  readonly members?: number;
   readonly rows: number;
   readonly settings?: Partial<RunSettings>;
   readonly steps: number;
 }
 
 /** Calls made by `steps` steps of a run that exists already. */
-async function countSteps({ on = device(), net, replicas = 1, rows, settings, steps }: Counting): Promise<Counts> {
+async function countSteps({ on = device(), net, members = 1, rows, settings, steps }: Counting): Promise<Counts> {
   const data = dataOf(net, rows, 1);
-  const executor = await GpuExecutor.create(on, net, replicas);
-  executor.writeParameters(parametersOf(net, 1, replicas));
+  const executor = await GpuExecutor.create(on, net, members);
+  executor.writeParameters(parametersOf(net, 1, members));
   const run = await executor.createRun({
     data,
     optimizer: sgd(),
     batchSize: rows,
     shuffle: true,
     seed: 1,
-    path: "layered",
+    strategy: "layered",
     ...settings,
   });
   try {
@@ -77,10 +77,10 @@ for (const widths of [
   );
 }
 
-test("shuffled mini-batches and replicas cost no more: nothing is copied per step", async () => {
+test("shuffled mini-batches and members cost no more: nothing is copied per step", async () => {
   const net = netOf([5, 9, 3]);
   const settings = { batchSize: 7, optimizer: adam() };
-  const counts = await countSteps({ net, rows: 50, replicas: 5, settings, steps: 100 });
+  const counts = await countSteps({ net, rows: 50, members: 5, settings, steps: 100 });
   expect(counts).toMatchObject({ ...nothingCreated, dispatchWorkgroups: 100 * 7 });
   expect(counts.submit).toBeLessThanOrEqual(2);
 });
@@ -95,7 +95,7 @@ test("a batch in chunks takes 3L dispatches a chunk and one update", async () =>
   const small = await narrowed(device(), 65_536);
   const net = netOf([4, 64, 64, 2]);
   const rows = 600;
-  const counts = await countSteps({ on: small, net, rows, replicas: 2, steps: 10 });
+  const counts = await countSteps({ on: small, net, rows, members: 2, steps: 10 });
   const chunkRows = 65_536 / (4 * 2 * 64);
   expect(counts).toMatchObject({ ...nothingCreated, dispatchWorkgroups: 10 * (9 * Math.ceil(rows / chunkRows) + 1) });
   expect(small.ledger).toEqual({ buffers: 0, bytes: 0 });
@@ -119,7 +119,7 @@ test("the ledger is empty after training to the end, an early break, an abort an
   const net = network({ inputs: 3, layers: [dense(6), dense(2)], loss: "squaredError" });
   const data = dataOf(net, 40, 3);
   const options = { optimizer: sgd(), steps: 50, batchSize: 8, every: { steps: 5 } };
-  const model = await createModel(net, { device: device(), replicas: 2 });
+  const model = await createModel(net, { device: device(), members: 2 });
   const own = { ...device().ledger };
   expect(own.buffers).toBe(1);
   await model.fit(data, options);
@@ -179,7 +179,7 @@ testInFull("layeredBytes of a plan are the bytes that a run takes", async () => 
   const net = network({ inputs: 5, layers: activationNames.map((name) => dense(4, name)), loss: "meanSquaredError" });
   const data = dataOf(net, 300, 1);
   const executor = await GpuExecutor.create(device(), net, 4);
-  const settings = { data, optimizer: adam(), batchSize: 300, shuffle: false, seed: 0, path: "layered" } as const;
+  const settings = { data, optimizer: adam(), batchSize: 300, shuffle: false, seed: 0, strategy: "layered" } as const;
   const run = await executor.createRun(settings);
   expect(executor.planRun(settings).bytes).toBe(device().ledger.bytes);
   run.dispose();

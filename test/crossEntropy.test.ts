@@ -2,14 +2,14 @@
 // by central differences, then every kernel that computes them.
 
 import { expect, test } from "vitest";
-import { elementLoss, sampleLoss } from "../src/cpu/loss.ts";
-import { softmax } from "../src/cpu/softmax.ts";
-import type { PathName } from "../src/executor.ts";
-import { createReference } from "../src/plan/choose.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
-import { dense, type LossName, network, type BuiltInNetwork } from "../src/network.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
-import { sgd } from "../src/optimizer.ts";
+import { elementLoss, sampleLoss } from "../src/backend/cpu/loss.ts";
+import { softmax } from "../src/backend/cpu/softmax.ts";
+import type { StrategyName } from "../src/backend/executor.ts";
+import { createReference } from "../src/backend/createExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
+import { dense, type LossName, network, type BuiltInNetwork } from "../src/graph/network.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
+import { sgd } from "../src/math/optimizer.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { type LogitRow, marginRows, margins, maskedRows } from "./support/crossEntropyCases.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
@@ -101,13 +101,13 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
     total += loss;
     totalBound += lossBound(softmaxLoss, sample);
   }
-  const numbers = { step: stepSlot({ network: whole, rows: rows.length }), replicas: 1 };
+  const numbers = { step: stepSlot({ network: whole, rows: rows.length }), members: 1 };
   const [, , , dOutputs] = await runKernel(device(), {
     ...numbers,
     name: "loss",
     functions: { activation: "identity", loss: softmaxLoss },
     constants: { SAVED_PLANE: 0 },
-    uniform: layerBlock({ network: whole, layer, replicas: 1, capacity: rows.length, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network: whole, layer, members: 1, capacity: rows.length, sharesInputs: false, splits: 1 }),
     storage: [outputs, targets, Uint32Array.from(rows.keys()), poisoned(wanted.values.length)],
     invocations: rows.length,
   });
@@ -155,13 +155,20 @@ test.each([2, 4, 10, 1000])("kernels loss and score, %i classes: masked ones cou
   expect(scores).toBeLessThanOrEqual(1);
 });
 
-const paths = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+const strategies = [
+  "layered",
+  "members",
+  "subgroups",
+  "groups",
+  "samples",
+  "tiles",
+] as const satisfies readonly StrategyName[];
 
 /**
  * One step of sgd with rate 1 from biases of 0 on a row with the input 2: the biases are then the slopes, with a minus in front. A
- * replica has weights that make the logits of one row; a masked one is the product −6e38, which is −∞ in float32.
+ * member has weights that make the logits of one row; a masked one is the product −6e38, which is −∞ in float32.
  */
-async function stepOf(net: BuiltInNetwork, path: PathName, rows: readonly LogitRow[]) {
+async function stepOf(net: BuiltInNetwork, strategy: StrategyName, rows: readonly LogitRow[]) {
   const width = net.outputs;
   const parameters = Float32Array.from(
     rows.flatMap(({ logits }) => [
@@ -175,7 +182,7 @@ async function stepOf(net: BuiltInNetwork, path: PathName, rows: readonly LogitR
     executor.writeParameters(parameters);
     const scored = await executor.score(data);
     const optimizer = sgd({ learningRate: 1 });
-    const run = await executor.createRun({ data, optimizer, batchSize: 1, shuffle: false, seed: 1, path });
+    const run = await executor.createRun({ data, optimizer, batchSize: 1, shuffle: false, seed: 1, strategy });
     await run.execute(0, 1);
     const losses = await run.readLosses(0, 1);
     run.dispose();
@@ -199,26 +206,26 @@ function byTargets(rows: readonly LogitRow[]): LogitRow[][] {
   return [...groups.values()];
 }
 
-async function tryPath(net: BuiltInNetwork, path: PathName, rows: readonly LogitRow[]): Promise<number> {
+async function tryPath(net: BuiltInNetwork, strategy: StrategyName, rows: readonly LogitRow[]): Promise<number> {
   let worst = 0;
   const hold = (text: string, value: number, wanted: number, bound: number): void => {
     const error =
       value === wanted ? 0 : Math.abs(value - wanted) / (bound + 6 * roundoff * Math.abs(wanted) + leastNormal);
     worst = Math.max(worst, error);
-    if (!(error <= 1)) throw new Error(`${path}, ${text}: ${value}, wanted ${wanted} ± ${bound}: ${error} of it`);
+    if (!(error <= 1)) throw new Error(`${strategy}, ${text}: ${value}, wanted ${wanted} ± ${bound}: ${error} of it`);
   };
   const scale = net.loss === softmaxLoss ? 1 : 1 / net.outputs;
   for (const group of byTargets(rows)) {
-    const { losses, slopes, scores } = await stepOf(net, path, group);
-    for (const [replica, row] of group.entries()) {
+    const { losses, slopes, scores } = await stepOf(net, strategy, group);
+    for (const [member, row] of group.entries()) {
       const wanted = exact(net.loss, row);
       const text = `logits ${row.logits}, targets ${row.targets}`;
       const bound = lossBound(net.loss, wanted.sample) * scale;
-      hold(`loss of ${text}`, losses[replica]!, wanted.loss * scale, bound);
-      hold(`score of ${text}`, scores[replica]!, wanted.loss * scale, bound);
+      hold(`loss of ${text}`, losses[member]!, wanted.loss * scale, bound);
+      hold(`score of ${text}`, scores[member]!, wanted.loss * scale, bound);
       const bounds = slopeBounds(net.loss, wanted.sample);
       for (const [column, slope] of wanted.slopes.entries()) {
-        hold(`slope ${column} of ${text}`, slopes[replica]![column]!, slope * scale, bounds[column]! * scale);
+        hold(`slope ${column} of ${text}`, slopes[member]![column]!, slope * scale, bounds[column]! * scale);
       }
     }
   }
@@ -233,19 +240,19 @@ const binaryRows: LogitRow[] = [0, 1, 0.9, 0.001].flatMap((t) =>
 );
 const maskedBinary: LogitRow[] = [{ logits: Float32Array.of(-infinity, 2), targets: Float32Array.of(0, 1) }];
 
-test.each(paths)("%s: loss, slopes and scores over margins and masks, softmax and binary", async (path) => {
+test.each(strategies)("%s: loss, slopes and scores over margins and masks, softmax and binary", async (strategy) => {
   const multiple = network({ inputs: 1, layers: [dense(3)], loss: softmaxLoss });
   const binary = network({ inputs: 1, layers: [dense(2)], loss: "binaryCrossEntropy" });
   const worst = [
-    await tryPath(multiple, path, marginRows(3)),
-    await tryPath(multiple, path, maskedRows(3)),
-    await tryPath(binary, path, binaryRows),
-    await tryPath(binary, path, maskedBinary),
+    await tryPath(multiple, strategy, marginRows(3)),
+    await tryPath(multiple, strategy, maskedRows(3)),
+    await tryPath(binary, strategy, binaryRows),
+    await tryPath(binary, strategy, maskedBinary),
   ];
-  console.log(`${path}: largest errors ${worst.map((each) => each.toFixed(3)).join(", ")} of their bounds`);
+  console.log(`${strategy}: largest errors ${worst.map((each) => each.toFixed(3)).join(", ")} of their bounds`);
 });
 
-test.each(paths)("%s: a row of −∞ only, or with ∞ or NaN, stops the replica", async (path) => {
+test.each(strategies)("%s: a row of −∞ only, or with ∞ or NaN, stops the member", async (strategy) => {
   const net = network({ inputs: 1, layers: [dense(3)], loss: softmaxLoss });
   const targets = Float32Array.of(0, 1, 0);
   const rows = [
@@ -256,7 +263,7 @@ test.each(paths)("%s: a row of −∞ only, or with ∞ or NaN, stops the replic
     [0, 0, Number.NaN],
     [-infinity, 0, 0],
   ].map((logits) => ({ logits: Float32Array.from(logits), targets }));
-  const { losses } = await stepOf(net, path, rows);
+  const { losses } = await stepOf(net, strategy, rows);
   expect(Array.from(losses, Number.isFinite)).toEqual([false, false, false, false, false, true]);
 });
 

@@ -270,7 +270,7 @@ describe("a model's preprocessing on other tables", () => {
 });
 
 describe("predictions", () => {
-  test("classes from the mean over replicas, and their accuracy", async () => {
+  test("classes from the mean over members, and their accuracy", async () => {
     const { preprocessing, training } = await prepareText("x,y\n1,a\n2,b\n3,c\n", { target: "y", validation: 0 });
     const values = Float32Array.from([0.75, 0.25, 0, 0, 1, 0, 1, 0, 0, 0.25, 0.75, 0, 0, 0.5, 0.5, 0, 0.5, 0.5]);
     const predictions = toPredictions(preprocessing, values, 2);

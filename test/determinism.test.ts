@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import type { FloatArray, RunSettings } from "../src/executor.ts";
+import type { FloatArray, RunSettings } from "../src/backend/executor.ts";
 import { acquire, adam, createModel, dense, type Device, network, type Network, rmsProp, sgd } from "../src/index.ts";
-import { createExecutor } from "../src/plan/choose.ts";
+import { createExecutor } from "../src/backend/createExecutor.ts";
 import { hashOf, relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";
@@ -21,14 +21,14 @@ const base: RunSettings = {
   batchSize: 37,
   shuffle: true,
   seed: 3,
-  path: "layered",
+  strategy: "layered",
 };
 
 interface Training {
   readonly on?: Device;
   readonly of?: Network;
   readonly settings?: Partial<RunSettings>;
-  readonly replicas?: number;
+  readonly members?: number;
   /** Steps of each call. */
   readonly calls?: readonly number[];
   readonly initial?: FloatArray;
@@ -40,9 +40,9 @@ interface Trained {
 }
 
 async function train(training: Training = {}): Promise<Trained> {
-  const { on = device(), of = net, settings, replicas = 1, calls = [40] } = training;
-  const executor = await createExecutor(on, of, replicas);
-  executor.writeParameters(training.initial ?? parametersOf(of, 5, replicas));
+  const { on = device(), of = net, settings, members = 1, calls = [40] } = training;
+  const executor = await createExecutor(on, of, members);
+  executor.writeParameters(training.initial ?? parametersOf(of, 5, members));
   const run = await executor.createRun({ ...base, ...settings });
   let step = 0;
   for (const count of calls) {
@@ -85,7 +85,7 @@ test("more than a submit of steps are the same as one by one", async () => {
 });
 
 /** Batches of one chunk and of several; slices of the batch; plain and tiled products. */
-const replicaCases: [string, Network, Partial<RunSettings>, number][] = [
+const memberCases: [string, Network, Partial<RunSettings>, number][] = [
   ["shuffled mini-batches", net, {}, 300],
   ["several slices", net, { batchSize: 700, optimizer: rmsProp() }, 1000],
   [
@@ -96,52 +96,52 @@ const replicaCases: [string, Network, Partial<RunSettings>, number][] = [
   ],
 ];
 
-for (const [index, [name, of, own, rows]] of replicaCases.entries()) {
-  testOf(index === 0)(`replica i among 5 takes the same bits as alone: ${name}`, async () => {
+for (const [index, [name, of, own, rows]] of memberCases.entries()) {
+  testOf(index === 0)(`member i among 5 takes the same bits as alone: ${name}`, async () => {
     const settings = { ...own, data: dataOf(of, rows, 7) };
     const initial = parametersOf(of, 11, 5);
     const calls = [20];
-    const all = await train({ of, settings, replicas: 5, initial, calls });
+    const all = await train({ of, settings, members: 5, initial, calls });
     const count = of.parameterCount;
-    for (let replica = 0; replica < 5; replica++) {
-      const part = initial.subarray(replica * count, (replica + 1) * count);
+    for (let member = 0; member < 5; member++) {
+      const part = initial.subarray(member * count, (member + 1) * count);
       const alone = await train({ of, settings, initial: part, calls });
-      expect(all.parameters.subarray(replica * count, (replica + 1) * count)).toEqual(alone.parameters);
-      expect(all.losses.filter((_loss, at) => at % 5 === replica)).toEqual(alone.losses);
+      expect(all.parameters.subarray(member * count, (member + 1) * count)).toEqual(alone.parameters);
+      expect(all.losses.filter((_loss, at) => at % 5 === member)).toEqual(alone.losses);
     }
   });
 }
 
-testInFull("replicas whose batch is cut otherwise than alone differ by rounding only", async () => {
-  // 5 replicas of this network take chunks of fewer rows than one: the sums over the batch are added in another order
+testInFull("members whose batch is cut otherwise than alone differ by rounding only", async () => {
+  // 5 members of this network take chunks of fewer rows than one: the sums over the batch are added in another order
   const wide = network({ inputs: 200, layers: [dense(150, "relu"), dense(3)], loss: "meanSquaredError" });
   const settings = { data: dataOf(wide, 1200, 8), optimizer: sgd({ learningRate: 0.1 }), batchSize: 1200 };
   const initial = parametersOf(wide, 12, 5);
-  const all = await train({ of: wide, settings, replicas: 5, initial, calls: [4] });
+  const all = await train({ of: wide, settings, members: 5, initial, calls: [4] });
   const last = initial.subarray(4 * wide.parameterCount);
   const alone = await train({ of: wide, settings, initial: last, calls: [4] });
   expect(relativeDistance(all.parameters.subarray(4 * wide.parameterCount), alone.parameters)).toBeLessThan(2e-7);
 });
 
-test("models with a seed and replicas are models with seed + replica, from the first bit to the last", async () => {
-  // replicas and one alone may be cheapest on different paths, whose sums have other orders
-  const options = { optimizer: adam(), epochs: 3, seed: 1, every: { epochs: 1 }, path: "replicas" } as const;
-  using all = await createModel(net, { device: device(), seed: 20, replicas: 3 });
+test("models with a seed and members are models with seed + member, from the first bit to the last", async () => {
+  // members and one alone may be cheapest on different strategies, whose sums have other orders
+  const options = { optimizer: adam(), epochs: 3, seed: 1, logInterval: { epochs: 1 }, strategy: "members" } as const;
+  using all = await createModel(net, { device: device(), seed: 20, members: 3 });
   await all.fit(data, options);
   const parameters = await all.readParameters();
-  for (let replica = 0; replica < 3; replica++) {
-    using alone = await createModel(net, { device: device(), seed: 20 + replica });
+  for (let member = 0; member < 3; member++) {
+    using alone = await createModel(net, { device: device(), seed: 20 + member });
     await alone.fit(data, options);
-    const part = parameters.subarray(replica * net.parameterCount, (replica + 1) * net.parameterCount);
+    const part = parameters.subarray(member * net.parameterCount, (member + 1) * net.parameterCount);
     expect(part).toEqual(await alone.readParameters());
   }
 });
 
 test("events, validation and predictions in between change no bit", async () => {
   const bits = [];
-  for (const every of [{ steps: 1 }, { epochs: 1 }, { ms: 0 }, { steps: 1e6 }]) {
+  for (const logInterval of [{ steps: 1 }, { epochs: 1 }, { ms: 0 }, { steps: 1e6 }]) {
     using model = await createModel(net, { device: device(), seed: 1 });
-    for await (const { step } of model.train(data, { optimizer: adam(), epochs: 4, every, validation: data })) {
+    for await (const { step } of model.train(data, { optimizer: adam(), epochs: 4, logInterval, validation: data })) {
       if (step % 3 === 0) await model.predict(data.inputs);
     }
     bits.push(hashOf(await model.readParameters()));
@@ -159,7 +159,7 @@ test("the software adapter gives the recorded bits on every host", async () => {
 });
 
 test("the reference gives the recorded bits on every host, where only exact operations are used", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   const exact = network({ inputs: 6, layers: [dense(19, "relu"), dense(4, "leakyRelu")], loss: "meanSquaredError" });
   const settings = { data: dataOf(exact, 300, 1), optimizer: sgd({ learningRate: 0.02, momentum: 0.9 }) };
   expect(bitsOf(await train({ on: cpu, of: exact, settings }))).toBe(recorded.reference);

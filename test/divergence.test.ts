@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { float32Limit, update } from "../src/cpu/update.ts";
+import { float32Limit, update } from "../src/backend/cpu/update.ts";
 import { type Optimizer, acquire, adam, adamW, createModel, dense, network, rmsProp, sgd } from "../src/index.ts";
-import { divergenceRemedy, mostDecay } from "../src/train/divergence.ts";
+import { divergenceRemedy, mostDecay } from "../src/model/divergence.ts";
 
 const settingsOf = (optimizer: Optimizer, scale = 1, more: object = {}) => ({
   data: { inputs: Float32Array.of(scale, -1), targets: Float32Array.of(1, 0) },
@@ -58,8 +58,8 @@ describe("the remedy names", () => {
     expect(divergenceRemedy(settingsOf(optimizer, scale), 1)).toMatch(remedy);
   });
 
-  test("the settings of all replicas", () => {
-    const own = (weightDecay: number[]) => ({ perReplica: { learningRate: [0.1, 1], weightDecay } });
+  test("the settings of all members", () => {
+    const own = (weightDecay: number[]) => ({ perMember: { learningRate: [0.1, 1], weightDecay } });
     expect(divergenceRemedy(settingsOf(sgd(), 1, own([100, 50])), 2)).toMatch(
       /^lower weightDecay \(it is from 50 to 100\): .* below 2$/,
     );
@@ -68,7 +68,7 @@ describe("the remedy names", () => {
 });
 
 test("a training that decay alone makes diverge says so", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const net = network({ inputs: 1, layers: [dense(1)], loss: "meanSquaredError" });
   const model = await createModel(net, { device, seed: 1 });
   const data = { inputs: Float32Array.of(1, -1), targets: Float32Array.of(1, -1) };
@@ -81,7 +81,7 @@ test("a training that decay alone makes diverge says so", async () => {
 });
 
 test("the reference has diverged in the step in which a value leaves f32", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const net = network({ inputs: 1, layers: [dense(1)], loss: "meanSquaredError" });
   const data = { inputs: Float32Array.of(1, -1), targets: Float32Array.of(1, -1) };
   const makers = [

@@ -13,13 +13,13 @@ import {
   sgd,
   type TrainOptions,
 } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const devices: [string, () => Device][] = [
   ["reference", () => cpu],
   ["GPU", gpu],
@@ -125,11 +125,11 @@ const badOptions: [string, unknown][] = [
   ["0 steps", { optimizer, steps: 0 }],
   ["half an epoch", { optimizer, epochs: 0.5 }],
   ["a negative seed", { optimizer, steps: 1, seed: -1 }],
-  ["events every 0 steps", { optimizer, steps: 1, every: { steps: 0 } }],
-  ["events every NaN ms", { optimizer, steps: 1, every: { ms: Number.NaN } }],
-  ["events every −1 ms", { optimizer, steps: 1, every: { ms: -1 } }],
-  ["events every something", { optimizer, steps: 1, every: { minutes: 1 } }],
-  ["events by a number", { optimizer, steps: 1, every: 5 }],
+  ["events every 0 steps", { optimizer, steps: 1, logInterval: { steps: 0 } }],
+  ["events every NaN ms", { optimizer, steps: 1, logInterval: { ms: Number.NaN } }],
+  ["events every −1 ms", { optimizer, steps: 1, logInterval: { ms: -1 } }],
+  ["events every something", { optimizer, steps: 1, logInterval: { minutes: 1 } }],
+  ["events by a number", { optimizer, steps: 1, logInterval: 5 }],
 ];
 test.each(badOptions)("training refuses %s", async (_, wrong) => {
   for (const [, device] of devices) {
@@ -140,16 +140,24 @@ test.each(badOptions)("training refuses %s", async (_, wrong) => {
   }
 });
 
+test("an option under its earlier name is told the present one", async () => {
+  using model = await createModel(net, { device: cpu });
+  await expect(model.fit(data, any({ optimizer, steps: 1, path: "layered" }))).rejects.toThrow(
+    /did you mean strategy\?/,
+  );
+  await expect(createModel(net, any({ device: cpu, replicas: 3 }))).rejects.toThrow(/did you mean members\?/);
+});
+
 const badModels: [string, unknown][] = [
-  ["0 replicas", { replicas: 0 }],
-  ["half a replica", { replicas: 0.5 }],
-  ["2²¹ replicas", { replicas: 2 ** 21 }],
+  ["0 members", { members: 0 }],
+  ["half a member", { members: 0.5 }],
+  ["2²¹ members", { members: 2 ** 21 }],
   ["an unknown initialiser", { initializer: "xavier" }],
   ["a negative seed", { seed: -1 }],
   ["parameters of another length", { parameters: new Float32Array(5) }],
-  ["parameters for one replica of two", { replicas: 2, parameters: new Float32Array(net.parameterCount) }],
+  ["parameters for one member of two", { members: 2, parameters: new Float32Array(net.parameterCount) }],
   ["parameters with NaN", { parameters: new Float32Array(net.parameterCount).fill(Number.NaN) }],
-  ["an unknown option", { replica: 5 }],
+  ["an unknown option", { member: 5 }],
 ];
 test.each(badModels)("createModel refuses %s", async (_, wrong) => {
   for (const [, device] of devices) {
@@ -165,17 +173,17 @@ test("createModel refuses what is no device, and devices refuse what they are no
   await expect(acquire(any({ device: "tpu" }))).rejects.toEqual(invalid);
   await expect(acquire({ maxBufferBytes: 100 })).rejects.toEqual(invalid);
   await expect(acquire({ maxBufferBytes: Number.NaN })).rejects.toEqual(invalid);
-  expect(() => initialize(net, { seed: 1, replicas: 1, initializer: any("x") })).toThrow(invalid);
+  expect(() => initialize(net, { seed: 1, members: 1, initializer: any("x") })).toThrow(invalid);
 });
 
 test("a model too large for its device is refused by name, before its parameters are drawn", async () => {
   const large = network({ inputs: 20_000, layers: [dense(20_000)], loss: "huber" });
-  for (const replicas of [1, 2 ** 20]) {
-    if (large.parameterCount * 4 * replicas < gpu().maxBufferBytes) continue;
-    await expect(createModel(large, { device: gpu(), replicas })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
+  for (const members of [1, 2 ** 20]) {
+    if (large.parameterCount * 4 * members < gpu().maxBufferBytes) continue;
+    await expect(createModel(large, { device: gpu(), members })).rejects.toMatchObject({ code: "LIMIT_EXCEEDED" });
     expect(gpu().ledger).toEqual(empty);
   }
-  await expect(createModel(large, { device: cpu, replicas: 2 ** 20 })).rejects.toMatchObject({
+  await expect(createModel(large, { device: cpu, members: 2 ** 20 })).rejects.toMatchObject({
     code: "LIMIT_EXCEEDED",
   });
 });
@@ -212,7 +220,7 @@ test.each(["between two events", "in the middle of work", "before the training"]
     if (when === "before the training") device.gpu.destroy();
     if (when === "in the middle of work") setTimeout(() => device.gpu.destroy(), 50);
     const training = (async () => {
-      for await (const { step } of model.train(data, { ...steps, every: { steps: 200 } })) {
+      for await (const { step } of model.train(data, { ...steps, logInterval: { steps: 200 } })) {
         if (when === "between two events" && step === 400) device.gpu.destroy();
       }
     })();

@@ -1,8 +1,8 @@
 import Papa from "papaparse";
 import { describe, expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import { InvalidInput } from "../src/errors.ts";
-import type { Trace } from "../src/executor.ts";
+import type { Trace } from "../src/backend/executor.ts";
 import { compareDigits, doubleDigits } from "../src/explain/digits.ts";
 import { describeStep } from "../src/explain/describeStep.ts";
 import { explainStep } from "../src/explain/explainStep.ts";
@@ -10,8 +10,8 @@ import { evaluate } from "../src/explain/expression.ts";
 import { parameterNames } from "../src/explain/names.ts";
 import type { StepLine, StepOptions } from "../src/explain/stepLine.ts";
 import { workedExample } from "../src/explain/workedExample.ts";
-import { activationNames, dense, lossNames, network } from "../src/network.ts";
-import { sgd } from "../src/optimizer.ts";
+import { activationNames, dense, lossNames, network } from "../src/graph/network.ts";
+import { sgd } from "../src/math/optimizer.ts";
 import { differenceTrace, example, rounded } from "./explainTraces.ts";
 import golden from "./worked-example.json";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import { constant, difference, product, quotient, squared, sum, symbol } from "../src/explain/expression.ts";
 import { renderExpression } from "../src/explain/render.ts";
 import {

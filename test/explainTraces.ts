@@ -1,9 +1,9 @@
 // Traces for explain.test.ts, computed apart from src/cpu: a forward pass and differences of its loss.
 
-import type { FloatArray, Trace } from "../src/executor.ts";
+import type { FloatArray, Trace } from "../src/backend/executor.ts";
 import type { StepOptions } from "../src/explain/stepLine.ts";
-import { dense, network, takesLogits } from "../src/network.ts";
-import type { ActivationName, LossName, BuiltInNetwork } from "../src/network.ts";
+import { dense, network, takesLogits } from "../src/graph/network.ts";
+import type { ActivationName, LossName, BuiltInNetwork } from "../src/graph/network.ts";
 
 /** erf by its power series, enough for |x| ≤ 3. */
 function erf(x: number): number {

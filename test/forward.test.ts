@@ -1,20 +1,20 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rowsOf } from "../src/batches.ts";
-import { forward } from "../src/cpu/forward.ts";
-import { type ActivationName, type LayerShape, savesPreActivation } from "../src/network.ts";
+import { rowsOf } from "../src/backend/batches.ts";
+import { forward } from "../src/backend/cpu/forward.ts";
+import { type ActivationName, type LayerShape, savesPreActivation } from "../src/graph/network.ts";
 import {
   kernelName,
   valueInvocations,
-  type Version,
-  versionConstants,
+  type LayerVariant,
+  variantConstants,
   weightsAlignment,
-} from "../src/gpu/productVersions.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+} from "../src/backend/webgpu/matmulVariants.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
-import { batchOf, replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { batchOf, memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, middleLayer, oddSizes, replicaCounts, versions } from "./support/shapes.ts";
+import { cases, middleLayer, oddSizes, memberCounts, variants } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -23,9 +23,9 @@ interface Case {
   readonly rows: number;
   readonly fanIn: number;
   readonly fanOut: number;
-  readonly replicas: number;
+  readonly members: number;
   readonly activation: ActivationName;
-  /** The layer reads the data set in the epoch's order; otherwise each replica reads its own activations. */
+  /** The layer reads the data set in the epoch's order; otherwise each member reads its own activations. */
   readonly draws: boolean;
 }
 
@@ -37,12 +37,12 @@ const activationBound = (bound: number, value: number): number => 1.13 * bound +
 
 interface Place {
   readonly wanted: Wanted;
-  /** Index of output [replica, 0, 0], and distance of the planes. */
+  /** Index of output [member, 0, 0], and distance of the planes. */
   readonly first: number;
   readonly plane: number;
 }
 
-/** What one replica computes, with bounds: bias and K products make a sum of K + 1. */
+/** What one member computes, with bounds: bias and K products make a sum of K + 1. */
 function fill({ wanted, first, plane }: Place, layer: LayerShape, one: Omit<Parameters<typeof forward>[0], "layer">) {
   const { fanIn, fanOut, weightsOffset, biasOffset, activation } = layer;
   forward({ layer, ...one });
@@ -65,8 +65,8 @@ function fill({ wanted, first, plane }: Place, layer: LayerShape, one: Omit<Para
 
 /** Runs one case. @returns the largest error in units of its bound */
 async function tryForward(
-  version: Version,
-  { rows, fanIn, fanOut, replicas, activation, draws }: Case,
+  variant: LayerVariant,
+  { rows, fanIn, fanOut, members, activation, draws }: Case,
 ): Promise<number> {
   const { network, layer } = middleLayer(fanIn, fanOut, activation);
   const capacity = rows + 3;
@@ -74,15 +74,15 @@ async function tryForward(
   const step = { network, rows, rowCount, batchSize: rows + 2, shuffle: draws, step: 1, seed: 5 };
   const batch = { ...batchOf(step), batchSize: rows };
   const batchRows = draws ? rowsOf(batch) : undefined;
-  const parameters = randomFloats(1, replicas * network.parameterCount);
-  const inputs = randomFloats(2, (draws ? 1 : replicas) * rowCount * fanIn, 2);
-  const plane = replicas * capacity * fanOut;
+  const parameters = randomFloats(1, members * network.parameterCount);
+  const inputs = randomFloats(2, (draws ? 1 : members) * rowCount * fanIn, 2);
+  const plane = members * capacity * fanOut;
   const wanted = untouched(2 * plane + 64);
-  for (let replica = 0; replica < replicas; replica++) {
-    fill({ wanted, first: replica * capacity * fanOut, plane }, layer, {
+  for (let member = 0; member < members; member++) {
+    fill({ wanted, first: member * capacity * fanOut, plane }, layer, {
       batchSize: rows,
-      inputs: draws ? Float64Array.from(inputs) : replicaPart(inputs, replica, rowCount * fanIn),
-      parameters: replicaPart(parameters, replica, network.parameterCount),
+      inputs: draws ? Float64Array.from(inputs) : memberPart(inputs, member, rowCount * fanIn),
+      parameters: memberPart(parameters, member, network.parameterCount),
       preActivations: new Float64Array(rows * fanOut),
       outputs: new Float64Array(rows * fanOut),
       batchRows,
@@ -90,24 +90,24 @@ async function tryForward(
   }
   const saves = savesPreActivation(activation);
   const [, , outputs, drawn] = await runKernel(device(), {
-    name: kernelName("forward", version),
+    name: kernelName("forward", variant),
     functions: { activation },
     constants: {
-      ...versionConstants(version, device().kind, weightsAlignment("rows", layer, network, replicas)),
+      ...variantConstants(variant, device().kind, weightsAlignment("rows", layer, network, members)),
       ROWS: draws ? 1 : 0,
       SHUFFLES: batchOf({ ...step, rows }).shuffled ? 1 : 0,
       SAVES_PRE_ACTIVATION: saves ? 1 : 0,
     },
     step: stepSlot({ ...step, rows }),
-    uniform: layerBlock({ network, layer, replicas, capacity, sharesInputs: draws, slots: 1 }),
+    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: draws, splits: 1 }),
     storage: [inputs, parameters, poisoned(wanted.values.length), poisoned(capacity + 4), parameters],
-    invocations: valueInvocations(version, rows, fanOut),
-    replicas,
+    invocations: valueInvocations(variant, rows, fanOut),
+    members,
   });
   const expectedRows = poisoned(capacity + 4);
   if (batchRows) expectedRows.set(batchRows);
   expect(drawn, "batchRows").toEqual(expectedRows);
-  const shape = `forward ${version} ${activation} [${rows}, ${fanIn}] → ${fanOut}, ${replicas} replicas${draws ? ", drawn" : ""}`;
+  const shape = `forward ${variant} ${activation} [${rows}, ${fanIn}] → ${fanOut}, ${members} members${draws ? ", drawn" : ""}`;
   return requireWithin(shape, outputs!, wanted);
 }
 
@@ -115,26 +115,26 @@ const someCase = fc.record({
   rows: oddSizes,
   fanIn: oddSizes,
   fanOut: oddSizes,
-  replicas: replicaCounts,
+  members: memberCounts,
   activation: fc.constantFrom<ActivationName>("identity", "sigmoid", "gelu"),
   draws: fc.boolean(),
 });
-const plain = { replicas: 1, activation: "identity", draws: false } as const;
+const plain = { members: 1, activation: "identity", draws: false } as const;
 const large: Case[] = [
   { ...plain, rows: 5, fanIn: 4096, fanOut: 7 },
-  { ...plain, rows: 2, fanIn: 784, fanOut: 33, replicas: 2 },
+  { ...plain, rows: 2, fanIn: 784, fanOut: 33, members: 2 },
   { ...plain, rows: 1, fanIn: 1, fanOut: 4097 },
   { ...plain, rows: 1027, fanIn: 3, fanOut: 1 },
-  { ...plain, rows: 33, fanIn: 12, fanOut: 36, replicas: 2, activation: "gelu" },
+  { ...plain, rows: 33, fanIn: 12, fanOut: 36, members: 2, activation: "gelu" },
   { ...plain, rows: 20, fanIn: 16, fanOut: 8, draws: true },
 ];
 
-test.each(versions)("forward, %s, agrees with float64 over odd shapes", async (version) => {
+test.each(variants)("forward, %s, agrees with float64 over odd shapes", async (variant) => {
   let worst = 0;
   const attempt = async (one: Case) => {
-    worst = Math.max(worst, await tryForward(version, one));
+    worst = Math.max(worst, await tryForward(variant, one));
   };
   const examples = large.map((one): [Case] => [one]);
   await fc.assert(fc.asyncProperty(someCase, attempt), cases(150, examples));
-  console.log(`forward, ${version}: largest error ${worst.toFixed(3)} of its bound`);
+  console.log(`forward, ${variant}: largest error ${worst.toFixed(3)} of its bound`);
 });

@@ -1,10 +1,16 @@
-// The paths that take a whole step, or many, in one dispatch: each against the float64 reference, and against itself.
+// The strategies that take a whole step, or many, in one dispatch: each against the float64 reference, and against itself.
 
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { FloatArray, PathName, ReplicaResults, RunSettings } from "../src/executor.ts";
-import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "../src/gpu/emitNetwork.ts";
-import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { FloatArray, StrategyName, MemberResults, RunSettings } from "../src/backend/executor.ts";
+import {
+  emitLaneSums,
+  emitNetwork,
+  emitPartials,
+  emitScore,
+  emitUpdate,
+} from "../src/backend/webgpu/emit/emitNetwork.ts";
+import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
 import {
   type ActivationName,
   activationNames,
@@ -19,7 +25,7 @@ import {
   rmsProp,
   sgd,
 } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import adamSource from "./golden/adam.wgsl?raw";
 import networkSource from "./golden/network.wgsl?raw";
 import scoreSource from "./golden/scoreNetwork.wgsl?raw";
@@ -34,7 +40,13 @@ import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
 
-const fusedPaths = ["replicas", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+const fusedStrategies = [
+  "members",
+  "subgroups",
+  "groups",
+  "samples",
+  "tiles",
+] as const satisfies readonly StrategyName[];
 
 const tiny = network({
   inputs: 2,
@@ -54,7 +66,7 @@ test("the checked-in shaders are what the emitter writes for the worked example"
 interface Training {
   readonly net: Network;
   readonly settings: RunSettings;
-  readonly replicas?: number;
+  readonly members?: number;
   readonly initial?: FloatArray;
   /** Steps of each call. */
   readonly calls?: readonly number[];
@@ -62,13 +74,13 @@ interface Training {
 
 interface Trained {
   readonly parameters: FloatArray;
-  /** [steps, replicas]. */
+  /** [steps, members]. */
   readonly losses: FloatArray;
-  readonly results: ReplicaResults;
+  readonly results: MemberResults;
 }
 
 async function train(executor: GpuExecutor | ReferenceExecutor, training: Training): Promise<Trained> {
-  const { net, settings, replicas = 1, initial = parametersOf(net, 5, replicas), calls = [25] } = training;
+  const { net, settings, members = 1, initial = parametersOf(net, 5, members), calls = [25] } = training;
   try {
     executor.writeParameters(initial);
     const run = await executor.createRun(settings);
@@ -86,14 +98,14 @@ async function train(executor: GpuExecutor | ReferenceExecutor, training: Traini
   }
 }
 
-const onGpu = async (path: PathName, training: Training): Promise<Trained> =>
-  train(await GpuExecutor.create(device(), training.net, training.replicas ?? 1), {
+const onGpu = async (strategy: StrategyName, training: Training): Promise<Trained> =>
+  train(await GpuExecutor.create(device(), training.net, training.members ?? 1), {
     ...training,
-    settings: { ...training.settings, path },
+    settings: { ...training.settings, strategy },
   });
 
 const onReference = (training: Training): Promise<Trained> =>
-  train(new ReferenceExecutor(training.net, training.replicas ?? 1), training);
+  train(new ReferenceExecutor(training.net, training.members ?? 1), training);
 
 const settingsOf = (net: Network, rows: number, own: Partial<RunSettings> = {}): RunSettings => ({
   data: dataOf(net, rows, 3),
@@ -113,10 +125,10 @@ interface Case {
   readonly optimizer: Optimizer;
   readonly rows: number;
   readonly batchSize: number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
-/** Every activation, loss and optimizer, odd widths, whole and rest batches, one replica and several. */
+/** Every activation, loss and optimizer, odd widths, whole and rest batches, one member and several. */
 const cases: Case[] = activationNames.map((activation, index): Case => {
   const optimizers = [
     sgd({ learningRate: 0.1, weightDecay: 0.01 }),
@@ -148,12 +160,12 @@ const cases: Case[] = activationNames.map((activation, index): Case => {
     loss,
     optimizer: optimizers[index % optimizers.length]!,
     ...batches[index % batches.length]!,
-    replicas: index % 3 === 0 ? 3 : 1,
+    members: index % 3 === 0 ? 3 : 1,
   };
 });
 
-const nameOf = ({ widths, activations, loss, optimizer, batchSize, rows, replicas }: Case): string =>
-  `${widths.join("-")} ${activations.join(" ")}, ${loss}, ${optimizer.name}, ${batchSize} of ${rows}, ${replicas} replicas`;
+const nameOf = ({ widths, activations, loss, optimizer, batchSize, rows, members }: Case): string =>
+  `${widths.join("-")} ${activations.join(" ")}, ${loss}, ${optimizer.name}, ${batchSize} of ${rows}, ${members} members`;
 
 /**
  * 25 steps of f32: every step rounds each parameter once (6e-8 of it) and its gradient some times more, and Adam divides by
@@ -161,87 +173,87 @@ const nameOf = ({ widths, activations, loss, optimizer, batchSize, rows, replica
  */
 const boundOf = ({ name }: Optimizer): number => (name === "sgd" ? 2e-6 : 2e-5);
 
-const follows = (path: PathName, one: Case, isOneOfItsKind: boolean): void =>
-  testOf(isOneOfItsKind)(`${path} follows float64: ${nameOf(one)}`, async () => {
-    const { widths, activations, loss, optimizer, rows, batchSize, replicas } = one;
+const follows = (strategy: StrategyName, one: Case, isOneOfItsKind: boolean): void =>
+  testOf(isOneOfItsKind)(`${strategy} follows float64: ${nameOf(one)}`, async () => {
+    const { widths, activations, loss, optimizer, rows, batchSize, members } = one;
     const layers = widths.slice(1).map((width, index) => ({ width, activation: activations[index]! }));
     const net = networkOf({ inputs: widths[0]!, layers, loss, rows, seed: 1 });
-    const training = { net, replicas, settings: settingsOf(net, rows, { optimizer, batchSize }) };
-    const own = await onGpu(path, training);
+    const training = { net, members, settings: settingsOf(net, rows, { optimizer, batchSize }) };
+    const own = await onGpu(strategy, training);
     const truth = await onReference(training);
     expect(relativeDistance(own.parameters, truth.parameters)).toBeLessThan(boundOf(optimizer));
     expect(relativeDistance(own.losses, truth.losses)).toBeLessThan(boundOf(optimizer));
-    expect([...own.results.nonFiniteSteps]).toEqual(Array(replicas).fill(-1));
-    expect([...own.results.finalLosses]).toEqual([...own.losses.subarray(own.losses.length - replicas)]);
-    for (let replica = 0; replica < replicas; replica++) {
-      const history = own.losses.filter((_loss, at) => at % replicas === replica);
+    expect([...own.results.nonFiniteSteps]).toEqual(Array(members).fill(-1));
+    expect([...own.results.finalLosses]).toEqual([...own.losses.subarray(own.losses.length - members)]);
+    for (let member = 0; member < members; member++) {
+      const history = own.losses.filter((_loss, at) => at % members === member);
       const best = Math.min(...history);
-      expect(own.results.bestLosses[replica]).toBe(best);
-      expect(own.results.bestSteps[replica]).toBe(history.indexOf(best));
+      expect(own.results.bestLosses[member]).toBe(best);
+      expect(own.results.bestSteps[member]).toBe(history.indexOf(best));
     }
   });
 
-for (const [at, path] of fusedPaths.entries()) {
-  for (const [index, one] of cases.entries()) follows(path, one, index === 2 * at);
+for (const [at, strategy] of fusedStrategies.entries()) {
+  for (const [index, one] of cases.entries()) follows(strategy, one, index === 2 * at);
 
-  test(`${path}: the same bits twice, and however many steps are handed over at once`, async () => {
+  test(`${strategy}: the same bits twice, and however many steps are handed over at once`, async () => {
     const training = {
       net: tiny,
-      replicas: 3,
+      members: 3,
       settings: settingsOf(tiny, 50, { optimizer: adam({ learningRate: 0.05 }), batchSize: 8 }),
     };
-    const wanted = bitsOf(await onGpu(path, { ...training, calls: [1008] }));
-    expect(bitsOf(await onGpu(path, { ...training, calls: [1008] }))).toBe(wanted);
-    expect(bitsOf(await onGpu(path, { ...training, calls: Array(144).fill(7) }))).toBe(wanted);
-    expect(bitsOf(await onGpu(path, { ...training, calls: [1000, 1, 1, 1, 1, 1, 1, 1, 1] }))).toBe(wanted);
+    const wanted = bitsOf(await onGpu(strategy, { ...training, calls: [1008] }));
+    expect(bitsOf(await onGpu(strategy, { ...training, calls: [1008] }))).toBe(wanted);
+    expect(bitsOf(await onGpu(strategy, { ...training, calls: Array(144).fill(7) }))).toBe(wanted);
+    expect(bitsOf(await onGpu(strategy, { ...training, calls: [1000, 1, 1, 1, 1, 1, 1, 1, 1] }))).toBe(wanted);
   });
 
-  testInFull(`${path}: a replica among 70 takes the same bits as alone with its settings`, async () => {
-    const replicas = 70;
+  testInFull(`${strategy}: a member among 70 takes the same bits as alone with its settings`, async () => {
+    const members = 70;
     const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "meanSquaredError" });
-    const perReplica = {
-      learningRate: Array.from({ length: replicas }, (_, replica) => 0.01 * (1 + replica)),
-      momentum: Array.from({ length: replicas }, (_, replica) => (replica % 2) * 0.9),
-      weightDecay: Array.from({ length: replicas }, (_, replica) => (replica % 3) * 0.001),
-      seed: Array.from({ length: replicas }, (_, replica) => 1000 + replica),
+    const perMember = {
+      learningRate: Array.from({ length: members }, (_, member) => 0.01 * (1 + member)),
+      momentum: Array.from({ length: members }, (_, member) => (member % 2) * 0.9),
+      weightDecay: Array.from({ length: members }, (_, member) => (member % 3) * 0.001),
+      seed: Array.from({ length: members }, (_, member) => 1000 + member),
     };
     const settings = settingsOf(net, 90, { optimizer: sgd({ learningRate: 1, momentum: 0.5 }), bootstrap: true });
-    const initial = parametersOf(net, 11, replicas);
-    const all = await onGpu(path, { net, replicas, initial, settings: { ...settings, perReplica } });
+    const initial = parametersOf(net, 11, members);
+    const all = await onGpu(strategy, { net, members, initial, settings: { ...settings, perMember } });
     const count = net.parameterCount;
-    for (const replica of [0, 1, 2, 63, 64, 69]) {
-      const part = initial.subarray(replica * count, (replica + 1) * count);
+    for (const member of [0, 1, 2, 63, 64, 69]) {
+      const part = initial.subarray(member * count, (member + 1) * count);
       const own: RunSettings = {
         ...settings,
         optimizer: sgd({
-          learningRate: perReplica.learningRate[replica]!,
-          momentum: perReplica.momentum[replica]!,
-          weightDecay: perReplica.weightDecay[replica]!,
+          learningRate: perMember.learningRate[member]!,
+          momentum: perMember.momentum[member]!,
+          weightDecay: perMember.weightDecay[member]!,
         }),
-        seed: perReplica.seed[replica]!,
+        seed: perMember.seed[member]!,
       };
-      const alone = await onGpu(path, { net, initial: part, settings: own });
-      expect(all.parameters.subarray(replica * count, (replica + 1) * count)).toEqual(alone.parameters);
-      expect(all.losses.filter((_loss, at) => at % replicas === replica)).toEqual(alone.losses);
+      const alone = await onGpu(strategy, { net, initial: part, settings: own });
+      expect(all.parameters.subarray(member * count, (member + 1) * count)).toEqual(alone.parameters);
+      expect(all.losses.filter((_loss, at) => at % members === member)).toEqual(alone.losses);
     }
-    const truth = await onReference({ net, replicas, initial, settings: { ...settings, perReplica } });
+    const truth = await onReference({ net, members, initial, settings: { ...settings, perMember } });
     expect(relativeDistance(all.parameters, truth.parameters)).toBeLessThan(2e-6);
   });
 }
 
-for (const path of ["layered", ...fusedPaths] as const) {
+for (const strategy of ["layered", ...fusedStrategies] as const) {
   testInFull(
-    `${path}: a replica that diverges stops with finite parameters, and the others do not notice`,
+    `${strategy}: a member that diverges stops with finite parameters, and the others do not notice`,
     async () => {
-      const replicas = 5;
+      const members = 5;
       const settings = settingsOf(tiny, 20, { batchSize: 4, optimizer: sgd({ learningRate: 0.3 }) });
       const wild = network({ inputs: 2, layers: [dense(3), dense(1)], loss: "squaredError" });
       const rates = [0.01, 0.02, 1e30, 0.03, 0.04];
       const run = (learningRate: readonly number[]) =>
-        onGpu(path, {
+        onGpu(strategy, {
           net: wild,
-          replicas,
-          settings: { ...settingsOf(wild, 20, settings), data: dataOf(wild, 20, 3), perReplica: { learningRate } },
+          members,
+          settings: { ...settingsOf(wild, 20, settings), data: dataOf(wild, 20, 3), perMember: { learningRate } },
         });
       const [one, calm] = [await run(rates), await run(rates.with(2, 0.01))];
       const count = wild.parameterCount;
@@ -251,25 +263,25 @@ for (const path of ["layered", ...fusedPaths] as const) {
       expect(one.results.nonFiniteSteps.filter((_step, at) => at !== 2)).toEqual(Float64Array.of(-1, -1, -1, -1));
       expect(one.parameters.every(Number.isFinite)).toBe(true);
       expect(one.results.finalLosses[2]).toBeNaN();
-      const losses = one.losses.filter((_loss, at) => at % replicas === 2);
+      const losses = one.losses.filter((_loss, at) => at % members === 2);
       expect(losses.subarray(stopped + 1).every(Number.isNaN)).toBe(true);
-      for (const replica of [0, 1, 3, 4]) {
-        const own = (values: FloatArray) => values.subarray(replica * count, (replica + 1) * count);
+      for (const member of [0, 1, 3, 4]) {
+        const own = (values: FloatArray) => values.subarray(member * count, (member + 1) * count);
         expect(own(one.parameters)).toEqual(own(calm.parameters));
-        expect(one.losses.filter((_l, at) => at % replicas === replica)).toEqual(
-          calm.losses.filter((_l, at) => at % replicas === replica),
+        expect(one.losses.filter((_l, at) => at % members === member)).toEqual(
+          calm.losses.filter((_l, at) => at % members === member),
         );
       }
     },
   );
 
-  testInFull(`${path}: orders and samples of their own are those of the reference`, async () => {
+  testInFull(`${strategy}: orders and samples of their own are those of the reference`, async () => {
     const net = network({ inputs: 2, layers: [dense(4, "tanh"), dense(1)], loss: "huber" });
     const seed = [7, 2 ** 40 + 3, 0];
-    for (const own of [{ perReplica: { seed } }, { bootstrap: true }, { perReplica: { seed }, bootstrap: true }]) {
+    for (const own of [{ perMember: { seed } }, { bootstrap: true }, { perMember: { seed }, bootstrap: true }]) {
       const settings = settingsOf(net, 101, { batchSize: 10, ...own });
-      const training = { net, replicas: 3, settings };
-      const [gpu, truth] = [await onGpu(path, training), await onReference(training)];
+      const training = { net, members: 3, settings };
+      const [gpu, truth] = [await onGpu(strategy, training), await onReference(training)];
       expect(relativeDistance(gpu.losses, truth.losses), JSON.stringify(own)).toBeLessThan(2e-6);
       expect(relativeDistance(gpu.parameters, truth.parameters), JSON.stringify(own)).toBeLessThan(2e-6);
     }
@@ -279,7 +291,7 @@ for (const path of ["layered", ...fusedPaths] as const) {
 test("a thousand steps of a tiny network are a handful of dispatches", async () => {
   const executor = await GpuExecutor.create(device(), tiny, 1);
   executor.writeParameters(parametersOf(tiny, 1));
-  const run = await executor.createRun({ ...settingsOf(tiny, 4, { batchSize: 4 }), path: "replicas" });
+  const run = await executor.createRun({ ...settingsOf(tiny, 4, { batchSize: 4 }), strategy: "members" });
   await run.execute(0, 1000);
   const counts = await countCalls(async () => {
     await run.execute(1000, 1000);
@@ -292,10 +304,10 @@ test("a thousand steps of a tiny network are a handful of dispatches", async () 
   executor.dispose();
 });
 
-test.each(fusedPaths)("%s: the bytes of the plan are those of the run, and all are freed", async (path) => {
+test.each(fusedStrategies)("%s: the bytes of the plan are those of the run, and all are freed", async (strategy) => {
   const before = { ...device().ledger };
   const executor = await GpuExecutor.create(device(), tiny, 4);
-  const settings = { ...settingsOf(tiny, 300, { batchSize: 300, optimizer: adam() }), path };
+  const settings = { ...settingsOf(tiny, 300, { batchSize: 300, optimizer: adam() }), strategy };
   const run = await executor.createRun(settings);
   expect(Math.abs(executor.planRun(settings).bytes - device().ledger.bytes)).toBeLessThanOrEqual(256);
   run.dispose();
@@ -305,7 +317,7 @@ test.each(fusedPaths)("%s: the bytes of the plan are those of the run, and all a
 
 testInFull.each(["tiles", "groups"] as const)(
   "%s: activations stored as f16 cost a thousandth, and no more",
-  async (path) => {
+  async (strategy) => {
     const net = networkOf({
       inputs: 7,
       layers: [
@@ -318,7 +330,7 @@ testInFull.each(["tiles", "groups"] as const)(
       seed: 4,
     });
     const settings = settingsOf(net, 300, { batchSize: 300, optimizer: adam({ learningRate: 0.01 }) });
-    const halves = await onGpu(path, { net, settings: { ...settings, activationStorage: "f16" } });
+    const halves = await onGpu(strategy, { net, settings: { ...settings, activationStorage: "f16" } });
     const truth = await onReference({ net, settings });
     const distance = relativeDistance(halves.losses, truth.losses);
     expect(distance).toBeLessThan(2e-3); // 25 steps: two stored values a layer, 2⁻¹¹ each
@@ -326,11 +338,11 @@ testInFull.each(["tiles", "groups"] as const)(
   },
 );
 
-test("a path that cannot take a run says which ones can", async () => {
+test("a strategy that cannot take a run says which ones can", async () => {
   const wide = network({ inputs: 300, layers: [dense(300), dense(1)], loss: "squaredError" });
   const executor = await GpuExecutor.create(device(), wide, 1);
   const settings = { ...settingsOf(wide, 4, { batchSize: 4 }) };
-  expect(() => executor.planRun({ ...settings, path: "replicas" })).toThrow(/expected one of auto, layered/);
-  expect(executor.planRun(settings).path).toBe("layered");
+  expect(() => executor.planRun({ ...settings, strategy: "members" })).toThrow(/expected one of auto, layered/);
+  expect(executor.planRun(settings).strategy).toBe("layered");
   executor.dispose();
 });

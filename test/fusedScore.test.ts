@@ -1,12 +1,12 @@
-// Scores of small networks, one invocation for each slice of the rows and replica: against float64, against itself, and where
+// Scores of small networks, one invocation for each slice of the rows and member: against float64, against itself, and where
 // the executor takes them. What holds for these and for scores layer by layer is tried for both.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { scoreReplicas } from "../src/cpu/score.ts";
-import type { Dataset, Scores } from "../src/executor.ts";
-import { BufferOwner } from "../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import { scoreMembers } from "../src/backend/cpu/score.ts";
+import type { Dataset, Scores } from "../src/backend/executor.ts";
+import { BufferOwner } from "../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import {
   type ActivationName,
   activationNames,
@@ -18,10 +18,10 @@ import {
   type Network,
   takesLogits,
 } from "../src/index.ts";
-import { FusedScorer, scoresFused } from "../src/plan/fusedScorer.ts";
-import { LayeredPredictor } from "../src/plan/layeredPredictor.ts";
+import { FusedScorer, scoresFused } from "../src/backend/webgpu/strategies/fusedScorer.ts";
+import { LayeredPredictor } from "../src/backend/webgpu/strategies/layeredPredictor.ts";
 import { roundoff } from "./support/compare.ts";
-import { openDevice, replicaPart } from "./support/kernelRun.ts";
+import { openDevice, memberPart } from "./support/kernelRun.ts";
 import { countCalls } from "./support/gpuCounts.ts";
 import { dataOf, describeNet, networkOf, parametersOf } from "./support/nets.ts";
 import { cases } from "./support/shapes.ts";
@@ -43,9 +43,9 @@ interface Scored {
 
 async function scoresBy(kind: Kind, { net, parameters, data, device = gpu() }: Scored): Promise<Scores> {
   const owner = new BufferOwner(device);
-  const replicas = parameters.length / net.parameterCount;
+  const members = parameters.length / net.parameterCount;
   try {
-    const request = { device, network: net, replicas, parameters: owner.upload("parameters", parameters) };
+    const request = { device, network: net, members, parameters: owner.upload("parameters", parameters) };
     const scorer = await scorers[kind].create(request);
     const scores = await scorer.score(data);
     scorer.dispose();
@@ -58,9 +58,9 @@ async function scoresBy(kind: Kind, { net, parameters, data, device = gpu() }: S
 const fusedScores = (scored: Scored): Promise<Scores> => scoresBy("fused", scored);
 
 const float64Scores = ({ net, parameters, data }: Scored): Promise<Scores> => {
-  const replicas = parameters.length / net.parameterCount;
-  const each = Array.from({ length: replicas }, (_, replica) => replicaPart(parameters, replica, net.parameterCount));
-  return scoreReplicas(net, each, data);
+  const members = parameters.length / net.parameterCount;
+  const each = Array.from({ length: members }, (_, member) => memberPart(parameters, member, net.parameterCount));
+  return scoreMembers(net, each, data);
 };
 
 /**
@@ -75,16 +75,16 @@ async function requireLike64(scored: Scored): Promise<number> {
   const [own, truth] = [await fusedScores(scored), await float64Scores(scored)];
   expect(own.losses, shape).toHaveLength(truth.losses.length);
   let worst = 0;
-  for (const [replica, wanted] of truth.losses.entries()) {
-    const error = Math.abs(own.losses[replica]! - wanted) / (1 + wanted);
-    expect(error, `${shape}, replica ${replica}`).toBeLessThan(lossError);
+  for (const [member, wanted] of truth.losses.entries()) {
+    const error = Math.abs(own.losses[member]! - wanted) / (1 + wanted);
+    expect(error, `${shape}, member ${member}`).toBeLessThan(lossError);
     worst = Math.max(worst, error);
   }
   expect(own.accuracies === undefined, shape).toBe(truth.accuracies === undefined);
-  for (const [replica, wanted] of (truth.accuracies ?? []).entries()) {
+  for (const [member, wanted] of (truth.accuracies ?? []).entries()) {
     const answers = scored.data.targets.length / (scored.net.loss === "softmaxCrossEntropy" ? scored.net.outputs : 1);
-    const mistaken = Math.abs(own.accuracies![replica]! - wanted) * answers;
-    expect(mistaken, `${shape}, replica ${replica}: answers`).toBeLessThanOrEqual(0.01 * answers);
+    const mistaken = Math.abs(own.accuracies![member]! - wanted) * answers;
+    expect(mistaken, `${shape}, member ${member}: answers`).toBeLessThanOrEqual(0.01 * answers);
   }
   return worst;
 }
@@ -97,7 +97,7 @@ const someCase = fc.record({
     maxLength: 3,
   }),
   rows: fc.constantFrom(1, 2, 3, 64, 127, 128, 129, 257, 301),
-  replicas: fc.constantFrom(1, 2, 5, 65),
+  members: fc.constantFrom(1, 2, 5, 65),
 });
 
 const follows = (loss: LossName, isOneOfItsKind: boolean): void =>
@@ -105,12 +105,12 @@ const follows = (loss: LossName, isOneOfItsKind: boolean): void =>
     let worst = 0;
     let forms = 0;
     await fc.assert(
-      fc.asyncProperty(someCase, async ({ inputs, layers, rows, replicas }) => {
+      fc.asyncProperty(someCase, async ({ inputs, layers, rows, members }) => {
         const net = networkOf({ inputs, layers, loss, rows, seed: 1 });
         forms |= net.parameterCount > 48 ? 2 : 1;
         worst = Math.max(
           worst,
-          await requireLike64({ net, parameters: parametersOf(net, 5, replicas), data: dataOf(net, rows, 3) }),
+          await requireLike64({ net, parameters: parametersOf(net, 5, members), data: dataOf(net, rows, 3) }),
         );
       }),
       cases(12, [
@@ -122,7 +122,7 @@ const follows = (loss: LossName, isOneOfItsKind: boolean): void =>
               { width: 2, activation: "identity" },
             ],
             rows: 9,
-            replicas: 300,
+            members: 300,
           },
         ],
         [
@@ -133,7 +133,7 @@ const follows = (loss: LossName, isOneOfItsKind: boolean): void =>
               { width: 9, activation: "elu" },
             ],
             rows: 129,
-            replicas: 5,
+            members: 5,
           },
         ],
       ]),
@@ -152,15 +152,15 @@ testInFull.each(activationNames)("%s follows float64, below the last layer and i
 const tiny: Network = network({ inputs: 3, layers: [dense(4, "tanh"), dense(2)], loss: "softmaxCrossEntropy" });
 const wider: Network = network({ inputs: 5, layers: [dense(12, "silu"), dense(3)], loss: "binaryCrossEntropy" });
 
-testInFull.each([tiny, wider])("a replica has the same score alone and among 300", async (net) => {
+testInFull.each([tiny, wider])("a member has the same score alone and among 300", async (net) => {
   const data = dataOf(net, 333, 5);
   const parameters = parametersOf(net, 7, 300);
   const all = await fusedScores({ net, parameters, data });
-  for (const replica of [0, 1, 63, 64, 299]) {
-    const own = parameters.slice(replica * net.parameterCount, (replica + 1) * net.parameterCount);
+  for (const member of [0, 1, 63, 64, 299]) {
+    const own = parameters.slice(member * net.parameterCount, (member + 1) * net.parameterCount);
     const alone = await fusedScores({ net, parameters: own, data });
-    expect(alone.losses[0]).toBe(all.losses[replica]);
-    expect(alone.accuracies![0]).toBe(all.accuracies![replica]);
+    expect(alone.losses[0]).toBe(all.losses[member]);
+    expect(alone.accuracies![0]).toBe(all.accuracies![member]);
   }
   expect(await fusedScores({ net, parameters, data })).toEqual(all);
 });
@@ -199,7 +199,7 @@ test("sums beyond 128 rows are those of float64", async () => {
   expect(Math.abs(losses[0]! / Math.fround(0.1) ** 2 - 1)).toBeLessThan(128 * roundoff);
 });
 
-testInFull("a loss that is not finite is that replica's alone", async () => {
+testInFull("a loss that is not finite is that member's alone", async () => {
   for (const net of [tiny, wider]) {
     const data = dataOf(net, 131, 5);
     const parameters = parametersOf(net, 7, 5);
@@ -233,11 +233,11 @@ testInFull("the executor takes it for populations of small networks, and frees i
   ] as const) {
     const data = dataOf(net, 400, 12);
     const parameters = parametersOf(net, 13, 300);
-    using model = await createModel(net, { device, replicas: 300, parameters });
+    using model = await createModel(net, { device, members: 300, parameters });
     const scores = await model.evaluate(data);
     const truth = await float64Scores({ net, parameters, data });
-    for (const [replica, wanted] of truth.losses.entries()) {
-      expect(Math.abs(scores.losses[replica]! - wanted) / (1 + wanted)).toBeLessThan(lossError);
+    for (const [member, wanted] of truth.losses.entries()) {
+      expect(Math.abs(scores.losses[member]! - wanted) / (1 + wanted)).toBeLessThan(lossError);
     }
     const { dispatchWorkgroups, createBuffer } = await countCalls(() => model.evaluate(data).then(() => {}));
     if (isFused) expect(dispatchWorkgroups).toBeLessThanOrEqual(3); // one layer after the other, it would be 3 for each chunk
@@ -252,7 +252,7 @@ test.each(kinds)("%s: a scorer that is disposed while it scores frees all at onc
   const data = dataOf(tiny, 40_000, 7);
   const owner = new BufferOwner(device);
   const parameters = owner.upload("parameters", parametersOf(tiny, 1, 2000));
-  const scorer = await scorers[kind].create({ device, network: tiny, replicas: 2000, parameters });
+  const scorer = await scorers[kind].create({ device, network: tiny, members: 2000, parameters });
   const scores = expect(scorer.score(data)).rejects.toMatchObject({ code: "DISPOSED" });
   setTimeout(() => scorer.dispose(), 1);
   await scores;

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { rowsOf } from "../src/batches.ts";
-import { dense, network } from "../src/network.ts";
-import { pageBlock } from "../src/plan/uniforms.ts";
+import { rowsOf } from "../src/backend/batches.ts";
+import { dense, network } from "../src/graph/network.ts";
+import { pageBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
 import { batchOf, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { cases } from "./support/shapes.ts";
@@ -40,7 +40,7 @@ async function tryGather({ rowCount, width, pageRows, rows: wantedRows, shuffle,
       uniform: pageBlock(first, page.length / width, width),
       storage: [page, gathered],
       invocations: rows * width,
-      replicas: 1,
+      members: 1,
     });
     gathered = results[1]!.slice();
   }
@@ -82,7 +82,7 @@ test("65,535 workgroups ± 1, and more than one dimension of them holds, work to
       uniform: pageBlock(0, rows, 1),
       storage: [values, poisoned(rows + 64)],
       invocations: rows,
-      replicas: 1,
+      members: 1,
     });
     const wrong = values.findIndex((value, row) => gathered![row] !== value);
     expect(wrong, `${rows} values`).toBe(-1);

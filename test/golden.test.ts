@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { acquire, adam, adamW, createModel, dense, network, rmsProp, sgd, type Optimizer } from "../src/index.ts";
 import type { ActivationName, Device, LossName } from "../src/index.ts";
-import { pathNames, type Path, type PathName } from "../src/executor.ts";
+import { strategyNames, type Strategy, type StrategyName } from "../src/backend/executor.ts";
 import { testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
@@ -22,7 +22,7 @@ interface Golden {
 }
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 
 const files = import.meta.glob<Golden>("./golden/*.json", { eager: true, import: "default" });
 const optimizers = { sgd, adam, adamW, rmsProp };
@@ -33,20 +33,20 @@ const relative = (values: ArrayLike<number>, reference: number[]): number =>
 const worstRelative = (values: ArrayLike<number>, reference: number[]): number =>
   Math.max(...reference.map((wanted, index) => Math.abs(values[index]! - wanted) / Math.abs(wanted)));
 
-/** The run that stands for its path in a host that takes one of each. */
-const widthsFor: Readonly<Record<PathName, string>> = {
+/** The run that stands for its strategy in a host that takes one of each. */
+const widthsFor: Readonly<Record<StrategyName, string>> = {
   layered: "5-64-64-1",
-  replicas: "2-2-2-1",
+  members: "2-2-2-1",
   subgroups: "3-17-5",
   groups: "4-8-3",
   samples: "1-33-2",
   tiles: "7-1-7-1-7",
 };
 
-/** Paths that take no network of this size: more than 900 parameters, or 4,096 samples, or one workgroup's memory. */
-const refusals = /train: path: expected one of/;
+/** Strategies that take no network of this size: more than 900 parameters, or 4,096 samples, or one workgroup's memory. */
+const refusals = /train: strategy: expected one of/;
 
-async function train(golden: Golden, device: Device, path: Path = "auto") {
+async function train(golden: Golden, device: Device, strategy: Strategy = "auto") {
   const { name, ...options } = golden.optimizer;
   const optimizer: Optimizer = optimizers[name](options);
   const layers = golden.activations.map((activation, index) => dense(golden.widths[index + 1]!, activation));
@@ -58,7 +58,7 @@ async function train(golden: Golden, device: Device, path: Path = "auto") {
   const { gradients } = await model.trace(data, optimizer);
   const losses: number[] = [];
   const { steps, batchSize } = golden;
-  for await (const event of model.train(data, { optimizer, steps, batchSize, path, every: { steps: 7 } })) {
+  for await (const event of model.train(data, { optimizer, steps, batchSize, strategy, logInterval: { steps: 7 } })) {
     losses.push(...event.losses);
   }
   const parameters = await model.readParameters();
@@ -76,23 +76,23 @@ for (const golden of Object.values(files)) {
     expect(relative(parameters, golden.finalParameters)).toBeLessThanOrEqual(1e-9);
   });
 
-  const follows = (path: Path) => async (): Promise<void> => {
+  const follows = (strategy: Strategy) => async (): Promise<void> => {
     let trained: Awaited<ReturnType<typeof train>>;
     try {
-      trained = await train(golden, gpu(), path);
+      trained = await train(golden, gpu(), strategy);
     } catch (error) {
       expect(String(error)).toMatch(refusals);
-      expect(["replicas", "subgroups", "samples", "groups"]).toContain(path);
-      return console.log(`${golden.name}: ${path} cannot take it`);
+      expect(["members", "subgroups", "samples", "groups"]).toContain(strategy);
+      return console.log(`${golden.name}: ${strategy} cannot take it`);
     }
     const { kind, gradients, losses, parameters } = trained;
-    expect(kind).not.toBe("cpu");
+    expect(kind).not.toBe("reference");
     const reached = {
       gradients: relative(gradients, golden.firstGradients),
       losses: worstRelative(losses, golden.losses),
       parameters: relative(parameters, golden.finalParameters),
     };
-    console.log(`${golden.name} on ${kind}, ${path}: ${JSON.stringify(reached)}`);
+    console.log(`${golden.name} on ${kind}, ${strategy}: ${JSON.stringify(reached)}`);
     const bound = adaptive ? 1e-4 : 1e-5;
     expect(losses).toHaveLength(golden.steps);
     expect(reached.gradients).toBeLessThanOrEqual(1e-5);
@@ -100,10 +100,10 @@ for (const golden of Object.values(files)) {
     expect(reached.parameters).toBeLessThanOrEqual(bound);
   };
 
-  for (const path of pathNames) {
-    testOf(golden.widths.join("-") === widthsFor[path])(
-      `${golden.name}: the GPU follows PyTorch's float64 run, path ${path}`,
-      follows(path),
+  for (const strategy of strategyNames) {
+    testOf(golden.widths.join("-") === widthsFor[strategy])(
+      `${golden.name}: the GPU follows PyTorch's float64 run, strategy ${strategy}`,
+      follows(strategy),
     );
   }
 }

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { loss } from "../src/cpu/loss.ts";
-import { Step } from "../src/cpu/step.ts";
-import type { Dataset } from "../src/executor.ts";
+import { loss } from "../src/backend/cpu/loss.ts";
+import { Step } from "../src/backend/cpu/step.ts";
+import type { Dataset } from "../src/backend/executor.ts";
 import { acquire, activationNames, createModel, lossNames, type BuiltInNetwork, sgd } from "../src/index.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { allCases } from "./support/shapes.ts";
@@ -63,7 +63,7 @@ const someNet: fc.Arbitrary<NetCase> = fc.record({
 });
 
 test("reference gradients are the limits of central differences, for any network", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   let checked = 0;
   let skipped = 0;
   let worst = 0;
@@ -106,15 +106,15 @@ const netsForGpu: NetCase[] = Array.from({ length: 12 }, (_, index) => ({
   seed: 100 + index,
 }));
 
-test.each([1, 2, 5])("GPU gradients agree with the reference, %i replicas", async (replicas) => {
-  const cpu = await acquire({ device: "cpu" });
+test.each([1, 2, 5])("GPU gradients agree with the reference, %i members", async (members) => {
+  const cpu = await acquire({ device: "reference" });
   let worst = 0;
   for (const one of netsForGpu.slice(0, shareOf(netsForGpu.length))) {
     const net = networkOf(one);
     const data = dataOf(net, one.rows, one.seed);
-    const parameters = parametersOf(net, one.seed, replicas);
-    using reference = await createModel(net, { device: cpu, replicas, parameters });
-    using model = await createModel(net, { device: device(), replicas, parameters });
+    const parameters = parametersOf(net, one.seed, members);
+    using reference = await createModel(net, { device: cpu, members, parameters });
+    using model = await createModel(net, { device: device(), members, parameters });
     const wanted = await reference.trace(data, optimizer);
     const own = await model.trace(data, optimizer);
     const largest = Float64Array.from(wanted.gradients).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -125,11 +125,11 @@ test.each([1, 2, 5])("GPU gradients agree with the reference, %i replicas", asyn
       const text = `${describeNet(net)}, ${one.rows} rows: gradient ${index} is ${value}, wanted ${wanted.gradients[index]}`;
       expect(error <= bound ? "" : `${text} ± ${bound}`).toBe("");
     });
-    own.losses.forEach((value, replica) => {
-      expect(Math.abs(value - wanted.losses[replica]!)).toBeLessThanOrEqual(
-        2e-6 * Math.abs(wanted.losses[replica]!) + 1e-7,
+    own.losses.forEach((value, member) => {
+      expect(Math.abs(value - wanted.losses[member]!)).toBeLessThanOrEqual(
+        2e-6 * Math.abs(wanted.losses[member]!) + 1e-7,
       );
     });
   }
-  console.log(`gradients of ${replicas} replicas: largest error ${worst.toFixed(3)} of its bound`);
+  console.log(`gradients of ${members} members: largest error ${worst.toFixed(3)} of its bound`);
 });

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { loss } from "../src/cpu/loss.ts";
-import { Step } from "../src/cpu/step.ts";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { Dataset } from "../src/executor.ts";
+import { loss } from "../src/backend/cpu/loss.ts";
+import { Step } from "../src/backend/cpu/step.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { Dataset } from "../src/backend/executor.ts";
 import {
   acquire,
   activation,
@@ -32,7 +32,7 @@ import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { allCases } from "./support/shapes.ts";
 
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 
 test.each(graphGoldens)("$name: the reference repeats PyTorch's float64 run", async (golden) => {
   const { losses, parameters } = await trainGolden(golden, new ReferenceExecutor(golden.network, 1));
@@ -142,7 +142,7 @@ test("parameters are named and laid out in the order of the layers, and start as
     "layers.4.weights 6×1",
     "layers.4.bias 1",
   ]);
-  const values = initialize(net, { seed: 4, replicas: 1 });
+  const values = initialize(net, { seed: 4, members: 1 });
   const named = new Map(parametersOf(net).map(({ name, offset, size }) => [name, values.slice(offset, offset + size)]));
   expect(new Set(named.get("layers.2.scale"))).toEqual(new Set([1]));
   expect(new Set(named.get("layers.2.shift"))).toEqual(new Set([0]));
@@ -241,12 +241,12 @@ test("a training with dropout repeats its bits, and goes on from a state as if i
   const net = network({ inputs: 3, layers, loss: "meanSquaredError" });
   const data = graphData(net, 20, 5);
   const options = { optimizer: adam(), batchSize: 6, seed: 9 };
-  const whole = await createModel(net, { device: cpu, replicas: 2, seed: 1 });
+  const whole = await createModel(net, { device: cpu, members: 2, seed: 1 });
   await whole.fit(data, { ...options, steps: 30 });
-  const part = await createModel(net, { device: cpu, replicas: 2, seed: 1 });
+  const part = await createModel(net, { device: cpu, members: 2, seed: 1 });
   await part.fit(data, { ...options, steps: 13 });
-  const rest = await createModel(net, { device: cpu, replicas: 2, seed: 1 });
-  await rest.fit(data, { ...options, steps: 30, resume: part.lastGood });
+  const rest = await createModel(net, { device: cpu, members: 2, seed: 1 });
+  await rest.fit(data, { ...options, steps: 30, resume: part.checkpoint });
   expect(await rest.readParameters()).toEqual(await whole.readParameters());
   const single = await createModel(net, { device: cpu, seed: 2 });
   await single.fit(data, { ...options, steps: 30 });
@@ -259,7 +259,7 @@ test("a graph trains, predicts, scores and verifies as any network", async () =>
   const net = network({ inputs: 4, layers, loss: "softmaxCrossEntropy" });
   const data = graphData(net, 24, 6);
   const options = { optimizer: adam({ learningRate: 0.02 }), steps: 60, batchSize: 8 };
-  using model = await createModel(net, { device: cpu, replicas: 2, seed: 3 });
+  using model = await createModel(net, { device: cpu, members: 2, seed: 3 });
   const initialParameters = await model.readParameters();
   const before = await model.evaluate(data);
   const { loss: after } = await model.fit(data, options);

@@ -7,16 +7,16 @@ import { acquire, type AnyNetwork, BadFile, createModel, dense, layerNorm, loadM
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { allCases } from "./support/shapes.ts";
 
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 
-async function expectRoundTrip(net: AnyNetwork, replicas: number): Promise<void> {
-  const parameters = Float32Array.from(graphParameters(net, 4, replicas));
-  const bytes = encodeModel({ network: net, replicas, parameters });
+async function expectRoundTrip(net: AnyNetwork, members: number): Promise<void> {
+  const parameters = Float32Array.from(graphParameters(net, 4, members));
+  const bytes = encodeModel({ network: net, members, parameters });
   const saved = decodeModel(bytes, "m");
-  expect([saved.replicas, saved.parameters]).toEqual([replicas, parameters]);
+  expect([saved.members, saved.parameters]).toEqual([members, parameters]);
   expect(encodeModel(saved)).toEqual(bytes);
-  using before = await createModel(net, { device: cpu, replicas, parameters });
-  using after = await createModel(saved.network, { device: cpu, replicas, parameters: saved.parameters });
+  using before = await createModel(net, { device: cpu, members, parameters });
+  using after = await createModel(saved.network, { device: cpu, members, parameters: saved.parameters });
   const { inputs } = graphData(net, 3, 8);
   expect(await after.predict(inputs)).toEqual(await before.predict(inputs));
 }
@@ -34,7 +34,7 @@ test("files give back random graphs", async () => {
 });
 
 const net = network({ inputs: 3, layers: [dense(4), layerNorm(), dense(2)], loss: "huber" });
-const good = encodeModel({ network: net, replicas: 1, parameters: graphParameters(net, 1) });
+const good = encodeModel({ network: net, members: 1, parameters: graphParameters(net, 1) });
 
 interface Written {
   loss: string;
@@ -88,7 +88,7 @@ test("a description that was not changed is read", () => {
 test("what takes dense layers alone says so", async () => {
   const parameters = graphParameters(net, 1);
   const message = "expected a network of dense layers only, got a graph with reduce, broadcast, elementwise";
-  expect(() => encodeOnnx({ network: net, replicas: 1, parameters })).toThrow(message);
+  expect(() => encodeOnnx({ network: net, members: 1, parameters })).toThrow(message);
   using model = await createModel(net, { device: cpu, parameters });
   const row = { input: [1, 2, 3], target: [1, 2], learningRate: 0.1, format: "text" } as const;
   await expect(explain(model, row)).rejects.toThrow(message);

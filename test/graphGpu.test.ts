@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { RunSettings } from "../src/executor.ts";
-import { BufferOwner, readFloats } from "../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { RunSettings } from "../src/backend/executor.ts";
+import { BufferOwner, readFloats } from "../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import type { GraphNetwork } from "../src/graph/graphNetwork.ts";
 import {
   acquire,
@@ -19,9 +19,9 @@ import {
   residual,
   sgd,
 } from "../src/index.ts";
-import { whyNotOnGpu } from "../src/plan/graphMemory.ts";
-import { createGraphRun, graphRequest } from "../src/plan/graphRun.ts";
-import { createExecutor } from "../src/plan/choose.ts";
+import { whyNotOnGpu } from "../src/backend/webgpu/strategies/graphMemory.ts";
+import { createGraphRun, graphRequest } from "../src/backend/webgpu/strategies/graphRun.ts";
+import { createExecutor } from "../src/backend/createExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
@@ -30,7 +30,7 @@ import { testOf } from "./support/share.ts";
 import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const optimizer = sgd({ learningRate: 0.1 });
 
 const onGpu = graphCases.filter(({ network: net }) => whyNotOnGpu(net) === undefined);
@@ -46,11 +46,11 @@ function expectClose(what: string, values: ArrayLike<number>, wanted: ArrayLike<
 }
 
 /** Everything that one step computes, and the parameters after some steps of half the rows. */
-async function compare(net: AnyNetwork, replicas: number, rows: number): Promise<void> {
-  const parameters = graphParameters(net, 5, replicas);
+async function compare(net: AnyNetwork, members: number, rows: number): Promise<void> {
+  const parameters = graphParameters(net, 5, members);
   const data = graphData(net, rows, 9);
-  using reference = await createModel(net, { device: cpu, replicas, parameters });
-  using model = await createModel(net, { device: device(), replicas, parameters });
+  using reference = await createModel(net, { device: cpu, members, parameters });
+  using model = await createModel(net, { device: device(), members, parameters });
   expectClose("output", await model.logits(data.inputs), await reference.logits(data.inputs), 2e-6);
   expectClose("score", (await model.evaluate(data)).losses, (await reference.evaluate(data)).losses, 2e-6);
   const [own, wanted] = [await model.trace(data, optimizer), await reference.trace(data, optimizer)];
@@ -109,7 +109,7 @@ async function train(own: GpuDevice, net: GraphNetwork, settings: RunSettings, l
   const owner = new BufferOwner(own);
   const values = Float32Array.from(graphParameters(net, 5, 2));
   const parameters = owner.upload("parameters", values);
-  const request = graphRequest({ device: own, network: net, replicas: 2, settings });
+  const request = graphRequest({ device: own, network: net, members: 2, settings });
   const run = await createGraphRun({ ...request, lanes }, parameters);
   try {
     await run.execute(0, 4);
@@ -157,8 +157,8 @@ for (const lanes of [1, 2, 8, 64]) {
 const drawn: readonly [string, Partial<RunSettings>][] = [
   ["in order", { shuffle: false }],
   ["of a bootstrap sample", { bootstrap: true }],
-  ["of each member", { perReplica: { seed: [4, 9] } }],
-  ["of each member's bootstrap sample", { perReplica: { seed: [4, 9] }, bootstrap: true }],
+  ["of each member", { perMember: { seed: [4, 9] } }],
+  ["of each member's bootstrap sample", { perMember: { seed: [4, 9] }, bootstrap: true }],
 ];
 for (const [index, [name, more]] of drawn.entries()) {
   testOf(index === 3)(`rows of the data ${name}`, async () => {
@@ -175,7 +175,7 @@ test("batches in chunks, and data in several pages", async () => {
     loss: "meanSquaredError",
   }) as GraphNetwork;
   const settings = { ...settingsOf(), data: graphData(net, 1800, 3), batchSize: 350, optimizer };
-  const { plan } = graphRequest({ device: small, network: net, replicas: 2, settings });
+  const { plan } = graphRequest({ device: small, network: net, members: 2, settings });
   expect([plan.chunks > 3, plan.gathered]).toEqual([true, true]);
   expectClose("parameter", await train(small, net, settings), await trainReference(net, settings), 1e-5);
 });
@@ -183,7 +183,8 @@ test("batches in chunks, and data in several pages", async () => {
 /** Dispatches of a step. */
 async function dispatchesOf(net: AnyNetwork): Promise<number> {
   using model = await createModel(net, { device: device() });
-  return model.plan(graphData(net, 64, 1), { optimizer, steps: 1, batchSize: 64, path: "layered" }).dispatchesPerStep;
+  return model.plan(graphData(net, 64, 1), { optimizer, steps: 1, batchSize: 64, strategy: "layered" })
+    .dispatchesPerStep;
 }
 
 test("a residual block with layer norm takes 3 dispatches more than its dense layers, which take 3", async () => {
@@ -203,7 +204,7 @@ test("a residual block with layer norm takes 3 dispatches more than its dense la
 
 test("resuming gives the same bits, and disposing frees every buffer", async () => {
   const start = async () =>
-    createModel(mixed, { device: device(), replicas: 2, parameters: graphParameters(mixed, 5, 2) });
+    createModel(mixed, { device: device(), members: 2, parameters: graphParameters(mixed, 5, 2) });
   const options = { optimizer: adam(), batchSize: 12, seed: 9 };
   const { buffers } = device().ledger;
   using whole = await start();
@@ -211,7 +212,7 @@ test("resuming gives the same bits, and disposing frees every buffer", async () 
   using part = await start();
   await part.fit(mixedData, { ...options, steps: 7 });
   using rest = await start();
-  await rest.fit(mixedData, { ...options, steps: 20, resume: part.lastGood });
+  await rest.fit(mixedData, { ...options, steps: 20, resume: part.checkpoint });
   expect(await rest.readParameters()).toEqual(await whole.readParameters());
   await whole.evaluate(mixedData);
   for (const model of [whole, part, rest]) model.dispose();
@@ -226,7 +227,7 @@ test("what does not run on a GPU says why where a GPU was asked for, and runs on
   await expect(createModel(net, { device: required })).rejects.toThrow(message);
   using model = await createModel(net, { device: device() });
   const data = graphData(net, 8, 1);
-  expect(model.plan(data, { optimizer, steps: 1 }).path).toBe("reference");
+  expect(model.plan(data, { optimizer, steps: 1 }).strategy).toBe("reference");
   expect(await model.predict(data.inputs)).toBeInstanceOf(Float64Array);
   const wide = network({ inputs: 3, loss: "huber" }, (x) => {
     const parts = Array.from({ length: 9 }, () => x.pipe(dense(2, "tanh")));
@@ -235,9 +236,9 @@ test("what does not run on a GPU says why where a GPU was asked for, and runs on
   expect(whyNotOnGpu(wide)).toMatch(/^a network in which \d+ results are combined at once$/);
 });
 
-test("paths that are written for lists of dense layers are refused", async () => {
+test("strategies that are written for lists of dense layers are refused", async () => {
   using model = await createModel(mixed, { device: device() });
-  const options = { optimizer, steps: 1, path: "tiles" } as const;
+  const options = { optimizer, steps: 1, strategy: "tiles" } as const;
   await expect(model.fit(mixedData, options)).rejects.toThrow(
     "expected auto or layered for a network that is not a list",
   );

@@ -2,7 +2,7 @@
 
 import { create } from "webgpu";
 import { expect, test } from "vitest";
-import { GpuDevice } from "../src/gpu/device.ts";
+import { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { acquire } from "../src/index.ts";
 import { cast, dispose, grad, tensor, type Tensor, zeros } from "../src/tensor.ts";
 import { operationCases, weighted } from "./support/tensorOperations.ts";
@@ -13,7 +13,7 @@ keeper.thalwegWithoutBackend = create(["backend=null"]);
 
 test("every operation and its gradients are accepted with f16 operands, and with one of each kind", async () => {
   const device = await acquire({ gpu: keeper.thalwegWithoutBackend });
-  if (!(device instanceof GpuDevice)) throw new Error(`no null backend: ${device.why}`);
+  if (!(device instanceof GpuDevice)) throw new Error(`no null backend: ${device.fallbackReason}`);
   expect(device.gpu.features.has("shader-f16")).toBe(true);
   for (const one of operationCases) {
     for (const types of [["f16"], ["f16", "f32"], ["f32", "f16"]] as const) {

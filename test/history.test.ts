@@ -16,7 +16,7 @@ import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const devices = [
   ["GPU", () => gpu()],
   ["reference", () => cpu],
@@ -28,13 +28,13 @@ const optimizer = sgd({ learningRate: 0.1 });
 
 test.each(devices)("%s: history has the mean loss of each epoch, whenever events fall", async (_, device) => {
   const histories = [];
-  for (const every of [{ steps: 1 }, { steps: 7 }, { epochs: 2 }]) {
-    using model = await createModel(net, { device: device(), seed: 1, replicas: 2 });
-    const { history, loss } = await model.fit(data, { optimizer, steps: 18, batchSize: 10, every });
+  for (const logInterval of [{ steps: 1 }, { steps: 7 }, { epochs: 2 }]) {
+    using model = await createModel(net, { device: device(), seed: 1, members: 2 });
+    const { history, loss } = await model.fit(data, { optimizer, steps: 18, batchSize: 10, logInterval });
     expect(loss).toBe(history.loss.at(-1));
     histories.push(history.loss);
   }
-  using model = await createModel(net, { device: device(), seed: 1, replicas: 2 });
+  using model = await createModel(net, { device: device(), seed: 1, members: 2 });
   const losses: number[] = [];
   for await (const event of model.train(data, { optimizer, steps: 18, batchSize: 10 })) losses.push(...event.losses);
   const means = [0, 10, 20, 30].map((at) => {
@@ -49,7 +49,7 @@ test.each(devices)("%s: validation rows are scored after each epoch, and after a
   const options = { optimizer, batchSize: 10, seed: 3, validation: held };
   const first = await model.fit(data, { ...options, epochs: 2 });
   expect(first.history.validation.map(({ epoch }) => epoch)).toEqual([1, 2]);
-  const last = await model.fit(data, { ...options, epochs: 5, resume: model.lastGood });
+  const last = await model.fit(data, { ...options, epochs: 5, resume: model.checkpoint });
   expect(last.history.loss).toHaveLength(3);
   expect(last.history.validation.map(({ epoch }) => epoch)).toEqual([3, 4, 5]);
   const { loss, accuracy } = await model.evaluate(held);
@@ -66,12 +66,12 @@ test("of many epochs every n-th is scored", async () => {
 
 test("an epoch in which everything diverged has no mean", async () => {
   const linear = network({ inputs: 3, layers: [dense(2)], loss: "meanSquaredError" });
-  using model = await createModel(linear, { device: cpu, replicas: 2, seed: 1 });
+  using model = await createModel(linear, { device: cpu, members: 2, seed: 1 });
   const learningRate = [1e-3, 1e30];
   const { history, diverged } = await model.fit(dataOf(linear, 50, 1), {
     optimizer,
     epochs: 3,
-    perReplica: { learningRate },
+    perMember: { learningRate },
   });
   expect(diverged).toBe(1);
   expect(history.loss.every(Number.isFinite)).toBe(true);
@@ -98,14 +98,14 @@ test.each(devices)(
   },
 );
 
-test.each([1, 3])("a saved model of %i predicts the same bits when it is loaded", async (replicas) => {
-  using model = await createModel(net, { device: cpu, seed: 1, replicas });
+test.each([1, 3])("a saved model of %i predicts the same bits when it is loaded", async (members) => {
+  using model = await createModel(net, { device: cpu, seed: 1, members });
   await model.fit(data, { optimizer, epochs: 2 });
   const bytes = await model.save();
   using loaded = await loadModel(bytes, { device: cpu });
   model.writeParameters(Float64Array.from(Float32Array.from(await model.readParameters())));
   expect(await loaded.predict(held.inputs)).toEqual(await model.predict(held.inputs));
-  using other = await createModel(net, { device: cpu, seed: 9, replicas });
+  using other = await createModel(net, { device: cpu, seed: 9, members });
   await other.load(bytes);
   expect(await other.readParameters()).toEqual(await loaded.readParameters());
   expect(loaded.summary()).toBe(model.summary());
@@ -130,7 +130,7 @@ test("summary says layers, widths and parameters", async () => {
     network({ inputs: 784, layers: [dense(128, "relu"), dense(10)], loss: "softmaxCrossEntropy" }),
     {
       device: cpu,
-      replicas: 2,
+      members: 2,
     },
   );
   expect(model.summary()).toBe(

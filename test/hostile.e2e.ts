@@ -42,7 +42,7 @@ describe("control characters of a table and of a model reach no terminal", () =>
     expect(trained.code).toBe(0);
     expect(trained.stderr).toContain(String.raw`\u001b]52;c;ZWNobyBwd25lZA==\u0007`);
     expect((await expectClean(["evaluate", "evil.safetensors", "evil.json", ...cpu])).code).toBe(0);
-    const sweep = ["sweep", "evil.json", ...target, "--epochs", "2", "--replicas", "3", ...cpu, "--csv", "evil.csv"];
+    const sweep = ["sweep", "evil.json", ...target, "--epochs", "2", "--members", "3", ...cpu, "--csv", "evil.csv"];
     expect((await expectClean([...sweep, "--output", "swept.safetensors"])).code).toBe(0);
     const predicted = await expectClean(["predict", "evil.safetensors", "evil.json", ...cpu]);
     expect(predicted.code).toBe(0);
@@ -81,12 +81,12 @@ describe("control characters of a table and of a model reach no terminal", () =>
   });
 
   test("metadata of a hostile model: prototypes, and names as long as a header allows", async () => {
-    const { network, parameters, preprocessing, training, replicas } = decodeModel(read("penguins.safetensors"), "m");
+    const { network, parameters, preprocessing, training, members } = decodeModel(read("penguins.safetensors"), "m");
     const { inputs, target: known } = preprocessing!;
     if (known.kind !== "class") throw new Error("penguins are classes");
     const values = ["__proto__", "constructor", "x".repeat(10_000)];
     const hostile = { inputs, target: { ...known, name: "__proto__", values } };
-    write("proto.safetensors", encodeModel({ network, replicas, parameters, preprocessing: hostile, training }));
+    write("proto.safetensors", encodeModel({ network, members, parameters, preprocessing: hostile, training }));
     const row = JSON.stringify([
       Object.fromEntries(
         inputs.map((column) => [

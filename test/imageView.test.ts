@@ -167,7 +167,7 @@ test("the painting is what the network says at each point, and its file tells ho
   const settings = { ...sizes.small, waves: 8, width: 4 };
   const raster = wholePicture(picture, 2);
   const { network: shape, options } = sessionSettings(settings, picture, raster);
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const model = await createModel(network(shape), { device, seed: 5 });
   const pixels = await new Painter(options.frequencies).paint(model, raster);
   const colours = await model.predict(fourierFeatures(options.frequencies, raster));

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { acquire, adam, createModel, dense, network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { openDevice } from "./support/kernelRun.ts";
 
 const net = network({ inputs: 2, layers: [dense(8, "tanh"), dense(1)], loss: "squaredError" });
@@ -10,13 +10,13 @@ const data = { inputs: Float32Array.of(0, 0, 0, 1, 1, 0, 1, 1), targets: Float32
 const optimizer = sgd({ learningRate: 0.1 });
 const none = { buffers: 0, bytes: 0 };
 
-test.each(["cpu", "auto"] as const)("%s: an aborted training tells its last step before it rejects", async (kind) => {
+test.each(["reference", "auto"] as const)("%s: an aborted training tells its last step before it rejects", async (kind) => {
   const device = await acquire({ device: kind });
   const model = await createModel(net, { device });
   const stop = new AbortController();
   const steps: number[] = [];
   const training = (async () => {
-    const options = { optimizer, steps: 1e9, every: { steps: 1000 }, signal: stop.signal };
+    const options = { optimizer, steps: 1e9, logInterval: { steps: 1000 }, signal: stop.signal };
     for await (const { step } of model.train(data, options)) {
       if (steps.push(step) === 1) setTimeout(() => stop.abort(new Error("enough")), 10);
     }
@@ -24,18 +24,18 @@ test.each(["cpu", "auto"] as const)("%s: an aborted training tells its last step
   await expect(training).rejects.toThrow("enough");
   const last = steps.at(-1)!;
   expect(last).toBeGreaterThan(1000);
-  const twin = await createModel(net, { device });
-  await twin.fit(data, { optimizer, steps: last });
-  expect(await twin.readParameters()).toEqual(await model.readParameters());
+  const other = await createModel(net, { device });
+  await other.fit(data, { optimizer, steps: last });
+  expect(await other.readParameters()).toEqual(await model.readParameters());
   model.dispose();
-  twin.dispose();
+  other.dispose();
   device.dispose();
 });
 
 test("dispose frees every buffer at once, of a paused training and of predictions too", async () => {
   const device = await openDevice();
   const model = await createModel(net, { device });
-  const training = model.train(data, { optimizer, steps: 1e6, every: { steps: 1 } });
+  const training = model.train(data, { optimizer, steps: 1e6, logInterval: { steps: 1 } });
   await training.next();
   await model.predict(data.inputs);
   model.dispose();
@@ -59,7 +59,7 @@ test.each([2 ** 31 + 5, 2 ** 32 + 7])("NaN is found in steps from %d on", async 
 });
 
 test("scores of very wide outputs need no stack", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const wide = network({ inputs: 1, layers: [dense(200_000)], loss: "softmaxCrossEntropy" });
   const model = await createModel(wide, { device, initializer: "zeros" });
   const targets = new Float32Array(200_000);
@@ -71,8 +71,8 @@ test("scores of very wide outputs need no stack", async () => {
 });
 
 test("the CPU predicts in chunks what it would predict row by row", async () => {
-  const device = await acquire({ device: "cpu" });
-  const model = await createModel(net, { device, replicas: 2 });
+  const device = await acquire({ device: "reference" });
+  const model = await createModel(net, { device, members: 2 });
   const inputs = Float64Array.from({ length: 2 * 2500 }, (_, at) => Math.sin(at));
   const all = await model.predict(inputs);
   for (const row of [0, 1023, 1024, 2047, 2048, 2499]) {
@@ -83,9 +83,9 @@ test("the CPU predicts in chunks what it would predict row by row", async () => 
 });
 
 test("misspelt options, signals that are none and numbers below float32 are refused", async () => {
-  const misspelt = { devise: "cpu" } as object;
+  const misspelt = { devise: "reference" } as object;
   await expect(acquire(misspelt)).rejects.toMatchObject({ code: "INVALID_INPUT" });
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const model = await createModel(net, { device });
   const signal = 5 as unknown as AbortSignal;
   await expect(model.fit(data, { optimizer, steps: 1, signal })).rejects.toMatchObject({ code: "INVALID_INPUT" });

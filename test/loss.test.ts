@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { activateDerivative } from "../src/cpu/activation.ts";
-import { loss, lossScale } from "../src/cpu/loss.ts";
+import { activateDerivative } from "../src/backend/cpu/activation.ts";
+import { loss, lossScale } from "../src/backend/cpu/loss.ts";
 import {
   type ActivationName,
   dense,
@@ -10,13 +10,13 @@ import {
   network,
   takesLogits,
   savesPreActivation,
-} from "../src/network.ts";
-import { layerBlock } from "../src/plan/uniforms.ts";
+} from "../src/graph/network.ts";
+import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lossBound, slopeBounds } from "./support/lossBound.ts";
 import { createUniform, randomFloats } from "./support/random.ts";
-import { cases, oddSizes, replicaCounts } from "./support/shapes.ts";
+import { cases, oddSizes, memberCounts } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -24,7 +24,7 @@ const device = shareDevice();
 interface Case {
   readonly rows: number;
   readonly fanOut: number;
-  readonly replicas: number;
+  readonly members: number;
   /** Largest output. */
   readonly scale: number;
   /** Activation of the layer, where the loss leaves a choice. */
@@ -37,24 +37,24 @@ function targetsFor(name: LossName, length: number, scale: number): Float32Array
   return Float32Array.from({ length }, () => (uniform() < 0.3 ? Math.round(uniform()) : uniform()));
 }
 
-async function tryLoss(name: LossName, { rows, fanOut, replicas, scale, activation: any }: Case): Promise<number> {
+async function tryLoss(name: LossName, { rows, fanOut, members, scale, activation: any }: Case): Promise<number> {
   const activation = takesLogits(name) ? "identity" : any;
   const whole = network({ inputs: 2, layers: [dense(fanOut, activation)], loss: name });
   const layer = whole.layers[0]!;
   const capacity = rows + 2;
-  const plane = replicas * capacity * fanOut;
+  const plane = members * capacity * fanOut;
   const outputs = randomFloats(13, 2 * plane, scale);
   const targetRows = rows + 5;
   const targets = targetsFor(name, targetRows * fanOut, scale);
   const batchRows = Uint32Array.from({ length: rows }, (_, row) => (row * 7 + 3) % targetRows);
   const saves = savesPreActivation(activation);
   if (!saves) outputs.fill(Number.NaN, plane);
-  const wanted = untouched(replicas * capacity * (fanOut + 1) + 64);
+  const wanted = untouched(members * capacity * (fanOut + 1) + 64);
   const factor = lossScale(name, rows, fanOut);
-  for (let replica = 0; replica < replicas; replica++) {
+  for (let member = 0; member < members; member++) {
     for (let row = 0; row < rows; row++) {
-      const firstOutput = (replica * capacity + row) * fanOut;
-      const firstGradient = (replica * capacity + row) * (fanOut + 1);
+      const firstOutput = (member * capacity + row) * fanOut;
+      const firstGradient = (member * capacity + row) * (fanOut + 1);
       const own = Float64Array.from(outputs.subarray(firstOutput, firstOutput + fanOut));
       const source = batchRows[row]! * fanOut;
       const target = Float64Array.from(targets.subarray(source, source + fanOut));
@@ -82,25 +82,25 @@ async function tryLoss(name: LossName, { rows, fanOut, replicas, scale, activati
     functions: { activation, loss: name },
     constants: { SAVED_PLANE: saves ? 1 : 0 },
     step: stepSlot({ network: whole, rows }),
-    uniform: layerBlock({ network: whole, layer, replicas, capacity, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network: whole, layer, members, capacity, sharesInputs: false, splits: 1 }),
     storage: [outputs, targets, batchRows, poisoned(wanted.values.length)],
     invocations: rows,
-    replicas,
+    members,
   });
-  const shape = `${name} after ${activation} [${replicas}, ${rows}, ${fanOut}], outputs up to ${scale}`;
+  const shape = `${name} after ${activation} [${members}, ${rows}, ${fanOut}], outputs up to ${scale}`;
   return requireWithin(shape, dOutputs!, wanted);
 }
 
 const someCase = fc.record({
   rows: oddSizes,
   fanOut: oddSizes,
-  replicas: replicaCounts,
+  members: memberCounts,
   scale: fc.constantFrom(1, 1, 30, 1e4),
   activation: fc.constantFrom<ActivationName>("identity", "sigmoid", "gelu"),
 });
 const large: Case[] = [
-  { rows: 3, fanOut: 1000, replicas: 1, scale: 5, activation: "identity" },
-  { rows: 1027, fanOut: 1, replicas: 2, scale: 5, activation: "identity" },
+  { rows: 3, fanOut: 1000, members: 1, scale: 5, activation: "identity" },
+  { rows: 1027, fanOut: 1, members: 2, scale: 5, activation: "identity" },
 ];
 
 test.each(lossNames)("%s and its gradient agree with float64 over odd shapes", async (name) => {
@@ -122,10 +122,10 @@ test("softmax of equal and of far apart logits is exact", async () => {
     functions: { activation: "identity", loss: "softmaxCrossEntropy" },
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network: whole, rows: 3 }),
-    uniform: layerBlock({ network: whole, layer, replicas: 1, capacity: 3, sharesInputs: false, slots: 1 }),
+    uniform: layerBlock({ network: whole, layer, members: 1, capacity: 3, sharesInputs: false, splits: 1 }),
     storage: [outputs, Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1), Uint32Array.of(0, 1, 2), poisoned(15)],
     invocations: 3,
-    replicas: 1,
+    members: 1,
   });
   const [first, second, third] = [0, 5, 10].map((at) => [
     ...new Float32Array(bits!.buffer, bits!.byteOffset + 4 * at, 5),

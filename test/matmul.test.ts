@@ -1,18 +1,18 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { matmul } from "../src/cpu/matmul.ts";
-import { readStretches, write } from "../src/gpu/bufferOwner.ts";
-import { commandsOf } from "../src/gpu/commands.ts";
-import { encodeMatmul, type ProductChoice } from "../src/gpu/products.ts";
-import { type ProductVersion, productVersionsOf } from "../src/gpu/productVersions.ts";
+import { matmul } from "../src/backend/cpu/matmul.ts";
+import { readStretches, write } from "../src/backend/webgpu/bufferOwner.ts";
+import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import { encodeMatmul, type MatmulChoice } from "../src/backend/webgpu/tensor/matmul.ts";
+import { type MatmulVariant, matmulVariantsOf } from "../src/backend/webgpu/matmulVariants.ts";
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, versions as versionsOfLayers } from "./support/shapes.ts";
+import { cases, variants as variantsOfLayers } from "./support/shapes.ts";
 import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const versions: readonly ProductVersion[] = [...versionsOfLayers, "workgroup"];
+const variants: readonly MatmulVariant[] = [...variantsOfLayers, "workgroup"];
 
 interface Case {
   readonly m: number;
@@ -71,9 +71,9 @@ async function run(
   one: Case,
   operands: readonly Operand[],
   length: number,
-  choice?: ProductChoice,
+  choice?: MatmulChoice,
 ): Promise<Uint32Array> {
-  const commands = commandsOf(device());
+  const commands = commandQueueOf(device());
   const upload = (label: string, values: Float32Array | Uint32Array): GPUBuffer => {
     const buffer = commands.pool.take(label, values.byteLength, true);
     write(device().gpu, buffer, values);
@@ -95,7 +95,7 @@ async function run(
 }
 
 /** @returns the largest error in units of its bound */
-async function tryMatmul(one: Case, choice?: ProductChoice): Promise<number> {
+async function tryMatmul(one: Case, choice?: MatmulChoice): Promise<number> {
   const operands = [operandOf(one, "a", 1), operandOf(one, "b", 2)];
   const values = productOf(one, operands, false);
   const wanted = untouched(values.length + 14);
@@ -104,7 +104,7 @@ async function tryMatmul(one: Case, choice?: ProductChoice): Promise<number> {
     productOf(one, operands, true).map((magnitude) => sumBound(one.k, magnitude)),
     7,
   );
-  const title = `${describeCase(one)}${choice ? `, ${choice.version}, ${choice.slots} slots` : ""}`;
+  const title = `${describeCase(one)}${choice ? `, ${choice.variant}, ${choice.splits} splits` : ""}`;
   return requireWithin(title, await run(one, operands, values.length, choice), wanted);
 }
 
@@ -124,9 +124,9 @@ const someCase: fc.Arbitrary<Case> = fc
     }),
   );
 
-const someChoice: fc.Arbitrary<ProductChoice> = fc.record({
-  version: fc.constantFrom(...versions),
-  slots: fc.constantFrom(1, 1, 2, 3),
+const someChoice: fc.Arbitrary<MatmulChoice> = fc.record({
+  variant: fc.constantFrom(...variants),
+  splits: fc.constantFrom(1, 1, 2, 3),
 });
 const plain = { batch: [], repeats: [], transposeA: false, transposeB: false, gap: 0 } as const;
 const transposes = [false, true].flatMap((transposeA) =>
@@ -159,13 +159,13 @@ test("matmul agrees with float64 over shapes, transposes and repeated matrices",
   console.log(`matmul: largest error ${worst.toFixed(3)} of its bound`);
 });
 
-test("every version agrees with float64, whole and in slices", async () => {
+test("every variant agrees with float64, whole and in slices", async () => {
   const worst: Record<string, number> = {};
-  const attempt = async (one: Case, choice: ProductChoice) => {
-    worst[choice.version] = Math.max(worst[choice.version] ?? 0, await tryMatmul(one, choice));
+  const attempt = async (one: Case, choice: MatmulChoice) => {
+    worst[choice.variant] = Math.max(worst[choice.variant] ?? 0, await tryMatmul(one, choice));
   };
   const examples = large.flatMap((one) =>
-    versions.map((version): [Case, ProductChoice] => [one, { version, slots: 2 }]),
+    variants.map((variant): [Case, MatmulChoice] => [one, { variant, splits: 2 }]),
   );
   await fc.assert(fc.asyncProperty(someCase, someChoice, attempt), cases(400, examples));
   console.log(`largest errors in units of their bounds: ${JSON.stringify(worst)}`);
@@ -178,32 +178,32 @@ const sliced: Case[] = [
   { ...plain, m: 33, n: 40, k: 1160, transposeA: true },
 ];
 
-const versionsHere = () => productVersionsOf(device());
+const variantsHere = () => matmulVariantsOf(device());
 
-test("every version gives the same bits, whole and in slices", async () => {
-  const attempt = async (one: Case, slots: number) => {
+test("every variant gives the same bits, whole and in slices", async () => {
+  const attempt = async (one: Case, splits: number) => {
     const operands = [operandOf(one, "a", 5), operandOf(one, "b", 6)];
     const length = one.batch.reduce((product, size) => product * size, one.m * one.n);
-    const usual = hashOf(await run(one, operands, length, { version: "plain", slots }));
-    for (const version of versionsHere()) {
-      const bits = hashOf(await run(one, operands, length, { version, slots }));
-      expect(bits, `${describeCase(one)}, ${version}, ${slots} slots`).toBe(usual);
+    const usual = hashOf(await run(one, operands, length, { variant: "plain", splits }));
+    for (const variant of variantsHere()) {
+      const bits = hashOf(await run(one, operands, length, { variant, splits }));
+      expect(bits, `${describeCase(one)}, ${variant}, ${splits} splits`).toBe(usual);
     }
   };
-  const examples = [...large, ...sliced].flatMap((one) => [1, 3].map((slots): [Case, number] => [one, slots]));
+  const examples = [...large, ...sliced].flatMap((one) => [1, 3].map((splits): [Case, number] => [one, splits]));
   await fc.assert(fc.asyncProperty(someCase, fc.constantFrom(1, 2), attempt), cases(100, examples));
 });
 
-test("every version gives the same where values are not finite", async () => {
+test("every variant gives the same where values are not finite", async () => {
   const one: Case = { ...plain, m: 9, n: 8, k: 515 };
   const operands = [operandOf(one, "a", 7), operandOf(one, "b", 8)];
   operands[0]!.values.set([Number.POSITIVE_INFINITY, 1e38, -1e38], 513);
   operands[1]!.values.set([1e38, Number.NEGATIVE_INFINITY, Number.NaN, 0], 514 * 8);
-  const seen = async (version: ProductVersion) =>
-    new Float32Array((await run(one, operands, 72, { version, slots: 1 })).buffer).slice(7, 79);
+  const seen = async (variant: MatmulVariant) =>
+    new Float32Array((await run(one, operands, 72, { variant, splits: 1 })).buffer).slice(7, 79);
   const usual = await seen("plain");
   expect(usual.some(Number.isNaN) && usual.includes(Number.NEGATIVE_INFINITY)).toBe(true);
-  for (const version of versionsHere()) expect(await seen(version), version).toEqual(usual);
+  for (const variant of variantsHere()) expect(await seen(variant), variant).toEqual(usual);
 });
 
 /** The same matrices one value further on: no four of their values begin at a multiple of four. */
@@ -240,17 +240,17 @@ const ofPanels: Case[] = [
 testInFull.each(ofPanels)("large products give the same bits, %o", async (one) => {
   const operands = [operandOf(one, "a", 11), operandOf(one, "b", 12)];
   const length = one.batch.reduce((product, size) => product * size, one.m * one.n);
-  const usual = hashOf(await run(one, operands, length, { version: "plain", slots: 1 }));
+  const usual = hashOf(await run(one, operands, length, { variant: "plain", splits: 1 }));
   expect(hashOf(await run(one, operands, length)), describeCase(one)).toBe(usual);
 });
 
 testInFull("large products give the same bits in slices as well", async () => {
   const one: Case = { ...plain, m: 128, n: 32, k: 32_801, transposeA: true };
   const operands = [operandOf(one, "a", 13), operandOf(one, "b", 14)];
-  const bits = async (version: ProductVersion) =>
-    hashOf(await run(one, operands, one.m * one.n, { version, slots: 4 }));
+  const bits = async (variant: MatmulVariant) =>
+    hashOf(await run(one, operands, one.m * one.n, { variant, splits: 4 }));
   const usual = await bits("plain");
-  for (const version of versionsHere()) expect(await bits(version), version).toBe(usual);
+  for (const variant of variantsHere()) expect(await bits(variant), variant).toBe(usual);
 });
 
 test("matmul gives the same bits twice", async () => {

@@ -10,7 +10,7 @@ import {
   encodeSafetensors,
 } from "../src/data.ts";
 import { BadFile, ThalwegError } from "../src/errors.ts";
-import { dense, network } from "../src/network.ts";
+import { dense, network } from "../src/graph/network.ts";
 
 /** Refused as BadFile, or read; nothing else. */
 function survive(bytes: Uint8Array): "read" | "refused" {
@@ -71,10 +71,10 @@ const training = {
   finished: true,
 };
 const small = network({ inputs: 3, layers: [dense(4, "tanh"), dense(2)], loss: "softmaxCrossEntropy" });
-const model = (replicas: number): ModelToSave => ({
+const model = (members: number): ModelToSave => ({
   network: small,
-  replicas,
-  parameters: Float32Array.from({ length: replicas * small.parameterCount }, (_, k) => Math.sin(k)),
+  members,
+  parameters: Float32Array.from({ length: members * small.parameterCount }, (_, k) => Math.sin(k)),
   preprocessing,
   training,
 });
@@ -83,7 +83,7 @@ describe("model files", () => {
   test("round trip of formats, dates, spellings and fills", () => {
     const net = network({ inputs: 10, layers: [dense(1)], loss: "binaryCrossEntropy" });
     const parameters = new Float32Array(net.parameterCount);
-    const saved = decodeModel(encodeModel({ network: net, replicas: 1, parameters, preprocessing: detailed }), "m");
+    const saved = decodeModel(encodeModel({ network: net, members: 1, parameters, preprocessing: detailed }), "m");
     expect(saved.preprocessing).toEqual(detailed);
   });
 
@@ -100,9 +100,9 @@ describe("model files", () => {
     expect(() => decodeModel(bytes, "m")).toThrow(/m: preprocessing: expected spellings of the values/);
   });
 
-  test.each([1, 2, 5])("round trip of %i replicas", (replicas) => {
-    const saved = decodeModel(encodeModel(model(replicas)), "m");
-    expect(saved).toEqual(model(replicas));
+  test.each([1, 2, 5])("round trip of %i members", (members) => {
+    const saved = decodeModel(encodeModel(model(members)), "m");
+    expect(saved).toEqual(model(members));
   });
 
   test("a Buffer that lies inside another is read where it lies", () => {
@@ -134,7 +134,7 @@ describe("model files", () => {
 
   test("float64 parameters are rounded; preprocessing and training may be absent", () => {
     const parameters = Float64Array.from(model(1).parameters, (value) => value + 1e-12);
-    const saved = decodeModel(encodeModel({ network: small, replicas: 1, parameters }), "m");
+    const saved = decodeModel(encodeModel({ network: small, members: 1, parameters }), "m");
     expect(saved.parameters).toEqual(Float32Array.from(parameters));
     expect([saved.preprocessing, saved.training]).toEqual([undefined, undefined]);
   });
@@ -232,7 +232,7 @@ describe("model files", () => {
 
   test("parts that do not belong together are not written", () => {
     expect(() => encodeModel({ ...model(1), parameters: new Float32Array(3) })).toThrow(ThalwegError);
-    expect(() => encodeModel({ ...model(1), replicas: 2 })).toThrow(/expected 52, got 26/);
+    expect(() => encodeModel({ ...model(1), members: 2 })).toThrow(/expected 52, got 26/);
     const other = { ...preprocessing, inputs: preprocessing.inputs.slice(1) };
     expect(() => encodeModel({ ...model(1), preprocessing: other })).toThrow(/inputs of the preprocessing/);
   });

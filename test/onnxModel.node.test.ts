@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { acquire, activation, createModel, dense, loss, math, network } from "../src/index.ts";
 import { encodeOnnx } from "../src/data.ts";
 import { InvalidInput } from "../src/errors.ts";
-import { activationNames, lossNames, type Network } from "../src/network.ts";
+import { activationNames, lossNames, type Network } from "../src/graph/network.ts";
 import { largestDifference } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 
@@ -50,23 +50,23 @@ async function runOnnx(bytes: Uint8Array, { inputs }: Network, values: Float32Ar
 }
 
 /** The float64 reference: outputs, and probabilities where there are logits. */
-async function reference(net: Network, parameters: Float32Array, inputs: Float32Array, replicas: number) {
-  const model = await createModel(net, { device: await acquire({ device: "cpu" }), parameters, replicas });
+async function reference(net: Network, parameters: Float32Array, inputs: Float32Array, members: number) {
+  const model = await createModel(net, { device: await acquire({ device: "reference" }), parameters, members });
   return { outputs: await model.logits(inputs), probabilities: await model.predict(inputs) };
 }
 
 /** Values are of order 1 here, and a few hundred roundings of 2⁻²⁴ lie behind each. */
 const bound = 2e-5;
 
-async function compare(net: Network, replicas: number): Promise<void> {
-  const parameters = parametersOf(net, 7, replicas);
+async function compare(net: Network, members: number): Promise<void> {
+  const parameters = parametersOf(net, 7, members);
   const inputs = Float32Array.from(dataOf(net, rows, 3).inputs);
-  const answers = await runOnnx(encodeOnnx({ network: net, replicas, parameters }), net, inputs);
-  const { outputs, probabilities } = await reference(net, parameters, inputs, replicas);
+  const answers = await runOnnx(encodeOnnx({ network: net, members, parameters }), net, inputs);
+  const { outputs, probabilities } = await reference(net, parameters, inputs, members);
   const isProbable = net.loss === "binaryCrossEntropy" || net.loss === "softmaxCrossEntropy";
   expect([...answers.keys()].sort()).toEqual(isProbable ? ["logits", "probabilities"] : ["outputs"]);
   const raw = answers.get(isProbable ? "logits" : "outputs")!;
-  const shape = replicas === 1 ? [rows, net.outputs] : [replicas, rows, net.outputs];
+  const shape = members === 1 ? [rows, net.outputs] : [members, rows, net.outputs];
   expect(raw.shape).toEqual(shape);
   expect(largestDifference(raw.values, outputs)).toBeLessThan(bound);
   expect(Math.max(...outputs.map(Math.abs))).toBeGreaterThan(0.01);
@@ -90,7 +90,7 @@ describe("ONNX files in ONNX Runtime give the numbers of the float64 reference",
     return compare(network({ inputs: 3, layers: [dense(7, mish), dense(5, bump), dense(2, "silu")], loss: own }), 2);
   });
 
-  test.each([cases[6]!, cases[activationNames.length + 5]!])("of three replicas", (one) => compare(networkOf(one), 3));
+  test.each([cases[6]!, cases[activationNames.length + 5]!])("of three members", (one) => compare(networkOf(one), 3));
 });
 
 describe("what cannot be written is refused", () => {
@@ -98,20 +98,20 @@ describe("what cannot be written is refused", () => {
   const parameters = parametersOf(net, 1);
 
   test("parameters of another network", () => {
-    const short = { network: net, replicas: 2, parameters };
+    const short = { network: net, members: 2, parameters };
     expect(() => encodeOnnx(short)).toThrow(InvalidInput);
     expect(() => encodeOnnx(short)).toThrow(/encodeOnnx: parameters: expected 88, got 44/);
   });
 
   test("parameters that are not finite", () => {
     const diverged = parameters.with(3, Number.NaN);
-    expect(() => encodeOnnx({ network: net, replicas: 1, parameters: diverged })).toThrow(/encodeOnnx: parameter 3/);
+    expect(() => encodeOnnx({ network: net, members: 1, parameters: diverged })).toThrow(/encodeOnnx: parameter 3/);
   });
 });
 
 test("the file names its inputs, in the words of whoever wrote it", () => {
   const net = networkOf(cases[0]!);
   const inputNames = ["x1", "x2", "x1x2"];
-  const bytes = encodeOnnx({ network: net, replicas: 1, parameters: parametersOf(net, 1), inputNames });
+  const bytes = encodeOnnx({ network: net, members: 1, parameters: parametersOf(net, 1), inputNames });
   expect(new TextDecoder("latin1").decode(bytes)).toContain('["x1","x2","x1x2"]');
 });

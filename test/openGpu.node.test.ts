@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isSoftware } from "../src/gpu/adapter.ts";
+import { isSoftware } from "../src/backend/webgpu/adapter.ts";
 import { acquire } from "../src/node.ts";
 import { openGpu } from "../src/node/openGpu.ts";
 

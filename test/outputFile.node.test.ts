@@ -28,7 +28,7 @@ const names = (): string[] => fs.readdirSync(folder).toSorted();
 /** A model whose only weight is `weight`. */
 function modelBytes(weight: number): Uint8Array {
   const net = network({ inputs: 1, layers: [dense(1)], loss: "huber" });
-  return encodeModel({ network: net, replicas: 1, parameters: Float32Array.of(weight, 0) });
+  return encodeModel({ network: net, members: 1, parameters: Float32Array.of(weight, 0) });
 }
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
 
@@ -118,7 +118,7 @@ describe("refused", () => {
     refuses(/another file than the model's/, claimTable("./m.csv"));
     put("own.csv", table);
     refuses(/a table that thalweg sweep --csv wrote/, claimTable("own.csv"));
-    put("sweep.csv", "replica,rank,heldOutLoss\n0,1,0.5\n");
+    put("sweep.csv", "member,rank,heldOutLoss\n0,1,0.5\n");
     expect(claimTable("sweep.csv")().old).toBe("a table of a sweep");
   });
 });

@@ -19,8 +19,8 @@ describe("the table that is read is not written", () => {
   const spellings = ["T.csv", "./T.csv", "link.csv", "hard.csv"];
   const commands: [string, string[]][] = [
     ["train", ["--output"]],
-    ["sweep", ["--replicas", "2", "--output"]],
-    ["sweep", ["--replicas", "2", "--csv"]],
+    ["sweep", ["--members", "2", "--output"]],
+    ["sweep", ["--members", "2", "--csv"]],
   ];
   const cases = commands.flatMap(([command, flags]) =>
     spellings.map((spelling): [string, string, string[]] => [command, spelling, flags]),
@@ -74,7 +74,7 @@ describe("files that exist", () => {
   test.each(["--output", "--csv"])("%s refuses what is not its own, also with --force", async (flag) => {
     write("notes.txt", "my notes");
     mkdirSync(join(folder, "sub"), { recursive: true });
-    const command = ["sweep", cars, "--target", "Horsepower", "--replicas", "2", ...cpu, "--force", flag];
+    const command = ["sweep", cars, "--target", "Horsepower", "--members", "2", ...cpu, "--force", flag];
     const outcome = await thalweg([...command, "notes.txt"]);
     expect([outcome.code, outcome.stdout, textOf("notes.txt")]).toEqual([2, "", "my notes"]);
     expect(outcome.stderr).toMatch(
@@ -122,7 +122,7 @@ describe("files that exist", () => {
 
   test.skipIf(!isPosix).each([
     ["train", [] as string[]],
-    ["sweep", ["--replicas", "3", "--csv", "c.csv"]],
+    ["sweep", ["--members", "3", "--csv", "c.csv"]],
   ])("%s ended by Ctrl-C keeps the old files, also with --force", async (command, flags) => {
     write("T.csv", table);
     for (const name of ["c.csv.bak", "c.safetensors.bak"]) rmSync(join(folder, name), { force: true });

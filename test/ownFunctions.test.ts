@@ -15,8 +15,8 @@ import {
   math,
   network,
   type Network,
-  type PathName,
-  pathNames,
+  type StrategyName,
+  strategyNames,
   selfTest,
   sgd,
   verifyTraining,
@@ -68,25 +68,28 @@ test("a loss on the GPU keeps the bounds of what it is made of", async () => {
   }
 });
 
-testInFull.each(pathNames)("a network of one's own functions trains by %s as float64 does", async (path: PathName) => {
-  const replicas = 3;
-  const model = await createModel(net, { device: device(), replicas, seed: 2 });
-  try {
-    const initialParameters = await model.readParameters();
-    const before = await model.evaluate(data);
-    const options = { optimizer: sgd({ learningRate: 0.05 }), steps: 12, batchSize: 16, seed: 3, path };
-    await model.fit(data, options);
-    const check = await verifyTraining(model, { initialParameters, data, options });
-    expect(check.passed, check.reason).toBe(true);
-    expect(check.conclusive).toBe(true);
-    expect((await model.evaluate(data)).loss).toBeLessThan(before.loss);
-  } finally {
-    model.dispose();
-  }
-});
+testInFull.each(strategyNames)(
+  "a network of one's own functions trains by %s as float64 does",
+  async (strategy: StrategyName) => {
+    const members = 3;
+    const model = await createModel(net, { device: device(), members, seed: 2 });
+    try {
+      const initialParameters = await model.readParameters();
+      const before = await model.evaluate(data);
+      const options = { optimizer: sgd({ learningRate: 0.05 }), steps: 12, batchSize: 16, seed: 3, strategy };
+      await model.fit(data, options);
+      const check = await verifyTraining(model, { initialParameters, data, options });
+      expect(check.passed, check.reason).toBe(true);
+      expect(check.conclusive).toBe(true);
+      expect((await model.evaluate(data)).loss).toBeLessThan(before.loss);
+    } finally {
+      model.dispose();
+    }
+  },
+);
 
 test("it trains on the CPU, and passes the self-test on both", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   for (const on of [cpu, device()]) {
     const { passed, checks } = await selfTest(on, { activation: mish, loss: logCosh });
     expect(checks.some(({ name }) => name.includes("mish logCosh"))).toBe(true);
@@ -98,7 +101,7 @@ test("models with one's own functions are saved as data and loaded again", async
   const model = await createModel(net, { device: device(), seed: 2 });
   try {
     const parameters = await model.readParameters();
-    const bytes = encodeModel({ network: net, replicas: 1, parameters });
+    const bytes = encodeModel({ network: net, members: 1, parameters });
     const saved = decodeModel(bytes, "own.safetensors");
     expect(saved.network).toEqual(net);
     const again = await createModel(saved.network, { device: device(), parameters: saved.parameters });
@@ -136,7 +139,7 @@ test("a step is explained with the definition's formula", async () => {
 });
 
 test("tensors take it, and its second derivative", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   const z = tensor(cpu, [-1.5, 0.3, 2], [3]);
   const slope = grad((x: Tensor) => sum(activate(mish, x)))(z) as Tensor;
   const f = (x: number): number => x * Math.tanh(Math.log1p(Math.exp(x)));

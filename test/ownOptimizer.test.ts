@@ -1,8 +1,8 @@
 // Optimizers that a user defines: against PyTorch, on every strategy, in populations, verified and resumed; and what is refused.
 
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import { pathNames, type PathName, type PerReplica, type RunSettings } from "../src/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import { strategyNames, type StrategyName, type PerMember, type RunSettings } from "../src/backend/executor.ts";
 import {
   acquire,
   type ActivationName,
@@ -17,7 +17,7 @@ import {
   verifyTraining,
 } from "../src/index.ts";
 import { Expression } from "../src/math/expression.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { adadelta, adagrad, adamax, lion, nadam } from "./support/ownOptimizers.ts";
@@ -25,7 +25,7 @@ import { testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 
 interface Golden {
   readonly name: string;
@@ -45,7 +45,7 @@ interface Golden {
 const files = import.meta.glob<Golden>("./golden/own/*.json", { eager: true, import: "default" });
 const own = { lion, adagrad, adadelta, adamax, nadam };
 
-async function train(golden: Golden, device: Device, path?: PathName) {
+async function train(golden: Golden, device: Device, strategy?: StrategyName) {
   const { name, ...values } = golden.optimizer;
   const layers = golden.layers.map(({ units, activation }) => dense(units, activation));
   using model = await createModel(network({ inputs: golden.inputs, layers, loss: golden.loss }), {
@@ -56,7 +56,7 @@ async function train(golden: Golden, device: Device, path?: PathName) {
   const losses: number[] = [];
   const create = own[name as keyof typeof own] as (values: object) => Optimizer;
   const { steps, batchSize } = golden;
-  const options = { optimizer: create(values), steps, batchSize, ...(path && { path }) };
+  const options = { optimizer: create(values), steps, batchSize, ...(strategy && { strategy }) };
   for await (const event of model.train(data, options)) losses.push(...event.losses);
   return { losses, parameters: await model.readParameters() };
 }
@@ -74,12 +74,12 @@ test.each(goldens)("$name: the CPU reference repeats PyTorch's float64 run", asy
 
 for (const golden of goldens) {
   // Every strategy takes lion; of the others, the one whose kernel has the update by itself and one that has all in one.
-  const paths = golden.name === "lion" ? pathNames : (["layered", "replicas"] as const);
-  for (const path of paths) {
-    testOf(golden.name === "lion" && path === "layered")(
-      `${golden.name}: the GPU follows PyTorch's float64 run, strategy ${path}`,
+  const strategies = golden.name === "lion" ? strategyNames : (["layered", "members"] as const);
+  for (const strategy of strategies) {
+    testOf(golden.name === "lion" && strategy === "layered")(
+      `${golden.name}: the GPU follows PyTorch's float64 run, strategy ${strategy}`,
       async () => {
-        const { losses, parameters } = await train(golden, gpu(), path);
+        const { losses, parameters } = await train(golden, gpu(), strategy);
         expect(relativeDistance(losses, golden.losses)).toBeLessThanOrEqual(1e-4);
         expect(relativeDistance(parameters, golden.finalParameters)).toBeLessThanOrEqual(1e-4);
       },
@@ -103,15 +103,15 @@ const smoothLion = optimizer("smooth-lion", {
 });
 
 const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "meanSquaredError" });
-const replicas = 5;
-const five = (value: (replica: number) => number): number[] => Array.from({ length: replicas }, (_, at) => value(at));
+const members = 5;
+const five = (value: (member: number) => number): number[] => Array.from({ length: members }, (_, at) => value(at));
 
 async function trained(executor: GpuExecutor | ReferenceExecutor, settings: RunSettings) {
   try {
-    executor.writeParameters(parametersOf(net, 5, replicas));
+    executor.writeParameters(parametersOf(net, 5, members));
     const run = await executor.createRun(settings);
     await run.execute(0, 30);
-    const state = await run.readState(30);
+    const state = await run.readCheckpoint(30);
     run.dispose();
     return state;
   } finally {
@@ -119,7 +119,7 @@ async function trained(executor: GpuExecutor | ReferenceExecutor, settings: RunS
   }
 }
 
-const populations: [string, Optimizer, PerReplica][] = [
+const populations: [string, Optimizer, PerMember][] = [
   [
     "rates and decays",
     smoothLion(),
@@ -128,10 +128,10 @@ const populations: [string, Optimizer, PerReplica][] = [
   ["momenta, of which one is 0", smoothLion({ weightDecay: 0.01 }), { momentum: five((at) => 0.2 * at) }],
 ];
 
-for (const [label, own, perReplica] of populations) {
-  for (const path of pathNames) {
-    testOf(path === "replicas" && label.startsWith("rates"))(
-      `${path}: a population with its own ${label} follows float64, state and all`,
+for (const [label, own, perMember] of populations) {
+  for (const strategy of strategyNames) {
+    testOf(strategy === "members" && label.startsWith("rates"))(
+      `${strategy}: a population with its own ${label} follows float64, state and all`,
       async () => {
         const settings = {
           data: dataOf(net, 50, 3),
@@ -139,11 +139,11 @@ for (const [label, own, perReplica] of populations) {
           batchSize: 16,
           shuffle: true,
           seed: 3,
-          perReplica,
+          perMember,
         };
-        const got = await trained(await GpuExecutor.create(gpu(), net, replicas), { ...settings, path });
-        const wanted = await trained(new ReferenceExecutor(net, replicas), settings);
-        expect(wanted.moments).toHaveLength((label.startsWith("rates") ? 1 : 2) * replicas * net.parameterCount);
+        const got = await trained(await GpuExecutor.create(gpu(), net, members), { ...settings, strategy });
+        const wanted = await trained(new ReferenceExecutor(net, members), settings);
+        expect(wanted.moments).toHaveLength((label.startsWith("rates") ? 1 : 2) * members * net.parameterCount);
         expect(relativeDistance(got.parameters, wanted.parameters)).toBeLessThan(1e-5);
         expect(relativeDistance(got.moments, wanted.moments)).toBeLessThan(1e-5);
       },
@@ -164,8 +164,8 @@ test.each([["reference", () => cpu] as const, ["GPU", gpu] as const])(
     expect(verification.passed).toBe(true);
     const whole = await model.readParameters();
     using other = await createModel(net, { device: device(), seed: 1 });
-    await other.fit(data, { ...options, steps: 8, every: { steps: 8 } });
-    await other.fit(data, { ...options, steps: 20, resume: other.lastGood });
+    await other.fit(data, { ...options, steps: 8, logInterval: { steps: 8 } });
+    await other.fit(data, { ...options, steps: 20, resume: other.checkpoint });
     expect([...(await other.readParameters())]).toEqual([...whole]);
   },
 );
@@ -281,17 +281,15 @@ test("an own optimizer is data: a copy trains to the same bits", async () => {
 
 test("data that is no optimizer, and settings that one does not have, are refused", async () => {
   using model = await createModel(net, { device: cpu });
-  const fit = (own: unknown, perReplica?: PerReplica) =>
-    model.fit(data, { optimizer: own as Optimizer, steps: 1, ...(perReplica && { perReplica }) });
+  const fit = (own: unknown, perMember?: PerMember) =>
+    model.fit(data, { optimizer: own as Optimizer, steps: 1, ...(perMember && { perMember }) });
   const changed = (own: object) => ({ ...lion(), own: { ...lion().own, ...own } });
   await expect(fit({ ...lion(), own: 1 })).rejects.toThrow(/^optimizer lion: expected an update, got 1/);
   await expect(fit(changed({ outputs: [] }))).rejects.toThrow(/^optimizer lion: expected an update, got \[\]/);
   await expect(fit(changed({ state: ["x;"] }))).rejects.toThrow(/expected names of letters and digits.*got "x;"/);
   const foreign = [[["add", "evil()", 1]], [["input", "mean"]]];
   await expect(fit(changed({ outputs: foreign }))).rejects.toThrow(/got "evil\(\)"/);
-  await expect(fit(lion(), { momentum: [0.5] })).rejects.toThrow(
-    /perReplica\.momentum: expected an optimizer with mom/,
-  );
+  await expect(fit(lion(), { momentum: [0.5] })).rejects.toThrow(/perMember\.momentum: expected an optimizer with mom/);
   await expect(fit(adagrad(), { weightDecay: [0.5] })).rejects.toThrow(
     /expected an optimizer with weightDecay, got adagr/,
   );

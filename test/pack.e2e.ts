@@ -40,15 +40,15 @@ const program = `
   const data = { inputs: Float32Array.of(0, 0, 0, 1, 1, 0, 1, 1), targets: Float32Array.of(0, 1, 1, 0) };
   await model.fit(data, { optimizer: adam({ learningRate: 0.05 }), steps: 400 });
   const outputs = await model.predict(data.inputs);
-  console.log(JSON.stringify({ kind: device.kind, why: device.why, outputs: [...outputs] }));
+  console.log(JSON.stringify({ kind: device.kind, fallbackReason: device.fallbackReason, outputs: [...outputs] }));
   model.dispose();
   device.dispose();
 `;
 
-async function runProgram(): Promise<{ kind: string; why: string; outputs: number[] }> {
+async function runProgram(): Promise<{ kind: string; fallbackReason: string; outputs: number[] }> {
   await writeFile(join(folder, "program.js"), program);
   const { stdout } = await run(process.execPath, ["program.js"], { cwd: folder });
-  return JSON.parse(stdout) as { kind: string; why: string; outputs: number[] };
+  return JSON.parse(stdout) as { kind: string; fallbackReason: string; outputs: number[] };
 }
 
 const expectXor = (outputs: number[]) => {
@@ -57,9 +57,9 @@ const expectXor = (outputs: number[]) => {
 };
 
 test("without the package webgpu it computes on the CPU and says how to get more", async () => {
-  const { kind, why, outputs } = await runProgram();
-  expect(kind).toBe("cpu");
-  expect(why).toContain("npm install webgpu");
+  const { kind, fallbackReason, outputs } = await runProgram();
+  expect(kind).toBe("reference");
+  expect(fallbackReason).toContain("npm install webgpu");
   expectXor(outputs);
 });
 
@@ -131,7 +131,7 @@ test("types resolve for a TypeScript user", async () => {
     import { acquire, createModel, dense, network, sgd, type Progress } from "thalweg";
     import { readTable } from "thalweg/data";
     import { dispose, grad, matmul, sum, tensor, type Tensor, valueAndGrad } from "thalweg/tensor";
-    const device = await acquire({ device: "cpu" });
+    const device = await acquire({ device: "reference" });
     const model = await createModel(network({ inputs: 1, layers: [dense(1)], loss: "huber" }), { device });
     const data = { inputs: Float32Array.of(1), targets: Float32Array.of(1) };
     for await (const event of model.train(data, { optimizer: sgd(), steps: 1 })) { const seen: Progress = event; seen; }

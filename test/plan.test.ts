@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { LimitExceeded } from "../src/errors.ts";
-import { gridOf, groupSize } from "../src/gpu/kernel.ts";
-import { activationNames, dense, network, type Network } from "../src/network.ts";
+import { gridOf, groupSize } from "../src/backend/webgpu/kernel.ts";
+import { activationNames, dense, network, type Network } from "../src/graph/network.ts";
 import {
   gradientColumnsOf,
   kernelsOf,
@@ -11,8 +11,8 @@ import {
   type PlanRequest,
   planesOf,
   planLayered,
-} from "../src/plan/layeredPlan.ts";
-import { valueInvocations, weightInvocations } from "../src/gpu/productVersions.ts";
+} from "../src/backend/webgpu/strategies/layeredPlan.ts";
+import { valueInvocations, weightInvocations } from "../src/backend/webgpu/matmulVariants.ts";
 import { allCases } from "./support/shapes.ts";
 
 /** Sizes spread over orders of magnitude. */
@@ -38,21 +38,21 @@ const someLimits: fc.Arbitrary<PlanLimits> = fc.record({
 
 const someRequest = fc.record({
   network: someNetwork,
-  replicas: upTo(2 ** 20),
+  members: upTo(2 ** 20),
   batchSize: upTo(1e7),
   rowCount: upTo(1e7),
 });
 
 /** Bytes of every buffer that a run of this plan allocates, but for the optimizer's moments and what has a fixed size. */
-function buffersOf(plan: LayeredPlan, { network: net, replicas, rowCount }: PlanRequest): Record<string, number> {
-  const { chunkRows, slots, inputPageRows, targetPageRows, ringSteps, gathered } = plan;
-  const samples = replicas * chunkRows;
+function buffersOf(plan: LayeredPlan, { network: net, members, rowCount }: PlanRequest): Record<string, number> {
+  const { chunkRows, splits, inputPageRows, targetPageRows, ringSteps, gathered } = plan;
+  const samples = members * chunkRows;
   const sizes: Record<string, number> = {
     inputs: Math.min(inputPageRows, rowCount) * net.inputs,
     targets: Math.min(targetPageRows, rowCount) * net.outputs,
     batchRows: chunkRows,
-    gradients: slots * replicas * (net.parameterCount + 1),
-    losses: ringSteps * replicas,
+    gradients: splits * members * (net.parameterCount + 1),
+    losses: ringSteps * members,
   };
   if (gathered) Object.assign(sizes, { gathered: chunkRows * Math.max(net.inputs, net.outputs) });
   for (const layer of net.layers) {
@@ -62,35 +62,35 @@ function buffersOf(plan: LayeredPlan, { network: net, replicas, rowCount }: Plan
   return Object.fromEntries(Object.entries(sizes).map(([name, values]) => [name, 4 * values]));
 }
 
-/** Invocations of each dispatch of a chunk, as src/plan/layeredDispatches.ts counts them. */
-function invocationsOf({ chunkRows, slots, layers }: LayeredPlan, net: Network): number[] {
+/** Invocations of each dispatch of a chunk, as src/backend/webgpu/strategies/layeredDispatches.ts counts them. */
+function invocationsOf({ chunkRows, splits, layers }: LayeredPlan, net: Network): number[] {
   const values = net.layers.flatMap(({ index, fanIn, fanOut }) => [
     valueInvocations(layers[index]!.forward, chunkRows, fanOut),
     valueInvocations(layers[index]!.backwardInputs, chunkRows, fanIn),
   ]);
   const weights = net.layers.map((layer) => {
     const columns = gradientColumnsOf(net, layer);
-    return slots * weightInvocations(layers[layer.index]!.backwardWeights, layer, columns);
+    return splits * weightInvocations(layers[layer.index]!.backwardWeights, layer, columns);
   });
   return [...values, ...weights, net.parameterCount + 1];
 }
 
 function requireSound(limits: PlanLimits, request: PlanRequest): void {
-  const { network: net, replicas, rowCount } = request;
+  const { network: net, members, rowCount } = request;
   const plan = planLayered(limits, request);
   const batchSize = Math.min(request.batchSize, rowCount);
   expect(plan.chunkRows).toBeGreaterThanOrEqual(1);
   expect(plan.chunkRows * plan.chunks).toBeGreaterThanOrEqual(batchSize);
   expect(plan.chunkRows * (plan.chunks - 1)).toBeLessThan(batchSize);
-  expect(plan.slots).toBeGreaterThanOrEqual(1);
+  expect(plan.splits).toBeGreaterThanOrEqual(1);
   expect(plan.ringSteps).toBeGreaterThanOrEqual(1);
   for (const [name, bytes] of Object.entries(buffersOf(plan, request))) {
     if (bytes > limits.maxBufferBytes) throw new Error(`${name}: ${bytes} bytes of ${limits.maxBufferBytes}`);
   }
-  expect(plan.groupReplicas).toBeGreaterThanOrEqual(1);
-  expect(plan.groupReplicas).toBeLessThanOrEqual(Math.min(replicas, 65_535));
+  expect(plan.groupMembers).toBeGreaterThanOrEqual(1);
+  expect(plan.groupMembers).toBeLessThanOrEqual(Math.min(members, 65_535));
   for (const { fanIn, fanOut } of net.layers) {
-    const flops = 2 * fanIn * fanOut * plan.groupReplicas * plan.chunkRows;
+    const flops = 2 * fanIn * fanOut * plan.groupMembers * plan.chunkRows;
     if (plan.chunkRows > 1) expect(flops).toBeLessThanOrEqual(limits.dispatchFlops);
   }
   for (const invocations of invocationsOf(plan, net)) {
@@ -114,10 +114,10 @@ test("every plan keeps the limits of its device, or says which one it cannot kee
       if (!(error instanceof LimitExceeded)) throw error;
       refused++;
       expect(error.message).toMatch(/expected at most \d+/);
-      // a refusal must be true: parameters, one sample of all replicas, or one row do not fit
-      const { network: net, replicas } = request;
+      // a refusal must be true: parameters, one sample of all members, or one row do not fit
+      const { network: net, members } = request;
       const largest = Math.max(...net.layers.map((layer) => planesOf(layer) * layer.fanOut + 1));
-      const needed = 4 * Math.max(net.inputs, replicas * Math.max(net.parameterCount + 1, largest));
+      const needed = 4 * Math.max(net.inputs, members * Math.max(net.parameterCount + 1, largest));
       expect(needed).toBeGreaterThan(Math.min(limits.maxBufferBytes, 2 ** 27));
     }
   };
@@ -131,20 +131,20 @@ test("a plan depends on nothing but its arguments, and batches from 1 to 10⁷ r
   const net = network({ inputs: 784, layers: [dense(128, "relu"), dense(10)], loss: "softmaxCrossEntropy" });
   const limits: PlanLimits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 27, dispatchFlops: 5e7 };
   for (const batchSize of [1, 127, 128, 129, 4096, 65_535, 65_536, 1e6, 1e7]) {
-    const request = { network: net, replicas: 1, batchSize, rowCount: 1e7 };
+    const request = { network: net, members: 1, batchSize, rowCount: 1e7 };
     expect(planLayered(limits, request)).toEqual(planLayered({ ...limits }, { ...request }));
     requireSound(limits, request);
   }
 });
 
-test("replicas beyond a dispatch's workgroups or its work are cut into groups of equal size", () => {
+test("members beyond a dispatch's workgroups or its work are cut into groups of equal size", () => {
   const net = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
   const gpu: PlanLimits = { kind: "gpu", hasQuads: true, maxBufferBytes: 2 ** 30, dispatchFlops: 1e10 };
   const software: PlanLimits = { ...gpu, kind: "software", dispatchFlops: 8e7 };
-  const groupOf = (limits: PlanLimits, replicas: number): number => {
-    const request = { network: net, batchSize: 4, rowCount: 4, replicas };
+  const groupOf = (limits: PlanLimits, members: number): number => {
+    const request = { network: net, batchSize: 4, rowCount: 4, members };
     requireSound(limits, request);
-    return planLayered(limits, request).groupReplicas;
+    return planLayered(limits, request).groupMembers;
   };
   expect(groupOf(gpu, 65_535)).toBe(65_535);
   expect(groupOf(gpu, 65_536)).toBe(32_768);
@@ -153,10 +153,10 @@ test("replicas beyond a dispatch's workgroups or its work are cut into groups of
   expect(groupOf(software, 65_535)).toBe(16_384); // 64 invocations each, at 64 operations
 });
 
-test("the inputs that all replicas share are counted once", () => {
+test("the inputs that all members share are counted once", () => {
   const net = network({ inputs: 784, layers: [dense(1)], loss: "squaredError" });
   const limits: PlanLimits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 30, dispatchFlops: 8e7 };
-  requireSound(limits, { network: net, replicas: 60_000, batchSize: 2, rowCount: 2 });
+  requireSound(limits, { network: net, members: 60_000, batchSize: 2, rowCount: 2 });
 });
 
 test("gridOf covers its invocations up to 2³² with no dimension above 65,535", () => {

@@ -44,7 +44,7 @@ test("of many networks the worst counts", () => {
   const reference = { rounds: 1, state, rounded: state };
   const oneOff = Float32Array.from(state);
   oneOff[7] = 1.5;
-  const found = deviationOf({ ...many, replicas: 10 }, oneOff, reference, new Float64Array(10));
+  const found = deviationOf({ ...many, members: 10 }, oneOff, reference, new Float64Array(10));
   expect(found.deviation).toBeCloseTo(0.5, 12);
 });
 

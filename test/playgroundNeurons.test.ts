@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { activate } from "../src/cpu/activation.ts";
-import { activationNames } from "../src/network.ts";
+import { activate } from "../src/backend/cpu/activation.ts";
+import { activationNames } from "../src/graph/network.ts";
 import { describeStates, neuronStateOf } from "../src/web/playground/neuronStates.ts";
 
 const slope = (name: (typeof activationNames)[number], z: number): number =>

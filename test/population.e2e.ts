@@ -148,7 +148,7 @@ describe("a network of it", () => {
     });
   });
 
-  // At this rate the same training on another path ends elsewhere: rounding is enough.
+  // At this rate the same training on another strategy ends elsewhere: rounding is enough.
   test("opens as it is, not as it would be trained anew", async () => {
     await open(small.replace("steps=200", "steps=1000"));
     await finished();

@@ -6,7 +6,7 @@ import { decodeState, encodeState } from "../src/web/playground/state.ts";
 import { bestNetworks } from "../src/web/population/bestTable.ts";
 import { colourOf, paintValues, rangeOf, shareOf, valueOfShare, viridis } from "../src/web/population/colourScale.ts";
 import { summarizeColumns } from "../src/web/population/columnTable.ts";
-import { type Axis, cellOf, networksOf, perReplicaOf, shrunk, valueAt } from "../src/web/population/grid.ts";
+import { type Axis, cellOf, networksOf, perMemberOf, shrunk, valueAt } from "../src/web/population/grid.ts";
 import { quantiles } from "../src/web/population/quantiles.ts";
 import {
   axisOf,
@@ -28,7 +28,7 @@ const seeds: Axis = { name: "seed", from: 10, to: 0, count: 3 };
 
 test("every network has the values of its column and its row", () => {
   const grid = { columns: rates, rows: seeds };
-  const { learningRate, seed, momentum } = perReplicaOf(grid);
+  const { learningRate, seed, momentum } = perMemberOf(grid);
   expect(networksOf(grid)).toBe(15);
   expect(momentum).toBeUndefined();
   expect(Array.from(learningRate as Float64Array).slice(0, 5)).toEqual([1e-4, 1e-3, 0.01, 0.1, 1]);
@@ -218,7 +218,7 @@ test("columns are told in numbers", () => {
 
 /** Parameters after some steps, as the session's trainee takes them. */
 async function train(settings: SessionSettings<unknown>, steps: number): Promise<Float64Array> {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const { model } = await createTrainee(device, settings);
   await model.fit(settings.data, { ...optionsFrom(settings, 0), steps });
   const parameters = Float64Array.from(await model.readParameters());

@@ -15,8 +15,8 @@ function linesOf(epochs: number, seconds: number, eventMs?: number): string[] {
   const info = (_: string, text: string): void => void lines.push(text);
   const output: Output = { json: false, quiet: false, info, result: ignore, write: ignore, record: ignore };
   const view = createProgressView(output, { epochs });
-  const every = "ms" in view.every ? view.every.ms : Number.NaN;
-  const events = Math.ceil((seconds * 1000) / (eventMs ?? every));
+  const logInterval = "ms" in view.logInterval ? view.logInterval.ms : Number.NaN;
+  const events = Math.ceil((seconds * 1000) / (eventMs ?? logInterval));
   for (let event = 1; event <= events; event++) {
     const epoch = (epochs * event) / events;
     const elapsedMs = (seconds * 1000 * event) / events;

@@ -1,9 +1,10 @@
 // Quads: whether four neighbours of a dispatch are one is tried on the device, and kernels that need it are left out where not.
 
 import { expect, test } from "vitest";
-import { productVersionsOf } from "../src/gpu/productVersions.ts";
-import { acquire, type GpuDevice } from "../src/gpu/device.ts";
-import { haveQuads } from "../src/gpu/quads.ts";
+import { matmulVariantsOf } from "../src/backend/webgpu/matmulVariants.ts";
+import { acquire } from "../src/backend/acquire.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
+import { haveQuads } from "../src/backend/webgpu/quads.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
@@ -44,7 +45,7 @@ const mistakes: Record<string, (code: string) => string> = {
 for (const [name, change] of Object.entries(mistakes)) {
   test(`quads are left out where the probe finds ${name}`, async () => {
     const { first, second } = await openChanged((code) => (code.includes("fn quadProbe") ? change(code) : code));
-    expect([second.hasQuads, productVersionsOf(second).includes("quads")]).toEqual([false, false]);
+    expect([second.hasQuads, matmulVariantsOf(second).includes("quads")]).toEqual([false, false]);
     second.throwFault("quads");
     first.dispose();
   });

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { type Batch, batchAt, rowsOf, stepsPerEpoch } from "../src/batches.ts";
-import { defaultInitializer, initialize, type InitializerName, initializerNames } from "../src/initializers.ts";
-import { activationNames, dense, network } from "../src/network.ts";
-import { sgd } from "../src/optimizer.ts";
-import { pageBlock } from "../src/plan/uniforms.ts";
+import { type Batch, batchAt, rowsOf, stepsPerEpoch } from "../src/backend/batches.ts";
+import { defaultInitializer, initialize, type InitializerName, initializerNames } from "../src/graph/initializers.ts";
+import { activationNames, dense, network } from "../src/graph/network.ts";
+import { sgd } from "../src/math/optimizer.ts";
+import { pageBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import {
   normalAt,
   normalQuantile,
@@ -101,12 +101,12 @@ async function orderOnGpu(rowCount: number, rows: number, seed: number): Promise
     uniform: pageBlock(0, rowCount, 1),
     storage: [Uint32Array.from({ length: rowCount }, (_, row) => row), poisoned(rows)],
     invocations: rows,
-    replicas: 1,
+    members: 1,
   });
   return results[1]!.slice();
 }
 
-test("the shader draws the same order as its twin", async () => {
+test("the shader draws the same order as the CPU reference", async () => {
   const counts = [
     2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 129, 255, 257, 1000, 1023, 1025, 65_537,
   ];
@@ -189,7 +189,7 @@ const recorded: Record<InitializerName, string> = {
 
 test.each(initializerNames)("%s has its mean and variance, zero biases, and the recorded bits", (initializer) => {
   const { weightsOffset, biasOffset, fanOut } = wide.layers[0]!;
-  const parameters = initialize(wide, { seed: 3, replicas: 1, initializer });
+  const parameters = initialize(wide, { seed: 3, members: 1, initializer });
   const weights = Float64Array.from(parameters.subarray(weightsOffset, biasOffset));
   const mean = weights.reduce((sum, value) => sum + value, 0) / weights.length;
   const variance = weights.reduce((sum, value) => sum + value ** 2, 0) / weights.length;
@@ -201,28 +201,28 @@ test.each(initializerNames)("%s has its mean and variance, zero biases, and the 
   if (kurtosis === 0.8 && wanted > 0)
     expect(Math.max(...weights.map(Math.abs))).toBeLessThanOrEqual(Math.sqrt(3 * wanted) * (1 + 1e-7));
   const small = network({ inputs: 2, layers: [dense(17, "relu"), dense(3)], loss: "squaredError" });
-  expect(hashOf(initialize(small, { seed: 42, replicas: 2, initializer }))).toBe(recorded[initializer]);
+  expect(hashOf(initialize(small, { seed: 42, members: 2, initializer }))).toBe(recorded[initializer]);
 });
 
-test("replica r starts as a model of its own with seed + r", () => {
+test("member r starts as a model of its own with seed + r", () => {
   const small = network({ inputs: 3, layers: [dense(5, "relu"), dense(2, "tanh")], loss: "squaredError" });
   const seed = 2 ** 40 + 5;
-  const all = initialize(small, { seed, replicas: 5 });
-  for (let replica = 0; replica < 5; replica++) {
-    const own = all.subarray(replica * small.parameterCount, (replica + 1) * small.parameterCount);
-    expect(own).toEqual(initialize(small, { seed: seed + replica, replicas: 1 }));
+  const all = initialize(small, { seed, members: 5 });
+  for (let member = 0; member < 5; member++) {
+    const own = all.subarray(member * small.parameterCount, (member + 1) * small.parameterCount);
+    expect(own).toEqual(initialize(small, { seed: seed + member, members: 1 }));
   }
   expect(hashOf(all.subarray(0, small.parameterCount))).not.toBe(
     hashOf(all.subarray(small.parameterCount, 2 * small.parameterCount)),
   );
 });
 
-test("seeds that are no whole numbers below 2⁵³, for any replica, are refused", () => {
+test("seeds that are no whole numbers below 2⁵³, for any member, are refused", () => {
   for (const seed of [-1, 0.5, Number.NaN, 2 ** 53, "1" as unknown as number]) {
-    expect(() => initialize(wide, { seed, replicas: 1 })).toThrow(expect.objectContaining({ code: "INVALID_INPUT" }));
+    expect(() => initialize(wide, { seed, members: 1 })).toThrow(expect.objectContaining({ code: "INVALID_INPUT" }));
   }
   const one = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
-  expect(() => initialize(one, { seed: 2 ** 53 - 1, replicas: 3 })).toThrow(
+  expect(() => initialize(one, { seed: 2 ** 53 - 1, members: 3 })).toThrow(
     expect.objectContaining({ code: "INVALID_INPUT" }),
   );
 });

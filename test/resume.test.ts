@@ -10,10 +10,10 @@ import {
   type Model,
   network,
   type Optimizer,
-  type PathName,
+  type StrategyName,
   rmsProp,
   sgd,
-  type TrainingState,
+  type Checkpoint,
   type TrainOptions,
 } from "../src/index.ts";
 import { dataOf } from "./support/nets.ts";
@@ -23,13 +23,13 @@ import { shareDevice } from "./support/sharedDevice.ts";
 // A training that was cut off and goes on from its last good state gives the bits of one that was not.
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });
 const data = dataOf(net, 40, 1);
-const places: [string, () => Device, PathName | "auto"][] = [
+const places: [string, () => Device, StrategyName | "auto"][] = [
   ["reference", () => cpu, "auto"],
   ["layered", gpu, "layered"],
-  ["replicas", gpu, "replicas"],
+  ["members", gpu, "members"],
   ["groups", gpu, "groups"],
   ["samples", gpu, "samples"],
   ["tiles", gpu, "tiles"],
@@ -46,50 +46,54 @@ const shared = { batchSize: 8, seed: 5, steps: 20 };
 const cutAt = 7;
 
 /** Where a training stands after some steps; it is left there. */
-async function cutOff(model: Model, options: TrainOptions): Promise<TrainingState> {
-  for await (const { step } of model.train(data, { ...options, every: { steps: cutAt } })) {
+async function cutOff(model: Model, options: TrainOptions): Promise<Checkpoint> {
+  for await (const { step } of model.train(data, { ...options, logInterval: { steps: cutAt } })) {
     if (step === cutAt) break;
   }
-  return structuredClone(model.lastGood!);
+  return structuredClone(model.checkpoint!);
 }
 
-async function wholeAndResumed(device: Device, options: TrainOptions, replicas = 1) {
-  using whole = await createModel(net, { device, seed: 1, replicas });
+async function wholeAndResumed(device: Device, options: TrainOptions, members = 1) {
+  using whole = await createModel(net, { device, seed: 1, members });
   await whole.fit(data, options);
-  using first = await createModel(net, { device, seed: 1, replicas });
+  using first = await createModel(net, { device, seed: 1, members });
   const resume = await cutOff(first, options);
-  using second = await createModel(net, { device, seed: 99, replicas });
+  using second = await createModel(net, { device, seed: 99, members });
   const steps: number[] = [];
-  for await (const { step } of second.train(data, { ...options, resume, every: { steps: 6 } })) steps.push(step);
+  for await (const { step } of second.train(data, { ...options, resume, logInterval: { steps: 6 } })) steps.push(step);
   return {
     resume,
     steps,
-    whole: { parameters: await whole.readParameters(), results: whole.results, state: whole.lastGood },
-    resumed: { parameters: await second.readParameters(), results: second.results, state: second.lastGood },
+    whole: { parameters: await whole.readParameters(), results: whole.results, state: whole.checkpoint },
+    resumed: { parameters: await second.readParameters(), results: second.results, state: second.checkpoint },
   };
 }
 
-for (const [name, device, path] of places) {
+for (const [name, device, strategy] of places) {
   for (const [index, optimizer] of optimizers.entries()) {
     testOf(index === 0)(`${name}: ${optimizer.name}, momentum ${optimizer.momentum}`, async () => {
-      const { whole, resumed, steps, resume } = await wholeAndResumed(device(), { ...shared, optimizer, path });
+      const { whole, resumed, steps, resume } = await wholeAndResumed(device(), { ...shared, optimizer, strategy });
       expect(resume.step).toBe(cutAt);
       expect(steps).toEqual([13, 19, 20]);
       expect(resumed).toEqual(whole);
     });
   }
 
-  testInFull(`${name}: replicas, one of which has diverged before the cut`, async () => {
-    const perReplica = { learningRate: [0.05, 1e30, 0.2], seed: [3, 4, 5] };
+  testInFull(`${name}: members, one of which has diverged before the cut`, async () => {
+    const perMember = { learningRate: [0.05, 1e30, 0.2], seed: [3, 4, 5] };
     const optimizer = sgd({ momentum: 0.5 });
-    const { whole, resumed, resume } = await wholeAndResumed(device(), { ...shared, optimizer, path, perReplica }, 3);
+    const { whole, resumed, resume } = await wholeAndResumed(
+      device(),
+      { ...shared, optimizer, strategy, perMember },
+      3,
+    );
     expect(resume.nonFiniteSteps[1]).toBeGreaterThanOrEqual(0);
     expect(resume.nonFiniteSteps[0]).toBe(-1);
     expect(resumed).toEqual(whole);
   });
 
   testInFull(`${name}: without its moments it is another training`, async () => {
-    const options = { ...shared, optimizer: adam({ learningRate: 0.05 }), path };
+    const options = { ...shared, optimizer: adam({ learningRate: 0.05 }), strategy };
     using model = await createModel(net, { device: device(), seed: 1 });
     const resume = await cutOff(model, options);
     const ends = [];

@@ -4,7 +4,7 @@
 import { create } from "webgpu";
 import { expect, test } from "vitest";
 import { activationNames, adam, createModel, dense, type LossName, network, rmsProp, sgd } from "../src/index.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { findSwiftShader, hasVulkanDriver } from "../src/node/vulkanDrivers.ts";
 import { hashOf } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
@@ -98,7 +98,7 @@ interface Case {
   readonly loss: LossName;
   readonly rows: number;
   readonly batchSize: number;
-  readonly replicas: number;
+  readonly members: number;
   readonly optimizer: ReturnType<typeof sgd>;
 }
 
@@ -108,30 +108,30 @@ const cases: Case[] = [
     loss: "squaredError",
     rows: 4,
     batchSize: 4,
-    replicas: 1,
+    members: 1,
     optimizer: sgd({ learningRate: 0.5 }),
   },
-  { widths: [3, 17, 9, 5], loss: "softmaxCrossEntropy", rows: 131, batchSize: 32, replicas: 2, optimizer: adam() },
-  { widths: [1, 33, 1], loss: "huber", rows: 300, batchSize: 300, replicas: 5, optimizer: rmsProp({ momentum: 0.5 }) },
+  { widths: [3, 17, 9, 5], loss: "softmaxCrossEntropy", rows: 131, batchSize: 32, members: 2, optimizer: adam() },
+  { widths: [1, 33, 1], loss: "huber", rows: 300, batchSize: 300, members: 5, optimizer: rmsProp({ momentum: 0.5 }) },
   {
     widths: [7, 65, 63, 4, 3],
     loss: "binaryCrossEntropy",
     rows: 67,
     batchSize: 67,
-    replicas: 1,
+    members: 1,
     optimizer: sgd({ momentum: 0.9 }),
   },
 ];
 
 async function train(device: GpuDevice, one: Case, place: number): Promise<string> {
-  const { widths, loss, rows, batchSize, replicas, optimizer } = one;
+  const { widths, loss, rows, batchSize, members, optimizer } = one;
   const layers = widths.slice(1).map((width, index) => {
     const isLast = index === widths.length - 2;
     return dense(width, isLast ? "identity" : activationNames[(3 * place + index + 1) % 10]!);
   });
-  using model = await createModel(network({ inputs: widths[0]!, layers, loss }), { device, seed: place, replicas });
+  using model = await createModel(network({ inputs: widths[0]!, layers, loss }), { device, seed: place, members });
   const data = dataOf(model.network, rows, place);
-  const { history } = await model.fit(data, { optimizer, steps: 25, batchSize, every: { steps: 25 } });
+  const { history } = await model.fit(data, { optimizer, steps: 25, batchSize, logInterval: { steps: 25 } });
   const outputs = await model.logits(data.inputs);
   const { gradients } = await model.trace(dataOf(model.network, Math.min(rows, 40), place), optimizer);
   return hashOf(await model.readParameters(), outputs, gradients, Float64Array.from(history.loss));
@@ -147,7 +147,7 @@ test.each(cases.map((one, place) => [one.widths.join("-"), one, place] as const)
 test("data in pages and batches in chunks give the same bits without the checks", async () => {
   const small = await narrowed(checked(), 65_536);
   const bare = await narrowed(unchecked, 65_536);
-  const one: Case = { ...cases[1]!, widths: [20, 40, 3], rows: 1500, batchSize: 700, replicas: 3 };
+  const one: Case = { ...cases[1]!, widths: [20, 40, 3], rows: 1500, batchSize: 700, members: 3 };
   expect(await train(bare, { ...one, rows: 1000 }, 7)).toBe(await train(small, { ...one, rows: 1000 }, 7));
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { acquire, adam, type Dataset, dense, type NetworkOptions, sgd } from "../src/index.ts";
-import type { GpuDevice } from "../src/gpu/device.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { findFitting } from "../src/web/worker/fitting.ts";
 import { nextSteps } from "../src/web/worker/pacing.ts";
 import type { FromWorker, SessionSettings, ToWorker } from "../src/web/worker/protocol.ts";
@@ -52,7 +52,7 @@ class Page {
         for (const look of this.#waiting) look();
       },
       async (options) => {
-        if (options.device === "cpu") return acquire(options);
+        if (options.device === "reference") return acquire(options);
         const device = await openDevice(maxBufferBytes === undefined ? {} : { maxBufferBytes });
         this.devices.push(device);
         return device;
@@ -109,7 +109,7 @@ test("a session tells its device, its plan and a first frame, and waits", async 
   expect(frame).toMatchObject({ step: 0, epoch: 0, isRunning: false, stepsPerSecond: 0, content: { scale: 1 } });
   expect(frame.losses).toHaveLength(0);
   const { plan, parameterCount } = await page.message("started");
-  expect([plan.path.length > 0, parameterCount]).toEqual([true, 25]);
+  expect([plan.strategy.length > 0, parameterCount]).toEqual([true, 25]);
 });
 
 test("step by step, and as many as asked for, is one training", async () => {
@@ -246,12 +246,12 @@ test("a training that diverges is back in its best state, and can go on at a low
   expect(after.content.weights.every(Number.isFinite)).toBe(true);
 });
 
-test("more replicas than fit bring a number that does", async () => {
+test("more members than fit bring a number that does", async () => {
   await using page = new Page(2 ** 18);
-  page.start({ replicas: 4096, seed: Array.from({ length: 4096 }, (_, seed) => seed) });
+  page.start({ members: 4096, seed: Array.from({ length: 4096 }, (_, seed) => seed) });
   const { fits } = await page.message("outOfMemory");
-  expect(fits).toEqual({ replicas: 1024 }); // 2,048 have room for their parameters, but not for adam's moments
-  page.start({ replicas: 1024, lastStep: 2 }, "full");
+  expect(fits).toEqual({ members: 1024 }); // 2,048 have room for their parameters, but not for adam's moments
+  page.start({ members: 1024, lastStep: 2 }, "full");
   await page.message("paused");
 });
 
@@ -261,18 +261,18 @@ test("a batch too large for memory brings one that fits", async () => {
     tried.push(batchSize);
     return batchSize <= 20;
   };
-  expect(await findFitting({ replicas: 1, batchSize: 100 }, fits)).toEqual({ batchSize: 12 });
+  expect(await findFitting({ members: 1, batchSize: 100 }, fits)).toEqual({ batchSize: 12 });
   expect(tried).toEqual([50, 25, 12]);
-  expect(await findFitting({ replicas: 1, batchSize: 3 }, async () => false)).toBeUndefined();
-  expect(await findFitting({ replicas: 8, batchSize: 3 }, async ({ replicas }) => replicas < 3)).toEqual({
-    replicas: 2,
+  expect(await findFitting({ members: 1, batchSize: 3 }, async () => false)).toBeUndefined();
+  expect(await findFitting({ members: 8, batchSize: 3 }, async ({ members }) => members < 3)).toEqual({
+    members: 2,
   });
 });
 
 test("without a GPU a session trains on the CPU", async () => {
   await using page = new Page();
-  page.start({ device: "cpu", lastStep: 20 }, "full");
-  expect(await page.message("device")).toMatchObject({ kind: "cpu", why: "the CPU was asked for" });
+  page.start({ device: "reference", lastStep: 20 }, "full");
+  expect(await page.message("device")).toMatchObject({ kind: "reference", fallbackReason: "the CPU was asked for" });
   expect((await page.message("paused")).step).toBe(20);
 });
 

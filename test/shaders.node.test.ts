@@ -4,10 +4,10 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { createKernel } from "../src/gpu/kernel.ts";
-import { layerKernel } from "../src/gpu/kernels.ts";
-import { blockOf, placesOf } from "../src/gpu/layout.ts";
-import { kernelOf, type Shader, sourceOf } from "../src/gpu/shader.ts";
+import { createKernel } from "../src/backend/webgpu/kernel.ts";
+import { layerKernel } from "../src/backend/webgpu/kernels.ts";
+import { blockOf, placesOf } from "../src/backend/webgpu/layout.ts";
+import { kernelOf, type Shader, sourceOf } from "../src/backend/webgpu/shader.ts";
 import { bindingsOf, layoutsOf, type Piece, readShader } from "../vite.shaders.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 

@@ -1,17 +1,24 @@
-// Sine and its slope for every f32: in kernels of tensors, and in networks on every path.
+// Sine and its slope for every f32: in kernels of tensors, and in networks on every strategy.
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { FloatArray, PathName } from "../src/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { FloatArray, StrategyName } from "../src/backend/executor.ts";
 import { adam, createModel, dense, network, sgd } from "../src/index.ts";
-import { GpuExecutor } from "../src/plan/gpuExecutor.ts";
+import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { activateDerivative, dispose, grad, sine, sum, type Tensor, tensor } from "../src/tensor.ts";
 import { createUniform } from "./support/random.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const paths = ["layered", "replicas", "subgroups", "groups", "samples", "tiles"] as const satisfies readonly PathName[];
+const strategies = [
+  "layered",
+  "members",
+  "subgroups",
+  "groups",
+  "samples",
+  "tiles",
+] as const satisfies readonly StrategyName[];
 
 const bits = new Uint32Array(1);
 const float = new Float32Array(bits.buffer);
@@ -114,14 +121,14 @@ const large = Float32Array.of(
 const rows = large.length;
 const largeTargets = Float32Array.from(large, (_, row) => (row % 3) - 1);
 
-for (const path of paths) {
-  test(`${path}: a step at inputs up to 1e38 is that of float64`, async () => {
+for (const strategy of strategies) {
+  test(`${strategy}: a step at inputs up to 1e38 is that of float64`, async () => {
     const data = { inputs: large, targets: largeTargets };
     const results = [];
     for (const executor of [await GpuExecutor.create(device(), net, 1), new ReferenceExecutor(net, 1)]) {
       executor.writeParameters(initial);
       const optimizer = sgd({ learningRate: 1e-30 });
-      const run = await executor.createRun({ data, optimizer, batchSize: rows, shuffle: false, seed: 1, path });
+      const run = await executor.createRun({ data, optimizer, batchSize: rows, shuffle: false, seed: 1, strategy });
       await run.execute(0, 1);
       const losses = await run.readLosses(0, 1);
       run.dispose();
@@ -134,10 +141,10 @@ for (const path of paths) {
     }
   });
 
-  test(`${path}: training on large inputs does not diverge`, async () => {
+  test(`${strategy}: training on large inputs does not diverge`, async () => {
     const data = { inputs: large.map((x) => Math.max(-1e9, Math.min(1e9, x))), targets: largeTargets };
     using model = await createModel(net, { device: device(), seed: 3 });
-    await model.fit(data, { optimizer: adam({ learningRate: 1e-3 }), steps: 50, path });
+    await model.fit(data, { optimizer: adam({ learningRate: 1e-3 }), steps: 50, strategy });
     const outputs = await model.predict(data.inputs);
     expect(outputs.every((value) => Math.abs(value) < 10)).toBe(true);
   });

@@ -7,44 +7,44 @@ import {
   type Device,
   InvalidInput,
   network,
-  type PathName,
+  type StrategyName,
   sgd,
 } from "../src/index.ts";
 import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });
 const data = dataOf(net, 40, 1);
-const places: [string, () => Device, PathName | "auto"][] = [
+const places: [string, () => Device, StrategyName | "auto"][] = [
   ["reference", () => cpu, "auto"],
   ["layered", gpu, "layered"],
-  ["replicas", gpu, "replicas"],
+  ["members", gpu, "members"],
   ["samples", gpu, "samples"],
 ];
 
 /** Parameters after steps at one rate and steps at another, without pausing between them. */
-async function steered(device: Device, path: PathName | "auto", optimizer: ReturnType<typeof sgd>) {
+async function steered(device: Device, strategy: StrategyName | "auto", optimizer: ReturnType<typeof sgd>) {
   using model = await createModel(net, { device, seed: 1 });
-  const training = model.train(data, { optimizer, path, steps: 12, batchSize: 40, every: { steps: 5 } });
+  const training = model.train(data, { optimizer, strategy, steps: 12, batchSize: 40, logInterval: { steps: 5 } });
   await training.next();
   await training.next({ learningRate: 0.02 });
   for await (const _ of training); // to its end
   return Array.from(await model.readParameters());
 }
 
-test.each(places)("%s: a learning rate given on the way holds from the next step on", async (_, device, path) => {
+test.each(places)("%s: a learning rate given on the way holds from the next step on", async (_, device, strategy) => {
   using model = await createModel(net, { device: device(), seed: 1 });
-  await model.fit(data, { optimizer: sgd({ learningRate: 0.2 }), path, steps: 5, batchSize: 40 });
-  await model.fit(data, { optimizer: sgd({ learningRate: 0.02 }), path, steps: 7, batchSize: 40 });
+  await model.fit(data, { optimizer: sgd({ learningRate: 0.2 }), strategy, steps: 5, batchSize: 40 });
+  await model.fit(data, { optimizer: sgd({ learningRate: 0.02 }), strategy, steps: 7, batchSize: 40 });
   const apart = Array.from(await model.readParameters());
-  expect(await steered(device(), path, sgd({ learningRate: 0.2 }))).toEqual(apart);
+  expect(await steered(device(), strategy, sgd({ learningRate: 0.2 }))).toEqual(apart);
 });
 
-test.each(places)("%s: moments outlive a change of the learning rate", async (_, device, path) => {
+test.each(places)("%s: moments outlive a change of the learning rate", async (_, device, strategy) => {
   const optimizer = adam({ learningRate: 0.2 });
-  const got = await steered(device(), path, optimizer);
+  const got = await steered(device(), strategy, optimizer);
   const expected = await steered(cpu, "auto", optimizer);
   const worst = Math.max(...got.map((value, index) => Math.abs(value - expected[index]!)));
   expect(worst).toBeLessThan(1e-4);
@@ -55,37 +55,48 @@ test.each(places)("%s: moments outlive a change of the learning rate", async (_,
   expect(Math.max(...got.map((value, index) => Math.abs(value - other[index]!)))).toBeGreaterThan(1e-3);
 });
 
-test.each(places)("%s: events keep the distance asked for last, and steps are the same", async (_, device, path) => {
-  using model = await createModel(net, { device: device(), seed: 1 });
-  const options = { optimizer: sgd({ learningRate: 0.1 }), path, steps: 40, batchSize: 8 };
-  const training = model.train(data, { ...options, every: { steps: 3 } });
-  const steps: number[] = [];
-  for (const every of [undefined, { steps: 1 }, undefined, { steps: 10 }, undefined, { epochs: 3 }, undefined]) {
-    const { value } = await training.next(every && { every });
-    if (value) steps.push(value.step);
-  }
-  expect(steps).toEqual([3, 4, 5, 15, 25, 40]);
-  using straight = await createModel(net, { device: device(), seed: 1 });
-  await straight.fit(data, options);
-  expect(await model.readParameters()).toEqual(await straight.readParameters());
-});
+test.each(places)(
+  "%s: events keep the distance asked for last, and steps are the same",
+  async (_, device, strategy) => {
+    using model = await createModel(net, { device: device(), seed: 1 });
+    const options = { optimizer: sgd({ learningRate: 0.1 }), strategy, steps: 40, batchSize: 8 };
+    const training = model.train(data, { ...options, logInterval: { steps: 3 } });
+    const steps: number[] = [];
+    for (const logInterval of [
+      undefined,
+      { steps: 1 },
+      undefined,
+      { steps: 10 },
+      undefined,
+      { epochs: 3 },
+      undefined,
+    ]) {
+      const { value } = await training.next(logInterval && { logInterval });
+      if (value) steps.push(value.step);
+    }
+    expect(steps).toEqual([3, 4, 5, 15, 25, 40]);
+    using straight = await createModel(net, { device: device(), seed: 1 });
+    await straight.fit(data, options);
+    expect(await model.readParameters()).toEqual(await straight.readParameters());
+  },
+);
 
 test("steering that makes no sense is told", async () => {
   for (const [steering, message] of [
     [{ learningRate: -1 }, /learningRate/],
-    [{ every: { steps: 0 } }, /every/],
+    [{ logInterval: { steps: 0 } }, /logInterval/],
     [{ rate: 1 }, /next.+got rate/],
   ] as const) {
     using model = await createModel(net, { device: cpu, seed: 1 });
-    const training = model.train(data, { optimizer: sgd(), steps: 40, every: { steps: 1 } });
+    const training = model.train(data, { optimizer: sgd(), steps: 40, logInterval: { steps: 1 } });
     await training.next();
     const fault = await training.next(steering as never).then(String, (error: unknown) => error);
     expect(fault).toBeInstanceOf(InvalidInput);
     expect((fault as Error).message).toMatch(message);
   }
-  using model = await createModel(net, { device: cpu, replicas: 2 });
-  const perReplica = { learningRate: [0.1, 0.2] };
-  const training = model.train(data, { optimizer: sgd(), steps: 4, every: { steps: 1 }, perReplica });
+  using model = await createModel(net, { device: cpu, members: 2 });
+  const perMember = { learningRate: [0.1, 0.2] };
+  const training = model.train(data, { optimizer: sgd(), steps: 4, logInterval: { steps: 1 }, perMember });
   await training.next();
-  await expect(training.next({ learningRate: 1 })).rejects.toThrow(/perReplica/);
+  await expect(training.next({ learningRate: 1 })).rejects.toThrow(/perMember/);
 });

@@ -22,7 +22,7 @@ function readCsv(name: string): Record<string, number>[] {
 
 describe("sweep", () => {
   test("says in order what it found, does and reached, on the device there is", async () => {
-    const flags = ["--replicas", "24", "--epochs", "10", ...rates, "--verify", "--csv", "all.csv", "--top", "4"];
+    const flags = ["--members", "24", "--epochs", "10", ...rates, "--verify", "--csv", "all.csv", "--top", "4"];
     const { code, stdout, stderr } = await thalweg([...sweepPenguins, ...flags, "--output", "best.safetensors"]);
     expect(stderr).not.toContain("thalweg: ");
     expect(code).toBe(0);
@@ -44,16 +44,16 @@ describe("sweep", () => {
     expect(labelsOf(stderr)).toEqual(told);
     expect(labelsOf(stdout)).toEqual(["best", "quantiles", "diverged", "note", "speed", "held-out", "check", "saved"]);
     expect(stderr).toContain("24 networks: learning rate 0.0001 to 1 (log); seed 1 to 24\n");
-    expect(stdout).toMatch(/^best +rank +replica +held-out loss +accuracy +training loss +learning rate +seed\n/);
+    expect(stdout).toMatch(/^best +rank +member +held-out loss +accuracy +training loss +learning rate +seed\n/);
     expect(stdout).toMatch(/\n +1 +\d+ +[\d.e-]+ +\d+\.\d % +[\d.e-]+ +[\d.e-]+ +\d+\n/);
     expect(stdout).toMatch(/\nquantiles +0 % +5 % +25 % +50 % +75 % +95 % +100 %\n(.*) {2}held-out loss\n/);
     expect(stdout).toMatch(/\ndiverged +none of 24 networks\n/);
     expect(stdout).toMatch(/\nspeed +[\d,]+ networks·steps\/s \(24 networks, 90 steps in \d+:\d\d\)\n/);
     expect(stdout).toMatch(/\ncheck +.*deviation .* within the bound /);
-    expect(stdout).toMatch(/\nsaved +best\.safetensors \(.*\), replica \d+\n +all\.csv, a line for each network\n$/);
+    expect(stdout).toMatch(/\nsaved +best\.safetensors \(.*\), member \d+\n +all\.csv, a line for each network\n$/);
 
     const rows = readCsv("all.csv");
-    expect(rows.map(({ replica }) => replica)).toEqual(Array.from({ length: 24 }, (_, k) => k));
+    expect(rows.map(({ member }) => member)).toEqual(Array.from({ length: 24 }, (_, k) => k));
     const ranked = rows.toSorted((a, b) => a["rank"]! - b["rank"]!).map((row) => row["heldOutLoss"]!);
     expect(ranked).toEqual(ranked.toSorted((a, b) => a - b));
     const evaluated = await thalweg(["evaluate", "best.safetensors", penguins, ...cpu, "--json"]);
@@ -74,7 +74,7 @@ describe("sweep", () => {
       "--quiet",
     ];
     const swept = [
-      "--replicas",
+      "--members",
       "9",
       "--momentum",
       "0..0.9",
@@ -87,13 +87,13 @@ describe("sweep", () => {
     const { code, stdout } = await thalweg([...sweepPenguins, ...shared, ...swept]);
     expect(code).toBe(0);
     const { best, winner } = JSON.parse(stdout);
-    const { learningRate, momentum, seed, replica } = best[0];
-    expect([winner, seed]).toEqual([replica, 40 + replica]);
+    const { learningRate, momentum, seed, member } = best[0];
+    expect([winner, seed]).toEqual([member, 40 + member]);
     const own = ["--learning-rate", `${learningRate}`, "--momentum", `${momentum}`, "--seed", `${seed}`];
     await thalweg(["train", penguins, "--target", "Species", ...shared, ...own, "--output", "alone.safetensors"]);
     const [a, b] = ["winner.safetensors", "alone.safetensors"].map((name) => decodeModel(read(name), name));
     expect(a!.parameters).toEqual(b!.parameters);
-    expect(a).toMatchObject({ replicas: 1, training: { seed, learningRate, optimizer: "sgd", finished: true } });
+    expect(a).toMatchObject({ members: 1, training: { seed, learningRate, optimizer: "sgd", finished: true } });
   });
 
   test("--json is one document, --quiet leaves nothing on stderr", async () => {
@@ -106,8 +106,8 @@ describe("sweep", () => {
       v: 1,
       command: "sweep",
       data: { trainingRows: 266, validationRows: 67 },
-      network: { widths: "9-16-3", replicas: 10 },
-      plan: { path: "reference" },
+      network: { widths: "9-16-3", members: 10 },
+      plan: { strategy: "reference" },
       training: { step: 27, steps: 27, finished: true },
       best: [{ rank: 1 }, { rank: 2 }, { rank: 3 }],
       diverged: { count: 0, first: [] },
@@ -139,7 +139,7 @@ describe("sweep", () => {
     const { code, stdout } = await thalweg(["sweep", cars, ...flags, ...last]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/\n +1 +1 +[\d.]+ +[\d.]+ +0\.01 +2\nquantiles/);
-    expect(stdout).toMatch(/\ndiverged +2 of 3 networks: replica [02] at step \d+, replica [02] at step \d+\n/);
+    expect(stdout).toMatch(/\ndiverged +2 of 3 networks: member [02] at step \d+, member [02] at step \d+\n/);
     expect(stdout).toMatch(/\nheld-out +Horsepower: RMSE [\d.]+, R² /);
     expect(readCsv("cars.csv")).toMatchObject([
       { rank: 2, lastStepLoss: Number.NaN },
@@ -161,8 +161,8 @@ describe("sweep", () => {
     ["a range downwards", ["--seed", "9..0"], /--seed: expected a range from the smaller number .*write 0\.\.9/],
     ["a momentum that adam has not", ["--momentum", "0..0.9"], /--momentum: expected options of adam/],
     ["the same for all", ["--seed", "1"], /sweep: expected networks that differ .*got the same settings for all 256/],
-    ["too few for the grid", ["--learning-rate", "1,2,3", "--replicas", "2"], /--replicas: expected at least 3/],
-    ["no network", ["--replicas", "0"], /--replicas: expected an integer from 1 to 1048576/],
+    ["too few for the grid", ["--learning-rate", "1,2,3", "--members", "2"], /--members: expected at least 3/],
+    ["no network", ["--members", "0"], /--members: expected an integer from 1 to 1048576/],
     ["a folder that is not there", ["--csv", "nowhere/all.csv"], /--csv nowhere\/all\.csv: .* got no folder/],
     ["one file for both", ["--csv", "wrong.safetensors"], /--csv wrong\.safetensors: expected another file/],
   ])("%s ends in one line and exit code 2", async (_, flags, message) => {
@@ -177,14 +177,14 @@ describe("sweep", () => {
 test.skipIf(process.platform === "win32")(
   "Ctrl-C ends the step, tells what there is and saves the best so far",
   async () => {
-    const long = ["--replicas", "8", ...rates, ...cpu, "--epochs", "1000000", "--csv", "long.csv"];
+    const long = ["--members", "8", ...rates, ...cpu, "--epochs", "1000000", "--csv", "long.csv"];
     const interrupt = { after: "training", signals: ["SIGINT"] } as const;
     const { code, stdout, stderr } = await thalweg([...sweepPenguins, ...long, "--output", "long.safetensors"], {
       interrupt,
     });
     expect(code).toBe(130);
     expect(stderr).toMatch(/the model as it was is in long\.safetensors\n$/);
-    expect(stdout).toMatch(/^best .*\n[^]*\nsaved +long\.safetensors \(.*\), replica \d\n/);
+    expect(stdout).toMatch(/^best .*\n[^]*\nsaved +long\.safetensors \(.*\), member \d\n/);
     expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });
     expect(readCsv("long.csv").length).toBe(8);
   },

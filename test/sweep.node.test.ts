@@ -11,7 +11,7 @@ import {
   stepsTaken,
   stoppedOf,
 } from "../src/cli/sweepResults.ts";
-import { rankNetworks, rankingOf, tiedReplicas } from "../src/cli/sweepRanking.ts";
+import { rankNetworks, rankingOf, tiedMembers } from "../src/cli/sweepRanking.ts";
 import { type SweptFlag, describeValues, parseValues } from "../src/cli/sweepValues.ts";
 import type { Prepared } from "../src/data.ts";
 import { type Scores, acquire, createModel, dense, network } from "../src/node.ts";
@@ -87,10 +87,10 @@ describe("planSweep", () => {
       learningRate: rate("log:1e-4..1"),
       momentum: parseValues("--momentum", "0..0.9"),
       weightDecay: parseValues("--weight-decay", "log:1e-6..1e-2"),
-      replicas: 101,
+      members: 101,
     };
-    const { settings, varied, replicas } = planSweep(request, 1);
-    expect([replicas, varied]).toEqual([101, ["learningRate", "momentum", "weightDecay", "seed"]]);
+    const { settings, varied, members } = planSweep(request, 1);
+    expect([members, varied]).toEqual([101, ["learningRate", "momentum", "weightDecay", "seed"]]);
     expect(strata(settings.learningRate!, (value) => 1 + Math.log10(value) / 4)).toEqual(upTo(101));
     expect(strata(settings.momentum!, (value) => value / 0.9)).toEqual(upTo(101));
     expect(strata(settings.weightDecay!, (value) => (Math.log10(value) + 6) / 4)).toEqual(upTo(101));
@@ -103,7 +103,7 @@ describe("planSweep", () => {
   });
 
   test("what is printed is what is used: nine digits, within the range", () => {
-    const { settings } = planSweep({ learningRate: rate("log:1.23456789012e-3..1.3e-3"), replicas: 50 }, 1);
+    const { settings } = planSweep({ learningRate: rate("log:1.23456789012e-3..1.3e-3"), members: 50 }, 1);
     for (const value of settings.learningRate!) {
       expect(value === 1.23456789012e-3 || value === Number(value.toPrecision(9))).toBe(true);
       expect(value >= 1.23456789012e-3 && value <= 1.3e-3).toBe(true);
@@ -111,23 +111,23 @@ describe("planSweep", () => {
   });
 
   test("a seed range visits each once, in order, where there are as many networks", () => {
-    const { replicas, settings, varied } = planSweep({ seed: seeds("10..29") }, 1);
-    expect([replicas, varied]).toEqual([20, ["seed"]]);
+    const { members, settings, varied } = planSweep({ seed: seeds("10..29") }, 1);
+    expect([members, varied]).toEqual([20, ["seed"]]);
     expect([...settings.seed]).toEqual(upTo(20).map((k) => 10 + k));
   });
 
   test("more networks than seeds share them evenly, fewer take different ones", () => {
-    const many = planSweep({ seed: seeds("0..3"), learningRate: rate("0.1..1"), replicas: 10 }, 1).settings.seed;
+    const many = planSweep({ seed: seeds("0..3"), learningRate: rate("0.1..1"), members: 10 }, 1).settings.seed;
     expect(upTo(4).map((seed) => many.filter((own) => own === seed).length)).toEqual([2, 3, 2, 3]);
-    const few = planSweep({ seed: seeds("0..9007199254740991"), replicas: 5 }, 1).settings.seed;
+    const few = planSweep({ seed: seeds("0..9007199254740991"), members: 5 }, 1).settings.seed;
     expect(new Set(few).size).toBe(5);
     expect(few.every((seed) => Number.isSafeInteger(seed))).toBe(true);
   });
 
   test("lists span a full grid, and seeds repeat it", () => {
     const request = { learningRate: rate("0.1,0.01"), weightDecay: parseValues("--weight-decay", "0,1e-4,1e-3") };
-    const { replicas, settings } = planSweep({ ...request, seed: seeds("5..8") }, 1);
-    expect(replicas).toBe(24);
+    const { members, settings } = planSweep({ ...request, seed: seeds("5..8") }, 1);
+    expect(members).toBe(24);
     const { learningRate, weightDecay, seed } = settings;
     const points = upTo(24).map((r) => [learningRate![r], weightDecay![r], seed[r]].join());
     expect(new Set(points).size).toBe(24);
@@ -137,18 +137,18 @@ describe("planSweep", () => {
   });
 
   test("a grid is repeated over more networks", () => {
-    const { settings } = planSweep({ learningRate: rate("0.1,0.01,0.001"), replicas: 7 }, 1);
+    const { settings } = planSweep({ learningRate: rate("0.1,0.01,0.001"), members: 7 }, 1);
     expect([...settings.learningRate!]).toEqual([0.1, 0.01, 0.001, 0.1, 0.01, 0.001, 0.1]);
   });
 
   test("defaults: 256 networks, seeds 1, 2, 3, …, and one number is the same for all", () => {
-    const { replicas, settings, varied } = planSweep({ learningRate: rate("0.1") }, 1);
-    expect([replicas, varied]).toEqual([256, ["seed"]]);
+    const { members, settings, varied } = planSweep({ learningRate: rate("0.1") }, 1);
+    expect([members, varied]).toEqual([256, ["seed"]]);
     expect([...settings.seed]).toEqual(upTo(256).map((k) => k + 1));
     expect(new Set(settings.learningRate)).toEqual(new Set([0.1]));
     expect(planSweep({ learningRate: rate("0.1..1"), seed: seeds("4") }, 1).varied).toEqual(["learningRate"]);
-    expect(planSweep({ learningRate: rate("0.1,0.2"), seed: seeds("4") }, 1).replicas).toBe(2);
-    expect(planSweep({ replicas: 1, seed: seeds("4") }, 1).replicas).toBe(1);
+    expect(planSweep({ learningRate: rate("0.1,0.2"), seed: seeds("4") }, 1).members).toBe(2);
+    expect(planSweep({ members: 1, seed: seeds("4") }, 1).members).toBe(1);
   });
 
   test.each<[string, SweepRequest, object]>([
@@ -156,8 +156,8 @@ describe("planSweep", () => {
     ["too many seeds", { seed: seeds("0..99999999") }, { place: "sweep", got: "lists and seeds for 100,000,000" }],
     [
       "too few networks for the grid",
-      { learningRate: rate("1,2,3"), seed: seeds("1,2"), replicas: 5 },
-      { place: "--replicas", expected: "at least 6, one network for each combination of the lists", got: "5" },
+      { learningRate: rate("1,2,3"), seed: seeds("1,2"), members: 5 },
+      { place: "--members", expected: "at least 6, one network for each combination of the lists", got: "5" },
     ],
   ])("%s", (_, request, fault) => {
     expect(faultOf(() => planSweep(request, 1))).toMatchObject({ code: "INVALID_INPUT", fault });
@@ -193,7 +193,7 @@ describe("results", () => {
 
   test("ties are broken by the training loss, then by the number", () => {
     const losses = Float64Array.of(2, 1, 1, Number.NaN, 1, 0.5, 2, Number.NaN);
-    expect(tiedReplicas(losses)).toEqual([0, 1, 2, 4, 6]);
+    expect(tiedMembers(losses)).toEqual([0, 1, 2, 4, 6]);
     const learned = new Map([
       [0, 0.3],
       [1, 0.9],
@@ -210,15 +210,15 @@ describe("results", () => {
     const net = network({ inputs: 1, layers: [dense(1)], loss: "squaredError" });
     const weights = [3, 1, 0, 1, -2];
     const parameters = Float32Array.from(weights.flatMap((w) => [w, 0]));
-    const device = await acquire({ device: "cpu" });
-    const model = await createModel(net, { device, replicas: weights.length, parameters });
+    const device = await acquire({ device: "reference" });
+    const model = await createModel(net, { device, members: weights.length, parameters });
     const row = (value: number) => ({ inputs: Float32Array.of(value), targets: Float32Array.of(value) });
     const prepared = { training: row(1), validation: row(0) } as unknown as Prepared;
     const { losses } = await model.evaluate(row(0));
     expect([...losses]).toEqual([0, 0, 0, 0, 0]);
     const { ranking, learned } = await rankNetworks(model, prepared, losses, 1);
     expect(ranking).toEqual([1, 3, 2, 0, 4]);
-    expect(weights.map((_, replica) => learned.get(replica))).toEqual([2, 0, 0.5, 0, 4.5]);
+    expect(weights.map((_, member) => learned.get(member))).toEqual([2, 0, 0.5, 0, 4.5]);
   });
 
   test("a saturated score and ties at the top are said to be so", () => {
@@ -247,10 +247,10 @@ describe("results", () => {
     const nonFiniteSteps = Float64Array.of(-1, 7, 3, 7, 30);
     const training = { ...noResults(5), nonFiniteSteps };
     expect(stoppedOf(training)).toEqual([
-      { replica: 2, step: 3 },
-      { replica: 1, step: 7 },
-      { replica: 3, step: 7 },
-      { replica: 4, step: 30 },
+      { member: 2, step: 3 },
+      { member: 1, step: 7 },
+      { member: 3, step: 7 },
+      { member: 4, step: 30 },
     ]);
     expect(stepsTaken(training, 10)).toBe(10 + 7 + 3 + 7 + 10);
     expect(stepsTaken(noResults(3), 4)).toBe(12);
@@ -258,7 +258,7 @@ describe("results", () => {
 
   test("the file has a line for each network, in their order", () => {
     expect(csvOf(reportOf(plan, results)).split("\n")).toEqual([
-      "replica,rank,heldOutLoss,heldOutAccuracy,learningRate,momentum,seed,lastStepLoss,bestStepLoss,bestStep,stoppedAtStep",
+      "member,rank,heldOutLoss,heldOutAccuracy,learningRate,momentum,seed,lastStepLoss,bestStepLoss,bestStep,stoppedAtStep",
       "0,2,0.625,0.75,0.1,0.5,1,0.5,0.375,8,",
       "1,4,0.125,0,10,0.5,2,,,,0",
       "2,1,0.375,1,0.01,0.5,3,0.25,0.25,9,",
@@ -270,7 +270,7 @@ describe("results", () => {
   test("without held-out rows and without classes the columns are fewer", () => {
     const scores = { ...results.scores, accuracies: undefined };
     const report = reportOf(plan, { ...results, scores, isHeldOut: false, learned: new Map() });
-    expect(csvOf(report).split("\n")[0]).toMatch(/^replica,rank,trainingLoss,learningRate,/);
+    expect(csvOf(report).split("\n")[0]).toMatch(/^member,rank,trainingLoss,learningRate,/);
     expect(report.ranked).toBe("training loss");
   });
 
@@ -278,7 +278,7 @@ describe("results", () => {
     const [first, ...others] = bestRecords(reportOf(plan, results), 2);
     expect(first).toEqual({
       rank: 1,
-      replica: 2,
+      member: 2,
       heldOutLoss: 0.375,
       heldOutAccuracy: 1,
       trainingLoss: 0.25,
@@ -290,6 +290,6 @@ describe("results", () => {
       bestStep: 9,
       stoppedAtStep: undefined,
     });
-    expect(others).toMatchObject([{ rank: 2, replica: 0 }]);
+    expect(others).toMatchObject([{ rank: 2, member: 0 }]);
   });
 });

@@ -12,7 +12,7 @@ import { planSweep } from "../src/cli/sweepPlan.ts";
 import { type SweepFlags, type SweepSession, optionsOf } from "../src/cli/sweepSession.ts";
 import { parseValues } from "../src/cli/sweepValues.ts";
 import { decodeModel, encodeModel, prepare, tableFromRows } from "../src/data.ts";
-import { GpuLost, acquire, bestReplicas, createModel, dense, network } from "../src/node.ts";
+import { GpuLost, acquire, bestMembers, createModel, dense, network } from "../src/node.ts";
 
 let folder = "";
 beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "thalweg-loss-"))));
@@ -27,7 +27,7 @@ const flags: SweepFlags = {
   learningRate: parseValues("--learning-rate", "1e-4,0.1,1e-3"),
   epochs: 20,
   batchSize: 4,
-  path: "auto",
+  strategy: "auto",
   device: "auto",
   splitSeed: 1,
   top: 10,
@@ -39,12 +39,12 @@ test("the best network of the last copy, and exit code 5", async () => {
   const table = tableFromRows(rows, "rows");
   const prepared = await prepare(table, { target: ["y"], validation: 0.25, seed: 1 });
   const plan = planSweep(flags, 1);
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const net = network({ inputs: 1, layers: [dense(3, "tanh"), dense(1)], loss: "meanSquaredError" });
-  const model = await createModel(net, { device, replicas: 3, seed: plan.settings.seed });
+  const model = await createModel(net, { device, members: 3, seed: plan.settings.seed });
   const options = optionsOf(flags, plan);
   await model.fit(prepared.training, options);
-  const [best] = bestReplicas((await model.evaluate(prepared.validation!)).losses);
+  const [best] = bestMembers((await model.evaluate(prepared.validation!)).losses);
   const told: string[] = [];
   const output: Output = {
     json: true,
@@ -55,7 +55,7 @@ test("the best network of the last copy, and exit code 5", async () => {
     record: (object) => void told.push(JSON.stringify(object)),
   };
   const path = join(folder, "best.safetensors");
-  const before = encodeModel({ network: net, replicas: 1, parameters: new Float32Array(net.parameterCount) });
+  const before = encodeModel({ network: net, members: 1, parameters: new Float32Array(net.parameterCount) });
   writeFileSync(path, before);
   const file = claimOutput({ file: path, flag: "--output", kind: modelKind, inputs: [], force: true });
   const csv = undefined;
@@ -64,11 +64,11 @@ test("the best network of the last copy, and exit code 5", async () => {
   const outcome = { last: undefined, finished: false, lost };
   await expect(saveAfterLoss(session, outcome)).rejects.toMatchObject({ exitCode: 5 });
   const saved = decodeModel(new Uint8Array(readFileSync(path)), "best");
-  const own = model.lastGood!.parameters.slice(best! * net.parameterCount, (best! + 1) * net.parameterCount);
-  expect(saved).toMatchObject({ replicas: 1, training: { finished: false, optimizer: "sgd" } });
+  const own = model.checkpoint!.parameters.slice(best! * net.parameterCount, (best! + 1) * net.parameterCount);
+  expect(saved).toMatchObject({ members: 1, training: { finished: false, optimizer: "sgd" } });
   expect([...saved.parameters]).toEqual([...Float32Array.from(own)]);
-  expect(told[0]).toContain(`replica ${best}`);
-  expect(told[0]).toContain("best.safetensors.bak, replica"); // in spite of --force: the sweep did not end
+  expect(told[0]).toContain(`member ${best}`);
+  expect(told[0]).toContain("best.safetensors.bak, member"); // in spite of --force: the sweep did not end
   expect(new Uint8Array(readFileSync(`${path}.bak`))).toEqual(before);
   expect(JSON.parse(told[1]!)).toMatchObject({ command: "sweep", winner: best, exitCode: 5 });
 });

@@ -1,8 +1,8 @@
 // Tensors as things: made, read, viewed, disposed of; what they say when something is wrong; what is alive.
 
 import { expect, test } from "vitest";
-import { commandsOf } from "../src/gpu/commands.ts";
-import type { Device } from "../src/gpu/device.ts";
+import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire, Disposed, GpuLost, InvalidInput, LimitExceeded, type ThalwegError } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { hashOf } from "./support/compare.ts";
@@ -13,7 +13,7 @@ import { inputsOn, operationCases, weighted } from "./support/tensorOperations.t
 const shared = shareDevice();
 const places = [
   { name: "device", open: async (): Promise<Device> => shared() },
-  { name: "cpu", open: () => acquire({ device: "cpu" }) },
+  { name: "cpu", open: () => acquire({ device: "reference" }) },
 ];
 const empty = { buffers: 0, bytes: 0 };
 
@@ -80,7 +80,7 @@ for (const { name, open } of places) {
 
   test(`${name}: errors give both shapes, and nothing is left behind`, async () => {
     const device = await open();
-    const other = await acquire({ device: "cpu" });
+    const other = await acquire({ device: "reference" });
     const a = t.tensor(device, new Float32Array(6), [2, 3]);
     const b = t.tensor(device, new Float32Array(8), [2, 4]);
     const elsewhere = t.tensor(other, [1]);
@@ -182,7 +182,7 @@ for (const { name, open } of places) {
     expect(check).toMatchObject({ passed: true, checked: 3, skipped: 0 });
     gradient.dispose();
     // A pool may hold buffers as long as a tensor lives; on the CPU the ledger is exact.
-    if (device.kind === "cpu") expect(device.ledger).toEqual(before);
+    if (device.kind === "reference") expect(device.ledger).toEqual(before);
     a.dispose();
     expect(device.ledger).toEqual(empty);
     expect(thrownBy(() => t.grad(() => t.ones(device, [2]))(0))).toBeInstanceOf(InvalidInput);
@@ -271,7 +271,7 @@ for (const { name, open } of places) {
 test("contributions to a gradient are added in place, except where they are differentiated", async () => {
   const device = shared();
   const names: string[] = [];
-  const commands = commandsOf(device);
+  const commands = commandQueueOf(device);
   const dispatch = commands.dispatch.bind(commands);
   commands.dispatch = (command) => {
     names.push(command.source.name);
@@ -290,7 +290,7 @@ test("contributions to a gradient are added in place, except where they are diff
 });
 
 test("a check of gradients names the worst entry of a wrong one, and passes over kinks", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const parameters = { weights: t.tensor(device, [1, -2, 0, 4], [2, 2]), bias: t.tensor(device, [1, 2]) };
   // What depends on whether it is differentiated cannot be right.
   let calls = 0;
@@ -351,7 +351,7 @@ test("sizes beyond the device's limits are told, with the shape", async () => {
   expect(tooLarge).toBeInstanceOf(LimitExceeded);
   expect(tooLarge!.message).toContain("[128, 129]");
   expect(thrownBy(() => t.zeros(device, [2 ** 20, 2 ** 10]))).toBeInstanceOf(LimitExceeded);
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   expect(thrownBy(() => t.ones(cpu, [2 ** 20, 2 ** 20]))).toBeInstanceOf(LimitExceeded);
   expect(thrownBy(() => t.broadcastTo(t.ones(cpu, [1, 1]), [2 ** 16, 2 ** 15]))).toBeInstanceOf(LimitExceeded);
 });
@@ -374,7 +374,7 @@ test("f16 is refused where the device has none of it, and stands for float64 on 
     expect(error).toBeInstanceOf(InvalidInput);
     expect(error!.message).toContain("shader-f16");
   }
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   using a = t.tensor(cpu, [1, 2], [2], { dtype: "f16" });
   using both = t.add(a, a);
   using mixed = t.add(

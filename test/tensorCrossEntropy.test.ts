@@ -1,9 +1,9 @@
 // Cross entropies and softmax of tensors where a probability is all but 1, to the fourth derivative, and where classes are masked.
 
 import { expect, test } from "vitest";
-import { sampleLoss } from "../src/cpu/loss.ts";
-import { largestAt, logSoftmax, softmax } from "../src/cpu/softmax.ts";
-import type { Device } from "../src/gpu/device.ts";
+import { sampleLoss } from "../src/backend/cpu/loss.ts";
+import { largestAt, logSoftmax, softmax } from "../src/backend/cpu/softmax.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { leastNormal, roundoff } from "./support/compare.ts";
@@ -15,7 +15,7 @@ const shared = shareDevice();
 const infinity = Number.POSITIVE_INFINITY;
 const places = [
   { name: "device", open: async (): Promise<Device> => shared(), unit: roundoff },
-  { name: "cpu", open: () => acquire({ device: "cpu" }), unit: 2 ** -50 },
+  { name: "cpu", open: () => acquire({ device: "reference" }), unit: 2 ** -50 },
 ];
 
 type Function = (a: t.Tensor) => t.Tensor;

@@ -2,8 +2,8 @@
 // are not finite, and loops that never wait.
 
 import { expect, test } from "vitest";
-import { commandsOf } from "../src/gpu/commands.ts";
-import type { Device } from "../src/gpu/device.ts";
+import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire, GpuLost } from "../src/index.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference, roundoff, sumBound } from "./support/compare.ts";
@@ -17,7 +17,7 @@ const shared = shareDevice();
 const empty = { buffers: 0, bytes: 0 };
 const places = [
   { name: "device", open: async (): Promise<Device> => shared() },
-  { name: "cpu", open: () => acquire({ device: "cpu" }) },
+  { name: "cpu", open: () => acquire({ device: "reference" }) },
 ];
 
 /** The same values as slices of a slice of something longer, whose other values are of another size altogether. */
@@ -53,7 +53,7 @@ async function resultsOf(one: OperationCase, inputs: readonly t.Tensor[]): Promi
 }
 
 test("sizes of 0 and 1 and operands within others: every operation and its gradients to the second order", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   using keeper = t.ones(shared(), []); // buffers are taken again as long as a tensor lives
   const all = edgeCases.map((one) => {
     const [exact, own] = [inputsOn(cpu, one), inputsOn(shared(), one)];
@@ -91,7 +91,7 @@ const sums: [number, number, number, boolean, boolean][] = [
 ];
 
 test("products of sums of 1, 3, 127, 65,536 and 65,537 products, and their gradients", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   for (const [m, k, n, transposeA, transposeB] of sums) {
     const shapes = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]];
     const values = shapes.map((shape, at) => randomFloats(at + 1, shape[0]! * shape[1]!));
@@ -195,7 +195,7 @@ for (const { name, open } of places) {
 }
 
 test("not a number stays one on the CPU", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   using a = t.tensor(device, [Number.NaN, 1]);
   const results = t.tidy(() => [
     t.max(a),
@@ -215,13 +215,13 @@ test("not a number stays one on the CPU", async () => {
 test("a loop that never waits holds no more buffers the longer it is", async () => {
   const device = shared();
   using a = t.ones(device, [8, 8]);
-  const before = commandsOf(device).submits;
+  const before = commandQueueOf(device).submits;
   for (let step = 0; step < 1000; step++) {
     t.tidy(() => {
       t.matmul(a, a);
     });
   }
-  expect(commandsOf(device).submits - before).toBeLessThanOrEqual(8); // 1000 of 128 dispatches each
+  expect(commandQueueOf(device).submits - before).toBeLessThanOrEqual(8); // 1000 of 128 dispatches each
   expect(device.ledger.buffers).toBeLessThan(8);
 });
 

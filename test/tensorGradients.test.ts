@@ -16,7 +16,7 @@ const secondOrder = (one: OperationCase) => (inputs: Tensor[]) =>
     .reduce((sum, value) => add(sum, value));
 
 test("values of every operation on the device agree with float64", async () => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   let worst = 0;
   for (const one of operationCases) {
     const [wanted, own] = await Promise.all(
@@ -44,7 +44,7 @@ for (const [order, ofOrder] of Object.entries(orders)) {
   testOf(order === "first")(
     `gradients of ${order} order are the limits of central differences, for every operation`,
     async () => {
-      const cpu = await acquire({ device: "cpu" });
+      const cpu = await acquire({ device: "reference" });
       let [checked, skipped, worst] = [0, 0, 0];
       for (const one of operationCases) {
         const inputs = inputsOn(cpu, one);
@@ -65,7 +65,7 @@ for (const [order, ofOrder] of Object.entries(orders)) {
   testOf(order === "first")(
     `gradients of ${order} order on the device agree with float64, for every operation`,
     async () => {
-      const cpu = await acquire({ device: "cpu" });
+      const cpu = await acquire({ device: "reference" });
       let worst = 0;
       for (const one of operationCases) {
         const [wanted, own] = await Promise.all(

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import { acquire, createModel, sgd } from "../src/index.ts";
-import { activationNames, lossNames } from "../src/network.ts";
+import { activationNames, lossNames } from "../src/graph/network.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
@@ -25,8 +25,8 @@ const nets: NetCase[] = Array.from({ length: 20 }, (_, index) => ({
 
 for (const place of ["cpu", "device"] as const) {
   test(`${place}: grad of a network's loss is the trainer's backward pass`, async () => {
-    const own = place === "cpu" ? await acquire({ device: "cpu" }) : device();
-    const reference = await acquire({ device: "cpu" });
+    const own = place === "cpu" ? await acquire({ device: "reference" }) : device();
+    const reference = await acquire({ device: "reference" });
     for (const one of nets) {
       const net = networkOf(one);
       const data = dataOf(net, one.rows, one.seed);
@@ -57,7 +57,7 @@ for (const place of ["cpu", "device"] as const) {
   });
 }
 
-test("a model's gradients are checked against differences, of any replica, and a wrong one is named", async () => {
+test("a model's gradients are checked against differences, of any member, and a wrong one is named", async () => {
   const one: NetCase = {
     ...nets[6]!,
     layers: [
@@ -68,10 +68,10 @@ test("a model's gradients are checked against differences, of any replica, and a
   };
   const net = networkOf(one);
   const data = dataOf(net, one.rows, one.seed);
-  for (const place of [device(), await acquire({ device: "cpu" })]) {
-    using model = await createModel(net, { device: place, replicas: 2, seed: 4 });
-    for (const replica of [0, 1]) {
-      const check = await t.checkModelGradient(model, data, { replica });
+  for (const place of [device(), await acquire({ device: "reference" })]) {
+    using model = await createModel(net, { device: place, members: 2, seed: 4 });
+    for (const member of [0, 1]) {
+      const check = await t.checkModelGradient(model, data, { member });
       expect(check).toMatchObject({ passed: true, checked: net.parameterCount });
       expect(check.worst!.name).toMatch(/^layers\[[01]\]\.(weights\[\d+, \d+\]|bias\[\d+\])$/);
     }

@@ -2,7 +2,7 @@
 
 import { expect, test } from "vitest";
 import page from "../docs/tensor.md?raw";
-import type { Device } from "../src/gpu/device.ts";
+import type { Device } from "../src/backend/device.ts";
 import * as main from "../src/index.ts";
 import * as tensors from "../src/tensor.ts";
 import { largestDifference } from "./support/compare.ts";
@@ -17,7 +17,7 @@ const given = globalThis as { thalwegPage?: unknown };
 let runs = 0;
 
 /** Runs a block of the page as a module of its own. @returns what its names stand for at its end */
-async function run(block: string, kind: "auto" | "cpu", names: readonly string[]): Promise<Record<string, unknown>> {
+async function run(block: string, kind: "auto" | "reference", names: readonly string[]): Promise<Record<string, unknown>> {
   const acquire = () => main.acquire({ device: kind });
   given.thalwegPage = { ...entries, thalweg: { ...main, acquire } };
   const local = block.replace(
@@ -41,7 +41,7 @@ interface Layer {
 }
 
 /** The block with its last lines kept for the test: values are read before everything is freed. */
-async function runExample(kind: "auto" | "cpu") {
+async function runExample(kind: "auto" | "reference") {
   const end = blocks[0]!.indexOf("dispose([input");
   const names = ["device", "input", "target", "layers", "byHand", "value", "gradient"];
   const made = (await run(blocks[0]!.slice(0, end), kind, names)) as unknown as {
@@ -74,12 +74,12 @@ async function runExample(kind: "auto" | "cpu") {
 const near = (value: number, wanted: number, bound: number, name: string): void =>
   expect(Math.abs(value / wanted - 1), name).toBeLessThanOrEqual(bound);
 
-test.each(["auto", "cpu"] as const)(
+test.each(["auto", "reference"] as const)(
   "%s: the page's forward, backward and update are those of the worked example",
   async (kind) => {
     const made = await runExample(kind);
-    expect(made.kindOf === "cpu").toBe(kind === "cpu");
-    const bound = made.kindOf === "cpu" ? 1e-12 : 1e-6;
+    expect(made.kindOf === "reference").toBe(kind === "reference");
+    const bound = made.kindOf === "reference" ? 1e-12 : 1e-6;
     for (const loss of made.losses) near(loss, example.loss, bound, "loss");
     near(made.output, example.forward.a_y, bound, "output");
     for (const name of flat) {
@@ -92,11 +92,11 @@ test.each(["auto", "cpu"] as const)(
 );
 
 test("the page's last lines leave nothing behind", async () => {
-  const { device } = (await run(blocks[0]!, "cpu", ["device"])) as { device: Device };
+  const { device } = (await run(blocks[0]!, "reference", ["device"])) as { device: Device };
   expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
 });
 
-test.each(["auto", "cpu"] as const)("%s: the page's gradients are right", async (kind) => {
+test.each(["auto", "reference"] as const)("%s: the page's gradients are right", async (kind) => {
   const names = ["device", "x", "data", "direction", "value", "gradient", "byWeights", "byTargets", "product", "check"];
   const { device, check, ...made } = await run(blocks[1]!, kind, names);
   const all = made as Record<string, tensors.Tensor>;
@@ -119,7 +119,7 @@ test.each(["auto", "cpu"] as const)("%s: the page's gradients are right", async 
   (device as Device).dispose();
 });
 
-test.each(["auto", "cpu"] as const)(
+test.each(["auto", "reference"] as const)(
   "%s: the page's training loop finds the line, and holds no more with every step",
   async (kind) => {
     const loop = blocks[2]!.replace("line = next;", "line = next; bytes.push(device.ledger.bytes);");

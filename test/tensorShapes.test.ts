@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Device } from "../src/gpu/device.ts";
+import type { Device } from "../src/backend/device.ts";
 import { acquire } from "../src/index.ts";
-import type { Shape } from "../src/shape.ts";
+import type { Shape } from "../src/backend/shape.ts";
 import * as t from "../src/tensor.ts";
 import { coordinatesOf, groupsOf, valueAt } from "./support/arrays.ts";
 import { roundoff, sumBound } from "./support/compare.ts";
@@ -37,7 +37,7 @@ const shapePairs = shapes.chain((shape) =>
 /** Runs on the device and on the CPU reference, with what either may be off by. */
 const places = [
   { name: "device", open: async (): Promise<Device> => shared(), unit: roundoff },
-  { name: "cpu", open: () => acquire({ device: "cpu" }), unit: 2 ** -53 },
+  { name: "cpu", open: () => acquire({ device: "reference" }), unit: 2 ** -53 },
 ];
 
 interface Wanted {
@@ -394,7 +394,7 @@ const longCases: { readonly shape: Shape; readonly axes: readonly number[] }[] =
 ];
 
 test.each(longCases)("reductions of $shape over $axes keep their bounds", async ({ shape, axes }) => {
-  const cpu = await acquire({ device: "cpu" });
+  const cpu = await acquire({ device: "reference" });
   const values = randomFloats(7, count(shape), 3);
   const reduced = axes.reduce((product, axis) => product * shape[axis]!, 1);
   using own = t.tensor(shared(), values, shape);

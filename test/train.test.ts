@@ -15,7 +15,7 @@ import { openDevice } from "./support/kernelRun.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
-const cpu = await acquire({ device: "cpu" });
+const cpu = await acquire({ device: "reference" });
 const devices: [string, () => Device][] = [
   ["reference", () => cpu],
   ["GPU", gpu],
@@ -27,13 +27,13 @@ const held = dataOf(net, 10, 2);
 const classes = network({ inputs: 3, layers: [dense(6, "tanh"), dense(4)], loss: "softmaxCrossEntropy" });
 const optimizer = sgd({ learningRate: 0.1 });
 
-const modelOn = (device: Device, replicas = 1): Promise<Model> => createModel(net, { device, replicas, seed: 1 });
+const modelOn = (device: Device, members = 1): Promise<Model> => createModel(net, { device, members, seed: 1 });
 const allFinite = (values: ArrayLike<number>): boolean => Array.from(values).every(Number.isFinite);
 
 test.each(devices)("%s: fit learns, and its history is the training", async (_, device) => {
   using model = await modelOn(device(), 2);
   const before = await model.evaluate(data);
-  const options = { optimizer, epochs: 30, batchSize: 16, every: { epochs: 10 }, validation: held };
+  const options = { optimizer, epochs: 30, batchSize: 16, logInterval: { epochs: 10 }, validation: held };
   const { steps, loss, validation, diverged, history } = await model.fit(data, options);
   const after = await model.evaluate(data);
   expect(after.loss).toBeLessThan(0.8 * before.loss);
@@ -50,7 +50,7 @@ test.each(devices)("%s: fit learns, and its history is the training", async (_, 
 });
 
 test.each(devices)("%s: events by steps, epochs and time bring every loss once", async (_, device) => {
-  for (const [every, events] of [
+  for (const [logInterval, events] of [
     [{ steps: 7 }, 4],
     [{ epochs: 1 }, 5],
     [{ steps: 1000 }, 1],
@@ -59,7 +59,7 @@ test.each(devices)("%s: events by steps, epochs and time bring every loss once",
   ] as const) {
     using model = await modelOn(device(), 3);
     const seen: Progress[] = [];
-    const options = { optimizer, steps: 25, batchSize: 8, ...(every && { every }) };
+    const options = { optimizer, steps: 25, batchSize: 8, ...(logInterval && { logInterval }) };
     for await (const event of model.train(data, options)) seen.push(event);
     if (events) expect(seen).toHaveLength(events);
     expect(seen.reduce((total, { losses }) => total + losses.length, 0)).toBe(25 * 3);
@@ -79,7 +79,7 @@ test.each(devices)("%s: more steps than the ring of losses holds bring every los
     steps: 5000,
     batchSize: 1,
     shuffle: false,
-    every: { steps: 5000 },
+    logInterval: { steps: 5000 },
   };
   for await (const { losses } of model.train(still, options)) {
     expect(losses).toHaveLength(5000);
@@ -95,7 +95,7 @@ test.each(devices)(
     const controller = new AbortController();
     const reason = new Error("the user pressed stop");
     const training = (async () => {
-      const options = { optimizer, steps: 1e9, every: { steps: 100 }, signal: controller.signal };
+      const options = { optimizer, steps: 1e9, logInterval: { steps: 100 }, signal: controller.signal };
       for await (const { step } of model.train(data, options)) {
         if (step === 100) setTimeout(() => controller.abort(reason), 10);
       }
@@ -112,7 +112,7 @@ test.each(devices)(
 test.each(devices)("%s: leaving the loop early leaves the parameters of the last event", async (_, device) => {
   using model = await modelOn(device());
   using other = await modelOn(device());
-  for await (const { step } of model.train(data, { optimizer, steps: 100, every: { steps: 10 } })) {
+  for await (const { step } of model.train(data, { optimizer, steps: 100, logInterval: { steps: 10 } })) {
     if (step === 20) break;
   }
   await other.fit(data, { optimizer, steps: 20 });
@@ -123,7 +123,7 @@ test.each(devices)(
   "%s: a second training of the same model is refused, and one after the other is not",
   async (_, device) => {
     using model = await modelOn(device());
-    const options = { optimizer, steps: 20, every: { steps: 5 } };
+    const options = { optimizer, steps: 20, logInterval: { steps: 5 } };
     const first = model.fit(data, options);
     await expect(model.fit(data, options)).rejects.toMatchObject({ code: "INVALID_INPUT" });
     await first;
@@ -134,7 +134,7 @@ test.each(devices)(
 );
 
 test.each(devices)("%s: two models train side by side as each would alone", async (_, device) => {
-  const options = { optimizer, steps: 60, every: { steps: 7 } };
+  const options = { optimizer, steps: 60, logInterval: { steps: 7 } };
   using alone = await modelOn(device());
   await alone.fit(data, options);
   const pair = await Promise.all([modelOn(device()), modelOn(device())]);
@@ -155,7 +155,7 @@ test.each(devices)("%s: traces change nothing, even at the same time and during 
   expect(first.gradients).toEqual(second.gradients);
   expect(first.preActivations).toEqual(second.preActivations);
   expect(await model.readParameters()).toEqual(before);
-  const options = { optimizer, steps: 40, every: { steps: 5 } };
+  const options = { optimizer, steps: 40, logInterval: { steps: 5 } };
   for await (const { step } of model.train(data, options)) if (step === 20) await model.trace(data, optimizer);
   await Promise.all([other.fit(data, options), other.trace(data, optimizer), other.predict(data.inputs)]);
   expect(await other.readParameters()).toEqual(await model.readParameters());
@@ -168,7 +168,7 @@ test.each(devices)(
   async (_, device) => {
     using model = await createModel(linear, { device: device(), seed: 1 });
     const before = await model.readParameters();
-    const steep = { optimizer: sgd({ learningRate: 1e30 }), steps: 200, every: { steps: 100 } };
+    const steep = { optimizer: sgd({ learningRate: 1e30 }), steps: 200, logInterval: { steps: 100 } };
     const training = model.fit(data, steep);
     await expect(training).rejects.toMatchObject({ code: "NON_FINITE" });
     await expect(training).rejects.toThrow(/train: step \d+: .*lower learningRate \(it is 1e\+30\).*back at step 0/);
@@ -179,19 +179,19 @@ test.each(devices)(
 );
 
 // Not on the CPU: float64 holds these numbers.
-test("GPU: one replica that diverges is counted, and the others train on", async () => {
+test("GPU: one member that diverges is counted, and the others train on", async () => {
   const parameters = new Float32Array(3 * linear.parameterCount).fill(0.1);
   parameters.fill(1e30, linear.parameterCount, 2 * linear.parameterCount);
-  using model = await createModel(linear, { device: gpu(), replicas: 3, parameters });
+  using model = await createModel(linear, { device: gpu(), members: 3, parameters });
   const many = { ...data, inputs: data.inputs.map((x) => x * 1e10) };
-  const few = { optimizer: sgd({ learningRate: 1e-20 }), steps: 6, every: { steps: 6 } };
+  const few = { optimizer: sgd({ learningRate: 1e-20 }), steps: 6, logInterval: { steps: 6 } };
   const { diverged, loss } = await model.fit(many, few);
   expect(diverged).toBe(1);
   expect(Number.isFinite(loss)).toBe(true);
 });
 
 test.each(devices)("%s: predict, logits and evaluate have their shapes", async (_, device) => {
-  using model = await createModel(classes, { device: device(), replicas: 3, seed: 4 });
+  using model = await createModel(classes, { device: device(), members: 3, seed: 4 });
   const rows = dataOf(classes, 7, 3);
   const logits = await model.logits(rows.inputs);
   const probabilities = await model.predict(rows.inputs);
@@ -209,7 +209,7 @@ test.each(devices)("%s: predict, logits and evaluate have their shapes", async (
   expect((await single.logits(rows.inputs)).subarray(0, 28)).toEqual(logits.subarray(56));
   single.dispose();
   const sigmoids = network({ inputs: 3, layers: [dense(2)], loss: "binaryCrossEntropy" });
-  using binary = await createModel(sigmoids, { device: device(), replicas: 2 });
+  using binary = await createModel(sigmoids, { device: device(), members: 2 });
   expect((await binary.predict(rows.inputs)).every((value) => value > 0 && value < 1)).toBe(true);
 });
 
@@ -232,7 +232,7 @@ test.each(devices)(
   async (_, device) => {
     const model = await modelOn(device());
     using other = await modelOn(device());
-    const options = { optimizer, steps: 1000, every: { steps: 10 } };
+    const options = { optimizer, steps: 1000, logInterval: { steps: 10 } };
     const training = (async () => {
       for await (const { step } of model.train(data, options)) if (step === 20) model.dispose();
     })();

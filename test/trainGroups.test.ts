@@ -1,9 +1,9 @@
-// Whole training steps of one replica by a workgroup, against float64 and against itself.
+// Whole training steps of one member by a workgroup, against float64 and against itself.
 
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import { adam, dense, network, type Optimizer, rmsProp, sgd } from "../src/index.ts";
-import { planGroups } from "../src/plan/groupPlan.ts";
+import { planGroups } from "../src/backend/webgpu/strategies/groupPlan.ts";
 import { hashOf, relativeDistance } from "./support/compare.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";
@@ -15,15 +15,15 @@ const device = shareDevice();
 const limits = { kind: "software", maxWorkgroupBytes: 16_384 } as const;
 
 /** The same steps in float64. */
-async function truthOf({ network: net, replicas, settings, parameters }: TileRun, steps: number) {
-  const executor = new ReferenceExecutor(net, replicas);
+async function truthOf({ network: net, members, settings, parameters }: TileRun, steps: number) {
+  const executor = new ReferenceExecutor(net, members);
   executor.writeParameters(parameters);
   const run = await executor.createRun(settings);
   await run.execute(0, steps);
   return { losses: await run.readLosses(0, steps), parameters: await executor.readParameters() };
 }
 
-/** Largest error of losses, in units of the bound that test/gradients.test.ts holds the layered path to. */
+/** Largest error of losses, in units of the bound that test/gradients.test.ts holds the layered strategy to. */
 const lossError = (losses: ArrayLike<number>, truth: ArrayLike<number>): number =>
   Array.from(losses).reduce((most, loss, at) => {
     return Math.max(most, Math.abs(loss - truth[at]!) / (2e-6 * Math.abs(truth[at]!) + 1e-7));
@@ -46,9 +46,9 @@ const fitting = tileCases.flatMap((one) => {
 const worst = { one: 0, many: 0 };
 
 const follows =
-  ([, { net, settings, replicas }, sizes]: (typeof fitting)[number]) =>
+  ([, { net, settings, members }, sizes]: (typeof fitting)[number]) =>
   async (): Promise<void> => {
-    const run = { network: net, replicas, settings, parameters: parametersOf(net, 5, replicas), sizes };
+    const run = { network: net, members, settings, parameters: parametersOf(net, 5, members), sizes };
     for (const steps of [1, 21]) {
       const own = await runGroups(device(), run, [steps]);
       const truth = await truthOf(run, steps);
@@ -60,7 +60,7 @@ const follows =
       worst[key] = Math.max(worst[key], error, ofLoss);
       expect(error, `parameters after ${steps} steps`).toBeLessThanOrEqual(1);
       expect(ofLoss, `losses of ${steps} steps`).toBeLessThanOrEqual(1);
-      expect([...own.status.subarray(0, replicas)]).toEqual(Array(replicas).fill(0xffffffff));
+      expect([...own.status.subarray(0, members)]).toEqual(Array(members).fill(0xffffffff));
     }
   };
 
@@ -74,7 +74,7 @@ test("how far it was off", () =>
 const net = network({ inputs: 5, layers: [dense(13, "silu"), dense(9, "elu"), dense(2)], loss: "meanSquaredError" });
 const settings = { data: dataOf(net, 90, 1), optimizer: adam(), batchSize: 20, shuffle: true, seed: 2 };
 const sizes = planGroups(limits, { network: net, batchSize: 20 })!;
-const base: TileRun = { network: net, replicas: 3, settings, parameters: parametersOf(net, 3, 3), sizes };
+const base: TileRun = { network: net, members: 3, settings, parameters: parametersOf(net, 3, 3), sizes };
 const bitsOf = ({ parameters, losses, status }: GroupsTrained): string => hashOf(parameters, losses, status);
 
 test("trainGroups gives the same bits twice, and however many steps a dispatch takes", async () => {
@@ -98,32 +98,32 @@ testInFull("trainGroups gives the same bits however a tile is spread over thread
   }
 });
 
-test("trainGroups gives replica i among 7, each with settings of its own, the bits it has alone", async () => {
-  const perReplica = {
+test("trainGroups gives member i among 7, each with settings of its own, the bits it has alone", async () => {
+  const perMember = {
     learningRate: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07],
     momentum: [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
     weightDecay: [0, 0.01, 0, 0.01, 0, 0.01, 0],
     seed: [5, 4, 3, 2 ** 40, 1, 0, 7],
   };
-  const own = { ...settings, optimizer: rmsProp({ momentum: 0.5 }), bootstrap: true, perReplica };
+  const own = { ...settings, optimizer: rmsProp({ momentum: 0.5 }), bootstrap: true, perMember };
   const parameters = parametersOf(net, 3, 7);
-  const all = await runGroups(device(), { ...base, replicas: 7, settings: own, parameters }, [15]);
-  const truth = await truthOf({ ...base, replicas: 7, settings: own, parameters }, 15);
+  const all = await runGroups(device(), { ...base, members: 7, settings: own, parameters }, [15]);
+  const truth = await truthOf({ ...base, members: 7, settings: own, parameters }, 15);
   expect(relativeDistance(all.parameters, truth.parameters)).toBeLessThan(5e-5);
   expect(relativeDistance(all.losses, truth.losses)).toBeLessThan(5e-5);
   const count = net.parameterCount;
-  for (let replica = 0; replica < 7; replica++) {
+  for (let member = 0; member < 7; member++) {
     const one = {
-      learningRate: [perReplica.learningRate[replica]!],
-      momentum: [perReplica.momentum[replica]!],
-      weightDecay: [perReplica.weightDecay[replica]!],
-      seed: [perReplica.seed[replica]!],
+      learningRate: [perMember.learningRate[member]!],
+      momentum: [perMember.momentum[member]!],
+      weightDecay: [perMember.weightDecay[member]!],
+      seed: [perMember.seed[member]!],
     };
-    const part = parameters.slice(replica * count, (replica + 1) * count);
-    const run = { ...base, replicas: 1, settings: { ...own, perReplica: one }, parameters: part };
+    const part = parameters.slice(member * count, (member + 1) * count);
+    const run = { ...base, members: 1, settings: { ...own, perMember: one }, parameters: part };
     const alone = await runGroups(device(), run, [15]);
-    expect(all.parameters.slice(replica * count, (replica + 1) * count)).toEqual(alone.parameters);
-    expect(all.losses.filter((_, at) => at % 7 === replica)).toEqual(alone.losses);
+    expect(all.parameters.slice(member * count, (member + 1) * count)).toEqual(alone.parameters);
+    expect(all.losses.filter((_, at) => at % 7 === member)).toEqual(alone.losses);
   }
 });
 
@@ -132,13 +132,13 @@ testInFull.each([
   ["adam", adam()],
   ["rmsProp", rmsProp()],
 ] as const)(
-  "a replica that diverges by %s stops with finite parameters, and the others do not notice",
+  "a member that diverges by %s stops with finite parameters, and the others do not notice",
   async (_, optimizer) => {
     const learningRate = [0.01, 1e30, 0.02];
     const run = (rates: number[]) =>
       runGroups(
         device(),
-        { ...base, settings: { ...settings, optimizer, perReplica: { learningRate: rates } } },
+        { ...base, settings: { ...settings, optimizer, perMember: { learningRate: rates } } },
         [5, 3, 12],
       );
     const [wild, calm] = [await run(learningRate), await run(learningRate.with(1, 0.01))];
@@ -150,11 +150,11 @@ testInFull.each([
     expect(losses.subarray(stopped + 1).every(Number.isNaN)).toBe(true);
     expect(losses.subarray(0, stopped).some(Number.isNaN)).toBe(false);
     const count = net.parameterCount;
-    for (const replica of [0, 2]) {
-      const own = (values: Float32Array) => values.slice(replica * count, (replica + 1) * count);
+    for (const member of [0, 2]) {
+      const own = (values: Float32Array) => values.slice(member * count, (member + 1) * count);
       expect(own(wild.parameters)).toEqual(own(calm.parameters));
-      expect(wild.losses.filter((_loss, at) => at % 3 === replica)).toEqual(
-        calm.losses.filter((_loss, at) => at % 3 === replica),
+      expect(wild.losses.filter((_loss, at) => at % 3 === member)).toEqual(
+        calm.losses.filter((_loss, at) => at % 3 === member),
       );
     }
   },
@@ -162,11 +162,11 @@ testInFull.each([
 
 test("the least loss and its step are those of the history", async () => {
   const { losses, status } = await runGroups(device(), base, [9, 31]);
-  for (let replica = 0; replica < 3; replica++) {
-    const history = losses.filter((_, at) => at % 3 === replica);
+  for (let member = 0; member < 3; member++) {
+    const history = losses.filter((_, at) => at % 3 === member);
     const least = Math.min(...history);
-    expect(new Float32Array(status.buffer, status.byteOffset, 9)[3 + replica]).toBe(least);
-    expect(status[6 + replica]).toBe(history.indexOf(least));
+    expect(new Float32Array(status.buffer, status.byteOffset, 9)[3 + member]).toBe(least);
+    expect(status[6 + member]).toBe(history.indexOf(least));
   }
 });
 
@@ -174,7 +174,7 @@ testInFull("trainGroups compiles in moments", async () => {
   const middle = network({ inputs: 8, layers: [dense(16, "tanh"), dense(16, "tanh"), dense(1)], loss: "huber" });
   const own = { ...settings, data: dataOf(middle, 64, 1), batchSize: 32 };
   const plan = planGroups(limits, { network: middle, batchSize: 32 })!;
-  const run = { network: middle, replicas: 1, settings: own, parameters: parametersOf(middle, 1), sizes: plan };
+  const run = { network: middle, members: 1, settings: own, parameters: parametersOf(middle, 1), sizes: plan };
   const ms = await compileMs(device(), run, "trainGroups");
   console.log(`trainGroups 8-16-16-1: compiled in ${ms.toFixed(0)} ms, ${JSON.stringify(plan)}`);
 });

@@ -1,15 +1,15 @@
 // Forward, loss and backward of tiles of samples in one dispatch, against float64; and how its sizes are chosen.
 
 import { expect, test } from "vitest";
-import { batchAt, rowsOf } from "../src/batches.ts";
-import { Step } from "../src/cpu/step.ts";
-import { emitLayers, type TileSizes } from "../src/gpu/emitLayers.ts";
+import { batchAt, rowsOf } from "../src/backend/batches.ts";
+import { Step } from "../src/backend/cpu/step.ts";
+import { emitLayers, type TileSizes } from "../src/backend/webgpu/emit/emitLayers.ts";
 import { dense, network, type Network, sgd } from "../src/index.ts";
-import { planGroups, planTiles } from "../src/plan/groupPlan.ts";
+import { planGroups, planTiles } from "../src/backend/webgpu/strategies/groupPlan.ts";
 import { workedExample } from "../src/explain/workedExample.ts";
 import layersSource from "./golden/layers.wgsl?raw";
 import { hashOf } from "./support/compare.ts";
-import { replicaPart } from "./support/kernelRun.ts";
+import { memberPart } from "./support/kernelRun.ts";
 import { dataOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -26,7 +26,7 @@ test("the checked-in shader is what the emitter writes for the worked example", 
 const limits = { kind: "software", maxWorkgroupBytes: 16_384 } as const;
 const planOf = (net: Network, batchSize: number) => planTiles(limits, { network: net, batchSize })!;
 
-/** Gradients and loss of one replica in float64, as a slot would hold them. */
+/** Gradients and loss of one member in float64, as a split would hold them. */
 function truthOf({ net, settings }: TileCase, parameters: Float64Array, step: number): Float64Array {
   const batchRows = rowsOf(batchAt(settings, settings.data.targets.length / net.outputs, step));
   const own = new Step(net, batchRows.length);
@@ -36,16 +36,16 @@ function truthOf({ net, settings }: TileCase, parameters: Float64Array, step: nu
   return Float64Array.from([...own.gradients, loss]);
 }
 
-/** The slots of one replica added up. */
-function sumOfSlots(partials: Float32Array, count: number, replicas: number, replica: number): Float64Array {
+/** The splits of one member added up. */
+function sumOfSlots(partials: Float32Array, count: number, members: number, member: number): Float64Array {
   const sum = new Float64Array(count);
-  for (let first = replica * count; first < partials.length; first += replicas * count) {
+  for (let first = member * count; first < partials.length; first += members * count) {
     for (let at = 0; at < count; at++) sum[at]! += partials[first + at]!;
   }
   return sum;
 }
 
-/** Largest error of gradients and loss, in units of the bound that test/gradients.test.ts holds the layered path to. */
+/** Largest error of gradients and loss, in units of the bound that test/gradients.test.ts holds the layered strategy to. */
 function errorOf(own: Float64Array, truth: Float64Array): number {
   const largest = truth.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return own.reduce((most, value, at) => Math.max(most, Math.abs(value - truth[at]!)), 0) / (1e-6 * largest + 1e-7);
@@ -54,17 +54,17 @@ function errorOf(own: Float64Array, truth: Float64Array): number {
 let worst = 0;
 
 const follows = (one: TileCase) => async (): Promise<void> => {
-  const { net, settings, replicas } = one;
-  const parameters = parametersOf(net, 5, replicas);
-  const run = { network: net, replicas, settings, parameters, sizes: planOf(net, settings.batchSize) };
+  const { net, settings, members } = one;
+  const parameters = parametersOf(net, 5, members);
+  const run = { network: net, members, settings, parameters, sizes: planOf(net, settings.batchSize) };
   const count = net.parameterCount + 1;
   for (const step of [0, 2]) {
     const partials = await runTiles(device(), run, { sliceRows: 48, step });
-    for (let replica = 0; replica < replicas; replica++) {
-      const truth = truthOf(one, replicaPart(parameters, replica, net.parameterCount), step);
-      const error = errorOf(sumOfSlots(partials, count, replicas, replica), truth);
+    for (let member = 0; member < members; member++) {
+      const truth = truthOf(one, memberPart(parameters, member, net.parameterCount), step);
+      const error = errorOf(sumOfSlots(partials, count, members, member), truth);
       worst = Math.max(worst, error);
-      expect(error, `step ${step}, replica ${replica}`).toBeLessThanOrEqual(1);
+      expect(error, `step ${step}, member ${member}`).toBeLessThanOrEqual(1);
     }
   }
 };
@@ -92,7 +92,7 @@ testInFull.each(everyOther)("trainTiles with f16 storage: %s", async (_, one) =>
   expect(sizes.isHalf).toBe(true);
   const partials = await runTiles(
     device(),
-    { network: own, replicas: 1, settings: chosen, parameters, sizes },
+    { network: own, members: 1, settings: chosen, parameters, sizes },
     { sliceRows: 48 },
   );
   const sums = sumOfSlots(partials, own.parameterCount + 1, 1, 0);
@@ -112,9 +112,9 @@ const net = network({
   loss: "softmaxCrossEntropy",
 });
 const settings = { data: dataOf(net, 500, 1), optimizer: sgd(), batchSize: 300, shuffle: true, seed: 2 };
-const gradients = (sizes: Partial<TileSizes>, slicing: Slicing = { sliceRows: 64 }, replicas = 1) => {
-  const parameters = parametersOf(net, 3, replicas);
-  const run = { network: net, replicas, settings, parameters, sizes: { ...planOf(net, 300), ...sizes } };
+const gradients = (sizes: Partial<TileSizes>, slicing: Slicing = { sliceRows: 64 }, members = 1) => {
+  const parameters = parametersOf(net, 3, members);
+  const run = { network: net, members, settings, parameters, sizes: { ...planOf(net, 300), ...sizes } };
   return runTiles(device(), run, slicing);
 };
 
@@ -138,16 +138,16 @@ test("trainTiles gives the same bits in chunks of whole slices", async () => {
   }
 });
 
-test("trainTiles gives replica i among 5 the bits it has alone", async () => {
+test("trainTiles gives member i among 5 the bits it has alone", async () => {
   const all = await gradients({}, { sliceRows: 64 }, 5);
   const count = net.parameterCount;
   const parameters = parametersOf(net, 3, 5);
-  for (let replica = 0; replica < 5; replica++) {
-    const part = parameters.slice(replica * count, (replica + 1) * count);
-    const run = { network: net, replicas: 1, settings, parameters: part, sizes: planOf(net, 300) };
+  for (let member = 0; member < 5; member++) {
+    const part = parameters.slice(member * count, (member + 1) * count);
+    const run = { network: net, members: 1, settings, parameters: part, sizes: planOf(net, 300) };
     const alone = await runTiles(device(), run, { sliceRows: 64 });
-    const among = Array.from({ length: 5 }, (_, slot) => {
-      const first = (slot * 5 + replica) * (count + 1);
+    const among = Array.from({ length: 5 }, (_, split) => {
+      const first = (split * 5 + member) * (count + 1);
       return [...all.subarray(first, first + count + 1)];
     });
     expect(among.flat()).toEqual([...alone]);
@@ -157,7 +157,7 @@ test("trainTiles gives replica i among 5 the bits it has alone", async () => {
 testInFull("trainTiles compiles in moments", async () => {
   const square = network({ inputs: 64, layers: [dense(64, "tanh"), dense(64, "tanh"), dense(1)], loss: "huber" });
   const own = { ...settings, data: dataOf(square, 300, 1), batchSize: 300 };
-  const run = { network: square, replicas: 1, settings: own, parameters: parametersOf(square, 1) };
+  const run = { network: square, members: 1, settings: own, parameters: parametersOf(square, 1) };
   const sizes = planOf(square, 300);
   const ms = await compileMs(device(), { ...run, sizes }, "trainTiles");
   console.log(`trainTiles 64-64-64-1: compiled in ${ms.toFixed(0)} ms, ${JSON.stringify(sizes)}`);

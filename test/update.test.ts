@@ -1,18 +1,18 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { update } from "../src/cpu/update.ts";
-import { kernelUpdateOf } from "../src/gpu/emitOptimizer.ts";
-import { updateKernel } from "../src/gpu/kernels.ts";
-import { dense, network } from "../src/network.ts";
-import { adam, adamW, momentCount, type Optimizer, rmsProp, sgd } from "../src/optimizer.ts";
-import { updateInvocations } from "../src/plan/constants.ts";
-import { planLayered } from "../src/plan/layeredPlan.ts";
-import { hyperBlock, replicaBlock } from "../src/plan/uniforms.ts";
+import { update } from "../src/backend/cpu/update.ts";
+import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
+import { updateKernel } from "../src/backend/webgpu/kernels.ts";
+import { dense, network } from "../src/graph/network.ts";
+import { adam, adamW, momentCount, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
+import { updateInvocations } from "../src/backend/webgpu/strategies/costConstants.ts";
+import { planLayered } from "../src/backend/webgpu/strategies/layeredPlan.ts";
+import { hyperBlock, memberBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
-import { replicaPart, runKernel, stepSlot } from "./support/kernelRun.ts";
+import { memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lion } from "./support/ownOptimizers.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, replicaCounts } from "./support/shapes.ts";
+import { cases, memberCounts } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -32,8 +32,8 @@ const optimizers: Record<string, Optimizer> = {
 interface Case {
   /** Width of the only layer: 2 · width parameters. */
   readonly width: number;
-  readonly replicas: number;
-  readonly slots: number;
+  readonly members: number;
+  readonly splits: number;
   readonly step: number;
   /** Parameters of an invocation. */
   readonly entries: number;
@@ -48,42 +48,42 @@ interface State {
 }
 
 /** Random state; second moments and means of squares are no smaller than what one gradient leaves. */
-function stateOf(optimizer: Optimizer, { width, replicas, slots, scale }: Case): State {
-  const count = 2 * width * replicas;
+function stateOf(optimizer: Optimizer, { width, members, splits, scale }: Case): State {
+  const count = 2 * width * members;
   const moments = randomFloats(14, 2 * count, scale);
   const squares = optimizer.name === "rmsProp" ? 0 : count;
   if (optimizer.name !== "sgd")
     for (let at = 0; at < count; at++) moments[squares + at] = (0.1 + Math.abs(moments[at]!)) ** 2;
   return {
-    gradients: randomFloats(15, slots * replicas * (2 * width + 1), scale),
+    gradients: randomFloats(15, splits * members * (2 * width + 1), scale),
     parameters: randomFloats(16, count),
     moments,
   };
 }
 
 const run = (optimizer: Optimizer, state: State, one: Case) => {
-  const { width, replicas, slots, step, entries } = one;
+  const { width, members, splits, step, entries } = one;
   const whole = network({ inputs: 1, layers: [dense(width)], loss: "squaredError" });
   const limits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
-  const plan = { ...planLayered(limits, { network: whole, replicas, batchSize: 1, rowCount: 1 }), slots };
+  const plan = { ...planLayered(limits, { network: whole, members, batchSize: 1, rowCount: 1 }), splits };
   return runKernel(device(), {
     source: updateKernel(kernelUpdateOf(optimizer)),
     constants: { ENTRIES: entries },
     step: stepSlot({ network: whole, optimizer, step, rows: 1, lossSlot: 2 }),
-    uniform: hyperBlock(whole, replicas, plan, optimizer),
+    uniform: hyperBlock(whole, members, plan, optimizer),
     storage: [
-      replicaBlock(
+      memberBlock(
         { data: { inputs: nothing, targets: nothing }, optimizer, batchSize: 1, shuffle: false, seed: 0 },
-        replicas,
+        members,
       ),
       state.gradients,
       new Float32Array([...state.parameters, ...new Float32Array(poisoned(8).buffer)]),
       state.moments,
-      poisoned(4 * replicas),
-      new Uint32Array(3 * replicas).fill(0xffffffff).fill(0x7f7fffff, replicas, 2 * replicas),
+      poisoned(4 * members),
+      new Uint32Array(3 * members).fill(0xffffffff).fill(0x7f7fffff, members, 2 * members),
     ],
     invocations: updateInvocations(whole, entries),
-    replicas,
+    members,
   });
 };
 
@@ -115,28 +115,28 @@ function termsOf(optimizer: Optimizer, step: number, { g, p, first, second }: Re
 
 async function tryUpdate(name: string, one: Case): Promise<number> {
   const optimizer = optimizers[name]!;
-  const { width, replicas, slots, step } = one;
+  const { width, members, splits, step } = one;
   const count = 2 * width;
   const state = stateOf(optimizer, one);
-  const wanted = untouched(replicas * count + 8);
-  const losses = untouched(4 * replicas);
+  const wanted = untouched(members * count + 8);
+  const losses = untouched(4 * members);
   // Moments that the optimizer does not keep must stay as they are.
   const wantedMoments = { values: Float64Array.from(state.moments), bounds: new Float64Array(state.moments.length) };
-  for (let replica = 0; replica < replicas; replica++) {
+  for (let member = 0; member < members; member++) {
     const sums = new Float64Array(count + 1);
     const sizes = new Float64Array(count + 1);
-    for (let slot = 0; slot < slots; slot++) {
-      const own = replicaPart(state.gradients, slot * replicas + replica, count + 1);
+    for (let split = 0; split < splits; split++) {
+      const own = memberPart(state.gradients, split * members + member, count + 1);
       own.forEach((value, at) => (sums[at]! += value));
       own.forEach((value, at) => (sizes[at]! += Math.abs(value)));
     }
-    losses.values[2 * replicas + replica] = sums[count]!;
-    losses.bounds[2 * replicas + replica] = slots * roundoff * sizes[count]!;
-    const parameters = replicaPart(state.parameters, replica, count);
+    losses.values[2 * members + member] = sums[count]!;
+    losses.bounds[2 * members + member] = splits * roundoff * sizes[count]!;
+    const parameters = memberPart(state.parameters, member, count);
     const before = parameters.slice();
-    const moments = [0, 1].map((plane) => replicaPart(state.moments, plane * replicas + replica, count));
+    const moments = [0, 1].map((plane) => memberPart(state.moments, plane * members + member, count));
     const old = moments.map((values) => values.slice());
-    // rmsProp without momentum keeps no second moment; the twin's must then not matter
+    // rmsProp without momentum keeps no second moment; the reference's must then not matter
     if (optimizer.name === "rmsProp" && optimizer.momentum === 0) moments[1]!.fill(0);
     if (optimizer.name === "sgd" && optimizer.momentum === 0) moments[0]!.fill(0);
     update({ optimizer, step, gradients: sums.subarray(0, count), parameters, moments: [moments[0]!, moments[1]!] });
@@ -145,12 +145,12 @@ async function tryUpdate(name: string, one: Case): Promise<number> {
       const exact = { ...values, g: Math.max(Math.abs(sums[at]!), 1e-30) };
       // the root shrinks with the true gradient, the terms grow with its parts
       const terms = Math.max(termsOf(optimizer, step, exact), termsOf(optimizer, step, exact) * (sizes[at]! / exact.g));
-      wanted.values[replica * count + at] = parameters[at]!;
-      wanted.bounds[replica * count + at] = updateBound(before[at]!, parameters[at]!, terms);
+      wanted.values[member * count + at] = parameters[at]!;
+      wanted.bounds[member * count + at] = updateBound(before[at]!, parameters[at]!, terms);
       const size = sizes[at]! + optimizer.weightDecay * Math.abs(before[at]!);
       const squares = optimizer.name === "rmsProp" ? 0 : 1;
       for (let plane = 0; plane < momentCount(optimizer); plane++) {
-        const index = (plane * replicas + replica) * count + at;
+        const index = (plane * members + member) * count + at;
         const largest = plane === squares && optimizer.name !== "sgd" ? size ** 2 : size;
         const direction = optimizer.name === "rmsProp" && plane === 1 ? terms / optimizer.learningRate : 0;
         wantedMoments.values[index] = moments[plane]![at]!;
@@ -159,8 +159,8 @@ async function tryUpdate(name: string, one: Case): Promise<number> {
     }
   }
   const [, , parameters, kept, ring, status] = await run(optimizer, state, one);
-  const shape = `update ${name} ${replicas} × ${count}, ${slots} slots, step ${step}, gradients up to ${one.scale}`;
-  expect([...status!.subarray(0, replicas)], shape).toEqual(Array(replicas).fill(0xffffffff));
+  const shape = `update ${name} ${members} × ${count}, ${splits} splits, step ${step}, gradients up to ${one.scale}`;
+  expect([...status!.subarray(0, members)], shape).toEqual(Array(members).fill(0xffffffff));
   requireWithin(`${shape}: losses`, ring!, losses);
   requireWithin(`${shape}: moments`, kept!, wantedMoments);
   return requireWithin(shape, parameters!, wanted);
@@ -168,8 +168,8 @@ async function tryUpdate(name: string, one: Case): Promise<number> {
 
 const someCase = fc.record({
   width: fc.constantFrom(1, 3, 17, 31, 32, 33, 100),
-  replicas: replicaCounts,
-  slots: fc.constantFrom(1, 2, 5),
+  members: memberCounts,
+  splits: fc.constantFrom(1, 2, 5),
   step: fc.constantFrom(0, 1, 9, 1000, 100_000),
   entries: fc.constantFrom(1, 2, 7, 8),
   scale: fc.constantFrom(1, 1e-4, 100),
@@ -193,7 +193,7 @@ const places = ["gradient", "parameter", "loss", "first moment", "second moment"
 
 test.each(Object.keys(optimizers))("update by %s notices what is not finite, wherever it is planted", async (name) => {
   const optimizer = optimizers[name]!;
-  const one: Case = { width: 40, replicas: 3, slots: 2, step: 7, entries: 3, scale: 1 };
+  const one: Case = { width: 40, members: 3, splits: 2, step: 7, entries: 3, scale: 1 };
   for (const [label, value] of planted) {
     for (const place of places) {
       if (place === "first moment" && momentCount(optimizer) < 1) continue;
@@ -218,7 +218,7 @@ test.each(Object.keys(optimizers))("update by %s notices what is not finite, whe
 test.each(["adam", "adamW", "rmsProp", "rmsPropMomentum"])(
   "update by %s notices a gradient whose square overflows, which would stop its parameter for ever",
   async (name) => {
-    const one: Case = { width: 40, replicas: 2, slots: 1, step: 3, entries: 1, scale: 1 };
+    const one: Case = { width: 40, members: 2, splits: 1, step: 3, entries: 1, scale: 1 };
     const state = stateOf(optimizers[name]!, one);
     state.gradients[81 + 7] = 1e25;
     const [, , after, , , status] = await run(optimizers[name]!, state, one);

@@ -1,7 +1,7 @@
 // verifyTraining: passes what is right, fails what is wrong, and says so where nothing can be told.
 
 import { expect, test } from "vitest";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import { acquire, adam, createModel, dense, Model, network, rmsProp, sgd, verifyTraining } from "../src/index.ts";
 import type { ActivationName, LossName, Optimizer, TrainOptions } from "../src/index.ts";
 import { normalAt, streams } from "../src/random.ts";
@@ -105,7 +105,7 @@ test("a training that amplifies rounding is checked by one step more, and told a
 });
 
 test("NaN in the model fails, however the other parameters are", async () => {
-  const device = await acquire({ device: "cpu" });
+  const device = await acquire({ device: "reference" });
   const net = network({ inputs: 4, layers: [dense(3)], loss: "meanSquaredError" });
   const start = await createModel(net, { device, seed: 2 });
   const initialParameters = await start.readParameters();

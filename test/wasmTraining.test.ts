@@ -5,10 +5,10 @@ import { MemberRun } from "../src/backend/wasm/memberRun.ts";
 import { sumBytes } from "../src/backend/wasm/program.ts";
 import { sliceSamples } from "../src/backend/wasm/sampleProgram.ts";
 import { SampleRun } from "../src/backend/wasm/sampleRun.ts";
-import { ReferenceExecutor } from "../src/cpu/executor.ts";
-import type { RunSettings } from "../src/executor.ts";
-import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/optimizer.ts";
-import { activationNames, lossNames, type Network } from "../src/network.ts";
+import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
+import type { RunSettings } from "../src/backend/executor.ts";
+import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
+import { activationNames, lossNames, type Network } from "../src/graph/network.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { fusings } from "./support/wasmSweep.ts";
@@ -48,7 +48,7 @@ async function reference({ net, settings, members, parameters }: Case): Promise<
     leastLosses: bestLosses,
     leastSteps: bestSteps,
     nonFinite: nonFiniteSteps,
-    moments: (await run.readState(steps)).moments,
+    moments: (await run.readCheckpoint(steps)).moments,
   };
 }
 
@@ -247,12 +247,12 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
 
     test("members with learning rates, momenta and weight decays of their own", async () => {
       const own = caseOf(small({}), { members: 6, optimizer: sgd({ learningRate: 0.02 }) });
-      const perReplica = {
+      const perMember = {
         learningRate: [0.01, 0.02, 0.03, 0.04, 0.05, 0.06],
         momentum: [0, 0.1, 0.2, 0.3, 0.9, 0.5],
         weightDecay: [0, 0.01, 0, 0.1, 0.2, 0.001],
       };
-      const varied = { ...own, settings: { ...own.settings, perReplica } };
+      const varied = { ...own, settings: { ...own.settings, perMember } };
       compare("own rates", await trainMembers(varied, useRelaxed), await reference(varied), 1e-5);
     });
 
@@ -260,7 +260,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
       for (const bootstrap of [false, true]) {
         for (const batchSize of [1, 5, 13]) {
           const own = caseOf(small({}), { members: 6, batchSize, bootstrap });
-          const varied = { ...own, settings: { ...own.settings, perReplica: { seed: [7, 1, 9, 2 ** 40, 5, 6] } } };
+          const varied = { ...own, settings: { ...own.settings, perMember: { seed: [7, 1, 9, 2 ** 40, 5, 6] } } };
           compare("own rows", await trainMembers(varied, useRelaxed), await reference(varied), 1e-5);
         }
       }
@@ -272,8 +272,8 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
     ] as const)("members that diverge stop, the others do not, %s parameters", async (_, widths) => {
       const layers = widths.map((width) => ({ width, activation: "identity" as const }));
       const own = caseOf(small({ layers }), { members: 6, batchSize: 5 });
-      const perReplica = { learningRate: [0.01, 30, 0.02, 9, 0.03, 20] };
-      const varied = { ...own, settings: { ...own.settings, perReplica } };
+      const perMember = { learningRate: [0.01, 30, 0.02, 9, 0.03, 20] };
+      const varied = { ...own, settings: { ...own.settings, perMember } };
       const { parameterCount } = varied.net;
       const [wanted, got] = [await reference(varied), await trainMembers(varied, useRelaxed)];
       const of = ({ parameters }: Trained, member: number): number[] =>

@@ -78,7 +78,7 @@ function useBenchOfToday(path: string): void {
   }
 }
 
-/** The line that says what is wrong: `[MISSING_EXPORT] "tileRows" is not exported by "src/plan/layeredPlan.ts".` */
+/** The line that says what is wrong: `[MISSING_EXPORT] "tileRows" is not exported by "src/backend/webgpu/strategies/layeredPlan.ts".` */
 function faultIn(message: string, prefix: string): string | undefined {
   const lines = stripVTControlCharacters(message).split("\n");
   if (!lines.some((line) => line.includes(prefix))) return undefined;

@@ -1,4 +1,4 @@
-import { widthsOf } from "../../src/network.ts";
+import { widthsOf } from "../../src/graph/network.ts";
 import { CannotTakePart, type Contender, type Entry } from "../race/contract.ts";
 import type { Start } from "../race/start.ts";
 import type { StepWorkload, Workload } from "../race/workload.ts";
@@ -72,15 +72,15 @@ function trainStep({ inputs, targets, weights: w, gradients, learningRate }: Tra
 }
 
 /** Networks one after the other: the loop around the loop. */
-function createEntry({ network, optimizer, replicas }: StepWorkload, start: Start): Entry {
+function createEntry({ network, optimizer, members }: StepWorkload, start: Start): Entry {
   const { parameterCount } = network;
   const weights = Float64Array.from(start.state);
   const inputs = Float64Array.from(start.data.inputs);
   const targets = Float64Array.from(start.data.targets);
   const gradients = new Float64Array(parameterCount);
   const { learningRate } = optimizer;
-  const trainings = Array.from({ length: replicas }, (_, replica): Training => {
-    const own = weights.subarray(replica * parameterCount, (replica + 1) * parameterCount);
+  const trainings = Array.from({ length: members }, (_, member): Training => {
+    const own = weights.subarray(member * parameterCount, (member + 1) * parameterCount);
     return { inputs, targets, weights: own, gradients, learningRate };
   });
   let loss = 0;
@@ -93,7 +93,7 @@ function createEntry({ network, optimizer, replicas }: StepWorkload, start: Star
       if (Number.isNaN(loss)) throw new Error("plain loop: the loss is not a number");
       return Promise.resolve(weights[0]!);
     },
-    readState: () => Promise.resolve(weights.slice()),
+    readCheckpoint: () => Promise.resolve(weights.slice()),
     restart: () => {
       weights.set(start.state);
     },

@@ -1,7 +1,7 @@
 import { version } from "../../package.json";
-import { activate } from "../../src/cpu/activation.ts";
-import type { FloatArray, TrainingRun } from "../../src/executor.ts";
-import { createReference } from "../../src/plan/choose.ts";
+import { activate } from "../../src/backend/cpu/activation.ts";
+import type { FloatArray, TrainingRun } from "../../src/backend/executor.ts";
+import { createReference } from "../../src/backend/createExecutor.ts";
 import type { Contender, Entry } from "../race/contract.ts";
 import { runSeed, type Start } from "../race/start.ts";
 import type {
@@ -17,8 +17,8 @@ import type {
 type AfterRound = (state: FloatArray) => FloatArray;
 
 async function stepEntry(workload: StepWorkload, start: Start, after?: AfterRound): Promise<Entry> {
-  const { network, replicas, optimizer, batchSize } = workload;
-  const executor = createReference(network, replicas);
+  const { network, members, optimizer, batchSize } = workload;
+  const executor = createReference(network, members);
   let run: TrainingRun;
   let nextStep = 0;
   const restart = async (): Promise<void> => {
@@ -36,7 +36,7 @@ async function stepEntry(workload: StepWorkload, start: Start, after?: AfterRoun
       }
     },
     finish: async () => (await executor.readParameters())[0]!,
-    readState: () => executor.readParameters(),
+    readCheckpoint: () => executor.readParameters(),
     restart,
     dispose: () => executor.dispose(),
   };
@@ -52,7 +52,7 @@ function pureEntry(start: Start, round: Round): Entry {
       for (let index = 0; index < rounds; index++) state = await round(state);
     },
     finish: () => Promise.resolve(state[0]!),
-    readState: () => Promise.resolve(state.slice()),
+    readCheckpoint: () => Promise.resolve(state.slice()),
     restart: () => {
       state = Float64Array.from(start.state);
     },

@@ -7,7 +7,7 @@ const everywhere = ["chrome", "node"] as const;
 export const contenders: readonly ContenderCard[] = [
   {
     name: "thalweg",
-    label: "thalweg, the path its planner picks",
+    label: "thalweg, the strategy its planner picks",
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "gradient", "element"],
@@ -19,7 +19,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step"],
-    load: async () => (await import("./thalweg/thalweg.ts")).onPath("layered"),
+    load: async () => (await import("./thalweg/thalweg.ts")).onStrategy("layered"),
   },
   ...(baseline ? [baseline] : []),
   {

@@ -1,5 +1,5 @@
 import { acquire } from "../../src/index.ts";
-import { GpuDevice } from "../../src/gpu/device.ts";
+import { GpuDevice } from "../../src/backend/webgpu/device.ts";
 
 /** The entry of the host; a bundle for browsers has the constant `false` here, and nothing of Node in it. */
 const acquireOfHost = async (): Promise<typeof acquire> =>
@@ -9,7 +9,7 @@ async function open(): Promise<GpuDevice> {
   const acquireHere = await acquireOfHost();
   const device = await acquireHere();
   if (device instanceof GpuDevice) return device;
-  throw new Error(`no WebGPU device, and the CPU is no stand-in for one: ${device.why}`);
+  throw new Error(`no WebGPU device, and the CPU is no stand-in for one: ${device.fallbackReason}`);
 }
 
 let opened: Promise<GpuDevice> | undefined;

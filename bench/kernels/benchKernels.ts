@@ -1,7 +1,7 @@
 // The measuring part: every dispatch of one training step by the GPU's own clock.
 
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { widthsOf } from "../../src/network.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { widthsOf } from "../../src/graph/network.ts";
 import { CeilingProbes, type Ceilings } from "../measure/ceilings.ts";
 import { DispatchTimer } from "../measure/dispatchTimer.ts";
 import type { Contender } from "../race/contract.ts";
@@ -27,7 +27,7 @@ export interface CaseDescription {
   readonly optimizer: string;
   readonly rows: number;
   readonly batchSize: number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 export interface CaseReport {
@@ -46,7 +46,7 @@ export interface KernelReport {
   readonly problems: readonly string[];
 }
 
-const describe = ({ name, network, optimizer, rows, batchSize, replicas }: KernelCase): CaseDescription => ({
+const describe = ({ name, network, optimizer, rows, batchSize, members }: KernelCase): CaseDescription => ({
   name,
   widths: widthsOf(network),
   activations: network.layers.map(({ activation }) => activation),
@@ -54,7 +54,7 @@ const describe = ({ name, network, optimizer, rows, batchSize, replicas }: Kerne
   optimizer: optimizer.name,
   rows,
   batchSize,
-  replicas,
+  members,
 });
 
 /** Holds parameters against the float64 reference after 1 and 10 steps. */
@@ -67,7 +67,7 @@ async function checkCase(contender: Contender, workload: KernelCase): Promise<Ch
   for (const reference of references.slice(1)) {
     await entry.run(reference.rounds - done);
     done = reference.rounds;
-    deviations.push(deviationOf(workload, await entry.readState(), reference, references[0]!.state));
+    deviations.push(deviationOf(workload, await entry.readCheckpoint(), reference, references[0]!.state));
   }
   entry.dispose();
   return checkOf(deviations);

@@ -1,4 +1,4 @@
-import { adam, type Optimizer, sgd } from "../../src/optimizer.ts";
+import { adam, type Optimizer, sgd } from "../../src/math/optimizer.ts";
 import { netOf, type NetOptions } from "../race/races.ts";
 import type { StepWorkload } from "../race/workload.ts";
 
@@ -12,13 +12,13 @@ interface CaseOptions extends NetOptions {
   readonly optimizer: Optimizer;
   readonly batchSize: number;
   readonly rows?: number;
-  readonly replicas?: number;
+  readonly members?: number;
   readonly needsHardware?: boolean;
 }
 
 function caseOf(widths: string, options: CaseOptions): KernelCase {
-  const { optimizer, batchSize, rows = batchSize, replicas = 1 } = options;
-  const name = `${widths}${replicas > 1 ? `-x${replicas}` : ""}-b${batchSize}`;
+  const { optimizer, batchSize, rows = batchSize, members = 1 } = options;
+  const name = `${widths}${members > 1 ? `-x${members}` : ""}-b${batchSize}`;
   const { needsHardware = false } = options;
   return {
     kind: "step",
@@ -27,7 +27,7 @@ function caseOf(widths: string, options: CaseOptions): KernelCase {
     optimizer,
     rows,
     batchSize,
-    replicas,
+    members,
     data: "noise",
     needsHardware,
   };
@@ -41,7 +41,7 @@ export const cases: readonly KernelCase[] = [
   caseOf("4-16-3", { ...classes, activation: "tanh", optimizer: adam(), rows: 333, batchSize: 32 }),
   caseOf("64-64-64-1", { ...small, batchSize: 1024 }),
   caseOf("784-128-64-10", { ...classes, activation: "relu", batchSize: 256 }),
-  caseOf("8-16-16-1", { ...small, activation: "tanh", replicas: 64, batchSize: 32 }),
+  caseOf("8-16-16-1", { ...small, activation: "tanh", members: 64, batchSize: 32 }),
   caseOf("784-1", { ...small, batchSize: 16_384 }), // narrow products, whose batch the budget of a dispatch cuts
   caseOf("784-512-512-10", { ...classes, activation: "relu", batchSize: 1024, needsHardware: true }),
 ];

@@ -1,6 +1,11 @@
-import { type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../src/network.ts";
-import { momentCount, type Optimizer } from "../../src/optimizer.ts";
-import { gradientColumnsOf, kernelsOf, type LayeredPlan, planesOf } from "../../src/plan/layeredPlan.ts";
+import { type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../src/graph/network.ts";
+import { momentCount, type Optimizer } from "../../src/math/optimizer.ts";
+import {
+  gradientColumnsOf,
+  kernelsOf,
+  type LayeredPlan,
+  planesOf,
+} from "../../src/backend/webgpu/strategies/layeredPlan.ts";
 
 /** What one dispatch has to do at least: an operation counts once, a value moved to or from memory counts once. */
 export interface KernelWork {
@@ -14,13 +19,13 @@ export interface KernelWork {
 }
 
 /**
- * The formulas, with samples = replicas × rows of the chunk, fan = fanIn × fanOut, columns = fanOut (+ 1 in the last layer),
+ * The formulas, with samples = members × rows of the chunk, fan = fanIn × fanOut, columns = fanOut (+ 1 in the last layer),
  * planes = 2 where pre-activations are saved. fma counts 2; activation functions, logarithms and index arithmetic count 0.
  */
 export const formulas = {
   forward: {
     flops: "samples × (2 fan + fanOut)",
-    bytes: "4 × (inputs + replicas × (fan + fanOut) + planes × samples × fanOut + [first layer] rows)",
+    bytes: "4 × (inputs + members × (fan + fanOut) + planes × samples × fanOut + [first layer] rows)",
   },
   loss: {
     flops: "samples × (7 fanOut + 1)",
@@ -28,15 +33,15 @@ export const formulas = {
   },
   backwardInputs: {
     flops: "samples × (2 fan + fanIn)",
-    bytes: "4 × (samples × (columns + 2 fanIn) + replicas × fan)",
+    bytes: "4 × (samples × (columns + 2 fanIn) + members × fan)",
   },
   backwardWeights: {
     flops: "samples × (2 fan + columns)",
-    bytes: "4 × (inputs + samples × columns + [first layer] rows + slots × replicas × (fan + columns))",
+    bytes: "4 × (inputs + samples × columns + [first layer] rows + splits × members × (fan + columns))",
   },
   update: {
-    flops: "replicas × parameterCount × (slots + 4 for sgd, 14 for adam)",
-    bytes: "4 × replicas × (slots × (parameterCount + 1) + (2 + 2 moments) × parameterCount + 1)",
+    flops: "members × parameterCount × (splits + 4 for sgd, 14 for adam)",
+    bytes: "4 × members × (splits × (parameterCount + 1) + (2 + 2 moments) × parameterCount + 1)",
   },
 } as const;
 
@@ -44,21 +49,21 @@ interface Shape {
   readonly network: BuiltInNetwork;
   readonly plan: LayeredPlan;
   readonly optimizer: Optimizer;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 type Amount = Pick<KernelWork, "flops" | "bytes">;
 
-/** Values of a layer's inputs: the first layer's are shared by all replicas. */
-const inputValues = ({ plan, replicas }: Shape, { index, fanIn }: LayerShape): number =>
-  (index === 0 ? 1 : replicas) * plan.chunkRows * fanIn;
+/** Values of a layer's inputs: the first layer's are shared by all members. */
+const inputValues = ({ plan, members }: Shape, { index, fanIn }: LayerShape): number =>
+  (index === 0 ? 1 : members) * plan.chunkRows * fanIn;
 
 const drawnRows = ({ plan }: Shape, { index }: LayerShape): number => (index === 0 ? plan.chunkRows : 0);
 
 function forwardWork(shape: Shape, layer: LayerShape): Amount {
   const { fanIn, fanOut } = layer;
-  const samples = shape.replicas * shape.plan.chunkRows;
-  const parameters = shape.replicas * (fanIn + 1) * fanOut;
+  const samples = shape.members * shape.plan.chunkRows;
+  const parameters = shape.members * (fanIn + 1) * fanOut;
   const outputs = planesOf(layer) * samples * fanOut;
   return {
     flops: samples * (2 * fanIn * fanOut + fanOut),
@@ -66,8 +71,8 @@ function forwardWork(shape: Shape, layer: LayerShape): Amount {
   };
 }
 
-function lossWork({ network, plan, replicas }: Shape, layer: LayerShape): Amount {
-  const samples = replicas * plan.chunkRows;
+function lossWork({ network, plan, members }: Shape, layer: LayerShape): Amount {
+  const samples = members * plan.chunkRows;
   const planes = savesPreActivation(layer.activation) ? 2 : 1;
   const gradients = samples * gradientColumnsOf(network, layer);
   return {
@@ -76,32 +81,32 @@ function lossWork({ network, plan, replicas }: Shape, layer: LayerShape): Amount
   };
 }
 
-function backwardInputsWork({ network, plan, replicas }: Shape, layer: LayerShape): Amount {
+function backwardInputsWork({ network, plan, members }: Shape, layer: LayerShape): Amount {
   const { fanIn, fanOut } = layer;
-  const samples = replicas * plan.chunkRows;
+  const samples = members * plan.chunkRows;
   return {
     flops: samples * (2 * fanIn * fanOut + fanIn),
-    bytes: 4 * (samples * (gradientColumnsOf(network, layer) + 2 * fanIn) + replicas * fanIn * fanOut),
+    bytes: 4 * (samples * (gradientColumnsOf(network, layer) + 2 * fanIn) + members * fanIn * fanOut),
   };
 }
 
 function backwardWeightsWork(shape: Shape, layer: LayerShape): Amount {
-  const { network, plan, replicas } = shape;
-  const samples = replicas * plan.chunkRows;
+  const { network, plan, members } = shape;
+  const samples = members * plan.chunkRows;
   const fan = layer.fanIn * layer.fanOut;
   const columns = gradientColumnsOf(network, layer);
-  const sums = plan.slots * replicas * (fan + columns);
+  const sums = plan.splits * members * (fan + columns);
   return {
     flops: samples * (2 * fan + columns),
     bytes: 4 * (inputValues(shape, layer) + samples * columns + drawnRows(shape, layer) + sums),
   };
 }
 
-function updateWork({ network: { parameterCount }, plan: { slots }, optimizer, replicas }: Shape): Amount {
+function updateWork({ network: { parameterCount }, plan: { splits }, optimizer, members }: Shape): Amount {
   const moved = 2 + 2 * momentCount(optimizer);
   return {
-    flops: replicas * parameterCount * (slots + (optimizer.name === "sgd" ? 4 : 14)),
-    bytes: 4 * replicas * (slots * (parameterCount + 1) + moved * parameterCount + 1),
+    flops: members * parameterCount * (splits + (optimizer.name === "sgd" ? 4 : 14)),
+    bytes: 4 * members * (splits * (parameterCount + 1) + moved * parameterCount + 1),
   };
 }
 

@@ -1,14 +1,15 @@
-// Every dispatch of one training step on the layered path, by the GPU's clock, against the adapter's own ceilings.
+// Every dispatch of one training step on the layered strategy, by the GPU's clock, against the adapter's own ceilings.
 //   npm run bench -- kernels [--quick] [--case NAME] [--device software|gpu|auto] [--output FILE]
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { InvalidInput, NoDevice, ThalwegError } from "../../src/errors.ts";
-import { type Device, type DeviceChoice, GpuDevice } from "../../src/gpu/device.ts";
-import { Profiler } from "../../src/gpu/profile.ts";
+import type { Device, DeviceChoice } from "../../src/backend/device.ts";
+import { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { Profiler } from "../../src/backend/webgpu/profile.ts";
 import { acquire } from "../../src/node.ts";
-import { onPath } from "../contenders/thalweg/thalweg.ts";
+import { onStrategy } from "../contenders/thalweg/thalweg.ts";
 import { adapterSlug, type NodeMachine, nodeMachine } from "../measure/machine.ts";
 import { toJson } from "../race/readRecord.ts";
 import { benchKernels, type CaseReport, type KernelEffort, type KernelReport } from "./benchKernels.ts";
@@ -36,7 +37,7 @@ function requireGpu(device: Device): GpuDevice {
   const place = "bench kernels";
   const fix = "run `npx thalweg doctor` for the remedy";
   if (!(device instanceof GpuDevice)) {
-    throw new NoDevice({ place, expected: "a WebGPU adapter", got: device.why ?? device.name, fix });
+    throw new NoDevice({ place, expected: "a WebGPU adapter", got: device.fallbackReason ?? device.name, fix });
   }
   if (Profiler.canProfile(device)) return device;
   throw new NoDevice({ place, expected: "an adapter with timestamp-query", got: device.name, fix: "race instead" });
@@ -53,9 +54,9 @@ function chooseCases(device: GpuDevice): KernelCase[] {
 }
 
 function printCase({ description, check, kernels }: CaseReport): void {
-  const { name, activations, loss, optimizer, rows, batchSize, replicas } = description;
+  const { name, activations, loss, optimizer, rows, batchSize, members } = description;
   const drawn = rows > batchSize ? ` of ${rows} rows` : "";
-  const many = replicas > 1 ? `, ${replicas} replicas` : "";
+  const many = members > 1 ? `, ${members} members` : "";
   console.log(`\n${name}: ${activations.join(" ")}, ${loss}, ${optimizer}, batch ${batchSize}${drawn}${many}`);
   console.log(checkLine(check));
   if (kernels.length > 0) console.log(kernelTable(kernels));
@@ -95,7 +96,7 @@ async function main(): Promise<void> {
   const onCase = (name: string): void => {
     console.error(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(4)} s  ${name}`);
   };
-  const report = await benchKernels({ device, contender: onPath("layered"), effort, onCase }, chooseCases(device));
+  const report = await benchKernels({ device, contender: onStrategy("layered"), effort, onCase }, chooseCases(device));
   onCase("done");
   printReport(device, card, report);
   const path = outputPath(card);

@@ -1,13 +1,13 @@
-import { batchAt } from "../../src/batches.ts";
-import { BufferOwner, write } from "../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { encode } from "../../src/gpu/kernel.ts";
-import type { EncodePass } from "../../src/gpu/profile.ts";
-import { createLayeredBuffers } from "../../src/plan/layeredBuffers.ts";
-import { createStepDispatches } from "../../src/plan/layeredDispatches.ts";
-import { planLayered } from "../../src/plan/layeredPlan.ts";
-import { stepStride, writeStep } from "../../src/plan/uniforms.ts";
-import type { RunSettings } from "../../src/executor.ts";
+import { batchAt } from "../../src/backend/batches.ts";
+import { BufferOwner, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { encode } from "../../src/backend/webgpu/kernel.ts";
+import type { EncodePass } from "../../src/backend/webgpu/profile.ts";
+import { createLayeredBuffers } from "../../src/backend/webgpu/strategies/layeredBuffers.ts";
+import { createStepDispatches } from "../../src/backend/webgpu/strategies/layeredDispatches.ts";
+import { planLayered } from "../../src/backend/webgpu/strategies/layeredPlan.ts";
+import { stepStride, writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
+import type { RunSettings } from "../../src/backend/executor.ts";
 import type { Ceilings } from "../measure/ceilings.ts";
 import type { DispatchTimer } from "../measure/dispatchTimer.ts";
 import { runSeed, type Start } from "../race/start.ts";
@@ -59,10 +59,10 @@ export async function measureKernels(
   { workload, start }: { readonly workload: StepWorkload; readonly start: Start },
   rounds: number,
 ): Promise<KernelTimes[]> {
-  const { network, replicas, rows, batchSize, optimizer } = workload;
-  const plan = planLayered(device, { network, replicas, rowCount: rows, batchSize });
+  const { network, members, rows, batchSize, optimizer } = workload;
+  const plan = planLayered(device, { network, members, rowCount: rows, batchSize });
   const settings = { data: start.data, optimizer, batchSize, shuffle: true, seed: runSeed };
-  const request = { device, network, replicas, settings, plan };
+  const request = { device, network, members, settings, plan };
   const owner = new BufferOwner(device);
   const parameters = owner.upload("parameters", start.state);
   const restore = (): void => write(device.gpu, parameters, start.state);
@@ -74,7 +74,7 @@ export async function measureKernels(
       return (pass) => encode(pass, dispatch, plan.chunkRows, 0);
     });
     const samples = await timer.sample(passes, rounds, restore);
-    return stepWork({ network, plan, optimizer, replicas }, batchSize).map((work, index) => {
+    return stepWork({ network, plan, optimizer, members }, batchSize).map((work, index) => {
       return { ...work, samples: samples[index]!, medianNs: median(samples[index]!) };
     });
   } finally {

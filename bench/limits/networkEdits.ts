@@ -2,7 +2,7 @@ import type { Ablation, Edit } from "./edits.ts";
 
 // Parts of the kernel that trains one network an invocation. Its text is written for the network, and joined of files of shaders/.
 
-const edit = (find: string, replace: string): Edit => ({ kernel: "trainReplicas", find, replace });
+const edit = (find: string, replace: string): Edit => ({ kernel: "trainMembers", find, replace });
 
 /** From 0 to 1 over sums in (−4, 4), which initial weights keep to: beyond, the slope a · (1 − a) has the wrong sign. */
 const quotient = edit("  return 1.0 / (1.0 + exp(bounded));", "  return fma(-0.125, bounded, 0.5);");

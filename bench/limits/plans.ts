@@ -1,18 +1,18 @@
-import type { PathName } from "../../src/executor.ts";
-import type { ProductShape } from "../products/shapes.ts";
+import type { StrategyName } from "../../src/backend/executor.ts";
+import type { MatmulShape } from "../products/shapes.ts";
 import type { Sweep } from "../sweeps/measureSweeps.ts";
 import type { Ablation } from "./edits.ts";
 import { networkAblations } from "./networkEdits.ts";
 import { slimAblations } from "./slimEdits.ts";
 import { layerAblations, productAblations } from "./tileEdits.ts";
 
-/** Training steps on one path. */
+/** Training steps on one strategy. */
 export interface TrainingSubject {
   readonly kind: "training";
   readonly widths: string;
   readonly batchSize: number;
-  readonly replicas: number;
-  readonly path: PathName;
+  readonly members: number;
+  readonly strategy: StrategyName;
   /** Steps of one call of `execute`; undefined: as many as a block takes. */
   readonly atOnce?: number;
 }
@@ -20,7 +20,7 @@ export interface TrainingSubject {
 /** Products of tensors, as the library takes them. */
 export interface ProductSubject {
   readonly kind: "product";
-  readonly shape: ProductShape;
+  readonly shape: MatmulShape;
 }
 
 export type Subject = TrainingSubject | ProductSubject;
@@ -40,11 +40,11 @@ export type CasePlan = Sweep<PointPlan>;
 
 const whole = (value: number): string => value.toLocaleString("en-US");
 
-const networksAt = (replicas: number, isQuick: boolean): PointPlan => ({
-  x: replicas,
-  name: `2-2-2-1-x${replicas}`,
-  description: `a training step of ${whole(replicas)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
-  subject: { kind: "training", widths: "2-2-2-1", batchSize: 4, replicas, path: "replicas", atOnce: 32 },
+const networksAt = (members: number, isQuick: boolean): PointPlan => ({
+  x: members,
+  name: `2-2-2-1-x${members}`,
+  description: `a training step of ${whole(members)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
+  subject: { kind: "training", widths: "2-2-2-1", batchSize: 4, members, strategy: "members", atOnce: 32 },
   ablations: networkAblations,
   isQuick,
 });
@@ -75,8 +75,8 @@ const layerAt = (width: number): PointPlan => ({
     kind: "training",
     widths: `${width}-${width}-${width}-1`,
     batchSize: 1024,
-    replicas: 1,
-    path: "layered",
+    members: 1,
+    strategy: "layered",
   },
   ablations: layerAblations,
   isQuick: true,

@@ -1,4 +1,4 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { summarize } from "../measure/statistics.ts";
 import type { Tell } from "../sweeps/measureSweeps.ts";
 import { affordableBlocks, type Pace, type Paced, takeTurns, timeBlock, warmUp } from "../sweeps/pacing.ts";

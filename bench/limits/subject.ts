@@ -1,8 +1,8 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { sgd } from "../../src/optimizer.ts";
-import { checkedSteps, deviationAt, truthOf as trainingTruthOf } from "../paths/checkPath.ts";
-import { PathRun } from "../paths/pathRun.ts";
-import type { PointPlan as PathsPointPlan } from "../paths/sweeps.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { sgd } from "../../src/math/optimizer.ts";
+import { checkedSteps, deviationAt, truthOf as trainingTruthOf } from "../strategies/checkStrategy.ts";
+import { StrategyRun } from "../strategies/strategyRun.ts";
+import type { PointPlan as StrategiesPointPlan } from "../strategies/sweeps.ts";
 import { ProductRun } from "../products/productRun.ts";
 import { checkProduct, factorsOf, faultOf, truthOf as productTruthOf } from "../products/truth.ts";
 import { workOf as productWorkOf } from "../products/shapes.ts";
@@ -31,11 +31,11 @@ export interface Opened {
   dispose(): void;
 }
 
-/** So small that weights stay near where they began: without a part a kernel has wrong gradients, and a replica that diverges stops. */
+/** So small that weights stay near where they began: without a part a kernel has wrong gradients, and a member that diverges stops. */
 const optimizer = sgd({ learningRate: 0.01 });
 
-const workloadOf = ({ widths, replicas, batchSize }: TrainingSubject) =>
-  stepOf({ widths, activation: "sigmoid", batchSize, replicas, optimizer });
+const workloadOf = ({ widths, members, batchSize }: TrainingSubject) =>
+  stepOf({ widths, activation: "sigmoid", batchSize, members, optimizer });
 
 /** Arithmetic of one run by formula, and networks that it advances. */
 export function workOf(subject: Subject): { readonly flops: number; readonly networks: number } {
@@ -47,8 +47,8 @@ export function workOf(subject: Subject): { readonly flops: number; readonly net
 async function openTraining(device: GpuDevice, subject: TrainingSubject, { name }: PointPlan): Promise<Opened> {
   const workload = workloadOf(subject);
   const start = startOf(workload);
-  const point: PathsPointPlan = { x: 0, name, description: name, workload, isQuick: false };
-  const run = await PathRun.create({ device, point, start, path: subject.path });
+  const point: StrategiesPointPlan = { x: 0, name, description: name, workload, isQuick: false };
+  const run = await StrategyRun.create({ device, point, start, strategy: subject.strategy });
   return {
     time: (steps, atOnce) => run.time(steps, atOnce),
     requireSound: () => run.requireFinite(),

@@ -1,6 +1,6 @@
 import type { Ablation, Edit } from "./edits.ts";
 
-// Parts of the kernels that share the tile of shaders/productTile.wgsl.
+// Parts of the kernels that share the tile of shaders/matmulTile.wgsl.
 
 /** A value that costs one operation on its place: in [1, 2) up to a place of 2²³, so that sums stay finite and no value is denormal. */
 const notLoaded = "bitcast<f32>(at | 0x3f800000u)";

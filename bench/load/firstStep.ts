@@ -1,5 +1,5 @@
-import { dense, network } from "../../src/network.ts";
-import { sgd } from "../../src/optimizer.ts";
+import { dense, network } from "../../src/graph/network.ts";
+import { sgd } from "../../src/math/optimizer.ts";
 import type { Contender } from "../race/contract.ts";
 import { startOf } from "../race/start.ts";
 import type { StepWorkload } from "../race/workload.ts";
@@ -23,7 +23,7 @@ export const firstStepWorkload: StepWorkload = {
   optimizer: sgd({ learningRate: 0.5 }),
   rows: 4,
   batchSize: 4,
-  replicas: 1,
+  members: 1,
   data: "noise",
 };
 

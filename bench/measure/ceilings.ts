@@ -1,8 +1,8 @@
-import { BufferOwner } from "../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { createKernel } from "../../src/gpu/kernel.ts";
-import type { EncodePass } from "../../src/gpu/profile.ts";
-import type { BindingKind } from "../../src/gpu/shader.ts";
+import { BufferOwner } from "../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { createKernel } from "../../src/backend/webgpu/kernel.ts";
+import type { EncodePass } from "../../src/backend/webgpu/profile.ts";
+import type { BindingKind } from "../../src/backend/webgpu/shader.ts";
 import code from "./ceilings.wgsl?raw";
 import type { DispatchTimer } from "./dispatchTimer.ts";
 

@@ -1,5 +1,5 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { type EncodePass, Profiler } from "../../src/gpu/profile.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { type EncodePass, Profiler } from "../../src/backend/webgpu/profile.ts";
 import { greatestCommonDivisor } from "./statistics.ts";
 
 /** Passes of one submit. */

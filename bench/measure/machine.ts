@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
-import type { GpuDevice } from "../../src/gpu/device.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 
 /** What a figure depends on beside the code: no names of hosts or users. */
 export interface NodeMachine {

@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import type { ProductVersion } from "../../src/gpu/productVersions.ts";
+import type { MatmulVariant } from "../../src/backend/webgpu/matmulVariants.ts";
 import { formatFlops, formatSpread, rateOf, units } from "../race/units.ts";
 import { linesChart } from "../report/charts.ts";
 import type { ChartOptions } from "../report/frame.ts";
@@ -9,42 +9,42 @@ import { type Dot, type Line, measured } from "../report/sweepLegend.ts";
 import { footOf, type Picture, pictureOf, width } from "../report/writePictures.ts";
 import { placesOf, whole } from "../sweeps/report.ts";
 import {
-  type FailedVersion,
+  type FailedVariant,
   fastestAt,
   isTimed,
   libraryRow,
   type ProductsPoint,
   type ProductsRecord,
   type ShapeClass,
-  type TimedVersion,
+  type TimedVariant,
 } from "./record.ts";
-import { versionCards, versionNames } from "./versions.ts";
+import { variantCards, variantNames } from "./variants.ts";
 
-// Classes of shapes as pictures: a line per version on log axes, what the library takes ringed.
+// Classes of shapes as pictures: a line per variant on log axes, what the library takes ringed.
 
 const missing = { median: Number.NaN, lowerQuartile: Number.NaN, upperQuartile: Number.NaN, tip: "" };
 
-const failureWords: Readonly<Record<FailedVersion["status"], string>> = {
+const failureWords: Readonly<Record<FailedVariant["status"], string>> = {
   cannot: "cannot run at",
   slow: "too slow at",
   wrong: "wrong at",
   failed: "failed at",
 };
 
-function dotOf({ version, summary }: TimedVersion, { x, work }: ProductsPoint): Dot {
+function dotOf({ variant, summary }: TimedVariant, { x, work }: ProductsPoint): Dot {
   const rate = rateOf(work.flops, summary);
-  return { x, ...rate, tip: `${version}\n${formatSpread(units.flops, rate)}` };
+  return { x, ...rate, tip: `${variant}\n${formatSpread(units.flops, rate)}` };
 }
 
-function dotAt(point: ProductsPoint, version: ProductVersion): Dot {
-  const row = point.rows.find((each) => !each.isLibrary && each.version === version);
+function dotAt(point: ProductsPoint, variant: MatmulVariant): Dot {
+  const row = point.rows.find((each) => !each.isLibrary && each.variant === variant);
   return row && isTimed(row) ? dotOf(row, point) : { x: point.x, ...missing };
 }
 
-function failuresOf({ axis, points }: ShapeClass, version: ProductVersion): string[] {
+function failuresOf({ axis, points }: ShapeClass, variant: MatmulVariant): string[] {
   const places = placesOf(points, ({ rows }) =>
     rows.flatMap((row) =>
-      row.version !== version || row.isLibrary || isTimed(row)
+      row.variant !== variant || row.isLibrary || isTimed(row)
         ? []
         : [{ text: failureWords[row.status], reason: row.reason }],
     ),
@@ -54,10 +54,10 @@ function failuresOf({ axis, points }: ShapeClass, version: ProductVersion): stri
 
 function linesOf(shapeClass: ShapeClass): Line[] {
   const points = shapeClass.points.toSorted((a, b) => a.x - b.x);
-  const lines = versionNames.map((version): Line => {
-    const dots = points.map((point) => dotAt(point, version));
-    const { label, look } = versionCards[version];
-    return { contender: version, label, look, dots, failures: failuresOf(shapeClass, version) };
+  const lines = variantNames.map((variant): Line => {
+    const dots = points.map((point) => dotAt(point, variant));
+    const { label, look } = variantCards[variant];
+    return { contender: variant, label, look, dots, failures: failuresOf(shapeClass, variant) };
   });
   return lines.filter((line) => measured(line).length > 0 || line.failures.length > 0);
 }
@@ -74,8 +74,8 @@ function summaryOf({ title, axis, points }: ShapeClass): string {
   const words = points.map((point) => {
     const fastest = fastestAt(point);
     const rate = fastest && formatFlops(rateOf(point.work.flops, fastest.summary).median);
-    const found = fastest ? `${fastest.version} the fastest with ${rate}` : "no figure";
-    return `${whole(point.x)}: ${found}, the library takes ${point.choice.version}`;
+    const found = fastest ? `${fastest.variant} the fastest with ${rate}` : "no figure";
+    return `${whole(point.x)}: ${found}, the library takes ${point.choice.variant}`;
   });
   return `${title}, by ${axis}. ${words.join("; ")}.`;
 }

@@ -1,21 +1,26 @@
-import { readStretches, write } from "../../src/gpu/bufferOwner.ts";
-import { commandsOf } from "../../src/gpu/commands.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { encodeMatmul, type MatmulRequest, type ProductChoice, usualProduct } from "../../src/gpu/products.ts";
-import { matricesOf, type ProductShape } from "./shapes.ts";
+import { readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import { commandQueueOf } from "../../src/backend/webgpu/tensor/commandQueue.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import {
+  encodeMatmul,
+  type MatmulRequest,
+  type MatmulChoice,
+  usualProduct,
+} from "../../src/backend/webgpu/tensor/matmul.ts";
+import { matricesOf, type MatmulShape } from "./shapes.ts";
 import type { Factors } from "./truth.ts";
 
 const place = "bench products";
 
-/** One product on a device, in any version, over and over. */
+/** One product on a device, in any variant, over and over. */
 export class ProductRun {
   readonly #request: MatmulRequest;
   readonly #poison: Float32Array;
 
   /** @throws what the library throws where the factors do not fit the device */
-  constructor(device: GpuDevice, shape: ProductShape, { a, b }: Factors) {
+  constructor(device: GpuDevice, shape: MatmulShape, { a, b }: Factors) {
     const { batch, m, n, k, transposeA, transposeB } = shape;
-    const { pool } = commandsOf(device);
+    const { pool } = commandQueueOf(device);
     const operand = (label: string, values: Float32Array, leading: number, stride: number) => {
       const buffer = pool.take(label, values.byteLength, true);
       write(device.gpu, buffer, values);
@@ -37,7 +42,7 @@ export class ProductRun {
   }
 
   /** What the library takes. */
-  get usual(): ProductChoice {
+  get usual(): MatmulChoice {
     return usualProduct(this.#request);
   }
 
@@ -45,11 +50,11 @@ export class ProductRun {
    * Milliseconds of so many products, from the first that is recorded until the device has done the last.
    * @param choice undefined: the library's own
    */
-  async time(count: number, choice: ProductChoice | undefined): Promise<number> {
+  async time(count: number, choice: MatmulChoice | undefined): Promise<number> {
     const { device } = this.#request;
     const startMs = performance.now();
     for (let done = 0; done < count; done++) encodeMatmul(this.#request, choice);
-    commandsOf(device).submit();
+    commandQueueOf(device).submit();
     await device.gpu.queue.onSubmittedWorkDone();
     const ms = performance.now() - startMs;
     device.throwFault(place);
@@ -71,6 +76,6 @@ export class ProductRun {
 
   dispose(): void {
     const { device, a, b, out } = this.#request;
-    for (const { buffer } of [a, b, out]) commandsOf(device).release(buffer);
+    for (const { buffer } of [a, b, out]) commandQueueOf(device).release(buffer);
   }
 }

@@ -1,4 +1,4 @@
-// Every version of the tensors' product over shapes, and whether the library takes the right one.
+// Every variant of the tensors' product over shapes, and whether the library takes the right one.
 //   npm run bench -- products [--quick] [--class NAMES] [--list] [--device software|gpu|auto] [--output FILE]
 
 import process from "node:process";
@@ -10,7 +10,7 @@ import { productsMarkdown } from "./report.ts";
 import { runClasses } from "./runClasses.ts";
 import type { ProductsEffort } from "./runPoint.ts";
 import { classes, type ClassPlan } from "./shapes.ts";
-import { versionCards, versionNames } from "./versions.ts";
+import { variantCards, variantNames } from "./variants.ts";
 
 interface ProductsFlags extends SweepFlags {
   readonly class?: readonly string[];
@@ -50,8 +50,8 @@ function listOf(): string {
     "Classes:",
     ...classes.map(({ name, title, points }) => line(name, `${title} (${points.length} points)`)),
     "",
-    "Versions:",
-    ...versionNames.map((name) => line(name, versionCards[name].label.replace(/^\w+, /, ""))),
+    "Variants:",
+    ...variantNames.map((name) => line(name, variantCards[name].label.replace(/^\w+, /, ""))),
     "",
   ].join("\n");
 }
@@ -90,7 +90,7 @@ async function run(flags: ProductsFlags): Promise<void> {
 
 const command = createCommand({
   name: "products",
-  description: "Times every version of the tensors' product over shapes, and judges which one the library takes",
+  description: "Times every variant of the tensors' product over shapes, and judges which one the library takes",
   choice: { flags: "--class <names>", description: "classes of shapes to run, by name", known },
 });
-await obey(command.option("--list", "list classes and versions").action(run));
+await obey(command.option("--list", "list classes and variants").action(run));

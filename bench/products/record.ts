@@ -1,24 +1,24 @@
 import * as v from "valibot";
 import { readSweepsRecord, toJson } from "../race/readRecord.ts";
 import { gpuCeilingsSchema, machineSchema, summarySchema } from "../race/record.ts";
-import { versionNames } from "./versions.ts";
+import { variantNames } from "./variants.ts";
 
 // What the bench of products leaves behind: the schema of bench/results/*-products.json, and the types that follow from it.
 
 /** Raise it with every change that an older reader would misread. */
-export const productsSchemaVersion = 1;
+export const productsSchemaVersion = 2;
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const version = v.picklist(versionNames);
+const variant = v.picklist(variantNames);
 
-/** A version, or with `isLibrary` what the library takes when nothing is forced on it. */
-const head = { version, isLibrary: v.boolean() };
+/** A variant, or with `isLibrary` what the library takes when nothing is forced on it. */
+const head = { variant, isLibrary: v.boolean() };
 
-const timedVersion = v.object({
+const timedVariant = v.object({
   status: v.literal("timed"),
   ...head,
   /** Slices of the sums: the fastest that were tried, or those that the library takes. */
-  slots: count,
+  splits: count,
   check: v.object({
     entries: count,
     /** False where all entries were held against float64. */
@@ -35,7 +35,7 @@ const timedVersion = v.object({
 });
 
 /** cannot: the device does not take it; slow: a product takes too long; wrong, failed: what should not be. */
-const failedVersion = v.object({
+const failedVariant = v.object({
   status: v.picklist(["cannot", "slow", "wrong", "failed"]),
   ...head,
   reason: v.string(),
@@ -43,13 +43,13 @@ const failedVersion = v.object({
 
 const choice = v.object({
   /** That the library takes. */
-  version,
+  variant,
   /** slower: the lower quartile of its ratio is above 1.1, and above the noise where that is known. */
   verdict: v.picklist(["fast enough", "within noise", "slower", "no times"]),
-  fastest: v.optional(version),
-  /** Time of what the library takes ÷ time of the fastest version, paired by round of blocks. */
+  fastest: v.optional(variant),
+  /** Time of what the library takes ÷ time of the fastest variant, paired by round of blocks. */
   ratio: v.optional(summarySchema),
-  /** Time of the same version when it is forced ÷ time of what the library takes, where these are the same work. */
+  /** Time of the same variant when it is forced ÷ time of what the library takes, where these are the same work. */
   noise: v.optional(summarySchema),
 });
 
@@ -72,7 +72,7 @@ const point = v.object({
   choice,
   /** Why nothing was timed here. */
   leftOut: v.optional(v.string()),
-  rows: v.array(v.variant("status", [timedVersion, failedVersion])),
+  rows: v.array(v.variant("status", [timedVariant, failedVariant])),
 });
 
 const shapeClass = v.object({ name: v.string(), title: v.string(), axis: v.string(), points: v.array(point) });
@@ -93,22 +93,22 @@ const productsSchema = v.object({
 export type ProductsRecord = v.InferOutput<typeof productsSchema>;
 export type ShapeClass = v.InferOutput<typeof shapeClass>;
 export type ProductsPoint = v.InferOutput<typeof point>;
-export type VersionRow = ProductsPoint["rows"][number];
-export type TimedVersion = v.InferOutput<typeof timedVersion>;
-export type FailedVersion = v.InferOutput<typeof failedVersion>;
+export type VariantRow = ProductsPoint["rows"][number];
+export type TimedVariant = v.InferOutput<typeof timedVariant>;
+export type FailedVariant = v.InferOutput<typeof failedVariant>;
 export type Choice = v.InferOutput<typeof choice>;
 
-export const isTimed = (row: VersionRow): row is TimedVersion => row.status === "timed";
+export const isTimed = (row: VariantRow): row is TimedVariant => row.status === "timed";
 
-/** The version with the least median, of those that were forced; undefined where none has times. */
-export const fastestAt = ({ rows }: Pick<ProductsPoint, "rows">): TimedVersion | undefined =>
+/** The variant with the least median, of those that were forced; undefined where none has times. */
+export const fastestAt = ({ rows }: Pick<ProductsPoint, "rows">): TimedVariant | undefined =>
   rows
     .filter(isTimed)
     .filter(({ isLibrary }) => !isLibrary)
     .toSorted((a, b) => a.summary.median - b.summary.median)[0];
 
 /** What the library takes, where it has times. */
-export const libraryRow = ({ rows }: Pick<ProductsPoint, "rows">): TimedVersion | undefined =>
+export const libraryRow = ({ rows }: Pick<ProductsPoint, "rows">): TimedVariant | undefined =>
   rows.filter(isTimed).find(({ isLibrary }) => isLibrary);
 
 /**

@@ -1,52 +1,52 @@
-import type { ProductVersion } from "../../src/gpu/productVersions.ts";
+import type { MatmulVariant } from "../../src/backend/webgpu/matmulVariants.ts";
 import { formatFlops, formatMs, formatShare, significant } from "../race/units.ts";
 import { block } from "../report/markdown.ts";
 import { type Column, escape, table } from "../report/markdownTable.ts";
 import { shareOf } from "../sweeps/ceilingWatch.ts";
 import { failureLines, headLines, matrix, spreadText, titled, whole } from "../sweeps/report.ts";
 import {
-  type FailedVersion,
+  type FailedVariant,
   fastestAt,
   isTimed,
   libraryRow,
   type ProductsPoint,
   type ProductsRecord,
   type ShapeClass,
-  type TimedVersion,
-  type VersionRow,
+  type TimedVariant,
+  type VariantRow,
 } from "./record.ts";
-import { versionNames } from "./versions.ts";
+import { variantNames } from "./variants.ts";
 
-// A record of products for people: which version is the fastest where, and whether the library takes it.
+// A record of products for people: which variant is the fastest where, and whether the library takes it.
 
-/** What a version reached, per second. */
-const rateText = ({ summary }: TimedVersion, { work }: ProductsPoint): string =>
+/** What a variant reached, per second. */
+const rateText = ({ summary }: TimedVariant, { work }: ProductsPoint): string =>
   formatFlops((1000 * work.flops) / summary.median);
 
-const forcedRow = ({ rows }: ProductsPoint, version: ProductVersion): VersionRow | undefined =>
-  rows.find((row) => !row.isLibrary && row.version === version);
+const forcedRow = ({ rows }: ProductsPoint, variant: MatmulVariant): VariantRow | undefined =>
+  rows.find((row) => !row.isLibrary && row.variant === variant);
 
-const slotsText = ({ slots }: TimedVersion): string => (slots === 1 ? "" : ` in ${whole(slots)}`);
+const splitsText = ({ splits }: TimedVariant): string => (splits === 1 ? "" : ` in ${whole(splits)}`);
 
-function versionCell(version: ProductVersion, point: ProductsPoint): string {
-  const row = forcedRow(point, version);
-  const mark = version === point.choice.version ? " ◂" : "";
+function variantCell(variant: MatmulVariant, point: ProductsPoint): string {
+  const row = forcedRow(point, variant);
+  const mark = variant === point.choice.variant ? " ◂" : "";
   if (!row) return `–${mark}`;
   if (!isTimed(row)) return `${row.status === "cannot" ? "–" : row.status}${mark}`;
-  const text = `${rateText(row, point)}${slotsText(row)}`;
+  const text = `${rateText(row, point)}${splitsText(row)}`;
   return `${row === fastestAt(point) ? `**${text}**` : text}${mark}`;
 }
 
-function deviationCell(version: ProductVersion, point: ProductsPoint): string {
-  const row = forcedRow(point, version);
+function deviationCell(variant: MatmulVariant, point: ProductsPoint): string {
+  const row = forcedRow(point, variant);
   return row && isTimed(row) ? significant(row.check.deviation / row.check.bound) : "–";
 }
 
-const timeText = (row: TimedVersion | undefined): string => (row ? formatMs(row.summary.median) : "");
+const timeText = (row: TimedVariant | undefined): string => (row ? formatMs(row.summary.median) : "");
 
 function takenCell(point: ProductsPoint): string {
   const row = libraryRow(point);
-  return `${point.choice.version}${row ? slotsText(row) : ""}`;
+  return `${point.choice.variant}${row ? splitsText(row) : ""}`;
 }
 
 const choiceColumns = (axis: string, { ceilings }: ProductsRecord): Column<ProductsPoint>[] => [
@@ -80,7 +80,7 @@ const choiceColumns = (axis: string, { ceilings }: ProductsRecord): Column<Produ
   },
 ];
 
-const failureWords: Readonly<Record<FailedVersion["status"], string>> = {
+const failureWords: Readonly<Record<FailedVariant["status"], string>> = {
   cannot: "cannot run",
   slow: "too slow to be timed",
   wrong: "**wrong**",
@@ -90,7 +90,7 @@ const failureWords: Readonly<Record<FailedVersion["status"], string>> = {
 function failuresOf({ rows, leftOut }: ProductsPoint): { text: string; reason: string }[] {
   const failed = rows.flatMap((row) => {
     if (isTimed(row)) return [];
-    const name = `${row.version}${row.isLibrary ? " of the library" : ""}`;
+    const name = `${row.variant}${row.isLibrary ? " of the library" : ""}`;
     return [{ text: `${name}: ${failureWords[row.status]}`, reason: row.reason }];
   });
   return leftOut === undefined ? failed : [...failed, { text: "left out", reason: leftOut }];
@@ -109,13 +109,13 @@ function checkLine(shapeClass: ShapeClass): string {
 function classLines(shapeClass: ShapeClass, record: ProductsRecord): string[] {
   const { title, axis, points } = shapeClass;
   const rates =
-    "Rates, medians; the fastest in bold, ◂ the version that the library takes, “in 4” with its sums in 4 slices:";
+    "Rates, medians; the fastest in bold, ◂ the variant that the library takes, “in 4” with its sums in 4 slices:";
   return [
     `## ${escape(title)}`,
     "",
-    ...titled(rates, matrix(shapeClass, "version", versionNames, versionCell)),
+    ...titled(rates, matrix(shapeClass, "variant", variantNames, variantCell)),
     ...titled("What the library takes, as it takes it:", table(choiceColumns(axis, record), points)),
-    ...titled(checkLine(shapeClass), matrix(shapeClass, "version", versionNames, deviationCell)),
+    ...titled(checkLine(shapeClass), matrix(shapeClass, "variant", variantNames, deviationCell)),
     ...block(failureLines(shapeClass, failuresOf)),
   ];
 }
@@ -142,18 +142,18 @@ function overview({ sweeps }: ProductsRecord): string[] {
   return table(columns, sweeps);
 }
 
-/** `wideQuads in 4`, or how else the same version is faster. */
-const fasterText = ({ choice }: ProductsPoint, fastest: TimedVersion): string =>
-  `${fastest.version === choice.version ? "itself" : fastest.version}${slotsText(fastest) || " in one slice"}`;
+/** `wideQuads in 4`, or how else the same variant is faster. */
+const fasterText = ({ choice }: ProductsPoint, fastest: TimedVariant): string =>
+  `${fastest.variant === choice.variant ? "itself" : fastest.variant}${splitsText(fastest) || " in one slice"}`;
 
-/** A sentence for each point where another version, or other slices, are faster than what the library takes. */
+/** A sentence for each point where another variant, or other slices, are faster than what the library takes. */
 function slowerLines({ sweeps }: ProductsRecord): string[] {
   const lines = sweeps.flatMap(({ name, axis, points }) =>
     points.flatMap((point) => {
       const { choice, x } = point;
       if (choice.verdict !== "slower") return [];
       const faster = fasterText(point, fastestAt(point)!);
-      const taken = `${choice.version}${slotsText(libraryRow(point)!)}`;
+      const taken = `${choice.variant}${splitsText(libraryRow(point)!)}`;
       const times = `${spreadText(choice.ratio)} times as long as ${faster}`;
       return [`- ${name} at ${axis} ${whole(x)}: the library takes ${taken}, which takes ${times}.`];
     }),
@@ -164,7 +164,7 @@ function slowerLines({ sweeps }: ProductsRecord): string[] {
 export function productsMarkdown(record: ProductsRecord): string {
   const samples =
     "A sample is the time of a block of products divided by their number, from the first that is recorded until the device has " +
-    "done the last. Versions take turns, block by block. A version that differs from float64 by more than its bound has no times.";
+    "done the last. Variants take turns, block by block. A variant that differs from float64 by more than its bound has no times.";
   const lines = [
     ...headLines(record, "Products", samples),
     ...block(overview(record)),

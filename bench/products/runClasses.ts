@@ -4,12 +4,12 @@ import { isTimed, type ProductsRecord, productsSchemaVersion, type ShapeClass } 
 import { measurePoint, type ProductsEffort } from "./runPoint.ts";
 import type { PointPlan } from "./shapes.ts";
 
-/** Versions that computed something wrong, or failed, or were faster than the adapter can be. */
+/** Variants that computed something wrong, or failed, or were faster than the adapter can be. */
 export const problemsOf = (sweeps: readonly ShapeClass[], ceilings: ProductsRecord["ceilings"]): string[] =>
   sweeps.flatMap(({ name, points }) =>
     points.flatMap((point) =>
       point.rows.flatMap((row) => {
-        const place = `${name}: ${point.name}: ${row.version}${row.isLibrary ? " of the library" : ""}`;
+        const place = `${name}: ${point.name}: ${row.variant}${row.isLibrary ? " of the library" : ""}`;
         if (!isTimed(row)) {
           const isFault = row.status === "wrong" || row.status === "failed";
           return isFault ? [`${place} ${row.status}: ${row.reason}`] : [];
@@ -21,8 +21,8 @@ export const problemsOf = (sweeps: readonly ShapeClass[], ceilings: ProductsReco
   );
 
 /**
- * Times every version at every point by the protocol of docs/benchmarks.md.
- * @throws what the library throws where there is no device; a version that fails gets a row that says so
+ * Times every variant at every point by the protocol of docs/benchmarks.md.
+ * @throws what the library throws where there is no device; a variant that fails gets a row that says so
  */
 export async function runClasses(request: SweepsRequest<PointPlan, ProductsEffort>): Promise<ProductsRecord> {
   const { effort, signal } = request;

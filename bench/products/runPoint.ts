@@ -1,6 +1,6 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import type { ProductVersion } from "../../src/gpu/productVersions.ts";
-import type { ProductChoice } from "../../src/gpu/products.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import type { MatmulVariant } from "../../src/backend/webgpu/matmulVariants.ts";
+import type { MatmulChoice } from "../../src/backend/webgpu/tensor/matmul.ts";
 import { summarize } from "../measure/statistics.ts";
 import { formatMs } from "../race/units.ts";
 import type { Tell } from "../sweeps/measureSweeps.ts";
@@ -16,15 +16,15 @@ import {
 import { type Block, samplesOf } from "../sweeps/series.ts";
 import { judgeChoice } from "./judge.ts";
 import { ProductRun } from "./productRun.ts";
-import type { FailedVersion, ProductsPoint, VersionRow } from "./record.ts";
-import { matricesOf, type PointPlan, type ProductShape, workOf } from "./shapes.ts";
+import type { FailedVariant, ProductsPoint, VariantRow } from "./record.ts";
+import { matricesOf, type PointPlan, type MatmulShape, workOf } from "./shapes.ts";
 import { checkProduct, factorsOf, faultOf, type ProductCheck, type Truth, truthOf } from "./truth.ts";
-import { refusalOf, versionNames } from "./versions.ts";
+import { refusalOf, variantNames } from "./variants.ts";
 
 /** How long a point is measured. */
 export interface ProductsEffort extends Pace {
   readonly warmUpMs: number;
-  /** A version whose product takes longer is left out. */
+  /** A variant whose product takes longer is left out. */
   readonly slowestMs: number;
   /** On a software adapter, a point where the library's product takes longer is left out. */
   readonly slowestPointMs: number;
@@ -38,29 +38,29 @@ export interface PointContext {
   readonly tell: Tell;
 }
 
-/** One version at the point, and all that is known of it so far. */
+/** One variant at the point, and all that is known of it so far. */
 interface Trial extends Paced {
-  readonly version: ProductVersion;
+  readonly variant: MatmulVariant;
   /** True: what the library takes by itself, so that nothing is forced. */
   readonly isLibrary: boolean;
-  slots: number;
+  splits: number;
   check?: ProductCheck;
   readonly blocks: (Block | undefined)[];
-  failure?: Pick<FailedVersion, "status" | "reason">;
+  failure?: Pick<FailedVariant, "status" | "reason">;
 }
 
-const createTrial = ({ version, slots }: ProductChoice, isLibrary: boolean): Trial => ({
-  version,
+const createTrial = ({ variant, splits }: MatmulChoice, isLibrary: boolean): Trial => ({
+  variant,
   isLibrary,
-  slots,
+  splits,
   atOnce: undefined,
   runsPerBlock: 1,
   runMs: 0,
   blocks: [],
 });
 
-const choiceOf = ({ version, isLibrary, slots }: Trial): ProductChoice | undefined =>
-  isLibrary ? undefined : { version, slots };
+const choiceOf = ({ variant, isLibrary, splits }: Trial): MatmulChoice | undefined =>
+  isLibrary ? undefined : { variant, splits };
 
 const timing =
   (run: ProductRun, trial: Trial): TimeRuns =>
@@ -70,14 +70,14 @@ const timing =
 /** All that is at hand at a point. */
 interface Bench {
   readonly run: ProductRun;
-  readonly shape: ProductShape;
+  readonly shape: MatmulShape;
   readonly truth: Truth;
   readonly context: PointContext;
 }
 
-const nameOf = ({ version, isLibrary }: Trial): string => (isLibrary ? `${version} of the library` : version);
+const nameOf = ({ variant, isLibrary }: Trial): string => (isLibrary ? `${variant} of the library` : variant);
 
-/** The same phase by every version that is still in the running; an error ends that version's part alone. */
+/** The same phase by every variant that is still in the running; an error ends that variant's part alone. */
 async function attempt(trial: Trial, phase: string, { context }: Bench, act: () => Promise<void>): Promise<void> {
   const { signal, tell, device } = context;
   if (trial.failure) return;
@@ -100,8 +100,8 @@ const hopelessRatio = 2;
 const trialMs = 10;
 const mostTrials = 100;
 
-/** Powers of four, and what the library takes: what the sums of a forced version are cut into by trying. */
-export function slotsToTry(shape: ProductShape, usual: number): number[] {
+/** Powers of four, and what the library takes: what the sums of a forced variant are cut into by trying. */
+export function slotsToTry(shape: MatmulShape, usual: number): number[] {
   const values = matricesOf(shape) * shape.m * shape.n;
   const most = Math.min(Math.floor(shape.k / leastSlice), mostScratchBytes / (4 * values));
   const tried = [1];
@@ -126,17 +126,17 @@ async function timeRoughly(trial: Trial, { run }: Bench): Promise<number> {
   return (await run.time(count, choiceOf(trial))) / count;
 }
 
-/** Checks a version with every number of slices, and keeps the fastest. */
+/** Checks a variant with every number of slices, and keeps the fastest. */
 async function prepare(trial: Trial, bench: Bench): Promise<void> {
   const { slowestMs } = bench.context.effort;
-  let best: (Pick<Trial, "slots" | "runMs"> & { check: ProductCheck }) | undefined;
-  const usual = bench.run.usual.slots;
-  for (const slots of trial.isLibrary ? [usual] : slotsToTry(bench.shape, usual)) {
-    trial.slots = slots;
+  let best: (Pick<Trial, "splits" | "runMs"> & { check: ProductCheck }) | undefined;
+  const usual = bench.run.usual.splits;
+  for (const splits of trial.isLibrary ? [usual] : slotsToTry(bench.shape, usual)) {
+    trial.splits = splits;
     await checkOnce(trial, bench);
     if (trial.failure) return;
     const runMs = await timeRoughly(trial, bench);
-    if (!best || runMs < best.runMs) best = { slots, runMs, check: trial.check! };
+    if (!best || runMs < best.runMs) best = { splits, runMs, check: trial.check! };
     else if (runMs > hopelessRatio * best.runMs) break;
   }
   Object.assign(trial, best);
@@ -162,15 +162,15 @@ async function timeAll(trials: readonly Trial[], bench: Bench): Promise<void> {
   });
 }
 
-function rowOf(trial: Trial): VersionRow {
-  const { version, isLibrary, slots, check, failure, runsPerBlock } = trial;
-  if (failure) return { ...failure, version, isLibrary };
+function rowOf(trial: Trial): VariantRow {
+  const { variant, isLibrary, splits, check, failure, runsPerBlock } = trial;
+  if (failure) return { ...failure, variant, isLibrary };
   const samples = samplesOf(trial);
   return {
     status: "timed",
-    version,
+    variant,
     isLibrary,
-    slots,
+    splits,
     check: check!,
     productsPerBlock: runsPerBlock,
     samples,
@@ -178,10 +178,10 @@ function rowOf(trial: Trial): VersionRow {
   };
 }
 
-function trialsFor(device: GpuDevice, usual: ProductChoice): [Trial, ...Trial[]] {
-  const forced = versionNames.map((version) => {
-    const reason = refusalOf(device, version);
-    const trial = createTrial({ version, slots: 1 }, false);
+function trialsFor(device: GpuDevice, usual: MatmulChoice): [Trial, ...Trial[]] {
+  const forced = variantNames.map((variant) => {
+    const reason = refusalOf(device, variant);
+    const trial = createTrial({ variant, splits: 1 }, false);
     return reason === undefined ? trial : { ...trial, failure: { status: "cannot" as const, reason } };
   });
   return [createTrial(usual, true), ...forced];
@@ -193,18 +193,18 @@ function tooSlow({ runMs }: Trial, { device, effort }: PointContext): string | u
   return `a product takes ${formatMs(runMs)} on this software adapter`;
 }
 
-/** Checks and times the versions; the library's own choice comes first. @returns why the point is left out */
+/** Checks and times the variants; the library's own choice comes first. @returns why the point is left out */
 async function measure(trials: readonly [Trial, ...Trial[]], bench: Bench): Promise<string | undefined> {
-  const [own, ...versions] = trials;
+  const [own, ...variants] = trials;
   await attempt(own, "checks", bench, () => prepare(own, bench));
   const leftOut = tooSlow(own, bench.context);
   if (leftOut !== undefined) return leftOut;
-  for (const trial of versions) await attempt(trial, "checks", bench, () => prepare(trial, bench));
+  for (const trial of variants) await attempt(trial, "checks", bench, () => prepare(trial, bench));
   await timeAll(trials, bench);
   return undefined;
 }
 
-/** All versions at one point: check, warm up, time in turn. */
+/** All variants at one point: check, warm up, time in turn. */
 export async function measurePoint(plan: PointPlan, context: PointContext): Promise<ProductsPoint> {
   const { name, x, description, shape } = plan;
   context.tell("follows in float64", "reference");
@@ -214,14 +214,14 @@ export async function measurePoint(plan: PointPlan, context: PointContext): Prom
   const run = new ProductRun(context.device, shape, factors);
   try {
     const trials = trialsFor(context.device, run.usual);
-    const [own, ...versions] = trials;
+    const [own, ...variants] = trials;
     const leftOut = await measure(trials, { run, shape, truth, context });
     if (leftOut !== undefined) {
-      return { ...head, choice: { version: own.version, verdict: "no times" }, leftOut, rows: [] };
+      return { ...head, choice: { variant: own.variant, verdict: "no times" }, leftOut, rows: [] };
     }
-    const timed = versions.filter(({ failure }) => failure === undefined);
+    const timed = variants.filter(({ failure }) => failure === undefined);
     const judged = judgeChoice(own.failure ? undefined : own, timed);
-    return { ...head, choice: { version: own.version, ...judged }, rows: trials.map(rowOf) };
+    return { ...head, choice: { variant: own.variant, ...judged }, rows: trials.map(rowOf) };
   } finally {
     run.dispose();
   }

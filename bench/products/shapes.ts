@@ -1,7 +1,7 @@
 import type { Sweep } from "../sweeps/measureSweeps.ts";
 
 /** out [batch, m, n] = op(a) [batch, m, k] · op(b) [batch, k, n], op(x) being x or its transpose. */
-export interface ProductShape {
+export interface MatmulShape {
   /** Matrices; undefined: one, without a dimension for it. */
   readonly batch?: number;
   readonly m: number;
@@ -11,10 +11,10 @@ export interface ProductShape {
   readonly transposeB: boolean;
 }
 
-export const matricesOf = ({ batch = 1 }: ProductShape): number => batch;
+export const matricesOf = ({ batch = 1 }: MatmulShape): number => batch;
 
 /** A multiplication and an addition for every product of a sum; each value of a, b and out moved once. */
-export function workOf(shape: ProductShape): { flops: number; bytes: number } {
+export function workOf(shape: MatmulShape): { flops: number; bytes: number } {
   const { m, n, k } = shape;
   const matrices = matricesOf(shape);
   return { flops: 2 * matrices * m * n * k, bytes: 4 * matrices * (m * k + k * n + m * n) };
@@ -24,7 +24,7 @@ export interface PointPlan {
   readonly x: number;
   readonly name: string;
   readonly description: string;
-  readonly shape: ProductShape;
+  readonly shape: MatmulShape;
   /** Part of a run with few points. */
   readonly isQuick: boolean;
 }
@@ -33,14 +33,14 @@ export type ClassPlan = Sweep<PointPlan>;
 
 const whole = (value: number): string => value.toLocaleString("en-US");
 
-function describe(shape: ProductShape): string {
+function describe(shape: MatmulShape): string {
   const { batch, m, n, k, transposeA, transposeB } = shape;
   const a = transposeA ? `(${whole(k)} × ${whole(m)})ᵀ` : `${whole(m)} × ${whole(k)}`;
   const b = transposeB ? `(${whole(n)} × ${whole(k)})ᵀ` : `${whole(k)} × ${whole(n)}`;
   return `${batch === undefined ? "" : `${whole(batch)} × `}[${a} · ${b}]`;
 }
 
-function nameOf({ batch, m, n, k, transposeA, transposeB }: ProductShape): string {
+function nameOf({ batch, m, n, k, transposeA, transposeB }: MatmulShape): string {
   const order = `${transposeA ? "t" : "n"}${transposeB ? "t" : "n"}`;
   return `${order}-${m}x${n}x${k}${batch === undefined ? "" : `-x${batch}`}`;
 }
@@ -52,7 +52,7 @@ interface Family {
   readonly xs: readonly number[];
   /** Of a run with few points. */
   readonly quick: readonly number[];
-  readonly shapeAt: (x: number) => Pick<ProductShape, "m" | "n" | "k"> & Partial<ProductShape>;
+  readonly shapeAt: (x: number) => Pick<MatmulShape, "m" | "n" | "k"> & Partial<MatmulShape>;
 }
 
 const classOf = ({ name, title, axis, xs, quick, shapeAt }: Family): ClassPlan => ({

@@ -1,5 +1,5 @@
 import { streams, uniformAt } from "../../src/random.ts";
-import { matricesOf, type ProductShape } from "./shapes.ts";
+import { matricesOf, type MatmulShape } from "./shapes.ts";
 
 // Factors of a product, and what it must be by float64.
 
@@ -22,7 +22,7 @@ function noise(length: number, first: number): Float32Array {
 }
 
 /** Uniform in (−1, 1), the same on every machine. */
-export function factorsOf(shape: ProductShape): Factors {
+export function factorsOf(shape: MatmulShape): Factors {
   const { m, n, k } = shape;
   const matrices = matricesOf(shape);
   return { a: noise(matrices * m * k, 0), b: noise(matrices * k * n, period) };
@@ -52,7 +52,7 @@ function entriesOf(values: number, k: number): Pick<Truth, "entries" | "isSample
   return { isSample, entries: Uint32Array.from([0, ...drawn, values - 1]) };
 }
 
-export function truthOf(shape: ProductShape, { a, b }: Factors): Truth {
+export function truthOf(shape: MatmulShape, { a, b }: Factors): Truth {
   const { m, n, k, transposeA, transposeB } = shape;
   const found = entriesOf(matricesOf(shape) * m * n, k);
   const { length } = found.entries;
@@ -96,9 +96,9 @@ export interface ProductCheck {
 const leastFault = 8;
 
 /** What the library promises of its sums: in units of 2⁻²⁴ Σ|a||b|. */
-const boundOf = ({ k }: Pick<ProductShape, "k">): number => Math.max(4, k / 10);
+const boundOf = ({ k }: Pick<MatmulShape, "k">): number => Math.max(4, k / 10);
 
-export function checkProduct(out: Float32Array, { k }: Pick<ProductShape, "k">, truth: Truth): ProductCheck {
+export function checkProduct(out: Float32Array, { k }: Pick<MatmulShape, "k">, truth: Truth): ProductCheck {
   const { entries, isSample, sums, magnitudes } = truth;
   let deviation = 0;
   for (const [at, entry] of entries.entries()) {

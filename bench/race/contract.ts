@@ -1,4 +1,4 @@
-import type { FloatArray } from "../../src/executor.ts";
+import type { FloatArray } from "../../src/backend/executor.ts";
 import type { Start } from "./start.ts";
 import type { Workload } from "./workload.ts";
 
@@ -12,7 +12,7 @@ export interface Entry {
   /** Waits until all rounds are done. @returns the first value of the state, read back from the device */
   finish(): Promise<number>;
   /** The state after all rounds, laid out as the start's. */
-  readState(): Promise<FloatArray>;
+  readCheckpoint(): Promise<FloatArray>;
   /** Back to the start state and to round 0. */
   restart(): void | Promise<void>;
   dispose(): void;

@@ -1,4 +1,4 @@
-import type { Dataset } from "../../src/executor.ts";
+import type { Dataset } from "../../src/backend/executor.ts";
 import type { ContenderCard } from "./contract.ts";
 import type { JudgeRunner, Lane, RaceHost, SurveyRunner } from "./host.ts";
 import { createRacer, isLive, type Racer } from "./racer.ts";

@@ -1,7 +1,7 @@
-import { loss as lossOf } from "../../src/cpu/loss.ts";
-import { Step } from "../../src/cpu/step.ts";
-import type { Dataset, FloatArray } from "../../src/executor.ts";
-import type { BuiltInNetwork } from "../../src/network.ts";
+import { loss as lossOf } from "../../src/backend/cpu/loss.ts";
+import { Step } from "../../src/backend/cpu/step.ts";
+import type { Dataset, FloatArray } from "../../src/backend/executor.ts";
+import type { BuiltInNetwork } from "../../src/graph/network.ts";
 
 /** Mean loss of one network over all rows, in float64. @param state [parameterCount] */
 export function lossOver(network: BuiltInNetwork, state: FloatArray, { inputs, targets }: Dataset): number {

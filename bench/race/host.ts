@@ -1,4 +1,4 @@
-import type { Dataset, FloatArray } from "../../src/executor.ts";
+import type { Dataset, FloatArray } from "../../src/backend/executor.ts";
 import type { Counts } from "../measure/counters.ts";
 import type { ContenderCard } from "./contract.ts";
 import type { DataName, Workload } from "./workload.ts";

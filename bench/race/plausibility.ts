@@ -1,4 +1,4 @@
-import type { FloatArray } from "../../src/executor.ts";
+import type { FloatArray } from "../../src/backend/executor.ts";
 import type { Processor } from "./contract.ts";
 import type { Block } from "./host.ts";
 import type { Check, RaceCeilings, Rates } from "./record.ts";
@@ -56,7 +56,7 @@ export function deviationOf(
   { rounds, state: reference, rounded }: ReferenceState,
   start: FloatArray,
 ): Deviation {
-  const networks = workload.kind === "step" ? workload.replicas : 1;
+  const networks = workload.kind === "step" ? workload.members : 1;
   const drift = worstDeviation(rounded, reference, start, networks);
   const bound = Math.min(largestBound, Math.max(leastBound(workload), margin * drift));
   return { rounds, deviation: worstDeviation(state, reference, start, networks), bound };

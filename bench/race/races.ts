@@ -1,5 +1,5 @@
-import { type ActivationName, dense, type LossName, network, type BuiltInNetwork } from "../../src/network.ts";
-import { adam, type Optimizer, sgd } from "../../src/optimizer.ts";
+import { type ActivationName, dense, type LossName, network, type BuiltInNetwork } from "../../src/graph/network.ts";
+import { adam, type Optimizer, sgd } from "../../src/math/optimizer.ts";
 import type { ProductForm, StepWorkload, Workload } from "./workload.ts";
 
 /** One workload of a race. */
@@ -38,21 +38,21 @@ interface StepOptions extends NetOptions {
   readonly widths: string;
   readonly batchSize: number;
   readonly optimizer?: Optimizer;
-  readonly replicas?: number;
+  readonly members?: number;
 }
 
-/** A workload of training steps whose name tells its shape, replicas, batch and optimizer; plain gradient descent by default. */
+/** A workload of training steps whose name tells its shape, members, batch and optimizer; plain gradient descent by default. */
 export function stepOf({
   widths,
   batchSize,
   optimizer = sgd({ learningRate: 0.5 }),
   ...rest
 }: StepOptions): StepWorkload {
-  const { replicas = 1 } = rest;
-  const many = replicas > 1 ? `-x${replicas}` : "";
+  const { members = 1 } = rest;
+  const many = members > 1 ? `-x${members}` : "";
   const name = `${widths}${many}-b${batchSize}-${optimizer.name}`;
   const net = netOf(widths, rest);
-  return { kind: "step", name, network: net, optimizer, rows: batchSize, batchSize, replicas, data: "noise" };
+  return { kind: "step", name, network: net, optimizer, rows: batchSize, batchSize, members, data: "noise" };
 }
 
 const grouped = (count: number): string => count.toLocaleString("en");
@@ -89,13 +89,13 @@ const widths: RacePlan = {
 const populations: RacePlan = {
   name: "populations",
   title: "One training step of many 2-2-2-1 networks side by side, 4 samples",
-  axis: "replicas",
-  points: [1, 10, 100, 1000, 10_000, 100_000].map((replicas) => ({
-    x: replicas,
-    description: `${grouped(replicas)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
+  axis: "members",
+  points: [1, 10, 100, 1000, 10_000, 100_000].map((members) => ({
+    x: members,
+    description: `${grouped(members)} networks 2-2-2-1 sigmoid, squared error, sgd, 4 shared samples`,
     // where a step takes long, a block of 100 ms would have too few of them for a dispatch to show what it can take at once
-    workload: { ...stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize: 4, replicas }), leastRounds: 32 },
-    isQuick: replicas === 100,
+    workload: { ...stepOf({ widths: "2-2-2-1", activation: "sigmoid", batchSize: 4, members }), leastRounds: 32 },
+    isQuick: members === 100,
   })),
 };
 
@@ -104,15 +104,15 @@ const small: RacePlan = {
   title: "One training step of small networks: populations and batches",
   axis: "",
   points: [
-    { widths: "8-16-16-1", replicas: 1024, batchSize: 32 } as const,
-    { widths: "64-64-64-1", replicas: 1, batchSize: 1024 } as const,
-  ].map(({ widths: shape, replicas, batchSize }) => ({
+    { widths: "8-16-16-1", members: 1024, batchSize: 32 } as const,
+    { widths: "64-64-64-1", members: 1, batchSize: 1024 } as const,
+  ].map(({ widths: shape, members, batchSize }) => ({
     x: batchSize,
     description:
-      `${replicas > 1 ? `${grouped(replicas)} networks ` : ""}${shape} sigmoid, squared error, sgd, ` +
-      `${grouped(batchSize)}${replicas > 1 ? " shared" : ""} samples`,
-    workload: stepOf({ widths: shape, activation: "sigmoid", batchSize, replicas }),
-    isQuick: replicas > 1,
+      `${members > 1 ? `${grouped(members)} networks ` : ""}${shape} sigmoid, squared error, sgd, ` +
+      `${grouped(batchSize)}${members > 1 ? " shared" : ""} samples`,
+    workload: stepOf({ widths: shape, activation: "sigmoid", batchSize, members }),
+    isQuick: members > 1,
   })),
 };
 
@@ -206,10 +206,10 @@ const gradients: RacePlan = {
   points: [gradientOf(784, 512, 8192), gradientOf(64, 64, 65_536), gradientOf(2, 2, 2 ** 20)],
 };
 
-function trainingOf(data: "penguins" | "flights", options: Omit<StepWorkload, "kind" | "name" | "data" | "replicas">) {
+function trainingOf(data: "penguins" | "flights", options: Omit<StepWorkload, "kind" | "name" | "data" | "members">) {
   const { network: net, rows, goal } = options;
   const loss = `until the loss over ${grouped(rows)} rows is at most ${goal!.loss}`;
-  const workload: StepWorkload = { kind: "step", name: data, data, replicas: 1, ...options };
+  const workload: StepWorkload = { kind: "step", name: data, data, members: 1, ...options };
   const hidden = net.layers.map(({ fanOut }) => fanOut).join("-");
   const how = `${options.optimizer.name}, batches of ${options.batchSize}`;
   return {

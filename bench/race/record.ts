@@ -138,7 +138,7 @@ const row = v.variant("status", [timedRow, failedRow]);
 
 const point = v.object({
   name: v.string(),
-  /** Value on the x axis of a sweep: batch, width, replicas, size. */
+  /** Value on the x axis of a sweep: batch, width, members, size. */
   x: v.number(),
   /** What is computed, in words. */
   description: v.string(),
@@ -149,7 +149,7 @@ const point = v.object({
 const race = v.object({
   name: v.string(),
   title: v.string(),
-  /** What x is: `batch`, `width`, `replicas`, `size`; `` where points are no sweep. */
+  /** What x is: `batch`, `width`, `members`, `size`; `` where points are no sweep. */
   axis: v.string(),
   points: v.array(point),
 });

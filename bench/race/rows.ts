@@ -1,5 +1,5 @@
 import { prepare, tableFromRows } from "../../src/data.ts";
-import type { Dataset } from "../../src/executor.ts";
+import type { Dataset } from "../../src/backend/executor.ts";
 
 type Row = Readonly<Record<string, string | number | null>>;
 

@@ -1,4 +1,4 @@
-import type { Dataset, FloatArray } from "../../src/executor.ts";
+import type { Dataset, FloatArray } from "../../src/backend/executor.ts";
 import type { JudgeRunner, RaceHost, Effort } from "./host.ts";
 import { checkOf, deviationOf } from "./plausibility.ts";
 import { blocksOf, isLive, type Racer } from "./racer.ts";

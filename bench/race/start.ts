@@ -1,6 +1,6 @@
-import type { Dataset } from "../../src/executor.ts";
-import { initialize } from "../../src/initializers.ts";
-import type { BuiltInNetwork } from "../../src/network.ts";
+import type { Dataset } from "../../src/backend/executor.ts";
+import { initialize } from "../../src/graph/initializers.ts";
+import type { BuiltInNetwork } from "../../src/graph/network.ts";
 import { streams, uniformAt } from "../../src/random.ts";
 import type { StepWorkload, Workload } from "./workload.ts";
 
@@ -8,11 +8,11 @@ import type { StepWorkload, Workload } from "./workload.ts";
 export interface Start {
   /**
    * The state before round 0, which rounds replace.
-   * step: parameters [replicas, parameterCount]; forward: inputs [batchSize, inputs]; product: c [batch, size, size];
+   * step: parameters [members, parameterCount]; forward: inputs [batchSize, inputs]; product: c [batch, size, size];
    * gradient: c [fanIn, fanOut]; element: x [count].
    */
   readonly state: Float32Array;
-  /** step: the rows; inputs [rows, inputs], targets [rows, outputs], shared by all replicas. Empty otherwise. */
+  /** step: the rows; inputs [rows, inputs], targets [rows, outputs], shared by all members. Empty otherwise. */
   readonly data: Dataset;
   /** forward: parameters [parameterCount]; product: a [batch, size, size]; gradient: a [rows, fanIn], b [rows, fanOut].
    * Empty otherwise. */
@@ -31,7 +31,7 @@ const draw = (count: number, first: number, scale: number, shift = 0): Float32Ar
   Float32Array.from({ length: count }, (_, at) => scale * noise(first + at) + shift);
 
 /** Seeded inputs in (−1, 1); targets are one-hot rows before softmax, else values in (0, 1). Never zeros alone. */
-function drawRows({ inputs, outputs, loss }: BuiltInNetwork, rows: number): Dataset {
+function sampleBatch({ inputs, outputs, loss }: BuiltInNetwork, rows: number): Dataset {
   const first = rows * inputs;
   const target = (at: number): number => {
     if (loss !== "softmaxCrossEntropy") return (noise(first + at) + 1) / 2;
@@ -43,7 +43,7 @@ function drawRows({ inputs, outputs, loss }: BuiltInNetwork, rows: number): Data
 
 /** Parameters whose layers shrink differences and have biases: outputs fed back as inputs settle, but not at 0. */
 function drawSettling(network: BuiltInNetwork): Float32Array {
-  const parameters = initialize(network, { seed: runSeed, replicas: 1 }).map((value) => 0.7 * value);
+  const parameters = initialize(network, { seed: runSeed, members: 1 }).map((value) => 0.7 * value);
   for (const { biasOffset, fanOut } of network.layers) parameters.set(draw(fanOut, biasOffset, 0.5), biasOffset);
   return parameters;
 }
@@ -63,9 +63,9 @@ function drawOrthogonal(size: number, batch: number): Float32Array {
   });
 }
 
-const startOfStep = ({ network, replicas, rows }: StepWorkload, data: Dataset | undefined): Start => ({
-  state: initialize(network, { seed: runSeed, replicas }),
-  data: data ?? drawRows(network, rows),
+const startOfStep = ({ network, members, rows }: StepWorkload, data: Dataset | undefined): Start => ({
+  state: initialize(network, { seed: runSeed, members }),
+  data: data ?? sampleBatch(network, rows),
   fixed: none,
 });
 

@@ -1,6 +1,6 @@
 import * as v from "valibot";
-import { activationNames, dense, lossNames, network } from "../../src/network.ts";
-import { optimizerNames, sgd } from "../../src/optimizer.ts";
+import { activationNames, dense, lossNames, network } from "../../src/graph/network.ts";
+import { optimizerNames, sgd } from "../../src/math/optimizer.ts";
 import { summarize } from "../measure/statistics.ts";
 import type { Check, Point, RaceCeilings, RaceRecord, Rates, Row, TimedRow } from "./record.ts";
 import { type Work, workOf } from "./workload.ts";
@@ -113,7 +113,7 @@ const machineOf = ({ machine: { versions, cpu, ...machine } }: StepRecord): Race
 
 /** Work by the formulas of today, so that rates compare with those of newer records. */
 function workOfCase({ description }: StepCase): Work {
-  const { name, widths, activations, loss, rows, batchSize, replicas, optimizer } = description;
+  const { name, widths, activations, loss, rows, batchSize, replicas: members, optimizer } = description;
   const [inputs, ...outputs] = widths.split("-").map(Number) as [number, ...number[]];
   const layers = outputs.map((width, index) => dense(width, activations[index]));
   return workOf({
@@ -123,7 +123,7 @@ function workOfCase({ description }: StepCase): Work {
     optimizer: { ...sgd(), name: optimizer }, // its name alone counts
     rows,
     batchSize,
-    replicas,
+    members,
     data: "noise",
   });
 }
@@ -174,7 +174,7 @@ function gpuRow({ step, version, work, gpu }: Context, isNoise: boolean): TimedR
   return {
     ...rowOf(own, a),
     contender: "thalweg",
-    label: "thalweg, layered path",
+    label: "thalweg, layered strategy",
     version,
     isNoise,
     check: checkOf(step.check),
@@ -224,7 +224,7 @@ function wrongRow({ check }: StepCase["step"], version: string): Row {
   return {
     status: "wrong",
     contender: "thalweg",
-    label: "thalweg, layered path",
+    label: "thalweg, layered strategy",
     version,
     reason: `parameters differ from the float64 reference by ${worst}; the bound is ${tolerance}`,
     check: checkOf(check),
@@ -233,10 +233,10 @@ function wrongRow({ check }: StepCase["step"], version: string): Row {
 
 function pointOf(stepCase: StepCase, version: string, gpu: RaceCeilings["gpu"]): Point {
   const { description, step } = stepCase;
-  const { name, widths, activations, loss, optimizer, rows, batchSize, replicas } = description;
+  const { name, widths, activations, loss, optimizer, rows, batchSize, replicas: members } = description;
   const work = workOfCase(stepCase);
   const context = { version, work, gpu };
-  const networks = replicas === 1 ? "" : `${replicas} × `;
+  const networks = members === 1 ? "" : `${members} × `;
   const functions = [...new Set(activations)].join(", ");
   return {
     name,

@@ -1,5 +1,5 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { Profiler } from "../../src/gpu/profile.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { Profiler } from "../../src/backend/webgpu/profile.ts";
 import { acquireDevice } from "../hosts/acquireDevice.ts";
 import { CeilingProbes } from "../measure/ceilings.ts";
 import { measureCore } from "../measure/cpuCeilings.ts";

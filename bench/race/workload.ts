@@ -1,5 +1,5 @@
-import type { BuiltInNetwork } from "../../src/network.ts";
-import type { Optimizer } from "../../src/optimizer.ts";
+import type { BuiltInNetwork } from "../../src/graph/network.ts";
+import type { Optimizer } from "../../src/math/optimizer.ts";
 
 /** Where the rows come from: seeded noise, or tables of the vega-datasets package. */
 export type DataName = "noise" | "penguins" | "flights";
@@ -16,7 +16,7 @@ export interface StepWorkload extends Named {
   readonly optimizer: Optimizer;
   readonly rows: number;
   readonly batchSize: number;
-  readonly replicas: number;
+  readonly members: number;
   readonly data: DataName;
   /** Rounds of a block at least: as many as one dispatch is to take. */
   readonly leastRounds?: number;
@@ -74,7 +74,7 @@ export interface Work {
   readonly flops: number;
   /** Compulsory traffic of one round among many. */
   readonly bytes: number;
-  /** Samples of one round: replicas × batch. */
+  /** Samples of one round: members × batch. */
   readonly samples: number;
   /** Networks that one round advances. */
   readonly networks: number;
@@ -84,17 +84,17 @@ const weightsOf = ({ layers }: BuiltInNetwork): number =>
   layers.reduce((sum, { fanIn, fanOut }) => sum + fanIn * fanOut, 0);
 const activationsOf = ({ layers }: BuiltInNetwork): number => layers.reduce((sum, { fanOut }) => sum + fanOut, 0);
 
-function stepWork({ network, batchSize, replicas, optimizer }: StepWorkload): Work {
+function stepWork({ network, batchSize, members, optimizer }: StepWorkload): Work {
   const { inputs, outputs, parameterCount } = network;
-  const samples = replicas * batchSize;
+  const samples = members * batchSize;
   const firstFan = inputs * network.layers[0]!.fanOut;
   // forward and both products of backward; the first layer has no gradient by its inputs
   const perSample = 6 * weightsOf(network) - 2 * firstFan + 7 * activationsOf(network) + 3 * outputs;
   return {
-    flops: samples * perSample + replicas * parameterCount * (optimizer.name === "sgd" ? 2 : 12),
+    flops: samples * perSample + members * parameterCount * (optimizer.name === "sgd" ? 2 : 12),
     bytes: 4 * batchSize * (inputs + outputs), // parameters and moments may stay in registers from step to step
     samples,
-    networks: replicas,
+    networks: members,
   };
 }
 

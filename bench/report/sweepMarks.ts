@@ -7,7 +7,7 @@ import type { Paint } from "./palette.ts";
 import { type Dot, endLabels, type Line, measured } from "./sweepLegend.ts";
 import { textWidth } from "./textLayout.ts";
 
-// A race over batches, widths, replicas or sizes: a line per contender on two log axes.
+// A race over batches, widths, members or sizes: a line per contender on two log axes.
 
 const missing = { median: Number.NaN, lowerQuartile: Number.NaN, upperQuartile: Number.NaN, tip: "" };
 export const formatX = (x: number): string => x.toLocaleString("en-US");

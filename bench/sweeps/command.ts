@@ -3,7 +3,8 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCodes, Stop } from "../../src/cli/exitCodes.ts";
 import { didYouMean } from "../../src/data/closest.ts";
 import { NoDevice } from "../../src/errors.ts";
-import { type DeviceChoice, GpuDevice } from "../../src/gpu/device.ts";
+import type { DeviceChoice } from "../../src/backend/device.ts";
+import { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { acquire } from "../../src/node.ts";
 import { createInterrupts } from "../cli/interrupts.ts";
 import { type Forms, keepForms } from "../cli/keep.ts";
@@ -58,7 +59,7 @@ export async function openGpu(bench: string, choice: DeviceChoice): Promise<GpuD
   throw new NoDevice({
     place: `bench ${bench}`,
     expected: "a WebGPU adapter",
-    got: device.why ?? device.name,
+    got: device.fallbackReason ?? device.name,
     fix: "run `npx thalweg doctor` for the remedy",
   });
 }

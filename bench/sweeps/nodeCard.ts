@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import process from "node:process";
-import type { GpuDevice } from "../../src/gpu/device.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { nodeMachine } from "../measure/machine.ts";
 import { timerStep } from "../measure/timerStep.ts";
 import type { MachineCard } from "../race/record.ts";

@@ -1,4 +1,4 @@
-import type { GpuDevice } from "../../src/gpu/device.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import type { RaceProgress } from "../race/host.ts";
 import type { MachineCard } from "../race/record.ts";
 import { CeilingWatch } from "./ceilingWatch.ts";

@@ -1,4 +1,4 @@
-import { isSoftware } from "../../src/gpu/adapter.ts";
+import { isSoftware } from "../../src/backend/webgpu/adapter.ts";
 
 /** What this page can race with. */
 export interface Surroundings {

@@ -59,7 +59,7 @@ function lineOf(row: Row, columns: readonly Column[]): HTMLElement {
   );
 }
 
-/** The twin of the bars: every figure of every contender at one point. */
+/** The table beside the bars: every figure of every contender at one point. */
 export function pointTable(point: Point, options: TableOptions): HTMLElement {
   const columns = columnsOf(point, options);
   const rows: readonly Row[] = [...fastestFirst(point.rows.filter(isTimed)), ...failedRows(point)];
@@ -77,7 +77,7 @@ function sweepCell(point: Point, row: Row | undefined, unit: Unit): HTMLElement 
   return element("td", {}, formatValue(unit, value.median), element("small", {}, quartiles));
 }
 
-/** The twin of the lines: a median per contender and point. */
+/** The table beside the lines: a median per contender and point. */
 export function sweepTable(race: Race, unit: Unit, round: string): HTMLElement {
   const head = race.points.map(({ x, name }) =>
     element("th", { scope: "col" }, race.axis ? `${race.axis} ${x.toLocaleString("en")}` : name),
@@ -113,7 +113,7 @@ function quotientOf(rows: readonly (Row | undefined)[], sources: readonly Compar
   return first === undefined || second === undefined ? "" : `${significant(second / first)}×`;
 }
 
-/** The twin of a comparison: a column for each of both sources, and what the second has of the first. */
+/** The table beside a comparison: a column for each of both sources, and what the second has of the first. */
 export function comparisonTable(sources: readonly [Compared, Compared], unit: Unit): HTMLElement {
   const names = new Set(sources.flatMap(({ point }) => point.rows.map(nameOf)));
   const lines = [...names].map((name) => {

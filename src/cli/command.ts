@@ -19,7 +19,9 @@ const otherNames = new Map([
   ["--drop", "--ignore"],
   ["--exclude", "--ignore"],
   ["--iterations", "--epochs"],
-  ["--n", "--replicas"],
+  ["--n", "--members"],
+  ["--replicas", "--members"],
+  ["--path", "--strategy"],
 ]);
 
 /** A command whose complaints end with its usage. */

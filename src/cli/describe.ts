@@ -12,9 +12,9 @@ function some(names: readonly string[]): string {
   return names.length > most ? `${shown}, … ${names.length - most} more` : shown;
 }
 
-export function describeDevice(output: Output, { name, why }: Device): void {
+export function describeDevice(output: Output, { name, fallbackReason }: Device): void {
   output.info("device", name);
-  if (why !== undefined) output.info("", why);
+  if (fallbackReason !== undefined) output.info("", fallbackReason);
 }
 
 /** `2023-01-31` */
@@ -77,20 +77,20 @@ export function describeData(output: Output, table: Table, prepared: Prepared, s
   );
 }
 
-export function describeNetwork(output: Output, network: Network, replicas: number): void {
-  const times = replicas > 1 ? `, ${replicas} replicas` : "";
+export function describeNetwork(output: Output, network: Network, members: number): void {
+  const times = members > 1 ? `, ${members} members` : "";
   output.info("network", `${widthsOf(network)}, loss ${nameOf(network.loss)}${times}`);
   for (const { index, fanIn, fanOut, activation } of network.layers) {
     const shape = `layer ${index + 1}: dense ${fanIn} → ${fanOut}, ${activation}`;
     output.info("", `${shape.padEnd(38)} ${grouped(fanIn * fanOut + fanOut)} parameters`);
   }
-  const count = network.parameterCount * replicas;
+  const count = network.parameterCount * members;
   output.info("", `${grouped(count)} parameters, ${byteSize(count * 4)} in float32`);
 }
 
 export function describePlan(output: Output, plan: PlanReport): void {
-  const { path, reason, kernels, bytes } = plan;
-  output.info("plan", `${path}: ${reason}`);
+  const { strategy, reason, kernels, bytes } = plan;
+  output.info("plan", `${strategy}: ${reason}`);
   const names = kernels.length > 0 ? `${[...new Set(kernels)].join(", ")}; ` : "";
   output.info("", `${names}${byteSize(bytes)} of memory`);
 }

@@ -29,7 +29,7 @@ function advice({ kind }: Device, platform: string): string[] {
     darwin: "nothing: Metal is part of macOS, unless this is a virtual machine",
   };
   const lines = [`for a hardware GPU: ${driver[platform] ?? "a Vulkan driver"}`];
-  if (kind === "cpu")
+  if (kind === "reference")
     lines.push("for WebGPU in software: npm install webgpu, and Chrome or Chromium (apt-get install chromium)");
   return lines;
 }
@@ -37,7 +37,7 @@ function advice({ kind }: Device, platform: string): string[] {
 function showDevice(output: Output, device: Device): void {
   const { adapter, limits, features } = device.details();
   output.result("device", `${device.name} (${device.kind})`);
-  if (device.why !== undefined) output.result("why", device.why);
+  if (device.fallbackReason !== undefined) output.result("why", device.fallbackReason);
   output.result("system", `Node ${process.versions.node}, ${process.platform} ${process.arch}`);
   for (const [key, value] of Object.entries(adapter)) output.result("adapter", `${key}: ${value || "not told"}`);
   for (const [key, value] of Object.entries(limits)) output.result("limit", `${key.padEnd(42)} ${grouped(value)}`);
@@ -63,17 +63,17 @@ async function doctor(flags: DoctorFlags): Promise<void> {
     const install = advice(device, process.platform);
     for (const line of install) output.result("install", line);
     const passed = test.checks.every((check) => check.passed);
-    const { kind, name: deviceName, why } = device;
+    const { kind, name: deviceName, fallbackReason } = device;
     output.record({
       command: "doctor",
-      device: { kind, name: deviceName, why, ...device.details() },
+      device: { kind, name: deviceName, fallbackReason, ...device.details() },
       system: { node: process.versions.node, platform: process.platform, arch: process.arch },
       selfTest: test,
       install,
       exitCode: passed ? 0 : exitCodes.failed[0],
     });
     if (!passed)
-      throw new Stop("the device computes wrong numbers: use --device cpu, and report this", exitCodes.failed[0]);
+      throw new Stop("the device computes wrong numbers: use --device reference, and report this", exitCodes.failed[0]);
   } finally {
     device.dispose();
   }

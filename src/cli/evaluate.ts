@@ -35,15 +35,15 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
     );
     for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
     const { loss, losses, accuracies } = await working(output, "evaluating the loss", () => model.evaluate(data));
-    const predict = async () => toPredictions(preprocessing, await model.predict(data.inputs), model.replicas);
+    const predict = async () => toPredictions(preprocessing, await model.predict(data.inputs), model.members);
     const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data);
     for (const [index, line] of scoreLines(score).entries()) {
       output.result(index === 0 || score.kind === "number" ? "score" : "", line);
     }
     output.result("loss", `${short(loss)} (${nameOf(model.network.loss)})`);
-    const replicas = Array.from(losses, (own, replica) => ({ loss: own, accuracy: accuracies?.[replica] }));
+    const members = Array.from(losses, (own, member) => ({ loss: own, accuracy: accuracies?.[member] }));
     const told = { rows: rows.length, dropped, withoutTarget, filled, unseen, unseenCount };
-    output.record({ command: "evaluate", ...told, score, loss, replicas });
+    output.record({ command: "evaluate", ...told, score, loss, members });
   });
 }
 

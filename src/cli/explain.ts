@@ -84,7 +84,7 @@ async function explain(flags: ExplainFlags): Promise<void> {
   const device = await openDevice(output, flags.device);
   try {
     describeDevice(output, device);
-    const parameters = subject.parameters.slice(0, subject.network.parameterCount); // of the first replica
+    const parameters = subject.parameters.slice(0, subject.network.parameterCount); // of the first member
     const model = await createModel(subject.network, { device, parameters });
     const request = { input, target, learningRate, format, parameters };
     const text = await working(output, "explaining the step", () => explainStep(model, request));

@@ -21,7 +21,7 @@ const words = [
   "ignore",
   "epochs",
   "seed",
-  "replicas",
+  "members",
   "task",
 ];
 const atEnd = new RegExp(`(: )(${words.join("|")})$`);

@@ -45,7 +45,7 @@ export const modelKind: Kind = {
   },
 };
 
-const csvStart = "replica,rank,";
+const csvStart = "member,rank,";
 export const sweepTableKind: Kind = {
   expected: "a table that thalweg sweep --csv wrote",
   describe: (start) =>

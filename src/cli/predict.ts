@@ -26,7 +26,7 @@ const examples = `Examples:
 const notes = `
 One line per row of FILE, in its order; missing cells are filled with the median or the most frequent value of training.
 A category that was not seen in training counts as none, with a warning. Classes come with a probability each, numbers in
-the units of the training table. A model of several replicas gives the mean over them.
+the units of the training table. A model of several members gives the mean over them.
 `;
 
 /** Seven digits are all that float32 has. */
@@ -80,7 +80,7 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const predictions = await withModel(output, saved, flags.device, (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
     return working(output, "predicting", async () =>
-      toPredictions(preprocessing, await model.predict(inputs), model.replicas),
+      toPredictions(preprocessing, await model.predict(inputs), model.members),
     );
   });
   const incomplete = table.rowCount - rows.length;

@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { Every, Progress } from "../node.ts";
+import type { LogInterval, Progress } from "../node.ts";
 import { duration, grouped, percent, short } from "./numbers.ts";
 import type { Output } from "./output.ts";
 import { isLive } from "./work.ts";
@@ -7,7 +7,7 @@ import { isLive } from "./work.ts";
 /** Shows a training while it runs. */
 export interface ProgressView {
   /** How often the training should tell. */
-  readonly every: Every;
+  readonly logInterval: LogInterval;
   show(progress: Progress): void;
   /** Leaves the last line standing. */
   end(): void;
@@ -54,7 +54,7 @@ function terminalView(epochs: number, lossName: string): ProgressView {
     stderr.write(`\r${line.slice(0, width).padEnd(width)}`);
   };
   return {
-    every: { ms: redrawMs },
+    logInterval: { ms: redrawMs },
     show(progress) {
       last = progress;
       if (performance.now() - lastDrawMs < redrawMs) return;
@@ -75,7 +75,7 @@ function plainView(output: Output, epochs: number, lossName: string): ProgressVi
   let next = untold;
   let toldMs = 0;
   return {
-    every: { ms: plainEventMs },
+    logInterval: { ms: plainEventMs },
     show(progress) {
       const { epoch, step, steps, elapsedMs } = progress;
       if (epoch < next && step < steps && elapsedMs - toldMs < mostSilentMs) return;

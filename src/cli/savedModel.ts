@@ -41,8 +41,8 @@ export async function withModel<T>(
 ): Promise<T> {
   const device = await openDevice(output, choice);
   try {
-    const { network, replicas, parameters } = saved;
-    const model = await createModel(network, { device, replicas, parameters });
+    const { network, members, parameters } = saved;
+    const model = await createModel(network, { device, members, parameters });
     try {
       return await use(model, device);
     } finally {
@@ -55,8 +55,8 @@ export async function withModel<T>(
 
 export function describeSavedModel(output: Output, device: Device, saved: SavedModel, file: string): void {
   describeDevice(output, device);
-  const { network, replicas, training } = saved;
-  const times = replicas > 1 ? `, mean of ${replicas} replicas` : "";
+  const { network, members, training } = saved;
+  const times = members > 1 ? `, mean of ${members} members` : "";
   const rows = training
     ? `, trained ${counted(training.steps, "step")} on ${counted(training.trainingRows, "row")}`
     : "";

@@ -43,7 +43,7 @@ function describeSettings({ output, flags, plan, prepared }: SweepSession): void
     if (!values) return axis === "seed" ? [`seed ${own}`] : [];
     return [`${axisNames[axis]} ${describeValues(values, axis === "seed" ? String : undefined)}`];
   });
-  output.info("sweep", `${grouped(plan.replicas)} networks: ${lines.join("; ")}`);
+  output.info("sweep", `${grouped(plan.members)} networks: ${lines.join("; ")}`);
 }
 
 /** Says everything there is to say before the first step. */
@@ -51,7 +51,7 @@ function announce(session: SweepSession, device: Device): void {
   const { output, flags, table, prepared, model, options, file, csv } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.splitSeed);
-  describeNetwork(output, model.network, model.replicas);
+  describeNetwork(output, model.network, model.members);
   describePlan(output, model.plan(prepared.training, options));
   describeOutputs(output, csv ? [file, csv] : [file], flags.force ?? false);
   describeSettings(session);
@@ -63,7 +63,7 @@ function viewOf({ output, flags, model }: SweepSession): ProgressView {
   return {
     ...view,
     show(progress) {
-      const [loss] = quantilesOf(progress.losses.subarray(-model.replicas), [0.5]);
+      const [loss] = quantilesOf(progress.losses.subarray(-model.members), [0.5]);
       view.show({ ...progress, loss: loss! });
     },
   };
@@ -73,7 +73,7 @@ function viewOf({ output, flags, model }: SweepSession): ProgressView {
 async function measure(session: SweepSession): Promise<SweepResults> {
   const { flags, model, prepared } = session;
   const { validation } = prepared;
-  const training = model.results ?? noResults(model.replicas);
+  const training = model.results ?? noResults(model.members);
   const scores = await model.evaluate(validation ?? prepared.training);
   const { ranking, learned } = await rankNetworks(model, prepared, rankedLosses(scores, training), flags.top);
   const rows = validation ? prepared.validationRows : prepared.trainingRows;
@@ -97,7 +97,7 @@ async function initialParametersOf({ flags, model, plan }: SweepSession, winner:
 function tellSpeed({ output, plan }: SweepSession, { training }: SweepResults, { last }: Outcome): number | undefined {
   if (!last) return undefined;
   const speed = (1000 * stepsTaken(training, last.step)) / last.elapsedMs;
-  const work = `${grouped(plan.replicas)} networks, ${grouped(last.step)} steps in ${duration(last.elapsedMs)}`;
+  const work = `${grouped(plan.members)} networks, ${grouped(last.step)} steps in ${duration(last.elapsedMs)}`;
   output.result("speed", `${grouped(speed)} networks·steps/s (${work})`);
   return speed;
 }
@@ -135,7 +135,7 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
     tellReport(output, report, flags.top);
     const networkStepsPerSecond = tellSpeed(session, results, outcome);
     const saved = (): void => {
-      output.result("saved", `${written}, replica ${winner}`);
+      output.result("saved", `${written}, member ${winner}`);
       if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
     };
     const record = { ...sweepRecord(session, report, outcome), networkStepsPerSecond };
@@ -163,8 +163,8 @@ function claimTable(input: string, { csv, force = false }: SweepFlags, model: Ou
 
 function createPopulation(flags: SweepFlags, plan: SweepPlan, network: Network, device: Device): Promise<Model> {
   const { initializer } = flags;
-  const { replicas, settings } = plan;
-  return createModel(network, { device, replicas, seed: settings.seed, ...(initializer && { initializer }) });
+  const { members, settings } = plan;
+  return createModel(network, { device, members, seed: settings.seed, ...(initializer && { initializer }) });
 }
 
 /** `thalweg sweep FILE`: wrong flags and data are told before a device is opened. */

@@ -34,9 +34,9 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
     1,
   );
   addNetworkOptions(command).option(
-    "--replicas <count>",
+    "--members <count>",
     "networks (default: one for each point of the grid and each seed, else 256)",
-    integer("--replicas", 1, 2 ** 20),
+    integer("--members", 1, 2 ** 20),
   );
   addStepOptions(command, "values", swept)
     .option("--seed <values>", "of initial weights and order of rows (default: 1, 2, 3, …)", swept("--seed"))

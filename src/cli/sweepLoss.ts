@@ -11,16 +11,16 @@ import { type Outcome, type Session, recordOf, save } from "./training.ts";
  */
 export async function saveAfterLoss(session: SweepSession, { last, lost }: Outcome): Promise<never> {
   const { flags, model, output, plan, prepared } = session;
-  const { network, replicas, lastGood } = model;
-  const { step, parameters } = lastGood!; // `runTraining` tells of a loss only where there is one
-  const device = await acquire({ device: "cpu" });
-  const copies = await createModel(network, { device, replicas, parameters });
+  const { network, members, checkpoint } = model;
+  const { step, parameters } = checkpoint!; // `runTraining` tells of a loss only where there is one
+  const device = await acquire({ device: "reference" });
+  const copies = await createModel(network, { device, members, parameters });
   const { losses } = await copies.evaluate(prepared.validation ?? prepared.training);
   const [winner] = (await rankNetworks(copies, prepared, losses, 1)).ranking;
   if (winner === undefined || !Number.isFinite(losses[winner])) throw lost!;
   const own: Session = { ...session, model: await copies.pick(winner), options: optionsOf(flags, plan, winner) };
   const written = await save(own, { last: last && { ...last, step }, finished: false });
-  output.result("saved", `${written}, replica ${winner}`);
+  output.result("saved", `${written}, member ${winner}`);
   const exitCode = exitCodes.gpuLost[0];
   const record = { ...recordOf(session, { last, finished: false }), winner, exitCode };
   output.record({ command: "sweep", ...record });

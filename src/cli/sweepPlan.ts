@@ -7,23 +7,23 @@ export const axes = ["learningRate", "momentum", "weightDecay", "seed"] as const
 export type Axis = (typeof axes)[number];
 
 /** Values of the swept options, and how many networks are asked for. */
-export type SweepRequest = { readonly [Name in Axis]?: Values } & { readonly replicas?: number };
+export type SweepRequest = { readonly [Name in Axis]?: Values } & { readonly members?: number };
 
-/** Of some options, the value of each network [replicas]. */
+/** Of some options, the value of each network [members]. */
 type Columns = { readonly [Name in Axis]?: Float64Array };
 
 /** Settings of every network of a sweep. */
 export interface SweepPlan {
-  readonly replicas: number;
+  readonly members: number;
   /** Of the options that were given, and of seed. */
   readonly settings: Columns & { readonly seed: Float64Array };
   /** Those that are not the same for all networks. */
   readonly varied: readonly Axis[];
 }
 
-const maxReplicas = 2 ** 20;
-const defaultReplicas = 256;
-/** Where none is given each network has a seed of its own, as with `thalweg train --replicas`. */
+const maxMembers = 2 ** 20;
+const defaultMembers = 256;
+/** Where none is given each network has a seed of its own, as with `thalweg train --members`. */
 const firstSeed = 1;
 
 /** Points of the grid that the lists of some options span. */
@@ -34,26 +34,26 @@ const gridPoints = (request: SweepRequest, of: readonly Axis[]): number =>
   }, 1);
 
 /** As many networks as were asked for; else one for each point of the grid and each seed of a range. */
-function replicasOf(request: SweepRequest): number {
-  const { replicas, seed } = request;
+function membersOf(request: SweepRequest): number {
+  const { members, seed } = request;
   const points = gridPoints(request, axes);
   const seeds = seed?.kind === "range" ? seed.to - seed.from + 1 : 1;
-  if (replicas === undefined) {
+  if (members === undefined) {
     const count = points * seeds;
-    if (count <= maxReplicas) return count > 1 ? count : defaultReplicas;
-    const expected = `at most ${grouped(maxReplicas)} networks`;
+    if (count <= maxMembers) return count > 1 ? count : defaultMembers;
+    const expected = `at most ${grouped(maxMembers)} networks`;
     const got = `lists and seeds for ${grouped(count)}`;
     throw new InvalidInput({
       place: "sweep",
       expected,
       got,
-      fix: "pass --replicas 4096, for example, or fewer values",
+      fix: "pass --members 4096, for example, or fewer values",
     });
   }
-  if (replicas >= points) return replicas;
+  if (members >= points) return members;
   const expected = `at least ${grouped(points)}, one network for each combination of the lists`;
-  const fix = "pass more replicas, or a range instead of a list";
-  throw new InvalidInput({ place: "--replicas", expected, got: String(replicas), fix });
+  const fix = "pass more members, or a range instead of a list";
+  throw new InvalidInput({ place: "--members", expected, got: String(members), fix });
 }
 
 /** Settings are printed as they were used: nine digits are all that float32 tells apart. */
@@ -67,23 +67,23 @@ function valueAt({ from, to, scale }: RangeOfValues, share: number): number {
 }
 
 /** Seeds of a range in order, as evenly as there are: each once where there are as many networks. */
-const seedAt = ({ from, to }: RangeOfValues, replica: number, replicas: number): number =>
-  Math.min(to, from + Math.floor(((to - from + 1) * (replica + 0.5)) / replicas));
+const seedAt = ({ from, to }: RangeOfValues, member: number, members: number): number =>
+  Math.min(to, from + Math.floor(((to - from + 1) * (member + 0.5)) / members));
 
 const isRange = (axis: Axis, request: SweepRequest): boolean => axis !== "seed" && request[axis]?.kind === "range";
 
-/** Settings of one option [replicas], for each that is given. */
-function columnsOf(request: SweepRequest, replicas: number, samplingSeed: number): Columns {
+/** Settings of one option [members], for each that is given. */
+function columnsOf(request: SweepRequest, members: number, samplingSeed: number): Columns {
   const ranges = axes.filter((axis) => isRange(axis, request));
-  const shares = latinHypercube(replicas, ranges.length, samplingSeed);
+  const shares = latinHypercube(members, ranges.length, samplingSeed);
   const columnOf = (axis: Axis, values: Values): Float64Array => {
-    const column = new Float64Array(replicas);
+    const column = new Float64Array(members);
     if (values.kind === "same") return column.fill(values.value);
     if (values.kind === "list") {
       const stride = gridPoints(request, axes.slice(0, axes.indexOf(axis)));
       return column.map((_, r) => values.values[Math.floor(r / stride) % values.values.length]!);
     }
-    if (axis === "seed") return column.map((_, r) => seedAt(values, r, replicas));
+    if (axis === "seed") return column.map((_, r) => seedAt(values, r, members));
     const own = shares[ranges.indexOf(axis)]!;
     return column.map((_, r) => valueAt(values, own[r]!));
   };
@@ -93,11 +93,11 @@ function columnsOf(request: SweepRequest, replicas: number, samplingSeed: number
 
 const isVaried = (values: Float64Array): boolean => values.some((value) => value !== values[0]);
 
-function requireDifferent(replicas: number, varied: readonly Axis[]): void {
-  if (replicas === 1 || varied.length > 0) return;
+function requireDifferent(members: number, varied: readonly Axis[]): void {
+  if (members === 1 || varied.length > 0) return;
   const fix = "pass a range, --learning-rate log:1e-4..1 for example, or leave --seed out";
   const expected = "networks that differ in at least one setting";
-  throw new InvalidInput({ place: "sweep", expected, got: `the same settings for all ${grouped(replicas)}`, fix });
+  throw new InvalidInput({ place: "sweep", expected, got: `the same settings for all ${grouped(members)}`, fix });
 }
 
 /**
@@ -107,10 +107,10 @@ function requireDifferent(replicas: number, varied: readonly Axis[]): void {
  * @throws InvalidInput
  */
 export function planSweep(request: SweepRequest, samplingSeed: number): SweepPlan {
-  const replicas = replicasOf(request);
-  const ownSeeds = Float64Array.from({ length: replicas }, (_, r) => firstSeed + r);
-  const settings = { seed: ownSeeds, ...columnsOf(request, replicas, samplingSeed) };
+  const members = membersOf(request);
+  const ownSeeds = Float64Array.from({ length: members }, (_, r) => firstSeed + r);
+  const settings = { seed: ownSeeds, ...columnsOf(request, members, samplingSeed) };
   const varied = axes.filter((axis) => settings[axis] && isVaried(settings[axis]));
-  requireDifferent(replicas, varied);
-  return { replicas, settings, varied };
+  requireDifferent(members, varied);
+  return { members, settings, varied };
 }

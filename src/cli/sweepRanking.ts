@@ -1,33 +1,33 @@
 import type { Prepared } from "../data.ts";
-import { type FloatArray, type Model, bestReplicas } from "../node.ts";
+import { type FloatArray, type Model, bestMembers } from "../node.ts";
 
 /** Networks in the order of how they did. */
 export interface Ranking {
-  /** Replicas, the best first, those without a finite loss last. */
+  /** Members, the best first, those without a finite loss last. */
   readonly ranking: readonly number[];
   /** Of the best and of all that tie, the loss over all rows that were learned from; of others it is not worth its time. */
   readonly learned: ReadonlyMap<number, number>;
 }
 
-/** Replicas that share their finite loss with another. */
-export function tiedReplicas(losses: FloatArray): number[] {
+/** Members that share their finite loss with another. */
+export function tiedMembers(losses: FloatArray): number[] {
   const counts = new Map<number, number>();
   for (const loss of losses) counts.set(loss, (counts.get(loss) ?? 0) + 1);
-  return Array.from(losses.keys()).filter((replica) => {
-    const loss = losses[replica]!;
+  return Array.from(losses.keys()).filter((member) => {
+    const loss = losses[member]!;
     return Number.isFinite(loss) && counts.get(loss)! > 1;
   });
 }
 
 /**
- * All replicas, least loss first; of equal ones first the one with the smaller training loss, then the one with the smaller
+ * All members, least loss first; of equal ones first the one with the smaller training loss, then the one with the smaller
  * number; last those without a finite loss.
- * @param learned training losses, at least of the replicas that tie
+ * @param learned training losses, at least of the members that tie
  */
 export function rankingOf(losses: FloatArray, learned: ReadonlyMap<number, number> = new Map()): number[] {
-  const finite = bestReplicas(losses, losses.length);
-  const others = Array.from(losses.keys()).filter((replica) => !Number.isFinite(losses[replica]));
-  const second = (replica: number): number => learned.get(replica) ?? Number.POSITIVE_INFINITY;
+  const finite = bestMembers(losses, losses.length);
+  const others = Array.from(losses.keys()).filter((member) => !Number.isFinite(losses[member]));
+  const second = (member: number): number => learned.get(member) ?? Number.POSITIVE_INFINITY;
   const compare = (a: number, b: number): number => {
     if (losses[a] !== losses[b]) return losses[a]! - losses[b]!;
     return second(a) === second(b) ? a - b : second(a) - second(b);
@@ -35,17 +35,17 @@ export function rankingOf(losses: FloatArray, learned: ReadonlyMap<number, numbe
   return [...finite.sort(compare), ...others];
 }
 
-/** Loss of some replicas over the rows they have learned from. */
+/** Loss of some members over the rows they have learned from. */
 async function lossesOf(
   model: Model,
   { training }: Prepared,
-  replicas: readonly number[],
+  members: readonly number[],
 ): Promise<ReadonlyMap<number, number>> {
-  if (replicas.length === 0) return new Map();
-  const few = await model.pick(replicas);
+  if (members.length === 0) return new Map();
+  const few = await model.pick(members);
   try {
     const { losses } = await few.evaluate(training);
-    return new Map(replicas.map((replica, place) => [replica, losses[place]!]));
+    return new Map(members.map((member, place) => [member, losses[place]!]));
   } finally {
     few.dispose();
   }
@@ -54,7 +54,7 @@ async function lossesOf(
 /**
  * Ranks networks by their losses over the rows held out. The rows that they learned from are many more: they are scored for the
  * `top` best and where a tie asks for it.
- * @param losses [replicas], not finite where a network has stopped
+ * @param losses [members], not finite where a network has stopped
  */
 export async function rankNetworks(
   model: Model,
@@ -63,8 +63,8 @@ export async function rankNetworks(
   top: number,
 ): Promise<Ranking> {
   if (!prepared.validation) return { ranking: rankingOf(losses), learned: new Map() };
-  const tied = await lossesOf(model, prepared, tiedReplicas(losses));
+  const tied = await lossesOf(model, prepared, tiedMembers(losses));
   const ranking = rankingOf(losses, tied);
-  const untold = ranking.slice(0, top).filter((replica) => !tied.has(replica));
+  const untold = ranking.slice(0, top).filter((member) => !tied.has(member));
   return { ranking, learned: new Map([...tied, ...(await lossesOf(model, prepared, untold))]) };
 }

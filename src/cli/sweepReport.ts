@@ -18,14 +18,14 @@ interface Column {
   /** False where only the best have it: then it is no column of --csv. */
   readonly isOfAll: boolean;
   /** Undefined where this network has none. */
-  valueOf(replica: number): number | undefined;
+  valueOf(member: number): number | undefined;
   show(value: number): string;
 }
 
 /** What is told after a sweep. */
 export interface SweepReport {
   readonly columns: readonly Column[];
-  /** Replicas, the best first. */
+  /** Members, the best first. */
   readonly ranking: readonly number[];
   readonly quantiles: readonly { readonly share: number; readonly loss: number }[];
   readonly stopped: readonly Stopped[];
@@ -63,12 +63,12 @@ const valueColumn = ({ title, ...options }: ColumnOptions, values: FloatArray): 
   ...options,
   title,
   isOfAll: true,
-  valueOf: (replica) => finite(values[replica]),
+  valueOf: (member) => finite(values[member]),
 });
 
 const stepColumn = (key: string, values: FloatArray): Column => ({
   ...valueColumn({ key, show: grouped }, values),
-  valueOf: (replica) => stepOf(values[replica]),
+  valueOf: (member) => stepOf(values[member]),
 });
 
 function settingColumns({ settings, varied }: SweepPlan): Column[] {
@@ -89,7 +89,7 @@ function scoreColumns({ scores, isHeldOut, learned }: SweepResults): Column[] {
     key: "trainingLoss",
     title: "training loss",
     isOfAll: false,
-    valueOf: (replica: number) => finite(learned.get(replica)),
+    valueOf: (member: number) => finite(learned.get(member)),
     show: short,
   };
   return [
@@ -126,26 +126,26 @@ export function reportOf(plan: SweepPlan, results: SweepResults): SweepReport {
 /** Float32 has no more than nine digits. */
 const digits = (value: number): number => Number(value.toPrecision(9));
 
-/** `{ rank, replica, heldOutLoss, …, learningRate, … }` of the best `count` networks. */
+/** `{ rank, member, heldOutLoss, …, learningRate, … }` of the best `count` networks. */
 export const bestRecords = ({ columns, ranking }: SweepReport, count: number): object[] =>
-  ranking.slice(0, count).map((replica, rank) => ({
+  ranking.slice(0, count).map((member, rank) => ({
     rank: rank + 1,
-    replica,
-    ...Object.fromEntries(columns.map(({ key, valueOf }) => [key, valueOf(replica)])),
+    member,
+    ...Object.fromEntries(columns.map(({ key, valueOf }) => [key, valueOf(member)])),
   }));
 
 /** A line for each network, in the order of their numbers; cells are empty where there is no value. */
 export function csvOf({ columns: all, ranking }: SweepReport): string {
   const columns = all.filter(({ isOfAll }) => isOfAll);
   const ranks = new Uint32Array(ranking.length);
-  for (const [index, replica] of ranking.entries()) ranks[replica] = index + 1;
+  for (const [index, member] of ranking.entries()) ranks[member] = index + 1;
   const cell = (value: number | undefined): string => {
     if (value === undefined) return "";
     return String(Number.isSafeInteger(value) ? value : digits(value));
   };
-  const lineOf = (rank: number, replica: number): string =>
-    [replica, rank, ...columns.map(({ valueOf }) => cell(valueOf(replica)))].join(",");
-  const header = ["replica", "rank", ...columns.map(({ key }) => key)].join(",");
+  const lineOf = (rank: number, member: number): string =>
+    [member, rank, ...columns.map(({ valueOf }) => cell(valueOf(member)))].join(",");
+  const header = ["member", "rank", ...columns.map(({ key }) => key)].join(",");
   return `${[header, ...Array.from(ranks, lineOf)].join("\n")}\n`;
 }
 
@@ -157,18 +157,18 @@ function alignRight(rows: readonly (readonly string[])[]): string[] {
 
 function bestLines({ columns, ranking }: SweepReport, count: number): string[] {
   const told = columns.filter(({ title }) => title !== undefined);
-  const cellsOf = (replica: number): string[] =>
+  const cellsOf = (member: number): string[] =>
     told.map(({ valueOf, show }) => {
-      const value = valueOf(replica);
+      const value = valueOf(member);
       return value === undefined ? "–" : show(value);
     });
-  const rows = ranking.slice(0, count).map((replica, rank) => [String(rank + 1), String(replica), ...cellsOf(replica)]);
-  return alignRight([["rank", "replica", ...told.map(({ title }) => title!)], ...rows]);
+  const rows = ranking.slice(0, count).map((member, rank) => [String(rank + 1), String(member), ...cellsOf(member)]);
+  return alignRight([["rank", "member", ...told.map(({ title }) => title!)], ...rows]);
 }
 
 function stoppedLine({ stopped, ranking }: SweepReport): string {
   if (stopped.length === 0) return `none of ${counted(ranking.length, "network")}`;
-  const first = stopped.slice(0, mostStopped).map(({ replica, step }) => `replica ${replica} at step ${grouped(step)}`);
+  const first = stopped.slice(0, mostStopped).map(({ member, step }) => `member ${member} at step ${grouped(step)}`);
   const more = stopped.length > mostStopped ? ", …" : "";
   return `${grouped(stopped.length)} of ${counted(ranking.length, "network")}: ${first.join(", ")}${more}`;
 }

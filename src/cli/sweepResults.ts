@@ -1,9 +1,9 @@
-import type { FloatArray, ReplicaResults, Scores } from "../node.ts";
+import type { FloatArray, MemberResults, Scores } from "../node.ts";
 import type { Ranking } from "./sweepRanking.ts";
 
 /** How the networks of a sweep did. */
 export interface SweepResults extends Ranking {
-  readonly training: ReplicaResults;
+  readonly training: MemberResults;
   /** After the last step, over the rows that were held out, or where there are none over those that were learned from. */
   readonly scores: Scores;
   readonly isHeldOut: boolean;
@@ -13,13 +13,13 @@ export interface SweepResults extends Ranking {
 
 /** A network whose numbers stopped being finite, and the step at which it stopped. */
 export interface Stopped {
-  readonly replica: number;
+  readonly member: number;
   readonly step: number;
 }
 
 /** What networks are ranked by: their losses, NaN where they have stopped. */
-export const rankedLosses = ({ losses }: Scores, { nonFiniteSteps }: ReplicaResults): Float64Array =>
-  Float64Array.from(losses, (loss, replica) => (nonFiniteSteps[replica]! >= 0 ? Number.NaN : loss));
+export const rankedLosses = ({ losses }: Scores, { nonFiniteSteps }: MemberResults): Float64Array =>
+  Float64Array.from(losses, (loss, member) => (nonFiniteSteps[member]! >= 0 ? Number.NaN : loss));
 
 /** Quantiles of the finite values, linear between neighbours (type 7 of Hyndman and Fan 1996); NaN where there are none. */
 export function quantilesOf(values: FloatArray, shares: readonly number[]): number[] {
@@ -35,23 +35,23 @@ export function quantilesOf(values: FloatArray, shares: readonly number[]): numb
 }
 
 /** Networks that have stopped, the first to stop first. */
-export function stoppedOf({ nonFiniteSteps }: ReplicaResults): Stopped[] {
-  const all = Array.from(nonFiniteSteps, (step, replica) => ({ replica, step }));
-  return all.filter(({ step }) => step >= 0).sort((a, b) => a.step - b.step || a.replica - b.replica);
+export function stoppedOf({ nonFiniteSteps }: MemberResults): Stopped[] {
+  const all = Array.from(nonFiniteSteps, (step, member) => ({ member, step }));
+  return all.filter(({ step }) => step >= 0).sort((a, b) => a.step - b.step || a.member - b.member);
 }
 
 /** Steps that all networks have taken together. */
-export const stepsTaken = ({ nonFiniteSteps }: ReplicaResults, steps: number): number =>
+export const stepsTaken = ({ nonFiniteSteps }: MemberResults, steps: number): number =>
   nonFiniteSteps.reduce((sum, stopped) => sum + (stopped >= 0 ? Math.min(stopped, steps) : steps), 0);
 
 /** What is known of networks that have not taken a step. */
-export const noResults = (replicas: number): ReplicaResults => ({
-  finalLosses: new Float64Array(replicas).fill(Number.NaN),
-  bestLosses: new Float64Array(replicas).fill(Number.POSITIVE_INFINITY),
-  bestSteps: new Float64Array(replicas).fill(-1),
-  nonFiniteSteps: new Float64Array(replicas).fill(-1),
+export const noResults = (members: number): MemberResults => ({
+  finalLosses: new Float64Array(members).fill(Number.NaN),
+  bestLosses: new Float64Array(members).fill(Number.POSITIVE_INFINITY),
+  bestSteps: new Float64Array(members).fill(-1),
+  nonFiniteSteps: new Float64Array(members).fill(-1),
 });
 
 /** Networks that still go on and predict every row correctly; 0 where there are no classes. */
 export const perfectNetworks = ({ scores: { accuracies }, training: { nonFiniteSteps } }: SweepResults): number =>
-  Array.from(accuracies ?? []).filter((accuracy, replica) => accuracy === 1 && nonFiniteSteps[replica]! < 0).length;
+  Array.from(accuracies ?? []).filter((accuracy, member) => accuracy === 1 && nonFiniteSteps[member]! < 0).length;

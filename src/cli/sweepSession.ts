@@ -12,7 +12,7 @@ export interface SweepFlags extends CommonFlags {
   readonly momentum?: Values;
   readonly weightDecay?: Values;
   readonly seed?: Values;
-  readonly replicas?: number;
+  readonly members?: number;
   readonly bootstrap?: boolean;
   readonly splitSeed: number;
   readonly top: number;
@@ -29,11 +29,11 @@ export interface SweepSession extends Session<SweepFlags> {
 const largest = (values: Float64Array): number => values.reduce((most, value) => Math.max(most, value));
 
 /** The optimizer of one network; of none, with the largest numbers of all, so that it keeps the moments that any of them needs. */
-function optimizerAt(flags: SweepFlags, { settings }: SweepPlan, replica?: number): Optimizer {
+function optimizerAt(flags: SweepFlags, { settings }: SweepPlan, member?: number): Optimizer {
   const of = (values: Float64Array | undefined): number | undefined =>
-    values && (replica === undefined ? largest(values) : values[replica]);
+    values && (member === undefined ? largest(values) : values[member]);
   const momentum = of(settings.momentum);
-  const nesterov = flags.nesterov && (replica === undefined || momentum !== 0); // without momentum it is the same step
+  const nesterov = flags.nesterov && (member === undefined || momentum !== 0); // without momentum it is the same step
   const { optimizer } = flags;
   const options = {
     optimizer,
@@ -45,16 +45,16 @@ function optimizerAt(flags: SweepFlags, { settings }: SweepPlan, replica?: numbe
 }
 
 /** Options of the training of all networks, or of one by itself. */
-export function optionsOf(flags: SweepFlags, plan: SweepPlan, replica?: number): SessionOptions {
+export function optionsOf(flags: SweepFlags, plan: SweepPlan, member?: number): SessionOptions {
   const { settings, varied } = plan;
-  const perReplica = Object.fromEntries(varied.map((axis) => [axis, settings[axis]!]));
+  const perMember = Object.fromEntries(varied.map((axis) => [axis, settings[axis]!]));
   return {
-    optimizer: optimizerAt(flags, plan, replica),
+    optimizer: optimizerAt(flags, plan, member),
     epochs: flags.epochs,
     batchSize: flags.batchSize,
-    seed: settings.seed[replica ?? 0]!,
-    path: flags.path,
-    ...(replica === undefined && { perReplica }),
+    seed: settings.seed[member ?? 0]!,
+    strategy: flags.strategy,
+    ...(member === undefined && { perMember }),
     ...(flags.bootstrap && { bootstrap: true }),
   };
 }

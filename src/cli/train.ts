@@ -30,7 +30,7 @@ const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optim
   epochs: flags.epochs,
   batchSize: flags.batchSize,
   seed: flags.seed,
-  path: flags.path,
+  strategy: flags.strategy,
   ...(validation && { validation }),
 });
 
@@ -41,7 +41,7 @@ const stepFlags = ({ momentum, weightDecay }: TrainFlags): string =>
 function requireConverged({ model, flags }: Session<TrainFlags>, { last }: Outcome): void {
   const diverged = last?.diverged ?? 0;
   if (diverged === 0) return;
-  const text = `${diverged} of ${model.replicas} replicas diverged, no model was saved; lower ${stepFlags(flags)}`;
+  const text = `${diverged} of ${model.members} members diverged, no model was saved; lower ${stepFlags(flags)}`;
   throw new Stop(text, exitCodes.diverged[0]);
 }
 
@@ -60,7 +60,7 @@ async function conclude(
     saved();
     const exitCode = exitCodes.gpuLost[0];
     output.record({ ...record, exitCode });
-    const step = grouped(session.model.lastGood!.step);
+    const step = grouped(session.model.checkpoint!.step);
     throw new Stop(
       `${outcome.lost.message}; the model as it was after step ${step} is in ${session.file.path}`,
       exitCode,
@@ -84,7 +84,7 @@ function announce(session: Session<TrainFlags>, device: Device): void {
   const { output, flags, table, prepared, model, options, file } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
-  describeNetwork(output, model.network, flags.replicas);
+  describeNetwork(output, model.network, flags.members);
   describePlan(output, model.plan(prepared.training, options));
   describeOutputs(output, [file], flags.force ?? false);
   const { name, learningRate } = options.optimizer;
@@ -93,9 +93,9 @@ function announce(session: Session<TrainFlags>, device: Device): void {
 }
 
 async function createTrainingModel(flags: TrainFlags, preprocessing: Preprocessing, device: Device): Promise<Model> {
-  const { seed, replicas, initializer } = flags;
+  const { seed, members, initializer } = flags;
   const network = networkOf(flags, preprocessing);
-  return createModel(network, { device, seed, replicas, ...(initializer && { initializer }) });
+  return createModel(network, { device, seed, members, ...(initializer && { initializer }) });
 }
 
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */

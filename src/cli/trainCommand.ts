@@ -23,9 +23,9 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
   command.summary("train a network on a table").usage("FILE --target COLUMN [options]").description(examples.trim());
   addDataOptions(command);
   addNetworkOptions(command).option(
-    "--replicas <count>",
+    "--members <count>",
     "networks trained side by side, each from its own seed",
-    integer("--replicas", 1, 2 ** 20),
+    integer("--members", 1, 2 ** 20),
     1,
   );
   addStepOptions(command, "number", number).option(

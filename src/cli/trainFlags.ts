@@ -10,7 +10,7 @@ import {
   type Network,
   type Optimizer,
   type OptimizerName,
-  type Path,
+  type Strategy,
   adam,
   adamW,
   dense,
@@ -37,7 +37,7 @@ export interface CommonFlags extends ReadFlags {
   readonly nesterov?: boolean;
   readonly epochs: number;
   readonly batchSize: number;
-  readonly path: Path;
+  readonly strategy: Strategy;
   readonly device: DeviceChoice;
   readonly output?: string;
   readonly force?: boolean;
@@ -61,7 +61,7 @@ export interface TrainFlags extends CommonFlags {
   readonly momentum?: number;
   readonly weightDecay?: number;
   readonly seed: number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 /** Column names of an option; the name of one column may itself have a comma. */

@@ -6,7 +6,7 @@ import {
   initializerNames,
   lossNames,
   optimizerNames,
-  pathNames,
+  strategyNames,
 } from "../node.ts";
 import { missingCellsChoices } from "../data.ts";
 import { addReadOptions } from "./readFlags.ts";
@@ -14,7 +14,7 @@ import { integer, name, number, widths } from "./flags.ts";
 
 // Options that `thalweg train` and `thalweg sweep` share.
 
-const paths = ["auto", ...pathNames] as const;
+const strategies = ["auto", ...strategyNames] as const;
 
 export function addDataOptions(command: Command): Command {
   return addReadOptions(command)
@@ -72,7 +72,12 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
 export function addOutputOptions(command: Command): Command {
   return command
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
-    .option("--path <name>", `how steps are computed: ${paths.join(", ")}`, name("--path", paths), "auto")
+    .option(
+      "--strategy <name>",
+      `how steps are computed: ${strategies.join(", ")}`,
+      name("--strategy", strategies),
+      "auto",
+    )
     .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
     .option("--force", "replace an existing model without keeping it as .bak")
     .option("--verify", "take the same steps in float64 on the CPU and compare")

@@ -89,14 +89,18 @@ export async function runTraining(session: Session, view: ProgressView): Promise
   const preparing = startWork(output, "preparing the first steps"); // a GPU compiles its kernels now
   let last: Progress | undefined;
   try {
-    for await (const progress of model.train(prepared.training, { ...options, every: view.every, signal })) {
+    for await (const progress of model.train(prepared.training, {
+      ...options,
+      logInterval: view.logInterval,
+      signal,
+    })) {
       preparing.end();
       last = progress;
       view.show(progress);
     }
     return { last, finished: true };
   } catch (error) {
-    if (error instanceof GpuLost && model.lastGood) return { last, finished: false, lost: error };
+    if (error instanceof GpuLost && model.checkpoint) return { last, finished: false, lost: error };
     if (!signal.aborted) throw error;
     return { last, finished: false };
   } finally {
@@ -112,7 +116,7 @@ export async function runTraining(session: Session, view: ProgressView): Promise
 export async function save(session: Session, outcome: Outcome): Promise<string> {
   const { flags, model, prepared, options } = session;
   const training: TrainingSummary = {
-    steps: (outcome.lost ? model.lastGood?.step : outcome.last?.step) ?? 0,
+    steps: (outcome.lost ? model.checkpoint?.step : outcome.last?.step) ?? 0,
     epochs: flags.epochs,
     batchSize: flags.batchSize,
     seed: options.seed ?? 0,
@@ -121,9 +125,9 @@ export async function save(session: Session, outcome: Outcome): Promise<string> 
     trainingRows: prepared.trainingRows,
     finished: outcome.finished,
   };
-  const { network, replicas } = model;
-  const parameters = outcome.lost ? model.lastGood!.parameters : await model.readParameters();
-  const bytes = encodeModel({ network, replicas, parameters, preprocessing: prepared.preprocessing, training });
+  const { network, members } = model;
+  const parameters = outcome.lost ? model.checkpoint!.parameters : await model.readParameters();
+  const bytes = encodeModel({ network, members, parameters, preprocessing: prepared.preprocessing, training });
   const kept = session.file.write(bytes, outcome.finished);
   session.interrupts.end(session.file.path);
   return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
@@ -136,10 +140,10 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
     output.result("held-out", "no rows were held out (--validation 0)");
     return undefined;
   }
-  const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.replicas);
+  const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.members);
   const predictions = await working(output, "scoring the rows held out", predict);
   const score = scorePredictions(preprocessing, predictions, validation);
-  const mean = model.replicas > 1 ? `, mean of ${model.replicas} replicas` : "";
+  const mean = model.members > 1 ? `, mean of ${model.members} members` : "";
   for (const [index, line] of scoreLines(score).entries()) {
     const isFirst = index === 0 || score.kind === "number";
     output.result(isFirst ? "held-out" : "", isFirst ? `${line}${mean}` : line);
@@ -174,12 +178,12 @@ export function interruptedAt({ file, interrupts }: Session, { last }: Outcome):
 /** What --json tells of a training. */
 export function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
-  const { device, network, replicas } = model;
+  const { device, network, members } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
   const architecture = {
     widths: widthsOf(network),
     loss: nameOf(network.loss),
-    replicas,
+    members,
     parameters: network.parameterCount,
   };
   const training = last && {
@@ -190,7 +194,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     ms: last.elapsedMs,
   };
   return {
-    device: { kind: device.kind, name: device.name, why: device.why },
+    device: { kind: device.kind, name: device.name, fallbackReason: device.fallbackReason },
     data: { place: table.place, ...report, trainingRows, validationRows, preprocessing },
     network: architecture,
     plan: model.plan(prepared.training, options),

@@ -1,7 +1,7 @@
 // A model's preprocessing on other tables than the one it was made from.
 
 import { BadFile } from "../errors.ts";
-import type { Dataset } from "../executor.ts";
+import type { Dataset } from "../backend/executor.ts";
 import { allPresent } from "./cellValues.ts";
 import { parseDate } from "./dates.ts";
 import {

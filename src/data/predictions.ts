@@ -1,4 +1,4 @@
-import type { FloatArray } from "../executor.ts";
+import type { FloatArray } from "../backend/executor.ts";
 import type { NumberColumn, Preprocessing } from "./preprocessing.ts";
 
 /** Class per row, with one score per class: probabilities, or outputs of a network whose loss gives none. */
@@ -7,7 +7,7 @@ export interface ClassPredictions {
   readonly classes: readonly string[];
   /** Index into `classes` per row. */
   readonly chosen: Uint32Array;
-  /** [rows, classes], mean over the replicas. */
+  /** [rows, classes], mean over the members. */
   readonly scores: Float64Array;
 }
 
@@ -15,17 +15,17 @@ export interface ClassPredictions {
 export interface NumberPredictions {
   readonly kind: "number";
   readonly columns: readonly string[];
-  /** [rows, columns], mean over the replicas. */
+  /** [rows, columns], mean over the members. */
   readonly values: Float64Array;
 }
 
 export type Predictions = ClassPredictions | NumberPredictions;
 
-/** [replicas, size] → [size] */
-function meanOverReplicas(values: FloatArray, replicas: number): Float64Array {
-  const size = values.length / replicas;
+/** [members, size] → [size] */
+function meanOverMembers(values: FloatArray, members: number): Float64Array {
+  const size = values.length / members;
   const mean = new Float64Array(size);
-  for (const [index, value] of values.entries()) mean[index % size]! += value / replicas;
+  for (const [index, value] of values.entries()) mean[index % size]! += value / members;
   return mean;
 }
 
@@ -44,11 +44,11 @@ const bothClasses = (values: Float64Array): Float64Array =>
 
 /**
  * Gives network outputs their meaning: classes with scores, or values in the units of the table.
- * @param values [replicas, rows, outputs]: probabilities where the loss takes logits, else the outputs
+ * @param values [members, rows, outputs]: probabilities where the loss takes logits, else the outputs
  */
-export function toPredictions(preprocessing: Preprocessing, values: FloatArray, replicas: number): Predictions {
+export function toPredictions(preprocessing: Preprocessing, values: FloatArray, members: number): Predictions {
   const { target } = preprocessing;
-  const mean = meanOverReplicas(values, replicas);
+  const mean = meanOverMembers(values, members);
   if (target.kind === "class") {
     const scores = target.encoding === "binary" ? bothClasses(mean) : mean;
     return { kind: "class", classes: target.values, chosen: largest(scores, target.values.length), scores };

@@ -1,6 +1,6 @@
 import { BadFile, InvalidInput } from "../errors.ts";
-import type { Dataset } from "../executor.ts";
-import { requireName } from "../network.ts";
+import type { Dataset } from "../backend/executor.ts";
+import { requireName } from "../graph/network.ts";
 import { type Choice, type ColumnOptions, type IgnoredColumn, chooseColumns } from "./chooseColumns.ts";
 import {
   type CellReader,

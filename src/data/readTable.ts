@@ -1,5 +1,5 @@
 import { BadFile, InvalidInput, requireOptions } from "../errors.ts";
-import { requireName } from "../network.ts";
+import { requireName } from "../graph/network.ts";
 import { type DecodedText, decodeText } from "./decodeText.ts";
 import type { NumberHints } from "./inferNumberFormat.ts";
 import { defaultMissing, missingWordsOf } from "./missing.ts";

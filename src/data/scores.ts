@@ -1,4 +1,4 @@
-import type { Dataset } from "../executor.ts";
+import type { Dataset } from "../backend/executor.ts";
 import { type ClassPredictions, type Predictions, toPredictions } from "./predictions.ts";
 import { type Preprocessing, outputWidth } from "./preprocessing.ts";
 

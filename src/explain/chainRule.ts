@@ -1,4 +1,4 @@
-import type { Network } from "../network.ts";
+import type { Network } from "../graph/network.ts";
 import { product, sum } from "./expression.ts";
 import type { Expression } from "./expression.ts";
 import type { StepSymbols } from "./stepSymbols.ts";

@@ -1,4 +1,4 @@
-import type { LayerShape, Network } from "../network.ts";
+import type { LayerShape, Network } from "../graph/network.ts";
 import { activationFormulas } from "./activationFormulas.ts";
 import { chainRule } from "./chainRule.ts";
 import { difference, product, sum, symbol, withNumbers } from "./expression.ts";

@@ -1,9 +1,9 @@
-import { ReferenceExecutor } from "../cpu/executor.ts";
-import type { FloatArray, Trace } from "../executor.ts";
+import { ReferenceExecutor } from "../backend/cpu/executor.ts";
+import type { FloatArray, Trace } from "../backend/executor.ts";
 import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
-import { requireInteger } from "../network.ts";
-import { sgd } from "../optimizer.ts";
-import { createModel, type Model } from "../train/model.ts";
+import { requireInteger } from "../graph/network.ts";
+import { sgd } from "../math/optimizer.ts";
+import { createModel, type Model } from "../model/model.ts";
 import { type ExplainFormat, explainStep } from "./explainStep.ts";
 
 export interface ExplainOptions {
@@ -13,21 +13,18 @@ export interface ExplainOptions {
   readonly target: ArrayLike<number>;
   readonly learningRate: number;
   readonly format: ExplainFormat;
-  /** Which replica to explain, default 0. */
-  readonly replica?: number;
+  /** Which member to explain, default 0. */
+  readonly member?: number;
   /** Parameters [parameterCount] instead of the model's: a GPU keeps float32, so 0.1 is not 0.1 there. */
   readonly parameters?: FloatArray;
 }
 
-/** Parameters of one replica. */
-async function parametersOf(
-  model: Model<AnyNetwork>,
-  { replica = 0, parameters }: ExplainOptions,
-): Promise<FloatArray> {
+/** Parameters of one member. */
+async function parametersOf(model: Model<AnyNetwork>, { member = 0, parameters }: ExplainOptions): Promise<FloatArray> {
   if (parameters) return parameters;
-  requireInteger("explain: replica", replica, 0, model.replicas - 1);
+  requireInteger("explain: member", member, 0, model.members - 1);
   const { parameterCount } = model.network;
-  return (await model.readParameters()).slice(replica * parameterCount, (replica + 1) * parameterCount);
+  return (await model.readParameters()).slice(member * parameterCount, (member + 1) * parameterCount);
 }
 
 /**
@@ -44,14 +41,14 @@ export async function explain(model: Model<AnyNetwork>, options: ExplainOptions)
   const data = { inputs: input, targets: target };
   const optimizer = sgd({ learningRate });
   const parameters = await parametersOf(model, options);
-  // One replica on the model's own device: its trace checks the row, and is what the device would do.
+  // One member on the model's own device: its trace checks the row, and is what the device would do.
   const single = await createModel(network, { device, parameters });
   try {
     const own: Trace = await single.trace(data, optimizer);
     const truth = new ReferenceExecutor(network, 1);
     truth.writeParameters(parameters);
     const reference = await truth.trace(data, optimizer);
-    const beside = device.kind === "cpu" ? {} : { device: own };
+    const beside = device.kind === "reference" ? {} : { device: own };
     return explainStep({ network, reference, ...beside, input, target, learningRate, format });
   } finally {
     single.dispose();

@@ -1,5 +1,5 @@
-import { requireName } from "../network.ts";
-import type { Network } from "../network.ts";
+import { requireName } from "../graph/network.ts";
+import type { Network } from "../graph/network.ts";
 import { describeStep } from "./describeStep.ts";
 import type { StepLine, StepOptions } from "./stepLine.ts";
 import { writeCsv } from "./writeCsv.ts";

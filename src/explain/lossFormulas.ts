@@ -1,6 +1,6 @@
-import { softmax } from "../cpu/softmax.ts";
+import { softmax } from "../backend/cpu/softmax.ts";
 import { lossFunction, type OwnLoss } from "../math/losses.ts";
-import type { Loss, LossName } from "../network.ts";
+import type { Loss, LossName } from "../graph/network.ts";
 import { meaningOf, sigmaMeaning } from "./activationFormulas.ts";
 import type { Meaning } from "./activationFormulas.ts";
 import {

@@ -1,5 +1,5 @@
 import { InvalidInput } from "../errors.ts";
-import type { LayerShape, Network } from "../network.ts";
+import type { LayerShape, Network } from "../graph/network.ts";
 import { symbol } from "./expression.ts";
 import type { Leaf } from "./expression.ts";
 

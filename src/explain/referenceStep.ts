@@ -1,10 +1,10 @@
-import { loss } from "../cpu/loss.ts";
-import { Step } from "../cpu/step.ts";
-import { traceReplica } from "../cpu/trace.ts";
+import { loss } from "../backend/cpu/loss.ts";
+import { Step } from "../backend/cpu/step.ts";
+import { traceMember } from "../backend/cpu/trace.ts";
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray, Trace } from "../executor.ts";
-import type { Network } from "../network.ts";
-import { sgd } from "../optimizer.ts";
+import type { FloatArray, Trace } from "../backend/executor.ts";
+import type { Network } from "../graph/network.ts";
+import { sgd } from "../math/optimizer.ts";
 
 /** What one step of plain gradient descent on one row starts from. */
 export interface StepStart {
@@ -22,7 +22,7 @@ function requireValues(what: string, values: FloatArray, length: number): void {
   if (isGood) return;
   const bad = values.findIndex((value) => !Number.isFinite(value));
   const got = values.length === length ? `${values[bad]} at ${bad}` : `${values.length} values`;
-  const fix = "pass one row, and one replica's parameters";
+  const fix = "pass one row, and one member's parameters";
   throw new InvalidInput({ place: `referenceStep: ${what}`, expected: `${length} finite numbers`, got, fix });
 }
 
@@ -44,7 +44,7 @@ export function referenceStep(network: Network, start: StepStart): Trace {
   const after = before.slice();
   const inputs = Float64Array.from(start.input);
   const targets = Float64Array.from(start.target);
-  const { loss, ...buffers } = traceReplica({ network, optimizer, inputs, targets }, after);
+  const { loss, ...buffers } = traceMember({ network, optimizer, inputs, targets }, after);
   return { ...buffers, losses: Float64Array.of(loss), before, after };
 }
 

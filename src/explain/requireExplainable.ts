@@ -1,8 +1,8 @@
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray, Trace } from "../executor.ts";
+import type { FloatArray, Trace } from "../backend/executor.ts";
 import { requireChain } from "../graph/graphNetwork.ts";
-import { widthsOf } from "../network.ts";
-import type { Network } from "../network.ts";
+import { widthsOf } from "../graph/network.ts";
+import type { Network } from "../graph/network.ts";
 import { evaluate, magnitude } from "./expression.ts";
 import type { Expression } from "./expression.ts";
 import type { StepOptions } from "./stepLine.ts";
@@ -17,7 +17,7 @@ function requireLength(what: string, values: FloatArray | undefined, expected: n
 }
 
 function requireTrace(name: "reference" | "device", trace: Trace, { layers, parameterCount }: Network): void {
-  const fix = "trace one row with one replica of this network";
+  const fix = "trace one row with one member of this network";
   for (const { index, fanOut } of layers) {
     for (const key of ["preActivations", "activations", "dPreActivations"] as const) {
       requireLength(`${key} of layer ${index + 1} in ${name}`, trace[key][index], fanOut, fix);

@@ -1,11 +1,11 @@
-import type { FloatArray, Trace } from "../executor.ts";
-import type { Network } from "../network.ts";
+import type { FloatArray, Trace } from "../backend/executor.ts";
+import type { Network } from "../graph/network.ts";
 import type { Condition, Expression, Leaf } from "./expression.ts";
 import type { NodeNames } from "./names.ts";
 
 export interface StepOptions {
   readonly network: Network;
-  /** One step of plain gradient descent on one row with one replica, by the CPU in float64. */
+  /** One step of plain gradient descent on one row with one member, by the CPU in float64. */
   readonly reference: Trace;
   /** The same step by the GPU in float32. */
   readonly device?: Trace;

@@ -1,5 +1,5 @@
-import { nameOf, widthsOf } from "../network.ts";
-import type { Network } from "../network.ts";
+import { nameOf, widthsOf } from "../graph/network.ts";
+import type { Network } from "../graph/network.ts";
 import { activationFormulas } from "./activationFormulas.ts";
 import type { Meaning } from "./activationFormulas.ts";
 import { lossFormulas } from "./lossFormulas.ts";

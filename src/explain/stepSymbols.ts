@@ -1,5 +1,5 @@
-import type { Trace } from "../executor.ts";
-import type { LayerShape } from "../network.ts";
+import type { Trace } from "../backend/executor.ts";
+import type { LayerShape } from "../graph/network.ts";
 import { activationFormulas } from "./activationFormulas.ts";
 import { evaluate, symbol } from "./expression.ts";
 import type { Leaf } from "./expression.ts";

@@ -1,4 +1,4 @@
-import type { NetworkOptions } from "../network.ts";
+import type { NetworkOptions } from "../graph/network.ts";
 
 /**
  * The example that thalweg started from: one step of gradient descent by hand on a 2-2-2-1 network of sigmoids, loss

@@ -1,4 +1,4 @@
-import type { Network } from "../network.ts";
+import type { Network } from "../graph/network.ts";
 import { compareDigits, doubleDigits } from "./digits.ts";
 import { mathmlWords, renderConditionMathml, renderMathml, renderNumber } from "./renderMathml.ts";
 import type { StepLine } from "./stepLine.ts";

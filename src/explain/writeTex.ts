@@ -1,4 +1,4 @@
-import type { Network } from "../network.ts";
+import type { Network } from "../graph/network.ts";
 import { compareDigits, doubleDigits } from "./digits.ts";
 import { texNumber } from "./expression.ts";
 import { escapeTex } from "./names.ts";

@@ -4,7 +4,7 @@ import { type Graph, type GraphNode, reductionNames, type NodeOperation } from "
 import { type AnyNetwork, type GraphNetwork, networkOfGraph } from "../graph/graphNetwork.ts";
 import { activationFunction } from "../math/activations.ts";
 import { decodeDefinition, encodeDefinition } from "../math/definition.ts";
-import { type Activation, activationNames, type Loss, lossNames, requireActivation } from "../network.ts";
+import { type Activation, activationNames, type Loss, lossNames, requireActivation } from "../graph/network.ts";
 
 // Graphs in model files: plain JSON, which is checked by a schema and then built again node by node, as a user's function is.
 

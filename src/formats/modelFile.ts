@@ -1,6 +1,6 @@
 import { type Preprocessing, inputWidth, outputWidth } from "../data/preprocessing.ts";
 import { BadFile, InvalidInput } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
+import type { FloatArray } from "../backend/executor.ts";
 import type { ParameterShape } from "../graph/graph.ts";
 import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { type ModelMetadata, type TrainingSummary, decodeMetadata, encodeMetadata } from "./modelMetadata.ts";
@@ -15,8 +15,8 @@ import {
 /** A model as it is written to a file. */
 export interface ModelToSave {
   readonly network: AnyNetwork;
-  readonly replicas: number;
-  /** [replicas, parameterCount]; written as F32. */
+  readonly members: number;
+  /** [members, parameterCount]; written as F32. */
   readonly parameters: FloatArray;
   readonly preprocessing?: Preprocessing | undefined;
   readonly training?: TrainingSummary | undefined;
@@ -24,8 +24,8 @@ export interface ModelToSave {
 
 /** A model as it was read from a file. */
 export interface SavedModel extends ModelMetadata {
-  readonly replicas: number;
-  /** [replicas, parameterCount] */
+  readonly members: number;
+  /** [members, parameterCount] */
   readonly parameters: Float32Array;
 }
 
@@ -42,12 +42,12 @@ export function finiteParameters(place: string, parameters: FloatArray): Float32
 const misfit = (place: string, expected: number, got: number): InvalidInput =>
   new InvalidInput({ place, expected: `${expected}`, got: `${got}`, fix: "pass what belongs to this network" });
 
-/** @throws InvalidInput unless there are as many parameters as replicas of the network have */
+/** @throws InvalidInput unless there are as many parameters as members of the network have */
 export function requireValueCount(
   place: string,
-  { network, replicas, parameters }: Pick<ModelToSave, "network" | "replicas" | "parameters">,
+  { network, members, parameters }: Pick<ModelToSave, "network" | "members" | "parameters">,
 ): void {
-  const values = replicas * network.parameterCount;
+  const values = members * network.parameterCount;
   if (parameters.length !== values) throw misfit(`${place}: parameters`, values, parameters.length);
 }
 
@@ -60,19 +60,19 @@ function requireFit(model: ModelToSave): void {
   if (outputs !== network.outputs) throw misfit("encodeModel: outputs of the preprocessing", network.outputs, outputs);
 }
 
-/** [replicas, parameterCount] → [replicas, …shape] */
-function gather(part: ParameterShape, { network, replicas }: ModelToSave, parameters: Float32Array): Tensor {
-  const values = new Float32Array(replicas * part.size);
-  for (let replica = 0; replica < replicas; replica++) {
-    const start = replica * network.parameterCount + part.offset;
-    values.set(parameters.subarray(start, start + part.size), replica * part.size);
+/** [members, parameterCount] → [members, …shape] */
+function gather(part: ParameterShape, { network, members }: ModelToSave, parameters: Float32Array): Tensor {
+  const values = new Float32Array(members * part.size);
+  for (let member = 0; member < members; member++) {
+    const start = member * network.parameterCount + part.offset;
+    values.set(parameters.subarray(start, start + part.size), member * part.size);
   }
-  return { shape: replicas > 1 ? [replicas, ...part.shape] : part.shape, values };
+  return { shape: members > 1 ? [members, ...part.shape] : part.shape, values };
 }
 
 /**
  * Bytes of a safetensors file with a tensor for each parameter, `layers.N.weights` [fanIn, fanOut] and `layers.N.bias` [fanOut] of
- * dense layers (with a leading axis of replicas where there is more than one), and in its metadata the architecture, the
+ * dense layers (with a leading axis of members where there is more than one), and in its metadata the architecture, the
  * preprocessing and the training.
  * @throws InvalidInput when a parameter is not finite, or when the parts do not belong together
  */
@@ -85,21 +85,21 @@ export function encodeModel(model: ModelToSave): Uint8Array {
 
 const fix = "the file is damaged or was not written by thalweg: save the model again";
 
-/** A leading axis before those of a parameter counts replicas; 1 without it. */
-function replicasOf(tensors: ReadonlyMap<string, Tensor>, { name, shape: own }: ParameterShape, place: string): number {
+/** A leading axis before those of a parameter counts members; 1 without it. */
+function membersOf(tensors: ReadonlyMap<string, Tensor>, { name, shape: own }: ParameterShape, place: string): number {
   const shape = tensors.get(name)?.shape ?? [];
-  const replicas = shape.length === own.length + 1 ? shape[0]! : 1;
-  if (replicas >= 1) return replicas;
-  throw new BadFile({ place: `${place}: ${name}`, expected: "at least one replica", got: "0", fix });
+  const members = shape.length === own.length + 1 ? shape[0]! : 1;
+  if (members >= 1) return members;
+  throw new BadFile({ place: `${place}: ${name}`, expected: "at least one member", got: "0", fix });
 }
 
 function requireTensor(
   tensors: ReadonlyMap<string, Tensor>,
   part: ParameterShape,
-  replicas: number,
+  members: number,
   place: string,
 ): Tensor {
-  const shape = replicas > 1 ? [replicas, ...part.shape] : part.shape;
+  const shape = members > 1 ? [members, ...part.shape] : part.shape;
   const tensor = tensors.get(part.name);
   const got = tensor ? `[${tensor.shape.join(", ")}]` : "none";
   if (tensor && got === `[${shape.join(", ")}]`) return tensor;
@@ -107,11 +107,11 @@ function requireTensor(
   throw new BadFile({ place: `${place}: ${part.name}`, expected, got, fix });
 }
 
-/** [replicas, …shape] → its places in [replicas, parameterCount] */
+/** [members, …shape] → its places in [members, parameterCount] */
 function scatter(parameters: Float32Array, parameterCount: number, part: ParameterShape, { values }: Tensor): void {
   for (const [index, value] of values.entries()) {
-    const replica = Math.floor(index / part.size);
-    parameters[replica * parameterCount + part.offset + (index % part.size)] = value;
+    const member = Math.floor(index / part.size);
+    parameters[member * parameterCount + part.offset + (index % part.size)] = value;
   }
 }
 
@@ -158,8 +158,8 @@ export function decodeModel(bytes: Uint8Array, place: string): SavedModel {
   requirePreprocessing(known, place);
   const { parameterCount } = known.network;
   const parts = parametersOf(known.network);
-  const replicas = replicasOf(tensors, parts[0]!, place);
-  const found = parts.map((part) => requireTensor(tensors, part, replicas, place));
+  const members = membersOf(tensors, parts[0]!, place);
+  const found = parts.map((part) => requireTensor(tensors, part, members, place));
   const names = new Set(parts.map(({ name }) => name));
   const extra = [...tensors.keys()].find((name) => !names.has(name));
   if (extra !== undefined) {
@@ -170,10 +170,10 @@ export function decodeModel(bytes: Uint8Array, place: string): SavedModel {
       fix,
     });
   }
-  const parameters = new Float32Array(replicas * parameterCount);
+  const parameters = new Float32Array(members * parameterCount);
   for (const [index, part] of parts.entries()) {
     requireFiniteTensor(part, found[index]!, place);
     scatter(parameters, parameterCount, part, found[index]!);
   }
-  return { ...known, replicas, parameters };
+  return { ...known, members, parameters };
 }

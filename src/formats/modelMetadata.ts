@@ -4,7 +4,14 @@ import type { Preprocessing } from "../data/preprocessing.ts";
 import type { Labels } from "../data/spelling.ts";
 import { BadFile, InvalidInput } from "../errors.ts";
 import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
-import { type DenseLayer, type Network, type NetworkOptions, activationNames, lossNames, network } from "../network.ts";
+import {
+  type DenseLayer,
+  type Network,
+  type NetworkOptions,
+  activationNames,
+  lossNames,
+  network,
+} from "../graph/network.ts";
 import { decodeGraph, encodeGraph, graphSchema, ownSchema } from "./graphSchema.ts";
 
 /** How a model was trained: a record for people, nothing depends on it. */

@@ -10,12 +10,12 @@ import {
   nameOf,
   type Network,
   takesLogits,
-} from "../network.ts";
+} from "../graph/network.ts";
 import { finiteParameters, type ModelToSave, requireValueCount } from "./modelFile.ts";
 import { encodeOnnxGraph, type OnnxGraph, type OnnxInitializer, type OnnxNode } from "./onnxGraph.ts";
 
 /** A model as it is written to an ONNX file. */
-export interface OnnxModel extends Pick<ModelToSave, "network" | "replicas" | "parameters"> {
+export interface OnnxModel extends Pick<ModelToSave, "network" | "members" | "parameters"> {
   /** What the inputs are, for whoever reads the file: kept in its metadata. */
   readonly inputNames?: readonly string[];
 }
@@ -96,10 +96,10 @@ const outputsName = ({ loss }: Network): string => (takesLogits(loss) ? "logits"
 const weightsName = ({ index }: LayerShape): string => `layers.${index}.weights`;
 const biasName = ({ index }: LayerShape): string => `layers.${index}.bias`;
 
-/** inputs · weights + bias; of replicas by broadcasting, since Gemm knows matrices alone. */
-function affineNodes(layer: LayerShape, replicas: number, input: string, output: string): OnnxNode[] {
+/** inputs · weights + bias; of members by broadcasting, since Gemm knows matrices alone. */
+function affineNodes(layer: LayerShape, members: number, input: string, output: string): OnnxNode[] {
   const [weights, bias] = [weightsName(layer), biasName(layer)];
-  if (replicas === 1) return [{ operator: "Gemm", inputs: [input, weights, bias], output }];
+  if (members === 1) return [{ operator: "Gemm", inputs: [input, weights, bias], output }];
   const product = `${output}_product`;
   return [
     { operator: "MatMul", inputs: [input, weights], output: product },
@@ -107,13 +107,13 @@ function affineNodes(layer: LayerShape, replicas: number, input: string, output:
   ];
 }
 
-function layerNodes(network: Network, layer: LayerShape, replicas: number): OnnxNode[] {
+function layerNodes(network: Network, layer: LayerShape, members: number): OnnxNode[] {
   const { index, activation } = layer;
   const input = index === 0 ? inputsName : `layers.${index - 1}.outputs`;
   const output = index === network.layers.length - 1 ? outputsName(network) : `layers.${index}.outputs`;
-  if (activation === "identity") return affineNodes(layer, replicas, input, output);
+  if (activation === "identity") return affineNodes(layer, members, input, output);
   const sums = `layers.${index}.preActivations`;
-  return [...affineNodes(layer, replicas, input, sums), ...activationNodes(activation, sums, output)];
+  return [...affineNodes(layer, members, input, sums), ...activationNodes(activation, sums, output)];
 }
 
 /** Logits as what `predict` gives. */
@@ -123,27 +123,27 @@ function probabilityNodes({ loss }: Network): OnnxNode[] {
   return [{ operator: "Softmax", ...node }]; // over the last axis
 }
 
-/** Weights [fanIn, fanOut] and bias [fanOut], of replicas with their axis in front, each bias as one row. */
-function layerParameters({ network, replicas }: ChainModel, layer: LayerShape, all: Float32Array): OnnxInitializer[] {
+/** Weights [fanIn, fanOut] and bias [fanOut], of members with their axis in front, each bias as one row. */
+function layerParameters({ network, members }: ChainModel, layer: LayerShape, all: Float32Array): OnnxInitializer[] {
   const { fanIn, fanOut, weightsOffset, biasOffset } = layer;
   const gather = (offset: number, size: number): Float32Array => {
-    const values = new Float32Array(replicas * size);
-    for (let replica = 0; replica < replicas; replica++) {
-      const start = replica * network.parameterCount + offset;
-      values.set(all.subarray(start, start + size), replica * size);
+    const values = new Float32Array(members * size);
+    for (let member = 0; member < members; member++) {
+      const start = member * network.parameterCount + offset;
+      values.set(all.subarray(start, start + size), member * size);
     }
     return values;
   };
   const weights = { name: weightsName(layer), values: gather(weightsOffset, fanIn * fanOut) };
   const bias = { name: biasName(layer), values: gather(biasOffset, fanOut) };
-  if (replicas === 1)
+  if (members === 1)
     return [
       { ...weights, shape: [fanIn, fanOut] },
       { ...bias, shape: [fanOut] },
     ];
   return [
-    { ...weights, shape: [replicas, fanIn, fanOut] },
-    { ...bias, shape: [replicas, 1, fanOut] },
+    { ...weights, shape: [members, fanIn, fanOut] },
+    { ...bias, shape: [members, 1, fanOut] },
   ];
 }
 
@@ -156,12 +156,12 @@ function constantsOf(nodes: readonly OnnxNode[]): OnnxInitializer[] {
 }
 
 function graphOf(model: ChainModel, parameters: Float32Array): OnnxGraph {
-  const { network, replicas } = model;
+  const { network, members } = model;
   const { layers, inputs, outputs } = network;
   const isProbable = takesLogits(network.loss);
-  const nodes = layers.flatMap((layer) => layerNodes(network, layer, replicas));
+  const nodes = layers.flatMap((layer) => layerNodes(network, layer, members));
   if (isProbable) nodes.push(...probabilityNodes(network));
-  const shape = [...(replicas === 1 ? [] : [replicas]), "rows", outputs];
+  const shape = [...(members === 1 ? [] : [members]), "rows", outputs];
   const names = [outputsName(network), ...(isProbable ? ["probabilities"] : [])];
   return {
     name: "network",
@@ -174,7 +174,7 @@ function graphOf(model: ChainModel, parameters: Float32Array): OnnxGraph {
 
 /**
  * Bytes of an ONNX file of operators 13, float32: `inputs` [rows, network.inputs] to `outputs` [rows, network.outputs], or,
- * where the loss takes logits, to `logits` and `probabilities`; of several replicas [replicas, rows, network.outputs].
+ * where the loss takes logits, to `logits` and `probabilities`; of several members [members, rows, network.outputs].
  * @throws InvalidInput when a parameter is not finite, when there are too few or too many, beyond 2 GiB, and on other layers than dense ones
  */
 export function encodeOnnx(model: OnnxModel): Uint8Array<ArrayBuffer> {

@@ -1,5 +1,5 @@
 import { BadFile, InvalidInput } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
+import type { FloatArray } from "../backend/executor.ts";
 import { fromBrainFloats, fromHalfFloats } from "../halfFloats.ts";
 import { duplicateKey } from "./duplicateKey.ts";
 import { describeOtherFile } from "./otherFiles.ts";

@@ -1,7 +1,7 @@
 import { InvalidInput } from "../errors.ts";
 import { inOrder } from "../math/differentiate.ts";
 import { Expression } from "../math/expression.ts";
-import { requireInteger } from "../network.ts";
+import { requireInteger } from "./network.ts";
 import {
   columnOf,
   type Graph,

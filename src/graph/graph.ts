@@ -1,6 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import type { Expression } from "../math/expression.ts";
-import type { Activation } from "../network.ts";
+import type { Activation } from "./network.ts";
 
 /** Reductions over the units of one sample. */
 export const reductionNames = ["sum", "mean", "max", "logSumExp"] as const;

@@ -15,7 +15,7 @@ import {
   requireLoss,
   takesLogits,
   widthsOf,
-} from "../network.ts";
+} from "./network.ts";
 import { GraphBuilder } from "./builder.ts";
 import { type Graph, type GraphNode, type ParameterShape, readersOf } from "./graph.ts";
 import { type Layer, Vector } from "./vector.ts";

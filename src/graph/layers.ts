@@ -1,6 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import { cos, sin, sqrt } from "../math/expression.ts";
-import { type Activation, requireInteger } from "../network.ts";
+import { type Activation, requireInteger } from "./network.ts";
 import type { Layer, Vector } from "./vector.ts";
 
 /** A layer that applies an activation function. */

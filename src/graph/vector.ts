@@ -1,7 +1,7 @@
 import { InvalidInput } from "../errors.ts";
 import { activationFunction } from "../math/activations.ts";
 import { type Expression, maximum, minimum } from "../math/expression.ts";
-import { type Activation, type DenseLayer, requireActivation, requireInteger, requireName } from "../network.ts";
+import { type Activation, type DenseLayer, requireActivation, requireInteger, requireName } from "./network.ts";
 import { type GraphBuilder, maxWidth, operandExpressions } from "./builder.ts";
 import type { ParameterStart, ReductionName } from "./graph.ts";
 

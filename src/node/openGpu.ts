@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { isSoftware } from "../gpu/adapter.ts";
+import { isSoftware } from "../backend/webgpu/adapter.ts";
 import { findSwiftShader, hasVulkanDriver } from "./vulkanDrivers.ts";
 
 type Dawn = typeof import("webgpu");

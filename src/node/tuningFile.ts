@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import type { TuningCache } from "../gpu/productBuckets.ts";
+import type { TuningCache } from "../backend/webgpu/tensor/matmulBuckets.ts";
 import { InvalidInput } from "../index.ts";
 import { writeAtomically } from "./writeAtomically.ts";
 
@@ -17,7 +17,7 @@ async function readTexts(file: string): Promise<Map<string, string> | undefined>
 }
 
 /**
- * Keeps what `tuneProducts` has found in a file, for all adapters of the machine. A missing file counts as empty, and so does one
+ * Keeps what `tuneMatmul` has found in a file, for all adapters of the machine. A missing file counts as empty, and so does one
  * that holds anything else, which is kept as `.bak` when it is replaced. The name always stands for a complete one, and missing folders are created. Two programs that write at once may lose times, no more.
  * @throws InvalidInput without a name
  */

@@ -1,7 +1,7 @@
-import { type Activation, nameOf, requireActivation, savesPreActivation } from "../network.ts";
+import { type Activation, nameOf, requireActivation, savesPreActivation } from "../graph/network.ts";
 import { multiply, recordBinary } from "./arithmetic.ts";
 import { computeBinary, computeUnary, requireTensors } from "./compute.ts";
-import { hold, record } from "./record.ts";
+import { hold, record } from "./tape.ts";
 import type { Tensor } from "./tensor.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { InvalidInput } from "../errors.ts";
-import { requireName } from "../network.ts";
-import { type DataType, dataTypes } from "../shape.ts";
+import { requireName } from "../graph/network.ts";
+import { type DataType, dataTypes } from "../backend/shape.ts";
 import { computeBinary, computeUnary, type Operand, requireTensors } from "./compute.ts";
 import { sumTo } from "./layout.ts";
-import { type Gradient, type Keep, record } from "./record.ts";
+import { type Gradient, type Keep, record } from "./tape.ts";
 import { keepingResult } from "./scope.ts";
 import { Tensor } from "./tensor.ts";
 

@@ -1,10 +1,16 @@
 import { InvalidInput } from "../errors.ts";
-import type { Dataset } from "../executor.ts";
-import { acquire, type Device } from "../gpu/device.ts";
-import { requireInteger } from "../network.ts";
-import { sgd } from "../optimizer.ts";
-import type { Model } from "../train/model.ts";
-import { type CheckOptions, type GradientCheck, holdAgainstDifferences, type TreeFunction } from "./differences.ts";
+import type { Dataset } from "../backend/executor.ts";
+import { acquire } from "../backend/acquire.ts";
+import type { Device } from "../backend/device.ts";
+import { requireInteger } from "../graph/network.ts";
+import { sgd } from "../math/optimizer.ts";
+import type { Model } from "../model/model.ts";
+import {
+  type CheckOptions,
+  type GradientCheck,
+  holdAgainstDifferences,
+  type TreeFunction,
+} from "./finiteDifferences.ts";
 import { grad } from "./grad.ts";
 import { type LayerTensors, networkLoss, networkParameters } from "./network.ts";
 import { tensor, type Tensor } from "./tensor.ts";
@@ -37,22 +43,22 @@ export async function checkGradient<A extends readonly unknown[]>(
     const got = Array.isArray(args) ? "none" : "what is no array";
     throw new InvalidInput({ place: "checkGradient", expected: "a list of arguments with tensors", got, fix });
   }
-  const isGpu = named[0]!.tensor.device.kind !== "cpu";
+  const isGpu = named[0]!.tensor.device.kind !== "reference";
   const f: TreeFunction = (all) => call(...(all as A));
   const gradients = await gradientsOf(f, args);
-  const device = isGpu ? await acquire({ device: "cpu" }) : named[0]!.tensor.device;
+  const device = isGpu ? await acquire({ device: "reference" }) : named[0]!.tensor.device;
   const tolerance = toleranceOn(named[0]!.tensor.device);
   return holdAgainstDifferences({ f, tree: args, name: "arguments", gradients, device, options, tolerance });
 }
 
 /** What a gradient may be off by: rounding of float32 on a GPU, the differences' own error in float64. */
-const toleranceOn = ({ kind }: Device): number => (kind === "cpu" ? 1e-6 : 1e-3);
+const toleranceOn = ({ kind }: Device): number => (kind === "reference" ? 1e-6 : 1e-3);
 
-/** Gradients of a model by the parameters of one replica, layer by layer: weights, then bias. */
-async function tracedGradients(model: Model, data: Dataset, replica: number): Promise<Float64Array[]> {
+/** Gradients of a model by the parameters of one member, layer by layer: weights, then bias. */
+async function tracedGradients(model: Model, data: Dataset, member: number): Promise<Float64Array[]> {
   const { gradients } = await model.trace(data, sgd());
   const { layers, parameterCount } = model.network;
-  const own = Float64Array.from(gradients.subarray(replica * parameterCount, (replica + 1) * parameterCount));
+  const own = Float64Array.from(gradients.subarray(member * parameterCount, (member + 1) * parameterCount));
   return layers.flatMap(({ weightsOffset, biasOffset, fanOut }) => [
     own.slice(weightsOffset, biasOffset),
     own.slice(biasOffset, biasOffset + fanOut),
@@ -62,20 +68,20 @@ async function tracedGradients(model: Model, data: Dataset, replica: number): Pr
 /**
  * Holds the gradients of a model's training step, computed on its own device, against central differences in float64.
  * @param data rows of one batch: as many as there are, all of them in one step
- * @param options `replica`: whose parameters; default 0
+ * @param options `member`: whose parameters; default 0
  */
 export async function checkModelGradient(
   model: Model,
   data: Dataset,
-  options: CheckOptions & { readonly replica?: number } = {},
+  options: CheckOptions & { readonly member?: number } = {},
 ): Promise<GradientCheck> {
-  const { replica = 0, ...checkOptions } = options;
-  const { network, replicas } = model;
-  requireInteger("checkModelGradient: replica", replica, 0, replicas - 1);
-  const gradients = await tracedGradients(model, data, replica);
+  const { member = 0, ...checkOptions } = options;
+  const { network, members } = model;
+  requireInteger("checkModelGradient: member", member, 0, members - 1);
+  const gradients = await tracedGradients(model, data, member);
   const all = await model.readParameters();
-  const device = await acquire({ device: "cpu" });
-  const own = all.subarray(replica * network.parameterCount, (replica + 1) * network.parameterCount);
+  const device = await acquire({ device: "reference" });
+  const own = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
   const layers = networkParameters(device, network, own);
   const rows = data.targets.length / network.outputs;
   const inputs = tensor(device, data.inputs, [rows, network.inputs]);

@@ -1,15 +1,21 @@
-// Operations without derivatives: each runs the kernel of its name on a GPU, or its twin on the CPU.
+// Operations without derivatives: each runs the kernel of its name on a GPU, or the CPU reference.
 
-import { accumulate } from "../cpu/accumulate.ts";
-import { binary } from "../cpu/binary.ts";
-import { copy, type Frame } from "../cpu/copy.ts";
-import { matmul } from "../cpu/matmul.ts";
-import { reduce, type ReductionName, reductionNames } from "../cpu/reduce.ts";
-import { unary } from "../cpu/unary.ts";
+import { accumulate } from "../backend/cpu/accumulate.ts";
+import { binary } from "../backend/cpu/binary.ts";
+import { copy, type Frame } from "../backend/cpu/copy.ts";
+import { matmul } from "../backend/cpu/matmul.ts";
+import { reduce, type ReductionName, reductionNames } from "../backend/cpu/reduce.ts";
+import { unary } from "../backend/cpu/unary.ts";
 import { InvalidInput } from "../errors.ts";
-import { encodeAccumulate, encodeBinary, encodeCopy, encodeUnary, type StoredValues } from "../gpu/elementwise.ts";
-import { encodeMatmul } from "../gpu/products.ts";
-import { encodeReduce } from "../gpu/reductions.ts";
+import {
+  encodeAccumulate,
+  encodeBinary,
+  encodeCopy,
+  encodeUnary,
+  type StoredValues,
+} from "../backend/webgpu/tensor/elementwise.ts";
+import { encodeMatmul } from "../backend/webgpu/tensor/matmul.ts";
+import { encodeReduce } from "../backend/webgpu/tensor/reductions.ts";
 import {
   binaryExpression,
   type BinaryName,
@@ -17,7 +23,7 @@ import {
   type UnaryName,
   unaryExpression,
 } from "../math/elementwise.ts";
-import { binaryFunction, unaryFunction } from "../gpu/elementFunctions.ts";
+import { binaryFunction, unaryFunction } from "../backend/webgpu/tensor/elementFunctions.ts";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -26,7 +32,7 @@ import {
   type Shape,
   showShape,
   stridesOf,
-} from "../shape.ts";
+} from "../backend/shape.ts";
 import type { CpuStorage, GpuStorage } from "./storage.ts";
 import { allocate, partsOf, Tensor } from "./tensor.ts";
 

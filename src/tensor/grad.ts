@@ -1,9 +1,9 @@
 import { InvalidInput } from "../errors.ts";
-import { requireInteger } from "../network.ts";
-import { showShape } from "../shape.ts";
+import { requireInteger } from "../graph/network.ts";
+import { showShape } from "../backend/shape.ts";
 import { add, cast } from "./arithmetic.ts";
 import { accumulateInto } from "./compute.ts";
-import { hold, inSession, isRecording, leafOf, type Node, nodeOf, recording, release } from "./record.ts";
+import { hold, withTape, isRecording, leafOf, type Node, nodeOf, recording, release } from "./tape.ts";
 import { inScope, isFromScope, keepingResult } from "./scope.ts";
 import { isAlone, ones, Tensor, zeros } from "./tensor.ts";
 import { requireSynchronous } from "./tidy.ts";
@@ -143,7 +143,7 @@ function differentiated(
     throw new InvalidInput({ place, expected: "a function", got: typeof f, fix: "pass a function of tensors" });
   }
   const work = (): Differentiated => differentiate(place, f as AnyFunction, numbers, args);
-  return inSession(() => inScope(work, ({ value, gradients }) => [value, ...tensorsIn(gradients)]));
+  return withTape(() => inScope(work, ({ value, gradients }) => [value, ...tensorsIn(gradients)]));
 }
 
 /** Gradients by the arguments of these numbers. */

@@ -1,7 +1,7 @@
 // Operations that move values: views where no copy is needed, and sums, which are what repeating values turns into backwards.
 
 import { InvalidInput } from "../errors.ts";
-import { requireInteger } from "../network.ts";
+import { requireInteger } from "../graph/network.ts";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -13,9 +13,9 @@ import {
   showShape,
   sizeOf,
   stridesOf,
-} from "../shape.ts";
+} from "../backend/shape.ts";
 import { computeCopy, computeReduce, copyInto, requireOperands, requireTensors, resultOf } from "./compute.ts";
-import { hold, record } from "./record.ts";
+import { hold, record } from "./tape.ts";
 import { keepingResult } from "./scope.ts";
 import { type Tensor, viewOf } from "./tensor.ts";
 

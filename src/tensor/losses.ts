@@ -1,8 +1,8 @@
-import { lossScale } from "../cpu/loss.ts";
+import { lossScale } from "../backend/cpu/loss.ts";
 import { InvalidInput } from "../errors.ts";
 import type { ElementLoss } from "../math/losses.ts";
-import { type Loss, nameOf, requireLoss } from "../network.ts";
-import { sameShape, showShape } from "../shape.ts";
+import { type Loss, nameOf, requireLoss } from "../graph/network.ts";
+import { sameShape, showShape } from "../backend/shape.ts";
 import { multiply, negate, recordBinary } from "./arithmetic.ts";
 import { computeBinary, requireTensors } from "./compute.ts";
 import { scaledSum, reshape } from "./layout.ts";

@@ -1,8 +1,8 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import { broadcastShapes, type Shape, showShape, sizeOf } from "../shape.ts";
+import { broadcastShapes, type Shape, showShape, sizeOf } from "../backend/shape.ts";
 import { computeMatmul, requireTensors } from "./compute.ts";
 import { reshape, sumTo } from "./layout.ts";
-import { record } from "./record.ts";
+import { record } from "./tape.ts";
 import { keepingResult } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 

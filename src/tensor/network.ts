@@ -1,7 +1,7 @@
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
-import type { Device } from "../gpu/device.ts";
-import type { Network } from "../network.ts";
+import type { FloatArray } from "../backend/executor.ts";
+import type { Device } from "../backend/device.ts";
+import type { Network } from "../graph/network.ts";
 import { activate } from "./activations.ts";
 import { add } from "./arithmetic.ts";
 import { loss } from "./losses.ts";
@@ -19,13 +19,13 @@ export interface LayerTensors {
 
 /**
  * Parameters of a network as tensors, layer by layer.
- * @param values of one replica, in the flat layout of `model.readParameters()`
+ * @param values of one member, in the flat layout of `model.readParameters()`
  * @throws InvalidInput where their number is not the network's
  */
 export function networkParameters(device: Device, network: Network, values: FloatArray): LayerTensors[] {
   if (values.length !== network.parameterCount) {
     const expected = `${network.parameterCount} values`;
-    const fix = "pass the parameters of one replica";
+    const fix = "pass the parameters of one member";
     throw new InvalidInput({ place: "networkParameters", expected, got: String(values.length), fix });
   }
   return network.layers.map(({ index, fanIn, fanOut, weightsOffset, biasOffset }) => ({

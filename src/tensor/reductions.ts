@@ -1,9 +1,9 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import { requireAxes, type Shape, showShape } from "../shape.ts";
+import { requireAxes, type Shape, showShape } from "../backend/shape.ts";
 import { divide, equal, exp, multiply, subtract, takeShare } from "./arithmetic.ts";
 import { computeReduce, requireTensors } from "./compute.ts";
 import { reshape, scaledSum } from "./layout.ts";
-import { record } from "./record.ts";
+import { record } from "./tape.ts";
 import { keepingResult } from "./scope.ts";
 import type { Tensor } from "./tensor.ts";
 

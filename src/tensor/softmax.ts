@@ -8,12 +8,12 @@
 //   aboveMean            v − Σ p · v           by x, of u:  −Σu · softmaxSlope(x, v)  by v, of u:  −slope(x, u)
 // None of them cancels as a probability goes to 1, and so no derivative of any order does.
 
-import { type SoftmaxName, softmaxNames, softmaxRows } from "../cpu/softmax.ts";
-import { encodeSoftmax } from "../gpu/softmaxRows.ts";
+import { type SoftmaxName, softmaxNames, softmaxRows } from "../backend/cpu/softmax.ts";
+import { encodeSoftmax } from "../backend/webgpu/tensor/softmaxRows.ts";
 import { multiply, negate, recordBinary } from "./arithmetic.ts";
 import { placesOf, requireOperands, resultOf } from "./compute.ts";
 import { scaledSum } from "./layout.ts";
-import { record } from "./record.ts";
+import { record } from "./tape.ts";
 import { axesOf, requireValues } from "./reductions.ts";
 import type { Tensor } from "./tensor.ts";
 

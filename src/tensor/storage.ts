@@ -1,9 +1,11 @@
 import { InvalidInput, LimitExceeded } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
-import { readStretches, write } from "../gpu/bufferOwner.ts";
-import { commandsOf } from "../gpu/commands.ts";
-import { CpuDevice, type Device, GpuDevice } from "../gpu/device.ts";
-import { type DataType, type Shape, showShape, sizeOf } from "../shape.ts";
+import type { FloatArray } from "../backend/executor.ts";
+import { readStretches, write } from "../backend/webgpu/bufferOwner.ts";
+import { commandQueueOf } from "../backend/webgpu/tensor/commandQueue.ts";
+import { ReferenceDevice } from "../backend/cpu/device.ts";
+import type { Device } from "../backend/device.ts";
+import { GpuDevice } from "../backend/webgpu/device.ts";
+import { type DataType, type Shape, showShape, sizeOf } from "../backend/shape.ts";
 import { fromHalfFloats, toHalfFloats } from "../halfFloats.ts";
 
 /** Values on a device, and how many tensors hold them. */
@@ -15,7 +17,7 @@ export interface GpuStorage extends Held {
   readonly buffer: GPUBuffer;
 }
 export interface CpuStorage extends Held {
-  readonly device: CpuDevice;
+  readonly device: ReferenceDevice;
   readonly values: Float64Array;
 }
 export type Storage = GpuStorage | CpuStorage;
@@ -25,8 +27,8 @@ const maxCpuValues = 2 ** 30;
 const bytesOf = (dtype: DataType): number => (dtype === "f16" ? 2 : 4);
 
 /** @throws InvalidInput */
-export function requireDevice(place: string, device: unknown): asserts device is CpuDevice | GpuDevice {
-  if (device instanceof GpuDevice || device instanceof CpuDevice) return;
+export function requireDevice(place: string, device: unknown): asserts device is ReferenceDevice | GpuDevice {
+  if (device instanceof GpuDevice || device instanceof ReferenceDevice) return;
   const fix = "pass what acquire() has returned";
   throw new InvalidInput({ place: `${place}: device`, expected: "a device of thalweg", got: typeof device, fix });
 }
@@ -73,7 +75,7 @@ function upload(
 function createGpuStorage(device: GpuDevice, { label, shape, dtype, values }: StorageRequest): GpuStorage {
   const count = sizeOf(shape);
   const all = typeof values === "number" ? new Float32Array(count).fill(values) : values;
-  const commands = commandsOf(device);
+  const commands = commandQueueOf(device);
   const bytes = count * bytesOf(dtype);
   const buffer = all ? commands.takeForWrite(label, bytes) : commands.pool.take(label, bytes);
   if (all) upload(buffer, { device, dtype }, all);
@@ -111,7 +113,7 @@ export function createStorage(request: StorageRequest): Storage {
 export function releaseStorage(storage: Storage): void {
   storage.holders--;
   if (storage.holders > 0) return;
-  if ("buffer" in storage) return commandsOf(storage.device).release(storage.buffer);
+  if ("buffer" in storage) return commandQueueOf(storage.device).release(storage.buffer);
   storage.device.ledger.buffers--;
   storage.device.ledger.bytes -= storage.values.byteLength;
 }
@@ -129,7 +131,7 @@ async function readGpu({ device, buffer }: GpuStorage, stretch: StoredStretch): 
   const perWord = 4 / bytesOf(dtype);
   const first = Math.floor(offset / perWord);
   const length = Math.ceil((offset + count) / perWord) - first;
-  commandsOf(device).submit();
+  commandQueueOf(device).submit();
   const words = await readStretches(device, `tensor ${buffer.label}`, [{ buffer, first, length }]);
   if (dtype === "f32") return new Float32Array(words);
   return fromHalfFloats(new Uint16Array(words, 2 * (offset - perWord * first), count));

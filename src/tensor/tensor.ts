@@ -1,8 +1,8 @@
 import { Disposed, InvalidInput, requireOptions } from "../errors.ts";
-import type { FloatArray } from "../executor.ts";
-import type { Device } from "../gpu/device.ts";
-import { requireName } from "../network.ts";
-import { type DataType, dataTypes, requireShape, type Shape, showShape, sizeOf } from "../shape.ts";
+import type { FloatArray } from "../backend/executor.ts";
+import type { Device } from "../backend/device.ts";
+import { requireName } from "../graph/network.ts";
+import { type DataType, dataTypes, requireShape, type Shape, showShape, sizeOf } from "../backend/shape.ts";
 import { enter } from "./scope.ts";
 import {
   createStorage,

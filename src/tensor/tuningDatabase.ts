@@ -1,4 +1,4 @@
-import type { TuningCache } from "../gpu/productBuckets.ts";
+import type { TuningCache } from "../backend/webgpu/tensor/matmulBuckets.ts";
 
 const store = "products";
 
@@ -39,7 +39,7 @@ async function ask<T>(
 }
 
 /**
- * Keeps what `tuneProducts` has found in a browser's IndexedDB, on pages and in workers. A database that cannot be opened counts
+ * Keeps what `tuneMatmul` has found in a browser's IndexedDB, on pages and in workers. A database that cannot be opened counts
  * as empty, and what is written to it is lost.
  * @param name of the database; it should have no other use
  */

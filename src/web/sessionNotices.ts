@@ -13,8 +13,8 @@ import type {
 const grouped = (count: number): string => count.toLocaleString("en");
 
 /** One line where no GPU computes. */
-export function tellDevice({ kind, why }: DeviceMessage): Notice | undefined {
-  return kind === "cpu" ? cpuNotice(`Training on the CPU: ${why}.`, why) : undefined;
+export function tellDevice({ kind, fallbackReason }: DeviceMessage): Notice | undefined {
+  return kind === "reference" ? cpuNotice(`Training on the CPU: ${fallbackReason}.`, fallbackReason) : undefined;
 }
 
 export function tellResumed({ step, why }: ResumedMessage): void {
@@ -42,8 +42,8 @@ export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, use: (fit
     return;
   }
   const [what, fitting] =
-    "replicas" in fits
-      ? [`so many networks. ${grouped(fits.replicas)} of them fit`, fits.replicas]
+    "members" in fits
+      ? [`so many networks. ${grouped(fits.members)} of them fit`, fits.members]
       : [`this batch. A batch of ${grouped(fits.batchSize)} fits`, fits.batchSize];
   notice("bad", `The GPU has not enough memory for ${what}.`, {
     label: `Use ${grouped(fitting)}`,

@@ -1,4 +1,4 @@
-// One parameter updated by an optimizer with 2 moments. Written by src/gpu/emitOptimizer.ts.
+// One parameter updated by an optimizer with 2 moments. Written by src/backend/webgpu/emit/emitOptimizer.ts.
 
 fn updated(parameter: f32, gradient: f32, at: u32) -> f32 {
   let state0 = moments[at];

@@ -1,5 +1,5 @@
 // One network for a workgroup: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError.
-// Written by src/gpu/emitLayers.ts; sampleTile.wgsl tells what the names mean.
+// Written by src/backend/webgpu/emit/emitLayers.ts; sampleTile.wgsl tells what the names mean.
 
 const INPUTS = 2u;
 const OUTPUTS = 1u;

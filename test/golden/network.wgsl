@@ -1,4 +1,4 @@
-// One network as straight-line code: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/gpu/emitNetwork.ts; the kernel that this is joined
+// One network as straight-line code: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/backend/webgpu/emit/emitNetwork.ts; the kernel that this is joined
 // in front of declares `step`, `inputs`, `targets` and `parameters`.
 // w1_2_3 is the weight of layer 1 from its input 2 to its unit 3 and dw1_2_3 its gradient, b a bias, z a weighted sum, a its
 // activation, d1_3 the gradient by z1_3. Values have names of their own: arrays and structs would be kept in memory by some.

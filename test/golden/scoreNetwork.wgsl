@@ -1,4 +1,4 @@
-// One network forward, and its loss: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/gpu/emitNetwork.ts; names are those of network.wgsl.
+// One network forward, and its loss: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/backend/webgpu/emit/emitNetwork.ts; names are those of network.wgsl.
 
 const PARAMETERS = 15u;
 

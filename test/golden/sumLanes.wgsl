@@ -1,4 +1,4 @@
-// Gradients of one network summed over lanes: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/gpu/emitNetwork.ts.
+// Gradients of one network summed over lanes: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/backend/webgpu/emit/emitNetwork.ts.
 
 fn sumGradients() {
   dw1_1_1 = laneSum(dw1_1_1);

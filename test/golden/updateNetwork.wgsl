@@ -1,4 +1,4 @@
-// Every parameter of one network updated: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError; 0 moments. Written by src/gpu/emitNetwork.ts.
+// Every parameter of one network updated: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError; 0 moments. Written by src/backend/webgpu/emit/emitNetwork.ts.
 
 const MOMENTS = 0u;
 
@@ -8,9 +8,9 @@ fn stateAt(at: u32, state: u32) -> u32 {
   return at + state * PARAMETERS;
 }
 
-// Moments of a replica lie in planes, one behind all replicas' others.
+// Moments of a member lie in planes, one behind all members' others.
 fn momentAt(first: u32, index: u32) -> u32 {
-  return index / PARAMETERS * hyper.replicas * PARAMETERS + first + index % PARAMETERS;
+  return index / PARAMETERS * hyper.members * PARAMETERS + first + index % PARAMETERS;
 }
 
 fn readMoments(first: u32) {

@@ -1,4 +1,4 @@
-// Gradients of one network written as those of a slice: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/gpu/emitNetwork.ts.
+// Gradients of one network written as those of a slice: 2-2-2-1 sigmoid sigmoid sigmoid, squaredError. Written by src/backend/webgpu/emit/emitNetwork.ts.
 
 fn writePartials(first: u32) {
   partials[first + 0u] = dw1_1_1;

@@ -1,6 +1,6 @@
 // Arrays as the simplest code has them, which tensors are held against: a function of coordinates, written out.
 
-import type { Shape } from "../../src/shape.ts";
+import type { Shape } from "../../src/backend/shape.ts";
 
 /** Every place in a shape, row-major. */
 export function coordinatesOf(shape: Shape): number[][] {

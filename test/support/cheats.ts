@@ -2,7 +2,7 @@ import { reference } from "../../bench/contenders/reference.ts";
 import { CannotTakePart, type Contender, type ContenderCard, type Entry } from "../../bench/race/contract.ts";
 import type { Start } from "../../bench/race/start.ts";
 import type { StepWorkload, Workload } from "../../bench/race/workload.ts";
-import { sgd } from "../../src/optimizer.ts";
+import { sgd } from "../../src/math/optimizer.ts";
 
 /** A card for a contender that only tests know. */
 export const cardOf = (name: string, contender: Contender): ContenderCard => ({
@@ -36,10 +36,10 @@ export const returnsEarly = changed((entry) => {
       owed = 0;
       return entry.restart();
     },
-    readState: async () => {
+    readCheckpoint: async () => {
       await entry.run(owed);
       owed = 0;
-      return entry.readState();
+      return entry.readCheckpoint();
     },
   };
 });
@@ -64,7 +64,7 @@ export const computesWrong: Contender = {
 
 /** Ends in NaN. */
 export const computesNothing = changed((entry) => ({
-  readState: async () => (await entry.readState()).map(() => Number.NaN),
+  readCheckpoint: async () => (await entry.readCheckpoint()).map(() => Number.NaN),
 }));
 
 export const hangs = changed(() => ({ finish: () => new Promise<number>(() => {}) }));

@@ -1,9 +1,9 @@
 // Expressions on the GPU at many points, and what f32 may be off by there.
 
-import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import { createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
-import { kernelOf } from "../../src/gpu/shader.ts";
+import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { createDispatch, createKernel, encode } from "../../src/backend/webgpu/kernel.ts";
+import { kernelOf } from "../../src/backend/webgpu/shader.ts";
 import { inOrder } from "../../src/math/differentiate.ts";
 import { Expression } from "../../src/math/expression.ts";
 import { emitFunction } from "../../src/math/emitWgsl.ts";
@@ -43,7 +43,7 @@ export async function computeOnGpu(
     write(device.gpu, uniform, Uint32Array.of(count, 0, 0, 0));
     const out = owner.storage("out", count);
     const bound = [uniform, ...points.map((values, at) => owner.upload(`x${at}`, values)), out];
-    const dispatch = createDispatch(device, kernel, { label: "sweep", bound, invocations: () => count, replicas: 1 });
+    const dispatch = createDispatch(device, kernel, { label: "sweep", bound, invocations: () => count, members: 1 });
     const encoder = device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
     encode(pass, dispatch, 0, 0);

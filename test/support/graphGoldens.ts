@@ -1,6 +1,6 @@
 // Networks of other layers than dense ones, as PyTorch trained them in float64.
 
-import type { Executor } from "../../src/executor.ts";
+import type { Executor } from "../../src/backend/executor.ts";
 import {
   adam,
   type AnyNetwork,

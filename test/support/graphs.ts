@@ -129,7 +129,7 @@ export function graphData(net: AnyNetwork, rows: number, seed: number) {
 }
 
 /** Parameters of a member: f32 values of about the size that initialisers draw, none of them 0. */
-export function graphParameters(net: AnyNetwork, seed: number, replicas = 1): Float64Array {
+export function graphParameters(net: AnyNetwork, seed: number, members = 1): Float64Array {
   const uniform = createUniform(seed + 77);
-  return Float64Array.from({ length: replicas * net.parameterCount }, () => Math.fround(1.2 * uniform() - 0.5));
+  return Float64Array.from({ length: members * net.parameterCount }, () => Math.fround(1.2 * uniform() - 0.5));
 }

@@ -1,20 +1,21 @@
 // One kernel, dispatched by itself.
 
-import { batchAt } from "../../src/batches.ts";
-import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
-import { acquire, GpuDevice } from "../../src/gpu/device.ts";
-import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/gpu/kernel.ts";
-import { type KernelName, type LayerFunctions, layerKernel } from "../../src/gpu/kernels.ts";
-import type { KernelSource } from "../../src/gpu/shader.ts";
-import type { Network } from "../../src/network.ts";
-import { type Optimizer, sgd } from "../../src/optimizer.ts";
-import { stepBytes, stepStride, writeStep } from "../../src/plan/uniforms.ts";
+import { batchAt } from "../../src/backend/batches.ts";
+import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import { acquire } from "../../src/backend/acquire.ts";
+import { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { type Bound, type Constants, createDispatch, createKernel, encode } from "../../src/backend/webgpu/kernel.ts";
+import { type KernelName, type LayerFunctions, layerKernel } from "../../src/backend/webgpu/kernels.ts";
+import type { KernelSource } from "../../src/backend/webgpu/shader.ts";
+import type { Network } from "../../src/graph/network.ts";
+import { type Optimizer, sgd } from "../../src/math/optimizer.ts";
+import { stepBytes, stepStride, writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
 
 /** A WebGPU device; without an adapter the test fails. */
 export async function openDevice(options: { maxBufferBytes?: number; gpu?: GPU } = {}): Promise<GpuDevice> {
   const device = await acquire(options);
   if (device instanceof GpuDevice) return device;
-  throw new Error(`no WebGPU adapter: ${device.why}`);
+  throw new Error(`no WebGPU adapter: ${device.fallbackReason}`);
 }
 
 export interface StepRequest {
@@ -60,7 +61,7 @@ export interface KernelRun {
   /** Values of the storage bindings, in order. */
   readonly storage: readonly (Float32Array | Uint32Array)[];
   readonly invocations: number;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 /** Runs a kernel once. @returns the bits of every storage binding afterwards, in order */
@@ -75,8 +76,8 @@ export async function runKernel(device: GpuDevice, run: KernelRun): Promise<Uint
     write(device.gpu, uniform, run.uniform);
     const storage = run.storage.map((values, index) => owner.upload(`binding ${index + 2}`, values));
     const bound: Bound[] = [{ buffer: steps, size: stepBytes }, uniform, ...storage];
-    const { invocations, replicas } = run;
-    const dispatch = createDispatch(device, kernel, { label: "test", bound, invocations: () => invocations, replicas });
+    const { invocations, members } = run;
+    const dispatch = createDispatch(device, kernel, { label: "test", bound, invocations: () => invocations, members });
     const encoder = device.gpu.createCommandEncoder();
     const pass = encoder.beginComputePass();
     encode(pass, dispatch, 0, 0);
@@ -92,6 +93,6 @@ export async function runKernel(device: GpuDevice, run: KernelRun): Promise<Uint
   }
 }
 
-/** Part of one replica in a flat buffer, as float64. */
-export const replicaPart = (values: Float32Array, replica: number, length: number): Float64Array =>
-  Float64Array.from(values.subarray(replica * length, (replica + 1) * length));
+/** Part of one member in a flat buffer, as float64. */
+export const memberPart = (values: Float32Array, member: number, length: number): Float64Array =>
+  Float64Array.from(values.subarray(member * length, (member + 1) * length));

@@ -1,6 +1,6 @@
 // Random networks with data that suits their loss.
 
-import type { Dataset } from "../../src/executor.ts";
+import type { Dataset } from "../../src/backend/executor.ts";
 import {
   type ActivationName,
   type BuiltInNetwork,
@@ -9,7 +9,7 @@ import {
   type Network,
   network,
   takesLogits,
-} from "../../src/network.ts";
+} from "../../src/graph/network.ts";
 import { createUniform } from "./random.ts";
 
 export interface NetCase {
@@ -29,16 +29,16 @@ export function networkOf({ inputs, layers, loss }: NetCase): BuiltInNetwork {
   return network({ inputs, layers: named, loss });
 }
 
-/** Parameters [replicas, parameterCount]: weights of variance 1 / fanIn, and biases. All are f32. */
-export function parametersOf(net: Network, seed: number, replicas = 1): Float32Array {
+/** Parameters [members, parameterCount]: weights of variance 1 / fanIn, and biases. All are f32. */
+export function parametersOf(net: Network, seed: number, members = 1): Float32Array {
   const uniform = createUniform(seed);
-  const all = new Float32Array(replicas * net.parameterCount);
-  for (let replica = 0; replica < replicas; replica++) {
+  const all = new Float32Array(members * net.parameterCount);
+  for (let member = 0; member < members; member++) {
     for (const { weightsOffset, biasOffset, fanIn, fanOut } of net.layers) {
       const scale = Math.sqrt(3 / fanIn);
       for (let at = weightsOffset; at < biasOffset + fanOut; at++) {
         const width = at < biasOffset ? scale : 0.3;
-        all[replica * net.parameterCount + at] = width * (2 * uniform() - 1);
+        all[member * net.parameterCount + at] = width * (2 * uniform() - 1);
       }
     }
   }

@@ -1,18 +1,24 @@
 // Shapes that kernels are tried on.
 
 import fc from "fast-check";
-import type { Version } from "../../src/gpu/productVersions.ts";
-import { type ActivationName, dense, type LayerShape, type Network, network } from "../../src/network.ts";
+import type { LayerVariant } from "../../src/backend/webgpu/matmulVariants.ts";
+import { type ActivationName, dense, type LayerShape, type Network, network } from "../../src/graph/network.ts";
 import { shareOf } from "./share.ts";
 
 /** One, the register tiles ± 1, the workgroup ± 1, and sizes that divide by nothing. */
 export const oddSizes = fc.constantFrom(1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65);
-export const replicaCounts = fc.constantFrom(1, 2, 5);
+export const memberCounts = fc.constantFrom(1, 2, 5);
 
-/** Every version of a product. */
-export const versions = ["plain", "tiled", "wideTiled", "quads", "wideQuads"] as const satisfies readonly Version[];
+/** Every variant of a product. */
+export const variants = [
+  "plain",
+  "tiled",
+  "wideTiled",
+  "quads",
+  "wideQuads",
+] as const satisfies readonly LayerVariant[];
 
-/** A layer with neighbours on both sides, so that its parameters start and end inside a replica's. */
+/** A layer with neighbours on both sides, so that its parameters start and end inside a member's. */
 export function middleLayer(fanIn: number, fanOut: number, activation: ActivationName = "identity") {
   const layers = [dense(fanIn, "tanh"), dense(fanOut, activation), dense(2)];
   const whole: Network = network({ inputs: 2, layers, loss: "squaredError" });

@@ -1,7 +1,8 @@
 // One device for all tests of a file, and of the files that the same worker runs, with an empty ledger at the end of each.
 
 import { afterAll, beforeAll, expect } from "vitest";
-import { acquire, type GpuDevice } from "../../src/gpu/device.ts";
+import { acquire } from "../../src/backend/acquire.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { openDevice } from "./kernelRun.ts";
 
 /** Kept from file to file where a worker keeps its modules: what one has compiled the next need not. */

@@ -1,7 +1,7 @@
 // Operations on sizes of 0 and 1, repeated on either side: what test/tensorEdges.test.ts sweeps over.
 
-import { activationNames, lossNames } from "../../src/network.ts";
-import type { Shape } from "../../src/shape.ts";
+import { activationNames, lossNames } from "../../src/graph/network.ts";
+import type { Shape } from "../../src/backend/shape.ts";
 import * as t from "../../src/tensor.ts";
 import type { OperationCase } from "./tensorOperations.ts";
 

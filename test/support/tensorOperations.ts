@@ -1,9 +1,9 @@
 // Every operation of tensors once or more: what tests of gradients, of devices and of bits sweep over.
 
-import { activationNames, lossNames } from "../../src/network.ts";
+import { activationNames, lossNames } from "../../src/graph/network.ts";
 import * as t from "../../src/tensor.ts";
-import type { Shape } from "../../src/shape.ts";
-import type { Device } from "../../src/gpu/device.ts";
+import type { Shape } from "../../src/backend/shape.ts";
+import type { Device } from "../../src/backend/device.ts";
 import { createUniform } from "./random.ts";
 
 /** Values of one input. */

@@ -54,7 +54,7 @@ export function thalweg(parameters: readonly string[], options: RunOptions = {})
 
 export const write = (name: string, content: string | Uint8Array): void => writeFileSync(join(folder, name), content);
 export const read = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)));
-export const cpu = ["--device", "cpu"];
+export const cpu = ["--device", "reference"];
 export const trainPenguins = ["train", penguins, "--target", "Species"];
 
 /** Gives the test file a folder with penguins.safetensors, as the command line trained it. */

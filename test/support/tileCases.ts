@@ -1,6 +1,6 @@
 // Networks for the kernels that take tiles of samples: every activation, loss and optimizer, odd widths, rest batches.
 
-import type { RunSettings } from "../../src/executor.ts";
+import type { RunSettings } from "../../src/backend/executor.ts";
 import {
   activationNames,
   adam,
@@ -17,7 +17,7 @@ export interface TileCase {
   readonly name: string;
   readonly net: Network;
   readonly settings: RunSettings;
-  readonly replicas: number;
+  readonly members: number;
 }
 
 const shapes = [
@@ -58,10 +58,10 @@ function caseAt(index: number): TileCase {
     activation: activationNames[(index + 3 * layer) % activationNames.length]!,
   }));
   const net = networkOf({ inputs: widths[0]!, layers, loss, rows: batch.rows, seed: index });
-  const replicas = index % 2 === 0 ? 1 : 3;
+  const members = index % 2 === 0 ? 1 : 3;
   const settings = { ...batch, data: dataOf(net, batch.rows, index), optimizer, shuffle: true, seed: index };
-  const name = `${describeNet(net)}, ${optimizer.name}, ${batch.batchSize} of ${batch.rows}, ${replicas} replicas`;
-  return { name, net, settings, replicas };
+  const name = `${describeNet(net)}, ${optimizer.name}, ${batch.batchSize} of ${batch.rows}, ${members} members`;
+  return { name, net, settings, members };
 }
 
 export const tileCases: readonly TileCase[] = Array.from({ length: 12 }, (_, index) => caseAt(index));

@@ -1,33 +1,33 @@
 // The kernels that take tiles of samples, dispatched by themselves.
 
-import { batchAt, widestOptimizer } from "../../src/batches.ts";
-import type { RunSettings } from "../../src/executor.ts";
-import { BufferOwner, readStretches, write } from "../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../src/gpu/device.ts";
-import type { TileSizes } from "../../src/gpu/emitLayers.ts";
-import { kernelUpdateOf } from "../../src/gpu/emitOptimizer.ts";
-import { type Constants, createKernel } from "../../src/gpu/kernel.ts";
-import type { KernelSource } from "../../src/gpu/shader.ts";
-import { fusedKernels } from "../../src/gpu/kernels.ts";
-import type { Network } from "../../src/network.ts";
-import { orderConstants, rowCountOf } from "../../src/plan/constants.ts";
-import { createStatus } from "../../src/plan/runStatus.ts";
+import { batchAt, widestOptimizer } from "../../src/backend/batches.ts";
+import type { RunSettings } from "../../src/backend/executor.ts";
+import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import type { TileSizes } from "../../src/backend/webgpu/emit/emitLayers.ts";
+import { kernelUpdateOf } from "../../src/backend/webgpu/emit/emitOptimizer.ts";
+import { type Constants, createKernel } from "../../src/backend/webgpu/kernel.ts";
+import type { KernelSource } from "../../src/backend/webgpu/shader.ts";
+import { fusedKernels } from "../../src/backend/webgpu/kernels.ts";
+import type { Network } from "../../src/graph/network.ts";
+import { orderConstants, rowCountOf } from "../../src/backend/webgpu/strategies/costConstants.ts";
+import { createStatus } from "../../src/backend/webgpu/strategies/runStatus.ts";
 import {
   hyperBlock,
-  replicaBlock,
+  memberBlock,
   runBlock,
   slicesBlock,
   stepBytes,
   stepStride,
   storedStepBytes,
   writeStep,
-} from "../../src/plan/uniforms.ts";
+} from "../../src/backend/webgpu/strategies/uniforms.ts";
 
 export interface TileRun {
   readonly network: Network;
-  readonly replicas: number;
+  readonly members: number;
   readonly settings: RunSettings;
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly parameters: Float32Array;
   readonly sizes: TileSizes;
 }
@@ -58,15 +58,15 @@ function uniformOf(device: GpuDevice, owner: BufferOwner, label: string, block: 
 
 export interface GroupsTrained {
   readonly parameters: Float32Array;
-  /** [steps, replicas]. */
+  /** [steps, members]. */
   readonly losses: Float32Array;
-  /** [3, replicas]. */
+  /** [3, members]. */
   readonly status: Uint32Array;
 }
 
 /** Trains by `trainGroups`, a dispatch for each of `calls`, which count steps. */
 export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly number[]): Promise<GroupsTrained> {
-  const { network, replicas, settings, parameters: initial } = run;
+  const { network, members, settings, parameters: initial } = run;
   const kernel = await createKernel(device, sourceOf(run, "trainGroups"), constantsOf(run));
   const owner = new BufferOwner(device);
   const total = calls.reduce((sum, count) => sum + count, 0);
@@ -77,16 +77,16 @@ export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly
       device,
       owner,
       "hyper",
-      hyperBlock(network, replicas, { slots: 1 }, widestOptimizer(settings)),
+      hyperBlock(network, members, { splits: 1 }, widestOptimizer(settings)),
     );
     const steps = owner.storage("steps", (Math.max(...calls) * storedStepBytes) / 4);
     const inputs = owner.upload("inputs", settings.data.inputs as Float32Array);
     const targets = owner.upload("targets", settings.data.targets as Float32Array);
-    const rates = owner.upload("settings", replicaBlock(settings, replicas));
+    const rates = owner.upload("settings", memberBlock(settings, members));
     const parameters = owner.upload("parameters", initial);
     const moments = owner.storage("moments", 2 * initial.length);
-    const losses = owner.storage("losses", total * replicas);
-    const status = createStatus(owner, replicas);
+    const losses = owner.storage("losses", total * members);
+    const status = createStatus(owner, members);
     const bound = [runs, hyper, steps, inputs, targets, rates, parameters, moments, losses, status];
     const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
     const bindGroup = gpu.createBindGroup({ layout: kernel.layout, entries });
@@ -100,18 +100,18 @@ export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly
         writeStep(words, index * storedStepBytes, { ...numbers, lossSlot: first + index });
       }
       write(gpu, steps, words.buffer);
-      write(gpu, runs, runBlock(count, 0, replicas));
+      write(gpu, runs, runBlock(count, 0, members));
       const encoder = gpu.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(kernel.pipeline);
       pass.setBindGroup(0, bindGroup, [0]);
-      const columns = Math.min(3, replicas); // a grid of several rows, as with very many replicas
-      pass.dispatchWorkgroups(columns, Math.ceil(replicas / columns));
+      const columns = Math.min(3, members); // a grid of several rows, as with very many members
+      pass.dispatchWorkgroups(columns, Math.ceil(members / columns));
       pass.end();
       gpu.queue.submit([encoder.finish()]);
       first += count;
     }
-    const lengths = [initial.length, total * replicas, 3 * replicas] as const;
+    const lengths = [initial.length, total * members, 3 * members] as const;
     const stretches = [parameters, losses, status].map((buffer, at) => ({ buffer, first: 0, length: lengths[at]! }));
     const all = await readStretches(device, "test", stretches);
     return {
@@ -131,14 +131,14 @@ export interface Slicing {
   readonly step?: number;
 }
 
-/** Partial gradients [slots, replicas, parameterCount + 1] of one step by `trainTiles`, chunk by chunk. */
+/** Partial gradients [splits, members, parameterCount + 1] of one step by `trainTiles`, chunk by chunk. */
 export async function runTiles(device: GpuDevice, run: TileRun, slicing: Slicing): Promise<Float32Array> {
-  const { network, replicas, settings, parameters } = run;
+  const { network, members, settings, parameters } = run;
   const { sliceRows, step: index = 0 } = slicing;
   const kernel = await createKernel(device, sourceOf(run, "trainTiles"), constantsOf(run));
   const batch = batchAt(settings, rowCountOf(settings, network), index);
-  const slots = Math.ceil(Math.min(settings.batchSize, rowCountOf(settings, network)) / sliceRows);
-  const chunkRows = slicing.chunkRows ?? slots * sliceRows;
+  const splits = Math.ceil(Math.min(settings.batchSize, rowCountOf(settings, network)) / sliceRows);
+  const chunkRows = slicing.chunkRows ?? splits * sliceRows;
   const chunks = Math.ceil(batch.batchSize / chunkRows);
   const owner = new BufferOwner(device);
   const { gpu } = device;
@@ -151,13 +151,13 @@ export async function runTiles(device: GpuDevice, run: TileRun, slicing: Slicing
       writeStep(new DataView(words), at * stepStride, numbers);
     }
     const steps = uniformOf(device, owner, "steps", words);
-    const length = slots * replicas * (network.parameterCount + 1);
+    const length = splits * members * (network.parameterCount + 1);
     const partials = owner.upload("partials", new Float32Array(length).fill(7)); // everything is to be overwritten
     const bound = [
-      uniformOf(device, owner, "slices", slicesBlock(sliceRows, slots, replicas)),
+      uniformOf(device, owner, "slices", slicesBlock(sliceRows, splits, members)),
       owner.upload("inputs", settings.data.inputs as Float32Array),
       owner.upload("targets", settings.data.targets as Float32Array),
-      owner.upload("settings", replicaBlock(settings, replicas)),
+      owner.upload("settings", memberBlock(settings, members)),
       owner.upload("parameters", parameters),
       partials,
     ];
@@ -170,7 +170,7 @@ export async function runTiles(device: GpuDevice, run: TileRun, slicing: Slicing
     pass.setPipeline(kernel.pipeline);
     for (let at = 0; at < chunks; at++) {
       pass.setBindGroup(0, bindGroup, [at * stepStride]);
-      pass.dispatchWorkgroups(slots, 1, replicas);
+      pass.dispatchWorkgroups(splits, 1, members);
     }
     pass.end();
     gpu.queue.submit([encoder.finish()]);

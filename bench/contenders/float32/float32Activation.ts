@@ -1,5 +1,5 @@
-import { activate, activateDerivative } from "../../../src/cpu/activation.ts";
-import type { ActivationName } from "../../../src/network.ts";
+import { activate, activateDerivative } from "../../../src/backend/cpu/activation.ts";
+import type { ActivationName } from "../../../src/graph/network.ts";
 
 // Activation functions over arrays: a loop each for the common ones, the library's float64 functions for the others.
 

@@ -1,5 +1,5 @@
-import { batchAt, rowsOf, stepsPerEpoch } from "../../../src/batches.ts";
-import type { FloatArray, RunSettings } from "../../../src/executor.ts";
+import { batchAt, rowsOf, stepsPerEpoch } from "../../../src/backend/batches.ts";
+import type { FloatArray, RunSettings } from "../../../src/backend/executor.ts";
 import { runSeed, type Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 

@@ -1,11 +1,16 @@
-import { type ActivationName, type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../../src/network.ts";
+import {
+  type ActivationName,
+  type LayerShape,
+  type BuiltInNetwork,
+  savesPreActivation,
+} from "../../../src/graph/network.ts";
 import { activateAll, multiplySlopes } from "./float32Activation.ts";
 import { multiply, type Product } from "./float32Multiply.ts";
 
 /** Forward of one layer: outputs = activation(inputs · weights + bias). */
 export interface ForwardLayer {
   readonly shape: LayerShape<ActivationName>;
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly parameters: Float32Array;
   /** [rows, fanOut]. */
   readonly outputs: Float32Array;
@@ -34,7 +39,7 @@ export function forwardLayer(
   return { shape, parameters, outputs, saved, product };
 }
 
-/** @param first index of the replica's first parameter */
+/** @param first index of the member's first parameter */
 export function runForward(layer: ForwardLayer, rows: number, first: number): void {
   const { shape, parameters, outputs, saved, product } = layer;
   const { fanOut, weightsOffset, biasOffset, activation } = shape;
@@ -53,7 +58,7 @@ export interface BackwardLayer {
   readonly forward: ForwardLayer;
   /** [rows, fanOut]: gradient by the outputs, then by the pre-activations. */
   readonly dOutputs: Float32Array;
-  /** [parameterCount] of one replica. */
+  /** [parameterCount] of one member. */
   readonly gradients: Float32Array;
   readonly weightGradients: Product;
   /** Undefined in the first layer, whose inputs are data. */
@@ -106,7 +111,7 @@ function sumBias({ forward, dOutputs, gradients, biasSums }: BackwardLayer, rows
   for (let column = 0; column < fanOut; column++) gradients[biasOffset + column] = biasSums[column]!;
 }
 
-/** @param first index of the replica's first parameter */
+/** @param first index of the member's first parameter */
 export function runBackward(layer: BackwardLayer, rows: number, first: number): void {
   const { forward, dOutputs, gradients, weightGradients, inputGradients } = layer;
   const { fanIn, fanOut, weightsOffset, biasOffset, activation } = forward.shape;

@@ -1,6 +1,6 @@
-import { lossScale } from "../../../src/cpu/loss.ts";
+import { lossScale } from "../../../src/backend/cpu/loss.ts";
 import { softplusOf } from "../../../src/math/specialFunctions.ts";
-import type { LossName } from "../../../src/network.ts";
+import type { LossName } from "../../../src/graph/network.ts";
 
 /** Loss of a batch: its gradient by the outputs is written. */
 export interface LossMemory {
@@ -75,7 +75,7 @@ const losses: Partial<Record<LossName, Loss>> = {
 
 export const knowsLoss = (name: LossName): boolean => name in losses;
 
-/** Definitions as in src/cpu/loss.ts. @returns the mean loss of the batch */
+/** Definitions as in src/backend/cpu/loss.ts. @returns the mean loss of the batch */
 export function lossOf(name: LossName, memory: LossMemory, rows: number): number {
   const scale = lossScale(name, rows, memory.columns);
   return scale * losses[name]!(memory, rows * memory.columns, scale);

@@ -24,7 +24,7 @@ function forwardLayers({ network, batchSize }: StepWorkload, parameters: Float32
   });
 }
 
-/** Training steps of all replicas, one after the other; everything is allocated beforehand. */
+/** Training steps of all members, one after the other; everything is allocated beforehand. */
 class Steps implements Entry {
   readonly #workload: StepWorkload;
   readonly #start: Start;
@@ -33,12 +33,12 @@ class Steps implements Entry {
   readonly #backward: readonly BackwardLayer[];
   readonly #loss: LossMemory;
   readonly #updated: Updated;
-  /** Of the last step, per replica. */
+  /** Of the last step, per member. */
   readonly #losses: Float32Array;
   #nextStep = 0;
 
   constructor(workload: StepWorkload, start: Start) {
-    const { network, optimizer, replicas } = workload;
+    const { network, optimizer, members } = workload;
     const parameters = start.state.slice();
     this.#workload = workload;
     this.#start = start;
@@ -50,7 +50,7 @@ class Steps implements Entry {
     const { targets } = this.#batches.drawn;
     this.#loss = { outputs: last.forward.outputs, targets, dOutputs, columns: network.outputs };
     this.#updated = { parameters, gradients, moments: createMoments(optimizer, parameters.length) };
-    this.#losses = new Float32Array(replicas);
+    this.#losses = new Float32Array(members);
   }
 
   run(rounds: number): void {
@@ -58,13 +58,13 @@ class Steps implements Entry {
   }
 
   #step(step: number): void {
-    const { network, optimizer, replicas } = this.#workload;
+    const { network, optimizer, members } = this.#workload;
     const rows = this.#batches.draw(step);
     const update = updateOf(optimizer);
-    for (let replica = 0; replica < replicas; replica++) {
-      const first = replica * network.parameterCount;
+    for (let member = 0; member < members; member++) {
+      const first = member * network.parameterCount;
       for (const layer of this.#forward) runForward(layer, rows, first);
-      this.#losses[replica] = lossOf(network.loss, this.#loss, rows);
+      this.#losses[member] = lossOf(network.loss, this.#loss, rows);
       for (const layer of this.#backward) runBackward(layer, rows, first);
       update(this.#updated, optimizer, first, step);
     }
@@ -76,7 +76,7 @@ class Steps implements Entry {
     return this.#updated.parameters[0]!;
   }
 
-  async readState(): Promise<Float32Array> {
+  async readCheckpoint(): Promise<Float32Array> {
     return this.#updated.parameters.slice();
   }
 

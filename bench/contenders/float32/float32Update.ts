@@ -1,16 +1,16 @@
-import { momentCount, type Optimizer } from "../../../src/optimizer.ts";
+import { momentCount, type Optimizer } from "../../../src/math/optimizer.ts";
 
-/** Parameters of several replicas, of which one is updated at a time. */
+/** Parameters of several members, of which one is updated at a time. */
 export interface Updated {
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly parameters: Float32Array;
-  /** As many rows [replicas, parameterCount] as the optimizer keeps. */
+  /** As many rows [members, parameterCount] as the optimizer keeps. */
   readonly moments: readonly Float32Array[];
-  /** [parameterCount]: of the replica at hand. */
+  /** [parameterCount]: of the member at hand. */
   readonly gradients: Float32Array;
 }
 
-/** @param first index of the replica's first parameter @param step steps done before this one */
+/** @param first index of the member's first parameter @param step steps done before this one */
 type Update = (memory: Updated, optimizer: Optimizer, first: number, step: number) => void;
 
 function descend({ parameters, gradients }: Updated, { learningRate }: Optimizer, first: number): void {
@@ -50,7 +50,7 @@ const updates: Partial<Record<Optimizer["name"], Update>> = { sgd, adam };
 
 export const knowsOptimizer = ({ name }: Optimizer): boolean => name in updates;
 
-/** One step of one replica; definitions as in src/cpu/update.ts. */
+/** One step of one member; definitions as in src/backend/cpu/update.ts. */
 export const updateOf = ({ name }: Optimizer): Update => updates[name]!;
 
 export const createMoments = (optimizer: Optimizer, length: number): Float32Array[] =>

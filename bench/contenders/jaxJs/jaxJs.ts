@@ -50,16 +50,16 @@ function sumToOne({ network: { outputs, loss } }: StepWorkload, targets: Start["
 }
 
 /** As a user of jax-js writes it: `jit(vmap(step))`, with the gradient by `grad`. */
-const plainForm = ({ replicas }: StepWorkload) =>
-  ({ gradient: "grad", parameters: "list", replicas: replicas > 1 ? "vmap" : "none" }) as const;
+const plainForm = ({ members }: StepWorkload) =>
+  ({ gradient: "grad", parameters: "list", members: members > 1 ? "vmap" : "none" }) as const;
 
-/** As few kernels as can be had: the gradient and the replicas' axis written out, moments in one array. */
+/** As few kernels as can be had: the gradient and the members' axis written out, moments in one array. */
 function writtenOut(workload: StepWorkload, start: Start): Omit<TrainingSettings, "handOver" | "stepsPerCall"> {
   if (!hasSlopes(workload.network) || !sumToOne(workload, start.data.targets)) {
     throw new CannotTakePart("its gradient is not written out by hand");
   }
   const parameters = momentsOf(workload) > 0 ? "flat" : "list";
-  return { gradient: "written out", parameters, replicas: workload.replicas > 1 ? "axis" : "none" };
+  return { gradient: "written out", parameters, members: workload.members > 1 ? "axis" : "none" };
 }
 
 type Device = "webgpu" | "wasm";

@@ -124,7 +124,7 @@ class ChainEntry implements Entry {
     return firstValue(this.#how, [this.#state]);
   }
 
-  readState(): Promise<Float32Array> {
+  readCheckpoint(): Promise<Float32Array> {
     return download(this.#state);
   }
 

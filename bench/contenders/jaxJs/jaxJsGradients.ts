@@ -1,22 +1,22 @@
 // Gradients of one step, in two ways: by jax-js, and written out by hand, which makes half as many kernels.
 
 import { grad, type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import type { BuiltInNetwork } from "../../../src/network.ts";
+import type { BuiltInNetwork } from "../../../src/graph/network.ts";
 import { applyActivation, applyFused, meanLoss, meanLossSlope, slopeOf } from "./jaxJsNetwork.ts";
 
 /** What a step reads. Every call makes a view of its own: one that two operations share is copied by jax-js. */
 export interface StepViews {
   readonly layers: readonly LayerViews[];
-  /** [batchSize, inputs], or with replicas in front. */
+  /** [batchSize, inputs], or with members in front. */
   inputs(): JaxArray;
   /** [batchSize, outputs]. */
   targets(): JaxArray;
 }
 
 interface LayerViews {
-  /** [fanIn, fanOut], or with replicas in front. */
+  /** [fanIn, fanOut], or with members in front. */
   weights(): JaxArray;
-  /** Adds to [batchSize, fanOut], or to the same with replicas in front. */
+  /** Adds to [batchSize, fanOut], or to the same with members in front. */
   bias(): JaxArray;
 }
 

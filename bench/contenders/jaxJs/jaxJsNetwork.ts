@@ -1,8 +1,8 @@
 // Activations and losses in jax-js. Every function takes ownership of its arrays, as all functions of jax-js do.
 
 import { type Array as JaxArray, nn, numpy as np } from "@jax-js/jax";
-import { lossScale } from "../../../src/cpu/loss.ts";
-import type { ActivationName, LossName, BuiltInNetwork } from "../../../src/network.ts";
+import { lossScale } from "../../../src/backend/cpu/loss.ts";
+import type { ActivationName, LossName, BuiltInNetwork } from "../../../src/graph/network.ts";
 
 interface Activation {
   /** As a user of jax-js writes it. */

@@ -1,7 +1,7 @@
-// Optimizers in jax-js, as torch.optim defines them: twins of src/cpu/update.ts.
+// Optimizers in jax-js, as torch.optim defines them: after src/backend/cpu/update.ts.
 
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import type { Optimizer } from "../../../src/optimizer.ts";
+import type { Optimizer } from "../../../src/math/optimizer.ts";
 
 export interface UpdateArguments {
   readonly parameter: JaxArray;

@@ -1,8 +1,8 @@
 // Training steps in jax-js: whole steps, with their optimizer, inside one jit.
 
 import { type Array as JaxArray, jit, numpy as np, vmap } from "@jax-js/jax";
-import type { LayerShape } from "../../../src/network.ts";
-import { momentCount } from "../../../src/optimizer.ts";
+import type { LayerShape } from "../../../src/graph/network.ts";
+import { momentCount } from "../../../src/math/optimizer.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 import { disposeAll } from "./jaxJsArrays.ts";
 import { automaticGradients, type StepViews, writtenGradients } from "./jaxJsGradients.ts";
@@ -13,8 +13,8 @@ export interface StepForm {
   readonly gradient: "written out" | "grad";
   /** list: an array per weights and bias; flat: one array, so that optimizers with moments take fewer kernels. */
   readonly parameters: "list" | "flat";
-  /** How replicas are computed together: as an axis of every array, or by vmap of the step of one. */
-  readonly replicas: "none" | "axis" | "vmap";
+  /** How members are computed together: as an axis of every array, or by vmap of the step of one. */
+  readonly members: "none" | "axis" | "vmap";
 }
 
 /** Parameters, and moments that lie parallel to them. */
@@ -29,7 +29,7 @@ export interface ProgramOptions {
   readonly steps: number;
 }
 
-/** Shapes [replicas?, …] of weights and bias of every layer. */
+/** Shapes [members?, …] of weights and bias of every layer. */
 export const shapesOf = ({ fanIn, fanOut }: LayerShape, leading: readonly number[]): [number[], number[]] => [
   [...leading, fanIn, fanOut],
   [...leading, fanOut],
@@ -37,7 +37,7 @@ export const shapesOf = ({ fanIn, fanOut }: LayerShape, leading: readonly number
 
 /** Axes in front of what the step itself sees. */
 const leadingAxes = ({ workload, form }: ProgramOptions): number[] =>
-  form.replicas === "axis" ? [workload.replicas] : [];
+  form.members === "axis" ? [workload.members] : [];
 
 function layerViews(options: ProgramOptions, { parameters }: State): StepViews["layers"] {
   const leading = leadingAxes(options);
@@ -114,7 +114,7 @@ function stepsInARow(options: ProgramOptions): StepProgram {
     let state = start;
     for (let step = 0; step < steps; step++) {
       const broadcast = (array: JaxArray): JaxArray =>
-        options.form.replicas === "axis" ? np.broadcastTo(array, [workload.replicas, ...array.shape]) : array;
+        options.form.members === "axis" ? np.broadcastTo(array, [workload.members, ...array.shape]) : array;
       const inputs = (): JaxArray => broadcast(rows.inputs(step));
       const views = { layers: layerViews(options, state), inputs, targets: () => rows.targets(step) };
       state = stepOnce(options, state, views, (index) => scales[0]!.ref.slice(step, index));
@@ -127,8 +127,8 @@ function stepsInARow(options: ProgramOptions): StepProgram {
 
 export const createProgram = (options: ProgramOptions): StepProgram & { dispose(): void } => {
   const steps = stepsInARow(options);
-  // shared: the rows and the scales; state and result have the replicas in front
-  const all = options.form.replicas === "vmap" ? (vmap(steps, [0, null, null] as never) as StepProgram) : steps;
+  // shared: the rows and the scales; state and result have the members in front
+  const all = options.form.members === "vmap" ? (vmap(steps, [0, null, null] as never) as StepProgram) : steps;
   return jit(all) as StepProgram & { dispose(): void };
 };
 

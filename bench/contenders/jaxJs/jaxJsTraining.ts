@@ -1,8 +1,8 @@
 // A training run in jax-js as an entry of the race: states, batches, and steps handed over in groups.
 
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
-import { batchAt, rowsOf } from "../../../src/batches.ts";
-import type { FloatArray, RunSettings } from "../../../src/executor.ts";
+import { batchAt, rowsOf } from "../../../src/backend/batches.ts";
+import type { FloatArray, RunSettings } from "../../../src/backend/executor.ts";
 import type { Entry } from "../../race/contract.ts";
 import { runSeed, type Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";
@@ -31,9 +31,9 @@ interface Piece {
   readonly shape: number[];
 }
 
-/** Where the arrays of a state lie in one replica's parameters. */
-function piecesOf({ network, replicas }: StepWorkload, { parameters }: StepForm): Piece[] {
-  const leading = replicas > 1 ? [replicas] : [];
+/** Where the arrays of a state lie in one member's parameters. */
+function piecesOf({ network, members }: StepWorkload, { parameters }: StepForm): Piece[] {
+  const leading = members > 1 ? [members] : [];
   const { parameterCount } = network;
   if (parameters === "flat") return [{ first: 0, size: parameterCount, shape: [...leading, parameterCount] }];
   return network.layers.flatMap((layer) => {
@@ -46,12 +46,12 @@ function piecesOf({ network, replicas }: StepWorkload, { parameters }: StepForm)
   });
 }
 
-/** Values of one piece, all replicas, out of [replicas, parameterCount]. */
+/** Values of one piece, all members, out of [members, parameterCount]. */
 function cut(values: Float32Array, { first, size }: Piece, parameterCount: number): Float32Array {
   const out = new Float32Array((values.length / parameterCount) * size);
-  for (let replica = 0; replica * size < out.length; replica++) {
-    const from = replica * parameterCount + first;
-    out.set(values.subarray(from, from + size), replica * size);
+  for (let member = 0; member * size < out.length; member++) {
+    const from = member * parameterCount + first;
+    out.set(values.subarray(from, from + size), member * size);
   }
   return out;
 }
@@ -174,14 +174,14 @@ export class Training implements Entry {
     return firstValue(this.#how, this.#arrays());
   }
 
-  async readState(): Promise<Float32Array> {
-    const { replicas, network } = this.#workload;
-    const out = new Float32Array(replicas * network.parameterCount);
+  async readCheckpoint(): Promise<Float32Array> {
+    const { members, network } = this.#workload;
+    const out = new Float32Array(members * network.parameterCount);
     for (const [index, { first, size }] of this.#pieces.entries()) {
       const values = await download(this.#state.parameters[index]!);
-      for (let replica = 0; replica < replicas; replica++) {
-        const own = values.subarray(replica * size, (replica + 1) * size);
-        out.set(own, replica * network.parameterCount + first);
+      for (let member = 0; member < members; member++) {
+        const own = values.subarray(member * size, (member + 1) * size);
+        out.set(own, member * network.parameterCount + first);
       }
     }
     return out;
@@ -192,7 +192,7 @@ export class Training implements Entry {
     const { parameterCount } = this.#workload.network;
     const make = (values: (piece: Piece) => Float32Array): JaxArray[] =>
       this.#pieces.map((piece) => upload(values(piece), piece.shape));
-    const zeros = ({ size }: Piece): Float32Array => new Float32Array(this.#workload.replicas * size);
+    const zeros = ({ size }: Piece): Float32Array => new Float32Array(this.#workload.members * size);
     this.#state = {
       parameters: make((piece) => cut(this.#start.state, piece, parameterCount)),
       moments: Array.from({ length: momentsOf(this.#workload) }, () => make(zeros)),

@@ -5,7 +5,7 @@ import {
   type OnnxInitializer,
   type OnnxNode,
 } from "../../../src/formats/onnxGraph.ts";
-import type { ActivationName, LayerShape } from "../../../src/network.ts";
+import type { ActivationName, LayerShape } from "../../../src/graph/network.ts";
 import { CannotTakePart } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { ElementWorkload, ForwardWorkload, ProductWorkload, Workload } from "../../race/workload.ts";

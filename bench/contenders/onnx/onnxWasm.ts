@@ -31,7 +31,7 @@ export async function createWasmEntry(ort: Ort, round: RoundGraph, start: Start)
       }
     },
     finish: () => Promise.resolve(values()[0]!),
-    readState: () => Promise.resolve(values().slice()),
+    readCheckpoint: () => Promise.resolve(values().slice()),
     restart: () => {
       state = initial();
     },

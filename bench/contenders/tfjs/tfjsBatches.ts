@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
-import { type Batch, batchAt, rowsOf } from "../../../src/batches.ts";
-import type { RunSettings } from "../../../src/executor.ts";
+import { type Batch, batchAt, rowsOf } from "../../../src/backend/batches.ts";
+import type { RunSettings } from "../../../src/backend/executor.ts";
 import { runSeed, type Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 
-/** Rows of one step: [rows, width], or [1, rows, width] where replicas share them. */
+/** Rows of one step: [rows, width], or [1, rows, width] where members share them. */
 export interface BatchTensors {
   readonly inputs: tf.Tensor;
   readonly targets: tf.Tensor;
@@ -26,10 +26,10 @@ export class Batches {
   readonly #data: Table;
   #epoch: (Table & { readonly number: number }) | undefined;
 
-  constructor({ network, optimizer, rows, batchSize, replicas }: StepWorkload, { data }: Start) {
+  constructor({ network, optimizer, rows, batchSize, members }: StepWorkload, { data }: Start) {
     this.#settings = { data, optimizer, batchSize, shuffle: true, seed: runSeed };
     this.#rows = rows;
-    this.#isShared = replicas > 1;
+    this.#isShared = members > 1;
     const rest = rows % batchSize;
     this.sizes = batchSize >= rows ? [rows] : rest === 0 ? [batchSize] : [batchSize, rest];
     this.#data = {

@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { BuiltInNetwork } from "../../../src/network.ts";
-import type { Optimizer } from "../../../src/optimizer.ts";
+import type { BuiltInNetwork } from "../../../src/graph/network.ts";
+import type { Optimizer } from "../../../src/math/optimizer.ts";
 import { eachGradient, errorFactor, hasGradients } from "./tfjsGradients.ts";
-import { layersOfFlat, type ReplicaGroup } from "./tfjsLayers.ts";
+import { layersOfFlat, type MemberGroup } from "./tfjsLayers.ts";
 import { type LayerVariables, Parameters } from "./tfjsParameters.ts";
 import type { Trainer, TrainerOptions } from "./tfjsStep.ts";
 
@@ -20,11 +20,11 @@ class BatchConstants {
   readonly #bySize: ReadonlyMap<number, { factor: tf.Tensor; ones: tf.Tensor }>;
 
   /** @param gradientFactor what all gradients are multiplied by */
-  constructor({ network, sizes, replicas }: TrainerOptions, gradientFactor: number) {
+  constructor({ network, sizes, members }: TrainerOptions, gradientFactor: number) {
     const constants = (size: number) => ({
       factor: tf.scalar(gradientFactor * errorFactor(network, size)),
       // a product with a row of ones sums over samples, in one kernel where tf.sum takes two
-      ones: tf.ones(replicas === 1 ? [1, size] : [1, 1, size]),
+      ones: tf.ones(members === 1 ? [1, size] : [1, 1, size]),
     });
     this.#bySize = new Map(sizes.map((size) => [size, constants(size)]));
   }
@@ -52,7 +52,7 @@ function addProduct(
 }
 
 /** Gradient descent: gradients come multiplied by −learning rate, and the products that make them add the parameters. */
-export function sgdByHand(options: TrainerOptions, group: ReplicaGroup): Trainer {
+export function sgdByHand(options: TrainerOptions, group: MemberGroup): Trainer {
   const { network, optimizer, state, backend } = options;
   const { fusesMatrixBias } = backend;
   const parameters = new Parameters(network, group);
@@ -80,7 +80,7 @@ export function sgdByHand(options: TrainerOptions, group: ReplicaGroup): Trainer
   };
 }
 
-/** Parameters and moments of a group as flat tensors [replicas, parameterCount]: an update is one kernel each for all layers. */
+/** Parameters and moments of a group as flat tensors [members, parameterCount]: an update is one kernel each for all layers. */
 class FlatAdam {
   readonly #optimizer: Optimizer;
   readonly #start: tf.Tensor2D;
@@ -92,7 +92,7 @@ class FlatAdam {
   readonly #square: tf.Variable;
   #steps = 0;
 
-  constructor({ network, optimizer, state }: TrainerOptions, { first, count }: ReplicaGroup) {
+  constructor({ network, optimizer, state }: TrainerOptions, { first, count }: MemberGroup) {
     const { parameterCount } = network;
     this.#optimizer = optimizer;
     const own = state.slice(first * parameterCount, (first + count) * parameterCount);
@@ -131,7 +131,7 @@ class FlatAdam {
 }
 
 /** Adam on one flat tensor, which layers slice and to which gradients are joined. */
-export function adamByHand(options: TrainerOptions, group: ReplicaGroup): Trainer {
+export function adamByHand(options: TrainerOptions, group: MemberGroup): Trainer {
   const { network, backend } = options;
   const adam = new FlatAdam(options, group);
   const constants = new BatchConstants(options, 1);

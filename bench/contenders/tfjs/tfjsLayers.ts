@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { ActivationName, LayerShape, BuiltInNetwork } from "../../../src/network.ts";
+import type { ActivationName, LayerShape, BuiltInNetwork } from "../../../src/graph/network.ts";
 
 /**
  * Parameters of one layer. One network: weights [fanIn, fanOut], bias [fanOut]; R of them: [R, fanIn, fanOut] and
@@ -10,16 +10,16 @@ export type LayerTensors = {
   readonly bias: tf.Tensor;
 };
 
-/** Some of the replicas of a workload: `count` of them from `first`. */
-export interface ReplicaGroup {
+/** Some of the members of a workload: `count` of them from `first`. */
+export interface MemberGroup {
   readonly first: number;
   readonly count: number;
 }
 
-/** As few groups as possible, alike in size, of `most` replicas at most. */
-export function groupsOf(replicas: number, most: number): ReplicaGroup[] {
-  const groups = Math.max(1, Math.ceil(replicas / most));
-  const firstOf = (group: number): number => Math.floor((group * replicas) / groups);
+/** As few groups as possible, alike in size, of `most` members at most. */
+export function groupsOf(members: number, most: number): MemberGroup[] {
+  const groups = Math.max(1, Math.ceil(members / most));
+  const firstOf = (group: number): number => Math.floor((group * members) / groups);
   return Array.from({ length: groups }, (_, group) => {
     const first = firstOf(group);
     return { first, count: firstOf(group + 1) - first };
@@ -29,29 +29,29 @@ export function groupsOf(replicas: number, most: number): ReplicaGroup[] {
 export const widestOf = ({ inputs, layers }: BuiltInNetwork): number =>
   Math.max(inputs, ...layers.map(({ fanOut }) => fanOut));
 
-export const weightsShape = ({ fanIn, fanOut }: LayerShape, replicas: number): number[] =>
-  replicas === 1 ? [fanIn, fanOut] : [replicas, fanIn, fanOut];
-export const biasShape = ({ fanOut }: LayerShape, replicas: number): number[] =>
-  replicas === 1 ? [fanOut] : [replicas, 1, fanOut];
+export const weightsShape = ({ fanIn, fanOut }: LayerShape, members: number): number[] =>
+  members === 1 ? [fanIn, fanOut] : [members, fanIn, fanOut];
+export const biasShape = ({ fanOut }: LayerShape, members: number): number[] =>
+  members === 1 ? [fanOut] : [members, 1, fanOut];
 
 /**
- * Parts of a flat tensor of parameters [replicas, parameterCount], per layer. A bias of one network is sliced as a vector:
+ * Parts of a flat tensor of parameters [members, parameterCount], per layer. A bias of one network is sliced as a vector:
  * the wasm backend takes it for what it was when it was made.
  */
 export function layersOfFlat(flat: tf.Tensor2D, { layers }: BuiltInNetwork): LayerTensors[] {
-  const [replicas] = flat.shape;
+  const [members] = flat.shape;
   const vector = tf.reshape(flat, [-1]);
   const part = (from: number, count: number, shape: number[]): tf.Tensor =>
-    tf.reshape(replicas === 1 ? tf.slice(vector, from, count) : tf.slice(flat, [0, from], [replicas, count]), shape);
+    tf.reshape(members === 1 ? tf.slice(vector, from, count) : tf.slice(flat, [0, from], [members, count]), shape);
   return layers.map((layer) => ({
-    weights: part(layer.weightsOffset, layer.fanIn * layer.fanOut, weightsShape(layer, replicas)),
-    bias: part(layer.biasOffset, layer.fanOut, biasShape(layer, replicas)),
+    weights: part(layer.weightsOffset, layer.fanIn * layer.fanOut, weightsShape(layer, members)),
+    bias: part(layer.biasOffset, layer.fanOut, biasShape(layer, members)),
   }));
 }
 
 type Activate = (z: tf.Tensor) => tf.Tensor;
 
-/** Activations as `src/cpu/activation.ts` defines them. */
+/** Activations as `src/backend/cpu/activation.ts` defines them. */
 const activations: Record<ActivationName, Activate> = {
   identity: (z) => z,
   sigmoid: tf.sigmoid,

@@ -1,10 +1,10 @@
 import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
-import type { LossName, BuiltInNetwork } from "../../../src/network.ts";
-import type { Optimizer } from "../../../src/optimizer.ts";
+import type { LossName, BuiltInNetwork } from "../../../src/graph/network.ts";
+import type { Optimizer } from "../../../src/math/optimizer.ts";
 import { CannotTakePart } from "../../race/contract.ts";
 import type { BatchTensors } from "./tfjsBatches.ts";
-import { dense, denseOfData, type ReplicaGroup } from "./tfjsLayers.ts";
+import { dense, denseOfData, type MemberGroup } from "./tfjsLayers.ts";
 import { Parameters } from "./tfjsParameters.ts";
 import type { Trainer, TrainerOptions } from "./tfjsStep.ts";
 
@@ -31,7 +31,7 @@ function meanFactor(loss: LossName, size: number, outputs: number): number {
   return loss === "softmaxCrossEntropy" ? 1 / size : 1 / (size * outputs);
 }
 
-/** The optimizer of tf.train whose definition is `src/cpu/update.ts`'s. */
+/** The optimizer of tf.train whose definition is `src/backend/cpu/update.ts`'s. */
 export function optimizerOf(optimizer: Optimizer): tf.Optimizer {
   const { name, learningRate, momentum, nesterov, weightDecay, beta1, beta2, epsilon } = optimizer;
   if (weightDecay !== 0) throw new CannotTakePart("tf.train has no weight decay");
@@ -60,8 +60,8 @@ function outputsOf(
   return values;
 }
 
-/** The loss summed over replicas, so that each replica's gradient is its own. */
-export function minimizer({ network, optimizer, state, backend }: TrainerOptions, group: ReplicaGroup): Trainer {
+/** The loss summed over members, so that each member's gradient is its own. */
+export function minimizer({ network, optimizer, state, backend }: TrainerOptions, group: MemberGroup): Trainer {
   const parameters = new Parameters(network, group);
   const needsTargets = group.count > 1 && !broadcasts.includes(network.loss);
   let training: tf.Optimizer | undefined;

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { LayerShape, BuiltInNetwork } from "../../../src/network.ts";
-import { biasShape, type LayerTensors, type ReplicaGroup, weightsShape } from "./tfjsLayers.ts";
+import type { LayerShape, BuiltInNetwork } from "../../../src/graph/network.ts";
+import { biasShape, type LayerTensors, type MemberGroup, weightsShape } from "./tfjsLayers.ts";
 
 /** One layer's variables. */
 export interface LayerVariables extends LayerTensors {
@@ -13,22 +13,22 @@ interface Part {
   readonly shape: number[];
 }
 
-const partsOf = (layer: LayerShape, replicas: number): { weights: Part; bias: Part } => ({
-  weights: { offset: layer.weightsOffset, shape: weightsShape(layer, replicas) },
-  bias: { offset: layer.biasOffset, shape: biasShape(layer, replicas) },
+const partsOf = (layer: LayerShape, members: number): { weights: Part; bias: Part } => ({
+  weights: { offset: layer.weightsOffset, shape: weightsShape(layer, members) },
+  bias: { offset: layer.biasOffset, shape: biasShape(layer, members) },
 });
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
 
-/** Parameters of a group of replicas, one variable for each matrix and each bias, filled from and read in thalweg's layout. */
+/** Parameters of a group of members, one variable for each matrix and each bias, filled from and read in thalweg's layout. */
 export class Parameters {
   readonly layers: readonly LayerVariables[];
   readonly variables: readonly tf.Variable[];
   readonly #network: BuiltInNetwork;
-  readonly #group: ReplicaGroup;
+  readonly #group: MemberGroup;
   readonly #parts: readonly Part[];
 
-  constructor(network: BuiltInNetwork, group: ReplicaGroup) {
+  constructor(network: BuiltInNetwork, group: MemberGroup) {
     this.#network = network;
     this.#group = group;
     const parts = network.layers.map((layer) => partsOf(layer, group.count));
@@ -38,7 +38,7 @@ export class Parameters {
     this.variables = this.layers.flatMap(({ weights, bias }) => [weights, bias]);
   }
 
-  /** @param state [all replicas, parameterCount] */
+  /** @param state [all members, parameterCount] */
   write(state: Float32Array): void {
     for (const [index, variable] of this.variables.entries()) {
       const { shape } = this.#parts[index]!;
@@ -48,7 +48,7 @@ export class Parameters {
     }
   }
 
-  /** @param state [all replicas, parameterCount], written in this group's place */
+  /** @param state [all members, parameterCount], written in this group's place */
   async read(state: Float32Array): Promise<void> {
     for (const [index, variable] of this.variables.entries()) {
       const values = (await variable.data()) as Float32Array;
@@ -56,13 +56,13 @@ export class Parameters {
     }
   }
 
-  /** Where each replica's part of a variable begins, in the variable and in the state. */
+  /** Where each member's part of a variable begins, in the variable and in the state. */
   #eachRow(index: number, visit: (inPart: number, inState: number, count: number) => void): void {
     const { offset, shape } = this.#parts[index]!;
-    const { first, count: replicas } = this.#group;
-    const count = sizeOf(shape) / replicas;
-    for (let replica = 0; replica < replicas; replica++) {
-      visit(replica * count, (first + replica) * this.#network.parameterCount + offset, count);
+    const { first, count: members } = this.#group;
+    const count = sizeOf(shape) / members;
+    for (let member = 0; member < members; member++) {
+      visit(member * count, (first + member) * this.#network.parameterCount + offset, count);
     }
   }
 

@@ -1,12 +1,12 @@
 import * as tf from "@tensorflow/tfjs-core";
-import type { BuiltInNetwork } from "../../../src/network.ts";
-import type { Optimizer } from "../../../src/optimizer.ts";
+import type { BuiltInNetwork } from "../../../src/graph/network.ts";
+import type { Optimizer } from "../../../src/math/optimizer.ts";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 import { Batches, type BatchTensors } from "./tfjsBatches.ts";
 import { adamByHand, knowsStep, sgdByHand } from "./tfjsByHand.ts";
-import { groupsOf, type ReplicaGroup, widestOf } from "./tfjsLayers.ts";
+import { groupsOf, type MemberGroup, widestOf } from "./tfjsLayers.ts";
 import type { Backend, Method, Rounds } from "./tfjsRounds.ts";
 import { tunedEntry } from "./tfjsTrial.ts";
 
@@ -14,32 +14,32 @@ export interface TrainerOptions {
   readonly network: BuiltInNetwork;
   readonly optimizer: Optimizer;
   /** Of all groups. */
-  readonly replicas: number;
-  /** [replicas, parameterCount] to start from. */
+  readonly members: number;
+  /** [members, parameterCount] to start from. */
   readonly state: Float32Array;
   /** Sizes of batches that occur. */
   readonly sizes: readonly number[];
   readonly backend: Backend;
 }
 
-/** What trains one group of replicas. */
+/** What trains one group of members. */
 export interface Trainer {
   /** Called within tf.tidy. */
   step(batch: BatchTensors): void;
   restart(): void;
   firstValue(): tf.Tensor;
-  /** Writes the group's part of [replicas, parameterCount]. */
+  /** Writes the group's part of [members, parameterCount]. */
   read(into: Float32Array): Promise<void>;
   dispose(): void;
 }
 
-type MakeTrainer = (options: TrainerOptions, group: ReplicaGroup) => Trainer;
+type MakeTrainer = (options: TrainerOptions, group: MemberGroup) => Trainer;
 
 function stepRounds(workload: StepWorkload, start: Start, backend: Backend, make: MakeTrainer): Rounds {
-  const { network, optimizer, replicas } = workload;
+  const { network, optimizer, members } = workload;
   const batches = new Batches(workload, start);
-  const options = { network, optimizer, replicas, state: start.state, sizes: batches.sizes, backend };
-  const trainers = groupsOf(replicas, backend.mostMatrices).map((group) => make(options, group));
+  const options = { network, optimizer, members, state: start.state, sizes: batches.sizes, backend };
+  const trainers = groupsOf(members, backend.mostMatrices).map((group) => make(options, group));
   let nextStep = 0;
   return {
     round: () =>
@@ -52,7 +52,7 @@ function stepRounds(workload: StepWorkload, start: Start, backend: Backend, make
       nextStep = 0;
     },
     firstValue: () => trainers[0]!.firstValue(),
-    readState: async () => {
+    readCheckpoint: async () => {
       const state = new Float32Array(start.state.length);
       for (const trainer of trainers) await trainer.read(state);
       return state;
@@ -65,9 +65,9 @@ function stepRounds(workload: StepWorkload, start: Start, backend: Backend, make
 }
 
 /** Bytes of the largest tensor of a step. */
-function largestBytes({ network, rows, batchSize, replicas }: StepWorkload): number {
+function largestBytes({ network, rows, batchSize, members }: StepWorkload): number {
   const widest = widestOf(network);
-  return 4 * Math.max(replicas * batchSize * widest, rows * widest, replicas * network.parameterCount);
+  return 4 * Math.max(members * batchSize * widest, rows * widest, members * network.parameterCount);
 }
 
 /** Training steps by automatic gradients and tf.train's optimizers, as TensorFlow.js is meant to be used. */

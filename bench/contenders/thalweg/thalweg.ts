@@ -1,5 +1,5 @@
 import { version } from "../../../package.json";
-import type { PathName } from "../../../src/executor.ts";
+import type { StrategyName } from "../../../src/backend/executor.ts";
 import { acquireDevice } from "../../hosts/acquireDevice.ts";
 import { CannotTakePart, type Contender } from "../../race/contract.ts";
 import { createForward } from "./thalwegForward.ts";
@@ -7,7 +7,7 @@ import { createSteps } from "./thalwegSteps.ts";
 import { createTensors } from "./thalwegTensors.ts";
 
 /**
- * The library on WebGPU as its users get it: training through the executor's contract, on the path that the planner picks.
+ * The library on WebGPU as its users get it: training through the executor's contract, on the strategy that the planner picks.
  * Products, gradients and elements are operations of its tensors; forward passes drive the kernels of prediction directly, so that
  * nothing crosses to the host between rounds.
  */
@@ -21,11 +21,11 @@ export const planned: Contender = {
   },
 };
 
-/** Training steps on one path, whatever the planner would pick. */
-export const onPath = (path: PathName): Contender => ({
+/** Training steps on one strategy, whatever the planner would pick. */
+export const onStrategy = (strategy: StrategyName): Contender => ({
   version,
   createEntry: async (workload, start) => {
-    if (workload.kind === "step") return createSteps(await acquireDevice(), workload, start, path);
-    throw new CannotTakePart("a path is a way to take training steps");
+    if (workload.kind === "step") return createSteps(await acquireDevice(), workload, start, strategy);
+    throw new CannotTakePart("a strategy is a way to take training steps");
   },
 });

@@ -1,12 +1,17 @@
-import type { BufferOwner } from "../../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../../src/gpu/device.ts";
-import { createDispatch, createKernel, type Dispatch } from "../../../src/gpu/kernel.ts";
-import { layerKernel } from "../../../src/gpu/kernels.ts";
-import type { LayerShape } from "../../../src/network.ts";
-import { stepWindow } from "../../../src/plan/constants.ts";
-import { type LayeredPlan, planLayered } from "../../../src/plan/layeredPlan.ts";
-import { alignmentOf, kernelName, valueInvocations, versionConstants } from "../../../src/gpu/productVersions.ts";
-import { stepStride } from "../../../src/plan/uniforms.ts";
+import type { BufferOwner } from "../../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
+import { createDispatch, createKernel, type Dispatch } from "../../../src/backend/webgpu/kernel.ts";
+import { layerKernel } from "../../../src/backend/webgpu/kernels.ts";
+import type { LayerShape } from "../../../src/graph/network.ts";
+import { stepWindow } from "../../../src/backend/webgpu/strategies/costConstants.ts";
+import { type LayeredPlan, planLayered } from "../../../src/backend/webgpu/strategies/layeredPlan.ts";
+import {
+  alignmentOf,
+  kernelName,
+  valueInvocations,
+  variantConstants,
+} from "../../../src/backend/webgpu/matmulVariants.ts";
+import { stepStride } from "../../../src/backend/webgpu/strategies/uniforms.ts";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { ForwardWorkload } from "../../race/workload.ts";
@@ -25,12 +30,12 @@ interface Shared {
 }
 
 /**
- * Chunks of a batch that is too large for one dispatch, as replicas that share one set of parameters: so each chunk reads and
+ * Chunks of a batch that is too large for one dispatch, as members that share one set of parameters: so each chunk reads and
  * writes its own rows of the same buffers.
  */
 const partsOf = ({ chunks, chunkRows }: LayeredPlan, batchSize: number): Part[] =>
   Array.from({ length: chunks }, (_, chunk) => {
-    return { rows: Math.min(chunkRows, batchSize - chunk * chunkRows), firstReplica: chunk };
+    return { rows: Math.min(chunkRows, batchSize - chunk * chunkRows), firstMember: chunk };
   });
 
 /** One layer from `inputs` to `outputs`, as prediction runs it. */
@@ -47,9 +52,9 @@ async function dispatchOf(
     ROWS: 0,
     SHUFFLES: 0,
     SAVES_PRE_ACTIVATION: 0,
-    ...versionConstants(version, device.kind, alignmentOf("rows", fanOut, weightsOffset)),
+    ...variantConstants(version, device.kind, alignmentOf("rows", fanOut, weightsOffset)),
   });
-  const strides = { fanIn, fanOut, weightsOffset, parameterStride: 0, replicas: plan.chunks, capacity: plan.chunkRows };
+  const strides = { fanIn, fanOut, weightsOffset, parameterStride: 0, members: plan.chunks, capacity: plan.chunkRows };
   const uniform = uploadLayer(device, owner, strides);
   return createDispatch(device, kernel, {
     label: `layer ${index}`,
@@ -59,7 +64,7 @@ async function dispatchOf(
       source.bindings.length,
     ),
     invocations: (rows) => valueInvocations(version, rows, fanOut),
-    replicas: 1,
+    members: 1,
   });
 }
 
@@ -70,7 +75,7 @@ async function build(
   start: Start,
 ): Promise<Omit<Rounds, "owner">> {
   const { layers, inputs: width } = network;
-  const plan = planLayered(device, { network, replicas: 1, batchSize, rowCount: batchSize });
+  const plan = planLayered(device, { network, members: 1, batchSize, rowCount: batchSize });
   const parts = partsOf(plan, batchSize);
   const steps = uploadParts(device, owner, parts);
   const parameters = owner.upload("parameters", start.fixed);

@@ -1,6 +1,6 @@
-import { BufferOwner, readStretches, write } from "../../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../../src/gpu/device.ts";
-import { type Dispatch, encode } from "../../../src/gpu/kernel.ts";
+import { BufferOwner, readStretches, write } from "../../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
+import { type Dispatch, encode } from "../../../src/backend/webgpu/kernel.ts";
 import type { Entry } from "../../race/contract.ts";
 
 /** Submits under way at once, and dispatches of one, about as in a training run of the library. */
@@ -84,7 +84,7 @@ class RoundsEntry implements Entry {
     return first[0]!;
   }
 
-  async readState(): Promise<Float32Array> {
+  async readCheckpoint(): Promise<Float32Array> {
     return this.#rounds.extract(await this.#read(this.#rounds.start.length));
   }
 

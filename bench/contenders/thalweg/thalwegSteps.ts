@@ -1,27 +1,27 @@
 import { InvalidInput } from "../../../src/errors.ts";
-import type { Executor, PathName, PlanReport, RunSettings, TrainingRun } from "../../../src/executor.ts";
-import type { GpuDevice } from "../../../src/gpu/device.ts";
-import { createExecutor } from "../../../src/plan/choose.ts";
+import type { Executor, StrategyName, PlanReport, RunSettings, TrainingRun } from "../../../src/backend/executor.ts";
+import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
+import { createExecutor } from "../../../src/backend/createExecutor.ts";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import { runSeed, type Start } from "../../race/start.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 
 // Bundled against older revisions of src/ as well: nothing but the executor's contract is used of it.
 
-/** What a run of a workload is created with. @param path undefined: the planner picks */
+/** What a run of a workload is created with. @param strategy undefined: the planner picks */
 export const settingsOf = (
   { optimizer, batchSize }: StepWorkload,
   { data }: Start,
-  path: PathName | undefined,
-): RunSettings => ({ data, optimizer, batchSize, shuffle: true, seed: runSeed, ...(path && { path }) });
+  strategy: StrategyName | undefined,
+): RunSettings => ({ data, optimizer, batchSize, shuffle: true, seed: runSeed, ...(strategy && { strategy }) });
 
-/** Why a path that was asked for cannot take a workload; undefined where the error says something else. */
+/** Why a strategy that was asked for cannot take a workload; undefined where the error says something else. */
 export const refusalOf = (error: unknown): string | undefined =>
-  error instanceof InvalidInput && error.fault.place === "train: path" ? error.message : undefined;
+  error instanceof InvalidInput && error.fault.place === "train: strategy" ? error.message : undefined;
 
 /** Older revisions knew one step a dispatch alone. */
-const shown = ({ path, dispatchesPerStep, stepsPerDispatch = 1, chunkRows }: PlanReport) => ({
-  path,
+const shown = ({ strategy, dispatchesPerStep, stepsPerDispatch = 1, chunkRows }: PlanReport) => ({
+  strategy,
   dispatchesPerStep,
   stepsPerDispatch,
   chunkRows,
@@ -55,7 +55,7 @@ class Steps implements Entry {
     return parameters[0]!;
   }
 
-  readState() {
+  readCheckpoint() {
     return this.#executor.readParameters();
   }
 
@@ -74,18 +74,18 @@ class Steps implements Entry {
 }
 
 /**
- * @param path undefined: the planner picks
- * @throws CannotTakePart where that path cannot take the workload; what the library throws where it does not fit the device
+ * @param strategy undefined: the planner picks
+ * @throws CannotTakePart where that strategy cannot take the workload; what the library throws where it does not fit the device
  */
 export async function createSteps(
   device: GpuDevice,
   workload: StepWorkload,
   start: Start,
-  path?: PathName,
+  strategy?: StrategyName,
 ): Promise<Entry> {
-  const executor = await createExecutor(device, workload.network, workload.replicas);
+  const executor = await createExecutor(device, workload.network, workload.members);
   try {
-    const steps = new Steps(executor, start, settingsOf(workload, start, path));
+    const steps = new Steps(executor, start, settingsOf(workload, start, strategy));
     await steps.restart();
     return steps;
   } catch (error) {

@@ -1,6 +1,6 @@
 // Products, gradients and element-wise functions by the public tensors: a state that every round replaces.
 
-import type { GpuDevice } from "../../../src/gpu/device.ts";
+import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
 import {
   activateDerivative,
   add,
@@ -97,7 +97,7 @@ class TensorEntry implements Entry {
     }
   }
 
-  async readState(): Promise<Float32Array> {
+  async readCheckpoint(): Promise<Float32Array> {
     return Float32Array.from(await this.#state.read());
   }
 

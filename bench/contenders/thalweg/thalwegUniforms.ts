@@ -1,14 +1,14 @@
-import { write, type BufferOwner } from "../../../src/gpu/bufferOwner.ts";
-import type { GpuDevice } from "../../../src/gpu/device.ts";
-import { stepBytes, stepStride, stepWord } from "../../../src/plan/uniforms.ts";
+import { write, type BufferOwner } from "../../../src/backend/webgpu/bufferOwner.ts";
+import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
+import { stepBytes, stepStride, stepWord } from "../../../src/backend/webgpu/strategies/uniforms.ts";
 
 // Uniforms of the library's kernels, filled for products by themselves: no data set, no loss, strides of our own.
 
 /** Part of a round that one dispatch computes. */
 export interface Part {
   readonly rows: number;
-  /** What the kernels call a replica: one of several matrices, or a stretch of the rows of one. */
-  readonly firstReplica: number;
+  /** What the kernels call a member: one of several matrices, or a stretch of the rows of one. */
+  readonly firstMember: number;
   /** Adds to what the gradient kernels have written before. */
   readonly accumulates?: boolean;
 }
@@ -27,10 +27,10 @@ function uploadSlots(device: GpuDevice, owner: BufferOwner, slots: readonly Uint
 
 /** `Step` of shaders/step.wgsl for each part. */
 export function uploadParts(device: GpuDevice, owner: BufferOwner, parts: readonly Part[]): GPUBuffer {
-  const slots = parts.map(({ rows, firstReplica, accumulates }) => {
+  const slots = parts.map(({ rows, firstMember, accumulates }) => {
     const words = new Uint32Array(stepBytes / 4);
     words[stepWord.chunkRows] = rows;
-    words[stepWord.firstReplica] = firstReplica;
+    words[stepWord.firstMember] = firstMember;
     words[firstRowWord] = accumulates ? 1 : 0;
     return words;
   });
@@ -44,16 +44,16 @@ export interface LayerStrides {
   readonly fanIn: number;
   readonly fanOut: number;
   readonly weightsOffset: number;
-  /** Floats from one replica's parameters to the next: 0 where all share them. */
+  /** Floats from one member's parameters to the next: 0 where all share them. */
   readonly parameterStride: number;
-  readonly replicas: number;
-  /** Rows of one replica in the buffers of outputs and their gradients. */
+  readonly members: number;
+  /** Rows of one member in the buffers of outputs and their gradients. */
   readonly capacity: number;
 }
 
 /** `Layer` of shaders/step.wgsl; inputs lie as densely as outputs, and gradients carry no loss. */
 export function uploadLayer(device: GpuDevice, owner: BufferOwner, strides: LayerStrides): GPUBuffer {
-  const { fanIn, fanOut, weightsOffset, parameterStride, replicas, capacity } = strides;
+  const { fanIn, fanOut, weightsOffset, parameterStride, members, capacity } = strides;
   const inputStride = capacity * fanIn;
   const words = new Uint32Array(layerWords);
   words.set([
@@ -61,7 +61,7 @@ export function uploadLayer(device: GpuDevice, owner: BufferOwner, strides: Laye
     fanOut,
     weightsOffset,
     parameterStride,
-    replicas,
+    members,
     capacity,
     inputStride,
     fanOut, // gradientColumns
@@ -72,5 +72,5 @@ export function uploadLayer(device: GpuDevice, owner: BufferOwner, strides: Laye
   return buffer;
 }
 
-/** What a value costs beside its sum, in floating-point operations, as src/plan/layeredPlan.ts has it. */
+/** What a value costs beside its sum, in floating-point operations, as src/backend/webgpu/strategies/layeredPlan.ts has it. */
 export const valueFlops = 64;

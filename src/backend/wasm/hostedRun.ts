@@ -1,11 +1,11 @@
-import { batchAt, hasOwnRows, isShuffled, optimizersOf, rowsOf, widestOptimizer } from "../../batches.ts";
-import { lossScale } from "../../cpu/loss.ts";
+import { batchAt, hasOwnRows, isShuffled, optimizersOf, rowsOf, widestOptimizer } from "../batches.ts";
+import { lossScale } from "../cpu/loss.ts";
 import { LimitExceeded } from "../../errors.ts";
-import type { RunSettings } from "../../executor.ts";
+import type { RunSettings } from "../executor.ts";
 import { compileFloat64, type Float64Program } from "../../math/float64.ts";
 import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
-import type { Network } from "../../network.ts";
-import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../../optimizer.ts";
+import type { Network } from "../../graph/network.ts";
+import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../../math/optimizer.ts";
 import { type Program, type ProgramRequest, sumBytes } from "./program.ts";
 import { runWordCount, runWords, stepValueWord, stepWords } from "./runLayout.ts";
 import { hasRelaxedSimd } from "./support.ts";

@@ -1,5 +1,5 @@
 import { lossFunction } from "../../math/losses.ts";
-import type { Loss } from "../../network.ts";
+import type { Loss } from "../../graph/network.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { boundedExponential } from "./exponentials.ts";
 import { f32x4, i32x4 } from "./instructions.ts";

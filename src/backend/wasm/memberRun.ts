@@ -1,4 +1,4 @@
-import { hasOwnRows } from "../../batches.ts";
+import { hasOwnRows } from "../batches.ts";
 import { HostedRun, type HostedRunRequest } from "./hostedRun.ts";
 import { createMemberProgram, groupMembers } from "./memberProgram.ts";
 import { statusWords } from "./runLayout.ts";

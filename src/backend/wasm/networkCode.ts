@@ -1,5 +1,5 @@
 import { activationFunction, type Activation } from "../../math/activations.ts";
-import type { LayerShape, Network } from "../../network.ts";
+import type { LayerShape, Network } from "../../graph/network.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32x4 } from "./instructions.ts";
 import { lossOf } from "./lossCode.ts";

@@ -1,5 +1,5 @@
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
-import type { Network } from "../../network.ts";
+import type { Network } from "../../graph/network.ts";
 import type { Body } from "./body.ts";
 import { f32x4, i32 } from "./instructions.ts";
 import { type ImportedMemory, ModuleBuilder } from "./moduleBuilder.ts";

@@ -1,4 +1,4 @@
-import type { Network } from "../../network.ts";
+import type { Network } from "../../graph/network.ts";
 import type { Body } from "./body.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { laneSum, NetworkCode, type Samples } from "./networkCode.ts";

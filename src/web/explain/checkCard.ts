@@ -40,7 +40,7 @@ function rowOf(line: StepLine, { differences, place }: Checked): HTMLTableRowEle
     { "data-quantity": text, "data-section": section },
     element("th", { scope: "row" }, section === "update" ? `new ${text}` : text),
     element("td", { class: "reference" }, doubleDigits(result)),
-    ...(place.kind === "cpu" ? [] : [element("td", { class: "device" }, ...device)]),
+    ...(place.kind === "reference" ? [] : [element("td", { class: "device" }, ...device)]),
     element("td", { class: "differences" }, ...beside),
   );
 }
@@ -59,7 +59,7 @@ const shownLines = ({ lines }: Checked): StepLine[] =>
 
 function tableOf(checked: Checked): HTMLElement {
   const heads = ["", "Formulas, CPU float64"];
-  if (checked.place.kind !== "cpu") heads.push("GPU float32");
+  if (checked.place.kind !== "reference") heads.push("GPU float32");
   heads.push("Central differences");
   const groups = Map.groupBy(shownLines(checked), ({ section }) => section);
   const head = element(
@@ -92,7 +92,8 @@ function summaryOf({ lines, differences, place }: Checked): string {
   const gradients = lines.filter(({ section }) => section === "gradients");
   const offFormulas = worst(gradients.map((line) => Math.abs(line.result - differences[indexOf(line)]!)));
   const central = `central differences by at most ${offFormulas}`;
-  if (place.kind === "cpu") return `Beside the formulas, ${central}. There is no GPU to compare with: ${place.why}.`;
+  if (place.kind === "reference")
+    return `Beside the formulas, ${central}. There is no GPU to compare with: ${place.fallbackReason}.`;
   const off = lines.flatMap(({ result, deviceResult }) =>
     deviceResult === undefined ? [] : [Math.abs(result - deviceResult) / Math.max(Math.abs(result), 1e-12)],
   );

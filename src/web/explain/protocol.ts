@@ -16,7 +16,7 @@ export interface Place {
   readonly kind: DeviceKind;
   readonly name: string;
   /** Why this is no hardware GPU. */
-  readonly why: string | undefined;
+  readonly fallbackReason: string | undefined;
 }
 
 export interface Run {

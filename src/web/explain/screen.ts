@@ -175,7 +175,7 @@ export class Screen implements MountedView {
     try {
       const { trace } = await this.#remote.ask({ kind: "trace", start });
       if (start !== this.#lesson.start) return this.#check.clear();
-      if (this.#place!.kind !== "cpu") this.#deviceTrace = trace;
+      if (this.#place!.kind !== "reference") this.#deviceTrace = trace;
       const lines = describeStep(this.#stepOptions());
       this.#check.show({ lines, differences: centralDifferences(net, start), place: this.#place! });
     } catch (error) {
@@ -186,8 +186,8 @@ export class Screen implements MountedView {
   }
 
   #tellPlace(place: Place): void {
-    if (!this.#place && place.kind === "cpu")
-      cpuNotice(`No GPU: ${place.why}. Everything works on the CPU instead.`, place.why);
+    if (!this.#place && place.kind === "reference")
+      cpuNotice(`No GPU: ${place.fallbackReason}. Everything works on the CPU instead.`, place.fallbackReason);
     this.#place = place;
     this.#train.showPlace(place);
   }

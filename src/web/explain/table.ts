@@ -1,4 +1,4 @@
-// The drawing's twin in words: every number as text, and in fields of its own.
+// The drawing in words: every number as text, and in fields of its own.
 
 import { doubleDigits } from "../../explain.ts";
 import { element } from "../dom.ts";

@@ -40,9 +40,9 @@ export function createTrainCard(run: (steps: number) => void): TrainCard {
       place,
     ),
     showCurve: (losses) => figure.replaceChildren(drawCurve(losses)),
-    showPlace: ({ kind, name, why }) => {
-      const precision = kind === "cpu" ? "float64" : "float32";
-      place.textContent = `Computed by ${name}, ${precision}${why ? ` (${why})` : ""}.`;
+    showPlace: ({ kind, name, fallbackReason }) => {
+      const precision = kind === "reference" ? "float64" : "float32";
+      place.textContent = `Computed by ${name}, ${precision}${fallbackReason ? ` (${fallbackReason})` : ""}.`;
     },
     showBusy: (busy) => {
       isBusy = busy;

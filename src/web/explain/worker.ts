@@ -56,8 +56,8 @@ const faultOf = (error: unknown): Fault => ({
 
 async function answer({ id, request }: ToWorker): Promise<FromWorker> {
   try {
-    const { kind, name, why } = await openDevice();
-    const place = { kind, name, why };
+    const { kind, name, fallbackReason } = await openDevice();
+    const place = { kind, name, fallbackReason };
     return { id, place, ...(await computeTwice(request)) };
   } catch (error) {
     return { id, fault: faultOf(error) };

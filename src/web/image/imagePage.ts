@@ -168,7 +168,7 @@ export class ImagePage {
 
   #tellPlan({ plan, parameterCount }: StartedMessage): void {
     const parameters = `${parameterCount.toLocaleString("en")} parameters`;
-    this.#plan.textContent = `${parameters} on ${this.#device?.name ?? "?"}. Path ${plan.path}: ${plan.reason}`;
+    this.#plan.textContent = `${parameters} on ${this.#device?.name ?? "?"}. Strategy ${plan.strategy}: ${plan.reason}`;
   }
 
   #showFrame(message: FrameMessage<ImageFrame>): void {

@@ -23,7 +23,7 @@ export function encodeImageModel({
   height,
 }: ImageModel): Uint8Array {
   const { tensors, metadata } = decodeSafetensors(
-    encodeModel({ network: network(architecture), replicas: 1, parameters }),
+    encodeModel({ network: network(architecture), members: 1, parameters }),
     "model",
   );
   const pairs = Array.from({ length: frequencies.length / 2 }, (_, wave) =>

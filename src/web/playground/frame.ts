@@ -11,7 +11,7 @@ import {
   type Network,
   sgd,
   takesLogits,
-  type TrainingState,
+  type Checkpoint,
 } from "../../index.ts";
 import type { FrameContext, Rendered } from "../worker/frame.ts";
 import type { FeatureName } from "./features.ts";
@@ -55,7 +55,7 @@ export interface PlaygroundFrame {
   readonly neuron: Neuron | undefined;
   readonly parameters: Float32Array;
   /** What the training goes on from, were it cut off here. */
-  readonly state: TrainingState | undefined;
+  readonly state: Checkpoint | undefined;
   /** Undefined where they would have held the frame up. */
   readonly details: FrameDetails | undefined;
 }
@@ -103,7 +103,7 @@ class Workbench {
   }
 
   static async create(model: Model, features: readonly FeatureName[]): Promise<Workbench> {
-    const device = await acquire({ device: "cpu" });
+    const device = await acquire({ device: "reference" });
     return new Workbench(model, await createModel(model.network, { device }), features);
   }
 

@@ -97,7 +97,7 @@ export class Toolbar implements Panel {
     const { kind, name } = message;
     this.#notice?.dismiss();
     this.#notice = tellDevice(message);
-    const kinds = { gpu: "GPU", software: "software GPU", cpu: "CPU" };
+    const kinds = { gpu: "GPU", software: "software GPU", reference: "CPU" };
     this.#device.textContent = kinds[kind];
     this.#device.title = name;
   }

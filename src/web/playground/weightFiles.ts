@@ -1,6 +1,6 @@
 // The weights as files.
 
-import { network, type TrainingState } from "../../index.ts";
+import { network, type Checkpoint } from "../../index.ts";
 import type { Split } from "./datasets.ts";
 import { encodeNpz } from "./npz.ts";
 import { networkOf, optimizerOf } from "./setup.ts";
@@ -14,7 +14,7 @@ export interface Snapshot {
   readonly epoch: number;
   readonly parameters: Float32Array;
   /** What the training goes on from; undefined before its first step. */
-  readonly trainingState: TrainingState | undefined;
+  readonly trainingState: Checkpoint | undefined;
 }
 
 const format = "thalweg playground weights";
@@ -55,14 +55,14 @@ export async function weightsSafetensors(snapshot: Snapshot): Promise<Uint8Array
     trainingRows: split.training.length,
     finished: true,
   };
-  const bytes = encodeModel({ network: network(networkOf(state)), replicas: 1, parameters, training });
+  const bytes = encodeModel({ network: network(networkOf(state)), members: 1, parameters, training });
   return bytes as Uint8Array<ArrayBuffer>;
 }
 
 /** From the features of points, in the order that the file names, to the output. */
 export async function weightsOnnx({ state, parameters }: Snapshot): Promise<Uint8Array<ArrayBuffer>> {
   const { encodeOnnx } = await import("../../data.ts");
-  return encodeOnnx({ network: network(networkOf(state)), replicas: 1, parameters, inputNames: state.features });
+  return encodeOnnx({ network: network(networkOf(state)), members: 1, parameters, inputNames: state.features });
 }
 
 /** Arrays `layers.0.weights` [fanIn, fanOut], `layers.0.bias` [fanOut], and so on. */

@@ -1,4 +1,4 @@
-import type { PerReplica } from "../../index.ts";
+import type { PerMember } from "../../index.ts";
 
 /** What may differ from network to network, along one side of the grid. */
 export const axisNames = ["learningRate", "momentum", "weightDecay", "seed"] as const;
@@ -66,7 +66,7 @@ function listOf(grid: PopulationGrid, name: AxisName): Float64Array | undefined 
 }
 
 /** What each network of the grid has for itself. */
-export function perReplicaOf(grid: PopulationGrid): PerReplica {
+export function perMemberOf(grid: PopulationGrid): PerMember {
   const lists = axisNames.map((name) => [name, listOf(grid, name)] as const);
   return Object.fromEntries(lists.filter(([, list]) => list !== undefined));
 }

@@ -141,7 +141,7 @@ export class PopulationPage {
         this.#plan.textContent = message.message;
         this.#setPhase("idle");
         tellOutOfMemory(message, (fits) => {
-          if ("replicas" in fits) this.#shrinkTo(fits.replicas);
+          if ("members" in fits) this.#shrinkTo(fits.members);
         });
       },
       failed: (message) => {
@@ -155,7 +155,7 @@ export class PopulationPage {
     this.#parameterCount = parameterCount;
     const size = `${this.#networks} of ${count(parameterCount)} parameters`;
     const memory = `${(plan.bytes / 2 ** 20).toFixed(plan.bytes < 2 ** 27 ? 1 : 0)} MiB`;
-    this.#plan.textContent = `${size} on ${this.#device?.name ?? "?"}, ${memory}. Path ${plan.path}: ${plan.reason}`;
+    this.#plan.textContent = `${size} on ${this.#device?.name ?? "?"}, ${memory}. Strategy ${plan.strategy}: ${plan.reason}`;
     this.#advise(plan.stepMs);
     this.#setPace(plan.stepMs);
   }

@@ -3,7 +3,7 @@
 import { seedOf } from "../playground/state.ts";
 import { datasetOf, networkOf, optimizerOf, pointsOf } from "../playground/setup.ts";
 import type { SessionSettings } from "../worker/protocol.ts";
-import { networksOf, perReplicaOf } from "./grid.ts";
+import { networksOf, perMemberOf } from "./grid.ts";
 import type { PopulationOptions, Rows } from "./protocol.ts";
 import type { MetricName, PopulationState } from "./state.ts";
 
@@ -16,9 +16,9 @@ const rowsOf = (metric: MetricName): Rows => (metric.startsWith("test") ? "test"
  */
 export function sessionSettings({ base, grid, steps, metric }: PopulationState): SessionSettings<PopulationOptions> {
   const { training, test } = pointsOf(base);
-  const perReplica = perReplicaOf(grid);
-  const replicas = networksOf(grid);
-  const seed = perReplica.seed ?? new Float64Array(replicas).fill(seedOf(base));
+  const perMember = perMemberOf(grid);
+  const members = networksOf(grid);
+  const seed = perMember.seed ?? new Float64Array(members).fill(seedOf(base));
   return {
     network: networkOf(base),
     data: datasetOf(base, training),
@@ -26,8 +26,8 @@ export function sessionSettings({ base, grid, steps, metric }: PopulationState):
     batchSize: base.batchSize,
     seed,
     orderSeed: seedOf(base),
-    replicas,
-    perReplica,
+    members,
+    perMember,
     ...(base.initializer !== "auto" && { initializer: base.initializer }),
     lastStep: steps,
     options: { test: datasetOf(base, test.length > 0 ? test : training), rows: rowsOf(metric) },

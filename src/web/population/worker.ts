@@ -14,7 +14,7 @@ const scoring = new Seldom(3);
 function stoppedOf({ model, progress }: FrameContext<PopulationOptions>): (network: number) => boolean {
   const { losses } = progress ?? {};
   if (!losses) return () => false;
-  const newest = losses.length - model.replicas;
+  const newest = losses.length - model.members;
   return (network) => Number.isNaN(losses[newest + network]!);
 }
 
@@ -32,7 +32,7 @@ type Scored = Partial<Record<Rows, Scores>>;
 /** Both rows where that is quick or the last thing to do, else those that are looked at. */
 async function score({ model, settings, options, isRunning }: FrameContext<PopulationOptions>): Promise<Scored> {
   const { test, rows } = options;
-  const isDear = model.replicas * (test.targets.length + settings.data.targets.length) > dear;
+  const isDear = model.members * (test.targets.length + settings.data.targets.length) > dear;
   const wanted: readonly Rows[] = isDear && isRunning ? [rows] : ["training", "test"];
   const scored: Scored = {};
   for (const name of wanted) scored[name] = await model.evaluate(name === "test" ? test : settings.data);
@@ -47,7 +47,7 @@ async function render(context: FrameContext<PopulationOptions>): Promise<Rendere
   const stopped = progress?.diverged ?? 0;
   const nothing = { content: { metrics: undefined, stopped } };
   // Untrained networks all look alike: with many of them the reader would wait for nothing.
-  if (step === 0 && model.replicas * settings.data.targets.length > dear) return nothing;
+  if (step === 0 && model.members * settings.data.targets.length > dear) return nothing;
   const isOther = scoredRows !== undefined && scoredRows !== options.rows;
   const scores = await scoring.when(!isRunning || isOther, () => score(context));
   if (!scores) return nothing;

@@ -1,10 +1,10 @@
 // A training as it is kept in the browser, and whether what was read is one.
 
-import type { FloatArray, TrainingState } from "../../index.ts";
+import type { FloatArray, Checkpoint } from "../../index.ts";
 import type { ParametersMessage, SessionSettings } from "../worker/protocol.ts";
 
 /** A state of the library without its parameters, which are kept in any case. */
-export type StateRest = Omit<TrainingState, "parameters">;
+export type StateRest = Omit<Checkpoint, "parameters">;
 
 /** What of a training is kept, to go on from there. */
 export interface SavedRun {
@@ -14,7 +14,7 @@ export interface SavedRun {
   /** The view's address of then, without `?`. */
   readonly query: string;
   readonly step: number;
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly parameters: FloatArray;
   /** The rest of what the training goes on from. Without it momentum and moments begin anew. */
   readonly rest?: StateRest | undefined;
@@ -83,7 +83,7 @@ export type SessionStart = Required<Pick<SessionSettings<unknown>, "parameters" 
 
 /**
  * What a session starts from to go on with a state.
- * @param expected parameters that the view's network has, of all replicas
+ * @param expected parameters that the view's network has, of all members
  * @throws Error where it is a state of another network
  */
 export function startOf({ parameters, step, rest }: SavedRun, expected: number): SessionStart {

@@ -1,4 +1,4 @@
-import type { Model, Progress, TrainingState } from "../../index.ts";
+import type { Model, Progress, Checkpoint } from "../../index.ts";
 import type { SessionSettings } from "./protocol.ts";
 
 /** What a view's frame function may look at. Between two frames nothing else happens to the model. */
@@ -8,7 +8,7 @@ export interface FrameContext<Options> {
   readonly options: Options;
   readonly step: number;
   /** Where the training stands; undefined before the first step, and for large models. */
-  readonly state: TrainingState | undefined;
+  readonly state: Checkpoint | undefined;
   /** The last event of the training; undefined before any, and after going back. */
   readonly progress: Progress | undefined;
   /** More frames follow by themselves: one may be quick rather than complete. */

@@ -6,7 +6,7 @@
  *
  *     page                                  worker
  *     start { run, settings, pace? }   →
- *                                      ←    device { kind, name, why }       which GPU, or why the CPU
+ *                                      ←    device { kind, name, fallbackReason } which GPU, or why the CPU
  *                                      ←    started { plan, parameterCount }
  *     play { pace } · pause · step     →
  *                                      ←    frame { step, losses, content }  content: what the view's `frame` computed
@@ -24,7 +24,7 @@
  * - A lost GPU is acquired again and the training goes on from its last event as if nothing had been: `resumed` says from which
  *   step. Where no GPU comes back it goes on on the CPU.
  * - A training that diverges stops, and the network is back in the best state seen: `diverged` says which step that was.
- * - Lack of memory comes with a batch size or a number of replicas that was tried and does fit.
+ * - Lack of memory comes with a batch size or a number of members that was tried and does fit.
  * - `start` replaces what was under way; messages carry the number of their run, and the client drops those of earlier ones.
  * - What is large (losses, parameters, the frame's arrays) is transferred, not copied.
  */
@@ -37,10 +37,10 @@ import type {
   InitializerName,
   NetworkOptions,
   Optimizer,
-  Path,
-  PerReplica,
+  Strategy,
+  PerMember,
   PlanReport,
-  TrainingState,
+  Checkpoint,
 } from "../../index.ts";
 
 /** What is trained, and how. `Options` is what the view's frame function is told. */
@@ -51,21 +51,21 @@ export interface SessionSettings<Options> {
   readonly data: Dataset;
   readonly optimizer: Optimizer;
   readonly batchSize: number;
-  /** Of the initial parameters; a list has one seed for each replica. Default 0. */
+  /** Of the initial parameters; a list has one seed for each member. Default 0. */
   readonly seed?: number | ArrayLike<number>;
   /** Of the order of rows. Default 0. */
   readonly orderSeed?: number;
-  readonly replicas?: number;
+  readonly members?: number;
   readonly initializer?: InitializerName;
-  /** Go on from these [replicas, parameterCount], instead of drawing some. */
+  /** Go on from these [members, parameterCount], instead of drawing some. */
   readonly parameters?: FloatArray;
   /** Step that `parameters` or `resume` belong to. Default 0. */
   readonly firstStep?: number;
   /** Go on from where a training of these settings stood; its step counts from where momentum and the order of rows last began. */
-  readonly resume?: TrainingState | undefined;
-  readonly perReplica?: PerReplica;
+  readonly resume?: Checkpoint | undefined;
+  readonly perMember?: PerMember;
   readonly bootstrap?: boolean;
-  readonly path?: Path;
+  readonly strategy?: Strategy;
   /** Step at which the training is finished. Default: never. */
   readonly lastStep?: number;
   readonly options: Options;
@@ -94,7 +94,7 @@ export interface DeviceMessage {
   readonly kind: DeviceKind;
   readonly name: string;
   /** One line why this is not a hardware GPU. */
-  readonly why: string | undefined;
+  readonly fallbackReason: string | undefined;
 }
 
 export interface StartedMessage {
@@ -113,7 +113,7 @@ export interface FrameMessage<Frame> {
   readonly epoch: number;
   /** Over the last second or so of training; 0 before any. */
   readonly stepsPerSecond: number;
-  /** Losses before each step since the last frame [steps, replicas], the newest 2²² of them at most; the last one is of `step` − 1. */
+  /** Losses before each step since the last frame [steps, members], the newest 2²² of them at most; the last one is of `step` − 1. */
   readonly losses: FloatArray;
   readonly isRunning: boolean;
   readonly content: Frame;
@@ -130,10 +130,10 @@ export interface ParametersMessage {
   readonly type: "parameters";
   readonly request: number;
   readonly step: number;
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly parameters: FloatArray;
   /** What a training goes on from as if nothing had been; undefined before the first step, and for large models. */
-  readonly state: TrainingState | undefined;
+  readonly state: Checkpoint | undefined;
 }
 
 export interface ResumedMessage {
@@ -166,7 +166,7 @@ export interface OutOfMemoryMessage {
 }
 
 /** A change of the settings that needs less memory. */
-export type Fitting = { readonly replicas: number } | { readonly batchSize: number };
+export type Fitting = { readonly members: number } | { readonly batchSize: number };
 
 export interface FailedMessage {
   readonly type: "failed";

@@ -112,10 +112,10 @@ export class TrainingSession<Options, Frame> {
 
   async #acquireFor({ device = "auto" }: SessionSettings<Options>): Promise<Device> {
     const held = this.#device;
-    const isFitting = held && (device === "auto" ? held.kind !== "cpu" : held.kind === device);
+    const isFitting = held && (device === "auto" ? held.kind !== "reference" : held.kind === device);
     if (held && !isFitting) held.dispose();
     const opened = isFitting ? held : await this.#acquire({ device });
-    this.#tell({ type: "device", kind: opened.kind, name: opened.name, why: opened.why });
+    this.#tell({ type: "device", kind: opened.kind, name: opened.name, fallbackReason: opened.fallbackReason });
     return opened;
   }
 
@@ -257,7 +257,7 @@ export class TrainingSession<Options, Frame> {
     lost?.dispose();
     this.#device = undefined;
     const device = (this.#device = await acquireAgain(this.#acquire, lost?.kind ?? "gpu"));
-    this.#tell({ type: "device", kind: device.kind, name: device.name, why: device.why });
+    this.#tell({ type: "device", kind: device.kind, name: device.name, fallbackReason: device.fallbackReason });
     const kept = good && { parameters: good.parameters, firstStep: good.step, resume: good.state };
     const from = { ...settings, ...kept };
     const created = await createTrainee(device, from);
@@ -285,7 +285,7 @@ export class TrainingSession<Options, Frame> {
     const settings = this.#settings!;
     const device = this.#device!;
     this.#tell({ type: "fitting" });
-    const size = { replicas: settings.replicas ?? 1, batchSize: settings.batchSize };
+    const size = { members: settings.members ?? 1, batchSize: settings.batchSize };
     const fits = await findFitting(size, (smaller) => trainsOneStep(device, { ...settings, ...smaller }));
     this.#tell({ type: "outOfMemory", message: error.message, fits });
   }

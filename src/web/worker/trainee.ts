@@ -12,7 +12,7 @@ import {
   type Model,
   network,
   NoDevice,
-  type TrainingState,
+  type Checkpoint,
   type TrainOptions,
 } from "../../index.ts";
 import type { SessionSettings } from "./protocol.ts";
@@ -47,10 +47,10 @@ export async function acquireAgain(acquire: Acquire, kind: DeviceKind): Promise<
 export interface KeptState {
   /** Steps done, over all trainings of the library. */
   readonly step: number;
-  /** [replicas, parameterCount]. */
+  /** [members, parameterCount]. */
   readonly parameters: FloatArray;
   /** What its training goes on from; undefined where it has yet to begin. */
-  readonly state: TrainingState | undefined;
+  readonly state: Checkpoint | undefined;
 }
 
 /** The model that settings ask for, and its first good state where it is small enough to keep. */
@@ -58,16 +58,16 @@ export async function createTrainee(
   device: Device,
   settings: SessionSettings<unknown>,
 ): Promise<{ model: Model; good: KeptState | undefined }> {
-  const { seed = 0, replicas, initializer, resume, firstStep = 0 } = settings;
+  const { seed = 0, members, initializer, resume, firstStep = 0 } = settings;
   const parameters = resume?.parameters ?? settings.parameters;
   const model = await createModel(network(settings.network), {
     device,
     seed,
-    ...(replicas !== undefined && { replicas }),
+    ...(members !== undefined && { members }),
     ...(initializer !== undefined && { initializer }),
     ...(parameters !== undefined && { parameters }),
   });
-  if (model.replicas * model.network.parameterCount > mostKept) return { model, good: undefined };
+  if (model.members * model.network.parameterCount > mostKept) return { model, good: undefined };
   try {
     return { model, good: { step: firstStep, parameters: await model.readParameters(), state: resume } };
   } catch (error) {
@@ -78,15 +78,15 @@ export async function createTrainee(
 
 /** Options of the library for what is left to train, counted from `firstStep`. */
 export function optionsFrom(settings: SessionSettings<unknown>, firstStep: number): Omit<TrainOptions, "epochs"> {
-  const { optimizer, batchSize, orderSeed = 0, perReplica, bootstrap, path, lastStep = endless } = settings;
+  const { optimizer, batchSize, orderSeed = 0, perMember, bootstrap, strategy, lastStep = endless } = settings;
   return {
     optimizer,
     batchSize,
     seed: orderSeed,
     steps: Math.max(1, lastStep - firstStep),
-    ...(perReplica !== undefined && { perReplica }),
+    ...(perMember !== undefined && { perMember }),
     ...(bootstrap !== undefined && { bootstrap }),
-    ...(path !== undefined && { path }),
+    ...(strategy !== undefined && { strategy }),
   };
 }
 
@@ -106,15 +106,15 @@ export async function trainsOneStep(device: Device, settings: SessionSettings<un
   }
 }
 
-/** As many seeds, parameters and values of `perReplica` as there are replicas. */
+/** As many seeds, parameters and values of `perMember` as there are members. */
 function withSeedsOf(settings: SessionSettings<unknown>): SessionSettings<unknown> {
-  const { replicas = 1, seed, perReplica } = settings;
+  const { members = 1, seed, perMember } = settings;
   const { parameters: _, resume: __, ...others } = settings;
-  const first = (values: ArrayLike<number>) => Float64Array.from({ length: replicas }, (_, at) => values[at]!);
-  const cut = Object.entries(perReplica ?? {}).map(([name, values]) => [name, first(values)]);
+  const first = (values: ArrayLike<number>) => Float64Array.from({ length: members }, (_, at) => values[at]!);
+  const cut = Object.entries(perMember ?? {}).map(([name, values]) => [name, first(values)]);
   return {
     ...others,
     ...(typeof seed === "object" && { seed: first(seed) }),
-    ...(perReplica && { perReplica: Object.fromEntries(cut) }),
+    ...(perMember && { perMember: Object.fromEntries(cut) }),
   };
 }

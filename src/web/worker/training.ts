@@ -1,4 +1,4 @@
-import type { Model, NonFinite, PlanReport, Progress, Steering, TrainingState } from "../../index.ts";
+import type { Model, NonFinite, PlanReport, Progress, TrainingControls, Checkpoint } from "../../index.ts";
 import type { SessionSettings } from "./protocol.ts";
 import { type KeptState, optionsFrom } from "./trainee.ts";
 
@@ -12,7 +12,7 @@ const tolerance = 1.5;
 export class Training {
   readonly model: Model;
   readonly #settings: SessionSettings<unknown>;
-  #generator: AsyncGenerator<Progress, void, Steering | undefined> | undefined;
+  #generator: AsyncGenerator<Progress, void, TrainingControls | undefined> | undefined;
   #firstStep: number;
   #step: number;
   #learningRate: number;
@@ -20,7 +20,7 @@ export class Training {
   #progress: Progress | undefined;
   #good: KeptState | undefined;
   /** What the next training of the library goes on from. */
-  #resume: TrainingState | undefined;
+  #resume: Checkpoint | undefined;
   #best: (KeptState & { readonly loss: number }) | undefined;
 
   constructor(model: Model, settings: SessionSettings<unknown>, good: KeptState | undefined) {
@@ -60,7 +60,7 @@ export class Training {
   }
 
   /** Where the training stands now, if that is kept. */
-  get state(): TrainingState | undefined {
+  get state(): Checkpoint | undefined {
     return this.#good?.step === this.#step ? this.#good.state : undefined;
   }
 
@@ -87,7 +87,7 @@ export class Training {
     this.#firstStep = this.#step - (resume?.step ?? 0);
     this.#pendingRate = undefined;
     const optimizer = { ...this.#settings.optimizer, learningRate: this.#learningRate };
-    const options = { ...optionsFrom(this.#settings, this.#firstStep), optimizer, every: { steps }, resume };
+    const options = { ...optionsFrom(this.#settings, this.#firstStep), optimizer, logInterval: { steps }, resume };
     this.#generator = this.model.train(this.#settings.data, options);
     return this.#generator.next();
   }
@@ -95,13 +95,13 @@ export class Training {
   #goOn(steps: number): Promise<IteratorResult<Progress, void>> {
     const learningRate = this.#pendingRate;
     this.#pendingRate = undefined;
-    return this.#generator!.next({ every: { steps }, ...(learningRate !== undefined && { learningRate }) });
+    return this.#generator!.next({ logInterval: { steps }, ...(learningRate !== undefined && { learningRate }) });
   }
 
   #keep(loss: number): void {
-    const { lastGood } = this.model;
-    if (!lastGood) return;
-    this.#good = { step: this.#firstStep + lastGood.step, parameters: lastGood.parameters, state: lastGood };
+    const { checkpoint } = this.model;
+    if (!checkpoint) return;
+    this.#good = { step: this.#firstStep + checkpoint.step, parameters: checkpoint.parameters, state: checkpoint };
     if (loss <= (this.#best?.loss ?? Number.POSITIVE_INFINITY) * tolerance) {
       this.#best = { ...this.#good, loss: Math.min(loss, this.#best?.loss ?? loss) };
     }

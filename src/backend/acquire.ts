@@ -1,0 +1,30 @@
+import { InvalidInput, NoDevice, requireOptions } from "../errors.ts";
+import { requireName } from "../graph/network.ts";
+import { ReferenceDevice } from "./cpu/device.ts";
+import { type AcquireOptions, type Device, deviceChoices } from "./device.ts";
+import { openGpu, ownerOf } from "./webgpu/device.ts";
+
+function requireBytes(bytes: number | undefined): void {
+  if (bytes === undefined || bytes >= 65_536) return;
+  const fix = "leave maxBufferBytes out to use the device's own limit";
+  throw new InvalidInput({ place: "acquire: maxBufferBytes", expected: "at least 65536", got: String(bytes), fix });
+}
+
+/**
+ * Opens a device to compute on: hardware adapter, else software adapter, else the CPU; or exactly the kind asked for.
+ * @throws NoDevice when the kind asked for does not exist here
+ */
+export async function acquire(options: AcquireOptions = {}): Promise<Device> {
+  requireOptions("acquire", options, ["device", "gpu", "gpuDevice", "maxBufferBytes", "reason"]);
+  const choice = options.device ?? "auto";
+  requireName("acquire: device", choice, deviceChoices);
+  requireBytes(options.maxBufferBytes);
+  if (choice === "cpu" || choice === "reference") return new ReferenceDevice("the CPU was asked for");
+  const { gpuDevice, maxBufferBytes } = options;
+  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
+  const opened = await openGpu(choice, options);
+  if (typeof opened !== "string") return opened;
+  if (choice === "auto") return new ReferenceDevice(opened);
+  const place = `acquire: device ${choice}`;
+  throw new NoDevice({ place, expected: `a ${choice} adapter`, got: opened, fix: "use auto to take what there is" });
+}

@@ -1,0 +1,300 @@
+import { batchAt, hasOwnRows, optimizersOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
+import { LimitExceeded } from "../../errors.ts";
+import {
+  concatenate,
+  type Dataset,
+  type Executor,
+  type FloatArray,
+  type PlanReport,
+  type MemberResults,
+  requireAlive,
+  type RunSettings,
+  type Scores,
+  type Trace,
+  type TrainingRun,
+  type Checkpoint,
+} from "../executor.ts";
+import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { nextTask } from "../../nextTask.ts";
+import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
+import { type Optimizer, updateOf } from "../../math/optimizer.ts";
+import { scoreMembers } from "./score.ts";
+import { Step } from "./step.ts";
+import { traceMember } from "./trace.ts";
+import { fitsFloat32, float32Limit, update } from "./update.ts";
+
+/** Losses kept until they are read: in steps, and in numbers. */
+const maxRingSteps = 4096;
+const ringFloats = 2 ** 22;
+
+/** Rows that are predicted between two looks at what else waits. */
+const predictedRows = 1024;
+
+/** `members` rows of `values`, each a view. */
+const rowsPerMember = (values: Float64Array, members: number): Float64Array[] => {
+  const width = values.length / members;
+  return Array.from({ length: members }, (_, member) => values.subarray(member * width, (member + 1) * width));
+};
+
+/** @throws LimitExceeded where the machine has not enough memory */
+function allocate(length: number): Float64Array {
+  try {
+    return new Float64Array(length);
+  } catch (cause) {
+    const expected = "parameters that fit this machine's memory";
+    const fix = "take fewer members or smaller layers";
+    throw new LimitExceeded({ place: "model: parameters", expected, got: `${8 * length} bytes`, fix, cause });
+  }
+}
+
+/** Outputs [rows, outputs] of one member. */
+function predictChunk(network: AnyNetwork, parameters: Float64Array, inputs: Float64Array): Float64Array {
+  const rows = inputs.length / network.inputs;
+  return new Step(network, rows).forward({ rows, inputs, parameters });
+}
+
+/** A training run in float64: members one after the other. */
+class ReferenceRun implements TrainingRun {
+  readonly ringSteps: number;
+  readonly #network: AnyNetwork;
+  readonly #working: Step;
+  #settings: RunSettings;
+  readonly #parameters: readonly Float64Array[];
+  /** Of each member. */
+  #optimizers: readonly Optimizer[];
+  /** That of all members, so that all keep the same moments. */
+  readonly #update: OptimizerUpdate;
+  /** Of each member, what the update keeps. */
+  readonly #moments: readonly Float64Array[][];
+  readonly #inputs: Float64Array;
+  readonly #targets: Float64Array;
+  readonly #losses: Float64Array;
+  readonly #nonFinite: Float64Array;
+  readonly #bestLosses: Float64Array;
+  readonly #bestSteps: Float64Array;
+  #lastStep = -1;
+  readonly #requireAlive: () => void;
+  constructor(
+    network: AnyNetwork,
+    settings: RunSettings,
+    parameters: readonly Float64Array[],
+    requireAlive: () => void,
+  ) {
+    this.#requireAlive = requireAlive;
+    this.ringSteps = Math.max(1, Math.min(maxRingSteps, Math.floor(ringFloats / parameters.length)));
+    this.#network = network;
+    this.#working = new Step(network, settings.batchSize);
+    this.#settings = settings;
+    this.#parameters = parameters;
+    this.#optimizers = optimizersOf(settings, parameters.length);
+    this.#update = updateOf(widestOptimizer(settings));
+    this.#moments = parameters.map(({ length }) => this.#update.state.map(() => new Float64Array(length)));
+    this.#inputs = Float64Array.from(settings.data.inputs);
+    this.#targets = Float64Array.from(settings.data.targets);
+    this.#losses = new Float64Array(this.ringSteps * parameters.length);
+    this.#nonFinite = new Float64Array(parameters.length).fill(-1);
+    this.#bestLosses = new Float64Array(parameters.length).fill(Number.POSITIVE_INFINITY);
+    this.#bestSteps = new Float64Array(parameters.length).fill(-1);
+    if (settings.resume) this.#restore(settings.resume);
+  }
+
+  #restore({ moments, nonFiniteSteps, bestLosses, bestSteps }: Checkpoint): void {
+    this.#nonFinite.set(nonFiniteSteps);
+    this.#bestLosses.set(bestLosses);
+    this.#bestSteps.set(bestSteps);
+    const { parameterCount } = this.#network;
+    for (const [at, row] of this.#momentRows().entries()) {
+      row.set(moments.subarray(at * parameterCount, (at + 1) * parameterCount));
+    }
+  }
+
+  /** The moments in the order of `Checkpoint`. */
+  #momentRows(): Float64Array[] {
+    return this.#update.state.flatMap((_, kind) => this.#moments.map((own) => own[kind]!));
+  }
+
+  get leastSteps(): number {
+    return 1;
+  }
+
+  setLearningRate(learningRate: number): void {
+    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#optimizers = optimizersOf(this.#settings, this.#parameters.length);
+  }
+
+  async execute(firstStep: number, count: number): Promise<void> {
+    this.#requireAlive();
+    for (let step = firstStep; step < firstStep + count; step++) this.#step(step);
+  }
+
+  #step(step: number): void {
+    const rowCount = this.#targets.length / this.#network.outputs;
+    const ownRows = hasOwnRows(this.#settings, rowCount);
+    let batchRows = rowsOf(batchAt(this.#settings, rowCount, step));
+    for (let member = 0; member < this.#parameters.length; member++) {
+      if (ownRows && member > 0) batchRows = rowsOf(batchAt(this.#settings, rowCount, step, member));
+      const isStopped = this.#nonFinite[member] !== -1;
+      const loss = isStopped ? Number.NaN : this.#stepMember(step, member, batchRows);
+      this.#losses[(step % this.ringSteps) * this.#parameters.length + member] = loss;
+    }
+    this.#lastStep = step;
+  }
+
+  /** @returns the loss before the update */
+  #stepMember(step: number, member: number, batchRows: Uint32Array): number {
+    const parameters = this.#parameters[member]!;
+    const masks = { seed: seedOf(this.#settings, member), step };
+    const pass = { rows: batchRows.length, inputs: this.#inputs, batchRows, parameters, masks };
+    const loss = this.#working.forwardBackward(pass, this.#targets);
+    const optimizer = this.#optimizers[member]!;
+    const moments = this.#moments[member]!;
+    const allFit = update({
+      optimizer,
+      update: this.#update,
+      step,
+      gradients: this.#working.gradients,
+      parameters,
+      moments,
+      limit: float32Limit,
+    });
+    if (!allFit || !fitsFloat32(loss)) this.#nonFinite[member] = step;
+    if (loss < this.#bestLosses[member]!) {
+      this.#bestLosses[member] = loss;
+      this.#bestSteps[member] = step;
+    }
+    return loss;
+  }
+
+  finished(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  readLosses(firstStep: number, count: number): Promise<Float64Array> {
+    const members = this.#parameters.length;
+    return Promise.resolve(
+      Float64Array.from({ length: count * members }, (_, index) => {
+        const slot = (firstStep + Math.floor(index / members)) % this.ringSteps;
+        return this.#losses[slot * members + (index % members)]!;
+      }),
+    );
+  }
+
+  readNonFinite(): Promise<Float64Array> {
+    return Promise.resolve(this.#nonFinite.slice());
+  }
+
+  async readResults(): Promise<MemberResults> {
+    return {
+      finalLosses:
+        this.#lastStep < 0 ? this.#nonFinite.map(() => Number.NaN) : await this.readLosses(this.#lastStep, 1),
+      bestLosses: this.#bestLosses.slice(),
+      bestSteps: this.#bestSteps.slice(),
+      nonFiniteSteps: this.#nonFinite.slice(),
+    };
+  }
+
+  async readCheckpoint(step: number): Promise<Checkpoint> {
+    const { bestLosses, bestSteps, nonFiniteSteps } = await this.readResults();
+    const parameters = concatenate(this.#parameters);
+    return { step, parameters, moments: concatenate(this.#momentRows()), nonFiniteSteps, bestLosses, bestSteps };
+  }
+
+  dispose(): void {}
+}
+
+/** The float64 reference: what is true, and what runs where there is no adapter. */
+export class ReferenceExecutor implements Executor {
+  readonly network: AnyNetwork;
+  readonly members: number;
+  readonly #parameters: Float64Array;
+  #isDisposed = false;
+
+  constructor(network: AnyNetwork, members: number) {
+    this.network = network;
+    this.members = members;
+    this.#parameters = allocate(members * network.parameterCount);
+  }
+
+  #requireAlive(place: string): void {
+    requireAlive(place, this.#isDisposed);
+  }
+
+  async readParameters(first = 0, count = this.#parameters.length - first): Promise<Float64Array> {
+    this.#requireAlive("readParameters");
+    return this.#parameters.slice(first, first + count);
+  }
+
+  writeParameters(parameters: FloatArray): void {
+    this.#requireAlive("writeParameters");
+    this.#parameters.set(parameters);
+  }
+
+  async predict(inputs: FloatArray): Promise<Float64Array> {
+    this.#requireAlive("predict");
+    const { network, members } = this;
+    const rowCount = inputs.length / network.inputs;
+    const all = new Float64Array(members * rowCount * network.outputs);
+    for (let firstRow = 0; firstRow < rowCount; firstRow += predictedRows) {
+      const rows = Float64Array.from(
+        inputs.subarray(firstRow * network.inputs, (firstRow + predictedRows) * network.inputs),
+      );
+      for (const [member, parameters] of rowsPerMember(this.#parameters, members).entries()) {
+        all.set(predictChunk(network, parameters, rows), (member * rowCount + firstRow) * network.outputs);
+      }
+      await nextTask();
+    }
+    return all;
+  }
+
+  async score(data: Dataset): Promise<Scores> {
+    this.#requireAlive("score");
+    return scoreMembers(this.network, rowsPerMember(this.#parameters, this.members), data);
+  }
+
+  planRun(settings: RunSettings): PlanReport {
+    const { inputs, targets } = settings.data;
+    return {
+      strategy: "reference",
+      reason: "float64 on the CPU: no GPU is used",
+      dispatchesPerStep: 0,
+      stepsPerDispatch: 0,
+      stepMs: undefined,
+      kernels: [],
+      chunkRows: settings.batchSize,
+      bytes: 8 * (inputs.length + targets.length + 3 * this.#parameters.length),
+    };
+  }
+
+  async createRun(settings: RunSettings): Promise<TrainingRun> {
+    this.#requireAlive("train");
+    const parameters = rowsPerMember(this.#parameters, this.members);
+    return new ReferenceRun(this.network, settings, parameters, () => this.#requireAlive("train"));
+  }
+
+  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    this.#requireAlive("trace");
+    const { network, members } = this;
+    const inputs = Float64Array.from(data.inputs);
+    const targets = Float64Array.from(data.targets);
+    const before = this.#parameters.slice();
+    const after = this.#parameters.slice();
+    const traces = rowsPerMember(after, members).map((parameters) =>
+      traceMember({ network, optimizer, inputs, targets }, parameters),
+    );
+    const perLayer = (key: "preActivations" | "activations" | "dPreActivations"): Float64Array[] =>
+      traces[0]![key].map((_, index) => concatenate(traces.map((buffers) => buffers[key][index]!)));
+    return {
+      preActivations: perLayer("preActivations"),
+      activations: perLayer("activations"),
+      dPreActivations: perLayer("dPreActivations"),
+      gradients: concatenate(traces.map(({ gradients }) => gradients)),
+      losses: Float64Array.from(traces, ({ loss }) => loss),
+      before,
+      after,
+    };
+  }
+
+  dispose(): void {
+    this.#isDisposed = true;
+  }
+}

@@ -1,0 +1,90 @@
+import type { Dataset, Scores } from "../executor.ts";
+import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import type { Loss } from "../../graph/network.ts";
+import { nextTask } from "../../nextTask.ts";
+import { lossScale, sampleLoss } from "./loss.ts";
+import { largestAt } from "./softmax.ts";
+import { Step } from "./step.ts";
+
+/** Sums over rows, [members]. */
+export interface Tallies {
+  /** Losses, unscaled. */
+  readonly losses: Float64Array;
+  /** Right answers: rows for softmaxCrossEntropy, values for binaryCrossEntropy, none for other losses. */
+  readonly hits: Float64Array;
+}
+
+export const createTallies = (members: number): Tallies => ({
+  losses: new Float64Array(members),
+  hits: new Float64Array(members),
+});
+
+/** Right answers among the outputs of one row. */
+function hitsOf(loss: Loss, outputs: Float64Array, targets: Float64Array): number {
+  if (loss === "softmaxCrossEntropy") return largestAt(outputs) === largestAt(targets) ? 1 : 0;
+  if (loss !== "binaryCrossEntropy") return 0;
+  return outputs.reduce((count, logit, column) => count + (logit > 0 === targets[column]! > 0.5 ? 1 : 0), 0);
+}
+
+/** One member's outputs and the targets, [rows, outputs]. */
+export interface ScoredRows {
+  readonly outputs: Float64Array;
+  readonly targets: Float64Array;
+}
+
+/** Adds rows to the sums of a member. CPU reference of `shaders/score.wgsl`. */
+export function score({ loss, outputs: width }: AnyNetwork, rows: ScoredRows, tallies: Tallies, member: number): void {
+  const unused = new Float64Array(width);
+  for (let at = 0; at < rows.targets.length; at += width) {
+    const outputs = rows.outputs.subarray(at, at + width);
+    const targets = rows.targets.subarray(at, at + width);
+    tallies.losses[member]! += sampleLoss(loss, outputs, targets, unused);
+    tallies.hits[member]! += hitsOf(loss, outputs, targets);
+  }
+}
+
+/** Means from sums over `rows` rows. */
+export function scoresOf({ loss, outputs }: AnyNetwork, rows: number, { losses, hits }: Tallies): Scores {
+  const scale = lossScale(loss, rows, outputs);
+  const answers = loss === "softmaxCrossEntropy" ? rows : rows * outputs;
+  const hasClasses = loss === "softmaxCrossEntropy" || loss === "binaryCrossEntropy";
+  return {
+    losses: losses.map((sum) => sum * scale),
+    accuracies: hasClasses ? hits.map((count) => count / answers) : undefined,
+  };
+}
+
+/** Rows whose activations are held at once. */
+const chunkRows = 1024;
+/** Time between two looks at what else waits. */
+const unitMs = 50;
+
+/**
+ * Scores of members over rows of data, in float64.
+ * @param parameters per member [parameterCount]
+ */
+export async function scoreMembers(
+  network: AnyNetwork,
+  parameters: readonly Float64Array[],
+  data: Dataset,
+): Promise<Scores> {
+  const { inputs: fanIn, outputs: width } = network;
+  const rowCount = data.targets.length / width;
+  const tallies = createTallies(parameters.length);
+  let pauseMs = performance.now() + unitMs;
+  for (let firstRow = 0; firstRow < rowCount; firstRow += chunkRows) {
+    const endRow = Math.min(rowCount, firstRow + chunkRows);
+    const inputs = Float64Array.from(data.inputs.subarray(firstRow * fanIn, endRow * fanIn));
+    const targets = Float64Array.from(data.targets.subarray(firstRow * width, endRow * width));
+    const rows = endRow - firstRow;
+    const step = new Step(network, rows);
+    for (const [member, own] of parameters.entries()) {
+      const outputs = step.forward({ rows, inputs, parameters: own });
+      score(network, { outputs, targets }, tallies, member);
+      if (performance.now() < pauseMs) continue;
+      await nextTask();
+      pauseMs = performance.now() + unitMs;
+    }
+  }
+  return scoresOf(network, rowCount, tallies);
+}

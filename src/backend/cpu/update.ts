@@ -1,0 +1,133 @@
+import type { Expression } from "../../math/expression.ts";
+import { type BlockProgram, compileBlocks } from "../../math/float64Blocks.ts";
+import { compileFloat64, type Float64Program } from "../../math/float64.ts";
+import { hoist, type Hoisted } from "../../math/hoist.ts";
+import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
+import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../../math/optimizer.ts";
+
+export interface UpdateArguments {
+  readonly optimizer: Optimizer;
+  /** Default: the optimizer's own; the widest one's where members of a population differ. */
+  readonly update?: OptimizerUpdate;
+  /** Steps done before this one. */
+  readonly step: number;
+  /** [parameterCount] of one member. */
+  readonly gradients: Float64Array;
+  /** [parameterCount], updated. */
+  readonly parameters: Float64Array;
+  /** Parameters, gradients and moments are to be below it in size; default: infinity. */
+  readonly limit?: number;
+  /** What the update keeps, each [parameterCount]; updated. More rows than it keeps are left alone. */
+  readonly moments: readonly Float64Array[];
+}
+
+/** Numbers from which rounding to float32 makes infinity: a GPU and a model file cannot hold them. */
+export const float32Limit = (2 - 2 ** -24) * 2 ** 127;
+
+/** Whether float32 can hold a value. */
+export const fitsFloat32 = (value: number): boolean => Math.abs(value) < float32Limit;
+
+/** An update in float64. */
+interface CompiledUpdate {
+  /** Hyper-parameters that are numbers. */
+  readonly names: readonly string[];
+  /** What depends on hyper-parameters alone, and what on these and the number of the step. */
+  readonly constants: Float64Program;
+  readonly ofStep: Float64Program;
+  /** Of parameters, gradients, moments; its numbers are the constants, then what depends on the step. */
+  readonly blocks: BlockProgram;
+  readonly updated: Float64Array;
+  readonly kept: readonly Float64Array[];
+  /** The optimizer whose constants `blocks` has. */
+  latest: Optimizer | undefined;
+}
+
+function compile(optimizer: Optimizer, { simplifier, outputs, state }: OptimizerUpdate): CompiledUpdate {
+  const names = numbersOf(optimizer);
+  const whole = hoist(simplifier, outputs, [
+    { prefix: "constant ", takes: (name) => names.includes(name) },
+    { prefix: "step ", takes: (name) => name === "step" || names.includes(name) },
+  ]);
+  const hoistedBy = (prefix: string): Hoisted[] => whole.hoisted.filter(({ name }) => name.startsWith(prefix));
+  const [constants, ofStep] = [hoistedBy("constant "), hoistedBy("step ")];
+  const expressionsOf = (hoisted: readonly Hoisted[]): Expression[] => hoisted.map(({ expression }) => expression);
+  const numbers = [...constants, ...ofStep].map(({ name }) => name);
+  const blocks = compileBlocks(whole.outputs, ["parameter", "gradient", ...state], numbers);
+  const [updated, ...kept] = blocks.outputs as [Float64Array, ...Float64Array[]];
+  return {
+    names,
+    constants: compileFloat64(expressionsOf(constants), names),
+    ofStep: compileFloat64(expressionsOf(ofStep), [...names, "step"]),
+    blocks,
+    updated,
+    kept,
+    latest: undefined,
+  };
+}
+
+const compiled = new WeakMap<OptimizerUpdate, CompiledUpdate>();
+
+function compiledOf(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpdate {
+  const known = compiled.get(update) ?? compile(optimizer, update);
+  compiled.set(update, known);
+  return known;
+}
+
+/** Computes what a step takes besides parameters, gradients and moments. */
+function setNumbers(own: CompiledUpdate, optimizer: Optimizer, step: number): void {
+  const { names, constants, ofStep, blocks } = own;
+  const { numbers } = blocks;
+  if (own.latest !== optimizer) {
+    own.latest = optimizer;
+    const values = names.map((name) => hyperParameterOf(optimizer, name) as number);
+    constants.inputs.set(values);
+    ofStep.inputs.set(values);
+    constants.run();
+    numbers.set(constants.outputs);
+  }
+  const { outputs } = ofStep;
+  if (outputs.length === 0) return;
+  ofStep.inputs[names.length] = step + 1;
+  ofStep.run();
+  for (let at = 0; at < outputs.length; at++) numbers[constants.outputs.length + at] = outputs[at]!;
+}
+
+function fit(values: Float64Array, first: number, count: number, limit: number): boolean {
+  for (let at = first; at < first + count; at++) if (!(Math.abs(values[at]!) < limit)) return false;
+  return true;
+}
+
+/** Copies the first `count` values of a block. */
+function copy(block: Float64Array, to: Float64Array, first: number, count: number): void {
+  if (count === block.length) to.set(block, first);
+  else for (let at = 0; at < count; at++) to[first + at] = block[at]!;
+}
+
+/**
+ * One step of the optimizer on one member: the CPU reference of what src/backend/webgpu/emit/emitOptimizer.ts writes. A parameter that would not
+ * fit is left as it was.
+ * @returns whether every gradient, moment and updated parameter fits
+ */
+export function update(options: UpdateArguments): boolean {
+  const { optimizer, step, gradients, parameters, moments, limit = Number.POSITIVE_INFINITY } = options;
+  const compiledUpdate = compiledOf(optimizer, options.update ?? updateOf(optimizer));
+  setNumbers(compiledUpdate, optimizer, step);
+  const { blocks, updated, kept } = compiledUpdate;
+  const vectors = [parameters, gradients, ...moments];
+  let allFit = true;
+  for (let first = 0; first < parameters.length; first += blocks.blockLength) {
+    const count = Math.min(blocks.blockLength, parameters.length - first);
+    blocks.run(vectors, first, count);
+    for (let row = 0; row < kept.length; row++) {
+      copy(kept[row]!, moments[row]!, first, count);
+      allFit = fit(kept[row]!, 0, count, limit) && allFit;
+    }
+    if (fit(updated, 0, count, limit)) copy(updated, parameters, first, count);
+    else {
+      allFit = false;
+      for (let at = 0; at < count; at++) if (Math.abs(updated[at]!) < limit) parameters[first + at] = updated[at]!;
+    }
+    allFit = allFit && fit(gradients, first, count, limit);
+  }
+  return allFit;
+}

@@ -1,0 +1,179 @@
+import { Disposed } from "../errors.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import type { Optimizer } from "../math/optimizer.ts";
+
+/** f32 on a GPU, f64 on the CPU reference. */
+export type FloatArray = Float32Array | Float64Array;
+
+/** Rows to learn from: inputs [rows, network.inputs], targets [rows, network.outputs], both row-major. */
+export interface Dataset {
+  readonly inputs: FloatArray;
+  readonly targets: FloatArray;
+}
+
+/** Ways to compute a step; what each does is told in docs/engine.md. */
+export const strategyNames = ["layered", "members", "subgroups", "groups", "samples", "tiles"] as const;
+export type StrategyName = (typeof strategyNames)[number];
+/** How the strategies that keep activations in workgroup memory store them. */
+export const activationStorages = ["f32", "f16"] as const;
+export type ActivationStorage = (typeof activationStorages)[number];
+
+/** As the planner sees fit, or the strategy of that name. */
+export type Strategy = "auto" | StrategyName;
+
+/** What members have each for themselves, [members] values; where one is missing, all take the optimizer's, or the run's seed. */
+export interface PerMember {
+  readonly learningRate?: ArrayLike<number>;
+  readonly momentum?: ArrayLike<number>;
+  readonly weightDecay?: ArrayLike<number>;
+  /** Seeds of the order of rows and of the bootstrap sample; integers in [0, 2⁵³). */
+  readonly seed?: ArrayLike<number>;
+}
+
+/** Where a training stands: with the same data and options, what it goes on from to give the bits that it would have given. */
+export interface Checkpoint {
+  /** Steps done. */
+  readonly step: number;
+  /** [members, parameterCount]. */
+  readonly parameters: FloatArray;
+  /** What the optimizer keeps, momentum or moments: [0 to 2, members, parameterCount]. */
+  readonly moments: FloatArray;
+  /** As `MemberResults` has them, [members]. */
+  readonly nonFiniteSteps: Float64Array;
+  readonly bestLosses: FloatArray;
+  readonly bestSteps: Float64Array;
+}
+
+/** Everything that decides what a training run computes, and in which order. */
+export interface RunSettings {
+  readonly data: Dataset;
+  readonly optimizer: Optimizer;
+  readonly batchSize: number;
+  /** Draw batches by a seeded permutation of each epoch; never applied when one batch holds every row. */
+  readonly shuffle: boolean;
+  readonly seed: number;
+  readonly perMember?: PerMember;
+  /** Train on as many rows drawn with replacement, by the seed; with seeds per member each member has its own sample. */
+  readonly bootstrap?: boolean;
+  /** Default: auto. The CPU reference has but one strategy. */
+  readonly strategy?: Strategy;
+  /** Default: f32. */
+  readonly activationStorage?: ActivationStorage;
+  /** What moments and results start from; the parameters are the executor's. */
+  readonly resume?: Checkpoint;
+}
+
+/** How training went for each member, [members]. */
+export interface MemberResults {
+  /** Loss before the last step done; NaN where the member has stopped. */
+  readonly finalLosses: FloatArray;
+  /** Least loss of any step, and the step before whose update it was; infinite and −1 where there was none. */
+  readonly bestLosses: FloatArray;
+  readonly bestSteps: Float64Array;
+  /** First step with a gradient, loss, moment or parameter that was not finite: the member stopped there; −1: it goes on. */
+  readonly nonFiniteSteps: Float64Array;
+}
+
+/** How well each member fits rows of data, [members]. */
+export interface Scores {
+  /** Mean loss of each member, as the network defines it. */
+  readonly losses: FloatArray;
+  /**
+   * Share of rows whose largest output is the largest target (softmax), or of values on the right side of ½ (binary); undefined where
+   * the loss is not a cross entropy.
+   */
+  readonly accuracies: FloatArray | undefined;
+}
+
+/** One training run: steps are numbered from 0 and executed once, in order. */
+export interface TrainingRun {
+  /** Executes `count` steps; resolves when more work may be handed over, not necessarily when it is done. */
+  execute(firstStep: number, count: number): Promise<void>;
+  /** Resolves when all work handed over is done. */
+  finished(): Promise<void>;
+  /** Losses [count, members] of steps that are still in the ring (`ringSteps` newest). Waits for the work. */
+  readLosses(firstStep: number, count: number): Promise<FloatArray>;
+  readonly ringSteps: number;
+  /** Per member, the first step with a gradient or loss that was not finite; −1 where there was none. Waits for the work. */
+  readNonFinite(): Promise<Float64Array>;
+  /** Waits for the work. */
+  readResults(): Promise<MemberResults>;
+  /** Where the run stands after `step` steps, all of which must have been handed over. Waits for the work. */
+  readCheckpoint(step: number): Promise<Checkpoint>;
+  /** Steps that are worth handing over at once: fewer cost more each. */
+  readonly leastSteps: number;
+  /** Replaces the learning rate of all members from the next step handed over. */
+  setLearningRate(learningRate: number): void;
+  dispose(): void;
+}
+
+/** What a plan tells about itself before anything runs. */
+export interface PlanReport {
+  readonly strategy: StrategyName | "reference";
+  /** One sentence: why this strategy. */
+  readonly reason: string;
+  /** Dispatches of one step whose batch fits one chunk, a fraction where one dispatch takes many steps; 0 on the CPU. */
+  readonly dispatchesPerStep: number;
+  /** Steps that one dispatch may take. */
+  readonly stepsPerDispatch: number;
+  /** Milliseconds of one step by the cost model; undefined on the CPU, and for networks that are no list of dense layers. */
+  readonly stepMs: number | undefined;
+  /** Names of the kernels of one step, in order. */
+  readonly kernels: readonly string[];
+  /** Rows that one dispatch takes at most; larger batches are cut. */
+  readonly chunkRows: number;
+  /** Bytes of device memory: parameters, gradients, moments, activations, data. */
+  readonly bytes: number;
+}
+
+/** Every value of one training step, for explaining it and for checking kernels. All [members, batchSize, …]. */
+export interface Trace {
+  /** Per layer [members, batchSize, fanOut]. */
+  readonly preActivations: readonly FloatArray[];
+  readonly activations: readonly FloatArray[];
+  /** ∂loss/∂preActivation per layer [members, batchSize, fanOut]. */
+  readonly dPreActivations: readonly FloatArray[];
+  /** [members, parameterCount]. */
+  readonly gradients: FloatArray;
+  /** Loss per member before the update. */
+  readonly losses: FloatArray;
+  /** Parameters before and after the update [members, parameterCount]. */
+  readonly before: FloatArray;
+  readonly after: FloatArray;
+}
+
+/** One array behind the other. */
+export function concatenate(parts: readonly FloatArray[]): Float64Array {
+  const all = new Float64Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Throws `Disposed` where a freed executor is used again. */
+export function requireAlive(place: string, isDisposed: boolean): void {
+  if (!isDisposed) return;
+  const fix = "create the model again";
+  throw new Disposed({ place, expected: "a live model", got: "one that was disposed", fix });
+}
+
+/** What computes: holds the parameters of R members of one network on one device. */
+export interface Executor {
+  readonly network: AnyNetwork;
+  readonly members: number;
+  /** [members, parameterCount], or a stretch of it: `count` values from `first`. */
+  readParameters(first?: number, count?: number): Promise<FloatArray>;
+  writeParameters(parameters: FloatArray): void;
+  /** Outputs of the last layer [members, rows, outputs]. */
+  predict(inputs: FloatArray): Promise<FloatArray>;
+  /** Loss and accuracy of each member over rows of data, reduced where the outputs are computed. */
+  score(data: Dataset): Promise<Scores>;
+  planRun(settings: RunSettings): PlanReport;
+  createRun(settings: RunSettings): Promise<TrainingRun>;
+  /** One step over `data` as one batch, every value read back; the executor's parameters stay as they were. */
+  trace(data: Dataset, optimizer: Optimizer): Promise<Trace>;
+  dispose(): void;
+}

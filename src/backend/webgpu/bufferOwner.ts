@@ -1,0 +1,107 @@
+import { LimitExceeded } from "../../errors.ts";
+import type { GpuDevice } from "./device.ts";
+
+const storageUsage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+const uniformUsage = (): number => GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+
+/** Creates buffers and frees them, one or all together; the device's ledger counts what is alive. */
+export class BufferOwner {
+  readonly #device: GpuDevice;
+  readonly #buffers = new Set<GPUBuffer>();
+
+  constructor(device: GpuDevice) {
+    this.#device = device;
+  }
+
+  /** Bytes of the buffers that are alive. */
+  get bytes(): number {
+    return [...this.#buffers].reduce((total, buffer) => total + buffer.size, 0);
+  }
+
+  #create(label: string, bytes: number, usage: number): GPUBuffer {
+    const size = Math.max(16, Math.ceil(bytes / 4) * 4);
+    if (size > this.#device.maxBufferBytes) {
+      const fix = "take fewer members, a smaller batch or smaller layers";
+      const expected = `at most ${this.#device.maxBufferBytes} bytes in one buffer`;
+      throw new LimitExceeded({ place: label, expected, got: String(size), fix });
+    }
+    const buffer = this.#device.gpu.createBuffer({ label, size, usage });
+    this.#buffers.add(buffer);
+    this.#device.ledger.buffers++;
+    this.#device.ledger.bytes += size;
+    return buffer;
+  }
+
+  /** A storage buffer of `length` 4-byte values, zeros. */
+  storage(label: string, length: number): GPUBuffer {
+    return this.#create(label, length * 4, storageUsage());
+  }
+
+  /** A storage buffer with values. */
+  upload(label: string, values: Float32Array | Uint32Array): GPUBuffer {
+    const buffer = this.storage(label, values.length);
+    write(this.#device.gpu, buffer, values);
+    return buffer;
+  }
+
+  /** A uniform buffer of `bytes`. */
+  uniform(label: string, bytes: number): GPUBuffer {
+    return this.#create(label, bytes, uniformUsage());
+  }
+
+  /** Frees one buffer of its own. */
+  free(buffer: GPUBuffer): void {
+    if (!this.#buffers.delete(buffer)) return;
+    buffer.destroy();
+    this.#device.ledger.buffers--;
+    this.#device.ledger.bytes -= buffer.size;
+  }
+
+  /** Frees every buffer; may be called again. */
+  dispose(): void {
+    for (const buffer of this.#buffers) this.free(buffer);
+  }
+}
+
+/** Writes an array from the start of a buffer. */
+export function write(gpu: GPUDevice, buffer: GPUBuffer, values: Float32Array | Uint32Array | ArrayBuffer): void {
+  if (values instanceof ArrayBuffer) gpu.queue.writeBuffer(buffer, 0, values);
+  else gpu.queue.writeBuffer(buffer, 0, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+}
+
+/** A stretch of a buffer, in 4-byte values. */
+export interface Stretch {
+  readonly buffer: GPUBuffer;
+  readonly first: number;
+  readonly length: number;
+}
+
+/** Reads stretches of buffers, one behind the other, after all work submitted so far. */
+export async function readStretches(
+  device: GpuDevice,
+  place: string,
+  stretches: readonly Stretch[],
+): Promise<ArrayBuffer> {
+  device.throwFault(place);
+  const length = stretches.reduce((total, stretch) => total + stretch.length, 0);
+  const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+  const staging = device.gpu.createBuffer({ label: `${place} staging`, size: Math.max(4, length * 4), usage });
+  try {
+    const encoder = device.gpu.createCommandEncoder({ label: place });
+    let at = 0;
+    for (const { buffer, first, length: count } of stretches) {
+      encoder.copyBufferToBuffer(buffer, first * 4, staging, at * 4, count * 4);
+      at += count;
+    }
+    device.gpu.queue.submit([encoder.finish()]);
+    await device.settled(place, staging.mapAsync(GPUMapMode.READ));
+    return staging.getMappedRange(0, Math.max(4, length * 4)).slice(0, length * 4);
+  } finally {
+    staging.destroy();
+  }
+}
+
+/** Reads floats from the start of a buffer. */
+export async function readFloats(device: GpuDevice, buffer: GPUBuffer, length: number): Promise<Float32Array> {
+  return new Float32Array(await readStretches(device, buffer.label, [{ buffer, first: 0, length }]));
+}

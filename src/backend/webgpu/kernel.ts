@@ -1,0 +1,159 @@
+import { ShaderFailed } from "../../errors.ts";
+import type { GpuDevice } from "./device.ts";
+import { type BindingKind, type KernelSource, sourceOf } from "./shader.ts";
+
+/** A kernel compiled for a device and a choice of constants. */
+export interface Kernel {
+  readonly name: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+}
+
+export type Constants = Readonly<Record<string, number>>;
+
+/** Invocations per workgroup of every kernel. */
+export const groupSize = 64;
+
+function entryOf(kind: BindingKind, binding: number): GPUBindGroupLayoutEntry {
+  const types = { dynamic: "uniform", uniform: "uniform", read: "read-only-storage", write: "storage" } as const;
+  const buffer: GPUBufferBindingLayout = { type: types[kind], hasDynamicOffset: kind === "dynamic" };
+  return { binding, visibility: GPUShaderStage.COMPUTE, buffer };
+}
+
+/** Compiler messages as `file:line:column: message`, each with its source line. */
+async function messagesOf(module: GPUShaderModule, source: KernelSource): Promise<string> {
+  const { messages } = await module.getCompilationInfo();
+  const lines = source.code.split("\n");
+  const errors = messages.filter(({ type }) => type === "error");
+  return errors
+    .map((m) => `${sourceOf(source, m.lineNum)}:${m.linePos}: ${m.message} | ${lines[m.lineNum - 1] ?? ""}`)
+    .join("\n");
+}
+
+interface Parts {
+  readonly module: GPUShaderModule;
+  readonly layout: GPUBindGroupLayout;
+  readonly descriptor: GPUComputePipelineDescriptor;
+}
+
+function partsOf({ gpu }: GpuDevice, { name, code, bindings, entry }: KernelSource, constants: Constants): Parts {
+  const module = gpu.createShaderModule({ label: name, code });
+  const layout = gpu.createBindGroupLayout({ label: name, entries: bindings.map(entryOf) });
+  const pipelineLayout = gpu.createPipelineLayout({ label: name, bindGroupLayouts: [layout] });
+  const compute = { module, constants, ...(entry !== undefined && { entryPoint: entry }) };
+  return { module, layout, descriptor: { label: name, layout: pipelineLayout, compute } };
+}
+
+async function compile(device: GpuDevice, source: KernelSource, constants: Constants): Promise<Kernel> {
+  const { gpu } = device;
+  const { name } = source;
+  gpu.pushErrorScope("validation"); // the pipeline's rejection tells; nothing is to reach the console
+  const { module, layout, descriptor } = partsOf(device, source, constants);
+  const creation = gpu.createComputePipelineAsync(descriptor);
+  gpu.popErrorScope().catch(() => {});
+  try {
+    return { name, pipeline: await creation, layout };
+  } catch (cause) {
+    device.throwFault(`kernel ${name}`, cause);
+    const got = (await messagesOf(module, source)) || (cause as Error).message.split("\n")[0]!;
+    const fix = "please report this with the output of `thalweg doctor`";
+    throw new ShaderFailed({ place: `kernel ${name}`, expected: "a shader the driver accepts", got, fix, cause });
+  }
+}
+
+/** Only the constants that the kernel declares: an unknown one would be an error. */
+function declared({ code }: KernelSource, constants: Constants): Constants {
+  return Object.fromEntries(Object.entries(constants).filter(([key]) => code.includes(`override ${key}:`)));
+}
+
+/** Compiled kernels of each device, by name and constants. */
+const compiled = new WeakMap<GpuDevice, Map<string, Promise<Kernel>>>();
+
+const keyOf = ({ name, variant }: KernelSource, constants: Constants): string =>
+  `${name} ${variant ?? ""} ${JSON.stringify(constants)}`;
+
+/** Compiles a kernel once per device and choice of constants. */
+export function createKernel(device: GpuDevice, source: KernelSource, constants: Constants = {}): Promise<Kernel> {
+  const own = declared(source, constants);
+  const key = keyOf(source, own);
+  const known = compiled.get(device) ?? new Map<string, Promise<Kernel>>();
+  compiled.set(device, known);
+  const kernel = known.get(key) ?? compile(device, source, own);
+  known.set(key, kernel);
+  void kernel.catch(() => known.delete(key));
+  return kernel;
+}
+
+/** Kernels that were compiled without waiting. */
+const compiledAtOnce = new WeakMap<GpuDevice, Map<string, Kernel>>();
+
+/** As `createKernel`, without waiting: what the driver refuses is told by the device's next `settled` or `throwFault`. */
+export function createKernelAtOnce(device: GpuDevice, source: KernelSource, constants: Constants = {}): Kernel {
+  const known = compiledAtOnce.get(device) ?? new Map<string, Kernel>();
+  compiledAtOnce.set(device, known);
+  const key = keyOf(source, constants);
+  const found = known.get(key);
+  if (found) return found;
+  const { layout, descriptor } = partsOf(device, source, declared(source, constants));
+  const kernel = { name: source.name, pipeline: device.gpu.createComputePipeline(descriptor), layout };
+  known.set(key, kernel);
+  return kernel;
+}
+
+/** Compiles what `createKernelAtOnce` is to find ready. @throws ShaderFailed */
+export async function prepareKernel(device: GpuDevice, source: KernelSource, constants: Constants): Promise<void> {
+  const kernel = await createKernel(device, source, constants);
+  const known = compiledAtOnce.get(device) ?? new Map<string, Kernel>();
+  compiledAtOnce.set(device, known);
+  const key = keyOf(source, constants);
+  if (!known.has(key)) known.set(key, kernel);
+}
+
+/** A dispatch that is ready to encode: everything but the step's uniform and the number of rows. */
+export interface Dispatch {
+  readonly kernel: Kernel;
+  readonly bindGroup: GPUBindGroup;
+  /** Invocations for a chunk of so many rows. */
+  readonly invocations: (rows: number) => number;
+  readonly members: number;
+}
+
+/** A buffer bound from its start, or a window of one: a slot of the step uniforms, the place of a node. */
+export type Bound = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset?: number; readonly size: number };
+
+export interface DispatchOptions {
+  /** Appended to the label: the layer. */
+  readonly label: string;
+  readonly bound: readonly Bound[];
+  readonly invocations: (rows: number) => number;
+  readonly members: number;
+}
+
+/** Binds buffers to a kernel, in the order of its bindings. */
+export function createDispatch(device: GpuDevice, kernel: Kernel, options: DispatchOptions): Dispatch {
+  const { label, bound, invocations, members } = options;
+  const entries = bound.map((resource, binding) => ({
+    binding,
+    resource: "buffer" in resource ? resource : { buffer: resource },
+  }));
+  const bindGroup = device.gpu.createBindGroup({ label: `${kernel.name} ${label}`, layout: kernel.layout, entries });
+  return { kernel, bindGroup, invocations, members };
+}
+
+/** Workgroups of a dispatch in one dimension. */
+export const maxGroups = 65_535;
+
+/** Workgroups in x and y that cover the invocations; `linearIndex` in grid.wgsl undoes the fold. */
+export function gridOf(invocations: number): readonly [number, number] {
+  const groups = Math.ceil(invocations / groupSize);
+  const y = Math.ceil(groups / maxGroups);
+  return [Math.ceil(groups / y), y];
+}
+
+/** Encodes one dispatch with the step uniform at `stepOffset` bytes. */
+export function encode(pass: GPUComputePassEncoder, dispatch: Dispatch, rows: number, stepOffset: number): void {
+  const [x, y] = gridOf(dispatch.invocations(rows));
+  pass.setPipeline(dispatch.kernel.pipeline);
+  pass.setBindGroup(0, dispatch.bindGroup, [stepOffset]);
+  pass.dispatchWorkgroups(x, y, dispatch.members);
+}

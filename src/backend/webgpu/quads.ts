@@ -1,0 +1,56 @@
+import quadProbe from "../../../shaders/quadProbe.wgsl";
+import { kernelOf } from "./shader.ts";
+
+/** Workgroups of the probe in x and y, of 64 invocations as the kernels have. */
+const groups = [2, 2] as const;
+const invocations = 64 * groups[0] * groups[1];
+
+/** Whether each invocation has seen its own four neighbours, in order. */
+const areNeighbours = (seen: Uint32Array): boolean =>
+  seen.every((place, at) => place === 4 * Math.floor(at / 16) + (at % 4));
+
+/** Dispatches the probe. @returns what its invocations have seen */
+async function run(gpu: GPUDevice, pipeline: GPUComputePipeline): Promise<Uint32Array> {
+  const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  const create = (usage: number): GPUBuffer => gpu.createBuffer({ label: "quadProbe", size: 16 * invocations, usage });
+  const [seen, staging] = [create(STORAGE | COPY_SRC), create(COPY_DST | MAP_READ)];
+  try {
+    const entries = [{ binding: 0, resource: { buffer: seen } }];
+    const encoder = gpu.createCommandEncoder({ label: "quadProbe" });
+    const pass = encoder.beginComputePass({ label: "quadProbe" });
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+    pass.dispatchWorkgroups(...groups);
+    pass.end();
+    encoder.copyBufferToBuffer(seen, 0, staging, 0, staging.size);
+    gpu.queue.submit([encoder.finish()]);
+    await staging.mapAsync(GPUMapMode.READ);
+    return new Uint32Array(staging.getMappedRange().slice(0));
+  } finally {
+    seen.destroy();
+    staging.destroy();
+  }
+}
+
+async function compile(gpu: GPUDevice): Promise<GPUComputePipeline> {
+  gpu.pushErrorScope("validation"); // the pipeline's rejection tells; nothing is to reach the console
+  const module = gpu.createShaderModule({ label: "quadProbe", code: kernelOf("quadProbe", [quadProbe]).code });
+  const compute = { module, entryPoint: "quadProbe" };
+  const creation = gpu.createComputePipelineAsync({ label: "quadProbe", layout: "auto", compute });
+  gpu.popErrorScope().catch(() => {});
+  return creation;
+}
+
+/**
+ * Whether the four neighbours of a dispatch can exchange values as a quad: tried once on the device, since WGSL does not say which
+ * invocations are one, and kernels would give wrong numbers without a word. False where anything goes wrong.
+ */
+export async function haveQuads(gpu: GPUDevice): Promise<boolean> {
+  const { subgroupMinSize = 0 }: { readonly subgroupMinSize?: number } = gpu.adapterInfo;
+  if (!gpu.features.has("subgroups") || subgroupMinSize < 4) return false;
+  try {
+    return areNeighbours(await run(gpu, await compile(gpu)));
+  } catch {
+    return false;
+  }
+}

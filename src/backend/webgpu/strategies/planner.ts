@@ -1,0 +1,156 @@
+import { widestOptimizer } from "../../batches.ts";
+import { InvalidInput } from "../../../errors.ts";
+import { type StrategyName, strategyNames, type PlanReport, type RunSettings } from "../../executor.ts";
+import type { GpuDevice } from "../device.ts";
+import type { Network } from "../../../graph/network.ts";
+import { drawsApart, rowCountOf } from "./costConstants.ts";
+import { layeredStepMs } from "./costModel.ts";
+import { type FusedName, type FusedPlan, type FusedPlanRequest, planFused } from "./fusedPlan.ts";
+import { createFusedRun, fusedBytes, type FusedRun, kernelsOfFused } from "./fusedRun.ts";
+import { type BuffersRequest, layeredBytes } from "./layeredBuffers.ts";
+import { kernelsOf, planLayered } from "./layeredPlan.ts";
+import { createLayeredRun, type LayeredRun } from "./layeredRun.ts";
+import { maxStepsPerDispatch } from "./memberRun.ts";
+
+/** What is to be trained where. */
+export interface RunRequest {
+  readonly device: GpuDevice;
+  readonly network: Network;
+  readonly members: number;
+  readonly settings: RunSettings;
+}
+
+/** A strategy that was chosen: what it will do, and how to begin. */
+export interface PlannedRun {
+  readonly report: PlanReport;
+  /** @param parameters [members, parameterCount], updated by the run */
+  create(parameters: GPUBuffer): Promise<LayeredRun | FusedRun>;
+}
+
+const sentences: Readonly<Record<StrategyName, string>> = {
+  layered: "layer by layer, the strategy for any size",
+  members: "one invocation trains a member, many steps in one dispatch",
+  subgroups: "the lanes of a subgroup train a member, many steps in one dispatch",
+  groups: "one workgroup trains a member, many steps in one dispatch",
+  samples: "one invocation takes a slice of the batch through all layers",
+  tiles: "one workgroup takes tiles of the batch through all layers",
+};
+
+const show = (ms: number): string => `${Number(ms.toPrecision(2))} ms`;
+
+/** `layered`, with what it costs beside the others: why a strategy was taken. */
+function reasonOf(
+  strategy: StrategyName,
+  details: string,
+  costs: ReadonlyMap<StrategyName, number>,
+  isForced: boolean,
+): string {
+  const others = [...costs].filter(([name]) => name !== strategy).toSorted(([, a], [, b]) => a - b);
+  const compared = others.map(([name, ms]) => `${name} ${show(ms)}`).join(", ");
+  const why = isForced ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
+  return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}`;
+}
+
+/** Numbers of layers, batch and members of a layered request. */
+export function layeredRequest({ device, network, members, settings }: RunRequest): BuffersRequest {
+  const rowCount = rowCountOf(settings, network);
+  const plan = planLayered(device, { network, members, rowCount, batchSize: settings.batchSize });
+  return { device, network, members, settings, plan };
+}
+
+function fusedPlanRequest({ network, members, settings }: RunRequest): FusedPlanRequest {
+  const { batchSize } = settings;
+  return {
+    network,
+    members,
+    rowCount: rowCountOf(settings, network),
+    batchSize,
+    optimizer: widestOptimizer(settings),
+    activationStorage: settings.activationStorage,
+  };
+}
+
+/** What the planner chooses among: the cost of each strategy that can take the run, and the fused plans. */
+function candidatesOf(request: RunRequest): { costs: Map<StrategyName, number>; fused: Map<StrategyName, FusedPlan> } {
+  const wanted = fusedPlanRequest(request);
+  const fused = new Map<StrategyName, FusedPlan>();
+  const costs = new Map<StrategyName, number>([["layered", layeredStepMs(request.device, wanted)]]);
+  for (const plan of planFused(request.device, wanted)) {
+    fused.set(plan.strategy, plan);
+    costs.set(plan.strategy, plan.stepMs);
+  }
+  return { costs, fused };
+}
+
+function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<StrategyName, number>): StrategyName {
+  const { strategy = "auto" } = settings;
+  if (strategy === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
+  if (costs.has(strategy)) return strategy;
+  throw new InvalidInput({
+    place: "train: strategy",
+    expected: `one of ${["auto", ...strategyNames.filter((name) => costs.has(name))].join(", ")} for this network, batch and device`,
+    got: `${strategy}, with ${network.parameterCount} parameters, ${members} members and batches of ${settings.batchSize}`,
+    fix: "leave strategy out to let the planner choose",
+  });
+}
+
+function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
+  const { members, settings, network } = request;
+  const layered = layeredRequest(request);
+  const { plan } = layered;
+  const drawn = drawsApart(settings, rowCountOf(settings, network)) ? ["sampleBatch"] : [];
+  const kernels = [...drawn, ...kernelsOf(plan)];
+  const groups = Math.ceil(members / plan.groupMembers);
+  const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
+  const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
+  const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
+  const details = `: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
+  return {
+    report: {
+      strategy: "layered",
+      reason: reasonOf("layered", details, costs, settings.strategy === "layered"),
+      dispatchesPerStep: groups * kernels.length,
+      stepsPerDispatch: 1,
+      stepMs: costs.get("layered"),
+      kernels,
+      chunkRows: plan.chunkRows,
+      bytes: layeredBytes(layered),
+    },
+    create: (parameters) => createLayeredRun(layered, parameters),
+  };
+}
+
+function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
+  const { members, settings } = request;
+  const { strategy, groupMembers, chunkRows, stepMs } = plan;
+  const groups = Math.ceil(members / groupMembers);
+  const kernels = kernelsOfFused(strategy);
+  const takesSteps = plan.workgroupMembers > 0;
+  const stepsPerDispatch = takesSteps ? Math.min(maxStepsPerDispatch, plan.ringSteps) : 1;
+  const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${groupMembers}` : "";
+  const details = takesSteps ? `, up to ${stepsPerDispatch}${grouped}` : `${grouped}, then the update`;
+  return {
+    report: {
+      strategy,
+      reason: reasonOf(strategy, details, costs, settings.strategy === strategy),
+      dispatchesPerStep: (groups * kernels.length) / stepsPerDispatch,
+      stepsPerDispatch,
+      stepMs,
+      kernels,
+      chunkRows,
+      bytes: fusedBytes({ ...request, plan }),
+    },
+    create: (parameters) => createFusedRun({ ...request, plan }, parameters),
+  };
+}
+
+/**
+ * Chooses the strategy of a run: the one asked for, or the cheapest by the cost model.
+ * @throws InvalidInput when the strategy asked for cannot take the run; LimitExceeded when none can
+ */
+export function planRun(request: RunRequest): PlannedRun {
+  const { costs, fused } = candidatesOf(request);
+  const strategy = choose(request, costs);
+  const plan = fused.get(strategy as FusedName);
+  return plan ? planFusedRun(request, plan, costs) : planLayeredRun(request, costs);
+}

@@ -1,0 +1,166 @@
+import { BufferOwner, write } from "../bufferOwner.ts";
+import { BufferPool, maxFreeBytes } from "./bufferPool.ts";
+import type { GpuDevice } from "../device.ts";
+import { type Constants, createKernelAtOnce, gridOf, type Kernel, maxGroups } from "../kernel.ts";
+import { type Values, writeStruct } from "../layout.ts";
+import type { KernelSource } from "../shader.ts";
+
+/** Dispatches of a submit at most; each has a slot of uniforms, a multiple of the offset alignment. */
+const slots = 128;
+const slotBytes = 256;
+const slotWords = slotBytes / 4;
+const maxBindGroups = 1024;
+/** Bytes of one size that may wait for a submit to be written to again, while others are created. */
+const maxHeldUpBytes = 2 ** 20;
+/** Dispatches of the longest kind that a submit takes: together they stay well below what systems take for a hang. */
+const longDispatches = 8;
+
+/** One dispatch, recorded and submitted later. */
+export interface Command {
+  readonly source: KernelSource;
+  readonly constants?: Constants;
+  /** Storage bindings in the order of the kernel, behind the uniform. */
+  readonly bound: readonly GPUBuffer[];
+  /** The kernel's uniform, 256 bytes at most. */
+  readonly uniform: Values;
+  /** Workgroups in x, y, z, each 65,535 at most. */
+  readonly groups: readonly [number, number, number];
+}
+
+/** A dispatch with one invocation per value; `first` and `end` of its uniform are the values that it computes. */
+export interface ValueCommand extends Omit<Command, "groups"> {
+  /** Values to compute; `uniform` lacks `first` and `end`. */
+  readonly values: number;
+  /** Floating-point operations of one value, by which a dispatch that would take too long is cut into several. */
+  readonly operations: number;
+}
+
+/**
+ * Records dispatches of a device into one compute pass and submits them together: when somebody reads, or when they are many or
+ * long. A dispatch finds what those before it have written. Its uniforms lie in slots of one buffer, written once a submit.
+ */
+export class CommandQueue {
+  readonly pool: BufferPool;
+  readonly #device: GpuDevice;
+  readonly #owner: BufferOwner;
+  readonly #words = new Uint32Array(slots * slotWords);
+  readonly #view = new DataView(this.#words.buffer);
+  readonly #bindGroups = new Map<string, GPUBindGroup>();
+  readonly #numbers = new WeakMap<object, number>();
+  #count = 0;
+  #uniforms: GPUBuffer | undefined;
+  #encoder: GPUCommandEncoder | undefined;
+  #pass: GPUComputePassEncoder | undefined;
+  #used = 0;
+  /** Floating-point operations recorded since the last submit. */
+  #operations = 0;
+  #submits = 0;
+
+  constructor(device: GpuDevice) {
+    this.#device = device;
+    this.#owner = new BufferOwner(device);
+    this.pool = new BufferPool(device);
+  }
+
+  /** Submits so far. */
+  get submits(): number {
+    return this.#submits;
+  }
+
+  /** Records one dispatch. */
+  dispatch({ source, constants, bound, uniform, groups }: Command): void {
+    if (this.#used === slots) this.submit();
+    const kernel = createKernelAtOnce(this.#device, source, constants);
+    const slot = this.#used++;
+    writeStruct(this.#view, slot * slotBytes, source.uniform!, uniform);
+    this.#encoder ??= this.#device.gpu.createCommandEncoder({ label: "tensors" });
+    this.#pass ??= this.#encoder.beginComputePass({ label: "tensors" });
+    this.#pass.setPipeline(kernel.pipeline);
+    this.#pass.setBindGroup(0, this.#bind(kernel, bound), [slot * slotBytes]);
+    this.#pass.dispatchWorkgroups(...groups);
+  }
+
+  /** Records one invocation per value, in several dispatches where one would take too long. */
+  dispatchValues({ values, operations, uniform, ...command }: ValueCommand): void {
+    const atOnce = Math.max(64, Math.floor(this.#device.dispatchFlops / operations / 64) * 64);
+    const most = Math.min(atOnce, maxGroups * maxGroups * 64, 2 ** 31);
+    for (let first = 0; first < values; first += most) {
+      const end = Math.min(values, first + most);
+      const [x, y] = gridOf(end - first);
+      this.dispatch({ ...command, uniform: { first, end, ...uniform }, groups: [x, y, 1] });
+      this.#operations += (end - first) * operations;
+      if (this.#operations > longDispatches * this.#device.dispatchFlops) this.submit();
+    }
+  }
+
+  /** Hands everything recorded to the device. */
+  submit(): void {
+    if (!this.#encoder || !this.#uniforms) return;
+    this.#pass?.end();
+    write(this.#device.gpu, this.#uniforms, this.#words.subarray(0, this.#used * slotWords));
+    this.#device.gpu.queue.submit([this.#encoder.finish()]);
+    this.#encoder = this.#pass = undefined;
+    this.#used = this.#operations = 0;
+    this.#submits++;
+    this.pool.noteSubmit();
+  }
+
+  /**
+   * A buffer of the pool that the queue will write to. Where many wait for commands to be submitted, they are: however much is
+   * uploaded in a loop, the pool does not grow with it.
+   */
+  takeForWrite(label: string, bytes: number): GPUBuffer {
+    if (this.pool.heldUpBytes(bytes) >= maxHeldUpBytes) this.submit();
+    return this.pool.take(label, bytes, this.#used > 0);
+  }
+
+  /** Gives a buffer of the pool back; with the last one everything is freed. */
+  release(buffer: GPUBuffer): void {
+    this.pool.giveBack(buffer);
+    if (!this.pool.isInUse) {
+      this.submit();
+      this.dispose();
+    } else if (this.pool.freeBytes > maxFreeBytes) {
+      this.submit();
+      this.pool.noteSubmit();
+    }
+  }
+
+  /** Frees every buffer, held or not, and forgets what was not submitted; may be called again. */
+  dispose(): void {
+    this.#encoder = this.#pass = undefined;
+    this.#used = this.#operations = 0;
+    this.pool.dispose();
+    this.#owner.dispose();
+    this.#bindGroups.clear();
+    this.#uniforms = undefined;
+  }
+
+  #bind(kernel: Kernel, bound: readonly GPUBuffer[]): GPUBindGroup {
+    this.#uniforms ??= this.#owner.uniform("tensors", slots * slotBytes);
+    const key = [kernel.layout, ...bound].map((each) => this.#numberOf(each)).join(" ");
+    const known = this.#bindGroups.get(key);
+    if (known) return known;
+    if (this.#bindGroups.size >= maxBindGroups) this.#bindGroups.clear();
+    const resources = [{ buffer: this.#uniforms, size: slotBytes }, ...bound.map((buffer) => ({ buffer }))];
+    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    const group = this.#device.gpu.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
+    this.#bindGroups.set(key, group);
+    return group;
+  }
+
+  #numberOf(object: object): number {
+    const number = this.#numbers.get(object) ?? ++this.#count;
+    this.#numbers.set(object, number);
+    return number;
+  }
+}
+
+const commands = new WeakMap<GpuDevice, CommandQueue>();
+
+/** The commands of a device: one recorder for all of its tensors. */
+export function commandQueueOf(device: GpuDevice): CommandQueue {
+  const own = commands.get(device) ?? new CommandQueue(device);
+  commands.set(device, own);
+  return own;
+}

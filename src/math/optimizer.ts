@@ -1,0 +1,183 @@
+import { InvalidInput, requireOptions } from "../errors.ts";
+import { type OptimizerDefinition, optimizers } from "./optimizers.ts";
+import { memberHyperParameters, type OptimizerUpdate, optimizerUpdate } from "./optimizerUpdate.ts";
+import { decodeUpdate, type OwnUpdate } from "./ownUpdate.ts";
+
+/** Optimizers of thalweg; `optimizer()` defines others. */
+export const optimizerNames = ["sgd", "adam", "adamW", "rmsProp"] as const;
+export type OptimizerName = keyof typeof optimizers;
+
+/** An optimizer as data, every hyper-parameter present; made by `sgd()`, `adam()`, `adamW()`, `rmsProp()` or an own optimizer. */
+export interface Optimizer {
+  /** One of `optimizerNames`, or the name of an own optimizer. */
+  readonly name: string;
+  readonly learningRate: number;
+  /** sgd, rmsProp: share of the last direction that is kept. */
+  readonly momentum: number;
+  readonly nesterov: boolean;
+  /** Added to the gradient as weightDecay · parameter; by adamW applied to the parameter itself. */
+  readonly weightDecay: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  /** rmsProp: share of the running mean of squares that is kept. */
+  readonly alpha: number;
+  readonly epsilon: number;
+  /** Of an own optimizer: what defines it. The numbers above that it does not have change nothing. */
+  readonly own?: OwnUpdate;
+}
+
+/** Numbers that an optimizer does not use. */
+const unused: Omit<Optimizer, "name" | "own"> = {
+  learningRate: 0.01,
+  momentum: 0,
+  nesterov: false,
+  weightDecay: 0,
+  beta1: 0.9,
+  beta2: 0.999,
+  alpha: 0.99,
+  epsilon: 1e-8,
+};
+
+export interface SgdOptions {
+  readonly learningRate?: number;
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  readonly weightDecay?: number;
+}
+export interface AdamOptions {
+  readonly learningRate?: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+  readonly weightDecay?: number;
+}
+export interface RmsPropOptions {
+  readonly learningRate?: number;
+  readonly alpha?: number;
+  readonly epsilon?: number;
+  readonly weightDecay?: number;
+  readonly momentum?: number;
+}
+
+const maxF32 = 3.4028234663852886e38;
+
+interface Range {
+  readonly minimum: number;
+  readonly below: number;
+  readonly expected: string;
+}
+/** Below this a GPU may take a number for 0. */
+const minNormalF32 = 2 ** -126;
+const magnitude: Range = { minimum: minNormalF32, below: maxF32, expected: "0, or an f32 from 1.18e-38 to 3.4e38" };
+const share: Range = { minimum: 0, below: 1, expected: "a number from 0 to below 1" };
+
+/** Of hyper-parameters that are known to an own optimizer alone. */
+const anyNumber: Range = { minimum: -maxF32, below: maxF32, expected: "a number from −3.4e38 to 3.4e38" };
+
+function requireRange(place: string, value: unknown, { minimum, below, expected }: Range): void {
+  if (typeof value === "number" && value >= minimum && value < below) return;
+  throw new InvalidInput({ place, expected, got: String(value), fix: "pass a number in that range" });
+}
+
+/** Range of each number that an optimizer takes. */
+const ranges = {
+  learningRate: magnitude,
+  weightDecay: magnitude,
+  epsilon: magnitude,
+  momentum: share,
+  beta1: share,
+  beta2: share,
+  alpha: share,
+} as const;
+type NumberName = keyof typeof ranges;
+
+/** Throws `InvalidInput` unless `value` is in the range of the hyper-parameter and an f32. */
+export function requireHyperParameter(place: string, name: string, value: unknown): void {
+  const range = Object.hasOwn(ranges, name) ? ranges[name as NumberName] : anyNumber;
+  if (value !== 0) requireRange(place, value, range);
+}
+
+/** Throws `InvalidInput` unless every hyper-parameter is in its range and an f32. */
+function checked(optimizer: Optimizer): Optimizer {
+  const place = (key: string): string => `${optimizer.name}: ${key}`;
+  for (const name of numbersOf(optimizer)) requireHyperParameter(place(name), name, hyperParameterOf(optimizer, name));
+  if (optimizer.nesterov && optimizer.momentum === 0) {
+    const fix = "pass momentum, 0.9 for example, or leave nesterov out";
+    throw new InvalidInput({ place: place("nesterov"), expected: "a momentum above 0", got: "momentum 0", fix });
+  }
+  return optimizer;
+}
+
+const isBuiltIn = (name: unknown): name is OptimizerName => (optimizerNames as readonly unknown[]).includes(name);
+
+/** What defines an optimizer. */
+const definitionOf = ({ name, own }: Optimizer): OptimizerDefinition =>
+  own ? decodeUpdate(`optimizer ${name}`, own) : (optimizers[name as OptimizerName] as unknown as OptimizerDefinition);
+
+/** Whether an optimizer has a hyper-parameter of this name to set. */
+export const takes = (optimizer: Optimizer, name: string): boolean =>
+  Object.hasOwn(definitionOf(optimizer).hyperParameters, name);
+
+/** Value of a hyper-parameter; members of a population may have their own of three of them. */
+export function hyperParameterOf(optimizer: Optimizer, name: string): number | boolean {
+  const isOfMember = (memberHyperParameters as readonly string[]).includes(name);
+  return isOfMember || !optimizer.own ? optimizer[name as NumberName] : optimizer.own.values[name]!;
+}
+
+/** Names of the hyper-parameters of an optimizer that are numbers. */
+export function numbersOf(optimizer: Optimizer): string[] {
+  const { hyperParameters } = definitionOf(optimizer);
+  return Object.keys(hyperParameters).filter((name) => typeof hyperParameters[name] === "number");
+}
+
+/** Throws `InvalidInput` unless `optimizer` came from one of the functions below, or is as good. */
+export function requireOptimizer(place: string, optimizer: Optimizer | undefined): void {
+  if (typeof optimizer === "object" && (isBuiltIn(optimizer?.name) || optimizer?.own !== undefined)) {
+    checked(optimizer);
+    return;
+  }
+  const got = typeof optimizer === "object" ? String(optimizer?.name) : String(optimizer);
+  throw new InvalidInput({ place, expected: "an optimizer", got, fix: "pass optimizer: adam()" });
+}
+
+function build(name: OptimizerName, options: object): Optimizer {
+  const { hyperParameters } = optimizers[name];
+  requireOptions(name, options, Object.keys(hyperParameters));
+  return checked({ name, ...unused, ...hyperParameters, ...options });
+}
+
+/** Stochastic gradient descent, momentum and Nesterov as `torch.optim.SGD` defines them (dampening 0). */
+export const sgd = (options: SgdOptions = {}): Optimizer => build("sgd", options);
+
+/** Adam (Kingma and Ba 2015) as `torch.optim.Adam` defines it; weightDecay is added to the gradient. */
+export const adam = (options: AdamOptions = {}): Optimizer => build("adam", options);
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019), as `torch.optim.AdamW`. */
+export const adamW = (options: AdamOptions = {}): Optimizer => build("adamW", options);
+
+/** RMSProp (Hinton 2012) as `torch.optim.RMSprop` defines it, not centred. */
+export const rmsProp = (options: RmsPropOptions = {}): Optimizer => build("rmsProp", options);
+
+/** An own optimizer with these hyper-parameters. */
+export function ownOptimizer(name: string, own: OwnUpdate): Optimizer {
+  const { values } = own;
+  const ofMembers = memberHyperParameters.filter((key) => Object.hasOwn(values, key)).map((key) => [key, values[key]]);
+  return checked({ name, ...unused, ...Object.fromEntries(ofMembers), own });
+}
+
+const updates = new WeakMap<Optimizer, OptimizerUpdate>();
+
+/** The expressions of an optimizer's update. */
+export function updateOf(optimizer: Optimizer): OptimizerUpdate {
+  const known = updates.get(optimizer);
+  if (known) return known;
+  const definition = definitionOf(optimizer);
+  const names = Object.keys(definition.hyperParameters);
+  const values = Object.fromEntries(names.map((name) => [name, hyperParameterOf(optimizer, name)]));
+  const update = optimizerUpdate(definition, values);
+  updates.set(optimizer, update);
+  return update;
+}
+
+/** Values that the optimizer keeps per parameter: momentum or moments. */
+export const momentCount = (optimizer: Optimizer): number => updateOf(optimizer).state.length;

@@ -1,0 +1,81 @@
+import { optimizersOf } from "../backend/batches.ts";
+import type { FloatArray, RunSettings } from "../backend/executor.ts";
+import type { Optimizer } from "../math/optimizer.ts";
+
+// Why a training has diverged, as far as its settings and its data tell.
+
+/** Values of standardised data are below this; the gradients of larger ones need a smaller rate. */
+const largeValue = 1000;
+/** The square of a gradient of this size overflows f32, and adam and rmsProp keep squares. */
+const overflowingGradient = 1e19;
+const strongMomentum = 0.9;
+
+/**
+ * The largest learningRate · weightDecay at which a parameter without any other gradient g shrinks. Decay makes g = λp, and
+ * the steps p ← p − ηg converge for ηλ < 2; with momentum μ for ηλ < 2(1 + μ) (Polyak 1964), with Nesterov's for
+ * ηλ < 2(1 + μ) / (1 + 2μ), where the recursion's eigenvalue reaches −1.
+ */
+export function mostDecay({ name, momentum, nesterov }: Optimizer): number {
+  if (name !== "sgd") return 2;
+  return (2 * (1 + momentum)) / (nesterov ? 1 + 2 * momentum : 1);
+}
+
+/** Decay alone makes the parameters grow. */
+function isDecayTooLarge(optimizer: Optimizer): boolean {
+  const { name, learningRate, weightDecay } = optimizer;
+  const isPlain = name === "sgd" || name === "adamW"; // the others divide by the size of the gradient
+  return isPlain ? learningRate * weightDecay >= mostDecay(optimizer) : weightDecay >= overflowingGradient;
+}
+
+/** `0.1`, or `from 0.1 to 3`. */
+function spread(values: readonly number[]): string {
+  const least = values.reduce((a, b) => Math.min(a, b));
+  const largest = values.reduce((a, b) => Math.max(a, b));
+  return least === largest ? String(least) : `from ${least} to ${largest}`;
+}
+
+function largestOf(values: FloatArray): number {
+  let largest = 0;
+  for (const value of values) largest = Math.max(largest, Math.abs(value));
+  return largest;
+}
+
+function decayRemedy(optimizers: readonly Optimizer[]): string {
+  const decays = spread(optimizers.map(({ weightDecay }) => weightDecay));
+  const { name } = optimizers[0]!;
+  if (name !== "sgd" && name !== "adamW") return `lower weightDecay (it is ${decays}): it makes the gradients overflow`;
+  const limit = Math.min(...optimizers.map((optimizer) => mostDecay(optimizer) / optimizer.learningRate));
+  const below = Number(limit.toPrecision(3));
+  return `lower weightDecay (it is ${decays}): at this learningRate parameters grow by it unless it is below ${below}`;
+}
+
+function rateRemedy(optimizers: readonly Optimizer[]): string {
+  const rates = spread(optimizers.map(({ learningRate }) => learningRate));
+  const momentum = optimizers.reduce((least, optimizer) => Math.min(least, optimizer.momentum), 1);
+  const decay = optimizers.every(
+    (optimizer) => optimizer.learningRate * optimizer.weightDecay >= mostDecay(optimizer) / 4,
+  );
+  const also = [
+    momentum >= strongMomentum
+      ? ` or momentum (${momentum}, which makes steps ${Math.round(1 / (1 - momentum))} times as long)`
+      : "",
+    decay ? ` or weightDecay (${spread(optimizers.map(({ weightDecay }) => weightDecay))})` : "",
+  ];
+  return `lower learningRate (it is ${rates})${also.join("")}`;
+}
+
+/** `standardise the inputs (up to 4.2e+6)`; empty where the data is of a usual size. */
+function scaleRemedy({ data: { inputs, targets } }: RunSettings): string {
+  const sizes = { inputs: largestOf(inputs), targets: largestOf(targets) };
+  const large = (["inputs", "targets"] as const).filter((key) => sizes[key] >= largeValue);
+  if (large.length === 0) return "";
+  return `standardise the ${large.map((key) => `${key} (they reach ${Number(sizes[key].toPrecision(3))})`).join(" and the ")}`;
+}
+
+/** What to change after all members of a training have diverged, the likeliest cause first. */
+export function divergenceRemedy(settings: RunSettings, members: number): string {
+  const optimizers = optimizersOf(settings, members);
+  if (optimizers.every(isDecayTooLarge)) return decayRemedy(optimizers);
+  const scale = scaleRemedy(settings);
+  return scale === "" ? rateRemedy(optimizers) : `${scale}, or ${rateRemedy(optimizers)}`;
+}

@@ -1,0 +1,69 @@
+import type { MemberResults } from "../backend/executor.ts";
+import type { Evaluation } from "./metrics.ts";
+import type { Progress } from "./trainer.ts";
+
+/** Scores on the validation rows, and the number of epochs done by then. */
+export interface ValidationPoint extends Evaluation {
+  readonly epoch: number;
+}
+
+/** How a training went, epoch by epoch. */
+export interface History {
+  /**
+   * Mean loss of the steps of each epoch, each loss taken before its update. The last epoch may be incomplete; a resumed training begins
+   * with the epoch in which it resumed. NaN where no finite loss of an epoch was read.
+   */
+  readonly loss: readonly number[];
+  readonly validation: readonly ValidationPoint[];
+}
+
+/** How a whole training ended. */
+export interface FitResult {
+  readonly steps: number;
+  /** Mean loss of the last epoch's steps. */
+  readonly loss: number;
+  /** Scores on the validation rows after the last step, where there are any. */
+  readonly validation: Evaluation | undefined;
+  /** Members whose numbers stopped being finite. */
+  readonly diverged: number;
+  /** How training went for each member. */
+  readonly results: MemberResults;
+  readonly history: History;
+}
+
+/** Collects the history of a training from its events. */
+export class HistoryRecorder {
+  readonly #perEpoch: number;
+  readonly #members: number;
+  readonly #validation: ValidationPoint[] = [];
+  /** Sum and number of the finite losses of each epoch. */
+  readonly #sums: number[] = [];
+  readonly #counts: number[] = [];
+  readonly #firstEpoch: number;
+
+  /** @param firstStep of the training: above 0 where it resumes */
+  constructor(perEpoch: number, members: number, firstStep: number) {
+    this.#perEpoch = perEpoch;
+    this.#members = members;
+    this.#firstEpoch = Math.floor(firstStep / perEpoch);
+  }
+
+  add({ step, epoch, losses, validation }: Progress): void {
+    const firstStep = step - losses.length / this.#members;
+    for (const [at, loss] of losses.entries()) {
+      const place = Math.floor((firstStep + Math.floor(at / this.#members)) / this.#perEpoch) - this.#firstEpoch;
+      while (this.#sums.length <= place) {
+        this.#sums.push(0);
+        this.#counts.push(0);
+      }
+      if (!Number.isFinite(loss)) continue;
+      this.#sums[place]! += loss;
+      this.#counts[place]!++;
+    }
+    if (validation) this.#validation.push({ epoch, ...validation });
+  }
+
+  get history(): History {
+    return { loss: this.#sums.map((sum, place) => sum / this.#counts[place]!), validation: this.#validation };
+  }
+}

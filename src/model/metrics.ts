@@ -1,0 +1,49 @@
+import { softmax } from "../backend/cpu/softmax.ts";
+import { createTallies, score, scoresOf } from "../backend/cpu/score.ts";
+import type { Dataset, Executor, FloatArray, Scores } from "../backend/executor.ts";
+import { sigmoidOf } from "../math/specialFunctions.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+
+/** How well a model fits rows of data: the mean over its members, and each one. */
+export interface Evaluation extends Scores {
+  /** Mean loss, as the network defines it, of all members. */
+  readonly loss: number;
+  /** Mean of `accuracies`. */
+  readonly accuracy: number | undefined;
+}
+
+const mean = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+
+const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
+  loss: mean(losses),
+  accuracy: accuracies && mean(accuracies),
+  losses,
+  accuracies,
+});
+
+/** Outputs of one network, in values, that are read back to be scored in float64. */
+const hostOutputs = 2 ** 22;
+
+/**
+ * Scores members on rows of data. One network with at most 2²² outputs is scored in float64 from its outputs; otherwise the sums are
+ * taken where the outputs are, in float32 over 128 rows and in float64 beyond, and only the scores are read back.
+ */
+export async function evaluate(executor: Executor, data: Dataset): Promise<Evaluation> {
+  const { network, members } = executor;
+  const { length } = data.targets;
+  if (members > 1 || length > hostOutputs) return evaluationOf(await executor.score(data));
+  const outputs = Float64Array.from(await executor.predict(data.inputs));
+  const tallies = createTallies(1);
+  score(network, { outputs, targets: Float64Array.from(data.targets) }, tallies, 0);
+  return evaluationOf(scoresOf(network, length / network.outputs, tallies));
+}
+
+/** Probabilities from logits, for the losses that take logits; other outputs are returned as they are. */
+export function probabilitiesOf({ loss, outputs: width }: AnyNetwork, outputs: FloatArray): FloatArray {
+  if (loss === "binaryCrossEntropy") return outputs.map(sigmoidOf);
+  if (loss !== "softmaxCrossEntropy") return outputs;
+  const probabilities = outputs.slice();
+  for (let at = 0; at < outputs.length; at += width) probabilities.set(softmax(outputs.subarray(at, at + width)), at);
+  return probabilities;
+}

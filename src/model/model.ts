@@ -1,0 +1,308 @@
+import { InvalidInput, requireOptions } from "../errors.ts";
+import type {
+  Dataset,
+  Executor,
+  FloatArray,
+  PlanReport,
+  MemberResults,
+  Trace,
+  Checkpoint,
+} from "../backend/executor.ts";
+import type { Device } from "../backend/device.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { initialize, type InitializerName } from "../graph/initializers.ts";
+import { type Network, requireInteger } from "../graph/network.ts";
+import { type Optimizer, requireOptimizer } from "../math/optimizer.ts";
+import { createExecutor } from "../backend/createExecutor.ts";
+import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
+import { type FitResult, HistoryRecorder } from "./history.ts";
+import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
+import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
+import {
+  allMembers,
+  averageParameters,
+  chosenMembers,
+  type Ensemble,
+  predictTogether,
+  readMembers,
+} from "./population.ts";
+import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
+import { summaryOf } from "./summary.ts";
+import { type Progress, Trainer } from "./trainer.ts";
+
+export interface ModelOptions {
+  /** From `acquire()`. */
+  readonly device: Device;
+  /**
+   * Seed of the initial parameters, integer in [0, 2⁵³), default 0; member r starts as a model with seed + r would. Or a list
+   * with the seed of each member.
+   */
+  readonly seed?: number | ArrayLike<number>;
+  /** Networks of this architecture, trained side by side; default 1, or as many as there are seeds. */
+  readonly members?: number;
+  /** Default: He for rectifiers, Glorot otherwise. */
+  readonly initializer?: InitializerName;
+  /** Initial parameters [members, parameterCount], instead of seed and initializer. */
+  readonly parameters?: FloatArray;
+}
+
+/** Most times that `fit` scores the validation rows, unless `every` says when. */
+const mostValidations = 200;
+
+function requireParameters(place: string, parameters: FloatArray, length: number): void {
+  requireRows(place, parameters, length);
+  if (parameters.length === length) return;
+  const fix = "pass [members, parameterCount], one member behind the other";
+  throw new InvalidInput({ place, expected: `${length} values`, got: String(parameters.length), fix });
+}
+
+/** Members of one network on one device. Free it with `dispose()` or `using`. */
+export class Model<Architecture extends AnyNetwork = Network> {
+  readonly network: Architecture;
+  readonly members: number;
+  readonly device: Device;
+  readonly #executor: Executor;
+  #isTraining = false;
+  #trainer: Trainer | undefined;
+
+  /** Use `createModel`. */
+  constructor(device: Device, network: Architecture, executor: Executor) {
+    this.device = device;
+    this.network = network;
+    this.members = executor.members;
+    this.#executor = executor;
+  }
+
+  /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
+  plan(data: Dataset, options: TrainOptions = {}): PlanReport {
+    return this.#executor.planRun(planTraining(this.network, data, options, this.members).settings);
+  }
+
+  /**
+   * Trains, and tells about it: an event every `every`, and one at the end. Leaving the loop early stops the training;
+   * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
+   * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
+   * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
+   */
+  async *train(
+    data: Dataset,
+    options: TrainOptions = {},
+  ): AsyncGenerator<Progress, void, TrainingControls | undefined> {
+    yield* this.#events(planTraining(this.network, data, options, this.members));
+  }
+
+  async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, TrainingControls | undefined> {
+    if (this.#isTraining) {
+      const fix = "await the training under way, or create a second model";
+      throw new InvalidInput({ place: "train", expected: "one training at a time", got: "a second one", fix });
+    }
+    this.#isTraining = true;
+    try {
+      plan.signal?.throwIfAborted();
+      if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
+      const run = await this.#executor.createRun(plan.settings);
+      try {
+        this.#trainer = new Trainer(this.#executor, run, plan);
+        yield* this.#trainer.events();
+      } finally {
+        run.dispose();
+      }
+    } finally {
+      this.#isTraining = false;
+    }
+  }
+
+  /**
+   * Copy on the host of where the latest training stood at its last event: what is left when the GPU is lost, and what another
+   * training goes on from by `resume`. Undefined before any training, and for models of more than 2²² parameters.
+   */
+  get checkpoint(): Checkpoint | undefined {
+    return this.#trainer?.checkpoint;
+  }
+
+  /**
+   * How the latest training went for each member: known when it has ended, at its last step, by an abort or by leaving the
+   * loop early. Undefined before, and where the GPU was lost.
+   */
+  get results(): MemberResults | undefined {
+    return this.#trainer?.results;
+  }
+
+  /**
+   * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
+   * Throws as `train` does.
+   */
+  async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
+    const plan = planTraining(this.network, data, options, this.members);
+    const { totalSteps, perEpoch, settings } = plan;
+    const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
+    const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
+    const byEpochs =
+      options?.validation && options.logInterval === undefined
+        ? eventIntervalOf({ epochs }, perEpoch)
+        : plan.eventInterval;
+    let last: Progress | undefined;
+    for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
+    const { step: steps, validation, diverged } = last!;
+    const { history } = recorder;
+    return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history };
+  }
+
+  /**
+   * What the network answers: its outputs, and where the loss takes logits the probabilities that they stand for.
+   * @param inputs [rows, network.inputs]
+   * @returns [rows, network.outputs], of several members [members, rows, network.outputs]; f64 on the CPU
+   */
+  async predict(inputs: FloatArray): Promise<FloatArray> {
+    requireInputs("predict: inputs", inputs, this.network);
+    return probabilitiesOf(this.network, await this.#executor.predict(inputs));
+  }
+
+  /** As `predict`, but the outputs of the last layer as they are: logits where the loss takes logits. */
+  async logits(inputs: FloatArray): Promise<FloatArray> {
+    requireInputs("logits: inputs", inputs, this.network);
+    return this.#executor.predict(inputs);
+  }
+
+  /**
+   * Loss, and accuracy for the cross entropies, on rows of data: the mean over members, and of each one. One network with at most 2²²
+   * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
+   * float64 beyond: of a hundred thousand networks nothing but their scores is read.
+   */
+  async evaluate(data: Dataset): Promise<Evaluation> {
+    requireDataset("evaluate", data, this.network);
+    return evaluate(this.#executor, data);
+  }
+
+  /**
+   * What members predict together, a deep ensemble (Lakshminarayanan, Pritzel, Blundell 2017): mean and standard deviation of
+   * `predict` over them.
+   * @param inputs [rows, network.inputs]
+   * @param options.members default all
+   * @throws InvalidInput
+   */
+  async predictEnsemble(inputs: FloatArray, options: { readonly members?: ArrayLike<number> } = {}): Promise<Ensemble> {
+    requireInputs("predictEnsemble: inputs", inputs, this.network);
+    requireOptions("predictEnsemble", options, ["members"]);
+    if (options.members === undefined) return predictTogether(this.#executor, inputs);
+    const members = await this.#pick("predictEnsemble: member", options.members);
+    try {
+      return await predictTogether(members.#executor, inputs);
+    } finally {
+      members.dispose();
+    }
+  }
+
+  /**
+   * One member, or several in the order named, as a model of its own on the same device.
+   * @throws InvalidInput on a number that no member has, LimitExceeded, GpuOutOfMemory
+   */
+  pick(members: number | ArrayLike<number>): Promise<Model<Architecture>> {
+    return this.#pick("pick: member", members);
+  }
+
+  async #pick(place: string, members: number | ArrayLike<number>): Promise<Model<Architecture>> {
+    const chosen = chosenMembers(place, members, this.members);
+    const parameters = await readMembers(this.#executor, chosen);
+    return openModel(this.device, this.network, chosen.length, () => parameters);
+  }
+
+  /**
+   * A model whose parameters are the mean of the members', taken in float64. Sensible only for networks that lie near each
+   * other, such as those that went on from the same one; of networks trained apart use `predictEnsemble`.
+   * @param members default all
+   * @throws InvalidInput on a number that no member has, LimitExceeded, GpuOutOfMemory
+   */
+  async average(members: ArrayLike<number> = allMembers(this.members)): Promise<Model<Architecture>> {
+    const chosen = chosenMembers("average: member", members, this.members);
+    const parameters = await averageParameters(this.#executor, chosen);
+    return openModel(this.device, this.network, 1, () => parameters);
+  }
+
+  /** [members, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
+  readParameters(): Promise<FloatArray> {
+    return this.#executor.readParameters();
+  }
+
+  /** Replaces the parameters [members, parameterCount]. @throws InvalidInput on another length or a value that is not finite */
+  writeParameters(parameters: FloatArray): void {
+    requireParameters("writeParameters", parameters, this.members * this.network.parameterCount);
+    this.#executor.writeParameters(parameters);
+  }
+
+  /**
+   * Bytes of a safetensors file from which `load` and `loadModel` restore the model: architecture, parameters, and what `extras` adds.
+   * @throws InvalidInput when a parameter is not finite
+   */
+  async save(extras: SaveExtras = {}): Promise<Uint8Array> {
+    return encode(this, await this.readParameters(), extras);
+  }
+
+  /**
+   * Replaces the parameters by those of a file that `save` wrote.
+   * @throws BadFile, or InvalidInput where the file holds another network or number of members
+   */
+  async load(bytes: Uint8Array): Promise<void> {
+    const saved = await decode("load", bytes);
+    requireAlike(this, saved);
+    this.writeParameters(saved.parameters);
+  }
+
+  /** The layers as a table of text: activation, output width and number of parameters of each, and their sum. */
+  summary(): string {
+    return summaryOf(this.network, this.members);
+  }
+
+  /** Every value of one training step over `data` as one batch; the parameters stay as they are. */
+  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    requireDataset("trace", data, this.network);
+    requireOptimizer("trace", optimizer);
+    return this.#executor.trace(data, optimizer);
+  }
+
+  /** Frees every buffer; may be called again. */
+  dispose(): void {
+    this.#executor.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const known = ["device", "seed", "members", "initializer", "parameters"];
+
+/**
+ * Creates members of a network on a device, with initial parameters.
+ * @throws InvalidInput, LimitExceeded, GpuOutOfMemory
+ */
+export async function createModel<Architecture extends AnyNetwork>(
+  network: Architecture,
+  options: ModelOptions,
+): Promise<Model<Architecture>> {
+  requireOptions("createModel", options, known);
+  const { device, seed = 0, initializer, parameters } = options;
+  const { members = typeof seed === "object" ? seed?.length : 1 } = options;
+  requireInteger("createModel: members", members, 1, 2 ** 20);
+  const length = members * network.parameterCount;
+  if (parameters) requireParameters("createModel: parameters", parameters, length);
+  const drawn = { seed, members, ...(initializer && { initializer }) };
+  return openModel(device, network, members, () => parameters ?? initialize(network, drawn));
+}
+
+/** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
+async function openModel<Architecture extends AnyNetwork>(
+  device: Device,
+  network: Architecture,
+  members: number,
+  parameters: () => FloatArray,
+): Promise<Model<Architecture>> {
+  const executor = await createExecutor(device, network, members);
+  try {
+    executor.writeParameters(parameters());
+    return new Model(device, network, executor);
+  } catch (error) {
+    executor.dispose();
+    throw error;
+  }
+}

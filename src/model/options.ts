@@ -1,0 +1,211 @@
+import { stepsPerEpoch } from "../backend/batches.ts";
+import { InvalidInput, requireOptions } from "../errors.ts";
+import {
+  type ActivationStorage,
+  activationStorages,
+  type Dataset,
+  type Strategy,
+  strategyNames,
+  type PerMember,
+  type RunSettings,
+  type Checkpoint,
+} from "../backend/executor.ts";
+import { requireSeed } from "../graph/initializers.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { requireInteger, requireName } from "../graph/network.ts";
+import { adam, type Optimizer, requireHyperParameter, requireOptimizer } from "../math/optimizer.ts";
+import { requireDataset } from "./dataset.ts";
+import { checkedPerMember } from "./perMember.ts";
+import { requireCheckpoint } from "./checkpoint.ts";
+
+/** When `train` tells about its progress. */
+export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
+
+export interface TrainOptions {
+  /** From `sgd()`, `adam()`, `adamW()` or `rmsProp()`; default `adam()`. */
+  readonly optimizer?: Optimizer;
+  /** Passes over the data; default 60, unless `steps` is given. */
+  readonly epochs?: number;
+  /** Updates of the parameters, instead of epochs. */
+  readonly steps?: number;
+  /** Rows per step; default 32, and never more than there are. */
+  readonly batchSize?: number;
+  /** Draw batches in a seeded order, new each epoch (default). A batch of all rows keeps their order. */
+  readonly shuffle?: boolean;
+  /** Seed of the order; integer in [0, 2⁵³), default 0. */
+  readonly seed?: number;
+  /** What each member has for itself: lists with one value per member. What is missing here, all have in common. */
+  readonly perMember?: PerMember;
+  /**
+   * Train on as many rows, drawn with replacement (Efron 1979; Breiman 1996: bagging). With `perMember.seed` every member has
+   * a sample of its own, otherwise all share the sample of `seed`.
+   */
+  readonly bootstrap?: boolean;
+  /** How steps are computed: the quickest way by the planner (default), or the one named. The CPU reference has but one. */
+  readonly strategy?: Strategy;
+  /**
+   * "f16" lets the strategies `tiles` and `groups` keep activations and their gradients in 16 bits: twice the samples in the memory of a
+   * workgroup, at relative errors of 5e-4 a value. Everything is computed in f32; other strategies and the CPU take no notice.
+   */
+  readonly activationStorage?: ActivationStorage;
+  /**
+   * Go on from where a training of the same data and options stood, `model.checkpoint` for example: same order of rows, same moments,
+   * same bits. Steps and epochs count from the very beginning; `learningRate` may differ. Replaces the model's parameters.
+   */
+  readonly resume?: Checkpoint | undefined;
+  /** Held-out rows, evaluated with every progress event. */
+  readonly validation?: Dataset;
+  /** Default: every 200 ms, and at the end. */
+  readonly logInterval?: LogInterval;
+  readonly signal?: AbortSignal;
+}
+
+/** Distance of events. */
+export interface EventInterval {
+  /** Steps between events, or undefined where events go by time. */
+  readonly eventSteps: number | undefined;
+  readonly eventMs: number;
+}
+
+/** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
+export interface TrainingControls {
+  /** When the next events are told, counted from here: `{ steps: 1 }` trains step by step. */
+  readonly logInterval?: LogInterval;
+  /** Learning rate of the steps from here on; momentum and moments stay. Not where `perMember` sets learning rates. */
+  readonly learningRate?: number;
+}
+
+/** Options with every default filled in. */
+export interface TrainPlan {
+  readonly settings: RunSettings;
+  readonly totalSteps: number;
+  readonly perEpoch: number;
+  readonly eventInterval: EventInterval;
+  readonly validation: Dataset | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+const known = [
+  "optimizer",
+  "epochs",
+  "steps",
+  "batchSize",
+  "shuffle",
+  "seed",
+  "perMember",
+  "bootstrap",
+  "strategy",
+  "activationStorage",
+  "resume",
+  "validation",
+  "logInterval",
+  "signal",
+];
+const most = 2 ** 48;
+
+/** Passes over the data where neither epochs nor steps are given. */
+export const defaultEpochs = 60;
+
+function requireSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  const fix = "pass new AbortController().signal";
+  throw new InvalidInput({ place: "train: signal", expected: "an AbortSignal", got: String(signal), fix });
+}
+
+function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
+  if (epochs !== undefined && steps !== undefined) {
+    throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "leave one of them out" });
+  }
+  if (steps !== undefined) {
+    requireInteger("train: steps", steps, 1, most);
+    return steps;
+  }
+  const passes = epochs ?? defaultEpochs;
+  requireInteger("train: epochs", passes, 1, most / perEpoch);
+  return passes * perEpoch;
+}
+
+function eventStepsOf(logInterval: LogInterval | undefined, perEpoch: number): number | undefined {
+  if (logInterval === undefined) return undefined;
+  if (typeof logInterval !== "object" || logInterval === null || ("ms" in logInterval && !(logInterval.ms >= 0))) {
+    const got = JSON.stringify(logInterval) ?? typeof logInterval;
+    const fix = "pass { epochs: 1 }";
+    throw new InvalidInput({ place: "train: logInterval", expected: "steps, epochs, or ms of at least 0", got, fix });
+  }
+  if ("ms" in logInterval) return undefined;
+  const steps = "steps" in logInterval ? logInterval.steps : logInterval.epochs * perEpoch;
+  requireInteger("train: logInterval", steps, 1, most);
+  return steps;
+}
+
+export const eventIntervalOf = (logInterval: LogInterval | undefined, perEpoch: number): EventInterval => ({
+  eventSteps: eventStepsOf(logInterval, perEpoch),
+  eventMs: logInterval && "ms" in logInterval ? logInterval.ms : 200,
+});
+
+/** @throws InvalidInput */
+export function requireControls(steering: TrainingControls, { perMember }: RunSettings): void {
+  requireOptions("train: next", steering, ["logInterval", "learningRate"]);
+  const { learningRate } = steering;
+  if (learningRate === undefined) return;
+  requireHyperParameter("train: next: learningRate", "learningRate", learningRate);
+  if (perMember?.learningRate === undefined) return;
+  const fix = "start a training with other lists";
+  const expected = "no learningRate where perMember sets those of the members";
+  throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
+}
+
+function requireBoolean(place: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
+}
+
+/** The options of populations and strategies, those that are present, checked. */
+function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: number) {
+  const { perMember, bootstrap, strategy, activationStorage } = options;
+  requireBoolean("train: bootstrap", bootstrap);
+  if (strategy !== undefined) requireName("train: strategy", strategy, ["auto", ...strategyNames]);
+  if (activationStorage !== undefined) requireName("train: activationStorage", activationStorage, activationStorages);
+  return {
+    ...(perMember !== undefined && { perMember: checkedPerMember(perMember, optimizer, members) }),
+    ...(bootstrap !== undefined && { bootstrap }),
+    ...(strategy !== undefined && { strategy }),
+    ...(activationStorage !== undefined && { activationStorage }),
+  };
+}
+
+/**
+ * Checks data and options against members of a network and fills in defaults.
+ * @throws InvalidInput
+ */
+export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, members: number): TrainPlan {
+  requireOptions("train", options, known);
+  requireSignal(options.signal);
+  const rows = requireDataset("train", data, network);
+  if (options.validation) requireDataset("train: validation", options.validation, network);
+  const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
+  requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
+  requireSeed("train: seed", seed);
+  requireOptimizer("train", optimizer);
+  const size = Math.min(batchSize, rows);
+  const perEpoch = stepsPerEpoch(rows, size);
+  const settings = {
+    data,
+    optimizer,
+    batchSize: size,
+    shuffle,
+    seed,
+    ...optionalSettings(options, optimizer, members),
+  };
+  const totalSteps = totalStepsOf(options, perEpoch);
+  const { resume } = options;
+  if (resume !== undefined) requireCheckpoint(resume, { network, members, settings, totalSteps });
+  return {
+    settings: resume ? { ...settings, resume } : settings,
+    totalSteps,
+    perEpoch,
+    eventInterval: eventIntervalOf(logInterval, perEpoch),
+    validation: options.validation,
+    signal: options.signal,
+  };
+}

@@ -1,0 +1,238 @@
+import { NonFinite } from "../errors.ts";
+import {
+  concatenate,
+  type Executor,
+  type FloatArray,
+  type MemberResults,
+  type RunSettings,
+  type TrainingRun,
+  type Checkpoint,
+} from "../backend/executor.ts";
+import { nextTask } from "../nextTask.ts";
+import { divergenceRemedy } from "./divergence.ts";
+import { evaluate, type Evaluation } from "./metrics.ts";
+import {
+  requireControls,
+  type EventInterval,
+  eventIntervalOf,
+  type TrainingControls,
+  type TrainPlan,
+} from "./options.ts";
+
+/** What a training run tells while it goes on. */
+export interface Progress {
+  /** Steps done. */
+  readonly step: number;
+  /** Steps to do in all. */
+  readonly steps: number;
+  /** Epochs done, a fraction within one. */
+  readonly epoch: number;
+  /** Mean of those of `losses` that are finite. */
+  readonly loss: number;
+  /**
+   * Loss before each step since the last event [steps, members]. Of more than 1,024 members only the newest steps are told,
+   * as many as 2²² losses hold.
+   */
+  readonly losses: FloatArray;
+  /** Scores on the validation rows, where there are any. */
+  readonly validation: Evaluation | undefined;
+  /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
+  readonly diverged: number;
+  /** Since the last event. */
+  readonly stepsPerSecond: number;
+  readonly elapsedMs: number;
+  readonly etaMs: number;
+}
+
+/** Time of one unit of steps between two looks at the signal. */
+const unitMs = 50;
+/** Events by time wait for so many times what the last one cost, so that scoring never takes more than a tenth. */
+const eventShare = 9;
+/** Largest set of parameters that is kept on the host as the last good state. */
+const snapshotFloats = 2 ** 22;
+/** Most members whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
+const mostMembersTold = 1024;
+
+function meanLoss(losses: FloatArray): number {
+  let sum = 0;
+  let count = 0;
+  for (const loss of losses) {
+    if (!Number.isFinite(loss)) continue;
+    sum += loss;
+    count++;
+  }
+  return count === 0 ? Number.NaN : sum / count;
+}
+
+/** One training run from its first step to its last: units of steps, then an event, again and again. */
+export class Trainer {
+  readonly #executor: Executor;
+  readonly #run: TrainingRun;
+  readonly #plan: TrainPlan;
+  #settings: RunSettings;
+  #interval: EventInterval;
+  #rhythmStep: number; // events by steps are counted from here
+  readonly #firstStep: number;
+  #step: number;
+  #unitSteps = 1;
+  #unread: number; // first step whose loss has not been read
+  #losses: FloatArray[] = [];
+  #startMs = 0;
+  #eventMs = 0;
+  #eventStep: number;
+  #eventCostMs = 0;
+  #checkpoint: Checkpoint | undefined;
+  #results: MemberResults | undefined;
+
+  constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
+    this.#executor = executor;
+    this.#run = run;
+    this.#plan = plan;
+    this.#settings = plan.settings;
+    this.#interval = plan.eventInterval;
+    this.#firstStep = plan.settings.resume?.step ?? 0;
+    this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
+  }
+
+  /** Where the training stood at the last event whose numbers were finite; undefined for models too large to copy at each. */
+  get checkpoint(): Checkpoint | undefined {
+    return this.#checkpoint;
+  }
+
+  /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
+  get results(): MemberResults | undefined {
+    return this.#results;
+  }
+
+  /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every member has diverged */
+  async *events(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
+    try {
+      yield* this.#untilDone();
+      this.#results = await this.#run.readResults();
+    } finally {
+      this.#results ??= await this.#resultsSoFar();
+    }
+  }
+
+  /** After an abort, a loop left early or a failure, which is thrown by itself: a lost GPU has no results. */
+  async #resultsSoFar(): Promise<MemberResults | undefined> {
+    try {
+      return await this.#run.readResults();
+    } catch {
+      return undefined;
+    }
+  }
+
+  async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
+    const { totalSteps } = this.#plan;
+    if (this.#keepsCheckpoint) this.#checkpoint = await this.#run.readCheckpoint(this.#step);
+    this.#startMs = this.#eventMs = performance.now();
+    while (this.#step < totalSteps) {
+      await this.#untilEvent();
+      if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
+      if (this.#step < totalSteps) this.#plan.signal?.throwIfAborted();
+    }
+  }
+
+  #steer(steering: TrainingControls | undefined): void {
+    if (steering === undefined) return;
+    requireControls(steering, this.#settings);
+    const { logInterval, learningRate } = steering;
+    if (logInterval !== undefined) {
+      this.#interval = eventIntervalOf(logInterval, this.#plan.perEpoch);
+      this.#rhythmStep = this.#step;
+    }
+    if (learningRate === undefined) return;
+    this.#run.setLearningRate(learningRate);
+    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+  }
+
+  /** Steps until the next event is due. */
+  async #untilEvent(): Promise<void> {
+    const { totalSteps, signal } = this.#plan;
+    const { eventSteps, eventMs } = this.#interval;
+    const since = this.#step - this.#rhythmStep;
+    const last = eventSteps ? Math.min(totalSteps, this.#step + eventSteps - (since % eventSteps)) : totalSteps;
+    while (this.#step < last) {
+      await nextTask();
+      if (signal?.aborted) return;
+      await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), last - this.#step));
+      const dueMs = Math.max(eventMs, eventShare * this.#eventCostMs);
+      if (!eventSteps && performance.now() - this.#eventMs >= dueMs) return;
+    }
+  }
+
+  async #unit(count: number): Promise<void> {
+    const units = Math.min(count, this.#run.ringSteps);
+    const firstKept = this.#step + units - this.#run.ringSteps;
+    if (firstKept > this.#unread) {
+      if (this.#executor.members > mostMembersTold) this.#unread = firstKept;
+      else await this.#readLosses();
+    }
+    const startMs = performance.now();
+    await this.#run.execute(this.#step, units);
+    this.#step += units;
+    const spentMs = performance.now() - startMs;
+    this.#unitSteps = Math.max(1, Math.floor(units * Math.min(2, Math.max(0.25, unitMs / spentMs))));
+  }
+
+  async #readLosses(): Promise<void> {
+    const count = this.#step - this.#unread;
+    if (count > 0) this.#losses.push(await this.#run.readLosses(this.#unread, count));
+    this.#unread = this.#step;
+  }
+
+  async #event(): Promise<Progress> {
+    await this.#run.finished();
+    const startMs = performance.now();
+    await this.#readLosses();
+    const parts = this.#losses.splice(0);
+    const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
+    const diverged = await this.#checkFinite();
+    const { validation } = this.#plan;
+    const nowMs = performance.now();
+    const done = this.#step - this.#eventStep;
+    const progress = {
+      step: this.#step,
+      steps: this.#plan.totalSteps,
+      epoch: this.#step / this.#plan.perEpoch,
+      loss: meanLoss(losses),
+      losses,
+      validation: validation && (await evaluate(this.#executor, validation)),
+      diverged,
+      stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
+      elapsedMs: nowMs - this.#startMs,
+      etaMs: ((nowMs - this.#startMs) / (this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
+    };
+    this.#eventMs = performance.now();
+    this.#eventCostMs = this.#eventMs - startMs;
+    this.#eventStep = this.#step;
+    return progress;
+  }
+
+  get #keepsCheckpoint(): boolean {
+    const { network, members } = this.#executor;
+    return members * network.parameterCount <= snapshotFloats;
+  }
+
+  /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
+  async #checkFinite(): Promise<number> {
+    const state = this.#keepsCheckpoint ? await this.#run.readCheckpoint(this.#step) : undefined;
+    const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());
+    const diverged = steps.filter((step) => step >= 0);
+    if (diverged.length < steps.length) {
+      this.#checkpoint = state;
+      return diverged.length;
+    }
+    const first = diverged.reduce((least, step) => Math.min(least, step));
+    const good = this.#checkpoint;
+    if (good) this.#executor.writeParameters(good.parameters);
+    const back = good ? `; the model is back at step ${good.step}` : "";
+    throw new NonFinite({
+      place: `train: step ${first}`,
+      expected: "finite gradients, loss and parameters",
+      got: "an infinite value or NaN: training diverged",
+      fix: `${divergenceRemedy(this.#settings, steps.length)}${back}`,
+    });
+  }
+}

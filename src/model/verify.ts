@@ -1,0 +1,184 @@
+import { update } from "../backend/cpu/update.ts";
+import type { Dataset, Executor, FloatArray, Trace } from "../backend/executor.ts";
+import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
+import { nextTask } from "../nextTask.ts";
+import { type Optimizer, updateOf } from "../math/optimizer.ts";
+import { createReference } from "../backend/createExecutor.ts";
+import { streams, uniformAt } from "../random.ts";
+import type { Model } from "./model.ts";
+import { planTraining, type TrainOptions } from "./options.ts";
+
+export interface VerifyRequest {
+  /** Parameters before the first step [members, parameterCount]. */
+  readonly initialParameters: FloatArray;
+  readonly data: Dataset;
+  /** Options of the training that `model` went through; their signal ends the verification too. */
+  readonly options: TrainOptions;
+  /** Steps that were done; default all of `options`. */
+  readonly steps?: number;
+}
+
+/** A trained model held against the float64 reference that took the same steps. */
+export interface Verification {
+  /** Largest |parameter − reference|, relative to the largest |reference|. */
+  readonly deviation: number;
+  readonly bound: number;
+  readonly passed: boolean;
+  /**
+   * False where the run amplifies rounding so much that parameters cannot be compared after so many steps; the deviation
+   * and bound are then those of one more step from the trained parameters: its gradients and its update.
+   */
+  readonly conclusive: boolean;
+  /** ‖parameters − reference‖ / ‖reference‖. */
+  readonly normDeviation: number;
+  /** The parameter that deviates most. */
+  readonly worst: { readonly name: string; readonly value: number; readonly reference: number };
+  /** One sentence: where the bound comes from. */
+  readonly reason: string;
+}
+
+/** Float64 runs that round as float32 would: how far they drift is what rounding alone does to this training. */
+const roundedRuns = 2;
+/** How much further than those a GPU may drift: it rounds products and gradients too, and there are but two of them. */
+const margin = 16;
+/** A deviation of so many bounds may still be rounding: of gradients that all but cancel, which no parameter shows. */
+const greyZone = 16;
+/** Beyond this a comparison of parameters says nothing. */
+const largestBound = 1e-2;
+/** Drift of one step that float32 sums over a batch may cause where rounding of the parameters causes less. */
+const leastStepDrift = 2 ** -20;
+/** Gradients below this are compared with it. */
+const gradientFloor = 1e-2;
+const unitMs = 50;
+
+/** `layers.0.weights[1, 2]`: the parameter at an index of the flat buffer. */
+function parameterName(network: AnyNetwork, index: number): string {
+  const within = index % network.parameterCount;
+  const { name, offset, shape } = parametersOf(network).findLast((parameter) => parameter.offset <= within)!;
+  const member = index >= network.parameterCount ? `member ${Math.floor(index / network.parameterCount)} ` : "";
+  const entry = within - offset;
+  const [rows, columns] = shape;
+  const place = columns === undefined ? `${entry % rows!}` : `${Math.floor(entry / columns)}, ${entry % columns}`;
+  return `${member}${name}[${place}]`;
+}
+
+/** Moves every parameter by up to half a unit in the last place of float32, and those near 0 by as much as the average one. */
+function rounded(parameters: FloatArray, seed: number, step: number): Float64Array {
+  const values = Float64Array.from(parameters);
+  const average = values.reduce((sum, value) => sum + Math.abs(value), 0) / values.length;
+  return values.map((value, index) => {
+    const noise = 2 * uniformAt(seed, streams.noise, step * values.length + index) - 1;
+    return value + noise * 2 ** -24 * (Math.abs(value) + average);
+  });
+}
+
+/** Parameters after the same steps in float64; with a seed, rounded before every step. */
+async function referenceParameters(executor: Executor, request: VerifyRequest, seed?: number): Promise<Float64Array> {
+  const { settings, totalSteps, signal } = planTraining(
+    executor.network,
+    request.data,
+    request.options,
+    executor.members,
+  );
+  executor.writeParameters(request.initialParameters);
+  const run = await executor.createRun(settings);
+  let pauseMs = performance.now() + unitMs;
+  for (let step = settings.resume?.step ?? 0; step < (request.steps ?? totalSteps); step++) {
+    if (seed !== undefined) executor.writeParameters(rounded(await executor.readParameters(), seed, step));
+    await run.execute(step, 1);
+    if (performance.now() < pauseMs) continue;
+    await nextTask();
+    signal?.throwIfAborted();
+    pauseMs = performance.now() + unitMs;
+  }
+  return Float64Array.from(await executor.readParameters());
+}
+
+interface Difference {
+  /** Largest |value − reference|, relative to the largest |reference|, or to `floor` where that is more. */
+  readonly deviation: number;
+  readonly normDeviation: number;
+  readonly at: number;
+}
+
+function compare(values: FloatArray, reference: FloatArray, floor = Number.MIN_VALUE): Difference {
+  let [at, largest, scale, squares, norm] = [0, 0, floor, 0, Number.MIN_VALUE];
+  for (let index = 0; index < reference.length; index++) {
+    const apart = Math.abs(values[index]! - reference[index]!);
+    const difference = Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart; // NaN would pass every comparison
+    if (difference > largest) [at, largest] = [index, difference];
+    scale = Math.max(scale, Math.abs(reference[index]!));
+    squares += difference ** 2;
+    norm += reference[index]! ** 2;
+  }
+  return { deviation: largest / scale, normDeviation: Math.sqrt(squares / norm), at };
+}
+
+/** Gradients of one step. Of a trained network they may be sums that all but cancel: below the floor no digits are left. */
+const compareGradients = (own: Trace, truth: Trace): number =>
+  compare(own.gradients, truth.gradients, gradientFloor).deviation;
+
+/** The update by itself: the reference's, applied to the device's own gradients. */
+function compareUpdate({ network, members }: Model<AnyNetwork>, own: Trace, optimizer: Optimizer): number {
+  const after = Float64Array.from(own.before);
+  const { parameterCount } = network;
+  for (let member = 0; member < members; member++) {
+    const [first, end] = [member * parameterCount, (member + 1) * parameterCount];
+    const gradients = Float64Array.from(own.gradients.subarray(first, end));
+    const moments = updateOf(optimizer).state.map(() => new Float64Array(parameterCount));
+    update({ optimizer, step: 0, gradients, parameters: after.subarray(first, end), moments });
+  }
+  return compare(own.after, after).deviation;
+}
+
+/** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
+async function compareStep(model: Model<AnyNetwork>, executor: Executor, { data, options }: VerifyRequest) {
+  const { inputs, outputs } = model.network;
+  const { optimizer } = planTraining(model.network, data, options, model.members).settings;
+  const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
+  const batch = { inputs: data.inputs.subarray(0, rows * inputs), targets: data.targets.subarray(0, rows * outputs) };
+  const own = await model.trace(batch, optimizer);
+  const traceAt = (parameters: FloatArray): Promise<Trace> => {
+    executor.writeParameters(parameters);
+    return executor.trace(batch, optimizer);
+  };
+  const truth = await traceAt(own.before);
+  let drift = leastStepDrift;
+  for (let seed = 1; seed <= roundedRuns; seed++) {
+    drift = Math.max(drift, compareGradients(await traceAt(rounded(own.before, seed, 0)), truth));
+  }
+  const deviation = Math.max(compareGradients(own, truth), compareUpdate(model, own, optimizer));
+  return { deviation, bound: margin * drift };
+}
+
+/**
+ * Repeats a training in float64 with the same data, order and initial parameters, and compares the parameters. The bound is
+ * measured: the same training in float64, its parameters moved before every step by what float32 would round, drifts so far.
+ * Where that is too far to tell anything, or the deviation lies a little beyond it, one step from the trained parameters
+ * decides, since in one step nothing is amplified.
+ * @throws the reason of the options' signal
+ */
+export async function verifyTraining(model: Model<AnyNetwork>, request: VerifyRequest): Promise<Verification> {
+  const { network, members } = model;
+  const executor = createReference(network, members);
+  const reference = await referenceParameters(executor, request);
+  let drift = 2 ** -24;
+  for (let seed = 1; seed <= roundedRuns; seed++) {
+    drift = Math.max(drift, compare(await referenceParameters(executor, request, seed), reference).deviation);
+  }
+  const values = await model.readParameters();
+  const { deviation, normDeviation, at } = compare(values, reference);
+  const worst = { name: parameterName(network, at), value: values[at]!, reference: reference[at]! };
+  const bound = margin * drift;
+  const isClear = deviation <= bound || deviation > Math.min(greyZone * bound, largestBound);
+  if (bound <= largestBound && isClear) {
+    const reason = `${margin} × the drift of the same steps in float64 when each is preceded by float32 rounding`;
+    return { deviation, bound, passed: deviation <= bound, conclusive: true, normDeviation, worst, reason };
+  }
+  const step = await compareStep(model, executor, request);
+  const reason =
+    `after all steps the deviation is ${deviation.toExponential(1)}, and rounding alone drifts by ` +
+    `${drift.toExponential(1)}: this training amplifies it, so one step from the trained parameters is compared`;
+  const passed = Number.isFinite(step.deviation) && step.deviation <= step.bound;
+  return { ...step, passed, conclusive: false, normDeviation, worst, reason };
+}
