@@ -1,4 +1,4 @@
-import { batchAt, hasOwnRows, isShuffled, optimizersOf, rowsOf, widestOptimizer } from "../batches.ts";
+import { batchAt, hasOwnRows, isShuffled, optimizerOf, rowsOf, widestOptimizer } from "../batches.ts";
 import { lossScale } from "../cpu/loss.ts";
 import { LimitExceeded } from "../../errors.ts";
 import type { RunSettings } from "../executor.ts";
@@ -159,10 +159,11 @@ export class HostedRun {
     for (const [at, name] of this.#numbers.entries()) inputs[at] = hyperParameterOf(optimizer, name) as number;
   }
 
-  /** Learning rate, momentum and weight decay of each member. */
-  get rates(): number[][] {
-    const members = this.#sizes.loss / 4;
-    return optimizersOf(this.settings, members).map((own) => memberHyperParameters.map((name) => own[name]));
+  /** Learning rate, momentum and weight decay of a member. */
+  ratesOf(member: number): number[] {
+    const { settings } = this;
+    const own = settings.perMember ? optimizerOf(settings, member) : settings.optimizer;
+    return memberHyperParameters.map((name) => own[name]);
   }
 
   /** Steps that one call may take. */

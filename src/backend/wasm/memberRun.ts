@@ -50,7 +50,7 @@ export class MemberRun {
 
   /** Lanes behind the last member repeat it. */
   #write(parameters: ArrayLike<number>): void {
-    const { network, at, rates: ratesOf } = this.host;
+    const { network, at } = this.host;
     const { parameterCount } = network;
     const lanes = groupMembers * this.#groups;
     const vectors = parameterCount * this.#stores;
@@ -62,7 +62,7 @@ export class MemberRun {
       const member = Math.min(lane, this.#members - 1);
       for (let index = 0; index < parameterCount; index++)
         state[this.#placeOf(lane, index, vectors)] = parameters[member * parameterCount + index]!;
-      for (let index = 0; index < 3; index++) rates[this.#placeOf(lane, index, 3)] = ratesOf[member]![index]!;
+      for (const [index, rate] of this.host.ratesOf(member).entries()) rates[this.#placeOf(lane, index, 3)] = rate;
       steps[this.#placeOf(lane, statusWords.nonFinite, 3)] = -1;
       least[this.#placeOf(lane, statusWords.leastLoss, 3)] = Number.POSITIVE_INFINITY;
       steps[this.#placeOf(lane, statusWords.leastStep, 3)] = -1;
@@ -107,9 +107,12 @@ export class MemberRun {
     const { parameterCount } = network;
     const vectors = parameterCount * this.#stores;
     const state = this.host.floats(at.state, groupMembers * this.#groups * vectors);
-    const place = (index: number): number =>
-      this.#placeOf(Math.floor(index / parameterCount), store * parameterCount + (index % parameterCount), vectors);
-    return Float32Array.from({ length: this.#members * parameterCount }, (_, index) => state[place(index)]!);
+    const values = new Float32Array(this.#members * parameterCount);
+    for (let member = 0; member < this.#members; member++)
+      for (let index = 0; index < parameterCount; index++)
+        values[member * parameterCount + index] =
+          state[this.#placeOf(member, store * parameterCount + index, vectors)]!;
+    return values;
   }
 
   /** [members], of one of the newest `ringSteps` steps */

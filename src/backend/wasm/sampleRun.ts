@@ -28,13 +28,13 @@ export class SampleRun {
   }
 
   #write(parameters: ArrayLike<number>): void {
-    const { network, at, rates } = this.host;
+    const { network, at } = this.host;
     const length = paddedCount(network);
     const last = network.parameterCount - 1;
     this.host
       .floats(at.state, length)
       .set(Float32Array.from({ length }, (_, index) => parameters[Math.min(index, last)]!));
-    this.host.floats(at.rates, 3).set(rates[0]!);
+    this.host.floats(at.rates, 3).set(this.host.ratesOf(0));
     const steps = this.host.words(at.status, 3);
     steps[statusWords.nonFinite] = -1;
     steps[statusWords.leastStep] = -1;
