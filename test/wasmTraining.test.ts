@@ -8,10 +8,18 @@ import { SampleRun } from "../src/backend/wasm/sampleRun.ts";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import type { RunSettings } from "../src/backend/executor.ts";
 import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
-import { activationNames, lossNames, type Network } from "../src/graph/network.ts";
+import { activationNames, dense, lossNames, type Network, network } from "../src/graph/network.ts";
+import { activation, loss, math } from "../src/index.ts";
+import { adadelta, adagrad, adamax, lion } from "./support/ownOptimizers.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { fusings } from "./support/wasmSweep.ts";
+
+const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
+const logCosh = loss("logCosh", (y, t) => {
+  const error = math.absolute(y.minus(t));
+  return error.plus(math.softplus(error.times(-2))).minus(Math.LN2);
+});
 
 const steps = 40;
 /** Of f32 runs, as in the golden tests: adaptive optimizers divide by roots of small squares. */
@@ -243,6 +251,30 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
       for (const group of [2, 0, 1]) host.exports.train!(host.run, group, group + 1);
       expect(apart.readParameters()).toEqual(whole.readParameters());
       expect(apart.readMoments()).toEqual(whole.readMoments());
+    });
+
+    test.each(Object.entries({ adagrad, adadelta, adamax }))(
+      "activation, loss and optimizer %s of a user's",
+      async (_, own) => {
+        const net = network({ inputs: 3, layers: [dense(5, mish), dense(3, mish)], loss: logCosh });
+        const like = small({});
+        const settings = { ...caseOf(like, { batchSize: 5 }).settings, optimizer: own({}) };
+        const one = { net, settings, members: 1, parameters: parametersOf(net, 3, 1) };
+        const many = { net, settings, members: 3, parameters: parametersOf(net, 3, 3) };
+        compare("samples", await trainSamples(one, useRelaxed), await reference(one), 1e-5);
+        compare("members", await trainMembers(many, useRelaxed), await reference(many), 1e-5);
+      },
+    );
+
+    test("a gradient that is not finite stops a member whose update hides it", async () => {
+      const own = caseOf(small({ layers: [5, 3].map((width) => ({ width, activation: "identity" })) }), {
+        members: 2,
+        optimizer: lion({ learningRate: 0.01 }),
+      });
+      const parameters = own.parameters.map((value, at) => (at === own.net.parameterCount ? 3e38 : value));
+      const { nonFinite, parameters: after } = await trainMembers({ ...own, parameters }, useRelaxed);
+      expect(nonFinite).toEqual([-1, 0]);
+      expect(Array.from(after).every(Number.isFinite)).toBe(true);
     });
 
     test("members with learning rates, momenta and weight decays of their own", async () => {
