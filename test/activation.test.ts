@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { activate, activateDerivative } from "../src/backend/cpu/activation.ts";
-import { sampleLoss } from "../src/backend/cpu/loss.ts";
+import { sampleLoss } from "../src/backend/sampleLoss.ts";
 import { erfOf, normalDistributionOf, softplusOf } from "../src/math/specialFunctions.ts";
 import {
   type ActivationName,

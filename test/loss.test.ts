@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { activateDerivative } from "../src/backend/cpu/activation.ts";
-import { loss, lossScale } from "../src/backend/cpu/loss.ts";
+import { loss } from "../src/backend/cpu/loss.ts";
+import { lossScale } from "../src/backend/sampleLoss.ts";
 import {
   type ActivationName,
   dense,

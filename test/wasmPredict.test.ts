@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { createPredictProgram } from "../src/backend/wasm/predictProgram.ts";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import { activationNames, lossNames } from "../src/graph/network.ts";
-import { lossScale } from "../src/backend/cpu/loss.ts";
+import { lossScale } from "../src/backend/sampleLoss.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, networkOf, parametersOf } from "./support/nets.ts";
 import { fusings } from "./support/wasmSweep.ts";

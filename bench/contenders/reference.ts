@@ -1,7 +1,7 @@
 import { version } from "../../package.json";
 import { activate } from "../../src/backend/cpu/activation.ts";
 import type { FloatArray, TrainingRun } from "../../src/backend/executor.ts";
-import { createReference } from "../../src/backend/createExecutor.ts";
+import { createReference } from "../../src/backend/createReference.ts";
 import type { Contender, Entry } from "../race/contract.ts";
 import { runSeed, type Start } from "../race/start.ts";
 import type {

@@ -30,7 +30,3 @@ export async function createExecutor(device: Device, network: AnyNetwork, member
     fix,
   });
 }
-
-/** The float64 reference of a network, whatever device there is. */
-export const createReference = (network: AnyNetwork, members: number): Executor =>
-  new ReferenceExecutor(network, members);

@@ -1,4 +1,4 @@
-import { ReferenceExecutor } from "../backend/cpu/executor.ts";
+import { createReference } from "../backend/createReference.ts";
 import type { FloatArray, Trace } from "../backend/executor.ts";
 import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
@@ -45,7 +45,7 @@ export async function explain(model: Model<AnyNetwork>, options: ExplainOptions)
   const single = await createModel(network, { device, parameters });
   try {
     const own: Trace = await single.trace(data, optimizer);
-    const truth = new ReferenceExecutor(network, 1);
+    const truth = createReference(network, 1);
     truth.writeParameters(parameters);
     const reference = await truth.trace(data, optimizer);
     const beside = device.kind === "reference" ? {} : { device: own };

@@ -1,4 +1,4 @@
-import { softmax } from "../backend/cpu/softmax.ts";
+import { softmax } from "../math/softmax.ts";
 import { lossFunction, type OwnLoss } from "../math/losses.ts";
 import type { Loss, LossName } from "../graph/network.ts";
 import { meaningOf, sigmaMeaning } from "./activationFormulas.ts";

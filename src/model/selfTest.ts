@@ -2,7 +2,7 @@ import type { Dataset, FloatArray } from "../backend/executor.ts";
 import type { Device } from "../backend/device.ts";
 import { type Activation, dense, type Loss, nameOf, type Network, network } from "../graph/network.ts";
 import { adamW, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
-import { createReference } from "../backend/createExecutor.ts";
+import { createReference } from "../backend/createReference.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";
 import { createModel } from "./model.ts";
 

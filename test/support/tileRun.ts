@@ -42,13 +42,6 @@ const constantsOf = ({ network, settings }: TileRun): Constants => ({
   ...orderConstants(settings, rowCountOf(settings, network)),
 });
 
-/** Compiles a kernel as a run would. @returns milliseconds it took */
-export async function compileMs(device: GpuDevice, run: TileRun, name: Name): Promise<number> {
-  const start = performance.now();
-  await createKernel(device, sourceOf(run, name), constantsOf(run));
-  return performance.now() - start;
-}
-
 /** A uniform buffer with this in it. */
 function uniformOf(device: GpuDevice, owner: BufferOwner, label: string, block: ArrayBuffer): GPUBuffer {
   const buffer = owner.uniform(label, block.byteLength);

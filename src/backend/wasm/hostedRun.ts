@@ -1,5 +1,5 @@
 import { batchAt, hasOwnRows, isShuffled, optimizerOf, rowsOf, widestOptimizer } from "../batches.ts";
-import { lossScale } from "../cpu/loss.ts";
+import { lossScale } from "../sampleLoss.ts";
 import { LimitExceeded } from "../../errors.ts";
 import type { RunSettings } from "../executor.ts";
 import { compileFloat64, type Float64Program } from "../../math/float64.ts";

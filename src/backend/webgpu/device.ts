@@ -1,5 +1,6 @@
 import { GpuLost, GpuOutOfMemory, ShaderFailed, type ThalwegError } from "../../errors.ts";
 import type { AcquireOptions, Device, DeviceChoice, DeviceDetails, Ledger } from "../device.ts";
+import type { TensorBackend } from "../tensorBackend.ts";
 import { isSoftware, lanesOf, nameOf, requestAdapter, requestDevice } from "./adapter.ts";
 import { haveQuads } from "./quads.ts";
 
@@ -32,6 +33,8 @@ export class GpuDevice implements Device {
   readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
+  /** Created for the first tensor. */
+  tensorBackend: TensorBackend | undefined;
   readonly #isOwned: boolean;
   #lost: string | undefined;
   #fault: GPUError | undefined;

@@ -1,4 +1,4 @@
-import { createTallies, scoresOf, type Tallies } from "../../cpu/score.ts";
+import { createTallies, scoresOf, type Tallies } from "../../score.ts";
 import { type Dataset, requireAlive, type Scores } from "../../executor.ts";
 import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";

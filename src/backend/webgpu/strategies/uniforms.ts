@@ -1,5 +1,5 @@
 import { type Batch, optimizerOf, seedOf } from "../../batches.ts";
-import { lossScale } from "../../cpu/loss.ts";
+import { lossScale } from "../../sampleLoss.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { LayerShape, Network } from "../../../graph/network.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
