@@ -3,7 +3,7 @@ import { Heap } from "./heap.ts";
 import { matmulScratchBytes } from "./matmulBlock.ts";
 import { ThreadPool } from "./pool.ts";
 import { hasRelaxedSimd, hasSimd } from "./support.ts";
-import { hasThreads } from "./workerHost.ts";
+import { hasThreads, processorCount } from "./workerHost.ts";
 
 /** The CPU as a machine for f32 vectors: one memory, and threads over it. */
 export class WasmDevice implements Device {
@@ -25,8 +25,9 @@ export class WasmDevice implements Device {
   /**
    * Starts the threads.
    * @param fallbackReason why this is no hardware GPU
+   * @param threads default: as many as there are processors
    */
-  static async open(threads: number, fallbackReason: string): Promise<WasmDevice> {
+  static async open(fallbackReason: string, threads = processorCount()): Promise<WasmDevice> {
     const heap = new Heap({ isShared: threads > 1 && hasThreads() });
     const pool = await ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes });
     return new WasmDevice(heap, pool, fallbackReason);

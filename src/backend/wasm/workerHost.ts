@@ -15,6 +15,11 @@ export interface ThreadWorker {
   terminate(): Promise<void>;
 }
 
+/** More threads than this wait for memory rather than compute. */
+const mostThreads = 16;
+
+const nodeProcessors = () => globalThis.process?.getBuiltinModule?.("node:os").availableParallelism();
+
 type NodeThreads = NonNullable<ReturnType<typeof nodeThreads>>;
 
 /** Threads of Node, without an import that a browser could not resolve. */
@@ -68,4 +73,10 @@ export function maySleep(): boolean {
   } catch {
     return false;
   }
+}
+
+/** Processors of this machine that a device may use. */
+export function processorCount(): number {
+  const cores = globalThis.navigator?.hardwareConcurrency ?? nodeProcessors() ?? 1;
+  return Math.min(mostThreads, cores);
 }
