@@ -22,7 +22,8 @@ const nodeThreads = () => globalThis.process?.getBuiltinModule?.("node:worker_th
 
 function startInNode(threads: NodeThreads, listeners: WorkerListeners): ThreadWorker {
   const { Worker } = threads;
-  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: threadName, name: threadName });
+  // without the flags of the process: some of them, as --input-type, are for its own script alone
+  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: threadName, execArgv: [] });
   worker.unref(); // a pool that nobody disposes of does not keep the process
   worker.on("message", (report: Report) => listeners.report(report));
   worker.on("error", (error) => listeners.ended(String(error)));
