@@ -60,6 +60,10 @@ export const hasThreads = (): boolean =>
   (typeof Worker !== "undefined" || nodeThreads() !== undefined) &&
   globalThis.crossOriginIsolated !== false;
 
+/** Threads that this machine runs at once. */
+export const coreCount = (): number =>
+  globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ?? navigator.hardwareConcurrency ?? 1;
+
 /** Whether this thread may sleep. That of a page may not: it would freeze the page. */
 export function maySleep(): boolean {
   if (typeof SharedArrayBuffer === "undefined") return false;
