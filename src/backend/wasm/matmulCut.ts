@@ -8,7 +8,7 @@ export interface Cut {
   readonly columns: number;
   readonly packA: boolean;
   readonly packB: boolean;
-  /** Matrices of an item, where it takes whole ones. */
+  /** Matrices of which an item takes the same block. */
   readonly matrices: number;
 }
 
