@@ -134,7 +134,7 @@ export function planMatmul(
     const sum = sumArgumentsOf(request, order, partial);
     phases.push({ items: sliced.items, calls: [{ kernel: kernels.matmul, args: keep(sliced.words) }] });
     phases.push({ items: sum.items, calls: [{ kernel: kernels.sumSlices, args: keep(sum.words) }] });
-    phases.push({ items: whole.items, calls: afterwards });
+    if (epilogue) phases.push({ items: whole.items, calls: afterwards });
   }
   return { phases, dispose: () => allocated.forEach((address) => heap.release(address)) };
 }
