@@ -5,7 +5,7 @@ import type { AcquireOptions, Device } from "./backend/device.ts";
 import { defineGlobals, openGpu } from "./node/openGpu.ts";
 
 export * from "./index.ts";
-export type { TuningCache } from "./backend/webgpu/tensor/matmulBuckets.ts";
+export type { TuningCache } from "./backend/tuning.ts";
 export { tuningFile } from "./node/tuningFile.ts";
 
 /** Whether the adapter of SwiftShader may be taken, for the choices that need an adapter. */

@@ -1,6 +1,7 @@
 // Tensors: arrays of numbers on a device, operations on them, and their gradients. Apart from the core, which needs none of it.
 
 export type { DataType, Shape } from "./backend/shape.ts";
+export type { MatmulTuning, TunedMatmul, TuningCache } from "./backend/tuning.ts";
 export {
   activate,
   activateDerivative,
@@ -55,11 +56,5 @@ export { logSoftmax, softmax } from "./tensor/softmax.ts";
 export { ones, Tensor, tensor, type TensorOptions, zeros } from "./tensor/tensor.ts";
 export { tidy } from "./tensor/tidy.ts";
 export { dispose } from "./tensor/tree.ts";
-export {
-  type MatmulTuning,
-  tuneMatmul,
-  type TuneOptions,
-  type TunedMatmul,
-  type TuningCache,
-} from "./tensor/tuneMatmul.ts";
+export { tuneMatmul, type TuneOptions } from "./tensor/tuneMatmul.ts";
 export { tuningDatabase } from "./tensor/tuningDatabase.ts";

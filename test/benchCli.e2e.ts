@@ -11,7 +11,7 @@ import { races as racePlans } from "../bench/race/races.ts";
 import { readRecord } from "../bench/race/readRecord.ts";
 import type { Point, RaceRecord, Row, TimedRow } from "../bench/race/record.ts";
 import { bench, root } from "./support/benchCommand.ts";
-import { testInFull } from "./support/share.ts";
+import { testInFull, testOf } from "./support/share.ts";
 
 const tinyPoints = racePlans.find(({ name }) => name === "tiny")!.points.length;
 
@@ -145,14 +145,14 @@ describe("what can be raced", () => {
     expect(stdout).toMatch(/\nContenders:\n {2}thalweg /);
   });
 
-  test("--help begins with examples and tells the exit codes", async () => {
+  testInFull("--help begins with examples and tells the exit codes", async () => {
     const { code, stdout } = await bench("--help");
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Examples:\n( {2}npm run bench -- .*\n){2}/);
     expect(stdout).toMatch(/\n +2 {2}wrong use/);
   });
 
-  test.each([
+  const wrongUse: readonly (readonly [string, string])[] = [
     ["--race tinny", 'bench: --race tinny: there is none; did you mean "tiny"? there are: tiny, widths, '],
     ["--contender thalwag", 'bench: --contender thalwag: there is none; did you mean "thalweg"? there are: thalweg, '],
     [
@@ -170,9 +170,12 @@ describe("what can be raced", () => {
       'bench: there is no bench kernel; did you mean "kernels"? there are: race, kernels, limits, products, strategies\n',
     ],
     ["--fast", "bench: unknown option '--fast'"],
-  ])("%s is wrong use", async (words, message) => {
-    const { code, stdout, stderr } = await bench(words);
-    expect([code, stdout, stderr.slice(0, message.length)]).toEqual([2, "", message]);
-    expect(stderr.match(/\n/g)).toHaveLength(1);
-  });
+  ];
+  for (const [index, [words, message]] of wrongUse.entries()) {
+    testOf(index === 0)(`${words} is wrong use`, async () => {
+      const { code, stdout, stderr } = await bench(words);
+      expect([code, stdout, stderr.slice(0, message.length)]).toEqual([2, "", message]);
+      expect(stderr.match(/\n/g)).toHaveLength(1);
+    });
+  }
 });

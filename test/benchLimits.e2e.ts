@@ -50,7 +50,7 @@ test("--list names cases and what is left out of each", async () => {
   }
 });
 
-test("an unknown case is wrong use", async () => {
+testInFull("an unknown case is wrong use", async () => {
   const { code, stdout, stderr } = await bench("limits --case slimm");
   const message = "bench: option '--case <names>' argument 'slimm' is invalid. There is none; did you mean \"slim\"?";
   expect([code, stdout, stderr.slice(0, message.length)]).toEqual([2, "", message]);

@@ -19,8 +19,10 @@ import { stepOf } from "../bench/race/races.ts";
 import { InvalidInput } from "../src/errors.ts";
 import { kernelUpdateOf } from "../src/backend/webgpu/emit/emitOptimizer.ts";
 import type { KernelSource } from "../src/backend/webgpu/shader.ts";
-import { fusedKernels, layerKernel } from "../src/backend/webgpu/kernels.ts";
-import { matmulKernel, tensorKernel } from "../src/backend/webgpu/tensor/tensorKernels.ts";
+import { fusedKernels } from "../src/backend/webgpu/fusedKernels.ts";
+import { layerKernel } from "../src/backend/webgpu/kernels.ts";
+import { matmulKernel } from "../src/backend/webgpu/tensor/matmul.ts";
+import { tensorKernel } from "../src/backend/webgpu/tensor/tensorKernels.ts";
 import { raceRecord } from "./support/raceRecords.ts";
 
 const edit = (find: string, replace: string, times?: number): Edit => ({
@@ -86,8 +88,8 @@ function sourcesOf(subject: Subject): KernelSource[] {
   const f32s = ["f32", "f32", "f32"] as const;
   if (subject.kind === "product") {
     const { m, n } = subject.shape;
-    if (m <= 4 && n <= 4) return [tensorKernel("matmulSlim", f32s)];
-    return [matmulKernel("wideTiled", f32s), matmulKernel("wideQuads", f32s)];
+    if (m <= 4 && n <= 4) return [tensorKernel({ name: "matmulSlim", types: f32s })];
+    return (["wideTiled", "wideQuads"] as const).map((variant) => tensorKernel(matmulKernel(variant, f32s)));
   }
   const { widths, batchSize, members, strategy } = subject;
   if (strategy === "members") {

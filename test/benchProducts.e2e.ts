@@ -57,7 +57,7 @@ test("--list names classes and variants", async () => {
   for (const variant of variantNames) expect(stdout).toMatch(new RegExp(`^  ${variant} `, "m"));
 });
 
-test("an unknown class is wrong use", async () => {
+testInFull("an unknown class is wrong use", async () => {
   const { code, stdout, stderr } = await bench("products --class gradents2");
   const message =
     "bench: option '--class <names>' argument 'gradents2' is invalid. There is none; did you mean \"gradients2\"?";

@@ -45,7 +45,7 @@ testInFull("times every strategy over the steps handed over, and judges the pick
   }
 });
 
-test.each([
+testInFull.each([
   [
     "--sweep stps",
     "bench: option '--sweep <names>' argument 'stps' is invalid. There is none; did you mean \"steps\"?",

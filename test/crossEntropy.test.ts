@@ -2,10 +2,10 @@
 // by central differences, then every kernel that computes them.
 
 import { expect, test } from "vitest";
-import { elementLoss, sampleLoss } from "../src/backend/cpu/loss.ts";
-import { softmax } from "../src/backend/cpu/softmax.ts";
+import { elementLoss, sampleLoss } from "../src/backend/sampleLoss.ts";
+import { softmax } from "../src/math/softmax.ts";
 import type { StrategyName } from "../src/backend/executor.ts";
-import { createReference } from "../src/backend/createExecutor.ts";
+import { createReference } from "../src/backend/createReference.ts";
 import { GpuExecutor } from "../src/backend/webgpu/strategies/executor.ts";
 import { dense, type LossName, network, type BuiltInNetwork } from "../src/graph/network.ts";
 import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { encodeInputs, inputWidth, outputWidth, prepare, tableFromRows, toPredictions } from "../src/data.ts";
 import { readTableAtOnce as readTable } from "../src/data/readTable.ts";
 import { ThalwegError } from "../src/errors.ts";
+import { testInFull } from "./support/share.ts";
 
 /** Runs `action`; errors other than ours fail the test. */
 async function survive<T>(action: () => Promise<T> | T): Promise<T | undefined> {
@@ -34,7 +35,7 @@ const csvText = fc
   .map((rows) => rows.map((row) => row.join(",")).join("\n"));
 
 describe("tables", () => {
-  test("any text is read or refused by name", async () => {
+  testInFull("any text is read or refused by name", async () => {
     const text = fc.oneof(csvText, fc.string({ unit: "binary" }), fc.json());
     await fc.assert(
       fc.asyncProperty(text, names, async (content, target) => {
@@ -45,7 +46,7 @@ describe("tables", () => {
     );
   });
 
-  test("any bytes are read or refused by name", async () => {
+  testInFull("any bytes are read or refused by name", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.uint8Array({ maxLength: 200 }),
@@ -55,7 +56,7 @@ describe("tables", () => {
     );
   });
 
-  test("whatever is prepared is finite and of the width that is told", async () => {
+  testInFull("whatever is prepared is finite and of the width that is told", async () => {
     const rows = fc.array(fc.dictionary(names, scalar, { noNullPrototype: false }), { minLength: 1, maxLength: 30 });
     await fc.assert(
       fc.asyncProperty(rows, names, fc.boolean(), async (content, target, binary) => {
@@ -99,7 +100,7 @@ describe("tables", () => {
     );
   });
 
-  test("CSV and JSON of the same rows give the same data", async () => {
+  testInFull("CSV and JSON of the same rows give the same data", async () => {
     const row = fc.record({ x: fc.integer(), site: fc.constantFrom("a", "b", "c"), y: fc.constantFrom("p", "q") });
     await fc.assert(
       fc.asyncProperty(fc.array(row, { minLength: 4, maxLength: 40 }), async (rows) => {

@@ -13,6 +13,7 @@ import { workedExample } from "../src/explain/workedExample.ts";
 import { activationNames, dense, lossNames, network } from "../src/graph/network.ts";
 import { sgd } from "../src/math/optimizer.ts";
 import { differenceTrace, example, rounded } from "./explainTraces.ts";
+import { testInFull } from "./support/share.ts";
 import golden from "./worked-example.json";
 
 /** Tags that are open at the end of markup, or what closes none: nothing where it is well-formed. */
@@ -152,7 +153,7 @@ describe("the worked example", () => {
 
 describe("formulas against central differences", () => {
   const cases = activationNames.flatMap((activation) => lossNames.map((loss) => [activation, loss] as const));
-  test.each(cases)("%s, %s", (activation, loss) => {
+  testInFull.each(cases)("%s, %s", (activation, loss) => {
     for (const seed of [0.3, 2.1]) {
       const options = example(activation, loss, seed);
       expectFormulasHold(describeStep(options), 1e-9);

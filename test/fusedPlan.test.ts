@@ -9,6 +9,7 @@ import {
   planFused,
 } from "../src/backend/webgpu/strategies/fusedPlan.ts";
 import { allCases } from "./support/shapes.ts";
+import { testInFull } from "./support/share.ts";
 
 const sigmoidNet = (widths: readonly number[]): Network =>
   network({
@@ -88,7 +89,7 @@ const someLimits: fc.Arbitrary<FusedLimits> = fc.record({
   subgroupLanes: fc.constantFrom(undefined, 4, 32, 64),
 });
 
-test("every fused plan keeps the limits of its device", () => {
+testInFull("every fused plan keeps the limits of its device", () => {
   let planned = 0;
   const check = (limits: FusedLimits, request: FusedPlanRequest) => {
     for (const plan of planFused(limits, request)) {

@@ -3,7 +3,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { scoreMembers } from "../src/backend/cpu/score.ts";
+import { scoreMembers } from "../src/backend/cpu/scoreMembers.ts";
 import type { Dataset, Scores } from "../src/backend/executor.ts";
 import { BufferOwner } from "../src/backend/webgpu/bufferOwner.ts";
 import type { GpuDevice } from "../src/backend/webgpu/device.ts";
@@ -18,7 +18,8 @@ import {
   type Network,
   takesLogits,
 } from "../src/index.ts";
-import { FusedScorer, scoresFused } from "../src/backend/webgpu/strategies/fusedScorer.ts";
+import { scoresFused } from "../src/backend/webgpu/strategies/fusedPlan.ts";
+import { FusedScorer } from "../src/backend/webgpu/strategies/fusedScorer.ts";
 import { LayeredPredictor } from "../src/backend/webgpu/strategies/layeredPredictor.ts";
 import { roundoff } from "./support/compare.ts";
 import { openDevice, memberPart } from "./support/kernelRun.ts";
@@ -167,8 +168,10 @@ testInFull.each([tiny, wider])("a member has the same score alone and among 300"
 
 const cutsChangeNothing = (kind: Kind, net: Network) => async (): Promise<void> => {
   const small = await narrowed(gpu(), 65_536);
-  const data = dataOf(net, 8000, 8); // 65,536 bytes hold 25 slices of 5 inputs, or 13 rows of 100 × 12 activations
-  const parameters = parametersOf(net, 9, 100);
+  // 65,536 bytes hold 25 slices of 5 inputs; or 54 rows of 25 × 12 activations, and 5,461 rows of 3 inputs
+  const [rows, members] = kind === "fused" ? [8000, 100] : [5600, 25];
+  const data = dataOf(net, rows, 8);
+  const parameters = parametersOf(net, 9, members);
   const wanted = await scoresBy(kind, { net, parameters, data });
   expect(await scoresBy(kind, { net, parameters, data, device: small })).toEqual(wanted);
   expect(small.ledger).toEqual({ buffers: 0, bytes: 0 });

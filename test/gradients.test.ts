@@ -6,7 +6,7 @@ import type { Dataset } from "../src/backend/executor.ts";
 import { acquire, activationNames, createModel, lossNames, type BuiltInNetwork, sgd } from "../src/index.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { allCases } from "./support/shapes.ts";
-import { shareOf } from "./support/share.ts";
+import { shareOf, testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -62,7 +62,7 @@ const someNet: fc.Arbitrary<NetCase> = fc.record({
   seed: fc.nat(1e6),
 });
 
-test("reference gradients are the limits of central differences, for any network", async () => {
+testInFull("reference gradients are the limits of central differences, for any network", async () => {
   const cpu = await acquire({ device: "reference" });
   let checked = 0;
   let skipped = 0;

@@ -31,6 +31,7 @@ import { relativeDistance } from "./support/compare.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { allCases } from "./support/shapes.ts";
+import { testInFull } from "./support/share.ts";
 
 const cpu = await acquire({ device: "reference" });
 
@@ -100,7 +101,7 @@ test.each(graphCases)("gradients are the limits of central differences: $name", 
   expect(kinks).toBe(0);
 });
 
-test("gradients of random graphs are the limits of central differences", () => {
+testInFull("gradients of random graphs are the limits of central differences", () => {
   let [compared, kinks] = [0, 0];
   const check = (seed: number): void => {
     const own = compareWithDifferences(randomGraph(seed), 1 + (seed % 4), seed);

@@ -14,6 +14,7 @@ import {
 } from "../src/web/explain/numbers.ts";
 import { State } from "../src/web/explain/state.ts";
 import golden from "./worked-example.json";
+import { testInFull } from "./support/share.ts";
 
 const example = createLesson(exampleNumbers);
 
@@ -75,7 +76,7 @@ describe("the walk", () => {
     expect(rash.stops.at(-1)!.sentence).toMatch(/rises .*smaller learning rate/s);
   });
 
-  test("stands whatever is typed", () => {
+  testInFull("stands whatever is typed", () => {
     fc.assert(
       fc.property(anyNumbers, (numbers) => {
         const { stops } = createLesson(numbers);

@@ -10,27 +10,30 @@ const data = { inputs: Float32Array.of(0, 0, 0, 1, 1, 0, 1, 1), targets: Float32
 const optimizer = sgd({ learningRate: 0.1 });
 const none = { buffers: 0, bytes: 0 };
 
-test.each(["reference", "auto"] as const)("%s: an aborted training tells its last step before it rejects", async (kind) => {
-  const device = await acquire({ device: kind });
-  const model = await createModel(net, { device });
-  const stop = new AbortController();
-  const steps: number[] = [];
-  const training = (async () => {
-    const options = { optimizer, steps: 1e9, logInterval: { steps: 1000 }, signal: stop.signal };
-    for await (const { step } of model.train(data, options)) {
-      if (steps.push(step) === 1) setTimeout(() => stop.abort(new Error("enough")), 10);
-    }
-  })();
-  await expect(training).rejects.toThrow("enough");
-  const last = steps.at(-1)!;
-  expect(last).toBeGreaterThan(1000);
-  const other = await createModel(net, { device });
-  await other.fit(data, { optimizer, steps: last });
-  expect(await other.readParameters()).toEqual(await model.readParameters());
-  model.dispose();
-  other.dispose();
-  device.dispose();
-});
+test.each(["reference", "auto"] as const)(
+  "%s: an aborted training tells its last step before it rejects",
+  async (kind) => {
+    const device = await acquire({ device: kind });
+    const model = await createModel(net, { device });
+    const stop = new AbortController();
+    const steps: number[] = [];
+    const training = (async () => {
+      const options = { optimizer, steps: 1e9, logInterval: { steps: 1000 }, signal: stop.signal };
+      for await (const { step } of model.train(data, options)) {
+        if (steps.push(step) === 1) setTimeout(() => stop.abort(new Error("enough")), 10);
+      }
+    })();
+    await expect(training).rejects.toThrow("enough");
+    const last = steps.at(-1)!;
+    expect(last).toBeGreaterThan(1000);
+    const other = await createModel(net, { device });
+    await other.fit(data, { optimizer, steps: last });
+    expect(await other.readParameters()).toEqual(await model.readParameters());
+    model.dispose();
+    other.dispose();
+    device.dispose();
+  },
+);
 
 test("dispose frees every buffer at once, of a paused training and of predictions too", async () => {
   const device = await openDevice();

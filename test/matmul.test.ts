@@ -1,7 +1,8 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { readStretches, write } from "../src/backend/webgpu/bufferOwner.ts";
 import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
+import { kernelLoader } from "../src/backend/webgpu/tensor/kernelLoader.ts";
 import { encodeMatmul, type MatmulChoice } from "../src/backend/webgpu/tensor/matmul.ts";
 import { type MatmulVariant, matmulVariantsOf } from "../src/backend/webgpu/matmulVariants.ts";
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
@@ -21,6 +22,7 @@ import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
+beforeAll(() => kernelLoader.load());
 const variants: readonly MatmulVariant[] = [...variantsOfLayers, "workgroup"];
 
 /** Runs one case. @returns the bits of the product, in a larger buffer whose rest must stay as it was */

@@ -11,6 +11,7 @@ import {
 } from "../src/data.ts";
 import { BadFile, ThalwegError } from "../src/errors.ts";
 import { dense, network } from "../src/graph/network.ts";
+import { testInFull } from "./support/share.ts";
 
 /** Refused as BadFile, or read; nothing else. */
 function survive(bytes: Uint8Array): "read" | "refused" {
@@ -147,7 +148,7 @@ describe("model files", () => {
     expect(survive(Uint8Array.from([...bytes, 0]))).toBe("refused");
   });
 
-  test("every flipped bit of a file is read or refused", () => {
+  testInFull("every flipped bit of a file is read or refused", () => {
     const bytes = encodeModel(model(1));
     for (let bit = 0; bit < bytes.length * 8; bit++) {
       const flipped = bytes.slice();

@@ -14,6 +14,7 @@ import {
 } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import { valueInvocations, weightInvocations } from "../src/backend/webgpu/matmulVariants.ts";
 import { allCases } from "./support/shapes.ts";
+import { testInFull } from "./support/share.ts";
 
 /** Sizes spread over orders of magnitude. */
 const upTo = (maximum: number): fc.Arbitrary<number> =>
@@ -103,7 +104,7 @@ function requireSound(limits: PlanLimits, request: PlanRequest): void {
   expect(kernelsOf(plan)).toHaveLength(3 * net.layers.length + 1);
 }
 
-test("every plan keeps the limits of its device, or says which one it cannot keep", () => {
+testInFull("every plan keeps the limits of its device, or says which one it cannot keep", () => {
   let planned = 0;
   let refused = 0;
   const check = (limits: PlanLimits, request: PlanRequest) => {

@@ -105,7 +105,7 @@ testInFull("a contender that is too slow is told how slow, and not waited for", 
   expect(reasonOf(record, "crawls")).toMatch(/^absent: one round takes 1\.\d s here, too long to be timed$/);
 });
 
-test("a stopped race keeps what is finished", async () => {
+testInFull("a stopped race keeps what is finished", async () => {
   const cards = [cardOf("honest", reference)];
   const controller = new AbortController();
   const request = { races: ["tiny"], contenders: [], effort };

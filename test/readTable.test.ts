@@ -7,6 +7,7 @@ import { readNumber } from "../src/data/numberFormat.ts";
 import { type ReadOptions, readTable, readTableAtOnce } from "../src/data/readTable.ts";
 import { BadFile, InvalidInput } from "../src/errors.ts";
 import { nextTask } from "../src/nextTask.ts";
+import { testInFull } from "./support/share.ts";
 
 const read = (text: string, options: ReadOptions = {}): Table => readTableAtOnce(text, "t", options);
 const namesOf = ({ columns }: Table): string[] => columns.map(({ name }) => name);
@@ -87,30 +88,34 @@ function write(rows: readonly Row[], to: Form): string {
   return [...to.above, ...texts, ""].join(to.lineEnd);
 }
 
-test("a table means the same in every combination of separator, decimal, thousands, quotes, missing word and header", () => {
-  const rows = fc.array(row, { minLength: 12, maxLength: 40 }).filter((all) => {
-    const kinds = new Set(all.map(({ kind }) => kind)).size;
-    const again = all.slice(1).some(({ kind }) => kind === all[0]!.kind); // else a row of texts may be a header
-    return kinds > 1 && again && all.some(({ x }) => x !== undefined) && all.some(({ y }) => y !== undefined);
-  });
-  fc.assert(
-    fc.property(rows, form, (all, to) => {
-      const table = read(write(all, to));
-      const value = (number: number | undefined) => (number === undefined ? undefined : number / 100);
-      const names = {
-        names: ["x", "y", "kind"],
-        years: ["2019", "2020", "2021"],
-        counted: ["0", "1", "2"],
-        none: ["column1", "column2", "column3"],
-      };
-      expect(namesOf(table)).toEqual(names[to.header]);
-      expect(numbersOf(table, 0).map((n) => n! + 0)).toEqual(all.map(({ x }) => value(x)! + 0));
-      expect(numbersOf(table, 1).map((n) => n! + 0)).toEqual(all.map(({ y }) => value(y)! + 0));
-      expect(table.columns[2]!.cells).toEqual(all.map(({ kind }) => kind));
-    }),
-    { numRuns: 400 },
-  );
-}, 120_000);
+testInFull(
+  "a table means the same in every combination of separator, decimal, thousands, quotes, missing word and header",
+  () => {
+    const rows = fc.array(row, { minLength: 12, maxLength: 40 }).filter((all) => {
+      const kinds = new Set(all.map(({ kind }) => kind)).size;
+      const again = all.slice(1).some(({ kind }) => kind === all[0]!.kind); // else a row of texts may be a header
+      return kinds > 1 && again && all.some(({ x }) => x !== undefined) && all.some(({ y }) => y !== undefined);
+    });
+    fc.assert(
+      fc.property(rows, form, (all, to) => {
+        const table = read(write(all, to));
+        const value = (number: number | undefined) => (number === undefined ? undefined : number / 100);
+        const names = {
+          names: ["x", "y", "kind"],
+          years: ["2019", "2020", "2021"],
+          counted: ["0", "1", "2"],
+          none: ["column1", "column2", "column3"],
+        };
+        expect(namesOf(table)).toEqual(names[to.header]);
+        expect(numbersOf(table, 0).map((n) => n! + 0)).toEqual(all.map(({ x }) => value(x)! + 0));
+        expect(numbersOf(table, 1).map((n) => n! + 0)).toEqual(all.map(({ y }) => value(y)! + 0));
+        expect(table.columns[2]!.cells).toEqual(all.map(({ kind }) => kind));
+      }),
+      { numRuns: 400 },
+    );
+  },
+  120_000,
+);
 
 describe("the small tables on which other tools answer wrongly", () => {
   const files = import.meta.glob<string>("./faults/*", { query: "?raw", import: "default", eager: true });
@@ -434,45 +439,49 @@ describe("the work is linear in the size of the text", () => {
   /** Characters: linear work takes milliseconds, quadratic work minutes, longer than a test may. */
   const longest = 200_000;
 
-  test("wide tables, long cells, many quotes and titles are read or refused at once", () => {
-    const columns = 100_000;
-    const wide = Array.from({ length: columns }, (_, k) => `n${k}`).join(",");
-    const table = read(`${wide}\n${"1,".repeat(columns - 1)}1\n`);
-    expect(table.columns.length).toBe(columns);
-    expect(() => read(`${wide},n5\n`)).toThrow(/"n5" in columns 6 and 100001/);
-    for (const unit of [
-      '"',
-      '""',
-      '",',
-      "\n",
-      "\r",
-      ",",
-      ";",
-      " ",
-      "a",
-      "1,",
-      "#",
-      "#\n",
-      "%",
-      "[",
-      "{",
-      '{"a":1}\n',
-      "1:1 ",
-      "@data\n",
-      "'",
-      "\\",
-      '"\\',
-      "\t",
-      "|",
-    ]) {
-      try {
-        read(unit.repeat(longest / unit.length));
-        read(`a,b\n1,2\n${unit.repeat(longest / unit.length)}`);
-      } catch (error) {
-        expect(error).toBeInstanceOf(BadFile);
+  testInFull(
+    "wide tables, long cells, many quotes and titles are read or refused at once",
+    () => {
+      const columns = 100_000;
+      const wide = Array.from({ length: columns }, (_, k) => `n${k}`).join(",");
+      const table = read(`${wide}\n${"1,".repeat(columns - 1)}1\n`);
+      expect(table.columns.length).toBe(columns);
+      expect(() => read(`${wide},n5\n`)).toThrow(/"n5" in columns 6 and 100001/);
+      for (const unit of [
+        '"',
+        '""',
+        '",',
+        "\n",
+        "\r",
+        ",",
+        ";",
+        " ",
+        "a",
+        "1,",
+        "#",
+        "#\n",
+        "%",
+        "[",
+        "{",
+        '{"a":1}\n',
+        "1:1 ",
+        "@data\n",
+        "'",
+        "\\",
+        '"\\',
+        "\t",
+        "|",
+      ]) {
+        try {
+          read(unit.repeat(longest / unit.length));
+          read(`a,b\n1,2\n${unit.repeat(longest / unit.length)}`);
+        } catch (error) {
+          expect(error).toBeInstanceOf(BadFile);
+        }
       }
-    }
-  }, 60_000);
+    },
+    60_000,
+  );
 
   test("JSON rows with keys of their own are refused before they are padded", () => {
     const rows = Array.from({ length: 8000 }, (_, k) => `{"k${k}":1}`);
@@ -484,66 +493,70 @@ describe("the work is linear in the size of the text", () => {
   });
 });
 
-test("any text with any options is read or refused by name", () => {
-  const piece = fc.constantFrom(
-    "a",
-    "1",
-    "2.5",
-    ",",
-    ";",
-    "\t",
-    " ",
-    "\n",
-    "\r\n",
-    '"',
-    '""',
-    "?",
-    "#",
-    "sep=;\n",
-    "@relation r\n",
-    "@data\n",
-    "@attribute a numeric\n",
-    "1:2 ",
-    "{",
-    "}",
-    "[",
-    "]",
-    ":",
-    '{"a":1}\n',
-    "%",
-    "NA",
-    "é",
-    "\0",
-    "|",
-  );
-  const text = fc.oneof(fc.array(piece, { maxLength: 60 }).map((parts) => parts.join("")), fc.string({ unit: "binary" }), fc.json()); // prettier-ignore
-  const options: fc.Arbitrary<ReadOptions> = fc.record(
-    {
-      separator: fc.constantFrom(",", ";", " ", "x"),
-      header: fc.constantFrom("yes", "no", "auto"),
-      decimal: fc.constantFrom(".", ","),
-      missing: fc.array(fc.string()),
-      target: fc.array(fc.constantFrom("a", "column1")),
-      expected: fc.constant({ inputs: ["column1", "column3"], targets: ["column2"] }),
-    },
-    { requiredKeys: [] },
-  );
-  fc.assert(
-    fc.property(text, options, (content, given) => {
-      try {
-        const { columns, rowCount, rowName } = read(content, given);
-        expect(new Set(columns.map(({ name }) => name)).size).toBe(columns.length);
-        for (const { cells } of columns) expect(cells.length).toBe(rowCount);
-        for (const { cells } of columns) expect(cells.includes(undefined as never)).toBe(false);
-        expect(rowName(rowCount - 1)).toMatch(/\d/);
-      } catch (error) {
-        if (!(error instanceof BadFile)) throw error;
-        expect(error.message).not.toMatch(/undefined|NaN/);
-      }
-    }),
-    { numRuns: 1000 },
-  );
-}, 60_000);
+testInFull(
+  "any text with any options is read or refused by name",
+  () => {
+    const piece = fc.constantFrom(
+      "a",
+      "1",
+      "2.5",
+      ",",
+      ";",
+      "\t",
+      " ",
+      "\n",
+      "\r\n",
+      '"',
+      '""',
+      "?",
+      "#",
+      "sep=;\n",
+      "@relation r\n",
+      "@data\n",
+      "@attribute a numeric\n",
+      "1:2 ",
+      "{",
+      "}",
+      "[",
+      "]",
+      ":",
+      '{"a":1}\n',
+      "%",
+      "NA",
+      "é",
+      "\0",
+      "|",
+    );
+    const text = fc.oneof(fc.array(piece, { maxLength: 60 }).map((parts) => parts.join("")), fc.string({ unit: "binary" }), fc.json()); // prettier-ignore
+    const options: fc.Arbitrary<ReadOptions> = fc.record(
+      {
+        separator: fc.constantFrom(",", ";", " ", "x"),
+        header: fc.constantFrom("yes", "no", "auto"),
+        decimal: fc.constantFrom(".", ","),
+        missing: fc.array(fc.string()),
+        target: fc.array(fc.constantFrom("a", "column1")),
+        expected: fc.constant({ inputs: ["column1", "column3"], targets: ["column2"] }),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(text, options, (content, given) => {
+        try {
+          const { columns, rowCount, rowName } = read(content, given);
+          expect(new Set(columns.map(({ name }) => name)).size).toBe(columns.length);
+          for (const { cells } of columns) expect(cells.length).toBe(rowCount);
+          for (const { cells } of columns) expect(cells.includes(undefined as never)).toBe(false);
+          expect(rowName(rowCount - 1)).toMatch(/\d/);
+        } catch (error) {
+          if (!(error instanceof BadFile)) throw error;
+          expect(error.message).not.toMatch(/undefined|NaN/);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  },
+  60_000,
+);
 
 describe("in slices", () => {
   const text = `a,b\n${"1,2\n".repeat(100_000)}`;

@@ -1,11 +1,10 @@
 // Out-of-bounds accesses are hidden by the checks that Dawn adds to every shader (its robustness transform). Without them
 // the same training must give the same bits. Dawn ignores toggles that it does not know: a planted fault must show.
 
-import { create } from "webgpu";
 import { expect, test } from "vitest";
 import { activationNames, adam, createModel, dense, type LossName, network, rmsProp, sgd } from "../src/index.ts";
 import type { GpuDevice } from "../src/backend/webgpu/device.ts";
-import { findSwiftShader, hasVulkanDriver } from "../src/node/vulkanDrivers.ts";
+import { openDawn } from "./host/openDawn.ts";
 import { hashOf } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { dataOf } from "./support/nets.ts";
@@ -26,25 +25,8 @@ import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 import { edgeCases } from "./support/tensorEdges.ts";
 import { inputsOn, operationCases, weighted } from "./support/tensorOperations.ts";
 
-/** Dawn without robustness, kept for ever: an instance that is garbage-collected ends the process. */
-async function openWithoutRobustness(): Promise<GpuDevice> {
-  const usesSwiftShader = process.env.THALWEG_ADAPTER === "only" || !hasVulkanDriver();
-  const driver = usesSwiftShader ? findSwiftShader() : undefined;
-  if (driver) Object.assign(process.env, { VK_ICD_FILENAMES: driver, VK_DRIVER_FILES: driver });
-  const keeper = globalThis as { thalwegWithoutRobustness?: GPU };
-  keeper.thalwegWithoutRobustness = create([
-    "enable-dawn-features=disable_robustness",
-    ...(driver ? ["backend=vulkan"] : []),
-  ]);
-  try {
-    return await openDevice({ gpu: keeper.thalwegWithoutRobustness });
-  } finally {
-    if (driver) for (const name of ["VK_ICD_FILENAMES", "VK_DRIVER_FILES"]) delete process.env[name];
-  }
-}
-
 const checked = shareDevice();
-const unchecked = await openWithoutRobustness();
+const unchecked = await openDevice({ gpu: await openDawn("enable-dawn-features=disable_robustness") });
 
 const outOfBounds = /* wgsl */ `
   @group(0) @binding(0) var<storage, read> values: array<u32>;

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createTallies, score, scoresOf } from "../src/backend/cpu/score.ts";
+import { createTallies, score, scoresOf } from "../src/backend/score.ts";
 import type { Dataset, FloatArray } from "../src/backend/executor.ts";
 import {
   acquire,

@@ -274,7 +274,7 @@ test("contributions to a gradient are added in place, except where they are diff
   const commands = commandQueueOf(device);
   const dispatch = commands.dispatch.bind(commands);
   commands.dispatch = (command) => {
-    names.push(command.source.name);
+    names.push(command.kernel.name);
     dispatch(command);
   };
   const x = t.tensor(device, [1, 2]);

@@ -1,8 +1,8 @@
 // Cross entropies and softmax of tensors where a probability is all but 1, to the fourth derivative, and where classes are masked.
 
 import { expect, test } from "vitest";
-import { sampleLoss } from "../src/backend/cpu/loss.ts";
-import { largestAt, logSoftmax, softmax } from "../src/backend/cpu/softmax.ts";
+import { sampleLoss } from "../src/backend/sampleLoss.ts";
+import { largestAt, logSoftmax, softmax } from "../src/math/softmax.ts";
 import type { Device } from "../src/backend/device.ts";
 import { acquire } from "../src/index.ts";
 import * as t from "../src/tensor.ts";

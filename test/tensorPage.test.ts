@@ -17,7 +17,11 @@ const given = globalThis as { thalwegPage?: unknown };
 let runs = 0;
 
 /** Runs a block of the page as a module of its own. @returns what its names stand for at its end */
-async function run(block: string, kind: "auto" | "reference", names: readonly string[]): Promise<Record<string, unknown>> {
+async function run(
+  block: string,
+  kind: "auto" | "reference",
+  names: readonly string[],
+): Promise<Record<string, unknown>> {
   const acquire = () => main.acquire({ device: kind });
   given.thalwegPage = { ...entries, thalweg: { ...main, acquire } };
   const local = block.replace(

@@ -9,7 +9,7 @@ import { dataOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 import { tileCases } from "./support/tileCases.ts";
-import { compileMs, type GroupsTrained, runGroups, type TileRun } from "./support/tileRun.ts";
+import { type GroupsTrained, runGroups, type TileRun } from "./support/tileRun.ts";
 
 const device = shareDevice();
 const limits = { kind: "software", maxWorkgroupBytes: 16_384 } as const;
@@ -168,13 +168,4 @@ test("the least loss and its step are those of the history", async () => {
     expect(new Float32Array(status.buffer, status.byteOffset, 9)[3 + member]).toBe(least);
     expect(status[6 + member]).toBe(history.indexOf(least));
   }
-});
-
-testInFull("trainGroups compiles in moments", async () => {
-  const middle = network({ inputs: 8, layers: [dense(16, "tanh"), dense(16, "tanh"), dense(1)], loss: "huber" });
-  const own = { ...settings, data: dataOf(middle, 64, 1), batchSize: 32 };
-  const plan = planGroups(limits, { network: middle, batchSize: 32 })!;
-  const run = { network: middle, members: 1, settings: own, parameters: parametersOf(middle, 1), sizes: plan };
-  const ms = await compileMs(device(), run, "trainGroups");
-  console.log(`trainGroups 8-16-16-1: compiled in ${ms.toFixed(0)} ms, ${JSON.stringify(plan)}`);
 });

@@ -3,7 +3,8 @@
 import { expect, test } from "vitest";
 import { batchAt, rowsOf } from "../src/backend/batches.ts";
 import { Step } from "../src/backend/cpu/step.ts";
-import { emitLayers, type TileSizes } from "../src/backend/webgpu/emit/emitLayers.ts";
+import { emitLayers } from "../src/backend/webgpu/emit/emitLayers.ts";
+import type { TileSizes } from "../src/backend/webgpu/emit/networkLayout.ts";
 import { dense, network, type Network, sgd } from "../src/index.ts";
 import { planGroups, planTiles } from "../src/backend/webgpu/strategies/groupPlan.ts";
 import { workedExample } from "../src/explain/workedExample.ts";
@@ -14,7 +15,7 @@ import { dataOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 import { tileCases, type TileCase } from "./support/tileCases.ts";
-import { compileMs, runTiles, type Slicing } from "./support/tileRun.ts";
+import { runTiles, type Slicing } from "./support/tileRun.ts";
 
 const device = shareDevice();
 
@@ -152,15 +153,6 @@ test("trainTiles gives member i among 5 the bits it has alone", async () => {
     });
     expect(among.flat()).toEqual([...alone]);
   }
-});
-
-testInFull("trainTiles compiles in moments", async () => {
-  const square = network({ inputs: 64, layers: [dense(64, "tanh"), dense(64, "tanh"), dense(1)], loss: "huber" });
-  const own = { ...settings, data: dataOf(square, 300, 1), batchSize: 300 };
-  const run = { network: square, members: 1, settings: own, parameters: parametersOf(square, 1) };
-  const sizes = planOf(square, 300);
-  const ms = await compileMs(device(), { ...run, sizes }, "trainTiles");
-  console.log(`trainTiles 64-64-64-1: compiled in ${ms.toFixed(0)} ms, ${JSON.stringify(sizes)}`);
 });
 
 const square = (width: number, depth: number): Network =>

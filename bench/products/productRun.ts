@@ -1,6 +1,7 @@
 import { readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
 import { commandQueueOf } from "../../src/backend/webgpu/tensor/commandQueue.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { kernelLoader } from "../../src/backend/webgpu/tensor/kernelLoader.ts";
 import {
   encodeMatmul,
   type MatmulRequest,
@@ -52,6 +53,7 @@ export class ProductRun {
    */
   async time(count: number, choice: MatmulChoice | undefined): Promise<number> {
     const { device } = this.#request;
+    await kernelLoader.load();
     const startMs = performance.now();
     for (let done = 0; done < count; done++) encodeMatmul(this.#request, choice);
     commandQueueOf(device).submit();

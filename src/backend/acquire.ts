@@ -1,13 +1,29 @@
 import { InvalidInput, NoDevice, requireOptions } from "../errors.ts";
 import { requireName } from "../graph/network.ts";
-import { ReferenceDevice } from "./cpu/device.ts";
-import { type AcquireOptions, type Device, deviceChoices } from "./device.ts";
-import { openGpu, ownerOf } from "./webgpu/device.ts";
+import { type AcquireOptions, type Device, type DeviceChoice, deviceChoices } from "./device.ts";
 
 function requireBytes(bytes: number | undefined): void {
   if (bytes === undefined || bytes >= 65_536) return;
   const fix = "leave maxBufferBytes out to use the device's own limit";
   throw new InvalidInput({ place: "acquire: maxBufferBytes", expected: "at least 65536", got: String(bytes), fix });
+}
+
+/** The float64 reference, whose code is loaded where it is used. */
+async function openReference(reason: string): Promise<Device> {
+  const { ReferenceDevice } = await import("./cpu/device.ts");
+  return new ReferenceDevice(reason);
+}
+
+/**
+ * Opens a WebGPU device. Its code is loaded only where there is WebGPU: a page that computes on the CPU does not download it.
+ * @returns the reason in one line where there is no such device
+ */
+async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<Device | string> {
+  const { gpuDevice, maxBufferBytes, reason, gpu = globalThis.navigator?.gpu } = options;
+  if (!gpu && !gpuDevice) return reason ?? "this host has no WebGPU (navigator.gpu is missing)";
+  const { openAdapter, ownerOf } = await import("./webgpu/device.ts");
+  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
+  return openAdapter(gpu, choice, options);
 }
 
 /**
@@ -19,12 +35,10 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const choice = options.device ?? "auto";
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
-  if (choice === "cpu" || choice === "reference") return new ReferenceDevice("the CPU was asked for");
-  const { gpuDevice, maxBufferBytes } = options;
-  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
+  if (choice === "cpu" || choice === "reference") return openReference("the CPU was asked for");
   const opened = await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
-  if (choice === "auto") return new ReferenceDevice(opened);
+  if (choice === "auto") return openReference(opened);
   const place = `acquire: device ${choice}`;
   throw new NoDevice({ place, expected: `a ${choice} adapter`, got: opened, fix: "use auto to take what there is" });
 }

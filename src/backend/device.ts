@@ -1,3 +1,5 @@
+import type { TensorBackend } from "./tensorBackend.ts";
+
 /** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; reference: float64 on the CPU. */
 export type DeviceKind = "gpu" | "software" | "reference";
 /** auto: the fastest there is; cpu: the fastest without WebGPU; else that kind and no other. */
@@ -39,6 +41,8 @@ export interface Device {
   readonly name: string;
   /** One line why this is not a hardware GPU; undefined on one. */
   readonly fallbackReason: string | undefined;
+  /** What computes tensors here, for the library itself; a GPU has it from its first tensor on. */
+  readonly tensorBackend?: TensorBackend | undefined;
   details(): DeviceDetails;
   dispose(): void;
   [Symbol.dispose](): void;

@@ -177,3 +177,13 @@ export interface Executor {
   trace(data: Dataset, optimizer: Optimizer): Promise<Trace>;
   dispose(): void;
 }
+
+/** What only the float64 reference does: it answers at once, and for parameters that are not its own. */
+export interface Reference extends Executor {
+  /** As `trace`. */
+  traceNow(data: Dataset, optimizer: Optimizer): Trace;
+  /** The mean loss over data, as a function of one member's parameters [parameterCount]. */
+  lossOf(data: Dataset): (parameters: Float64Array) => number;
+  /** Parameters after the first update by an optimizer; all [members, parameterCount]. */
+  update(optimizer: Optimizer, parameters: FloatArray, gradients: FloatArray): Float64Array;
+}

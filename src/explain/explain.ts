@@ -1,9 +1,10 @@
-import { ReferenceExecutor } from "../backend/cpu/executor.ts";
+import { createReference } from "../backend/createReference.ts";
 import type { FloatArray, Trace } from "../backend/executor.ts";
 import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { sgd } from "../math/optimizer.ts";
-import { createModel, type Model } from "../model/model.ts";
+import { createModel } from "../model/createModel.ts";
+import type { Model } from "../model/model.ts";
 import { type ExplainFormat, explainStep } from "./explainStep.ts";
 
 export interface ExplainOptions {
@@ -45,7 +46,7 @@ export async function explain(model: Model<AnyNetwork>, options: ExplainOptions)
   const single = await createModel(network, { device, parameters });
   try {
     const own: Trace = await single.trace(data, optimizer);
-    const truth = new ReferenceExecutor(network, 1);
+    const truth = createReference(network, 1);
     truth.writeParameters(parameters);
     const reference = await truth.trace(data, optimizer);
     const beside = device.kind === "reference" ? {} : { device: own };

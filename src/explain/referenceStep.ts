@@ -1,6 +1,4 @@
-import { loss } from "../backend/cpu/loss.ts";
-import { Step } from "../backend/cpu/step.ts";
-import { traceMember } from "../backend/cpu/trace.ts";
+import { createReference } from "../backend/createReference.ts";
 import { InvalidInput } from "../errors.ts";
 import type { FloatArray, Trace } from "../backend/executor.ts";
 import type { Network } from "../graph/network.ts";
@@ -39,13 +37,9 @@ function requireStart({ parameterCount, inputs, outputs }: Network, { parameters
  */
 export function referenceStep(network: Network, start: StepStart): Trace {
   requireStart(network, start);
-  const optimizer = sgd({ learningRate: start.learningRate });
-  const before = Float64Array.from(start.parameters);
-  const after = before.slice();
-  const inputs = Float64Array.from(start.input);
-  const targets = Float64Array.from(start.target);
-  const { loss, ...buffers } = traceMember({ network, optimizer, inputs, targets }, after);
-  return { ...buffers, losses: Float64Array.of(loss), before, after };
+  const reference = createReference(network, 1);
+  reference.writeParameters(start.parameters);
+  return reference.traceNow({ inputs: start.input, targets: start.target }, sgd({ learningRate: start.learningRate }));
 }
 
 /** Half the way between two points of the stencil: rounding and what the stencil leaves out are both near 1e-13 there. */
@@ -59,16 +53,9 @@ const distance = 2 ** -11;
  */
 export function centralDifferences(network: Network, start: StepStart): Float64Array {
   requireStart(network, start);
-  const inputs = Float64Array.from(start.input);
-  const targets = Float64Array.from(start.target);
   const parameters = Float64Array.from(start.parameters);
-  const step = new Step(network, 1);
-  const dOutputs = new Float64Array(network.outputs);
-  const shape = { loss: network.loss, batchSize: 1, fanOut: network.outputs, targets, dOutputs };
-  const lossAt = (index: number, value: number): number => {
-    const moved = parameters.with(index, value);
-    return loss({ ...shape, outputs: step.forward({ rows: 1, inputs, parameters: moved }) });
-  };
+  const lossOf = createReference(network, 1).lossOf({ inputs: start.input, targets: start.target });
+  const lossAt = (index: number, value: number): number => lossOf(parameters.with(index, value));
   return parameters.map((value, index) => {
     const across = (steps: number): number =>
       lossAt(index, value + steps * distance) - lossAt(index, value - steps * distance);

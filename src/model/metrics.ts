@@ -1,5 +1,5 @@
-import { softmax } from "../backend/cpu/softmax.ts";
-import { createTallies, score, scoresOf } from "../backend/cpu/score.ts";
+import { softmax } from "../math/softmax.ts";
+import { createTallies, score, scoresOf } from "../backend/score.ts";
 import type { Dataset, Executor, FloatArray, Scores } from "../backend/executor.ts";
 import { sigmoidOf } from "../math/specialFunctions.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";

@@ -1,9 +1,7 @@
-import { update } from "../backend/cpu/update.ts";
-import type { Dataset, Executor, FloatArray, Trace } from "../backend/executor.ts";
+import type { Dataset, Executor, FloatArray, Reference, Trace } from "../backend/executor.ts";
 import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
-import { type Optimizer, updateOf } from "../math/optimizer.ts";
-import { createReference } from "../backend/createExecutor.ts";
+import type { Optimizer } from "../math/optimizer.ts";
 import { streams, uniformAt } from "../random.ts";
 import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
@@ -119,35 +117,26 @@ const compareGradients = (own: Trace, truth: Trace): number =>
   compare(own.gradients, truth.gradients, gradientFloor).deviation;
 
 /** The update by itself: the reference's, applied to the device's own gradients. */
-function compareUpdate({ network, members }: Model<AnyNetwork>, own: Trace, optimizer: Optimizer): number {
-  const after = Float64Array.from(own.before);
-  const { parameterCount } = network;
-  for (let member = 0; member < members; member++) {
-    const [first, end] = [member * parameterCount, (member + 1) * parameterCount];
-    const gradients = Float64Array.from(own.gradients.subarray(first, end));
-    const moments = updateOf(optimizer).state.map(() => new Float64Array(parameterCount));
-    update({ optimizer, step: 0, gradients, parameters: after.subarray(first, end), moments });
-  }
-  return compare(own.after, after).deviation;
-}
+const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): number =>
+  compare(own.after, reference.update(optimizer, own.before, own.gradients)).deviation;
 
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
-async function compareStep(model: Model<AnyNetwork>, executor: Executor, { data, options }: VerifyRequest) {
+async function compareStep(model: Model<AnyNetwork>, reference: Reference, { data, options }: VerifyRequest) {
   const { inputs, outputs } = model.network;
   const { optimizer } = planTraining(model.network, data, options, model.members).settings;
   const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
   const batch = { inputs: data.inputs.subarray(0, rows * inputs), targets: data.targets.subarray(0, rows * outputs) };
   const own = await model.trace(batch, optimizer);
   const traceAt = (parameters: FloatArray): Promise<Trace> => {
-    executor.writeParameters(parameters);
-    return executor.trace(batch, optimizer);
+    reference.writeParameters(parameters);
+    return reference.trace(batch, optimizer);
   };
   const truth = await traceAt(own.before);
   let drift = leastStepDrift;
   for (let seed = 1; seed <= roundedRuns; seed++) {
     drift = Math.max(drift, compareGradients(await traceAt(rounded(own.before, seed, 0)), truth));
   }
-  const deviation = Math.max(compareGradients(own, truth), compareUpdate(model, own, optimizer));
+  const deviation = Math.max(compareGradients(own, truth), compareUpdate(reference, own, optimizer));
   return { deviation, bound: margin * drift };
 }
 
@@ -160,6 +149,7 @@ async function compareStep(model: Model<AnyNetwork>, executor: Executor, { data,
  */
 export async function verifyTraining(model: Model<AnyNetwork>, request: VerifyRequest): Promise<Verification> {
   const { network, members } = model;
+  const { createReference } = await import("../backend/createReference.ts");
   const executor = createReference(network, members);
   const reference = await referenceParameters(executor, request);
   let drift = 2 ** -24;

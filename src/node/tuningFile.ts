@@ -1,6 +1,6 @@
 import { mkdir, readFile } from "node:fs/promises";
 import path from "node:path";
-import type { TuningCache } from "../backend/webgpu/tensor/matmulBuckets.ts";
+import type { TuningCache } from "../backend/tuning.ts";
 import { InvalidInput } from "../index.ts";
 import { writeAtomically } from "./writeAtomically.ts";
 

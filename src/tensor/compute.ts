@@ -1,29 +1,7 @@
-// Operations without derivatives: each runs the kernel of its name on a GPU, or the CPU reference.
+// Operations without derivatives: shapes are checked and turned into strides, and the device's backend computes.
 
-import { accumulate } from "../backend/cpu/accumulate.ts";
-import { binary } from "../backend/cpu/binary.ts";
-import { copy, type Frame } from "../backend/cpu/copy.ts";
-import { matmul } from "../backend/cpu/matmul.ts";
-import { reduce, type ReductionName, reductionNames } from "../backend/cpu/reduce.ts";
-import { unary } from "../backend/cpu/unary.ts";
 import { InvalidInput } from "../errors.ts";
-import {
-  encodeAccumulate,
-  encodeBinary,
-  encodeCopy,
-  encodeUnary,
-  type StoredValues,
-} from "../backend/webgpu/tensor/elementwise.ts";
-import { encodeMatmul } from "../backend/webgpu/tensor/matmul.ts";
-import { encodeReduce } from "../backend/webgpu/tensor/reductions.ts";
-import {
-  binaryExpression,
-  type BinaryName,
-  type Choice,
-  type UnaryName,
-  unaryExpression,
-} from "../math/elementwise.ts";
-import { binaryFunction, unaryFunction } from "../backend/webgpu/tensor/elementFunctions.ts";
+import type { BinaryName, Choice, UnaryName } from "../math/elementwise.ts";
 import {
   broadcastShapes,
   broadcastStrides,
@@ -33,7 +11,8 @@ import {
   showShape,
   stridesOf,
 } from "../backend/shape.ts";
-import type { CpuStorage, GpuStorage } from "./storage.ts";
+import type { Frame, ReductionName, StoredValues, StridedValues, TensorBackend } from "../backend/tensorBackend.ts";
+import { storedValues } from "./storage.ts";
 import { allocate, partsOf, Tensor } from "./tensor.ts";
 
 /** A tensor, or a number that stands for a scalar. */
@@ -70,23 +49,21 @@ export function requireOperands(place: string, operands: readonly Operand[]): Te
 const widest = (tensors: readonly Tensor[]): DataType =>
   tensors.every(({ dtype }) => dtype === "f16") ? "f16" : "f32";
 
-/** Where the values of tensors are: all on a GPU, or all on the CPU. */
-type Places =
-  | { readonly device: GpuStorage["device"]; readonly gpu: readonly StoredValues[] }
-  | { readonly device: undefined; readonly cpu: readonly Float64Array[] };
+/** Where the values of tensors of one device are, and what computes with them. */
+interface Operands {
+  readonly backend: TensorBackend;
+  readonly values: readonly StoredValues[];
+}
 
-export function placesOf(place: string, tensors: readonly Tensor[]): Places {
+export function operandsOf(place: string, tensors: readonly Tensor[]): Operands {
   const parts = tensors.map((tensor) => partsOf(tensor, place));
-  const { storage } = parts[0]!;
-  if (!("buffer" in storage)) {
-    return { device: undefined, cpu: parts.map((part) => (part.storage as CpuStorage).values.subarray(part.offset)) };
-  }
-  const gpu = parts.map((part) => ({
-    buffer: (part.storage as GpuStorage).buffer,
-    dtype: part.dtype,
-    offset: part.offset,
-  }));
-  return { device: storage.device, gpu };
+  return { backend: parts[0]!.storage.backend, values: parts.map(storedValues) };
+}
+
+/** Values from `first` on, read with strides. */
+function strided(values: StoredValues, strides: readonly number[], first = 0): StridedValues {
+  const { buffer, dtype, offset } = values;
+  return { buffer, dtype, offset: offset + first, strides };
 }
 
 /** A tensor for the result, beside the operands. */
@@ -116,11 +93,8 @@ export function computeUnary(name: UnaryName, a: Tensor, options: UnaryOptions =
   const choice = choiceOf(options);
   requireOperands(place, [a]);
   const result = resultOf(place, [a], a.shape, dtype);
-  const places = placesOf(place, [a, result]);
-  if (places.device) {
-    const [from, out] = places.gpu as [StoredValues, StoredValues];
-    encodeUnary({ device: places.device, compute: unaryFunction(name, choice), a: from, out, count: a.size, exponent });
-  } else unary({ expression: unaryExpression(name, choice), a: places.cpu[0]!, out: places.cpu[1]!, exponent });
+  const { backend, values } = operandsOf(place, [a, result]);
+  backend.unary({ name, choice, a: values[0]!, out: values[1]!, count: a.size, exponent });
   return result;
 }
 
@@ -136,33 +110,11 @@ export function computeBinary(name: BinaryName, a: Operand, b: Operand, options:
   const shape = broadcastShapes(place, tensors[0]!.shape, tensors.at(-1)!.shape);
   const result = resultOf(place, tensors, shape);
   const walk = coalesce(shape, ...tensors.map((each) => broadcastStrides(each.shape, shape)));
-  const places = placesOf(place, [...tensors, result]);
-  // Every operand with its strides; a number stays one.
-  const take = <T>(made: (index: number) => T): [T | number, T | number] => {
-    const first = typeof a === "number" ? a : made(0);
-    return [first, typeof b === "number" ? b : made(tensors.length - 1)];
-  };
-  if (places.device) {
-    const [first, second] = take((index) => ({ ...places.gpu[index]!, strides: walk.strides[index]! }));
-    encodeBinary({
-      device: places.device,
-      compute: binaryFunction(name, choice),
-      sizes: walk.sizes,
-      a: first,
-      b: second,
-      out: places.gpu.at(-1)!,
-    });
-    return result;
-  }
-  const [first, second] = take((index) => ({ values: places.cpu[index]!, strides: walk.strides[index]! }));
-  const out = places.cpu.at(-1)!;
-  binary({
-    expression: binaryExpression(name, choice),
-    sizes: walk.sizes,
-    a: first,
-    b: second,
-    out: out.subarray(0, result.size),
-  });
+  const { backend, values } = operandsOf(place, [...tensors, result]);
+  const take = (operand: Operand, index: number) =>
+    typeof operand === "number" ? operand : strided(values[index]!, walk.strides[index]!);
+  const [first, second] = [take(a, 0), take(b, tensors.length - 1)];
+  backend.binary({ name, choice, sizes: walk.sizes, a: first, b: second, out: values.at(-1)! });
   return result;
 }
 
@@ -194,26 +146,16 @@ export interface CopyIntoOptions extends CopyOptions {
 export function copyInto(out: Tensor, a: Tensor, options: CopyIntoOptions): void {
   const { place, shape, strides, outStrides, first = 0, outFirst, frame } = options;
   const walk = frame ? { sizes: shape, strides: [strides, outStrides] } : coalesce(shape, strides, outStrides);
-  const [aStrides, toStrides] = walk.strides as [number[], number[]];
-  const places = placesOf(place, [a, out]);
-  if (places.device) {
-    const [from, to] = places.gpu.map((each, index) => ({
-      ...each,
-      offset: each.offset + [first, outFirst][index]!,
-      strides: walk.strides[index]!,
-    }));
-    encodeCopy({ device: places.device, sizes: walk.sizes, a: from!, out: to!, frame });
-    return;
-  }
-  const [from, to] = [places.cpu[0]!.subarray(first), places.cpu[1]!.subarray(outFirst)];
-  copy({ sizes: walk.sizes, a: from, aStrides, out: to, outStrides: toStrides, frame });
+  const { backend, values } = operandsOf(place, [a, out]);
+  const from = strided(values[0]!, walk.strides[0]!, first);
+  const to = strided(values[1]!, walk.strides[1]!, outFirst);
+  backend.copy({ sizes: walk.sizes, a: from, out: to, frame });
 }
 
 /** out += a, of the same shape; nobody else may hold out. */
 export function accumulateInto(out: Tensor, a: Tensor): void {
-  const places = placesOf("accumulate", [a, out]);
-  if (places.device) encodeAccumulate(places.device, places.gpu[0]!, places.gpu[1]!, out.size);
-  else accumulate(places.cpu[0]!, places.cpu[1]!.subarray(0, out.size));
+  const { backend, values } = operandsOf("accumulate", [a, out]);
+  backend.accumulate(values[0]!, values[1]!, out.size);
 }
 
 /** Which axes become one value, in order, and what a sum is multiplied with. */
@@ -239,19 +181,8 @@ export function computeReduce(name: ReductionName, a: Tensor, options: ReduceOpt
     return { sizes: walk.sizes, strides: walk.strides[0]! };
   };
   const [kept, reduced] = [dimensions(false), dimensions(true)];
-  const places = placesOf(place, [a, result]);
-  if (places.device) {
-    const [from, out] = places.gpu as [StoredValues, StoredValues];
-    encodeReduce({
-      device: places.device,
-      operation: reductionNames.indexOf(name),
-      a: from,
-      kept,
-      reduced,
-      out,
-      scale,
-    });
-  } else reduce({ name, a: places.cpu[0]!, kept, reduced, out: places.cpu[1]!, scale });
+  const { backend, values } = operandsOf(place, [a, result]);
+  backend.reduce({ name, a: values[0]!, kept, reduced, out: values[1]!, scale });
   return result;
 }
 
@@ -275,18 +206,12 @@ export function computeMatmul(a: Tensor, b: Tensor, options: MatmulOptions): Ten
     return broadcastStrides(shape.slice(0, -2), leading).map((stride) => stride * matrix);
   });
   const { sizes: batch, strides: batchStrides } = coalesce(leading, ...strides);
-  const places = placesOf("matmul", [a, b, result]);
-  const row = (index: number) => ({ leading: operands[index]!.shape.at(-1)!, batchStrides: batchStrides[index]! });
-  if (places.device) {
-    const [first, second, out] = places.gpu as [StoredValues, StoredValues, StoredValues];
-    const [left, right] = [
-      { ...first, ...row(0) },
-      { ...second, ...row(1) },
-    ];
-    encodeMatmul({ ...options, device: places.device, batch, a: left, b: right, out });
-    return result;
-  }
-  const [left, right] = [0, 1].map((index) => ({ values: places.cpu[index]!, offset: 0, ...row(index) }));
-  matmul({ ...options, batch, a: left!, b: right!, out: places.cpu[2]! });
+  const { backend, values } = operandsOf("matmul", [a, b, result]);
+  const take = (index: number) => {
+    const { buffer, dtype, offset } = values[index]!;
+    return { buffer, dtype, offset, leading: operands[index]!.shape.at(-1)!, batchStrides: batchStrides[index]! };
+  };
+  const { k, transposeA, transposeB } = options;
+  backend.matmul({ a: take(0), b: take(1), out: values[2]!, batch, m, n, k, transposeA, transposeB });
   return result;
 }

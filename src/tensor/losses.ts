@@ -1,4 +1,4 @@
-import { lossScale } from "../backend/cpu/loss.ts";
+import { lossScale } from "../backend/sampleLoss.ts";
 import { InvalidInput } from "../errors.ts";
 import type { ElementLoss } from "../math/losses.ts";
 import { type Loss, nameOf, requireLoss } from "../graph/network.ts";

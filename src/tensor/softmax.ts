@@ -8,10 +8,9 @@
 //   aboveMean            v − Σ p · v           by x, of u:  −Σu · softmaxSlope(x, v)  by v, of u:  −slope(x, u)
 // None of them cancels as a probability goes to 1, and so no derivative of any order does.
 
-import { type SoftmaxName, softmaxNames, softmaxRows } from "../backend/cpu/softmax.ts";
-import { encodeSoftmax } from "../backend/webgpu/tensor/softmaxRows.ts";
+import type { SoftmaxName } from "../backend/tensorBackend.ts";
 import { multiply, negate, recordBinary } from "./arithmetic.ts";
-import { placesOf, requireOperands, resultOf } from "./compute.ts";
+import { operandsOf, requireOperands, resultOf } from "./compute.ts";
 import { scaledSum } from "./layout.ts";
 import { record } from "./tape.ts";
 import { axesOf, requireValues } from "./reductions.ts";
@@ -32,21 +31,8 @@ function compute(name: SoftmaxName, operands: readonly Tensor[], { place, axis }
   const result = resultOf(place, operands, name === "crossEntropy" ? shape.with(axis, 1) : shape);
   const [width, inner] = [shape[axis]!, productOf(shape.slice(axis + 1))];
   const sizes = { rows: productOf(shape.slice(0, axis)) * inner, width, inner };
-  const places = placesOf(place, [...operands, result]);
-  if (places.device) {
-    const [a, b] = [places.gpu[0]!, places.gpu[operands.length - 1]!];
-    encodeSoftmax({
-      device: places.device,
-      operation: softmaxNames.indexOf(name),
-      a,
-      b,
-      out: places.gpu.at(-1)!,
-      ...sizes,
-    });
-  } else {
-    const [a, b] = [places.cpu[0]!, places.cpu[operands.length - 1]!];
-    softmaxRows({ name, a, b, out: places.cpu.at(-1)!, ...sizes });
-  }
+  const { backend, values } = operandsOf(place, [...operands, result]);
+  backend.softmax({ name, a: values[0]!, b: values[operands.length - 1]!, out: values.at(-1)!, ...sizes });
   return result;
 }
 

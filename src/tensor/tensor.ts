@@ -5,22 +5,18 @@ import { requireName } from "../graph/network.ts";
 import { type DataType, dataTypes, requireShape, type Shape, showShape, sizeOf } from "../backend/shape.ts";
 import { enter } from "./scope.ts";
 import {
+  backendOf,
   createStorage,
   readStorage,
   releaseStorage,
-  requireDevice,
-  type Storage,
   type StorageRequest,
+  type StoredStretch,
 } from "./storage.ts";
 
 /** What a tensor is made of. */
-interface Parts {
-  readonly storage: Storage;
+interface Parts extends StoredStretch {
   readonly shape: Shape;
-  readonly dtype: DataType;
   readonly label: string;
-  /** Place of its first value in the storage. */
-  readonly offset: number;
 }
 
 /** Storage and place of a tensor's values. @throws Disposed */
@@ -73,8 +69,7 @@ export class Tensor {
 
   /** The values, row-major, when all work before is done: Float32Array from a GPU, Float64Array from the CPU. @throws Disposed, GpuLost, GpuOutOfMemory, ShaderFailed */
   async read(): Promise<FloatArray> {
-    const { storage, dtype, offset } = this.#require("read");
-    return readStorage({ storage, dtype, offset, count: this.size });
+    return readStorage(this.#require("read"), this.size);
   }
 
   /** The value of a tensor that has but one. @throws InvalidInput where it has others */
@@ -151,7 +146,7 @@ function create(
   options: TensorOptions & { shape: Shape },
 ): Tensor {
   const { shape, dtype = "f32", label = place } = options;
-  requireDevice(place, device);
+  backendOf(place, device);
   requireOptions(place, options, ["shape", "dtype", "label"]);
   requireShape(place, shape);
   requireName(`${place}: dtype`, dtype, dataTypes);
@@ -170,7 +165,7 @@ export function tensor(
   shape: Shape = typeof values === "number" ? [] : [values?.length],
   options: TensorOptions = {},
 ): Tensor {
-  requireDevice("tensor", device);
+  backendOf("tensor", device);
   const all = typeof values === "number" ? [values] : values;
   requireNumbers(all);
   requireShape("tensor", shape);

@@ -1,4 +1,4 @@
-import type { TuningCache } from "../backend/webgpu/tensor/matmulBuckets.ts";
+import type { TuningCache } from "../backend/tuning.ts";
 
 const store = "products";
 

@@ -3,6 +3,7 @@
 import { defineBrowserProvider } from "@vitest/browser";
 import puppeteer, { type Browser, type LaunchOptions, type Page } from "puppeteer";
 import type { BrowserProvider, CDPSession, TestProject } from "vitest/node";
+import { compilesSooner } from "./dawnToggles.mjs";
 
 declare module "vitest/node" {
   interface BrowserCommandContext {
@@ -29,12 +30,17 @@ class PuppeteerProvider implements BrowserProvider {
     return page;
   }
 
+  async #launch(): Promise<Browser> {
+    const { args = [], ...options } = await this.#launchOptions();
+    return puppeteer.launch({ ...options, args: [...args, `--${compilesSooner}`] });
+  }
+
   getCommandsContext(sessionId: string) {
     return { page: this.#page(sessionId) };
   }
 
   async openPage(sessionId: string, url: string) {
-    this.#browser ??= this.#launchOptions().then((options) => puppeteer.launch(options));
+    this.#browser ??= this.#launch();
     const page = await (await this.#browser).newPage();
     await this.#pages.get(sessionId)?.close();
     this.#pages.set(sessionId, page);

@@ -1,8 +1,8 @@
 // How far a loss computed in float32, and its slope by the outputs, may be from float64.
 
 import { sigmoidOf, softplusOf } from "../../src/math/specialFunctions.ts";
-import { elementLoss } from "../../src/backend/cpu/loss.ts";
-import { largestAt, softmax, targetTimes } from "../../src/backend/cpu/softmax.ts";
+import { elementLoss } from "../../src/backend/sampleLoss.ts";
+import { largestAt, softmax, targetTimes } from "../../src/math/softmax.ts";
 import type { LossName } from "../../src/graph/network.ts";
 import { roundoff } from "./compare.ts";
 

@@ -1,4 +1,4 @@
-import { lossScale } from "../../../src/backend/cpu/loss.ts";
+import { lossScale } from "../../../src/backend/sampleLoss.ts";
 import { softplusOf } from "../../../src/math/specialFunctions.ts";
 import type { LossName } from "../../../src/graph/network.ts";
 

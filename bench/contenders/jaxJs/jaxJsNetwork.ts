@@ -1,7 +1,7 @@
 // Activations and losses in jax-js. Every function takes ownership of its arrays, as all functions of jax-js do.
 
 import { type Array as JaxArray, nn, numpy as np } from "@jax-js/jax";
-import { lossScale } from "../../../src/backend/cpu/loss.ts";
+import { lossScale } from "../../../src/backend/sampleLoss.ts";
 import type { ActivationName, LossName, BuiltInNetwork } from "../../../src/graph/network.ts";
 
 interface Activation {

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { ActivationName, LossName, BuiltInNetwork } from "../../../src/graph/network.ts";
-import { lossScale } from "../../../src/backend/cpu/loss.ts";
+import { lossScale } from "../../../src/backend/sampleLoss.ts";
 import type { BatchTensors } from "./tfjsBatches.ts";
 import { dense, type LayerTensors } from "./tfjsLayers.ts";
 

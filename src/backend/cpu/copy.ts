@@ -1,10 +1,5 @@
+import type { Frame } from "../tensorBackend.ts";
 import { placeOf } from "./stridedIndex.ts";
-
-/** The part of what is written that has values; what is around it becomes 0. */
-export interface Frame {
-  readonly before: readonly number[];
-  readonly inside: readonly number[];
-}
 
 export interface CopyArguments {
   /** Of what is written. */

@@ -3,9 +3,9 @@ import { LimitExceeded } from "../../errors.ts";
 import {
   concatenate,
   type Dataset,
-  type Executor,
   type FloatArray,
   type PlanReport,
+  type Reference,
   type MemberResults,
   requireAlive,
   type RunSettings,
@@ -17,8 +17,10 @@ import {
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
-import { type Optimizer, updateOf } from "../../math/optimizer.ts";
-import { scoreMembers } from "./score.ts";
+import type { Optimizer } from "../../math/optimizer.ts";
+import { updateOf } from "../../math/optimizerFunction.ts";
+import { scoreMembers } from "./scoreMembers.ts";
+import { loss } from "./loss.ts";
 import { Step } from "./step.ts";
 import { traceMember } from "./trace.ts";
 import { fitsFloat32, float32Limit, update } from "./update.ts";
@@ -203,7 +205,7 @@ class ReferenceRun implements TrainingRun {
 }
 
 /** The float64 reference: what is true, and what runs where there is no adapter. */
-export class ReferenceExecutor implements Executor {
+export class ReferenceExecutor implements Reference {
   readonly network: AnyNetwork;
   readonly members: number;
   readonly #parameters: Float64Array;
@@ -272,6 +274,30 @@ export class ReferenceExecutor implements Executor {
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+    return this.traceNow(data, optimizer);
+  }
+
+  lossOf(data: Dataset): (parameters: Float64Array) => number {
+    const { network } = this;
+    const { loss: name, outputs: fanOut } = network;
+    const [inputs, targets] = [Float64Array.from(data.inputs), Float64Array.from(data.targets)];
+    const rows = targets.length / fanOut;
+    const step = new Step(network, rows);
+    const shape = { loss: name, batchSize: rows, fanOut, targets, dOutputs: new Float64Array(targets.length) };
+    return (parameters) => loss({ ...shape, outputs: step.forward({ rows, inputs, parameters }) });
+  }
+
+  update(optimizer: Optimizer, parameters: FloatArray, gradients: FloatArray): Float64Array {
+    const updated = Float64Array.from(parameters);
+    const ofMembers = rowsPerMember(Float64Array.from(gradients), this.members);
+    for (const [member, own] of rowsPerMember(updated, this.members).entries()) {
+      const moments = updateOf(optimizer).state.map(() => new Float64Array(own.length));
+      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments });
+    }
+    return updated;
+  }
+
+  traceNow(data: Dataset, optimizer: Optimizer): Trace {
     this.#requireAlive("trace");
     const { network, members } = this;
     const inputs = Float64Array.from(data.inputs);

@@ -1,4 +1,4 @@
-/** Matrices in an array: as `MatrixOperand` of src/backend/webgpu/tensor/matmul.ts. */
+/** Matrices in an array: as `StoredMatrices` of src/backend/tensorBackend.ts. */
 export interface MatrixValues {
   readonly values: Float64Array;
   readonly offset: number;

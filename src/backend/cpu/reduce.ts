@@ -1,14 +1,11 @@
+import type { Dimensions, ReductionName } from "../tensorBackend.ts";
 import { placeOf } from "./stridedIndex.ts";
-
-/** What becomes of many values, in the order of their numbers in `shaders/reduce.wgsl`. */
-export const reductionNames = ["sum", "max", "logSumExp"] as const;
-export type ReductionName = (typeof reductionNames)[number];
 
 export interface ReduceArguments {
   readonly name: ReductionName;
   readonly a: Float64Array;
-  readonly kept: { readonly sizes: readonly number[]; readonly strides: readonly number[] };
-  readonly reduced: { readonly sizes: readonly number[]; readonly strides: readonly number[] };
+  readonly kept: Dimensions;
+  readonly reduced: Dimensions;
   /** [...kept.sizes], written. */
   readonly out: Float64Array;
   /** Of a sum. */

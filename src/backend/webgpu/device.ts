@@ -1,5 +1,6 @@
 import { GpuLost, GpuOutOfMemory, ShaderFailed, type ThalwegError } from "../../errors.ts";
 import type { AcquireOptions, Device, DeviceChoice, DeviceDetails, Ledger } from "../device.ts";
+import type { TensorBackend } from "../tensorBackend.ts";
 import { isSoftware, lanesOf, nameOf, requestAdapter, requestDevice } from "./adapter.ts";
 import { haveQuads } from "./quads.ts";
 
@@ -32,6 +33,8 @@ export class GpuDevice implements Device {
   readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
+  /** Created for the first tensor. */
+  tensorBackend: TensorBackend | undefined;
   readonly #isOwned: boolean;
   #lost: string | undefined;
   #fault: GPUError | undefined;
@@ -146,9 +149,11 @@ function faultOf(place: string, error: GPUError): ThalwegError {
 }
 
 /** Opens the adapter of the kind asked for. @returns why there is none, in one line */
-export async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<GpuDevice | string> {
-  const gpu = options.gpu ?? globalThis.navigator?.gpu;
-  if (!gpu) return options.reason ?? "this host has no WebGPU (navigator.gpu is missing)";
+export async function openAdapter(
+  gpu: GPU,
+  choice: DeviceChoice,
+  options: AcquireOptions,
+): Promise<GpuDevice | string> {
   const wantsSoftware = choice === "software";
   // Not every implementation honours forceFallbackAdapter: the plain adapter may be the software one.
   const adapter =

@@ -3,7 +3,8 @@ import { BufferPool, maxFreeBytes } from "./bufferPool.ts";
 import type { GpuDevice } from "../device.ts";
 import { type Constants, createKernelAtOnce, gridOf, type Kernel, maxGroups } from "../kernel.ts";
 import { type Values, writeStruct } from "../layout.ts";
-import type { KernelSource } from "../shader.ts";
+import { kernelLoader } from "./kernelLoader.ts";
+import type { TensorKernel } from "./tensorKernels.ts";
 
 /** Dispatches of a submit at most; each has a slot of uniforms, a multiple of the offset alignment. */
 const slots = 128;
@@ -17,7 +18,7 @@ const longDispatches = 8;
 
 /** One dispatch, recorded and submitted later. */
 export interface Command {
-  readonly source: KernelSource;
+  readonly kernel: TensorKernel;
   readonly constants?: Constants;
   /** Storage bindings in the order of the kernel, behind the uniform. */
   readonly bound: readonly GPUBuffer[];
@@ -25,6 +26,8 @@ export interface Command {
   readonly uniform: Values;
   /** Workgroups in x, y, z, each 65,535 at most. */
   readonly groups: readonly [number, number, number];
+  /** Floating-point operations of all of it. */
+  readonly operations: number;
 }
 
 /** A dispatch with one invocation per value; `first` and `end` of its uniform are the values that it computes. */
@@ -37,7 +40,8 @@ export interface ValueCommand extends Omit<Command, "groups"> {
 
 /**
  * Records dispatches of a device into one compute pass and submits them together: when somebody reads, or when they are many or
- * long. A dispatch finds what those before it have written. Its uniforms lie in slots of one buffer, written once a submit.
+ * long. A dispatch finds what those before it have written. Its uniforms lie in slots of one buffer, written once a submit. What is
+ * recorded before the kernels are loaded waits for them.
  */
 export class CommandQueue {
   readonly pool: BufferPool;
@@ -55,6 +59,9 @@ export class CommandQueue {
   /** Floating-point operations recorded since the last submit. */
   #operations = 0;
   #submits = 0;
+  /** What was recorded before the kernels were loaded. */
+  readonly #waiting: (() => void)[] = [];
+  #isCatchingUp = false;
 
   constructor(device: GpuDevice) {
     this.#device = device;
@@ -68,8 +75,37 @@ export class CommandQueue {
   }
 
   /** Records one dispatch. */
-  dispatch({ source, constants, bound, uniform, groups }: Command): void {
+  dispatch(command: Command): void {
+    this.inOrder(() => this.#record(command));
+  }
+
+  /** Does something behind all that was recorded before: at once, or when the kernels are loaded. */
+  inOrder(work: () => void): void {
+    if (kernelLoader.loaded) {
+      this.#catchUp();
+      return work();
+    }
+    this.#waiting.push(work);
+    const ignore = (): void => {}; // whoever reads is told
+    kernelLoader.load().then(() => this.#catchUp(), ignore);
+  }
+
+  /** Records what has waited for the kernels. */
+  #catchUp(): void {
+    if (this.#waiting.length === 0) return;
+    this.#isCatchingUp = true; // what still waits may use buffers that were given back
+    try {
+      for (const work of this.#waiting.splice(0)) work();
+    } finally {
+      this.#isCatchingUp = false;
+    }
+    this.submit();
+    this.#freeUnused();
+  }
+
+  #record({ kernel: wanted, constants, bound, uniform, groups, operations }: Command): void {
     if (this.#used === slots) this.submit();
+    const source = kernelLoader.loaded!.tensorKernel(wanted);
     const kernel = createKernelAtOnce(this.#device, source, constants);
     const slot = this.#used++;
     writeStruct(this.#view, slot * slotBytes, source.uniform!, uniform);
@@ -78,6 +114,8 @@ export class CommandQueue {
     this.#pass.setPipeline(kernel.pipeline);
     this.#pass.setBindGroup(0, this.#bind(kernel, bound), [slot * slotBytes]);
     this.#pass.dispatchWorkgroups(...groups);
+    this.#operations += operations;
+    if (this.#operations > longDispatches * this.#device.dispatchFlops) this.submit();
   }
 
   /** Records one invocation per value, in several dispatches where one would take too long. */
@@ -87,9 +125,8 @@ export class CommandQueue {
     for (let first = 0; first < values; first += most) {
       const end = Math.min(values, first + most);
       const [x, y] = gridOf(end - first);
-      this.dispatch({ ...command, uniform: { first, end, ...uniform }, groups: [x, y, 1] });
-      this.#operations += (end - first) * operations;
-      if (this.#operations > longDispatches * this.#device.dispatchFlops) this.submit();
+      const part = { uniform: { first, end, ...uniform }, operations: (end - first) * operations };
+      this.dispatch({ ...command, ...part, groups: [x, y, 1] });
     }
   }
 
@@ -102,7 +139,7 @@ export class CommandQueue {
     this.#encoder = this.#pass = undefined;
     this.#used = this.#operations = 0;
     this.#submits++;
-    this.pool.noteSubmit();
+    if (!this.#isCatchingUp) this.pool.noteSubmit();
   }
 
   /**
@@ -111,12 +148,16 @@ export class CommandQueue {
    */
   takeForWrite(label: string, bytes: number): GPUBuffer {
     if (this.pool.heldUpBytes(bytes) >= maxHeldUpBytes) this.submit();
-    return this.pool.take(label, bytes, this.#used > 0);
+    return this.pool.take(label, bytes, this.#used > 0 || this.#waiting.length > 0);
   }
 
   /** Gives a buffer of the pool back; with the last one everything is freed. */
   release(buffer: GPUBuffer): void {
     this.pool.giveBack(buffer);
+    if (this.#waiting.length === 0) this.#freeUnused();
+  }
+
+  #freeUnused(): void {
     if (!this.pool.isInUse) {
       this.submit();
       this.dispose();
@@ -128,6 +169,7 @@ export class CommandQueue {
 
   /** Frees every buffer, held or not, and forgets what was not submitted; may be called again. */
   dispose(): void {
+    this.#waiting.length = 0;
     this.#encoder = this.#pass = undefined;
     this.#used = this.#operations = 0;
     this.pool.dispose();

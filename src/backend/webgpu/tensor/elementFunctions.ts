@@ -1,4 +1,3 @@
-import { emitFunction } from "../../../math/emitWgsl.ts";
 import {
   binaryExpression,
   binaryInputs,
@@ -10,16 +9,27 @@ import {
   unaryKey,
   type UnaryName,
 } from "../../../math/elementwise.ts";
-import type { ElementFunction } from "./tensorKernels.ts";
+import type { Expression } from "../../../math/expression.ts";
 
-/** The WGSL of an operation of one value. */
+/** What a kernel computes value by value. */
+export interface ElementFunction {
+  /** Tells functions from each other. */
+  readonly key: string;
+  readonly inputs: readonly string[];
+  /** Made once per kernel. */
+  expression(): Expression;
+}
+
+/** An operation of one value. */
 export const unaryFunction = (name: UnaryName, choice: Choice): ElementFunction => ({
-  name: unaryKey(name, choice),
-  wgsl: emitFunction("compute", unaryInputs, unaryExpression(name, choice)),
+  key: unaryKey(name, choice),
+  inputs: unaryInputs,
+  expression: () => unaryExpression(name, choice),
 });
 
-/** The WGSL of an operation of two values. */
+/** An operation of two values. */
 export const binaryFunction = (name: BinaryName, choice: Choice): ElementFunction => ({
-  name: binaryKey(name, choice),
-  wgsl: emitFunction("compute", binaryInputs, binaryExpression(name, choice)),
+  key: binaryKey(name, choice),
+  inputs: binaryInputs,
+  expression: () => binaryExpression(name, choice),
 });

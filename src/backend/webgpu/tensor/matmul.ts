@@ -10,14 +10,14 @@
 // all add in the same order, and the slices of k depend on the shape and the device alone. Dispatches go through `CommandQueue`;
 // scratch buffers come from its pool and may be released as soon as the last dispatch that uses them is recorded.
 
-import { type DataType, maxRank } from "../../shape.ts";
+import { maxRank } from "../../shape.ts";
+import type { MatmulOperation, StoredMatrices } from "../../tensorBackend.ts";
 import { type CommandQueue, commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
 import { encodeCopy } from "./elementwise.ts";
 import type { Constants } from "../kernel.ts";
 import type { Values } from "../layout.ts";
-import type { KernelSource } from "../shader.ts";
-import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
+import type { TensorKernel } from "./tensorKernels.ts";
 import {
   type Alignment,
   alignmentOf,
@@ -30,30 +30,14 @@ import {
 } from "../matmulVariants.ts";
 
 /** Matrices in a buffer. */
-export interface MatrixOperand {
-  readonly buffer: GPUBuffer;
-  readonly dtype: DataType;
-  /** Place of the first value, in values. */
-  readonly offset: number;
-  /** Distance of two rows, in values. */
-  readonly leading: number;
-  /** Distances of matrices, one per dimension of `batch`; 0 repeats. */
-  readonly batchStrides: readonly number[];
+export interface MatrixOperand extends StoredMatrices<GPUBuffer> {
   /** Its columns lie in panels, one behind the other: each holds the rows of `panelColumns` of them. */
   readonly isInPanels?: true;
 }
 
-export interface MatmulRequest {
+export interface MatmulRequest extends MatmulOperation<GPUBuffer> {
   readonly device: GpuDevice;
-  readonly a: MatrixOperand;
   readonly b: MatrixOperand;
-  readonly out: Pick<MatrixOperand, "buffer" | "dtype" | "offset">;
-  readonly batch: readonly number[];
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
   /** What records it; default: that of the device's tensors. */
   readonly commands?: CommandQueue;
 }
@@ -177,13 +161,12 @@ function inPanels(request: MatmulRequest, encode: (packed: MatmulRequest) => voi
   const buffer = commands.pool.take("panels of a product", 4 * n * k * matrices.reduce((all, size) => all * size, 1));
   const packed = packedRequest(request, buffer);
   const [row, column] = request.transposeB ? [1, b.leading] : [b.leading, 1];
-  encodeCopy({
-    device,
-    commands,
+  const copy = {
     sizes: [...matrices, n / panelColumns, k, panelColumns],
     a: { ...b, strides: [...b.batchStrides, panelColumns * column, row, column] },
     out: { ...packed.b, strides: [...packed.b.batchStrides, k * panelColumns, panelColumns, 1] },
-  });
+  };
+  encodeCopy(device, copy, commands);
   encode(packed);
   commands.pool.giveBack(buffer);
 }
@@ -196,7 +179,7 @@ function inSlices(request: MatmulRequest, splits: number, encode: (sliced: Matmu
   const buffer = commands.pool.take("slices of a product", 4 * splits * values);
   encode({ ...request, out: { buffer, dtype: "f32", offset: 0 } });
   commands.dispatchValues({
-    source: tensorKernel("sumSlices", [out.dtype]),
+    kernel: { name: "sumSlices", types: [out.dtype] },
     bound: [buffer, out.buffer],
     values,
     operations: splits,
@@ -229,7 +212,7 @@ function encodeSlim(request: MatmulRequest): void {
   const splits = team * Math.ceil(k / (team * perSplit));
   inSlices(request, splits, (sliced) =>
     recorderOf(request).dispatchValues({
-      source: tensorKernel("matmulSlim", [a.dtype, b.dtype, out.dtype]),
+      kernel: { name: "matmulSlim", types: [a.dtype, b.dtype, out.dtype] },
       constants: {
         ROWS: m,
         COLUMNS: n,
@@ -250,12 +233,23 @@ const recorderOf = ({ device, commands }: MatmulRequest): CommandQueue => comman
 export const alignmentOfB = ({ b, n, k, transposeB }: MatmulRequest): Alignment =>
   alignmentOf(transposeB ? "columns" : "rows", transposeB ? k : n, b.offset, b.leading, ...b.batchStrides);
 
+/**
+ * The kernel of a variant of matmul; its quads need subgroups.
+ * @param isShort no sum has more products than a block
+ */
+export function matmulKernel(variant: MatmulVariant, types: TensorKernel["types"], isShort = false): TensorKernel {
+  if (variant === "plain") return { name: "matmul", types };
+  if (variant === "workgroup") return { name: "matmulWorkgroup", types };
+  const isQuads = variant === "quads" || variant === "wideQuads";
+  return { name: `matmul${isQuads ? "Quads" : "Tiled"}${isShort ? "Short" : ""}`, types };
+}
+
 /** The kernel of a variant for a request, and its overrides. */
 export const kernelOf = (
   request: MatmulRequest,
   variant: MatmulVariant,
-): { source: KernelSource; constants: Constants } => ({
-  source: matmulKernel(variant, [request.a.dtype, request.b.dtype, request.out.dtype], request.k <= sliceProducts),
+): { kernel: TensorKernel; constants: Constants } => ({
+  kernel: matmulKernel(variant, [request.a.dtype, request.b.dtype, request.out.dtype], request.k <= sliceProducts),
   constants: constantsOf(wantsPanels(request, variant) ? packedRequest(request, request.b.buffer) : request, variant),
 });
 

@@ -1,26 +1,10 @@
 // Products whose times are taken to be alike, and what tuning knows of them, as text.
 
+import type { TunedMatmul } from "../../tuning.ts";
 import type { GpuDevice } from "../device.ts";
-import { matmulKernel, tensorKernel } from "./tensorKernels.ts";
-import { alignmentOfB, matricesOf, type MatmulRequest } from "./matmul.ts";
+import { tensorKernel } from "./tensorKernels.ts";
+import { alignmentOfB, matmulKernel, matricesOf, type MatmulRequest } from "./matmul.ts";
 import { type MatmulVariant, matmulVariantsOf } from "../matmulVariants.ts";
-
-/** What tuning has found for products of about one shape. */
-export interface TunedMatmul {
-  /** m x n x k x matrices, each rounded up to a power of two; n or t for either operand as it lies or transposed; types; alignment. */
-  readonly bucket: string;
-  /** Median times of one product in the variants that were measured, in ms. */
-  readonly timesMs: Readonly<Partial<Record<MatmulVariant, number>>>;
-  /** The variant that is taken. */
-  readonly variant: MatmulVariant;
-}
-
-/** Where tuning keeps what it has found. Keys tell adapter and kernels; texts are read as untrusted. */
-export interface TuningCache {
-  /** What was written under a key, if anything. */
-  read(key: string): Promise<string | undefined>;
-  write(key: string, text: string): Promise<void>;
-}
 
 export const maxTunedMatmuls = 4096;
 const maxCharacters = 2 ** 21;
@@ -47,10 +31,11 @@ function hashOf(text: string): string {
 /** Tells adapters apart, and kernels: times of others say nothing. */
 export function tuningKey(device: GpuDevice): string {
   const { vendor, architecture, device: chip, description } = device.gpu.adapterInfo;
-  const sources = (["plain", "tiled", "quads", "workgroup"] as const).map((variant) =>
+  const kernels = (["plain", "tiled", "quads", "workgroup"] as const).map((variant) =>
     matmulKernel(variant, ["f32", "f32", "f32"]),
   );
-  const code = [...sources, tensorKernel("sumSlices", ["f32"])].map((source) => source.code).join("\n");
+  const all = [...kernels, { name: "sumSlices", types: ["f32"] } as const];
+  const code = all.map((kernel) => tensorKernel(kernel).code).join("\n");
   return JSON.stringify(["products", device.kind, vendor, architecture, chip, description, hashOf(code)]);
 }
 

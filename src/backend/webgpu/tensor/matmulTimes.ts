@@ -10,6 +10,7 @@ import {
   productOf,
   usualProduct,
 } from "./matmul.ts";
+import { tensorKernel } from "./tensorKernels.ts";
 import { expectedCost, type MatmulVariant, candidatesOf } from "../matmulVariants.ts";
 
 /** A product without its values: what its time depends on. */
@@ -140,8 +141,8 @@ export class MatmulMeasurement {
 
   /** Ms of one product, when its kernel has been compiled and has run. */
   async #tryOnce(request: MatmulRequest, choice: MatmulChoice): Promise<number> {
-    const { source, constants } = kernelOf(request, choice.variant);
-    await prepareKernel(this.#device, source, constants);
+    const { kernel, constants } = kernelOf(request, choice.variant);
+    await prepareKernel(this.#device, tensorKernel(kernel), constants);
     const cold = await this.#sample(request, choice, 1);
     return cold > 4 * longestMs ? cold : Math.min(cold, await this.#sample(request, choice, 1));
   }

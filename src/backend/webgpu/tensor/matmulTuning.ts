@@ -1,14 +1,9 @@
+import { InvalidInput } from "../../../errors.ts";
 import { nextTask } from "../../../nextTask.ts";
+import type { MatmulTuning, TunedMatmul, TuningCache } from "../../tuning.ts";
 import type { GpuDevice } from "../device.ts";
-import {
-  bucketOf,
-  maxTunedMatmuls,
-  readProducts,
-  type TunedMatmul,
-  type TuningCache,
-  tuningKey,
-  writeProducts,
-} from "./matmulBuckets.ts";
+import { bucketOf, maxTunedMatmuls, readProducts, tuningKey, writeProducts } from "./matmulBuckets.ts";
+import { kernelLoader } from "./kernelLoader.ts";
 import { addTuner, matricesOf, type MatmulRequest, type MatmulTuner, removeTuner } from "./matmul.ts";
 import { MatmulMeasurement, type MatmulShape, type MatmulTimes, scratchBytes, shapeOf } from "./matmulTimes.ts";
 import type { MatmulVariant } from "../matmulVariants.ts";
@@ -40,7 +35,7 @@ function tunedOf(bucket: string, times: MatmulTimes): TunedMatmul {
  * Tells the products of a device which variant was fastest for their like. What is met for the first time is noted, computed as
  * usual, and measured when the device has nothing else to do. It never throws into a computation: what goes wrong ends it.
  */
-export class MatmulTable implements MatmulTuner {
+class MatmulTable implements MatmulTuner {
   readonly #device: GpuDevice;
   readonly #cache: TuningCache | undefined;
   readonly #table = new Map<string, TunedMatmul>();
@@ -176,4 +171,24 @@ export class MatmulTable implements MatmulTuner {
     this.#pending.clear();
     this.#measurement?.free();
   }
+}
+
+/** Tunes the products of a device. @throws InvalidInput where they are tuned already */
+export async function tuneMatmul(device: GpuDevice, cache: TuningCache | undefined): Promise<MatmulTuning> {
+  await kernelLoader.load();
+  const table = new MatmulTable(device, cache);
+  if (!table.isOn) {
+    const fix = "dispose of the tuning that is on, or go on with it";
+    throw new InvalidInput({ place: "tuneMatmul", expected: "a device that is not tuned", got: "one that is", fix });
+  }
+  await table.load();
+  return {
+    get isOn() {
+      return table.isOn;
+    },
+    settled: () => table.settled(),
+    entries: () => table.entries(),
+    dispose: () => table.dispose(),
+    [Symbol.dispose]: () => table.dispose(),
+  };
 }

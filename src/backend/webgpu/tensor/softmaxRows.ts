@@ -1,24 +1,8 @@
 // Functions of rows of logits: what their kernel is told.
 
+import { type SoftmaxOperation, softmaxNames } from "../../tensorBackend.ts";
 import { commandQueueOf } from "./commandQueue.ts";
 import type { GpuDevice } from "../device.ts";
-import type { StoredValues } from "./elementwise.ts";
-import { tensorKernel } from "./tensorKernels.ts";
-
-export interface SoftmaxRequest {
-  readonly device: GpuDevice;
-  /** Place in softmaxNames. */
-  readonly operation: number;
-  /** [outer, width, inner]. */
-  readonly a: StoredValues;
-  /** As a; a itself where the function takes no values. */
-  readonly b: StoredValues;
-  readonly out: StoredValues;
-  /** outer · inner. */
-  readonly rows: number;
-  readonly width: number;
-  readonly inner: number;
-}
 
 /** Columns from which a row is shared by a workgroup. */
 const longRow = 512;
@@ -26,11 +10,12 @@ const longRow = 512;
 const columnOperations = 64;
 
 /** Records a function of every row, in one dispatch. */
-export function encodeSoftmax({ device, operation, a, b, out, rows, width, inner }: SoftmaxRequest): void {
+export function encodeSoftmax(device: GpuDevice, operation: SoftmaxOperation<GPUBuffer>): void {
+  const { name, a, b, out, rows, width, inner } = operation;
   const lanes = width > longRow ? 64 : 1;
   commandQueueOf(device).dispatchValues({
-    source: tensorKernel("softmaxRows", [a.dtype, b.dtype, out.dtype]),
-    constants: { OPERATION: operation, LANES: lanes },
+    kernel: { name: "softmaxRows", types: [a.dtype, b.dtype, out.dtype] },
+    constants: { OPERATION: softmaxNames.indexOf(name), LANES: lanes },
     bound: [a.buffer, b.buffer, out.buffer],
     values: rows * lanes,
     operations: columnOperations * Math.ceil(width / lanes) + lanes,

@@ -17,8 +17,9 @@ import tileLoads from "../../../../shaders/tileLoads.wgsl";
 import unary from "../../../../shaders/unary.wgsl";
 import workgroupMatmul from "../../../../shaders/workgroupMatmul.wgsl";
 import type { DataType } from "../../shape.ts";
-import type { MatmulVariant } from "../matmulVariants.ts";
+import { emitFunction } from "../../../math/emitWgsl.ts";
 import { kernelOf, type KernelSource, type Shader } from "../shader.ts";
+import type { ElementFunction } from "./elementFunctions.ts";
 
 /** Kernels of tensors, and what is joined with them. */
 const tensorKernels = {
@@ -38,43 +39,29 @@ const tensorKernels = {
   unary: [unary, scalar],
 } as const satisfies Record<string, readonly Shader[]>;
 
-export type TensorKernelName = keyof typeof tensorKernels;
+/** Which kernel: `tensorKernel` gives its code. */
+export interface TensorKernel {
+  readonly name: keyof typeof tensorKernels;
+  /** How the operands are stored, the result last. */
+  readonly types: readonly DataType[];
+  /** What it computes value by value. */
+  readonly compute?: ElementFunction;
+}
 
 const typedKernels = new Map<string, KernelSource>();
 
-/** What a kernel computes value by value: a function `compute`. */
-export interface ElementFunction {
-  /** Tells functions from each other. */
-  readonly name: string;
-  readonly wgsl: string;
-}
-
-/** A kernel of tensors for operands stored as these types, the result's last: they are what its code calls Element…. */
-export function tensorKernel(
-  name: TensorKernelName,
-  types: readonly DataType[],
-  compute?: ElementFunction,
-): KernelSource {
-  const variant = [name, ...types, ...(compute ? [compute.name] : [])].join(" ");
+/** The code of a kernel: its operands' types are what it calls Element…, what it computes value by value is `compute`. */
+export function tensorKernel({ name, types, compute }: TensorKernel): KernelSource {
+  const variant = [name, ...types, ...(compute ? [compute.key] : [])].join(" ");
   const known = typedKernels.get(variant);
   if (known) return known;
   const enabled = types.includes("f16") ? ["enable f16;"] : [];
   const elements = types.map(
     (type, index) => `alias Element${index === types.length - 1 ? "Out" : "AB"[index]!} = ${type};`,
   );
-  const code = [...enabled, ...elements, ...(compute ? [compute.wgsl] : [])].join("\n");
+  const functions = compute ? [emitFunction("compute", compute.inputs, compute.expression())] : [];
+  const code = [...enabled, ...elements, ...functions].join("\n");
   const kernel = kernelOf(name.replace(/(Tiled|Quads)(Short)?$/, "Tiled"), [...tensorKernels[name], code], variant);
   typedKernels.set(variant, kernel);
   return kernel;
-}
-
-/**
- * The kernel of a variant of matmul; its quads need subgroups.
- * @param isShort no sum has more products than a block
- */
-export function matmulKernel(variant: MatmulVariant, types: readonly DataType[], isShort = false): KernelSource {
-  if (variant === "plain") return tensorKernel("matmul", types);
-  if (variant === "workgroup") return tensorKernel("matmulWorkgroup", types);
-  const isQuads = variant === "quads" || variant === "wideQuads";
-  return tensorKernel(`matmul${isQuads ? "Quads" : "Tiled"}${isShort ? "Short" : ""}`, types);
 }

@@ -1,3 +1,5 @@
+// Functions of a row of logits in float64, in forms in which nothing cancels.
+
 /**
  * A row of logits as its probabilities are computed: the largest logit, the first of several, is set apart. Sums of all others are
  * added by themselves, since 1 + rest swallows a small rest, and p − t what is left of it.
@@ -84,7 +86,7 @@ export function crossEntropySlope(logits: Floats, targets: Floats): Float64Array
  * Values less their mean under the probabilities, v − Σ p · v; both by their distance from the value at the largest probability: as
  * this goes to 1 the mean goes to 0, and nothing cancels.
  */
-function aboveMean(logits: Floats, values: Floats): Float64Array {
+export function aboveMean(logits: Floats, values: Floats): Float64Array {
   const { exponentials, place, sum } = softmaxRow(logits);
   const distances = Float64Array.from(values, (value) => value - values[place]!);
   let total = 0;
@@ -93,51 +95,7 @@ function aboveMean(logits: Floats, values: Floats): Float64Array {
 }
 
 /** What softmax turns a change v of the logits into: p · (v − Σ p · v). */
-function softmaxSlope(logits: Floats, values: Floats): Float64Array {
+export function softmaxSlope(logits: Floats, values: Floats): Float64Array {
   const probabilities = softmax(logits);
   return aboveMean(logits, values).map((value, at) => targetTimes(probabilities[at]!, value));
-}
-
-/** Functions of a row of logits, in the order of their numbers in `shaders/softmaxRows.wgsl`; all but the first two take values too. */
-export const softmaxNames = [
-  "softmax",
-  "logSoftmax",
-  "crossEntropySlope",
-  "aboveMean",
-  "softmaxSlope",
-  "crossEntropy",
-] as const;
-export type SoftmaxName = (typeof softmaxNames)[number];
-
-const rowFunctions: Record<SoftmaxName, (logits: Float64Array, values: Float64Array) => Float64Array> = {
-  softmax,
-  logSoftmax,
-  crossEntropySlope,
-  aboveMean,
-  softmaxSlope,
-  crossEntropy: (logits, values) => Float64Array.of(crossEntropy(logits, values)),
-};
-
-export interface SoftmaxRowsArguments {
-  readonly name: SoftmaxName;
-  /** [outer, width, inner], logits along the middle axis. */
-  readonly a: Float64Array;
-  /** As a, where the function takes values; else a. */
-  readonly b: Float64Array;
-  readonly rows: number;
-  readonly width: number;
-  readonly inner: number;
-  /** As a, or [outer, 1, inner] for crossEntropy; written. */
-  readonly out: Float64Array;
-}
-
-/** A function of every row. CPU reference of `shaders/softmaxRows.wgsl`. */
-export function softmaxRows({ name, a, b, rows, width, inner, out }: SoftmaxRowsArguments): void {
-  for (let row = 0; row < rows; row++) {
-    const [outer, within] = [Math.floor(row / inner), row % inner];
-    const rowOf = (values: Float64Array): Float64Array =>
-      Float64Array.from({ length: width }, (_, column) => values[(outer * width + column) * inner + within]!);
-    const result = rowFunctions[name](rowOf(a), rowOf(b));
-    for (const [column, value] of result.entries()) out[(outer * result.length + column) * inner + within] = value;
-  }
 }
