@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { matmul } from "../src/backend/cpu/matmul.ts";
 import { readStretches, write } from "../src/backend/webgpu/bufferOwner.ts";
 import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
 import { kernelLoader } from "../src/backend/webgpu/tensor/kernelLoader.ts";

@@ -27,7 +27,8 @@ const nodeThreads = () => globalThis.process?.getBuiltinModule?.("node:worker_th
 
 function startInNode(threads: NodeThreads, listeners: WorkerListeners): ThreadWorker {
   const { Worker } = threads;
-  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: threadName, name: threadName });
+  // without the flags of the process: some of them, as --input-type, are for its own script alone
+  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: threadName, execArgv: [] });
   worker.unref(); // a pool that nobody disposes of does not keep the process
   worker.on("message", (report: Report) => listeners.report(report));
   worker.on("error", (error) => listeners.ended(String(error)));
@@ -63,6 +64,10 @@ export const hasThreads = (): boolean =>
   typeof SharedArrayBuffer !== "undefined" &&
   (typeof Worker !== "undefined" || nodeThreads() !== undefined) &&
   globalThis.crossOriginIsolated !== false;
+
+/** Threads that this machine runs at once. */
+export const coreCount = (): number =>
+  globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ?? navigator.hardwareConcurrency ?? 1;
 
 /** Whether this thread may sleep. That of a page may not: it would freeze the page. */
 export function maySleep(): boolean {
