@@ -49,7 +49,6 @@ const mayImport: Record<string, string[]> = {
     "math/",
     "basic",
   ],
-  "backend/wasm/": ["backend/wasm/", "backend/", "graph/", "math/", "basic"],
   "model/": ["model/", "backend/", "graph/", "math/", "formats/", "basic"],
   "data/": ["data/", "backend/", "graph/", "basic"],
   "formats/": ["formats/", "data/", "backend/", "graph/", "math/", "basic"],
