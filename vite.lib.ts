@@ -12,6 +12,22 @@ const entry = {
   cli: "src/cli/main.ts",
 };
 
+/**
+ * What the library loads together, from first to last: each chunk holds the modules named and what they import that no chunk before
+ * it holds. A page that bundles the library takes its lazy parts as they are cut here; many small chunks would compress worse.
+ */
+const chunks = {
+  definitions: /src\/(graph\/(graphNetwork|layers)|math\/optimizer|backend\/acquire|model\/createModel)\.ts$/,
+  model: /src\/model\/model\.ts$/,
+  webgpu: /src\/backend\/webgpu\/(device|strategies\/executor)\.ts$/,
+  layered: /strategies\/(layeredRun|layeredPredictor)\.ts$/,
+  fused: /strategies\/(fusedRun|fusedScorer)\.ts$/,
+  backward: /src\/graph\/derive\.ts$/,
+  trace: /strategies\/trace\.ts$/,
+  graphs: /strategies\/graph(Memory|Run|Trace)\.ts$/,
+  reference: /src\/backend\/cpu\/executor\.ts$/,
+};
+
 export default defineConfig({
   publicDir: false,
   // as imports, also where commander requires them
@@ -26,6 +42,9 @@ export default defineConfig({
       output: {
         entryFileNames: "[name].js",
         chunkFileNames: "chunks/[name]-[hash].js",
+        codeSplitting: {
+          groups: Object.entries(chunks).map(([name, test], at, all) => ({ name, test, priority: all.length - at })),
+        },
         banner: (chunk) => (chunk.name === "cli" && chunk.isEntry ? "#!/usr/bin/env node" : ""),
       },
     },

@@ -4,7 +4,7 @@
 //   parameters [members, parameterCount]
 //   inputs     [2, members, capacity, fanIn]        outputs of the layer before, pre-activations in plane 1
 //   dInputs    [members, capacity, fanIn]
-// `slopeProduct` is that of the layer before, written by src/backend/webgpu/emit/emitActivation.ts.
+// `slopeProduct` is that of the layer before, written by src/backend/webgpu/emit/emitFunctions.ts.
 
 #import layerMatmul
 #expects fn slopeProduct(d: f32, saved: f32) -> f32

@@ -1,4 +1,4 @@
-// outputs = activate(inputs · weights + bias); `activate` is written by src/backend/webgpu/emit/emitActivation.ts.
+// outputs = activate(inputs · weights + bias); `activate` is written by src/backend/webgpu/emit/emitFunctions.ts.
 //   inputs     [members or 1, rows, fanIn]      the data set for the first layer
 //   parameters [members, parameterCount]
 //   outputs    [2, members, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them

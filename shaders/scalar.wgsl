@@ -57,7 +57,7 @@ fn inverseTurn(at: u32) -> vec3u {
 }
 
 // The same angle in [−π, π] if x is large, else x: x / (2π) without whole turns, in integers (Payne and Hanek). Masked lanes pay
-// for it as well on some devices, so that kernels with many angles take it once for all of them (src/backend/webgpu/emit/emitActivation.ts).
+// for it as well on some devices, so that kernels with many angles take it once for all of them (src/backend/webgpu/emit/emitFunctions.ts).
 fn boundedAngle(x: f32) -> f32 {
   let magnitude = bitcast<u32>(x) & 0x7fffffffu;
   let significand = (magnitude & 0x7fffffu) | 0x800000u;

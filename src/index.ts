@@ -85,10 +85,10 @@ export {
 } from "./math/optimizer.ts";
 export { type HyperParameterOptions, optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
 export type { FitResult, History, ValidationPoint } from "./model/history.ts";
-export { type LoadOptions, loadModel } from "./model/loadModel.ts";
 export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
-export { createModel, Model, type ModelOptions } from "./model/model.ts";
+export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
+export type { Model, ModelOptions } from "./model/model.ts";
 export { defaultEpochs, type LogInterval, type TrainingControls, type TrainOptions } from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";

@@ -2,13 +2,8 @@ import { expect, test } from "vitest";
 import { activate, activateDerivative } from "../src/backend/cpu/activation.ts";
 import { sampleLoss } from "../src/backend/sampleLoss.ts";
 import { erfOf, normalDistributionOf, softplusOf } from "../src/math/specialFunctions.ts";
-import {
-  type ActivationName,
-  activationNames,
-  lossNames,
-  takesLogits,
-  savesPreActivation,
-} from "../src/graph/network.ts";
+import { type ActivationName, activationNames, lossNames, takesLogits } from "../src/graph/network.ts";
+import { savesPreActivation } from "../src/math/scalarFunction.ts";
 import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";

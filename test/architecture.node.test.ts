@@ -199,7 +199,14 @@ test("no import cycles", () => {
 test("only the tables of kernels and structs read shaders, and the probe that runs before there are kernels", () => {
   const readsShader = (file: SourceFile) => file.imports.some(({ target }) => /\.wgsl\b/.test(target));
   const readers = files.filter(readsShader).map(({ path }) => path);
-  const allowed = ["kernels.ts", "graphKernels.ts", "layouts.ts", "tensor/tensorKernels.ts", "quads.ts"];
+  const allowed = [
+    "kernels.ts",
+    "fusedKernels.ts",
+    "graphKernels.ts",
+    "layouts.ts",
+    "tensor/tensorKernels.ts",
+    "quads.ts",
+  ];
   expect(readers.filter((path) => !allowed.includes(path.replace("backend/webgpu/", "")))).toEqual([]);
 });
 

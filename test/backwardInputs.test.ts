@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { activateDerivative } from "../src/backend/cpu/activation.ts";
 import { backwardInputs } from "../src/backend/cpu/backwardInputs.ts";
-import { type ActivationName, savesPreActivation } from "../src/graph/network.ts";
+import { type ActivationName } from "../src/graph/network.ts";
+import { savesPreActivation } from "../src/math/scalarFunction.ts";
 import { gradientColumnsOf } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import {
   kernelName,

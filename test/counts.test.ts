@@ -105,7 +105,7 @@ test("a batch in chunks takes 3L dispatches a chunk and one update", async () =>
 test("training through the public interface reads only at its events", async () => {
   using model = await createModel(netOf([2, 8, 1]), { device: device() });
   const data = dataOf(model.network, 64, 2);
-  const options = { optimizer: sgd(), batchSize: 16, steps: 400, every: { steps: 200 } };
+  const options = { optimizer: sgd(), batchSize: 16, steps: 400, logInterval: { steps: 200 } };
   await model.fit(data, options);
   const counts = await countCalls(async () => void (await model.fit(data, options)));
   // the state before the first step; losses and the state at each of two events; status and last losses for the results
@@ -118,7 +118,7 @@ const empty = { buffers: 0, bytes: 0 };
 test("the ledger is empty after training to the end, an early break, an abort and an error", async () => {
   const net = network({ inputs: 3, layers: [dense(6), dense(2)], loss: "squaredError" });
   const data = dataOf(net, 40, 3);
-  const options = { optimizer: sgd(), steps: 50, batchSize: 8, every: { steps: 5 } };
+  const options = { optimizer: sgd(), steps: 50, batchSize: 8, logInterval: { steps: 5 } };
   const model = await createModel(net, { device: device(), members: 2 });
   const own = { ...device().ledger };
   expect(own.buffers).toBe(1);

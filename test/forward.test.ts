@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { rowsOf } from "../src/backend/batches.ts";
 import { forward } from "../src/backend/cpu/forward.ts";
-import { type ActivationName, type LayerShape, savesPreActivation } from "../src/graph/network.ts";
+import { type ActivationName, type LayerShape } from "../src/graph/network.ts";
+import { savesPreActivation } from "../src/math/scalarFunction.ts";
 import {
   kernelName,
   valueInvocations,

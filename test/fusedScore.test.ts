@@ -18,7 +18,8 @@ import {
   type Network,
   takesLogits,
 } from "../src/index.ts";
-import { FusedScorer, scoresFused } from "../src/backend/webgpu/strategies/fusedScorer.ts";
+import { scoresFused } from "../src/backend/webgpu/strategies/fusedPlan.ts";
+import { FusedScorer } from "../src/backend/webgpu/strategies/fusedScorer.ts";
 import { LayeredPredictor } from "../src/backend/webgpu/strategies/layeredPredictor.ts";
 import { roundoff } from "./support/compare.ts";
 import { openDevice, memberPart } from "./support/kernelRun.ts";

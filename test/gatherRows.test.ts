@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { rowsOf } from "../src/backend/batches.ts";
 import { dense, network } from "../src/graph/network.ts";
-import { pageBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
+import { pageBlock } from "../src/backend/webgpu/kernels.ts";
 import { poisoned } from "./support/compare.ts";
 import { batchOf, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { cases } from "./support/shapes.ts";

@@ -3,15 +3,8 @@ import { expect, test } from "vitest";
 import { activateDerivative } from "../src/backend/cpu/activation.ts";
 import { loss } from "../src/backend/cpu/loss.ts";
 import { lossScale } from "../src/backend/sampleLoss.ts";
-import {
-  type ActivationName,
-  dense,
-  type LossName,
-  lossNames,
-  network,
-  takesLogits,
-  savesPreActivation,
-} from "../src/graph/network.ts";
+import { type ActivationName, dense, type LossName, lossNames, network, takesLogits } from "../src/graph/network.ts";
+import { savesPreActivation } from "../src/math/scalarFunction.ts";
 import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";

@@ -1,10 +1,7 @@
 // Scalar expressions: their derivatives against central differences, and what simplifying may not change.
 
-import * as fc from "fast-check";
-import { expect, test } from "vitest";
-import { activationFunction, activations } from "../src/math/activations.ts";
-import { backward } from "../src/math/differentiate.ts";
 import {
+  arities,
   absolute,
   apply,
   cos,
@@ -25,9 +22,14 @@ import {
   tanh,
   where,
 } from "../src/math/expression.ts";
+import * as fc from "fast-check";
+import { expect, test } from "vitest";
+import { activationExpression, activations } from "../src/math/activations.ts";
+import { encodeDefinition } from "../src/math/definition.ts";
+import { activationFunction, scalarFunction } from "../src/math/scalarFunction.ts";
+import { backward } from "../src/math/differentiate.ts";
 import { float64Function } from "../src/math/float64.ts";
 import { primitives } from "../src/math/primitives.ts";
-import { scalarFunction } from "../src/math/scalarFunction.ts";
 import { Simplifier } from "../src/math/simplify.ts";
 
 const x = Expression.input("x");
@@ -108,7 +110,8 @@ test("equal expressions become the same object", () => {
 test.each(Object.keys(primitives) as PrimitiveName[])(
   "%s: its derivatives are those of its float64 function",
   (name) => {
-    const { arity, compute } = primitives[name];
+    const arity = arities[name];
+    const { compute } = primitives[name];
     const names = ["x", "y", "a", "b"].slice(0, arity);
     const inputs = names.map((input) => Expression.input(input));
     const simplifier = new Simplifier();
@@ -219,6 +222,14 @@ test("a gradient that is infinite meets no product with 0", () => {
   const masked = float64Function(relu, ["d", "a", "z"]);
   expect(masked(Infinity, 0, -1)).toBe(0);
   expect(masked(Infinity, 2, 2)).toBe(Infinity);
+});
+
+test("activations are defined in their simplest form, so that graphs compute them as layers do", () => {
+  const z = Expression.input("z");
+  for (const name of Object.keys(activations) as (keyof typeof activations)[]) {
+    const simplified = activationFunction(name).forward;
+    expect(encodeDefinition(activationExpression(name, z)), name).toEqual(encodeDefinition(simplified));
+  }
 });
 
 test("second derivatives", () => {

@@ -22,8 +22,8 @@ import {
   verifyTraining,
 } from "../src/index.ts";
 import type { Expression } from "../src/math/expression.ts";
-import { activationFunction } from "../src/math/activations.ts";
-import { lossFunction } from "../src/math/losses.ts";
+import { activationFunction } from "../src/math/scalarFunction.ts";
+import { lossFunction } from "../src/math/lossFunction.ts";
 import { activate, grad, loss as tensorLoss, sum, type Tensor, tensor } from "../src/tensor.ts";
 import { computeOnGpu, worstError } from "./support/expressionSweep.ts";
 import { dataOf } from "./support/nets.ts";

@@ -3,7 +3,7 @@ import { type Batch, batchAt, rowsOf, stepsPerEpoch } from "../src/backend/batch
 import { defaultInitializer, initialize, type InitializerName, initializerNames } from "../src/graph/initializers.ts";
 import { activationNames, dense, network } from "../src/graph/network.ts";
 import { sgd } from "../src/math/optimizer.ts";
-import { pageBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
+import { pageBlock } from "../src/backend/webgpu/kernels.ts";
 import {
   normalAt,
   normalQuantile,

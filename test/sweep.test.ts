@@ -1,11 +1,12 @@
 // Every primitive, activation and loss on the GPU, values and slopes, at 2¹⁸ points and at all powers of two: errors in units of the
 // bounds that the table of primitives states.
 
+import { arities, apply, Expression, type PrimitiveName } from "../src/math/expression.ts";
 import { expect, test } from "vitest";
 import { activations } from "../src/math/activations.ts";
 import { backward } from "../src/math/differentiate.ts";
-import { apply, Expression, type PrimitiveName } from "../src/math/expression.ts";
-import { elementLosses, lossFunction } from "../src/math/losses.ts";
+import { elementLosses } from "../src/math/losses.ts";
+import { lossFunction } from "../src/math/lossFunction.ts";
 import { primitives } from "../src/math/primitives.ts";
 import { Simplifier } from "../src/math/simplify.ts";
 import { computeOnGpu, worstError } from "./support/expressionSweep.ts";
@@ -45,7 +46,7 @@ function slopeOf(output: Expression, by: Expression): Expression | undefined {
 }
 
 testInFull.each(Object.keys(primitives) as PrimitiveName[])("%s", async (name) => {
-  const names = ["x", "y", "a", "b"].slice(0, primitives[name].arity);
+  const names = ["x", "y", "a", "b"].slice(0, arities[name]);
   const inputs = names.map((input) => Expression.input(input));
   const output = apply(name, ...inputs);
   const exponents = others.map((x, at) => (at % 2 === 0 ? Math.round(x) % 65 : x % 8));

@@ -3,7 +3,8 @@
 import { expect, test } from "vitest";
 import { batchAt, rowsOf } from "../src/backend/batches.ts";
 import { Step } from "../src/backend/cpu/step.ts";
-import { emitLayers, type TileSizes } from "../src/backend/webgpu/emit/emitLayers.ts";
+import { emitLayers } from "../src/backend/webgpu/emit/emitLayers.ts";
+import type { TileSizes } from "../src/backend/webgpu/emit/networkLayout.ts";
 import { dense, network, type Network, sgd } from "../src/index.ts";
 import { planGroups, planTiles } from "../src/backend/webgpu/strategies/groupPlan.ts";
 import { workedExample } from "../src/explain/workedExample.ts";

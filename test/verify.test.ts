@@ -2,7 +2,8 @@
 
 import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
-import { acquire, adam, createModel, dense, Model, network, rmsProp, sgd, verifyTraining } from "../src/index.ts";
+import { Model } from "../src/model/model.ts";
+import { acquire, adam, createModel, dense, network, rmsProp, sgd, verifyTraining } from "../src/index.ts";
 import type { ActivationName, LossName, Optimizer, TrainOptions } from "../src/index.ts";
 import { normalAt, streams } from "../src/random.ts";
 import { shareDevice } from "./support/sharedDevice.ts";

@@ -60,7 +60,7 @@ function pureEntry(start: Start, round: Round): Entry {
   };
 }
 
-function forwardRound({ network }: ForwardWorkload, start: Start): Round {
+async function forwardRound({ network }: ForwardWorkload, start: Start): Promise<Round> {
   const executor = createReference(network, 1);
   executor.writeParameters(start.fixed);
   return async (state) => Float64Array.from(await executor.predict(state));
@@ -116,7 +116,7 @@ const elementRound = ({ operation }: ElementWorkload): Round =>
     ? (state) => state.map((value) => activate("sigmoid", value))
     : (state) => state.map((value) => 2 * value * (1 - value));
 
-function roundOf(workload: Exclude<Workload, StepWorkload>, start: Start): Round {
+async function roundOf(workload: Exclude<Workload, StepWorkload>, start: Start): Promise<Round> {
   if (workload.kind === "forward") return forwardRound(workload, start);
   if (workload.kind === "gradient") return gradientRound(workload, start);
   return workload.kind === "product" ? productRound(workload, start) : elementRound(workload);
@@ -124,7 +124,7 @@ function roundOf(workload: Exclude<Workload, StepWorkload>, start: Start): Round
 
 async function createEntry(workload: Workload, start: Start, after?: AfterRound): Promise<Entry> {
   if (workload.kind === "step") return stepEntry(workload, start, after);
-  const round = roundOf(workload, start);
+  const round = await roundOf(workload, start);
   return pureEntry(start, after ? async (state) => Float64Array.from(after(await round(state))) : round);
 }
 

@@ -1,5 +1,7 @@
-import { type LayerShape, type BuiltInNetwork, savesPreActivation } from "../../src/graph/network.ts";
-import { momentCount, type Optimizer } from "../../src/math/optimizer.ts";
+import { type LayerShape, type BuiltInNetwork } from "../../src/graph/network.ts";
+import { savesPreActivation } from "../../src/math/scalarFunction.ts";
+import { type Optimizer } from "../../src/math/optimizer.ts";
+import { momentCount } from "../../src/math/optimizerFunction.ts";
 import {
   gradientColumnsOf,
   kernelsOf,

@@ -4,9 +4,10 @@ import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { encode } from "../../src/backend/webgpu/kernel.ts";
 import type { EncodePass } from "../../src/backend/webgpu/profile.ts";
 import { createLayeredBuffers } from "../../src/backend/webgpu/strategies/layeredBuffers.ts";
-import { createStepDispatches } from "../../src/backend/webgpu/strategies/layeredDispatches.ts";
+import { createStepDispatches } from "../../src/backend/webgpu/strategies/layeredRun.ts";
 import { planLayered } from "../../src/backend/webgpu/strategies/layeredPlan.ts";
-import { stepStride, writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
+import { writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
+import { stepStride } from "../../src/backend/webgpu/layouts.ts";
 import type { RunSettings } from "../../src/backend/executor.ts";
 import type { Ceilings } from "../measure/ceilings.ts";
 import type { DispatchTimer } from "../measure/dispatchTimer.ts";
@@ -66,7 +67,7 @@ export async function measureKernels(
   const owner = new BufferOwner(device);
   const parameters = owner.upload("parameters", start.state);
   const restore = (): void => write(device.gpu, parameters, start.state);
-  const buffers = createLayeredBuffers(request);
+  const buffers = createLayeredBuffers(request, owner);
   try {
     write(device.gpu, buffers.steps, firstSlot(workload, settings, plan.chunkRows));
     const { chunk, update } = await createStepDispatches({ ...request, parameters, buffers });
@@ -78,7 +79,6 @@ export async function measureKernels(
       return { ...work, samples: samples[index]!, medianNs: median(samples[index]!) };
     });
   } finally {
-    buffers.owner.dispose();
     owner.dispose();
   }
 }

@@ -1,7 +1,6 @@
 import { InvalidInput, NoDevice, requireOptions } from "../errors.ts";
 import { requireName } from "../graph/network.ts";
-import { type AcquireOptions, type Device, deviceChoices } from "./device.ts";
-import { openGpu, ownerOf } from "./webgpu/device.ts";
+import { type AcquireOptions, type Device, type DeviceChoice, deviceChoices } from "./device.ts";
 
 function requireBytes(bytes: number | undefined): void {
   if (bytes === undefined || bytes >= 65_536) return;
@@ -16,6 +15,18 @@ async function openReference(reason: string): Promise<Device> {
 }
 
 /**
+ * Opens a WebGPU device. Its code is loaded only where there is WebGPU: a page that computes on the CPU does not download it.
+ * @returns the reason in one line where there is no such device
+ */
+async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<Device | string> {
+  const { gpuDevice, maxBufferBytes, reason, gpu = globalThis.navigator?.gpu } = options;
+  if (!gpu && !gpuDevice) return reason ?? "this host has no WebGPU (navigator.gpu is missing)";
+  const { openAdapter, ownerOf } = await import("./webgpu/device.ts");
+  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
+  return openAdapter(gpu, choice, options);
+}
+
+/**
  * Opens a device to compute on: hardware adapter, else software adapter, else the CPU; or exactly the kind asked for.
  * @throws NoDevice when the kind asked for does not exist here
  */
@@ -25,8 +36,6 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
   if (choice === "cpu" || choice === "reference") return openReference("the CPU was asked for");
-  const { gpuDevice, maxBufferBytes } = options;
-  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
   const opened = await openGpu(choice, options);
   if (typeof opened !== "string") return opened;
   if (choice === "auto") return openReference(opened);

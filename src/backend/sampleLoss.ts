@@ -1,7 +1,8 @@
 // The loss of one sample in float64: what the CPU reference trains by, and what outputs are scored by on any device.
 
 import { compileFloat64, type Float64Program } from "../math/float64.ts";
-import { type ElementLoss, lossFunction } from "../math/losses.ts";
+import { lossFunction } from "../math/lossFunction.ts";
+import type { ElementLoss } from "../math/losses.ts";
 import type { Loss } from "../graph/network.ts";
 import { crossEntropy, crossEntropySlope } from "../math/softmax.ts";
 

@@ -1,4 +1,5 @@
-import { type Activation, activationFunction } from "../math/activations.ts";
+import { type Activation } from "../math/activations.ts";
+import { activationFunction } from "../math/scalarFunction.ts";
 import { Expression as Definition } from "../math/expression.ts";
 import { Simplifier } from "../math/simplify.ts";
 import type { Leaf } from "./expression.ts";

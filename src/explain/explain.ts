@@ -3,7 +3,8 @@ import type { FloatArray, Trace } from "../backend/executor.ts";
 import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { sgd } from "../math/optimizer.ts";
-import { createModel, type Model } from "../model/model.ts";
+import { createModel } from "../model/createModel.ts";
+import type { Model } from "../model/model.ts";
 import { type ExplainFormat, explainStep } from "./explainStep.ts";
 
 export interface ExplainOptions {

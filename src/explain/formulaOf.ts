@@ -1,4 +1,4 @@
-import type { Expression as Definition } from "../math/expression.ts";
+import { arities, type Expression as Definition } from "../math/expression.ts";
 import { primitives } from "../math/primitives.ts";
 import {
   call,
@@ -90,7 +90,7 @@ class Formulas {
       case "softplus":
         return call("log", sum(one, exponential(a)));
       default:
-        return call(node.primitive!, ...[a, b].slice(0, primitives[node.primitive!].arity));
+        return call(node.primitive!, ...[a, b].slice(0, arities[node.primitive!]));
     }
   }
 

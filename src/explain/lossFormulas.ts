@@ -1,8 +1,8 @@
 import { softmax } from "../math/softmax.ts";
-import { lossFunction, type OwnLoss } from "../math/losses.ts";
+import { lossFunction } from "../math/lossFunction.ts";
+import type { OwnLoss } from "../math/losses.ts";
 import type { Loss, LossName } from "../graph/network.ts";
-import { meaningOf, sigmaMeaning } from "./activationFormulas.ts";
-import type { Meaning } from "./activationFormulas.ts";
+import { meaningOf, sigmaMeaning, type Meaning } from "./activationFormulas.ts";
 import {
   call,
   constant,
@@ -15,8 +15,9 @@ import {
   quotient,
   squared,
   sum,
+  type Expression,
+  type Leaf,
 } from "./expression.ts";
-import type { Expression, Leaf } from "./expression.ts";
 import { type Formula, formulaOf } from "./formulaOf.ts";
 import { indexed } from "./names.ts";
 

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import { GraphBuilder, operandExpressions } from "../graph/builder.ts";
 import { type Graph, type GraphNode, reductionNames, type NodeOperation } from "../graph/graph.ts";
 import { type AnyNetwork, type GraphNetwork, networkOfGraph } from "../graph/graphNetwork.ts";
-import { activationFunction } from "../math/activations.ts";
+import { activationFunction } from "../math/scalarFunction.ts";
 import { decodeDefinition, encodeDefinition } from "../math/definition.ts";
 import { type Activation, activationNames, type Loss, lossNames, requireActivation } from "../graph/network.ts";
 

@@ -1,7 +1,6 @@
 import { requireChain } from "../graph/graphNetwork.ts";
-import { activationFunction } from "../math/activations.ts";
-import { inOrder } from "../math/differentiate.ts";
-import type { Expression } from "../math/expression.ts";
+import { activationFunction } from "../math/scalarFunction.ts";
+import { inOrder, type Expression } from "../math/expression.ts";
 import { primitives } from "../math/primitives.ts";
 import {
   type Activation,

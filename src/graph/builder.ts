@@ -1,6 +1,5 @@
 import { InvalidInput } from "../errors.ts";
-import { inOrder } from "../math/differentiate.ts";
-import { Expression } from "../math/expression.ts";
+import { inOrder, Expression } from "../math/expression.ts";
 import { requireInteger } from "./network.ts";
 import {
   columnOf,

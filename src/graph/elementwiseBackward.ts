@@ -1,5 +1,5 @@
-import { backward, inOrder } from "../math/differentiate.ts";
-import { Expression } from "../math/expression.ts";
+import { backward } from "../math/differentiate.ts";
+import { inOrder, Expression } from "../math/expression.ts";
 import { scalarFunction } from "../math/scalarFunction.ts";
 import { Simplifier } from "../math/simplify.ts";
 import { operandExpressions, operandName } from "./builder.ts";

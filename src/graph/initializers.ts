@@ -1,7 +1,8 @@
 import { InvalidInput } from "../errors.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "./graphNetwork.ts";
 import type { ParameterShape } from "./graph.ts";
-import { type Activation, activationFunction } from "../math/activations.ts";
+import { type Activation } from "../math/activations.ts";
+import { activationFunction } from "../math/scalarFunction.ts";
 import { float64Function } from "../math/float64.ts";
 import { type LayerShape, requireName } from "./network.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";

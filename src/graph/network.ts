@@ -1,24 +1,21 @@
 import { InvalidInput } from "../errors.ts";
 import {
   type Activation,
-  activationFunction,
+  activationExpression,
   type ActivationName,
   activations,
   nameOf,
   type OwnActivation,
 } from "../math/activations.ts";
-import { requireOwnName } from "../math/ownFunction.ts";
-import { type ElementLossName, elementLosses, lossFunction, type OwnLoss } from "../math/losses.ts";
+import { requireOwnName } from "../math/definition.ts";
+import { Expression } from "../math/expression.ts";
+import { type ElementLossName, elementLosses, lossExpression, type OwnLoss } from "../math/losses.ts";
 
 export { nameOf } from "../math/activations.ts";
 export type { Activation, ActivationName, OwnActivation } from "../math/activations.ts";
 export type { OwnLoss } from "../math/losses.ts";
 
 export const activationNames = Object.keys(activations) as readonly ActivationName[];
-
-/** True where the derivative needs the pre-activation, so that forward saves it. */
-export const savesPreActivation = (activation: Activation): boolean =>
-  activationFunction(activation).saves === "argument";
 
 export type LossName = ElementLossName | "softmaxCrossEntropy";
 /** A loss by name, or one of a user's. */
@@ -69,6 +66,9 @@ export type BuiltInNetwork = Network<ActivationName, LossName>;
 /** Losses that take logits, so that the last layer must be `identity`. */
 export const takesLogits = (loss: Loss): boolean => loss === "binaryCrossEntropy" || loss === "softmaxCrossEntropy";
 
+/** Returns whether a loss needs a whole row at once. */
+export const isRowWise = (loss: Loss): loss is "softmaxCrossEntropy" => loss === "softmaxCrossEntropy";
+
 /**
  * A dense layer: `activation(inputs · weights + bias)`.
  * @param width number of outputs of the layer, an integer ≥ 1
@@ -115,14 +115,14 @@ const hasName = (value: unknown): value is { readonly name: string } =>
 export function requireActivation(place: string, value: unknown): asserts value is Activation {
   if (!hasName(value)) return requireName(place, value, activationNames);
   requireOwnName(place, value.name, activationNames);
-  activationFunction(value as OwnActivation);
+  activationExpression(value as OwnActivation, Expression.input("z"));
 }
 
 /** Throws `InvalidInput` unless a loss is known by name, or a definition of the table's rows. */
 export function requireLoss(place: string, value: unknown): asserts value is Loss {
   if (!hasName(value)) return requireName(place, value, lossNames);
   requireOwnName(place, value.name, lossNames);
-  lossFunction(value as OwnLoss);
+  lossExpression(value as OwnLoss, Expression.input("y"), Expression.input("t"));
 }
 
 /** One object for all definitions that are equal, however often they were read from a file or a message. */

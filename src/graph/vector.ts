@@ -1,5 +1,5 @@
 import { InvalidInput } from "../errors.ts";
-import { activationFunction } from "../math/activations.ts";
+import { activationExpression } from "../math/activations.ts";
 import { type Expression, maximum, minimum } from "../math/expression.ts";
 import { type Activation, type DenseLayer, requireActivation, requireInteger, requireName } from "./network.ts";
 import { type GraphBuilder, maxWidth, operandExpressions } from "./builder.ts";
@@ -108,7 +108,7 @@ export class Vector {
     requireActivation("network: activation", activation);
     if (activation === "identity") return this;
     const [x] = operandExpressions(1);
-    const expression = activationFunction(activation).forward.substitute(new Map([["z", x!]]));
+    const expression = activationExpression(activation, x!);
     return this.#next(this.builder.add({ kind: "elementwise", from: [this.node], expression, activation }));
   }
 

@@ -1,6 +1,5 @@
 import { decodeDefinition, type Definition } from "./definition.ts";
-import { expm1, Expression, normalDistribution, sigmoid, sin, softplus, tanh, where } from "./expression.ts";
-import { scalarFunction, type ScalarFunction } from "./scalarFunction.ts";
+import { expm1, type Expression, normalDistribution, sigmoid, sin, softplus, tanh, where } from "./expression.ts";
 
 /** Slope of leakyRelu below 0, as `torch.nn.LeakyReLU`. */
 const leak = 0.01;
@@ -31,23 +30,11 @@ export interface OwnActivation {
 /** An activation by name, or one of a user's. */
 export type Activation = ActivationName | OwnActivation;
 
-const derived = new Map<ActivationName, ScalarFunction>();
-const derivedOwn = new WeakMap<OwnActivation, ScalarFunction>();
-
-/** An activation and its backward pass, derived once. */
-export function activationFunction(activation: Activation): ScalarFunction {
-  const known = typeof activation === "string" ? derived.get(activation) : derivedOwn.get(activation);
-  if (known) return known;
-  const z = Expression.input("z");
-  if (typeof activation === "string") {
-    const own = scalarFunction(activations[activation](z));
-    derived.set(activation, own);
-    return own;
-  }
-  const own = scalarFunction(decodeDefinition(`activation ${activation.name}`, activation.definition, ["z"]));
-  derivedOwn.set(activation, own);
-  return own;
-}
+/** The definition of an activation at `z`. @throws InvalidInput on an own one whose data are no definition */
+export const activationExpression = (activation: Activation, z: Expression): Expression =>
+  typeof activation === "string"
+    ? activations[activation](z)
+    : decodeDefinition(`activation ${activation.name}`, activation.definition, ["z"]).substitute(new Map([["z", z]]));
 
 /** What an activation or a loss is called. */
 export const nameOf = (of: string | { readonly name: string }): string => (typeof of === "string" ? of : of.name);

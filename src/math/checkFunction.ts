@@ -1,5 +1,5 @@
-import { backward, inOrder } from "./differentiate.ts";
-import { Expression } from "./expression.ts";
+import { backward } from "./differentiate.ts";
+import { inOrder, Expression } from "./expression.ts";
 import { float64Function } from "./float64.ts";
 import { primitives } from "./primitives.ts";
 import { Simplifier } from "./simplify.ts";

@@ -1,7 +1,5 @@
+import { arities, inOrder, Expression, type PrimitiveName } from "./expression.ts";
 import { InvalidInput } from "../errors.ts";
-import { inOrder } from "./differentiate.ts";
-import { Expression, type PrimitiveName } from "./expression.ts";
-import { primitives } from "./primitives.ts";
 
 /**
  * An expression as plain data: rows of the table of primitives, each applied to operands. An operand is a number, the name of an input,
@@ -28,8 +26,7 @@ export function encodeDefinition(output: Expression): Definition {
   return rows.length > 0 ? rows : [["input", operandOf(output)]];
 }
 
-const isPrimitive = (name: unknown): name is PrimitiveName =>
-  typeof name === "string" && Object.hasOwn(primitives, name);
+const isPrimitive = (name: unknown): name is PrimitiveName => typeof name === "string" && Object.hasOwn(arities, name);
 
 const show = (value: unknown): string => (JSON.stringify(value) ?? typeof value).slice(0, 60);
 
@@ -60,12 +57,20 @@ export function decodeDefinition(place: string, rows: unknown, inputs: readonly 
     const [name, ...operands] = row as unknown[];
     if (name === "input" && operands.length === 1) results.push(operandOf(where, operands[0]));
     else if (!isPrimitive(name)) return fail(where, "the name of a primitive of this version", name);
-    else if (operands.length !== primitives[name].arity)
-      return fail(where, `${primitives[name].arity} operands of ${name}`, operands.length);
+    else if (operands.length !== arities[name])
+      return fail(where, `${arities[name]} operands of ${name}`, operands.length);
     else {
       const own = operands.map((operand) => operandOf(where, operand));
       results.push(Expression.application(name, own));
     }
   }
   return results[results.length - 1]!;
+}
+
+/** @throws InvalidInput unless a name can stand for a definition in messages, files and formulas */
+export function requireOwnName(place: string, name: unknown, taken: readonly string[]): asserts name is string {
+  if (typeof name === "string" && /^[A-Za-z][\w-]{0,39}$/.test(name) && !taken.includes(name)) return;
+  const got = (JSON.stringify(name) ?? typeof name).slice(0, 60);
+  const fix = "begin with a letter; use up to 40 letters, digits, _ and -; built-in names are taken";
+  throw new InvalidInput({ place, expected: "a name of its own", got, fix });
 }

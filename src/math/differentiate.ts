@@ -1,20 +1,6 @@
-import type { Expression } from "./expression.ts";
+import { type Expression, inOrder } from "./expression.ts";
 import { primitives } from "./primitives.ts";
 import type { Simplifier } from "./simplify.ts";
-
-/** Every node below the outputs, operands before what uses them. */
-export function inOrder(outputs: readonly Expression[]): Expression[] {
-  const order: Expression[] = [];
-  const met = new Set<Expression>();
-  const visit = (node: Expression): void => {
-    if (met.has(node)) return;
-    met.add(node);
-    for (const operand of node.operands) visit(operand);
-    order.push(node);
-  };
-  for (const output of outputs) visit(output);
-  return order;
-}
 
 /** How often each node is used as an operand or as a result. */
 export function usesOf(order: readonly Expression[], outputs: readonly Expression[]): Map<Expression, number> {

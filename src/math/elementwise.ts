@@ -1,7 +1,9 @@
-import { type Activation, activationFunction } from "./activations.ts";
+import { type Activation } from "./activations.ts";
+import { activationFunction } from "./scalarFunction.ts";
 import { backward } from "./differentiate.ts";
 import { absolute, exp, Expression, log, maximum, minimum, power, sign, sqrt, where } from "./expression.ts";
-import { type ElementLoss, lossFunction } from "./losses.ts";
+import { type ElementLoss } from "./losses.ts";
+import { lossFunction } from "./lossFunction.ts";
 import { Simplifier } from "./simplify.ts";
 
 // Operations of tensors value by value: expressions of x, or of x and y.

@@ -1,5 +1,5 @@
-import { inOrder, usesOf } from "./differentiate.ts";
-import type { Expression } from "./expression.ts";
+import { usesOf } from "./differentiate.ts";
+import { inOrder, type Expression } from "./expression.ts";
 import { primitives } from "./primitives.ts";
 import { bare, negative } from "./wgslText.ts";
 

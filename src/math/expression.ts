@@ -1,32 +1,34 @@
 import { InvalidInput } from "../errors.ts";
 
-/** Rows of the table in primitives.ts. */
-export type PrimitiveName =
-  | "add"
-  | "subtract"
-  | "multiply"
-  | "divide"
-  | "negate"
-  | "minimum"
-  | "maximum"
-  | "absolute"
-  | "sign"
-  | "sqrt"
-  | "reciprocal"
-  | "power"
-  | "exp"
-  | "expm1"
-  | "log"
-  | "sin"
-  | "cos"
-  | "tanh"
-  | "sigmoid"
-  | "softplus"
-  | "normalDistribution"
-  | "normalDensity"
-  | "whereLess"
-  | "whereLessOrEqual"
-  | "whereEqual";
+/** Every primitive and its number of operands; primitives.ts has a row for each. */
+export const arities = {
+  add: 2,
+  subtract: 2,
+  multiply: 2,
+  divide: 2,
+  negate: 1,
+  minimum: 2,
+  maximum: 2,
+  absolute: 1,
+  sign: 1,
+  sqrt: 1,
+  reciprocal: 1,
+  power: 2,
+  exp: 1,
+  expm1: 1,
+  log: 1,
+  sin: 1,
+  cos: 1,
+  tanh: 1,
+  sigmoid: 1,
+  softplus: 1,
+  normalDistribution: 1,
+  normalDensity: 1,
+  whereLess: 4,
+  whereLessOrEqual: 4,
+  whereEqual: 4,
+} as const;
+export type PrimitiveName = keyof typeof arities;
 
 /** An expression, or a number that stands for a constant. */
 export type Operand = Expression | number;
@@ -147,6 +149,20 @@ function operandOf(operand: Operand): Expression {
     got,
     fix,
   });
+}
+
+/** Every node below the outputs, operands before what uses them. */
+export function inOrder(outputs: readonly Expression[]): Expression[] {
+  const order: Expression[] = [];
+  const met = new Set<Expression>();
+  const visit = (node: Expression): void => {
+    if (met.has(node)) return;
+    met.add(node);
+    for (const operand of node.operands) visit(operand);
+    order.push(node);
+  };
+  for (const output of outputs) visit(output);
+  return order;
 }
 
 /** A primitive applied to operands. */

@@ -1,5 +1,4 @@
-import { inOrder } from "./differentiate.ts";
-import type { Expression } from "./expression.ts";
+import { inOrder, type Expression } from "./expression.ts";
 import { primitives } from "./primitives.ts";
 
 /** Expressions as a program in float64: write the inputs, run, read the outputs. Nothing is allocated by a run. */

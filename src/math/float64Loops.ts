@@ -1,4 +1,4 @@
-import type { PrimitiveName } from "./expression.ts";
+import { arities, type PrimitiveName } from "./expression.ts";
 import { primitives } from "./primitives.ts";
 
 // Operations on blocks of float64 values: one loop for all values of a node.
@@ -121,7 +121,8 @@ export const copyOf =
 
 /** The operation of a primitive: a loop that is written out, or one over the function of the table. */
 export function loopOf(primitive: PrimitiveName): LoopOf {
-  const { arity, compute } = primitives[primitive];
+  const { compute } = primitives[primitive];
+  const arity = arities[primitive];
   const written = loops[primitive];
   if (written) return written;
   if (arity === 1) {

@@ -1,5 +1,4 @@
-import { inOrder } from "./differentiate.ts";
-import { Expression, reciprocal } from "./expression.ts";
+import { inOrder, Expression, reciprocal } from "./expression.ts";
 import type { Simplifier } from "./simplify.ts";
 
 /** A subexpression that is computed once, and the name of the input that stands for it. */

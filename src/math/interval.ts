@@ -1,5 +1,4 @@
-import type { Expression } from "./expression.ts";
-import { inOrder } from "./differentiate.ts";
+import { type Expression, inOrder } from "./expression.ts";
 
 /** Values from `low` to `high`. */
 export interface Interval {

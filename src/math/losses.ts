@@ -1,7 +1,5 @@
 import { decodeDefinition, type Definition } from "./definition.ts";
-import { backward } from "./differentiate.ts";
-import { absolute, Expression, softplus, where } from "./expression.ts";
-import { Simplifier } from "./simplify.ts";
+import { absolute, type Expression, softplus, where } from "./expression.ts";
 
 /** t · x; 0 where t is 0, though x be infinite: a logit of −∞ or ∞ may mask a class. */
 const targetTimes = (t: Expression, x: Expression): Expression => where(t.equals(0), 0, t.times(x));
@@ -38,40 +36,13 @@ export interface OwnLoss {
 /** A loss of every output by itself. */
 export type ElementLoss = ElementLossName | OwnLoss;
 
-/** A loss of one output, and its slope by it, of the inputs y and its target t. */
-export interface LossFunction {
-  readonly loss: Expression;
-  readonly slope: Expression;
-}
-
-const inputs = ["y", "t"] as const;
-const [y, t] = inputs.map((name) => Expression.input(name)) as [Expression, Expression];
-
-function derive(of: ElementLoss): LossFunction {
-  const definition =
-    typeof of === "string" ? elementLosses[of](y, t) : decodeDefinition(`loss ${of.name}`, of.definition, inputs);
-  const simplifier = new Simplifier();
-  const loss = simplifier.simplify(
-    definition.substitute(
-      new Map([
-        ["y", y],
-        ["t", t],
-      ]),
-    ),
-  );
-  const [slope] = backward(simplifier, loss, Expression.constant(1), [y]);
-  return { loss, slope: slope ?? Expression.constant(0) };
-}
-
-const derived = new Map<ElementLossName, LossFunction>();
-const derivedOwn = new WeakMap<OwnLoss, LossFunction>();
-
-/** A loss and its slope, derived once. */
-export function lossFunction(of: ElementLoss): LossFunction {
-  const known = typeof of === "string" ? derived.get(of) : derivedOwn.get(of);
-  if (known) return known;
-  const made = derive(of);
-  if (typeof of === "string") derived.set(of, made);
-  else derivedOwn.set(of, made);
-  return made;
-}
+/** The definition of a loss at `y` and `t`. @throws InvalidInput on an own one whose data are no definition */
+export const lossExpression = (of: ElementLoss, y: Expression, t: Expression): Expression =>
+  typeof of === "string"
+    ? elementLosses[of](y, t)
+    : decodeDefinition(`loss ${of.name}`, of.definition, ["y", "t"]).substitute(
+        new Map([
+          ["y", y],
+          ["t", t],
+        ]),
+      );

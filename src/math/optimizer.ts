@@ -1,7 +1,6 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import { type OptimizerDefinition, optimizers } from "./optimizers.ts";
-import { memberHyperParameters, type OptimizerUpdate, optimizerUpdate } from "./optimizerUpdate.ts";
-import { decodeUpdate, type OwnUpdate } from "./ownUpdate.ts";
+import { type HyperParameters, memberHyperParameters, optimizers } from "./optimizers.ts";
+import type { OwnUpdate } from "./ownUpdate.ts";
 
 /** Optimizers of thalweg; `optimizer()` defines others. */
 export const optimizerNames = ["sgd", "adam", "adamW", "rmsProp"] as const;
@@ -98,7 +97,7 @@ export function requireHyperParameter(place: string, name: string, value: unknow
 }
 
 /** Throws `InvalidInput` unless every hyper-parameter is in its range and an f32. */
-function checked(optimizer: Optimizer): Optimizer {
+export function checkOptimizer(optimizer: Optimizer): Optimizer {
   const place = (key: string): string => `${optimizer.name}: ${key}`;
   for (const name of numbersOf(optimizer)) requireHyperParameter(place(name), name, hyperParameterOf(optimizer, name));
   if (optimizer.nesterov && optimizer.momentum === 0) {
@@ -108,15 +107,12 @@ function checked(optimizer: Optimizer): Optimizer {
   return optimizer;
 }
 
-const isBuiltIn = (name: unknown): name is OptimizerName => (optimizerNames as readonly unknown[]).includes(name);
-
-/** What defines an optimizer. */
-const definitionOf = ({ name, own }: Optimizer): OptimizerDefinition =>
-  own ? decodeUpdate(`optimizer ${name}`, own) : (optimizers[name as OptimizerName] as unknown as OptimizerDefinition);
+/** Hyper-parameters of an optimizer: names, and the values or defaults that its definition has. */
+const hyperParametersOf = ({ name, own }: Optimizer): HyperParameters =>
+  own ? own.values : optimizers[name as OptimizerName].hyperParameters;
 
 /** Whether an optimizer has a hyper-parameter of this name to set. */
-export const takes = (optimizer: Optimizer, name: string): boolean =>
-  Object.hasOwn(definitionOf(optimizer).hyperParameters, name);
+export const takes = (optimizer: Optimizer, name: string): boolean => Object.hasOwn(hyperParametersOf(optimizer), name);
 
 /** Value of a hyper-parameter; members of a population may have their own of three of them. */
 export function hyperParameterOf(optimizer: Optimizer, name: string): number | boolean {
@@ -126,24 +122,14 @@ export function hyperParameterOf(optimizer: Optimizer, name: string): number | b
 
 /** Names of the hyper-parameters of an optimizer that are numbers. */
 export function numbersOf(optimizer: Optimizer): string[] {
-  const { hyperParameters } = definitionOf(optimizer);
+  const hyperParameters = hyperParametersOf(optimizer);
   return Object.keys(hyperParameters).filter((name) => typeof hyperParameters[name] === "number");
-}
-
-/** Throws `InvalidInput` unless `optimizer` came from one of the functions below, or is as good. */
-export function requireOptimizer(place: string, optimizer: Optimizer | undefined): void {
-  if (typeof optimizer === "object" && (isBuiltIn(optimizer?.name) || optimizer?.own !== undefined)) {
-    checked(optimizer);
-    return;
-  }
-  const got = typeof optimizer === "object" ? String(optimizer?.name) : String(optimizer);
-  throw new InvalidInput({ place, expected: "an optimizer", got, fix: "pass optimizer: adam()" });
 }
 
 function build(name: OptimizerName, options: object): Optimizer {
   const { hyperParameters } = optimizers[name];
   requireOptions(name, options, Object.keys(hyperParameters));
-  return checked({ name, ...unused, ...hyperParameters, ...options });
+  return checkOptimizer({ name, ...unused, ...hyperParameters, ...options });
 }
 
 /** Stochastic gradient descent, momentum and Nesterov as `torch.optim.SGD` defines them (dampening 0). */
@@ -162,22 +148,5 @@ export const rmsProp = (options: RmsPropOptions = {}): Optimizer => build("rmsPr
 export function ownOptimizer(name: string, own: OwnUpdate): Optimizer {
   const { values } = own;
   const ofMembers = memberHyperParameters.filter((key) => Object.hasOwn(values, key)).map((key) => [key, values[key]]);
-  return checked({ name, ...unused, ...Object.fromEntries(ofMembers), own });
+  return checkOptimizer({ name, ...unused, ...Object.fromEntries(ofMembers), own });
 }
-
-const updates = new WeakMap<Optimizer, OptimizerUpdate>();
-
-/** The expressions of an optimizer's update. */
-export function updateOf(optimizer: Optimizer): OptimizerUpdate {
-  const known = updates.get(optimizer);
-  if (known) return known;
-  const definition = definitionOf(optimizer);
-  const names = Object.keys(definition.hyperParameters);
-  const values = Object.fromEntries(names.map((name) => [name, hyperParameterOf(optimizer, name)]));
-  const update = optimizerUpdate(definition, values);
-  updates.set(optimizer, update);
-  return update;
-}
-
-/** Values that the optimizer keeps per parameter: momentum or moments. */
-export const momentCount = (optimizer: Optimizer): number => updateOf(optimizer).state.length;

@@ -1,11 +1,7 @@
-import { inOrder } from "./differentiate.ts";
-import { Expression } from "./expression.ts";
-import type { HyperParameters, OptimizerDefinition } from "./optimizers.ts";
+import { inOrder, Expression } from "./expression.ts";
+import { type HyperParameters, memberHyperParameters, type OptimizerDefinition } from "./optimizers.ts";
 import { hoist } from "./hoist.ts";
 import { Simplifier } from "./simplify.ts";
-
-/** Hyper-parameters that each member of a population may have for itself; a training may change the learning rate on its way. */
-export const memberHyperParameters = ["learningRate", "momentum", "weightDecay"] as const;
 
 /** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
 export const mostRunValues = 13;

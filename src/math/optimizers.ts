@@ -3,6 +3,9 @@ import { type Expression, power, sqrt } from "./expression.ts";
 /** Default values of hyper-parameters by name. */
 export type HyperParameters = Readonly<Record<string, number | boolean>>;
 
+/** Hyper-parameters that each member of a population may have for itself; a training may change the learning rate on its way. */
+export const memberHyperParameters = ["learningRate", "momentum", "weightDecay"] as const;
+
 /** What an update is computed from, for one parameter. */
 export type UpdateInputs<Defaults extends HyperParameters, State extends string> = {
   readonly [name in "parameter" | "gradient" | "step" | State]: Expression;

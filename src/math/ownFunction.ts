@@ -1,18 +1,12 @@
 import { InvalidInput } from "../errors.ts";
-import { type Activation, activationFunction, activations, type OwnActivation } from "./activations.ts";
+import { type Activation, activations, type OwnActivation } from "./activations.ts";
+import { activationFunction } from "./scalarFunction.ts";
 import { checkFunction, type Finding } from "./checkFunction.ts";
-import { encodeDefinition } from "./definition.ts";
+import { encodeDefinition, requireOwnName } from "./definition.ts";
 import { Expression } from "./expression.ts";
-import { type ElementLoss, elementLosses, lossFunction, type OwnLoss } from "./losses.ts";
+import { type ElementLoss, elementLosses, type OwnLoss } from "./losses.ts";
+import { lossFunction } from "./lossFunction.ts";
 import { Simplifier } from "./simplify.ts";
-
-/** @throws InvalidInput unless a name can stand for a definition in messages, files and formulas */
-export function requireOwnName(place: string, name: unknown, taken: readonly string[]): asserts name is string {
-  if (typeof name === "string" && /^[A-Za-z][\w-]{0,39}$/.test(name) && !taken.includes(name)) return;
-  const got = (JSON.stringify(name) ?? typeof name).slice(0, 60);
-  const fix = "begin with a letter; use up to 40 letters, digits, _ and -; built-in names are taken";
-  throw new InvalidInput({ place, expected: "a name of its own", got, fix });
-}
 
 function requireExpression(place: string, value: unknown): asserts value is Expression {
   if (value instanceof Expression) return;

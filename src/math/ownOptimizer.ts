@@ -1,16 +1,13 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import { inOrder } from "./differentiate.ts";
-import { Expression } from "./expression.ts";
+import { inOrder, Expression } from "./expression.ts";
 import { compileFloat64 } from "./float64.ts";
-import type { HyperParameters, OptimizerDefinition, UpdateInputs } from "./optimizers.ts";
 import {
-  expressionsOf,
-  hostedUpdate,
+  type HyperParameters,
+  type OptimizerDefinition,
+  type UpdateInputs,
   memberHyperParameters,
-  mostRunValues,
-  mostStepValues,
-  optimizerUpdate,
-} from "./optimizerUpdate.ts";
+} from "./optimizers.ts";
+import { expressionsOf, hostedUpdate, mostRunValues, mostStepValues, optimizerUpdate } from "./optimizerUpdate.ts";
 import { commonInputs, encodeUpdate, mostState, requireInputNames } from "./ownUpdate.ts";
 import { type Optimizer, optimizerNames, ownOptimizer, requireHyperParameter } from "./optimizer.ts";
 

@@ -14,7 +14,6 @@ export type OnnxForm =
 
 /** A row of the table in primitives.ts: the only place that knows a primitive. */
 export interface Primitive {
-  readonly arity: number;
   /** In float64. */
   readonly compute: (...operands: number[]) => number;
   /** WGSL of the result, from the operands' WGSL: an operator, a builtin, or a function of shaders/scalar.wgsl. */

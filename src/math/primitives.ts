@@ -26,7 +26,6 @@ function shareOfWinner(gradient: Expression, winner: Expression, loser: Expressi
 const onnxComparison = { whereLess: "Less", whereLessOrEqual: "LessOrEqual", whereEqual: "Equal" } as const;
 
 const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", relation: string): Primitive => ({
-  arity: 4,
   compute: (left, right, a, b) => {
     const holds =
       condition === "whereLess" ? left! < right! : condition === "whereEqual" ? left === right : left! <= right!;
@@ -48,7 +47,6 @@ const selected = (condition: "whereLess" | "whereLessOrEqual" | "whereEqual", re
 /** Every primitive. Bounds hold where neither operands nor result are below 2⁻¹²⁶ in size, which a GPU may flush to 0. */
 export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
   add: {
-    arity: 2,
     compute: (a, b) => a! + b!,
     wgsl: infix("+"),
     takesVectors: true,
@@ -57,7 +55,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Add",
   },
   subtract: {
-    arity: 2,
     compute: (a, b) => a! - b!,
     wgsl: infix("-"),
     takesVectors: true,
@@ -66,7 +63,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Sub",
   },
   multiply: {
-    arity: 2,
     compute: (a, b) => a! * b!,
     wgsl: infix("*"),
     takesVectors: true,
@@ -75,7 +71,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Mul",
   },
   divide: {
-    arity: 2,
     compute: (a, b) => a! / b!,
     wgsl: infix("/"),
     takesVectors: true,
@@ -84,7 +79,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Div",
   },
   negate: {
-    arity: 1,
     compute: (a) => -a!,
     wgsl: negative,
     takesVectors: true,
@@ -93,7 +87,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Neg",
   },
   minimum: {
-    arity: 2,
     compute: Math.min,
     wgsl: call("min"),
     takesVectors: true,
@@ -106,7 +99,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "min", tex: "\\min" },
   },
   maximum: {
-    arity: 2,
     compute: Math.max,
     wgsl: call("max"),
     takesVectors: true,
@@ -116,7 +108,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "max", tex: "\\max" },
   },
   absolute: {
-    arity: 1,
     compute: Math.abs,
     wgsl: call("abs"),
     takesVectors: true,
@@ -126,7 +117,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "", tex: "" },
   },
   sign: {
-    arity: 1,
     compute: Math.sign,
     wgsl: call("sign"),
     takesVectors: true,
@@ -136,7 +126,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "sgn", tex: "\\operatorname{sgn}" },
   },
   sqrt: {
-    arity: 1,
     compute: Math.sqrt,
     wgsl: call("sqrt"),
     takesVectors: true,
@@ -145,7 +134,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Sqrt",
   },
   reciprocal: {
-    arity: 1,
     compute: (x) => 1 / x!,
     wgsl: (x) => `(1.0 / ${x})`,
     takesVectors: true,
@@ -154,7 +142,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Reciprocal",
   },
   power: {
-    arity: 2,
     compute: (x, exponent) => x! ** exponent!,
     wgsl: call("power"),
     takesVectors: false,
@@ -166,7 +153,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Pow",
   },
   exp: {
-    arity: 1,
     compute: Math.exp,
     wgsl: call("exponential"),
     takesVectors: false,
@@ -175,7 +161,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Exp",
   },
   expm1: {
-    arity: 1,
     compute: Math.expm1,
     wgsl: call("exponentialMinusOne"),
     takesVectors: false,
@@ -184,7 +169,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: (emit, x) => emit("Sub", emit("Exp", x!), 1),
   },
   log: {
-    arity: 1,
     compute: Math.log,
     wgsl: call("naturalLogarithm"),
     takesVectors: false,
@@ -194,7 +178,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "ln", tex: "\\ln" },
   },
   sin: {
-    arity: 1,
     compute: Math.sin,
     wgsl: call("sine"),
     takesVectors: false,
@@ -205,7 +188,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "sin", tex: "\\sin" },
   },
   cos: {
-    arity: 1,
     compute: Math.cos,
     wgsl: call("cosine"),
     takesVectors: false,
@@ -216,7 +198,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "cos", tex: "\\cos" },
   },
   tanh: {
-    arity: 1,
     compute: Math.tanh,
     wgsl: call("hyperbolicTangent"),
     takesVectors: false,
@@ -226,7 +207,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "tanh", tex: "\\tanh" },
   },
   sigmoid: {
-    arity: 1,
     compute: sigmoidOf,
     wgsl: call("sigmoid"),
     takesVectors: false,
@@ -237,7 +217,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "σ", tex: "\\sigma" },
   },
   softplus: {
-    arity: 1,
     compute: softplusOf,
     wgsl: call("softplus"),
     takesVectors: false,
@@ -246,7 +225,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     onnx: "Softplus",
   },
   normalDistribution: {
-    arity: 1,
     compute: normalDistributionOf,
     wgsl: call("normalDistribution"),
     takesVectors: false,
@@ -256,7 +234,6 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     notation: { text: "Φ", tex: "\\Phi" },
   },
   normalDensity: {
-    arity: 1,
     compute: normalDensityOf,
     wgsl: call("normalDensity"),
     takesVectors: false,

@@ -1,5 +1,6 @@
-import { backward, inOrder } from "./differentiate.ts";
-import { apply, Expression } from "./expression.ts";
+import { type Activation, activationExpression, type ActivationName, type OwnActivation } from "./activations.ts";
+import { backward } from "./differentiate.ts";
+import { inOrder, apply, Expression } from "./expression.ts";
 import { intervalOf } from "./interval.ts";
 import type { Preparation } from "./primitive.ts";
 import { primitives } from "./primitives.ts";
@@ -17,7 +18,7 @@ export interface ScalarFunction {
   readonly preparation: Preparation | undefined;
 }
 
-const [z, a, d] = [Expression.input("z"), Expression.input("a"), Expression.input("d")];
+const [z, a, d] = ["z", "a", "d"].map((name) => Expression.input(name)) as [Expression, Expression, Expression];
 
 /** Replaces nodes of an expression, and what lies below them. */
 function replaceNodes(expression: Expression, replacements: ReadonlyMap<Expression, Expression>): Expression {
@@ -78,3 +79,20 @@ export function scalarFunction(definition: Expression): ScalarFunction {
   const saves = found ? (uses(found, "a") ? "result" : "nothing") : "argument";
   return { forward, backward: chosen, saves, preparation: preparationOf([forward, chosen]) };
 }
+
+const derived = new Map<ActivationName, ScalarFunction>();
+const derivedOwn = new WeakMap<OwnActivation, ScalarFunction>();
+
+/** An activation and its backward pass, derived once. */
+export function activationFunction(activation: Activation): ScalarFunction {
+  const known = typeof activation === "string" ? derived.get(activation) : derivedOwn.get(activation);
+  if (known) return known;
+  const own = scalarFunction(activationExpression(activation, z));
+  if (typeof activation === "string") derived.set(activation, own);
+  else derivedOwn.set(activation, own);
+  return own;
+}
+
+/** Whether backward needs the pre-activation, because the activation alone does not tell its slope. */
+export const savesPreActivation = (activation: Activation): boolean =>
+  activationFunction(activation).saves === "argument";

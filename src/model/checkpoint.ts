@@ -3,7 +3,7 @@ import { InvalidInput } from "../errors.ts";
 import type { FloatArray, RunSettings, Checkpoint } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
-import { momentCount } from "../math/optimizer.ts";
+import { momentCount } from "../math/optimizerFunction.ts";
 
 /** The training that is to go on from a state. */
 interface Resumed {

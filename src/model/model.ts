@@ -12,20 +12,14 @@ import type { Device } from "../backend/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
 import { type Network, requireInteger } from "../graph/network.ts";
-import { type Optimizer, requireOptimizer } from "../math/optimizer.ts";
+import { type Optimizer } from "../math/optimizer.ts";
+import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
-import {
-  allMembers,
-  averageParameters,
-  chosenMembers,
-  type Ensemble,
-  predictTogether,
-  readMembers,
-} from "./population.ts";
+import type { Ensemble } from "./population.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
 import { type Progress, Trainer } from "./trainer.ts";
@@ -184,6 +178,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   async predictEnsemble(inputs: FloatArray, options: { readonly members?: ArrayLike<number> } = {}): Promise<Ensemble> {
     requireInputs("predictEnsemble: inputs", inputs, this.network);
     requireOptions("predictEnsemble", options, ["members"]);
+    const { predictTogether } = await import("./population.ts");
     if (options.members === undefined) return predictTogether(this.#executor, inputs);
     const members = await this.#pick("predictEnsemble: member", options.members);
     try {
@@ -202,6 +197,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   async #pick(place: string, members: number | ArrayLike<number>): Promise<Model<Architecture>> {
+    const { chosenMembers, readMembers } = await import("./population.ts");
     const chosen = chosenMembers(place, members, this.members);
     const parameters = await readMembers(this.#executor, chosen);
     return openModel(this.device, this.network, chosen.length, () => parameters);
@@ -213,8 +209,9 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @param members default all
    * @throws InvalidInput on a number that no member has, LimitExceeded, GpuOutOfMemory
    */
-  async average(members: ArrayLike<number> = allMembers(this.members)): Promise<Model<Architecture>> {
-    const chosen = chosenMembers("average: member", members, this.members);
+  async average(members?: ArrayLike<number>): Promise<Model<Architecture>> {
+    const { allMembers, averageParameters, chosenMembers } = await import("./population.ts");
+    const chosen = chosenMembers("average: member", members ?? allMembers(this.members), this.members);
     const parameters = await averageParameters(this.#executor, chosen);
     return openModel(this.device, this.network, 1, () => parameters);
   }
@@ -272,11 +269,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
 const known = ["device", "seed", "members", "initializer", "parameters"];
 
-/**
- * Creates members of a network on a device, with initial parameters.
- * @throws InvalidInput, LimitExceeded, GpuOutOfMemory
- */
-export async function createModel<Architecture extends AnyNetwork>(
+/** `createModel` where this file is loaded. */
+export async function startModel<Architecture extends AnyNetwork>(
   network: Architecture,
   options: ModelOptions,
 ): Promise<Model<Architecture>> {

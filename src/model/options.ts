@@ -13,7 +13,8 @@ import {
 import { requireSeed } from "../graph/initializers.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger, requireName } from "../graph/network.ts";
-import { adam, type Optimizer, requireHyperParameter, requireOptimizer } from "../math/optimizer.ts";
+import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
+import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";

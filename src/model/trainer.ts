@@ -9,7 +9,6 @@ import {
   type Checkpoint,
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
-import { divergenceRemedy } from "./divergence.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
 import {
   requireControls,
@@ -224,6 +223,7 @@ export class Trainer {
       this.#checkpoint = state;
       return diverged.length;
     }
+    const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#checkpoint;
     if (good) this.#executor.writeParameters(good.parameters);

@@ -2,7 +2,6 @@ import type { Dataset, Executor, FloatArray, Reference, Trace } from "../backend
 import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../math/optimizer.ts";
-import { createReference } from "../backend/createReference.ts";
 import { streams, uniformAt } from "../random.ts";
 import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
@@ -150,6 +149,7 @@ async function compareStep(model: Model<AnyNetwork>, reference: Reference, { dat
  */
 export async function verifyTraining(model: Model<AnyNetwork>, request: VerifyRequest): Promise<Verification> {
   const { network, members } = model;
+  const { createReference } = await import("../backend/createReference.ts");
   const executor = createReference(network, members);
   const reference = await referenceParameters(executor, request);
   let drift = 2 ** -24;

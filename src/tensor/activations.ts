@@ -1,4 +1,5 @@
-import { type Activation, nameOf, requireActivation, savesPreActivation } from "../graph/network.ts";
+import { type Activation, nameOf, requireActivation } from "../graph/network.ts";
+import { savesPreActivation } from "../math/scalarFunction.ts";
 import { multiply, recordBinary } from "./arithmetic.ts";
 import { computeBinary, computeUnary, requireTensors } from "./compute.ts";
 import { hold, record } from "./tape.ts";

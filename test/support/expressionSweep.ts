@@ -1,11 +1,10 @@
 // Expressions on the GPU at many points, and what f32 may be off by there.
 
+import { arities, inOrder, Expression } from "../../src/math/expression.ts";
 import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { createDispatch, createKernel, encode } from "../../src/backend/webgpu/kernel.ts";
 import { kernelOf } from "../../src/backend/webgpu/shader.ts";
-import { inOrder } from "../../src/math/differentiate.ts";
-import { Expression } from "../../src/math/expression.ts";
 import { emitFunction } from "../../src/math/emitWgsl.ts";
 import { float64Function } from "../../src/math/float64.ts";
 import { primitives } from "../../src/math/primitives.ts";
@@ -68,7 +67,7 @@ const slopes = new Map<string, ((...operands: number[]) => number)[]>();
 function slopesOf(primitive: keyof typeof primitives): ((...operands: number[]) => number)[] {
   const known = slopes.get(primitive);
   if (known) return known;
-  const inputs = places.slice(0, primitives[primitive].arity).map((name) => Expression.input(name));
+  const inputs = places.slice(0, arities[primitive]).map((name) => Expression.input(name));
   const self = Expression.application(primitive, inputs);
   const made = primitives[primitive]
     .backward(Expression.constant(1), inputs, self)

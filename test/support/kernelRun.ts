@@ -9,7 +9,8 @@ import { type KernelName, type LayerFunctions, layerKernel } from "../../src/bac
 import type { KernelSource } from "../../src/backend/webgpu/shader.ts";
 import type { Network } from "../../src/graph/network.ts";
 import { type Optimizer, sgd } from "../../src/math/optimizer.ts";
-import { stepBytes, stepStride, writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
+import { writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
+import { stepBytes, stepStride } from "../../src/backend/webgpu/layouts.ts";
 
 /** A WebGPU device; without an adapter the test fails. */
 export async function openDevice(options: { maxBufferBytes?: number; gpu?: GPU } = {}): Promise<GpuDevice> {

@@ -4,24 +4,16 @@ import { batchAt, widestOptimizer } from "../../src/backend/batches.ts";
 import type { RunSettings } from "../../src/backend/executor.ts";
 import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
-import type { TileSizes } from "../../src/backend/webgpu/emit/emitLayers.ts";
+import type { TileSizes } from "../../src/backend/webgpu/emit/networkLayout.ts";
 import { kernelUpdateOf } from "../../src/backend/webgpu/emit/emitOptimizer.ts";
 import { type Constants, createKernel } from "../../src/backend/webgpu/kernel.ts";
 import type { KernelSource } from "../../src/backend/webgpu/shader.ts";
-import { fusedKernels } from "../../src/backend/webgpu/kernels.ts";
+import { fusedKernels, runBlock, slicesBlock } from "../../src/backend/webgpu/fusedKernels.ts";
 import type { Network } from "../../src/graph/network.ts";
 import { orderConstants, rowCountOf } from "../../src/backend/webgpu/strategies/costConstants.ts";
-import { createStatus } from "../../src/backend/webgpu/strategies/runStatus.ts";
-import {
-  hyperBlock,
-  memberBlock,
-  runBlock,
-  slicesBlock,
-  stepBytes,
-  stepStride,
-  storedStepBytes,
-  writeStep,
-} from "../../src/backend/webgpu/strategies/uniforms.ts";
+import { createStatus } from "../../src/backend/webgpu/strategies/gpuRun.ts";
+import { hyperBlock, memberBlock, writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
+import { stepBytes, stepStride, storedStepBytes } from "../../src/backend/webgpu/layouts.ts";
 
 export interface TileRun {
   readonly network: Network;

@@ -1,9 +1,5 @@
-import {
-  type ActivationName,
-  type LayerShape,
-  type BuiltInNetwork,
-  savesPreActivation,
-} from "../../../src/graph/network.ts";
+import { type ActivationName, type LayerShape, type BuiltInNetwork } from "../../../src/graph/network.ts";
+import { savesPreActivation } from "../../../src/math/scalarFunction.ts";
 import { activateAll, multiplySlopes } from "./float32Activation.ts";
 import { multiply, type Product } from "./float32Multiply.ts";
 

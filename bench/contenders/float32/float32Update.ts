@@ -1,4 +1,5 @@
-import { momentCount, type Optimizer } from "../../../src/math/optimizer.ts";
+import { type Optimizer } from "../../../src/math/optimizer.ts";
+import { momentCount } from "../../../src/math/optimizerFunction.ts";
 
 /** Parameters of several members, of which one is updated at a time. */
 export interface Updated {

@@ -2,7 +2,7 @@
 
 import { type Array as JaxArray, jit, numpy as np, vmap } from "@jax-js/jax";
 import type { LayerShape } from "../../../src/graph/network.ts";
-import { momentCount } from "../../../src/math/optimizer.ts";
+import { momentCount } from "../../../src/math/optimizerFunction.ts";
 import type { StepWorkload } from "../../race/workload.ts";
 import { disposeAll } from "./jaxJsArrays.ts";
 import { automaticGradients, type StepViews, writtenGradients } from "./jaxJsGradients.ts";

@@ -11,7 +11,7 @@ import {
   valueInvocations,
   variantConstants,
 } from "../../../src/backend/webgpu/matmulVariants.ts";
-import { stepStride } from "../../../src/backend/webgpu/strategies/uniforms.ts";
+import { stepStride } from "../../../src/backend/webgpu/layouts.ts";
 import type { Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { ForwardWorkload } from "../../race/workload.ts";

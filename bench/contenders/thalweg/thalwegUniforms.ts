@@ -1,6 +1,7 @@
 import { write, type BufferOwner } from "../../../src/backend/webgpu/bufferOwner.ts";
 import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
-import { stepBytes, stepStride, stepWord } from "../../../src/backend/webgpu/strategies/uniforms.ts";
+import { stepWord } from "../../../src/backend/webgpu/strategies/uniforms.ts";
+import { stepBytes, stepStride } from "../../../src/backend/webgpu/layouts.ts";
 
 // Uniforms of the library's kernels, filled for products by themselves: no data set, no loss, strides of our own.
 

@@ -1,4 +1,5 @@
-import { type Activation, activationFunction } from "../../math/activations.ts";
+import { type Activation } from "../../math/activations.ts";
+import { activationFunction } from "../../math/scalarFunction.ts";
 import { compileFloat64 } from "../../math/float64.ts";
 import { type BlockProgram, compileBlocks } from "../../math/float64Blocks.ts";
 

@@ -17,7 +17,8 @@ import {
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
-import { type Optimizer, updateOf } from "../../math/optimizer.ts";
+import type { Optimizer } from "../../math/optimizer.ts";
+import { updateOf } from "../../math/optimizerFunction.ts";
 import { scoreMembers } from "./scoreMembers.ts";
 import { loss } from "./loss.ts";
 import { Step } from "./step.ts";

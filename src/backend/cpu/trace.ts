@@ -1,5 +1,6 @@
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
-import { type Optimizer, updateOf } from "../../math/optimizer.ts";
+import { type Optimizer } from "../../math/optimizer.ts";
+import { updateOf } from "../../math/optimizerFunction.ts";
 import { Step } from "./step.ts";
 import { update } from "./update.ts";
 

@@ -3,7 +3,8 @@ import { type BlockProgram, compileBlocks } from "../../math/float64Blocks.ts";
 import { compileFloat64, type Float64Program } from "../../math/float64.ts";
 import { hoist, type Hoisted } from "../../math/hoist.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
-import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../../math/optimizer.ts";
+import { hyperParameterOf, numbersOf, type Optimizer } from "../../math/optimizer.ts";
+import { updateOf } from "../../math/optimizerFunction.ts";
 
 export interface UpdateArguments {
   readonly optimizer: Optimizer;

@@ -1,5 +1,5 @@
 import type { Expression } from "../../math/expression.ts";
-import { lossFunction } from "../../math/losses.ts";
+import { lossFunction } from "../../math/lossFunction.ts";
 import type { Loss } from "../../graph/network.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { boundedExponential } from "./exponentials.ts";

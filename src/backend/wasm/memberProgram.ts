@@ -1,4 +1,4 @@
-import { memberHyperParameters } from "../../math/optimizerUpdate.ts";
+import { memberHyperParameters } from "../../math/optimizers.ts";
 import type { Body } from "./body.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { NetworkCode, type Samples } from "./networkCode.ts";

@@ -1,4 +1,5 @@
 import { LimitExceeded } from "../../errors.ts";
+import type { FloatArray } from "../executor.ts";
 import type { GpuDevice } from "./device.ts";
 
 const storageUsage = (): number => GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -62,6 +63,10 @@ export class BufferOwner {
     for (const buffer of this.#buffers) this.free(buffer);
   }
 }
+
+/** Values as a buffer holds them. */
+export const toFloat32 = (values: FloatArray): Float32Array =>
+  values instanceof Float32Array ? values : Float32Array.from(values);
 
 /** Writes an array from the start of a buffer. */
 export function write(gpu: GPUDevice, buffer: GPUBuffer, values: Float32Array | Uint32Array | ArrayBuffer): void {

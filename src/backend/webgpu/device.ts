@@ -149,9 +149,11 @@ function faultOf(place: string, error: GPUError): ThalwegError {
 }
 
 /** Opens the adapter of the kind asked for. @returns why there is none, in one line */
-export async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<GpuDevice | string> {
-  const gpu = options.gpu ?? globalThis.navigator?.gpu;
-  if (!gpu) return options.reason ?? "this host has no WebGPU (navigator.gpu is missing)";
+export async function openAdapter(
+  gpu: GPU,
+  choice: DeviceChoice,
+  options: AcquireOptions,
+): Promise<GpuDevice | string> {
   const wantsSoftware = choice === "software";
   // Not every implementation honours forceFallbackAdapter: the plain adapter may be the software one.
   const adapter =

@@ -1,17 +1,17 @@
-// Structs that the host writes for models, by their names in WGSL.
+// Structs that the host writes for every model, by their names in WGSL.
 
-import { layouts as slices } from "../../../shaders/batchSlices.wgsl";
-import { layouts as page } from "../../../shaders/gatherRows.wgsl";
 import { layouts as optimizer } from "../../../shaders/optimizer.wgsl";
-import { layouts as run } from "../../../shaders/memberRun.wgsl";
-import { layouts as score } from "../../../shaders/score.wgsl";
-import { layouts as scoring } from "../../../shaders/scoreMembers.wgsl";
 import { layouts as step } from "../../../shaders/step.wgsl";
 
 export const { Step, MemberSettings, Layer } = step;
 export const { Hyper } = optimizer;
-export const { Run } = run;
-export const { Slices } = slices;
-export const { Page } = page;
-export const { Score } = score;
-export const { Scoring } = scoring;
+
+/** Distance of two step slots: the largest offset alignment that WebGPU allows a device to ask for. */
+export const stepStride = 256;
+/** Bytes that a kernel sees of a split: `Step` of shaders/step.wgsl. */
+export const stepBytes = Math.ceil(Step.bytes / 16) * 16;
+/** Distance of two `Step` in an array. */
+export const storedStepBytes = Step.bytes;
+
+/** 4-byte values that a run holds of a member beside its parameters, moments and losses: settings and status. */
+export const memberWords = MemberSettings.bytes / 4 + 3;

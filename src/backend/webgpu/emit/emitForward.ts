@@ -1,24 +1,16 @@
 import type { Preparation } from "../../../math/primitive.ts";
-import { type LayerShape, type Loss, type Network, widthsOf } from "../../../graph/network.ts";
-import { callsOf, preparationOf, wgslNameOf } from "./emitActivation.ts";
-import { isRowWise } from "./emitLoss.ts";
+import { type LayerShape, type Loss, type Network, widthsOf, isRowWise } from "../../../graph/network.ts";
+import { callsOf, preparationOf, wgslNameOf } from "./emitFunctions.ts";
+import { isNamed } from "./networkLayout.ts";
 
 // What the straight-line WGSL of one network is put together from: names, the layers forward, the loss of a sample. Only
 // validated integers and names of the project go into the text.
-
-/**
- * Networks of more parameters keep them in arrays: named values are for registers, and a compiler that has to place hundreds of
- * them takes many seconds.
- */
-export const maxNamedParameters = 48;
 
 /**
  * Samples that an invocation takes at once where parameters lie in memory: each is then loaded, and its gradient stored, once for
  * all of them. The sums keep their order.
  */
 const samplesAtOnce = 2;
-
-export const isNamed = ({ parameterCount }: Network): boolean => parameterCount <= maxNamedParameters;
 
 export const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
 

@@ -1,10 +1,10 @@
-import { type LayerShape, type Network, savesPreActivation, takesLogits } from "../../../graph/network.ts";
+import { type LayerShape, type Network, takesLogits, isRowWise } from "../../../graph/network.ts";
+import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import {
   describe,
   forEach,
   forwardOf,
   gradientOf,
-  isNamed,
   lossOf,
   namesOf,
   parametersOf,
@@ -16,8 +16,8 @@ import {
   upTo,
   wgslLossName,
 } from "./emitForward.ts";
-import { callsOf, emitActivations } from "./emitActivation.ts";
-import { emitLoss, isRowWise } from "./emitLoss.ts";
+import { callsOf, emitActivations, emitLoss } from "./emitFunctions.ts";
+import { isNamed } from "./networkLayout.ts";
 
 // Writes the straight-line WGSL of one network: network.wgsl, updateNetwork.wgsl, writePartials.wgsl, sumLanes.wgsl and
 // scoreNetwork.wgsl of test/golden/ are its output for the worked example. Only validated integers and names of the project go into the text.

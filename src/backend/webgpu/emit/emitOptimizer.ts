@@ -1,14 +1,10 @@
 import { emitBody } from "../../../math/emitWgsl.ts";
 import type { Expression } from "../../../math/expression.ts";
 import { compileFloat64, type Float64Program } from "../../../math/float64.ts";
-import {
-  hostedUpdate,
-  memberHyperParameters,
-  mostRunValues,
-  mostStepValues,
-  type OptimizerUpdate,
-} from "../../../math/optimizerUpdate.ts";
-import { hyperParameterOf, numbersOf, type Optimizer, updateOf } from "../../../math/optimizer.ts";
+import { hostedUpdate, mostRunValues, mostStepValues, type OptimizerUpdate } from "../../../math/optimizerUpdate.ts";
+import { memberHyperParameters } from "../../../math/optimizers.ts";
+import { hyperParameterOf, numbersOf, type Optimizer } from "../../../math/optimizer.ts";
+import { updateOf } from "../../../math/optimizerFunction.ts";
 
 /** An optimizer's update as the kernels compute it. */
 export interface KernelUpdate {

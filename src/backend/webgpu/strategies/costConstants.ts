@@ -2,7 +2,7 @@ import { hasOwnRows, isShuffled } from "../../batches.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { Bound, Constants } from "../kernel.ts";
 import type { Network } from "../../../graph/network.ts";
-import { stepBytes } from "./uniforms.ts";
+import { stepBytes } from "../layouts.ts";
 
 // What a run's kernels are compiled for. Constants rather than uniforms: on a software adapter a branch alone would cost half of
 // a narrow first layer.

@@ -1,6 +1,7 @@
 import { productWork } from "../matmulVariants.ts";
 import type { LayerShape, Network } from "../../../graph/network.ts";
-import { momentCount, type Optimizer } from "../../../math/optimizer.ts";
+import { type Optimizer } from "../../../math/optimizer.ts";
+import { momentCount } from "../../../math/optimizerFunction.ts";
 import type { PlanLimits, PlanRequest } from "./layeredPlan.ts";
 
 // What a step costs, in milliseconds: the planner takes the strategy that costs least. docs/engine.md derives it.

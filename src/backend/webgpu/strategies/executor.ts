@@ -9,17 +9,18 @@ import {
   type Trace,
   type TrainingRun,
 } from "../../executor.ts";
-import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
-import type { GpuDevice } from "../device.ts";
-import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import { InvalidInput } from "../../../errors.ts";
+import type { Device } from "../../device.ts";
+import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
+import { GpuDevice } from "../device.ts";
+import { type AnyNetwork, isGraph } from "../../../graph/graphNetwork.ts";
 import type { Network } from "../../../graph/network.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
-import { FusedScorer, scoresFused } from "./fusedScorer.ts";
-import { toFloat32 } from "./layeredBuffers.ts";
-import { LayeredPredictor } from "./layeredPredictor.ts";
-import type { GraphPart } from "./graphPart.ts";
+import type { FusedScorer } from "./fusedScorer.ts";
+import { scoresFused } from "./fusedPlan.ts";
+import type { LayeredPredictor } from "./layeredPredictor.ts";
+import { type GraphPart, openGraph } from "./graphPart.ts";
 import { type PlannedRun, planRun, type RunRequest } from "./planner.ts";
-import { traceStep } from "./trace.ts";
 
 /** What holds buffers of its own and is freed with the executor. */
 interface Open {
@@ -37,8 +38,7 @@ export class GpuExecutor implements Executor {
   readonly #device: GpuDevice;
   readonly #owner: BufferOwner;
   readonly #parameters: GPUBuffer;
-  #predictor: Promise<LayeredPredictor> | undefined;
-  #scorer: Promise<FusedScorer> | undefined;
+  readonly #created = new Map<string, Promise<Open>>();
   readonly #open = new Set<Open>();
   #isDisposed = false;
 
@@ -82,22 +82,27 @@ export class GpuExecutor implements Executor {
     return { device: this.#device, network: this.#layers, members, parameters: this.#parameters, graph: this.#graph };
   }
 
-  async #openPredictor(place: string): Promise<LayeredPredictor> {
+  /** Creates a predictor or scorer once; after a failure again, since the next call may have more memory. */
+  async #openOnce<T extends Open>(place: string, kind: string, create: () => Promise<T>): Promise<T> {
     this.#requireAlive(place);
-    this.#predictor ??= LayeredPredictor.create(this.#forward).catch((error: unknown) => {
-      this.#predictor = undefined; // the next call may have more memory
-      throw error;
-    });
-    return this.#adopt(place, await this.#predictor);
+    const opened = (this.#created.get(kind) as Promise<T> | undefined) ?? create();
+    this.#created.set(kind, opened);
+    opened.catch(() => this.#created.delete(kind));
+    return this.#adopt(place, await opened);
   }
 
-  async #openScorer(): Promise<FusedScorer> {
-    this.#requireAlive("score");
-    this.#scorer ??= FusedScorer.create(this.#forward).catch((error: unknown) => {
-      this.#scorer = undefined;
-      throw error;
+  #openPredictor(place: string): Promise<LayeredPredictor> {
+    return this.#openOnce(place, "predictor", async () => {
+      const { LayeredPredictor } = await import("./layeredPredictor.ts");
+      return LayeredPredictor.create(this.#forward);
     });
-    return this.#adopt("score", await this.#scorer);
+  }
+
+  #openScorer(): Promise<FusedScorer> {
+    return this.#openOnce("score", "scorer", async () => {
+      const { FusedScorer } = await import("./fusedScorer.ts");
+      return FusedScorer.create(this.#forward);
+    });
   }
 
   async predict(inputs: FloatArray): Promise<Float32Array> {
@@ -143,7 +148,10 @@ export class GpuExecutor implements Executor {
     const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
     const before = await this.readParameters();
     const graph = this.#graph;
-    if (!graph) return traceStep(request, before, (run) => this.#adopt("trace", run));
+    if (!graph) {
+      const { traceStep } = await import("./trace.ts");
+      return traceStep(request, before, (run) => this.#adopt("trace", run));
+    }
     const wanted = { ...request, network: graph.network };
     return graph.trace(wanted, before, (run) => this.#adopt("trace", run));
   }
@@ -154,4 +162,34 @@ export class GpuExecutor implements Executor {
     this.#owner.dispose();
     for (const each of this.#open) each.dispose();
   }
+}
+
+/**
+ * Creates the executor of a network on a WebGPU device.
+ * @returns undefined where a GPU cannot compute the graph and the device was found by "auto": the CPU then does
+ * @throws InvalidInput where it cannot and the device was asked for, or where the device is none
+ */
+export async function openExecutor(
+  device: Device,
+  network: AnyNetwork,
+  members: number,
+): Promise<GpuExecutor | undefined> {
+  if (!(device instanceof GpuDevice)) {
+    throw new InvalidInput({
+      place: "createModel: device",
+      expected: "a device from acquire()",
+      got: typeof device,
+      fix: "pass `device: await acquire()`",
+    });
+  }
+  if (!isGraph(network)) return GpuExecutor.create(device, network, members);
+  const graph = await openGraph(network);
+  if (graph.whyNot === undefined) return GpuExecutor.create(device, graph.layers, members, graph);
+  if (!device.isRequired) return undefined;
+  throw new InvalidInput({
+    place: "createModel: network",
+    expected: "one that a GPU computes layer by layer",
+    got: graph.whyNot,
+    fix: 'create the model on `await acquire({ device: "reference" })`, or on "auto", which then takes the CPU',
+  });
 }

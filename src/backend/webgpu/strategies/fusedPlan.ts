@@ -1,11 +1,14 @@
+import { widestOptimizer } from "../../batches.ts";
 import type { ActivationStorage, StrategyName } from "../../executor.ts";
-import { maxNamedParameters } from "../emit/emitForward.ts";
+import { isNamed } from "../emit/networkLayout.ts";
 import { maxGroups } from "../kernel.ts";
 import type { Network } from "../../../graph/network.ts";
-import { momentCount, type Optimizer } from "../../../math/optimizer.ts";
+import { type Optimizer } from "../../../math/optimizer.ts";
+import { momentCount } from "../../../math/optimizerFunction.ts";
 import { machines, sampleFlops, spreadMs, updateFlops, workgroupMs } from "./costModel.ts";
 import { type GroupPlan, planGroups, planTiles } from "./groupPlan.ts";
-import type { PlanLimits, PlanRequest } from "./layeredPlan.ts";
+import { type BuffersRequest, stepSlots, type PlanLimits, type PlanRequest } from "./layeredPlan.ts";
+import { memberWords, stepStride, storedStepBytes } from "../layouts.ts";
 
 /** Every strategy but the layered one. */
 export type FusedName = Exclude<StrategyName, "layered">;
@@ -80,15 +83,35 @@ function groupOf(limits: PlanLimits, members: number, work: number): number {
 }
 
 /** Whether a network is written out as straight-line code for one invocation, which keeps so many moments of it. */
-export const isStraight = ({ parameterCount, inputs, layers }: Network, moments = 0): boolean =>
+const isStraight = ({ parameterCount, inputs, layers }: Network, moments = 0): boolean =>
   (2 + moments) * parameterCount <= maxPrivateFloats &&
   Math.max(inputs, ...layers.map(({ fanOut }) => fanOut)) <= maxStraightWidth;
 
 /** Floating-point operations of one sample in one invocation: more where parameters do not fit registers. */
 function invocationFlops({ kind }: PlanLimits, network: Network): number {
-  const factor = network.parameterCount <= maxNamedParameters ? 1 : machines[kind].arrayFactor;
+  const factor = isNamed(network) ? 1 : machines[kind].arrayFactor;
   return factor * sampleFlops(network);
 }
+
+/**
+ * A plan whose dispatches take many steps of whole members.
+ * @param cost floating-point operations of one step of a member, and by how much longer they take than in registers
+ */
+const planOfMembers = (
+  limits: PlanLimits,
+  { members, batchSize }: FusedPlanRequest,
+  own: Pick<FusedPlan, "strategy" | "workgroupMembers" | "tile" | "stepMs">,
+  { work, slowness = 1 }: { readonly work: number; readonly slowness?: number },
+): FusedPlan => ({
+  ...own,
+  chunkRows: batchSize,
+  groupMembers: groupOf(limits, members, slowness * work),
+  splits: 1,
+  sliceRows: batchSize,
+  ringSteps: ringStepsOf(limits, members),
+  leastSteps: leastStepsOf(own.stepMs),
+  workPerStep: members * work,
+});
 
 /** One invocation trains a member. */
 function planMembers(limits: PlanLimits, request: FusedPlanRequest): FusedPlan | undefined {
@@ -100,19 +123,8 @@ function planMembers(limits: PlanLimits, request: FusedPlanRequest): FusedPlan |
     spreadMs(limits.kind, members, work) +
     (1000 * loaded) / machines[limits.kind].bytesPerSecond / worthwhileSteps +
     machines[limits.kind].dispatchMs / worthwhileSteps;
-  return {
-    strategy: "members",
-    chunkRows: batchSize,
-    groupMembers: groupOf(limits, members, work),
-    workgroupMembers: workgroup,
-    tile: undefined,
-    splits: 1,
-    sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, members),
-    leastSteps: leastStepsOf(stepMs),
-    workPerStep: members * work,
-    stepMs,
-  };
+  const own = { strategy: "members", workgroupMembers: workgroup, tile: undefined, stepMs } as const;
+  return planOfMembers(limits, request, own, { work });
 }
 
 /** The lanes of one subgroup train a member, each on its share of the batch. */
@@ -130,19 +142,8 @@ function planSubgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPla
   const stepMs =
     (1000 * Math.max(1, (members * lanes) / machines[limits.kind].lanes) * work) / laneFlops +
     dispatchMs / worthwhileSteps;
-  return {
-    strategy: "subgroups",
-    chunkRows: batchSize,
-    groupMembers: groupOf(limits, members, lanes * work),
-    workgroupMembers: 1,
-    tile: undefined,
-    splits: 1,
-    sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, members),
-    leastSteps: leastStepsOf(stepMs),
-    workPerStep: members * lanes * work,
-    stepMs,
-  };
+  const own = { strategy: "subgroups", workgroupMembers: 1, tile: undefined, stepMs } as const;
+  return planOfMembers(limits, request, own, { work: lanes * work });
 }
 
 interface TileWork {
@@ -172,19 +173,8 @@ function planWorkgroups(limits: FusedLimits, request: FusedPlanRequest): FusedPl
   const stepMs =
     tilesMs(limits, network, { tile, workgroups: members, rows: batchSize, flops: work }) +
     dispatchMs / worthwhileSteps;
-  return {
-    strategy: "groups",
-    chunkRows: batchSize,
-    groupMembers: groupOf(limits, members, sharedFactor * work),
-    workgroupMembers: 1,
-    tile,
-    splits: 1,
-    sliceRows: batchSize,
-    ringSteps: ringStepsOf(limits, members),
-    leastSteps: leastStepsOf(stepMs),
-    workPerStep: members * work,
-    stepMs,
-  };
+  const own = { strategy: "groups", workgroupMembers: 1, tile, stepMs } as const;
+  return planOfMembers(limits, request, own, { work, slowness: sharedFactor });
 }
 
 /** How a strategy cuts a batch into slices. */
@@ -273,3 +263,68 @@ export function planFused(limits: FusedLimits, wanted: FusedPlanRequest): FusedP
   ];
   return plans.filter((plan) => plan !== undefined);
 }
+
+/** Steps of one dispatch of whole members at most: their numbers are written before it. */
+export const maxStepsPerDispatch = 1024;
+
+/** What a fused run is built from: as a layered one, with its own plan. */
+export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
+
+/** Kernels of one dispatch or step of a strategy, in order. */
+export const kernelsOfFused = (strategy: FusedName): readonly string[] =>
+  ({
+    members: ["trainMembers"],
+    subgroups: ["trainMembers"],
+    groups: ["trainGroups"],
+    samples: ["trainSamples", "update"],
+    tiles: ["trainTiles", "update"],
+  })[strategy];
+
+const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
+  momentCount(widestOptimizer(settings)) * members * network.parameterCount;
+
+export const partialFloats = ({ plan, members, network }: Omit<FusedRequest, "device">): number =>
+  plan.splits * members * (network.parameterCount + 1);
+
+/** Bytes that a fused run takes, parameters included, but for buffers of at most 64 bytes. */
+export function fusedBytes(request: Omit<FusedRequest, "device">): number {
+  const { network, members, settings, plan } = request;
+  const { inputs, targets } = settings.data;
+  const takesSteps = plan.workgroupMembers > 0;
+  const floats =
+    inputs.length +
+    targets.length +
+    members * network.parameterCount +
+    momentFloats(request) +
+    (plan.ringSteps + memberWords) * members +
+    (takesSteps ? 0 : partialFloats(request));
+  return 4 * floats + (takesSteps ? maxStepsPerDispatch * storedStepBytes : stepSlots * stepStride);
+}
+
+/** `SLICE_ROWS` of shaders/scoreMembers.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
+export const scoreSliceRows = 128;
+/** Sums that are kept before they are read back, and slices of one member among them. */
+const maxSums = 2 ** 20;
+const maxSlices = 1024;
+/** Bytes of the inputs, and of the targets, of a chunk. */
+const chunkBytes = 2 ** 24;
+
+/** Slices of a chunk: as many as memory holds of their rows and of their sums for all members. */
+export function slicesOfChunk({ maxBufferBytes }: PlanLimits, { inputs, outputs }: Network, members: number): number {
+  const rows = Math.min(chunkBytes, maxBufferBytes) / (4 * Math.max(inputs, outputs));
+  const sums = Math.max(members, Math.min(maxSums, maxBufferBytes / 4));
+  return Math.floor(Math.min(maxSlices, rows / scoreSliceRows, sums / members));
+}
+
+/**
+ * Rows of all members together that pay for compiling a network whose parameters lie in an array, which takes a second or two:
+ * on a software adapter some one to four scores, by times of both; on hardware an estimate. Up to `maxNamedParameters` it
+ * takes no longer than compiling the kernels of the layers.
+ */
+const worthCompiling = { software: 2 ** 17, gpu: 2 ** 24 } as const;
+
+/** Whether members are scored sooner over so many rows by one invocation for each and for each slice than layer by layer. */
+export const scoresFused = (limits: PlanLimits, network: Network, members: number, rows: number): boolean =>
+  isStraight(network) &&
+  slicesOfChunk(limits, network, members) > 0 &&
+  (isNamed(network) || members * rows >= worthCompiling[limits.kind]);

@@ -1,79 +1,28 @@
 import { widestOptimizer } from "../../batches.ts";
-import { BufferOwner, write } from "../bufferOwner.ts";
+import { type BufferOwner, write, toFloat32 } from "../bufferOwner.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../kernel.ts";
-import { fusedKernels } from "../kernels.ts";
+import { fusedKernels, slicesBlock } from "../fusedKernels.ts";
 import type { KernelSource } from "../shader.ts";
-import { momentCount } from "../../../math/optimizer.ts";
 import { orderConstants, rowCountOf, stepWindow } from "./costConstants.ts";
-import type { FusedBuffers } from "./fusedBuffers.ts";
-import type { FusedName, FusedPlan } from "./fusedPlan.ts";
-import { type BuffersRequest, stepSlots, toFloat32 } from "./layeredBuffers.ts";
-import { maxStepsPerDispatch, MemberRun } from "./memberRun.ts";
-import { createStatus, restoreState } from "./runStatus.ts";
+import { type FusedRequest, partialFloats } from "./fusedPlan.ts";
+import { createRunBuffers, openRun } from "./gpuRun.ts";
+import { stepSlots } from "./layeredPlan.ts";
+import { type FusedBuffers, MemberRun } from "./memberRun.ts";
 import { StepRun } from "./stepRun.ts";
-import { hyperBlock, memberBlock, memberWords, slicesBlock, stepStride, storedStepBytes } from "./uniforms.ts";
-import { createUpdateDispatch } from "./updateDispatch.ts";
-
-/** What a fused run is built from: as a layered one, with its own plan. */
-export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
+import { stepStride } from "../layouts.ts";
+import { createUpdateDispatch } from "./dispatches.ts";
 
 /** A fused run on either kind of strategy. */
 export type FusedRun = MemberRun | StepRun<FusedBuffers>;
 
-/** Kernels of one dispatch or step of a strategy, in order. */
-export const kernelsOfFused = (strategy: FusedName): readonly string[] =>
-  ({
-    members: ["trainMembers"],
-    subgroups: ["trainMembers"],
-    groups: ["trainGroups"],
-    samples: ["trainSamples", "update"],
-    tiles: ["trainTiles", "update"],
-  })[strategy];
-
-const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
-  momentCount(widestOptimizer(settings)) * members * network.parameterCount;
-
-const partialFloats = ({ plan, members, network }: Omit<FusedRequest, "device">): number =>
-  plan.splits * members * (network.parameterCount + 1);
-
-function createBuffers(request: FusedRequest): FusedBuffers {
-  const { device, network, members, settings, plan } = request;
-  const owner = new BufferOwner(device);
-  const hyper = hyperBlock(network, members, plan, widestOptimizer(settings));
-  try {
-    const buffers = {
-      owner,
-      hyper: owner.uniform("hyper", hyper.byteLength),
-      settings: owner.upload("settings", memberBlock(settings, members)),
-      inputs: owner.upload("inputs", toFloat32(settings.data.inputs)),
-      targets: owner.upload("targets", toFloat32(settings.data.targets)),
-      moments: owner.storage("moments", momentFloats(request)),
-      losses: owner.storage("losses", plan.ringSteps * members),
-      status: createStatus(owner, members),
-    };
-    write(device.gpu, buffers.hyper, hyper);
-    if (settings.resume) restoreState(device, buffers, settings.resume);
-    return buffers;
-  } catch (error) {
-    owner.dispose();
-    throw error;
-  }
-}
-
-/** Bytes that a fused run takes, parameters included, but for buffers of at most 64 bytes. */
-export function fusedBytes(request: Omit<FusedRequest, "device">): number {
-  const { network, members, settings, plan } = request;
-  const { inputs, targets } = settings.data;
-  const takesSteps = plan.workgroupMembers > 0;
-  const floats =
-    inputs.length +
-    targets.length +
-    members * network.parameterCount +
-    momentFloats(request) +
-    (plan.ringSteps + memberWords) * members +
-    (takesSteps ? 0 : partialFloats(request));
-  return 4 * floats + (takesSteps ? maxStepsPerDispatch * storedStepBytes : stepSlots * stepStride);
+function createBuffers(request: FusedRequest, owner: BufferOwner): FusedBuffers {
+  const { inputs, targets } = request.settings.data;
+  return {
+    ...createRunBuffers(request, owner),
+    inputs: owner.upload("inputs", toFloat32(inputs)),
+    targets: owner.upload("targets", toFloat32(targets)),
+  };
 }
 
 /** Structure that the kernels of a run are compiled for. */
@@ -142,18 +91,11 @@ async function createSliceRun(
  * Allocates buffers, uploads data and compiles the kernels of one network.
  * @param parameters [members, parameterCount], updated by the run
  */
-export async function createFusedRun(request: FusedRequest, parameters: GPUBuffer): Promise<FusedRun> {
-  const { device, plan } = request;
-  const buffers = await device.checked(
-    "training: buffers",
-    () => createBuffers(request),
-    ({ owner }) => owner.dispose(),
+export function createFusedRun(request: FusedRequest, parameters: GPUBuffer): Promise<FusedRun> {
+  const create = request.plan.workgroupMembers > 0 ? createMemberRun : createSliceRun;
+  return openRun<FusedBuffers, FusedRun>(
+    request.device,
+    (owner) => createBuffers(request, owner),
+    (buffers) => create(request, buffers, parameters),
   );
-  try {
-    const create = plan.workgroupMembers > 0 ? createMemberRun : createSliceRun;
-    return await create(request, buffers, parameters);
-  } catch (error) {
-    buffers.owner.dispose();
-    throw error;
-  }
 }

@@ -1,47 +1,17 @@
-import { createTallies, scoresOf, type Tallies } from "../../score.ts";
+import { createTallies, scoresOf } from "../../score.ts";
 import { type Dataset, requireAlive, type Scores } from "../../executor.ts";
-import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
+import { BufferOwner, write, toFloat32 } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import { isNamed } from "../emit/emitForward.ts";
 import { createKernel, gridOf, groupSize, type Kernel } from "../kernel.ts";
-import { fusedKernels } from "../kernels.ts";
+import { fusedKernels, Scoring } from "../fusedKernels.ts";
 import { blockOf } from "../layout.ts";
-import { Scoring } from "../layouts.ts";
-import { type Network, takesLogits } from "../../../graph/network.ts";
+import { type Network } from "../../../graph/network.ts";
+import { addSlices, type SliceSums } from "./scorer.ts";
 import { sampleFlops } from "./costModel.ts";
-import { isStraight } from "./fusedPlan.ts";
-import { toFloat32 } from "./layeredBuffers.ts";
-import type { PlanLimits } from "./layeredPlan.ts";
+import { scoreSliceRows, slicesOfChunk } from "./fusedPlan.ts";
 
-/** `SLICE_ROWS` of shaders/scoreMembers.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
-const sliceRows = 128;
-/** Sums that are kept before they are read back, and slices of one member among them. */
-const maxSums = 2 ** 20;
-const maxSlices = 1024;
-/** Bytes of the inputs, and of the targets, of a chunk. */
-const chunkBytes = 2 ** 24;
 /** Dispatches that may be under way at once. */
 const dispatchesInFlight = 2;
-
-/** Slices of a chunk: as many as memory holds of their rows and of their sums for all members. */
-function slicesOfChunk({ maxBufferBytes }: PlanLimits, { inputs, outputs }: Network, members: number): number {
-  const rows = Math.min(chunkBytes, maxBufferBytes) / (4 * Math.max(inputs, outputs));
-  const sums = Math.max(members, Math.min(maxSums, maxBufferBytes / 4));
-  return Math.floor(Math.min(maxSlices, rows / sliceRows, sums / members));
-}
-
-/**
- * Rows of all members together that pay for compiling a network whose parameters lie in an array, which takes a second or two:
- * on a software adapter some one to four scores, by times of both; on hardware an estimate. Up to `maxNamedParameters` it
- * takes no longer than compiling the kernels of the layers.
- */
-const worthCompiling = { software: 2 ** 17, gpu: 2 ** 24 } as const;
-
-/** Whether members are scored sooner over so many rows by one invocation for each and for each slice than layer by layer. */
-export const scoresFused = (limits: PlanLimits, network: Network, members: number, rows: number): boolean =>
-  isStraight(network) &&
-  slicesOfChunk(limits, network, members) > 0 &&
-  (isNamed(network) || members * rows >= worthCompiling[limits.kind]);
 
 export interface FusedScorerRequest {
   readonly device: GpuDevice;
@@ -51,15 +21,12 @@ export interface FusedScorerRequest {
   readonly parameters: GPUBuffer;
 }
 
-interface Buffers {
+interface Buffers extends SliceSums {
   /** `Scoring` of shaders/scoreMembers.wgsl. */
   readonly scoring: GPUBuffer;
   /** [rows of a chunk, inputs] and [rows of a chunk, outputs]. */
   readonly inputs: GPUBuffer;
   readonly targets: GPUBuffer;
-  /** [slices of a chunk, members]. */
-  readonly losses: GPUBuffer;
-  readonly hits: GPUBuffer;
 }
 
 /**
@@ -83,7 +50,7 @@ export class FusedScorer {
     this.#kernel = kernel;
     this.#owner = new BufferOwner(device);
     this.#slices = slicesOfChunk(device, network, members);
-    const rows = this.#slices * sliceRows;
+    const rows = this.#slices * scoreSliceRows;
     const sums = this.#slices * members;
     try {
       this.#buffers = {
@@ -125,13 +92,14 @@ export class FusedScorer {
     const { network, members } = this.#request;
     const rowCount = data.targets.length / network.outputs;
     const tallies = createTallies(members);
-    const chunkRows = this.#slices * sliceRows;
+    const chunkRows = this.#slices * scoreSliceRows;
     for (let firstRow = 0; firstRow < rowCount; firstRow += chunkRows) {
       const rows = Math.min(rowCount - firstRow, chunkRows);
       requireAlive("scores", this.#isDisposed);
       this.#upload(data, firstRow, rows);
       await this.#submit(rows);
-      await this.#collect(Math.ceil(rows / sliceRows), tallies);
+      requireAlive("scores", this.#isDisposed);
+      await addSlices(this.#request, this.#buffers, Math.ceil(rows / scoreSliceRows), tallies);
     }
     return scoresOf(network, rowCount, tallies);
   }
@@ -148,9 +116,9 @@ export class FusedScorer {
   async #submit(rows: number): Promise<void> {
     const { device, network, members } = this.#request;
     const { gpu } = device;
-    const pairs = Math.ceil(rows / sliceRows) * members;
+    const pairs = Math.ceil(rows / scoreSliceRows) * members;
     // sampleFlops counts backward as well: dispatches take less than they may
-    const most = Math.floor(device.dispatchFlops / (Math.min(rows, sliceRows) * sampleFlops(network)));
+    const most = Math.floor(device.dispatchFlops / (Math.min(rows, scoreSliceRows) * sampleFlops(network)));
     const pairsAtOnce = Math.max(groupSize, most - (most % groupSize));
     const inFlight: Promise<void>[] = [];
     for (let first = 0; first < pairs; first += pairsAtOnce) {
@@ -176,22 +144,6 @@ export class FusedScorer {
     gpu.queue.submit([encoder.finish()]);
   }
 
-  /** Adds the sums of slices to the tallies, in order. */
-  async #collect(slices: number, tallies: Tallies): Promise<void> {
-    requireAlive("scores", this.#isDisposed);
-    const { device, network, members } = this.#request;
-    const { losses, hits } = this.#buffers;
-    const length = slices * members;
-    const stretches = (takesLogits(network.loss) ? [losses, hits] : [losses]).map((buffer) => ({
-      buffer,
-      first: 0,
-      length,
-    }));
-    const read = await readStretches(device, "scores", stretches);
-    addSlices(new Float32Array(read, 0, length), tallies.losses);
-    addSlices(new Uint32Array(read, 4 * length), tallies.hits);
-  }
-
   get isDisposed(): boolean {
     return this.#isDisposed;
   }
@@ -199,12 +151,5 @@ export class FusedScorer {
   dispose(): void {
     this.#isDisposed = true;
     this.#owner.dispose();
-  }
-}
-
-/** Adds [slices, members] to [members]. */
-function addSlices(sums: Float32Array | Uint32Array, totals: Float64Array): void {
-  for (let first = 0; first < sums.length; first += totals.length) {
-    for (let member = 0; member < totals.length; member++) totals[member]! += sums[first + member]!;
   }
 }

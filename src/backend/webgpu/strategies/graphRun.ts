@@ -1,5 +1,5 @@
 import { hasOwnRows } from "../../batches.ts";
-import { write } from "../bufferOwner.ts";
+import { type BufferOwner, write } from "../bufferOwner.ts";
 import { createDispatch, createKernel, type Dispatch } from "../kernel.ts";
 import { tableKernel } from "../graphKernels.ts";
 import { layerKernel } from "../kernels.ts";
@@ -11,16 +11,22 @@ import { InvalidInput } from "../../../errors.ts";
 import type { LayerShape, Network } from "../../../graph/network.ts";
 import { drawsApart, rowCountOf, stepWindow } from "./costConstants.ts";
 import { denseLayersOf, graphBytes, GraphMemory, type OuterBuffers, rowsThatFit, valueFlops } from "./graphMemory.ts";
-import { type BuffersRequest, createLayeredBuffers, layeredBytes, type LayeredBuffers } from "./layeredBuffers.ts";
-import { drawsOf, gathersOf } from "./dataDispatches.ts";
-import { build, type DispatchesRequest, orderOf, rowsConstant } from "./dispatchRequest.ts";
-import { backwardInputsOf, backwardWeightsOf, forwardOf, type LayerInput, lossOf } from "./layeredDispatches.ts";
-import { planLayered } from "./layeredPlan.ts";
+import { createLayeredBuffers, type LayeredBuffers } from "./layeredBuffers.ts";
+import { type BuffersRequest, layeredBytes, planLayered } from "./layeredPlan.ts";
+import {
+  drawsOf,
+  gathersOf,
+  build,
+  type DispatchesRequest,
+  orderOf,
+  rowsConstant,
+  createUpdateDispatch,
+} from "./dispatches.ts";
+import { backwardInputsOf, backwardWeightsOf, forwardOf, type LayerInput, lossOf } from "./layeredRun.ts";
 import type { PlannedRun, RunRequest } from "./planner.ts";
-import { restoreState } from "./runStatus.ts";
+import { openRun } from "./gpuRun.ts";
 import { StepRun } from "./stepRun.ts";
 import { layerBlock } from "./uniforms.ts";
-import { createUpdateDispatch } from "./updateDispatch.ts";
 
 /** What of a graph is to be trained where; its dense layers are the network of the layered strategy. */
 export interface GraphRequest extends BuffersRequest {
@@ -71,27 +77,14 @@ export interface GraphBuffers extends LayeredBuffers {
 const ownRows = ({ settings, network }: { settings: GraphRequest["settings"]; network: Network }): boolean =>
   hasOwnRows(settings, rowCountOf(settings, network));
 
-function createGraphBuffers(request: GraphRequest): GraphBuffers {
-  const buffers = createLayeredBuffers(request);
+function createGraphBuffers(request: GraphRequest, owner: BufferOwner): GraphBuffers {
   const { device, architecture, members, plan, lanes } = request;
   const { tasks } = scheduleOf(deriveStep(architecture.graph));
-  try {
-    const capacity = plan.chunkRows;
-    const memory = new GraphMemory({
-      device,
-      owner: buffers.owner,
-      network: architecture,
-      members,
-      capacity,
-      tasks,
-      lanes,
-    });
-    memory.layOut(capacity, ownRows(request));
-    return { ...buffers, memory };
-  } catch (error) {
-    buffers.owner.dispose();
-    throw error;
-  }
+  const capacity = plan.chunkRows;
+  const buffers = createLayeredBuffers(request, owner);
+  const memory = new GraphMemory({ device, owner, network: architecture, members, capacity, tasks, lanes });
+  memory.layOut(capacity, ownRows(request));
+  return { ...buffers, memory };
 }
 
 /** What the dispatches of a graph are built from. */
@@ -202,28 +195,23 @@ export const outerOf = (buffers: LayeredBuffers, parameters: GPUBuffer): OuterBu
  * Allocates buffers, uploads data and compiles pipelines.
  * @param parameters [members, parameterCount], updated by the run
  */
-export async function createGraphRun(request: GraphRequest, parameters: GPUBuffer): Promise<GraphRun> {
-  const buffers = await request.device.checked(
-    "training: buffers",
-    () => createGraphBuffers(request),
-    ({ owner }) => owner.dispose(),
+export function createGraphRun(request: GraphRequest, parameters: GPUBuffer): Promise<GraphRun> {
+  return openRun(
+    request.device,
+    (owner) => createGraphBuffers(request, owner),
+    async (buffers) => {
+      const own: GraphDispatches = { ...request, parameters, buffers, outer: outerOf(buffers, parameters) };
+      const { tasks } = buffers.memory.schedule;
+      const buildAll = (list: ReturnType<typeof drawsOf>): Promise<Dispatch[]> =>
+        Promise.all(list.map((each) => build(request.device, each)));
+      const dispatches = {
+        gathers: await buildAll(gathersOf(own)),
+        chunk: [...(await buildAll(drawsOf(own))), ...(await Promise.all(tasks.map((task) => createTask(own, task))))],
+        update: await createUpdateDispatch(own, { ...buffers, parameters }),
+      };
+      return new StepRun({ ...request, parameters, buffers, dispatches });
+    },
   );
-  try {
-    const own: GraphDispatches = { ...request, parameters, buffers, outer: outerOf(buffers, parameters) };
-    const { tasks } = buffers.memory.schedule;
-    const buildAll = (list: ReturnType<typeof drawsOf>): Promise<Dispatch[]> =>
-      Promise.all(list.map((each) => build(request.device, each)));
-    const dispatches = {
-      gathers: await buildAll(gathersOf(own)),
-      chunk: [...(await buildAll(drawsOf(own))), ...(await Promise.all(tasks.map((task) => createTask(own, task))))],
-      update: await createUpdateDispatch(own, { ...buffers, parameters }),
-    };
-    if (request.settings.resume) restoreState(request.device, buffers, request.settings.resume);
-    return new StepRun({ ...request, parameters, buffers, dispatches });
-  } catch (error) {
-    buffers.owner.dispose();
-    throw error;
-  }
 }
 
 /** Names of the kernels of one step, in order. */

@@ -1,6 +1,6 @@
 import type { Trace } from "../../executor.ts";
 import { readFloats, readStretches } from "../bufferOwner.ts";
-import { savesPreActivation } from "../../../graph/network.ts";
+import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import {
   createGraphRun,
   denseInputOf,

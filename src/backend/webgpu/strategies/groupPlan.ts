@@ -1,4 +1,11 @@
-import { layoutOf, type LayerLayout, lossThreads, ownedBy, ownerThreads, type TileSizes } from "../emit/emitLayers.ts";
+import {
+  layoutOf,
+  type LayerLayout,
+  lossThreads,
+  ownedBy,
+  ownerThreads,
+  type TileSizes,
+} from "../emit/networkLayout.ts";
 import type { ActivationStorage } from "../../executor.ts";
 import type { Network } from "../../../graph/network.ts";
 

@@ -1,5 +1,13 @@
+import { hasOwnRows, widestOptimizer } from "../../batches.ts";
+import type { RunSettings } from "../../executor.ts";
+import type { GpuDevice } from "../device.ts";
+import type { Layout } from "../layout.ts";
+import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
+import { momentCount } from "../../../math/optimizerFunction.ts";
+import { rowCountOf } from "./costConstants.ts";
 import { LimitExceeded } from "../../../errors.ts";
-import { type LayerShape, type Network, savesPreActivation } from "../../../graph/network.ts";
+import { type LayerShape, type Network } from "../../../graph/network.ts";
+import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import { chooseVariant, kernelName, type MatmulLimits, type LayerVariant } from "../matmulVariants.ts";
 
 /** What a plan needs to know of a device. */
@@ -174,6 +182,51 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
     flopsPerStep: samples * productFlopsOf(network),
     workPerStep: samples * layeredSampleFlops(network) + (valueFlops + splits) * gradientFloats,
   };
+}
+
+/** Step slots written at once, 64 KiB: the smallest `maxBufferBytes`. A submit ends when they are used up. */
+export const stepSlots = 256;
+
+/** What is to be trained layer by layer. */
+export interface BuffersRequest {
+  readonly device: GpuDevice;
+  readonly network: Network;
+  readonly members: number;
+  readonly settings: RunSettings;
+  readonly plan: LayeredPlan;
+  /** Layers of a graph; absent for a list, where layer by layer follows. */
+  readonly graph?: GraphLayers | undefined;
+}
+
+/** What a graph of dense layers has that a list has not. */
+export interface GraphLayers {
+  /** Whether a layer reads the data. */
+  readonly readsData: (layer: LayerShape) => boolean;
+  /** Whether the gradient by the outputs of a layer has a buffer of its own. */
+  readonly hasGradient: (layer: LayerShape) => boolean;
+}
+
+/** Members that `batchRows` holds the rows of. */
+export const rowMembers = ({ network, members, settings }: Omit<BuffersRequest, "device">): number =>
+  hasOwnRows(settings, rowCountOf(settings, network)) ? members : 1;
+
+const uniformBytes = ({ bytes }: Layout): number => Math.ceil(bytes / 16) * 16;
+
+/** Bytes that `createLayeredBuffers` will take, by its formula. */
+export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
+  const { network, members, settings, plan, graph } = request;
+  const samples = members * plan.chunkRows;
+  const { inputs, targets } = settings.data;
+  const work = network.layers.reduce((total, layer) => {
+    const gradient = (graph?.hasGradient(layer) ?? true) ? gradientColumnsOf(network, layer) : 0;
+    return total + samples * (planesOf(layer) * layer.fanOut + gradient);
+  }, 0);
+  const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
+  const gradients = plan.splits * members * (network.parameterCount + 1);
+  const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
+  const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
+  const uniforms = stepSlots * stepStride + uniformBytes(Layer) * network.layers.length + uniformBytes(Hyper);
+  return 4 * (inputs.length + targets.length + gathered + work + gradients + parameters + small) + uniforms;
 }
 
 /** Kernels of one step whose batch is one chunk, in order: 3L + 1 for L layers, gathering apart. */

@@ -1,5 +1,5 @@
 import { type Dataset, type FloatArray, requireAlive, type Scores } from "../../executor.ts";
-import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
+import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import { type Bound, createDispatch, createKernel, type Dispatch, encode } from "../kernel.ts";
 import { layerKernel } from "../kernels.ts";
@@ -8,11 +8,11 @@ import type { LayerShape, Network } from "../../../graph/network.ts";
 import type { GraphMemory } from "./graphMemory.ts";
 import type { GraphPart } from "./graphPart.ts";
 import { stepWindow } from "./costConstants.ts";
-import { toFloat32 } from "./layeredBuffers.ts";
 import { chunkRowsOf, groupMembersOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
 import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
 import { kernelName, valueInvocations, variantConstants, weightsAlignment } from "../matmulVariants.ts";
-import { layerBlock, stepBytes, stepWord } from "./uniforms.ts";
+import { layerBlock, stepWord } from "./uniforms.ts";
+import { stepBytes } from "../layouts.ts";
 
 /** Rows that are predicted at once at most. */
 const maxRows = 16_384;

@@ -5,12 +5,18 @@ import type { GpuDevice } from "../device.ts";
 import type { Network } from "../../../graph/network.ts";
 import { drawsApart, rowCountOf } from "./costConstants.ts";
 import { layeredStepMs } from "./costModel.ts";
-import { type FusedName, type FusedPlan, type FusedPlanRequest, planFused } from "./fusedPlan.ts";
-import { createFusedRun, fusedBytes, type FusedRun, kernelsOfFused } from "./fusedRun.ts";
-import { type BuffersRequest, layeredBytes } from "./layeredBuffers.ts";
-import { kernelsOf, planLayered } from "./layeredPlan.ts";
-import { createLayeredRun, type LayeredRun } from "./layeredRun.ts";
-import { maxStepsPerDispatch } from "./memberRun.ts";
+import {
+  fusedBytes,
+  type FusedName,
+  type FusedPlan,
+  type FusedPlanRequest,
+  kernelsOfFused,
+  maxStepsPerDispatch,
+  planFused,
+} from "./fusedPlan.ts";
+import type { FusedRun } from "./fusedRun.ts";
+import { type BuffersRequest, layeredBytes, kernelsOf, planLayered } from "./layeredPlan.ts";
+import type { LayeredRun } from "./layeredRun.ts";
 
 /** What is to be trained where. */
 export interface RunRequest {
@@ -116,7 +122,10 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
       chunkRows: plan.chunkRows,
       bytes: layeredBytes(layered),
     },
-    create: (parameters) => createLayeredRun(layered, parameters),
+    create: async (parameters) => {
+      const { createLayeredRun } = await import("./layeredRun.ts");
+      return createLayeredRun(layered, parameters);
+    },
   };
 }
 
@@ -140,7 +149,10 @@ function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<S
       chunkRows,
       bytes: fusedBytes({ ...request, plan }),
     },
-    create: (parameters) => createFusedRun({ ...request, plan }, parameters),
+    create: async (parameters) => {
+      const { createFusedRun } = await import("./fusedRun.ts");
+      return createFusedRun({ ...request, plan }, parameters);
+    },
   };
 }
 

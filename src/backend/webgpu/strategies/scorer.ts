@@ -1,13 +1,11 @@
 import { createTallies, scoresOf, type Tallies } from "../../score.ts";
 import { type Dataset, requireAlive, type Scores } from "../../executor.ts";
-import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
+import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import { createDispatch, createKernel, type Dispatch } from "../kernel.ts";
-import { layerKernel } from "../kernels.ts";
+import { layerKernel, Score } from "../kernels.ts";
 import { blockOf } from "../layout.ts";
-import { Score } from "../layouts.ts";
-import { nameOf, type Network } from "../../../graph/network.ts";
-import { toFloat32 } from "./layeredBuffers.ts";
+import { nameOf, type Network, takesLogits } from "../../../graph/network.ts";
 import { stepWindow } from "./costConstants.ts";
 
 /** `SLICE_ROWS` of shaders/score.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
@@ -23,6 +21,29 @@ export interface RowChunk {
   /** [rows, network.inputs]. */
   readonly inputs: Float32Array;
   readonly firstRow: number;
+}
+
+/** Where the sums of slices lie, each [slices, members]. */
+export interface SliceSums {
+  readonly losses: GPUBuffer;
+  readonly hits: GPUBuffer;
+}
+
+/** Adds the sums of slices to the tallies, in order; right answers only where the loss has them. */
+export async function addSlices(
+  { device, network, members }: Omit<ScorerRequest, "source">,
+  { losses, hits }: SliceSums,
+  slices: number,
+  tallies: Tallies,
+): Promise<void> {
+  const length = slices * members;
+  const buffers = takesLogits(network.loss) ? [losses, hits] : [losses];
+  const stretches = buffers.map((buffer) => ({ buffer, first: 0, length }));
+  const read = await readStretches(device, "scores", stretches);
+  const sums = new Float32Array(read, 0, length);
+  for (let at = 0; at < length; at++) tallies.losses[at % members]! += sums[at]!;
+  const counts = new Uint32Array(read, 4 * length);
+  for (let at = 0; at < counts.length; at++) tallies.hits[at % members]! += counts[at]!;
 }
 
 /** What computes the outputs that are scored. */
@@ -46,14 +67,11 @@ export interface ScorerRequest {
   readonly source: OutputSource;
 }
 
-interface Parts {
+interface Parts extends SliceSums {
   /** `Score` of shaders/score.wgsl. */
   readonly shape: GPUBuffer;
   /** [capacity, outputs]. */
   readonly targets: GPUBuffer;
-  /** [splits, members]. */
-  readonly losses: GPUBuffer;
-  readonly hits: GPUBuffer;
   readonly dispatch: Dispatch;
 }
 
@@ -97,7 +115,8 @@ export class Scorer {
     for (let firstRow = 0; firstRow < rowCount; firstRow += windowRows) {
       const endRow = Math.min(rowCount, firstRow + windowRows);
       await this.#submit(this.#parts, data, firstRow, endRow);
-      await this.#collect(this.#parts, Math.ceil((endRow - firstRow) / sliceRows), tallies);
+      requireAlive("scores", this.#isDisposed);
+      await addSlices(this.#request, this.#parts, Math.ceil((endRow - firstRow) / sliceRows), tallies);
     }
     return scoresOf(network, rowCount, tallies);
   }
@@ -153,21 +172,6 @@ export class Scorer {
       done.catch(() => {}); // thrown where it is awaited
       inFlight.push(done);
       if (inFlight.length > chunksInFlight) await inFlight.shift();
-    }
-  }
-
-  /** Adds the sums of slices to the tallies, in order. */
-  async #collect({ losses, hits }: Parts, slices: number, tallies: Tallies): Promise<void> {
-    requireAlive("scores", this.#isDisposed);
-    const { device, members } = this.#request;
-    const length = slices * members;
-    const stretches = [losses, hits].map((buffer) => ({ buffer, first: 0, length }));
-    const read = await readStretches(device, "scores", stretches);
-    const sums = new Float32Array(read, 0, length);
-    const counts = new Uint32Array(read, 4 * length, length);
-    for (let at = 0; at < length; at++) {
-      tallies.losses[at % members]! += sums[at]!;
-      tallies.hits[at % members]! += counts[at]!;
     }
   }
 

@@ -3,12 +3,10 @@ import type { Trace, TrainingRun } from "../../executor.ts";
 import { BufferOwner, readFloats, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import { encode } from "../kernel.ts";
-import { savesPreActivation } from "../../../graph/network.ts";
-import type { BuffersRequest } from "./layeredBuffers.ts";
-import type { DispatchesRequest } from "./dispatchRequest.ts";
-import { createPreActivationDispatch, type LayerInput } from "./layeredDispatches.ts";
-import { gradientColumnsOf } from "./layeredPlan.ts";
-import { createLayeredRun, type LayeredRun } from "./layeredRun.ts";
+import { savesPreActivation } from "../../../math/scalarFunction.ts";
+import { type BuffersRequest, gradientColumnsOf } from "./layeredPlan.ts";
+import type { DispatchesRequest } from "./dispatches.ts";
+import { createLayeredRun, createPreActivationDispatch, type LayeredRun, type LayerInput } from "./layeredRun.ts";
 import { layeredRequest, type RunRequest } from "./planner.ts";
 
 /** The first `kept` of every `columns` values. */

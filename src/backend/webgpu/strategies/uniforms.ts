@@ -5,16 +5,9 @@ import type { LayerShape, Network } from "../../../graph/network.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { blockOf, placesOf, writeStruct } from "../layout.ts";
-import { Hyper, Layer, Page, MemberSettings, Run, Slices, Step } from "../layouts.ts";
+import { Hyper, Layer, MemberSettings, Step } from "../layouts.ts";
 import { keyOf, streams } from "../../../random.ts";
 import { gradientColumnsOf, type LayeredPlan } from "./layeredPlan.ts";
-
-/** Distance of two step slots: the largest offset alignment that WebGPU allows a device to ask for. */
-export const stepStride = 256;
-/** Bytes that a kernel sees of a split: `Step` of shaders/step.wgsl. */
-export const stepBytes = Math.ceil(Step.bytes / 16) * 16;
-/** Distance of two `Step` in an array. */
-export const storedStepBytes = Step.bytes;
 
 const at = placesOf(
   Step,
@@ -80,9 +73,6 @@ export function writeStep(view: DataView, offset: number, options: StepWords): v
   for (let index = 0; index < values.length; index++) setFloat(at.value0 + 4 * index, values[index]!);
 }
 
-/** 4-byte values that a run holds of a member beside its parameters, moments and losses: settings and status. */
-export const memberWords = MemberSettings.bytes / 4 + 3;
-
 /** `MemberSettings` of every member. */
 export function memberBlock(settings: RunSettings, members: number): Uint32Array {
   const buffer = new ArrayBuffer(MemberSettings.bytes * members);
@@ -143,15 +133,3 @@ export const hyperBlock = (
   const named = Array.from(values, (value, at) => [`value${at}`, value] as const);
   return blockOf(Hyper, { members, parameterCount, splits, ...Object.fromEntries(named) });
 };
-
-/** `Run` of shaders/memberRun.wgsl. */
-export const runBlock = (steps: number, firstMember: number, endMember: number): ArrayBuffer =>
-  blockOf(Run, { steps, firstMember, endMember });
-
-/** `Slices` of shaders/batchSlices.wgsl. */
-export const slicesBlock = (rows: number, splits: number, members: number): ArrayBuffer =>
-  blockOf(Slices, { rows, splits, members });
-
-/** `Page` of shaders/gatherRows.wgsl. */
-export const pageBlock = (firstRow: number, pageRows: number, width: number): ArrayBuffer =>
-  blockOf(Page, { firstRow, pageRows, width });

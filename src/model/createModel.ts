@@ -1,8 +1,20 @@
 import { requireOptions } from "../errors.ts";
 import type { Device } from "../backend/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
-import { createModel, type Model } from "./model.ts";
-import { decode } from "./savedModel.ts";
+import type { Model, ModelOptions } from "./model.ts";
+
+/**
+ * Creates members of a network on a device, with initial parameters. Loads the code of models: a page that has not come to this yet
+ * has not downloaded it.
+ * @throws InvalidInput, LimitExceeded, GpuOutOfMemory
+ */
+export async function createModel<Architecture extends AnyNetwork>(
+  network: Architecture,
+  options: ModelOptions,
+): Promise<Model<Architecture>> {
+  const { startModel } = await import("./model.ts");
+  return startModel(network, options);
+}
 
 export interface LoadOptions {
   /** From `acquire()`. */
@@ -15,6 +27,7 @@ export interface LoadOptions {
  */
 export async function loadModel(bytes: Uint8Array, options: LoadOptions): Promise<Model<AnyNetwork>> {
   requireOptions("loadModel", options, ["device"]);
+  const { decode } = await import("./savedModel.ts");
   const { network, members, parameters } = await decode("loadModel", bytes);
   return createModel(network, { device: options.device, members, parameters });
 }

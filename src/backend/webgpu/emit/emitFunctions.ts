@@ -1,10 +1,12 @@
-import { type Activation, activationFunction } from "../../../math/activations.ts";
-import { emitCall, emitFunction } from "../../../math/emitWgsl.ts";
+import type { Activation } from "../../../math/activations.ts";
+import { activationFunction, type ScalarFunction } from "../../../math/scalarFunction.ts";
+import { emitCall, emitFunction, emitPairFunction } from "../../../math/emitWgsl.ts";
+import { lossFunction } from "../../../math/lossFunction.ts";
+import type { ElementLoss } from "../../../math/losses.ts";
 import type { Preparation } from "../../../math/primitive.ts";
-import type { ScalarFunction } from "../../../math/scalarFunction.ts";
 import type { Network } from "../../../graph/network.ts";
 
-// Activations as WGSL, from their definitions: `activate` of the pre-activation z, and the backward pass of `d`, the gradient by the
+// Activations and losses as WGSL, from their definitions: `activate` of the pre-activation z, and the backward pass of `d`, the gradient by the
 // activation, and of what forward saves.
 
 const savedName = ({ saves }: ScalarFunction): "z" | "a" => (saves === "argument" ? "z" : "a");
@@ -78,4 +80,10 @@ export function emitFours(network: Network): string {
     ];
   });
   return functions.join("\n");
+}
+
+/** What kernels leave open of a loss of every output by itself: `elementLoss(y, t)`, the loss and its slope by the output y. */
+export function emitLoss(of: ElementLoss): string {
+  const { loss, slope } = lossFunction(of);
+  return emitPairFunction("elementLoss", ["y", "t"], [loss, slope]);
 }

@@ -1,0 +1,79 @@
+import { layouts as slices } from "../../../shaders/batchSlices.wgsl";
+import crossEntropy from "../../../shaders/crossEntropy.wgsl";
+import { layouts as run } from "../../../shaders/memberRun.wgsl";
+import oneLane from "../../../shaders/oneLane.wgsl";
+import scalar from "../../../shaders/scalar.wgsl";
+import scoreMembers, { layouts as scoring } from "../../../shaders/scoreMembers.wgsl";
+import subgroupLanes from "../../../shaders/subgroupLanes.wgsl";
+import tileHalves from "../../../shaders/tileHalves.wgsl";
+import tileLossElementwise from "../../../shaders/tileLossElementwise.wgsl";
+import tileLossSoftmax from "../../../shaders/tileLossSoftmax.wgsl";
+import tileValues from "../../../shaders/tileValues.wgsl";
+import trainGroups from "../../../shaders/trainGroups.wgsl";
+import trainMembers from "../../../shaders/trainMembers.wgsl";
+import trainSamples from "../../../shaders/trainSamples.wgsl";
+import trainTiles from "../../../shaders/trainTiles.wgsl";
+import { type Network, isRowWise } from "../../graph/network.ts";
+import { emitLayers } from "./emit/emitLayers.ts";
+import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emit/emitNetwork.ts";
+import type { KernelUpdate } from "./emit/emitOptimizer.ts";
+import type { TileSizes } from "./emit/networkLayout.ts";
+import { blockOf } from "./layout.ts";
+import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
+
+// Kernels that are written for one network, and the structs that they read.
+
+export const { Scoring } = scoring;
+
+/** `Run` of shaders/memberRun.wgsl. */
+export const runBlock = (steps: number, firstMember: number, endMember: number): ArrayBuffer =>
+  blockOf(run.Run, { steps, firstMember, endMember });
+
+/** `Slices` of shaders/batchSlices.wgsl. */
+export const slicesBlock = (rows: number, splits: number, members: number): ArrayBuffer =>
+  blockOf(slices.Slices, { rows, splits, members });
+
+const storageOf = ({ isHalf }: TileSizes): Shader => (isHalf ? tileHalves : tileValues);
+
+const tileLossOf = ({ loss: own }: Network): Shader => (isRowWise(own) ? tileLossSoftmax : tileLossElementwise);
+
+/** A kernel written for one network. */
+const fused = (
+  name: string,
+  network: Network,
+  code: readonly (Shader | string)[],
+  ...choices: unknown[]
+): KernelSource =>
+  kernelOf(
+    name,
+    [scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...code],
+    JSON.stringify([network, ...choices]),
+  );
+
+/** Kernels of the fused strategies, written for one network. */
+export const fusedKernels = {
+  /** @param lanes invocations that train a member; several need subgroups of so many */
+  trainMembers: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {
+    const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
+    const parts = [trainMembers, ...own, code, emitNetwork(network), emitUpdate(network, stateCount)];
+    return fused("trainMembers", network, parts, code, lanes);
+  },
+  trainGroups: (network: Network, { code }: KernelUpdate, sizes: TileSizes): KernelSource =>
+    fused(
+      "trainGroups",
+      network,
+      [trainGroups, storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)],
+      code,
+      sizes,
+    ),
+  trainSamples: (network: Network): KernelSource =>
+    fused("trainSamples", network, [trainSamples, emitNetwork(network), emitPartials(network)]),
+  trainTiles: (network: Network, sizes: TileSizes): KernelSource =>
+    fused(
+      "trainTiles",
+      network,
+      [trainTiles, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
+      sizes,
+    ),
+  scoreMembers: (network: Network): KernelSource => fused("scoreMembers", network, [scoreMembers, emitScore(network)]),
+} as const;

@@ -1,0 +1,39 @@
+import { InvalidInput } from "../errors.ts";
+import { checkOptimizer, hyperParameterOf, type Optimizer, type OptimizerName, optimizerNames } from "./optimizer.ts";
+import { type OptimizerDefinition, optimizers } from "./optimizers.ts";
+import { type OptimizerUpdate, optimizerUpdate } from "./optimizerUpdate.ts";
+import { decodeUpdate } from "./ownUpdate.ts";
+
+const isBuiltIn = (name: unknown): name is OptimizerName => (optimizerNames as readonly unknown[]).includes(name);
+
+/** What defines an optimizer. */
+const definitionOf = ({ name, own }: Optimizer): OptimizerDefinition =>
+  own ? decodeUpdate(`optimizer ${name}`, own) : (optimizers[name as OptimizerName] as unknown as OptimizerDefinition);
+
+/** Throws `InvalidInput` unless `optimizer` came from `sgd()`, `adam()` or another of these functions, or is as good. */
+export function requireOptimizer(place: string, optimizer: Optimizer | undefined): void {
+  if (typeof optimizer === "object" && (isBuiltIn(optimizer?.name) || optimizer?.own !== undefined)) {
+    definitionOf(optimizer);
+    checkOptimizer(optimizer);
+    return;
+  }
+  const got = typeof optimizer === "object" ? String(optimizer?.name) : String(optimizer);
+  throw new InvalidInput({ place, expected: "an optimizer", got, fix: "pass optimizer: adam()" });
+}
+
+const updates = new WeakMap<Optimizer, OptimizerUpdate>();
+
+/** The expressions of an optimizer's update. */
+export function updateOf(optimizer: Optimizer): OptimizerUpdate {
+  const known = updates.get(optimizer);
+  if (known) return known;
+  const definition = definitionOf(optimizer);
+  const names = Object.keys(definition.hyperParameters);
+  const values = Object.fromEntries(names.map((name) => [name, hyperParameterOf(optimizer, name)]));
+  const update = optimizerUpdate(definition, values);
+  updates.set(optimizer, update);
+  return update;
+}
+
+/** Values that the optimizer keeps per parameter: momentum or moments. */
+export const momentCount = (optimizer: Optimizer): number => updateOf(optimizer).state.length;
