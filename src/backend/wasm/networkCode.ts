@@ -1,5 +1,5 @@
-import { activationFunction } from "../../math/scalarFunction.ts";
 import type { Activation } from "../../math/activations.ts";
+import { activationFunction } from "../../math/scalarFunction.ts";
 import type { LayerShape, Network } from "../../graph/network.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32x4 } from "./instructions.ts";
