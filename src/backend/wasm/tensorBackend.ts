@@ -34,7 +34,7 @@ import { addReduce, type ReduceOrder, reduceOrderOf, reduceWords } from "./reduc
 import { addSoftmax, softmaxArgument } from "./softmaxKernel.ts";
 import { gridOf, type WasmArray } from "./stridedGrid.ts";
 import { TensorKernels } from "./tensorKernels.ts";
-import { leastShared, WorkQueue } from "./workQueue.ts";
+import { WorkQueue } from "./workQueue.ts";
 
 /** Memory of a tensor: where it lies, and how large it is. */
 export interface Block {
@@ -49,6 +49,9 @@ const maxBytes = 2 ** 31 - 4;
 
 /** Operations of the machine per value: of a function value by value, of a copy, of a reduction, of a softmax. */
 const perValue = { element: 16, copy: 8, reduce: 4, softmax: 64 } as const;
+
+/** Operations from which on other threads are worth waking: some 100 µs. */
+const worthSharing = 2 ** 19;
 
 /** Whole exponents that a kernel is written for. */
 const isKnownExponent = (exponent: number): boolean => Number.isInteger(exponent) && Math.abs(exponent) <= 64;
@@ -75,11 +78,14 @@ export class WasmTensorBackend implements TensorBackend<Block> {
   readonly #device: WasmDevice;
   readonly #kernels: TensorKernels;
   readonly #queue: WorkQueue;
+  readonly #leastShared: number;
 
-  constructor(device: WasmDevice) {
+  /** @param leastShared operations from which on other threads are woken */
+  constructor(device: WasmDevice, leastShared = worthSharing) {
     this.#device = device;
+    this.#leastShared = leastShared;
     this.#kernels = new TensorKernels(device.heap, device.pool);
-    this.#queue = new WorkQueue(device.heap, device.pool);
+    this.#queue = new WorkQueue(device.heap, device.pool, leastShared);
   }
 
   bytesPerValue(): number {
@@ -137,8 +143,8 @@ export class WasmTensorBackend implements TensorBackend<Block> {
   /** How many of its units an item takes, where an operation is of so many and a unit takes so many operations. */
   #itemUnits(units: number, operations: number): number {
     const { threads } = this.#device.pool;
-    const isAlone = threads === 1 || units * operations < leastShared;
-    const wanted = isAlone ? 1 : Math.min(4 * threads, Math.ceil((units * operations) / (leastShared / 4)));
+    const isAlone = threads === 1 || units * operations < this.#leastShared;
+    const wanted = isAlone ? 1 : Math.min(4 * threads, Math.ceil((units * operations) / (this.#leastShared / 4)));
     return Math.max(1, Math.ceil(units / Math.min(wanted, mostItems / 4)));
   }
 

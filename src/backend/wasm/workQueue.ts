@@ -12,8 +12,6 @@ export interface Work {
   dispose(): void;
 }
 
-/** Operations from which on other threads are worth waking: some 100 µs. */
-export const leastShared = 2 ** 19;
 /** Works of one run at most. */
 const mostWorks = 1024;
 
@@ -28,20 +26,23 @@ type Task = Work | (() => void);
 export class WorkQueue {
   readonly #heap: Heap;
   readonly #pool: ThreadPool;
+  readonly #leastShared: number;
   readonly #waiting: Task[] = [];
   /** Freed blocks by their size, until nothing waits. */
   readonly #retired = new Map<number, number[]>();
   #isBusy = false;
   #failure: { readonly cause: unknown } | undefined;
 
-  constructor(heap: Heap, pool: ThreadPool) {
+  /** @param leastShared operations from which on other threads are woken */
+  constructor(heap: Heap, pool: ThreadPool, leastShared: number) {
     this.#heap = heap;
     this.#pool = pool;
+    this.#leastShared = leastShared;
   }
 
   /** Runs an operation behind all others. What fails is told by `whenDone`. */
   add(work: Work): void {
-    const isSmall = work.operations < leastShared || this.#pool.threads === 1;
+    const isSmall = work.operations < this.#leastShared || this.#pool.threads === 1;
     if (isSmall && !this.#isBusy) this.#runAlone(work);
     else if (work.phases.some(({ items }) => items > mostItems)) this.#wait(() => this.#runAlone(work));
     else this.#wait(work);
