@@ -2,6 +2,7 @@
 
 import { defineConfig, esmExternalRequirePlugin } from "vite";
 import { shaders } from "./vite.shaders.ts";
+import { threadFile } from "./vite.threads.ts";
 
 const entry = {
   index: "src/index.ts",
@@ -31,7 +32,7 @@ const chunks = {
 export default defineConfig({
   publicDir: false,
   // as imports, also where commander requires them
-  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), shaders()],
+  plugins: [esmExternalRequirePlugin({ external: [/^node:/] }), shaders(), threadFile()],
   build: {
     target: "es2023",
     lib: { entry, formats: ["es"] },

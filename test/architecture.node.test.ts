@@ -28,6 +28,7 @@ const mayImport: Record<string, string[]> = {
     "basic",
   ],
   "backend/cpu/": ["backend/cpu/", "backend/", "graph/", "math/", "basic"],
+  "backend/wasm/": ["backend/wasm/", "backend/", "graph/", "math/", "basic"],
   "backend/webgpu/": ["backend/webgpu/", "backend/webgpu/emit/", "backend/", "graph/", "math/", "basic", "shaders/"],
   "backend/webgpu/emit/": ["backend/webgpu/emit/", "backend/webgpu/", "backend/", "graph/", "math/", "basic"],
   "backend/webgpu/tensor/": [
@@ -48,7 +49,6 @@ const mayImport: Record<string, string[]> = {
     "math/",
     "basic",
   ],
-  "backend/wasm/": ["backend/wasm/", "backend/", "graph/", "math/", "basic"],
   "model/": ["model/", "backend/", "graph/", "math/", "formats/", "basic"],
   "data/": ["data/", "backend/", "graph/", "basic"],
   "formats/": ["formats/", "data/", "backend/", "graph/", "math/", "basic"],

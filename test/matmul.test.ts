@@ -1,13 +1,22 @@
 import fc from "fast-check";
 import { beforeAll, expect, test } from "vitest";
-import { matmul } from "../src/backend/cpu/matmul.ts";
 import { readStretches, write } from "../src/backend/webgpu/bufferOwner.ts";
 import { commandQueueOf } from "../src/backend/webgpu/tensor/commandQueue.ts";
 import { kernelLoader } from "../src/backend/webgpu/tensor/kernelLoader.ts";
 import { encodeMatmul, type MatmulChoice } from "../src/backend/webgpu/tensor/matmul.ts";
 import { type MatmulVariant, matmulVariantsOf } from "../src/backend/webgpu/matmulVariants.ts";
 import { hashOf, poisoned, requireWithin, sumBound, untouched } from "./support/compare.ts";
-import { randomFloats } from "./support/random.ts";
+import {
+  type Case,
+  describeCase,
+  large,
+  operandOf,
+  type Operand,
+  plain,
+  productOf,
+  someCase,
+  transposes,
+} from "./support/matmulCases.ts";
 import { cases, variants as variantsOfLayers } from "./support/shapes.ts";
 import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
@@ -15,58 +24,6 @@ import { shareDevice } from "./support/sharedDevice.ts";
 const device = shareDevice();
 beforeAll(() => kernelLoader.load());
 const variants: readonly MatmulVariant[] = [...variantsOfLayers, "workgroup"];
-
-interface Case {
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly batch: readonly number[];
-  /** Which operand repeats along each dimension of the batch. */
-  readonly repeats: readonly ("a" | "b" | "neither")[];
-  readonly transposeA: boolean;
-  readonly transposeB: boolean;
-  /** Values between rows, before the first matrix, and behind it. */
-  readonly gap: number;
-}
-
-/** An operand in a larger array, with gaps that hold NaN: none of it may be read. */
-function operandOf(one: Case, name: "a" | "b", seed: number) {
-  const { m, n, k, batch, repeats, gap } = one;
-  const isTransposed = name === "a" ? one.transposeA : one.transposeB;
-  const [outer, inner] = name === "a" ? [m, k] : [k, n];
-  const [rows, columns] = isTransposed ? [inner, outer] : [outer, inner];
-  const leading = columns + gap;
-  const batchStrides = batch.map(() => 0);
-  let stride = rows * leading + gap;
-  for (let axis = batch.length - 1; axis >= 0; axis--) {
-    if (repeats[axis] === name) continue;
-    batchStrides[axis] = stride;
-    stride *= batch[axis]!;
-  }
-  const source = randomFloats(seed, gap + stride);
-  const values = new Float32Array(source.length).fill(Number.NaN);
-  for (let matrix = gap; matrix < source.length; matrix += rows * leading + gap) {
-    for (let row = 0; row < rows; row++) {
-      const first = matrix + row * leading;
-      values.set(source.subarray(first, first + columns), first);
-    }
-  }
-  return { values, offset: gap, leading, batchStrides };
-}
-
-type Operand = ReturnType<typeof operandOf>;
-
-/** The product in float64, of the values or of their magnitudes. */
-function productOf(one: Case, operands: readonly Operand[], ofMagnitudes: boolean): Float64Array {
-  const take = (value: number): number => (ofMagnitudes ? Math.abs(value) : value);
-  const [a, b] = operands.map((operand) => ({ ...operand, values: Float64Array.from(operand.values, take) }));
-  const out = new Float64Array(one.batch.reduce((product, size) => product * size, one.m * one.n));
-  matmul({ ...one, a: a!, b: b!, out });
-  return out;
-}
-
-const describeCase = ({ batch, m, n, k, transposeA, transposeB, repeats, gap }: Case): string =>
-  `matmul [${batch}] (${repeats}) ${m}×${k}${transposeA ? "ᵀ" : ""} · ${k}×${n}${transposeB ? "ᵀ" : ""}, gap ${gap}`;
 
 /** Runs one case. @returns the bits of the product, in a larger buffer whose rest must stay as it was */
 async function run(
@@ -110,42 +67,10 @@ async function tryMatmul(one: Case, choice?: MatmulChoice): Promise<number> {
   return requireWithin(title, await run(one, operands, values.length, choice), wanted);
 }
 
-const sizes = fc.constantFrom(0, 1, 2, 3, 4, 5, 7, 8, 9, 17, 33);
-const someCase: fc.Arbitrary<Case> = fc
-  .array(fc.tuple(fc.constantFrom(0, 1, 2, 3, 5), fc.constantFrom("a", "b", "neither")), { maxLength: 3 })
-  .chain((dimensions) =>
-    fc.record({
-      m: sizes,
-      n: sizes,
-      k: sizes,
-      batch: fc.constant(dimensions.map(([size]) => size)),
-      repeats: fc.constant(dimensions.map(([, repeats]) => repeats as "a" | "b" | "neither")),
-      transposeA: fc.boolean(),
-      transposeB: fc.boolean(),
-      gap: fc.constantFrom(0, 0, 1, 3),
-    }),
-  );
-
 const someChoice: fc.Arbitrary<MatmulChoice> = fc.record({
   variant: fc.constantFrom(...variants),
   splits: fc.constantFrom(1, 1, 2, 3),
 });
-const plain = { batch: [], repeats: [], transposeA: false, transposeB: false, gap: 0 } as const;
-const transposes = [false, true].flatMap((transposeA) =>
-  [false, true].map((transposeB) => ({ transposeA, transposeB })),
-);
-const large: Case[] = [
-  ...transposes.map((both) => ({ ...plain, ...both, m: 65, n: 63, k: 130 })),
-  ...transposes.map((both) => ({ ...plain, ...both, m: 2, n: 3, k: 65_536 })),
-  { ...plain, m: 5, n: 7, k: 40_001, transposeA: true },
-  { ...plain, m: 4, n: 1, k: 5000, batch: [3], repeats: ["a"], gap: 1 },
-  { ...plain, m: 1, n: 4, k: 70_001, transposeA: true, transposeB: true },
-  { ...plain, m: 1, n: 4097, k: 3 },
-  { ...plain, m: 1027, n: 1, k: 9 },
-  { ...plain, m: 3, n: 5, k: 4, batch: [700], repeats: ["b"] },
-  { ...plain, m: 4, n: 4, k: 4, batch: [300], repeats: ["neither"] },
-];
-
 test("matmul agrees with float64 over shapes, transposes and repeated matrices", async () => {
   let worst = 0;
   const attempt = async (one: Case) => {

@@ -31,7 +31,7 @@ import { graphCases, graphData, graphParameters, randomGraph } from "./support/g
 import { cases } from "./support/shapes.ts";
 
 const reference = await acquire({ device: "reference" });
-const device = await WasmDevice.open(2, "");
+const device = await WasmDevice.open("", 2);
 const startBytes = device.heap.usedBytes;
 afterAll(async () => {
   expect(device.heap.usedBytes).toBe(startBytes);
@@ -182,7 +182,7 @@ describe.each(optimizers)("$name", (own) => {
 
 /** Parameters and losses after some steps with so many threads. */
 async function trainOn(threads: number, net: AnyNetwork, members: number, settings: Partial<RunSettings>) {
-  const own = await WasmDevice.open(threads, "");
+  const own = await WasmDevice.open("", threads);
   expect(own.pool.threads).toBe(threads);
   const executor = new WasmExecutor(own, net, members);
   executor.writeParameters(graphParameters(net, 5, members));

@@ -136,6 +136,7 @@ const blocks: Case[] = [
   { ...plain, m: 2, n: 1031, k: 1027, transposeB: true },
   { ...plain, m: 33, n: 21, k: 6151, transposeA: true, batch: [3], repeats: ["b"] },
   { ...plain, m: 16, n: 16, k: 16, batch: [9], repeats: ["neither"], transposeB: true },
+  { ...plain, m: 1, n: 530, k: 2, batch: [2100], repeats: ["a"] }, // more blocks than a phase has items
 ];
 
 test.each(blocks)("blocks agree with float64, %o", async (one) => {

@@ -65,13 +65,14 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
     );
 
     test.each(Object.keys(primitives) as PrimitiveName[])("%s of zeros, infinities and NaN", (name) => {
+      const arity = arities[name];
       const { compute } = primitives[name];
-      const names = ["x", "y", "a", "b"].slice(0, arities[name]);
+      const names = ["x", "y", "a", "b"].slice(0, arity);
       const output = apply(name, ...names.map((input) => Expression.input(input)));
       const pairs =
-        arities[name] === 1 ? specials : Float32Array.from([...specials].flatMap((x) => [...specials].map(() => x)));
+        arity === 1 ? specials : Float32Array.from([...specials].flatMap((x) => [...specials].map(() => x)));
       const seconds = pairs.map((_, at) => specials[at % specials.length]!);
-      const at = [pairs, seconds, pairs.map(() => 1), pairs.map(() => 2)].slice(0, arities[name]);
+      const at = [pairs, seconds, pairs.map(() => 1), pairs.map(() => 2)].slice(0, arity);
       const got = computeInWasm(names, output, at, useRelaxed);
       for (const [place, value] of got.entries()) {
         const operands = at.map((values) => values[place]!);

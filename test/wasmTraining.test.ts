@@ -2,14 +2,24 @@
 
 import { describe, expect, test } from "vitest";
 import { MemberRun } from "../src/backend/wasm/memberRun.ts";
+import { sumBytes } from "../src/backend/wasm/fusedProgram.ts";
+import { sliceSamples } from "../src/backend/wasm/sampleProgram.ts";
 import { SampleRun } from "../src/backend/wasm/sampleRun.ts";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import type { RunSettings } from "../src/backend/executor.ts";
 import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
-import { activationNames, lossNames, type Network } from "../src/graph/network.ts";
+import { activationNames, dense, lossNames, type Network, network } from "../src/graph/network.ts";
+import { activation, loss, math } from "../src/index.ts";
+import { adadelta, adagrad, adamax, lion } from "./support/ownOptimizers.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { fusings } from "./support/wasmSweep.ts";
+
+const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
+const logCosh = loss("logCosh", (y, t) => {
+  const error = math.absolute(y.minus(t));
+  return error.plus(math.softplus(error.times(-2))).minus(Math.LN2);
+});
 
 const steps = 40;
 /** Of f32 runs, as in the golden tests: adaptive optimizers divide by roots of small squares. */
@@ -206,6 +216,65 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         {},
       );
       compare("slices of many parameters", await trainSamples(wide, useRelaxed), await reference(wide), 1e-5);
+    });
+
+    test("slices may be computed in any order", async () => {
+      const { net, settings, parameters } = caseOf({ ...tiny, rows: 3 * sliceSamples + 9 }, {});
+      const whole = await SampleRun.create({ network: net, settings, useRelaxed }, parameters);
+      whole.execute(0, 3);
+      const apart = await SampleRun.create({ network: net, settings, useRelaxed }, parameters);
+      const { at, exports, run } = apart.host;
+      for (let step = 0; step < 3; step++) {
+        apart.host.writeSteps(step, 1, () => {});
+        for (const slice of [2, 0, 3, 1]) exports.addSlice!(run, at.steps, slice, at.sums + slice * sumBytes(net));
+        exports.finishStep!(run, at.steps, 4, at.sums);
+      }
+      expect(apart.readParameters()).toEqual(whole.readParameters());
+      expect([0, 1, 2].map((step) => apart.readLoss(step))).toEqual([0, 1, 2].map((step) => whole.readLoss(step)));
+      expect(whole.readParameters()).not.toEqual(parameters);
+    });
+
+    test("groups of members may be trained in any order", async () => {
+      const { net, settings, members, parameters } = caseOf(small({}), {
+        members: 10,
+        batchSize: 5,
+        optimizer: optimizers[3]!,
+      });
+      const whole = await MemberRun.create({ network: net, settings, members, useRelaxed }, parameters);
+      whole.execute(0, 6);
+      const apart = await MemberRun.create({ network: net, settings, members, useRelaxed }, parameters);
+      const { host } = apart;
+      host.writeSteps(0, 6, (step, address) => {
+        const rows = host.rowsOf(step);
+        host.words(address, rows.length).set(rows);
+      });
+      for (const group of [2, 0, 1]) host.exports.train!(host.run, group, group + 1);
+      expect(apart.readParameters()).toEqual(whole.readParameters());
+      expect(apart.readMoments()).toEqual(whole.readMoments());
+    });
+
+    test.each(Object.entries({ adagrad, adadelta, adamax }))(
+      "activation, loss and optimizer %s of a user's",
+      async (_, own) => {
+        const net = network({ inputs: 3, layers: [dense(5, mish), dense(3, mish)], loss: logCosh });
+        const like = small({});
+        const settings = { ...caseOf(like, { batchSize: 5 }).settings, optimizer: own({}) };
+        const one = { net, settings, members: 1, parameters: parametersOf(net, 3, 1) };
+        const many = { net, settings, members: 3, parameters: parametersOf(net, 3, 3) };
+        compare("samples", await trainSamples(one, useRelaxed), await reference(one), 1e-5);
+        compare("members", await trainMembers(many, useRelaxed), await reference(many), 1e-5);
+      },
+    );
+
+    test("a gradient that is not finite stops a member whose update hides it", async () => {
+      const own = caseOf(small({ layers: [5, 3].map((width) => ({ width, activation: "identity" })) }), {
+        members: 2,
+        optimizer: lion({ learningRate: 0.01 }),
+      });
+      const parameters = own.parameters.map((value, at) => (at === own.net.parameterCount ? 3e38 : value));
+      const { nonFinite, parameters: after } = await trainMembers({ ...own, parameters }, useRelaxed);
+      expect(nonFinite).toEqual([-1, 0]);
+      expect(Array.from(after).every(Number.isFinite)).toBe(true);
     });
 
     test("members with learning rates, momenta and weight decays of their own", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Alias, build } from "vite";
 import { checks, pageConfig, type PageOptions } from "../../vite.bench.ts";
 import { shaders } from "../../vite.shaders.ts";
+import { threadFile } from "../../vite.threads.ts";
 import type { LoadPage } from "../load/loadPages.ts";
 
 const bench = join(import.meta.dirname, "..");
@@ -42,7 +43,7 @@ export async function buildChild(alias: Aliases): Promise<string> {
     configFile: false,
     logLevel: "warn",
     publicDir: false,
-    plugins: [shaders()],
+    plugins: [shaders(), threadFile()],
     resolve: { alias: [...alias] },
     ssr: { noExternal: [/^@tensorflow\//] }, // parts of it that Node itself cannot load
     build: {

@@ -21,6 +21,15 @@ export const contenders: readonly ContenderCard[] = [
     kinds: ["step"],
     load: async () => (await import("./thalweg/thalweg.ts")).onStrategy("layered"),
   },
+  {
+    name: "thalweg-wasm-products",
+    label: "thalweg WebAssembly, matmul kernels",
+    processor: "cpu",
+    hosts: everywhere,
+    withoutIsolation: "one thread",
+    kinds: ["product", "gradient"],
+    load: async () => (await import("./thalweg/thalwegWasm.ts")).wasm,
+  },
   ...(baseline ? [baseline] : []),
   {
     name: "thalweg-cpu64",

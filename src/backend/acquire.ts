@@ -5,7 +5,7 @@ import { type AcquireOptions, type Device, type DeviceChoice, deviceChoices } fr
 /** WebAssembly, whose code is loaded where it is used; or why there is none. */
 async function openWasm(reason: string): Promise<Device | string> {
   const { WasmDevice, whyNoWasm } = await import("./wasm/device.ts");
-  return whyNoWasm() ?? WasmDevice.open(globalThis.navigator?.hardwareConcurrency ?? 1, reason);
+  return whyNoWasm() ?? WasmDevice.open(reason);
 }
 
 /** The fastest device without WebGPU. @param reason why there is no other */

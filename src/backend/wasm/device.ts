@@ -1,11 +1,11 @@
 import type { Device, DeviceDetails, Ledger } from "../device.ts";
+import type { TensorBackend } from "../tensorBackend.ts";
 import { Heap } from "./heap.ts";
 import { matmulScratchBytes } from "./matmulBlock.ts";
 import { ThreadPool } from "./pool.ts";
 import { hasRelaxedSimd, hasSimd } from "./support.ts";
-import type { TensorBackend } from "../tensorBackend.ts";
 import type { WasmTensorBackend } from "./tensorBackend.ts";
-import { hasThreads } from "./workerHost.ts";
+import { hasThreads, processorCount } from "./workerHost.ts";
 
 interface Opened {
   readonly heap: Heap;
@@ -37,8 +37,9 @@ export class WasmDevice implements Device {
   /**
    * Starts the threads.
    * @param fallbackReason why this is no hardware GPU
+   * @param threads default: as many as there are processors
    */
-  static async open(threads: number, fallbackReason: string): Promise<WasmDevice> {
+  static async open(fallbackReason: string, threads = processorCount()): Promise<WasmDevice> {
     const heap = new Heap({ isShared: threads > 1 && hasThreads() });
     const [pool, { WasmTensorBackend }] = await Promise.all([
       ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes }),

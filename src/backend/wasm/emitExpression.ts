@@ -1,6 +1,5 @@
-import { inOrder } from "../../math/expression.ts";
 import { usesOf } from "../../math/differentiate.ts";
-import type { Expression } from "../../math/expression.ts";
+import { type Expression, inOrder } from "../../math/expression.ts";
 import { f32x4 } from "./instructions.ts";
 import { power } from "./logarithms.ts";
 import { type ChoiceName, comparisons, primitiveCode } from "./primitiveCode.ts";

@@ -99,10 +99,6 @@ export class StepReader {
 /** Bytes of the sums over samples: of a vector for each parameter, and one of losses. */
 export const sumBytes = ({ parameterCount }: Network): number => 16 * (parameterCount + 1);
 
-/** Address of the state before an update, behind sums and totals. */
-export const beforeAt = (body: Body, { scratch }: RunValues, network: Network): Value<"i32"> =>
-  body.let(i32.add(scratch, 2 * sumBytes(network)));
-
 export const updateSources = (run: RunValues, rates: UpdateSources["rates"], step: StepReader): UpdateSources => ({
   rates,
   hyper: new SplatMemory(run.hyper),

@@ -7,6 +7,17 @@ const lineBytes = 64;
 const slackBytes = 64;
 /** 4 GiB: all that 32-bit addresses reach. */
 const mostPages = 65_536;
+const leastPages = 1024;
+
+/** Shared memory reserves the addresses of its largest size, of which some machines have few: then a smaller one is tried. */
+function createMemory(isShared: boolean, pages: number): [WebAssembly.Memory, number] {
+  try {
+    return [new WebAssembly.Memory({ initial: 1, maximum: pages, shared: isShared }), pages];
+  } catch (error) {
+    if (pages <= leastPages) throw error;
+    return createMemory(isShared, Math.max(leastPages, pages / 4));
+  }
+}
 
 interface Block {
   readonly address: number;
@@ -35,8 +46,7 @@ export class Heap {
 
   constructor({ isShared, mostPages: pages = mostPages }: HeapOptions) {
     this.isShared = isShared;
-    this.#mostPages = pages;
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: pages, shared: isShared });
+    [this.memory, this.#mostPages] = createMemory(isShared, pages);
     this.#free = [{ address: lineBytes, bytes: pageBytes - lineBytes }]; // an address is never 0
   }
 

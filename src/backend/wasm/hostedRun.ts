@@ -1,4 +1,4 @@
-import { batchAt, hasOwnRows, isShuffled, optimizersOf, rowsOf, widestOptimizer } from "../batches.ts";
+import { batchAt, hasOwnRows, isShuffled, optimizerOf, rowsOf, widestOptimizer } from "../batches.ts";
 import { lossScale } from "../sampleLoss.ts";
 import { LimitExceeded } from "../../errors.ts";
 import type { RunSettings } from "../executor.ts";
@@ -49,6 +49,8 @@ export interface RunSizes {
   readonly rates: number;
   readonly status: number;
   readonly loss: number;
+  /** Slices of the largest batch whose sums are kept apart. */
+  readonly slices: number;
   /** Of one batch as the program reads it. */
   readonly batch: (batchSize: number) => number;
 }
@@ -158,10 +160,11 @@ export class HostedRun {
     for (const [at, name] of this.#numbers.entries()) inputs[at] = hyperParameterOf(optimizer, name) as number;
   }
 
-  /** Learning rate, momentum and weight decay of each member. */
-  get rates(): number[][] {
-    const members = this.#sizes.loss / 4;
-    return optimizersOf(this.settings, members).map((own) => memberHyperParameters.map((name) => own[name]));
+  /** Learning rate, momentum and weight decay of a member. */
+  ratesOf(member: number): number[] {
+    const { settings } = this;
+    const own = settings.perMember ? optimizerOf(settings, member) : settings.optimizer;
+    return memberHyperParameters.map((name) => own[name]);
   }
 
   /** Steps that one call may take. */
@@ -244,7 +247,8 @@ function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes
     steps: arena.allocate(callSteps * stepBytes),
     stepCount: 0,
     hyper: arena.allocate(4 * plan.ofRun.length),
-    scratch: arena.allocate(2 * sumBytes(network) + 16 * (network.parameterCount + 1) * plan.outputs.length),
+    sums: arena.allocate(sumBytes(network) * sizes.slices),
+    before: arena.allocate(sumBytes(network) * plan.outputs.length),
     status: arena.allocate(sizes.status),
     rates: arena.allocate(sizes.rates),
     state: arena.allocate(sizes.state * plan.outputs.length),

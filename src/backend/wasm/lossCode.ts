@@ -1,3 +1,4 @@
+import type { Expression } from "../../math/expression.ts";
 import { lossFunction } from "../../math/lossFunction.ts";
 import type { Loss } from "../../graph/network.ts";
 import { emitExpressions } from "./emitExpression.ts";
@@ -13,29 +14,38 @@ export interface LossValues {
   readonly slopes: readonly Floats[];
 }
 
-interface LossInputs {
-  /** All may be used often. */
+/** Outputs of four samples and their targets. All may be used often. */
+interface Rows {
   readonly outputs: readonly Floats[];
   readonly targets: readonly Floats[];
+}
+
+interface LossInputs extends Rows {
   readonly scale: Floats;
 }
 
 const sumOf = (values: readonly Floats[]): Floats =>
   values.slice(1).reduce((sum, value) => f32x4.add(sum, value), values[0]!);
 
-function elementLoss(code: VectorCode, loss: Exclude<Loss, "softmaxCrossEntropy">, inputs: LossInputs): LossValues {
-  const { outputs, targets, scale } = inputs;
-  const { loss: value, slope } = lossFunction(loss);
-  const elements = outputs.map((y, at) => {
+type ElementWise = Exclude<Loss, "softmaxCrossEntropy">;
+
+/** Expressions of every output and its target, as `y` and `t`. */
+function ofElements(code: VectorCode, expressions: readonly Expression[], { outputs, targets }: Rows): Floats[][] {
+  return outputs.map((y, at) => {
     const named = new Map([
       ["y", y],
       ["t", targets[at]!],
     ]);
-    return emitExpressions(code, [value, slope], named) as [Floats, Floats];
+    return emitExpressions(code, expressions, named);
   });
+}
+
+function elementLoss(code: VectorCode, loss: ElementWise, inputs: LossInputs): LossValues {
+  const { loss: value, slope } = lossFunction(loss);
+  const elements = ofElements(code, [value, slope], inputs) as [Floats, Floats][];
   return {
     loss: code.let(sumOf(elements.map(([own]) => own))),
-    slopes: elements.map(([, own]) => code.let(f32x4.mul(scale, own))),
+    slopes: elements.map(([, own]) => code.let(f32x4.mul(inputs.scale, own))),
   };
 }
 
@@ -55,19 +65,38 @@ function largestOf(code: VectorCode, logits: readonly Floats[]): { largest: Floa
 /** t · x; 0 where t is 0, though x be infinite: a logit of −∞ masks its class. */
 const targetTimes = (code: VectorCode, t: Floats, x: Floats): Floats => code.clear(f32x4.mul(t, x), f32x4.eq(t, 0));
 
+/** What the loss of a row of logits and its slopes are made of. */
+interface SoftmaxRow {
+  readonly loss: Floats;
+  readonly isLargest: readonly Mask[];
+  readonly exponentials: readonly Floats[];
+  /** Sum of the exponentials of all but the largest, whose own is 1. */
+  readonly rest: Floats;
+  /** Sum of all targets. */
+  readonly all: Floats;
+}
+
+/** The sum of all but the largest's. */
+const sumOfOthers = (code: VectorCode, values: readonly Floats[], isLargest: readonly Mask[]): Floats =>
+  sumOf(values.map((value, at) => code.clear(value, isLargest[at]!)));
+
 /** −Σ t · log softmax in the forms of shaders/crossEntropy.wgsl, which keep their digits as a probability comes near 1. */
-function softmaxCrossEntropy(code: VectorCode, { outputs: logits, targets, scale }: LossInputs): LossValues {
+function softmaxRow(code: VectorCode, { outputs: logits, targets }: Rows): SoftmaxRow {
   const { largest, isLargest } = largestOf(code, logits);
   const shifted = logits.map((logit) => code.let(f32x4.sub(logit, largest)));
   const exponentials = shifted.map((x) => code.let(boundedExponential(code, x)));
-  const others = (values: readonly Floats[]): Floats =>
-    sumOf(values.map((value, at) => code.clear(value, isLargest[at]!)));
   // NaN where the largest is not finite: a row of −∞ only has no probabilities, and one with ∞ has diverged.
-  const rest = code.let(f32x4.add(f32x4.sub(largest, largest), others(exponentials)));
-  const restTargets = code.let(others(targets));
+  const rest = code.let(f32x4.add(f32x4.sub(largest, largest), sumOfOthers(code, exponentials, isLargest)));
   const all = code.let(sumOf(targets));
   const distances = targets.map((t, at) => targetTimes(code, t, shifted[at]!));
   const loss = code.let(f32x4.sub(f32x4.mul(all, logOnePlus(code, rest)), sumOf(distances)));
+  return { loss, isLargest, exponentials, rest, all };
+}
+
+function softmaxCrossEntropy(code: VectorCode, inputs: LossInputs): LossValues {
+  const { targets, scale } = inputs;
+  const { loss, isLargest, exponentials, rest, all } = softmaxRow(code, inputs);
+  const restTargets = code.let(sumOfOthers(code, targets, isLargest));
   const share = code.let(f32x4.div(scale, f32x4.add(rest, 1)));
   const perExponential = code.let(f32x4.mul(share, all));
   const ofLargest = code.let(f32x4.mul(share, code.nmadd(f32x4.sub(all, restTargets), rest, restTargets)));
@@ -81,3 +110,21 @@ function softmaxCrossEntropy(code: VectorCode, { outputs: logits, targets, scale
 /** The loss of four samples and its slopes. */
 export const lossOf = (code: VectorCode, loss: Loss, inputs: LossInputs): LossValues =>
   loss === "softmaxCrossEntropy" ? softmaxCrossEntropy(code, inputs) : elementLoss(code, loss, inputs);
+
+/** The loss of four samples alone. */
+export const lossAloneOf = (code: VectorCode, loss: Loss, rows: Rows): Floats =>
+  loss === "softmaxCrossEntropy"
+    ? softmaxRow(code, rows).loss
+    : code.let(sumOf(ofElements(code, [lossFunction(loss).loss], rows).map(([own]) => own!)));
+
+/** Right answers of four samples, as negative numbers; undefined where the loss knows none. */
+export function hitsOf(code: VectorCode, loss: Loss, { outputs, targets }: Rows): Mask | undefined {
+  if (loss === "softmaxCrossEntropy") {
+    const [found, wanted] = [outputs, targets].map((values) => largestOf(code, values).isLargest);
+    return found!.map((mask, at) => i32x4.and(mask, wanted![at]!)).reduce((any, mask) => i32x4.or(any, mask));
+  }
+  if (loss !== "binaryCrossEntropy") return undefined;
+  return outputs
+    .map((logit, at) => i32x4.not(i32x4.xor(f32x4.gt(logit, 0), f32x4.gt(targets[at]!, 0.5))))
+    .reduce((sum, mask) => i32x4.add(sum, mask));
+}

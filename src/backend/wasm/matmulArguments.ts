@@ -28,7 +28,7 @@ export const argument = {
   outSlice: 17,
   outMatrix: 18,
   matrices: 19,
-  /** Matrices of an item: more than one only where an item is all of a matrix. */
+  /** Matrices of an item: it takes the same block of each. */
   itemMatrices: 20,
   /** Flags: sums are added to out; a, b are packed into panels. */
   accumulate: 21,

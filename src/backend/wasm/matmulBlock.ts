@@ -9,7 +9,7 @@ import type { ModuleBuilder } from "./moduleBuilder.ts";
 import { constant, type Value } from "./value.ts";
 
 /** Products of a sum that are added in registers; the sums of such blocks are added in order. It decides the bits of a product. */
-export const blockDepth = 256;
+const blockDepth = 256;
 /** Rows of a that are packed at once: 128 KiB, so that they stay in a second-level cache beside the panels of b. */
 const blockRows = 128;
 /** Most columns of a block. */

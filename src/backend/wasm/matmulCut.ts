@@ -8,7 +8,7 @@ export interface Cut {
   readonly columns: number;
   readonly packA: boolean;
   readonly packB: boolean;
-  /** Matrices of an item, where it takes whole ones. */
+  /** Matrices of which an item takes the same block. */
   readonly matrices: number;
 }
 
@@ -18,6 +18,13 @@ const roundUp = (value: number, unit: number): number => Math.ceil(value / unit)
 const leastOperations = 2 ** 18;
 /** Items for each thread, so that none waits long for the last one. */
 const itemsPerThread = 4;
+
+/** Columns from which packing a pays: values of a row of a are then used in so many sums. */
+const widePackedColumns = 256;
+/** Columns of b whose rows are so far apart that rows of one block displace each other from a first-level cache. */
+const distantRow = 512;
+/** Values of b that a first-level cache holds as they are. */
+const nearValues = 4096;
 
 export function chooseCut(request: MatmulRequest, order: SumOrder, threads: number): Cut {
   const { m, n, k, batch } = request;
@@ -31,8 +38,8 @@ export function chooseCut(request: MatmulRequest, order: SumOrder, threads: numb
   else share.rows = Math.min(m, roundUp(Math.ceil((m * Math.ceil(n / mostColumns)) / blocks), 4));
   return {
     ...share,
-    packA: share.columns >= 256,
-    packB: share.rows >= 64 && n * k > 4096,
+    packA: share.columns >= widePackedColumns,
+    packB: share.rows >= (n >= distantRow ? 32 : 64) && n * k > nearValues,
     matrices: Math.max(1, Math.min(Math.floor(matrices / wanted), Math.ceil(leastOperations / operations))),
   };
 }

@@ -31,7 +31,7 @@ export interface Epilogue {
 }
 
 /** Words of the arguments: the product's arguments, then for each operand and extra output its address and the bytes between matrices. */
-export const epilogueArgument = { product: 0, arrays: 1 } as const;
+const epilogueArgument = { product: 0, arrays: 1 } as const;
 
 interface Places {
   /** Addresses of the first value of a block's row: of out, of operands, of extra outputs. */

@@ -38,7 +38,7 @@ function blockOf(body: Body, args: Address, place: Address): Omit<OutBlock, "mat
   };
 }
 
-/** Runs code for each block of out that belongs to an item: one, or those of several matrices. */
+/** Runs code for each block of out that belongs to an item: the same of one or several matrices. */
 export function forBlocks(
   body: Body,
   args: Address,

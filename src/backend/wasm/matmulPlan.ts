@@ -43,8 +43,8 @@ function argumentsOf(request: MatmulRequest, order: SumOrder, cut: Cut, out: num
   const [rowBlocks, columnBlocks] = [Math.ceil(m / cut.rows), Math.ceil(n / cut.columns)];
   const [aLane, aDeep] = stepsOf(a, transposeA);
   const [bDeep, bLane] = stepsOf(b, transposeB);
-  const isWhole = rowBlocks * columnBlocks * order.slices === 1;
-  const itemMatrices = isWhole ? Math.max(cut.matrices, Math.ceil(matrices / mostItems)) : 1;
+  const blocks = rowBlocks * columnBlocks * order.slices;
+  const itemMatrices = Math.max(cut.matrices, Math.ceil((matrices * blocks) / mostItems));
   const ofShape = { aLane, aDeep, bLane, bDeep, outRow: 4 * n, m, n, k, rank: batch.length };
   const ofCut = { itemRows: cut.rows, itemColumns: cut.columns, rowBlocks, columnBlocks, matrices, itemMatrices };
   const ofSlices = { slices: order.slices, sliceDepth: order.sliceDepth, outSlice: 4 * matrices * m * n };
@@ -67,7 +67,7 @@ function argumentsOf(request: MatmulRequest, order: SumOrder, cut: Cut, out: num
     const distances = [size, 4 * a.batchStrides[axis]!, 4 * b.batchStrides[axis]!];
     words.splice(argument.axes + axisWords * axis, axisWords, ...distances);
   });
-  return { words, items: Math.ceil(matrices / itemMatrices) * rowBlocks * columnBlocks * order.slices };
+  return { words, items: Math.ceil(matrices / itemMatrices) * blocks };
 }
 
 function sumArgumentsOf(request: MatmulRequest, { slices }: SumOrder, from: number): Arguments {
@@ -134,7 +134,7 @@ export function planMatmul(
     const sum = sumArgumentsOf(request, order, partial);
     phases.push({ items: sliced.items, calls: [{ kernel: kernels.matmul, args: keep(sliced.words) }] });
     phases.push({ items: sum.items, calls: [{ kernel: kernels.sumSlices, args: keep(sum.words) }] });
-    phases.push({ items: whole.items, calls: afterwards });
+    if (epilogue) phases.push({ items: whole.items, calls: afterwards });
   }
   return { phases, dispose: () => allocated.forEach((address) => heap.release(address)) };
 }

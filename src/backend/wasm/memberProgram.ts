@@ -3,7 +3,6 @@ import type { Body } from "./body.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { NetworkCode, type Samples } from "./networkCode.ts";
 import {
-  beforeAt,
   createProgram,
   forSeveral,
   type Program,
@@ -45,7 +44,7 @@ class MemberCode {
     this.#code = new VectorCode(module, body);
     this.#run = run;
     this.#group = group;
-    this.#sums = new MemoryVectors(body, run.scratch);
+    this.#sums = new MemoryVectors(body, run.sums);
     const stateBytes = vectorBytes * request.network.parameterCount * plan.outputs.length;
     this.#state = body.let(addressOf(run.state, group, stateBytes));
     this.#rates = new MemoryVectors(body, body.let(addressOf(run.rates, group, ratesBytes)));
@@ -129,7 +128,7 @@ class MemberCode {
     const vectors = {
       count,
       state: this.#state,
-      before: beforeAt(this.#code.body, this.#run, request.network),
+      before: this.#run.before,
       gradients: this.#sums,
     };
     const sources = updateSources(this.#run, this.#rates, step);

@@ -5,13 +5,14 @@ import { statusWords } from "./runLayout.ts";
 
 /** The training of many members of one network, four to a vector. */
 export class MemberRun {
-  readonly #host: HostedRun;
+  /** The program in its memory: threads call it for groups of their own. */
+  readonly host: HostedRun;
   readonly #members: number;
   /** Whether each member takes rows of its own in a step. */
   readonly #hasOwnRows: boolean;
 
   private constructor(host: HostedRun, members: number, isApart: boolean) {
-    this.#host = host;
+    this.host = host;
     this.#members = members;
     this.#hasOwnRows = isApart;
   }
@@ -25,6 +26,7 @@ export class MemberRun {
       rates: 4 * lanes * 3,
       status: 4 * lanes * 3,
       loss: 4 * lanes,
+      slices: 1,
       batch: (batchSize) => 4 * batchSize * (isApart ? lanes : 1),
     });
     const run = new MemberRun(host, members, isApart);
@@ -38,7 +40,7 @@ export class MemberRun {
   }
 
   get #stores(): number {
-    return this.#host.storeCount;
+    return this.host.storeCount;
   }
 
   /** Place of a value of a member, in words, where groups hold so many vectors. */
@@ -48,19 +50,19 @@ export class MemberRun {
 
   /** Lanes behind the last member repeat it. */
   #write(parameters: ArrayLike<number>): void {
-    const { network, at, rates: ratesOf } = this.#host;
+    const { network, at } = this.host;
     const { parameterCount } = network;
     const lanes = groupMembers * this.#groups;
     const vectors = parameterCount * this.#stores;
-    const state = this.#host.floats(at.state, lanes * vectors);
-    const rates = this.#host.floats(at.rates, lanes * 3);
-    const least = this.#host.floats(at.status, lanes * 3);
-    const steps = this.#host.words(at.status, lanes * 3);
+    const state = this.host.floats(at.state, lanes * vectors);
+    const rates = this.host.floats(at.rates, lanes * 3);
+    const least = this.host.floats(at.status, lanes * 3);
+    const steps = this.host.words(at.status, lanes * 3);
     for (let lane = 0; lane < lanes; lane++) {
       const member = Math.min(lane, this.#members - 1);
       for (let index = 0; index < parameterCount; index++)
         state[this.#placeOf(lane, index, vectors)] = parameters[member * parameterCount + index]!;
-      for (let index = 0; index < 3; index++) rates[this.#placeOf(lane, index, 3)] = ratesOf[member]![index]!;
+      for (const [index, rate] of this.host.ratesOf(member).entries()) rates[this.#placeOf(lane, index, 3)] = rate;
       steps[this.#placeOf(lane, statusWords.nonFinite, 3)] = -1;
       least[this.#placeOf(lane, statusWords.leastLoss, 3)] = Number.POSITIVE_INFINITY;
       steps[this.#placeOf(lane, statusWords.leastStep, 3)] = -1;
@@ -69,23 +71,23 @@ export class MemberRun {
 
   #putRows(step: number, address: number): void {
     if (!this.#hasOwnRows) {
-      const rows = this.#host.rowsOf(step);
-      this.#host.words(address, rows.length).set(rows);
+      const rows = this.host.rowsOf(step);
+      this.host.words(address, rows.length).set(rows);
       return;
     }
     for (let lane = 0; lane < groupMembers * this.#groups; lane++) {
-      const rows = this.#host.rowsOf(step, Math.min(lane, this.#members - 1));
-      const words = this.#host.words(address, groupMembers * this.#groups * rows.length);
+      const rows = this.host.rowsOf(step, Math.min(lane, this.#members - 1));
+      const words = this.host.words(address, groupMembers * this.#groups * rows.length);
       for (const [at, row] of rows.entries()) words[this.#placeOf(lane, at, rows.length)] = row;
     }
   }
 
   /** Runs steps, of all members. */
   execute(firstStep: number, count: number): void {
-    const { callSteps, exports, run } = this.#host;
+    const { callSteps, exports, run } = this.host;
     for (let step = firstStep; step < firstStep + count; step += callSteps) {
       const steps = Math.min(callSteps, firstStep + count - step);
-      this.#host.writeSteps(step, steps, (at, address) => this.#putRows(at, address));
+      this.host.writeSteps(step, steps, (at, address) => this.#putRows(at, address));
       exports.train!(run, 0, this.#groups);
     }
   }
@@ -101,18 +103,21 @@ export class MemberRun {
   }
 
   #readStore(store: number): Float32Array {
-    const { network, at } = this.#host;
+    const { network, at } = this.host;
     const { parameterCount } = network;
     const vectors = parameterCount * this.#stores;
-    const state = this.#host.floats(at.state, groupMembers * this.#groups * vectors);
-    const place = (index: number): number =>
-      this.#placeOf(Math.floor(index / parameterCount), store * parameterCount + (index % parameterCount), vectors);
-    return Float32Array.from({ length: this.#members * parameterCount }, (_, index) => state[place(index)]!);
+    const state = this.host.floats(at.state, groupMembers * this.#groups * vectors);
+    const values = new Float32Array(this.#members * parameterCount);
+    for (let member = 0; member < this.#members; member++)
+      for (let index = 0; index < parameterCount; index++)
+        values[member * parameterCount + index] =
+          state[this.#placeOf(member, store * parameterCount + index, vectors)]!;
+    return values;
   }
 
   /** [members], of one of the newest `ringSteps` steps */
   readLosses(step: number): Float32Array {
-    return this.#host.lossesOf(step).slice(0, this.#members);
+    return this.host.lossesOf(step).slice(0, this.#members);
   }
 
   /** [members]: the first step that was not finite, or −1; the least loss; its step */
@@ -120,8 +125,8 @@ export class MemberRun {
     const length = groupMembers * this.#groups * 3;
     const values =
       name === "leastLoss"
-        ? this.#host.floats(this.#host.at.status, length)
-        : this.#host.words(this.#host.at.status, length);
+        ? this.host.floats(this.host.at.status, length)
+        : this.host.words(this.host.at.status, length);
     return Array.from({ length: this.#members }, (_, member) => values[this.#placeOf(member, statusWords[name], 3)]!);
   }
 }

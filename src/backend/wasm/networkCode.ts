@@ -1,5 +1,5 @@
-import { activationFunction } from "../../math/scalarFunction.ts";
 import type { Activation } from "../../math/activations.ts";
+import { activationFunction } from "../../math/scalarFunction.ts";
 import type { LayerShape, Network } from "../../graph/network.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32x4 } from "./instructions.ts";
@@ -37,7 +37,7 @@ type LayerGradients = readonly [
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
-/** The training pass of one network as straight-line code: forward, loss, backward. */
+/** One network as straight-line code: forward, loss, backward. */
 export class NetworkCode {
   readonly #code: VectorCode;
   readonly #network: Network;
@@ -124,6 +124,13 @@ export class NetworkCode {
       for (const [sample, sum] of sums.entries()) gradients[sample]!.push(sum!);
     }
     return gradients;
+  }
+
+  /** Outputs of samples, from their inputs: all may be used often. */
+  predict(inputs: readonly (readonly Floats[])[]): (readonly Floats[])[] {
+    let values = [...inputs];
+    for (const layer of this.#network.layers) values = this.#forward(layer, values).map(({ outputs }) => outputs);
+    return values;
   }
 
   /** Forward, loss and backward of samples. @param sums of gradients, and behind them of losses: scaled; added to */

@@ -17,10 +17,12 @@ export const runWords = {
   losses: 6,
   /** [groups, 3, 4], one network [3]: the first step that was not finite, −1 without; the least loss; its step. */
   status: 7,
-  /** Sums over samples, and totals of those: [parameterCount + 1, 4] each. Behind them the state before an update. */
-  scratch: 8,
+  /** Sums over samples [slices, parameterCount + 1, 4]: gradients, and behind them the loss. Each thread needs its own. */
+  sums: 8,
+  /** The state of a group, or of one network, before an update. Each thread needs its own. */
+  before: 9,
 } as const;
-export const runWordCount = 9;
+export const runWordCount = 10;
 
 /** Words of a step; what the update takes of it follows. */
 export const stepWords = {

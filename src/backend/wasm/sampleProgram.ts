@@ -3,7 +3,6 @@ import type { Body } from "./body.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { laneSum, NetworkCode, type Samples } from "./networkCode.ts";
 import {
-  beforeAt,
   createProgram,
   forSeveral,
   type Program,
@@ -26,8 +25,12 @@ import { addressOf, MemoryVectors, SplatMemory } from "./vectorStore.ts";
 export const blockSamples = 4;
 const vectorBytes = 16;
 
-/** Sums of so many blocks are added up by themselves before they are added to others: rounding grows with the longer of the two. */
-const sliceBlocks = 256;
+/**
+ * A batch is cut into slices of so many samples, whose sums are added up by themselves and then in order: rounding grows with the longer of
+ * the two, and slices may be computed by any number of threads with the same bits.
+ */
+export const sliceSamples = 1024;
+const sliceBlocks = sliceSamples / blockSamples;
 
 /** Bytes of a block of samples: [inputs + outputs, 4]. */
 export const blockBytes = ({ inputs, outputs }: Network): number => vectorBytes * (inputs + outputs);
@@ -35,91 +38,36 @@ export const blockBytes = ({ inputs, outputs }: Network): number => vectorBytes 
 /** Parameters in memory are padded to whole vectors; what pads repeats the last. */
 export const paddedCount = ({ parameterCount }: Network): number => 4 * Math.ceil(parameterCount / 4);
 
-/** Writes the training of one network. */
-class SampleCode {
-  readonly #parts: ProgramParts;
+/** Sums over the samples of a slice: of gradients, and behind them of losses. */
+class SliceCode {
+  readonly #network: Network;
   readonly #code: VectorCode;
   readonly #run: RunValues;
-  readonly #sums: MemoryVectors;
-  readonly #totals: MemoryVectors;
+  readonly #step: StepReader;
 
-  constructor(parts: ProgramParts, body: Body, run: RunValues) {
-    this.#parts = parts;
+  constructor(parts: ProgramParts, body: Body, run: RunValues, step: StepReader) {
+    this.#network = parts.request.network;
     this.#code = new VectorCode(parts.module, body);
     this.#run = run;
-    this.#sums = new MemoryVectors(body, run.scratch);
-    this.#totals = new MemoryVectors(body, body.let(i32.add(run.scratch, sumBytes(parts.request.network))));
+    this.#step = step;
   }
 
-  get #network(): Network {
-    return this.#parts.request.network;
-  }
-
-  /** Runs all steps. */
-  write(): void {
+  /** @param slice its number @param to address of the sums */
+  write(slice: Value<"i32">, to: Value<"i32">): void {
     const { body } = this.#code;
-    const at = (name: keyof typeof statusWords): number => 4 * statusWords[name];
-    const nonFinite = body.variable("i32", i32.load(this.#run.status, at("nonFinite")));
-    const least = body.variable("f32", f32.load(this.#run.status, at("leastLoss")));
-    const leastStep = body.variable("i32", i32.load(this.#run.status, at("leastStep")));
-    const { stepBytes } = this.#parts;
-    const end = body.let(addressOf(this.#run.steps, this.#run.stepCount, stepBytes));
-    body.for({ from: this.#run.steps, to: end, by: stepBytes }, (address) => {
-      const step = new StepReader(address);
-      const isAlive = body.let(i32x4.eq(i32x4.splat(nonFinite), -1));
-      this.#addBatch(step);
-      const sum = laneSum(this.#code, body.let(this.#sums.get(this.#network.parameterCount)));
-      const losses = body.let(f32x4.bitselect(sum, Number.NaN, isAlive));
-      const loss = body.let(f32x4.extractLane(losses, 0));
-      body.store(i32.add(this.#run.losses, step.word("lossOffset")), loss);
-      body.if(f32.lt(loss, least), () => {
-        body.set(least, loss);
-        body.set(leastStep, step.word("index"));
-      });
-      const isFine = i32x4.allTrue(this.#update(step, losses, isAlive));
-      body.if(i32.and(i32.eqz(isFine), i32.eq(nonFinite, -1)), () => body.set(nonFinite, step.word("index")));
-    });
-    body.store(this.#run.status, body.let(nonFinite), at("nonFinite"));
-    body.store(this.#run.status, body.let(least), at("leastLoss"));
-    body.store(this.#run.status, body.let(leastStep), at("leastStep"));
-  }
-
-  #forEachSum(write: (at: number) => void): void {
-    for (let at = 0; at <= this.#network.parameterCount; at++) write(at);
-  }
-
-  /** Adds up the batch: block by block, sums of slices by themselves, the last slice to the total of those before it. */
-  #addBatch(step: StepReader): void {
-    const { body } = this.#code;
-    const batchSize = body.let(step.word("batchSize"));
-    const blocks = body.let(i32.shrU(i32.add(batchSize, blockSamples - 1), 2));
-    const zero = constant("f32x4", 0);
-    const isSliced = body.let(i32.gtU(blocks, sliceBlocks));
-    body.if(isSliced, () => this.#forEachSum((at) => this.#totals.set(at, zero)));
-    const scale = body.let(step.lossScale);
-    const first = body.let(step.word("batch"));
-    body.for({ from: 0, to: blocks, by: sliceBlocks }, (firstBlock) => {
-      this.#forEachSum((at) => this.#sums.set(at, zero));
-      const past = body.let(i32.add(firstBlock, sliceBlocks));
-      const isLast = body.let(i32.geU(past, blocks));
-      const end = body.let(i32.select(blocks, past, isLast));
-      this.#addBlocks({ from: firstBlock, to: end, first, batchSize, scale });
-      body.if(i32.eqz(isLast), () =>
-        this.#forEachSum((at) => this.#totals.set(at, f32x4.add(this.#totals.get(at), this.#sums.get(at)))),
-      );
-    });
-    body.if(isSliced, () =>
-      this.#forEachSum((at) => this.#sums.set(at, f32x4.add(this.#totals.get(at), this.#sums.get(at)))),
-    );
-  }
-
-  #addBlocks({ from, to, ...batch }: Batch & { readonly from: Value<"i32">; readonly to: Value<"i32"> }): void {
-    const { body } = this.#code;
+    const sums = new MemoryVectors(body, to);
+    for (let at = 0; at <= this.#network.parameterCount; at++) sums.set(at, constant("f32x4", 0));
+    const batchSize = body.let(this.#step.word("batchSize"));
+    const blocks = body.let(blocksOf(batchSize));
+    const from = body.let(i32.mul(slice, sliceBlocks));
+    const past = body.let(i32.add(from, sliceBlocks));
+    const end = body.let(i32.select(past, blocks, i32.ltU(past, blocks)));
+    const batch = { first: body.let(this.#step.word("batch")), batchSize, scale: body.let(this.#step.lossScale) };
     const network = new NetworkCode(this.#code, this.#network, new SplatMemory(this.#run.state));
-    forSeveral(body, { from, to, atOnce: vectorsAtOnce(this.#network) }, (first, count) => {
-      const blocks = Array.from({ length: count }, (_, place) => body.let(i32.add(first, place)));
-      const samples = blocks.map((block) => this.#samplesOf(block, batch));
-      network.addSamples(samples, this.#sums);
+    forSeveral(body, { from, to: end, atOnce: vectorsAtOnce(this.#network) }, (first, count) => {
+      const taken = Array.from({ length: count }, (_, place) => body.let(i32.add(first, place)));
+      const samples = taken.map((block) => this.#samplesOf(block, batch));
+      network.addSamples(samples, sums);
     });
   }
 
@@ -137,6 +85,58 @@ class SampleCode {
       targets: valuesFrom(inputs, outputs),
       scale: body.let(this.#code.keep(scale, isSample)),
     };
+  }
+}
+
+/** What a step does with its sums: loss, update, and how the training went. */
+class FinishCode {
+  readonly #parts: ProgramParts;
+  readonly #code: VectorCode;
+  readonly #run: RunValues;
+  readonly #sums: MemoryVectors;
+
+  /** @param from address of the sums of the first slice, which become those of the batch */
+  constructor(parts: ProgramParts, body: Body, ...[run, from]: readonly [RunValues, Value<"i32">]) {
+    this.#parts = parts;
+    this.#code = new VectorCode(parts.module, body);
+    this.#run = run;
+    this.#sums = new MemoryVectors(body, from);
+  }
+
+  get #network(): Network {
+    return this.#parts.request.network;
+  }
+
+  /** Adds the sums of the other slices, in their order. */
+  addSlices(slices: Value<"i32">, from: Value<"i32">): void {
+    const { body } = this.#code;
+    const bytes = sumBytes(this.#network);
+    body.for({ from: 1, to: slices }, (slice) => {
+      const distance = body.let(i32.mul(slice, bytes));
+      body.for({ from, to: i32.add(from, bytes), by: vectorBytes }, (address) => {
+        body.store(address, f32x4.add(f32x4.load(address), f32x4.load(i32.add(address, distance))));
+      });
+    });
+  }
+
+  write(step: StepReader): void {
+    const { body } = this.#code;
+    const { status } = this.#run;
+    const at = (name: keyof typeof statusWords): number => 4 * statusWords[name];
+    const nonFinite = body.let(i32.load(status, at("nonFinite")));
+    const isAlive = body.let(i32x4.eq(i32x4.splat(nonFinite), -1));
+    const sum = laneSum(this.#code, body.let(this.#sums.get(this.#network.parameterCount)));
+    const losses = body.let(f32x4.bitselect(sum, Number.NaN, isAlive));
+    const loss = body.let(f32x4.extractLane(losses, 0));
+    body.store(i32.add(this.#run.losses, step.word("lossOffset")), loss);
+    body.if(f32.lt(loss, f32.load(status, at("leastLoss"))), () => {
+      body.store(status, loss, at("leastLoss"));
+      body.store(status, step.word("index"), at("leastStep"));
+    });
+    const isFine = i32x4.allTrue(this.#update(step, losses, isAlive));
+    body.if(i32.and(i32.eqz(isFine), i32.eq(nonFinite, -1)), () =>
+      body.store(status, step.word("index"), at("nonFinite")),
+    );
   }
 
   /** Four gradients, each summed over its lanes: (0 + 2) + (1 + 3). */
@@ -159,7 +159,7 @@ class SampleCode {
     const vectors = {
       count: paddedCount(this.#network) / 4,
       state: this.#run.state,
-      before: beforeAt(this.#code.body, this.#run, this.#network),
+      before: this.#run.before,
       gradients: { get: (at: number) => this.#packedGradient(at) },
     };
     const sources = updateSources(this.#run, new SplatMemory(this.#run.rates), step);
@@ -174,6 +174,11 @@ interface Batch {
   readonly batchSize: Value<"i32">;
   readonly scale: Floats;
 }
+
+/** Slices of a batch, and blocks: whole numbers, the last may have less. */
+const blocksOf = (batchSize: Value<"i32">): Value<"i32"> => i32.shrU(i32.add(batchSize, blockSamples - 1), 2);
+const slicesOf = (batchSize: Value<"i32">): Value<"i32"> =>
+  i32.divU(i32.add(batchSize, sliceSamples - 1), sliceSamples);
 
 /** Writes `gather(run, indices, count, to)`: rows of data as blocks of four samples; the last row fills the last block. */
 function addGather({ request, module }: ProgramParts): void {
@@ -196,15 +201,35 @@ function addGather({ request, module }: ProgramParts): void {
 }
 
 /**
- * A program that trains one network, four samples to a vector. Exports `train(run: i32)`: all steps of the run at address `run`, and
- * `gather(run: i32, indices: i32, count: i32, to: i32)`, which writes the rows of a batch as `train` reads them.
+ * A program that trains one network, four samples to a vector. Exports
+ * - `train(run: i32)`: all steps of the run at address `run`;
+ * - its parts, for several threads: `addSlice(run: i32, step: i32, slice: i32, to: i32)`, the sums of one slice of the batch of the step
+ *   described at address `step`, and `finishStep(run: i32, step: i32, slices: i32, from: i32)`, which adds those and updates;
+ * - `gather(run: i32, indices: i32, count: i32, to: i32)`: writes the rows of a batch as the others read them.
  */
 export const createSampleProgram = (request: ProgramRequest): Program =>
   createProgram(request, (parts) => {
     const { builder } = parts.module;
-    const train = builder.function({ parameters: ["i32"] }, (body, run) =>
-      new SampleCode(parts, body, readRun(body, run)).write(),
+    const parameters = ["i32", "i32", "i32", "i32"] as const;
+    const addSlice = builder.function({ parameters }, (body, ...[run, step, slice, to]) =>
+      new SliceCode(parts, body, readRun(body, run), new StepReader(step)).write(slice, to),
     );
-    builder.export("train", train);
+    const finishStep = builder.function({ parameters }, (body, ...[run, step, slices, from]) => {
+      const finish = new FinishCode(parts, body, readRun(body, run), from);
+      finish.addSlices(slices, from);
+      finish.write(new StepReader(step));
+    });
+    const train = builder.function({ parameters: ["i32"] }, (body, run) => {
+      const { steps, stepCount, sums } = readRun(body, run);
+      const end = body.let(addressOf(steps, stepCount, parts.stepBytes));
+      body.for({ from: steps, to: end, by: parts.stepBytes }, (step) => {
+        const slices = body.let(slicesOf(new StepReader(step).word("batchSize")));
+        body.for({ from: 0, to: slices }, (slice) => {
+          body.call(addSlice, run, step, slice, addressOf(sums, slice, sumBytes(request.network)));
+        });
+        body.call(finishStep, run, step, slices, sums);
+      });
+    });
+    for (const [name, own] of Object.entries({ train, addSlice, finishStep })) builder.export(name, own);
     addGather(parts);
   });

@@ -1,8 +1,7 @@
-import { inOrder } from "../../math/expression.ts";
-import type { Expression } from "../../math/expression.ts";
+import { type Expression, inOrder } from "../../math/expression.ts";
 import { hoist } from "../../math/hoist.ts";
-import { hostedUpdate, type OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { memberHyperParameters } from "../../math/optimizers.ts";
+import { hostedUpdate, type OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import type { Value } from "./value.ts";

@@ -24,19 +24,21 @@ export class MemoryVectors {
   }
 }
 
-/** Numbers in memory, one behind the other, each read in all lanes. */
+/** Numbers in memory, each read in all lanes. */
 export class SplatMemory {
   readonly #address: Value<"i32">;
   readonly #offset: number;
+  readonly #stride: number;
 
-  /** @param address in bytes, may be used often @param offset bytes from there to the first */
-  constructor(address: Value<"i32">, offset = 0) {
+  /** @param address in bytes, may be used often @param offset bytes from there to the first @param stride … from one to the next */
+  constructor(address: Value<"i32">, offset = 0, stride = 4) {
     this.#address = address;
     this.#offset = offset;
+    this.#stride = stride;
   }
 
   get(at: number): Floats {
-    return f32x4.loadSplat(this.#address, this.#offset + 4 * at);
+    return f32x4.loadSplat(this.#address, this.#offset + this.#stride * at);
   }
 }
 

@@ -15,6 +15,11 @@ export interface ThreadWorker {
   terminate(): Promise<void>;
 }
 
+/** More threads than this wait for memory rather than compute. */
+const mostThreads = 16;
+
+const nodeProcessors = () => globalThis.process?.getBuiltinModule?.("node:os").availableParallelism();
+
 type NodeThreads = NonNullable<ReturnType<typeof nodeThreads>>;
 
 /** Threads of Node, without an import that a browser could not resolve. */
@@ -22,7 +27,8 @@ const nodeThreads = () => globalThis.process?.getBuiltinModule?.("node:worker_th
 
 function startInNode(threads: NodeThreads, listeners: WorkerListeners): ThreadWorker {
   const { Worker } = threads;
-  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: threadName, name: threadName });
+  // without the flags of the process: some of them, as --input-type, are for its own script alone
+  const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: threadName, execArgv: [] });
   worker.unref(); // a pool that nobody disposes of does not keep the process
   worker.on("message", (report: Report) => listeners.report(report));
   worker.on("error", (error) => listeners.ended(String(error)));
@@ -59,6 +65,10 @@ export const hasThreads = (): boolean =>
   (typeof Worker !== "undefined" || nodeThreads() !== undefined) &&
   globalThis.crossOriginIsolated !== false;
 
+/** Threads that this machine runs at once. */
+export const coreCount = (): number =>
+  globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ?? navigator.hardwareConcurrency ?? 1;
+
 /** Whether this thread may sleep. That of a page may not: it would freeze the page. */
 export function maySleep(): boolean {
   if (typeof SharedArrayBuffer === "undefined") return false;
@@ -68,4 +78,10 @@ export function maySleep(): boolean {
   } catch {
     return false;
   }
+}
+
+/** Processors of this machine that a device may use. */
+export function processorCount(): number {
+  const cores = globalThis.navigator?.hardwareConcurrency ?? nodeProcessors() ?? 1;
+  return Math.min(mostThreads, cores);
 }
