@@ -7,12 +7,14 @@ import { acquire, Disposed, GpuLost, InvalidInput, LimitExceeded, type ThalwegEr
 import * as t from "../src/tensor.ts";
 import { hashOf } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
 import { inputsOn, operationCases, weighted } from "./support/tensorOperations.ts";
 
 const shared = shareDevice();
+const sharedWasm = shareWasm();
 const places = [
   { name: "device", open: async (): Promise<Device> => shared() },
+  { name: "wasm", open: sharedWasm },
   { name: "cpu", open: () => acquire({ device: "reference" }) },
 ];
 const empty = { buffers: 0, bytes: 0 };
@@ -182,7 +184,7 @@ for (const { name, open } of places) {
     expect(check).toMatchObject({ passed: true, checked: 3, skipped: 0 });
     gradient.dispose();
     // A pool may hold buffers as long as a tensor lives; on the CPU the ledger is exact.
-    if (device.kind === "reference") expect(device.ledger).toEqual(before);
+    if (device.kind === "reference" || device.kind === "wasm") expect(device.ledger).toEqual(before);
     a.dispose();
     expect(device.ledger).toEqual(empty);
     expect(thrownBy(() => t.grad(() => t.ones(device, [2]))(0))).toBeInstanceOf(InvalidInput);
@@ -321,19 +323,24 @@ test("a check of gradients names the worst entry of a wrong one, and passes over
 });
 
 test("the same bits twice, of every operation and its gradients", async () => {
-  const hashes = [0, 1].map(async () => {
-    const parts: ArrayBufferView[] = [];
-    for (const one of operationCases) {
-      const inputs = inputsOn(shared(), one);
-      const ofAll = (all: t.Tensor[]): t.Tensor => weighted(one.apply(...all));
-      const { value, gradient } = t.valueAndGrad(ofAll)(inputs);
-      for (const each of [value, ...gradient]) parts.push(await each.read());
-      t.dispose([...inputs, value, ...gradient]);
-    }
-    return hashOf(...parts);
-  });
-  expect(await hashes[0]).toBe(await hashes[1]);
+  for (const device of [shared(), await sharedWasm()]) {
+    const hashes = [0, 1].map(() => hashOfAll(device));
+    expect(await hashes[0]).toBe(await hashes[1]);
+  }
 });
+
+/** Bits of every operation and its gradients. */
+async function hashOfAll(device: Device): Promise<string> {
+  const parts: ArrayBufferView[] = [];
+  for (const one of operationCases) {
+    const inputs = inputsOn(device, one);
+    const ofAll = (all: t.Tensor[]): t.Tensor => weighted(one.apply(...all));
+    const { value, gradient } = t.valueAndGrad(ofAll)(inputs);
+    for (const each of [value, ...gradient]) parts.push(await each.read());
+    t.dispose([...inputs, value, ...gradient]);
+  }
+  return hashOf(...parts);
+}
 
 test("sizes beyond the device's limits are told, with the shape", async () => {
   const device = await openDevice({ maxBufferBytes: 65_536 });
@@ -351,6 +358,15 @@ test("sizes beyond the device's limits are told, with the shape", async () => {
   expect(tooLarge).toBeInstanceOf(LimitExceeded);
   expect(tooLarge!.message).toContain("[128, 129]");
   expect(thrownBy(() => t.zeros(device, [2 ** 20, 2 ** 10]))).toBeInstanceOf(LimitExceeded);
+  const wasm = await sharedWasm();
+  for (const shape of [
+    [2 ** 15, 2 ** 15], // more than one tensor may have
+    [2 ** 14, 2 ** 14, 3],
+  ]) {
+    const error = thrownBy(() => t.zeros(wasm, shape));
+    expect(error).toBeInstanceOf(LimitExceeded);
+    expect(error!.message).toContain(`[${shape.join(", ")}]`);
+  }
   const cpu = await acquire({ device: "reference" });
   expect(thrownBy(() => t.ones(cpu, [2 ** 20, 2 ** 20]))).toBeInstanceOf(LimitExceeded);
   expect(thrownBy(() => t.broadcastTo(t.ones(cpu, [1, 1]), [2 ** 16, 2 ** 15]))).toBeInstanceOf(LimitExceeded);
@@ -374,6 +390,10 @@ test("f16 is refused where the device has none of it, and stands for float64 on 
     expect(error).toBeInstanceOf(InvalidInput);
     expect(error!.message).toContain("shader-f16");
   }
+  const wasm = await sharedWasm();
+  const ofWasm = thrownBy(() => t.tensor(wasm, [1], [1], { dtype: "f16" }));
+  expect(ofWasm).toBeInstanceOf(InvalidInput);
+  expect(ofWasm!.message).toContain("16-bit floats");
   const cpu = await acquire({ device: "reference" });
   using a = t.tensor(cpu, [1, 2], [2], { dtype: "f16" });
   using both = t.add(a, a);

@@ -9,12 +9,14 @@ import * as t from "../src/tensor.ts";
 import { leastNormal, roundoff } from "./support/compare.ts";
 import { type LogitRow, marginRows, margins, maskedRows } from "./support/crossEntropyCases.ts";
 import { lossBound, slopeBounds } from "./support/lossBound.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
 
 const shared = shareDevice();
+const sharedWasm = shareWasm();
 const infinity = Number.POSITIVE_INFINITY;
 const places = [
   { name: "device", open: async (): Promise<Device> => shared(), unit: roundoff },
+  { name: "wasm", open: sharedWasm, unit: roundoff },
   { name: "cpu", open: () => acquire({ device: "reference" }), unit: 2 ** -50 },
 ];
 

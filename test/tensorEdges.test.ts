@@ -9,14 +9,16 @@ import * as t from "../src/tensor.ts";
 import { largestDifference, roundoff, sumBound } from "./support/compare.ts";
 import { openDevice } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
 import { edgeCases } from "./support/tensorEdges.ts";
 import { inputsOn, type OperationCase, weighted } from "./support/tensorOperations.ts";
 
 const shared = shareDevice();
+const sharedWasm = shareWasm();
 const empty = { buffers: 0, bytes: 0 };
 const places = [
   { name: "device", open: async (): Promise<Device> => shared() },
+  { name: "wasm", open: sharedWasm },
   { name: "cpu", open: () => acquire({ device: "reference" }) },
 ];
 
@@ -52,33 +54,39 @@ async function resultsOf(one: OperationCase, inputs: readonly t.Tensor[]): Promi
   return (await Promise.all(values)).map((each) => [...each]);
 }
 
-test("sizes of 0 and 1 and operands within others: every operation and its gradients to the second order", async () => {
-  const cpu = await acquire({ device: "reference" });
-  using keeper = t.ones(shared(), []); // buffers are taken again as long as a tensor lives
-  const all = edgeCases.map((one) => {
-    const [exact, own] = [inputsOn(cpu, one), inputsOn(shared(), one)];
-    const [exactWithin, within] = [viewsOf(exact), viewsOf(own)];
-    t.dispose(own);
-    return Promise.all([resultsOf(one, exact), resultsOf(one, exactWithin), resultsOf(one, within)]);
-  });
-  let worst = 0;
-  for (const [index, [wanted, exactWithin, own]] of (await Promise.all(all)).entries()) {
-    const { name } = edgeCases[index]!;
-    expect(exactWithin, name).toEqual(wanted);
-    for (const [order, values] of wanted.entries()) {
-      expect(own[order]!.length, name).toBe(values.length);
-      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
-      for (const [at, value] of values.entries()) {
-        const error = Math.abs(own[order]![at]! - value) / (16 * roundoff * largest);
-        worst = Math.max(worst, error);
-        expect(error <= 1 ? "" : `${name}: order ${order}, value ${at} is ${own[order]![at]}, not ${value}`).toBe("");
+/** Devices in f32, which are compared with float64. */
+const inFloats = places.filter(({ name }) => name !== "cpu");
+
+test.each(inFloats)(
+  "$name: sizes of 0 and 1 and operands within others: every operation and its gradients to the second order",
+  async ({ open }) => {
+    const [cpu, device] = [await acquire({ device: "reference" }), await open()];
+    using keeper = t.ones(device, []); // buffers are taken again as long as a tensor lives
+    const all = edgeCases.map((one) => {
+      const [exact, own] = [inputsOn(cpu, one), inputsOn(device, one)];
+      const [exactWithin, within] = [viewsOf(exact), viewsOf(own)];
+      t.dispose(own);
+      return Promise.all([resultsOf(one, exact), resultsOf(one, exactWithin), resultsOf(one, within)]);
+    });
+    let worst = 0;
+    for (const [index, [wanted, exactWithin, own]] of (await Promise.all(all)).entries()) {
+      const { name } = edgeCases[index]!;
+      expect(exactWithin, name).toEqual(wanted);
+      for (const [order, values] of wanted.entries()) {
+        expect(own[order]!.length, name).toBe(values.length);
+        const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+        for (const [at, value] of values.entries()) {
+          const error = Math.abs(own[order]![at]! - value) / (16 * roundoff * largest);
+          worst = Math.max(worst, error);
+          expect(error <= 1 ? "" : `${name}: order ${order}, value ${at} is ${own[order]![at]}, not ${value}`).toBe("");
+        }
       }
     }
-  }
-  keeper.dispose();
-  expect([cpu.ledger, shared().ledger]).toEqual([empty, empty]);
-  console.log(`${edgeCases.length} operations: largest error ${worst.toFixed(3)} of its bound`);
-});
+    keeper.dispose();
+    expect([cpu.ledger, device.ledger]).toEqual([empty, empty]);
+    console.log(`${edgeCases.length} operations: largest error ${worst.toFixed(3)} of its bound`);
+  },
+);
 
 /** m, k, n and the transposes of a and b; test/matmul.test.ts has more. */
 const sums: [number, number, number, boolean, boolean][] = [
@@ -90,28 +98,31 @@ const sums: [number, number, number, boolean, boolean][] = [
   [5, 65_537, 6, false, true],
 ];
 
-test("products of sums of 1, 3, 127, 65,536 and 65,537 products, and their gradients", async () => {
-  const cpu = await acquire({ device: "reference" });
-  for (const [m, k, n, transposeA, transposeB] of sums) {
-    const shapes = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]];
-    const values = shapes.map((shape, at) => randomFloats(at + 1, shape[0]! * shape[1]!));
-    const results = [cpu, shared()].map((device) => {
-      const [a, b] = shapes.map((shape, at) => t.tensor(device, values[at]!, shape)) as [t.Tensor, t.Tensor];
-      const product = (x: t.Tensor, y: t.Tensor): t.Tensor => t.matmul(x, y, { transposeA, transposeB });
-      const all = [product(a, b), ...t.grad((x: t.Tensor, y: t.Tensor) => weighted(product(x, y)), [0, 1])(a, b)];
-      t.dispose([a, b]);
-      return all;
-    });
-    const [wanted, own] = await Promise.all(results.map((all) => Promise.all(all.map((each) => each.read()))));
-    // Values within ± 1: k products of a sum, n or m of a gradient.
-    for (const [at, bound] of [sumBound(k, k), sumBound(n, n), sumBound(m, m)].entries()) {
-      const text = `${m} × ${k} × ${n} ${transposeA} ${transposeB}: ${["product", "dA", "dB"][at]}`;
-      expect(largestDifference(own![at]!, wanted![at]!), text).toBeLessThanOrEqual(bound);
+test.each(inFloats)(
+  "$name: products of sums of 1, 3, 127, 65,536 and 65,537 products, and their gradients",
+  async ({ open }) => {
+    const [cpu, own] = [await acquire({ device: "reference" }), await open()];
+    for (const [m, k, n, transposeA, transposeB] of sums) {
+      const shapes = [transposeA ? [k, m] : [m, k], transposeB ? [n, k] : [k, n]];
+      const values = shapes.map((shape, at) => randomFloats(at + 1, shape[0]! * shape[1]!));
+      const results = [cpu, own].map((device) => {
+        const [a, b] = shapes.map((shape, at) => t.tensor(device, values[at]!, shape)) as [t.Tensor, t.Tensor];
+        const product = (x: t.Tensor, y: t.Tensor): t.Tensor => t.matmul(x, y, { transposeA, transposeB });
+        const all = [product(a, b), ...t.grad((x: t.Tensor, y: t.Tensor) => weighted(product(x, y)), [0, 1])(a, b)];
+        t.dispose([a, b]);
+        return all;
+      });
+      const [wanted, got] = await Promise.all(results.map((all) => Promise.all(all.map((each) => each.read()))));
+      // Values within ± 1: k products of a sum, n or m of a gradient.
+      for (const [at, bound] of [sumBound(k, k), sumBound(n, n), sumBound(m, m)].entries()) {
+        const text = `${m} × ${k} × ${n} ${transposeA} ${transposeB}: ${["product", "dA", "dB"][at]}`;
+        expect(largestDifference(got![at]!, wanted![at]!), text).toBeLessThanOrEqual(bound);
+      }
+      t.dispose(results);
     }
-    t.dispose(results);
-  }
-  expect(cpu.ledger).toEqual(empty);
-});
+    expect(cpu.ledger).toEqual(empty);
+  },
+);
 
 for (const { name, open } of places) {
   test(`${name}: infinite logits mask, and are what is largest`, async () => {
@@ -194,23 +205,26 @@ for (const { name, open } of places) {
   });
 }
 
-test("not a number stays one on the CPU", async () => {
-  const device = await acquire({ device: "reference" });
-  using a = t.tensor(device, [Number.NaN, 1]);
-  const results = t.tidy(() => [
-    t.max(a),
-    t.sum(a),
-    t.logSumExp(a),
-    t.relu(a),
-    t.maximum(a, 0),
-    t.minimum(a, 2),
-    t.multiply(t.tensor(device, [Number.POSITIVE_INFINITY]), 0),
-    t.softmax(a),
-    t.power(t.tensor(device, [-1]), 0.5),
-  ]);
-  for (const result of results) expect((await result.read())[0], result.label).toBe(Number.NaN);
-  t.dispose(results);
-});
+test.each(places.filter(({ name }) => name !== "device"))(
+  "$name: not a number stays one on the CPU",
+  async ({ open }) => {
+    const device = await open();
+    using a = t.tensor(device, [Number.NaN, 1]);
+    const results = t.tidy(() => [
+      t.max(a),
+      t.sum(a),
+      t.logSumExp(a),
+      t.relu(a),
+      t.maximum(a, 0),
+      t.minimum(a, 2),
+      t.multiply(t.tensor(device, [Number.POSITIVE_INFINITY]), 0),
+      t.softmax(a),
+      t.power(t.tensor(device, [-1]), 0.5),
+    ]);
+    for (const result of results) expect((await result.read())[0], result.label).toBe(Number.NaN);
+    t.dispose(results);
+  },
+);
 
 test("a loop that never waits holds no more buffers the longer it is", async () => {
   const device = shared();

@@ -1,12 +1,18 @@
 import { expect, test } from "vitest";
+import type { Device } from "../src/backend/device.ts";
 import { acquire } from "../src/index.ts";
 import { add, checkGradient, dispose, grad, type Tensor } from "../src/tensor.ts";
 import { roundoff } from "./support/compare.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
 import { inputsOn, operationCases, type OperationCase, weighted } from "./support/tensorOperations.ts";
 import { testOf } from "./support/share.ts";
 
 const device = shareDevice();
+const sharedWasm = shareWasm();
+const places = [
+  { name: "device", open: async (): Promise<Device> => device() },
+  { name: "wasm", open: sharedWasm },
+];
 
 /** One number of an operation's result, and one of its gradients by all inputs. */
 const firstOrder = (one: OperationCase) => (inputs: Tensor[]) => weighted(one.apply(...inputs));
@@ -15,12 +21,12 @@ const secondOrder = (one: OperationCase) => (inputs: Tensor[]) =>
     .map(weighted)
     .reduce((sum, value) => add(sum, value));
 
-test("values of every operation on the device agree with float64", async () => {
-  const cpu = await acquire({ device: "reference" });
+test.each(places)("$name: values of every operation agree with float64", async ({ open }) => {
+  const [cpu, device] = [await acquire({ device: "reference" }), await open()];
   let worst = 0;
   for (const one of operationCases) {
     const [wanted, own] = await Promise.all(
-      [cpu, device()].map(async (place) => {
+      [cpu, device].map(async (place) => {
         const inputs = inputsOn(place, one);
         const output = one.apply(...inputs);
         const values = await output.read();
@@ -62,14 +68,14 @@ for (const [order, ofOrder] of Object.entries(orders)) {
     },
   );
 
-  testOf(order === "first")(
-    `gradients of ${order} order on the device agree with float64, for every operation`,
-    async () => {
-      const cpu = await acquire({ device: "reference" });
+  testOf(order === "first").each(places)(
+    `$name: gradients of ${order} order agree with float64, for every operation`,
+    async ({ open }) => {
+      const [cpu, device] = [await acquire({ device: "reference" }), await open()];
       let worst = 0;
       for (const one of operationCases) {
         const [wanted, own] = await Promise.all(
-          [cpu, device()].map(async (place) => {
+          [cpu, device].map(async (place) => {
             const inputs = inputsOn(place, one);
             const gradients = grad(ofOrder(one))(inputs);
             const values = await Promise.all(gradients.map((gradient) => gradient.read()));

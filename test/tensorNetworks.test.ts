@@ -6,9 +6,10 @@ import { activationNames, lossNames } from "../src/graph/network.ts";
 import * as t from "../src/tensor.ts";
 import { largestDifference } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
+const sharedWasm = shareWasm();
 const optimizer = sgd();
 
 /** Every activation and every loss, in networks of depth 1 to 4. */
@@ -23,9 +24,10 @@ const nets: NetCase[] = Array.from({ length: 20 }, (_, index) => ({
   seed: 300 + index,
 }));
 
-for (const place of ["cpu", "device"] as const) {
+for (const place of ["cpu", "device", "wasm"] as const) {
   test(`${place}: grad of a network's loss is the trainer's backward pass`, async () => {
-    const own = place === "cpu" ? await acquire({ device: "reference" }) : device();
+    const open = { cpu: () => acquire({ device: "reference" }), device, wasm: sharedWasm };
+    const own = await open[place]();
     const reference = await acquire({ device: "reference" });
     for (const one of nets) {
       const net = networkOf(one);
@@ -68,7 +70,7 @@ test("a model's gradients are checked against differences, of any member, and a 
   };
   const net = networkOf(one);
   const data = dataOf(net, one.rows, one.seed);
-  for (const place of [device(), await acquire({ device: "reference" })]) {
+  for (const place of [device(), await sharedWasm(), await acquire({ device: "reference" })]) {
     using model = await createModel(net, { device: place, members: 2, seed: 4 });
     for (const member of [0, 1]) {
       const check = await t.checkModelGradient(model, data, { member });

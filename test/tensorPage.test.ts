@@ -14,14 +14,14 @@ const blocks = [...page.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => cod
 const entries = { thalweg: main, "thalweg/tensor": tensors };
 const given = globalThis as { thalwegPage?: unknown };
 
+/** Devices that the page is run on. */
+const kinds = ["auto", "wasm", "reference"] as const;
+type Kind = (typeof kinds)[number];
+
 let runs = 0;
 
 /** Runs a block of the page as a module of its own. @returns what its names stand for at its end */
-async function run(
-  block: string,
-  kind: "auto" | "reference",
-  names: readonly string[],
-): Promise<Record<string, unknown>> {
+async function run(block: string, kind: Kind, names: readonly string[]): Promise<Record<string, unknown>> {
   const acquire = () => main.acquire({ device: kind });
   given.thalwegPage = { ...entries, thalweg: { ...main, acquire } };
   const local = block.replace(
@@ -45,7 +45,7 @@ interface Layer {
 }
 
 /** The block with its last lines kept for the test: values are read before everything is freed. */
-async function runExample(kind: "auto" | "reference") {
+async function runExample(kind: Kind) {
   const end = blocks[0]!.indexOf("dispose([input");
   const names = ["device", "input", "target", "layers", "byHand", "value", "gradient"];
   const made = (await run(blocks[0]!.slice(0, end), kind, names)) as unknown as {
@@ -78,29 +78,26 @@ async function runExample(kind: "auto" | "reference") {
 const near = (value: number, wanted: number, bound: number, name: string): void =>
   expect(Math.abs(value / wanted - 1), name).toBeLessThanOrEqual(bound);
 
-test.each(["auto", "reference"] as const)(
-  "%s: the page's forward, backward and update are those of the worked example",
-  async (kind) => {
-    const made = await runExample(kind);
-    expect(made.kindOf === "reference").toBe(kind === "reference");
-    const bound = made.kindOf === "reference" ? 1e-12 : 1e-6;
-    for (const loss of made.losses) near(loss, example.loss, bound, "loss");
-    near(made.output, example.forward.a_y, bound, "output");
-    for (const name of flat) {
-      for (const gradients of made.gradients)
-        near(gradients[name]!, example.gradients[name], bound, `gradient of ${name}`);
-      near(made.updated[name]!, example.afterOneStep[name], bound, `${name} after one step`);
-    }
-    expect(made.ledger).toEqual({ buffers: 0, bytes: 0 });
-  },
-);
+test.each(kinds)("%s: the page's forward, backward and update are those of the worked example", async (kind) => {
+  const made = await runExample(kind);
+  expect(made.kindOf === "reference").toBe(kind === "reference");
+  const bound = made.kindOf === "reference" ? 1e-12 : 1e-6;
+  for (const loss of made.losses) near(loss, example.loss, bound, "loss");
+  near(made.output, example.forward.a_y, bound, "output");
+  for (const name of flat) {
+    for (const gradients of made.gradients)
+      near(gradients[name]!, example.gradients[name], bound, `gradient of ${name}`);
+    near(made.updated[name]!, example.afterOneStep[name], bound, `${name} after one step`);
+  }
+  expect(made.ledger).toEqual({ buffers: 0, bytes: 0 });
+});
 
 test("the page's last lines leave nothing behind", async () => {
   const { device } = (await run(blocks[0]!, "reference", ["device"])) as { device: Device };
   expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
 });
 
-test.each(["auto", "reference"] as const)("%s: the page's gradients are right", async (kind) => {
+test.each(kinds)("%s: the page's gradients are right", async (kind) => {
   const names = ["device", "x", "data", "direction", "value", "gradient", "byWeights", "byTargets", "product", "check"];
   const { device, check, ...made } = await run(blocks[1]!, kind, names);
   const all = made as Record<string, tensors.Tensor>;
@@ -123,27 +120,24 @@ test.each(["auto", "reference"] as const)("%s: the page's gradients are right", 
   (device as Device).dispose();
 });
 
-test.each(["auto", "reference"] as const)(
-  "%s: the page's training loop finds the line, and holds no more with every step",
-  async (kind) => {
-    const loop = blocks[2]!.replace("line = next;", "line = next; bytes.push(device.ledger.bytes);");
-    const names = ["device", "inputs", "targets", "line", "bytes"];
-    const made = await run(`const bytes = [];\n${loop}`, kind, names);
-    const { device, inputs, targets, line, bytes } = made as unknown as {
-      device: Device;
-      inputs: tensors.Tensor;
-      targets: tensors.Tensor;
-      line: { slope: tensors.Tensor; offset: tensors.Tensor };
-      bytes: number[];
-    };
-    const [slope, offset] = [await line.slope.item(), await line.offset.item()];
-    // Noise of 0, 1/8, …, 7/8 in turn: of nine in ten below, the line is that of the largest.
-    expect(Math.abs(slope - 2)).toBeLessThan(0.02);
-    expect(Math.abs(offset - 7 / 8)).toBeLessThan(0.02);
-    expect(bytes.length).toBe(300);
-    expect(bytes.at(-1)).toBe(bytes[100]);
-    tensors.dispose([inputs, targets, line]);
-    expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
-    device.dispose();
-  },
-);
+test.each(kinds)("%s: the page's training loop finds the line, and holds no more with every step", async (kind) => {
+  const loop = blocks[2]!.replace("line = next;", "line = next; bytes.push(device.ledger.bytes);");
+  const names = ["device", "inputs", "targets", "line", "bytes"];
+  const made = await run(`const bytes = [];\n${loop}`, kind, names);
+  const { device, inputs, targets, line, bytes } = made as unknown as {
+    device: Device;
+    inputs: tensors.Tensor;
+    targets: tensors.Tensor;
+    line: { slope: tensors.Tensor; offset: tensors.Tensor };
+    bytes: number[];
+  };
+  const [slope, offset] = [await line.slope.item(), await line.offset.item()];
+  // Noise of 0, 1/8, …, 7/8 in turn: of nine in ten below, the line is that of the largest.
+  expect(Math.abs(slope - 2)).toBeLessThan(0.02);
+  expect(Math.abs(offset - 7 / 8)).toBeLessThan(0.02);
+  expect(bytes.length).toBe(300);
+  expect(bytes.at(-1)).toBe(bytes[100]);
+  tensors.dispose([inputs, targets, line]);
+  expect(device.ledger).toEqual({ buffers: 0, bytes: 0 });
+  device.dispose();
+});

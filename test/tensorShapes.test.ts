@@ -10,9 +10,10 @@ import { coordinatesOf, groupsOf, valueAt } from "./support/arrays.ts";
 import { roundoff, sumBound } from "./support/compare.ts";
 import { randomFloats } from "./support/random.ts";
 import { cases } from "./support/shapes.ts";
-import { shareDevice } from "./support/sharedDevice.ts";
+import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
 
 const shared = shareDevice();
+const sharedWasm = shareWasm();
 
 const sizes = fc.constantFrom(0, 1, 1, 2, 3, 5, 7);
 const shapes = fc.array(sizes, { maxLength: 4 });
@@ -37,6 +38,7 @@ const shapePairs = shapes.chain((shape) =>
 /** Runs on the device and on the CPU reference, with what either may be off by. */
 const places = [
   { name: "device", open: async (): Promise<Device> => shared(), unit: roundoff },
+  { name: "wasm", open: sharedWasm, unit: roundoff },
   { name: "cpu", open: () => acquire({ device: "reference" }), unit: 2 ** -53 },
 ];
 
@@ -393,11 +395,13 @@ const longCases: { readonly shape: Shape; readonly axes: readonly number[] }[] =
   { shape: [1 << 20], axes: [0] },
 ];
 
-test.each(longCases)("reductions of $shape over $axes keep their bounds", async ({ shape, axes }) => {
-  const cpu = await acquire({ device: "reference" });
+const longCasesOf = places.slice(0, 2).flatMap((place) => longCases.map((one) => ({ ...place, ...one })));
+
+test.each(longCasesOf)("$name: reductions of $shape over $axes keep their bounds", async ({ open, shape, axes }) => {
+  const [cpu, device] = [await acquire({ device: "reference" }), await open()];
   const values = randomFloats(7, count(shape), 3);
   const reduced = axes.reduce((product, axis) => product * shape[axis]!, 1);
-  using own = t.tensor(shared(), values, shape);
+  using own = t.tensor(device, values, shape);
   using truth = t.tensor(cpu, values, shape);
   for (const name of ["sum", "mean", "max", "logSumExp"] as const) {
     using result = reductions[name](own, axes);
@@ -411,18 +415,22 @@ test.each(longCases)("reductions of $shape over $axes keep their bounds", async 
   }
 });
 
-test("more values than one dispatch takes: by operations, and by workgroups of one dimension", async () => {
-  const length = 3_000_001;
-  using a = t.tensor(shared(), randomFloats(8, length));
-  using doubled = t.multiply(a, 2);
-  const [before, after] = [await a.read(), await doubled.read()];
-  expect(after.findIndex((value, at) => value !== 2 * before[at]!)).toBe(-1);
-  const width = 2100; // 4.4 million values: more than 65,535 workgroups of 64
-  using column = t.tensor(shared(), randomFloats(9, width), [width, 1]);
-  using row = t.tensor(shared(), randomFloats(10, width), [1, width]);
-  using product = t.matmul(column, row);
-  const [x, y, outer] = [await column.read(), await row.read(), await product.read()];
-  const isWrong = (value: number, at: number): boolean =>
-    value !== Math.fround(x[Math.floor(at / width)]! * y[at % width]!);
-  expect(outer.findIndex(isWrong)).toBe(-1);
-});
+test.each(places.slice(0, 2))(
+  "$name: more values than one dispatch takes: by operations, and by workgroups of one dimension",
+  async ({ open }) => {
+    const device = await open();
+    const length = 3_000_001;
+    using a = t.tensor(device, randomFloats(8, length));
+    using doubled = t.multiply(a, 2);
+    const [before, after] = [await a.read(), await doubled.read()];
+    expect(after.findIndex((value, at) => value !== 2 * before[at]!)).toBe(-1);
+    const width = 2100; // 4.4 million values: more than 65,535 workgroups of 64
+    using column = t.tensor(device, randomFloats(9, width), [width, 1]);
+    using row = t.tensor(device, randomFloats(10, width), [1, width]);
+    using product = t.matmul(column, row);
+    const [x, y, outer] = [await column.read(), await row.read(), await product.read()];
+    const isWrong = (value: number, at: number): boolean =>
+      value !== Math.fround(x[Math.floor(at / width)]! * y[at % width]!);
+    expect(outer.findIndex(isWrong)).toBe(-1);
+  },
+);

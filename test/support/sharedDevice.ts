@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect } from "vitest";
 import { acquire } from "../../src/backend/acquire.ts";
+import type { WasmDevice } from "../../src/backend/wasm/device.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { openDevice } from "./kernelRun.ts";
 
@@ -21,6 +22,27 @@ export function shareDevice(): () => GpuDevice {
     kept = device;
   });
   return () => kept!;
+}
+
+/** The WebAssembly device of a worker, opened when it is first asked for. */
+let wasm: Promise<WasmDevice> | undefined;
+
+/** A WebAssembly device for the tests of a file. Afterwards nothing may be left in its memory. */
+export function shareWasm(): () => Promise<WasmDevice> {
+  let startBytes: number | undefined;
+  afterAll(async () => {
+    const device = await wasm;
+    wasm = undefined; // unless it is as good as new
+    expect(device?.ledger ?? { buffers: 0, bytes: 0 }).toEqual({ buffers: 0, bytes: 0 });
+    expect(device?.heap.usedBytes).toBe(startBytes);
+    wasm = device && Promise.resolve(device);
+  });
+  return async () => {
+    wasm ??= acquire({ device: "wasm" }) as Promise<WasmDevice>;
+    const device = await wasm;
+    startBytes ??= device.heap.usedBytes;
+    return device;
+  };
 }
 
 /** The same WebGPU device under a smaller limit, with a ledger of its own: what was compiled need not be compiled again. */

@@ -1,9 +1,18 @@
 import type { Device, DeviceDetails, Ledger } from "../device.ts";
+import type { TensorBackend } from "../tensorBackend.ts";
 import { Heap } from "./heap.ts";
 import { matmulScratchBytes } from "./matmulBlock.ts";
 import { ThreadPool } from "./pool.ts";
 import { hasRelaxedSimd, hasSimd } from "./support.ts";
+import type { WasmTensorBackend } from "./tensorBackend.ts";
 import { hasThreads, processorCount } from "./workerHost.ts";
+
+interface Opened {
+  readonly heap: Heap;
+  readonly pool: ThreadPool;
+  readonly fallbackReason: string;
+  readonly backend: typeof WasmTensorBackend;
+}
 
 /** The CPU as a machine for f32 vectors: one memory, and threads over it. */
 export class WasmDevice implements Device {
@@ -13,13 +22,16 @@ export class WasmDevice implements Device {
   readonly fallbackReason: string | undefined;
   readonly heap: Heap;
   readonly pool: ThreadPool;
+  /** Tensors are made at once, so what computes them is there when the device is. */
+  readonly tensorBackend: TensorBackend;
 
-  private constructor(heap: Heap, pool: ThreadPool, fallbackReason: string) {
+  private constructor({ heap, pool, fallbackReason, backend }: Opened) {
     this.heap = heap;
     this.pool = pool;
     this.fallbackReason = fallbackReason;
     const threads = pool.threads === 1 ? "1 thread" : `${pool.threads} threads`;
     this.name = `CPU, WebAssembly SIMD, ${threads}`;
+    this.tensorBackend = new backend(this) as TensorBackend;
   }
 
   /**
@@ -29,8 +41,11 @@ export class WasmDevice implements Device {
    */
   static async open(fallbackReason: string, threads = processorCount()): Promise<WasmDevice> {
     const heap = new Heap({ isShared: threads > 1 && hasThreads() });
-    const pool = await ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes });
-    return new WasmDevice(heap, pool, fallbackReason);
+    const [pool, { WasmTensorBackend }] = await Promise.all([
+      ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes }),
+      import("./tensorBackend.ts"),
+    ]);
+    return new WasmDevice({ heap, pool, fallbackReason, backend: WasmTensorBackend });
   }
 
   details(): DeviceDetails {

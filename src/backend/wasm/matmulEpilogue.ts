@@ -4,6 +4,7 @@ import { load } from "./matmulArguments.ts";
 import { forBlocks, type OutBlock } from "./matmulKernel.ts";
 import type { ModuleBuilder } from "./moduleBuilder.ts";
 import type { Value, Variable } from "./value.ts";
+import { storeUpTo } from "./vectorStore.ts";
 
 // What is done with the values of a product while they are in a near cache: bias, activation, a slope. It runs for the items of the
 // product, behind it in the same phase.
@@ -60,20 +61,6 @@ interface At {
   readonly outRow: Value<"i32">;
   /** Which matrix of the batch. */
   readonly index: Value<"i32">;
-}
-
-/** Stores four values, or the first of them where the row ends. */
-function storeUpTo(body: Body, address: Value<"i32">, value: Vector, count: Value<"i32">): void {
-  body.if(
-    i32.geU(count, 4),
-    () => body.store(address, value),
-    () => {
-      body.storeLane(address, value, 0);
-      for (const lane of [1, 2] as const) {
-        body.if(i32.gtU(count, lane), () => body.storeLane(address, value, lane, 4 * lane));
-      }
-    },
-  );
 }
 
 const parameters = ["i32", "i32", "i32", "i32"] as const;

@@ -114,14 +114,30 @@ export class ThreadPool {
    * Lets every thread have kernels: exports with the signature (args, item, scratch, turn) of modules that import `memoryImport`.
    * @returns their handles, in the order of the modules and their names
    */
-  addKernels(modules: readonly Modules[]): Promise<KernelHandle[]> {
-    return this.#inTurn(async () => {
+  async addKernels(modules: readonly Modules[]): Promise<KernelHandle[]> {
+    const { handles, told } = this.#addKernels(modules);
+    await told;
+    return handles;
+  }
+
+  /** The same for the caller at once: `runAlone` may use them, and runs that are asked for later. */
+  addKernelsNow(modules: readonly Modules[]): KernelHandle[] {
+    const { handles, told } = this.#addKernels(modules);
+    told.catch(() => {}); // the next run throws it
+    return handles;
+  }
+
+  #addKernels(modules: readonly Modules[]): { handles: KernelHandle[]; told: Promise<void> } {
+    this.#requireAlive();
+    const { kernels } = this.#thread;
+    const first = kernels.length;
+    kernels.push(...instantiate(modules, this.heap.memory));
+    const handles = kernels.slice(first).map((_, at) => ({ index: first + at }));
+    const told = this.#inTurn(() => {
       this.#requireAlive();
-      const first = this.#thread.kernels.length;
-      this.#thread.kernels.push(...instantiate(modules, this.heap.memory));
-      await this.#tellWorkers(modules);
-      return this.#thread.kernels.slice(first).map((_, at) => ({ index: first + at }));
+      return this.#tellWorkers(modules);
     });
+    return { handles, told };
   }
 
   /** Wakes all workers for a message: the closed cursor gets another number. */
@@ -191,7 +207,7 @@ export class ThreadPool {
    * Runs a program in this thread alone, at once: where waking others would take longer. Not while a run is under way.
    * @throws ThreadFailed where a kernel has failed
    */
-  runAlone({ phases }: Program, turns = 1): void {
+  runAlone({ phases }: Pick<Program, "phases">, turns = 1): void {
     this.#requireAlive();
     const { kernels, scratch } = this.#thread;
     try {

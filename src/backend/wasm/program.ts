@@ -6,6 +6,9 @@ export interface KernelHandle {
   readonly index: number;
 }
 
+/** Types of a kernel's parameters: the address of its arguments, which item, memory of the thread, which turn. */
+export const kernelParameters = ["i32", "i32", "i32", "i32"] as const;
+
 /** What is done for each item of a phase. */
 export interface Call {
   readonly kernel: KernelHandle;

@@ -45,3 +45,17 @@ export class SplatMemory {
 /** The address of an element of an array. */
 export const addressOf = (first: Operand<"i32">, index: Operand<"i32">, bytes: number): Value<"i32"> =>
   i32.add(first, i32.mul(index, bytes));
+
+/** Stores four values, or the first of them where the row ends. */
+export function storeUpTo(body: Body, address: Value<"i32">, value: Floats, count: Value<"i32">): void {
+  body.if(
+    i32.geU(count, 4),
+    () => body.store(address, value),
+    () => {
+      body.storeLane(address, value, 0);
+      for (const lane of [1, 2] as const) {
+        body.if(i32.gtU(count, lane), () => body.storeLane(address, value, lane, 4 * lane));
+      }
+    },
+  );
+}
