@@ -290,7 +290,7 @@ test("without WebGPU the processor trains, and the page says why", async () => {
     page = await without.open(`#/population${small}`);
     expect(await noticeText()).toContain("Training on the CPU: ");
     await finished();
-    expect(await planText()).toContain("Path reference");
+    expect(await planText()).toContain("Strategy members");
   } finally {
     await without.close();
   }

@@ -272,7 +272,10 @@ test("a batch too large for memory brings one that fits", async () => {
 test("without a GPU a session trains on the CPU", async () => {
   await using page = new Page();
   page.start({ device: "reference", lastStep: 20 }, "full");
-  expect(await page.message("device")).toMatchObject({ kind: "reference", fallbackReason: "the CPU was asked for" });
+  expect(await page.message("device")).toMatchObject({
+    kind: "reference",
+    fallbackReason: "the float64 reference was asked for",
+  });
   expect((await page.message("paused")).step).toBe(20);
 });
 

@@ -91,6 +91,14 @@ const mixed = network(
   (x) => x.pipe(embedding({ column: 1, categories: 5, width: 4 }), dense(37, "silu"), dropout(0.2), residual(layerNorm(), dense(37, "tanh")), dense(2)),
 ); // prettier-ignore
 
+/** Small enough for straight-line code. */
+const small = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "softmaxCrossEntropy" });
+
+test.each([1, 3, 7, 2100])("straight-line code, batches of %i rows", async (rows) => {
+  await compare(small, 1, 2 * rows);
+  await compare(small, 5, Math.min(2 * rows, 40));
+});
+
 test.each([1, 3, 4, 31, 32, 33, 150, 301])("batches of %i rows", (rows) => compare(wide, 1, 2 * rows));
 
 test("layers wider than a block of a product", async () => {
@@ -141,7 +149,12 @@ const optimizers: readonly Optimizer[] = [
   lion(),
 ];
 
-describe.each(optimizers)("$name", (own) => {
+describe.each(
+  optimizers.flatMap((own) => [
+    { own, name: own.name, net: mixed },
+    { own, name: `${own.name} in straight-line code`, net: small },
+  ]),
+)("$name", ({ own, net }) => {
   const settings: TrainOptions = {
     optimizer: own,
     batchSize: 12,
@@ -149,12 +162,12 @@ describe.each(optimizers)("$name", (own) => {
     perMember: { seed: [4, 9, 4], learningRate: [0.002, 0.004, 0.01] },
     bootstrap: true,
   };
-  const data = graphData(mixed, 41, 3);
-  const parameters = graphParameters(mixed, 5, 3);
+  const data = graphData(net, 41, 3);
+  const parameters = graphParameters(net, 5, 3);
 
   test("members with their own rates and rows train as in the reference", async () => {
-    using truth = await createModel(mixed, { device: reference, members: 3, parameters });
-    using model = await createModel(mixed, { device, members: 3, parameters });
+    using truth = await createModel(net, { device: reference, members: 3, parameters });
+    using model = await createModel(net, { device, members: 3, parameters });
     await truth.fit(data, settings);
     await model.fit(data, settings);
     expectClose("parameter", await model.readParameters(), await truth.readParameters(), 2e-4);
@@ -164,16 +177,16 @@ describe.each(optimizers)("$name", (own) => {
   });
 
   test("a resumed training has the bits of one that was not interrupted", async () => {
-    using whole = await createModel(mixed, { device, members: 3, parameters });
+    using whole = await createModel(net, { device, members: 3, parameters });
     await whole.fit(data, settings);
-    using first = await createModel(mixed, { device, members: 3, parameters });
+    using first = await createModel(net, { device, members: 3, parameters });
     let resume: Checkpoint | undefined;
     for await (const { step } of first.train(data, { ...settings, logInterval: { steps: 11 } })) {
       if (step !== 11) continue;
       resume = structuredClone(first.checkpoint);
       break;
     }
-    using second = await createModel(mixed, { device, members: 3, seed: 99 });
+    using second = await createModel(net, { device, members: 3, seed: 99 });
     await second.fit(data, { ...settings, resume });
     expect(await second.readParameters()).toEqual(await whole.readParameters());
     expect(second.checkpoint).toEqual(whole.checkpoint);
@@ -186,7 +199,7 @@ async function trainOn(threads: number, net: AnyNetwork, members: number, settin
   expect(own.pool.threads).toBe(threads);
   const executor = new WasmExecutor(own, net, members);
   executor.writeParameters(graphParameters(net, 5, members));
-  const data = graphData(net, 700, 3);
+  const data = graphData(net, 9000, 3);
   const run = await executor.createRun({
     data,
     optimizer: adam(),
@@ -206,23 +219,28 @@ async function trainOn(threads: number, net: AnyNetwork, members: number, settin
 test.each([
   ["many slices of one network", wide, 1],
   ["three members of a graph", mixed, 3],
+  ["members in straight-line code", small, 50],
+  ["samples in straight-line code", small, 1],
 ] as const)("the same bits for one, two and three threads: %s", async (_, net, members) => {
   const alone = await trainOn(1, net, members, {});
   expect(await trainOn(2, net, members, {})).toEqual(alone);
   expect(await trainOn(3, net, members, {})).toEqual(alone);
 });
 
-test("a member whose numbers are not finite stops, the others are unaffected", async () => {
-  const data = graphData(wide, 60, 3);
+test.each([
+  ["layer by layer", wide],
+  ["straight-line code", network({ inputs: 3, layers: [dense(6, "relu"), dense(2)], loss: "squaredError" })],
+] as const)("a member whose numbers are not finite stops, the others are unaffected: %s", async (_, net) => {
+  const data = graphData(net, 60, 3);
   const train = async (own: typeof device | typeof reference, learningRate: number[]) => {
-    using model = await createModel(wide, { device: own, members: 3, seed: 1 });
+    using model = await createModel(net, { device: own, members: 3, seed: 1 });
     await model.fit(data, { optimizer: sgd(), steps: 40, batchSize: 20, perMember: { learningRate } });
     return { parameters: await model.readParameters(), results: model.results! };
   };
   const broken = await train(device, [0.1, 1e30, 0.2]);
   const truth = await train(reference, [0.1, 1e30, 0.2]);
   const fine = await train(device, [0.1, 0.3, 0.2]);
-  const count = wide.parameterCount;
+  const count = net.parameterCount;
   expect(broken.results.nonFiniteSteps).toEqual(truth.results.nonFiniteSteps);
   expect(broken.results.nonFiniteSteps[1]).toBeGreaterThanOrEqual(0);
   expect(broken.results.finalLosses[1]).toBeNaN();

@@ -1,6 +1,7 @@
 // PyTorch's float64 runs repeated in WebAssembly: members and samples in lanes.
 
 import { expect, test } from "vitest";
+import { Heap } from "../src/backend/wasm/heap.ts";
 import { MemberRun } from "../src/backend/wasm/memberRun.ts";
 import { SampleRun } from "../src/backend/wasm/sampleRun.ts";
 import type { RunSettings } from "../src/backend/executor.ts";
@@ -8,6 +9,8 @@ import { type ActivationName, dense, type LossName, network } from "../src/graph
 import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { fusings } from "./support/wasmSweep.ts";
+
+const heap = new Heap({ isShared: false });
 
 interface Golden {
   name: string;
@@ -50,13 +53,13 @@ for (const golden of Object.values(files)) {
 
   test.each(fusings())(`${golden.name} follows PyTorch's float64 run, relaxed madd: %s`, async (useRelaxed) => {
     const request = { network: net, settings, useRelaxed };
-    const one = await SampleRun.create(request, golden.initialParameters);
-    const many = await MemberRun.create({ ...request, members: 1 }, golden.initialParameters);
+    const one = await SampleRun.create({ heap, ...request }, golden.initialParameters);
+    const many = await MemberRun.create({ heap, ...request, members: 1 }, golden.initialParameters);
     const losses: Record<string, number[]> = { samples: [], members: [] };
     for (const step of steps) {
       one.execute(step, 1);
       many.execute(step, 1);
-      losses.samples!.push(one.readLoss(step));
+      losses.samples!.push(one.readLosses(step)[0]!);
       losses.members!.push(many.readLosses(step)[0]!);
     }
     for (const [name, run] of Object.entries({ samples: one, members: many })) {

@@ -1,6 +1,7 @@
 // Training in WebAssembly against the float64 reference: members and samples in lanes, every activation, loss and optimizer.
 
 import { describe, expect, test } from "vitest";
+import { Heap } from "../src/backend/wasm/heap.ts";
 import { MemberRun } from "../src/backend/wasm/memberRun.ts";
 import { sumBytes } from "../src/backend/wasm/fusedProgram.ts";
 import { sliceSamples } from "../src/backend/wasm/sampleProgram.ts";
@@ -21,6 +22,7 @@ const logCosh = loss("logCosh", (y, t) => {
   return error.plus(math.softplus(error.times(-2))).minus(Math.LN2);
 });
 
+const heap = new Heap({ isShared: false });
 const steps = 40;
 /** Of f32 runs, as in the golden tests: adaptive optimizers divide by roots of small squares. */
 const boundOf = ({ name }: Optimizer): number => (name.startsWith("adam") ? 1e-4 : 1e-5);
@@ -63,7 +65,7 @@ async function reference({ net, settings, members, parameters }: Case): Promise<
 const stepNumbers = Array.from({ length: steps }, (_, step) => step);
 
 async function trainMembers({ net, settings, members, parameters }: Case, useRelaxed: boolean): Promise<Trained> {
-  const run = await MemberRun.create({ network: net, settings, members, useRelaxed }, parameters);
+  const run = await MemberRun.create({ heap, network: net, settings, members, useRelaxed }, parameters);
   run.execute(0, 3);
   run.execute(3, steps - 3);
   return {
@@ -77,15 +79,15 @@ async function trainMembers({ net, settings, members, parameters }: Case, useRel
 }
 
 async function trainSamples({ net, settings, parameters }: Case, useRelaxed: boolean): Promise<Trained> {
-  const run = await SampleRun.create({ network: net, settings, useRelaxed }, parameters);
+  const run = await SampleRun.create({ heap, network: net, settings, useRelaxed }, parameters);
   run.execute(0, 3);
   run.execute(3, steps - 3);
   return {
     parameters: run.readParameters(),
-    losses: stepNumbers.map((step) => [run.readLoss(step)]),
-    leastLosses: [run.readStatus("leastLoss")],
-    leastSteps: [run.readStatus("leastStep")],
-    nonFinite: [run.readStatus("nonFinite")],
+    losses: stepNumbers.map((step) => run.readLosses(step)),
+    leastLosses: run.readStatus("leastLoss"),
+    leastSteps: run.readStatus("leastStep"),
+    nonFinite: run.readStatus("nonFinite"),
     moments: run.readMoments().flatMap((values) => [...values]),
   };
 }
@@ -220,9 +222,9 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
 
     test("slices may be computed in any order", async () => {
       const { net, settings, parameters } = caseOf({ ...tiny, rows: 3 * sliceSamples + 9 }, {});
-      const whole = await SampleRun.create({ network: net, settings, useRelaxed }, parameters);
+      const whole = await SampleRun.create({ heap, network: net, settings, useRelaxed }, parameters);
       whole.execute(0, 3);
-      const apart = await SampleRun.create({ network: net, settings, useRelaxed }, parameters);
+      const apart = await SampleRun.create({ heap, network: net, settings, useRelaxed }, parameters);
       const { at, exports, run } = apart.host;
       for (let step = 0; step < 3; step++) {
         apart.host.writeSteps(step, 1, () => {});
@@ -230,7 +232,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         exports.finishStep!(run, at.steps, 4, at.sums);
       }
       expect(apart.readParameters()).toEqual(whole.readParameters());
-      expect([0, 1, 2].map((step) => apart.readLoss(step))).toEqual([0, 1, 2].map((step) => whole.readLoss(step)));
+      expect([0, 1, 2].map((step) => apart.readLosses(step))).toEqual([0, 1, 2].map((step) => whole.readLosses(step)));
       expect(whole.readParameters()).not.toEqual(parameters);
     });
 
@@ -240,9 +242,9 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         batchSize: 5,
         optimizer: optimizers[3]!,
       });
-      const whole = await MemberRun.create({ network: net, settings, members, useRelaxed }, parameters);
+      const whole = await MemberRun.create({ heap, network: net, settings, members, useRelaxed }, parameters);
       whole.execute(0, 6);
-      const apart = await MemberRun.create({ network: net, settings, members, useRelaxed }, parameters);
+      const apart = await MemberRun.create({ heap, network: net, settings, members, useRelaxed }, parameters);
       const { host } = apart;
       host.writeSteps(0, 6, (step, address) => {
         const rows = host.rowsOf(step);
@@ -323,7 +325,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         if (stopped < 0) expect(relativeDistance(of(got, member), of(wanted, member))).toBeLessThanOrEqual(1e-5);
       }
       const longer = await MemberRun.create(
-        { network: varied.net, settings: varied.settings, members: 6, useRelaxed },
+        { heap, network: varied.net, settings: varied.settings, members: 6, useRelaxed },
         own.parameters,
       );
       longer.execute(0, steps + 5);

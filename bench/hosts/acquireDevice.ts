@@ -1,15 +1,13 @@
 import { acquire } from "../../src/index.ts";
-import { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import { acquireWebGpu } from "./acquireWebGpu.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 
 /** The entry of the host; a bundle for browsers has the constant `false` here, and nothing of Node in it. */
 const acquireOfHost = async (): Promise<typeof acquire> =>
   import.meta.env.SSR ? (await import("../../src/node.ts")).acquire : acquire;
 
 async function open(): Promise<GpuDevice> {
-  const acquireHere = await acquireOfHost();
-  const device = await acquireHere();
-  if (device instanceof GpuDevice) return device;
-  throw new Error(`no WebGPU device, and the CPU is no stand-in for one: ${device.fallbackReason}`);
+  return acquireWebGpu(await acquireOfHost());
 }
 
 let opened: Promise<GpuDevice> | undefined;

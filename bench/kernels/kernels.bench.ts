@@ -5,10 +5,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { InvalidInput, NoDevice, ThalwegError } from "../../src/errors.ts";
-import type { Device, DeviceChoice } from "../../src/backend/device.ts";
-import { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import type { DeviceChoice } from "../../src/backend/device.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { Profiler } from "../../src/backend/webgpu/profile.ts";
 import { acquire } from "../../src/node.ts";
+import { acquireWebGpu } from "../hosts/acquireWebGpu.ts";
 import { onStrategy } from "../contenders/thalweg/thalweg.ts";
 import { adapterSlug, type NodeMachine, nodeMachine } from "../measure/machine.ts";
 import { toJson } from "../race/readRecord.ts";
@@ -33,13 +34,9 @@ const { values: flags } = parseArgs({
   },
 });
 
-function requireGpu(device: Device): GpuDevice {
-  const place = "bench kernels";
-  const fix = "run `npx thalweg doctor` for the remedy";
-  if (!(device instanceof GpuDevice)) {
-    throw new NoDevice({ place, expected: "a WebGPU adapter", got: device.fallbackReason ?? device.name, fix });
-  }
+function requireProfiler(device: GpuDevice): GpuDevice {
   if (Profiler.canProfile(device)) return device;
+  const place = "bench kernels";
   throw new NoDevice({ place, expected: "an adapter with timestamp-query", got: device.name, fix: "race instead" });
 }
 
@@ -89,7 +86,7 @@ function save(path: string, card: NodeMachine, report: KernelReport): void {
 }
 
 async function main(): Promise<void> {
-  const device = requireGpu(await acquire({ device: flags.device as DeviceChoice }));
+  const device = requireProfiler(await acquireWebGpu(acquire, flags.device as DeviceChoice));
   const card = nodeMachine(device);
   const effort = flags.quick ? efforts.quick : efforts.full;
   const startMs = performance.now();

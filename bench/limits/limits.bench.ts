@@ -61,7 +61,7 @@ async function run(flags: LimitsFlags): Promise<void> {
         ...watchers,
         plans: plansFor(flags),
         effort: flags.quick ? quick : full,
-        open: () => openGpu("limits", flags.device),
+        open: () => openGpu(flags.device),
       }),
     formsOf,
   });

@@ -82,7 +82,7 @@ async function run(flags: ProductsFlags): Promise<void> {
         ...watchers,
         plans: plansFor(flags),
         effort: flags.quick ? quick : full,
-        open: () => openGpu("products", flags.device),
+        open: () => openGpu(flags.device),
       }),
     formsOf,
   });

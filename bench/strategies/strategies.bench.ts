@@ -62,7 +62,7 @@ const run = (flags: StrategiesFlags): Promise<void> =>
         ...watchers,
         plans: plansFor(flags),
         effort: flags.quick ? quick : full,
-        open: () => openGpu("strategies", flags.device),
+        open: () => openGpu(flags.device),
       }),
     formsOf,
   });

@@ -2,10 +2,10 @@ import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCodes, Stop } from "../../src/cli/exitCodes.ts";
 import { didYouMean } from "../../src/data/closest.ts";
-import { NoDevice } from "../../src/errors.ts";
 import type { DeviceChoice } from "../../src/backend/device.ts";
-import { GpuDevice } from "../../src/backend/webgpu/device.ts";
+import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { acquire } from "../../src/node.ts";
+import { acquireWebGpu } from "../hosts/acquireWebGpu.ts";
 import { createInterrupts } from "../cli/interrupts.ts";
 import { type Forms, keepForms } from "../cli/keep.ts";
 import { createProgressView } from "../cli/progressView.ts";
@@ -53,16 +53,7 @@ export function createCommand({ name, description, choice }: CommandOptions): Co
 export const obey = (command: Command): Promise<Command> => command.parseAsync(process.argv.slice(3), { from: "user" });
 
 /** @throws NoDevice where there is no WebGPU adapter of the kind */
-export async function openGpu(bench: string, choice: DeviceChoice): Promise<GpuDevice> {
-  const device = await acquire({ device: choice });
-  if (device instanceof GpuDevice) return device;
-  throw new NoDevice({
-    place: `bench ${bench}`,
-    expected: "a WebGPU adapter",
-    got: device.fallbackReason ?? device.name,
-    fix: "run `npx thalweg doctor` for the remedy",
-  });
-}
+export const openGpu = (choice: DeviceChoice): Promise<GpuDevice> => acquireWebGpu(acquire, choice);
 
 export interface Watchers {
   readonly signal: AbortSignal;

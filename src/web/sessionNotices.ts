@@ -12,9 +12,11 @@ import type {
 
 const grouped = (count: number): string => count.toLocaleString("en");
 
-/** One line where no GPU computes. */
+/** One line where no WebGPU adapter computes. */
 export function tellDevice({ kind, fallbackReason }: DeviceMessage): Notice | undefined {
-  return kind === "reference" ? cpuNotice(`Training on the CPU: ${fallbackReason}.`, fallbackReason) : undefined;
+  return kind === "wasm" || kind === "reference"
+    ? cpuNotice(`Training on the CPU: ${fallbackReason}.`, fallbackReason!)
+    : undefined;
 }
 
 export function tellResumed({ step, why }: ResumedMessage): void {

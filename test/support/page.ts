@@ -19,7 +19,10 @@ export interface PageHost {
   readonly context: BrowserContext;
   /** Errors and warnings on any page's console. */
   readonly complaints: string[];
-  /** @param address from the root, such as `#/playground` @param prepare before the page is fetched */
+  /**
+   * Opens the page on the software adapter, so that what is said of a GPU is tried; with adapters blocked or missing, on what there is.
+   * @param address from the root, such as `#/playground` @param prepare before the page is fetched
+   */
   open(address: string, prepare?: (page: Page) => Promise<unknown>): Promise<Page>;
   close(): Promise<void>;
 }
@@ -46,7 +49,8 @@ export async function hostPage({ webgpu = true }: HostOptions = {}): Promise<Pag
       if (["error", "warn", "warning"].includes(message.type())) complaints.push(message.text());
     });
     await prepare?.(page);
-    await page.goto(`${server.url}/${address}`);
+    const asks = webgpu && prepare !== blockAdapters;
+    await page.goto(`${server.url}/${asks ? "?device=software" : ""}${address}`);
     await page.waitForSelector("main[aria-busy=false]");
     return page;
   };

@@ -1,6 +1,6 @@
 import { InvalidInput } from "../../../src/errors.ts";
 import type { Executor, StrategyName, PlanReport, RunSettings, TrainingRun } from "../../../src/backend/executor.ts";
-import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
+import type { Device } from "../../../src/backend/device.ts";
 import { createExecutor } from "../../../src/backend/createExecutor.ts";
 import { CannotTakePart, type Entry } from "../../race/contract.ts";
 import { runSeed, type Start } from "../../race/start.ts";
@@ -78,7 +78,7 @@ class Steps implements Entry {
  * @throws CannotTakePart where that strategy cannot take the workload; what the library throws where it does not fit the device
  */
 export async function createSteps(
-  device: GpuDevice,
+  device: Device,
   workload: StepWorkload,
   start: Start,
   strategy?: StrategyName,

@@ -1,6 +1,8 @@
-// Products and gradients by the WebAssembly backend's kernels, on all cores: a state that every round replaces.
+// The WebAssembly backend on all cores: training steps through the contract of executors; products and gradients by its kernels, a state that
+// every round replaces.
 
 import { version } from "../../../package.json";
+import { WasmDevice } from "../../../src/backend/wasm/device.ts";
 import { Heap, memoryImport } from "../../../src/backend/wasm/heap.ts";
 import { f32x4 } from "../../../src/backend/wasm/instructions.ts";
 import { matmulScratchBytes } from "../../../src/backend/wasm/matmulBlock.ts";
@@ -14,6 +16,7 @@ import { Program } from "../../../src/backend/wasm/program.ts";
 import { coreCount, hasThreads } from "../../../src/backend/wasm/workerHost.ts";
 import { CannotTakePart, type Contender, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
+import { createSteps } from "./thalwegSteps.ts";
 import type { GradientWorkload, ProductWorkload } from "../../race/workload.ts";
 
 /** c ← sum + c / 2 */
@@ -133,7 +136,9 @@ function halfAddedModule(isShared: boolean): WebAssembly.Module {
 export const wasm: Contender = {
   version,
   createEntry: async (workload, start) => {
-    if (workload.kind !== "product" && workload.kind !== "gradient") throw new CannotTakePart("products alone");
+    if (workload.kind === "step") return createSteps(await WasmDevice.open("a contender of its own"), workload, start);
+    if (workload.kind !== "product" && workload.kind !== "gradient")
+      throw new CannotTakePart("steps, products and gradients alone");
     const isShared = hasThreads();
     const heap = new Heap({ isShared });
     const threads = isShared ? coreCount() : 1;

@@ -5,7 +5,7 @@ import { matmulScratchBytes } from "./matmulBlock.ts";
 import { ThreadPool } from "./pool.ts";
 import { hasRelaxedSimd, hasSimd } from "./support.ts";
 import type { WasmTensorBackend } from "./tensorBackend.ts";
-import { hasThreads, processorCount } from "./workerHost.ts";
+import { coreCount, hasThreads } from "./workerHost.ts";
 
 interface Opened {
   readonly heap: Heap;
@@ -39,7 +39,7 @@ export class WasmDevice implements Device {
    * @param fallbackReason why this is no hardware GPU
    * @param threads default: as many as there are processors
    */
-  static async open(fallbackReason: string, threads = processorCount()): Promise<WasmDevice> {
+  static async open(fallbackReason: string, threads = coreCount()): Promise<WasmDevice> {
     const heap = new Heap({ isShared: threads > 1 && hasThreads() });
     const [pool, { WasmTensorBackend }] = await Promise.all([
       ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes }),

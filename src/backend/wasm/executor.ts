@@ -11,6 +11,7 @@ import {
   type TrainingRun,
 } from "../executor.ts";
 import { deriveStep } from "../../graph/derive.ts";
+import type { Network } from "../../graph/network.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { updateOf } from "../../math/optimizerFunction.ts";
@@ -20,6 +21,7 @@ import type { Device } from "../device.ts";
 import { InvalidInput } from "../../errors.ts";
 import { WasmDevice } from "./device.ts";
 import { Memory } from "./memory.ts";
+import { FusedRun, fusedNetwork } from "./fusedRun.ts";
 import { type ForwardKernel, forwardPass, type VisitOutputs } from "./forwardPass.ts";
 import type { KernelHandle } from "./program.ts";
 import { readRows, WasmRun } from "./run.ts";
@@ -67,6 +69,8 @@ export class WasmExecutor implements Executor {
   readonly #stride: number;
   /** Address of [members, #stride]. */
   readonly #parameters: number;
+  /** A training whose parameters are ahead of those in memory. */
+  #fused: FusedRun | undefined;
   #isDisposed = false;
 
   constructor(device: WasmDevice, network: AnyNetwork, members: number) {
@@ -91,6 +95,7 @@ export class WasmExecutor implements Executor {
 
   async readParameters(first = 0, count = this.members * this.network.parameterCount - first): Promise<Float32Array> {
     this.#requireAlive("readParameters");
+    this.#takeOver();
     const { parameterCount } = this.network;
     const values = new Float32Array(count);
     for (let at = 0; at < count;) {
@@ -103,8 +108,17 @@ export class WasmExecutor implements Executor {
     return values;
   }
 
+  /** Takes the parameters of a training in straight-line code. */
+  #takeOver(): void {
+    if (this.#fused) this.#write(this.#fused.readParameters());
+  }
+
   writeParameters(parameters: FloatArray): void {
     this.#requireAlive("writeParameters");
+    this.#write(parameters);
+  }
+
+  #write(parameters: FloatArray): void {
     const { parameterCount } = this.network;
     for (let member = 0; member < this.members; member++) {
       const own = parameters.subarray(member * parameterCount, (member + 1) * parameterCount);
@@ -124,6 +138,7 @@ export class WasmExecutor implements Executor {
   }
 
   async #eachChunk(inputs: FloatArray, visit: VisitOutputs): Promise<void> {
+    this.#takeOver();
     const kernel = await this.#forward();
     const parameters = Array.from({ length: this.members }, (_, at) => this.#parameters + 4 * at * this.#stride);
     await forwardPass({ device: this.#device, network: this.network, kernel, parameters }, inputs, visit);
@@ -156,13 +171,16 @@ export class WasmExecutor implements Executor {
   planRun(settings: RunSettings): PlanReport {
     const { inputs, targets } = settings.data;
     const { threads } = this.#device.pool;
+    const isFused = fusedNetwork(this.network) !== undefined && settings.strategy !== "layered";
+    const fused = this.members > 1 ? "members" : "samples";
+    const how = isFused ? `straight-line code, four ${fused} to a vector` : "layer by layer";
     return {
-      strategy: "layered",
-      reason: `WebAssembly SIMD, layer by layer on ${threads === 1 ? "one thread" : `${threads} threads`}`,
+      strategy: isFused ? fused : "layered",
+      reason: `WebAssembly SIMD, ${how}, ${threads === 1 ? "one thread" : `${threads} threads`}`,
       dispatchesPerStep: 0,
       stepsPerDispatch: 0,
       stepMs: undefined,
-      kernels: ["rows", "gradients", "update", "finish"],
+      kernels: isFused ? ["train"] : ["rows", "gradients", "update", "finish"],
       chunkRows: settings.batchSize,
       bytes: 4 * (inputs.length + targets.length + 4 * this.members * this.#stride),
     };
@@ -170,7 +188,26 @@ export class WasmExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    return this.#createRun(settings);
+    const network = fusedNetwork(this.network);
+    return network && settings.strategy !== "layered"
+      ? this.#createFused(network, settings)
+      : this.#createRun(settings);
+  }
+
+  async #createFused(network: Network, settings: RunSettings): Promise<TrainingRun> {
+    this.#fused = await FusedRun.create({
+      device: this.#device,
+      network,
+      members: this.members,
+      settings,
+      parameters: await this.readParameters(),
+      requireAlive: () => this.#requireAlive("train"),
+      ended: () => {
+        if (!this.#isDisposed) this.#takeOver();
+        this.#fused = undefined;
+      },
+    });
+    return this.#fused;
   }
 
   async #createRun(settings: RunSettings): Promise<WasmRun> {

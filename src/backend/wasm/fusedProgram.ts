@@ -27,6 +27,8 @@ export interface Program {
   readonly plan: UpdatePlan;
   /** Bytes of a step's description. */
   readonly stepBytes: number;
+  /** Exports that threads call as (args, item, scratch, turn). */
+  readonly kernels: readonly string[];
 }
 
 /** Vectors of samples that are taken at once: a parameter is read once for all of them, and they do not wait for each other. */
@@ -56,14 +58,14 @@ export interface ProgramParts {
   readonly stepBytes: number;
 }
 
-/** Writes a module whose functions `build` adds. */
-export function createProgram(request: ProgramRequest, build: (parts: ProgramParts) => void): Program {
+/** Writes a module whose functions `build` adds. @param build returns the names of the kernels for threads */
+export function createProgram(request: ProgramRequest, build: (parts: ProgramParts) => readonly string[]): Program {
   const builder = new ModuleBuilder();
   builder.importMemory({ module: "host", name: "memory", ...request.memory });
   const plan = planUpdate(request.update, request.numbers);
   const stepBytes = 4 * (stepValueWord + plan.ofStep.length);
-  build({ request, plan, stepBytes, module: new VectorModule(builder, request.useRelaxed) });
-  return { bytes: builder.encode(), plan, stepBytes };
+  const kernels = build({ request, plan, stepBytes, module: new VectorModule(builder, request.useRelaxed) });
+  return { bytes: builder.encode(), plan, stepBytes, kernels };
 }
 
 /** Words of the description of a run. */

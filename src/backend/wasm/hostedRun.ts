@@ -1,6 +1,5 @@
 import { batchAt, hasOwnRows, isShuffled, optimizerOf, rowsOf, widestOptimizer } from "../batches.ts";
 import { lossScale } from "../sampleLoss.ts";
-import { LimitExceeded } from "../../errors.ts";
 import type { RunSettings } from "../executor.ts";
 import { compileFloat64, type Float64Program } from "../../math/float64.ts";
 import { memberHyperParameters } from "../../math/optimizers.ts";
@@ -8,11 +7,17 @@ import type { Network } from "../../graph/network.ts";
 import { hyperParameterOf, numbersOf, type Optimizer } from "../../math/optimizer.ts";
 import { updateOf } from "../../math/optimizerFunction.ts";
 import { type Program, type ProgramRequest, sumBytes } from "./fusedProgram.ts";
+import { type Heap, memoryImport } from "./heap.ts";
+import type { ThreadPool } from "./pool.ts";
+import type { KernelHandle } from "./program.ts";
 import { runWordCount, runWords, stepValueWord, stepWords } from "./runLayout.ts";
 import { hasRelaxedSimd } from "./support.ts";
 
 /** What is to be trained. */
 export interface HostedRunRequest {
+  /** Whose memory and threads are used. */
+  readonly heap: Heap;
+  readonly pool?: ThreadPool;
   readonly network: Network;
   readonly members: number;
   readonly settings: RunSettings;
@@ -25,12 +30,15 @@ const ringSteps = 256;
 const callSteps = 64;
 const mostBatchBytes = 2 ** 22;
 
-const pageBytes = 65_536;
-const maximumPages = 65_536;
-
-/** Places in a memory, one behind the other, each at a whole vector. */
+/** Places in a stretch of memory, one after the other, each at a whole vector. */
 class Arena {
-  #end = 16;
+  readonly #base: number;
+  #end: number;
+
+  constructor(base: number) {
+    this.#base = base;
+    this.#end = base;
+  }
 
   allocate(bytes: number): number {
     const at = this.#end;
@@ -38,8 +46,8 @@ class Arena {
     return at;
   }
 
-  get pages(): number {
-    return Math.ceil(this.#end / pageBytes);
+  get bytes(): number {
+    return this.#end - this.#base;
   }
 }
 
@@ -61,17 +69,19 @@ type Exports = Readonly<Record<string, (...operands: number[]) => void>>;
 export class HostedRun {
   readonly ringSteps = ringSteps;
   readonly network: Network;
-  readonly settings: RunSettings;
   readonly rowCount: number;
   readonly exports: Exports;
+  /** Kernels of the pool, by name; empty without one. */
+  readonly kernels: Readonly<Record<string, KernelHandle>>;
   /** Address of the description of the run, and of each part. */
   readonly run: number;
   readonly at: Readonly<Record<keyof typeof runWords, number>>;
   readonly batches: number;
   /** Whether all steps take all rows in their order: one batch for all of them, which is written once. */
   readonly takesAllRows: boolean;
-  readonly #words: Int32Array;
-  readonly #floats: Float32Array;
+  readonly #heap: Heap;
+  readonly #base: number;
+  #settings: RunSettings;
   readonly #program: Program;
   readonly #sizes: RunSizes;
   readonly #ofStep: Float64Program;
@@ -84,24 +94,42 @@ export class HostedRun {
     sizes: RunSizes;
     numbers: readonly string[];
     places: Places;
+    base: number;
     instance: WebAssembly.Instance;
-    memory: WebAssembly.Memory;
+    kernels: Readonly<Record<string, KernelHandle>>;
   }) {
     const { request, program, sizes, numbers, places } = parts;
     this.network = request.network;
-    this.settings = request.settings;
+    this.#settings = request.settings;
+    this.#heap = request.heap;
+    this.#base = parts.base;
+    this.kernels = parts.kernels;
     this.rowCount = rowsIn(request);
     this.exports = parts.instance.exports as Exports;
     [this.run, this.at, this.batches] = [places.run, places.at, places.batches];
-    const { settings, rowCount } = this;
+    const { rowCount } = this;
+    const { settings } = request;
     this.takesAllRows =
       settings.batchSize >= rowCount && !isShuffled(settings, rowCount) && settings.bootstrap !== true;
-    this.#words = new Int32Array(parts.memory.buffer);
-    this.#floats = new Float32Array(parts.memory.buffer);
     [this.#program, this.#sizes, this.#numbers] = [program, sizes, numbers];
     this.#ofStep = compileFloat64(program.plan.ofStep, [...numbers, "step"]);
     this.#hyper = compileFloat64(program.plan.ofRun, numbers);
     this.#writeRun();
+  }
+
+  get settings(): RunSettings {
+    return this.#settings;
+  }
+
+  /** The learning rate of all members from the next step described. Their rates are written by whoever lays them out. */
+  setLearningRate(learningRate: number): void {
+    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#writeNumbers();
+  }
+
+  /** Gives its memory back. */
+  free(): void {
+    this.#heap.release(this.#base);
   }
 
   /** @param create writes the program @param sizes of what it reads */
@@ -119,12 +147,19 @@ export class HostedRun {
       numbers,
       useRelaxed,
       hasOwnRows: hasOwnRows(request.settings, rowsIn(request)),
-      memory: { initialPages: 1 },
+      memory: memoryImport(request.heap.isShared),
     });
-    const places = placesOf(request, program, sizes);
-    const memory = allocate(places.pages);
-    const { instance } = await WebAssembly.instantiate(program.bytes, { host: { memory } });
-    return new HostedRun({ request, program, sizes, numbers, places, instance, memory });
+    const { heap, pool } = request;
+    const module = await WebAssembly.compile(program.bytes);
+    const instance = new WebAssembly.Instance(module, { host: { memory: heap.memory } });
+    const names = program.kernels;
+    const handles = pool && names.length > 0 ? await pool.addKernels([{ module, names }]) : [];
+    const kernels = Object.fromEntries(handles.map((handle, at) => [names[at]!, handle]));
+    const { bytes } = placesOf(request, program, sizes, 0);
+    const base = heap.allocate(bytes);
+    heap.words(base, bytes / 4).fill(0);
+    const places = placesOf(request, program, sizes, base);
+    return new HostedRun({ request, program, sizes, numbers, places, base, instance, kernels });
   }
 
   /** Parameters and what the optimizer keeps: so many values for each parameter. */
@@ -133,11 +168,11 @@ export class HostedRun {
   }
 
   floats(address: number, length: number): Float32Array {
-    return this.#floats.subarray(address / 4, address / 4 + length);
+    return this.#heap.floats(address, length) as Float32Array<ArrayBuffer>;
   }
 
   words(address: number, length: number): Int32Array {
-    return this.#words.subarray(address / 4, address / 4 + length);
+    return this.#heap.words(address, length) as Int32Array<ArrayBuffer>;
   }
 
   #writeRun(): void {
@@ -150,10 +185,14 @@ export class HostedRun {
       rows.set(inputs.subarray(row * wide, (row + 1) * wide), row * (wide + outputs));
       rows.set(targets.subarray(row * outputs, (row + 1) * outputs), row * (wide + outputs) + wide);
     }
-    this.#fill(this.#hyper, widestOptimizer(this.settings));
+    this.#writeNumbers();
+  }
+
+  #writeNumbers(): void {
+    this.#fill(this.#hyper, widestOptimizer(this.#settings));
     this.#hyper.run();
     this.floats(this.at.hyper, this.#hyper.outputs.length).set(this.#hyper.outputs);
-    this.#fill(this.#ofStep, this.settings.optimizer);
+    this.#fill(this.#ofStep, this.#settings.optimizer);
   }
 
   #fill({ inputs }: Float64Program, optimizer: Optimizer): void {
@@ -177,23 +216,26 @@ export class HostedRun {
    * @param writeBatch puts the rows of a step's batch at an address
    */
   writeSteps(firstStep: number, count: number, writeBatch: (step: number, address: number) => void): void {
-    this.#words[this.run / 4 + runWords.stepCount] = count;
+    this.words(this.run, runWordCount)[runWords.stepCount] = count;
+    const stepFloats = this.#program.stepBytes / 4;
+    const [words, floats] = [
+      this.words(this.at.steps, count * stepFloats),
+      this.floats(this.at.steps, count * stepFloats),
+    ];
     for (let place = 0; place < count; place++) {
       const step = firstStep + place;
       if (this.takesAllRows) {
-        this.#writeStep(place, step, this.batches, this.rowCount);
+        this.#writeStep({ words, floats, at: place * stepFloats }, step, this.batches, this.rowCount);
         continue;
       }
       const { batchSize } = batchAt(this.settings, this.rowCount, step);
       const address = this.batches + place * this.#batchBytes;
       writeBatch(step, address);
-      this.#writeStep(place, step, address, batchSize);
+      this.#writeStep({ words, floats, at: place * stepFloats }, step, address, batchSize);
     }
   }
 
-  #writeStep(place: number, step: number, ...[batch, batchSize]: [batch: number, batchSize: number]): void {
-    const [words, floats] = [this.#words, this.#floats];
-    const at = (this.at.steps + place * this.#program.stepBytes) / 4;
+  #writeStep({ words, floats, at }: StepPlace, step: number, batch: number, batchSize: number): void {
     words[at + stepWords.batch] = batch;
     words[at + stepWords.batchSize] = batchSize;
     words[at + stepWords.lossOffset] = (step % ringSteps) * this.#sizes.loss;
@@ -222,6 +264,13 @@ export class HostedRun {
   }
 }
 
+interface StepPlace {
+  readonly words: Int32Array;
+  readonly floats: Float32Array;
+  /** Its first word. */
+  readonly at: number;
+}
+
 const rowsIn = ({ network, settings }: HostedRunRequest): number => settings.data.targets.length / network.outputs;
 
 const batchBytesOf = (batchSize: number, rowCount: number, sizes: RunSizes): number =>
@@ -234,12 +283,13 @@ interface Places {
   readonly run: number;
   readonly at: Readonly<Record<keyof typeof runWords, number>>;
   readonly batches: number;
-  readonly pages: number;
+  readonly bytes: number;
 }
 
-function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes: RunSizes): Places {
+/** @param base address of the stretch */
+function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes: RunSizes, base: number): Places {
   const { network, settings } = request;
-  const arena = new Arena();
+  const arena = new Arena(base);
   const run = arena.allocate(4 * runWordCount);
   const rowCount = rowsIn(request);
   const batchBytes = batchBytesOf(settings.batchSize, rowCount, sizes);
@@ -256,21 +306,5 @@ function placesOf(request: HostedRunRequest, { plan, stepBytes }: Program, sizes
     rows: arena.allocate(4 * rowCount * (network.inputs + network.outputs)),
   };
   const batches = arena.allocate(batchBytes * stepsAtOnce(batchBytes));
-  return { run, at, batches, pages: arena.pages };
-}
-
-/** @throws LimitExceeded where a run takes more memory than there is */
-function allocate(pages: number): WebAssembly.Memory {
-  const fault = {
-    place: "train: wasm",
-    expected: "at most 4 GiB of parameters, data and batches",
-    got: `${pages} pages`,
-  };
-  const fix = "train fewer members or on fewer rows at once";
-  if (pages > maximumPages) throw new LimitExceeded({ ...fault, fix });
-  try {
-    return new WebAssembly.Memory({ initial: pages });
-  } catch (cause) {
-    throw new LimitExceeded({ ...fault, fix, cause });
-  }
+  return { run, at, batches, bytes: arena.bytes };
 }

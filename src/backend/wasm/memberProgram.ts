@@ -1,5 +1,6 @@
 import { memberHyperParameters } from "../../math/optimizers.ts";
 import type { Body } from "./body.ts";
+import { least } from "./least.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { NetworkCode, type Samples } from "./networkCode.ts";
 import {
@@ -11,6 +12,7 @@ import {
   readRun,
   type RunValues,
   StepReader,
+  sumBytes,
   updateSources,
   vectorsAtOnce,
 } from "./fusedProgram.ts";
@@ -148,4 +150,23 @@ export const createMemberProgram = (request: ProgramRequest): Program =>
       body.for({ from: firstGroup, to: endGroup }, (group) => new MemberCode(parts, body, values, group).write());
     });
     builder.export("train", train);
+    builder.export("groups", addGroups(parts));
+    return ["groups"];
   });
+
+/** Words of the arguments of `groups`: the run, groups of an item, and groups in all. */
+export const groupsWords = { run: 0, itemGroups: 1, groups: 2 } as const;
+
+/** Adds the kernel `groups(args, item, scratch, turn)`: all steps of the run for the groups of an item. */
+function addGroups(parts: ProgramParts) {
+  const { module, request } = parts;
+  const parameters = ["i32", "i32", "i32", "i32"] as const;
+  return module.builder.function({ parameters }, (body, ...[args, item, scratch]) => {
+    const word = (name: keyof typeof groupsWords): Value<"i32"> => i32.load(args, 4 * groupsWords[name]);
+    const before = body.let(i32.add(scratch, sumBytes(request.network)));
+    const run = { ...readRun(body, body.let(word("run"))), sums: scratch, before };
+    const first = body.let(i32.mul(item, word("itemGroups")));
+    const last = least(body, i32.add(first, word("itemGroups")), body.let(word("groups")));
+    body.for({ from: first, to: last }, (group) => new MemberCode(parts, body, run, group).write());
+  });
+}

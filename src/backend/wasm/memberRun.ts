@@ -1,13 +1,20 @@
 import { hasOwnRows } from "../batches.ts";
+import type { Checkpoint } from "../executor.ts";
+import type { Heap } from "./heap.ts";
 import { HostedRun, type HostedRunRequest } from "./hostedRun.ts";
-import { createMemberProgram, groupMembers } from "./memberProgram.ts";
+import { createMemberProgram, groupMembers, groupsWords } from "./memberProgram.ts";
+import { mostItems, Program } from "./program.ts";
 import { statusWords } from "./runLayout.ts";
+
+/** Items for each thread, so that none waits long for the last one. */
+const itemsPerThread = 8;
 
 /** The training of many members of one network, four to a vector. */
 export class MemberRun {
   /** The program in its memory: threads call it for groups of their own. */
   readonly host: HostedRun;
   readonly #members: number;
+  #groupsArguments: number | undefined;
   /** Whether each member takes rows of its own in a step. */
   readonly #hasOwnRows: boolean;
 
@@ -55,18 +62,73 @@ export class MemberRun {
     const lanes = groupMembers * this.#groups;
     const vectors = parameterCount * this.#stores;
     const state = this.host.floats(at.state, lanes * vectors);
-    const rates = this.host.floats(at.rates, lanes * 3);
     const least = this.host.floats(at.status, lanes * 3);
     const steps = this.host.words(at.status, lanes * 3);
     for (let lane = 0; lane < lanes; lane++) {
       const member = Math.min(lane, this.#members - 1);
       for (let index = 0; index < parameterCount; index++)
         state[this.#placeOf(lane, index, vectors)] = parameters[member * parameterCount + index]!;
-      for (const [index, rate] of this.host.ratesOf(member).entries()) rates[this.#placeOf(lane, index, 3)] = rate;
       steps[this.#placeOf(lane, statusWords.nonFinite, 3)] = -1;
       least[this.#placeOf(lane, statusWords.leastLoss, 3)] = Number.POSITIVE_INFINITY;
       steps[this.#placeOf(lane, statusWords.leastStep, 3)] = -1;
     }
+    this.#writeRates();
+  }
+
+  #writeRates(): void {
+    const lanes = groupMembers * this.#groups;
+    const rates = this.host.floats(this.host.at.rates, lanes * 3);
+    for (let lane = 0; lane < lanes; lane++) {
+      const own = this.host.ratesOf(Math.min(lane, this.#members - 1));
+      for (const [index, rate] of own.entries()) rates[this.#placeOf(lane, index, 3)] = rate;
+    }
+  }
+
+  setLearningRate(learningRate: number): void {
+    this.host.setLearningRate(learningRate);
+    this.#writeRates();
+  }
+
+  /** Goes on from a checkpoint; the parameters are there already. */
+  restore({ moments, nonFiniteSteps, bestLosses, bestSteps }: Checkpoint): void {
+    const { network, at } = this.host;
+    const { parameterCount } = network;
+    const lanes = groupMembers * this.#groups;
+    const vectors = parameterCount * this.#stores;
+    const state = this.host.floats(at.state, lanes * vectors);
+    const least = this.host.floats(at.status, lanes * 3);
+    const steps = this.host.words(at.status, lanes * 3);
+    for (let lane = 0; lane < lanes; lane++) {
+      const member = Math.min(lane, this.#members - 1);
+      for (let store = 1; store < this.#stores; store++) {
+        const first = ((store - 1) * this.#members + member) * parameterCount;
+        for (let index = 0; index < parameterCount; index++)
+          state[this.#placeOf(lane, store * parameterCount + index, vectors)] = moments[first + index]!;
+      }
+      steps[this.#placeOf(lane, statusWords.nonFinite, 3)] = nonFiniteSteps[member]!;
+      least[this.#placeOf(lane, statusWords.leastLoss, 3)] = bestLosses[member]!;
+      steps[this.#placeOf(lane, statusWords.leastStep, 3)] = bestSteps[member]!;
+    }
+  }
+
+  /** Describes steps to the program, at most `host.callSteps`. */
+  describe(firstStep: number, count: number): void {
+    this.host.writeSteps(firstStep, count, (at, address) => this.#putRows(at, address));
+  }
+
+  /** A program for threads that runs the steps described. @param threads that share the groups */
+  createProgram(heap: Heap, threads: number): Program {
+    const groups = this.#groups;
+    const itemGroups = Math.max(1, Math.ceil(groups / Math.min(mostItems, itemsPerThread * threads)));
+    this.#groupsArguments ??= heap.allocate(4 * Object.keys(groupsWords).length);
+    heap.words(this.#groupsArguments, 3).set([this.host.run, itemGroups, groups]);
+    const calls = [{ kernel: this.host.kernels.groups!, args: this.#groupsArguments }];
+    return new Program(heap, [{ items: Math.ceil(groups / itemGroups), calls }]);
+  }
+
+  free(heap: Heap): void {
+    if (this.#groupsArguments !== undefined) heap.release(this.#groupsArguments);
+    this.host.free();
   }
 
   #putRows(step: number, address: number): void {
@@ -87,7 +149,7 @@ export class MemberRun {
     const { callSteps, exports, run } = this.host;
     for (let step = firstStep; step < firstStep + count; step += callSteps) {
       const steps = Math.min(callSteps, firstStep + count - step);
-      this.host.writeSteps(step, steps, (at, address) => this.#putRows(at, address));
+      this.describe(step, steps);
       exports.train!(run, 0, this.#groups);
     }
   }

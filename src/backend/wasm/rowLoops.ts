@@ -25,7 +25,7 @@ export const rowOf = (body: Body, { address, rowBytes }: View, row: Operand<"i32
   rowBytes === 0 ? address : body.let(i32.add(address, i32.mul(row, rowBytes)));
 
 /** Lanes that the last vector of a row has; 0 where all vectors are whole. */
-export const tailLanes = (width: number): number => width % 4;
+const tailLanes = (width: number): number => width % 4;
 
 /** A mask of the first lanes. */
 export const firstLanes = (count: number): Value<"i32x4"> => {

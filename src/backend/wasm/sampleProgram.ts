@@ -205,6 +205,7 @@ function addGather({ request, module }: ProgramParts): void {
  * - `train(run: i32)`: all steps of the run at address `run`;
  * - its parts, for several threads: `addSlice(run: i32, step: i32, slice: i32, to: i32)`, the sums of one slice of the batch of the step
  *   described at address `step`, and `finishStep(run: i32, step: i32, slices: i32, from: i32)`, which adds those and updates;
+ * - these as kernels for threads: `slices` and `finish`, (run, item, scratch, turn), a turn being a step;
  * - `gather(run: i32, indices: i32, count: i32, to: i32)`: writes the rows of a batch as the others read them.
  */
 export const createSampleProgram = (request: ProgramRequest): Program =>
@@ -230,6 +231,24 @@ export const createSampleProgram = (request: ProgramRequest): Program =>
         body.call(finishStep, run, step, slices, sums);
       });
     });
-    for (const [name, own] of Object.entries({ train, addSlice, finishStep })) builder.export(name, own);
+    const slices = builder.function({ parameters }, (body, ...[run, item, , turn]) => {
+      const { sums, step, count } = turnOf(parts, body, run, turn);
+      const to = addressOf(sums, item, sumBytes(request.network));
+      body.if(i32.ltU(item, count), () => body.call(addSlice, run, step, item, to));
+    });
+    const finish = builder.function({ parameters }, (body, ...[run, , , turn]) => {
+      const { sums, step, count } = turnOf(parts, body, run, turn);
+      body.call(finishStep, run, step, count, sums);
+    });
+    const exported = { train, addSlice, finishStep, slices, finish };
+    for (const [name, own] of Object.entries(exported)) builder.export(name, own);
     addGather(parts);
+    return ["slices", "finish"];
   });
+
+/** The step of a turn: where it is described, slices of its batch, and where their sums go. */
+function turnOf({ stepBytes }: ProgramParts, body: Body, run: Value<"i32">, turn: Value<"i32">) {
+  const { steps, sums } = readRun(body, run);
+  const step = body.let(addressOf(steps, turn, stepBytes));
+  return { sums, step, count: body.let(slicesOf(new StepReader(step).word("batchSize"))) };
+}

@@ -1,5 +1,8 @@
+import type { Checkpoint } from "../executor.ts";
+import type { Heap } from "./heap.ts";
 import { HostedRun, type HostedRunRequest } from "./hostedRun.ts";
 import { blockBytes, blockSamples, createSampleProgram, paddedCount, sliceSamples } from "./sampleProgram.ts";
+import { Program } from "./program.ts";
 import { statusWords } from "./runLayout.ts";
 
 /** The training of one network, four samples to a vector. */
@@ -50,12 +53,52 @@ export class SampleRun {
     exports.gather!(run, indices, rows.length, address);
   }
 
+  setLearningRate(learningRate: number): void {
+    this.host.setLearningRate(learningRate);
+    this.host.floats(this.host.at.rates, 3).set(this.host.ratesOf(0));
+  }
+
+  /** Goes on from a checkpoint; the parameters are there already. */
+  restore({ moments, nonFiniteSteps, bestLosses, bestSteps }: Checkpoint): void {
+    const { network, at } = this.host;
+    const length = paddedCount(network);
+    const { parameterCount } = network;
+    for (let store = 1; store < this.host.storeCount; store++) {
+      const own = moments.subarray((store - 1) * parameterCount, store * parameterCount);
+      const padded = Float32Array.from({ length }, (_, index) => own[Math.min(index, parameterCount - 1)]!);
+      this.host.floats(at.state + 4 * store * length, length).set(padded);
+    }
+    const steps = this.host.words(at.status, 3);
+    steps[statusWords.nonFinite] = nonFiniteSteps[0]!;
+    steps[statusWords.leastStep] = bestSteps[0]!;
+    this.host.floats(at.status, 3)[statusWords.leastLoss] = bestLosses[0]!;
+  }
+
+  /** Describes steps to the program, at most `host.callSteps`. */
+  describe(firstStep: number, count: number): void {
+    this.host.writeSteps(firstStep, count, (at, address) => this.#gather(at, address));
+  }
+
+  /** A program for threads, of which a turn is one of the steps described. */
+  createProgram(heap: Heap): Program {
+    const { kernels, run, settings } = this.host;
+    const items = Math.ceil(Math.min(settings.batchSize, this.host.rowCount) / sliceSamples);
+    return new Program(heap, [
+      { items, calls: [{ kernel: kernels.slices!, args: run }] },
+      { items: 1, calls: [{ kernel: kernels.finish!, args: run }] },
+    ]);
+  }
+
+  free(_heap: Heap): void {
+    this.host.free();
+  }
+
   /** Runs steps. */
   execute(firstStep: number, count: number): void {
     const { callSteps, exports, run } = this.host;
     for (let step = firstStep; step < firstStep + count; step += callSteps) {
       const steps = Math.min(callSteps, firstStep + count - step);
-      this.host.writeSteps(step, steps, (at, address) => this.#gather(at, address));
+      this.describe(step, steps);
       exports.train!(run);
     }
   }
@@ -75,14 +118,15 @@ export class SampleRun {
     return this.host.floats(at.state + 4 * store * paddedCount(network), network.parameterCount).slice();
   }
 
-  /** Of one of the newest `ringSteps` steps. */
-  readLoss(step: number): number {
-    return this.host.lossesOf(step)[0]!;
+  /** [1], of one of the newest `ringSteps` steps. */
+  readLosses(step: number): Float32Array {
+    return this.host.lossesOf(step).slice();
   }
 
-  /** The first step that was not finite, or −1; the least loss; its step. */
-  readStatus(name: keyof typeof statusWords): number {
+  /** [1]: the first step that was not finite, or −1; the least loss; its step. */
+  readStatus(name: keyof typeof statusWords): number[] {
     const { status } = this.host.at;
-    return (name === "leastLoss" ? this.host.floats(status, 3) : this.host.words(status, 3))[statusWords[name]]!;
+    const values = name === "leastLoss" ? this.host.floats(status, 3) : this.host.words(status, 3);
+    return [values[statusWords[name]]!];
   }
 }

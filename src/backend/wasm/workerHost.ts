@@ -15,11 +15,6 @@ export interface ThreadWorker {
   terminate(): Promise<void>;
 }
 
-/** More threads than this wait for memory rather than compute. */
-const mostThreads = 16;
-
-const nodeProcessors = () => globalThis.process?.getBuiltinModule?.("node:os").availableParallelism();
-
 type NodeThreads = NonNullable<ReturnType<typeof nodeThreads>>;
 
 /** Threads of Node, without an import that a browser could not resolve. */
@@ -65,9 +60,14 @@ export const hasThreads = (): boolean =>
   (typeof Worker !== "undefined" || nodeThreads() !== undefined) &&
   globalThis.crossOriginIsolated !== false;
 
-/** Threads that this machine runs at once. */
-export const coreCount = (): number =>
-  globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ?? navigator.hardwareConcurrency ?? 1;
+/** More threads than this wait for memory rather than compute. */
+const mostThreads = 16;
+
+/** Threads that a device starts: as many as this machine runs at once. */
+export function coreCount(): number {
+  const inNode = globalThis.process?.getBuiltinModule?.("node:os").availableParallelism();
+  return Math.min(mostThreads, inNode ?? globalThis.navigator?.hardwareConcurrency ?? 1);
+}
 
 /** Whether this thread may sleep. That of a page may not: it would freeze the page. */
 export function maySleep(): boolean {
@@ -78,10 +78,4 @@ export function maySleep(): boolean {
   } catch {
     return false;
   }
-}
-
-/** Processors of this machine that a device may use. */
-export function processorCount(): number {
-  const cores = globalThis.navigator?.hardwareConcurrency ?? nodeProcessors() ?? 1;
-  return Math.min(mostThreads, cores);
 }

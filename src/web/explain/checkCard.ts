@@ -59,7 +59,7 @@ const shownLines = ({ lines }: Checked): StepLine[] =>
 
 function tableOf(checked: Checked): HTMLElement {
   const heads = ["", "Formulas, CPU float64"];
-  if (checked.place.kind !== "reference") heads.push("GPU float32");
+  if (checked.place.kind !== "reference") heads.push(`${deviceWord(checked.place)} float32`);
   heads.push("Central differences");
   const groups = Map.groupBy(shownLines(checked), ({ section }) => section);
   const head = element(
@@ -88,16 +88,19 @@ function tableOf(checked: Checked): HTMLElement {
 
 const worst = (values: readonly number[]): string => Math.max(0, ...values).toExponential(1);
 
+/** What computed in float32. */
+const deviceWord = ({ kind }: Place): string => (kind === "wasm" ? "WebAssembly" : "GPU");
+
 function summaryOf({ lines, differences, place }: Checked): string {
   const gradients = lines.filter(({ section }) => section === "gradients");
   const offFormulas = worst(gradients.map((line) => Math.abs(line.result - differences[indexOf(line)]!)));
   const central = `central differences by at most ${offFormulas}`;
   if (place.kind === "reference")
-    return `Beside the formulas, ${central}. There is no GPU to compare with: ${place.fallbackReason}.`;
+    return `Beside the formulas, ${central}. There is no other device to compare with: ${place.fallbackReason}.`;
   const off = lines.flatMap(({ result, deviceResult }) =>
     deviceResult === undefined ? [] : [Math.abs(result - deviceResult) / Math.max(Math.abs(result), 1e-12)],
   );
-  return `From the formulas differ: the GPU by at most ${worst(off)} of the value, ${central}.`;
+  return `From the formulas differ: ${place.kind === "wasm" ? "WebAssembly" : "the GPU"} by at most ${worst(off)} of the value, ${central}.`;
 }
 
 /** @param check is called with the button */
@@ -113,7 +116,7 @@ export function createCheckCard(check: () => void): CheckCard {
     hidden: true,
   });
   const about =
-    "The formulas in float64, the GPU in float32, and each gradient once more without any formula: " +
+    "The formulas in float64, the device in float32, and each gradient once more without any formula: " +
     "by moving its weight a little to both sides.";
   return {
     element: element(

@@ -1,7 +1,7 @@
 // What the page asks its worker, and what the worker answers. Every request carries all that it needs, so that one whose GPU was
 // lost can be asked again.
 
-import type { DeviceKind, Trace } from "../../index.ts";
+import type { DeviceChoice, DeviceKind, Trace } from "../../index.ts";
 import type { StepStart } from "../../explain.ts";
 
 export type Request =
@@ -40,6 +40,8 @@ export interface Fault {
 
 export interface ToWorker {
   readonly id: number;
+  /** What to compute on, from the first message on; undefined: the fastest there is. */
+  readonly device: DeviceChoice | undefined;
   readonly request: Request;
 }
 

@@ -1,5 +1,6 @@
 // The page's end of the worker.
 
+import { askedDevice } from "../askedDevice.ts";
 import type { Answers, Fault, FromWorker, Place, Request, ToWorker } from "./protocol.ts";
 
 class RemoteFault extends Error {
@@ -55,7 +56,7 @@ export class Remote {
     const id = ++this.#requests;
     const message = await new Promise<FromWorker>((resolve) => {
       this.#waiting.set(id, resolve);
-      this.#worker!.postMessage({ id, request } satisfies ToWorker, []);
+      this.#worker!.postMessage({ id, request, device: askedDevice() } satisfies ToWorker, []);
     });
     if (message.fault) throw new RemoteFault(message.fault);
     return message.answer as Answers[Kind];

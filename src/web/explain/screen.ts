@@ -186,7 +186,7 @@ export class Screen implements MountedView {
   }
 
   #tellPlace(place: Place): void {
-    if (!this.#place && place.kind === "reference")
+    if (!this.#place && (place.kind === "wasm" || place.kind === "reference"))
       cpuNotice(`No GPU: ${place.fallbackReason}. Everything works on the CPU instead.`, place.fallbackReason);
     this.#place = place;
     this.#train.showPlace(place);

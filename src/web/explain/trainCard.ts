@@ -19,7 +19,7 @@ export interface TrainCard {
 /** @param run takes so many steps */
 export function createTrainCard(run: (steps: number) => void): TrainCard {
   const figure = element("figure", {});
-  const place = element("p", { class: "quiet place" }, "The GPU is asked for when it is needed.");
+  const place = element("p", { class: "quiet place" }, "The device is asked for when it is needed.");
   const status = element("p", { class: "quiet numbers", role: "status" });
   let isBusy = false;
   const buttons = counts.map((steps) =>

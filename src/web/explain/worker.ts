@@ -1,12 +1,22 @@
 // Computes on the GPU for the first screen, away from the page's thread.
 
-import { acquire, createModel, type Device, GpuLost, type Model, sgd, ThalwegError } from "../../index.ts";
+import {
+  acquire,
+  createModel,
+  type Device,
+  type DeviceChoice,
+  GpuLost,
+  type Model,
+  sgd,
+  ThalwegError,
+} from "../../index.ts";
 import { type StepStart } from "../../explain.ts";
 import { net } from "./numbers.ts";
 import type { Answers, Fault, FromWorker, Request, Run, ToWorker } from "./protocol.ts";
 
 let device: Promise<Device> | undefined;
-const openDevice = (): Promise<Device> => (device ??= acquire());
+let asked: DeviceChoice | undefined;
+const openDevice = (): Promise<Device> => (device ??= acquire(asked && { device: asked }));
 
 async function withModel<Result>({ parameters }: StepStart, use: (model: Model) => Promise<Result>): Promise<Result> {
   const model = await createModel(net, { device: await openDevice(), parameters });
@@ -54,7 +64,8 @@ const faultOf = (error: unknown): Fault => ({
   message: error instanceof Error ? error.message : String(error),
 });
 
-async function answer({ id, request }: ToWorker): Promise<FromWorker> {
+async function answer({ id, request, device: choice }: ToWorker): Promise<FromWorker> {
+  asked = choice;
   try {
     const { kind, name, fallbackReason } = await openDevice();
     const place = { kind, name, fallbackReason };

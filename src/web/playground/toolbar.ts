@@ -94,12 +94,12 @@ export class Toolbar implements Panel {
 
   /** Says why, where it is no hardware GPU. */
   showDevice(message: DeviceMessage): void {
-    const { kind, name } = message;
+    const { kind, name, fallbackReason } = message;
     this.#notice?.dismiss();
     this.#notice = tellDevice(message);
     const kinds = { gpu: "GPU", software: "software GPU", wasm: "CPU", reference: "CPU" };
     this.#device.textContent = kinds[kind];
-    this.#device.title = name;
+    this.#device.title = fallbackReason === undefined ? name : `${name}: ${fallbackReason}`;
   }
 
   showStanding({ step, epoch, stepsPerSecond, redrawsPerSecond }: Standing): void {

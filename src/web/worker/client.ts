@@ -1,3 +1,4 @@
+import { askedDevice } from "../askedDevice.ts";
 import type {
   DeviceMessage,
   DivergedMessage,
@@ -51,7 +52,9 @@ export class SessionClient<Options, Frame> {
   /** Replaces what is under way. @param pace trains at once; without it the session waits for `play` or `step` */
   start(settings: SessionSettings<Options>, pace?: Pace): void {
     this.#requests.clear(); // never answered: they asked for another network
-    this.#send({ type: "start", run: ++this.#run, settings, pace });
+    const device = askedDevice();
+    const whole = device === undefined ? settings : { device, ...settings };
+    this.#send({ type: "start", run: ++this.#run, settings: whole, pace });
   }
 
   play(pace: Pace): void {
