@@ -77,7 +77,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
       for (const [place, value] of got.entries()) {
         const operands = at.map((values) => values[place]!);
         const wanted = Math.fround(compute(...operands));
-        const isHeld = (name === "sigmoid" || name === "softplus") && operands[0] === -Infinity;
+        const isHeld = name === "softplus" && operands[0] === -Infinity;
         const isClose = Math.abs(value - wanted) <= primitives[name].bound(wanted, ...operands);
         const isSpecial = wanted === 0 || !Number.isFinite(wanted);
         const isRight = isHeld ? value > 0 && value <= 1.2e-38 : Object.is(value, wanted) || (!isSpecial && isClose);

@@ -76,7 +76,7 @@ test("large operations: the same bits for any number of threads", async () => {
     (a) => t.softmax(a, 0),
     (a) => t.pad(a, [1, 2], [3, 4]),
     (a) => t.matmul(a, a, { transposeB: true }),
-    (a) => t.matmul(a, t.slice(a, [0, 0], [-1, 3]), { transposeA: true }),
+    (a) => t.matmul(a, t.slice(a, [0, 0], [rows, 3]), { transposeA: true }),
   ];
   for (const apply of functions) await expectAlike((device) => [apply(t.tensor(device, values, [rows, columns]))]);
 });

@@ -31,7 +31,7 @@ export function addElement(module: VectorModule, expression: Expression, inputs:
     const code = new VectorCode(module, body);
     const steps = stepsOf(body, args, inputs.length + 1);
     const copies = inputs.map((_, at) => body.let(i32.add(scratch, 16 * at)));
-    forGridRows(body, args, item, steps, ({ addresses, columns }) => {
+    forGridRows(body, { args, item, steps }, ({ addresses, columns }) => {
       const out = addresses[inputs.length]!;
       const readers = inputs.map((_, at) => rowReader(body, addresses[at]!, steps[at]!, copies[at]!));
       const value = (at: Address): Floats =>
@@ -49,7 +49,7 @@ export const addCopy = (builder: ModuleBuilder) =>
   builder.function({ parameters: kernelParameters }, (body, ...[args, item]) => {
     const steps = stepsOf(body, args, 2) as [Address, Address];
     const isFlat = body.let(i32.and(i32.eq(steps[0], 4), i32.eq(steps[1], 4)));
-    forGridRows(body, args, item, steps, ({ addresses, columns }) => {
+    forGridRows(body, { args, item, steps }, ({ addresses, columns }) => {
       const [from, to] = addresses as [(typeof addresses)[0], (typeof addresses)[0]];
       const whole = body.let(i32.select(i32.and(columns, -4), 0, isFlat));
       body.for({ from: 0, to: i32.shl(whole, 2), by: 16 }, (at) =>

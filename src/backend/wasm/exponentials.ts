@@ -71,11 +71,13 @@ export function hyperbolicTangent(code: VectorCode, operand: Floats): Floats {
   return code.withSignOf(f32x4.abs(f32x4.div(less, f32x4.add(less, 2))), z);
 }
 
-/** 1 / (1 + e^−x), held at 2⁻¹²⁶. */
-export function sigmoid(code: VectorCode, x: Floats): Floats {
+/** 1 / (1 + e^−x), held at 2⁻¹²⁶ for finite x, so that a logarithm of it stays finite; 0 of −∞. */
+export function sigmoid(code: VectorCode, operand: Floats): Floats {
+  const x = code.let(operand);
   const bounded = code.atLeast(code.atMost(x, -leastArgument), -87.33654);
   const { minusOne, power } = scaled(code, code.let(bounded), -1);
-  return f32x4.div(1, code.nmadd(power, minusOne, f32x4.add(power, 1)));
+  const value = f32x4.div(1, code.nmadd(power, minusOne, f32x4.add(power, 1)));
+  return code.clear(value, f32x4.eq(x, Number.NEGATIVE_INFINITY));
 }
 
 /** log(1 + e^x) = max(x, 0) + log(1 + e^−|x|); the latter is 2 artanh(e / (2 + e)), a polynomial to 4e-9 of the doubled quotient. */

@@ -128,7 +128,6 @@ export class ThreadPool {
   }
 
   #addKernels(modules: readonly Modules[]): { handles: KernelHandle[]; told: Promise<void> } {
-    this.#requireAlive();
     const { kernels } = this.#thread;
     const first = kernels.length;
     kernels.push(...instantiate(modules, this.heap.memory));

@@ -87,31 +87,46 @@ function segmentsOf({ sizes }: Axes, alongColumns: boolean) {
   return { axisValues, axisSegments, values, segments: axisSegments * valuesOf(sizes.slice(0, -1)) };
 }
 
-/** Arguments of one pass. @param out address of [slices, ...kept] */
-export function reduceWords(
-  { a, kept, reduced, scale }: ReduceRequest,
-  { alongColumns, slices }: ReduceOrder,
-  out: number,
-  itemValues: number,
-): { words: number[]; items: number } {
+/** One pass of a reduction. */
+export interface ReducePass {
+  readonly request: ReduceRequest;
+  readonly order: ReduceOrder;
+  /** Address of [slices, ...kept]. */
+  readonly out: number;
+}
+
+/** Arguments of a pass, and how many items it has. @param itemValues values that an item reads, about */
+export function reduceWords(pass: ReducePass, itemValues: number): { words: number[]; items: number } {
+  const { request, order, out } = pass;
+  const { a, kept, reduced, scale } = request;
+  const { alongColumns, slices } = order;
   const rowAxes = alongColumns ? kept.sizes.slice(0, -1) : kept.sizes;
   const [rows, columns] = [valuesOf(rowAxes), alongColumns ? kept.sizes.at(-1)! : 1];
   const { axisValues, axisSegments, values, segments } = segmentsOf(reduced, alongColumns);
-  const perSlice = Math.max(1, Math.ceil(segments / slices));
   const each = Math.max(1, Math.ceil(valuesOf(reduced.sizes) / slices));
   const itemColumns = Math.min(columns, 16 * Math.max(1, Math.ceil(itemValues / each / 16)));
   const itemRows = Math.max(1, Math.floor(itemValues / (each * Math.max(1, columns))));
   const [rowBlocks, columnBlocks] = [Math.ceil(rows / itemRows), Math.ceil(columns / Math.max(1, itemColumns))];
-  const words = Array.from({ length: argument.axes }, () => 0);
-  const named = {
-    ...{ a, out, rows, columns, itemRows, itemColumns, rowBlocks, columnBlocks, segments, axisSegments, axisValues },
-    sliceSegments: perSlice,
+  const named: Record<Exclude<keyof typeof argument, "axes">, number> = {
+    a,
+    out,
+    rows,
+    columns,
+    itemRows,
+    itemColumns,
+    rowBlocks,
+    columnBlocks,
+    segments,
+    sliceSegments: Math.max(1, Math.ceil(segments / slices)),
+    axisSegments,
     segmentValues: values,
+    axisValues,
     axisBytes: 4 * (reduced.strides.at(-1) ?? 0),
     scale: floatBits(scale),
     keptRank: rowAxes.length,
     reducedRank: Math.max(0, reduced.sizes.length - 1),
   };
+  const words = Array.from({ length: argument.axes }, () => 0);
   for (const [name, value] of Object.entries(named)) words[argument[name as keyof typeof named]] = value;
   const axes = [...axesOf(rowAxes, [kept.strides]), ...axesOf(reduced.sizes.slice(0, -1), [reduced.strides])];
   return { words: [...words, ...axes], items: rowBlocks * columnBlocks * slices };
@@ -155,12 +170,12 @@ const exponentials = (code: VectorCode, most: Floats): Pass => ({
   ofLanes: sumOfLanes,
 });
 
-/** Runs the passes of a reduction. @param walk one pass over the values @returns the result of all */
-function reduced(code: VectorCode, name: ReductionName, scale: Floats, walk: (pass: Pass) => Floats[]): Floats {
-  if (name === "sum") return code.let(f32x4.mul(walk(sum)[0]!, scale));
-  const most = code.let(walk(largest)[0]!);
+/** Runs the passes of a reduction. @param pass walks over the values once @returns the result of all */
+function reduced({ code, name, scale }: Walk, pass: (pass: Pass) => readonly Floats[]): Floats {
+  if (name === "sum") return code.let(f32x4.mul(pass(sum)[0]!, scale));
+  const most = code.let(pass(largest)[0]!);
   if (name === "max") return most;
-  const [total, count] = walk(exponentials(code, most)) as [Floats, Floats];
+  const [total, count] = pass(exponentials(code, most)) as [Floats, Floats];
   const rest = code.let(f32x4.add(total, f32x4.sub(count, 1)));
   const value = f32x4.add(most, logOnePlus(code, rest));
   const isInfinite = f32x4.eq(f32x4.abs(most), Number.POSITIVE_INFINITY); // nothing is left of infinity less itself
@@ -185,10 +200,14 @@ interface Segment {
   readonly values: Address;
 }
 
-/** What an item needs while it walks. */
+type Load = (name: keyof typeof argument) => Address;
+
+/** What an item needs while it walks over the values of its slice. */
 interface Walk {
   readonly code: VectorCode;
-  readonly load: (name: keyof typeof argument) => Address;
+  readonly name: ReductionName;
+  readonly scale: Floats;
+  readonly load: Load;
   readonly reducedAxes: Address;
   readonly firstSegment: Address;
   readonly endSegment: Address;
@@ -266,71 +285,88 @@ function columnValues(walk: Walk, pass: Pass, from: Address, count: number): Tot
 }
 
 /** Results of columns that lie side by side. @param count vectors at a time, so that lines of memory are read as a whole */
-function columnResults(walk: Walk, name: ReductionName, scale: Floats, from: Address, count: number): Floats[] {
-  const { code } = walk;
+function columnResults(walk: Walk, from: Address, count: number): Floats[] {
+  const { code, name } = walk;
   if (name === "logSumExp") {
     // Its second pass needs the result of the first: vector by vector.
     return vectors.slice(0, count).map((vector) => {
       const own = code.body.let(i32.add(from, 16 * vector));
-      return reduced(code, name, scale, (pass) => columnValues(walk, pass, own, 1)[0]!);
+      return reduced(walk, (pass) => columnValues(walk, pass, own, 1)[0]!);
     });
   }
   const all = columnValues(walk, name === "sum" ? sum : largest, from, count);
-  return all.map((totals) => reduced(code, name, scale, () => totals));
+  return all.map((totals) => reduced(walk, () => totals));
+}
+
+/** Rows and columns of what is kept that an item takes, of one slice. */
+interface Block {
+  readonly slice: Address;
+  readonly top: Address;
+  readonly bottom: Address;
+  readonly left: Address;
+  readonly right: Address;
+}
+
+function blockOf(body: Body, load: Load, item: Address): Block {
+  const [rowBlocks, columnBlocks] = [load("rowBlocks"), load("columnBlocks")];
+  const [itemRows, itemColumns] = [load("itemRows"), load("itemColumns")];
+  const block = body.let(i32.divU(item, columnBlocks));
+  const left = body.let(i32.mul(i32.sub(item, i32.mul(block, columnBlocks)), itemColumns));
+  const slice = body.let(i32.divU(block, rowBlocks));
+  const top = body.let(i32.mul(i32.sub(block, i32.mul(slice, rowBlocks)), itemRows));
+  const bottom = least(body, i32.add(top, itemRows), load("rows"));
+  return { slice, top, bottom, left, right: least(body, i32.add(left, itemColumns), load("columns")) };
+}
+
+/** A row of a block: where its values begin, and its results. */
+interface BlockRow extends Pick<Block, "left" | "right"> {
+  readonly from: Address;
+  readonly out: Address;
+}
+
+function writeColumns(walk: Walk, { left, right, from, out }: BlockRow): void {
+  const { body } = walk.code;
+  const whole = body.let(i32.add(left, i32.and(i32.sub(right, left), -16)));
+  const write = (column: Address, count: number): void => {
+    const results = columnResults(walk, body.let(i32.add(from, i32.shl(column, 2))), count);
+    results.forEach((value, vector) => {
+      const place = body.let(i32.add(out, i32.shl(i32.add(column, 4 * vector), 2)));
+      storeUpTo(body, place, value, body.let(i32.sub(right, i32.add(column, 4 * vector))));
+    });
+  };
+  body.for({ from: left, to: whole, by: 16 }, (column) => write(column, vectors.length));
+  body.for({ from: whole, to: right, by: 4 }, (column) => write(column, 1));
 }
 
 /** Adds the kernel of a reduction. */
 export function addReduce(module: VectorModule, name: ReductionName, alongColumns: boolean) {
   return module.builder.function({ parameters: kernelParameters }, (body, args, item) => {
-    const code = new VectorCode(module, body);
-    const load = (field: keyof typeof argument): Address => body.let(i32.load(args, 4 * argument[field]));
-    const [rowBlocks, columnBlocks] = [load("rowBlocks"), load("columnBlocks")];
-    const [rows, columns, itemRows, itemColumns] = [
-      load("rows"),
-      load("columns"),
-      load("itemRows"),
-      load("itemColumns"),
-    ];
-    const block = body.let(i32.divU(item, columnBlocks));
-    const left = body.let(i32.mul(i32.sub(item, i32.mul(block, columnBlocks)), itemColumns));
-    const slice = body.let(i32.divU(block, rowBlocks));
-    const top = body.let(i32.mul(i32.sub(block, i32.mul(slice, rowBlocks)), itemRows));
+    const load: Load = (field) => body.let(i32.load(args, 4 * argument[field]));
+    const { slice, top, bottom, left, right } = blockOf(body, load, item);
+    const [keptRank, keptAxes] = [load("keptRank"), body.let(i32.add(args, 4 * argument.axes))];
     const perSlice = load("sliceSegments");
     const firstSegment = body.let(i32.mul(slice, perSlice));
-    const [keptRank, keptAxes] = [load("keptRank"), body.let(i32.add(args, 4 * argument.axes))];
     const walk: Walk = {
-      code,
+      code: new VectorCode(module, body),
+      name,
+      scale: body.let(f32x4.loadSplat(args, 4 * argument.scale)),
       load,
       reducedAxes: body.let(i32.add(keptAxes, i32.shl(keptRank, 3))),
       firstSegment,
       endSegment: least(body, i32.add(firstSegment, perSlice), load("segments")),
     };
-    const scale = body.let(f32x4.loadSplat(args, 4 * argument.scale));
-    const outOfSlice = body.let(i32.add(load("out"), i32.shl(i32.mul(slice, i32.mul(rows, columns)), 2)));
-    body.for({ from: top, to: least(body, i32.add(top, itemRows), rows) }, (row) => {
+    const columns = load("columns");
+    const firstRow = body.let(i32.mul(slice, load("rows")));
+    body.for({ from: top, to: bottom }, (row) => {
       const from = body.variable("i32", load("a"));
       moveAlong(body, { axes: keptAxes, rank: keptRank }, row, [from]);
-      const out = body.let(i32.add(outOfSlice, i32.shl(i32.mul(row, columns), 2)));
-      if (!alongColumns) {
-        body.storeLane(
-          out,
-          reduced(code, name, scale, (pass) => rowValue(walk, pass, from)),
-          0,
-        );
-        return;
+      const place = i32.mul(i32.add(firstRow, row), columns);
+      const out = body.let(i32.add(load("out"), i32.shl(place, 2)));
+      if (alongColumns) writeColumns(walk, { left, right, from, out });
+      else {
+        const value = reduced(walk, (pass) => rowValue(walk, pass, from));
+        body.storeLane(out, value, 0);
       }
-      const end = least(body, i32.add(left, itemColumns), columns);
-      const whole = body.let(i32.add(left, i32.and(i32.sub(end, left), -16)));
-      const write = (column: Address, count: number): void => {
-        const first = body.let(i32.add(from, i32.shl(column, 2)));
-        const results = columnResults(walk, name, scale, first, count);
-        results.forEach((value, vector) => {
-          const place = body.let(i32.add(out, i32.shl(i32.add(column, 4 * vector), 2)));
-          storeUpTo(body, place, value, body.let(i32.sub(end, i32.add(column, 4 * vector))));
-        });
-      };
-      body.for({ from: left, to: whole, by: 16 }, (column) => write(column, vectors.length));
-      body.for({ from: whole, to: end, by: 4 }, (column) => write(column, 1));
     });
   });
 }

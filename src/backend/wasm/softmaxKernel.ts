@@ -38,6 +38,15 @@ interface Sums {
   readonly total: Variable<"f32x4">;
 }
 
+/** The largest logits of four rows. */
+interface Largest {
+  readonly logit: Variable<"f32x4">;
+  /** Its column: of several the first. */
+  readonly place: Variable<"i32x4">;
+  /** The values there, where they count. */
+  readonly value: Floats | undefined;
+}
+
 /** Four rows of an array: where they begin. */
 type Starts = readonly Address[];
 
@@ -79,18 +88,17 @@ class FourRows {
     return this.#body.variable("f32x4", 0);
   }
 
-  /** The largest logits, and the columns of the first of them. */
-  #largest(): { most: Variable<"f32x4">; place: Variable<"i32x4"> } {
+  #largest(): Largest {
     const body = this.#body;
-    const most = body.variable("f32x4", this.#load(this.#a, constant("i32", 0)));
+    const logit = body.variable("f32x4", this.#load(this.#a, constant("i32", 0)));
     const place = body.variable("i32x4", 0);
     this.#eachColumn({ from: 1, to: this.#width }, (column, offset) => {
       const x = this.#load(this.#a, offset);
-      const isMore = body.let(f32x4.gt(x, most));
-      body.set(most, f32x4.bitselect(x, most, isMore));
+      const isMore = body.let(f32x4.gt(x, logit));
+      body.set(logit, f32x4.bitselect(x, logit, isMore));
       body.set(place, i32x4.bitselect(i32x4.splat(column), place, isMore));
     });
-    return { most, place };
+    return { logit, place, value: takesDistances(this.#name) ? this.#valuesAt(place) : undefined };
   }
 
   /** Values at the largest logits. */
@@ -110,16 +118,16 @@ class FourRows {
   }
 
   /** Adds one column to the sums. */
-  #addColumn(sums: Sums, offset: Address, isOwn: Mask, most: Floats, valueAtMost: Floats | undefined): void {
+  #addColumn(sums: Sums, offset: Address, isOwn: Mask, largest: Largest): void {
     const [code, body] = [this.#code, this.#body];
-    const shifted = body.let(f32x4.sub(this.#load(this.#a, offset), most));
+    const shifted = body.let(f32x4.sub(this.#load(this.#a, offset), largest.logit));
     const e = body.let(boundedExponential(code, shifted));
     if (keepsExponentials(this.#name)) this.#store(offset, e);
     body.set(sums.rest, f32x4.add(sums.rest, code.clear(e, isOwn)));
     if (!takesValues(this.#name)) return;
     const value = this.#load(this.#b, offset);
-    if (valueAtMost) {
-      const distance = body.let(f32x4.sub(value, valueAtMost));
+    if (largest.value) {
+      const distance = body.let(f32x4.sub(value, largest.value));
       body.set(sums.total, f32x4.add(sums.total, this.#targetTimes(e, distance)));
       return;
     }
@@ -128,7 +136,7 @@ class FourRows {
     body.set(sums.total, f32x4.sub(sums.total, this.#targetTimes(value, shifted)));
   }
 
-  #sums(most: Floats, place: Value<"i32x4">, valueAtMost: Floats | undefined): Sums {
+  #sums(largest: Largest): Sums {
     const body = this.#body;
     const ownValue = this.#zero();
     const all = { rest: this.#zero(), restValues: this.#zero(), ownValue, total: this.#zero() };
@@ -136,23 +144,22 @@ class FourRows {
       const part = { rest: this.#zero(), restValues: this.#zero(), ownValue, total: this.#zero() };
       const left = least(body, i32.sub(this.#width, first), blockValues);
       this.#eachColumn({ from: first, to: i32.add(first, left) }, (column, offset) => {
-        const isOwn = body.let(i32x4.eq(i32x4.splat(column), place));
-        this.#addColumn(part, offset, isOwn, most, valueAtMost);
+        const isOwn = body.let(i32x4.eq(i32x4.splat(column), largest.place));
+        this.#addColumn(part, offset, isOwn, largest);
       });
       for (const name of ["rest", "restValues", "total"] as const)
         body.set(all[name], f32x4.add(all[name], part[name]));
     });
     // NaN where the largest is not finite: a row of −∞ only has no probabilities, and one with ∞ has diverged.
-    body.set(all.rest, f32x4.add(all.rest, f32x4.sub(most, most)));
+    body.set(all.rest, f32x4.add(all.rest, f32x4.sub(largest.logit, largest.logit)));
     return all;
   }
 
   /** Writes the results. @param result where crossEntropy writes its four, up to `count` */
   write(result: { readonly address: Address; readonly rows: Address }): void {
     const [code, body] = [this.#code, this.#body];
-    const { most, place } = this.#largest();
-    const valueAtMost = takesDistances(this.#name) ? this.#valuesAt(place) : undefined;
-    const sums = this.#sums(most, place, valueAtMost);
+    const largest = this.#largest();
+    const sums = this.#sums(largest);
     if (this.#name === "crossEntropy") {
       const values = body.let(f32x4.add(sums.restValues, sums.ownValue));
       const loss = body.let(code.madd(values, logOnePlus(code, sums.rest), sums.total));
@@ -161,26 +168,26 @@ class FourRows {
         body.if(i32.gtU(result.rows, lane), () => body.storeLane(result.address, loss, lane, 4 * lane));
       return;
     }
-    const valueOf = this.#results(sums, most, place, valueAtMost);
+    const valueOf = this.#results(sums, largest);
     this.#eachColumn({ from: 0, to: this.#width }, (column, offset) =>
       this.#store(offset, body.let(valueOf(column, offset))),
     );
   }
 
   /** How the result of a column is computed; what they share is computed here. */
-  #results(sums: Sums, most: Floats, place: Value<"i32x4">, valueAtMost: Floats | undefined) {
+  #results(sums: Sums, { logit, place, value }: Largest) {
     const [code, body, name] = [this.#code, this.#body, this.#name];
     const all = body.let(f32x4.add(sums.rest, 1));
     const exponential = (offset: Address): Floats => this.#load(this.#out, offset);
     if (name === "softmax") return (_: Address, offset: Address): Floats => f32x4.div(exponential(offset), all);
     if (name === "logSoftmax") {
       const logSum = body.let(logOnePlus(code, sums.rest));
-      return (_: Address, offset: Address): Floats => f32x4.sub(f32x4.sub(this.#load(this.#a, offset), most), logSum);
+      return (_: Address, offset: Address): Floats => f32x4.sub(f32x4.sub(this.#load(this.#a, offset), logit), logSum);
     }
     if (name === "crossEntropySlope") return this.#slopes(sums, all, place);
     const mean = body.let(f32x4.div(sums.total, all));
     const aboveMean = (offset: Address): Floats =>
-      body.let(f32x4.sub(f32x4.sub(this.#load(this.#b, offset), valueAtMost!), mean));
+      body.let(f32x4.sub(f32x4.sub(this.#load(this.#b, offset), value!), mean));
     if (name === "aboveMean") return (_: Address, offset: Address): Floats => aboveMean(offset);
     return (_: Address, offset: Address): Floats =>
       this.#targetTimes(body.let(f32x4.div(exponential(offset), all)), aboveMean(offset));

@@ -94,9 +94,7 @@ export const stepsOf = (body: Body, args: Address, count: number): Address[] =>
 /** Visits the rows of an item. @param steps of `stepsOf`, one per array */
 export function forGridRows(
   body: Body,
-  args: Address,
-  item: Address,
-  steps: readonly Address[],
+  { args, item, steps }: { readonly args: Address; readonly item: Address; readonly steps: readonly Address[] },
   visit: (row: GridRow) => void,
 ): void {
   const load = (name: keyof typeof argument): Address => body.let(i32.load(args, 4 * argument[name]));

@@ -16,6 +16,7 @@ import type {
   CopyOperation,
   MatmulOperation,
   ReduceOperation,
+  ReductionName,
   SoftmaxOperation,
   StoredMatrices,
   StoredValues,
@@ -30,7 +31,7 @@ import { planMatmul } from "./matmulPlan.ts";
 import type { WasmMatrices } from "./matmulRequest.ts";
 import { Memory } from "./memory.ts";
 import { type KernelHandle, mostItems, type Phase } from "./program.ts";
-import { addReduce, type ReduceOrder, reduceOrderOf, reduceWords } from "./reduceKernel.ts";
+import { addReduce, reduceOrderOf, type ReducePass, type ReduceRequest, reduceWords } from "./reduceKernel.ts";
 import { addSoftmax, softmaxArgument } from "./softmaxKernel.ts";
 import { gridOf, type WasmArray } from "./stridedGrid.ts";
 import { TensorKernels } from "./tensorKernels.ts";
@@ -70,6 +71,15 @@ const isRow = ({ strides }: { readonly strides: readonly number[] }): boolean =>
 interface Recorded {
   readonly memory: Memory;
   readonly phases: Phase[];
+}
+
+/** A kernel over rows of arrays, the last of which is written. */
+interface RowsRequest {
+  readonly kernel: KernelHandle;
+  readonly sizes: readonly number[];
+  readonly arrays: readonly WasmArray[];
+  /** Per value. */
+  readonly operations: number;
 }
 
 /** Tensors in f32 on the CPU, by WebAssembly. */
@@ -148,14 +158,7 @@ export class WasmTensorBackend implements TensorBackend<Block> {
     return Math.max(1, Math.ceil(units / Math.min(wanted, mostItems / 4)));
   }
 
-  /** Runs a kernel over rows of arrays, the last of which is written. */
-  #rows(
-    { memory, phases }: Recorded,
-    kernel: KernelHandle,
-    sizes: readonly number[],
-    arrays: readonly WasmArray[],
-    operations: number,
-  ): void {
+  #rows({ memory, phases }: Recorded, { kernel, sizes, arrays, operations }: RowsRequest): void {
     const { words, items } = gridOf(sizes, arrays, this.#itemUnits(sizeOf(sizes), operations));
     if (items > 0) phases.push({ items, calls: [{ kernel, args: memory.words(words) }] });
   }
@@ -171,7 +174,8 @@ export class WasmTensorBackend implements TensorBackend<Block> {
     });
     this.#run(perValue.element * count, (recorded) => {
       const given = inputs.length > 1 ? [this.#numberIn(recorded, exponent, 1)] : [];
-      this.#rows(recorded, kernel, [count], [arrayOf(a, [1]), ...given, arrayOf(out, [1])], perValue.element);
+      const arrays = [arrayOf(a, [1]), ...given, arrayOf(out, [1])];
+      this.#rows(recorded, { kernel, sizes: [count], arrays, operations: perValue.element });
     });
   }
 
@@ -186,12 +190,13 @@ export class WasmTensorBackend implements TensorBackend<Block> {
       addElement(module, binaryExpression(name, choice), binaryInputs),
     );
     this.#run(perValue.element * count, (recorded) => {
-      const arrays = [a, b].map((operand) =>
+      const operands = [a, b].map((operand) =>
         typeof operand === "number"
           ? this.#numberIn(recorded, operand, sizes.length)
           : this.#asRows(recorded, operand, sizes),
       );
-      this.#rows(recorded, kernel, sizes, [...arrays, arrayOf(out, stridesOf(sizes))], perValue.element);
+      const arrays = [...operands, arrayOf(out, stridesOf(sizes))];
+      this.#rows(recorded, { kernel, sizes, arrays, operations: perValue.element });
     });
   }
 
@@ -204,29 +209,30 @@ export class WasmTensorBackend implements TensorBackend<Block> {
   /** A copy without gaps. */
   #copied(recorded: Recorded, array: WasmArray, sizes: readonly number[]): WasmArray {
     const copy = { address: recorded.memory.allocate(sizeOf(sizes)), strides: stridesOf(sizes) };
-    this.#rows(recorded, this.#copy, sizes, [array, copy], perValue.copy);
+    this.#copy(recorded, sizes, [array, copy]);
     return copy;
   }
 
-  get #copy(): KernelHandle {
-    return this.#kernels.kernel("copy", ({ builder }) => addCopy(builder));
+  #copy(recorded: Recorded, sizes: readonly number[], arrays: readonly [from: WasmArray, to: WasmArray]): void {
+    const kernel = this.#kernels.kernel("copy", ({ builder }) => addCopy(builder));
+    this.#rows(recorded, { kernel, sizes, arrays, operations: perValue.copy });
   }
 
   copy({ sizes, a, out, frame }: CopyOperation<Block>): void {
     const array = arrayOf(out, out.strides);
     this.#run(perValue.copy * sizeOf(sizes), (recorded) => {
       if (!frame) {
-        this.#rows(recorded, this.#copy, sizes, [arrayOf(a, a.strides), array], perValue.copy);
+        this.#copy(recorded, sizes, [arrayOf(a, a.strides), array]);
         return;
       }
       const around = coalesce(sizes, out.strides);
       const zero = this.#numberIn(recorded, 0, around.sizes.length);
       const all = { address: array.address, strides: around.strides[0]! };
-      this.#rows(recorded, this.#copy, around.sizes, [zero, all], perValue.copy);
+      this.#copy(recorded, around.sizes, [zero, all]);
       const { sizes: inside, strides } = coalesce(frame.inside, a.strides, out.strides);
       const first = frame.before.reduce((sum, before, axis) => sum + before * out.strides[axis]!, 0);
       const to = { address: array.address + 4 * first, strides: strides[1]! };
-      this.#rows(recorded, this.#copy, inside, [arrayOf(a, strides[0]!), to], perValue.copy);
+      this.#copy(recorded, inside, [arrayOf(a, strides[0]!), to]);
     });
   }
 
@@ -239,41 +245,39 @@ export class WasmTensorBackend implements TensorBackend<Block> {
     const [keptCount, count] = [sizeOf(kept.sizes), sizeOf(reduced.sizes)];
     if (keptCount === 0) return;
     this.#run(perValue.reduce * keptCount * count, (recorded) => {
-      let request = { a: addressOf(a), kept, reduced, scale };
-      let order = reduceOrderOf(request);
-      if (!order) {
-        const sizes = [...kept.sizes, ...reduced.sizes];
-        const copy = this.#copied(recorded, arrayOf(a, [...kept.strides, ...reduced.strides]), sizes);
-        const ofKept = { sizes: kept.sizes, strides: copy.strides.slice(0, kept.sizes.length) };
-        const ofReduced = { sizes: reduced.sizes, strides: copy.strides.slice(kept.sizes.length) };
-        request = { a: copy.address, kept: ofKept, reduced: ofReduced, scale };
-        order = reduceOrderOf(request)!;
-      }
+      const given = { a: addressOf(a), kept, reduced, scale };
+      const request = reduceOrderOf(given) ? given : this.#sideBySide(recorded, given);
+      const order = reduceOrderOf(request)!;
       const { slices } = order;
-      if (slices === 1) return this.#reducePass(recorded, name, request, order, addressOf(out));
+      if (slices === 1) return this.#reducePass(recorded, name, { request, order, out: addressOf(out) });
       const partial = recorded.memory.allocate(keptCount * slices);
-      this.#reducePass(recorded, name, { ...request, scale: 1 }, order, partial);
-      const second = {
-        a: partial,
-        kept: { sizes: [keptCount], strides: [1] },
-        reduced: { sizes: [slices], strides: [keptCount] },
-        scale,
-      };
-      this.#reducePass(recorded, name, second, { alongColumns: true, slices: 1 }, addressOf(out));
+      this.#reducePass(recorded, name, { request: { ...request, scale: 1 }, order, out: partial });
+      const ofSlices = { sizes: [slices], strides: [keptCount] };
+      const second = { a: partial, kept: { sizes: [keptCount], strides: [1] }, reduced: ofSlices, scale };
+      const atOnce = { alongColumns: true, slices: 1 };
+      this.#reducePass(recorded, name, { request: second, order: atOnce, out: addressOf(out) });
     });
   }
 
-  #reducePass(
-    { memory, phases }: Recorded,
-    name: ReduceOperation["name"],
-    request: Parameters<typeof reduceWords>[0],
-    order: ReduceOrder,
-    out: number,
-  ): void {
+  /** The same reduction of a copy in which what becomes one value lies side by side. */
+  #sideBySide(recorded: Recorded, { a, kept, reduced, scale }: ReduceRequest): ReduceRequest {
+    const strides = [...kept.strides, ...reduced.strides];
+    const copy = this.#copied(recorded, { address: a, strides }, [...kept.sizes, ...reduced.sizes]);
+    const rank = kept.sizes.length;
+    return {
+      a: copy.address,
+      kept: { sizes: kept.sizes, strides: copy.strides.slice(0, rank) },
+      reduced: { sizes: reduced.sizes, strides: copy.strides.slice(rank) },
+      scale,
+    };
+  }
+
+  #reducePass({ memory, phases }: Recorded, name: ReductionName, pass: ReducePass): void {
+    const { request, order } = pass;
     const { alongColumns } = order;
     const kernel = this.#kernels.kernel(`${name} ${alongColumns}`, (module) => addReduce(module, name, alongColumns));
     const values = sizeOf(request.kept.sizes) * sizeOf(request.reduced.sizes);
-    const { words, items } = reduceWords(request, order, out, this.#itemUnits(values, perValue.reduce));
+    const { words, items } = reduceWords(pass, this.#itemUnits(values, perValue.reduce));
     phases.push({ items, calls: [{ kernel, args: memory.words(words) }] });
   }
 
