@@ -18,12 +18,17 @@ const entry = {
  * it holds. A page that bundles the library takes its lazy parts as they are cut here; many small chunks would compress worse.
  */
 const chunks = {
+  thread: /src\/backend\/wasm\/thread\.js$/, // by itself: it is what a worker loads
   definitions: /src\/(graph\/(graphNetwork|layers)|math\/optimizer|backend\/acquire|model\/createModel)\.ts$/,
   model: /src\/model\/model\.ts$/,
+  // What training needs on any machine: without it each would load another one's code.
+  training:
+    /src\/(backend\/(batches|dropout|sampleLoss|score)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
+  backward: /src\/graph\/derive\.ts$/,
+  wasm: /src\/backend\/wasm\/(device|executor)\.ts$/,
   webgpu: /src\/backend\/webgpu\/(device|strategies\/executor)\.ts$/,
   layered: /strategies\/(layeredRun|layeredPredictor)\.ts$/,
   fused: /strategies\/(fusedRun|fusedScorer)\.ts$/,
-  backward: /src\/graph\/derive\.ts$/,
   trace: /strategies\/trace\.ts$/,
   graphs: /strategies\/graph(Memory|Run|Trace)\.ts$/,
   reference: /src\/backend\/cpu\/executor\.ts$/,

@@ -35,7 +35,8 @@ const program = `
 /** On which device each stage computes, and by which strategy it trains and then predicts; without one it ends with createModel. */
 const stages = {
   imported: {},
-  cpuTrained: { device: "cpu", strategy: "auto" },
+  referenceTrained: { device: "reference", strategy: "auto" },
+  wasmTrained: { device: "wasm", strategy: "auto" },
   webgpuCreated: { device: "webgpu" },
   webgpuLayered: { device: "webgpu", strategy: "layered" },
   webgpuFused: { device: "webgpu", strategy: "members" },
@@ -48,8 +49,8 @@ const stages = {
 /** Opens the device as a page finds it, outside of the program that is measured. @param {{ device?: string, strategy?: string }} stage */
 const preludeOf = ({ device, strategy = "" }) => `
   const open = async () => {
-    if (${device !== "webgpu"}) return ${device ? `{ device: "cpu" }` : "undefined"};
-    const { gpu } = await (await import(${JSON.stringify(pathToFileURL(join(dist, "node.js")).href)})).acquire();
+    if (${device !== "webgpu"}) return ${device ? `{ device: "${device}" }` : "undefined"};
+    const { gpu } = await (await import(${JSON.stringify(pathToFileURL(join(dist, "node.js")).href)})).acquire({ device: "software" });
     return { gpuDevice: gpu };
   };
   globalThis.stage = open().then((options) => ({ options, strategy: "${strategy}", finish: () => process.exit(0) }));`;
@@ -82,12 +83,16 @@ async function run(folder, stage) {
   await promisify(execFile)(process.execPath, ["--import", prelude, join(folder, "app", "program.mjs")], {
     env: { ...process.env, NODE_V8_COVERAGE: coverage },
   });
-  const [report] = await readdir(coverage);
-  /** @type {{ result: { url: string }[] }} */
-  const { result } = JSON.parse(await readFile(join(coverage, report ?? ""), "utf8"));
+  /** @type {Set<string>} of the program and of its threads */
+  const urls = new Set();
+  for (const report of await readdir(coverage)) {
+    /** @type {{ result: { url: string }[] }} */
+    const { result } = JSON.parse(await readFile(join(coverage, report), "utf8"));
+    for (const { url } of result) urls.add(url);
+  }
   const app = pathToFileURL(join(folder, "app/")).href;
   const files = [];
-  for (const { url } of result) {
+  for (const url of urls) {
     if (!url.startsWith(app)) continue;
     const code = await readFile(fileURLToPath(url));
     const file = url.slice(app.length).replace(/-[\w-]{8}(?=\d*\.mjs)/, "");

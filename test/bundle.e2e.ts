@@ -17,7 +17,7 @@ test("importing what defines a network takes at most 12 kB", () => {
 
 test("createModel on WebGPU has downloaded at most 45 kB, and nothing of the CPU or of the strategies", () => {
   expect(sizes.webgpuCreated.gzip).toBeLessThanOrEqual(45_000);
-  const others = ["reference.mjs", "layered.mjs", "fused.mjs", "graphs.mjs", "modelFile.mjs"];
+  const others = ["reference.mjs", "wasm.mjs", "layered.mjs", "fused.mjs", "graphs.mjs", "modelFile.mjs"];
   expect(filesOf("webgpuCreated").filter((file) => others.includes(file))).toEqual([]);
 });
 
@@ -29,5 +29,6 @@ test("training downloads the strategy that is taken", () => {
 
 test("training on the CPU downloads nothing of WebGPU", () => {
   const webgpu = ["webgpu.mjs", "layered.mjs", "fused.mjs"];
-  expect(filesOf("cpuTrained").filter((file) => webgpu.includes(file))).toEqual([]);
+  for (const stage of ["referenceTrained", "wasmTrained"] as const)
+    expect(filesOf(stage).filter((file) => webgpu.includes(file))).toEqual([]);
 });

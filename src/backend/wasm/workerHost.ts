@@ -24,10 +24,10 @@ function startInNode(threads: NodeThreads, listeners: WorkerListeners): ThreadWo
   const { Worker } = threads;
   // without the flags of the process: some of them, as --input-type, are for its own script alone
   const worker = new Worker(new URL("./thread.js", import.meta.url), { workerData: threadName, execArgv: [] });
-  worker.unref(); // a pool that nobody disposes of does not keep the process
   worker.on("message", (report: Report) => listeners.report(report));
   worker.on("error", (error) => listeners.ended(String(error)));
   worker.on("exit", (code) => listeners.ended(`its worker exited with code ${code}`));
+  worker.unref(); // a pool that nobody disposes of does not keep the process; behind the listeners, which take the reference again
   return {
     tell: (order) => worker.postMessage(order, []),
     terminate: async () => void (await worker.terminate()),
