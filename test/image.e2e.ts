@@ -105,7 +105,7 @@ describe("learning", () => {
     await eventually(() => figure("psnr")).toBeGreaterThan(22);
     expect(await paintings()).toBeGreaterThan(2);
     expect(await figure("step")).toBeGreaterThan(50);
-    expect(await page.$eval(".plan", (found) => found.textContent)).toMatch(/^851 parameters on .+ Path \w+: /);
+    expect(await page.$eval(".plan", (found) => found.textContent)).toMatch(/^851 parameters on .+ Strategy \w+: /);
     await eventually(() => page.$$eval(".line-chart canvas", (all) => all.length)).toBe(1);
   });
 
