@@ -169,6 +169,19 @@ test("long rows keep their digits", async () => {
   t.dispose([own, wanted]);
 });
 
+test("a product of more blocks of columns than a phase has items", async () => {
+  const { device } = opened[1]!;
+  const columns = 2_200_000;
+  const values = randomFloats(11, columns);
+  using left = t.tensor(device, [3, -2], [2, 1]);
+  using right = t.tensor(device, values, [1, columns]);
+  using product = t.matmul(left, right);
+  const got = await product.read();
+  const isWrong = (value: number, at: number): boolean =>
+    value !== Math.fround((at < columns ? 3 : -2) * values[at % columns]!);
+  expect(got.findIndex(isWrong)).toBe(-1);
+});
+
 test("a device that is disposed of is told when something is read", async () => {
   for (const leastShared of [undefined, shareAll]) {
     const { device } = await open(2, leastShared);

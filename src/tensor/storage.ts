@@ -72,6 +72,6 @@ export const storedValues = ({ storage, dtype, offset }: StoredStretch): StoredV
   offset,
 });
 
-/** The first `count` values of a stretch: f32 from a GPU, float64 from the CPU. */
+/** The first `count` values of a stretch: f32, or float64 from the reference. */
 export const readStorage = (stretch: StoredStretch, count: number): Promise<FloatArray> =>
   stretch.storage.backend.read(storedValues(stretch), count);

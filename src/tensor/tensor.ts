@@ -26,7 +26,7 @@ let holding: (parts: Parts) => Tensor;
 
 /**
  * An array of numbers on a device, row-major: [2, 3] has two rows of three. It never changes: operations make new tensors.
- * Values are f32 (or f16, computed in f32) on a GPU, float64 on the CPU. Each tensor is freed by `dispose`, by `using`, or by
+ * Values are f32 (or f16 on a GPU, computed in f32), and float64 on the reference. Each tensor is freed by `dispose`, by `using`, or by
  * the `tidy` or `grad` it was made in; views such as `reshape` keep the values that they show.
  */
 export class Tensor {
@@ -48,7 +48,7 @@ export class Tensor {
     return this.#parts.shape;
   }
 
-  /** How a GPU stores the values; the CPU has float64 in either case. */
+  /** How a GPU stores the values; the reference has float64 in either case. */
   get dtype(): DataType {
     return this.#parts.dtype;
   }
@@ -67,7 +67,7 @@ export class Tensor {
     return sizeOf(this.shape);
   }
 
-  /** The values, row-major, when all work before is done: Float32Array from a GPU, Float64Array from the CPU. @throws Disposed, GpuLost, GpuOutOfMemory, ShaderFailed */
+  /** The values, row-major, when all work before is done: Float32Array, or Float64Array from the reference. @throws Disposed, GpuLost, GpuOutOfMemory, ShaderFailed, ThreadFailed */
   async read(): Promise<FloatArray> {
     return readStorage(this.#require("read"), this.size);
   }

@@ -24,13 +24,15 @@ import type {
   TensorBackend,
   UnaryOperation,
 } from "../tensorBackend.ts";
-import type { WasmDevice } from "./device.ts";
+import type { Ledger } from "../device.ts";
 import { addCopy, addElement } from "./elementKernel.ts";
+import type { Heap } from "./heap.ts";
 import { matmulModule, matmulNames } from "./matmulModule.ts";
 import { planMatmul } from "./matmulPlan.ts";
 import type { WasmMatrices } from "./matmulRequest.ts";
 import { Memory } from "./memory.ts";
 import { type KernelHandle, mostItems, type Phase } from "./program.ts";
+import type { ThreadPool } from "./pool.ts";
 import { addReduce, reduceOrderOf, type ReducePass, type ReduceRequest, reduceWords } from "./reduceKernel.ts";
 import { addSoftmax, softmaxArgument } from "./softmaxKernel.ts";
 import { gridOf, type WasmArray } from "./stridedGrid.ts";
@@ -82,16 +84,23 @@ interface RowsRequest {
   readonly operations: number;
 }
 
+/** What tensors need of their device. */
+interface Machine {
+  readonly heap: Heap;
+  readonly pool: ThreadPool;
+  readonly ledger: Ledger;
+}
+
 /** Tensors in f32 on the CPU, by WebAssembly. */
 export class WasmTensorBackend implements TensorBackend<Block> {
   readonly maxBytes = maxBytes;
-  readonly #device: WasmDevice;
+  readonly #device: Machine;
   readonly #kernels: TensorKernels;
   readonly #queue: WorkQueue;
   readonly #leastShared: number;
 
   /** @param leastShared operations from which on other threads are woken */
-  constructor(device: WasmDevice, leastShared = worthSharing) {
+  constructor(device: Machine, leastShared = worthSharing) {
     this.#device = device;
     this.#leastShared = leastShared;
     this.#kernels = new TensorKernels(device.heap, device.pool);

@@ -21,7 +21,7 @@ type Task = Work | (() => void);
  * The order of operations on a device. Small ones run at once in this thread; others, and all that follow them, are run by all threads
  * as soon as the caller lets them.
  *
- * Memory that is freed while operations wait may only be used by later operations, not by the host: `retire` and `reuse`.
+ * Memory that is freed while operations wait is given to later operations only, never to the host, which writes at once.
  */
 export class WorkQueue {
   readonly #heap: Heap;
