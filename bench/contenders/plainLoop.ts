@@ -93,7 +93,7 @@ function createEntry({ network, optimizer, members }: StepWorkload, start: Start
       if (Number.isNaN(loss)) throw new Error("plain loop: the loss is not a number");
       return Promise.resolve(weights[0]!);
     },
-    readCheckpoint: () => Promise.resolve(weights.slice()),
+    readState: () => Promise.resolve(weights.slice()),
     restart: () => {
       weights.set(start.state);
     },

@@ -36,7 +36,7 @@ async function stepEntry(workload: StepWorkload, start: Start, after?: AfterRoun
       }
     },
     finish: async () => (await executor.readParameters())[0]!,
-    readCheckpoint: () => executor.readParameters(),
+    readState: () => executor.readParameters(),
     restart,
     dispose: () => executor.dispose(),
   };
@@ -52,7 +52,7 @@ function pureEntry(start: Start, round: Round): Entry {
       for (let index = 0; index < rounds; index++) state = await round(state);
     },
     finish: () => Promise.resolve(state[0]!),
-    readCheckpoint: () => Promise.resolve(state.slice()),
+    readState: () => Promise.resolve(state.slice()),
     restart: () => {
       state = Float64Array.from(start.state);
     },

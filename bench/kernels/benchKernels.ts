@@ -67,7 +67,7 @@ async function checkCase(contender: Contender, workload: KernelCase): Promise<Ch
   for (const reference of references.slice(1)) {
     await entry.run(reference.rounds - done);
     done = reference.rounds;
-    deviations.push(deviationOf(workload, await entry.readCheckpoint(), reference, references[0]!.state));
+    deviations.push(deviationOf(workload, await entry.readState(), reference, references[0]!.state));
   }
   entry.dispose();
   return checkOf(deviations);

@@ -12,7 +12,7 @@ export interface Entry {
   /** Waits until all rounds are done. @returns the first value of the state, read back from the device */
   finish(): Promise<number>;
   /** The state after all rounds, laid out as the start's. */
-  readCheckpoint(): Promise<FloatArray>;
+  readState(): Promise<FloatArray>;
   /** Back to the start state and to round 0. */
   restart(): void | Promise<void>;
   dispose(): void;

@@ -62,10 +62,10 @@ export class EntryRunner implements Runner {
   }
 
   async advance(rounds: number): Promise<FloatArray> {
-    if (rounds === 0) return this.#live.readCheckpoint();
+    if (rounds === 0) return this.#live.readState();
     await this.#live.run(rounds);
     await this.#live.finish();
-    return this.#live.readCheckpoint();
+    return this.#live.readState();
   }
 
   async restart(): Promise<void> {
@@ -95,7 +95,7 @@ export class EntryRunner implements Runner {
       const startMs = performance.now();
       await entry.run(everySteps);
       handOverMs += performance.now() - startMs;
-      const state = await entry.readCheckpoint();
+      const state = await entry.readState();
       await this.#clock.drained();
       ms += performance.now() - startMs;
       steps += everySteps;
@@ -132,7 +132,7 @@ export class EntryRunner implements Runner {
       await this.#live.finish();
     }
     const { ms, handOverMs, value, steps } = await this.#timeBlock(rounds);
-    const first = (await this.#live.readCheckpoint())[0]!;
+    const first = (await this.#live.readState())[0]!;
     const per = steps === undefined ? rounds : 1;
     return { ms: ms / per, handOverMs: handOverMs / per, value, first, steps };
   }

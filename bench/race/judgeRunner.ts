@@ -25,7 +25,7 @@ export class ReferenceJudge implements JudgeRunner {
       if (target > done) await this.#follow(exact, target - done);
       await rounded.run(target - done);
       done = target;
-      found.push({ rounds: target, state: await exact.readCheckpoint(), rounded: await rounded.readCheckpoint() });
+      found.push({ rounds: target, state: await exact.readState(), rounded: await rounded.readState() });
     }
     for (const entry of [exact, rounded]) entry.dispose();
     return found;

@@ -62,7 +62,7 @@ export async function truthOf(whole: StepWorkload, start: Start): Promise<Truth>
   for (const rounds of checkedSteps) {
     for (const entry of [exact, rounded]) await entry.run(rounds - done);
     done = rounds;
-    states.push({ rounds, state: await exact.readCheckpoint(), rounded: await rounded.readCheckpoint() });
+    states.push({ rounds, state: await exact.readState(), rounded: await rounded.readState() });
   }
   for (const entry of [exact, rounded]) entry.dispose();
   return { workload, stretches, start: own.state, states };

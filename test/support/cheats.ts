@@ -36,10 +36,10 @@ export const returnsEarly = changed((entry) => {
       owed = 0;
       return entry.restart();
     },
-    readCheckpoint: async () => {
+    readState: async () => {
       await entry.run(owed);
       owed = 0;
-      return entry.readCheckpoint();
+      return entry.readState();
     },
   };
 });
@@ -64,7 +64,7 @@ export const computesWrong: Contender = {
 
 /** Ends in NaN. */
 export const computesNothing = changed((entry) => ({
-  readCheckpoint: async () => (await entry.readCheckpoint()).map(() => Number.NaN),
+  readState: async () => (await entry.readState()).map(() => Number.NaN),
 }));
 
 export const hangs = changed(() => ({ finish: () => new Promise<number>(() => {}) }));

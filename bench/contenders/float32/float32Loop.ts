@@ -39,7 +39,7 @@ class Rounds implements Entry {
     return this.#state[0]!;
   }
 
-  async readCheckpoint(): Promise<Float32Array> {
+  async readState(): Promise<Float32Array> {
     return this.#state.slice();
   }
 

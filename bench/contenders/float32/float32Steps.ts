@@ -76,7 +76,7 @@ class Steps implements Entry {
     return this.#updated.parameters[0]!;
   }
 
-  async readCheckpoint(): Promise<Float32Array> {
+  async readState(): Promise<Float32Array> {
     return this.#updated.parameters.slice();
   }
 

@@ -124,7 +124,7 @@ class ChainEntry implements Entry {
     return firstValue(this.#how, [this.#state]);
   }
 
-  readCheckpoint(): Promise<Float32Array> {
+  readState(): Promise<Float32Array> {
     return download(this.#state);
   }
 

@@ -174,7 +174,7 @@ export class Training implements Entry {
     return firstValue(this.#how, this.#arrays());
   }
 
-  async readCheckpoint(): Promise<Float32Array> {
+  async readState(): Promise<Float32Array> {
     const { members, network } = this.#workload;
     const out = new Float32Array(members * network.parameterCount);
     for (const [index, { first, size }] of this.#pieces.entries()) {

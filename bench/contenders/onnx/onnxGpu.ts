@@ -134,7 +134,7 @@ export async function createGpuEntry(ort: Ort, choice: GpuChoice, start: Start):
       }
     },
     finish: async () => (await read(device, state(), 1))[0]!,
-    readCheckpoint: () => read(device, state(), start.state.length),
+    readState: () => read(device, state(), start.state.length),
     restart: () => {
       round = 0;
       device.queue.writeBuffer(state(), 0, start.state as Float32Array<ArrayBuffer>);

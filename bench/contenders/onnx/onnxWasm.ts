@@ -31,7 +31,7 @@ export async function createWasmEntry(ort: Ort, round: RoundGraph, start: Start)
       }
     },
     finish: () => Promise.resolve(values()[0]!),
-    readCheckpoint: () => Promise.resolve(values().slice()),
+    readState: () => Promise.resolve(values().slice()),
     restart: () => {
       state = initial();
     },

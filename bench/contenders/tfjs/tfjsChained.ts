@@ -25,7 +25,7 @@ function chained({ start, shape, next, constants }: ChainOptions): Rounds {
     round: () => replace(tf.tidy(() => next(state))),
     restart: () => replace(tf.tensor(start.state, shape)),
     firstValue: () => tf.tidy(() => tf.slice(tf.reshape(state, [-1]), 0, 1)),
-    readCheckpoint: () => state.data<"float32">(),
+    readState: () => state.data<"float32">(),
     dispose: () => tf.dispose([state, ...constants]),
   };
 }

@@ -7,7 +7,7 @@ export interface Rounds {
   restart(): void;
   /** The first value of the state, shape [1], as a tensor of its own. */
   firstValue(): tf.Tensor;
-  readCheckpoint(): Promise<Float32Array>;
+  readState(): Promise<Float32Array>;
   dispose(): void;
 }
 

@@ -52,7 +52,7 @@ function stepRounds(workload: StepWorkload, start: Start, backend: Backend, make
       nextStep = 0;
     },
     firstValue: () => trainers[0]!.firstValue(),
-    readCheckpoint: async () => {
+    readState: async () => {
       const state = new Float32Array(start.state.length);
       for (const trainer of trainers) await trainer.read(state);
       return state;

@@ -141,7 +141,7 @@ export async function tunedEntry(backend: Backend, tunable: Tunable): Promise<En
       for (let index = 0; index < count; index++) rounds.round();
     },
     finish: () => finish(rounds),
-    readCheckpoint: () => rounds.readCheckpoint(),
+    readState: () => rounds.readState(),
     restart: async () => {
       if (!settings) await tune();
       rounds.restart();

@@ -84,7 +84,7 @@ class RoundsEntry implements Entry {
     return first[0]!;
   }
 
-  async readCheckpoint(): Promise<Float32Array> {
+  async readState(): Promise<Float32Array> {
     return this.#rounds.extract(await this.#read(this.#rounds.start.length));
   }
 

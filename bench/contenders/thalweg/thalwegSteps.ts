@@ -55,7 +55,7 @@ class Steps implements Entry {
     return parameters[0]!;
   }
 
-  readCheckpoint() {
+  readState() {
     return this.#executor.readParameters();
   }
 

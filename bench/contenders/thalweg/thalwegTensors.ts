@@ -97,7 +97,7 @@ class TensorEntry implements Entry {
     }
   }
 
-  async readCheckpoint(): Promise<Float32Array> {
+  async readState(): Promise<Float32Array> {
     return Float32Array.from(await this.#state.read());
   }
 

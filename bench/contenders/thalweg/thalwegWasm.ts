@@ -84,7 +84,7 @@ class WasmEntry implements Entry {
     return Promise.resolve(this.#state()[0]!);
   }
 
-  readCheckpoint(): Promise<Float32Array> {
+  readState(): Promise<Float32Array> {
     return Promise.resolve(Float32Array.from(this.#state()));
   }
 
