@@ -263,3 +263,18 @@ test("chunks of a batch that is too large for memory at once", async () => {
   await model.fit(data, options);
   expectClose("parameter", await model.readParameters(), await truth.readParameters(), 1e-5);
 });
+
+test("a strategy of WebGPU is refused", async () => {
+  using one = await createModel(small, { device });
+  using graph = await createModel(mixed, { device });
+  const data = graphData(small, 8, 1);
+  const steps = { optimizer, steps: 1 } as const;
+  expect(one.plan(data, steps).strategy).toBe("samples");
+  expect(one.plan(data, { ...steps, strategy: "layered" }).strategy).toBe("layered");
+  await expect(one.fit(data, { ...steps, strategy: "tiles" })).rejects.toThrow(
+    "train: strategy: expected one of auto, layered, samples for this network in WebAssembly, got tiles",
+  );
+  await expect(graph.fit(graphData(mixed, 8, 1), { ...steps, strategy: "members" })).rejects.toThrow(
+    "expected one of auto, layered for this network",
+  );
+});

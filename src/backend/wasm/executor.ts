@@ -168,14 +168,33 @@ export class WasmExecutor implements Executor {
     return scoresOf(network, targets.length / network.outputs, tallies);
   }
 
+  /** How straight-line code trains the network, where it does. */
+  get #fusedStrategy(): "members" | "samples" | undefined {
+    if (!fusedNetwork(this.network)) return undefined;
+    return this.members > 1 ? "members" : "samples";
+  }
+
+  /** @throws InvalidInput where a strategy is asked for that this device does not have */
+  #trainsFused({ strategy = "auto" }: RunSettings): boolean {
+    const fused = this.#fusedStrategy;
+    if (strategy === "layered") return false;
+    if (strategy === "auto" || strategy === fused) return fused !== undefined;
+    throw new InvalidInput({
+      place: "train: strategy",
+      expected: `one of ${["auto", "layered", ...(fused ? [fused] : [])].join(", ")} for this network in WebAssembly`,
+      got: strategy,
+      fix: "leave strategy out to take the fastest",
+    });
+  }
+
   planRun(settings: RunSettings): PlanReport {
     const { inputs, targets } = settings.data;
     const { threads } = this.#device.pool;
-    const isFused = fusedNetwork(this.network) !== undefined && settings.strategy !== "layered";
-    const fused = this.members > 1 ? "members" : "samples";
+    const fused = this.#fusedStrategy;
+    const isFused = this.#trainsFused(settings);
     const how = isFused ? `straight-line code, four ${fused} to a vector` : "layer by layer";
     return {
-      strategy: isFused ? fused : "layered",
+      strategy: isFused ? fused! : "layered",
       reason: `WebAssembly SIMD, ${how}, ${threads === 1 ? "one thread" : `${threads} threads`}`,
       dispatchesPerStep: 0,
       stepsPerDispatch: 0,
@@ -189,9 +208,7 @@ export class WasmExecutor implements Executor {
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
     const network = fusedNetwork(this.network);
-    return network && settings.strategy !== "layered"
-      ? this.#createFused(network, settings)
-      : this.#createRun(settings);
+    return network && this.#trainsFused(settings) ? this.#createFused(network, settings) : this.#createRun(settings);
   }
 
   async #createFused(network: Network, settings: RunSettings): Promise<TrainingRun> {
