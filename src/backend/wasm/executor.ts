@@ -207,8 +207,9 @@ export class WasmExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
+    const isFused = this.#trainsFused(settings);
     const network = fusedNetwork(this.network);
-    return network && this.#trainsFused(settings) ? this.#createFused(network, settings) : this.#createRun(settings);
+    return network && isFused ? this.#createFused(network, settings) : this.#createRun(settings);
   }
 
   async #createFused(network: Network, settings: RunSettings): Promise<TrainingRun> {
