@@ -278,3 +278,55 @@ test("a strategy of WebGPU is refused", async () => {
     "expected one of auto, layered for this network",
   );
 });
+
+test("a softmax wider than a thread's own memory", async () => {
+  const net = network({ inputs: 1, layers: [dense(50_000)], loss: "softmaxCrossEntropy" });
+  const parameters = graphParameters(net, 5);
+  const targets = new Float32Array(6 * net.outputs);
+  for (let row = 0; row < 6; row++) targets[row * net.outputs + 7000 * row] = 1;
+  const data = { inputs: Float32Array.of(-1, -0.5, 0, 0.3, 0.7, 1), targets };
+  using truth = await createModel(net, { device: reference, parameters });
+  using model = await createModel(net, { device, parameters });
+  await truth.fit(data, { optimizer, steps: 2 });
+  await model.fit(data, { optimizer, steps: 2 });
+  expectClose("parameter", await model.readParameters(), await truth.readParameters(), 1e-6);
+});
+
+describe.each(["auto", "layered"] as const)("strategy %s", (strategy) => {
+  const data = graphData(small, 20, 3);
+  const options = { optimizer, steps: 20, batchSize: 8, strategy, logInterval: { steps: 5 } };
+
+  test("parameters that are written at an event are trained on", async () => {
+    const trained = await Promise.all(
+      [reference, device].map(async (own) => {
+        using model = await createModel(small, { device: own, seed: 1 });
+        for await (const { step } of model.train(data, options)) {
+          if (step === 10) await model.writeParameters(graphParameters(small, 8));
+        }
+        return model.readParameters();
+      }),
+    );
+    expectClose("parameter", trained[1]!, trained[0]!, 1e-5);
+  });
+
+  test("a trace at an event sees the parameters of then, and changes nothing", async () => {
+    using model = await createModel(small, { device, seed: 1 });
+    using plain = await createModel(small, { device, seed: 1 });
+    await plain.fit(data, options);
+    for await (const { step } of model.train(data, options)) {
+      if (step !== 10) continue;
+      const now = await model.readParameters();
+      expect((await model.trace(data, optimizer)).before).toEqual(now);
+    }
+    expect(await model.readParameters()).toEqual(await plain.readParameters());
+  });
+
+  test("after a divergence the model is back at the last good step", async () => {
+    const net = network({ inputs: 3, layers: [dense(4, "relu"), dense(1)], loss: "squaredError" });
+    using model = await createModel(net, { device, seed: 1 });
+    const wild = { ...options, optimizer: sgd({ learningRate: 1e3 }), steps: 60, logInterval: { steps: 2 } };
+    await model.fit(graphData(net, 20, 3), wild).catch(() => undefined);
+    expect((await model.readParameters()).every((value) => Number.isFinite(value))).toBe(true);
+    expect(await model.readParameters()).toEqual(model.checkpoint!.parameters);
+  });
+});

@@ -5,7 +5,13 @@ import { type AcquireOptions, type Device, type DeviceChoice, deviceChoices } fr
 /** WebAssembly, whose code is loaded where it is used; or why there is none. */
 async function openWasm(reason: string): Promise<Device | string> {
   const { WasmDevice, whyNoWasm } = await import("./wasm/device.ts");
-  return whyNoWasm() ?? WasmDevice.open(reason);
+  const why = whyNoWasm();
+  if (why !== undefined) return why;
+  try {
+    return await WasmDevice.open(reason);
+  } catch (error) {
+    return `WebAssembly could not be started: ${String(error)}`;
+  }
 }
 
 /** The fastest device without WebGPU. @param reason why there is no other */

@@ -40,7 +40,7 @@ export interface ModelOptions {
   readonly parameters?: FloatArray;
 }
 
-/** Most times that `fit` scores the validation rows, unless `every` says when. */
+/** Most times that `fit` scores the validation rows, unless `logInterval` says when. */
 const mostValidations = 200;
 
 function requireParameters(place: string, parameters: FloatArray, length: number): void {
@@ -73,7 +73,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * Trains, and tells about it: an event every `every`, and one at the end. Leaving the loop early stops the training;
+   * Trains, and tells about it: an event per log interval, and one at the end. Leaving the loop early stops the training;
    * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason

@@ -116,6 +116,7 @@ export class WasmExecutor implements Executor {
   writeParameters(parameters: FloatArray): void {
     this.#requireAlive("writeParameters");
     this.#write(parameters);
+    this.#fused?.writeParameters(parameters);
   }
 
   #write(parameters: FloatArray): void {
@@ -141,7 +142,9 @@ export class WasmExecutor implements Executor {
     this.#takeOver();
     const kernel = await this.#forward();
     const parameters = Array.from({ length: this.members }, (_, at) => this.#parameters + 4 * at * this.#stride);
-    await forwardPass({ device: this.#device, network: this.network, kernel, parameters }, inputs, visit);
+    const requireAlive = (): void => this.#requireAlive("predict");
+    requireAlive();
+    await forwardPass({ device: this.#device, network: this.network, kernel, parameters, requireAlive }, inputs, visit);
   }
 
   async predict(inputs: FloatArray): Promise<Float32Array> {
@@ -239,6 +242,7 @@ export class WasmExecutor implements Executor {
     this.#requireAlive("trace");
     const rows = data.targets.length / this.network.outputs;
     const settings = { data, optimizer, batchSize: rows, shuffle: false, seed: 0 };
+    this.#takeOver();
     const before = this.#readAll();
     const run = await this.#createRun(settings);
     try {
@@ -256,14 +260,14 @@ export class WasmExecutor implements Executor {
       };
     } finally {
       run.dispose();
-      this.writeParameters(before);
+      if (!this.#isDisposed) this.#write(before);
     }
   }
 
   dispose(): void {
     if (this.#isDisposed) return;
     this.#isDisposed = true;
-    this.#memory.free();
+    void this.#device.pool.whenIdle().then(() => this.#memory.free()); // threads may still write to it
     this.#device.ledger.buffers--;
     this.#device.ledger.bytes -= 4 * this.members * this.#stride;
   }

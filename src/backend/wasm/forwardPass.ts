@@ -5,13 +5,15 @@ import type { FloatArray } from "../executor.ts";
 import type { WasmDevice } from "./device.ts";
 import { writeProducts } from "./layerProducts.ts";
 import { Memory } from "./memory.ts";
-import { argumentWords, turnPlace, turnWords } from "./passArguments.ts";
+import { argumentWords, placeOf, turnPlace, turnWords } from "./passArguments.ts";
 import { type KernelHandle, Program } from "./program.ts";
 import type { NetworkModule } from "./stepModule.ts";
 
-/** Rows that are predicted between two looks at what else waits, and rows of an item. */
+/** Rows that are predicted at once, and rows of an item. */
 const chunkRows = 4096;
 const sliceRows = 128;
+/** Time after which others get their turn. */
+const unitMs = 20;
 /** f32 values of nodes that are in memory at once. */
 const mostFloats = 2 ** 24;
 
@@ -26,6 +28,8 @@ export interface ForwardRequest {
   readonly kernel: ForwardKernel;
   /** Addresses of the parameters of each member. */
   readonly parameters: readonly number[];
+  /** Throws where the parameters are no longer the model's. */
+  readonly requireAlive: () => void;
 }
 
 /** Told the outputs of some rows of one member, [rows, outputs], valid until it returns. */
@@ -34,7 +38,8 @@ export type VisitOutputs = (outputs: ArrayLike<number>, place: { member: number;
 /** Memory for the forward pass of up to `capacity` rows. */
 class ForwardMemory {
   readonly capacity: number;
-  readonly programs: readonly Program[];
+  readonly program: Program;
+  readonly #args: number;
   readonly #request: ForwardRequest;
   readonly #memory: Memory;
   readonly #data: number;
@@ -42,7 +47,7 @@ class ForwardMemory {
   readonly #outputs: number;
 
   constructor(request: ForwardRequest, rowCount: number) {
-    const { device, network, kernel, parameters } = request;
+    const { device, network, kernel } = request;
     const { slotWidths, slotOf } = kernel.module;
     const step = deriveStep(graphOf(network));
     const sliceFloats = sliceRows * slotWidths.reduce((sum, width) => sum + width, 0);
@@ -52,18 +57,27 @@ class ForwardMemory {
     this.#memory = memory;
     this.capacity = Math.min(rowCount, chunkRows, most);
     const { capacity } = this;
-    const slices = Math.ceil(capacity / sliceRows);
-    this.#data = memory.allocate(capacity * network.inputs);
-    this.#turns = memory.allocate(turnWords);
-    const slots = slotWidths.map((width) => memory.allocate(capacity * width + 4));
-    this.#outputs = slots[slotOf(step.forwardCount - 1)]!;
-    const products = writeProducts(memory, denseShapesOf(step), Math.min(sliceRows, capacity));
-    const common = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products };
-    const places = { turns: this.#turns, inputs: this.#data };
-    this.programs = parameters.map((address) => {
-      const args = memory.words([...argumentWords({ ...common, ...places, parameters: address }), ...slots]);
-      return new Program(device.heap, [{ items: slices, calls: [{ kernel: kernel.forward, args }] }]);
-    });
+    try {
+      const slices = Math.ceil(capacity / sliceRows);
+      this.#data = memory.allocate(capacity * network.inputs);
+      this.#turns = memory.allocate(turnWords);
+      const slots = slotWidths.map((width) => memory.allocate(capacity * width + 4));
+      this.#outputs = slots[slotOf(step.forwardCount - 1)]!;
+      const products = writeProducts(memory, denseShapesOf(step), Math.min(sliceRows, capacity));
+      const sizes = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products };
+      const places = { turns: this.#turns, inputs: this.#data };
+      this.#args = memory.words([...argumentWords({ ...sizes, ...places }), ...slots]);
+      const calls = [{ kernel: kernel.forward, args: this.#args }];
+      this.program = new Program(device.heap, [{ items: slices, calls }]);
+    } catch (error) {
+      memory.free();
+      throw error;
+    }
+  }
+
+  /** Takes the parameters at an address from the next run on. */
+  use(parameters: number): void {
+    this.#request.device.heap.words(this.#args + 4 * placeOf("parameters"), 1)[0] = parameters;
   }
 
   /** @param inputs [rows, network inputs], at most `capacity` rows */
@@ -78,7 +92,7 @@ class ForwardMemory {
   }
 
   free(): void {
-    for (const program of this.programs) program.dispose();
+    this.program.dispose();
     this.#memory.free();
   }
 }
@@ -91,16 +105,22 @@ export async function forwardPass(request: ForwardRequest, inputs: FloatArray, v
   if (rowCount === 0) return;
   const memory = new ForwardMemory(request, rowCount);
   try {
-    const { capacity, programs } = memory;
+    const { capacity, program } = memory;
+    let pauseMs = performance.now() + unitMs;
     for (let firstRow = 0; firstRow < rowCount; firstRow += capacity) {
       const rows = Math.min(capacity, rowCount - firstRow);
       memory.write(inputs.subarray(firstRow * network.inputs, (firstRow + rows) * network.inputs));
-      for (const [member, program] of programs.entries()) {
+      for (const [member, parameters] of request.parameters.entries()) {
+        memory.use(parameters);
         if (pool.threads === 1 || rows <= sliceRows) pool.runAlone(program);
         else await pool.run(program);
+        request.requireAlive();
         visit(memory.outputs(rows), { member, firstRow });
+        if (performance.now() < pauseMs) continue;
+        await nextTask();
+        request.requireAlive();
+        pauseMs = performance.now() + unitMs;
       }
-      await nextTask();
     }
   } finally {
     memory.free();

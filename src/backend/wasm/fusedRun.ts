@@ -29,7 +29,7 @@ export interface FusedRequest {
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
   readonly requireAlive: () => void;
-  /** Told the parameters that the run has come to, before it is freed. */
+  /** Called before the run is freed, while its parameters can still be read. */
   readonly ended: () => void;
 }
 
@@ -57,7 +57,12 @@ export class FusedRun implements TrainingRun {
     const own = { heap: device.heap, pool: device.pool, network, settings };
     const run =
       members > 1 ? await MemberRun.create({ ...own, members }, parameters) : await SampleRun.create(own, parameters);
-    return new FusedRun(request, run);
+    try {
+      return new FusedRun(request, run);
+    } catch (error) {
+      run.free(device.heap);
+      throw error;
+    }
   }
 
   get ringSteps(): number {
@@ -69,13 +74,14 @@ export class FusedRun implements TrainingRun {
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
-    this.#request.requireAlive();
     const { pool } = this.#request.device;
     const { callSteps } = this.#run.host;
     let pauseMs = performance.now() + unitMs;
     let turns = 1;
     for (let done = 0; done < count;) {
       const steps = Math.min(this.#program ? turns : callSteps, callSteps, count - done);
+      this.#request.requireAlive();
+      pool.requireAlive();
       const startMs = performance.now();
       if (this.#program) await this.#share(this.#program, firstStep + done, steps);
       else this.#run.execute(firstStep + done, steps);
@@ -87,7 +93,6 @@ export class FusedRun implements TrainingRun {
         await nextTask();
         pauseMs = performance.now() + unitMs;
       }
-      this.#request.requireAlive();
     }
   }
 
@@ -136,6 +141,11 @@ export class FusedRun implements TrainingRun {
   /** [members, parameterCount]. */
   readParameters(): Float32Array {
     return this.#run.readParameters();
+  }
+
+  /** @param parameters [members, parameterCount] */
+  writeParameters(parameters: FloatArray): void {
+    this.#run.writeParameters(parameters);
   }
 
   dispose(): void {

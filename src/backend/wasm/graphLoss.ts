@@ -76,6 +76,7 @@ function emitCrossEntropy(context: RowsContext, loss: LossRows, { sum, scale }: 
 
 /** What the slopes need of the loss. */
 interface RowSums {
+  readonly most: Variable<"f32x4">;
   /** Place of the largest logit, times four. */
   readonly place: Variable<"i32x4">;
   /** Of the exponentials and targets: sums of all but the largest logit's, and of all. */
@@ -139,11 +140,13 @@ class FourRows {
     return { most, place };
   }
 
-  #exponentialAt(column: Address): Address {
-    return i32.add(this.#context.scratch, i32.shl(column, 2));
+  /** e to a logit less the largest; computed once more for the slopes, since rows may be of any width. */
+  #exponential(column: Address, most: Floats): { shifted: Floats; e: Floats } {
+    const shifted = this.#body.let(f32x4.sub(this.#load(this.#loss.outputs, column), most));
+    return { shifted, e: this.#body.let(exponential(this.#context.code, shifted)) };
   }
 
-  /** The loss of each row; keeps the exponentials. */
+  /** The loss of each row. */
   loss(): Floats {
     const { code } = this.#context;
     const body = this.#body;
@@ -151,11 +154,9 @@ class FourRows {
     const zero = (): Variable<"f32x4"> => body.variable("f32x4", 0);
     const [rest, restTargets, ownTarget, distance, own] = [zero(), zero(), zero(), zero(), zero()];
     this.#eachColumn((column, number) => {
-      const shifted = body.let(f32x4.sub(this.#load(this.#loss.outputs, column), most));
-      const e = body.let(exponential(code, shifted));
+      const { shifted, e } = this.#exponential(column, most);
       const t = this.#load(this.#loss.targets, column);
       const isOwn = body.let(i32x4.eq(number, place));
-      body.store(this.#exponentialAt(column), e);
       body.set(rest, f32x4.add(rest, code.clear(e, isOwn)));
       body.set(restTargets, f32x4.add(restTargets, code.clear(t, isOwn)));
       body.set(own, f32x4.bitselect(e, own, isOwn));
@@ -164,16 +165,16 @@ class FourRows {
     });
     const total = body.let(f32x4.add(own, rest));
     const allTargets = body.let(f32x4.add(restTargets, ownTarget));
-    this.#sums = { place, rest, total, restTargets, allTargets };
+    this.#sums = { most, place, rest, total, restTargets, allTargets };
     return code.madd(allTargets, logOnePlus(code, body.let(f32x4.div(rest, own))), distance);
   }
 
   /** Writes the gradients by the logits. */
   writeSlopes(scale: Floats): void {
     const body = this.#body;
-    const { place, rest, total, restTargets, allTargets } = this.#sums!;
+    const { most, place, rest, total, restTargets, allTargets } = this.#sums!;
     this.#eachColumn((column, number) => {
-      const e = body.let(f32x4.load(this.#exponentialAt(column)));
+      const { e } = this.#exponential(column, most);
       const t = this.#load(this.#loss.targets, column);
       const isOwn = body.let(i32x4.eq(number, place));
       const others = f32x4.bitselect(rest, f32x4.sub(total, e), isOwn);

@@ -55,19 +55,27 @@ export class MemberRun {
     return (Math.floor(member / groupMembers) * vectors + at) * groupMembers + (member % groupMembers);
   }
 
-  /** Lanes behind the last member repeat it. */
-  #write(parameters: ArrayLike<number>): void {
+  /** Replaces the parameters. Lanes behind the last member repeat it. @param parameters [members, parameterCount] */
+  writeParameters(parameters: ArrayLike<number>): void {
     const { network, at } = this.host;
     const { parameterCount } = network;
     const lanes = groupMembers * this.#groups;
     const vectors = parameterCount * this.#stores;
     const state = this.host.floats(at.state, lanes * vectors);
-    const least = this.host.floats(at.status, lanes * 3);
-    const steps = this.host.words(at.status, lanes * 3);
     for (let lane = 0; lane < lanes; lane++) {
       const member = Math.min(lane, this.#members - 1);
       for (let index = 0; index < parameterCount; index++)
         state[this.#placeOf(lane, index, vectors)] = parameters[member * parameterCount + index]!;
+    }
+  }
+
+  #write(parameters: ArrayLike<number>): void {
+    this.writeParameters(parameters);
+    const { at } = this.host;
+    const lanes = groupMembers * this.#groups;
+    const least = this.host.floats(at.status, lanes * 3);
+    const steps = this.host.words(at.status, lanes * 3);
+    for (let lane = 0; lane < lanes; lane++) {
       steps[this.#placeOf(lane, statusWords.nonFinite, 3)] = -1;
       least[this.#placeOf(lane, statusWords.leastLoss, 3)] = Number.POSITIVE_INFINITY;
       steps[this.#placeOf(lane, statusWords.leastStep, 3)] = -1;

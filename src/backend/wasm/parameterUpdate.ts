@@ -9,7 +9,7 @@ import type { Address } from "./rowLoops.ts";
 import { constant } from "./value.ts";
 import type { Floats, Mask, VectorCode } from "./vectorCode.ts";
 
-/** Parameters that an item of an update takes. */
+/** Parameters that an item of an update takes; more where there would be too many items. */
 export const updateBlock = 4096;
 
 /** What the update of members reads. */
@@ -59,7 +59,7 @@ function numbersOf({ code, args, record }: UpdateContext, member: Address, { ofR
 const isFinite = (value: Floats): Mask => f32x4.lt(f32x4.abs(value), Number.POSITIVE_INFINITY);
 
 /**
- * Writes the update of up to `updateBlock` parameters of one member. A parameter that would not be finite stays as it was, and the member is
+ * Writes the update of a block of parameters of one member. A parameter that would not be finite stays as it was, and the member is
  * marked as failed. CPU reference: src/backend/cpu/update.ts.
  */
 export function emitUpdate(context: UpdateContext, place: UpdatePlace, { hosted, state }: UpdateValues): void {
@@ -67,7 +67,8 @@ export function emitUpdate(context: UpdateContext, place: UpdatePlace, { hosted,
   const { body } = code;
   const arrays = arraysOf(context, place, state.length);
   const numbers = numbersOf(context, place.member, hosted);
-  const left = least(body, i32.sub(constant("i32", place.count), place.first), updateBlock);
+  const blockSize = body.let(read(args, "blockSize"));
+  const left = least(body, i32.sub(constant("i32", place.count), place.first), blockSize);
   const bytes = body.let(i32.shl(left, 2));
   const isWrong = body.variable("i32x4", 0);
   body.for({ from: 0, to: bytes, by: 16 }, (at) => {

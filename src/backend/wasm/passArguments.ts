@@ -39,8 +39,9 @@ const names = [
   "masksMember",
   /** Distance of members in the memory of nodes, in bytes. */
   "slotsMember",
-  /** Blocks of parameters of a member. */
+  /** Blocks of parameters of a member, and parameters of a block: a multiple of four. */
   "blocks",
+  "blockSize",
   /** [state, members, parameterStride] f32, and the distance of two states in bytes. */
   "moments",
   "momentsState",
@@ -66,6 +67,9 @@ const names = [
 export type PassArgument = (typeof names)[number];
 
 const places = Object.fromEntries(names.map((name, place) => [name, place])) as Record<PassArgument, number>;
+
+/** Word of an argument. */
+export const placeOf = (name: PassArgument): number => places[name];
 
 /** First word of the addresses of slots. */
 export const slotsAt = names.length;

@@ -94,7 +94,8 @@ export class ThreadPool {
     return new Int32Array(this.heap.memory.buffer);
   }
 
-  #requireAlive(): void {
+  /** @throws Disposed, or ThreadFailed where a worker was lost */
+  requireAlive(): void {
     if (this.#isDisposed) {
       const fix = "acquire a device anew";
       throw new Disposed({ place: "WebAssembly threads", expected: "a live pool", got: "a disposed one", fix });
@@ -133,7 +134,7 @@ export class ThreadPool {
     kernels.push(...instantiate(modules, this.heap.memory));
     const handles = kernels.slice(first).map((_, at) => ({ index: first + at }));
     const told = this.#inTurn(() => {
-      this.#requireAlive();
+      this.requireAlive();
       return this.#tellWorkers(modules);
     });
     return { handles, told };
@@ -162,7 +163,7 @@ export class ThreadPool {
    */
   run(program: Program, turns = 1): Promise<void> {
     return this.#inTurn(async () => {
-      this.#requireAlive();
+      this.requireAlive();
       if (program.phases.length * turns === 0) return;
       if (program.phases.length * turns > phaseMask) throw new Error(`pool: ${turns} turns are too many at once`);
       if (this.#knownBytes !== this.heap.memory.buffer.byteLength) await this.#tellWorkers([]);
@@ -190,7 +191,7 @@ export class ThreadPool {
   async #work(): Promise<void> {
     while (takeItems(this.#thread, patienceMs) === "waiting") {
       await nextTask();
-      this.#requireAlive();
+      this.requireAlive();
     }
   }
 
@@ -207,7 +208,7 @@ export class ThreadPool {
    * @throws ThreadFailed where a kernel has failed
    */
   runAlone({ phases }: Pick<Program, "phases">, turns = 1): void {
-    this.#requireAlive();
+    this.requireAlive();
     const { kernels, scratch } = this.#thread;
     try {
       for (let turn = 0; turn < turns; turn++) {
@@ -220,6 +221,11 @@ export class ThreadPool {
     } catch (error) {
       throw threadFailure(String(error), error);
     }
+  }
+
+  /** Resolves when nothing that was asked for so far is under way: memory that it uses may then be freed. */
+  async whenIdle(): Promise<void> {
+    await this.#last;
   }
 
   /** Ends all threads, whatever is under way. Safe to call twice. @returns when they are gone */

@@ -78,8 +78,10 @@ function allocatePlaces(memory: Memory, sizes: RunSizes, floats: { moments: numb
 
 /** How gradients are cut into items: of each job the items, and rows of weights in one. */
 function cutGradients(step: StepGraph, chunkRows: number): { words: number[]; items: number } {
-  const jobs = gradientJobs(step).map(({ rows, operations }) => {
-    const wanted = 4 * Math.ceil(itemOperations / Math.max(1, operations * chunkRows) / 4);
+  const all = gradientJobs(step);
+  const least = Math.ceil(all.reduce((sum, { rows }) => sum + rows, 0) / (mostItems / 2));
+  const jobs = all.map(({ rows, operations }) => {
+    const wanted = 4 * Math.ceil(Math.max(least, itemOperations / Math.max(1, operations * chunkRows)) / 4);
     const perItem = Math.min(rows, wanted);
     return { items: Math.ceil(rows / perItem), perItem };
   });
@@ -147,6 +149,7 @@ export class RunMemory {
     const { batchSize, sliceRows, slices, chunkRows, rowMembers, maskMembers, streams, memberFloats } = this.sizes;
     const memory = this.#memory;
     const gradients = cutGradients(this.#step, chunkRows);
+    const blockSize = Math.max(updateBlock, 4 * Math.ceil(network.parameterCount / mostItems / 4));
     return {
       sliceRows,
       capacity: chunkRows,
@@ -165,7 +168,8 @@ export class RunMemory {
       masksTurn: 8 * streams.length * maskMembers,
       masksMember: maskMembers > 1 ? 8 * streams.length : 0,
       slotsMember: 4 * memberFloats,
-      blocks: Math.ceil(network.parameterCount / updateBlock),
+      blocks: Math.ceil(network.parameterCount / blockSize),
+      blockSize,
       momentsState: 4 * members * kernels.module.parameterStride,
       failed: memory.allocate(members),
       products: writeProducts(memory, denseShapesOf(this.#step), Math.min(sliceRows, batchSize)),
@@ -215,7 +219,7 @@ export class RunMemory {
       }
     }
     const blocks = this.#common.blocks!;
-    const updated = shareItems(members, blocks, (64 * Math.min(network.parameterCount, updateBlock)) / 4);
+    const updated = shareItems(members, blocks, (64 * Math.min(network.parameterCount, this.#common.blockSize!)) / 4);
     const finished = Math.max(finishedMembers, Math.ceil(members / mostItems));
     const update = this.#pass(0, { members, itemMembers: updated.itemMembers });
     const finish = this.#pass(0, { members, itemMembers: finished });

@@ -30,13 +30,19 @@ export class SampleRun {
     return run;
   }
 
-  #write(parameters: ArrayLike<number>): void {
+  /** Replaces the parameters. @param parameters [parameterCount] */
+  writeParameters(parameters: ArrayLike<number>): void {
     const { network, at } = this.host;
     const length = paddedCount(network);
     const last = network.parameterCount - 1;
     this.host
       .floats(at.state, length)
       .set(Float32Array.from({ length }, (_, index) => parameters[Math.min(index, last)]!));
+  }
+
+  #write(parameters: ArrayLike<number>): void {
+    this.writeParameters(parameters);
+    const { at } = this.host;
     this.host.floats(at.rates, 3).set(this.host.ratesOf(0));
     const steps = this.host.words(at.status, 3);
     steps[statusWords.nonFinite] = -1;

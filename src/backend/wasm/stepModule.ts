@@ -14,7 +14,7 @@ import { read, turnPlace, turnWords } from "./passArguments.ts";
 import type { Address } from "./rowLoops.ts";
 import { Slots } from "./slots.ts";
 import { hasRelaxedSimd } from "./support.ts";
-import { emitFinish, emitUpdate, updateBlock } from "./parameterUpdate.ts";
+import { emitFinish, emitUpdate } from "./parameterUpdate.ts";
 import { constant } from "./value.ts";
 import { VectorCode, VectorModule } from "./vectorCode.ts";
 
@@ -197,7 +197,7 @@ export function trainingModule(network: AnyNetwork, update: UpdateValues, isShar
   const updating = addKernel(parts, (kernel) => {
     const { body, args, item } = kernel;
     const blocks = body.let(read(args, "blocks"));
-    const first = body.let(i32.mul(i32.remU(item, blocks), updateBlock));
+    const first = body.let(i32.mul(i32.remU(item, blocks), read(args, "blockSize")));
     forMembers(body, args, { item: body.let(i32.divU(item, blocks)), checksStop: true }, (member) =>
       emitUpdate(kernel, { member, first, count: network.parameterCount }, update),
     );
