@@ -54,7 +54,12 @@ export class NoDevice extends ThalwegError {
 
 /** The GPU went away: driver reset, process crash, or `destroy()`. */
 export class GpuLost extends ThalwegError {
-  readonly code = "GPU_LOST";
+  readonly code: "GPU_LOST" | "THREAD_FAILED" = "GPU_LOST";
+}
+
+/** A thread of the CPU ended, or failed in what it computed: as after a lost GPU, the device has to be acquired again. */
+export class ThreadFailed extends GpuLost {
+  override readonly code = "THREAD_FAILED";
 }
 
 /** The GPU has not enough memory. */
@@ -75,11 +80,6 @@ export class ShaderFailed extends ThalwegError {
 /** Training produced a value that is not finite. */
 export class NonFinite extends ThalwegError {
   readonly code = "NON_FINITE";
-}
-
-/** A thread of the CPU ended, or failed in what it computed. */
-export class ThreadFailed extends ThalwegError {
-  readonly code = "THREAD_FAILED";
 }
 
 /** The object was disposed and is used again. */

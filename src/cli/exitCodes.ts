@@ -8,7 +8,7 @@ export const exitCodes = {
   wrongUse: [2, "wrong use: an unknown option or a value out of range"],
   badFile: [3, "a data or model file that cannot be used"],
   noDevice: [4, "the device that was asked for does not exist here"],
-  gpuLost: [5, "the GPU was lost"],
+  gpuLost: [5, "the GPU, or a thread of the CPU, was lost"],
   diverged: [6, "training diverged: a value was not finite"],
   interrupted: [130, "interrupted by Ctrl-C; training saves its model first"],
   terminated: [143, "ended by SIGTERM; training saves its model first"],
@@ -19,6 +19,7 @@ const byErrorCode: Readonly<Record<string, number>> = {
   BAD_FILE: exitCodes.badFile[0],
   NO_DEVICE: exitCodes.noDevice[0],
   GPU_LOST: exitCodes.gpuLost[0],
+  THREAD_FAILED: exitCodes.gpuLost[0],
   NON_FINITE: exitCodes.diverged[0],
 };
 

@@ -65,6 +65,54 @@ export interface RunSizes {
 
 type Exports = Readonly<Record<string, (...operands: number[]) => void>>;
 
+type CreateProgram = (request: ProgramRequest) => Program;
+
+interface Compiled {
+  readonly program: Program;
+  readonly module: WebAssembly.Module;
+  readonly kernels: Readonly<Record<string, KernelHandle>>;
+}
+
+async function compile(request: HostedRunRequest, create: CreateProgram): Promise<Compiled> {
+  const { network, heap, pool, settings, useRelaxed = hasRelaxedSimd() } = request;
+  const optimizer = widestOptimizer(settings);
+  const program = create({
+    network,
+    update: updateOf(optimizer),
+    numbers: numbersOf(optimizer),
+    useRelaxed,
+    hasOwnRows: hasOwnRows(settings, rowsIn(request)),
+    memory: memoryImport(heap.isShared),
+  });
+  const module = await WebAssembly.compile(program.bytes);
+  const names = program.kernels;
+  const handles = pool ? await pool.addKernels([{ module, names }]) : [];
+  return { program, module, kernels: Object.fromEntries(handles.map((handle, at) => [names[at]!, handle])) };
+}
+
+type Programs = Map<string, Promise<Compiled>>;
+
+function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
+  const value = map.get(key) ?? make();
+  map.set(key, value);
+  return value;
+}
+
+/** Programs of a heap and its threads, by network, by what an optimizer computes, and by who writes them: compiled once. */
+const known = new WeakMap<Heap, WeakMap<Network, WeakMap<object, WeakMap<CreateProgram, Programs>>>>();
+
+function compiledOf(request: HostedRunRequest, create: CreateProgram): Promise<Compiled> {
+  const { heap, network, settings, useRelaxed = hasRelaxedSimd() } = request;
+  const ofHeap = remembered(known, heap, () => new WeakMap());
+  const ofNetwork = remembered(ofHeap, network, () => new WeakMap());
+  const ofUpdate = remembered(ofNetwork, updateOf(widestOptimizer(settings)), () => new WeakMap());
+  const programs = remembered(ofUpdate, create, () => new Map());
+  const key = [hasOwnRows(settings, rowsIn(request)), useRelaxed, request.pool !== undefined].join();
+  const compiled = programs.get(key) ?? compile(request, create);
+  programs.set(key, compiled);
+  return compiled;
+}
+
 /** A program in its memory, with everything that it reads: the host's side of a training. */
 export class HostedRun {
   readonly ringSteps = ringSteps;
@@ -138,23 +186,10 @@ export class HostedRun {
     create: (request: ProgramRequest) => Program,
     sizes: RunSizes,
   ): Promise<HostedRun> {
-    const optimizer = widestOptimizer(request.settings);
-    const numbers = numbersOf(optimizer);
-    const { network, useRelaxed = hasRelaxedSimd() } = request;
-    const program = create({
-      network,
-      update: updateOf(optimizer),
-      numbers,
-      useRelaxed,
-      hasOwnRows: hasOwnRows(request.settings, rowsIn(request)),
-      memory: memoryImport(request.heap.isShared),
-    });
-    const { heap, pool } = request;
-    const module = await WebAssembly.compile(program.bytes);
+    const { heap } = request;
+    const numbers = numbersOf(widestOptimizer(request.settings));
+    const { program, module, kernels } = await compiledOf(request, create);
     const instance = new WebAssembly.Instance(module, { host: { memory: heap.memory } });
-    const names = program.kernels;
-    const handles = pool && names.length > 0 ? await pool.addKernels([{ module, names }]) : [];
-    const kernels = Object.fromEntries(handles.map((handle, at) => [names[at]!, handle]));
     const { bytes } = placesOf(request, program, sizes, 0);
     const base = heap.allocate(bytes);
     heap.words(base, bytes / 4).fill(0);
