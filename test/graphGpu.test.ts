@@ -23,6 +23,7 @@ import { whyNotOnGpu } from "../src/backend/webgpu/strategies/graphMemory.ts";
 import { createGraphRun, graphRequest } from "../src/backend/webgpu/strategies/graphRun.ts";
 import { createExecutor } from "../src/backend/createExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
+import { expectClose } from "./support/expectClose.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { cases } from "./support/shapes.ts";
@@ -34,16 +35,6 @@ const cpu = await acquire({ device: "reference" });
 const optimizer = sgd({ learningRate: 0.1 });
 
 const onGpu = graphCases.filter(({ network: net }) => whyNotOnGpu(net) === undefined);
-
-/** Values agree to what float32 rounds, relative to the largest. */
-function expectClose(what: string, values: ArrayLike<number>, wanted: ArrayLike<number>, bound: number): void {
-  const largest = Array.from(wanted).reduce((most, value) => Math.max(most, Math.abs(value)), 1e-2);
-  expect(values.length, what).toBe(wanted.length);
-  for (let at = 0; at < wanted.length; at++) {
-    const error = Math.abs(values[at]! - wanted[at]!) / largest;
-    expect(error <= bound ? "" : `${what} ${at}: ${values[at]}, wanted ${wanted[at]}`).toBe("");
-  }
-}
 
 /** Everything that one step computes, and the parameters after some steps of half the rows. */
 async function compare(net: AnyNetwork, members: number, rows: number): Promise<void> {

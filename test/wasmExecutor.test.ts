@@ -26,6 +26,7 @@ import {
   type TrainOptions,
 } from "../src/index.ts";
 import { relativeDistance } from "./support/compare.ts";
+import { expectClose } from "./support/expectClose.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { cases } from "./support/shapes.ts";
@@ -40,16 +41,6 @@ afterAll(async () => {
 });
 
 const optimizer = sgd({ learningRate: 0.1 });
-
-/** Values agree to what float32 rounds, relative to the largest. */
-function expectClose(what: string, values: ArrayLike<number>, wanted: ArrayLike<number>, bound: number): void {
-  const largest = Array.from(wanted).reduce((most, value) => Math.max(most, Math.abs(value)), 1e-2);
-  expect(values.length, what).toBe(wanted.length);
-  for (let at = 0; at < wanted.length; at++) {
-    const error = Math.abs(values[at]! - wanted[at]!) / largest;
-    expect(error <= bound ? "" : `${what} ${at}: ${values[at]}, wanted ${wanted[at]}`).toBe("");
-  }
-}
 
 /** Everything that one step computes, and the parameters after some steps of half the rows. */
 async function compare(net: AnyNetwork, members: number, rows: number): Promise<void> {

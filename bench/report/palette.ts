@@ -25,7 +25,7 @@ const dotted = "2 3";
 /**
  * Within these hues, shades were searched for the largest least distance of any two, in Lab, as seen with each kind of
  * colour blindness (Machado 2009) and without: above 17 in every pair. Markers differ besides.
- * What is written out by hand has the shade of its library, with a marker and a dash of its own; so has another strategy of ours.
+ * A hand-written program of a library, or another strategy of thalweg, keeps the library's color and has its own marker and dash.
  */
 const styles: Readonly<Record<string, Style>> = {
   thalweg: { colors: ["#0065e5", "#6c98ff"], symbol: "circle", dash: solid },

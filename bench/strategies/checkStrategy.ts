@@ -68,7 +68,7 @@ export async function truthOf(whole: StepWorkload, start: Start): Promise<Truth>
   return { workload, stretches, start: own.state, states };
 }
 
-/** How far a strategy is from the truth after so many of `checkedSteps`, counted from 0. */
+/** Distance of a strategy's parameters from float64 after each of `checkedSteps`, by index. */
 export async function deviationAt(run: StrategyRun, truth: Truth, index: number): Promise<Check["deviations"][number]> {
   const { workload, stretches, start, states } = truth;
   const parts: FloatArray[] = [];

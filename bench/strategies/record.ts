@@ -11,7 +11,7 @@ export const strategiesSchemaVersion = 2;
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const strategy = v.picklist(strategyNames);
 
-/** What `planRun` tells of a strategy. */
+/** What `planRun` reports about a strategy. */
 const plan = v.object({
   /** Milliseconds of one step by the cost model. */
   stepMs: v.optional(v.number()),

@@ -20,7 +20,7 @@ export interface StrategiesEffort {
   readonly blocks: number;
   readonly blockMs: number;
   readonly warmUpMs: number;
-  /** A strategy whose step takes longer is measured once; and no more steps are handed over at once than this takes. */
+  /** A strategy with a longer step is timed once. A submission of several steps is kept shorter than this. */
   readonly slowestStepMs: number;
   /** The blocks of one strategy may take so long, else there are fewer; never below `leastBlocks`. */
   readonly strategyMs: number;

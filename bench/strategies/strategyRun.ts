@@ -42,7 +42,7 @@ async function partsOf(
   return { device, executor, run, plan, compile: { firstMs: first.ms, againMs } };
 }
 
-/** One strategy at one point, on a device of its own: what fails on it leaves the others alone. */
+/** One strategy at one point, on its own device, so that a failure does not affect the others. */
 export class StrategyRun {
   readonly plan: PlanReport;
   readonly compile: TimedPath["compile"];

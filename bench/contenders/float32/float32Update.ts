@@ -7,7 +7,7 @@ export interface Updated {
   readonly parameters: Float32Array;
   /** As many rows [members, parameterCount] as the optimizer keeps. */
   readonly moments: readonly Float32Array[];
-  /** [parameterCount]: of the member at hand. */
+  /** [parameterCount], of the member being updated. */
   readonly gradients: Float32Array;
 }
 

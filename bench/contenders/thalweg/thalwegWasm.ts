@@ -136,7 +136,8 @@ function halfAddedModule(isShared: boolean): WebAssembly.Module {
 export const wasm: Contender = {
   version,
   createEntry: async (workload, start) => {
-    if (workload.kind === "step") return createSteps(await WasmDevice.open("a contender of its own"), workload, start);
+    if (workload.kind === "step")
+      return createSteps(await WasmDevice.open("the benchmark asks for WebAssembly"), workload, start);
     if (workload.kind !== "product" && workload.kind !== "gradient")
       throw new CannotTakePart("steps, products and gradients alone");
     const isShared = hasThreads();

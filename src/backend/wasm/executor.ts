@@ -24,6 +24,7 @@ import { Memory } from "./memory.ts";
 import { FusedRun, fusedNetwork } from "./fusedRun.ts";
 import { type ForwardKernel, forwardPass, type VisitOutputs } from "./forwardPass.ts";
 import type { KernelHandle } from "./program.ts";
+import { remembered } from "./remembered.ts";
 import { readRows, WasmRun } from "./run.ts";
 import type { StepKernels } from "./runMemory.ts";
 import { forwardModule, type NetworkModule, trainingModule } from "./stepModule.ts";
@@ -31,12 +32,6 @@ import { forwardModule, type NetworkModule, trainingModule } from "./stepModule.
 /** Kernels of a device, by network and by what an optimizer computes: compiled once. */
 const forwardKernels = new WeakMap<WasmDevice, WeakMap<AnyNetwork, Promise<ForwardKernel>>>();
 const stepKernels = new WeakMap<WasmDevice, WeakMap<AnyNetwork, WeakMap<object, Promise<StepKernels>>>>();
-
-function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
-  const known = map.get(key) ?? make();
-  map.set(key, known);
-  return known;
-}
 
 async function addKernels({ pool }: WasmDevice, module: NetworkModule): Promise<KernelHandle[]> {
   const compiled = await WebAssembly.compile(module.bytes);

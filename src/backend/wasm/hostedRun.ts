@@ -12,6 +12,7 @@ import type { ThreadPool } from "./pool.ts";
 import type { KernelHandle } from "./program.ts";
 import { runWordCount, runWords, stepValueWord, stepWords } from "./runLayout.ts";
 import { hasRelaxedSimd } from "./support.ts";
+import { remembered } from "./remembered.ts";
 
 /** What is to be trained. */
 export interface HostedRunRequest {
@@ -91,12 +92,6 @@ async function compile(request: HostedRunRequest, create: CreateProgram): Promis
 }
 
 type Programs = Map<string, Promise<Compiled>>;
-
-function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
-  const value = map.get(key) ?? make();
-  map.set(key, value);
-  return value;
-}
 
 /** Programs of a heap and its threads, by network, by what an optimizer computes, and by who writes them: compiled once. */
 const known = new WeakMap<Heap, WeakMap<Network, WeakMap<object, WeakMap<CreateProgram, Programs>>>>();

@@ -110,21 +110,3 @@ function softmaxCrossEntropy(code: VectorCode, inputs: LossInputs): LossValues {
 /** The loss of four samples and its slopes. */
 export const lossOf = (code: VectorCode, loss: Loss, inputs: LossInputs): LossValues =>
   loss === "softmaxCrossEntropy" ? softmaxCrossEntropy(code, inputs) : elementLoss(code, loss, inputs);
-
-/** The loss of four samples alone. */
-export const lossAloneOf = (code: VectorCode, loss: Loss, rows: Rows): Floats =>
-  loss === "softmaxCrossEntropy"
-    ? softmaxRow(code, rows).loss
-    : code.let(sumOf(ofElements(code, [lossFunction(loss).loss], rows).map(([own]) => own!)));
-
-/** Right answers of four samples, as negative numbers; undefined where the loss knows none. */
-export function hitsOf(code: VectorCode, loss: Loss, { outputs, targets }: Rows): Mask | undefined {
-  if (loss === "softmaxCrossEntropy") {
-    const [found, wanted] = [outputs, targets].map((values) => largestOf(code, values).isLargest);
-    return found!.map((mask, at) => i32x4.and(mask, wanted![at]!)).reduce((any, mask) => i32x4.or(any, mask));
-  }
-  if (loss !== "binaryCrossEntropy") return undefined;
-  return outputs
-    .map((logit, at) => i32x4.not(i32x4.xor(f32x4.gt(logit, 0), f32x4.gt(targets[at]!, 0.5))))
-    .reduce((sum, mask) => i32x4.add(sum, mask));
-}

@@ -126,13 +126,6 @@ export class NetworkCode {
     return gradients;
   }
 
-  /** Outputs of samples, from their inputs: all may be used often. */
-  predict(inputs: readonly (readonly Floats[])[]): (readonly Floats[])[] {
-    let values = [...inputs];
-    for (const layer of this.#network.layers) values = this.#forward(layer, values).map(({ outputs }) => outputs);
-    return values;
-  }
-
   /** Forward, loss and backward of samples. @param sums of gradients, and behind them of losses: scaled; added to */
   addSamples(samples: readonly Samples[], sums: MemoryVectors): void {
     const { layers, loss, parameterCount } = this.#network;

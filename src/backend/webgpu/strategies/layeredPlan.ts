@@ -36,7 +36,7 @@ export interface LayeredPlan {
   /** Rows of one chunk, and capacity of the buffers of activations; a batch is `chunks` of them. */
   readonly chunkRows: number;
   readonly chunks: number;
-  /** Members of one dispatch; the others follow in dispatches of their own. */
+  /** Members of one dispatch; the others run in further dispatches. */
   readonly groupMembers: number;
   /** Partial gradients, each summed over its own slices of the chunk. */
   readonly splits: number;

@@ -1,0 +1,6 @@
+/** The value of `key` in `map`, made the first time it is asked for. */
+export function remembered<K extends object, V>(map: WeakMap<K, V>, key: K, make: () => V): V {
+  const value = map.get(key) ?? make();
+  map.set(key, value);
+  return value;
+}
