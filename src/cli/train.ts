@@ -17,13 +17,12 @@ import {
   interruptedAt,
   prepareTable,
   recordOf,
-  requireVerified,
   runTraining,
   save,
   type SessionOptions,
   scoreHeldOut,
-  verify,
 } from "./training.ts";
+import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
 const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
@@ -72,11 +71,10 @@ async function conclude(
     throw interruptedAt(session, outcome);
   }
   const heldOut = await scoreHeldOut(session);
-  const verification = initialParameters && (await verify(session, initialParameters));
+  const verified = initialParameters && (await verify(session, outcome, initialParameters));
   saved();
-  const exitCode = verification?.passed === false ? exitCodes.failed[0] : 0;
-  output.record({ ...record, heldOut, verification, exitCode });
-  requireVerified(verification);
+  output.record({ ...record, heldOut, ...verified, exitCode: exitCodeOfChecks(verified) });
+  requireVerified(verified);
 }
 
 /** Says everything there is to say before the first step. */

@@ -42,6 +42,8 @@ export interface CommonFlags extends ReadFlags {
   readonly output?: string;
   readonly force?: boolean;
   readonly verify?: boolean;
+  /** Implies `verify`. */
+  readonly verifyWebgpu?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }

@@ -81,6 +81,12 @@ export function addOutputOptions(command: Command): Command {
     .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
     .option("--force", "replace an existing model without keeping it as .bak")
     .option("--verify", "take the same steps in float64 on the CPU and compare")
+    .addOption(
+      new Option(
+        "--verify-webgpu",
+        "as --verify, and where the training ran without WebGPU take the same steps on a WebGPU adapter, if there is one",
+      ).implies({ verify: true }),
+    )
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only");
 }

@@ -9,20 +9,8 @@ import {
   scorePredictions,
   toPredictions,
 } from "../data.ts";
-import {
-  type FloatArray,
-  GpuLost,
-  type Model,
-  type Progress,
-  type Optimizer,
-  type TrainOptions,
-  type Verification,
-  verifyTraining,
-  widthsOf,
-  nameOf,
-} from "../node.ts";
-import { verificationLines } from "./describe.ts";
-import { Stop, exitCodes } from "./exitCodes.ts";
+import { GpuLost, type Model, type Progress, type Optimizer, type TrainOptions, widthsOf, nameOf } from "../node.ts";
+import { Stop } from "./exitCodes.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { byteSize, grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
@@ -149,24 +137,6 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
     output.result(isFirst ? "held-out" : "", isFirst ? `${line}${mean}` : line);
   }
   return score;
-}
-
-/** Tells how far the model is from the float64 reference after the same steps. */
-export async function verify(session: Session, initialParameters: FloatArray): Promise<Verification> {
-  const { model, prepared, options, output } = session;
-  output.info("check", "taking the same steps in float64 on the CPU");
-  const request = { initialParameters, data: prepared.training, options };
-  const verification = await working(output, "comparing with float64", () => verifyTraining(model, request));
-  for (const [index, line] of verificationLines(verification).entries())
-    output.result(index === 0 ? "check" : "", line);
-  return verification;
-}
-
-/** Throws where a check has told that the parameters are not what they should be. */
-export function requireVerified(verification: Verification | undefined): void {
-  if (verification?.passed !== false) return;
-  const text = "the trained parameters deviate from the float64 reference by more than the bound";
-  throw new Stop(text, exitCodes.failed[0]);
 }
 
 /** What a signal ends the command with, once the model is saved. */
