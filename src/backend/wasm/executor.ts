@@ -21,7 +21,10 @@ import type { Device } from "../device.ts";
 import { InvalidInput } from "../../errors.ts";
 import { WasmDevice } from "./device.ts";
 import { Memory } from "./memory.ts";
-import { FusedRun, fusedNetwork } from "./fusedRun.ts";
+import { type WasmMachine, wasmStepMs } from "./costModel.ts";
+import { fusedNetwork } from "./fusedNetwork.ts";
+import { FusedRun } from "./fusedRun.ts";
+import { machineOf } from "./probe.ts";
 import { type ForwardKernel, forwardPass, type VisitOutputs } from "./forwardPass.ts";
 import type { KernelHandle } from "./program.ts";
 import { remembered } from "./remembered.ts";
@@ -60,6 +63,7 @@ export class WasmExecutor implements Executor {
   readonly network: AnyNetwork;
   readonly members: number;
   readonly #device: WasmDevice;
+  readonly #machine: WasmMachine;
   readonly #memory: Memory;
   readonly #stride: number;
   /** Address of [members, #stride]. */
@@ -68,15 +72,21 @@ export class WasmExecutor implements Executor {
   #fused: FusedRun | undefined;
   #isDisposed = false;
 
-  constructor(device: WasmDevice, network: AnyNetwork, members: number) {
+  private constructor(device: WasmDevice, machine: WasmMachine, network: AnyNetwork, members: number) {
     this.network = network;
     this.members = members;
     this.#device = device;
+    this.#machine = machine;
     this.#memory = new Memory(device.heap);
     this.#stride = 4 * Math.ceil(network.parameterCount / 4);
     this.#parameters = this.#memory.allocate(members * this.#stride);
     device.ledger.buffers++;
     device.ledger.bytes += 4 * members * this.#stride;
+  }
+
+  /** @throws LimitExceeded where the parameters do not fit */
+  static async create(device: WasmDevice, network: AnyNetwork, members: number): Promise<WasmExecutor> {
+    return new WasmExecutor(device, await machineOf(device), network, members);
   }
 
   #requireAlive(place: string): void {
@@ -191,12 +201,14 @@ export class WasmExecutor implements Executor {
     const fused = this.#fusedStrategy;
     const isFused = this.#trainsFused(settings);
     const how = isFused ? `straight-line code, four ${fused} to a vector` : "layer by layer";
+    const stepMs = wasmStepMs(this.#machine, { network: this.network, members: this.members, settings }, isFused);
+    const time = `about ${Number(stepMs.toPrecision(2))} ms a step by the cost model`;
     return {
       strategy: isFused ? fused! : "layered",
-      reason: `WebAssembly SIMD, ${how}, ${threads === 1 ? "one thread" : `${threads} threads`}`,
+      reason: `WebAssembly SIMD, ${how}, ${threads === 1 ? "one thread" : `${threads} threads`}; ${time}`,
       dispatchesPerStep: 0,
       stepsPerDispatch: 0,
-      stepMs: undefined,
+      stepMs,
       kernels: isFused ? ["train"] : ["rows", "gradients", "update", "finish"],
       chunkRows: settings.batchSize,
       bytes: 4 * (inputs.length + targets.length + 4 * this.members * this.#stride),
@@ -269,8 +281,8 @@ export class WasmExecutor implements Executor {
 }
 
 /** @throws InvalidInput for anything that `acquire` has not returned */
-export function openWasmExecutor(device: Device, network: AnyNetwork, members: number): Executor {
-  if (device instanceof WasmDevice) return new WasmExecutor(device, network, members);
+export async function openWasmExecutor(device: Device, network: AnyNetwork, members: number): Promise<Executor> {
+  if (device instanceof WasmDevice) return WasmExecutor.create(device, network, members);
   throw new InvalidInput({
     place: "createModel: device",
     expected: "a device from acquire()",
