@@ -165,7 +165,9 @@ describe("doctor and explain", () => {
   test("doctor tests the device", async () => {
     const { code, stdout } = await thalweg(["doctor", "--json"]);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ command: "doctor", selfTest: { passed: true } });
+    const { device, plan, ...others } = JSON.parse(stdout);
+    expect(others).toMatchObject({ command: "doctor", selfTest: { passed: true } });
+    expect(plan.machine).toBe(device.kind === "gpu" ? "wasm" : device.kind);
     expect((await thalweg(["doctor", ...cpu])).stdout).toMatch(/install +for a hardware GPU/);
   });
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { RunSettings } from "../src/backend/executor.ts";
 import { type WasmMachine, wasmStepMs } from "../src/backend/wasm/costModel.ts";
-import { WasmDevice } from "../src/backend/wasm/device.ts";
+import type { WasmDevice } from "../src/backend/wasm/device.ts";
 import { machineOf } from "../src/backend/wasm/probe.ts";
 import { acquire, createModel, dense, network, sgd } from "../src/index.ts";
 

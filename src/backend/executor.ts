@@ -1,4 +1,5 @@
 import { Disposed } from "../errors.ts";
+import type { DeviceKind } from "./deviceKind.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 
@@ -109,6 +110,8 @@ export interface TrainingRun {
 
 /** What a plan tells about itself before anything runs. */
 export interface PlanReport {
+  /** What computes: that of the device, or wasm where a GPU hands a small network over. */
+  readonly machine: DeviceKind;
   readonly strategy: StrategyName | "reference";
   /** One sentence: why this strategy. */
   readonly reason: string;

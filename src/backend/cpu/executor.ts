@@ -256,6 +256,7 @@ export class ReferenceExecutor implements Reference {
   planRun(settings: RunSettings): PlanReport {
     const { inputs, targets } = settings.data;
     return {
+      machine: "reference",
       strategy: "reference",
       reason: "float64 on the CPU: no GPU is used",
       dispatchesPerStep: 0,

@@ -13,8 +13,12 @@ function accepts(useRelaxed: boolean): boolean {
 
 let [simd, relaxedSimd]: (boolean | undefined)[] = [];
 
-/** Whether this engine runs WebAssembly with vectors of 128 bits. */
-export const hasSimd = (): boolean => (simd ??= accepts(false));
+/** Why this host cannot compute in WebAssembly with vectors of 128 bits; undefined where it can. */
+export function whyNoWasm(): string | undefined {
+  if (typeof WebAssembly === "undefined") return "this host has no WebAssembly";
+  simd ??= accepts(false);
+  return simd ? undefined : "this engine's WebAssembly has no SIMD, or a policy of the page forbids it";
+}
 
 /** Whether it also has relaxed SIMD: multiplying and adding in one instruction. */
 export const hasRelaxedSimd = (): boolean => (relaxedSimd ??= accepts(true));
