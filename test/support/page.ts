@@ -22,8 +22,9 @@ export interface PageHost {
   /**
    * Opens the page on the software adapter, so that what is said of a GPU is tried; with adapters blocked or missing, on what there is.
    * @param address from the root, such as `#/playground` @param prepare before the page is fetched
+   * @param device "auto": what the page takes by itself, which draws many times sooner than the software adapter
    */
-  open(address: string, prepare?: (page: Page) => Promise<unknown>): Promise<Page>;
+  open(address: string, prepare?: (page: Page) => Promise<unknown>, device?: "software" | "auto"): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -42,14 +43,14 @@ export async function hostPage({ webgpu = true }: HostOptions = {}): Promise<Pag
   });
   const context = await browser.createBrowserContext();
   const complaints: string[] = [];
-  const open: PageHost["open"] = async (address, prepare) => {
+  const open: PageHost["open"] = async (address, prepare, device = "software") => {
     const page = await context.newPage();
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
       if (["error", "warn", "warning"].includes(message.type())) complaints.push(message.text());
     });
     await prepare?.(page);
-    const asks = webgpu && prepare !== blockAdapters;
+    const asks = device === "software" && webgpu && prepare !== blockAdapters;
     await page.goto(`${server.url}/${asks ? "?device=software" : ""}${address}`);
     await page.waitForSelector("main[aria-busy=false]");
     return page;
