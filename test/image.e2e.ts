@@ -242,7 +242,7 @@ test("nothing moves by itself where the reader wants no motion", async () => {
 test("axe has nothing to say, light and dark, and a narrow page does not overflow", async () => {
   for (const value of ["light", "dark"] as const) {
     await scheme(page, value);
-    expect(await violationsOf(page), value).toEqual([]);
+    expect(await violationsOf(page, value === "dark"), value).toEqual([]);
   }
   for (const width of [390, 320]) {
     await page.setViewport({ width, height: 844 });

@@ -1,5 +1,5 @@
-// Every primitive, activation and loss in WebAssembly, values and slopes, at 2¹⁷ points (fewer where a host takes the smaller share) and at all powers of two: errors in units of the
-// bounds that the table of primitives states; zeros, infinities and NaN exactly.
+// Every primitive, activation and loss in WebAssembly, values and slopes, at 2¹⁷ points (fewer where a host takes the smaller share)
+// and at all powers of two: errors in units of the bounds that the table of primitives states; zeros, infinities and NaN exactly.
 
 import { describe, expect, test } from "vitest";
 import { activations } from "../src/math/activations.ts";

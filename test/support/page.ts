@@ -62,14 +62,18 @@ export async function hostPage({ webgpu = true }: HostOptions = {}): Promise<Pag
   return { server, browser, context, complaints, open, close };
 }
 
-/** What axe finds on the page as it is now: rule, and the elements. */
-export async function violationsOf(page: Page): Promise<string[]> {
+/**
+ * What axe finds on the page as it is now: rule, and the elements.
+ * @param isOfColours only rules of colours: where the same page was looked at in its other theme
+ */
+export async function violationsOf(page: Page, isOfColours = false): Promise<string[]> {
   await page.evaluate(axe.source);
-  return page.evaluate(async () => {
+  return page.evaluate(async (ofColours) => {
     const { axe: inPage } = globalThis as unknown as { axe: typeof import("axe-core") };
-    const { violations } = await inPage.run(document, { resultTypes: ["violations"] });
+    const rules = ofColours ? { runOnly: ["cat.color"] } : {};
+    const { violations } = await inPage.run(document, { resultTypes: ["violations"], ...rules });
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
-  });
+  }, isOfColours);
 }
 
 /** Lets no worker of a page find an adapter, as a browser does that blocks a page after crashes. */
