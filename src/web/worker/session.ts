@@ -185,6 +185,7 @@ export class TrainingSession<Options, Frame> {
     this.#fullSteps = nextSteps(this.#fullSteps, spentMs);
     if (this.#training.isFinished) {
       this.#pace = undefined;
+      await this.#gate.opened(); // what is told to be finished shows its last step
       await this.#tellPaused();
       return;
     }
