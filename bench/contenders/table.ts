@@ -9,6 +9,7 @@ export const contenders: readonly ContenderCard[] = [
     name: "thalweg",
     label: "thalweg, the device that acquire() takes",
     processor: "either",
+    withoutWebGpu: true,
     hosts: everywhere,
     withoutIsolation: "one thread without a GPU",
     kinds: ["step", "forward", "product", "gradient", "element"],
