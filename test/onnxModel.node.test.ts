@@ -14,7 +14,7 @@ import {
   math,
   network,
 } from "../src/index.ts";
-import { encodeOnnx } from "../src/data.ts";
+import { encodeOnnx, inputLayers, inputWidth, prepare, tableFromRows } from "../src/data.ts";
 import { InvalidInput } from "../src/errors.ts";
 import { activationNames, lossNames, type Network } from "../src/graph/network.ts";
 import type { Vector } from "../src/graph/vector.ts";
@@ -189,6 +189,15 @@ describe("ONNX files in ONNX Runtime give the numbers of the float64 reference",
   test.each(shapeCases)("%s, one member and three", async (_, net) => {
     await compareGraph(net, 1);
     await compareGraph(net, 3);
+  });
+
+  test("of a prepared table with a column of categories", async () => {
+    const rows = Array.from({ length: 60 }, (_, row) => ({ city: `c${row % 20}`, x: row % 7, y: (row % 20) + 0.5 }));
+    const { preprocessing, training } = await prepare(tableFromRows(rows, "t"), { target: "y" });
+    const layers = [...inputLayers(preprocessing), dense(4, "tanh"), dense(1)];
+    const net = network({ inputs: inputWidth(preprocessing), layers, loss: meanLoss });
+    const parameters = Float32Array.from(graphParameters(net, 7, 2));
+    await compareOn(net, { members: 2, parameters, inputs: Float32Array.from(training.inputs) });
   });
 
   test("random graphs", () =>

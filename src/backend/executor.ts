@@ -9,6 +9,8 @@ export type FloatArray = Float32Array | Float64Array;
 export interface Dataset {
   readonly inputs: FloatArray;
   readonly targets: FloatArray;
+  /** Columns of the inputs that hold numbers of categories: a network has to have an embedding for each. */
+  readonly categoryColumns?: readonly number[];
 }
 
 /** Ways to compute a step; what each does is told in docs/engine.md. */

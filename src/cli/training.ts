@@ -10,6 +10,8 @@ import {
   toPredictions,
 } from "../data.ts";
 import {
+  type AnyNetwork,
+  describeArchitecture,
   type FloatArray,
   GpuLost,
   type Model,
@@ -18,7 +20,6 @@ import {
   type TrainOptions,
   type Verification,
   verifyTraining,
-  widthsOf,
   nameOf,
 } from "../node.ts";
 import { verificationLines } from "./describe.ts";
@@ -45,7 +46,7 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly table: Table;
   readonly prepared: Prepared;
   readonly options: SessionOptions;
-  readonly model: Model;
+  readonly model: Model<AnyNetwork>;
   /** Where the model goes. */
   readonly file: OutputFile;
 }
@@ -66,7 +67,7 @@ export function claimModel(input: string, { output, force = false }: CommonFlags
 
 /** @param seed decides which rows are held out */
 export function prepareTable(output: Output, table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
-  const { task, columns, ignore, validation, loss, missingCells } = flags;
+  const { task, columns, ignore, validation, loss, missingCells, categories } = flags;
   const target = targetsOf(table, flags);
   const options = {
     target,
@@ -74,6 +75,7 @@ export function prepareTable(output: Output, table: Table, flags: CommonFlags, s
     seed,
     binary: loss === "binaryCrossEntropy",
     missingCells,
+    categories,
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
@@ -181,7 +183,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
   const { device, network, members } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
   const architecture = {
-    widths: widthsOf(network),
+    widths: describeArchitecture(network),
     loss: nameOf(network.loss),
     members,
     parameters: network.parameterCount,
