@@ -2,7 +2,7 @@ import { nameOf, widthsOf } from "../graph/network.ts";
 import type { Network } from "../graph/network.ts";
 import { activationFormulas } from "./activationFormulas.ts";
 import type { Meaning } from "./activationFormulas.ts";
-import { lossFormulas } from "./lossFormulas.ts";
+import { lossMeaning } from "./lossFormulas.ts";
 import type { StepLine } from "./stepLine.ts";
 
 /** Lines under one heading, as every format shows them. */
@@ -45,9 +45,10 @@ function titleOfLine(line: StepLine, network: Network): string {
 }
 
 function meaningOf({ section, layer }: StepLine, { layers, loss }: Network): Meaning | undefined {
-  if (section === "loss") return lossFormulas(loss, []).meaning;
-  const activation = layer === undefined ? undefined : layers[layer]!.activation;
-  return activation && activationFormulas(activation).meaning;
+  if (section === "loss") return lossMeaning(loss, "loss");
+  if (layer === undefined) return undefined;
+  const isLast = section === "factors" && layer === layers.length - 1;
+  return activationFormulas(layers[layer]!.activation).meaning ?? (isLast ? lossMeaning(loss, "slope") : undefined);
 }
 
 /** Groups the lines of a step under headings, in their order. */
