@@ -43,6 +43,13 @@ test("train embeds the column; predict and evaluate take the file", async () => 
   const evaluated = await thalweg(["evaluate", "m.safetensors", "cities.csv", ...cpu]);
   expect(evaluated.stdout).toMatch(/score +y: RMSE .*\(360 rows\)/);
 
+  const explained = await thalweg(["explain", "--model", "m.safetensors", "--input", "3,0.5", "--target", "1", ...cpu]);
+  expect([explained.code, explained.stderr]).toEqual([2, expect.stringContaining("at most 400 parameters")]);
+  const few = ["--layers", "2", "--columns", "x,city", "--output", "few.safetensors", "--validation", "0"];
+  expect((await thalweg(["train", "cities.csv", ...flags, ...few])).code).toBe(0);
+  const step = await thalweg(["explain", "--model", "few.safetensors", "--input", "3,0.5", "--target", "1", ...cpu]);
+  expect(step.stdout).toMatch(/layers\.0\.table\[3, 10\] [^]*Forward, v1: dense, layers\.1\n[^]*∂L\/∂e1 = 0\n/);
+
   const { preprocessing } = decodeModel(read("m.safetensors"), "m");
   expect(inputNames(preprocessing!)).toEqual(["city (number of the category)", "x"]);
 });

@@ -5,7 +5,7 @@ import { evaluate, symbol } from "../src/explain/expression.ts";
 import { lossFormulas, type Output } from "../src/explain/lossFormulas.ts";
 import { renderCondition, renderExpression } from "../src/explain/render.ts";
 import type { Formula } from "../src/explain/formulaOf.ts";
-import { lossNames } from "../src/graph/network.ts";
+import type { LossName } from "../src/graph/network.ts";
 import { loss } from "../src/index.ts";
 import { crossEntropy, crossEntropySlope } from "../src/math/softmax.ts";
 
@@ -19,7 +19,7 @@ const outputs = (values: readonly number[], targets: readonly number[]): Output[
 const written = ({ formula, condition }: Formula): string =>
   renderExpression(formula, "text") + (condition ? renderCondition(condition, "text") : "");
 
-const single = (name: (typeof lossNames)[number], y: number, t: number): string[] => {
+const single = (name: LossName, y: number, t: number): string[] => {
   const { parts, loss: total, dOutputs } = lossFormulas(name, outputs([y], [t]));
   return [...parts, total, ...dOutputs].map(written);
 };
@@ -39,7 +39,7 @@ test.each([
 });
 
 test("of several outputs the loss is their sum or mean, by the loss's definition", () => {
-  const of = (name: (typeof lossNames)[number]) => {
+  const of = (name: LossName) => {
     const { parts, loss: total, dOutputs } = lossFormulas(name, outputs([3, 1], [0, 0.5]));
     expect(parts.map(({ quantity }) => quantity.text)).toEqual(["ℓ_y1", "ℓ_y2"]);
     return [written(total), written(dOutputs[1]!)];

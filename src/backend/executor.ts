@@ -184,7 +184,7 @@ export interface Executor {
 export interface Reference extends Executor {
   /** As `trace`. */
   traceNow(data: Dataset, optimizer: Optimizer): Trace;
-  /** The mean loss over data, as a function of one member's parameters [parameterCount]. */
+  /** The mean loss over data as `trace` has it, dropout included, as a function of one member's parameters [parameterCount]. */
   lossOf(data: Dataset): (parameters: Float64Array) => number;
   /** Parameters after the first update by an optimizer; all [members, parameterCount]. */
   update(optimizer: Optimizer, parameters: FloatArray, gradients: FloatArray): Float64Array;
