@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
+import { WasmExecutor } from "../src/backend/wasm/executor.ts";
 import {
   acquire,
   type AnyNetwork,
@@ -47,6 +48,30 @@ test.each(devices)("%s passes, with a graph of its own and one of the user's", a
     "12 steps of sgd",
   ]);
   for (const { deviation } of graphs) expect(deviation > 0).toBe(device.kind !== "reference"); // float32, not float64
+});
+
+test("a device that keeps other parameters of a graph fails", async () => {
+  const device = await wasm();
+  const { readParameters } = WasmExecutor.prototype;
+  const spy = vi.spyOn(WasmExecutor.prototype, "readParameters").mockImplementation(async function (
+    this: WasmExecutor,
+  ) {
+    const values = await readParameters.call(this);
+    return this.network.inputs === own.inputs && "graph" in this.network
+      ? values.map((value) => value * 1.001)
+      : values;
+  });
+  try {
+    const { passed, checks } = await selfTest(device, { network: own });
+    expect(passed).toBe(false);
+    expect(checks.filter((check) => !check.passed).map(({ name }) => name.split(": ")[1])).toEqual([
+      "outputs",
+      "gradients",
+      "12 steps of sgd",
+    ]);
+  } finally {
+    spy.mockRestore();
+  }
 });
 
 test("a network that the device does not take is refused in one sentence", async () => {
