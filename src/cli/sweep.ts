@@ -1,4 +1,4 @@
-import { type Device, type FloatArray, type Model, type Network, createModel } from "../node.ts";
+import { type AnyNetwork, type Device, type FloatArray, type Model, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
@@ -160,7 +160,12 @@ function claimTable(input: string, { csv, force = false }: SweepFlags, model: Ou
   return claimOutput({ file: csv, flag: "--csv", kind: sweepTableKind, inputs: [input], others: [model], force });
 }
 
-function createPopulation(flags: SweepFlags, plan: SweepPlan, network: Network, device: Device): Promise<Model> {
+function createPopulation(
+  flags: SweepFlags,
+  plan: SweepPlan,
+  network: AnyNetwork,
+  device: Device,
+): Promise<Model<AnyNetwork>> {
   const { initializer } = flags;
   const { members, settings } = plan;
   return createModel(network, { device, members, seed: settings.seed, ...(initializer && { initializer }) });

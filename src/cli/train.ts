@@ -1,5 +1,5 @@
 import type { Prepared, Preprocessing } from "../data.ts";
-import { type Device, type FloatArray, type Model, type Optimizer, createModel } from "../node.ts";
+import { type AnyNetwork, type Device, type FloatArray, type Model, type Optimizer, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
@@ -90,7 +90,11 @@ function announce(session: Session<TrainFlags>, device: Device): void {
   output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, learning rate ${learningRate}`);
 }
 
-async function createTrainingModel(flags: TrainFlags, preprocessing: Preprocessing, device: Device): Promise<Model> {
+async function createTrainingModel(
+  flags: TrainFlags,
+  preprocessing: Preprocessing,
+  device: Device,
+): Promise<Model<AnyNetwork>> {
   const { seed, members, initializer } = flags;
   const network = networkOf(flags, preprocessing);
   return createModel(network, { device, seed, members, ...(initializer && { initializer }) });

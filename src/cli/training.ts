@@ -9,7 +9,16 @@ import {
   scorePredictions,
   toPredictions,
 } from "../data.ts";
-import { GpuLost, type Model, type Progress, type Optimizer, type TrainOptions, widthsOf, nameOf } from "../node.ts";
+import {
+  type AnyNetwork,
+  describeArchitecture,
+  GpuLost,
+  type Model,
+  type Progress,
+  type Optimizer,
+  type TrainOptions,
+  nameOf,
+} from "../node.ts";
 import { Stop } from "./exitCodes.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { byteSize, grouped } from "./numbers.ts";
@@ -33,7 +42,7 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly table: Table;
   readonly prepared: Prepared;
   readonly options: SessionOptions;
-  readonly model: Model;
+  readonly model: Model<AnyNetwork>;
   /** Where the model goes. */
   readonly file: OutputFile;
 }
@@ -54,7 +63,7 @@ export function claimModel(input: string, { output, force = false }: CommonFlags
 
 /** @param seed decides which rows are held out */
 export function prepareTable(output: Output, table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
-  const { task, columns, ignore, validation, loss, missingCells } = flags;
+  const { task, columns, ignore, validation, loss, missingCells, categories } = flags;
   const target = targetsOf(table, flags);
   const options = {
     target,
@@ -62,6 +71,7 @@ export function prepareTable(output: Output, table: Table, flags: CommonFlags, s
     seed,
     binary: loss === "binaryCrossEntropy",
     missingCells,
+    categories,
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
@@ -151,7 +161,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
   const { device, network, members } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
   const architecture = {
-    widths: widthsOf(network),
+    widths: describeArchitecture(network),
     loss: nameOf(network.loss),
     members,
     parameters: network.parameterCount,
