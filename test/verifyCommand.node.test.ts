@@ -1,8 +1,12 @@
 // What --verify and --verify-webgpu make of their comparisons.
 
-import { expect, test } from "vitest";
-import { exitCodeOfChecks, requireVerified } from "../src/cli/verify.ts";
-import type { Verification } from "../src/node.ts";
+import { expect, test, vi } from "vitest";
+import { GpuDevice, ownerOf } from "../src/backend/webgpu/device.ts";
+import { type TrainFlags } from "../src/cli/trainFlags.ts";
+import { createOutput } from "../src/cli/output.ts";
+import type { Session } from "../src/cli/training.ts";
+import { exitCodeOfChecks, requireVerified, verify } from "../src/cli/verify.ts";
+import { acquire, createModel, dense, network, sgd, type Progress, type Verification } from "../src/node.ts";
 
 const passed: Verification = {
   deviation: 1e-7,
@@ -31,4 +35,28 @@ test.each([
 ])("%s does not", (_, verified) => {
   expect(exitCodeOfChecks(verified)).toBe(0);
   expect(() => requireVerified(verified)).not.toThrow();
+});
+
+test("a training that a GPU handed over to WebAssembly is repeated on WebGPU", async () => {
+  const software = (await acquire({ device: "software" })) as GpuDevice;
+  const found = await ownerOf(software.gpu, { isOwned: false, isRequired: false, maxBufferBytes: undefined });
+  const device = Object.assign(found, { kind: "gpu" as const }); // it poses as hardware
+  const model = await createModel(network({ inputs: 2, layers: [dense(2, "tanh"), dense(1)], loss: "huber" }), {
+    device,
+  });
+  const training = { inputs: Float32Array.of(0, 1, 1, 0), targets: Float32Array.of(1, 0) };
+  const options = { optimizer: sgd(), batchSize: 2, steps: 3 };
+  const initial = await model.readParameters();
+  let last: Progress | undefined;
+  for await (last of model.train(training, options));
+  const flags = { verifyWebgpu: true, quiet: true } as TrainFlags;
+  const session = { flags, model, options, prepared: { training }, output: createOutput(flags) } as unknown as Session;
+  const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
+  const verified = await verify(session, { last, finished: true }, initial);
+  const told = write.mock.calls.join("\n");
+  write.mockRestore();
+  expect(verified).toMatchObject({ verification: { passed: true }, webgpu: { passed: true } });
+  expect(told).toMatch(/webgpu +the same 3 steps on .* ms on WebAssembly, to which the GPU handed the network over/);
+  device.dispose();
+  software.dispose();
 });

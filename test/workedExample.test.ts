@@ -78,7 +78,7 @@ test("explain writes the example's numbers in every format, with the GPU beside 
     const page = await explain(model, { input, target, learningRate, parameters, format });
     expect(page).toContain("0.85049311458");
     expect(page).toContain("0.36166926897399");
-    expect(page.toUpperCase()).toContain("GPU");
+    expect(page).toContain("float32");
   }
   model.dispose();
   device.dispose();

@@ -2,6 +2,7 @@ import {
   acquire,
   createModel,
   type Device,
+  type DeviceKind,
   type FloatArray,
   NoDevice,
   type Verification,
@@ -27,7 +28,8 @@ interface Verified {
   readonly webgpu?: Repeated | { readonly unavailable: string };
 }
 
-const isWebgpu = ({ kind }: Device): boolean => kind === "gpu" || kind === "software";
+/** What computed the steps: a GPU hands a tiny network over to WebAssembly. */
+const machineOf = ({ model, prepared, options }: Session): DeviceKind => model.plan(prepared.training, options).machine;
 
 /** A hardware adapter, else a software one; or why there is none. */
 async function openWebgpu(): Promise<Device | string> {
@@ -72,7 +74,9 @@ async function verifyWebgpu(
     const { deviation, bound, passed, conclusive, ms } = repeated;
     const how = `${conclusive ? "" : "one step more, "}deviation from float64 ${deviation.toExponential(2)}`;
     const limit = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
-    const times = `${grouped(ms)} ms, ${grouped(elapsedMs)} ms on ${model.device.name}`;
+    const { kind, name } = model.device;
+    const there = machineOf(session) === kind ? name : "WebAssembly, to which the GPU handed the network over";
+    const times = `${grouped(ms)} ms, ${grouped(elapsedMs)} ms on ${there}`;
     output.result("webgpu", `the same ${grouped(steps)} steps on ${device.name}: ${how} ${limit}; ${times}`);
     return repeated;
   } finally {
@@ -88,7 +92,8 @@ export async function verify(session: Session, outcome: Outcome, initialParamete
   const verification = await working(output, "comparing with float64", () => verifyTraining(model, request));
   for (const [index, line] of verificationLines(verification).entries())
     output.result(index === 0 ? "check" : "", line);
-  if (!flags.verifyWebgpu || isWebgpu(model.device)) return { verification };
+  const machine = machineOf(session);
+  if (!flags.verifyWebgpu || machine === "gpu" || machine === "software") return { verification };
   const { validation: _, ...steps } = options;
   const alike = { ...request, options: { ...steps, strategy: "auto" as const } };
   return { verification, webgpu: await verifyWebgpu(session, outcome, alike) };

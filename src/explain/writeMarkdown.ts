@@ -17,7 +17,9 @@ function deviceCell({ result, deviceResult }: StepLine): string {
 const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [row(heads), row(heads.map((head) => (/PU/.test(head) ? ":--" : "---"))), ...rows.map(row)].join("\n");
+  return [row(heads), row(heads.map((head) => (head.startsWith("float") ? ":--" : "---"))), ...rows.map(row)].join(
+    "\n",
+  );
 }
 
 function formulaCell(line: StepLine): string {
@@ -29,7 +31,7 @@ function formulaCell(line: StepLine): string {
 
 function pageMarkdown({ title, meaning, lines }: StepPage, compared: boolean): string {
   const results = (line: StepLine): string[] => [doubleDigits(line.result), ...(compared ? [deviceCell(line)] : [])];
-  const heads = compared ? ["CPU float64", "GPU float32"] : ["CPU float64"];
+  const heads = compared ? ["float64", "float32"] : ["float64"];
   const body =
     lines[0]?.section === "given"
       ? table(
