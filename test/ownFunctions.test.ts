@@ -58,6 +58,17 @@ test.each([mish, wave, snake])("$name on the GPU keeps the bounds of what it is 
   }
 });
 
+test("a slope keeps its digits where a tanh in it is almost 1", async () => {
+  const at = points.filter((z) => z > -10);
+  const { backward } = activationFunction(mish);
+  const got = await computeOnGpu(device(), ["d", "z"], backward, [new Float32Array(at.length).fill(1), at]);
+  for (const [index, z] of at.entries()) {
+    const size = Math.log1p(Math.exp(z));
+    const slope = Math.tanh(size) + z / (1 + Math.exp(-z)) / Math.cosh(size) ** 2;
+    expect(Math.abs(got[index]! - slope), `at ${z}`).toBeLessThan(4e-7 * Math.abs(slope) + 2e-7); // as of activations
+  }
+});
+
 test("a loss on the GPU keeps the bounds of what it is made of", async () => {
   const { loss: value, slope } = lossFunction(logCosh);
   const targets = points.toReversed();
