@@ -13,7 +13,7 @@ const examples = `Examples:
 
 const notes = `
 FILE is ${layouts}, or - for stdin; its content decides, not its name. JSON is an array of row objects.
-Numbers and dates are standardised, texts become one-hot inputs, ids are ignored; the output says how each column was
+Numbers and dates are standardised, texts become one-hot inputs or embeddings, ids are ignored; the output says how each column was
 understood, docs/tables.md has the rules. A target of texts or of few whole numbers is learned as classes, of other
 numbers by regression; --task decides otherwise. Ctrl-C saves what has been learned.
 `;
