@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import type { RunSettings } from "../src/backend/executor.ts";
 import { BufferOwner, readFloats } from "../src/backend/webgpu/bufferOwner.ts";
-import { type GpuDevice, ownerOf } from "../src/backend/webgpu/device.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import type { GraphNetwork } from "../src/graph/graphNetwork.ts";
 import {
   acquire,
@@ -13,14 +13,13 @@ import {
   dense,
   dropout,
   embedding,
-  InvalidInput,
   layerNorm,
   network,
   residual,
   sgd,
 } from "../src/index.ts";
-import { whyNotOnGpu } from "../src/backend/webgpu/strategies/graphMemory.ts";
-import { createGraphRun, graphRequest } from "../src/backend/webgpu/strategies/graphRun.ts";
+import { layeredRequest } from "../src/backend/webgpu/strategies/layeredPlan.ts";
+import { createLayeredRun } from "../src/backend/webgpu/strategies/layeredRun.ts";
 import { createExecutor } from "../src/backend/createExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { expectClose } from "./support/expectClose.ts";
@@ -33,8 +32,6 @@ import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 const device = shareDevice();
 const cpu = await acquire({ device: "reference" });
 const optimizer = sgd({ learningRate: 0.1 });
-
-const onGpu = graphCases.filter(({ network: net }) => whyNotOnGpu(net) === undefined);
 
 /** Everything that one step computes, and the parameters after some steps of half the rows. */
 async function compare(net: AnyNetwork, members: number, rows: number): Promise<void> {
@@ -56,7 +53,7 @@ async function compare(net: AnyNetwork, members: number, rows: number): Promise<
   expectClose("parameter", await model.readParameters(), await reference.readParameters(), 1e-5);
 }
 
-for (const [index, { name, network: net }] of onGpu.entries()) {
+for (const [index, { name, network: net }] of graphCases.entries()) {
   testOf(index % 5 === 2)(`the GPU agrees with the reference: ${name}`, async () => {
     await compare(net, 1, 7);
     await compare(net, 3, 5);
@@ -67,7 +64,6 @@ test("the GPU agrees with the reference on random graphs", async () => {
   let compared = 0;
   const check = async (seed: number): Promise<void> => {
     const net = randomGraph(seed);
-    if (whyNotOnGpu(net) !== undefined) return;
     compared++;
     const parameters = graphParameters(net, seed);
     const data = graphData(net, 5, seed);
@@ -100,8 +96,8 @@ async function train(own: GpuDevice, net: GraphNetwork, settings: RunSettings, l
   const owner = new BufferOwner(own);
   const values = Float32Array.from(graphParameters(net, 5, 2));
   const parameters = owner.upload("parameters", values);
-  const request = graphRequest({ device: own, network: net, members: 2, settings });
-  const run = await createGraphRun({ ...request, lanes }, parameters);
+  const request = layeredRequest({ device: own, network: net, members: 2, settings });
+  const run = await createLayeredRun({ ...request, ...(lanes !== undefined && { lanes }) }, parameters);
   try {
     await run.execute(0, 4);
     return await readFloats(own, parameters, values.length);
@@ -166,7 +162,7 @@ test("batches in chunks, and data in several pages", async () => {
     loss: "meanSquaredError",
   }) as GraphNetwork;
   const settings = { ...settingsOf(), data: graphData(net, 1800, 3), batchSize: 350, optimizer };
-  const { plan } = graphRequest({ device: small, network: net, members: 2, settings });
+  const { plan } = layeredRequest({ device: small, network: net, members: 2, settings });
   expect([plan.chunks > 3, plan.gathered]).toEqual([true, true]);
   expectClose("parameter", await train(small, net, settings), await trainReference(net, settings), 1e-5);
 });
@@ -208,24 +204,6 @@ test("resuming gives the same bits, and disposing frees every buffer", async () 
   await whole.evaluate(mixedData);
   for (const model of [whole, part, rest]) model.dispose();
   expect(device().ledger.buffers).toBe(buffers);
-});
-
-test("what does not run on a GPU says why where a GPU was asked for, and runs on the CPU where one was found", async () => {
-  const net = network({ inputs: 3, layers: [dense(4), layerNorm()], loss: "meanSquaredError" });
-  const required = await acquire({ gpuDevice: device().gpu });
-  const message = "expected one that a GPU computes layer by layer, got a network whose last layer is not dense";
-  await expect(createModel(net, { device: required })).rejects.toThrow(InvalidInput);
-  await expect(createModel(net, { device: required })).rejects.toThrow(message);
-  const found = await ownerOf(device().gpu, { isOwned: false, isRequired: false, maxBufferBytes: undefined });
-  using model = await createModel(net, { device: found });
-  const data = graphData(net, 8, 1);
-  expect(model.plan(data, { optimizer, steps: 1 }).strategy).toBe("reference");
-  expect(await model.predict(data.inputs)).toBeInstanceOf(Float64Array);
-  const wide = network({ inputs: 3, loss: "huber" }, (x) => {
-    const parts = Array.from({ length: 9 }, () => x.pipe(dense(2, "tanh")));
-    return parts[0]!.concat(...parts.slice(1)).pipe(dense(1));
-  });
-  expect(whyNotOnGpu(wide)).toMatch(/^a network in which \d+ results are combined at once$/);
 });
 
 test("strategies that are written for lists of dense layers are refused", async () => {

@@ -10,7 +10,7 @@ import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./sup
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lossBound, slopeBounds } from "./support/lossBound.ts";
 import { createUniform, randomFloats } from "./support/random.ts";
-import { cases, oddSizes, memberCounts } from "./support/shapes.ts";
+import { cases, oddSizes, memberCounts, gradientColumnsOf } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -76,7 +76,15 @@ async function tryLoss(name: LossName, { rows, fanOut, members, scale, activatio
     functions: { activation, loss: name },
     constants: { SAVED_PLANE: saves ? 1 : 0 },
     step: stepSlot({ network: whole, rows }),
-    uniform: layerBlock({ network: whole, layer, members, capacity, sharesInputs: false, splits: 1 }),
+    uniform: layerBlock({
+      network: whole,
+      layer,
+      gradientColumns: gradientColumnsOf(whole, layer),
+      members,
+      capacity,
+      sharesInputs: false,
+      splits: 1,
+    }),
     storage: [outputs, targets, batchRows, poisoned(wanted.values.length)],
     invocations: rows,
     members,
@@ -116,7 +124,15 @@ test("softmax of equal and of far apart logits is exact", async () => {
     functions: { activation: "identity", loss: "softmaxCrossEntropy" },
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network: whole, rows: 3 }),
-    uniform: layerBlock({ network: whole, layer, members: 1, capacity: 3, sharesInputs: false, splits: 1 }),
+    uniform: layerBlock({
+      network: whole,
+      layer,
+      gradientColumns: gradientColumnsOf(whole, layer),
+      members: 1,
+      capacity: 3,
+      sharesInputs: false,
+      splits: 1,
+    }),
     storage: [outputs, Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1), Uint32Array.of(0, 1, 2), poisoned(15)],
     invocations: 3,
     members: 1,

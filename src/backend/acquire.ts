@@ -40,7 +40,7 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<D
   const { gpuDevice, maxBufferBytes, reason, gpu = globalThis.navigator?.gpu } = options;
   if (!gpu && !gpuDevice) return reason ?? "this host has no WebGPU (navigator.gpu is missing)";
   const { openAdapter, ownerOf } = await import("./webgpu/device.ts");
-  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
+  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, maxBufferBytes });
   return openAdapter(gpu, choice, options);
 }
 

@@ -17,6 +17,5 @@ export async function createExecutor(device: Device, network: AnyNetwork, member
     return openWasmExecutor(device, network, members);
   }
   const { openExecutor } = await import("./webgpu/strategies/executor.ts");
-  const executor = await openExecutor(device, network, members);
-  return executor ?? openReference(network, members);
+  return openExecutor(device, network, members);
 }

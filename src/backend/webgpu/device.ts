@@ -9,7 +9,6 @@ const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
 
 interface GpuDeviceOptions {
   readonly isOwned: boolean;
-  readonly isRequired: boolean;
   readonly maxBufferBytes: number | undefined;
   readonly hasQuads: boolean;
 }
@@ -29,8 +28,6 @@ export class GpuDevice implements Device {
   readonly subgroupLanes: number | undefined;
   /** Four neighbouring invocations can exchange values: tried when the device was acquired. */
   readonly hasQuads: boolean;
-  /** False where it was found by "auto": what does not run on a GPU then runs on the CPU instead of being refused. */
-  readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   /** Created for the first tensor. */
@@ -52,7 +49,6 @@ export class GpuDevice implements Device {
     this.maxWorkgroupBytes = limits.maxComputeWorkgroupStorageSize;
     this.subgroupLanes = lanesOf(gpu);
     this.hasQuads = options.hasQuads;
-    this.isRequired = options.isRequired;
     this.#isOwned = options.isOwned;
     gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
     void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));
@@ -163,7 +159,7 @@ export async function openAdapter(
   const wanted = choice === "auto" ? "gpu" : choice;
   if (kind !== wanted) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
   const { maxBufferBytes } = options;
-  return ownerOf(await requestDevice(adapter), { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });
+  return ownerOf(await requestDevice(adapter), { isOwned: true, maxBufferBytes });
 }
 
 /** Wraps a WebGPU device, after the probe for quads. */

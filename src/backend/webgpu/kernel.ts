@@ -119,7 +119,7 @@ export interface Dispatch {
 }
 
 /** A buffer bound from its start, or a window of one: a slot of the step uniforms, the place of a node. */
-export type Bound = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset?: number; readonly size: number };
+export type Bound = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset?: number; readonly size?: number };
 
 export interface DispatchOptions {
   /** Appended to the label: the layer. */

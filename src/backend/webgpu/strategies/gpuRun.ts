@@ -8,7 +8,7 @@ import {
 } from "../../executor.ts";
 import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import type { Network } from "../../../graph/network.ts";
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
 import { rowCountOf } from "./costConstants.ts";
@@ -80,7 +80,7 @@ export interface RunBuffers {
 /** What every run is made of. */
 export interface RunParts {
   readonly device: GpuDevice;
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly members: number;
   readonly settings: RunSettings;
   readonly plan: { readonly ringSteps: number };

@@ -2,10 +2,11 @@ import { createTallies, scoresOf, type Tallies } from "../../score.ts";
 import { type Dataset, requireAlive, type Scores } from "../../executor.ts";
 import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import { createDispatch, createKernel, type Dispatch } from "../kernel.ts";
+import { type Bound, createDispatch, createKernel, type Dispatch } from "../kernel.ts";
 import { layerKernel, Score } from "../kernels.ts";
 import { blockOf } from "../layout.ts";
-import { nameOf, type Network, takesLogits } from "../../../graph/network.ts";
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import { nameOf, takesLogits } from "../../../graph/network.ts";
 import { stepWindow } from "./costConstants.ts";
 
 /** `SLICE_ROWS` of shaders/score.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
@@ -55,14 +56,14 @@ export interface OutputSource {
   /** The slot of `Step` that `compute` writes: chunkRows, firstPosition and firstMember. */
   readonly steps: GPUBuffer;
   /** [members, rows, outputs] of the chunk that was computed last. */
-  readonly outputs: GPUBuffer;
+  readonly outputs: Bound;
   /** Submits the forward of a chunk, one group of members after the other, `then` behind each. */
   compute(chunk: RowChunk, then?: Dispatch): void;
 }
 
 export interface ScorerRequest {
   readonly device: GpuDevice;
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly members: number;
   readonly source: OutputSource;
 }
