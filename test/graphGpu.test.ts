@@ -13,6 +13,7 @@ import {
   dense,
   dropout,
   embedding,
+  type Layer,
   layerNorm,
   network,
   residual,
@@ -25,6 +26,7 @@ import { relativeDistance } from "./support/compare.ts";
 import { expectClose } from "./support/expectClose.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
+import { countCalls } from "./support/gpuCounts.ts";
 import { cases } from "./support/shapes.ts";
 import { testOf } from "./support/share.ts";
 import { narrowed, shareDevice } from "./support/sharedDevice.ts";
@@ -61,10 +63,8 @@ for (const [index, { name, network: net }] of graphCases.entries()) {
 }
 
 test("the GPU agrees with the reference on random graphs", async () => {
-  let compared = 0;
   const check = async (seed: number): Promise<void> => {
     const net = randomGraph(seed);
-    compared++;
     const parameters = graphParameters(net, seed);
     const data = graphData(net, 5, seed);
     using reference = await createModel(net, { device: cpu, parameters });
@@ -74,7 +74,6 @@ test("the GPU agrees with the reference on random graphs", async () => {
     expectClose(`seed ${seed}: gradient`, own.gradients, wanted.gradients, 1e-4); // of deep chains of exponentials
   };
   await fc.assert(fc.asyncProperty(fc.nat(1e6), check), cases(30));
-  expect(compared).toBeGreaterThan(0);
 });
 
 test.each(graphGoldens)("$name: the GPU follows PyTorch's float64 run", async (golden) => {
@@ -187,6 +186,56 @@ test("a residual block with layer norm takes 3 dispatches more than its dense la
   const plain = network({ inputs: 8, layers: [dense(16), dense(16, "silu"), dense(1)], loss: "huber" });
   expect(await dispatchesOf(plain)).toBe(3 * 3 + 1);
   console.log(`one block: ${counts[0]} dispatches, two: ${counts[1]}; three dense layers: 10`);
+});
+
+test.each(graphCases.filter((_, index) => index % 4 === 1))(
+  "the plan of $name counts dispatches and bytes",
+  async (own) => {
+    const settings = { data: graphData(own.network, 30, 1), optimizer: adam(), batchSize: 15, shuffle: true, seed: 1 };
+    const executor = await createExecutor(device(), own.network, 2);
+    const plan = executor.planRun(settings);
+    const run = await executor.createRun(settings);
+    try {
+      expect(plan.bytes).toBe(device().ledger.bytes);
+      const counts = await countCalls(async () => {
+        await run.execute(0, 10);
+        await run.finished();
+      });
+      expect(counts).toMatchObject({
+        createBuffer: 0,
+        createBindGroup: 0,
+        dispatchWorkgroups: 10 * plan.dispatchesPerStep,
+      });
+      expect(plan.kernels).toHaveLength(plan.dispatchesPerStep);
+      expect(plan).toMatchObject({ strategy: "layered", stepsPerDispatch: 1, chunkRows: 15 });
+      expect(plan.reason).toMatch(
+        /the only one for a network that is not a list.*: \d+ dispatches a step; about .* ms a step/,
+      );
+    } finally {
+      run.dispose();
+      executor.dispose();
+    }
+  },
+);
+
+test("the cost model counts the products and the rows of a graph", async () => {
+  const stepMs = async (layers: Layer[], batchSize: number): Promise<number> => {
+    const net = network({ inputs: 16, layers: [dense(64), ...layers, dense(1)], loss: "huber" });
+    using model = await createModel(net, { device: device() });
+    const plan = model.plan(graphData(net, batchSize, 1), { optimizer, steps: 1, batchSize, strategy: "layered" });
+    return plan.stepMs!;
+  };
+  for (const rows of [16, 1024]) {
+    const list = await stepMs([dense(64, "silu")], rows);
+    const norm = await stepMs([residual(layerNorm(), dense(64, "silu"))], rows);
+    const blocks = await stepMs(
+      [residual(layerNorm(), dense(64, "silu")), residual(layerNorm(), dense(64, "silu"))],
+      rows,
+    );
+    expect(norm).toBeGreaterThan(list);
+    expect(blocks - norm).toBeGreaterThan(norm - list); // products besides
+    expect(norm).toBeLessThan(4 * list);
+  }
 });
 
 test("resuming gives the same bits, and disposing frees every buffer", async () => {

@@ -6,11 +6,16 @@ import { operandsOf } from "./graph.ts";
 /** A node of a step, or the loss of a sample where no gradient by a dense node carries it. */
 export type ScheduledNode = StepNode | { readonly kind: "sampleLoss"; readonly width: 1 };
 
+/** In a buffer that may hold many nodes, behind `base` values per sample; a row of a node has `columns` values. */
+interface InArena {
+  readonly kind: "arena";
+  readonly arena: number;
+  readonly base: number;
+  readonly columns: number;
+}
+
 /** Where the values of a node lie in the memory of a GPU. */
-export type NodePlace =
-  | { readonly kind: "input" }
-  /** In a buffer that many nodes share, behind `base` values per sample; `columns` values lie between two samples. */
-  | { readonly kind: "arena"; readonly arena: number; readonly base: number; readonly columns: number };
+export type NodePlace = { readonly kind: "input" } | InArena;
 
 /** One dispatch. */
 export type Task =
@@ -86,6 +91,13 @@ export function readsOf(nodes: readonly ScheduledNode[], task: Task): number[] {
   if (task.kind === "denseInputs") return task.below ? [task.gradient, task.below.activated] : [task.gradient];
   if (task.kind === "denseWeights") return [task.input, task.gradient];
   return task.kind === "sums" ? [task.gradient] : [task.index, task.gradient];
+}
+
+/** The node that a product or a loss writes. */
+function outputOf(task: Task): number[] {
+  if (task.kind === "dense") return [task.layer.activated];
+  if (task.kind === "denseInputs") return [task.node];
+  return task.kind === "loss" ? [task.gradient] : [];
 }
 
 class Scheduler {
@@ -261,86 +273,84 @@ class Scheduler {
     });
   }
 
+  /** What a task writes into an arena, one behind the other: nodes with the same values, and the row length of these. */
+  #writesOf(task: Task): { readonly nodes: readonly number[]; readonly columns: number }[] {
+    const computedBy = (owner: number): number[] => {
+      const others = [...this.#computedBy].flatMap(([node, by]) =>
+        by === owner && node !== this.#sampleLoss ? node : [],
+      );
+      return [owner, ...others];
+    };
+    if (task.kind === "rows") return task.nodes.map((node) => ({ nodes: [node], columns: this.#nodes[node]!.width }));
+    if (task.kind === "dense") {
+      const { node, activated, activation, fanOut: columns } = task.layer;
+      const before = savesPreActivation(activation) ? [{ nodes: [node], columns }] : [];
+      return [{ nodes: [activated], columns }, ...before];
+    }
+    if (task.kind === "denseInputs") return [{ nodes: computedBy(task.node), columns: task.layer.fanIn }];
+    if (task.kind !== "loss") return [];
+    const { width } = this.#nodes[task.gradient]!;
+    const nodes = computedBy(task.gradient);
+    if (this.#sampleLoss === undefined) return [{ nodes, columns: width + 1 }];
+    return [
+      { nodes, columns: width },
+      { nodes: [this.#sampleLoss], columns: 1 },
+    ];
+  }
+
   #places(
     tasks: readonly Task[],
     forward: readonly Task[],
   ): Pick<Schedule, "placeOf" | "arenaWidths" | "forwardWidths" | "sampleUnit"> {
     const places = new Map<number, NodePlace>([[0, { kind: "input" }]]);
+    const arenaWidths: number[] = [];
+    const shared: number[] = [];
     const inRows = new Set(
       tasks.flatMap((task) => (task.kind === "rows" ? [...task.nodes, ...readsOf(this.#nodes, task)] : [])),
     );
-    const widths: number[] = [];
-    const shared: number[] = [];
-    let bases = 0;
-    /** An arena for nodes that one task computes, other than those of what it reads. */
-    const arenaFor = (nodes: readonly number[], reads: readonly number[]): number => {
-      const own = widths.length;
+    const arenaOf = (node: number): number | undefined => {
+      const place = places.get(node)!;
+      return place.kind === "arena" ? place.arena : undefined;
+    };
+    /** An arena for what one task writes, other than those of what it reads. */
+    const arenaFor = (task: Task, nodes: readonly number[]): number => {
       const isShared = nodes.some((node) => inRows.has(node));
       if (!isShared || shared.length < sharedArenas) {
-        widths.push(0);
+        const own = arenaWidths.push(0) - 1;
         if (isShared) shared.push(own);
         return own;
       }
-      const taken = reads.map((node) => places.get(node)!).map((place) => place.kind === "arena" && place.arena);
+      const taken = task.kind === "rows" ? [] : readsOf(this.#nodes, task).map(arenaOf);
       const free = shared.filter((arena) => !taken.includes(arena));
-      return free.reduce((best, arena) => (widths[arena]! < widths[best]! ? arena : best));
+      return free.reduce((best, arena) => (arenaWidths[arena]! < arenaWidths[best]! ? arena : best));
     };
-    const put = (arena: number, columns: number, ...nodes: readonly number[]): void => {
-      const base = widths[arena]!;
-      for (const node of nodes) places.set(node, { kind: "arena", arena, base, columns });
-      widths[arena]! += columns;
-    };
-    const withSlopes = (node: number): number[] => [
-      node,
-      ...[...this.#computedBy].flatMap(([other, owner]) =>
-        owner === node && other !== this.#sampleLoss ? [other] : [],
-      ),
-    ];
     for (const task of tasks) {
-      const reads = readsOf(this.#nodes, task);
-      if (task.kind === "rows") {
-        const arena = arenaFor(task.nodes, []);
-        for (const node of task.nodes) {
-          bases |= widths[arena]!;
-          put(arena, this.#nodes[node]!.width, node);
-        }
-      } else if (task.kind === "dense") {
-        const { node, activated, activation, fanOut } = task.layer;
-        const arena = arenaFor([node, activated], reads);
-        bases |= widths[arena]!;
-        put(arena, fanOut, activated);
-        if (savesPreActivation(activation)) put(arena, fanOut, node);
-      } else if (task.kind === "denseInputs") {
-        const nodes = withSlopes(task.node);
-        const arena = arenaFor(nodes, reads);
-        bases |= widths[arena]!;
-        put(arena, task.layer.fanIn, ...nodes);
-      } else if (task.kind === "loss") {
-        const { width } = this.#nodes[task.gradient]!;
-        const nodes = withSlopes(task.gradient);
-        const arena = arenaFor(this.#sampleLoss === undefined ? nodes : [...nodes, this.#sampleLoss], reads);
-        bases |= widths[arena]!;
-        put(arena, this.#lossLayer ? width + 1 : width, ...nodes);
-        if (this.#sampleLoss !== undefined) {
-          bases |= widths[arena]!;
-          put(arena, 1, this.#sampleLoss);
-        }
+      const writes = this.#writesOf(task);
+      if (writes.length === 0) continue;
+      const arena = arenaFor(
+        task,
+        writes.flatMap(({ nodes }) => nodes),
+      );
+      for (const { nodes, columns } of writes) {
+        for (const node of nodes) places.set(node, { kind: "arena", arena, base: arenaWidths[arena]!, columns });
+        arenaWidths[arena]! += columns;
       }
     }
-    const forwardWidths = widths.map(() => 0);
-    for (const task of forward) {
-      for (const node of task.kind === "rows" ? task.nodes : [(task as Task & { kind: "dense" }).layer.activated]) {
-        const { arena, base, columns } = places.get(node) as NodePlace & { kind: "arena" };
-        forwardWidths[arena] = Math.max(forwardWidths[arena]!, base + columns);
-      }
+    const forwardWidths = arenaWidths.map(() => 0);
+    for (const node of forward.flatMap((task) => (task.kind === "rows" ? task.nodes : outputOf(task)))) {
+      const { arena, base, columns } = places.get(node) as InArena;
+      forwardWidths[arena] = Math.max(forwardWidths[arena]!, base + columns);
     }
-    return {
-      placeOf: (node) => places.get(node)!,
-      arenaWidths: widths,
-      forwardWidths,
-      // the least that is a multiple of the alignment times every base
-      sampleUnit: bindingAlignment / Math.min(bindingAlignment, bases === 0 ? bindingAlignment : bases & -bases),
-    };
+    // The least count that is a multiple of the alignment times every base of what products bind.
+    let bases = bindingAlignment;
+    for (const node of tasks.flatMap((task) =>
+      task.kind === "rows" ? [] : [...readsOf(this.#nodes, task), ...outputOf(task)],
+    )) {
+      const place = places.get(node)!;
+      if (place.kind === "arena") bases |= place.base;
+    }
+    const sampleUnit = bindingAlignment / (bases & -bases);
+    return { placeOf: (node) => places.get(node)!, arenaWidths, forwardWidths, sampleUnit };
   }
 }
 

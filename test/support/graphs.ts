@@ -93,6 +93,7 @@ export const graphCases: readonly GraphCase[] = [
   listOf("dropout, as the last layer", 4, [dense(5, "tanh"), dropout(0.4)]),
   listOf("an embedding and no dense layer", 3, [embedding({ column: 1, categories: 5, width: 3 })]),
   graphOf("a slice of a dense layer, as the output", 4, (x) => x.pipe(dense(6, "silu")).slice(1, 4)),
+  graphOf("a trained vector that no data reach", 3, (x) => x.parameters({ start: "ones" }).start!.pipe(dense(2))),
   graphOf("more branches at once than a kernel has bindings", 3, (x) => {
     const parts = Array.from({ length: 9 }, () => x.pipe(dense(2, "tanh")));
     return parts[0]!.concat(...parts.slice(1)).pipe(dense(1));

@@ -218,9 +218,11 @@ export const rowMembers = ({ network, members, settings }: Omit<LayeredRequest, 
 
 const uniformBytes = ({ bytes }: Layout): number => Math.ceil(bytes / 16) * 16;
 
-/** Uniforms of a run: one for every layer, and for what else reads one of its own. */
-const layerUniforms = ({ layers, tasks }: Schedule): number =>
-  1 + layers.length + tasks.filter((task) => task.kind === "sums" || task.kind === "table").length;
+/** Uniforms of a run: one for every layer, one for what needs none, and those of tasks that have their own. */
+const uniformCount = ({ layers, tasks }: Schedule): number =>
+  1 +
+  layers.length +
+  tasks.filter((task) => task.kind === "sums" || task.kind === "table" || (task.kind === "loss" && !task.layer)).length;
 
 /** Bytes that `createLayeredBuffers` will take, by its formula. */
 export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
@@ -233,7 +235,7 @@ export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
   const gradients = plan.splits * members * (network.parameterCount + 1);
   const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
   const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
-  const uniforms = stepSlots * stepStride + uniformBytes(Layer) * layerUniforms(schedule) + uniformBytes(Hyper);
+  const uniforms = stepSlots * stepStride + uniformBytes(Layer) * uniformCount(schedule) + uniformBytes(Hyper);
   return 4 * (inputs.length + targets.length + gathered + nodes + gradients + parameters + small) + uniforms;
 }
 
