@@ -1,49 +1,11 @@
-import { savesPreActivation } from "../math/scalarFunction.ts";
-import { deriveStep, type ParameterGradient, type StepGraph, type StepNode } from "./derive.ts";
+import { placesOf, type Places } from "./arenas.ts";
+import { deriveStep, type ParameterGradient, type StepGraph } from "./derive.ts";
 import { type AnyNetwork, type DenseShape, denseShapesOf, graphOf } from "./graphNetwork.ts";
 import { operandsOf } from "./graph.ts";
-
-/** A node of a step, or the loss of a sample where no gradient by a dense node carries it. */
-export type ScheduledNode = StepNode | { readonly kind: "sampleLoss"; readonly width: 1 };
-
-/** In a buffer that may hold many nodes, behind `base` values per sample; a row of a node has `columns` values. */
-interface InArena {
-  readonly kind: "arena";
-  readonly arena: number;
-  readonly base: number;
-  readonly columns: number;
-}
-
-/** Where the values of a node lie in the memory of a GPU. */
-export type NodePlace = { readonly kind: "input" } | InArena;
-
-/** One dispatch. */
-export type Task =
-  | { readonly kind: "dense"; readonly layer: DenseShape; readonly input: number }
-  /** Nodes that are computed row by row, together. */
-  | { readonly kind: "rows"; readonly nodes: readonly number[] }
-  /** The loss of each sample and its gradient; by the values before the activation of `layer`, where that is the output. */
-  | {
-      readonly kind: "loss";
-      readonly output: number;
-      readonly gradient: number;
-      readonly layer: DenseShape | undefined;
-    }
-  /** Gradient by a layer's inputs; by the values before the activation of the layer `below`, where that is all that it leads to. */
-  | {
-      readonly kind: "denseInputs";
-      readonly node: number;
-      readonly layer: DenseShape;
-      readonly gradient: number;
-      readonly below: DenseShape | undefined;
-    }
-  | { readonly kind: "denseWeights"; readonly layer: DenseShape; readonly input: number; readonly gradient: number }
-  /** Sums over the batch, by parameters that lie one behind the other, and of the loss behind the last of them. */
-  | { readonly kind: "sums"; readonly offset: number; readonly gradient: number }
-  | { readonly kind: "table"; readonly parameter: number; readonly index: number; readonly gradient: number };
+import { baseOf, isView, readsOf, type ScheduledNode, type Task } from "./tasks.ts";
 
 /** The dispatches of a network on a GPU, in order, and where every node lies. */
-export interface Schedule {
+export interface Schedule extends Places {
   readonly step: StepGraph;
   /** Nodes of the step, and copies that kernels need. */
   readonly nodes: readonly ScheduledNode[];
@@ -52,52 +14,8 @@ export interface Schedule {
   readonly output: number;
   readonly forward: readonly Task[];
   readonly tasks: readonly Task[];
-  readonly placeOf: (node: number) => NodePlace;
-  /** Values per sample of each arena, and of what forward needs of them. */
-  readonly arenaWidths: readonly number[];
-  readonly forwardWidths: readonly number[];
-  /** Arenas have room for a multiple of so many samples, so that every node begins where a binding may. */
-  readonly sampleUnit: number;
   /** Whether a task reads the data. */
   readonly readsData: boolean;
-}
-
-/**
- * Arenas of nodes that kernels of rows read or write; other nodes have arenas of their own. Several, so that what a product reads lies
- * in others than what it writes: no buffer may be both in one dispatch. A product reads two nodes at most. With parameters, data, rows
- * and settings a kernel of rows binds at most 8 storage buffers, the number that every device offers.
- */
-const sharedArenas = 4;
-/** Values between two offsets that a binding may have on every device: 256 bytes. */
-const bindingAlignment = 64;
-
-const isView = ({ kind }: ScheduledNode): boolean => kind === "parameter" || kind === "broadcast" || kind === "slice";
-
-/** The node whose values a view shows; undefined for parameters. */
-function baseOf(nodes: readonly ScheduledNode[], index: number): number | undefined {
-  const node = nodes[index]!;
-  if (node.kind === "parameter") return undefined;
-  return node.kind === "broadcast" || node.kind === "slice" ? baseOf(nodes, node.from) : index;
-}
-
-/** Nodes that a task reads from memory, without views and parameters. */
-export function readsOf(nodes: readonly ScheduledNode[], task: Task): number[] {
-  if (task.kind === "rows") {
-    const operands = task.nodes.flatMap((node) => operandsOf(nodes[node]!));
-    return operands.flatMap((operand) => baseOf(nodes, operand) ?? []);
-  }
-  if (task.kind === "dense") return [task.input];
-  if (task.kind === "loss") return [task.output];
-  if (task.kind === "denseInputs") return task.below ? [task.gradient, task.below.activated] : [task.gradient];
-  if (task.kind === "denseWeights") return [task.input, task.gradient];
-  return task.kind === "sums" ? [task.gradient] : [task.index, task.gradient];
-}
-
-/** The node that a product or a loss writes. */
-function outputOf(task: Task): number[] {
-  if (task.kind === "dense") return [task.layer.activated];
-  if (task.kind === "denseInputs") return [task.node];
-  return task.kind === "loss" ? [task.gradient] : [];
 }
 
 class Scheduler {
@@ -176,8 +94,14 @@ class Scheduler {
       forward,
       tasks,
       readsData: tasks.some((task) => readsOf(this.#nodes, task).includes(0)),
-      ...this.#places(tasks, forward),
+      ...placesOf(this.#nodes, tasks, forward),
     };
+  }
+
+  /** A gradient, and the one behind the slope that its kernel applies. */
+  #withSlope(gradient: number): number[] {
+    const others = [...this.#computedBy].filter(([node, by]) => by === gradient && node !== this.#sampleLoss);
+    return [gradient, ...others.map(([node]) => node)];
   }
 
   #products(): Task[] {
@@ -188,10 +112,11 @@ class Scheduler {
       if (node.kind === "denseInputs") {
         const layer = this.#layerOf.get(node.dense)!;
         const below = this.#belowOf.get(index);
-        return [{ kind: "denseInputs", node: index, layer, gradient: this.#whole(node.from), below }];
+        return [{ kind: "denseInputs", nodes: this.#withSlope(index), layer, gradient: this.#whole(node.from), below }];
       }
       if (node.kind !== "outputGradient") return [];
-      return [{ kind: "loss", output: this.#output, gradient: index, layer: this.#lossLayer }];
+      const [output, layer, sampleLoss] = [this.#output, this.#lossLayer, this.#sampleLoss];
+      return [{ kind: "loss", output, gradients: this.#withSlope(index), sampleLoss, layer }];
     });
   }
 
@@ -260,8 +185,8 @@ class Scheduler {
   #ordered(nodes: readonly number[], products: readonly Task[]): Task[] {
     const stageOf = (task: Task): number => {
       if (task.kind === "dense") return this.#stageOf(task.layer.node);
-      if (task.kind === "denseInputs") return this.#stageOf(task.node);
-      if (task.kind === "loss") return this.#stageOf(task.gradient);
+      if (task.kind === "denseInputs") return this.#stageOf(task.nodes[0]!);
+      if (task.kind === "loss") return this.#stageOf(task.gradients[0]!);
       return 1 + Math.max(...readsOf(this.#nodes, task).map((node) => this.#stageOf(node)));
     };
     const rows = nodes.filter((node) => this.#isRow(node));
@@ -271,86 +196,6 @@ class Scheduler {
       const tasks = products.filter((task) => stageOf(task) === stage);
       return own.length > 0 ? [{ kind: "rows", nodes: own } as const, ...tasks] : tasks;
     });
-  }
-
-  /** What a task writes into an arena, one behind the other: nodes with the same values, and the row length of these. */
-  #writesOf(task: Task): { readonly nodes: readonly number[]; readonly columns: number }[] {
-    const computedBy = (owner: number): number[] => {
-      const others = [...this.#computedBy].flatMap(([node, by]) =>
-        by === owner && node !== this.#sampleLoss ? node : [],
-      );
-      return [owner, ...others];
-    };
-    if (task.kind === "rows") return task.nodes.map((node) => ({ nodes: [node], columns: this.#nodes[node]!.width }));
-    if (task.kind === "dense") {
-      const { node, activated, activation, fanOut: columns } = task.layer;
-      const before = savesPreActivation(activation) ? [{ nodes: [node], columns }] : [];
-      return [{ nodes: [activated], columns }, ...before];
-    }
-    if (task.kind === "denseInputs") return [{ nodes: computedBy(task.node), columns: task.layer.fanIn }];
-    if (task.kind !== "loss") return [];
-    const { width } = this.#nodes[task.gradient]!;
-    const nodes = computedBy(task.gradient);
-    if (this.#sampleLoss === undefined) return [{ nodes, columns: width + 1 }];
-    return [
-      { nodes, columns: width },
-      { nodes: [this.#sampleLoss], columns: 1 },
-    ];
-  }
-
-  #places(
-    tasks: readonly Task[],
-    forward: readonly Task[],
-  ): Pick<Schedule, "placeOf" | "arenaWidths" | "forwardWidths" | "sampleUnit"> {
-    const places = new Map<number, NodePlace>([[0, { kind: "input" }]]);
-    const arenaWidths: number[] = [];
-    const shared: number[] = [];
-    const inRows = new Set(
-      tasks.flatMap((task) => (task.kind === "rows" ? [...task.nodes, ...readsOf(this.#nodes, task)] : [])),
-    );
-    const arenaOf = (node: number): number | undefined => {
-      const place = places.get(node)!;
-      return place.kind === "arena" ? place.arena : undefined;
-    };
-    /** An arena for what one task writes, other than those of what it reads. */
-    const arenaFor = (task: Task, nodes: readonly number[]): number => {
-      const isShared = nodes.some((node) => inRows.has(node));
-      if (!isShared || shared.length < sharedArenas) {
-        const own = arenaWidths.push(0) - 1;
-        if (isShared) shared.push(own);
-        return own;
-      }
-      const taken = task.kind === "rows" ? [] : readsOf(this.#nodes, task).map(arenaOf);
-      const free = shared.filter((arena) => !taken.includes(arena));
-      return free.reduce((best, arena) => (arenaWidths[arena]! < arenaWidths[best]! ? arena : best));
-    };
-    for (const task of tasks) {
-      const writes = this.#writesOf(task);
-      if (writes.length === 0) continue;
-      const arena = arenaFor(
-        task,
-        writes.flatMap(({ nodes }) => nodes),
-      );
-      for (const { nodes, columns } of writes) {
-        for (const node of nodes) places.set(node, { kind: "arena", arena, base: arenaWidths[arena]!, columns });
-        arenaWidths[arena]! += columns;
-      }
-    }
-    const forwardWidths = arenaWidths.map(() => 0);
-    for (const node of forward.flatMap((task) => (task.kind === "rows" ? task.nodes : outputOf(task)))) {
-      const { arena, base, columns } = places.get(node) as InArena;
-      forwardWidths[arena] = Math.max(forwardWidths[arena]!, base + columns);
-    }
-    // The least count that is a multiple of the alignment times every base of what products bind.
-    let bases = bindingAlignment;
-    for (const node of tasks.flatMap((task) =>
-      task.kind === "rows" ? [] : [...readsOf(this.#nodes, task), ...outputOf(task)],
-    )) {
-      const place = places.get(node)!;
-      if (place.kind === "arena") bases |= place.base;
-    }
-    const sampleUnit = bindingAlignment / (bases & -bases);
-    return { placeOf: (node) => places.get(node)!, arenaWidths, forwardWidths, sampleUnit };
   }
 }
 

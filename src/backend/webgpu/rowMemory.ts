@@ -1,4 +1,5 @@
-import { type Schedule, type ScheduledNode } from "../../graph/schedule.ts";
+import type { Schedule } from "../../graph/schedule.ts";
+import type { ScheduledNode } from "../../graph/tasks.ts";
 
 /** A buffer that a row kernel binds besides the parameters: one of the data and the run, or an arena by its number. */
 export type RowBuffer = "inputs" | "batchRows" | "settings" | number;

@@ -1,7 +1,8 @@
 import { operandName } from "../../../graph/builder.ts";
 import type { StepNode } from "../../../graph/derive.ts";
 import { operandsOf } from "../../../graph/graph.ts";
-import { readsOf, type Schedule, type ScheduledNode } from "../../../graph/schedule.ts";
+import type { Schedule } from "../../../graph/schedule.ts";
+import { readsOf, type ScheduledNode } from "../../../graph/tasks.ts";
 import { emitFunction } from "../../../math/emitWgsl.ts";
 import { type RowBuffer, RowMemory, type Unit } from "../rowMemory.ts";
 

@@ -1,6 +1,7 @@
 import { productWork } from "../matmulVariants.ts";
 import type { Network } from "../../../graph/network.ts";
-import { scheduleOf, type Task } from "../../../graph/schedule.ts";
+import { scheduleOf } from "../../../graph/schedule.ts";
+import type { Task } from "../../../graph/tasks.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
 import { type PlanLimits, type PlanRequest, valuesOf } from "./layeredPlan.ts";

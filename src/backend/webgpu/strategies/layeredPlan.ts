@@ -8,7 +8,8 @@ import { rowCountOf } from "./costConstants.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import type { LayerShape } from "../../../graph/network.ts";
-import { type Schedule, scheduleOf, type Task } from "../../../graph/schedule.ts";
+import { type Schedule, scheduleOf } from "../../../graph/schedule.ts";
+import type { Task } from "../../../graph/tasks.ts";
 import { chooseVariant, kernelName, type MatmulLimits, type LayerVariant } from "../matmulVariants.ts";
 
 /** What a plan needs to know of a device. */
@@ -102,7 +103,7 @@ export function valuesOf({ nodes }: Schedule, task: Task): number {
   if (task.kind === "rows") return task.nodes.reduce((sum, node) => sum + nodes[node]!.width, 0);
   if (task.kind === "denseInputs") return task.layer.fanIn;
   if (task.kind === "dense" || task.kind === "denseWeights") return task.layer.fanOut;
-  return nodes[task.gradient]!.width;
+  return nodes[task.kind === "loss" ? task.output : task.gradient]!.width;
 }
 
 /** How much longer products take where a side is too narrow for a tile. */

@@ -1,5 +1,6 @@
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
-import { scheduleOf, type Task } from "../../../graph/schedule.ts";
+import { scheduleOf } from "../../../graph/schedule.ts";
+import type { Task } from "../../../graph/tasks.ts";
 import { type Dataset, type FloatArray, requireAlive, type Scores } from "../../executor.ts";
 import { BufferOwner, readStretches, toFloat32, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";

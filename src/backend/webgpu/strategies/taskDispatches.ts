@@ -1,7 +1,7 @@
 import { operandsOf } from "../../../graph/graph.ts";
 import type { AnyNetwork, DenseShape } from "../../../graph/graphNetwork.ts";
 import { nameOf } from "../../../graph/network.ts";
-import type { Task } from "../../../graph/schedule.ts";
+import type { Task } from "../../../graph/tasks.ts";
 import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import type { GpuDevice } from "../device.ts";
 import type { Constants } from "../kernel.ts";
@@ -123,7 +123,7 @@ export async function rowsOf(request: ForwardRequest, { nodes }: TaskOf<"rows">)
 }
 
 function lossOf({ network, plan, buffers, layers }: TaskRequest, task: TaskOf<"loss">): DispatchRequest {
-  const { layer, output, gradient } = task;
+  const { layer, output, gradients } = task;
   const { steps, targets, batchRows, memory } = buffers;
   const activation = layer?.activation ?? "identity";
   const shape = { fanIn: 0, fanOut: network.outputs, weightsOffset: 0 };
@@ -137,7 +137,7 @@ function lossOf({ network, plan, buffers, layers }: TaskRequest, task: TaskOf<"l
       memory.boundOf(output),
       targets,
       batchRows,
-      memory.boundOf(gradient),
+      memory.boundOf(gradients[0]!),
     ],
     invocations: (rows) => rows,
     members: plan.groupMembers,
@@ -146,7 +146,7 @@ function lossOf({ network, plan, buffers, layers }: TaskRequest, task: TaskOf<"l
 
 function backwardInputsOf(request: TaskRequest, task: TaskOf<"denseInputs">): DispatchRequest {
   const { device, network, members, parameters, plan, buffers, layers } = request;
-  const { layer, gradient, node, below } = task;
+  const { layer, gradient, nodes, below } = task;
   const { steps, memory } = buffers;
   const variant = plan.layers[layer.index]!.backwardInputs;
   const activation = below?.activation ?? "identity";
@@ -163,7 +163,7 @@ function backwardInputsOf(request: TaskRequest, task: TaskOf<"denseInputs">): Di
       memory.boundOf(gradient),
       parameters,
       memory.boundOf(below?.activated ?? gradient), // the slope of the identity reads nothing
-      memory.boundOf(node),
+      memory.boundOf(nodes[0]!),
       parameters,
     ],
     invocations: (rows) => valueInvocations(variant, rows, layer.fanIn),
