@@ -4,7 +4,7 @@ import type { Task } from "../../../graph/tasks.ts";
 import { type Dataset, type FloatArray, requireAlive, type Scores } from "../../executor.ts";
 import { BufferOwner, readStretches, toFloat32, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import { type Bound, type Dispatch, encode } from "../kernel.ts";
+import { type Bound, type Dispatch, encode, submitPass } from "../kernel.ts";
 import { stepBytes } from "../layouts.ts";
 import { build } from "./dispatches.ts";
 import { chunkRowsOf, groupMembersOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
@@ -164,17 +164,10 @@ export class LayeredPredictor implements OutputSource {
     for (let member = 0; member < members; member += group) {
       words[stepWord.firstMember] = member;
       write(device.gpu, this.steps, words);
-      this.#submit(dispatches, rows);
+      submitPass(device, "prediction", (pass) => {
+        for (const dispatch of dispatches) encode(pass, dispatch, rows, 0);
+      });
     }
-  }
-
-  #submit(dispatches: readonly Dispatch[], rows: number): void {
-    const { gpu } = this.#request.device;
-    const encoder = gpu.createCommandEncoder({ label: "prediction" });
-    const pass = encoder.beginComputePass({ label: "prediction" });
-    for (const dispatch of dispatches) encode(pass, dispatch, rows, 0);
-    pass.end();
-    gpu.queue.submit([encoder.finish()]);
   }
 
   get isDisposed(): boolean {

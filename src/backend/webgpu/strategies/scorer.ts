@@ -8,14 +8,13 @@ import { blockOf } from "../layout.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { nameOf, takesLogits } from "../../../graph/network.ts";
 import { stepWindow } from "./costConstants.ts";
+import { InFlight } from "./inFlight.ts";
 
 /** `SLICE_ROWS` of shaders/score.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
 const sliceRows = 128;
 /** Sums that are kept before they are read back, and slices of one member among them. */
 const maxSums = 2 ** 20;
 const maxSplits = 1024;
-/** Chunks of rows that may be under way at once. */
-const chunksInFlight = 2;
 
 /** Rows of data on the host, and their place in all of the data. */
 export interface RowChunk {
@@ -152,7 +151,7 @@ export class Scorer {
   async #submit({ shape, targets, dispatch }: Parts, data: Dataset, firstRow: number, endRow: number): Promise<void> {
     const { device, network, members, source } = this.#request;
     const { inputs: fanIn, outputs: width } = network;
-    const inFlight: Promise<void>[] = [];
+    const inFlight = new InFlight();
     for (let first = firstRow; first < endRow; first += source.capacity) {
       requireAlive("scores", this.#isDisposed);
       const end = Math.min(endRow, first + source.capacity);
@@ -169,10 +168,7 @@ export class Scorer {
       write(device.gpu, targets, toFloat32(data.targets.subarray(first * width, end * width)));
       const inputs = toFloat32(data.inputs.subarray(first * fanIn, end * fanIn));
       source.compute({ inputs, firstRow: first }, dispatch);
-      const done = device.settled("scores", device.gpu.queue.onSubmittedWorkDone());
-      done.catch(() => {}); // thrown where it is awaited
-      inFlight.push(done);
-      if (inFlight.length > chunksInFlight) await inFlight.shift();
+      await inFlight.add(device.settled("scores", device.gpu.queue.onSubmittedWorkDone()));
     }
   }
 

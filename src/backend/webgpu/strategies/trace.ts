@@ -3,7 +3,7 @@ import type { DenseShape } from "../../../graph/graphNetwork.ts";
 import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import type { Trace } from "../../executor.ts";
 import { BufferOwner, readFloats, readStretches, write } from "../bufferOwner.ts";
-import { encode } from "../kernel.ts";
+import { encode, submitPass } from "../kernel.ts";
 import { build } from "./dispatches.ts";
 import { type LayeredRequest, layeredRequest, type RunRequest } from "./layeredPlan.ts";
 import { createLayeredRun, type LayeredRun, taskRequest } from "./layeredRun.ts";
@@ -32,11 +32,7 @@ async function readPreActivations(request: TaskRequest, layer: DenseShape): Prom
     const length = members * plan.chunkRows * layer.fanOut;
     const into = owner.storage(`preActivations ${layer.index}`, length);
     const dispatch = await build(device, preActivationsOf(request, layer, into));
-    const encoder = device.gpu.createCommandEncoder({ label: "trace" });
-    const pass = encoder.beginComputePass({ label: "trace" });
-    encode(pass, dispatch, plan.chunkRows, 0);
-    pass.end();
-    device.gpu.queue.submit([encoder.finish()]);
+    submitPass(device, "trace", (pass) => encode(pass, dispatch, plan.chunkRows, 0));
     return await readFloats(device, into, length);
   } finally {
     owner.dispose();
