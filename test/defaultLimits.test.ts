@@ -90,8 +90,16 @@ test.each(graphGoldens)("$name follows PyTorch's float64 run", async (own) => {
 });
 
 test("layer norm, an embedding, dropout and residual blocks train as on the reference", async () => {
-  const block = () => residual(layerNorm(), dense(8, "silu"), dropout(0.1), dense(8));
-  const layers = [embedding({ column: 1, categories: 5, width: 4 }), dense(8), block(), block(), layerNorm(), dense(2)];
+  const block = () => residual(layerNorm(), dense(8, "silu"), dropout(0.1), dense(6, "tanh"), dense(8));
+  const layers = [
+    embedding({ column: 1, categories: 5, width: 4 }),
+    dense(8),
+    block(),
+    block(),
+    block(),
+    layerNorm(),
+    dense(2),
+  ];
   const net = network({ inputs: 4, layers, loss: "meanSquaredError" });
   const options = { optimizer: adam({ learningRate: 0.01 }), steps: 10, batchSize: 16, seed: 3 };
   const data = graphData(net, 40, 2);
