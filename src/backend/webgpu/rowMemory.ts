@@ -23,6 +23,7 @@ const types = {
 export class RowMemory {
   readonly buffers: RowBuffer[] = [];
   readonly #schedule: Schedule;
+  readonly #starts = new Map<number, string>();
 
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
@@ -71,6 +72,12 @@ export class RowMemory {
       return `${this.buffer("inputs")}[source * ${this.node(index).width}u + ${unit}]`;
     }
     const { arena, base, columns } = place;
-    return `${this.buffer(arena)}[${base}u * layer.nodeStride + sample * ${columns}u + ${unit}]`;
+    this.#starts.set(index, `let at${index} = ${base}u * layer.nodeStride + sample * ${columns}u;`);
+    return `${this.buffer(arena)}[at${index} + ${unit}]`;
+  }
+
+  /** Where the rows of nodes begin: statements before all that use them, since not every compiler moves them out of a loop. */
+  starts(): string[] {
+    return [...this.#starts.values()];
   }
 }

@@ -87,7 +87,7 @@ class RowWriter {
     const body = ["fn computeRow(row: u32, member: u32, lane: u32, isActive: bool) {",
       "  let sample = member * layer.capacity + row;",
       ...(this.#memory.buffers.includes("inputs") ? ["  let source = sourceOf(row, member * layer.rowsMemberStride, isActive && lane == 0u && member == 0u);"] : []),
-      ...keys, ...kept.map(({ text }) => `  ${text}`), "}"]; // prettier-ignore
+      ...this.#memory.starts().map((text) => `  ${text}`), ...keys, ...kept.map(({ text }) => `  ${text}`), "}"]; // prettier-ignore
     const parts = [this.#memory.declarations(), ...this.#functions.keys(), body.join("\n")];
     return { code: parts.join("\n"), buffers: this.#memory.buffers };
   }
