@@ -4,9 +4,10 @@ import { type AcquireOptions, type Device, type DeviceChoice, deviceChoices } fr
 
 /** WebAssembly, whose code is loaded where it is used; or why there is none. */
 async function openWasm(reason: string): Promise<Device | string> {
-  const { WasmDevice, whyNoWasm } = await import("./wasm/device.ts");
+  const { whyNoWasm } = await import("./wasm/support.ts");
   const why = whyNoWasm();
   if (why !== undefined) return why;
+  const { WasmDevice } = await import("./wasm/device.ts");
   try {
     return await WasmDevice.open(reason);
   } catch (error) {
@@ -40,7 +41,7 @@ async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<D
   const { gpuDevice, maxBufferBytes, reason, gpu = globalThis.navigator?.gpu } = options;
   if (!gpu && !gpuDevice) return reason ?? "this host has no WebGPU (navigator.gpu is missing)";
   const { openAdapter, ownerOf } = await import("./webgpu/device.ts");
-  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, maxBufferBytes });
+  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
   return openAdapter(gpu, choice, options);
 }
 

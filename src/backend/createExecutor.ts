@@ -1,6 +1,7 @@
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Device } from "./device.ts";
 import type { Executor } from "./executor.ts";
+import type { GpuDevice } from "./webgpu/device.ts";
 
 // A page downloads only the code of the machine that it computes on.
 
@@ -17,5 +18,9 @@ export async function createExecutor(device: Device, network: AnyNetwork, member
     return openWasmExecutor(device, network, members);
   }
   const { openExecutor } = await import("./webgpu/strategies/executor.ts");
-  return openExecutor(device, network, members);
+  const executor = await openExecutor(device, network, members);
+  const gpu = device as GpuDevice; // anything else was refused
+  if (members > 1 || gpu.kind !== "gpu" || gpu.isRequired) return executor;
+  const { withHandOver } = await import("./handOver.ts");
+  return withHandOver(gpu, executor);
 }

@@ -174,7 +174,7 @@ export class GraphBuilder {
   }
 
   /**
-   * The graph up to an output, which becomes its last node; nodes that it does not depend on are left out.
+   * The graph up to an output, which becomes its last node; nodes that it does not depend on are left out, but for the input.
    * @throws InvalidInput where a parameter would be left out: its layer would never be trained
    */
   finish(output: number): Graph {

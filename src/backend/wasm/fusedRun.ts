@@ -1,26 +1,15 @@
-import { type AnyNetwork, asChain } from "../../graph/graphNetwork.ts";
 import type { Network } from "../../graph/network.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
+import { sharesFused } from "./costModel.ts";
 import type { WasmDevice } from "./device.ts";
 import { MemberRun } from "./memberRun.ts";
 import type { Program } from "./program.ts";
 import type { statusWords } from "./runLayout.ts";
 import { SampleRun } from "./sampleRun.ts";
 
-/** Parameters up to which straight-line code compiles soon and stays in the cache of a core. */
-const mostParameters = 512;
 /** Time after which others get their turn. */
 const unitMs = 20;
-/** Work of a step, parameters times samples times members, from which threads share it. */
-const sharedWork = 2 ** 17;
-
-/** The network, where straight-line code trains it. */
-export function fusedNetwork(network: AnyNetwork): Network | undefined {
-  const chain = asChain(network);
-  return chain && chain.parameterCount <= mostParameters ? chain : undefined;
-}
-
 export interface FusedRequest {
   readonly device: WasmDevice;
   readonly network: Network;
@@ -46,8 +35,8 @@ export class FusedRun implements TrainingRun {
     const { heap, pool } = device;
     this.#request = request;
     this.#run = run;
-    const work = network.parameterCount * members * Math.min(settings.batchSize, run.host.rowCount);
-    const isShared = pool.threads > 1 && work >= sharedWork;
+    const rows = Math.min(settings.batchSize, run.host.rowCount);
+    const isShared = pool.threads > 1 && sharesFused(network.parameterCount, members, rows);
     this.#program = isShared ? run.createProgram(heap, pool.threads) : undefined;
     if (settings.resume) run.restore(settings.resume);
   }

@@ -8,14 +8,13 @@ import { batchAt, optimizersOf, rowsOf, seedOf, widestOptimizer } from "../batch
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
+import { sharesLayered } from "./costModel.ts";
 import type { WasmDevice } from "./device.ts";
 import { turnPlace, turnWords } from "./passArguments.ts";
 import { RunMemory, type StepKernels } from "./runMemory.ts";
 
 /** Time of the work that is handed over at once, so that others get their turn. */
 const unitMs = 20;
-/** Operations of a step below which waking other threads costs more than it saves. */
-const aloneOperations = 2 ** 19;
 
 export interface RunRequest {
   readonly device: WasmDevice;
@@ -102,7 +101,7 @@ export class WasmRun implements TrainingRun {
     const { pool } = this.#request.device;
     const startMs = performance.now();
     for (let turn = 0; turn < turns; turn++) this.#writeTurn(turn, firstStep + turn);
-    const isAlone = pool.threads === 1 || this.#memory.operations < aloneOperations;
+    const isAlone = pool.threads === 1 || !sharesLayered(this.#memory.operations);
     if (isAlone) pool.runAlone(this.#memory.program, turns);
     else await pool.run(this.#memory.program, turns);
     const ms = performance.now() - startMs;

@@ -9,6 +9,7 @@ const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
 
 interface GpuDeviceOptions {
   readonly isOwned: boolean;
+  readonly isRequired: boolean;
   readonly maxBufferBytes: number | undefined;
   readonly hasQuads: boolean;
 }
@@ -28,11 +29,15 @@ export class GpuDevice implements Device {
   readonly subgroupLanes: number | undefined;
   /** Four neighbouring invocations can exchange values: tried when the device was acquired. */
   readonly hasQuads: boolean;
+  /** False where it was found by "auto": tiny networks may then be handed over to WebAssembly. */
+  readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   /** Created for the first tensor. */
   tensorBackend: TensorBackend | undefined;
   readonly #isOwned: boolean;
+  readonly #companions: Device[] = [];
+  #isDisposed = false;
   #lost: string | undefined;
   #fault: GPUError | undefined;
 
@@ -49,6 +54,7 @@ export class GpuDevice implements Device {
     this.maxWorkgroupBytes = limits.maxComputeWorkgroupStorageSize;
     this.subgroupLanes = lanesOf(gpu);
     this.hasQuads = options.hasQuads;
+    this.isRequired = options.isRequired;
     this.#isOwned = options.isOwned;
     gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
     void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));
@@ -124,8 +130,16 @@ export class GpuDevice implements Device {
     }
   }
 
+  /** Takes charge of a device that was opened beside this one: it ends with it. */
+  accompany(companion: Device): void {
+    if (this.#isDisposed) companion.dispose();
+    else this.#companions.push(companion);
+  }
+
   /** Destroys the device, unless it was handed in. */
   dispose(): void {
+    this.#isDisposed = true;
+    for (const companion of this.#companions.splice(0)) companion.dispose();
     if (this.#isOwned) this.gpu.destroy();
   }
 
@@ -159,7 +173,7 @@ export async function openAdapter(
   const wanted = choice === "auto" ? "gpu" : choice;
   if (kind !== wanted) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
   const { maxBufferBytes } = options;
-  return ownerOf(await requestDevice(adapter), { isOwned: true, maxBufferBytes });
+  return ownerOf(await requestDevice(adapter), { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });
 }
 
 /** Wraps a WebGPU device, after the probe for quads. */

@@ -8,7 +8,7 @@ import { blockOf } from "../layout.ts";
 import { type Network } from "../../../graph/network.ts";
 import { InFlight } from "./inFlight.ts";
 import { addSlices, type SliceSums } from "./scorer.ts";
-import { sampleFlops } from "./costModel.ts";
+import { sampleFlops } from "../../stepWork.ts";
 import { scoreSliceRows, slicesOfChunk } from "./fusedPlan.ts";
 
 export interface FusedScorerRequest {

@@ -100,6 +100,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const details = `${only}: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
   return {
     report: {
+      machine: request.device.kind,
       strategy: "layered",
       reason: reasonOf("layered", details, costs, settings.strategy === "layered"),
       dispatchesPerStep: groups * kernels.length,
@@ -127,6 +128,7 @@ function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, nu
   const details = takesSteps ? `, up to ${stepsPerDispatch}${grouped}` : `${grouped}, then the update`;
   return {
     report: {
+      machine: request.device.kind,
       strategy,
       reason: reasonOf(strategy, details, costs, settings.strategy === strategy),
       dispatchesPerStep: (groups * kernels.length) / stepsPerDispatch,
