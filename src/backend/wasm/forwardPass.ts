@@ -1,6 +1,5 @@
 import { deriveStep } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
-import { nextTask } from "../../nextTask.ts";
 import type { FloatArray } from "../executor.ts";
 import type { WasmDevice } from "./device.ts";
 import { writeProducts } from "./layerProducts.ts";
@@ -12,20 +11,14 @@ import type { NetworkModule } from "./stepModule.ts";
 /** Rows that are predicted at once, and rows of an item. */
 const chunkRows = 4096;
 const sliceRows = 128;
-/** Time after which others get their turn. */
-const unitMs = 20;
 /** f32 values of nodes that are in memory at once. */
 const mostFloats = 2 ** 24;
-
-export interface ForwardKernel {
-  readonly module: NetworkModule;
-  readonly forward: KernelHandle;
-}
 
 export interface ForwardRequest {
   readonly device: WasmDevice;
   readonly network: AnyNetwork;
-  readonly kernel: ForwardKernel;
+  readonly module: NetworkModule;
+  readonly forward: KernelHandle;
   /** Addresses of the parameters of each member. */
   readonly parameters: readonly number[];
   /** Throws where the parameters are no longer the model's. */
@@ -47,8 +40,8 @@ class ForwardMemory {
   readonly #outputs: number;
 
   constructor(request: ForwardRequest, rowCount: number) {
-    const { device, network, kernel } = request;
-    const { slotWidths, slotOf } = kernel.module;
+    const { device, network, module, forward } = request;
+    const { slotWidths, slotOf } = module;
     const step = deriveStep(graphOf(network));
     const sliceFloats = sliceRows * slotWidths.reduce((sum, width) => sum + width, 0);
     const most = sliceRows * Math.max(1, Math.floor(mostFloats / sliceFloats));
@@ -67,7 +60,7 @@ class ForwardMemory {
       const sizes = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products };
       const places = { turns: this.#turns, inputs: this.#data };
       this.#args = memory.words([...argumentWords({ ...sizes, ...places }), ...slots]);
-      const calls = [{ kernel: kernel.forward, args: this.#args }];
+      const calls = [{ kernel: forward, args: this.#args }];
       this.program = new Program(device.heap, [{ items: slices, calls }]);
     } catch (error) {
       memory.free();
@@ -106,20 +99,16 @@ export async function forwardPass(request: ForwardRequest, inputs: FloatArray, v
   const memory = new ForwardMemory(request, rowCount);
   try {
     const { capacity, program } = memory;
-    let pauseMs = performance.now() + unitMs;
     for (let firstRow = 0; firstRow < rowCount; firstRow += capacity) {
       const rows = Math.min(capacity, rowCount - firstRow);
       memory.write(inputs.subarray(firstRow * network.inputs, (firstRow + rows) * network.inputs));
       for (const [member, parameters] of request.parameters.entries()) {
         memory.use(parameters);
-        if (pool.threads === 1 || rows <= sliceRows) pool.runAlone(program);
+        await pool.pauseIfDue();
+        if (rows <= sliceRows) pool.runAlone(program);
         else await pool.run(program);
         request.requireAlive();
         visit(memory.outputs(rows), { member, firstRow });
-        if (performance.now() < pauseMs) continue;
-        await nextTask();
-        request.requireAlive();
-        pauseMs = performance.now() + unitMs;
       }
     }
   } finally {

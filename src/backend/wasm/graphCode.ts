@@ -156,7 +156,7 @@ export class GraphCode {
 
   /** Copies the batch's rows of the data. */
   gather(source: "inputs" | "targets", slot: Slot): void {
-    const { code, args, member, batchFirst, rows, turn, record } = this.#context;
+    const { code, args, member, batchFirst, rows, record } = this.#context;
     const { body } = code;
     const to = this.slotAddress(slot);
     const data = body.let(read(args, source));
@@ -164,9 +164,8 @@ export class GraphCode {
     body.if(
       numbers,
       () => {
-        const ofTurn = i32.mul(turn, read(args, "rowsTurn"));
         const ofMember = i32.mul(member, read(args, "rowsMember"));
-        const first = body.let(i32.add(i32.add(numbers, i32.add(ofTurn, ofMember)), i32.shl(batchFirst, 2)));
+        const first = body.let(i32.add(i32.add(numbers, ofMember), i32.shl(batchFirst, 2)));
         body.for({ from: 0, to: rows }, (row) => {
           const number = i32.load(i32.add(first, i32.shl(row, 2)));
           const from = body.let(i32.add(data, i32.mul(number, 4 * slot.width)));
@@ -372,7 +371,7 @@ export class GraphCode {
       forUnits(body, width, ({ index: unit, offset, lanes }) => {
         const bytes = unit === undefined ? constant("i32", offset) : i32.add(unit, offset);
         const units = body.let(i32x4.add(i32x4.splat(i32.shrU(bytes, 2)), i32x4.constants(0, 1, 2, 3)));
-        const word = threefry(body, keys, [sample, units]);
+        const [word] = threefry(body, keys, [sample, units]);
         const isDropped = i32x4.gtU(Math.floor(rate * 2 ** 32) | 0, word);
         const value = f32x4.div(same ?? f32x4.load(place(source, unit), offset), 1 - rate);
         const kept = code.clear(value, isDropped);

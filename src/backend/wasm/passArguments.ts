@@ -26,10 +26,12 @@ const names = [
   /** The data: [rows, inputs] and [rows, outputs] f32. */
   "inputs",
   "targets",
-  /** Numbers of the rows of each turn and member, or 0: rows follow each other. Distances in bytes; that of members may be 0. */
+  /** Numbers of the rows of each member, or 0: rows follow each other. The distance of members in bytes may be 0. */
   "rows",
-  "rowsTurn",
   "rowsMember",
+  /** Words of the seeds by which members draw rows [members or 1, 2], and how many rows there are. */
+  "seeds",
+  "rowCount",
   /** Sums of losses over slices of the batch, and the distance of members in bytes. */
   "partials",
   "partialsMember",
@@ -95,5 +97,6 @@ export const turnPlace = {
   ring: 4,
   /** f32: numbers of the optimizer that change from step to step. */
   values: 5,
+  epoch: 10,
 } as const;
 export const turnWords = 16;

@@ -3,8 +3,8 @@ import { nextTask } from "../../nextTask.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelHandle, Program } from "./program.ts";
 import {
+  addTo,
   closed,
-  instantiate,
   itemBits,
   type Modules,
   phaseMask,
@@ -24,8 +24,11 @@ export interface PoolOptions {
   readonly scratchBytes: number;
 }
 
-/** How long the caller sleeps before its other tasks get their turn: news of lost workers among them. */
+/** How long the caller works or sleeps before its other tasks get their turn: news of lost workers among them. */
 const patienceMs = 20;
+
+/** A module, and which of its exports become kernels. */
+type KernelModule = Pick<Modules, "module" | "names">;
 
 /** @returns why there can be no workers, if so */
 function reasonForOneThread({ heap, threads }: PoolOptions): string | undefined {
@@ -50,6 +53,10 @@ export class ThreadPool {
   readonly #allocated: readonly number[];
   readonly #callerWorks: boolean;
   #knownBytes = 0;
+  /** Numbers of kernels that nobody uses any more. */
+  readonly #freeNumbers: number[] = [];
+  /** When other tasks are due. */
+  #pauseMs = 0;
   /** What is under way: runs and orders take their turns. */
   #last: Promise<unknown> = Promise.resolve();
   #isDisposed = false;
@@ -115,29 +122,35 @@ export class ThreadPool {
    * Lets every thread have kernels: exports with the signature (args, item, scratch, turn) of modules that import `memoryImport`.
    * @returns their handles, in the order of the modules and their names
    */
-  async addKernels(modules: readonly Modules[]): Promise<KernelHandle[]> {
+  async addKernels(modules: readonly KernelModule[]): Promise<KernelHandle[]> {
     const { handles, told } = this.#addKernels(modules);
     await told;
     return handles;
   }
 
   /** The same for the caller at once: `runAlone` may use them, and runs that are asked for later. */
-  addKernelsNow(modules: readonly Modules[]): KernelHandle[] {
+  addKernelsNow(modules: readonly KernelModule[]): KernelHandle[] {
     const { handles, told } = this.#addKernels(modules);
     told.catch(() => {}); // the next run throws it
     return handles;
   }
 
-  #addKernels(modules: readonly Modules[]): { handles: KernelHandle[]; told: Promise<void> } {
+  #addKernels(added: readonly KernelModule[]): { handles: KernelHandle[]; told: Promise<void> } {
     const { kernels } = this.#thread;
-    const first = kernels.length;
-    kernels.push(...instantiate(modules, this.heap.memory));
-    const handles = kernels.slice(first).map((_, at) => ({ index: first + at }));
+    let next = kernels.length;
+    const modules = added.map((own) => ({ ...own, numbers: own.names.map(() => this.#freeNumbers.pop() ?? next++) }));
+    addTo(kernels, modules, this.heap.memory);
+    const handles = modules.flatMap(({ numbers }) => numbers.map((index) => ({ index })));
     const told = this.#inTurn(() => {
       this.requireAlive();
       return this.#tellWorkers(modules);
     });
     return { handles, told };
+  }
+
+  /** Gives kernels back that no run uses any more: later ones take their places. */
+  releaseKernels(handles: readonly KernelHandle[]): void {
+    this.#freeNumbers.push(...handles.map(({ index }) => index));
   }
 
   /** Wakes all workers for a message: the closed cursor gets another number. */
@@ -169,6 +182,7 @@ export class ThreadPool {
       if (this.#knownBytes !== this.heap.memory.buffer.byteLength) await this.#tellWorkers([]);
       const start = (): void => this.#start(program, turns);
       if (this.#callerWorks) {
+        await this.pauseIfDue();
         start();
         await this.#work();
       } else await this.#workers.untilClosed(start);
@@ -189,10 +203,21 @@ export class ThreadPool {
   }
 
   async #work(): Promise<void> {
-    while (takeItems(this.#thread, patienceMs) === "waiting") {
-      await nextTask();
+    while (takeItems(this.#thread, patienceMs, this.#pauseMs) === "waiting") {
+      await this.pause();
       this.requireAlive();
+      this.#thread.words = new Int32Array(this.heap.memory.buffer); // another task may have made it grow
     }
+  }
+
+  /** Lets other tasks have their turn, where they are due. */
+  async pauseIfDue(): Promise<void> {
+    if (performance.now() > this.#pauseMs) await this.pause();
+  }
+
+  async pause(): Promise<void> {
+    await nextTask();
+    this.#pauseMs = performance.now() + patienceMs;
   }
 
   async #requireNoFailure(): Promise<void> {

@@ -1,9 +1,9 @@
-import { hasOwnRows, isShuffled } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import type { StepGraph } from "../../graph/derive.ts";
 import { dropoutStreams } from "./graphCode.ts";
 import { mostItems } from "./program.ts";
 import { turnWords } from "./passArguments.ts";
+import { areInOrder, type RowRule, rowRuleOf } from "./rowDraw.ts";
 
 /** Bytes of the values of nodes: of a chunk of one member, and of the members that are in memory together. */
 const chunkBytes = 2 ** 26;
@@ -30,8 +30,11 @@ export interface RunSizes {
   readonly slotFloats: readonly number[];
   readonly memberFloats: number;
   readonly ringSteps: number;
+  readonly rowRule: RowRule;
   /** Members with rows of their own; 0 where rows follow each other. */
   readonly rowMembers: number;
+  /** Words of the numbers of a member's rows. */
+  readonly rowWords: number;
   /** Members with dropout masks of their own, and streams of masks. */
   readonly maskMembers: number;
   readonly streams: readonly number[];
@@ -67,12 +70,12 @@ export function runSizes(
   // Vectors may be written up to their end.
   const slotFloats = slotWidths.map((width) => 4 * Math.ceil((chunkRows * width) / 4) + 4);
   const memberFloats = 16 * Math.ceil(sumOf(slotFloats) / 16);
-  const hasRows = isShuffled(settings, rowCount) || settings.bootstrap === true;
-  const rowMembers = hasRows ? (hasOwnRows(settings, rowCount) ? members : 1) : 0;
+  const rowRule = rowRuleOf(settings, rowCount);
+  const rowMembers = areInOrder(rowRule) ? 0 : rowRule.hasOwnRows ? members : 1;
   const streams = dropoutStreams(step);
   const maskMembers = settings.perMember?.seed ? members : 1;
   const ringSteps = Math.max(1, Math.min(maxRingSteps, Math.floor(ringFloats / members)));
-  const ofTurn = 4 * (turnWords + rowMembers * batchSize + 2 * streams.length * maskMembers);
+  const ofTurn = 4 * (turnWords + 2 * streams.length * maskMembers);
   return {
     members,
     rowCount,
@@ -82,7 +85,9 @@ export function runSizes(
     slotFloats,
     memberFloats,
     ringSteps,
+    rowRule,
     rowMembers,
+    rowWords: 4 * Math.ceil(batchSize / 4),
     maskMembers,
     streams,
     slices: Math.ceil(batchSize / sliceRows),
