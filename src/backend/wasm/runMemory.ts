@@ -15,6 +15,8 @@ import type { UpdatePlan } from "./updateCode.ts";
 
 /** Operations that make an item worth being one. */
 const itemOperations = 2 ** 18;
+/** Rows of weights that an item computes gradients of, at least: it packs the gradients of the outputs for them. */
+const leastWeightRows = 64;
 /** Operations that drawing a row takes, about. */
 const drawOperations = 32;
 /** Members of an item that ends their step, at least. */
@@ -74,7 +76,7 @@ function cutGradients(step: StepGraph, chunkRows: number): { words: number[]; it
   const all = gradientJobs(step);
   const least = Math.ceil(all.reduce((sum, { rows }) => sum + rows, 0) / (mostItems / 2));
   const jobs = all.map(({ rows, operations }) => {
-    const wanted = 4 * Math.ceil(Math.max(least, itemOperations / Math.max(1, operations * chunkRows)) / 4);
+    const wanted = 4 * Math.ceil(Math.max(least, leastWeightRows, itemOperations / Math.max(1, operations * chunkRows)) / 4);
     const perItem = Math.min(rows, wanted);
     return { items: Math.ceil(rows / perItem), perItem };
   });
