@@ -105,11 +105,7 @@ export class WasmExecutor implements Executor {
     const requireAlive = (): void => this.#requireAlive("predict");
     try {
       requireAlive();
-      await forwardPass(
-        { device, network, module, forward: kernelOf("forward"), parameters, requireAlive },
-        inputs,
-        visit,
-      );
+      await forwardPass({ device, network, module, kernelOf, parameters, requireAlive }, inputs, visit);
     } finally {
       release();
     }

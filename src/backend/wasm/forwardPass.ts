@@ -4,8 +4,9 @@ import type { FloatArray } from "../executor.ts";
 import type { WasmDevice } from "./device.ts";
 import { writeProducts } from "./layerProducts.ts";
 import { Memory } from "./memory.ts";
+import { packedMatrices, packJobs } from "./packedWeights.ts";
 import { argumentWords, placeOf, turnPlace, turnWords } from "./passArguments.ts";
-import { type KernelHandle, Program } from "./program.ts";
+import { type KernelOf, type Phase, Program } from "./program.ts";
 import type { NetworkModule } from "./stepModule.ts";
 
 /** Rows that are predicted at once, and rows of an item. */
@@ -18,7 +19,7 @@ export interface ForwardRequest {
   readonly device: WasmDevice;
   readonly network: AnyNetwork;
   readonly module: NetworkModule;
-  readonly forward: KernelHandle;
+  readonly kernelOf: KernelOf;
   /** Addresses of the parameters of each member. */
   readonly parameters: readonly number[];
   /** Throws where the parameters are no longer the model's. */
@@ -40,7 +41,7 @@ class ForwardMemory {
   readonly #outputs: number;
 
   constructor(request: ForwardRequest, rowCount: number) {
-    const { device, network, module, forward } = request;
+    const { device, network, module, kernelOf } = request;
     const { slotWidths, slotOf } = module;
     const step = deriveStep(graphOf(network));
     const sliceFloats = sliceRows * slotWidths.reduce((sum, width) => sum + width, 0);
@@ -56,12 +57,18 @@ class ForwardMemory {
       this.#turns = memory.allocate(turnWords);
       const slots = slotWidths.map((width) => memory.allocate(capacity * width + 4));
       this.#outputs = slots[slotOf(step.forwardCount - 1)]!;
-      const products = writeProducts(memory, denseShapesOf(step), Math.min(sliceRows, capacity));
-      const sizes = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products };
-      const places = { turns: this.#turns, inputs: this.#data };
+      const { matrices, floats } = slices > 1 ? packedMatrices(step) : { matrices: [], floats: 0 };
+      const packs = packJobs(matrices);
+      const products = writeProducts(memory, denseShapesOf(step), Math.min(sliceRows, capacity), matrices);
+      const sizes = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products, packItems: packs.length };
+      const packed = packs.length > 0 ? { packed: memory.allocate(floats), packs: memory.words(packs.flat()) } : {};
+      const places = { turns: this.#turns, inputs: this.#data, ...packed };
       this.#args = memory.words([...argumentWords({ ...sizes, ...places }), ...slots]);
-      const calls = [{ kernel: forward, args: this.#args }];
-      this.program = new Program(device.heap, [{ items: slices, calls }]);
+      const phaseOf = (kernel: string, items: number): Phase => ({
+        items,
+        calls: [{ kernel: kernelOf(kernel), args: this.#args }],
+      });
+      this.program = new Program(device.heap, [phaseOf("pack", packs.length), phaseOf("forward", slices)]);
     } catch (error) {
       memory.free();
       throw error;

@@ -77,7 +77,7 @@ function matricesOf(body: Body, args: Address, matrix: Address): { a: Address; b
 
 /** Adds the kernel of products, `matmul(args, item, scratch, turn)`. */
 export function addMatmul(builder: ModuleBuilder, useMadd: boolean) {
-  const block = addBlock(builder, useMadd);
+  const { block } = addBlock(builder, useMadd);
   const dotBlock = addDotBlock(builder, useMadd);
   return builder.kernel((body, ...[args, item, scratch]) => {
     forBlocks(body, args, item, ({ top, left, rows, columns, slice, matrix: out }, matrix) => {

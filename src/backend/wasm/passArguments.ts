@@ -58,6 +58,10 @@ const names = [
   /** [members] f32 and [members] words. */
   "bestLosses",
   "bestSteps",
+  /** Packed weights of the first member, or 0: products read them as they are. Jobs that pack them, and how many. */
+  "packed",
+  "packs",
+  "packItems",
   /** Addresses of the arguments of matrix products, `productKinds` of each dense node. */
   "products",
   /** Items and rows per item of each parameter gradient: two words each. */

@@ -6,6 +6,7 @@ import type { RunSettings } from "../executor.ts";
 import { gradientJobs } from "./gradientCode.ts";
 import { writeProducts } from "./layerProducts.ts";
 import { Memory, type MemorySource } from "./memory.ts";
+import { packJobs } from "./packedWeights.ts";
 import { updateBlock } from "./parameterUpdate.ts";
 import { argumentWords, type PassArgument, turnWords } from "./passArguments.ts";
 import { mostItems, type KernelOf, type Phase, Program } from "./program.ts";
@@ -76,7 +77,8 @@ function cutGradients(step: StepGraph, chunkRows: number): { words: number[]; it
   const all = gradientJobs(step);
   const least = Math.ceil(all.reduce((sum, { rows }) => sum + rows, 0) / (mostItems / 2));
   const jobs = all.map(({ rows, operations }) => {
-    const wanted = 4 * Math.ceil(Math.max(least, leastWeightRows, itemOperations / Math.max(1, operations * chunkRows)) / 4);
+    const wanted =
+      4 * Math.ceil(Math.max(least, leastWeightRows, itemOperations / Math.max(1, operations * chunkRows)) / 4);
     const perItem = Math.min(rows, wanted);
     return { items: Math.ceil(rows / perItem), perItem };
   });
@@ -123,8 +125,9 @@ export class RunMemory {
     try {
       const count = members * parameterStride;
       this.at = allocatePlaces(this.#memory, this.sizes, { moments: plan.state.length * count, gradients: count });
-      this.slots = this.#allocateSlots();
-      this.#common = this.#commonValues();
+      const { slots, end } = this.#allocateSlots();
+      this.slots = slots;
+      this.#common = this.#commonValues(end);
       this.program = new Program(heap, this.#phases(rowOperations));
     } catch (error) {
       this.#memory.free();
@@ -132,14 +135,16 @@ export class RunMemory {
     }
   }
 
-  #allocateSlots(): number[] {
+  /** Addresses of the slots of the first member, and of what lies behind them. */
+  #allocateSlots(): { slots: readonly number[]; end: number } {
     const { memberFloats, groupMembers, slotFloats } = this.sizes;
-    let address = this.#memory.allocate(memberFloats * groupMembers);
-    return slotFloats.map((floats) => {
-      const own = address;
-      address += 4 * floats;
+    let end = this.#memory.allocate(memberFloats * groupMembers);
+    const slots = slotFloats.map((floats) => {
+      const own = end;
+      end += 4 * floats;
       return own;
     });
+    return { slots, end };
   }
 
   /** Distance of the rows of members, in bytes. */
@@ -147,11 +152,12 @@ export class RunMemory {
     return this.sizes.rowMembers > 1 ? 4 * this.sizes.rowWords : 0;
   }
 
-  #commonValues(): PassValues {
+  #commonValues(packedAt: number): PassValues {
     const { network, members, settings, module } = this.#request;
-    const { batchSize, sliceRows, slices, chunkRows, maskMembers, streams, memberFloats } = this.sizes;
+    const { batchSize, sliceRows, slices, chunkRows, maskMembers, streams, memberFloats, packed } = this.sizes;
     const memory = this.#memory;
     const gradients = cutGradients(this.#step, chunkRows);
+    const packs = packJobs(packed);
     const blockSize = Math.max(updateBlock, 4 * Math.ceil(network.parameterCount / mostItems / 4));
     return {
       sliceRows,
@@ -176,7 +182,10 @@ export class RunMemory {
       blockSize,
       momentsState: 4 * members * module.parameterStride,
       failed: memory.allocate(members),
-      products: writeProducts(memory, denseShapesOf(this.#step), Math.min(sliceRows, batchSize)),
+      products: writeProducts(memory, denseShapesOf(this.#step), Math.min(sliceRows, batchSize), packed),
+      packed: packs.length > 0 ? packedAt : 0,
+      packs: memory.words(packs.flat()),
+      packItems: packs.length,
       jobs: memory.words(gradients.words),
       jobItems: gradients.items,
       parameters: this.#request.parameters,
@@ -222,6 +231,12 @@ export class RunMemory {
     }
     for (let first = 0; first < members; first += groupMembers) {
       const count = Math.min(groupMembers, members - first);
+      const packItems = this.#common.packItems!;
+      if (packItems > 0) {
+        const shared = shareItems(count, packItems, network.parameterCount / packItems);
+        const args = this.#pass(first, { members: count, itemMembers: shared.itemMembers });
+        phases.push(this.#phaseOf("pack", shared.items, args));
+      }
       for (let firstRow = 0; firstRow < batchSize; firstRow += chunkRows) {
         phases.push(...this.#chunkPhases({ first, count, firstRow }, rowOperations));
       }

@@ -2,6 +2,7 @@ import type { RunSettings } from "../executor.ts";
 import type { StepGraph } from "../../graph/derive.ts";
 import { dropoutStreams } from "./graphCode.ts";
 import { mostItems } from "./program.ts";
+import { type PackedMatrix, packedMatrices } from "./packedWeights.ts";
 import { turnWords } from "./passArguments.ts";
 import { areInOrder, type RowRule, rowRuleOf } from "./rowDraw.ts";
 
@@ -26,9 +27,11 @@ export interface RunSizes {
   readonly chunkRows: number;
   /** Members whose nodes are in memory at once. */
   readonly groupMembers: number;
-  /** f32 values of each slot, and of all slots of a member. */
+  /** f32 values of each slot, and of all slots and packed weights of a member. */
   readonly slotFloats: readonly number[];
   readonly memberFloats: number;
+  /** Weights that are packed for the slices of a batch, in the memory of a member behind its slots. */
+  readonly packed: readonly PackedMatrix[];
   readonly ringSteps: number;
   readonly rowRule: RowRule;
   /** Members with rows of their own; 0 where rows follow each other. */
@@ -69,7 +72,9 @@ export function runSizes(
   const chunkRows = Math.min(batchSize, Math.max(1, Math.floor(chunkBytes / sliceBytes)) * sliceRows);
   // Vectors may be written up to their end.
   const slotFloats = slotWidths.map((width) => 4 * Math.ceil((chunkRows * width) / 4) + 4);
-  const memberFloats = 16 * Math.ceil(sumOf(slotFloats) / 16);
+  const slices = Math.ceil(batchSize / sliceRows);
+  const { matrices, floats } = slices > 1 ? packedMatrices(step) : { matrices: [], floats: 0 };
+  const memberFloats = 16 * Math.ceil((sumOf(slotFloats) + floats + 4) / 16);
   const rowRule = rowRuleOf(settings, rowCount);
   const rowMembers = areInOrder(rowRule) ? 0 : rowRule.hasOwnRows ? members : 1;
   const streams = dropoutStreams(step);
@@ -84,13 +89,14 @@ export function runSizes(
     chunkRows,
     slotFloats,
     memberFloats,
+    packed: matrices,
     ringSteps,
     rowRule,
     rowMembers,
     rowWords: 4 * Math.ceil(batchSize / 4),
     maskMembers,
     streams,
-    slices: Math.ceil(batchSize / sliceRows),
+    slices,
     groupMembers: Math.max(1, Math.min(members, Math.floor(groupBytes / (4 * memberFloats)))),
     maxTurns: Math.max(1, Math.min(ringSteps, mostTurns, Math.floor(turnBytes / ofTurn))),
   };

@@ -7,8 +7,9 @@ import { memoryImport } from "./heap.ts";
 import { i32 } from "./instructions.ts";
 import { emitLoss } from "./lossCode.ts";
 import { least } from "./least.ts";
-import { addBlock, type Block } from "./matmulBlock.ts";
+import { addBlock, type Block, type Blocks } from "./matmulBlock.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
+import { packWords } from "./packedWeights.ts";
 import { read, turnPlace, turnWords } from "./passArguments.ts";
 import { remembered } from "./remembered.ts";
 import type { Address } from "./rowLoops.ts";
@@ -38,6 +39,7 @@ interface Parts {
   readonly step: StepGraph;
   readonly slots: Slots;
   readonly block: Block;
+  readonly packColumns: Blocks["packColumns"];
   readonly parameterStride: number;
 }
 
@@ -51,7 +53,7 @@ function createParts(network: AnyNetwork, isShared: boolean): Parts {
     vectors: new VectorModule(builder, useRelaxed),
     step,
     slots: new Slots(step),
-    block: addBlock(builder, useRelaxed),
+    ...addBlock(builder, useRelaxed),
     parameterStride: strideOf(step.parameters),
   };
 }
@@ -128,6 +130,24 @@ function addRowsKernel(parts: Parts, isTraining: boolean, emit: (graph: GraphCod
   });
 }
 
+/** Packs the weights of members, a block of a matrix to an item. */
+const addPack = (parts: Parts) =>
+  addKernel(parts, (kernel) => {
+    const { body, args, item } = kernel;
+    const packItems = body.let(read(args, "packItems"));
+    const job = i32.mul(i32.remU(item, packItems), 4 * Object.keys(packWords).length);
+    const at = body.let(i32.add(read(args, "packs"), job));
+    const [from, lane, deep, lanes, depth, to] = Object.values(packWords).map((word) =>
+      body.let(i32.load(at, 4 * word)),
+    ) as [Address, Address, Address, Address, Address, Address];
+    forMembers(body, args, { item: body.let(i32.divU(item, packItems)), checksStop: false }, (member) => {
+      const parameters = i32.add(read(args, "parameters"), i32.mul(member, 4 * parts.parameterStride));
+      const packed = i32.add(read(args, "packed"), i32.mul(member, read(args, "slotsMember")));
+      const range = { from: body.let(i32.add(parameters, from)), lane, deep, lanes, depth };
+      parts.packColumns(body, range, body.let(i32.add(packed, to)));
+    });
+  });
+
 const moduleOf = ({ builder, slots, parameterStride }: Parts, names: readonly string[]): NetworkModule => ({
   bytes: builder.encode(),
   names,
@@ -144,7 +164,8 @@ function writeForward(network: AnyNetwork, isShared: boolean): NetworkModule {
     graph.contiguous(step.forwardCount - 1);
   });
   parts.builder.export("forward", forward);
-  return moduleOf(parts, ["forward"]);
+  parts.builder.export("pack", addPack(parts));
+  return moduleOf(parts, ["forward", "pack"]);
 }
 
 /** Forward, loss and backward of slices of the batch. */
@@ -200,7 +221,7 @@ function writeTraining(network: AnyNetwork, update: UpdatePlan, isShared: boolea
     const { body, args, item } = kernel;
     forMembers(body, args, { item, checksStop: false }, (member) => emitFinish(kernel, member));
   });
-  const kernels = { rows, gradients, update: updating, finish };
+  const kernels = { pack: addPack(parts), rows, gradients, update: updating, finish };
   for (const [name, kernel] of Object.entries(kernels)) parts.builder.export(name, kernel);
   return moduleOf(parts, Object.keys(kernels));
 }
@@ -209,12 +230,12 @@ function writeTraining(network: AnyNetwork, update: UpdatePlan, isShared: boolea
 const forwards = [false, true].map(() => new WeakMap<AnyNetwork, NetworkModule>());
 const trainings = [false, true].map(() => new WeakMap<AnyNetwork, WeakMap<UpdatePlan, NetworkModule>>());
 
-/** The kernel `forward`: outputs of rows, in the slot of the last forward node. */
+/** The kernels `forward`, outputs of rows in the slot of the last forward node, and `pack` (of the weights, before it). */
 export const forwardModule = (network: AnyNetwork, isShared: boolean): NetworkModule =>
   remembered(forwards[Number(isShared)]!, network, () => writeForward(network, isShared));
 
 /**
- * The kernels of a training step, in order: `rows` (forward, loss and backward of slices of the batch), `gradients` (of the parameters),
+ * The kernels of a training step, in order: `pack` (of the weights), `rows` (forward, loss and backward of slices of the batch), `gradients` (of the parameters),
  * `update`, and `finish` (losses, and who stops).
  */
 export function trainingModule(network: AnyNetwork, update: UpdatePlan, isShared: boolean): NetworkModule {
