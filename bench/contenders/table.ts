@@ -27,7 +27,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "cpu",
     hosts: everywhere,
     withoutIsolation: "one thread",
-    kinds: ["step", "product", "gradient"],
+    kinds: ["step", "forward", "product", "gradient"],
     load: async () => (await import("./thalweg/thalwegWasm.ts")).wasm,
   },
   ...(baseline ? [baseline] : []),

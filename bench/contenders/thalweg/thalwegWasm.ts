@@ -1,4 +1,4 @@
-// The WebAssembly backend on all cores: training steps through the contract of executors; products and gradients by its kernels, a state that
+// The WebAssembly backend on all cores: training steps and predictions through the contract of executors; products and gradients by its kernels, a state that
 // every round replaces.
 
 import { version } from "../../../package.json";
@@ -16,6 +16,7 @@ import { Program } from "../../../src/backend/wasm/program.ts";
 import { coreCount, hasThreads } from "../../../src/backend/wasm/workerHost.ts";
 import { CannotTakePart, type Contender, type Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
+import { createPredictions } from "./thalwegPredictions.ts";
 import { createSteps } from "./thalwegSteps.ts";
 import type { GradientWorkload, ProductWorkload } from "../../race/workload.ts";
 
@@ -136,10 +137,10 @@ function halfAddedModule(isShared: boolean): WebAssembly.Module {
 export const wasm: Contender = {
   version,
   createEntry: async (workload, start) => {
-    if (workload.kind === "step")
-      return createSteps(await WasmDevice.open("the benchmark asks for WebAssembly"), workload, start);
-    if (workload.kind !== "product" && workload.kind !== "gradient")
-      throw new CannotTakePart("steps, products and gradients alone");
+    const openDevice = (): Promise<WasmDevice> => WasmDevice.open("the benchmark asks for WebAssembly");
+    if (workload.kind === "step") return createSteps(await openDevice(), workload, start);
+    if (workload.kind === "forward") return createPredictions(await openDevice(), workload, start);
+    if (workload.kind === "element") throw new CannotTakePart("not the elements alone");
     const isShared = hasThreads();
     const heap = new Heap({ isShared });
     const threads = isShared ? coreCount() : 1;

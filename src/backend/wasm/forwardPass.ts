@@ -53,15 +53,15 @@ class ForwardMemory {
     const { capacity } = this;
     try {
       const slices = Math.ceil(capacity / sliceRows);
-      this.#data = memory.allocate(capacity * network.inputs);
+      this.#data = memory.reserve(capacity * network.inputs);
       this.#turns = memory.allocate(turnWords);
-      const slots = slotWidths.map((width) => memory.allocate(capacity * width + 4));
+      const slots = slotWidths.map((width) => memory.reserve(capacity * width + 4));
       this.#outputs = slots[slotOf(step.forwardCount - 1)]!;
       const { matrices, floats } = slices > 1 ? packedMatrices(step) : { matrices: [], floats: 0 };
       const packs = packJobs(matrices);
       const products = writeProducts(memory, denseShapesOf(step), Math.min(sliceRows, capacity), matrices);
       const sizes = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products, packItems: packs.length };
-      const packed = packs.length > 0 ? { packed: memory.allocate(floats), packs: memory.words(packs.flat()) } : {};
+      const packed = packs.length > 0 ? { packed: memory.reserve(floats), packs: memory.words(packs.flat()) } : {};
       const places = { turns: this.#turns, inputs: this.#data, ...packed };
       this.#args = memory.words([...argumentWords({ ...sizes, ...places }), ...slots]);
       const phaseOf = (kernel: string, items: number): Phase => ({

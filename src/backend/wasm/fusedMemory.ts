@@ -17,7 +17,7 @@ const mostRowBytes = 2 ** 22;
 /** Work of a step, parameters times samples times members, from which it is cut into items. */
 const sharedWork = 2 ** 17;
 /** Items for each thread, so that none waits long for the last one. */
-const itemsPerThread = 8;
+export const itemsPerThread = 8;
 
 /** The small networks that are trained, and how. */
 export interface FusedTraining {

@@ -4,7 +4,7 @@ import type { Optimizer } from "../../math/optimizer.ts";
 import { batchAt, widestOptimizer } from "../batches.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import { lossScale } from "../sampleLoss.ts";
-import { FusedMemory, type FusedTraining, laneAt, ringSteps } from "./fusedMemory.ts";
+import { FusedMemory, type FusedTraining, itemsPerThread, laneAt, ringSteps } from "./fusedMemory.ts";
 import { groupMembers, stepBytesOf } from "./fusedProgram.ts";
 import type { KernelCache, KernelLease } from "./kernelCache.ts";
 import { createMemberProgram } from "./memberProgram.ts";
@@ -17,7 +17,7 @@ import { updatePlan } from "./updateCode.ts";
 
 /** Parameters up to which straight-line code compiles soon and stays in the cache of a core. */
 const mostParameters = 512;
-/** Time of the steps that are described at once, so that others get their turn. */
+/** Time of a step of samples, or of an item of members, with those described with it: others get their turn between them. */
 const unitMs = 20;
 
 /** The network, where straight-line code trains it. */
@@ -138,6 +138,7 @@ export class FusedRun implements TrainingRun {
     const { pool, requireAlive } = this.#request;
     const { program, isShared, isMembers, callSteps } = this.#memory;
     let wanted = isShared ? 1 : callSteps;
+    const describedMs = isMembers ? unitMs * itemsPerThread : unitMs;
     for (let done = 0; done < count;) {
       const steps = Math.min(wanted, callSteps, count - done);
       await pool.pauseIfDue();
@@ -150,7 +151,7 @@ export class FusedRun implements TrainingRun {
       else pool.runAlone(program);
       done += steps;
       this.#lastStep = firstStep + done - 1;
-      wanted = Math.max(1, Math.floor((unitMs * steps) / Math.max(0.01, performance.now() - startMs)));
+      wanted = Math.max(1, Math.floor((describedMs * steps) / Math.max(0.01, performance.now() - startMs)));
     }
   }
 

@@ -27,7 +27,8 @@ export class Memory {
     this.#source = source;
   }
 
-  #take(count: number): number {
+  /** Takes memory that is written before it is read: it holds what was there before. @returns its address */
+  reserve(count: number): number {
     const address = this.#source.allocate(4 * count);
     this.#addresses.push(address);
     return address;
@@ -35,21 +36,21 @@ export class Memory {
 
   /** Takes memory for f32 values or words, all 0. @returns its address */
   allocate(count: number): number {
-    const address = this.#take(count);
+    const address = this.reserve(count);
     this.#source.clear(address, count);
     return address;
   }
 
   /** Takes memory for words that are written at once. @returns its address */
   words(values: ArrayLike<number>): number {
-    const address = this.#take(values.length);
+    const address = this.reserve(values.length);
     this.#source.writeWords(address, values);
     return address;
   }
 
   /** Takes memory for f32 values that are written at once. @returns its address */
   floats(values: ArrayLike<number>): number {
-    const address = this.#take(values.length);
+    const address = this.reserve(values.length);
     this.#source.writeFloats(address, values);
     return address;
   }

@@ -3,6 +3,7 @@
 import { denseShapesOf, type DenseShape } from "../../graph/graphNetwork.ts";
 import type { StepGraph } from "../../graph/derive.ts";
 import { blockDepth, mostColumns } from "./matmulBlock.ts";
+import { remembered } from "./remembered.ts";
 import { tileColumns } from "./matmulTile.ts";
 
 type PackedKind = "forward" | "inputs";
@@ -22,11 +23,18 @@ export interface PackedMatrix {
 
 const panelled = (columns: number): number => tileColumns * Math.ceil(columns / tileColumns);
 
-/** The matrices of a step that are packed, and the f32 values that they take. */
-export function packedMatrices(step: StepGraph): {
+interface PackedMatrices {
   readonly matrices: readonly PackedMatrix[];
+  /** f32 values that they take. */
   readonly floats: number;
-} {
+}
+
+const known = new WeakMap<StepGraph, PackedMatrices>();
+
+/** The matrices of a step that are packed. */
+export const packedMatrices = (step: StepGraph): PackedMatrices => remembered(known, step, () => matricesOf(step));
+
+function matricesOf(step: StepGraph): PackedMatrices {
   const matrices: PackedMatrix[] = [];
   let floats = 0;
   const add = (layer: DenseShape, kind: PackedKind): void => {
