@@ -91,12 +91,15 @@ fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {
     forwardLayer(index, thread);
   }
   lossOfTile(layerAt(LAYERS - 1u), thread, count);
-  for (var index = LAYERS - 1u; index > 0u; index--) {
+  // addGradients is called from one place only: compilers write it out at each.
+  for (var above = LAYERS; above > 0u; above--) {
+    let index = above - 1u;
     addGradients(layerAt(index), thread);
-    workgroupBarrier(); // the gradients take the place of activations that others may still be reading
-    backwardLayer(index, thread);
+    if (index > 0u) {
+      workgroupBarrier(); // the gradients take the place of activations that others may still be reading
+      backwardLayer(index, thread);
+    }
   }
-  addGradients(layerAt(0u), thread);
 }
 
 // Hands the owner's sums to the kernel, four columns of a row at a time; the bias is the row behind the weights.

@@ -198,7 +198,11 @@ const follows = (strategy: StrategyName, one: Case, isOneOfItsKind: boolean): vo
   });
 
 for (const [at, strategy] of fusedStrategies.entries()) {
-  for (const [index, one] of cases.entries()) follows(strategy, one, index === at);
+  // trainGroups.test.ts and trainTiles.test.ts try every loss, and theirs are the kernels that take longest to compile.
+  const isTriedByKernel = strategy === "groups" || strategy === "tiles";
+  for (const [index, one] of cases.entries()) {
+    if (!isTriedByKernel || index === at || index % 3 === 0) follows(strategy, one, index === at);
+  }
 
   test(`${strategy}: the same bits twice, and however many steps are handed over at once`, async () => {
     const training = {
@@ -282,7 +286,8 @@ for (const strategy of ["layered", ...fusedStrategies] as const) {
   testInFull(`${strategy}: orders and samples of their own are those of the reference`, async () => {
     const net = network({ inputs: 2, layers: [dense(4, "tanh"), dense(1)], loss: "huber" });
     const seed = [7, 2 ** 40 + 3, 0];
-    for (const own of [{ perMember: { seed } }, { bootstrap: true }, { perMember: { seed }, bootstrap: true }]) {
+    const both = strategy === "layered" ? [{ perMember: { seed }, bootstrap: true }] : []; // the others: a member among 70
+    for (const own of [{ perMember: { seed } }, { bootstrap: true }, ...both]) {
       const settings = settingsOf(net, 101, { batchSize: 10, ...own });
       const training = { net, members: 3, settings };
       const [gpu, truth] = [await onGpu(strategy, training), await onReference(training)];

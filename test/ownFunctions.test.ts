@@ -88,7 +88,7 @@ testInFull.each(strategyNames)(
   },
 );
 
-test("it trains on the CPU, and passes the self-test on both", async () => {
+testInFull("it trains on the CPU, and passes the self-test on both", async () => {
   const cpu = await acquire({ device: "reference" });
   for (const on of [cpu, device()]) {
     const { passed, checks } = await selfTest(on, { activation: mish, loss: logCosh });

@@ -39,9 +39,9 @@ const waitForStep = (step: number): Promise<unknown> =>
 const lossNow = async (): Promise<number> =>
   Number((await textOf("[data-score='training loss']")).replaceAll("−", "-"));
 
-async function open(address: string): Promise<void> {
+async function open(address: string, device: "software" | "auto" = "auto"): Promise<void> {
   await page?.close();
-  page = await host.open(address);
+  page = await host.open(address, undefined, device);
   await page.setViewport({ width: 1280, height: 900 });
   await page.waitForFunction(() => Number(document.querySelector<HTMLElement>(".playground")?.dataset.redraws) > 0);
 }
@@ -97,7 +97,7 @@ beforeAll(async () => {
     downloadPath: saved,
     browserContextId: host.context.id!,
   });
-  await open("#/playground?data=circle&pace=full");
+  await open("#/playground?data=circle&pace=full", "software");
 }, 120_000);
 
 afterAll(async () => {
@@ -560,7 +560,7 @@ describe("states", () => {
   });
 
   test("a lost GPU process: training resumes at its step", async () => {
-    await open("#/playground?data=spiral&pace=full");
+    await open("#/playground?data=spiral&pace=full", "software");
     await click("Train");
     await waitForStep(500);
     const before = await stepNow();
@@ -583,6 +583,8 @@ describe("states", () => {
     const before = await stepNow();
     await expect.poll(stepNow, { timeout: 20_000 }).toBeGreaterThan(before + 500);
     await other.close();
+    await page.bringToFront();
+    await click("Pause");
   });
 
   test.each([
@@ -605,6 +607,7 @@ describe("states", () => {
       new MutationObserver(() => times.push(performance.now())).observe(root, { attributeFilter: ["data-redraws"] });
       (globalThis as unknown as { times: number[] }).times = times;
     });
+    await click("Train");
     await page.waitForFunction(() => (globalThis as unknown as { times: number[] }).times.length >= 5);
     await click("Pause");
     const times = await page.evaluate(() => (globalThis as unknown as { times: number[] }).times);

@@ -11,11 +11,11 @@ import { primitives } from "../src/math/primitives.ts";
 import { Simplifier } from "../src/math/simplify.ts";
 import { computeOnGpu, worstError } from "./support/expressionSweep.ts";
 import { createUniform } from "./support/random.ts";
-import { testInFull } from "./support/share.ts";
+import { shareOf, testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const count = 2 ** 18;
+const count = shareOf(2 ** 18);
 const uniform = createUniform(5);
 
 /** Every power of two that is a normal f32, both signs, and the values next to it. */

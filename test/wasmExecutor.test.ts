@@ -43,8 +43,8 @@ afterAll(async () => {
 const optimizer = sgd({ learningRate: 0.1 });
 
 /** Everything that one step computes, and the parameters after some steps of half the rows. */
-async function compare(net: AnyNetwork, members: number, rows: number): Promise<void> {
-  const parameters = graphParameters(net, 5, members);
+async function compare(net: AnyNetwork, members: number, rows: number, scale = 1): Promise<void> {
+  const parameters = graphParameters(net, 5, members).map((value) => Math.fround(scale * value));
   const data = graphData(net, rows, 9);
   using truth = await createModel(net, { device: reference, members, parameters });
   using model = await createModel(net, { device, members, parameters });
@@ -93,8 +93,8 @@ test.each([1, 3, 7, 2100])("straight-line code, batches of %i rows", async (rows
 test.each([1, 3, 4, 31, 32, 33, 150, 301])("batches of %i rows", (rows) => compare(wide, 1, 2 * rows));
 
 test("layers wider than a block of a product", async () => {
-  const layers = [dense(601, "relu"), dense(1030, "tanh"), dense(520, "sigmoid"), dense(2)];
-  await compare(network({ inputs: 3, layers, loss: "squaredError" }), 1, 70);
+  const layers = [dense(261, "relu"), dense(1030, "tanh"), dense(3)];
+  await compare(network({ inputs: 3, layers, loss: "squaredError" }), 1, 70, 1 / 16); // no unit is saturated
 });
 
 test("random graphs", async () => {

@@ -22,8 +22,9 @@ export interface PageHost {
   /**
    * Opens the page on the software adapter, so that what is said of a GPU is tried; with adapters blocked or missing, on what there is.
    * @param address from the root, such as `#/playground` @param prepare before the page is fetched
+   * @param device "auto": what the page takes by itself, which draws many times sooner than the software adapter
    */
-  open(address: string, prepare?: (page: Page) => Promise<unknown>): Promise<Page>;
+  open(address: string, prepare?: (page: Page) => Promise<unknown>, device?: "software" | "auto"): Promise<Page>;
   close(): Promise<void>;
 }
 
@@ -42,14 +43,14 @@ export async function hostPage({ webgpu = true }: HostOptions = {}): Promise<Pag
   });
   const context = await browser.createBrowserContext();
   const complaints: string[] = [];
-  const open: PageHost["open"] = async (address, prepare) => {
+  const open: PageHost["open"] = async (address, prepare, device = "software") => {
     const page = await context.newPage();
     page.on("pageerror", (error) => complaints.push(String(error)));
     page.on("console", (message) => {
       if (["error", "warn", "warning"].includes(message.type())) complaints.push(message.text());
     });
     await prepare?.(page);
-    const asks = webgpu && prepare !== blockAdapters;
+    const asks = device === "software" && webgpu && prepare !== blockAdapters;
     await page.goto(`${server.url}/${asks ? "?device=software" : ""}${address}`);
     await page.waitForSelector("main[aria-busy=false]");
     return page;
@@ -61,14 +62,18 @@ export async function hostPage({ webgpu = true }: HostOptions = {}): Promise<Pag
   return { server, browser, context, complaints, open, close };
 }
 
-/** What axe finds on the page as it is now: rule, and the elements. */
-export async function violationsOf(page: Page): Promise<string[]> {
+/**
+ * What axe finds on the page as it is now: rule, and the elements.
+ * @param isOfColours only rules of colours: where the same page was looked at in its other theme
+ */
+export async function violationsOf(page: Page, isOfColours = false): Promise<string[]> {
   await page.evaluate(axe.source);
-  return page.evaluate(async () => {
+  return page.evaluate(async (ofColours) => {
     const { axe: inPage } = globalThis as unknown as { axe: typeof import("axe-core") };
-    const { violations } = await inPage.run(document, { resultTypes: ["violations"] });
+    const rules = ofColours ? { runOnly: ["cat.color"] } : {};
+    const { violations } = await inPage.run(document, { resultTypes: ["violations"], ...rules });
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`);
-  });
+  }, isOfColours);
 }
 
 /** Lets no worker of a page find an adapter, as a browser does that blocks a page after crashes. */

@@ -184,6 +184,7 @@ export class TrainingSession<Options, Frame> {
     this.#fullSteps = nextSteps(this.#fullSteps, spentMs);
     if (this.#training.isFinished) {
       this.#pace = undefined;
+      await this.#gate.opened(); // what is told to be finished shows its last step
       await this.#tellPaused();
       return;
     }

@@ -129,8 +129,13 @@ function sumsInArrays({ blocks, quads }: Owned): string {
 var<private> db: array<vec4f, ${quads}>;
 
 fn clearSums() {
-  dw = array<mat4x4f, ${blocks}>();
-  db = array<vec4f, ${quads}>();
+  // In loops: of an array of zeros some compilers write a store for each value.
+  for (var slot = 0u; slot < ${blocks}u; slot++) {
+    dw[slot] = mat4x4f();
+  }
+  for (var slot = 0u; slot < ${quads}u; slot++) {
+    db[slot] = vec4f();
+  }
   lossSum = 0.0;
 }
 
