@@ -156,3 +156,55 @@ test("the caller's other tasks have their turns within a step, and its bits do n
     clock.mockRestore();
   }
 });
+
+test("what is read or predicted while a step is under way is of whole steps", async () => {
+  // More parameters than one item updates.
+  const layers = [dense(70, "tanh"), dense(120, "gelu"), dense(3)];
+  const net = network({ inputs: 13, layers, loss: "squaredError" });
+  const data = graphData(net, 640, 1);
+  const rows = data.inputs.subarray(0, 13 * 5);
+  const settings = { data, optimizer: sgd({ learningRate: 0.1 }), batchSize: 640, shuffle: false, seed: 1 };
+  const open = async () => {
+    const executor = new WasmExecutor(device, net, 1);
+    executor.writeParameters(graphParameters(net, 1, 1));
+    return { executor, run: await executor.createRun(settings) };
+  };
+  const stateOf = async ({ executor }: { executor: WasmExecutor }): Promise<string[]> => [
+    (await executor.readParameters()).join(),
+    (await executor.predict(rows)).join(),
+  ];
+  const whole = await open();
+  const states = [await stateOf(whole)];
+  for (let step = 0; step < 4; step++) {
+    await whole.run.execute(step, 1);
+    states.push(await stateOf(whole));
+  }
+  let nowMs = performance.now();
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => (nowMs += 500));
+  const watched = await open();
+  /** @param at which of a state's parts */
+  const look = async (at: 0 | 1, read: () => Promise<Float32Array>): Promise<void> => {
+    const seen = new Set<string>();
+    for (let turn = 0; turn < 200; turn++) {
+      seen.add((await read()).join());
+      await nextTask();
+    }
+    expect(seen.size).toBeGreaterThan(1);
+    expect([...seen].filter((own) => !states.some((state) => state[at] === own))).toEqual([]);
+  };
+  try {
+    const { executor, run } = watched;
+    await Promise.all([
+      run.execute(0, 4),
+      look(0, () => executor.readParameters()),
+      look(1, () => executor.predict(rows)),
+    ]);
+  } finally {
+    clock.mockRestore();
+  }
+  expect(new Set(states.map(([parameters]) => parameters)).size).toBe(5);
+  for (const { run, executor } of [whole, watched]) {
+    run.dispose();
+    executor.dispose();
+  }
+});

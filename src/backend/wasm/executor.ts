@@ -64,6 +64,11 @@ export class WasmExecutor implements Executor {
 
   async readParameters(first = 0, count = this.members * this.network.parameterCount - first): Promise<Float32Array> {
     this.#requireAlive("readParameters");
+    return this.#device.pool.inTurn(() => this.#read(first, count));
+  }
+
+  #read(first: number, count: number): Float32Array {
+    this.#requireAlive("readParameters");
     this.#takeOver();
     const { parameterCount } = this.network;
     const values = new Float32Array(count);

@@ -112,7 +112,7 @@ export async function forwardPass(request: ForwardRequest, inputs: FloatArray, v
       for (const [member, parameters] of request.parameters.entries()) {
         memory.use(parameters);
         await pool.pauseIfDue();
-        if (rows <= sliceRows) pool.runAlone(program);
+        if (rows <= sliceRows) await pool.inTurn(() => pool.runAlone(program));
         else await pool.run(program);
         request.requireAlive();
         visit(memory.outputs(rows), { member, firstRow });

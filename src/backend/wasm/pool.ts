@@ -111,8 +111,8 @@ export class ThreadPool {
     if (reason !== undefined) throw threadFailure(reason);
   }
 
-  /** Runs `action` behind all that was asked for before. */
-  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+  /** Runs an action behind all that was asked for before: never between two items of a run. */
+  inTurn<T>(action: () => T | Promise<T>): Promise<T> {
     const result = this.#last.then(action);
     this.#last = result.catch(() => undefined);
     return result;
@@ -141,7 +141,7 @@ export class ThreadPool {
     const modules = added.map((own) => ({ ...own, numbers: own.names.map(() => this.#freeNumbers.pop() ?? next++) }));
     addTo(kernels, modules, this.heap.memory);
     const handles = modules.flatMap(({ numbers }) => numbers.map((index) => ({ index })));
-    const told = this.#inTurn(() => {
+    const told = this.inTurn(() => {
       this.requireAlive();
       return this.#tellWorkers(modules);
     });
@@ -175,14 +175,14 @@ export class ThreadPool {
    * @throws ThreadFailed where a worker has ended, or a kernel has failed
    */
   run(program: Program, turns = 1): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       this.requireAlive();
       if (program.phases.length * turns === 0) return;
       if (program.phases.length * turns > phaseMask) throw new Error(`pool: ${turns} turns are too many at once`);
+      if (this.#callerWorks) await this.pauseIfDue();
       if (this.#knownBytes !== this.heap.memory.buffer.byteLength) await this.#tellWorkers([]);
       const start = (): void => this.#start(program, turns);
       if (this.#callerWorks) {
-        await this.pauseIfDue();
         start();
         await this.#work();
       } else await this.#workers.untilClosed(start);
@@ -190,7 +190,13 @@ export class ThreadPool {
     });
   }
 
+  /** The caller's view of memory: another task may have made it grow, which takes away the one before. */
+  #renewView(): void {
+    this.#thread.words = new Int32Array(this.heap.memory.buffer);
+  }
+
   #start({ phases, address }: Program, turns: number): void {
+    this.#renewView();
     const { words, control } = this.#thread;
     const number = this.#nextNumber();
     words[control + place.phases] = address / 4;
@@ -206,7 +212,7 @@ export class ThreadPool {
     while (takeItems(this.#thread, patienceMs, this.#pauseMs) === "waiting") {
       await this.pause();
       this.requireAlive();
-      this.#thread.words = new Int32Array(this.heap.memory.buffer); // another task may have made it grow
+      this.#renewView();
     }
   }
 
@@ -221,6 +227,7 @@ export class ThreadPool {
   }
 
   async #requireNoFailure(): Promise<void> {
+    this.#renewView();
     const { words, control } = this.#thread;
     if (Atomics.load(words, control + place.failed) === 0) return;
     const cause = this.#callerError ?? (await this.#workers.kernelError());
