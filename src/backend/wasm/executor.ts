@@ -64,7 +64,9 @@ export class WasmExecutor implements Executor {
 
   async readParameters(first = 0, count = this.members * this.network.parameterCount - first): Promise<Float32Array> {
     this.#requireAlive("readParameters");
-    return this.#device.pool.inTurn(() => this.#read(first, count));
+    const { pool } = this.#device;
+    // At once where it can be: the model may be disposed of while the caller waits.
+    return pool.isIdle ? this.#read(first, count) : pool.inTurn(() => this.#read(first, count));
   }
 
   #read(first: number, count: number): Float32Array {

@@ -59,6 +59,7 @@ export class ThreadPool {
   #pauseMs = 0;
   /** What is under way: runs and orders take their turns. */
   #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
   #isDisposed = false;
   #callerError: unknown;
 
@@ -114,7 +115,11 @@ export class ThreadPool {
   /** Runs an action behind all that was asked for before: never between two items of a run. */
   inTurn<T>(action: () => T | Promise<T>): Promise<T> {
     const result = this.#last.then(action);
-    this.#last = result.catch(() => undefined);
+    this.#waiting++;
+    this.#last = result.then(
+      () => void this.#waiting--,
+      () => void this.#waiting--,
+    );
     return result;
   }
 
@@ -253,6 +258,11 @@ export class ThreadPool {
     } catch (error) {
       throw threadFailure(String(error), error);
     }
+  }
+
+  /** Whether nothing is under way. */
+  get isIdle(): boolean {
+    return this.#waiting === 0;
   }
 
   /** Resolves when nothing that was asked for so far is under way: memory that it uses may then be freed. */
