@@ -23,8 +23,9 @@ const chunks = {
   model: /src\/model\/model\.ts$/,
   // What training needs on any machine: without it each would load another one's code.
   training:
-    /src\/(backend\/(batches|dropout|sampleLoss|score)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
+    /src\/(backend\/(batches|dropout|sampleLoss|score|stepWork)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
   backward: /src\/graph\/derive\.ts$/,
+  wasmSupport: /src\/backend\/(handOver|wasm\/plan)\.ts$/,
   wasm: /src\/backend\/wasm\/(device|executor)\.ts$/,
   webgpu: /src\/backend\/webgpu\/(device|strategies\/executor)\.ts$/,
   layered: /strategies\/(layeredRun|layeredPredictor)\.ts$/,

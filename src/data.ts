@@ -10,6 +10,7 @@ export {
 } from "./data/applyPreprocessing.ts";
 export { type ColumnKind, type ColumnOptions, type IgnoredColumn, columnKinds } from "./data/chooseColumns.ts";
 export type { DateForm } from "./data/dates.ts";
+export { type CategoryEncoding, categoryEncodings, inputLayers } from "./data/embeddings.ts";
 export type { UnseenValue } from "./data/encode.ts";
 export { type MissingCells, missingCellsChoices } from "./data/missingCells.ts";
 export {

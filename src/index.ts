@@ -23,8 +23,8 @@ export {
   type DeviceChoice,
   deviceChoices,
   type DeviceDetails,
-  type DeviceKind,
 } from "./backend/device.ts";
+export type { DeviceKind } from "./backend/deviceKind.ts";
 export type { Graph, GraphNode, ParameterShape, ReductionName } from "./graph/graph.ts";
 export {
   type AnyNetwork,

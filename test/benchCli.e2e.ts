@@ -37,7 +37,7 @@ describe("a quick race in Chrome", () => {
     { timeout: raceMs },
     async () => {
       const output = join(folder, "race.json");
-      const names = ["thalweg", "thalweg-layered", "plain-js", "tfjs-webgpu", "jax-js-webgpu"];
+      const names = ["thalweg", "thalweg-webgpu", "thalweg-layered", "plain-js", "tfjs-webgpu", "jax-js-webgpu"];
       const { code, stdout, stderr } = await bench(
         `--race tiny --contender ${names.join(",")} --quick --output ${output}`,
       );
@@ -53,7 +53,7 @@ describe("a quick race in Chrome", () => {
       for (const { check, audit } of rows) expect([check.passed, audit.passed]).toEqual([true, true]);
       const dispatches = (name: string): number[] => rows.filter((row) => row.contender === name).map(perRound);
       expect(dispatches("thalweg-layered")).toEqual([10, 10]);
-      expect(Math.max(...dispatches("thalweg"))).toBeLessThanOrEqual(2); // a strategy that takes all layers in one dispatch
+      expect(Math.max(...dispatches("thalweg-webgpu"))).toBeLessThanOrEqual(2); // a strategy that takes all layers in one dispatch
       for (const rival of ["tfjs-webgpu", "jax-js-webgpu"]) expect(Math.min(...dispatches(rival))).toBeGreaterThan(10);
     },
   );
@@ -142,7 +142,17 @@ describe("what can be raced", () => {
     const { code, stdout, stderr } = await bench("--list");
     expect([code, stderr]).toEqual([0, ""]);
     expect(stdout).toMatch(new RegExp(`^Races:\\n {2}tiny .*\\(${tinyPoints} points\\)\\n`));
-    expect(stdout).toMatch(/\nContenders:\n {2}thalweg /);
+    expect(stdout).toMatch(
+      /\nContenders:\n {2}thalweg .*\n {2}thalweg-webgpu .*\n {2}thalweg-layered .*\n {2}thalweg-wasm /,
+    );
+  });
+
+  test("readme prints the table of a record", async () => {
+    const file = "bench/results/2026-11-30-google-swiftshader-race-wasm-quick.json";
+    const { code, stdout } = await bench(`readme ${file}`);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\| one round +\| +no GPU \| software WebGPU adapter \| /);
+    expect(stdout).toMatch(/\| +141 ns \| +1\.26 µs \| +701 ns, plain-js \| +4\.98 \|/);
   });
 
   testInFull("--help begins with examples and tells the exit codes", async () => {
@@ -167,7 +177,7 @@ describe("what can be raced", () => {
     ["--host node --contender onnxruntime", "bench: --contender onnxruntime: there is none; "],
     [
       "kernel",
-      'bench: there is no bench kernel; did you mean "kernels"? there are: race, kernels, limits, products, strategies\n',
+      'bench: there is no bench kernel; did you mean "kernels"? there are: race, kernels, limits, products, readme, strategies\n',
     ],
     ["--fast", "bench: unknown option '--fast'"],
   ];

@@ -35,6 +35,27 @@ describe("train", () => {
     expect(decodeModel(read("all.safetensors"), "all").training).toMatchObject({ steps: 540, finished: true });
   });
 
+  test("--verify-webgpu repeats the steps of another device on WebGPU and holds them against float64", async () => {
+    const flags = ["--device", "cpu", "--verify-webgpu", "--epochs", "5", "--output", "webgpu.safetensors"];
+    const { code, stdout } = await thalweg([...trainPenguins, ...flags]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /\ncheck .*\n .*\n .*\nwebgpu +the same 45 steps on .*: deviation from float64 [\d.]+e-\d+ within the bound [\d.e-]+; [\d,]+ ms, [\d,]+ ms on CPU, WebAssembly SIMD/,
+    );
+    const { stdout: json } = await thalweg([...trainPenguins, ...flags, "--json"]);
+    const { verification, webgpu } = JSON.parse(json);
+    expect(webgpu).toMatchObject({ passed: true, bound: verification.bound, ms: expect.any(Number) });
+    expect(webgpu.normDeviation).not.toBe(verification.normDeviation); // of other parameters
+  });
+
+  test("--verify-webgpu repeats nothing where the training ran on WebGPU", async () => {
+    const flags = ["--device", "software", "--verify-webgpu", "--epochs", "1", "--output", "webgpu.safetensors"];
+    const { code, stdout } = await thalweg([...trainPenguins, ...flags]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\ncheck /);
+    expect(stdout).not.toMatch(/\nwebgpu/);
+  });
+
   test("--json prints one object on stdout, --quiet nothing on stderr", async () => {
     const flags = [...cpu, "--json", "--quiet", "--verify", "--epochs", "5", "--output", "json.safetensors"];
     const { code, stdout, stderr } = await thalweg([...trainPenguins, ...flags]);
@@ -144,7 +165,9 @@ describe("doctor and explain", () => {
   test("doctor tests the device", async () => {
     const { code, stdout } = await thalweg(["doctor", "--json"]);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ command: "doctor", selfTest: { passed: true } });
+    const { device, plan, ...others } = JSON.parse(stdout);
+    expect(others).toMatchObject({ command: "doctor", selfTest: { passed: true } });
+    expect(plan.machine).toBe(device.kind === "gpu" ? "wasm" : device.kind);
     expect((await thalweg(["doctor", ...cpu])).stdout).toMatch(/install +for a hardware GPU/);
   });
 

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { explain } from "../src/explain.ts";
-import { decodeModel, encodeModel, encodeOnnx } from "../src/data.ts";
+import { decodeModel, encodeModel } from "../src/data.ts";
 import { decodeSafetensors, encodeSafetensors } from "../src/formats/safetensors.ts";
 import { acquire, type AnyNetwork, BadFile, createModel, dense, layerNorm, loadModel, network } from "../src/index.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
@@ -83,15 +82,6 @@ test("a description that was not changed is read", () => {
       "m",
     ).parameters,
   ).toHaveLength(net.parameterCount);
-});
-
-test("what takes dense layers alone says so", async () => {
-  const parameters = graphParameters(net, 1);
-  const message = "expected a network of dense layers only, got a graph with reduce, broadcast, elementwise";
-  expect(() => encodeOnnx({ network: net, members: 1, parameters })).toThrow(message);
-  using model = await createModel(net, { device: cpu, parameters });
-  const row = { input: [1, 2, 3], target: [1, 2], learningRate: 0.1, format: "text" } as const;
-  await expect(explain(model, row)).rejects.toThrow(message);
 });
 
 test("models save themselves, and load only what is their network", async () => {

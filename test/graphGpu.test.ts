@@ -210,17 +210,21 @@ test("resuming gives the same bits, and disposing frees every buffer", async () 
   expect(device().ledger.buffers).toBe(buffers);
 });
 
-test("what does not run on a GPU says why where a GPU was asked for, and runs on the CPU where one was found", async () => {
+test("what does not run on a GPU says why where a GPU was asked for, and runs in WebAssembly where one was found", async () => {
   const net = network({ inputs: 3, layers: [dense(4), layerNorm()], loss: "meanSquaredError" });
   const required = await acquire({ gpuDevice: device().gpu });
   const message = "expected one that a GPU computes layer by layer, got a network whose last layer is not dense";
   await expect(createModel(net, { device: required })).rejects.toThrow(InvalidInput);
   await expect(createModel(net, { device: required })).rejects.toThrow(message);
   const found = await ownerOf(device().gpu, { isOwned: false, isRequired: false, maxBufferBytes: undefined });
-  using model = await createModel(net, { device: found });
+  const model = await createModel(net, { device: found });
   const data = graphData(net, 8, 1);
-  expect(model.plan(data, { optimizer, steps: 1 }).strategy).toBe("reference");
-  expect(await model.predict(data.inputs)).toBeInstanceOf(Float64Array);
+  const plan = model.plan(data, { optimizer, steps: 1 });
+  expect(plan.machine).toBe("wasm");
+  expect(plan.reason).toMatch(/; the GPU cannot compute a network whose last layer is not dense$/);
+  expect(await model.predict(data.inputs)).toBeInstanceOf(Float32Array);
+  model.dispose();
+  found.dispose(); // and the threads with it
   const wide = network({ inputs: 3, loss: "huber" }, (x) => {
     const parts = Array.from({ length: 9 }, () => x.pipe(dense(2, "tanh")));
     return parts[0]!.concat(...parts.slice(1)).pipe(dense(1));

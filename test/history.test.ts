@@ -7,6 +7,7 @@ import {
   createModel,
   defaultEpochs,
   dense,
+  embedding,
   InvalidInput,
   loadModel,
   network,
@@ -123,6 +124,16 @@ test("a file of another network is refused, and the model stays as it was", asyn
   await expect(model.load(Uint8Array.of(1, 2, 3))).rejects.toBeInstanceOf(BadFile);
   await expect(loadModel(Uint8Array.of(1, 2, 3), { device: cpu })).rejects.toBeInstanceOf(BadFile);
   expect(await model.readParameters()).toEqual(before);
+});
+
+test("summary of a network with an embedding", async () => {
+  const layers = [embedding({ column: 1, categories: 9, width: 4 }), dense(6, "tanh"), dense(1)];
+  using model = await createModel(network({ inputs: 2, layers, loss: "huber" }), { device: cpu });
+  expect(model.summary().split("\n").slice(2, 5)).toEqual([
+    "1 embedding                   4          36",
+    "2 dense      tanh             6          36",
+    "3 dense      identity         1           7",
+  ]);
 });
 
 test("summary says layers, widths and parameters", async () => {

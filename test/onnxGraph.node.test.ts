@@ -13,7 +13,7 @@ function readVarint(bytes: Uint8Array, from: number): [value: number, next: numb
     const byte = bytes[at];
     if (byte === undefined) throw new RangeError(`the varint at ${from} has no end`);
     value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return [Number(value), at + 1];
+    if (byte < 0x80) return [Number(BigInt.asIntN(64, value)), at + 1];
   }
 }
 
@@ -61,12 +61,11 @@ function readValue(value: Message): unknown {
   return { name: texts(value, 1)[0], elementType: tensorType!.get(1)![0], dimensions };
 }
 
-const readInitializer = (tensor: Message): unknown => ({
-  name: texts(tensor, 8)[0],
-  dataType: tensor.get(2)![0],
-  shape: tensor.get(1) ?? [],
-  values: floats(bytesOf(tensor, 9)[0]),
-});
+function readInitializer(tensor: Message): unknown {
+  const [dataType, bytes] = [tensor.get(2)![0], bytesOf(tensor, 9)[0]!];
+  const values = dataType === 7 ? [...new BigInt64Array(bytes.slice().buffer)] : floats(bytes);
+  return { name: texts(tensor, 8)[0], dataType, shape: tensor.get(1) ?? [], values };
+}
 
 /** Type by number as AttributeProto.AttributeType has them, and the value of the field that goes with it. */
 function readAttribute(attribute: Message): unknown {
@@ -113,12 +112,15 @@ const layer: OnnxGraph = {
     { operator: "LeakyRelu", inputs: ["sum"], output: "turned", attributes: [{ name: "alpha", float: 0.01 }] },
     { operator: "Transpose", inputs: ["turned"], output: "y", attributes: [{ name: "perm", ints: [0, 2, 1] }] },
     { operator: "Gelu", inputs: ["y"], output: "w", attributes: [{ name: "approximate", text: "none" }] },
+    { operator: "Concat", inputs: ["w"], output: "v", attributes: [{ name: "axis", int: -1 }] },
+    { operator: "ReduceMax", inputs: ["v"], output: "u", attributes: [{ name: "axes", ints: [-1, -(2 ** 40)] }] },
     { operator: "QuickGelu", inputs: ["w"], output: "z", domain: "com.microsoft" },
   ],
   initializers: [
     { name: "weights", shape: [3, 2], values: weights },
     { name: "bias", shape: [3], values: Float32Array.of(1, 2, 3, 4, 5, 6).subarray(2, 5) },
     { name: "one", shape: [], values: Float32Array.of(1) },
+    { name: "starts", shape: [2], values: BigInt64Array.of(-1n, 2n ** 40n) },
   ],
   inputs: [
     { name: "x", shape: ["rows", 70_000, 2] },
@@ -174,7 +176,7 @@ describe("writer of ONNX graphs", () => {
     const graph = readGraph(encode(layer));
     const expected = layer.initializers.map(({ name, shape, values }) => ({
       name,
-      dataType: 1,
+      dataType: values instanceof Float32Array ? 1 : 7,
       shape,
       values: [...values],
     }));

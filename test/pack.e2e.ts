@@ -63,6 +63,14 @@ test("without the package webgpu it computes in WebAssembly and says how to get 
   expectXor(outputs);
 });
 
+test("--verify-webgpu without an adapter says why in one line, and does not fail", async () => {
+  const rows = Array.from({ length: 20 }, (_, at) => `${at},${2 * at}`).join("\n");
+  await writeFile(join(folder, "line.csv"), `a,b\n${rows}\n`);
+  const flags = ["line.csv", "--target", "b", "--epochs", "2", "--verify-webgpu"];
+  const { stdout } = await run("npx", ["--no-install", "thalweg", "train", ...flags], { cwd: folder });
+  expect(stdout).toMatch(/\ncheck .*\n .*\n .*\nwebgpu +the steps were not repeated: .*npm install webgpu`\nsaved/);
+});
+
 test("with the package webgpu it computes through Dawn", async () => {
   await symlink(join(root, "node_modules/webgpu"), join(folder, "node_modules/webgpu"), "junction");
   const { kind, outputs } = await runProgram("software");

@@ -11,6 +11,7 @@ import { logTicks, thinned } from "../bench/report/frame.ts";
 import { toMarkdown } from "../bench/report/markdown.ts";
 import { namesOf } from "../bench/report/order.ts";
 import { paintOf } from "../bench/report/palette.ts";
+import { readmeTable } from "../bench/report/readmeTable.ts";
 import { shorten, spread, textWidth, wrap } from "../bench/report/textLayout.ts";
 import { picturesOf } from "../bench/report/writePictures.ts";
 import { failedRow, point, raceRecord, timedRow } from "./support/raceRecords.ts";
@@ -292,5 +293,27 @@ describe("places of text", () => {
     expect(logTicks(0.5, 2000)).toEqual([1, 10, 100, 1000]);
     expect(logTicks(4, 30)).toEqual([5, 10, 20]);
     expect(thinned([1, 2, 3, 4, 5], String, (tick) => 12 * tick)).toEqual([1, 3, 5]);
+  });
+});
+
+describe("the table of the README", () => {
+  const rowOf = (contender: string, ms: number) => timedRow([ms, ms, ms], base, { contender });
+  const others = [rowOf("tfjs-wasm", 9), rowOf("plain-js", 6), broken];
+  const linesAt = (rows: Parameters<typeof point>[1]) =>
+    readmeTable(raceRecord([{ ...products, points: [point(4, rows, { description: "a round" })] }]))[2];
+
+  test("no GPU is what acquire() takes, beside WebGPU and the fastest of the others", () => {
+    const taken = { ...rowOf("thalweg", 2), label: contenders[0]!.label };
+    const rows = [taken, rowOf("thalweg-webgpu", 8), rowOf("thalweg-wasm", 3), ...others];
+    expect(linesAt(rows)).toMatch(/^\| a round +\| +2\.00 ms \| +8\.00 ms \| +6\.00 ms, plain-js \| +3\.00 \|$/);
+  });
+
+  test("of a record whose thalweg was WebGPU it is WebAssembly", () => {
+    const rows = [rowOf("thalweg", 8), rowOf("thalweg-wasm", 3), ...others];
+    expect(linesAt(rows)).toMatch(/^\| a round +\| +3\.00 ms \| +8\.00 ms \| +6\.00 ms, plain-js \| +2\.00 \|$/);
+  });
+
+  test("who has no time is left open", () => {
+    expect(linesAt([rowOf("thalweg", 8), broken])).toMatch(/^\| a round +\| +– \| +8\.00 ms \| +– \| +– \|$/);
   });
 });

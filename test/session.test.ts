@@ -5,7 +5,9 @@ import { findFitting } from "../src/web/worker/fitting.ts";
 import { nextSteps } from "../src/web/worker/pacing.ts";
 import type { FromWorker, SessionSettings, ToWorker } from "../src/web/worker/protocol.ts";
 import { TrainingSession } from "../src/web/worker/session.ts";
+import { hasThreads } from "../src/backend/wasm/workerHost.ts";
 import { openDevice } from "./support/kernelRun.ts";
+import { withWorkers } from "./support/workers.ts";
 
 // The session of a worker, without the worker: messages in, messages out.
 
@@ -37,6 +39,7 @@ class Page {
   readonly devices: GpuDevice[] = [];
   readonly session: TrainingSession<Options, { weights: number[]; scale: number }>;
   isQuick = true;
+  acquired = 0;
   #waiting: (() => void)[] = [];
 
   constructor(maxBufferBytes?: number) {
@@ -52,7 +55,9 @@ class Page {
         for (const look of this.#waiting) look();
       },
       async (options) => {
-        if (options.device === "reference") return acquire(options);
+        this.acquired++;
+        if (options.device === "reference" || options.device === "cpu" || options.device === "wasm")
+          return acquire(options);
         const device = await openDevice(maxBufferBytes === undefined ? {} : { maxBufferBytes });
         this.devices.push(device);
         return device;
@@ -180,6 +185,32 @@ test("a lost GPU is taken again, and training goes on from its last event", asyn
   expect(page.devices).toHaveLength(2);
   expect(page.messages.filter(({ type }) => type === "device")).toHaveLength(2);
 });
+
+test("the CPU that is asked for is kept from start to start", async () => {
+  await using page = new Page();
+  for (const seed of [1, 2]) {
+    const after = page.messages.length;
+    page.start({ device: "cpu", seed });
+    expect((await page.message("device", () => true, after)).kind).toBe("wasm");
+    await page.message("frame", () => true, after);
+  }
+  expect(page.acquired).toBe(1);
+});
+
+test.runIf(hasThreads())("a lost thread is taken again like a lost GPU", () =>
+  withWorkers(async (workers) => {
+    await using page = new Page();
+    const wide: NetworkOptions = { ...net, layers: [dense(64, "tanh"), dense(1, "tanh")] };
+    page.start({ device: "cpu", network: wide }, { steps: 1 });
+    const before = await page.message("frame", ({ step }) => step >= 5);
+    workers[0]!.crash();
+    const resumed = await page.message("resumed");
+    expect(resumed.step).toBeGreaterThanOrEqual(before.step);
+    const at = page.messages.indexOf(resumed);
+    await page.message("frame", ({ step }) => step > resumed.step + 5, at);
+    expect(page.acquired).toBe(2);
+  }),
+);
 
 test("a lost GPU is found out by the next step of a paused training", async () => {
   await using page = new Page();

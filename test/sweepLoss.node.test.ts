@@ -21,6 +21,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 const flags: SweepFlags = {
   validation: 0.25,
   missingCells: "auto",
+  categories: "auto",
   layers: [3],
   activation: "tanh",
   optimizer: "sgd",

@@ -49,7 +49,7 @@ describe("predict and evaluate", () => {
     const { code, stdout, stderr } = await thalweg(use);
     expect(code).toBe(0);
     expect(stdout.trimEnd().split("\n")).toHaveLength(4);
-    expect(stderr).toMatch(/note +01-new\.csv: line 3, column "colour": "magenta" was not seen in training: all its inputs are 0\n/); // prettier-ignore
+    expect(stderr).toMatch(/note +01-new\.csv: line 3, column "colour": "magenta" was not seen in training and counts as none of the categories\n/); // prettier-ignore
     expect(stderr).toMatch(/note +--strict makes values that were not seen in training an error\n/);
     const json = JSON.parse((await thalweg([...use, "--json"])).stdout);
     expect(json.unseen.map(({ value }: { value: string }) => value)).toEqual(["magenta", "turquoise"]);

@@ -188,7 +188,7 @@ describe.each(
 async function trainOn(threads: number, net: AnyNetwork, members: number, settings: Partial<RunSettings>) {
   const own = await WasmDevice.open("", threads);
   expect(own.pool.threads).toBe(threads);
-  const executor = new WasmExecutor(own, net, members);
+  const executor = await WasmExecutor.create(own, net, members);
   executor.writeParameters(graphParameters(net, 5, members));
   const data = graphData(net, 9000, 3);
   const run = await executor.createRun({

@@ -9,6 +9,7 @@ import { ThreadPool } from "../src/backend/wasm/pool.ts";
 import { type KernelHandle, Program } from "../src/backend/wasm/program.ts";
 import { constant } from "../src/backend/wasm/value.ts";
 import { hasThreads } from "../src/backend/wasm/workerHost.ts";
+import { withWorkers } from "./support/workers.ts";
 
 const scratchBytes = 1024;
 const open: { pool: ThreadPool; heap: Heap }[] = [];
@@ -168,49 +169,6 @@ test("a kernel that traps is a typed error, and the pool works on", async () => 
   expect(read()).toEqual(expected(3));
   release();
 });
-
-interface Started {
-  /** Ends it as a crash would. */
-  crash(): void;
-  isGone(): boolean;
-}
-
-/** Workers that are started while `action` runs. */
-async function withWorkers(action: (started: readonly Started[]) => Promise<void>): Promise<void> {
-  const started: Started[] = [];
-  const threads = globalThis.process?.getBuiltinModule?.("node:worker_threads");
-  const [NodeWorker, WebWorker] = [threads?.Worker, globalThis.Worker];
-  if (threads && NodeWorker) {
-    threads.Worker = class extends NodeWorker {
-      constructor(...args: ConstructorParameters<typeof NodeWorker>) {
-        super(...args);
-        started.push({ crash: () => void this.terminate(), isGone: () => this.threadId === -1 });
-      }
-    };
-  } else {
-    globalThis.Worker = class extends WebWorker {
-      #isGone = false;
-      constructor(...args: ConstructorParameters<typeof WebWorker>) {
-        super(...args);
-        started.push({ crash: () => this.#crash(), isGone: () => this.#isGone });
-      }
-      override terminate(): void {
-        this.#isGone = true; // a browser tells no more
-        super.terminate();
-      }
-      #crash(): void {
-        super.terminate();
-        this.dispatchEvent(new ErrorEvent("error", { message: "crashed" }));
-      }
-    };
-  }
-  try {
-    await action(started);
-  } finally {
-    if (threads && NodeWorker) threads.Worker = NodeWorker;
-    else globalThis.Worker = WebWorker;
-  }
-}
 
 test.runIf(hasThreads())("a worker that dies in the middle of a run is a typed error", () =>
   withWorkers(async (workers) => {

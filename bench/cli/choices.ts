@@ -49,7 +49,7 @@ function chooseContenders({ contender, host }: RaceFlags, baseline: string | und
   const known = contenders.filter(({ hosts }) => hosts.includes(host)).map(({ name }) => name);
   requireKnown("--contender", contender ?? [], known);
   if (baseline === undefined) return choose(contender, known);
-  const base = contenders[0]!.name;
+  const base = "thalweg-webgpu"; // the older revision computes there
   const others = contender ? choose(contender, known).filter((name) => name !== base) : [];
   return [base, baseline, ...others];
 }

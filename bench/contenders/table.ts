@@ -7,7 +7,17 @@ const everywhere = ["chrome", "node"] as const;
 export const contenders: readonly ContenderCard[] = [
   {
     name: "thalweg",
-    label: "thalweg, the strategy its planner picks",
+    label: "thalweg, the device that acquire() takes",
+    processor: "either",
+    withoutWebGpu: true,
+    hosts: everywhere,
+    withoutIsolation: "one thread without a GPU",
+    kinds: ["step", "forward", "product", "gradient", "element"],
+    load: async () => (await import("./thalweg/taken.ts")).taken,
+  },
+  {
+    name: "thalweg-webgpu",
+    label: "thalweg WebGPU, the strategy its planner picks",
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step", "forward", "product", "gradient", "element"],
@@ -15,7 +25,7 @@ export const contenders: readonly ContenderCard[] = [
   },
   {
     name: "thalweg-layered",
-    label: "thalweg, layer by layer",
+    label: "thalweg WebGPU, layer by layer",
     processor: "gpu",
     hosts: everywhere,
     kinds: ["step"],
@@ -27,7 +37,7 @@ export const contenders: readonly ContenderCard[] = [
     processor: "cpu",
     hosts: everywhere,
     withoutIsolation: "one thread",
-    kinds: ["step", "forward", "product", "gradient"],
+    kinds: ["step", "forward", "product", "gradient", "element"],
     load: async () => (await import("./thalweg/thalwegWasm.ts")).wasm,
   },
   ...(baseline ? [baseline] : []),

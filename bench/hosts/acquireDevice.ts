@@ -3,7 +3,7 @@ import { acquireWebGpu } from "./acquireWebGpu.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 
 /** The entry of the host; a bundle for browsers has the constant `false` here, and nothing of Node in it. */
-const acquireOfHost = async (): Promise<typeof acquire> =>
+export const acquireOfHost = async (): Promise<typeof acquire> =>
   import.meta.env.SSR ? (await import("../../src/node.ts")).acquire : acquire;
 
 async function open(): Promise<GpuDevice> {

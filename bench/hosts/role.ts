@@ -18,7 +18,12 @@ async function createTarget({ role, cores }: RoleMessage): Promise<object> {
   if (role === "survey") return new Survey(cores);
   const card = contenders.find(({ name }) => name === role);
   if (!card) throw new RangeError(`race: there is no contender ${role}`);
-  if (card.processor !== "cpu") await provideNavigatorGpu();
+  const { processor, withoutWebGpu = processor === "cpu" } = card;
+  if (processor !== "cpu") {
+    await provideNavigatorGpu().catch((error: unknown) => {
+      if (!withoutWebGpu) throw error;
+    });
+  }
   const clock = new GpuClock();
   clock.install();
   return new EntryRunner(await card.load(), clock);

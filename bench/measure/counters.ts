@@ -25,7 +25,7 @@ function writtenBytes([, , data, dataOffset = 0, size]: unknown[]): number {
 /** What is written into a buffer that is created mapped is written as well. */
 const mappedBytes = ({ mappedAtCreation, size }: GPUBufferDescriptor): number => (mappedAtCreation ? size : 0);
 
-/** Counts the calls that `action` makes, by wrapping the prototypes while it runs. */
+/** Counts the calls that `action` makes, by wrapping the prototypes while it runs. Where there is no WebGPU there are none. */
 export async function countCalls(action: () => Promise<void>): Promise<Counts> {
   const counts = {
     dispatches: 0,
@@ -38,18 +38,21 @@ export async function countCalls(action: () => Promise<void>): Promise<Counts> {
     writeBufferBytes: 0,
     mapAsync: 0,
   };
-  const watched: [object, string, keyof typeof counts][] = [
-    [GPUComputePassEncoder.prototype, "dispatchWorkgroups", "dispatches"],
-    [GPUComputePassEncoder.prototype, "dispatchWorkgroupsIndirect", "dispatches"],
-    [GPUQueue.prototype, "submit", "submits"],
-    [GPUQueue.prototype, "writeBuffer", "writeBuffer"],
-    [GPUCommandEncoder.prototype, "beginComputePass", "passes"],
-    [GPUDevice.prototype, "createBuffer", "createBuffer"],
-    [GPUDevice.prototype, "createBindGroup", "createBindGroup"],
-    [GPUDevice.prototype, "createComputePipeline", "createPipeline"],
-    [GPUDevice.prototype, "createComputePipelineAsync", "createPipeline"],
-    [GPUBuffer.prototype, "mapAsync", "mapAsync"],
-  ];
+  const isThere = "GPUDevice" in globalThis;
+  const watched: [object, string, keyof typeof counts][] = !isThere
+    ? []
+    : [
+        [GPUComputePassEncoder.prototype, "dispatchWorkgroups", "dispatches"],
+        [GPUComputePassEncoder.prototype, "dispatchWorkgroupsIndirect", "dispatches"],
+        [GPUQueue.prototype, "submit", "submits"],
+        [GPUQueue.prototype, "writeBuffer", "writeBuffer"],
+        [GPUCommandEncoder.prototype, "beginComputePass", "passes"],
+        [GPUDevice.prototype, "createBuffer", "createBuffer"],
+        [GPUDevice.prototype, "createBindGroup", "createBindGroup"],
+        [GPUDevice.prototype, "createComputePipeline", "createPipeline"],
+        [GPUDevice.prototype, "createComputePipelineAsync", "createPipeline"],
+        [GPUBuffer.prototype, "mapAsync", "mapAsync"],
+      ];
   const restore = watched.map(([prototype, name, key]) => {
     const methods = prototype as Record<string, Method>;
     const original = methods[name]!;

@@ -39,6 +39,8 @@ export interface ContenderCard {
   readonly name: string;
   readonly label: string;
   readonly processor: Processor;
+  /** Whether it races where there is no WebGPU; default: where it computes on the CPU. */
+  readonly withoutWebGpu?: boolean;
   /** Hosts that can run it. */
   readonly hosts: readonly ("chrome" | "node")[];
   /** What it does differently where the page is not cross-origin isolated; undefined: nothing. */

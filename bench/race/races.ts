@@ -73,7 +73,7 @@ const widths: RacePlan = {
   name: "widths",
   title: "One training step of w-w-w-1 tanh, 64 samples",
   axis: "width",
-  points: [2, 8, 32, 128, 512, 1024].map((width) => ({
+  points: [2, 8, 16, 32, 64, 128, 512, 1024].map((width) => ({
     x: width,
     description: `${width}-${width}-${width}-1 tanh, squared error, sgd, 64 samples`,
     workload: stepOf({
@@ -155,6 +155,7 @@ const wide: RacePlan = {
       }),
       isQuick: true,
     },
+    widePoint(sgd({ learningRate: 0.05 }), 128),
     widePoint(sgd({ learningRate: 0.05 }), 1024),
     widePoint(adam({ learningRate: 0.001 }), 1024),
   ],
@@ -203,7 +204,13 @@ const gradients: RacePlan = {
   name: "gradients",
   title: "Gradients of weights: sums over a large batch",
   axis: "",
-  points: [gradientOf(784, 512, 8192), gradientOf(64, 64, 65_536), gradientOf(2, 2, 2 ** 20)],
+  points: [
+    gradientOf(784, 128, 256),
+    gradientOf(512, 512, 1024),
+    gradientOf(784, 512, 8192),
+    gradientOf(64, 64, 65_536),
+    gradientOf(2, 2, 2 ** 20),
+  ],
 };
 
 function trainingOf(data: "penguins" | "flights", options: Omit<StepWorkload, "kind" | "name" | "data" | "members">) {

@@ -29,6 +29,8 @@ const dotted = "2 3";
  */
 const styles: Readonly<Record<string, Style>> = {
   thalweg: { colors: ["#0065e5", "#6c98ff"], symbol: "circle", dash: solid },
+  "thalweg-webgpu": { colors: ["#0065e5", "#6c98ff"], symbol: "diamond", dash: dashed },
+  "thalweg-wasm": { colors: ["#0065e5", "#6c98ff"], symbol: "plus", dash: "2 2" },
   "thalweg-layered": { colors: ["#0065e5", "#6c98ff"], symbol: "wye", dash: "8 2 2 2" },
   "thalweg-cpu64": { colors: ["#014769", "#a2d7ee"], symbol: "times", dash: dotted },
   "plain-js": { colors: ["#363433", "#888685"], symbol: "cross", dash: dotted },

@@ -11,8 +11,8 @@ import { plural } from "./sources.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** Everyone who can be chosen here: the others are listed and cannot be ticked. */
-const canRace = (card: ContenderCard, { hasWebGpu }: Surroundings): boolean =>
-  card.hosts.includes("chrome") && (hasWebGpu || card.processor === "cpu");
+const canRace = ({ hosts, processor, withoutWebGpu }: ContenderCard, { hasWebGpu }: Surroundings): boolean =>
+  hosts.includes("chrome") && (hasWebGpu || (withoutWebGpu ?? processor === "cpu"));
 
 const processorNames = { cpu: "CPU", gpu: "GPU", either: "GPU and CPU" } as const;
 

@@ -4,9 +4,10 @@ import { type AcquireOptions, type Device, type DeviceChoice, deviceChoices } fr
 
 /** WebAssembly, whose code is loaded where it is used; or why there is none. */
 async function openWasm(reason: string): Promise<Device | string> {
-  const { WasmDevice, whyNoWasm } = await import("./wasm/device.ts");
+  const { whyNoWasm } = await import("./wasm/support.ts");
   const why = whyNoWasm();
   if (why !== undefined) return why;
+  const { WasmDevice } = await import("./wasm/device.ts");
   try {
     return await WasmDevice.open(reason);
   } catch (error) {

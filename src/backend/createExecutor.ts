@@ -1,6 +1,7 @@
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Device } from "./device.ts";
 import type { Executor } from "./executor.ts";
+import type { GpuDevice } from "./webgpu/device.ts";
 
 // A page downloads only the code of the machine that it computes on.
 
@@ -18,5 +19,9 @@ export async function createExecutor(device: Device, network: AnyNetwork, member
   }
   const { openExecutor } = await import("./webgpu/strategies/executor.ts");
   const executor = await openExecutor(device, network, members);
-  return executor ?? openReference(network, members);
+  const gpu = device as GpuDevice; // anything else was refused
+  if (typeof executor !== "string" && (members > 1 || gpu.kind !== "gpu" || gpu.isRequired)) return executor;
+  const { openInstead, withHandOver } = await import("./handOver.ts");
+  if (typeof executor !== "string") return withHandOver(gpu, executor);
+  return (await openInstead(gpu, { network, members, whyNot: executor })) ?? openReference(network, members);
 }

@@ -1,7 +1,6 @@
+import type { DeviceKind } from "./deviceKind.ts";
 import type { TensorBackend } from "./tensorBackend.ts";
 
-/** gpu: a hardware adapter; software: a WebGPU adapter that computes on the CPU; wasm: f32 vectors on the CPU; reference: float64. */
-export type DeviceKind = "gpu" | "software" | "wasm" | "reference";
 /** auto: the fastest, a hardware adapter or cpu; cpu: wasm, or the reference where there is none; else that kind and no other. */
 export const deviceChoices = ["auto", "gpu", "software", "cpu", "wasm", "reference"] as const;
 export type DeviceChoice = (typeof deviceChoices)[number];

@@ -1,4 +1,5 @@
 import { Disposed } from "../errors.ts";
+import type { DeviceKind } from "./deviceKind.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 
@@ -9,6 +10,8 @@ export type FloatArray = Float32Array | Float64Array;
 export interface Dataset {
   readonly inputs: FloatArray;
   readonly targets: FloatArray;
+  /** Columns of the inputs that hold numbers of categories: a network has to have an embedding for each. */
+  readonly categoryColumns?: readonly number[];
 }
 
 /** Ways to compute a step; what each does is told in docs/engine.md. */
@@ -109,6 +112,8 @@ export interface TrainingRun {
 
 /** What a plan tells about itself before anything runs. */
 export interface PlanReport {
+  /** What computes: that of the device, or wasm where a GPU hands a small network over. */
+  readonly machine: DeviceKind;
   readonly strategy: StrategyName | "reference";
   /** One sentence: why this strategy. */
   readonly reason: string;
@@ -182,7 +187,7 @@ export interface Executor {
 export interface Reference extends Executor {
   /** As `trace`. */
   traceNow(data: Dataset, optimizer: Optimizer): Trace;
-  /** The mean loss over data, as a function of one member's parameters [parameterCount]. */
+  /** The mean loss over data as `trace` has it, dropout included, as a function of one member's parameters [parameterCount]. */
   lossOf(data: Dataset): (parameters: Float64Array) => number;
   /** Parameters after the first update by an optimizer; all [members, parameterCount]. */
   update(optimizer: Optimizer, parameters: FloatArray, gradients: FloatArray): Float64Array;

@@ -1,5 +1,14 @@
 import type { DateColumn, InputColumn, Prepared, Preprocessing, Table } from "../data.ts";
-import { type Device, nameOf, type Network, type PlanReport, type Verification, widthsOf } from "../node.ts";
+import {
+  type AnyNetwork,
+  asChain,
+  describeArchitecture,
+  type Device,
+  nameOf,
+  parametersOf,
+  type PlanReport,
+  type Verification,
+} from "../node.ts";
 import { byteSize, counted, grouped, short } from "./numbers.ts";
 import type { Output } from "./output.ts";
 
@@ -29,7 +38,10 @@ function describeDate({ name, form, mean, deviation, cycles }: DateColumn): stri
 function describeColumn(column: InputColumn): string {
   const { name } = column;
   if (column.kind === "date") return describeDate(column);
-  if (column.kind === "category") return `${name}: ${column.values.length} categories (${some(column.values)})`;
+  if (column.kind === "category") {
+    const embedded = column.encoding === "numbered" ? ", embedded" : "";
+    return `${name}: ${column.values.length} categories${embedded} (${some(column.values)})`;
+  }
   return `${name}: number, mean ${short(column.mean)}, deviation ${short(column.deviation)}`;
 }
 
@@ -77,13 +89,20 @@ export function describeData(output: Output, table: Table, prepared: Prepared, s
   );
 }
 
-export function describeNetwork(output: Output, network: Network, members: number): void {
+/** Dense layers, or of a network with others its parameters, and how many parameters each has. */
+function layersOf(network: AnyNetwork): (readonly [string, number])[] {
+  const chain = asChain(network);
+  if (!chain) return parametersOf(network).map(({ name, shape, size }) => [`${name} [${shape.join(", ")}]`, size]);
+  return chain.layers.map(({ index, fanIn, fanOut, activation }) => [
+    `layer ${index + 1}: dense ${fanIn} → ${fanOut}, ${nameOf(activation)}`,
+    (fanIn + 1) * fanOut,
+  ]);
+}
+
+export function describeNetwork(output: Output, network: AnyNetwork, members: number): void {
   const times = members > 1 ? `, ${members} members` : "";
-  output.info("network", `${widthsOf(network)}, loss ${nameOf(network.loss)}${times}`);
-  for (const { index, fanIn, fanOut, activation } of network.layers) {
-    const shape = `layer ${index + 1}: dense ${fanIn} → ${fanOut}, ${activation}`;
-    output.info("", `${shape.padEnd(38)} ${grouped(fanIn * fanOut + fanOut)} parameters`);
-  }
+  output.info("network", `${describeArchitecture(network)}, loss ${nameOf(network.loss)}${times}`);
+  for (const [layer, count] of layersOf(network)) output.info("", `${layer.padEnd(38)} ${grouped(count)} parameters`);
   const count = network.parameterCount * members;
   output.info("", `${grouped(count)} parameters, ${byteSize(count * 4)} in float32`);
 }

@@ -1,6 +1,15 @@
 import process from "node:process";
 import type { Command } from "commander";
-import { type Device, type DeviceChoice, deviceChoices, selfTest } from "../node.ts";
+import { workedExample } from "../explain.ts";
+import {
+  createModel,
+  type Device,
+  type DeviceChoice,
+  deviceChoices,
+  network,
+  type PlanReport,
+  selfTest,
+} from "../node.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice } from "./files.ts";
 import { name } from "./flags.ts";
@@ -53,11 +62,24 @@ function showChecks(output: Output, { checks, ms }: SelfTest): void {
   output.result("", `${checks.length - failed} of ${checks.length} checks passed in ${Math.round(ms)} ms`);
 }
 
+/** How the device trains the smallest network there is: a GPU hands it over. */
+async function planSmallest(device: Device): Promise<PlanReport> {
+  const model = await createModel(network(workedExample.network), { device });
+  const plan = model.plan({
+    inputs: Float32Array.from(workedExample.input),
+    targets: Float32Array.from(workedExample.target),
+  });
+  model.dispose();
+  return plan;
+}
+
 async function doctor(flags: DoctorFlags): Promise<void> {
   const output = createOutput(flags);
   const device = await openDevice(output, flags.device);
   try {
     showDevice(output, device);
+    const plan = await planSmallest(device);
+    output.result("plan", `of a network 2-2-2-1, a row per step: ${plan.strategy}: ${plan.reason}`);
     const test = await working(output, "testing the device against the CPU", () => selfTest(device));
     showChecks(output, test);
     const install = advice(device, process.platform);
@@ -68,6 +90,7 @@ async function doctor(flags: DoctorFlags): Promise<void> {
       command: "doctor",
       device: { kind, name: deviceName, fallbackReason, ...device.details() },
       system: { node: process.versions.node, platform: process.platform, arch: process.arch },
+      plan,
       selfTest: test,
       install,
       exitCode: passed ? 0 : exitCodes.failed[0],

@@ -20,7 +20,7 @@ export function encodingLines({
   for (const { place, value, cells } of unseen.slice(0, most)) {
     const times = cells > 1 ? `, and in ${counted(cells - 1, "more cell")}` : "";
     lines.push(
-      `${place}: ${JSON.stringify(value.slice(0, 60))} was not seen in training: all its inputs are 0${times}`,
+      `${place}: ${JSON.stringify(value.slice(0, 60))} was not seen in training and counts as none of the categories${times}`,
     );
   }
   const more = unseenCount - most;

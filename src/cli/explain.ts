@@ -22,7 +22,7 @@ const examples = `Examples:
 `;
 const notes = `
 Without --model it explains the worked example, a network 2-2-2-1 of sigmoids. --input and --target are the numbers that
-the network sees: standardised, and categories as 0 and 1. The step is plain gradient descent.
+the network sees: standardised, categories as 0 and 1, or the number of the category where it has an embedding. The step is plain gradient descent.
 `;
 
 const formats = ["text", "markdown", "tex", "mathml", "csv"] as const;

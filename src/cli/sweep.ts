@@ -1,4 +1,4 @@
-import { type Device, type FloatArray, type Model, type Network, createModel } from "../node.ts";
+import { type AnyNetwork, type Device, type FloatArray, type Model, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
@@ -24,12 +24,11 @@ import {
   interruptedAt,
   prepareTable,
   recordOf,
-  requireVerified,
   runTraining,
   save,
   scoreHeldOut,
-  verify,
 } from "./training.ts";
+import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
 /** The settings in words, those that are given. */
 function describeSettings({ output, flags, plan, prepared }: SweepSession): void {
@@ -145,11 +144,11 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
       throw interruptedAt(session, outcome);
     }
     const heldOut = await scoreHeldOut(own);
-    const verification = flags.verify ? await verify(own, await initialParametersOf(session, winner)) : undefined;
+    const initialParameters = flags.verify ? await initialParametersOf(session, winner) : undefined;
+    const verified = initialParameters && (await verify(own, outcome, initialParameters));
     saved();
-    const exitCode = verification?.passed === false ? exitCodes.failed[0] : 0;
-    output.record({ ...record, heldOut, verification, exitCode });
-    requireVerified(verification);
+    output.record({ ...record, heldOut, ...verified, exitCode: exitCodeOfChecks(verified) });
+    requireVerified(verified);
   } finally {
     picked.dispose();
   }
@@ -161,7 +160,12 @@ function claimTable(input: string, { csv, force = false }: SweepFlags, model: Ou
   return claimOutput({ file: csv, flag: "--csv", kind: sweepTableKind, inputs: [input], others: [model], force });
 }
 
-function createPopulation(flags: SweepFlags, plan: SweepPlan, network: Network, device: Device): Promise<Model> {
+function createPopulation(
+  flags: SweepFlags,
+  plan: SweepPlan,
+  network: AnyNetwork,
+  device: Device,
+): Promise<Model<AnyNetwork>> {
   const { initializer } = flags;
   const { members, settings } = plan;
   return createModel(network, { device, members, seed: settings.seed, ...(initializer && { initializer }) });

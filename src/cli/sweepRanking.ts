@@ -1,5 +1,5 @@
 import type { Prepared } from "../data.ts";
-import { type FloatArray, type Model, bestMembers } from "../node.ts";
+import { type AnyNetwork, type FloatArray, type Model, bestMembers } from "../node.ts";
 
 /** Networks in the order of how they did. */
 export interface Ranking {
@@ -37,7 +37,7 @@ export function rankingOf(losses: FloatArray, learned: ReadonlyMap<number, numbe
 
 /** Loss of some members over the rows they have learned from. */
 async function lossesOf(
-  model: Model,
+  model: Model<AnyNetwork>,
   { training }: Prepared,
   members: readonly number[],
 ): Promise<ReadonlyMap<number, number>> {
@@ -57,7 +57,7 @@ async function lossesOf(
  * @param losses [members], not finite where a network has stopped
  */
 export async function rankNetworks(
-  model: Model,
+  model: Model<AnyNetwork>,
   prepared: Prepared,
   losses: FloatArray,
   top: number,

@@ -1,5 +1,5 @@
 import type { Prepared, Preprocessing } from "../data.ts";
-import { type Device, type FloatArray, type Model, type Optimizer, createModel } from "../node.ts";
+import { type AnyNetwork, type Device, type FloatArray, type Model, type Optimizer, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
@@ -17,13 +17,12 @@ import {
   interruptedAt,
   prepareTable,
   recordOf,
-  requireVerified,
   runTraining,
   save,
   type SessionOptions,
   scoreHeldOut,
-  verify,
 } from "./training.ts";
+import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
 const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
@@ -72,11 +71,10 @@ async function conclude(
     throw interruptedAt(session, outcome);
   }
   const heldOut = await scoreHeldOut(session);
-  const verification = initialParameters && (await verify(session, initialParameters));
+  const verified = initialParameters && (await verify(session, outcome, initialParameters));
   saved();
-  const exitCode = verification?.passed === false ? exitCodes.failed[0] : 0;
-  output.record({ ...record, heldOut, verification, exitCode });
-  requireVerified(verification);
+  output.record({ ...record, heldOut, ...verified, exitCode: exitCodeOfChecks(verified) });
+  requireVerified(verified);
 }
 
 /** Says everything there is to say before the first step. */
@@ -92,7 +90,11 @@ function announce(session: Session<TrainFlags>, device: Device): void {
   output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, learning rate ${learningRate}`);
 }
 
-async function createTrainingModel(flags: TrainFlags, preprocessing: Preprocessing, device: Device): Promise<Model> {
+async function createTrainingModel(
+  flags: TrainFlags,
+  preprocessing: Preprocessing,
+  device: Device,
+): Promise<Model<AnyNetwork>> {
   const { seed, members, initializer } = flags;
   const network = networkOf(flags, preprocessing);
   return createModel(network, { device, seed, members, ...(initializer && { initializer }) });

@@ -1,13 +1,22 @@
-import { type MissingCells, type Preprocessing, type Table, type Task, inputWidth, outputWidth } from "../data.ts";
+import {
+  type CategoryEncoding,
+  type MissingCells,
+  type Preprocessing,
+  type Table,
+  type Task,
+  inputLayers,
+  inputWidth,
+  outputWidth,
+} from "../data.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
 import {
   type ActivationName,
+  type AnyNetwork,
   type DeviceChoice,
   InvalidInput,
   type InitializerName,
   type LossName,
-  type Network,
   type Optimizer,
   type OptimizerName,
   type Strategy,
@@ -28,6 +37,7 @@ export interface CommonFlags extends ReadFlags {
   readonly columns?: string;
   readonly ignore?: string;
   readonly missingCells: MissingCells;
+  readonly categories: CategoryEncoding;
   readonly validation: number;
   readonly layers: number[];
   readonly activation: ActivationName;
@@ -42,6 +52,8 @@ export interface CommonFlags extends ReadFlags {
   readonly output?: string;
   readonly force?: boolean;
   readonly verify?: boolean;
+  /** Implies `verify`. */
+  readonly verifyWebgpu?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -115,11 +127,12 @@ function lossOf(flags: CommonFlags, { target }: Preprocessing): LossName {
   throw new InvalidInput({ place: "--loss", expected, got: loss, fix });
 }
 
-/** Hidden layers of the flags, and a last layer that fits target and loss. */
-export function networkOf(flags: CommonFlags, preprocessing: Preprocessing): Network {
+/** Embeddings of the table's columns, hidden layers of the flags, and a last layer that fits target and loss. */
+export function networkOf(flags: CommonFlags, preprocessing: Preprocessing): AnyNetwork {
   const loss = lossOf(flags, preprocessing);
   const bounded = preprocessing.target.kind === "class" && !takesLogits(loss); // targets are 0 and 1
   const hidden = flags.layers.map((width) => dense(width, flags.activation));
   const last = dense(outputWidth(preprocessing), bounded ? "sigmoid" : "identity");
-  return network({ inputs: inputWidth(preprocessing), layers: [...hidden, last], loss });
+  const layers = [...inputLayers(preprocessing), ...hidden, last];
+  return network({ inputs: inputWidth(preprocessing), layers, loss });
 }

@@ -8,7 +8,7 @@ import {
   optimizerNames,
   strategyNames,
 } from "../node.ts";
-import { missingCellsChoices } from "../data.ts";
+import { categoryEncodings, missingCellsChoices } from "../data.ts";
 import { addReadOptions } from "./readFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
 
@@ -30,6 +30,12 @@ export function addDataOptions(command: Command): Command {
       "--missing-cells <choice>",
       "impute: fill with median or most frequent value; drop: leave their rows out; auto: impute where over 5 % of the rows would be lost",
       name("--missing-cells", missingCellsChoices),
+      "auto",
+    )
+    .option(
+      "--categories <choice>",
+      "auto: columns of more than 10 categories get an embedding; oneHot: none does",
+      name("--categories", categoryEncodings),
       "auto",
     )
     .option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
@@ -81,6 +87,12 @@ export function addOutputOptions(command: Command): Command {
     .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
     .option("--force", "replace an existing model without keeping it as .bak")
     .option("--verify", "take the same steps in float64 on the CPU and compare")
+    .addOption(
+      new Option(
+        "--verify-webgpu",
+        "as --verify, and where the training ran without WebGPU take the same steps on a WebGPU adapter, if there is one",
+      ).implies({ verify: true }),
+    )
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only");
 }

@@ -10,19 +10,16 @@ import {
   toPredictions,
 } from "../data.ts";
 import {
-  type FloatArray,
+  type AnyNetwork,
+  describeArchitecture,
   GpuLost,
   type Model,
   type Progress,
   type Optimizer,
   type TrainOptions,
-  type Verification,
-  verifyTraining,
-  widthsOf,
   nameOf,
 } from "../node.ts";
-import { verificationLines } from "./describe.ts";
-import { Stop, exitCodes } from "./exitCodes.ts";
+import { Stop } from "./exitCodes.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { byteSize, grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
@@ -45,7 +42,7 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly table: Table;
   readonly prepared: Prepared;
   readonly options: SessionOptions;
-  readonly model: Model;
+  readonly model: Model<AnyNetwork>;
   /** Where the model goes. */
   readonly file: OutputFile;
 }
@@ -66,7 +63,7 @@ export function claimModel(input: string, { output, force = false }: CommonFlags
 
 /** @param seed decides which rows are held out */
 export function prepareTable(output: Output, table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
-  const { task, columns, ignore, validation, loss, missingCells } = flags;
+  const { task, columns, ignore, validation, loss, missingCells, categories } = flags;
   const target = targetsOf(table, flags);
   const options = {
     target,
@@ -74,6 +71,7 @@ export function prepareTable(output: Output, table: Table, flags: CommonFlags, s
     seed,
     binary: loss === "binaryCrossEntropy",
     missingCells,
+    categories,
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
@@ -151,24 +149,6 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
   return score;
 }
 
-/** Tells how far the model is from the float64 reference after the same steps. */
-export async function verify(session: Session, initialParameters: FloatArray): Promise<Verification> {
-  const { model, prepared, options, output } = session;
-  output.info("check", "taking the same steps in float64 on the CPU");
-  const request = { initialParameters, data: prepared.training, options };
-  const verification = await working(output, "comparing with float64", () => verifyTraining(model, request));
-  for (const [index, line] of verificationLines(verification).entries())
-    output.result(index === 0 ? "check" : "", line);
-  return verification;
-}
-
-/** Throws where a check has told that the parameters are not what they should be. */
-export function requireVerified(verification: Verification | undefined): void {
-  if (verification?.passed !== false) return;
-  const text = "the trained parameters deviate from the float64 reference by more than the bound";
-  throw new Stop(text, exitCodes.failed[0]);
-}
-
 /** What a signal ends the command with, once the model is saved. */
 export function interruptedAt({ file, interrupts }: Session, { last }: Outcome): Stop {
   const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
@@ -181,7 +161,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
   const { device, network, members } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
   const architecture = {
-    widths: widthsOf(network),
+    widths: describeArchitecture(network),
     loss: nameOf(network.loss),
     members,
     parameters: network.parameterCount,

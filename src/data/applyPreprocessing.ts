@@ -13,6 +13,7 @@ import {
   inputEncoder,
   numberTargetEncoder,
 } from "./encode.ts";
+import { datasetOf } from "./embeddings.ts";
 import { inspectColumn } from "./inspect.ts";
 import { type MissingWords, defaultMissing } from "./missing.ts";
 import { plainNumberText } from "./numberFormat.ts";
@@ -24,13 +25,14 @@ import {
   type DateColumn,
   type InputColumn,
   type Preprocessing,
+  takesMissing,
   targetNames,
 } from "./preprocessing.ts";
 import { isMissingCell, labelLookup, labelOf } from "./spelling.ts";
 import { type Column, type Table, columnName, columnsByName, listNames } from "./table.ts";
 
 export interface EncodeOptions extends SliceOptions {
-  /** A category that was not seen in training is an error; default: its inputs are all 0, and `unseen` names it. */
+  /** A category that was not seen in training is an error; default: its inputs are 0, and `unseen` names it. */
   readonly strict?: boolean;
 }
 
@@ -149,7 +151,7 @@ function* planInputs(
   for (const [index, as] of preprocessing.inputs.entries()) {
     const reader = yield* readerOf(table, columns[index]!, as);
     encoders.push({ name: as.name, encoder: inputEncoder(reader, as, isStrict) });
-    if (as.fill === undefined) unfilled.push(reader);
+    if (!takesMissing(as)) unfilled.push(reader);
     if (reader.note !== undefined) notes.push(reader.note);
     yield 0;
   }
@@ -221,7 +223,7 @@ function* tableSteps(preprocessing: Preprocessing, table: Table, isStrict: boole
   const withoutTarget = lacksTarget.reduce((sum, lacks) => sum + lacks, 0);
   const ofEncoders = encoders.flatMap((encoder) => encoder.notes);
   const notes = [...readers.flatMap(({ note }) => note ?? []), ...ofEncoders, ...rest.notes];
-  return { ...rest, notes, data: { inputs: encoded, targets }, withoutTarget };
+  return { ...rest, notes, data: datasetOf(preprocessing, encoded, targets), withoutTarget };
 }
 
 /**

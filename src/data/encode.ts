@@ -14,6 +14,7 @@ import {
   type InputColumn,
   type NumberColumn,
   columnWidth,
+  isNumbered,
 } from "./preprocessing.ts";
 import { didYouMean } from "./closest.ts";
 import { type Labels, labelLookup, labelOf, otherCaseLookup } from "./spelling.ts";
@@ -188,24 +189,33 @@ function encoderOf(reader: CellReader, as: InputColumn, { write, fill, unseen, l
   };
 }
 
+function setOneHot(into: Float32Array, at: number, index: number): void {
+  into[at + index] = 1;
+}
+
+function setNumber(into: Float32Array, at: number, index: number): void {
+  into[at] = index + 1;
+}
+
 function categoryEncoder(reader: CellReader, as: CategoryColumn, isStrict: boolean): Encoder {
   const labels = new LabelFinder(as.name, as);
   const unseen = new UnseenTally(reader);
+  const set = isNumbered(as) ? setNumber : setOneHot;
   const write: WriteValue = (row, into, at) => {
     const label = labelOf(reader.column.cells[row]!);
     const index = labels.indexOf(label);
-    if (index !== undefined) into[at + index] = 1;
+    if (index !== undefined) set(into, at, index);
     else if (isStrict) throw unseenFault(reader, row, label, as.values);
     else unseen.add(row, label);
   };
   const fillIndex = as.fill === undefined ? undefined : labels.indexOf(as.fill);
   const fill: Writers["fill"] = (into, at) => {
-    if (fillIndex !== undefined) into[at + fillIndex] = 1;
+    if (fillIndex !== undefined) set(into, at, fillIndex);
   };
   return encoderOf(reader, as, { write, fill, unseen, labels });
 }
 
-/** @param isStrict a category that was not seen in training is an error; else all its inputs are 0 */
+/** @param isStrict a category that was not seen in training is an error; else its inputs are 0 */
 export function inputEncoder(reader: CellReader, as: InputColumn, isStrict: boolean): Encoder {
   if (as.kind === "category") return categoryEncoder(reader, as, isStrict);
   const filling = ((as.fill ?? as.mean) - as.mean) / as.deviation;

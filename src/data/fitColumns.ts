@@ -2,6 +2,7 @@
 
 import { BadFile } from "../errors.ts";
 import { requireDate, requireNumber } from "./cellValues.ts";
+import { type CategoryEncoding, mostOneHot } from "./embeddings.ts";
 import { type ColumnSummary, isMissingIn } from "./inspect.ts";
 import { type Steps, each } from "./slices.ts";
 import type { CategoryColumn, ClassTarget, Cycle, DateColumn, InputColumn, NumberColumn } from "./preprocessing.ts";
@@ -15,6 +16,7 @@ export interface FitOptions {
   readonly training: Uint32Array;
   /** Missing cells of rows learned from become one more input. */
   readonly isImputed: boolean;
+  readonly categories: CategoryEncoding;
 }
 
 /** A column as it becomes inputs; `varies` is false where all rows learned from have one value. */
@@ -173,17 +175,22 @@ function* fitCategory(summary: ColumnSummary, options: FitOptions): Steps<Fitted
   const absent = labels.values.filter((_, index) => counts[index] === 0);
   const spellings = labels.spellings?.filter(([, value]) => values.includes(value));
   const fill = labels.values[counts.indexOf(counts.reduce((a, b) => Math.max(a, b)))];
+  const isNumbered = options.categories === "auto" && values.length > mostOneHot;
   const column: CategoryColumn = {
     kind: "category",
     name,
     values,
     ...(spellings && spellings.length > 0 && { spellings }),
     ...(labels.ignoreCase && { ignoreCase: true }),
-    ...(present > 0 && { fill: fill! }),
-    ...(needsIndicator(present, options) && { indicator: true }),
+    ...(isNumbered && { encoding: "numbered" }),
+    ...(!isNumbered && present > 0 && { fill: fill! }),
+    ...(!isNumbered && needsIndicator(present, options) && { indicator: true }),
   };
   const found = [yield* writtenFormsNote(summary), note].filter((text) => text !== undefined);
   const notes = found.map((text) => `${quote(name)}: ${text}`);
+  if (isNumbered && needsIndicator(present, options)) {
+    notes.push(`${quote(name)}: missing cells are a category of their own`);
+  }
   if (absent.length > 0 && values.length > 1) {
     notes.push(
       `${quote(name)}: ${listNames(absent, 6)} ${absent.length === 1 ? "occurs in no row that is learned from and counts as an unseen value" : "occur in no row that is learned from and count as unseen values"}`,

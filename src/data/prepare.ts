@@ -15,7 +15,8 @@ import { type ColumnSummary, isMissingIn, mostLabels } from "./inspect.ts";
 import { defaultMissing } from "./missing.ts";
 import { type MissingCells, type UsedRows, chooseRows, missingCellsChoices, missingNotes } from "./missingCells.ts";
 import { type SliceOptions, type Steps, each, runOverCells } from "./slices.ts";
-import type { InputColumn, Preprocessing, Target } from "./preprocessing.ts";
+import { type CategoryEncoding, categoryEncodings, datasetOf } from "./embeddings.ts";
+import { type InputColumn, type Preprocessing, type Target, takesMissing } from "./preprocessing.ts";
 import { type Labels, labelLookup, labelOf, mergeLabels } from "./spelling.ts";
 import { type RowGroups, type RowSplit, splitRows } from "./split.ts";
 import { type Table, quote } from "./table.ts";
@@ -31,6 +32,8 @@ export interface PrepareOptions extends ColumnOptions, SliceOptions {
   readonly binary?: boolean;
   /** Missing inputs are filled (impute) or their rows left out (drop); default auto: impute where more than 5 % of the rows would be lost. */
   readonly missingCells?: MissingCells;
+  /** Columns of more than ten categories are numbered, for the embeddings of `inputLayers` (auto), or one-hot as all others (oneHot); default auto. */
+  readonly categories?: CategoryEncoding;
 }
 
 /** What was understood of a table, for showing it before anything is trained. */
@@ -133,13 +136,13 @@ function* fitInputs({ table, choice }: Draft, options: FitOptions): Steps<Fitted
   const all = [];
   for (const summary of choice.inputs) all.push({ summary, fitted: yield* fitInput(table, summary, options) });
   const varying = all.filter(({ fitted }) => fitted.varies);
-  const kept = varying.length > 0 ? varying : all.filter(({ fitted }) => hasValues(fitted.column));
+  const kept = varying.length > 0 ? varying : all.filter(({ fitted }) => takesMissing(fitted.column));
   const isKept = new Set(kept);
   const ignored = all
     .filter((entry) => !isKept.has(entry))
     .map(({ summary, fitted }) => ({
       name: summary.column.name,
-      why: `has ${hasValues(fitted.column) ? "one value only" : "no value"} in the rows that are learned from`,
+      why: `has ${takesMissing(fitted.column) ? "one value only" : "no value"} in the rows that are learned from`,
       canBeKept: false,
     }));
   if (kept.length === 0) {
@@ -155,9 +158,6 @@ function* fitInputs({ table, choice }: Draft, options: FitOptions): Steps<Fitted
   };
 }
 
-/** Without a value in the rows learned from there is nothing to fill missing cells with. */
-const hasValues = ({ fill }: InputColumn): boolean => fill !== undefined;
-
 const readerOf = (table: Table, summary: ColumnSummary): CellReader => ({
   table,
   column: summary.column,
@@ -170,9 +170,10 @@ const readerOf = (table: Table, summary: ColumnSummary): CellReader => ({
 function* encode(
   { table, choice }: Draft,
   summaries: readonly ColumnSummary[],
-  { inputs, target }: Preprocessing,
+  preprocessing: Preprocessing,
   rows: Uint32Array,
 ): Steps<Dataset> {
+  const { inputs, target } = preprocessing;
   const inputEncoders: Encoder[] = [];
   for (const [index, as] of inputs.entries()) {
     inputEncoders.push(inputEncoder(readerOf(table, summaries[index]!), as, false));
@@ -183,10 +184,8 @@ function* encode(
     target.kind === "class"
       ? [classEncoder(readers[0]!, target)]
       : target.columns.map((as, index) => numberTargetEncoder(readers[index]!, as));
-  return {
-    inputs: yield* encodeRows(table.place, inputEncoders, rows),
-    targets: yield* encodeRows(table.place, targetEncoders, rows),
-  };
+  const encoded = yield* encodeRows(table.place, inputEncoders, rows);
+  return datasetOf(preprocessing, encoded, yield* encodeRows(table.place, targetEncoders, rows));
 }
 
 function columnNotes({ targets, inputs }: Choice): string[] {
@@ -206,9 +205,10 @@ function splitNotes(share: number, { validation }: RowSplit, classes: Classes | 
   return notes;
 }
 
-function requireOptions(place: string, { task, missingCells }: PrepareOptions, share: number): void {
+function requireOptions(place: string, { task, missingCells, categories }: PrepareOptions, share: number): void {
   if (task !== undefined) requireName(`${place}: task`, task, ["classification", "regression"]);
   if (missingCells !== undefined) requireName(`${place}: missingCells`, missingCells, missingCellsChoices);
+  if (categories !== undefined) requireName(`${place}: categories`, categories, categoryEncodings);
   if (share >= 0 && share < 1) return;
   const expected = "a share of the rows from 0 to below 1";
   const fix = "pass 0.2 to hold out a fifth";
@@ -222,14 +222,14 @@ const ownWords = ({ missingWords }: Table): Pick<Preprocessing, "missingWords"> 
     : { missingWords: { inNumbers: [...missingWords.inNumbers], inTexts: [...missingWords.inTexts] } };
 
 function* prepareSteps(table: Table, options: PrepareOptions): Steps<Prepared> {
-  const { validation: share = 0.2, seed = 1, binary = false, missingCells = "auto" } = options;
+  const { validation: share = 0.2, seed = 1, binary = false, missingCells = "auto", categories = "auto" } = options;
   requireOptions(table.place, options, share);
   const choice = yield* chooseColumns(table, options);
   const used = yield* chooseRows(table, choice, missingCells);
   const draft: Draft = { table, choice, used, isBinary: binary };
   const classes = yield* groupByClass(draft);
   const split = yield* splitRows(used.rows, { share, seed, groups: classes?.groups });
-  const fitOptions = { training: split.training, isImputed: used.isImputed };
+  const fitOptions = { training: split.training, isImputed: used.isImputed, categories };
   const { target, notes: targetNotes } = yield* fitTarget(draft, classes, fitOptions);
   const { summaries, columns, ignored, notes: inputNotes } = yield* fitInputs(draft, fitOptions);
   const preprocessing: Preprocessing = { inputs: columns, target, ...ownWords(table) };
@@ -267,7 +267,7 @@ function* prepareSteps(table: Table, options: PrepareOptions): Steps<Prepared> {
 /**
  * Understands a table and makes training data of it: chooses and types columns, fills missing cells or leaves their rows
  * out, holds rows out by a seeded permutation within each class, standardises numbers and dates by the training rows, and
- * encodes categories one-hot. docs/tables.md has the rules. Works in slices of a few milliseconds.
+ * encodes categories one-hot or numbers them. docs/tables.md has the rules. Works in slices of a few milliseconds.
  * @throws InvalidInput when an option names no column or does not fit it
  * @throws BadFile when the table cannot be learned from: text among numbers, one class only, no complete rows
  */

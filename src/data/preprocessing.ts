@@ -21,10 +21,15 @@ export interface NumberColumn extends Filled<number> {
   readonly format?: NumberFormat | undefined;
 }
 
-/** A column of categories, one-hot: 1 at the place of its value, else 0; all 0 for a value that is none of them. */
+/**
+ * A column of categories. One-hot: 1 at the place of its value, else 0; all 0 for a value that is none of them. Numbered, for an
+ * embedding: one input, the place of its value from 1; 0 for one that is missing or none of them.
+ */
 export interface CategoryColumn extends Labels, Filled<string> {
   readonly kind: "category";
   readonly name: string;
+  /** Default one-hot. */
+  readonly encoding?: "numbered" | undefined;
 }
 
 /** Periods that come back in dates; each is two inputs, sine and cosine. */
@@ -65,8 +70,16 @@ export interface Preprocessing {
   readonly missingWords?: { readonly inNumbers: readonly string[]; readonly inTexts: readonly string[] } | undefined;
 }
 
+/** Whether a column gives the number of a category, which only an embedding may read. */
+export const isNumbered = (column: InputColumn): column is CategoryColumn & { readonly encoding: "numbered" } =>
+  column.kind === "category" && column.encoding === "numbered";
+
+/** Whether rows may lack the column: its missing cells are filled, or a category of their own. */
+export const takesMissing = (column: InputColumn): boolean => column.fill !== undefined || isNumbered(column);
+
 function ownNames(column: InputColumn): string[] {
   const { name } = column;
+  if (isNumbered(column)) return [`${name} (number of the category)`];
   if (column.kind === "category") return column.values.map((value) => `${name}=${value}`);
   if (column.kind === "number") return [name];
   return [name, ...column.cycles.flatMap((cycle) => [`${name} sin(${cycle})`, `${name} cos(${cycle})`])];
@@ -78,7 +91,7 @@ const namesOf = (column: InputColumn): string[] =>
 /** Values that one column gives the network. */
 export function columnWidth(column: InputColumn): number {
   const indicator = column.indicator ? 1 : 0;
-  if (column.kind === "category") return column.values.length + indicator;
+  if (column.kind === "category") return (isNumbered(column) ? 1 : column.values.length) + indicator;
   return column.kind === "number" ? 1 + indicator : 1 + 2 * column.cycles.length + indicator;
 }
 

@@ -18,7 +18,7 @@ interface ActivationFormulas {
   readonly meaning?: Meaning;
 }
 
-export const sigmaMeaning: Meaning = {
+const sigmaMeaning: Meaning = {
   text: "σ(z) = 1/(1 + e^(−z))",
   tex: "\\sigma(z) = \\frac{1}{1 + e^{-z}}",
 };

@@ -1,33 +1,16 @@
+import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import type { LayerShape, Network } from "../graph/network.ts";
 import { activationFormulas } from "./activationFormulas.ts";
 import { chainRule } from "./chainRule.ts";
-import { difference, product, sum, symbol, withNumbers } from "./expression.ts";
-import type { Expression, Leaf } from "./expression.ts";
+import { describeGraph } from "./describeGraph.ts";
+import { difference, product, sum, symbol } from "./expression.ts";
 import { lossFormulas } from "./lossFormulas.ts";
 import { nodeNames, parameterNames } from "./names.ts";
 import type { NodeNames, ParameterName } from "./names.ts";
 import { requireExplainable, requireFit } from "./requireExplainable.ts";
-import type { StepLine, StepOptions } from "./stepLine.ts";
+import { lineOf, type StepLine, type StepOptions } from "./stepLine.ts";
 import { readSymbols } from "./stepSymbols.ts";
 import type { NodeSymbols, StepSymbols } from "./stepSymbols.ts";
-
-type Where = Pick<StepLine, "section" | "layer" | "relation" | "chain" | "condition" | "note">;
-
-/** Completes a line: the numbers follow from the formula, the device's value from the trace where it has one. */
-function line(where: Partial<Where>, quantity: Leaf, formula?: Expression, deviceResult?: number): StepLine {
-  const { section = "given", relation = "=", ...rest } = where;
-  const last = where.chain ?? formula;
-  return {
-    section,
-    relation,
-    ...rest,
-    quantity,
-    ...(formula && { formula }),
-    ...(last && { numbers: withNumbers(last) }),
-    result: quantity.value,
-    ...(deviceResult !== undefined && { deviceResult }),
-  };
-}
 
 const noteOf = ({ from, to, layer }: ParameterName, { inputs, nodes }: NodeNames): string => {
   const target = nodes[layer]![to]!;
@@ -36,12 +19,12 @@ const noteOf = ({ from, to, layer }: ParameterName, { inputs, nodes }: NodeNames
 
 function describeGiven(symbols: StepSymbols, names: NodeNames, parameters: readonly ParameterName[]): StepLine[] {
   return [
-    ...symbols.inputs.map((input) => line({ note: "input" }, input)),
-    ...symbols.targets.map((target) => line({ note: "target" }, target)),
-    line({ note: "learning rate" }, symbols.learningRate),
+    ...symbols.inputs.map((input) => lineOf({ note: "input" }, input)),
+    ...symbols.targets.map((target) => lineOf({ note: "target" }, target)),
+    lineOf({ note: "learning rate" }, symbols.learningRate),
     ...parameters.map((parameter) => {
       const { before, deviceBefore } = symbols.parameters[parameter.index]!;
-      return line({ note: noteOf(parameter, names) }, before, undefined, deviceBefore);
+      return lineOf({ note: noteOf(parameter, names) }, before, undefined, deviceBefore);
     }),
   ];
 }
@@ -52,11 +35,11 @@ function describeForward(shape: LayerShape, symbols: StepSymbols): StepLine[] {
   const nodes = symbols.layers[shape.index]!;
   const sums = nodes.map(({ preActivation, device }, to) => {
     const terms = sources.map((source, from) => product(symbols.weight(shape, from, to), source));
-    return line(where, preActivation, sum(...terms, symbols.bias(shape, to)), device?.preActivation);
+    return lineOf(where, preActivation, sum(...terms, symbols.bias(shape, to)), device?.preActivation);
   });
   const activations = nodes.map(({ preActivation, activation, device }) => {
     const { formula, ...branch } = activationFormulas(shape.activation).activation(preActivation);
-    return line({ ...where, ...branch }, activation, formula, device?.activation);
+    return lineOf({ ...where, ...branch }, activation, formula, device?.activation);
   });
   return [...sums, ...activations];
 }
@@ -65,8 +48,8 @@ function describeLoss(network: Network, symbols: StepSymbols): StepLine[] {
   const section = "loss";
   const { parts, loss } = lossFormulas(network.loss, symbols.outputs);
   return [
-    ...parts.map(({ quantity, formula, ...branch }) => line({ section, ...branch }, quantity, formula)),
-    line({ section }, symbols.loss.value, loss.formula, symbols.loss.device),
+    ...parts.map(({ quantity, formula, ...branch }) => lineOf({ section, ...branch }, quantity, formula)),
+    lineOf({ section }, symbols.loss.value, loss.formula, symbols.loss.device),
   ];
 }
 
@@ -88,9 +71,9 @@ function describeFactors(network: Network, shape: LayerShape, symbols: StepSymbo
     const { formula: outer, ...outerBranch } = outputDerivative(network, symbols, shape, index);
     const { formula: inner, ...innerBranch } = slopeOf(preActivation, activation);
     return [
-      line({ ...where, ...outerBranch }, dActivation, outer),
-      line({ ...where, ...innerBranch }, slope, inner),
-      line(where, dPreActivation, product(dActivation, slope), device?.dPreActivation),
+      lineOf({ ...where, ...outerBranch }, dActivation, outer),
+      lineOf({ ...where, ...innerBranch }, slope, inner),
+      lineOf(where, dPreActivation, product(dActivation, slope), device?.dPreActivation),
     ];
   });
 }
@@ -99,30 +82,40 @@ function describeGradient(network: Network, symbols: StepSymbols, parameter: Par
   const { index, layer, from, to } = parameter;
   const { gradient, deviceGradient } = symbols.parameters[index]!;
   const delta = symbols.layers[layer]![to]!.dPreActivation;
-  if (from === undefined) return line({ section: "gradients" }, gradient, delta, deviceGradient);
+  if (from === undefined) return lineOf({ section: "gradients" }, gradient, delta, deviceGradient);
   const source = symbols.sources(layer)[from]!;
   const chain = product(chainRule(network, symbols, layer, to), source);
-  return line({ section: "gradients", chain }, gradient, product(delta, source), deviceGradient);
+  return lineOf({ section: "gradients", chain }, gradient, product(delta, source), deviceGradient);
 }
 
 function describeUpdate(symbols: StepSymbols, { index }: ParameterName): StepLine {
   const { before, gradient, after, deviceAfter } = symbols.parameters[index]!;
   const formula = difference(before, product(symbols.learningRate, gradient));
-  return line({ section: "update", relation: "←" }, symbol(before.text, before.tex, after), formula, deviceAfter);
+  return lineOf({ section: "update", relation: "←" }, symbol(before.text, before.tex, after), formula, deviceAfter);
 }
 
 /**
  * Every quantity of one step of plain gradient descent as a line with its formula, the formula with numbers, and its
- * value: what is given, forward sums and activations, the loss, derivative factors, gradients, the update.
+ * value: what is given, forward sums and activations, the loss, derivative factors, gradients, the update. Of a graph every value
+ * that forward and backward compute: v1, v2, … and ∂L by them.
  * @throws InvalidInput on more than 400 parameters, or a trace that is not of this network, row and learning rate
  */
-export function describeStep(options: StepOptions): StepLine[] {
+export function describeStep(options: StepOptions<AnyNetwork>): StepLine[] {
   const { network } = options;
   requireExplainable(options);
+  const lines = isGraph(network) ? describeGraph({ ...options, network }) : describeLayers({ ...options, network });
+  for (const { section, quantity, formula, result } of lines) {
+    if (section !== "loss" && formula) requireFit(quantity.text, formula, result);
+  }
+  return lines;
+}
+
+function describeLayers(options: StepOptions): StepLine[] {
+  const { network } = options;
   const names = nodeNames(network, options.names);
   const parameters = parameterNames(network);
   const symbols = readSymbols(options, names, parameters);
-  const lines = [
+  return [
     ...describeGiven(symbols, names, parameters),
     ...network.layers.flatMap((shape) => describeForward(shape, symbols)),
     ...describeLoss(network, symbols),
@@ -130,8 +123,4 @@ export function describeStep(options: StepOptions): StepLine[] {
     ...parameters.map((parameter) => describeGradient(network, symbols, parameter)),
     ...parameters.map((parameter) => describeUpdate(symbols, parameter)),
   ];
-  for (const { section, quantity, formula, result } of lines) {
-    if (section !== "loss" && formula) requireFit(quantity.text, formula, result);
-  }
-  return lines;
 }

@@ -1,6 +1,6 @@
 import { createReference } from "../backend/createReference.ts";
 import type { FloatArray, Trace } from "../backend/executor.ts";
-import { type AnyNetwork, requireChain } from "../graph/graphNetwork.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { sgd } from "../math/optimizer.ts";
 import { createModel } from "../model/createModel.ts";
@@ -30,12 +30,11 @@ async function parametersOf(model: Model<AnyNetwork>, { member = 0, parameters }
 
 /**
  * Writes out one training step of plain gradient descent on one row: every sum, activation and derivative, each gradient as
- * its chain-rule product, the update; in CPU float64, and beside it the model's device where that is a GPU.
- * @throws InvalidInput when the network is too large to print, or has other layers than dense ones
+ * its chain-rule product, the update; of a graph node by node; in CPU float64, and beside it the model's device where that is a GPU.
+ * @throws InvalidInput when the network is too large to print
  */
 export async function explain(model: Model<AnyNetwork>, options: ExplainOptions): Promise<string> {
-  const { device } = model;
-  const network = requireChain("explain", model.network, "explain a network whose layers are all dense");
+  const { device, network } = model;
   const { learningRate, format } = options;
   const input = Float64Array.from(options.input);
   const target = Float64Array.from(options.target);

@@ -1,5 +1,5 @@
 import { requireName } from "../graph/network.ts";
-import type { Network } from "../graph/network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { describeStep } from "./describeStep.ts";
 import type { StepLine, StepOptions } from "./stepLine.ts";
 import { writeCsv } from "./writeCsv.ts";
@@ -11,11 +11,11 @@ import { writeText } from "./writeText.ts";
 /** How a step is written out. */
 export type ExplainFormat = "text" | "markdown" | "tex" | "mathml" | "csv";
 
-export interface ExplainStepOptions extends StepOptions {
+export interface ExplainStepOptions extends StepOptions<AnyNetwork> {
   readonly format: ExplainFormat;
 }
 
-const writers: Record<ExplainFormat, (lines: readonly StepLine[], network: Network) => string> = {
+const writers: Record<ExplainFormat, (lines: readonly StepLine[], network: AnyNetwork) => string> = {
   text: writeText,
   markdown: writeMarkdown,
   tex: writeTex,

@@ -33,8 +33,10 @@ interface Call {
 /** Beside a formula that holds in one branch only: `for z_h1 > 0`. */
 export interface Condition {
   readonly left: Expression;
-  readonly relation: ">" | "<" | "≤" | "≥" | "=" | "≠";
+  readonly relation: ">" | "<" | "≤" | "≥" | "=";
   readonly right: Expression;
+  /** Another one that holds too. */
+  readonly and?: Condition;
 }
 
 export const symbol = (text: string, tex: string, value: number): Leaf => ({ kind: "symbol", text, tex, value });

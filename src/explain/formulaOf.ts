@@ -39,6 +39,7 @@ const opposed = (of: Expression): Expression => (of.kind === "negative" ? of.of 
 /** Constants come first, their signs before the product. */
 function multiplied(a: Expression, b: Expression): Expression {
   if (b.kind === "constant" && a.kind !== "constant") return multiplied(b, a);
+  if (b.kind === "negative") return opposed(multiplied(a, b.of));
   if (a.kind !== "constant" || a.value >= 0) return product(a, b);
   return negative(a.value === -1 ? b : product(constantOf(-a.value), b));
 }
@@ -76,7 +77,7 @@ class Formulas {
       case "divide":
         return quotient(a, b);
       case "negate":
-        return negative(a);
+        return opposed(a);
       case "reciprocal":
         return quotient(one, a);
       case "sqrt":
@@ -98,15 +99,36 @@ class Formulas {
   #branch({ primitive, operands }: Definition): Expression {
     const [left, right] = [this.of(operands[0]!), this.of(operands[1]!)];
     const holds = primitives[primitive!].compute(evaluate(left), evaluate(right), 1, 0) === 1;
-    const relations = { whereLess: ["<", "≥"], whereLessOrEqual: ["≤", ">"], whereEqual: ["=", "≠"] } as const;
-    const relation = relations[primitive as keyof typeof relations][holds ? 0 : 1];
-    const isKnown = this.conditions.some((each) => each.left === left && each.right === right);
-    if (!isKnown) this.conditions.push(turned({ left, relation, right }));
-    return this.of(operands[holds ? 2 : 3]!);
+    const taken = operands[holds ? 2 : 3]!;
+    if (primitive === "whereEqual") {
+      // One value is set apart: not worth a word where it is another, or where the other branch gives the same.
+      const other = this.of(operands[3]!);
+      if (!holds || evaluate(other) === evaluate(this.of(taken))) return other;
+    }
+    const relations = { whereLess: ["<", "≥"], whereLessOrEqual: ["≤", ">"], whereEqual: ["=", "="] } as const;
+    this.#hold(turned({ left, relation: relations[primitive as keyof typeof relations][holds ? 0 : 1], right }));
+    return this.of(taken);
+  }
+
+  /** Adds a condition, or narrows one between the same terms. */
+  #hold(condition: Condition): void {
+    const { left, right } = condition;
+    const at = this.conditions.findIndex((each) => each.left === left && each.right === right);
+    if (at < 0) this.conditions.push(condition);
+    else this.conditions[at] = { left, right, relation: narrowed(this.conditions[at]!.relation, condition.relation) };
   }
 }
 
-const opposite = { ">": "<", "<": ">", "≤": "≥", "≥": "≤", "=": "=", "≠": "≠" } as const;
+/** Which of <, = and > a relation allows, as bits. */
+const allowed = { "<": 1, "=": 2, "≤": 3, ">": 4, "≥": 6 } as const;
+
+/** The relation that says what two say together. */
+function narrowed(a: Condition["relation"], b: Condition["relation"]): Condition["relation"] {
+  const both = allowed[a] & allowed[b];
+  return (Object.keys(allowed) as Condition["relation"][]).find((relation) => allowed[relation] === both)!;
+}
+
+const opposite = { ">": "<", "<": ">", "≤": "≥", "≥": "≤", "=": "=" } as const;
 
 /** What is compared with a constant comes first. */
 const turned = ({ left, relation, right }: Condition): Condition =>
@@ -119,7 +141,10 @@ const turned = ({ left, relation, right }: Condition): Condition =>
 export function formulaOf(definition: Definition, leaves: ReadonlyMap<string, Expression>): Formula {
   const formulas = new Formulas(leaves);
   const formula = formulas.of(definition);
-  const [condition] = formulas.conditions;
+  const condition = formulas.conditions.reduceRight<Condition | undefined>(
+    (and, each) => (and ? { ...each, and } : each),
+    undefined,
+  );
   const written = definition.primitive === "sigmoid" ? logistic(formulas.of(definition.operands[0]!)) : formula;
   return { formula: written, ...(condition && { condition }) };
 }

@@ -1,20 +1,20 @@
-import { softmax } from "../math/softmax.ts";
+import { lossScale } from "../backend/sampleLoss.ts";
+import type { Loss } from "../graph/network.ts";
+import { backward } from "../math/differentiate.ts";
+import { exp, Expression as Definition } from "../math/expression.ts";
 import { lossFunction } from "../math/lossFunction.ts";
-import type { OwnLoss } from "../math/losses.ts";
-import type { Loss, LossName } from "../graph/network.ts";
-import { meaningOf, sigmaMeaning, type Meaning } from "./activationFormulas.ts";
+import { type ElementLoss, softmaxCrossEntropy } from "../math/losses.ts";
+import { Simplifier } from "../math/simplify.ts";
+import { logSumExp } from "../math/softmax.ts";
+import { meaningOf, type Meaning } from "./activationFormulas.ts";
 import {
   call,
   constant,
-  difference,
   evaluate,
   exponential,
-  half,
-  negative,
-  product,
   quotient,
-  squared,
   sum,
+  symbol,
   type Expression,
   type Leaf,
 } from "./expression.ts";
@@ -28,7 +28,7 @@ export interface Output {
   readonly target: Leaf;
 }
 
-/** A quantity that the loss needs before it: a probability, or the loss of one output. */
+/** A quantity that the loss needs before it: the loss of one output, or log Σ e^a. */
 interface Part extends Formula {
   readonly quantity: Leaf;
 }
@@ -38,127 +38,62 @@ interface LossFormulas {
   readonly loss: Formula;
   /** ∂L/∂a per output. */
   readonly dOutputs: readonly Formula[];
-  readonly meaning?: Meaning;
 }
 
-const one = constant(1);
-const errorOf = ({ activation, target }: Output): Expression => difference(activation, target);
-const countOf = (outputs: readonly Output[]): Leaf => constant(outputs.length);
-/** A mean over outputs; of one output, the output's. */
-const mean = (outputs: readonly Output[], terms: readonly Expression[]): Expression =>
-  quotient(sum(...terms), countOf(outputs));
-
-function squaredError(outputs: readonly Output[]): LossFormulas {
-  const squares = outputs.map((output) => squared(errorOf(output)));
-  const dOutputs = outputs.map((output) => ({ formula: errorOf(output) }));
-  return { parts: [], loss: { formula: product(half, sum(...squares)) }, dOutputs };
-}
-
-function meanSquaredError(outputs: readonly Output[]): LossFormulas {
-  const squares = outputs.map((output) => squared(errorOf(output)));
-  const dOutputs = outputs.map((output) => ({
-    formula: quotient(product(constant(2), errorOf(output)), countOf(outputs)),
+/** A sum over outputs, or their mean; of one output, the output's. */
+function elementLossFormulas(of: ElementLoss, outputs: readonly Output[]): LossFormulas {
+  const { loss, slope } = lossFunction(of);
+  const count = constant(1 / lossScale(of, 1, outputs.length));
+  const at = (definition: Definition, { activation, target }: Output): Formula =>
+    formulaOf(
+      definition,
+      new Map([
+        ["y", activation],
+        ["t", target],
+      ]),
+    );
+  const losses = outputs.map((output) => ({ output, found: at(loss, output) }));
+  const parts = losses.map(({ output, found }) => ({
+    ...found,
+    quantity: indexed("ℓ", output.name, evaluate(found.formula), "\\ell"),
   }));
-  return { parts: [], loss: { formula: mean(outputs, squares) }, dOutputs };
-}
-
-function meanAbsoluteError(outputs: readonly Output[]): LossFormulas {
-  const sizes = outputs.map((output) => call("absolute", errorOf(output)));
-  const dOutputs = outputs.map((output) => ({ formula: quotient(call("sign", errorOf(output)), countOf(outputs)) }));
-  return { parts: [], loss: { formula: mean(outputs, sizes) }, dOutputs };
-}
-
-/** Huber's loss with its corner at 1, as `torch.nn.HuberLoss`. */
-function huberPart(output: Output): Part {
-  const size = call("absolute", errorOf(output));
-  const inside = evaluate(size) <= 1;
-  const formula = inside ? product(half, squared(errorOf(output))) : difference(size, half);
-  const quantity = indexed("ℓ", output.name, evaluate(formula), "\\ell");
-  return { quantity, formula, condition: { left: size, relation: inside ? "≤" : ">", right: one } };
-}
-
-function huberDerivative(outputs: readonly Output[], output: Output): Formula {
-  const size = call("absolute", errorOf(output));
-  const inside = evaluate(size) <= 1;
-  const formula = quotient(inside ? errorOf(output) : call("sign", errorOf(output)), countOf(outputs));
-  return { formula, condition: { left: size, relation: inside ? "≤" : ">", right: one } };
-}
-
-function huber(outputs: readonly Output[]): LossFormulas {
-  const parts = outputs.map(huberPart);
-  const loss = {
-    formula: mean(
-      outputs,
-      parts.map(({ quantity }) => quantity),
-    ),
-  };
-  return { parts, loss, dOutputs: outputs.map((output) => huberDerivative(outputs, output)) };
-}
-
-/** −[t·ln p + (1 − t)·ln(1 − p)] with p = σ(a), a the logit. */
-function binaryCrossEntropy(outputs: readonly Output[]): LossFormulas {
-  const parts = outputs.map(({ name, activation }) => {
-    const formula = call("sigmoid", activation);
-    return { quantity: indexed("p", name, evaluate(formula)), formula };
-  });
-  const terms = outputs.map(({ target }, index) => {
-    const { quantity: p } = parts[index]!;
-    const hit = product(target, call("log", p));
-    return negative(sum(hit, product(difference(one, target), call("log", difference(one, p)))));
-  });
-  const dOutputs = outputs.map(({ target }, index) => ({
-    formula: quotient(difference(parts[index]!.quantity, target), countOf(outputs)),
-  }));
-  return { parts, loss: { formula: mean(outputs, terms) }, dOutputs, meaning: sigmaMeaning };
-}
-
-/** −Σ t·ln p with p the softmax of the logits a; ∂L/∂a = p·Σt − t, where Σt is 1 for probabilities. */
-function softmaxCrossEntropy(outputs: readonly Output[]): LossFormulas {
-  const probabilities = softmax(Float64Array.from(outputs, ({ activation }) => activation.value));
-  const exponentials = outputs.map(({ activation }) => exponential(activation));
-  const parts = outputs.map(({ name }, index) => ({
-    quantity: indexed("p", name, probabilities[index]!),
-    formula: quotient(exponentials[index]!, sum(...exponentials)),
-  }));
-  const terms = outputs.map(({ target }, index) => product(target, call("log", parts[index]!.quantity)));
-  const targets = sum(...outputs.map(({ target }) => target));
-  const dOutputs = outputs.map(({ target }, index) => {
-    const { quantity: p } = parts[index]!;
-    return { formula: difference(evaluate(targets) === 1 ? p : product(p, targets), target) };
-  });
-  return { parts, loss: { formula: negative(sum(...terms)) }, dOutputs };
-}
-
-/** A loss of a user's: a mean over outputs, from its definition. */
-function ownLoss(own: OwnLoss, outputs: readonly Output[]): LossFormulas {
-  const { loss, slope } = lossFunction(own);
-  const leavesOf = ({ activation, target }: Output): Map<string, Expression> =>
-    new Map([
-      ["y", activation],
-      ["t", target],
-    ]);
-  const parts = outputs.map((output) => {
-    const found = formulaOf(loss, leavesOf(output));
-    return { ...found, quantity: indexed("ℓ", output.name, evaluate(found.formula), "\\ell") };
-  });
+  const total = { formula: quotient(sum(...parts.map(({ quantity }) => quantity)), count) };
   const dOutputs = outputs.map((output) => {
-    const { formula, ...branch } = formulaOf(slope, leavesOf(output));
-    return { formula: quotient(formula, countOf(outputs)), ...branch };
+    const { formula, ...branch } = at(slope, output);
+    return { formula: quotient(formula, count), ...branch };
   });
-  const meaning = meaningOf([loss, slope]);
-  const terms = parts.map(({ quantity }) => quantity);
-  return { parts, loss: { formula: mean(outputs, terms) }, dOutputs, ...(meaning && { meaning }) };
+  const isOne = outputs.length === 1;
+  return { parts: isOne ? [] : parts, loss: isOne ? losses[0]!.found : total, dOutputs };
 }
 
-const builtIn: Record<LossName, (outputs: readonly Output[]) => LossFormulas> = {
-  squaredError,
-  meanSquaredError,
-  meanAbsoluteError,
-  huber,
-  binaryCrossEntropy,
-  softmaxCrossEntropy,
-};
+/** With s = ln Σ e^a; its slope by a logit is e^(a − s), the probability. */
+function softmaxFormulas(outputs: readonly Output[]): LossFormulas {
+  const logits = outputs.map((_, index) => Definition.input(`a${index}`));
+  const targets = outputs.map((_, index) => Definition.input(`t${index}`));
+  const s = Definition.input("s");
+  const quantity = symbol("s", "s", logSumExp(Float64Array.from(outputs, ({ activation }) => activation.value)));
+  const leaves = new Map<string, Expression>([
+    ["s", quantity],
+    ...outputs.flatMap(({ activation, target }, index): [string, Expression][] => [
+      [`a${index}`, activation],
+      [`t${index}`, target],
+    ]),
+  ]);
+  const simplifier = new Simplifier();
+  const loss = simplifier.simplify(softmaxCrossEntropy(logits, targets, s));
+  const [bySum, ...byLogits] = backward(simplifier, loss, Definition.constant(1), [s, ...logits]);
+  const dOutputs = logits.map((logit, index) => {
+    const through = bySum!.times(exp(logit.minus(s)));
+    return formulaOf(simplifier.simplify(through.plus(byLogits[index]!)), leaves);
+  });
+  const formula = call("log", sum(...outputs.map(({ activation }) => exponential(activation))));
+  return { parts: [{ quantity, formula }], loss: formulaOf(loss, leaves), dOutputs };
+}
 
-/** Formulas of a loss, for one row. */
+/** What letters in the formulas of a loss, or of its slope, stand for. */
+export const lossMeaning = (loss: Loss, part: "loss" | "slope"): Meaning | undefined =>
+  loss === "softmaxCrossEntropy" ? undefined : meaningOf([lossFunction(loss)[part]]);
+
+/** Formulas of a loss, for one row, from its definition. */
 export const lossFormulas = (loss: Loss, outputs: readonly Output[]): LossFormulas =>
-  typeof loss === "string" ? builtIn[loss](outputs) : ownLoss(loss, outputs);
+  loss === "softmaxCrossEntropy" ? softmaxFormulas(outputs) : elementLossFormulas(loss, outputs);

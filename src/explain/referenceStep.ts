@@ -1,7 +1,7 @@
 import { createReference } from "../backend/createReference.ts";
 import { InvalidInput } from "../errors.ts";
 import type { FloatArray, Trace } from "../backend/executor.ts";
-import type { Network } from "../graph/network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { sgd } from "../math/optimizer.ts";
 
 /** What one step of plain gradient descent on one row starts from. */
@@ -24,7 +24,7 @@ function requireValues(what: string, values: FloatArray, length: number): void {
   throw new InvalidInput({ place: `referenceStep: ${what}`, expected: `${length} finite numbers`, got, fix });
 }
 
-function requireStart({ parameterCount, inputs, outputs }: Network, { parameters, input, target }: StepStart): void {
+function requireStart({ parameterCount, inputs, outputs }: AnyNetwork, { parameters, input, target }: StepStart): void {
   requireValues("parameters", parameters, parameterCount);
   requireValues("input", input, inputs);
   requireValues("target", target, outputs);
@@ -35,7 +35,7 @@ function requireStart({ parameterCount, inputs, outputs }: Network, { parameters
  * its reference.
  * @throws InvalidInput on values that are not of the network's shape, or not finite
  */
-export function referenceStep(network: Network, start: StepStart): Trace {
+export function referenceStep(network: AnyNetwork, start: StepStart): Trace {
   requireStart(network, start);
   const reference = createReference(network, 1);
   reference.writeParameters(start.parameters);
@@ -51,7 +51,7 @@ const distance = 2 ** -11;
  * @returns [parameterCount]
  * @throws InvalidInput as `referenceStep` does
  */
-export function centralDifferences(network: Network, start: StepStart): Float64Array {
+export function centralDifferences(network: AnyNetwork, start: StepStart): Float64Array {
   requireStart(network, start);
   const parameters = Float64Array.from(start.parameters);
   const lossOf = createReference(network, 1).lossOf({ inputs: start.input, targets: start.target });

@@ -6,7 +6,7 @@ export type Notation = "text" | "tex";
 /** How tightly an expression holds together; brackets go around what binds less than its place asks for. */
 const binding = { sum: 1, negative: 2, product: 3, quotient: 3, power: 4, call: 5, symbol: 5, constant: 5 } as const;
 
-const relations = { "=": "=", "←": "\\leftarrow", ">": ">", "<": "<", "≤": "\\le", "≥": "\\ge", "≠": "\\ne" } as const;
+const relations = { "=": "=", "←": "\\leftarrow", ">": ">", "<": "<", "≤": "\\le", "≥": "\\ge" } as const;
 
 /** A relation sign in a notation. */
 export const renderRelation = (relation: keyof typeof relations, notation: Notation): string =>
@@ -81,12 +81,17 @@ function renderCall(expression: Extract<Expression, { kind: "call" }>, notation:
   return `${notation === "tex" ? tex : text}(${written})`;
 }
 
-/** `for z_h1 > 0`. */
-export function renderCondition({ left, relation, right }: Condition, notation: Notation): string {
-  const written = [
+function comparison({ left, relation, right, and }: Condition, notation: Notation): string {
+  const parts = [
     renderExpression(left, notation),
     renderRelation(relation, notation),
     renderExpression(right, notation),
-  ].join(" ");
+  ];
+  return `${parts.join(" ")}${and ? `, ${comparison(and, notation)}` : ""}`;
+}
+
+/** `for z_h1 > 0`. */
+export function renderCondition(condition: Condition, notation: Notation): string {
+  const written = comparison(condition, notation);
   return notation === "tex" ? `\\quad \\text{for } ${written}` : `  for ${written}`;
 }

@@ -148,5 +148,10 @@ export const renderMathml = (
 ): readonly string[] => piecesOf(expression, content === "numbers" ? write : content).map((piece) => row(piece));
 
 /** `z_h1 > 0` as MathML. */
-export const renderConditionMathml = ({ left, relation, right }: Condition): string =>
-  row(markup(left, "symbols"), operator(relation), markup(right, "symbols"));
+export const renderConditionMathml = ({ left, relation, right, and }: Condition): string =>
+  row(
+    markup(left, "symbols"),
+    operator(relation),
+    markup(right, "symbols"),
+    ...(and ? [operator(","), renderConditionMathml(and)] : []),
+  );

@@ -1,14 +1,15 @@
 import { InvalidInput } from "../errors.ts";
 import type { FloatArray, Trace } from "../backend/executor.ts";
-import { requireChain } from "../graph/graphNetwork.ts";
-import { widthsOf } from "../graph/network.ts";
-import type { Network } from "../graph/network.ts";
+import { requireCategories } from "../graph/graph.ts";
+import { type AnyNetwork, denseShapesOf, describeArchitecture, graphOf, isGraph } from "../graph/graphNetwork.ts";
 import { evaluate, magnitude } from "./expression.ts";
 import type { Expression } from "./expression.ts";
 import type { StepOptions } from "./stepLine.ts";
 
 /** Most parameters of a network whose step is written out: about 1,600 lines of text. */
 const maxParameters = 400;
+/** Most values that nodes compute, which a graph may have without parameters. */
+const maxValues = 2000;
 
 function requireLength(what: string, values: FloatArray | undefined, expected: number, fix: string): void {
   if (values?.length === expected) return;
@@ -16,31 +17,41 @@ function requireLength(what: string, values: FloatArray | undefined, expected: n
   throw new InvalidInput({ place: `explainStep: ${what}`, expected: `${expected} values`, got, fix });
 }
 
-function requireTrace(name: "reference" | "device", trace: Trace, { layers, parameterCount }: Network): void {
+function requireTrace(name: "reference" | "device", trace: Trace, network: AnyNetwork): void {
   const fix = "trace one row with one member of this network";
-  for (const { index, fanOut } of layers) {
+  for (const { index, fanOut } of denseShapesOf(graphOf(network))) {
     for (const key of ["preActivations", "activations", "dPreActivations"] as const) {
       requireLength(`${key} of layer ${index + 1} in ${name}`, trace[key][index], fanOut, fix);
     }
   }
   for (const key of ["gradients", "before", "after"] as const) {
-    requireLength(`${key} in ${name}`, trace[key], parameterCount, fix);
+    requireLength(`${key} in ${name}`, trace[key], network.parameterCount, fix);
   }
   requireLength(`losses in ${name}`, trace.losses, 1, fix);
 }
 
+function requireFew(network: AnyNetwork, what: string, count: number, most: number): void {
+  if (count <= most) return;
+  throw new InvalidInput({
+    place: `explainStep: network ${describeArchitecture(network)}`,
+    expected: `at most ${most} ${what}, so that a reader can follow`,
+    got: String(count),
+    fix: "explain a narrower network",
+  });
+}
+
 /** Throws `InvalidInput` unless the network is small enough to print and all arrays have its shapes. */
-export function requireExplainable({ network, reference, device, input, target }: StepOptions): void {
-  requireChain("explainStep: network", network, "explain a network whose layers are all dense");
-  if (network.parameterCount > maxParameters) {
-    throw new InvalidInput({
-      place: `explainStep: network ${widthsOf(network)}`,
-      expected: `at most ${maxParameters} parameters, so that a reader can follow`,
-      got: String(network.parameterCount),
-      fix: "explain a narrower network",
-    });
+export function requireExplainable(options: StepOptions<AnyNetwork>): void {
+  const { network, reference, device, input, target, names } = options;
+  if (names && isGraph(network)) {
+    const fix = "leave names out, or explain a network whose layers are all dense";
+    throw new InvalidInput({ place: "explainStep: names", expected: "none for a graph", got: "names", fix });
   }
+  requireFew(network, "parameters", network.parameterCount, maxParameters);
+  const values = graphOf(network).nodes.reduce((count, { width }) => count + width, 0);
+  requireFew(network, "values", values, maxValues);
   requireLength("input", input, network.inputs, "pass one row of inputs");
+  requireCategories("explainStep: input", graphOf(network), network.inputs, input);
   requireLength("target", target, network.outputs, "pass one row of targets");
   requireTrace("reference", reference, network);
   if (device) requireTrace("device", device, network);

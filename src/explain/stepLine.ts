@@ -1,10 +1,12 @@
 import type { FloatArray, Trace } from "../backend/executor.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Network } from "../graph/network.ts";
-import type { Condition, Expression, Leaf } from "./expression.ts";
+import type { Meaning } from "./activationFormulas.ts";
+import { type Condition, type Expression, type Leaf, withNumbers } from "./expression.ts";
 import type { NodeNames } from "./names.ts";
 
-export interface StepOptions {
-  readonly network: Network;
+export interface StepOptions<Architecture extends AnyNetwork = Network> {
+  readonly network: Architecture;
   /** One step of plain gradient descent on one row with one member, by the CPU in float64. */
   readonly reference: Trace;
   /** The same step by the GPU in float32. */
@@ -25,6 +27,8 @@ export interface StepLine {
   readonly section: StepSection;
   /** Index of the layer that forward sums and derivative factors belong to. */
   readonly layer?: number;
+  /** Heading of the page that it stands on, and what functions there stand for; default by section and layer. */
+  readonly page?: { readonly title: string; readonly meaning?: Meaning };
   readonly quantity: Leaf;
   readonly relation: "=" | "←";
   /** Absent for what is given. */
@@ -41,4 +45,22 @@ export interface StepLine {
   readonly result: number;
   /** By the GPU in float32; absent for factors that the GPU does not keep. */
   readonly deviceResult?: number;
+}
+
+type Where = Pick<StepLine, "section" | "page" | "layer" | "relation" | "chain" | "condition" | "note">;
+
+/** Completes a line: the numbers follow from the formula, the device's value from the trace where it has one. */
+export function lineOf(where: Partial<Where>, quantity: Leaf, formula?: Expression, deviceResult?: number): StepLine {
+  const { section = "given", relation = "=", ...rest } = where;
+  const last = where.chain ?? formula;
+  return {
+    section,
+    relation,
+    ...rest,
+    quantity,
+    ...(formula && { formula }),
+    ...(last && { numbers: withNumbers(last) }),
+    result: quantity.value,
+    ...(deviceResult !== undefined && { deviceResult }),
+  };
 }

@@ -1,8 +1,9 @@
-import { nameOf, widthsOf } from "../graph/network.ts";
+import { type AnyNetwork, describeArchitecture, isGraph } from "../graph/graphNetwork.ts";
+import { nameOf } from "../graph/network.ts";
 import type { Network } from "../graph/network.ts";
 import { activationFormulas } from "./activationFormulas.ts";
 import type { Meaning } from "./activationFormulas.ts";
-import { lossFormulas } from "./lossFormulas.ts";
+import { lossMeaning } from "./lossFormulas.ts";
 import type { StepLine } from "./stepLine.ts";
 
 /** Lines under one heading, as every format shows them. */
@@ -14,8 +15,8 @@ export interface StepPage {
 }
 
 /** `One step of gradient descent: network 2-2-2-1, loss squaredError`. */
-export const titleOf = (network: Network): string =>
-  `One step of gradient descent: network ${widthsOf(network)}, loss ${nameOf(network.loss)}`;
+export const titleOf = (network: AnyNetwork): string =>
+  `One step of gradient descent: network ${describeArchitecture(network)}, loss ${nameOf(network.loss)}`;
 
 /** What stands above the lines where the GPU's results are beside the CPU's. */
 export const comparisonNote = (mark: string): string =>
@@ -29,7 +30,8 @@ function layerTitle({ section, layer = 0 }: StepLine, { layers }: Network): stri
   return `Backward, ${place}: δ = ∂L/∂z = ∂L/∂a · a′`;
 }
 
-function titleOfLine(line: StepLine, network: Network): string {
+function titleOfLine(line: StepLine, network: AnyNetwork): string {
+  if (line.page) return line.page.title;
   switch (line.section) {
     case "given":
       return "Given";
@@ -40,18 +42,21 @@ function titleOfLine(line: StepLine, network: Network): string {
     case "update":
       return "Update: parameter ← parameter − η · gradient";
     default:
-      return layerTitle(line, network);
+      return layerTitle(line, network as Network); // lines of graphs have a title of their own
   }
 }
 
-function meaningOf({ section, layer }: StepLine, { layers, loss }: Network): Meaning | undefined {
-  if (section === "loss") return lossFormulas(loss, []).meaning;
-  const activation = layer === undefined ? undefined : layers[layer]!.activation;
-  return activation && activationFormulas(activation).meaning;
+function meaningOf({ section, layer, page }: StepLine, network: AnyNetwork): Meaning | undefined {
+  if (page || isGraph(network)) return page?.meaning;
+  const { layers, loss } = network;
+  if (section === "loss") return lossMeaning(loss, "loss");
+  if (layer === undefined) return undefined;
+  const isLast = section === "factors" && layer === layers.length - 1;
+  return activationFormulas(layers[layer]!.activation).meaning ?? (isLast ? lossMeaning(loss, "slope") : undefined);
 }
 
 /** Groups the lines of a step under headings, in their order. */
-export function pagesOf(lines: readonly StepLine[], network: Network): StepPage[] {
+export function pagesOf(lines: readonly StepLine[], network: AnyNetwork): StepPage[] {
   const pages: { title: string; meaning?: Meaning; lines: StepLine[] }[] = [];
   for (const line of lines) {
     const title = titleOfLine(line, network);

@@ -1,4 +1,4 @@
-import type { Network } from "../graph/network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { compareDigits, doubleDigits } from "./digits.ts";
 import type { StepLine } from "./stepLine.ts";
 import { comparisonNote, pagesOf, titleOf } from "./stepPages.ts";
@@ -44,7 +44,7 @@ function pageMarkdown({ title, meaning, lines }: StepPage, compared: boolean): s
 }
 
 /** The step as GitHub Markdown: one table per heading. */
-export function writeMarkdown(lines: readonly StepLine[], network: Network): string {
+export function writeMarkdown(lines: readonly StepLine[], network: AnyNetwork): string {
   const compared = lines.some(({ deviceResult }) => deviceResult !== undefined);
   const top = [`# ${titleOf(network)}`, ...(compared ? [comparisonNote("**bold**")] : [])];
   return `${[...top, ...pagesOf(lines, network).map((page) => pageMarkdown(page, compared))].join("\n\n")}\n`;

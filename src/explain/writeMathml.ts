@@ -1,4 +1,4 @@
-import type { Network } from "../graph/network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { compareDigits, doubleDigits } from "./digits.ts";
 import { mathmlWords, renderConditionMathml, renderMathml, renderNumber } from "./renderMathml.ts";
 import type { StepLine } from "./stepLine.ts";
@@ -53,7 +53,7 @@ const pageMathml = ({ title, meaning, lines }: StepPage): string =>
   [wide(title), ...(meaning ? [wide(meaning.text)] : []), ...lines.map(lineMathml)].join("\n");
 
 /** The step as one `<math>` element, well-formed XML: a table of quantity, relation and formula, with a row for each heading. */
-export function writeMathml(lines: readonly StepLine[], network: Network): string {
+export function writeMathml(lines: readonly StepLine[], network: AnyNetwork): string {
   const compared = lines.some(({ deviceResult }) => deviceResult !== undefined);
   const top = [wide(titleOf(network)), ...(compared ? [wide(comparisonNote("underlined"))] : [])];
   const rows = [...top, ...pagesOf(lines, network).map(pageMathml)].join("\n");

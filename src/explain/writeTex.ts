@@ -1,4 +1,4 @@
-import type { Network } from "../graph/network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { compareDigits, doubleDigits } from "./digits.ts";
 import { texNumber } from "./expression.ts";
 import { escapeTex } from "./names.ts";
@@ -74,7 +74,7 @@ const pageTex = ({ title, meaning, lines }: StepPage): string =>
   ].join("\n");
 
 /** The step as a fragment of LaTeX that needs amsmath. */
-export function writeTex(lines: readonly StepLine[], network: Network): string {
+export function writeTex(lines: readonly StepLine[], network: AnyNetwork): string {
   const compared = lines.some(({ deviceResult }) => deviceResult !== undefined);
   const top = [
     "% needs \\usepackage{amsmath} and \\allowdisplaybreaks",

@@ -1,4 +1,4 @@
-import type { Network } from "../graph/network.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { compareDigits, doubleDigits } from "./digits.ts";
 import { renderCondition, renderExpression } from "./render.ts";
 import type { StepLine } from "./stepLine.ts";
@@ -56,16 +56,30 @@ function lineText(line: StepLine): string {
 export const isPlainNumber = ({ formula, deviceResult }: StepLine): boolean =>
   formula?.kind === "constant" && deviceResult === undefined;
 
-const givenText = (line: StepLine): string =>
-  `${line.quantity.text.padEnd(6)} ${(line.note ?? "").padEnd(16)} ${resultText(line)}`;
+/** Names, notes and numbers in columns. */
+function givenText(lines: readonly StepLine[]): string {
+  const column = (texts: readonly string[], least: number): string[] => {
+    const width = Math.max(least, ...texts.map(({ length }) => length));
+    return texts.map((text) => text.padEnd(width));
+  };
+  const names = column(
+    lines.map(({ quantity }) => quantity.text),
+    6,
+  );
+  const notes = column(
+    lines.map(({ note = "" }) => note),
+    16,
+  );
+  return lines.map((line, row) => `${names[row]} ${notes[row]} ${resultText(line)}`).join("\n");
+}
 
 /** The step as plain text, at most 100 columns wide where formulas can be broken. */
-export function writeText(lines: readonly StepLine[], network: Network): string {
+export function writeText(lines: readonly StepLine[], network: AnyNetwork): string {
   const compared = lines.some(({ deviceResult }) => deviceResult !== undefined);
   const top = [titleOf(network), ...(compared ? wrap(comparisonNote("in [brackets]"), columns) : [])].join("\n");
   const pages = pagesOf(lines, network).map(({ title, meaning, lines: own }) => {
     const heading = `${title}\n${"─".repeat(title.length)}${meaning ? `\n${meaning.text}` : ""}`;
-    if (own[0]?.section === "given") return [heading, own.map(givenText).join("\n")].join("\n");
+    if (own[0]?.section === "given") return [heading, givenText(own)].join("\n");
     return [heading, own.map(lineText).join("\n\n")].join("\n");
   });
   return `${[top, ...pages].join("\n\n")}\n`;

@@ -49,7 +49,7 @@ export const graphSchema = v.strictObject({
       v.strictObject({
         name: v.pipe(v.string(), v.regex(/^layers\.\d{1,5}\.[a-zA-Z][a-zA-Z0-9]{0,63}$/)),
         shape: v.pipe(v.array(place), v.minLength(1), v.maxLength(2)),
-        start: v.picklist(["weights", "table", "zeros", "ones"]),
+        start: v.picklist(["weights", "table", "tableWithUnknown", "zeros", "ones"]),
       }),
     ),
     v.maxLength(10_000),

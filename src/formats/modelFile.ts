@@ -60,14 +60,18 @@ function requireFit(model: ModelToSave): void {
   if (outputs !== network.outputs) throw misfit("encodeModel: outputs of the preprocessing", network.outputs, outputs);
 }
 
-/** [members, parameterCount] → [members, …shape] */
-function gather(part: ParameterShape, { network, members }: ModelToSave, parameters: Float32Array): Tensor {
-  const values = new Float32Array(members * part.size);
+/** [members, parameterCount] → [members, size] of one parameter */
+export function valuesOfMembers(
+  { offset, size }: ParameterShape,
+  { network, members }: Pick<ModelToSave, "network" | "members">,
+  parameters: Float32Array,
+): Float32Array {
+  const values = new Float32Array(members * size);
   for (let member = 0; member < members; member++) {
-    const start = member * network.parameterCount + part.offset;
-    values.set(parameters.subarray(start, start + part.size), member * part.size);
+    const start = member * network.parameterCount + offset;
+    values.set(parameters.subarray(start, start + size), member * size);
   }
-  return { shape: members > 1 ? [members, ...part.shape] : part.shape, values };
+  return values;
 }
 
 /**
@@ -79,8 +83,12 @@ function gather(part: ParameterShape, { network, members }: ModelToSave, paramet
 export function encodeModel(model: ModelToSave): Uint8Array {
   requireFit(model);
   const parameters = finiteParameters("encodeModel", model.parameters);
-  const tensors = new Map(parametersOf(model.network).map((part) => [part.name, gather(part, model, parameters)]));
-  return encodeSafetensors({ tensors, metadata: encodeMetadata(model) });
+  const { members } = model;
+  const tensors = parametersOf(model.network).map((part): [string, Tensor] => {
+    const shape = members > 1 ? [members, ...part.shape] : part.shape;
+    return [part.name, { shape, values: valuesOfMembers(part, model, parameters) }];
+  });
+  return encodeSafetensors({ tensors: new Map(tensors), metadata: encodeMetadata(model) });
 }
 
 const fix = "the file is damaged or was not written by thalweg: save the model again";

@@ -88,6 +88,7 @@ const categoryColumnSchema = v.strictObject({
   kind: v.literal("category"),
   name,
   ...labels,
+  encoding: v.optional(v.literal("numbered")),
   fill: v.optional(name),
   indicator: v.optional(v.boolean()),
 });

@@ -2,6 +2,9 @@ import { InvalidInput } from "../errors.ts";
 
 // Writes ONNX files: the protocol buffers of onnx.proto by hand, as far as float32 graphs need them.
 
+/** Numbers of the element types: f32, and 64-bit integers. */
+export const onnxTypes = { floats: 1, integers: 7 } as const;
+
 export type OnnxAttribute =
   | { readonly name: string; readonly int: number }
   | { readonly name: string; readonly float: number }
@@ -24,10 +27,10 @@ export interface OnnxValue {
 }
 
 /** A constant that travels with the model. */
-export interface OnnxInitializer {
+export interface OnnxInitializer<Values = Float32Array | BigInt64Array> {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly values: Float32Array;
+  readonly values: Values;
 }
 
 export interface OnnxGraph {
@@ -54,7 +57,6 @@ export interface OnnxHeader {
 
 /** Protocol buffers end at 2 GiB; larger models need files beside theirs, which are not written. */
 const maxBytes = 2 ** 31 - 1;
-const floatType = 1;
 const attributeTypes = { float: 1, int: 2, text: 3, ints: 7 };
 const wire = { varint: 0, length: 2, fixed32: 5 };
 
@@ -65,22 +67,24 @@ function fault(place: string, expected: string, got: string, fix: string): Inval
   return new InvalidInput({ place: `onnx: ${place}`, expected, got, fix });
 }
 
-function varint(value: number): Uint8Array {
-  if (!Number.isSafeInteger(value) || value < 0) {
-    throw fault("number", "a whole number ≥ 0", String(value), "correct the shapes and attributes");
+/** Negative numbers as 64-bit two's complements. */
+function varint(value: number, least = 0): Uint8Array {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw fault("number", `a whole number ≥ ${least}`, String(value), "correct the shapes and attributes");
   }
   const bytes: number[] = [];
-  let rest = value;
-  while (rest > 127) {
-    bytes.push((rest % 128) + 128);
-    rest = Math.floor(rest / 128);
+  let rest = BigInt.asUintN(64, BigInt(value));
+  while (rest > 127n) {
+    bytes.push(Number(rest % 128n) + 128);
+    rest /= 128n;
   }
-  return Uint8Array.of(...bytes, rest);
+  return Uint8Array.of(...bytes, Number(rest));
 }
 
 const tag = (field: number, wireType: number): Uint8Array => varint(field * 8 + wireType);
 const lengthOf = (pieces: Pieces): number => pieces.reduce((sum, piece) => sum + piece.length, 0);
-const whole = (field: number, value: number): Pieces => [tag(field, wire.varint), varint(value)];
+const whole = (field: number, value: number, least = 0): Pieces => [tag(field, wire.varint), varint(value, least)];
+const signed = (field: number, value: number): Pieces => whole(field, value, Number.MIN_SAFE_INTEGER);
 const message = (field: number, ...parts: readonly Pieces[]): Pieces => {
   const pieces = parts.flat();
   return [tag(field, wire.length), varint(lengthOf(pieces)), ...pieces];
@@ -94,9 +98,9 @@ const float = (field: number, value: number): Pieces => [
 function attribute(of: OnnxAttribute): Pieces {
   const name = text(1, of.name);
   if ("float" in of) return message(5, name, float(2, of.float), whole(20, attributeTypes.float));
-  if ("int" in of) return message(5, name, whole(3, of.int), whole(20, attributeTypes.int));
+  if ("int" in of) return message(5, name, signed(3, of.int), whole(20, attributeTypes.int));
   if ("text" in of) return message(5, name, text(4, of.text), whole(20, attributeTypes.text));
-  return message(5, name, ...of.ints.map((value) => whole(8, value)), whole(20, attributeTypes.ints));
+  return message(5, name, ...of.ints.map((value) => signed(8, value)), whole(20, attributeTypes.ints));
 }
 
 const node = ({ operator, inputs, output, attributes = [], domain }: OnnxNode): Pieces =>
@@ -118,14 +122,15 @@ function initializer({ name, shape, values }: OnnxInitializer): Pieces {
   }
   const raw = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   const dimensions = shape.map((size) => whole(1, size));
-  return message(5, ...dimensions, whole(2, floatType), text(8, name), message(9, [raw]));
+  const type = values instanceof Float32Array ? onnxTypes.floats : onnxTypes.integers;
+  return message(5, ...dimensions, whole(2, type), text(8, name), message(9, [raw]));
 }
 
 function valueInfo(field: number, { name, shape }: OnnxValue): Pieces {
   const dimension = (size: number | string): Pieces =>
     message(1, typeof size === "string" ? text(2, size) : whole(1, size));
   const dimensions = message(2, ...shape.map(dimension));
-  return message(field, text(1, name), message(2, message(1, whole(1, floatType), dimensions)));
+  return message(field, text(1, name), message(2, message(1, whole(1, onnxTypes.floats), dimensions)));
 }
 
 const graphMessage = ({ name, nodes, initializers, inputs, outputs }: OnnxGraph): Pieces =>

@@ -174,11 +174,11 @@ export class GraphBuilder {
   }
 
   /**
-   * The graph up to an output, which becomes its last node; nodes that it does not depend on are left out.
+   * The graph up to an output, which becomes its last node; nodes that it does not depend on are left out, but for the input.
    * @throws InvalidInput where a parameter would be left out: its layer would never be trained
    */
   finish(output: number): Graph {
-    const used = new Set([output]);
+    const used = new Set([0, output]);
     for (let index = output; index >= 0; index--) {
       if (used.has(index)) for (const operand of operandsOf(this.#nodes[index]!)) used.add(operand);
     }

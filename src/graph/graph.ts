@@ -6,8 +6,11 @@ import type { Activation } from "./network.ts";
 export const reductionNames = ["sum", "mean", "max", "logSumExp"] as const;
 export type ReductionName = (typeof reductionNames)[number];
 
-/** How a parameter starts: weights by an initialiser, a table from the standard normal distribution, or a constant. */
-export type ParameterStart = "weights" | "table" | "zeros" | "ones";
+/**
+ * How a parameter starts: weights by an initialiser, a table from a normal distribution, with a first row of zeros where that
+ * stands for unknown categories, or a constant.
+ */
+export type ParameterStart = "weights" | "table" | "tableWithUnknown" | "zeros" | "ones";
 
 /** A parameter in its place: its shape, and where its values lie in the flat buffer of one member. */
 export interface ParameterShape {
@@ -112,7 +115,8 @@ function partAt(
   throw new Error("graph: a column beyond the end of a concatenation");
 }
 
-const categoryColumnsOf = (graph: Graph): CategoryColumn[] =>
+/** The columns that embeddings read. */
+export const categoryColumnsOf = (graph: Graph): CategoryColumn[] =>
   graph.nodes.flatMap((node) => {
     if (node.kind !== "gather") return [];
     const column = columnOf(graph, node.from)!; // the builder has checked that there is one

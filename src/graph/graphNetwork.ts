@@ -107,28 +107,11 @@ function chainOf(graph: Graph): DenseLayer[] | undefined {
 /** The network as a list of dense layers, which every way of training takes; undefined where it has other layers. */
 export const asChain = (network: AnyNetwork): Network | undefined => (isGraph(network) ? undefined : network);
 
-/**
- * The network as a list of dense layers, for what takes no other.
- * @throws InvalidInput
- */
-export function requireChain(place: string, network: AnyNetwork, fix: string): Network {
-  const chain = asChain(network);
-  if (chain) return chain;
-  throw new InvalidInput({ place, expected: "a network of dense layers only", got: describeGraph(network), fix });
-}
-
 /** `4-8-8-1`, or `4-…-1, a graph of 12 nodes`. */
 export const describeArchitecture = (network: AnyNetwork): string =>
   isGraph(network)
     ? `${network.inputs}-…-${network.outputs}, a graph of ${network.graph.nodes.length} nodes`
     : widthsOf(network);
-
-/** `a graph with reduce, elementwise`: what sets a graph apart from a list of dense layers. */
-function describeGraph(network: AnyNetwork): string {
-  const kinds = new Set(graphOf(network).nodes.map(({ kind }) => kind));
-  const others = [...kinds].filter((kind) => kind !== "input" && kind !== "dense" && kind !== "parameter");
-  return `a graph with ${others.join(", ") || "several dense layers side by side"}`;
-}
 
 /** A graph with a loss as a network: as a list where it is one. @throws InvalidInput */
 export function networkOfGraph(graph: Graph, loss: Loss): AnyNetwork {

@@ -55,11 +55,13 @@ function fillWeights(parameters: Float32Array, layer: LayerShape, name: Initiali
 }
 
 /** Parameters that are no weights of a dense layer; what is not written stays 0. */
-function fillOther(parameters: Float32Array, { start, offset, size }: ParameterShape, seed: number): void {
+function fillOther(parameters: Float32Array, { start, offset, size, shape }: ParameterShape, seed: number): void {
   if (start === "ones") parameters.fill(1, offset, offset + size);
-  if (start !== "table") return;
-  for (let index = offset; index < offset + size; index++) {
-    parameters[index] = normalAt(seed, streams.parameters, index);
+  if (start !== "table" && start !== "tableWithUnknown") return;
+  const first = start === "table" ? offset : offset + shape[1]!;
+  const deviation = 1 / Math.sqrt(shape[1]!); // rows have about the length of one-hot ones, whatever their width
+  for (let index = first; index < offset + size; index++) {
+    parameters[index] = deviation * normalAt(seed, streams.parameters, index);
   }
 }
 

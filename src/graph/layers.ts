@@ -80,18 +80,21 @@ export interface EmbeddingOptions {
   readonly categories: number;
   /** Values per category. */
   readonly width: number;
+  /** Category 0 stands for unknown ones: its row starts at 0, and stays there where no sample trains it. */
+  readonly hasUnknown?: boolean;
 }
 
 /**
  * An embedding of a category, as `torch.nn.Embedding`: the column is removed, and the category's row of a trained table
- * [categories, width] is put behind the other columns. The table starts from the standard normal distribution.
+ * [categories, width] is put behind the other columns. The table starts from a normal distribution
+ * of deviation 1 / √width.
  * @throws InvalidInput where the column is computed by a layer before it
  */
 export const embedding =
-  ({ column, categories, width }: EmbeddingOptions) =>
+  ({ column, categories, width, hasUnknown }: EmbeddingOptions) =>
   (x: Vector): Vector => {
     requireInteger("network: embedding: column", column, 0, x.width - 1);
-    const row = x.slice(column, column + 1).lookup(categories, width);
+    const row = x.slice(column, column + 1).lookup(categories, width, hasUnknown);
     const others = [
       ...(column > 0 ? [x.slice(0, column)] : []),
       ...(column + 1 < x.width ? [x.slice(column + 1)] : []),

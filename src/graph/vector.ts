@@ -127,11 +127,14 @@ export class Vector {
     return Object.fromEntries(entries) as { readonly [Role in keyof Starts]: Vector };
   }
 
-  /** A trained table [categories, width], and its row for each sample's value of this vector, a column of the data. */
-  lookup(categories: number, width: number): Vector {
+  /**
+   * A trained table [categories, width], and its row for each sample's value of this vector, a column of the data.
+   * @param hasUnknown row 0 starts at 0
+   */
+  lookup(categories: number, width: number, hasUnknown = false): Vector {
     requireInteger("network: embedding: categories", categories, 1, maxWidth);
     requireInteger("network: embedding: width", width, 1, maxWidth);
-    const table = this.#parameter("table", [categories, width], "table");
+    const table = this.#parameter("table", [categories, width], hasUnknown ? "tableWithUnknown" : "table");
     return this.#next(this.builder.add({ kind: "gather", from: this.node, table }));
   }
 

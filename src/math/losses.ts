@@ -24,6 +24,13 @@ export const elementLosses = {
   },
 } as const satisfies Record<string, (output: Expression, target: Expression) => Expression>;
 
+/**
+ * Cross entropy of a row of logits x, of which s is log Σ e^x: −Σ t · log p, where p = e^(x − s). What computes it is in softmax.ts, in
+ * forms in which nothing cancels.
+ */
+export const softmaxCrossEntropy = (x: readonly Expression[], t: readonly Expression[], s: Expression): Expression =>
+  x.map((logit, index) => t[index]!.times(s.minus(logit))).reduce((sum, term) => sum.plus(term));
+
 export type ElementLossName = keyof typeof elementLosses;
 
 /** A loss of a user's, of every output by itself: its definition as data, so that models with it can be saved. `loss()` makes one. */

@@ -46,6 +46,12 @@ const logSum = ({ exponentials, place, rest }: SoftmaxRow): number => Math.log1p
 /** t · x; 0 where t is 0, though x be infinite: a logit of −∞ masks its class. */
 export const targetTimes = (t: number, x: number): number => (t === 0 ? 0 : t * x);
 
+/** log Σ e^logit. */
+export function logSumExp(logits: Floats): number {
+  const row = softmaxRow(logits);
+  return logits[row.place]! + logSum(row);
+}
+
 /** Probabilities in proportion to e^logit. */
 export function softmax(logits: Floats): Float64Array {
   const { exponentials, sum } = softmaxRow(logits);

@@ -1,6 +1,6 @@
 import { InvalidInput } from "../errors.ts";
 import type { Dataset, FloatArray } from "../backend/executor.ts";
-import { requireCategories } from "../graph/graph.ts";
+import { categoryColumnsOf, requireCategories } from "../graph/graph.ts";
 import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import type { Loss } from "../graph/network.ts";
 
@@ -42,12 +42,23 @@ function requireTargetRange(place: string, targets: FloatArray, loss: Loss): voi
   throw new InvalidInput({ place: `${place}: value ${at}`, expected, got: String(targets[at]), fix });
 }
 
+/** Throws `InvalidInput` where numbers of categories would be read as amounts. */
+function requireEmbeddings(place: string, { categoryColumns = [] }: Dataset, network: AnyNetwork): void {
+  const embedded = isGraph(network) ? categoryColumnsOf(network.graph).map(({ column }) => column) : [];
+  const bare = categoryColumns.find((column) => !embedded.includes(column));
+  if (bare === undefined) return;
+  const expected = "an embedding for its numbers of categories";
+  const fix = 'begin the layers with inputLayers(preprocessing), or prepare the table with categories: "oneHot"';
+  throw new InvalidInput({ place: `${place}: column ${bare}`, expected, got: "a network without one", fix });
+}
+
 /**
  * Throws `InvalidInput` unless inputs and targets fit the network and each other.
  * @returns the number of rows
  */
 export function requireDataset(place: string, data: Dataset, network: AnyNetwork): number {
   const rows = requireInputs(`${place}: inputs`, data?.inputs, network);
+  requireEmbeddings(`${place}: inputs`, data, network);
   const targetRows = requireRows(`${place}: targets`, data.targets, network.outputs);
   if (rows !== targetRows) {
     const expected = `as many target rows as input rows (${rows} × ${network.outputs} values)`;

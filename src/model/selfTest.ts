@@ -1,6 +1,10 @@
 import type { Dataset, FloatArray } from "../backend/executor.ts";
 import type { Device } from "../backend/device.ts";
-import { type Activation, dense, type Loss, nameOf, type Network, network } from "../graph/network.ts";
+import { requireOptions } from "../errors.ts";
+import { categoryColumnsOf } from "../graph/graph.ts";
+import { type AnyNetwork, denseShapesOf, describeArchitecture, graphOf, network } from "../graph/graphNetwork.ts";
+import { concat, dropout, embedding, fourierFeatures, layerNorm, residual } from "../graph/layers.ts";
+import { type Activation, dense, type Loss, nameOf } from "../graph/network.ts";
 import { adamW, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";
 import { createModel } from "./createModel.ts";
@@ -20,72 +24,80 @@ export interface SelfTestReport {
   readonly ms: number;
 }
 
+/** One network and how it is trained. */
 interface Case {
-  readonly widths: readonly number[];
-  readonly activation: Activation;
-  readonly loss: Loss;
+  readonly network: AnyNetwork;
   readonly optimizer: Optimizer;
   readonly rows: number;
   readonly batchSize: number;
   readonly steps: number;
 }
 
+const few = { rows: 37, batchSize: 8, steps: 12 };
+
 /**
- * Plain products and, in the last case, tiled ones on every kind of device; both kinds of saved values, means and a softmax,
- * shuffled batches that do not divide, sums of several slices.
+ * Plain products and, in the third case, tiled ones on every kind of device; both kinds of saved values, means and a softmax,
+ * shuffled batches that do not divide, sums of several slices; every kind of layer in the last case.
  */
-const cases: readonly Case[] = [
+const cases = (): readonly Case[] => [
   {
-    widths: [3, 17, 2],
-    activation: "tanh",
-    loss: "meanSquaredError",
+    network: network({ inputs: 3, layers: [dense(17, "tanh"), dense(2)], loss: "meanSquaredError" }),
     optimizer: sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true }),
-    rows: 37,
-    batchSize: 8,
-    steps: 12,
+    ...few,
   },
   {
-    widths: [5, 8, 3],
-    activation: "gelu",
-    loss: "softmaxCrossEntropy",
+    network: network({ inputs: 5, layers: [dense(8, "gelu"), dense(3)], loss: "softmaxCrossEntropy" }),
     optimizer: adamW({ learningRate: 0.01 }),
-    rows: 37,
-    batchSize: 8,
-    steps: 12,
+    ...few,
   },
   {
-    widths: [128, 131, 7],
-    activation: "elu",
-    loss: "huber",
+    network: network({ inputs: 128, layers: [dense(131, "elu"), dense(7)], loss: "huber" }),
     optimizer: rmsProp({ learningRate: 0.001 }),
     rows: 333,
     batchSize: 261,
     steps: 3,
   },
+  {
+    network: network({
+      inputs: 4,
+      layers: [
+        concat(fourierFeatures(2)),
+        embedding({ column: 1, categories: 5, width: 3 }),
+        dense(8),
+        residual(layerNorm(), dense(8, "silu"), dropout(0.2)),
+        dense(2),
+      ],
+      loss: "meanSquaredError",
+    }),
+    optimizer: sgd({ learningRate: 0.05 }),
+    ...few,
+  },
 ];
 const members = 2;
 
-function networkOf({ widths, activation, loss }: Case): Network {
-  const last = widths.length - 2;
-  const layers = widths.slice(1).map((width, index) => dense(width, index === last ? "identity" : activation));
-  return network({ inputs: widths[0]!, layers, loss });
-}
-
-function dataFor({ inputs, outputs, loss }: Network, rows: number): Dataset {
-  const isClass = loss === "softmaxCrossEntropy";
-  const classAt = (row: number): number => Math.floor(outputs * uniformAt(1, streams.noise, row));
+function dataFor(of: AnyNetwork, rows: number): Dataset {
+  const { inputs, outputs, loss } = of;
+  const categories = new Map(categoryColumnsOf(graphOf(of)).map((own) => [own.column, own.categories]));
+  const chosen = (count: number, place: number): number => Math.floor(count * uniformAt(1, streams.noise, place));
+  const targetAt = (row: number, output: number): number => {
+    if (loss === "softmaxCrossEntropy") return output === chosen(outputs, row) ? 1 : 0;
+    if (loss === "binaryCrossEntropy") return chosen(2, row * outputs + output);
+    return normalAt(3, streams.noise, row * outputs + output);
+  };
   return {
-    inputs: Float32Array.from({ length: rows * inputs }, (_, index) => normalAt(2, streams.noise, index)),
-    targets: Float32Array.from({ length: rows * outputs }, (_, index) => {
-      if (!isClass) return normalAt(3, streams.noise, index);
-      return index % outputs === classAt(Math.floor(index / outputs)) ? 1 : 0;
+    inputs: Float32Array.from({ length: rows * inputs }, (_, index) => {
+      const count = categories.get(index % inputs);
+      return count === undefined ? normalAt(2, streams.noise, index) : chosen(count, index);
     }),
+    targets: Float32Array.from({ length: rows * outputs }, (_, index) =>
+      targetAt(Math.floor(index / outputs), index % outputs),
+    ),
   };
 }
 
 function check(name: string, values: FloatArray, reference: FloatArray, bound: number): SelfTestCheck {
   let difference = 0;
-  let norm = 0;
+  let norm = Number.MIN_VALUE;
   for (let index = 0; index < reference.length; index++) {
     difference += (values[index]! - reference[index]!) ** 2;
     norm += reference[index]! ** 2;
@@ -95,8 +107,7 @@ function check(name: string, values: FloatArray, reference: FloatArray, bound: n
 }
 
 async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
-  const shape = networkOf(each);
-  const { optimizer, rows, batchSize, steps } = each;
+  const { network: shape, optimizer, rows, batchSize, steps } = each;
   const data = dataFor(shape, rows);
   const options = { optimizer, steps, batchSize, seed: 5 };
   const model = await createModel(shape, { device, members, seed: 1 });
@@ -104,10 +115,11 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
   const reference = createReference(shape, members);
   const initial = await model.readParameters();
   reference.writeParameters(initial);
-  const label = `${each.widths.join("-")} ${nameOf(each.activation)} ${nameOf(each.loss)}`;
+  const label = `${describeArchitecture(shape)} ${activationsOf(shape)} ${nameOf(shape.loss)}`;
   try {
     const [own, wanted] = [await model.trace(data, optimizer), await reference.trace(data, optimizer)];
-    const outputs = check(`${label}: outputs`, own.activations.at(-1)!, wanted.activations.at(-1)!, 1e-5);
+    const answers = [await model.logits(data.inputs), await reference.predict(data.inputs)] as const;
+    const outputs = check(`${label}: outputs`, ...answers, 1e-5);
     const gradients = check(`${label}: gradients`, own.gradients, wanted.gradients, 1e-5);
     await model.fit(data, options);
     const run = await reference.createRun({ data, optimizer, batchSize, shuffle: true, seed: 5 });
@@ -126,26 +138,35 @@ export interface SelfTestOptions {
   readonly activation?: Activation;
   /** … and a loss of your own. */
   readonly loss?: Loss;
+  /** A network of any layers, which is tested too. */
+  readonly network?: AnyNetwork;
 }
 
-const ownCase = ({ activation = "tanh", loss = "meanSquaredError" }: SelfTestOptions): Case => ({
-  widths: [3, 17, 2],
-  activation,
-  loss,
-  optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }),
-  rows: 37,
-  batchSize: 8,
-  steps: 12,
-});
+function ownCases({ activation, loss, network: own }: SelfTestOptions): Case[] {
+  const of = { inputs: 3, layers: [dense(17, activation ?? "tanh"), dense(2)], loss: loss ?? "meanSquaredError" };
+  return [
+    ...(activation || loss
+      ? [{ network: network(of), optimizer: sgd({ learningRate: 0.1, momentum: 0.9 }), ...few }]
+      : []),
+    ...(own ? [{ network: own, optimizer: sgd({ learningRate: 0.01 }), ...few }] : []),
+  ];
+}
+
+/** Names of the activations of its dense layers but the last, each once. */
+const activationsOf = (of: AnyNetwork): string => {
+  const names = denseShapesOf(graphOf(of)).map(({ activation }) => nameOf(activation));
+  return [...new Set(names.slice(0, -1))].join(", ");
+};
 
 /**
- * Trains three small networks on a device, and one more where an activation or a loss is given, and compares outputs, gradients and
- * parameters with the float64 reference.
+ * Trains four small networks on a device, and those that are given, and compares outputs, gradients and parameters with the float64
+ * reference.
+ * @throws InvalidInput where the device does not take a network that is given
  */
 export async function selfTest(device: Device, options: SelfTestOptions = {}): Promise<SelfTestReport> {
+  requireOptions("selfTest", options, ["activation", "loss", "network"]);
   const startMs = performance.now();
   const checks: SelfTestCheck[] = [];
-  const isGiven = options.activation !== undefined || options.loss !== undefined;
-  for (const each of isGiven ? [...cases, ownCase(options)] : cases) checks.push(...(await runCase(device, each)));
+  for (const each of [...cases(), ...ownCases(options)]) checks.push(...(await runCase(device, each)));
   return { checks, passed: checks.every(({ passed }) => passed), ms: performance.now() - startMs };
 }

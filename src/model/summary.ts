@@ -1,20 +1,30 @@
-import { type AnyNetwork, asChain, describeArchitecture, parametersOf } from "../graph/graphNetwork.ts";
+import type { ParameterShape } from "../graph/graph.ts";
+import { type AnyNetwork, denseShapesOf, describeArchitecture, graphOf } from "../graph/graphNetwork.ts";
 import { nameOf, takesLogits } from "../graph/network.ts";
 
 const count = (value: number): string => value.toLocaleString("en");
 
-/** Layer, activation, output width and number of parameters of each layer; of a graph the layers that have parameters. */
+/** What a layer is called by the roles of its parameters. */
+const kindOf = (roles: readonly string[]): string =>
+  ({ "weights, bias": "dense", table: "embedding" })[roles.join(", ")] ?? roles.join(", ");
+
+/** Layer, activation, output width and number of parameters of each layer that has parameters. */
 function layerRows(network: AnyNetwork): string[][] {
-  const chain = asChain(network);
-  if (chain) {
-    return chain.layers.map(({ index, activation, fanIn, fanOut }) => [
-      `${index + 1} dense`,
-      nameOf(activation),
-      count(fanOut),
-      count((fanIn + 1) * fanOut),
-    ]);
+  const graph = graphOf(network);
+  const activations = new Map(
+    denseShapesOf(graph).map(({ weightsOffset, activation }) => [weightsOffset, nameOf(activation)]),
+  );
+  const layers = new Map<string, ParameterShape[]>();
+  for (const part of graph.parameters) {
+    const layer = part.name.slice(0, part.name.lastIndexOf("."));
+    layers.set(layer, [...(layers.get(layer) ?? []), part]);
   }
-  return parametersOf(network).map(({ name, shape, size }) => [name, "", count(shape.at(-1)!), count(size)]);
+  return [...layers].map(([layer, parts]) => [
+    `${Number(layer.slice("layers.".length)) + 1} ${kindOf(parts.map(({ name }) => name.slice(layer.length + 1)))}`,
+    activations.get(parts[0]!.offset) ?? "",
+    count(parts[0]!.shape.at(-1)!),
+    count(parts.reduce((sum, { size }) => sum + size, 0)),
+  ]);
 }
 
 /** The layers of a network as a table of text, and what they make up together. */

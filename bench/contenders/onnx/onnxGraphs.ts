@@ -28,7 +28,7 @@ export interface RoundGraph {
   readonly operators: string;
   readonly graph: FixedGraph;
   /** Inputs besides the state: the same values in every round. */
-  readonly fed: readonly OnnxInitializer[];
+  readonly fed: readonly OnnxInitializer<Float32Array>[];
   /** Optimizers that would turn it into another of the ways. */
   readonly withoutOptimizers?: string;
 }
@@ -83,7 +83,7 @@ function layerNodes(layer: LayerShape<ActivationName>, isLast: boolean, affine: 
   return [...affine(layer, input, sum), { ...activation, inputs: [sum], output }];
 }
 
-function layerParameters(layer: LayerShape<ActivationName>, parameters: Float32Array): OnnxInitializer[] {
+function layerParameters(layer: LayerShape<ActivationName>, parameters: Float32Array): OnnxInitializer<Float32Array>[] {
   const { fanIn, fanOut, weightsOffset, biasOffset } = layer;
   const weights = parameters.subarray(weightsOffset, biasOffset);
   const bias = parameters.subarray(biasOffset, biasOffset + fanOut);
@@ -188,7 +188,11 @@ function productGraphs(workload: ProductWorkload, { fixed }: Start, provider: On
   });
 }
 
-const scalar = (name: string, value: number): OnnxInitializer => ({ name, shape: [], values: Float32Array.of(value) });
+const scalar = (name: string, value: number): OnnxInitializer<Float32Array> => ({
+  name,
+  shape: [],
+  values: Float32Array.of(value),
+});
 
 function elementGraphs({ operation, count }: ElementWorkload): RoundGraph[] {
   if (operation === "sigmoid") {

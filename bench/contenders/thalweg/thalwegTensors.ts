@@ -1,6 +1,7 @@
 // Products, gradients and element-wise functions by the public tensors: a state that every round replaces.
 
-import type { GpuDevice } from "../../../src/backend/webgpu/device.ts";
+import type { Device } from "../../../src/backend/device.ts";
+import { GpuDevice } from "../../../src/backend/webgpu/device.ts";
 import {
   activateDerivative,
   add,
@@ -23,6 +24,8 @@ type TensorWorkload = ProductWorkload | GradientWorkload | ElementWorkload;
 /** Waits for the device that may be open at once, and the work between two of them, in dispatch budgets. */
 const waitsInFlight = 2;
 const waitBudgets = 4;
+/** A dispatch budget of the CPU. */
+const cpuFlops = 8e7;
 
 interface Chain {
   readonly shape: readonly number[];
@@ -30,14 +33,14 @@ interface Chain {
   readonly round: (state: Tensor) => Tensor;
 }
 
-function productChain(device: GpuDevice, { form, size, batch }: ProductWorkload, { fixed }: Start): Chain {
+function productChain(device: Device, { form, size, batch }: ProductWorkload, { fixed }: Start): Chain {
   const shape = batch === 1 ? [size, size] : [batch, size, size];
   const a = tensor(device, fixed, shape);
   const options = { transposeA: form.startsWith("T"), transposeB: form.endsWith("T") };
   return { shape, fixed: [a], round: (c) => matmul(a, c, options) };
 }
 
-function gradientChain(device: GpuDevice, { rows, fanIn, fanOut }: GradientWorkload, { fixed }: Start): Chain {
+function gradientChain(device: Device, { rows, fanIn, fanOut }: GradientWorkload, { fixed }: Start): Chain {
   const a = tensor(device, fixed.subarray(0, rows * fanIn), [rows, fanIn]);
   const b = tensor(device, fixed.subarray(rows * fanIn), [rows, fanOut]);
   const round = (c: Tensor): Tensor => add(matmul(a, b, { transposeA: true }), multiply(c, 0.5));
@@ -50,32 +53,35 @@ const elementChain = ({ operation, count }: ElementWorkload): Chain => ({
   round: (x) => (operation === "sigmoid" ? sigmoid(x) : multiply(activateDerivative("sigmoid", x), 2)),
 });
 
-function chainOf(device: GpuDevice, workload: TensorWorkload, start: Start): Chain {
+function chainOf(device: Device, workload: TensorWorkload, start: Start): Chain {
   if (workload.kind === "product") return productChain(device, workload, start);
   return workload.kind === "gradient" ? gradientChain(device, workload, start) : elementChain(workload);
 }
 
 class TensorEntry implements Entry {
   readonly settings = { by: "thalweg/tensor" };
-  readonly #device: GpuDevice;
+  readonly #device: Device;
   readonly #chain: Chain;
   readonly #start: Start;
   readonly #roundsPerWait: number;
   readonly #waits: Promise<unknown>[] = [];
   #state: Tensor;
 
-  constructor(device: GpuDevice, workload: TensorWorkload, start: Start) {
+  constructor(device: Device, workload: TensorWorkload, start: Start) {
     this.#device = device;
     this.#chain = chainOf(device, workload, start);
     this.#start = start;
-    this.#roundsPerWait = Math.max(1, Math.floor((waitBudgets * device.dispatchFlops) / workOf(workload).flops));
+    const budget = device instanceof GpuDevice ? device.dispatchFlops : cpuFlops;
+    this.#roundsPerWait = Math.max(1, Math.floor((waitBudgets * budget) / workOf(workload).flops));
     this.#state = tensor(device, start.state, this.#chain.shape);
   }
 
   async run(rounds: number): Promise<void> {
     for (let left = rounds; left > 0; left -= this.#roundsPerWait) {
       for (let round = Math.min(left, this.#roundsPerWait); round > 0; round--) this.#round();
-      this.#waits.push(this.#device.gpu.queue.onSubmittedWorkDone());
+      this.#waits.push(
+        this.#device instanceof GpuDevice ? this.#device.gpu.queue.onSubmittedWorkDone() : this.#first(),
+      );
       if (this.#waits.length > waitsInFlight) await this.#waits.shift();
     }
   }
@@ -86,15 +92,20 @@ class TensorEntry implements Entry {
     before.dispose();
   }
 
-  async finish(): Promise<number> {
+  /** The first value of the state, when all rounds before are done. */
+  async #first(): Promise<number> {
     const first = tidy(() => slice(reshape(this.#state, [-1]), [0], [1]));
     try {
-      const value = await first.item();
-      await Promise.all(this.#waits.splice(0));
-      return value;
+      return await first.item();
     } finally {
       first.dispose();
     }
+  }
+
+  async finish(): Promise<number> {
+    const value = await this.#first();
+    await Promise.all(this.#waits.splice(0));
+    return value;
   }
 
   async readState(): Promise<Float32Array> {
@@ -111,5 +122,5 @@ class TensorEntry implements Entry {
   }
 }
 
-export const createTensors = async (device: GpuDevice, workload: TensorWorkload, start: Start): Promise<Entry> =>
+export const createTensors = async (device: Device, workload: TensorWorkload, start: Start): Promise<Entry> =>
   new TensorEntry(device, workload, start);

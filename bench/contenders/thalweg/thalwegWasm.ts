@@ -1,7 +1,10 @@
-// The WebAssembly backend on all cores: training steps and predictions through the contract of executors; products and gradients by its kernels, a state that
-// every round replaces.
+// The WebAssembly backend on all cores: training steps and forward passes through the contract of executors; products and gradients by its
+// kernels, a state that every round replaces; functions by the public tensors.
 
 import { version } from "../../../package.json";
+import { createExecutor } from "../../../src/backend/createExecutor.ts";
+import type { Device } from "../../../src/backend/device.ts";
+import type { FloatArray } from "../../../src/backend/executor.ts";
 import { WasmDevice } from "../../../src/backend/wasm/device.ts";
 import { Heap, memoryImport } from "../../../src/backend/wasm/heap.ts";
 import { f32x4 } from "../../../src/backend/wasm/instructions.ts";
@@ -14,11 +17,11 @@ import { ModuleBuilder } from "../../../src/backend/wasm/moduleBuilder.ts";
 import { ThreadPool } from "../../../src/backend/wasm/pool.ts";
 import { Program } from "../../../src/backend/wasm/program.ts";
 import { coreCount, hasThreads } from "../../../src/backend/wasm/workerHost.ts";
-import { CannotTakePart, type Contender, type Entry } from "../../race/contract.ts";
+import type { Contender, Entry } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
-import { createPredictions } from "./thalwegPredictions.ts";
+import type { ForwardWorkload, GradientWorkload, ProductWorkload } from "../../race/workload.ts";
 import { createSteps } from "./thalwegSteps.ts";
-import type { GradientWorkload, ProductWorkload } from "../../race/workload.ts";
+import { createTensors } from "./thalwegTensors.ts";
 
 /** c ← sum + c / 2 */
 const halfAdded: Epilogue = {
@@ -134,21 +137,43 @@ function halfAddedModule(isShared: boolean): WebAssembly.Module {
   return new WebAssembly.Module(builder.encode());
 }
 
+/** Forward passes by `predict`, each of the outputs of the one before. */
+async function createForward(device: Device, { network }: ForwardWorkload, start: Start): Promise<Entry> {
+  const executor = await createExecutor(device, network, 1);
+  executor.writeParameters(start.fixed);
+  let state: FloatArray = start.state;
+  return {
+    run: async (rounds) => {
+      for (let round = 0; round < rounds; round++) state = await executor.predict(state);
+    },
+    finish: () => Promise.resolve(state[0]!),
+    readState: () => Promise.resolve(state.slice()),
+    restart: () => {
+      state = start.state;
+    },
+    dispose: () => executor.dispose(),
+  };
+}
+
+async function createMatmuls(workload: ProductWorkload | GradientWorkload, start: Start): Promise<Entry> {
+  const isShared = hasThreads();
+  const heap = new Heap({ isShared });
+  const threads = isShared ? coreCount() : 1;
+  const pool = await ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes });
+  const products = { module: new WebAssembly.Module(matmulModule(isShared)), names: matmulNames };
+  const halves = { module: halfAddedModule(isShared), names: ["halfAdded"] };
+  const [matmul, sumSlices, added] = await pool.addKernels([products, halves]);
+  const round = workload.kind === "product" ? productRound(workload) : gradientRound(workload, added!);
+  return new WasmEntry(pool, start, { matmul: matmul!, sumSlices: sumSlices! }, round);
+}
+
 export const wasm: Contender = {
   version,
   createEntry: async (workload, start) => {
-    const openDevice = (): Promise<WasmDevice> => WasmDevice.open("the benchmark asks for WebAssembly");
-    if (workload.kind === "step") return createSteps(await openDevice(), workload, start);
-    if (workload.kind === "forward") return createPredictions(await openDevice(), workload, start);
-    if (workload.kind === "element") throw new CannotTakePart("not the elements alone");
-    const isShared = hasThreads();
-    const heap = new Heap({ isShared });
-    const threads = isShared ? coreCount() : 1;
-    const pool = await ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes });
-    const products = { module: new WebAssembly.Module(matmulModule(isShared)), names: matmulNames };
-    const halves = { module: halfAddedModule(isShared), names: ["halfAdded"] };
-    const [matmul, sumSlices, added] = await pool.addKernels([products, halves]);
-    const round = workload.kind === "product" ? productRound(workload) : gradientRound(workload, added!);
-    return new WasmEntry(pool, start, { matmul: matmul!, sumSlices: sumSlices! }, round);
+    if (workload.kind === "product" || workload.kind === "gradient") return createMatmuls(workload, start);
+    const device = await WasmDevice.open("the benchmark asks for WebAssembly");
+    if (workload.kind === "step") return createSteps(device, workload, start);
+    if (workload.kind === "forward") return createForward(device, workload, start);
+    return createTensors(device, workload, start);
   },
 };

@@ -256,6 +256,7 @@ export class ReferenceExecutor implements Reference {
   planRun(settings: RunSettings): PlanReport {
     const { inputs, targets } = settings.data;
     return {
+      machine: "reference",
       strategy: "reference",
       reason: "float64 on the CPU: no GPU is used",
       dispatchesPerStep: 0,
@@ -284,7 +285,8 @@ export class ReferenceExecutor implements Reference {
     const rows = targets.length / fanOut;
     const step = new Step(network, rows);
     const shape = { loss: name, batchSize: rows, fanOut, targets, dOutputs: new Float64Array(targets.length) };
-    return (parameters) => loss({ ...shape, outputs: step.forward({ rows, inputs, parameters }) });
+    const masks = { seed: 0, step: 0 }; // as a trace draws them
+    return (parameters) => loss({ ...shape, outputs: step.forward({ rows, inputs, parameters, masks }) });
   }
 
   update(optimizer: Optimizer, parameters: FloatArray, gradients: FloatArray): Float64Array {

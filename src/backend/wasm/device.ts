@@ -4,7 +4,7 @@ import { Heap } from "./heap.ts";
 import { KernelCache } from "./kernelCache.ts";
 import { matmulScratchBytes } from "./matmulBlock.ts";
 import { ThreadPool } from "./pool.ts";
-import { hasRelaxedSimd, hasSimd } from "./support.ts";
+import { hasRelaxedSimd } from "./support.ts";
 import type { WasmTensorBackend } from "./tensorBackend.ts";
 import { coreCount, hasThreads } from "./workerHost.ts";
 
@@ -65,10 +65,4 @@ export class WasmDevice implements Device {
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-/** Why this host cannot compute in WebAssembly; undefined where it can. */
-export function whyNoWasm(): string | undefined {
-  if (typeof WebAssembly === "undefined") return "this host has no WebAssembly";
-  return hasSimd() ? undefined : "this engine's WebAssembly has no SIMD, or a policy of the page forbids it";
 }

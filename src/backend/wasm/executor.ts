@@ -18,9 +18,13 @@ import { widestOptimizer } from "../batches.ts";
 import type { Device } from "../device.ts";
 import { InvalidInput } from "../../errors.ts";
 import { WasmDevice } from "./device.ts";
+import type { WasmMachine } from "./costModel.ts";
 import { Memory, MemoryCount } from "./memory.ts";
-import { FusedRun, fusedNetwork } from "./fusedRun.ts";
+import { FusedRun } from "./fusedRun.ts";
 import { FusedMemory } from "./fusedMemory.ts";
+import { fusedNetwork } from "./fusedNetwork.ts";
+import { planWasm, strategyOf } from "./plan.ts";
+import { machineOf } from "./probe.ts";
 import { forwardPass, type VisitOutputs } from "./forwardPass.ts";
 import { areInOrder, drawModule, rowRuleOf } from "./rowDraw.ts";
 import { readRows, WasmRun } from "./run.ts";
@@ -29,11 +33,19 @@ import { RunMemory } from "./runMemory.ts";
 import { forwardModule, trainingModule } from "./stepModule.ts";
 import { updatePlan } from "./updateCode.ts";
 
+interface ExecutorOptions {
+  /** What the cost model counts with; default: what the host was measured to be. */
+  readonly machine?: WasmMachine | undefined;
+  /** Why it is not a GPU that computes, where a GPU was found. */
+  readonly because?: string | undefined;
+}
+
 /** Parameters of members on the CPU in f32, and what is computed with them by WebAssembly. */
 export class WasmExecutor implements Executor {
   readonly network: AnyNetwork;
   readonly members: number;
   readonly #device: WasmDevice;
+  readonly #options: ExecutorOptions & { readonly machine: WasmMachine };
   readonly #memory: Memory;
   readonly #stride: number;
   /** Address of [members, #stride]. */
@@ -42,15 +54,31 @@ export class WasmExecutor implements Executor {
   #fused: FusedRun | undefined;
   #isDisposed = false;
 
-  constructor(device: WasmDevice, network: AnyNetwork, members: number) {
+  private constructor(
+    device: WasmDevice,
+    network: AnyNetwork,
+    members: number,
+    options: ExecutorOptions & { readonly machine: WasmMachine },
+  ) {
     this.network = network;
     this.members = members;
     this.#device = device;
+    this.#options = options;
     this.#memory = new Memory(device.heap);
     this.#stride = 4 * Math.ceil(network.parameterCount / 4);
     this.#parameters = this.#memory.allocate(members * this.#stride);
     device.ledger.buffers++;
     device.ledger.bytes += 4 * members * this.#stride;
+  }
+
+  /** @throws LimitExceeded where the parameters do not fit */
+  static async create(
+    device: WasmDevice,
+    network: AnyNetwork,
+    members: number,
+    { machine, because }: ExecutorOptions = {},
+  ): Promise<WasmExecutor> {
+    return new WasmExecutor(device, network, members, { machine: machine ?? (await machineOf(device)), because });
   }
 
   #requireAlive(place: string): void {
@@ -142,30 +170,10 @@ export class WasmExecutor implements Executor {
     return scoresOf(network, targets.length / network.outputs, tallies);
   }
 
-  /** How straight-line code trains the network, where it does. */
-  get #fusedStrategy(): "members" | "samples" | undefined {
-    if (!fusedNetwork(this.network)) return undefined;
-    return this.members > 1 ? "members" : "samples";
-  }
-
-  /** @throws InvalidInput where a strategy is asked for that this device does not have */
-  #trainsFused({ strategy = "auto" }: RunSettings): boolean {
-    const fused = this.#fusedStrategy;
-    if (strategy === "layered") return false;
-    if (strategy === "auto" || strategy === fused) return fused !== undefined;
-    throw new InvalidInput({
-      place: "train: strategy",
-      expected: `one of ${["auto", "layered", ...(fused ? [fused] : [])].join(", ")} for this network in WebAssembly`,
-      got: strategy,
-      fix: "leave strategy out to take the fastest",
-    });
-  }
-
   planRun(settings: RunSettings): PlanReport {
-    const { threads } = this.#device.pool;
-    const fused = this.#fusedStrategy;
-    const isFused = this.#trainsFused(settings);
-    const how = isFused ? `straight-line code, four ${fused} to a vector` : "layer by layer";
+    const { machine, because } = this.#options;
+    const work = { network: this.network, members: this.members, settings };
+    const plan = planWasm(machine, work, because);
     const memory = new MemoryCount();
     memory.allocate(4 * this.members * this.#stride);
     const kernels = new Set<string>();
@@ -173,19 +181,11 @@ export class WasmExecutor implements Executor {
       kernels.add(name);
       return { index: 0 };
     };
-    const chunkRows = isFused
-      ? this.#planFused(memory, settings, kernelOf)
-      : this.#planLayered(memory, settings, kernelOf);
-    return {
-      strategy: isFused ? fused! : "layered",
-      reason: `WebAssembly SIMD, ${how}, ${threads === 1 ? "one thread" : `${threads} threads`}`,
-      dispatchesPerStep: 0,
-      stepsPerDispatch: 0,
-      stepMs: undefined,
-      kernels: [...kernels],
-      chunkRows,
-      bytes: memory.bytes,
-    };
+    const chunkRows =
+      plan.strategy === "layered"
+        ? this.#planLayered(memory, settings, kernelOf)
+        : this.#planFused(memory, settings, kernelOf);
+    return { ...plan, kernels: [...kernels], chunkRows, bytes: memory.bytes };
   }
 
   /** @returns rows that are taken at once */
@@ -208,7 +208,7 @@ export class WasmExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    const isFused = this.#trainsFused(settings);
+    const isFused = strategyOf({ network: this.network, members: this.members, settings }) !== "layered";
     const network = fusedNetwork(this.network);
     return network && isFused ? this.#createFused(network, settings) : this.#createRun(settings);
   }
@@ -275,9 +275,17 @@ export class WasmExecutor implements Executor {
   }
 }
 
-/** @throws InvalidInput for anything that `acquire` has not returned */
-export function openWasmExecutor(device: Device, network: AnyNetwork, members: number): Executor {
-  if (device instanceof WasmDevice) return new WasmExecutor(device, network, members);
+/**
+ * Creates the executor of a network.
+ * @throws InvalidInput for anything that `acquire` has not returned
+ */
+export async function openWasmExecutor(
+  device: Device,
+  network: AnyNetwork,
+  members: number,
+  options?: ExecutorOptions,
+): Promise<Executor> {
+  if (device instanceof WasmDevice) return WasmExecutor.create(device, network, members, options);
   throw new InvalidInput({
     place: "createModel: device",
     expected: "a device from acquire()",

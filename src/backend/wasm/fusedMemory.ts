@@ -2,6 +2,7 @@ import { memberHyperParameters } from "../../math/optimizers.ts";
 import type { Network } from "../../graph/network.ts";
 import { optimizerOf, seedOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
+import { sharesFused } from "./costModel.ts";
 import { groupMembers, stepBytesOf, sumBytes } from "./fusedProgram.ts";
 import { Memory, type MemorySource } from "./memory.ts";
 import { type KernelOf, mostItems, type Phase, Program } from "./program.ts";
@@ -14,8 +15,6 @@ import { type UpdatePlan, updatePlan } from "./updateCode.ts";
 export const ringSteps = 256;
 const mostSteps = 64;
 const mostRowBytes = 2 ** 22;
-/** Work of a step, parameters times samples times members, from which it is cut into items. */
-const sharedWork = 2 ** 17;
 /** Items for each thread, so that none waits long for the last one. */
 export const itemsPerThread = 8;
 
@@ -64,7 +63,7 @@ export class FusedMemory {
     this.rowRule = rowRuleOf(settings, this.rowCount);
     this.groups = Math.ceil(members / groupMembers);
     const batchSize = Math.min(settings.batchSize, this.rowCount);
-    this.isShared = network.parameterCount * members * batchSize >= sharedWork;
+    this.isShared = sharesFused(network.parameterCount, members, batchSize);
     // Rows in order are read where they are, and members with rows of their own draw them as they need them.
     this.#drawnBytes = areInOrder(this.rowRule) || this.rowRule.hasOwnRows ? 0 : 16 * Math.ceil(batchSize / 4);
     const mostDrawn = Math.max(1, Math.floor(mostRowBytes / Math.max(1, this.#drawnBytes)));

@@ -1,5 +1,3 @@
-import { type AnyNetwork, asChain } from "../../graph/graphNetwork.ts";
-import type { Network } from "../../graph/network.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { batchAt, widestOptimizer } from "../batches.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
@@ -15,16 +13,8 @@ import { createSampleProgram, sliceSamples } from "./sampleProgram.ts";
 import { hasRelaxedSimd } from "./support.ts";
 import { updatePlan } from "./updateCode.ts";
 
-/** Parameters up to which straight-line code compiles soon and stays in the cache of a core. */
-const mostParameters = 512;
 /** Time of a step of samples, or of an item of members, with those described with it: others get their turn between them. */
 const unitMs = 20;
-
-/** The network, where straight-line code trains it. */
-export function fusedNetwork(network: AnyNetwork): Network | undefined {
-  const chain = asChain(network);
-  return chain && chain.parameterCount <= mostParameters ? chain : undefined;
-}
 
 export interface FusedRequest extends FusedTraining {
   readonly pool: ThreadPool;

@@ -5,6 +5,7 @@ import { batchAt, optimizersOf, seedOf, widestOptimizer } from "../batches.ts";
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
+import { sharesLayered } from "./costModel.ts";
 import type { WasmDevice } from "./device.ts";
 import { turnPlace, turnWords } from "./passArguments.ts";
 import type { KernelLease } from "./kernelCache.ts";
@@ -13,8 +14,6 @@ import { RunMemory, type RunMemoryRequest } from "./runMemory.ts";
 
 /** Time of the work that is handed over at once, so that others get their turn. */
 const unitMs = 20;
-/** Operations of a step below which waking other threads costs more than it saves. */
-const aloneOperations = 2 ** 19;
 
 export interface RunRequest extends RunMemoryRequest {
   readonly device: WasmDevice;
@@ -100,7 +99,7 @@ export class WasmRun implements TrainingRun {
     const { pool } = this.#request.device;
     const startMs = performance.now();
     for (let turn = 0; turn < turns; turn++) this.#writeTurn(turn, firstStep + turn);
-    if (this.#memory.operations < aloneOperations) pool.runAlone(this.#memory.program, turns);
+    if (!sharesLayered(this.#memory.operations)) pool.runAlone(this.#memory.program, turns);
     else await pool.run(this.#memory.program, turns);
     this.#msPerTurn = Math.max(1e-4, (performance.now() - startMs) / turns);
   }

@@ -36,6 +36,8 @@ export class GpuDevice implements Device {
   /** Created for the first tensor. */
   tensorBackend: TensorBackend | undefined;
   readonly #isOwned: boolean;
+  readonly #companions: Device[] = [];
+  #isDisposed = false;
   #lost: string | undefined;
   #fault: GPUError | undefined;
 
@@ -128,8 +130,16 @@ export class GpuDevice implements Device {
     }
   }
 
+  /** Takes charge of a device that was opened beside this one: it ends with it. */
+  accompany(companion: Device): void {
+    if (this.#isDisposed) companion.dispose();
+    else this.#companions.push(companion);
+  }
+
   /** Destroys the device, unless it was handed in. */
   dispose(): void {
+    this.#isDisposed = true;
+    for (const companion of this.#companions.splice(0)) companion.dispose();
     if (this.#isOwned) this.gpu.destroy();
   }
 

@@ -25,6 +25,8 @@ export interface Run {
   /** After the last. */
   readonly parameters: Float64Array;
   readonly tookMs: number;
+  /** What computed: a GPU hands a network as small as this over to WebAssembly. */
+  readonly machine: DeviceKind;
 }
 
 export interface Answers {

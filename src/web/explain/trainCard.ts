@@ -22,6 +22,7 @@ export function createTrainCard(run: (steps: number) => void): TrainCard {
   const place = element("p", { class: "quiet place" }, "The device is asked for when it is needed.");
   const status = element("p", { class: "quiet numbers", role: "status" });
   let isBusy = false;
+  let isGpu = false;
   const buttons = counts.map((steps) =>
     element(
       "button",
@@ -41,6 +42,7 @@ export function createTrainCard(run: (steps: number) => void): TrainCard {
     ),
     showCurve: (losses) => figure.replaceChildren(drawCurve(losses)),
     showPlace: ({ kind, name, fallbackReason }) => {
+      isGpu = kind === "gpu";
       const precision = kind === "reference" ? "float64" : "float32";
       place.textContent = `Computed by ${name}, ${precision}${fallbackReason ? ` (${fallbackReason})` : ""}.`;
     },
@@ -49,10 +51,11 @@ export function createTrainCard(run: (steps: number) => void): TrainCard {
       for (const button of buttons) button.setAttribute("aria-disabled", String(busy));
       if (busy) status.textContent = "Running…";
     },
-    tell: ({ losses, tookMs }) => {
+    tell: ({ losses, tookMs, machine }) => {
       const count = losses.length === 1 ? "1 step" : `${losses.length} steps`;
       const time = tookMs < 1 ? "under 1 ms" : `${inWords(Number(tookMs.toPrecision(2)))} ms`;
-      status.textContent = `${count} done in ${time}, with getting ready and reading back.`;
+      const where = isGpu && machine === "wasm" ? " on the CPU, to which the GPU hands so small a network" : "";
+      status.textContent = `${count} done in ${time}${where}, with getting ready and reading back.`;
     },
   };
 }

@@ -32,13 +32,15 @@ const optimizerOf = ({ learningRate }: StepStart) => sgd({ learningRate });
 
 const train = (start: StepStart, steps: number): Promise<Run> =>
   withModel(start, async (model) => {
+    const options = { optimizer: optimizerOf(start), steps };
+    const { machine } = model.plan(rowOf(start), options);
     const began = performance.now();
     const losses: number[] = [];
-    for await (const event of model.train(rowOf(start), { optimizer: optimizerOf(start), steps })) {
+    for await (const event of model.train(rowOf(start), options)) {
       losses.push(...event.losses);
     }
     const parameters = Float64Array.from(await model.readParameters());
-    return { losses, parameters, tookMs: performance.now() - began };
+    return { losses, parameters, tookMs: performance.now() - began, machine };
   });
 
 async function compute(request: Request): Promise<Answers[Request["kind"]]> {

@@ -84,6 +84,7 @@ export class Playground implements RunControls {
     this.#hidden = new HiddenNote(root, update);
     this.#client = new SessionClient(worker, {
       device: (message) => this.#toolbar.showDevice(message),
+      started: ({ plan }) => this.#toolbar.showPlan(plan),
       frame: (message) => this.#draw(message),
       resumed: tellResumed,
       diverged: (message) => this.#diverged(message),

@@ -1,5 +1,6 @@
 // Train, step, reset; how fast; where training stands.
 
+import type { PlanReport } from "../../index.ts";
 import { element } from "../dom.ts";
 import type { Notice } from "../notices.ts";
 import { tellDevice } from "../sessionNotices.ts";
@@ -25,6 +26,8 @@ const paceLabels: Record<PaceName, string> = {
   "100": "100 steps a frame",
   full: "full speed",
 };
+
+const machineLabels = { gpu: "GPU", software: "software GPU", wasm: "CPU", reference: "CPU" };
 
 const figure = (label: string, value: HTMLElement): HTMLElement =>
   element("div", { class: "figure" }, element("dt", {}, label), value);
@@ -97,9 +100,15 @@ export class Toolbar implements Panel {
     const { kind, name, fallbackReason } = message;
     this.#notice?.dismiss();
     this.#notice = tellDevice(message);
-    const kinds = { gpu: "GPU", software: "software GPU", wasm: "CPU", reference: "CPU" };
-    this.#device.textContent = kinds[kind];
+    this.#device.textContent = machineLabels[kind];
     this.#device.title = fallbackReason === undefined ? name : `${name}: ${fallbackReason}`;
+  }
+
+  /** A GPU may hand a small network over. */
+  showPlan({ machine, strategy, reason }: PlanReport): void {
+    this.#device.textContent = machineLabels[machine];
+    const [place] = this.#device.title.split("\n");
+    this.#device.title = `${place}\nStrategy ${strategy}: ${reason}`;
   }
 
   showStanding({ step, epoch, stepsPerSecond, redrawsPerSecond }: Standing): void {

@@ -112,7 +112,8 @@ export class TrainingSession<Options, Frame> {
 
   async #acquireFor({ device = "auto" }: SessionSettings<Options>): Promise<Device> {
     const held = this.#device;
-    const isFitting = held && (device === "auto" ? held.kind !== "reference" : held.kind === device);
+    const kind = device === "cpu" ? "wasm" : device; // without WebAssembly cpu is the reference, which opens at once
+    const isFitting = held && (device === "auto" ? held.kind !== "reference" : held.kind === kind);
     if (held && !isFitting) held.dispose();
     const opened = isFitting ? held : await this.#acquire({ device });
     this.#tell({ type: "device", kind: opened.kind, name: opened.name, fallbackReason: opened.fallbackReason });

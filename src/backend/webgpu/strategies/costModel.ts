@@ -1,23 +1,10 @@
 import { productWork } from "../matmulVariants.ts";
-import type { LayerShape, Network } from "../../../graph/network.ts";
+import type { LayerShape } from "../../../graph/network.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
 import type { PlanLimits, PlanRequest } from "./layeredPlan.ts";
 
 // What a step costs, in milliseconds: the planner takes the strategy that costs least. docs/engine.md derives it.
-
-/** What an activation and its slope cost, in floating-point operations. */
-const activationFlops = 24;
-
-/** Floating-point operations of one sample, forward, loss and backward, with what functions cost. */
-export function sampleFlops({ inputs, layers, outputs }: Network): number {
-  const weights = layers.reduce((sum, { fanIn, fanOut }) => sum + fanIn * fanOut, 0);
-  const units = layers.reduce((sum, { fanOut }) => sum + fanOut, 0);
-  return 6 * weights - 2 * inputs * layers[0]!.fanOut + activationFlops * (units + outputs) + 8 * inputs;
-}
-
-/** Floating-point operations of one parameter's update. */
-export const updateFlops = (optimizer: Optimizer): number => 12 + 12 * momentCount(optimizer);
 
 /** What a step layer by layer is planned for. */
 export interface LayeredRequest extends PlanRequest {

@@ -166,14 +166,14 @@ export class GpuExecutor implements Executor {
 
 /**
  * Creates the executor of a network on a WebGPU device.
- * @returns undefined where a GPU cannot compute the graph and the device was found by "auto": the CPU then does
+ * @returns why a GPU cannot compute the graph, where the device was found by "auto": the CPU then does
  * @throws InvalidInput where it cannot and the device was asked for, or where the device is none
  */
 export async function openExecutor(
   device: Device,
   network: AnyNetwork,
   members: number,
-): Promise<GpuExecutor | undefined> {
+): Promise<GpuExecutor | string> {
   if (!(device instanceof GpuDevice)) {
     throw new InvalidInput({
       place: "createModel: device",
@@ -185,7 +185,7 @@ export async function openExecutor(
   if (!isGraph(network)) return GpuExecutor.create(device, network, members);
   const graph = await openGraph(network);
   if (graph.whyNot === undefined) return GpuExecutor.create(device, graph.layers, members, graph);
-  if (!device.isRequired) return undefined;
+  if (!device.isRequired) return graph.whyNot;
   throw new InvalidInput({
     place: "createModel: network",
     expected: "one that a GPU computes layer by layer",

@@ -7,7 +7,7 @@ import { fusedKernels, Scoring } from "../fusedKernels.ts";
 import { blockOf } from "../layout.ts";
 import { type Network } from "../../../graph/network.ts";
 import { addSlices, type SliceSums } from "./scorer.ts";
-import { sampleFlops } from "./costModel.ts";
+import { sampleFlops } from "../../stepWork.ts";
 import { scoreSliceRows, slicesOfChunk } from "./fusedPlan.ts";
 
 /** Dispatches that may be under way at once. */

@@ -256,6 +256,7 @@ export function planGraphRun(request: GraphRunRequest): PlannedRun {
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   return {
     report: {
+      machine: own.device.kind,
       strategy: "layered",
       reason: `layer by layer, the one strategy for a graph: ${groups * names.length} dispatches a step${chunks}`,
       dispatchesPerStep: groups * names.length,

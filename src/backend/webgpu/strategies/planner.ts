@@ -113,6 +113,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const details = `: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
   return {
     report: {
+      machine: request.device.kind,
       strategy: "layered",
       reason: reasonOf("layered", details, costs, settings.strategy === "layered"),
       dispatchesPerStep: groups * kernels.length,
@@ -140,6 +141,7 @@ function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<S
   const details = takesSteps ? `, up to ${stepsPerDispatch}${grouped}` : `${grouped}, then the update`;
   return {
     report: {
+      machine: request.device.kind,
       strategy,
       reason: reasonOf(strategy, details, costs, settings.strategy === strategy),
       dispatchesPerStep: (groups * kernels.length) / stepsPerDispatch,

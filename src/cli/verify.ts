@@ -1,0 +1,113 @@
+import {
+  acquire,
+  createModel,
+  type Device,
+  type FloatArray,
+  NoDevice,
+  type Verification,
+  verifyTraining,
+  type VerifyRequest,
+} from "../node.ts";
+import { verificationLines } from "./describe.ts";
+import { Stop, exitCodes } from "./exitCodes.ts";
+import { grouped } from "./numbers.ts";
+import type { Outcome, Session } from "./training.ts";
+import { working } from "./work.ts";
+
+/** The steps of a training once more, on WebGPU. */
+interface Repeated extends Verification {
+  readonly device: string;
+  readonly ms: number;
+}
+
+/** A training held against float64. */
+interface Verified {
+  readonly verification: Verification;
+  /** Or why there is no adapter. */
+  readonly webgpu?: Repeated | { readonly unavailable: string };
+}
+
+const isWebgpu = ({ kind }: Device): boolean => kind === "gpu" || kind === "software";
+
+/** A hardware adapter, else a software one; or why there is none. */
+async function openWebgpu(): Promise<Device | string> {
+  try {
+    return await acquire({ device: "gpu" });
+  } catch {
+    return acquire({ device: "software" }).catch((error: unknown) => {
+      if (error instanceof NoDevice) return error.fault.got;
+      throw error;
+    });
+  }
+}
+
+/** Takes the same steps on a WebGPU device, and compares them with float64 too. */
+async function repeat({ model }: Session, device: Device, request: VerifyRequest): Promise<Repeated> {
+  const { network, members } = model;
+  const parameters = request.initialParameters;
+  const repeated = await createModel(network, { device, members, parameters });
+  try {
+    let ms = 0;
+    for await (const { elapsedMs } of repeated.train(request.data, request.options)) ms = elapsedMs;
+    return { device: device.name, ms, ...(await verifyTraining(repeated, request)) };
+  } finally {
+    repeated.dispose();
+  }
+}
+
+async function verifyWebgpu(
+  session: Session,
+  outcome: Outcome,
+  request: VerifyRequest,
+): Promise<NonNullable<Verified["webgpu"]>> {
+  const { output, model } = session;
+  const { steps, elapsedMs } = outcome.last!; // it has finished
+  const device = await working(output, "opening a WebGPU device", openWebgpu);
+  if (typeof device === "string") {
+    output.result("webgpu", `the steps were not repeated: ${device}`);
+    return { unavailable: device };
+  }
+  try {
+    const repeated = await working(output, "repeating the steps on WebGPU", () => repeat(session, device, request));
+    const { deviation, bound, passed, conclusive, ms } = repeated;
+    const how = `${conclusive ? "" : "one step more, "}deviation from float64 ${deviation.toExponential(2)}`;
+    const limit = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
+    const times = `${grouped(ms)} ms, ${grouped(elapsedMs)} ms on ${model.device.name}`;
+    output.result("webgpu", `the same ${grouped(steps)} steps on ${device.name}: ${how} ${limit}; ${times}`);
+    return repeated;
+  } finally {
+    device.dispose();
+  }
+}
+
+/** Tells how far the model, and where it is asked for the same training on WebGPU, is from float64 after the same steps. */
+export async function verify(session: Session, outcome: Outcome, initialParameters: FloatArray): Promise<Verified> {
+  const { model, prepared, options, output, flags } = session;
+  output.info("check", "taking the same steps in float64 on the CPU");
+  const request = { initialParameters, data: prepared.training, options };
+  const verification = await working(output, "comparing with float64", () => verifyTraining(model, request));
+  for (const [index, line] of verificationLines(verification).entries())
+    output.result(index === 0 ? "check" : "", line);
+  if (!flags.verifyWebgpu || isWebgpu(model.device)) return { verification };
+  const { validation: _, ...steps } = options;
+  const alike = { ...request, options: { ...steps, strategy: "auto" as const } };
+  return { verification, webgpu: await verifyWebgpu(session, outcome, alike) };
+}
+
+/** What deviates from float64, if anything. */
+function deviating(verified: Verified | undefined): string | undefined {
+  if (verified?.verification.passed === false) return "the trained parameters deviate";
+  const { webgpu } = verified ?? {};
+  if (webgpu === undefined || "unavailable" in webgpu || webgpu.passed) return undefined;
+  return "the parameters of the same training on WebGPU deviate";
+}
+
+export const exitCodeOfChecks = (verified: Verified | undefined): number =>
+  deviating(verified) === undefined ? 0 : exitCodes.failed[0];
+
+/** Throws where a check has told that the parameters are not what they should be. */
+export function requireVerified(verified: Verified | undefined): void {
+  const what = deviating(verified);
+  if (what === undefined) return;
+  throw new Stop(`${what} from the float64 reference by more than the bound`, exitCodes.failed[0]);
+}
