@@ -198,7 +198,7 @@ function explainExample() {
 
 const picture =
   "![The 2-2-2-1 network with inputs, weights, biases, target, node values and gradients](worked-example.svg)\n\n" +
-  "Written by `node scripts/draw-worked-example.mjs`; the GPU column is SwiftShader's.";
+  "Written by `node scripts/draw-worked-example.mjs`; the float32 column is SwiftShader's.";
 
 writeFileSync(path("docs/worked-example.svg"), drawExample());
 const markdown = explainExample().replace("\n\n", `\n\n${picture}\n\n`);

@@ -142,7 +142,7 @@ describe("the worked example", () => {
     const options = withDevice(goldenOptions());
     options.device!.preActivations[0]![0] = 0.44999998807907104;
     expect(explainStep({ ...options, format })).toContain(marked[format]);
-    expect(explainStep({ ...goldenOptions(), format })).not.toContain("GPU");
+    expect(explainStep({ ...goldenOptions(), format })).not.toContain("float32");
   });
 
   test("text is at most 100 columns wide", () => {
@@ -203,7 +203,7 @@ describe("formats", () => {
     expect(markdown).toContain("50 % \\| x");
   });
 
-  test("CSV has every quantity with all its digits, and the GPU's beside", () => {
+  test("CSV has every quantity with all its digits, and the device's beside", () => {
     const options = withDevice({ ...goldenOptions(), names: { inputs: ['a "b", c', "x2"] } });
     const { data, errors } = Papa.parse<Record<string, string>>(explainStep({ ...options, format: "csv" }).trimEnd(), {
       header: true,
@@ -213,8 +213,8 @@ describe("formats", () => {
     expect(data).toHaveLength(lines.length);
     for (const [at, { quantity, section, result, deviceResult }] of lines.entries()) {
       expect(data[at]).toMatchObject({ quantity: quantity.text, section });
-      expect(Number(data[at]!.cpu_float64)).toBe(result);
-      expect(data[at]!.gpu_float32).toBe(deviceResult === undefined ? "" : doubleDigits(deviceResult));
+      expect(Number(data[at]!.float64)).toBe(result);
+      expect(data[at]!.float32).toBe(deviceResult === undefined ? "" : doubleDigits(deviceResult));
     }
     const [row] = data.filter(({ quantity }) => quantity === "z_h1");
     expect(row).toMatchObject({

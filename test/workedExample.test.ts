@@ -71,14 +71,14 @@ for (const kind of ["reference", "auto"] as const) {
   });
 }
 
-test("explain writes the example's numbers in every format, with the GPU beside the CPU", async () => {
+test("explain writes the example's numbers in every format, in float64 and float32", async () => {
   const { device, model } = await open("auto");
   const { input, target, learningRate, parameters } = workedExample;
   for (const format of ["text", "markdown", "tex", "mathml", "csv"] as const) {
     const page = await explain(model, { input, target, learningRate, parameters, format });
     expect(page).toContain("0.85049311458");
     expect(page).toContain("0.36166926897399");
-    expect(page.toUpperCase()).toContain("GPU");
+    expect(page).toContain("float32");
   }
   model.dispose();
   device.dispose();

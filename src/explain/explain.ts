@@ -30,7 +30,7 @@ async function parametersOf(model: Model<AnyNetwork>, { member = 0, parameters }
 
 /**
  * Writes out one training step of plain gradient descent on one row: every sum, activation and derivative, each gradient as
- * its chain-rule product, the update; of a graph node by node; in CPU float64, and beside it the model's device where that is a GPU.
+ * its chain-rule product, the update; of a graph node by node; in float64, and in float32 beside it where the model's device computes so.
  * @throws InvalidInput when the network is too large to print
  */
 export async function explain(model: Model<AnyNetwork>, options: ExplainOptions): Promise<string> {

@@ -7,9 +7,9 @@ import type { NodeNames } from "./names.ts";
 
 export interface StepOptions<Architecture extends AnyNetwork = Network> {
   readonly network: Architecture;
-  /** One step of plain gradient descent on one row with one member, by the CPU in float64. */
+  /** One step of plain gradient descent on one row with one member, in float64. */
   readonly reference: Trace;
-  /** The same step by the GPU in float32. */
+  /** The same step by the device, in float32. */
   readonly device?: Trace;
   /** [network.inputs]. */
   readonly input: FloatArray;
@@ -41,9 +41,9 @@ export interface StepLine {
   readonly condition?: Condition;
   /** What a given number belongs to: `x1 → h1`. */
   readonly note?: string;
-  /** By the CPU in float64. */
+  /** In float64. */
   readonly result: number;
-  /** By the GPU in float32; absent for factors that the GPU does not keep. */
+  /** By the device, in float32; absent for factors that it does not keep. */
   readonly deviceResult?: number;
 }
 

@@ -18,10 +18,10 @@ export interface StepPage {
 export const titleOf = (network: AnyNetwork): string =>
   `One step of gradient descent: network ${describeArchitecture(network)}, loss ${nameOf(network.loss)}`;
 
-/** What stands above the lines where the GPU's results are beside the CPU's. */
+/** What stands above the lines where a device's results are beside those of float64. */
 export const comparisonNote = (mark: string): string =>
-  "Results by the CPU in float64 and by the GPU in float32 (nine digits); " +
-  `digits in which the GPU differs are ${mark}. The GPU keeps no ∂L/∂a and no a′.`;
+  "Results in float64, and by the device in float32 (nine digits); " +
+  `digits in which float32 differs are ${mark}. The device keeps no ∂L/∂a and no a′.`;
 
 function layerTitle({ section, layer = 0 }: StepLine, { layers }: Network): string {
   const { activation } = layers[layer]!;

@@ -29,8 +29,6 @@ function fieldsOf(line: StepLine, compared: boolean): string[] {
 /** The step as a table for spreadsheets: one row a quantity, all digits, layers counted from 1. */
 export function writeCsv(lines: readonly StepLine[]): string {
   const compared = lines.some(({ deviceResult }) => deviceResult !== undefined);
-  const heads = ["section", "layer", "quantity", "formula", "numbers", "cpu_float64"];
-  return [compared ? [...heads, "gpu_float32"] : heads, ...lines.map((line) => fieldsOf(line, compared))]
-    .map(row)
-    .join("");
+  const heads = ["section", "layer", "quantity", "formula", "numbers", "float64"];
+  return [compared ? [...heads, "float32"] : heads, ...lines.map((line) => fieldsOf(line, compared))].map(row).join("");
 }

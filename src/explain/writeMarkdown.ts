@@ -29,7 +29,7 @@ function formulaCell(line: StepLine): string {
 
 function pageMarkdown({ title, meaning, lines }: StepPage, compared: boolean): string {
   const results = (line: StepLine): string[] => [doubleDigits(line.result), ...(compared ? [deviceCell(line)] : [])];
-  const heads = compared ? ["CPU float64", "GPU float32"] : ["CPU float64"];
+  const heads = compared ? ["float64", "float32"] : ["float64"];
   const body =
     lines[0]?.section === "given"
       ? table(

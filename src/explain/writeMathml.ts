@@ -17,11 +17,11 @@ const space = '<mspace width="2em"></mspace>';
 function deviceMathml({ result, deviceResult }: StepLine): string {
   if (deviceResult === undefined) return "";
   const { same, differing, exponent } = compareDigits(result, deviceResult);
-  if (!differing) return `${space}${mathmlWords("GPU ")}${renderNumber(`${same}${exponent}`)}`;
+  if (!differing) return `${space}${mathmlWords("float32 ")}${renderNumber(`${same}${exponent}`)}`;
   const before = same === "" ? "" : renderNumber(same);
   const marked = `<munder accentunder="true">${renderNumber(differing)}<mo stretchy="true">_</mo></munder>`;
   const power = exponent && `<mo>·</mo><msup><mn>10</mn>${renderNumber(exponent.slice(1).replace("+", ""))}</msup>`;
-  return `${space}${mathmlWords("GPU ")}<mrow>${before}${marked}${power}</mrow>`;
+  return `${space}${mathmlWords("float32 ")}<mrow>${before}${marked}${power}</mrow>`;
 }
 
 /** The formulas of a line, the same with numbers, the result. */

@@ -50,7 +50,7 @@ function deviceTex({ result, deviceResult }: StepLine): string {
   if (deviceResult === undefined) return "";
   const { same, differing, exponent } = compareDigits(result, deviceResult);
   const marked = differing && `\\underline{${differing}}`;
-  return ` \\qquad \\text{GPU } ${texNumber(`${same}${marked}${exponent}`)}`;
+  return ` \\qquad \\text{float32 } ${texNumber(`${same}${marked}${exponent}`)}`;
 }
 
 const resultTex = (line: StepLine): string => `${texNumber(doubleDigits(line.result))}${deviceTex(line)}`;

@@ -5,7 +5,7 @@ import type { StepLine } from "./stepLine.ts";
 import { comparisonNote, pagesOf, titleOf } from "./stepPages.ts";
 
 const columns = 100;
-/** Where the GPU's result begins, counted from the quantity's relation sign. */
+/** Where the float32 result begins, counted from the quantity's relation sign. */
 const deviceColumn = 26;
 
 /** Breaks after a space or a product's dot, so that a line fits in `width` where that is possible. */
@@ -19,11 +19,11 @@ function wrap(written: string, width: number): string[] {
   return rows.map((row) => row.trimEnd());
 }
 
-/** `GPU 0.6106392[15]`. */
+/** `float32 0.6106392[15]`. */
 function deviceText({ result, deviceResult }: StepLine): string {
   if (deviceResult === undefined) return "";
   const { same, differing, exponent } = compareDigits(result, deviceResult);
-  return `GPU ${same}${differing && `[${differing}]`}${exponent}`;
+  return `float32 ${same}${differing && `[${differing}]`}${exponent}`;
 }
 
 function resultText(line: StepLine): string {
