@@ -72,7 +72,7 @@ async function verifyWebgpu(
     const { deviation, bound, passed, conclusive, ms } = repeated;
     const how = `${conclusive ? "" : "one step more, "}deviation from float64 ${deviation.toExponential(2)}`;
     const limit = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
-    const times = `${grouped(ms)} ms, ${grouped(elapsedMs)} ms on ${model.device.name}`;
+    const times = `${grouped(ms)} ms there, ${grouped(elapsedMs)} ms on ${model.device.name}`;
     output.result("webgpu", `the same ${grouped(steps)} steps on ${device.name}: ${how} ${limit}; ${times}`);
     return repeated;
   } finally {
