@@ -31,7 +31,7 @@ const chunks = {
   layered: /strategies\/(layeredRun|layeredPredictor)\.ts$/,
   fused: /strategies\/(fusedRun|fusedScorer)\.ts$/,
   trace: /strategies\/trace\.ts$/,
-  graphs: /strategies\/graph(Memory|Run|Trace)\.ts$/,
+  graphs: /webgpu\/(graphKernels|emit\/emitRows)\.ts$/,
   reference: /src\/backend\/cpu\/executor\.ts$/,
 };
 

@@ -2,7 +2,7 @@
 // this layer's inputs.
 //   dOutputs   [members, capacity, gradientColumns]
 //   parameters [members, parameterCount]
-//   inputs     [2, members, capacity, fanIn]        outputs of the layer before, pre-activations in plane 1
+//   inputs     [members, capacity, fanIn]           outputs of the layer before, in plane 1 pre-activations
 //   dInputs    [members, capacity, fanIn]
 // `slopeProduct` is that of the layer before, written by src/backend/webgpu/emit/emitFunctions.ts.
 
@@ -44,6 +44,6 @@ fn leftColumn(k: u32, member: u32) -> u32 { return k; }
 fn biasOf(product: Product, columns: vec4u) -> vec4f { return vec4f(); }
 
 fn storeValue(input: u32, sum: f32) {
-  let plane = SAVED_PLANE * layer.members * layer.capacity * layer.fanIn;
+  let plane = SAVED_PLANE * layer.nodeStride * layer.fanIn;
   dInputs[input] = slopeProduct(sum, inputs[plane + input]);
 }

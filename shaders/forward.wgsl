@@ -1,7 +1,7 @@
 // outputs = activate(inputs · weights + bias); `activate` is written by src/backend/webgpu/emit/emitFunctions.ts.
 //   inputs     [members or 1, rows, fanIn]      the data set for the first layer
 //   parameters [members, parameterCount]
-//   outputs    [2, members, capacity, fanOut]   plane 1 holds pre-activations where the derivative needs them
+//   outputs    [members, capacity, fanOut]      behind nodeStride samples pre-activations, where the derivative needs them
 //   batchRows  [members or 1, capacity]         written by the first layer or by sampleBatch: which row each sample is
 
 #import shuffle
@@ -62,6 +62,6 @@ fn biasOf(product: Product, columns: vec4u) -> vec4f {
 fn storeValue(output: u32, preActivation: f32) {
   outputs[output] = activate(preActivation);
   if (SAVES_PRE_ACTIVATION) {
-    outputs[layer.members * layer.capacity * layer.fanOut + output] = preActivation;
+    outputs[layer.nodeStride * layer.fanOut + output] = preActivation;
   }
 }

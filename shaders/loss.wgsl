@@ -1,7 +1,9 @@
-// Loss of each sample and its gradient by the pre-activations of the last layer, one invocation per sample.
-//   outputs  [2, members, capacity, fanOut]      activations, and pre-activations in plane 1
+// Loss of each sample and its gradient by the network's output, or by the pre-activations of a last layer that is dense; one
+// invocation per sample.
+//   outputs  [members, capacity, fanOut]           in plane 1, behind nodeStride samples, pre-activations
 //   targets  [rows, fanOut]
-//   dOutputs [members, capacity, fanOut + 1]     the last column is the sample's loss: summed over the batch like a bias
+//   dOutputs [members, capacity, gradientColumns]  the last column is the sample's loss: summed over the batch like a bias. Where the
+//                                                  last layer is not dense, losses [members, capacity] lie behind nodeStride gradients
 // Both are scaled so that the sum over the batch is the mean the loss is defined by. `sampleLoss` is that of lossElementwise.wgsl or
 // lossSoftmax.wgsl. CPU reference: src/backend/cpu/loss.ts.
 
@@ -26,9 +28,10 @@ fn loss(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   }
   let sample = member * layer.capacity + row;
   let firstOutput = sample * layer.fanOut;
-  let firstGradient = sample * (layer.fanOut + 1u);
+  let firstGradient = sample * layer.gradientColumns;
   let firstTarget = batchRows[member * layer.rowsMemberStride + row] * layer.fanOut;
-  let plane = SAVED_PLANE * layer.members * layer.capacity * layer.fanOut;
+  let plane = SAVED_PLANE * layer.nodeStride * layer.fanOut;
   let total = sampleLoss(firstOutput, plane + firstOutput, firstTarget, firstGradient);
-  dOutputs[firstGradient + layer.fanOut] = step.lossScale * total;
+  let isLast = layer.gradientColumns > layer.fanOut;
+  dOutputs[select(layer.nodeStride * layer.fanOut + sample, firstGradient + layer.fanOut, isLast)] = step.lossScale * total;
 }

@@ -1,7 +1,7 @@
 // Nodes of a network that are computed row by row: elementwise expressions, sums over units, copies. LANES invocations take a row
-// together. Written for each network by src/backend/webgpu/emit/emitRows.ts: `computeRow`, which returns early for no lane, and the bindings from 4 on.
+// together. Written for each network by src/backend/webgpu/emit/emitRows.ts: `computeRow`, which returns early for no lane, and the bindings from 3 on.
 //   parameters [members, parameterCount]
-//   arena      consecutive nodes; each holds [members, capacity, width] in a region of nodeStride · width values
+//   arena0 …   consecutive nodes; each holds [members, capacity, width] in a region of nodeStride · width values
 //   inputs     [rows, inputs]              the data
 //   batchRows  [members or 1, capacity]   row of the data that each sample is
 
@@ -9,20 +9,11 @@
 #import scalar
 #expects fn computeRow(row: u32, member: u32, lane: u32, isActive: bool)
 
-struct Rows {
-  members: u32,
-  capacity: u32,
-  parameterCount: u32,
-  nodeStride: u32,         // samples that the arena has room for, a multiple of 64
-  rowsMemberStride: u32,  // 0 where all members take the same rows, else capacity
-}
-
 override LANES: u32 = 1u;  // a power of two up to 64
 
 @group(0) @binding(0) var<uniform> step: Step;
-@group(0) @binding(1) var<uniform> sizes: Rows;
+@group(0) @binding(1) var<uniform> layer: Layer;
 @group(0) @binding(2) var<storage, read> parameters: array<f32>;
-@group(0) @binding(3) var<storage, read_write> arena: array<f32>;
 
 var<workgroup> laneValues: array<f32, 64>;
 var<private> place: u32;  // of the invocation in its workgroup
@@ -84,7 +75,7 @@ fn rows(
   let invocation = linearIndex(id, groups, 64u);
   let row = invocation / LANES;
   let member = step.firstMember + id.z;
-  let isActive = row < step.chunkRows && member < sizes.members;
+  let isActive = row < step.chunkRows && member < layer.members;
   // Idle lanes wait with the others, for a row that exists.
   computeRow(select(0u, row, isActive), select(0u, member, isActive), invocation % LANES, isActive);
 }

@@ -37,7 +37,8 @@ struct Layer {
   members: u32,
   capacity: u32,           // rows that the buffers of activations hold per member
   inputMemberStride: u32, // 0 where all members share one data set
-  gradientColumns: u32,    // row length of dOutputs: fanOut, and 1 more in the last layer for the sample's loss
+  gradientColumns: u32,    // row length of dOutputs: fanOut, and 1 more where it carries the sample's loss
   splits: u32,              // partial gradients, summed by update
   rowsMemberStride: u32,  // 0 where all members take the same rows, else capacity
+  nodeStride: u32,         // samples from one node to the next that lies in the same buffer
 }

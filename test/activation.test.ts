@@ -8,7 +8,7 @@ import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned } from "./support/compare.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { createUniform } from "./support/random.ts";
-import { lastLayer, middleLayer } from "./support/shapes.ts";
+import { lastLayer, middleLayer, gradientColumnsOf } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -170,7 +170,15 @@ test.each(lossNames)("%s on the GPU is finite for outputs and targets in [−1e4
     functions: { activation: "identity", loss: name },
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, members: 1, capacity: rows, sharesInputs: false, splits: 1 }),
+    uniform: layerBlock({
+      network,
+      layer,
+      gradientColumns: gradientColumnsOf(network, layer),
+      members: 1,
+      capacity: rows,
+      sharesInputs: false,
+      splits: 1,
+    }),
     storage: [
       Float32Array.from(pairs.flatMap(([y]) => [y, -y])),
       Float32Array.from(pairs.flatMap(([, t]) => [t, takesLogits(name) ? 1 - t : -t])),

@@ -4,7 +4,6 @@ import { activateDerivative } from "../src/backend/cpu/activation.ts";
 import { backwardInputs } from "../src/backend/cpu/backwardInputs.ts";
 import { type ActivationName } from "../src/graph/network.ts";
 import { savesPreActivation } from "../src/math/scalarFunction.ts";
-import { gradientColumnsOf } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import {
   kernelName,
   valueInvocations,
@@ -16,7 +15,15 @@ import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched } from "./support/compare.ts";
 import { memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, lastLayer, middleLayer, oddSizes, memberCounts, variants } from "./support/shapes.ts";
+import {
+  cases,
+  lastLayer,
+  middleLayer,
+  oddSizes,
+  memberCounts,
+  variants,
+  gradientColumnsOf,
+} from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -82,7 +89,15 @@ async function tryBackwardInputs(variant: LayerVariant, one: Case): Promise<numb
       ...variantConstants(variant, device().kind, weightsAlignment("columns", layer, network, members)),
     },
     step: stepSlot({ network, rows }),
-    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: false, splits: 1 }),
+    uniform: layerBlock({
+      network,
+      layer,
+      gradientColumns: gradientColumnsOf(network, layer),
+      members,
+      capacity,
+      sharesInputs: false,
+      splits: 1,
+    }),
     storage: [dOutputs, parameters, saved, poisoned(wanted.values.length), parameters],
     invocations: valueInvocations(variant, rows, fanIn),
     members,

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { rowsOf } from "../src/backend/batches.ts";
 import { backwardWeights } from "../src/backend/cpu/backwardWeights.ts";
 import type { LayerShape, Network } from "../src/graph/network.ts";
-import { gradientColumnsOf, sliceRows } from "../src/backend/webgpu/strategies/layeredPlan.ts";
+import { sliceRows } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import {
   alignmentOf,
   kernelName,
@@ -15,7 +15,15 @@ import { layerBlock } from "../src/backend/webgpu/strategies/uniforms.ts";
 import { poisoned, requireWithin, roundoff, sumBound, untouched, type Wanted } from "./support/compare.ts";
 import { batchOf, memberPart, runKernel, stepSlot } from "./support/kernelRun.ts";
 import { randomFloats } from "./support/random.ts";
-import { cases, lastLayer, middleLayer, oddSizes, memberCounts, variants } from "./support/shapes.ts";
+import {
+  cases,
+  lastLayer,
+  middleLayer,
+  oddSizes,
+  memberCounts,
+  variants,
+  gradientColumnsOf,
+} from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -122,7 +130,15 @@ async function tryBackwardWeights(variant: LayerVariant, one: Case): Promise<num
     name: kernelName("backwardWeights", variant),
     constants: { GATHERS: gathers ? 1 : 0, ...variantConstants(variant, device().kind, alignmentOf("rows", columns)) },
     step: stepSlot(step),
-    uniform: layerBlock({ network, layer, members, capacity, sharesInputs: gathers, splits }),
+    uniform: layerBlock({
+      network,
+      layer,
+      gradientColumns: gradientColumnsOf(network, layer),
+      members,
+      capacity,
+      sharesInputs: gathers,
+      splits,
+    }),
     storage: [inputs, dOutputs, gathers ? drawn : poisoned(capacity), gradients, dOutputs],
     invocations: splits * weightInvocations(variant, layer, columns),
     members,
@@ -173,7 +189,15 @@ async function twoChunks(variant: LayerVariant): Promise<Uint32Array> {
       name: kernelName("backwardWeights", variant),
       constants: { GATHERS: 0, ...variantConstants(variant, device().kind, alignmentOf("rows", columns)) },
       step: stepSlot({ network, rows: 400, rowCount: 800, firstRow }),
-      uniform: layerBlock({ network, layer, members: 1, capacity, sharesInputs: false, splits: 1 }),
+      uniform: layerBlock({
+        network,
+        layer,
+        gradientColumns: gradientColumnsOf(network, layer),
+        members: 1,
+        capacity,
+        sharesInputs: false,
+        splits: 1,
+      }),
       storage: [
         randomFloats(9, capacity * 9),
         randomFloats(10, capacity * columns),

@@ -40,7 +40,7 @@ describe("train", () => {
     const { code, stdout } = await thalweg([...trainPenguins, ...flags]);
     expect(code).toBe(0);
     expect(stdout).toMatch(
-      /\ncheck .*\n .*\n .*\nwebgpu +the same 45 steps on .*: deviation from float64 [\d.]+e-\d+ within the bound [\d.e-]+; [\d,]+ ms, [\d,]+ ms on CPU, WebAssembly SIMD/,
+      /\ncheck .*\n .*\n .*\nwebgpu +the same 45 steps on .*: deviation from float64 [\d.]+e-\d+ within the bound [\d.e-]+; [\d,]+ ms there, [\d,]+ ms on CPU, WebAssembly SIMD/,
     );
     const { stdout: json } = await thalweg([...trainPenguins, ...flags, "--json"]);
     const { verification, webgpu } = JSON.parse(json);

@@ -14,6 +14,7 @@ import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./sup
 import { type LogitRow, marginRows, margins, maskedRows } from "./support/crossEntropyCases.ts";
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lossBound, slopeBounds } from "./support/lossBound.ts";
+import { gradientColumnsOf } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -107,7 +108,15 @@ async function tryKernels(rows: readonly LogitRow[], classes: number): Promise<{
     name: "loss",
     functions: { activation: "identity", loss: softmaxLoss },
     constants: { SAVED_PLANE: 0 },
-    uniform: layerBlock({ network: whole, layer, members: 1, capacity: rows.length, sharesInputs: false, splits: 1 }),
+    uniform: layerBlock({
+      network: whole,
+      layer,
+      gradientColumns: gradientColumnsOf(whole, layer),
+      members: 1,
+      capacity: rows.length,
+      sharesInputs: false,
+      splits: 1,
+    }),
     storage: [outputs, targets, Uint32Array.from(rows.keys()), poisoned(wanted.values.length)],
     invocations: rows.length,
   });

@@ -222,7 +222,7 @@ describe("formats", () => {
       formula: 'z_h1 = w1·a "b", c + w2·x2 + b1',
       numbers: "0.1·1 + 0.2·0.5 + 0.25",
     });
-    expect(explainStep({ ...goldenOptions(), format: "csv" }).split("\r\n")[0]).not.toContain("float32");
+    expect(explainStep({ ...goldenOptions(), format: "csv" }).split("\r\n")[0]).not.toContain("gpu");
   });
 
   test("MathML escapes names, and writes values for symbols", () => {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import type { RunSettings } from "../src/backend/executor.ts";
 import { BufferOwner, readFloats } from "../src/backend/webgpu/bufferOwner.ts";
-import { type GpuDevice, ownerOf } from "../src/backend/webgpu/device.ts";
+import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import type { GraphNetwork } from "../src/graph/graphNetwork.ts";
 import {
   acquire,
@@ -13,19 +13,20 @@ import {
   dense,
   dropout,
   embedding,
-  InvalidInput,
+  type Layer,
   layerNorm,
   network,
   residual,
   sgd,
 } from "../src/index.ts";
-import { whyNotOnGpu } from "../src/backend/webgpu/strategies/graphMemory.ts";
-import { createGraphRun, graphRequest } from "../src/backend/webgpu/strategies/graphRun.ts";
+import { layeredRequest } from "../src/backend/webgpu/strategies/layeredPlan.ts";
+import { createLayeredRun } from "../src/backend/webgpu/strategies/layeredRun.ts";
 import { createExecutor } from "../src/backend/createExecutor.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { expectClose } from "./support/expectClose.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
+import { countCalls } from "./support/gpuCounts.ts";
 import { cases } from "./support/shapes.ts";
 import { testOf } from "./support/share.ts";
 import { narrowed, shareDevice } from "./support/sharedDevice.ts";
@@ -33,8 +34,6 @@ import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 const device = shareDevice();
 const cpu = await acquire({ device: "reference" });
 const optimizer = sgd({ learningRate: 0.1 });
-
-const onGpu = graphCases.filter(({ network: net }) => whyNotOnGpu(net) === undefined);
 
 /** Everything that one step computes, and the parameters after some steps of half the rows. */
 async function compare(net: AnyNetwork, members: number, rows: number): Promise<void> {
@@ -56,7 +55,7 @@ async function compare(net: AnyNetwork, members: number, rows: number): Promise<
   expectClose("parameter", await model.readParameters(), await reference.readParameters(), 1e-5);
 }
 
-for (const [index, { name, network: net }] of onGpu.entries()) {
+for (const [index, { name, network: net }] of graphCases.entries()) {
   testOf(index % 5 === 2)(`the GPU agrees with the reference: ${name}`, async () => {
     await compare(net, 1, 7);
     await compare(net, 3, 5);
@@ -64,11 +63,8 @@ for (const [index, { name, network: net }] of onGpu.entries()) {
 }
 
 test("the GPU agrees with the reference on random graphs", async () => {
-  let compared = 0;
   const check = async (seed: number): Promise<void> => {
     const net = randomGraph(seed);
-    if (whyNotOnGpu(net) !== undefined) return;
-    compared++;
     const parameters = graphParameters(net, seed);
     const data = graphData(net, 5, seed);
     using reference = await createModel(net, { device: cpu, parameters });
@@ -78,7 +74,6 @@ test("the GPU agrees with the reference on random graphs", async () => {
     expectClose(`seed ${seed}: gradient`, own.gradients, wanted.gradients, 1e-4); // of deep chains of exponentials
   };
   await fc.assert(fc.asyncProperty(fc.nat(1e6), check), cases(30));
-  expect(compared).toBeGreaterThan(0);
 });
 
 test.each(graphGoldens)("$name: the GPU follows PyTorch's float64 run", async (golden) => {
@@ -100,8 +95,8 @@ async function train(own: GpuDevice, net: GraphNetwork, settings: RunSettings, l
   const owner = new BufferOwner(own);
   const values = Float32Array.from(graphParameters(net, 5, 2));
   const parameters = owner.upload("parameters", values);
-  const request = graphRequest({ device: own, network: net, members: 2, settings });
-  const run = await createGraphRun({ ...request, lanes }, parameters);
+  const request = layeredRequest({ device: own, network: net, members: 2, settings });
+  const run = await createLayeredRun({ ...request, ...(lanes !== undefined && { lanes }) }, parameters);
   try {
     await run.execute(0, 4);
     return await readFloats(own, parameters, values.length);
@@ -166,7 +161,7 @@ test("batches in chunks, and data in several pages", async () => {
     loss: "meanSquaredError",
   }) as GraphNetwork;
   const settings = { ...settingsOf(), data: graphData(net, 1800, 3), batchSize: 350, optimizer };
-  const { plan } = graphRequest({ device: small, network: net, members: 2, settings });
+  const { plan } = layeredRequest({ device: small, network: net, members: 2, settings });
   expect([plan.chunks > 3, plan.gathered]).toEqual([true, true]);
   expectClose("parameter", await train(small, net, settings), await trainReference(net, settings), 1e-5);
 });
@@ -193,6 +188,56 @@ test("a residual block with layer norm takes 3 dispatches more than its dense la
   console.log(`one block: ${counts[0]} dispatches, two: ${counts[1]}; three dense layers: 10`);
 });
 
+test.each(graphCases.filter((_, index) => index % 4 === 1))(
+  "the plan of $name counts dispatches and bytes",
+  async (own) => {
+    const settings = { data: graphData(own.network, 30, 1), optimizer: adam(), batchSize: 15, shuffle: true, seed: 1 };
+    const executor = await createExecutor(device(), own.network, 2);
+    const plan = executor.planRun(settings);
+    const run = await executor.createRun(settings);
+    try {
+      expect(plan.bytes).toBe(device().ledger.bytes);
+      const counts = await countCalls(async () => {
+        await run.execute(0, 10);
+        await run.finished();
+      });
+      expect(counts).toMatchObject({
+        createBuffer: 0,
+        createBindGroup: 0,
+        dispatchWorkgroups: 10 * plan.dispatchesPerStep,
+      });
+      expect(plan.kernels).toHaveLength(plan.dispatchesPerStep);
+      expect(plan).toMatchObject({ strategy: "layered", stepsPerDispatch: 1, chunkRows: 15 });
+      expect(plan.reason).toMatch(
+        /the only one for a network that is not a list.*: \d+ dispatches a step; about .* ms a step/,
+      );
+    } finally {
+      run.dispose();
+      executor.dispose();
+    }
+  },
+);
+
+test("the cost model counts the products and the rows of a graph", async () => {
+  const stepMs = async (layers: Layer[], batchSize: number): Promise<number> => {
+    const net = network({ inputs: 16, layers: [dense(64), ...layers, dense(1)], loss: "huber" });
+    using model = await createModel(net, { device: device() });
+    const plan = model.plan(graphData(net, batchSize, 1), { optimizer, steps: 1, batchSize, strategy: "layered" });
+    return plan.stepMs!;
+  };
+  for (const rows of [16, 1024]) {
+    const list = await stepMs([dense(64, "silu")], rows);
+    const norm = await stepMs([residual(layerNorm(), dense(64, "silu"))], rows);
+    const blocks = await stepMs(
+      [residual(layerNorm(), dense(64, "silu")), residual(layerNorm(), dense(64, "silu"))],
+      rows,
+    );
+    expect(norm).toBeGreaterThan(list);
+    expect(blocks - norm).toBeGreaterThan(norm - list); // products besides
+    expect(norm).toBeLessThan(4 * list);
+  }
+});
+
 test("resuming gives the same bits, and disposing frees every buffer", async () => {
   const start = async () =>
     createModel(mixed, { device: device(), members: 2, parameters: graphParameters(mixed, 5, 2) });
@@ -208,28 +253,6 @@ test("resuming gives the same bits, and disposing frees every buffer", async () 
   await whole.evaluate(mixedData);
   for (const model of [whole, part, rest]) model.dispose();
   expect(device().ledger.buffers).toBe(buffers);
-});
-
-test("what does not run on a GPU says why where a GPU was asked for, and runs in WebAssembly where one was found", async () => {
-  const net = network({ inputs: 3, layers: [dense(4), layerNorm()], loss: "meanSquaredError" });
-  const required = await acquire({ gpuDevice: device().gpu });
-  const message = "expected one that a GPU computes layer by layer, got a network whose last layer is not dense";
-  await expect(createModel(net, { device: required })).rejects.toThrow(InvalidInput);
-  await expect(createModel(net, { device: required })).rejects.toThrow(message);
-  const found = await ownerOf(device().gpu, { isOwned: false, isRequired: false, maxBufferBytes: undefined });
-  const model = await createModel(net, { device: found });
-  const data = graphData(net, 8, 1);
-  const plan = model.plan(data, { optimizer, steps: 1 });
-  expect(plan.machine).toBe("wasm");
-  expect(plan.reason).toMatch(/; the GPU cannot compute a network whose last layer is not dense$/);
-  expect(await model.predict(data.inputs)).toBeInstanceOf(Float32Array);
-  model.dispose();
-  found.dispose(); // and the threads with it
-  const wide = network({ inputs: 3, loss: "huber" }, (x) => {
-    const parts = Array.from({ length: 9 }, () => x.pipe(dense(2, "tanh")));
-    return parts[0]!.concat(...parts.slice(1)).pipe(dense(1));
-  });
-  expect(whyNotOnGpu(wide)).toMatch(/^a network in which \d+ results are combined at once$/);
 });
 
 test("strategies that are written for lists of dense layers are refused", async () => {

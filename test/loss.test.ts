@@ -10,7 +10,7 @@ import { leastNormal, poisoned, requireWithin, roundoff, untouched } from "./sup
 import { runKernel, stepSlot } from "./support/kernelRun.ts";
 import { lossBound, slopeBounds } from "./support/lossBound.ts";
 import { createUniform, randomFloats } from "./support/random.ts";
-import { cases, oddSizes, memberCounts } from "./support/shapes.ts";
+import { cases, oddSizes, memberCounts, gradientColumnsOf } from "./support/shapes.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -23,6 +23,8 @@ interface Case {
   readonly scale: number;
   /** Activation of the layer, where the loss leaves a choice. */
   readonly activation: ActivationName;
+  /** Losses lie behind the gradients of all samples, and not behind those of each. */
+  readonly isApart: boolean;
 }
 
 function targetsFor(name: LossName, length: number, scale: number): Float32Array {
@@ -31,24 +33,30 @@ function targetsFor(name: LossName, length: number, scale: number): Float32Array
   return Float32Array.from({ length }, () => (uniform() < 0.3 ? Math.round(uniform()) : uniform()));
 }
 
-async function tryLoss(name: LossName, { rows, fanOut, members, scale, activation: any }: Case): Promise<number> {
+async function tryLoss(
+  name: LossName,
+  { rows, fanOut, members, scale, activation: any, isApart }: Case,
+): Promise<number> {
   const activation = takesLogits(name) ? "identity" : any;
   const whole = network({ inputs: 2, layers: [dense(fanOut, activation)], loss: name });
   const layer = whole.layers[0]!;
   const capacity = rows + 2;
-  const plane = members * capacity * fanOut;
+  const nodeStride = members * capacity + 3;
+  const plane = nodeStride * fanOut;
+  const columns = isApart ? fanOut : fanOut + 1;
   const outputs = randomFloats(13, 2 * plane, scale);
   const targetRows = rows + 5;
   const targets = targetsFor(name, targetRows * fanOut, scale);
   const batchRows = Uint32Array.from({ length: rows }, (_, row) => (row * 7 + 3) % targetRows);
   const saves = savesPreActivation(activation);
   if (!saves) outputs.fill(Number.NaN, plane);
-  const wanted = untouched(members * capacity * (fanOut + 1) + 64);
+  const wanted = untouched(nodeStride * (fanOut + 1) + 64);
   const factor = lossScale(name, rows, fanOut);
   for (let member = 0; member < members; member++) {
     for (let row = 0; row < rows; row++) {
       const firstOutput = (member * capacity + row) * fanOut;
-      const firstGradient = (member * capacity + row) * (fanOut + 1);
+      const firstGradient = (member * capacity + row) * columns;
+      const lossAt = isApart ? plane + member * capacity + row : firstGradient + fanOut;
       const own = Float64Array.from(outputs.subarray(firstOutput, firstOutput + fanOut));
       const source = batchRows[row]! * fanOut;
       const target = Float64Array.from(targets.subarray(source, source + fanOut));
@@ -56,8 +64,8 @@ async function tryLoss(name: LossName, { rows, fanOut, members, scale, activatio
       const value = loss({ loss: name, batchSize: 1, fanOut, outputs: own, targets: target, dOutputs });
       const one = lossScale(name, 1, fanOut);
       const sample = { outputs: own, targets: target };
-      wanted.values[firstGradient + fanOut] = (value / one) * factor;
-      wanted.bounds[firstGradient + fanOut] = lossBound(name, sample) * factor + leastNormal;
+      wanted.values[lossAt] = (value / one) * factor;
+      wanted.bounds[lossAt] = lossBound(name, sample) * factor + leastNormal;
       const slopes = slopeBounds(name, sample);
       for (let column = 0; column < fanOut; column++) {
         const slope = activateDerivative(activation, outputs[(saves ? plane : 0) + firstOutput + column]!);
@@ -76,12 +84,21 @@ async function tryLoss(name: LossName, { rows, fanOut, members, scale, activatio
     functions: { activation, loss: name },
     constants: { SAVED_PLANE: saves ? 1 : 0 },
     step: stepSlot({ network: whole, rows }),
-    uniform: layerBlock({ network: whole, layer, members, capacity, sharesInputs: false, splits: 1 }),
+    uniform: layerBlock({
+      network: whole,
+      layer,
+      gradientColumns: columns,
+      nodeStride,
+      members,
+      capacity,
+      sharesInputs: false,
+      splits: 1,
+    }),
     storage: [outputs, targets, batchRows, poisoned(wanted.values.length)],
     invocations: rows,
     members,
   });
-  const shape = `${name} after ${activation} [${members}, ${rows}, ${fanOut}], outputs up to ${scale}`;
+  const shape = `${isApart ? "losses apart, " : ""}${name} after ${activation} [${members}, ${rows}, ${fanOut}], outputs up to ${scale}`;
   return requireWithin(shape, dOutputs!, wanted);
 }
 
@@ -91,10 +108,11 @@ const someCase = fc.record({
   members: memberCounts,
   scale: fc.constantFrom(1, 1, 30, 1e4),
   activation: fc.constantFrom<ActivationName>("identity", "sigmoid", "gelu"),
+  isApart: fc.boolean(),
 });
 const large: Case[] = [
-  { rows: 3, fanOut: 1000, members: 1, scale: 5, activation: "identity" },
-  { rows: 1027, fanOut: 1, members: 2, scale: 5, activation: "identity" },
+  { rows: 3, fanOut: 1000, members: 1, scale: 5, activation: "identity", isApart: false },
+  { rows: 1027, fanOut: 1, members: 2, scale: 5, activation: "identity", isApart: true },
 ];
 
 test.each(lossNames)("%s and its gradient agree with float64 over odd shapes", async (name) => {
@@ -116,7 +134,15 @@ test("softmax of equal and of far apart logits is exact", async () => {
     functions: { activation: "identity", loss: "softmaxCrossEntropy" },
     constants: { SAVED_PLANE: 0 },
     step: stepSlot({ network: whole, rows: 3 }),
-    uniform: layerBlock({ network: whole, layer, members: 1, capacity: 3, sharesInputs: false, splits: 1 }),
+    uniform: layerBlock({
+      network: whole,
+      layer,
+      gradientColumns: gradientColumnsOf(whole, layer),
+      members: 1,
+      capacity: 3,
+      sharesInputs: false,
+      splits: 1,
+    }),
     storage: [outputs, Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1), Uint32Array.of(0, 1, 2), poisoned(15)],
     invocations: 3,
     members: 1,

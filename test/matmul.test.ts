@@ -103,7 +103,10 @@ test("every variant agrees with float64 and gives the same bits, whole and in sl
       expect(own, `${describeCase(one)}, ${variant}, ${splits} splits`).toBe(bits);
     }
   };
-  const examples = [...large, ...sliced].flatMap((one) => [1, 3].map((splits): [Case, number] => [one, splits]));
+  const examples = [
+    ...large.map((one): [Case, number] => [one, one.k > 1024 ? 3 : 1]),
+    ...sliced.flatMap((one) => [1, 3].map((splits): [Case, number] => [one, splits])),
+  ];
   const someSplits = fc.constantFrom(1, 1, 2, 3);
   await fc.assert(fc.asyncProperty(someCase, someSplits, attempt), cases(150, examples));
   console.log(`every variant: largest error ${worst.toFixed(3)} of its bound`);

@@ -4,16 +4,16 @@ import { LimitExceeded } from "../src/errors.ts";
 import { gridOf, groupSize } from "../src/backend/webgpu/kernel.ts";
 import { activationNames, dense, network, type Network } from "../src/graph/network.ts";
 import {
-  gradientColumnsOf,
   kernelsOf,
   type LayeredPlan,
+  nodeStrideOf,
   type PlanLimits,
   type PlanRequest,
-  planesOf,
   planLayered,
 } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import { valueInvocations, weightInvocations } from "../src/backend/webgpu/matmulVariants.ts";
-import { allCases } from "./support/shapes.ts";
+import { scheduleOf } from "../src/graph/schedule.ts";
+import { allCases, gradientColumnsOf } from "./support/shapes.ts";
 import { testInFull } from "./support/share.ts";
 
 /** Sizes spread over orders of magnitude. */
@@ -44,10 +44,12 @@ const someRequest = fc.record({
   rowCount: upTo(1e7),
 });
 
+type ListRequest = PlanRequest & { readonly network: Network };
+
 /** Bytes of every buffer that a run of this plan allocates, but for the optimizer's moments and what has a fixed size. */
-function buffersOf(plan: LayeredPlan, { network: net, members, rowCount }: PlanRequest): Record<string, number> {
+function buffersOf(plan: LayeredPlan, { network: net, members, rowCount }: ListRequest): Record<string, number> {
   const { chunkRows, splits, inputPageRows, targetPageRows, ringSteps, gathered } = plan;
-  const samples = members * chunkRows;
+  const schedule = scheduleOf(net);
   const sizes: Record<string, number> = {
     inputs: Math.min(inputPageRows, rowCount) * net.inputs,
     targets: Math.min(targetPageRows, rowCount) * net.outputs,
@@ -56,9 +58,8 @@ function buffersOf(plan: LayeredPlan, { network: net, members, rowCount }: PlanR
     losses: ringSteps * members,
   };
   if (gathered) Object.assign(sizes, { gathered: chunkRows * Math.max(net.inputs, net.outputs) });
-  for (const layer of net.layers) {
-    sizes[`outputs ${layer.index}`] = planesOf(layer) * samples * layer.fanOut;
-    sizes[`dOutputs ${layer.index}`] = samples * gradientColumnsOf(net, layer);
+  for (const [arena, width] of schedule.arenaWidths.entries()) {
+    sizes[`arena ${arena}`] = width * nodeStrideOf(schedule, members * chunkRows);
   }
   return Object.fromEntries(Object.entries(sizes).map(([name, values]) => [name, 4 * values]));
 }
@@ -76,7 +77,7 @@ function invocationsOf({ chunkRows, splits, layers }: LayeredPlan, net: Network)
   return [...values, ...weights, net.parameterCount + 1];
 }
 
-function requireSound(limits: PlanLimits, request: PlanRequest): void {
+function requireSound(limits: PlanLimits, request: ListRequest): void {
   const { network: net, members, rowCount } = request;
   const plan = planLayered(limits, request);
   const batchSize = Math.min(request.batchSize, rowCount);
@@ -101,13 +102,13 @@ function requireSound(limits: PlanLimits, request: PlanRequest): void {
     expect(x * y * groupSize).toBeGreaterThanOrEqual(invocations);
     expect(x * y * groupSize).toBeLessThan(2 ** 32); // linearIndex is a u32
   }
-  expect(kernelsOf(plan)).toHaveLength(3 * net.layers.length + 1);
+  expect(kernelsOf(net, plan)).toHaveLength(3 * net.layers.length + 1);
 }
 
 testInFull("every plan keeps the limits of its device, or says which one it cannot keep", () => {
   let planned = 0;
   let refused = 0;
-  const check = (limits: PlanLimits, request: PlanRequest) => {
+  const check = (limits: PlanLimits, request: ListRequest) => {
     try {
       requireSound(limits, request);
       planned++;
@@ -117,8 +118,9 @@ testInFull("every plan keeps the limits of its device, or says which one it cann
       expect(error.message).toMatch(/expected at most \d+/);
       // a refusal must be true: parameters, one sample of all members, or one row do not fit
       const { network: net, members } = request;
-      const largest = Math.max(...net.layers.map((layer) => planesOf(layer) * layer.fanOut + 1));
-      const needed = 4 * Math.max(net.inputs, members * Math.max(net.parameterCount + 1, largest));
+      const schedule = scheduleOf(net);
+      const largest = Math.max(...schedule.arenaWidths) * nodeStrideOf(schedule, members);
+      const needed = 4 * Math.max(net.inputs, members * (net.parameterCount + 1), largest);
       expect(needed).toBeGreaterThan(Math.min(limits.maxBufferBytes, 2 ** 27));
     }
   };

@@ -74,10 +74,11 @@ test("a device that keeps other parameters of a graph fails", async () => {
   }
 });
 
-test("a network that the device does not take is refused in one sentence", async () => {
+test("a network whose last layer is not dense passes too", async () => {
   const last = network({ inputs: 3, layers: [dense(4), layerNorm()], loss: "meanSquaredError" });
-  await expect(selfTest(gpu(), { network: last })).rejects.toThrow("a network whose last layer is not dense");
-  expect((await selfTest(await acquire({ device: "reference" }), { network: last })).passed).toBe(true);
+  for (const device of [gpu(), await acquire({ device: "reference" })]) {
+    expect((await selfTest(device, { network: last })).passed).toBe(true);
+  }
 });
 
 test("an option that does not exist is refused", async () => {

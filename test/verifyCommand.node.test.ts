@@ -1,8 +1,8 @@
 // What --verify and --verify-webgpu make of their comparisons.
 
 import { expect, test, vi } from "vitest";
-import { GpuDevice, ownerOf } from "../src/backend/webgpu/device.ts";
-import { type TrainFlags } from "../src/cli/trainFlags.ts";
+import { type GpuDevice, ownerOf } from "../src/backend/webgpu/device.ts";
+import type { TrainFlags } from "../src/cli/trainFlags.ts";
 import { createOutput } from "../src/cli/output.ts";
 import type { Session } from "../src/cli/training.ts";
 import { exitCodeOfChecks, requireVerified, verify } from "../src/cli/verify.ts";

@@ -120,6 +120,11 @@ const unary = (type: string) =>
     sqrt: [`${type}.sqrt`, f((a) => fround(Math.sqrt(a!)))],
   }) as const;
 
+/** The two words of a product of unsigned words. */
+const product = (a: number, b: number): number[] => [
+  ...new Int32Array(BigUint64Array.of(BigInt(a >>> 0) * BigInt(b >>> 0)).buffer),
+];
+
 const table = [
   ...cases(i32, [["i32", "i32"], "i32"], {
     ...compared("i32", bit, all, "S"),
@@ -137,7 +142,10 @@ const table = [
     shrU: ["i32.shr_u", f((a, b) => (a! >>> b!) | 0)],
     rotl: ["i32.rotl", f((a, b) => (a! << b!) | (b! & 31 ? a! >>> (32 - (b! & 31)) : 0))],
   }),
-  ...cases(i32, [["i32"], "i32"], { eqz: ["i32.eqz", f((a) => bit(a === 0))] }),
+  ...cases(i32, [["i32"], "i32"], {
+    eqz: ["i32.eqz", f((a) => bit(a === 0))],
+    clz: ["i32.clz", f((a) => Math.clz32(a!))],
+  }),
   ...cases(i32, [["i32", "i32", "i32"], "i32"], { select: ["select", f((a, b, c) => (c === 0 ? b! : a!))] }),
   ...cases(i32, [["f32"], "i32"], {
     truncSatF32S: ["i32.trunc_sat_f32_s", f((a) => saturated(a!))],
@@ -189,6 +197,8 @@ const table = [
     mul: ["i32x4.mul", f((a, b) => Math.imul(a!, b!))],
     minS: ["i32x4.min_s", f((a, b) => Math.min(a!, b!))],
     maxS: ["i32x4.max_s", f((a, b) => Math.max(a!, b!))],
+    extmulLowU: ["i64x2.extmul_low_i32x4_u", (a, b) => [...product(a[0]!, b[0]!), ...product(a[1]!, b[1]!)]],
+    extmulHighU: ["i64x2.extmul_high_i32x4_u", (a, b) => [...product(a[2]!, b[2]!), ...product(a[3]!, b[3]!)]],
   }),
   ...cases(i32x4, [["i32x4"], "i32x4"], { not: ["v128.not", f((a) => ~a!)] }),
   ...cases(i32x4, [["i32"], "i32x4"], { splat: ["i32x4.splat", ([a]) => [a!, a!, a!, a!]] }),

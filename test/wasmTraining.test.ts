@@ -1,11 +1,6 @@
 // Training in WebAssembly against the float64 reference: members and samples in lanes, every activation, loss and optimizer.
 
 import { describe, expect, test } from "vitest";
-import { Heap } from "../src/backend/wasm/heap.ts";
-import { MemberRun } from "../src/backend/wasm/memberRun.ts";
-import { sumBytes } from "../src/backend/wasm/fusedProgram.ts";
-import { sliceSamples } from "../src/backend/wasm/sampleProgram.ts";
-import { SampleRun } from "../src/backend/wasm/sampleRun.ts";
 import { ReferenceExecutor } from "../src/backend/cpu/executor.ts";
 import type { RunSettings } from "../src/backend/executor.ts";
 import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
@@ -14,6 +9,7 @@ import { activation, loss, math } from "../src/index.ts";
 import { adadelta, adagrad, adamax, lion } from "./support/ownOptimizers.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
+import { createSmallRun } from "./support/wasmRuns.ts";
 import { fusings } from "./support/wasmSweep.ts";
 
 const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
@@ -22,7 +18,6 @@ const logCosh = loss("logCosh", (y, t) => {
   return error.plus(math.softplus(error.times(-2))).minus(Math.LN2);
 });
 
-const heap = new Heap({ isShared: false });
 const steps = 40;
 /** Of f32 runs, as in the golden tests: adaptive optimizers divide by roots of small squares. */
 const boundOf = ({ name }: Optimizer): number => (name.startsWith("adam") ? 1e-4 : 1e-5);
@@ -64,31 +59,19 @@ async function reference({ net, settings, members, parameters }: Case): Promise<
 
 const stepNumbers = Array.from({ length: steps }, (_, step) => step);
 
-async function trainMembers({ net, settings, members, parameters }: Case, useRelaxed: boolean): Promise<Trained> {
-  const run = await MemberRun.create({ heap, network: net, settings, members, useRelaxed }, parameters);
-  run.execute(0, 3);
-  run.execute(3, steps - 3);
+async function train({ net, settings, members, parameters }: Case, useRelaxed: boolean): Promise<Trained> {
+  const run = await createSmallRun({ network: net, settings, members, parameters, useRelaxed });
+  await run.execute(0, 3);
+  await run.execute(3, steps - 3);
+  const losses = await run.readLosses(0, steps);
+  const { bestLosses, bestSteps, nonFiniteSteps } = await run.readResults();
   return {
     parameters: run.readParameters(),
-    losses: stepNumbers.map((step) => run.readLosses(step)),
-    leastLosses: run.readStatus("leastLoss"),
-    leastSteps: run.readStatus("leastStep"),
-    nonFinite: run.readStatus("nonFinite"),
-    moments: run.readMoments().flatMap((values) => [...values]),
-  };
-}
-
-async function trainSamples({ net, settings, parameters }: Case, useRelaxed: boolean): Promise<Trained> {
-  const run = await SampleRun.create({ heap, network: net, settings, useRelaxed }, parameters);
-  run.execute(0, 3);
-  run.execute(3, steps - 3);
-  return {
-    parameters: run.readParameters(),
-    losses: stepNumbers.map((step) => run.readLosses(step)),
-    leastLosses: run.readStatus("leastLoss"),
-    leastSteps: run.readStatus("leastStep"),
-    nonFinite: run.readStatus("nonFinite"),
-    moments: run.readMoments().flatMap((values) => [...values]),
+    losses: stepNumbers.map((step) => losses.slice(step * members, (step + 1) * members)),
+    leastLosses: bestLosses,
+    leastSteps: bestSteps,
+    nonFinite: nonFiniteSteps,
+    moments: (await run.readCheckpoint(steps)).moments,
   };
 }
 
@@ -168,8 +151,8 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
       const many = caseOf(own, { members: 5, ...options });
       const bound = boundOf(one.settings.optimizer);
       const what = describeNet(one.net);
-      compare(`samples ${what}`, await trainSamples(one, useRelaxed), await reference(one), bound);
-      compare(`members ${what}`, await trainMembers(many, useRelaxed), await reference(many), bound);
+      compare(`samples ${what}`, await train(one, useRelaxed), await reference(one), bound);
+      compare(`members ${what}`, await train(many, useRelaxed), await reference(many), bound);
     }
 
     test.each(activationNames)("activation %s", async (activation) => {
@@ -196,7 +179,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
 
     test.each([1, 2, 3, 4, 5, 6, 7, 8, 9])("%d members", async (members) => {
       const own = caseOf(tiny, { members });
-      compare(`${members} members`, await trainMembers(own, useRelaxed), await reference(own), 1e-5);
+      compare(`${members} members`, await train(own, useRelaxed), await reference(own), 1e-5);
     });
 
     test.each([
@@ -212,47 +195,12 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
 
     test("batches of several slices", async () => {
       const one = caseOf({ ...tiny, rows: 2 * 1024 + 7 }, {});
-      compare("slices", await trainSamples(one, useRelaxed), await reference(one), 1e-5);
+      compare("slices", await train(one, useRelaxed), await reference(one), 1e-5);
       const wide = caseOf(
         small({ layers: [16, 3].map((width) => ({ width, activation: "relu" })), rows: 1024 + 1 }),
         {},
       );
-      compare("slices of many parameters", await trainSamples(wide, useRelaxed), await reference(wide), 1e-5);
-    });
-
-    test("slices may be computed in any order", async () => {
-      const { net, settings, parameters } = caseOf({ ...tiny, rows: 3 * sliceSamples + 9 }, {});
-      const whole = await SampleRun.create({ heap, network: net, settings, useRelaxed }, parameters);
-      whole.execute(0, 3);
-      const apart = await SampleRun.create({ heap, network: net, settings, useRelaxed }, parameters);
-      const { at, exports, run } = apart.host;
-      for (let step = 0; step < 3; step++) {
-        apart.host.writeSteps(step, 1, () => {});
-        for (const slice of [2, 0, 3, 1]) exports.addSlice!(run, at.steps, slice, at.sums + slice * sumBytes(net));
-        exports.finishStep!(run, at.steps, 4, at.sums);
-      }
-      expect(apart.readParameters()).toEqual(whole.readParameters());
-      expect([0, 1, 2].map((step) => apart.readLosses(step))).toEqual([0, 1, 2].map((step) => whole.readLosses(step)));
-      expect(whole.readParameters()).not.toEqual(parameters);
-    });
-
-    test("groups of members may be trained in any order", async () => {
-      const { net, settings, members, parameters } = caseOf(small({}), {
-        members: 10,
-        batchSize: 5,
-        optimizer: optimizers[3]!,
-      });
-      const whole = await MemberRun.create({ heap, network: net, settings, members, useRelaxed }, parameters);
-      whole.execute(0, 6);
-      const apart = await MemberRun.create({ heap, network: net, settings, members, useRelaxed }, parameters);
-      const { host } = apart;
-      host.writeSteps(0, 6, (step, address) => {
-        const rows = host.rowsOf(step);
-        host.words(address, rows.length).set(rows);
-      });
-      for (const group of [2, 0, 1]) host.exports.train!(host.run, group, group + 1);
-      expect(apart.readParameters()).toEqual(whole.readParameters());
-      expect(apart.readMoments()).toEqual(whole.readMoments());
+      compare("slices of many parameters", await train(wide, useRelaxed), await reference(wide), 1e-5);
     });
 
     test.each(Object.entries({ adagrad, adadelta, adamax }))(
@@ -263,8 +211,8 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         const settings = { ...caseOf(like, { batchSize: 5 }).settings, optimizer: own({}) };
         const one = { net, settings, members: 1, parameters: parametersOf(net, 3, 1) };
         const many = { net, settings, members: 3, parameters: parametersOf(net, 3, 3) };
-        compare("samples", await trainSamples(one, useRelaxed), await reference(one), 1e-5);
-        compare("members", await trainMembers(many, useRelaxed), await reference(many), 1e-5);
+        compare("samples", await train(one, useRelaxed), await reference(one), 1e-5);
+        compare("members", await train(many, useRelaxed), await reference(many), 1e-5);
       },
     );
 
@@ -274,8 +222,8 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         optimizer: lion({ learningRate: 0.01 }),
       });
       const parameters = own.parameters.map((value, at) => (at === own.net.parameterCount ? 3e38 : value));
-      const { nonFinite, parameters: after } = await trainMembers({ ...own, parameters }, useRelaxed);
-      expect(nonFinite).toEqual([-1, 0]);
+      const { nonFinite, parameters: after } = await train({ ...own, parameters }, useRelaxed);
+      expect([...(nonFinite as number[])]).toEqual([-1, 0]);
       expect(Array.from(after).every(Number.isFinite)).toBe(true);
     });
 
@@ -287,7 +235,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         weightDecay: [0, 0.01, 0, 0.1, 0.2, 0.001],
       };
       const varied = { ...own, settings: { ...own.settings, perMember } };
-      compare("own rates", await trainMembers(varied, useRelaxed), await reference(varied), 1e-5);
+      compare("own rates", await train(varied, useRelaxed), await reference(varied), 1e-5);
     });
 
     test("members with seeds of their own take rows of their own", async () => {
@@ -295,7 +243,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         for (const batchSize of [1, 5, 13]) {
           const own = caseOf(small({}), { members: 6, batchSize, bootstrap });
           const varied = { ...own, settings: { ...own.settings, perMember: { seed: [7, 1, 9, 2 ** 40, 5, 6] } } };
-          compare("own rows", await trainMembers(varied, useRelaxed), await reference(varied), 1e-5);
+          compare("own rows", await train(varied, useRelaxed), await reference(varied), 1e-5);
         }
       }
     });
@@ -309,7 +257,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
       const perMember = { learningRate: [0.01, 30, 0.02, 9, 0.03, 20] };
       const varied = { ...own, settings: { ...own.settings, perMember } };
       const { parameterCount } = varied.net;
-      const [wanted, got] = [await reference(varied), await trainMembers(varied, useRelaxed)];
+      const [wanted, got] = [await reference(varied), await train(varied, useRelaxed)];
       const of = ({ parameters }: Trained, member: number): number[] =>
         Array.from(parameters).slice(member * parameterCount, (member + 1) * parameterCount);
       expect(Array.from(got.parameters).every(Number.isFinite)).toBe(true);
@@ -324,15 +272,13 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
         );
         if (stopped < 0) expect(relativeDistance(of(got, member), of(wanted, member))).toBeLessThanOrEqual(1e-5);
       }
-      const longer = await MemberRun.create(
-        { heap, network: varied.net, settings: varied.settings, members: 6, useRelaxed },
-        own.parameters,
-      );
-      longer.execute(0, steps + 5);
+      const { net: network, settings } = varied;
+      const longer = await createSmallRun({ network, settings, members: 6, parameters: own.parameters, useRelaxed });
+      await longer.execute(0, steps + 5);
       for (const member of [1, 3, 5])
         expect(of({ ...got, parameters: longer.readParameters() }, member)).toEqual(of(got, member));
       const alone = caseOf(small({ layers }), { batchSize: 5, optimizer: sgd({ learningRate: 30 }) });
-      const [single, wantedSingle] = [await trainSamples(alone, useRelaxed), await reference(alone)];
+      const [single, wantedSingle] = [await train(alone, useRelaxed), await reference(alone)];
       expect(Math.abs(single.nonFinite[0]! - wantedSingle.nonFinite[0]!)).toBeLessThanOrEqual(1);
       expect(single.nonFinite[0]).toBeGreaterThan(0);
       expect(Array.from(single.parameters).every(Number.isFinite)).toBe(true);

@@ -71,7 +71,7 @@ for (const kind of ["reference", "auto"] as const) {
   });
 }
 
-test("explain writes the example's numbers in every format, with the GPU beside the CPU", async () => {
+test("explain writes the example's numbers in every format, in float64 and float32", async () => {
   const { device, model } = await open("auto");
   const { input, target, learningRate, parameters } = workedExample;
   for (const format of ["text", "markdown", "tex", "mathml", "csv"] as const) {

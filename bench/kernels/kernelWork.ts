@@ -2,12 +2,7 @@ import { type LayerShape, type BuiltInNetwork } from "../../src/graph/network.ts
 import { savesPreActivation } from "../../src/math/scalarFunction.ts";
 import { type Optimizer } from "../../src/math/optimizer.ts";
 import { momentCount } from "../../src/math/optimizerFunction.ts";
-import {
-  gradientColumnsOf,
-  kernelsOf,
-  type LayeredPlan,
-  planesOf,
-} from "../../src/backend/webgpu/strategies/layeredPlan.ts";
+import { kernelsOf, type LayeredPlan } from "../../src/backend/webgpu/strategies/layeredPlan.ts";
 
 /** What one dispatch has to do at least: an operation counts once, a value moved to or from memory counts once. */
 export interface KernelWork {
@@ -54,6 +49,13 @@ interface Shape {
   readonly members: number;
 }
 
+/** Planes of a layer's outputs: activations, and pre-activations where the derivative needs them. */
+const planesOf = ({ activation }: LayerShape): number => (savesPreActivation(activation) ? 2 : 1);
+
+/** Row length of a layer's gradients: that of the last layer carries the sample's loss as well. */
+const gradientColumnsOf = ({ layers }: BuiltInNetwork, { index, fanOut }: LayerShape): number =>
+  index === layers.length - 1 ? fanOut + 1 : fanOut;
+
 type Amount = Pick<KernelWork, "flops" | "bytes">;
 
 /** Values of a layer's inputs: the first layer's are shared by all members. */
@@ -75,11 +77,10 @@ function forwardWork(shape: Shape, layer: LayerShape): Amount {
 
 function lossWork({ network, plan, members }: Shape, layer: LayerShape): Amount {
   const samples = members * plan.chunkRows;
-  const planes = savesPreActivation(layer.activation) ? 2 : 1;
   const gradients = samples * gradientColumnsOf(network, layer);
   return {
     flops: samples * (7 * layer.fanOut + 1),
-    bytes: 4 * (planes * samples * layer.fanOut + plan.chunkRows * (layer.fanOut + 1) + gradients),
+    bytes: 4 * (planesOf(layer) * samples * layer.fanOut + plan.chunkRows * (layer.fanOut + 1) + gradients),
   };
 }
 
@@ -125,7 +126,7 @@ export function stepWork(shape: Shape, batchSize: number): KernelWork[] {
   const last = indices.length - 1;
   const backward = indices.toReversed().flatMap((index) => (index === 0 ? [index] : [index, index]));
   const places = [...indices, last, ...backward, -1];
-  return kernelsOf(shape.plan).map((kernel, at) => {
+  return kernelsOf(shape.network, shape.plan).map((kernel, at) => {
     const layer = shape.network.layers[Math.max(0, places[at]!)]!;
     const runs = kernel === "update" ? 1 : batchSize / shape.plan.chunkRows;
     return { kernel, layer: places[at]!, runs, ...workOf(shape, kernel, layer) };

@@ -70,7 +70,7 @@ export async function measureKernels(
   const buffers = createLayeredBuffers(request, owner);
   try {
     write(device.gpu, buffers.steps, firstSlot(workload, settings, plan.chunkRows));
-    const { chunk, update } = await createStepDispatches({ ...request, parameters, buffers });
+    const { chunk, update } = await createStepDispatches(request, buffers, parameters);
     const passes = [...chunk, update].map((dispatch): EncodePass => {
       return (pass) => encode(pass, dispatch, plan.chunkRows, 0);
     });

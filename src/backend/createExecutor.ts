@@ -20,8 +20,7 @@ export async function createExecutor(device: Device, network: AnyNetwork, member
   const { openExecutor } = await import("./webgpu/strategies/executor.ts");
   const executor = await openExecutor(device, network, members);
   const gpu = device as GpuDevice; // anything else was refused
-  if (typeof executor !== "string" && (members > 1 || gpu.kind !== "gpu" || gpu.isRequired)) return executor;
-  const { openInstead, withHandOver } = await import("./handOver.ts");
-  if (typeof executor !== "string") return withHandOver(gpu, executor);
-  return (await openInstead(gpu, { network, members, whyNot: executor })) ?? openReference(network, members);
+  if (members > 1 || gpu.kind !== "gpu" || gpu.isRequired) return executor;
+  const { withHandOver } = await import("./handOver.ts");
+  return withHandOver(gpu, executor);
 }

@@ -121,7 +121,7 @@ export interface PlanReport {
   readonly dispatchesPerStep: number;
   /** Steps that one dispatch may take. */
   readonly stepsPerDispatch: number;
-  /** Milliseconds of one step by the cost model; undefined on the CPU, and for networks that are no list of dense layers. */
+  /** Milliseconds of one step by the cost model; undefined on the CPU. */
   readonly stepMs: number | undefined;
   /** Names of the kernels of one step, in order. */
   readonly kernels: readonly string[];

@@ -48,21 +48,6 @@ function companionOf(device: GpuDevice, threads?: number): Promise<Device | unde
   return companion;
 }
 
-/** What computes a network that the GPU cannot compute; undefined where there is no WebAssembly. */
-export async function openInstead(
-  device: GpuDevice,
-  {
-    network,
-    members,
-    whyNot,
-  }: { readonly network: AnyNetwork; readonly members: number; /** What the network is. */ readonly whyNot: string },
-): Promise<Executor | undefined> {
-  const companion = await companionOf(device);
-  if (!companion) return undefined;
-  const { openWasmExecutor } = await import("./wasm/executor.ts");
-  return openWasmExecutor(companion, network, members, { because: `the GPU cannot compute ${whyNot}` });
-}
-
 /** The executor of one network on a GPU, which hands runs over where WebAssembly trains it in straight-line code. */
 export const withHandOver = (device: GpuDevice, gpu: Executor): Executor =>
   whyNoWasm() === undefined && fusedNetwork(gpu.network) ? new HandOverExecutor(device, gpu) : gpu;

@@ -75,8 +75,8 @@ async function verifyWebgpu(
     const how = `${conclusive ? "" : "one step more, "}deviation from float64 ${deviation.toExponential(2)}`;
     const limit = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
     const { kind, name } = model.device;
-    const there = machineOf(session) === kind ? name : "WebAssembly, to which the GPU handed the network over";
-    const times = `${grouped(ms)} ms, ${grouped(elapsedMs)} ms on ${there}`;
+    const trainedOn = machineOf(session) === kind ? name : "WebAssembly, to which the GPU handed the network over";
+    const times = `${grouped(ms)} ms there, ${grouped(elapsedMs)} ms on ${trainedOn}`;
     output.result("webgpu", `the same ${grouped(steps)} steps on ${device.name}: ${how} ${limit}; ${times}`);
     return repeated;
   } finally {

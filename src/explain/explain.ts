@@ -16,7 +16,7 @@ export interface ExplainOptions {
   readonly format: ExplainFormat;
   /** Which member to explain, default 0. */
   readonly member?: number;
-  /** Parameters [parameterCount] instead of the model's: a device keeps float32, so 0.1 is not 0.1 there. */
+  /** Parameters [parameterCount] instead of the model's: a GPU keeps float32, so 0.1 is not 0.1 there. */
   readonly parameters?: FloatArray;
 }
 
@@ -30,7 +30,7 @@ async function parametersOf(model: Model<AnyNetwork>, { member = 0, parameters }
 
 /**
  * Writes out one training step of plain gradient descent on one row: every sum, activation and derivative, each gradient as
- * its chain-rule product, the update; of a graph node by node; in float64, and beside it in float32 by the model's device.
+ * its chain-rule product, the update; of a graph node by node; in float64, and in float32 beside it where the model's device computes so.
  * @throws InvalidInput when the network is too large to print
  */
 export async function explain(model: Model<AnyNetwork>, options: ExplainOptions): Promise<string> {

@@ -7,9 +7,9 @@ import type { NodeNames } from "./names.ts";
 
 export interface StepOptions<Architecture extends AnyNetwork = Network> {
   readonly network: Architecture;
-  /** One step of plain gradient descent on one row with one member, by the CPU in float64. */
+  /** One step of plain gradient descent on one row with one member, in float64. */
   readonly reference: Trace;
-  /** The same step by a device in float32. */
+  /** The same step by the device, in float32. */
   readonly device?: Trace;
   /** [network.inputs]. */
   readonly input: FloatArray;
@@ -43,7 +43,7 @@ export interface StepLine {
   readonly note?: string;
   /** In float64. */
   readonly result: number;
-  /** By the device in float32; absent for factors that it does not keep. */
+  /** By the device, in float32; absent for factors that it does not keep. */
   readonly deviceResult?: number;
 }
 

@@ -18,9 +18,9 @@ export interface StepPage {
 export const titleOf = (network: AnyNetwork): string =>
   `One step of gradient descent: network ${describeArchitecture(network)}, loss ${nameOf(network.loss)}`;
 
-/** What stands above the lines where the results of a device are beside those of the reference. */
+/** What stands above the lines where a device's results are beside those of float64. */
 export const comparisonNote = (mark: string): string =>
-  "Results in float64, and of the device in float32 (nine digits); " +
+  "Results in float64, and by the device in float32 (nine digits); " +
   `digits in which float32 differs are ${mark}. The device keeps no ∂L/∂a and no a′.`;
 
 function layerTitle({ section, layer = 0 }: StepLine, { layers }: Network): string {

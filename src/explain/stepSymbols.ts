@@ -9,7 +9,7 @@ import { indexed, lossDerivative, named, texName } from "./names.ts";
 import type { NodeNames, ParameterName } from "./names.ts";
 import type { StepOptions } from "./stepLine.ts";
 
-/** What the device has of one node. */
+/** What the GPU has of one node. */
 interface DeviceNode {
   readonly preActivation: number;
   readonly activation: number;

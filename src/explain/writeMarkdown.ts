@@ -17,9 +17,7 @@ function deviceCell({ result, deviceResult }: StepLine): string {
 const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
 
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [row(heads), row(heads.map((head) => (head.startsWith("float") ? ":--" : "---"))), ...rows.map(row)].join(
-    "\n",
-  );
+  return [row(heads), row(heads.map((head) => (/PU/.test(head) ? ":--" : "---"))), ...rows.map(row)].join("\n");
 }
 
 function formulaCell(line: StepLine): string {

@@ -5,7 +5,7 @@ import type { StepLine } from "./stepLine.ts";
 import { comparisonNote, pagesOf, titleOf } from "./stepPages.ts";
 
 const columns = 100;
-/** Where the device's result begins, counted from the quantity's relation sign. */
+/** Where the float32 result begins, counted from the quantity's relation sign. */
 const deviceColumn = 26;
 
 /** Breaks after a space or a product's dot, so that a line fits in `width` where that is possible. */

@@ -178,7 +178,7 @@ export class GraphBuilder {
    * @throws InvalidInput where a parameter would be left out: its layer would never be trained
    */
   finish(output: number): Graph {
-    const used = new Set([0, output]);
+    const used = new Set([0, output]); // the input is node 0 also where nothing reads it
     for (let index = output; index >= 0; index--) {
       if (used.has(index)) for (const operand of operandsOf(this.#nodes[index]!)) used.add(operand);
     }

@@ -1,83 +1,71 @@
-import type { ParameterGradient, StepGraph, StepNode } from "./derive.ts";
-import { type DenseShape, denseShapesOf } from "./graphNetwork.ts";
+import { placesOf, type Places } from "./arenas.ts";
+import { deriveStep, type ParameterGradient, type StepGraph } from "./derive.ts";
+import { type AnyNetwork, type DenseShape, denseShapesOf, graphOf } from "./graphNetwork.ts";
 import { operandsOf } from "./graph.ts";
-
-/** Where the values of a node lie in the memory of a GPU. */
-export type NodePlace =
-  | { readonly kind: "input" }
-  /** Of a dense node; plane 1 holds values before the activation. */
-  | { readonly kind: "dense"; readonly layer: number; readonly plane: 0 | 1 }
-  | { readonly kind: "denseInputs"; readonly node: number }
-  /** Gradients by the last dense node, one row longer by the sample's loss. */
-  | { readonly kind: "lossGradient"; readonly columns: number }
-  /** In the one buffer of all row kernels, behind `base` values per sample. */
-  | { readonly kind: "arena"; readonly base: number };
-
-/** One dispatch. */
-export type Task =
-  | { readonly kind: "dense"; readonly layer: DenseShape; readonly input: number }
-  /** Nodes that are computed row by row, together. */
-  | { readonly kind: "rows"; readonly nodes: readonly number[] }
-  | { readonly kind: "loss" }
-  | { readonly kind: "denseInputs"; readonly node: number; readonly layer: DenseShape; readonly gradient: number }
-  | { readonly kind: "denseWeights"; readonly layer: DenseShape; readonly input: number; readonly gradient: number }
-  /** Sums over the batch, by parameters that lie one behind the other. */
-  | { readonly kind: "vectors"; readonly offset: number; readonly gradient: number }
-  | { readonly kind: "table"; readonly parameter: number; readonly index: number; readonly gradient: number };
+import { baseOf, isView, readsOf, type ScheduledNode, type Task } from "./tasks.ts";
 
 /** The dispatches of a network on a GPU, in order, and where every node lies. */
-export interface Schedule {
+export interface Schedule extends Places {
   readonly step: StepGraph;
   /** Nodes of the step, and copies that kernels need. */
-  readonly nodes: readonly StepNode[];
+  readonly nodes: readonly ScheduledNode[];
   readonly layers: readonly DenseShape[];
+  /** The node of the network's output, without gaps. */
+  readonly output: number;
   readonly forward: readonly Task[];
   readonly tasks: readonly Task[];
-  readonly placeOf: (node: number) => NodePlace;
-  /** Values per sample of the buffer of the row kernels. */
-  readonly arenaWidth: number;
-}
-
-const isView = ({ kind }: StepNode): boolean => kind === "parameter" || kind === "broadcast" || kind === "slice";
-
-/** Why a network cannot be computed on a GPU, in words that follow "got"; undefined where it can. */
-export function unscheduled(step: StepGraph): string | undefined {
-  const last = denseShapesOf(step).at(-1);
-  if (last?.activated === step.forwardCount - 1) return undefined;
-  return "a network whose last layer is not dense";
+  /** Whether a task reads the data. */
+  readonly readsData: boolean;
 }
 
 class Scheduler {
   readonly #step: StepGraph;
-  readonly #nodes: StepNode[];
+  readonly #nodes: ScheduledNode[];
   readonly #layers: readonly DenseShape[];
+  readonly #layerOf: ReadonlyMap<number, DenseShape>;
   readonly #copies = new Map<number, number>();
-  readonly #layerOf = new Map<number, DenseShape>();
-  /** Computed by the kernel of a dense node, or by that of the loss. */
-  readonly #fused = new Map<number, NodePlace>();
-  readonly #lossNodes: readonly number[];
+  /** Nodes that the kernel of another node computes: activations and their slopes. */
+  readonly #computedBy = new Map<number, number>();
+  readonly #belowOf = new Map<number, DenseShape>();
+  /** The layer whose gradient carries the loss of each sample as one more column, and whose bias is the last parameter. */
+  readonly #lossLayer: DenseShape | undefined;
+  readonly #sampleLoss: number | undefined;
+  readonly #output: number;
+  readonly #stages: number[] = [];
 
   constructor(step: StepGraph) {
     this.#step = step;
     this.#nodes = [...step.allNodes];
     this.#layers = denseShapesOf(step);
-    for (const layer of this.#layers) {
-      this.#layerOf.set(layer.node, layer);
-      const isActivated = layer.node !== layer.activated;
-      this.#fused.set(layer.node, { kind: "dense", layer: layer.index, plane: isActivated ? 1 : 0 });
-      if (isActivated) this.#fused.set(layer.activated, { kind: "dense", layer: layer.index, plane: 0 });
+    this.#layerOf = new Map(this.#layers.map((layer) => [layer.node, layer]));
+    for (const { node, activated } of this.#layers) if (node !== activated) this.#computedBy.set(activated, node);
+    this.#lossLayer = this.#layers.find(
+      ({ node, activated }) => activated === step.forwardCount - 1 && step.gradientOf[node] !== undefined,
+    );
+    this.#sampleLoss = this.#lossLayer ? undefined : this.#nodes.push({ kind: "sampleLoss", width: 1 }) - 1;
+    const byLoss = this.#lossLayer ? step.gradientOf[this.#lossLayer.node]! : this.#sampleLoss!;
+    if (byLoss !== step.outputGradient) this.#computedBy.set(byLoss, step.outputGradient);
+    for (const [index, node] of step.allNodes.entries()) {
+      if (node.kind === "denseInputs") this.#fuseSlope(index, this.#layerOf.get(node.dense)!);
     }
-    const last = this.#layers.at(-1)!;
-    this.#lossNodes = [step.outputGradient, step.gradientOf[last.node]!];
-    for (const node of this.#lossNodes) this.#fused.set(node, { kind: "lossGradient", columns: last.fanOut + 1 });
+    this.#output = this.#whole(step.forwardCount - 1);
+  }
+
+  /** Lets the gradient by a layer's inputs become that by the values before the activation, where it leads nowhere else. */
+  #fuseSlope(index: number, layer: DenseShape): void {
+    const { nodes, gradientOf } = this.#step;
+    const [input] = operandsOf(nodes[layer.node]!);
+    const below = this.#layers.find(({ node, activated }) => activated === input && node !== activated);
+    const gradient = below && gradientOf[below.node];
+    if (!below || gradient === undefined || gradientOf[below.activated] !== index) return;
+    this.#belowOf.set(index, below);
+    if (gradient !== index) this.#computedBy.set(gradient, index);
   }
 
   /** A node whose values lie without gaps: a view is copied. */
   #whole(node: number): number {
     if (!isView(this.#nodes[node]!)) return node;
-    const known = this.#copies.get(node);
-    if (known !== undefined) return known;
-    return this.#copy(node, [node]);
+    return this.#copies.get(node) ?? this.#copy(node, [node]);
   }
 
   #copy(key: number, from: readonly number[]): number {
@@ -87,41 +75,49 @@ class Scheduler {
     return this.#nodes.length - 1;
   }
 
-  #isProduct(index: number): boolean {
-    return this.#fused.has(index) || this.#nodes[index]!.kind === "denseInputs";
-  }
-
   run(): Schedule {
     const products = this.#products();
     const gradients = this.#gradients();
-    const stageOf = this.#stages();
     const isForward = (node: number): boolean => node >= 0 && node < this.#step.forwardCount;
-    const forwardNodes = new Set([...this.#copies].filter(([key]) => isForward(key)).map(([, copy]) => copy));
-    const place = this.#places(stageOf);
-    const order = (nodes: readonly number[]): Task[] => this.#ordered(nodes, stageOf, products);
+    const forwardCopies = new Set([...this.#copies].filter(([key]) => isForward(key)).map(([, copy]) => copy));
     const all = this.#nodes.map((_, index) => index);
+    const forward = this.#ordered(
+      all.filter((node) => isForward(node) || forwardCopies.has(node)),
+      products.filter(({ kind }) => kind === "dense"),
+    );
+    const tasks = this.#ordered(all, [...gradients, ...products]);
     return {
       step: this.#step,
       nodes: this.#nodes,
       layers: this.#layers,
-      forward: order(all.filter((node) => isForward(node) || forwardNodes.has(node))),
-      tasks: [...order(all), ...gradients],
-      ...place,
+      output: this.#output,
+      forward,
+      tasks,
+      readsData: tasks.some((task) => readsOf(this.#nodes, task).includes(0)),
+      ...placesOf(this.#nodes, tasks, forward),
     };
   }
 
-  /** The task of each product; views that they read are copied. */
-  #products(): Map<number, Task> {
-    const tasks = new Map<number, Task>();
-    for (const [index, node] of this.#step.allNodes.entries()) {
+  /** A gradient, and the one behind the slope that its kernel applies. */
+  #withSlope(gradient: number): number[] {
+    const others = [...this.#computedBy].filter(([node, by]) => by === gradient && node !== this.#sampleLoss);
+    return [gradient, ...others.map(([node]) => node)];
+  }
+
+  #products(): Task[] {
+    return this.#step.allNodes.flatMap((node, index): Task[] => {
       if (node.kind === "dense") {
-        tasks.set(index, { kind: "dense", layer: this.#layerOf.get(index)!, input: this.#whole(node.from) });
-      } else if (node.kind === "denseInputs") {
+        return [{ kind: "dense", layer: this.#layerOf.get(index)!, input: this.#whole(node.from) }];
+      }
+      if (node.kind === "denseInputs") {
         const layer = this.#layerOf.get(node.dense)!;
-        tasks.set(index, { kind: "denseInputs", node: index, layer, gradient: this.#whole(node.from) });
-      } else if (node.kind === "outputGradient") tasks.set(index, { kind: "loss" });
-    }
-    return tasks;
+        const below = this.#belowOf.get(index);
+        return [{ kind: "denseInputs", nodes: this.#withSlope(index), layer, gradient: this.#whole(node.from), below }];
+      }
+      if (node.kind !== "outputGradient") return [];
+      const [output, layer, sampleLoss] = [this.#output, this.#lossLayer, this.#sampleLoss];
+      return [{ kind: "loss", output, gradients: this.#withSlope(index), sampleLoss, layer }];
+    });
   }
 
   /** What sums gradients over the batch; vectors that lie one behind the other are summed together. */
@@ -129,19 +125,26 @@ class Scheduler {
     const { parameters, parameterGradients } = this.#step;
     const vectors = parameterGradients
       .filter((own): own is ParameterGradient & { kind: "vector" } => own.kind === "vector")
-      .toSorted((a, b) => a.parameter - b.parameter);
+      .map(({ parameter, gradient }) => ({ ...parameters[parameter]!, gradient }));
+    if (this.#sampleLoss !== undefined) {
+      const { offset, size } = parameters.at(-1)!;
+      vectors.push({ ...parameters.at(-1)!, offset: offset + size, size: 1, gradient: this.#sampleLoss });
+    }
     const runs: (typeof vectors)[] = [];
-    for (const own of vectors) {
-      const run = runs.at(-1);
-      if (run?.at(-1)!.parameter === own.parameter - 1) run!.push(own);
+    for (const own of vectors.toSorted((a, b) => a.offset - b.offset)) {
+      const before = runs.at(-1)?.at(-1);
+      if (before && before.offset + before.size === own.offset) runs.at(-1)!.push(own);
       else runs.push([own]);
     }
     const sums = runs.map((run): Task => {
-      const gradient = this.#copy(
-        -1 - run[0]!.parameter,
-        run.map((own) => own.gradient),
-      );
-      return { kind: "vectors", offset: parameters[run[0]!.parameter]!.offset, gradient };
+      const [{ offset, gradient }] = run as [(typeof run)[number]];
+      const isWhole = run.length === 1 && !isView(this.#nodes[gradient]!);
+      const together = (): number =>
+        this.#copy(
+          -1 - offset,
+          run.map((own) => own.gradient),
+        );
+      return { kind: "sums", offset, gradient: isWhole ? gradient : together() };
     });
     const others = parameterGradients.flatMap((own): Task[] => {
       if (own.kind === "vector") return [];
@@ -150,86 +153,57 @@ class Scheduler {
         const index = this.#copies.get(own.index) ?? this.#copy(own.index, [own.index]);
         return [{ ...own, index, gradient }];
       }
-      const layer = this.#layerOf.get(own.dense)!;
-      return [{ kind: "denseWeights", layer, input: this.#whole(own.input), gradient }];
+      return [{ kind: "denseWeights", layer: this.#layerOf.get(own.dense)!, input: this.#whole(own.input), gradient }];
     });
     return [...others, ...sums];
   }
 
-  /** A number for each node: nodes computed row by row share one with what they read, all others come behind it. */
-  #stages(): number[] {
-    const stages: number[] = [];
-    const stageOf = (index: number): number => {
-      const known = stages[index];
-      if (known !== undefined) return known;
-      const node = this.#nodes[index]!;
-      const isRow = !this.#isProduct(index) && !isView(node) && node.kind !== "input";
-      const operands = node.kind === "outputGradient" ? [this.#step.forwardCount - 1] : operandsOf(node);
-      const read = operands.map((operand) => {
-        const base = this.#baseOf(operand);
-        const behind = isRow && this.#isRow(base) ? 0 : 1;
-        return base === undefined ? 1 : stageOf(base) + behind;
-      });
-      // The activation of a dense node, and the gradient that the loss computes, belong to the same dispatch.
-      const fused = this.#fused.has(index) && this.#isSecond(index);
-      stages[index] = fused ? Math.max(...operands.map(stageOf)) : Math.max(0, ...read);
-      return stages[index];
-    };
-    for (const index of this.#nodes.keys()) stageOf(index);
-    return stages;
-  }
-
-  #isSecond(index: number): boolean {
-    if (index === this.#lossNodes[1]) return index !== this.#lossNodes[0];
-    return this.#layers.some(({ node, activated }) => activated === index && node !== index);
-  }
-
-  #isRow(base: number | undefined): boolean {
-    return base !== undefined && !this.#isProduct(base) && this.#nodes[base]!.kind !== "input";
-  }
-
-  /** The node whose values a view shows; undefined for parameters. */
-  #baseOf(index: number): number | undefined {
+  /** Whether a node is computed by a kernel of rows. */
+  #isRow(index: number): boolean {
     const node = this.#nodes[index]!;
-    if (node.kind === "parameter") return undefined;
-    return node.kind === "broadcast" || node.kind === "slice" ? this.#baseOf(node.from) : index;
+    const isProduct = node.kind === "dense" || node.kind === "denseInputs" || node.kind === "outputGradient";
+    return !isProduct && node.kind !== "input" && !isView(node) && !this.#computedBy.has(index);
   }
 
-  #ordered(nodes: readonly number[], stageOf: readonly number[], products: ReadonlyMap<number, Task>): Task[] {
-    const last = Math.max(...nodes.map((node) => stageOf[node]!));
-    return Array.from({ length: last + 1 }, (_, stage) => stage).flatMap((stage) => {
-      const own = nodes.filter((node) => stageOf[node] === stage);
-      const rows = own.filter((node) => !isView(this.#nodes[node]!) && this.#isRow(node));
-      const tasks = own.flatMap((node) => products.get(node) ?? []);
-      return rows.length > 0 ? [{ kind: "rows", nodes: rows } as const, ...tasks] : tasks;
+  /** A number for each node: nodes computed row by row share one with those that they read, all others come behind what they read. */
+  #stageOf(index: number): number {
+    const known = this.#stages[index];
+    if (known !== undefined) return known;
+    const owner = this.#computedBy.get(index);
+    if (owner !== undefined) return (this.#stages[index] = this.#stageOf(owner));
+    const node = this.#nodes[index]!;
+    const operands = node.kind === "outputGradient" ? [this.#output] : operandsOf(node);
+    const stages = operands.map((operand) => {
+      const base = baseOf(this.#nodes, operand);
+      if (base === undefined) return 1;
+      return this.#stageOf(base) + (this.#isRow(index) && this.#isRow(base) ? 0 : 1);
     });
+    return (this.#stages[index] = Math.max(0, ...stages));
   }
 
-  #places(stageOf: readonly number[]): Pick<Schedule, "placeOf" | "arenaWidth"> {
-    const bases = new Map<number, number>();
-    let arenaWidth = 0;
-    for (const index of stageOf.keys()) {
-      if (isView(this.#nodes[index]!) || !this.#isRow(index)) continue;
-      bases.set(index, arenaWidth);
-      arenaWidth += this.#nodes[index]!.width;
-    }
-    const placeOf = (index: number): NodePlace => {
-      const fused = this.#fused.get(index);
-      if (fused) return fused;
-      const node = this.#nodes[index]!;
-      if (node.kind === "input") return { kind: "input" };
-      return node.kind === "denseInputs"
-        ? { kind: "denseInputs", node: index }
-        : { kind: "arena", base: bases.get(index)! };
+  /** Tasks stage by stage, with the kernels of rows among them; each stage begins with its own. */
+  #ordered(nodes: readonly number[], products: readonly Task[]): Task[] {
+    const stageOf = (task: Task): number => {
+      if (task.kind === "dense") return this.#stageOf(task.layer.node);
+      if (task.kind === "denseInputs") return this.#stageOf(task.nodes[0]!);
+      if (task.kind === "loss") return this.#stageOf(task.gradients[0]!);
+      return 1 + Math.max(...readsOf(this.#nodes, task).map((node) => this.#stageOf(node)));
     };
-    return { placeOf, arenaWidth };
+    const rows = nodes.filter((node) => this.#isRow(node));
+    const last = Math.max(...nodes.map((node) => this.#stageOf(node)), ...products.map(stageOf));
+    return Array.from({ length: last + 1 }, (_, stage) => stage).flatMap((stage) => {
+      const own = rows.filter((node) => this.#stageOf(node) === stage);
+      const tasks = products.filter((task) => stageOf(task) === stage);
+      return own.length > 0 ? [{ kind: "rows", nodes: own } as const, ...tasks] : tasks;
+    });
   }
 }
 
 const schedules = new WeakMap<StepGraph, Schedule>();
 
-/** The dispatches of a step; see `unscheduled` for networks that have none. */
-export function scheduleOf(step: StepGraph): Schedule {
+/** The dispatches of a training step of a network. */
+export function scheduleOf(network: AnyNetwork): Schedule {
+  const step = deriveStep(graphOf(network));
   const known = schedules.get(step) ?? new Scheduler(step).run();
   schedules.set(step, known);
   return known;

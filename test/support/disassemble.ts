@@ -3,7 +3,7 @@
 const plain: Readonly<Record<number, string>> = {
   0x02: "block", 0x03: "loop", 0x04: "if", 0x05: "else", 0x0b: "end", 0x0c: "br", 0x0d: "br_if", 0x10: "call",
   0x1b: "select", 0x1c: "select_t", 0x20: "local.get", 0x21: "local.set", 0x28: "i32.load", 0x2a: "f32.load", 0x36: "i32.store",
-  0x38: "f32.store", 0x41: "i32.const", 0x43: "f32.const", 0x45: "i32.eqz", 0x46: "i32.eq", 0x47: "i32.ne", 0x48: "i32.lt_s",
+  0x38: "f32.store", 0x41: "i32.const", 0x43: "f32.const", 0x45: "i32.eqz", 0x67: "i32.clz", 0x46: "i32.eq", 0x47: "i32.ne", 0x48: "i32.lt_s",
   0x49: "i32.lt_u", 0x4a: "i32.gt_s", 0x4b: "i32.gt_u", 0x4c: "i32.le_s", 0x4d: "i32.le_u", 0x4e: "i32.ge_s", 0x4f: "i32.ge_u",
   0x5b: "f32.eq", 0x5c: "f32.ne", 0x5d: "f32.lt", 0x5e: "f32.gt", 0x5f: "f32.le", 0x60: "f32.ge", 0x6a: "i32.add",
   0x6b: "i32.sub", 0x6c: "i32.mul", 0x6e: "i32.div_u", 0x70: "i32.rem_u", 0x71: "i32.and", 0x72: "i32.or", 0x73: "i32.xor",
@@ -20,7 +20,7 @@ const vectors: Readonly<Record<number, string>> = {
   0x4f: "v128.andnot", 0x50: "v128.or", 0x51: "v128.xor", 0x52: "v128.bitselect", 0x53: "v128.any_true",
   0x56: "v128.load32_lane", 0x5a: "v128.store32_lane", 0x67: "f32x4.ceil", 0x68: "f32x4.floor", 0x69: "f32x4.trunc", 0x6a: "f32x4.nearest",
   0xa3: "i32x4.all_true", 0xa4: "i32x4.bitmask", 0xab: "i32x4.shl", 0xac: "i32x4.shr_s", 0xad: "i32x4.shr_u", 0xae: "i32x4.add",
-  0xb1: "i32x4.sub", 0xb5: "i32x4.mul", 0xb6: "i32x4.min_s", 0xb8: "i32x4.max_s", 0xe0: "f32x4.abs", 0xe1: "f32x4.neg",
+  0xb1: "i32x4.sub", 0xb5: "i32x4.mul", 0xb6: "i32x4.min_s", 0xb8: "i32x4.max_s", 0xde: "i64x2.extmul_low_i32x4_u", 0xdf: "i64x2.extmul_high_i32x4_u", 0xe0: "f32x4.abs", 0xe1: "f32x4.neg",
   0xe3: "f32x4.sqrt", 0xe4: "f32x4.add", 0xe5: "f32x4.sub", 0xe6: "f32x4.mul", 0xe7: "f32x4.div", 0xe8: "f32x4.min",
   0xe9: "f32x4.max", 0xea: "f32x4.pmin", 0xeb: "f32x4.pmax", 0xf8: "i32x4.trunc_sat_f32x4_s", 0xfa: "f32x4.convert_i32x4_s",
   0x105: "f32x4.relaxed_madd", 0x106: "f32x4.relaxed_nmadd",

@@ -87,6 +87,17 @@ export const graphCases: readonly GraphCase[] = [
       .concat(x.pipe(dense(1)).broadcast(4).pipe(dense(2)))
       .pipe(dense(2)),
   ),
+  listOf("residual with layer norm, as the last layer", 3, [dense(4), residual(layerNorm(), dense(4, "silu"))]),
+  listOf("an activation of a sum, as the last layer", 3, [residual(dense(3, "tanh")), activate("sigmoid")], "huber"),
+  listOf("concat, as the last layer under softmax", 3, [concat(dense(2, "tanh"))], "softmaxCrossEntropy"),
+  listOf("dropout, as the last layer", 4, [dense(5, "tanh"), dropout(0.4)]),
+  listOf("an embedding and no dense layer", 3, [embedding({ column: 1, categories: 5, width: 3 })]),
+  graphOf("a slice of a dense layer, as the output", 4, (x) => x.pipe(dense(6, "silu")).slice(1, 4)),
+  graphOf("a trained vector that no data reach", 3, (x) => x.parameters({ start: "ones" }).start!.pipe(dense(2))),
+  graphOf("more branches at once than a kernel has bindings", 3, (x) => {
+    const parts = Array.from({ length: 9 }, () => x.pipe(dense(2, "tanh")));
+    return parts[0]!.concat(...parts.slice(1)).pipe(dense(1));
+  }),
 ];
 
 /** A network of random nodes that has a parameter before its output. */
@@ -111,7 +122,13 @@ export function randomGraph(seed: number): AnyNetwork {
     ];
     for (let count = 2 + below(6); count > 0; count--) vectors.push(pick(steps)());
     const [first, ...others] = vectors;
-    return first!.concat(...others).pipe(dense(width(), "tanh"), dense(width()));
+    const all = first!.concat(...others).pipe(dense(width(), "tanh"));
+    return pick([
+      () => all.pipe(dense(width())),
+      () => all,
+      () => all.pipe(residual(layerNorm())),
+      () => all.plus(1),
+    ])();
   });
 }
 

@@ -32,6 +32,10 @@ export function lastLayer(fanIn: number, fanOut: number, activation: ActivationN
   return { network: whole, layer: whole.layers[1] as LayerShape };
 }
 
+/** Row length of a layer's gradients: that of the last layer carries the sample's loss as well. */
+export const gradientColumnsOf = ({ layers }: Network, { index, fanOut }: LayerShape): number =>
+  index === layers.length - 1 ? fanOut + 1 : fanOut;
+
 /** Settings of a property that needs no GPU: the same cases in every run. */
 export const allCases = (numRuns: number, examples: unknown[] = []) =>
   ({ seed: 20_240_229, numRuns, examples, endOnFailure: true }) as const;

@@ -15,6 +15,7 @@ export class Step {
   readonly gradients: Float64Array;
   readonly #operations: GraphOperations;
   readonly #forward: readonly Operation[];
+  readonly #outputs: Float64Array;
   #backward: readonly Operation[] | undefined;
 
   /** @param capacity samples of the largest batch */
@@ -22,7 +23,10 @@ export class Step {
     this.network = network;
     this.gradients = new Float64Array(network.parameterCount);
     this.#operations = new GraphOperations(deriveStep(graphOf(network)), capacity);
-    this.#forward = this.#operationsFor(0, this.#operations.step.forwardCount);
+    const { forwardCount } = this.#operations.step;
+    const forward = this.#operationsFor(0, forwardCount);
+    this.#outputs = this.#operations.contiguous(forwardCount - 1, forward); // copied where it is a slice, for example
+    this.#forward = forward;
   }
 
   /** Per dense layer [capacity, fanOut]: inputs · weights + bias. */
@@ -56,10 +60,6 @@ export class Step {
   forward(pass: Pass): Float64Array {
     for (const operation of this.#forward) operation(pass);
     return this.#outputs;
-  }
-
-  get #outputs(): Float64Array {
-    return this.#operations.valuesOf(this.#operations.step.forwardCount - 1);
   }
 
   /**

@@ -1,6 +1,7 @@
 import type { Device, DeviceDetails, Ledger } from "../device.ts";
 import type { TensorBackend } from "../tensorBackend.ts";
 import { Heap } from "./heap.ts";
+import { KernelCache } from "./kernelCache.ts";
 import { matmulScratchBytes } from "./matmulBlock.ts";
 import { ThreadPool } from "./pool.ts";
 import { hasRelaxedSimd } from "./support.ts";
@@ -22,12 +23,15 @@ export class WasmDevice implements Device {
   readonly fallbackReason: string | undefined;
   readonly heap: Heap;
   readonly pool: ThreadPool;
+  /** Of networks. */
+  readonly kernels: KernelCache;
   /** Tensors are made at once, so what computes them is there when the device is. */
   readonly tensorBackend: TensorBackend;
 
   private constructor({ heap, pool, fallbackReason, backend }: Opened) {
     this.heap = heap;
     this.pool = pool;
+    this.kernels = new KernelCache(pool);
     this.fallbackReason = fallbackReason;
     const threads = pool.threads === 1 ? "1 thread" : `${pool.threads} threads`;
     this.name = `CPU, WebAssembly SIMD, ${threads}`;

@@ -3,7 +3,6 @@ import type { Body } from "./body.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32, f32x4, i32 } from "./instructions.ts";
 import type { ModuleBuilder } from "./moduleBuilder.ts";
-import { kernelParameters } from "./program.ts";
 import type { Address } from "./rowLoops.ts";
 import { forGridRows, stepsOf } from "./stridedGrid.ts";
 import type { Floats, VectorModule } from "./vectorCode.ts";
@@ -27,7 +26,7 @@ function rowReader(body: Body, address: Address, step: Address, copies: Address)
 
 /** Adds the kernel of a function value by value: arrays are its inputs, whose rows lie side by side or repeat a value, then out. */
 export function addElement(module: VectorModule, expression: Expression, inputs: readonly string[]) {
-  return module.builder.function({ parameters: kernelParameters }, (body, ...[args, item, scratch]) => {
+  return module.builder.kernel((body, ...[args, item, scratch]) => {
     const code = new VectorCode(module, body);
     const steps = stepsOf(body, args, inputs.length + 1);
     const copies = inputs.map((_, at) => body.let(i32.add(scratch, 16 * at)));
@@ -46,7 +45,7 @@ export function addElement(module: VectorModule, expression: Expression, inputs:
 
 /** Adds the kernel of copies: arrays a and out, with any strides. */
 export const addCopy = (builder: ModuleBuilder) =>
-  builder.function({ parameters: kernelParameters }, (body, ...[args, item]) => {
+  builder.kernel((body, ...[args, item]) => {
     const steps = stepsOf(body, args, 2) as [Address, Address];
     const isFlat = body.let(i32.and(i32.eq(steps[0], 4), i32.eq(steps[1], 4)));
     forGridRows(body, { args, item, steps }, ({ addresses, columns }) => {

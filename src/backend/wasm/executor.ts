@@ -14,50 +14,24 @@ import { deriveStep } from "../../graph/derive.ts";
 import type { Network } from "../../graph/network.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { updateOf } from "../../math/optimizerFunction.ts";
-import { updateValuesOf } from "../../math/updateValues.ts";
 import { widestOptimizer } from "../batches.ts";
 import type { Device } from "../device.ts";
 import { InvalidInput } from "../../errors.ts";
 import { WasmDevice } from "./device.ts";
-import { Memory } from "./memory.ts";
 import type { WasmMachine } from "./costModel.ts";
-import { fusedNetwork } from "./fusedNetwork.ts";
+import { Memory, MemoryCount } from "./memory.ts";
 import { FusedRun } from "./fusedRun.ts";
+import { FusedMemory } from "./fusedMemory.ts";
+import { fusedNetwork } from "./fusedNetwork.ts";
 import { planWasm, strategyOf } from "./plan.ts";
 import { machineOf } from "./probe.ts";
-import { type ForwardKernel, forwardPass, type VisitOutputs } from "./forwardPass.ts";
-import type { KernelHandle } from "./program.ts";
-import { remembered } from "./remembered.ts";
+import { forwardPass, type VisitOutputs } from "./forwardPass.ts";
+import { areInOrder, drawModule, rowRuleOf } from "./rowDraw.ts";
 import { readRows, WasmRun } from "./run.ts";
-import type { StepKernels } from "./runMemory.ts";
-import { forwardModule, type NetworkModule, trainingModule } from "./stepModule.ts";
-
-/** Kernels of a device, by network and by what an optimizer computes: compiled once. */
-const forwardKernels = new WeakMap<WasmDevice, WeakMap<AnyNetwork, Promise<ForwardKernel>>>();
-const stepKernels = new WeakMap<WasmDevice, WeakMap<AnyNetwork, WeakMap<object, Promise<StepKernels>>>>();
-
-async function addKernels({ pool }: WasmDevice, module: NetworkModule): Promise<KernelHandle[]> {
-  const compiled = await WebAssembly.compile(module.bytes);
-  return pool.addKernels([{ module: compiled, names: module.names }]);
-}
-
-async function createForward(device: WasmDevice, network: AnyNetwork): Promise<ForwardKernel> {
-  const module = forwardModule(network, device.heap.isShared);
-  const [forward] = await addKernels(device, module);
-  return { module, forward: forward! };
-}
-
-async function createStep(device: WasmDevice, network: AnyNetwork, optimizer: Optimizer): Promise<StepKernels> {
-  const module = trainingModule(network, updateValuesOf(optimizer), device.heap.isShared);
-  const [rows, gradients, update, finish] = (await addKernels(device, module)) as [
-    KernelHandle,
-    KernelHandle,
-    KernelHandle,
-    KernelHandle,
-  ];
-  return { module, rows, gradients, update, finish };
-}
+import type { KernelHandle, KernelOf } from "./program.ts";
+import { RunMemory } from "./runMemory.ts";
+import { forwardModule, trainingModule } from "./stepModule.ts";
+import { updatePlan } from "./updateCode.ts";
 
 interface ExecutorOptions {
   /** What the cost model counts with; default: what the host was measured to be. */
@@ -118,6 +92,13 @@ export class WasmExecutor implements Executor {
 
   async readParameters(first = 0, count = this.members * this.network.parameterCount - first): Promise<Float32Array> {
     this.#requireAlive("readParameters");
+    const { pool } = this.#device;
+    // At once where it can be: the model may be disposed of while the caller waits.
+    return pool.isIdle ? this.#read(first, count) : pool.inTurn(() => this.#read(first, count));
+  }
+
+  #read(first: number, count: number): Float32Array {
+    this.#requireAlive("readParameters");
     this.#takeOver();
     const { parameterCount } = this.network;
     const values = new Float32Array(count);
@@ -150,24 +131,19 @@ export class WasmExecutor implements Executor {
     }
   }
 
-  #forward(): Promise<ForwardKernel> {
-    const own = remembered(forwardKernels, this.#device, () => new WeakMap());
-    return remembered(own, this.network, () => createForward(this.#device, this.network));
-  }
-
-  #step(optimizer: Optimizer): Promise<StepKernels> {
-    const ofDevice = remembered(stepKernels, this.#device, () => new WeakMap());
-    const own = remembered(ofDevice, this.network, () => new WeakMap<object, Promise<StepKernels>>());
-    return remembered(own, updateOf(optimizer), () => createStep(this.#device, this.network, optimizer));
-  }
-
   async #eachChunk(inputs: FloatArray, visit: VisitOutputs): Promise<void> {
     this.#takeOver();
-    const kernel = await this.#forward();
+    const [device, network] = [this.#device, this.network];
+    const module = forwardModule(network, device.heap.isShared);
+    const { kernelOf, release } = await device.kernels.take([module], () => module);
     const parameters = Array.from({ length: this.members }, (_, at) => this.#parameters + 4 * at * this.#stride);
     const requireAlive = (): void => this.#requireAlive("predict");
-    requireAlive();
-    await forwardPass({ device: this.#device, network: this.network, kernel, parameters, requireAlive }, inputs, visit);
+    try {
+      requireAlive();
+      await forwardPass({ device, network, module, kernelOf, parameters, requireAlive }, inputs, visit);
+    } finally {
+      release();
+    }
   }
 
   async predict(inputs: FloatArray): Promise<Float32Array> {
@@ -196,7 +172,38 @@ export class WasmExecutor implements Executor {
 
   planRun(settings: RunSettings): PlanReport {
     const { machine, because } = this.#options;
-    return planWasm(machine, { network: this.network, members: this.members, settings }, because);
+    const work = { network: this.network, members: this.members, settings };
+    const plan = planWasm(machine, work, because);
+    const memory = new MemoryCount();
+    memory.allocate(4 * this.members * this.#stride);
+    const kernels = new Set<string>();
+    const kernelOf = (name: string): KernelHandle => {
+      kernels.add(name);
+      return { index: 0 };
+    };
+    const chunkRows =
+      plan.strategy === "layered"
+        ? this.#planLayered(memory, settings, kernelOf)
+        : this.#planFused(memory, settings, kernelOf);
+    return { ...plan, kernels: [...kernels], chunkRows, bytes: memory.bytes };
+  }
+
+  /** @returns rows that are taken at once */
+  #planFused(memory: MemoryCount, settings: RunSettings, kernelOf: KernelOf): number {
+    const training = { network: fusedNetwork(this.network)!, members: this.members, settings };
+    const { rowCount } = new FusedMemory(memory, training, { kernelOf, threads: this.#device.pool.threads });
+    return Math.min(settings.batchSize, rowCount);
+  }
+
+  #planLayered(memory: MemoryCount, settings: RunSettings, kernelOf: KernelOf): number {
+    return new RunMemory(memory, this.#runRequest(settings), kernelOf).sizes.chunkRows;
+  }
+
+  /** What a run layer by layer is created with. */
+  #runRequest(settings: RunSettings) {
+    const plan = updatePlan(widestOptimizer(settings));
+    const module = trainingModule(this.network, plan, this.#device.heap.isShared);
+    return { network: this.network, members: this.members, parameters: this.#parameters, module, plan, settings };
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
@@ -208,7 +215,8 @@ export class WasmExecutor implements Executor {
 
   async #createFused(network: Network, settings: RunSettings): Promise<TrainingRun> {
     this.#fused = await FusedRun.create({
-      device: this.#device,
+      pool: this.#device.pool,
+      kernels: this.#device.kernels,
       network,
       members: this.members,
       settings,
@@ -223,10 +231,13 @@ export class WasmExecutor implements Executor {
   }
 
   async #createRun(settings: RunSettings): Promise<WasmRun> {
-    const { network, members } = this;
-    const kernels = await this.#step(widestOptimizer(settings));
-    const request = { device: this.#device, network, members, parameters: this.#parameters, kernels, settings };
-    return new WasmRun({ ...request, requireAlive: () => this.#requireAlive("train") });
+    const { kernels, heap } = this.#device;
+    const request = this.#runRequest(settings);
+    const rule = rowRuleOf(settings, settings.data.targets.length / this.network.outputs);
+    const leases = [await kernels.take([request.module], () => request.module)];
+    if (!areInOrder(rule))
+      leases.push(await kernels.take([drawModule, ...Object.values(rule)], () => drawModule(rule, heap.isShared)));
+    return new WasmRun({ ...request, device: this.#device, leases, requireAlive: () => this.#requireAlive("train") });
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {

@@ -1,31 +1,25 @@
 import { deriveStep } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
-import { nextTask } from "../../nextTask.ts";
 import type { FloatArray } from "../executor.ts";
 import type { WasmDevice } from "./device.ts";
 import { writeProducts } from "./layerProducts.ts";
 import { Memory } from "./memory.ts";
+import { packedMatrices, packJobs } from "./packedWeights.ts";
 import { argumentWords, placeOf, turnPlace, turnWords } from "./passArguments.ts";
-import { type KernelHandle, Program } from "./program.ts";
+import { type KernelOf, type Phase, Program } from "./program.ts";
 import type { NetworkModule } from "./stepModule.ts";
 
 /** Rows that are predicted at once, and rows of an item. */
 const chunkRows = 4096;
 const sliceRows = 128;
-/** Time after which others get their turn. */
-const unitMs = 20;
 /** f32 values of nodes that are in memory at once. */
 const mostFloats = 2 ** 24;
-
-export interface ForwardKernel {
-  readonly module: NetworkModule;
-  readonly forward: KernelHandle;
-}
 
 export interface ForwardRequest {
   readonly device: WasmDevice;
   readonly network: AnyNetwork;
-  readonly kernel: ForwardKernel;
+  readonly module: NetworkModule;
+  readonly kernelOf: KernelOf;
   /** Addresses of the parameters of each member. */
   readonly parameters: readonly number[];
   /** Throws where the parameters are no longer the model's. */
@@ -47,8 +41,8 @@ class ForwardMemory {
   readonly #outputs: number;
 
   constructor(request: ForwardRequest, rowCount: number) {
-    const { device, network, kernel } = request;
-    const { slotWidths, slotOf } = kernel.module;
+    const { device, network, module, kernelOf } = request;
+    const { slotWidths, slotOf } = module;
     const step = deriveStep(graphOf(network));
     const sliceFloats = sliceRows * slotWidths.reduce((sum, width) => sum + width, 0);
     const most = sliceRows * Math.max(1, Math.floor(mostFloats / sliceFloats));
@@ -59,16 +53,22 @@ class ForwardMemory {
     const { capacity } = this;
     try {
       const slices = Math.ceil(capacity / sliceRows);
-      this.#data = memory.allocate(capacity * network.inputs);
+      this.#data = memory.reserve(capacity * network.inputs);
       this.#turns = memory.allocate(turnWords);
-      const slots = slotWidths.map((width) => memory.allocate(capacity * width + 4));
+      const slots = slotWidths.map((width) => memory.reserve(capacity * width + 4));
       this.#outputs = slots[slotOf(step.forwardCount - 1)]!;
-      const products = writeProducts(memory, denseShapesOf(step), Math.min(sliceRows, capacity));
-      const sizes = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products };
-      const places = { turns: this.#turns, inputs: this.#data };
+      const { matrices, floats } = slices > 1 ? packedMatrices(step) : { matrices: [], floats: 0 };
+      const packs = packJobs(matrices);
+      const products = writeProducts(memory, denseShapesOf(step), Math.min(sliceRows, capacity), matrices);
+      const sizes = { members: 1, itemMembers: 1, slices, sliceRows, capacity, products, packItems: packs.length };
+      const packed = packs.length > 0 ? { packed: memory.reserve(floats), packs: memory.words(packs.flat()) } : {};
+      const places = { turns: this.#turns, inputs: this.#data, ...packed };
       this.#args = memory.words([...argumentWords({ ...sizes, ...places }), ...slots]);
-      const calls = [{ kernel: kernel.forward, args: this.#args }];
-      this.program = new Program(device.heap, [{ items: slices, calls }]);
+      const phaseOf = (kernel: string, items: number): Phase => ({
+        items,
+        calls: [{ kernel: kernelOf(kernel), args: this.#args }],
+      });
+      this.program = new Program(device.heap, [phaseOf("pack", packs.length), phaseOf("forward", slices)]);
     } catch (error) {
       memory.free();
       throw error;
@@ -106,20 +106,16 @@ export async function forwardPass(request: ForwardRequest, inputs: FloatArray, v
   const memory = new ForwardMemory(request, rowCount);
   try {
     const { capacity, program } = memory;
-    let pauseMs = performance.now() + unitMs;
     for (let firstRow = 0; firstRow < rowCount; firstRow += capacity) {
       const rows = Math.min(capacity, rowCount - firstRow);
       memory.write(inputs.subarray(firstRow * network.inputs, (firstRow + rows) * network.inputs));
       for (const [member, parameters] of request.parameters.entries()) {
         memory.use(parameters);
-        if (pool.threads === 1 || rows <= sliceRows) pool.runAlone(program);
+        await pool.pauseIfDue();
+        if (rows <= sliceRows) await pool.inTurn(() => pool.runAlone(program));
         else await pool.run(program);
         request.requireAlive();
         visit(memory.outputs(rows), { member, firstRow });
-        if (performance.now() < pauseMs) continue;
-        await nextTask();
-        request.requireAlive();
-        pauseMs = performance.now() + unitMs;
       }
     }
   } finally {

@@ -1,35 +1,27 @@
-import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import type { Network } from "../../graph/network.ts";
 import type { Body } from "./body.ts";
-import { f32x4, i32 } from "./instructions.ts";
-import { type ImportedMemory, ModuleBuilder } from "./moduleBuilder.ts";
-import { runWords, stepValueWord, stepWords } from "./runLayout.ts";
-import { planUpdate, type UpdatePlan, type UpdateSources } from "./updateCode.ts";
-import type { Value } from "./value.ts";
-import { VectorModule } from "./vectorCode.ts";
-import { SplatMemory } from "./vectorStore.ts";
+import { memoryImport } from "./heap.ts";
+import { f32x4, i32, i32x4 } from "./instructions.ts";
+import { ModuleBuilder } from "./moduleBuilder.ts";
+import { RowDraw, type RowRule } from "./rowDraw.ts";
+import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
+import { emitUpdate, type UpdatePlan } from "./updateCode.ts";
+import type { Value, Variable } from "./value.ts";
+import { type Floats, type Mask, type VectorCode, VectorModule } from "./vectorCode.ts";
+import { addressOf, MemoryVectors } from "./vectorStore.ts";
 
 /** What a program is written for. */
 export interface ProgramRequest {
   readonly network: Network;
-  /** The optimizer's update, and the names of its numeric hyper-parameters. */
-  readonly update: OptimizerUpdate;
-  readonly numbers: readonly string[];
+  readonly plan: UpdatePlan;
   readonly useRelaxed: boolean;
-  /** Whether members take rows of their own in a step; default: all take the same. */
-  readonly hasOwnRows?: boolean;
-  readonly memory: Omit<ImportedMemory, "module" | "name">;
+  readonly rowRule: RowRule;
+  readonly isShared: boolean;
 }
 
-/** A program that trains one network, as a module. */
-export interface Program {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly plan: UpdatePlan;
-  /** Bytes of a step's description. */
-  readonly stepBytes: number;
-  /** Exports that threads call as (args, item, scratch, turn). */
-  readonly kernels: readonly string[];
-}
+/** Members that a vector holds, and bytes of a vector. */
+export const groupMembers = 4;
+export const vectorBytes = 16;
 
 /** Vectors of samples that are taken at once: a parameter is read once for all of them, and they do not wait for each other. */
 export const vectorsAtOnce = ({ parameterCount }: Network): number => (parameterCount <= 128 ? 4 : 2);
@@ -51,21 +43,25 @@ export function forSeveral(
 }
 
 /** What the code of a program is written with. */
-export interface ProgramParts {
-  readonly request: ProgramRequest;
+export interface ProgramParts extends ProgramRequest {
   readonly module: VectorModule;
-  readonly plan: UpdatePlan;
   readonly stepBytes: number;
 }
 
-/** Writes a module whose functions `build` adds. @param build returns the names of the kernels for threads */
-export function createProgram(request: ProgramRequest, build: (parts: ProgramParts) => readonly string[]): Program {
+/** Bytes of a step's description. */
+export const stepBytesOf = ({ hosted }: UpdatePlan): number => 4 * (stepValueWord + hosted.ofStep.length);
+
+/** Writes a module whose kernels `build` adds. @returns the kernels by name, and the bytes */
+export function createProgram(
+  request: ProgramRequest,
+  build: (parts: ProgramParts) => Readonly<Record<string, { readonly index: number }>>,
+): { bytes: Uint8Array<ArrayBuffer>; names: readonly string[] } {
   const builder = new ModuleBuilder();
-  builder.importMemory({ module: "host", name: "memory", ...request.memory });
-  const plan = planUpdate(request.update, request.numbers);
-  const stepBytes = 4 * (stepValueWord + plan.ofStep.length);
-  const kernels = build({ request, plan, stepBytes, module: new VectorModule(builder, request.useRelaxed) });
-  return { bytes: builder.encode(), plan, stepBytes, kernels };
+  builder.importMemory(memoryImport(request.isShared));
+  const module = new VectorModule(builder, request.useRelaxed);
+  const kernels = build({ ...request, module, stepBytes: stepBytesOf(request.plan) });
+  for (const [name, kernel] of Object.entries(kernels)) builder.export(name, kernel);
+  return { bytes: builder.encode(), names: Object.keys(kernels) };
 }
 
 /** Words of the description of a run. */
@@ -78,31 +74,136 @@ export const readRun = (body: Body, run: Value<"i32">): RunValues =>
 
 /** One step's description. */
 export class StepReader {
-  readonly #address: Value<"i32">;
+  readonly address: Value<"i32">;
 
   constructor(address: Value<"i32">) {
-    this.#address = address;
+    this.address = address;
   }
 
   word(name: Exclude<keyof typeof stepWords, "lossScale">): Value<"i32"> {
-    return i32.load(this.#address, 4 * stepWords[name]);
+    return i32.load(this.address, 4 * stepWords[name]);
   }
 
   get lossScale(): Value<"f32x4"> {
-    return f32x4.loadSplat(this.#address, 4 * stepWords.lossScale);
-  }
-
-  /** What the update takes of the step. */
-  get values(): SplatMemory {
-    return new SplatMemory(this.#address, 4 * stepValueWord);
+    return f32x4.loadSplat(this.address, 4 * stepWords.lossScale);
   }
 }
 
-/** Bytes of the sums over samples: of a vector for each parameter, and one of losses. */
-export const sumBytes = ({ parameterCount }: Network): number => 16 * (parameterCount + 1);
+/** What draws the rows of a step for the members of a group. */
+export function rowDrawOf(
+  { module, rowRule }: ProgramParts,
+  body: Body,
+  { run, step, group }: { run: RunValues; step: StepReader; group: Value<"i32"> },
+): RowDraw {
+  const seeds = body.let(addressOf(run.seeds, group, 2 * vectorBytes));
+  const seed = [0, vectorBytes].map((offset) => body.let(i32x4.load(seeds, offset))) as [Mask, Mask];
+  return new RowDraw(module.builder, body, rowRule, { seed, epoch: body.let(step.word("epoch")), count: run.rowCount });
+}
 
-export const updateSources = (run: RunValues, rates: UpdateSources["rates"], step: StepReader): UpdateSources => ({
-  rates,
-  hyper: new SplatMemory(run.hyper),
-  step: step.values,
-});
+/** Bytes of the sums over samples: of a vector for each parameter, and one of losses. */
+export const sumBytes = ({ parameterCount }: Network): number => vectorBytes * (parameterCount + 1);
+
+/** The parameters and states of a group, or of one network: what a step does behind its sums. */
+interface Vectors {
+  /** Vectors of parameters. */
+  readonly count: number;
+  /** Address of the parameters, [count], and what the optimizer keeps, [states, count]. */
+  readonly state: Value<"i32">;
+  /** Address of as many vectors, for what they were before. */
+  readonly before: Value<"i32">;
+  readonly gradient: (at: number) => Floats;
+  /** Whether lanes are parameters of one network: it stops as a whole. */
+  readonly isOneNetwork: boolean;
+}
+
+/** Writes the ends of steps of a group: loss, update, and how the training went. Its status is in locals between `constructor` and `store`. */
+export class StepEnd {
+  readonly #parts: ProgramParts;
+  readonly #code: VectorCode;
+  readonly #run: RunValues;
+  readonly #group: Value<"i32">;
+  readonly #status: Value<"i32">;
+  readonly #nonFinite: Variable<"i32x4">;
+  readonly #least: Variable<"f32x4">;
+  readonly #leastStep: Variable<"i32x4">;
+  readonly #isAlive: Variable<"i32x4">;
+
+  constructor(parts: ProgramParts, code: VectorCode, run: RunValues, group: Value<"i32">) {
+    const { body } = code;
+    [this.#parts, this.#code, this.#run, this.#group] = [parts, code, run, group];
+    this.#status = body.let(addressOf(run.status, group, 3 * vectorBytes));
+    const at = (name: keyof typeof statusWords): number => vectorBytes * statusWords[name];
+    this.#nonFinite = body.variable("i32x4", i32x4.load(this.#status, at("nonFinite")));
+    this.#least = body.variable("f32x4", f32x4.load(this.#status, at("leastLoss")));
+    this.#leastStep = body.variable("i32x4", i32x4.load(this.#status, at("leastStep")));
+    this.#isAlive = body.variable("i32x4", i32x4.eq(this.#nonFinite, -1));
+  }
+
+  store(): void {
+    const { body } = this.#code;
+    for (const [name, value] of [
+      ["nonFinite", this.#nonFinite],
+      ["leastLoss", this.#least],
+      ["leastStep", this.#leastStep],
+    ] as const)
+      body.store(this.#status, value as Value<"i32x4" | "f32x4">, vectorBytes * statusWords[name]);
+  }
+
+  /** @param lossSum the loss of each lane's member */
+  write(step: StepReader, lossSum: Floats, vectors: Vectors): void {
+    const { body } = this.#code;
+    const index = body.let(i32x4.splat(step.word("index")));
+    const loss = body.let(f32x4.bitselect(lossSum, Number.NaN, this.#isAlive));
+    body.store(i32.add(addressOf(this.#run.losses, this.#group, vectorBytes), step.word("lossOffset")), loss);
+    const isLess = body.let(f32x4.lt(loss, this.#least));
+    body.set(this.#least, f32x4.bitselect(loss, this.#least, isLess));
+    body.set(this.#leastStep, i32x4.bitselect(index, this.#leastStep, isLess));
+    const check = body.variable("f32x4", f32x4.mul(loss, 0)); // 0, NaN once anything was not finite
+    this.#update(step, vectors, (value) => body.set(check, this.#code.madd(value, 0, check)));
+    const isFine = body.let(i32x4.and(f32x4.eq(check, check), this.#isAlive));
+    body.if(i32.eqz(i32x4.allTrue(isFine)), () => {
+      this.#takeBack(vectors);
+      const own = body.let(vectors.isOneNetwork ? constantMask() : isFine);
+      body.set(this.#nonFinite, i32x4.bitselect(index, this.#nonFinite, i32x4.andnot(this.#isAlive, own)));
+      body.set(this.#isAlive, own);
+    });
+  }
+
+  #update(step: StepReader, { count, state, before, gradient }: Vectors, watch: (value: Floats) => void): void {
+    const { body } = this.#code;
+    const rates = new MemoryVectors(body, body.let(addressOf(this.#run.rates, this.#group, 3 * vectorBytes)));
+    const update = emitUpdate(this.#code, this.#parts.plan, {
+      rate: (at) => rates.get(at),
+      hyper: this.#run.hyper,
+      step: body.let(i32.add(step.address, 4 * stepValueWord)),
+    });
+    const [now, kept] = [new MemoryVectors(body, state), new MemoryVectors(body, before)];
+    for (let at = 0; at < count; at++) {
+      const own = body.let(gradient(at));
+      const old = this.#parts.plan.outputs.map((_, store) => body.let(now.get(store * count + at)));
+      old.forEach((value, store) => kept.set(store * count + at, value));
+      const updated = update({ gradient: own, old });
+      updated.now.forEach((value, store) => now.set(store * count + at, value));
+      updated.watched.forEach(watch);
+    }
+  }
+
+  /** Takes back what is not to be: parameters that are not finite, and everything of lanes that had stopped. */
+  #takeBack({ count, state, before }: Vectors): void {
+    const { body } = this.#code;
+    const distance = body.let(i32.sub(before, state));
+    const restore = (from: number, to: number, maskOf: (now: Floats) => Mask): void => {
+      const range = { from: body.let(i32.add(state, vectorBytes * from)), to: i32.add(state, vectorBytes * to) };
+      body.for({ ...range, by: vectorBytes }, (address) => {
+        const now = body.let(f32x4.load(address));
+        const old = f32x4.load(i32.add(address, distance));
+        body.store(address, f32x4.bitselect(now, old, maskOf(now)));
+      });
+    };
+    restore(0, count, (now) => i32x4.and(f32x4.eq(f32x4.mul(now, 0), 0), this.#isAlive));
+    if (this.#parts.plan.outputs.length > 1)
+      restore(count, count * this.#parts.plan.outputs.length, () => this.#isAlive);
+  }
+}
+
+const constantMask = (): Mask => i32x4.constants(0, 0, 0, 0);

@@ -1,113 +1,242 @@
-import type { Network } from "../../graph/network.ts";
-import { nextTask } from "../../nextTask.ts";
+import type { Optimizer } from "../../math/optimizer.ts";
+import { batchAt, widestOptimizer } from "../batches.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
-import { sharesFused } from "./costModel.ts";
-import type { WasmDevice } from "./device.ts";
-import { MemberRun } from "./memberRun.ts";
-import type { Program } from "./program.ts";
-import type { statusWords } from "./runLayout.ts";
-import { SampleRun } from "./sampleRun.ts";
+import { lossScale } from "../sampleLoss.ts";
+import { FusedMemory, type FusedTraining, itemsPerThread, laneAt, ringSteps } from "./fusedMemory.ts";
+import { groupMembers, stepBytesOf } from "./fusedProgram.ts";
+import type { KernelCache, KernelLease } from "./kernelCache.ts";
+import { createMemberProgram } from "./memberProgram.ts";
+import type { ThreadPool } from "./pool.ts";
+import { rowRuleOf } from "./rowDraw.ts";
+import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
+import { createSampleProgram, sliceSamples } from "./sampleProgram.ts";
+import { hasRelaxedSimd } from "./support.ts";
+import { updatePlan } from "./updateCode.ts";
 
-/** Time after which others get their turn. */
+/** Time of a step of samples, or of an item of members, with those described with it: others get their turn between them. */
 const unitMs = 20;
-export interface FusedRequest {
-  readonly device: WasmDevice;
-  readonly network: Network;
-  readonly members: number;
-  readonly settings: RunSettings;
+
+export interface FusedRequest extends FusedTraining {
+  readonly pool: ThreadPool;
+  readonly kernels: KernelCache;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
+  /** Whether a product and a sum may be one relaxed instruction; default: where the engine has it. */
+  readonly useRelaxed?: boolean;
   readonly requireAlive: () => void;
   /** Called before the run is freed, while its parameters can still be read. */
   readonly ended: () => void;
 }
 
+function takeKernels(request: FusedRequest): Promise<KernelLease> {
+  const { network, members, settings, kernels, pool, useRelaxed = hasRelaxedSimd() } = request;
+  const rowCount = settings.data.targets.length / network.outputs;
+  const rowRule = rowRuleOf(settings, rowCount);
+  const plan = updatePlan(widestOptimizer(settings));
+  const create = members > 1 ? createMemberProgram : createSampleProgram;
+  const keys = [network, plan, create, useRelaxed, ...Object.values(rowRule)];
+  const { isShared } = pool.heap;
+  return kernels.take(keys, () => create({ network, plan, useRelaxed, rowRule, isShared }));
+}
+
 /** A training of small networks in straight-line code: many steps to a call, members or samples in the lanes of vectors. */
 export class FusedRun implements TrainingRun {
   readonly leastSteps = 1;
+  readonly ringSteps = ringSteps;
   readonly #request: FusedRequest;
-  readonly #run: MemberRun | SampleRun;
-  readonly #program: Program | undefined;
+  readonly #lease: KernelLease;
+  readonly #memory: FusedMemory;
+  #settings: RunSettings;
+  #optimizer: Optimizer;
   #lastStep = -1;
 
-  private constructor(request: FusedRequest, run: MemberRun | SampleRun) {
-    const { device, network, members, settings } = request;
-    const { heap, pool } = device;
+  private constructor(request: FusedRequest, lease: KernelLease) {
+    const { pool, settings, members, network } = request;
     this.#request = request;
-    this.#run = run;
-    const rows = Math.min(settings.batchSize, run.host.rowCount);
-    const isShared = pool.threads > 1 && sharesFused(network.parameterCount, members, rows);
-    this.#program = isShared ? run.createProgram(heap, pool.threads) : undefined;
-    if (settings.resume) run.restore(settings.resume);
+    this.#lease = lease;
+    this.#settings = settings;
+    this.#optimizer = widestOptimizer(settings);
+    this.#memory = new FusedMemory(pool.heap, request, { kernelOf: lease.kernelOf, threads: pool.threads });
+    this.#writeRows();
+    this.#writeRates();
+    pool.heap.writeWords(this.#memory.at.seeds, this.#memory.seedsOf());
+    this.writeParameters(request.parameters);
+    const { resume } = settings;
+    const all = (value: number): Float64Array => new Float64Array(members).fill(value);
+    this.#writeStatus("nonFinite", resume?.nonFiniteSteps ?? all(-1));
+    this.#writeStatus("leastLoss", resume?.bestLosses ?? all(Number.POSITIVE_INFINITY));
+    this.#writeStatus("leastStep", resume?.bestSteps ?? all(-1));
+    const stateValues = members * network.parameterCount;
+    if (resume)
+      for (let state = 1; state < this.#memory.plan.outputs.length; state++)
+        this.#writeStore(state, resume.moments.subarray((state - 1) * stateValues, state * stateValues));
+    if (this.#memory.rowRule.takesAllRows && !this.#memory.isMembers) this.#writeBlocks();
   }
 
   static async create(request: FusedRequest): Promise<FusedRun> {
-    const { device, network, members, settings, parameters } = request;
-    const own = { heap: device.heap, pool: device.pool, network, settings };
-    const run =
-      members > 1 ? await MemberRun.create({ ...own, members }, parameters) : await SampleRun.create(own, parameters);
+    const lease = await takeKernels(request);
     try {
-      return new FusedRun(request, run);
+      return new FusedRun(request, lease);
     } catch (error) {
-      run.free(device.heap);
+      lease.release();
       throw error;
     }
   }
 
-  get ringSteps(): number {
-    return this.#run.host.ringSteps;
+  #floats(address: number, count: number): Float32Array {
+    return this.#request.pool.heap.floats(address, count) as Float32Array<ArrayBuffer>;
   }
 
-  setLearningRate(learningRate: number): void {
-    this.#run.setLearningRate(learningRate);
+  #words(address: number, count: number): Int32Array {
+    return this.#request.pool.heap.words(address, count) as Int32Array<ArrayBuffer>;
   }
 
-  async execute(firstStep: number, count: number): Promise<void> {
-    const { pool } = this.#request.device;
-    const { callSteps } = this.#run.host;
-    let pauseMs = performance.now() + unitMs;
-    let turns = 1;
-    for (let done = 0; done < count;) {
-      const steps = Math.min(this.#program ? turns : callSteps, callSteps, count - done);
-      this.#request.requireAlive();
-      pool.requireAlive();
-      const startMs = performance.now();
-      if (this.#program) await this.#share(this.#program, firstStep + done, steps);
-      else this.#run.execute(firstStep + done, steps);
-      done += steps;
-      this.#lastStep = firstStep + done - 1;
-      turns = Math.max(1, Math.floor((unitMs * steps) / Math.max(0.01, performance.now() - startMs)));
-      if (pool.threads === 1 || !this.#program) {
-        if (performance.now() < pauseMs) continue;
-        await nextTask();
-        pauseMs = performance.now() + unitMs;
-      }
+  /** Data as [rows, inputs + outputs]. */
+  #writeRows(): void {
+    const { inputs: wide, outputs } = this.#request.network;
+    const { rowCount, at } = this.#memory;
+    const { inputs, targets } = this.#settings.data;
+    const rows = this.#floats(at.rows, rowCount * (wide + outputs));
+    for (let row = 0; row < rowCount; row++) {
+      rows.set(inputs.subarray(row * wide, (row + 1) * wide), row * (wide + outputs));
+      rows.set(targets.subarray(row * outputs, (row + 1) * outputs), row * (wide + outputs) + wide);
     }
   }
 
-  /** Members take all steps in one turn; the samples of one network take a turn for each step. */
-  async #share(program: Program, firstStep: number, steps: number): Promise<void> {
-    this.#run.describe(firstStep, steps);
-    await this.#request.device.pool.run(program, this.#run instanceof SampleRun ? steps : 1);
+  #writeRates(): void {
+    const { heap } = this.#request.pool;
+    const { plan, at } = this.#memory;
+    heap.writeFloats(at.hyper, plan.runValues(this.#optimizer).subarray(0, plan.hosted.ofRun.length));
+    heap.writeFloats(at.rates, this.#memory.ratesOf(this.#settings));
+  }
+
+  /** Writes the only batch there is. */
+  #writeBlocks(): void {
+    const { pool } = this.#request;
+    this.#describe(0, 1);
+    const items = Math.ceil(this.#memory.rowCount / sliceSamples);
+    pool.runAlone({ phases: [{ items, calls: [{ kernel: this.#lease.kernelOf("blocks"), args: this.#memory.run }] }] });
+  }
+
+  setLearningRate(learningRate: number): void {
+    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#optimizer = widestOptimizer(this.#settings);
+    this.#writeRates();
+  }
+
+  async execute(firstStep: number, count: number): Promise<void> {
+    const { pool, requireAlive } = this.#request;
+    const { program, isShared, isMembers, callSteps } = this.#memory;
+    let wanted = isShared ? 1 : callSteps;
+    const describedMs = isMembers ? unitMs * itemsPerThread : unitMs;
+    for (let done = 0; done < count;) {
+      const steps = Math.min(wanted, callSteps, count - done);
+      await pool.pauseIfDue();
+      requireAlive();
+      pool.requireAlive();
+      const startMs = performance.now();
+      this.#describe(firstStep + done, steps);
+      // Members take all steps in one turn; the samples of one network take a turn for each step that is shared.
+      if (isShared) await pool.run(program, isMembers ? 1 : steps);
+      else pool.runAlone(program);
+      done += steps;
+      this.#lastStep = firstStep + done - 1;
+      wanted = Math.max(1, Math.floor((describedMs * steps) / Math.max(0.01, performance.now() - startMs)));
+    }
+  }
+
+  /** Describes steps to the program. */
+  #describe(firstStep: number, count: number): void {
+    const { at, run, plan, rowCount } = this.#memory;
+    const stepCount = stepBytesOf(plan) / 4;
+    this.#words(run, Object.keys(runWords).length)[runWords.stepCount] = count;
+    const [words, floats] = [this.#words(at.steps, count * stepCount), this.#floats(at.steps, count * stepCount)];
+    const { network, members } = this.#request;
+    const lossBytes = 4 * groupMembers * Math.ceil(members / groupMembers);
+    for (let place = 0; place < count; place++) {
+      const step = firstStep + place;
+      const { epoch, firstPosition, batchSize } = batchAt(this.#settings, rowCount, step);
+      const first = place * stepCount;
+      words[first + stepWords.batch] = this.#memory.batchOf(place);
+      words[first + stepWords.batchSize] = batchSize;
+      words[first + stepWords.lossOffset] = (step % ringSteps) * lossBytes;
+      words[first + stepWords.index] = step;
+      words[first + stepWords.epoch] = epoch;
+      words[first + stepWords.firstPosition] = firstPosition;
+      floats[first + stepWords.lossScale] = lossScale(network.loss, batchSize, network.outputs);
+      floats.set(plan.stepValues(this.#optimizer, step), first + stepValueWord);
+    }
   }
 
   finished(): Promise<void> {
     return Promise.resolve();
   }
 
+  /** [members, parameterCount]. */
+  #readStore(store: number): Float32Array {
+    const { members, network } = this.#request;
+    const { parameterCount } = network;
+    const state = this.#state();
+    const values = new Float32Array(members * parameterCount);
+    for (let member = 0; member < members; member++) {
+      const { first, stride } = this.#memory.stateAt(member, store);
+      for (let index = 0; index < parameterCount; index++)
+        values[member * parameterCount + index] = state[first + stride * index]!;
+    }
+    return values;
+  }
+
+  #state(): Float32Array {
+    const { at, stateLanes, stateCount, plan } = this.#memory;
+    return this.#floats(at.state, stateLanes * stateCount * plan.outputs.length);
+  }
+
+  /** Lanes behind the last member repeat it, as do places behind the last parameter. @param values [members, parameterCount] */
+  #writeStore(store: number, values: ArrayLike<number>): void {
+    const { members, network } = this.#request;
+    const last = network.parameterCount - 1;
+    const { stateLanes, stateCount } = this.#memory;
+    const state = this.#state();
+    for (let lane = 0; lane < stateLanes; lane++) {
+      const from = Math.min(lane, members - 1) * network.parameterCount;
+      const { first, stride } = this.#memory.stateAt(lane, store);
+      for (let index = 0; index < stateCount; index++)
+        state[first + stride * index] = values[from + Math.min(index, last)]!;
+    }
+  }
+
+  #status(name: keyof typeof statusWords): Float32Array | Int32Array {
+    const count = 3 * groupMembers * this.#memory.groups;
+    const { status } = this.#memory.at;
+    return name === "leastLoss" ? this.#floats(status, count) : this.#words(status, count);
+  }
+
+  #writeStatus(name: keyof typeof statusWords, values: ArrayLike<number>): void {
+    const { groups } = this.#memory;
+    const status = this.#status(name);
+    for (let lane = 0; lane < groupMembers * groups; lane++)
+      status[laneAt(lane, statusWords[name], 3)] = values[Math.min(lane, values.length - 1)]!;
+  }
+
+  #readStatus(name: keyof typeof statusWords): Float64Array {
+    const status = this.#status(name);
+    const valueOf = (_: unknown, member: number): number => status[laneAt(member, statusWords[name], 3)]!;
+    return Float64Array.from({ length: this.#request.members }, valueOf);
+  }
+
   readLosses(firstStep: number, count: number): Promise<FloatArray> {
     const { members } = this.#request;
+    const lanes = groupMembers * this.#memory.groups;
     const losses = new Float32Array(count * members);
-    for (let at = 0; at < count; at++) losses.set(this.#run.readLosses(firstStep + at), at * members);
+    for (let at = 0; at < count; at++) {
+      const row = (firstStep + at) % ringSteps;
+      losses.set(this.#floats(this.#memory.at.losses + 4 * row * lanes, members), at * members);
+    }
     return Promise.resolve(losses);
   }
 
-  #status(name: keyof typeof statusWords): Float64Array {
-    return Float64Array.from(this.#run.readStatus(name));
-  }
-
   readNonFinite(): Promise<Float64Array> {
-    return Promise.resolve(this.#status("nonFinite"));
+    return Promise.resolve(this.#readStatus("nonFinite"));
   }
 
   async readResults(): Promise<MemberResults> {
@@ -115,31 +244,35 @@ export class FusedRun implements TrainingRun {
     const hasLosses = this.#lastStep >= 0;
     return {
       finalLosses: hasLosses ? await this.readLosses(this.#lastStep, 1) : new Float32Array(members).fill(Number.NaN),
-      bestLosses: Float32Array.from(this.#status("leastLoss")),
-      bestSteps: this.#status("leastStep"),
-      nonFiniteSteps: this.#status("nonFinite"),
+      bestLosses: Float32Array.from(this.#readStatus("leastLoss")),
+      bestSteps: this.#readStatus("leastStep"),
+      nonFiniteSteps: this.#readStatus("nonFinite"),
     };
   }
 
   async readCheckpoint(step: number): Promise<Checkpoint> {
+    const { members, network } = this.#request;
     const { bestLosses, bestSteps, nonFiniteSteps } = await this.readResults();
-    const moments = Float32Array.from(this.#run.readMoments().flatMap((state) => [...state]));
+    const states = this.#memory.plan.state.length;
+    const moments = new Float32Array(states * members * network.parameterCount);
+    for (let state = 0; state < states; state++)
+      moments.set(this.#readStore(state + 1), state * members * network.parameterCount);
     return { step, parameters: this.readParameters(), moments, nonFiniteSteps, bestLosses, bestSteps };
   }
 
   /** [members, parameterCount]. */
   readParameters(): Float32Array {
-    return this.#run.readParameters();
+    return this.#readStore(0);
   }
 
   /** @param parameters [members, parameterCount] */
   writeParameters(parameters: FloatArray): void {
-    this.#run.writeParameters(parameters);
+    this.#writeStore(0, parameters);
   }
 
   dispose(): void {
     this.#request.ended();
-    this.#program?.dispose();
-    this.#run.free(this.#request.device.heap);
+    this.#memory.free();
+    this.#lease.release();
   }
 }

@@ -5,8 +5,9 @@ import { emitExpressions } from "./emitExpression.ts";
 import { exponential } from "./exponentials.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { naturalLogarithm } from "./logarithms.ts";
-import { emitProduct, productKinds, type ProductKind } from "./layerProducts.ts";
+import { type EmittedProduct, emitProduct, productKinds, type ProductKind } from "./layerProducts.ts";
 import type { Block } from "./matmulBlock.ts";
+import { type PackedMatrix, packedMatrices } from "./packedWeights.ts";
 import { read, slotsAt } from "./passArguments.ts";
 import {
   type Address,
@@ -62,6 +63,7 @@ export class GraphCode {
   /** Whether dropout drops. */
   readonly #isTraining: boolean;
   readonly #layers: ReadonlyMap<number, DenseShape>;
+  readonly #packed: readonly PackedMatrix[];
 
   constructor(
     step: StepGraph,
@@ -73,6 +75,7 @@ export class GraphCode {
     this.#context = context;
     this.#block = block;
     this.#isTraining = isTraining;
+    this.#packed = packedMatrices(step).matrices;
     this.#layers = new Map(denseShapesOf(step).map((shape) => [shape.node, shape]));
   }
 
@@ -156,7 +159,7 @@ export class GraphCode {
 
   /** Copies the batch's rows of the data. */
   gather(source: "inputs" | "targets", slot: Slot): void {
-    const { code, args, member, batchFirst, rows, turn, record } = this.#context;
+    const { code, args, member, batchFirst, rows, record } = this.#context;
     const { body } = code;
     const to = this.slotAddress(slot);
     const data = body.let(read(args, source));
@@ -164,9 +167,8 @@ export class GraphCode {
     body.if(
       numbers,
       () => {
-        const ofTurn = i32.mul(turn, read(args, "rowsTurn"));
         const ofMember = i32.mul(member, read(args, "rowsMember"));
-        const first = body.let(i32.add(i32.add(numbers, i32.add(ofTurn, ofMember)), i32.shl(batchFirst, 2)));
+        const first = body.let(i32.add(i32.add(numbers, ofMember), i32.shl(batchFirst, 2)));
         body.for({ from: 0, to: rows }, (row) => {
           const number = i32.load(i32.add(first, i32.shl(row, 2)));
           const from = body.let(i32.add(data, i32.mul(number, 4 * slot.width)));
@@ -192,12 +194,26 @@ export class GraphCode {
     return code.body.let(i32.load(read(args, "products"), 4 * at));
   }
 
+  /** A layer's right matrix: in panels where the pass has packed it, or as weights lie. */
+  #weights(layer: DenseShape, kind: "forward" | "inputs"): Pick<EmittedProduct, "b" | "columnBytes"> {
+    const { code, args, member, parameters } = this.#context;
+    const plain = i32.add(parameters, 4 * layer.weightsOffset);
+    const columnBytes = kind === "forward" ? 4 : 4 * layer.fanOut;
+    const matrix = this.#packed.find((own) => own.layer.index === layer.index && own.kind === kind);
+    if (!matrix) return { b: plain, columnBytes };
+    const packed = code.body.let(read(args, "packed"));
+    const own = i32.add(i32.add(packed, matrix.offset), i32.mul(member, read(args, "slotsMember")));
+    const distance = i32.select(constant("i32", 4 * matrix.k), columnBytes, packed);
+    return { b: code.body.let(i32.select(own, plain, packed)), columnBytes: code.body.let(distance) };
+  }
+
   #dense(index: number, { from }: NodeOf<"dense">): void {
     const { code, rows, parameters, scratch } = this.#context;
     const { body } = code;
     const layer = this.#layers.get(index)!;
     const inputs = this.slotAddress(this.contiguous(from));
     const outputs = this.slotAddress(this.slots.of(index));
+    const weights = this.#weights(layer, "forward");
     const bias = {
       address: body.let(i32.add(parameters, 4 * layer.biasOffset)),
       rowBytes: 0,
@@ -211,11 +227,10 @@ export class GraphCode {
     );
     emitProduct(body, this.#block, {
       a: inputs,
-      b: i32.add(parameters, 4 * layer.weightsOffset),
+      ...weights,
       out: outputs,
       rows,
       columns: layer.fanOut,
-      columnBytes: 4,
       k: layer.fanIn,
       scratch,
       args: this.#productArguments(layer, "forward"),
@@ -223,17 +238,16 @@ export class GraphCode {
   }
 
   #denseInputs(index: number, { from, dense }: NodeOf<"denseInputs">): void {
-    const { code, rows, parameters, scratch } = this.#context;
+    const { code, rows, scratch } = this.#context;
     const layer = this.#layers.get(dense)!;
     const dOutputs = this.slotAddress(this.contiguous(from));
     const dInputs = this.slotAddress(this.slots.of(index));
     emitProduct(code.body, this.#block, {
       a: dOutputs,
-      b: i32.add(parameters, 4 * layer.weightsOffset),
+      ...this.#weights(layer, "inputs"),
       out: dInputs,
       rows,
       columns: layer.fanIn,
-      columnBytes: 4 * layer.fanOut,
       k: layer.fanOut,
       scratch,
       args: this.#productArguments(layer, "inputs"),
@@ -372,7 +386,7 @@ export class GraphCode {
       forUnits(body, width, ({ index: unit, offset, lanes }) => {
         const bytes = unit === undefined ? constant("i32", offset) : i32.add(unit, offset);
         const units = body.let(i32x4.add(i32x4.splat(i32.shrU(bytes, 2)), i32x4.constants(0, 1, 2, 3)));
-        const word = threefry(body, keys, [sample, units]);
+        const [word] = threefry(body, keys, [sample, units]);
         const isDropped = i32x4.gtU(Math.floor(rate * 2 ** 32) | 0, word);
         const value = f32x4.div(same ?? f32x4.load(place(source, unit), offset), 1 - rate);
         const kept = code.clear(value, isDropped);

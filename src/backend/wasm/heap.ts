@@ -19,9 +19,70 @@ function createMemory(isShared: boolean, pages: number): [WebAssembly.Memory, nu
   }
 }
 
-interface Block {
-  readonly address: number;
-  readonly bytes: number;
+/** Bytes that a heap takes for so many that are asked for. */
+export const blockBytes = (bytes: number): number => Math.ceil((bytes + slackBytes) / lineBytes) * lineBytes;
+
+/** Gaps of one class are between 2ⁿ and 2ⁿ⁺¹ bytes. */
+const classOf = (bytes: number): number => 31 - Math.clz32(bytes / lineBytes);
+
+/** Gaps, by where they begin, where they end, and how large they are: each of them is found in a time that does not grow with their number. */
+class Gaps {
+  readonly #sizes = new Map<number, number>();
+  /** From the address behind a gap to its own. */
+  readonly #starts = new Map<number, number>();
+  readonly #classes: Set<number>[] = Array.from({ length: 27 }, () => new Set());
+
+  #insert(address: number, bytes: number): void {
+    this.#sizes.set(address, bytes);
+    this.#starts.set(address + bytes, address);
+    this.#classes[classOf(bytes)]!.add(address);
+  }
+
+  #remove(address: number): number {
+    const bytes = this.#sizes.get(address)!;
+    this.#sizes.delete(address);
+    this.#starts.delete(address + bytes);
+    this.#classes[classOf(bytes)]!.delete(address);
+    return bytes;
+  }
+
+  /** Adds a gap, joined with its neighbours. */
+  add(address: number, bytes: number): void {
+    const before = this.#starts.get(address);
+    const start = before ?? address;
+    const joined = bytes + (before === undefined ? 0 : this.#remove(before));
+    const after = this.#sizes.has(address + bytes) ? this.#remove(address + bytes) : 0;
+    this.#insert(start, joined + after);
+  }
+
+  /** Takes the first bytes of a gap. @returns its address; undefined where none is large enough */
+  take(bytes: number): number | undefined {
+    const found = this.#find(bytes);
+    if (found === undefined) return undefined;
+    const all = this.#remove(found);
+    if (all > bytes) this.#insert(found + bytes, all - bytes);
+    return found;
+  }
+
+  #find(bytes: number): number | undefined {
+    const own = classOf(bytes);
+    // Of a gap's own class a few are looked at; of larger ones any will do.
+    let looks = 8;
+    for (const address of this.#classes[own]!) {
+      if (this.#sizes.get(address)! >= bytes) return address;
+      if (--looks === 0) break;
+    }
+    return this.#classes
+      .find((gaps, larger) => larger > own && gaps.size > 0)
+      ?.values()
+      .next().value;
+  }
+
+  /** Bytes of the gap that ends at an address. */
+  bytesBefore(end: number): number {
+    const start = this.#starts.get(end);
+    return start === undefined ? 0 : end - start;
+  }
 }
 
 export interface HeapOptions {
@@ -41,18 +102,18 @@ export class Heap {
   readonly isShared: boolean;
   readonly #mostPages: number;
   readonly #used = new Map<number, number>();
-  /** Gaps by address; no two touch. */
-  #free: Block[];
+  readonly #gaps = new Gaps();
+  #usedBytes = 0;
 
   constructor({ isShared, mostPages: pages = mostPages }: HeapOptions) {
     this.isShared = isShared;
     [this.memory, this.#mostPages] = createMemory(isShared, pages);
-    this.#free = [{ address: lineBytes, bytes: pageBytes - lineBytes }]; // an address is never 0
+    this.#gaps.add(lineBytes, pageBytes - lineBytes); // an address is never 0
   }
 
   /** Bytes in use. */
   get usedBytes(): number {
-    return [...this.#used.values()].reduce((sum, bytes) => sum + bytes, 0);
+    return this.#usedBytes;
   }
 
   /**
@@ -61,16 +122,10 @@ export class Heap {
    * @throws LimitExceeded where the memory cannot grow as far
    */
   allocate(bytes: number): number {
-    const needed = Math.ceil((bytes + slackBytes) / lineBytes) * lineBytes;
-    let place = this.#free.findIndex((gap) => gap.bytes >= needed);
-    if (place < 0) {
-      this.#grow(needed);
-      place = this.#free.length - 1;
-    }
-    const { address, bytes: found } = this.#free[place]!;
-    if (found === needed) this.#free.splice(place, 1);
-    else this.#free[place] = { address: address + needed, bytes: found - needed };
+    const needed = blockBytes(bytes);
+    const address = this.#gaps.take(needed) ?? this.#grow(needed);
     this.#used.set(address, needed);
+    this.#usedBytes += needed;
     return address;
   }
 
@@ -79,28 +134,15 @@ export class Heap {
     const bytes = this.#used.get(address);
     if (bytes === undefined) throw new Error(`heap: nothing is allocated at ${address}`);
     this.#used.delete(address);
-    this.#addGap({ address, bytes });
+    this.#usedBytes -= bytes;
+    this.#gaps.add(address, bytes);
   }
 
-  #addGap({ address, bytes }: Block): void {
-    const behind = this.#free.findIndex((gap) => gap.address > address);
-    const place = behind < 0 ? this.#free.length : behind;
-    const [before, after] = [this.#free[place - 1], this.#free[place]];
-    const joinsBefore = before !== undefined && before.address + before.bytes === address;
-    const joinsAfter = after !== undefined && address + bytes === after.address;
-    const joined = {
-      address: joinsBefore ? before.address : address,
-      bytes: bytes + (joinsBefore ? before.bytes : 0) + (joinsAfter ? after.bytes : 0),
-    };
-    this.#free.splice(place - (joinsBefore ? 1 : 0), (joinsBefore ? 1 : 0) + (joinsAfter ? 1 : 0), joined);
-  }
-
-  /** Adds pages, until the last gap has so many bytes. */
-  #grow(bytes: number): void {
+  /** Adds pages, and takes so many bytes at the end of what was there. */
+  #grow(bytes: number): number {
     const end = this.memory.buffer.byteLength;
-    const last = this.#free[this.#free.length - 1];
-    const atEnd = last && last.address + last.bytes === end ? last.bytes : 0;
-    const pages = Math.ceil((bytes - atEnd) / pageBytes);
+    const start = end - this.#gaps.bytesBefore(end);
+    const pages = Math.ceil((start + bytes - end) / pageBytes);
     try {
       this.memory.grow(pages);
     } catch (cause) {
@@ -109,7 +151,8 @@ export class Heap {
       const fix = "take smaller batches or fewer members";
       throw new LimitExceeded({ place: "WebAssembly memory", expected: most, got, fix, cause });
     }
-    this.#addGap({ address: end, bytes: pages * pageBytes });
+    this.#gaps.add(end, pages * pageBytes);
+    return this.#gaps.take(bytes)!;
   }
 
   /** f32 values at an address; no longer valid when memory grows. */
@@ -120,5 +163,18 @@ export class Heap {
   /** 32-bit words at an address; no longer valid when memory grows. */
   words(address: number, count: number): Int32Array<ArrayBufferLike> {
     return new Int32Array(this.memory.buffer, address, count);
+  }
+
+  writeWords(address: number, values: ArrayLike<number>): void {
+    this.words(address, values.length).set(values);
+  }
+
+  writeFloats(address: number, values: ArrayLike<number>): void {
+    this.floats(address, values.length).set(values);
+  }
+
+  /** Sets words to 0. */
+  clear(address: number, count: number): void {
+    this.words(address, count).fill(0);
   }
 }

@@ -55,6 +55,7 @@ export const i32 = {
   load: load("i32", [0x28]),
   truncSatF32S: unary("f32", "i32")([0xfc, 0x00]),
   eqz: unary("i32", "i32")([0x45]),
+  clz: unary("i32", "i32")([0x67]),
   eq: i32Binary([0x46]),
   ne: i32Binary([0x47]),
   ltS: i32Binary([0x48]),
@@ -204,6 +205,9 @@ export const i32x4 = {
   add: i32x4Binary(simd(0xae)),
   sub: i32x4Binary(simd(0xb1)),
   mul: i32x4Binary(simd(0xb5)),
+  /** The 64-bit products of unsigned lanes: of the first two, of the last two. */
+  extmulLowU: i32x4Binary(simd(0xde)),
+  extmulHighU: i32x4Binary(simd(0xdf)),
   minS: i32x4Binary(simd(0xb6)),
   maxS: i32x4Binary(simd(0xb8)),
   truncSatF32x4S: unary("f32x4", "i32x4")(simd(0xf8)),

@@ -6,7 +6,8 @@ import { i32 } from "./instructions.ts";
 import { least } from "./least.ts";
 import type { Memory } from "./memory.ts";
 import type { Address } from "./rowLoops.ts";
-import { constant, type Value } from "./value.ts";
+import type { PackedMatrix } from "./packedWeights.ts";
+import { constant, type Operand, type Value } from "./value.ts";
 
 /** Kinds of matrix products of a dense node. */
 export const productKinds = ["forward", "inputs", "weights", "weightsAdded"] as const;
@@ -19,12 +20,12 @@ const leastRows = 64;
 type ProductWords = Partial<Record<keyof typeof argument, number>>;
 
 /** How the matrices of a dense node's products lie: distances in bytes, and what is packed. */
-function wordsOf({ fanIn, fanOut }: DenseShape, kind: ProductKind, rows: number): ProductWords {
+function wordsOf({ fanIn, fanOut }: DenseShape, kind: ProductKind, rows: number, isPacked: boolean): ProductWords {
   const byInputs = 4 * fanIn;
   const byOutputs = 4 * fanOut;
   const packs = (lanes: number, columns: number) => ({
     packA: columns >= leastColumns ? 1 : 0,
-    packB: lanes >= leastRows ? 1 : 0,
+    packB: isPacked ? 2 : lanes >= leastRows ? 1 : 0,
   });
   if (kind === "forward") {
     // [rows, fanIn] · [fanIn, fanOut], added to the bias
@@ -34,7 +35,7 @@ function wordsOf({ fanIn, fanOut }: DenseShape, kind: ProductKind, rows: number)
   if (kind === "inputs") {
     // [rows, fanOut] · [fanIn, fanOut]ᵀ, whose columns do not lie side by side
     const lie = { aLane: byOutputs, aDeep: 4, bLane: byOutputs, bDeep: 4, outRow: byInputs };
-    return { ...lie, ...packs(rows, fanIn), packB: 1 };
+    return { ...lie, ...packs(rows, fanIn), packB: isPacked ? 2 : 1 };
   }
   // [rows, fanIn]ᵀ · [rows, fanOut]
   const lie = { aLane: 4, aDeep: byInputs, bLane: 4, bDeep: byOutputs, outRow: byOutputs };
@@ -43,14 +44,21 @@ function wordsOf({ fanIn, fanOut }: DenseShape, kind: ProductKind, rows: number)
 
 /**
  * Writes the arguments of all products of dense nodes.
- * @param rows of a slice of the batch
+ * @param rows of a slice of the batch @param packed matrices that lie in panels
  * @returns address of a list of their addresses, `productKinds` of each node
  */
-export function writeProducts(memory: Memory, layers: readonly DenseShape[], rows: number): number {
+export function writeProducts(
+  memory: Memory,
+  layers: readonly DenseShape[],
+  rows: number,
+  packed: readonly PackedMatrix[],
+): number {
   const addresses = layers.flatMap((layer) =>
     productKinds.map((kind) => {
       const words = Array.from({ length: argument.axes }, () => 0);
-      for (const [name, value] of Object.entries(wordsOf(layer, kind, rows))) words[argument[name as "a"]] = value;
+      const isPacked = packed.some((own) => own.layer.index === layer.index && own.kind === kind);
+      for (const [name, value] of Object.entries(wordsOf(layer, kind, rows, isPacked)))
+        words[argument[name as "a"]] = value;
       return memory.words(words);
     }),
   );
@@ -65,7 +73,7 @@ export interface EmittedProduct {
   readonly rows: Address;
   readonly columns: number;
   /** From a column of b to the next, in bytes. */
-  readonly columnBytes: number;
+  readonly columnBytes: Operand<"i32">;
   readonly k: Value<"i32"> | number;
   readonly args: Address;
   readonly scratch: Address;
@@ -80,9 +88,10 @@ export function emitProduct(body: Body, block: Block, product: EmittedProduct): 
   }
   const [left, right, to] = [body.let(a), body.let(b), body.let(out)];
   const depth = typeof k === "number" ? k : body.let(k);
+  const distance = typeof columnBytes === "number" ? columnBytes : body.let(columnBytes);
   body.for({ from: 0, to: columns, by: mostColumns }, (first) => {
     const count = least(body, i32.sub(constant("i32", columns), first), mostColumns);
     const place = i32.add(to, i32.shl(first, 2));
-    body.call(block, left, i32.add(right, i32.mul(first, columnBytes)), place, rows, count, depth, args, scratch);
+    body.call(block, left, i32.add(right, i32.mul(first, distance)), place, rows, count, depth, args, scratch);
   });
 }

@@ -1,112 +1,109 @@
-import type { Expression } from "../../math/expression.ts";
 import { lossFunction } from "../../math/lossFunction.ts";
+import type { ElementLoss } from "../../math/losses.ts";
 import type { Loss } from "../../graph/network.ts";
 import { emitExpressions } from "./emitExpression.ts";
-import { boundedExponential } from "./exponentials.ts";
-import { f32x4, i32x4 } from "./instructions.ts";
-import { logOnePlus } from "./logarithms.ts";
-import { constant } from "./value.ts";
-import type { Floats, Mask, VectorCode } from "./vectorCode.ts";
+import type { RowsContext } from "./graphCode.ts";
+import { f32x4, i32, i32x4 } from "./instructions.ts";
+import { least } from "./least.ts";
+import { read, turnPlace } from "./passArguments.ts";
+import { type Address, sumOfLanes } from "./rowLoops.ts";
+import {
+  crossEntropyOf,
+  crossEntropySlopes,
+  type FourRows,
+  largestOf,
+  RowsInLocals,
+  RowsInMemory,
+  sumRows,
+} from "./softmaxRow.ts";
+import type { Value } from "./value.ts";
+import type { Floats, VectorCode } from "./vectorCode.ts";
 
-/** The loss of samples, not scaled, and its slopes by the outputs, times a scale. */
-export interface LossValues {
-  readonly loss: Floats;
-  readonly slopes: readonly Floats[];
-}
-
-/** Outputs of four samples and their targets. All may be used often. */
-interface Rows {
-  readonly outputs: readonly Floats[];
-  readonly targets: readonly Floats[];
-}
-
-interface LossInputs extends Rows {
-  readonly scale: Floats;
-}
-
-const sumOf = (values: readonly Floats[]): Floats =>
-  values.slice(1).reduce((sum, value) => f32x4.add(sum, value), values[0]!);
-
-type ElementWise = Exclude<Loss, "softmaxCrossEntropy">;
-
-/** Expressions of every output and its target, as `y` and `t`. */
-function ofElements(code: VectorCode, expressions: readonly Expression[], { outputs, targets }: Rows): Floats[][] {
-  return outputs.map((y, at) => {
-    const named = new Map([
-      ["y", y],
-      ["t", targets[at]!],
-    ]);
-    return emitExpressions(code, expressions, named);
-  });
-}
-
-function elementLoss(code: VectorCode, loss: ElementWise, inputs: LossInputs): LossValues {
+/** The loss of values and its slopes by them. */
+function elementLoss(code: VectorCode, loss: ElementLoss, y: Floats, t: Floats): [loss: Floats, slope: Floats] {
   const { loss: value, slope } = lossFunction(loss);
-  const elements = ofElements(code, [value, slope], inputs) as [Floats, Floats][];
-  return {
-    loss: code.let(sumOf(elements.map(([own]) => own))),
-    slopes: elements.map(([, own]) => code.let(f32x4.mul(inputs.scale, own))),
-  };
+  const inputs = new Map([
+    ["y", y],
+    ["t", t],
+  ]);
+  return emitExpressions(code, [value, slope], inputs) as [Floats, Floats];
 }
 
-/** The largest of the logits, the first of several, and masks of where each is it. */
-function largestOf(code: VectorCode, logits: readonly Floats[]): { largest: Floats; isLargest: Mask[] } {
-  let largest = logits[0]!;
-  let place: Mask = constant("i32x4", 0);
-  for (const [at, logit] of logits.entries()) {
-    if (at === 0) continue;
-    const isLarger = code.let(f32x4.gt(logit, largest));
-    largest = code.let(f32x4.bitselect(logit, largest, isLarger));
-    place = code.let(i32x4.bitselect(at, place, isLarger));
+/** The cross entropy of four rows, and how its slope in a column is computed. Columns keep their exponentials. */
+function crossEntropy(code: VectorCode, rows: FourRows, scale: Floats) {
+  const largest = largestOf(code, rows);
+  const sums = sumRows(code, rows, largest, { keeps: true, summed: "values" });
+  return { loss: code.let(crossEntropyOf(code, sums)), slopeOf: crossEntropySlopes(code, sums, largest, scale) };
+}
+
+/**
+ * The loss of four samples in locals, not scaled, and its slopes by the outputs, times a scale.
+ * @param values outputs, targets and scale, which may be used often
+ */
+export function lossOf(
+  code: VectorCode,
+  loss: Loss,
+  values: { readonly outputs: readonly Floats[]; readonly targets: readonly Floats[]; readonly scale: Floats },
+): { loss: Floats; slopes: Floats[] } {
+  const { outputs, targets, scale } = values;
+  const slopes: Floats[] = [];
+  if (loss === "softmaxCrossEntropy") {
+    const rows = new RowsInLocals(outputs, targets);
+    const own = crossEntropy(code, rows, scale);
+    rows.each((column) => slopes.push(own.slopeOf(column)));
+    return { loss: own.loss, slopes };
   }
-  return { largest, isLargest: logits.map((_, at) => code.let(i32x4.eq(place, at))) };
-}
-
-/** t · x; 0 where t is 0, though x be infinite: a logit of −∞ masks its class. */
-const targetTimes = (code: VectorCode, t: Floats, x: Floats): Floats => code.clear(f32x4.mul(t, x), f32x4.eq(t, 0));
-
-/** What the loss of a row of logits and its slopes are made of. */
-interface SoftmaxRow {
-  readonly loss: Floats;
-  readonly isLargest: readonly Mask[];
-  readonly exponentials: readonly Floats[];
-  /** Sum of the exponentials of all but the largest, whose own is 1. */
-  readonly rest: Floats;
-  /** Sum of all targets. */
-  readonly all: Floats;
-}
-
-/** The sum of all but the largest's. */
-const sumOfOthers = (code: VectorCode, values: readonly Floats[], isLargest: readonly Mask[]): Floats =>
-  sumOf(values.map((value, at) => code.clear(value, isLargest[at]!)));
-
-/** −Σ t · log softmax in the forms of shaders/crossEntropy.wgsl, which keep their digits as a probability comes near 1. */
-function softmaxRow(code: VectorCode, { outputs: logits, targets }: Rows): SoftmaxRow {
-  const { largest, isLargest } = largestOf(code, logits);
-  const shifted = logits.map((logit) => code.let(f32x4.sub(logit, largest)));
-  const exponentials = shifted.map((x) => code.let(boundedExponential(code, x)));
-  // NaN where the largest is not finite: a row of −∞ only has no probabilities, and one with ∞ has diverged.
-  const rest = code.let(f32x4.add(f32x4.sub(largest, largest), sumOfOthers(code, exponentials, isLargest)));
-  const all = code.let(sumOf(targets));
-  const distances = targets.map((t, at) => targetTimes(code, t, shifted[at]!));
-  const loss = code.let(f32x4.sub(f32x4.mul(all, logOnePlus(code, rest)), sumOf(distances)));
-  return { loss, isLargest, exponentials, rest, all };
-}
-
-function softmaxCrossEntropy(code: VectorCode, inputs: LossInputs): LossValues {
-  const { targets, scale } = inputs;
-  const { loss, isLargest, exponentials, rest, all } = softmaxRow(code, inputs);
-  const restTargets = code.let(sumOfOthers(code, targets, isLargest));
-  const share = code.let(f32x4.div(scale, f32x4.add(rest, 1)));
-  const perExponential = code.let(f32x4.mul(share, all));
-  const ofLargest = code.let(f32x4.mul(share, code.nmadd(f32x4.sub(all, restTargets), rest, restTargets)));
-  const slopes = exponentials.map((value, at) => {
-    const ofOther = f32x4.sub(f32x4.mul(value, perExponential), f32x4.mul(scale, targets[at]!));
-    return code.let(f32x4.bitselect(ofLargest, ofOther, isLargest[at]!));
+  const losses = outputs.map((y, at) => {
+    const [own, slope] = elementLoss(code, loss, y, targets[at]!);
+    slopes.push(code.let(f32x4.mul(scale, slope)));
+    return own;
   });
-  return { loss, slopes };
+  return { loss: code.let(losses.reduce((sum, own) => f32x4.add(sum, own))), slopes };
 }
 
-/** The loss of four samples and its slopes. */
-export const lossOf = (code: VectorCode, loss: Loss, inputs: LossInputs): LossValues =>
-  loss === "softmaxCrossEntropy" ? softmaxCrossEntropy(code, inputs) : elementLoss(code, loss, inputs);
+/** Rows of outputs and targets, and where their gradients go; all [rows, width]. */
+interface LossRows {
+  readonly outputs: Address;
+  readonly targets: Address;
+  readonly dOutputs: Address;
+  readonly width: number;
+}
+
+/** Lanes that stand for one of so many values that are left. */
+const lanesBefore = (left: Value<"i32">): Value<"i32x4"> => i32x4.gtS(i32x4.splat(left), i32x4.constants(0, 1, 2, 3));
+
+/** Writes the loss of rows in memory, its sum over the slice, and the gradients by the outputs: CPU reference in src/backend/cpu/loss.ts. */
+export function emitLoss(context: RowsContext, loss: Loss, own: LossRows): void {
+  const { code, args, member, batchFirst, record, rows } = context;
+  const { outputs, targets, dOutputs, width } = own;
+  const { body } = code;
+  const sum = body.variable("f32x4", 0);
+  const scale = body.let(f32x4.loadSplat(record, 4 * turnPlace.lossScale));
+  const add = (value: Floats, left: Value<"i32">): void =>
+    body.set(sum, f32x4.add(sum, code.keep(value, lanesBefore(left))));
+  if (loss === "softmaxCrossEntropy") {
+    const last = body.let(i32.sub(rows, 1));
+    body.for({ from: 0, to: rows, by: 4 }, (row) => {
+      const offsets = [0, 1, 2, 3].map((lane) => body.let(i32.mul(least(body, i32.add(row, lane), last), 4 * width)));
+      const starts = [outputs, targets, dOutputs].map((array) =>
+        offsets.map((offset) => body.let(i32.add(array, offset))),
+      );
+      const four = new RowsInMemory(code, { width, columnBytes: 4, starts });
+      const { loss: value, slopeOf } = crossEntropy(code, four, scale);
+      add(value, i32.sub(rows, row));
+      four.each((column) => column.keep(slopeOf(column)));
+    });
+  } else {
+    const bytes = body.let(i32.mul(rows, 4 * width));
+    body.for({ from: 0, to: bytes, by: 16 }, (at) => {
+      const [y, t] = [outputs, targets].map((array) => body.let(f32x4.load(i32.add(array, at))));
+      const [value, slope] = elementLoss(code, loss, y!, t!);
+      add(value, i32.shrU(i32.sub(bytes, at), 2));
+      body.store(i32.add(dOutputs, at), f32x4.mul(slope, scale));
+    });
+  }
+  const ofMember = i32.mul(member, read(args, "partialsMember"));
+  const slice = i32.divU(batchFirst, read(args, "sliceRows"));
+  const partial = i32.add(i32.add(read(args, "partials"), ofMember), i32.shl(slice, 2));
+  body.storeLane(partial, code.let(sumOfLanes(code, sum)), 0);
+}

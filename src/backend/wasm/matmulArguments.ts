@@ -30,7 +30,7 @@ export const argument = {
   matrices: 19,
   /** Matrices of an item: it takes the same block of each. */
   itemMatrices: 20,
-  /** Flags: sums are added to out; a, b are packed into panels. */
+  /** Flags: sums are added to out; a, b are packed into panels. Where packB is 2, b lies in panels already. */
   accumulate: 21,
   packA: 22,
   packB: 23,

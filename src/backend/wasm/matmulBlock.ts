@@ -9,7 +9,7 @@ import type { ModuleBuilder } from "./moduleBuilder.ts";
 import { constant, type Value } from "./value.ts";
 
 /** Products of a sum that are added in registers; the sums of such blocks are added in order. It decides the bits of a product. */
-const blockDepth = 256;
+export const blockDepth = 256;
 /** Rows of a that are packed at once: 128 KiB, so that they stay in a second-level cache beside the panels of b. */
 const blockRows = 128;
 /** Most columns of a block. */
@@ -35,7 +35,7 @@ interface Packs {
 }
 
 /** A range of op(a) or op(b): where it begins, its distances, its rows or columns, and its k. */
-interface Range {
+export interface Range {
   readonly from: Address;
   readonly lane: Address;
   readonly deep: Address;
@@ -101,14 +101,24 @@ function multiplyRows(
   );
 }
 
-/** Adds the function of blocks whose sums are taken tile by tile. */
-export function addBlock(builder: ModuleBuilder, useMadd: boolean): Block {
+export interface Blocks {
+  readonly block: Block;
+  /** Packs a range of op(b) of at most `mostColumns` and `blockDepth`. */
+  packColumns(body: Body, range: Range, to: Address): void;
+}
+
+/** Adds the function of blocks whose sums are taken tile by tile, and those that pack for it. */
+export function addBlock(builder: ModuleBuilder, useMadd: boolean): Blocks {
   const kernels = addKernels(builder, useMadd);
-  return builder.function({ parameters: blockParameters }, (body, ...parameters) => {
+  const block = builder.function({ parameters: blockParameters }, (body, ...parameters) => {
     const [a, b, out, rows, columns, k, args, scratch] = parameters;
     const [aLane, aDeep] = [body.let(load(args, "aLane")), body.let(load(args, "aDeep"))];
     const [bLane, bDeep] = [body.let(load(args, "bLane")), body.let(load(args, "bDeep"))];
     const [packA, packB] = [body.let(load(args, "packA")), body.let(load(args, "packB"))];
+    const packsB = body.let(i32.eq(packB, 1));
+    // Panels that are there already follow each other, each as wide as a tile.
+    const panelled = i32.shl(i32.and(i32.add(columns, tileColumns - 1), -tileColumns), 2);
+    const nextB = body.let(i32.select(panelled, bDeep, i32.eq(packB, 2)));
     const outRow = body.let(load(args, "outRow"));
     const aPanels = body.let(i32.add(scratch, spillBytes));
     const bPanels = body.let(i32.add(scratch, spillBytes + aBytes));
@@ -116,12 +126,12 @@ export function addBlock(builder: ModuleBuilder, useMadd: boolean): Block {
     const done = body.variable("i32", 0);
     body.loop((next) => {
       const depth = least(body, i32.sub(k, done), blockDepth);
-      const fromB = body.let(i32.add(b, i32.mul(done, bDeep)));
+      const fromB = body.let(i32.add(b, i32.mul(done, nextB)));
       const rangeOfB = { from: fromB, lane: bLane, deep: bDeep, lanes: columns, depth };
-      body.if(packB, () => pack(body, kernels.packsOfB, rangeOfB, bPanels));
+      body.if(packsB, () => pack(body, kernels.packsOfB, rangeOfB, bPanels));
       const bStep = body.let(i32.select(constant("i32", 4 * tileColumns), bDeep, packB));
       const columnBytes = body.let(i32.select(i32.shl(depth, 2), 4, packB));
-      const right = [body.let(i32.select(bPanels, fromB, packB)), bStep, columnBytes, depth] as const;
+      const right = [body.let(i32.select(bPanels, fromB, packsB)), bStep, columnBytes, depth] as const;
       body.for({ from: 0, to: rows, by: blockRows }, (top) => {
         const from = body.let(i32.add(a, i32.add(i32.mul(done, aDeep), i32.mul(top, aLane))));
         const lanes = least(body, i32.sub(rows, top), blockRows);
@@ -134,4 +144,5 @@ export function addBlock(builder: ModuleBuilder, useMadd: boolean): Block {
       body.branchIf(next, i32.ltU(done, k));
     });
   });
+  return { block, packColumns: (body, range, to) => pack(body, kernels.packsOfB, range, to) };
 }

@@ -1,4 +1,4 @@
-import type { Body, Callable } from "./body.ts";
+import type { Body } from "./body.ts";
 import { f32x4, i32 } from "./instructions.ts";
 import { load } from "./matmulArguments.ts";
 import { forBlocks, type OutBlock } from "./matmulKernel.ts";
@@ -63,14 +63,12 @@ interface At {
   readonly index: Value<"i32">;
 }
 
-const parameters = ["i32", "i32", "i32", "i32"] as const;
-
 /** Adds the kernel of an epilogue, `(args, item, scratch, turn)`. */
-export function addEpilogue(builder: ModuleBuilder, epilogue: Epilogue): Callable<typeof parameters, undefined> {
+export function addEpilogue(builder: ModuleBuilder, epilogue: Epilogue) {
   const { operands, extraOutputs = 0 } = epilogue;
   const extras = Array.from({ length: extraOutputs }, () => "values" as const);
   const layouts: readonly OperandLayout[] = [...operands, ...extras];
-  return builder.function({ parameters }, (body, ...[args, item]) => {
+  return builder.kernel((body, ...[args, item]) => {
     const product = body.let(i32.load(args, 4 * epilogueArgument.product));
     const outRow = body.let(load(product, "outRow"));
     forBlocks(body, product, item, (block, index) => {

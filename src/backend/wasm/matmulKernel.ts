@@ -77,9 +77,9 @@ function matricesOf(body: Body, args: Address, matrix: Address): { a: Address; b
 
 /** Adds the kernel of products, `matmul(args, item, scratch, turn)`. */
 export function addMatmul(builder: ModuleBuilder, useMadd: boolean) {
-  const block = addBlock(builder, useMadd);
+  const { block } = addBlock(builder, useMadd);
   const dotBlock = addDotBlock(builder, useMadd);
-  return builder.function({ parameters: ["i32", "i32", "i32", "i32"] }, (body, ...[args, item, scratch]) => {
+  return builder.kernel((body, ...[args, item, scratch]) => {
     forBlocks(body, args, item, ({ top, left, rows, columns, slice, matrix: out }, matrix) => {
       const { a, b } = matricesOf(body, args, matrix);
       const depth = body.let(load(args, "sliceDepth"));

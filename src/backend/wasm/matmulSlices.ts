@@ -1,6 +1,7 @@
 import { f32x4, i32 } from "./instructions.ts";
 import { least } from "./least.ts";
 import type { ModuleBuilder } from "./moduleBuilder.ts";
+import { storeUpTo } from "./vectorStore.ts";
 
 /** Values that an item of `sumSlices` adds up. */
 export const sliceItemValues = 1024;
@@ -10,7 +11,7 @@ export const sumArgument = { from: 0, out: 1, values: 2, slices: 3, accumulate: 
 
 /** Adds the kernel `sumSlices`: out = Σ slices, in their order, or out += Σ slices. */
 export const addSumSlices = (builder: ModuleBuilder) =>
-  builder.function({ parameters: ["i32", "i32", "i32", "i32"] }, (body, ...[args, item]) => {
+  builder.kernel((body, ...[args, item]) => {
     const load = (name: keyof typeof sumArgument) => body.let(i32.load(args, 4 * sumArgument[name]));
     const [from, out, values] = [load("from"), load("out"), load("values")];
     const [slices, accumulate] = [load("slices"), load("accumulate")];
@@ -27,15 +28,6 @@ export const addSumSlices = (builder: ModuleBuilder) =>
       });
       const place = body.let(i32.add(out, bytes));
       body.if(accumulate, () => body.set(sum, f32x4.add(f32x4.load(place), sum)));
-      body.if(
-        i32.leU(i32.add(index, 4), last),
-        () => body.store(place, sum),
-        () => {
-          body.storeLane(place, sum, 0);
-          for (const lane of [1, 2] as const) {
-            body.if(i32.ltU(i32.add(index, lane), last), () => body.storeLane(place, sum, lane, 4 * lane));
-          }
-        },
-      );
+      storeUpTo(body, place, sum, body.let(i32.sub(last, index)));
     });
   });

@@ -1,38 +1,62 @@
-import type { Heap } from "./heap.ts";
+import { blockBytes, type Heap } from "./heap.ts";
+
+/** Where memory comes from: a heap, or a count of what a heap would hand out. */
+export type MemorySource = Pick<Heap, "allocate" | "release" | "writeWords" | "writeFloats" | "clear">;
+
+/** Adds up the bytes that a heap would hand out. */
+export class MemoryCount implements MemorySource {
+  bytes = 0;
+
+  allocate(bytes: number): number {
+    this.bytes += blockBytes(bytes);
+    return 0;
+  }
+
+  release(): void {}
+  writeWords(): void {}
+  writeFloats(): void {}
+  clear(): void {}
+}
 
 /** Memory of one owner in a heap, freed together. */
 export class Memory {
-  readonly heap: Heap;
+  readonly #source: MemorySource;
   readonly #addresses: number[] = [];
 
-  constructor(heap: Heap) {
-    this.heap = heap;
+  constructor(source: MemorySource) {
+    this.#source = source;
+  }
+
+  /** Takes memory that is written before it is read: it holds what was there before. @returns its address */
+  reserve(count: number): number {
+    const address = this.#source.allocate(4 * count);
+    this.#addresses.push(address);
+    return address;
   }
 
   /** Takes memory for f32 values or words, all 0. @returns its address */
   allocate(count: number): number {
-    const address = this.heap.allocate(4 * count);
-    this.#addresses.push(address);
-    this.heap.words(address, count).fill(0);
+    const address = this.reserve(count);
+    this.#source.clear(address, count);
     return address;
   }
 
   /** Takes memory for words that are written at once. @returns its address */
   words(values: ArrayLike<number>): number {
-    const address = this.allocate(values.length);
-    this.heap.words(address, values.length).set(values);
+    const address = this.reserve(values.length);
+    this.#source.writeWords(address, values);
     return address;
   }
 
   /** Takes memory for f32 values that are written at once. @returns its address */
   floats(values: ArrayLike<number>): number {
-    const address = this.allocate(values.length);
-    this.heap.floats(address, values.length).set(values);
+    const address = this.reserve(values.length);
+    this.#source.writeFloats(address, values);
     return address;
   }
 
   free(): void {
-    for (const address of this.#addresses) this.heap.release(address);
+    for (const address of this.#addresses) this.#source.release(address);
     this.#addresses.length = 0;
   }
 }

@@ -18,6 +18,8 @@ interface Signature<P extends readonly ValueType[], R extends ValueType | undefi
   readonly result?: R;
 }
 
+const kernelParameters = ["i32", "i32", "i32", "i32"] as const;
+
 type Built<R extends ValueType | undefined> = R extends ValueType ? Value<R> : void;
 
 /** `\0asm` and the version. */
@@ -52,6 +54,11 @@ export class ModuleBuilder {
     const type = this.#typeOf(parameters, result);
     this.#functions.push({ type, body: body.encode(result === undefined ? undefined : built) });
     return { index: this.#functions.length - 1, parameters, result: result as R };
+  }
+
+  /** Adds a kernel for threads. @param build told the address of its arguments, which item, memory of the thread, which turn */
+  kernel(build: (body: Body, ...parameters: Parameters<typeof kernelParameters>) => void) {
+    return this.function({ parameters: kernelParameters }, build);
   }
 
   /** Makes a function callable by the host. */

@@ -1,11 +1,9 @@
-import type { HostedUpdate } from "../../math/optimizerUpdate.ts";
 import { memberHyperParameters } from "../../math/optimizers.ts";
-import type { UpdateValues } from "../../math/updateValues.ts";
-import { emitExpressions } from "./emitExpression.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
 import { read, turnPlace } from "./passArguments.ts";
 import type { Address } from "./rowLoops.ts";
+import { emitUpdate, type UpdatePlan } from "./updateCode.ts";
 import { constant } from "./value.ts";
 import type { Floats, Mask, VectorCode } from "./vectorCode.ts";
 
@@ -27,7 +25,7 @@ interface UpdatePlace {
   readonly count: number;
 }
 
-/** Addresses of an item's parameters, gradients and what the optimizer keeps. */
+/** Addresses of an item's gradients, parameters and what the optimizer keeps. */
 function arraysOf(
   { code, args }: UpdateContext,
   { member, first, count }: UpdatePlace,
@@ -37,22 +35,9 @@ function arraysOf(
   const own = body.let(i32.add(i32.mul(member, 16 * Math.ceil(count / 4)), i32.shl(first, 2)));
   const moments = Array.from({ length: states }, (_, state) => i32.mul(read(args, "momentsState"), state));
   return [
-    body.let(i32.add(read(args, "parameters"), own)),
     body.let(i32.add(read(args, "gradients"), own)),
+    body.let(i32.add(read(args, "parameters"), own)),
     ...moments.map((distance) => body.let(i32.add(i32.add(read(args, "moments"), own), distance))),
-  ];
-}
-
-/** Values that are the same for all parameters of a member. */
-function numbersOf({ code, args, record }: UpdateContext, member: Address, { ofRun, ofStep }: HostedUpdate) {
-  const { body } = code;
-  const splat = (address: Address, offset: number): Floats => body.let(f32x4.loadSplat(address, offset));
-  const settings = body.let(i32.add(read(args, "settings"), i32.mul(member, 4 * memberHyperParameters.length)));
-  const runValues = body.let(read(args, "runValues"));
-  return [
-    ...memberHyperParameters.map((name, at) => [name as string, splat(settings, 4 * at)] as const),
-    ...ofRun.map((_, at) => [`hyper ${at}`, splat(runValues, 4 * at)] as const),
-    ...ofStep.map((_, at) => [`step ${at}`, splat(record, 4 * (turnPlace.values + at))] as const),
   ];
 }
 
@@ -62,28 +47,28 @@ const isFinite = (value: Floats): Mask => f32x4.lt(f32x4.abs(value), Number.POSI
  * Writes the update of a block of parameters of one member. A parameter that would not be finite stays as it was, and the member is
  * marked as failed. CPU reference: src/backend/cpu/update.ts.
  */
-export function emitUpdate(context: UpdateContext, place: UpdatePlace, { hosted, state }: UpdateValues): void {
-  const { code, args } = context;
+export function emitBlockUpdate(context: UpdateContext, place: UpdatePlace, plan: UpdatePlan): void {
+  const { code, args, record } = context;
   const { body } = code;
-  const arrays = arraysOf(context, place, state.length);
-  const numbers = numbersOf(context, place.member, hosted);
+  const [gradients, ...stores] = arraysOf(context, place, plan.state.length);
+  const settings = body.let(i32.add(read(args, "settings"), i32.mul(place.member, 4 * memberHyperParameters.length)));
+  const update = emitUpdate(code, plan, {
+    rate: (at) => f32x4.loadSplat(settings, 4 * at),
+    hyper: body.let(read(args, "runValues")),
+    step: body.let(i32.add(record, 4 * turnPlace.values)),
+  });
   const blockSize = body.let(read(args, "blockSize"));
   const left = least(body, i32.sub(constant("i32", place.count), place.first), blockSize);
   const bytes = body.let(i32.shl(left, 2));
   const isWrong = body.variable("i32x4", 0);
   body.for({ from: 0, to: bytes, by: 16 }, (at) => {
-    const [parameter, gradient, ...kept] = arrays.map((address) => body.let(f32x4.load(i32.add(address, at))));
-    const inputs = new Map<string, Floats>([
-      ["parameter", parameter!],
-      ["gradient", gradient!],
-      ...state.map((name, kind) => [name, kept[kind]!] as const),
-      ...numbers,
-    ]);
-    const [updated, ...next] = emitExpressions(code, hosted.outputs, inputs);
-    const isFit = body.let(isFinite(updated!));
-    body.store(i32.add(arrays[0]!, at), f32x4.bitselect(updated!, parameter!, isFit));
-    next.forEach((value, kind) => body.store(i32.add(arrays[2 + kind]!, at), value));
-    const allFit = [gradient!, ...next].reduce((all, value) => i32x4.and(all, isFinite(value)), isFit as Mask);
+    const load = (address: Address): Floats => body.let(f32x4.load(i32.add(address, at)));
+    const old = stores.map(load);
+    const { now, watched } = update({ gradient: load(gradients!), old });
+    const isFit = body.let(isFinite(now[0]!));
+    const kept = [f32x4.bitselect(now[0]!, old[0]!, isFit), ...now.slice(1)];
+    stores.forEach((address, store) => body.store(i32.add(address, at), kept[store]!));
+    const allFit = watched.slice(1).reduce((all, value) => i32x4.and(all, isFinite(value)), isFit as Mask);
     const behind = i32x4.splat(i32.shrU(i32.sub(bytes, at), 2));
     const isInside = i32x4.gtS(behind, i32x4.constants(0, 1, 2, 3));
     body.set(isWrong, i32x4.or(isWrong, i32x4.andnot(isInside, allFit)));

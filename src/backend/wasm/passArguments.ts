@@ -26,10 +26,12 @@ const names = [
   /** The data: [rows, inputs] and [rows, outputs] f32. */
   "inputs",
   "targets",
-  /** Numbers of the rows of each turn and member, or 0: rows follow each other. Distances in bytes; that of members may be 0. */
+  /** Numbers of the rows of each member, or 0: rows follow each other. The distance of members in bytes may be 0. */
   "rows",
-  "rowsTurn",
   "rowsMember",
+  /** Words of the seeds by which members draw rows [members or 1, 2], and how many rows there are. */
+  "seeds",
+  "rowCount",
   /** Sums of losses over slices of the batch, and the distance of members in bytes. */
   "partials",
   "partialsMember",
@@ -56,6 +58,10 @@ const names = [
   /** [members] f32 and [members] words. */
   "bestLosses",
   "bestSteps",
+  /** Packed weights of the first member, or 0: products read them as they are. Jobs that pack them, and how many. */
+  "packed",
+  "packs",
+  "packItems",
   /** Addresses of the arguments of matrix products, `productKinds` of each dense node. */
   "products",
   /** Items and rows per item of each parameter gradient: two words each. */
@@ -95,5 +101,6 @@ export const turnPlace = {
   ring: 4,
   /** f32: numbers of the optimizer that change from step to step. */
   values: 5,
+  epoch: 10,
 } as const;
 export const turnWords = 16;

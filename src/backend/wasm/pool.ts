@@ -3,8 +3,8 @@ import { nextTask } from "../../nextTask.ts";
 import type { Heap } from "./heap.ts";
 import type { KernelHandle, Program } from "./program.ts";
 import {
+  addTo,
   closed,
-  instantiate,
   itemBits,
   type Modules,
   phaseMask,
@@ -24,8 +24,11 @@ export interface PoolOptions {
   readonly scratchBytes: number;
 }
 
-/** How long the caller sleeps before its other tasks get their turn: news of lost workers among them. */
+/** How long the caller works or sleeps before its other tasks get their turn: news of lost workers among them. */
 const patienceMs = 20;
+
+/** A module, and which of its exports become kernels. */
+type KernelModule = Pick<Modules, "module" | "names">;
 
 /** @returns why there can be no workers, if so */
 function reasonForOneThread({ heap, threads }: PoolOptions): string | undefined {
@@ -50,8 +53,13 @@ export class ThreadPool {
   readonly #allocated: readonly number[];
   readonly #callerWorks: boolean;
   #knownBytes = 0;
+  /** Numbers of kernels that nobody uses any more. */
+  readonly #freeNumbers: number[] = [];
+  /** When other tasks are due. */
+  #pauseMs = 0;
   /** What is under way: runs and orders take their turns. */
   #last: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
   #isDisposed = false;
   #callerError: unknown;
 
@@ -104,10 +112,14 @@ export class ThreadPool {
     if (reason !== undefined) throw threadFailure(reason);
   }
 
-  /** Runs `action` behind all that was asked for before. */
-  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+  /** Runs an action behind all that was asked for before: never between two items of a run. */
+  inTurn<T>(action: () => T | Promise<T>): Promise<T> {
     const result = this.#last.then(action);
-    this.#last = result.catch(() => undefined);
+    this.#waiting++;
+    this.#last = result.then(
+      () => void this.#waiting--,
+      () => void this.#waiting--,
+    );
     return result;
   }
 
@@ -115,29 +127,35 @@ export class ThreadPool {
    * Lets every thread have kernels: exports with the signature (args, item, scratch, turn) of modules that import `memoryImport`.
    * @returns their handles, in the order of the modules and their names
    */
-  async addKernels(modules: readonly Modules[]): Promise<KernelHandle[]> {
+  async addKernels(modules: readonly KernelModule[]): Promise<KernelHandle[]> {
     const { handles, told } = this.#addKernels(modules);
     await told;
     return handles;
   }
 
   /** The same for the caller at once: `runAlone` may use them, and runs that are asked for later. */
-  addKernelsNow(modules: readonly Modules[]): KernelHandle[] {
+  addKernelsNow(modules: readonly KernelModule[]): KernelHandle[] {
     const { handles, told } = this.#addKernels(modules);
     told.catch(() => {}); // the next run throws it
     return handles;
   }
 
-  #addKernels(modules: readonly Modules[]): { handles: KernelHandle[]; told: Promise<void> } {
+  #addKernels(added: readonly KernelModule[]): { handles: KernelHandle[]; told: Promise<void> } {
     const { kernels } = this.#thread;
-    const first = kernels.length;
-    kernels.push(...instantiate(modules, this.heap.memory));
-    const handles = kernels.slice(first).map((_, at) => ({ index: first + at }));
-    const told = this.#inTurn(() => {
+    let next = kernels.length;
+    const modules = added.map((own) => ({ ...own, numbers: own.names.map(() => this.#freeNumbers.pop() ?? next++) }));
+    addTo(kernels, modules, this.heap.memory);
+    const handles = modules.flatMap(({ numbers }) => numbers.map((index) => ({ index })));
+    const told = this.inTurn(() => {
       this.requireAlive();
       return this.#tellWorkers(modules);
     });
     return { handles, told };
+  }
+
+  /** Gives kernels back that no run uses any more: later ones take their places. */
+  releaseKernels(handles: readonly KernelHandle[]): void {
+    this.#freeNumbers.push(...handles.map(({ index }) => index));
   }
 
   /** Wakes all workers for a message: the closed cursor gets another number. */
@@ -162,10 +180,11 @@ export class ThreadPool {
    * @throws ThreadFailed where a worker has ended, or a kernel has failed
    */
   run(program: Program, turns = 1): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.inTurn(async () => {
       this.requireAlive();
       if (program.phases.length * turns === 0) return;
       if (program.phases.length * turns > phaseMask) throw new Error(`pool: ${turns} turns are too many at once`);
+      if (this.#callerWorks) await this.pauseIfDue();
       if (this.#knownBytes !== this.heap.memory.buffer.byteLength) await this.#tellWorkers([]);
       const start = (): void => this.#start(program, turns);
       if (this.#callerWorks) {
@@ -176,7 +195,13 @@ export class ThreadPool {
     });
   }
 
+  /** The caller's view of memory: another task may have made it grow, which takes away the one before. */
+  #renewView(): void {
+    this.#thread.words = new Int32Array(this.heap.memory.buffer);
+  }
+
   #start({ phases, address }: Program, turns: number): void {
+    this.#renewView();
     const { words, control } = this.#thread;
     const number = this.#nextNumber();
     words[control + place.phases] = address / 4;
@@ -189,13 +214,25 @@ export class ThreadPool {
   }
 
   async #work(): Promise<void> {
-    while (takeItems(this.#thread, patienceMs) === "waiting") {
-      await nextTask();
+    while (takeItems(this.#thread, patienceMs, this.#pauseMs) === "waiting") {
+      await this.pause();
       this.requireAlive();
+      this.#renewView();
     }
   }
 
+  /** Lets other tasks have their turn, where they are due. */
+  async pauseIfDue(): Promise<void> {
+    if (performance.now() > this.#pauseMs) await this.pause();
+  }
+
+  async pause(): Promise<void> {
+    await nextTask();
+    this.#pauseMs = performance.now() + patienceMs;
+  }
+
   async #requireNoFailure(): Promise<void> {
+    this.#renewView();
     const { words, control } = this.#thread;
     if (Atomics.load(words, control + place.failed) === 0) return;
     const cause = this.#callerError ?? (await this.#workers.kernelError());
@@ -221,6 +258,11 @@ export class ThreadPool {
     } catch (error) {
       throw threadFailure(String(error), error);
     }
+  }
+
+  /** Whether nothing is under way. */
+  get isIdle(): boolean {
+    return this.#waiting === 0;
   }
 
   /** Resolves when nothing that was asked for so far is under way: memory that it uses may then be freed. */

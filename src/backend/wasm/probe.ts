@@ -3,7 +3,7 @@ import type { WasmDevice } from "./device.ts";
 import { f32x4, i32 } from "./instructions.ts";
 import { memoryImport } from "./heap.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
-import { kernelParameters, Program } from "./program.ts";
+import { Program } from "./program.ts";
 import { remembered } from "./remembered.ts";
 import { hasRelaxedSimd } from "./support.ts";
 import type { Value } from "./value.ts";
@@ -81,7 +81,7 @@ async function probePhase({ heap, pool }: WasmDevice): Promise<number> {
   if (pool.threads === 1) return 0;
   const builder = new ModuleBuilder();
   builder.importMemory(memoryImport(heap.isShared));
-  const nothing = builder.function({ parameters: kernelParameters }, () => {});
+  const nothing = builder.kernel(() => {});
   builder.export("nothing", nothing);
   const module = new WebAssembly.Module(builder.encode());
   const [kernel] = await pool.addKernels([{ module, names: ["nothing"] }]);

@@ -1,4 +1,4 @@
-import type { Heap } from "./heap.ts";
+import type { MemorySource } from "./memory.ts";
 import { callWords, closed, phaseWords } from "./thread.js";
 
 /** A kernel of all threads of a pool. */
@@ -6,8 +6,8 @@ export interface KernelHandle {
   readonly index: number;
 }
 
-/** Types of a kernel's parameters: the address of its arguments, which item, memory of the thread, which turn. */
-export const kernelParameters = ["i32", "i32", "i32", "i32"] as const;
+/** The kernel of a name. */
+export type KernelOf = (name: string) => KernelHandle;
 
 /** What is done for each item of a phase. */
 export interface Call {
@@ -30,26 +30,24 @@ export class Program {
   readonly phases: readonly Phase[];
   /** Address of the records. */
   readonly address: number;
-  readonly #heap: Heap;
+  readonly #heap: MemorySource;
 
   /** Phases without items or calls are left out. */
-  constructor(heap: Heap, phases: readonly Phase[]) {
+  constructor(heap: MemorySource, phases: readonly Phase[]) {
     this.#heap = heap;
     this.phases = phases.filter(({ items, calls }) => items > 0 && calls.length > 0);
     const tooMany = this.phases.find(({ items }) => items > mostItems);
     if (tooMany) throw new Error(`program: a phase of ${tooMany.items} items, at most ${mostItems}`);
-    const callCount = this.phases.reduce((sum, { calls }) => sum + calls.length, 0);
-    const words = phaseWords * this.phases.length + callWords * callCount;
-    this.address = heap.allocate(4 * words);
-    const records = heap.words(this.address, words);
-    let at = phaseWords * this.phases.length;
-    this.phases.forEach(({ items, calls }, index) => {
-      records.set([items, this.address / 4 + at, calls.length], phaseWords * index);
-      for (const { kernel, args } of calls) {
-        records.set([kernel.index, args], at);
-        at += callWords;
-      }
+    const calls = this.phases.flatMap((phase) => phase.calls);
+    const [firstCall, words] = [phaseWords * this.phases.length, callWords * calls.length];
+    this.address = heap.allocate(4 * (firstCall + words));
+    let at = this.address / 4 + firstCall;
+    const records = this.phases.flatMap((phase) => {
+      const first = at;
+      at += callWords * phase.calls.length;
+      return [phase.items, first, phase.calls.length];
     });
+    heap.writeWords(this.address, [...records, ...calls.flatMap(({ kernel, args }) => [kernel.index, args])]);
   }
 
   dispose(): void {

@@ -8,7 +8,6 @@ import { boundedExponential } from "./exponentials.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
 import { logOnePlus } from "./logarithms.ts";
-import { kernelParameters } from "./program.ts";
 import { type Address, maxOfLanes, sumOfLanes } from "./rowLoops.ts";
 import { axesOf, moveAlong } from "./stridedGrid.ts";
 import type { Variable } from "./value.ts";
@@ -340,7 +339,7 @@ function writeColumns(walk: Walk, { left, right, from, out }: BlockRow): void {
 
 /** Adds the kernel of a reduction. */
 export function addReduce(module: VectorModule, name: ReductionName, alongColumns: boolean) {
-  return module.builder.function({ parameters: kernelParameters }, (body, args, item) => {
+  return module.builder.kernel((body, args, item) => {
     const load: Load = (field) => body.let(i32.load(args, 4 * argument[field]));
     const { slice, top, bottom, left, right } = blockOf(body, load, item);
     const [keptRank, keptAxes] = [load("keptRank"), body.let(i32.add(args, 4 * argument.axes))];

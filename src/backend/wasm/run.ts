@@ -1,29 +1,24 @@
-import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import { memberHyperParameters } from "../../math/optimizers.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { type UpdateValues, updateValuesOf } from "../../math/updateValues.ts";
-import { nextTask } from "../../nextTask.ts";
-import { batchAt, optimizersOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
+import { batchAt, optimizersOf, seedOf, widestOptimizer } from "../batches.ts";
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import { sharesLayered } from "./costModel.ts";
 import type { WasmDevice } from "./device.ts";
 import { turnPlace, turnWords } from "./passArguments.ts";
-import { RunMemory, type StepKernels } from "./runMemory.ts";
+import type { KernelLease } from "./kernelCache.ts";
+import { seedWords } from "./rowDraw.ts";
+import { RunMemory, type RunMemoryRequest } from "./runMemory.ts";
 
 /** Time of the work that is handed over at once, so that others get their turn. */
 const unitMs = 20;
 
-export interface RunRequest {
+export interface RunRequest extends RunMemoryRequest {
   readonly device: WasmDevice;
-  readonly network: AnyNetwork;
-  readonly members: number;
-  /** Address of the executor's parameters. */
-  readonly parameters: number;
-  readonly kernels: StepKernels;
-  readonly settings: RunSettings;
+  /** Kernels of the module, and where rows are drawn `draw`. */
+  readonly leases: readonly KernelLease[];
   readonly requireAlive: () => void;
 }
 
@@ -32,7 +27,6 @@ export class WasmRun implements TrainingRun {
   readonly leastSteps = 1;
   readonly #request: RunRequest;
   readonly #memory: RunMemory;
-  readonly #update: UpdateValues;
   #settings: RunSettings;
   /** That of all members, so that all keep the same moments. */
   #optimizer: Optimizer;
@@ -44,8 +38,11 @@ export class WasmRun implements TrainingRun {
     this.#request = request;
     this.#settings = settings;
     this.#optimizer = widestOptimizer(settings);
-    this.#update = updateValuesOf(this.#optimizer);
-    this.#memory = new RunMemory({ ...request, heap: device.heap, stateCount: this.#update.state.length });
+    const [step, draw] = request.leases;
+    this.#memory = new RunMemory(device.heap, request, (name) => (name === "draw" ? draw! : step!).kernelOf(name));
+    const { rowMembers } = this.#memory.sizes;
+    const seeds = Array.from({ length: rowMembers }, (_, member) => seedWords(seedOf(settings, member)));
+    device.heap.writeWords(this.#memory.at.seeds, seeds.flat());
     this.#writeSettings();
     this.#restore(settings.resume);
   }
@@ -60,11 +57,11 @@ export class WasmRun implements TrainingRun {
     const optimizers = optimizersOf(this.#settings, this.#request.members);
     const values = optimizers.flatMap((own) => memberHyperParameters.map((name) => own[name]));
     heap.floats(settings, values.length).set(values);
-    heap.floats(runValues, mostRunValues).set(this.#update.runValues(this.#optimizer));
+    heap.floats(runValues, mostRunValues).set(this.#request.plan.runValues(this.#optimizer));
   }
 
   #restore(resume: Checkpoint | undefined): void {
-    const { device, members, network, kernels } = this.#request;
+    const { device, members, network, module } = this.#request;
     const { heap } = device;
     const { stopped, bestLosses, bestSteps, moments } = this.#memory.at;
     heap.words(stopped, members).set(resume?.nonFiniteSteps ?? new Float64Array(members).fill(-1));
@@ -72,9 +69,9 @@ export class WasmRun implements TrainingRun {
     heap.words(bestSteps, members).set(resume?.bestSteps ?? new Float64Array(members).fill(-1));
     if (!resume) return;
     const { parameterCount } = network;
-    for (let row = 0; row < this.#update.state.length * members; row++) {
+    for (let row = 0; row < this.#request.plan.state.length * members; row++) {
       const own = resume.moments.subarray(row * parameterCount, (row + 1) * parameterCount);
-      heap.floats(moments + 4 * row * kernels.module.parameterStride, parameterCount).set(own);
+      heap.floats(moments + 4 * row * module.parameterStride, parameterCount).set(own);
     }
   }
 
@@ -87,6 +84,7 @@ export class WasmRun implements TrainingRun {
   async execute(firstStep: number, count: number): Promise<void> {
     this.#request.requireAlive();
     for (let done = 0; done < count;) {
+      await this.#request.device.pool.pauseIfDue();
       const wanted = this.#msPerTurn === 0 ? 1 : Math.ceil(unitMs / this.#msPerTurn);
       const turns = Math.min(count - done, this.#memory.sizes.maxTurns, wanted);
       await this.#take(firstStep + done, turns);
@@ -101,12 +99,9 @@ export class WasmRun implements TrainingRun {
     const { pool } = this.#request.device;
     const startMs = performance.now();
     for (let turn = 0; turn < turns; turn++) this.#writeTurn(turn, firstStep + turn);
-    const isAlone = pool.threads === 1 || !sharesLayered(this.#memory.operations);
-    if (isAlone) pool.runAlone(this.#memory.program, turns);
+    if (!sharesLayered(this.#memory.operations)) pool.runAlone(this.#memory.program, turns);
     else await pool.run(this.#memory.program, turns);
-    const ms = performance.now() - startMs;
-    this.#msPerTurn = Math.max(1e-4, ms / turns);
-    if (isAlone && ms > unitMs / 2) await nextTask();
+    this.#msPerTurn = Math.max(1e-4, (performance.now() - startMs) / turns);
   }
 
   #writeTurn(turn: number, step: number): void {
@@ -122,12 +117,8 @@ export class WasmRun implements TrainingRun {
     floats[turnPlace.lossScale] = lossScale(network.loss, batch.batchSize, network.outputs);
     words[turnPlace.step] = step;
     words[turnPlace.ring] = step % sizes.ringSteps;
-    floats.set(this.#update.stepValues(this.#optimizer, step), turnPlace.values);
-    for (let member = 0; member < sizes.rowMembers; member++) {
-      const own = member === 0 ? batch : batchAt(this.#settings, sizes.rowCount, step, member);
-      const first = at.rows + 4 * sizes.batchSize * (turn * sizes.rowMembers + member);
-      heap.words(first, own.batchSize).set(rowsOf(own));
-    }
+    words[turnPlace.epoch] = batch.epoch;
+    floats.set(this.#request.plan.stepValues(this.#optimizer, step), turnPlace.values);
     if (sizes.streams.length > 0) this.#writeMasks(turn, step);
   }
 
@@ -181,7 +172,7 @@ export class WasmRun implements TrainingRun {
     return {
       step,
       parameters: this.#readParameters(parameters, members),
-      moments: this.#readParameters(this.#memory.at.moments, members * this.#update.state.length),
+      moments: this.#readParameters(this.#memory.at.moments, members * this.#request.plan.state.length),
       nonFiniteSteps,
       bestLosses,
       bestSteps,
@@ -190,18 +181,18 @@ export class WasmRun implements TrainingRun {
 
   /** [rows, parameterCount]. */
   #readParameters(address: number, rows: number): Float32Array {
-    const { device, network, kernels } = this.#request;
-    const layout = { rows, count: network.parameterCount, stride: kernels.module.parameterStride };
+    const { device, network, module } = this.#request;
+    const layout = { rows, count: network.parameterCount, stride: module.parameterStride };
     return readRows(device, address, layout);
   }
 
   /** Values of a node of the last step, [members, rows, width]; of steps whose members and rows are in memory at once. */
   readNode(node: number, rows: number): Float32Array {
-    const { device, members, kernels } = this.#request;
-    const slot = kernels.module.slotOf(node);
+    const { device, members, module } = this.#request;
+    const slot = module.slotOf(node);
     const layout = {
       rows: members,
-      count: rows * kernels.module.slotWidths[slot]!,
+      count: rows * module.slotWidths[slot]!,
       stride: this.#memory.sizes.memberFloats,
     };
     return readRows(device, this.#memory.slots[slot]!, layout);
@@ -214,6 +205,7 @@ export class WasmRun implements TrainingRun {
 
   dispose(): void {
     this.#memory.free();
+    for (const lease of this.#request.leases) lease.release();
   }
 }
 

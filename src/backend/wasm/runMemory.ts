@@ -4,39 +4,33 @@ import { memberHyperParameters } from "../../math/optimizers.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { RunSettings } from "../executor.ts";
 import { gradientJobs } from "./gradientCode.ts";
-import type { Heap } from "./heap.ts";
 import { writeProducts } from "./layerProducts.ts";
-import { Memory } from "./memory.ts";
+import { Memory, type MemorySource } from "./memory.ts";
+import { packJobs } from "./packedWeights.ts";
 import { updateBlock } from "./parameterUpdate.ts";
 import { argumentWords, type PassArgument, turnWords } from "./passArguments.ts";
-import { mostItems, type KernelHandle, type Phase, Program } from "./program.ts";
+import { mostItems, type KernelOf, type Phase, Program } from "./program.ts";
 import { runSizes, type RunSizes } from "./runSizes.ts";
 import type { NetworkModule } from "./stepModule.ts";
+import type { UpdatePlan } from "./updateCode.ts";
 
 /** Operations that make an item worth being one. */
 const itemOperations = 2 ** 18;
+/** Rows of weights that an item computes gradients of, at least: it packs the gradients of the outputs for them. */
+const leastWeightRows = 64;
+/** Operations that drawing a row takes, about. */
+const drawOperations = 32;
 /** Members of an item that ends their step, at least. */
 const finishedMembers = 256;
 
-/** The kernels of a network's step in a device, and what they expect of memory. */
-export interface StepKernels {
-  readonly module: NetworkModule;
-  readonly rows: KernelHandle;
-  readonly gradients: KernelHandle;
-  readonly update: KernelHandle;
-  readonly finish: KernelHandle;
-}
-
 export interface RunMemoryRequest {
-  readonly heap: Heap;
   readonly network: AnyNetwork;
   readonly members: number;
   /** Address of [members, parameterStride]. */
   readonly parameters: number;
-  readonly kernels: StepKernels;
+  readonly module: NetworkModule;
   readonly settings: RunSettings;
-  /** Values that the optimizer keeps per parameter. */
-  readonly stateCount: number;
+  readonly plan: UpdatePlan;
 }
 
 type PassValues = Partial<Record<PassArgument, number>>;
@@ -46,6 +40,7 @@ type Places = Readonly<
   Record<
     | "turns"
     | "rows"
+    | "seeds"
     | "masks"
     | "settings"
     | "runValues"
@@ -60,10 +55,11 @@ type Places = Readonly<
 >;
 
 function allocatePlaces(memory: Memory, sizes: RunSizes, floats: { moments: number; gradients: number }): Places {
-  const { members, batchSize, maxTurns, rowMembers, maskMembers, streams, ringSteps } = sizes;
+  const { members, maxTurns, rowMembers, rowWords, maskMembers, streams, ringSteps } = sizes;
   return {
     turns: memory.allocate(turnWords * maxTurns),
-    rows: rowMembers > 0 ? memory.allocate(rowMembers * batchSize * maxTurns) : 0,
+    rows: rowMembers > 0 ? memory.allocate(rowMembers * rowWords) : 0,
+    seeds: memory.allocate(2 * rowMembers),
     masks: memory.allocate(2 * streams.length * maskMembers * maxTurns),
     settings: memory.allocate(memberHyperParameters.length * members),
     runValues: memory.allocate(mostRunValues),
@@ -81,7 +77,8 @@ function cutGradients(step: StepGraph, chunkRows: number): { words: number[]; it
   const all = gradientJobs(step);
   const least = Math.ceil(all.reduce((sum, { rows }) => sum + rows, 0) / (mostItems / 2));
   const jobs = all.map(({ rows, operations }) => {
-    const wanted = 4 * Math.ceil(Math.max(least, itemOperations / Math.max(1, operations * chunkRows)) / 4);
+    const wanted =
+      4 * Math.ceil(Math.max(least, leastWeightRows, itemOperations / Math.max(1, operations * chunkRows)) / 4);
     const perItem = Math.min(rows, wanted);
     return { items: Math.ceil(rows / perItem), perItem };
   });
@@ -110,12 +107,15 @@ export class RunMemory {
   readonly slots: readonly number[];
   readonly #memory: Memory;
   readonly #request: RunMemoryRequest;
+  readonly #kernelOf: KernelOf;
   readonly #common: PassValues;
   readonly #step: StepGraph;
 
-  constructor(request: RunMemoryRequest) {
-    const { heap, network, members, settings, kernels, stateCount } = request;
-    const { slotWidths, parameterStride } = kernels.module;
+  /** @param kernelOf kernels of a step: `draw` where rows are drawn, and those of the module */
+  constructor(heap: MemorySource, request: RunMemoryRequest, kernelOf: KernelOf) {
+    const { network, members, settings, module, plan } = request;
+    const { slotWidths, parameterStride } = module;
+    this.#kernelOf = kernelOf;
     this.#request = request;
     this.#memory = new Memory(heap);
     this.#step = deriveStep(graphOf(network));
@@ -124,9 +124,10 @@ export class RunMemory {
     this.operations = rowOperations * this.sizes.batchSize * members;
     try {
       const count = members * parameterStride;
-      this.at = allocatePlaces(this.#memory, this.sizes, { moments: stateCount * count, gradients: count });
-      this.slots = this.#allocateSlots();
-      this.#common = this.#commonValues();
+      this.at = allocatePlaces(this.#memory, this.sizes, { moments: plan.state.length * count, gradients: count });
+      const { slots, end } = this.#allocateSlots();
+      this.slots = slots;
+      this.#common = this.#commonValues(end);
       this.program = new Program(heap, this.#phases(rowOperations));
     } catch (error) {
       this.#memory.free();
@@ -134,21 +135,29 @@ export class RunMemory {
     }
   }
 
-  #allocateSlots(): number[] {
+  /** Addresses of the slots of the first member, and of what lies behind them. */
+  #allocateSlots(): { slots: readonly number[]; end: number } {
     const { memberFloats, groupMembers, slotFloats } = this.sizes;
-    let address = this.#memory.allocate(memberFloats * groupMembers);
-    return slotFloats.map((floats) => {
-      const own = address;
-      address += 4 * floats;
+    let end = this.#memory.allocate(memberFloats * groupMembers);
+    const slots = slotFloats.map((floats) => {
+      const own = end;
+      end += 4 * floats;
       return own;
     });
+    return { slots, end };
   }
 
-  #commonValues(): PassValues {
-    const { network, members, settings, kernels } = this.#request;
-    const { batchSize, sliceRows, slices, chunkRows, rowMembers, maskMembers, streams, memberFloats } = this.sizes;
+  /** Distance of the rows of members, in bytes. */
+  get #rowsMember(): number {
+    return this.sizes.rowMembers > 1 ? 4 * this.sizes.rowWords : 0;
+  }
+
+  #commonValues(packedAt: number): PassValues {
+    const { network, members, settings, module } = this.#request;
+    const { batchSize, sliceRows, slices, chunkRows, maskMembers, streams, memberFloats, packed } = this.sizes;
     const memory = this.#memory;
     const gradients = cutGradients(this.#step, chunkRows);
+    const packs = packJobs(packed);
     const blockSize = Math.max(updateBlock, 4 * Math.ceil(network.parameterCount / mostItems / 4));
     return {
       sliceRows,
@@ -161,8 +170,9 @@ export class RunMemory {
       bestSteps: this.at.bestSteps,
       inputs: memory.floats(settings.data.inputs),
       targets: memory.floats(settings.data.targets),
-      rowsTurn: 4 * rowMembers * batchSize,
-      rowsMember: rowMembers > 1 ? 4 * batchSize : 0,
+      rowsMember: this.#rowsMember,
+      seeds: this.at.seeds,
+      rowCount: this.sizes.rowCount,
       partials: memory.allocate(slices * members),
       partialsMember: 4 * slices,
       masksTurn: 8 * streams.length * maskMembers,
@@ -170,9 +180,12 @@ export class RunMemory {
       slotsMember: 4 * memberFloats,
       blocks: Math.ceil(network.parameterCount / blockSize),
       blockSize,
-      momentsState: 4 * members * kernels.module.parameterStride,
+      momentsState: 4 * members * module.parameterStride,
       failed: memory.allocate(members),
-      products: writeProducts(memory, denseShapesOf(this.#step), Math.min(sliceRows, batchSize)),
+      products: writeProducts(memory, denseShapesOf(this.#step), Math.min(sliceRows, batchSize), packed),
+      packed: packs.length > 0 ? packedAt : 0,
+      packs: memory.words(packs.flat()),
+      packItems: packs.length,
       jobs: memory.words(gradients.words),
       jobItems: gradients.items,
       parameters: this.#request.parameters,
@@ -186,15 +199,15 @@ export class RunMemory {
 
   /** Writes the arguments of a pass over members from one on. @returns their address */
   #pass(first: number, values: PassValues): number {
-    const { parameterStride } = this.#request.kernels.module;
-    const { rowMembers, batchSize, slices, maskMembers, streams } = this.sizes;
+    const { parameterStride } = this.#request.module;
+    const { slices, maskMembers, streams } = this.sizes;
     const moved: PassValues = {
       parameters: 4 * parameterStride,
       gradients: 4 * parameterStride,
       moments: 4 * parameterStride,
       stopped: 4,
       failed: 4,
-      rows: rowMembers > 1 ? 4 * batchSize : 0,
+      rows: this.#rowsMember,
       partials: 4 * slices,
       masks: maskMembers > 1 ? 8 * streams.length : 0,
     };
@@ -209,11 +222,21 @@ export class RunMemory {
   }
 
   #phases(rowOperations: number): Phase[] {
-    const { members, kernels, network } = this.#request;
-    const { batchSize, chunkRows, groupMembers } = this.sizes;
+    const { members, network } = this.#request;
+    const { batchSize, chunkRows, groupMembers, rowMembers, rowWords } = this.sizes;
     const phases: Phase[] = [];
+    if (rowMembers > 0) {
+      const { itemMembers, items } = shareItems(rowMembers, 1, drawOperations * rowWords);
+      phases.push(this.#phaseOf("draw", items, this.#pass(0, { members: rowMembers, itemMembers })));
+    }
     for (let first = 0; first < members; first += groupMembers) {
       const count = Math.min(groupMembers, members - first);
+      const packItems = this.#common.packItems!;
+      if (packItems > 0) {
+        const shared = shareItems(count, packItems, network.parameterCount / packItems);
+        const args = this.#pass(first, { members: count, itemMembers: shared.itemMembers });
+        phases.push(this.#phaseOf("pack", shared.items, args));
+      }
       for (let firstRow = 0; firstRow < batchSize; firstRow += chunkRows) {
         phases.push(...this.#chunkPhases({ first, count, firstRow }, rowOperations));
       }
@@ -225,16 +248,19 @@ export class RunMemory {
     const finish = this.#pass(0, { members, itemMembers: finished });
     return [
       ...phases,
-      { items: updated.items, calls: [{ kernel: kernels.update, args: update }] },
-      { items: Math.ceil(members / finished), calls: [{ kernel: kernels.finish, args: finish }] },
+      this.#phaseOf("update", updated.items, update),
+      this.#phaseOf("finish", Math.ceil(members / finished), finish),
     ];
+  }
+
+  #phaseOf(kernel: string, items: number, args: number): Phase {
+    return { items, calls: [{ kernel: this.#kernelOf(kernel), args }] };
   }
 
   #chunkPhases(
     { first, count, firstRow }: { readonly first: number; readonly count: number; readonly firstRow: number },
     rowOperations: number,
   ): Phase[] {
-    const { kernels } = this.#request;
     const { batchSize, chunkRows, sliceRows } = this.sizes;
     const rows = Math.min(chunkRows, batchSize - firstRow);
     const slices = Math.ceil(rows / sliceRows);
@@ -244,8 +270,8 @@ export class RunMemory {
     const ofGradients = shareItems(count, jobItems, (rowOperations * rows) / (3 * Math.max(1, jobItems)));
     const passOf = ({ itemMembers }: { itemMembers: number }): number => this.#pass(first, { ...shared, itemMembers });
     return [
-      { items: ofRows.items, calls: [{ kernel: kernels.rows, args: passOf(ofRows) }] },
-      { items: ofGradients.items, calls: [{ kernel: kernels.gradients, args: passOf(ofGradients) }] },
+      this.#phaseOf("rows", ofRows.items, passOf(ofRows)),
+      this.#phaseOf("gradients", ofGradients.items, passOf(ofGradients)),
     ];
   }
 

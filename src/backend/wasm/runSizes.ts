@@ -1,9 +1,10 @@
-import { hasOwnRows, isShuffled } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import type { StepGraph } from "../../graph/derive.ts";
 import { dropoutStreams } from "./graphCode.ts";
 import { mostItems } from "./program.ts";
+import { type PackedMatrix, packedMatrices } from "./packedWeights.ts";
 import { turnWords } from "./passArguments.ts";
+import { areInOrder, type RowRule, rowRuleOf } from "./rowDraw.ts";
 
 /** Bytes of the values of nodes: of a chunk of one member, and of the members that are in memory together. */
 const chunkBytes = 2 ** 26;
@@ -26,12 +27,17 @@ export interface RunSizes {
   readonly chunkRows: number;
   /** Members whose nodes are in memory at once. */
   readonly groupMembers: number;
-  /** f32 values of each slot, and of all slots of a member. */
+  /** f32 values of each slot, and of all slots and packed weights of a member. */
   readonly slotFloats: readonly number[];
   readonly memberFloats: number;
+  /** Weights that are packed for the slices of a batch, in the memory of a member behind its slots. */
+  readonly packed: readonly PackedMatrix[];
   readonly ringSteps: number;
+  readonly rowRule: RowRule;
   /** Members with rows of their own; 0 where rows follow each other. */
   readonly rowMembers: number;
+  /** Words of the numbers of a member's rows. */
+  readonly rowWords: number;
   /** Members with dropout masks of their own, and streams of masks. */
   readonly maskMembers: number;
   readonly streams: readonly number[];
@@ -66,13 +72,15 @@ export function runSizes(
   const chunkRows = Math.min(batchSize, Math.max(1, Math.floor(chunkBytes / sliceBytes)) * sliceRows);
   // Vectors may be written up to their end.
   const slotFloats = slotWidths.map((width) => 4 * Math.ceil((chunkRows * width) / 4) + 4);
-  const memberFloats = 16 * Math.ceil(sumOf(slotFloats) / 16);
-  const hasRows = isShuffled(settings, rowCount) || settings.bootstrap === true;
-  const rowMembers = hasRows ? (hasOwnRows(settings, rowCount) ? members : 1) : 0;
+  const slices = Math.ceil(batchSize / sliceRows);
+  const { matrices, floats } = slices > 1 ? packedMatrices(step) : { matrices: [], floats: 0 };
+  const memberFloats = 16 * Math.ceil((sumOf(slotFloats) + floats + 4) / 16);
+  const rowRule = rowRuleOf(settings, rowCount);
+  const rowMembers = areInOrder(rowRule) ? 0 : rowRule.hasOwnRows ? members : 1;
   const streams = dropoutStreams(step);
   const maskMembers = settings.perMember?.seed ? members : 1;
   const ringSteps = Math.max(1, Math.min(maxRingSteps, Math.floor(ringFloats / members)));
-  const ofTurn = 4 * (turnWords + rowMembers * batchSize + 2 * streams.length * maskMembers);
+  const ofTurn = 4 * (turnWords + 2 * streams.length * maskMembers);
   return {
     members,
     rowCount,
@@ -81,11 +89,14 @@ export function runSizes(
     chunkRows,
     slotFloats,
     memberFloats,
+    packed: matrices,
     ringSteps,
+    rowRule,
     rowMembers,
+    rowWords: 4 * Math.ceil(batchSize / 4),
     maskMembers,
     streams,
-    slices: Math.ceil(batchSize / sliceRows),
+    slices,
     groupMembers: Math.max(1, Math.min(members, Math.floor(groupBytes / (4 * memberFloats)))),
     maxTurns: Math.max(1, Math.min(ringSteps, mostTurns, Math.floor(turnBytes / ofTurn))),
   };

@@ -1,29 +1,29 @@
 import type { Network } from "../../graph/network.ts";
-import type { Body } from "./body.ts";
-import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
-import { laneSum, NetworkCode, type Samples } from "./networkCode.ts";
+import type { Body, Callable } from "./body.ts";
 import {
   createProgram,
   forSeveral,
-  type Program,
   type ProgramParts,
   type ProgramRequest,
   readRun,
+  rowDrawOf,
   type RunValues,
+  StepEnd,
   StepReader,
   sumBytes,
-  updateSources,
+  vectorBytes,
   vectorsAtOnce,
 } from "./fusedProgram.ts";
-import { runWords, statusWords } from "./runLayout.ts";
-import { UpdateCode } from "./updateCode.ts";
+import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
+import { least } from "./least.ts";
+import { laneSum, NetworkCode, type Samples } from "./networkCode.ts";
+import { positionsFrom } from "./rowDraw.ts";
 import { constant, type Value } from "./value.ts";
 import { type Floats, VectorCode } from "./vectorCode.ts";
 import { addressOf, MemoryVectors, SplatMemory } from "./vectorStore.ts";
 
 /** Samples that a vector holds. */
-export const blockSamples = 4;
-const vectorBytes = 16;
+const blockSamples = 4;
 
 /**
  * A batch is cut into slices of so many samples, whose sums are added up by themselves and then in order: rounding grows with the longer of
@@ -33,10 +33,33 @@ export const sliceSamples = 1024;
 const sliceBlocks = sliceSamples / blockSamples;
 
 /** Bytes of a block of samples: [inputs + outputs, 4]. */
-export const blockBytes = ({ inputs, outputs }: Network): number => vectorBytes * (inputs + outputs);
+const blockBytes = ({ inputs, outputs }: Network): number => vectorBytes * (inputs + outputs);
+
+/** Bytes of a batch in blocks. */
+export const batchBytes = (network: Network, batchSize: number): number =>
+  Math.ceil(batchSize / blockSamples) * blockBytes(network);
 
 /** Parameters in memory are padded to whole vectors; what pads repeats the last. */
 export const paddedCount = ({ parameterCount }: Network): number => 4 * Math.ceil(parameterCount / 4);
+
+/** The samples of a step. */
+interface Batch {
+  /** Address of the first block. */
+  readonly first: Value<"i32">;
+  readonly batchSize: Value<"i32">;
+  readonly scale: Floats;
+}
+
+/** Slices of a batch, and blocks: whole numbers, the last may have less. */
+const blocksOf = (batchSize: Value<"i32">): Value<"i32"> => i32.shrU(i32.add(batchSize, blockSamples - 1), 2);
+const slicesOf = (step: StepReader): Value<"i32"> =>
+  i32.divU(i32.add(step.word("batchSize"), sliceSamples - 1), sliceSamples);
+
+/** The first block of a slice, and the one behind its last. */
+function blocksIn(body: Body, slice: Value<"i32">, batchSize: Value<"i32">) {
+  const from = body.let(i32.mul(slice, sliceBlocks));
+  return { from, to: least(body, i32.add(from, sliceBlocks), blocksOf(batchSize)) };
+}
 
 /** Sums over the samples of a slice: of gradients, and behind them of losses. */
 class SliceCode {
@@ -46,25 +69,22 @@ class SliceCode {
   readonly #step: StepReader;
 
   constructor(parts: ProgramParts, body: Body, run: RunValues, step: StepReader) {
-    this.#network = parts.request.network;
+    this.#network = parts.network;
     this.#code = new VectorCode(parts.module, body);
     this.#run = run;
     this.#step = step;
   }
 
-  /** @param slice its number @param to address of the sums */
+  /** @param to address of the sums */
   write(slice: Value<"i32">, to: Value<"i32">): void {
     const { body } = this.#code;
     const sums = new MemoryVectors(body, to);
     for (let at = 0; at <= this.#network.parameterCount; at++) sums.set(at, constant("f32x4", 0));
     const batchSize = body.let(this.#step.word("batchSize"));
-    const blocks = body.let(blocksOf(batchSize));
-    const from = body.let(i32.mul(slice, sliceBlocks));
-    const past = body.let(i32.add(from, sliceBlocks));
-    const end = body.let(i32.select(past, blocks, i32.ltU(past, blocks)));
     const batch = { first: body.let(this.#step.word("batch")), batchSize, scale: body.let(this.#step.lossScale) };
     const network = new NetworkCode(this.#code, this.#network, new SplatMemory(this.#run.state));
-    forSeveral(body, { from, to: end, atOnce: vectorsAtOnce(this.#network) }, (first, count) => {
+    const range = { ...blocksIn(body, slice, batchSize), atOnce: vectorsAtOnce(this.#network) };
+    forSeveral(body, range, (first, count) => {
       const taken = Array.from({ length: count }, (_, place) => body.let(i32.add(first, place)));
       const samples = taken.map((block) => this.#samplesOf(block, batch));
       network.addSamples(samples, sums);
@@ -88,167 +108,114 @@ class SliceCode {
   }
 }
 
-/** What a step does with its sums: loss, update, and how the training went. */
-class FinishCode {
-  readonly #parts: ProgramParts;
-  readonly #code: VectorCode;
-  readonly #run: RunValues;
-  readonly #sums: MemoryVectors;
-
-  /** @param from address of the sums of the first slice, which become those of the batch */
-  constructor(parts: ProgramParts, body: Body, ...[run, from]: readonly [RunValues, Value<"i32">]) {
-    this.#parts = parts;
-    this.#code = new VectorCode(parts.module, body);
-    this.#run = run;
-    this.#sums = new MemoryVectors(body, from);
-  }
-
-  get #network(): Network {
-    return this.#parts.request.network;
-  }
-
-  /** Adds the sums of the other slices, in their order. */
-  addSlices(slices: Value<"i32">, from: Value<"i32">): void {
-    const { body } = this.#code;
-    const bytes = sumBytes(this.#network);
-    body.for({ from: 1, to: slices }, (slice) => {
-      const distance = body.let(i32.mul(slice, bytes));
-      body.for({ from, to: i32.add(from, bytes), by: vectorBytes }, (address) => {
-        body.store(address, f32x4.add(f32x4.load(address), f32x4.load(i32.add(address, distance))));
-      });
-    });
-  }
-
-  write(step: StepReader): void {
-    const { body } = this.#code;
-    const { status } = this.#run;
-    const at = (name: keyof typeof statusWords): number => 4 * statusWords[name];
-    const nonFinite = body.let(i32.load(status, at("nonFinite")));
-    const isAlive = body.let(i32x4.eq(i32x4.splat(nonFinite), -1));
-    const sum = laneSum(this.#code, body.let(this.#sums.get(this.#network.parameterCount)));
-    const losses = body.let(f32x4.bitselect(sum, Number.NaN, isAlive));
-    const loss = body.let(f32x4.extractLane(losses, 0));
-    body.store(i32.add(this.#run.losses, step.word("lossOffset")), loss);
-    body.if(f32.lt(loss, f32.load(status, at("leastLoss"))), () => {
-      body.store(status, loss, at("leastLoss"));
-      body.store(status, step.word("index"), at("leastStep"));
-    });
-    const isFine = i32x4.allTrue(this.#update(step, losses, isAlive));
-    body.if(i32.and(i32.eqz(isFine), i32.eq(nonFinite, -1)), () =>
-      body.store(status, step.word("index"), at("nonFinite")),
-    );
-  }
-
-  /** Four gradients, each summed over its lanes: (0 + 2) + (1 + 3). */
-  #packedGradient(at: number): Floats {
-    const { body } = this.#code;
-    const last = this.#network.parameterCount - 1;
-    const [a, b, c, d] = [0, 1, 2, 3].map((lane) => body.let(this.#sums.get(Math.min(4 * at + lane, last)))) as [
-      Floats,
-      Floats,
-      Floats,
-      Floats,
-    ];
-    const halves = (x: Floats, y: Floats): Floats =>
-      body.let(f32x4.add(f32x4.shuffle(x, y, [0, 4, 1, 5]), f32x4.shuffle(x, y, [2, 6, 3, 7])));
-    const [ab, cd] = [halves(a, b), halves(c, d)];
-    return f32x4.add(f32x4.shuffle(ab, cd, [0, 1, 4, 5]), f32x4.shuffle(ab, cd, [2, 3, 6, 7]));
-  }
-
-  #update(step: StepReader, loss: Floats, isAlive: Value<"i32x4">): Value<"i32x4"> {
-    const vectors = {
-      count: paddedCount(this.#network) / 4,
-      state: this.#run.state,
-      before: this.#run.before,
-      gradients: { get: (at: number) => this.#packedGradient(at) },
-    };
-    const sources = updateSources(this.#run, new SplatMemory(this.#run.rates), step);
-    return new UpdateCode(this.#code, this.#parts.plan, vectors).write(sources, loss, isAlive);
-  }
+/** Four gradients, each summed over its lanes: (0 + 2) + (1 + 3). */
+function packedGradient(body: Body, sums: MemoryVectors, at: number, last: number): Floats {
+  const [a, b, c, d] = [0, 1, 2, 3].map((lane) => body.let(sums.get(Math.min(4 * at + lane, last)))) as [
+    Floats,
+    Floats,
+    Floats,
+    Floats,
+  ];
+  const halves = (x: Floats, y: Floats): Floats =>
+    body.let(f32x4.add(f32x4.shuffle(x, y, [0, 4, 1, 5]), f32x4.shuffle(x, y, [2, 6, 3, 7])));
+  const [ab, cd] = [halves(a, b), halves(c, d)];
+  return f32x4.add(f32x4.shuffle(ab, cd, [0, 1, 4, 5]), f32x4.shuffle(ab, cd, [2, 3, 6, 7]));
 }
 
-/** The samples of a step. */
-interface Batch {
-  /** Address of the first block. */
-  readonly first: Value<"i32">;
-  readonly batchSize: Value<"i32">;
-  readonly scale: Floats;
-}
-
-/** Slices of a batch, and blocks: whole numbers, the last may have less. */
-const blocksOf = (batchSize: Value<"i32">): Value<"i32"> => i32.shrU(i32.add(batchSize, blockSamples - 1), 2);
-const slicesOf = (batchSize: Value<"i32">): Value<"i32"> =>
-  i32.divU(i32.add(batchSize, sliceSamples - 1), sliceSamples);
-
-/** Writes `gather(run, indices, count, to)`: rows of data as blocks of four samples; the last row fills the last block. */
-function addGather({ request, module }: ProgramParts): void {
-  const { inputs, outputs } = request.network;
-  const width = inputs + outputs;
-  const parameters = ["i32", "i32", "i32", "i32"] as const;
-  const gather = module.builder.function({ parameters }, (body, ...[run, indices, count, to]) => {
-    const rows = body.let(i32.load(run, 4 * runWords.rows));
-    const last = body.let(i32.sub(count, 1));
-    const padded = i32.and(i32.add(count, blockSamples - 1), -blockSamples);
-    body.for({ from: 0, to: body.let(padded) }, (sample) => {
-      const place = i32.select(sample, last, i32.ltU(sample, count));
-      const row = body.let(addressOf(rows, i32.load(addressOf(indices, place, 4)), 4 * width));
-      const block = addressOf(to, i32.shrU(sample, 2), blockBytes(request.network));
-      const lane = body.let(i32.add(block, i32.shl(i32.and(sample, 3), 2)));
-      for (let at = 0; at < width; at++) body.store(lane, f32.load(row, 4 * at), vectorBytes * at);
+/** Adds up the sums of slices in their order, and ends the step with them. */
+function writeEnd(parts: ProgramParts, body: Body, run: RunValues, step: StepReader): void {
+  const { network } = parts;
+  const code = new VectorCode(parts.module, body);
+  const bytes = sumBytes(network);
+  body.for({ from: 1, to: slicesOf(step) }, (slice) => {
+    const distance = body.let(i32.mul(slice, bytes));
+    body.for({ from: run.sums, to: i32.add(run.sums, bytes), by: vectorBytes }, (address) => {
+      body.store(address, f32x4.add(f32x4.load(address), f32x4.load(i32.add(address, distance))));
     });
   });
-  module.builder.export("gather", gather);
+  const sums = new MemoryVectors(body, run.sums);
+  const end = new StepEnd(parts, code, run, constant("i32", 0));
+  end.write(step, laneSum(code, body.let(sums.get(network.parameterCount))), {
+    count: paddedCount(network) / 4,
+    state: run.state,
+    before: run.before,
+    gradient: (at) => packedGradient(body, sums, at, network.parameterCount - 1),
+    isOneNetwork: true,
+  });
+  end.store();
 }
+
+/** Writes the rows of a slice as blocks of four samples; lanes behind the last sample repeat it. */
+function writeBlocks(
+  parts: ProgramParts,
+  body: Body,
+  run: RunValues,
+  { step, slice }: { step: StepReader; slice: Value<"i32"> },
+) {
+  const { inputs, outputs } = parts.network;
+  const width = inputs + outputs;
+  const rows = rowDrawOf(parts, body, { run, step, group: constant("i32", 0) });
+  const [batch, batchSize] = [body.let(step.word("batch")), body.let(step.word("batchSize"))];
+  const position = body.let(step.word("firstPosition"));
+  const last = body.let(i32x4.splat(i32.add(position, i32.sub(batchSize, 1))));
+  body.for(blocksIn(body, slice, batchSize), (block) => {
+    const positions = positionsFrom(body, i32.add(position, i32.shl(block, 2)));
+    const numbers = body.let(rows.at(body.let(i32x4.minS(positions, last))));
+    const address = body.let(addressOf(batch, block, blockBytes(parts.network)));
+    for (const lane of [0, 1, 2, 3] as const) {
+      const row = body.let(addressOf(run.rows, i32x4.extractLane(numbers, lane), 4 * width));
+      for (let at = 0; at < width; at++) body.store(address, f32.load(row, 4 * at), vectorBytes * at + 4 * lane);
+    }
+  });
+}
+
+const parameters = ["i32", "i32", "i32"] as const;
+/** `part(run, step, slice)`. */
+type Part = Callable<typeof parameters, undefined>;
 
 /**
- * A program that trains one network, four samples to a vector. Exports
- * - `train(run: i32)`: all steps of the run at address `run`;
- * - its parts, for several threads: `addSlice(run: i32, step: i32, slice: i32, to: i32)`, the sums of one slice of the batch of the step
- *   described at address `step`, and `finishStep(run: i32, step: i32, slices: i32, from: i32)`, which adds those and updates;
- * - these as kernels for threads: `slices` and `finish`, (run, item, scratch, turn), a turn being a step;
- * - `gather(run: i32, indices: i32, count: i32, to: i32)`: writes the rows of a batch as the others read them.
+ * A program that trains one network, four samples to a vector. Its kernels read the run at their arguments:
+ * - `train`: all steps, in one item;
+ * - for several threads: `slices`, the sums of a slice of the batch of the step that is the turn, and `finish`, which adds them and updates;
+ * - `blocks`: writes a slice of the first step's batch as the others read it, where all steps take all rows. Elsewhere they do it themselves.
  */
-export const createSampleProgram = (request: ProgramRequest): Program =>
+export const createSampleProgram = (request: ProgramRequest) =>
   createProgram(request, (parts) => {
     const { builder } = parts.module;
-    const parameters = ["i32", "i32", "i32", "i32"] as const;
-    const addSlice = builder.function({ parameters }, (body, ...[run, step, slice, to]) =>
-      new SliceCode(parts, body, readRun(body, run), new StepReader(step)).write(slice, to),
-    );
-    const finishStep = builder.function({ parameters }, (body, ...[run, step, slices, from]) => {
-      const finish = new FinishCode(parts, body, readRun(body, run), from);
-      finish.addSlices(slices, from);
-      finish.write(new StepReader(step));
+    const addPart = (write: (body: Body, run: RunValues, step: StepReader, slice: Value<"i32">) => void): Part =>
+      builder.function({ parameters }, (body, run, ...[step, slice]) =>
+        write(body, readRun(body, run), new StepReader(step), slice),
+      );
+    const writeSlice = addPart((body, run, step, slice) => writeBlocks(parts, body, run, { step, slice }));
+    const addSlice = addPart((body, run, step, slice) => {
+      const to = body.let(addressOf(run.sums, slice, sumBytes(parts.network)));
+      new SliceCode(parts, body, run, step).write(slice, to);
     });
-    const train = builder.function({ parameters: ["i32"] }, (body, run) => {
-      const { steps, stepCount, sums } = readRun(body, run);
+    const finishStep = addPart((body, run, step) => writeEnd(parts, body, run, step));
+    const callSlice = (
+      body: Body,
+      ...[run, step, slice]: readonly [Value<"i32">, Value<"i32">, Value<"i32">]
+    ): void => {
+      if (!parts.rowRule.takesAllRows) body.call(writeSlice, run, step, slice);
+      body.call(addSlice, run, step, slice);
+    };
+    const stepOf = (body: Body, run: Value<"i32">, turn: Value<"i32">): Value<"i32"> =>
+      body.let(addressOf(readRun(body, run).steps, turn, parts.stepBytes));
+    const train = builder.kernel((body, run) => {
+      const { steps, stepCount } = readRun(body, run);
       const end = body.let(addressOf(steps, stepCount, parts.stepBytes));
       body.for({ from: steps, to: end, by: parts.stepBytes }, (step) => {
-        const slices = body.let(slicesOf(new StepReader(step).word("batchSize")));
-        body.for({ from: 0, to: slices }, (slice) => {
-          body.call(addSlice, run, step, slice, addressOf(sums, slice, sumBytes(request.network)));
-        });
-        body.call(finishStep, run, step, slices, sums);
+        body.for({ from: 0, to: slicesOf(new StepReader(step)) }, (slice) => callSlice(body, run, step, slice));
+        body.call(finishStep, run, step, 0);
       });
     });
-    const slices = builder.function({ parameters }, (body, ...[run, item, , turn]) => {
-      const { sums, step, count } = turnOf(parts, body, run, turn);
-      const to = addressOf(sums, item, sumBytes(request.network));
-      body.if(i32.ltU(item, count), () => body.call(addSlice, run, step, item, to));
+    const slices = builder.kernel((body, ...[run, item, , turn]) => {
+      const step = stepOf(body, run, turn);
+      body.if(i32.ltU(item, slicesOf(new StepReader(step))), () => callSlice(body, run, step, item));
     });
-    const finish = builder.function({ parameters }, (body, ...[run, , , turn]) => {
-      const { sums, step, count } = turnOf(parts, body, run, turn);
-      body.call(finishStep, run, step, count, sums);
-    });
-    const exported = { train, addSlice, finishStep, slices, finish };
-    for (const [name, own] of Object.entries(exported)) builder.export(name, own);
-    addGather(parts);
-    return ["slices", "finish"];
+    const finish = builder.kernel((body, ...[run, , , turn]) => body.call(finishStep, run, stepOf(body, run, turn), 0));
+    const blocks = builder.kernel((body, run, item) =>
+      body.call(writeSlice, run, stepOf(body, run, constant("i32", 0)), item),
+    );
+    return { train, slices, finish, blocks };
   });
-
-/** The step of a turn: where it is described, slices of its batch, and where their sums go. */
-function turnOf({ stepBytes }: ProgramParts, body: Body, run: Value<"i32">, turn: Value<"i32">) {
-  const { steps, sums } = readRun(body, run);
-  const step = body.let(addressOf(steps, turn, stepBytes));
-  return { sums, step, count: body.let(slicesOf(new StepReader(step).word("batchSize"))) };
-}

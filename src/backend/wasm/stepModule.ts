@@ -1,20 +1,22 @@
 import { deriveStep, type StepGraph } from "../../graph/derive.ts";
 import { type AnyNetwork, graphOf } from "../../graph/graphNetwork.ts";
-import type { UpdateValues } from "../../math/updateValues.ts";
 import type { Body } from "./body.ts";
 import { GradientCode, strideOf } from "./gradientCode.ts";
 import { GraphCode, type RowsContext } from "./graphCode.ts";
 import { memoryImport } from "./heap.ts";
 import { i32 } from "./instructions.ts";
-import { emitLoss } from "./graphLoss.ts";
+import { emitLoss } from "./lossCode.ts";
 import { least } from "./least.ts";
-import { addBlock, type Block } from "./matmulBlock.ts";
+import { addBlock, type Block, type Blocks } from "./matmulBlock.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
+import { packWords } from "./packedWeights.ts";
 import { read, turnPlace, turnWords } from "./passArguments.ts";
+import { remembered } from "./remembered.ts";
 import type { Address } from "./rowLoops.ts";
 import { Slots } from "./slots.ts";
 import { hasRelaxedSimd } from "./support.ts";
-import { emitFinish, emitUpdate } from "./parameterUpdate.ts";
+import { emitFinish, emitBlockUpdate } from "./parameterUpdate.ts";
+import type { UpdatePlan } from "./updateCode.ts";
 import { constant } from "./value.ts";
 import { VectorCode, VectorModule } from "./vectorCode.ts";
 
@@ -37,6 +39,7 @@ interface Parts {
   readonly step: StepGraph;
   readonly slots: Slots;
   readonly block: Block;
+  readonly packColumns: Blocks["packColumns"];
   readonly parameterStride: number;
 }
 
@@ -50,12 +53,10 @@ function createParts(network: AnyNetwork, isShared: boolean): Parts {
     vectors: new VectorModule(builder, useRelaxed),
     step,
     slots: new Slots(step),
-    block: addBlock(builder, useRelaxed),
+    ...addBlock(builder, useRelaxed),
     parameterStride: strideOf(step.parameters),
   };
 }
-
-const kernelParameters = ["i32", "i32", "i32", "i32"] as const;
 
 const recordOf = (body: Body, args: Address, turn: Address): Address =>
   body.let(i32.add(read(args, "turns"), i32.mul(turn, 4 * turnWords)));
@@ -92,7 +93,7 @@ interface KernelContext {
 }
 
 const addKernel = ({ builder, vectors }: Parts, build: (kernel: KernelContext) => void) =>
-  builder.function({ parameters: kernelParameters }, (body, ...[args, item, scratch, turn]) => {
+  builder.kernel((body, ...[args, item, scratch, turn]) => {
     const code = new VectorCode(vectors, body);
     build({ code, body, args, item, scratch, turn, record: recordOf(body, args, turn) });
   });
@@ -129,6 +130,24 @@ function addRowsKernel(parts: Parts, isTraining: boolean, emit: (graph: GraphCod
   });
 }
 
+/** Packs the weights of members, a block of a matrix to an item. */
+const addPack = (parts: Parts) =>
+  addKernel(parts, (kernel) => {
+    const { body, args, item } = kernel;
+    const packItems = body.let(read(args, "packItems"));
+    const job = i32.mul(i32.remU(item, packItems), 4 * Object.keys(packWords).length);
+    const at = body.let(i32.add(read(args, "packs"), job));
+    const [from, lane, deep, lanes, depth, to] = Object.values(packWords).map((word) =>
+      body.let(i32.load(at, 4 * word)),
+    ) as [Address, Address, Address, Address, Address, Address];
+    forMembers(body, args, { item: body.let(i32.divU(item, packItems)), checksStop: false }, (member) => {
+      const parameters = i32.add(read(args, "parameters"), i32.mul(member, 4 * parts.parameterStride));
+      const packed = i32.add(read(args, "packed"), i32.mul(member, read(args, "slotsMember")));
+      const range = { from: body.let(i32.add(parameters, from)), lane, deep, lanes, depth };
+      parts.packColumns(body, range, body.let(i32.add(packed, to)));
+    });
+  });
+
 const moduleOf = ({ builder, slots, parameterStride }: Parts, names: readonly string[]): NetworkModule => ({
   bytes: builder.encode(),
   names,
@@ -137,8 +156,7 @@ const moduleOf = ({ builder, slots, parameterStride }: Parts, names: readonly st
   parameterStride,
 });
 
-/** The kernel `forward`: outputs of rows, in the slot of the last forward node. */
-export function forwardModule(network: AnyNetwork, isShared: boolean): NetworkModule {
+function writeForward(network: AnyNetwork, isShared: boolean): NetworkModule {
   const parts = createParts(network, isShared);
   const { step } = parts;
   const forward = addRowsKernel(parts, false, (graph) => {
@@ -146,7 +164,8 @@ export function forwardModule(network: AnyNetwork, isShared: boolean): NetworkMo
     graph.contiguous(step.forwardCount - 1);
   });
   parts.builder.export("forward", forward);
-  return moduleOf(parts, ["forward"]);
+  parts.builder.export("pack", addPack(parts));
+  return moduleOf(parts, ["forward", "pack"]);
 }
 
 /** Forward, loss and backward of slices of the batch. */
@@ -186,11 +205,7 @@ const addGradients = (parts: Parts) => {
   });
 };
 
-/**
- * The kernels of a training step, in order: `rows` (forward, loss and backward of slices of the batch), `gradients` (of the parameters),
- * `update`, and `finish` (losses, and who stops).
- */
-export function trainingModule(network: AnyNetwork, update: UpdateValues, isShared: boolean): NetworkModule {
+function writeTraining(network: AnyNetwork, update: UpdatePlan, isShared: boolean): NetworkModule {
   const parts = createParts(network, isShared);
   const rows = addTrainingRows(parts, network);
   const gradients = addGradients(parts);
@@ -199,14 +214,31 @@ export function trainingModule(network: AnyNetwork, update: UpdateValues, isShar
     const blocks = body.let(read(args, "blocks"));
     const first = body.let(i32.mul(i32.remU(item, blocks), read(args, "blockSize")));
     forMembers(body, args, { item: body.let(i32.divU(item, blocks)), checksStop: true }, (member) =>
-      emitUpdate(kernel, { member, first, count: network.parameterCount }, update),
+      emitBlockUpdate(kernel, { member, first, count: network.parameterCount }, update),
     );
   });
   const finish = addKernel(parts, (kernel) => {
     const { body, args, item } = kernel;
     forMembers(body, args, { item, checksStop: false }, (member) => emitFinish(kernel, member));
   });
-  const kernels = { rows, gradients, update: updating, finish };
+  const kernels = { pack: addPack(parts), rows, gradients, update: updating, finish };
   for (const [name, kernel] of Object.entries(kernels)) parts.builder.export(name, kernel);
   return moduleOf(parts, Object.keys(kernels));
+}
+
+/** Modules by whether their memory is shared, written once. */
+const forwards = [false, true].map(() => new WeakMap<AnyNetwork, NetworkModule>());
+const trainings = [false, true].map(() => new WeakMap<AnyNetwork, WeakMap<UpdatePlan, NetworkModule>>());
+
+/** The kernels `forward`, outputs of rows in the slot of the last forward node, and `pack` (of the weights, before it). */
+export const forwardModule = (network: AnyNetwork, isShared: boolean): NetworkModule =>
+  remembered(forwards[Number(isShared)]!, network, () => writeForward(network, isShared));
+
+/**
+ * The kernels of a training step, in order: `pack` (of the weights), `rows` (forward, loss and backward of slices of the batch), `gradients` (of the parameters),
+ * `update`, and `finish` (losses, and who stops).
+ */
+export function trainingModule(network: AnyNetwork, update: UpdatePlan, isShared: boolean): NetworkModule {
+  const own = remembered(trainings[Number(isShared)]!, network, () => new WeakMap<UpdatePlan, NetworkModule>());
+  return remembered(own, update, () => writeTraining(network, update, isShared));
 }

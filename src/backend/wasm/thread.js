@@ -95,11 +95,11 @@ function nextCursor({ words, control }, number) {
 }
 
 /**
- * Claims and runs items until the cursor is closed, or nothing has happened for `longestMs`.
- * @param {Thread} thread @param {number} longestMs
+ * Claims and runs items until the cursor is closed, or nothing has happened for `longestMs`, or it is later than `untilMs`.
+ * @param {Thread} thread @param {number} longestMs @param {number} [untilMs] as of `performance.now`
  * @returns {"closed" | "closed by this thread" | "waiting"}
  */
-export function takeItems(thread, longestMs) {
+export function takeItems(thread, longestMs, untilMs) {
   const { words, control } = thread;
   for (;;) {
     const cursor = Atomics.load(words, control + place.cursor);
@@ -123,26 +123,30 @@ export function takeItems(thread, longestMs) {
         Atomics.store(words, control + place.failed, 1);
       }
     }
-    if (Atomics.add(words, control + place.finished, 1) + 1 < items) continue;
-    Atomics.store(words, control + place.finished, 0);
-    const next = nextCursor(thread, number);
-    setCursor(thread, next);
-    if ((next & closed) === closed) return "closed by this thread";
+    if (Atomics.add(words, control + place.finished, 1) + 1 === items) {
+      Atomics.store(words, control + place.finished, 0);
+      const next = nextCursor(thread, number);
+      setCursor(thread, next);
+      if ((next & closed) === closed) return "closed by this thread";
+    }
+    if (untilMs !== undefined && performance.now() > untilMs) return "waiting";
   }
 }
 
 /**
- * @typedef {object} Modules A module whose exports become kernels, in this order
+ * @typedef {object} Modules A module, and which of its exports become kernels of these numbers
  * @property {WebAssembly.Module} module
  * @property {readonly string[]} names
+ * @property {readonly number[]} numbers
  */
 
-/** @param {readonly Modules[]} modules @param {WebAssembly.Memory} memory @returns {Kernel[]} */
-export const instantiate = (modules, memory) =>
-  modules.flatMap(({ module, names }) => {
+/** @param {Kernel[]} kernels @param {readonly Modules[]} modules @param {WebAssembly.Memory} memory */
+export function addTo(kernels, modules, memory) {
+  for (const { module, names, numbers } of modules) {
     const { exports } = new WebAssembly.Instance(module, { host: { memory } });
-    return names.map((name) => /** @type {Kernel} */ (exports[name]));
-  });
+    names.forEach((name, at) => (kernels[numbers[at]] = /** @type {Kernel} */ (exports[name])));
+  }
+}
 
 /**
  * What a worker is told. The first message opens it; those that follow bring kernels, or news of nothing but a larger memory.
@@ -168,7 +172,7 @@ function threadThat(post) {
       thread = { ...opening, words: new Int32Array(0), kernels: [], failed };
     }
     thread.words = new Int32Array(memory.buffer); // larger, if memory has grown
-    thread.kernels.push(...instantiate(modules, memory));
+    addTo(thread.kernels, modules, memory);
     received++;
     post({ type: "ready" });
     const { words, control } = thread;

@@ -9,8 +9,12 @@ const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
 const rotateLeft = (words: Words, bits: number): Words =>
   i32x4.or(i32x4.shl(words, bits), i32x4.shrU(words, 32 - bits));
 
-/** Threefry-2x32 with 20 rounds for four counters: the first word. CPU reference: src/random.ts. @param keys and counters may be used often */
-export function threefry(body: Body, [key0, key1]: readonly [Words, Words], counter: readonly [Words, Words]): Words {
+/** Threefry-2x32 with 20 rounds for four counters: two words. CPU reference: src/random.ts. @param keys and counters may be used often */
+export function threefry(
+  body: Body,
+  [key0, key1]: readonly [Words, Words],
+  counter: readonly [Words, Words],
+): [Words, Words] {
   const key2 = body.let(i32x4.xor(i32x4.xor(0x1bd11bda, key0), key1));
   const keys = [key0, key1, key2] as const;
   let x0 = body.let(i32x4.add(counter[0], key0));
@@ -23,5 +27,5 @@ export function threefry(body: Body, [key0, key1]: readonly [Words, Words], coun
     x0 = body.let(i32x4.add(x0, keys[injection % 3]!));
     x1 = body.let(i32x4.add(i32x4.add(x1, keys[(injection + 1) % 3]!), injection));
   }
-  return x0;
+  return [x0, x1];
 }

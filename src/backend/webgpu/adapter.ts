@@ -34,7 +34,10 @@ export async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAd
   return null;
 }
 
-/** Larger buffers and more workgroup memory than the default limits, subgroups, f16 and timestamps, where they are offered. */
+/**
+ * Larger buffers and more workgroup memory than the default limits, subgroups, f16 and timestamps, where they are offered. No kernel
+ * needs more than the defaults (8 storage buffers, 256 invocations): strategies then take smaller tiles and chunks.
+ */
 export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
   const requiredFeatures = (["timestamp-query", "subgroups", "shader-f16"] as const).filter((feature) =>

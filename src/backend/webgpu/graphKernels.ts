@@ -1,5 +1,5 @@
 import dropoutKey from "../../../shaders/dropoutKey.wgsl";
-import rows, { layouts } from "../../../shaders/rows.wgsl";
+import rows from "../../../shaders/rows.wgsl";
 import rowSource from "../../../shaders/rowSource.wgsl";
 import tableGradients from "../../../shaders/tableGradients.wgsl";
 import type { RowKernel } from "./emit/emitRows.ts";
@@ -7,17 +7,16 @@ import { kernelOf, type KernelSource } from "./shader.ts";
 
 // Kernels of nodes that lists of dense layers do not have.
 
-/** Uniform of row kernels. */
-export const { Rows } = layouts;
-
 /** Gradients by the table of an embedding. */
 export const tableKernel: KernelSource = kernelOf("tableGradients", [tableGradients]);
 
 /** The kernel of nodes that are computed row by row, and bindings of what they read behind those of the shader. */
 export function rowsKernel({ code, buffers }: RowKernel): KernelSource {
-  const has = (kind: string): boolean => buffers.some((buffer) => buffer.kind === kind);
-  const parts = [...(has("inputs") ? [rowSource] : []), ...(has("settings") ? [dropoutKey] : [])];
+  const parts = [
+    ...(buffers.includes("inputs") ? [rowSource] : []),
+    ...(buffers.includes("settings") ? [dropoutKey] : []),
+  ];
   const kernel = kernelOf("rows", [rows, ...parts, code], code);
-  const own = buffers.map(({ kind }) => (kind === "batchRows" ? "write" : "read"));
+  const own = buffers.map((buffer) => (buffer === "inputs" || buffer === "settings" ? "read" : "write"));
   return { ...kernel, bindings: [...kernel.bindings, ...own] };
 }

@@ -119,7 +119,7 @@ export interface Dispatch {
 }
 
 /** A buffer bound from its start, or a window of one: a slot of the step uniforms, the place of a node. */
-export type Bound = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset?: number; readonly size: number };
+export type Bound = GPUBuffer | { readonly buffer: GPUBuffer; readonly offset?: number; readonly size?: number };
 
 export interface DispatchOptions {
   /** Appended to the label: the layer. */
@@ -130,14 +130,31 @@ export interface DispatchOptions {
 }
 
 /** Binds buffers to a kernel, in the order of its bindings. */
-export function createDispatch(device: GpuDevice, kernel: Kernel, options: DispatchOptions): Dispatch {
-  const { label, bound, invocations, members } = options;
+export function bind(
+  { gpu }: GpuDevice,
+  { name, layout }: Kernel,
+  label: string,
+  bound: readonly Bound[],
+): GPUBindGroup {
   const entries = bound.map((resource, binding) => ({
     binding,
     resource: "buffer" in resource ? resource : { buffer: resource },
   }));
-  const bindGroup = device.gpu.createBindGroup({ label: `${kernel.name} ${label}`, layout: kernel.layout, entries });
-  return { kernel, bindGroup, invocations, members };
+  return gpu.createBindGroup({ label: `${name} ${label}`, layout, entries });
+}
+
+export function createDispatch(device: GpuDevice, kernel: Kernel, options: DispatchOptions): Dispatch {
+  const { label, bound, invocations, members } = options;
+  return { kernel, bindGroup: bind(device, kernel, label, bound), invocations, members };
+}
+
+/** Submits one pass. */
+export function submitPass({ gpu }: GpuDevice, label: string, record: (pass: GPUComputePassEncoder) => void): void {
+  const encoder = gpu.createCommandEncoder({ label });
+  const pass = encoder.beginComputePass({ label });
+  record(pass);
+  pass.end();
+  gpu.queue.submit([encoder.finish()]);
 }
 
 /** Workgroups of a dispatch in one dimension. */

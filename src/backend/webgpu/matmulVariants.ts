@@ -122,7 +122,7 @@ export const variantConstants = (
 export const weightsAlignment = (
   direction: "rows" | "columns",
   { fanOut, weightsOffset }: LayerShape,
-  { parameterCount }: Network,
+  { parameterCount }: Pick<Network, "parameterCount">,
   members: number,
 ): Alignment => alignmentOf(direction, fanOut, weightsOffset, members > 1 ? parameterCount : 0);
 

@@ -2,6 +2,7 @@ import { operandName } from "../../../graph/builder.ts";
 import type { StepNode } from "../../../graph/derive.ts";
 import { operandsOf } from "../../../graph/graph.ts";
 import type { Schedule } from "../../../graph/schedule.ts";
+import { readsOf, type ScheduledNode } from "../../../graph/tasks.ts";
 import { emitFunction } from "../../../math/emitWgsl.ts";
 import { type RowBuffer, RowMemory, type Unit } from "../rowMemory.ts";
 
@@ -11,9 +12,6 @@ export interface RowKernel {
   /** In the order of the bindings behind the fixed ones. */
   readonly buffers: readonly RowBuffer[];
 }
-
-/** Buffers that a row kernel may read: every device offers 8 storage buffers, of which 2 are the parameters and the arena. */
-export const mostRowBuffers = 6;
 
 interface Line {
   readonly text: string;
@@ -39,8 +37,6 @@ export interface RowsRequest {
   readonly schedule: Schedule;
   /** Nodes to compute, in order. */
   readonly nodes: readonly number[];
-  /** Nodes that other kernels read. */
-  readonly isRead: (node: number) => boolean;
   /** While training masks are drawn. */
   readonly drops: boolean;
 }
@@ -67,23 +63,31 @@ class RowWriter {
     this.#memory = new RowMemory(request.schedule);
   }
 
-  #node(index: number): StepNode {
+  #node(index: number): ScheduledNode {
     return this.#memory.node(index);
   }
 
+  /** Nodes that other kernels read. */
+  #readElsewhere(): Set<number> {
+    const { schedule, nodes } = this.#request;
+    const others = schedule.tasks.filter((task) => task.kind !== "rows" || task.nodes[0] !== nodes[0]);
+    return new Set(others.flatMap((task) => readsOf(schedule.nodes, task)));
+  }
+
   write(): RowKernel {
+    const readElsewhere = this.#readElsewhere();
     for (const index of this.#request.nodes) this.#visit(index);
     this.#closeLoop();
     const kept = this.#lines.filter(
-      ({ stores }) => stores === undefined || this.#loaded.has(stores) || this.#request.isRead(stores),
+      ({ stores }) => stores === undefined || this.#loaded.has(stores) || readElsewhere.has(stores),
     );
     const keys = [...this.#streams].map(
       (stream) => `  let key${stream} = threefry(dropoutKey(member), vec2u(step.index, ${stream}u));`,
     );
     const body = ["fn computeRow(row: u32, member: u32, lane: u32, isActive: bool) {",
-      "  let sample = member * sizes.capacity + row;",
-      ...(this.#memory.reads("inputs") ? ["  let source = sourceOf(row, member * sizes.rowsMemberStride, isActive && lane == 0u && member == 0u);"] : []),
-      ...keys, ...kept.map(({ text }) => `  ${text}`), "}"]; // prettier-ignore
+      "  let sample = member * layer.capacity + row;",
+      ...(this.#memory.buffers.includes("inputs") ? ["  let source = sourceOf(row, member * layer.rowsMemberStride, isActive && lane == 0u && member == 0u);"] : []),
+      ...this.#memory.starts().map((text) => `  ${text}`), ...keys, ...kept.map(({ text }) => `  ${text}`), "}"]; // prettier-ignore
     const parts = [this.#memory.declarations(), ...this.#functions.keys(), body.join("\n")];
     return { code: parts.join("\n"), buffers: this.#memory.buffers };
   }
@@ -234,7 +238,7 @@ class RowWriter {
   #dropout({ rate, stream }: StepNode & { kind: "dropout" }, { text }: Unit, value: string): string {
     if (!this.#request.drops) return value;
     this.#streams.add(stream);
-    this.#memory.buffer({ kind: "settings" });
+    this.#memory.buffer("settings");
     const isKept = `threefry(key${stream}, vec2u(step.firstRow + row, ${text})).x >= ${Math.floor(rate * 2 ** 32)}u`;
     return `select(0.0, ${value} / ${f32(1 - rate)}, ${isKept})`;
   }

@@ -1,14 +1,15 @@
 import { hasOwnRows, isShuffled } from "../../batches.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { Bound, Constants } from "../kernel.ts";
-import type { Network } from "../../../graph/network.ts";
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import { scheduleOf } from "../../../graph/schedule.ts";
 import { stepBytes } from "../layouts.ts";
 
 // What a run's kernels are compiled for. Constants rather than uniforms: on a software adapter a branch alone would cost half of
 // a narrow first layer.
 
 /** Rows of a run's data set. */
-export const rowCountOf = ({ data }: RunSettings, { outputs }: Network): number => data.targets.length / outputs;
+export const rowCountOf = ({ data }: RunSettings, { outputs }: AnyNetwork): number => data.targets.length / outputs;
 
 /** How rows are drawn: shaders/shuffle.wgsl. */
 export const orderConstants = (settings: RunSettings, rowCount: number): Constants => ({
@@ -17,19 +18,19 @@ export const orderConstants = (settings: RunSettings, rowCount: number): Constan
   BOOTSTRAP: settings.bootstrap ? 1 : 0,
 });
 
-/** Whether the layered strategy draws rows in a dispatch of their own, rather than in the first layer. */
-export const drawsApart = (settings: RunSettings, rowCount: number): boolean =>
-  settings.bootstrap === true || hasOwnRows(settings, rowCount);
+/** Whether the layered strategy draws rows in a dispatch of their own, rather than where the data are read. */
+export const drawsApart = (settings: RunSettings, network: AnyNetwork): boolean =>
+  settings.bootstrap === true || hasOwnRows(settings, rowCountOf(settings, network)) || !scheduleOf(network).readsData;
 
 /**
  * Parameters that an invocation of update takes: a software adapter has few threads, and what an invocation reads besides costs
  * it more than an update (784-128-64-10 there: 7.9 ms with 1, 3.3 ms with 8).
  */
-export const updateEntries = (kind: "gpu" | "software", { parameterCount }: Network): number =>
+export const updateEntries = (kind: "gpu" | "software", { parameterCount }: AnyNetwork): number =>
   kind === "software" ? Math.max(1, Math.min(8, Math.floor(parameterCount / 512))) : 1;
 
 /** Invocations of update, with the loss behind the parameters: shaders/update.wgsl. */
-export const updateInvocations = ({ parameterCount }: Network, entries: number): number =>
+export const updateInvocations = ({ parameterCount }: AnyNetwork, entries: number): number =>
   Math.floor(parameterCount / entries) + 1;
 
 /** The window of a buffer of step slots that a dynamic offset moves. */

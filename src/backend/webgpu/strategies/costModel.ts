@@ -1,13 +1,14 @@
 import { productWork } from "../matmulVariants.ts";
-import type { LayerShape } from "../../../graph/network.ts";
+import { scheduleOf } from "../../../graph/schedule.ts";
+import type { Task } from "../../../graph/tasks.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
-import type { PlanLimits, PlanRequest } from "./layeredPlan.ts";
+import { type PlanLimits, type PlanRequest, valuesOf } from "./layeredPlan.ts";
 
 // What a step costs, in milliseconds: the planner takes the strategy that costs least. docs/engine.md derives it.
 
-/** What a step layer by layer is planned for. */
-export interface LayeredRequest extends PlanRequest {
+/** A step whose cost is asked for. */
+export interface CostRequest extends PlanRequest {
   readonly optimizer: Optimizer;
 }
 
@@ -70,26 +71,27 @@ export function spreadMs(kind: PlanLimits["kind"], invocations: number, flops: n
   return (1000 * Math.max(1, invocations / lanes) * flops) / laneFlops;
 }
 
-/** Work of a layer's products, in multiplications and additions of the fastest kind. */
-function layerWork(limits: PlanLimits, { index, fanIn, fanOut }: LayerShape, request: PlanRequest): number {
-  const { members, batchSize: rows } = request;
+/** Operations of the product of a task, in those of the fastest kind. */
+function workOf(limits: PlanLimits, task: Task, { members, batchSize: rows }: PlanRequest): number {
+  if (task.kind !== "dense" && task.kind !== "denseInputs" && task.kind !== "denseWeights") return 0;
+  const { fanIn, fanOut } = task.layer;
   const one = { members, splits: 1 };
-  const forward = productWork(limits, { ...one, rows, columns: fanOut }, fanIn);
-  const backwardWeights = productWork(limits, { ...one, rows: fanIn, columns: fanOut }, rows);
-  const backwardInputs = index === 0 ? 0 : productWork(limits, { ...one, rows, columns: fanIn }, fanOut);
-  return 2 * (forward + backwardWeights + backwardInputs);
+  if (task.kind === "dense") return 2 * productWork(limits, { ...one, rows, columns: fanOut }, fanIn);
+  if (task.kind === "denseInputs") return 2 * productWork(limits, { ...one, rows, columns: fanIn }, fanOut);
+  return 2 * productWork(limits, { ...one, rows: fanIn, columns: fanOut }, rows);
 }
 
 /** Milliseconds of a step layer by layer. */
-export function layeredStepMs(limits: PlanLimits, request: LayeredRequest): number {
+export function layeredStepMs(limits: PlanLimits, request: CostRequest): number {
   const { network, members, batchSize, optimizer } = request;
   const { dispatchMs, productFlops, valueMs, workgroupMs: leastMs } = machines[limits.kind];
-  const { layers, parameterCount } = network;
-  const work = layers.reduce((sum, layer) => sum + layerWork(limits, layer, request), 0);
-  const values = layers.reduce((sum, { fanIn, fanOut }) => sum + 2 * fanOut + fanIn, 0);
-  const updated = parameterCount * (1 + momentCount(optimizer));
+  const schedule = scheduleOf(network);
+  const { tasks } = schedule;
+  const work = tasks.reduce((sum, task) => sum + workOf(limits, task, request), 0);
+  const values = tasks.reduce((sum, task) => sum + valuesOf(schedule, task), network.inputs);
+  const updated = network.parameterCount * (1 + momentCount(optimizer));
   return (
-    (3 * layers.length + 1) * (dispatchMs + members * leastMs) +
+    (tasks.length + 1) * (dispatchMs + members * leastMs) +
     (1000 * work) / productFlops +
     members * (batchSize * values + 1.5 * updated) * valueMs
   );

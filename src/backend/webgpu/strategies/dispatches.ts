@@ -1,5 +1,5 @@
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../kernel.ts";
-import { type KernelName, type LayerFunctions, layerKernel, pageBlock, updateKernel } from "../kernels.ts";
+import { layerKernel, pageBlock, updateKernel } from "../kernels.ts";
 import {
   drawsApart,
   orderConstants,
@@ -9,27 +9,20 @@ import {
   updateInvocations,
 } from "./costConstants.ts";
 import type { LayeredBuffers, Page } from "./layeredBuffers.ts";
-import type { BuffersRequest } from "./layeredPlan.ts";
+import type { LayeredRequest } from "./layeredPlan.ts";
 import { LimitExceeded } from "../../../errors.ts";
-import { type BufferOwner, write } from "../bufferOwner.ts";
+import { write } from "../bufferOwner.ts";
 import { widestOptimizer } from "../../batches.ts";
-import type { RunSettings } from "../../executor.ts";
 import type { GpuDevice } from "../device.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
-import type { Network } from "../../../graph/network.ts";
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import type { RunSettings } from "../../executor.ts";
+import type { KernelSource } from "../shader.ts";
 
-/** What every dispatch of a run is built from. */
-export interface DispatchesRequest extends BuffersRequest {
-  /** [members, parameterCount]. */
-  readonly parameters: GPUBuffer;
-  readonly buffers: LayeredBuffers;
-}
-
-/** One dispatch of a kernel of the table. */
+/** One dispatch, before its kernel is compiled. */
 export interface DispatchRequest {
-  readonly name: KernelName;
+  readonly source: KernelSource;
   readonly label: string;
-  readonly functions?: LayerFunctions;
   readonly constants: Constants;
   readonly bound: readonly Bound[];
   readonly invocations: (rows: number) => number;
@@ -37,19 +30,17 @@ export interface DispatchRequest {
 }
 
 /** Compiles the kernel and binds the buffers. */
-export async function build(device: GpuDevice, request: DispatchRequest): Promise<Dispatch> {
-  const kernel = await createKernel(device, layerKernel(request.name, request.functions), request.constants);
-  return createDispatch(device, kernel, request);
-}
+export const build = async (device: GpuDevice, request: DispatchRequest): Promise<Dispatch> =>
+  createDispatch(device, await createKernel(device, request.source, request.constants), request);
 
 /** How rows are drawn in this run. */
-export const orderOf = ({ settings, network }: DispatchesRequest): Constants =>
+const orderOf = ({ settings, network }: LayeredRequest): Constants =>
   orderConstants(settings, rowCountOf(settings, network));
 
 /** How kernels that read the data find their rows: `ROWS` of shaders/forward.wgsl. */
-export function rowsConstant(request: DispatchesRequest): number {
-  if (request.plan.gathered) return 0;
-  return drawsApart(request.settings, rowCountOf(request.settings, request.network)) ? 2 : 1;
+export function rowsConstant({ plan, settings, network }: LayeredRequest): number {
+  if (plan.gathered) return 0;
+  return drawsApart(settings, network) ? 2 : 1;
 }
 
 // How the rows of a batch come from the data: drawn by number, or gathered from several pages.
@@ -60,14 +51,15 @@ interface GatherRequest {
   readonly gathered: GPUBuffer;
 }
 
-function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: GatherRequest): DispatchRequest {
-  const { device, buffers } = request;
+function gatherOf(request: LayeredRequest, buffers: LayeredBuffers, gather: GatherRequest): DispatchRequest {
+  const { device } = request;
+  const { owner } = buffers;
   const { page, width, gathered } = gather;
   const words = pageBlock(page.firstRow, page.rows, width);
   const uniform = owner.uniform(`page ${page.firstRow}`, words.byteLength);
   write(device.gpu, uniform, words);
   return {
-    name: "gatherRows",
+    source: layerKernel("gatherRows"),
     label: page.buffer.label,
     constants: orderOf(request),
     bound: [stepWindow(buffers.steps), uniform, page.buffer, gathered],
@@ -77,22 +69,22 @@ function gatherOf(request: DispatchesRequest, owner: BufferOwner, gather: Gather
 }
 
 /** Draws the rows of a chunk for all members, or once for all. */
-function drawOf(request: DispatchesRequest): DispatchRequest {
-  const { steps, layers, settings, batchRows } = request.buffers;
+function drawOf(request: LayeredRequest, buffers: LayeredBuffers): DispatchRequest {
+  const { steps, memory, settings, batchRows } = buffers;
   return {
-    name: "sampleBatch",
+    source: layerKernel("sampleBatch"),
     label: "rows",
     constants: orderOf(request),
-    bound: [stepWindow(steps), layers[0]!, settings, batchRows],
+    bound: [stepWindow(steps), memory.sizes, settings, batchRows],
     invocations: (rows) => rows,
     members: orderOf(request)["OWN_ORDER"] === 1 ? request.plan.groupMembers : 1,
   };
 }
 
-export function drawsOf(request: DispatchesRequest): DispatchRequest[] {
+export function drawsOf(request: LayeredRequest, buffers: LayeredBuffers): DispatchRequest[] {
   const { settings, network, plan } = request;
-  if (!drawsApart(settings, rowCountOf(settings, network))) return [];
-  if (!plan.gathered) return [drawOf(request)];
+  if (!drawsApart(settings, network)) return [];
+  if (!plan.gathered) return [drawOf(request, buffers)];
   throw new LimitExceeded({
     place: "train: rows of their own for members",
     expected: "data that fit one buffer",
@@ -101,26 +93,26 @@ export function drawsOf(request: DispatchesRequest): DispatchRequest[] {
   });
 }
 
-export function gathersOf(request: DispatchesRequest): DispatchRequest[] {
-  const { network, buffers, plan } = request;
+export function gathersOf(request: LayeredRequest, buffers: LayeredBuffers): DispatchRequest[] {
+  const { network, plan } = request;
   if (!plan.gathered) return [];
-  const { owner, inputs, targets, inputPages, targetPages } = buffers;
+  const { inputs, targets, inputPages, targetPages } = buffers;
   return [
-    ...inputPages.map((page) => gatherOf(request, owner, { page, width: network.inputs, gathered: inputs })),
-    ...targetPages.map((page) => gatherOf(request, owner, { page, width: network.outputs, gathered: targets })),
+    ...inputPages.map((page) => gatherOf(request, buffers, { page, width: network.inputs, gathered: inputs })),
+    ...targetPages.map((page) => gatherOf(request, buffers, { page, width: network.outputs, gathered: targets })),
   ];
 }
 
 /** The run whose parameters are updated. */
-export interface UpdateRequest {
+interface UpdateRequest {
   readonly device: GpuDevice;
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly settings: RunSettings;
   readonly plan: { readonly groupMembers: number };
 }
 
 /** What the kernel reads and writes: shaders/update.wgsl. */
-export interface UpdateBuffers {
+interface UpdateBuffers {
   readonly steps: GPUBuffer;
   readonly hyper: GPUBuffer;
   readonly settings: GPUBuffer;

@@ -13,14 +13,14 @@ import { InvalidInput } from "../../../errors.ts";
 import type { Device } from "../../device.ts";
 import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
 import { GpuDevice } from "../device.ts";
-import { type AnyNetwork, isGraph } from "../../../graph/graphNetwork.ts";
-import type { Network } from "../../../graph/network.ts";
+import { type AnyNetwork, asChain } from "../../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
+import type { Network } from "../../../graph/network.ts";
 import type { FusedScorer } from "./fusedScorer.ts";
 import { scoresFused } from "./fusedPlan.ts";
 import type { LayeredPredictor } from "./layeredPredictor.ts";
-import { type GraphPart, openGraph } from "./graphPart.ts";
-import { type PlannedRun, planRun, type RunRequest } from "./planner.ts";
+import type { RunRequest } from "./layeredPlan.ts";
+import { planRun } from "./planner.ts";
 
 /** What holds buffers of its own and is freed with the executor. */
 interface Open {
@@ -32,9 +32,6 @@ interface Open {
 export class GpuExecutor implements Executor {
   readonly network: AnyNetwork;
   readonly members: number;
-  /** The dense layers: all of a list, or those of a graph. */
-  readonly #layers: Network;
-  readonly #graph: GraphPart | undefined;
   readonly #device: GpuDevice;
   readonly #owner: BufferOwner;
   readonly #parameters: GPUBuffer;
@@ -42,21 +39,18 @@ export class GpuExecutor implements Executor {
   readonly #open = new Set<Open>();
   #isDisposed = false;
 
-  private constructor(device: GpuDevice, layers: Network, members: number, graph: GraphPart | undefined) {
+  private constructor(device: GpuDevice, network: AnyNetwork, members: number) {
     this.#device = device;
-    this.network = graph?.network ?? layers;
-    this.#graph = graph;
-    this.#layers = layers;
+    this.network = network;
     this.members = members;
     this.#owner = new BufferOwner(device);
-    this.#parameters = this.#owner.storage("parameters", members * layers.parameterCount);
+    this.#parameters = this.#owner.storage("parameters", members * network.parameterCount);
   }
 
-  /** @param layers all of the network, or the dense ones of a graph */
-  static create(device: GpuDevice, layers: Network, members: number, graph?: GraphPart): Promise<GpuExecutor> {
+  static create(device: GpuDevice, network: AnyNetwork, members: number): Promise<GpuExecutor> {
     return device.checked(
       "model: parameters",
-      () => new GpuExecutor(device, layers, members, graph),
+      () => new GpuExecutor(device, network, members),
       (executor) => executor.dispose(),
     );
   }
@@ -78,8 +72,8 @@ export class GpuExecutor implements Executor {
 
   /** What predictors and scorers are created from. */
   get #forward() {
-    const { members } = this;
-    return { device: this.#device, network: this.#layers, members, parameters: this.#parameters, graph: this.#graph };
+    const { network, members } = this;
+    return { device: this.#device, network, members, parameters: this.#parameters };
   }
 
   /** Creates a predictor or scorer once; after a failure again, since the next call may have more memory. */
@@ -98,10 +92,10 @@ export class GpuExecutor implements Executor {
     });
   }
 
-  #openScorer(): Promise<FusedScorer> {
+  #openScorer(network: Network): Promise<FusedScorer> {
     return this.#openOnce("score", "scorer", async () => {
       const { FusedScorer } = await import("./fusedScorer.ts");
-      return FusedScorer.create(this.#forward);
+      return FusedScorer.create({ ...this.#forward, network });
     });
   }
 
@@ -111,22 +105,17 @@ export class GpuExecutor implements Executor {
 
   async score(data: Dataset): Promise<Scores> {
     const rows = data.targets.length / this.network.outputs;
-    const isFused = !this.#graph && scoresFused(this.#device, this.#layers, this.members, rows);
-    return (await (isFused ? this.#openScorer() : this.#openPredictor("score"))).score(data);
+    const chain = asChain(this.network);
+    const isFused = chain && scoresFused(this.#device, chain, this.members, rows);
+    return (await (isFused ? this.#openScorer(chain) : this.#openPredictor("score"))).score(data);
   }
 
   #request(settings: RunSettings): RunRequest {
-    return { device: this.#device, network: this.#layers, members: this.members, settings };
-  }
-
-  #plan(settings: RunSettings): PlannedRun {
-    const request = this.#request(settings);
-    const graph = this.#graph;
-    return graph ? graph.plan({ ...request, network: graph.network }) : planRun(request);
+    return { device: this.#device, network: this.network, members: this.members, settings };
   }
 
   planRun(settings: RunSettings): PlanReport {
-    return this.#plan(settings).report;
+    return planRun(this.#request(settings)).report;
   }
 
   /** Takes charge of what was created while the executor may have been disposed. */
@@ -140,20 +129,15 @@ export class GpuExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    return this.#adopt("train", await this.#plan(settings).create(this.#parameters));
+    return this.#adopt("train", await planRun(this.#request(settings)).create(this.#parameters));
   }
 
   async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
     const batchSize = data.targets.length / this.network.outputs;
     const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
     const before = await this.readParameters();
-    const graph = this.#graph;
-    if (!graph) {
-      const { traceStep } = await import("./trace.ts");
-      return traceStep(request, before, (run) => this.#adopt("trace", run));
-    }
-    const wanted = { ...request, network: graph.network };
-    return graph.trace(wanted, before, (run) => this.#adopt("trace", run));
+    const { traceStep } = await import("./trace.ts");
+    return traceStep(request, before, (run) => this.#adopt("trace", run));
   }
 
   dispose(): void {
@@ -166,30 +150,14 @@ export class GpuExecutor implements Executor {
 
 /**
  * Creates the executor of a network on a WebGPU device.
- * @returns why a GPU cannot compute the graph, where the device was found by "auto": the CPU then does
- * @throws InvalidInput where it cannot and the device was asked for, or where the device is none
+ * @throws InvalidInput where the device is none
  */
-export async function openExecutor(
-  device: Device,
-  network: AnyNetwork,
-  members: number,
-): Promise<GpuExecutor | string> {
-  if (!(device instanceof GpuDevice)) {
-    throw new InvalidInput({
-      place: "createModel: device",
-      expected: "a device from acquire()",
-      got: typeof device,
-      fix: "pass `device: await acquire()`",
-    });
-  }
-  if (!isGraph(network)) return GpuExecutor.create(device, network, members);
-  const graph = await openGraph(network);
-  if (graph.whyNot === undefined) return GpuExecutor.create(device, graph.layers, members, graph);
-  if (!device.isRequired) return graph.whyNot;
+export async function openExecutor(device: Device, network: AnyNetwork, members: number): Promise<GpuExecutor> {
+  if (device instanceof GpuDevice) return GpuExecutor.create(device, network, members);
   throw new InvalidInput({
-    place: "createModel: network",
-    expected: "one that a GPU computes layer by layer",
-    got: graph.whyNot,
-    fix: 'create the model on `await acquire({ device: "reference" })`, or on "auto", which then takes the CPU',
+    place: "createModel: device",
+    expected: "a device from acquire()",
+    got: typeof device,
+    fix: "pass `device: await acquire()`",
   });
 }

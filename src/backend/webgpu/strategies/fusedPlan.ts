@@ -8,7 +8,7 @@ import { momentCount } from "../../../math/optimizerFunction.ts";
 import { sampleFlops, updateFlops } from "../../stepWork.ts";
 import { machines, spreadMs, workgroupMs } from "./costModel.ts";
 import { type GroupPlan, planGroups, planTiles } from "./groupPlan.ts";
-import { type BuffersRequest, stepSlots, type PlanLimits, type PlanRequest } from "./layeredPlan.ts";
+import { type RunRequest, stepSlots, type PlanLimits, type PlanRequest } from "./layeredPlan.ts";
 import { memberWords, stepStride, storedStepBytes } from "../layouts.ts";
 
 /** Every strategy but the layered one. */
@@ -45,6 +45,7 @@ export interface FusedLimits extends PlanLimits {
 }
 
 export interface FusedPlanRequest extends PlanRequest {
+  readonly network: Network;
   readonly optimizer: Optimizer;
   readonly activationStorage?: ActivationStorage | undefined;
 }
@@ -269,7 +270,7 @@ export function planFused(limits: FusedLimits, wanted: FusedPlanRequest): FusedP
 export const maxStepsPerDispatch = 1024;
 
 /** What a fused run is built from: as a layered one, with its own plan. */
-export type FusedRequest = Omit<BuffersRequest, "plan"> & { readonly plan: FusedPlan };
+export type FusedRequest = RunRequest & { readonly network: Network; readonly plan: FusedPlan };
 
 /** Kernels of one dispatch or step of a strategy, in order. */
 export const kernelsOfFused = (strategy: FusedName): readonly string[] =>

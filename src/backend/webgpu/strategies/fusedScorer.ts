@@ -2,16 +2,14 @@ import { createTallies, scoresOf } from "../../score.ts";
 import { type Dataset, requireAlive, type Scores } from "../../executor.ts";
 import { BufferOwner, write, toFloat32 } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import { createKernel, gridOf, groupSize, type Kernel } from "../kernel.ts";
+import { bind, createKernel, gridOf, groupSize, type Kernel, submitPass } from "../kernel.ts";
 import { fusedKernels, Scoring } from "../fusedKernels.ts";
 import { blockOf } from "../layout.ts";
 import { type Network } from "../../../graph/network.ts";
+import { InFlight } from "./inFlight.ts";
 import { addSlices, type SliceSums } from "./scorer.ts";
 import { sampleFlops } from "../../stepWork.ts";
 import { scoreSliceRows, slicesOfChunk } from "./fusedPlan.ts";
-
-/** Dispatches that may be under way at once. */
-const dispatchesInFlight = 2;
 
 export interface FusedScorerRequest {
   readonly device: GpuDevice;
@@ -65,9 +63,7 @@ export class FusedScorer {
       throw error;
     }
     const { scoring, inputs, targets, losses, hits } = this.#buffers;
-    const bound = [scoring, inputs, targets, parameters, losses, hits];
-    const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
-    this.#bindGroup = device.gpu.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
+    this.#bindGroup = bind(device, kernel, "data", [scoring, inputs, targets, parameters, losses, hits]);
   }
 
   /** Compiles for the network, which must be one that is straight. */
@@ -120,28 +116,18 @@ export class FusedScorer {
     // sampleFlops counts backward as well: dispatches take less than they may
     const most = Math.floor(device.dispatchFlops / (Math.min(rows, scoreSliceRows) * sampleFlops(network)));
     const pairsAtOnce = Math.max(groupSize, most - (most % groupSize));
-    const inFlight: Promise<void>[] = [];
+    const inFlight = new InFlight();
     for (let first = 0; first < pairs; first += pairsAtOnce) {
       requireAlive("scores", this.#isDisposed);
       const end = Math.min(pairs, first + pairsAtOnce);
       write(gpu, this.#buffers.scoring, blockOf(Scoring, { rows, members, firstPair: first, endPair: end }));
-      this.#dispatch(end - first);
-      const done = device.settled("scores", gpu.queue.onSubmittedWorkDone());
-      done.catch(() => {}); // thrown where it is awaited
-      inFlight.push(done);
-      if (inFlight.length > dispatchesInFlight) await inFlight.shift();
+      submitPass(device, "scores", (pass) => {
+        pass.setPipeline(this.#kernel.pipeline);
+        pass.setBindGroup(0, this.#bindGroup, [0]);
+        pass.dispatchWorkgroups(...gridOf(end - first));
+      });
+      await inFlight.add(device.settled("scores", gpu.queue.onSubmittedWorkDone()));
     }
-  }
-
-  #dispatch(invocations: number): void {
-    const { gpu } = this.#request.device;
-    const encoder = gpu.createCommandEncoder({ label: "scores" });
-    const pass = encoder.beginComputePass({ label: "scores" });
-    pass.setPipeline(this.#kernel.pipeline);
-    pass.setBindGroup(0, this.#bindGroup, [0]);
-    pass.dispatchWorkgroups(...gridOf(invocations));
-    pass.end();
-    gpu.queue.submit([encoder.finish()]);
   }
 
   get isDisposed(): boolean {

@@ -8,14 +8,12 @@ import {
 } from "../../executor.ts";
 import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import type { Network } from "../../../graph/network.ts";
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
 import { rowCountOf } from "./costConstants.ts";
+import { InFlight } from "./inFlight.ts";
 import { hyperBlock, memberBlock } from "./uniforms.ts";
-
-/** Submits that may be under way at once: enough to keep the GPU busy, few enough to stop within a moment. */
-const submitsInFlight = 2;
 
 /** Stands for no step. */
 const noStep = 0xffffffff;
@@ -80,7 +78,7 @@ export interface RunBuffers {
 /** What every run is made of. */
 export interface RunParts {
   readonly device: GpuDevice;
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly members: number;
   readonly settings: RunSettings;
   readonly plan: { readonly ringSteps: number };
@@ -140,7 +138,7 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
   protected readonly rowCount: number;
   /** The widest of all members, which the kernels are written for. */
   protected readonly optimizer: Optimizer;
-  readonly #inFlight: Promise<void>[] = [];
+  protected readonly inFlight = new InFlight();
   #stepsDone = 0;
   #isDisposed = false;
 
@@ -163,15 +161,8 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     this.#stepsDone = firstStep + count;
   }
 
-  /** Adds a submit to those under way, and waits until they are few. */
-  protected async submitted(done: Promise<void>): Promise<void> {
-    done.catch(() => {}); // thrown where it is awaited
-    this.#inFlight.push(done);
-    if (this.#inFlight.length > submitsInFlight) await this.#inFlight.shift();
-  }
-
   async finished(): Promise<void> {
-    await Promise.all(this.#inFlight.splice(0));
+    await this.inFlight.finished();
     this.parts.device.throwFault("training");
   }
 

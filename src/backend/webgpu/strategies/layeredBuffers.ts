@@ -1,9 +1,10 @@
-import { type BuffersRequest, rowMembers, stepSlots, gradientColumnsOf, planesOf } from "./layeredPlan.ts";
+import { type LayeredRequest, rowMembers, stepSlots } from "./layeredPlan.ts";
+import { NodeMemory } from "./nodeMemory.ts";
+import { scheduleOf } from "../../../graph/schedule.ts";
 import { stepStride } from "../layouts.ts";
 import type { FloatArray } from "../../executor.ts";
-import { type BufferOwner, toFloat32, write } from "../bufferOwner.ts";
+import { type BufferOwner, toFloat32 } from "../bufferOwner.ts";
 import { createRunBuffers, type RunBuffers } from "./gpuRun.ts";
-import { layerBlock } from "./uniforms.ts";
 
 /** A buffer of data rows firstRow … firstRow + rows − 1. */
 export interface Page {
@@ -16,8 +17,6 @@ export interface Page {
 export interface LayeredBuffers extends RunBuffers {
   /** [stepSlots] of `Step`, 256 bytes apart. */
   readonly steps: GPUBuffer;
-  /** Per layer, `Layer`. */
-  readonly layers: readonly GPUBuffer[];
   readonly inputPages: readonly Page[];
   readonly targetPages: readonly Page[];
   /** What the first layer and the loss read: the only page, or the rows gathered for a chunk. */
@@ -25,10 +24,7 @@ export interface LayeredBuffers extends RunBuffers {
   readonly targets: GPUBuffer;
   /** [members or 1, chunkRows]: row of `inputs` that each sample of the chunk takes. */
   readonly batchRows: GPUBuffer;
-  /** Per layer [planes, members, chunkRows, fanOut]. */
-  readonly outputs: readonly GPUBuffer[];
-  /** Per layer [members, chunkRows, gradientColumns]: gradient by pre-activations. */
-  readonly dOutputs: readonly GPUBuffer[];
+  readonly memory: NodeMemory;
   /** [splits, members, parameterCount + 1]. */
   readonly gradients: GPUBuffer;
 }
@@ -54,22 +50,7 @@ function uploadPages(owner: BufferOwner, { label, values, width, pageRows }: Row
   return pages;
 }
 
-function createLayers(request: BuffersRequest, owner: BufferOwner): GPUBuffer[] {
-  const { device, network, members, plan } = request;
-  const shared = { network, members, capacity: plan.chunkRows, splits: plan.splits, ownRows: rowMembers(request) > 1 };
-  return network.layers.map((layer) => {
-    const words = layerBlock({
-      ...shared,
-      layer,
-      sharesInputs: request.graph ? request.graph.readsData(layer) : layer.index === 0,
-    });
-    const buffer = owner.uniform(`layer ${layer.index}`, words.byteLength);
-    write(device.gpu, buffer, words);
-    return buffer;
-  });
-}
-
-function createData(request: BuffersRequest, owner: BufferOwner) {
+function createData(request: LayeredRequest, owner: BufferOwner) {
   const { network, settings, plan } = request;
   const { inputs, outputs } = network;
   const inputPages = uploadPages(owner, {
@@ -100,20 +81,23 @@ function createData(request: BuffersRequest, owner: BufferOwner) {
 }
 
 /** Allocates everything a run will use. */
-export function createLayeredBuffers(request: BuffersRequest, owner: BufferOwner): LayeredBuffers {
-  const { network, members, plan, graph } = request;
-  const samples = members * plan.chunkRows;
+export function createLayeredBuffers(request: LayeredRequest, owner: BufferOwner): LayeredBuffers {
+  const { device, network, members, plan } = request;
+  const data = createData(request, owner);
   return {
     ...createRunBuffers(request, owner),
     steps: owner.uniform("steps", stepSlots * stepStride),
-    layers: createLayers(request, owner),
-    ...createData(request, owner),
-    outputs: network.layers.map((layer) =>
-      owner.storage(`outputs ${layer.index}`, planesOf(layer) * samples * layer.fanOut),
-    ),
-    dOutputs: network.layers.map((layer) => {
-      const hasGradient = graph?.hasGradient(layer) ?? true;
-      return owner.storage(`dOutputs ${layer.index}`, hasGradient ? samples * gradientColumnsOf(network, layer) : 0);
+    ...data,
+    memory: new NodeMemory({
+      device,
+      owner,
+      network,
+      members,
+      capacity: plan.chunkRows,
+      widths: scheduleOf(network).arenaWidths,
+      splits: plan.splits,
+      ownRows: rowMembers(request) > 1,
+      inputs: data.inputs,
     }),
     gradients: owner.storage("gradients", plan.splits * members * (network.parameterCount + 1)),
   };

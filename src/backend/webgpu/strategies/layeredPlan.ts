@@ -6,8 +6,10 @@ import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
 import { rowCountOf } from "./costConstants.ts";
 import { LimitExceeded } from "../../../errors.ts";
-import { type LayerShape, type Network } from "../../../graph/network.ts";
-import { savesPreActivation } from "../../../math/scalarFunction.ts";
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import type { LayerShape } from "../../../graph/network.ts";
+import { type Schedule, scheduleOf } from "../../../graph/schedule.ts";
+import type { Task } from "../../../graph/tasks.ts";
 import { chooseVariant, kernelName, type MatmulLimits, type LayerVariant } from "../matmulVariants.ts";
 
 /** What a plan needs to know of a device. */
@@ -18,7 +20,7 @@ export interface PlanLimits extends MatmulLimits {
 }
 
 export interface PlanRequest {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly members: number;
   readonly batchSize: number;
   readonly rowCount: number;
@@ -63,13 +65,6 @@ const maxSplits = 256;
 const splitFloats = 2 ** 22;
 const maxRingSteps = 4096;
 
-/** Planes of a layer's outputs: activations, and pre-activations where the derivative needs them. */
-export const planesOf = ({ activation }: LayerShape): 1 | 2 => (savesPreActivation(activation) ? 2 : 1);
-
-/** Row length of a layer's dOutputs: the last layer's carries the sample's loss as well. */
-export const gradientColumnsOf = (network: Network, { index, fanOut }: LayerShape): number =>
-  index === network.layers.length - 1 ? fanOut + 1 : fanOut;
-
 /** What all products of a run have in common. */
 interface Shared {
   readonly members: number;
@@ -93,36 +88,34 @@ const requireFit = (place: string, bytes: number, limit: number, fix: string): v
   throw new LimitExceeded({ place, expected: `at most ${limit} bytes in one buffer`, got: String(bytes), fix });
 };
 
-/** Bytes of the largest buffer per row of the batch: a layer's outputs and gradients for every member, or one gathered row. */
-function rowBytes(network: Network, members: number): number {
-  const values = network.layers.map((layer) =>
-    Math.max(planesOf(layer) * layer.fanOut, gradientColumnsOf(network, layer)),
-  );
-  return 4 * Math.max(network.inputs, members * Math.max(...values));
-}
-
 /** What a value costs beside its sum, in floating-point operations: the invocation, the activation, loads and stores. */
 const valueFlops = 64;
-/** Floating-point operations of one sample's products, forward and backward. */
-function productFlopsOf({ layers }: Network): number {
-  const products = layers.reduce((total, { fanIn, fanOut }) => total + fanIn * fanOut, 0);
-  return 2 * (3 * products - layers[0]!.fanIn * layers[0]!.fanOut);
+
+/** Floating-point operations of the products of a task, per sample. */
+function productFlopsOf({ step }: Schedule, task: Task): number {
+  if (task.kind === "table") return 2 * step.parameters[task.parameter]!.size;
+  if (task.kind !== "dense" && task.kind !== "denseInputs" && task.kind !== "denseWeights") return 0;
+  return 2 * task.layer.fanIn * task.layer.fanOut;
 }
 
-/** The same, with what values cost beside their sums. */
-function layeredSampleFlops(network: Network): number {
-  const values = network.layers.reduce((total, { fanIn, fanOut }) => total + 2 * fanOut + fanIn, 0);
-  return productFlopsOf(network) + valueFlops * values;
+/** Values of nodes that a task computes, or adds up, per sample. */
+export function valuesOf({ nodes }: Schedule, task: Task): number {
+  if (task.kind === "rows") return task.nodes.reduce((sum, node) => sum + nodes[node]!.width, 0);
+  if (task.kind === "denseInputs") return task.layer.fanIn;
+  if (task.kind === "dense" || task.kind === "denseWeights") return task.layer.fanOut;
+  return nodes[task.kind === "loss" ? task.output : task.gradient]!.width;
 }
 
-/** What a multiplication with its addition costs: 2, and 6 times that where a side is too narrow for a tile. */
-const productFlops = ({ fanIn, fanOut }: LayerShape): number => (Math.min(fanIn, fanOut) < 4 ? 12 : 2);
+/** How much longer products take where a side is too narrow for a tile. */
+const narrowFactor = ({ fanIn, fanOut }: LayerShape): number => (Math.min(fanIn, fanOut) < 4 ? 6 : 1);
 
-/** Work of a layer's costliest dispatch per row of the batch, in floating-point operations. */
-function rowWork(layer: LayerShape, members: number): number {
-  const { index, fanIn, fanOut } = layer;
-  const values = index === 0 ? fanOut : Math.max(fanIn, fanOut); // no gradient by the network's inputs is taken
-  return members * (productFlops(layer) * fanIn * fanOut + valueFlops * values);
+/** Work of the costliest dispatch per sample, in floating-point operations. */
+function mostWork(schedule: Schedule): number {
+  const works = schedule.tasks.map((task) => {
+    const factor = "layer" in task && task.layer ? narrowFactor(task.layer) : 1;
+    return factor * productFlopsOf(schedule, task) + valueFlops * valuesOf(schedule, task);
+  });
+  return Math.max(...works);
 }
 
 /** What a member costs in a dispatch however few values it has: a workgroup of 64 invocations. */
@@ -130,20 +123,27 @@ const memberFlops = 64 * valueFlops;
 const maxGroups = 65_535;
 
 /** Members of one dispatch: as many as so many rows of them may cost, in groups of equal size. */
-export function groupMembersOf(limits: PlanLimits, network: Network, members: number, rows = 1): number {
-  const cost = Math.max(memberFlops, ...network.layers.map((layer) => rows * rowWork(layer, 1)));
+export function groupMembersOf(limits: PlanLimits, network: AnyNetwork, members: number, rows = 1): number {
+  const cost = Math.max(memberFlops, rows * mostWork(scheduleOf(network)));
   const most = Math.max(1, Math.min(maxGroups, Math.floor(limits.dispatchFlops / cost)));
   return Math.ceil(members / Math.ceil(members / most));
 }
 
+/** Samples that arenas of the schedule hold, of which some have no use. */
+export const nodeStrideOf = ({ sampleUnit }: Schedule, samples: number): number =>
+  sampleUnit * Math.ceil(samples / sampleUnit);
+
 /** Rows of one chunk: limited by memory, and by the time that one dispatch may take. */
 export function chunkRowsOf(limits: PlanLimits, { network, members, batchSize }: PlanRequest): number {
+  const schedule = scheduleOf(network);
   const capacity = Math.min(limits.maxBufferBytes, workBytes);
-  const bytes = rowBytes(network, members);
+  const widest = 4 * Math.max(1, ...schedule.arenaWidths);
+  const bytes = Math.max(4 * network.inputs, widest * nodeStrideOf(schedule, members));
   requireFit("plan: one sample of all members", bytes, capacity, "take fewer members or narrower layers");
-  const group = groupMembersOf(limits, network, members);
-  const work = Math.max(...network.layers.map((layer) => rowWork(layer, group)));
-  const rows = Math.max(1, Math.min(batchSize, Math.floor(capacity / bytes), Math.floor(limits.dispatchFlops / work)));
+  const samples = schedule.sampleUnit * Math.floor(capacity / (widest * schedule.sampleUnit));
+  const rowsThatFit = Math.min(samples / members, capacity / (4 * network.inputs));
+  const work = groupMembersOf(limits, network, members) * mostWork(schedule);
+  const rows = Math.max(1, Math.floor(Math.min(batchSize, rowsThatFit, limits.dispatchFlops / work)));
   return rows < batchSize && rows > sliceRows ? rows - (rows % sliceRows) : rows;
 }
 
@@ -159,6 +159,8 @@ function pageRowsOf(limits: PlanLimits, width: number, rowCount: number): number
  */
 export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPlan {
   const { network, members, rowCount } = request;
+  const schedule = scheduleOf(network);
+  const sum = (per: (task: Task) => number): number => schedule.tasks.reduce((total, task) => total + per(task), 0);
   const batchSize = Math.min(request.batchSize, rowCount);
   const gradientFloats = members * (network.parameterCount + 1);
   requireFit("plan: parameters", 4 * gradientFloats, limits.maxBufferBytes, "take fewer members or smaller layers");
@@ -178,63 +180,74 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
     targetPageRows,
     gathered: inputPageRows < rowCount || targetPageRows < rowCount,
     ringSteps: Math.max(1, Math.min(maxRingSteps, ringThatFits)),
-    layers: network.layers.map((layer) => planLayer(limits, layer, chunkRows, { members, splits })),
-    flopsPerStep: samples * productFlopsOf(network),
-    workPerStep: samples * layeredSampleFlops(network) + (valueFlops + splits) * gradientFloats,
+    layers: schedule.layers.map((layer) => planLayer(limits, layer, chunkRows, { members, splits })),
+    flopsPerStep: samples * sum((task) => productFlopsOf(schedule, task)),
+    workPerStep:
+      samples * sum((task) => productFlopsOf(schedule, task) + valueFlops * valuesOf(schedule, task)) +
+      (valueFlops + splits) * gradientFloats,
   };
 }
 
 /** Step slots written at once, 64 KiB: the smallest `maxBufferBytes`. A submit ends when they are used up. */
 export const stepSlots = 256;
 
-/** What is to be trained layer by layer. */
-export interface BuffersRequest {
+/** What is to be trained where. */
+export interface RunRequest {
   readonly device: GpuDevice;
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly members: number;
   readonly settings: RunSettings;
-  readonly plan: LayeredPlan;
-  /** Layers of a graph; absent for a list, where layer by layer follows. */
-  readonly graph?: GraphLayers | undefined;
 }
 
-/** What a graph of dense layers has that a list has not. */
-export interface GraphLayers {
-  /** Whether a layer reads the data. */
-  readonly readsData: (layer: LayerShape) => boolean;
-  /** Whether the gradient by the outputs of a layer has a buffer of its own. */
-  readonly hasGradient: (layer: LayerShape) => boolean;
+/** What is to be trained layer by layer. */
+export interface LayeredRequest extends RunRequest {
+  readonly plan: LayeredPlan;
+  /** Invocations that take a row of nodes together; default by the device. */
+  readonly lanes?: number;
+}
+
+/** Plans a run layer by layer. */
+export function layeredRequest(request: RunRequest): LayeredRequest {
+  const { device, network, members, settings } = request;
+  const rowCount = rowCountOf(settings, network);
+  return { ...request, plan: planLayered(device, { network, members, rowCount, batchSize: settings.batchSize }) };
 }
 
 /** Members that `batchRows` holds the rows of. */
-export const rowMembers = ({ network, members, settings }: Omit<BuffersRequest, "device">): number =>
+export const rowMembers = ({ network, members, settings }: Omit<LayeredRequest, "device">): number =>
   hasOwnRows(settings, rowCountOf(settings, network)) ? members : 1;
 
 const uniformBytes = ({ bytes }: Layout): number => Math.ceil(bytes / 16) * 16;
 
+/** Uniforms of a run: one for every layer, one for what needs none, and those of tasks that have their own. */
+const uniformCount = ({ layers, tasks }: Schedule): number =>
+  1 +
+  layers.length +
+  tasks.filter((task) => task.kind === "sums" || task.kind === "table" || (task.kind === "loss" && !task.layer)).length;
+
 /** Bytes that `createLayeredBuffers` will take, by its formula. */
-export function layeredBytes(request: Omit<BuffersRequest, "device">): number {
-  const { network, members, settings, plan, graph } = request;
-  const samples = members * plan.chunkRows;
+export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
+  const { network, members, settings, plan } = request;
+  const schedule = scheduleOf(network);
   const { inputs, targets } = settings.data;
-  const work = network.layers.reduce((total, layer) => {
-    const gradient = (graph?.hasGradient(layer) ?? true) ? gradientColumnsOf(network, layer) : 0;
-    return total + samples * (planesOf(layer) * layer.fanOut + gradient);
-  }, 0);
+  const nodes =
+    nodeStrideOf(schedule, members * plan.chunkRows) * schedule.arenaWidths.reduce((sum, own) => sum + own, 0);
   const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
   const gradients = plan.splits * members * (network.parameterCount + 1);
   const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
   const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
-  const uniforms = stepSlots * stepStride + uniformBytes(Layer) * network.layers.length + uniformBytes(Hyper);
-  return 4 * (inputs.length + targets.length + gathered + work + gradients + parameters + small) + uniforms;
+  const uniforms = stepSlots * stepStride + uniformBytes(Layer) * uniformCount(schedule) + uniformBytes(Hyper);
+  return 4 * (inputs.length + targets.length + gathered + nodes + gradients + parameters + small) + uniforms;
 }
 
-/** Kernels of one step whose batch is one chunk, in order: 3L + 1 for L layers, gathering apart. */
-export function kernelsOf({ layers }: LayeredPlan): string[] {
-  const backward = layers.toReversed().flatMap((layer, place) => {
-    const isFirst = place === layers.length - 1;
-    const weights = kernelName("backwardWeights", layer.backwardWeights);
-    return isFirst ? [weights] : [weights, kernelName("backwardInputs", layer.backwardInputs)];
+/** Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers, gathering and drawing apart. */
+export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan): string[] {
+  const names = scheduleOf(network).tasks.map((task): string => {
+    if (task.kind === "dense") return kernelName("forward", layers[task.layer.index]!.forward);
+    if (task.kind === "denseInputs") return kernelName("backwardInputs", layers[task.layer.index]!.backwardInputs);
+    if (task.kind === "denseWeights") return kernelName("backwardWeights", layers[task.layer.index]!.backwardWeights);
+    if (task.kind === "sums") return "backwardWeights";
+    return task.kind === "table" ? "tableGradients" : task.kind;
   });
-  return [...layers.map(({ forward }) => kernelName("forward", forward)), "loss", ...backward, "update"];
+  return [...names, "update"];
 }

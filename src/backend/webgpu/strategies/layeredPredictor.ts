@@ -1,30 +1,27 @@
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import { scheduleOf } from "../../../graph/schedule.ts";
+import type { Task } from "../../../graph/tasks.ts";
 import { type Dataset, type FloatArray, requireAlive, type Scores } from "../../executor.ts";
-import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
+import { BufferOwner, readStretches, toFloat32, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import { type Bound, createDispatch, createKernel, type Dispatch, encode } from "../kernel.ts";
-import { layerKernel } from "../kernels.ts";
-import type { Task } from "../../../graph/schedule.ts";
-import type { LayerShape, Network } from "../../../graph/network.ts";
-import type { GraphMemory } from "./graphMemory.ts";
-import type { GraphPart } from "./graphPart.ts";
-import { stepWindow } from "./costConstants.ts";
-import { chunkRowsOf, groupMembersOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
-import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
-import { kernelName, valueInvocations, variantConstants, weightsAlignment } from "../matmulVariants.ts";
-import { layerBlock, stepWord } from "./uniforms.ts";
+import { type Bound, type Dispatch, encode, submitPass } from "../kernel.ts";
 import { stepBytes } from "../layouts.ts";
+import { build } from "./dispatches.ts";
+import { chunkRowsOf, groupMembersOf, planLayered, type PlanLimits } from "./layeredPlan.ts";
+import { NodeMemory } from "./nodeMemory.ts";
+import { type OutputSource, type RowChunk, Scorer } from "./scorer.ts";
+import { type ForwardRequest, forwardOf, layerUniforms, rowsOf } from "./taskDispatches.ts";
+import { stepWord } from "./uniforms.ts";
 
 /** Rows that are predicted at once at most. */
 const maxRows = 16_384;
 
 export interface PredictorRequest {
   readonly device: GpuDevice;
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly members: number;
   /** [members, parameterCount]. */
   readonly parameters: GPUBuffer;
-  /** The graph that the layers of the network belong to; absent for a list of layers. */
-  readonly graph?: GraphPart | undefined;
 }
 
 /** The limits of memory alone. */
@@ -39,9 +36,8 @@ const untimed = ({ kind, hasQuads, maxBufferBytes }: PlanLimits): PlanLimits => 
  * Rows of a chunk: as many as memory holds of all members, and as one dispatch may take of a single one. Dispatches of many
  * members are cut between these rather than between rows: a workgroup takes the rows of one member, and few leave it idle.
  */
-function capacityOf({ device, network, members, graph }: PredictorRequest): number {
-  const most = graph ? Math.min(maxRows, graph.rowsThatFit({ device, members })) : maxRows;
-  const rows = { network, batchSize: most, rowCount: most };
+function capacityOf({ device, network, members }: PredictorRequest): number {
+  const rows = { network, batchSize: maxRows, rowCount: maxRows };
   return Math.min(chunkRowsOf(untimed(device), { ...rows, members }), chunkRowsOf(device, { ...rows, members: 1 }));
 }
 
@@ -52,46 +48,41 @@ export class LayeredPredictor implements OutputSource {
   readonly #request: PredictorRequest;
   readonly #owner: BufferOwner;
   readonly #inputs: GPUBuffer;
-  /** Per layer [members, rows, fanOut]. */
-  readonly #outputs: readonly GPUBuffer[];
-  /** Per layer, `Layer`, and the rows that all of them were written for. */
-  readonly #layers: readonly GPUBuffer[];
-  #rows = 0;
   readonly #batchRows: GPUBuffer;
+  readonly #memory: NodeMemory;
   readonly #dispatches: Dispatch[] = [];
-  readonly #memory: GraphMemory | undefined;
   readonly #scorer: Scorer;
   #isDisposed = false;
 
   private constructor(request: PredictorRequest, capacity: number) {
-    const { device, network, members, graph } = request;
+    const { device, network, members } = request;
     this.#request = request;
     this.capacity = capacity;
-    const owner = new BufferOwner(device);
-    this.#owner = owner;
-    this.#memory = graph?.createMemory({ device, owner, members, capacity, tasks: [] });
+    this.#owner = new BufferOwner(device);
     this.steps = this.#owner.uniform("prediction", stepBytes);
     this.#inputs = this.#owner.storage("prediction inputs", capacity * network.inputs);
     this.#batchRows = this.#owner.storage("prediction rows", capacity);
-    this.#outputs = network.layers.map(({ fanOut, index }) =>
-      this.#owner.storage(`prediction outputs ${index}`, members * capacity * fanOut),
-    );
-    this.#layers = network.layers.map((layer) =>
-      this.#owner.uniform(`prediction layer ${layer.index}`, this.#layerWords(layer, capacity).byteLength),
-    );
+    this.#memory = new NodeMemory({
+      ...request,
+      owner: this.#owner,
+      capacity,
+      widths: scheduleOf(network).forwardWidths,
+      splits: 1,
+      ownRows: false,
+      inputs: this.#inputs,
+    });
     this.#scorer = new Scorer({ device, network, members, source: this });
   }
 
   static async create(request: PredictorRequest): Promise<LayeredPredictor> {
-    const { device, network } = request;
     const capacity = capacityOf(request);
-    const predictor = await device.checked(
+    const predictor = await request.device.checked(
       "prediction: buffers",
       () => new LayeredPredictor(request, capacity),
       (created) => created.dispose(),
     );
     try {
-      predictor.#dispatches.push(...(await predictor.#createDispatches(network.layers)));
+      predictor.#dispatches.push(...(await predictor.#createDispatches()));
       return predictor;
     } catch (error) {
       predictor.dispose();
@@ -99,75 +90,22 @@ export class LayeredPredictor implements OutputSource {
     }
   }
 
-  /** One dispatch per layer of a list, one per task of a graph. */
-  #createDispatches(layers: readonly LayerShape[]): Promise<Dispatch[]> {
-    const memory = this.#memory;
-    if (!memory) {
-      const inputOf = (index: number): Bound => (index === 0 ? this.#inputs : this.#outputs[index - 1]!);
-      return Promise.all(layers.map((layer) => this.#createDispatch(layer, inputOf(layer.index))));
-    }
-    const { members, parameters } = this.#request;
-    const outer = {
-      steps: this.steps,
-      inputs: this.#inputs,
-      batchRows: this.#batchRows,
-      outputs: this.#outputs,
-      parameters,
+  #createDispatches(): Promise<Dispatch[]> {
+    const { device, network, members } = this.#request;
+    const [memory, capacity] = [this.#memory, this.capacity];
+    const request: ForwardRequest = {
+      ...this.#request,
+      plan: planLayered(untimed(device), { network, members, batchSize: capacity, rowCount: capacity }),
+      buffers: { steps: this.steps, inputs: this.#inputs, batchRows: this.#batchRows, memory },
+      layers: layerUniforms(memory),
+      rows: { ROWS: 0, SHUFFLES: 0 },
     };
-    const tasks = memory.schedule.forward.map((task) => {
-      if (task.kind === "rows") return memory.rowsDispatch(task, outer, { ROWS: 0, SHUFFLES: 0 }, members);
-      const { layer, input } = task as Task & { kind: "dense" }; // forward has no others
-      return this.#createDispatch(layer, memory.boundOf(input, outer));
+    const dispatches = memory.schedule.forward.map(async (task) => {
+      const own =
+        task.kind === "rows" ? await rowsOf(request, task) : forwardOf(request, task as Task & { kind: "dense" });
+      return build(device, own);
     });
-    return Promise.all(tasks);
-  }
-
-  async #createDispatch(layer: LayerShape, inputs: Bound): Promise<Dispatch> {
-    const { device, network, members, parameters } = this.#request;
-    const { index, fanOut, activation } = layer;
-    const capacity = this.capacity;
-    const plan = planLayered(untimed(device), { network, members, batchSize: capacity, rowCount: capacity });
-    const variant = plan.layers[index]!.forward;
-    const kernel = await createKernel(device, layerKernel(kernelName("forward", variant), { activation }), {
-      ROWS: 0,
-      SHUFFLES: 0,
-      SAVES_PRE_ACTIVATION: 0,
-      ...variantConstants(variant, device.kind, weightsAlignment("rows", layer, network, members)),
-    });
-    return createDispatch(device, kernel, {
-      label: `layer ${index}`,
-      bound: [
-        stepWindow(this.steps),
-        this.#layers[index]!,
-        inputs,
-        parameters,
-        this.#outputs[index]!,
-        this.#batchRows,
-        parameters,
-      ],
-      invocations: (rows) => valueInvocations(variant, rows, fanOut),
-      members,
-    });
-  }
-
-  #layerWords(layer: LayerShape, rows: number): ArrayBuffer {
-    const { network, members } = this.#request;
-    return layerBlock({ network, layer, members, capacity: rows, sharesInputs: this.#readsData(layer), splits: 1 });
-  }
-
-  #readsData({ index }: LayerShape): boolean {
-    const forward = this.#memory?.schedule.forward;
-    if (!forward) return index === 0;
-    return forward.some((task) => task.kind === "dense" && task.layer.index === index && task.input === 0);
-  }
-
-  /** Lets outputs of so many rows lie without gaps: a hundred thousand members are then read in one piece. */
-  #layOut(rows: number): void {
-    if (rows === this.#rows) return;
-    this.#rows = rows;
-    const { device, network } = this.#request;
-    this.#memory?.layOut(rows, false);
-    for (const layer of network.layers) write(device.gpu, this.#layers[layer.index]!, this.#layerWords(layer, rows));
+    return Promise.all(dispatches);
   }
 
   groupMembers(rows: number): number {
@@ -175,12 +113,12 @@ export class LayeredPredictor implements OutputSource {
     return groupMembersOf(device, network, members, rows);
   }
 
-  get outputs(): GPUBuffer {
-    return this.#outputs[this.#outputs.length - 1]!;
+  get outputs(): Bound {
+    return this.#memory.boundOf(this.#memory.schedule.output);
   }
 
   /**
-   * Outputs of the last layer.
+   * Outputs of the network.
    * @param inputs [rows, network.inputs]
    * @returns [members, rows, outputs]
    */
@@ -196,7 +134,7 @@ export class LayeredPredictor implements OutputSource {
         inputs: toFloat32(inputs.subarray(firstRow * network.inputs, endRow * network.inputs)),
         firstRow,
       });
-      const stretch = { buffer: this.outputs, first: 0, length: members * length };
+      const stretch = { ...this.#memory.placeOf(this.#memory.schedule.output), length: members * length };
       const chunk = new Float32Array(await readStretches(device, "prediction", [stretch]));
       for (let member = 0; member < members; member++) {
         const own = chunk.subarray(member * length, (member + 1) * length);
@@ -214,7 +152,7 @@ export class LayeredPredictor implements OutputSource {
   compute({ inputs, firstRow }: RowChunk, then?: Dispatch): void {
     const { device, network, members } = this.#request;
     const rows = inputs.length / network.inputs;
-    this.#layOut(rows);
+    this.#memory.layOut(rows);
     write(device.gpu, this.#inputs, inputs);
     const group = this.groupMembers(rows);
     const forwards = this.#dispatches.map((dispatch) => ({ ...dispatch, members: group }));
@@ -226,17 +164,10 @@ export class LayeredPredictor implements OutputSource {
     for (let member = 0; member < members; member += group) {
       words[stepWord.firstMember] = member;
       write(device.gpu, this.steps, words);
-      this.#submit(dispatches, rows);
+      submitPass(device, "prediction", (pass) => {
+        for (const dispatch of dispatches) encode(pass, dispatch, rows, 0);
+      });
     }
-  }
-
-  #submit(dispatches: readonly Dispatch[], rows: number): void {
-    const { gpu } = this.#request.device;
-    const encoder = gpu.createCommandEncoder({ label: "prediction" });
-    const pass = encoder.beginComputePass({ label: "prediction" });
-    for (const dispatch of dispatches) encode(pass, dispatch, rows, 0);
-    pass.end();
-    gpu.queue.submit([encoder.finish()]);
   }
 
   get isDisposed(): boolean {

@@ -1,7 +1,7 @@
 import { batchAt } from "../../batches.ts";
 import { write } from "../bufferOwner.ts";
 import { runBlock } from "../fusedKernels.ts";
-import { type Kernel, maxGroups } from "../kernel.ts";
+import { bind, type Kernel, maxGroups, submitPass } from "../kernel.ts";
 import { maxStepsPerDispatch } from "./fusedPlan.ts";
 import { GpuRun, type RunBuffers, type RunParts } from "./gpuRun.ts";
 import { writeStep } from "./uniforms.ts";
@@ -77,8 +77,7 @@ export class MemberRun extends GpuRun<MemberRunParts> {
     for (let firstMember = 0; firstMember < members; firstMember += plan.groupMembers) {
       const run = owner.uniform(`members from ${firstMember}`, runBlock(0, 0, 0).byteLength);
       const bound = [run, hyper, steps, inputs, targets, settings, parameters, moments, losses, status];
-      const entries = bound.map((buffer, binding) => ({ binding, resource: { buffer } }));
-      const bindGroup = device.gpu.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
+      const bindGroup = bind(device, kernel, `members from ${firstMember}`, bound);
       groups.push({ bindGroup, run, firstMember, endMember: Math.min(members, firstMember + plan.groupMembers) });
     }
     return new MemberRun(parts, steps, groups);
@@ -90,7 +89,7 @@ export class MemberRun extends GpuRun<MemberRunParts> {
       const steps = Math.min(this.#stepsPerDispatch, end - step, this.ringSteps);
       this.#writeSteps(step, steps);
       for (const group of this.#groups) {
-        await this.submitted(this.#submit(group, steps));
+        await this.inFlight.add(this.#submit(group, steps));
         this.requireAlive();
       }
       step += steps;
@@ -116,16 +115,14 @@ export class MemberRun extends GpuRun<MemberRunParts> {
     const { device, kernel, plan } = this.parts;
     const { gpu } = device;
     write(gpu, run, runBlock(count, firstMember, endMember));
-    const encoder = gpu.createCommandEncoder({ label: "training" });
-    const pass = encoder.beginComputePass({ label: "training" });
-    pass.setPipeline(kernel.pipeline);
-    pass.setBindGroup(0, bindGroup, [0]);
-    const workgroups = Math.ceil((endMember - firstMember) / plan.workgroupMembers);
-    const rows = Math.ceil(workgroups / maxGroups);
-    pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
-    pass.end();
     const submittedMs = performance.now();
-    gpu.queue.submit([encoder.finish()]);
+    submitPass(device, "training", (pass) => {
+      pass.setPipeline(kernel.pipeline);
+      pass.setBindGroup(0, bindGroup, [0]);
+      const workgroups = Math.ceil((endMember - firstMember) / plan.workgroupMembers);
+      const rows = Math.ceil(workgroups / maxGroups);
+      pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
+    });
     return device.settled("training", gpu.queue.onSubmittedWorkDone()).then(() => {
       const nowMs = performance.now();
       this.#adapt(count, nowMs - Math.max(submittedMs, this.#doneMs));

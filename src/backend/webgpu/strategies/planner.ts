@@ -1,30 +1,21 @@
 import { widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
-import { type StrategyName, strategyNames, type PlanReport, type RunSettings } from "../../executor.ts";
-import type { GpuDevice } from "../device.ts";
-import type { Network } from "../../../graph/network.ts";
+import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
+import { asChain } from "../../../graph/graphNetwork.ts";
 import { drawsApart, rowCountOf } from "./costConstants.ts";
-import { layeredStepMs } from "./costModel.ts";
+import { type CostRequest, layeredStepMs } from "./costModel.ts";
 import {
   fusedBytes,
   type FusedName,
   type FusedPlan,
-  type FusedPlanRequest,
+  type FusedRequest,
   kernelsOfFused,
   maxStepsPerDispatch,
   planFused,
 } from "./fusedPlan.ts";
 import type { FusedRun } from "./fusedRun.ts";
-import { type BuffersRequest, layeredBytes, kernelsOf, planLayered } from "./layeredPlan.ts";
+import { layeredBytes, kernelsOf, layeredRequest, type RunRequest } from "./layeredPlan.ts";
 import type { LayeredRun } from "./layeredRun.ts";
-
-/** What is to be trained where. */
-export interface RunRequest {
-  readonly device: GpuDevice;
-  readonly network: Network;
-  readonly members: number;
-  readonly settings: RunSettings;
-}
 
 /** A strategy that was chosen: what it will do, and how to begin. */
 export interface PlannedRun {
@@ -57,31 +48,18 @@ function reasonOf(
   return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}`;
 }
 
-/** Numbers of layers, batch and members of a layered request. */
-export function layeredRequest({ device, network, members, settings }: RunRequest): BuffersRequest {
-  const rowCount = rowCountOf(settings, network);
-  const plan = planLayered(device, { network, members, rowCount, batchSize: settings.batchSize });
-  return { device, network, members, settings, plan };
-}
-
-function fusedPlanRequest({ network, members, settings }: RunRequest): FusedPlanRequest {
-  const { batchSize } = settings;
-  return {
-    network,
-    members,
-    rowCount: rowCountOf(settings, network),
-    batchSize,
-    optimizer: widestOptimizer(settings),
-    activationStorage: settings.activationStorage,
-  };
-}
-
 /** What the planner chooses among: the cost of each strategy that can take the run, and the fused plans. */
-function candidatesOf(request: RunRequest): { costs: Map<StrategyName, number>; fused: Map<StrategyName, FusedPlan> } {
-  const wanted = fusedPlanRequest(request);
+function candidatesOf({ device, network, members, settings }: RunRequest): {
+  costs: Map<StrategyName, number>;
+  fused: Map<StrategyName, FusedPlan>;
+} {
+  const { batchSize, activationStorage } = settings;
+  const rowCount = rowCountOf(settings, network);
+  const step: CostRequest = { network, members, rowCount, batchSize, optimizer: widestOptimizer(settings) };
   const fused = new Map<StrategyName, FusedPlan>();
-  const costs = new Map<StrategyName, number>([["layered", layeredStepMs(request.device, wanted)]]);
-  for (const plan of planFused(request.device, wanted)) {
+  const costs = new Map<StrategyName, number>([["layered", layeredStepMs(device, step)]]);
+  const chain = asChain(network);
+  for (const plan of chain ? planFused(device, { ...step, network: chain, activationStorage }) : []) {
     fused.set(plan.strategy, plan);
     costs.set(plan.strategy, plan.stepMs);
   }
@@ -92,6 +70,14 @@ function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<S
   const { strategy = "auto" } = settings;
   if (strategy === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
   if (costs.has(strategy)) return strategy;
+  if (!asChain(network)) {
+    throw new InvalidInput({
+      place: "train: strategy",
+      expected: "auto or layered for a network that is not a list of dense layers: the others are written for lists",
+      got: strategy,
+      fix: "leave strategy out",
+    });
+  }
   throw new InvalidInput({
     place: "train: strategy",
     expected: `one of ${["auto", ...strategyNames.filter((name) => costs.has(name))].join(", ")} for this network, batch and device`,
@@ -104,13 +90,14 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const { members, settings, network } = request;
   const layered = layeredRequest(request);
   const { plan } = layered;
-  const drawn = drawsApart(settings, rowCountOf(settings, network)) ? ["sampleBatch"] : [];
-  const kernels = [...drawn, ...kernelsOf(plan)];
+  const drawn = drawsApart(settings, network) ? ["sampleBatch"] : [];
+  const kernels = [...drawn, ...kernelsOf(network, plan)];
   const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
   const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
-  const details = `: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
+  const only = asChain(network) ? "" : " and the only one for a network that is not a list of dense layers";
+  const details = `${only}: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
   return {
     report: {
       machine: request.device.kind,
@@ -130,8 +117,8 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   };
 }
 
-function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
-  const { members, settings } = request;
+function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
+  const { members, settings, plan } = request;
   const { strategy, groupMembers, chunkRows, stepMs } = plan;
   const groups = Math.ceil(members / groupMembers);
   const kernels = kernelsOfFused(strategy);
@@ -149,11 +136,11 @@ function planFusedRun(request: RunRequest, plan: FusedPlan, costs: ReadonlyMap<S
       stepMs,
       kernels,
       chunkRows,
-      bytes: fusedBytes({ ...request, plan }),
+      bytes: fusedBytes(request),
     },
     create: async (parameters) => {
       const { createFusedRun } = await import("./fusedRun.ts");
-      return createFusedRun({ ...request, plan }, parameters);
+      return createFusedRun(request, parameters);
     },
   };
 }
@@ -166,5 +153,6 @@ export function planRun(request: RunRequest): PlannedRun {
   const { costs, fused } = candidatesOf(request);
   const strategy = choose(request, costs);
   const plan = fused.get(strategy as FusedName);
-  return plan ? planFusedRun(request, plan, costs) : planLayeredRun(request, costs);
+  const chain = asChain(request.network);
+  return plan && chain ? planFusedRun({ ...request, network: chain, plan }, costs) : planLayeredRun(request, costs);
 }

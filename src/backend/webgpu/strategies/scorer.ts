@@ -2,19 +2,19 @@ import { createTallies, scoresOf, type Tallies } from "../../score.ts";
 import { type Dataset, requireAlive, type Scores } from "../../executor.ts";
 import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
-import { createDispatch, createKernel, type Dispatch } from "../kernel.ts";
+import { type Bound, createDispatch, createKernel, type Dispatch } from "../kernel.ts";
 import { layerKernel, Score } from "../kernels.ts";
 import { blockOf } from "../layout.ts";
-import { nameOf, type Network, takesLogits } from "../../../graph/network.ts";
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import { nameOf, takesLogits } from "../../../graph/network.ts";
 import { stepWindow } from "./costConstants.ts";
+import { InFlight } from "./inFlight.ts";
 
 /** `SLICE_ROWS` of shaders/score.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */
 const sliceRows = 128;
 /** Sums that are kept before they are read back, and slices of one member among them. */
 const maxSums = 2 ** 20;
 const maxSplits = 1024;
-/** Chunks of rows that may be under way at once. */
-const chunksInFlight = 2;
 
 /** Rows of data on the host, and their place in all of the data. */
 export interface RowChunk {
@@ -55,14 +55,14 @@ export interface OutputSource {
   /** The slot of `Step` that `compute` writes: chunkRows, firstPosition and firstMember. */
   readonly steps: GPUBuffer;
   /** [members, rows, outputs] of the chunk that was computed last. */
-  readonly outputs: GPUBuffer;
+  readonly outputs: Bound;
   /** Submits the forward of a chunk, one group of members after the other, `then` behind each. */
   compute(chunk: RowChunk, then?: Dispatch): void;
 }
 
 export interface ScorerRequest {
   readonly device: GpuDevice;
-  readonly network: Network;
+  readonly network: AnyNetwork;
   readonly members: number;
   readonly source: OutputSource;
 }
@@ -151,7 +151,7 @@ export class Scorer {
   async #submit({ shape, targets, dispatch }: Parts, data: Dataset, firstRow: number, endRow: number): Promise<void> {
     const { device, network, members, source } = this.#request;
     const { inputs: fanIn, outputs: width } = network;
-    const inFlight: Promise<void>[] = [];
+    const inFlight = new InFlight();
     for (let first = firstRow; first < endRow; first += source.capacity) {
       requireAlive("scores", this.#isDisposed);
       const end = Math.min(endRow, first + source.capacity);
@@ -168,10 +168,7 @@ export class Scorer {
       write(device.gpu, targets, toFloat32(data.targets.subarray(first * width, end * width)));
       const inputs = toFloat32(data.inputs.subarray(first * fanIn, end * fanIn));
       source.compute({ inputs, firstRow: first }, dispatch);
-      const done = device.settled("scores", device.gpu.queue.onSubmittedWorkDone());
-      done.catch(() => {}); // thrown where it is awaited
-      inFlight.push(done);
-      if (inFlight.length > chunksInFlight) await inFlight.shift();
+      await inFlight.add(device.settled("scores", device.gpu.queue.onSubmittedWorkDone()));
     }
   }
 

@@ -109,6 +109,6 @@ export class StepRun<Buffers extends RunBuffers> extends GpuRun<StepRunParts<Buf
     submit.pass.end();
     write(device.gpu, this.buffers.steps, new Uint32Array(this.#slots, 0, (submit.slots * stepStride) / 4));
     queue.submit([submit.encoder.finish()]);
-    await this.submitted(device.settled("training", queue.onSubmittedWorkDone()));
+    await this.inFlight.add(device.settled("training", queue.onSubmittedWorkDone()));
   }
 }

@@ -1,13 +1,14 @@
 import { type Batch, optimizerOf, seedOf } from "../../batches.ts";
 import { lossScale } from "../../sampleLoss.ts";
 import type { RunSettings } from "../../executor.ts";
-import type { LayerShape, Network } from "../../../graph/network.ts";
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import type { LayerShape } from "../../../graph/network.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { blockOf, placesOf, writeStruct } from "../layout.ts";
 import { Hyper, Layer, MemberSettings, Step } from "../layouts.ts";
 import { keyOf, streams } from "../../../random.ts";
-import { gradientColumnsOf, type LayeredPlan } from "./layeredPlan.ts";
+import type { LayeredPlan } from "./layeredPlan.ts";
 
 const at = placesOf(
   Step,
@@ -42,7 +43,7 @@ export interface Chunk {
 }
 
 export interface StepWords {
-  readonly network: Network;
+  readonly network: AnyNetwork;
   /** The widest of all members. */
   readonly optimizer: Optimizer;
   readonly step: number;
@@ -86,45 +87,50 @@ export function memberBlock(settings: RunSettings, members: number): Uint32Array
   return new Uint32Array(buffer);
 }
 
-export interface LayerWords {
-  readonly network: Network;
-  readonly layer: LayerShape;
+/** What `Layer` says of the kernel that reads it. */
+export interface LayerValues {
+  /** Default: a vector without inputs at the first parameter. */
+  readonly layer?: Pick<LayerShape, "fanIn" | "fanOut" | "weightsOffset">;
+  /** True where the layer reads rows that all members share. */
+  readonly sharesInputs?: boolean;
+  /** Row length of its gradients; default: that of its outputs. */
+  readonly gradientColumns?: number;
+}
+
+export interface LayerWords extends LayerValues {
+  readonly network: Pick<AnyNetwork, "parameterCount">;
   readonly members: number;
   /** Rows that the buffers of activations hold per member. */
   readonly capacity: number;
-  /** True where the layer reads rows that all members share. */
-  readonly sharesInputs: boolean;
+  /** Samples from one node to the next in the same buffer; default: without gaps. */
+  readonly nodeStride?: number;
   /** True where every member takes rows of its own. */
   readonly ownRows?: boolean;
   readonly splits: number;
 }
 
 /** `Layer` of shaders/step.wgsl. */
-export const layerBlock = ({
-  network,
-  layer,
-  members,
-  capacity,
-  sharesInputs,
-  ownRows,
-  splits,
-}: LayerWords): ArrayBuffer =>
-  blockOf(Layer, {
-    fanIn: layer.fanIn,
-    fanOut: layer.fanOut,
-    weightsOffset: layer.weightsOffset,
+export function layerBlock(words: LayerWords): ArrayBuffer {
+  const { network, layer, members, capacity, sharesInputs, ownRows, splits } = words;
+  const { fanIn, fanOut, weightsOffset } = layer ?? { fanIn: 0, fanOut: 0, weightsOffset: 0 };
+  return blockOf(Layer, {
+    fanIn,
+    fanOut,
+    weightsOffset,
     parameterCount: network.parameterCount,
     members,
     capacity,
-    inputMemberStride: sharesInputs ? 0 : capacity * layer.fanIn,
-    gradientColumns: gradientColumnsOf(network, layer),
+    inputMemberStride: sharesInputs ? 0 : capacity * fanIn,
+    gradientColumns: words.gradientColumns ?? fanOut,
     splits,
     rowsMemberStride: ownRows ? capacity : 0,
+    nodeStride: words.nodeStride ?? members * capacity,
   });
+}
 
 /** `Hyper` of shaders/optimizer.wgsl; 1 − β, for example, is computed in float64, since 1 − f32(β) is off by up to 5e-5. */
 export const hyperBlock = (
-  { parameterCount }: Network,
+  { parameterCount }: AnyNetwork,
   members: number,
   { splits }: Pick<LayeredPlan, "splits">,
   optimizer: Optimizer,
