@@ -201,7 +201,13 @@ export const primitives: Readonly<Record<PrimitiveName, Primitive>> = {
     compute: Math.tanh,
     wgsl: call("hyperbolicTangent"),
     takesVectors: false,
-    backward: (gradient, [x]) => [gradient.times(sigmoid(x!.times(2)).times(sigmoid(x!.times(-2))).times(4))],
+    backward: (gradient, [x]) => [
+      gradient.times(
+        sigmoid(x!.times(2))
+          .times(sigmoid(x!.times(-2)))
+          .times(4),
+      ),
+    ],
     backwardByResult: (gradient, self) => gradient.times(self.negated().plus(1).times(self.plus(1))),
     bound: units(7),
     onnx: "Tanh",
