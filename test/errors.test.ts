@@ -3,6 +3,7 @@ import {
   acquire,
   adam,
   createModel,
+  selfTest,
   dense,
   type Device,
   initialize,
@@ -164,6 +165,16 @@ test.each(badModels)("createModel refuses %s", async (_, wrong) => {
     await expect(createModel(net, any({ device: device(), ...(wrong as object) }))).rejects.toEqual(invalid);
   }
   expect(gpu().ledger).toEqual(empty);
+});
+
+test.each([
+  ["its options alone", { inputs: 2, layers: [dense(1)], loss: "huber" }],
+  ["a name", "2-1"],
+  ["nothing", undefined],
+])("createModel and selfTest refuse %s as a network", async (_, wrong) => {
+  const expected = /: network: expected what network\(\) returns, got .*; pass network\(/;
+  await expect(createModel(any(wrong), { device: cpu })).rejects.toThrow(expected);
+  if (wrong !== undefined) await expect(selfTest(cpu, any({ network: wrong }))).rejects.toThrow(expected);
 });
 
 test("createModel refuses what is no device, and devices refuse what they are not", async () => {

@@ -43,6 +43,15 @@ export interface LayersOptions extends GraphOptions {
   readonly layers: readonly Layer[];
 }
 
+/** Throws `InvalidInput` unless the value came of `network()`: its options alone are no network. */
+export function requireNetwork(place: string, value: unknown): void {
+  const isObject = typeof value === "object" && value !== null;
+  if (isObject && "parameterCount" in value) return;
+  const got = isObject ? "an object without a parameterCount" : String(value);
+  const fix = "pass network({ inputs, layers, loss })";
+  throw new InvalidInput({ place, expected: "what network() returns", got, fix });
+}
+
 export const isGraph = (network: AnyNetwork): network is GraphNetwork => "graph" in network;
 
 const graphs = new WeakMap<Network, Graph>();

@@ -9,7 +9,7 @@ import type {
   Checkpoint,
 } from "../backend/executor.ts";
 import type { Device } from "../backend/device.ts";
-import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { type AnyNetwork, requireNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
 import { type Network, requireInteger } from "../graph/network.ts";
 import { type Optimizer } from "../math/optimizer.ts";
@@ -274,6 +274,7 @@ export async function startModel<Architecture extends AnyNetwork>(
   network: Architecture,
   options: ModelOptions,
 ): Promise<Model<Architecture>> {
+  requireNetwork("createModel: network", network);
   requireOptions("createModel", options, known);
   const { device, seed = 0, initializer, parameters } = options;
   const { members = typeof seed === "object" ? seed?.length : 1 } = options;

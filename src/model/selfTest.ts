@@ -2,7 +2,14 @@ import type { Dataset, FloatArray } from "../backend/executor.ts";
 import type { Device } from "../backend/device.ts";
 import { requireOptions } from "../errors.ts";
 import { categoryColumnsOf } from "../graph/graph.ts";
-import { type AnyNetwork, denseShapesOf, describeArchitecture, graphOf, network } from "../graph/graphNetwork.ts";
+import {
+  type AnyNetwork,
+  denseShapesOf,
+  describeArchitecture,
+  graphOf,
+  network,
+  requireNetwork,
+} from "../graph/graphNetwork.ts";
 import { concat, dropout, embedding, fourierFeatures, layerNorm, residual } from "../graph/layers.ts";
 import { type Activation, dense, type Loss, nameOf } from "../graph/network.ts";
 import { adamW, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
@@ -165,6 +172,7 @@ const activationsOf = (of: AnyNetwork): string => {
  */
 export async function selfTest(device: Device, options: SelfTestOptions = {}): Promise<SelfTestReport> {
   requireOptions("selfTest", options, ["activation", "loss", "network"]);
+  if (options.network !== undefined) requireNetwork("selfTest: network", options.network);
   const startMs = performance.now();
   const checks: SelfTestCheck[] = [];
   for (const each of [...cases(), ...ownCases(options)]) checks.push(...(await runCase(device, each)));
