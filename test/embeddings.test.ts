@@ -96,6 +96,7 @@ describe("prepare", () => {
     expect(preprocessing.inputs[1]).not.toHaveProperty("fill");
     expect(preprocessing.inputs[1]).not.toHaveProperty("indicator");
     expect(report.notes).toContain('"city": missing cells are a category of their own');
+    expect(report.notes.join()).toMatch(/rows have missing cells, in "city" \(\d+\): they are learned from,/);
     const numbers = column(training.inputs, 5, 1);
     expect(numbers.filter((number) => number === 0)).toHaveLength(Math.ceil(rows.length / 7));
     const given = [

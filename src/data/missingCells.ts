@@ -130,11 +130,15 @@ export function* inspectWords(table: Table, column: Column): Steps<ColumnSummary
   return note === undefined ? summary : { ...summary, notes: [...summary.notes, note] };
 }
 
-/** What was done with missing cells, in sentences without a full stop. */
+/**
+ * What was done with missing cells, in sentences without a full stop.
+ * @param isFilled whether a value stands for some of them; else they are categories of embeddings
+ */
 export function missingNotes(
   table: Table,
   { withoutTarget, withoutInput, isImputed, missing, rows, firstLost }: UsedRows,
   targetName: string,
+  isFilled = true,
 ): string[] {
   const notes: string[] = [];
   if (withoutTarget > 0) {
@@ -148,8 +152,9 @@ export function missingNotes(
   const named = missing.slice(0, 5).map(({ name, cells }) => `${quote(name)} (${cells})`);
   const more =
     missing.length > 5 ? ` and ${missing.length - 5} more ${missing.length === 6 ? "column" : "columns"}` : "";
+  const kept = isFilled ? "filled with the median or the most frequent value, and an input says where" : "learned from";
   const what = isImputed
-    ? "they are filled with the median or the most frequent value, and an input says where"
+    ? `they are ${kept}`
     : `${isOne ? "this row is" : "these rows are"} left out, ${rows.length} rows remain`;
   const known = table.rowCount - withoutTarget;
   notes.push(

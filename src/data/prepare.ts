@@ -16,7 +16,7 @@ import { defaultMissing } from "./missing.ts";
 import { type MissingCells, type UsedRows, chooseRows, missingCellsChoices, missingNotes } from "./missingCells.ts";
 import { type SliceOptions, type Steps, each, runOverCells } from "./slices.ts";
 import { type CategoryEncoding, categoryEncodings, datasetOf } from "./embeddings.ts";
-import { type InputColumn, type Preprocessing, type Target, takesMissing } from "./preprocessing.ts";
+import { type InputColumn, type Preprocessing, type Target, isNumbered, takesMissing } from "./preprocessing.ts";
 import { type Labels, labelLookup, labelOf, mergeLabels } from "./spelling.ts";
 import { type RowGroups, type RowSplit, splitRows } from "./split.ts";
 import { type Table, quote } from "./table.ts";
@@ -235,6 +235,8 @@ function* prepareSteps(table: Table, options: PrepareOptions): Steps<Prepared> {
   const preprocessing: Preprocessing = { inputs: columns, target, ...ownWords(table) };
   const { training, validation } = split;
   const targetName = choice.targets[0]!.column.name;
+  const numbered = new Set(columns.filter(isNumbered).map(({ name }) => name));
+  const isFilled = used.missing.some(({ name }) => !numbered.has(name));
   return {
     preprocessing,
     training: yield* encode(draft, summaries, preprocessing, training),
@@ -253,7 +255,7 @@ function* prepareSteps(table: Table, options: PrepareOptions): Steps<Prepared> {
       ignored: [...choice.ignored, ...ignored],
       notes: [
         ...table.notes,
-        ...missingNotes(table, used, targetName),
+        ...missingNotes(table, used, targetName, isFilled),
         ...targetNotes,
         ...choice.notes,
         ...columnNotes(choice),
