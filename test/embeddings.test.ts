@@ -57,6 +57,14 @@ const column = (values: ArrayLike<number>, width: number, at: number): number[] 
   Array.from({ length: values.length / width }, (_, row) => values[row * width + at]!);
 
 describe("prepare", () => {
+  test("300 categories are an input where each has rows to learn from, and left out where it has not", async () => {
+    const often = await prepare(tableFromRows(rowsOf(300, 1800), "t"), { target: "y", validation: 0 });
+    expect(often.training.categoryColumns).toHaveLength(1);
+    const seldom = await prepare(tableFromRows(rowsOf(300, 1200), "t"), { target: "y", validation: 0 });
+    expect(seldom.training.categoryColumns).toBeUndefined();
+    expect(JSON.stringify(seldom.report)).toContain("different texts in 1200 rows, fewer than 5 rows of each");
+  });
+
   test("ten categories are one-hot, eleven are numbered", async () => {
     const ten = await prepare(tableFromRows(rowsOf(10), "t"), { target: "y" });
     expect(inputWidth(ten.preprocessing)).toBe(1 + 10 + 3);

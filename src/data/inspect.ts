@@ -35,8 +35,9 @@ export interface ColumnSummary {
 
 /** A column with more different labels than this cannot be categories or classes. */
 export const mostLabels = 1000;
-/** More categories than this are not made into inputs unless asked for. */
-const maxCategories = 100;
+/** More categories than this are inputs, unless asked for, only where each has at least `leastRows` rows on average to learn from. */
+const manyCategories = 100;
+const leastRows = 5;
 
 /** The texts of a column. */
 interface Texts {
@@ -198,5 +199,6 @@ export function whyUseless(summary: ColumnSummary): string | undefined {
   if (missing > rows / 2) return `${missing} of ${rows} cells are missing`;
   if (kind !== "category") return undefined;
   if (nearlyUnique(summary)) return `${distinct} different texts in ${rows} rows, as in a column of names`;
-  return distinct > maxCategories ? `${distinct} different texts; ${maxCategories} are the most` : undefined;
+  const isTooRare = distinct > manyCategories && distinct > presentCells(summary) / leastRows;
+  return isTooRare ? `${distinct} different texts in ${rows} rows, fewer than ${leastRows} rows of each` : undefined;
 }
