@@ -148,11 +148,11 @@ describe("what can be raced", () => {
   });
 
   test("readme prints the table of a record", async () => {
-    const file = "bench/results/2026-11-30-google-swiftshader-race-wasm-quick.json";
+    const file = "bench/results/2026-11-30-google-swiftshader-race-no-gpu.json";
     const { code, stdout } = await bench(`readme ${file}`);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\| one round +\| +no GPU \| software WebGPU adapter \| /);
-    expect(stdout).toMatch(/\| +141 ns \| +1\.26 µs \| +701 ns, plain-js \| +4\.98 \|/);
+    expect(stdout).toMatch(/\| +145 ns \| +1\.27 µs \| +194 ns, plain-js \| +1\.34 \|/);
   });
 
   testInFull("--help begins with examples and tells the exit codes", async () => {
