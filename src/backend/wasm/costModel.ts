@@ -28,9 +28,9 @@ export interface WasmWork {
 /** Share of `flops` that a strategy reaches: it also loads, stores and computes functions. */
 const fusedShare = 0.3;
 const layeredShare = 0.4;
-/** What the host does for a step, and for a row that it draws. */
+/** What a step costs besides its arithmetic, and a row that is drawn. */
 const hostMs = 1e-4;
-const drawnRowMs = 2e-4;
+const drawnRowMs = 2e-5;
 const lanes = 4;
 /** Rows of one network, or vectors of members, that one thread takes in straight-line code. */
 const sliceRows = 1024;
@@ -52,7 +52,7 @@ const updateBytes = (parameters: number, optimizer: Optimizer): number =>
   4 * parameters * (3 + 2 * momentCount(optimizer));
 
 /** Milliseconds of what the host does for a step. */
-function stepHostMs({ members, settings }: WasmWork, rowCount: number): number {
+function stepBaseMs({ members, settings }: WasmWork, rowCount: number): number {
   const isDrawn = isShuffled(settings, rowCount) || settings.bootstrap === true;
   const drawn = isDrawn ? Math.min(settings.batchSize, rowCount) * (settings.perMember?.seed ? members : 1) : 0;
   return hostMs + drawn * drawnRowMs;
@@ -89,5 +89,5 @@ export function wasmStepMs(machine: WasmMachine, work: WasmWork, isFused: boolea
   const { network, settings } = work;
   const rowCount = settings.data.targets.length / network.outputs;
   const rows = Math.min(settings.batchSize, rowCount);
-  return stepHostMs(work, rowCount) + (isFused ? fusedMs : layeredMs)(machine, work, rows);
+  return stepBaseMs(work, rowCount) + (isFused ? fusedMs : layeredMs)(machine, work, rows);
 }
