@@ -54,3 +54,17 @@ export interface ContenderCard {
 export class CannotTakePart extends Error {
   override readonly name = "CannotTakePart";
 }
+
+/**
+ * What a contender has for an activation or a loss of thalweg.
+ * @throws CannotTakePart where it has nothing for it
+ */
+export function entryOf<Name extends string, Own>(
+  contender: string,
+  table: Readonly<Partial<Record<Name, Own>>>,
+  name: Name,
+): Own {
+  const own = table[name];
+  if (own === undefined) throw new CannotTakePart(`${contender} has no ${name}`);
+  return own;
+}

@@ -3,6 +3,7 @@
 import { type Array as JaxArray, nn, numpy as np } from "@jax-js/jax";
 import { lossScale } from "../../../src/backend/sampleLoss.ts";
 import type { ActivationName, LossName, BuiltInNetwork } from "../../../src/graph/network.ts";
+import { entryOf } from "../../race/contract.ts";
 
 interface Activation {
   /** As a user of jax-js writes it. */
@@ -18,7 +19,7 @@ const one = (a: JaxArray): number => {
   return 1;
 };
 
-const activations: Record<ActivationName, Activation> = {
+const activations: Partial<Record<ActivationName, Activation>> = {
   identity: { apply: (z) => z, slope: one },
   sigmoid: { apply: nn.sigmoid, slope: (a) => a.ref.mul(np.subtract(1, a)) },
   tanh: {
@@ -41,18 +42,22 @@ const activations: Record<ActivationName, Activation> = {
   sine: { apply: np.sin },
 };
 
-export const applyActivation = (name: ActivationName, z: JaxArray): JaxArray => activations[name].apply(z);
+const activationOf = (name: ActivationName): Activation => entryOf("jax-js", activations, name);
+
+export const applyActivation = (name: ActivationName, z: JaxArray): JaxArray => activationOf(name).apply(z);
 export const applyFused = (name: ActivationName, z: JaxArray): JaxArray => {
-  const { fused, apply } = activations[name];
+  const { fused, apply } = activationOf(name);
   return (fused ?? apply)(z);
 };
-export const slopeOf = (name: ActivationName, a: JaxArray): JaxArray | number => activations[name].slope!(a);
+export const slopeOf = (name: ActivationName, a: JaxArray): JaxArray | number => activationOf(name).slope!(a);
 /** True where every layer's slope follows from its activation. */
 export const hasSlopes = ({ layers }: BuiltInNetwork): boolean =>
-  layers.every(({ activation }) => activations[activation].slope);
+  layers.every(({ activation }) => activationOf(activation).slope);
+
+type LossFunction = (outputs: JaxArray, targets: JaxArray) => JaxArray;
 
 /** Sum of the losses of all samples, for jax-js to differentiate. */
-const lossSums: Record<LossName, (outputs: JaxArray, targets: JaxArray) => JaxArray> = {
+const lossSums: Partial<Record<LossName, LossFunction>> = {
   squaredError: (y, t) => np.square(y.sub(t)).sum().mul(0.5),
   meanSquaredError: (y, t) => np.square(y.sub(t)).sum(),
   meanAbsoluteError: (y, t) => np.absolute(y.sub(t)).sum(),
@@ -71,7 +76,7 @@ const lossSums: Record<LossName, (outputs: JaxArray, targets: JaxArray) => JaxAr
 /** Mean loss of a batch, by thalweg's definition. */
 export const meanLoss = (loss: LossName, outputs: JaxArray, targets: JaxArray): JaxArray => {
   const [rows, columns] = outputs.shape.slice(-2) as [number, number];
-  return lossSums[loss](outputs, targets).mul(lossScale(loss, rows, columns));
+  return entryOf("jax-js", lossSums, loss)(outputs, targets).mul(lossScale(loss, rows, columns));
 };
 
 /** softmax(x) − t for targets that sum to 1; exponentials are taken twice, which saves storing them. */
@@ -87,7 +92,7 @@ function softmaxDifference(x: JaxArray, t: JaxArray): JaxArray {
 }
 
 /** Derivative of the summed loss by the outputs. */
-const lossSlopes: Record<LossName, (outputs: JaxArray, targets: JaxArray) => JaxArray> = {
+const lossSlopes: Partial<Record<LossName, LossFunction>> = {
   squaredError: (y, t) => y.sub(t),
   meanSquaredError: (y, t) => y.sub(t).mul(2),
   meanAbsoluteError: (y, t) => np.sign(y.sub(t)),
@@ -99,5 +104,5 @@ const lossSlopes: Record<LossName, (outputs: JaxArray, targets: JaxArray) => Jax
 /** Gradient of the mean loss by the outputs. */
 export const meanLossSlope = (loss: LossName, outputs: JaxArray, targets: JaxArray): JaxArray => {
   const [rows, columns] = outputs.shape.slice(-2) as [number, number];
-  return lossSlopes[loss](outputs, targets).mul(lossScale(loss, rows, columns));
+  return entryOf("jax-js", lossSlopes, loss)(outputs, targets).mul(lossScale(loss, rows, columns));
 };

@@ -2,6 +2,7 @@
 
 import { type Array as JaxArray, numpy as np } from "@jax-js/jax";
 import type { Optimizer } from "../../../src/math/optimizer.ts";
+import { entryOf } from "../../race/contract.ts";
 
 export interface UpdateArguments {
   readonly parameter: JaxArray;
@@ -53,8 +54,8 @@ function rmsProp(optimizer: Optimizer, { parameter, gradient, moments }: UpdateA
   return [parameter.sub(velocity.ref.mul(learningRate)), square, velocity];
 }
 
+const updates: Readonly<Record<string, typeof sgd>> = { sgd, adam, adamW: adam, rmsProp };
+
 /** @returns the parameter after the step, and its moments */
-export function update(optimizer: Optimizer, update: UpdateArguments): JaxArray[] {
-  if (optimizer.name === "sgd") return sgd(optimizer, update);
-  return optimizer.name === "rmsProp" ? rmsProp(optimizer, update) : adam(optimizer, update);
-}
+export const update = (optimizer: Optimizer, update: UpdateArguments): JaxArray[] =>
+  entryOf("jax-js", updates, optimizer.name)(optimizer, update);

@@ -6,7 +6,7 @@ import {
   type OnnxNode,
 } from "../../../src/formats/onnxGraph.ts";
 import type { ActivationName, LayerShape } from "../../../src/graph/network.ts";
-import { CannotTakePart } from "../../race/contract.ts";
+import { CannotTakePart, entryOf } from "../../race/contract.ts";
 import type { Start } from "../../race/start.ts";
 import type { ElementWorkload, ForwardWorkload, ProductWorkload, Workload } from "../../race/workload.ts";
 
@@ -36,9 +36,9 @@ export interface RoundGraph {
 /** Who runs the graph: not all have the same operators. */
 export type OnnxProvider = "webgpu" | "wasm";
 
-/** Nodes for `output = activation(input)`, none for identity. */
-const activationNodes: Record<ActivationName, Omit<OnnxNode, "inputs" | "output"> | undefined> = {
-  identity: undefined,
+/** The node for `output = activation(input)`, none for identity. */
+const activationNodes: Partial<Record<ActivationName, Omit<OnnxNode, "inputs" | "output"> | "none">> = {
+  identity: "none",
   sigmoid: { operator: "Sigmoid" },
   tanh: { operator: "Tanh" },
   relu: { operator: "Relu" },
@@ -77,8 +77,8 @@ const einsumAdd: Affine = (layer, input, output) => [
 function layerNodes(layer: LayerShape<ActivationName>, isLast: boolean, affine: Affine): OnnxNode[] {
   const input = layer.index === 0 ? stateName : `activation${layer.index - 1}`;
   const output = isLast ? nextName : `activation${layer.index}`;
-  const activation = activationNodes[layer.activation];
-  if (!activation) return affine(layer, input, output);
+  const activation = entryOf("onnx", activationNodes, layer.activation);
+  if (activation === "none") return affine(layer, input, output);
   const sum = `preActivation${layer.index}`;
   return [...affine(layer, input, sum), { ...activation, inputs: [sum], output }];
 }

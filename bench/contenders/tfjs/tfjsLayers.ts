@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { ActivationName, LayerShape, BuiltInNetwork } from "../../../src/graph/network.ts";
+import { entryOf } from "../../race/contract.ts";
 
 /**
  * Parameters of one layer. One network: weights [fanIn, fanOut], bias [fanOut]; R of them: [R, fanIn, fanOut] and
@@ -52,7 +53,7 @@ export function layersOfFlat(flat: tf.Tensor2D, { layers }: BuiltInNetwork): Lay
 type Activate = (z: tf.Tensor) => tf.Tensor;
 
 /** Activations as `src/backend/cpu/activation.ts` defines them. */
-const activations: Record<ActivationName, Activate> = {
+const activations: Partial<Record<ActivationName, Activate>> = {
   identity: (z) => z,
   sigmoid: tf.sigmoid,
   tanh: tf.tanh,
@@ -64,6 +65,8 @@ const activations: Record<ActivationName, Activate> = {
   softplus: tf.softplus,
   sine: tf.sin,
 };
+
+const activationOf = (name: ActivationName): Activate => entryOf("TensorFlow.js", activations, name);
 
 /** Activations that tf.fused.matMul applies in its own kernel. */
 const fusable: Partial<Record<ActivationName, "linear" | "relu" | "elu" | "sigmoid" | "leakyrelu">> = {
@@ -87,11 +90,11 @@ export function dense(
   { activation, fusesMatrixBias }: DenseOptions,
 ): tf.Tensor {
   const { weights, bias } = layer;
-  if (bias.rank > 1 && !fusesMatrixBias) return activations[activation](tf.add(tf.matMul(inputs, weights), bias));
+  if (bias.rank > 1 && !fusesMatrixBias) return activationOf(activation)(tf.add(tf.matMul(inputs, weights), bias));
   const operands = { a: inputs, b: weights, bias, leakyreluAlpha: 0.01 };
   const fused = fusable[activation];
   if (fused) return tf.fused.matMul({ ...operands, activation: fused });
-  return activations[activation](tf.fused.matMul(operands));
+  return activationOf(activation)(tf.fused.matMul(operands));
 }
 
 /**
@@ -102,4 +105,4 @@ export const denseOfData = (
   inputs: tf.Tensor,
   { weights, bias }: LayerTensors,
   activation: ActivationName,
-): tf.Tensor => activations[activation](tf.add(tf.matMul(inputs, weights), bias));
+): tf.Tensor => activationOf(activation)(tf.add(tf.matMul(inputs, weights), bias));

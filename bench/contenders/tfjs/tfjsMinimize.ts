@@ -2,7 +2,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 import type { LossName, BuiltInNetwork } from "../../../src/graph/network.ts";
 import type { Optimizer } from "../../../src/math/optimizer.ts";
-import { CannotTakePart } from "../../race/contract.ts";
+import { CannotTakePart, entryOf } from "../../race/contract.ts";
 import type { BatchTensors } from "./tfjsBatches.ts";
 import { dense, denseOfData, type MemberGroup } from "./tfjsLayers.ts";
 import { Parameters } from "./tfjsParameters.ts";
@@ -14,7 +14,7 @@ type Loss = (outputs: tf.Tensor, targets: tf.Tensor) => tf.Tensor;
 const { SUM } = tf.Reduction;
 
 /** Losses summed over all values; means are taken by `meanFactor`. tf.losses want targets of the outputs' shape. */
-const summedLosses: Record<LossName, Loss> = {
+const summedLosses: Partial<Record<LossName, Loss>> = {
   squaredError: (y, t) => tf.sum(tf.square(tf.sub(y, t))),
   meanSquaredError: (y, t) => tf.sum(tf.square(tf.sub(y, t))),
   meanAbsoluteError: (y, t) => tf.sum(tf.abs(tf.sub(y, t))),
@@ -68,7 +68,7 @@ export function minimizer({ network, optimizer, state, backend }: TrainerOptions
   const lossOf = (batch: BatchTensors): tf.Scalar => {
     const outputs = outputsOf(network, parameters, batch, backend.fusesMatrixBias);
     const targets = needsTargets ? tf.broadcastTo(batch.targets, outputs.shape) : batch.targets;
-    const summed = summedLosses[network.loss](outputs, targets);
+    const summed = entryOf("TensorFlow.js", summedLosses, network.loss)(outputs, targets);
     return tf.mul<tf.Scalar>(summed, meanFactor(network.loss, batch.size, network.outputs));
   };
   const restart = (): void => {
