@@ -74,16 +74,18 @@ export {
 export {
   adam,
   adamW,
-  type AdamOptions,
+  createOptimizer,
+  hyperParameterDefaults,
+  lion,
   type Optimizer,
   type OptimizerName,
   optimizerNames,
+  type OptionsOf,
   rmsProp,
-  type RmsPropOptions,
   sgd,
-  type SgdOptions,
 } from "./math/optimizer.ts";
-export { type HyperParameterOptions, optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
+export { optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
+export type { HyperParameterOptions } from "./math/optimizers.ts";
 export type { FitResult, History, ValidationPoint } from "./model/history.ts";
 export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";

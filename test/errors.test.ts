@@ -118,7 +118,7 @@ const badOptions: [string, unknown][] = [
   ["an unknown option", { optimizer, steps: 1, batchsize: 4 }],
   ["both epochs and steps", { optimizer, epochs: 1, steps: 1 }],
   ["an optimizer by name", { optimizer: "adam", steps: 1 }],
-  ["an unknown optimizer", { optimizer: { ...optimizer, name: "lion" }, steps: 1 }],
+  ["an unknown optimizer", { optimizer: { ...optimizer, name: "tiger" }, steps: 1 }],
   ["half an optimizer", { optimizer: { name: "sgd", learningRate: 0.1 }, steps: 1 }],
   ["an optimizer with a learning rate beyond f32", { optimizer: { ...optimizer, learningRate: 1e39 }, steps: 1 }],
   ["batch size 0", { optimizer, steps: 1, batchSize: 0 }],

@@ -89,7 +89,7 @@ const block = network({
       layerNorm(),
       dense(
         2,
-        activation("mish", (z) => z.times(math.tanh(math.softplus(z)))),
+        activation("ownMish", (z) => z.times(math.tanh(math.softplus(z)))),
       ),
       dropout(0.4),
     ),
@@ -110,7 +110,7 @@ describe("a residual block behind an embedding", () => {
       "Forward, v3: mean over the units\n",
       "v3 = (v2_1 + v2_2)/2\n",
       "v7_1 = v4_1/(v6 + 0.00001)^(½)·scale1 + shift1\n",
-      "Forward, v9: mish\n",
+      "Forward, v9: ownMish\n",
       "v9_1 = v8_1·tanh(ln(1 + e^(v8_1)))\n",
       "Forward, v10: dropout, rate 0.4\n",
       "v10_1 = 0\n", // the mask of a trace

@@ -4,6 +4,10 @@ import type { FloatArray, Trace } from "../src/backend/executor.ts";
 import type { StepOptions } from "../src/explain/stepLine.ts";
 import { dense, network, takesLogits } from "../src/graph/network.ts";
 import type { ActivationName, LossName, BuiltInNetwork } from "../src/graph/network.ts";
+import { float64Function } from "../src/math/float64.ts";
+import type { ElementLossName } from "../src/math/losses.ts";
+import { lossFunction } from "../src/math/lossFunction.ts";
+import { activationFunction } from "../src/math/scalarFunction.ts";
 
 /** erf by its power series, enough for |x| ≤ 3. */
 function erf(x: number): number {
@@ -16,7 +20,8 @@ function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * total;
 }
 
-const activate: Record<ActivationName, (z: number) => number> = {
+/** Those that are stated here apart from their definition; of others the float64 function is taken, and differences judge its slope. */
+const activate: Partial<Record<ActivationName, (z: number) => number>> = {
   identity: (z) => z,
   sigmoid: (z) => 1 / (1 + Math.exp(-z)),
   tanh: Math.tanh,
@@ -33,7 +38,7 @@ const add = (values: readonly number[]): number => values.reduce((left, right) =
 const mean = (values: readonly number[]): number => add(values) / values.length;
 const huber = (d: number): number => (Math.abs(d) <= 1 ? d ** 2 / 2 : Math.abs(d) - 0.5);
 
-const lossOf: Record<LossName, (outputs: number[], targets: number[]) => number> = {
+const lossOf: Partial<Record<LossName, (outputs: number[], targets: number[]) => number>> = {
   squaredError: (y, t) => add(y.map((value, j) => (value - t[j]!) ** 2)) / 2,
   meanSquaredError: (y, t) => mean(y.map((value, j) => (value - t[j]!) ** 2)),
   meanAbsoluteError: (y, t) => mean(y.map((value, j) => Math.abs(value - t[j]!))),
@@ -44,6 +49,11 @@ const lossOf: Record<LossName, (outputs: number[], targets: number[]) => number>
     return add(y.map((value, j) => t[j]! * (logSum - value)));
   },
 };
+
+function meanOf(name: ElementLossName): (outputs: number[], targets: number[]) => number {
+  const own = float64Function(lossFunction(name).loss, ["y", "t"]);
+  return (y, t) => mean(y.map((value, j) => own(value, t[j]!)));
+}
 
 interface Forward {
   readonly preActivations: Float64Array[];
@@ -60,11 +70,16 @@ function forward(net: BuiltInNetwork, parameters: FloatArray, input: FloatArray,
       const terms = sources.map((source, i) => parameters[weightsOffset + i * fanOut + j]! * source);
       return add(terms) + parameters[biasOffset + j]!;
     });
+    const own = (activate[activation] ??= float64Function(activationFunction(activation).forward, ["z"]));
     preActivations.push(z);
-    activations.push(z.map(activate[activation]));
+    activations.push(z.map((value) => own(value)));
     sources = [...activations.at(-1)!];
   }
-  return { preActivations, activations, loss: lossOf[net.loss](sources, [...target]) };
+  return {
+    preActivations,
+    activations,
+    loss: (lossOf[net.loss] ??= meanOf(net.loss as ElementLossName))(sources, [...target]),
+  };
 }
 
 /** A trace whose gradients are central differences of the loss (fourth order), so that no backward formula is shared. */

@@ -37,6 +37,7 @@ import { countCalls } from "./support/gpuCounts.ts";
 import { dataOf, networkOf, parametersOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
+import { withEveryOptimizer } from "./support/optimizers.ts";
 
 const device = shareDevice();
 
@@ -130,19 +131,21 @@ interface Case {
 
 let layersSoFar = 0;
 
+const optimizers = withEveryOptimizer([
+  sgd({ learningRate: 0.1, weightDecay: 0.01 }),
+  sgd({ learningRate: 0.05, momentum: 0.9, nesterov: true }),
+  adam({ learningRate: 0.01 }),
+  adamW({ learningRate: 0.01 }),
+  rmsProp({ learningRate: 0.01 }),
+  rmsProp({ learningRate: 0.005, momentum: 0.5 }),
+]);
+
 /**
  * Every activation, loss and optimizer, odd widths, whole and rest batches, one member and several; no more cases than that takes,
  * since each compiles kernels of its own. Layers take the activations in turn.
  */
-const cases: Case[] = lossNames.map((loss, index): Case => {
-  const optimizers = [
-    sgd({ learningRate: 0.1, weightDecay: 0.01 }),
-    sgd({ learningRate: 0.05, momentum: 0.9, nesterov: true }),
-    adam({ learningRate: 0.01 }),
-    adamW({ learningRate: 0.01 }),
-    rmsProp({ learningRate: 0.01 }),
-    rmsProp({ learningRate: 0.005, momentum: 0.5 }),
-  ];
+const cases: Case[] = Array.from({ length: Math.max(lossNames.length, optimizers.length) }, (_, index): Case => {
+  const loss = lossNames[index % lossNames.length]!;
   const shapes = [
     [2, 2, 2, 1],
     [1, 1],

@@ -171,7 +171,7 @@ const refused: readonly [string, () => unknown][] = [
     () => network({ inputs: 4, layers: [(() => undefined) as unknown as Layer], loss: "huber" })],
   ["network: width of dense: expected an integer from 1 to 1048576, got 0",
     () => network({ inputs: 4, layers: [layerNorm(), dense(0)], loss: "huber" })],
-  ["network: activation: expected one of", () => network({ inputs: 4, loss: "huber" }, (x) => x.activate("mish" as "relu"))],
+  ["network: activation: expected one of", () => network({ inputs: 4, loss: "huber" }, (x) => x.activate("swoosh" as "relu"))],
   ["network: loss: expected one of", () => network({ inputs: 4, layers: [layerNorm()], loss: "mae" as "huber" })],
   ["network: layerNorm: epsilon: expected a number above 0, got 0",
     () => network({ inputs: 4, layers: [layerNorm({ epsilon: 0 }), dense(1)], loss: "huber" })],
@@ -303,15 +303,15 @@ test("the library page's networks train", async () => {
 });
 
 test("activations and losses of one's own train in graphs", async () => {
-  const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
-  const logCosh = ownLoss("logCosh", (output, target) => {
+  const ownMish = activation("ownMish", (z) => z.times(math.tanh(math.softplus(z))));
+  const ownLogCosh = ownLoss("ownLogCosh", (output, target) => {
     const error = math.absolute(output.minus(target));
     return error.plus(math.softplus(error.times(-2))).minus(Math.LN2);
   });
   const net = network({
     inputs: 3,
-    layers: [dense(5, mish), residual(layerNorm(), dense(5, mish)), dense(2)],
-    loss: logCosh,
+    layers: [dense(5, ownMish), residual(layerNorm(), dense(5, ownMish)), dense(2)],
+    loss: ownLogCosh,
   });
   compareWithDifferences(net, 6, 2);
 });

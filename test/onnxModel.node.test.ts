@@ -170,15 +170,15 @@ describe("ONNX files in ONNX Runtime give the numbers of the float64 reference",
   );
 
   test("of an activation and a loss of one's own", () => {
-    const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
+    const ownMish = activation("ownMish", (z) => z.times(math.tanh(math.softplus(z))));
     const bump = activation("bump", (z) =>
       math.where(z.less(0), math.expm1(z), math.minimum(z, 1).plus(math.normalDensity(z)).minus(math.normalDensity(0))),
     );
-    const own = loss("logCosh", (y, t) => {
+    const own = loss("ownLogCosh", (y, t) => {
       const size = math.absolute(y.minus(t));
       return size.plus(math.softplus(size.times(-2))).minus(Math.LN2);
     });
-    return compare(network({ inputs: 3, layers: [dense(7, mish), dense(5, bump), dense(2, "silu")], loss: own }), 2);
+    return compare(network({ inputs: 3, layers: [dense(7, ownMish), dense(5, bump), dense(2, "silu")], loss: own }), 2);
   });
 
   test.each(graphCases.map((one) => [one.name, one.network] as const))("%s, one member and three", async (_, net) => {

@@ -31,21 +31,21 @@ import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
-const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
-const logCosh = loss("logCosh", (y, t) => {
+const ownMish = activation("ownMish", (z) => z.times(math.tanh(math.softplus(z))));
+const ownLogCosh = loss("ownLogCosh", (y, t) => {
   const size = math.absolute(y.minus(t));
   return size.plus(math.softplus(size.times(-2))).minus(Math.LN2);
 });
 /** All of z is taken by sine and cosine; but for the second. */
 const wave = activation("wave", (z) => math.sin(z).times(math.cos(z)));
 const snake = activation("snake", (z) => z.plus(math.sin(z).squared()));
-const net = network({ inputs: 3, layers: [dense(6, mish), dense(4, wave), dense(2, snake)], loss: logCosh });
+const net = network({ inputs: 3, layers: [dense(6, ownMish), dense(4, wave), dense(2, snake)], loss: ownLogCosh });
 const data = dataOf(net, 48, 4);
 
 const points = Float32Array.from({ length: 2 ** 16 }, (_, at) => (30 * (at - 2 ** 15)) / 2 ** 15);
 const powers = Float32Array.from({ length: 250 }, (_, at) => (at % 2 === 0 ? 1 : -1) * 2 ** (at - 125));
 
-test.each([mish, wave, snake])("$name on the GPU keeps the bounds of what it is made of", async (own) => {
+test.each([ownMish, wave, snake])("$name on the GPU keeps the bounds of what it is made of", async (own) => {
   const { forward, backward, saves } = activationFunction(own);
   expect(saves).toBe("argument");
   for (const at of [points, powers]) {
@@ -60,7 +60,7 @@ test.each([mish, wave, snake])("$name on the GPU keeps the bounds of what it is 
 
 test("a slope keeps its digits where a tanh in it is almost 1", async () => {
   const at = points.filter((z) => z > -10);
-  const { backward } = activationFunction(mish);
+  const { backward } = activationFunction(ownMish);
   const got = await computeOnGpu(device(), ["d", "z"], backward, [new Float32Array(at.length).fill(1), at]);
   for (const [index, z] of at.entries()) {
     const size = Math.log1p(Math.exp(z));
@@ -70,7 +70,7 @@ test("a slope keeps its digits where a tanh in it is almost 1", async () => {
 });
 
 test("a loss on the GPU keeps the bounds of what it is made of", async () => {
-  const { loss: value, slope } = lossFunction(logCosh);
+  const { loss: value, slope } = lossFunction(ownLogCosh);
   const targets = points.toReversed();
   for (const output of [value, slope]) {
     const got = await computeOnGpu(device(), ["y", "t"], output, [points, targets]);
@@ -102,8 +102,8 @@ testInFull.each(strategyNames)(
 testInFull("it trains on the CPU, and passes the self-test on both", async () => {
   const cpu = await acquire({ device: "reference" });
   for (const on of [cpu, device()]) {
-    const { passed, checks } = await selfTest(on, { activation: mish, loss: logCosh });
-    expect(checks.some(({ name }) => name.includes("mish logCosh"))).toBe(true);
+    const { passed, checks } = await selfTest(on, { activation: ownMish, loss: ownLogCosh });
+    expect(checks.some(({ name }) => name.includes("ownMish ownLogCosh"))).toBe(true);
     expect(passed, JSON.stringify(checks)).toBe(true);
   }
 });
@@ -131,12 +131,16 @@ test("a network is data: messages and JSON keep it, and equal definitions are on
   const layers = copy.layers.map(({ fanOut, activation: own }) => dense(fanOut, own));
   expect(network({ inputs: 3, layers, loss: copy.loss })).toEqual(net);
   expect(structuredClone(net)).toEqual(net);
-  const twice = network({ inputs: 1, layers: [dense(2, mish), dense(1, structuredClone(mish))], loss: logCosh });
+  const twice = network({
+    inputs: 1,
+    layers: [dense(2, ownMish), dense(1, structuredClone(ownMish))],
+    loss: ownLogCosh,
+  });
   expect(twice.layers[1]!.activation).toBe(twice.layers[0]!.activation);
 });
 
 test("a step is explained with the definition's formula", async () => {
-  const small = network({ inputs: 1, layers: [dense(1, mish)], loss: logCosh });
+  const small = network({ inputs: 1, layers: [dense(1, ownMish)], loss: ownLogCosh });
   const model = await createModel(small, { device: device(), parameters: Float32Array.of(0.5, 0.25) });
   try {
     const text = await explain(model, { input: [1], target: [0.5], learningRate: 0.1, format: "text" });
@@ -152,12 +156,12 @@ test("a step is explained with the definition's formula", async () => {
 test("tensors take it, and its second derivative", async () => {
   const cpu = await acquire({ device: "reference" });
   const z = tensor(cpu, [-1.5, 0.3, 2], [3]);
-  const slope = grad((x: Tensor) => sum(activate(mish, x)))(z) as Tensor;
+  const slope = grad((x: Tensor) => sum(activate(ownMish, x)))(z) as Tensor;
   const f = (x: number): number => x * Math.tanh(Math.log1p(Math.exp(x)));
   const h = 1e-3;
   const slopes = await slope.read();
   [-1.5, 0.3, 2].forEach((x, at) => expect(slopes[at]).toBeCloseTo((f(x + h) - f(x - h)) / (2 * h), 5));
-  const value = tensorLoss(logCosh, z, tensor(cpu, [0, 0, 0], [3]));
+  const value = tensorLoss(ownLogCosh, z, tensor(cpu, [0, 0, 0], [3]));
   const wanted = [-1.5, 0.3, 2].reduce((total, x) => total + Math.log(Math.cosh(x)), 0) / 3;
   expect((await value.read())[0]).toBeCloseTo(wanted, 6);
 });
@@ -194,8 +198,8 @@ test("kinks are allowed and told", () => {
     ["kink", -1],
     ["kink", 1],
   ]);
-  expect(checkActivation(mish)).toEqual([]);
-  expect(checkLoss(logCosh)).toEqual([]);
+  expect(checkActivation(ownMish)).toEqual([]);
+  expect(checkLoss(ownLogCosh)).toEqual([]);
   expect(checkActivation("relu").map(({ text }) => text)).toEqual(["the slope jumps at z = 0 from 0 to 1"]);
 });
 
@@ -206,6 +210,6 @@ test.each([
   ["too few operands", [["multiply", "z"]], /2 operands of multiply/],
   ["no rows", [], /1 to 1000 rows/],
 ])("a network refuses %s", (_, definition, message) => {
-  const own = { name: "own", definition } as unknown as typeof mish;
+  const own = { name: "own", definition } as unknown as typeof ownMish;
   expect(() => network({ inputs: 1, layers: [dense(1, own)], loss: "huber" })).toThrow(message);
 });

@@ -30,6 +30,7 @@ import { expectClose } from "./support/expectClose.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { cases } from "./support/shapes.ts";
+import { withEveryOptimizer } from "./support/optimizers.ts";
 
 const reference = await acquire({ device: "reference" });
 const device = await WasmDevice.open("", 2);
@@ -123,7 +124,7 @@ test.each(graphGoldens)("$name: PyTorch's float64 run", async (golden) => {
   }
 });
 
-const lion = ownOptimizer("lion", {
+const ownLion = ownOptimizer("ownLion", {
   hyperParameters: { learningRate: 0.01, beta1: 0.9, beta2: 0.99 },
   state: ["m"],
   update: ({ parameter, gradient, m, learningRate, beta1, beta2 }) => ({
@@ -132,13 +133,13 @@ const lion = ownOptimizer("lion", {
   }),
 });
 
-const optimizers: readonly Optimizer[] = [
+const optimizers: readonly Optimizer[] = withEveryOptimizer([
   sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
   adam({ learningRate: 0.01, weightDecay: 0.02 }),
   adamW({ learningRate: 0.01 }),
   rmsProp({ learningRate: 0.01, momentum: 0.5 }),
-  lion(),
-];
+  ownLion(),
+]);
 
 describe.each(
   optimizers.flatMap((own) => [

@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import type { RunSettings } from "../src/backend/executor.ts";
 import { type ActivationName, dense, type LossName, network } from "../src/graph/network.ts";
-import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
+import { createOptimizer, type Optimizer, type OptimizerName } from "../src/math/optimizer.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { createSmallRun } from "./support/wasmRuns.ts";
 import { fusings } from "./support/wasmSweep.ts";
@@ -13,7 +13,7 @@ interface Golden {
   widths: number[];
   activations: ActivationName[];
   loss: LossName;
-  optimizer: { name: "sgd" | "adam" | "adamW" | "rmsProp" };
+  optimizer: { name: OptimizerName };
   batchSize: number;
   steps: number;
   inputs: number[];
@@ -24,7 +24,6 @@ interface Golden {
 }
 
 const files = import.meta.glob<Golden>("./golden/*.json", { eager: true, import: "default" });
-const optimizers = { sgd, adam, adamW, rmsProp };
 /** Straight-line code is for small networks. */
 const mostParameters = 1000;
 
@@ -33,7 +32,7 @@ const worst = (values: ArrayLike<number>, wanted: number[]): number =>
 
 function caseOf(golden: Golden) {
   const { name, ...options } = golden.optimizer;
-  const optimizer: Optimizer = optimizers[name](options);
+  const optimizer: Optimizer = createOptimizer(name, options);
   const layers = golden.activations.map((activation, index) => dense(golden.widths[index + 1]!, activation));
   const net = network({ inputs: golden.widths[0]!, layers, loss: golden.loss });
   const data = { inputs: Float64Array.from(golden.inputs), targets: Float64Array.from(golden.targets) };

@@ -6,14 +6,15 @@ import type { RunSettings } from "../src/backend/executor.ts";
 import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
 import { activationNames, dense, lossNames, type Network, network } from "../src/graph/network.ts";
 import { activation, loss, math } from "../src/index.ts";
-import { adadelta, adagrad, adamax, lion } from "./support/ownOptimizers.ts";
+import { adadelta, adagrad, adamax, ownLion } from "./support/ownOptimizers.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { createSmallRun } from "./support/wasmRuns.ts";
 import { fusings } from "./support/wasmSweep.ts";
+import { withEveryOptimizer } from "./support/optimizers.ts";
 
-const mish = activation("mish", (z) => z.times(math.tanh(math.softplus(z))));
-const logCosh = loss("logCosh", (y, t) => {
+const ownMish = activation("ownMish", (z) => z.times(math.tanh(math.softplus(z))));
+const ownLogCosh = loss("ownLogCosh", (y, t) => {
   const error = math.absolute(y.minus(t));
   return error.plus(math.softplus(error.times(-2))).minus(Math.LN2);
 });
@@ -92,7 +93,7 @@ function compare(what: string, got: Trained, wanted: Trained, bound: number): vo
   expect([...(got.nonFinite as number[])]).toEqual([...(wanted.nonFinite as number[])]);
 }
 
-const optimizers: Optimizer[] = [
+const optimizers: readonly Optimizer[] = withEveryOptimizer([
   sgd({ learningRate: 0.05 }),
   sgd({ learningRate: 0.02, momentum: 0.9 }),
   sgd({ learningRate: 0.02, momentum: 0.9, nesterov: true, weightDecay: 0.01 }),
@@ -100,7 +101,7 @@ const optimizers: Optimizer[] = [
   adamW({ learningRate: 0.01, weightDecay: 0.1 }),
   rmsProp({ learningRate: 0.003 }),
   rmsProp({ learningRate: 0.003, momentum: 0.5, weightDecay: 0.01 }),
-];
+]);
 
 interface Options {
   readonly optimizer?: Optimizer;
@@ -206,7 +207,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
     test.each(Object.entries({ adagrad, adadelta, adamax }))(
       "activation, loss and optimizer %s of a user's",
       async (_, own) => {
-        const net = network({ inputs: 3, layers: [dense(5, mish), dense(3, mish)], loss: logCosh });
+        const net = network({ inputs: 3, layers: [dense(5, ownMish), dense(3, ownMish)], loss: ownLogCosh });
         const like = small({});
         const settings = { ...caseOf(like, { batchSize: 5 }).settings, optimizer: own({}) };
         const one = { net, settings, members: 1, parameters: parametersOf(net, 3, 1) };
@@ -219,7 +220,7 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
     test("a gradient that is not finite stops a member whose update hides it", async () => {
       const own = caseOf(small({ layers: [5, 3].map((width) => ({ width, activation: "identity" })) }), {
         members: 2,
-        optimizer: lion({ learningRate: 0.01 }),
+        optimizer: ownLion({ learningRate: 0.01 }),
       });
       const parameters = own.parameters.map((value, at) => (at === own.net.parameterCount ? 3e38 : value));
       const { nonFinite, parameters: after } = await train({ ...own, parameters }, useRelaxed);

@@ -1,4 +1,4 @@
-import type { Fault, ThalwegError } from "../node.ts";
+import { type Fault, optimizerNames, type ThalwegError } from "../node.ts";
 
 // The library's errors name its options as programs write them; people on the command line see them as they type them.
 
@@ -34,11 +34,10 @@ const quotedOrName = new RegExp(
 
 const named = (text: string): string => text.replaceAll(quotedOrName, (found) => compound.get(found) ?? found);
 
+const checker = new RegExp(`^(?:${[...optimizerNames, "prepare", "readTable"].join("|")}): (?=--)`);
+
 /** `adam: learningRate` → `--learning-rate`: who checks an option is of no interest. */
-const placeIn = (place: string): string =>
-  named(place)
-    .replace(atEnd, "$1--$2")
-    .replace(/^(?:sgd|adam|adamW|rmsProp|prepare|readTable): (?=--)/, "");
+const placeIn = (place: string): string => named(place).replace(atEnd, "$1--$2").replace(checker, "");
 
 const fixIn = (fix: string): string =>
   named(fix)

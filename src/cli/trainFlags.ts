@@ -20,12 +20,11 @@ import {
   type Optimizer,
   type OptimizerName,
   type Strategy,
-  adam,
-  adamW,
+  createOptimizer,
   dense,
+  hyperParameterDefaults,
+  lossNames,
   network,
-  rmsProp,
-  sgd,
   takesLogits,
 } from "../node.ts";
 
@@ -90,39 +89,37 @@ export function targetsOf(table: Table, { target }: CommonFlags): string[] {
   throw new InvalidInput({ place: `--target for ${table.place}`, expected, got: "none", fix });
 }
 
-/** What each optimizer takes beside the learning rate; `adam()` itself would take and not use a momentum. */
-const optimizers = {
-  sgd: { create: sgd, learningRate: 0.1, takes: ["momentum", "nesterov", "weightDecay"] },
-  adam: { create: adam, learningRate: 0.01, takes: ["weightDecay"] },
-  adamW: { create: adamW, learningRate: 0.01, takes: ["weightDecay"] },
-  rmsProp: { create: rmsProp, learningRate: 0.01, takes: ["momentum", "weightDecay"] },
-} as const satisfies Record<OptimizerName, object>;
+/** Learning rates that suit tables better than the optimizer's default. */
+const usualRates: Partial<Record<OptimizerName, number>> = { sgd: 0.1, adam: 0.01, adamW: 0.01 };
+
+export const usualRate = (optimizer: OptimizerName): number =>
+  usualRates[optimizer] ?? Number(hyperParameterDefaults(optimizer)["learningRate"]);
 
 const optionNames = { momentum: "--momentum", nesterov: "--nesterov", weightDecay: "--weight-decay" } as const;
 
 /** The optimizer that the flags ask for. */
 export function optimizerOf(flags: OptimizerFlags): Optimizer {
-  const { create, learningRate, takes } = optimizers[flags.optimizer];
-  const given = Object.keys(optionNames) as (keyof typeof optionNames)[];
-  const options: Record<string, number | boolean> = { learningRate: flags.learningRate ?? learningRate };
-  for (const key of given) {
+  const keys = Object.keys(optionNames) as (keyof typeof optionNames)[];
+  const takes = keys.filter((key) => key in hyperParameterDefaults(flags.optimizer));
+  const options: Record<string, number | boolean> = { learningRate: flags.learningRate ?? usualRate(flags.optimizer) };
+  for (const key of keys) {
     const value = flags[key];
     if (value === undefined) continue;
-    if (!(takes as readonly string[]).includes(key)) {
+    if (!takes.includes(key)) {
       const expected = `options of ${flags.optimizer}: ${["learningRate", ...takes].join(", ")}`;
       const fix = `leave ${optionNames[key]} out, or choose --optimizer sgd`;
       throw new InvalidInput({ place: optionNames[key], expected, got: key, fix });
     }
     options[key] = value;
   }
-  return create(options);
+  return createOptimizer(flags.optimizer, options);
 }
 
 /** The loss that the flags ask for, or the usual one for the kind of target. */
 function lossOf(flags: CommonFlags, { target }: Preprocessing): LossName {
   const loss = flags.loss ?? (target.kind === "class" ? "softmaxCrossEntropy" : "meanSquaredError");
   if (target.kind === "class" || !takesLogits(loss)) return loss;
-  const expected = "a loss for numbers: meanSquaredError, squaredError, meanAbsoluteError or huber";
+  const expected = `a loss for numbers: ${lossNames.filter((name) => !takesLogits(name)).join(", ")}`;
   const fix = "choose one of them, or --task classification";
   throw new InvalidInput({ place: "--loss", expected, got: loss, fix });
 }

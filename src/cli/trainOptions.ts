@@ -3,6 +3,7 @@ import {
   activationNames,
   defaultEpochs,
   deviceChoices,
+  hyperParameterDefaults,
   initializerNames,
   lossNames,
   optimizerNames,
@@ -10,6 +11,7 @@ import {
 } from "../node.ts";
 import { categoryEncodings, missingCellsChoices } from "../data.ts";
 import { addReadOptions } from "./readFlags.ts";
+import { usualRate } from "./trainFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
 
 // Options that `thalweg train` and `thalweg sweep` share.
@@ -63,12 +65,15 @@ export function addNetworkOptions(command: Command): Command {
 /** Reads a number of the optimizer: one for `train`, several for `sweep`. */
 type RateReader = (flag: "--learning-rate" | "--momentum" | "--weight-decay") => (text: string) => unknown;
 
+const rates = `(default: ${optimizerNames.map((own) => `${own} ${usualRate(own)}`).join(", ")})`;
+const withMomentum = optimizerNames.filter((own) => "momentum" in hyperParameterDefaults(own)).join(" and ");
+
 /** @param what placeholder of the numbers that `read` reads */
 export function addStepOptions(command: Command, what: string, read: RateReader): Command {
   return command
     .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
-    .option(`--learning-rate <${what}>`, "(default: 0.01; sgd 0.1)", read("--learning-rate"))
-    .option(`--momentum <${what}>`, "for sgd and rmsProp", read("--momentum"))
+    .option(`--learning-rate <${what}>`, rates, read("--learning-rate"))
+    .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
     .option("--nesterov", "for sgd with momentum")
     .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"))
     .option("--epochs <count>", "passes over the rows", integer("--epochs", 1), defaultEpochs)

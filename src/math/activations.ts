@@ -14,6 +14,7 @@ export const activations = {
   elu: (z) => where(z.lessOrEqual(0), expm1(z), z),
   gelu: (z) => z.times(normalDistribution(z)),
   silu: (z) => z.times(sigmoid(z)),
+  mish: (z) => z.times(tanh(softplus(z))),
   softplus: (z) => softplus(z),
   sine: (z) => sin(z),
 } as const satisfies Record<string, (z: Expression) => Expression>;

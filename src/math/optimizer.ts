@@ -1,12 +1,12 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import { type HyperParameters, memberHyperParameters, optimizers } from "./optimizers.ts";
+import { type HyperParameterOptions, type HyperParameters, memberHyperParameters, optimizers } from "./optimizers.ts";
 import type { OwnUpdate } from "./ownUpdate.ts";
 
-/** Optimizers of thalweg; `optimizer()` defines others. */
-export const optimizerNames = ["sgd", "adam", "adamW", "rmsProp"] as const;
 export type OptimizerName = keyof typeof optimizers;
+/** Optimizers of thalweg; `optimizer()` defines others. */
+export const optimizerNames = Object.keys(optimizers) as readonly OptimizerName[];
 
-/** An optimizer as data, every hyper-parameter present; made by `sgd()`, `adam()`, `adamW()`, `rmsProp()` or an own optimizer. */
+/** An optimizer as data, every hyper-parameter present; made by `sgd()`, `adam()` and so on, by `createOptimizer()` or an own optimizer. */
 export interface Optimizer {
   /** One of `optimizerNames`, or the name of an own optimizer. */
   readonly name: string;
@@ -14,7 +14,7 @@ export interface Optimizer {
   /** sgd, rmsProp: share of the last direction that is kept. */
   readonly momentum: number;
   readonly nesterov: boolean;
-  /** Added to the gradient as weightDecay · parameter; by adamW applied to the parameter itself. */
+  /** Added to the gradient as weightDecay · parameter; by adamW and lion applied to the parameter itself. */
   readonly weightDecay: number;
   readonly beta1: number;
   readonly beta2: number;
@@ -36,27 +36,6 @@ const unused: Omit<Optimizer, "name" | "own"> = {
   alpha: 0.99,
   epsilon: 1e-8,
 };
-
-export interface SgdOptions {
-  readonly learningRate?: number;
-  readonly momentum?: number;
-  readonly nesterov?: boolean;
-  readonly weightDecay?: number;
-}
-export interface AdamOptions {
-  readonly learningRate?: number;
-  readonly beta1?: number;
-  readonly beta2?: number;
-  readonly epsilon?: number;
-  readonly weightDecay?: number;
-}
-export interface RmsPropOptions {
-  readonly learningRate?: number;
-  readonly alpha?: number;
-  readonly epsilon?: number;
-  readonly weightDecay?: number;
-  readonly momentum?: number;
-}
 
 const maxF32 = 3.4028234663852886e38;
 
@@ -126,23 +105,42 @@ export function numbersOf(optimizer: Optimizer): string[] {
   return Object.keys(hyperParameters).filter((name) => typeof hyperParameters[name] === "number");
 }
 
-function build(name: OptimizerName, options: object): Optimizer {
+/** Options of an optimizer of thalweg. */
+export type OptionsOf<Name extends OptimizerName> = HyperParameterOptions<(typeof optimizers)[Name]["hyperParameters"]>;
+
+/** The hyper-parameters of an optimizer of thalweg, with their defaults. */
+export const hyperParameterDefaults = (name: OptimizerName): HyperParameters => optimizers[name].hyperParameters;
+
+/**
+ * An optimizer by its name.
+ * @param options hyper-parameters that differ from their defaults
+ * @throws InvalidInput on a name that is none of `optimizerNames`, and on hyper-parameters that it does not have or out of their range
+ */
+export function createOptimizer<Name extends OptimizerName>(name: Name, options?: OptionsOf<Name>): Optimizer;
+export function createOptimizer(name: OptimizerName, options: object = {}): Optimizer {
+  if (!Object.hasOwn(optimizers, name)) {
+    const expected = `one of ${optimizerNames.join(", ")}`;
+    throw new InvalidInput({ place: "optimizer", expected, got: String(name), fix: "pass one of these names" });
+  }
   const { hyperParameters } = optimizers[name];
   requireOptions(name, options, Object.keys(hyperParameters));
   return checkOptimizer({ name, ...unused, ...hyperParameters, ...options });
 }
 
 /** Stochastic gradient descent, momentum and Nesterov as `torch.optim.SGD` defines them (dampening 0). */
-export const sgd = (options: SgdOptions = {}): Optimizer => build("sgd", options);
+export const sgd = (options?: OptionsOf<"sgd">): Optimizer => createOptimizer("sgd", options);
 
 /** Adam (Kingma and Ba 2015) as `torch.optim.Adam` defines it; weightDecay is added to the gradient. */
-export const adam = (options: AdamOptions = {}): Optimizer => build("adam", options);
+export const adam = (options?: OptionsOf<"adam">): Optimizer => createOptimizer("adam", options);
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter 2019), as `torch.optim.AdamW`. */
-export const adamW = (options: AdamOptions = {}): Optimizer => build("adamW", options);
+export const adamW = (options?: OptionsOf<"adamW">): Optimizer => createOptimizer("adamW", options);
 
 /** RMSProp (Hinton 2012) as `torch.optim.RMSprop` defines it, not centred. */
-export const rmsProp = (options: RmsPropOptions = {}): Optimizer => build("rmsProp", options);
+export const rmsProp = (options?: OptionsOf<"rmsProp">): Optimizer => createOptimizer("rmsProp", options);
+
+/** Lion (Chen et al. 2023), whose steps have the size of the learning rate; weight decay is decoupled, 0 unless set. */
+export const lion = (options?: OptionsOf<"lion">): Optimizer => createOptimizer("lion", options);
 
 /** An own optimizer with these hyper-parameters. */
 export function ownOptimizer(name: string, own: OwnUpdate): Optimizer {

@@ -1,7 +1,12 @@
-import { type Expression, power, sqrt } from "./expression.ts";
+import { type Expression, power, sign, sqrt } from "./expression.ts";
 
 /** Default values of hyper-parameters by name. */
 export type HyperParameters = Readonly<Record<string, number | boolean>>;
+
+/** Hyper-parameters that differ from their defaults. */
+export type HyperParameterOptions<Defaults extends HyperParameters> = {
+  readonly [name in keyof Defaults]?: Defaults[name] extends boolean ? boolean : number;
+};
 
 /** Hyper-parameters that each member of a population may have for itself; a training may change the learning rate on its way. */
 export const memberHyperParameters = ["learningRate", "momentum", "weightDecay"] as const;
@@ -57,7 +62,7 @@ function adamStep({ gradient, first, second, learningRate, beta1, beta2, epsilon
 
 const adamDefaults = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
-/** The optimizers of thalweg, as `torch.optim` defines them. */
+/** The optimizers of thalweg; those of `torch.optim` as it defines them. */
 export const optimizers = {
   sgd: define({
     hyperParameters: { learningRate: 0.01, momentum: 0, nesterov: false, weightDecay: 0 },
@@ -94,6 +99,18 @@ export const optimizers = {
       const mean = alpha.times(square).plus(rest(alpha).times(decayed).times(decayed));
       const direction = momentum.times(velocity).plus(decayed.over(sqrt(mean).plus(epsilon)));
       return { parameter: parameter.minus(learningRate.times(direction)), square: mean, velocity: direction };
+    },
+  }),
+  // Chen et al. 2023, algorithm 2
+  lion: define({
+    hyperParameters: { learningRate: 1e-4, beta1: 0.9, beta2: 0.99, weightDecay: 0 },
+    state: ["mean"],
+    update: ({ parameter, gradient, mean, learningRate, beta1, beta2, weightDecay }) => {
+      const direction = sign(beta1.times(mean).plus(rest(beta1).times(gradient)));
+      return {
+        parameter: parameter.minus(learningRate.times(direction.plus(weightDecay.times(parameter)))),
+        mean: beta2.times(mean).plus(rest(beta2).times(gradient)),
+      };
     },
   }),
 } as const;

@@ -2,6 +2,7 @@ import { InvalidInput, requireOptions } from "../errors.ts";
 import { inOrder, Expression } from "./expression.ts";
 import { compileFloat64 } from "./float64.ts";
 import {
+  type HyperParameterOptions,
   type HyperParameters,
   type OptimizerDefinition,
   type UpdateInputs,
@@ -26,11 +27,6 @@ export interface OptimizerOptions<Defaults extends HyperParameters, State extend
   ) => Readonly<Record<"parameter" | State, Expression | number>>;
 }
 
-/** Hyper-parameters that differ from their defaults. */
-export type HyperParameterOptions<Defaults extends HyperParameters> = {
-  readonly [name in keyof Defaults]?: Defaults[name] extends boolean ? boolean : number;
-};
-
 const ownName = /^[A-Za-z][\w-]{0,39}$/;
 
 const refuse = (place: string, expected: string, got: string, fix: string): never => {
@@ -41,7 +37,7 @@ const textOf = (value: unknown): string => (typeof value === "string" ? JSON.str
 
 function requireName(name: unknown): void {
   if (typeof name !== "string" || !ownName.test(name))
-    refuse("optimizer", "a name of up to 40 letters, digits, _ and -", textOf(name), 'pass "lion" for example');
+    refuse("optimizer", "a name of up to 40 letters, digits, _ and -", textOf(name), 'pass "adagrad" for example');
   if ((optimizerNames as readonly unknown[]).includes(name))
     refuse("optimizer", "a name that thalweg does not use", textOf(name), "choose another name");
 }
@@ -140,14 +136,14 @@ function requireUsable(name: string, definition: OptimizerDefinition, values: Hy
 /**
  * Defines an optimizer, which every strategy of training takes:
  *
- *     const lion = optimizer("lion", {
- *       hyperParameters: { learningRate: 1e-4, beta1: 0.9, beta2: 0.99, weightDecay: 0 },
- *       state: ["mean"],
- *       update: ({ parameter, gradient, mean, learningRate, beta1, beta2, weightDecay }) => ({ parameter: …, mean: … }),
+ *     const adagrad = optimizer("adagrad", {
+ *       hyperParameters: { learningRate: 0.01, epsilon: 1e-10 },
+ *       state: ["sum"],
+ *       update: ({ parameter, gradient, sum, learningRate, epsilon }) => ({ parameter: …, sum: … }),
  *     });
- *     await model.fit(data, { optimizer: lion({ learningRate: 3e-4 }), epochs: 10 });
+ *     await model.fit(data, { optimizer: adagrad({ learningRate: 0.1 }), epochs: 10 });
  *
- * The float64 reference and the kernels are written from the expressions that `update` returns. What `lion()` returns is plain data
+ * The float64 reference and the kernels are written from the expressions that `update` returns. What `adagrad()` returns is plain data
  * with these expressions in it: it can be saved, and sent to a worker.
  * @returns a function of the hyper-parameters that differ from their defaults
  * @throws InvalidInput where the definition is not complete, does not use the gradient, or leaves the finite numbers at once

@@ -20,11 +20,13 @@ export function mostDecay({ name, momentum, nesterov }: Optimizer): number {
   return (2 * (1 + momentum)) / (nesterov ? 1 + 2 * momentum : 1);
 }
 
+/** Optimizers that take the decay itself as a step; the others divide it by the size of the gradient. */
+const isPlain: ReadonlySet<string> = new Set(["sgd", "adamW", "lion"]);
+
 /** Decay alone makes the parameters grow. */
 function isDecayTooLarge(optimizer: Optimizer): boolean {
   const { name, learningRate, weightDecay } = optimizer;
-  const isPlain = name === "sgd" || name === "adamW"; // the others divide by the size of the gradient
-  return isPlain ? learningRate * weightDecay >= mostDecay(optimizer) : weightDecay >= overflowingGradient;
+  return isPlain.has(name) ? learningRate * weightDecay >= mostDecay(optimizer) : weightDecay >= overflowingGradient;
 }
 
 /** `0.1`, or `from 0.1 to 3`. */
@@ -43,7 +45,7 @@ function largestOf(values: FloatArray): number {
 function decayRemedy(optimizers: readonly Optimizer[]): string {
   const decays = spread(optimizers.map(({ weightDecay }) => weightDecay));
   const { name } = optimizers[0]!;
-  if (name !== "sgd" && name !== "adamW") return `lower weightDecay (it is ${decays}): it makes the gradients overflow`;
+  if (!isPlain.has(name)) return `lower weightDecay (it is ${decays}): it makes the gradients overflow`;
   const limit = Math.min(...optimizers.map((optimizer) => mostDecay(optimizer) / optimizer.learningRate));
   const below = Number(limit.toPrecision(3));
   return `lower weightDecay (it is ${decays}): at this learningRate parameters grow by it unless it is below ${below}`;

@@ -55,7 +55,7 @@ export async function computeOnGpu(
 }
 
 /** What one node of an expression is in float64, and may be off by in f32. */
-interface Judged {
+export interface Judged {
   readonly value: number;
   readonly error: number;
 }
@@ -88,7 +88,7 @@ function judgeChoice(own: number, [left, right, a, b]: readonly Judged[]): numbe
  * Judges values of an expression by the bounds of its primitives, carried through it by derivatives: what a value may be off by is what
  * its last operation may be, and what its operands may be times its slopes by them.
  */
-function errorBoundOf(output: Expression, names: readonly string[]): (...inputs: number[]) => Judged {
+export function errorBoundOf(output: Expression, names: readonly string[]): (...inputs: number[]) => Judged {
   const order = inOrder([output]);
   const judge = (node: Expression, inputs: readonly number[], known: ReadonlyMap<Expression, Judged>): Judged => {
     if (node.kind === "input") return { value: inputs[names.indexOf(node.name)]!, error: 0 };

@@ -2,16 +2,14 @@
 
 import {
   type ActivationName,
-  adam,
-  adamW,
   createModel,
+  createOptimizer,
   dense,
   type Device,
   type LossName,
   network,
   type Optimizer,
-  rmsProp,
-  sgd,
+  type OptimizerName,
 } from "../../src/index.ts";
 import type { Strategy } from "../../src/backend/executor.ts";
 
@@ -20,7 +18,7 @@ interface Golden {
   widths: number[];
   activations: ActivationName[];
   loss: LossName;
-  optimizer: { name: "sgd" | "adam" | "adamW" | "rmsProp" };
+  optimizer: { name: OptimizerName };
   batchSize: number;
   steps: number;
   inputs: number[];
@@ -33,8 +31,6 @@ interface Golden {
 
 export const goldens = Object.values(import.meta.glob<Golden>("../golden/*.json", { eager: true, import: "default" }));
 
-const optimizers = { sgd, adam, adamW, rmsProp };
-
 const norm = (values: ArrayLike<number>): number => Math.sqrt(Array.from(values).reduce((sum, v) => sum + v * v, 0));
 export const relative = (values: ArrayLike<number>, reference: number[]): number =>
   norm(reference.map((wanted, index) => values[index]! - wanted)) / norm(reference);
@@ -44,7 +40,7 @@ export const worstRelative = (values: ArrayLike<number>, reference: number[]): n
 /** Repeats a run of PyTorch on a device. */
 export async function trainList(golden: Golden, device: Device, strategy: Strategy = "auto") {
   const { name, ...options } = golden.optimizer;
-  const optimizer: Optimizer = optimizers[name](options);
+  const optimizer: Optimizer = createOptimizer(name, options);
   const layers = golden.activations.map((activation, index) => dense(golden.widths[index + 1]!, activation));
   using model = await createModel(network({ inputs: golden.widths[0]!, layers, loss: golden.loss }), {
     device,

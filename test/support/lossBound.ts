@@ -4,6 +4,9 @@ import { sigmoidOf, softplusOf } from "../../src/math/specialFunctions.ts";
 import { elementLoss } from "../../src/backend/sampleLoss.ts";
 import { largestAt, softmax, targetTimes } from "../../src/math/softmax.ts";
 import type { LossName } from "../../src/graph/network.ts";
+import type { ElementLossName } from "../../src/math/losses.ts";
+import { lossFunction } from "../../src/math/lossFunction.ts";
+import { errorBoundOf } from "./expressionSweep.ts";
 import { roundoff } from "./compare.ts";
 
 /** Outputs and targets of one row. */
@@ -70,6 +73,21 @@ function binaryBounds(x: number, t: number): [number, number] {
   return [4 * roundoff * linear + error * softplusOf(-Math.abs(x)) + flushed, error * slope + flushed];
 }
 
+/** [loss, slope] of one value under a loss that has no bound stated here: by the bounds of the primitives that it is made of. */
+const derived = (name: ElementLossName): readonly [loss: ErrorOf, slope: ErrorOf] => {
+  const known = derivedBounds.get(name);
+  if (known) return known;
+  const { loss, slope } = lossFunction(name);
+  const [ofLoss, ofSlope] = [loss, slope].map((output) => errorBoundOf(output, ["y", "t"]));
+  const made = [ofLoss!, ofSlope!] as const;
+  derivedBounds.set(name, made);
+  return made;
+};
+type ErrorOf = ReturnType<typeof errorBoundOf>;
+const derivedBounds = new Map<ElementLossName, readonly [loss: ErrorOf, slope: ErrorOf]>();
+
+/** Losses whose roundings are few and of values no larger than |y| + |t|, or their square. */
+const simple: readonly LossName[] = ["squaredError", "meanSquaredError", "meanAbsoluteError", "huber"];
 const isSquare = (name: LossName): boolean => name === "squaredError" || name === "meanSquaredError";
 
 /**
@@ -85,9 +103,13 @@ export function lossBound(name: LossName, sample: Sample): number {
     if (name === "binaryCrossEntropy") {
       bounds += binaryBounds(output, t)[0];
       terms += elementLoss(name, output, t)[0];
+    } else if (!simple.includes(name)) {
+      const { value, error } = derived(name)[0](output, t);
+      bounds += error;
+      terms += Math.abs(value);
     } else terms += (Math.abs(output) + Math.abs(t)) ** (isSquare(name) ? 2 : 1);
   }
-  if (name === "binaryCrossEntropy") return bounds + (outputs.length - 1) * roundoff * terms;
+  if (!simple.includes(name)) return bounds + (outputs.length - 1) * roundoff * terms;
   return (8 + outputs.length) * roundoff * (name === "huber" ? 2 * terms : terms);
 }
 
@@ -98,6 +120,7 @@ export function slopeBounds(name: LossName, sample: Sample): Float64Array {
     const t = sample.targets[column]!;
     if (name === "meanAbsoluteError") return 0;
     if (name === "binaryCrossEntropy") return binaryBounds(output, t)[1];
+    if (!simple.includes(name)) return derived(name)[1](output, t).error;
     return 4 * roundoff * (Math.abs(output) + Math.abs(t));
   });
 }

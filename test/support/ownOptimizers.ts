@@ -1,11 +1,11 @@
-// Optimizers that thalweg does not have, defined as a user would.
+// Optimizers, most of which thalweg does not have, defined as a user would.
 
 import { math, optimizer } from "../../src/index.ts";
 
 const { absolute, maximum, power, sign, sqrt } = math;
 
-/** Chen et al. 2023, algorithm 2. */
-export const lion = optimizer("lion", {
+/** As the built-in lion. */
+export const ownLion = optimizer("ownLion", {
   hyperParameters: { learningRate: 1e-4, beta1: 0.9, beta2: 0.99, weightDecay: 0 },
   state: ["mean"],
   update: ({ parameter, gradient, mean, learningRate, beta1, beta2, weightDecay }) => {

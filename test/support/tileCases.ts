@@ -12,6 +12,7 @@ import {
   sgd,
 } from "../../src/index.ts";
 import { dataOf, describeNet, networkOf } from "./nets.ts";
+import { withEveryOptimizer } from "./optimizers.ts";
 
 export interface TileCase {
   readonly name: string;
@@ -37,7 +38,7 @@ const batches = [
   { rows: 700, batchSize: 333 },
   { rows: 40, batchSize: 40 },
 ];
-const optimizers: readonly Optimizer[] = [
+const optimizers: readonly Optimizer[] = withEveryOptimizer([
   sgd({ learningRate: 0.1, weightDecay: 0.01 }),
   adam({ learningRate: 0.01 }),
   sgd({ learningRate: 0.05, momentum: 0.9 }),
@@ -45,14 +46,14 @@ const optimizers: readonly Optimizer[] = [
   rmsProp({ learningRate: 0.01 }),
   sgd({ learningRate: 0.05, momentum: 0.9, nesterov: true }),
   rmsProp({ learningRate: 0.005, momentum: 0.5 }),
-];
+]);
 
 function caseAt(index: number): TileCase {
   const loss = lossNames[index % lossNames.length]!;
-  const shape = shapes[index]!;
+  const shape = shapes[index % shapes.length]!;
   const widths = loss === "softmaxCrossEntropy" && shape.at(-1) === 1 ? [...shape.slice(0, -1), 3] : shape;
   const batch = batches[index % batches.length]!;
-  const optimizer = optimizers[index]!;
+  const optimizer = optimizers[index % optimizers.length]!;
   const layers = widths.slice(1).map((width, layer) => ({
     width,
     activation: activationNames[(index + 3 * layer) % activationNames.length]!,
@@ -64,5 +65,8 @@ function caseAt(index: number): TileCase {
   return { name, net, settings, members };
 }
 
-/** Each shape once, since each case compiles kernels of its own: every loss, batch and optimizer falls to one of them. */
-export const tileCases: readonly TileCase[] = shapes.map((_, index) => caseAt(index));
+/** As few as every shape, loss, batch and optimizer take, since each case compiles kernels of its own. */
+export const tileCases: readonly TileCase[] = Array.from(
+  { length: Math.max(shapes.length, lossNames.length, batches.length, optimizers.length) },
+  (_, index) => caseAt(index),
+);

@@ -12,23 +12,21 @@ export type NeuronState = "live" | "dead" | "saturated";
 const saturatedShare = 0.95;
 
 const endless = Number.POSITIVE_INFINITY;
-/** Sums between which the slope is at least a twentieth of the largest. Where it comes back beyond, there is no flat side. */
-const steepRanges: Record<ActivationName, readonly [from: number, to: number]> = {
-  identity: [-endless, endless],
+/** Sums between which the slope is at least a twentieth of the largest. Those of others have no flat side, or are not known. */
+export const steepRanges: Partial<Record<ActivationName, readonly [from: number, to: number]>> = {
   sigmoid: [-4.357, 4.357],
   tanh: [-2.178, 2.178],
   relu: [0, endless],
-  leakyRelu: [-endless, endless],
   elu: [-2.995, endless],
   gelu: [-2.279, endless],
   silu: [-3.93, endless],
+  mish: [-3.981, endless],
   softplus: [-2.944, endless],
-  sine: [-endless, endless],
 };
 
 /** @param sums of a neuron before its activation, one for each point */
 export function neuronStateOf(activation: Activation, sums: ArrayLike<number>): NeuronState {
-  const [from, to] = typeof activation === "string" ? steepRanges[activation] : [-endless, endless];
+  const [from, to] = (typeof activation === "string" && steepRanges[activation]) || [-endless, endless];
   let flat = 0;
   for (let at = 0; at < sums.length; at++) if (!(sums[at]! > from && sums[at]! < to)) flat++;
   if (to < endless) return flat >= saturatedShare * sums.length ? "saturated" : "live";

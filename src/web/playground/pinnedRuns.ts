@@ -1,5 +1,6 @@
 // Runs that are kept to be compared with.
 
+import { hasMomentum } from "./setup.ts";
 import type { Run } from "./curveLines.ts";
 import type { PlaygroundState } from "./state.ts";
 
@@ -21,7 +22,7 @@ export function describeSettings(state: PlaygroundState): string {
     data === "own" ? `${points.length} own points` : `${data}, noise ${state.noise} %`,
     `${features.length} → ${widths === "" ? "" : `${widths} → `}1`,
     `${optimizer} ${learningRate}`,
-    ...(momentum > 0 && (optimizer === "sgd" || optimizer === "rmsProp") ? [`momentum ${momentum}`] : []),
+    ...(momentum > 0 && hasMomentum(state) ? [`momentum ${momentum}`] : []),
     ...(weightDecay > 0 ? [`decay ${weightDecay}`] : []),
     ...(state.initializer === "auto" ? [] : [state.initializer]),
     state.loss,

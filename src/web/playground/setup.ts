@@ -1,14 +1,13 @@
 // From the state to what is trained.
 
 import {
-  adam,
-  adamW,
+  createOptimizer,
   type Dataset,
   dense,
+  hyperParameterDefaults,
   type NetworkOptions,
   type Optimizer,
-  rmsProp,
-  sgd,
+  type OptimizerName,
   takesLogits,
 } from "../../index.ts";
 import type { Pace, SessionSettings } from "../worker/protocol.ts";
@@ -44,11 +43,13 @@ export function networkOf(state: PlaygroundState): NetworkOptions {
   };
 }
 
+/** Whether an optimizer has a hyper-parameter of this name. */
+export const takes = (optimizer: OptimizerName, name: string): boolean => name in hyperParameterDefaults(optimizer);
+
 /** With the hyper-parameters that each optimizer takes. */
 export function optimizerOf({ optimizer, learningRate, momentum, weightDecay }: PlaygroundState): Optimizer {
-  if (optimizer === "sgd") return sgd({ learningRate, momentum, weightDecay });
-  if (optimizer === "rmsProp") return rmsProp({ learningRate, momentum, weightDecay });
-  return optimizer === "adam" ? adam({ learningRate, weightDecay }) : adamW({ learningRate, weightDecay });
+  const all = Object.entries({ learningRate, momentum, weightDecay });
+  return createOptimizer(optimizer, Object.fromEntries(all.filter(([name]) => takes(optimizer, name))));
 }
 
 export const paceOf = ({ pace }: PlaygroundState): Pace => (pace === "full" ? "full" : { steps: Number(pace) });
@@ -58,7 +59,7 @@ export const stepsPerEpoch = ({ batchSize }: PlaygroundState, { training: { leng
   Math.max(1, Math.ceil(length / Math.min(Math.max(1, length), batchSize)));
 
 /** Whether an optimizer has a momentum to set. */
-export const hasMomentum = ({ optimizer }: PlaygroundState): boolean => optimizer === "sgd" || optimizer === "rmsProp";
+export const hasMomentum = ({ optimizer }: PlaygroundState): boolean => takes(optimizer, "momentum");
 
 /** What a session of this state trains; `options` goes to its frames. */
 export function sessionOf(

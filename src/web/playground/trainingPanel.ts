@@ -12,6 +12,7 @@ const lossLabels: Record<string, string> = {
   meanSquaredError: "squared",
   meanAbsoluteError: "absolute",
   huber: "Huber",
+  logCosh: "log cosh",
   binaryCrossEntropy: "cross entropy",
 };
 const optimizerLabels: Record<string, string> = {
@@ -19,6 +20,7 @@ const optimizerLabels: Record<string, string> = {
   adam: "Adam",
   adamW: "AdamW",
   rmsProp: "RMSProp",
+  lion: "Lion",
 };
 
 const batchSizes = ["1", "2", "4", "8", "16", "32", "64", "128", "256", "512"] as const;
@@ -57,7 +59,7 @@ export class TrainingPanel implements Panel {
     });
     this.#optimizer = selectField({
       label: "Optimizer",
-      choices: optimizerNames.map((value) => ({ value, label: optimizerLabels[value]! })),
+      choices: optimizerNames.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
       onChange: (optimizer) => update({ optimizer }),
     });
     this.#loss = selectField({ label: "Loss", choices: [], onChange: (loss) => update({ loss }) });

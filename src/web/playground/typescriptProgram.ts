@@ -1,6 +1,6 @@
 // "Copy as TypeScript": the training of the page as a program of its own.
 
-import { takesLogits } from "../../index.ts";
+import { hyperParameterDefaults, takesLogits } from "../../index.ts";
 import type { Split } from "./datasets.ts";
 import { featureCode } from "./features.ts";
 import type { Point } from "./points.ts";
@@ -21,7 +21,8 @@ function optimizerCode(state: PlaygroundState): string {
   const { optimizer, learningRate, momentum, weightDecay } = state;
   const options = [`learningRate: ${learningRate}`];
   if (hasMomentum(state) && momentum > 0) options.push(`momentum: ${momentum}`);
-  if (weightDecay > 0 || optimizer === "adamW") options.push(`weightDecay: ${weightDecay}`);
+  if (weightDecay !== (hyperParameterDefaults(optimizer)["weightDecay"] ?? 0))
+    options.push(`weightDecay: ${weightDecay}`);
   return `${optimizer}({ ${options.join(", ")} })`;
 }
 

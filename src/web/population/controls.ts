@@ -6,6 +6,7 @@ import { type DatasetName, datasetNames, labelOf, taskOf } from "../playground/d
 import { mostLayers, mostNeurons, type PlaygroundState, withTask } from "../playground/state.ts";
 import { AxisControl } from "./axisControl.ts";
 import type { AxisName } from "./grid.ts";
+import { takes } from "../playground/setup.ts";
 import { axisOf, type PopulationState } from "./state.ts";
 
 const stepsField: NumberField = { label: "Steps", minimum: 100, maximum: 100_000, initial: 1000, logarithmic: true };
@@ -35,13 +36,14 @@ function parseWidths(text: string): number[] | undefined {
 
 /** Axes whose hyper-parameter the optimizer does not have. */
 const withoutUse = (optimizer: OptimizerName): AxisName[] =>
-  optimizer === "adam" || optimizer === "adamW" ? ["momentum"] : [];
+  (["momentum", "weightDecay"] as const).filter((name) => !takes(optimizer, name));
 
-/** A momentum axis makes no sense with Adam: weight decay takes its place. */
+/** A momentum axis makes no sense with Adam: weight decay, or else the seed, takes its place. */
 function withOptimizer(state: PopulationState, optimizer: OptimizerName): PopulationState {
   const { columns, rows } = state.grid;
   const unused = withoutUse(optimizer);
-  const other = columns.name === "weightDecay" || rows.name === "weightDecay" ? "seed" : "weightDecay";
+  const isTaken = [columns.name, rows.name, ...unused].includes("weightDecay");
+  const other = isTaken ? "seed" : "weightDecay";
   const kept = (axis: typeof columns) => (unused.includes(axis.name) ? axisOf(other, axis.count) : axis);
   return { ...state, base: { ...state.base, optimizer }, grid: { columns: kept(columns), rows: kept(rows) } };
 }
