@@ -23,6 +23,7 @@ import {
 import { planTraining } from "../src/model/options.ts";
 import { Trainer } from "../src/model/trainer.ts";
 import { dataOf } from "./support/nets.ts";
+import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const gpu = shareDevice();
@@ -75,27 +76,30 @@ test.each(devices)("%s: members start from the seeds listed, as single models wo
   await expect(createModel(net, { device: device(), seed: any("1") })).rejects.toEqual(invalid(/seed/));
 });
 
-test.each(devices)("%s: a member that is picked predicts as it did, and several as they did", async (_, device) => {
-  using model = await createModel(net, { device: device(), members: 5, seed: 11 });
-  await model.fit(data, { optimizer: sgd({ learningRate: 0.1 }), steps: 5 });
-  const parameters = await model.readParameters();
-  const outputs = await model.predict(data.inputs);
-  const length = data.targets.length;
-  using one = await model.pick(3);
-  using three = await model.pick([4, 0, 3]);
-  expect([one.members, three.members]).toEqual([1, 3]);
-  expect(await one.readParameters()).toEqual(parameters.slice(3 * size, 4 * size));
-  expect(await one.predict(data.inputs)).toEqual(outputs.slice(3 * length, 4 * length));
-  for (const [place, member] of [4, 0, 3].entries()) {
-    expect(part(await three.readParameters(), place)).toEqual(part(parameters, member));
-  }
-  expect((await three.predict(data.inputs)).slice(0, length)).toEqual(outputs.slice(4 * length));
-  await one.fit(data, { optimizer: sgd(), steps: 3 }); // it is a model like any other, and the population stays
-  expect(await model.readParameters()).toEqual(parameters);
-  for (const wrong of [5, -1, 1.5, "0", [], [1, 1], [0, 5], null]) {
-    await expect(model.pick(any(wrong))).rejects.toEqual(invalid(/^pick: member: expected .+, got .+; .+/));
-  }
-});
+testInFull.each(devices)(
+  "%s: a member that is picked predicts as it did, and several as they did",
+  async (_, device) => {
+    using model = await createModel(net, { device: device(), members: 5, seed: 11 });
+    await model.fit(data, { optimizer: sgd({ learningRate: 0.1 }), steps: 5 });
+    const parameters = await model.readParameters();
+    const outputs = await model.predict(data.inputs);
+    const length = data.targets.length;
+    using one = await model.pick(3);
+    using three = await model.pick([4, 0, 3]);
+    expect([one.members, three.members]).toEqual([1, 3]);
+    expect(await one.readParameters()).toEqual(parameters.slice(3 * size, 4 * size));
+    expect(await one.predict(data.inputs)).toEqual(outputs.slice(3 * length, 4 * length));
+    for (const [place, member] of [4, 0, 3].entries()) {
+      expect(part(await three.readParameters(), place)).toEqual(part(parameters, member));
+    }
+    expect((await three.predict(data.inputs)).slice(0, length)).toEqual(outputs.slice(4 * length));
+    await one.fit(data, { optimizer: sgd(), steps: 3 }); // it is a model like any other, and the population stays
+    expect(await model.readParameters()).toEqual(parameters);
+    for (const wrong of [5, -1, 1.5, "0", [], [1, 1], [0, 5], null]) {
+      await expect(model.pick(any(wrong))).rejects.toEqual(invalid(/^pick: member: expected .+, got .+; .+/));
+    }
+  },
+);
 
 test.each(devices)("%s: members far apart are read in several reads, and come in their order", async (_, device) => {
   // 2 members fill a read
@@ -172,7 +176,7 @@ test("bestMembers names the least finite values", () => {
   expect(() => bestMembers(values, 0)).toThrow(invalid(/^bestMembers: count/));
 });
 
-test.each(devices)("%s: results are what the losses step by step say", async (_, device) => {
+testInFull.each(devices)("%s: results are what the losses step by step say", async (_, device) => {
   for (const strategy of pathsOf(device())) {
     using model = await createModel(net, { device: device(), members: 3, seed: 4 });
     expect(model.results).toBeUndefined();
@@ -280,7 +284,7 @@ test.each(devices)("%s: a member with settings of its own trains as a single mod
   }
 });
 
-test.each(devices)("%s: members with seeds of their own take rows as single models would", async (_, device) => {
+testInFull.each(devices)("%s: members with seeds of their own take rows as single models would", async (_, device) => {
   for (const strategy of pathsOf(device())) {
     for (const bootstrap of [false, true]) {
       const options = { optimizer: sgd({ learningRate: 0.1 }), steps: 20, batchSize: 16, bootstrap, strategy };
@@ -304,7 +308,7 @@ function sampleOf(seed: number): Dataset {
   return { inputs: take(data.inputs, 3), targets: take(data.targets, 2) };
 }
 
-test.each(devices)("%s: a bootstrap sample is as many rows drawn with replacement", async (_, device) => {
+testInFull.each(devices)("%s: a bootstrap sample is as many rows drawn with replacement", async (_, device) => {
   const sample = sampleOf(6);
   const distinct = new Set(Array.from({ length: 40 }, (_, row) => sample.inputs[3 * row]));
   expect(distinct.size).toBeGreaterThan(17); // 63 % of 40 are 25, give or take 2

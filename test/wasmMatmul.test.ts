@@ -164,7 +164,7 @@ test("a product has the same bits for 1, 2 and 3 threads, however it is cut", as
     }
   };
   const cut = { rows: 20, columns: 40, packA: true, packB: false, matrices: 2 };
-  const examples = [...large, ...blocks].map((one): [Case, Cut] => [one, cut]);
+  const examples = blocks.map((one): [Case, Cut] => [one, cut]);
   await fc.assert(fc.asyncProperty(someCase, someCut, attempt), cases(150, examples));
 });
 

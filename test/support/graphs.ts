@@ -108,11 +108,13 @@ export function randomGraph(seed: number): AnyNetwork {
   const width = (): number => 1 + below(5);
   return network({ inputs: width(), loss: pick(["squaredError", "meanSquaredError", "huber"]) }, (x) => {
     const vectors = [x];
+    /** Of more than two values: layer norm of two is ±1, with slopes that cancel to what is rounded. */
+    const spread = (): Vector => pick(vectors).pipe(dense(3 + below(3), pick(denseActivations)));
     const steps: (() => Vector)[] = [
       () => pick(vectors).pipe(dense(width(), pick(denseActivations))),
       () => pick(vectors).activate(pick(activationNames)),
-      () => pick(vectors).pipe(layerNorm()),
-      () => pick(vectors).pipe(residual(layerNorm(), dropout(0.3))),
+      () => spread().pipe(layerNorm()),
+      () => spread().pipe(residual(layerNorm(), dropout(0.3))),
       () => pick(vectors).concat(pick(vectors)),
       () => pick(vectors).slice(0, 1).plus(pick(vectors)),
       () => pick(vectors).sum().times(pick(vectors)),
@@ -126,7 +128,7 @@ export function randomGraph(seed: number): AnyNetwork {
     return pick([
       () => all.pipe(dense(width())),
       () => all,
-      () => all.pipe(residual(layerNorm())),
+      () => all.pipe(dense(3 + below(3)), residual(layerNorm())),
       () => all.plus(1),
     ])();
   });
