@@ -25,7 +25,7 @@ const chunks = {
   training:
     /src\/(backend\/(batches|dropout|sampleLoss|score|stepWork)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
   backward: /src\/graph\/derive\.ts$/,
-  wasmSupport: /src\/backend\/(handOver|wasm\/plan)\.ts$/,
+  wasmSupport: /src\/backend\/(offload|wasm\/plan)\.ts$/,
   wasm: /src\/backend\/wasm\/(device|executor)\.ts$/,
   webgpu: /src\/backend\/webgpu\/(device|strategies\/executor)\.ts$/,
   layered: /strategies\/(layeredRun|layeredPredictor)\.ts$/,

@@ -21,14 +21,13 @@ import {
   asChain,
   createModel,
   dense,
-  type Device,
   loadModel,
   network,
   parametersOf,
   verifyTraining,
 } from "../src/index.ts";
 import { createUniform } from "./support/random.ts";
-import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
+import { shareDevices } from "./support/sharedDevice.ts";
 
 type Row = Record<string, string | number | null>;
 
@@ -179,16 +178,10 @@ function generated(rowCount: number): Row[] {
   });
 }
 
-const gpu = shareDevice();
-const wasm = shareWasm();
-const devices: readonly (readonly [string, () => Promise<Device>])[] = [
-  ["the reference", () => acquire({ device: "reference" })],
-  ["WebAssembly", wasm],
-  ["WebGPU", async () => gpu()],
-];
+const devices = shareDevices();
 
 describe("a table with a column of 50 categories", () => {
-  test.each(devices)("is learned on %s, saved, restored and predicted", async (_, open) => {
+  test.each(Object.entries(devices))("is learned on %s, saved, restored and predicted", async (_, open) => {
     const { preprocessing, training, validation } = await prepare(tableFromRows(generated(500), "t"), { target: "y" });
     const device = await open();
     const net = networkFor(preprocessing, 8);
@@ -218,7 +211,7 @@ describe("a table with a column of 50 categories", () => {
   });
 
   test("is learned about as well as with one input per category", async () => {
-    const device = await wasm();
+    const device = await devices.wasm();
     const table = tableFromRows(generated(1500), "t");
     const losses = new Map<string, number>();
     for (const categories of ["auto", "oneHot"] as const) {
@@ -233,7 +226,11 @@ describe("a table with a column of 50 categories", () => {
 
   test("a population learns it", async () => {
     const { preprocessing, training } = await prepare(tableFromRows(generated(300), "t"), { target: "y" });
-    using model = await createModel(networkFor(preprocessing, 6), { device: await wasm(), members: 5, seed: 1 });
+    using model = await createModel(networkFor(preprocessing, 6), {
+      device: await devices.wasm(),
+      members: 5,
+      seed: 1,
+    });
     const learningRate = [0.003, 0.005, 0.01, 0.02, 0.03];
     const before = await model.evaluate(training);
     await model.fit(training, { optimizer: adam(), epochs: 10, batchSize: 25, perMember: { learningRate } });

@@ -1,25 +1,9 @@
 import { expect, test, vi } from "vitest";
 import { WasmExecutor } from "../src/backend/wasm/executor.ts";
-import {
-  acquire,
-  type AnyNetwork,
-  dense,
-  type Device,
-  embedding,
-  layerNorm,
-  network,
-  residual,
-  selfTest,
-} from "../src/index.ts";
-import { shareDevice, shareWasm } from "./support/sharedDevice.ts";
+import { acquire, type AnyNetwork, dense, embedding, layerNorm, network, residual, selfTest } from "../src/index.ts";
+import { shareDevices } from "./support/sharedDevice.ts";
 
-const gpu = shareDevice();
-const wasm = shareWasm();
-const devices: readonly (readonly [string, () => Promise<Device>])[] = [
-  ["the reference", () => acquire({ device: "reference" })],
-  ["WebAssembly", wasm],
-  ["WebGPU", async () => gpu()],
-];
+const devices = shareDevices();
 
 /** Category columns on both sides of a number, and a loss whose targets are 0 or 1. */
 const own: AnyNetwork = network({
@@ -34,7 +18,7 @@ const own: AnyNetwork = network({
   loss: "binaryCrossEntropy",
 });
 
-test.each(devices)("%s passes, with a graph of its own and one of the user's", async (_, open) => {
+test.each(Object.entries(devices))("%s passes, with a graph of its own and one of the user's", async (_, open) => {
   const device = await open();
   const { passed, checks } = await selfTest(device, { network: own });
   expect(passed, JSON.stringify(checks)).toBe(true);
@@ -51,7 +35,7 @@ test.each(devices)("%s passes, with a graph of its own and one of the user's", a
 });
 
 test("a device that keeps other parameters of a graph fails", async () => {
-  const device = await wasm();
+  const device = await devices.wasm();
   const { readParameters } = WasmExecutor.prototype;
   const spy = vi.spyOn(WasmExecutor.prototype, "readParameters").mockImplementation(async function (
     this: WasmExecutor,
@@ -76,7 +60,7 @@ test("a device that keeps other parameters of a graph fails", async () => {
 
 test("a network whose last layer is not dense passes too", async () => {
   const last = network({ inputs: 3, layers: [dense(4), layerNorm()], loss: "meanSquaredError" });
-  for (const device of [gpu(), await acquire({ device: "reference" })]) {
+  for (const device of [await devices.webgpu(), await devices.reference()]) {
     expect((await selfTest(device, { network: last })).passed).toBe(true);
   }
 });

@@ -56,7 +56,7 @@ test("a training that a GPU handed over to WebAssembly is repeated on WebGPU", a
   const told = write.mock.calls.join("\n");
   write.mockRestore();
   expect(verified).toMatchObject({ verification: { passed: true }, webgpu: { passed: true } });
-  expect(told).toMatch(/webgpu +the same 3 steps on .* ms on WebAssembly, to which the GPU handed the network over/);
+  expect(told).toMatch(/webgpu +the same 3 steps on .* ms on WebAssembly, to which the GPU offloaded the network/);
   device.dispose();
   software.dispose();
 });

@@ -21,6 +21,6 @@ export async function createExecutor(device: Device, network: AnyNetwork, member
   const executor = await openExecutor(device, network, members);
   const gpu = device as GpuDevice; // anything else was refused
   if (members > 1 || gpu.kind !== "gpu" || gpu.isRequired) return executor;
-  const { withHandOver } = await import("./handOver.ts");
-  return withHandOver(gpu, executor);
+  const { withOffload } = await import("./offload.ts");
+  return withOffload(gpu, executor);
 }

@@ -112,7 +112,7 @@ export interface TrainingRun {
 
 /** What a plan tells about itself before anything runs. */
 export interface PlanReport {
-  /** What computes: that of the device, or wasm where a GPU hands a small network over. */
+  /** What computes: that of the device, or wasm where a GPU offloads a tiny network. */
   readonly machine: DeviceKind;
   readonly strategy: StrategyName | "reference";
   /** One sentence: why this strategy. */

@@ -62,7 +62,7 @@ function showChecks(output: Output, { checks, ms }: SelfTest): void {
   output.result("", `${checks.length - failed} of ${checks.length} checks passed in ${Math.round(ms)} ms`);
 }
 
-/** How the device trains the smallest network there is: a GPU hands it over. */
+/** How the device trains the smallest network there is: a GPU may offload it. */
 async function planSmallest(device: Device): Promise<PlanReport> {
   const model = await createModel(network(workedExample.network), { device });
   const plan = model.plan({

@@ -28,7 +28,7 @@ interface Verified {
   readonly webgpu?: Repeated | { readonly unavailable: string };
 }
 
-/** What computed the steps: a GPU hands a tiny network over to WebAssembly. */
+/** What computed the steps: a GPU offloads a tiny network to WebAssembly. */
 const machineOf = ({ model, prepared, options }: Session): DeviceKind => model.plan(prepared.training, options).machine;
 
 /** A hardware adapter, else a software one; or why there is none. */
@@ -75,7 +75,7 @@ async function verifyWebgpu(
     const how = `${conclusive ? "" : "one step more, "}deviation from float64 ${deviation.toExponential(2)}`;
     const limit = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
     const { kind, name } = model.device;
-    const trainedOn = machineOf(session) === kind ? name : "WebAssembly, to which the GPU handed the network over";
+    const trainedOn = machineOf(session) === kind ? name : "WebAssembly, to which the GPU offloaded the network";
     const times = `${grouped(ms)} ms there, ${grouped(elapsedMs)} ms on ${trainedOn}`;
     output.result("webgpu", `the same ${grouped(steps)} steps on ${device.name}: ${how} ${limit}; ${times}`);
     return repeated;

@@ -13,7 +13,7 @@ import {
 } from "../../src/index.ts";
 import type { Strategy } from "../../src/backend/executor.ts";
 
-interface Golden {
+export interface Golden {
   name: string;
   widths: number[];
   activations: ActivationName[];
@@ -37,16 +37,20 @@ export const relative = (values: ArrayLike<number>, reference: number[]): number
 export const worstRelative = (values: ArrayLike<number>, reference: number[]): number =>
   Math.max(...reference.map((wanted, index) => Math.abs(values[index]! - wanted) / Math.abs(wanted)));
 
-/** Repeats a run of PyTorch on a device. */
-export async function trainList(golden: Golden, device: Device, strategy: Strategy = "auto") {
+/** The network of a run, its data and its optimizer. */
+export function partsOf(golden: Golden) {
   const { name, ...options } = golden.optimizer;
   const optimizer: Optimizer = createOptimizer(name, options);
   const layers = golden.activations.map((activation, index) => dense(golden.widths[index + 1]!, activation));
-  using model = await createModel(network({ inputs: golden.widths[0]!, layers, loss: golden.loss }), {
-    device,
-    parameters: Float64Array.from(golden.initialParameters),
-  });
+  const net = network({ inputs: golden.widths[0]!, layers, loss: golden.loss });
   const data = { inputs: Float64Array.from(golden.inputs), targets: Float64Array.from(golden.targets) };
+  return { net, data, optimizer };
+}
+
+/** Repeats a run of PyTorch on a device. */
+export async function trainList(golden: Golden, device: Device, strategy: Strategy = "auto") {
+  const { net, data, optimizer } = partsOf(golden);
+  using model = await createModel(net, { device, parameters: Float64Array.from(golden.initialParameters) });
   const { gradients } = await model.trace(data, optimizer);
   const losses: number[] = [];
   const { steps, batchSize } = golden;

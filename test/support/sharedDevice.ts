@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect } from "vitest";
 import { acquire } from "../../src/backend/acquire.ts";
+import type { Device } from "../../src/backend/device.ts";
 import type { WasmDevice } from "../../src/backend/wasm/device.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { openDevice } from "./kernelRun.ts";
@@ -42,6 +43,16 @@ export function shareWasm(): () => Promise<WasmDevice> {
     const device = await wasm;
     startBytes ??= device.heap.usedBytes;
     return device;
+  };
+}
+
+/** A device of each machine for the tests of a file. */
+export function shareDevices() {
+  const gpu = shareDevice();
+  return {
+    reference: (): Promise<Device> => acquire({ device: "reference" }),
+    wasm: shareWasm(),
+    webgpu: async (): Promise<Device> => gpu(),
   };
 }
 

@@ -64,7 +64,7 @@ export class FusedMemory {
     this.groups = Math.ceil(members / groupMembers);
     const batchSize = Math.min(settings.batchSize, this.rowCount);
     this.isShared = sharesFused(network.parameterCount, members, batchSize);
-    // Rows in order are read where they are, and members with rows of their own draw them as they need them.
+    // Rows in order are read where they are, and members that each draw their own rows draw them when they need them.
     this.#drawnBytes = areInOrder(this.rowRule) || this.rowRule.hasOwnRows ? 0 : 16 * Math.ceil(batchSize / 4);
     const mostDrawn = Math.max(1, Math.floor(mostRowBytes / Math.max(1, this.#drawnBytes)));
     this.callSteps = this.isMembers ? Math.min(mostSteps, mostDrawn) : mostSteps;

@@ -1,9 +1,9 @@
 import { blockBytes, type Heap } from "./heap.ts";
 
-/** Where memory comes from: a heap, or a count of what a heap would hand out. */
+/** Allocates memory: a heap, or a counter that only adds up what a heap would allocate. */
 export type MemorySource = Pick<Heap, "allocate" | "release" | "writeWords" | "writeFloats" | "clear">;
 
-/** Adds up the bytes that a heap would hand out. */
+/** Counts the bytes that a heap would allocate. */
 export class MemoryCount implements MemorySource {
   bytes = 0;
 

@@ -19,7 +19,7 @@ type Words = Value<"i32x4">;
 export interface RowRule {
   readonly isShuffled: boolean;
   readonly isBootstrap: boolean;
-  /** Whether members take rows of their own. */
+  /** Whether each member draws its own rows. */
   readonly hasOwnRows: boolean;
   /** Whether all steps take all rows in their order. */
   readonly takesAllRows: boolean;

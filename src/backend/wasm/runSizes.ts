@@ -34,7 +34,7 @@ export interface RunSizes {
   readonly packed: readonly PackedMatrix[];
   readonly ringSteps: number;
   readonly rowRule: RowRule;
-  /** Members with rows of their own; 0 where rows follow each other. */
+  /** Members, where each draws its own rows; 0 where rows follow each other. */
   readonly rowMembers: number;
   /** Words of the numbers of a member's rows. */
   readonly rowWords: number;

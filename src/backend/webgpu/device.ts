@@ -29,7 +29,7 @@ export class GpuDevice implements Device {
   readonly subgroupLanes: number | undefined;
   /** Four neighbouring invocations can exchange values: tried when the device was acquired. */
   readonly hasQuads: boolean;
-  /** False where it was found by "auto": tiny networks may then be handed over to WebAssembly. */
+  /** False where "auto" found it: tiny networks may then run in WebAssembly. */
   readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };

@@ -25,7 +25,7 @@ export interface Run {
   /** After the last. */
   readonly parameters: Float64Array;
   readonly tookMs: number;
-  /** What computed: a GPU hands a network as small as this over to WebAssembly. */
+  /** What computed: a GPU offloads a network as small as this to WebAssembly. */
   readonly machine: DeviceKind;
 }
 

@@ -18,7 +18,7 @@ export const orderConstants = (settings: RunSettings, rowCount: number): Constan
   BOOTSTRAP: settings.bootstrap ? 1 : 0,
 });
 
-/** Whether the layered strategy draws rows in a dispatch of their own, rather than where the data are read. */
+/** Whether the layered strategy draws rows in a separate dispatch, rather than where the data are read. */
 export const drawsApart = (settings: RunSettings, network: AnyNetwork): boolean =>
   settings.bootstrap === true || hasOwnRows(settings, rowCountOf(settings, network)) || !scheduleOf(network).readsData;
 

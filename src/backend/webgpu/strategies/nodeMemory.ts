@@ -16,7 +16,7 @@ export interface NodeMemoryRequest {
   /** Values per sample of each arena. */
   readonly widths: readonly number[];
   readonly splits: number;
-  /** Whether each member takes rows of its own. */
+  /** Whether each member draws its own rows. */
   readonly ownRows: boolean;
   /** [rows, network.inputs]. */
   readonly inputs: GPUBuffer;

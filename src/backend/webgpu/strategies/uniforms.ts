@@ -104,7 +104,7 @@ export interface LayerWords extends LayerValues {
   readonly capacity: number;
   /** Samples from one node to the next in the same buffer; default: without gaps. */
   readonly nodeStride?: number;
-  /** True where every member takes rows of its own. */
+  /** True where each member draws its own rows. */
   readonly ownRows?: boolean;
   readonly splits: number;
 }

@@ -1,7 +1,7 @@
-// A GPU hands a tiny network over to WebAssembly. SwiftShader poses as hardware here: what is tested is who computes, not how fast.
+// A GPU offloads a tiny network to WebAssembly. SwiftShader poses as hardware here: what is tested is who computes, not how fast.
 
 import { expect, test, vi } from "vitest";
-import { isFasterInWasm } from "../src/backend/handOver.ts";
+import { isFasterInWasm } from "../src/backend/offload.ts";
 import { WasmDevice } from "../src/backend/wasm/device.ts";
 import { type GpuDevice, ownerOf } from "../src/backend/webgpu/device.ts";
 import { acquire, adam, createModel, dense, network, sgd } from "../src/index.ts";
@@ -48,7 +48,9 @@ test("a tiny network trains in WebAssembly, with its bits, and the plan says so"
   using model = await createModel(tiny, { device, seed: 1 });
   const plan = model.plan(data, { ...options, steps: 20 });
   expect(plan).toMatchObject({ machine: "wasm", strategy: "samples" });
-  expect(plan.reason).toMatch(/^WebAssembly SIMD, .* one thread; about .*; handed over by the GPU, where a step takes/);
+  expect(plan.reason).toMatch(
+    /^WebAssembly SIMD, .* one thread; about .*; faster than the GPU, which takes about .* ms a step/,
+  );
   await model.fit(data, { ...options, steps: 20 });
   const wasm = await acquire({ device: "wasm" });
   const expected = await trained(wasm, 20);
@@ -95,7 +97,7 @@ test.each([
   ["a GPU that was asked for", true, tiny, 1],
   ["several members", false, tiny, 2],
   ["a larger network", false, network({ inputs: 32, layers: [dense(32), dense(1)], loss: "huber" }), 1],
-] as const)("%s: nothing is handed over", async (_, isRequired, net, members) => {
+] as const)("%s: nothing is offloaded", async (_, isRequired, net, members) => {
   const device = await openHardware({ isRequired });
   using model = await createModel(net, { device, members });
   const rows = { inputs: new Float32Array(4 * net.inputs), targets: new Float32Array(4) };

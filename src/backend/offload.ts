@@ -9,8 +9,8 @@ import { remembered } from "./wasm/remembered.ts";
 import { whyNoWasm } from "./wasm/support.ts";
 import type { GpuDevice } from "./webgpu/device.ts";
 
-// A GPU takes microseconds to begin a step, which is longer than the whole step of a tiny network in WebAssembly. Its executor then hands
-// the run over.
+// A GPU takes microseconds to begin a step, which is longer than the whole step of a tiny network in WebAssembly. Its executor then
+// offloads the run.
 
 /**
  * A modest processor. Figures that were measured would be closer to the truth, but near the break-even they would choose anew in every
@@ -26,14 +26,13 @@ const typicalSteps = 10_000;
 export const isFasterInWasm = (gpuMs: number, wasmMs: number): boolean =>
   compileMs.wasm + typicalSteps * wasmMs < compileMs.gpu + typicalSteps * gpuMs;
 
-/** WebAssembly beside a GPU, by its threads: opened once for a device, which ends it. Undefined where the host has none. */
-const companions = new WeakMap<GpuDevice, Map<number | undefined, Promise<Device | undefined>>>();
+/** WebAssembly beside a GPU, with one thread: opened once for a device, which ends it. Undefined where it cannot be opened. */
+const companions = new WeakMap<GpuDevice, Promise<Device | undefined>>();
 
-async function openCompanion(device: GpuDevice, threads: number | undefined): Promise<Device | undefined> {
-  if (whyNoWasm() !== undefined) return undefined;
+async function openCompanion(device: GpuDevice): Promise<Device | undefined> {
   const { WasmDevice } = await import("./wasm/device.ts");
   try {
-    const companion = await WasmDevice.open(`computes beside ${device.name}`, threads);
+    const companion = await WasmDevice.open(`computes beside ${device.name}`, 1);
     device.accompany(companion);
     return companion;
   } catch {
@@ -41,24 +40,17 @@ async function openCompanion(device: GpuDevice, threads: number | undefined): Pr
   }
 }
 
-function companionOf(device: GpuDevice, threads?: number): Promise<Device | undefined> {
-  const own = remembered(companions, device, () => new Map());
-  const companion = own.get(threads) ?? openCompanion(device, threads);
-  own.set(threads, companion);
-  return companion;
-}
-
-/** The executor of one network on a GPU, which hands runs over where WebAssembly trains it in straight-line code. */
-export const withHandOver = (device: GpuDevice, gpu: Executor): Executor =>
-  whyNoWasm() === undefined && fusedNetwork(gpu.network) ? new HandOverExecutor(device, gpu) : gpu;
+/** The executor of one network on a GPU, which offloads runs where WebAssembly trains the network in straight-line code. */
+export const withOffload = (device: GpuDevice, gpu: Executor): Executor =>
+  whyNoWasm() === undefined && fusedNetwork(gpu.network) ? new OffloadingExecutor(device, gpu) : gpu;
 
 /** A network on a GPU and in WebAssembly: each run computes where the cost model says, and the parameters stay there until the next. */
-class HandOverExecutor implements Executor {
+class OffloadingExecutor implements Executor {
   readonly network: AnyNetwork;
   readonly members: number;
   readonly #device: GpuDevice;
   readonly #gpu: Executor;
-  /** Opened for the first run that is handed over. */
+  /** Created for the first run in WebAssembly. */
   #wasm: Executor | undefined;
   /** Which of them has the parameters. */
   #current: Executor;
@@ -97,14 +89,16 @@ class HandOverExecutor implements Executor {
     const { strategy = "auto", activationStorage = "f32" } = settings;
     if (strategy !== "auto" || activationStorage !== "f32") return onGpu;
     const gpuMs = onGpu.stepMs ?? 0;
-    const because = `handed over by the GPU, where a step takes about ${Number(gpuMs.toPrecision(2))} ms and compiling longer`;
+    const because = `faster than the GPU, which takes about ${Number(gpuMs.toPrecision(2))} ms a step and longer to compile`;
     const inWasm = planWasm(oneThread, { network: this.network, members: this.members, settings }, because);
     return isFasterInWasm(gpuMs, inWasm.stepMs!) ? inWasm : onGpu;
   }
 
-  /** @returns undefined where WebAssembly, which was promised, could not be started after all */
+  /** @returns undefined where WebAssembly could not be started after all */
   async #openWasm(): Promise<Executor | undefined> {
-    const companion = this.#wasm ? undefined : await companionOf(this.#device, 1);
+    const companion = this.#wasm
+      ? undefined
+      : await remembered(companions, this.#device, () => openCompanion(this.#device));
     if (!companion) return this.#wasm;
     const { openWasmExecutor } = await import("./wasm/executor.ts");
     this.#wasm ??= await openWasmExecutor(companion, this.network, this.members, { machine: oneThread });
@@ -113,8 +107,8 @@ class HandOverExecutor implements Executor {
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
-    const isHandedOver = this.planRun(settings).machine === "wasm";
-    const executor = (isHandedOver ? await this.#openWasm() : undefined) ?? this.#gpu;
+    const isOffloaded = this.planRun(settings).machine === "wasm";
+    const executor = (isOffloaded ? await this.#openWasm() : undefined) ?? this.#gpu;
     if (executor !== this.#current) {
       executor.writeParameters(await this.#current.readParameters());
       this.#current = executor;
