@@ -15,6 +15,7 @@ export {
   type Scores,
   type Trace,
   type Checkpoint,
+  type EarlyStoppingState,
 } from "./backend/executor.ts";
 export { acquire } from "./backend/acquire.ts";
 export {
@@ -91,6 +92,8 @@ export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
 export type { Model, ModelOptions } from "./model/model.ts";
+export type { StoppingResult } from "./model/earlyStopper.ts";
+export type { EarlyStopping } from "./model/earlyStopping.ts";
 export { defaultEpochs, type LogInterval, type TrainingControls, type TrainOptions } from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";

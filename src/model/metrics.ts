@@ -15,7 +15,8 @@ export interface Evaluation extends Scores {
 const mean = (values: ArrayLike<number>): number =>
   Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 
-const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
+/** Scores with their means over members. */
+export const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
   loss: mean(losses),
   accuracy: accuracies && mean(accuracies),
   losses,

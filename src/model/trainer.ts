@@ -9,7 +9,8 @@ import {
   type Checkpoint,
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
-import { evaluate, type Evaluation } from "./metrics.ts";
+import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
+import { evaluate, type Evaluation, evaluationOf } from "./metrics.ts";
 import {
   requireControls,
   type EventInterval,
@@ -37,6 +38,8 @@ export interface Progress {
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
+  /** Members that early stopping has stopped. */
+  readonly stopped: number;
   /** Since the last event. */
   readonly stepsPerSecond: number;
   readonly elapsedMs: number;
@@ -66,7 +69,9 @@ function meanLoss(losses: FloatArray): number {
 /** One training run from its first step to its last: units of steps, then an event, again and again. */
 export class Trainer {
   readonly #executor: Executor;
-  readonly #run: TrainingRun;
+  readonly #open: (members: number) => Promise<Executor>;
+  #run: TrainingRun;
+  #stopper: EarlyStopper | undefined;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #interval: EventInterval;
@@ -83,8 +88,15 @@ export class Trainer {
   #checkpoint: Checkpoint | undefined;
   #results: MemberResults | undefined;
 
-  constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
+  /** Owns the run. @param open opens an executor of fewer members, which computes as the first does */
+  constructor(
+    executor: Executor,
+    run: TrainingRun,
+    plan: TrainPlan,
+    open: (members: number) => Promise<Executor> = () => Promise.resolve(executor),
+  ) {
     this.#executor = executor;
+    this.#open = open;
     this.#run = run;
     this.#plan = plan;
     this.#settings = plan.settings;
@@ -101,6 +113,15 @@ export class Trainer {
   /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
   get results(): MemberResults | undefined {
     return this.#results;
+  }
+
+  /** How early stopping went, at the last event; undefined without it. */
+  get earlyStopping(): StoppingResult | undefined {
+    return this.#stopper?.result;
+  }
+
+  dispose(): void {
+    this.#run.dispose();
   }
 
   /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every member has diverged */
@@ -123,14 +144,36 @@ export class Trainer {
   }
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    const { totalSteps } = this.#plan;
-    if (this.#keepsCheckpoint) this.#checkpoint = await this.#run.readCheckpoint(this.#step);
+    await this.#prepareStopping();
+    if (this.#keepsCheckpoint) this.#checkpoint = this.#withState(await this.#run.readCheckpoint(this.#step));
     this.#startMs = this.#eventMs = performance.now();
-    while (this.#step < totalSteps) {
+    while (!this.#isDone) {
       await this.#untilEvent();
       if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
-      if (this.#step < totalSteps) this.#plan.signal?.throwIfAborted();
+      if (!this.#isDone) this.#plan.signal?.throwIfAborted();
     }
+  }
+
+  get #isDone(): boolean {
+    return this.#step >= this.#plan.totalSteps || this.#stopper?.isDone === true;
+  }
+
+  async #prepareStopping(): Promise<void> {
+    const { earlyStopping: rule, settings, validation } = this.#plan;
+    if (!rule) return;
+    const { PackedRun } = await import("./packedRun.ts");
+    const { EarlyStopper } = await import("./earlyStopper.ts");
+    const [executor, open] = [this.#executor, this.#open];
+    const run = new PackedRun({ executor, run: this.#run, settings, open, validation });
+    this.#run = run;
+    const { resume } = settings;
+    this.#stopper = new EarlyStopper(rule, run, executor.members, resume?.trainer?.earlyStopping);
+    await this.#stopper.resume(resume);
+  }
+
+  /** A state of the run with what the trainer itself goes on from. */
+  #withState(state: Checkpoint): Checkpoint {
+    return this.#stopper ? { ...state, trainer: { earlyStopping: this.#stopper.state } } : state;
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -148,10 +191,14 @@ export class Trainer {
 
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
-    const { totalSteps, signal } = this.#plan;
+    const { totalSteps, signal, earlyStopping } = this.#plan;
     const { eventSteps, eventMs } = this.#interval;
     const since = this.#step - this.#rhythmStep;
-    const last = eventSteps ? Math.min(totalSteps, this.#step + eventSteps - (since % eventSteps)) : totalSteps;
+    const next = eventSteps ? this.#step + eventSteps - (since % eventSteps) : totalSteps;
+    const judged = earlyStopping
+      ? this.#step + earlyStopping.everySteps - (this.#step % earlyStopping.everySteps)
+      : next;
+    const last = Math.min(totalSteps, next, judged);
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
@@ -187,8 +234,8 @@ export class Trainer {
     await this.#readLosses();
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
-    const diverged = await this.#checkFinite();
-    const { validation } = this.#plan;
+    const nonFiniteSteps = await this.#checkFinite();
+    const validation = await this.#validate(losses, nonFiniteSteps);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
@@ -197,8 +244,9 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
-      validation: validation && (await evaluate(this.#executor, validation)),
-      diverged,
+      validation,
+      diverged: nonFiniteSteps.filter((step) => step >= 0).length,
+      stopped: this.#stopper?.stopped ?? 0,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
       etaMs: ((nowMs - this.#startMs) / (this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
@@ -209,19 +257,35 @@ export class Trainer {
     return progress;
   }
 
+  /** Scores members on the validation rows, and stops those that get no better. */
+  async #validate(losses: FloatArray, nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
+    const { validation } = this.#plan;
+    const stopper = this.#stopper;
+    if (!stopper) return validation && (await evaluate(this.#executor, validation));
+    const evaluation = await stopper.score();
+    const step = this.#step;
+    const state = this.#keepsCheckpoint ? this.#checkpoint : undefined;
+    const isRestored = await stopper.judge({ step, evaluation, losses, nonFiniteSteps, state });
+    if (state) this.#checkpoint = this.#withState(state);
+    const parameters = this.#isDone ? await stopper.restored() : undefined;
+    if (parameters) this.#executor.writeParameters(parameters);
+    if (parameters) return evaluationOf(await this.#executor.score(validation!));
+    return isRestored ? stopper.score() : evaluation;
+  }
+
   get #keepsCheckpoint(): boolean {
     const { network, members } = this.#executor;
     return members * network.parameterCount <= snapshotFloats;
   }
 
-  /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
-  async #checkFinite(): Promise<number> {
+  /** @returns first step of each member that was not finite; when all have diverged, goes back to the last good parameters and throws */
+  async #checkFinite(): Promise<Float64Array> {
     const state = this.#keepsCheckpoint ? await this.#run.readCheckpoint(this.#step) : undefined;
     const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());
     const diverged = steps.filter((step) => step >= 0);
     if (diverged.length < steps.length) {
       this.#checkpoint = state;
-      return diverged.length;
+      return steps;
     }
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));

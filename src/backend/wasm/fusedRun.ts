@@ -1,6 +1,12 @@
 import type { Optimizer } from "../../math/optimizer.ts";
 import { batchAt, widestOptimizer } from "../batches.ts";
-import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
+import {
+  type Checkpoint,
+  type FloatArray,
+  type MemberResults,
+  type RunSettings,
+  type TrainingRun,
+} from "../executor.ts";
 import { lossScale } from "../sampleLoss.ts";
 import { FusedMemory, type FusedTraining, itemsPerThread, laneAt, ringSteps } from "./fusedMemory.ts";
 import { groupMembers, stepBytesOf } from "./fusedProgram.ts";
@@ -30,10 +36,11 @@ export interface FusedRequest extends FusedTraining {
 
 function takeKernels(request: FusedRequest): Promise<KernelLease> {
   const { network, members, settings, kernels, pool, useRelaxed = hasRelaxedSimd() } = request;
+  const { plannedMembers = members } = request;
   const rowCount = settings.data.targets.length / network.outputs;
   const rowRule = rowRuleOf(settings, rowCount);
   const plan = updatePlan(widestOptimizer(settings));
-  const create = members > 1 ? createMemberProgram : createSampleProgram;
+  const create = plannedMembers > 1 ? createMemberProgram : createSampleProgram;
   const keys = [network, plan, create, useRelaxed, ...Object.values(rowRule)];
   const { isShared } = pool.heap;
   return kernels.take(keys, () => create({ network, plan, useRelaxed, rowRule, isShared }));
@@ -122,6 +129,12 @@ export class FusedRun implements TrainingRun {
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
     this.#optimizer = widestOptimizer(this.#settings);
     this.#writeRates();
+  }
+
+  stop(members: readonly number[]): void {
+    const stopped = this.#readStatus("nonFinite");
+    for (const member of members) stopped[member] = 0;
+    this.#writeStatus("nonFinite", stopped);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {
