@@ -16,7 +16,9 @@ export {
   type Trace,
   type Checkpoint,
   type EarlyStoppingState,
+  type Fingerprint,
 } from "./backend/executor.ts";
+export { isCheckpoint } from "./backend/isCheckpoint.ts";
 export { acquire } from "./backend/acquire.ts";
 export {
   type AcquireOptions,
@@ -94,7 +96,13 @@ export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts
 export type { Model, ModelOptions } from "./model/model.ts";
 export type { StoppingResult } from "./model/earlyStopper.ts";
 export type { EarlyStopping } from "./model/earlyStopping.ts";
-export { defaultEpochs, type LogInterval, type TrainingControls, type TrainOptions } from "./model/options.ts";
+export {
+  type CheckpointOptions,
+  defaultEpochs,
+  type LogInterval,
+  type TrainingControls,
+  type TrainOptions,
+} from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
 export type { Progress } from "./model/trainer.ts";

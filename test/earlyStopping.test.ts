@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import {
   acquire,
   adam,
+  type Checkpoint,
   createModel,
   dense,
   type Device,
@@ -15,6 +16,7 @@ import {
   type StrategyName,
   type TrainOptions,
 } from "../src/index.ts";
+import { decodeCheckpoint, encodeCheckpoint } from "../src/data.ts";
 import { layeredRequest } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { dataOf } from "./support/nets.ts";
@@ -41,6 +43,7 @@ const validation = dataOf(net, 20, 2);
 const size = net.parameterCount;
 /** Rates at which some members overshoot early, some late and some never. */
 const learningRate = [0.6, 0.003, 0.3, 1.2, 0.15, 0.9, 0.05, 2, 0.45];
+const momentum = [0.5, 0, 0.5, 0.9, 0, 0.5, 0, 0.9, 0.5];
 const members = learningRate.length;
 const perEpoch = 5;
 const epochs = 24;
@@ -51,11 +54,15 @@ const invalid = (message: RegExp) =>
 
 /** The options of some members of the population. */
 const optionsOf = (chosen: readonly number[], strategy?: StrategyName): TrainOptions => ({
-  optimizer: sgd({ momentum: 0.5 }),
+  optimizer: sgd(),
   batchSize: 8,
   epochs,
   validation,
-  perMember: { learningRate: chosen.map((member) => learningRate[member]!), seed: chosen.map((member) => 50 + member) },
+  perMember: {
+    learningRate: chosen.map((member) => learningRate[member]!),
+    momentum: chosen.map((member) => momentum[member]!), // those that go on to the end have none, but keep their moments
+    seed: chosen.map((member) => 50 + member),
+  },
   ...(strategy && { strategy }),
 });
 
@@ -144,15 +151,19 @@ test.each([
   const events = await until(whole, options);
   const wanted = [await whole.readParameters(), whole.results, whole.checkpoint];
   expect(events.map(({ stopped }) => stopped)).toEqual(events.map(({ stopped }) => stopped).toSorted((a, b) => a - b));
-  const cuts = device() instanceof GpuDevice ? [9] : events.map((_event, at) => at + 1).slice(0, -1);
-  for (const cut of cuts) {
-    using first = await open(device(), all);
-    await until(first, options, cut);
-    const resume = structuredClone(first.checkpoint!);
+  const states: Checkpoint[] = [];
+  const save = (state: Checkpoint): void =>
+    void states.push(
+      decodeCheckpoint(encodeCheckpoint({ network: net, members, checkpoint: state }), "state").checkpoint,
+    );
+  using watched = await open(device(), all);
+  // Every fifth state is one of an epoch's end, read before its members are judged.
+  await watched.fit(data, { ...options, checkpoint: { interval: { steps: 1 }, save } });
+  for (const resume of states.filter((_, at) => at % (device() instanceof GpuDevice ? 39 : 4) === 0)) {
     using second = await open(device(), all.toReversed());
     const rest = await until(second, { ...options, resume });
     expect(rest.map(({ step, stopped }) => [step, stopped])).toEqual(
-      events.slice(cut).map(({ step, stopped }) => [step, stopped]),
+      events.filter(({ step }) => step > resume.step).map(({ step, stopped }) => [step, stopped]),
     );
     expect(rest.at(-1)!.validation).toEqual(events.at(-1)!.validation);
     expect([await second.readParameters(), second.results, second.checkpoint]).toEqual(wanted);
@@ -160,6 +171,25 @@ test.each([
     const { memberSteps: _b, ...before } = whole.earlyStopping!;
     expect(own).toEqual(before);
   }
+});
+
+test("a state in which all have yet to be stopped ends at once", async () => {
+  const chosen = [7, 3, 5];
+  const options = { ...optionsOf(chosen), earlyStopping: rule };
+  using whole = await open(reference, chosen);
+  const { steps, results, validation: scores } = await whole.fit(data, options);
+  expect(steps).toBeLessThan(perEpoch * epochs);
+  const resume = whole.checkpoint!;
+  expect(resume.step).toBe(steps);
+  using second = await open(reference, [1, 2, 3]);
+  const again = await second.fit(data, { ...options, resume });
+  expect([again.steps, again.validation, again.results]).toEqual([steps, scores, results]);
+  expect(await second.readParameters()).toEqual(await whole.readParameters());
+  const { trainer } = resume;
+  const short = { ...resume, trainer: { earlyStopping: { ...trainer!.earlyStopping!, waits: new Float64Array(2) } } };
+  await expect(second.fit(data, { ...options, resume: short })).rejects.toEqual(
+    invalid(/^train: resume: earlyStopping.waits: expected 3 values, got 2 values/),
+  );
 });
 
 test("an event that is told in between is not judged: when it is told changes nothing", async () => {

@@ -42,8 +42,10 @@ export interface EarlyStoppingState {
   readonly waits: Float64Array;
   /** Steps after which a member was stopped; −1 while it goes on. */
   readonly stoppedSteps: Float64Array;
-  /** Loss before the last step of a member that was stopped; NaN otherwise. */
-  readonly finalLosses: Float64Array;
+  /** Loss before the last step that a member has done. */
+  readonly finalLosses: FloatArray;
+  /** The last step after which members were judged. A state that is read after another one has not been judged yet. */
+  readonly judgedStep: number;
   /** [members, parameterCount], or none where they are not restored. */
   readonly bestParameters: FloatArray;
 }
@@ -51,6 +53,20 @@ export interface EarlyStoppingState {
 /** What the trainer goes on from, apart from what the run computes: an entry for each feature that keeps something between events. */
 export interface TrainerState {
   readonly earlyStopping?: EarlyStoppingState;
+}
+
+/** What a training has to have in common with the one that it goes on with: the rows of every step, and the moments' meaning. */
+export interface Fingerprint {
+  /** Hash of the rows. */
+  readonly data: string;
+  /** Name of the optimizer. */
+  readonly optimizer: string;
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Hash of `perMember.seed`. */
+  readonly memberSeeds: string | undefined;
+  readonly shuffle: boolean;
+  readonly bootstrap: boolean;
 }
 
 /** Where a training stands: with the same data and options, what it goes on from to give the bits that it would have given. */
@@ -65,7 +81,9 @@ export interface Checkpoint {
   readonly nonFiniteSteps: Float64Array;
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
-  readonly trainer?: TrainerState;
+  readonly trainer?: TrainerState | undefined;
+  /** Of which training; one without any may go on as another training. */
+  readonly fingerprint?: Fingerprint | undefined;
 }
 
 /** Everything that decides what a training run computes, and in which order. */

@@ -1,6 +1,5 @@
 import type { Checkpoint, EarlyStoppingState, FloatArray } from "../backend/executor.ts";
 import type { StoppingRule } from "./earlyStopping.ts";
-import { arrayLike } from "./memberRows.ts";
 import { type Evaluation, evaluationOf } from "./metrics.ts";
 import type { PackedRun } from "./packedRun.ts";
 
@@ -18,11 +17,7 @@ export interface StoppingResult {
 }
 
 /** What is known of a training at an event. */
-interface Judged {
-  readonly step: number;
-  readonly evaluation: Evaluation;
-  /** Losses before the latest steps, [steps, members]. */
-  readonly losses: FloatArray;
+interface Known {
   readonly nonFiniteSteps: Float64Array;
   /** Undefined where there are too many parameters to read at every event. */
   readonly state: Checkpoint | undefined;
@@ -37,7 +32,7 @@ export class EarlyStopper {
   readonly #bestSteps: Float64Array;
   readonly #waits: Float64Array;
   readonly #stoppedSteps: Float64Array;
-  readonly #finalLosses: Float64Array;
+  #judgedStep: number;
   #bestParameters: FloatArray | undefined;
   #step = 0;
   #isDone = false;
@@ -51,18 +46,16 @@ export class EarlyStopper {
     this.#bestSteps = resumed?.bestSteps.slice() ?? all(-1);
     this.#waits = resumed?.waits.slice() ?? all(0);
     this.#stoppedSteps = resumed?.stoppedSteps.slice() ?? all(-1);
-    this.#finalLosses = resumed?.finalLosses.slice() ?? all(Number.NaN);
+    this.#judgedStep = resumed?.judgedStep ?? 0;
     if (resumed && resumed.bestParameters.length > 0) this.#bestParameters = resumed.bestParameters.slice();
   }
 
-  /** Stops those that had been stopped in the training that is resumed. */
-  async resume(state: Checkpoint | undefined): Promise<void> {
+  /** Stops those that had been stopped in the training that is resumed, and judges where that is still to be done. */
+  async resume(state: Checkpoint): Promise<void> {
     const stopped = this.#membersWhere((member) => this.#stoppedSteps[member]! >= 0);
-    if (state && stopped.length > 0)
-      await this.run.halt(stopped, state, arrayLike(state.bestLosses, this.#members).map(this.#finalLossOf));
+    if (stopped.length > 0) await this.run.halt(stopped, state);
+    if (state.step > this.#judgedStep) await this.judge(state.step, { nonFiniteSteps: state.nonFiniteSteps, state });
   }
-
-  readonly #finalLossOf = (_: unknown, member: number): number => this.#finalLosses[member]!;
 
   #membersWhere(isOne: (member: number) => boolean): number[] {
     return Array.from({ length: this.#members }, (_, member) => member).filter(isOne);
@@ -92,19 +85,19 @@ export class EarlyStopper {
     };
   }
 
-  get state(): EarlyStoppingState {
+  get state(): Omit<EarlyStoppingState, "finalLosses"> {
     return {
       bestValues: this.#bestValues.slice(),
       bestSteps: this.#bestSteps.slice(),
       waits: this.#waits.slice(),
       stoppedSteps: this.#stoppedSteps.slice(),
-      finalLosses: this.#finalLosses.slice(),
+      judgedStep: this.#judgedStep,
       bestParameters: this.#bestParameters ?? new Float32Array(0),
     };
   }
 
   /** Always where the outputs are, whatever the number of members: a member alone is judged by the same bits. */
-  async score(): Promise<Evaluation> {
+  async #score(): Promise<Evaluation> {
     return evaluationOf(await this.run.score());
   }
 
@@ -115,21 +108,23 @@ export class EarlyStopper {
 
   /**
    * Judges members where it is time, and stops those whose patience is at its end.
-   * @returns whether some were stopped, and have their best parameters back
+   * @returns their scores, with the best parameters of those that have stopped
    */
-  async judge({ step, evaluation, losses, nonFiniteSteps, state }: Judged): Promise<boolean> {
+  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation> {
     const isGoing = (member: number): boolean => this.#stoppedSteps[member] === -1 && nonFiniteSteps[member] === -1;
-    this.#step = step;
     const { everySteps, patience, restoreBest } = this.#rule;
-    const judged = step % everySteps === 0 ? this.#membersWhere(isGoing) : [];
+    const evaluation = await this.#score();
+    const judged = step % everySteps === 0 && step > this.#judgedStep ? this.#membersWhere(isGoing) : [];
     const improved = this.#compare(step, judged, evaluation);
     if (restoreBest && improved.length > 0) await this.#keep(improved, state);
     const isOut = (member: number): boolean => this.#waits[member]! >= Math.max(1, patience) && step > everySteps;
     const stopping = judged.filter(isOut);
-    if (stopping.length > 0) await this.#stop(stopping, { step, losses, state });
-    await this.run.share(state?.parameters);
+    if (stopping.length > 0) await this.#stop(stopping, step, state);
+    else await this.run.share(state?.parameters);
+    this.#step = step;
+    if (judged.length > 0) this.#judgedStep = step;
     this.#isDone = this.#membersWhere(isGoing).length === 0;
-    return restoreBest && stopping.length > 0;
+    return restoreBest && stopping.length > 0 ? this.#score() : evaluation;
   }
 
   /** @returns members that are better than they ever were */
@@ -145,10 +140,10 @@ export class EarlyStopper {
     return improved;
   }
 
-  /** Keeps the parameters of members. A state told before keeps its own copy, if there is one: it is read at every event. */
+  /** Keeps the parameters of members. A state that was read before keeps its own. */
   async #keep(members: readonly number[], state: Checkpoint | undefined): Promise<void> {
     const now = state?.parameters ?? (await this.run.readParameters());
-    const best = state && this.#bestParameters ? this.#bestParameters.slice() : (this.#bestParameters ?? now.slice());
+    const best = (this.#bestParameters ?? now).slice() as FloatArray;
     this.#bestParameters = best;
     this.#put(best, now, members);
   }
@@ -159,18 +154,12 @@ export class EarlyStopper {
     for (const member of members) into.set(from.subarray(member * width, (member + 1) * width), member * width);
   }
 
-  async #stop(
-    members: readonly number[],
-    { step, losses, state }: Pick<Judged, "step" | "losses" | "state">,
-  ): Promise<void> {
-    const all = state ?? (await this.run.readCheckpoint(step));
-    const last = losses.slice(losses.length - this.#members);
-    for (const member of members) {
-      this.#stoppedSteps[member] = step;
-      this.#finalLosses[member] = last[member]!;
-    }
-    this.#restoreInto(all.parameters, members);
-    await this.run.halt(members, all, last);
+  async #stop(members: readonly number[], step: number, known: Checkpoint | undefined): Promise<void> {
+    const state = known ?? (await this.run.readCheckpoint(step));
+    for (const member of members) this.#stoppedSteps[member] = step;
+    const parameters = state.parameters.slice() as FloatArray; // the state itself may be kept as it is
+    this.#restoreInto(parameters, members);
+    await this.run.halt(members, { ...state, parameters });
   }
 
   #restoreInto(parameters: FloatArray, members: readonly number[]): void {
@@ -178,14 +167,11 @@ export class EarlyStopper {
     if (this.#rule.restoreBest && this.#bestParameters) this.#put(parameters, this.#bestParameters, known);
   }
 
-  /** The parameters that members end with, where that is another than those of the last step. */
-  async restored(): Promise<FloatArray | undefined> {
-    if (!this.#rule.restoreBest) return undefined;
+  /** Gives all members the parameters that they end with. @returns their scores */
+  async restore(): Promise<Evaluation> {
     const parameters = (await this.run.readParameters()).slice() as FloatArray;
-    this.#restoreInto(
-      parameters,
-      this.#membersWhere(() => true),
-    );
-    return parameters;
+    const all = this.#membersWhere(() => true);
+    this.#restoreInto(parameters, all);
+    return evaluationOf(await this.run.scoreAs(parameters));
   }
 }

@@ -1,3 +1,4 @@
+import { widestOptimizer } from "../backend/batches.ts";
 import type { Checkpoint, FloatArray, RunSettings } from "../backend/executor.ts";
 
 // What members have each for themselves lies in arrays [rows, members, width]: these are the only places that know it.
@@ -52,7 +53,7 @@ export function putRows<A extends FloatArray>(
 }
 
 /** As `pickRows`, of every array of a record, such as a checkpoint, in which every array is one of members. */
-export const pickAll = <R extends object>(record: R, of: Members, chosen: readonly number[]): R =>
+const pickAll = <R extends object>(record: R, of: Members, chosen: readonly number[]): R =>
   Object.fromEntries(
     Object.entries(record).map(([name, value]) => [name, isArray(value) ? pickRows(value, of, chosen) : value]),
   ) as R;
@@ -77,6 +78,7 @@ export function settingsOf(
   const own = lists.map(([name, list]) => [name, Float64Array.from(chosen, (member) => list[member]!)]);
   return {
     ...settings,
+    optimizer: widestOptimizer(settings), // with the moments that all had, though those left may need none
     ...(settings.perMember && { perMember: Object.fromEntries(own) }),
     resume: pickAll(resume, of, chosen),
   };

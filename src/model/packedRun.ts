@@ -30,6 +30,10 @@ export interface PackedRequest {
   readonly validation: Dataset | undefined;
 }
 
+/** −1 for members that were stopped: nothing of them was infinite. @param places member of each */
+const told = (steps: Float64Array, places: readonly number[], stopped: ReadonlySet<number>): Float64Array =>
+  steps.map((step, place) => (stopped.has(places[place]!) ? -1 : step));
+
 /**
  * A training run of which members may be stopped. As soon as half of those that are computed have stopped, or diverged, the others go
  * on in a run of their own, from the same parameters and moments to the same bits. Everything is told in the numbers of all members.
@@ -42,8 +46,10 @@ export class PackedRun implements TrainingRun {
   /** Member of each place of the run. */
   #places: readonly number[];
   readonly #stopped = new Set<number>();
-  /** Losses before the last step of those that stopped, and of all when they were packed. */
+  /** Losses before the last step of those that have stopped, and of all when the last one did. */
   #finalLosses: FloatArray | undefined;
+  /** Readings of the run that are under way. */
+  readonly #reading = new Set<Promise<Checkpoint>>();
   /** Whether steps have been done since members were packed. */
   #hasRun = false;
   /** All members when they were packed last: from then on those left out stay as they were. */
@@ -58,6 +64,7 @@ export class PackedRun implements TrainingRun {
     this.#of = { members, parameterCount: network.parameterCount };
     this.#settings = settings;
     this.#inner = { executor, run };
+    this.#finalLosses = settings.resume?.trainer?.earlyStopping?.finalLosses;
     this.#places = Array.from({ length: members }, (_, member) => member);
   }
 
@@ -93,20 +100,15 @@ export class PackedRun implements TrainingRun {
     return putRows(all, { members, parameterCount: Infinity }, this.#places, losses);
   }
 
-  /** −1 for members that were stopped: nothing of them was infinite. */
-  #told(nonFiniteSteps: Float64Array): Float64Array {
-    return nonFiniteSteps.map((step, place) => (this.#stopped.has(this.#places[place]!) ? -1 : step));
-  }
-
   async readNonFinite(): Promise<Float64Array> {
-    const own = this.#told(await this.#inner.run.readNonFinite());
+    const own = told(await this.#inner.run.readNonFinite(), this.#places, this.#stopped);
     return this.#whole ? putRows(this.#whole.state.nonFiniteSteps, this.#of, this.#places, own) : own;
   }
 
   async readResults(): Promise<MemberResults> {
     const own = await this.#inner.run.readResults();
-    const results = { ...own, nonFiniteSteps: this.#told(own.nonFiniteSteps) };
-    const finalLosses = this.#finalLosses ?? arrayLike(own.finalLosses, this.#of.members).fill(Number.NaN);
+    const results = { ...own, nonFiniteSteps: told(own.nonFiniteSteps, this.#places, this.#stopped) };
+    const finalLosses = this.#finalLosses?.slice() ?? arrayLike(own.finalLosses, this.#of.members).fill(Number.NaN);
     const going = this.#places.flatMap((member, place) => (this.#stopped.has(member) ? [] : [{ member, place }]));
     if (this.#hasRun) for (const { member, place } of going) finalLosses[member] = own.finalLosses[place]!;
     if (!this.#whole) return { ...results, finalLosses };
@@ -115,10 +117,18 @@ export class PackedRun implements TrainingRun {
     return { ...putAll(before, this.#of, this.#places, results), finalLosses };
   }
 
+  /** Steps may go on, and members may be packed, while it is read. */
   async readCheckpoint(step: number): Promise<Checkpoint> {
-    const own = await this.#inner.run.readCheckpoint(step);
-    const state = { ...own, nonFiniteSteps: this.#told(own.nonFiniteSteps) };
-    return this.#whole ? putAll(this.#whole.state, this.#of, this.#places, state) : state;
+    const [whole, places, stopped] = [this.#whole, this.#places, new Set(this.#stopped)];
+    const reading = this.#inner.run.readCheckpoint(step);
+    this.#reading.add(reading);
+    try {
+      const own = await reading;
+      const state = { ...own, nonFiniteSteps: told(own.nonFiniteSteps, places, stopped) };
+      return whole ? putAll(whole.state, this.#of, places, state) : state;
+    } finally {
+      this.#reading.delete(reading);
+    }
   }
 
   /** [members, parameterCount]. */
@@ -141,15 +151,12 @@ export class PackedRun implements TrainingRun {
   /**
    * Stops members, and packs the others where that is worth it.
    * @param state of all members at this step, with the parameters that those are to keep who stop
-   * @param finalLosses before the last step, of all members
    */
-  async halt(members: readonly number[], state: Checkpoint, finalLosses: FloatArray): Promise<void> {
-    const kept = this.#finalLosses ?? arrayLike(finalLosses, this.#of.members).fill(Number.NaN);
-    for (const member of this.#places) if (!this.#stopped.has(member)) kept[member] = finalLosses[member]!;
-    for (const member of members) kept[member] = finalLosses[member]!;
-    this.#finalLosses = kept;
+  async halt(members: readonly number[], state: Checkpoint): Promise<void> {
+    this.#finalLosses = (await this.readResults()).finalLosses;
     this.stop(members);
     this.#inner.executor.writeParameters(pickRows(state.parameters, this.#of, this.#places));
+    if (this.#whole) this.#request.executor.writeParameters(state.parameters);
     const going = this.#places.filter((member) => !this.#stopped.has(member) && state.nonFiniteSteps[member] === -1);
     if (going.length > 0 && 2 * going.length <= this.#places.length) await this.#pack(going, state);
   }
@@ -157,6 +164,7 @@ export class PackedRun implements TrainingRun {
   async #pack(going: readonly number[], state: Checkpoint): Promise<void> {
     const part = await this.#openPart(going, state);
     if (!part) return;
+    await Promise.allSettled(this.#reading);
     this.dispose();
     const { executor, validation } = this.#request;
     executor.writeParameters(state.parameters);
@@ -182,6 +190,13 @@ export class PackedRun implements TrainingRun {
       if (error instanceof GpuOutOfMemory || error instanceof LimitExceeded) return undefined;
       throw error;
     }
+  }
+
+  /** Gives all members these parameters at the end of the run. @returns their scores on the validation rows */
+  scoreAs(parameters: FloatArray): Promise<Scores> {
+    const { executor, validation } = this.#request;
+    executor.writeParameters(parameters);
+    return executor.score(validation!);
   }
 
   /** Lets the executor of all members know the parameters of those that are packed. */

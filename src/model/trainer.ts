@@ -9,8 +9,9 @@ import {
   type Checkpoint,
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
+import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
-import { evaluate, type Evaluation, evaluationOf } from "./metrics.ts";
+import { evaluate, type Evaluation } from "./metrics.ts";
 import {
   requireControls,
   type EventInterval,
@@ -50,8 +51,6 @@ export interface Progress {
 const unitMs = 50;
 /** Events by time wait for so many times what the last one cost, so that scoring never takes more than a tenth. */
 const eventShare = 9;
-/** Largest set of parameters that is kept on the host as the last good state. */
-const snapshotFloats = 2 ** 22;
 /** Most members whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
 const mostMembersTold = 1024;
 
@@ -85,7 +84,7 @@ export class Trainer {
   #eventMs = 0;
   #eventStep: number;
   #eventCostMs = 0;
-  #checkpoint: Checkpoint | undefined;
+  readonly #keeper: CheckpointKeeper;
   #results: MemberResults | undefined;
 
   /** Owns the run. @param open opens an executor of fewer members, which computes as the first does */
@@ -100,14 +99,21 @@ export class Trainer {
     this.#run = run;
     this.#plan = plan;
     this.#settings = plan.settings;
+    const floats = executor.members * executor.network.parameterCount;
+    const reader = {
+      readCheckpoint: (step: number) => this.#readCheckpoint(step),
+      readNonFinite: () => this.#run.readNonFinite(),
+    };
+    this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
-    this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
+    this.#step = this.#unread = this.#eventStep = this.#firstStep;
+    this.#rhythmStep = this.#step - (this.#step % (plan.earlyStopping?.everySteps ?? 1));
   }
 
-  /** Where the training stood at the last event whose numbers were finite; undefined for models too large to copy at each. */
+  /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
   get checkpoint(): Checkpoint | undefined {
-    return this.#checkpoint;
+    return this.#keeper.newest;
   }
 
   /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
@@ -145,13 +151,17 @@ export class Trainer {
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     await this.#prepareStopping();
-    if (this.#keepsCheckpoint) this.#checkpoint = this.#withState(await this.#run.readCheckpoint(this.#step));
+    if (this.#isDone) yield await this.#event();
+    await this.#keeper.keep(this.#step);
     this.#startMs = this.#eventMs = performance.now();
     while (!this.#isDone) {
       await this.#untilEvent();
       if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
-      if (!this.#isDone) this.#plan.signal?.throwIfAborted();
+      if (this.#isDone || !this.#plan.signal?.aborted) continue;
+      await this.#keeper.keepLast(this.#step);
+      throw this.#plan.signal.reason;
     }
+    await this.#keeper.saved();
   }
 
   get #isDone(): boolean {
@@ -168,12 +178,7 @@ export class Trainer {
     this.#run = run;
     const { resume } = settings;
     this.#stopper = new EarlyStopper(rule, run, executor.members, resume?.trainer?.earlyStopping);
-    await this.#stopper.resume(resume);
-  }
-
-  /** A state of the run with what the trainer itself goes on from. */
-  #withState(state: Checkpoint): Checkpoint {
-    return this.#stopper ? { ...state, trainer: { earlyStopping: this.#stopper.state } } : state;
+    if (resume) await this.#stopper.resume(resume);
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -202,7 +207,9 @@ export class Trainer {
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
-      await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), last - this.#step));
+      const end = this.#keeper.nextStep(this.#step, last);
+      await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), end - this.#step));
+      await this.#keeper.saveIfDue(this.#step);
       const dueMs = Math.max(eventMs, eventShare * this.#eventCostMs);
       if (!eventSteps && performance.now() - this.#eventMs >= dueMs) return;
     }
@@ -235,7 +242,7 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
-    const validation = await this.#validate(losses, nonFiniteSteps);
+    const validation = await this.#validate(nonFiniteSteps);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
@@ -249,7 +256,8 @@ export class Trainer {
       stopped: this.#stopper?.stopped ?? 0,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
-      etaMs: ((nowMs - this.#startMs) / (this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
+      etaMs:
+        ((nowMs - this.#startMs) / Math.max(1, this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
     this.#eventMs = performance.now();
     this.#eventCostMs = this.#eventMs - startMs;
@@ -258,38 +266,32 @@ export class Trainer {
   }
 
   /** Scores members on the validation rows, and stops those that get no better. */
-  async #validate(losses: FloatArray, nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
+  async #validate(nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
     const { validation } = this.#plan;
-    const stopper = this.#stopper;
-    if (!stopper) return validation && (await evaluate(this.#executor, validation));
-    const evaluation = await stopper.score();
-    const step = this.#step;
-    const state = this.#keepsCheckpoint ? this.#checkpoint : undefined;
-    const isRestored = await stopper.judge({ step, evaluation, losses, nonFiniteSteps, state });
-    if (state) this.#checkpoint = this.#withState(state);
-    const parameters = this.#isDone ? await stopper.restored() : undefined;
-    if (parameters) this.#executor.writeParameters(parameters);
-    if (parameters) return evaluationOf(await this.#executor.score(validation!));
-    return isRestored ? stopper.score() : evaluation;
+    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation));
+    const state = this.#keeper.isSmall ? this.#keeper.newest : undefined;
+    const evaluation = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
+    return this.#isDone ? this.#stopper.restore() : evaluation;
   }
 
-  get #keepsCheckpoint(): boolean {
-    const { network, members } = this.#executor;
-    return members * network.parameterCount <= snapshotFloats;
+  /** A state of the run, with what the trainer itself goes on from. */
+  async #readCheckpoint(step: number): Promise<Checkpoint> {
+    const stopping = this.#stopper?.state; // that of now: steps may go on while the rest is read
+    const results = stopping && this.#run.readResults();
+    const state = await this.#run.readCheckpoint(step);
+    if (!results) return state;
+    const { finalLosses } = await results;
+    return { ...state, trainer: { earlyStopping: { ...stopping, finalLosses } } };
   }
 
   /** @returns first step of each member that was not finite; when all have diverged, goes back to the last good parameters and throws */
   async #checkFinite(): Promise<Float64Array> {
-    const state = this.#keepsCheckpoint ? await this.#run.readCheckpoint(this.#step) : undefined;
-    const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());
+    const steps = await this.#keeper.keep(this.#step);
     const diverged = steps.filter((step) => step >= 0);
-    if (diverged.length < steps.length) {
-      this.#checkpoint = state;
-      return steps;
-    }
+    if (diverged.length < steps.length) return steps;
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
-    const good = this.#checkpoint;
+    const good = this.#keeper.newest;
     if (good) this.#executor.writeParameters(good.parameters);
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
