@@ -91,6 +91,7 @@ export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
 export type { Model, ModelOptions } from "./model/model.ts";
+export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";
 export { defaultEpochs, type LogInterval, type TrainingControls, type TrainOptions } from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
