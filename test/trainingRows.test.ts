@@ -15,6 +15,7 @@ import {
   type Device,
   layerNorm,
   network,
+  residual,
   sgd,
   type TrainOptions,
 } from "../src/index.ts";
@@ -178,7 +179,7 @@ for (const strategy of strategyNames) {
 }
 
 test("weighted rows on WebGPU, of a graph whose last layer is not dense and from several pages of data", async () => {
-  const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(3), layerNorm()], loss: "huber" });
+  const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(3), residual(dense(3, "tanh"))], loss: "huber" });
   const data = { ...dataOf(numbers, 6000, 3), weights: weightsOf(5, 6000) };
   const training = { net, data, options: settings, members: 1 };
   const wanted = await trained(await devices.reference(), training);
