@@ -100,6 +100,7 @@ export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts
 export type { Model, ModelOptions } from "./model/model.ts";
 export type { StoppingResult } from "./model/earlyStopper.ts";
 export type { EarlyStopping } from "./model/earlyStopping.ts";
+export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";
 export {
   type CheckpointOptions,
   defaultEpochs,

@@ -16,6 +16,7 @@ import { requireInteger, requireName } from "../graph/network.ts";
 import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
+import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
 import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
@@ -23,7 +24,7 @@ import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStop
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions {
+export interface TrainOptions extends LabelOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /** Passes over the data; default 60, unless `steps` is given. */
@@ -120,6 +121,7 @@ const known = [
   "strategy",
   "activationStorage",
   "resume",
+  ...labelOptions,
   "checkpoint",
   "validation",
   "earlyStopping",
@@ -236,7 +238,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
-    data,
+    data: trainingRows(network, data, options),
     optimizer,
     batchSize: size,
     shuffle,

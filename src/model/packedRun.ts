@@ -9,6 +9,7 @@ import {
   type Scores,
   type TrainingRun,
 } from "../backend/executor.ts";
+import { evaluate } from "./metrics.ts";
 import { arrayLike, pickRows, putAll, putRows, settingsOf } from "./memberRows.ts";
 
 /** A run on fewer members. */
@@ -139,7 +140,7 @@ export class PackedRun implements TrainingRun {
 
   /** Scores of all members on the validation rows: of those left out, those that they had. */
   async score(): Promise<Scores> {
-    const own = await this.#inner.executor.score(this.#request.validation!);
+    const own = await evaluate(this.#inner.executor, this.#request.validation!, true);
     return this.#whole?.scores ? putAll(this.#whole.scores, this.#of, this.#places, own) : own;
   }
 
@@ -171,7 +172,7 @@ export class PackedRun implements TrainingRun {
     this.#inner = part;
     this.#places = going;
     this.#hasRun = false;
-    this.#whole = { state, scores: validation && (await executor.score(validation)) };
+    this.#whole = { state, scores: validation && (await evaluate(executor, validation, true)) };
   }
 
   /** @returns undefined where memory does not hold both, and all go on as they are */
@@ -196,7 +197,7 @@ export class PackedRun implements TrainingRun {
   scoreAs(parameters: FloatArray): Promise<Scores> {
     const { executor, validation } = this.#request;
     executor.writeParameters(parameters);
-    return executor.score(validation!);
+    return evaluate(executor, validation!, true);
   }
 
   /** Lets the executor of all members know the parameters of those that are packed. */
