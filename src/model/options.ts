@@ -224,12 +224,19 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
 
 /**
  * Checks data and options against members of a network and fills in defaults.
+ * @param heldOut rows that members leave out
  * @throws InvalidInput
  */
-export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, members: number): TrainPlan {
+export function planTraining(
+  network: AnyNetwork,
+  data: Dataset,
+  options: TrainOptions,
+  members: number,
+  heldOut?: RunSettings["heldOut"],
+): TrainPlan {
   requireOptions("train", options, known);
   requireSignal(options.signal);
-  const rows = requireDataset("train", data, network);
+  const rows = requireDataset("train", data, network) - (heldOut?.rows ?? 0);
   if (options.validation) requireDataset("train: validation", options.validation, network);
   const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
@@ -244,6 +251,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     shuffle,
     seed,
     ...optionalSettings(options, optimizer, members),
+    ...(heldOut && { heldOut }),
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume, validation, earlyStopping } = options;

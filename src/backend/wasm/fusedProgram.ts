@@ -3,7 +3,7 @@ import type { Body } from "./body.ts";
 import { memoryImport } from "./heap.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
-import { RowDraw, type RowRule } from "./rowDraw.ts";
+import { drawWords, RowDraw, type RowRule } from "./rowDraw.ts";
 import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
 import { emitUpdate, type UpdatePlan } from "./updateCode.ts";
 import type { Value, Variable } from "./value.ts";
@@ -95,9 +95,14 @@ export function rowDrawOf(
   body: Body,
   { run, step, group }: { run: RunValues; step: StepReader; group: Value<"i32"> },
 ): RowDraw {
-  const seeds = body.let(addressOf(run.seeds, group, 2 * vectorBytes));
-  const seed = [0, vectorBytes].map((offset) => body.let(i32x4.load(seeds, offset))) as [Mask, Mask];
-  return new RowDraw(module.builder, body, rowRule, { seed, epoch: body.let(step.word("epoch")), count: run.rowCount });
+  const count = drawWords(rowRule);
+  const seeds = body.let(addressOf(run.seeds, group, count * vectorBytes));
+  const words = Array.from({ length: count }, (_, at) => body.let(i32x4.load(seeds, at * vectorBytes)));
+  return new RowDraw(module.builder, body, rowRule, {
+    words,
+    epoch: body.let(step.word("epoch")),
+    count: run.rowCount,
+  });
 }
 
 /** Bytes of the sums over samples: of a vector for each parameter, and one of losses. */

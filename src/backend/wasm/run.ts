@@ -10,7 +10,7 @@ import { sharesLayered } from "./costModel.ts";
 import type { WasmDevice } from "./device.ts";
 import { turnPlace, turnWords } from "./passArguments.ts";
 import type { KernelLease } from "./kernelCache.ts";
-import { seedWords } from "./rowDraw.ts";
+import { drawWordsOf } from "./rowDraw.ts";
 import { RunMemory, type RunMemoryRequest } from "./runMemory.ts";
 
 /** Time of the work that is handed over at once, so that others get their turn. */
@@ -42,7 +42,7 @@ export class WasmRun implements TrainingRun {
     const [step, draw] = request.leases;
     this.#memory = new RunMemory(device.heap, request, (name) => (name === "draw" ? draw! : step!).kernelOf(name));
     const { rowMembers } = this.#memory.sizes;
-    const seeds = Array.from({ length: rowMembers }, (_, member) => seedWords(seedOf(settings, member)));
+    const seeds = Array.from({ length: rowMembers }, (_, member) => drawWordsOf(settings, member));
     device.heap.writeWords(this.#memory.at.seeds, seeds.flat());
     this.#writeSettings();
     this.#restore(settings.resume);
