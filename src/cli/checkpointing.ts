@@ -53,10 +53,6 @@ export interface CheckpointPlace {
   readonly isOwn: boolean;
 }
 
-function refused(folder: string, expected: string, got: string, fix: string, cause?: unknown): InvalidInput {
-  return new InvalidInput({ place: `--checkpoint ${folder}`, expected, got, fix, cause });
-}
-
 /**
  * Makes sure before anything is read that checkpoints can be written, and that those of another run are not mixed with them.
  * @returns undefined with --no-checkpoint
@@ -69,16 +65,19 @@ export function claimCheckpoints({ flags, table, resumed }: Request): Checkpoint
     const folder = resumed === undefined ? newRunFolder(table) : path.dirname(resumed);
     return { folder, isOwn: isRunFolder(folder) };
   }
+  const place = `--checkpoint ${checkpoint}`;
   const others = checkpointsIn(checkpoint).length;
   if (others > 0 && resumed === undefined && !force) {
     const fix = "add --resume to go on with it, --force to replace it, or choose another folder";
-    throw refused(checkpoint, "a folder without another run", counted(others, "checkpoint"), fix);
+    const got = counted(others, "checkpoint");
+    throw new InvalidInput({ place, expected: "a folder without another run", got, fix });
   }
   try {
     fs.mkdirSync(checkpoint, { recursive: true });
     fs.accessSync(checkpoint, fs.constants.W_OK);
   } catch (cause) {
-    throw refused(checkpoint, "a folder that can be written", (cause as Error).message, "choose another folder", cause);
+    const [expected, fix] = ["a folder that can be written", "choose another folder"];
+    throw new InvalidInput({ place, expected, got: (cause as Error).message, fix, cause });
   }
   return { folder: checkpoint, isOwn: false };
 }

@@ -47,7 +47,7 @@ const shown = (value: unknown): string => (Array.isArray(value) ? value.join(","
  * @param isTyped whether an option was given now
  * @throws InvalidInput on an option that contradicts, with both values
  */
-export function flagsOfRun(
+function flagsOfRun(
   flags: TrainFlags,
   saved: Readonly<Record<string, unknown>>,
   isTyped: (key: string) => boolean,

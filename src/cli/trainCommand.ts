@@ -3,6 +3,7 @@ import { every } from "./checkpointing.ts";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { addRegularisationOptions } from "./regularisation.ts";
 import { train } from "./train.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
@@ -36,6 +37,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     integer("--seed", 0),
     1,
   );
+  addRegularisationOptions(command);
   addOutputOptions(command)
     .option(
       "--checkpoint <folder>",
