@@ -193,10 +193,11 @@ export function tellStopping({ model, output, flags, prepared }: Session): void 
 }
 
 /** Tells how good the model is on the rows that were held out, in the units of the table. */
-export async function scoreHeldOut({ model, prepared, output }: Session): Promise<PredictionScore | undefined> {
+export async function scoreHeldOut({ model, prepared, output, flags }: Session): Promise<PredictionScore | undefined> {
   const { preprocessing, validation } = prepared;
   if (!validation) {
-    output.result("held-out", "no rows were held out (--validation 0)");
+    const { folds } = flags as { readonly folds?: number };
+    output.result("held-out", `no rows were held out (${folds === undefined ? "--validation 0" : "--folds"})`);
     return undefined;
   }
   const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.members);
