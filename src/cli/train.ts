@@ -54,7 +54,7 @@ async function conclude(
   requireConverged(session, outcome);
   const written = await save(session, outcome);
   const saved = (): void => output.result("saved", written);
-  const record = { command: "train", ...recordOf(session, outcome) };
+  const record = { command: "train", ...(await recordOf(session, outcome)) };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
@@ -78,12 +78,12 @@ async function conclude(
 }
 
 /** Says everything there is to say before the first step. */
-function announce(session: Session<TrainFlags>, device: Device): void {
+async function announce(session: Session<TrainFlags>, device: Device): Promise<void> {
   const { output, flags, table, prepared, model, options, file } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
   describeNetwork(output, model.network, flags.members);
-  describePlan(output, model.plan(prepared.training, options));
+  describePlan(output, await model.plan(prepared.training, options));
   describeOutputs(output, [file], flags.force ?? false);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
@@ -113,7 +113,7 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
     const model = await createTrainingModel(flags, prepared.preprocessing, device);
     const options = optionsOf(flags, prepared, optimizer);
     const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile };
-    announce(session, device);
+    await announce(session, device);
     const initialParameters = flags.verify ? await model.readParameters() : undefined;
     const view = createProgressView(output, { epochs: flags.epochs });
     await conclude(session, await runTraining(session, view), initialParameters);

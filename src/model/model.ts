@@ -68,7 +68,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
-  plan(data: Dataset, options: TrainOptions = {}): PlanReport {
+  async plan(data: Dataset, options: TrainOptions = {}): Promise<PlanReport> {
     return this.#executor.planRun(planTraining(this.network, data, options, this.members).settings);
   }
 

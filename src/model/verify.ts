@@ -124,7 +124,7 @@ const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): 
 async function compareStep(model: Model<AnyNetwork>, reference: Reference, { data, options }: VerifyRequest) {
   const { inputs, outputs } = model.network;
   const { optimizer } = planTraining(model.network, data, options, model.members).settings;
-  const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
+  const rows = Math.min(256, (await model.plan(data, options)).chunkRows, data.targets.length / outputs);
   const batch = { inputs: data.inputs.subarray(0, rows * inputs), targets: data.targets.subarray(0, rows * outputs) };
   const own = await model.trace(batch, optimizer);
   const traceAt = (parameters: FloatArray): Promise<Trace> => {

@@ -114,7 +114,7 @@ export class GpuExecutor implements Executor {
     return { device: this.#device, network: this.network, members: this.members, settings };
   }
 
-  planRun(settings: RunSettings): PlanReport {
+  async planRun(settings: RunSettings): Promise<PlanReport> {
     return planRun(this.#request(settings)).report;
   }
 
