@@ -19,7 +19,6 @@ import {
 import { dataOf } from "./support/nets.ts";
 import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
-import { withEveryOptimizer } from "./support/optimizers.ts";
 
 // A training that was cut off and goes on from its last good state gives the bits of one that was not.
 
@@ -35,13 +34,13 @@ const places: [string, () => Device, StrategyName | "auto"][] = [
   ["samples", gpu, "samples"],
   ["tiles", gpu, "tiles"],
 ];
-const optimizers: readonly Optimizer[] = withEveryOptimizer([
+const optimizers: readonly Optimizer[] = [
   sgd({ learningRate: 0.1 }),
   sgd({ learningRate: 0.1, momentum: 0.9, nesterov: true }),
   adam({ learningRate: 0.05 }),
   adamW({ learningRate: 0.05 }),
   rmsProp({ learningRate: 0.02, momentum: 0.5 }),
-]);
+];
 /** Five batches an epoch: the cut at step 7 lies within the second. */
 const shared = { batchSize: 8, seed: 5, steps: 20 };
 const cutAt = 7;
@@ -123,15 +122,16 @@ test("a state that does not fit is refused, with what is wrong with it", async (
   using model = await createModel(net, { device: cpu, seed: 1 });
   const options = { ...shared, optimizer: adam() };
   const resume = await cutOff(model, options);
-  const refused = async (state: object, message: RegExp, changes = {}): Promise<void> => {
+  const refused = (state: object, message: RegExp, changes = {}): void => {
     const wrong = { ...options, ...changes, resume: { ...resume, ...state } };
-    await expect(model.plan(data, wrong)).rejects.toThrow(InvalidInput);
-    await expect(model.plan(data, wrong)).rejects.toThrow(message);
+    expect(() => model.plan(data, wrong)).toThrow(InvalidInput);
+    expect(() => model.plan(data, wrong)).toThrow(message);
   };
-  await refused({ step: 20 }, /resume: step: expected an integer from 0 to 19, got 20/);
-  await refused({ moments: new Float64Array(3) }, /resume: moments: expected 76 values, got 3 values/);
-  await refused({}, /resume: moments: expected 0 values, got 76 values/, { optimizer: sgd() });
-  await refused({ parameters: new Float64Array(4) }, /resume: parameters: expected 38 values/);
-  await refused({ parameters: resume.parameters.with(2, Number.NaN) }, /finite/);
-  await refused({ bestSteps: undefined }, /resume: bestSteps: expected 1 values, got undefined/);
+  refused({ step: 20 }, /resume: step: expected an integer from 0 to 19, got 20/);
+  refused({ moments: new Float64Array(3) }, /resume: moments: expected 76 values, got 3 values/);
+  refused({}, /resume: optimizer: expected adam, as in the training that goes on, got sgd/, { optimizer: sgd() });
+  refused({ fingerprint: undefined }, /resume: moments: expected 0 values, got 76 values/, { optimizer: sgd() });
+  refused({ parameters: new Float64Array(4) }, /resume: parameters: expected 38 values/);
+  refused({ parameters: resume.parameters.with(2, Number.NaN) }, /finite/);
+  refused({ bestSteps: undefined }, /resume: bestSteps: expected 1 values, got undefined/);
 });
