@@ -9,6 +9,7 @@ import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { regularisationOf } from "./regularisation.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -30,6 +31,7 @@ const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optim
   batchSize: flags.batchSize,
   seed: flags.seed,
   strategy: flags.strategy,
+  ...regularisationOf(flags),
   ...(validation && { validation }),
 });
 

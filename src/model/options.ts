@@ -16,13 +16,14 @@ import { requireInteger, requireName } from "../graph/network.ts";
 import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
+import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions {
+export interface TrainOptions extends LabelOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /** Passes over the data; default 60, unless `steps` is given. */
@@ -116,6 +117,7 @@ const known = [
   "strategy",
   "activationStorage",
   "resume",
+  ...labelOptions,
   "checkpoint",
   "validation",
   "logInterval",
@@ -231,7 +233,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
-    data,
+    data: trainingRows(network, data, options),
     optimizer,
     batchSize: size,
     shuffle,

@@ -8,11 +8,13 @@ import {
   type RunSettings,
   type Scores,
   type Trace,
+  type TrainingRows,
   type TrainingRun,
 } from "../executor.ts";
 import type { Network } from "../../graph/network.ts";
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
+import { trainedNetwork } from "../rowWeights.ts";
 import type { Device } from "../device.ts";
 import { InvalidInput } from "../../errors.ts";
 import { WasmDevice } from "./device.ts";
@@ -146,7 +148,8 @@ export class WasmExecutor implements Executor {
   async planRun(settings: RunSettings): Promise<PlanReport> {
     const [{ planWasm }, { machineOf }] = await Promise.all([import("./plan.ts"), import("./probe.ts")]);
     const { machine = await machineOf(this.#device), because } = this.#options;
-    const { network, members } = this;
+    const { members } = this;
+    const network = trainedNetwork(this.network, settings.data);
     const plan = planWasm(machine, { network, members, settings }, because);
     const memory = new MemoryCount();
     memory.allocate(4 * members * this.#stride);
@@ -168,7 +171,8 @@ export class WasmExecutor implements Executor {
   }
 
   #layeredRequest(settings: RunSettings) {
-    const { network, members } = this;
+    const { members } = this;
+    const network = trainedNetwork(this.network, settings.data);
     const alive = (): void => this.#requireAlive("train");
     return { device: this.#device, network, members, parameters: this.#parameters, settings, requireAlive: alive };
   }
@@ -176,7 +180,7 @@ export class WasmExecutor implements Executor {
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
     const isFused = strategyOf({ network: this.network, members: this.members, settings }) !== "layered";
-    const network = fusedNetwork(this.network);
+    const network = fusedNetwork(trainedNetwork(this.network, settings.data));
     if (network && isFused) return this.#createFused(network, settings);
     const { WasmRun } = await import("./run.ts");
     return WasmRun.create(this.#layeredRequest(settings));
@@ -200,10 +204,10 @@ export class WasmExecutor implements Executor {
     return this.#fused;
   }
 
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  async trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
     this.#requireAlive("trace");
     const { traceStep } = await import("./trace.ts");
-    const batchSize = data.targets.length / this.network.outputs;
+    const batchSize = data.inputs.length / this.network.inputs;
     this.#requireAlive("trace");
     this.#takeOver();
     const before = this.#readAll();

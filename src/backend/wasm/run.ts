@@ -2,7 +2,7 @@ import { memberHyperParameters } from "../../math/optimizers.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { initialState } from "../../math/optimizerFunction.ts";
-import { batchAt, optimizersOf, seedOf, widestOptimizer } from "../batches.ts";
+import { batchAt, optimizersOf, rowCountOf, seedOf, widestOptimizer } from "../batches.ts";
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
@@ -72,7 +72,7 @@ export class WasmRun implements TrainingRun {
     const { kernels, heap } = request.device;
     const { settings, network } = request;
     const all = written(request);
-    const rule = rowRuleOf(settings, settings.data.targets.length / network.outputs);
+    const rule = rowRuleOf(settings, rowCountOf(settings, network));
     const leases = [await kernels.take([all.module], () => all.module)];
     if (!areInOrder(rule))
       leases.push(await kernels.take([drawModule, ...Object.values(rule)], () => drawModule(rule, heap.isShared)));
