@@ -33,6 +33,8 @@ interface ExecutorOptions {
   readonly machine?: WasmMachine | undefined;
   /** Why it is not a GPU that computes, where a GPU was found. */
   readonly because?: string | undefined;
+  /** Members that the training began with, where fewer go on: what it takes to the same bits. */
+  readonly plannedMembers?: number | undefined;
 }
 
 /** Parameters of members on the CPU in f32, and what is computed with them by WebAssembly. */
@@ -145,14 +147,19 @@ export class WasmExecutor implements Executor {
     return scoresOf(network, targets.length / network.outputs, tallies);
   }
 
+  /** What is to be trained. */
+  #work(settings: RunSettings) {
+    const network = trainedNetwork(this.network, settings.data);
+    return { network, members: this.members, plannedMembers: this.#options.plannedMembers, settings };
+  }
+
   async planRun(settings: RunSettings): Promise<PlanReport> {
     const [{ planWasm }, { machineOf }] = await Promise.all([import("./plan.ts"), import("./probe.ts")]);
     const { machine = await machineOf(this.#device), because } = this.#options;
-    const { members } = this;
-    const network = trainedNetwork(this.network, settings.data);
-    const plan = planWasm(machine, { network, members, settings }, because);
+    const work = this.#work(settings);
+    const plan = planWasm(machine, work, because);
     const memory = new MemoryCount();
-    memory.allocate(4 * members * this.#stride);
+    memory.allocate(4 * this.members * this.#stride);
     const kernels = new Set<string>();
     const kernelOf = (name: string): KernelHandle => {
       kernels.add(name);
@@ -164,23 +171,23 @@ export class WasmExecutor implements Executor {
       chunkRows = planLayered(memory, this.#layeredRequest(settings), kernelOf);
     } else {
       const { planFused } = await import("./fusedRun.ts");
-      const training = { network: fusedNetwork(network)!, members, settings };
+      const training = { ...work, network: fusedNetwork(work.network)! };
       chunkRows = planFused(memory, training, { kernelOf, threads: this.#device.pool.threads });
     }
     return { ...plan, kernels: [...kernels], chunkRows, bytes: memory.bytes };
   }
 
+  /** What a run layer by layer is created with. */
   #layeredRequest(settings: RunSettings) {
-    const { members } = this;
-    const network = trainedNetwork(this.network, settings.data);
-    const alive = (): void => this.#requireAlive("train");
-    return { device: this.#device, network, members, parameters: this.#parameters, settings, requireAlive: alive };
+    const requireAlive = (): void => this.#requireAlive("train");
+    return { ...this.#work(settings), device: this.#device, parameters: this.#parameters, requireAlive };
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    const isFused = strategyOf({ network: this.network, members: this.members, settings }) !== "layered";
-    const network = fusedNetwork(trainedNetwork(this.network, settings.data));
+    const work = this.#work(settings);
+    const isFused = strategyOf({ ...work, network: this.network }) !== "layered";
+    const network = fusedNetwork(work.network);
     if (network && isFused) return this.#createFused(network, settings);
     const { WasmRun } = await import("./run.ts");
     return WasmRun.create(this.#layeredRequest(settings));
@@ -191,9 +198,8 @@ export class WasmExecutor implements Executor {
     this.#fused = await Run.create({
       pool: this.#device.pool,
       kernels: this.#device.kernels,
+      ...this.#work(settings),
       network,
-      members: this.members,
-      settings,
       parameters: await this.readParameters(),
       requireAlive: () => this.#requireAlive("train"),
       ended: () => {
