@@ -56,7 +56,9 @@ describe("train", () => {
     const flags = ["--folds", "4", "--epochs", "8", "--output", "folds.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^folds +accuracy [\d.]+ % ± [\d.]+ %\n +balanced accuracy .* ± .*\n +macro F1 .* ± .*\n +loss /);
+    expect(stdout).toMatch(
+      /^folds +accuracy [\d.]+ % ± [\d.]+ %\n +balanced accuracy .* ± .*\n +macro F1 .* ± .*\n +loss /,
+    );
     expect(stdout).toMatch(/held-out +no rows were held out \(--folds\)\nsaved +folds\.safetensors/);
     const { stdout: json } = await thalweg([...trainPenguins, ...cpu, ...flags, "--force", "--json", "--quiet"]);
     const { crossValidation, data } = JSON.parse(json);

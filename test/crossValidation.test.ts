@@ -185,7 +185,8 @@ test("a model cross-validates its network, keeps its parameters, and tells how i
 
 test("wrong options are told", async () => {
   const data = dataOf(net, 12, 1);
-  const wrong = (options: unknown) => expect(crossValidate(net, data, { device: reference, ...(options as object) })).rejects;
+  const wrong = (options: unknown) =>
+    expect(crossValidate(net, data, { device: reference, ...(options as object) })).rejects;
   await wrong({ folds: 1 }).toEqual(invalid(/^crossValidate: folds: expected an integer from 2 to 12, got 1/));
   await wrong({ folds: 13 }).toEqual(invalid(/folds/));
   await wrong({ stratified: true }).toEqual(invalid(/^crossValidate: stratified: expected classes/));

@@ -8,7 +8,7 @@ import { requireInteger } from "../graph/network.ts";
 import { requireDataset } from "./dataset.ts";
 import { dealFolds, type Folds, inOrder, rowsBetween } from "./folds.ts";
 import { evaluate, probabilitiesOf } from "./metrics.ts";
-import { planTraining, type TrainOptions } from "./options.ts";
+import { planTraining, type TrainOptions, type TrainPlan } from "./options.ts";
 import { type Progress, Trainer } from "./trainer.ts";
 
 /** Options of a training that mean nothing, or another thing, where rows are held out in turn. */
@@ -183,6 +183,46 @@ function trainOptionsOf(options: CrossValidationOptions): TrainOptions {
   });
 }
 
+/** Trains to the end. @returns the step at which each member diverged; −1 where it did not */
+async function trainAll(
+  executor: Executor,
+  training: TrainPlan,
+  onProgress: CrossValidationOptions["onProgress"],
+): Promise<Float64Array> {
+  const trainer = new Trainer(executor, await executor.createRun(training.settings), training);
+  try {
+    for await (const progress of trainer.events()) onProgress?.(progress);
+    return trainer.results!.nonFiniteSteps;
+  } finally {
+    trainer.dispose();
+  }
+}
+
+interface Scored {
+  readonly losses: Float64Array;
+  readonly accuracies: Float64Array | undefined;
+  readonly stopped: Float64Array;
+}
+
+/** How well each setting does. */
+function settingsOf(
+  { seeds, folds, settings: count }: Plan,
+  settings: CrossValidationOptions["settings"],
+  { losses, accuracies, stopped }: Scored,
+): ValidatedSetting[] {
+  const width = seeds.length * folds;
+  const of = (values: Float64Array, at: number): CrossValidated => {
+    const own = values.subarray(at * width, (at + 1) * width);
+    return summaryOf(own.map((value, place) => (stopped[at * width + place]! >= 0 ? Number.NaN : value)));
+  };
+  const lists = listsOf(settings);
+  return Array.from({ length: count }, (_, at) => ({
+    setting: Object.fromEntries(lists.map(([name, list]) => [name, list[at]!])),
+    loss: of(losses, at),
+    accuracy: accuracies && of(accuracies, at),
+  }));
+}
+
 /** `crossValidate` where this file is loaded. */
 export async function startCrossValidation(
   device: Device,
@@ -191,48 +231,28 @@ export async function startCrossValidation(
   options: CrossValidationOptions,
 ): Promise<CrossValidation> {
   const rows = requireDataset("crossValidate", given, network);
-  const { stratified, splitSeed = 0, settings = {}, initializer, predictions = false, onProgress } = options;
+  const { stratified, splitSeed = 0, settings, initializer, predictions = false, onProgress } = options;
   requireSeed("crossValidate: splitSeed", splitSeed);
   const ofAll = trainOptionsOf(options);
   const plan = planOf(options, rows);
+  const { members } = plan;
   const folds = dealFolds(network, given, { folds: plan.folds, seed: splitSeed, stratified });
   const data = inOrder(given, folds.order);
   const perMember = perMemberOf(plan, settings);
   const heldOut = heldOutOf(folds, plan);
-  const training = planTraining(network, data, { ...ofAll, perMember }, plan.members, heldOut);
-  const executor = await createExecutor(device, network, plan.members);
+  const training = planTraining(network, data, { ...ofAll, perMember }, { members, heldOut });
+  const executor = await createExecutor(device, network, members);
   try {
-    executor.writeParameters(
-      initialize(network, { seed: perMember.seed, members: plan.members, ...(initializer && { initializer }) }),
-    );
-    const trainer = new Trainer(executor, await executor.createRun(training.settings), training);
-    let diverged = 0;
-    try {
-      for await (const progress of trainer.events()) {
-        ({ diverged } = progress);
-        onProgress?.(progress);
-      }
-    } finally {
-      trainer.dispose();
-    }
-    const { losses, accuracies, predicted } = await scoreFolds(executor, data, { plan, folds, predictions });
-    const stopped = trainer.results!.nonFiniteSteps;
-    const width = plan.seeds.length * plan.folds;
-    const of = (values: Float64Array, at: number): CrossValidated => {
-      const own = values.subarray(at * width, (at + 1) * width);
-      return summaryOf(own.map((value, place) => (stopped[at * width + place]! >= 0 ? Number.NaN : value)));
-    };
-    const lists = listsOf(settings);
+    const drawn = { seed: perMember.seed, members, ...(initializer && { initializer }) };
+    executor.writeParameters(initialize(network, drawn));
+    const stopped = await trainAll(executor, training, onProgress);
+    const scored = await scoreFolds(executor, data, { plan, folds, predictions });
     return {
-      settings: Array.from({ length: plan.settings }, (_, at) => ({
-        setting: Object.fromEntries(lists.map(([name, list]) => [name, list[at]!])),
-        loss: of(losses, at),
-        accuracy: accuracies && of(accuracies, at),
-      })),
+      settings: settingsOf(plan, settings, { ...scored, stopped }),
       foldOf: folds.foldOf,
       trainingRows: rows - heldOut.rows,
-      diverged,
-      predictions: predicted,
+      diverged: stopped.filter((step) => step >= 0).length,
+      predictions: scored.predicted,
     };
   } finally {
     executor.dispose();

@@ -222,18 +222,24 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
   };
 }
 
+/** Members of which each leaves some rows out. */
+interface HeldOutMembers {
+  readonly members: number;
+  readonly heldOut?: RunSettings["heldOut"];
+}
+
 /**
  * Checks data and options against members of a network and fills in defaults.
- * @param heldOut rows that members leave out
+ * @param of how many members, or members that leave rows out
  * @throws InvalidInput
  */
 export function planTraining(
   network: AnyNetwork,
   data: Dataset,
   options: TrainOptions,
-  members: number,
-  heldOut?: RunSettings["heldOut"],
+  of: number | HeldOutMembers,
 ): TrainPlan {
+  const { members, heldOut } = typeof of === "number" ? { members: of } : of;
   requireOptions("train", options, known);
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network) - (heldOut?.rows ?? 0);
