@@ -1,7 +1,6 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import type {
   Dataset,
-  Executor,
   FloatArray,
   PlanReport,
   MemberResults,
@@ -14,11 +13,12 @@ import { initialize, type InitializerName } from "../graph/initializers.ts";
 import { type Network, requireInteger } from "../graph/network.ts";
 import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
-import { createExecutor } from "../backend/createExecutor.ts";
+import { RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
-import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
+import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
+import { planTraining, eventIntervalOf, requireBoolean, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
 import type { Ensemble } from "./population.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
@@ -38,6 +38,12 @@ export interface ModelOptions {
   readonly initializer?: InitializerName;
   /** Initial parameters [members, parameterCount], instead of seed and initializer. */
   readonly parameters?: FloatArray;
+  /**
+   * A lost device is replaced (default): it is opened again as `acquire` opened it, for a second and a half, else the CPU takes over, and
+   * a training goes on from its last event. False: `GpuLost` is thrown. Models of more than 2²² parameters are not kept on the host, and
+   * throw it too.
+   */
+  readonly recover?: boolean;
 }
 
 /** Most times that `fit` scores the validation rows, unless `logInterval` says when. */
@@ -54,17 +60,20 @@ function requireParameters(place: string, parameters: FloatArray, length: number
 export class Model<Architecture extends AnyNetwork = Network> {
   readonly network: Architecture;
   readonly members: number;
-  readonly device: Device;
-  readonly #executor: Executor;
+  readonly #executor: RecoveringExecutor;
   #isTraining = false;
   #trainer: Trainer | undefined;
 
   /** Use `createModel`. */
-  constructor(device: Device, network: Architecture, executor: Executor) {
-    this.device = device;
+  constructor(network: Architecture, executor: RecoveringExecutor) {
     this.network = network;
     this.members = executor.members;
     this.#executor = executor;
+  }
+
+  /** What computes: the device of `createModel`, or the one that took its place when that was lost. */
+  get device(): Device {
+    return this.#executor.device;
   }
 
   /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
@@ -76,6 +85,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * Trains, and tells about it: an event per log interval, and one at the end. Leaving the loop early stops the training;
    * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
+   * A lost GPU is replaced, and told by `onLost` and the next event: see `createModel`'s `recover`.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(
@@ -94,12 +104,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
     try {
       plan.signal?.throwIfAborted();
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
-      const run = await this.#executor.createRun(plan.settings);
+      const run = await soonAfterAbort(this.#executor.createRun(plan.settings), plan.signal);
+      const trainer = new Trainer(this.#executor, run, plan);
+      this.#trainer = trainer;
       try {
-        this.#trainer = new Trainer(this.#executor, run, plan);
-        yield* this.#trainer.events();
+        const next = (work: Promise<IteratorResult<Progress, void>>): typeof work =>
+          this.#executor.untilDisposed(soonAfterAbort(work, plan.signal));
+        yield* eventsUntil(trainer.events(), next);
       } finally {
-        run.dispose();
+        trainer.dispose();
       }
     } finally {
       this.#isTraining = false;
@@ -200,7 +213,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const { chosenMembers, readMembers } = await import("./population.ts");
     const chosen = chosenMembers(place, members, this.members);
     const parameters = await readMembers(this.#executor, chosen);
-    return openModel(this.device, this.network, chosen.length, () => parameters);
+    return openModel(this.device, this.network, chosen.length, () => parameters, this.#executor.recovers);
   }
 
   /**
@@ -213,7 +226,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const { allMembers, averageParameters, chosenMembers } = await import("./population.ts");
     const chosen = chosenMembers("average: member", members ?? allMembers(this.members), this.members);
     const parameters = await averageParameters(this.#executor, chosen);
-    return openModel(this.device, this.network, 1, () => parameters);
+    return openModel(this.device, this.network, 1, () => parameters, this.#executor.recovers);
   }
 
   /** [members, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
@@ -267,7 +280,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 }
 
-const known = ["device", "seed", "members", "initializer", "parameters"];
+const known = ["device", "seed", "members", "initializer", "parameters", "recover"];
 
 /** `createModel` where this file is loaded. */
 export async function startModel<Architecture extends AnyNetwork>(
@@ -276,13 +289,14 @@ export async function startModel<Architecture extends AnyNetwork>(
 ): Promise<Model<Architecture>> {
   requireNetwork("createModel: network", network);
   requireOptions("createModel", options, known);
-  const { device, seed = 0, initializer, parameters } = options;
+  const { device, seed = 0, initializer, parameters, recover = true } = options;
+  requireBoolean("createModel: recover", recover);
   const { members = typeof seed === "object" ? seed?.length : 1 } = options;
   requireInteger("createModel: members", members, 1, 2 ** 20);
   const length = members * network.parameterCount;
   if (parameters) requireParameters("createModel: parameters", parameters, length);
   const drawn = { seed, members, ...(initializer && { initializer }) };
-  return openModel(device, network, members, () => parameters ?? initialize(network, drawn));
+  return openModel(device, network, members, () => parameters ?? initialize(network, drawn), recover);
 }
 
 /** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
@@ -291,11 +305,12 @@ async function openModel<Architecture extends AnyNetwork>(
   network: Architecture,
   members: number,
   parameters: () => FloatArray,
+  recovers: boolean,
 ): Promise<Model<Architecture>> {
-  const executor = await createExecutor(device, network, members);
+  const executor = await RecoveringExecutor.open({ device, network, members, recovers });
   try {
     executor.writeParameters(parameters());
-    return new Model(device, network, executor);
+    return new Model(network, executor);
   } catch (error) {
     executor.dispose();
     throw error;

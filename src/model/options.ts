@@ -18,6 +18,7 @@ import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
+import type { DeviceLoss } from "./recovery.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -58,6 +59,8 @@ export interface TrainOptions {
   readonly validation?: Dataset;
   /** Default: every 200 ms, and at the end. */
   readonly logInterval?: LogInterval;
+  /** Told at once when the device is lost, before there is another; the next event tells what took its place. */
+  readonly onLost?: (loss: DeviceLoss) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -83,6 +86,7 @@ export interface TrainPlan {
   readonly perEpoch: number;
   readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
+  readonly onLost: ((loss: DeviceLoss) => void) | undefined;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -100,6 +104,7 @@ const known = [
   "resume",
   "validation",
   "logInterval",
+  "onLost",
   "signal",
 ];
 const most = 2 ** 48;
@@ -111,6 +116,11 @@ function requireSignal(signal: unknown): void {
   if (signal === undefined || signal instanceof AbortSignal) return;
   const fix = "pass new AbortController().signal";
   throw new InvalidInput({ place: "train: signal", expected: "an AbortSignal", got: String(signal), fix });
+}
+
+function requireCallback(place: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new InvalidInput({ place, expected: "a function", got: String(value), fix: "pass a function, or leave it out" });
 }
 
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
@@ -156,7 +166,7 @@ export function requireControls(steering: TrainingControls, { perMember }: RunSe
   throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
 }
 
-function requireBoolean(place: string, value: unknown): void {
+export function requireBoolean(place: string, value: unknown): void {
   if (value === undefined || typeof value === "boolean") return;
   throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
 }
@@ -182,6 +192,7 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
 export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, members: number): TrainPlan {
   requireOptions("train", options, known);
   requireSignal(options.signal);
+  requireCallback("train: onLost", options.onLost);
   const rows = requireDataset("train", data, network);
   if (options.validation) requireDataset("train: validation", options.validation, network);
   const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
@@ -207,6 +218,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     perEpoch,
     eventInterval: eventIntervalOf(logInterval, perEpoch),
     validation: options.validation,
+    onLost: options.onLost,
     signal: options.signal,
   };
 }

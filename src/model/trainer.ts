@@ -1,13 +1,13 @@
 import { NonFinite } from "../errors.ts";
 import {
   concatenate,
-  type Executor,
   type FloatArray,
   type MemberResults,
   type RunSettings,
   type TrainingRun,
   type Checkpoint,
 } from "../backend/executor.ts";
+import { isOfDevice, mostKept, type RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { nextTask } from "../nextTask.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
 import {
@@ -17,6 +17,7 @@ import {
   type TrainingControls,
   type TrainPlan,
 } from "./options.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** What a training run tells while it goes on. */
 export interface Progress {
@@ -37,6 +38,8 @@ export interface Progress {
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
+  /** Where the device was lost since the last event, and the training went back to that on another one. */
+  readonly recovered: Recovery | undefined;
   /** Since the last event. */
   readonly stepsPerSecond: number;
   readonly elapsedMs: number;
@@ -47,8 +50,8 @@ export interface Progress {
 const unitMs = 50;
 /** Events by time wait for so many times what the last one cost, so that scoring never takes more than a tenth. */
 const eventShare = 9;
-/** Largest set of parameters that is kept on the host as the last good state. */
-const snapshotFloats = 2 ** 22;
+/** Times that a training goes back to the same event: by then every kind of device has been tried. */
+const mostRecoveries = 8;
 /** Most members whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
 const mostMembersTold = 1024;
 
@@ -65,8 +68,8 @@ function meanLoss(losses: FloatArray): number {
 
 /** One training run from its first step to its last: units of steps, then an event, again and again. */
 export class Trainer {
-  readonly #executor: Executor;
-  readonly #run: TrainingRun;
+  readonly #executor: RecoveringExecutor;
+  #run: TrainingRun;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #interval: EventInterval;
@@ -82,8 +85,12 @@ export class Trainer {
   #eventCostMs = 0;
   #checkpoint: Checkpoint | undefined;
   #results: MemberResults | undefined;
+  #recovered: Recovery | undefined;
+  /** Recoveries since the last event. */
+  #recoveries = 0;
+  #isDisposed = false;
 
-  constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
+  constructor(executor: RecoveringExecutor, run: TrainingRun, plan: TrainPlan) {
     this.#executor = executor;
     this.#run = run;
     this.#plan = plan;
@@ -124,13 +131,60 @@ export class Trainer {
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     const { totalSteps } = this.#plan;
-    if (this.#keepsCheckpoint) this.#checkpoint = await this.#run.readCheckpoint(this.#step);
+    await this.#recovering(() => this.#keepFirst());
     this.#startMs = this.#eventMs = performance.now();
     while (this.#step < totalSteps) {
-      await this.#untilEvent();
-      if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
+      const progress = await this.#recovering(() => this.#nextEvent());
+      if (progress) this.#steer(yield progress);
       if (this.#step < totalSteps) this.#plan.signal?.throwIfAborted();
     }
+  }
+
+  async #keepFirst(): Promise<void> {
+    if (this.#keepsCheckpoint) this.#checkpoint = await this.#run.readCheckpoint(this.#step);
+  }
+
+  /** @returns nothing where an abort came before the first step */
+  async #nextEvent(): Promise<Progress | undefined> {
+    await this.#untilEvent();
+    return this.#step > this.#eventStep ? this.#event() : undefined;
+  }
+
+  /** Does it again from the last event where the device is lost meanwhile. */
+  async #recovering<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+  }
+
+  /** Goes back to the last event, on another device. @throws the error where that cannot be */
+  async #recover(error: unknown): Promise<void> {
+    const state = this.#checkpoint ?? this.#settings.resume;
+    const isFirst = this.#step === 0;
+    if (!isOfDevice(error) || this.#isDisposed || !this.#executor.canRecover) throw error;
+    if ((!state && !isFirst) || ++this.#recoveries > mostRecoveries) throw error;
+    this.#plan.signal?.throwIfAborted();
+    const lostMs = performance.now();
+    const loss = { step: state?.step ?? 0, why: error.fault.got };
+    this.#plan.onLost?.(loss);
+    this.#run.dispose();
+    this.#step = this.#unread = loss.step;
+    this.#losses = [];
+    if (state) this.#executor.writeParameters(state.parameters);
+    const { resume: _, ...settings } = this.#settings;
+    this.#run = await this.#executor.createRun(state ? { ...settings, resume: state } : settings);
+    if (this.#isDisposed) this.#run.dispose();
+    this.#recovered = { ...loss, device: this.#executor.device.name, ms: performance.now() - lostMs };
+  }
+
+  /** Frees the run: what is still under way ends by itself. */
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#run.dispose();
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -187,7 +241,7 @@ export class Trainer {
     await this.#readLosses();
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
-    const diverged = await this.#checkFinite();
+    const { diverged, state } = await this.#checkFinite();
     const { validation } = this.#plan;
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
@@ -199,30 +253,37 @@ export class Trainer {
       losses,
       validation: validation && (await evaluate(this.#executor, validation)),
       diverged,
+      recovered: this.#recovered,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
       etaMs: ((nowMs - this.#startMs) / (this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
+    this.#commit(state);
     this.#eventMs = performance.now();
     this.#eventCostMs = this.#eventMs - startMs;
     this.#eventStep = this.#step;
     return progress;
   }
 
+  /** From here on this is what a lost device goes back to. */
+  #commit(state: Checkpoint | undefined): void {
+    this.#checkpoint = state;
+    if (state) this.#executor.keep(state.parameters);
+    this.#recovered = undefined;
+    this.#recoveries = 0;
+  }
+
   get #keepsCheckpoint(): boolean {
     const { network, members } = this.#executor;
-    return members * network.parameterCount <= snapshotFloats;
+    return members * network.parameterCount <= mostKept;
   }
 
   /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
-  async #checkFinite(): Promise<number> {
+  async #checkFinite(): Promise<{ readonly diverged: number; readonly state: Checkpoint | undefined }> {
     const state = this.#keepsCheckpoint ? await this.#run.readCheckpoint(this.#step) : undefined;
     const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());
     const diverged = steps.filter((step) => step >= 0);
-    if (diverged.length < steps.length) {
-      this.#checkpoint = state;
-      return diverged.length;
-    }
+    if (diverged.length < steps.length) return { diverged: diverged.length, state };
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#checkpoint;

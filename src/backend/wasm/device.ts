@@ -1,3 +1,4 @@
+import { Companions } from "../companions.ts";
 import type { Device, DeviceDetails, Ledger } from "../device.ts";
 import type { TensorBackend } from "../tensorBackend.ts";
 import { Heap } from "./heap.ts";
@@ -27,6 +28,7 @@ export class WasmDevice implements Device {
   readonly kernels: KernelCache;
   /** Tensors are made at once, so what computes them is there when the device is. */
   readonly tensorBackend: TensorBackend;
+  readonly #companions = new Companions();
 
   private constructor({ heap, pool, fallbackReason, backend }: Opened) {
     this.heap = heap;
@@ -57,8 +59,17 @@ export class WasmDevice implements Device {
     return { adapter: {}, limits: { threads: this.pool.threads }, features };
   }
 
+  get isDisposed(): boolean {
+    return this.#companions.isDisposed;
+  }
+
+  accompany(companion: Device): void {
+    this.#companions.add(companion);
+  }
+
   /** Ends the threads. */
   dispose(): void {
+    this.#companions.dispose();
     void this.pool.dispose();
   }
 

@@ -31,7 +31,7 @@ const toWord = (step: number): number => (step === -1 ? noStep : Math.min(step, 
 
 /** Writes what an earlier run had come to into the buffers of a new one. */
 function restoreState(
-  { gpu }: GpuDevice,
+  device: GpuDevice,
   { moments, status }: { readonly moments: GPUBuffer; readonly status: GPUBuffer },
   state: Checkpoint,
 ): void {
@@ -42,8 +42,8 @@ function restoreState(
   const least = new Float32Array(words.buffer, 4 * members, members).fill(largest);
   for (const [member, step] of bestSteps.entries()) if (step !== -1) least[member] = bestLosses[member]!;
   words.set(bestSteps.map(toWord), 2 * members);
-  write(gpu, moments, Float32Array.from(state.moments));
-  write(gpu, status, words);
+  write(device, moments, Float32Array.from(state.moments));
+  write(device, status, words);
 }
 
 const toSteps = (words: Uint32Array): Float64Array => Float64Array.from(words, (step) => (step === noStep ? -1 : step));
@@ -110,7 +110,7 @@ export function createRunBuffers(
     losses: owner.storage("losses", plan.ringSteps * members),
     status: createStatus(owner, members),
   };
-  write(device.gpu, buffers.hyper, hyper);
+  write(device, buffers.hyper, hyper);
   if (settings.resume) restoreState(device, buffers, settings.resume);
   return buffers;
 }
@@ -226,7 +226,7 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     this.requireAlive();
     const { device, buffers, members, settings } = this.parts;
     const optimizer = { ...settings.optimizer, learningRate };
-    write(device.gpu, buffers.settings, memberBlock({ ...settings, optimizer }, members));
+    write(device, buffers.settings, memberBlock({ ...settings, optimizer }, members));
   }
 
   protected requireAlive(): void {
