@@ -15,7 +15,9 @@ export {
   type Scores,
   type Trace,
   type Checkpoint,
+  type Fingerprint,
 } from "./backend/executor.ts";
+export { isCheckpoint } from "./backend/isCheckpoint.ts";
 export { acquire } from "./backend/acquire.ts";
 export {
   type AcquireOptions,
@@ -91,9 +93,16 @@ export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
 export type { Model, ModelOptions } from "./model/model.ts";
-export { defaultEpochs, type LogInterval, type TrainingControls, type TrainOptions } from "./model/options.ts";
+export {
+  type CheckpointOptions,
+  defaultEpochs,
+  type LogInterval,
+  type TrainingControls,
+  type TrainOptions,
+} from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
+export type { Recovery } from "./model/recovery.ts";
 export type { Progress } from "./model/trainer.ts";
 export type { SaveExtras } from "./model/savedModel.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./model/verify.ts";

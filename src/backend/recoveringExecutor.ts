@@ -29,17 +29,22 @@ const rowMs = 60_000;
 export const isOfDevice = (error: unknown): error is GpuLost | ShaderFailed =>
   error instanceof GpuLost || error instanceof ShaderFailed;
 
+/** What befell the device, in one line. */
+export const whyOf = ({ fault }: GpuLost | ShaderFailed): string => fault.got.replace(/^a lost one \((.*)\)$/s, "$1");
+
 export interface Place {
   readonly device: Device;
   readonly network: AnyNetwork;
   readonly members: number;
   /** False: a loss is thrown. */
   readonly recovers: boolean;
+  /** Told of a loss at once. */
+  readonly onLost?: ((why: string) => void) | undefined;
 }
 
 /**
  * The executor of a model, which goes on elsewhere when its device is lost: on the same device opened again, else on the CPU, with the
- * parameters that were kept on the host. What was asked for is then done there. Nothing that is awaited outlives `dispose`.
+ * parameters that were kept on the host. What was asked for is then done there.
  */
 export class RecoveringExecutor implements Executor {
   readonly network: AnyNetwork;
@@ -52,6 +57,7 @@ export class RecoveringExecutor implements Executor {
   #lostMs = Number.NEGATIVE_INFINITY;
   #replacing: Promise<void> | undefined;
   #isDisposed = false;
+  readonly #creators = new WeakMap<TrainingRun, Executor>();
   readonly #waits = new Waits();
 
   /** @param executor computes first, on `device` */
@@ -70,7 +76,8 @@ export class RecoveringExecutor implements Executor {
         return new RecoveringExecutor(place, await createExecutor(device, network, members), device);
       } catch (error) {
         if (!place.recovers || !isOfDevice(error) || place.device.isDisposed || losses > mostLosses) throw error;
-        device = await successorOf(device, error.fault.got, losses <= mostOfSame);
+        place.onLost?.(whyOf(error));
+        device = await successorOf(device, whyOf(error), losses <= mostOfSame);
       }
     }
   }
@@ -80,6 +87,7 @@ export class RecoveringExecutor implements Executor {
     return this.#device;
   }
 
+  /** Whether a lost device is replaced. */
   get recovers(): boolean {
     return this.#place.recovers;
   }
@@ -88,16 +96,14 @@ export class RecoveringExecutor implements Executor {
     return this.#place.recovers && this.members * this.network.parameterCount <= mostKept;
   }
 
-  /** Whether a loss would cost nothing but time. */
-  get canRecover(): boolean {
+  get #canRecover(): boolean {
     return this.#kept !== undefined && !this.#isDisposed;
   }
 
-  /** A training has come further: what to go on from, which stays as it is. */
-  keep(parameters: FloatArray): void {
-    if (!this.#keepsParameters) return;
-    this.#kept = parameters;
+  /** A training has come further: what to go on from, which stays as it is. Of large models it is not kept. */
+  keep(parameters: FloatArray | undefined): void {
     this.#losses = 0;
+    if (this.#keepsParameters) this.#kept = parameters;
   }
 
   /** Rejects when the executor is disposed. */
@@ -107,12 +113,17 @@ export class RecoveringExecutor implements Executor {
     return Promise.reject(disposedFault("model"));
   }
 
-  async #recovering<T>(work: (executor: Executor) => Promise<T>): Promise<T> {
+  /** @param mayMove whether another device is a remedy */
+  async #recovering<T>(
+    work: (executor: Executor) => Promise<T>,
+    mayMove: (error: unknown) => boolean = () => true,
+  ): Promise<T> {
     for (;;) {
       const executor = this.#executor;
       try {
-        return await this.untilDisposed(work(executor));
+        return await work(executor);
       } catch (error) {
+        if (!mayMove(error)) throw error;
         await this.#replace(executor, error);
       }
     }
@@ -120,7 +131,7 @@ export class RecoveringExecutor implements Executor {
 
   /** Puts another executor in the place of one that failed. @throws the error where there is none, or where it is of another kind */
   async #replace(failed: Executor, error: unknown): Promise<void> {
-    if (!isOfDevice(error) || !this.canRecover || this.#place.device.isDisposed) throw error;
+    if (!isOfDevice(error) || !this.#canRecover || this.#place.device.isDisposed) throw error;
     if (failed !== this.#executor) return; // somebody else has been told of it before
     this.#replacing ??= this.#openNext(error).finally(() => (this.#replacing = undefined));
     await this.untilDisposed(this.#replacing);
@@ -131,8 +142,9 @@ export class RecoveringExecutor implements Executor {
     this.#losses = nowMs - this.#lostMs > rowMs ? 1 : this.#losses + 1;
     this.#lostMs = nowMs;
     if (this.#losses > mostLosses || this.#device.kind === "reference") throw error;
+    this.#place.onLost?.(whyOf(error));
     const isSame = this.#losses <= mostOfSame && !(error instanceof KernelRefused);
-    const next = await successorOf(this.#device, error.fault.got, isSame);
+    const next = await successorOf(this.#device, whyOf(error), isSame);
     const failed = this.#executor;
     try {
       const executor = await createExecutor(next, this.network, this.members);
@@ -147,6 +159,7 @@ export class RecoveringExecutor implements Executor {
     this.#device = next;
   }
 
+  /** What was asked for before `dispose` is still answered. */
   readParameters(first?: number, count?: number): Promise<FloatArray> {
     return this.#recovering((executor) => executor.readParameters(first, count));
   }
@@ -154,31 +167,64 @@ export class RecoveringExecutor implements Executor {
   writeParameters(parameters: FloatArray): void {
     requireAlive("writeParameters", this.#isDisposed);
     if (this.#keepsParameters) this.#kept = parameters.slice();
+    this.#write(parameters);
+  }
+
+  #write(parameters: FloatArray): void {
     try {
       this.#executor.writeParameters(parameters);
     } catch (error) {
-      if (!this.canRecover || !isOfDevice(error)) throw error; // else they are kept, and written elsewhere
+      if (!this.#canRecover || !isOfDevice(error)) throw error; // else they are kept, and written elsewhere
     }
   }
 
   predict(inputs: FloatArray): Promise<FloatArray> {
-    return this.#recovering((executor) => executor.predict(inputs));
+    return this.untilDisposed(this.#recovering((executor) => executor.predict(inputs)));
   }
 
   score(data: Dataset): Promise<Scores> {
-    return this.#recovering((executor) => executor.score(data));
+    return this.untilDisposed(this.#recovering((executor) => executor.score(data)));
   }
 
   trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
-    return this.#recovering((executor) => executor.trace(data, optimizer));
+    return this.untilDisposed(this.#recovering((executor) => executor.trace(data, optimizer)));
   }
 
   planRun(settings: RunSettings): PlanReport {
-    return this.#executor.planRun(settings);
+    return this.#executor.planRun(this.#possible(settings));
   }
 
-  createRun(settings: RunSettings): Promise<TrainingRun> {
-    return this.#recovering((executor) => executor.createRun(settings));
+  /** Strategies that were asked for are those of the device that was asked for. */
+  #possible(settings: RunSettings): RunSettings {
+    return this.#device.kind === this.#place.device.kind ? settings : { ...settings, strategy: "auto" };
+  }
+
+  async createRun(settings: RunSettings): Promise<TrainingRun> {
+    const { strategy = "auto" } = settings;
+    const isOpen = (error: unknown): boolean => strategy === "auto" || !(error instanceof KernelRefused);
+    const create = async (executor: Executor): Promise<TrainingRun> => {
+      const run = await executor.createRun(this.#possible(settings));
+      this.#creators.set(run, executor);
+      return run;
+    };
+    return this.untilDisposed(this.#recovering(create, isOpen));
+  }
+
+  /**
+   * A training goes on after an error of its device, on another one, from `settings.resume`.
+   * @throws the error where there is no other, or where it is none of a device
+   */
+  async goOn(failed: TrainingRun, error: unknown, settings: RunSettings): Promise<TrainingRun> {
+    const creator = this.#creators.get(failed) ?? this.#executor;
+    failed.dispose();
+    if (this.#place.recovers && settings.resume) this.#kept = settings.resume.parameters;
+    try {
+      await this.#replace(creator, error);
+      this.#write(this.#kept!);
+      return await this.createRun(settings);
+    } finally {
+      if (!this.#keepsParameters) this.#kept = undefined;
+    }
   }
 
   dispose(): void {

@@ -11,14 +11,11 @@ const mostMs = 1500;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** What `opening` gives, if that is soon; a device that comes later is ended. */
-async function within(opening: Promise<Device | string>, ms: number): Promise<Device | string> {
+async function within(opening: Promise<Device | string>, ms: number): Promise<Device | string | undefined> {
   let isLate = false;
-  const late = pause(ms).then(() => {
-    isLate = true;
-    return `it did not open within ${mostMs / 1000} s`;
-  });
+  const late = pause(ms).then(() => void (isLate = true));
   void opening.then((opened) => void (isLate && typeof opened !== "string" && opened.dispose()));
-  return Promise.race([opening, late]);
+  return (await Promise.race([opening, late])) ?? undefined;
 }
 
 async function openSame(lost: Device): Promise<Device | string> {
@@ -27,11 +24,11 @@ async function openSame(lost: Device): Promise<Device | string> {
   for (const ms of pausesMs) {
     await pause(Math.min(ms, endMs - performance.now()));
     const opened = await within(openAgain(lost), Math.max(0, endMs - performance.now()));
-    if (typeof opened !== "string") return opened;
-    reason = opened;
+    if (opened !== undefined && typeof opened !== "string") return opened;
+    reason = opened ?? reason;
     if (performance.now() >= endMs) break;
   }
-  return reason;
+  return reason || `it did not open within ${mostMs / 1000} s`;
 }
 
 async function open(lost: Device, why: string, isSame: boolean): Promise<Device> {

@@ -64,5 +64,7 @@ export class Waits {
  */
 export async function soon<T>(what: string, work: Promise<T>, patienceMs: number): Promise<T> {
   const waits = new Waits();
-  return waits.until(work, patienceMs, () => waits.end(new Error(`${what} has not answered for ${patienceMs / 1000} s`)));
+  return waits.until(work, patienceMs, () =>
+    waits.end(new Error(`${what} has not answered for ${patienceMs / 1000} s`)),
+  );
 }

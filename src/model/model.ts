@@ -1,24 +1,25 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type {
-  Dataset,
-  FloatArray,
-  PlanReport,
-  MemberResults,
-  Trace,
-  Checkpoint,
-} from "../backend/executor.ts";
+import type { Dataset, FloatArray, PlanReport, MemberResults, Trace, Checkpoint } from "../backend/executor.ts";
 import type { Device } from "../backend/device.ts";
 import { type AnyNetwork, requireNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
 import { type Network, requireInteger } from "../graph/network.ts";
 import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
-import { RecoveringExecutor } from "../backend/recoveringExecutor.ts";
+import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
-import { planTraining, eventIntervalOf, requireBoolean, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
+import {
+  planTraining,
+  eventIntervalOf,
+  requireBoolean,
+  requireCallback,
+  type TrainingControls,
+  type TrainOptions,
+  type TrainPlan,
+} from "./options.ts";
 import type { Ensemble } from "./population.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
@@ -44,6 +45,8 @@ export interface ModelOptions {
    * throw it too.
    */
   readonly recover?: boolean;
+  /** Told at once when the device is lost, before there is another. */
+  readonly onLost?: (why: string) => void;
 }
 
 /** Most times that `fit` scores the validation rows, unless `logInterval` says when. */
@@ -85,7 +88,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * Trains, and tells about it: an event per log interval, and one at the end. Leaving the loop early stops the training;
    * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
-   * A lost GPU is replaced, and told by `onLost` and the next event: see `createModel`'s `recover`.
+   * A lost GPU is replaced, and the next event tells so: see `recover` of `createModel`.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(
@@ -129,7 +132,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * How the latest training went for each member: known when it has ended, at its last step, by an abort or by leaving the
-   * loop early. Undefined before, and where the GPU was lost.
+   * loop early. Undefined before; of a large model also where its device was lost for good.
    */
   get results(): MemberResults | undefined {
     return this.#trainer?.results;
@@ -151,8 +154,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
     const { step: steps, validation, diverged } = last!;
-    const { history } = recorder;
-    return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history };
+    const { history, recoveries } = recorder;
+    return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history, recoveries };
   }
 
   /**
@@ -209,11 +212,17 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#pick("pick: member", members);
   }
 
+  /** Where models of other members are, which are told of nothing. */
+  #place(members: number): Place & { readonly network: Architecture } {
+    const { device, recovers } = this.#executor;
+    return { device, network: this.network, members, recovers };
+  }
+
   async #pick(place: string, members: number | ArrayLike<number>): Promise<Model<Architecture>> {
     const { chosenMembers, readMembers } = await import("./population.ts");
     const chosen = chosenMembers(place, members, this.members);
     const parameters = await readMembers(this.#executor, chosen);
-    return openModel(this.device, this.network, chosen.length, () => parameters, this.#executor.recovers);
+    return openModel(this.#place(chosen.length), () => parameters);
   }
 
   /**
@@ -226,7 +235,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const { allMembers, averageParameters, chosenMembers } = await import("./population.ts");
     const chosen = chosenMembers("average: member", members ?? allMembers(this.members), this.members);
     const parameters = await averageParameters(this.#executor, chosen);
-    return openModel(this.device, this.network, 1, () => parameters, this.#executor.recovers);
+    return openModel(this.#place(1), () => parameters);
   }
 
   /** [members, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
@@ -280,7 +289,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 }
 
-const known = ["device", "seed", "members", "initializer", "parameters", "recover"];
+const known = ["device", "seed", "members", "initializer", "parameters", "recover", "onLost"];
 
 /** `createModel` where this file is loaded. */
 export async function startModel<Architecture extends AnyNetwork>(
@@ -289,28 +298,26 @@ export async function startModel<Architecture extends AnyNetwork>(
 ): Promise<Model<Architecture>> {
   requireNetwork("createModel: network", network);
   requireOptions("createModel", options, known);
-  const { device, seed = 0, initializer, parameters, recover = true } = options;
-  requireBoolean("createModel: recover", recover);
+  const { device, seed = 0, initializer, parameters, recover: recovers = true, onLost } = options;
+  requireBoolean("createModel: recover", recovers);
+  requireCallback("createModel: onLost", onLost);
   const { members = typeof seed === "object" ? seed?.length : 1 } = options;
   requireInteger("createModel: members", members, 1, 2 ** 20);
   const length = members * network.parameterCount;
   if (parameters) requireParameters("createModel: parameters", parameters, length);
   const drawn = { seed, members, ...(initializer && { initializer }) };
-  return openModel(device, network, members, () => parameters ?? initialize(network, drawn), recover);
+  return openModel({ device, network, members, recovers, onLost }, () => parameters ?? initialize(network, drawn));
 }
 
 /** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
 async function openModel<Architecture extends AnyNetwork>(
-  device: Device,
-  network: Architecture,
-  members: number,
+  place: Place & { readonly network: Architecture },
   parameters: () => FloatArray,
-  recovers: boolean,
 ): Promise<Model<Architecture>> {
-  const executor = await RecoveringExecutor.open({ device, network, members, recovers });
+  const executor = await RecoveringExecutor.open(place);
   try {
     executor.writeParameters(parameters());
-    return new Model(network, executor);
+    return new Model(place.network, executor);
   } catch (error) {
     executor.dispose();
     throw error;

@@ -18,7 +18,6 @@ import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
-import type { DeviceLoss } from "./recovery.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -55,13 +54,22 @@ export interface TrainOptions {
    * same bits. Steps and epochs count from the very beginning; `learningRate` may differ. Replaces the model's parameters.
    */
   readonly resume?: Checkpoint | undefined;
+  /**
+   * Hands out the state of the training from time to time, to be stored: `encodeCheckpoint` of thalweg/data makes a file of it. Steps go
+   * on while a promise that `save` returns is pending; the next state waits for it, and the training ends with what it rejects with.
+   */
+  readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
   /** Default: every 200 ms, and at the end. */
   readonly logInterval?: LogInterval;
-  /** Told at once when the device is lost, before there is another; the next event tells what took its place. */
-  readonly onLost?: (loss: DeviceLoss) => void;
   readonly signal?: AbortSignal;
+}
+
+export interface CheckpointOptions {
+  /** Steps, epochs or milliseconds between two states; steps and epochs are counted from the very beginning. */
+  readonly interval: LogInterval;
+  readonly save: (checkpoint: Checkpoint) => unknown;
 }
 
 /** Distance of events. */
@@ -69,6 +77,12 @@ export interface EventInterval {
   /** Steps between events, or undefined where events go by time. */
   readonly eventSteps: number | undefined;
   readonly eventMs: number;
+}
+
+/** When states of a training are handed out, and to whom. */
+export interface CheckpointPlan {
+  readonly interval: EventInterval;
+  readonly save: (checkpoint: Checkpoint) => unknown;
 }
 
 /** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
@@ -86,8 +100,8 @@ export interface TrainPlan {
   readonly perEpoch: number;
   readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
-  readonly onLost: ((loss: DeviceLoss) => void) | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly checkpoint: CheckpointPlan | undefined;
 }
 
 const known = [
@@ -102,9 +116,9 @@ const known = [
   "strategy",
   "activationStorage",
   "resume",
+  "checkpoint",
   "validation",
   "logInterval",
-  "onLost",
   "signal",
 ];
 const most = 2 ** 48;
@@ -118,9 +132,14 @@ function requireSignal(signal: unknown): void {
   throw new InvalidInput({ place: "train: signal", expected: "an AbortSignal", got: String(signal), fix });
 }
 
-function requireCallback(place: string, value: unknown): void {
+export function requireCallback(place: string, value: unknown): void {
   if (value === undefined || typeof value === "function") return;
-  throw new InvalidInput({ place, expected: "a function", got: String(value), fix: "pass a function, or leave it out" });
+  throw new InvalidInput({
+    place,
+    expected: "a function",
+    got: String(value),
+    fix: "pass a function, or leave it out",
+  });
 }
 
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
@@ -136,23 +155,44 @@ function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number
   return passes * perEpoch;
 }
 
-function eventStepsOf(logInterval: LogInterval | undefined, perEpoch: number): number | undefined {
+function eventStepsOf(place: string, logInterval: LogInterval | undefined, perEpoch: number): number | undefined {
   if (logInterval === undefined) return undefined;
   if (typeof logInterval !== "object" || logInterval === null || ("ms" in logInterval && !(logInterval.ms >= 0))) {
     const got = JSON.stringify(logInterval) ?? typeof logInterval;
     const fix = "pass { epochs: 1 }";
-    throw new InvalidInput({ place: "train: logInterval", expected: "steps, epochs, or ms of at least 0", got, fix });
+    throw new InvalidInput({ place, expected: "steps, epochs, or ms of at least 0", got, fix });
   }
   if ("ms" in logInterval) return undefined;
   const steps = "steps" in logInterval ? logInterval.steps : logInterval.epochs * perEpoch;
-  requireInteger("train: logInterval", steps, 1, most);
+  requireInteger(place, steps, 1, most);
   return steps;
 }
 
-export const eventIntervalOf = (logInterval: LogInterval | undefined, perEpoch: number): EventInterval => ({
-  eventSteps: eventStepsOf(logInterval, perEpoch),
+export const eventIntervalOf = (
+  logInterval: LogInterval | undefined,
+  perEpoch: number,
+  place = "train: logInterval",
+): EventInterval => ({
+  eventSteps: eventStepsOf(place, logInterval, perEpoch),
   eventMs: logInterval && "ms" in logInterval ? logInterval.ms : 200,
 });
+
+function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: number): CheckpointPlan | undefined {
+  if (checkpoint === undefined) return undefined;
+  const place = "train: checkpoint";
+  requireOptions(place, checkpoint, ["interval", "save"]);
+  const { interval, save } = checkpoint;
+  if (typeof save === "function" && interval !== undefined) {
+    return { interval: eventIntervalOf(interval, perEpoch, `${place}: interval`), save };
+  }
+  const fix = "pass { interval: { steps: 500 }, save: (checkpoint) => … }";
+  throw new InvalidInput({
+    place,
+    expected: "an interval and a function save",
+    got: Object.keys(checkpoint).join(" and ") || "neither",
+    fix,
+  });
+}
 
 /** @throws InvalidInput */
 export function requireControls(steering: TrainingControls, { perMember }: RunSettings): void {
@@ -192,7 +232,6 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
 export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, members: number): TrainPlan {
   requireOptions("train", options, known);
   requireSignal(options.signal);
-  requireCallback("train: onLost", options.onLost);
   const rows = requireDataset("train", data, network);
   if (options.validation) requireDataset("train: validation", options.validation, network);
   const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
@@ -218,7 +257,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     perEpoch,
     eventInterval: eventIntervalOf(logInterval, perEpoch),
     validation: options.validation,
-    onLost: options.onLost,
     signal: options.signal,
+    checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };
 }

@@ -1,13 +1,9 @@
-/** A device that was lost in the middle of a training. */
-export interface DeviceLoss {
-  /** Step that the training goes on from: what came after is computed once more. */
+/** A device was lost in the middle of a training, and the training went on. */
+export interface Recovery {
+  /** Step that it went on from: what came after was computed once more. */
   readonly step: number;
-  /** In one line. */
+  /** What befell the device, in one line. */
   readonly why: string;
-}
-
-/** A loss, and what took the place of the device. */
-export interface Recovery extends DeviceLoss {
   /** Name of the device that computes from here on. */
   readonly device: string;
   /** From the loss until the training went on. */

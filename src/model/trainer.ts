@@ -7,8 +7,9 @@ import {
   type TrainingRun,
   type Checkpoint,
 } from "../backend/executor.ts";
-import { isOfDevice, mostKept, type RecoveringExecutor } from "../backend/recoveringExecutor.ts";
+import { isOfDevice, type RecoveringExecutor, whyOf } from "../backend/recoveringExecutor.ts";
 import { nextTask } from "../nextTask.ts";
+import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
 import {
   requireControls,
@@ -50,8 +51,6 @@ export interface Progress {
 const unitMs = 50;
 /** Events by time wait for so many times what the last one cost, so that scoring never takes more than a tenth. */
 const eventShare = 9;
-/** Times that a training goes back to the same event: by then every kind of device has been tried. */
-const mostRecoveries = 8;
 /** Most members whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
 const mostMembersTold = 1024;
 
@@ -83,11 +82,11 @@ export class Trainer {
   #eventMs = 0;
   #eventStep: number;
   #eventCostMs = 0;
-  #checkpoint: Checkpoint | undefined;
+  readonly #keeper: CheckpointKeeper;
   #results: MemberResults | undefined;
+  #good: Checkpoint | undefined;
+  #newestLosses: FloatArray | undefined;
   #recovered: Recovery | undefined;
-  /** Recoveries since the last event. */
-  #recoveries = 0;
   #isDisposed = false;
 
   constructor(executor: RecoveringExecutor, run: TrainingRun, plan: TrainPlan) {
@@ -95,14 +94,16 @@ export class Trainer {
     this.#run = run;
     this.#plan = plan;
     this.#settings = plan.settings;
+    const floats = executor.members * executor.network.parameterCount;
+    this.#keeper = new CheckpointKeeper(run, plan.settings, floats, plan.checkpoint);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
   }
 
-  /** Where the training stood at the last event whose numbers were finite; undefined for models too large to copy at each. */
+  /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
   get checkpoint(): Checkpoint | undefined {
-    return this.#checkpoint;
+    return this.#keeper.newest;
   }
 
   /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
@@ -114,18 +115,21 @@ export class Trainer {
   async *events(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     try {
       yield* this.#untilDone();
-      this.#results = await this.#run.readResults();
     } finally {
-      this.#results ??= await this.#resultsSoFar();
+      this.#results = await this.#resultsSoFar();
     }
+    this.#results ??= await this.#run.readResults(); // tells why there are none
   }
 
-  /** After an abort, a loop left early or a failure, which is thrown by itself: a lost GPU has no results. */
+  /** At the end, after an abort, a loop left early or a failure; where the device is gone by then, as the last event had it. */
   async #resultsSoFar(): Promise<MemberResults | undefined> {
     try {
       return await this.#run.readResults();
     } catch {
-      return undefined;
+      const [state, finalLosses] = [this.#good, this.#newestLosses];
+      if (!state || !finalLosses || !this.#keeper.isSmall) return undefined;
+      const { bestLosses, bestSteps, nonFiniteSteps } = state;
+      return { finalLosses, bestLosses, bestSteps, nonFiniteSteps };
     }
   }
 
@@ -135,13 +139,20 @@ export class Trainer {
     this.#startMs = this.#eventMs = performance.now();
     while (this.#step < totalSteps) {
       const progress = await this.#recovering(() => this.#nextEvent());
-      if (progress) this.#steer(yield progress);
-      if (this.#step < totalSteps) this.#plan.signal?.throwIfAborted();
+      if (progress) {
+        const steering = yield progress;
+        await this.#recovering(async () => this.#steer(steering));
+      }
+      if (this.#step === totalSteps || !this.#plan.signal?.aborted) continue;
+      await this.#keeper.keepLast(this.#step);
+      throw this.#plan.signal.reason;
     }
+    await this.#keeper.saved();
   }
 
   async #keepFirst(): Promise<void> {
-    if (this.#keepsCheckpoint) this.#checkpoint = await this.#run.readCheckpoint(this.#step);
+    await this.#keeper.keep(this.#step);
+    this.#good = this.#keeper.unmarked;
   }
 
   /** @returns nothing where an abort came before the first step */
@@ -161,24 +172,28 @@ export class Trainer {
     }
   }
 
+  /** What a lost device goes back to: the last event, or where the model is large, what was read last. */
+  get #state(): Checkpoint | undefined {
+    return (this.#keeper.isSmall ? this.#good : this.#keeper.unmarked) ?? this.#settings.resume;
+  }
+
   /** Goes back to the last event, on another device. @throws the error where that cannot be */
   async #recover(error: unknown): Promise<void> {
-    const state = this.#checkpoint ?? this.#settings.resume;
-    const isFirst = this.#step === 0;
-    if (!isOfDevice(error) || this.#isDisposed || !this.#executor.canRecover) throw error;
-    if ((!state && !isFirst) || ++this.#recoveries > mostRecoveries) throw error;
+    const state = this.#state;
+    const isBegun = state !== undefined || this.#step > 0;
+    if (!isOfDevice(error) || this.#isDisposed || !this.#executor.recovers || (isBegun && !state)) throw error;
     this.#plan.signal?.throwIfAborted();
     const lostMs = performance.now();
-    const loss = { step: state?.step ?? 0, why: error.fault.got };
-    this.#plan.onLost?.(loss);
-    this.#run.dispose();
-    this.#step = this.#unread = loss.step;
+    const step = state?.step ?? 0;
+    this.#step = step;
+    this.#unread = Math.max(this.#step, this.#eventStep);
     this.#losses = [];
-    if (state) this.#executor.writeParameters(state.parameters);
     const { resume: _, ...settings } = this.#settings;
-    this.#run = await this.#executor.createRun(state ? { ...settings, resume: state } : settings);
+    this.#run = await this.#executor.goOn(this.#run, error, state ? { ...settings, resume: state } : settings);
     if (this.#isDisposed) this.#run.dispose();
-    this.#recovered = { ...loss, device: this.#executor.device.name, ms: performance.now() - lostMs };
+    this.#keeper.goOn(this.#run, this.#step);
+    const device = this.#executor.device.name;
+    this.#recovered = { step, why: whyOf(error), device, ms: performance.now() - lostMs };
   }
 
   /** Frees the run: what is still under way ends by itself. */
@@ -196,20 +211,24 @@ export class Trainer {
       this.#rhythmStep = this.#step;
     }
     if (learningRate === undefined) return;
-    this.#run.setLearningRate(learningRate);
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#run.setLearningRate(learningRate);
   }
 
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
     const { totalSteps, signal } = this.#plan;
     const { eventSteps, eventMs } = this.#interval;
-    const since = this.#step - this.#rhythmStep;
-    const last = eventSteps ? Math.min(totalSteps, this.#step + eventSteps - (since % eventSteps)) : totalSteps;
+    const since = this.#step - this.#rhythmStep; // below 0 where a loss of the device has taken a large model back
+    const last = eventSteps
+      ? Math.min(totalSteps, this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps)
+      : totalSteps;
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
-      await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), last - this.#step));
+      const end = this.#keeper.nextStep(this.#step, last);
+      await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), end - this.#step));
+      await this.#keeper.saveIfDue(this.#step);
       const dueMs = Math.max(eventMs, eventShare * this.#eventCostMs);
       if (!eventSteps && performance.now() - this.#eventMs >= dueMs) return;
     }
@@ -231,7 +250,8 @@ export class Trainer {
 
   async #readLosses(): Promise<void> {
     const count = this.#step - this.#unread;
-    if (count > 0) this.#losses.push(await this.#run.readLosses(this.#unread, count));
+    if (count <= 0) return; // after a loss some steps are taken once more
+    this.#losses.push(await this.#run.readLosses(this.#unread, count));
     this.#unread = this.#step;
   }
 
@@ -241,7 +261,7 @@ export class Trainer {
     await this.#readLosses();
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
-    const { diverged, state } = await this.#checkFinite();
+    const diverged = await this.#checkFinite();
     const { validation } = this.#plan;
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
@@ -258,35 +278,29 @@ export class Trainer {
       elapsedMs: nowMs - this.#startMs,
       etaMs: ((nowMs - this.#startMs) / (this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
-    this.#commit(state);
+    this.#commit(losses);
     this.#eventMs = performance.now();
     this.#eventCostMs = this.#eventMs - startMs;
     this.#eventStep = this.#step;
     return progress;
   }
 
-  /** From here on this is what a lost device goes back to. */
-  #commit(state: Checkpoint | undefined): void {
-    this.#checkpoint = state;
-    if (state) this.#executor.keep(state.parameters);
+  /** The event is whole: from here on a lost device goes back to it. */
+  #commit(losses: FloatArray): void {
+    this.#good = this.#keeper.unmarked;
+    this.#executor.keep(this.#good?.parameters);
+    this.#newestLosses = losses.slice(-this.#executor.members);
     this.#recovered = undefined;
-    this.#recoveries = 0;
-  }
-
-  get #keepsCheckpoint(): boolean {
-    const { network, members } = this.#executor;
-    return members * network.parameterCount <= mostKept;
   }
 
   /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
-  async #checkFinite(): Promise<{ readonly diverged: number; readonly state: Checkpoint | undefined }> {
-    const state = this.#keepsCheckpoint ? await this.#run.readCheckpoint(this.#step) : undefined;
-    const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());
+  async #checkFinite(): Promise<number> {
+    const steps = await this.#keeper.keep(this.#step);
     const diverged = steps.filter((step) => step >= 0);
-    if (diverged.length < steps.length) return { diverged: diverged.length, state };
+    if (diverged.length < steps.length) return diverged.length;
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
-    const good = this.#checkpoint;
+    const good = this.#keeper.newest;
     if (good) this.#executor.writeParameters(good.parameters);
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({

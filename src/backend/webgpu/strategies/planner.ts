@@ -44,7 +44,8 @@ function reasonOf(
 ): string {
   const others = [...costs].filter(([name]) => name !== strategy).toSorted(([, a], [, b]) => a - b);
   const compared = others.map(([name, ms]) => `${name} ${show(ms)}`).join(", ");
-  const why = settings.strategy === strategy ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
+  const why =
+    settings.strategy === strategy ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
   const refused = [...device.refusals].map(([what, error]) => `; the driver refused ${what}: ${error}`);
   return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}${refused.join("")}`;
 }
