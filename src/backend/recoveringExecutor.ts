@@ -13,13 +13,14 @@ import {
   type RunSettings,
   type Scores,
   type Trace,
+  type TrainingRows,
   type TrainingRun,
 } from "./executor.ts";
 import { successorOf } from "./successor.ts";
 import { Waits } from "./waits.ts";
 
 /** Most parameters that are kept on the host, to go on from: 16 MiB in float32. */
-export const mostKept = 2 ** 22;
+const mostKept = 2 ** 22;
 /** Losses in a row after which another kind of device computes, and after which none is left to try. */
 const [mostOfSame, mostLosses] = [3, 6];
 /** Losses that far apart are not in a row. */
@@ -100,10 +101,14 @@ export class RecoveringExecutor implements Executor {
     return this.#kept !== undefined && !this.#isDisposed;
   }
 
-  /** A training has come further: what to go on from, which stays as it is. Of large models it is not kept. */
+  /** The parameters as a training has them now, to go on from if it is the last event; they stay as they are. Not of large models. */
   keep(parameters: FloatArray | undefined): void {
+    if (this.#keepsParameters && parameters) this.#kept = parameters;
+  }
+
+  /** A training has come further: losses are counted from here. */
+  cameFurther(): void {
     this.#losses = 0;
-    if (this.#keepsParameters) this.#kept = parameters;
   }
 
   /** Rejects when the executor is disposed. */
@@ -186,7 +191,7 @@ export class RecoveringExecutor implements Executor {
     return this.untilDisposed(this.#recovering((executor) => executor.score(data)));
   }
 
-  trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
     return this.untilDisposed(this.#recovering((executor) => executor.trace(data, optimizer)));
   }
 
@@ -211,12 +216,11 @@ export class RecoveringExecutor implements Executor {
   }
 
   /**
-   * A training goes on after an error of its device, on another one, from `settings.resume`.
+   * A training goes on after an error of its device, on another one, from `settings.resume`; the failed run is its own to free.
    * @throws the error where there is no other, or where it is none of a device
    */
   async goOn(failed: TrainingRun, error: unknown, settings: RunSettings): Promise<TrainingRun> {
     const creator = this.#creators.get(failed) ?? this.#executor;
-    failed.dispose();
     if (this.#place.recovers && settings.resume) this.#kept = settings.resume.parameters;
     try {
       await this.#replace(creator, error);

@@ -1,4 +1,5 @@
 import type { MemberResults } from "../backend/executor.ts";
+import type { StoppingResult } from "./earlyStopper.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Progress } from "./trainer.ts";
@@ -32,6 +33,8 @@ export interface FitResult {
   readonly history: History;
   /** Where the device was lost meanwhile, and what took its place; of several losses between two events the last. */
   readonly recoveries: readonly Recovery[];
+  /** Where there is early stopping: when members stopped, and when they were best. */
+  readonly earlyStopping?: StoppingResult;
 }
 
 /** Collects the history of a training from its events. */

@@ -6,8 +6,10 @@ import { initialize, type InitializerName } from "../graph/initializers.ts";
 import { type Network, requireInteger } from "../graph/network.ts";
 import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
+import { createExecutor } from "../backend/createExecutor.ts";
 import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
+import type { StoppingResult } from "./earlyStopper.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
@@ -23,6 +25,7 @@ import {
 import type { Ensemble } from "./population.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
+import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { type Progress, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
@@ -108,7 +111,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
       plan.signal?.throwIfAborted();
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
       const run = await soonAfterAbort(this.#executor.createRun(plan.settings), plan.signal);
-      const trainer = new Trainer(this.#executor, run, plan);
+      const open = (members: number) => createExecutor(this.device, this.network, members, this.members);
+      const trainer = new Trainer(this.#executor, run, plan, open);
       this.#trainer = trainer;
       try {
         const next = (work: Promise<IteratorResult<Progress, void>>): typeof work =>
@@ -138,6 +142,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#trainer?.results;
   }
 
+  /** How the latest training's early stopping went for each member, at its last event. Undefined without it. */
+  get earlyStopping(): StoppingResult | undefined {
+    return this.#trainer?.earlyStopping;
+  }
+
   /**
    * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
    * Throws as `train` does.
@@ -148,14 +157,24 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
-      options?.validation && options.logInterval === undefined
+      options?.validation && options.logInterval === undefined && !options.earlyStopping
         ? eventIntervalOf({ epochs }, perEpoch)
         : plan.eventInterval;
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
     const { step: steps, validation, diverged } = last!;
     const { history, recoveries } = recorder;
-    return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history, recoveries };
+    const { earlyStopping } = this;
+    return {
+      steps,
+      loss: history.loss.at(-1)!,
+      validation,
+      diverged,
+      results: this.results!,
+      history,
+      recoveries,
+      ...(earlyStopping && { earlyStopping }),
+    };
   }
 
   /**
@@ -272,11 +291,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return summaryOf(this.network, this.members);
   }
 
-  /** Every value of one training step over `data` as one batch; the parameters stay as they are. */
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  /**
+   * Every value of one training step over `data` as one batch; the parameters stay as they are.
+   * @param options what training makes of the targets
+   */
+  async trace(data: Dataset, optimizer: Optimizer, options: LabelOptions = {}): Promise<Trace> {
     requireDataset("trace", data, this.network);
     requireOptimizer("trace", optimizer);
-    return this.#executor.trace(data, optimizer);
+    requireOptions("trace", options, labelOptions);
+    return this.#executor.trace(trainingRows(this.network, data, options), optimizer);
   }
 
   /** Frees every buffer; may be called again. */

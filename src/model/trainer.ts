@@ -1,6 +1,7 @@
 import { NonFinite } from "../errors.ts";
 import {
   concatenate,
+  type Executor,
   type FloatArray,
   type MemberResults,
   type RunSettings,
@@ -10,6 +11,7 @@ import {
 import { isOfDevice, type RecoveringExecutor, whyOf } from "../backend/recoveringExecutor.ts";
 import { nextTask } from "../nextTask.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
+import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
 import {
   requireControls,
@@ -39,6 +41,8 @@ export interface Progress {
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
+  /** Members that early stopping has stopped. */
+  readonly stopped: number;
   /** Where the device was lost since the last event, and the training went back to that on another one. */
   readonly recovered: Recovery | undefined;
   /** Since the last event. */
@@ -68,7 +72,11 @@ function meanLoss(losses: FloatArray): number {
 /** One training run from its first step to its last: units of steps, then an event, again and again. */
 export class Trainer {
   readonly #executor: RecoveringExecutor;
+  readonly #open: (members: number) => Promise<Executor>;
+  /** As the executor created it, and with what stops members around it. */
+  #created: TrainingRun;
   #run: TrainingRun;
+  #stopper: EarlyStopper | undefined;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #interval: EventInterval;
@@ -87,18 +95,31 @@ export class Trainer {
   #good: Checkpoint | undefined;
   #newestLosses: FloatArray | undefined;
   #recovered: Recovery | undefined;
+  #isPrepared = false;
   #isDisposed = false;
 
-  constructor(executor: RecoveringExecutor, run: TrainingRun, plan: TrainPlan) {
+  /** Owns the run. @param open opens an executor of fewer members, which computes as the first does */
+  constructor(
+    executor: RecoveringExecutor,
+    run: TrainingRun,
+    plan: TrainPlan,
+    open: (members: number) => Promise<Executor> = () => Promise.resolve(executor),
+  ) {
     this.#executor = executor;
-    this.#run = run;
+    this.#open = open;
+    this.#run = this.#created = run;
     this.#plan = plan;
     this.#settings = plan.settings;
     const floats = executor.members * executor.network.parameterCount;
-    this.#keeper = new CheckpointKeeper(run, plan.settings, floats, plan.checkpoint);
+    const reader = {
+      readCheckpoint: (step: number) => this.#readCheckpoint(step),
+      readNonFinite: () => this.#run.readNonFinite(),
+    };
+    this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
-    this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
+    this.#step = this.#unread = this.#eventStep = this.#firstStep;
+    this.#rhythmStep = this.#step - (this.#step % (plan.earlyStopping?.everySteps ?? 1));
   }
 
   /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
@@ -109,6 +130,17 @@ export class Trainer {
   /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
   get results(): MemberResults | undefined {
     return this.#results;
+  }
+
+  /** How early stopping went, at the last event; undefined without it. */
+  get earlyStopping(): StoppingResult | undefined {
+    return this.#stopper?.result;
+  }
+
+  /** Frees the run: what is still under way ends by itself. */
+  dispose(): void {
+    this.#isDisposed = true;
+    this.#run.dispose();
   }
 
   /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every member has diverged */
@@ -134,16 +166,18 @@ export class Trainer {
   }
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    const { totalSteps } = this.#plan;
+    await this.#recovering(() => this.#prepareStopping(this.#settings));
+    this.#isPrepared = true;
+    if (this.#isDone) yield await this.#recovering(() => this.#event());
     await this.#recovering(() => this.#keepFirst());
     this.#startMs = this.#eventMs = performance.now();
-    while (this.#step < totalSteps) {
+    while (!this.#isDone) {
       const progress = await this.#recovering(() => this.#nextEvent());
       if (progress) {
         const steering = yield progress;
         await this.#recovering(async () => this.#steer(steering));
       }
-      if (this.#step === totalSteps || !this.#plan.signal?.aborted) continue;
+      if (this.#isDone || !this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
       throw this.#plan.signal.reason;
     }
@@ -167,8 +201,18 @@ export class Trainer {
       try {
         return await work();
       } catch (error) {
-        await this.#recover(error);
+        await this.#recoverFrom(error);
       }
+    }
+  }
+
+  /** A recovery may be cut off by another loss. */
+  async #recoverFrom(error: unknown): Promise<void> {
+    try {
+      await this.#recover(error);
+    } catch (second) {
+      if (second === error || !isOfDevice(second)) throw second;
+      await this.#recoverFrom(second); // as often as the executor finds another device
     }
   }
 
@@ -189,17 +233,31 @@ export class Trainer {
     this.#unread = Math.max(this.#step, this.#eventStep);
     this.#losses = [];
     const { resume: _, ...settings } = this.#settings;
-    this.#run = await this.#executor.goOn(this.#run, error, state ? { ...settings, resume: state } : settings);
+    const own = state ? { ...settings, resume: state } : settings;
+    this.#run.dispose();
+    this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
     if (this.#isDisposed) this.#run.dispose();
-    this.#keeper.goOn(this.#run, this.#step);
+    this.#keeper.goOn(this.#step);
+    if (this.#isPrepared) await this.#prepareStopping(own);
     const device = this.#executor.device.name;
     this.#recovered = { step, why: whyOf(error), device, ms: performance.now() - lostMs };
   }
 
-  /** Frees the run: what is still under way ends by itself. */
-  dispose(): void {
-    this.#isDisposed = true;
-    this.#run.dispose();
+  get #isDone(): boolean {
+    return this.#step >= this.#plan.totalSteps || this.#stopper?.isDone === true;
+  }
+
+  async #prepareStopping(settings: RunSettings): Promise<void> {
+    const { earlyStopping: rule, validation } = this.#plan;
+    if (!rule) return;
+    const { PackedRun } = await import("./packedRun.ts");
+    const { EarlyStopper } = await import("./earlyStopper.ts");
+    const [executor, open] = [this.#executor, this.#open];
+    const run = new PackedRun({ executor, run: this.#created, settings, open, validation });
+    this.#run = run;
+    const { resume } = settings;
+    this.#stopper = new EarlyStopper(rule, run, executor.members, resume?.trainer?.earlyStopping);
+    if (resume) await this.#stopper.resume(resume);
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -217,12 +275,14 @@ export class Trainer {
 
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
-    const { totalSteps, signal } = this.#plan;
+    const { totalSteps, signal, earlyStopping } = this.#plan;
     const { eventSteps, eventMs } = this.#interval;
     const since = this.#step - this.#rhythmStep; // below 0 where a loss of the device has taken a large model back
-    const last = eventSteps
-      ? Math.min(totalSteps, this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps)
-      : totalSteps;
+    const next = eventSteps ? this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps : totalSteps;
+    const judged = earlyStopping
+      ? this.#step + earlyStopping.everySteps - (this.#step % earlyStopping.everySteps)
+      : next;
+    const last = Math.min(totalSteps, next, judged);
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
@@ -261,8 +321,8 @@ export class Trainer {
     await this.#readLosses();
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
-    const diverged = await this.#checkFinite();
-    const { validation } = this.#plan;
+    const nonFiniteSteps = await this.#checkFinite();
+    const validation = await this.#validate(nonFiniteSteps);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
@@ -271,12 +331,14 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
-      validation: validation && (await evaluate(this.#executor, validation)),
-      diverged,
+      validation,
+      diverged: nonFiniteSteps.filter((step) => step >= 0).length,
+      stopped: this.#stopper?.stopped ?? 0,
       recovered: this.#recovered,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
-      etaMs: ((nowMs - this.#startMs) / (this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
+      etaMs:
+        ((nowMs - this.#startMs) / Math.max(1, this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
     this.#commit(losses);
     this.#eventMs = performance.now();
@@ -288,16 +350,38 @@ export class Trainer {
   /** The event is whole: from here on a lost device goes back to it. */
   #commit(losses: FloatArray): void {
     this.#good = this.#keeper.unmarked;
-    this.#executor.keep(this.#good?.parameters);
+    this.#executor.cameFurther();
     this.#newestLosses = losses.slice(-this.#executor.members);
     this.#recovered = undefined;
   }
 
-  /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
-  async #checkFinite(): Promise<number> {
+  /** Scores members on the validation rows, and stops those that get no better. */
+  async #validate(nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
+    const { validation } = this.#plan;
+    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation));
+    const state = this.#keeper.isSmall ? this.#keeper.newest : undefined;
+    const evaluation = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
+    return this.#isDone ? this.#stopper.restore() : evaluation;
+  }
+
+  /** A state of the run, with what the trainer itself goes on from. */
+  async #readCheckpoint(step: number): Promise<Checkpoint> {
+    const stopping = this.#stopper?.state; // that of now: steps may go on while the rest is read
+    const results = stopping && this.#run.readResults();
+    const state = await this.#run.readCheckpoint(step);
+    if (!results) return state;
+    const { finalLosses } = await results;
+    return { ...state, trainer: { earlyStopping: { ...stopping, finalLosses } } };
+  }
+
+  /** @returns first step of each member that was not finite; when all have diverged, goes back to the last good parameters and throws */
+  async #checkFinite(): Promise<Float64Array> {
     const steps = await this.#keeper.keep(this.#step);
     const diverged = steps.filter((step) => step >= 0);
-    if (diverged.length < steps.length) return diverged.length;
+    if (diverged.length < steps.length) {
+      this.#executor.keep(this.#keeper.isSmall ? this.#keeper.unmarked?.parameters : undefined);
+      return steps;
+    }
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#keeper.newest;

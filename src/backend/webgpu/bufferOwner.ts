@@ -69,11 +69,16 @@ export const toFloat32 = (values: FloatArray): Float32Array =>
   values instanceof Float32Array ? values : Float32Array.from(values);
 
 /** Writes an array from the start of a buffer. */
-export function write(device: GpuDevice, buffer: GPUBuffer, values: Float32Array | Uint32Array | ArrayBuffer): void {
+export function write(
+  device: GpuDevice,
+  buffer: GPUBuffer,
+  values: Float32Array | Uint32Array | ArrayBuffer,
+  atByte = 0,
+): void {
   const { queue } = device.gpu;
   device.guarded(buffer.label, () => {
-    if (values instanceof ArrayBuffer) queue.writeBuffer(buffer, 0, values);
-    else queue.writeBuffer(buffer, 0, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+    if (values instanceof ArrayBuffer) queue.writeBuffer(buffer, atByte, values);
+    else queue.writeBuffer(buffer, atByte, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
   });
 }
 

@@ -1,4 +1,4 @@
-import { widestOptimizer } from "../../batches.ts";
+import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import {
   type Checkpoint,
   type MemberResults,
@@ -10,8 +10,7 @@ import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
-import { momentCount } from "../../../math/optimizerFunction.ts";
-import { rowCountOf } from "./costConstants.ts";
+import { initialState, momentCount } from "../../../math/optimizerFunction.ts";
 import { InFlight } from "./inFlight.ts";
 import { hyperBlock, memberBlock } from "./uniforms.ts";
 
@@ -44,6 +43,22 @@ function restoreState(
   words.set(bestSteps.map(toWord), 2 * members);
   write(device, moments, Float32Array.from(state.moments));
   write(device, status, words);
+}
+
+/** Writes what the optimizer keeps before the first step, where it is not 0. */
+function writeInitialState({ device, network, members, settings, parameters, buffers }: RunParts): void {
+  const { gpu } = device;
+  const count = members * network.parameterCount;
+  for (const [state, value] of initialState(widestOptimizer(settings)).entries()) {
+    const offset = 4 * count * state;
+    if (value === "parameter") {
+      device.guarded("training: state", () => {
+        const encoder = gpu.createCommandEncoder({ label: "training: state" });
+        encoder.copyBufferToBuffer(parameters, 0, buffers.moments, offset, 4 * count);
+        device.submit("training: state", encoder);
+      });
+    } else if (value !== 0) write(device, buffers.moments, new Float32Array(count).fill(value), offset);
+  }
 }
 
 const toSteps = (words: Uint32Array): Float64Array => Float64Array.from(words, (step) => (step === noStep ? -1 : step));
@@ -147,6 +162,7 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     this.ringSteps = parts.plan.ringSteps;
     this.rowCount = rowCountOf(parts.settings, parts.network);
     this.optimizer = widestOptimizer(parts.settings);
+    if (!parts.settings.resume) writeInitialState(parts);
   }
 
   abstract readonly leastSteps: number;
@@ -227,6 +243,13 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     const { device, buffers, members, settings } = this.parts;
     const optimizer = { ...settings.optimizer, learningRate };
     write(device, buffers.settings, memberBlock({ ...settings, optimizer }, members));
+  }
+
+  /** As `setLearningRate`, steps submitted before are not touched. */
+  stop(members: readonly number[]): void {
+    this.requireAlive();
+    const { device, buffers } = this.parts;
+    for (const member of members) write(device, buffers.status, Uint32Array.of(0), 4 * member);
   }
 
   protected requireAlive(): void {
