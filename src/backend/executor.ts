@@ -37,7 +37,7 @@ export interface PerMember {
 export interface Fingerprint {
   /** Hash of the rows. */
   readonly data: string;
-  /** Name of the optimizer. */
+  /** Name of the optimizer, and of the average that is kept. */
   readonly optimizer: string;
   readonly batchSize: number;
   readonly seed: number;
@@ -53,7 +53,7 @@ export interface Checkpoint {
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** What the optimizer keeps, momentum or moments: [0 to 2, members, parameterCount]. */
+  /** What the optimizer keeps, momentum or moments, and behind it the average of the parameters: [states, members, parameterCount]. */
   readonly moments: FloatArray;
   /** As `MemberResults` has them, [members]. */
   readonly nonFiniteSteps: Float64Array;

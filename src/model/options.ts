@@ -13,8 +13,11 @@ import {
 import { requireSeed } from "../graph/initializers.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger, requireName } from "../graph/network.ts";
+import type { DecayGroup } from "../math/aroundUpdate.ts";
+import type { Average } from "../math/average.ts";
 import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
+import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
@@ -25,6 +28,22 @@ export type LogInterval = { readonly steps: number } | { readonly epochs: number
 export interface TrainOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
+  /**
+   * Scales the gradients of a member down to this norm where theirs is larger, as `torch.nn.utils.clip_grad_norm_`. The loss, and what decay and `l1`
+   * add, are not part of it.
+   */
+  readonly clipNorm?: number;
+  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`; behind `clipNorm`. */
+  readonly clipValue?: number;
+  /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Losses are told without it. */
+  readonly l1?: number;
+  /** "weights": the optimizer's weight decay leaves biases, scales and shifts alone. Default: "all". */
+  readonly decay?: DecayGroup;
+  /**
+   * Averages the parameters over the steps, `ema(0.999)` or `swa({ start: 1000 })`. At every event, and after the training, the model's
+   * parameters are the averages; steps go on from those that were trained, which a checkpoint holds too.
+   */
+  readonly average?: Average;
   /** Passes over the data; default 60, unless `steps` is given. */
   readonly epochs?: number;
   /** Updates of the parameters, instead of epochs. */
@@ -106,6 +125,7 @@ export interface TrainPlan {
 
 const known = [
   "optimizer",
+  ...aroundOptions,
   "epochs",
   "steps",
   "batchSize",
@@ -228,11 +248,12 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
   requireSeed("train: seed", seed);
   requireOptimizer("train", optimizer);
+  const surrounded = surroundedOptimizer(optimizer, options);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
     data,
-    optimizer,
+    optimizer: surrounded,
     batchSize: size,
     shuffle,
     seed,

@@ -10,6 +10,7 @@ import {
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
+import { AveragedParameters } from "./averagedParameters.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
 import {
   requireControls,
@@ -80,6 +81,7 @@ export class Trainer {
   #eventStep: number;
   #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
+  readonly #averaged: AveragedParameters;
   #results: MemberResults | undefined;
 
   constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
@@ -89,6 +91,7 @@ export class Trainer {
     this.#settings = plan.settings;
     const floats = executor.members * executor.network.parameterCount;
     this.#keeper = new CheckpointKeeper(run, plan.settings, floats, plan.checkpoint);
+    this.#averaged = new AveragedParameters(executor, run, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
@@ -130,8 +133,11 @@ export class Trainer {
     while (this.#step < totalSteps) {
       await this.#untilEvent();
       if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
-      if (this.#step === totalSteps || !this.#plan.signal?.aborted) continue;
+      if (this.#step === totalSteps) break;
+      this.#averaged.hide();
+      if (!this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
+      await this.#averaged.show(this.#step, this.#keeper.newest);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
@@ -194,6 +200,7 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const diverged = await this.#checkFinite();
+    await this.#averaged.show(this.#step, this.#keeper.newest);
     const { validation } = this.#plan;
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
@@ -223,7 +230,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(good.parameters);
+    if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,

@@ -3,6 +3,7 @@ import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { streams, uniformAt } from "../random.ts";
+import { resultOf } from "./averagedParameters.ts";
 import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
 
@@ -81,7 +82,8 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
   executor.writeParameters(request.initialParameters);
   const run = await executor.createRun(settings);
   let pauseMs = performance.now() + unitMs;
-  for (let step = settings.resume?.step ?? 0; step < (request.steps ?? totalSteps); step++) {
+  const steps = request.steps ?? totalSteps;
+  for (let step = settings.resume?.step ?? 0; step < steps; step++) {
     if (seed !== undefined) executor.writeParameters(rounded(await executor.readParameters(), seed, step));
     await run.execute(step, 1);
     if (performance.now() < pauseMs) continue;
@@ -89,7 +91,7 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
     signal?.throwIfAborted();
     pauseMs = performance.now() + unitMs;
   }
-  return Float64Array.from(await executor.readParameters());
+  return Float64Array.from(resultOf(settings, await run.readCheckpoint(steps)));
 }
 
 interface Difference {
