@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { strategyNames } from "../src/backend/executor.ts";
 import {
+  type ActivationName,
   acquire,
   adamW,
   createModel,
@@ -17,6 +18,7 @@ import {
   type TrainOptions,
   verifyTraining,
 } from "../src/index.ts";
+import weighted from "./rowGolden/ema_sample_weights.json";
 import { weightRangesOf } from "../src/graph/weightRanges.ts";
 import { averageRate } from "../src/math/average.ts";
 import { relativeDistance } from "./support/compare.ts";
@@ -56,17 +58,44 @@ describe("PyTorch's float64 run with l1 and no decay on biases", () => {
   });
 });
 
+test.each([
+  ["the CPU reference", () => reference, 1e-9],
+  ["WebAssembly", () => wasm, 1e-5],
+] as const)(
+  "PyTorch's float64 run with a moving average of weighted samples is followed by %s",
+  async (_, device, bound) => {
+    const golden = weighted;
+    const layers = golden.layers.map(({ units, activation }) => dense(units, activation as ActivationName));
+    using model = await createModel(network({ inputs: golden.inputs, layers, loss: "binaryCrossEntropy" }), {
+      device: device(),
+      parameters: Float64Array.from(golden.initialParameters),
+    });
+    const rows = {
+      inputs: Float64Array.from(golden.x),
+      targets: Float64Array.from(golden.targets),
+      weights: Float64Array.from(golden.weights),
+    };
+    const { steps, batchSize, emaDecay } = golden;
+    await model.fit(rows, { optimizer: sgd({ learningRate: 0.2 }), steps, batchSize, average: ema(emaDecay) });
+    expect(relativeDistance(await model.readParameters(), golden.emaParameters)).toBeLessThanOrEqual(bound);
+    expect(relativeDistance(model.checkpoint!.parameters, golden.finalParameters)).toBeLessThanOrEqual(bound);
+  },
+);
+
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(5, "relu"), dense(2)], loss: "meanSquaredError" });
 const data = dataOf(net, 40, 1);
-const all = {
+const plain = {
   optimizer: adamW({ learningRate: 0.02, weightDecay: 0.3 }),
+  batchSize: 8,
+  seed: 5,
+  steps: 20,
+} as const satisfies TrainOptions;
+const all = {
+  ...plain,
   clipValue: 0.05,
   l1: 0.002,
   decay: "weights",
   average: ema(0.9),
-  batchSize: 8,
-  seed: 5,
-  steps: 20,
 } as const satisfies TrainOptions;
 
 async function trained(device: Device, options: TrainOptions, members = 3) {
@@ -81,7 +110,6 @@ test.each([
   ["decay", { decay: "weights" }],
   ["average", { average: ema(0.9) }],
 ] as const)("%s alone changes what is trained", async (_, own) => {
-  const { clipValue, l1, decay, average, ...plain } = all;
   const [without, withOwn] = [await trained(reference, plain), await trained(reference, { ...plain, ...own })];
   expect(relativeDistance(withOwn.parameters, without.parameters)).toBeGreaterThan(1e-3);
 });
@@ -127,14 +155,14 @@ test.each([
 
 test("averages are means of what the steps left", async () => {
   const steps = 12;
-  const { average: _, ...plain } = all;
+  const { average: _, ...others } = all;
   using model = await createModel(net, { device: reference, seed: 1 });
   const left: Float64Array[] = [Float64Array.from(await model.readParameters())];
-  for await (const __ of model.train(data, { ...plain, steps, logInterval: { steps: 1 } }))
-    left.push(Float64Array.from(await model.readParameters()));
+  for await (const { step } of model.train(data, { ...others, steps, logInterval: { steps: 1 } }))
+    left[step] = Float64Array.from(await model.readParameters());
   const averaged = async (average: NonNullable<TrainOptions["average"]>) => {
     using own = await createModel(net, { device: reference, seed: 1 });
-    await own.fit(data, { ...plain, steps, average, logInterval: { steps: 5 } });
+    await own.fit(data, { ...others, steps, average, logInterval: { steps: 5 } });
     return own.readParameters();
   };
   const meanOf = (rows: readonly Float64Array[]): Float64Array =>
@@ -156,7 +184,6 @@ test("between events steps go on from what was trained, whatever is validated", 
     for await (const event of model.train(data, { ...all, ...options })) told.push(...event.losses);
     return told;
   };
-  const { average: _, ...plain } = all;
   for (const device of [reference, wasm]) {
     const wantedLosses = await losses(device, { average: undefined } as never);
     expect(await losses(device, { logInterval: { steps: 1 }, validation: data })).toEqual(wantedLosses);
@@ -251,6 +278,11 @@ test.each<[string, object, RegExp]>([
     "a decay of 1",
     { average: { name: "ema", decay: 1 } },
     /train: average: ema: expected a decay from 0 to below 1, got 1/,
+  ],
+  [
+    "an average beside early stopping",
+    { average: ema(), validation: data, earlyStopping: { patience: 1 } },
+    /train: average: expected no earlyStopping beside it/,
   ],
   ["no average", { average: 0.9 }, /train: average: expected an average, got 0.9; pass ema/],
   ["a word that is none", { average: { name: "swa", start: 1.5, every: 1 } }, /swa: start: expected an integer from 0/],

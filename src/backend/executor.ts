@@ -12,6 +12,17 @@ export interface Dataset {
   readonly targets: FloatArray;
   /** Columns of the inputs that hold numbers of categories: a network has to have an embedding for each. */
   readonly categoryColumns?: readonly number[];
+  /**
+   * How much each row counts, [rows], at least 0; default all alike. A loss is then the weighted mean Σ w·e / Σ w over the rows. Training
+   * scales the weights to a mean of 1 over its rows, and a batch divides by its number of rows: the same where it holds all rows.
+   */
+  readonly weights?: FloatArray;
+}
+
+/** Rows as a run takes them (src/backend/rowWeights.ts). */
+export interface TrainingRows extends Dataset {
+  /** The targets have one more column, the weight of the row: [rows, network.outputs + 1]. */
+  readonly isWeighted?: boolean;
 }
 
 /** Ways to compute a step; what each does is told in docs/engine.md. */
@@ -31,6 +42,28 @@ export interface PerMember {
   readonly weightDecay?: ArrayLike<number>;
   /** Seeds of the order of rows and of the bootstrap sample; integers in [0, 2⁵³). */
   readonly seed?: ArrayLike<number>;
+}
+
+/** Where the early stopping of a training stands, [members] each: src/model/earlyStopping.ts. */
+export interface EarlyStoppingState {
+  /** Best value of the metric, infinite where there was none, and the step after which it was; −1 where there was none. */
+  readonly bestValues: Float64Array;
+  readonly bestSteps: Float64Array;
+  /** Validations since the best one. */
+  readonly waits: Float64Array;
+  /** Steps after which a member was stopped; −1 while it goes on. */
+  readonly stoppedSteps: Float64Array;
+  /** Loss before the last step that a member has done. */
+  readonly finalLosses: FloatArray;
+  /** The last step after which members were judged. A state that is read after another one has not been judged yet. */
+  readonly judgedStep: number;
+  /** [members, parameterCount], or none where they are not restored. */
+  readonly bestParameters: FloatArray;
+}
+
+/** What the trainer goes on from, apart from what the run computes: an entry for each feature that keeps something between events. */
+export interface TrainerState {
+  readonly earlyStopping?: EarlyStoppingState;
 }
 
 /** What a training has to have in common with the one that it goes on with: the rows of every step, and the moments' meaning. */
@@ -59,13 +92,14 @@ export interface Checkpoint {
   readonly nonFiniteSteps: Float64Array;
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
+  readonly trainer?: TrainerState | undefined;
   /** Of which training; one without any may go on as another training. */
   readonly fingerprint?: Fingerprint | undefined;
 }
 
 /** Everything that decides what a training run computes, and in which order. */
 export interface RunSettings {
-  readonly data: Dataset;
+  readonly data: TrainingRows;
   readonly optimizer: Optimizer;
   readonly batchSize: number;
   /** Draw batches by a seeded permutation of each epoch; never applied when one batch holds every row. */
@@ -123,6 +157,11 @@ export interface TrainingRun {
   readonly leastSteps: number;
   /** Replaces the learning rate of all members from the next step handed over. */
   setLearningRate(learningRate: number): void;
+  /**
+   * Stops members after the first step, all work being done: as if a value of step 0 had not been finite. Later steps leave them as
+   * they are, with a loss of NaN.
+   */
+  stop(members: readonly number[]): void;
   dispose(): void;
 }
 
@@ -195,16 +234,16 @@ export interface Executor {
   planRun(settings: RunSettings): PlanReport;
   createRun(settings: RunSettings): Promise<TrainingRun>;
   /** One step over `data` as one batch, every value read back; the executor's parameters stay as they were. */
-  trace(data: Dataset, optimizer: Optimizer): Promise<Trace>;
+  trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace>;
   dispose(): void;
 }
 
 /** What only the float64 reference does: it answers at once, and for parameters that are not its own. */
 export interface Reference extends Executor {
   /** As `trace`. */
-  traceNow(data: Dataset, optimizer: Optimizer): Trace;
+  traceNow(data: TrainingRows, optimizer: Optimizer): Trace;
   /** The mean loss over data as `trace` has it, dropout included, as a function of one member's parameters [parameterCount]. */
-  lossOf(data: Dataset): (parameters: Float64Array) => number;
+  lossOf(data: TrainingRows): (parameters: Float64Array) => number;
   /** Parameters after the first update by an optimizer; all [members, parameterCount]. */
   update(optimizer: Optimizer, parameters: FloatArray, gradients: FloatArray): Float64Array;
 }

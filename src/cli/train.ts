@@ -9,6 +9,9 @@ import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { stoppingOf } from "./stopping.ts";
+import { regularisationOf } from "./regularisation.ts";
+import { updateOptionsOf } from "./updateFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -21,16 +24,20 @@ import {
   save,
   type SessionOptions,
   scoreHeldOut,
+  tellStopping,
 } from "./training.ts";
 import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
-const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optimizer): SessionOptions => ({
+const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
   epochs: flags.epochs,
   batchSize: flags.batchSize,
   seed: flags.seed,
   strategy: flags.strategy,
-  ...(validation && { validation }),
+  ...regularisationOf(flags),
+  ...updateOptionsOf(flags),
+  ...(prepared.validation && { validation: prepared.validation }),
+  ...stoppingOf(flags, prepared),
 });
 
 /** What makes the steps long, as far as it was asked for. */
@@ -70,6 +77,7 @@ async function conclude(
     output.record(record);
     throw interruptedAt(session, outcome);
   }
+  tellStopping(session);
   const heldOut = await scoreHeldOut(session);
   const verified = initialParameters && (await verify(session, outcome, initialParameters));
   saved();

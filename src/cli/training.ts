@@ -26,6 +26,7 @@ import type { Output } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, modelKind } from "./outputFile.ts";
 import { scoreLines } from "./scoreLines.ts";
 import type { ProgressView } from "./progress.ts";
+import { describeStopping } from "./stopping.ts";
 import { startWork, working } from "./work.ts";
 import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 
@@ -63,7 +64,7 @@ export function claimModel(input: string, { output, force = false }: CommonFlags
 
 /** @param seed decides which rows are held out */
 export function prepareTable(output: Output, table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
-  const { task, columns, ignore, validation, loss, missingCells, categories } = flags;
+  const { task, columns, ignore, weightColumn, validation, loss, missingCells, categories } = flags;
   const target = targetsOf(table, flags);
   const options = {
     target,
@@ -74,6 +75,7 @@ export function prepareTable(output: Output, table: Table, flags: CommonFlags, s
     categories,
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
+    ...(weightColumn !== undefined && { weightColumn }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
   };
   const preparing = `preparing ${grouped(table.rowCount)} rows`;
@@ -131,6 +133,13 @@ export async function save(session: Session, outcome: Outcome): Promise<string> 
   return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
 }
 
+/** Tells when members stopped, where they might. */
+export function tellStopping({ model, output, flags, prepared }: Session): void {
+  if (!model.earlyStopping) return;
+  const perEpoch = Math.ceil(prepared.trainingRows / Math.min(flags.batchSize, prepared.trainingRows));
+  output.result("training", describeStopping(model.earlyStopping, { perEpoch, epochs: flags.epochs }));
+}
+
 /** Tells how good the model is on the rows that were held out, in the units of the table. */
 export async function scoreHeldOut({ model, prepared, output }: Session): Promise<PredictionScore | undefined> {
   const { preprocessing, validation } = prepared;
@@ -155,6 +164,13 @@ export function interruptedAt({ file, interrupts }: Session, { last }: Outcome):
   return new Stop(`interrupted ${done}; the model as it was is in ${file.path}`, interrupts.exitCode);
 }
 
+const earlyStoppingRecord = ({ earlyStopping }: Model<AnyNetwork>) =>
+  earlyStopping && {
+    stoppedSteps: Array.from(earlyStopping.stoppedSteps),
+    bestSteps: Array.from(earlyStopping.bestSteps),
+    bestValues: Array.from(earlyStopping.bestValues),
+  };
+
 /** What --json tells of a training. */
 export function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
@@ -178,7 +194,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     data: { place: table.place, ...report, trainingRows, validationRows, preprocessing },
     network: architecture,
     plan: model.plan(prepared.training, options),
-    training: { ...training, finished, validation: last?.validation },
+    training: { ...training, finished, validation: last?.validation, earlyStopping: earlyStoppingRecord(model) },
     model: file.path,
     exitCode: interrupts.exitCode,
   };

@@ -19,21 +19,18 @@ import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.t
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
+import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
+import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions {
+export interface TrainOptions extends LabelOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
-  /**
-   * Scales the gradients of a member down to this norm where theirs is larger, as `torch.nn.utils.clip_grad_norm_`. The loss, and what decay and `l1`
-   * add, are not part of it.
-   */
-  readonly clipNorm?: number;
-  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`; behind `clipNorm`. */
+  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`. */
   readonly clipValue?: number;
   /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Losses are told without it. */
   readonly l1?: number;
@@ -80,7 +77,9 @@ export interface TrainOptions {
   readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
-  /** Default: every 200 ms, and at the end. */
+  /** Stop each member when its validation gets no better, and restore its best parameters. Needs `validation`. */
+  readonly earlyStopping?: EarlyStopping;
+  /** Default: every 200 ms, and at the end; with early stopping after every epoch. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
@@ -119,6 +118,7 @@ export interface TrainPlan {
   readonly perEpoch: number;
   readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
+  readonly earlyStopping: StoppingRule | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
 }
@@ -136,8 +136,10 @@ const known = [
   "strategy",
   "activationStorage",
   "resume",
+  ...labelOptions,
   "checkpoint",
   "validation",
+  "earlyStopping",
   "logInterval",
   "signal",
 ];
@@ -252,7 +254,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
-    data,
+    data: trainingRows(network, data, options),
     optimizer: surrounded,
     batchSize: size,
     shuffle,
@@ -260,14 +262,17 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     ...optionalSettings(options, optimizer, members),
   };
   const totalSteps = totalStepsOf(options, perEpoch);
-  const { resume } = options;
+  const { resume, validation, earlyStopping } = options;
   if (resume !== undefined) requireCheckpoint(resume, { network, members, settings, totalSteps });
+  const eventInterval = eventIntervalOf(logInterval ?? (earlyStopping && { epochs: 1 }), perEpoch);
+  const { eventSteps: everySteps = perEpoch } = eventInterval;
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
     perEpoch,
-    eventInterval: eventIntervalOf(logInterval, perEpoch),
-    validation: options.validation,
+    eventInterval,
+    validation,
+    earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };

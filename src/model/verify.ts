@@ -6,6 +6,7 @@ import { streams, uniformAt } from "../random.ts";
 import { resultOf } from "./averagedParameters.ts";
 import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
+import { firstRows, trainingRows } from "./trainingRows.ts";
 
 export interface VerifyRequest {
   /** Parameters before the first step [members, parameterCount]. */
@@ -13,8 +14,8 @@ export interface VerifyRequest {
   readonly data: Dataset;
   /** Options of the training that `model` went through; their signal ends the verification too. */
   readonly options: TrainOptions;
-  /** Steps that were done; default all of `options`. */
-  readonly steps?: number;
+  /** Steps that were done, by all or by each member; default all of `options`, and with early stopping those that it has left. */
+  readonly steps?: number | ArrayLike<number>;
 }
 
 /** A trained model held against the float64 reference that took the same steps. */
@@ -81,17 +82,26 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
   );
   executor.writeParameters(request.initialParameters);
   const run = await executor.createRun(settings);
+  const { steps = totalSteps } = request;
+  const ends = typeof steps === "number" ? [steps] : Array.from(steps);
+  const parameters = Float64Array.from(request.initialParameters);
+  const width = parameters.length / ends.length;
+  const last = ends.reduce((most, end) => Math.max(most, end), 0);
   let pauseMs = performance.now() + unitMs;
-  const steps = request.steps ?? totalSteps;
-  for (let step = settings.resume?.step ?? 0; step < steps; step++) {
+  for (let step = settings.resume?.step ?? 0; step < last; step++) {
     if (seed !== undefined) executor.writeParameters(rounded(await executor.readParameters(), seed, step));
     await run.execute(step, 1);
+    for (const [member, end] of ends.entries())
+      if (end === step + 1) {
+        const all = resultOf(settings, await run.readCheckpoint(end));
+        parameters.set(all.subarray(member * width, (member + 1) * width), member * width);
+      }
     if (performance.now() < pauseMs) continue;
     await nextTask();
     signal?.throwIfAborted();
     pauseMs = performance.now() + unitMs;
   }
-  return Float64Array.from(resultOf(settings, await run.readCheckpoint(steps)));
+  return parameters;
 }
 
 interface Difference {
@@ -124,14 +134,16 @@ const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): 
 
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
 async function compareStep(model: Model<AnyNetwork>, reference: Reference, { data, options }: VerifyRequest) {
-  const { inputs, outputs } = model.network;
   const { optimizer } = planTraining(model.network, data, options, model.members).settings;
-  const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
-  const batch = { inputs: data.inputs.subarray(0, rows * inputs), targets: data.targets.subarray(0, rows * outputs) };
-  const own = await model.trace(batch, optimizer);
+  const count = Math.min(256, model.plan(data, options).chunkRows, data.inputs.length / model.network.inputs);
+  const batch = firstRows(model.network, data, count);
+  const { labelSmoothing, classWeights } = options;
+  const labels = { ...(labelSmoothing !== undefined && { labelSmoothing }), ...(classWeights && { classWeights }) };
+  const rows = trainingRows(model.network, batch, labels);
+  const own = await model.trace(batch, optimizer, labels);
   const traceAt = (parameters: FloatArray): Promise<Trace> => {
     reference.writeParameters(parameters);
-    return reference.trace(batch, optimizer);
+    return reference.trace(rows, optimizer);
   };
   const truth = await traceAt(own.before);
   let drift = leastStepDrift;
@@ -149,7 +161,9 @@ async function compareStep(model: Model<AnyNetwork>, reference: Reference, { dat
  * decides, since in one step nothing is amplified.
  * @throws the reason of the options' signal
  */
-export async function verifyTraining(model: Model<AnyNetwork>, request: VerifyRequest): Promise<Verification> {
+export async function verifyTraining(model: Model<AnyNetwork>, wanted: VerifyRequest): Promise<Verification> {
+  const steps = wanted.steps ?? (wanted.options.earlyStopping && model.earlyStopping?.steps);
+  const request = { ...wanted, ...(steps !== undefined && { steps }) };
   const { network, members } = model;
   const { createReference } = await import("../backend/createReference.ts");
   const executor = createReference(network, members);

@@ -8,13 +8,15 @@ import {
   type RunSettings,
   type Scores,
   type Trace,
+  type TrainingRows,
   type TrainingRun,
 } from "../executor.ts";
 import { deriveStep } from "../../graph/derive.ts";
 import type { Network } from "../../graph/network.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { widestOptimizer } from "../batches.ts";
+import { rowCountOf, widestOptimizer } from "../batches.ts";
+import { trainedNetwork } from "../rowWeights.ts";
 import type { Device } from "../device.ts";
 import { InvalidInput } from "../../errors.ts";
 import { WasmDevice } from "./device.ts";
@@ -38,6 +40,8 @@ interface ExecutorOptions {
   readonly machine?: WasmMachine | undefined;
   /** Why it is not a GPU that computes, where a GPU was found. */
   readonly because?: string | undefined;
+  /** Members that the training began with, where fewer go on: what it takes to the same bits. */
+  readonly plannedMembers?: number | undefined;
 }
 
 /** Parameters of members on the CPU in f32, and what is computed with them by WebAssembly. */
@@ -76,9 +80,9 @@ export class WasmExecutor implements Executor {
     device: WasmDevice,
     network: AnyNetwork,
     members: number,
-    { machine, because }: ExecutorOptions = {},
+    { machine, ...options }: ExecutorOptions = {},
   ): Promise<WasmExecutor> {
-    return new WasmExecutor(device, network, members, { machine: machine ?? (await machineOf(device)), because });
+    return new WasmExecutor(device, network, members, { machine: machine ?? (await machineOf(device)), ...options });
   }
 
   #requireAlive(place: string): void {
@@ -172,7 +176,7 @@ export class WasmExecutor implements Executor {
 
   planRun(settings: RunSettings): PlanReport {
     const { machine, because } = this.#options;
-    const work = { network: this.network, members: this.members, settings };
+    const work = this.#work(settings);
     const plan = planWasm(machine, work, because);
     const memory = new MemoryCount();
     memory.allocate(4 * this.members * this.#stride);
@@ -190,7 +194,8 @@ export class WasmExecutor implements Executor {
 
   /** @returns rows that are taken at once */
   #planFused(memory: MemoryCount, settings: RunSettings, kernelOf: KernelOf): number {
-    const training = { network: fusedNetwork(this.network)!, members: this.members, settings };
+    const work = this.#work(settings);
+    const training = { ...work, network: fusedNetwork(work.network)! };
     const { rowCount } = new FusedMemory(memory, training, { kernelOf, threads: this.#device.pool.threads });
     return Math.min(settings.batchSize, rowCount);
   }
@@ -199,17 +204,25 @@ export class WasmExecutor implements Executor {
     return new RunMemory(memory, this.#runRequest(settings), kernelOf).sizes.chunkRows;
   }
 
+  /** What is to be trained. */
+  #work(settings: RunSettings) {
+    const network = trainedNetwork(this.network, settings.data);
+    return { network, members: this.members, plannedMembers: this.#options.plannedMembers, settings };
+  }
+
   /** What a run layer by layer is created with. */
   #runRequest(settings: RunSettings) {
     const plan = updatePlan(widestOptimizer(settings));
-    const module = trainingModule(this.network, plan, this.#device.heap.isShared);
-    return { network: this.network, members: this.members, parameters: this.#parameters, module, plan, settings };
+    const network = trainedNetwork(this.network, settings.data);
+    const module = trainingModule(network, plan, this.#device.heap.isShared);
+    return { network, members: this.members, parameters: this.#parameters, module, plan, settings };
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    const isFused = strategyOf({ network: this.network, members: this.members, settings }) !== "layered";
-    const network = fusedNetwork(this.network);
+    const work = this.#work(settings);
+    const isFused = strategyOf({ ...work, network: this.network }) !== "layered";
+    const network = fusedNetwork(work.network);
     return network && isFused ? this.#createFused(network, settings) : this.#createRun(settings);
   }
 
@@ -217,9 +230,8 @@ export class WasmExecutor implements Executor {
     this.#fused = await FusedRun.create({
       pool: this.#device.pool,
       kernels: this.#device.kernels,
+      ...this.#work(settings),
       network,
-      members: this.members,
-      settings,
       parameters: await this.readParameters(),
       requireAlive: () => this.#requireAlive("train"),
       ended: () => {
@@ -233,16 +245,16 @@ export class WasmExecutor implements Executor {
   async #createRun(settings: RunSettings): Promise<WasmRun> {
     const { kernels, heap } = this.#device;
     const request = this.#runRequest(settings);
-    const rule = rowRuleOf(settings, settings.data.targets.length / this.network.outputs);
+    const rule = rowRuleOf(settings, rowCountOf(settings, this.network));
     const leases = [await kernels.take([request.module], () => request.module)];
     if (!areInOrder(rule))
       leases.push(await kernels.take([drawModule, ...Object.values(rule)], () => drawModule(rule, heap.isShared)));
     return new WasmRun({ ...request, device: this.#device, leases, requireAlive: () => this.#requireAlive("train") });
   }
 
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  async trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
     this.#requireAlive("trace");
-    const rows = data.targets.length / this.network.outputs;
+    const rows = data.inputs.length / this.network.inputs;
     const settings = { data, optimizer, batchSize: rows, shuffle: false, seed: 0 };
     this.#takeOver();
     const before = this.#readAll();

@@ -1,6 +1,6 @@
 import { memberHyperParameters } from "../../math/optimizers.ts";
-import type { Network } from "../../graph/network.ts";
-import { optimizerOf, seedOf, widestOptimizer } from "../batches.ts";
+import { type Network, targetWidth } from "../../graph/network.ts";
+import { optimizerOf, rowCountOf, seedOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { sharesFused } from "./costModel.ts";
 import { groupMembers, stepBytesOf, sumBytes } from "./fusedProgram.ts";
@@ -22,6 +22,8 @@ export const itemsPerThread = 8;
 export interface FusedTraining {
   readonly network: Network;
   readonly members: number;
+  /** As `ExecutorOptions` has it. */
+  readonly plannedMembers?: number | undefined;
   readonly settings: RunSettings;
 }
 
@@ -54,12 +56,11 @@ export class FusedMemory {
     { kernelOf, threads }: { kernelOf: KernelOf; threads: number },
   ) {
     const { network, members, settings } = training;
-    const { inputs, outputs } = network;
     const memory = new Memory(heap);
     this.#training = training;
     this.#memory = memory;
     this.plan = updatePlan(widestOptimizer(settings));
-    this.rowCount = settings.data.targets.length / outputs;
+    this.rowCount = rowCountOf(settings, network);
     this.rowRule = rowRuleOf(settings, this.rowCount);
     this.groups = Math.ceil(members / groupMembers);
     const batchSize = Math.min(settings.batchSize, this.rowCount);
@@ -75,7 +76,7 @@ export class FusedMemory {
     try {
       this.at = {
         steps: floatsOf(this.callSteps * stepBytesOf(this.plan)),
-        rows: memory.allocate(this.rowCount * (inputs + outputs)),
+        rows: memory.allocate(this.rowCount * (network.inputs + targetWidth(network))),
         state: memory.allocate(this.stateLanes * this.stateCount * stores),
         rates: memory.allocate(memberHyperParameters.length * lanes),
         seeds: memory.allocate(this.#seedCount),
@@ -102,7 +103,8 @@ export class FusedMemory {
   }
 
   get isMembers(): boolean {
-    return this.#training.members > 1;
+    const { members, plannedMembers = members } = this.#training;
+    return plannedMembers > 1;
   }
 
   /** Lanes and values of the state: of members, or of one network. */

@@ -7,8 +7,10 @@ import {
   type RunSettings,
   type Scores,
   type Trace,
+  type TrainingRows,
   type TrainingRun,
 } from "../../executor.ts";
+import { trainedNetwork } from "../../rowWeights.ts";
 import { InvalidInput } from "../../../errors.ts";
 import type { Device } from "../../device.ts";
 import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
@@ -37,9 +39,11 @@ export class GpuExecutor implements Executor {
   readonly #parameters: GPUBuffer;
   readonly #created = new Map<string, Promise<Open>>();
   readonly #open = new Set<Open>();
+  readonly #plannedMembers: number;
   #isDisposed = false;
 
-  private constructor(device: GpuDevice, network: AnyNetwork, members: number) {
+  private constructor(device: GpuDevice, network: AnyNetwork, members: number, plannedMembers: number) {
+    this.#plannedMembers = plannedMembers;
     this.#device = device;
     this.network = network;
     this.members = members;
@@ -47,10 +51,15 @@ export class GpuExecutor implements Executor {
     this.#parameters = this.#owner.storage("parameters", members * network.parameterCount);
   }
 
-  static create(device: GpuDevice, network: AnyNetwork, members: number): Promise<GpuExecutor> {
+  static create(
+    device: GpuDevice,
+    network: AnyNetwork,
+    members: number,
+    plannedMembers = members,
+  ): Promise<GpuExecutor> {
     return device.checked(
       "model: parameters",
-      () => new GpuExecutor(device, network, members),
+      () => new GpuExecutor(device, network, members, plannedMembers),
       (executor) => executor.dispose(),
     );
   }
@@ -106,12 +115,14 @@ export class GpuExecutor implements Executor {
   async score(data: Dataset): Promise<Scores> {
     const rows = data.targets.length / this.network.outputs;
     const chain = asChain(this.network);
-    const isFused = chain && scoresFused(this.#device, chain, this.members, rows);
+    const isFused = chain && scoresFused(this.#device, chain, this.#plannedMembers, rows);
     return (await (isFused ? this.#openScorer(chain) : this.#openPredictor("score"))).score(data);
   }
 
   #request(settings: RunSettings): RunRequest {
-    return { device: this.#device, network: this.network, members: this.members, settings };
+    const network = trainedNetwork(this.network, settings.data);
+    const { members } = this;
+    return { device: this.#device, network, members, plannedMembers: this.#plannedMembers, settings };
   }
 
   planRun(settings: RunSettings): PlanReport {
@@ -132,8 +143,8 @@ export class GpuExecutor implements Executor {
     return this.#adopt("train", await planRun(this.#request(settings)).create(this.#parameters));
   }
 
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
-    const batchSize = data.targets.length / this.network.outputs;
+  async trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
+    const batchSize = data.inputs.length / this.network.inputs;
     const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
     const before = await this.readParameters();
     const { traceStep } = await import("./trace.ts");
@@ -150,10 +161,16 @@ export class GpuExecutor implements Executor {
 
 /**
  * Creates the executor of a network on a WebGPU device.
+ * @param plannedMembers that the training began with, where fewer go on: what it takes to the same bits
  * @throws InvalidInput where the device is none
  */
-export async function openExecutor(device: Device, network: AnyNetwork, members: number): Promise<GpuExecutor> {
-  if (device instanceof GpuDevice) return GpuExecutor.create(device, network, members);
+export async function openExecutor(
+  device: Device,
+  network: AnyNetwork,
+  members: number,
+  plannedMembers = members,
+): Promise<GpuExecutor> {
+  if (device instanceof GpuDevice) return GpuExecutor.create(device, network, members, plannedMembers);
   throw new InvalidInput({
     place: "createModel: device",
     expected: "a device from acquire()",

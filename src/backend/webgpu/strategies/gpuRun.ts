@@ -1,4 +1,4 @@
-import { widestOptimizer } from "../../batches.ts";
+import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import {
   type Checkpoint,
   type MemberResults,
@@ -11,7 +11,6 @@ import type { GpuDevice } from "../device.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { initialState, momentCount } from "../../../math/optimizerFunction.ts";
-import { rowCountOf } from "./costConstants.ts";
 import { InFlight } from "./inFlight.ts";
 import { hyperBlock, memberBlock } from "./uniforms.ts";
 
@@ -242,6 +241,13 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     const { device, buffers, members, settings } = this.parts;
     const optimizer = { ...settings.optimizer, learningRate };
     write(device.gpu, buffers.settings, memberBlock({ ...settings, optimizer }, members));
+  }
+
+  /** As `setLearningRate`, steps submitted before are not touched. */
+  stop(members: readonly number[]): void {
+    this.requireAlive();
+    const { device, buffers } = this.parts;
+    for (const member of members) write(device.gpu, buffers.status, Uint32Array.of(0), 4 * member);
   }
 
   protected requireAlive(): void {

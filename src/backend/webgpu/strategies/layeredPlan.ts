@@ -1,13 +1,12 @@
-import { hasOwnRows, widestOptimizer } from "../../batches.ts";
+import { hasOwnRows, rowCountOf, widestOptimizer } from "../../batches.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { GpuDevice } from "../device.ts";
 import type { Layout } from "../layout.ts";
 import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
-import { rowCountOf } from "./costConstants.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
-import type { LayerShape } from "../../../graph/network.ts";
+import { type LayerShape, targetWidth } from "../../../graph/network.ts";
 import { type Schedule, scheduleOf } from "../../../graph/schedule.ts";
 import type { Task } from "../../../graph/tasks.ts";
 import { chooseVariant, kernelName, type MatmulLimits, type LayerVariant } from "../matmulVariants.ts";
@@ -168,7 +167,7 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
   const splitsThatFit = Math.floor(Math.min(splitFloats, limits.maxBufferBytes / 4) / gradientFloats);
   const splits = Math.max(1, Math.min(maxSplits, Math.ceil(chunkRows / sliceRows), splitsThatFit));
   const inputPageRows = pageRowsOf(limits, network.inputs, rowCount);
-  const targetPageRows = pageRowsOf(limits, network.outputs, rowCount);
+  const targetPageRows = pageRowsOf(limits, targetWidth(network), rowCount);
   const ringThatFits = Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / members);
   const samples = members * batchSize;
   return {
@@ -196,6 +195,8 @@ export interface RunRequest {
   readonly device: GpuDevice;
   readonly network: AnyNetwork;
   readonly members: number;
+  /** Members that the training began with: how sums are divided depends on their number. */
+  readonly plannedMembers?: number;
   readonly settings: RunSettings;
 }
 
@@ -208,9 +209,13 @@ export interface LayeredRequest extends RunRequest {
 
 /** Plans a run layer by layer. */
 export function layeredRequest(request: RunRequest): LayeredRequest {
-  const { device, network, members, settings } = request;
+  const { device, network, members, plannedMembers = members, settings } = request;
   const rowCount = rowCountOf(settings, network);
-  return { ...request, plan: planLayered(device, { network, members, rowCount, batchSize: settings.batchSize }) };
+  const { batchSize } = settings;
+  const plan = planLayered(device, { network, members: plannedMembers, rowCount, batchSize });
+  const groupMembers = Math.min(members, plan.groupMembers);
+  const workPerStep = (plan.workPerStep * members) / plannedMembers;
+  return { ...request, plan: { ...plan, groupMembers, workPerStep } };
 }
 
 /** Members that `batchRows` holds the rows of. */
@@ -232,7 +237,7 @@ export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
   const { inputs, targets } = settings.data;
   const nodes =
     nodeStrideOf(schedule, members * plan.chunkRows) * schedule.arenaWidths.reduce((sum, own) => sum + own, 0);
-  const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
+  const gathered = plan.gathered ? plan.chunkRows * (network.inputs + targetWidth(network)) : 0;
   const gradients = plan.splits * members * (network.parameterCount + 1);
   const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
   const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
