@@ -8,6 +8,7 @@ import {
   inputWidth,
   outputWidth,
 } from "../data.ts";
+import type { CheckpointFlags } from "./checkpointing.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
 import type { StoppingFlags } from "./stopping.ts";
@@ -70,7 +71,9 @@ interface OptimizerFlags {
 }
 
 /** Options of `thalweg train`. */
-export interface TrainFlags extends CommonFlags {
+export interface TrainFlags extends CommonFlags, CheckpointFlags {
+  /** True and "latest": the newest; else a file or a folder. */
+  readonly resume?: string | true;
   readonly learningRate?: number;
   readonly momentum?: number;
   readonly weightDecay?: number;
