@@ -231,7 +231,7 @@ export interface Executor {
   predict(inputs: FloatArray): Promise<FloatArray>;
   /** Loss and accuracy of each member over rows of data, reduced where the outputs are computed. */
   score(data: Dataset): Promise<Scores>;
-  planRun(settings: RunSettings): PlanReport;
+  planRun(settings: RunSettings): Promise<PlanReport>;
   createRun(settings: RunSettings): Promise<TrainingRun>;
   /** One step over `data` as one batch, every value read back; the executor's parameters stay as they were. */
   trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace>;

@@ -135,7 +135,7 @@ const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): 
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
 async function compareStep(model: Model<AnyNetwork>, reference: Reference, { data, options }: VerifyRequest) {
   const { optimizer } = planTraining(model.network, data, options, model.members).settings;
-  const count = Math.min(256, model.plan(data, options).chunkRows, data.inputs.length / model.network.inputs);
+  const count = Math.min(256, (await model.plan(data, options)).chunkRows, data.inputs.length / model.network.inputs);
   const batch = firstRows(model.network, data, count);
   const { labelSmoothing, classWeights } = options;
   const labels = { ...(labelSmoothing !== undefined && { labelSmoothing }), ...(classWeights && { classWeights }) };

@@ -262,9 +262,9 @@ export class ReferenceExecutor implements Reference {
     return scoreMembers(this.network, rowsPerMember(this.#parameters, this.members), data);
   }
 
-  planRun(settings: RunSettings): PlanReport {
+  planRun(settings: RunSettings): Promise<PlanReport> {
     const { inputs, targets } = settings.data;
-    return {
+    return Promise.resolve({
       machine: "reference",
       strategy: "reference",
       reason: "float64 on the CPU: no GPU is used",
@@ -274,7 +274,7 @@ export class ReferenceExecutor implements Reference {
       kernels: [],
       chunkRows: settings.batchSize,
       bytes: 8 * (inputs.length + targets.length + 3 * this.#parameters.length),
-    };
+    });
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
