@@ -225,10 +225,10 @@ test("where the driver refuses a strategy another is taken, then the plain varia
   const device = await openDevice();
   refusePipelines(/train/);
   const model = await createModel(net, { device, seed: 1 });
-  const before = model.plan(data, options);
+  const before = await model.plan(data, options);
   expect(before.strategy).not.toBe("layered");
   await model.fit(data, { ...options, steps: 3 });
-  const plan = model.plan(data, options);
+  const plan = await model.plan(data, options);
   expect(plan.strategy).toBe("layered");
   expect(plan.reason).toContain(`; the driver refused ${before.strategy}: `);
   const asked = { ...options, steps: 3, strategy: before.strategy as "tiles" };
@@ -238,9 +238,9 @@ test("where the driver refuses a strategy another is taken, then the plain varia
   const rows = { inputs: new Float32Array(64 * 64), targets: new Float32Array(64 * 64) };
   const other = await createModel(wide, { device, seed: 1 });
   const tiled = { ...options, batchSize: 64, steps: 1, strategy: "layered" } as const;
-  expect(other.plan(rows, tiled).kernels[0]).toMatch(/forward(Tiled|Quads)/);
+  expect((await other.plan(rows, tiled)).kernels[0]).toMatch(/forward(Tiled|Quads)/);
   await other.fit(rows, tiled);
-  expect(other.plan(rows, tiled).kernels[0]).toBe("forward");
+  expect((await other.plan(rows, tiled)).kernels[0]).toBe("forward");
   refusePipelines(/./);
   const third = await createModel(net, { device, seed: 1 });
   const { recoveries } = await third.fit(data, { ...options, optimizer: adam({ learningRate: 0.01 }), steps: 3 });

@@ -195,7 +195,7 @@ export class RecoveringExecutor implements Executor {
     return this.untilDisposed(this.#recovering((executor) => executor.trace(data, optimizer)));
   }
 
-  planRun(settings: RunSettings): PlanReport {
+  planRun(settings: RunSettings): Promise<PlanReport> {
     return this.#executor.planRun(this.#possible(settings));
   }
 

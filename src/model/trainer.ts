@@ -11,6 +11,7 @@ import {
 import { isOfDevice, type RecoveringExecutor, whyOf } from "../backend/recoveringExecutor.ts";
 import { nextTask } from "../nextTask.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
+import { AveragedParameters } from "./averagedParameters.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
 import {
@@ -91,6 +92,7 @@ export class Trainer {
   #eventStep: number;
   #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
+  readonly #averaged: AveragedParameters;
   #results: MemberResults | undefined;
   #good: Checkpoint | undefined;
   #newestLosses: FloatArray | undefined;
@@ -116,6 +118,7 @@ export class Trainer {
       readNonFinite: () => this.#run.readNonFinite(),
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
+    this.#averaged = new AveragedParameters(executor, reader, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
@@ -177,8 +180,11 @@ export class Trainer {
         const steering = yield progress;
         await this.#recovering(async () => this.#steer(steering));
       }
-      if (this.#isDone || !this.#plan.signal?.aborted) continue;
+      if (this.#isDone) break;
+      this.#averaged.hide();
+      if (!this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
+      await this.#averaged.show(this.#step, this.#keeper.newest);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
@@ -234,6 +240,7 @@ export class Trainer {
     this.#losses = [];
     const { resume: _, ...settings } = this.#settings;
     const own = state ? { ...settings, resume: state } : settings;
+    this.#averaged.hide();
     this.#run.dispose();
     this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
     if (this.#isDisposed) this.#run.dispose();
@@ -322,6 +329,7 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
+    await this.#averaged.show(this.#step, this.#keeper.newest);
     const validation = await this.#validate(nonFiniteSteps);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
@@ -385,7 +393,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(good.parameters);
+    if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,

@@ -113,7 +113,7 @@ export class TrainingSession<Options, Frame> {
     const { model, good } = await createTrainee(this.#device, settings, onLost);
     this.#training = new Training(model, settings, good);
     if (model.device !== this.#computing) this.#tellDevice(model.device);
-    this.#tellPlan(this.#training);
+    await this.#tellPlan(this.#training);
   }
 
   #tellDevice(device: Device): void {
@@ -121,8 +121,9 @@ export class TrainingSession<Options, Frame> {
     this.#tell({ type: "device", kind: device.kind, name: device.name, fallbackReason: device.fallbackReason });
   }
 
-  #tellPlan(training: Training): void {
-    this.#tell({ type: "started", plan: training.plan(), parameterCount: training.model.network.parameterCount });
+  async #tellPlan(training: Training): Promise<void> {
+    const { parameterCount } = training.model.network;
+    this.#tell({ type: "started", plan: await training.plan(), parameterCount });
   }
 
   async #acquireFor({ device = "auto" }: SessionSettings<Options>): Promise<Device> {
@@ -218,7 +219,7 @@ export class TrainingSession<Options, Frame> {
     const { progress } = training;
     if (progress?.recovered) this.#losses.drop(); // they begin anew with the step that it went on from
     this.#losses.add(progress?.losses);
-    this.#tellLoss(training);
+    await this.#tellLoss(training);
   }
 
   /** Computes a frame, unless the page has yet to show the one before. */
@@ -230,7 +231,7 @@ export class TrainingSession<Options, Frame> {
     const isRunning = this.#pace !== undefined;
     const context = { model, settings, options: settings.options, step, state, progress, isRunning, isFinished };
     const rendered = await this.#render(context);
-    this.#tellLoss(this.#training);
+    await this.#tellLoss(this.#training);
     const losses = this.#losses.take();
     const { stepsPerSecond } = this.#speed;
     const frame = this.#gate.send();
@@ -283,11 +284,11 @@ export class TrainingSession<Options, Frame> {
   }
 
   /** The library goes on by itself; the page is told that, and what computes. */
-  #tellLoss(training: Training): void {
+  async #tellLoss(training: Training): Promise<void> {
     const { device } = training.model;
     if (device === this.#computing) return;
     this.#tellDevice(device);
-    this.#tellPlan(training);
+    await this.#tellPlan(training);
     this.#tell({ type: "resumed", step: training.resumedAt, why: this.#loss });
   }
 
