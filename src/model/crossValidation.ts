@@ -1,6 +1,6 @@
-import { createExecutor } from "../backend/createExecutor.ts";
 import type { Device } from "../backend/device.ts";
 import type { Dataset, Executor, FloatArray, PerMember } from "../backend/executor.ts";
+import { RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { InvalidInput } from "../errors.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName, requireSeed, requireSeeds } from "../graph/initializers.ts";
@@ -185,7 +185,7 @@ function trainOptionsOf(options: CrossValidationOptions): TrainOptions {
 
 /** Trains to the end. @returns the step at which each member diverged; −1 where it did not */
 async function trainAll(
-  executor: Executor,
+  executor: RecoveringExecutor,
   training: TrainPlan,
   onProgress: CrossValidationOptions["onProgress"],
 ): Promise<Float64Array> {
@@ -241,7 +241,7 @@ export async function startCrossValidation(
   const perMember = perMemberOf(plan, settings);
   const heldOut = heldOutOf(folds, plan);
   const training = planTraining(network, data, { ...ofAll, perMember }, { members, heldOut });
-  const executor = await createExecutor(device, network, members);
+  const executor = await RecoveringExecutor.open({ device, network, members, recovers: true });
   try {
     const drawn = { seed: perMember.seed, members, ...(initializer && { initializer }) };
     executor.writeParameters(initialize(network, drawn));
