@@ -8,7 +8,6 @@ import {
   createModel,
   dense,
   type Device,
-  ema,
   type FloatArray,
   type Model,
   network,
@@ -275,9 +274,6 @@ test("wrong options are told", async () => {
   const wrong = (earlyStopping: unknown, options: TrainOptions = { validation }) =>
     expect(model.fit(data, { ...options, earlyStopping: any(earlyStopping) })).rejects;
   await wrong({ patience: 3 }, {}).toEqual(invalid(/^train: earlyStopping: expected validation rows.*got none; pass/));
-  await wrong({ patience: 3 }, { validation, average: ema(0.9) }).toEqual(
-    invalid(/no average of parameters beside it/),
-  );
   await wrong({}).toEqual(invalid(/^train: earlyStopping: patience: /));
   await wrong({ patience: -1 }).toEqual(invalid(/patience: .*got -1/));
   await wrong({ patience: 1.5 }).toEqual(invalid(/patience: .*got 1.5/));

@@ -38,8 +38,6 @@ interface StoppingContext {
   readonly validation: Dataset | undefined;
   /** See `StoppingRule`. */
   readonly everySteps: number;
-  /** Option of the training. */
-  readonly average: unknown;
 }
 
 /**
@@ -49,16 +47,12 @@ interface StoppingContext {
 export function stoppingRule(
   options: EarlyStopping,
   network: AnyNetwork,
-  { validation, everySteps, average }: StoppingContext,
+  { validation, everySteps }: StoppingContext,
 ): StoppingRule {
   requireOptions(place, options, ["patience", "minDelta", "metric", "mode", "restoreBest"]);
   if (validation === undefined) {
     const fix = "pass validation: { inputs, targets } of rows that are held out";
     throw new InvalidInput({ place, expected: "validation rows, by which members are judged", got: "none", fix });
-  }
-  if (average !== undefined) {
-    const fix = "leave one of them out: which parameters are best is judged by those of the steps";
-    throw new InvalidInput({ place, expected: "no average of parameters beside it", got: "average", fix });
   }
   const { patience, minDelta = 0, metric = "loss", restoreBest = true } = options;
   requireInteger(`${place}: patience`, patience, 0, 2 ** 32);

@@ -296,8 +296,7 @@ export function planTraining(
     perEpoch,
     eventInterval,
     validation,
-    earlyStopping:
-      earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps, average: options.average }),
+    earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };
