@@ -26,7 +26,7 @@ export const sampleDistance = 0x9e3779b9;
 export const placeDistance = 0x7f4a7c15;
 
 /** A random word of a sample. */
-export function wordAt([key0, key1]: Key, sample: number, place: number): number {
+function wordAt([key0, key1]: Key, sample: number, place: number): number {
   const state = mix((key0 + Math.imul(sample, sampleDistance)) | 0);
   return mix((state + Math.imul(place + 1, placeDistance)) ^ key1);
 }

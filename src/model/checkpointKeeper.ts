@@ -9,12 +9,15 @@ const readingShare = 20;
 
 const isGood = (nonFiniteSteps: FloatArray): boolean => nonFiniteSteps.some((step) => step < 0);
 
+/** What states are read from. */
+type StateReader = Pick<TrainingRun, "readCheckpoint" | "readNonFinite">;
+
 /**
  * The newest good state of a training, on the host. A reading takes its values before anything that is handed over later, so
  * that steps go on meanwhile.
  */
 export class CheckpointKeeper {
-  readonly #run: TrainingRun;
+  readonly #run: StateReader;
   readonly #settings: RunSettings;
   readonly #plan: CheckpointPlan | undefined;
   /** Whether a state takes no longer to read than an event may. */
@@ -27,7 +30,7 @@ export class CheckpointKeeper {
   #savedMs = performance.now();
   #nextMs = 0;
 
-  constructor(run: TrainingRun, settings: RunSettings, floats: number, plan: CheckpointPlan | undefined) {
+  constructor(run: StateReader, settings: RunSettings, floats: number, plan: CheckpointPlan | undefined) {
     this.#run = run;
     this.#settings = settings;
     this.#plan = plan;
@@ -96,15 +99,13 @@ export class CheckpointKeeper {
     this.#savedStep = step;
     this.#savedMs = performance.now();
     const reading = this.#run.readCheckpoint(step);
-    const saving = reading.then(
-      (state) => {
-        this.#keep(state);
-        return isGood(state.nonFiniteSteps) ? save(this.#withFingerprint(state)) : undefined;
-      },
-      () => {}, // a lost GPU, which the steps tell of
-    );
-    saving.catch(() => {}); // it is thrown where it is awaited
-    this.#saving = saving;
+    const handedOut = async (state: Checkpoint | undefined): Promise<void> => {
+      if (state) this.#keep(state);
+      if (state && isGood(state.nonFiniteSteps)) await save(this.#withFingerprint(state));
+    };
+    if (this.isSmall) this.#saving = handedOut(await reading);
+    else this.#saving = reading.catch(() => undefined).then(handedOut); // of a lost GPU the steps tell
+    this.#saving.catch(() => {}); // it is thrown where it is awaited
   }
 
   /** Waits until all that was handed out is saved. */

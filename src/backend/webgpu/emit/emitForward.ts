@@ -71,7 +71,7 @@ export const undropped = ({ index, drop }: LayerShape, at: number, sample: Sampl
 export const maskOf = (layer: number, at: number, sample: Sample): string => `k${layer}_${at}${sample}`;
 
 /** The factors of the units of a layer: 0, or 1 / (1 − rate). Two units share a word. */
-export function masksOf(layer: number, count: number, { rate, stream }: Drop, sample: Sample): string[] {
+function masksOf(layer: number, count: number, { rate, stream }: Drop, sample: Sample): string[] {
   const key = `maskKey${stream}`;
   const word = (pair: number): string => `q${layer}_${pair}${sample}`;
   const pairs = Array.from({ length: Math.ceil(count / 2) }, (_, pair) => pair);
