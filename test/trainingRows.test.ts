@@ -13,6 +13,7 @@ import {
   createModel,
   dense,
   type Device,
+  ema,
   layerNorm,
   network,
   residual,
@@ -160,6 +161,9 @@ test("weights of rows do what PyTorch's do, in float64 and WebAssembly", async (
     for await (const event of model.train(data, options)) losses.push(...event.losses);
     expect(worstRelative(losses, golden.losses)).toBeLessThan(bound);
     expect(relative(await model.readParameters(), golden.finalParameters)).toBeLessThan(bound);
+    using averaged = await createModel(net, { device, parameters: Float64Array.from(golden.initialParameters) });
+    await averaged.fit(data, { ...options, average: ema(golden.emaDecay) });
+    expect(relative(await averaged.readParameters(), golden.emaParameters)).toBeLessThan(bound);
   }
 });
 
@@ -185,7 +189,7 @@ test("weighted rows on WebGPU, of a graph whose last layer is not dense and from
   const wanted = await trained(await devices.reference(), training);
   const device = await narrowed((await devices.webgpu()) as GpuDevice, 2 ** 16);
   using model = await createModel(net, { device });
-  expect(model.plan(training.data, settings).reason).toContain("rows gathered from several pages");
+  expect((await model.plan(training.data, settings)).reason).toContain("rows gathered from several pages");
   const own = await trained(device, training);
   expectClose("losses", own.losses, wanted.losses, 1e-5);
   expectClose("parameters", own.parameters, wanted.parameters, 1e-5);
