@@ -1,8 +1,9 @@
+import { dropsOf, hasDrops, type Network } from "../../graph/network.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
-import type { Network } from "../../graph/network.ts";
 import type { Body } from "./body.ts";
 import { memoryImport } from "./heap.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
+import { type Keys, maskKeys } from "./maskCode.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
 import { drawWords, RowDraw, type RowRule } from "./rowDraw.ts";
 import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
@@ -90,20 +91,36 @@ export class StepReader {
   }
 }
 
-/** What draws the rows of a step for the members of a group. */
-export function rowDrawOf(
-  { module, rowRule }: ProgramParts,
-  body: Body,
-  { run, step, group }: { run: RunValues; step: StepReader; group: Value<"i32"> },
-): RowDraw {
+/** A step of a group. */
+interface GroupStep {
+  readonly run: RunValues;
+  readonly step: StepReader;
+  readonly group: Value<"i32">;
+}
+
+/** `drawWordsOf` the members of a group. */
+function wordsOfGroup({ rowRule }: ProgramParts, body: Body, { run, group }: GroupStep): Mask[] {
   const count = drawWords(rowRule);
-  const seeds = body.let(addressOf(run.seeds, group, count * vectorBytes));
-  const words = Array.from({ length: count }, (_, at) => body.let(i32x4.load(seeds, at * vectorBytes)));
-  return new RowDraw(module.builder, body, rowRule, {
-    words,
-    epoch: body.let(step.word("epoch")),
-    count: run.rowCount,
-  });
+  const words = body.let(addressOf(run.seeds, group, count * vectorBytes));
+  return Array.from({ length: count }, (_, at) => body.let(i32x4.load(words, at * vectorBytes)));
+}
+
+/** The keys of what dropout draws in a step for the members of a group, by stream. */
+export function maskKeysOf(parts: ProgramParts, body: Body, own: GroupStep): Map<number, Keys> {
+  const { network } = parts;
+  if (!hasDrops(network)) return new Map();
+  const [first, second] = wordsOfGroup(parts, body, own);
+  const index = body.let(own.step.word("index"));
+  const streams = dropsOf(network).flatMap((drop) => (drop ? [drop.stream] : []));
+  return new Map(streams.map((stream) => [stream, maskKeys(body, [first!, second!], index, stream)]));
+}
+
+/** What draws the rows of a step for the members of a group. */
+export function rowDrawOf(parts: ProgramParts, body: Body, own: GroupStep): RowDraw {
+  const { run, step } = own;
+  const words = wordsOfGroup(parts, body, own);
+  const epoch = body.let(step.word("epoch"));
+  return new RowDraw(parts.module.builder, body, parts.rowRule, { words, epoch, count: run.rowCount });
 }
 
 /** Bytes of the sums over samples: of a vector for each parameter, and one of losses. */

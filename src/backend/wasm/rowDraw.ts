@@ -51,7 +51,7 @@ export function drawWordsOf(settings: RunSettings, member: number): number[] {
 }
 
 /** MurmurHash3's finaliser. */
-function mix(body: Body, x: Words): Words {
+export function mix(body: Body, x: Words): Words {
   let hash = body.let(x);
   for (const [shift, factor] of [
     [16, 0x85ebca6b],
