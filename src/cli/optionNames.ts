@@ -22,6 +22,7 @@ const words = [
   "epochs",
   "seed",
   "members",
+  "metrics",
   "task",
 ];
 const atEnd = new RegExp(`(: )(${words.join("|")})$`);

@@ -1,5 +1,13 @@
-import type { Prepared, Preprocessing } from "../data.ts";
-import { type AnyNetwork, type Device, type FloatArray, type Model, type Optimizer, createModel } from "../node.ts";
+import { type Prepared, type Preprocessing, requireMetrics } from "../data.ts";
+import {
+  type AnyNetwork,
+  type Device,
+  type FloatArray,
+  type MetricOptions,
+  type Model,
+  type Optimizer,
+  createModel,
+} from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
@@ -24,13 +32,20 @@ import {
 } from "./training.ts";
 import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
-const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optimizer): SessionOptions => ({
+/** Metrics of numbers are told in the units of the table. */
+function metricOptions({ metrics }: TrainFlags, { target }: Preprocessing): MetricOptions {
+  if (!metrics) return {};
+  return { metrics, ...(target.kind === "number" && { targetUnits: target.columns }) };
+}
+
+const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
   epochs: flags.epochs,
   batchSize: flags.batchSize,
   seed: flags.seed,
   strategy: flags.strategy,
-  ...(validation && { validation }),
+  ...(prepared.validation && { validation: prepared.validation }),
+  ...metricOptions(flags, prepared.preprocessing),
 });
 
 /** What makes the steps long, as far as it was asked for. */
@@ -107,6 +122,7 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
   const modelFile = claimModel(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
+  requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
   networkOf(flags, prepared.preprocessing);
   const device = await openDevice(output, flags.device);
   try {

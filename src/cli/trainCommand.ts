@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
+import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { train } from "./train.ts";
 import type { TrainFlags } from "./trainFlags.ts";
@@ -34,6 +35,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     integer("--seed", 0),
     1,
   );
+  addMetricsOption(command);
   addOutputOptions(command);
   command.addHelpText("after", notes);
   command.action((file: string, flags: TrainFlags) => train(file, flags, interrupts));

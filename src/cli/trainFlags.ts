@@ -17,6 +17,7 @@ import {
   InvalidInput,
   type InitializerName,
   type LossName,
+  type MetricName,
   type Optimizer,
   type OptimizerName,
   type Strategy,
@@ -68,6 +69,7 @@ interface OptimizerFlags {
 
 /** Options of `thalweg train`. */
 export interface TrainFlags extends CommonFlags {
+  readonly metrics?: readonly MetricName[];
   readonly learningRate?: number;
   readonly momentum?: number;
   readonly weightDecay?: number;

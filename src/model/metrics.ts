@@ -1,11 +1,10 @@
-import { softmax } from "../math/softmax.ts";
 import { createTallies, score, scoresOf } from "../backend/score.ts";
-import type { Dataset, Executor, FloatArray, Scores } from "../backend/executor.ts";
-import { sigmoidOf } from "../math/specialFunctions.ts";
+import type { Dataset, Executor, Scores } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import type { MetricOptions, MetricScores } from "./measure.ts";
 
-/** How well a model fits rows of data: the mean over its members, and each one. */
-export interface Evaluation extends Scores {
+/** How well a model fits rows of data: the mean over its members, and each one. Metrics only where they were asked for. */
+export interface Evaluation extends Scores, Partial<MetricScores> {
   /** Mean loss, as the network defines it, of all members. */
   readonly loss: number;
   /** Mean of `accuracies`. */
@@ -29,21 +28,19 @@ const hostOutputs = 2 ** 22;
  * Scores members on rows of data. One network with at most 2²² outputs is scored in float64 from its outputs; otherwise the sums are
  * taken where the outputs are, in float32 over 128 rows and in float64 beyond, and only the scores are read back.
  */
-export async function evaluate(executor: Executor, data: Dataset): Promise<Evaluation> {
+export async function evaluate(executor: Executor, data: Dataset, options: MetricOptions = {}): Promise<Evaluation> {
   const { network, members } = executor;
   const { length } = data.targets;
-  if (members > 1 || length > hostOutputs) return evaluationOf(await executor.score(data));
-  const outputs = Float64Array.from(await executor.predict(data.inputs));
-  const tallies = createTallies(1);
-  score(network, { outputs, targets: Float64Array.from(data.targets) }, tallies, 0);
-  return evaluationOf(scoresOf(network, length / network.outputs, tallies));
+  const isRead = members === 1 && length <= hostOutputs;
+  const outputs = isRead ? Float64Array.from(await executor.predict(data.inputs)) : undefined;
+  const scores = evaluationOf(outputs ? scoreOutputs(network, outputs, data) : await executor.score(data));
+  if (!options.metrics) return scores;
+  const { measure } = await import("./measure.ts");
+  return { ...scores, ...(await measure(executor, data, options, outputs)) };
 }
 
-/** Probabilities from logits, for the losses that take logits; other outputs are returned as they are. */
-export function probabilitiesOf({ loss, outputs: width }: AnyNetwork, outputs: FloatArray): FloatArray {
-  if (loss === "binaryCrossEntropy") return outputs.map(sigmoidOf);
-  if (loss !== "softmaxCrossEntropy") return outputs;
-  const probabilities = outputs.slice();
-  for (let at = 0; at < outputs.length; at += width) probabilities.set(softmax(outputs.subarray(at, at + width)), at);
-  return probabilities;
+function scoreOutputs(network: AnyNetwork, outputs: Float64Array, { targets }: Dataset): Scores {
+  const tallies = createTallies(1);
+  score(network, { outputs, targets: Float64Array.from(targets) }, tallies, 0);
+  return scoresOf(network, targets.length / network.outputs, tallies);
 }

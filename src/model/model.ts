@@ -17,9 +17,11 @@ import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
-import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
+import type { MetricOptions } from "./measure.ts";
+import { evaluate, type Evaluation } from "./metrics.ts";
 import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
 import type { Ensemble } from "./population.ts";
+import { probabilitiesOf } from "./probabilities.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
 import { type Progress, Trainer } from "./trainer.ts";
@@ -93,6 +95,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     this.#isTraining = true;
     try {
       plan.signal?.throwIfAborted();
+      if (plan.metrics.metrics) (await import("./measure.ts")).planFor("train", this.network, plan.metrics);
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
       const run = await this.#executor.createRun(plan.settings);
       try {
@@ -161,11 +164,14 @@ export class Model<Architecture extends AnyNetwork = Network> {
   /**
    * Loss, and accuracy for the cross entropies, on rows of data: the mean over members, and of each one. One network with at most 2²²
    * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
-   * float64 beyond: of a hundred thousand networks nothing but their scores is read.
+   * float64 beyond: of a hundred thousand networks nothing but their scores is read. Metrics, where they are asked for, are computed in
+   * float64 from the outputs of all members, slice by slice.
+   * @throws InvalidInput on metrics that do not fit the network
    */
-  async evaluate(data: Dataset): Promise<Evaluation> {
+  async evaluate(data: Dataset, options: MetricOptions = {}): Promise<Evaluation> {
     requireDataset("evaluate", data, this.network);
-    return evaluate(this.#executor, data);
+    requireOptions("evaluate", options, ["metrics", "targetUnits"]);
+    return evaluate(this.#executor, data, options);
   }
 
   /**

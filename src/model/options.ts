@@ -16,13 +16,14 @@ import { requireInteger, requireName } from "../graph/network.ts";
 import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
+import type { MetricOptions } from "./measure.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions {
+export interface TrainOptions extends MetricOptions {
   /** From `sgd()`, `adam()`, `adamW()`, `rmsProp()` or `lion()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /** Passes over the data; default 60, unless `steps` is given. */
@@ -83,6 +84,8 @@ export interface TrainPlan {
   readonly perEpoch: number;
   readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
+  /** Taken over the validation rows. */
+  readonly metrics: MetricOptions;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -99,6 +102,8 @@ const known = [
   "activationStorage",
   "resume",
   "validation",
+  "metrics",
+  "targetUnits",
   "logInterval",
   "signal",
 ];
@@ -175,6 +180,14 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
   };
 }
 
+/** Names are checked when the metrics are loaded. */
+function metricOptions({ validation, metrics, targetUnits }: TrainOptions): MetricOptions {
+  if (validation !== undefined || (metrics === undefined && targetUnits === undefined)) return { metrics, targetUnits };
+  const fix = "pass validation, or leave metrics out";
+  const expected = "validation rows, over which metrics are taken";
+  throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
+}
+
 /**
  * Checks data and options against members of a network and fills in defaults.
  * @throws InvalidInput
@@ -207,6 +220,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     perEpoch,
     eventInterval: eventIntervalOf(logInterval, perEpoch),
     validation: options.validation,
+    metrics: metricOptions(options),
     signal: options.signal,
   };
 }

@@ -188,7 +188,7 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const diverged = await this.#checkFinite();
-    const { validation } = this.#plan;
+    const { validation, metrics } = this.#plan;
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
@@ -197,7 +197,7 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
-      validation: validation && (await evaluate(this.#executor, validation)),
+      validation: validation && (await evaluate(this.#executor, validation, metrics)),
       diverged,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
