@@ -55,6 +55,11 @@ export interface TrainOptions extends MetricOptions {
    * same bits. Steps and epochs count from the very beginning; `learningRate` may differ. Replaces the model's parameters.
    */
   readonly resume?: Checkpoint | undefined;
+  /**
+   * Hands out the state of the training from time to time, to be stored: `encodeCheckpoint` of thalweg/data makes a file of it. Steps go
+   * on while a promise that `save` returns is pending; the next state waits for it, and the training ends with what it rejects with.
+   */
+  readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
   /** Default: every 200 ms, and at the end. */
@@ -62,11 +67,23 @@ export interface TrainOptions extends MetricOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface CheckpointOptions {
+  /** Steps, epochs or milliseconds between two states; steps and epochs are counted from the very beginning. */
+  readonly interval: LogInterval;
+  readonly save: (checkpoint: Checkpoint) => unknown;
+}
+
 /** Distance of events. */
 export interface EventInterval {
   /** Steps between events, or undefined where events go by time. */
   readonly eventSteps: number | undefined;
   readonly eventMs: number;
+}
+
+/** When states of a training are handed out, and to whom. */
+export interface CheckpointPlan {
+  readonly interval: EventInterval;
+  readonly save: (checkpoint: Checkpoint) => unknown;
 }
 
 /** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
@@ -87,6 +104,7 @@ export interface TrainPlan {
   /** Taken over the validation rows. */
   readonly metrics: MetricOptions;
   readonly signal: AbortSignal | undefined;
+  readonly checkpoint: CheckpointPlan | undefined;
 }
 
 const known = [
@@ -101,6 +119,7 @@ const known = [
   "strategy",
   "activationStorage",
   "resume",
+  "checkpoint",
   "validation",
   "metrics",
   "targetUnits",
@@ -131,23 +150,44 @@ function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number
   return passes * perEpoch;
 }
 
-function eventStepsOf(logInterval: LogInterval | undefined, perEpoch: number): number | undefined {
+function eventStepsOf(place: string, logInterval: LogInterval | undefined, perEpoch: number): number | undefined {
   if (logInterval === undefined) return undefined;
   if (typeof logInterval !== "object" || logInterval === null || ("ms" in logInterval && !(logInterval.ms >= 0))) {
     const got = JSON.stringify(logInterval) ?? typeof logInterval;
     const fix = "pass { epochs: 1 }";
-    throw new InvalidInput({ place: "train: logInterval", expected: "steps, epochs, or ms of at least 0", got, fix });
+    throw new InvalidInput({ place, expected: "steps, epochs, or ms of at least 0", got, fix });
   }
   if ("ms" in logInterval) return undefined;
   const steps = "steps" in logInterval ? logInterval.steps : logInterval.epochs * perEpoch;
-  requireInteger("train: logInterval", steps, 1, most);
+  requireInteger(place, steps, 1, most);
   return steps;
 }
 
-export const eventIntervalOf = (logInterval: LogInterval | undefined, perEpoch: number): EventInterval => ({
-  eventSteps: eventStepsOf(logInterval, perEpoch),
+export const eventIntervalOf = (
+  logInterval: LogInterval | undefined,
+  perEpoch: number,
+  place = "train: logInterval",
+): EventInterval => ({
+  eventSteps: eventStepsOf(place, logInterval, perEpoch),
   eventMs: logInterval && "ms" in logInterval ? logInterval.ms : 200,
 });
+
+function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: number): CheckpointPlan | undefined {
+  if (checkpoint === undefined) return undefined;
+  const place = "train: checkpoint";
+  requireOptions(place, checkpoint, ["interval", "save"]);
+  const { interval, save } = checkpoint;
+  if (typeof save === "function" && interval !== undefined) {
+    return { interval: eventIntervalOf(interval, perEpoch, `${place}: interval`), save };
+  }
+  const fix = "pass { interval: { steps: 500 }, save: (checkpoint) => … }";
+  throw new InvalidInput({
+    place,
+    expected: "an interval and a function save",
+    got: Object.keys(checkpoint).join(" and ") || "neither",
+    fix,
+  });
+}
 
 /** @throws InvalidInput */
 export function requireControls(steering: TrainingControls, { perMember }: RunSettings): void {
@@ -222,5 +262,6 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     validation: options.validation,
     metrics: metricOptions(options),
     signal: options.signal,
+    checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };
 }
