@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type MetricName } from "../src/index.ts";
 import { acquire, createModel, dense, network, sgd } from "../src/index.ts";
+import { scorePredictions, toPredictions } from "../src/data.ts";
 import { InvalidInput, LimitExceeded } from "../src/errors.ts";
 import { MemberSums, planMetrics } from "../src/metrics/memberSums.ts";
 import { isHigherBetter, type MetricTask } from "../src/metrics/metrics.ts";
@@ -200,9 +201,10 @@ test("fit takes metrics with each validation event, and after a resume", async (
   const [data, validation] = [dataOf(two, 40, 1), dataOf(two, 30, 2)];
   const options = { optimizer: sgd({ learningRate: 0.1 }), validation, metrics: ["rocAuc", "brier"] as const };
   const first = await model.fit(data, { ...options, epochs: 2 });
-  expect(first.history.validation.map(({ metrics }) => Object.keys(metrics!))).toEqual(
-    Array(2).fill(["rocAuc", "brier"]),
-  );
+  expect(first.history.validation.map(({ metrics }) => Object.keys(metrics!))).toEqual([
+    ["rocAuc", "brier"],
+    ["rocAuc", "brier"],
+  ]);
   const { history, validation: last } = await model.fit(data, { ...options, epochs: 4, resume: model.checkpoint });
   expect(history.validation).toHaveLength(2);
   expect(last!.metrics).toEqual((await model.evaluate(validation, { metrics: ["rocAuc", "brier"] })).metrics);
@@ -284,4 +286,27 @@ test("metrics of ranks refuse to keep more scores than fit", async () => {
     await measure(executor as never, data, { metrics: ["prAuc"] });
   });
   expect(error).toBeInstanceOf(LimitExceeded);
+});
+
+test("scorePredictions has the same metrics, in the units of the table, and wants probabilities where they are needed", () => {
+  const target = { kind: "class", name: "kind", values: ["a", "b"], encoding: "binary" } as const;
+  const predictions = toPredictions({ inputs: [], target }, Float64Array.of(0.9, 0.2, 0.6, 0.4), 1);
+  const data = { inputs: new Float64Array(), targets: Float64Array.of(1, 0, 0, 1) };
+  const score = scorePredictions({ inputs: [], target }, predictions, data, { metrics: ["rocAuc", "f1", "brier"] });
+  expect(score.metrics).toEqual({ rocAuc: 0.75, f1: 0.5, brier: expect.closeTo(0.77 / 4, 12) });
+  expect(score).toMatchObject({ perClass: { f1: [0.5, 0.5] }, macroF1: 0.5 });
+
+  const outputs = { kind: "class", classes: ["a", "b"], chosen: Uint32Array.of(0, 1), scores: Float64Array.of(0.9, 0.3, 0.2, 0.9) } as const; // prettier-ignore
+  const pair = { inputs: [], target: { ...target, encoding: "oneHot" } } as const;
+  const two = { inputs: new Float64Array(), targets: Float64Array.of(1, 0, 0, 1) };
+  expect(scorePredictions(pair, outputs, two, { metrics: ["rocAuc"] }).metrics).toEqual({ rocAuc: 1 });
+  const { fault } = faultOf(() => scorePredictions(pair, outputs, two, { metrics: ["rocAuc", "logLoss"] }));
+  expect(fault).toMatchObject({ place: "metrics: logLoss", got: "scores of another loss" });
+
+  const columns = [{ kind: "number", name: "price", mean: 100, deviation: 20 }] as const;
+  const numbers = { inputs: [], target: { kind: "number", columns } } as const;
+  const priced = toPredictions(numbers, Float64Array.of(0, 1), 1); // 100, 120
+  const prices = { inputs: new Float64Array(), targets: Float64Array.of(0.5, 0) }; // 110, 100
+  const { metrics } = scorePredictions(numbers, priced, prices, { metrics: ["mae", "maxError", "mape"] });
+  expect(metrics).toEqual({ mae: 15, maxError: 20, mape: expect.closeTo((10 / 110 + 20 / 100) / 2, 12) });
 });

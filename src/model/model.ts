@@ -16,7 +16,7 @@ import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
-import { type FitResult, HistoryRecorder } from "./history.ts";
+import type { FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
 import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
@@ -24,7 +24,7 @@ import type { Ensemble } from "./population.ts";
 import { probabilitiesOf } from "./probabilities.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
-import { type Progress, Trainer } from "./trainer.ts";
+import type { Progress, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
   /** From `acquire()`. */
@@ -99,6 +99,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
       const run = await this.#executor.createRun(plan.settings);
       try {
+        const { Trainer } = await import("./trainer.ts");
         this.#trainer = new Trainer(this.#executor, run, plan);
         yield* this.#trainer.events();
       } finally {
@@ -132,6 +133,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
     const plan = planTraining(this.network, data, options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
+    const { HistoryRecorder } = await import("./history.ts");
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
