@@ -74,11 +74,15 @@ export {
   widthsOf,
 } from "./graph/network.ts";
 export {
+  adadelta,
+  adagrad,
   adam,
+  adamax,
   adamW,
   createOptimizer,
   hyperParameterDefaults,
   lion,
+  nadam,
   type Optimizer,
   type OptimizerName,
   optimizerNames,

@@ -24,7 +24,7 @@ import { requireCheckpoint } from "./checkpoint.ts";
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
 export interface TrainOptions extends MetricOptions {
-  /** From `sgd()`, `adam()`, `adamW()`, `rmsProp()` or `lion()`; default `adam()`. */
+  /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /** Passes over the data; default 60, unless `steps` is given. */
   readonly epochs?: number;

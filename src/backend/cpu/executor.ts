@@ -23,7 +23,7 @@ import { scoreMembers } from "./scoreMembers.ts";
 import { loss } from "./loss.ts";
 import { Step } from "./step.ts";
 import { traceMember } from "./trace.ts";
-import { fitsFloat32, float32Limit, update } from "./update.ts";
+import { fitsFloat32, float32Limit, initialMoments, update } from "./update.ts";
 
 /** Losses kept until they are read: in steps, and in numbers. */
 const maxRingSteps = 4096;
@@ -89,8 +89,9 @@ class ReferenceRun implements TrainingRun {
     this.#settings = settings;
     this.#parameters = parameters;
     this.#optimizers = optimizersOf(settings, parameters.length);
-    this.#update = updateOf(widestOptimizer(settings));
-    this.#moments = parameters.map(({ length }) => this.#update.state.map(() => new Float64Array(length)));
+    const widest = widestOptimizer(settings);
+    this.#update = updateOf(widest);
+    this.#moments = parameters.map((own) => initialMoments(widest, own));
     this.#inputs = Float64Array.from(settings.data.inputs);
     this.#targets = Float64Array.from(settings.data.targets);
     this.#losses = new Float64Array(this.ringSteps * parameters.length);
@@ -293,7 +294,7 @@ export class ReferenceExecutor implements Reference {
     const updated = Float64Array.from(parameters);
     const ofMembers = rowsPerMember(Float64Array.from(gradients), this.members);
     for (const [member, own] of rowsPerMember(updated, this.members).entries()) {
-      const moments = updateOf(optimizer).state.map(() => new Float64Array(own.length));
+      const moments = initialMoments(optimizer, own);
       update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments });
     }
     return updated;

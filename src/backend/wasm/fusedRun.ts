@@ -1,4 +1,5 @@
 import type { Optimizer } from "../../math/optimizer.ts";
+import { initialState } from "../../math/optimizerFunction.ts";
 import { batchAt, widestOptimizer } from "../batches.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import { lossScale } from "../sampleLoss.ts";
@@ -66,10 +67,12 @@ export class FusedRun implements TrainingRun {
     this.#writeStatus("nonFinite", resume?.nonFiniteSteps ?? all(-1));
     this.#writeStatus("leastLoss", resume?.bestLosses ?? all(Number.POSITIVE_INFINITY));
     this.#writeStatus("leastStep", resume?.bestSteps ?? all(-1));
-    const stateValues = members * network.parameterCount;
-    if (resume)
-      for (let state = 1; state < this.#memory.plan.outputs.length; state++)
-        this.#writeStore(state, resume.moments.subarray((state - 1) * stateValues, state * stateValues));
+    const count = members * network.parameterCount;
+    for (const [state, value] of initialState(this.#optimizer).entries()) {
+      if (resume) this.#writeStore(state + 1, resume.moments.subarray(state * count, (state + 1) * count));
+      else if (value === "parameter") this.#writeStore(state + 1, request.parameters);
+      else if (value !== 0) this.#writeStore(state + 1, new Float32Array(count).fill(value));
+    }
     if (this.#memory.rowRule.takesAllRows && !this.#memory.isMembers) this.#writeBlocks();
   }
 
