@@ -99,6 +99,7 @@ export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
 export type { Model, ModelOptions } from "./model/model.ts";
+export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";
 export {
   type CheckpointOptions,
   defaultEpochs,

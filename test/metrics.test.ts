@@ -9,7 +9,7 @@ import { InvalidInput, LimitExceeded } from "../src/errors.ts";
 import { MemberSums, planMetrics } from "../src/metrics/memberSums.ts";
 import { isHigherBetter, type MetricTask } from "../src/metrics/metrics.ts";
 import { bothClasses, classRows, classTargets, type Rows } from "../src/metrics/rows.ts";
-import { planFor } from "../src/model/measure.ts";
+import { measure, planFor } from "../src/model/measure.ts";
 import goldens from "./metricGolden/metrics.json" with { type: "json" };
 import { faultOf, rejectionOf } from "./support/fault.ts";
 import { dataOf } from "./support/nets.ts";
@@ -277,15 +277,26 @@ test("wrong options are refused before anything is trained", async () => {
   expect(await model.readParameters()).toEqual(before);
 });
 
-test("metrics of ranks refuse to keep more scores than fit", async () => {
-  const rows = 2 ** 12;
-  const data = { inputs: new Float32Array(3 * rows), targets: new Float32Array(2 * rows).fill(0.5) };
-  const error = await rejectionOf(async () => {
-    const { measure } = await import("../src/model/measure.ts");
-    const executor = { network: two, members: 2 ** 15, predict: () => expect.unreachable() };
-    await measure(executor as never, data, { metrics: ["prAuc"] });
-  });
-  expect(error).toBeInstanceOf(LimitExceeded);
+test("metrics of ranks refuse to keep more scores than fit", () => {
+  const data = { inputs: new Float32Array(3), targets: new Float32Array(2 ** 13) };
+  const executor = { network: two, members: 2 ** 15 } as never;
+  expect(faultOf(() => measure(executor, data, { metrics: ["prAuc"] }))).toBeInstanceOf(LimitExceeded);
+  measure(executor, data, { metrics: ["f1"] });
+});
+
+test("rows count by their weights", async () => {
+  using model = await createModel(three, { device: cpu, seed: 1, members: 2 });
+  const { inputs, targets } = dataOf(three, 3, 2);
+  const weights = Float32Array.of(2, 0, 1);
+  const twice = [0, 0, 2].flatMap((row) => [...inputs.subarray(3 * row, 3 * row + 3)]);
+  const ofTwice = [0, 0, 2].flatMap((row) => [...targets.subarray(3 * row, 3 * row + 3)]);
+  const metrics = ["f1", "logLoss", "brier"] as const;
+  const weighted = await model.evaluate({ inputs, targets, weights }, { metrics });
+  const repeated = await model.evaluate(
+    { inputs: Float32Array.from(twice), targets: Float32Array.from(ofTwice) },
+    { metrics },
+  );
+  for (const name of metrics) near(weighted.metrics![name]!, repeated.metrics![name]!, name);
 });
 
 test("scorePredictions has the same metrics, in the units of the table, and wants probabilities where they are needed", () => {

@@ -1,5 +1,6 @@
 import type { Optimizer } from "../node.ts";
 import type { OutputFile } from "./outputFile.ts";
+import { regularisationOf } from "./regularisation.ts";
 import type { SweepPlan } from "./sweepPlan.ts";
 import type { Values } from "./sweepValues.ts";
 import { type CommonFlags, optimizerOf } from "./trainFlags.ts";
@@ -54,6 +55,7 @@ export function optionsOf(flags: SweepFlags, plan: SweepPlan, member?: number): 
     batchSize: flags.batchSize,
     seed: settings.seed[member ?? 0]!,
     strategy: flags.strategy,
+    ...regularisationOf(flags),
     ...(member === undefined && { perMember }),
     ...(flags.bootstrap && { bootstrap: true }),
   };

@@ -17,6 +17,7 @@ import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { regularisationOf } from "./regularisation.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -46,6 +47,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   strategy: flags.strategy,
   ...(prepared.validation && { validation: prepared.validation }),
   ...metricOptions(flags, prepared.preprocessing),
+  ...regularisationOf(flags),
 });
 
 /** What makes the steps long, as far as it was asked for. */

@@ -3,6 +3,7 @@ import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
 import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { addRegularisationOptions } from "./regularisation.ts";
 import { train } from "./train.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
@@ -36,6 +37,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     1,
   );
   addMetricsOption(command);
+  addRegularisationOptions(command);
   addOutputOptions(command);
   command.addHelpText("after", notes);
   command.action((file: string, flags: TrainFlags) => train(file, flags, interrupts));

@@ -4,7 +4,7 @@ import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { takesLogits } from "../graph/network.ts";
 import { type MemberMetric, MemberSums, type MetricsPlan, planMetrics } from "../metrics/memberSums.ts";
 import { meanOf, type MetricName, type MetricShape } from "../metrics/metrics.ts";
-import { bothClasses, classRows, type ClassTargets, classTargets, type Rows } from "../metrics/rows.ts";
+import { bothClasses, classRows, type ClassTargets, classTargets } from "../metrics/rows.ts";
 import { probabilitiesOf } from "./probabilities.ts";
 
 /** Metrics beside the loss and the accuracy. */
@@ -33,8 +33,6 @@ export interface MetricScores {
   readonly confusionMatrix?: readonly (readonly number[])[];
 }
 
-/** Outputs that are held at once, in values. */
-const sliceFloats = 2 ** 20;
 /** Scores that metrics of ranks keep, in values. */
 const mostScores = 2 ** 27;
 
@@ -70,37 +68,20 @@ export function planFor(place: string, network: AnyNetwork, options: MetricOptio
 const columnOf = (values: Float64Array, width: number, column: number): Float64Array =>
   Float64Array.from({ length: values.length / width }, (_, row) => values[row * width + column]!);
 
-/** Rows of data, for any member. */
-interface Slice {
-  /** [rows, network.outputs]. */
-  readonly targets: Float64Array;
-  /** The targets as classes: of a softmax once, of binary outputs for each; none of numbers. */
-  readonly classes: readonly ClassTargets[];
-  readonly weights: FloatArray | undefined;
-}
-
 /** Each output of binaryCrossEntropy as two classes. */
 const inPairs = (values: Float64Array, width: number): Float64Array[] =>
   Array.from({ length: width }, (_, column) => bothClasses(columnOf(values, width, column)));
 
-function sliceOf({ loss, outputs: width }: AnyNetwork, targets: Float64Array, weights?: FloatArray): Slice {
-  if (loss === "softmaxCrossEntropy") return { targets, weights, classes: [classTargets(width, targets)] };
-  if (loss !== "binaryCrossEntropy") return { targets, weights, classes: [] };
-  return { targets, weights, classes: inPairs(targets, width).map((pair) => classTargets(2, pair)) };
+/** The targets as classes: of a softmax once, of binary outputs for each; none of numbers. */
+function classesOf({ loss, outputs: width }: AnyNetwork, targets: Float64Array): ClassTargets[] {
+  if (loss === "softmaxCrossEntropy") return [classTargets(width, targets)];
+  return loss === "binaryCrossEntropy" ? inPairs(targets, width).map((pair) => classTargets(2, pair)) : [];
 }
 
-/** The rows of one member. @param values [rows, network.outputs]: probabilities where the loss takes logits */
-function rowsOf({ loss, outputs: width }: AnyNetwork, slice: Slice, values: Float64Array): Rows[] {
-  const { targets, classes, weights } = slice;
-  if (classes.length === 0) return [{ outputs: width, values, targets, weights }];
-  const scores = loss === "binaryCrossEntropy" ? inPairs(values, width) : [values];
-  return classes.map((own, k) => classRows(own, scores[k]!, weights));
-}
-
-/** A copy in float64, and where `targetUnits` says so in the units of the user. */
-function inUnits(values: FloatArray, { targetUnits }: MetricOptions): Float64Array {
-  if (!targetUnits) return Float64Array.from(values);
-  return Float64Array.from(values, (value, at) => {
+/** Where `targetUnits` says so in the units of the user. */
+function inUnits(values: Float64Array, { targetUnits }: MetricOptions): Float64Array {
+  if (!targetUnits) return values;
+  return values.map((value, at) => {
     const { mean, deviation } = targetUnits[at % targetUnits.length]!;
     return value * deviation + mean;
   });
@@ -147,35 +128,41 @@ function scoresOf({ shape, metrics }: MetricsPlan, members: readonly MemberSums[
   };
 }
 
+/** Rows of data whose outputs are at hand. */
+export interface Slice {
+  /** [rows, network.outputs]. */
+  readonly targets: Float64Array;
+  /** [rows]. */
+  readonly weights: FloatArray | undefined;
+}
+
+/** Metrics of members, from their outputs slice by slice. */
+interface Measurement {
+  visit(slice: Slice): (outputs: Float64Array, member: number) => void;
+  scores(): MetricScores;
+}
+
 /**
- * Metrics of members on rows of data, in float64 from their outputs, slice by slice.
- * @param known outputs [rows, network.outputs] of one member that were read before
+ * Begins to take metrics on rows of data.
  * @throws InvalidInput on metrics that do not fit, LimitExceeded where those of ranks would have to keep too much
  */
-export async function measure(
-  executor: Executor,
-  data: Dataset,
-  options: MetricOptions,
-  known?: Float64Array,
-): Promise<MetricScores> {
+export function measure(executor: Executor, data: Dataset, options: MetricOptions): Measurement {
   const { network, members } = executor;
-  const { inputs: fanIn, outputs: width } = network;
+  const { loss, outputs: width } = network;
   const plan = planFor("evaluate", network, options);
-  const rowCount = data.targets.length / width;
-  requireRoom("evaluate", executor, rowCount, plan);
+  requireRoom("evaluate", executor, data.targets.length / width, plan);
   const sums = Array.from({ length: members }, () => new MemberSums(plan));
-  const sliceRows = Math.max(1, Math.floor(sliceFloats / (members * width)));
-  for (let first = 0; first < rowCount; first += sliceRows) {
-    const end = Math.min(rowCount, first + sliceRows);
-    const outputs =
-      known?.subarray(first * width, end * width) ??
-      (await executor.predict(data.inputs.subarray(first * fanIn, end * fanIn)));
-    const slice = sliceOf(network, inUnits(data.targets.subarray(first * width, end * width), options));
-    const size = (end - first) * width;
-    for (const [member, own] of sums.entries()) {
-      const values = inUnits(outputs.subarray(member * size, (member + 1) * size), options);
-      own.add(rowsOf(network, slice, probabilitiesOf(network, values) as Float64Array));
-    }
-  }
-  return scoresOf(plan, sums);
+  return {
+    visit({ targets: own, weights }) {
+      const targets = inUnits(own, options);
+      const classes = classesOf(network, targets);
+      return (outputs, member) => {
+        const values = probabilitiesOf(network, inUnits(outputs, options)) as Float64Array;
+        const scores = loss === "binaryCrossEntropy" ? inPairs(values, width) : [values];
+        const rows = classes.map((each, k) => classRows(each, scores[k]!, weights));
+        sums[member]!.add(rows.length > 0 ? rows : [{ outputs: width, values, targets, weights }]);
+      };
+    },
+    scores: () => scoresOf(plan, sums),
+  };
 }

@@ -24,6 +24,7 @@ import type { Ensemble } from "./population.ts";
 import { probabilitiesOf } from "./probabilities.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
+import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import type { Progress, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
@@ -258,11 +259,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return summaryOf(this.network, this.members);
   }
 
-  /** Every value of one training step over `data` as one batch; the parameters stay as they are. */
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  /**
+   * Every value of one training step over `data` as one batch; the parameters stay as they are.
+   * @param options what training makes of the targets
+   */
+  async trace(data: Dataset, optimizer: Optimizer, options: LabelOptions = {}): Promise<Trace> {
     requireDataset("trace", data, this.network);
     requireOptimizer("trace", optimizer);
-    return this.#executor.trace(data, optimizer);
+    requireOptions("trace", options, labelOptions);
+    return this.#executor.trace(trainingRows(this.network, data, options), optimizer);
   }
 
   /** Frees every buffer; may be called again. */

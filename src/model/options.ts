@@ -17,13 +17,14 @@ import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.t
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
 import type { MetricOptions } from "./measure.ts";
+import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions extends MetricOptions {
+export interface TrainOptions extends LabelOptions, MetricOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /** Passes over the data; default 60, unless `steps` is given. */
@@ -119,6 +120,7 @@ const known = [
   "strategy",
   "activationStorage",
   "resume",
+  ...labelOptions,
   "checkpoint",
   "validation",
   "metrics",
@@ -244,7 +246,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
-    data,
+    data: trainingRows(network, data, options),
     optimizer,
     batchSize: size,
     shuffle,

@@ -1,6 +1,7 @@
+import { targetWidth } from "../../graph/network.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { initialState } from "../../math/optimizerFunction.ts";
-import { batchAt, widestOptimizer } from "../batches.ts";
+import { batchAt, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import { lossScale } from "../sampleLoss.ts";
 import { FusedMemory, type FusedTraining, itemsPerThread, laneAt, ringSteps } from "./fusedMemory.ts";
@@ -31,7 +32,7 @@ export interface FusedRequest extends FusedTraining {
 
 function takeKernels(request: FusedRequest): Promise<KernelLease> {
   const { network, members, settings, kernels, pool, useRelaxed = hasRelaxedSimd() } = request;
-  const rowCount = settings.data.targets.length / network.outputs;
+  const rowCount = rowCountOf(settings, network);
   const rowRule = rowRuleOf(settings, rowCount);
   const plan = updatePlan(widestOptimizer(settings));
   const create = members > 1 ? createMemberProgram : createSampleProgram;
@@ -94,9 +95,10 @@ export class FusedRun implements TrainingRun {
     return this.#request.pool.heap.words(address, count) as Int32Array<ArrayBuffer>;
   }
 
-  /** Data as [rows, inputs + outputs]. */
+  /** Data as [rows, inputs + columns of the targets]. */
   #writeRows(): void {
-    const { inputs: wide, outputs } = this.#request.network;
+    const { inputs: wide } = this.#request.network;
+    const outputs = targetWidth(this.#request.network);
     const { rowCount, at } = this.#memory;
     const { inputs, targets } = this.#settings.data;
     const rows = this.#floats(at.rows, rowCount * (wide + outputs));

@@ -1,4 +1,4 @@
-import { widestOptimizer } from "../../batches.ts";
+import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import {
   type Checkpoint,
   type MemberResults,
@@ -11,7 +11,6 @@ import type { GpuDevice } from "../device.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { initialState, momentCount } from "../../../math/optimizerFunction.ts";
-import { rowCountOf } from "./costConstants.ts";
 import { InFlight } from "./inFlight.ts";
 import { hyperBlock, memberBlock } from "./uniforms.ts";
 
