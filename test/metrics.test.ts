@@ -217,6 +217,17 @@ test("fit takes metrics with each validation event, and after a resume", async (
   expect(last!.metrics!.brier).toBeCloseTo(brier.reduce((a, b) => a + b, 0) / 30, 9);
 });
 
+test("members that were stopped early have metrics of the parameters that they end with", async () => {
+  using model = await createModel(two, { device: cpu, seed: 1, members: 3 });
+  const [data, validation] = [dataOf(two, 40, 1), dataOf(two, 30, 2)];
+  const perMember = { learningRate: [0.01, 3, 0.1] };
+  const options = { optimizer: sgd({ learningRate: 0.1 }), perMember, earlyStopping: { patience: 2 }, epochs: 12 };
+  const fitted = await model.fit(data, { ...options, validation, metrics: ["rocAuc", "brier"] });
+  expect(model.earlyStopping!.stoppedSteps.some((step) => step >= 0)).toBe(true);
+  const { metrics, memberMetrics } = await model.evaluate(validation, { metrics: ["rocAuc", "brier"] });
+  expect(fitted.validation).toMatchObject({ metrics, memberMetrics });
+});
+
 test("one output for two classes has the metrics of two outputs", async () => {
   using single = await createModel(one, { device: cpu, seed: 1 });
   using pair = await createModel(two, { device: cpu, seed: 1 });

@@ -17,6 +17,7 @@ import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
@@ -30,6 +31,7 @@ import {
   save,
   type SessionOptions,
   scoreHeldOut,
+  tellStopping,
 } from "./training.ts";
 import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
@@ -48,6 +50,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   ...(prepared.validation && { validation: prepared.validation }),
   ...metricOptions(flags, prepared.preprocessing),
   ...regularisationOf(flags),
+  ...stoppingOf(flags, prepared),
 });
 
 /** What makes the steps long, as far as it was asked for. */
@@ -87,6 +90,7 @@ async function conclude(
     output.record(record);
     throw interruptedAt(session, outcome);
   }
+  tellStopping(session);
   const heldOut = await scoreHeldOut(session);
   const verified = initialParameters && (await verify(session, outcome, initialParameters));
   saved();

@@ -14,7 +14,8 @@ const sumOf = (values: ArrayLike<number>): number => Array.from(values).reduce((
 
 const mean = (values: ArrayLike<number>): number => sumOf(values) / values.length;
 
-const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
+/** Scores with their means over members. */
+export const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
   loss: mean(losses),
   accuracy: accuracies && mean(accuracies),
   losses,
@@ -53,12 +54,18 @@ async function visitOutputs(
  * Scores members on rows of data. One network with at most 2²² outputs, and rows with weights, are scored in float64 from the outputs;
  * otherwise the sums are taken where the outputs are, in float32 over 128 rows and in float64 beyond, and only the scores are read back.
  * Metrics are always computed from the outputs.
+ * @param isAlike whether one network is scored as it would be among others, to the same bits
  */
-export async function evaluate(executor: Executor, data: Dataset, options: MetricOptions = {}): Promise<Evaluation> {
+export async function evaluate(
+  executor: Executor,
+  data: Dataset,
+  options: MetricOptions = {},
+  isAlike = false,
+): Promise<Evaluation> {
   const { network, members } = executor;
   const { targets, weights } = data;
   const measured = options.metrics && (await import("./measure.ts")).measure(executor, data, options);
-  const onHost = weights !== undefined || (members === 1 && targets.length <= hostOutputs);
+  const onHost = weights !== undefined || (!isAlike && members === 1 && targets.length <= hostOutputs);
   const tallies = createTallies(members);
   const addScores: Visit = (slice) => (outputs, member) => score(network, { ...slice, outputs }, tallies, member);
   const visits = [...(onHost ? [addScores] : []), ...(measured ? [measured.visit] : [])];
@@ -66,4 +73,11 @@ export async function evaluate(executor: Executor, data: Dataset, options: Metri
   const rows = weights ? sumOf(weights) : targets.length / network.outputs;
   const scores = evaluationOf(onHost ? scoresOf(network, rows, tallies) : await executor.score(data));
   return measured ? { ...scores, ...measured.scores() } : scores;
+}
+
+/** Metrics alone. @throws as `evaluate` does */
+export async function metricsOf(executor: Executor, data: Dataset, options: MetricOptions): Promise<MetricScores> {
+  const measured = (await import("./measure.ts")).measure(executor, data, options);
+  await visitOutputs(executor, data, [measured.visit]);
+  return measured.scores();
 }

@@ -16,6 +16,7 @@ import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
+import type { StoppingResult } from "./earlyStopper.ts";
 import type { FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
@@ -98,13 +99,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
       plan.signal?.throwIfAborted();
       if (plan.metrics.metrics) (await import("./measure.ts")).planFor("train", this.network, plan.metrics);
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
+      const { Trainer } = await import("./trainer.ts");
       const run = await this.#executor.createRun(plan.settings);
+      const open = (members: number) => createExecutor(this.device, this.network, members, this.members);
+      const trainer = new Trainer(this.#executor, run, plan, open);
+      this.#trainer = trainer;
       try {
-        const { Trainer } = await import("./trainer.ts");
-        this.#trainer = new Trainer(this.#executor, run, plan);
-        yield* this.#trainer.events();
+        yield* trainer.events();
       } finally {
-        run.dispose();
+        trainer.dispose();
       }
     } finally {
       this.#isTraining = false;
@@ -127,6 +130,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#trainer?.results;
   }
 
+  /** How the latest training's early stopping went for each member, at its last event. Undefined without it. */
+  get earlyStopping(): StoppingResult | undefined {
+    return this.#trainer?.earlyStopping;
+  }
+
   /**
    * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
    * Throws as `train` does.
@@ -138,14 +146,23 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
-      options?.validation && options.logInterval === undefined
+      options?.validation && options.logInterval === undefined && !options.earlyStopping
         ? eventIntervalOf({ epochs }, perEpoch)
         : plan.eventInterval;
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
     const { step: steps, validation, diverged } = last!;
     const { history } = recorder;
-    return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history };
+    const { earlyStopping } = this;
+    return {
+      steps,
+      loss: history.loss.at(-1)!,
+      validation,
+      diverged,
+      results: this.results!,
+      history,
+      ...(earlyStopping && { earlyStopping }),
+    };
   }
 
   /**

@@ -20,6 +20,7 @@ import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
+import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -63,7 +64,9 @@ export interface TrainOptions extends LabelOptions, MetricOptions {
   readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
-  /** Default: every 200 ms, and at the end. */
+  /** Stop each member when its validation gets no better, and restore its best parameters. Needs `validation`. */
+  readonly earlyStopping?: EarlyStopping;
+  /** Default: every 200 ms, and at the end; with early stopping after every epoch. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
@@ -104,6 +107,7 @@ export interface TrainPlan {
   readonly validation: Dataset | undefined;
   /** Taken over the validation rows. */
   readonly metrics: MetricOptions;
+  readonly earlyStopping: StoppingRule | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
 }
@@ -125,6 +129,7 @@ const known = [
   "validation",
   "metrics",
   "targetUnits",
+  "earlyStopping",
   "logInterval",
   "signal",
 ];
@@ -254,15 +259,18 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     ...optionalSettings(options, optimizer, members),
   };
   const totalSteps = totalStepsOf(options, perEpoch);
-  const { resume } = options;
+  const { resume, validation, earlyStopping } = options;
   if (resume !== undefined) requireCheckpoint(resume, { network, members, settings, totalSteps });
+  const eventInterval = eventIntervalOf(logInterval ?? (earlyStopping && { epochs: 1 }), perEpoch);
+  const { eventSteps: everySteps = perEpoch } = eventInterval;
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
     perEpoch,
-    eventInterval: eventIntervalOf(logInterval, perEpoch),
-    validation: options.validation,
+    eventInterval,
+    validation,
     metrics: metricOptions(options),
+    earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };
