@@ -24,7 +24,7 @@ const chunks = {
   // What training needs on any machine: without it each would load another one's code.
   training:
     /src\/(backend\/(batches|dropout|sampleLoss|score|stepWork)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
-  trainer: /src\/model\/(trainer|history)\.ts$/,
+  trainer: /src\/model\/(trainer|history|metrics)\.ts$/,
   metrics: /src\/metrics\/memberSums\.ts$/,
   backward: /src\/graph\/derive\.ts$/,
   wasmSupport: /src\/backend\/(offload|wasm\/plan)\.ts$/,

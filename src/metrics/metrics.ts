@@ -126,7 +126,7 @@ function topOf(count: number): Metric {
 }
 
 /** Names that fit a shape. */
-export function metricNamesOf({ task, width }: MetricShape): MetricName[] {
+function metricNamesOf({ task, width }: MetricShape): MetricName[] {
   const fitting = metricNames.filter((name) => rowOf(name)!.tasks.includes(task));
   if (task !== "multiclass" || width < 3) return fitting;
   return [...fitting, "top2", ...(width > 5 ? (["top5"] as const) : [])];

@@ -19,11 +19,11 @@ import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import type { FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
-import { evaluate, type Evaluation } from "./metrics.ts";
+import type { Evaluation } from "./metrics.ts";
 import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
 import type { Ensemble } from "./population.ts";
 import { probabilitiesOf } from "./probabilities.ts";
-import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
+import type { SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import type { Progress, Trainer } from "./trainer.ts";
@@ -191,6 +191,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   async evaluate(data: Dataset, options: MetricOptions = {}): Promise<Evaluation> {
     requireDataset("evaluate", data, this.network);
     requireOptions("evaluate", options, ["metrics", "targetUnits"]);
+    const { evaluate } = await import("./metrics.ts");
     return evaluate(this.#executor, data, options);
   }
 
@@ -258,6 +259,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @throws InvalidInput when a parameter is not finite
    */
   async save(extras: SaveExtras = {}): Promise<Uint8Array> {
+    const { encode } = await import("./savedModel.ts");
     return encode(this, await this.readParameters(), extras);
   }
 
@@ -266,6 +268,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @throws BadFile, or InvalidInput where the file holds another network or number of members
    */
   async load(bytes: Uint8Array): Promise<void> {
+    const { decode, requireAlike } = await import("./savedModel.ts");
     const saved = await decode("load", bytes);
     requireAlike(this, saved);
     this.writeParameters(saved.parameters);
