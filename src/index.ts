@@ -91,6 +91,8 @@ export {
   rmsProp,
   sgd,
 } from "./math/optimizer.ts";
+export type { DecayGroup } from "./math/aroundUpdate.ts";
+export { type Average, ema, swa } from "./math/average.ts";
 export { optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
 export type { HyperParameterOptions } from "./math/optimizers.ts";
 export type { FitResult, History, ValidationPoint } from "./model/history.ts";
@@ -110,6 +112,7 @@ export {
 } from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
+export type { Recovery } from "./model/recovery.ts";
 export type { Progress } from "./model/trainer.ts";
 export type { SaveExtras } from "./model/savedModel.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./model/verify.ts";

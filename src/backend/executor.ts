@@ -70,7 +70,7 @@ export interface TrainerState {
 export interface Fingerprint {
   /** Hash of the rows. */
   readonly data: string;
-  /** Name of the optimizer. */
+  /** Name of the optimizer, and of the average that is kept. */
   readonly optimizer: string;
   readonly batchSize: number;
   readonly seed: number;
@@ -86,7 +86,7 @@ export interface Checkpoint {
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** What the optimizer keeps, momentum or moments: [0 to 2, members, parameterCount]. */
+  /** What the optimizer keeps, momentum or moments, and behind it the average of the parameters: [states, members, parameterCount]. */
   readonly moments: FloatArray;
   /** As `MemberResults` has them, [members]. */
   readonly nonFiniteSteps: Float64Array;
@@ -213,11 +213,12 @@ export function concatenate(parts: readonly FloatArray[]): Float64Array {
   return all;
 }
 
+export const disposedFault = (place: string): Disposed =>
+  new Disposed({ place, expected: "a live model", got: "one that was disposed", fix: "create the model again" });
+
 /** Throws `Disposed` where a freed executor is used again. */
 export function requireAlive(place: string, isDisposed: boolean): void {
-  if (!isDisposed) return;
-  const fix = "create the model again";
-  throw new Disposed({ place, expected: "a live model", got: "one that was disposed", fix });
+  if (isDisposed) throw disposedFault(place);
 }
 
 /** What computes: holds the parameters of R members of one network on one device. */

@@ -22,6 +22,7 @@ import { readOptionsForTraining } from "./readFlags.ts";
 import { keptFlags, resume } from "./resume.ts";
 import { stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
+import { updateOptionsOf } from "./updateFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -46,6 +47,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   seed: flags.seed,
   strategy: flags.strategy,
   ...regularisationOf(flags),
+  ...updateOptionsOf(flags),
   ...(prepared.validation && { validation: prepared.validation }),
   ...stoppingOf(flags, prepared),
 });

@@ -17,6 +17,7 @@ import {
   type Checkpoint,
 } from "../executor.ts";
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
@@ -160,6 +161,7 @@ class ReferenceRun implements TrainingRun {
     const allFit = update({
       optimizer,
       update: this.#update,
+      isWeight: weightMaskOf(this.#network),
       step,
       gradients: this.#working.gradients,
       parameters,
@@ -303,7 +305,8 @@ export class ReferenceExecutor implements Reference {
     const ofMembers = rowsPerMember(Float64Array.from(gradients), this.members);
     for (const [member, own] of rowsPerMember(updated, this.members).entries()) {
       const moments = initialMoments(optimizer, own);
-      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments });
+      const isWeight = weightMaskOf(this.network);
+      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments, isWeight });
     }
     return updated;
   }

@@ -1,7 +1,9 @@
-import type { Network } from "../../graph/network.ts";
+import { dropsOf, hasDrops, type Network } from "../../graph/network.ts";
+import { weightMaskOf } from "../../graph/weightRanges.ts";
 import type { Body } from "./body.ts";
 import { memoryImport } from "./heap.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
+import { type Keys, maskKeys } from "./maskCode.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
 import { RowDraw, type RowRule } from "./rowDraw.ts";
 import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
@@ -89,14 +91,32 @@ export class StepReader {
   }
 }
 
-/** What draws the rows of a step for the members of a group. */
-export function rowDrawOf(
-  { module, rowRule }: ProgramParts,
-  body: Body,
-  { run, step, group }: { run: RunValues; step: StepReader; group: Value<"i32"> },
-): RowDraw {
+/** A step of a group. */
+interface GroupStep {
+  readonly run: RunValues;
+  readonly step: StepReader;
+  readonly group: Value<"i32">;
+}
+
+/** The words of the seeds of a group's members. */
+function seedOfGroup(body: Body, { run, group }: GroupStep): [Mask, Mask] {
   const seeds = body.let(addressOf(run.seeds, group, 2 * vectorBytes));
-  const seed = [0, vectorBytes].map((offset) => body.let(i32x4.load(seeds, offset))) as [Mask, Mask];
+  return [0, vectorBytes].map((offset) => body.let(i32x4.load(seeds, offset))) as [Mask, Mask];
+}
+
+/** The keys of what dropout draws in a step for the members of a group, by stream. */
+export function maskKeysOf({ network }: ProgramParts, body: Body, own: GroupStep): Map<number, Keys> {
+  if (!hasDrops(network)) return new Map();
+  const seed = seedOfGroup(body, own);
+  const index = body.let(own.step.word("index"));
+  const streams = dropsOf(network).flatMap((drop) => (drop ? [drop.stream] : []));
+  return new Map(streams.map((stream) => [stream, maskKeys(body, seed, index, stream)]));
+}
+
+/** What draws the rows of a step for the members of a group. */
+export function rowDrawOf({ module, rowRule }: ProgramParts, body: Body, own: GroupStep): RowDraw {
+  const { run, step } = own;
+  const seed = seedOfGroup(body, own);
   return new RowDraw(module.builder, body, rowRule, { seed, epoch: body.let(step.word("epoch")), count: run.rowCount });
 }
 
@@ -169,7 +189,15 @@ export class StepEnd {
     });
   }
 
-  #update(step: StepReader, { count, state, before, gradient }: Vectors, watch: (value: Floats) => void): void {
+  /** 1 in the lanes of a vector of parameters that are weights. */
+  #isWeight(at: number, isOneNetwork: boolean): Floats {
+    const mask = weightMaskOf(this.#parts.network);
+    const [a, b, c, d] = [0, 1, 2, 3].map((lane) => mask[isOneNetwork ? 4 * at + lane : at] ?? 0);
+    return f32x4.constants(a!, b!, c!, d!);
+  }
+
+  #update(step: StepReader, vectors: Vectors, watch: (value: Floats) => void): void {
+    const { count, state, before, gradient, isOneNetwork } = vectors;
     const { body } = this.#code;
     const rates = new MemoryVectors(body, body.let(addressOf(this.#run.rates, this.#group, 3 * vectorBytes)));
     const update = emitUpdate(this.#code, this.#parts.plan, {
@@ -182,7 +210,7 @@ export class StepEnd {
       const own = body.let(gradient(at));
       const old = this.#parts.plan.outputs.map((_, store) => body.let(now.get(store * count + at)));
       old.forEach((value, store) => kept.set(store * count + at, value));
-      const updated = update({ gradient: own, old });
+      const updated = update({ gradient: own, old, isWeight: this.#isWeight(at, isOneNetwork) });
       updated.now.forEach((value, store) => now.set(store * count + at, value));
       updated.watched.forEach(watch);
     }
@@ -200,9 +228,13 @@ export class StepEnd {
         body.store(address, f32x4.bitselect(now, old, maskOf(now)));
       });
     };
-    restore(0, count, (now) => i32x4.and(f32x4.eq(f32x4.mul(now, 0), 0), this.#isAlive));
-    if (this.#parts.plan.outputs.length > 1)
-      restore(count, count * this.#parts.plan.outputs.length, () => this.#isAlive);
+    const isFiniteAndAlive = (now: Floats): Mask => i32x4.and(f32x4.eq(f32x4.mul(now, 0), 0), this.#isAlive);
+    const { keepsFinite } = this.#parts.plan.update;
+    const averages = keepsFinite.filter(Boolean).length; // the last states
+    const whole = keepsFinite.length - averages;
+    restore(0, count, isFiniteAndAlive);
+    if (whole > 0) restore(count, count * (1 + whole), () => this.#isAlive);
+    if (averages > 0) restore(count * (1 + whole), count * (1 + keepsFinite.length), isFiniteAndAlive);
   }
 }
 

@@ -1,5 +1,6 @@
 import { layouts as slices } from "../../../shaders/batchSlices.wgsl";
 import crossEntropy from "../../../shaders/crossEntropy.wgsl";
+import dropout from "../../../shaders/dropout.wgsl";
 import { layouts as run } from "../../../shaders/memberRun.wgsl";
 import oneLane from "../../../shaders/oneLane.wgsl";
 import scalar from "../../../shaders/scalar.wgsl";
@@ -8,16 +9,18 @@ import subgroupLanes from "../../../shaders/subgroupLanes.wgsl";
 import tileHalves from "../../../shaders/tileHalves.wgsl";
 import tileLossElementwise from "../../../shaders/tileLossElementwise.wgsl";
 import tileLossSoftmax from "../../../shaders/tileLossSoftmax.wgsl";
+import tileLayers from "../../../shaders/tileLayers.wgsl";
+import tileLayersDropped from "../../../shaders/tileLayersDropped.wgsl";
 import tileLossWeighted from "../../../shaders/tileLossWeighted.wgsl";
 import tileValues from "../../../shaders/tileValues.wgsl";
 import trainGroups from "../../../shaders/trainGroups.wgsl";
 import trainMembers from "../../../shaders/trainMembers.wgsl";
 import trainSamples from "../../../shaders/trainSamples.wgsl";
 import trainTiles from "../../../shaders/trainTiles.wgsl";
-import { type Network, isRowWise } from "../../graph/network.ts";
+import { hasDrops, type Network, isRowWise } from "../../graph/network.ts";
 import { emitLayers } from "./emit/emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emit/emitNetwork.ts";
-import type { KernelUpdate } from "./emit/emitOptimizer.ts";
+import { type KernelUpdate, updateCode } from "./emit/emitOptimizer.ts";
 import type { TileSizes } from "./emit/networkLayout.ts";
 import { blockOf } from "./layout.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
@@ -41,6 +44,8 @@ const tileLossOf = ({ loss: own, isWeighted }: Network): Shader => {
   return isWeighted ? tileLossWeighted : tileLossElementwise;
 };
 
+const tileLayersOf = (network: Network): Shader => (hasDrops(network) ? tileLayersDropped : tileLayers);
+
 /** A kernel written for one network. */
 const fused = (
   name: string,
@@ -50,33 +55,38 @@ const fused = (
 ): KernelSource =>
   kernelOf(
     name,
-    [scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...code],
+    [scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...(hasDrops(network) ? [dropout] : []), ...code],
     JSON.stringify([network, ...choices]),
   );
 
 /** Kernels of the fused strategies, written for one network. */
 export const fusedKernels = {
   /** @param lanes invocations that train a member; several need subgroups of so many */
-  trainMembers: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {
+  trainMembers: (network: Network, update: KernelUpdate, lanes = 1): KernelSource => {
+    const code = updateCode(update, network);
     const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
-    const parts = [trainMembers, ...own, code, emitNetwork(network), emitUpdate(network, stateCount)];
+    const parts = [trainMembers, ...own, code, emitNetwork(network), emitUpdate(network, update.stateCount)];
     return fused("trainMembers", network, parts, code, lanes);
   },
-  trainGroups: (network: Network, { code }: KernelUpdate, sizes: TileSizes): KernelSource =>
-    fused(
-      "trainGroups",
-      network,
-      [trainGroups, storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)],
+  trainGroups: (network: Network, update: KernelUpdate, sizes: TileSizes): KernelSource => {
+    const code = updateCode(update, network);
+    const parts = [
+      trainGroups,
+      tileLayersOf(network),
+      storageOf(sizes),
+      tileLossOf(network),
       code,
-      sizes,
-    ),
+      emitLayers(network, sizes),
+    ];
+    return fused("trainGroups", network, parts, code, sizes);
+  },
   trainSamples: (network: Network): KernelSource =>
     fused("trainSamples", network, [trainSamples, emitNetwork(network), emitPartials(network)]),
   trainTiles: (network: Network, sizes: TileSizes): KernelSource =>
     fused(
       "trainTiles",
       network,
-      [trainTiles, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
+      [trainTiles, tileLayersOf(network), storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
       sizes,
     ),
   scoreMembers: (network: Network): KernelSource => fused("scoreMembers", network, [scoreMembers, emitScore(network)]),
