@@ -173,6 +173,10 @@ test("a model cross-validates its network, keeps its parameters, and tells how i
   expect(seen.at(-1)).toBe(5);
   const again = await crossValidate(classes, data, { ...options, device: reference });
   expect(again.settings).toEqual(settings);
+  const measured = await model.crossValidate(data, { ...options, metrics: ["logLoss"] });
+  const { logLoss } = measured.settings[0]!.metrics;
+  expect(logLoss!.mean).toBeCloseTo(settings[0]!.loss.mean, 6); // the loss is the log loss
+  await expect(model.crossValidate(data, { ...options, metrics: ["r2"] })).rejects.toEqual(invalid(/^crossValidate: /));
   const { settings: apart, diverged: lost } = await model.crossValidate(data, {
     optimizer: sgd(),
     epochs: 40,

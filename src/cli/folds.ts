@@ -1,6 +1,13 @@
 import type { Command } from "commander";
 import { type PredictionScore, scorePredictions, toPredictions } from "../data.ts";
-import { crossValidate, type CrossValidation, type Dataset, type FloatArray, InvalidInput } from "../node.ts";
+import {
+  crossValidate,
+  type CrossValidation,
+  type Dataset,
+  type FloatArray,
+  InvalidInput,
+  type MetricOptions,
+} from "../node.ts";
 import { Stop } from "./exitCodes.ts";
 import { integer } from "./flags.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
@@ -74,46 +81,33 @@ function scoresOf(
   );
 }
 
+const show = (value: number): string => short(value);
+
+/** What is told of the table's scores, the metrics that were asked for, and the loss. */
 function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValidation): Measured[] {
-  const loss = measured("loss", Array.from(settings[0]!.loss.values), short);
+  const { loss, metrics } = settings[0]!;
+  const asked = Object.entries(metrics).map(([name, own]) => measured(name, Array.from(own!.values), show));
+  const others = [...asked, measured("loss", Array.from(loss.values), show)];
   const ofClasses = scores.filter((score) => score.kind === "class");
-  if (ofClasses.length > 0)
+  if (ofClasses.length > 0) {
+    const of = (name: "accuracy" | "balancedAccuracy" | "macroF1"): number[] => ofClasses.map((score) => score[name]);
     return [
-      measured(
-        "accuracy",
-        ofClasses.map(({ accuracy }) => accuracy),
-        percent,
-      ),
-      measured(
-        "balanced accuracy",
-        ofClasses.map(({ balancedAccuracy }) => balancedAccuracy),
-        percent,
-      ),
-      measured(
-        "macro F1",
-        ofClasses.map(({ macroF1 }) => macroF1),
-        fixed,
-      ),
-      loss,
+      measured("accuracy", of("accuracy"), percent),
+      measured("balanced accuracy", of("balancedAccuracy"), percent),
+      measured("macro F1", of("macroF1"), fixed),
+      ...others,
     ];
+  }
   const ofNumbers = scores.filter((score) => score.kind === "number");
-  const columns = ofNumbers[0]!.columns.flatMap(({ name }, at) => [
-    measured(
-      `${name}: RMSE`,
-      ofNumbers.map(({ columns: own }) => own[at]!.rmse),
-      short,
-    ),
-    measured(
-      `${name}: R²`,
-      ofNumbers.map(({ columns: own }) => own[at]!.r2 ?? Number.NaN),
-      fixed,
-    ),
-  ]);
-  return [...columns, loss];
+  const columns = ofNumbers[0]!.columns.flatMap(({ name }, at) => {
+    const of = (figure: "rmse" | "r2"): number[] => ofNumbers.map((score) => score.columns[at]![figure]);
+    return [measured(`${name}: RMSE`, of("rmse"), show), measured(`${name}: R²`, of("r2"), fixed)];
+  });
+  return [...columns, ...others];
 }
 
 /** Cross-validates, and tells mean and deviation of every metric. @returns what --json tells of it */
-export async function tellFolds(session: Session<TrainFlags>) {
+export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptions) {
   const { flags, model, prepared, options, output, interrupts } = session;
   const { folds, members, initializer } = flags;
   const { validation: _, earlyStopping: __, resume: ___, ...ofTraining } = options;
@@ -129,6 +123,7 @@ export async function tellFolds(session: Session<TrainFlags>) {
   try {
     validated = await crossValidate(model.network, prepared.training, {
       ...ofTraining,
+      ...asked,
       device: model.device,
       folds: folds!,
       seeds: Array.from({ length: members }, (_seed, at) => flags.seed + at),

@@ -7,8 +7,11 @@ import { initialize, type InitializerName, requireSeed, requireSeeds } from "../
 import { requireInteger } from "../graph/network.ts";
 import { requireDataset } from "./dataset.ts";
 import { dealFolds, type Folds, inOrder, rowsBetween } from "./folds.ts";
-import { evaluate, probabilitiesOf } from "./metrics.ts";
+import type { MetricName } from "../metrics/metrics.ts";
+import type { MetricOptions } from "./measure.ts";
+import { evaluate } from "./metrics.ts";
 import { planTraining, type TrainOptions, type TrainPlan } from "./options.ts";
+import { probabilitiesOf } from "./probabilities.ts";
 import { type Progress, Trainer } from "./trainer.ts";
 
 /** Options of a training that mean nothing, or another thing, where rows are held out in turn. */
@@ -49,6 +52,8 @@ export interface ValidatedSetting {
   readonly loss: CrossValidated;
   /** Of the cross entropies. */
   readonly accuracy: CrossValidated | undefined;
+  /** Those that were asked for. */
+  readonly metrics: { readonly [Name in MetricName]?: CrossValidated };
 }
 
 export interface CrossValidation {
@@ -136,26 +141,38 @@ function heldOutOf({ starts, order }: Folds, { folds, members }: Plan) {
   return { rows, from };
 }
 
-/** Scores of each member on its own fold, and what it predicts. */
+/** What is measured, and whether predictions are kept. */
+interface Wanted extends MetricOptions {
+  readonly predictions?: boolean | undefined;
+}
+
+interface Scored {
+  /** Loss, accuracy and metrics of each member on its own fold. */
+  readonly values: ReadonlyMap<string, Float64Array>;
+  readonly predicted: Float64Array | undefined;
+}
+
 async function scoreFolds(
   executor: Executor,
   data: Dataset,
-  { plan, folds, predictions }: { plan: Plan; folds: Folds; predictions: boolean },
-) {
+  { plan, folds, wanted }: { readonly plan: Plan; readonly folds: Folds; readonly wanted: Wanted },
+): Promise<Scored> {
   const { members, network } = executor;
   const { outputs } = network;
-  const losses = new Float64Array(members);
-  let accuracies: Float64Array | undefined;
+  const { predictions, metrics, targetUnits } = wanted;
+  const values = new Map<string, Float64Array>();
   const predicted = predictions ? new Float64Array((members / plan.folds) * data.targets.length) : undefined;
   for (let fold = 0; fold < plan.folds; fold++) {
     const [first, end] = [folds.starts[fold]!, folds.starts[fold + 1]!];
     const rows = rowsBetween(data, network, [first, end]);
-    const scores = await evaluate(executor, rows);
-    if (scores.accuracies) accuracies ??= new Float64Array(members);
+    const { losses, accuracies, memberMetrics } = await evaluate(executor, rows, { metrics, targetUnits });
     const all = predicted && probabilitiesOf(network, await executor.predict(rows.inputs));
     for (let member = fold; member < members; member += plan.folds) {
-      losses[member] = scores.losses[member]!;
-      if (accuracies) accuracies[member] = scores.accuracies![member]!;
+      for (const [name, own] of Object.entries({ loss: losses, accuracy: accuracies, ...memberMetrics })) {
+        if (!own) continue;
+        if (!values.has(name)) values.set(name, new Float64Array(members));
+        values.get(name)![member] = own[member]!;
+      }
       if (!all) continue;
       for (let place = first; place < end; place++) {
         const from = (member * (end - first) + place - first) * outputs;
@@ -164,10 +181,21 @@ async function scoreFolds(
       }
     }
   }
-  return { losses, accuracies, predicted };
+  return { values, predicted };
 }
 
-const ownNames = ["folds", "stratified", "splitSeed", "seeds", "settings", "initializer", "predictions", "onProgress"];
+const ownNames = [
+  "folds",
+  "stratified",
+  "splitSeed",
+  "seeds",
+  "settings",
+  "initializer",
+  "predictions",
+  "onProgress",
+  "metrics",
+  "targetUnits",
+];
 
 /** The options of every training, alone. */
 function trainOptionsOf(options: CrossValidationOptions): TrainOptions {
@@ -198,29 +226,23 @@ async function trainAll(
   }
 }
 
-interface Scored {
-  readonly losses: Float64Array;
-  readonly accuracies: Float64Array | undefined;
-  readonly stopped: Float64Array;
-}
-
-/** How well each setting does. */
+/** How well each setting does. @param stopped step at which each member diverged, or −1 */
 function settingsOf(
   { seeds, folds, settings: count }: Plan,
   settings: CrossValidationOptions["settings"],
-  { losses, accuracies, stopped }: Scored,
+  { values, stopped }: Pick<Scored, "values"> & { readonly stopped: Float64Array },
 ): ValidatedSetting[] {
   const width = seeds.length * folds;
-  const of = (values: Float64Array, at: number): CrossValidated => {
-    const own = values.subarray(at * width, (at + 1) * width);
+  const of = (all: Float64Array, at: number): CrossValidated => {
+    const own = all.subarray(at * width, (at + 1) * width);
     return summaryOf(own.map((value, place) => (stopped[at * width + place]! >= 0 ? Number.NaN : value)));
   };
   const lists = listsOf(settings);
-  return Array.from({ length: count }, (_, at) => ({
-    setting: Object.fromEntries(lists.map(([name, list]) => [name, list[at]!])),
-    loss: of(losses, at),
-    accuracy: accuracies && of(accuracies, at),
-  }));
+  return Array.from({ length: count }, (_, at) => {
+    const { loss, accuracy, ...metrics } = Object.fromEntries([...values].map(([name, all]) => [name, of(all, at)]));
+    const setting = Object.fromEntries(lists.map(([name, list]) => [name, list[at]!]));
+    return { setting, loss: loss!, accuracy, metrics };
+  });
 }
 
 /** `crossValidate` where this file is loaded. */
@@ -231,7 +253,8 @@ export async function startCrossValidation(
   options: CrossValidationOptions,
 ): Promise<CrossValidation> {
   const rows = requireDataset("crossValidate", given, network);
-  const { stratified, splitSeed = 0, settings, initializer, predictions = false, onProgress } = options;
+  const { stratified, splitSeed = 0, settings, initializer, onProgress } = options;
+  if (options.metrics) (await import("./measure.ts")).planFor("crossValidate", network, options);
   requireSeed("crossValidate: splitSeed", splitSeed);
   const ofAll = trainOptionsOf(options);
   const plan = planOf(options, rows);
@@ -246,7 +269,7 @@ export async function startCrossValidation(
     const drawn = { seed: perMember.seed, members, ...(initializer && { initializer }) };
     executor.writeParameters(initialize(network, drawn));
     const stopped = await trainAll(executor, training, onProgress);
-    const scored = await scoreFolds(executor, data, { plan, folds, predictions });
+    const scored = await scoreFolds(executor, data, { plan, folds, wanted: options });
     return {
       settings: settingsOf(plan, settings, { ...scored, stopped }),
       foldOf: folds.foldOf,
