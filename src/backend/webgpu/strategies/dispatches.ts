@@ -58,7 +58,7 @@ function gatherOf(request: LayeredRequest, buffers: LayeredBuffers, gather: Gath
   const { page, width, gathered } = gather;
   const words = pageBlock(page.firstRow, page.rows, width);
   const uniform = owner.uniform(`page ${page.firstRow}`, words.byteLength);
-  write(device.gpu, uniform, words);
+  write(device, uniform, words);
   return {
     source: layerKernel("gatherRows"),
     label: page.buffer.label,
@@ -150,7 +150,7 @@ async function createSquares({ device, network, members, plan }: UpdateRequest, 
   const blocks = squareBlocks(network);
   const words = gradientSizes({ members, parameterCount, splits: plan.splits, blocks });
   const sizes = owner.uniform("gradient sizes", words.byteLength);
-  write(device.gpu, sizes, words);
+  write(device, sizes, words);
   const sums = owner.storage("squares", 2 * members * blocks);
   const dispatch = createDispatch(device, await createKernel(device, squaresKernel), {
     label: "squares",
