@@ -85,6 +85,25 @@ export {
   sgd,
 } from "./math/optimizer.ts";
 export { optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
+export {
+  constant,
+  cosine,
+  cosineRestarts,
+  exponential,
+  linear,
+  multiStep,
+  oneCycle,
+  ownSchedule,
+  piecewise,
+  polynomial,
+  type Schedule,
+  type SchedulePiece,
+  scheduleNames,
+  type Schedules,
+  step,
+  warmUp,
+} from "./math/schedule.ts";
+export type { ScheduleOption } from "./model/scheduleOption.ts";
 export type { HyperParameterOptions } from "./math/optimizers.ts";
 export type { FitResult, History, ValidationPoint } from "./model/history.ts";
 export type { Evaluation } from "./model/metrics.ts";

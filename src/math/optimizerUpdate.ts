@@ -1,6 +1,7 @@
 import { inOrder, Expression } from "./expression.ts";
 import { type HyperParameters, memberHyperParameters, type OptimizerDefinition } from "./optimizers.ts";
 import { hoist } from "./hoist.ts";
+import { factorInput, isStepInput } from "./scheduled.ts";
 import { Simplifier } from "./simplify.ts";
 
 /** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
@@ -13,7 +14,7 @@ export const mostStepValues = 5;
 export interface OptimizerUpdate {
   /** Names of the state, in the order in which it is stored. */
   readonly state: readonly string[];
-  /** The new parameter, then the new state: of `parameter`, `gradient`, the state, `step` and numeric hyper-parameters. */
+  /** The new parameter, then the new state: of `parameter`, `gradient`, the state, `step`, factors and numeric hyper-parameters. */
   readonly outputs: readonly Expression[];
   /** Of each state: whether it may leave the finite numbers while the new parameter does not. */
   readonly watchesState: readonly boolean[];
@@ -23,20 +24,38 @@ export interface OptimizerUpdate {
   readonly simplifier: Simplifier;
 }
 
-/** Replaces a hyper-parameter by 0. A product of 0 and a state is 0, since state that is not finite ends a training. */
-function withZero(output: Expression, name: string, state: readonly string[]): Expression {
+/** Builds an expression anew from its inputs on. @param replace what stands for a node, or undefined: the node over its new operands */
+function rebuilt(
+  output: Expression,
+  replace: (node: Expression, operands: readonly Expression[]) => Expression | undefined,
+): Expression {
   const done = new Map<Expression, Expression>();
-  const isZero = (node: Expression): boolean => node.isConstant(0);
-  const isState = (node: Expression): boolean => node.kind === "input" && state.includes(node.name);
   for (const node of inOrder([output])) {
     const operands = node.operands.map((operand) => done.get(operand)!);
-    if (node.kind === "input" && node.name === name) done.set(node, Expression.constant(0));
-    else if (node.primitive === "multiply" && operands.some(isZero) && operands.some(isState))
-      done.set(node, Expression.constant(0));
-    else done.set(node, node.kind === "application" ? Expression.application(node.primitive!, operands) : node);
+    const same = node.kind === "application" ? Expression.application(node.primitive!, operands) : node;
+    done.set(node, replace(node, operands) ?? same);
   }
   return done.get(output)!;
 }
+
+/** Replaces a hyper-parameter by 0. A product of 0 and a state is 0, since state that is not finite ends a training. */
+function withZero(output: Expression, name: string, state: readonly string[]): Expression {
+  const zero = Expression.constant(0);
+  const isZero = (node: Expression): boolean => node.isConstant(0);
+  const isState = (node: Expression): boolean => node.kind === "input" && state.includes(node.name);
+  return rebuilt(output, (node, operands) => {
+    if (node.kind === "input" && node.name === name) return zero;
+    return node.primitive === "multiply" && operands.some(isZero) && operands.some(isState) ? zero : undefined;
+  });
+}
+
+/** Multiplies each of some hyper-parameters by the factor that a step brings for it. */
+const withFactors = (output: Expression, scheduled: readonly string[]): Expression =>
+  rebuilt(output, (node) =>
+    node.kind === "input" && scheduled.includes(node.name)
+      ? node.times(Expression.input(factorInput(node.name)))
+      : undefined,
+  );
 
 const inputsOf = (expression: Expression): string[] =>
   inOrder([expression])
@@ -94,7 +113,11 @@ export function expressionsOf(
   return ["parameter", ...state].map((name) => outputs[name as "parameter"]);
 }
 
-function specialise(definition: OptimizerDefinition, values: HyperParameters): OptimizerUpdate {
+function specialise(
+  definition: OptimizerDefinition,
+  values: HyperParameters,
+  scheduled: readonly string[],
+): OptimizerUpdate {
   const simplifier = new Simplifier();
   let outputs = expressionsOf(definition, values).map((output) => simplifier.simplify(output));
   for (const [name, value] of Object.entries(values)) {
@@ -103,6 +126,7 @@ function specialise(definition: OptimizerDefinition, values: HyperParameters): O
     if (neededState(definition.state, without).length < neededState(definition.state, outputs).length)
       outputs = without;
   }
+  if (scheduled.length > 0) outputs = outputs.map((output) => simplifier.simplify(withFactors(output, scheduled)));
   const state = neededState(definition.state, outputs);
   const [parameter, ...next] = outputs;
   const kept = state.map((name) => next[definition.state.indexOf(name)]!);
@@ -120,13 +144,20 @@ function specialise(definition: OptimizerDefinition, values: HyperParameters): O
 
 const known = new WeakMap<OptimizerDefinition, Map<string, OptimizerUpdate>>();
 
-/** The update of a definition for a choice of hyper-parameters; the same object where nothing but their values differs. */
-export function optimizerUpdate(definition: OptimizerDefinition, values: HyperParameters): OptimizerUpdate {
+/**
+ * The update of a definition for a choice of hyper-parameters; the same object where nothing but their values differs.
+ * @param scheduled those that each step multiplies by a factor
+ */
+export function optimizerUpdate(
+  definition: OptimizerDefinition,
+  values: HyperParameters,
+  scheduled: readonly string[] = [],
+): OptimizerUpdate {
   const updates = known.get(definition) ?? new Map<string, OptimizerUpdate>();
   known.set(definition, updates);
   const choice = Object.entries(values).filter(([name, value]) => value === true || canBeFixed(name, value));
-  const key = choice.map(([name, value]) => `${name} ${value}`).join(", ");
-  const update = updates.get(key) ?? specialise(definition, values);
+  const key = [...choice.map(([name, value]) => `${name} ${value}`), ...scheduled.map(factorInput)].join(", ");
+  const update = updates.get(key) ?? specialise(definition, values, scheduled);
   updates.set(key, update);
   return update;
 }
@@ -137,7 +168,7 @@ export interface HostedUpdate {
   readonly outputs: readonly Expression[];
   /** Of hyper-parameters that are the same for all members: `hyper 0`, … */
   readonly ofRun: readonly Expression[];
-  /** Of these and `step`: `step 0`, … */
+  /** Of these, `step` and the factors of schedules: `step 0`, … */
   readonly ofStep: readonly Expression[];
 }
 
@@ -151,7 +182,7 @@ export function hostedUpdate({ simplifier, outputs }: OptimizerUpdate, numbers: 
   const isOfRun = (name: string): boolean => numbers.includes(name) && !ofMembers.includes(name);
   const whole = hoist(simplifier, outputs, [
     { prefix: "hyper ", takes: isOfRun },
-    { prefix: "step ", takes: (name) => name === "step" || isOfRun(name) },
+    { prefix: "step ", takes: (name) => isStepInput(name) || isOfRun(name) },
   ]);
   const partsOf = (prefix: string): Expression[] =>
     whole.hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);

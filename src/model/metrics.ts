@@ -12,7 +12,7 @@ export interface Evaluation extends Scores {
   readonly accuracy: number | undefined;
 }
 
-const mean = (values: ArrayLike<number>): number =>
+export const mean = (values: ArrayLike<number>): number =>
   Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 
 const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({

@@ -17,6 +17,7 @@ import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.t
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerMember } from "./perMember.ts";
+import { type ScheduleOption, scheduledOptimizer } from "./scheduleOption.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
 
 /** When `train` tells about its progress. */
@@ -25,6 +26,11 @@ export type LogInterval = { readonly steps: number } | { readonly epochs: number
 export interface TrainOptions {
   /** From `sgd()`, `adam()`, `adamW()`, `rmsProp()` or `lion()`; default `adam()`. */
   readonly optimizer?: Optimizer;
+  /**
+   * How the learning rate changes from step to step: `cosine()`, `oneCycle()`, `warmUp(100, cosine())` and others, or a function of the steps
+   * done, each a factor of the optimizer's rate. Of momentum and weight decay too: `{ learningRate, momentum, weightDecay }`.
+   */
+  readonly schedule?: ScheduleOption;
   /** Passes over the data; default 60, unless `steps` is given. */
   readonly epochs?: number;
   /** Updates of the parameters, instead of epochs. */
@@ -88,6 +94,7 @@ export interface TrainPlan {
 
 const known = [
   "optimizer",
+  "schedule",
   "epochs",
   "steps",
   "batchSize",
@@ -190,15 +197,17 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   requireOptimizer("train", optimizer);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
+  const totalSteps = totalStepsOf(options, perEpoch);
+  const optional = optionalSettings(options, optimizer, members);
+  const { perMember } = optional;
   const settings = {
     data,
-    optimizer,
+    optimizer: scheduledOptimizer(optimizer, options.schedule, { steps: totalSteps, perMember }),
     batchSize: size,
     shuffle,
     seed,
-    ...optionalSettings(options, optimizer, members),
+    ...optional,
   };
-  const totalSteps = totalStepsOf(options, perEpoch);
   const { resume } = options;
   if (resume !== undefined) requireCheckpoint(resume, { network, members, settings, totalSteps });
   return {

@@ -9,7 +9,8 @@ import {
   type Checkpoint,
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
-import { evaluate, type Evaluation } from "./metrics.ts";
+import { optimizerAt } from "../math/scheduled.ts";
+import { evaluate, type Evaluation, mean } from "./metrics.ts";
 import {
   requireControls,
   type EventInterval,
@@ -33,6 +34,8 @@ export interface Progress {
    * as many as 2²² losses hold.
    */
   readonly losses: FloatArray;
+  /** That of the newest step; the mean over members where each has its own. */
+  readonly learningRate: number;
   /** Scores on the validation rows, where there are any. */
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
@@ -197,6 +200,7 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
+      learningRate: this.#learningRate(),
       validation: validation && (await evaluate(this.#executor, validation)),
       diverged,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
@@ -207,6 +211,13 @@ export class Trainer {
     this.#eventCostMs = this.#eventMs - startMs;
     this.#eventStep = this.#step;
     return progress;
+  }
+
+  #learningRate(): number {
+    const { optimizer, perMember } = this.#settings;
+    const { learningRate } = optimizerAt(optimizer, this.#step - 1);
+    const rates = perMember?.learningRate;
+    return rates ? (mean(rates) * learningRate) / optimizer.learningRate : learningRate;
   }
 
   get #keepsCheckpoint(): boolean {
@@ -232,7 +243,7 @@ export class Trainer {
       place: `train: step ${first}`,
       expected: "finite gradients, loss and parameters",
       got: "an infinite value or NaN: training diverged",
-      fix: `${divergenceRemedy(this.#settings, steps.length)}${back}`,
+      fix: `${divergenceRemedy(this.#settings, steps.length, first)}${back}`,
     });
   }
 }

@@ -2,6 +2,7 @@
 
 import type { Executor } from "../../src/backend/executor.ts";
 import {
+  type ActivationName,
   adam,
   type AnyNetwork,
   dense,
@@ -13,8 +14,8 @@ import {
   residual,
 } from "../../src/index.ts";
 
-type GoldenLayer =
-  | { layer: "dense"; units: number; activation: "identity" }
+export type GoldenLayer =
+  | { layer: "dense"; units: number; activation: ActivationName }
   | { layer: "residual"; layers: GoldenLayer[] }
   | { layer: "layerNorm" }
   | { layer: "embedding"; column: number; categories: number; width: number };
@@ -36,7 +37,7 @@ interface GoldenFile {
   losses: number[];
 }
 
-const layerOf = (own: GoldenLayer): Layer => {
+export const layerOf = (own: GoldenLayer): Layer => {
   if (own.layer === "dense") return dense(own.units, own.activation);
   if (own.layer === "residual") return residual(...own.layers.map(layerOf));
   return own.layer === "layerNorm" ? layerNorm() : embedding(own);

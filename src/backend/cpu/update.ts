@@ -5,6 +5,7 @@ import { hoist, type Hoisted } from "../../math/hoist.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { hyperParameterOf, numbersOf, type Optimizer } from "../../math/optimizer.ts";
 import { updateOf } from "../../math/optimizerFunction.ts";
+import { isStepInput, stepInputs, writeStepInputs } from "../../math/scheduled.ts";
 
 export interface UpdateArguments {
   readonly optimizer: Optimizer;
@@ -47,7 +48,7 @@ function compile(optimizer: Optimizer, { simplifier, outputs, state }: Optimizer
   const names = numbersOf(optimizer);
   const whole = hoist(simplifier, outputs, [
     { prefix: "constant ", takes: (name) => names.includes(name) },
-    { prefix: "step ", takes: (name) => name === "step" || names.includes(name) },
+    { prefix: "step ", takes: (name) => isStepInput(name) || names.includes(name) },
   ]);
   const hoistedBy = (prefix: string): Hoisted[] => whole.hoisted.filter(({ name }) => name.startsWith(prefix));
   const [constants, ofStep] = [hoistedBy("constant "), hoistedBy("step ")];
@@ -58,7 +59,7 @@ function compile(optimizer: Optimizer, { simplifier, outputs, state }: Optimizer
   return {
     names,
     constants: compileFloat64(expressionsOf(constants), names),
-    ofStep: compileFloat64(expressionsOf(ofStep), [...names, "step"]),
+    ofStep: compileFloat64(expressionsOf(ofStep), [...names, ...stepInputs(optimizer)]),
     blocks,
     updated,
     kept,
@@ -88,7 +89,7 @@ function setNumbers(own: CompiledUpdate, optimizer: Optimizer, step: number): vo
   }
   const { outputs } = ofStep;
   if (outputs.length === 0) return;
-  ofStep.inputs[names.length] = step + 1;
+  writeStepInputs(ofStep.inputs, names.length, optimizer, step);
   ofStep.run();
   for (let at = 0; at < outputs.length; at++) numbers[constants.outputs.length + at] = outputs[at]!;
 }
