@@ -1,5 +1,6 @@
 import type { Optimizer } from "../node.ts";
 import type { OutputFile } from "./outputFile.ts";
+import { scheduleOf } from "./scheduleFlag.ts";
 import type { SweepPlan } from "./sweepPlan.ts";
 import type { Values } from "./sweepValues.ts";
 import { type CommonFlags, optimizerOf } from "./trainFlags.ts";
@@ -50,6 +51,7 @@ export function optionsOf(flags: SweepFlags, plan: SweepPlan, member?: number): 
   const perMember = Object.fromEntries(varied.map((axis) => [axis, settings[axis]!]));
   return {
     optimizer: optimizerAt(flags, plan, member),
+    ...scheduleOf(flags),
     epochs: flags.epochs,
     batchSize: flags.batchSize,
     seed: settings.seed[member ?? 0]!,

@@ -9,6 +9,7 @@ import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -26,6 +27,7 @@ import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
 const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
+  ...scheduleOf(flags),
   epochs: flags.epochs,
   batchSize: flags.batchSize,
   seed: flags.seed,
@@ -87,7 +89,8 @@ function announce(session: Session<TrainFlags>, device: Device): void {
   describeOutputs(output, [file], flags.force ?? false);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
-  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, learning rate ${learningRate}`);
+  const rate = `learning rate ${learningRate}${describeSchedule(flags)}`;
+  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, ${rate}`);
 }
 
 async function createTrainingModel(

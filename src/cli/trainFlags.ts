@@ -10,6 +10,7 @@ import {
 } from "../data.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
+import type { ScheduleFlags } from "./scheduleFlag.ts";
 import {
   type ActivationName,
   type AnyNetwork,
@@ -29,7 +30,7 @@ import {
 } from "../node.ts";
 
 /** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
-export interface CommonFlags extends ReadFlags {
+export interface CommonFlags extends ReadFlags, ScheduleFlags {
   /** Column names, separated by commas. */
   readonly target?: string;
   readonly task?: Task;

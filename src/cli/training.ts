@@ -171,6 +171,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     steps: last.steps,
     epoch: last.epoch,
     loss: last.loss,
+    learningRate: last.learningRate,
     ms: last.elapsedMs,
   };
   return {
