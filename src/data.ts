@@ -51,6 +51,13 @@ export {
   encodeModel,
   modelHeaderBytes,
 } from "./formats/modelFile.ts";
+export {
+  type CheckpointToSave,
+  type SavedCheckpoint,
+  checkpointParts,
+  decodeCheckpoint,
+  encodeCheckpoint,
+} from "./formats/checkpointFile.ts";
 export type { ModelMetadata, TrainingSummary } from "./formats/modelMetadata.ts";
 export { type OnnxModel, encodeOnnx } from "./formats/onnxModel.ts";
 export { type Safetensors, type Tensor, decodeSafetensors, encodeSafetensors } from "./formats/safetensors.ts";

@@ -15,7 +15,9 @@ export {
   type Scores,
   type Trace,
   type Checkpoint,
+  type Fingerprint,
 } from "./backend/executor.ts";
+export { isCheckpoint } from "./backend/isCheckpoint.ts";
 export { acquire } from "./backend/acquire.ts";
 export {
   type AcquireOptions,
@@ -99,7 +101,6 @@ export {
   type Schedule,
   type SchedulePiece,
   scheduleNames,
-  type Schedules,
   step,
   warmUp,
 } from "./math/schedule.ts";
@@ -110,7 +111,13 @@ export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
 export type { Model, ModelOptions } from "./model/model.ts";
-export { defaultEpochs, type LogInterval, type TrainingControls, type TrainOptions } from "./model/options.ts";
+export {
+  type CheckpointOptions,
+  defaultEpochs,
+  type LogInterval,
+  type TrainingControls,
+  type TrainOptions,
+} from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
 export type { Progress } from "./model/trainer.ts";

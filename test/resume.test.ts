@@ -130,7 +130,8 @@ test("a state that does not fit is refused, with what is wrong with it", async (
   };
   refused({ step: 20 }, /resume: step: expected an integer from 0 to 19, got 20/);
   refused({ moments: new Float64Array(3) }, /resume: moments: expected 76 values, got 3 values/);
-  refused({}, /resume: moments: expected 0 values, got 76 values/, { optimizer: sgd() });
+  refused({}, /resume: optimizer: expected adam, as in the training that goes on, got sgd/, { optimizer: sgd() });
+  refused({ fingerprint: undefined }, /resume: moments: expected 0 values, got 76 values/, { optimizer: sgd() });
   refused({ parameters: new Float64Array(4) }, /resume: parameters: expected 38 values/);
   refused({ parameters: resume.parameters.with(2, Number.NaN) }, /finite/);
   refused({ bestSteps: undefined }, /resume: bestSteps: expected 1 values, got undefined/);

@@ -33,6 +33,20 @@ export interface PerMember {
   readonly seed?: ArrayLike<number>;
 }
 
+/** What a training has to have in common with the one that it goes on with: the rows of every step, and the moments' meaning. */
+export interface Fingerprint {
+  /** Hash of the rows. */
+  readonly data: string;
+  /** Name of the optimizer. */
+  readonly optimizer: string;
+  readonly batchSize: number;
+  readonly seed: number;
+  /** Hash of `perMember.seed`. */
+  readonly memberSeeds: string | undefined;
+  readonly shuffle: boolean;
+  readonly bootstrap: boolean;
+}
+
 /** Where a training stands: with the same data and options, what it goes on from to give the bits that it would have given. */
 export interface Checkpoint {
   /** Steps done. */
@@ -45,6 +59,8 @@ export interface Checkpoint {
   readonly nonFiniteSteps: Float64Array;
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
+  /** Of which training; one without any may go on as another training. */
+  readonly fingerprint?: Fingerprint | undefined;
 }
 
 /** Everything that decides what a training run computes, and in which order. */

@@ -3,7 +3,7 @@ import { BadFile, InvalidInput } from "../errors.ts";
 import type { FloatArray } from "../backend/executor.ts";
 import type { ParameterShape } from "../graph/graph.ts";
 import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
-import { type ModelMetadata, type TrainingSummary, decodeMetadata, encodeMetadata } from "./modelMetadata.ts";
+import { type ModelMetadata, type TrainingSummary, decodeMetadata, encodeMetadata, stateKey } from "./modelMetadata.ts";
 import {
   type Tensor,
   decodeMetadataTexts,
@@ -152,8 +152,17 @@ export const modelHeaderBytes = maxValuesOffset;
  * @param place what messages call the file
  * @throws BadFile on a file that thalweg did not write
  */
-export const decodeModelHeader = (start: Uint8Array, place: string): ModelMetadata =>
-  decodeMetadata(decodeMetadataTexts(start, place), place);
+export function decodeModelHeader(start: Uint8Array, place: string): ModelMetadata {
+  const metadata = decodeMetadataTexts(start, place);
+  requireNoCheckpoint(metadata, place);
+  return decodeMetadata(metadata, place);
+}
+
+function requireNoCheckpoint(metadata: ReadonlyMap<string, string>, place: string): void {
+  if (!metadata.has(stateKey)) return;
+  const remedy = "go on with it: thalweg train FILE --resume CHECKPOINT, or decodeCheckpoint in programs";
+  throw new BadFile({ place, expected: "a model", got: "a checkpoint of a training", fix: remedy });
+}
 
 /**
  * Reads a model file, strictly.
@@ -162,6 +171,7 @@ export const decodeModelHeader = (start: Uint8Array, place: string): ModelMetada
  */
 export function decodeModel(bytes: Uint8Array, place: string): SavedModel {
   const { tensors, metadata } = decodeSafetensors(bytes, place);
+  requireNoCheckpoint(metadata, place);
   const known = decodeMetadata(metadata, place);
   requirePreprocessing(known, place);
   const { parameterCount } = known.network;

@@ -36,6 +36,8 @@ export interface ModelMetadata {
 }
 
 const format = "thalweg";
+/** Holds the state of a training: the file is a checkpoint. */
+export const stateKey = "state";
 const version = "2";
 /** Of networks that are no list of dense layers: an earlier thalweg then says that it is too old. */
 const graphVersion = "3";

@@ -219,11 +219,8 @@ function headerOf({ tensors, metadata }: Safetensors): Uint8Array {
   return padded;
 }
 
-/**
- * Writes tensors in the order of the map; the header is padded with spaces so that values start at a multiple of 8.
- * @throws InvalidInput when a shape does not fit its values, or when there is more than the reader accepts
- */
-export function encodeSafetensors(content: Safetensors): Uint8Array {
+/** As `encodeSafetensors`, in pieces: the header, and a view of the values of each tensor. */
+export function safetensorsParts(content: Safetensors): Uint8Array[] {
   requireWritable(content);
   const header = headerOf(content);
   if (header.length > maxHeaderBytes) {
@@ -231,14 +228,30 @@ export function encodeSafetensors(content: Safetensors): Uint8Array {
     const expected = `a header of at most ${maxHeaderBytes} bytes`;
     throw new InvalidInput({ place: "safetensors", expected, got: `${header.length}`, fix });
   }
-  const valueBytes = [...content.tensors.values()].reduce((sum, { values }) => sum + values.byteLength, 0);
-  const bytes = new Uint8Array(lengthBytes + header.length + valueBytes);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(header.length), true);
-  bytes.set(header, lengthBytes);
-  let position = lengthBytes + header.length;
-  for (const { values } of content.tensors.values()) {
-    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), position);
-    position += values.byteLength;
+  const start = new Uint8Array(lengthBytes + header.length);
+  new DataView(start.buffer).setBigUint64(0, BigInt(header.length), true);
+  start.set(header, lengthBytes);
+  const views = [...content.tensors.values()].map(
+    ({ values }) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
+  );
+  return [start, ...views];
+}
+
+/**
+ * Writes tensors in the order of the map; the header is padded with spaces so that values start at a multiple of 8.
+ * @throws InvalidInput when a shape does not fit its values, or when there is more than the reader accepts
+ */
+export function encodeSafetensors(content: Safetensors): Uint8Array {
+  return joinBytes(safetensorsParts(content));
+}
+
+/** Pieces one behind the other. */
+export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
   }
   return bytes;
 }

@@ -1,7 +1,7 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { type HyperParameterOptions, type HyperParameters, memberHyperParameters, optimizers } from "./optimizers.ts";
 import type { OwnUpdate } from "./ownUpdate.ts";
-import type { Schedules } from "./schedule.ts";
+import type { Factors } from "./scheduled.ts";
 
 export type OptimizerName = keyof typeof optimizers;
 /** Optimizers of thalweg; `optimizer()` defines others. */
@@ -24,12 +24,12 @@ export interface Optimizer {
   readonly epsilon: number;
   /** Of an own optimizer: what defines it. The numbers above that it does not have change nothing. */
   readonly own?: OwnUpdate;
-  /** How the numbers above change from step to step: set by a training, from its option `schedule`. */
-  readonly schedule?: Schedules;
+  /** What the numbers above are multiplied by in each step: set by a training, from its option `schedule`. */
+  readonly factors?: Factors;
 }
 
 /** Numbers that an optimizer does not use. */
-const unused: Omit<Optimizer, "name" | "own" | "schedule"> = {
+const unused: Omit<Optimizer, "name" | "own" | "factors"> = {
   learningRate: 0.01,
   momentum: 0,
   nesterov: false,

@@ -125,13 +125,6 @@ export type Schedule =
   | { readonly name: "piecewise"; readonly pieces: readonly SchedulePiece[] }
   | { readonly name: "own"; readonly label: string; readonly factorAt: (step: number) => number };
 
-/** How hyper-parameters change from step to step. */
-export interface Schedules {
-  readonly learningRate?: Schedule;
-  readonly momentum?: Schedule;
-  readonly weightDecay?: Schedule;
-}
-
 export const scheduleNames = [...(Object.keys(kinds) as KindName[]), "piecewise", "own"] as const;
 
 const refuse = (place: string, expected: string, got: unknown, fix: string): never => {

@@ -4,6 +4,7 @@ import type { FloatArray, RunSettings, Checkpoint } from "../backend/executor.ts
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { momentCount } from "../math/optimizerFunction.ts";
+import { requireSameTraining } from "./fingerprint.ts";
 
 /** The training that is to go on from a state. */
 interface Resumed {
@@ -34,6 +35,7 @@ function requireFinite(parameters: FloatArray): void {
 /** Throws `InvalidInput` unless a training can go on from the state. */
 export function requireCheckpoint(state: Checkpoint, { network, members, settings, totalSteps }: Resumed): void {
   requireInteger("train: resume: step", state?.step, 0, totalSteps - 1);
+  requireSameTraining(state, settings);
   const count = members * network.parameterCount;
   requireLength("parameters", state.parameters, count);
   requireFinite(state.parameters);

@@ -18,7 +18,14 @@ import { createExecutor } from "../backend/createExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
-import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
+import {
+  planTraining,
+  prepareTraining,
+  eventIntervalOf,
+  type TrainingControls,
+  type TrainOptions,
+  type TrainPlan,
+} from "./options.ts";
 import type { Ensemble } from "./population.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
@@ -67,7 +74,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     this.#executor = executor;
   }
 
-  /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
+  /** What `train` would do, before it does it; a schedule changes none of it. @throws InvalidInput, LimitExceeded */
   plan(data: Dataset, options: TrainOptions = {}): PlanReport {
     return this.#executor.planRun(planTraining(this.network, data, options, this.members).settings);
   }
@@ -82,7 +89,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     data: Dataset,
     options: TrainOptions = {},
   ): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    yield* this.#events(planTraining(this.network, data, options, this.members));
+    yield* this.#events(await prepareTraining(this.network, data, options, this.members));
   }
 
   async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, TrainingControls | undefined> {
@@ -127,7 +134,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * Throws as `train` does.
    */
   async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
-    const plan = planTraining(this.network, data, options, this.members);
+    const plan = await prepareTraining(this.network, data, options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);

@@ -17,7 +17,7 @@ import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.t
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
 import { checkedPerMember } from "./perMember.ts";
-import { type ScheduleOption, scheduledOptimizer } from "./scheduleOption.ts";
+import type { ScheduleOption } from "./scheduleOption.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
 
 /** When `train` tells about its progress. */
@@ -60,6 +60,11 @@ export interface TrainOptions {
    * same bits. Steps and epochs count from the very beginning; `learningRate` may differ. Replaces the model's parameters.
    */
   readonly resume?: Checkpoint | undefined;
+  /**
+   * Hands out the state of the training from time to time, to be stored: `encodeCheckpoint` of thalweg/data makes a file of it. Steps go
+   * on while a promise that `save` returns is pending; the next state waits for it, and the training ends with what it rejects with.
+   */
+  readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
   /** Default: every 200 ms, and at the end. */
@@ -67,11 +72,23 @@ export interface TrainOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface CheckpointOptions {
+  /** Steps, epochs or milliseconds between two states; steps and epochs are counted from the very beginning. */
+  readonly interval: LogInterval;
+  readonly save: (checkpoint: Checkpoint) => unknown;
+}
+
 /** Distance of events. */
 export interface EventInterval {
   /** Steps between events, or undefined where events go by time. */
   readonly eventSteps: number | undefined;
   readonly eventMs: number;
+}
+
+/** When states of a training are handed out, and to whom. */
+export interface CheckpointPlan {
+  readonly interval: EventInterval;
+  readonly save: (checkpoint: Checkpoint) => unknown;
 }
 
 /** What `next()` of a training changes from then on. The first `next()` of a generator takes none: use the options. */
@@ -90,6 +107,7 @@ export interface TrainPlan {
   readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly checkpoint: CheckpointPlan | undefined;
 }
 
 const known = [
@@ -105,6 +123,7 @@ const known = [
   "strategy",
   "activationStorage",
   "resume",
+  "checkpoint",
   "validation",
   "logInterval",
   "signal",
@@ -133,23 +152,44 @@ function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number
   return passes * perEpoch;
 }
 
-function eventStepsOf(logInterval: LogInterval | undefined, perEpoch: number): number | undefined {
+function eventStepsOf(place: string, logInterval: LogInterval | undefined, perEpoch: number): number | undefined {
   if (logInterval === undefined) return undefined;
   if (typeof logInterval !== "object" || logInterval === null || ("ms" in logInterval && !(logInterval.ms >= 0))) {
     const got = JSON.stringify(logInterval) ?? typeof logInterval;
     const fix = "pass { epochs: 1 }";
-    throw new InvalidInput({ place: "train: logInterval", expected: "steps, epochs, or ms of at least 0", got, fix });
+    throw new InvalidInput({ place, expected: "steps, epochs, or ms of at least 0", got, fix });
   }
   if ("ms" in logInterval) return undefined;
   const steps = "steps" in logInterval ? logInterval.steps : logInterval.epochs * perEpoch;
-  requireInteger("train: logInterval", steps, 1, most);
+  requireInteger(place, steps, 1, most);
   return steps;
 }
 
-export const eventIntervalOf = (logInterval: LogInterval | undefined, perEpoch: number): EventInterval => ({
-  eventSteps: eventStepsOf(logInterval, perEpoch),
+export const eventIntervalOf = (
+  logInterval: LogInterval | undefined,
+  perEpoch: number,
+  place = "train: logInterval",
+): EventInterval => ({
+  eventSteps: eventStepsOf(place, logInterval, perEpoch),
   eventMs: logInterval && "ms" in logInterval ? logInterval.ms : 200,
 });
+
+function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: number): CheckpointPlan | undefined {
+  if (checkpoint === undefined) return undefined;
+  const place = "train: checkpoint";
+  requireOptions(place, checkpoint, ["interval", "save"]);
+  const { interval, save } = checkpoint;
+  if (typeof save === "function" && interval !== undefined) {
+    return { interval: eventIntervalOf(interval, perEpoch, `${place}: interval`), save };
+  }
+  const fix = "pass { interval: { steps: 500 }, save: (checkpoint) => … }";
+  throw new InvalidInput({
+    place,
+    expected: "an interval and a function save",
+    got: Object.keys(checkpoint).join(" and ") || "neither",
+    fix,
+  });
+}
 
 /** @throws InvalidInput */
 export function requireControls(steering: TrainingControls, { perMember }: RunSettings): void {
@@ -197,17 +237,15 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   requireOptimizer("train", optimizer);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
-  const totalSteps = totalStepsOf(options, perEpoch);
-  const optional = optionalSettings(options, optimizer, members);
-  const { perMember } = optional;
   const settings = {
     data,
-    optimizer: scheduledOptimizer(optimizer, options.schedule, { steps: totalSteps, perMember }),
+    optimizer,
     batchSize: size,
     shuffle,
     seed,
-    ...optional,
+    ...optionalSettings(options, optimizer, members),
   };
+  const totalSteps = totalStepsOf(options, perEpoch);
   const { resume } = options;
   if (resume !== undefined) requireCheckpoint(resume, { network, members, settings, totalSteps });
   return {
@@ -217,5 +255,22 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     eventInterval: eventIntervalOf(logInterval, perEpoch),
     validation: options.validation,
     signal: options.signal,
+    checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
+  };
+}
+
+/**
+ * As `planTraining`, and what is loaded only where it is asked for: schedules.
+ * @throws InvalidInput
+ */
+export async function prepareTraining(...training: Parameters<typeof planTraining>): Promise<TrainPlan> {
+  const plan = planTraining(...training);
+  const [, , { schedule }] = training;
+  if (schedule === undefined) return plan;
+  const { factorsOf } = await import("./scheduleOption.ts");
+  const { settings, totalSteps } = plan;
+  return {
+    ...plan,
+    settings: { ...settings, optimizer: { ...settings.optimizer, factors: factorsOf(schedule, settings, totalSteps) } },
   };
 }

@@ -1,10 +1,10 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { PerMember } from "../backend/executor.ts";
+import type { PerMember, RunSettings } from "../backend/executor.ts";
 import { type Optimizer, takes } from "../math/optimizer.ts";
 import { memberHyperParameters } from "../math/optimizers.ts";
 import { mostStepValues } from "../math/optimizerUpdate.ts";
-import { checkedSchedule, type Schedule, type Schedules, withLength } from "../math/schedule.ts";
-import type { ScheduledName } from "../math/scheduled.ts";
+import { checkedSchedule, factorAt, type Schedule, withLength } from "../math/schedule.ts";
+import type { Factors, ScheduledName } from "../math/scheduled.ts";
 import { updateValuesOf } from "../math/updateValues.ts";
 
 /** A schedule, or a function of the steps done that gives a factor of the base value. */
@@ -27,32 +27,33 @@ function requireBase(place: string, name: ScheduledName, optimizer: Optimizer, p
   throw new InvalidInput({ place, expected: `a ${name} above 0`, got: `${optimizer.name} with 0`, fix });
 }
 
+/** Throws `InvalidInput` where an optimizer of one's own takes too much from the step. */
+function requireFewTerms(place: string, optimizer: Optimizer): void {
+  const terms = updateValuesOf(optimizer).hosted.ofStep.length;
+  if (terms <= mostStepValues) return;
+  const expected = `an optimizer that with its schedules has at most ${mostStepValues} terms of the step alone`;
+  const fix = "combine some of them in its update, or schedule fewer hyper-parameters";
+  throw new InvalidInput({ place, expected, got: `${optimizer.name} with ${terms}`, fix });
+}
+
 /**
- * The optimizer with the schedules that a training asks for, their lengths filled in.
- * @param steps of the training, from its very beginning
+ * What the schedules that a training asks for multiply its hyper-parameters by.
+ * @param steps of the training, from its very beginning: those of a schedule that does not say its own
  * @throws InvalidInput
  */
-export function scheduledOptimizer(
-  optimizer: Optimizer,
-  option: ScheduleOption | undefined,
-  { steps, perMember }: { readonly steps: number; readonly perMember: PerMember | undefined },
-): Optimizer {
-  if (option === undefined) return optimizer;
+export function factorsOf(option: ScheduleOption, { optimizer, perMember }: RunSettings, steps: number): Factors {
   const place = "train: schedule";
   const wanted = isOne(option) ? { learningRate: option } : option;
   requireOptions(place, wanted, memberHyperParameters);
-  const schedule: { -readonly [Name in keyof Schedules]: Schedules[Name] } = {};
+  const factors: { -readonly [Name in ScheduledName]?: (step: number) => number } = {};
   for (const name of memberHyperParameters) {
     const own = wanted[name];
     if (own === undefined) continue;
     const at = isOne(option) ? place : `${place}.${name}`;
     requireBase(at, name, optimizer, perMember);
-    schedule[name] = withLength(checkedSchedule(at, own), steps);
+    const schedule = withLength(checkedSchedule(at, own), steps);
+    factors[name] = (step) => factorAt(schedule, step);
   }
-  const scheduled = { ...optimizer, schedule };
-  const terms = updateValuesOf(scheduled).hosted.ofStep.length;
-  if (terms <= mostStepValues) return scheduled;
-  const expected = `an optimizer that with its schedules has at most ${mostStepValues} terms of the step alone`;
-  const fix = "combine some of them in its update, or schedule fewer hyper-parameters";
-  throw new InvalidInput({ place, expected, got: `${optimizer.name} with ${terms}`, fix });
+  requireFewTerms(place, { ...optimizer, factors });
+  return factors;
 }

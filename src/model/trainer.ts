@@ -10,6 +10,7 @@ import {
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
+import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { evaluate, type Evaluation, mean } from "./metrics.ts";
 import {
   requireControls,
@@ -50,8 +51,6 @@ export interface Progress {
 const unitMs = 50;
 /** Events by time wait for so many times what the last one cost, so that scoring never takes more than a tenth. */
 const eventShare = 9;
-/** Largest set of parameters that is kept on the host as the last good state. */
-const snapshotFloats = 2 ** 22;
 /** Most members whose every loss is read. To read all of more would take longer than the steps, and soon all memory. */
 const mostMembersTold = 1024;
 
@@ -83,7 +82,7 @@ export class Trainer {
   #eventMs = 0;
   #eventStep: number;
   #eventCostMs = 0;
-  #checkpoint: Checkpoint | undefined;
+  readonly #keeper: CheckpointKeeper;
   #results: MemberResults | undefined;
 
   constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
@@ -91,14 +90,16 @@ export class Trainer {
     this.#run = run;
     this.#plan = plan;
     this.#settings = plan.settings;
+    const floats = executor.members * executor.network.parameterCount;
+    this.#keeper = new CheckpointKeeper(run, plan.settings, floats, plan.checkpoint);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
   }
 
-  /** Where the training stood at the last event whose numbers were finite; undefined for models too large to copy at each. */
+  /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
   get checkpoint(): Checkpoint | undefined {
-    return this.#checkpoint;
+    return this.#keeper.newest;
   }
 
   /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
@@ -127,13 +128,16 @@ export class Trainer {
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     const { totalSteps } = this.#plan;
-    if (this.#keepsCheckpoint) this.#checkpoint = await this.#run.readCheckpoint(this.#step);
+    await this.#keeper.keep(this.#step);
     this.#startMs = this.#eventMs = performance.now();
     while (this.#step < totalSteps) {
       await this.#untilEvent();
       if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
-      if (this.#step < totalSteps) this.#plan.signal?.throwIfAborted();
+      if (this.#step === totalSteps || !this.#plan.signal?.aborted) continue;
+      await this.#keeper.keepLast(this.#step);
+      throw this.#plan.signal.reason;
     }
+    await this.#keeper.saved();
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -158,7 +162,9 @@ export class Trainer {
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
-      await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), last - this.#step));
+      const end = this.#keeper.nextStep(this.#step, last);
+      await this.#unit(Math.min(Math.max(this.#unitSteps, this.#run.leastSteps), end - this.#step));
+      await this.#keeper.saveIfDue(this.#step);
       const dueMs = Math.max(eventMs, eventShare * this.#eventCostMs);
       if (!eventSteps && performance.now() - this.#eventMs >= dueMs) return;
     }
@@ -215,28 +221,19 @@ export class Trainer {
 
   #learningRate(): number {
     const { optimizer, perMember } = this.#settings;
-    const { learningRate } = optimizerAt(optimizer, this.#step - 1);
     const rates = perMember?.learningRate;
-    return rates ? (mean(rates) * learningRate) / optimizer.learningRate : learningRate;
-  }
-
-  get #keepsCheckpoint(): boolean {
-    const { network, members } = this.#executor;
-    return members * network.parameterCount <= snapshotFloats;
+    const base = rates ? { ...optimizer, learningRate: mean(rates) } : optimizer;
+    return optimizerAt(base, this.#step - 1).learningRate;
   }
 
   /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
   async #checkFinite(): Promise<number> {
-    const state = this.#keepsCheckpoint ? await this.#run.readCheckpoint(this.#step) : undefined;
-    const steps = state?.nonFiniteSteps ?? (await this.#run.readNonFinite());
+    const steps = await this.#keeper.keep(this.#step);
     const diverged = steps.filter((step) => step >= 0);
-    if (diverged.length < steps.length) {
-      this.#checkpoint = state;
-      return diverged.length;
-    }
+    if (diverged.length < steps.length) return diverged.length;
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
-    const good = this.#checkpoint;
+    const good = this.#keeper.newest;
     if (good) this.#executor.writeParameters(good.parameters);
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({

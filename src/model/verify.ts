@@ -4,7 +4,7 @@ import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { streams, uniformAt } from "../random.ts";
 import type { Model } from "./model.ts";
-import { planTraining, type TrainOptions } from "./options.ts";
+import { prepareTraining, type TrainOptions } from "./options.ts";
 
 export interface VerifyRequest {
   /** Parameters before the first step [members, parameterCount]. */
@@ -72,7 +72,7 @@ function rounded(parameters: FloatArray, seed: number, step: number): Float64Arr
 
 /** Parameters after the same steps in float64; with a seed, rounded before every step. */
 async function referenceParameters(executor: Executor, request: VerifyRequest, seed?: number): Promise<Float64Array> {
-  const { settings, totalSteps, signal } = planTraining(
+  const { settings, totalSteps, signal } = await prepareTraining(
     executor.network,
     request.data,
     request.options,
@@ -123,7 +123,8 @@ const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): 
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
 async function compareStep(model: Model<AnyNetwork>, reference: Reference, { data, options }: VerifyRequest) {
   const { inputs, outputs } = model.network;
-  const { optimizer } = planTraining(model.network, data, options, model.members).settings;
+  const { settings } = await prepareTraining(model.network, data, options, model.members);
+  const { optimizer } = settings;
   const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
   const batch = { inputs: data.inputs.subarray(0, rows * inputs), targets: data.targets.subarray(0, rows * outputs) };
   const own = await model.trace(batch, optimizer);

@@ -1,6 +1,6 @@
 // A training as it is kept in the browser, and whether what was read is one.
 
-import type { FloatArray, Checkpoint } from "../../index.ts";
+import { type Checkpoint, type FloatArray, isCheckpoint } from "../../index.ts";
 import type { ParametersMessage, SessionSettings } from "../worker/protocol.ts";
 
 /** A state of the library without its parameters, which are kept in any case. */
@@ -45,13 +45,8 @@ export function isWhole(parameters: unknown): boolean {
 }
 
 /** Whether a rest is one; whether it is of the network that the view has, `startOf` and the library tell. */
-function isRest(rest: unknown): boolean {
-  if (rest === undefined) return true;
-  if (typeof rest !== "object" || rest === null) return false;
-  const { step, moments, nonFiniteSteps, bestLosses, bestSteps } = rest as Partial<Record<keyof StateRest, unknown>>;
-  const isStep = typeof step === "number" && Number.isSafeInteger(step) && step > 0;
-  return isStep && [moments, nonFiniteSteps, bestLosses, bestSteps].every(isNumbers);
-}
+const isRest = (rest: unknown, parameters: unknown): boolean =>
+  rest === undefined || (typeof rest === "object" && isCheckpoint({ ...rest, parameters }));
 
 /** Checks what a browser has kept: another version of the page, or another page of its host, may have written it. */
 export function readSavedRun(found: unknown, now: number): SavedRun | undefined {
@@ -63,7 +58,13 @@ export function readSavedRun(found: unknown, now: number): SavedRun | undefined 
   const isStep = typeof step === "number" && Number.isSafeInteger(step) && step > 0;
   const isAttached = attachment === undefined || attachment instanceof Blob;
   const isRun =
-    version === runVersion && isTimely && isPlaced && isStep && isAttached && isWhole(parameters) && isRest(rest);
+    version === runVersion &&
+    isTimely &&
+    isPlaced &&
+    isStep &&
+    isAttached &&
+    isWhole(parameters) &&
+    isRest(rest, parameters);
   return isRun ? (found as SavedRun) : undefined;
 }
 

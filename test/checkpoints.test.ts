@@ -1,0 +1,143 @@
+// States that a training hands out while it goes on, and which training a state is of.
+
+import { expect, test } from "vitest";
+import {
+  acquire,
+  adam,
+  type Checkpoint,
+  createModel,
+  dense,
+  type Device,
+  InvalidInput,
+  network,
+  sgd,
+  type TrainOptions,
+} from "../src/index.ts";
+import { dataOf } from "./support/nets.ts";
+import { shareDevice } from "./support/sharedDevice.ts";
+
+const gpu = shareDevice();
+const wasm = await acquire({ device: "wasm" });
+const reference = await acquire({ device: "reference" });
+const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });
+const data = dataOf(net, 40, 1);
+const shared: TrainOptions = { optimizer: adam({ learningRate: 0.05 }), batchSize: 8, seed: 5, steps: 23 };
+const places: [string, () => Device][] = [
+  ["WebGPU", gpu],
+  ["WebAssembly", () => wasm],
+  ["the reference", () => reference],
+];
+
+test.each(places)(
+  "%s: states come after so many steps each, and from each the rest has the same bits",
+  async (_, device) => {
+    const states: Checkpoint[] = [];
+    using whole = await createModel(net, { device: device(), seed: 1 });
+    const save = (state: Checkpoint): void => void states.push(state);
+    await whole.fit(data, { ...shared, checkpoint: { interval: { steps: 5 }, save } });
+    expect(states.map(({ step }) => step)).toEqual([5, 10, 15, 20]);
+    const wanted = await whole.readParameters();
+    using again = await createModel(net, { device: device(), seed: 1 });
+    await again.fit(data, shared);
+    expect(await again.readParameters(), "handing out states changes nothing").toEqual(wanted);
+    for (const resume of states) {
+      using second = await createModel(net, { device: device() });
+      await second.fit(data, { ...shared, resume });
+      expect(await second.readParameters()).toEqual(wanted);
+    }
+  },
+);
+
+test("steps go on while a state is being stored, and the next one waits", async () => {
+  using model = await createModel(net, { device: wasm, seed: 1 });
+  const told: string[] = [];
+  let stored: (() => void) | undefined;
+  const save = ({ step }: Checkpoint): Promise<void> => {
+    told.push(`save ${step}`);
+    return new Promise((resolve) => (stored = resolve));
+  };
+  const training = model.train(data, {
+    ...shared,
+    steps: 12,
+    logInterval: { steps: 2 },
+    checkpoint: { interval: { steps: 5 }, save },
+  });
+  const next = async (): Promise<void> => void told.push(`step ${(await training.next()).value?.step}`);
+  for (let event = 0; event < 4; event++) await next();
+  expect(told).toEqual(["step 2", "step 4", "save 5", "step 6", "step 8"]);
+  const waiting = next();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(told.at(-1)).toBe("step 8");
+  stored!();
+  await waiting;
+  expect(told.slice(5)).toEqual(["save 10", "step 10"]);
+  await next();
+  const end = next();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(told.at(-1)).toBe("step 12"); // the training does not end before its states are stored
+  stored!();
+  await end;
+});
+
+test("what goes wrong with storing ends the training, with its parameters as they are", async () => {
+  using model = await createModel(net, { device: wasm, seed: 1 });
+  const save = (): Promise<never> => Promise.reject(new Error("no room"));
+  await expect(model.fit(data, { ...shared, checkpoint: { interval: { steps: 5 }, save } })).rejects.toThrow("no room");
+  expect(model.checkpoint!.step).toBeGreaterThanOrEqual(5);
+});
+
+test("by time, and by epochs", async () => {
+  using model = await createModel(net, { device: wasm, seed: 1 });
+  const steps: number[] = [];
+  const save = ({ step }: Checkpoint): void => void steps.push(step);
+  await model.fit(data, { ...shared, checkpoint: { interval: { epochs: 2 }, save } });
+  expect(steps).toEqual([10, 20]);
+  steps.length = 0;
+  await model.fit(data, { ...shared, logInterval: { steps: 1 }, checkpoint: { interval: { ms: 0 }, save } });
+  expect(steps).toEqual(Array.from({ length: 23 }, (_, at) => at + 1));
+  await model.fit(data, { ...shared, checkpoint: { interval: { ms: 1e6 }, save } });
+  expect(steps.length).toBe(23);
+});
+
+test("wrong options are named", async () => {
+  using model = await createModel(net, { device: wasm });
+  const save = (): void => {};
+  const refused = (checkpoint: object, message: RegExp): void =>
+    expect(() => model.plan(data, { ...shared, checkpoint } as TrainOptions)).toThrow(message);
+  refused({ interval: { steps: 5 } }, /train: checkpoint: expected an interval and a function save, got interval/);
+  refused({ interval: { steps: 0 }, save }, /train: checkpoint: interval: expected an integer from 1/);
+  refused({ every: 3, save }, /train: checkpoint: expected options among interval, save, got every/);
+});
+
+test("a state of another training is refused with both values, and may be taken on purpose", async () => {
+  using model = await createModel(net, { device: wasm, seed: 1, members: 2 });
+  const own = { ...shared, perMember: { seed: [1, 2] } };
+  for await (const { step } of model.train(data, { ...own, logInterval: { steps: 7 } })) if (step === 7) break;
+  const resume = structuredClone(model.checkpoint!);
+  const refused = (changes: TrainOptions, message: RegExp, rows = data): void => {
+    const plan = () => model.plan(rows, { ...own, resume, ...changes });
+    expect(plan).toThrow(InvalidInput);
+    expect(plan).toThrow(message);
+  };
+  refused(
+    { seed: 6 },
+    /train: resume: seed: expected 5, as in the training that goes on, got 6; pass the same, or resume/,
+  );
+  refused({ batchSize: 4 }, /train: resume: batchSize: expected 8, .* got 4/);
+  refused({ shuffle: false }, /train: resume: shuffle: expected true, .* got false/);
+  refused({ bootstrap: true }, /train: resume: bootstrap: expected false/);
+  refused({ optimizer: sgd() }, /train: resume: optimizer: expected adam, .* got sgd/);
+  refused(
+    { perMember: { seed: [1, 3] } },
+    /train: resume: perMember\.seed: expected [0-9a-f]{16}, .* got [0-9a-f]{16}/,
+  );
+  refused({ perMember: {} }, /perMember\.seed: expected [0-9a-f]{16}, .* got undefined/);
+  const other = { ...data, inputs: data.inputs.with(3, 0.5) };
+  refused({}, /train: resume: data: expected rows of [0-9a-f]{16}, .* got [0-9a-f]{16}/, other);
+  refused({}, /train: resume: data/, { inputs: data.inputs, targets: data.targets.toReversed() });
+  const inFloat64 = { inputs: Float64Array.from(data.inputs), targets: Float64Array.from(data.targets) };
+  expect(() => model.plan(inFloat64, { ...own, resume })).not.toThrow();
+  expect(() => model.plan(data, { ...own, resume, optimizer: adam({ learningRate: 1 }) })).not.toThrow();
+  await model.fit(other, { ...own, resume: { ...resume, fingerprint: undefined } });
+  expect(model.checkpoint!.step).toBe(23);
+});
