@@ -74,11 +74,15 @@ export {
   widthsOf,
 } from "./graph/network.ts";
 export {
+  adadelta,
+  adagrad,
   adam,
+  adamax,
   adamW,
   createOptimizer,
   hyperParameterDefaults,
   lion,
+  nadam,
   type Optimizer,
   type OptimizerName,
   optimizerNames,
@@ -111,6 +115,7 @@ export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
 export type { Model, ModelOptions } from "./model/model.ts";
+export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";
 export {
   type CheckpointOptions,
   defaultEpochs,

@@ -35,6 +35,8 @@ test("train embeds the column; predict and evaluate take the file", async () => 
   const predicted = await thalweg(["predict", "m.safetensors", "new.csv", ...cpu]);
   expect(predicted.code).toBe(0);
   expect(predicted.stderr).toContain('"elsewhere" was not seen in training and counts as none of the categories');
+  expect(predicted.stderr).toContain("1 missing cell taken as none of the categories, as unseen values are: city (1)");
+  expect(predicted.stderr).not.toContain("filled as in training");
   const [, known, unseen, missing] = predicted.stdout.trim().split("\n").map(Number);
   expect(unseen).toBe(missing);
   expect(known).not.toBe(missing);
@@ -45,6 +47,11 @@ test("train embeds the column; predict and evaluate take the file", async () => 
 
   const explained = await thalweg(["explain", "--model", "m.safetensors", "--input", "3,0.5", "--target", "1", ...cpu]);
   expect([explained.code, explained.stderr]).toEqual([2, expect.stringContaining("at most 400 parameters")]);
+  const beyond = await thalweg(["explain", "--model", "m.safetensors", "--input", "40,0.5", "--target", "1", ...cpu]);
+  expect([beyond.code, beyond.stderr]).toEqual([
+    2,
+    expect.stringContaining("explain: --input: row 0, column 0: expected a category, an integer from 0 to 30"),
+  ]);
   const few = ["--layers", "2", "--columns", "x,city", "--output", "few.safetensors", "--validation", "0"];
   expect((await thalweg(["train", "cities.csv", ...flags, ...few])).code).toBe(0);
   const step = await thalweg(["explain", "--model", "few.safetensors", "--input", "3,0.5", "--target", "1", ...cpu]);

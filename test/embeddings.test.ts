@@ -116,7 +116,8 @@ describe("prepare", () => {
     const c = (preprocessing.inputs[1] as CategoryColumn).values.indexOf("c") + 1;
     expect(column(encoded.inputs, 5, 1)).toEqual([c, 0, 0, c]);
     expect(encoded.unseen).toMatchObject([{ column: "city", value: "elsewhere", cells: 1 }]);
-    expect(encoded.filled).toEqual([{ name: "city", cells: 1 }]);
+    expect(encoded.filled).toEqual([]);
+    expect(encoded.withoutCategory).toEqual([{ name: "city", cells: 1 }]);
     await expect(encodeInputs(preprocessing, tableFromRows(given, "new"), { strict: true })).rejects.toThrow(
       /column "city": expected one of the values seen in training, .*, got "elsewhere"/,
     );

@@ -74,18 +74,20 @@ test.each(Object.entries(optimizers))("%s: the update with hosted parts is the d
     const update = optimizerUpdate(definition as never, values);
     const numbers = Object.keys(values).filter((name) => typeof values[name as never] === "number");
     const { outputs, ofRun, ofStep } = hostedUpdate(update, numbers);
-    const whole = compileFloat64(update.outputs, ["parameter", "gradient", "step", ...numbers, ...update.state]);
+    const ofHost = ["step", ...update.products.keys()];
+    const stepNumbers = [5, ...[...update.products].map(() => 0.4)];
+    const whole = compileFloat64(update.outputs, ["parameter", "gradient", ...ofHost, ...numbers, ...update.state]);
     const given = [
       0.3,
       -0.7,
-      5,
+      ...stepNumbers,
       ...numbers.map((name) => values[name as never] as number),
       ...update.state.map(() => 0.2),
     ];
     whole.inputs.set(given);
     whole.run();
-    const host = compileFloat64([...ofRun, ...ofStep], [...numbers, "step"]);
-    host.inputs.set([...given.slice(3, 3 + numbers.length), 5]);
+    const host = compileFloat64([...ofRun, ...ofStep], [...numbers, ...ofHost]);
+    host.inputs.set([...numbers.map((name) => values[name as never] as number), ...stepNumbers]);
     host.run();
     const parts = [...ofRun.map((_part, at) => `hyper ${at}`), ...ofStep.map((_part, at) => `step ${at}`)];
     const inputs = ["parameter", "gradient", "learningRate", "momentum", "weightDecay", ...update.state, ...parts];

@@ -10,9 +10,11 @@ import {
   cosine,
   cosineRestarts,
   createModel,
+  createOptimizer,
   dense,
   type Device,
   exponential,
+  hyperParameterDefaults,
   InvalidInput,
   linear,
   multiStep,
@@ -20,6 +22,7 @@ import {
   oneCycle,
   type Optimizer,
   optimizer as defineOptimizer,
+  optimizerNames,
   ownSchedule,
   piecewise,
   polynomial,
@@ -33,8 +36,10 @@ import {
   warmUp,
 } from "../src/index.ts";
 import { optimizerOf } from "../src/backend/batches.ts";
+import { update } from "../src/backend/cpu/update.ts";
 import { createReference } from "../src/backend/createReference.ts";
 import { strategyNames } from "../src/backend/executor.ts";
+import { initialState } from "../src/math/optimizerFunction.ts";
 import { checkedSchedule, factorAt, withLength } from "../src/math/schedule.ts";
 import { optimizerAt } from "../src/math/scheduled.ts";
 import { prepareTraining } from "../src/model/options.ts";
@@ -468,4 +473,34 @@ describe("what cannot be is refused", () => {
     const schedule = ownSchedule("mine", (at) => (at < 3 ? 1 : Number.NaN));
     await expect(model.fit(data, { ...shared, schedule })).rejects.toThrow(/schedule mine: step 3: expected a number/);
   });
+});
+
+test("every optimizer takes schedules of all it has", async () => {
+  for (const name of optimizerNames) {
+    const taken = Object.keys(hyperParameterDefaults(name)).filter((own) =>
+      ["learningRate", "momentum", "weightDecay"].includes(own),
+    );
+    const values = Object.fromEntries(taken.map((own) => [own, 0.01]));
+    const optimizer = createOptimizer(name, values);
+    const schedule = Object.fromEntries(taken.map((own) => [own, exponential({ gamma: 0.5 })]));
+    const { settings } = await prepareTraining(net, data, { ...shared, optimizer, schedule }, 1);
+    // One step of the reference with factors ½ and a plain one of halved numbers.
+    const one = {
+      optimizer: settings.optimizer,
+      gradients: new Float64Array(3).fill(0.5),
+      limit: Number.POSITIVE_INFINITY,
+    };
+    const halved = optimizerAt(settings.optimizer, 1);
+    expect(halved.learningRate).toBe(0.005);
+    const updated = [one, { ...one, optimizer: halved }].map((own) => {
+      const parameters = Float64Array.of(1, -2, 0.25);
+      const moments = initialState(own.optimizer).map((first) =>
+        parameters.map((value) => (first === "parameter" ? value : first)),
+      );
+      update({ ...own, step: 1, parameters, moments });
+      return [...parameters];
+    });
+    for (const [at, value] of updated[0]!.entries())
+      expect(Math.abs(value / updated[1]![at]! - 1), name).toBeLessThan(1e-14);
+  }
 });

@@ -490,7 +490,7 @@ describe("missing cells", () => {
     const table = tableFromRows(rowsOf(3000, (k) => ({ x: `new ${k % 1500}` })));
     const { unseen, unseenCount } = await encodeInputs(preprocessing, table);
     expect([unseen.length, unseenCount, unseen[0]!.cells, unseen[999]!.cells]).toEqual([1000, 1500, 2, 2]);
-    const lines = encodingLines({ filled: [], unseen, unseenCount, notes: [] });
+    const lines = encodingLines({ filled: [], withoutCategory: [], unseen, unseenCount, notes: [] });
     expect(lines).toContain("1,495 more values were not seen in training");
   });
 

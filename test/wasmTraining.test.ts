@@ -6,7 +6,7 @@ import type { RunSettings } from "../src/backend/executor.ts";
 import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
 import { activationNames, dense, lossNames, type Network, network } from "../src/graph/network.ts";
 import { activation, loss, math } from "../src/index.ts";
-import { adadelta, adagrad, adamax, ownLion } from "./support/ownOptimizers.ts";
+import { ownLion, ownNadam } from "./support/ownOptimizers.ts";
 import { relativeDistance } from "./support/compare.ts";
 import { dataOf, describeNet, type NetCase, networkOf, parametersOf } from "./support/nets.ts";
 import { createSmallRun } from "./support/wasmRuns.ts";
@@ -204,18 +204,15 @@ describe.each(fusings().map((useRelaxed) => [useRelaxed ? "relaxed madd" : "mul 
       compare("slices of many parameters", await train(wide, useRelaxed), await reference(wide), 1e-5);
     });
 
-    test.each(Object.entries({ adagrad, adadelta, adamax }))(
-      "activation, loss and optimizer %s of a user's",
-      async (_, own) => {
-        const net = network({ inputs: 3, layers: [dense(5, ownMish), dense(3, ownMish)], loss: ownLogCosh });
-        const like = small({});
-        const settings = { ...caseOf(like, { batchSize: 5 }).settings, optimizer: own({}) };
-        const one = { net, settings, members: 1, parameters: parametersOf(net, 3, 1) };
-        const many = { net, settings, members: 3, parameters: parametersOf(net, 3, 3) };
-        compare("samples", await train(one, useRelaxed), await reference(one), 1e-5);
-        compare("members", await train(many, useRelaxed), await reference(many), 1e-5);
-      },
-    );
+    test("activation, loss and optimizer of a user's", async () => {
+      const net = network({ inputs: 3, layers: [dense(5, ownMish), dense(3, ownMish)], loss: ownLogCosh });
+      const like = small({});
+      const settings = { ...caseOf(like, { batchSize: 5 }).settings, optimizer: ownNadam() };
+      const one = { net, settings, members: 1, parameters: parametersOf(net, 3, 1) };
+      const many = { net, settings, members: 3, parameters: parametersOf(net, 3, 3) };
+      compare("samples", await train(one, useRelaxed), await reference(one), 1e-5);
+      compare("members", await train(many, useRelaxed), await reference(many), 1e-5);
+    });
 
     test("a gradient that is not finite stops a member whose update hides it", async () => {
       const own = caseOf(small({ layers: [5, 3].map((width) => ({ width, activation: "identity" })) }), {

@@ -1,3 +1,4 @@
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { RunSettings } from "./executor.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { bootstrapRow, orderKey, permute, streams } from "../random.ts";
@@ -14,6 +15,10 @@ export interface Batch {
   /** Seed of the sample with replacement that rows are taken from; undefined: the data set itself. */
   readonly bootstrapSeed: number | undefined;
 }
+
+/** Rows of a run's data set. */
+export const rowCountOf = ({ data }: RunSettings, { inputs }: Pick<AnyNetwork, "inputs">): number =>
+  data.inputs.length / inputs;
 
 /** Seed of a member's order of rows. */
 export const seedOf = ({ perMember, seed }: RunSettings, member: number): number => perMember?.seed?.[member] ?? seed;

@@ -12,6 +12,17 @@ export interface Dataset {
   readonly targets: FloatArray;
   /** Columns of the inputs that hold numbers of categories: a network has to have an embedding for each. */
   readonly categoryColumns?: readonly number[];
+  /**
+   * How much each row counts, [rows], at least 0; default all alike. A loss is then the weighted mean Σ w·e / Σ w over the rows. Training
+   * scales the weights to a mean of 1 over its rows, and a batch divides by its number of rows: the same where it holds all rows.
+   */
+  readonly weights?: FloatArray;
+}
+
+/** Rows as a run takes them (src/backend/rowWeights.ts). */
+export interface TrainingRows extends Dataset {
+  /** The targets have one more column, the weight of the row: [rows, network.outputs + 1]. */
+  readonly isWeighted?: boolean;
 }
 
 /** Ways to compute a step; what each does is told in docs/engine.md. */
@@ -65,7 +76,7 @@ export interface Checkpoint {
 
 /** Everything that decides what a training run computes, and in which order. */
 export interface RunSettings {
-  readonly data: Dataset;
+  readonly data: TrainingRows;
   readonly optimizer: Optimizer;
   readonly batchSize: number;
   /** Draw batches by a seeded permutation of each epoch; never applied when one batch holds every row. */
@@ -195,16 +206,16 @@ export interface Executor {
   planRun(settings: RunSettings): PlanReport;
   createRun(settings: RunSettings): Promise<TrainingRun>;
   /** One step over `data` as one batch, every value read back; the executor's parameters stay as they were. */
-  trace(data: Dataset, optimizer: Optimizer): Promise<Trace>;
+  trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace>;
   dispose(): void;
 }
 
 /** What only the float64 reference does: it answers at once, and for parameters that are not its own. */
 export interface Reference extends Executor {
   /** As `trace`. */
-  traceNow(data: Dataset, optimizer: Optimizer): Trace;
+  traceNow(data: TrainingRows, optimizer: Optimizer): Trace;
   /** The mean loss over data as `trace` has it, dropout included, as a function of one member's parameters [parameterCount]. */
-  lossOf(data: Dataset): (parameters: Float64Array) => number;
+  lossOf(data: TrainingRows): (parameters: Float64Array) => number;
   /** Parameters after the first update by an optimizer; all [members, parameterCount]. */
   update(optimizer: Optimizer, parameters: FloatArray, gradients: FloatArray): Float64Array;
 }

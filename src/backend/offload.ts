@@ -1,7 +1,17 @@
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import type { Device } from "./device.ts";
-import type { Dataset, Executor, FloatArray, PlanReport, RunSettings, Scores, Trace, TrainingRun } from "./executor.ts";
+import type {
+  Dataset,
+  Executor,
+  FloatArray,
+  PlanReport,
+  RunSettings,
+  Scores,
+  Trace,
+  TrainingRows,
+  TrainingRun,
+} from "./executor.ts";
 import type { WasmMachine } from "./wasm/costModel.ts";
 import { fusedNetwork } from "./wasm/fusedNetwork.ts";
 import { planWasm } from "./wasm/plan.ts";
@@ -79,7 +89,7 @@ class OffloadingExecutor implements Executor {
     return this.#current.score(data);
   }
 
-  trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
     return this.#current.trace(data, optimizer);
   }
 

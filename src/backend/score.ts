@@ -28,6 +28,8 @@ function hitsOf(loss: Loss, outputs: Float64Array, targets: Float64Array): numbe
 export interface ScoredRows {
   readonly outputs: Float64Array;
   readonly targets: Float64Array;
+  /** [rows]; default 1. */
+  readonly weights?: ArrayLike<number> | undefined;
 }
 
 /** Adds rows to the sums of a member. CPU reference of `shaders/score.wgsl`. */
@@ -36,12 +38,13 @@ export function score({ loss, outputs: width }: AnyNetwork, rows: ScoredRows, ta
   for (let at = 0; at < rows.targets.length; at += width) {
     const outputs = rows.outputs.subarray(at, at + width);
     const targets = rows.targets.subarray(at, at + width);
-    tallies.losses[member]! += sampleLoss(loss, outputs, targets, unused);
-    tallies.hits[member]! += hitsOf(loss, outputs, targets);
+    const weight = rows.weights?.[at / width] ?? 1;
+    tallies.losses[member]! += weight * sampleLoss(loss, outputs, targets, unused);
+    tallies.hits[member]! += weight * hitsOf(loss, outputs, targets);
   }
 }
 
-/** Means from sums over `rows` rows. */
+/** Means from sums over `rows` rows, or over rows whose weights sum to that. */
 export function scoresOf({ loss, outputs }: AnyNetwork, rows: number, { losses, hits }: Tallies): Scores {
   const scale = lossScale(loss, rows, outputs);
   const answers = loss === "softmaxCrossEntropy" ? rows : rows * outputs;

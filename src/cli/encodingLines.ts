@@ -6,16 +6,21 @@ const most = 5;
 /** How numbers of a table were read, what was filled, and which values the model has not seen. */
 export function encodingLines({
   filled,
+  withoutCategory,
   unseen,
   unseenCount,
   notes,
-}: Pick<EncodedInputs, "filled" | "unseen" | "unseenCount" | "notes">): string[] {
+}: Pick<EncodedInputs, "filled" | "withoutCategory" | "unseen" | "unseenCount" | "notes">): string[] {
   const lines = [...notes];
-  if (filled.length > 0) {
-    const cells = filled.reduce((sum, column) => sum + column.cells, 0);
-    const columns = filled.slice(0, most).map((column) => `${column.name} (${column.cells})`);
-    const more = filled.length > most ? ", …" : "";
-    lines.push(`${counted(cells, "missing cell")} filled as in training: ${columns.join(", ")}${more}`);
+  for (const [own, what] of [
+    [filled, "filled as in training"],
+    [withoutCategory, "taken as none of the categories, as unseen values are"],
+  ] as const) {
+    if (own.length === 0) continue;
+    const cells = own.reduce((sum, column) => sum + column.cells, 0);
+    const columns = own.slice(0, most).map((column) => `${column.name} (${column.cells})`);
+    const more = own.length > most ? ", …" : "";
+    lines.push(`${counted(cells, "missing cell")} ${what}: ${columns.join(", ")}${more}`);
   }
   for (const { place, value, cells } of unseen.slice(0, most)) {
     const times = cells > 1 ? `, and in ${counted(cells - 1, "more cell")}` : "";

@@ -24,7 +24,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
   const encoded = await working(output, `encoding ${counted(table.rowCount, "row")}`, (onProgress) =>
     encodeTable(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
   );
-  const { rows, data, filled, unseen, unseenCount, withoutTarget } = encoded;
+  const { rows, data, filled, withoutCategory, unseen, unseenCount, withoutTarget } = encoded;
   await withModel(output, saved, flags.device, async (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
     const dropped = table.rowCount - rows.length;
@@ -42,7 +42,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
     }
     output.result("loss", `${short(loss)} (${nameOf(model.network.loss)})`);
     const members = Array.from(losses, (own, member) => ({ loss: own, accuracy: accuracies?.[member] }));
-    const told = { rows: rows.length, dropped, withoutTarget, filled, unseen, unseenCount };
+    const told = { rows: rows.length, dropped, withoutTarget, filled, withoutCategory, unseen, unseenCount };
     output.record({ command: "evaluate", ...told, score, loss, members });
   });
 }

@@ -9,6 +9,9 @@ const compound = new Map([
   ["batchSize", "--batch-size"],
   ["missingCells", "--missing-cells"],
   ["splitSeed", "--split-seed"],
+  ["weightColumn", "--weight-column"],
+  ["labelSmoothing", "--label-smoothing"],
+  ["classWeights", "--class-weights"],
 ]);
 
 /** Options whose names are also words: they are options only where a place ends with them. */
@@ -37,7 +40,11 @@ const named = (text: string): string => text.replaceAll(quotedOrName, (found) =>
 const checker = new RegExp(`^(?:${[...optimizerNames, "prepare", "readTable"].join("|")}): (?=--)`);
 
 /** `adam: learningRate` → `--learning-rate`: who checks an option is of no interest. */
-const placeIn = (place: string): string => named(place).replace(atEnd, "$1--$2").replace(checker, "");
+const placeIn = (place: string): string =>
+  named(place)
+    .replace(atEnd, "$1--$2")
+    .replace(/^(explain: )(?=input|target)/, "$1--")
+    .replace(checker, "");
 
 const fixIn = (fix: string): string =>
   named(fix)

@@ -74,9 +74,10 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const preprocessing = requirePreprocessing(saved, modelFile);
   const table = await readTableFile(output, file, readOptionsForModel(flags, preprocessing));
   const encoding = `encoding ${counted(table.rowCount, "row")}`;
-  const { rows, inputs, filled, unseen, unseenCount, notes } = await working(output, encoding, (onProgress) =>
+  const encoded = await working(output, encoding, (onProgress) =>
     encodeInputs(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
   );
+  const { rows, inputs, filled, withoutCategory, unseen, unseenCount } = encoded;
   const predictions = await withModel(output, saved, flags.device, (model, device) => {
     describeSavedModel(output, device, saved, modelFile);
     return working(output, "predicting", async () =>
@@ -86,13 +87,12 @@ async function predict(modelFile: string, file: string, flags: UseFlags): Promis
   const incomplete = table.rowCount - rows.length;
   const skipped = incomplete > 0 ? `, ${counted(incomplete, "row")} with missing cells left empty` : "";
   output.info("data", `${table.place}: ${counted(table.rowCount, "row")}${skipped}`);
-  for (const line of [...table.notes, ...encodingLines({ filled, unseen, unseenCount, notes })])
-    output.info("note", line);
+  for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
   const header = headerOf(preprocessing, takesLogits(saved.network.loss) ? "probability" : "score");
   const lines = alignRows(table, rows, preprocessing, predictions);
   const empty = header.map(() => "");
   output.write(csvLine(header) + lines.map((cells) => csvLine(cells ?? empty)).join(""));
-  const told = { rows: table.rowCount, incomplete, filled, unseen, unseenCount };
+  const told = { rows: table.rowCount, incomplete, filled, withoutCategory, unseen, unseenCount };
   output.record({ command: "predict", ...told, predictions: recordsOf(header, lines) });
 }
 

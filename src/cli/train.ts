@@ -10,6 +10,7 @@ import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
+import { regularisationOf } from "./regularisation.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -32,6 +33,7 @@ const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optim
   batchSize: flags.batchSize,
   seed: flags.seed,
   strategy: flags.strategy,
+  ...regularisationOf(flags),
   ...(validation && { validation }),
 });
 

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { addRegularisationOptions } from "./regularisation.ts";
 import { train } from "./train.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
@@ -34,6 +35,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     integer("--seed", 0),
     1,
   );
+  addRegularisationOptions(command);
   addOutputOptions(command);
   command.addHelpText("after", notes);
   command.action((file: string, flags: TrainFlags) => train(file, flags, interrupts));

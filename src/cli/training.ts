@@ -63,7 +63,7 @@ export function claimModel(input: string, { output, force = false }: CommonFlags
 
 /** @param seed decides which rows are held out */
 export function prepareTable(output: Output, table: Table, flags: CommonFlags, seed: number): Promise<Prepared> {
-  const { task, columns, ignore, validation, loss, missingCells, categories } = flags;
+  const { task, columns, ignore, weightColumn, validation, loss, missingCells, categories } = flags;
   const target = targetsOf(table, flags);
   const options = {
     target,
@@ -74,6 +74,7 @@ export function prepareTable(output: Output, table: Table, flags: CommonFlags, s
     categories,
     ...(task && { task }),
     ...(columns !== undefined && { columns: columnsOf(table, "--columns", columns) }),
+    ...(weightColumn !== undefined && { weightColumn }),
     ...(ignore !== undefined && { ignore: columnsOf(table, "--ignore", ignore) }),
   };
   const preparing = `preparing ${grouped(table.rowCount)} rows`;

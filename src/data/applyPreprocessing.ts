@@ -36,6 +36,11 @@ export interface EncodeOptions extends SliceOptions {
   readonly strict?: boolean;
 }
 
+interface ColumnCells {
+  readonly name: string;
+  readonly cells: number;
+}
+
 /** Rows of a table as numbers. */
 export interface EncodedInputs {
   /** Rows of the table that `inputs` holds, ascending from 0: all that have what the model needs. */
@@ -43,7 +48,9 @@ export interface EncodedInputs {
   /** [rows, inputWidth] */
   readonly inputs: Float32Array;
   /** Missing cells that were filled with the model's median or most frequent value, by column. */
-  readonly filled: readonly { readonly name: string; readonly cells: number }[];
+  readonly filled: readonly ColumnCells[];
+  /** Missing cells of columns with an embedding, by column: they are none of the categories, as unseen values are. */
+  readonly withoutCategory: readonly ColumnCells[];
   /** Categories that were not seen in training. */
   readonly unseen: readonly UnseenValue[];
   /** How many different ones there are; of each column `unseen` lists the first 1,000. */
@@ -133,7 +140,7 @@ function requireRows(table: Table, isLeftOut: (row: number) => boolean, why: str
 }
 
 interface InputPlan {
-  readonly encoders: readonly { readonly name: string; readonly encoder: Encoder }[];
+  readonly encoders: readonly { readonly as: InputColumn; readonly encoder: Encoder }[];
   /** 1 for rows with a missing cell that the model does not fill. */
   readonly marks: Uint8Array;
   readonly notes: readonly string[];
@@ -145,12 +152,12 @@ function* planInputs(
   columns: readonly Column[],
   isStrict: boolean,
 ): Steps<InputPlan> {
-  const encoders: { name: string; encoder: Encoder }[] = [];
+  const encoders: { as: InputColumn; encoder: Encoder }[] = [];
   const unfilled: CellReader[] = [];
   const notes: string[] = [];
   for (const [index, as] of preprocessing.inputs.entries()) {
     const reader = yield* readerOf(table, columns[index]!, as);
-    encoders.push({ name: as.name, encoder: inputEncoder(reader, as, isStrict) });
+    encoders.push({ as, encoder: inputEncoder(reader, as, isStrict) });
     if (!takesMissing(as)) unfilled.push(reader);
     if (reader.note !== undefined) notes.push(reader.note);
     yield 0;
@@ -161,11 +168,21 @@ function* planInputs(
 function* encodePlan({ encoders, notes }: InputPlan, table: Table, rows: Uint32Array): Steps<EncodedInputs> {
   const all = encoders.map(({ encoder }) => encoder);
   const inputs = yield* encodeRows(table.place, all, rows);
-  const filled = encoders.map(({ name, encoder }) => ({ name, cells: encoder.filled }));
+  const missing = encoders.filter(({ encoder }) => encoder.filled > 0);
+  const cellsOf = (own: typeof missing): ColumnCells[] =>
+    own.map(({ as, encoder }) => ({ name: as.name, cells: encoder.filled }));
   const unseen = all.flatMap((encoder) => encoder.unseen);
   const unseenCount = all.reduce((sum, encoder) => sum + encoder.unseenCount, 0);
   const allNotes = [...notes, ...all.flatMap((encoder) => encoder.notes)];
-  return { rows, inputs, filled: filled.filter(({ cells }) => cells > 0), unseen, unseenCount, notes: allNotes };
+  return {
+    rows,
+    inputs,
+    filled: cellsOf(missing.filter(({ as }) => as.fill !== undefined)),
+    withoutCategory: cellsOf(missing.filter(({ as }) => as.fill === undefined)),
+    unseen,
+    unseenCount,
+    notes: allNotes,
+  };
 }
 
 /** Passes over the cells, an estimate. */

@@ -18,6 +18,8 @@ export interface ColumnOptions {
   readonly columns?: readonly string[];
   /** Columns to leave out. */
   readonly ignore?: readonly string[];
+  /** Column of numbers of at least 0 that say how much each row counts: the data's `weights`. */
+  readonly weightColumn?: string;
 }
 
 export interface IgnoredColumn {
@@ -30,6 +32,8 @@ export interface IgnoredColumn {
 export interface Choice extends TaskChoice {
   readonly targets: readonly ColumnSummary[];
   readonly inputs: readonly ColumnSummary[];
+  /** Column of the weights of the rows. */
+  readonly weights?: ColumnSummary;
   readonly ignored: readonly IgnoredColumn[];
   readonly notes: readonly string[];
 }
@@ -111,6 +115,15 @@ function noInputs(table: Table, ignored: readonly IgnoredColumn[]): BadFile {
   return new BadFile({ place: table.place, expected, got: got.slice(0, 300), fix });
 }
 
+/** The column of the weights, which is no target. */
+function requireWeights(table: Table, byName: ReadonlyMap<string, Column>, name: string, targets: ReadonlySet<Column>) {
+  const column = requireColumn(table, byName, "weightColumn", name);
+  if (!targets.has(column)) return column;
+  const place = `${table.place}: weightColumn`;
+  const fix = "name another column";
+  throw new InvalidInput({ place, expected: "a column that is no target", got: quote(name), fix });
+}
+
 /** What a column holds. */
 export interface ColumnKind {
   readonly name: string;
@@ -138,6 +151,18 @@ export async function columnKinds(table: Table, options: SliceOptions = {}): Pro
   return runOverCells(kindSteps(table), table.rowCount * table.columns.length, 3, options);
 }
 
+/** The candidates that are not ignored; where that is none, those that are ignored for how their numbers are spread alone. */
+function usedOf(candidates: readonly Candidate[], ignored: Map<Column, IgnoredColumn>, notes: string[]): Candidate[] {
+  const inputs = candidates.filter((candidate) => !candidate.ignored);
+  if (inputs.length > 0) return inputs;
+  const spare = candidates.filter(({ isSpare }) => isSpare === true);
+  for (const { summary, ignored: left } of spare) {
+    ignored.delete(summary.column);
+    notes.push(`${quote(summary.column.name)} holds ${left!.why}; it is kept, because no other column is left`);
+  }
+  return spare;
+}
+
 /** Which columns are targets, inputs, or ignored, and why. */
 export function* chooseColumns(table: Table, options: ColumnOptions): Steps<Choice> {
   const byName = columnsByName(table);
@@ -148,12 +173,18 @@ export function* chooseColumns(table: Table, options: ColumnOptions): Steps<Choi
   const targets = yield* chooseTargets(table, byName, options);
   const task = chooseTask(table, targets, options.task);
   const isTarget = new Set(targets.map(({ column }) => column));
+  const { weightColumn } = options;
+  const weights = weightColumn === undefined ? undefined : requireWeights(table, byName, weightColumn, isTarget);
   const notes: string[] = [];
   const candidates: Candidate[] = [];
   const ignored = new Map<Column, IgnoredColumn>();
   for (const column of table.columns) {
     const { name } = column;
     if (isTarget.has(column)) continue;
+    if (column === weights) {
+      ignored.set(column, { name, why: "holds the weights of the rows", canBeKept: false });
+      continue;
+    }
     if (unwanted.has(column) || (wanted && !wanted.has(column))) {
       ignored.set(column, { name, why: "left out as asked", canBeKept: false });
       continue;
@@ -166,14 +197,14 @@ export function* chooseColumns(table: Table, options: ColumnOptions): Steps<Choi
     candidates.push(candidate);
     if (candidate.ignored) ignored.set(column, candidate.ignored);
   }
-  let inputs = candidates.filter((candidate) => !candidate.ignored);
-  if (inputs.length === 0) {
-    inputs = candidates.filter(({ isSpare }) => isSpare === true);
-    for (const { summary, ignored: left } of inputs) {
-      ignored.delete(summary.column);
-      notes.push(`${quote(summary.column.name)} holds ${left!.why}; it is kept, because no other column is left`);
-    }
-  }
+  const inputs = usedOf(candidates, ignored, notes);
   if (inputs.length === 0) throw noInputs(table, [...ignored.values()]);
-  return { ...task, targets, inputs: inputs.map(({ summary }) => summary), ignored: [...ignored.values()], notes };
+  return {
+    ...task,
+    targets,
+    inputs: inputs.map(({ summary }) => summary),
+    ...(weights && { weights: yield* inspectWords(table, weights) }),
+    ignored: [...ignored.values()],
+    notes,
+  };
 }

@@ -1,6 +1,7 @@
 import { BadFile, InvalidInput } from "../errors.ts";
 import type { Dataset } from "../backend/executor.ts";
 import { requireName } from "../graph/network.ts";
+import { requireNumber } from "./cellValues.ts";
 import { type Choice, type ColumnOptions, type IgnoredColumn, chooseColumns } from "./chooseColumns.ts";
 import {
   type CellReader,
@@ -19,7 +20,7 @@ import { type CategoryEncoding, categoryEncodings, datasetOf } from "./embedding
 import { type InputColumn, type Preprocessing, type Target, isNumbered, takesMissing } from "./preprocessing.ts";
 import { type Labels, labelLookup, labelOf, mergeLabels } from "./spelling.ts";
 import { type RowGroups, type RowSplit, splitRows } from "./split.ts";
-import { type Table, quote } from "./table.ts";
+import { type Table, cellPlace, quote } from "./table.ts";
 import type { Task } from "./task.ts";
 import { writtenFormsNote } from "./writtenForms.ts";
 
@@ -167,6 +168,23 @@ const readerOf = (table: Table, summary: ColumnSummary): CellReader => ({
   form: summary.dateForm,
 });
 
+/** Weights of rows, [rows]. @throws BadFile where one is missing or below 0 */
+function* weightsOf(table: Table, summary: ColumnSummary, rows: Uint32Array): Steps<Float32Array> {
+  const { column, format, reading } = readerOf(table, summary);
+  const weights = new Float32Array(rows.length);
+  yield* each(rows.length, (index) => {
+    const row = rows[index]!;
+    const weight = requireNumber(table, row, column, { format, reading });
+    if (weight >= 0) weights[index] = weight;
+    else {
+      const place = cellPlace(table, row, column.name);
+      const fix = "correct the cell; 0 leaves the row out";
+      throw new BadFile({ place, expected: "a weight of at least 0", got: String(weight), fix });
+    }
+  });
+  return weights;
+}
+
 function* encode(
   { table, choice }: Draft,
   summaries: readonly ColumnSummary[],
@@ -185,7 +203,8 @@ function* encode(
       ? [classEncoder(readers[0]!, target)]
       : target.columns.map((as, index) => numberTargetEncoder(readers[index]!, as));
   const encoded = yield* encodeRows(table.place, inputEncoders, rows);
-  return datasetOf(preprocessing, encoded, yield* encodeRows(table.place, targetEncoders, rows));
+  const data = datasetOf(preprocessing, encoded, yield* encodeRows(table.place, targetEncoders, rows));
+  return choice.weights ? { ...data, weights: yield* weightsOf(table, choice.weights, rows) } : data;
 }
 
 function columnNotes({ targets, inputs }: Choice): string[] {

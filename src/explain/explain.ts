@@ -1,6 +1,7 @@
 import { createReference } from "../backend/createReference.ts";
 import type { FloatArray, Trace } from "../backend/executor.ts";
-import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import { requireCategories } from "../graph/graph.ts";
+import { type AnyNetwork, graphOf } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { sgd } from "../math/optimizer.ts";
 import { createModel } from "../model/createModel.ts";
@@ -39,6 +40,7 @@ export async function explain(model: Model<AnyNetwork>, options: ExplainOptions)
   const input = Float64Array.from(options.input);
   const target = Float64Array.from(options.target);
   const data = { inputs: input, targets: target };
+  requireCategories("explain: input", graphOf(network), network.inputs, input);
   const optimizer = sgd({ learningRate });
   const parameters = await parametersOf(model, options);
   // One member on the model's own device: its trace checks the row, and is what the device would do.

@@ -28,6 +28,8 @@ export interface GraphNetwork {
   readonly loss: Loss;
   /** Parameters of one member. */
   readonly parameterCount: number;
+  /** As of a list. */
+  readonly isWeighted?: true;
 }
 
 /** A list of dense layers, or a graph. */

@@ -58,6 +58,8 @@ export interface Network<A extends Activation = Activation, L extends Loss = Los
   readonly loss: L;
   /** Parameters of one member. */
   readonly parameterCount: number;
+  /** What trains it with weights of rows (src/backend/rowWeights.ts): targets [rows, outputs + 1] with the weight of the row behind. */
+  readonly isWeighted?: true;
 }
 
 /** A network of activations and a loss that have names. */
@@ -65,6 +67,10 @@ export type BuiltInNetwork = Network<ActivationName, LossName>;
 
 /** Losses that take logits, so that the last layer must be `identity`. */
 export const takesLogits = (loss: Loss): boolean => loss === "binaryCrossEntropy" || loss === "softmaxCrossEntropy";
+
+/** Columns of the targets that a network is trained with. */
+export const targetWidth = ({ outputs, isWeighted }: { outputs: number; isWeighted?: true | undefined }): number =>
+  outputs + (isWeighted ? 1 : 0);
 
 /** Returns whether a loss needs a whole row at once. */
 export const isRowWise = (loss: Loss): loss is "softmaxCrossEntropy" => loss === "softmaxCrossEntropy";

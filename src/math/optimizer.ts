@@ -22,6 +22,13 @@ export interface Optimizer {
   /** rmsProp: share of the running mean of squares that is kept. */
   readonly alpha: number;
   readonly epsilon: number;
+  /** nadam: how fast its momentum grows to beta1. */
+  readonly momentumDecay: number;
+  /** adadelta: share of the running means of squares that is kept. */
+  readonly rho: number;
+  /** adagrad: step t takes learningRate / (1 + (t − 1) · learningRateDecay), and the sum of squares begins at initialAccumulatorValue. */
+  readonly learningRateDecay: number;
+  readonly initialAccumulatorValue: number;
   /** Of an own optimizer: what defines it. The numbers above that it does not have change nothing. */
   readonly own?: OwnUpdate;
   /** What the numbers above are multiplied by in each step: set by a training, from its option `schedule`. */
@@ -38,6 +45,10 @@ const unused: Omit<Optimizer, "name" | "own" | "factors"> = {
   beta2: 0.999,
   alpha: 0.99,
   epsilon: 1e-8,
+  momentumDecay: 4e-3,
+  rho: 0.9,
+  learningRateDecay: 0,
+  initialAccumulatorValue: 0,
 };
 
 const maxF32 = 3.4028234663852886e38;
@@ -69,6 +80,10 @@ const ranges = {
   beta1: share,
   beta2: share,
   alpha: share,
+  momentumDecay: magnitude,
+  rho: share,
+  learningRateDecay: magnitude,
+  initialAccumulatorValue: magnitude,
 } as const;
 type NumberName = keyof typeof ranges;
 
@@ -144,6 +159,18 @@ export const rmsProp = (options?: OptionsOf<"rmsProp">): Optimizer => createOpti
 
 /** Lion (Chen et al. 2023), whose steps have the size of the learning rate; weight decay is decoupled, 0 unless set. */
 export const lion = (options?: OptionsOf<"lion">): Optimizer => createOptimizer("lion", options);
+
+/** NAdam (Dozat 2016), Adam with Nesterov's momentum, as `torch.optim.NAdam` defines it since PyTorch 2. */
+export const nadam = (options?: OptionsOf<"nadam">): Optimizer => createOptimizer("nadam", options);
+
+/** Adagrad (Duchi et al. 2011) as `torch.optim.Adagrad` defines it: steps shrink with the sum of all squared gradients. */
+export const adagrad = (options?: OptionsOf<"adagrad">): Optimizer => createOptimizer("adagrad", options);
+
+/** Adadelta (Zeiler 2012) as `torch.optim.Adadelta` defines it: steps as long as the latest ones were, at a learning rate of 1. */
+export const adadelta = (options?: OptionsOf<"adadelta">): Optimizer => createOptimizer("adadelta", options);
+
+/** Adamax (Kingma and Ba 2015), Adam by the largest gradient, as `torch.optim.Adamax` defines it. */
+export const adamax = (options?: OptionsOf<"adamax">): Optimizer => createOptimizer("adamax", options);
 
 /** An own optimizer with these hyper-parameters. */
 export function ownOptimizer(name: string, own: OwnUpdate): Optimizer {

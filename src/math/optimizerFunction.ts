@@ -38,3 +38,13 @@ export function updateOf(optimizer: Optimizer): OptimizerUpdate {
 
 /** Values that the optimizer keeps per parameter: momentum or moments. */
 export const momentCount = (optimizer: Optimizer): number => updateOf(optimizer).state.length;
+
+/** What each state is before the first step: the same number for all parameters, or "parameter". */
+export const initialState = (optimizer: Optimizer): readonly (number | "parameter")[] =>
+  updateOf(optimizer).initial.map((name) => {
+    if (name === undefined || name === "parameter") return name ?? 0;
+    return hyperParameterOf(optimizer, name) as number;
+  });
+
+/** Whether weight decay alone moves a parameter by learningRate · weightDecay · parameter. */
+export const takesDecayAsStep = (optimizer: Optimizer): boolean => definitionOf(optimizer).takesDecayAsStep ?? false;

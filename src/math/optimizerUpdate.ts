@@ -1,7 +1,12 @@
 import { inOrder, Expression } from "./expression.ts";
-import { type HyperParameters, memberHyperParameters, type OptimizerDefinition } from "./optimizers.ts";
+import {
+  type HyperParameters,
+  memberHyperParameters,
+  type OptimizerDefinition,
+  type UpdateInputs,
+} from "./optimizers.ts";
 import { hoist } from "./hoist.ts";
-import { factorInput, isStepInput } from "./scheduled.ts";
+import { factorInput, type ScheduledName } from "./scheduled.ts";
 import { Simplifier } from "./simplify.ts";
 
 /** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
@@ -20,6 +25,12 @@ export interface OptimizerUpdate {
   readonly watchesState: readonly boolean[];
   /** Whether the gradient may be infinite or NaN while all that is watched is finite. */
   readonly watchesGradient: boolean;
+  /** What each state is before the first step: the value of a hyper-parameter, or of the parameter; undefined: 0. */
+  readonly initial: readonly (string | undefined)[];
+  /** Factors of the products over steps that the update takes, by name. */
+  readonly products: ReadonlyMap<string, Expression>;
+  /** Hyper-parameters that each step multiplies by a factor. */
+  readonly scheduled: readonly ScheduledName[];
   /** Shares what is equal in `outputs`. */
   readonly simplifier: Simplifier;
 }
@@ -97,26 +108,36 @@ function carries(output: Expression, source: (node: Expression) => boolean): boo
 /** Whether a hyper-parameter is compiled in where it is 0: only if that saves state, and never one that may change. */
 const canBeFixed = (name: string, value: number | boolean): boolean => name !== "learningRate" && value === 0;
 
-/** The expressions of a definition, before anything is left out. */
-export function expressionsOf(
-  { hyperParameters, state, update }: OptimizerDefinition,
+/** What the expressions of a definition are built from. */
+function inputsOfUpdate(
+  { hyperParameters, state, products = {}, update }: OptimizerDefinition,
   values: HyperParameters,
-): readonly Expression[] {
-  const names = ["parameter", "gradient", "step", ...state, ...Object.keys(hyperParameters)];
-  const inputs = Object.fromEntries(
+): Parameters<typeof update>[0] {
+  const names = ["parameter", "gradient", "step", ...state, ...Object.keys(products), ...Object.keys(hyperParameters)];
+  return Object.fromEntries(
     names.map((name) => {
       const value = values[name];
       return [name, typeof value === "boolean" ? value : Expression.input(name)];
     }),
   ) as Parameters<typeof update>[0];
-  const outputs = update(inputs);
-  return ["parameter", ...state].map((name) => outputs[name as "parameter"]);
+}
+
+/** The expressions of a definition, before anything is left out. */
+export function expressionsOf(definition: OptimizerDefinition, values: HyperParameters): readonly Expression[] {
+  const outputs = definition.update(inputsOfUpdate(definition, values));
+  return ["parameter", ...definition.state].map((name) => outputs[name as "parameter"]);
+}
+
+/** Factors of the products that a definition has. */
+function factorsOf(definition: OptimizerDefinition, values: HyperParameters): ReadonlyMap<string, Expression> {
+  const inputs = inputsOfUpdate(definition, values) as UpdateInputs<HyperParameters, never>;
+  return new Map(Object.entries(definition.products ?? {}).map(([name, factor]) => [name, factor(inputs)]));
 }
 
 function specialise(
   definition: OptimizerDefinition,
   values: HyperParameters,
-  scheduled: readonly string[],
+  scheduled: readonly ScheduledName[],
 ): OptimizerUpdate {
   const simplifier = new Simplifier();
   let outputs = expressionsOf(definition, values).map((output) => simplifier.simplify(output));
@@ -138,6 +159,9 @@ function specialise(
     outputs: [parameter!, ...kept],
     watchesState,
     watchesGradient: !watched.some((output) => carries(output, isGradient)),
+    initial: state.map((name) => definition.initial?.[name]),
+    products: factorsOf(definition, values),
+    scheduled,
     simplifier,
   };
 }
@@ -151,7 +175,7 @@ const known = new WeakMap<OptimizerDefinition, Map<string, OptimizerUpdate>>();
 export function optimizerUpdate(
   definition: OptimizerDefinition,
   values: HyperParameters,
-  scheduled: readonly string[] = [],
+  scheduled: readonly ScheduledName[] = [],
 ): OptimizerUpdate {
   const updates = known.get(definition) ?? new Map<string, OptimizerUpdate>();
   known.set(definition, updates);
@@ -177,12 +201,17 @@ export interface HostedUpdate {
  * member stays.
  * @param numbers names of the numeric hyper-parameters
  */
-export function hostedUpdate({ simplifier, outputs }: OptimizerUpdate, numbers: readonly string[]): HostedUpdate {
+export function hostedUpdate(
+  { simplifier, outputs, products, scheduled }: OptimizerUpdate,
+  numbers: readonly string[],
+): HostedUpdate {
   const ofMembers: readonly string[] = memberHyperParameters;
   const isOfRun = (name: string): boolean => numbers.includes(name) && !ofMembers.includes(name);
+  const factors = scheduled.map(factorInput);
+  const isOfStep = (name: string): boolean => name === "step" || products.has(name) || factors.includes(name);
   const whole = hoist(simplifier, outputs, [
     { prefix: "hyper ", takes: isOfRun },
-    { prefix: "step ", takes: (name) => isStepInput(name) || isOfRun(name) },
+    { prefix: "step ", takes: (name) => isOfStep(name) || isOfRun(name) },
   ]);
   const partsOf = (prefix: string): Expression[] =>
     whole.hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);

@@ -1,4 +1,4 @@
-import { type Expression, power, sign, sqrt } from "./expression.ts";
+import { absolute, type Expression, maximum, power, sign, sqrt } from "./expression.ts";
 
 /** Default values of hyper-parameters by name. */
 export type HyperParameters = Readonly<Record<string, number | boolean>>;
@@ -20,19 +20,34 @@ export type UpdateInputs<Defaults extends HyperParameters, State extends string>
 export interface OptimizerDefinition<
   Defaults extends HyperParameters = HyperParameters,
   State extends string = string,
+  Product extends string = string,
 > {
   /** Hyper-parameters and their defaults, `learningRate` among them. Those that are true or false choose between definitions. */
   readonly hyperParameters: Defaults;
-  /** Values that are kept per parameter from step to step, 0 before the first. */
+  /** Values that are kept per parameter from step to step. */
   readonly state: readonly State[];
-  /** The new parameter and state, from the old ones, the gradient, the number `step` of the step, from 1, and hyper-parameters. */
-  readonly update: (inputs: UpdateInputs<Defaults, State>) => Readonly<Record<"parameter" | State, Expression>>;
+  /** What a state is before the first step: the value of a hyper-parameter, or the parameter. Default: 0. */
+  readonly initial?: { readonly [state in State]?: (keyof Defaults & string) | "parameter" };
+  /**
+   * Factors of products over all steps so far, which the host computes. A factor depends on `step` and hyper-parameters alone and
+   * approaches its limit from one side.
+   */
+  readonly products?: Readonly<Record<Product, (inputs: UpdateInputs<Defaults, never>) => Expression>>;
+  /**
+   * Whether weight decay alone moves a parameter by learningRate · weightDecay · parameter. Other optimizers divide it, as part of the
+   * gradient, by the gradient's size.
+   */
+  readonly takesDecayAsStep?: boolean;
+  /** The new parameter and state, from the old ones, the gradient, the number `step` of the step, from 1, hyper-parameters, and products. */
+  readonly update: (
+    inputs: UpdateInputs<Defaults, State | Product>,
+  ) => Readonly<Record<"parameter" | State, Expression>>;
 }
 
 /** Lets the names of an optimizer be inferred. */
-const define = <Defaults extends HyperParameters, State extends string>(
-  definition: OptimizerDefinition<Defaults, State>,
-): OptimizerDefinition<Defaults, State> => definition;
+const define = <Defaults extends HyperParameters, State extends string, Product extends string = never>(
+  definition: OptimizerDefinition<Defaults, State, Product>,
+): OptimizerDefinition<Defaults, State, Product> => definition;
 
 /** 1 − β. */
 const rest = (beta: Expression): Expression => beta.negated().plus(1);
@@ -60,6 +75,10 @@ function adamStep({ gradient, first, second, learningRate, beta1, beta2, epsilon
   return { first: mean, second: square, change: rate.times(mean).over(root.plus(epsilon)) };
 }
 
+/** μₜ of NAdam (Dozat 2016): a momentum that grows towards β₁. */
+const nadamMomentum = (beta1: Expression, momentumDecay: Expression, step: Expression): Expression =>
+  beta1.times(power(0.96, step.times(momentumDecay)).times(-0.5).plus(1));
+
 const adamDefaults = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /** The optimizers of thalweg; those of `torch.optim` as it defines them. */
@@ -67,6 +86,7 @@ export const optimizers = {
   sgd: define({
     hyperParameters: { learningRate: 0.01, momentum: 0, nesterov: false, weightDecay: 0 },
     state: ["velocity"],
+    takesDecayAsStep: true,
     update: ({ parameter, gradient, velocity, learningRate, momentum, nesterov, weightDecay }) => {
       const decayed = gradient.plus(weightDecay.times(parameter));
       const next = momentum.times(velocity).plus(decayed);
@@ -85,6 +105,7 @@ export const optimizers = {
   adamW: define({
     hyperParameters: { ...adamDefaults, weightDecay: 0.01 },
     state: ["first", "second"],
+    takesDecayAsStep: true,
     update: ({ parameter, weightDecay, ...inputs }) => {
       const { change, ...state } = adamStep(inputs);
       const shrunk = parameter.minus(inputs.learningRate.times(weightDecay).times(parameter));
@@ -105,12 +126,78 @@ export const optimizers = {
   lion: define({
     hyperParameters: { learningRate: 1e-4, beta1: 0.9, beta2: 0.99, weightDecay: 0 },
     state: ["mean"],
+    takesDecayAsStep: true,
     update: ({ parameter, gradient, mean, learningRate, beta1, beta2, weightDecay }) => {
       const direction = sign(beta1.times(mean).plus(rest(beta1).times(gradient)));
       return {
         parameter: parameter.minus(learningRate.times(direction.plus(weightDecay.times(parameter)))),
         mean: beta2.times(mean).plus(rest(beta2).times(gradient)),
       };
+    },
+  }),
+  nadam: define({
+    hyperParameters: { ...adamDefaults, learningRate: 2e-3, momentumDecay: 4e-3, weightDecay: 0 },
+    state: ["first", "second"],
+    products: {
+      momentumProduct: ({ beta1, momentumDecay, step }) => nadamMomentum(beta1, momentumDecay, step),
+    },
+    update: ({ parameter, gradient, first, second, momentumProduct, weightDecay, ...inputs }) => {
+      const { learningRate, beta1, beta2, epsilon, momentumDecay, step } = inputs;
+      const decayed = gradient.plus(weightDecay.times(parameter));
+      const mean = beta1.times(first).plus(rest(beta1).times(decayed));
+      const square = beta2.times(second).plus(rest(beta2).times(decayed).times(decayed));
+      const next = nadamMomentum(beta1, momentumDecay, step.plus(1));
+      const ofGradient = rest(nadamMomentum(beta1, momentumDecay, step)).over(rest(momentumProduct));
+      const ofMean = next.over(rest(momentumProduct.times(next)));
+      const root = sqrt(square)
+        .over(sqrt(correction(beta2, step)))
+        .plus(epsilon);
+      const direction = ofGradient.times(decayed).plus(ofMean.times(mean));
+      return { parameter: parameter.minus(learningRate.times(direction).over(root)), first: mean, second: square };
+    },
+  }),
+  adagrad: define({
+    hyperParameters: {
+      learningRate: 0.01,
+      learningRateDecay: 0,
+      initialAccumulatorValue: 0,
+      epsilon: 1e-10,
+      weightDecay: 0,
+    },
+    state: ["sum"],
+    initial: { sum: "initialAccumulatorValue" },
+    update: ({ parameter, gradient, sum, learningRate, learningRateDecay, epsilon, weightDecay, step }) => {
+      const decayed = gradient.plus(weightDecay.times(parameter));
+      const next = sum.plus(decayed.times(decayed));
+      const rate = learningRate.over(step.minus(1).times(learningRateDecay).plus(1));
+      return { parameter: parameter.minus(rate.times(decayed).over(sqrt(next).plus(epsilon))), sum: next };
+    },
+  }),
+  adadelta: define({
+    hyperParameters: { learningRate: 1, rho: 0.9, epsilon: 1e-6, weightDecay: 0 },
+    state: ["square", "changes"],
+    update: ({ parameter, gradient, square, changes, learningRate, rho, epsilon, weightDecay }) => {
+      const decayed = gradient.plus(weightDecay.times(parameter));
+      const next = rho.times(square).plus(rest(rho).times(decayed).times(decayed));
+      const change = sqrt(changes.plus(epsilon))
+        .over(sqrt(next.plus(epsilon)))
+        .times(decayed);
+      return {
+        parameter: parameter.minus(learningRate.times(change)),
+        square: next,
+        changes: rho.times(changes).plus(rest(rho).times(change).times(change)),
+      };
+    },
+  }),
+  adamax: define({
+    hyperParameters: { ...adamDefaults, learningRate: 2e-3, weightDecay: 0 },
+    state: ["mean", "largest"],
+    update: ({ parameter, gradient, mean, largest, learningRate, beta1, beta2, epsilon, weightDecay, step }) => {
+      const decayed = gradient.plus(weightDecay.times(parameter));
+      const next = beta1.times(mean).plus(rest(beta1).times(decayed));
+      const norm = maximum(beta2.times(largest), absolute(decayed).plus(epsilon));
+      const rate = learningRate.over(correction(beta1, step));
+      return { parameter: parameter.minus(rate.times(next).over(norm)), mean: next, largest: norm };
     },
   }),
 } as const;

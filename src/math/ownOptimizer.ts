@@ -37,7 +37,7 @@ const textOf = (value: unknown): string => (typeof value === "string" ? JSON.str
 
 function requireName(name: unknown): void {
   if (typeof name !== "string" || !ownName.test(name))
-    refuse("optimizer", "a name of up to 40 letters, digits, _ and -", textOf(name), 'pass "adagrad" for example');
+    refuse("optimizer", "a name of up to 40 letters, digits, _ and -", textOf(name), 'pass "signum" for example');
   if ((optimizerNames as readonly unknown[]).includes(name))
     refuse("optimizer", "a name that thalweg does not use", textOf(name), "choose another name");
 }
@@ -136,14 +136,14 @@ function requireUsable(name: string, definition: OptimizerDefinition, values: Hy
 /**
  * Defines an optimizer, which every strategy of training takes:
  *
- *     const adagrad = optimizer("adagrad", {
- *       hyperParameters: { learningRate: 0.01, epsilon: 1e-10 },
- *       state: ["sum"],
- *       update: ({ parameter, gradient, sum, learningRate, epsilon }) => ({ parameter: …, sum: … }),
+ *     const signum = optimizer("signum", {
+ *       hyperParameters: { learningRate: 0.001, momentum: 0.9 },
+ *       state: ["mean"],
+ *       update: ({ parameter, gradient, mean, learningRate, momentum }) => ({ parameter: …, mean: … }),
  *     });
- *     await model.fit(data, { optimizer: adagrad({ learningRate: 0.1 }), epochs: 10 });
+ *     await model.fit(data, { optimizer: signum({ learningRate: 0.01 }), epochs: 10 });
  *
- * The float64 reference and the kernels are written from the expressions that `update` returns. What `adagrad()` returns is plain data
+ * The float64 reference and the kernels are written from the expressions that `update` returns. What `signum()` returns is plain data
  * with these expressions in it: it can be saved, and sent to a worker.
  * @returns a function of the hyper-parameters that differ from their defaults
  * @throws InvalidInput where the definition is not complete, does not use the gradient, or leaves the finite numbers at once

@@ -3,6 +3,7 @@ import type { Dataset, FloatArray } from "../backend/executor.ts";
 import { categoryColumnsOf, requireCategories } from "../graph/graph.ts";
 import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import type { Loss } from "../graph/network.ts";
+import { requireWeights } from "./trainingRows.ts";
 
 /** Throws `InvalidInput` unless `values` is [rows, width] with at least one row and only finite values. */
 export function requireRows(place: string, values: FloatArray, width: number): number {
@@ -66,5 +67,6 @@ export function requireDataset(place: string, data: Dataset, network: AnyNetwork
     throw new InvalidInput({ place, expected, got: `${targetRows} target rows`, fix });
   }
   requireTargetRange(`${place}: targets`, data.targets, network.loss);
+  if (data.weights !== undefined) requireWeights(`${place}: weights`, data.weights, rows);
   return rows;
 }

@@ -2,6 +2,7 @@ import { optimizersOf } from "../backend/batches.ts";
 import type { FloatArray, RunSettings } from "../backend/executor.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { optimizerAt } from "../math/scheduled.ts";
+import { takesDecayAsStep } from "../math/optimizerFunction.ts";
 
 // Why a training has diverged, as far as its settings and its data tell.
 
@@ -16,18 +17,16 @@ const strongMomentum = 0.9;
  * the steps p ← p − ηg converge for ηλ < 2; with momentum μ for ηλ < 2(1 + μ) (Polyak 1964), with Nesterov's for
  * ηλ < 2(1 + μ) / (1 + 2μ), where the recursion's eigenvalue reaches −1.
  */
-export function mostDecay({ name, momentum, nesterov }: Optimizer): number {
-  if (name !== "sgd") return 2;
+export function mostDecay({ momentum, nesterov }: Optimizer): number {
   return (2 * (1 + momentum)) / (nesterov ? 1 + 2 * momentum : 1);
 }
 
-/** Optimizers that take the decay itself as a step; the others divide it by the size of the gradient. */
-const isPlain: ReadonlySet<string> = new Set(["sgd", "adamW", "lion"]);
-
 /** Decay alone makes the parameters grow. */
 function isDecayTooLarge(optimizer: Optimizer): boolean {
-  const { name, learningRate, weightDecay } = optimizer;
-  return isPlain.has(name) ? learningRate * weightDecay >= mostDecay(optimizer) : weightDecay >= overflowingGradient;
+  const { learningRate, weightDecay } = optimizer;
+  return takesDecayAsStep(optimizer)
+    ? learningRate * weightDecay >= mostDecay(optimizer)
+    : weightDecay >= overflowingGradient;
 }
 
 /** `0.1`, or `from 0.1 to 3`. */
@@ -45,8 +44,7 @@ function largestOf(values: FloatArray): number {
 
 function decayRemedy(optimizers: readonly Optimizer[]): string {
   const decays = spread(optimizers.map(({ weightDecay }) => weightDecay));
-  const { name } = optimizers[0]!;
-  if (!isPlain.has(name)) return `lower weightDecay (it is ${decays}): it makes the gradients overflow`;
+  if (!takesDecayAsStep(optimizers[0]!)) return `lower weightDecay (it is ${decays}): it makes the gradients overflow`;
   const limit = Math.min(...optimizers.map((optimizer) => mostDecay(optimizer) / optimizer.learningRate));
   const below = Number(limit.toPrecision(3));
   return `lower weightDecay (it is ${decays}): at this learningRate parameters grow by it unless it is below ${below}`;

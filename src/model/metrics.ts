@@ -12,8 +12,9 @@ export interface Evaluation extends Scores {
   readonly accuracy: number | undefined;
 }
 
-export const mean = (values: ArrayLike<number>): number =>
-  Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+const sumOf = (values: ArrayLike<number>): number => Array.from(values).reduce((sum, value) => sum + value, 0);
+
+export const mean = (values: ArrayLike<number>): number => sumOf(values) / values.length;
 
 const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
   loss: mean(losses),
@@ -26,17 +27,27 @@ const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
 const hostOutputs = 2 ** 22;
 
 /**
- * Scores members on rows of data. One network with at most 2²² outputs is scored in float64 from its outputs; otherwise the sums are
- * taken where the outputs are, in float32 over 128 rows and in float64 beyond, and only the scores are read back.
+ * Scores members on rows of data. One network with at most 2²² outputs, and rows with weights, are scored in float64 from the outputs;
+ * otherwise the sums are taken where the outputs are, in float32 over 128 rows and in float64 beyond, and only the scores are read back.
  */
 export async function evaluate(executor: Executor, data: Dataset): Promise<Evaluation> {
   const { network, members } = executor;
-  const { length } = data.targets;
-  if (members > 1 || length > hostOutputs) return evaluationOf(await executor.score(data));
-  const outputs = Float64Array.from(await executor.predict(data.inputs));
-  const tallies = createTallies(1);
-  score(network, { outputs, targets: Float64Array.from(data.targets) }, tallies, 0);
-  return evaluationOf(scoresOf(network, length / network.outputs, tallies));
+  const { inputs, targets, weights } = data;
+  if (!weights && (members > 1 || targets.length > hostOutputs)) return evaluationOf(await executor.score(data));
+  const rowCount = inputs.length / network.inputs;
+  const chunk = Math.max(1, Math.floor(hostOutputs / (members * network.outputs)));
+  const tallies = createTallies(members);
+  for (let first = 0; first < rowCount; first += chunk) {
+    const end = Math.min(rowCount, first + chunk);
+    const all = await executor.predict(inputs.subarray(first * network.inputs, end * network.inputs));
+    const own = Float64Array.from(targets.subarray(first * network.outputs, end * network.outputs));
+    const rows = { targets: own, weights: weights?.subarray(first, end) };
+    for (let member = 0; member < members; member++) {
+      const outputs = Float64Array.from(all.subarray(member * own.length, (member + 1) * own.length));
+      score(network, { ...rows, outputs }, tallies, member);
+    }
+  }
+  return evaluationOf(scoresOf(network, weights ? sumOf(weights) : rowCount, tallies));
 }
 
 /** Probabilities from logits, for the losses that take logits; other outputs are returned as they are. */

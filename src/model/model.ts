@@ -16,7 +16,7 @@ import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
-import { type FitResult, HistoryRecorder } from "./history.ts";
+import type { FitResult } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import {
   planTraining,
@@ -29,7 +29,8 @@ import {
 import type { Ensemble } from "./population.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
-import { type Progress, Trainer } from "./trainer.ts";
+import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
+import type { Progress, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
   /** From `acquire()`. */
@@ -101,9 +102,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
     try {
       plan.signal?.throwIfAborted();
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
+      const { Trainer: LoadedTrainer } = await import("./trainer.ts"); // a page downloads it when it trains
       const run = await this.#executor.createRun(plan.settings);
       try {
-        this.#trainer = new Trainer(this.#executor, run, plan);
+        this.#trainer = new LoadedTrainer(this.#executor, run, plan);
         yield* this.#trainer.events();
       } finally {
         run.dispose();
@@ -136,6 +138,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
     const plan = await prepareTraining(this.network, data, options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
+    const { HistoryRecorder } = await import("./history.ts");
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
@@ -257,11 +260,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return summaryOf(this.network, this.members);
   }
 
-  /** Every value of one training step over `data` as one batch; the parameters stay as they are. */
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  /**
+   * Every value of one training step over `data` as one batch; the parameters stay as they are.
+   * @param options what training makes of the targets
+   */
+  async trace(data: Dataset, optimizer: Optimizer, options: LabelOptions = {}): Promise<Trace> {
     requireDataset("trace", data, this.network);
     requireOptimizer("trace", optimizer);
-    return this.#executor.trace(data, optimizer);
+    requireOptions("trace", options, labelOptions);
+    return this.#executor.trace(trainingRows(this.network, data, options), optimizer);
   }
 
   /** Frees every buffer; may be called again. */

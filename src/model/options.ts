@@ -16,6 +16,7 @@ import { requireInteger, requireName } from "../graph/network.ts";
 import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
+import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
@@ -23,8 +24,8 @@ import { requireCheckpoint } from "./checkpoint.ts";
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions {
-  /** From `sgd()`, `adam()`, `adamW()`, `rmsProp()` or `lion()`; default `adam()`. */
+export interface TrainOptions extends LabelOptions {
+  /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /**
    * How the learning rate changes from step to step: `cosine()`, `oneCycle()`, `warmUp(100, cosine())` and others, or a function of the steps
@@ -123,6 +124,7 @@ const known = [
   "strategy",
   "activationStorage",
   "resume",
+  ...labelOptions,
   "checkpoint",
   "validation",
   "logInterval",
@@ -238,7 +240,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
-    data,
+    data: trainingRows(network, data, options),
     optimizer,
     batchSize: size,
     shuffle,

@@ -5,6 +5,7 @@ import type { Optimizer } from "../math/optimizer.ts";
 import { streams, uniformAt } from "../random.ts";
 import type { Model } from "./model.ts";
 import { prepareTraining, type TrainOptions } from "./options.ts";
+import { firstRows, trainingRows } from "./trainingRows.ts";
 
 export interface VerifyRequest {
   /** Parameters before the first step [members, parameterCount]. */
@@ -122,15 +123,17 @@ const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): 
 
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
 async function compareStep(model: Model<AnyNetwork>, reference: Reference, { data, options }: VerifyRequest) {
-  const { inputs, outputs } = model.network;
   const { settings } = await prepareTraining(model.network, data, options, model.members);
   const { optimizer } = settings;
-  const rows = Math.min(256, model.plan(data, options).chunkRows, data.targets.length / outputs);
-  const batch = { inputs: data.inputs.subarray(0, rows * inputs), targets: data.targets.subarray(0, rows * outputs) };
-  const own = await model.trace(batch, optimizer);
+  const count = Math.min(256, model.plan(data, options).chunkRows, data.inputs.length / model.network.inputs);
+  const batch = firstRows(model.network, data, count);
+  const { labelSmoothing, classWeights } = options;
+  const labels = { ...(labelSmoothing !== undefined && { labelSmoothing }), ...(classWeights && { classWeights }) };
+  const rows = trainingRows(model.network, batch, labels);
+  const own = await model.trace(batch, optimizer, labels);
   const traceAt = (parameters: FloatArray): Promise<Trace> => {
     reference.writeParameters(parameters);
-    return reference.trace(batch, optimizer);
+    return reference.trace(rows, optimizer);
   };
   const truth = await traceAt(own.before);
   let drift = leastStepDrift;

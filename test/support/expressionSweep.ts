@@ -88,10 +88,20 @@ function judgeChoice(own: number, [left, right, a, b]: readonly Judged[]): numbe
  * Judges values of an expression by the bounds of its primitives, carried through it by derivatives: what a value may be off by is what
  * its last operation may be, and what its operands may be times its slopes by them.
  */
-export function errorBoundOf(output: Expression, names: readonly string[]): (...inputs: number[]) => Judged {
+export function errorBoundOf(
+  output: Expression,
+  names: readonly string[],
+): (...inputs: readonly (number | Judged)[]) => Judged {
   const order = inOrder([output]);
-  const judge = (node: Expression, inputs: readonly number[], known: ReadonlyMap<Expression, Judged>): Judged => {
-    if (node.kind === "input") return { value: inputs[names.indexOf(node.name)]!, error: 0 };
+  const judge = (
+    node: Expression,
+    inputs: readonly (number | Judged)[],
+    known: ReadonlyMap<Expression, Judged>,
+  ): Judged => {
+    if (node.kind === "input") {
+      const own = inputs[names.indexOf(node.name)]!;
+      return typeof own === "number" ? { value: own, error: 0 } : own;
+    }
     if (node.kind === "constant") return { value: node.value, error: Math.abs(node.value - Math.fround(node.value)) };
     const { compute, bound } = primitives[node.primitive!];
     const operands = node.operands.map((operand) => known.get(operand)!);

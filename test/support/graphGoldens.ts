@@ -1,6 +1,7 @@
 // Networks of other layers than dense ones, as PyTorch trained them in float64.
 
 import type { Executor } from "../../src/backend/executor.ts";
+import { trainingRows } from "../../src/model/trainingRows.ts";
 import {
   type ActivationName,
   adam,
@@ -43,22 +44,6 @@ export const layerOf = (own: GoldenLayer): Layer => {
   return own.layer === "layerNorm" ? layerNorm() : embedding(own);
 };
 
-/**
- * Targets with which the plain cross entropy is the weighted mean with smoothed labels: Σ w t (−log p) / Σ w, where the weight
- * of each class multiplies its share of the smoothed target, as in `torch.nn.functional.cross_entropy`.
- */
-function weightedTargets(
-  { targets, classWeights, labelSmoothing = 0, batchSize }: GoldenFile,
-  outputs: number,
-): Float64Array {
-  if (!classWeights) return Float64Array.from(targets);
-  const total = targets.reduce((sum, t, at) => sum + t * classWeights[at % outputs]!, 0);
-  return Float64Array.from(targets, (t, at) => {
-    const smooth = (1 - labelSmoothing) * t + labelSmoothing / outputs;
-    return (smooth * classWeights[at % outputs]! * batchSize) / total;
-  });
-}
-
 /** A run of PyTorch with the network that it trained. */
 export interface GraphGolden extends GoldenFile {
   readonly network: AnyNetwork;
@@ -71,10 +56,13 @@ export const graphGoldens: readonly GraphGolden[] = Object.values(files).map((fi
   network: network({ inputs: file.inputs, layers: file.layers.map(layerOf), loss: file.loss }),
 }));
 
-/** Repeats a run: a trainer would refuse its weighted targets, which are no probabilities. */
+/** Repeats a run, with what training makes of its targets. */
 export async function trainGolden(golden: GraphGolden, executor: Executor) {
   executor.writeParameters(Float64Array.from(golden.initialParameters));
-  const data = { inputs: Float64Array.from(golden.x), targets: weightedTargets(golden, golden.network.outputs) };
+  const { classWeights, labelSmoothing } = golden;
+  const given = { inputs: Float64Array.from(golden.x), targets: Float64Array.from(golden.targets) };
+  const labels = { ...(classWeights && { classWeights }), ...(labelSmoothing !== undefined && { labelSmoothing }) };
+  const data = trainingRows(golden.network, given, labels);
   const { learningRate } = golden.optimizer;
   const settings = { data, optimizer: adam({ learningRate }), batchSize: golden.batchSize, shuffle: false, seed: 0 };
   const run = await executor.createRun(settings);

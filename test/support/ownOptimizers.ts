@@ -1,8 +1,8 @@
-// Optimizers, most of which thalweg does not have, defined as a user would.
+// Optimizers defined as a user would.
 
 import { math, optimizer } from "../../src/index.ts";
 
-const { absolute, maximum, power, sign, sqrt } = math;
+const { power, sign, sqrt } = math;
 
 /** As the built-in lion. */
 export const ownLion = optimizer("ownLion", {
@@ -17,51 +17,12 @@ export const ownLion = optimizer("ownLion", {
   },
 });
 
-/** As `torch.optim.Adagrad`. */
-export const adagrad = optimizer("adagrad", {
-  hyperParameters: { learningRate: 0.01, epsilon: 1e-10 },
-  state: ["sum"],
-  update: ({ parameter, gradient, sum, learningRate, epsilon }) => {
-    const total = sum.plus(gradient.squared());
-    return { parameter: parameter.minus(learningRate.times(gradient).over(sqrt(total).plus(epsilon))), sum: total };
-  },
-});
-
-/** As `torch.optim.Adadelta`. */
-export const adadelta = optimizer("adadelta", {
-  hyperParameters: { learningRate: 1, rho: 0.9, epsilon: 1e-6 },
-  state: ["square", "changes"],
-  update: ({ parameter, gradient, square, changes, learningRate, rho, epsilon }) => {
-    const rest = rho.negated().plus(1);
-    const next = rho.times(square).plus(rest.times(gradient).times(gradient));
-    const change = sqrt(changes.plus(epsilon))
-      .over(sqrt(next.plus(epsilon)))
-      .times(gradient);
-    return {
-      parameter: parameter.minus(learningRate.times(change)),
-      square: next,
-      changes: rho.times(changes).plus(rest.times(change).times(change)),
-    };
-  },
-});
-
-/** As `torch.optim.Adamax`. */
-export const adamax = optimizer("adamax", {
-  hyperParameters: { learningRate: 2e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 },
-  state: ["mean", "norm"],
-  update: ({ parameter, gradient, mean, norm, learningRate, beta1, beta2, epsilon, step }) => {
-    const next = beta1.times(mean).plus(beta1.negated().plus(1).times(gradient));
-    const largest = maximum(beta2.times(norm), absolute(gradient).plus(epsilon));
-    const rate = learningRate.over(power(beta1, step).negated().plus(1));
-    return { parameter: parameter.minus(rate.times(next).over(largest)), mean: next, norm: largest };
-  },
-});
-
 /**
- * As `torch.optim.NAdam` of PyTorch 1.13, which wrote the golden run: of the mean it divides by 1 − μ₁ … μₜ · μₜ μₜ₊₁, with μₜ twice.
+ * As `torch.optim.NAdam` of PyTorch 1.13, which wrote the golden run: the mean it divides by 1 − μ₁ … μₜ · μₜ μₜ₊₁, with μₜ twice. Dozat,
+ * PyTorch 2 and the built-in optimizer have it once.
  * `used` is 1 − μ₁ … μₜ, so that it begins at 0.
  */
-export const nadam = optimizer("nadam", {
+export const ownNadam = optimizer("ownNadam", {
   hyperParameters: { learningRate: 2e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, momentumDecay: 4e-3 },
   state: ["mean", "square", "used"],
   update: ({ parameter, gradient, mean, square, used, learningRate, beta1, beta2, epsilon, momentumDecay, step }) => {

@@ -1,6 +1,6 @@
 // The kernels that take tiles of samples, dispatched by themselves.
 
-import { batchAt, widestOptimizer } from "../../src/backend/batches.ts";
+import { batchAt, rowCountOf, widestOptimizer } from "../../src/backend/batches.ts";
 import type { RunSettings } from "../../src/backend/executor.ts";
 import { BufferOwner, readStretches, write } from "../../src/backend/webgpu/bufferOwner.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
@@ -10,7 +10,7 @@ import { type Constants, createKernel } from "../../src/backend/webgpu/kernel.ts
 import type { KernelSource } from "../../src/backend/webgpu/shader.ts";
 import { fusedKernels, runBlock, slicesBlock } from "../../src/backend/webgpu/fusedKernels.ts";
 import type { Network } from "../../src/graph/network.ts";
-import { orderConstants, rowCountOf } from "../../src/backend/webgpu/strategies/costConstants.ts";
+import { orderConstants } from "../../src/backend/webgpu/strategies/costConstants.ts";
 import { createStatus } from "../../src/backend/webgpu/strategies/gpuRun.ts";
 import { hyperBlock, memberBlock, writeStep } from "../../src/backend/webgpu/strategies/uniforms.ts";
 import { stepBytes, stepStride, storedStepBytes } from "../../src/backend/webgpu/layouts.ts";

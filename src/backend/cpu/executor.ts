@@ -1,4 +1,5 @@
-import { batchAt, hasOwnRows, optimizersOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
+import { batchAt, hasOwnRows, optimizersOf, rowCountOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
+import { trainedNetwork } from "../rowWeights.ts";
 import { LimitExceeded } from "../../errors.ts";
 import {
   concatenate,
@@ -11,6 +12,7 @@ import {
   type RunSettings,
   type Scores,
   type Trace,
+  type TrainingRows,
   type TrainingRun,
   type Checkpoint,
 } from "../executor.ts";
@@ -23,7 +25,7 @@ import { scoreMembers } from "./scoreMembers.ts";
 import { loss } from "./loss.ts";
 import { Step } from "./step.ts";
 import { traceMember } from "./trace.ts";
-import { fitsFloat32, float32Limit, update } from "./update.ts";
+import { fitsFloat32, float32Limit, initialMoments, update } from "./update.ts";
 
 /** Losses kept until they are read: in steps, and in numbers. */
 const maxRingSteps = 4096;
@@ -89,8 +91,9 @@ class ReferenceRun implements TrainingRun {
     this.#settings = settings;
     this.#parameters = parameters;
     this.#optimizers = optimizersOf(settings, parameters.length);
-    this.#update = updateOf(widestOptimizer(settings));
-    this.#moments = parameters.map(({ length }) => this.#update.state.map(() => new Float64Array(length)));
+    const widest = widestOptimizer(settings);
+    this.#update = updateOf(widest);
+    this.#moments = parameters.map((own) => initialMoments(widest, own));
     this.#inputs = Float64Array.from(settings.data.inputs);
     this.#targets = Float64Array.from(settings.data.targets);
     this.#losses = new Float64Array(this.ringSteps * parameters.length);
@@ -130,7 +133,7 @@ class ReferenceRun implements TrainingRun {
   }
 
   #step(step: number): void {
-    const rowCount = this.#targets.length / this.#network.outputs;
+    const rowCount = rowCountOf(this.#settings, this.#network);
     const ownRows = hasOwnRows(this.#settings, rowCount);
     let batchRows = rowsOf(batchAt(this.#settings, rowCount, step));
     for (let member = 0; member < this.#parameters.length; member++) {
@@ -271,20 +274,22 @@ export class ReferenceExecutor implements Reference {
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
     const parameters = rowsPerMember(this.#parameters, this.members);
-    return new ReferenceRun(this.network, settings, parameters, () => this.#requireAlive("train"));
+    const network = trainedNetwork(this.network, settings.data);
+    return new ReferenceRun(network, settings, parameters, () => this.#requireAlive("train"));
   }
 
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  async trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
     return this.traceNow(data, optimizer);
   }
 
-  lossOf(data: Dataset): (parameters: Float64Array) => number {
-    const { network } = this;
-    const { loss: name, outputs: fanOut } = network;
+  lossOf(data: TrainingRows): (parameters: Float64Array) => number {
+    const network = trainedNetwork(this.network, data);
+    const { loss: name, outputs: fanOut, isWeighted } = network;
     const [inputs, targets] = [Float64Array.from(data.inputs), Float64Array.from(data.targets)];
-    const rows = targets.length / fanOut;
+    const rows = inputs.length / network.inputs;
     const step = new Step(network, rows);
-    const shape = { loss: name, batchSize: rows, fanOut, targets, dOutputs: new Float64Array(targets.length) };
+    const dOutputs = new Float64Array(rows * fanOut);
+    const shape = { loss: name, batchSize: rows, fanOut, targets, dOutputs, isWeighted };
     const masks = { seed: 0, step: 0 }; // as a trace draws them
     return (parameters) => loss({ ...shape, outputs: step.forward({ rows, inputs, parameters, masks }) });
   }
@@ -293,15 +298,16 @@ export class ReferenceExecutor implements Reference {
     const updated = Float64Array.from(parameters);
     const ofMembers = rowsPerMember(Float64Array.from(gradients), this.members);
     for (const [member, own] of rowsPerMember(updated, this.members).entries()) {
-      const moments = updateOf(optimizer).state.map(() => new Float64Array(own.length));
+      const moments = initialMoments(optimizer, own);
       update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments });
     }
     return updated;
   }
 
-  traceNow(data: Dataset, optimizer: Optimizer): Trace {
+  traceNow(data: TrainingRows, optimizer: Optimizer): Trace {
     this.#requireAlive("trace");
-    const { network, members } = this;
+    const { members } = this;
+    const network = trainedNetwork(this.network, data);
     const inputs = Float64Array.from(data.inputs);
     const targets = Float64Array.from(data.targets);
     const before = this.#parameters.slice();

@@ -64,16 +64,16 @@ export class Step {
 
   /**
    * Forward, loss and backward of one batch: fills `gradients`.
-   * @param targets [data rows, network outputs]
+   * @param targets [data rows, columns of the network's targets]
    * @returns the mean loss of the batch
    */
   forwardBackward(pass: Pass, targets: Float64Array): number {
-    const { loss: name, outputs: fanOut } = this.network;
+    const { loss: name, outputs: fanOut, isWeighted } = this.network;
     const { step } = this.#operations;
     const outputs = this.forward(pass);
     const dOutputs = this.#operations.valuesOf(step.outputGradient);
     const { rows: batchSize, batchRows } = pass;
-    const value = loss({ loss: name, batchSize, fanOut, outputs, targets, dOutputs, batchRows });
+    const value = loss({ loss: name, batchSize, fanOut, outputs, targets, dOutputs, batchRows, isWeighted });
     this.#backward ??= this.#createBackward();
     for (const operation of this.#backward) operation(pass);
     return value;

@@ -1,8 +1,7 @@
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import { type Optimizer } from "../../math/optimizer.ts";
-import { updateOf } from "../../math/optimizerFunction.ts";
 import { Step } from "./step.ts";
-import { update } from "./update.ts";
+import { initialMoments, update } from "./update.ts";
 
 export interface TraceArguments {
   readonly network: AnyNetwork;
@@ -25,7 +24,7 @@ export function traceMember(options: TraceArguments, parameters: Float64Array): 
   const rows = inputs.length / network.inputs;
   const own = new Step(network, rows);
   const loss = own.forwardBackward({ rows, inputs, parameters, masks: { seed: 0, step: 0 } }, targets);
-  const moments = updateOf(optimizer).state.map(() => new Float64Array(parameters.length));
+  const moments = initialMoments(optimizer, parameters);
   update({ optimizer, step: 0, gradients: own.gradients, parameters, moments });
   const { preActivations, activations, dPreActivations, gradients } = own;
   return { preActivations, activations, dPreActivations, gradients, loss };

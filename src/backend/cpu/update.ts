@@ -4,8 +4,8 @@ import { compileFloat64, type Float64Program } from "../../math/float64.ts";
 import { hoist, type Hoisted } from "../../math/hoist.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { hyperParameterOf, numbersOf, type Optimizer } from "../../math/optimizer.ts";
-import { updateOf } from "../../math/optimizerFunction.ts";
-import { isStepInput, stepInputs, writeStepInputs } from "../../math/scheduled.ts";
+import { initialState, updateOf } from "../../math/optimizerFunction.ts";
+import { type StepNumbers, stepNumbersOf } from "../../math/stepNumbers.ts";
 
 export interface UpdateArguments {
   readonly optimizer: Optimizer;
@@ -36,6 +36,7 @@ interface CompiledUpdate {
   /** What depends on hyper-parameters alone, and what on these and the number of the step. */
   readonly constants: Float64Program;
   readonly ofStep: Float64Program;
+  readonly stepNumbers: StepNumbers;
   /** Of parameters, gradients, moments; its numbers are the constants, then what depends on the step. */
   readonly blocks: BlockProgram;
   readonly updated: Float64Array;
@@ -44,11 +45,13 @@ interface CompiledUpdate {
   latest: Optimizer | undefined;
 }
 
-function compile(optimizer: Optimizer, { simplifier, outputs, state }: OptimizerUpdate): CompiledUpdate {
+function compile(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpdate {
+  const { simplifier, outputs, state } = update;
   const names = numbersOf(optimizer);
+  const stepNumbers = stepNumbersOf(update, names);
   const whole = hoist(simplifier, outputs, [
     { prefix: "constant ", takes: (name) => names.includes(name) },
-    { prefix: "step ", takes: (name) => isStepInput(name) || names.includes(name) },
+    { prefix: "step ", takes: (name) => stepNumbers.names.includes(name) || names.includes(name) },
   ]);
   const hoistedBy = (prefix: string): Hoisted[] => whole.hoisted.filter(({ name }) => name.startsWith(prefix));
   const [constants, ofStep] = [hoistedBy("constant "), hoistedBy("step ")];
@@ -59,7 +62,8 @@ function compile(optimizer: Optimizer, { simplifier, outputs, state }: Optimizer
   return {
     names,
     constants: compileFloat64(expressionsOf(constants), names),
-    ofStep: compileFloat64(expressionsOf(ofStep), [...names, ...stepInputs(optimizer)]),
+    ofStep: compileFloat64(expressionsOf(ofStep), [...names, ...stepNumbers.names]),
+    stepNumbers,
     blocks,
     updated,
     kept,
@@ -89,7 +93,7 @@ function setNumbers(own: CompiledUpdate, optimizer: Optimizer, step: number): vo
   }
   const { outputs } = ofStep;
   if (outputs.length === 0) return;
-  writeStepInputs(ofStep.inputs, names.length, optimizer, step);
+  ofStep.inputs.set(own.stepNumbers.at(optimizer, step), names.length);
   ofStep.run();
   for (let at = 0; at < outputs.length; at++) numbers[constants.outputs.length + at] = outputs[at]!;
 }
@@ -104,6 +108,12 @@ function copy(block: Float64Array, to: Float64Array, first: number, count: numbe
   if (count === block.length) to.set(block, first);
   else for (let at = 0; at < count; at++) to[first + at] = block[at]!;
 }
+
+/** What the optimizer keeps of each parameter of one member before the first step. */
+export const initialMoments = (optimizer: Optimizer, parameters: Float64Array): Float64Array[] =>
+  initialState(optimizer).map((value) =>
+    value === "parameter" ? parameters.slice() : new Float64Array(parameters.length).fill(value),
+  );
 
 /**
  * One step of the optimizer on one member: the CPU reference of what src/backend/webgpu/emit/emitOptimizer.ts writes. A parameter that would not

@@ -1,7 +1,7 @@
 import { type AnyNetwork, graphOf } from "../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { momentCount } from "../../math/optimizerFunction.ts";
-import { isShuffled, widestOptimizer } from "../batches.ts";
+import { isShuffled, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { graphFlops, updateFlops } from "../stepWork.ts";
 
@@ -87,7 +87,7 @@ function fusedMs(machine: WasmMachine, { network, members, settings }: WasmWork,
 /** Milliseconds of a step by one strategy. */
 export function wasmStepMs(machine: WasmMachine, work: WasmWork, isFused: boolean): number {
   const { network, settings } = work;
-  const rowCount = settings.data.targets.length / network.outputs;
+  const rowCount = rowCountOf(settings, network);
   const rows = Math.min(settings.batchSize, rowCount);
   return stepBaseMs(work, rowCount) + (isFused ? fusedMs : layeredMs)(machine, work, rows);
 }

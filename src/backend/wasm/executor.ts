@@ -8,13 +8,15 @@ import {
   type RunSettings,
   type Scores,
   type Trace,
+  type TrainingRows,
   type TrainingRun,
 } from "../executor.ts";
 import { deriveStep } from "../../graph/derive.ts";
 import type { Network } from "../../graph/network.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { widestOptimizer } from "../batches.ts";
+import { rowCountOf, widestOptimizer } from "../batches.ts";
+import { trainedNetwork } from "../rowWeights.ts";
 import type { Device } from "../device.ts";
 import { InvalidInput } from "../../errors.ts";
 import { WasmDevice } from "./device.ts";
@@ -172,7 +174,8 @@ export class WasmExecutor implements Executor {
 
   planRun(settings: RunSettings): PlanReport {
     const { machine, because } = this.#options;
-    const work = { network: this.network, members: this.members, settings };
+    const network = trainedNetwork(this.network, settings.data);
+    const work = { network, members: this.members, settings };
     const plan = planWasm(machine, work, because);
     const memory = new MemoryCount();
     memory.allocate(4 * this.members * this.#stride);
@@ -190,7 +193,8 @@ export class WasmExecutor implements Executor {
 
   /** @returns rows that are taken at once */
   #planFused(memory: MemoryCount, settings: RunSettings, kernelOf: KernelOf): number {
-    const training = { network: fusedNetwork(this.network)!, members: this.members, settings };
+    const network = fusedNetwork(trainedNetwork(this.network, settings.data))!;
+    const training = { network, members: this.members, settings };
     const { rowCount } = new FusedMemory(memory, training, { kernelOf, threads: this.#device.pool.threads });
     return Math.min(settings.batchSize, rowCount);
   }
@@ -202,14 +206,15 @@ export class WasmExecutor implements Executor {
   /** What a run layer by layer is created with. */
   #runRequest(settings: RunSettings) {
     const plan = updatePlan(widestOptimizer(settings));
-    const module = trainingModule(this.network, plan, this.#device.heap.isShared);
-    return { network: this.network, members: this.members, parameters: this.#parameters, module, plan, settings };
+    const network = trainedNetwork(this.network, settings.data);
+    const module = trainingModule(network, plan, this.#device.heap.isShared);
+    return { network, members: this.members, parameters: this.#parameters, module, plan, settings };
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
     const isFused = strategyOf({ network: this.network, members: this.members, settings }) !== "layered";
-    const network = fusedNetwork(this.network);
+    const network = fusedNetwork(trainedNetwork(this.network, settings.data));
     return network && isFused ? this.#createFused(network, settings) : this.#createRun(settings);
   }
 
@@ -233,16 +238,16 @@ export class WasmExecutor implements Executor {
   async #createRun(settings: RunSettings): Promise<WasmRun> {
     const { kernels, heap } = this.#device;
     const request = this.#runRequest(settings);
-    const rule = rowRuleOf(settings, settings.data.targets.length / this.network.outputs);
+    const rule = rowRuleOf(settings, rowCountOf(settings, this.network));
     const leases = [await kernels.take([request.module], () => request.module)];
     if (!areInOrder(rule))
       leases.push(await kernels.take([drawModule, ...Object.values(rule)], () => drawModule(rule, heap.isShared)));
     return new WasmRun({ ...request, device: this.#device, leases, requireAlive: () => this.#requireAlive("train") });
   }
 
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
+  async trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
     this.#requireAlive("trace");
-    const rows = data.targets.length / this.network.outputs;
+    const rows = data.inputs.length / this.network.inputs;
     const settings = { data, optimizer, batchSize: rows, shuffle: false, seed: 0 };
     this.#takeOver();
     const before = this.#readAll();

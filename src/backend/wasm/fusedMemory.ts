@@ -1,6 +1,6 @@
 import { memberHyperParameters } from "../../math/optimizers.ts";
-import type { Network } from "../../graph/network.ts";
-import { optimizerOf, seedOf, widestOptimizer } from "../batches.ts";
+import { type Network, targetWidth } from "../../graph/network.ts";
+import { optimizerOf, rowCountOf, seedOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { sharesFused } from "./costModel.ts";
 import { groupMembers, stepBytesOf, sumBytes } from "./fusedProgram.ts";
@@ -54,12 +54,11 @@ export class FusedMemory {
     { kernelOf, threads }: { kernelOf: KernelOf; threads: number },
   ) {
     const { network, members, settings } = training;
-    const { inputs, outputs } = network;
     const memory = new Memory(heap);
     this.#training = training;
     this.#memory = memory;
     this.plan = updatePlan(widestOptimizer(settings));
-    this.rowCount = settings.data.targets.length / outputs;
+    this.rowCount = rowCountOf(settings, network);
     this.rowRule = rowRuleOf(settings, this.rowCount);
     this.groups = Math.ceil(members / groupMembers);
     const batchSize = Math.min(settings.batchSize, this.rowCount);
@@ -75,7 +74,7 @@ export class FusedMemory {
     try {
       this.at = {
         steps: floatsOf(this.callSteps * stepBytesOf(this.plan)),
-        rows: memory.allocate(this.rowCount * (inputs + outputs)),
+        rows: memory.allocate(this.rowCount * (network.inputs + targetWidth(network))),
         state: memory.allocate(this.stateLanes * this.stateCount * stores),
         rates: memory.allocate(memberHyperParameters.length * lanes),
         seeds: memory.allocate(this.#seedCount),

@@ -1,5 +1,7 @@
+import { targetWidth } from "../../graph/network.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { batchAt, widestOptimizer } from "../batches.ts";
+import { initialState } from "../../math/optimizerFunction.ts";
+import { batchAt, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import { lossScale } from "../sampleLoss.ts";
 import { FusedMemory, type FusedTraining, itemsPerThread, laneAt, ringSteps } from "./fusedMemory.ts";
@@ -30,7 +32,7 @@ export interface FusedRequest extends FusedTraining {
 
 function takeKernels(request: FusedRequest): Promise<KernelLease> {
   const { network, members, settings, kernels, pool, useRelaxed = hasRelaxedSimd() } = request;
-  const rowCount = settings.data.targets.length / network.outputs;
+  const rowCount = rowCountOf(settings, network);
   const rowRule = rowRuleOf(settings, rowCount);
   const plan = updatePlan(widestOptimizer(settings));
   const create = members > 1 ? createMemberProgram : createSampleProgram;
@@ -66,10 +68,12 @@ export class FusedRun implements TrainingRun {
     this.#writeStatus("nonFinite", resume?.nonFiniteSteps ?? all(-1));
     this.#writeStatus("leastLoss", resume?.bestLosses ?? all(Number.POSITIVE_INFINITY));
     this.#writeStatus("leastStep", resume?.bestSteps ?? all(-1));
-    const stateValues = members * network.parameterCount;
-    if (resume)
-      for (let state = 1; state < this.#memory.plan.outputs.length; state++)
-        this.#writeStore(state, resume.moments.subarray((state - 1) * stateValues, state * stateValues));
+    const count = members * network.parameterCount;
+    for (const [state, value] of initialState(this.#optimizer).entries()) {
+      if (resume) this.#writeStore(state + 1, resume.moments.subarray(state * count, (state + 1) * count));
+      else if (value === "parameter") this.#writeStore(state + 1, request.parameters);
+      else if (value !== 0) this.#writeStore(state + 1, new Float32Array(count).fill(value));
+    }
     if (this.#memory.rowRule.takesAllRows && !this.#memory.isMembers) this.#writeBlocks();
   }
 
@@ -91,9 +95,10 @@ export class FusedRun implements TrainingRun {
     return this.#request.pool.heap.words(address, count) as Int32Array<ArrayBuffer>;
   }
 
-  /** Data as [rows, inputs + outputs]. */
+  /** Data as [rows, inputs + columns of the targets]. */
   #writeRows(): void {
-    const { inputs: wide, outputs } = this.#request.network;
+    const { inputs: wide } = this.#request.network;
+    const outputs = targetWidth(this.#request.network);
     const { rowCount, at } = this.#memory;
     const { inputs, targets } = this.#settings.data;
     const rows = this.#floats(at.rows, rowCount * (wide + outputs));

@@ -1,12 +1,13 @@
 import { lossFunction } from "../../math/lossFunction.ts";
 import type { ElementLoss } from "../../math/losses.ts";
+import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import type { Loss } from "../../graph/network.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import type { RowsContext } from "./graphCode.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
 import { read, turnPlace } from "./passArguments.ts";
-import { type Address, sumOfLanes } from "./rowLoops.ts";
+import { type Address, firstLanes, forUnits, place, storeLanes, sumOfLanes } from "./rowLoops.ts";
 import {
   crossEntropyOf,
   crossEntropySlopes,
@@ -61,21 +62,21 @@ export function lossOf(
   return { loss: code.let(losses.reduce((sum, own) => f32x4.add(sum, own))), slopes };
 }
 
-/** Rows of outputs and targets, and where their gradients go; all [rows, width]. */
+/** Rows of outputs and targets, and where their gradients go; all [rows, width], but for targets that carry a weight. */
 interface LossRows {
   readonly outputs: Address;
   readonly targets: Address;
   readonly dOutputs: Address;
-  readonly width: number;
 }
 
 /** Lanes that stand for one of so many values that are left. */
 const lanesBefore = (left: Value<"i32">): Value<"i32x4"> => i32x4.gtS(i32x4.splat(left), i32x4.constants(0, 1, 2, 3));
 
 /** Writes the loss of rows in memory, its sum over the slice, and the gradients by the outputs: CPU reference in src/backend/cpu/loss.ts. */
-export function emitLoss(context: RowsContext, loss: Loss, own: LossRows): void {
+export function emitLoss(context: RowsContext, network: AnyNetwork, own: LossRows): void {
   const { code, args, member, batchFirst, record, rows } = context;
-  const { outputs, targets, dOutputs, width } = own;
+  const { loss, outputs: width } = network;
+  const { outputs, targets, dOutputs } = own;
   const { body } = code;
   const sum = body.variable("f32x4", 0);
   const scale = body.let(f32x4.loadSplat(record, 4 * turnPlace.lossScale));
@@ -92,6 +93,21 @@ export function emitLoss(context: RowsContext, loss: Loss, own: LossRows): void 
       const { loss: value, slopeOf } = crossEntropy(code, four, scale);
       add(value, i32.sub(rows, row));
       four.each((column) => column.keep(slopeOf(column)));
+    });
+  } else if (network.isWeighted) {
+    body.for({ from: 0, to: rows }, (row) => {
+      const [y, d] = [outputs, dOutputs].map((array) => body.let(i32.add(array, i32.mul(row, 4 * width))));
+      const t = body.let(i32.add(targets, i32.mul(row, 4 * (width + 1))));
+      const weight = body.let(f32x4.loadSplat(t, 4 * width));
+      forUnits(body, width, ({ index, offset, lanes }) => {
+        const [output, target] = [y!, t].map((start) => body.let(f32x4.load(place(start, index), offset)));
+        const [value, slope] = elementLoss(code, loss, output!, target!);
+        const own = body.let(f32x4.mul(weight, value));
+        body.set(sum, f32x4.add(sum, lanes === 4 ? own : code.keep(own, firstLanes(lanes))));
+        const scaled = body.let(f32x4.mul(slope, f32x4.mul(scale, weight)));
+        if (lanes === 4) body.store(place(d!, index), scaled, offset);
+        else storeLanes(body, d!, scaled, { lanes, offset });
+      });
     });
   } else {
     const bytes = body.let(i32.mul(rows, 4 * width));

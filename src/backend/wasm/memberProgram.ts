@@ -1,3 +1,4 @@
+import { targetWidth } from "../../graph/network.ts";
 import type { Body } from "./body.ts";
 import {
   createProgram,
@@ -16,7 +17,7 @@ import {
 } from "./fusedProgram.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
-import { NetworkCode, type Samples } from "./networkCode.ts";
+import { NetworkCode, type Samples, weighed } from "./networkCode.ts";
 import { areInOrder, positionsFrom } from "./rowDraw.ts";
 import { constant, type Value } from "./value.ts";
 import { type Floats, VectorCode } from "./vectorCode.ts";
@@ -93,8 +94,9 @@ class GroupCode {
   /** A row of data for each lane. */
   #samplesAt(numbers: readonly Value<"i32">[], scale: Floats): Samples {
     const { body } = this.#code;
-    const { inputs, outputs } = this.#parts.network;
-    const rows = numbers.map((number) => body.let(addressOf(this.#run.rows, number, 4 * (inputs + outputs))));
+    const { inputs } = this.#parts.network;
+    const width = inputs + targetWidth(this.#parts.network);
+    const rows = numbers.map((number) => body.let(addressOf(this.#run.rows, number, 4 * width)));
     const valueAt = (at: number): Floats =>
       rows
         .slice(1)
@@ -104,7 +106,8 @@ class GroupCode {
         );
     const valuesFrom = (first: number, count: number): Floats[] =>
       Array.from({ length: count }, (_, at) => body.let(valueAt(first + at)));
-    return { inputs: valuesFrom(0, inputs), targets: valuesFrom(inputs, outputs), scale };
+    const targets = valuesFrom(inputs, width - inputs);
+    return weighed(this.#code, this.#parts.network, { inputs: valuesFrom(0, inputs), targets, scale });
   }
 }
 

@@ -16,6 +16,13 @@ export interface Samples {
   readonly scale: Floats;
 }
 
+/** Samples whose targets end with their weights, where those of the network do: their share of the mean is multiplied by them. */
+export function weighed(code: VectorCode, { outputs, isWeighted }: Network, samples: Samples): Samples {
+  if (!isWeighted) return samples;
+  const { targets, scale } = samples;
+  return { ...samples, targets: targets.slice(0, outputs), scale: code.let(f32x4.mul(scale, targets[outputs]!)) };
+}
+
 /** Where parameters are read. */
 interface Parameters {
   get(at: number): Floats;

@@ -1,6 +1,7 @@
 import { memberHyperParameters } from "../../math/optimizers.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
+import { initialState } from "../../math/optimizerFunction.ts";
 import { batchAt, optimizersOf, seedOf, widestOptimizer } from "../batches.ts";
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
@@ -67,12 +68,20 @@ export class WasmRun implements TrainingRun {
     heap.words(stopped, members).set(resume?.nonFiniteSteps ?? new Float64Array(members).fill(-1));
     heap.floats(bestLosses, members).set(resume?.bestLosses ?? new Float64Array(members).fill(Infinity));
     heap.words(bestSteps, members).set(resume?.bestSteps ?? new Float64Array(members).fill(-1));
-    if (!resume) return;
     const { parameterCount } = network;
-    for (let row = 0; row < this.#request.plan.state.length * members; row++) {
-      const own = resume.moments.subarray(row * parameterCount, (row + 1) * parameterCount);
-      heap.floats(moments + 4 * row * module.parameterStride, parameterCount).set(own);
+    const initial = initialState(this.#optimizer);
+    for (let row = 0; row < initial.length * members; row++) {
+      const own = heap.floats(moments + 4 * row * module.parameterStride, parameterCount);
+      const value = initial[Math.floor(row / members)]!;
+      if (resume) own.set(resume.moments.subarray(row * parameterCount, (row + 1) * parameterCount));
+      else if (value === "parameter") own.set(this.#parametersOf(row % members));
+      else if (value !== 0) own.fill(value);
     }
+  }
+
+  #parametersOf(member: number): Float32Array {
+    const { device, network, module, parameters } = this.#request;
+    return device.heap.floats(parameters + 4 * member * module.parameterStride, network.parameterCount);
   }
 
   setLearningRate(learningRate: number): void {

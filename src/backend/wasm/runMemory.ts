@@ -119,7 +119,7 @@ export class RunMemory {
     this.#request = request;
     this.#memory = new Memory(heap);
     this.#step = deriveStep(graphOf(network));
-    this.sizes = runSizes(this.#step, { members, outputs: network.outputs, settings }, slotWidths);
+    this.sizes = runSizes(this.#step, { members, inputs: network.inputs, settings }, slotWidths);
     const rowOperations = 6 * this.#step.parameters.reduce((sum, { size }) => sum + size, 0);
     this.operations = rowOperations * this.sizes.batchSize * members;
     try {

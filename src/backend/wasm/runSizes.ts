@@ -1,3 +1,4 @@
+import { rowCountOf } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import type { StepGraph } from "../../graph/derive.ts";
 import { dropoutStreams } from "./graphCode.ts";
@@ -58,14 +59,10 @@ const sumOf = (values: readonly number[]): number => values.reduce((sum, value) 
 /** @param slotWidths values per row of each slot */
 export function runSizes(
   step: StepGraph,
-  {
-    members,
-    outputs,
-    settings,
-  }: { readonly members: number; readonly outputs: number; readonly settings: RunSettings },
+  { members, inputs, settings }: { readonly members: number; readonly inputs: number; readonly settings: RunSettings },
   slotWidths: readonly number[],
 ): RunSizes {
-  const rowCount = settings.data.targets.length / outputs;
+  const rowCount = rowCountOf(settings, { inputs });
   const batchSize = Math.min(settings.batchSize, rowCount);
   const sliceRows = sliceRowsOf(step, batchSize);
   const sliceBytes = 4 * sumOf(slotWidths) * sliceRows;

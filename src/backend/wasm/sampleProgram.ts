@@ -1,4 +1,4 @@
-import type { Network } from "../../graph/network.ts";
+import { type Network, targetWidth } from "../../graph/network.ts";
 import type { Body, Callable } from "./body.ts";
 import {
   createProgram,
@@ -16,7 +16,7 @@ import {
 } from "./fusedProgram.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
-import { laneSum, NetworkCode, type Samples } from "./networkCode.ts";
+import { laneSum, NetworkCode, type Samples, weighed } from "./networkCode.ts";
 import { positionsFrom } from "./rowDraw.ts";
 import { constant, type Value } from "./value.ts";
 import { type Floats, VectorCode } from "./vectorCode.ts";
@@ -32,8 +32,11 @@ const blockSamples = 4;
 export const sliceSamples = 1024;
 const sliceBlocks = sliceSamples / blockSamples;
 
-/** Bytes of a block of samples: [inputs + outputs, 4]. */
-const blockBytes = ({ inputs, outputs }: Network): number => vectorBytes * (inputs + outputs);
+/** Columns of a row: of the inputs and of the targets. */
+const columnsOf = (network: Network): number => network.inputs + targetWidth(network);
+
+/** Bytes of a block of samples: [columns, 4]. */
+const blockBytes = (network: Network): number => vectorBytes * columnsOf(network);
 
 /** Bytes of a batch in blocks. */
 export const batchBytes = (network: Network, batchSize: number): number =>
@@ -96,15 +99,15 @@ class SliceCode {
     const { body } = this.#code;
     const left = i32.sub(batchSize, i32.shl(block, 2));
     const isSample = i32x4.gtS(i32x4.splat(left), i32x4.constants(0, 1, 2, 3));
-    const { inputs, outputs } = this.#network;
+    const { inputs } = this.#network;
     const address = body.let(addressOf(first, block, blockBytes(this.#network)));
     const valuesFrom = (from: number, count: number): Floats[] =>
       Array.from({ length: count }, (_, index) => body.let(f32x4.load(address, vectorBytes * (from + index))));
-    return {
+    return weighed(this.#code, this.#network, {
       inputs: valuesFrom(0, inputs),
-      targets: valuesFrom(inputs, outputs),
+      targets: valuesFrom(inputs, targetWidth(this.#network)),
       scale: body.let(this.#code.keep(scale, isSample)),
-    };
+    });
   }
 }
 
@@ -152,8 +155,7 @@ function writeBlocks(
   run: RunValues,
   { step, slice }: { step: StepReader; slice: Value<"i32"> },
 ) {
-  const { inputs, outputs } = parts.network;
-  const width = inputs + outputs;
+  const width = columnsOf(parts.network);
   const rows = rowDrawOf(parts, body, { run, step, group: constant("i32", 0) });
   const [batch, batchSize] = [body.let(step.word("batch")), body.let(step.word("batchSize"))];
   const position = body.let(step.word("firstPosition"));

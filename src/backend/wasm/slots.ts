@@ -1,4 +1,6 @@
 import type { StepGraph } from "../../graph/derive.ts";
+import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { targetWidth } from "../../graph/network.ts";
 
 /** A place in memory for values [capacity, width] of every member. */
 export interface Slot {
@@ -9,13 +11,15 @@ export interface Slot {
 /** Which values of a step are kept in memory, as the code that needs them asks for them. */
 export class Slots {
   readonly #step: StepGraph;
+  readonly #targetWidth: number;
   readonly #nodes = new Map<number, Slot>();
   readonly #copies = new Map<number, Slot>();
   readonly #all: Slot[] = [];
   #targets: Slot | undefined;
 
-  constructor(step: StepGraph) {
+  constructor(step: StepGraph, network: AnyNetwork) {
     this.#step = step;
+    this.#targetWidth = targetWidth(network);
   }
 
   #add(width: number): Slot {
@@ -41,8 +45,7 @@ export class Slots {
 
   /** Of the targets of the batch. */
   get targets(): Slot {
-    const { allNodes, outputGradient } = this.#step;
-    return (this.#targets ??= this.#add(allNodes[outputGradient]!.width));
+    return (this.#targets ??= this.#add(this.#targetWidth));
   }
 
   /** Index of the slot in which a node's values lie without gaps, once its code is written. */

@@ -52,7 +52,7 @@ function createParts(network: AnyNetwork, isShared: boolean): Parts {
     builder,
     vectors: new VectorModule(builder, useRelaxed),
     step,
-    slots: new Slots(step),
+    slots: new Slots(step, network),
     ...addBlock(builder, useRelaxed),
     parameterStride: strideOf(step.parameters),
   };
@@ -169,14 +169,14 @@ function writeForward(network: AnyNetwork, isShared: boolean): NetworkModule {
 }
 
 /** Forward, loss and backward of slices of the batch. */
-const addTrainingRows = (parts: Parts, { loss, outputs: width }: AnyNetwork) => {
+const addTrainingRows = (parts: Parts, network: AnyNetwork) => {
   const { step, slots } = parts;
   return addRowsKernel(parts, true, (graph, context) => {
     for (let node = 0; node < step.forwardCount; node++) graph.append(node);
     const outputs = graph.slotAddress(graph.contiguous(step.forwardCount - 1));
     graph.gather("targets", slots.targets);
     const dOutputs = graph.slotAddress(slots.of(step.outputGradient));
-    emitLoss(context, loss, { outputs, targets: graph.slotAddress(slots.targets), dOutputs, width });
+    emitLoss(context, network, { outputs, targets: graph.slotAddress(slots.targets), dOutputs });
     for (let node = step.forwardCount; node < step.allNodes.length; node++) graph.append(node);
     for (const own of step.parameterGradients) {
       graph.contiguous(own.gradient);

@@ -8,6 +8,7 @@ import subgroupLanes from "../../../shaders/subgroupLanes.wgsl";
 import tileHalves from "../../../shaders/tileHalves.wgsl";
 import tileLossElementwise from "../../../shaders/tileLossElementwise.wgsl";
 import tileLossSoftmax from "../../../shaders/tileLossSoftmax.wgsl";
+import tileLossWeighted from "../../../shaders/tileLossWeighted.wgsl";
 import tileValues from "../../../shaders/tileValues.wgsl";
 import trainGroups from "../../../shaders/trainGroups.wgsl";
 import trainMembers from "../../../shaders/trainMembers.wgsl";
@@ -35,7 +36,10 @@ export const slicesBlock = (rows: number, splits: number, members: number): Arra
 
 const storageOf = ({ isHalf }: TileSizes): Shader => (isHalf ? tileHalves : tileValues);
 
-const tileLossOf = ({ loss: own }: Network): Shader => (isRowWise(own) ? tileLossSoftmax : tileLossElementwise);
+const tileLossOf = ({ loss: own, isWeighted }: Network): Shader => {
+  if (isRowWise(own)) return tileLossSoftmax;
+  return isWeighted ? tileLossWeighted : tileLossElementwise;
+};
 
 /** A kernel written for one network. */
 const fused = (

@@ -6,6 +6,7 @@ import gatherRows, { layouts as page } from "../../../shaders/gatherRows.wgsl";
 import loss from "../../../shaders/loss.wgsl";
 import lossElementwise from "../../../shaders/lossElementwise.wgsl";
 import lossSoftmax from "../../../shaders/lossSoftmax.wgsl";
+import lossWeighted from "../../../shaders/lossWeighted.wgsl";
 import plainMatmul from "../../../shaders/plainMatmul.wgsl";
 import quadLoads from "../../../shaders/quadLoads.wgsl";
 import scalar from "../../../shaders/scalar.wgsl";
@@ -72,6 +73,8 @@ export interface LayerFunctions {
   readonly activation?: Activation;
   /** Of loss and score. */
   readonly loss?: Loss;
+  /** Of loss: whether targets carry weights. */
+  readonly isWeighted?: true | undefined;
 }
 
 /** What the kernels of losses leave open. */
@@ -80,22 +83,25 @@ const lossesOf: Partial<Record<KernelName, { readonly elementwise: Shader; reado
   score: { elementwise: scoreElementwise, softmax: scoreSoftmax },
 };
 
-function lossParts(kernel: KernelName, of: Loss): (Shader | string)[] {
-  const { elementwise, softmax } = lossesOf[kernel]!;
+function lossParts(kernel: KernelName, of: Loss, isWeighted?: true): (Shader | string)[] {
+  const { elementwise, softmax } = isWeighted ? { ...lossesOf[kernel]!, elementwise: lossWeighted } : lossesOf[kernel]!;
   return isRowWise(of) ? [softmax] : [scalar, elementwise, emitLoss(of), `const COUNTS_SIGNS = ${takesLogits(of)};`];
 }
 
 /** A kernel of layers with the functions of an activation and of a loss. */
-export function layerKernel(kernel: KernelName, { activation, loss: own }: LayerFunctions = {}): KernelSource {
+export function layerKernel(
+  kernel: KernelName,
+  { activation, loss: own, isWeighted }: LayerFunctions = {},
+): KernelSource {
   const { name, parts, variant }: Parts = shaders[kernel];
   const functions: (Shader | string)[] = [
     ...(activation === undefined ? [] : [scalar, emitActivation(activation)]),
-    ...(own === undefined ? [] : lossParts(kernel, own)),
+    ...(own === undefined ? [] : lossParts(kernel, own, isWeighted)),
   ];
   return kernelOf(
     name,
     [...parts, ...functions],
-    functions.length === 0 ? variant : JSON.stringify([variant, activation, own]),
+    functions.length === 0 ? variant : JSON.stringify([variant, activation, own, ...(isWeighted ? [isWeighted] : [])]),
   );
 }
 

@@ -21,6 +21,10 @@ const optimizerLabels: Record<string, string> = {
   adamW: "AdamW",
   rmsProp: "RMSProp",
   lion: "Lion",
+  nadam: "NAdam",
+  adagrad: "Adagrad",
+  adadelta: "Adadelta",
+  adamax: "Adamax",
 };
 
 const batchSizes = ["1", "2", "4", "8", "16", "32", "64", "128", "256", "512"] as const;

@@ -1,5 +1,5 @@
 import type { Preparation } from "../../../math/primitive.ts";
-import { type LayerShape, type Loss, type Network, widthsOf, isRowWise } from "../../../graph/network.ts";
+import { type LayerShape, type Loss, type Network, widthsOf, isRowWise, targetWidth } from "../../../graph/network.ts";
 import { callsOf, preparationOf, wgslNameOf } from "./emitFunctions.ts";
 import { isNamed } from "./networkLayout.ts";
 
@@ -101,10 +101,10 @@ export function forwardOf(network: Network, shape: LayerShape, sample: Sample): 
 }
 
 /** Where the sample at `source` lies in the data, and its inputs. */
-export const readInputs = ({ inputs, outputs }: Network, sample: Sample): string[] => [
-  `  let firstInput${sample} = source${sample} * ${inputs}u;`,
-  `  let firstTarget${sample} = source${sample} * ${outputs}u;`,
-  ...upTo(inputs).map((at) => `  let x_${at}${sample} = inputs[firstInput${sample} + ${at - 1}u];`),
+export const readInputs = (network: Network, sample: Sample): string[] => [
+  `  let firstInput${sample} = source${sample} * ${network.inputs}u;`,
+  `  let firstTarget${sample} = source${sample} * ${targetWidth(network)}u;`,
+  ...upTo(network.inputs).map((at) => `  let x_${at}${sample} = inputs[firstInput${sample} + ${at - 1}u];`),
 ];
 
 /** The loss of a sample, not scaled: statements that name its parts, and the sum of these. */

@@ -1,4 +1,4 @@
-import { type Activation, type Network, isRowWise } from "../../../graph/network.ts";
+import { type Activation, type Network, isRowWise, targetWidth } from "../../../graph/network.ts";
 import { activationsOf, emitFours, preparationOf, wgslNameOf, emitLoss } from "./emitFunctions.ts";
 import { describe } from "./emitForward.ts";
 import {
@@ -24,7 +24,7 @@ function constantsOf(network: Network, sizes: TileSizes, layout: LayerLayout): s
   const span = isWide ? 2 : 1;
   const constants: [string, number, string][] = [
     ["INPUTS", network.inputs, ""],
-    ["OUTPUTS", network.outputs, ""],
+    ["OUTPUTS", targetWidth(network), ""],
     ["PARAMETERS", network.parameterCount, ""],
     ["LAYERS", network.layers.length, ""],
     ["THREADS", threads, "of a workgroup"],

@@ -103,14 +103,16 @@ function backwardOf(network: Network, shape: LayerShape, samples: readonly Sampl
   return [`  // backward, layer ${layer}`, ...gradients, ...biases, ...inputs];
 }
 
-/** Where a sample lies in the data, and its share of the mean: 0 behind the last one. */
+/** Where a sample lies in the data, and its share of the mean, by its weight where it has one: 0 behind the last one. */
 function readSample(network: Network, sample: Sample, place: number): string[] {
   const at = place === 0 ? "row" : `row + ${place}u * stride`;
   const position = place === 0 ? "row" : `min(${at}, end - 1u)`;
   const scale = place === 0 ? "step.lossScale" : `select(0.0, step.lossScale, ${at} < end)`;
+  const { outputs, isWeighted } = network;
+  const weight = isWeighted ? ` * targets[source${sample} * ${outputs + 1}u + ${outputs}u]` : "";
   return [
     `  let source${sample} = rowOf(step.firstPosition + ${position}, step.rowCount, key, orderSeed);`,
-    `  let scale${sample} = ${scale};`,
+    `  let scale${sample} = ${scale}${weight};`,
     ...readInputs(network, sample),
   ];
 }

@@ -1,4 +1,4 @@
-import { hasOwnRows, isShuffled } from "../../batches.ts";
+import { hasOwnRows, isShuffled, rowCountOf } from "../../batches.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { Bound, Constants } from "../kernel.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
@@ -7,9 +7,6 @@ import { stepBytes } from "../layouts.ts";
 
 // What a run's kernels are compiled for. Constants rather than uniforms: on a software adapter a branch alone would cost half of
 // a narrow first layer.
-
-/** Rows of a run's data set. */
-export const rowCountOf = ({ data }: RunSettings, { outputs }: AnyNetwork): number => data.targets.length / outputs;
 
 /** How rows are drawn: shaders/shuffle.wgsl. */
 export const orderConstants = (settings: RunSettings, rowCount: number): Constants => ({

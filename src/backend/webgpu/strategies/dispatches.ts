@@ -1,21 +1,15 @@
 import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../kernel.ts";
 import { layerKernel, pageBlock, updateKernel } from "../kernels.ts";
-import {
-  drawsApart,
-  orderConstants,
-  rowCountOf,
-  stepWindow,
-  updateEntries,
-  updateInvocations,
-} from "./costConstants.ts";
+import { drawsApart, orderConstants, stepWindow, updateEntries, updateInvocations } from "./costConstants.ts";
 import type { LayeredBuffers, Page } from "./layeredBuffers.ts";
 import type { LayeredRequest } from "./layeredPlan.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import { write } from "../bufferOwner.ts";
-import { widestOptimizer } from "../../batches.ts";
+import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import type { GpuDevice } from "../device.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
+import { targetWidth } from "../../../graph/network.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { KernelSource } from "../shader.ts";
 
@@ -99,7 +93,7 @@ export function gathersOf(request: LayeredRequest, buffers: LayeredBuffers): Dis
   const { inputs, targets, inputPages, targetPages } = buffers;
   return [
     ...inputPages.map((page) => gatherOf(request, buffers, { page, width: network.inputs, gathered: inputs })),
-    ...targetPages.map((page) => gatherOf(request, buffers, { page, width: network.outputs, gathered: targets })),
+    ...targetPages.map((page) => gatherOf(request, buffers, { page, width: targetWidth(network), gathered: targets })),
   ];
 }
 

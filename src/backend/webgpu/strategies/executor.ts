@@ -7,8 +7,10 @@ import {
   type RunSettings,
   type Scores,
   type Trace,
+  type TrainingRows,
   type TrainingRun,
 } from "../../executor.ts";
+import { trainedNetwork } from "../../rowWeights.ts";
 import { InvalidInput } from "../../../errors.ts";
 import type { Device } from "../../device.ts";
 import { BufferOwner, readStretches, write, toFloat32 } from "../bufferOwner.ts";
@@ -111,7 +113,8 @@ export class GpuExecutor implements Executor {
   }
 
   #request(settings: RunSettings): RunRequest {
-    return { device: this.#device, network: this.network, members: this.members, settings };
+    const network = trainedNetwork(this.network, settings.data);
+    return { device: this.#device, network, members: this.members, settings };
   }
 
   planRun(settings: RunSettings): PlanReport {
@@ -132,8 +135,8 @@ export class GpuExecutor implements Executor {
     return this.#adopt("train", await planRun(this.#request(settings)).create(this.#parameters));
   }
 
-  async trace(data: Dataset, optimizer: Optimizer): Promise<Trace> {
-    const batchSize = data.targets.length / this.network.outputs;
+  async trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
+    const batchSize = data.inputs.length / this.network.inputs;
     const request = this.#request({ data, optimizer, batchSize, shuffle: false, seed: 0 });
     const before = await this.readParameters();
     const { traceStep } = await import("./trace.ts");

@@ -2,7 +2,7 @@ import { widestOptimizer } from "../../batches.ts";
 import type { ActivationStorage, StrategyName } from "../../executor.ts";
 import { isNamed } from "../emit/networkLayout.ts";
 import { maxGroups } from "../kernel.ts";
-import type { Network } from "../../../graph/network.ts";
+import { type Network, targetWidth } from "../../../graph/network.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
 import { sampleFlops, updateFlops } from "../../stepWork.ts";
@@ -245,7 +245,7 @@ function planSlices(
 /** Whether the data of a run fit one binding each, which the fused kernels need. */
 function fitsBindings(limits: PlanLimits, { network, rowCount, members, optimizer }: FusedPlanRequest): boolean {
   const largest = Math.max(
-    rowCount * Math.max(network.inputs, network.outputs),
+    rowCount * Math.max(network.inputs, targetWidth(network)),
     Math.max(1, momentCount(optimizer)) * members * network.parameterCount,
     6 * members,
   );

@@ -1,10 +1,10 @@
-import { widestOptimizer } from "../../batches.ts";
+import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import { type BufferOwner, write, toFloat32 } from "../bufferOwner.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../kernel.ts";
 import { fusedKernels, slicesBlock } from "../fusedKernels.ts";
 import type { KernelSource } from "../shader.ts";
-import { orderConstants, rowCountOf, stepWindow } from "./costConstants.ts";
+import { orderConstants, stepWindow } from "./costConstants.ts";
 import { type FusedRequest, partialFloats } from "./fusedPlan.ts";
 import { createRunBuffers, openRun } from "./gpuRun.ts";
 import { stepSlots } from "./layeredPlan.ts";

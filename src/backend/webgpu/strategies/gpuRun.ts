@@ -1,4 +1,4 @@
-import { widestOptimizer } from "../../batches.ts";
+import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import {
   type Checkpoint,
   type MemberResults,
@@ -10,8 +10,7 @@ import { BufferOwner, readStretches, write } from "../bufferOwner.ts";
 import type { GpuDevice } from "../device.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
-import { momentCount } from "../../../math/optimizerFunction.ts";
-import { rowCountOf } from "./costConstants.ts";
+import { initialState, momentCount } from "../../../math/optimizerFunction.ts";
 import { InFlight } from "./inFlight.ts";
 import { hyperBlock, memberBlock } from "./uniforms.ts";
 
@@ -44,6 +43,20 @@ function restoreState(
   words.set(bestSteps.map(toWord), 2 * members);
   write(gpu, moments, Float32Array.from(state.moments));
   write(gpu, status, words);
+}
+
+/** Writes what the optimizer keeps before the first step, where it is not 0. */
+function writeInitialState({ device, network, members, settings, parameters, buffers }: RunParts): void {
+  const { gpu } = device;
+  const count = members * network.parameterCount;
+  for (const [state, value] of initialState(widestOptimizer(settings)).entries()) {
+    const offset = 4 * count * state;
+    if (value === "parameter") {
+      const encoder = gpu.createCommandEncoder({ label: "training: state" });
+      encoder.copyBufferToBuffer(parameters, 0, buffers.moments, offset, 4 * count);
+      gpu.queue.submit([encoder.finish()]);
+    } else if (value !== 0) gpu.queue.writeBuffer(buffers.moments, offset, new Float32Array(count).fill(value));
+  }
 }
 
 const toSteps = (words: Uint32Array): Float64Array => Float64Array.from(words, (step) => (step === noStep ? -1 : step));
@@ -147,6 +160,7 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     this.ringSteps = parts.plan.ringSteps;
     this.rowCount = rowCountOf(parts.settings, parts.network);
     this.optimizer = widestOptimizer(parts.settings);
+    if (!parts.settings.resume) writeInitialState(parts);
   }
 
   abstract readonly leastSteps: number;

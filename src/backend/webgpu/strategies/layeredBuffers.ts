@@ -2,6 +2,7 @@ import { type LayeredRequest, rowMembers, stepSlots } from "./layeredPlan.ts";
 import { NodeMemory } from "./nodeMemory.ts";
 import { scheduleOf } from "../../../graph/schedule.ts";
 import { stepStride } from "../layouts.ts";
+import { targetWidth } from "../../../graph/network.ts";
 import type { FloatArray } from "../../executor.ts";
 import { type BufferOwner, toFloat32 } from "../bufferOwner.ts";
 import { createRunBuffers, type RunBuffers } from "./gpuRun.ts";
@@ -52,7 +53,8 @@ function uploadPages(owner: BufferOwner, { label, values, width, pageRows }: Row
 
 function createData(request: LayeredRequest, owner: BufferOwner) {
   const { network, settings, plan } = request;
-  const { inputs, outputs } = network;
+  const { inputs } = network;
+  const outputs = targetWidth(network);
   const inputPages = uploadPages(owner, {
     label: "inputs",
     values: settings.data.inputs,

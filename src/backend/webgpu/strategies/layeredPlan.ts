@@ -1,13 +1,12 @@
-import { hasOwnRows, widestOptimizer } from "../../batches.ts";
+import { hasOwnRows, rowCountOf, widestOptimizer } from "../../batches.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { GpuDevice } from "../device.ts";
 import type { Layout } from "../layout.ts";
 import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
-import { rowCountOf } from "./costConstants.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
-import type { LayerShape } from "../../../graph/network.ts";
+import { type LayerShape, targetWidth } from "../../../graph/network.ts";
 import { type Schedule, scheduleOf } from "../../../graph/schedule.ts";
 import type { Task } from "../../../graph/tasks.ts";
 import { chooseVariant, kernelName, type MatmulLimits, type LayerVariant } from "../matmulVariants.ts";
@@ -168,7 +167,7 @@ export function planLayered(limits: PlanLimits, request: PlanRequest): LayeredPl
   const splitsThatFit = Math.floor(Math.min(splitFloats, limits.maxBufferBytes / 4) / gradientFloats);
   const splits = Math.max(1, Math.min(maxSplits, Math.ceil(chunkRows / sliceRows), splitsThatFit));
   const inputPageRows = pageRowsOf(limits, network.inputs, rowCount);
-  const targetPageRows = pageRowsOf(limits, network.outputs, rowCount);
+  const targetPageRows = pageRowsOf(limits, targetWidth(network), rowCount);
   const ringThatFits = Math.floor(Math.min(2 ** 22, limits.maxBufferBytes / 4) / members);
   const samples = members * batchSize;
   return {
@@ -232,7 +231,7 @@ export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
   const { inputs, targets } = settings.data;
   const nodes =
     nodeStrideOf(schedule, members * plan.chunkRows) * schedule.arenaWidths.reduce((sum, own) => sum + own, 0);
-  const gathered = plan.gathered ? plan.chunkRows * (network.inputs + network.outputs) : 0;
+  const gathered = plan.gathered ? plan.chunkRows * (network.inputs + targetWidth(network)) : 0;
   const gradients = plan.splits * members * (network.parameterCount + 1);
   const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
   const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;

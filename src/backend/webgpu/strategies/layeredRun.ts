@@ -1,4 +1,5 @@
-import { orderConstants, rowCountOf } from "./costConstants.ts";
+import { rowCountOf } from "../../batches.ts";
+import { orderConstants } from "./costConstants.ts";
 import { build, createUpdateDispatch, drawsOf, gathersOf, rowsConstant } from "./dispatches.ts";
 import { openRun } from "./gpuRun.ts";
 import { createLayeredBuffers, type LayeredBuffers } from "./layeredBuffers.ts";

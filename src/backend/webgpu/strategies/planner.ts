@@ -1,8 +1,8 @@
-import { widestOptimizer } from "../../batches.ts";
+import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
 import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
 import { asChain } from "../../../graph/graphNetwork.ts";
-import { drawsApart, rowCountOf } from "./costConstants.ts";
+import { drawsApart } from "./costConstants.ts";
 import { type CostRequest, layeredStepMs } from "./costModel.ts";
 import {
   fusedBytes,

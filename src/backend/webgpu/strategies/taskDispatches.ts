@@ -128,7 +128,7 @@ function lossOf({ network, plan, buffers, layers }: TaskRequest, task: TaskOf<"l
   const activation = layer?.activation ?? "identity";
   const shape = { fanIn: 0, fanOut: network.outputs, weightsOffset: 0 };
   return {
-    source: layerKernel("loss", { activation, loss: network.loss }),
+    source: layerKernel("loss", { activation, loss: network.loss, isWeighted: network.isWeighted }),
     label: nameOf(network.loss),
     constants: { SAVED_PLANE: savesPreActivation(activation) ? 1 : 0 },
     bound: [

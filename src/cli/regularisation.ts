@@ -1,0 +1,35 @@
+import { type Command } from "commander";
+import type { ClassWeights, TrainOptions } from "../node.ts";
+import { number, numberList } from "./flags.ts";
+
+// What keeps a network from learning its rows by heart, and how much rows count: options of `thalweg train` and `thalweg sweep`.
+
+export interface RegularisationFlags {
+  readonly weightColumn?: string;
+  readonly labelSmoothing?: number;
+  readonly classWeights?: ClassWeights;
+}
+
+const classWeights = (text: string): ClassWeights =>
+  text.trim() === "balanced" ? "balanced" : numberList("--class-weights")(text);
+
+export function addRegularisationOptions(command: Command): Command {
+  return command
+    .option("--weight-column <column>", "column of numbers that say how much each row counts; it is no input")
+    .option(
+      "--class-weights <weights>",
+      "balanced: classes count alike, however many rows they have; or a number for each class, in the order of the output",
+      classWeights,
+    )
+    .option(
+      "--label-smoothing <share>",
+      "of a cross entropy: share of each target that all classes have in common, 0.1 for example",
+      number("--label-smoothing"),
+    );
+}
+
+/** What the training is told of it. */
+export const regularisationOf = ({ labelSmoothing, classWeights: weights }: RegularisationFlags): TrainOptions => ({
+  ...(labelSmoothing !== undefined && { labelSmoothing }),
+  ...(weights !== undefined && { classWeights: weights }),
+});

@@ -1,0 +1,61 @@
+import type { Expression } from "./expression.ts";
+import { compileFloat64 } from "./float64.ts";
+import { hyperParameterOf, type Optimizer } from "./optimizer.ts";
+import type { OptimizerUpdate } from "./optimizerUpdate.ts";
+import { factorInput } from "./scheduled.ts";
+
+/** Numbers of a step that expressions of an update take from the host. */
+export interface StepNumbers {
+  readonly names: readonly string[];
+  /** In the order of `names`, at a step of the run, from 0; valid until the next call. */
+  readonly at: (optimizer: Optimizer, step: number) => Float64Array;
+}
+
+/** Where factors have come to their limit: no training has so many steps. */
+const farStep = 2 ** 48;
+
+/**
+ * The product of a factor over steps 1 … t. As soon as the factor is what it is at the last step that any training has, the rest is a
+ * power of it: the value is a function of the step alone, however the steps before were asked for.
+ * @param numbers names of the hyper-parameters that the factor may take
+ */
+function productOver(factor: Expression, numbers: readonly string[]): (optimizer: Optimizer, step: number) => number {
+  const { inputs, outputs, run } = compileFloat64([factor], [...numbers, "step"]);
+  const factorAt = (step: number): number => {
+    inputs[numbers.length] = step;
+    run();
+    return outputs[0]!;
+  };
+  let [latest, limit, done, value] = [undefined as Optimizer | undefined, 0, 0, 1];
+  return (optimizer, step) => {
+    if (latest !== optimizer) {
+      numbers.forEach((name, at) => (inputs[at] = hyperParameterOf(optimizer, name) as number));
+      [latest, limit, done, value] = [optimizer, factorAt(farStep), 0, 1];
+    }
+    if (step < done) [done, value] = [0, 1];
+    while (done < step && value !== 0) {
+      const next = factorAt(done + 1);
+      if (next === limit) return value * limit ** (step - done);
+      value *= next;
+      done++;
+    }
+    return value;
+  };
+}
+
+/** @param numbers names of the optimizer's numeric hyper-parameters */
+export function stepNumbersOf({ products, scheduled }: OptimizerUpdate, numbers: readonly string[]): StepNumbers {
+  const values = [...products.values()].map((factor) => productOver(factor, numbers));
+  const firstFactor = 1 + values.length;
+  const all = new Float64Array(firstFactor + scheduled.length);
+  return {
+    names: ["step", ...products.keys(), ...scheduled.map(factorInput)],
+    at(optimizer, step) {
+      all[0] = step + 1;
+      for (let place = 0; place < values.length; place++) all[place + 1] = values[place]!(optimizer, step + 1);
+      for (let place = 0; place < scheduled.length; place++)
+        all[firstFactor + place] = optimizer.factors![scheduled[place]!]!(step);
+      return all;
+    },
+  };
+}

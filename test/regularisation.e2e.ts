@@ -1,0 +1,49 @@
+// Weights, smoothed labels and what else keeps a network from learning its rows by heart, on the command line.
+
+import { expect, test } from "vitest";
+import { createUniform } from "./support/random.ts";
+import { thalweg, useFolder, write } from "./support/thalweg.ts";
+
+useFolder();
+
+/** Two classes, of which one has a fifth of the rows, and a weight for each row. */
+function table(): string {
+  const uniform = createUniform(4);
+  const lines = Array.from({ length: 200 }, (_, row) => {
+    const isRare = row % 5 === 0;
+    return `${(uniform() + (isRare ? 0.3 : 0)).toFixed(4)},${row % 3},${isRare ? "rare" : "usual"}`;
+  });
+  return ["x,counts,kind", ...lines, ""].join("\n");
+}
+
+const common = ["--target", "kind", "--epochs", "20", "--device", "wasm"];
+
+test("train and sweep take weights and smooth labels, and verify them", async () => {
+  write("kinds.csv", table());
+  const flags = ["--weight-column", "counts", "--class-weights", "balanced", "--label-smoothing", "0.1"];
+  const output = ["--output", "m.safetensors", "--force"];
+  const plain = await thalweg(["train", "kinds.csv", ...common, ...output]);
+  const trained = await thalweg(["train", "kinds.csv", ...common, ...flags, ...output, "--verify"]);
+  expect(trained.code).toBe(0);
+  expect(trained.stderr).toContain("holds the weights of the rows");
+  expect(trained.stdout).toContain("within the bound");
+  const balanced = (text: string): number => Number(/balanced accuracy ([\d.]+)/.exec(text)![1]);
+  expect(balanced(trained.stdout)).toBeGreaterThan(balanced(plain.stdout));
+  const swept = await thalweg(["sweep", "kinds.csv", ...common, ...flags, ...output, "--members", "4", "--verify"]);
+  expect(swept.code).toBe(0);
+});
+
+test("what makes no sense is told in the words of the command line", async () => {
+  write("kinds.csv", table());
+  for (const [flags, message] of [
+    [["--class-weights", "1,2,3"], "--class-weights: expected 2 weights, got 3"],
+    [["--class-weights", "even"], "--class-weights: expected numbers separated by commas"],
+    [["--label-smoothing", "2"], "--label-smoothing: expected a number from 0 to 1"],
+    [["--weight-column", "count"], "--weight-column: expected a column of the table"],
+    [["--weight-column", "kind"], "--weight-column: expected a column that is no target"],
+    [["--loss", "meanSquaredError", "--label-smoothing", "0.1"], "--label-smoothing: expected a cross entropy"],
+  ] as const) {
+    const { code, stderr } = await thalweg(["train", "kinds.csv", ...common, ...flags]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+  }
+});
