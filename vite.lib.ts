@@ -23,7 +23,7 @@ const chunks = {
   model: /src\/model\/model\.ts$/,
   // What training needs on any machine: without it each would load another one's code.
   training:
-    /src\/(backend\/(batches|dropout|sampleLoss|score|stepWork)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
+    /src\/(nextTask|backend\/(batches|dropout|sampleLoss|score|stepWork)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
   backward: /src\/graph\/derive\.ts$/,
   wasmSupport: /src\/backend\/(offload|wasm\/plan)\.ts$/,
   wasm: /src\/backend\/wasm\/(device|executor)\.ts$/,

@@ -13,13 +13,12 @@ import {
 import { requireSeed } from "../graph/initializers.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger, requireName } from "../graph/network.ts";
-import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
+import { adam, type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { requireDataset } from "./dataset.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
-import { requireCheckpoint } from "./checkpoint.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -193,18 +192,6 @@ function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: n
   });
 }
 
-/** @throws InvalidInput */
-export function requireControls(steering: TrainingControls, { perMember }: RunSettings): void {
-  requireOptions("train: next", steering, ["logInterval", "learningRate"]);
-  const { learningRate } = steering;
-  if (learningRate === undefined) return;
-  requireHyperParameter("train: next: learningRate", "learningRate", learningRate);
-  if (perMember?.learningRate === undefined) return;
-  const fix = "start a training with other lists";
-  const expected = "no learningRate where perMember sets those of the members";
-  throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
-}
-
 function requireBoolean(place: string, value: unknown): void {
   if (value === undefined || typeof value === "boolean") return;
   throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
@@ -249,7 +236,6 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume } = options;
-  if (resume !== undefined) requireCheckpoint(resume, { network, members, settings, totalSteps });
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
@@ -262,17 +248,24 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
 }
 
 /**
- * As `planTraining`, and what is loaded only where it is asked for: schedules.
+ * As `planTraining`, and what is loaded only where it is asked for: schedules, and the state that a training goes on from.
  * @throws InvalidInput
  */
-export async function prepareTraining(...training: Parameters<typeof planTraining>): Promise<TrainPlan> {
-  const plan = planTraining(...training);
-  const [, , { schedule }] = training;
+export async function prepareTraining(
+  network: AnyNetwork,
+  data: Dataset,
+  options: TrainOptions,
+  members: number,
+): Promise<TrainPlan> {
+  const plan = planTraining(network, data, options, members);
+  const { totalSteps, settings } = plan;
+  const { schedule, resume } = options;
+  if (resume !== undefined) {
+    const { requireCheckpoint } = await import("./checkpoint.ts");
+    requireCheckpoint(resume, { network, members, settings, totalSteps });
+  }
   if (schedule === undefined) return plan;
   const { factorsOf } = await import("./scheduleOption.ts");
-  const { settings, totalSteps } = plan;
-  return {
-    ...plan,
-    settings: { ...settings, optimizer: { ...settings.optimizer, factors: factorsOf(schedule, settings, totalSteps) } },
-  };
+  const factors = factorsOf(schedule, settings, totalSteps);
+  return { ...plan, settings: { ...settings, optimizer: { ...settings.optimizer, factors } } };
 }

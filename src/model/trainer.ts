@@ -10,15 +10,10 @@ import {
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
+import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { evaluate, type Evaluation, mean } from "./metrics.ts";
-import {
-  requireControls,
-  type EventInterval,
-  eventIntervalOf,
-  type TrainingControls,
-  type TrainPlan,
-} from "./options.ts";
+import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
 
 /** What a training run tells while it goes on. */
 export interface Progress {
