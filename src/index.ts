@@ -15,6 +15,7 @@ export {
   type Scores,
   type Trace,
   type Checkpoint,
+  type EarlyStoppingState,
   type Fingerprint,
 } from "./backend/executor.ts";
 export { isCheckpoint } from "./backend/isCheckpoint.ts";
@@ -115,6 +116,8 @@ export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
 export type { Model, ModelOptions } from "./model/model.ts";
+export type { StoppingResult } from "./model/earlyStopper.ts";
+export type { EarlyStopping } from "./model/earlyStopping.ts";
 export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";
 export {
   type CheckpointOptions,

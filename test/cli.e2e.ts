@@ -35,6 +35,23 @@ describe("train", () => {
     expect(decodeModel(read("all.safetensors"), "all").training).toMatchObject({ steps: 540, finished: true });
   });
 
+  test("--patience stops, restores the best epoch and says so, and --verify takes the steps up to it", async () => {
+    const flags = ["--patience", "3", "--min-delta", "0.05", "--verify", "--json", "--output", "stopped.safetensors"];
+    const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);
+    expect(code).toBe(0);
+    const { training, verification } = JSON.parse(stdout);
+    const { stoppedSteps, bestSteps } = training.earlyStopping;
+    expect(stoppedSteps[0] - bestSteps[0]).toBe(3 * 9);
+    expect(training.step).toBe(stoppedSteps[0]);
+    expect(verification).toMatchObject({ passed: true, conclusive: true });
+    const several = [...flags.slice(0, 4), "--members", "3", "--output", "several.safetensors"];
+    const { stdout: told } = await thalweg([...trainPenguins, ...cpu, ...several]);
+    expect(told).toMatch(/training +3 of 3 members stopped after epochs? [\d to]+, best epochs? [\d to]+ restored\n/);
+    const { code: refused, stderr } = await thalweg([...trainPenguins, "--patience", "3", "--validation", "0"]);
+    expect(refused).toBe(2);
+    expect(stderr).toContain("--patience: expected rows that are held out, got --validation 0");
+  });
+
   test("--verify-webgpu repeats the steps of another device on WebGPU and holds them against float64", async () => {
     const flags = ["--device", "cpu", "--verify-webgpu", "--epochs", "5", "--output", "webgpu.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...flags]);

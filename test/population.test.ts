@@ -401,6 +401,7 @@ function fakeRun(members: number, sizes: { ringSteps: number; leastSteps: number
       nonFiniteSteps: new Float64Array(members).fill(-1),
     }),
     setLearningRate: () => {},
+    stop: () => {},
     dispose: () => {},
   } satisfies TrainingRun;
   const executor = { network: net, members, readParameters: async () => some } as unknown as Executor;

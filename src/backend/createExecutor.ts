@@ -10,17 +10,25 @@ async function openReference(network: AnyNetwork, members: number): Promise<Exec
   return createReference(network, members);
 }
 
-/** Picks what computes: WebGPU, WebAssembly or the float64 reference, by the device. */
-export async function createExecutor(device: Device, network: AnyNetwork, members: number): Promise<Executor> {
+/**
+ * Picks what computes: WebGPU, WebAssembly or the float64 reference, by the device.
+ * @param plannedMembers that a training began with, where fewer go on: they are computed where and as they were, to the same bits
+ */
+export async function createExecutor(
+  device: Device,
+  network: AnyNetwork,
+  members: number,
+  plannedMembers?: number,
+): Promise<Executor> {
   if (device?.kind === "reference") return openReference(network, members);
   if (device?.kind === "wasm") {
     const { openWasmExecutor } = await import("./wasm/executor.ts");
-    return openWasmExecutor(device, network, members);
+    return openWasmExecutor(device, network, members, { plannedMembers });
   }
   const { openExecutor } = await import("./webgpu/strategies/executor.ts");
-  const executor = await openExecutor(device, network, members);
+  const executor = await openExecutor(device, network, members, plannedMembers);
   const gpu = device as GpuDevice; // anything else was refused
-  if (members > 1 || gpu.kind !== "gpu" || gpu.isRequired) return executor;
+  if ((plannedMembers ?? members) > 1 || gpu.kind !== "gpu" || gpu.isRequired) return executor;
   const { withOffload } = await import("./offload.ts");
   return withOffload(gpu, executor);
 }

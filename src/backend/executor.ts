@@ -44,6 +44,28 @@ export interface PerMember {
   readonly seed?: ArrayLike<number>;
 }
 
+/** Where the early stopping of a training stands, [members] each: src/model/earlyStopping.ts. */
+export interface EarlyStoppingState {
+  /** Best value of the metric, infinite where there was none, and the step after which it was; −1 where there was none. */
+  readonly bestValues: Float64Array;
+  readonly bestSteps: Float64Array;
+  /** Validations since the best one. */
+  readonly waits: Float64Array;
+  /** Steps after which a member was stopped; −1 while it goes on. */
+  readonly stoppedSteps: Float64Array;
+  /** Loss before the last step that a member has done. */
+  readonly finalLosses: FloatArray;
+  /** The last step after which members were judged. A state that is read after another one has not been judged yet. */
+  readonly judgedStep: number;
+  /** [members, parameterCount], or none where they are not restored. */
+  readonly bestParameters: FloatArray;
+}
+
+/** What the trainer goes on from, apart from what the run computes: an entry for each feature that keeps something between events. */
+export interface TrainerState {
+  readonly earlyStopping?: EarlyStoppingState;
+}
+
 /** What a training has to have in common with the one that it goes on with: the rows of every step, and the moments' meaning. */
 export interface Fingerprint {
   /** Hash of the rows. */
@@ -70,6 +92,7 @@ export interface Checkpoint {
   readonly nonFiniteSteps: Float64Array;
   readonly bestLosses: FloatArray;
   readonly bestSteps: Float64Array;
+  readonly trainer?: TrainerState | undefined;
   /** Of which training; one without any may go on as another training. */
   readonly fingerprint?: Fingerprint | undefined;
 }
@@ -134,6 +157,11 @@ export interface TrainingRun {
   readonly leastSteps: number;
   /** Replaces the learning rate of all members from the next step handed over. */
   setLearningRate(learningRate: number): void;
+  /**
+   * Stops members after the first step, all work being done: as if a value of step 0 had not been finite. Later steps leave them as
+   * they are, with a loss of NaN.
+   */
+  stop(members: readonly number[]): void;
   dispose(): void;
 }
 

@@ -15,6 +15,7 @@ import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport }
 import { saveAfterLoss } from "./sweepLoss.ts";
 import { type SweepResults, noResults, quantilesOf, rankedLosses, stepsTaken } from "./sweepResults.ts";
 import { type SweepFlags, type SweepSession, optionsOf } from "./sweepSession.ts";
+import { stoppingOf } from "./stopping.ts";
 import { describeValues } from "./sweepValues.ts";
 import { working } from "./work.ts";
 import { networkOf } from "./trainFlags.ts";
@@ -28,6 +29,7 @@ import {
   runTraining,
   save,
   scoreHeldOut,
+  tellStopping,
 } from "./training.ts";
 import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
@@ -97,9 +99,14 @@ async function initialParametersOf({ flags, model, plan }: SweepSession, winner:
 }
 
 /** Networks times steps that were done in a second. */
-function tellSpeed({ output, plan }: SweepSession, { training }: SweepResults, { last }: Outcome): number | undefined {
+function tellSpeed(
+  { output, plan, model }: SweepSession,
+  { training }: SweepResults,
+  { last }: Outcome,
+): number | undefined {
   if (!last) return undefined;
-  const speed = (1000 * stepsTaken(training, last.step)) / last.elapsedMs;
+  const taken = model.earlyStopping?.memberSteps ?? stepsTaken(training, last.step);
+  const speed = (1000 * taken) / last.elapsedMs;
   const work = `${grouped(plan.members)} networks, ${grouped(last.step)} steps in ${duration(last.elapsedMs)}`;
   output.result("speed", `${grouped(speed)} networks·steps/s (${work})`);
   return speed;
@@ -132,10 +139,14 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
     throw new Stop("no network has a finite loss, no model was saved", exitCodes.diverged[0]);
   const picked = await model.pick(winner);
   try {
-    const own: Session = { ...session, model: picked, options: optionsOf(flags, plan, winner) };
+    const { epochs: _, ...ofWinner } = optionsOf(flags, plan, winner);
+    const steps = model.earlyStopping?.steps[winner];
+    const length = steps === undefined ? { epochs: flags.epochs } : { steps };
+    const own: Session = { ...session, model: picked, options: { ...ofWinner, ...length } };
     const written = await save(own, outcome);
     const keptTable = session.csv?.write(new TextEncoder().encode(csvOf(report)), outcome.finished);
     tellReport(output, report, flags.top);
+    tellStopping(session);
     const networkStepsPerSecond = tellSpeed(session, results, outcome);
     const saved = (): void => {
       output.result("saved", `${written}, member ${winner}`);
@@ -179,7 +190,7 @@ function createPopulation(
 export async function sweep(file: string, flags: SweepFlags, interrupts: Interrupts): Promise<void> {
   const output = createOutput(flags);
   const plan = planSweep(flags, flags.splitSeed);
-  const options = optionsOf(flags, plan);
+  const ofAll = optionsOf(flags, plan);
   const modelFile = claimModel(file, flags);
   const csv = claimTable(file, flags, modelFile);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
@@ -188,6 +199,7 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const device = await openDevice(output, flags.device);
   try {
     const model = await createPopulation(flags, plan, network, device);
+    const options = { ...ofAll, ...stoppingOf({ ...flags, members: 1 }, prepared) };
     const session = { flags, output, interrupts, table, prepared, options, model, plan, file: modelFile, csv };
     announce(session, device);
     await conclude(session, await runTraining(session, viewOf(session)));

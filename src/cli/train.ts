@@ -10,6 +10,7 @@ import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
+import { stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
@@ -23,10 +24,11 @@ import {
   save,
   type SessionOptions,
   scoreHeldOut,
+  tellStopping,
 } from "./training.ts";
 import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
-const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optimizer): SessionOptions => ({
+const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
   ...scheduleOf(flags),
   epochs: flags.epochs,
@@ -34,7 +36,8 @@ const optionsOf = (flags: TrainFlags, { validation }: Prepared, optimizer: Optim
   seed: flags.seed,
   strategy: flags.strategy,
   ...regularisationOf(flags),
-  ...(validation && { validation }),
+  ...(prepared.validation && { validation: prepared.validation }),
+  ...stoppingOf(flags, prepared),
 });
 
 /** What makes the steps long, as far as it was asked for. */
@@ -74,6 +77,7 @@ async function conclude(
     output.record(record);
     throw interruptedAt(session, outcome);
   }
+  tellStopping(session);
   const heldOut = await scoreHeldOut(session);
   const verified = initialParameters && (await verify(session, outcome, initialParameters));
   saved();

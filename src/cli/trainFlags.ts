@@ -11,6 +11,7 @@ import {
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
 import type { ScheduleFlags } from "./scheduleFlag.ts";
+import type { StoppingFlags } from "./stopping.ts";
 import type { RegularisationFlags } from "./regularisation.ts";
 import {
   type ActivationName,
@@ -31,7 +32,7 @@ import {
 } from "../node.ts";
 
 /** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
-export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFlags {
+export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFlags, StoppingFlags {
   /** Column names, separated by commas. */
   readonly target?: string;
   readonly task?: Task;

@@ -12,6 +12,7 @@ import {
 import { categoryEncodings, missingCellsChoices } from "../data.ts";
 import { addReadOptions } from "./readFlags.ts";
 import { schedule, scheduleUsage } from "./scheduleFlag.ts";
+import { addStoppingOptions } from "./stopping.ts";
 import { usualRate } from "./trainFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
 
@@ -71,7 +72,7 @@ const withMomentum = optimizerNames.filter((own) => "momentum" in hyperParameter
 
 /** @param what placeholder of the numbers that `read` reads */
 export function addStepOptions(command: Command, what: string, read: RateReader): Command {
-  return command
+  return addStoppingOptions(command)
     .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
     .option(`--learning-rate <${what}>`, rates, read("--learning-rate"))
     .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))

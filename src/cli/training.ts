@@ -26,6 +26,7 @@ import type { Output } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, modelKind } from "./outputFile.ts";
 import { scoreLines } from "./scoreLines.ts";
 import type { ProgressView } from "./progress.ts";
+import { describeStopping } from "./stopping.ts";
 import { startWork, working } from "./work.ts";
 import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 
@@ -132,6 +133,13 @@ export async function save(session: Session, outcome: Outcome): Promise<string> 
   return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
 }
 
+/** Tells when members stopped, where they might. */
+export function tellStopping({ model, output, flags, prepared }: Session): void {
+  if (!model.earlyStopping) return;
+  const perEpoch = Math.ceil(prepared.trainingRows / Math.min(flags.batchSize, prepared.trainingRows));
+  output.result("training", describeStopping(model.earlyStopping, { perEpoch, epochs: flags.epochs }));
+}
+
 /** Tells how good the model is on the rows that were held out, in the units of the table. */
 export async function scoreHeldOut({ model, prepared, output }: Session): Promise<PredictionScore | undefined> {
   const { preprocessing, validation } = prepared;
@@ -155,6 +163,13 @@ export function interruptedAt({ file, interrupts }: Session, { last }: Outcome):
   const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
   return new Stop(`interrupted ${done}; the model as it was is in ${file.path}`, interrupts.exitCode);
 }
+
+const earlyStoppingRecord = ({ earlyStopping }: Model<AnyNetwork>) =>
+  earlyStopping && {
+    stoppedSteps: Array.from(earlyStopping.stoppedSteps),
+    bestSteps: Array.from(earlyStopping.bestSteps),
+    bestValues: Array.from(earlyStopping.bestValues),
+  };
 
 /** What --json tells of a training. */
 export function recordOf(session: Session, { last, finished }: Outcome) {
@@ -180,7 +195,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     data: { place: table.place, ...report, trainingRows, validationRows, preprocessing },
     network: architecture,
     plan: model.plan(prepared.training, options),
-    training: { ...training, finished, validation: last?.validation },
+    training: { ...training, finished, validation: last?.validation, earlyStopping: earlyStoppingRecord(model) },
     model: file.path,
     exitCode: interrupts.exitCode,
   };

@@ -94,8 +94,10 @@ export async function verify(session: Session, outcome: Outcome, initialParamete
     output.result(index === 0 ? "check" : "", line);
   const machine = machineOf(session);
   if (!flags.verifyWebgpu || machine === "gpu" || machine === "software") return { verification };
-  const { validation: _, ...steps } = options;
-  const alike = { ...request, options: { ...steps, strategy: "auto" as const } };
+  const { validation: _, earlyStopping: __, epochs, ...others } = options;
+  const steps = model.earlyStopping?.steps[0]; // of one member: with more it was refused
+  const length = steps === undefined ? { ...(epochs !== undefined && { epochs }) } : { steps };
+  const alike = { ...request, options: { ...others, ...length, strategy: "auto" as const } };
   return { verification, webgpu: await verifyWebgpu(session, outcome, alike) };
 }
 

@@ -17,7 +17,7 @@ interface Resumed {
 const isNumbers = (value: unknown): value is ArrayLike<number> =>
   value instanceof Float32Array || value instanceof Float64Array;
 
-function requireLength(name: keyof Checkpoint, values: unknown, length: number): void {
+function requireLength(name: string, values: unknown, length: number): void {
   if (isNumbers(values) && values.length === length) return;
   const got = isNumbers(values) ? `${values.length} values` : typeof values;
   const fix = "pass a state of a training of this network, of as many members, with this optimizer";
@@ -41,4 +41,10 @@ export function requireCheckpoint(state: Checkpoint, { network, members, setting
   requireFinite(state.parameters);
   requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
   for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
+  const stopping = state.trainer?.earlyStopping;
+  if (stopping === undefined) return;
+  const { judgedStep, bestParameters, ...lists } = stopping;
+  requireInteger("train: resume: earlyStopping.judgedStep", judgedStep, 0, state.step);
+  for (const [name, list] of Object.entries(lists)) requireLength(`earlyStopping.${name}`, list, members);
+  if (bestParameters?.length !== 0) requireLength("earlyStopping.bestParameters", bestParameters, count);
 }

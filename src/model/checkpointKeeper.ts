@@ -9,12 +9,15 @@ const readingShare = 20;
 
 const isGood = (nonFiniteSteps: FloatArray): boolean => nonFiniteSteps.some((step) => step < 0);
 
+/** What states are read from. */
+type StateReader = Pick<TrainingRun, "readCheckpoint" | "readNonFinite">;
+
 /**
  * The newest good state of a training, on the host. A reading takes its values before anything that is handed over later, so
  * that steps go on meanwhile.
  */
 export class CheckpointKeeper {
-  readonly #run: TrainingRun;
+  readonly #run: StateReader;
   readonly #settings: RunSettings;
   readonly #plan: CheckpointPlan | undefined;
   /** Whether a state takes no longer to read than an event may. */
@@ -27,7 +30,7 @@ export class CheckpointKeeper {
   #savedMs = performance.now();
   #nextMs = 0;
 
-  constructor(run: TrainingRun, settings: RunSettings, floats: number, plan: CheckpointPlan | undefined) {
+  constructor(run: StateReader, settings: RunSettings, floats: number, plan: CheckpointPlan | undefined) {
     this.#run = run;
     this.#settings = settings;
     this.#plan = plan;

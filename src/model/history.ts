@@ -1,4 +1,5 @@
 import type { MemberResults } from "../backend/executor.ts";
+import type { StoppingResult } from "./earlyStopper.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { Progress } from "./trainer.ts";
 
@@ -29,6 +30,8 @@ export interface FitResult {
   /** How training went for each member. */
   readonly results: MemberResults;
   readonly history: History;
+  /** Where there is early stopping: when members stopped, and when they were best. */
+  readonly earlyStopping?: StoppingResult;
 }
 
 /** Collects the history of a training from its events. */

@@ -16,7 +16,8 @@ const sumOf = (values: ArrayLike<number>): number => Array.from(values).reduce((
 
 export const mean = (values: ArrayLike<number>): number => sumOf(values) / values.length;
 
-const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
+/** Scores with their means over members. */
+export const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({
   loss: mean(losses),
   accuracy: accuracies && mean(accuracies),
   losses,
@@ -29,11 +30,13 @@ const hostOutputs = 2 ** 22;
 /**
  * Scores members on rows of data. One network with at most 2²² outputs, and rows with weights, are scored in float64 from the outputs;
  * otherwise the sums are taken where the outputs are, in float32 over 128 rows and in float64 beyond, and only the scores are read back.
+ * @param isAlike whether one network is scored as it would be among others, to the same bits
  */
-export async function evaluate(executor: Executor, data: Dataset): Promise<Evaluation> {
+export async function evaluate(executor: Executor, data: Dataset, isAlike = false): Promise<Evaluation> {
   const { network, members } = executor;
   const { inputs, targets, weights } = data;
-  if (!weights && (members > 1 || targets.length > hostOutputs)) return evaluationOf(await executor.score(data));
+  if (!weights && (isAlike || members > 1 || targets.length > hostOutputs))
+    return evaluationOf(await executor.score(data));
   const rowCount = inputs.length / network.inputs;
   const chunk = Math.max(1, Math.floor(hostOutputs / (members * network.outputs)));
   const tallies = createTallies(members);

@@ -16,6 +16,7 @@ import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
+import type { StoppingResult } from "./earlyStopper.ts";
 import type { FitResult } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
 import {
@@ -104,11 +105,13 @@ export class Model<Architecture extends AnyNetwork = Network> {
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
       const { Trainer: LoadedTrainer } = await import("./trainer.ts"); // a page downloads it when it trains
       const run = await this.#executor.createRun(plan.settings);
+      const open = (members: number) => createExecutor(this.device, this.network, members, this.members);
+      const trainer = new LoadedTrainer(this.#executor, run, plan, open);
+      this.#trainer = trainer;
       try {
-        this.#trainer = new LoadedTrainer(this.#executor, run, plan);
-        yield* this.#trainer.events();
+        yield* trainer.events();
       } finally {
-        run.dispose();
+        trainer.dispose();
       }
     } finally {
       this.#isTraining = false;
@@ -131,6 +134,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#trainer?.results;
   }
 
+  /** How the latest training's early stopping went for each member, at its last event. Undefined without it. */
+  get earlyStopping(): StoppingResult | undefined {
+    return this.#trainer?.earlyStopping;
+  }
+
   /**
    * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
    * Throws as `train` does.
@@ -142,14 +150,23 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
-      options?.validation && options.logInterval === undefined
+      options?.validation && options.logInterval === undefined && !options.earlyStopping
         ? eventIntervalOf({ epochs }, perEpoch)
         : plan.eventInterval;
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
     const { step: steps, validation, diverged } = last!;
     const { history } = recorder;
-    return { steps, loss: history.loss.at(-1)!, validation, diverged, results: this.results!, history };
+    const { earlyStopping } = this;
+    return {
+      steps,
+      loss: history.loss.at(-1)!,
+      validation,
+      diverged,
+      results: this.results!,
+      history,
+      ...(earlyStopping && { earlyStopping }),
+    };
   }
 
   /**

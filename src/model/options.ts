@@ -19,6 +19,7 @@ import { requireDataset } from "./dataset.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
+import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -67,7 +68,9 @@ export interface TrainOptions extends LabelOptions {
   readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
-  /** Default: every 200 ms, and at the end. */
+  /** Stop each member when its validation gets no better, and restore its best parameters. Needs `validation`. */
+  readonly earlyStopping?: EarlyStopping;
+  /** Default: every 200 ms, and at the end; with early stopping after every epoch. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
@@ -106,6 +109,7 @@ export interface TrainPlan {
   readonly perEpoch: number;
   readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
+  readonly earlyStopping: StoppingRule | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
 }
@@ -126,6 +130,7 @@ const known = [
   ...labelOptions,
   "checkpoint",
   "validation",
+  "earlyStopping",
   "logInterval",
   "signal",
 ];
@@ -235,13 +240,16 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     ...optionalSettings(options, optimizer, members),
   };
   const totalSteps = totalStepsOf(options, perEpoch);
-  const { resume } = options;
+  const { resume, validation, earlyStopping } = options;
+  const eventInterval = eventIntervalOf(logInterval ?? (earlyStopping && { epochs: 1 }), perEpoch);
+  const { eventSteps: everySteps = perEpoch } = eventInterval;
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
     perEpoch,
-    eventInterval: eventIntervalOf(logInterval, perEpoch),
-    validation: options.validation,
+    eventInterval,
+    validation,
+    earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };

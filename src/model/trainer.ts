@@ -12,6 +12,7 @@ import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
+import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
 import { evaluate, type Evaluation, mean } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
 
@@ -36,6 +37,8 @@ export interface Progress {
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
+  /** Members that early stopping has stopped. */
+  readonly stopped: number;
   /** Since the last event. */
   readonly stepsPerSecond: number;
   readonly elapsedMs: number;
@@ -63,7 +66,9 @@ function meanLoss(losses: FloatArray): number {
 /** One training run from its first step to its last: units of steps, then an event, again and again. */
 export class Trainer {
   readonly #executor: Executor;
-  readonly #run: TrainingRun;
+  readonly #open: (members: number) => Promise<Executor>;
+  #run: TrainingRun;
+  #stopper: EarlyStopper | undefined;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #interval: EventInterval;
@@ -80,16 +85,28 @@ export class Trainer {
   readonly #keeper: CheckpointKeeper;
   #results: MemberResults | undefined;
 
-  constructor(executor: Executor, run: TrainingRun, plan: TrainPlan) {
+  /** Owns the run. @param open opens an executor of fewer members, which computes as the first does */
+  constructor(
+    executor: Executor,
+    run: TrainingRun,
+    plan: TrainPlan,
+    open: (members: number) => Promise<Executor> = () => Promise.resolve(executor),
+  ) {
     this.#executor = executor;
+    this.#open = open;
     this.#run = run;
     this.#plan = plan;
     this.#settings = plan.settings;
     const floats = executor.members * executor.network.parameterCount;
-    this.#keeper = new CheckpointKeeper(run, plan.settings, floats, plan.checkpoint);
+    const reader = {
+      readCheckpoint: (step: number) => this.#readCheckpoint(step),
+      readNonFinite: () => this.#run.readNonFinite(),
+    };
+    this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
-    this.#step = this.#rhythmStep = this.#unread = this.#eventStep = this.#firstStep;
+    this.#step = this.#unread = this.#eventStep = this.#firstStep;
+    this.#rhythmStep = this.#step - (this.#step % (plan.earlyStopping?.everySteps ?? 1));
   }
 
   /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
@@ -100,6 +117,15 @@ export class Trainer {
   /** How it went for each member; undefined while it goes on, and where the GPU or the model was lost. */
   get results(): MemberResults | undefined {
     return this.#results;
+  }
+
+  /** How early stopping went, at the last event; undefined without it. */
+  get earlyStopping(): StoppingResult | undefined {
+    return this.#stopper?.result;
+  }
+
+  dispose(): void {
+    this.#run.dispose();
   }
 
   /** @throws the signal's reason, after the unit under way and an event that tells its last step; NonFinite when every member has diverged */
@@ -122,17 +148,35 @@ export class Trainer {
   }
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    const { totalSteps } = this.#plan;
+    await this.#prepareStopping();
+    if (this.#isDone) yield await this.#event();
     await this.#keeper.keep(this.#step);
     this.#startMs = this.#eventMs = performance.now();
-    while (this.#step < totalSteps) {
+    while (!this.#isDone) {
       await this.#untilEvent();
       if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
-      if (this.#step === totalSteps || !this.#plan.signal?.aborted) continue;
+      if (this.#isDone || !this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
+  }
+
+  get #isDone(): boolean {
+    return this.#step >= this.#plan.totalSteps || this.#stopper?.isDone === true;
+  }
+
+  async #prepareStopping(): Promise<void> {
+    const { earlyStopping: rule, settings, validation } = this.#plan;
+    if (!rule) return;
+    const { PackedRun } = await import("./packedRun.ts");
+    const { EarlyStopper } = await import("./earlyStopper.ts");
+    const [executor, open] = [this.#executor, this.#open];
+    const run = new PackedRun({ executor, run: this.#run, settings, open, validation });
+    this.#run = run;
+    const { resume } = settings;
+    this.#stopper = new EarlyStopper(rule, run, executor.members, resume?.trainer?.earlyStopping);
+    if (resume) await this.#stopper.resume(resume);
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -150,10 +194,14 @@ export class Trainer {
 
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
-    const { totalSteps, signal } = this.#plan;
+    const { totalSteps, signal, earlyStopping } = this.#plan;
     const { eventSteps, eventMs } = this.#interval;
     const since = this.#step - this.#rhythmStep;
-    const last = eventSteps ? Math.min(totalSteps, this.#step + eventSteps - (since % eventSteps)) : totalSteps;
+    const next = eventSteps ? this.#step + eventSteps - (since % eventSteps) : totalSteps;
+    const judged = earlyStopping
+      ? this.#step + earlyStopping.everySteps - (this.#step % earlyStopping.everySteps)
+      : next;
+    const last = Math.min(totalSteps, next, judged);
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
@@ -191,8 +239,8 @@ export class Trainer {
     await this.#readLosses();
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
-    const diverged = await this.#checkFinite();
-    const { validation } = this.#plan;
+    const nonFiniteSteps = await this.#checkFinite();
+    const validation = await this.#validate(nonFiniteSteps);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
@@ -202,11 +250,13 @@ export class Trainer {
       loss: meanLoss(losses),
       losses,
       learningRate: this.#learningRate(),
-      validation: validation && (await evaluate(this.#executor, validation)),
-      diverged,
+      validation,
+      diverged: nonFiniteSteps.filter((step) => step >= 0).length,
+      stopped: this.#stopper?.stopped ?? 0,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
-      etaMs: ((nowMs - this.#startMs) / (this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
+      etaMs:
+        ((nowMs - this.#startMs) / Math.max(1, this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
     this.#eventMs = performance.now();
     this.#eventCostMs = this.#eventMs - startMs;
@@ -221,11 +271,30 @@ export class Trainer {
     return optimizerAt(base, this.#step - 1).learningRate;
   }
 
-  /** Counts members that diverged; when all have, goes back to the last good parameters and throws. */
-  async #checkFinite(): Promise<number> {
+  /** Scores members on the validation rows, and stops those that get no better. */
+  async #validate(nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
+    const { validation } = this.#plan;
+    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation));
+    const state = this.#keeper.isSmall ? this.#keeper.newest : undefined;
+    const evaluation = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
+    return this.#isDone ? this.#stopper.restore() : evaluation;
+  }
+
+  /** A state of the run, with what the trainer itself goes on from. */
+  async #readCheckpoint(step: number): Promise<Checkpoint> {
+    const stopping = this.#stopper?.state; // that of now: steps may go on while the rest is read
+    const results = stopping && this.#run.readResults();
+    const state = await this.#run.readCheckpoint(step);
+    if (!results) return state;
+    const { finalLosses } = await results;
+    return { ...state, trainer: { earlyStopping: { ...stopping, finalLosses } } };
+  }
+
+  /** @returns first step of each member that was not finite; when all have diverged, goes back to the last good parameters and throws */
+  async #checkFinite(): Promise<Float64Array> {
     const steps = await this.#keeper.keep(this.#step);
     const diverged = steps.filter((step) => step >= 0);
-    if (diverged.length < steps.length) return diverged.length;
+    if (diverged.length < steps.length) return steps;
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#keeper.newest;

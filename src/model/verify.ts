@@ -13,8 +13,8 @@ export interface VerifyRequest {
   readonly data: Dataset;
   /** Options of the training that `model` went through; their signal ends the verification too. */
   readonly options: TrainOptions;
-  /** Steps that were done; default all of `options`. */
-  readonly steps?: number;
+  /** Steps that were done, by all or by each member; default all of `options`, and with early stopping those that it has left. */
+  readonly steps?: number | ArrayLike<number>;
 }
 
 /** A trained model held against the float64 reference that took the same steps. */
@@ -81,16 +81,23 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
   );
   executor.writeParameters(request.initialParameters);
   const run = await executor.createRun(settings);
+  const { steps = totalSteps } = request;
+  const ends = typeof steps === "number" ? [steps] : Array.from(steps);
+  const parameters = Float64Array.from(request.initialParameters);
+  const width = parameters.length / ends.length;
+  const last = ends.reduce((most, end) => Math.max(most, end), 0);
   let pauseMs = performance.now() + unitMs;
-  for (let step = settings.resume?.step ?? 0; step < (request.steps ?? totalSteps); step++) {
+  for (let step = settings.resume?.step ?? 0; step < last; step++) {
     if (seed !== undefined) executor.writeParameters(rounded(await executor.readParameters(), seed, step));
     await run.execute(step, 1);
+    for (const [member, end] of ends.entries())
+      if (end === step + 1) parameters.set(await executor.readParameters(member * width, width), member * width);
     if (performance.now() < pauseMs) continue;
     await nextTask();
     signal?.throwIfAborted();
     pauseMs = performance.now() + unitMs;
   }
-  return Float64Array.from(await executor.readParameters());
+  return parameters;
 }
 
 interface Difference {
@@ -151,7 +158,9 @@ async function compareStep(model: Model<AnyNetwork>, reference: Reference, { dat
  * decides, since in one step nothing is amplified.
  * @throws the reason of the options' signal
  */
-export async function verifyTraining(model: Model<AnyNetwork>, request: VerifyRequest): Promise<Verification> {
+export async function verifyTraining(model: Model<AnyNetwork>, wanted: VerifyRequest): Promise<Verification> {
+  const steps = wanted.steps ?? (wanted.options.earlyStopping && model.earlyStopping?.steps);
+  const request = { ...wanted, ...(steps !== undefined && { steps }) };
   const { network, members } = model;
   const { createReference } = await import("../backend/createReference.ts");
   const executor = createReference(network, members);

@@ -127,6 +127,10 @@ class ReferenceRun implements TrainingRun {
     this.#optimizers = optimizersOf(this.#settings, this.#parameters.length);
   }
 
+  stop(members: readonly number[]): void {
+    for (const member of members) this.#nonFinite[member] = 0;
+  }
+
   async execute(firstStep: number, count: number): Promise<void> {
     this.#requireAlive();
     for (let step = firstStep; step < firstStep + count; step++) this.#step(step);

@@ -22,6 +22,8 @@ export interface WasmMachine {
 export interface WasmWork {
   readonly network: AnyNetwork;
   readonly members: number;
+  /** As `ExecutorOptions` has it. */
+  readonly plannedMembers?: number | undefined;
   readonly settings: RunSettings;
 }
 

@@ -40,6 +40,8 @@ interface ExecutorOptions {
   readonly machine?: WasmMachine | undefined;
   /** Why it is not a GPU that computes, where a GPU was found. */
   readonly because?: string | undefined;
+  /** Members that the training began with, where fewer go on: what it takes to the same bits. */
+  readonly plannedMembers?: number | undefined;
 }
 
 /** Parameters of members on the CPU in f32, and what is computed with them by WebAssembly. */
@@ -78,9 +80,9 @@ export class WasmExecutor implements Executor {
     device: WasmDevice,
     network: AnyNetwork,
     members: number,
-    { machine, because }: ExecutorOptions = {},
+    { machine, ...options }: ExecutorOptions = {},
   ): Promise<WasmExecutor> {
-    return new WasmExecutor(device, network, members, { machine: machine ?? (await machineOf(device)), because });
+    return new WasmExecutor(device, network, members, { machine: machine ?? (await machineOf(device)), ...options });
   }
 
   #requireAlive(place: string): void {
@@ -174,8 +176,7 @@ export class WasmExecutor implements Executor {
 
   planRun(settings: RunSettings): PlanReport {
     const { machine, because } = this.#options;
-    const network = trainedNetwork(this.network, settings.data);
-    const work = { network, members: this.members, settings };
+    const work = this.#work(settings);
     const plan = planWasm(machine, work, because);
     const memory = new MemoryCount();
     memory.allocate(4 * this.members * this.#stride);
@@ -193,14 +194,20 @@ export class WasmExecutor implements Executor {
 
   /** @returns rows that are taken at once */
   #planFused(memory: MemoryCount, settings: RunSettings, kernelOf: KernelOf): number {
-    const network = fusedNetwork(trainedNetwork(this.network, settings.data))!;
-    const training = { network, members: this.members, settings };
+    const work = this.#work(settings);
+    const training = { ...work, network: fusedNetwork(work.network)! };
     const { rowCount } = new FusedMemory(memory, training, { kernelOf, threads: this.#device.pool.threads });
     return Math.min(settings.batchSize, rowCount);
   }
 
   #planLayered(memory: MemoryCount, settings: RunSettings, kernelOf: KernelOf): number {
     return new RunMemory(memory, this.#runRequest(settings), kernelOf).sizes.chunkRows;
+  }
+
+  /** What is to be trained. */
+  #work(settings: RunSettings) {
+    const network = trainedNetwork(this.network, settings.data);
+    return { network, members: this.members, plannedMembers: this.#options.plannedMembers, settings };
   }
 
   /** What a run layer by layer is created with. */
@@ -213,8 +220,9 @@ export class WasmExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     this.#requireAlive("train");
-    const isFused = strategyOf({ network: this.network, members: this.members, settings }) !== "layered";
-    const network = fusedNetwork(trainedNetwork(this.network, settings.data));
+    const work = this.#work(settings);
+    const isFused = strategyOf({ ...work, network: this.network }) !== "layered";
+    const network = fusedNetwork(work.network);
     return network && isFused ? this.#createFused(network, settings) : this.#createRun(settings);
   }
 
@@ -222,9 +230,8 @@ export class WasmExecutor implements Executor {
     this.#fused = await FusedRun.create({
       pool: this.#device.pool,
       kernels: this.#device.kernels,
+      ...this.#work(settings),
       network,
-      members: this.members,
-      settings,
       parameters: await this.readParameters(),
       requireAlive: () => this.#requireAlive("train"),
       ended: () => {

@@ -22,6 +22,8 @@ export const itemsPerThread = 8;
 export interface FusedTraining {
   readonly network: Network;
   readonly members: number;
+  /** As `ExecutorOptions` has it. */
+  readonly plannedMembers?: number | undefined;
   readonly settings: RunSettings;
 }
 
@@ -101,7 +103,8 @@ export class FusedMemory {
   }
 
   get isMembers(): boolean {
-    return this.#training.members > 1;
+    const { members, plannedMembers = members } = this.#training;
+    return plannedMembers > 1;
   }
 
   /** Lanes and values of the state: of members, or of one network. */

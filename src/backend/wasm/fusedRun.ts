@@ -32,10 +32,11 @@ export interface FusedRequest extends FusedTraining {
 
 function takeKernels(request: FusedRequest): Promise<KernelLease> {
   const { network, members, settings, kernels, pool, useRelaxed = hasRelaxedSimd() } = request;
+  const { plannedMembers = members } = request;
   const rowCount = rowCountOf(settings, network);
   const rowRule = rowRuleOf(settings, rowCount);
   const plan = updatePlan(widestOptimizer(settings));
-  const create = members > 1 ? createMemberProgram : createSampleProgram;
+  const create = plannedMembers > 1 ? createMemberProgram : createSampleProgram;
   const keys = [network, plan, create, useRelaxed, ...Object.values(rowRule)];
   const { isShared } = pool.heap;
   return kernels.take(keys, () => create({ network, plan, useRelaxed, rowRule, isShared }));
@@ -127,6 +128,12 @@ export class FusedRun implements TrainingRun {
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
     this.#optimizer = widestOptimizer(this.#settings);
     this.#writeRates();
+  }
+
+  stop(members: readonly number[]): void {
+    const stopped = this.#readStatus("nonFinite");
+    for (const member of members) stopped[member] = 0;
+    this.#writeStatus("nonFinite", stopped);
   }
 
   async execute(firstStep: number, count: number): Promise<void> {

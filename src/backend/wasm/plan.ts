@@ -7,9 +7,14 @@ import { fusedNetwork } from "./fusedNetwork.ts";
  * How a run is trained: in straight-line code where the network is small enough, else layer by layer.
  * @throws InvalidInput where a strategy is asked for that this network does not have in WebAssembly
  */
-export function strategyOf({ network, members, settings }: WasmWork): "members" | "samples" | "layered" {
+export function strategyOf({
+  network,
+  members,
+  plannedMembers = members,
+  settings,
+}: WasmWork): "members" | "samples" | "layered" {
   const { strategy = "auto" } = settings;
-  const fused = fusedNetwork(network) && (members > 1 ? "members" : "samples");
+  const fused = fusedNetwork(network) && (plannedMembers > 1 ? "members" : "samples");
   if (strategy === "auto") return fused ?? "layered";
   if (strategy === "layered" || strategy === fused) return strategy;
   throw new InvalidInput({

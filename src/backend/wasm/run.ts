@@ -90,6 +90,11 @@ export class WasmRun implements TrainingRun {
     this.#writeSettings();
   }
 
+  stop(members: readonly number[]): void {
+    const stopped = this.#request.device.heap.words(this.#memory.at.stopped, this.#request.members);
+    for (const member of members) stopped[member] = 0;
+  }
+
   async execute(firstStep: number, count: number): Promise<void> {
     this.#request.requireAlive();
     for (let done = 0; done < count;) {

@@ -69,9 +69,14 @@ export const toFloat32 = (values: FloatArray): Float32Array =>
   values instanceof Float32Array ? values : Float32Array.from(values);
 
 /** Writes an array from the start of a buffer. */
-export function write(gpu: GPUDevice, buffer: GPUBuffer, values: Float32Array | Uint32Array | ArrayBuffer): void {
-  if (values instanceof ArrayBuffer) gpu.queue.writeBuffer(buffer, 0, values);
-  else gpu.queue.writeBuffer(buffer, 0, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+export function write(
+  gpu: GPUDevice,
+  buffer: GPUBuffer,
+  values: Float32Array | Uint32Array | ArrayBuffer,
+  atByte = 0,
+): void {
+  if (values instanceof ArrayBuffer) gpu.queue.writeBuffer(buffer, atByte, values);
+  else gpu.queue.writeBuffer(buffer, atByte, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
 }
 
 /** A stretch of a buffer, in 4-byte values. */

@@ -39,9 +39,11 @@ export class GpuExecutor implements Executor {
   readonly #parameters: GPUBuffer;
   readonly #created = new Map<string, Promise<Open>>();
   readonly #open = new Set<Open>();
+  readonly #plannedMembers: number;
   #isDisposed = false;
 
-  private constructor(device: GpuDevice, network: AnyNetwork, members: number) {
+  private constructor(device: GpuDevice, network: AnyNetwork, members: number, plannedMembers: number) {
+    this.#plannedMembers = plannedMembers;
     this.#device = device;
     this.network = network;
     this.members = members;
@@ -49,10 +51,15 @@ export class GpuExecutor implements Executor {
     this.#parameters = this.#owner.storage("parameters", members * network.parameterCount);
   }
 
-  static create(device: GpuDevice, network: AnyNetwork, members: number): Promise<GpuExecutor> {
+  static create(
+    device: GpuDevice,
+    network: AnyNetwork,
+    members: number,
+    plannedMembers = members,
+  ): Promise<GpuExecutor> {
     return device.checked(
       "model: parameters",
-      () => new GpuExecutor(device, network, members),
+      () => new GpuExecutor(device, network, members, plannedMembers),
       (executor) => executor.dispose(),
     );
   }
@@ -108,13 +115,14 @@ export class GpuExecutor implements Executor {
   async score(data: Dataset): Promise<Scores> {
     const rows = data.targets.length / this.network.outputs;
     const chain = asChain(this.network);
-    const isFused = chain && scoresFused(this.#device, chain, this.members, rows);
+    const isFused = chain && scoresFused(this.#device, chain, this.#plannedMembers, rows);
     return (await (isFused ? this.#openScorer(chain) : this.#openPredictor("score"))).score(data);
   }
 
   #request(settings: RunSettings): RunRequest {
     const network = trainedNetwork(this.network, settings.data);
-    return { device: this.#device, network, members: this.members, settings };
+    const { members } = this;
+    return { device: this.#device, network, members, plannedMembers: this.#plannedMembers, settings };
   }
 
   planRun(settings: RunSettings): PlanReport {
@@ -153,10 +161,16 @@ export class GpuExecutor implements Executor {
 
 /**
  * Creates the executor of a network on a WebGPU device.
+ * @param plannedMembers that the training began with, where fewer go on: what it takes to the same bits
  * @throws InvalidInput where the device is none
  */
-export async function openExecutor(device: Device, network: AnyNetwork, members: number): Promise<GpuExecutor> {
-  if (device instanceof GpuDevice) return GpuExecutor.create(device, network, members);
+export async function openExecutor(
+  device: Device,
+  network: AnyNetwork,
+  members: number,
+  plannedMembers = members,
+): Promise<GpuExecutor> {
+  if (device instanceof GpuDevice) return GpuExecutor.create(device, network, members, plannedMembers);
   throw new InvalidInput({
     place: "createModel: device",
     expected: "a device from acquire()",

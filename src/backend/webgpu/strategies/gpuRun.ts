@@ -243,6 +243,13 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     write(device.gpu, buffers.settings, memberBlock({ ...settings, optimizer }, members));
   }
 
+  /** As `setLearningRate`, steps submitted before are not touched. */
+  stop(members: readonly number[]): void {
+    this.requireAlive();
+    const { device, buffers } = this.parts;
+    for (const member of members) write(device.gpu, buffers.status, Uint32Array.of(0), 4 * member);
+  }
+
   protected requireAlive(): void {
     requireAlive("train", this.#isDisposed);
   }

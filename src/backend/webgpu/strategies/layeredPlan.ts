@@ -195,6 +195,8 @@ export interface RunRequest {
   readonly device: GpuDevice;
   readonly network: AnyNetwork;
   readonly members: number;
+  /** Members that the training began with: how sums are divided depends on their number. */
+  readonly plannedMembers?: number;
   readonly settings: RunSettings;
 }
 
@@ -207,9 +209,13 @@ export interface LayeredRequest extends RunRequest {
 
 /** Plans a run layer by layer. */
 export function layeredRequest(request: RunRequest): LayeredRequest {
-  const { device, network, members, settings } = request;
+  const { device, network, members, plannedMembers = members, settings } = request;
   const rowCount = rowCountOf(settings, network);
-  return { ...request, plan: planLayered(device, { network, members, rowCount, batchSize: settings.batchSize }) };
+  const { batchSize } = settings;
+  const plan = planLayered(device, { network, members: plannedMembers, rowCount, batchSize });
+  const groupMembers = Math.min(members, plan.groupMembers);
+  const workPerStep = (plan.workPerStep * members) / plannedMembers;
+  return { ...request, plan: { ...plan, groupMembers, workPerStep } };
 }
 
 /** Members that `batchRows` holds the rows of. */

@@ -1,0 +1,212 @@
+import { GpuOutOfMemory, LimitExceeded } from "../errors.ts";
+import {
+  type Checkpoint,
+  type Dataset,
+  type Executor,
+  type FloatArray,
+  type MemberResults,
+  type RunSettings,
+  type Scores,
+  type TrainingRun,
+} from "../backend/executor.ts";
+import { evaluate } from "./metrics.ts";
+import { arrayLike, pickRows, putAll, putRows, settingsOf } from "./memberRows.ts";
+
+/** A run on fewer members. */
+interface Part {
+  readonly executor: Executor;
+  readonly run: TrainingRun;
+}
+
+/** What a run that may be packed is made of. */
+export interface PackedRequest {
+  /** Holds the parameters of all members, those that stopped included. */
+  readonly executor: Executor;
+  /** A run of it, which has done no step. */
+  readonly run: TrainingRun;
+  readonly settings: RunSettings;
+  /** Opens an executor of fewer members, which computes as that of all does. */
+  readonly open: (members: number) => Promise<Executor>;
+  /** Rows that `score` is asked for. */
+  readonly validation: Dataset | undefined;
+}
+
+/** −1 for members that were stopped: nothing of them was infinite. @param places member of each */
+const told = (steps: Float64Array, places: readonly number[], stopped: ReadonlySet<number>): Float64Array =>
+  steps.map((step, place) => (stopped.has(places[place]!) ? -1 : step));
+
+/**
+ * A training run of which members may be stopped. As soon as half of those that are computed have stopped, or diverged, the others go
+ * on in a run of their own, from the same parameters and moments to the same bits. Everything is told in the numbers of all members.
+ */
+export class PackedRun implements TrainingRun {
+  readonly #request: PackedRequest;
+  readonly #of: { readonly members: number; readonly parameterCount: number };
+  #settings: RunSettings;
+  #inner: Part;
+  /** Member of each place of the run. */
+  #places: readonly number[];
+  readonly #stopped = new Set<number>();
+  /** Losses before the last step of those that have stopped, and of all when the last one did. */
+  #finalLosses: FloatArray | undefined;
+  /** Readings of the run that are under way. */
+  readonly #reading = new Set<Promise<Checkpoint>>();
+  /** Whether steps have been done since members were packed. */
+  #hasRun = false;
+  /** All members when they were packed last: from then on those left out stay as they were. */
+  #whole: { readonly state: Checkpoint; readonly scores: Scores | undefined } | undefined;
+  /** Steps of members that were computed, those of stopped ones included until the others were packed. */
+  memberSteps = 0;
+
+  constructor(request: PackedRequest) {
+    const { executor, run, settings } = request;
+    const { members, network } = executor;
+    this.#request = request;
+    this.#of = { members, parameterCount: network.parameterCount };
+    this.#settings = settings;
+    this.#inner = { executor, run };
+    this.#finalLosses = settings.resume?.trainer?.earlyStopping?.finalLosses;
+    this.#places = Array.from({ length: members }, (_, member) => member);
+  }
+
+  get ringSteps(): number {
+    return this.#inner.run.ringSteps;
+  }
+
+  get leastSteps(): number {
+    return this.#inner.run.leastSteps;
+  }
+
+  async execute(firstStep: number, count: number): Promise<void> {
+    await this.#inner.run.execute(firstStep, count);
+    this.#hasRun = true;
+    this.memberSteps += count * this.#places.length;
+  }
+
+  finished(): Promise<void> {
+    return this.#inner.run.finished();
+  }
+
+  setLearningRate(learningRate: number): void {
+    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#inner.run.setLearningRate(learningRate);
+  }
+
+  /** Members that have stopped have losses of NaN. */
+  async readLosses(firstStep: number, count: number): Promise<FloatArray> {
+    const losses = await this.#inner.run.readLosses(firstStep, count);
+    const { members } = this.#of;
+    if (this.#places.length === members) return losses;
+    const all = arrayLike(losses, count * members).fill(Number.NaN);
+    return putRows(all, { members, parameterCount: Infinity }, this.#places, losses);
+  }
+
+  async readNonFinite(): Promise<Float64Array> {
+    const own = told(await this.#inner.run.readNonFinite(), this.#places, this.#stopped);
+    return this.#whole ? putRows(this.#whole.state.nonFiniteSteps, this.#of, this.#places, own) : own;
+  }
+
+  async readResults(): Promise<MemberResults> {
+    const own = await this.#inner.run.readResults();
+    const results = { ...own, nonFiniteSteps: told(own.nonFiniteSteps, this.#places, this.#stopped) };
+    const finalLosses = this.#finalLosses?.slice() ?? arrayLike(own.finalLosses, this.#of.members).fill(Number.NaN);
+    const going = this.#places.flatMap((member, place) => (this.#stopped.has(member) ? [] : [{ member, place }]));
+    if (this.#hasRun) for (const { member, place } of going) finalLosses[member] = own.finalLosses[place]!;
+    if (!this.#whole) return { ...results, finalLosses };
+    const { bestLosses, bestSteps, nonFiniteSteps } = this.#whole.state;
+    const before = { finalLosses, bestLosses, bestSteps, nonFiniteSteps };
+    return { ...putAll(before, this.#of, this.#places, results), finalLosses };
+  }
+
+  /** Steps may go on, and members may be packed, while it is read. */
+  async readCheckpoint(step: number): Promise<Checkpoint> {
+    const [whole, places, stopped] = [this.#whole, this.#places, new Set(this.#stopped)];
+    const reading = this.#inner.run.readCheckpoint(step);
+    this.#reading.add(reading);
+    try {
+      const own = await reading;
+      const state = { ...own, nonFiniteSteps: told(own.nonFiniteSteps, places, stopped) };
+      return whole ? putAll(whole.state, this.#of, places, state) : state;
+    } finally {
+      this.#reading.delete(reading);
+    }
+  }
+
+  /** [members, parameterCount]. */
+  async readParameters(): Promise<FloatArray> {
+    const own = await this.#inner.executor.readParameters();
+    return this.#whole ? putRows(this.#whole.state.parameters, this.#of, this.#places, own) : own;
+  }
+
+  /** Scores of all members on the validation rows: of those left out, those that they had. */
+  async score(): Promise<Scores> {
+    const own = await evaluate(this.#inner.executor, this.#request.validation!, true);
+    return this.#whole?.scores ? putAll(this.#whole.scores, this.#of, this.#places, own) : own;
+  }
+
+  stop(members: readonly number[]): void {
+    this.#inner.run.stop(members.map((member) => this.#places.indexOf(member)).filter((place) => place >= 0));
+    for (const member of members) this.#stopped.add(member);
+  }
+
+  /**
+   * Stops members, and packs the others where that is worth it.
+   * @param state of all members at this step, with the parameters that those are to keep who stop
+   */
+  async halt(members: readonly number[], state: Checkpoint): Promise<void> {
+    this.#finalLosses = (await this.readResults()).finalLosses;
+    this.stop(members);
+    this.#inner.executor.writeParameters(pickRows(state.parameters, this.#of, this.#places));
+    if (this.#whole) this.#request.executor.writeParameters(state.parameters);
+    const going = this.#places.filter((member) => !this.#stopped.has(member) && state.nonFiniteSteps[member] === -1);
+    if (going.length > 0 && 2 * going.length <= this.#places.length) await this.#pack(going, state);
+  }
+
+  async #pack(going: readonly number[], state: Checkpoint): Promise<void> {
+    const part = await this.#openPart(going, state);
+    if (!part) return;
+    await Promise.allSettled(this.#reading);
+    this.dispose();
+    const { executor, validation } = this.#request;
+    executor.writeParameters(state.parameters);
+    this.#inner = part;
+    this.#places = going;
+    this.#hasRun = false;
+    this.#whole = { state, scores: validation && (await evaluate(executor, validation, true)) };
+  }
+
+  /** @returns undefined where memory does not hold both, and all go on as they are */
+  async #openPart(going: readonly number[], state: Checkpoint): Promise<Part | undefined> {
+    const { executor: whole, open } = this.#request;
+    const { strategy } = whole.planRun(this.#settings);
+    const pinned = strategy === "reference" ? this.#settings : { ...this.#settings, strategy };
+    const settings = settingsOf(pinned, this.#of, { chosen: going, resume: state });
+    let executor: Executor | undefined;
+    try {
+      executor = await open(going.length);
+      executor.writeParameters(settings.resume!.parameters);
+      return { executor, run: await executor.createRun(settings) };
+    } catch (error) {
+      executor?.dispose();
+      if (error instanceof GpuOutOfMemory || error instanceof LimitExceeded) return undefined;
+      throw error;
+    }
+  }
+
+  /** Gives all members these parameters at the end of the run. @returns their scores on the validation rows */
+  scoreAs(parameters: FloatArray): Promise<Scores> {
+    const { executor, validation } = this.#request;
+    executor.writeParameters(parameters);
+    return evaluate(executor, validation!, true);
+  }
+
+  /** Lets the executor of all members know the parameters of those that are packed. */
+  async share(parameters?: FloatArray): Promise<void> {
+    if (this.#whole) this.#request.executor.writeParameters(parameters ?? (await this.readParameters()));
+  }
+
+  dispose(): void {
+    this.#inner.run.dispose();
+    if (this.#inner.executor !== this.#request.executor) this.#inner.executor.dispose();
+  }
+}
