@@ -10,6 +10,7 @@ export const exitCodes = {
   noDevice: [4, "the device that was asked for does not exist here"],
   gpuLost: [5, "the GPU, or a thread of the CPU, was lost"],
   diverged: [6, "training diverged: a value was not finite"],
+  hungUp: [129, "the terminal was closed (SIGHUP); training saves its model first"],
   interrupted: [130, "interrupted by Ctrl-C; training saves its model first"],
   terminated: [143, "ended by SIGTERM; training saves its model first"],
 } as const satisfies Record<string, readonly [number, string]>;

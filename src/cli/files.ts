@@ -41,7 +41,7 @@ function requireNotStdout(file: string): void {
 }
 
 /** Reads a whole file, `-` being stdin. */
-async function readBytes(file: string, expected: string): Promise<Uint8Array> {
+export async function readBytes(file: string, expected: string): Promise<Uint8Array> {
   requireNotStdout(file);
   if (file === "-") return readStdin();
   try {

@@ -2,10 +2,13 @@ import process from "node:process";
 import { exitCodes } from "./exitCodes.ts";
 import { oneLine } from "./safeText.ts";
 
-/** Ctrl-C and SIGTERM: the first ends the work under way in order, the second ends the process. */
+/** Ctrl-C, SIGTERM and SIGHUP: the first ends the work under way in order, the second ends the process. */
 export interface Interrupts {
-  /** Starts work that can end in order: the first signal aborts it. */
-  begin(): AbortSignal;
+  /**
+   * Starts work that can end in order: the first signal aborts it.
+   * @param rescue saves at once what there is when a second signal comes, and says where it is
+   */
+  begin(rescue: () => string | undefined): AbortSignal;
   /** The work has ended and is in the file `saved`; the next signal ends the process. */
   end(saved: string): void;
   /** Exit code of the signal that has come; 0 before. */
@@ -14,6 +17,7 @@ export interface Interrupts {
 
 export function createInterrupts(): Interrupts {
   let working: AbortController | undefined;
+  let rescueWork: () => string | undefined = () => undefined;
   let exitCode = 0;
   let saved: string | undefined;
   const say = (text: string): void => void process.stderr.write(`\nthalweg: ${oneLine(text)}\n`);
@@ -24,14 +28,28 @@ export function createInterrupts(): Interrupts {
       say("finishing this step and saving; Ctrl-C again to exit now");
       return working.abort(new Error("interrupted"));
     }
-    say(saved === undefined ? "interrupted" : `interrupted; the model is in ${saved}`);
+    say(
+      ["interrupted", rescued() ?? (saved === undefined ? undefined : `the model is in ${saved}`)]
+        .filter(Boolean)
+        .join("; "),
+    );
     process.exit(code);
+  };
+  const rescued = (): string | undefined => {
+    if (!working) return undefined;
+    try {
+      return rescueWork();
+    } catch (error) {
+      return `nothing could be saved: ${error instanceof Error ? error.message : String(error)}`;
+    }
   };
   process.on("SIGINT", () => interrupt(exitCodes.interrupted[0]));
   process.on("SIGTERM", () => interrupt(exitCodes.terminated[0]));
+  process.on("SIGHUP", () => interrupt(exitCodes.hungUp[0]));
   return {
-    begin() {
+    begin(rescue) {
       working = new AbortController();
+      rescueWork = rescue;
       return working.signal;
     },
     end(file) {

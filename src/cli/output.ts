@@ -48,12 +48,13 @@ export function createOutput({ json = false, quiet = false }: { json?: boolean; 
 
 /**
  * A reader that has closed its end (`thalweg predict … | head`) is no fault: what is still written goes nowhere. A full
- * disk is one, which `onFault` is told.
+ * disk is one, which `onFault` is told. A terminal that was closed takes nothing either.
  */
 export function watchStreams(onFault: (error: Error) => void): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") onFault(error);
+      const isGone = error.code === "EPIPE" || (error.code === "EIO" && stream.isTTY);
+      if (!isGone) onFault(error);
     });
   }
 }

@@ -9,6 +9,8 @@ export interface ProgressView {
   /** How often the training should tell. */
   readonly logInterval: LogInterval;
   show(progress: Progress): void;
+  /** Says a line in between. */
+  note(text: string): void;
   /** Leaves the last line standing. */
   end(): void;
 }
@@ -41,7 +43,7 @@ const epochOf = (epoch: number, epochs: number): string =>
   `${String(Math.ceil(epoch)).padStart(String(epochs).length)}/${epochs}`;
 
 /** One line that is drawn over; only spaces and carriage returns, so that NO_COLOR means no escapes at all. */
-function terminalView(epochs: number, lossName: string): ProgressView {
+function terminalView(output: Output, epochs: number, lossName: string): ProgressView {
   const { stderr } = process;
   let lastDrawMs = -Infinity;
   let last: Progress | undefined;
@@ -60,6 +62,10 @@ function terminalView(epochs: number, lossName: string): ProgressView {
       if (performance.now() - lastDrawMs < redrawMs) return;
       draw(progress);
       lastDrawMs = performance.now();
+    },
+    note(text) {
+      if (last) stderr.write(`\r${" ".repeat((stderr.columns || 80) - 1)}\r`);
+      output.info("", text);
     },
     end() {
       if (!last) return;
@@ -84,6 +90,7 @@ function plainView(output: Output, epochs: number, lossName: string): ProgressVi
       const names = { loss: lossName, accuracy: "accuracy" };
       output.info("", `epoch ${epochOf(epoch, epochs)}  ${figures(progress, names).join("  ")}`);
     },
+    note: (text) => output.info("", text),
     end() {},
   };
 }
@@ -96,5 +103,5 @@ interface ProgressOptions {
 
 export function createProgressView(output: Output, options: ProgressOptions): ProgressView {
   const { epochs, lossName = "loss" } = options;
-  return isLive(output) ? terminalView(epochs, lossName) : plainView(output, epochs, lossName);
+  return isLive(output) ? terminalView(output, epochs, lossName) : plainView(output, epochs, lossName);
 }

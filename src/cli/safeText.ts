@@ -20,3 +20,7 @@ export const documentText = (text: string): string => text.replaceAll(/[^\P{Cc}\
 
 /** JSON whose strings stay what they are: JSON.stringify leaves DEL, C1 and marks of direction as they are. */
 export const jsonText = (value: object): string => printable(JSON.stringify(value));
+
+/** A word as it is typed into a shell. */
+export const shellWord = (word: string): string =>
+  /^[\w@%+=:,./\\-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;

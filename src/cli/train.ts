@@ -1,7 +1,17 @@
 import type { Prepared, Preprocessing } from "../data.ts";
-import { type AnyNetwork, type Device, type FloatArray, type Model, type Optimizer, createModel } from "../node.ts";
+import {
+  type AnyNetwork,
+  type Checkpoint,
+  type Device,
+  type FloatArray,
+  InvalidInput,
+  type Model,
+  type Optimizer,
+  createModel,
+} from "../node.ts";
+import { Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
-import { Stop, exitCodes } from "./exitCodes.ts";
+import { Stop, exitCodeOf, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { counted, grouped } from "./numbers.ts";
@@ -10,14 +20,17 @@ import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
+import { keptFlags, resume } from "./resume.ts";
 import { stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
+import { updateOptionsOf } from "./updateFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
   type Session,
   claimModel,
   interruptedAt,
+  resumeHint,
   prepareTable,
   recordOf,
   runTraining,
@@ -36,6 +49,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   seed: flags.seed,
   strategy: flags.strategy,
   ...regularisationOf(flags),
+  ...updateOptionsOf(flags),
   ...(prepared.validation && { validation: prepared.validation }),
   ...stoppingOf(flags, prepared),
 });
@@ -61,14 +75,14 @@ async function conclude(
   requireConverged(session, outcome);
   const written = await save(session, outcome);
   const saved = (): void => output.result("saved", written);
-  const record = { command: "train", ...recordOf(session, outcome) };
+  const record = { command: "train", ...(await recordOf(session, outcome)) };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
     output.record({ ...record, exitCode });
     const step = grouped(session.model.checkpoint!.step);
     throw new Stop(
-      `${outcome.lost.message}; the model as it was after step ${step} is in ${session.file.path}`,
+      `${outcome.lost.message}; the model as it was after step ${step} is in ${session.file.path}${resumeHint(session)}`,
       exitCode,
     );
   }
@@ -86,13 +100,14 @@ async function conclude(
 }
 
 /** Says everything there is to say before the first step. */
-function announce(session: Session<TrainFlags>, device: Device): void {
-  const { output, flags, table, prepared, model, options, file } = session;
+async function announce(session: Session<TrainFlags>, device: Device): Promise<void> {
+  const { output, flags, table, prepared, model, options, file, checkpointing } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
   describeNetwork(output, model.network, flags.members);
-  describePlan(output, model.plan(prepared.training, options));
+  describePlan(output, await model.plan(prepared.training, options));
   describeOutputs(output, [file], flags.force ?? false);
+  if (checkpointing?.description) output.info("saving", checkpointing.description);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
   const rate = `learning rate ${learningRate}${describeSchedule(flags)}`;
@@ -103,15 +118,55 @@ async function createTrainingModel(
   flags: TrainFlags,
   preprocessing: Preprocessing,
   device: Device,
+  parameters: FloatArray | undefined,
 ): Promise<Model<AnyNetwork>> {
   const { seed, members, initializer } = flags;
   const network = networkOf(flags, preprocessing);
-  return createModel(network, { device, seed, members, ...(initializer && { initializer }) });
+  return createModel(network, {
+    device,
+    seed,
+    members,
+    ...(initializer && { initializer }),
+    ...(parameters && { parameters }),
+  });
+}
+
+const stepsOf = ({ epochs, batchSize }: TrainFlags, { trainingRows }: Prepared): number =>
+  epochs * Math.ceil(trainingRows / Math.min(batchSize, trainingRows));
+
+/** A run whose last step was done when it was cut off. */
+function doneBefore({ output }: Session<TrainFlags>, { step }: Checkpoint): Outcome {
+  output.info("", `all ${grouped(step)} steps had been done; more --epochs go on`);
+  return { last: undefined, finished: true, stepsBefore: step };
+}
+
+interface TrainCall {
+  readonly flags: TrainFlags;
+  readonly interrupts: Interrupts;
+  /** Whether an option was typed. */
+  readonly isTyped: (key: string) => boolean;
+}
+
+/** Library's words about a run that goes on, in those of the command line. */
+function requireSameRun(session: Session<TrainFlags>): void {
+  const { model, prepared, options, table } = session;
+  try {
+    model.plan(prepared.training, options);
+  } catch (error) {
+    if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) throw error;
+    const what = error.fault.place.slice("train: resume: ".length);
+    const { expected, got } = error.fault;
+    const fix = "pass the table of that run, or start a new one without --resume";
+    throw new InvalidInput({ place: `--resume: ${what} of ${table.place}`, expected, got, fix });
+  }
 }
 
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
-export async function train(file: string, flags: TrainFlags, interrupts: Interrupts): Promise<void> {
-  const output = createOutput(flags);
+export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
+  const output = createOutput(typed);
+  const resumed = typed.resume === undefined ? undefined : await resume(output, file, typed, isTyped);
+  const flags = resumed?.flags ?? typed;
+  const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file });
   const optimizer = optimizerOf(flags);
   const modelFile = claimModel(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
@@ -119,13 +174,36 @@ export async function train(file: string, flags: TrainFlags, interrupts: Interru
   networkOf(flags, prepared.preprocessing);
   const device = await openDevice(output, flags.device);
   try {
-    const model = await createTrainingModel(flags, prepared.preprocessing, device);
-    const options = optionsOf(flags, prepared, optimizer);
-    const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile };
-    announce(session, device);
-    const initialParameters = flags.verify ? await model.readParameters() : undefined;
+    const checkpoint = resumed?.saved.checkpoint;
+    const model = await createTrainingModel(flags, prepared.preprocessing, device, checkpoint?.parameters);
+    const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
+    const goesOn = checkpoint && !isDone;
+    const options = { ...optionsOf(flags, prepared, optimizer), ...(goesOn && { resume: checkpoint }) };
     const view = createProgressView(output, { epochs: flags.epochs });
-    await conclude(session, await runTraining(session, view), initialParameters);
+    const { network, members } = model;
+    const { preprocessing } = prepared;
+    const contentOf = (state: Checkpoint) => {
+      const run = { flags: keptFlags(flags), device: device.name };
+      return { network, members, checkpoint: state, preprocessing, run };
+    };
+    const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
+    const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile, checkpointing };
+    requireSameRun(session);
+    await announce(session, device);
+    const before = resumed?.saved.run["device"];
+    if (before !== undefined && before !== device.name)
+      output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
+    const initialParameters = flags.verify && !isDone ? await model.readParameters() : undefined;
+    try {
+      await conclude(
+        session,
+        isDone ? doneBefore(session, checkpoint) : await runTraining(session, view),
+        initialParameters,
+      );
+    } catch (error) {
+      if (exitCodeOf(error) === exitCodes.diverged[0]) await checkpointing?.end(); // it would diverge again
+      throw error;
+    }
     model.dispose();
   } finally {
     device.dispose();

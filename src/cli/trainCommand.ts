@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { every } from "./checkpointing.ts";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
+import { addUpdateOptions } from "./updateFlags.ts";
 import { train } from "./train.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
@@ -10,13 +12,14 @@ import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } f
 const examples = `Examples:
   thalweg train penguins.json --target Species --verify
   thalweg train cars.csv --target price --layers 32,32 --epochs 200
+  thalweg train cars.csv --resume
 `;
 
 const notes = `
 FILE is ${layouts}, or - for stdin; its content decides, not its name. JSON is an array of row objects.
 Numbers and dates are standardised, texts become one-hot inputs or embeddings, ids are ignored; the output says how each column was
 understood, docs/tables.md has the rules. A target of texts or of few whole numbers is learned as classes, of other
-numbers by regression; --task decides otherwise. Ctrl-C saves what has been learned.
+numbers by regression; --task decides otherwise. Ctrl-C saves what has been learned, and tells how the run goes on.
 `;
 
 export function addTrainCommand(program: Command, interrupts: Interrupts): void {
@@ -36,7 +39,18 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     1,
   );
   addRegularisationOptions(command);
-  addOutputOptions(command);
+  addUpdateOptions(command);
+  addOutputOptions(command)
+    .option(
+      "--checkpoint <folder>",
+      "where the state of the run is kept (default: the system's state folder, after 30 s)",
+    )
+    .option("--no-checkpoint", "keep no state of the run")
+    .option("--every <steps or time>", "between two states: 500, or 30s (default: 30s)", every)
+    .option("--keep <count>", "states that are kept, the newest", integer("--keep", 1, 10_000))
+    .option("--resume [latest or path]", "go on with a run that was cut off, with its options");
   command.addHelpText("after", notes);
-  command.action((file: string, flags: TrainFlags) => train(file, flags, interrupts));
+  command.action((file: string, flags: TrainFlags) =>
+    train(file, { flags, interrupts, isTyped: (key) => command.getOptionValueSource(key) === "cli" }),
+  );
 }

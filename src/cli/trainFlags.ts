@@ -8,11 +8,13 @@ import {
   inputWidth,
   outputWidth,
 } from "../data.ts";
+import type { CheckpointFlags } from "./checkpointing.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
 import type { ScheduleFlags } from "./scheduleFlag.ts";
 import type { StoppingFlags } from "./stopping.ts";
 import type { RegularisationFlags } from "./regularisation.ts";
+import type { UpdateFlags } from "./updateFlags.ts";
 import {
   type ActivationName,
   type AnyNetwork,
@@ -32,7 +34,7 @@ import {
 } from "../node.ts";
 
 /** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
-export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFlags, StoppingFlags {
+export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFlags, StoppingFlags, UpdateFlags {
   /** Column names, separated by commas. */
   readonly target?: string;
   readonly task?: Task;
@@ -70,7 +72,9 @@ interface OptimizerFlags {
 }
 
 /** Options of `thalweg train`. */
-export interface TrainFlags extends CommonFlags {
+export interface TrainFlags extends CommonFlags, CheckpointFlags {
+  /** True and "latest": the newest; else a file or a folder. */
+  readonly resume?: string | true;
   readonly learningRate?: number;
   readonly momentum?: number;
   readonly weightDecay?: number;

@@ -12,6 +12,7 @@ import {
 import {
   type AnyNetwork,
   describeArchitecture,
+  type FloatArray,
   GpuLost,
   type Model,
   type Progress,
@@ -19,6 +20,7 @@ import {
   type TrainOptions,
   nameOf,
 } from "../node.ts";
+import type { Checkpointing } from "./checkpointing.ts";
 import { Stop } from "./exitCodes.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { byteSize, grouped } from "./numbers.ts";
@@ -46,11 +48,15 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly model: Model<AnyNetwork>;
   /** Where the model goes. */
   readonly file: OutputFile;
+  /** Where its states go while it goes on. */
+  readonly checkpointing?: Checkpointing | undefined;
 }
 
 export interface Outcome {
   readonly last: Progress | undefined;
   readonly finished: boolean;
+  /** The run had done all its steps before it was cut off. */
+  readonly stepsBefore?: number;
   /** The GPU was lost: the model is what was copied from it last. */
   readonly lost?: GpuLost;
 }
@@ -82,10 +88,27 @@ export function prepareTable(output: Output, table: Table, flags: CommonFlags, s
   return working(output, preparing, (onProgress) => prepare(table, { ...options, onProgress }));
 }
 
+/** A signal that cannot wait: the newest state is saved as it is. @returns where it is; undefined before the first one */
+function rescue(session: Session): string | undefined {
+  const { model, file, checkpointing } = session;
+  const { checkpoint } = model;
+  if (!checkpoint) return undefined;
+  const { step, parameters } = checkpoint;
+  file.write(modelBytes(session, { parameters, step, finished: false }), false);
+  checkpointing?.writeNow(checkpoint);
+  return `the model as it was after step ${grouped(step)} is in ${file.path}${resumeHint(session)}`;
+}
+
+/** `; to go on: thalweg train cars.csv --resume` */
+export function resumeHint({ checkpointing }: Session): string {
+  const command = checkpointing?.command;
+  return command === undefined ? "" : `; to go on: ${command}`;
+}
+
 /** Trains to the end, or to the end of the step in which a signal comes. */
 export async function runTraining(session: Session, view: ProgressView): Promise<Outcome> {
-  const { interrupts, output, prepared, options, model } = session;
-  const signal = interrupts.begin();
+  const { interrupts, output, prepared, options, model, checkpointing } = session;
+  const signal = interrupts.begin(() => rescue(session));
   const preparing = startWork(output, "preparing the first steps"); // a GPU compiles its kernels now
   let last: Progress | undefined;
   try {
@@ -93,6 +116,7 @@ export async function runTraining(session: Session, view: ProgressView): Promise
       ...options,
       logInterval: view.logInterval,
       signal,
+      ...(checkpointing && { checkpoint: checkpointing.option }),
     })) {
       preparing.end();
       last = progress;
@@ -114,23 +138,51 @@ export async function runTraining(session: Session, view: ProgressView): Promise
  * @returns what to tell of it
  */
 export async function save(session: Session, outcome: Outcome): Promise<string> {
-  const { flags, model, prepared, options } = session;
+  const { model } = session;
+  const { checkpoint } = model;
+  const steps = (outcome.lost ? checkpoint?.step : outcome.last?.step) ?? checkpoint?.step ?? outcome.stepsBefore ?? 0;
+  const parameters = outcome.lost ? checkpoint!.parameters : await model.readParameters();
+  const bytes = modelBytes(session, { parameters, step: steps, finished: outcome.finished });
+  const kept = session.file.write(bytes, outcome.finished);
+  await keepState(session, outcome);
+  session.interrupts.end(session.file.path);
+  return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
+}
+
+/** A run that was cut off leaves its newest state; of one that has ended well nothing is left that nobody asked for. */
+async function keepState({ checkpointing, model, output }: Session, { finished }: Outcome): Promise<void> {
+  await checkpointing?.settled();
+  if (finished) return checkpointing?.end();
+  const { checkpoint } = model;
+  try {
+    if (checkpoint) checkpointing?.writeNow(checkpoint);
+  } catch (error) {
+    output.info("", `no checkpoint could be written: ${(error as Error).message}`);
+  }
+}
+
+interface ModelState {
+  readonly parameters: FloatArray;
+  readonly step: number;
+  readonly finished: boolean;
+}
+
+function modelBytes(
+  { flags, model, prepared, options }: Session,
+  { parameters, step, finished }: ModelState,
+): Uint8Array {
   const training: TrainingSummary = {
-    steps: (outcome.lost ? model.checkpoint?.step : outcome.last?.step) ?? 0,
+    steps: step,
     epochs: flags.epochs,
     batchSize: flags.batchSize,
     seed: options.seed ?? 0,
     optimizer: options.optimizer.name,
     learningRate: options.optimizer.learningRate,
     trainingRows: prepared.trainingRows,
-    finished: outcome.finished,
+    finished,
   };
   const { network, members } = model;
-  const parameters = outcome.lost ? model.checkpoint!.parameters : await model.readParameters();
-  const bytes = encodeModel({ network, members, parameters, preprocessing: prepared.preprocessing, training });
-  const kept = session.file.write(bytes, outcome.finished);
-  session.interrupts.end(session.file.path);
-  return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
+  return encodeModel({ network, members, parameters, preprocessing: prepared.preprocessing, training });
 }
 
 /** Tells when members stopped, where they might. */
@@ -159,9 +211,13 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
 }
 
 /** What a signal ends the command with, once the model is saved. */
-export function interruptedAt({ file, interrupts }: Session, { last }: Outcome): Stop {
+export function interruptedAt(session: Session, { last }: Outcome): Stop {
+  const { file, interrupts } = session;
   const done = last ? `after ${grouped(last.step)} of ${grouped(last.steps)} steps` : "in its first steps";
-  return new Stop(`interrupted ${done}; the model as it was is in ${file.path}`, interrupts.exitCode);
+  return new Stop(
+    `interrupted ${done}; the model as it was is in ${file.path}${resumeHint(session)}`,
+    interrupts.exitCode,
+  );
 }
 
 const earlyStoppingRecord = ({ earlyStopping }: Model<AnyNetwork>) =>
@@ -172,7 +228,7 @@ const earlyStoppingRecord = ({ earlyStopping }: Model<AnyNetwork>) =>
   };
 
 /** What --json tells of a training. */
-export function recordOf(session: Session, { last, finished }: Outcome) {
+export async function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
   const { device, network, members } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
@@ -194,9 +250,11 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     device: { kind: device.kind, name: device.name, fallbackReason: device.fallbackReason },
     data: { place: table.place, ...report, trainingRows, validationRows, preprocessing },
     network: architecture,
-    plan: model.plan(prepared.training, options),
+    plan: await model.plan(prepared.training, options),
     training: { ...training, finished, validation: last?.validation, earlyStopping: earlyStoppingRecord(model) },
     model: file.path,
+    checkpoint: session.checkpointing?.newest,
+    resume: session.checkpointing?.command,
     exitCode: interrupts.exitCode,
   };
 }

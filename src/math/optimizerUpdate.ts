@@ -1,3 +1,12 @@
+import {
+  type AroundUpdate,
+  averageRateInput,
+  averageState,
+  gradientScaleOf,
+  isWeightInput,
+  shapeOf,
+  surrounded,
+} from "./aroundUpdate.ts";
 import { inOrder, Expression } from "./expression.ts";
 import {
   type HyperParameters,
@@ -6,7 +15,7 @@ import {
   type UpdateInputs,
 } from "./optimizers.ts";
 import { hoist } from "./hoist.ts";
-import { factorInput, type ScheduledName } from "./scheduled.ts";
+import { factorInput } from "./scheduled.ts";
 import { Simplifier } from "./simplify.ts";
 
 /** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
@@ -19,8 +28,19 @@ export const mostStepValues = 5;
 export interface OptimizerUpdate {
   /** Names of the state, in the order in which it is stored. */
   readonly state: readonly string[];
-  /** The new parameter, then the new state: of `parameter`, `gradient`, the state, `step`, factors and numeric hyper-parameters. */
+  /**
+   * The new parameter, then the new state: of `parameter`, `gradient`, the state, `stepInputs`, numeric hyper-parameters, and of what
+   * src/math/aroundUpdate.ts names.
+   */
   readonly outputs: readonly Expression[];
+  /** Numbers that the host gives each step: `step`, products, the rate of an average, factors of schedules. */
+  readonly stepInputs: readonly string[];
+  /** What gradients are multiplied by, where they are clipped by norm. */
+  readonly gradientScale: Expression | undefined;
+  /** Whether it takes `is weight`. */
+  readonly takesWeights: boolean;
+  /** Of each state: whether a value that is not finite is dropped, as of the parameter. */
+  readonly keepsFinite: readonly boolean[];
   /** Of each state: whether it may leave the finite numbers while the new parameter does not. */
   readonly watchesState: readonly boolean[];
   /** Whether the gradient may be infinite or NaN while all that is watched is finite. */
@@ -29,8 +49,6 @@ export interface OptimizerUpdate {
   readonly initial: readonly (string | undefined)[];
   /** Factors of the products over steps that the update takes, by name. */
   readonly products: ReadonlyMap<string, Expression>;
-  /** Hyper-parameters that each step multiplies by a factor. */
-  readonly scheduled: readonly ScheduledName[];
   /** Shares what is equal in `outputs`. */
   readonly simplifier: Simplifier;
 }
@@ -73,7 +91,7 @@ const inputsOf = (expression: Expression): string[] =>
     .filter(({ kind }) => kind === "input")
     .map(({ name }) => name);
 
-/** State that the new parameter depends on, at once or through other state. */
+/** State that the new parameter depends on, at once or through other state; averages are kept for themselves. */
 function neededState(state: readonly string[], [parameter, ...next]: readonly Expression[]): string[] {
   const needed = new Set<string>();
   const visit = (expression: Expression): void => {
@@ -85,7 +103,7 @@ function neededState(state: readonly string[], [parameter, ...next]: readonly Ex
     }
   };
   visit(parameter!);
-  return state.filter((name) => needed.has(name));
+  return state.filter((name) => needed.has(name) || name === averageState);
 }
 
 /** Whether an infinite or NaN value of a node makes the output infinite or NaN, whatever else goes into it. */
@@ -137,31 +155,42 @@ function factorsOf(definition: OptimizerDefinition, values: HyperParameters): Re
 function specialise(
   definition: OptimizerDefinition,
   values: HyperParameters,
-  scheduled: readonly ScheduledName[],
+  around: AroundUpdate,
+  scheduled: readonly string[],
 ): OptimizerUpdate {
   const simplifier = new Simplifier();
-  let outputs = expressionsOf(definition, values).map((output) => simplifier.simplify(output));
+  const all = around.average ? [...definition.state, averageState] : definition.state;
+  let outputs = surrounded(expressionsOf(definition, values), around).map((output) => simplifier.simplify(output));
   for (const [name, value] of Object.entries(values)) {
     if (!canBeFixed(name, value)) continue;
-    const without = outputs.map((output) => simplifier.simplify(withZero(output, name, definition.state)));
-    if (neededState(definition.state, without).length < neededState(definition.state, outputs).length)
-      outputs = without;
+    const without = outputs.map((output) => simplifier.simplify(withZero(output, name, all)));
+    if (neededState(all, without).length < neededState(all, outputs).length) outputs = without;
   }
   if (scheduled.length > 0) outputs = outputs.map((output) => simplifier.simplify(withFactors(output, scheduled)));
-  const state = neededState(definition.state, outputs);
+  const state = neededState(all, outputs);
   const [parameter, ...next] = outputs;
-  const kept = state.map((name) => next[definition.state.indexOf(name)]!);
+  const kept = state.map((name) => next[all.indexOf(name)]!);
   const watchesState = kept.map((own) => !carries(parameter!, (node) => node === own));
   const isGradient = (node: Expression): boolean => node.kind === "input" && node.name === "gradient";
   const watched = [parameter!, ...kept.filter((_, index) => watchesState[index])];
+  const products = factorsOf(definition, values);
+  const gradientScale = gradientScaleOf(around);
   return {
     state,
     outputs: [parameter!, ...kept],
+    stepInputs: [
+      "step",
+      ...products.keys(),
+      ...(around.average ? [averageRateInput] : []),
+      ...scheduled.map(factorInput),
+    ],
+    gradientScale: gradientScale && simplifier.simplify(gradientScale),
+    takesWeights: outputs.some((output) => inputsOf(output).includes(isWeightInput)),
+    keepsFinite: state.map((name) => name === averageState),
     watchesState,
     watchesGradient: !watched.some((output) => carries(output, isGradient)),
-    initial: state.map((name) => definition.initial?.[name]),
-    products: factorsOf(definition, values),
-    scheduled,
+    initial: state.map((name) => (name === averageState ? "parameter" : definition.initial?.[name])),
+    products,
     simplifier,
   };
 }
@@ -175,13 +204,15 @@ const known = new WeakMap<OptimizerDefinition, Map<string, OptimizerUpdate>>();
 export function optimizerUpdate(
   definition: OptimizerDefinition,
   values: HyperParameters,
-  scheduled: readonly ScheduledName[] = [],
+  around: AroundUpdate = {},
+  scheduled: readonly string[] = [],
 ): OptimizerUpdate {
   const updates = known.get(definition) ?? new Map<string, OptimizerUpdate>();
   known.set(definition, updates);
   const choice = Object.entries(values).filter(([name, value]) => value === true || canBeFixed(name, value));
-  const key = [...choice.map(([name, value]) => `${name} ${value}`), ...scheduled.map(factorInput)].join(", ");
-  const update = updates.get(key) ?? specialise(definition, values, scheduled);
+  const choices = choice.map(([name, value]) => `${name} ${value}`);
+  const key = [...choices, shapeOf(around), ...scheduled.map(factorInput)].join(", ");
+  const update = updates.get(key) ?? specialise(definition, values, around, scheduled);
   updates.set(key, update);
   return update;
 }
@@ -190,6 +221,8 @@ export function optimizerUpdate(
 export interface HostedUpdate {
   /** As in `OptimizerUpdate`, of `hyper 0`, `hyper 1`, … and `step 0`, … too. */
   readonly outputs: readonly Expression[];
+  /** What gradients are multiplied by, likewise. */
+  readonly gradientScale: Expression | undefined;
   /** Of hyper-parameters that are the same for all members: `hyper 0`, … */
   readonly ofRun: readonly Expression[];
   /** Of these, `step` and the factors of schedules: `step 0`, … */
@@ -202,18 +235,22 @@ export interface HostedUpdate {
  * @param numbers names of the numeric hyper-parameters
  */
 export function hostedUpdate(
-  { simplifier, outputs, products, scheduled }: OptimizerUpdate,
+  { simplifier, outputs, stepInputs, gradientScale }: OptimizerUpdate,
   numbers: readonly string[],
 ): HostedUpdate {
   const ofMembers: readonly string[] = memberHyperParameters;
   const isOfRun = (name: string): boolean => numbers.includes(name) && !ofMembers.includes(name);
-  const factors = scheduled.map(factorInput);
-  const isOfStep = (name: string): boolean => name === "step" || products.has(name) || factors.includes(name);
-  const whole = hoist(simplifier, outputs, [
+  const isOfStep = (name: string): boolean => stepInputs.includes(name);
+  const whole = hoist(simplifier, gradientScale ? [...outputs, gradientScale] : outputs, [
     { prefix: "hyper ", takes: isOfRun },
     { prefix: "step ", takes: (name) => isOfStep(name) || isOfRun(name) },
   ]);
   const partsOf = (prefix: string): Expression[] =>
     whole.hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);
-  return { outputs: whole.outputs, ofRun: partsOf("hyper "), ofStep: partsOf("step ") };
+  return {
+    outputs: whole.outputs.slice(0, outputs.length),
+    gradientScale: whole.outputs[outputs.length],
+    ofRun: partsOf("hyper "),
+    ofStep: partsOf("step "),
+  };
 }

@@ -1,5 +1,8 @@
+import { averageRateInput } from "./aroundUpdate.ts";
+import { averageRate } from "./average.ts";
 import type { Expression } from "./expression.ts";
 import { compileFloat64 } from "./float64.ts";
+import { memberHyperParameters } from "./optimizers.ts";
 import { hyperParameterOf, type Optimizer } from "./optimizer.ts";
 import type { OptimizerUpdate } from "./optimizerUpdate.ts";
 import { factorInput } from "./scheduled.ts";
@@ -44,17 +47,21 @@ function productOver(factor: Expression, numbers: readonly string[]): (optimizer
 }
 
 /** @param numbers names of the optimizer's numeric hyper-parameters */
-export function stepNumbersOf({ products, scheduled }: OptimizerUpdate, numbers: readonly string[]): StepNumbers {
-  const values = [...products.values()].map((factor) => productOver(factor, numbers));
-  const firstFactor = 1 + values.length;
-  const all = new Float64Array(firstFactor + scheduled.length);
+export function stepNumbersOf({ stepInputs, products }: OptimizerUpdate, numbers: readonly string[]): StepNumbers {
+  const values = stepInputs.map((name): ((optimizer: Optimizer, step: number) => number) => {
+    const factor = products.get(name);
+    if (factor) return productOver(factor, numbers);
+    const scheduled = memberHyperParameters.find((own) => factorInput(own) === name);
+    if (scheduled) return ({ factors }, step) => factors![scheduled]!(step - 1);
+    return name === averageRateInput
+      ? ({ around }, step) => averageRate(around!.average!, step - 1)
+      : (_, step) => step;
+  });
+  const all = new Float64Array(values.length);
   return {
-    names: ["step", ...products.keys(), ...scheduled.map(factorInput)],
+    names: stepInputs,
     at(optimizer, step) {
-      all[0] = step + 1;
-      for (let place = 0; place < values.length; place++) all[place + 1] = values[place]!(optimizer, step + 1);
-      for (let place = 0; place < scheduled.length; place++)
-        all[firstFactor + place] = optimizer.factors![scheduled[place]!]!(step);
+      for (let place = 0; place < values.length; place++) all[place] = values[place]!(optimizer, step + 1);
       return all;
     },
   };

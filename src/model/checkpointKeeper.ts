@@ -99,15 +99,13 @@ export class CheckpointKeeper {
     this.#savedStep = step;
     this.#savedMs = performance.now();
     const reading = this.#run.readCheckpoint(step);
-    const saving = reading.then(
-      (state) => {
-        this.#keep(state);
-        return isGood(state.nonFiniteSteps) ? save(this.#withFingerprint(state)) : undefined;
-      },
-      () => {}, // a lost GPU, which the steps tell of
-    );
-    saving.catch(() => {}); // it is thrown where it is awaited
-    this.#saving = saving;
+    const handedOut = async (state: Checkpoint | undefined): Promise<void> => {
+      if (state) this.#keep(state);
+      if (state && isGood(state.nonFiniteSteps)) await save(this.#withFingerprint(state));
+    };
+    if (this.isSmall) this.#saving = handedOut(await reading);
+    else this.#saving = reading.catch(() => undefined).then(handedOut); // of a lost GPU the steps tell
+    this.#saving.catch(() => {}); // it is thrown where it is awaited
   }
 
   /** Waits until all that was handed out is saved. */

@@ -76,8 +76,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
     this.#executor = executor;
   }
 
-  /** What `train` would do, before it does it; a schedule changes none of it. @throws InvalidInput, LimitExceeded */
-  plan(data: Dataset, options: TrainOptions = {}): PlanReport {
+  /**
+   * What `train` would do, before it does it; a schedule changes none of it. Wrong options are refused at once, but for those of a schedule and
+   * a state to go on from. @throws InvalidInput, LimitExceeded
+   */
+  plan(data: Dataset, options: TrainOptions = {}): Promise<PlanReport> {
     return this.#executor.planRun(planTraining(this.network, data, options, this.members).settings);
   }
 

@@ -12,6 +12,7 @@ import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
+import { AveragedParameters } from "./averagedParameters.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
 import { evaluate, type Evaluation, mean } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
@@ -83,6 +84,7 @@ export class Trainer {
   #eventStep: number;
   #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
+  readonly #averaged: AveragedParameters;
   #results: MemberResults | undefined;
 
   /** Owns the run. @param open opens an executor of fewer members, which computes as the first does */
@@ -103,6 +105,7 @@ export class Trainer {
       readNonFinite: () => this.#run.readNonFinite(),
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
+    this.#averaged = new AveragedParameters(executor, run, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
@@ -155,8 +158,11 @@ export class Trainer {
     while (!this.#isDone) {
       await this.#untilEvent();
       if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
-      if (this.#isDone || !this.#plan.signal?.aborted) continue;
+      if (this.#isDone) break;
+      this.#averaged.hide();
+      if (!this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
+      await this.#averaged.show(this.#step, this.#keeper.newest);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
@@ -240,6 +246,7 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
+    await this.#averaged.show(this.#step, this.#keeper.newest);
     const validation = await this.#validate(nonFiniteSteps);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
@@ -298,7 +305,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(good.parameters);
+    if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,

@@ -28,6 +28,28 @@ export function placesOf(file: string): { target: string; temporary: string | un
   return { target, temporary: path.join(path.dirname(target), name) };
 }
 
+/** A file is written in less time: what is older was left by a program that was killed, or by a machine that went off. */
+const staleMs = 600_000;
+/** Names of temporary files; earlier ones had the number of their process. */
+const temporaryName = /^\..+\.(?:[0-9a-f]{8}|\d{1,10})\.tmp$/;
+
+/**
+ * Removes temporary files of this module that were left behind in a folder.
+ * @param file only those of this file's name
+ */
+export function removeStale(folder: string, file?: string): void {
+  try {
+    const names = fs.readdirSync(folder).filter((name) => temporaryName.test(name));
+    for (const name of names) {
+      if (file !== undefined && !name.startsWith(`.${file}.`)) continue;
+      const place = path.join(folder, name);
+      if (Date.now() - fs.statSync(place).mtimeMs > staleMs) fs.rmSync(place, { force: true });
+    }
+  } catch {
+    // another program was quicker, or the folder takes no changes: it is only tidying
+  }
+}
+
 /** Renames are durable only when the folder is on disk too; Windows cannot open folders and does not need it. */
 function syncFolder(folder: string): void {
   if (process.platform === "win32") return;
@@ -117,4 +139,43 @@ export function writeAtomically(file: string, bytes: Uint8Array, options: WriteO
   }
   syncFolder(path.dirname(target));
   return kept;
+}
+
+/** Bytes that are handed to the system at a time. */
+const sliceBytes = 2 ** 26;
+
+async function writePartsSynced(file: string, parts: readonly Uint8Array[]): Promise<void> {
+  const handle = await fs.promises.open(file, "wx", 0o666);
+  try {
+    for (const part of parts) {
+      for (let at = 0; at < part.length;) {
+        const { bytesWritten } = await handle.write(part, at, Math.min(sliceBytes, part.length - at));
+        at += bytesWritten;
+      }
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * As `writeAtomically`, in pieces and while the program goes on. Where the process exits meanwhile the temporary file is removed; a
+ * process that is killed leaves it.
+ */
+export async function writeAtomicallyLater(file: string, parts: readonly Uint8Array[]): Promise<void> {
+  const { target, temporary } = placesOf(file);
+  if (temporary === undefined) throw new Error(`${file} is no regular file`);
+  const remove = (): void => fs.rmSync(temporary, { force: true });
+  process.once("exit", remove);
+  try {
+    await writePartsSynced(temporary, parts);
+    await fs.promises.rename(temporary, target);
+  } catch (error) {
+    remove();
+    throw error;
+  } finally {
+    process.off("exit", remove);
+  }
+  syncFolder(path.dirname(target));
 }

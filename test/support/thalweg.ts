@@ -21,7 +21,12 @@ interface RunOptions {
   readonly input?: string;
   readonly env?: Record<string, string>;
   /** Sends signals once stderr contains this text. */
-  readonly interrupt?: { readonly after: string; readonly signals: readonly NodeJS.Signals[] };
+  readonly interrupt?: {
+    readonly after: string;
+    readonly signals: readonly NodeJS.Signals[];
+    /** Between two signals; default none. */
+    readonly gapMs?: number;
+  };
   /** Closes our end of stdout at once. */
   readonly closeStdout?: boolean;
 }
@@ -32,7 +37,7 @@ export let folder = "";
 /** Runs thalweg in the folder; never throws. */
 export function thalweg(parameters: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const { input = "", interrupt, closeStdout } = options;
-  const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
+  const env: NodeJS.ProcessEnv = { ...process.env, XDG_STATE_HOME: join(folder, "state"), ...options.env };
   for (const name of ["FORCE_COLOR", "NO_COLOR", "THALWEG_DEBUG"]) if (!options.env?.[name]) delete env[name];
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [cli, ...parameters], { cwd: folder, env });
@@ -43,7 +48,10 @@ export function thalweg(parameters: readonly string[], options: RunOptions = {})
       stderr += text;
       if (!interrupt || waiting === undefined || !stderr.includes(waiting)) return;
       waiting = undefined;
-      for (const signal of interrupt.signals) child.kill(signal);
+      interrupt.signals.forEach((signal, index) => {
+        if (interrupt.gapMs === undefined) child.kill(signal);
+        else setTimeout(() => child.kill(signal), index * interrupt.gapMs);
+      });
     });
     if (closeStdout) child.stdout.destroy();
     child.stdin.on("error", () => {}); // a child that ends without reading

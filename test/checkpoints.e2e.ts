@@ -1,0 +1,310 @@
+// Runs that are cut off, on the command line: by signals, by kill -9, by a disk that takes nothing more.
+
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { decodeCheckpoint, decodeModel } from "../src/data.ts";
+import { cli, folder, penguins, read, thalweg, trainPenguins, useFolder, write } from "./support/thalweg.ts";
+import { createUniform } from "./support/random.ts";
+
+useFolder();
+
+const wasm = ["--device", "wasm"];
+const stepsOf = (name: string): number[] =>
+  readdirSync(join(folder, name))
+    .flatMap((file) => Number(/^step-(\d+)\.safetensors$/.exec(file)?.[1] ?? []))
+    .toSorted((a, b) => a - b);
+const stateRuns = (): string[] => {
+  const runs = join(folder, "state/thalweg/runs");
+  return existsSync(runs) ? readdirSync(runs) : [];
+};
+const isRoot = process.getuid?.() === 0;
+
+describe("--checkpoint and --resume", () => {
+  const flags = [...trainPenguins, ...wasm, "--quiet", "--epochs", "20"]; // of 9 steps
+
+  test("the newest states are kept, and from each the run ends in the same bytes", async () => {
+    const whole = [...flags, "--output", "whole.safetensors", "--checkpoint", "ck", "--every", "50", "--keep", "2"];
+    expect(await thalweg(whole)).toMatchObject({ code: 0, stderr: "" });
+    expect(stepsOf("ck")).toEqual([100, 150]);
+    const wanted = read("whole.safetensors");
+    for (const step of [100, 150]) {
+      const file = join("ck", `step-000000${step}.safetensors`);
+      const again = await thalweg(["train", penguins, "--resume", file, "--output", `from-${step}.safetensors`]);
+      expect(again).toMatchObject({ code: 0 });
+      expect(again.stderr).toContain(`resume    ${file}: goes on after step ${step}`);
+      expect(read(`from-${step}.safetensors`)).toEqual(wanted);
+    }
+    const saved = decodeCheckpoint(read("ck/step-000000150.safetensors"), "c");
+    expect(saved.run["flags"]).toMatchObject({ epochs: 20, target: "Species", every: { steps: 50 }, keep: 2 });
+    expect(saved.preprocessing?.target).toMatchObject({ kind: "class" });
+  });
+
+  test("a folder with another run is refused, unless it goes on or is replaced", async () => {
+    const again = [...flags, "--output", "again.safetensors", "--checkpoint", "ck"];
+    const { code, stderr } = await thalweg(again);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /^thalweg: --checkpoint ck: expected a folder without another run, got 2 checkpoints; add --resume/,
+      ),
+    ]);
+    expect(await thalweg([...again, "--resume"])).toMatchObject({ code: 0 });
+    expect(await thalweg([...again, "--force"])).toMatchObject({ code: 0 });
+  });
+
+  test.each<[string, string[], RegExp]>([
+    [
+      "another seed",
+      ["--seed", "2"],
+      /^thalweg: --seed: expected 1, as in the run of step-\d+\.safetensors, got 2; leave it out/,
+    ],
+    ["other layers", ["--layers", "8,8"], /^thalweg: --layers: expected 16, .* got 8,8;/],
+    ["another target", ["--target", "Island"], /^thalweg: --target: expected Species, .* got Island;/],
+    ["fewer epochs", ["--epochs", "3"], /^thalweg: --epochs: expected 20, .* got 3;/],
+    ["a folder without any", ["--resume", "empty"], /^thalweg: --resume: expected checkpoints in empty, got none;/],
+    ["a file that is not there", ["--resume", "none.safetensors"], /^thalweg: none\.safetensors: .* got no such file/],
+    ["a model", ["--resume", "penguins.safetensors"], /expected a checkpoint of a training, got a model;/],
+  ])("%s: an error that names both", async (_, more, message) => {
+    mkdirSync(join(folder, "empty"), { recursive: true });
+    const { code, stderr } = await thalweg(["train", penguins, "--resume", "ck", ...wasm, "--quiet", ...more]);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^[^\n]+\n$/);
+    expect([2, 3]).toContain(code);
+  });
+
+  test("the table of another run is an error; more epochs go on", async () => {
+    const rows = JSON.parse(readFileSync(penguins, "utf8")) as Record<string, unknown>[];
+    write("changed.json", JSON.stringify(rows.map((row, at) => (at === 5 ? { ...row, "Body Mass (g)": 9999 } : row))));
+    const changed = await thalweg(["train", "changed.json", "--resume", "ck", "--quiet"]);
+    expect(changed.code).toBe(2);
+    expect(changed.stderr).toMatch(
+      /^thalweg: --resume: data of changed\.json: expected rows of [0-9a-f]{16}, .*; pass the table of that run/,
+    );
+    const longer = ["train", penguins, "--resume", "ck", "--quiet", "--epochs", "30", "--output"];
+    expect(await thalweg([...longer, "longer.safetensors"])).toMatchObject({ code: 0 });
+    const all = [...trainPenguins, ...wasm, "--quiet", "--epochs", "30", "--output", "all.safetensors"];
+    expect(await thalweg(all)).toMatchObject({ code: 0 });
+    expect(decodeModel(read("longer.safetensors"), "m").parameters).toEqual(
+      decodeModel(read("all.safetensors"), "m").parameters,
+    );
+  });
+
+  test("a damaged newest state is passed over", async () => {
+    const [before, newest] = stepsOf("ck").slice(-2) as [number, number];
+    const file = `ck/step-${String(newest).padStart(9, "0")}.safetensors`;
+    write(file, read(file).subarray(0, 900));
+    const { code, stderr } = await thalweg([
+      "train",
+      penguins,
+      "--resume",
+      "ck",
+      "--epochs",
+      "40",
+      "--output",
+      "d.safetensors",
+    ]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/; taking the one before\n/);
+    expect(stderr).toContain(`goes on after step ${before}\n`);
+  });
+
+  test("--every takes steps and times, and says what it takes", async () => {
+    const { code, stderr } = await thalweg([...flags, "--every", "often"]);
+    expect([code, stderr]).toEqual([
+      2,
+      'thalweg: --every: expected steps, or a time in ms, s, m or h, got "often"; write it like 500 or 30s\n',
+    ]);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("signals", () => {
+  const long = [...trainPenguins, ...wasm, "--epochs", "400000", "--output", "long.safetensors"];
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)("%s saves model and state, and says how the run goes on", async (signal, exitCode) => {
+    const first = await thalweg(long, { interrupt: { after: "steps/s", signals: [signal] } });
+    expect(first.code).toBe(exitCode);
+    expect(first.stderr).toMatch(
+      /the model as it was is in long\.safetensors; to go on: thalweg train \S+penguins\.json --resume\n$/,
+    );
+    const { training } = decodeModel(read("long.safetensors"), "m");
+    const second = await thalweg(["train", penguins, "--resume", "--json"], {
+      interrupt: { after: "steps/s", signals: ["SIGINT"] },
+    });
+    expect(second.code).toBe(130);
+    expect(second.stderr).toContain(`goes on after step ${training!.steps.toLocaleString("en-US")}\n`);
+    const record = JSON.parse(second.stdout) as { training: { step: number }; resume: string };
+    expect(record.training.step).toBeGreaterThan(training!.steps);
+    expect(record.resume).toMatch(/--resume$/);
+    rmSync(join(folder, "state"), { recursive: true });
+  });
+
+  test.each([0, 5])("two signals %i ms apart lose neither model nor state", async (gapMs) => {
+    rmSync(join(folder, "long.safetensors"), { force: true });
+    // Steps of the reference that take a while, so that the second signal comes before the first has done its work.
+    const slow = [
+      ...trainPenguins,
+      "--device",
+      "reference",
+      "--layers",
+      "400,400",
+      "--batch-size",
+      "266",
+      "--output",
+      "long.safetensors",
+    ];
+    const { code, stderr } = await thalweg([...slow, "--epochs", "100"], {
+      interrupt: { after: "steps/s", signals: ["SIGINT", "SIGINT"], gapMs },
+    });
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/long\.safetensors; to go on: thalweg train \S+ --resume\n$/);
+    expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });
+    expect(stateRuns().length).toBe(1);
+    expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    rmSync(join(folder, "state"), { recursive: true });
+  });
+
+  test("--no-checkpoint leaves nothing but the model", async () => {
+    const { stderr } = await thalweg([...long, "--no-checkpoint"], {
+      interrupt: { after: "steps/s", signals: ["SIGINT"] },
+    });
+    expect(stderr).toMatch(/long\.safetensors\n$/);
+    expect(stateRuns()).toEqual([]);
+  });
+
+  test("a state in the state folder of the system is removed when the run has ended", async () => {
+    const first = await thalweg(
+      [...long.slice(0, -4), "--epochs", "3000", "--output", "end.safetensors", "--every", "100"],
+      {
+        interrupt: { after: "steps/s", signals: ["SIGTERM"] },
+      },
+    );
+    expect(first.code).toBe(143);
+    expect(stateRuns().length).toBe(1);
+    expect(await thalweg(["train", penguins, "--resume", "--epochs", "3001"])).toMatchObject({ code: 0 });
+    expect(stateRuns()).toEqual([]);
+  });
+});
+
+describe.skipIf(process.platform === "win32" || isRoot)("a folder that takes nothing more", () => {
+  test("states go to the state folder, and it is said", async () => {
+    mkdirSync(join(folder, "full"));
+    const child = thalweg(
+      [
+        ...trainPenguins,
+        ...wasm,
+        "--epochs",
+        "4000",
+        "--checkpoint",
+        "full",
+        "--every",
+        "1000",
+        "--output",
+        "f.safetensors",
+      ],
+      {
+        interrupt: { after: "steps/s", signals: ["SIGTERM"] },
+      },
+    );
+    chmodSync(join(folder, "full"), 0o500);
+    const { stderr } = await child;
+    expect(stderr).toMatch(/EACCES.*; checkpoints go to .*state/);
+    chmodSync(join(folder, "full"), 0o700);
+  });
+});
+
+interface Kills {
+  readonly kills: number;
+  readonly runs: number;
+  readonly torn: number;
+  readonly duringWrite: number;
+  /** Steps that the run had told of and that were not in its newest state. */
+  readonly mostLost: number;
+}
+
+/** Kills runs at random times, and goes on with each until `kills` are done; every run has to end in the bytes of `wanted`. */
+async function killed(kills: number, seed: number, wanted: Uint8Array): Promise<Kills> {
+  const uniform = createUniform(seed);
+  const [every, perEpoch] = [5, 9];
+  const tally = { kills: 0, runs: 0, torn: 0, duringWrite: 0, mostLost: 0 };
+  const begin = [...trainPenguins, ...wasm, "--epochs", "60", "--output", "killed.safetensors"];
+  while (tally.kills < kills) {
+    rmSync(join(folder, "kills"), { recursive: true, force: true });
+    tally.runs++;
+    for (let isDone = false; !isDone;) {
+      const goesOn = existsSync(join(folder, "kills")) && stepsOf("kills").length > 0;
+      const more = goesOn ? ["--resume"] : ["--force"];
+      const parameters = [...begin, "--checkpoint", "kills", "--every", String(every), ...more];
+      const told = await killAfter(parameters, tally.kills < kills ? 400 + 900 * uniform() : undefined);
+      isDone = told.code === 0;
+      if (isDone) break;
+      expect(told.signal, told.stderr).toBe("SIGKILL");
+      tally.kills++;
+      const epochs = [...told.stderr.matchAll(/epoch +(\d+)\/60/g)].map(([, epoch]) => Number(epoch));
+      const newest = stepsOf("kills").at(-1) ?? 0;
+      const least = Math.max(0, ((epochs.at(-1) ?? 0) - 1) * perEpoch); // the epoch told is rounded up
+      tally.mostLost = Math.max(tally.mostLost, least - newest);
+      for (const name of readdirSync(join(folder, "kills"))) {
+        const writing = /^\.step-(\d+)\..*\.tmp$/.exec(name)?.[1];
+        if (writing !== undefined) {
+          tally.duringWrite++;
+          tally.mostLost = Math.max(tally.mostLost, Number(writing) - newest);
+          rmSync(join(folder, "kills", name));
+        } else if (!isWhole(`kills/${name}`)) tally.torn++;
+      }
+    }
+    expect(read("killed.safetensors")).toEqual(wanted);
+  }
+  return tally;
+}
+
+function isWhole(name: string): boolean {
+  try {
+    decodeCheckpoint(read(name), name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface Killed {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderr: string;
+}
+
+/** @param ms undefined: never */
+function killAfter(parameters: readonly string[], ms: number | undefined): Promise<Killed> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [cli, ...parameters], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
+    const timer = ms === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), ms);
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code, signal, stderr });
+    });
+  });
+}
+
+describe("kill -9", () => {
+  /** More of them: THALWEG_KILLS=200, and THALWEG_KILLS_RECORD names a file for the figures. */
+  const asked = Number(process.env["THALWEG_KILLS"] ?? 0);
+  const prove = async (kills: number): Promise<void> => {
+    const whole = [...trainPenguins, ...wasm, "--epochs", "60", "--quiet", "--output", "undisturbed.safetensors"];
+    expect(await thalweg(whole)).toMatchObject({ code: 0 });
+    const figures = await killed(kills, 1, read("undisturbed.safetensors"));
+    expect(figures).toMatchObject({ kills, torn: 0 });
+    expect(figures.mostLost).toBeLessThanOrEqual(5);
+    const record = process.env["THALWEG_KILLS_RECORD"];
+    if (record !== undefined) writeFileSync(record, `${JSON.stringify({ interval: 5, ...figures }, null, 2)}\n`);
+  };
+  test("a run that is killed again and again ends in the bytes of one that was not", () => prove(6));
+  const isFull = process.env["THALWEG_TESTS"] === "full";
+  test.skipIf(!isFull && asked === 0)("many more kills", () => prove(asked || 40), 3_600_000);
+});
