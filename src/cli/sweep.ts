@@ -1,6 +1,6 @@
 import { type AnyNetwork, type Device, type FloatArray, type Model, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
-import { Stop, exitCodes } from "./exitCodes.ts";
+import { Stop, exitCodes, messageOf } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { counted, duration, grouped } from "./numbers.ts";
@@ -139,8 +139,19 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
     const steps = model.earlyStopping?.steps[winner];
     const length = steps === undefined ? { epochs: flags.epochs } : { steps };
     const own: Session = { ...session, model: picked, options: { ...ofWinner, ...length } };
-    const written = await save(own, outcome);
-    const keptTable = session.csv?.write(new TextEncoder().encode(csvOf(report)), outcome.finished);
+    const refused: unknown[] = []; // by a full disk, say: the ranking is told nevertheless
+    const attempt = async <T>(write: () => T | Promise<T>): Promise<T | undefined> => {
+      try {
+        return await write();
+      } catch (error) {
+        refused.push(error);
+        return undefined;
+      }
+    };
+    const written = await attempt(() => save(own, outcome));
+    const keptTable = await attempt(() =>
+      session.csv?.write(new TextEncoder().encode(csvOf(report)), outcome.finished),
+    );
     tellReport(output, report, flags.top);
     tellStopping(session);
     const networkStepsPerSecond = tellSpeed(session, results, outcome);
@@ -149,6 +160,10 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
       if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
     };
     const record = { ...sweepRecord(session, report, outcome), networkStepsPerSecond };
+    if (refused.length > 0) {
+      output.record({ ...record, exitCode: exitCodes.failed[0] });
+      throw new Stop(refused.map(messageOf).join("; "), exitCodes.failed[0]);
+    }
     if (interrupts.exitCode !== 0) {
       saved();
       output.record(record);
