@@ -19,14 +19,19 @@ const entry = {
  */
 const chunks = {
   thread: /src\/backend\/wasm\/thread\.js$/, // by itself: it is what a worker loads
-  definitions: /src\/(graph\/(graphNetwork|layers)|math\/optimizer|backend\/acquire|model\/createModel)\.ts$/,
+  definitions:
+    /src\/(graph\/(graphNetwork|layers)|math\/optimizer|backend\/(acquire|tensorCode)|model\/createModel)\.ts$/,
   model: /src\/model\/model\.ts$/,
   // What training needs on any machine: without it each would load another one's code.
   training:
     /src\/(backend\/(batches|dropout|sampleLoss|score|stepWork)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
   backward: /src\/graph\/derive\.ts$/,
-  wasmSupport: /src\/backend\/(offload|wasm\/plan)\.ts$/,
-  wasm: /src\/backend\/wasm\/(device|executor)\.ts$/,
+  wasmSupport: /src\/backend\/wasm\/(strategy|support|remembered)\.ts$/,
+  wasmPlan: /src\/backend\/wasm\/plan\.ts$/,
+  wasm: /src\/backend\/wasm\/(device|executor|program)\.ts$/,
+  wasmCode: /src\/backend\/wasm\/(lossCode|updateCode|rowDraw|vectorCode)\.ts$/, // what both ways of training write
+  wasmFused: /src\/backend\/wasm\/fusedRun\.ts$/,
+  wasmLayered: /src\/backend\/wasm\/(run|forwardPass)\.ts$/,
   webgpu: /src\/backend\/webgpu\/(device|strategies\/executor)\.ts$/,
   layered: /strategies\/(layeredRun|layeredPredictor)\.ts$/,
   fused: /strategies\/(fusedRun|fusedScorer)\.ts$/,

@@ -25,18 +25,19 @@ const program = `
     if (strategy) {
       const data = { inputs: new Float32Array(8), targets: new Float32Array(4) };
       await model.fit(data, { optimizer: sgd({ learningRate: 0.1 }), steps: 2, strategy });
-      await model.predict(data.inputs);
     }
     model.dispose();
   }
   finish();
 `;
 
-/** On which device each stage computes, and by which strategy it trains and then predicts; without one it ends with createModel. */
+/** On which device each stage computes, and by which strategy it trains; without one it ends with createModel. */
 const stages = {
   imported: {},
   referenceTrained: { device: "reference", strategy: "auto" },
-  wasmTrained: { device: "wasm", strategy: "auto" },
+  wasmCreated: { device: "wasm" },
+  wasmFused: { device: "wasm", strategy: "samples" },
+  wasmLayered: { device: "wasm", strategy: "layered" },
   webgpuCreated: { device: "webgpu" },
   webgpuLayered: { device: "webgpu", strategy: "layered" },
   webgpuFused: { device: "webgpu", strategy: "members" },

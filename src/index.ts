@@ -91,6 +91,8 @@ export {
   rmsProp,
   sgd,
 } from "./math/optimizer.ts";
+export type { DecayGroup } from "./math/aroundUpdate.ts";
+export { type Average, ema, swa } from "./math/average.ts";
 export { optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
 export type { HyperParameterOptions } from "./math/optimizers.ts";
 export type { FitResult, History, ValidationPoint } from "./model/history.ts";

@@ -181,7 +181,7 @@ testInFull("layeredBytes of a plan are the bytes that a run takes", async () => 
   const executor = await GpuExecutor.create(device(), net, 4);
   const settings = { data, optimizer: adam(), batchSize: 300, shuffle: false, seed: 0, strategy: "layered" } as const;
   const run = await executor.createRun(settings);
-  expect(executor.planRun(settings).bytes).toBe(device().ledger.bytes);
+  expect((await executor.planRun(settings)).bytes).toBe(device().ledger.bytes);
   run.dispose();
   executor.dispose();
 });

@@ -169,8 +169,8 @@ test("batches in chunks, and data in several pages", async () => {
 /** Dispatches of a step. */
 async function dispatchesOf(net: AnyNetwork): Promise<number> {
   using model = await createModel(net, { device: device() });
-  return model.plan(graphData(net, 64, 1), { optimizer, steps: 1, batchSize: 64, strategy: "layered" })
-    .dispatchesPerStep;
+  const plan = await model.plan(graphData(net, 64, 1), { optimizer, steps: 1, batchSize: 64, strategy: "layered" });
+  return plan.dispatchesPerStep;
 }
 
 test("a residual block with layer norm takes 3 dispatches more than its dense layers, which take 3", async () => {
@@ -193,7 +193,7 @@ test.each(graphCases.filter((_, index) => index % 4 === 1))(
   async (own) => {
     const settings = { data: graphData(own.network, 30, 1), optimizer: adam(), batchSize: 15, shuffle: true, seed: 1 };
     const executor = await createExecutor(device(), own.network, 2);
-    const plan = executor.planRun(settings);
+    const plan = await executor.planRun(settings);
     const run = await executor.createRun(settings);
     try {
       expect(plan.bytes).toBe(device().ledger.bytes);
@@ -222,7 +222,12 @@ test("the cost model counts the products and the rows of a graph", async () => {
   const stepMs = async (layers: Layer[], batchSize: number): Promise<number> => {
     const net = network({ inputs: 16, layers: [dense(64), ...layers, dense(1)], loss: "huber" });
     using model = await createModel(net, { device: device() });
-    const plan = model.plan(graphData(net, batchSize, 1), { optimizer, steps: 1, batchSize, strategy: "layered" });
+    const plan = await model.plan(graphData(net, batchSize, 1), {
+      optimizer,
+      steps: 1,
+      batchSize,
+      strategy: "layered",
+    });
     return plan.stepMs!;
   };
   for (const rows of [16, 1024]) {

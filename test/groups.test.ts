@@ -37,7 +37,7 @@ testInFull("66,000 members train and predict as the reference does", async () =>
   const executor = await GpuExecutor.create(device, net, members);
   const reference = new ReferenceExecutor(net, 2 * compared);
   const count = net.parameterCount;
-  const plan = executor.planRun(settings);
+  const plan = await executor.planRun(settings);
   expect(plan.dispatchesPerStep).toBeGreaterThan(7);
   expect(plan.reason).toContain("the members in");
   const results = [];

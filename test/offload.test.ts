@@ -46,7 +46,7 @@ test("WebAssembly is taken where a step takes less time, with what compiling cos
 test("a tiny network trains in WebAssembly, with its bits, and the plan says so", async () => {
   const device = await openHardware();
   using model = await createModel(tiny, { device, seed: 1 });
-  const plan = model.plan(data, { ...options, steps: 20 });
+  const plan = await model.plan(data, { ...options, steps: 20 });
   expect(plan).toMatchObject({ machine: "wasm", strategy: "samples" });
   expect(plan.reason).toMatch(
     /^WebAssembly SIMD, .* one thread; about .*; faster than the GPU, which takes about .* ms a step/,
@@ -66,9 +66,9 @@ test("a large batch, or a strategy that is asked for, computes on the GPU; the p
   const device = await openHardware();
   using model = await createModel(tiny, { device, seed: 1 });
   const many = rowsOf(8192);
-  expect(model.plan(many, { optimizer: sgd(), batchSize: 8192 }).machine).toBe("gpu");
-  expect(model.plan(data, { ...options, strategy: "layered" }).machine).toBe("gpu");
-  expect(model.plan(data, { ...options, activationStorage: "f16" }).machine).toBe("gpu");
+  expect((await model.plan(many, { optimizer: sgd(), batchSize: 8192 })).machine).toBe("gpu");
+  expect((await model.plan(data, { ...options, strategy: "layered" })).machine).toBe("gpu");
+  expect((await model.plan(data, { ...options, activationStorage: "f16" })).machine).toBe("gpu");
   await model.fit(data, { ...options, steps: 10 });
   const half = model.checkpoint!;
   await model.fit(data, { ...options, steps: 20, strategy: "layered", resume: half });
@@ -101,7 +101,7 @@ test.each([
   const device = await openHardware({ isRequired });
   using model = await createModel(net, { device, members });
   const rows = { inputs: new Float32Array(4 * net.inputs), targets: new Float32Array(4) };
-  expect(model.plan(rows, { optimizer: sgd(), batchSize: 4 }).machine).toBe("gpu");
+  expect((await model.plan(rows, { optimizer: sgd(), batchSize: 4 })).machine).toBe("gpu");
   device.dispose();
 });
 

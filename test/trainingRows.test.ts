@@ -185,7 +185,7 @@ test("weighted rows on WebGPU, of a graph whose last layer is not dense and from
   const wanted = await trained(await devices.reference(), training);
   const device = await narrowed((await devices.webgpu()) as GpuDevice, 2 ** 16);
   using model = await createModel(net, { device });
-  expect(model.plan(training.data, settings).reason).toContain("rows gathered from several pages");
+  expect((await model.plan(training.data, settings)).reason).toContain("rows gathered from several pages");
   const own = await trained(device, training);
   expectClose("losses", own.losses, wanted.losses, 1e-5);
   expectClose("parameters", own.parameters, wanted.parameters, 1e-5);

@@ -88,7 +88,7 @@ const run = (optimizer: Optimizer, state: State, one: Case) => {
   const limits = { kind: "software", hasQuads: true, maxBufferBytes: 2 ** 28, dispatchFlops: 1e8 } as const;
   const plan = { ...planLayered(limits, { network: whole, members, batchSize: 1, rowCount: 1 }), splits };
   return runKernel(device(), {
-    source: updateKernel(kernelUpdateOf(optimizer)),
+    source: updateKernel(kernelUpdateOf(optimizer), whole),
     constants: { ENTRIES: entries },
     step: stepSlot({ network: whole, optimizer, step, rows: 1, lossSlot: 2 }),
     uniform: hyperBlock(whole, members, plan, optimizer),

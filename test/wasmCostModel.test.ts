@@ -89,7 +89,7 @@ test("the probe measures a device once, and plans tell what its figures say", as
   expect(again).toBe(found);
   const model = await createModel(tiny, { device });
   const work = workOf(tiny, 4);
-  const { stepMs, reason } = model.plan(work.settings.data, { optimizer: sgd(), batchSize: 4 });
+  const { stepMs, reason } = await model.plan(work.settings.data, { optimizer: sgd(), batchSize: 4 });
   expect(stepMs).toBe(wasmStepMs(found, work, true));
   expect(reason).toMatch(/straight-line code, .*; about [\d.e-]+ ms a step by the cost model$/);
   model.dispose();

@@ -189,7 +189,7 @@ describe.each(
 async function trainOn(threads: number, net: AnyNetwork, members: number, settings: Partial<RunSettings>) {
   const own = await WasmDevice.open("", threads);
   expect(own.pool.threads).toBe(threads);
-  const executor = await WasmExecutor.create(own, net, members);
+  const executor = new WasmExecutor(own, net, members);
   executor.writeParameters(graphParameters(net, 5, members));
   const data = graphData(net, 9000, 3);
   const run = await executor.createRun({
@@ -261,8 +261,8 @@ test("a strategy of WebGPU is refused", async () => {
   using graph = await createModel(mixed, { device });
   const data = graphData(small, 8, 1);
   const steps = { optimizer, steps: 1 } as const;
-  expect(one.plan(data, steps).strategy).toBe("samples");
-  expect(one.plan(data, { ...steps, strategy: "layered" }).strategy).toBe("layered");
+  expect((await one.plan(data, steps)).strategy).toBe("samples");
+  expect((await one.plan(data, { ...steps, strategy: "layered" })).strategy).toBe("layered");
   await expect(one.fit(data, { ...steps, strategy: "tiles" })).rejects.toThrow(
     "train: strategy: expected one of auto, layered, samples for this network in WebAssembly, got tiles",
   );

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Heap, memoryImport } from "../src/backend/wasm/heap.ts";
 import { f32x4 } from "../src/backend/wasm/instructions.ts";
-import { matmulScratchBytes } from "../src/backend/wasm/matmulBlock.ts";
+import { matmulScratchBytes } from "../src/backend/wasm/matmulScratch.ts";
 import { addEpilogue, type Epilogue, type OperandLayout } from "../src/backend/wasm/matmulEpilogue.ts";
 import { matmulModule, matmulNames } from "../src/backend/wasm/matmulModule.ts";
 import type { Cut } from "../src/backend/wasm/matmulCut.ts";

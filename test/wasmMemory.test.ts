@@ -47,9 +47,9 @@ test.each(taken)("plan() counts what a run takes: $name", async ({ net, members,
     ...settings,
   };
   const before = device.heap.usedBytes;
-  const executor = await WasmExecutor.create(device, net, members);
+  const executor = new WasmExecutor(device, net, members);
   executor.writeParameters(graphParameters(net, 1, members));
-  const { bytes, chunkRows } = executor.planRun(own);
+  const { bytes, chunkRows } = await executor.planRun(own);
   const run = await executor.createRun(own);
   expect(bytes).toBe(device.heap.usedBytes - before);
   expect(chunkRows).toBe(batchSize);
@@ -63,8 +63,8 @@ test.each(taken)("plan() counts what a run takes: $name", async ({ net, members,
 test("rows of a chunk are fewer than those of a batch that memory does not hold at once", async () => {
   const net = network({ inputs: 2, layers: [dense(4000, "relu"), dense(1)], loss: "squaredError" });
   const data = { inputs: new Float32Array(2 * 20_000), targets: new Float32Array(20_000) };
-  const executor = await WasmExecutor.create(device, net, 1);
-  const { chunkRows } = executor.planRun({
+  const executor = new WasmExecutor(device, net, 1);
+  const { chunkRows } = await executor.planRun({
     data,
     optimizer: sgd({ learningRate: 1 }),
     batchSize: 20_000,
@@ -165,7 +165,7 @@ test("what is read or predicted while a step is under way is of whole steps", as
   const rows = data.inputs.subarray(0, 13 * 5);
   const settings = { data, optimizer: sgd({ learningRate: 0.1 }), batchSize: 640, shuffle: false, seed: 1 };
   const open = async () => {
-    const executor = await WasmExecutor.create(device, net, 1);
+    const executor = new WasmExecutor(device, net, 1);
     executor.writeParameters(graphParameters(net, 1, 1));
     return { executor, run: await executor.createRun(settings) };
   };

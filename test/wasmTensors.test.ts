@@ -21,7 +21,8 @@ interface Opened {
 
 async function open(threads: number, leastShared?: number): Promise<Opened> {
   const device = await WasmDevice.open("", threads);
-  if (leastShared !== undefined) Object.assign(device, { tensorBackend: new WasmTensorBackend(device, leastShared) });
+  if (leastShared !== undefined)
+    Object.defineProperty(device, "tensorBackend", { value: new WasmTensorBackend(device, leastShared) });
   return { device, startBytes: device.heap.usedBytes };
 }
 
@@ -118,7 +119,7 @@ test("a loop that never waits holds no more memory the longer it is", async () =
 
 test("strides of any kind, which no operation of tensors makes: they are copied first", async () => {
   const { device } = opened[0]!;
-  const { tensorBackend: backend } = device;
+  const backend = device.tensorBackend!;
   const request = { place: "test", label: "test", dtype: "f32" } as const;
   const values = randomFloats(5, 24);
   const buffer = backend.allocate({ ...request, shape: [24], values }) as Block;

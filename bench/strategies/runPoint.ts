@@ -228,7 +228,7 @@ export async function measurePoint(point: PointPlan, context: PointContext): Pro
   const start = startOf(point.workload);
   const trials = await openAll(point, start, context);
   try {
-    const planned = liveOf(trials)[0]?.run!.plannedFor(point, start);
+    const planned = await liveOf(trials)[0]?.run!.plannedFor(point, start);
     context.tell("follows in float64", "reference");
     await checkAll(trials, await truthOf(point.workload, start), context);
     await warmUpAll(trials, context);

@@ -29,7 +29,7 @@ async function partsOf(
   { device, point, start, strategy }: StrategyRequest,
 ): Promise<StrategyRunParts> {
   const settings = settingsOf(point.workload, start, strategy);
-  const plan = executor.planRun(settings); // refuses before anything is uploaded
+  const plan = await executor.planRun(settings); // refuses before anything is uploaded
   executor.writeParameters(start.state);
   const create = async (): Promise<{ run: TrainingRun; ms: number }> => {
     const startMs = performance.now();
@@ -69,7 +69,7 @@ export class StrategyRun {
   }
 
   /** What the planner would take, of all strategies. */
-  plannedFor(point: PointPlan, start: Start): PlanReport {
+  plannedFor(point: PointPlan, start: Start): Promise<PlanReport> {
     return this.#parts.executor.planRun(settingsOf(point.workload, start, undefined));
   }
 

@@ -70,7 +70,7 @@ export interface TrainerState {
 export interface Fingerprint {
   /** Hash of the rows. */
   readonly data: string;
-  /** Name of the optimizer. */
+  /** Name of the optimizer, and of the average that is kept. */
   readonly optimizer: string;
   readonly batchSize: number;
   readonly seed: number;
@@ -86,7 +86,7 @@ export interface Checkpoint {
   readonly step: number;
   /** [members, parameterCount]. */
   readonly parameters: FloatArray;
-  /** What the optimizer keeps, momentum or moments: [0 to 2, members, parameterCount]. */
+  /** What the optimizer keeps, momentum or moments, and behind it the average of the parameters: [states, members, parameterCount]. */
   readonly moments: FloatArray;
   /** As `MemberResults` has them, [members]. */
   readonly nonFiniteSteps: Float64Array;
@@ -231,7 +231,7 @@ export interface Executor {
   predict(inputs: FloatArray): Promise<FloatArray>;
   /** Loss and accuracy of each member over rows of data, reduced where the outputs are computed. */
   score(data: Dataset): Promise<Scores>;
-  planRun(settings: RunSettings): PlanReport;
+  planRun(settings: RunSettings): Promise<PlanReport>;
   createRun(settings: RunSettings): Promise<TrainingRun>;
   /** One step over `data` as one batch, every value read back; the executor's parameters stay as they were. */
   trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace>;

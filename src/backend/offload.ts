@@ -13,7 +13,7 @@ import type {
   TrainingRun,
 } from "./executor.ts";
 import type { WasmMachine } from "./wasm/costModel.ts";
-import { fusedNetwork } from "./wasm/fusedNetwork.ts";
+import { fusedNetwork } from "./wasm/strategy.ts";
 import { planWasm } from "./wasm/plan.ts";
 import { remembered } from "./wasm/remembered.ts";
 import { whyNoWasm } from "./wasm/support.ts";
@@ -94,8 +94,8 @@ class OffloadingExecutor implements Executor {
   }
 
   /** Strategies that are asked for, and activations in 16 bits, are the GPU's. */
-  planRun(settings: RunSettings): PlanReport {
-    const onGpu = this.#gpu.planRun(settings);
+  async planRun(settings: RunSettings): Promise<PlanReport> {
+    const onGpu = await this.#gpu.planRun(settings);
     const { strategy = "auto", activationStorage = "f32" } = settings;
     if (strategy !== "auto" || activationStorage !== "f32") return onGpu;
     const gpuMs = onGpu.stepMs ?? 0;
@@ -117,7 +117,7 @@ class OffloadingExecutor implements Executor {
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
-    const isOffloaded = this.planRun(settings).machine === "wasm";
+    const isOffloaded = (await this.planRun(settings)).machine === "wasm";
     const executor = (isOffloaded ? await this.#openWasm() : undefined) ?? this.#gpu;
     if (executor !== this.#current) {
       executor.writeParameters(await this.#current.readParameters());

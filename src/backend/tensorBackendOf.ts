@@ -1,7 +1,10 @@
 import type { Device } from "./device.ts";
 import type { TensorBackend } from "./tensorBackend.ts";
+import { wantTensors } from "./tensorCode.ts";
 import { GpuDevice } from "./webgpu/device.ts";
 import { GpuTensorBackend } from "./webgpu/tensor/tensorBackend.ts";
+
+wantTensors();
 
 /**
  * What computes tensors on a device; undefined for anything else. A WebGPU device gets its kernels here and not from `acquire`, so that

@@ -65,7 +65,7 @@ function showChecks(output: Output, { checks, ms }: SelfTest): void {
 /** How the device trains the smallest network there is: a GPU may offload it. */
 async function planSmallest(device: Device): Promise<PlanReport> {
   const model = await createModel(network(workedExample.network), { device });
-  const plan = model.plan({
+  const plan = await model.plan({
     inputs: Float32Array.from(workedExample.input),
     targets: Float32Array.from(workedExample.target),
   });

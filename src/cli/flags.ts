@@ -64,6 +64,15 @@ export const numberList =
     throw fault(flag, "numbers separated by commas", text, "write it like 1,0.5");
   };
 
+/** One to `most` whole numbers of at least 0. */
+export const integerList =
+  (flag: string, most: number) =>
+  (text: string): number[] => {
+    const values = text.split(",").map(parse);
+    if (values.length <= most && values.every((value) => Number.isSafeInteger(value) && value >= 0)) return values;
+    throw fault(flag, `up to ${most} whole numbers separated by commas`, text, "write it like 1000 or 1000,10");
+  };
+
 /** Case, `-`, `_` and spaces do not tell names apart. */
 const folded = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/g, "");
 

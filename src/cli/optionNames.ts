@@ -11,6 +11,8 @@ const compound = new Map([
   ["splitSeed", "--split-seed"],
   ["weightColumn", "--weight-column"],
   ["labelSmoothing", "--label-smoothing"],
+  ["clipNorm", "--clip-norm"],
+  ["clipValue", "--clip-value"],
   ["classWeights", "--class-weights"],
 ]);
 
@@ -19,6 +21,8 @@ const words = [
   "validation",
   "momentum",
   "nesterov",
+  "l1",
+  "decay",
   "target",
   "columns",
   "ignore",

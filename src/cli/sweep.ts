@@ -48,12 +48,12 @@ function describeSettings({ output, flags, plan, prepared }: SweepSession): void
 }
 
 /** Says everything there is to say before the first step. */
-function announce(session: SweepSession, device: Device): void {
+async function announce(session: SweepSession, device: Device): Promise<void> {
   const { output, flags, table, prepared, model, options, file, csv } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.splitSeed);
   describeNetwork(output, model.network, model.members);
-  describePlan(output, model.plan(prepared.training, options));
+  describePlan(output, await model.plan(prepared.training, options));
   describeOutputs(output, csv ? [file, csv] : [file], flags.force ?? false);
   describeSettings(session);
 }
@@ -108,12 +108,12 @@ function tellSpeed(
   return speed;
 }
 
-function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcome) {
+async function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcome) {
   const { ranking, quantiles, stopped, ranked, rows, saturated, tied } = report;
   const { flags } = session;
   return {
     command: "sweep",
-    ...recordOf(session, outcome),
+    ...(await recordOf(session, outcome)),
     winner: ranking[0],
     best: bestRecords(report, flags.top),
     quantiles: { of: ranked, at: quantiles },
@@ -159,7 +159,7 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
       output.result("saved", `${written}, member ${winner}`);
       if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
     };
-    const record = { ...sweepRecord(session, report, outcome), networkStepsPerSecond };
+    const record = { ...(await sweepRecord(session, report, outcome)), networkStepsPerSecond };
     if (refused.length > 0) {
       output.record({ ...record, exitCode: exitCodes.failed[0] });
       throw new Stop(refused.map(messageOf).join("; "), exitCodes.failed[0]);
@@ -212,7 +212,7 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
     const model = await createPopulation(flags, plan, network, device);
     const options = { ...ofAll, ...stoppingOf({ ...flags, members: 1 }, prepared) };
     const session = { flags, output, interrupts, table, prepared, options, model, plan, file: modelFile, csv };
-    announce(session, device);
+    await announce(session, device);
     await conclude(session, await runTraining(session, viewOf(session)));
     model.dispose();
   } finally {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { integer } from "./flags.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
+import { addUpdateOptions } from "./updateFlags.ts";
 import { sweep } from "./sweep.ts";
 import type { SweepFlags } from "./sweepSession.ts";
 import { parseValues, type SweptFlag } from "./sweepValues.ts";
@@ -43,6 +44,7 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
     .option("--seed <values>", "of initial weights and order of rows (default: 1, 2, 3, …)", swept("--seed"))
     .option("--bootstrap", "train each on as many rows drawn with replacement, by its seed");
   addRegularisationOptions(command);
+  addUpdateOptions(command);
   addOutputOptions(command)
     .option("--top <count>", "networks to list", integer("--top", 1, 10_000), 10)
     .option("--csv <file>", "write a line for each network: settings, losses, where it stopped");

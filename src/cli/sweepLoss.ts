@@ -22,7 +22,7 @@ export async function saveAfterLoss(session: SweepSession, { last, lost }: Outco
   const written = await save(own, { last: last && { ...last, step }, finished: false });
   output.result("saved", `${written}, member ${winner}`);
   const exitCode = exitCodes.gpuLost[0];
-  const record = { ...recordOf(session, { last, finished: false }), winner, exitCode };
+  const record = { ...(await recordOf(session, { last, finished: false })), winner, exitCode };
   output.record({ command: "sweep", ...record });
   throw new Stop(
     `${lost!.message}; the best network as it was after step ${grouped(step)} is in ${session.file.path}`,

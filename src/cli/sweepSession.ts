@@ -1,6 +1,7 @@
 import type { Optimizer } from "../node.ts";
 import type { OutputFile } from "./outputFile.ts";
 import { regularisationOf } from "./regularisation.ts";
+import { updateOptionsOf } from "./updateFlags.ts";
 import type { SweepPlan } from "./sweepPlan.ts";
 import type { Values } from "./sweepValues.ts";
 import { type CommonFlags, optimizerOf } from "./trainFlags.ts";
@@ -56,6 +57,7 @@ export function optionsOf(flags: SweepFlags, plan: SweepPlan, member?: number): 
     seed: settings.seed[member ?? 0]!,
     strategy: flags.strategy,
     ...regularisationOf(flags),
+    ...updateOptionsOf(flags),
     ...(member === undefined && { perMember }),
     ...(flags.bootstrap && { bootstrap: true }),
   };

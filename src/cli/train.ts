@@ -22,6 +22,7 @@ import { readOptionsForTraining } from "./readFlags.ts";
 import { keptFlags, resume } from "./resume.ts";
 import { stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
+import { updateOptionsOf } from "./updateFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
 import {
   type Outcome,
@@ -46,6 +47,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   seed: flags.seed,
   strategy: flags.strategy,
   ...regularisationOf(flags),
+  ...updateOptionsOf(flags),
   ...(prepared.validation && { validation: prepared.validation }),
   ...stoppingOf(flags, prepared),
 });
@@ -71,7 +73,7 @@ async function conclude(
   requireConverged(session, outcome);
   const written = await save(session, outcome);
   const saved = (): void => output.result("saved", written);
-  const record = { command: "train", ...recordOf(session, outcome) };
+  const record = { command: "train", ...(await recordOf(session, outcome)) };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
@@ -96,12 +98,12 @@ async function conclude(
 }
 
 /** Says everything there is to say before the first step. */
-function announce(session: Session<TrainFlags>, device: Device): void {
+async function announce(session: Session<TrainFlags>, device: Device): Promise<void> {
   const { output, flags, table, prepared, model, options, file, checkpointing } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
   describeNetwork(output, model.network, flags.members);
-  describePlan(output, model.plan(prepared.training, options));
+  describePlan(output, await model.plan(prepared.training, options));
   describeOutputs(output, [file], flags.force ?? false);
   if (checkpointing?.description) output.info("saving", checkpointing.description);
   const { name, learningRate } = options.optimizer;
@@ -184,7 +186,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
     const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile, checkpointing };
     requireSameRun(session);
-    announce(session, device);
+    await announce(session, device);
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)
       output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);

@@ -4,6 +4,7 @@ import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
+import { addUpdateOptions } from "./updateFlags.ts";
 import { train } from "./train.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
@@ -38,6 +39,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     1,
   );
   addRegularisationOptions(command);
+  addUpdateOptions(command);
   addOutputOptions(command)
     .option(
       "--checkpoint <folder>",

@@ -13,6 +13,7 @@ import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
 import type { StoppingFlags } from "./stopping.ts";
 import type { RegularisationFlags } from "./regularisation.ts";
+import type { UpdateFlags } from "./updateFlags.ts";
 import {
   type ActivationName,
   type AnyNetwork,
@@ -32,7 +33,7 @@ import {
 } from "../node.ts";
 
 /** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
-export interface CommonFlags extends ReadFlags, RegularisationFlags, StoppingFlags {
+export interface CommonFlags extends ReadFlags, RegularisationFlags, StoppingFlags, UpdateFlags {
   /** Column names, separated by commas. */
   readonly target?: string;
   readonly task?: Task;

@@ -228,7 +228,7 @@ const earlyStoppingRecord = ({ earlyStopping }: Model<AnyNetwork>) =>
   };
 
 /** What --json tells of a training. */
-export function recordOf(session: Session, { last, finished }: Outcome) {
+export async function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
   const { device, network, members } = model;
   const { preprocessing, trainingRows, validationRows, report } = prepared;
@@ -249,7 +249,7 @@ export function recordOf(session: Session, { last, finished }: Outcome) {
     device: { kind: device.kind, name: device.name, fallbackReason: device.fallbackReason },
     data: { place: table.place, ...report, trainingRows, validationRows, preprocessing },
     network: architecture,
-    plan: model.plan(prepared.training, options),
+    plan: await model.plan(prepared.training, options),
     training: { ...training, finished, validation: last?.validation, earlyStopping: earlyStoppingRecord(model) },
     model: file.path,
     checkpoint: session.checkpointing?.newest,

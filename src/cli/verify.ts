@@ -29,7 +29,8 @@ interface Verified {
 }
 
 /** What computed the steps: a GPU offloads a tiny network to WebAssembly. */
-const machineOf = ({ model, prepared, options }: Session): DeviceKind => model.plan(prepared.training, options).machine;
+const machineOf = async ({ model, prepared, options }: Session): Promise<DeviceKind> =>
+  (await model.plan(prepared.training, options)).machine;
 
 /** A hardware adapter, else a software one; or why there is none. */
 async function openWebgpu(): Promise<Device | string> {
@@ -75,7 +76,8 @@ async function verifyWebgpu(
     const how = `${conclusive ? "" : "one step more, "}deviation from float64 ${deviation.toExponential(2)}`;
     const limit = `${passed ? "within" : "ABOVE"} the bound ${bound.toExponential(2)}`;
     const { kind, name } = model.device;
-    const trainedOn = machineOf(session) === kind ? name : "WebAssembly, to which the GPU offloaded the network";
+    const trainedOn =
+      (await machineOf(session)) === kind ? name : "WebAssembly, to which the GPU offloaded the network";
     const times = `${grouped(ms)} ms there, ${grouped(elapsedMs)} ms on ${trainedOn}`;
     output.result("webgpu", `the same ${grouped(steps)} steps on ${device.name}: ${how} ${limit}; ${times}`);
     return repeated;
@@ -92,7 +94,7 @@ export async function verify(session: Session, outcome: Outcome, initialParamete
   const verification = await working(output, "comparing with float64", () => verifyTraining(model, request));
   for (const [index, line] of verificationLines(verification).entries())
     output.result(index === 0 ? "check" : "", line);
-  const machine = machineOf(session);
+  const machine = await machineOf(session);
   if (!flags.verifyWebgpu || machine === "gpu" || machine === "software") return { verification };
   const { validation: _, earlyStopping: __, epochs, ...others } = options;
   const steps = model.earlyStopping?.steps[0]; // of one member: with more it was refused

@@ -1,4 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
+import { type AroundUpdate, numberAround, numbersAround, requireAround } from "./aroundUpdate.ts";
 import { type HyperParameterOptions, type HyperParameters, memberHyperParameters, optimizers } from "./optimizers.ts";
 import type { OwnUpdate } from "./ownUpdate.ts";
 
@@ -30,10 +31,12 @@ export interface Optimizer {
   readonly initialAccumulatorValue: number;
   /** Of an own optimizer: what defines it. The numbers above that it does not have change nothing. */
   readonly own?: OwnUpdate;
+  /** What a training does around the update: clipping, penalties, averages; set by a training from its options. */
+  readonly around?: AroundUpdate;
 }
 
 /** Numbers that an optimizer does not use. */
-const unused: Omit<Optimizer, "name" | "own"> = {
+const unused: Omit<Optimizer, "name" | "own" | "around"> = {
   learningRate: 0.01,
   momentum: 0,
   nesterov: false,
@@ -93,6 +96,7 @@ export function requireHyperParameter(place: string, name: string, value: unknow
 /** Throws `InvalidInput` unless every hyper-parameter is in its range and an f32. */
 export function checkOptimizer(optimizer: Optimizer): Optimizer {
   const place = (key: string): string => `${optimizer.name}: ${key}`;
+  if (optimizer.around) requireAround(optimizer.name, optimizer.around);
   for (const name of numbersOf(optimizer)) requireHyperParameter(place(name), name, hyperParameterOf(optimizer, name));
   if (optimizer.nesterov && optimizer.momentum === 0) {
     const fix = "pass momentum, 0.9 for example, or leave nesterov out";
@@ -110,14 +114,17 @@ export const takes = (optimizer: Optimizer, name: string): boolean => Object.has
 
 /** Value of a hyper-parameter; members of a population may have their own of three of them. */
 export function hyperParameterOf(optimizer: Optimizer, name: string): number | boolean {
+  const around = numberAround(optimizer.around, name);
+  if (around !== undefined) return around;
   const isOfMember = (memberHyperParameters as readonly string[]).includes(name);
   return isOfMember || !optimizer.own ? optimizer[name as NumberName] : optimizer.own.values[name]!;
 }
 
-/** Names of the hyper-parameters of an optimizer that are numbers. */
+/** Names of the hyper-parameters of an optimizer that are numbers, and of the numbers around its update. */
 export function numbersOf(optimizer: Optimizer): string[] {
   const hyperParameters = hyperParametersOf(optimizer);
-  return Object.keys(hyperParameters).filter((name) => typeof hyperParameters[name] === "number");
+  const own = Object.keys(hyperParameters).filter((name) => typeof hyperParameters[name] === "number");
+  return [...own, ...numbersAround(optimizer.around)];
 }
 
 /** Options of an optimizer of thalweg. */

@@ -30,7 +30,7 @@ export function updateOf(optimizer: Optimizer): OptimizerUpdate {
   const definition = definitionOf(optimizer);
   const names = Object.keys(definition.hyperParameters);
   const values = Object.fromEntries(names.map((name) => [name, hyperParameterOf(optimizer, name)]));
-  const update = optimizerUpdate(definition, values);
+  const update = optimizerUpdate(definition, values, optimizer.around);
   updates.set(optimizer, update);
   return update;
 }

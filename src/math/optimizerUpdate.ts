@@ -1,3 +1,12 @@
+import {
+  type AroundUpdate,
+  averageRateInput,
+  averageState,
+  gradientScaleOf,
+  isWeightInput,
+  shapeOf,
+  surrounded,
+} from "./aroundUpdate.ts";
 import { inOrder, Expression } from "./expression.ts";
 import {
   type HyperParameters,
@@ -18,8 +27,19 @@ export const mostStepValues = 5;
 export interface OptimizerUpdate {
   /** Names of the state, in the order in which it is stored. */
   readonly state: readonly string[];
-  /** The new parameter, then the new state: of `parameter`, `gradient`, the state, `step` and numeric hyper-parameters. */
+  /**
+   * The new parameter, then the new state: of `parameter`, `gradient`, the state, `stepInputs`, numeric hyper-parameters, and of what
+   * src/math/aroundUpdate.ts names.
+   */
   readonly outputs: readonly Expression[];
+  /** Numbers that the host gives each step: `step`, products, the rate of an average. */
+  readonly stepInputs: readonly string[];
+  /** What gradients are multiplied by, where they are clipped by norm. */
+  readonly gradientScale: Expression | undefined;
+  /** Whether it takes `is weight`. */
+  readonly takesWeights: boolean;
+  /** Of each state: whether a value that is not finite is dropped, as of the parameter. */
+  readonly keepsFinite: readonly boolean[];
   /** Of each state: whether it may leave the finite numbers while the new parameter does not. */
   readonly watchesState: readonly boolean[];
   /** Whether the gradient may be infinite or NaN while all that is watched is finite. */
@@ -52,7 +72,7 @@ const inputsOf = (expression: Expression): string[] =>
     .filter(({ kind }) => kind === "input")
     .map(({ name }) => name);
 
-/** State that the new parameter depends on, at once or through other state. */
+/** State that the new parameter depends on, at once or through other state; averages are kept for themselves. */
 function neededState(state: readonly string[], [parameter, ...next]: readonly Expression[]): string[] {
   const needed = new Set<string>();
   const visit = (expression: Expression): void => {
@@ -64,7 +84,7 @@ function neededState(state: readonly string[], [parameter, ...next]: readonly Ex
     }
   };
   visit(parameter!);
-  return state.filter((name) => needed.has(name));
+  return state.filter((name) => needed.has(name) || name === averageState);
 }
 
 /** Whether an infinite or NaN value of a node makes the output infinite or NaN, whatever else goes into it. */
@@ -113,28 +133,34 @@ function factorsOf(definition: OptimizerDefinition, values: HyperParameters): Re
   return new Map(Object.entries(definition.products ?? {}).map(([name, factor]) => [name, factor(inputs)]));
 }
 
-function specialise(definition: OptimizerDefinition, values: HyperParameters): OptimizerUpdate {
+function specialise(definition: OptimizerDefinition, values: HyperParameters, around: AroundUpdate): OptimizerUpdate {
   const simplifier = new Simplifier();
-  let outputs = expressionsOf(definition, values).map((output) => simplifier.simplify(output));
+  const all = around.average ? [...definition.state, averageState] : definition.state;
+  let outputs = surrounded(expressionsOf(definition, values), around).map((output) => simplifier.simplify(output));
   for (const [name, value] of Object.entries(values)) {
     if (!canBeFixed(name, value)) continue;
-    const without = outputs.map((output) => simplifier.simplify(withZero(output, name, definition.state)));
-    if (neededState(definition.state, without).length < neededState(definition.state, outputs).length)
-      outputs = without;
+    const without = outputs.map((output) => simplifier.simplify(withZero(output, name, all)));
+    if (neededState(all, without).length < neededState(all, outputs).length) outputs = without;
   }
-  const state = neededState(definition.state, outputs);
+  const state = neededState(all, outputs);
   const [parameter, ...next] = outputs;
-  const kept = state.map((name) => next[definition.state.indexOf(name)]!);
+  const kept = state.map((name) => next[all.indexOf(name)]!);
   const watchesState = kept.map((own) => !carries(parameter!, (node) => node === own));
   const isGradient = (node: Expression): boolean => node.kind === "input" && node.name === "gradient";
   const watched = [parameter!, ...kept.filter((_, index) => watchesState[index])];
+  const products = factorsOf(definition, values);
+  const gradientScale = gradientScaleOf(around);
   return {
     state,
     outputs: [parameter!, ...kept],
+    stepInputs: ["step", ...products.keys(), ...(around.average ? [averageRateInput] : [])],
+    gradientScale: gradientScale && simplifier.simplify(gradientScale),
+    takesWeights: outputs.some((output) => inputsOf(output).includes(isWeightInput)),
+    keepsFinite: state.map((name) => name === averageState),
     watchesState,
     watchesGradient: !watched.some((output) => carries(output, isGradient)),
-    initial: state.map((name) => definition.initial?.[name]),
-    products: factorsOf(definition, values),
+    initial: state.map((name) => (name === averageState ? "parameter" : definition.initial?.[name])),
+    products,
     simplifier,
   };
 }
@@ -142,12 +168,16 @@ function specialise(definition: OptimizerDefinition, values: HyperParameters): O
 const known = new WeakMap<OptimizerDefinition, Map<string, OptimizerUpdate>>();
 
 /** The update of a definition for a choice of hyper-parameters; the same object where nothing but their values differs. */
-export function optimizerUpdate(definition: OptimizerDefinition, values: HyperParameters): OptimizerUpdate {
+export function optimizerUpdate(
+  definition: OptimizerDefinition,
+  values: HyperParameters,
+  around: AroundUpdate = {},
+): OptimizerUpdate {
   const updates = known.get(definition) ?? new Map<string, OptimizerUpdate>();
   known.set(definition, updates);
   const choice = Object.entries(values).filter(([name, value]) => value === true || canBeFixed(name, value));
-  const key = choice.map(([name, value]) => `${name} ${value}`).join(", ");
-  const update = updates.get(key) ?? specialise(definition, values);
+  const key = [...choice.map(([name, value]) => `${name} ${value}`), shapeOf(around)].join(", ");
+  const update = updates.get(key) ?? specialise(definition, values, around);
   updates.set(key, update);
   return update;
 }
@@ -156,6 +186,8 @@ export function optimizerUpdate(definition: OptimizerDefinition, values: HyperPa
 export interface HostedUpdate {
   /** As in `OptimizerUpdate`, of `hyper 0`, `hyper 1`, … and `step 0`, … too. */
   readonly outputs: readonly Expression[];
+  /** What gradients are multiplied by, likewise. */
+  readonly gradientScale: Expression | undefined;
   /** Of hyper-parameters that are the same for all members: `hyper 0`, … */
   readonly ofRun: readonly Expression[];
   /** Of these and `step`: `step 0`, … */
@@ -168,17 +200,22 @@ export interface HostedUpdate {
  * @param numbers names of the numeric hyper-parameters
  */
 export function hostedUpdate(
-  { simplifier, outputs, products }: OptimizerUpdate,
+  { simplifier, outputs, stepInputs, gradientScale }: OptimizerUpdate,
   numbers: readonly string[],
 ): HostedUpdate {
   const ofMembers: readonly string[] = memberHyperParameters;
   const isOfRun = (name: string): boolean => numbers.includes(name) && !ofMembers.includes(name);
-  const isOfStep = (name: string): boolean => name === "step" || products.has(name);
-  const whole = hoist(simplifier, outputs, [
+  const isOfStep = (name: string): boolean => stepInputs.includes(name);
+  const whole = hoist(simplifier, gradientScale ? [...outputs, gradientScale] : outputs, [
     { prefix: "hyper ", takes: isOfRun },
     { prefix: "step ", takes: (name) => isOfStep(name) || isOfRun(name) },
   ]);
   const partsOf = (prefix: string): Expression[] =>
     whole.hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);
-  return { outputs: whole.outputs, ofRun: partsOf("hyper "), ofStep: partsOf("step ") };
+  return {
+    outputs: whole.outputs.slice(0, outputs.length),
+    gradientScale: whole.outputs[outputs.length],
+    ofRun: partsOf("hyper "),
+    ofStep: partsOf("step "),
+  };
 }

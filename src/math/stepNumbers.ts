@@ -1,3 +1,5 @@
+import { averageRateInput } from "./aroundUpdate.ts";
+import { averageRate } from "./average.ts";
 import type { Expression } from "./expression.ts";
 import { compileFloat64 } from "./float64.ts";
 import { hyperParameterOf, type Optimizer } from "./optimizer.ts";
@@ -43,14 +45,19 @@ function productOver(factor: Expression, numbers: readonly string[]): (optimizer
 }
 
 /** @param numbers names of the optimizer's numeric hyper-parameters */
-export function stepNumbersOf({ products }: OptimizerUpdate, numbers: readonly string[]): StepNumbers {
-  const values = [...products.values()].map((factor) => productOver(factor, numbers));
-  const all = new Float64Array(1 + values.length);
+export function stepNumbersOf({ stepInputs, products }: OptimizerUpdate, numbers: readonly string[]): StepNumbers {
+  const values = stepInputs.map((name): ((optimizer: Optimizer, step: number) => number) => {
+    const factor = products.get(name);
+    if (factor) return productOver(factor, numbers);
+    return name === averageRateInput
+      ? ({ around }, step) => averageRate(around!.average!, step - 1)
+      : (_, step) => step;
+  });
+  const all = new Float64Array(values.length);
   return {
-    names: ["step", ...products.keys()],
+    names: stepInputs,
     at(optimizer, step) {
-      all[0] = step + 1;
-      for (let place = 0; place < values.length; place++) all[place + 1] = values[place]!(optimizer, step + 1);
+      for (let place = 0; place < values.length; place++) all[place] = values[place]!(optimizer, step + 1);
       return all;
     },
   };

@@ -68,7 +68,7 @@ function hashOfSeeds(seeds: ArrayLike<number> | undefined): string | undefined {
 /** Reads all rows: some 3 ns a value. */
 export function fingerprintOf({ data, optimizer, batchSize, seed, perMember, ...rest }: RunSettings): Fingerprint {
   return {
-    optimizer: optimizer.name,
+    optimizer: [optimizer.name, optimizer.around?.average?.name].filter(Boolean).join(" with "),
     batchSize,
     seed,
     memberSeeds: hashOfSeeds(perMember?.seed),

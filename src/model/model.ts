@@ -69,8 +69,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
     this.#executor = executor;
   }
 
-  /** What `train` would do, before it does it. @throws InvalidInput, LimitExceeded */
-  plan(data: Dataset, options: TrainOptions = {}): PlanReport {
+  /** What `train` would do, before it does it. Wrong options are refused at once. @throws InvalidInput, LimitExceeded */
+  plan(data: Dataset, options: TrainOptions = {}): Promise<PlanReport> {
     return this.#executor.planRun(planTraining(this.network, data, options, this.members).settings);
   }
 

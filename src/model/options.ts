@@ -13,8 +13,11 @@ import {
 import { requireSeed } from "../graph/initializers.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger, requireName } from "../graph/network.ts";
+import type { DecayGroup } from "../math/aroundUpdate.ts";
+import type { Average } from "../math/average.ts";
 import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
+import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
@@ -27,6 +30,17 @@ export type LogInterval = { readonly steps: number } | { readonly epochs: number
 export interface TrainOptions extends LabelOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
+  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`. */
+  readonly clipValue?: number;
+  /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Losses are told without it. */
+  readonly l1?: number;
+  /** "weights": the optimizer's weight decay leaves biases, scales and shifts alone. Default: "all". */
+  readonly decay?: DecayGroup;
+  /**
+   * Averages the parameters over the steps, `ema(0.999)` or `swa({ start: 1000 })`. At every event, and after the training, the model's
+   * parameters are the averages; steps go on from those that were trained, which a checkpoint holds too.
+   */
+  readonly average?: Average;
   /** Passes over the data; default 60, unless `steps` is given. */
   readonly epochs?: number;
   /** Updates of the parameters, instead of epochs. */
@@ -111,6 +125,7 @@ export interface TrainPlan {
 
 const known = [
   "optimizer",
+  ...aroundOptions,
   "epochs",
   "steps",
   "batchSize",
@@ -235,11 +250,12 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
   requireSeed("train: seed", seed);
   requireOptimizer("train", optimizer);
+  const surrounded = surroundedOptimizer(optimizer, options);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
     data: trainingRows(network, data, options),
-    optimizer,
+    optimizer: surrounded,
     batchSize: size,
     shuffle,
     seed,

@@ -178,7 +178,7 @@ export class PackedRun implements TrainingRun {
   /** @returns undefined where memory does not hold both, and all go on as they are */
   async #openPart(going: readonly number[], state: Checkpoint): Promise<Part | undefined> {
     const { executor: whole, open } = this.#request;
-    const { strategy } = whole.planRun(this.#settings);
+    const { strategy } = await whole.planRun(this.#settings);
     const pinned = strategy === "reference" ? this.#settings : { ...this.#settings, strategy };
     const settings = settingsOf(pinned, this.#of, { chosen: going, resume: state });
     let executor: Executor | undefined;

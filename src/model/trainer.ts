@@ -10,6 +10,7 @@ import {
 } from "../backend/executor.ts";
 import { nextTask } from "../nextTask.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
+import { AveragedParameters } from "./averagedParameters.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
 import { evaluate, type Evaluation } from "./metrics.ts";
 import {
@@ -85,6 +86,7 @@ export class Trainer {
   #eventStep: number;
   #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
+  readonly #averaged: AveragedParameters;
   #results: MemberResults | undefined;
 
   /** Owns the run. @param open opens an executor of fewer members, which computes as the first does */
@@ -105,6 +107,7 @@ export class Trainer {
       readNonFinite: () => this.#run.readNonFinite(),
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
+    this.#averaged = new AveragedParameters(executor, run, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
@@ -157,8 +160,11 @@ export class Trainer {
     while (!this.#isDone) {
       await this.#untilEvent();
       if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
-      if (this.#isDone || !this.#plan.signal?.aborted) continue;
+      if (this.#isDone) break;
+      this.#averaged.hide();
+      if (!this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
+      await this.#averaged.show(this.#step, this.#keeper.newest);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
@@ -242,6 +248,7 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
+    await this.#averaged.show(this.#step, this.#keeper.newest);
     const validation = await this.#validate(nonFiniteSteps);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
@@ -293,7 +300,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(good.parameters);
+    if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,

@@ -3,6 +3,7 @@ import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { streams, uniformAt } from "../random.ts";
+import { resultOf } from "./averagedParameters.ts";
 import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
 import { firstRows, trainingRows } from "./trainingRows.ts";
@@ -91,7 +92,10 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
     if (seed !== undefined) executor.writeParameters(rounded(await executor.readParameters(), seed, step));
     await run.execute(step, 1);
     for (const [member, end] of ends.entries())
-      if (end === step + 1) parameters.set(await executor.readParameters(member * width, width), member * width);
+      if (end === step + 1) {
+        const all = resultOf(settings, await run.readCheckpoint(end));
+        parameters.set(all.subarray(member * width, (member + 1) * width), member * width);
+      }
     if (performance.now() < pauseMs) continue;
     await nextTask();
     signal?.throwIfAborted();
@@ -131,7 +135,7 @@ const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): 
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
 async function compareStep(model: Model<AnyNetwork>, reference: Reference, { data, options }: VerifyRequest) {
   const { optimizer } = planTraining(model.network, data, options, model.members).settings;
-  const count = Math.min(256, model.plan(data, options).chunkRows, data.inputs.length / model.network.inputs);
+  const count = Math.min(256, (await model.plan(data, options)).chunkRows, data.inputs.length / model.network.inputs);
   const batch = firstRows(model.network, data, count);
   const { labelSmoothing, classWeights } = options;
   const labels = { ...(labelSmoothing !== undefined && { labelSmoothing }), ...(classWeights && { classWeights }) };

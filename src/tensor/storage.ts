@@ -13,10 +13,20 @@ export interface Storage {
   holders: number;
 }
 
-/** What computes tensors on a device. @throws InvalidInput where it is none */
+/** What computes tensors on a device. @throws InvalidInput where it is none, or was acquired before tensors were imported */
 export function backendOf(place: string, device: Device): TensorBackend {
   const backend = tensorBackendOf(device);
   if (backend) return backend;
+  if (device?.kind === "wasm") {
+    const expected = "a device that was acquired after thalweg/tensor was imported";
+    const fix = "import thalweg/tensor first, or acquire a second device for tensors";
+    throw new InvalidInput({
+      place: `${place}: device`,
+      expected,
+      got: "one whose code for tensors is not loaded",
+      fix,
+    });
+  }
   const fix = "pass what acquire() has returned";
   throw new InvalidInput({ place: `${place}: device`, expected: "a device of thalweg", got: typeof device, fix });
 }

@@ -36,11 +36,11 @@ class Steps implements Entry {
   #run: TrainingRun | undefined;
   #nextStep = 0;
 
-  constructor(executor: Executor, start: Start, runSettings: RunSettings) {
+  constructor(executor: Executor, start: Start, runSettings: RunSettings, plan: PlanReport) {
     this.#executor = executor;
     this.#start = start;
     this.#runSettings = runSettings;
-    this.settings = shown(executor.planRun(runSettings));
+    this.settings = shown(plan);
   }
 
   run(rounds: number): Promise<void> {
@@ -85,7 +85,8 @@ export async function createSteps(
 ): Promise<Entry> {
   const executor = await createExecutor(device, workload.network, workload.members);
   try {
-    const steps = new Steps(executor, start, settingsOf(workload, start, strategy));
+    const settings = settingsOf(workload, start, strategy);
+    const steps = new Steps(executor, start, settings, await executor.planRun(settings));
     await steps.restart();
     return steps;
   } catch (error) {

@@ -17,6 +17,7 @@ import {
   type Checkpoint,
 } from "../executor.ts";
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
@@ -198,6 +199,7 @@ class ReferenceRun implements TrainingRun {
     const allFit = update({
       optimizer,
       update: this.#update,
+      isWeight: weightMaskOf(this.#network),
       step,
       gradients: this.#working.gradients,
       parameters,
@@ -298,9 +300,9 @@ export class ReferenceExecutor implements Reference {
     return scoreMembers(this.network, rowsPerMember(this.#parameters, this.members), data);
   }
 
-  planRun(settings: RunSettings): PlanReport {
+  planRun(settings: RunSettings): Promise<PlanReport> {
     const { inputs, targets } = settings.data;
-    return {
+    return Promise.resolve({
       machine: "reference",
       strategy: "reference",
       reason: "float64 on the CPU: no GPU is used",
@@ -310,7 +312,7 @@ export class ReferenceExecutor implements Reference {
       kernels: [],
       chunkRows: settings.batchSize,
       bytes: 8 * (inputs.length + targets.length + 3 * this.#parameters.length),
-    };
+    });
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
@@ -341,7 +343,8 @@ export class ReferenceExecutor implements Reference {
     const ofMembers = rowsPerMember(Float64Array.from(gradients), this.members);
     for (const [member, own] of rowsPerMember(updated, this.members).entries()) {
       const moments = initialMoments(optimizer, own);
-      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments });
+      const isWeight = weightMaskOf(this.network);
+      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments, isWeight });
     }
     return updated;
   }

@@ -1,4 +1,5 @@
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { type Optimizer } from "../../math/optimizer.ts";
 import { Step } from "./step.ts";
 import { initialMoments, update } from "./update.ts";
@@ -25,7 +26,8 @@ export function traceMember(options: TraceArguments, parameters: Float64Array): 
   const own = new Step(network, rows);
   const loss = own.forwardBackward({ rows, inputs, parameters, masks: { seed: 0, step: 0 } }, targets);
   const moments = initialMoments(optimizer, parameters);
-  update({ optimizer, step: 0, gradients: own.gradients, parameters, moments });
+  const isWeight = weightMaskOf(network);
+  update({ optimizer, step: 0, gradients: own.gradients, parameters, moments, isWeight });
   const { preActivations, activations, dPreActivations, gradients } = own;
   return { preActivations, activations, dPreActivations, gradients, loss };
 }

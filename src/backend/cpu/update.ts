@@ -1,3 +1,4 @@
+import { gradientScaleInput, isWeightInput, squaresInput, unitInput } from "../../math/aroundUpdate.ts";
 import type { Expression } from "../../math/expression.ts";
 import { type BlockProgram, compileBlocks } from "../../math/float64Blocks.ts";
 import { compileFloat64, type Float64Program } from "../../math/float64.ts";
@@ -17,6 +18,8 @@ export interface UpdateArguments {
   readonly gradients: Float64Array;
   /** [parameterCount], updated. */
   readonly parameters: Float64Array;
+  /** [parameterCount]: 1 for weights, for updates that treat them in another way. */
+  readonly isWeight?: Float64Array;
   /** Parameters, gradients and moments are to be below it in size; default: infinity. */
   readonly limit?: number;
   /** What the update keeps, each [parameterCount]; updated. More rows than it keeps are left alone. */
@@ -37,7 +40,9 @@ interface CompiledUpdate {
   readonly constants: Float64Program;
   readonly ofStep: Float64Program;
   readonly stepNumbers: StepNumbers;
-  /** Of parameters, gradients, moments; its numbers are the constants, then what depends on the step. */
+  /** Of squares and unit of the gradients, and of constants. */
+  readonly scale: Float64Program | undefined;
+  /** Of parameters, gradients, moments, weights; its numbers are the constants, what depends on the step, and the scale of gradients. */
   readonly blocks: BlockProgram;
   readonly updated: Float64Array;
   readonly kept: readonly Float64Array[];
@@ -46,10 +51,10 @@ interface CompiledUpdate {
 }
 
 function compile(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpdate {
-  const { simplifier, outputs, state } = update;
+  const { simplifier, outputs, state, gradientScale } = update;
   const names = numbersOf(optimizer);
   const stepNumbers = stepNumbersOf(update, names);
-  const whole = hoist(simplifier, outputs, [
+  const whole = hoist(simplifier, gradientScale ? [...outputs, gradientScale] : outputs, [
     { prefix: "constant ", takes: (name) => names.includes(name) },
     { prefix: "step ", takes: (name) => stepNumbers.names.includes(name) || names.includes(name) },
   ]);
@@ -57,13 +62,16 @@ function compile(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpdate 
   const [constants, ofStep] = [hoistedBy("constant "), hoistedBy("step ")];
   const expressionsOf = (hoisted: readonly Hoisted[]): Expression[] => hoisted.map(({ expression }) => expression);
   const numbers = [...constants, ...ofStep].map(({ name }) => name);
-  const blocks = compileBlocks(whole.outputs, ["parameter", "gradient", ...state], numbers);
+  const ofParameters = ["parameter", "gradient", ...state, ...(update.takesWeights ? [isWeightInput] : [])];
+  const own = whole.outputs.slice(0, outputs.length);
+  const blocks = compileBlocks(own, ofParameters, [...numbers, ...(gradientScale ? [gradientScaleInput] : [])]);
   const [updated, ...kept] = blocks.outputs as [Float64Array, ...Float64Array[]];
   return {
     names,
     constants: compileFloat64(expressionsOf(constants), names),
     ofStep: compileFloat64(expressionsOf(ofStep), [...names, ...stepNumbers.names]),
     stepNumbers,
+    scale: gradientScale && compileFloat64(whole.outputs.slice(outputs.length), [squaresInput, unitInput, ...numbers]),
     blocks,
     updated,
     kept,
@@ -98,6 +106,17 @@ function setNumbers(own: CompiledUpdate, optimizer: Optimizer, step: number): vo
   for (let at = 0; at < outputs.length; at++) numbers[constants.outputs.length + at] = outputs[at]!;
 }
 
+/** Computes what clipping by norm multiplies the gradients by. */
+function setGradientScale({ scale, blocks }: CompiledUpdate, gradients: Float64Array): void {
+  if (!scale) return;
+  const { numbers } = blocks;
+  scale.inputs[0] = gradients.reduce((sum, gradient) => sum + gradient * gradient, 0);
+  scale.inputs[1] = 1; // squares of what fits float32 do not overflow float64
+  scale.inputs.set(numbers.subarray(0, -1), 2);
+  scale.run();
+  numbers[numbers.length - 1] = scale.outputs[0]!;
+}
+
 function fit(values: Float64Array, first: number, count: number, limit: number): boolean {
   for (let at = first; at < first + count; at++) if (!(Math.abs(values[at]!) < limit)) return false;
   return true;
@@ -107,6 +126,21 @@ function fit(values: Float64Array, first: number, count: number, limit: number):
 function copy(block: Float64Array, to: Float64Array, first: number, count: number): void {
   if (count === block.length) to.set(block, first);
   else for (let at = 0; at < count; at++) to[first + at] = block[at]!;
+}
+
+/** Copies those of the first `count` values that fit; @returns whether all do. */
+function copyFit(
+  block: Float64Array,
+  to: Float64Array,
+  place: { first: number; count: number; limit: number },
+): boolean {
+  const { first, count, limit } = place;
+  if (fit(block, 0, count, limit)) {
+    copy(block, to, first, count);
+    return true;
+  }
+  for (let at = 0; at < count; at++) if (Math.abs(block[at]!) < limit) to[first + at] = block[at]!;
+  return false;
 }
 
 /** What the optimizer keeps of each parameter of one member before the first step. */
@@ -122,23 +156,27 @@ export const initialMoments = (optimizer: Optimizer, parameters: Float64Array): 
  */
 export function update(options: UpdateArguments): boolean {
   const { optimizer, step, gradients, parameters, moments, limit = Number.POSITIVE_INFINITY } = options;
-  const compiledUpdate = compiledOf(optimizer, options.update ?? updateOf(optimizer));
+  const { isWeight } = options;
+  const rule = options.update ?? updateOf(optimizer);
+  const compiledUpdate = compiledOf(optimizer, rule);
   setNumbers(compiledUpdate, optimizer, step);
+  setGradientScale(compiledUpdate, gradients);
   const { blocks, updated, kept } = compiledUpdate;
-  const vectors = [parameters, gradients, ...moments];
+  const vectors = [parameters, gradients, ...moments.slice(0, kept.length), ...(isWeight ? [isWeight] : [])];
   let allFit = true;
   for (let first = 0; first < parameters.length; first += blocks.blockLength) {
     const count = Math.min(blocks.blockLength, parameters.length - first);
+    const place = { first, count, limit };
     blocks.run(vectors, first, count);
     for (let row = 0; row < kept.length; row++) {
+      if (rule.keepsFinite[row]) {
+        allFit = copyFit(kept[row]!, moments[row]!, place) && allFit;
+        continue;
+      }
       copy(kept[row]!, moments[row]!, first, count);
       allFit = fit(kept[row]!, 0, count, limit) && allFit;
     }
-    if (fit(updated, 0, count, limit)) copy(updated, parameters, first, count);
-    else {
-      allFit = false;
-      for (let at = 0; at < count; at++) if (Math.abs(updated[at]!) < limit) parameters[first + at] = updated[at]!;
-    }
+    allFit = copyFit(updated, parameters, place) && allFit;
     allFit = allFit && fit(gradients, first, count, limit);
   }
   return allFit;

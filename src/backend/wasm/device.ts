@@ -1,18 +1,17 @@
 import type { Device, DeviceDetails, Ledger } from "../device.ts";
 import type { TensorBackend } from "../tensorBackend.ts";
+import { loadWanted, wasmTensorBackend } from "../tensorCode.ts";
 import { Heap } from "./heap.ts";
 import { KernelCache } from "./kernelCache.ts";
-import { matmulScratchBytes } from "./matmulBlock.ts";
+import { matmulScratchBytes } from "./matmulScratch.ts";
 import { ThreadPool } from "./pool.ts";
 import { hasRelaxedSimd } from "./support.ts";
-import type { WasmTensorBackend } from "./tensorBackend.ts";
 import { coreCount, hasThreads } from "./workerHost.ts";
 
 interface Opened {
   readonly heap: Heap;
   readonly pool: ThreadPool;
   readonly fallbackReason: string;
-  readonly backend: typeof WasmTensorBackend;
 }
 
 /** The CPU as a machine for f32 vectors: one memory, and threads over it. */
@@ -25,17 +24,15 @@ export class WasmDevice implements Device {
   readonly pool: ThreadPool;
   /** Of networks. */
   readonly kernels: KernelCache;
-  /** Tensors are made at once, so what computes them is there when the device is. */
-  readonly tensorBackend: TensorBackend;
+  #tensorBackend: TensorBackend | undefined;
 
-  private constructor({ heap, pool, fallbackReason, backend }: Opened) {
+  private constructor({ heap, pool, fallbackReason }: Opened) {
     this.heap = heap;
     this.pool = pool;
     this.kernels = new KernelCache(pool);
     this.fallbackReason = fallbackReason;
     const threads = pool.threads === 1 ? "1 thread" : `${pool.threads} threads`;
     this.name = `CPU, WebAssembly SIMD, ${threads}`;
-    this.tensorBackend = new backend(this) as TensorBackend;
   }
 
   /**
@@ -45,11 +42,16 @@ export class WasmDevice implements Device {
    */
   static async open(fallbackReason: string, threads = coreCount()): Promise<WasmDevice> {
     const heap = new Heap({ isShared: threads > 1 && hasThreads() });
-    const [pool, { WasmTensorBackend }] = await Promise.all([
-      ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes }),
-      import("./tensorBackend.ts"),
-    ]);
-    return new WasmDevice({ heap, pool, fallbackReason, backend: WasmTensorBackend });
+    const opening = ThreadPool.open({ heap, threads, scratchBytes: matmulScratchBytes });
+    const [pool] = await Promise.all([opening, loadWanted()]);
+    return new WasmDevice({ heap, pool, fallbackReason });
+  }
+
+  /** Undefined where tensors were not imported before the device was acquired. */
+  get tensorBackend(): TensorBackend | undefined {
+    const Backend = wasmTensorBackend();
+    if (Backend) this.#tensorBackend ??= new Backend(this) as TensorBackend;
+    return this.#tensorBackend;
   }
 
   details(): DeviceDetails {

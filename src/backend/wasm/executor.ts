@@ -11,29 +11,22 @@ import {
   type TrainingRows,
   type TrainingRun,
 } from "../executor.ts";
-import { deriveStep } from "../../graph/derive.ts";
 import type { Network } from "../../graph/network.ts";
-import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
+import type { AnyNetwork } from "../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
-import { rowCountOf, widestOptimizer } from "../batches.ts";
 import { trainedNetwork } from "../rowWeights.ts";
 import type { Device } from "../device.ts";
 import { InvalidInput } from "../../errors.ts";
 import { WasmDevice } from "./device.ts";
 import type { WasmMachine } from "./costModel.ts";
-import { Memory, MemoryCount } from "./memory.ts";
-import { FusedRun } from "./fusedRun.ts";
-import { FusedMemory } from "./fusedMemory.ts";
-import { fusedNetwork } from "./fusedNetwork.ts";
-import { planWasm, strategyOf } from "./plan.ts";
-import { machineOf } from "./probe.ts";
-import { forwardPass, type VisitOutputs } from "./forwardPass.ts";
-import { areInOrder, drawModule, rowRuleOf } from "./rowDraw.ts";
-import { readRows, WasmRun } from "./run.ts";
-import type { KernelHandle, KernelOf } from "./program.ts";
-import { RunMemory } from "./runMemory.ts";
-import { forwardModule, trainingModule } from "./stepModule.ts";
-import { updatePlan } from "./updateCode.ts";
+import { Memory, MemoryCount, readRows } from "./memory.ts";
+import type { FusedRun } from "./fusedRun.ts";
+import { fusedNetwork, strategyOf } from "./strategy.ts";
+import type { VisitOutputs } from "./forwardPass.ts";
+import type { KernelHandle } from "./program.ts";
+
+// Code is written by parts that are loaded when they are first needed: straight-line code of small networks (fusedRun), and code layer
+// by layer (run, forwardPass).
 
 interface ExecutorOptions {
   /** What the cost model counts with; default: what the host was measured to be. */
@@ -49,7 +42,7 @@ export class WasmExecutor implements Executor {
   readonly network: AnyNetwork;
   readonly members: number;
   readonly #device: WasmDevice;
-  readonly #options: ExecutorOptions & { readonly machine: WasmMachine };
+  readonly #options: ExecutorOptions;
   readonly #memory: Memory;
   readonly #stride: number;
   /** Address of [members, #stride]. */
@@ -58,12 +51,8 @@ export class WasmExecutor implements Executor {
   #fused: FusedRun | undefined;
   #isDisposed = false;
 
-  private constructor(
-    device: WasmDevice,
-    network: AnyNetwork,
-    members: number,
-    options: ExecutorOptions & { readonly machine: WasmMachine },
-  ) {
+  /** @throws LimitExceeded where the parameters do not fit */
+  constructor(device: WasmDevice, network: AnyNetwork, members: number, options: ExecutorOptions = {}) {
     this.network = network;
     this.members = members;
     this.#device = device;
@@ -75,23 +64,13 @@ export class WasmExecutor implements Executor {
     device.ledger.bytes += 4 * members * this.#stride;
   }
 
-  /** @throws LimitExceeded where the parameters do not fit */
-  static async create(
-    device: WasmDevice,
-    network: AnyNetwork,
-    members: number,
-    { machine, ...options }: ExecutorOptions = {},
-  ): Promise<WasmExecutor> {
-    return new WasmExecutor(device, network, members, { machine: machine ?? (await machineOf(device)), ...options });
-  }
-
   #requireAlive(place: string): void {
     requireAlive(place, this.#isDisposed);
   }
 
   #readAll(): Float32Array {
     const layout = { rows: this.members, count: this.network.parameterCount, stride: this.#stride };
-    return readRows(this.#device, this.#parameters, layout);
+    return readRows(this.#device.heap, this.#parameters, layout);
   }
 
   async readParameters(first = 0, count = this.members * this.network.parameterCount - first): Promise<Float32Array> {
@@ -136,18 +115,12 @@ export class WasmExecutor implements Executor {
   }
 
   async #eachChunk(inputs: FloatArray, visit: VisitOutputs): Promise<void> {
+    const { forwardPass } = await import("./forwardPass.ts");
+    this.#requireAlive("predict");
     this.#takeOver();
-    const [device, network] = [this.#device, this.network];
-    const module = forwardModule(network, device.heap.isShared);
-    const { kernelOf, release } = await device.kernels.take([module], () => module);
     const parameters = Array.from({ length: this.members }, (_, at) => this.#parameters + 4 * at * this.#stride);
     const requireAlive = (): void => this.#requireAlive("predict");
-    try {
-      requireAlive();
-      await forwardPass({ device, network, module, kernelOf, parameters, requireAlive }, inputs, visit);
-    } finally {
-      release();
-    }
+    await forwardPass({ device: this.#device, network: this.network, parameters, requireAlive }, inputs, visit);
   }
 
   async predict(inputs: FloatArray): Promise<Float32Array> {
@@ -174,8 +147,15 @@ export class WasmExecutor implements Executor {
     return scoresOf(network, targets.length / network.outputs, tallies);
   }
 
-  planRun(settings: RunSettings): PlanReport {
-    const { machine, because } = this.#options;
+  /** What is to be trained. */
+  #work(settings: RunSettings) {
+    const network = trainedNetwork(this.network, settings.data);
+    return { network, members: this.members, plannedMembers: this.#options.plannedMembers, settings };
+  }
+
+  async planRun(settings: RunSettings): Promise<PlanReport> {
+    const [{ planWasm }, { machineOf }] = await Promise.all([import("./plan.ts"), import("./probe.ts")]);
+    const { machine = await machineOf(this.#device), because } = this.#options;
     const work = this.#work(settings);
     const plan = planWasm(machine, work, because);
     const memory = new MemoryCount();
@@ -185,37 +165,22 @@ export class WasmExecutor implements Executor {
       kernels.add(name);
       return { index: 0 };
     };
-    const chunkRows =
-      plan.strategy === "layered"
-        ? this.#planLayered(memory, settings, kernelOf)
-        : this.#planFused(memory, settings, kernelOf);
+    let chunkRows: number;
+    if (plan.strategy === "layered") {
+      const { planLayered } = await import("./run.ts");
+      chunkRows = planLayered(memory, this.#layeredRequest(settings), kernelOf);
+    } else {
+      const { planFused } = await import("./fusedRun.ts");
+      const training = { ...work, network: fusedNetwork(work.network)! };
+      chunkRows = planFused(memory, training, { kernelOf, threads: this.#device.pool.threads });
+    }
     return { ...plan, kernels: [...kernels], chunkRows, bytes: memory.bytes };
   }
 
-  /** @returns rows that are taken at once */
-  #planFused(memory: MemoryCount, settings: RunSettings, kernelOf: KernelOf): number {
-    const work = this.#work(settings);
-    const training = { ...work, network: fusedNetwork(work.network)! };
-    const { rowCount } = new FusedMemory(memory, training, { kernelOf, threads: this.#device.pool.threads });
-    return Math.min(settings.batchSize, rowCount);
-  }
-
-  #planLayered(memory: MemoryCount, settings: RunSettings, kernelOf: KernelOf): number {
-    return new RunMemory(memory, this.#runRequest(settings), kernelOf).sizes.chunkRows;
-  }
-
-  /** What is to be trained. */
-  #work(settings: RunSettings) {
-    const network = trainedNetwork(this.network, settings.data);
-    return { network, members: this.members, plannedMembers: this.#options.plannedMembers, settings };
-  }
-
   /** What a run layer by layer is created with. */
-  #runRequest(settings: RunSettings) {
-    const plan = updatePlan(widestOptimizer(settings));
-    const network = trainedNetwork(this.network, settings.data);
-    const module = trainingModule(network, plan, this.#device.heap.isShared);
-    return { network, members: this.members, parameters: this.#parameters, module, plan, settings };
+  #layeredRequest(settings: RunSettings) {
+    const requireAlive = (): void => this.#requireAlive("train");
+    return { ...this.#work(settings), device: this.#device, parameters: this.#parameters, requireAlive };
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
@@ -223,11 +188,14 @@ export class WasmExecutor implements Executor {
     const work = this.#work(settings);
     const isFused = strategyOf({ ...work, network: this.network }) !== "layered";
     const network = fusedNetwork(work.network);
-    return network && isFused ? this.#createFused(network, settings) : this.#createRun(settings);
+    if (network && isFused) return this.#createFused(network, settings);
+    const { WasmRun } = await import("./run.ts");
+    return WasmRun.create(this.#layeredRequest(settings));
   }
 
   async #createFused(network: Network, settings: RunSettings): Promise<TrainingRun> {
-    this.#fused = await FusedRun.create({
+    const { FusedRun: Run } = await import("./fusedRun.ts");
+    this.#fused = await Run.create({
       pool: this.#device.pool,
       kernels: this.#device.kernels,
       ...this.#work(settings),
@@ -242,38 +210,17 @@ export class WasmExecutor implements Executor {
     return this.#fused;
   }
 
-  async #createRun(settings: RunSettings): Promise<WasmRun> {
-    const { kernels, heap } = this.#device;
-    const request = this.#runRequest(settings);
-    const rule = rowRuleOf(settings, rowCountOf(settings, this.network));
-    const leases = [await kernels.take([request.module], () => request.module)];
-    if (!areInOrder(rule))
-      leases.push(await kernels.take([drawModule, ...Object.values(rule)], () => drawModule(rule, heap.isShared)));
-    return new WasmRun({ ...request, device: this.#device, leases, requireAlive: () => this.#requireAlive("train") });
-  }
-
   async trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {
     this.#requireAlive("trace");
-    const rows = data.inputs.length / this.network.inputs;
-    const settings = { data, optimizer, batchSize: rows, shuffle: false, seed: 0 };
+    const { traceStep } = await import("./trace.ts");
+    const batchSize = data.inputs.length / this.network.inputs;
+    this.#requireAlive("trace");
     this.#takeOver();
     const before = this.#readAll();
-    const run = await this.#createRun(settings);
     try {
-      await run.execute(0, 1);
-      const step = deriveStep(graphOf(this.network));
-      const layers = denseShapesOf(step);
-      return {
-        preActivations: layers.map(({ node }) => run.readNode(node, rows)),
-        activations: layers.map(({ activated }) => run.readNode(activated, rows)),
-        dPreActivations: layers.map(({ node }) => run.readNode(step.gradientOf[node]!, rows)),
-        gradients: run.readGradients(),
-        losses: await run.readLosses(0, 1),
-        before,
-        after: this.#readAll(),
-      };
+      const settings = { data, optimizer, batchSize, shuffle: false, seed: 0 };
+      return { ...(await traceStep(this.#layeredRequest(settings))), before, after: this.#readAll() };
     } finally {
-      run.dispose();
       if (!this.#isDisposed) this.#write(before);
     }
   }
@@ -297,7 +244,7 @@ export async function openWasmExecutor(
   members: number,
   options?: ExecutorOptions,
 ): Promise<Executor> {
-  if (device instanceof WasmDevice) return WasmExecutor.create(device, network, members, options);
+  if (device instanceof WasmDevice) return new WasmExecutor(device, network, members, options);
   throw new InvalidInput({
     place: "createModel: device",
     expected: "a device from acquire()",

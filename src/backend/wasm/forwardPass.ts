@@ -7,7 +7,7 @@ import { Memory } from "./memory.ts";
 import { packedMatrices, packJobs } from "./packedWeights.ts";
 import { argumentWords, placeOf, turnPlace, turnWords } from "./passArguments.ts";
 import { type KernelOf, type Phase, Program } from "./program.ts";
-import type { NetworkModule } from "./stepModule.ts";
+import { forwardModule, type NetworkModule } from "./stepModule.ts";
 
 /** Rows that are predicted at once, and rows of an item. */
 const chunkRows = 4096;
@@ -15,15 +15,19 @@ const sliceRows = 128;
 /** f32 values of nodes that are in memory at once. */
 const mostFloats = 2 ** 24;
 
-export interface ForwardRequest {
+interface ForwardRequest {
   readonly device: WasmDevice;
   readonly network: AnyNetwork;
-  readonly module: NetworkModule;
-  readonly kernelOf: KernelOf;
   /** Addresses of the parameters of each member. */
   readonly parameters: readonly number[];
   /** Throws where the parameters are no longer the model's. */
   readonly requireAlive: () => void;
+}
+
+/** With the module that is written for the network, compiled. */
+interface CompiledForward extends ForwardRequest {
+  readonly module: NetworkModule;
+  readonly kernelOf: KernelOf;
 }
 
 /** Told the outputs of some rows of one member, [rows, outputs], valid until it returns. */
@@ -34,13 +38,13 @@ class ForwardMemory {
   readonly capacity: number;
   readonly program: Program;
   readonly #args: number;
-  readonly #request: ForwardRequest;
+  readonly #request: CompiledForward;
   readonly #memory: Memory;
   readonly #data: number;
   readonly #turns: number;
   readonly #outputs: number;
 
-  constructor(request: ForwardRequest, rowCount: number) {
+  constructor(request: CompiledForward, rowCount: number) {
     const { device, network, module, kernelOf } = request;
     const { slotWidths, slotOf } = module;
     const step = deriveStep(graphOf(network));
@@ -99,6 +103,18 @@ class ForwardMemory {
 
 /** Computes the outputs of rows for every member, chunk by chunk. @param inputs [rows, network inputs] */
 export async function forwardPass(request: ForwardRequest, inputs: FloatArray, visit: VisitOutputs): Promise<void> {
+  const { network, device, requireAlive } = request;
+  const module = forwardModule(network, device.heap.isShared);
+  const { kernelOf, release } = await device.kernels.take([module], () => module);
+  try {
+    requireAlive();
+    await eachChunk({ ...request, module, kernelOf }, inputs, visit);
+  } finally {
+    release();
+  }
+}
+
+async function eachChunk(request: CompiledForward, inputs: FloatArray, visit: VisitOutputs): Promise<void> {
   const { network, device } = request;
   const { pool } = device;
   const rowCount = inputs.length / network.inputs;

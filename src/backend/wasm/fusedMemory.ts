@@ -27,6 +27,12 @@ export interface FusedTraining {
   readonly settings: RunSettings;
 }
 
+/** The kernels of its program, and the threads that share its items. */
+export interface FusedHow {
+  readonly kernelOf: KernelOf;
+  readonly threads: number;
+}
+
 /** What a training of small networks keeps in memory, and the phases of its steps. */
 export class FusedMemory {
   readonly plan: UpdatePlan;
@@ -49,12 +55,7 @@ export class FusedMemory {
   readonly #memory: Memory;
   readonly #training: FusedTraining;
 
-  /** @param kernelOf kernels of the program @param threads that share its items */
-  constructor(
-    heap: MemorySource,
-    training: FusedTraining,
-    { kernelOf, threads }: { kernelOf: KernelOf; threads: number },
-  ) {
+  constructor(heap: MemorySource, training: FusedTraining, { kernelOf, threads }: FusedHow) {
     const { network, members, settings } = training;
     const memory = new Memory(heap);
     this.#training = training;

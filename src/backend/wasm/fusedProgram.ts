@@ -1,3 +1,4 @@
+import { weightMaskOf } from "../../graph/weightRanges.ts";
 import type { Network } from "../../graph/network.ts";
 import type { Body } from "./body.ts";
 import { memoryImport } from "./heap.ts";
@@ -169,7 +170,15 @@ export class StepEnd {
     });
   }
 
-  #update(step: StepReader, { count, state, before, gradient }: Vectors, watch: (value: Floats) => void): void {
+  /** 1 in the lanes of a vector of parameters that are weights. */
+  #isWeight(at: number, isOneNetwork: boolean): Floats {
+    const mask = weightMaskOf(this.#parts.network);
+    const [a, b, c, d] = [0, 1, 2, 3].map((lane) => mask[isOneNetwork ? 4 * at + lane : at] ?? 0);
+    return f32x4.constants(a!, b!, c!, d!);
+  }
+
+  #update(step: StepReader, vectors: Vectors, watch: (value: Floats) => void): void {
+    const { count, state, before, gradient, isOneNetwork } = vectors;
     const { body } = this.#code;
     const rates = new MemoryVectors(body, body.let(addressOf(this.#run.rates, this.#group, 3 * vectorBytes)));
     const update = emitUpdate(this.#code, this.#parts.plan, {
@@ -182,7 +191,7 @@ export class StepEnd {
       const own = body.let(gradient(at));
       const old = this.#parts.plan.outputs.map((_, store) => body.let(now.get(store * count + at)));
       old.forEach((value, store) => kept.set(store * count + at, value));
-      const updated = update({ gradient: own, old });
+      const updated = update({ gradient: own, old, isWeight: this.#isWeight(at, isOneNetwork) });
       updated.now.forEach((value, store) => now.set(store * count + at, value));
       updated.watched.forEach(watch);
     }
@@ -200,9 +209,13 @@ export class StepEnd {
         body.store(address, f32x4.bitselect(now, old, maskOf(now)));
       });
     };
-    restore(0, count, (now) => i32x4.and(f32x4.eq(f32x4.mul(now, 0), 0), this.#isAlive));
-    if (this.#parts.plan.outputs.length > 1)
-      restore(count, count * this.#parts.plan.outputs.length, () => this.#isAlive);
+    const isFiniteAndAlive = (now: Floats): Mask => i32x4.and(f32x4.eq(f32x4.mul(now, 0), 0), this.#isAlive);
+    const { keepsFinite } = this.#parts.plan.update;
+    const averages = keepsFinite.filter(Boolean).length; // the last states
+    const whole = keepsFinite.length - averages;
+    restore(0, count, isFiniteAndAlive);
+    if (whole > 0) restore(count, count * (1 + whole), () => this.#isAlive);
+    if (averages > 0) restore(count * (1 + whole), count * (1 + keepsFinite.length), isFiniteAndAlive);
   }
 }
 

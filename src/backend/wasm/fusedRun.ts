@@ -4,10 +4,11 @@ import { initialState } from "../../math/optimizerFunction.ts";
 import { batchAt, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import { lossScale } from "../sampleLoss.ts";
-import { FusedMemory, type FusedTraining, itemsPerThread, laneAt, ringSteps } from "./fusedMemory.ts";
+import { type FusedHow, FusedMemory, type FusedTraining, itemsPerThread, laneAt, ringSteps } from "./fusedMemory.ts";
 import { groupMembers, stepBytesOf } from "./fusedProgram.ts";
 import type { KernelCache, KernelLease } from "./kernelCache.ts";
 import { createMemberProgram } from "./memberProgram.ts";
+import type { MemoryCount } from "./memory.ts";
 import type { ThreadPool } from "./pool.ts";
 import { rowRuleOf } from "./rowDraw.ts";
 import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
@@ -28,6 +29,12 @@ export interface FusedRequest extends FusedTraining {
   readonly requireAlive: () => void;
   /** Called before the run is freed, while its parameters can still be read. */
   readonly ended: () => void;
+}
+
+/** Counts the memory of a run. @returns rows that are taken at once */
+export function planFused(memory: MemoryCount, training: FusedTraining, how: FusedHow): number {
+  const { rowCount } = new FusedMemory(memory, training, how);
+  return Math.min(training.settings.batchSize, rowCount);
 }
 
 function takeKernels(request: FusedRequest): Promise<KernelLease> {

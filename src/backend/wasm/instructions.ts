@@ -144,6 +144,9 @@ export const f32x4 = {
   loadLane: (address: Operand<"i32">, a: Operand<"f32x4">, index: 0 | 1 | 2 | 3, offset = 0): Value<"f32x4"> =>
     new Value("f32x4", [codeOf("i32", address), codeOf("f32x4", a), simd(0x56), memoryArgument(offset), index]),
   splat: unary("f32", "f32x4")(simd(0x13)),
+  /** Four constants. */
+  constants: (a: number, b: number, c: number, d: number): Value<"f32x4"> =>
+    new Value("f32x4", [simd(0x0c), [...new Int32Array(Float32Array.of(a, b, c, d).buffer)].map(int32)], true),
   eq: f32x4Compare(simd(0x41)),
   ne: f32x4Compare(simd(0x42)),
   lt: f32x4Compare(simd(0x43)),

@@ -1,6 +1,7 @@
 import type { DenseShape } from "../../graph/graphNetwork.ts";
 import { argument } from "./matmulArguments.ts";
-import { type Block, mostColumns } from "./matmulBlock.ts";
+import type { Block } from "./matmulBlock.ts";
+import { mostColumns } from "./matmulScratch.ts";
 import type { Body } from "./body.ts";
 import { i32 } from "./instructions.ts";
 import { least } from "./least.ts";

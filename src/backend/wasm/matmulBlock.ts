@@ -4,23 +4,10 @@ import { least } from "./least.ts";
 import { load } from "./matmulArguments.ts";
 import { addRowsTimesColumns, type RowsTimesColumns } from "./matmulColumns.ts";
 import { addPackCopied, addPackTransposed, type Pack } from "./matmulPack.ts";
+import { aBytes, blockDepth, blockRows, spillBytes } from "./matmulScratch.ts";
 import { tileColumns, tileRows } from "./matmulTile.ts";
 import type { ModuleBuilder } from "./moduleBuilder.ts";
 import { constant, type Value } from "./value.ts";
-
-/** Products of a sum that are added in registers; the sums of such blocks are added in order. It decides the bits of a product. */
-export const blockDepth = 256;
-/** Rows of a that are packed at once: 128 KiB, so that they stay in a second-level cache beside the panels of b. */
-const blockRows = 128;
-/** Most columns of a block. */
-export const mostColumns = 512;
-
-/** One row of the widest strip. */
-const spillBytes = 128;
-const aBytes = 4 * blockRows * blockDepth;
-const bBytes = 4 * mostColumns * blockDepth;
-/** Memory that a thread needs for itself. */
-export const matmulScratchBytes = spillBytes + aBytes + bBytes;
 
 type Address = Value<"i32">;
 

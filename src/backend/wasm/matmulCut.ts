@@ -1,4 +1,4 @@
-import { mostColumns } from "./matmulBlock.ts";
+import { mostColumns } from "./matmulScratch.ts";
 import { type MatmulRequest, type SumOrder, valuesOf } from "./matmulRequest.ts";
 
 /** How a matrix of out is cut into items, and what is packed. The bits of a product do not depend on it. */

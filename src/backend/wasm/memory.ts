@@ -60,3 +60,17 @@ export class Memory {
     this.#addresses.length = 0;
   }
 }
+
+interface RowLayout {
+  readonly rows: number;
+  readonly count: number;
+  /** From a row to the next, in values. */
+  readonly stride: number;
+}
+
+/** Rows of f32 values without what lies between them. */
+export function readRows(heap: Heap, address: number, { rows, count, stride }: RowLayout): Float32Array {
+  const values = new Float32Array(rows * count);
+  for (let row = 0; row < rows; row++) values.set(heap.floats(address + 4 * row * stride, count), row * count);
+  return values;
+}

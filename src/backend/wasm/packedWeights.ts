@@ -2,7 +2,7 @@
 
 import { denseShapesOf, type DenseShape } from "../../graph/graphNetwork.ts";
 import type { StepGraph } from "../../graph/derive.ts";
-import { blockDepth, mostColumns } from "./matmulBlock.ts";
+import { blockDepth, mostColumns } from "./matmulScratch.ts";
 import { remembered } from "./remembered.ts";
 import { tileColumns } from "./matmulTile.ts";
 

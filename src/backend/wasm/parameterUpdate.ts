@@ -60,13 +60,20 @@ export function emitBlockUpdate(context: UpdateContext, place: UpdatePlace, plan
   const blockSize = body.let(read(args, "blockSize"));
   const left = least(body, i32.sub(constant("i32", place.count), place.first), blockSize);
   const bytes = body.let(i32.shl(left, 2));
+  const weights = plan.update.takesWeights
+    ? body.let(i32.add(read(args, "isWeight"), i32.shl(place.first, 2)))
+    : undefined;
   const isWrong = body.variable("i32x4", 0);
   body.for({ from: 0, to: bytes, by: 16 }, (at) => {
     const load = (address: Address): Floats => body.let(f32x4.load(i32.add(address, at)));
     const old = stores.map(load);
-    const { now, watched } = update({ gradient: load(gradients!), old });
+    const isWeight = weights ? load(weights) : constant("f32x4", 0);
+    const { now, watched } = update({ gradient: load(gradients!), old, isWeight });
     const isFit = body.let(isFinite(now[0]!));
-    const kept = [f32x4.bitselect(now[0]!, old[0]!, isFit), ...now.slice(1)];
+    const kept = now.map((value, store) => {
+      if (store === 0) return f32x4.bitselect(value, old[0]!, isFit);
+      return plan.update.keepsFinite[store - 1] ? f32x4.bitselect(value, old[store]!, isFinite(value)) : value;
+    });
     stores.forEach((address, store) => body.store(i32.add(address, at), kept[store]!));
     const allFit = watched.slice(1).reduce((all, value) => i32x4.and(all, isFinite(value)), isFit as Mask);
     const behind = i32x4.splat(i32.shrU(i32.sub(bytes, at), 2));

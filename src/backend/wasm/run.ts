@@ -2,26 +2,46 @@ import { memberHyperParameters } from "../../math/optimizers.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { initialState } from "../../math/optimizerFunction.ts";
-import { batchAt, optimizersOf, seedOf, widestOptimizer } from "../batches.ts";
+import { batchAt, optimizersOf, rowCountOf, seedOf, widestOptimizer } from "../batches.ts";
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import { sharesLayered } from "./costModel.ts";
 import type { WasmDevice } from "./device.ts";
+import { type MemoryCount, readRows } from "./memory.ts";
 import { turnPlace, turnWords } from "./passArguments.ts";
 import type { KernelLease } from "./kernelCache.ts";
-import { seedWords } from "./rowDraw.ts";
+import type { KernelOf } from "./program.ts";
+import { areInOrder, drawModule, rowRuleOf, seedWords } from "./rowDraw.ts";
 import { RunMemory, type RunMemoryRequest } from "./runMemory.ts";
+import { trainingModule } from "./stepModule.ts";
+import { updatePlan } from "./updateCode.ts";
 
 /** Time of the work that is handed over at once, so that others get their turn. */
 const unitMs = 20;
 
-export interface RunRequest extends RunMemoryRequest {
+/** What is trained layer by layer. */
+export interface LayeredRequest extends Omit<RunMemoryRequest, "module" | "plan"> {
+  readonly device: WasmDevice;
+}
+
+interface RunRequest extends RunMemoryRequest {
   readonly device: WasmDevice;
   /** Kernels of the module, and where rows are drawn `draw`. */
   readonly leases: readonly KernelLease[];
   readonly requireAlive: () => void;
 }
+
+/** With the update of its optimizer, and the module that is written for both. */
+function written(request: LayeredRequest): LayeredRequest & RunMemoryRequest {
+  const { network, settings, device } = request;
+  const plan = updatePlan(widestOptimizer(settings));
+  return { ...request, plan, module: trainingModule(network, plan, device.heap.isShared) };
+}
+
+/** Counts the memory of a run. @returns rows that are taken at once */
+export const planLayered = (memory: MemoryCount, request: LayeredRequest, kernelOf: KernelOf): number =>
+  new RunMemory(memory, written(request), kernelOf).sizes.chunkRows;
 
 /** A training run on vectors: each step in phases, of which every item has a fixed part. */
 export class WasmRun implements TrainingRun {
@@ -34,7 +54,7 @@ export class WasmRun implements TrainingRun {
   #msPerTurn = 0;
   #lastStep = -1;
 
-  constructor(request: RunRequest) {
+  private constructor(request: RunRequest) {
     const { device, settings } = request;
     this.#request = request;
     this.#settings = settings;
@@ -46,6 +66,17 @@ export class WasmRun implements TrainingRun {
     device.heap.writeWords(this.#memory.at.seeds, seeds.flat());
     this.#writeSettings();
     this.#restore(settings.resume);
+  }
+
+  static async create(request: LayeredRequest & Pick<RunRequest, "requireAlive">): Promise<WasmRun> {
+    const { kernels, heap } = request.device;
+    const { settings, network } = request;
+    const all = written(request);
+    const rule = rowRuleOf(settings, rowCountOf(settings, network));
+    const leases = [await kernels.take([all.module], () => all.module)];
+    if (!areInOrder(rule))
+      leases.push(await kernels.take([drawModule, ...Object.values(rule)], () => drawModule(rule, heap.isShared)));
+    return new WasmRun({ ...all, leases, requireAlive: request.requireAlive });
   }
 
   get ringSteps(): number {
@@ -197,7 +228,7 @@ export class WasmRun implements TrainingRun {
   #readParameters(address: number, rows: number): Float32Array {
     const { device, network, module } = this.#request;
     const layout = { rows, count: network.parameterCount, stride: module.parameterStride };
-    return readRows(device, address, layout);
+    return readRows(device.heap, address, layout);
   }
 
   /** Values of a node of the last step, [members, rows, width]; of steps whose members and rows are in memory at once. */
@@ -209,7 +240,7 @@ export class WasmRun implements TrainingRun {
       count: rows * module.slotWidths[slot]!,
       stride: this.#memory.sizes.memberFloats,
     };
-    return readRows(device, this.#memory.slots[slot]!, layout);
+    return readRows(device.heap, this.#memory.slots[slot]!, layout);
   }
 
   /** [members, parameterCount]: of the last step. */
@@ -221,18 +252,4 @@ export class WasmRun implements TrainingRun {
     this.#memory.free();
     for (const lease of this.#request.leases) lease.release();
   }
-}
-
-interface RowLayout {
-  readonly rows: number;
-  readonly count: number;
-  /** From a row to the next, in values. */
-  readonly stride: number;
-}
-
-/** Rows of f32 values without what lies between them. */
-export function readRows({ heap }: WasmDevice, address: number, { rows, count, stride }: RowLayout): Float32Array {
-  const values = new Float32Array(rows * count);
-  for (let row = 0; row < rows; row++) values.set(heap.floats(address + 4 * row * stride, count), row * count);
-  return values;
 }

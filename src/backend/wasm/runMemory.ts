@@ -1,5 +1,6 @@
 import { deriveStep, type StepGraph } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
+import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { memberHyperParameters } from "../../math/optimizers.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { RunSettings } from "../executor.ts";
@@ -165,6 +166,7 @@ export class RunMemory {
       turns: this.at.turns,
       settings: this.at.settings,
       runValues: this.at.runValues,
+      isWeight: this.#request.plan.update.takesWeights ? memory.floats(this.#weightMask()) : 0,
       losses: this.at.losses,
       bestLosses: this.at.bestLosses,
       bestSteps: this.at.bestSteps,
@@ -195,6 +197,13 @@ export class RunMemory {
       rows: this.at.rows,
       masks: this.at.masks,
     };
+  }
+
+  /** [parameterStride]. */
+  #weightMask(): Float32Array {
+    const mask = new Float32Array(this.#request.module.parameterStride);
+    mask.set(weightMaskOf(this.#request.network));
+    return mask;
   }
 
   /** Writes the arguments of a pass over members from one on. @returns their address */

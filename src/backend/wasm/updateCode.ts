@@ -1,3 +1,4 @@
+import { isWeightInput } from "../../math/aroundUpdate.ts";
 import { type Expression, inOrder } from "../../math/expression.ts";
 import { hoist } from "../../math/hoist.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
@@ -22,7 +23,7 @@ export interface UpdatePlan extends UpdateValues {
 
 function planOf(optimizer: Optimizer, update: OptimizerUpdate): UpdatePlan {
   const values = updateValuesOf(optimizer);
-  const ofParameter = new Set(["parameter", "gradient", ...update.state]);
+  const ofParameter = new Set(["parameter", "gradient", isWeightInput, ...update.state]);
   const outputs = values.hosted.outputs.map((output) => update.simplifier.simplify(output));
   const whole = hoist(update.simplifier, outputs, [{ prefix: "shared ", takes: (name) => !ofParameter.has(name) }]);
   return { ...values, update, outputs: whole.outputs, shared: whole.hoisted };
@@ -50,6 +51,8 @@ interface UpdateInputs {
   readonly gradient: Floats;
   /** The parameter, and what the optimizer keeps. */
   readonly old: readonly Floats[];
+  /** 1 for weights, of updates that take it. */
+  readonly isWeight: Floats;
 }
 
 interface Updated {
@@ -77,8 +80,9 @@ export function emitUpdate(
   const values = emitExpressions(code, expressions, inputs);
   const common = shared.map(({ name }, at) => [name, values[at]!] as const);
   const stores = ["parameter", ...update.state];
-  return ({ gradient, old }) => {
-    const named = new Map([...common, ["gradient", gradient], ...stores.map((name, at) => [name, old[at]!] as const)]);
+  return ({ gradient, old, isWeight }) => {
+    const ofParameter = [["gradient", gradient] as const, [isWeightInput, isWeight] as const];
+    const named = new Map([...common, ...ofParameter, ...stores.map((name, at) => [name, old[at]!] as const)]);
     const now = emitExpressions(code, outputs, named);
     const states = now.slice(1).filter((_, state) => update.watchesState[state]);
     return { now, watched: [now[0]!, ...states, ...(update.watchesGradient ? [gradient] : [])] };

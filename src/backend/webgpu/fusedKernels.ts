@@ -17,7 +17,7 @@ import trainTiles from "../../../shaders/trainTiles.wgsl";
 import { type Network, isRowWise } from "../../graph/network.ts";
 import { emitLayers } from "./emit/emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emit/emitNetwork.ts";
-import type { KernelUpdate } from "./emit/emitOptimizer.ts";
+import { type KernelUpdate, updateCode } from "./emit/emitOptimizer.ts";
 import type { TileSizes } from "./emit/networkLayout.ts";
 import { blockOf } from "./layout.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
@@ -57,19 +57,17 @@ const fused = (
 /** Kernels of the fused strategies, written for one network. */
 export const fusedKernels = {
   /** @param lanes invocations that train a member; several need subgroups of so many */
-  trainMembers: (network: Network, { code, stateCount }: KernelUpdate, lanes = 1): KernelSource => {
+  trainMembers: (network: Network, update: KernelUpdate, lanes = 1): KernelSource => {
+    const code = updateCode(update, network);
     const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
-    const parts = [trainMembers, ...own, code, emitNetwork(network), emitUpdate(network, stateCount)];
+    const parts = [trainMembers, ...own, code, emitNetwork(network), emitUpdate(network, update.stateCount)];
     return fused("trainMembers", network, parts, code, lanes);
   },
-  trainGroups: (network: Network, { code }: KernelUpdate, sizes: TileSizes): KernelSource =>
-    fused(
-      "trainGroups",
-      network,
-      [trainGroups, storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)],
-      code,
-      sizes,
-    ),
+  trainGroups: (network: Network, update: KernelUpdate, sizes: TileSizes): KernelSource => {
+    const code = updateCode(update, network);
+    const parts = [trainGroups, storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)];
+    return fused("trainGroups", network, parts, code, sizes);
+  },
   trainSamples: (network: Network): KernelSource =>
     fused("trainSamples", network, [trainSamples, emitNetwork(network), emitPartials(network)]),
   trainTiles: (network: Network, sizes: TileSizes): KernelSource =>

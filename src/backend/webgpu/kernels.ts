@@ -21,7 +21,8 @@ import tileLoads from "../../../shaders/tileLoads.wgsl";
 import update from "../../../shaders/update.wgsl";
 import { type Activation, type Loss, takesLogits, isRowWise } from "../../graph/network.ts";
 import { emitActivation, emitLoss } from "./emit/emitFunctions.ts";
-import type { KernelUpdate } from "./emit/emitOptimizer.ts";
+import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { type KernelUpdate, updateCode } from "./emit/emitOptimizer.ts";
 import { blockOf } from "./layout.ts";
 import { kernelOf, type KernelSource, type Shader } from "./shader.ts";
 
@@ -105,5 +106,8 @@ export function layerKernel(
   );
 }
 
-/** The kernel that applies an optimizer. */
-export const updateKernel = ({ code }: KernelUpdate): KernelSource => kernelOf("update", [update, scalar, code], code);
+/** The kernel that applies an optimizer to the parameters of a network. */
+export function updateKernel(own: KernelUpdate, network: AnyNetwork): KernelSource {
+  const code = updateCode(own, network);
+  return kernelOf("update", [update, scalar, code], code);
+}

@@ -33,7 +33,7 @@ const optimizerOf = ({ learningRate }: StepStart) => sgd({ learningRate });
 const train = (start: StepStart, steps: number): Promise<Run> =>
   withModel(start, async (model) => {
     const options = { optimizer: optimizerOf(start), steps };
-    const { machine } = model.plan(rowOf(start), options);
+    const { machine } = await model.plan(rowOf(start), options);
     const began = performance.now();
     const losses: number[] = [];
     for await (const event of model.train(rowOf(start), options)) {

@@ -107,7 +107,7 @@ export class TrainingSession<Options, Frame> {
     const { model, good } = await createTrainee(this.#device, settings);
     this.#training = new Training(model, settings, good);
     const { parameterCount } = model.network;
-    this.#tell({ type: "started", plan: this.#training.plan(), parameterCount });
+    this.#tell({ type: "started", plan: await this.#training.plan(), parameterCount });
   }
 
   async #acquireFor({ device = "auto" }: SessionSettings<Options>): Promise<Device> {

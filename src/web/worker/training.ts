@@ -64,7 +64,7 @@ export class Training {
     return this.#good?.step === this.#step ? this.#good.state : undefined;
   }
 
-  plan(): PlanReport {
+  plan(): Promise<PlanReport> {
     return this.model.plan(this.#settings.data, optionsFrom(this.#settings, this.#step));
   }
 

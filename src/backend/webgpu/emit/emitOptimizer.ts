@@ -1,16 +1,21 @@
+import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { emitBody } from "../../../math/emitWgsl.ts";
+import { isWeightInput } from "../../../math/aroundUpdate.ts";
 import type { Expression } from "../../../math/expression.ts";
 import { memberHyperParameters } from "../../../math/optimizers.ts";
 import { mostRunValues, mostStepValues, type OptimizerUpdate } from "../../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
 import { updateOf } from "../../../math/optimizerFunction.ts";
 import { updateValuesOf } from "../../../math/updateValues.ts";
+import { emitWeights } from "./emitWeights.ts";
 
 /** An optimizer's update as the kernels compute it. */
 export interface KernelUpdate {
   /** WGSL of `updated`, which shaders/optimizer.wgsl calls. */
   readonly code: string;
   readonly stateCount: number;
+  /** Whether `code` calls `isWeightAt`, which `emitWeights` writes for a network. */
+  readonly takesWeights: boolean;
   /** All values of `Hyper` behind its sizes; those that the update does not use are 0. */
   readonly hyperValues: (optimizer: Optimizer) => Float64Array;
   /** Values of `Step` at a step of the run, from 0; valid until the next call. */
@@ -28,17 +33,22 @@ function codeOf(update: OptimizerUpdate, outputs: readonly Expression[]): string
     ...Array.from({ length: mostRunValues }, (_, at) => [`hyper ${at}`, `hyper.value${at}`] as const),
     ...Array.from({ length: mostStepValues }, (_, at) => [`step ${at}`, `step.value${at}`] as const),
     ...update.state.map((name, at) => [name, `state${at}`] as const),
+    [isWeightInput, "isWeight"],
   ]);
   const { lines, results } = emitBody(outputs, names);
   const next = results.slice(1);
   // A result that is no name would be computed twice.
   const named = next.map((result, at) => (/^\w+$/.test(result) ? result : `next${at}`));
   const watched = named.flatMap((name, at) => (update.watchesState[at] ? [`watch(${name});`] : []));
+  const kept = named.map((name, at) =>
+    update.keepsFinite[at] ? `select(state${at}, ${name}, isFinite(${name}))` : name,
+  );
   const body = [
+    ...(update.takesWeights ? ["let isWeight = isWeightAt(at);"] : []),
     ...update.state.map((_, at) => `let state${at} = ${stateAt(at)};`),
     ...lines,
     ...next.flatMap((result, at) => (named[at] === result ? [] : [`let ${named[at]} = ${result};`])),
-    ...named.map((name, at) => `${stateAt(at)} = ${name};`),
+    ...kept.map((value, at) => `${stateAt(at)} = ${value};`),
     ...watched,
     ...(update.watchesGradient ? ["watch(gradient);"] : []),
     `return ${results[0]};`,
@@ -58,6 +68,7 @@ function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpda
   return {
     code: codeOf(update, hosted.outputs),
     stateCount: update.state.length,
+    takesWeights: update.takesWeights,
     hyperValues: runValues,
     stepValues,
   };
@@ -72,3 +83,7 @@ export function kernelUpdateOf(optimizer: Optimizer): KernelUpdate {
   known.set(update, written);
   return written;
 }
+
+/** All that is written of an update, for the parameters of a network. */
+export const updateCode = ({ code, takesWeights }: KernelUpdate, network: AnyNetwork): string =>
+  takesWeights ? `${code}\n${emitWeights(network)}` : code;

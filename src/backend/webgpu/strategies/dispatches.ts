@@ -122,7 +122,7 @@ export async function createUpdateDispatch(request: UpdateRequest, buffers: Upda
   const { device, network, settings, plan } = request;
   const { steps, hyper, settings: rates, gradients, parameters, moments, losses, status } = buffers;
   const entries = updateEntries(device.kind, network);
-  const source = updateKernel(kernelUpdateOf(widestOptimizer(settings)));
+  const source = updateKernel(kernelUpdateOf(widestOptimizer(settings)), network);
   return createDispatch(device, await createKernel(device, source, { ENTRIES: entries }), {
     label: settings.optimizer.name,
     bound: [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status],

@@ -125,7 +125,7 @@ export class GpuExecutor implements Executor {
     return { device: this.#device, network, members, plannedMembers: this.#plannedMembers, settings };
   }
 
-  planRun(settings: RunSettings): PlanReport {
+  async planRun(settings: RunSettings): Promise<PlanReport> {
     return planRun(this.#request(settings)).report;
   }
 

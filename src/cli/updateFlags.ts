@@ -1,0 +1,48 @@
+import { type Command } from "commander";
+import { type Average, type DecayGroup, ema, swa, type TrainOptions } from "../node.ts";
+import { integerList, name, number } from "./flags.ts";
+
+// What is done around an optimizer's update: options of `thalweg train` and `thalweg sweep`.
+
+export interface UpdateFlags {
+  readonly clipValue?: number;
+  readonly l1?: number;
+  readonly decay?: DecayGroup;
+  readonly ema?: number;
+  /** Start, and where there are two numbers every how many steps. */
+  readonly swa?: readonly number[];
+}
+
+export function addUpdateOptions(command: Command): Command {
+  return command
+    .option("--clip-value <value>", "clamp every gradient to ± this", number("--clip-value"))
+    .option("--l1 <lambda>", "penalty λ · Σ |w| over weights and tables; told losses are without it", number("--l1"))
+    .option(
+      "--decay <which>",
+      "weights: the weight decay leaves biases, scales and shifts alone (default: all)",
+      name("--decay", ["all", "weights"]),
+    )
+    .option("--ema <decay>", "the model is a moving average of the parameters: 0.999 for example", number("--ema"))
+    .option(
+      "--swa <start[,every]>",
+      "the model is the mean of the parameters after this step and every step (or every n-th) from there on",
+      integerList("--swa", 2),
+    );
+}
+
+function averageOf({ ema: decay, swa: steps }: UpdateFlags): Average | undefined {
+  if (steps !== undefined) return swa({ start: steps[0]!, every: steps[1] ?? 1 });
+  return decay === undefined ? undefined : ema(decay);
+}
+
+/** What the training is told of it. */
+export function updateOptionsOf(flags: UpdateFlags): TrainOptions {
+  const { clipValue, l1, decay } = flags;
+  const average = averageOf(flags);
+  return {
+    ...(clipValue !== undefined && { clipValue }),
+    ...(l1 !== undefined && { l1 }),
+    ...(decay !== undefined && { decay }),
+    ...(average !== undefined && { average }),
+  };
+}
