@@ -112,6 +112,7 @@ export {
 } from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
+export type { Recovery } from "./model/recovery.ts";
 export type { Progress } from "./model/trainer.ts";
 export type { SaveExtras } from "./model/savedModel.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./model/verify.ts";

@@ -34,7 +34,7 @@ async function run(
   const commands = commandQueueOf(device());
   const upload = (label: string, values: Float32Array | Uint32Array): GPUBuffer => {
     const buffer = commands.pool.take(label, values.byteLength, true);
-    write(device().gpu, buffer, values);
+    write(device(), buffer, values);
     return buffer;
   };
   const [a, b] = operands.map((operand) => ({

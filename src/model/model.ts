@@ -1,13 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type {
-  Dataset,
-  Executor,
-  FloatArray,
-  PlanReport,
-  MemberResults,
-  Trace,
-  Checkpoint,
-} from "../backend/executor.ts";
+import type { Dataset, FloatArray, PlanReport, MemberResults, Trace, Checkpoint } from "../backend/executor.ts";
 import type { Device } from "../backend/device.ts";
 import { type AnyNetwork, requireNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
@@ -15,11 +7,21 @@ import { type Network, requireInteger } from "../graph/network.ts";
 import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
+import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import { type FitResult, HistoryRecorder } from "./history.ts";
 import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
-import { planTraining, eventIntervalOf, type TrainingControls, type TrainOptions, type TrainPlan } from "./options.ts";
+import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
+import {
+  planTraining,
+  eventIntervalOf,
+  requireBoolean,
+  requireCallback,
+  type TrainingControls,
+  type TrainOptions,
+  type TrainPlan,
+} from "./options.ts";
 import type { Ensemble } from "./population.ts";
 import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
@@ -40,6 +42,14 @@ export interface ModelOptions {
   readonly initializer?: InitializerName;
   /** Initial parameters [members, parameterCount], instead of seed and initializer. */
   readonly parameters?: FloatArray;
+  /**
+   * A lost device is replaced (default): it is opened again as `acquire` opened it, for a second and a half, else the CPU takes over, and
+   * a training goes on from its last event. False: `GpuLost` is thrown. Models of more than 2²² parameters are not kept on the host, and
+   * throw it too.
+   */
+  readonly recover?: boolean;
+  /** Told at once when the device is lost, before there is another. */
+  readonly onLost?: (why: string) => void;
 }
 
 /** Most times that `fit` scores the validation rows, unless `logInterval` says when. */
@@ -56,17 +66,20 @@ function requireParameters(place: string, parameters: FloatArray, length: number
 export class Model<Architecture extends AnyNetwork = Network> {
   readonly network: Architecture;
   readonly members: number;
-  readonly device: Device;
-  readonly #executor: Executor;
+  readonly #executor: RecoveringExecutor;
   #isTraining = false;
   #trainer: Trainer | undefined;
 
   /** Use `createModel`. */
-  constructor(device: Device, network: Architecture, executor: Executor) {
-    this.device = device;
+  constructor(network: Architecture, executor: RecoveringExecutor) {
     this.network = network;
     this.members = executor.members;
     this.#executor = executor;
+  }
+
+  /** What computes: the device of `createModel`, or the one that took its place when that was lost. */
+  get device(): Device {
+    return this.#executor.device;
   }
 
   /** What `train` would do, before it does it. Wrong options are refused at once. @throws InvalidInput, LimitExceeded */
@@ -78,6 +91,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * Trains, and tells about it: an event per log interval, and one at the end. Leaving the loop early stops the training;
    * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
+   * A lost GPU is replaced, and the next event tells so: see `recover` of `createModel`.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(
@@ -96,12 +110,14 @@ export class Model<Architecture extends AnyNetwork = Network> {
     try {
       plan.signal?.throwIfAborted();
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
-      const run = await this.#executor.createRun(plan.settings);
+      const run = await soonAfterAbort(this.#executor.createRun(plan.settings), plan.signal);
       const open = (members: number) => createExecutor(this.device, this.network, members, this.members);
       const trainer = new Trainer(this.#executor, run, plan, open);
       this.#trainer = trainer;
       try {
-        yield* trainer.events();
+        const next = (work: Promise<IteratorResult<Progress, void>>): typeof work =>
+          this.#executor.untilDisposed(soonAfterAbort(work, plan.signal));
+        yield* eventsUntil(trainer.events(), next);
       } finally {
         trainer.dispose();
       }
@@ -120,7 +136,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * How the latest training went for each member: known when it has ended, at its last step, by an abort or by leaving the
-   * loop early. Undefined before, and where the GPU was lost.
+   * loop early. Undefined before; of a large model also where its device was lost for good.
    */
   get results(): MemberResults | undefined {
     return this.#trainer?.results;
@@ -147,7 +163,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
     const { step: steps, validation, diverged } = last!;
-    const { history } = recorder;
+    const { history, recoveries } = recorder;
     const { earlyStopping } = this;
     return {
       steps,
@@ -156,6 +172,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
       diverged,
       results: this.results!,
       history,
+      recoveries,
       ...(earlyStopping && { earlyStopping }),
     };
   }
@@ -214,11 +231,17 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#pick("pick: member", members);
   }
 
+  /** Where models of other members are, which are told of nothing. */
+  #place(members: number): Place & { readonly network: Architecture } {
+    const { device, recovers } = this.#executor;
+    return { device, network: this.network, members, recovers };
+  }
+
   async #pick(place: string, members: number | ArrayLike<number>): Promise<Model<Architecture>> {
     const { chosenMembers, readMembers } = await import("./population.ts");
     const chosen = chosenMembers(place, members, this.members);
     const parameters = await readMembers(this.#executor, chosen);
-    return openModel(this.device, this.network, chosen.length, () => parameters);
+    return openModel(this.#place(chosen.length), () => parameters);
   }
 
   /**
@@ -231,7 +254,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const { allMembers, averageParameters, chosenMembers } = await import("./population.ts");
     const chosen = chosenMembers("average: member", members ?? allMembers(this.members), this.members);
     const parameters = await averageParameters(this.#executor, chosen);
-    return openModel(this.device, this.network, 1, () => parameters);
+    return openModel(this.#place(1), () => parameters);
   }
 
   /** [members, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
@@ -289,7 +312,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 }
 
-const known = ["device", "seed", "members", "initializer", "parameters"];
+const known = ["device", "seed", "members", "initializer", "parameters", "recover", "onLost"];
 
 /** `createModel` where this file is loaded. */
 export async function startModel<Architecture extends AnyNetwork>(
@@ -298,26 +321,26 @@ export async function startModel<Architecture extends AnyNetwork>(
 ): Promise<Model<Architecture>> {
   requireNetwork("createModel: network", network);
   requireOptions("createModel", options, known);
-  const { device, seed = 0, initializer, parameters } = options;
+  const { device, seed = 0, initializer, parameters, recover: recovers = true, onLost } = options;
+  requireBoolean("createModel: recover", recovers);
+  requireCallback("createModel: onLost", onLost);
   const { members = typeof seed === "object" ? seed?.length : 1 } = options;
   requireInteger("createModel: members", members, 1, 2 ** 20);
   const length = members * network.parameterCount;
   if (parameters) requireParameters("createModel: parameters", parameters, length);
   const drawn = { seed, members, ...(initializer && { initializer }) };
-  return openModel(device, network, members, () => parameters ?? initialize(network, drawn));
+  return openModel({ device, network, members, recovers, onLost }, () => parameters ?? initialize(network, drawn));
 }
 
 /** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
 async function openModel<Architecture extends AnyNetwork>(
-  device: Device,
-  network: Architecture,
-  members: number,
+  place: Place & { readonly network: Architecture },
   parameters: () => FloatArray,
 ): Promise<Model<Architecture>> {
-  const executor = await createExecutor(device, network, members);
+  const executor = await RecoveringExecutor.open(place);
   try {
     executor.writeParameters(parameters());
-    return new Model(device, network, executor);
+    return new Model(place.network, executor);
   } catch (error) {
     executor.dispose();
     throw error;

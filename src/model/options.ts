@@ -154,6 +154,16 @@ function requireSignal(signal: unknown): void {
   throw new InvalidInput({ place: "train: signal", expected: "an AbortSignal", got: String(signal), fix });
 }
 
+export function requireCallback(place: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new InvalidInput({
+    place,
+    expected: "a function",
+    got: String(value),
+    fix: "pass a function, or leave it out",
+  });
+}
+
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
   if (epochs !== undefined && steps !== undefined) {
     throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "leave one of them out" });
@@ -218,7 +228,7 @@ export function requireControls(steering: TrainingControls, { perMember }: RunSe
   throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
 }
 
-function requireBoolean(place: string, value: unknown): void {
+export function requireBoolean(place: string, value: unknown): void {
   if (value === undefined || typeof value === "boolean") return;
   throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
 }

@@ -51,7 +51,7 @@ function gatherOf(request: LayeredRequest, buffers: LayeredBuffers, gather: Gath
   const { page, width, gathered } = gather;
   const words = pageBlock(page.firstRow, page.rows, width);
   const uniform = owner.uniform(`page ${page.firstRow}`, words.byteLength);
-  write(device.gpu, uniform, words);
+  write(device, uniform, words);
   return {
     source: layerKernel("gatherRows"),
     label: page.buffer.label,

@@ -61,7 +61,7 @@ async function gradientsOf(request: FusedRequest, buffers: SliceBuffers, paramet
   const { owner, steps, inputs, targets, settings, partials } = buffers;
   const words = slicesBlock(plan.sliceRows, plan.splits, members);
   const slices = owner.uniform("slices", words.byteLength);
-  write(device.gpu, slices, words);
+  write(device, slices, words);
   const { tile } = plan;
   const source = tile ? fusedKernels.trainTiles(network, tile) : fusedKernels.trainSamples(network);
   const kernel = await createKernel(device, source, constantsOf(request));

@@ -40,12 +40,14 @@ function reasonOf(
   strategy: StrategyName,
   details: string,
   costs: ReadonlyMap<StrategyName, number>,
-  isForced: boolean,
+  { device, settings }: RunRequest,
 ): string {
   const others = [...costs].filter(([name]) => name !== strategy).toSorted(([, a], [, b]) => a - b);
   const compared = others.map(([name, ms]) => `${name} ${show(ms)}`).join(", ");
-  const why = isForced ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
-  return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}`;
+  const why =
+    settings.strategy === strategy ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
+  const refused = [...device.refusals].map(([what, error]) => `; the driver refused ${what}: ${error}`);
+  return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}${refused.join("")}`;
 }
 
 /** What the planner chooses among: the cost of each strategy that can take the run, and the fused plans. */
@@ -60,6 +62,7 @@ function candidatesOf({ device, network, members, settings }: RunRequest): {
   const costs = new Map<StrategyName, number>([["layered", layeredStepMs(device, step)]]);
   const chain = asChain(network);
   for (const plan of chain ? planFused(device, { ...step, network: chain, activationStorage }) : []) {
+    if (settings.strategy !== plan.strategy && device.refusals.has(plan.strategy)) continue;
     fused.set(plan.strategy, plan);
     costs.set(plan.strategy, plan.stepMs);
   }
@@ -102,7 +105,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
     report: {
       machine: request.device.kind,
       strategy: "layered",
-      reason: reasonOf("layered", details, costs, settings.strategy === "layered"),
+      reason: reasonOf("layered", details, costs, request),
       dispatchesPerStep: groups * kernels.length,
       stepsPerDispatch: 1,
       stepMs: costs.get("layered"),
@@ -118,7 +121,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
 }
 
 function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
-  const { members, settings, plan } = request;
+  const { members, plan } = request;
   const { strategy, groupMembers, chunkRows, stepMs } = plan;
   const groups = Math.ceil(members / groupMembers);
   const kernels = kernelsOfFused(strategy);
@@ -130,7 +133,7 @@ function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, nu
     report: {
       machine: request.device.kind,
       strategy,
-      reason: reasonOf(strategy, details, costs, settings.strategy === strategy),
+      reason: reasonOf(strategy, details, costs, request),
       dispatchesPerStep: (groups * kernels.length) / stepsPerDispatch,
       stepsPerDispatch,
       stepMs,
