@@ -10,6 +10,7 @@
 #expects const COPY: u32
 #expects const OWNERS: u32
 #expects fn clearSums()
+#expects fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u)
 
 @group(0) @binding(7) var<storage, read_write> moments: array<f32>;
 

@@ -155,7 +155,7 @@ describe.each(
     bootstrap: true,
   };
   const data = graphData(net, 41, 3);
-  const parameters = graphParameters(net, 5, 3);
+  const parameters = graphParameters(net, 6, 3); // with 5 a gradient is so near 0 that float32 flips the sign that lion takes of it
 
   test("members with their own rates and rows train as in the reference", async () => {
     using truth = await createModel(net, { device: reference, members: 3, parameters });

@@ -11,8 +11,8 @@ import {
 import type { CheckpointFlags } from "./checkpointing.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
+import { behindHidden, type RegularisationFlags } from "./regularisation.ts";
 import type { StoppingFlags } from "./stopping.ts";
-import type { RegularisationFlags } from "./regularisation.ts";
 import type { UpdateFlags } from "./updateFlags.ts";
 import {
   type ActivationName,
@@ -134,7 +134,7 @@ function lossOf(flags: CommonFlags, { target }: Preprocessing): LossName {
 export function networkOf(flags: CommonFlags, preprocessing: Preprocessing): AnyNetwork {
   const loss = lossOf(flags, preprocessing);
   const bounded = preprocessing.target.kind === "class" && !takesLogits(loss); // targets are 0 and 1
-  const hidden = flags.layers.map((width) => dense(width, flags.activation));
+  const hidden = flags.layers.flatMap((width) => [dense(width, flags.activation), ...behindHidden(flags)]);
   const last = dense(outputWidth(preprocessing), bounded ? "sigmoid" : "identity");
   const layers = [...inputLayers(preprocessing), ...hidden, last];
   return network({ inputs: inputWidth(preprocessing), layers, loss });

@@ -38,6 +38,12 @@ export interface NetworkOptions<A extends Activation = Activation, L extends Los
   readonly loss: L;
 }
 
+/** A dropout node. */
+export interface Drop {
+  readonly rate: number;
+  readonly stream: number;
+}
+
 /** One dense layer in its place: shapes, and where its parameters lie in the flat buffer of one member. */
 export interface LayerShape<A extends Activation = Activation> {
   readonly index: number;
@@ -48,6 +54,8 @@ export interface LayerShape<A extends Activation = Activation> {
   readonly weightsOffset: number;
   /** Index of bias[0]; bias is [fanOut] and follows its weights. */
   readonly biasOffset: number;
+  /** In training dropout takes the layer's activations (`fusedChain`). */
+  readonly drop?: Drop;
 }
 
 /** A network as data: what `network()` has validated. */
@@ -58,6 +66,8 @@ export interface Network<A extends Activation = Activation, L extends Loss = Los
   readonly loss: L;
   /** Parameters of one member. */
   readonly parameterCount: number;
+  /** In training dropout takes the inputs (`fusedChain`). */
+  readonly inputDrop?: Drop;
   /** What trains it with weights of rows (src/backend/rowWeights.ts): targets [rows, outputs + 1] with the weight of the row behind. */
   readonly isWeighted?: true;
 }
@@ -71,6 +81,14 @@ export const takesLogits = (loss: Loss): boolean => loss === "binaryCrossEntropy
 /** Columns of the targets that a network is trained with. */
 export const targetWidth = ({ outputs, isWeighted }: { outputs: number; isWeighted?: true | undefined }): number =>
   outputs + (isWeighted ? 1 : 0);
+
+/** Dropouts of a list by the layer that they take the activations of; 0 is the input. */
+export const dropsOf = ({ inputDrop, layers }: Network): readonly (Drop | undefined)[] => [
+  inputDrop,
+  ...layers.map(({ drop }) => drop),
+];
+
+export const hasDrops = (network: Network): boolean => dropsOf(network).some((drop) => drop !== undefined);
 
 /** Returns whether a loss needs a whole row at once. */
 export const isRowWise = (loss: Loss): loss is "softmaxCrossEntropy" => loss === "softmaxCrossEntropy";

@@ -1,8 +1,9 @@
+import { dropsOf, hasDrops, type Network } from "../../graph/network.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
-import type { Network } from "../../graph/network.ts";
 import type { Body } from "./body.ts";
 import { memoryImport } from "./heap.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
+import { type Keys, maskKeys } from "./maskCode.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
 import { RowDraw, type RowRule } from "./rowDraw.ts";
 import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
@@ -90,14 +91,32 @@ export class StepReader {
   }
 }
 
-/** What draws the rows of a step for the members of a group. */
-export function rowDrawOf(
-  { module, rowRule }: ProgramParts,
-  body: Body,
-  { run, step, group }: { run: RunValues; step: StepReader; group: Value<"i32"> },
-): RowDraw {
+/** A step of a group. */
+interface GroupStep {
+  readonly run: RunValues;
+  readonly step: StepReader;
+  readonly group: Value<"i32">;
+}
+
+/** The words of the seeds of a group's members. */
+function seedOfGroup(body: Body, { run, group }: GroupStep): [Mask, Mask] {
   const seeds = body.let(addressOf(run.seeds, group, 2 * vectorBytes));
-  const seed = [0, vectorBytes].map((offset) => body.let(i32x4.load(seeds, offset))) as [Mask, Mask];
+  return [0, vectorBytes].map((offset) => body.let(i32x4.load(seeds, offset))) as [Mask, Mask];
+}
+
+/** The keys of what dropout draws in a step for the members of a group, by stream. */
+export function maskKeysOf({ network }: ProgramParts, body: Body, own: GroupStep): Map<number, Keys> {
+  if (!hasDrops(network)) return new Map();
+  const seed = seedOfGroup(body, own);
+  const index = body.let(own.step.word("index"));
+  const streams = dropsOf(network).flatMap((drop) => (drop ? [drop.stream] : []));
+  return new Map(streams.map((stream) => [stream, maskKeys(body, seed, index, stream)]));
+}
+
+/** What draws the rows of a step for the members of a group. */
+export function rowDrawOf({ module, rowRule }: ProgramParts, body: Body, own: GroupStep): RowDraw {
+  const { run, step } = own;
+  const seed = seedOfGroup(body, own);
   return new RowDraw(module.builder, body, rowRule, { seed, epoch: body.let(step.word("epoch")), count: run.rowCount });
 }
 

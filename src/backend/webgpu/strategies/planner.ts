@@ -1,7 +1,7 @@
 import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
 import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
-import { asChain } from "../../../graph/graphNetwork.ts";
+import { fusedChain } from "../../../graph/graphNetwork.ts";
 import { drawsApart } from "./costConstants.ts";
 import { type CostRequest, layeredStepMs } from "./costModel.ts";
 import {
@@ -60,7 +60,7 @@ function candidatesOf({ device, network, members, settings }: RunRequest): {
   const step: CostRequest = { network, members, rowCount, batchSize, optimizer: widestOptimizer(settings) };
   const fused = new Map<StrategyName, FusedPlan>();
   const costs = new Map<StrategyName, number>([["layered", layeredStepMs(device, step)]]);
-  const chain = asChain(network);
+  const chain = fusedChain(network);
   for (const plan of chain ? planFused(device, { ...step, network: chain, activationStorage }) : []) {
     if (settings.strategy !== plan.strategy && device.refusals.has(plan.strategy)) continue;
     fused.set(plan.strategy, plan);
@@ -73,10 +73,11 @@ function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<S
   const { strategy = "auto" } = settings;
   if (strategy === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
   if (costs.has(strategy)) return strategy;
-  if (!asChain(network)) {
+  if (!fusedChain(network)) {
     throw new InvalidInput({
       place: "train: strategy",
-      expected: "auto or layered for a network that is not a list of dense layers: the others are written for lists",
+      expected:
+        "auto or layered for a network that is not a list of dense layers with or without dropout: the others are written for lists",
       got: strategy,
       fix: "leave strategy out",
     });
@@ -99,7 +100,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
   const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
-  const only = asChain(network) ? "" : " and the only one for a network that is not a list of dense layers";
+  const only = fusedChain(network) ? "" : " and the only one for a network that is not a list of dense layers";
   const details = `${only}: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
   return {
     report: {
@@ -156,6 +157,6 @@ export function planRun(request: RunRequest): PlannedRun {
   const { costs, fused } = candidatesOf(request);
   const strategy = choose(request, costs);
   const plan = fused.get(strategy as FusedName);
-  const chain = asChain(request.network);
+  const chain = fusedChain(request.network);
   return plan && chain ? planFusedRun({ ...request, network: chain, plan }, costs) : planLayeredRun(request, costs);
 }
