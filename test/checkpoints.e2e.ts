@@ -194,7 +194,7 @@ describe.skipIf(process.platform === "win32")("signals", () => {
 
 describe.skipIf(process.platform !== "linux")("what stood in the way of a signal or a result", () => {
   test("a pipe without a writer is left at once, and one with a writer is read", async () => {
-    execFileSync("mkfifo", [join(folder, "pipe")]);
+    execFileSync("sh", ["-c", 'mkfifo "$0"', join(folder, "pipe")]);
     const flags = ["--target", "Species", ...wasm, "--quiet", "--output", "pipe.safetensors"];
     const waiting = spawn(process.execPath, [cli, "train", "pipe", ...flags], { cwd: folder });
     const ended = new Promise((resolve) => waiting.on("close", resolve));
