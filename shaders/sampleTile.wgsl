@@ -2,7 +2,7 @@
 // of the tile lie in workgroup memory, and every thread keeps the sums of some gradients of parameters.
 // What is one network's is written by src/backend/webgpu/emit/emitLayers.ts: sizes, the layers and their activations, the sums.
 // tileValues.wgsl or tileHalves.wgsl say how values are stored, tileLossElementwise.wgsl or tileLossSoftmax.wgsl what the loss is.
-// Gradients of parameters are in tileGradients.wgsl.
+// Gradients of parameters are in tileGradients.wgsl; tileLayers.wgsl or tileLayersDropped.wgsl take the tile through the layers.
 // CPU reference: src/backend/cpu/forward.ts, loss.ts and backwardInputs.ts.
 
 #import step
@@ -19,11 +19,7 @@
 #expects const TURN: u32
 #expects const SPAN: u32
 #expects const SPANS: u32
-#expects const SAVES: bool
 #expects const LOSS_PARTS: u32
-#expects fn layerAt(index: u32) -> Dense
-#expects fn prepare4(activation: u32, z: vec4f) -> vec4f
-#expects fn activate4(activation: u32, z: vec4f) -> vec4f
 #expects fn slopeProduct4(activation: u32, d: vec4f, saved: vec4f) -> vec4f
 #expects fn weightsAt(layer: Dense, row: u32, column: u32) -> vec4f
 #expects alias Stored
@@ -163,41 +159,6 @@ fn backwardSums(layer: Dense, block: u32, quad: u32) -> Sums {
     }
   }
   return Sums(s0, s1, s2, s3, s4, s5, s6, s7);
-}
-
-// A thread takes four units at a time, for SPAN · 4 samples, all that share an item of SPANS.
-
-fn forwardLayer(index: u32, thread: u32) {
-  let layer = layerAt(index);
-  for (var item = thread; item < layer.columns * SPANS; item += THREADS) {
-    let column = item / SPANS;
-    var sums = forwardSums(layer, column, item % SPANS);
-    for (var part = 0u; part < 4u * SPAN; part++) {
-      let unit = 4u * column + part % 4u;
-      let quad = item % SPANS + part / 4u * SPANS;
-      let z = prepare4(layer.activation, sums[part]);
-      if (SAVES) {
-        store(placeOf(layer.saved + unit, quad), z);
-      }
-      store(placeOf(layer.outputs + unit, quad), activate4(layer.activation, z));
-    }
-  }
-  workgroupBarrier();
-}
-
-// The gradient by the pre-activations of the layer below, in place of what its slope is computed from.
-fn backwardLayer(index: u32, thread: u32) {
-  let layer = layerAt(index);
-  let below = layerAt(index - 1u);
-  for (var item = thread; item < below.columns * SPANS; item += THREADS) {
-    let block = item / SPANS;
-    var sums = backwardSums(layer, block, item % SPANS);
-    for (var part = 0u; part < 4u * SPAN; part++) {
-      let at = placeOf(below.saved + 4u * block + part % 4u, item % SPANS + part / 4u * SPANS);
-      store(at, slopeProduct4(below.activation, sums[part], load(at)));
-    }
-  }
-  workgroupBarrier();
 }
 
 // Loss of the tile, and its gradient by the last layer's pre-activations.

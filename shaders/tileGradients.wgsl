@@ -4,10 +4,9 @@
 
 #import sampleTile
 #expects const LAYERS: u32
+#expects fn layerAt(index: u32) -> Dense
 #expects fn lateScale() -> f32
-#expects fn lossOfTile(layer: Dense, thread: u32, count: u32)
 #expects fn takeGradients(layer: Dense, row: u32, column: u32, gradient: vec4f)
-#expects fn addGradients(layer: Dense, thread: u32)
 #expects fn handOutGradients(layer: Dense, thread: u32)
 
 fn blocksOf(layer: Dense) -> u32 {
@@ -82,24 +81,6 @@ fn biasGradients(layer: Dense, item: u32) -> vec4f {
     sum += vec4f(d0.w, d1.w, d2.w, d3.w);
   }
   return sum;
-}
-
-// Forward, loss and backward of up to TILE samples, from `first` of the chunk; adds to gradients and loss.
-fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {
-  readTile(thread, first, count, key, orderSeed);
-  for (var index = 0u; index < LAYERS; index++) {
-    forwardLayer(index, thread);
-  }
-  lossOfTile(layerAt(LAYERS - 1u), thread, count);
-  // addGradients is called from one place only: compilers write it out at each.
-  for (var above = LAYERS; above > 0u; above--) {
-    let index = above - 1u;
-    addGradients(layerAt(index), thread);
-    if (index > 0u) {
-      workgroupBarrier(); // the gradients take the place of activations that others may still be reading
-      backwardLayer(index, thread);
-    }
-  }
 }
 
 // Hands the owner's sums to the kernel, four columns of a row at a time; the bias is the row behind the weights.

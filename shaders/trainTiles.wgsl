@@ -7,6 +7,7 @@
 #import batchSlices
 #expects const PARAMETERS: u32
 #expects fn clearSums()
+#expects fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u)
 
 // Indices of the member's first parameter, and of the first value of the slice.
 var<private> firstParameter: u32;

@@ -77,6 +77,9 @@ export class ShaderFailed extends ThalwegError {
   readonly code = "SHADER_FAILED";
 }
 
+/** The driver refused to compile a kernel: others may do, and so may the CPU. */
+export class KernelRefused extends ShaderFailed {}
+
 /** Training produced a value that is not finite. */
 export class NonFinite extends ThalwegError {
   readonly code = "NON_FINITE";

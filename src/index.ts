@@ -114,6 +114,8 @@ export {
 export type { ScheduleOption } from "./model/scheduleOption.ts";
 export type { HyperParameterOptions } from "./math/optimizers.ts";
 export type { FitResult, History, ValidationPoint } from "./model/history.ts";
+export type { MetricName } from "./metrics/metrics.ts";
+export type { MetricOptions, MetricScores } from "./model/measure.ts";
 export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
@@ -130,6 +132,7 @@ export {
 } from "./model/options.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
+export type { Recovery } from "./model/recovery.ts";
 export type { Progress } from "./model/trainer.ts";
 export type { SaveExtras } from "./model/savedModel.ts";
 export { type Verification, type VerifyRequest, verifyTraining } from "./model/verify.ts";

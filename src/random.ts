@@ -107,7 +107,7 @@ export function bootstrapRow(place: number, count: number, seed: number): number
 }
 
 /** Finaliser of MurmurHash3 (Appleby, public domain): every input bit reaches every output bit. */
-function mix(x: number): number {
+export function mix(x: number): number {
   let h = x;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -20,7 +20,7 @@ test.each(["reference", "auto"] as const)(
     const training = (async () => {
       const options = { optimizer, steps: 1e9, logInterval: { steps: 1000 }, signal: stop.signal };
       for await (const { step } of model.train(data, options)) {
-        if (steps.push(step) === 1) setTimeout(() => stop.abort(new Error("enough")), 10);
+        if (steps.push(step) === 2) setTimeout(() => stop.abort(new Error("enough")), 10);
       }
     })();
     await expect(training).rejects.toThrow("enough");

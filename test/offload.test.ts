@@ -3,8 +3,9 @@
 import { expect, test, vi } from "vitest";
 import { isFasterInWasm } from "../src/backend/offload.ts";
 import { WasmDevice } from "../src/backend/wasm/device.ts";
+import { WasmExecutor } from "../src/backend/wasm/executor.ts";
 import { type GpuDevice, ownerOf } from "../src/backend/webgpu/device.ts";
-import { acquire, adam, createModel, dense, network, sgd } from "../src/index.ts";
+import { acquire, adam, createModel, dense, LimitExceeded, network, sgd } from "../src/index.ts";
 import { expectClose } from "./support/expectClose.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
@@ -123,4 +124,18 @@ test("models free both machines, and the device ends WebAssembly with it", async
   await ended[0]!.pool.whenIdle();
   await expect.poll(() => ended[0]!.heap.usedBytes).toBe(0);
   dispose.mockRestore();
+});
+
+test("data that fit the GPU but not the memory of WebAssembly train on the GPU", async () => {
+  const device = await openHardware();
+  using model = await createModel(tiny, { device, seed: 1 });
+  const tooMuch = new LimitExceeded({ place: "data", expected: "less", got: "more", fix: "take less" });
+  const spy = vi.spyOn(WasmExecutor.prototype, "createRun").mockRejectedValue(tooMuch);
+  try {
+    await model.fit(data, { ...options, steps: 20 });
+  } finally {
+    spy.mockRestore();
+  }
+  const expected = await trained(await openHardware({ isRequired: true }), 20);
+  expect(await model.readParameters()).toEqual(expected);
 });

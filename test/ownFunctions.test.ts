@@ -39,7 +39,7 @@ const ownLogCosh = loss("ownLogCosh", (y, t) => {
 /** All of z is taken by sine and cosine; but for the second. */
 const wave = activation("wave", (z) => math.sin(z).times(math.cos(z)));
 const snake = activation("snake", (z) => z.plus(math.sin(z).squared()));
-const net = network({ inputs: 3, layers: [dense(6, ownMish), dense(4, wave), dense(2, snake)], loss: ownLogCosh });
+const net = network({ inputs: 3, layers: [dense(4, ownMish), dense(2, wave), dense(1, snake)], loss: ownLogCosh });
 const data = dataOf(net, 48, 4);
 
 const points = Float32Array.from({ length: 2 ** 16 }, (_, at) => (30 * (at - 2 ** 15)) / 2 ** 15);
@@ -124,6 +124,24 @@ test("models with one's own functions are saved as data and loaded again", async
   } finally {
     model.dispose();
   }
+});
+
+test("a file's own function counts where a built-in one has its name by now", async () => {
+  const old = (text: string): string => text.replaceAll("ownMish", "mish").replaceAll("ownLogCosh", "logCosh");
+  const known = network(
+    JSON.parse(old(JSON.stringify({ inputs: 3, layers: [{ width: 2, activation: ownMish }], loss: ownLogCosh }))),
+  );
+  const twice = activation("twice", (z) => z.times(2));
+  const layers = [{ ...dense(1, twice), activation: { ...twice, name: "mish" } }];
+  const bytes = encodeModel({
+    network: network({ inputs: 1, layers, loss: "huber" }),
+    members: 1,
+    parameters: Float32Array.of(3, 1),
+  });
+  const saved = decodeModel(bytes, "old.safetensors");
+  using model = await createModel(saved.network, { device: device(), parameters: saved.parameters });
+  expect([...(await model.predict(Float32Array.of(1)))]).toEqual([8]);
+  expect([known.loss, known.layers[0]!.activation]).toMatchObject([{ name: "logCosh" }, { name: "mish" }]);
 });
 
 test("a network is data: messages and JSON keep it, and equal definitions are one", () => {

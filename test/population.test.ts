@@ -1,6 +1,8 @@
 // Populations: members with seeds, settings and data of their own, how they fared, and what to do with them.
 
 import { expect, test } from "vitest";
+import { ReferenceDevice } from "../src/backend/cpu/device.ts";
+import { RecoveringExecutor } from "../src/backend/recoveringExecutor.ts";
 import { batchAt, rowsOf } from "../src/backend/batches.ts";
 import type { Dataset, Executor, FloatArray, StrategyName, TrainingRun } from "../src/backend/executor.ts";
 import {
@@ -404,7 +406,9 @@ function fakeRun(members: number, sizes: { ringSteps: number; leastSteps: number
     stop: () => {},
     dispose: () => {},
   } satisfies TrainingRun;
-  const executor = { network: net, members, readParameters: async () => some } as unknown as Executor;
+  const fake = { network: net, members, readParameters: async () => some } as unknown as Executor;
+  const device = new ReferenceDevice("a test");
+  const executor = new RecoveringExecutor({ device, network: net, members, recovers: false }, fake);
   return { run, executor, calls, reads };
 }
 

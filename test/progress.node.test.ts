@@ -29,6 +29,7 @@ function linesOf(epochs: number, seconds: number, eventMs?: number): string[] {
       losses: new Float32Array(),
       validation: undefined,
       diverged: 0,
+      recovered: undefined,
       stopped: 0,
       stepsPerSecond: 1,
       elapsedMs,

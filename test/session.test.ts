@@ -180,10 +180,15 @@ test("a lost GPU is taken again, and training goes on from its last event", asyn
   expect(resumed.step).toBeGreaterThanOrEqual(before.step);
   const at = page.messages.indexOf(resumed);
   const first = await page.message("frame", () => true, at);
-  expect(first.step).toBe(resumed.step);
+  expect(first.step).toBeGreaterThanOrEqual(resumed.step);
   await page.message("frame", ({ step }) => step > resumed.step + 40, at);
-  expect(page.devices).toHaveLength(2);
-  expect(page.messages.filter(({ type }) => type === "device")).toHaveLength(2);
+  expect(page.acquired).toBe(1); // the library has opened it again
+  expect(page.kinds().filter((type) => type === "device" || type === "started")).toEqual([
+    "device",
+    "started",
+    "device",
+    "started",
+  ]);
 });
 
 test("the CPU that is asked for is kept from start to start", async () => {
@@ -208,7 +213,7 @@ test.runIf(hasThreads())("a lost thread is taken again like a lost GPU", () =>
     expect(resumed.step).toBeGreaterThanOrEqual(before.step);
     const at = page.messages.indexOf(resumed);
     await page.message("frame", ({ step }) => step > resumed.step + 5, at);
-    expect(page.acquired).toBe(2);
+    expect(page.acquired).toBe(1);
   }),
 );
 
@@ -216,13 +221,14 @@ test("a lost GPU is found out by the next step of a paused training", async () =
   await using page = new Page();
   page.start();
   page.send({ type: "step", steps: 5 });
-  const { content } = await page.message("frame", ({ step }) => step === 5);
+  await page.message("frame", ({ step }) => step === 5);
   page.devices[0]!.gpu.destroy();
   page.send({ type: "step", steps: 5 });
   const resumed = await page.message("resumed");
-  expect(resumed.step).toBe(5);
+  expect(resumed).toMatchObject({ step: 5, why: expect.stringMatching(/^destroyed/) });
   const first = await page.message("frame", () => true, page.messages.indexOf(resumed));
-  expect(first.content).toEqual(content);
+  expect(first.step).toBe(10);
+  expect(first.losses).toHaveLength(5);
 });
 
 test("with a lost GPU in between, a training has the bits of one without", async () => {
@@ -235,9 +241,8 @@ test("with a lost GPU in between, a training has the bits of one without", async
   page.send({ type: "step", steps: 9 });
   await page.message("frame", ({ step }) => step === 9);
   page.devices[0]!.gpu.destroy();
-  page.send({ type: "step", steps: 1 });
-  await page.message("resumed");
   page.send({ type: "step", steps: 14 });
+  await page.message("resumed");
   expect((await page.message("frame", ({ step }) => step === 23)).content).toEqual(wanted.content);
 });
 
@@ -325,4 +330,38 @@ test("steps between frames follow the time they take", () => {
   expect(nextSteps(1000, 10_000)).toBe(250);
   expect(nextSteps(1, 10_000)).toBe(1);
   expect(nextSteps(1000, 40)).toBe(1000);
+});
+
+test("lost twice in a row, a training goes on from where it was; given up, it offers that state", async () => {
+  await using page = new Page();
+  page.start();
+  page.send({ type: "step", steps: 9 });
+  await page.message("frame", ({ step }) => step === 9);
+  const { requestDevice } = GPUAdapter.prototype;
+  let failures = 2;
+  GPUAdapter.prototype.requestDevice = async function lost(...all) {
+    const opened = await requestDevice.apply(this, all);
+    if (failures-- > 0) opened.destroy(); // lost again before it is used
+    return opened;
+  };
+  try {
+    page.devices[0]!.gpu.destroy();
+    page.send({ type: "step", steps: 14 });
+    expect((await page.message("resumed")).step).toBe(9);
+    await page.message("frame", ({ step }) => step === 23);
+  } finally {
+    GPUAdapter.prototype.requestDevice = requestDevice;
+  }
+  await using whole = new Page();
+  whole.start();
+  whole.send({ type: "step", steps: 23 });
+  const wanted = await whole.message("frame", ({ step }) => step === 23);
+  expect(page.messages.findLast(({ type }) => type === "frame")).toMatchObject({ step: 23, content: wanted.content });
+  page.send({ type: "learningRate", learningRate: -1 }); // as good a reason to give up as any
+  page.send({ type: "step", steps: 5 });
+  expect(await page.message("failed")).toMatchObject({ step: 23 });
+  page.messages.length = 0;
+  page.send({ type: "learningRate", learningRate: 0.01 });
+  page.send({ type: "goOn" });
+  expect((await page.message("frame")).step).toBe(23);
 });

@@ -13,6 +13,7 @@ import {
   createModel,
   dense,
   type Device,
+  ema,
   layerNorm,
   network,
   residual,
@@ -160,6 +161,9 @@ test("weights of rows do what PyTorch's do, in float64 and WebAssembly", async (
     for await (const event of model.train(data, options)) losses.push(...event.losses);
     expect(worstRelative(losses, golden.losses)).toBeLessThan(bound);
     expect(relative(await model.readParameters(), golden.finalParameters)).toBeLessThan(bound);
+    using averaged = await createModel(net, { device, parameters: Float64Array.from(golden.initialParameters) });
+    await averaged.fit(data, { ...options, average: ema(golden.emaDecay) });
+    expect(relative(await averaged.readParameters(), golden.emaParameters)).toBeLessThan(bound);
   }
 });
 

@@ -20,7 +20,7 @@ test.runIf(hasThreads()).each([
 ] as const)("a thread that dies while a model trains %s", (_, net, members) =>
   withWorkers(async (workers) => {
     const device = await WasmDevice.open("", 3);
-    const model = await createModel(net, { device, members });
+    const model = await createModel(net, { device, members, recover: false });
     const train = async (): Promise<void> => {
       let last: Progress | undefined;
       for await (last of model.train(data, { ...options, logInterval: { steps: 10 } }))

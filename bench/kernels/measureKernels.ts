@@ -66,12 +66,12 @@ export async function measureKernels(
   const request = { device, network, members, settings, plan };
   const owner = new BufferOwner(device);
   const parameters = owner.upload("parameters", start.state);
-  const restore = (): void => write(device.gpu, parameters, start.state);
+  const restore = (): void => write(device, parameters, start.state);
   const buffers = createLayeredBuffers(request, owner);
   try {
-    write(device.gpu, buffers.steps, firstSlot(workload, settings, plan.chunkRows));
+    write(device, buffers.steps, firstSlot(workload, settings, plan.chunkRows));
     const { chunk, update } = await createStepDispatches(request, buffers, parameters);
-    const passes = [...chunk, update].map((dispatch): EncodePass => {
+    const passes = [...chunk, ...update].map((dispatch): EncodePass => {
       return (pass) => encode(pass, dispatch, plan.chunkRows, 0);
     });
     const samples = await timer.sample(passes, rounds, restore);

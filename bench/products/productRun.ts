@@ -24,7 +24,7 @@ export class ProductRun {
     const { pool } = commandQueueOf(device);
     const operand = (label: string, values: Float32Array, leading: number, stride: number) => {
       const buffer = pool.take(label, values.byteLength, true);
-      write(device.gpu, buffer, values);
+      write(device, buffer, values);
       return { buffer, dtype: "f32" as const, offset: 0, leading, batchStrides: batch === undefined ? [] : [stride] };
     };
     this.#poison = new Float32Array(matricesOf(shape) * m * n).fill(Number.NaN);
@@ -66,7 +66,7 @@ export class ProductRun {
   /** Makes every value of out one that no product is. */
   poison(): void {
     const { device, out } = this.#request;
-    write(device.gpu, out.buffer, this.#poison);
+    write(device, out.buffer, this.#poison);
   }
 
   /** out [batch, m, n]. */

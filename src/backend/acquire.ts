@@ -4,11 +4,11 @@ import { type AcquireOptions, type Device, type DeviceChoice, deviceChoices } fr
 
 /** WebAssembly, whose code is loaded where it is used; or why there is none. */
 async function openWasm(reason: string): Promise<Device | string> {
-  const { whyNoWasm } = await import("./wasm/support.ts");
-  const why = whyNoWasm();
-  if (why !== undefined) return why;
-  const { WasmDevice } = await import("./wasm/device.ts");
   try {
+    const { whyNoWasm } = await import("./wasm/support.ts");
+    const why = whyNoWasm();
+    if (why !== undefined) return why;
+    const { WasmDevice } = await import("./wasm/device.ts");
     return await WasmDevice.open(reason);
   } catch (error) {
     return `WebAssembly could not be started: ${String(error)}`;
@@ -40,9 +40,30 @@ async function openReference(reason: string): Promise<Device> {
 async function openGpu(choice: DeviceChoice, options: AcquireOptions): Promise<Device | string> {
   const { gpuDevice, maxBufferBytes, reason, gpu = globalThis.navigator?.gpu } = options;
   if (!gpu && !gpuDevice) return reason ?? "this host has no WebGPU (navigator.gpu is missing)";
-  const { openAdapter, ownerOf } = await import("./webgpu/device.ts");
-  if (gpuDevice) return ownerOf(gpuDevice, { isOwned: false, isRequired: true, maxBufferBytes });
-  return openAdapter(gpu, choice, options);
+  try {
+    const { openAdapter, ownerOf } = await import("./webgpu/device.ts");
+    if (!gpuDevice) return await openAdapter(gpu!, choice, options);
+    const opened = typeof gpuDevice === "function" ? await gpuDevice() : gpuDevice;
+    return await ownerOf(opened, { isOwned: false, isRequired: true, maxBufferBytes });
+  } catch (error) {
+    return `WebGPU could not be opened: ${String(error)}`;
+  }
+}
+
+/** How a device was opened, for when it is lost. */
+const openings = new WeakMap<Device, AcquireOptions>();
+
+const handedIn = "it was handed in as gpuDevice, which has to be a function to be opened again";
+
+async function open(choice: DeviceChoice, options: AcquireOptions): Promise<Device> {
+  if (choice === "reference") return openReference("the float64 reference was asked for");
+  if (choice === "cpu") return openCpu("the CPU was asked for");
+  const opened = choice === "wasm" ? await openWasm("WebAssembly was asked for") : await openGpu(choice, options);
+  if (typeof opened !== "string") return opened;
+  if (choice === "auto" && !options.gpuDevice) return openCpu(opened);
+  const place = `acquire: device ${choice}`;
+  const expected = choice === "wasm" ? "WebAssembly with SIMD" : `a ${choice} adapter`;
+  throw new NoDevice({ place, expected, got: opened, fix: "use auto to take what there is" });
 }
 
 /**
@@ -54,12 +75,21 @@ export async function acquire(options: AcquireOptions = {}): Promise<Device> {
   const choice = options.device ?? "auto";
   requireName("acquire: device", choice, deviceChoices);
   requireBytes(options.maxBufferBytes);
-  if (choice === "reference") return openReference("the float64 reference was asked for");
-  if (choice === "cpu") return openCpu("the CPU was asked for");
-  const opened = choice === "wasm" ? await openWasm("WebAssembly was asked for") : await openGpu(choice, options);
-  if (typeof opened !== "string") return opened;
-  if (choice === "auto") return openCpu(opened);
-  const place = `acquire: device ${choice}`;
-  const expected = choice === "wasm" ? "WebAssembly with SIMD" : `a ${choice} adapter`;
-  throw new NoDevice({ place, expected, got: opened, fix: "use auto to take what there is" });
+  const device = await open(choice, options);
+  openings.set(device, options);
+  return device;
 }
+
+/** A device like one that was lost, opened as that was. @returns the reason in one line where there is none now */
+export async function openAgain(lost: Device): Promise<Device | string> {
+  const options = openings.get(lost) ?? {};
+  const { device: choice = "auto", gpuDevice } = options;
+  if (gpuDevice && typeof gpuDevice !== "function") return handedIn;
+  const opened = lost.kind === "wasm" ? await openWasm(lost.fallbackReason!) : await openGpu(choice, options);
+  if (typeof opened !== "string") openings.set(opened, options);
+  return opened;
+}
+
+/** What takes over where a device does not come back: WebAssembly, and where that was lost, the float64 reference. */
+export const openInstead = ({ kind }: Device, reason: string): Promise<Device> =>
+  kind === "wasm" ? openReference(reason) : openCpu(reason);

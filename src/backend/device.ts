@@ -10,8 +10,11 @@ export interface AcquireOptions {
   readonly device?: DeviceChoice;
   /** Where adapters come from; default `navigator.gpu`. */
   readonly gpu?: GPU | undefined;
-  /** A device of your own: used, and never destroyed. */
-  readonly gpuDevice?: GPUDevice;
+  /**
+   * A device of your own: used, and never destroyed. Given as a function that opens one, a lost device is replaced by what it returns
+   * then; otherwise the CPU takes over.
+   */
+  readonly gpuDevice?: GPUDevice | (() => GPUDevice | Promise<GPUDevice>);
   /** Largest buffer to create, in bytes, below the device's own limits: larger data is cut into more pages. */
   readonly maxBufferBytes?: number;
   /** One line why `gpu` is undefined, for the user. */
@@ -42,7 +45,11 @@ export interface Device {
   readonly fallbackReason: string | undefined;
   /** What computes tensors here, for the library itself; a GPU has it from its first tensor on. */
   readonly tensorBackend?: TensorBackend | undefined;
+  /** Was ended by `dispose`. */
+  readonly isDisposed: boolean;
   details(): DeviceDetails;
+  /** For the library itself: takes charge of another device, which ends with this one. */
+  accompany(companion: Device): void;
   dispose(): void;
   [Symbol.dispose](): void;
 }

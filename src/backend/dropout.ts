@@ -1,4 +1,9 @@
-import { keyOf, streams, threefry2x32 } from "../random.ts";
+import { keyOf, mix, streams, threefry2x32 } from "../random.ts";
+
+// What is drawn anew in every step, for each sample and unit: a function of seed, step, node, the sample's place in the batch and the unit,
+// so that nothing is stored and every device draws the same. Threefry makes a key of the first three, once a step; from it each sample
+// starts a stream of SplitMix32 (Steele, Lea, Flood 2014, with the finaliser of MurmurHash3), whose words are a tenth of Threefry's cost.
+// In WGSL: shaders/dropout.wgsl; in WebAssembly: src/backend/wasm/maskCode.ts.
 
 /** What the masks of a step are drawn from. */
 export interface MaskKey {
@@ -7,13 +12,30 @@ export interface MaskKey {
   readonly step: number;
 }
 
-/** Key of one dropout node in one step: two uint32 words. */
-export function maskKey({ seed, step }: MaskKey, stream: number): readonly [number, number] {
+/** Two uint32 words. */
+type Key = readonly [number, number];
+
+/** Key of one dropout node in one step. */
+export function maskKey({ seed, step }: MaskKey, stream: number): Key {
   const [key0, key1] = keyOf(seed, streams.dropout);
   return threefry2x32(key0, key1, Math.min(step, 0xfffffffe), stream); // as `Step` of shaders/step.wgsl counts
 }
 
-/** Whether dropout keeps a value; dropped with probability ⌊2³² · rate⌋ / 2³². */
-export function keepsAt([key0, key1]: readonly [number, number], rate: number, sample: number, unit: number): boolean {
-  return threefry2x32(key0, key1, sample, unit)[0] >= Math.floor(rate * 2 ** 32);
+/** Distances of counters: odd, so that no sample and no place is left out. */
+export const sampleDistance = 0x9e3779b9;
+export const placeDistance = 0x7f4a7c15;
+
+/** A random word of a sample. */
+function wordAt([key0, key1]: Key, sample: number, place: number): number {
+  const state = mix((key0 + Math.imul(sample, sampleDistance)) | 0);
+  return mix((state + Math.imul(place + 1, placeDistance)) ^ key1);
+}
+
+/** Values of 16 bits below this are dropped: a probability of round(2¹⁶ · rate) / 2¹⁶. */
+export const dropThreshold = (rate: number): number => Math.round(rate * 2 ** 16);
+
+/** Whether dropout keeps a value. Two units share a word. */
+export function keepsAt(key: Key, rate: number, sample: number, unit: number): boolean {
+  const half = (wordAt(key, sample, unit >> 1) >>> (16 * (unit & 1))) & 0xffff;
+  return half >= dropThreshold(rate);
 }

@@ -213,11 +213,12 @@ export function concatenate(parts: readonly FloatArray[]): Float64Array {
   return all;
 }
 
+export const disposedFault = (place: string): Disposed =>
+  new Disposed({ place, expected: "a live model", got: "one that was disposed", fix: "create the model again" });
+
 /** Throws `Disposed` where a freed executor is used again. */
 export function requireAlive(place: string, isDisposed: boolean): void {
-  if (!isDisposed) return;
-  const fix = "create the model again";
-  throw new Disposed({ place, expected: "a live model", got: "one that was disposed", fix });
+  if (isDisposed) throw disposedFault(place);
 }
 
 /** What computes: holds the parameters of R members of one network on one device. */

@@ -1,3 +1,4 @@
+import { LimitExceeded } from "../errors.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import type { Device } from "./device.ts";
@@ -118,7 +119,16 @@ class OffloadingExecutor implements Executor {
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
     const isOffloaded = (await this.planRun(settings)).machine === "wasm";
-    const executor = (isOffloaded ? await this.#openWasm() : undefined) ?? this.#gpu;
+    const wasm = isOffloaded ? await this.#openWasm() : undefined;
+    try {
+      if (wasm) return await this.#createRunOn(wasm, settings);
+    } catch (error) {
+      if (!(error instanceof LimitExceeded)) throw error; // data that fit the GPU need not fit WebAssembly's memory
+    }
+    return this.#createRunOn(this.#gpu, settings);
+  }
+
+  async #createRunOn(executor: Executor, settings: RunSettings): Promise<TrainingRun> {
     if (executor !== this.#current) {
       executor.writeParameters(await this.#current.readParameters());
       this.#current = executor;

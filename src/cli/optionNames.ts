@@ -29,6 +29,7 @@ const words = [
   "epochs",
   "seed",
   "members",
+  "metrics",
   "task",
 ];
 const atEnd = new RegExp(`(: )(${words.join("|")})$`);

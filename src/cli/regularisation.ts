@@ -1,5 +1,5 @@
 import { type Command } from "commander";
-import type { ClassWeights, TrainOptions } from "../node.ts";
+import { type ClassWeights, dropout, type Layer, type TrainOptions } from "../node.ts";
 import { number, numberList } from "./flags.ts";
 
 // What keeps a network from learning its rows by heart, and how much rows count: options of `thalweg train` and `thalweg sweep`.
@@ -8,6 +8,7 @@ export interface RegularisationFlags {
   readonly weightColumn?: string;
   readonly labelSmoothing?: number;
   readonly classWeights?: ClassWeights;
+  readonly dropout?: number;
 }
 
 const classWeights = (text: string): ClassWeights =>
@@ -25,8 +26,17 @@ export function addRegularisationOptions(command: Command): Command {
       "--label-smoothing <share>",
       "of a cross entropy: share of each target that all classes have in common, 0.1 for example",
       number("--label-smoothing"),
+    )
+    .option(
+      "--dropout <rate>",
+      "share of the values behind each hidden layer that every step leaves out, 0.1 for example",
+      number("--dropout"),
     );
 }
+
+/** What comes behind a hidden layer. */
+export const behindHidden = ({ dropout: rate }: RegularisationFlags): Layer[] =>
+  rate === undefined || rate === 0 ? [] : [dropout(rate)];
 
 /** What the training is told of it. */
 export const regularisationOf = ({ labelSmoothing, classWeights: weights }: RegularisationFlags): TrainOptions => ({

@@ -1,10 +1,11 @@
-import type { Prepared, Preprocessing } from "../data.ts";
+import { type Prepared, type Preprocessing, requireMetrics } from "../data.ts";
 import {
   type AnyNetwork,
   type Checkpoint,
   type Device,
   type FloatArray,
   InvalidInput,
+  type MetricOptions,
   type Model,
   type Optimizer,
   createModel,
@@ -30,6 +31,7 @@ import {
   type Session,
   claimModel,
   interruptedAt,
+  lostNote,
   resumeHint,
   prepareTable,
   recordOf,
@@ -41,6 +43,12 @@ import {
 } from "./training.ts";
 import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
+/** Metrics of numbers are told in the units of the table. */
+function metricOptions({ metrics }: TrainFlags, { target }: Preprocessing): MetricOptions {
+  if (!metrics) return {};
+  return { metrics, ...(target.kind === "number" && { targetUnits: target.columns }) };
+}
+
 const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
   ...scheduleOf(flags),
@@ -51,6 +59,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   ...regularisationOf(flags),
   ...updateOptionsOf(flags),
   ...(prepared.validation && { validation: prepared.validation }),
+  ...metricOptions(flags, prepared.preprocessing),
   ...stoppingOf(flags, prepared),
 });
 
@@ -114,11 +123,17 @@ async function announce(session: Session<TrainFlags>, device: Device): Promise<v
   output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, ${rate}`);
 }
 
+interface Start {
+  readonly device: Device;
+  /** Of the run that goes on. */
+  readonly parameters: FloatArray | undefined;
+  readonly onLost: (why: string) => void;
+}
+
 async function createTrainingModel(
   flags: TrainFlags,
   preprocessing: Preprocessing,
-  device: Device,
-  parameters: FloatArray | undefined,
+  { device, parameters, onLost }: Start,
 ): Promise<Model<AnyNetwork>> {
   const { seed, members, initializer } = flags;
   const network = networkOf(flags, preprocessing);
@@ -126,6 +141,7 @@ async function createTrainingModel(
     device,
     seed,
     members,
+    onLost,
     ...(initializer && { initializer }),
     ...(parameters && { parameters }),
   });
@@ -148,10 +164,10 @@ interface TrainCall {
 }
 
 /** Library's words about a run that goes on, in those of the command line. */
-function requireSameRun(session: Session<TrainFlags>): void {
+async function requireSameRun(session: Session<TrainFlags>): Promise<void> {
   const { model, prepared, options, table } = session;
   try {
-    model.plan(prepared.training, options);
+    await model.plan(prepared.training, options);
   } catch (error) {
     if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) throw error;
     const what = error.fault.place.slice("train: resume: ".length);
@@ -171,15 +187,17 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const modelFile = claimModel(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
+  requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
   networkOf(flags, prepared.preprocessing);
   const device = await openDevice(output, flags.device);
   try {
     const checkpoint = resumed?.saved.checkpoint;
-    const model = await createTrainingModel(flags, prepared.preprocessing, device, checkpoint?.parameters);
+    const view = createProgressView(output, { epochs: flags.epochs });
+    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
+    const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
     const goesOn = checkpoint && !isDone;
     const options = { ...optionsOf(flags, prepared, optimizer), ...(goesOn && { resume: checkpoint }) };
-    const view = createProgressView(output, { epochs: flags.epochs });
     const { network, members } = model;
     const { preprocessing } = prepared;
     const contentOf = (state: Checkpoint) => {
@@ -188,7 +206,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
     const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile, checkpointing };
-    requireSameRun(session);
+    await requireSameRun(session);
     await announce(session, device);
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)

@@ -11,9 +11,9 @@ import {
 import type { CheckpointFlags } from "./checkpointing.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
+import { behindHidden, type RegularisationFlags } from "./regularisation.ts";
 import type { ScheduleFlags } from "./scheduleFlag.ts";
 import type { StoppingFlags } from "./stopping.ts";
-import type { RegularisationFlags } from "./regularisation.ts";
 import type { UpdateFlags } from "./updateFlags.ts";
 import {
   type ActivationName,
@@ -22,6 +22,7 @@ import {
   InvalidInput,
   type InitializerName,
   type LossName,
+  type MetricName,
   type Optimizer,
   type OptimizerName,
   type Strategy,
@@ -75,6 +76,7 @@ interface OptimizerFlags {
 export interface TrainFlags extends CommonFlags, CheckpointFlags {
   /** True and "latest": the newest; else a file or a folder. */
   readonly resume?: string | true;
+  readonly metrics?: readonly MetricName[];
   readonly learningRate?: number;
   readonly momentum?: number;
   readonly weightDecay?: number;
@@ -135,7 +137,7 @@ function lossOf(flags: CommonFlags, { target }: Preprocessing): LossName {
 export function networkOf(flags: CommonFlags, preprocessing: Preprocessing): AnyNetwork {
   const loss = lossOf(flags, preprocessing);
   const bounded = preprocessing.target.kind === "class" && !takesLogits(loss); // targets are 0 and 1
-  const hidden = flags.layers.map((width) => dense(width, flags.activation));
+  const hidden = flags.layers.flatMap((width) => [dense(width, flags.activation), ...behindHidden(flags)]);
   const last = dense(outputWidth(preprocessing), bounded ? "sigmoid" : "identity");
   const layers = [...inputLayers(preprocessing), ...hidden, last];
   return network({ inputs: inputWidth(preprocessing), layers, loss });

@@ -105,6 +105,10 @@ export function resumeHint({ checkpointing }: Session): string {
   return command === undefined ? "" : `; to go on: ${command}`;
 }
 
+/** Said at once when the device is lost. */
+export const lostNote = (why: string): string =>
+  `the device was lost: ${why}; the last state is kept, another device is opened`;
+
 /** Trains to the end, or to the end of the step in which a signal comes. */
 export async function runTraining(session: Session, view: ProgressView): Promise<Outcome> {
   const { interrupts, output, prepared, options, model, checkpointing } = session;
@@ -120,6 +124,11 @@ export async function runTraining(session: Session, view: ProgressView): Promise
     })) {
       preparing.end();
       last = progress;
+      const { recovered } = progress;
+      if (recovered) {
+        const after = `after step ${grouped(recovered.step)}, ${grouped(recovered.ms)} ms later`;
+        view.note(`the training goes on on ${recovered.device} ${after}`);
+      }
       view.show(progress);
     }
     return { last, finished: true };
@@ -193,7 +202,12 @@ export function tellStopping({ model, output, flags, prepared }: Session): void 
 }
 
 /** Tells how good the model is on the rows that were held out, in the units of the table. */
-export async function scoreHeldOut({ model, prepared, output }: Session): Promise<PredictionScore | undefined> {
+export async function scoreHeldOut({
+  model,
+  prepared,
+  output,
+  options,
+}: Session): Promise<PredictionScore | undefined> {
   const { preprocessing, validation } = prepared;
   if (!validation) {
     output.result("held-out", "no rows were held out (--validation 0)");
@@ -201,7 +215,7 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
   }
   const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.members);
   const predictions = await working(output, "scoring the rows held out", predict);
-  const score = scorePredictions(preprocessing, predictions, validation);
+  const score = scorePredictions(preprocessing, predictions, validation, options);
   const mean = model.members > 1 ? `, mean of ${model.members} members` : "";
   for (const [index, line] of scoreLines(score).entries()) {
     const isFirst = index === 0 || score.kind === "number";

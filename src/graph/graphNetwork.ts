@@ -4,6 +4,7 @@ import {
   type ActivationName,
   type BuiltInNetwork,
   type DenseLayer,
+  type Drop,
   dense,
   type LayerShape,
   type Loss,
@@ -117,6 +118,43 @@ function chainOf(graph: Graph): DenseLayer[] | undefined {
 
 /** The network as a list of dense layers, which every way of training takes; undefined where it has other layers. */
 export const asChain = (network: AnyNetwork): Network | undefined => (isGraph(network) ? undefined : network);
+
+/** The layers of a graph that is one dense layer after the other, with dropout between them or behind the input. */
+function droppedChain(network: GraphNetwork): Network | undefined {
+  const { graph, inputs, outputs, loss, parameterCount, isWeighted } = network;
+  const shapes = denseShapesOf(graph);
+  const layers: LayerShape[] = [];
+  let [last, count] = [0, 1];
+  let inputDrop: Drop | undefined;
+  for (const { node, activated, ...shape } of shapes) {
+    const { from } = graph.nodes[node] as Extract<GraphNode, { kind: "dense" }>;
+    const between = graph.nodes[from]!;
+    if (between.kind === "dropout" && between.from === last) {
+      const drop = { rate: between.rate, stream: between.stream };
+      const before = layers.pop();
+      if (before) layers.push({ ...before, drop });
+      else inputDrop = drop;
+      count++;
+    } else if (from !== last) return undefined;
+    layers.push(shape);
+    count += node === activated ? 1 : 2;
+    last = activated;
+  }
+  if (layers.length === 0 || last !== graph.nodes.length - 1 || count !== graph.nodes.length) return undefined;
+  const chain = { inputs, outputs, layers, loss, parameterCount, ...(inputDrop && { inputDrop }) };
+  return isWeighted ? { ...chain, isWeighted } : chain;
+}
+
+const droppedChains = new WeakMap<GraphNetwork, { readonly chain: Network | undefined }>();
+
+/** The network as a list of dense layers, with dropout between them where it has any: what fused strategies train. */
+export function fusedChain(network: AnyNetwork): Network | undefined {
+  if (!isGraph(network)) return network;
+  const known = droppedChains.get(network) ?? { chain: droppedChain(network) };
+  if (known.chain) graphs.set(known.chain, network.graph);
+  droppedChains.set(network, known);
+  return known.chain;
+}
 
 /** `4-8-8-1`, or `4-…-1, a graph of 12 nodes`. */
 export const describeArchitecture = (network: AnyNetwork): string =>

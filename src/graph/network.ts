@@ -38,6 +38,12 @@ export interface NetworkOptions<A extends Activation = Activation, L extends Los
   readonly loss: L;
 }
 
+/** A dropout node. */
+export interface Drop {
+  readonly rate: number;
+  readonly stream: number;
+}
+
 /** One dense layer in its place: shapes, and where its parameters lie in the flat buffer of one member. */
 export interface LayerShape<A extends Activation = Activation> {
   readonly index: number;
@@ -48,6 +54,8 @@ export interface LayerShape<A extends Activation = Activation> {
   readonly weightsOffset: number;
   /** Index of bias[0]; bias is [fanOut] and follows its weights. */
   readonly biasOffset: number;
+  /** In training dropout takes the layer's activations (`fusedChain`). */
+  readonly drop?: Drop;
 }
 
 /** A network as data: what `network()` has validated. */
@@ -58,6 +66,8 @@ export interface Network<A extends Activation = Activation, L extends Loss = Los
   readonly loss: L;
   /** Parameters of one member. */
   readonly parameterCount: number;
+  /** In training dropout takes the inputs (`fusedChain`). */
+  readonly inputDrop?: Drop;
   /** What trains it with weights of rows (src/backend/rowWeights.ts): targets [rows, outputs + 1] with the weight of the row behind. */
   readonly isWeighted?: true;
 }
@@ -71,6 +81,14 @@ export const takesLogits = (loss: Loss): boolean => loss === "binaryCrossEntropy
 /** Columns of the targets that a network is trained with. */
 export const targetWidth = ({ outputs, isWeighted }: { outputs: number; isWeighted?: true | undefined }): number =>
   outputs + (isWeighted ? 1 : 0);
+
+/** Dropouts of a list by the layer that they take the activations of; 0 is the input. */
+export const dropsOf = ({ inputDrop, layers }: Network): readonly (Drop | undefined)[] => [
+  inputDrop,
+  ...layers.map(({ drop }) => drop),
+];
+
+export const hasDrops = (network: Network): boolean => dropsOf(network).some((drop) => drop !== undefined);
 
 /** Returns whether a loss needs a whole row at once. */
 export const isRowWise = (loss: Loss): loss is "softmaxCrossEntropy" => loss === "softmaxCrossEntropy";
@@ -117,17 +135,20 @@ export function requireName(place: string, value: unknown, names: readonly strin
 const hasName = (value: unknown): value is { readonly name: string } =>
   typeof value === "object" && value !== null && typeof (value as { name?: unknown }).name === "string";
 
-/** Throws `InvalidInput` unless an activation is known by name, or a definition of the table's rows. */
+/**
+ * Throws `InvalidInput` unless an activation is known by name, or a definition of the table's rows. A definition may bear a built-in name:
+ * files of earlier versions do, in which it was free, and it is the definition that counts.
+ */
 export function requireActivation(place: string, value: unknown): asserts value is Activation {
   if (!hasName(value)) return requireName(place, value, activationNames);
-  requireOwnName(place, value.name, activationNames);
+  requireOwnName(place, value.name);
   activationExpression(value as OwnActivation, Expression.input("z"));
 }
 
 /** Throws `InvalidInput` unless a loss is known by name, or a definition of the table's rows. */
 export function requireLoss(place: string, value: unknown): asserts value is Loss {
   if (!hasName(value)) return requireName(place, value, lossNames);
-  requireOwnName(place, value.name, lossNames);
+  requireOwnName(place, value.name);
   lossExpression(value as OwnLoss, Expression.input("y"), Expression.input("t"));
 }
 

@@ -11,12 +11,12 @@ export const resultOf = ({ optimizer }: RunSettings, state: Checkpoint): FloatAr
 /** Lets a model have the averages of its parameters between steps, where a training keeps some. */
 export class AveragedParameters {
   readonly #executor: Executor;
-  readonly #run: TrainingRun;
+  readonly #run: Pick<TrainingRun, "readCheckpoint">;
   readonly #settings: RunSettings;
   /** What steps go on from, while the model has the averages. */
   #trained: FloatArray | undefined;
 
-  constructor(executor: Executor, run: TrainingRun, settings: RunSettings) {
+  constructor(executor: Executor, run: Pick<TrainingRun, "readCheckpoint">, settings: RunSettings) {
     this.#executor = executor;
     this.#run = run;
     this.#settings = settings;

@@ -42,6 +42,16 @@ export class CheckpointKeeper {
     return this.#newest && this.#withFingerprint(this.#newest);
   }
 
+  /** The newest without its fingerprint. */
+  get unmarked(): Checkpoint | undefined {
+    return this.#newest;
+  }
+
+  /** The device was lost, and another goes on after `step` steps: what was due since then may not have come. */
+  goOn(step: number): void {
+    this.#savedStep = step;
+  }
+
   #withFingerprint(state: Checkpoint): Checkpoint {
     this.#fingerprint ??= fingerprintOf(this.#settings);
     return { ...state, fingerprint: this.#fingerprint };

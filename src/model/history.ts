@@ -1,6 +1,7 @@
 import type { MemberResults } from "../backend/executor.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import type { Evaluation } from "./metrics.ts";
+import type { Recovery } from "./recovery.ts";
 import type { Progress } from "./trainer.ts";
 
 /** Scores on the validation rows, and the number of epochs done by then. */
@@ -30,6 +31,8 @@ export interface FitResult {
   /** How training went for each member. */
   readonly results: MemberResults;
   readonly history: History;
+  /** Where the device was lost meanwhile, and what took its place; of several losses between two events the last. */
+  readonly recoveries: readonly Recovery[];
   /** Where there is early stopping: when members stopped, and when they were best. */
   readonly earlyStopping?: StoppingResult;
 }
@@ -39,6 +42,7 @@ export class HistoryRecorder {
   readonly #perEpoch: number;
   readonly #members: number;
   readonly #validation: ValidationPoint[] = [];
+  readonly recoveries: Recovery[] = [];
   /** Sum and number of the finite losses of each epoch. */
   readonly #sums: number[] = [];
   readonly #counts: number[] = [];
@@ -51,7 +55,8 @@ export class HistoryRecorder {
     this.#firstEpoch = Math.floor(firstStep / perEpoch);
   }
 
-  add({ step, epoch, losses, validation }: Progress): void {
+  add({ step, epoch, losses, validation, recovered }: Progress): void {
+    if (recovered) this.recoveries.push(recovered);
     const firstStep = step - losses.length / this.#members;
     for (const [at, loss] of losses.entries()) {
       const place = Math.floor((firstStep + Math.floor(at / this.#members)) / this.#perEpoch) - this.#firstEpoch;

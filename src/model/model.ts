@@ -1,13 +1,5 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type {
-  Dataset,
-  Executor,
-  FloatArray,
-  PlanReport,
-  MemberResults,
-  Trace,
-  Checkpoint,
-} from "../backend/executor.ts";
+import type { Dataset, FloatArray, PlanReport, MemberResults, Trace, Checkpoint } from "../backend/executor.ts";
 import type { Device } from "../backend/device.ts";
 import { type AnyNetwork, requireNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
@@ -15,20 +7,26 @@ import { type Network, requireInteger } from "../graph/network.ts";
 import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
+import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import type { FitResult } from "./history.ts";
-import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
+import type { MetricOptions } from "./measure.ts";
+import type { Evaluation } from "./metrics.ts";
+import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
 import {
   planTraining,
   prepareTraining,
   eventIntervalOf,
+  requireBoolean,
+  requireCallback,
   type TrainingControls,
   type TrainOptions,
   type TrainPlan,
 } from "./options.ts";
 import type { Ensemble } from "./population.ts";
-import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
+import { probabilitiesOf } from "./probabilities.ts";
+import type { SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import type { Progress, Trainer } from "./trainer.ts";
@@ -47,6 +45,14 @@ export interface ModelOptions {
   readonly initializer?: InitializerName;
   /** Initial parameters [members, parameterCount], instead of seed and initializer. */
   readonly parameters?: FloatArray;
+  /**
+   * A lost device is replaced (default): it is opened again as `acquire` opened it, for a second and a half, else the CPU takes over, and
+   * a training goes on from its last event. False: `GpuLost` is thrown. Models of more than 2²² parameters are not kept on the host, and
+   * throw it too.
+   */
+  readonly recover?: boolean;
+  /** Told at once when the device is lost, before there is another. */
+  readonly onLost?: (why: string) => void;
 }
 
 /** Most times that `fit` scores the validation rows, unless `logInterval` says when. */
@@ -63,17 +69,20 @@ function requireParameters(place: string, parameters: FloatArray, length: number
 export class Model<Architecture extends AnyNetwork = Network> {
   readonly network: Architecture;
   readonly members: number;
-  readonly device: Device;
-  readonly #executor: Executor;
+  readonly #executor: RecoveringExecutor;
   #isTraining = false;
   #trainer: Trainer | undefined;
 
   /** Use `createModel`. */
-  constructor(device: Device, network: Architecture, executor: Executor) {
-    this.device = device;
+  constructor(network: Architecture, executor: RecoveringExecutor) {
     this.network = network;
     this.members = executor.members;
     this.#executor = executor;
+  }
+
+  /** What computes: the device of `createModel`, or the one that took its place when that was lost. */
+  get device(): Device {
+    return this.#executor.device;
   }
 
   /**
@@ -88,6 +97,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * Trains, and tells about it: an event per log interval, and one at the end. Leaving the loop early stops the training;
    * the parameters stay at the last step done. `next({ logInterval, learningRate })` steers it from an event on.
    * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
+   * A lost GPU is replaced, and the next event tells so: see `recover` of `createModel`.
    * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
    */
   async *train(
@@ -105,14 +115,17 @@ export class Model<Architecture extends AnyNetwork = Network> {
     this.#isTraining = true;
     try {
       plan.signal?.throwIfAborted();
+      if (plan.metrics.metrics) (await import("./measure.ts")).planFor("train", this.network, plan.metrics);
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
       const { Trainer: LoadedTrainer } = await import("./trainer.ts"); // a page downloads it when it trains
-      const run = await this.#executor.createRun(plan.settings);
+      const run = await soonAfterAbort(this.#executor.createRun(plan.settings), plan.signal);
       const open = (members: number) => createExecutor(this.device, this.network, members, this.members);
       const trainer = new LoadedTrainer(this.#executor, run, plan, open);
       this.#trainer = trainer;
       try {
-        yield* trainer.events();
+        const next = (work: Promise<IteratorResult<Progress, void>>): typeof work =>
+          this.#executor.untilDisposed(soonAfterAbort(work, plan.signal));
+        yield* eventsUntil(trainer.events(), next);
       } finally {
         trainer.dispose();
       }
@@ -131,7 +144,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * How the latest training went for each member: known when it has ended, at its last step, by an abort or by leaving the
-   * loop early. Undefined before, and where the GPU was lost.
+   * loop early. Undefined before; of a large model also where its device was lost for good.
    */
   get results(): MemberResults | undefined {
     return this.#trainer?.results;
@@ -159,7 +172,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
     const { step: steps, validation, diverged } = last!;
-    const { history } = recorder;
+    const { history, recoveries } = recorder;
     const { earlyStopping } = this;
     return {
       steps,
@@ -168,6 +181,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
       diverged,
       results: this.results!,
       history,
+      recoveries,
       ...(earlyStopping && { earlyStopping }),
     };
   }
@@ -191,11 +205,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
   /**
    * Loss, and accuracy for the cross entropies, on rows of data: the mean over members, and of each one. One network with at most 2²²
    * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
-   * float64 beyond: of a hundred thousand networks nothing but their scores is read.
+   * float64 beyond: of a hundred thousand networks nothing but their scores is read. Metrics, where they are asked for, are computed in
+   * float64 from the outputs of all members, slice by slice.
+   * @throws InvalidInput on metrics that do not fit the network
    */
-  async evaluate(data: Dataset): Promise<Evaluation> {
+  async evaluate(data: Dataset, options: MetricOptions = {}): Promise<Evaluation> {
     requireDataset("evaluate", data, this.network);
-    return evaluate(this.#executor, data);
+    requireOptions("evaluate", options, ["metrics", "targetUnits"]);
+    const { evaluate } = await import("./metrics.ts");
+    return evaluate(this.#executor, data, options);
   }
 
   /**
@@ -226,11 +244,17 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#pick("pick: member", members);
   }
 
+  /** Where models of other members are, which are told of nothing. */
+  #place(members: number): Place & { readonly network: Architecture } {
+    const { device, recovers } = this.#executor;
+    return { device, network: this.network, members, recovers };
+  }
+
   async #pick(place: string, members: number | ArrayLike<number>): Promise<Model<Architecture>> {
     const { chosenMembers, readMembers } = await import("./population.ts");
     const chosen = chosenMembers(place, members, this.members);
     const parameters = await readMembers(this.#executor, chosen);
-    return openModel(this.device, this.network, chosen.length, () => parameters);
+    return openModel(this.#place(chosen.length), () => parameters);
   }
 
   /**
@@ -243,7 +267,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const { allMembers, averageParameters, chosenMembers } = await import("./population.ts");
     const chosen = chosenMembers("average: member", members ?? allMembers(this.members), this.members);
     const parameters = await averageParameters(this.#executor, chosen);
-    return openModel(this.device, this.network, 1, () => parameters);
+    return openModel(this.#place(1), () => parameters);
   }
 
   /** [members, parameterCount]: per layer weights [fanIn, fanOut] row-major, then bias; f64 on the CPU. */
@@ -262,6 +286,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @throws InvalidInput when a parameter is not finite
    */
   async save(extras: SaveExtras = {}): Promise<Uint8Array> {
+    const { encode } = await import("./savedModel.ts");
     return encode(this, await this.readParameters(), extras);
   }
 
@@ -270,6 +295,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @throws BadFile, or InvalidInput where the file holds another network or number of members
    */
   async load(bytes: Uint8Array): Promise<void> {
+    const { decode, requireAlike } = await import("./savedModel.ts");
     const saved = await decode("load", bytes);
     requireAlike(this, saved);
     this.writeParameters(saved.parameters);
@@ -301,7 +327,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 }
 
-const known = ["device", "seed", "members", "initializer", "parameters"];
+const known = ["device", "seed", "members", "initializer", "parameters", "recover", "onLost"];
 
 /** `createModel` where this file is loaded. */
 export async function startModel<Architecture extends AnyNetwork>(
@@ -310,26 +336,26 @@ export async function startModel<Architecture extends AnyNetwork>(
 ): Promise<Model<Architecture>> {
   requireNetwork("createModel: network", network);
   requireOptions("createModel", options, known);
-  const { device, seed = 0, initializer, parameters } = options;
+  const { device, seed = 0, initializer, parameters, recover: recovers = true, onLost } = options;
+  requireBoolean("createModel: recover", recovers);
+  requireCallback("createModel: onLost", onLost);
   const { members = typeof seed === "object" ? seed?.length : 1 } = options;
   requireInteger("createModel: members", members, 1, 2 ** 20);
   const length = members * network.parameterCount;
   if (parameters) requireParameters("createModel: parameters", parameters, length);
   const drawn = { seed, members, ...(initializer && { initializer }) };
-  return openModel(device, network, members, () => parameters ?? initialize(network, drawn));
+  return openModel({ device, network, members, recovers, onLost }, () => parameters ?? initialize(network, drawn));
 }
 
 /** Allocates a model before its parameters are made: drawing some that would not fit could take minutes. */
 async function openModel<Architecture extends AnyNetwork>(
-  device: Device,
-  network: Architecture,
-  members: number,
+  place: Place & { readonly network: Architecture },
   parameters: () => FloatArray,
 ): Promise<Model<Architecture>> {
-  const executor = await createExecutor(device, network, members);
+  const executor = await RecoveringExecutor.open(place);
   try {
     executor.writeParameters(parameters());
-    return new Model(device, network, executor);
+    return new Model(place.network, executor);
   } catch (error) {
     executor.dispose();
     throw error;

@@ -19,6 +19,7 @@ import { adam, type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
+import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
@@ -27,7 +28,7 @@ import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStop
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions extends LabelOptions {
+export interface TrainOptions extends LabelOptions, MetricOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /**
@@ -35,7 +36,12 @@ export interface TrainOptions extends LabelOptions {
    * done, each a factor of the optimizer's rate. Of momentum and weight decay too: `{ learningRate, momentum, weightDecay }`.
    */
   readonly schedule?: ScheduleOption;
-  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`. */
+  /**
+   * Scales the gradients of a member down to this norm where theirs is larger, as `torch.nn.utils.clip_grad_norm_`; what decay and `l1` add is
+   * not part of it.
+   */
+  readonly clipNorm?: number;
+  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`; behind `clipNorm`. */
   readonly clipValue?: number;
   /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Losses are told without it. */
   readonly l1?: number;
@@ -123,6 +129,8 @@ export interface TrainPlan {
   readonly perEpoch: number;
   readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
+  /** Taken over the validation rows. */
+  readonly metrics: MetricOptions;
   readonly earlyStopping: StoppingRule | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
@@ -145,6 +153,8 @@ const known = [
   ...labelOptions,
   "checkpoint",
   "validation",
+  "metrics",
+  "targetUnits",
   "earlyStopping",
   "logInterval",
   "signal",
@@ -158,6 +168,16 @@ function requireSignal(signal: unknown): void {
   if (signal === undefined || signal instanceof AbortSignal) return;
   const fix = "pass new AbortController().signal";
   throw new InvalidInput({ place: "train: signal", expected: "an AbortSignal", got: String(signal), fix });
+}
+
+export function requireCallback(place: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new InvalidInput({
+    place,
+    expected: "a function",
+    got: String(value),
+    fix: "pass a function, or leave it out",
+  });
 }
 
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
@@ -212,7 +232,7 @@ function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: n
   });
 }
 
-function requireBoolean(place: string, value: unknown): void {
+export function requireBoolean(place: string, value: unknown): void {
   if (value === undefined || typeof value === "boolean") return;
   throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
 }
@@ -229,6 +249,14 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
     ...(strategy !== undefined && { strategy }),
     ...(activationStorage !== undefined && { activationStorage }),
   };
+}
+
+/** Names are checked when the metrics are loaded. */
+function metricOptions({ validation, metrics, targetUnits }: TrainOptions): MetricOptions {
+  if (validation !== undefined || (metrics === undefined && targetUnits === undefined)) return { metrics, targetUnits };
+  const fix = "pass validation, or leave metrics out";
+  const expected = "validation rows, over which metrics are taken";
+  throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
 }
 
 /**
@@ -265,6 +293,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     perEpoch,
     eventInterval,
     validation,
+    metrics: metricOptions(options),
     earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),

@@ -8,14 +8,16 @@ import {
   type TrainingRun,
   type Checkpoint,
 } from "../backend/executor.ts";
+import { isOfDevice, type RecoveringExecutor, whyOf } from "../backend/recoveringExecutor.ts";
 import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { AveragedParameters } from "./averagedParameters.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
-import { evaluate, type Evaluation, mean } from "./metrics.ts";
+import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
+import type { Recovery } from "./recovery.ts";
 
 /** What a training run tells while it goes on. */
 export interface Progress {
@@ -40,6 +42,8 @@ export interface Progress {
   readonly diverged: number;
   /** Members that early stopping has stopped. */
   readonly stopped: number;
+  /** Where the device was lost since the last event, and the training went back to that on another one. */
+  readonly recovered: Recovery | undefined;
   /** Since the last event. */
   readonly stepsPerSecond: number;
   readonly elapsedMs: number;
@@ -66,8 +70,10 @@ function meanLoss(losses: FloatArray): number {
 
 /** One training run from its first step to its last: units of steps, then an event, again and again. */
 export class Trainer {
-  readonly #executor: Executor;
+  readonly #executor: RecoveringExecutor;
   readonly #open: (members: number) => Promise<Executor>;
+  /** As the executor created it, and with what stops members around it. */
+  #created: TrainingRun;
   #run: TrainingRun;
   #stopper: EarlyStopper | undefined;
   readonly #plan: TrainPlan;
@@ -86,17 +92,22 @@ export class Trainer {
   readonly #keeper: CheckpointKeeper;
   readonly #averaged: AveragedParameters;
   #results: MemberResults | undefined;
+  #good: Checkpoint | undefined;
+  #newestLosses: FloatArray | undefined;
+  #recovered: Recovery | undefined;
+  #isPrepared = false;
+  #isDisposed = false;
 
   /** Owns the run. @param open opens an executor of fewer members, which computes as the first does */
   constructor(
-    executor: Executor,
+    executor: RecoveringExecutor,
     run: TrainingRun,
     plan: TrainPlan,
     open: (members: number) => Promise<Executor> = () => Promise.resolve(executor),
   ) {
     this.#executor = executor;
     this.#open = open;
-    this.#run = run;
+    this.#run = this.#created = run;
     this.#plan = plan;
     this.#settings = plan.settings;
     const floats = executor.members * executor.network.parameterCount;
@@ -105,7 +116,7 @@ export class Trainer {
       readNonFinite: () => this.#run.readNonFinite(),
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
-    this.#averaged = new AveragedParameters(executor, run, plan.settings);
+    this.#averaged = new AveragedParameters(executor, reader, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
@@ -127,7 +138,9 @@ export class Trainer {
     return this.#stopper?.result;
   }
 
+  /** Frees the run: what is still under way ends by itself. */
   dispose(): void {
+    this.#isDisposed = true;
     this.#run.dispose();
   }
 
@@ -135,29 +148,36 @@ export class Trainer {
   async *events(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
     try {
       yield* this.#untilDone();
-      this.#results = await this.#run.readResults();
     } finally {
-      this.#results ??= await this.#resultsSoFar();
+      this.#results = await this.#resultsSoFar();
     }
+    this.#results ??= await this.#run.readResults(); // tells why there are none
   }
 
-  /** After an abort, a loop left early or a failure, which is thrown by itself: a lost GPU has no results. */
+  /** At the end, after an abort, a loop left early or a failure; where the device is gone by then, as the last event had it. */
   async #resultsSoFar(): Promise<MemberResults | undefined> {
     try {
       return await this.#run.readResults();
     } catch {
-      return undefined;
+      const [state, finalLosses] = [this.#good, this.#newestLosses];
+      if (!state || !finalLosses || !this.#keeper.isSmall) return undefined;
+      const { bestLosses, bestSteps, nonFiniteSteps } = state;
+      return { finalLosses, bestLosses, bestSteps, nonFiniteSteps };
     }
   }
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    await this.#prepareStopping();
-    if (this.#isDone) yield await this.#event();
-    await this.#keeper.keep(this.#step);
+    await this.#recovering(() => this.#prepareStopping(this.#settings));
+    this.#isPrepared = true;
+    if (this.#isDone) yield await this.#recovering(() => this.#event());
+    await this.#recovering(() => this.#keepFirst());
     this.#startMs = this.#eventMs = performance.now();
     while (!this.#isDone) {
-      await this.#untilEvent();
-      if (this.#step > this.#eventStep) this.#steer(yield await this.#event());
+      const progress = await this.#recovering(() => this.#nextEvent());
+      if (progress) {
+        const steering = yield progress;
+        await this.#recovering(async () => this.#steer(steering));
+      }
       if (this.#isDone) break;
       this.#averaged.hide();
       if (!this.#plan.signal?.aborted) continue;
@@ -168,17 +188,77 @@ export class Trainer {
     await this.#keeper.saved();
   }
 
+  async #keepFirst(): Promise<void> {
+    await this.#keeper.keep(this.#step);
+    this.#good = this.#keeper.unmarked;
+  }
+
+  /** @returns nothing where an abort came before the first step */
+  async #nextEvent(): Promise<Progress | undefined> {
+    await this.#untilEvent();
+    return this.#step > this.#eventStep ? this.#event() : undefined;
+  }
+
+  /** Does it again from the last event where the device is lost meanwhile. */
+  async #recovering<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        await this.#recoverFrom(error);
+      }
+    }
+  }
+
+  /** A recovery may be cut off by another loss. */
+  async #recoverFrom(error: unknown): Promise<void> {
+    try {
+      await this.#recover(error);
+    } catch (second) {
+      if (second === error || !isOfDevice(second)) throw second;
+      await this.#recoverFrom(second); // as often as the executor finds another device
+    }
+  }
+
+  /** What a lost device goes back to: the last event, or where the model is large, what was read last. */
+  get #state(): Checkpoint | undefined {
+    return (this.#keeper.isSmall ? this.#good : this.#keeper.unmarked) ?? this.#settings.resume;
+  }
+
+  /** Goes back to the last event, on another device. @throws the error where that cannot be */
+  async #recover(error: unknown): Promise<void> {
+    const state = this.#state;
+    const isBegun = state !== undefined || this.#step > 0;
+    if (!isOfDevice(error) || this.#isDisposed || !this.#executor.recovers || (isBegun && !state)) throw error;
+    this.#plan.signal?.throwIfAborted();
+    const lostMs = performance.now();
+    const step = state?.step ?? 0;
+    this.#step = step;
+    this.#unread = Math.max(this.#step, this.#eventStep);
+    this.#losses = [];
+    const { resume: _, ...settings } = this.#settings;
+    const own = state ? { ...settings, resume: state } : settings;
+    this.#averaged.hide();
+    this.#run.dispose();
+    this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
+    if (this.#isDisposed) this.#run.dispose();
+    this.#keeper.goOn(this.#step);
+    if (this.#isPrepared) await this.#prepareStopping(own);
+    const device = this.#executor.device.name;
+    this.#recovered = { step, why: whyOf(error), device, ms: performance.now() - lostMs };
+  }
+
   get #isDone(): boolean {
     return this.#step >= this.#plan.totalSteps || this.#stopper?.isDone === true;
   }
 
-  async #prepareStopping(): Promise<void> {
-    const { earlyStopping: rule, settings, validation } = this.#plan;
+  async #prepareStopping(settings: RunSettings): Promise<void> {
+    const { earlyStopping: rule, validation } = this.#plan;
     if (!rule) return;
     const { PackedRun } = await import("./packedRun.ts");
     const { EarlyStopper } = await import("./earlyStopper.ts");
     const [executor, open] = [this.#executor, this.#open];
-    const run = new PackedRun({ executor, run: this.#run, settings, open, validation });
+    const run = new PackedRun({ executor, run: this.#created, settings, open, validation });
     this.#run = run;
     const { resume } = settings;
     this.#stopper = new EarlyStopper(rule, run, executor.members, resume?.trainer?.earlyStopping);
@@ -194,16 +274,16 @@ export class Trainer {
       this.#rhythmStep = this.#step;
     }
     if (learningRate === undefined) return;
-    this.#run.setLearningRate(learningRate);
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+    this.#run.setLearningRate(learningRate);
   }
 
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
     const { totalSteps, signal, earlyStopping } = this.#plan;
     const { eventSteps, eventMs } = this.#interval;
-    const since = this.#step - this.#rhythmStep;
-    const next = eventSteps ? this.#step + eventSteps - (since % eventSteps) : totalSteps;
+    const since = this.#step - this.#rhythmStep; // below 0 where a loss of the device has taken a large model back
+    const next = eventSteps ? this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps : totalSteps;
     const judged = earlyStopping
       ? this.#step + earlyStopping.everySteps - (this.#step % earlyStopping.everySteps)
       : next;
@@ -235,7 +315,8 @@ export class Trainer {
 
   async #readLosses(): Promise<void> {
     const count = this.#step - this.#unread;
-    if (count > 0) this.#losses.push(await this.#run.readLosses(this.#unread, count));
+    if (count <= 0) return; // after a loss some steps are taken once more
+    this.#losses.push(await this.#run.readLosses(this.#unread, count));
     this.#unread = this.#step;
   }
 
@@ -260,11 +341,13 @@ export class Trainer {
       validation,
       diverged: nonFiniteSteps.filter((step) => step >= 0).length,
       stopped: this.#stopper?.stopped ?? 0,
+      recovered: this.#recovered,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
       etaMs:
         ((nowMs - this.#startMs) / Math.max(1, this.#step - this.#firstStep)) * (this.#plan.totalSteps - this.#step),
     };
+    this.#commit(losses);
     this.#eventMs = performance.now();
     this.#eventCostMs = this.#eventMs - startMs;
     this.#eventStep = this.#step;
@@ -278,13 +361,23 @@ export class Trainer {
     return optimizerAt(base, this.#step - 1).learningRate;
   }
 
+  /** The event is whole: from here on a lost device goes back to it. */
+  #commit(losses: FloatArray): void {
+    this.#good = this.#keeper.unmarked;
+    this.#executor.cameFurther();
+    this.#newestLosses = losses.slice(-this.#executor.members);
+    this.#recovered = undefined;
+  }
+
   /** Scores members on the validation rows, and stops those that get no better. */
   async #validate(nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
-    const { validation } = this.#plan;
-    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation));
+    const { validation, metrics } = this.#plan;
+    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation, metrics));
     const state = this.#keeper.isSmall ? this.#keeper.newest : undefined;
-    const evaluation = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
-    return this.#isDone ? this.#stopper.restore() : evaluation;
+    const judged = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
+    const evaluation = this.#isDone ? await this.#stopper.restore() : judged;
+    if (!metrics.metrics) return evaluation;
+    return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
   /** A state of the run, with what the trainer itself goes on from. */
@@ -301,17 +394,33 @@ export class Trainer {
   async #checkFinite(): Promise<Float64Array> {
     const steps = await this.#keeper.keep(this.#step);
     const diverged = steps.filter((step) => step >= 0);
-    if (diverged.length < steps.length) return steps;
-    const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
+    if (diverged.length < steps.length) {
+      this.#executor.keep(this.#keeper.isSmall ? this.#keeper.unmarked?.parameters : undefined);
+      return steps;
+    }
     const first = diverged.reduce((least, step) => Math.min(least, step));
+    const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
+    const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
     if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,
       expected: "finite gradients, loss and parameters",
-      got: "an infinite value or NaN: training diverged",
+      got: `an infinite value or NaN${where}: training diverged`,
       fix: `${divergenceRemedy(this.#settings, steps.length, first)}${back}`,
     });
+  }
+
+  /** ` in the outputs of layers.1`, of several members ` in the outputs of layers.1 of member 3`; empty where it cannot be told. */
+  async #nonFinitePlace(step: number, member: number): Promise<string> {
+    const { network, members } = this.#executor;
+    const { nonFiniteLayer } = await import("./nonFiniteLayer.ts");
+    const good = this.#keeper.newest;
+    const { parameters: all } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
+    const parameters = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
+    const layer = nonFiniteLayer({ network, settings: this.#settings, member, step, parameters });
+    if (layer === undefined) return "";
+    return members > 1 ? ` in ${layer} of member ${member}` : ` in ${layer}`;
   }
 }

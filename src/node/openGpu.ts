@@ -3,7 +3,8 @@
 import { existsSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { isSoftware } from "../backend/webgpu/adapter.ts";
+import { isSoftware, openingMs } from "../backend/webgpu/adapter.ts";
+import { soon } from "../backend/waits.ts";
 import { findSwiftShader, hasVulkanDriver } from "./vulkanDrivers.ts";
 
 type Dawn = typeof import("webgpu");
@@ -26,8 +27,12 @@ const opened = (keeper.thalwegDawn ??= new Map());
 
 /** Returns Dawn's `GPU` object, the same one on every call, or the reason why there is none. */
 export function openGpu({ software = "allow" }: OpenGpuOptions = {}): Promise<OpenedGpu> {
-  const opening = opened.get(software) ?? open(software);
+  const known = opened.get(software);
+  if (known) return known;
+  const opening = open(software);
   opened.set(software, opening);
+  const forget = (): void => void opened.delete(software); // the next call may find one
+  opening.then(({ gpu }) => void (gpu ?? forget()), forget);
   return opening;
 }
 
@@ -74,9 +79,13 @@ async function openSwiftShader(dawn: Dawn): Promise<OpenedGpu> {
 }
 
 async function probe(gpu: GPU, reason: string): Promise<OpenedGpu> {
-  const adapter = await gpu.requestAdapter();
-  if (!adapter) return { gpu: undefined, reason };
-  return { gpu, adapterKind: isSoftware(adapter.info) ? "software" : "hardware" };
+  try {
+    const adapter = await soon("requestAdapter", gpu.requestAdapter(), openingMs);
+    if (!adapter) return { gpu: undefined, reason };
+    return { gpu, adapterKind: isSoftware(adapter.info) ? "software" : "hardware" };
+  } catch (error) {
+    return { gpu: undefined, reason: `Node: Dawn found no adapter: ${String(error)}` };
+  }
 }
 
 /** Sets variables only while the driver is chosen, so that a Chrome started later is not steered by them. */

@@ -53,7 +53,9 @@ export function tellOutOfMemory({ message, fits }: OutOfMemoryMessage, use: (fit
   });
 }
 
-/** @param retry begins anew */
-export function tellFailed({ message }: FailedMessage, retry: () => void): void {
-  notice("bad", message, { label: "Begin anew", run: retry });
+/** @param retry begins anew @param goOn goes on from the last state, where there is one */
+export function tellFailed({ message, step }: FailedMessage, retry: () => void, goOn: () => void): void {
+  const isKept = step !== undefined;
+  const label = isKept ? `Go on from step ${grouped(step)}` : "Begin anew";
+  notice("bad", message, { label, run: isKept ? goOn : retry });
 }

@@ -39,7 +39,7 @@ export async function computeOnGpu(
   const owner = new BufferOwner(device);
   try {
     const uniform = owner.uniform("count", 16);
-    write(device.gpu, uniform, Uint32Array.of(count, 0, 0, 0));
+    write(device, uniform, Uint32Array.of(count, 0, 0, 0));
     const out = owner.storage("out", count);
     const bound = [uniform, ...points.map((values, at) => owner.upload(`x${at}`, values)), out];
     const dispatch = createDispatch(device, kernel, { label: "sweep", bound, invocations: () => count, members: 1 });

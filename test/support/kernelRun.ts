@@ -72,8 +72,8 @@ export async function runKernel(device: GpuDevice, run: KernelRun): Promise<Uint
   try {
     const steps = owner.uniform("steps", run.step.byteLength);
     const uniform = owner.uniform("uniform", run.uniform.byteLength);
-    write(device.gpu, steps, run.step);
-    write(device.gpu, uniform, run.uniform);
+    write(device, steps, run.step);
+    write(device, uniform, run.uniform);
     const storage = run.storage.map((values, index) => owner.upload(`binding ${index + 2}`, values));
     const bound: Bound[] = [{ buffer: steps, size: stepBytes }, uniform, ...storage];
     const { invocations, members } = run;

@@ -37,7 +37,7 @@ const constantsOf = ({ network, settings }: TileRun): Constants => ({
 /** A uniform buffer with this in it. */
 function uniformOf(device: GpuDevice, owner: BufferOwner, label: string, block: ArrayBuffer): GPUBuffer {
   const buffer = owner.uniform(label, block.byteLength);
-  write(device.gpu, buffer, block);
+  write(device, buffer, block);
   return buffer;
 }
 
@@ -84,8 +84,8 @@ export async function runGroups(device: GpuDevice, run: TileRun, calls: readonly
         const numbers = { network, optimizer: widestOptimizer(settings), step: first + index, batch, chunk };
         writeStep(words, index * storedStepBytes, { ...numbers, lossSlot: first + index });
       }
-      write(gpu, steps, words.buffer);
-      write(gpu, runs, runBlock(count, 0, members));
+      write(device, steps, words.buffer);
+      write(device, runs, runBlock(count, 0, members));
       const encoder = gpu.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(kernel.pipeline);

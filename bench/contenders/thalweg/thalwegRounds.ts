@@ -67,7 +67,7 @@ class RoundsEntry implements Entry {
       for (const { dispatch, rows, stepOffset } of calls) encode(pass, dispatch, rows, stepOffset);
     }
     pass.end();
-    queue.submit([encoder.finish()]);
+    this.#device.submit("rounds", encoder);
     this.#nextRound += count;
     const done = this.#device.settled("rounds", queue.onSubmittedWorkDone());
     done.catch(() => {}); // thrown where it is awaited
@@ -89,7 +89,7 @@ class RoundsEntry implements Entry {
   }
 
   restart(): void {
-    write(this.#device.gpu, this.#rounds.states[0], this.#rounds.start);
+    write(this.#device, this.#rounds.states[0], this.#rounds.start);
     this.#nextRound = 0;
   }
 

@@ -22,7 +22,7 @@ function uploadSlots(device: GpuDevice, owner: BufferOwner, slots: readonly Uint
   const words = new Uint32Array((slots.length * stepStride) / 4);
   for (const [index, slot] of slots.entries()) words.set(slot, (index * stepStride) / 4);
   const buffer = owner.uniform("slots", words.byteLength);
-  write(device.gpu, buffer, words);
+  write(device, buffer, words);
   return buffer;
 }
 
@@ -69,7 +69,7 @@ export function uploadLayer(device: GpuDevice, owner: BufferOwner, strides: Laye
     1, // slots
   ]);
   const buffer = owner.uniform("layer", words.byteLength);
-  write(device.gpu, buffer, words);
+  write(device, buffer, words);
   return buffer;
 }
 

@@ -1,3 +1,4 @@
+import { Companions } from "../companions.ts";
 import type { Device, DeviceDetails, Ledger } from "../device.ts";
 import type { TensorBackend } from "../tensorBackend.ts";
 import { ReferenceTensorBackend } from "./tensorBackend.ts";
@@ -10,6 +11,8 @@ export class ReferenceDevice implements Device {
   readonly fallbackReason: string | undefined;
   readonly tensorBackend: TensorBackend = new ReferenceTensorBackend(this.ledger);
 
+  readonly #companions = new Companions();
+
   constructor(why: string) {
     this.fallbackReason = why;
   }
@@ -18,6 +21,20 @@ export class ReferenceDevice implements Device {
     return { adapter: {}, limits: {}, features: [] };
   }
 
-  dispose(): void {}
-  [Symbol.dispose](): void {}
+  get isDisposed(): boolean {
+    return this.#companions.isDisposed;
+  }
+
+  accompany(companion: Device): void {
+    this.#companions.add(companion);
+  }
+
+  /** It works on: there is nothing to free. */
+  dispose(): void {
+    this.#companions.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
 }

@@ -1,3 +1,4 @@
+import { Companions } from "../companions.ts";
 import type { Device, DeviceDetails, Ledger } from "../device.ts";
 import type { TensorBackend } from "../tensorBackend.ts";
 import { loadWanted, wasmTensorBackend } from "../tensorCode.ts";
@@ -24,6 +25,7 @@ export class WasmDevice implements Device {
   readonly pool: ThreadPool;
   /** Of networks. */
   readonly kernels: KernelCache;
+  readonly #companions = new Companions();
   #tensorBackend: TensorBackend | undefined;
 
   private constructor({ heap, pool, fallbackReason }: Opened) {
@@ -59,8 +61,17 @@ export class WasmDevice implements Device {
     return { adapter: {}, limits: { threads: this.pool.threads }, features };
   }
 
+  get isDisposed(): boolean {
+    return this.#companions.isDisposed;
+  }
+
+  accompany(companion: Device): void {
+    this.#companions.add(companion);
+  }
+
   /** Ends the threads. */
   dispose(): void {
+    this.#companions.dispose();
     void this.pool.dispose();
   }
 

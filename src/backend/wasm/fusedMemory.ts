@@ -1,5 +1,5 @@
 import { memberHyperParameters } from "../../math/optimizers.ts";
-import { type Network, targetWidth } from "../../graph/network.ts";
+import { hasDrops, type Network, targetWidth } from "../../graph/network.ts";
 import { optimizerOf, rowCountOf, seedOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { sharesFused } from "./costModel.ts";
@@ -100,7 +100,8 @@ export class FusedMemory {
   }
 
   get #seedCount(): number {
-    return areInOrder(this.rowRule) ? 0 : 2 * groupMembers * this.groups;
+    const areRead = !areInOrder(this.rowRule) || hasDrops(this.#training.network);
+    return areRead ? 2 * groupMembers * this.groups : 0;
   }
 
   get isMembers(): boolean {

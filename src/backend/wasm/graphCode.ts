@@ -8,6 +8,8 @@ import { naturalLogarithm } from "./logarithms.ts";
 import { type EmittedProduct, emitProduct, productKinds, type ProductKind } from "./layerProducts.ts";
 import type { Block } from "./matmulBlock.ts";
 import { type PackedMatrix, packedMatrices } from "./packedWeights.ts";
+import { dropThreshold } from "../dropout.ts";
+import { maskHalf, maskState, maskWord } from "./maskCode.ts";
 import { read, slotsAt } from "./passArguments.ts";
 import {
   type Address,
@@ -25,7 +27,6 @@ import {
   type View,
 } from "./rowLoops.ts";
 import type { Slot, Slots } from "./slots.ts";
-import { threefry } from "./threefry.ts";
 import { constant, type Value } from "./value.ts";
 import type { Floats, VectorCode } from "./vectorCode.ts";
 
@@ -380,14 +381,15 @@ export class GraphCode {
     const at = 8 * dropoutStreams(this.step).indexOf(stream);
     const keys = [0, 4].map((word) => body.let(i32x4.splat(i32.load(key, at + word)))) as [Mask, Mask];
     body.for({ from: 0, to: rows }, (row) => {
-      const sample = body.let(i32x4.splat(i32.add(batchFirst, row)));
+      const state = maskState(body, keys, body.let(i32x4.splat(i32.add(batchFirst, row))));
       const [source, target] = [rowOf(body, view, row), body.let(i32.add(to, i32.mul(row, 4 * width)))];
       const same = view.hasUnits ? undefined : body.let(f32x4.loadSplat(source));
       forUnits(body, width, ({ index: unit, offset, lanes }) => {
         const bytes = unit === undefined ? constant("i32", offset) : i32.add(unit, offset);
-        const units = body.let(i32x4.add(i32x4.splat(i32.shrU(bytes, 2)), i32x4.constants(0, 1, 2, 3)));
-        const [word] = threefry(body, keys, [sample, units]);
-        const isDropped = i32x4.gtU(Math.floor(rate * 2 ** 32) | 0, word);
+        const places = body.let(i32x4.add(i32x4.splat(i32.shrU(bytes, 3)), i32x4.constants(0, 0, 1, 1)));
+        const word = maskWord(body, keys, state, places);
+        const half = i32x4.bitselect(maskHalf(word, true), maskHalf(word, false), i32x4.constants(0, -1, 0, -1));
+        const isDropped = i32x4.gtS(dropThreshold(rate), half);
         const value = f32x4.div(same ?? f32x4.load(place(source, unit), offset), 1 - rate);
         const kept = code.clear(value, isDropped);
         if (lanes === 4) body.store(place(target, unit), kept, offset);

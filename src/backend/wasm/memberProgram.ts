@@ -4,6 +4,7 @@ import {
   createProgram,
   forSeveral,
   groupMembers,
+  maskKeysOf,
   type ProgramParts,
   type ProgramRequest,
   readRun,
@@ -67,10 +68,14 @@ class GroupCode {
     for (let at = 0; at <= network.parameterCount; at++) this.#sums.set(at, constant("f32x4", 0));
     const scale = body.let(step.lossScale);
     const rowsOf = this.#rowsOf(step);
-    const code = new NetworkCode(this.#code, network, new MemoryVectors(body, this.#state));
+    const keys = maskKeysOf(this.#parts, body, { run: this.#run, step, group: this.#group });
+    const code = new NetworkCode(this.#code, network, new MemoryVectors(body, this.#state), keys);
     const range = { from: constant("i32", 0), to: body.let(step.word("batchSize")), atOnce: vectorsAtOnce(network) };
     forSeveral(body, range, (first, count) => {
-      const samples = Array.from({ length: count }, (_, place) => this.#samplesAt(rowsOf(first, place), scale));
+      const samples = Array.from({ length: count }, (_, place) => ({
+        ...this.#samplesAt(rowsOf(first, place), scale),
+        places: () => body.let(i32x4.splat(i32.add(first, place))),
+      }));
       code.addSamples(samples, this.#sums);
     });
   }

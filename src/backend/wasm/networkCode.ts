@@ -1,9 +1,11 @@
 import type { Activation } from "../../math/activations.ts";
 import { activationFunction } from "../../math/scalarFunction.ts";
-import type { LayerShape, Network } from "../../graph/network.ts";
+import type { Drop, LayerShape, Network } from "../../graph/network.ts";
+import { dropThreshold } from "../dropout.ts";
 import { emitExpressions } from "./emitExpression.ts";
-import { f32x4 } from "./instructions.ts";
+import { f32x4, i32x4 } from "./instructions.ts";
 import { lossOf } from "./lossCode.ts";
+import { type Keys, maskHalf, maskState, maskWord } from "./maskCode.ts";
 import type { Value } from "./value.ts";
 import type { Floats, VectorCode } from "./vectorCode.ts";
 import type { MemoryVectors } from "./vectorStore.ts";
@@ -14,6 +16,8 @@ export interface Samples {
   readonly targets: readonly Floats[];
   /** Share of the mean; 0 of lanes without a sample. */
   readonly scale: Floats;
+  /** Places in the batch; only dropout asks for them. */
+  readonly places?: () => Value<"i32x4">;
 }
 
 /** Samples whose targets end with their weights, where those of the network do: their share of the mean is multiplied by them. */
@@ -30,6 +34,8 @@ interface Parameters {
 
 /** What forward keeps of a layer: of samples and units. */
 interface LayerValues {
+  /** What dropout multiplies the outputs by, where there is any. */
+  readonly factors: readonly Floats[] | undefined;
   readonly outputs: readonly Floats[];
   /** The pre-activation or the activation, whichever backward takes. */
   readonly saved: readonly Floats[];
@@ -49,11 +55,37 @@ export class NetworkCode {
   readonly #code: VectorCode;
   readonly #network: Network;
   readonly #parameters: Parameters;
+  /** Of the step's masks, by stream. */
+  readonly #keys: ReadonlyMap<number, Keys>;
 
-  constructor(code: VectorCode, network: Network, parameters: Parameters) {
+  constructor(
+    code: VectorCode,
+    network: Network,
+    parameters: Parameters,
+    keys: ReadonlyMap<number, Keys> = new Map<number, Keys>(),
+  ) {
     this.#code = code;
     this.#network = network;
     this.#parameters = parameters;
+    this.#keys = keys;
+  }
+
+  /** What dropout multiplies the units of a sample by: 0, or 1 / (1 − rate). Two units share a word. */
+  #factors(count: number, { rate, stream }: Drop, { places }: Samples): Floats[] {
+    const { body } = this.#code;
+    const keys = this.#keys.get(stream)!;
+    const state = maskState(body, keys, places!());
+    let word = state;
+    return upTo(count).map((unit) => {
+      if (unit % 2 === 0) word = maskWord(body, keys, state, unit / 2);
+      const isKept = i32x4.gtS(maskHalf(word, unit % 2 === 1), dropThreshold(rate) - 1);
+      const factor = Math.fround(1 / (1 - rate));
+      return this.#code.let(this.#code.keep(factor, isKept));
+    });
+  }
+
+  #multiplied(values: readonly Floats[], factors: readonly Floats[] | undefined): readonly Floats[] {
+    return factors ? values.map((value, at) => this.#code.let(f32x4.mul(factors[at]!, value))) : values;
   }
 
   #parameter(at: number): Floats {
@@ -79,8 +111,9 @@ export class NetworkCode {
 
   /** Several vectors of samples at once, so that a parameter is read once for all of them. */
   #forward(
-    { fanIn, fanOut, weightsOffset, biasOffset, activation }: LayerShape,
+    { fanIn, fanOut, weightsOffset, biasOffset, activation, drop }: LayerShape,
     inputs: readonly (readonly Floats[])[],
+    samples: readonly Samples[],
   ) {
     const z = inputs.map((): Floats[] => []);
     for (const to of upTo(fanOut)) {
@@ -92,9 +125,14 @@ export class NetworkCode {
       }
       for (const [sample, sum] of sums.entries()) z[sample]!.push(sum);
     }
-    return z.map((own): LayerValues => {
+    return z.map((own, sample): LayerValues => {
       const values = own.map((sum) => this.#activated(activation, sum));
-      return { outputs: values.map(({ output }) => output), saved: values.map(({ saved }) => saved) };
+      const factors = drop && this.#factors(fanOut, drop, samples[sample]!);
+      const outputs = this.#multiplied(
+        values.map(({ output }) => output),
+        factors,
+      );
+      return { factors, outputs, saved: values.map(({ saved }) => saved) };
     });
   }
 
@@ -135,11 +173,13 @@ export class NetworkCode {
 
   /** Forward, loss and backward of samples. @param sums of gradients, and behind them of losses: scaled; added to */
   addSamples(samples: readonly Samples[], sums: MemoryVectors): void {
-    const { layers, loss, parameterCount } = this.#network;
+    const { inputs: width, inputDrop, layers, loss, parameterCount } = this.#network;
     const values: LayerValues[][] = []; // of layers, then samples
-    const inputsOf = (index: number) =>
-      index === 0 ? samples.map(({ inputs }) => inputs) : values[index - 1]!.map(({ outputs }) => outputs);
-    for (const layer of layers) values.push(this.#forward(layer, inputsOf(layer.index)));
+    const inputs = samples.map((own) =>
+      this.#multiplied(own.inputs, inputDrop && this.#factors(width, inputDrop, own)),
+    );
+    const inputsOf = (index: number) => (index === 0 ? inputs : values[index - 1]!.map(({ outputs }) => outputs));
+    for (const layer of layers) values.push(this.#forward(layer, inputsOf(layer.index), samples));
     let byOutput = samples.map(({ targets, scale }, sample) => {
       const { outputs } = values[layers.length - 1]![sample]!;
       const own = lossOf(this.#code, loss, { outputs, targets, scale });
@@ -149,7 +189,9 @@ export class NetworkCode {
     for (const layer of layers.toReversed()) {
       const saved = values[layer.index]!.map((own) => own.saved);
       const d = byOutput.map((own, sample) =>
-        own.map((gradient, at) => this.#slopeProduct(layer.activation, gradient, saved[sample]![at]!)),
+        this.#multiplied(own, values[layer.index]![sample]!.factors).map((gradient, at) =>
+          this.#slopeProduct(layer.activation, gradient, saved[sample]![at]!),
+        ),
       );
       this.#addGradients(layer, inputsOf(layer.index), d, sums);
       if (layer.index > 0) byOutput = this.#inputGradients(layer, d);

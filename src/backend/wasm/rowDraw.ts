@@ -39,7 +39,7 @@ export function rowRuleOf(settings: RunSettings, rowCount: number): RowRule {
 export const seedWords = (seed: number): readonly [number, number] => keyOf(seed, 0);
 
 /** MurmurHash3's finaliser. */
-function mix(body: Body, x: Words): Words {
+export function mix(body: Body, x: Words): Words {
   let hash = body.let(x);
   for (const [shift, factor] of [
     [16, 0x85ebca6b],

@@ -3,6 +3,7 @@ import type { Body, Callable } from "./body.ts";
 import {
   createProgram,
   forSeveral,
+  maskKeysOf,
   type ProgramParts,
   type ProgramRequest,
   readRun,
@@ -66,12 +67,14 @@ function blocksIn(body: Body, slice: Value<"i32">, batchSize: Value<"i32">) {
 
 /** Sums over the samples of a slice: of gradients, and behind them of losses. */
 class SliceCode {
+  readonly #parts: ProgramParts;
   readonly #network: Network;
   readonly #code: VectorCode;
   readonly #run: RunValues;
   readonly #step: StepReader;
 
   constructor(parts: ProgramParts, body: Body, run: RunValues, step: StepReader) {
+    this.#parts = parts;
     this.#network = parts.network;
     this.#code = new VectorCode(parts.module, body);
     this.#run = run;
@@ -85,7 +88,8 @@ class SliceCode {
     for (let at = 0; at <= this.#network.parameterCount; at++) sums.set(at, constant("f32x4", 0));
     const batchSize = body.let(this.#step.word("batchSize"));
     const batch = { first: body.let(this.#step.word("batch")), batchSize, scale: body.let(this.#step.lossScale) };
-    const network = new NetworkCode(this.#code, this.#network, new SplatMemory(this.#run.state));
+    const keys = maskKeysOf(this.#parts, body, { run: this.#run, step: this.#step, group: constant("i32", 0) });
+    const network = new NetworkCode(this.#code, this.#network, new SplatMemory(this.#run.state), keys);
     const range = { ...blocksIn(body, slice, batchSize), atOnce: vectorsAtOnce(this.#network) };
     forSeveral(body, range, (first, count) => {
       const taken = Array.from({ length: count }, (_, place) => body.let(i32.add(first, place)));
@@ -107,6 +111,7 @@ class SliceCode {
       inputs: valuesFrom(0, inputs),
       targets: valuesFrom(inputs, targetWidth(this.#network)),
       scale: body.let(this.#code.keep(scale, isSample)),
+      places: () => positionsFrom(body, i32.shl(block, 2)),
     });
   }
 }

@@ -1,4 +1,4 @@
-import { type AnyNetwork, asChain } from "../../graph/graphNetwork.ts";
+import { type AnyNetwork, fusedChain } from "../../graph/graphNetwork.ts";
 import type { Network } from "../../graph/network.ts";
 import { InvalidInput } from "../../errors.ts";
 import type { WasmWork } from "./costModel.ts";
@@ -8,7 +8,7 @@ const mostParameters = 512;
 
 /** The network, where straight-line code trains it. */
 export function fusedNetwork(network: AnyNetwork): Network | undefined {
-  const chain = asChain(network);
+  const chain = fusedChain(network);
   return chain && chain.parameterCount <= mostParameters ? chain : undefined;
 }
 

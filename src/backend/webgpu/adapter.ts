@@ -1,5 +1,10 @@
 // Adapters of WebGPU: what they are, and what is asked of them.
 
+import { soon } from "../waits.ts";
+
+/** What a host may take to find an adapter, or to open it: some wait for a driver that never comes. */
+export const openingMs = 10_000;
+
 /** Members of adapters' information that came after the types of it were written. */
 interface SubgroupInfo {
   readonly subgroupMinSize?: number;
@@ -27,7 +32,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** An adapter may be null for a moment while a browser starts its GPU process; ask a few times before believing it. */
 export async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter | null> {
   for (let attempt = 0; attempt < 3; attempt++) {
-    const adapter = await gpu.requestAdapter({ powerPreference: "high-performance", forceFallbackAdapter: software });
+    const asked = gpu.requestAdapter({ powerPreference: "high-performance", forceFallbackAdapter: software });
+    const adapter = await soon("requestAdapter", asked, openingMs);
     if (adapter) return adapter;
     await pause(50 * 2 ** attempt);
   }
@@ -43,9 +49,15 @@ export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   const requiredFeatures = (["timestamp-query", "subgroups", "shader-f16"] as const).filter((feature) =>
     adapter.features.has(feature),
   );
-  return adapter.requestDevice({
+  const opening = adapter.requestDevice({
     label: "thalweg",
     requiredFeatures,
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize },
   });
+  try {
+    return await soon("requestDevice", opening, openingMs);
+  } catch (error) {
+    opening.then((late) => late.destroy()).catch(() => {}); // nobody waits for it any more
+    throw error;
+  }
 }

@@ -26,7 +26,7 @@ export class BufferOwner {
       const expected = `at most ${this.#device.maxBufferBytes} bytes in one buffer`;
       throw new LimitExceeded({ place: label, expected, got: String(size), fix });
     }
-    const buffer = this.#device.gpu.createBuffer({ label, size, usage });
+    const buffer = this.#device.guarded(label, () => this.#device.gpu.createBuffer({ label, size, usage }));
     this.#buffers.add(buffer);
     this.#device.ledger.buffers++;
     this.#device.ledger.bytes += size;
@@ -41,7 +41,7 @@ export class BufferOwner {
   /** A storage buffer with values. */
   upload(label: string, values: Float32Array | Uint32Array): GPUBuffer {
     const buffer = this.storage(label, values.length);
-    write(this.#device.gpu, buffer, values);
+    write(this.#device, buffer, values);
     return buffer;
   }
 
@@ -70,13 +70,16 @@ export const toFloat32 = (values: FloatArray): Float32Array =>
 
 /** Writes an array from the start of a buffer. */
 export function write(
-  gpu: GPUDevice,
+  device: GpuDevice,
   buffer: GPUBuffer,
   values: Float32Array | Uint32Array | ArrayBuffer,
   atByte = 0,
 ): void {
-  if (values instanceof ArrayBuffer) gpu.queue.writeBuffer(buffer, atByte, values);
-  else gpu.queue.writeBuffer(buffer, atByte, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+  const { queue } = device.gpu;
+  device.guarded(buffer.label, () => {
+    if (values instanceof ArrayBuffer) queue.writeBuffer(buffer, atByte, values);
+    else queue.writeBuffer(buffer, atByte, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
+  });
 }
 
 /** A stretch of a buffer, in 4-byte values. */
@@ -84,6 +87,25 @@ export interface Stretch {
   readonly buffer: GPUBuffer;
   readonly first: number;
   readonly length: number;
+}
+
+/** Copies stretches, one behind the other, into a buffer that can be mapped. */
+function stage({ gpu }: GpuDevice, place: string, stretches: readonly Stretch[], length: number): GPUBuffer {
+  const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
+  const staging = gpu.createBuffer({ label: `${place} staging`, size: Math.max(4, length * 4), usage });
+  try {
+    const encoder = gpu.createCommandEncoder({ label: place });
+    let at = 0;
+    for (const { buffer, first, length: count } of stretches) {
+      encoder.copyBufferToBuffer(buffer, first * 4, staging, at * 4, count * 4);
+      at += count;
+    }
+    gpu.queue.submit([encoder.finish()]);
+    return staging;
+  } catch (error) {
+    staging.destroy();
+    throw error;
+  }
 }
 
 /** Reads stretches of buffers, one behind the other, after all work submitted so far. */
@@ -94,18 +116,15 @@ export async function readStretches(
 ): Promise<ArrayBuffer> {
   device.throwFault(place);
   const length = stretches.reduce((total, stretch) => total + stretch.length, 0);
-  const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
-  const staging = device.gpu.createBuffer({ label: `${place} staging`, size: Math.max(4, length * 4), usage });
+  const staging = device.guarded(place, () => stage(device, place, stretches, length));
+  const read = async (): Promise<ArrayBuffer> => {
+    await staging.mapAsync(GPUMapMode.READ);
+    const words = staging.getMappedRange(0, Math.max(4, length * 4)).slice(0, length * 4);
+    if (words.byteLength === 4 * length) return words;
+    throw new Error("the buffer was taken away while it was read"); // as by a loss of the device
+  };
   try {
-    const encoder = device.gpu.createCommandEncoder({ label: place });
-    let at = 0;
-    for (const { buffer, first, length: count } of stretches) {
-      encoder.copyBufferToBuffer(buffer, first * 4, staging, at * 4, count * 4);
-      at += count;
-    }
-    device.gpu.queue.submit([encoder.finish()]);
-    await device.settled(place, staging.mapAsync(GPUMapMode.READ));
-    return staging.getMappedRange(0, Math.max(4, length * 4)).slice(0, length * 4);
+    return await device.settled(place, read());
   } finally {
     staging.destroy();
   }

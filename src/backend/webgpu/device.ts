@@ -1,11 +1,22 @@
-import { GpuLost, GpuOutOfMemory, ShaderFailed, type ThalwegError } from "../../errors.ts";
+import { KernelRefused, ThalwegError } from "../../errors.ts";
 import type { AcquireOptions, Device, DeviceChoice, DeviceDetails, Ledger } from "../device.ts";
+import { Companions } from "../companions.ts";
+import type { StrategyName } from "../executor.ts";
 import type { TensorBackend } from "../tensorBackend.ts";
 import { isSoftware, lanesOf, nameOf, requestAdapter, requestDevice } from "./adapter.ts";
+import { describeError, faultOf, lostFault } from "./gpuFaults.ts";
 import { haveQuads } from "./quads.ts";
+import { Waits } from "../waits.ts";
 
 /** Floating-point operations of one dispatch that stay below 100 ms on a slow device of the kind; see docs/engine.md. */
 const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
+
+/** Kinds of errors that a device tells of a call. */
+const filters = ["validation", "out-of-memory", "internal"] as const;
+/** A rejection may come before the word that the device is lost: how long that is waited for. */
+const lostNewsMs = 200;
+/** A GPU that answers nothing for so long is lost; one that computes on the CPU may be that slow on a busy machine. */
+const patienceMs = { gpu: 20_000, software: 60_000 } as const;
 
 interface GpuDeviceOptions {
   readonly isOwned: boolean;
@@ -29,17 +40,25 @@ export class GpuDevice implements Device {
   readonly subgroupLanes: number | undefined;
   /** Four neighbouring invocations can exchange values: tried when the device was acquired. */
   readonly hasQuads: boolean;
+  /** What the driver refused to compile and is done without: strategies, scores of many members, variants of products; and why. */
+  readonly refusals = new Map<StrategyName | "scores" | "variants", string>();
   /** False where "auto" found it: tiny networks may then run in WebAssembly. */
   readonly isRequired: boolean;
   /** Buffers alive and their bytes, counted by `BufferOwner`. */
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   /** Created for the first tensor. */
   tensorBackend: TensorBackend | undefined;
+  /** How long an answer is waited for. */
+  patienceMs: number;
   readonly #isOwned: boolean;
-  readonly #companions: Device[] = [];
-  #isDisposed = false;
+  readonly #companions = new Companions();
+  readonly #waits = new Waits();
   #lost: string | undefined;
-  #fault: GPUError | undefined;
+  readonly #lostListeners = new Set<() => void>();
+  #fault: unknown;
+  /** Resolves when the device has told of every call so far. */
+  #told: Promise<unknown> = Promise.resolve();
+  #scopes = 0;
 
   constructor(gpu: GPUDevice, options: GpuDeviceOptions) {
     const { adapterInfo, limits } = gpu;
@@ -56,8 +75,23 @@ export class GpuDevice implements Device {
     this.hasQuads = options.hasQuads;
     this.isRequired = options.isRequired;
     this.#isOwned = options.isOwned;
-    gpu.addEventListener("uncapturederror", ({ error }) => (this.#fault ??= error));
-    void gpu.lost.then(({ message, reason }) => (this.#lost = `${reason}: ${message || "no message"}`));
+    this.patienceMs = patienceMs[this.kind];
+    const self = new WeakRef(this); // a device that was handed in outlives this object
+    void gpu.lost.then(({ message, reason }) => self.deref()?.lose(`${reason}: ${message || "no message"}`));
+  }
+
+  get isPlain(): boolean {
+    return this.refusals.has("variants");
+  }
+
+  /**
+   * Does without what the driver refused.
+   * @throws the error, where it is another one, or there is nothing else to take
+   */
+  doWithout(what: StrategyName | "scores", error: unknown): void {
+    const refused = what === "layered" ? "variants" : what;
+    if (!(error instanceof KernelRefused) || this.refusals.has(refused)) throw error;
+    this.refusals.set(refused, error.fault.got.slice(0, 120));
   }
 
   details(): DeviceDetails {
@@ -72,27 +106,71 @@ export class GpuDevice implements Device {
     return { adapter, limits: figures, features: [...features].toSorted() };
   }
 
+  /** From now on everything rejects with `GpuLost`, also what is waited for. */
+  lose(why: string): void {
+    if (this.#lost !== undefined) return;
+    this.#lost = why;
+    this.#waits.end(lostFault("GPU", why));
+    for (const listener of this.#lostListeners) listener();
+    this.#lostListeners.clear();
+  }
+
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
+  get isDisposed(): boolean {
+    return this.#companions.isDisposed;
+  }
+
+  /** Awaits an answer of the GPU; one that does not come makes the device a lost one. */
+  answered<T>(work: Promise<T>): Promise<T> {
+    if (this.#lost !== undefined) {
+      work.catch(() => {}); // nobody waits for it
+      return Promise.reject(lostFault("GPU", this.#lost));
+    }
+    return this.#waits.until(work, this.patienceMs, () => {
+      this.lose(`it has not answered for ${this.patienceMs / 1000} s`);
+      if (this.#isOwned) this.gpu.destroy();
+    });
+  }
+
   /** Awaits GPU work; a failure that came of a lost device, lack of memory or a refused call gets its own error. */
   async settled<T>(place: string, work: Promise<T>): Promise<T> {
     try {
-      const value = await work;
+      const [value] = await this.answered(Promise.all([work, this.#told]));
       this.throwFault(place);
       return value;
     } catch (error) {
-      await Promise.resolve();
-      this.throwFault(place, error);
-      throw error;
+      throw await this.#failure(place, error);
     }
+  }
+
+  /** Whether the device is lost, as far as it is known in a moment: a rejection may come before the word of it. */
+  async turnsOutLost(): Promise<boolean> {
+    if (this.#lost !== undefined) return true;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, lostNewsMs);
+      this.#lostListeners.add(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    return this.#lost !== undefined;
+  }
+
+  /** What was awaited has rejected: a device that takes back its work is as good as lost. */
+  async #failure(place: string, error: unknown): Promise<ThalwegError> {
+    if (this.#lost === undefined && error instanceof ThalwegError) return error;
+    if (!(await this.turnsOutLost())) this.lose(`it took back its work: ${describeError(error)}`);
+    return lostFault(place, this.#lost!, error);
   }
 
   /** Throws what went wrong on the device outside of any call. */
   throwFault(place: string, cause?: unknown): void {
-    if (this.#lost !== undefined) {
-      const fix = "acquire a device again and go on from the last parameters that were read";
-      throw new GpuLost({ place, expected: "a working GPU device", got: `a lost one (${this.#lost})`, fix, cause });
-    }
+    if (this.#lost !== undefined) throw lostFault(place, this.#lost, cause);
     const fault = this.#fault;
-    if (!fault) return;
+    if (fault === undefined) return;
     // A lack of memory is over once told; after a refused call no result can be trusted any more.
     if (fault instanceof GPUOutOfMemoryError) this.#fault = undefined;
     throw faultOf(place, fault);
@@ -104,10 +182,15 @@ export class GpuDevice implements Device {
    */
   async checked<T>(place: string, create: () => T, discard: (created: T) => void): Promise<T> {
     this.throwFault(place);
-    const { value, scopes } = this.#scoped(create);
+    let value: T;
+    let errors: Promise<GPUError | null>;
     try {
-      const errors = await this.settled(place, scopes);
-      const error = errors.find((candidate) => candidate !== null);
+      ({ value, errors } = this.scoped(create));
+    } catch (error) {
+      throw faultOf(place, error);
+    }
+    try {
+      const error = await this.settled(place, errors);
       if (error) throw faultOf(place, error);
       return value;
     } catch (error) {
@@ -116,46 +199,77 @@ export class GpuDevice implements Device {
     }
   }
 
-  /** Runs `create` within error scopes, which end even if it throws: an open one would hide every later error. */
-  #scoped<T>(create: () => T): { value: T; scopes: Promise<(GPUError | null)[]> } {
-    this.gpu.pushErrorScope("validation");
-    this.gpu.pushErrorScope("out-of-memory");
-    const pop = (): Promise<(GPUError | null)[]> => Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()]);
+  /**
+   * Makes calls whose result is not waited for: what the device has against them is told by the next `settled` or `throwFault`.
+   * Errors of whoever else uses the device are none of ours.
+   */
+  guarded<T>(place: string, calls: () => T): T {
+    if (this.#scopes > 0) return calls(); // within those of a caller
+    const { value, errors } = this.recorded(place, () => this.scoped(calls));
+    const note = errors.then(
+      (error) => void (this.#fault ??= error ?? undefined),
+      (error: unknown) => this.#failure(place, error),
+    );
+    this.#told = Promise.all([this.#told, note]);
+    return value;
+  }
+
+  /** Makes calls that only record: where one throws, what was recorded is not whole, and no result can be trusted any more. */
+  recorded<T>(place: string, calls: () => T): T {
     try {
-      const value = create();
-      return { value, scopes: pop() };
+      return calls();
     } catch (error) {
-      pop().catch(() => {}); // what was created is incomplete, and its owner frees it
-      throw error;
+      if (!(error instanceof ThalwegError)) this.#fault ??= error;
+      throw faultOf(place, error);
     }
   }
 
-  /** Takes charge of a device that was opened beside this one: it ends with it. */
+  /**
+   * Makes calls within error scopes, which end even if one throws: an open one would hide every later error.
+   * @returns with the first error that the device told
+   */
+  scoped<T>(calls: () => T): { value: T; errors: Promise<GPUError | null> } {
+    let opened = 0;
+    this.#scopes++;
+    try {
+      for (const filter of filters) {
+        this.gpu.pushErrorScope(filter);
+        opened++;
+      }
+      return { value: calls(), errors: this.#popped(opened) };
+    } catch (error) {
+      this.#popped(opened).catch(() => {}); // what was created is incomplete, and its owner frees it
+      throw error;
+    } finally {
+      this.#scopes--;
+    }
+  }
+
+  async #popped(count: number): Promise<GPUError | null> {
+    const pop = async (): Promise<GPUError | null> => this.gpu.popErrorScope();
+    const errors = await Promise.all(Array.from({ length: count }, pop));
+    return errors.find((error) => error !== null) ?? null;
+  }
+
+  /** Hands commands to the device. */
+  submit(place: string, encoder: GPUCommandEncoder): void {
+    this.guarded(place, () => this.gpu.queue.submit([encoder.finish()]));
+  }
+
   accompany(companion: Device): void {
-    if (this.#isDisposed) companion.dispose();
-    else this.#companions.push(companion);
+    this.#companions.add(companion);
   }
 
   /** Destroys the device, unless it was handed in. */
   dispose(): void {
-    this.#isDisposed = true;
-    for (const companion of this.#companions.splice(0)) companion.dispose();
+    this.#companions.dispose();
+    this.lose("destroyed: the device was disposed");
     if (this.#isOwned) this.gpu.destroy();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
   }
-}
-
-function faultOf(place: string, error: GPUError): ThalwegError {
-  const got = error.message.split("\n")[0]!.slice(0, 300);
-  if (error instanceof GPUOutOfMemoryError) {
-    const fix = "take a smaller batch, fewer members or smaller layers";
-    return new GpuOutOfMemory({ place, expected: "enough GPU memory", got, fix, cause: error });
-  }
-  const fix = "please report this with the output of `thalweg doctor`";
-  return new ShaderFailed({ place, expected: "calls that the device accepts", got, fix, cause: error });
 }
 
 /** Opens the adapter of the kind asked for. @returns why there is none, in one line */
@@ -165,15 +279,20 @@ export async function openAdapter(
   options: AcquireOptions,
 ): Promise<GpuDevice | string> {
   const wantsSoftware = choice === "software";
-  // Not every implementation honours forceFallbackAdapter: the plain adapter may be the software one.
-  const adapter =
-    (await requestAdapter(gpu, wantsSoftware)) ?? (wantsSoftware ? await requestAdapter(gpu, false) : null);
-  if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
-  const kind = isSoftware(adapter.info) ? "software" : "gpu";
-  const wanted = choice === "auto" ? "gpu" : choice;
-  if (kind !== wanted) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
-  const { maxBufferBytes } = options;
-  return ownerOf(await requestDevice(adapter), { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });
+  try {
+    // Not every implementation honours forceFallbackAdapter: the plain adapter may be the software one.
+    const adapter =
+      (await requestAdapter(gpu, wantsSoftware)) ?? (wantsSoftware ? await requestAdapter(gpu, false) : null);
+    if (!adapter) return options.reason ?? "WebGPU found no adapter: none is installed, or the browser blocks it";
+    const kind = isSoftware(adapter.info) ? "software" : "gpu";
+    const wanted = choice === "auto" ? "gpu" : choice;
+    if (kind !== wanted) return `the only adapter is ${nameOf(adapter.info)}, a ${kind} one`;
+    const { maxBufferBytes } = options;
+    const opened = await requestDevice(adapter);
+    return await ownerOf(opened, { isOwned: true, isRequired: choice !== "auto", maxBufferBytes });
+  } catch (error) {
+    return `WebGPU failed: ${describeError(error)}`;
+  }
 }
 
 /** Wraps a WebGPU device, after the probe for quads. */

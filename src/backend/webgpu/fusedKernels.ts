@@ -1,5 +1,6 @@
 import { layouts as slices } from "../../../shaders/batchSlices.wgsl";
 import crossEntropy from "../../../shaders/crossEntropy.wgsl";
+import dropout from "../../../shaders/dropout.wgsl";
 import { layouts as run } from "../../../shaders/memberRun.wgsl";
 import oneLane from "../../../shaders/oneLane.wgsl";
 import scalar from "../../../shaders/scalar.wgsl";
@@ -8,13 +9,18 @@ import subgroupLanes from "../../../shaders/subgroupLanes.wgsl";
 import tileHalves from "../../../shaders/tileHalves.wgsl";
 import tileLossElementwise from "../../../shaders/tileLossElementwise.wgsl";
 import tileLossSoftmax from "../../../shaders/tileLossSoftmax.wgsl";
+import tileLayers from "../../../shaders/tileLayers.wgsl";
+import tileLayersDropped from "../../../shaders/tileLayersDropped.wgsl";
 import tileLossWeighted from "../../../shaders/tileLossWeighted.wgsl";
 import tileValues from "../../../shaders/tileValues.wgsl";
+import clippedGroupUpdate from "../../../shaders/clippedGroupUpdate.wgsl";
+import clipScale from "../../../shaders/clipScale.wgsl";
+import groupUpdate from "../../../shaders/groupUpdate.wgsl";
 import trainGroups from "../../../shaders/trainGroups.wgsl";
 import trainMembers from "../../../shaders/trainMembers.wgsl";
 import trainSamples from "../../../shaders/trainSamples.wgsl";
 import trainTiles from "../../../shaders/trainTiles.wgsl";
-import { type Network, isRowWise } from "../../graph/network.ts";
+import { hasDrops, type Network, isRowWise } from "../../graph/network.ts";
 import { emitLayers } from "./emit/emitLayers.ts";
 import { emitLaneSums, emitNetwork, emitPartials, emitScore, emitUpdate } from "./emit/emitNetwork.ts";
 import { type KernelUpdate, updateCode } from "./emit/emitOptimizer.ts";
@@ -41,6 +47,8 @@ const tileLossOf = ({ loss: own, isWeighted }: Network): Shader => {
   return isWeighted ? tileLossWeighted : tileLossElementwise;
 };
 
+const tileLayersOf = (network: Network): Shader => (hasDrops(network) ? tileLayersDropped : tileLayers);
+
 /** A kernel written for one network. */
 const fused = (
   name: string,
@@ -50,7 +58,7 @@ const fused = (
 ): KernelSource =>
   kernelOf(
     name,
-    [scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...code],
+    [scalar, ...(isRowWise(network.loss) ? [crossEntropy] : []), ...(hasDrops(network) ? [dropout] : []), ...code],
     JSON.stringify([network, ...choices]),
   );
 
@@ -60,12 +68,27 @@ export const fusedKernels = {
   trainMembers: (network: Network, update: KernelUpdate, lanes = 1): KernelSource => {
     const code = updateCode(update, network);
     const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
-    const parts = [trainMembers, ...own, code, emitNetwork(network), emitUpdate(network, update.stateCount)];
+    const parts = [
+      trainMembers,
+      ...own,
+      ...(update.clipsNorm ? [clipScale] : []),
+      code,
+      emitNetwork(network),
+      emitUpdate(network, update.stateCount, update.clipsNorm),
+    ];
     return fused("trainMembers", network, parts, code, lanes);
   },
   trainGroups: (network: Network, update: KernelUpdate, sizes: TileSizes): KernelSource => {
     const code = updateCode(update, network);
-    const parts = [trainGroups, storageOf(sizes), tileLossOf(network), code, emitLayers(network, sizes)];
+    const parts = [
+      trainGroups,
+      update.clipsNorm ? clippedGroupUpdate : groupUpdate,
+      tileLayersOf(network),
+      storageOf(sizes),
+      tileLossOf(network),
+      code,
+      emitLayers(network, sizes),
+    ];
     return fused("trainGroups", network, parts, code, sizes);
   },
   trainSamples: (network: Network): KernelSource =>
@@ -74,7 +97,7 @@ export const fusedKernels = {
     fused(
       "trainTiles",
       network,
-      [trainTiles, storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
+      [trainTiles, tileLayersOf(network), storageOf(sizes), tileLossOf(network), emitLayers(network, sizes)],
       sizes,
     ),
   scoreMembers: (network: Network): KernelSource => fused("scoreMembers", network, [scoreMembers, emitScore(network)]),

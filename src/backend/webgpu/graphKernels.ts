@@ -1,4 +1,4 @@
-import dropoutKey from "../../../shaders/dropoutKey.wgsl";
+import dropout from "../../../shaders/dropout.wgsl";
 import rows from "../../../shaders/rows.wgsl";
 import rowSource from "../../../shaders/rowSource.wgsl";
 import tableGradients from "../../../shaders/tableGradients.wgsl";
@@ -14,7 +14,7 @@ export const tableKernel: KernelSource = kernelOf("tableGradients", [tableGradie
 export function rowsKernel({ code, buffers }: RowKernel): KernelSource {
   const parts = [
     ...(buffers.includes("inputs") ? [rowSource] : []),
-    ...(buffers.includes("settings") ? [dropoutKey] : []),
+    ...(buffers.includes("settings") ? [dropout] : []),
   ];
   const kernel = kernelOf("rows", [rows, ...parts, code], code);
   const own = buffers.map((buffer) => (buffer === "inputs" || buffer === "settings" ? "read" : "write"));

@@ -1,5 +1,7 @@
-import { ShaderFailed } from "../../errors.ts";
+import { KernelRefused } from "../../errors.ts";
 import type { GpuDevice } from "./device.ts";
+import { describeError } from "./gpuFaults.ts";
+import { Newest } from "./newest.ts";
 import { type BindingKind, type KernelSource, sourceOf } from "./shader.ts";
 
 /** A kernel compiled for a device and a choice of constants. */
@@ -20,14 +22,18 @@ function entryOf(kind: BindingKind, binding: number): GPUBindGroupLayoutEntry {
   return { binding, visibility: GPUShaderStage.COMPUTE, buffer };
 }
 
-/** Compiler messages as `file:line:column: message`, each with its source line. */
-async function messagesOf(module: GPUShaderModule, source: KernelSource): Promise<string> {
-  const { messages } = await module.getCompilationInfo();
+/** Compiler messages as `file:line:column: message`, each with its source line; none where the device does not tell. */
+async function messagesOf(device: GpuDevice, module: GPUShaderModule, source: KernelSource): Promise<string> {
   const lines = source.code.split("\n");
-  const errors = messages.filter(({ type }) => type === "error");
-  return errors
-    .map((m) => `${sourceOf(source, m.lineNum)}:${m.linePos}: ${m.message} | ${lines[m.lineNum - 1] ?? ""}`)
-    .join("\n");
+  try {
+    const { messages } = await device.answered(module.getCompilationInfo());
+    const errors = messages.filter(({ type }) => type === "error");
+    return errors
+      .map((m) => `${sourceOf(source, m.lineNum)}:${m.linePos}: ${m.message} | ${lines[m.lineNum - 1] ?? ""}`)
+      .join("\n");
+  } catch {
+    return "";
+  }
 }
 
 interface Parts {
@@ -45,19 +51,24 @@ function partsOf({ gpu }: GpuDevice, { name, code, bindings, entry }: KernelSour
 }
 
 async function compile(device: GpuDevice, source: KernelSource, constants: Constants): Promise<Kernel> {
-  const { gpu } = device;
   const { name } = source;
-  gpu.pushErrorScope("validation"); // the pipeline's rejection tells; nothing is to reach the console
-  const { module, layout, descriptor } = partsOf(device, source, constants);
-  const creation = gpu.createComputePipelineAsync(descriptor);
-  gpu.popErrorScope().catch(() => {});
+  const place = `kernel ${name}`;
+  device.throwFault(place);
+  let module: GPUShaderModule | undefined;
   try {
-    return { name, pipeline: await creation, layout };
+    // The pipeline's rejection tells of all errors; nothing is to reach the console.
+    const { value, errors } = device.scoped(() => {
+      const parts = partsOf(device, source, constants);
+      ({ module } = parts);
+      return { layout: parts.layout, creation: device.gpu.createComputePipelineAsync(parts.descriptor) };
+    });
+    errors.catch(() => {});
+    return { name, pipeline: await device.answered(value.creation), layout: value.layout };
   } catch (cause) {
-    device.throwFault(`kernel ${name}`, cause);
-    const got = (await messagesOf(module, source)) || (cause as Error).message.split("\n")[0]!;
+    if (await device.turnsOutLost()) device.throwFault(place, cause);
+    const got = (module && (await messagesOf(device, module, source))) || describeError(cause);
     const fix = "please report this with the output of `thalweg doctor`";
-    throw new ShaderFailed({ place: `kernel ${name}`, expected: "a shader the driver accepts", got, fix, cause });
+    throw new KernelRefused({ place, expected: "a shader the driver accepts", got, fix, cause });
   }
 }
 
@@ -66,36 +77,48 @@ function declared({ code }: KernelSource, constants: Constants): Constants {
   return Object.fromEntries(Object.entries(constants).filter(([key]) => code.includes(`override ${key}:`)));
 }
 
+/** Kernels that are kept of each device; what uses one keeps it anyway. */
+const mostKept = 512;
+
 /** Compiled kernels of each device, by name and constants. */
-const compiled = new WeakMap<GpuDevice, Map<string, Promise<Kernel>>>();
+const compiled = new WeakMap<GpuDevice, Newest<Promise<Kernel>>>();
 
 const keyOf = ({ name, variant }: KernelSource, constants: Constants): string =>
   `${name} ${variant ?? ""} ${JSON.stringify(constants)}`;
+
+/** What is kept of a device. */
+function keptOf<Value>(all: WeakMap<GpuDevice, Newest<Value>>, device: GpuDevice): Newest<Value> {
+  const kept = all.get(device) ?? new Newest<Value>(mostKept);
+  all.set(device, kept);
+  return kept;
+}
 
 /** Compiles a kernel once per device and choice of constants. */
 export function createKernel(device: GpuDevice, source: KernelSource, constants: Constants = {}): Promise<Kernel> {
   const own = declared(source, constants);
   const key = keyOf(source, own);
-  const known = compiled.get(device) ?? new Map<string, Promise<Kernel>>();
-  compiled.set(device, known);
-  const kernel = known.get(key) ?? compile(device, source, own);
+  const known = keptOf(compiled, device);
+  const found = known.get(key);
+  if (found) return found;
+  const kernel = compile(device, source, own);
   known.set(key, kernel);
-  void kernel.catch(() => known.delete(key));
+  kernel.catch(() => known.delete(key));
   return kernel;
 }
 
 /** Kernels that were compiled without waiting. */
-const compiledAtOnce = new WeakMap<GpuDevice, Map<string, Kernel>>();
+const compiledAtOnce = new WeakMap<GpuDevice, Newest<Kernel>>();
 
 /** As `createKernel`, without waiting: what the driver refuses is told by the device's next `settled` or `throwFault`. */
 export function createKernelAtOnce(device: GpuDevice, source: KernelSource, constants: Constants = {}): Kernel {
-  const known = compiledAtOnce.get(device) ?? new Map<string, Kernel>();
-  compiledAtOnce.set(device, known);
+  const known = keptOf(compiledAtOnce, device);
   const key = keyOf(source, constants);
   const found = known.get(key);
   if (found) return found;
-  const { layout, descriptor } = partsOf(device, source, declared(source, constants));
-  const kernel = { name: source.name, pipeline: device.gpu.createComputePipeline(descriptor), layout };
+  const kernel = device.guarded(`kernel ${source.name}`, () => {
+    const { layout, descriptor } = partsOf(device, source, declared(source, constants));
+    return { name: source.name, pipeline: device.gpu.createComputePipeline(descriptor), layout };
+  });
   known.set(key, kernel);
   return kernel;
 }
@@ -103,10 +126,7 @@ export function createKernelAtOnce(device: GpuDevice, source: KernelSource, cons
 /** Compiles what `createKernelAtOnce` is to find ready. @throws ShaderFailed */
 export async function prepareKernel(device: GpuDevice, source: KernelSource, constants: Constants): Promise<void> {
   const kernel = await createKernel(device, source, constants);
-  const known = compiledAtOnce.get(device) ?? new Map<string, Kernel>();
-  compiledAtOnce.set(device, known);
-  const key = keyOf(source, constants);
-  if (!known.has(key)) known.set(key, kernel);
+  keptOf(compiledAtOnce, device).set(keyOf(source, constants), kernel);
 }
 
 /** A dispatch that is ready to encode: everything but the step's uniform and the number of rows. */
@@ -131,7 +151,7 @@ export interface DispatchOptions {
 
 /** Binds buffers to a kernel, in the order of its bindings. */
 export function bind(
-  { gpu }: GpuDevice,
+  device: GpuDevice,
   { name, layout }: Kernel,
   label: string,
   bound: readonly Bound[],
@@ -140,7 +160,8 @@ export function bind(
     binding,
     resource: "buffer" in resource ? resource : { buffer: resource },
   }));
-  return gpu.createBindGroup({ label: `${name} ${label}`, layout, entries });
+  const group = { label: `${name} ${label}`, layout, entries };
+  return device.guarded(group.label, () => device.gpu.createBindGroup(group));
 }
 
 export function createDispatch(device: GpuDevice, kernel: Kernel, options: DispatchOptions): Dispatch {
@@ -149,12 +170,14 @@ export function createDispatch(device: GpuDevice, kernel: Kernel, options: Dispa
 }
 
 /** Submits one pass. */
-export function submitPass({ gpu }: GpuDevice, label: string, record: (pass: GPUComputePassEncoder) => void): void {
-  const encoder = gpu.createCommandEncoder({ label });
-  const pass = encoder.beginComputePass({ label });
-  record(pass);
-  pass.end();
-  gpu.queue.submit([encoder.finish()]);
+export function submitPass(device: GpuDevice, label: string, record: (pass: GPUComputePassEncoder) => void): void {
+  device.guarded(label, () => {
+    const encoder = device.gpu.createCommandEncoder({ label });
+    const pass = encoder.beginComputePass({ label });
+    record(pass);
+    pass.end();
+    device.submit(label, encoder);
+  });
 }
 
 /** Workgroups of a dispatch in one dimension. */

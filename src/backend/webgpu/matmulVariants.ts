@@ -5,6 +5,8 @@ export interface MatmulLimits {
   readonly kind: "gpu" | "software";
   /** Four neighbouring invocations can exchange values. */
   readonly hasQuads: boolean;
+  /** The driver refused another variant. */
+  readonly isPlain?: boolean | undefined;
 }
 
 /** Shape of a product: [members, rows, sums] · [members, sums, columns], cut into `splits` along the sums. */
@@ -63,17 +65,19 @@ const ofAll: readonly LayerVariant[] = ["plain", "tiled", "wideTiled"];
 const ofQuads: readonly LayerVariant[] = [...ofAll, "quads", "wideQuads"];
 
 /** The variants that a device can run. */
-const variantsOf = ({ hasQuads }: Pick<MatmulLimits, "hasQuads">): readonly LayerVariant[] =>
-  hasQuads ? ofQuads : ofAll;
+function variantsOf({ hasQuads, isPlain = false }: Omit<MatmulLimits, "kind">): readonly LayerVariant[] {
+  if (isPlain) return ["plain"];
+  return hasQuads ? ofQuads : ofAll;
+}
 
 /** Those of the products of tensors. */
-export const matmulVariantsOf = (limits: Pick<MatmulLimits, "hasQuads">): readonly MatmulVariant[] => [
+export const matmulVariantsOf = (limits: Omit<MatmulLimits, "kind">): readonly MatmulVariant[] => [
   ...variantsOf(limits),
   "workgroup",
 ];
 
 /** Those worth measuring: barriers cost a software adapter several times what they save. */
-export const candidatesOf = (limits: Pick<MatmulLimits, "kind" | "hasQuads">): readonly MatmulVariant[] =>
+export const candidatesOf = (limits: MatmulLimits): readonly MatmulVariant[] =>
   limits.kind === "gpu" ? matmulVariantsOf(limits) : variantsOf(limits);
 
 /** Time that a variant should take, idle or not, in units of a value of the fastest one. */

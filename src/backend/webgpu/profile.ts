@@ -42,7 +42,7 @@ export class Profiler {
       pass.end();
     }
     encoder.resolveQuerySet(this.#queries, 0, 2 * passes.length, this.#resolved, 0);
-    gpu.queue.submit([encoder.finish()]);
+    this.#device.submit("profile", encoder);
     const stretch = { buffer: this.#resolved, first: 0, length: 4 * passes.length };
     const stamps = new BigUint64Array(await readStretches(this.#device, "profile", [stretch]));
     return passes.map((_, index) => stamps[2 * index + 1]! - stamps[2 * index]!);

@@ -1,9 +1,12 @@
 import quadProbe from "../../../shaders/quadProbe.wgsl";
 import { kernelOf } from "./shader.ts";
+import { soon } from "../waits.ts";
 
 /** Workgroups of the probe in x and y, of 64 invocations as the kernels have. */
 const groups = [2, 2] as const;
 const invocations = 64 * groups[0] * groups[1];
+/** A device that does not answer within this has no quads, and will be found out by the first work. */
+const probeMs = 10_000;
 
 /** Whether each invocation has seen its own four neighbours, in order. */
 const areNeighbours = (seen: Uint32Array): boolean =>
@@ -13,17 +16,19 @@ const areNeighbours = (seen: Uint32Array): boolean =>
 async function run(gpu: GPUDevice, pipeline: GPUComputePipeline): Promise<Uint32Array> {
   const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
   const create = (usage: number): GPUBuffer => gpu.createBuffer({ label: "quadProbe", size: 16 * invocations, usage });
-  const [seen, staging] = [create(STORAGE | COPY_SRC), create(COPY_DST | MAP_READ)];
+  const [seen, staging] = quietly(gpu, () => [create(STORAGE | COPY_SRC), create(COPY_DST | MAP_READ)]);
   try {
-    const entries = [{ binding: 0, resource: { buffer: seen } }];
-    const encoder = gpu.createCommandEncoder({ label: "quadProbe" });
-    const pass = encoder.beginComputePass({ label: "quadProbe" });
-    pass.setPipeline(pipeline);
-    pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-    pass.dispatchWorkgroups(...groups);
-    pass.end();
-    encoder.copyBufferToBuffer(seen, 0, staging, 0, staging.size);
-    gpu.queue.submit([encoder.finish()]);
+    quietly(gpu, () => {
+      const entries = [{ binding: 0, resource: { buffer: seen } }];
+      const encoder = gpu.createCommandEncoder({ label: "quadProbe" });
+      const pass = encoder.beginComputePass({ label: "quadProbe" });
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+      pass.dispatchWorkgroups(...groups);
+      pass.end();
+      encoder.copyBufferToBuffer(seen, 0, staging, 0, staging.size);
+      gpu.queue.submit([encoder.finish()]);
+    });
     await staging.mapAsync(GPUMapMode.READ);
     return new Uint32Array(staging.getMappedRange().slice(0));
   } finally {
@@ -32,14 +37,22 @@ async function run(gpu: GPUDevice, pipeline: GPUComputePipeline): Promise<Uint32
   }
 }
 
-async function compile(gpu: GPUDevice): Promise<GPUComputePipeline> {
-  gpu.pushErrorScope("validation"); // the pipeline's rejection tells; nothing is to reach the console
-  const module = gpu.createShaderModule({ label: "quadProbe", code: kernelOf("quadProbe", [quadProbe]).code });
-  const compute = { module, entryPoint: "quadProbe" };
-  const creation = gpu.createComputePipelineAsync({ label: "quadProbe", layout: "auto", compute });
-  gpu.popErrorScope().catch(() => {});
-  return creation;
+/** Calls whose errors show in what they lead to: nothing is to reach the console, or whoever else uses the device. */
+function quietly<T>(gpu: GPUDevice, calls: () => T): T {
+  gpu.pushErrorScope("validation");
+  try {
+    return calls();
+  } finally {
+    gpu.popErrorScope().catch(() => {});
+  }
 }
+
+const compile = (gpu: GPUDevice): Promise<GPUComputePipeline> =>
+  quietly(gpu, () => {
+    const module = gpu.createShaderModule({ label: "quadProbe", code: kernelOf("quadProbe", [quadProbe]).code });
+    const compute = { module, entryPoint: "quadProbe" };
+    return gpu.createComputePipelineAsync({ label: "quadProbe", layout: "auto", compute });
+  });
 
 /**
  * Whether the four neighbours of a dispatch can exchange values as a quad: tried once on the device, since WGSL does not say which
@@ -49,7 +62,8 @@ export async function haveQuads(gpu: GPUDevice): Promise<boolean> {
   const { subgroupMinSize = 0 }: { readonly subgroupMinSize?: number } = gpu.adapterInfo;
   if (!gpu.features.has("subgroups") || subgroupMinSize < 4) return false;
   try {
-    return areNeighbours(await run(gpu, await compile(gpu)));
+    const probe = compile(gpu).then((pipeline) => run(gpu, pipeline));
+    return areNeighbours(await soon("the probe of quads", probe, probeMs));
   } catch {
     return false;
   }

@@ -1,28 +1,26 @@
 // Computes on the GPU for the first screen, away from the page's thread.
 
-import {
-  acquire,
-  createModel,
-  type Device,
-  type DeviceChoice,
-  GpuLost,
-  type Model,
-  sgd,
-  ThalwegError,
-} from "../../index.ts";
+import { acquire, createModel, type Device, type DeviceChoice, type Model, sgd, ThalwegError } from "../../index.ts";
 import { type StepStart } from "../../explain.ts";
 import { net } from "./numbers.ts";
-import type { Answers, Fault, FromWorker, Request, Run, ToWorker } from "./protocol.ts";
+import type { Answers, Fault, FromWorker, Place, Request, Run, ToWorker } from "./protocol.ts";
 
 let device: Promise<Device> | undefined;
 let asked: DeviceChoice | undefined;
 const openDevice = (): Promise<Device> => (device ??= acquire(asked && { device: asked }));
 
+/** What computed the newest answer, and whether it took the place of one that was lost meanwhile. */
+let computed: { place: Place; wasLost: boolean } | undefined;
+const placeOf = ({ kind, name, fallbackReason }: Device): Place => ({ kind, name, fallbackReason });
+
 async function withModel<Result>({ parameters }: StepStart, use: (model: Model) => Promise<Result>): Promise<Result> {
-  const model = await createModel(net, { device: await openDevice(), parameters });
+  let wasLost = false;
+  const onLost = (): void => void (wasLost = true);
+  const model = await createModel(net, { device: await openDevice(), parameters, onLost });
   try {
     return await use(model);
   } finally {
+    computed = { place: placeOf(model.device), wasLost };
     model.dispose();
   }
 }
@@ -50,17 +48,6 @@ async function compute(request: Request): Promise<Answers[Request["kind"]]> {
   return { trace: await withModel(start, (model) => model.trace(rowOf(start), optimizerOf(start))) };
 }
 
-/** Once more on a new device, where the first has gone. */
-async function computeTwice(request: Request): Promise<Pick<FromWorker, "answer" | "wasLost">> {
-  try {
-    return { answer: await compute(request) };
-  } catch (error) {
-    if (!(error instanceof GpuLost)) throw error;
-    device = undefined;
-    return { answer: await compute(request), wasLost: true };
-  }
-}
-
 const faultOf = (error: unknown): Fault => ({
   code: error instanceof ThalwegError ? error.code : "UNEXPECTED",
   message: error instanceof Error ? error.message : String(error),
@@ -69,9 +56,9 @@ const faultOf = (error: unknown): Fault => ({
 async function answer({ id, request, device: choice }: ToWorker): Promise<FromWorker> {
   asked = choice;
   try {
-    const { kind, name, fallbackReason } = await openDevice();
-    const place = { kind, name, fallbackReason };
-    return { id, place, ...(await computeTwice(request)) };
+    computed = { place: placeOf(await openDevice()), wasLost: false };
+    const found = await compute(request);
+    return { id, answer: found, ...computed };
   } catch (error) {
     return { id, fault: faultOf(error) };
   }

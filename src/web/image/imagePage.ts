@@ -153,7 +153,11 @@ export class ImagePage {
       },
       failed: (message) => {
         this.#setRunning(false);
-        tellFailed(message, () => this.#start());
+        const goOn = (): void => {
+          this.#client.goOn();
+          this.#toggle();
+        };
+        tellFailed(message, () => this.#start(), goOn);
       },
     });
   }

@@ -293,6 +293,11 @@ export class Playground implements RunControls {
   #failed(message: FailedMessage): void {
     this.#setPlaying(false);
     this.#isBroken = true;
-    tellFailed(message, () => this.#restart());
+    const goOn = (): void => {
+      this.#isBroken = false;
+      this.#client.goOn();
+      this.#play();
+    };
+    tellFailed(message, () => this.#restart(), goOn);
   }
 }

@@ -146,7 +146,11 @@ export class PopulationPage {
       },
       failed: (message) => {
         this.#setPhase("idle");
-        tellFailed(message, () => this.#begin());
+        const goOn = (): void => {
+          this.#client.goOn();
+          this.#toggle();
+        };
+        tellFailed(message, () => this.#begin(), goOn);
       },
     });
   }

@@ -61,6 +61,11 @@ export class SessionClient<Options, Frame> {
     this.#send({ type: "play", pace });
   }
 
+  /** After a failure that told a step: goes back there, and waits for `play`. */
+  goOn(): void {
+    this.#send({ type: "goOn" });
+  }
+
   pause(): void {
     this.#send({ type: "pause" });
   }

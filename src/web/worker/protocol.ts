@@ -83,6 +83,7 @@ export type ToWorker<Options> =
     }
   | { readonly type: "play"; readonly pace: Pace }
   | { readonly type: "pause" }
+  | { readonly type: "goOn" }
   | { readonly type: "step"; readonly steps: number }
   | { readonly type: "learningRate"; readonly learningRate: number }
   | { readonly type: "options"; readonly options: Options }
@@ -173,6 +174,8 @@ export interface FailedMessage {
   /** Of a ThalwegError, else "UNEXPECTED". */
   readonly code: string;
   readonly message: string;
+  /** What `goOn` goes on from. */
+  readonly step?: number;
 }
 
 export type FromWorker<Frame> =

@@ -7,7 +7,7 @@ import { FrameGate } from "./frameGate.ts";
 import { LossQueue } from "./lossQueue.ts";
 import { nextSteps, Speedometer } from "./pacing.ts";
 import type { FromWorker, Pace, SessionSettings, ToWorker } from "./protocol.ts";
-import { acquireAgain, createTrainee, trainsOneStep, type Acquire } from "./trainee.ts";
+import { createTrainee, type KeptState, trainsOneStep, type Acquire } from "./trainee.ts";
 import { Training } from "./training.ts";
 
 /** Where a session's messages go. */
@@ -15,13 +15,13 @@ export type Post<Frame> = (run: number, message: FromWorker<Frame>, transfer: re
 
 /** Least time between two frames at a fixed number of steps. */
 const frameMs = 33;
-/** Times that a GPU may be lost in a row without a step in between. */
-const mostLosses = 3;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-const tellFailure = (error: unknown): FromWorker<never> => ({
+/** @param step that the training can go on from */
+const tellFailure = (error: unknown, step: number | undefined): FromWorker<never> => ({
   type: "failed",
+  ...(step !== undefined && { step }),
   code: error instanceof ThalwegError ? error.code : "UNEXPECTED",
   message: error instanceof Error ? error.message : String(error),
 });
@@ -35,6 +35,10 @@ export class TrainingSession<Options, Frame> {
   #run = 0;
   #newestRun = 0;
   #device: Device | undefined;
+  /** What computes: the device, or what has taken its place. */
+  #computing: Device | undefined;
+  /** What befell the device last. */
+  #loss = "";
   #settings: SessionSettings<Options> | undefined;
   #training: Training | undefined;
   #pace: Pace | undefined; // undefined: paused
@@ -43,7 +47,8 @@ export class TrainingSession<Options, Frame> {
   #speed = new Speedometer();
   #losses = new LossQueue();
   readonly #gate = new FrameGate();
-  #lossesInARow = 0;
+  /** What to go on from when the training has failed. */
+  #kept: KeptState | undefined;
 
   constructor(render: FrameFunction<Options, Frame>, post: Post<Frame>, acquire: Acquire) {
     this.#render = render;
@@ -56,6 +61,7 @@ export class TrainingSession<Options, Frame> {
     if (message.type === "shown") this.#shown(message.frame);
     else if (message.type === "start") this.#start(message.run, message.settings, message.pace);
     else if (message.type === "play") this.#play(message.pace);
+    else if (message.type === "goOn") this.#goOn();
     else if (message.type === "pause") this.#pause();
     else if (message.type === "step") this.#step(message.steps);
     else if (message.type === "learningRate") this.#enqueue(async () => this.#setLearningRate(message.learningRate));
@@ -94,29 +100,40 @@ export class TrainingSession<Options, Frame> {
       this.#losses = new LossQueue();
       this.#gate.open();
       this.#fullSteps = 1;
-      this.#lossesInARow = 0;
-      await this.#open();
+      this.#kept = undefined;
+      await this.#open(settings);
       await this.#draw();
       if (pace !== undefined) this.#play(pace);
     });
   }
 
-  async #open(): Promise<void> {
-    const settings = this.#settings!;
+  async #open(settings: SessionSettings<Options>): Promise<void> {
     this.#device = await this.#acquireFor(settings);
-    const { model, good } = await createTrainee(this.#device, settings);
+    const onLost = (why: string): void => void (this.#loss = why);
+    const { model, good } = await createTrainee(this.#device, settings, onLost);
     this.#training = new Training(model, settings, good);
-    const { parameterCount } = model.network;
-    this.#tell({ type: "started", plan: await this.#training.plan(), parameterCount });
+    if (model.device !== this.#computing) this.#tellDevice(model.device);
+    await this.#tellPlan(this.#training);
+  }
+
+  #tellDevice(device: Device): void {
+    this.#computing = device;
+    this.#tell({ type: "device", kind: device.kind, name: device.name, fallbackReason: device.fallbackReason });
+  }
+
+  async #tellPlan(training: Training): Promise<void> {
+    const { parameterCount } = training.model.network;
+    this.#tell({ type: "started", plan: await training.plan(), parameterCount });
   }
 
   async #acquireFor({ device = "auto" }: SessionSettings<Options>): Promise<Device> {
     const held = this.#device;
     const kind = device === "cpu" ? "wasm" : device; // without WebAssembly cpu is the reference, which opens at once
-    const isFitting = held && (device === "auto" ? held.kind !== "reference" : held.kind === kind);
+    const isWhole = held && held === this.#computing; // it was not lost
+    const isFitting = isWhole && (device === "auto" ? held.kind !== "reference" : held.kind === kind);
     if (held && !isFitting) held.dispose();
     const opened = isFitting ? held : await this.#acquire({ device });
-    this.#tell({ type: "device", kind: opened.kind, name: opened.name, fallbackReason: opened.fallbackReason });
+    this.#tellDevice(opened);
     return opened;
   }
 
@@ -199,8 +216,10 @@ export class TrainingSession<Options, Frame> {
     const training = this.#training;
     if (!training || training.isFinished) return;
     await training.advance(steps);
-    this.#lossesInARow = 0;
-    this.#losses.add(training.progress?.losses);
+    const { progress } = training;
+    if (progress?.recovered) this.#losses.drop(); // they begin anew with the step that it went on from
+    this.#losses.add(progress?.losses);
+    await this.#tellLoss(training);
   }
 
   /** Computes a frame, unless the page has yet to show the one before. */
@@ -212,6 +231,7 @@ export class TrainingSession<Options, Frame> {
     const isRunning = this.#pace !== undefined;
     const context = { model, settings, options: settings.options, step, state, progress, isRunning, isFinished };
     const rendered = await this.#render(context);
+    await this.#tellLoss(this.#training);
     const losses = this.#losses.take();
     const { stepsPerSecond } = this.#speed;
     const frame = this.#gate.send();
@@ -234,41 +254,42 @@ export class TrainingSession<Options, Frame> {
 
   async #mend(error: unknown): Promise<void> {
     try {
-      if (error instanceof GpuLost) await this.#resume(error);
-      else if (error instanceof NonFinite) await this.#goBack(error);
+      if (error instanceof NonFinite) await this.#goBack(error);
       else if (error instanceof GpuOutOfMemory || error instanceof LimitExceeded) await this.#suggest(error);
       else this.#fail(error);
     } catch (second) {
-      if (second instanceof GpuLost) await this.#mend(second);
-      else this.#fail(second);
+      this.#fail(second);
     }
   }
 
   #fail(error: unknown): void {
+    this.#kept = this.#training?.good ?? this.#kept;
     this.#pace = undefined;
-    this.#tell(tellFailure(error));
+    if (error instanceof GpuLost) this.#computing = undefined; // acquired anew in any case
+    const step = this.#kept?.step;
+    this.#tell(tellFailure(error, step === 0 ? undefined : step));
   }
 
-  /** A new device, a new model with the parameters of the last event, and on. */
-  async #resume(error: GpuLost): Promise<void> {
-    if (++this.#lossesInARow > mostLosses) return this.#fail(error);
-    const settings = this.#settings!;
-    const good = this.#training?.good;
-    this.#close();
-    const lost = this.#device;
-    lost?.dispose();
-    this.#device = undefined;
-    const device = (this.#device = await acquireAgain(this.#acquire, lost?.kind ?? "gpu"));
-    this.#tell({ type: "device", kind: device.kind, name: device.name, fallbackReason: device.fallbackReason });
-    const kept = good && { parameters: good.parameters, firstStep: good.step, resume: good.state };
-    const from = { ...settings, ...kept };
-    const created = await createTrainee(device, from);
-    this.#training = new Training(created.model, from, created.good);
-    this.#losses.drop();
-    this.#gate.open();
-    this.#tell({ type: "resumed", step: this.#training.step, why: error.fault.got });
-    await this.#draw();
-    if (this.#pace !== undefined) this.#play(this.#pace);
+  /** What a training that has failed had come to is still here. */
+  #goOn(): void {
+    this.#enqueue(async () => {
+      const kept = this.#kept;
+      const from = kept && { parameters: kept.parameters, firstStep: kept.step, resume: kept.state };
+      this.#close();
+      this.#losses.drop();
+      this.#gate.open();
+      await this.#open({ ...this.#settings!, ...from });
+      await this.#draw();
+    });
+  }
+
+  /** The library goes on by itself; the page is told that, and what computes. */
+  async #tellLoss(training: Training): Promise<void> {
+    const { device } = training.model;
+    if (device === this.#computing) return;
+    this.#tellDevice(device);
+    await this.#tellPlan(training);
+    this.#tell({ type: "resumed", step: training.resumedAt, why: this.#loss });
   }
 
   async #goBack(error: NonFinite): Promise<void> {
@@ -282,6 +303,7 @@ export class TrainingSession<Options, Frame> {
   }
 
   async #suggest(error: ThalwegError): Promise<void> {
+    if (this.#training?.progress) return this.#fail(error); // it has fitted so far
     this.#pace = undefined;
     this.#close();
     const settings = this.#settings!;

@@ -4,14 +4,12 @@ import {
   type AcquireOptions,
   createModel,
   type Device,
-  type DeviceKind,
   type FloatArray,
   GpuLost,
   GpuOutOfMemory,
   LimitExceeded,
   type Model,
   network,
-  NoDevice,
   type Checkpoint,
   type TrainOptions,
 } from "../../index.ts";
@@ -24,24 +22,6 @@ export type Acquire = (options: AcquireOptions) => Promise<Device>;
 const endless = 2 ** 40;
 /** Parameters that are kept on the host, as the library does at each event. */
 const mostKept = 2 ** 22;
-
-/** Pauses before another try: a browser takes a second or two to start its GPU process again. */
-const triesMs = [0, 100, 250, 500, 1000, 2000];
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-/** A device of the kind that was lost; where none comes back, whatever there is. */
-export async function acquireAgain(acquire: Acquire, kind: DeviceKind): Promise<Device> {
-  for (const ms of triesMs) {
-    await pause(ms);
-    try {
-      return await acquire({ device: kind });
-    } catch (error) {
-      if (!(error instanceof NoDevice)) throw error;
-    }
-  }
-  return acquire({ device: "auto" });
-}
 
 /** A state of a training on the host. */
 export interface KeptState {
@@ -57,6 +37,7 @@ export interface KeptState {
 export async function createTrainee(
   device: Device,
   settings: SessionSettings<unknown>,
+  onLost?: (why: string) => void,
 ): Promise<{ model: Model; good: KeptState | undefined }> {
   const { seed = 0, members, initializer, resume, firstStep = 0 } = settings;
   const parameters = resume?.parameters ?? settings.parameters;
@@ -66,6 +47,7 @@ export async function createTrainee(
     ...(members !== undefined && { members }),
     ...(initializer !== undefined && { initializer }),
     ...(parameters !== undefined && { parameters }),
+    ...(onLost && { onLost }),
   });
   if (model.members * model.network.parameterCount > mostKept) return { model, good: undefined };
   try {

@@ -50,6 +50,12 @@ export class Training {
     return this.#progress;
   }
 
+  /** Step that the training went on from where its device was lost; in between two trainings the present one. */
+  get resumedAt(): number {
+    const step = this.#progress?.recovered?.step;
+    return step === undefined ? this.#step : this.#firstStep + step;
+  }
+
   get isFinished(): boolean {
     return this.#step >= (this.#settings.lastStep ?? Number.POSITIVE_INFINITY);
   }

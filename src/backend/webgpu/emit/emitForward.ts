@@ -1,6 +1,15 @@
 import type { Preparation } from "../../../math/primitive.ts";
-import { type LayerShape, type Loss, type Network, widthsOf, isRowWise, targetWidth } from "../../../graph/network.ts";
-import { callsOf, preparationOf, wgslNameOf } from "./emitFunctions.ts";
+import { dropThreshold } from "../../dropout.ts";
+import {
+  type Drop,
+  type LayerShape,
+  type Loss,
+  type Network,
+  widthsOf,
+  isRowWise,
+  targetWidth,
+} from "../../../graph/network.ts";
+import { callsOf, f32Text, preparationOf, wgslNameOf } from "./emitFunctions.ts";
 import { isNamed } from "./networkLayout.ts";
 
 // What the straight-line WGSL of one network is put together from: names, the layers forward, the loss of a sample. Only
@@ -54,6 +63,30 @@ export const samplesOf = (network: Network): Sample[] =>
 export const unit = (layer: number, at: number, sample: Sample): string =>
   layer === 0 ? `x_${at}${sample}` : `a${layer}_${at}${sample}`;
 
+/** Activation of a unit before dropout takes it. */
+export const undropped = ({ index, drop }: LayerShape, at: number, sample: Sample): string =>
+  drop ? `h${index + 1}_${at}${sample}` : unit(index + 1, at, sample);
+
+/** What dropout multiplies a unit by. */
+export const maskOf = (layer: number, at: number, sample: Sample): string => `k${layer}_${at}${sample}`;
+
+/** The factors of the units of a layer: 0, or 1 / (1 − rate). Two units share a word. */
+function masksOf(layer: number, count: number, { rate, stream }: Drop, sample: Sample): string[] {
+  const key = `maskKey${stream}`;
+  const word = (pair: number): string => `q${layer}_${pair}${sample}`;
+  const pairs = Array.from({ length: Math.ceil(count / 2) }, (_, pair) => pair);
+  const half = (at: number): string =>
+    at % 2 === 1 ? `(${word((at - 1) >> 1)} & 0xffffu)` : `(${word((at - 1) >> 1)} >> 16u)`;
+  return [
+    `  let q${layer}${sample} = maskState(${key}, place${sample});`,
+    ...pairs.map((pair) => `  let ${word(pair)} = maskWord(${key}, q${layer}${sample}, ${pair}u);`),
+    ...upTo(count).map(
+      (at) =>
+        `  let ${maskOf(layer, at, sample)} = select(0.0, ${f32Text(1 / (1 - rate))}, ${half(at)} >= ${dropThreshold(rate)}u);`,
+    ),
+  ];
+}
+
 /** `fma(a, b, fma(c, d, e · f))`: the sum of products in order. */
 export const sumOfProducts = (pairs: readonly (readonly [string, string])[]): string =>
   pairs.slice(1).reduce((sum, [left, right]) => `fma(${left}, ${right}, ${sum})`, `${pairs[0]![0]} * ${pairs[0]![1]}`);
@@ -96,7 +129,12 @@ export function forwardOf(network: Network, shape: LayerShape, sample: Sample): 
   });
   if (preparation) sums.push(...prepare(upTo(fanOut).map(z), preparation));
   const { forward } = callsOf(network, activation);
-  const activations = upTo(fanOut).map((to) => `  let a${layer}_${to}${sample} = ${forward(z(to))};`);
+  const activations = upTo(fanOut).map((to) => `  let ${undropped(shape, to, sample)} = ${forward(z(to))};`);
+  if (shape.drop) {
+    const dropped = (to: number): string => `${maskOf(layer, to, sample)} * ${undropped(shape, to, sample)}`;
+    activations.push(...masksOf(layer, fanOut, shape.drop, sample));
+    activations.push(...upTo(fanOut).map((to) => `  let ${unit(layer, to, sample)} = ${dropped(to)};`));
+  }
   return [`  // layer ${layer}, ${wgslNameOf(network, activation)}: [${fanIn}] → [${fanOut}]`, ...sums, ...activations];
 }
 
@@ -104,7 +142,11 @@ export function forwardOf(network: Network, shape: LayerShape, sample: Sample): 
 export const readInputs = (network: Network, sample: Sample): string[] => [
   `  let firstInput${sample} = source${sample} * ${network.inputs}u;`,
   `  let firstTarget${sample} = source${sample} * ${targetWidth(network)}u;`,
-  ...upTo(network.inputs).map((at) => `  let x_${at}${sample} = inputs[firstInput${sample} + ${at - 1}u];`),
+  ...(network.inputDrop ? masksOf(0, network.inputs, network.inputDrop, sample) : []),
+  ...upTo(network.inputs).map((at) => {
+    const input = `inputs[firstInput${sample} + ${at - 1}u]`;
+    return `  let x_${at}${sample} = ${network.inputDrop ? `${maskOf(0, at, sample)} * ` : ""}${input};`;
+  }),
 ];
 
 /** The loss of a sample, not scaled: statements that name its parts, and the sum of these. */

@@ -9,6 +9,12 @@ import type { Network } from "../../../graph/network.ts";
 // Activations and losses as WGSL, from their definitions: `activate` of the pre-activation z, and the backward pass of `d`, the gradient by the
 // activation, and of what forward saves.
 
+/** A constant. */
+export const f32Text = (value: number): string => {
+  const text = String(Math.fround(value));
+  return /[.e]/.test(text) ? text : `${text}.0`;
+};
+
 const savedName = ({ saves }: ScalarFunction): "z" | "a" => (saves === "argument" ? "z" : "a");
 
 /** What kernels of one layer leave open: `activate(z)` and `slopeProduct(d, saved)`. */

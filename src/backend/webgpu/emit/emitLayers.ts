@@ -1,5 +1,7 @@
-import { type Activation, type Network, isRowWise, targetWidth } from "../../../graph/network.ts";
-import { activationsOf, emitFours, preparationOf, wgslNameOf, emitLoss } from "./emitFunctions.ts";
+import { dropThreshold } from "../../dropout.ts";
+import { type Activation, dropsOf, hasDrops, type Network, isRowWise, targetWidth } from "../../../graph/network.ts";
+import { emitMaskKeys } from "./emitNetwork.ts";
+import { activationsOf, emitFours, f32Text, preparationOf, wgslNameOf, emitLoss } from "./emitFunctions.ts";
 import { describe } from "./emitForward.ts";
 import {
   fours,
@@ -66,6 +68,28 @@ const callActivation = (head: string, used: readonly Activation[], call: (activa
     "activation",
     used.map((activation, is) => ({ is, value: call(activation) })),
   );
+
+/** What tileLayersDropped.wgsl leaves open; nothing where nothing is dropped. */
+function dropsText(network: Network): string {
+  if (!hasDrops(network)) return "";
+  const drops = dropsOf(network);
+  const none = "Drop(0u, 1.0, 1.0)";
+  const values = drops.map((drop, is) => ({
+    is,
+    value: drop
+      ? `Drop(${dropThreshold(drop.rate)}u, ${f32Text(1 / (1 - drop.rate))}, ${f32Text(1 - drop.rate)})`
+      : none,
+  }));
+  const keys = drops.map((drop, is) => ({ is, value: drop ? `maskKey${drop.stream}` : "vec2u()" }));
+  const functions = [
+    choose("dropAt(place: u32) -> Drop", "place", values),
+    choose("maskKeyAt(place: u32) -> vec2u", "place", keys),
+  ];
+  return `${emitMaskKeys(network)}
+${functions.join("\n\n")}
+
+`;
+}
 
 /** What pre-activations become before they are saved and activated. */
 function prepareOf(used: readonly Activation[]): string {
@@ -167,7 +191,7 @@ ${choose(
   layers.map((layer) => ({ is: layer.index, value: denseOf(layer, used.indexOf(layer.activation)) })),
 )}
 
-${emitFours(network)}
+${dropsText(network)}${emitFours(network)}
 
 // Activations by their numbers, and gradients times their slopes at what was saved.
 ${prepareOf(used)}

@@ -1,9 +1,10 @@
-import { type LayerShape, type Network, takesLogits, isRowWise } from "../../../graph/network.ts";
+import { dropsOf, hasDrops, type LayerShape, type Network, takesLogits, isRowWise } from "../../../graph/network.ts";
 import { savesPreActivation } from "../../../math/scalarFunction.ts";
 import {
   describe,
   forEach,
   forwardOf,
+  maskOf,
   gradientOf,
   lossOf,
   namesOf,
@@ -12,6 +13,7 @@ import {
   type Sample,
   samplesOf,
   sumOfProducts,
+  undropped,
   unit,
   upTo,
   wgslLossName,
@@ -44,11 +46,12 @@ const readNetworkOf = (network: Network): string =>
 /** A gradient times the slope of a unit's activation, told from what its derivative takes. */
 function slopeProductOf(
   network: Network,
-  { index, activation }: LayerShape,
+  shape: LayerShape,
   { at, sample }: { readonly at: number; readonly sample: Sample },
   gradient: string,
 ): string {
-  const saved = `${savesPreActivation(activation) ? "z" : "a"}${index + 1}_${at}${sample}`;
+  const { index, activation } = shape;
+  const saved = savesPreActivation(activation) ? `z${index + 1}_${at}${sample}` : undropped(shape, at, sample);
   return callsOf(network, activation).backward(gradient, saved);
 }
 
@@ -95,7 +98,9 @@ function backwardOf(network: Network, shape: LayerShape, samples: readonly Sampl
     ? samples.flatMap((sample) =>
         upTo(fanIn).map((from) => {
           const pairs = upTo(fanOut).map((to) => [weight(from, to), `d${layer}_${to}${sample}`] as const);
-          const gradient = slopeProductOf(network, below, { at: from, sample }, sumOfProducts(pairs));
+          const sum = sumOfProducts(pairs);
+          const byOutput = below.drop ? `${maskOf(index, from, sample)} * (${sum})` : sum;
+          const gradient = slopeProductOf(network, below, { at: from, sample }, byOutput);
           return `  let d${index}_${from}${sample} = ${gradient};`;
         }),
       )
@@ -111,6 +116,7 @@ function readSample(network: Network, sample: Sample, place: number): string[] {
   const { outputs, isWeighted } = network;
   const weight = isWeighted ? ` * targets[source${sample} * ${outputs + 1}u + ${outputs}u]` : "";
   return [
+    ...(hasDrops(network) ? [`  let place${sample} = step.firstRow + ${at};`] : []),
     `  let source${sample} = rowOf(step.firstPosition + ${position}, step.rowCount, key, orderSeed);`,
     `  let scale${sample} = ${scale}${weight};`,
     ...readInputs(network, sample),
@@ -133,10 +139,30 @@ function samplesFunction(network: Network): string {
   const samples = samplesOf(network);
   return [
     "fn addSamples(row: u32, stride: u32, end: u32, key: vec2u, orderSeed: vec2u) {",
+    ...(hasDrops(network) ? ["  drawMaskKeys(orderSeed);"] : []),
     ...samples.flatMap((sample, place) => [...readSample(network, sample, place), ...forwardAndLoss(network, sample)]),
     ...network.layers.toReversed().flatMap((layer) => backwardOf(network, layer, samples)),
     "}",
   ].join("\n");
+}
+
+/** The keys of the network's dropouts, drawn anew in each step; nothing where it has none. */
+export function emitMaskKeys(network: Network): string {
+  const streams = dropsOf(network).flatMap((drop) => (drop ? [drop.stream] : []));
+  if (streams.length === 0) return "";
+  const of = (stream: number): string => `maskKey${stream}`;
+  return `
+// Keys of what dropout draws in step maskStep.
+${streams.map((stream) => `var<private> ${of(stream)}: vec2u;`).join("\n")}
+var<private> maskStep = 0xffffffffu;
+
+fn drawMaskKeys(orderSeed: vec2u) {
+  if (maskStep != step.index) {
+    maskStep = step.index;
+${streams.map((stream) => `    ${of(stream)} = maskKeyOf(orderSeed, step.index, ${stream}u);`).join("\n")}
+  }
+}
+`;
 }
 
 /** Functions of one number that the network is made of. */
@@ -165,7 +191,7 @@ ${functionsOf(network, ["forward", "backward"])}
 ${declarationsOf(network, true)}
 // Losses of samples, scaled like their gradients.
 var<private> lossSum: f32;
-
+${emitMaskKeys(network)}
 ${readNetworkOf(network)}
 
 ${forEach(network, "clearGradients()", (_, gradient) => `${gradient} = 0.0;`)}
@@ -175,13 +201,40 @@ ${forEach(network, "clearGradients()", (_, gradient) => `${gradient} = 0.0;`)}
 ${samplesFunction(network)}
 `;
 
+/** The optimizer's step with every parameter. */
+const emitOptimize = (network: Network, head: string): string =>
+  forEach(network, head, (name, gradient, at) => `${name} = optimize(${name}, ${gradient}, ${at});`);
+
+/** The same with gradients clipped by norm: they are measured once more in a smaller unit where their squares overflow. */
+const emitClippedUpdate = (network: Network): string => `var<private> squares: f32;
+
+${forEach(network, "addSquares(unit: f32)", (_, gradient) => `squares = fma(unit * ${gradient}, unit * ${gradient}, squares);`)}
+
+${emitOptimize(network, "updateParameters()")}
+
+fn updateNetwork() {
+  var unit = 1.0;
+  for (var turn = 0u; turn < 2u; turn++) {
+    squares = 0.0;
+    addSquares(unit);
+    clipScale = scaleOf(squares, unit);
+    if (isFinite(squares)) {
+      break;
+    }
+    unit = SMALL_UNIT;
+  }
+  updateParameters();
+}`;
+
 /**
  * The optimizer's step with every parameter, and its moments in private memory.
  * @param momentCount values that the optimizer keeps per parameter
+ * @param clipsNorm whether gradients are clipped by norm
  */
 export const emitUpdate = (
   network: Network,
   momentCount: number,
+  clipsNorm = false,
 ): string => `// Every parameter of one network updated: ${describe(network)}; ${momentCount} moments. Written by src/backend/webgpu/emit/emitNetwork.ts.
 
 const MOMENTS = ${momentCount * network.parameterCount}u;
@@ -209,7 +262,7 @@ fn writeMoments(first: u32) {
   }
 }
 
-${forEach(network, "updateNetwork()", (name, gradient, at) => `${name} = optimize(${name}, ${gradient}, ${at});`)}
+${clipsNorm ? emitClippedUpdate(network) : emitOptimize(network, "updateNetwork()")}
 
 ${forEach(network, "writeNetwork(first: u32)", (name, _, at) => `parameters[first + ${at}] = ${name};`)}
 `;

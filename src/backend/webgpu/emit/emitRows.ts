@@ -1,3 +1,5 @@
+import { f32Text } from "./emitFunctions.ts";
+import { dropThreshold } from "../../dropout.ts";
 import { operandName } from "../../../graph/builder.ts";
 import type { StepNode } from "../../../graph/derive.ts";
 import { operandsOf } from "../../../graph/graph.ts";
@@ -27,11 +29,6 @@ interface Loop {
   /** Nodes whose value of this unit has a name. */
   readonly local: Set<number>;
 }
-
-const f32 = (value: number): string => {
-  const text = String(Math.fround(value));
-  return /[.e]/.test(text) ? text : `${text}.0`;
-};
 
 export interface RowsRequest {
   readonly schedule: Schedule;
@@ -81,9 +78,10 @@ class RowWriter {
     const kept = this.#lines.filter(
       ({ stores }) => stores === undefined || this.#loaded.has(stores) || readElsewhere.has(stores),
     );
-    const keys = [...this.#streams].map(
-      (stream) => `  let key${stream} = threefry(dropoutKey(member), vec2u(step.index, ${stream}u));`,
-    );
+    const keys = [...this.#streams].flatMap((stream) => [
+      `  let key${stream} = maskKeyOf(settings[member].orderSeed, step.index, ${stream}u);`,
+      `  let state${stream} = maskState(key${stream}, step.firstRow + row);`,
+    ]);
     const body = ["fn computeRow(row: u32, member: u32, lane: u32, isActive: bool) {",
       "  let sample = member * layer.capacity + row;",
       ...(this.#memory.buffers.includes("inputs") ? ["  let source = sourceOf(row, member * layer.rowsMemberStride, isActive && lane == 0u && member == 0u);"] : []),
@@ -239,8 +237,8 @@ class RowWriter {
     if (!this.#request.drops) return value;
     this.#streams.add(stream);
     this.#memory.buffer("settings");
-    const isKept = `threefry(key${stream}, vec2u(step.firstRow + row, ${text})).x >= ${Math.floor(rate * 2 ** 32)}u`;
-    return `select(0.0, ${value} / ${f32(1 - rate)}, ${isKept})`;
+    const isKept = `maskHalf(key${stream}, state${stream}, ${text}) >= ${dropThreshold(rate)}u`;
+    return `select(0.0, ${value} / ${f32Text(1 - rate)}, ${isKept})`;
   }
 
   /** Name of the function of an expression. */
@@ -272,7 +270,7 @@ class RowWriter {
       return this.#finishReduce(index);
     }
     this.#fold(index, from, { start: "0.0", step: (own, x) => `${own} + ${x}`, lanes: "sumOfLanes" }, `t${index}`);
-    const mean = reduction === "mean" ? ` / ${f32(width)}` : "";
+    const mean = reduction === "mean" ? ` / ${f32Text(width)}` : "";
     this.#loop!.after.push({ text: `let s${index} = t${index}${mean};` });
     this.#finishReduce(index);
   }

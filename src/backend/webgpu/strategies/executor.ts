@@ -76,7 +76,7 @@ export class GpuExecutor implements Executor {
 
   writeParameters(parameters: FloatArray): void {
     this.#requireAlive("writeParameters");
-    write(this.#device.gpu, this.#parameters, toFloat32(parameters));
+    write(this.#device, this.#parameters, toFloat32(parameters));
   }
 
   /** What predictors and scorers are created from. */
@@ -97,7 +97,12 @@ export class GpuExecutor implements Executor {
   #openPredictor(place: string): Promise<LayeredPredictor> {
     return this.#openOnce(place, "predictor", async () => {
       const { LayeredPredictor } = await import("./layeredPredictor.ts");
-      return LayeredPredictor.create(this.#forward);
+      try {
+        return await LayeredPredictor.create(this.#forward);
+      } catch (error) {
+        this.#device.doWithout("layered", error);
+        return LayeredPredictor.create(this.#forward);
+      }
     });
   }
 
@@ -115,8 +120,14 @@ export class GpuExecutor implements Executor {
   async score(data: Dataset): Promise<Scores> {
     const rows = data.targets.length / this.network.outputs;
     const chain = asChain(this.network);
-    const isFused = chain && scoresFused(this.#device, chain, this.#plannedMembers, rows);
-    return (await (isFused ? this.#openScorer(chain) : this.#openPredictor("score"))).score(data);
+    if (chain && !this.#device.refusals.has("scores") && scoresFused(this.#device, chain, this.#plannedMembers, rows)) {
+      try {
+        return await (await this.#openScorer(chain)).score(data);
+      } catch (error) {
+        this.#device.doWithout("scores", error);
+      }
+    }
+    return (await this.#openPredictor("score")).score(data);
   }
 
   #request(settings: RunSettings): RunRequest {
@@ -139,8 +150,17 @@ export class GpuExecutor implements Executor {
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
-    this.#requireAlive("train");
-    return this.#adopt("train", await planRun(this.#request(settings)).create(this.#parameters));
+    for (;;) {
+      this.#requireAlive("train");
+      const { report, create } = planRun(this.#request(settings));
+      try {
+        return this.#adopt("train", await create(this.#parameters));
+      } catch (error) {
+        const { strategy } = report;
+        if (strategy === "reference" || (settings.strategy === strategy && strategy !== "layered")) throw error; // asked for
+        this.#device.doWithout(strategy, error);
+      }
+    }
   }
 
   async trace(data: TrainingRows, optimizer: Optimizer): Promise<Trace> {

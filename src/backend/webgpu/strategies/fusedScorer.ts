@@ -104,8 +104,8 @@ export class FusedScorer {
     const { device, network } = this.#request;
     const rowsOf = (values: Dataset["inputs"], width: number): Float32Array =>
       toFloat32(values.subarray(firstRow * width, (firstRow + rows) * width));
-    write(device.gpu, this.#buffers.inputs, rowsOf(data.inputs, network.inputs));
-    write(device.gpu, this.#buffers.targets, rowsOf(data.targets, network.outputs));
+    write(device, this.#buffers.inputs, rowsOf(data.inputs, network.inputs));
+    write(device, this.#buffers.targets, rowsOf(data.targets, network.outputs));
   }
 
   /** Pairs of a slice and a member, in dispatches of as many as one may take of them. */
@@ -120,7 +120,7 @@ export class FusedScorer {
     for (let first = 0; first < pairs; first += pairsAtOnce) {
       requireAlive("scores", this.#isDisposed);
       const end = Math.min(pairs, first + pairsAtOnce);
-      write(gpu, this.#buffers.scoring, blockOf(Scoring, { rows, members, firstPair: first, endPair: end }));
+      write(device, this.#buffers.scoring, blockOf(Scoring, { rows, members, firstPair: first, endPair: end }));
       submitPass(device, "scores", (pass) => {
         pass.setPipeline(this.#kernel.pipeline);
         pass.setBindGroup(0, this.#bindGroup, [0]);

@@ -30,7 +30,7 @@ const toWord = (step: number): number => (step === -1 ? noStep : Math.min(step, 
 
 /** Writes what an earlier run had come to into the buffers of a new one. */
 function restoreState(
-  { gpu }: GpuDevice,
+  device: GpuDevice,
   { moments, status }: { readonly moments: GPUBuffer; readonly status: GPUBuffer },
   state: Checkpoint,
 ): void {
@@ -41,8 +41,8 @@ function restoreState(
   const least = new Float32Array(words.buffer, 4 * members, members).fill(largest);
   for (const [member, step] of bestSteps.entries()) if (step !== -1) least[member] = bestLosses[member]!;
   words.set(bestSteps.map(toWord), 2 * members);
-  write(gpu, moments, Float32Array.from(state.moments));
-  write(gpu, status, words);
+  write(device, moments, Float32Array.from(state.moments));
+  write(device, status, words);
 }
 
 /** Writes what the optimizer keeps before the first step, where it is not 0. */
@@ -52,10 +52,12 @@ function writeInitialState({ device, network, members, settings, parameters, buf
   for (const [state, value] of initialState(widestOptimizer(settings)).entries()) {
     const offset = 4 * count * state;
     if (value === "parameter") {
-      const encoder = gpu.createCommandEncoder({ label: "training: state" });
-      encoder.copyBufferToBuffer(parameters, 0, buffers.moments, offset, 4 * count);
-      gpu.queue.submit([encoder.finish()]);
-    } else if (value !== 0) gpu.queue.writeBuffer(buffers.moments, offset, new Float32Array(count).fill(value));
+      device.guarded("training: state", () => {
+        const encoder = gpu.createCommandEncoder({ label: "training: state" });
+        encoder.copyBufferToBuffer(parameters, 0, buffers.moments, offset, 4 * count);
+        device.submit("training: state", encoder);
+      });
+    } else if (value !== 0) write(device, buffers.moments, new Float32Array(count).fill(value), offset);
   }
 }
 
@@ -123,7 +125,7 @@ export function createRunBuffers(
     losses: owner.storage("losses", plan.ringSteps * members),
     status: createStatus(owner, members),
   };
-  write(device.gpu, buffers.hyper, hyper);
+  write(device, buffers.hyper, hyper);
   if (settings.resume) restoreState(device, buffers, settings.resume);
   return buffers;
 }
@@ -240,14 +242,14 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
     this.requireAlive();
     const { device, buffers, members, settings } = this.parts;
     const optimizer = { ...settings.optimizer, learningRate };
-    write(device.gpu, buffers.settings, memberBlock({ ...settings, optimizer }, members));
+    write(device, buffers.settings, memberBlock({ ...settings, optimizer }, members));
   }
 
   /** As `setLearningRate`, steps submitted before are not touched. */
   stop(members: readonly number[]): void {
     this.requireAlive();
     const { device, buffers } = this.parts;
-    for (const member of members) write(device.gpu, buffers.status, Uint32Array.of(0), 4 * member);
+    for (const member of members) write(device, buffers.status, Uint32Array.of(0), 4 * member);
   }
 
   protected requireAlive(): void {

@@ -25,9 +25,10 @@ export interface PredictorRequest {
 }
 
 /** The limits of memory alone. */
-const untimed = ({ kind, hasQuads, maxBufferBytes }: PlanLimits): PlanLimits => ({
+const untimed = ({ kind, hasQuads, isPlain, maxBufferBytes }: PlanLimits): PlanLimits => ({
   kind,
   hasQuads,
+  isPlain,
   maxBufferBytes,
   dispatchFlops: Number.POSITIVE_INFINITY,
 });
@@ -153,7 +154,7 @@ export class LayeredPredictor implements OutputSource {
     const { device, network, members } = this.#request;
     const rows = inputs.length / network.inputs;
     this.#memory.layOut(rows);
-    write(device.gpu, this.#inputs, inputs);
+    write(device, this.#inputs, inputs);
     const group = this.groupMembers(rows);
     const forwards = this.#dispatches.map((dispatch) => ({ ...dispatch, members: group }));
     const dispatches = then ? [...forwards, then] : forwards;
@@ -163,7 +164,7 @@ export class LayeredPredictor implements OutputSource {
     words[stepWord.firstPosition] = firstRow;
     for (let member = 0; member < members; member += group) {
       words[stepWord.firstMember] = member;
-      write(device.gpu, this.steps, words);
+      write(device, this.steps, words);
       submitPass(device, "prediction", (pass) => {
         for (const dispatch of dispatches) encode(pass, dispatch, rows, 0);
       });

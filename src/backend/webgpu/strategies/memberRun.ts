@@ -107,14 +107,14 @@ export class MemberRun extends GpuRun<MemberRunParts> {
       const lossSlot = step % this.ringSteps;
       writeStep(this.#words, index * storedStepBytes, { network, optimizer, step, batch, chunk, lossSlot });
     }
-    write(this.parts.device.gpu, this.#steps, new Uint32Array(this.#words.buffer, 0, (count * storedStepBytes) / 4));
+    write(this.parts.device, this.#steps, new Uint32Array(this.#words.buffer, 0, (count * storedStepBytes) / 4));
   }
 
   /** One dispatch and one submit: what it takes can be told from the time until it is done. */
   #submit({ bindGroup, run, firstMember, endMember }: Group, count: number): Promise<void> {
     const { device, kernel, plan } = this.parts;
     const { gpu } = device;
-    write(gpu, run, runBlock(count, firstMember, endMember));
+    write(device, run, runBlock(count, firstMember, endMember));
     const submittedMs = performance.now();
     submitPass(device, "training", (pass) => {
       pass.setPipeline(kernel.pipeline);

@@ -51,7 +51,7 @@ export class NodeMemory {
   uniform(label: string, values: LayerValues): GPUBuffer {
     const words = this.#words(values);
     const buffer = this.#request.owner.uniform(label, words.byteLength);
-    write(this.#request.device.gpu, buffer, words);
+    write(this.#request.device, buffer, words);
     this.#uniforms.push({ buffer, values });
     return buffer;
   }
@@ -66,7 +66,7 @@ export class NodeMemory {
   layOut(rows: number): void {
     if (rows === this.#rows) return;
     this.#rows = rows;
-    for (const { buffer, values } of this.#uniforms) write(this.#request.device.gpu, buffer, this.#words(values));
+    for (const { buffer, values } of this.#uniforms) write(this.#request.device, buffer, this.#words(values));
   }
 
   arena(index: number): GPUBuffer {

@@ -1,8 +1,8 @@
 import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
 import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
-import { asChain } from "../../../graph/graphNetwork.ts";
-import { drawsApart } from "./costConstants.ts";
+import { fusedChain } from "../../../graph/graphNetwork.ts";
+import { clipsNorm, drawsApart } from "./costConstants.ts";
 import { type CostRequest, layeredStepMs } from "./costModel.ts";
 import {
   fusedBytes,
@@ -40,12 +40,14 @@ function reasonOf(
   strategy: StrategyName,
   details: string,
   costs: ReadonlyMap<StrategyName, number>,
-  isForced: boolean,
+  { device, settings }: RunRequest,
 ): string {
   const others = [...costs].filter(([name]) => name !== strategy).toSorted(([, a], [, b]) => a - b);
   const compared = others.map(([name, ms]) => `${name} ${show(ms)}`).join(", ");
-  const why = isForced ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
-  return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}`;
+  const why =
+    settings.strategy === strategy ? "as asked for" : `about ${show(costs.get(strategy)!)} a step by the cost model`;
+  const refused = [...device.refusals].map(([what, error]) => `; the driver refused ${what}: ${error}`);
+  return `${sentences[strategy]}${details}; ${why}${compared && ` (${compared})`}${refused.join("")}`;
 }
 
 /** What the planner chooses among: the cost of each strategy that can take the run, and the fused plans. */
@@ -58,8 +60,9 @@ function candidatesOf({ device, network, members, settings }: RunRequest): {
   const step: CostRequest = { network, members, rowCount, batchSize, optimizer: widestOptimizer(settings) };
   const fused = new Map<StrategyName, FusedPlan>();
   const costs = new Map<StrategyName, number>([["layered", layeredStepMs(device, step)]]);
-  const chain = asChain(network);
+  const chain = fusedChain(network);
   for (const plan of chain ? planFused(device, { ...step, network: chain, activationStorage }) : []) {
+    if (settings.strategy !== plan.strategy && device.refusals.has(plan.strategy)) continue;
     fused.set(plan.strategy, plan);
     costs.set(plan.strategy, plan.stepMs);
   }
@@ -70,10 +73,11 @@ function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<S
   const { strategy = "auto" } = settings;
   if (strategy === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
   if (costs.has(strategy)) return strategy;
-  if (!asChain(network)) {
+  if (!fusedChain(network)) {
     throw new InvalidInput({
       place: "train: strategy",
-      expected: "auto or layered for a network that is not a list of dense layers: the others are written for lists",
+      expected:
+        "auto or layered for a network that is not a list of dense layers with or without dropout: the others are written for lists",
       got: strategy,
       fix: "leave strategy out",
     });
@@ -91,18 +95,18 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const layered = layeredRequest(request);
   const { plan } = layered;
   const drawn = drawsApart(settings, network) ? ["sampleBatch"] : [];
-  const kernels = [...drawn, ...kernelsOf(network, plan)];
+  const kernels = [...drawn, ...kernelsOf(network, plan, clipsNorm(settings))];
   const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
   const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
-  const only = asChain(network) ? "" : " and the only one for a network that is not a list of dense layers";
+  const only = fusedChain(network) ? "" : " and the only one for a network that is not a list of dense layers";
   const details = `${only}: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
   return {
     report: {
       machine: request.device.kind,
       strategy: "layered",
-      reason: reasonOf("layered", details, costs, settings.strategy === "layered"),
+      reason: reasonOf("layered", details, costs, request),
       dispatchesPerStep: groups * kernels.length,
       stepsPerDispatch: 1,
       stepMs: costs.get("layered"),
@@ -118,10 +122,10 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
 }
 
 function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
-  const { members, settings, plan } = request;
+  const { members, plan } = request;
   const { strategy, groupMembers, chunkRows, stepMs } = plan;
   const groups = Math.ceil(members / groupMembers);
-  const kernels = kernelsOfFused(strategy);
+  const kernels = kernelsOfFused(strategy, request.settings);
   const takesSteps = plan.workgroupMembers > 0;
   const stepsPerDispatch = takesSteps ? Math.min(maxStepsPerDispatch, plan.ringSteps) : 1;
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${groupMembers}` : "";
@@ -130,7 +134,7 @@ function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, nu
     report: {
       machine: request.device.kind,
       strategy,
-      reason: reasonOf(strategy, details, costs, settings.strategy === strategy),
+      reason: reasonOf(strategy, details, costs, request),
       dispatchesPerStep: (groups * kernels.length) / stepsPerDispatch,
       stepsPerDispatch,
       stepMs,
@@ -153,6 +157,6 @@ export function planRun(request: RunRequest): PlannedRun {
   const { costs, fused } = candidatesOf(request);
   const strategy = choose(request, costs);
   const plan = fused.get(strategy as FusedName);
-  const chain = asChain(request.network);
+  const chain = fusedChain(request.network);
   return plan && chain ? planFusedRun({ ...request, network: chain, plan }, costs) : planLayeredRun(request, costs);
 }

@@ -156,7 +156,7 @@ export class Scorer {
       requireAlive("scores", this.#isDisposed);
       const end = Math.min(endRow, first + source.capacity);
       write(
-        device.gpu,
+        device,
         shape,
         blockOf(Score, {
           fanOut: width,
@@ -165,7 +165,7 @@ export class Scorer {
           splits: this.#splits,
         }),
       );
-      write(device.gpu, targets, toFloat32(data.targets.subarray(first * width, end * width)));
+      write(device, targets, toFloat32(data.targets.subarray(first * width, end * width)));
       const inputs = toFloat32(data.inputs.subarray(first * fanIn, end * fanIn));
       source.compute({ inputs, firstRow: first }, dispatch);
       await inFlight.add(device.settled("scores", device.gpu.queue.onSubmittedWorkDone()));

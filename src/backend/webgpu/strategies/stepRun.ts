@@ -30,7 +30,7 @@ export interface StepDispatches {
   /** Once per chunk, before all groups. */
   readonly gathers: readonly Dispatch[];
   readonly chunk: readonly Dispatch[];
-  readonly update: Dispatch;
+  readonly update: readonly Dispatch[];
 }
 
 /** Everything a run of several dispatches a step is made of. */
@@ -57,7 +57,7 @@ export class StepRun<Buffers extends RunBuffers> extends GpuRun<StepRunParts<Buf
         const rows = Math.min(plan.chunkRows, batch.batchSize - firstRow);
         for (let member = 0; member < members; member += plan.groupMembers) {
           if (this.#isFull(rows)) await this.#flush();
-          this.#encodeChunk(step, batch, { firstRow, rows }, member);
+          this.parts.device.recorded("training", () => this.#encodeChunk(step, batch, { firstRow, rows }, member));
         }
       }
     }
@@ -95,7 +95,7 @@ export class StepRun<Buffers extends RunBuffers> extends GpuRun<StepRunParts<Buf
     for (const dispatch of gathers) encode(submit.pass, dispatch, chunk.rows, offset);
     for (const dispatch of dispatches.chunk) encode(submit.pass, dispatch, chunk.rows, offset);
     const isLast = chunk.firstRow + chunk.rows === batch.batchSize;
-    if (isLast) encode(submit.pass, dispatches.update, chunk.rows, offset);
+    if (isLast) for (const dispatch of dispatches.update) encode(submit.pass, dispatch, chunk.rows, offset);
   }
 
   /** Submits what is encoded, and waits until few submits are under way. */
@@ -106,9 +106,11 @@ export class StepRun<Buffers extends RunBuffers> extends GpuRun<StepRunParts<Buf
     this.requireAlive();
     const { device } = this.parts;
     const { queue } = device.gpu;
-    submit.pass.end();
-    write(device.gpu, this.buffers.steps, new Uint32Array(this.#slots, 0, (submit.slots * stepStride) / 4));
-    queue.submit([submit.encoder.finish()]);
+    device.guarded("training", () => {
+      submit.pass.end();
+      write(device, this.buffers.steps, new Uint32Array(this.#slots, 0, (submit.slots * stepStride) / 4));
+      device.submit("training", submit.encoder);
+    });
     await this.inFlight.add(device.settled("training", queue.onSubmittedWorkDone()));
   }
 }

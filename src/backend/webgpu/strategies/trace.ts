@@ -105,7 +105,7 @@ export async function traceStep(
     try {
       await run.execute(0, 1);
       const after = await readFloats(device, parameters, before.length);
-      write(device.gpu, parameters, before);
+      write(device, parameters, before);
       return { ...(await readTrace(taskRequest(request, run.buffers, parameters), run)), before, after };
     } finally {
       run.dispose();

@@ -76,7 +76,7 @@ export class CommandQueue {
 
   /** Records one dispatch. */
   dispatch(command: Command): void {
-    this.inOrder(() => this.#record(command));
+    this.inOrder(() => this.#device.recorded("tensors", () => this.#record(command)));
   }
 
   /** Does something behind all that was recorded before: at once, or when the kernels are loaded. */
@@ -133,10 +133,14 @@ export class CommandQueue {
   /** Hands everything recorded to the device. */
   submit(): void {
     if (!this.#encoder || !this.#uniforms) return;
-    this.#pass?.end();
-    write(this.#device.gpu, this.#uniforms, this.#words.subarray(0, this.#used * slotWords));
-    this.#device.gpu.queue.submit([this.#encoder.finish()]);
+    const [encoder, pass, uniforms] = [this.#encoder, this.#pass, this.#uniforms];
+    const words = this.#words.subarray(0, this.#used * slotWords);
     this.#encoder = this.#pass = undefined;
+    this.#device.guarded("tensors", () => {
+      pass?.end();
+      write(this.#device, uniforms, words);
+      this.#device.submit("tensors", encoder);
+    });
     this.#used = this.#operations = 0;
     this.#submits++;
     if (!this.#isCatchingUp) this.pool.noteSubmit();
@@ -186,7 +190,10 @@ export class CommandQueue {
     if (this.#bindGroups.size >= maxBindGroups) this.#bindGroups.clear();
     const resources = [{ buffer: this.#uniforms, size: slotBytes }, ...bound.map((buffer) => ({ buffer }))];
     const entries = resources.map((resource, binding) => ({ binding, resource }));
-    const group = this.#device.gpu.createBindGroup({ label: kernel.name, layout: kernel.layout, entries });
+    const { gpu } = this.#device;
+    const group = this.#device.guarded(kernel.name, () =>
+      gpu.createBindGroup({ label: kernel.name, layout: kernel.layout, entries }),
+    );
     this.#bindGroups.set(key, group);
     return group;
   }

@@ -63,17 +63,8 @@ export function scratchBytes({ a, b, out, batch, m, n, k, transposeA, transposeB
 }
 
 /** Does something on a device whose complaints are its own: nobody else is to hear of them. @throws the first complaint */
-async function guarded(gpu: GPUDevice, work: () => void): Promise<void> {
-  const filters = ["validation", "out-of-memory", "internal"] as const;
-  for (const filter of filters) gpu.pushErrorScope(filter);
-  let complaints: Promise<(GPUError | null)[]>;
-  try {
-    work();
-  } finally {
-    complaints = Promise.all(filters.map(() => gpu.popErrorScope()));
-    complaints.catch(() => {}); // where work has thrown, nobody waits for them
-  }
-  const complaint = (await complaints).find((each) => each !== null);
+async function guarded(device: GpuDevice, work: () => void): Promise<void> {
+  const complaint = await device.answered(device.scoped(work).errors);
   if (complaint) throw new Error(complaint.message);
 }
 
@@ -120,7 +111,7 @@ export class MatmulMeasurement {
   /** Buffers of zeros, as WebGPU creates them: products take no longer with other values. */
   async #take(): Promise<MatmulRequest> {
     let buffers: readonly GPUBuffer[] = [];
-    await guarded(this.#device.gpu, () => {
+    await guarded(this.#device, () => {
       this.#requireHeld();
       buffers = scratchBytes(this.#shape).map((bytes) => this.#commands.pool.take("tuning", bytes));
     });
@@ -150,14 +141,14 @@ export class MatmulMeasurement {
   /** Ms from recording so many products to their end, when the queue was empty before. */
   async #sample(request: MatmulRequest, choice: MatmulChoice, count: number): Promise<number> {
     const { gpu } = this.#device;
-    await gpu.queue.onSubmittedWorkDone();
+    await this.#device.answered(gpu.queue.onSubmittedWorkDone());
     const begin = performance.now();
-    const recorded = guarded(gpu, () => {
+    const recorded = guarded(this.#device, () => {
       this.#requireHeld();
       for (let done = 0; done < count; done++) encodeMatmul(request, choice);
       this.#commands.submit();
     });
-    await Promise.all([recorded, gpu.queue.onSubmittedWorkDone()]);
+    await Promise.all([recorded, this.#device.answered(gpu.queue.onSubmittedWorkDone())]);
     return Math.max(clockMs, performance.now() - begin);
   }
 

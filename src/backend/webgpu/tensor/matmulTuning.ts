@@ -149,7 +149,7 @@ class MatmulTable implements MatmulTuner {
       const asked = this.#asked;
       await pause(quietMs);
       const begin = performance.now();
-      await this.#device.gpu.queue.onSubmittedWorkDone();
+      await this.#device.answered(this.#device.gpu.queue.onSubmittedWorkDone());
       if (asked === this.#asked && performance.now() - begin < quietMs) return;
     }
   }

@@ -60,8 +60,13 @@ export class GpuTensorBackend implements TensorBackend<GPUBuffer> {
     const bytes = count * bytesOf(dtype);
     if (!all) return commands.pool.take(label, bytes);
     const buffer = commands.takeForWrite(label, bytes);
-    write(this.#device.gpu, buffer, stored(all, dtype));
-    return buffer;
+    try {
+      write(this.#device, buffer, stored(all, dtype));
+      return buffer;
+    } catch (error) {
+      commands.release(buffer);
+      throw error;
+    }
   }
 
   release(buffer: GPUBuffer): void {

@@ -1,0 +1,56 @@
+import { openAgain, openInstead } from "./acquire.ts";
+import type { Device } from "./device.ts";
+
+// What takes the place of a device that was lost: one for all models that it had.
+
+/** Pauses before the tries to open a device again: a browser's GPU process and a driver take a moment to start anew. */
+const pausesMs = [0, 50, 100, 200, 400, 600];
+/** Since the loss, after which the CPU takes over. */
+const mostMs = 1500;
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What `opening` gives, if that is soon; a device that comes later is ended. */
+async function within(opening: Promise<Device | string>, ms: number): Promise<Device | string | undefined> {
+  let isLate = false;
+  const late = pause(ms).then(() => void (isLate = true));
+  void opening.then((opened) => void (isLate && typeof opened !== "string" && opened.dispose()));
+  return (await Promise.race([opening, late])) ?? undefined;
+}
+
+async function openSame(lost: Device): Promise<Device | string> {
+  const endMs = performance.now() + mostMs;
+  let reason = "";
+  for (const ms of pausesMs) {
+    await pause(Math.min(ms, endMs - performance.now()));
+    const opened = await within(openAgain(lost), Math.max(0, endMs - performance.now()));
+    if (opened !== undefined && typeof opened !== "string") return opened;
+    reason = opened ?? reason;
+    if (performance.now() >= endMs) break;
+  }
+  return reason || `it did not open within ${mostMs / 1000} s`;
+}
+
+async function open(lost: Device, why: string, isSame: boolean): Promise<Device> {
+  const same = isSame ? await openSame(lost) : "";
+  const reason = `${lost.name} was lost (${why})${same && `: ${same}`}`;
+  const opened = typeof same === "string" ? await openInstead(lost, reason) : same;
+  lost.accompany(opened);
+  return opened;
+}
+
+/** By whether they are of the same kind. */
+const successors = { same: new WeakMap<Device, Promise<Device>>(), other: new WeakMap<Device, Promise<Device>>() };
+
+/**
+ * The device that takes the place of a lost one and ends with it: the same opened again, with pauses between the tries, else the CPU.
+ * @param why it was lost, in one line
+ * @param isSame false: the CPU at once
+ */
+export function successorOf(lost: Device, why: string, isSame: boolean): Promise<Device> {
+  const known = successors[isSame ? "same" : "other"];
+  const opening = known.get(lost) ?? open(lost, why, isSame);
+  known.set(lost, opening);
+  opening.catch(() => known.delete(lost));
+  return opening;
+}
