@@ -30,6 +30,7 @@ import {
   type Session,
   claimModel,
   interruptedAt,
+  lostNote,
   resumeHint,
   prepareTable,
   recordOf,
@@ -119,11 +120,17 @@ async function announce(session: Session<TrainFlags>, device: Device): Promise<v
   output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, learning rate ${learningRate}`);
 }
 
+interface Start {
+  readonly device: Device;
+  /** Of the run that goes on. */
+  readonly parameters: FloatArray | undefined;
+  readonly onLost: (why: string) => void;
+}
+
 async function createTrainingModel(
   flags: TrainFlags,
   preprocessing: Preprocessing,
-  device: Device,
-  parameters: FloatArray | undefined,
+  { device, parameters, onLost }: Start,
 ): Promise<Model<AnyNetwork>> {
   const { seed, members, initializer } = flags;
   const network = networkOf(flags, preprocessing);
@@ -131,6 +138,7 @@ async function createTrainingModel(
     device,
     seed,
     members,
+    onLost,
     ...(initializer && { initializer }),
     ...(parameters && { parameters }),
   });
@@ -153,10 +161,10 @@ interface TrainCall {
 }
 
 /** Library's words about a run that goes on, in those of the command line. */
-function requireSameRun(session: Session<TrainFlags>): void {
+async function requireSameRun(session: Session<TrainFlags>): Promise<void> {
   const { model, prepared, options, table } = session;
   try {
-    model.plan(prepared.training, options);
+    await model.plan(prepared.training, options);
   } catch (error) {
     if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) throw error;
     const what = error.fault.place.slice("train: resume: ".length);
@@ -181,11 +189,12 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const device = await openDevice(output, flags.device);
   try {
     const checkpoint = resumed?.saved.checkpoint;
-    const model = await createTrainingModel(flags, prepared.preprocessing, device, checkpoint?.parameters);
+    const view = createProgressView(output, { epochs: flags.epochs });
+    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
+    const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
     const goesOn = checkpoint && !isDone;
     const options = { ...optionsOf(flags, prepared, optimizer), ...(goesOn && { resume: checkpoint }) };
-    const view = createProgressView(output, { epochs: flags.epochs });
     const { network, members } = model;
     const { preprocessing } = prepared;
     const contentOf = (state: Checkpoint) => {
@@ -194,7 +203,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
     const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile, checkpointing };
-    requireSameRun(session);
+    await requireSameRun(session);
     await announce(session, device);
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)
