@@ -24,8 +24,9 @@ const chunks = {
   model: /src\/model\/model\.ts$/,
   // What training needs on any machine: without it each would load another one's code.
   training:
-    /src\/(nextTask|backend\/(batches|companions|dropout|sampleLoss|score|stepWork)|graph\/weightRanges|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
-  trainer: /src\/model\/(trainer|history|metrics)\.ts$/,
+    /src\/(nextTask|backend\/(batches|companions|dropout|rowWeights|stepWork)|graph\/weightRanges|math\/updateValues)\.ts$/,
+  losses: /src\/(backend\/(sampleLoss|score)|math\/(elementwise|float64Blocks|lossFunction))\.ts$/,
+  trainer: /src\/model\/(trainer|options|trainingRows|eventsUntil|history|metrics)\.ts$/,
   metrics: /src\/metrics\/memberSums\.ts$/,
   backward: /src\/graph\/derive\.ts$/,
   wasmSupport: /src\/backend\/wasm\/(strategy|support|remembered)\.ts$/,
@@ -35,6 +36,7 @@ const chunks = {
   wasmFused: /src\/backend\/wasm\/fusedRun\.ts$/,
   wasmLayered: /src\/backend\/wasm\/(run|forwardPass)\.ts$/,
   webgpu: /src\/backend\/webgpu\/(device|strategies\/executor)\.ts$/,
+  webgpuPlan: /strategies\/(planner|fusedPlan)\.ts$/,
   layered: /strategies\/(layeredRun|layeredPredictor)\.ts$/,
   fused: /strategies\/(fusedRun|fusedScorer)\.ts$/,
   trace: /strategies\/trace\.ts$/,

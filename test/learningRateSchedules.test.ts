@@ -42,7 +42,7 @@ import { strategyNames } from "../src/backend/executor.ts";
 import { initialState } from "../src/math/optimizerFunction.ts";
 import { checkedSchedule, factorAt, withLength } from "../src/math/schedule.ts";
 import { optimizerAt } from "../src/math/scheduled.ts";
-import { prepareTraining } from "../src/model/options.ts";
+import { planTraining } from "../src/model/options.ts";
 import { relative, worstRelative } from "./support/goldens.ts";
 import { dataOf } from "./support/nets.ts";
 import { testOf } from "./support/share.ts";
@@ -261,7 +261,7 @@ for (const { golden, changes, schedule, bound } of goldens) {
 
     test.each([1, 2])("by WebAssembly, layer by layer and straight-line, %s members", async (members) => {
       follows(await trainedOn(wasm, members));
-      const { settings } = await prepareTraining(net, data, options, members);
+      const { settings } = await planTraining(net, data, options, members);
       const parameters = Array.from({ length: members }, () => initialParameters).flat();
       const run = await createSmallRun({ network: net as never, settings, members, parameters, useRelaxed: false });
       await run.execute(0, steps);
@@ -331,7 +331,7 @@ describe.each(places)("%s", (_, device, strategy) => {
     const perMember = { learningRate: [0.1, 0.05], momentum: [0.9, 0.5], weightDecay: [0.01, 0.1] };
     const together = await trained({ ...own(), members: 2, options: { optimizer: momentum, schedule, perMember } });
     // Member by member in float64, the optimizer made anew for each step.
-    const { settings } = await prepareTraining(net, data, { ...shared, optimizer: momentum, schedule, perMember }, 2);
+    const { settings } = await planTraining(net, data, { ...shared, optimizer: momentum, schedule, perMember }, 2);
     const wanted: number[] = [];
     for (let member = 0; member < 2; member++) {
       const executor = createReference(net, 1);
@@ -372,7 +372,7 @@ describe.each(places)("%s", (_, device, strategy) => {
 
 test("without a schedule the update is the very one that it was", async () => {
   const optimizer = sgd({ learningRate: 0.1, momentum: 0.9 });
-  const { settings } = await prepareTraining(net, data, { ...shared, optimizer }, 1);
+  const { settings } = await planTraining(net, data, { ...shared, optimizer }, 1);
   expect(settings.optimizer).toBe(optimizer);
 });
 
@@ -425,7 +425,7 @@ test("a training that diverges names the rate of its step", async () => {
 
 describe("what cannot be is refused", () => {
   const plan = (schedule: unknown, optimizer: Optimizer = sgd()): Promise<unknown> =>
-    prepareTraining(net, data, { ...shared, optimizer, schedule: schedule as ScheduleOption }, 1);
+    planTraining(net, data, { ...shared, optimizer, schedule: schedule as ScheduleOption }, 1);
   const manyTerms = defineOptimizer("many", {
     hyperParameters: { learningRate: 0.1, weightDecay: 0.1 },
     update: ({ parameter, gradient, step: t, learningRate, weightDecay }) => ({
@@ -483,7 +483,7 @@ test("every optimizer takes schedules of all it has", async () => {
     const values = Object.fromEntries(taken.map((own) => [own, 0.01]));
     const optimizer = createOptimizer(name, values);
     const schedule = Object.fromEntries(taken.map((own) => [own, exponential({ gamma: 0.5 })]));
-    const { settings } = await prepareTraining(net, data, { ...shared, optimizer, schedule }, 1);
+    const { settings } = await planTraining(net, data, { ...shared, optimizer, schedule }, 1);
     // One step of the reference with factors ½ and a plain one of halved numbers.
     const one = {
       optimizer: settings.optimizer,

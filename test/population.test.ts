@@ -368,13 +368,18 @@ test.each(badOptions)("training refuses %s", async (_, wrong, message) => {
     using model = await createModel(net, { device: device(), members: 3 });
     const options = any({ optimizer: sgd(), steps: 1, ...wrong });
     await expect(model.fit(data, options)).rejects.toEqual(invalid(message));
-    expect(() => model.plan(data, options)).toThrow(invalid(message));
+    await expect(model.plan(data, options)).rejects.toThrow(invalid(message));
   }
 });
 
 test("a training keeps the lists it was given", async () => {
   const rate = [0.1, 0.2];
-  const { settings } = planTraining(net, data, { optimizer: sgd(), steps: 1, perMember: { learningRate: rate } }, 2);
+  const { settings } = await planTraining(
+    net,
+    data,
+    { optimizer: sgd(), steps: 1, perMember: { learningRate: rate } },
+    2,
+  );
   rate[0] = 9;
   expect(settings.perMember!.learningRate![0]).toBe(0.1);
 });
@@ -418,7 +423,7 @@ async function eventsOf(
   logInterval: { steps: number },
 ) {
   const { run, executor, calls, reads } = fakeRun(members, sizes);
-  const plan = planTraining(net, data, { optimizer: sgd(), steps: 100, logInterval }, members);
+  const plan = await planTraining(net, data, { optimizer: sgd(), steps: 100, logInterval }, members);
   const events = [];
   for await (const event of new Trainer(executor, run, plan).events()) events.push(event);
   return { calls, reads, events };

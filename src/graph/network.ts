@@ -132,6 +132,22 @@ export function requireName(place: string, value: unknown, names: readonly strin
   });
 }
 
+/** Throws `InvalidInput` unless `value` is true, false or undefined. */
+export function requireBoolean(place: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
+}
+
+export function requireCallback(place: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw new InvalidInput({
+    place,
+    expected: "a function",
+    got: String(value),
+    fix: "pass a function, or leave it out",
+  });
+}
+
 const hasName = (value: unknown): value is { readonly name: string } =>
   typeof value === "object" && value !== null && typeof (value as { name?: unknown }).name === "string";
 

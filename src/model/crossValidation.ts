@@ -263,7 +263,7 @@ export async function startCrossValidation(
   const data = inOrder(given, folds.order);
   const perMember = perMemberOf(plan, settings);
   const heldOut = heldOutOf(folds, plan);
-  const training = planTraining(network, data, { ...ofAll, perMember }, { members, heldOut });
+  const training = await planTraining(network, data, { ...ofAll, perMember }, { members, heldOut });
   const executor = await RecoveringExecutor.open({ device, network, members, recovers: true });
   try {
     const drawn = { seed: perMember.seed, members, ...(initializer && { initializer }) };

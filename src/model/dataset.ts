@@ -3,7 +3,6 @@ import type { Dataset, FloatArray } from "../backend/executor.ts";
 import { categoryColumnsOf, requireCategories } from "../graph/graph.ts";
 import { type AnyNetwork, isGraph } from "../graph/graphNetwork.ts";
 import type { Loss } from "../graph/network.ts";
-import { requireWeights } from "./trainingRows.ts";
 
 /** Throws `InvalidInput` unless `values` is [rows, width] with at least one row and only finite values. */
 export function requireRows(place: string, values: FloatArray, width: number): number {
@@ -51,6 +50,29 @@ function requireEmbeddings(place: string, { categoryColumns = [] }: Dataset, net
   const expected = "an embedding for its numbers of categories";
   const fix = 'begin the layers with inputLayers(preprocessing), or prepare the table with categories: "oneHot"';
   throw new InvalidInput({ place: `${place}: column ${bare}`, expected, got: "a network without one", fix });
+}
+
+/** Throws `InvalidInput` unless `weights` has a number of at least 0 for each, and one that is more than 0. */
+export function requireWeights(where: string, weights: ArrayLike<number>, count: number): void {
+  const isList = Array.isArray(weights) || ArrayBuffer.isView(weights);
+  if (!isList || weights.length !== count) {
+    const got = isList ? String(weights.length) : String(weights);
+    throw new InvalidInput({ place: where, expected: `${count} weights`, got, fix: "pass one for each" });
+  }
+  const all = Array.from(weights);
+  const at = all.findIndex((weight) => !(weight >= 0 && Number.isFinite(Math.fround(weight))));
+  if (at >= 0) {
+    const fix = "pass 0 to leave it out";
+    const expected = "finite numbers of at least 0";
+    throw new InvalidInput({ place: `${where}: ${at}`, expected, got: String(all[at]), fix });
+  }
+  if (all.some((weight) => weight > 0)) return;
+  throw new InvalidInput({
+    place: where,
+    expected: "a weight above 0",
+    got: "none",
+    fix: "pass 1 for those that count",
+  });
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Dataset, FloatArray, PlanReport, MemberResults, Trace, Checkpoint 
 import type { Device } from "../backend/device.ts";
 import { type AnyNetwork, requireNetwork } from "../graph/graphNetwork.ts";
 import { initialize, type InitializerName } from "../graph/initializers.ts";
-import { type Network, requireInteger } from "../graph/network.ts";
+import { type Network, requireBoolean, requireCallback, requireInteger } from "../graph/network.ts";
 import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
@@ -14,22 +14,12 @@ import type { StoppingResult } from "./earlyStopper.ts";
 import type { FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import type { Evaluation } from "./metrics.ts";
-import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
-import {
-  planTraining,
-  prepareTraining,
-  eventIntervalOf,
-  requireBoolean,
-  requireCallback,
-  type TrainingControls,
-  type TrainOptions,
-  type TrainPlan,
-} from "./options.ts";
+import type { TrainingControls, TrainOptions, TrainPlan } from "./options.ts";
 import type { Ensemble } from "./population.ts";
 import { probabilitiesOf } from "./probabilities.ts";
 import type { SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
-import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
+import type { LabelOptions } from "./trainingRows.ts";
 import type { Progress, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
@@ -87,11 +77,12 @@ export class Model<Architecture extends AnyNetwork = Network> {
   }
 
   /**
-   * What `train` would do, before it does it; a schedule changes none of it. Wrong options are refused at once, but for those of a schedule and
-   * a state to go on from. @throws InvalidInput, LimitExceeded
+   * What `train` would do, before it does it; a schedule changes none of it.
+   * @throws InvalidInput, LimitExceeded
    */
-  plan(data: Dataset, options: TrainOptions = {}): Promise<PlanReport> {
-    return this.#executor.planRun(planTraining(this.network, data, options, this.members).settings);
+  async plan(data: Dataset, options: TrainOptions = {}): Promise<PlanReport> {
+    const { planTraining } = await import("./options.ts");
+    return this.#executor.planRun((await planTraining(this.network, data, options, this.members)).settings);
   }
 
   /**
@@ -105,7 +96,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
     data: Dataset,
     options: TrainOptions = {},
   ): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    yield* this.#events(await prepareTraining(this.network, data, options, this.members));
+    const { planTraining } = await import("./options.ts"); // a page downloads it when it trains
+    yield* this.#events(await planTraining(this.network, data, options, this.members));
   }
 
   async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, TrainingControls | undefined> {
@@ -118,7 +110,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
       plan.signal?.throwIfAborted();
       if (plan.metrics.metrics) (await import("./measure.ts")).planFor("train", this.network, plan.metrics);
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
-      const { Trainer: LoadedTrainer } = await import("./trainer.ts"); // a page downloads it when it trains
+      const { eventsUntil, soonAfterAbort } = await import("./eventsUntil.ts");
+      const { Trainer: LoadedTrainer } = await import("./trainer.ts");
       const run = await soonAfterAbort(this.#executor.createRun(plan.settings), plan.signal);
       const open = (members: number) => createExecutor(this.device, this.network, members, this.members);
       const trainer = new LoadedTrainer(this.#executor, run, plan, open);
@@ -161,7 +154,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * Throws as `train` does.
    */
   async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
-    const plan = await prepareTraining(this.network, data, options, this.members);
+    const { planTraining, eventIntervalOf } = await import("./options.ts");
+    const plan = await planTraining(this.network, data, options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
     const { HistoryRecorder } = await import("./history.ts");
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
@@ -323,6 +317,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   async trace(data: Dataset, optimizer: Optimizer, options: LabelOptions = {}): Promise<Trace> {
     requireDataset("trace", data, this.network);
     requireOptimizer("trace", optimizer);
+    const { labelOptions, trainingRows } = await import("./trainingRows.ts");
     requireOptions("trace", options, labelOptions);
     return this.#executor.trace(trainingRows(this.network, data, options), optimizer);
   }

@@ -12,7 +12,7 @@ import {
 } from "../backend/executor.ts";
 import { requireSeed } from "../graph/initializers.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
-import { requireInteger, requireName } from "../graph/network.ts";
+import { requireBoolean, requireInteger, requireName } from "../graph/network.ts";
 import type { DecayGroup } from "../math/aroundUpdate.ts";
 import type { Average } from "../math/average.ts";
 import { adam, type Optimizer } from "../math/optimizer.ts";
@@ -170,16 +170,6 @@ function requireSignal(signal: unknown): void {
   throw new InvalidInput({ place: "train: signal", expected: "an AbortSignal", got: String(signal), fix });
 }
 
-export function requireCallback(place: string, value: unknown): void {
-  if (value === undefined || typeof value === "function") return;
-  throw new InvalidInput({
-    place,
-    expected: "a function",
-    got: String(value),
-    fix: "pass a function, or leave it out",
-  });
-}
-
 function totalStepsOf({ epochs, steps }: TrainOptions, perEpoch: number): number {
   if (epochs !== undefined && steps !== undefined) {
     throw new InvalidInput({ place: "train", expected: "epochs or steps", got: "both", fix: "leave one of them out" });
@@ -232,11 +222,6 @@ function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: n
   });
 }
 
-export function requireBoolean(place: string, value: unknown): void {
-  if (value === undefined || typeof value === "boolean") return;
-  throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
-}
-
 /** The options of populations and strategies, those that are present, checked. */
 function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: number) {
   const { perMember, bootstrap, strategy, activationStorage } = options;
@@ -265,12 +250,8 @@ function metricOptions({ validation, metrics, targetUnits }: TrainOptions): Metr
   throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
 }
 
-/**
- * Checks data and options against members of a network and fills in defaults.
- * @param of how many members, or members that leave rows out
- * @throws InvalidInput
- */
-export function planTraining(
+/** All but what is loaded only where it is asked for. */
+function planWithoutSchedule(
   network: AnyNetwork,
   data: Dataset,
   options: TrainOptions,
@@ -315,20 +296,22 @@ export function planTraining(
 }
 
 /**
- * As `planTraining`, and what is loaded only where it is asked for: schedules, and the state that a training goes on from.
+ * Checks data and options against members of a network and fills in defaults.
+ * @param of how many members, or members that leave rows out
  * @throws InvalidInput
  */
-export async function prepareTraining(
+export async function planTraining(
   network: AnyNetwork,
   data: Dataset,
   options: TrainOptions,
-  members: number,
+  of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
-  const plan = planTraining(network, data, options, members);
+  const plan = planWithoutSchedule(network, data, options, of);
   const { totalSteps, settings } = plan;
   const { schedule, resume } = options;
   if (resume !== undefined) {
     const { requireCheckpoint } = await import("./checkpoint.ts");
+    const members = typeof of === "number" ? of : of.members;
     requireCheckpoint(resume, { network, members, settings, totalSteps });
   }
   if (schedule === undefined) return plan;

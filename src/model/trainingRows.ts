@@ -4,6 +4,7 @@
 import type { Dataset, FloatArray, TrainingRows } from "../backend/executor.ts";
 import { withWeights } from "../backend/rowWeights.ts";
 import { InvalidInput } from "../errors.ts";
+import { requireWeights } from "./dataset.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { isRowWise, nameOf, takesLogits } from "../graph/network.ts";
 
@@ -40,29 +41,6 @@ export function firstRows({ inputs, outputs }: AnyNetwork, data: Dataset, rows: 
 const place = "train: classWeights";
 
 const sumOf = (values: ArrayLike<number>): number => Array.from(values).reduce((sum, value) => sum + value, 0);
-
-/** Throws `InvalidInput` unless `weights` has a number of at least 0 for each, and one that is more than 0. */
-export function requireWeights(where: string, weights: ArrayLike<number>, count: number): void {
-  const isList = Array.isArray(weights) || ArrayBuffer.isView(weights);
-  if (!isList || weights.length !== count) {
-    const got = isList ? String(weights.length) : String(weights);
-    throw new InvalidInput({ place: where, expected: `${count} weights`, got, fix: "pass one for each" });
-  }
-  const all = Array.from(weights);
-  const at = all.findIndex((weight) => !(weight >= 0 && Number.isFinite(Math.fround(weight))));
-  if (at >= 0) {
-    const fix = "pass 0 to leave it out";
-    const expected = "finite numbers of at least 0";
-    throw new InvalidInput({ place: `${where}: ${at}`, expected, got: String(all[at]), fix });
-  }
-  if (all.some((weight) => weight > 0)) return;
-  throw new InvalidInput({
-    place: where,
-    expected: "a weight above 0",
-    got: "none",
-    fix: "pass 1 for those that count",
-  });
-}
 
 /** Classes of a cross entropy: of softmax its outputs, of a single binary output two. */
 function classesOf({ loss, outputs }: AnyNetwork): number {

@@ -1,4 +1,3 @@
-import { createTallies, score, scoresOf } from "../score.ts";
 import {
   type Dataset,
   type Executor,
@@ -137,6 +136,7 @@ export class WasmExecutor implements Executor {
   async score({ inputs, targets }: Dataset): Promise<Scores> {
     this.#requireAlive("score");
     const { network, members } = this;
+    const { createTallies, score, scoresOf } = await import("../score.ts");
     const tallies = createTallies(members);
     await this.#eachChunk(inputs, (own, { member, firstRow }) => {
       const outputs = Float64Array.from(own);

@@ -19,10 +19,8 @@ import { type AnyNetwork, asChain } from "../../../graph/graphNetwork.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
 import type { Network } from "../../../graph/network.ts";
 import type { FusedScorer } from "./fusedScorer.ts";
-import { scoresFused } from "./fusedPlan.ts";
 import type { LayeredPredictor } from "./layeredPredictor.ts";
 import type { RunRequest } from "./layeredPlan.ts";
-import { planRun } from "./planner.ts";
 
 /** What holds buffers of its own and is freed with the executor. */
 interface Open {
@@ -120,6 +118,7 @@ export class GpuExecutor implements Executor {
   async score(data: Dataset): Promise<Scores> {
     const rows = data.targets.length / this.network.outputs;
     const chain = asChain(this.network);
+    const { scoresFused } = await import("./fusedPlan.ts");
     if (chain && !this.#device.refusals.has("scores") && scoresFused(this.#device, chain, this.#plannedMembers, rows)) {
       try {
         return await (await this.#openScorer(chain)).score(data);
@@ -137,6 +136,7 @@ export class GpuExecutor implements Executor {
   }
 
   async planRun(settings: RunSettings): Promise<PlanReport> {
+    const { planRun } = await import("./planner.ts");
     return planRun(this.#request(settings)).report;
   }
 
@@ -150,6 +150,7 @@ export class GpuExecutor implements Executor {
   }
 
   async createRun(settings: RunSettings): Promise<TrainingRun> {
+    const { planRun } = await import("./planner.ts");
     for (;;) {
       this.#requireAlive("train");
       const { report, create } = planRun(this.#request(settings));
