@@ -24,7 +24,9 @@ const chunks = {
   model: /src\/model\/model\.ts$/,
   // What training needs on any machine: without it each would load another one's code.
   training:
-    /src\/(backend\/(batches|dropout|sampleLoss|score|stepWork)|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
+    /src\/(nextTask|backend\/(batches|dropout|sampleLoss|score|stepWork)|graph\/weightRanges|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
+  trainer: /src\/model\/(trainer|history|metrics)\.ts$/,
+  metrics: /src\/metrics\/memberSums\.ts$/,
   backward: /src\/graph\/derive\.ts$/,
   wasmSupport: /src\/backend\/wasm\/(strategy|support|remembered)\.ts$/,
   wasmPlan: /src\/backend\/wasm\/plan\.ts$/,

@@ -1,6 +1,6 @@
 // Tables and files: rows to datasets, models to safetensors and back. Apart from the core, which needs neither.
 
-export { closestName } from "./data/closest.ts";
+export { closestName } from "./closest.ts";
 export {
   type EncodeOptions,
   type EncodedInputs,
@@ -38,7 +38,15 @@ export {
 } from "./data/preprocessing.ts";
 export type { Labels } from "./data/spelling.ts";
 export type { Task } from "./data/task.ts";
-export { type ClassScore, type NumberScore, type PredictionScore, scorePredictions } from "./data/scores.ts";
+export {
+  type ClassScore,
+  type NumberScore,
+  type PredictionScore,
+  requireMetrics,
+  type ScoreOptions,
+  scorePredictions,
+} from "./data/scores.ts";
+export { type MetricName, metricNames } from "./metrics/metrics.ts";
 export { tableFromRows } from "./data/rowObjects.ts";
 export { type ReadOptions, readTable } from "./data/readTable.ts";
 export type { ReadProgress, SliceOptions } from "./data/slices.ts";

@@ -97,6 +97,8 @@ export { type Average, ema, swa } from "./math/average.ts";
 export { optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
 export type { HyperParameterOptions } from "./math/optimizers.ts";
 export type { FitResult, History, ValidationPoint } from "./model/history.ts";
+export type { MetricName } from "./metrics/metrics.ts";
+export type { MetricOptions, MetricScores } from "./model/measure.ts";
 export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
 export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";

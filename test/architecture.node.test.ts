@@ -6,7 +6,7 @@ import { parseSync } from "vite";
 import { expect, test } from "vitest";
 
 /** Files in src/ itself that touch no host and know nothing of networks. */
-const basicFiles = ["errors", "random", "nextTask", "halfFloats"];
+const basicFiles = ["errors", "closest", "random", "nextTask", "halfFloats"];
 
 /**
  * Place in src/ → places it may import. "basic" stands for the files above, "x.ts" for a public face, "x/" for a folder; a folder below
@@ -49,15 +49,16 @@ const mayImport: Record<string, string[]> = {
     "math/",
     "basic",
   ],
-  "model/": ["model/", "backend/", "graph/", "math/", "formats/", "basic"],
-  "data/": ["data/", "backend/", "graph/", "basic"],
+  "metrics/": ["metrics/", "backend/", "basic"],
+  "model/": ["model/", "metrics/", "backend/", "graph/", "math/", "formats/", "basic"],
+  "data/": ["data/", "metrics/", "backend/", "graph/", "basic"],
   "formats/": ["formats/", "data/", "backend/", "graph/", "math/", "basic"],
   "tensor/": ["tensor/", "backend/", "graph/", "math/", "type model/", "basic"],
   "explain/": ["explain/", "backend/", "graph/", "math/", "model/", "basic"],
-  "index.ts": ["math.ts", "model/", "backend/", "data/", "formats/", "graph/", "math/", "basic"],
+  "index.ts": ["math.ts", "metrics/", "model/", "backend/", "data/", "formats/", "graph/", "math/", "basic"],
   "explain.ts": ["explain/"],
   "math.ts": ["math/"],
-  "data.ts": ["data/", "formats/"],
+  "data.ts": ["data/", "metrics/", "formats/", "basic"],
   "tensor.ts": ["tensor/", "backend/", "basic"],
   "node.ts": ["index.ts", "node/", "backend/"],
   "node/": ["node/", "index.ts", "backend/", "backend/webgpu/"],

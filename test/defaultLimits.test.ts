@@ -14,7 +14,7 @@ import { expectClose } from "./support/expectClose.ts";
 import { goldens, relative, trainList } from "./support/goldens.ts";
 import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters } from "./support/graphs.ts";
-import { testInFull } from "./support/share.ts";
+import { someOf, testInFull } from "./support/share.ts";
 
 /** Limits of every device, by the WebGPU specification (limits, default values), and those that kernels depend on. */
 const promised = {
@@ -67,7 +67,8 @@ test("no kernel binds more storage buffers than every device offers", () => {
   expect(all[0]![1]).toBeLessThanOrEqual(promised.maxStorageBuffersPerShaderStage);
 });
 
-const [golden] = goldens.filter(({ widths }) => widths.join("-") === "4-8-3");
+/** The smallest: kernels are compiled for this device alone. */
+const [golden] = goldens.filter(({ widths }) => widths.join("-") === "2-2-2-1");
 testInFull.each(strategyNames)("strategy %s follows PyTorch's float64 run, or says why not", async (strategy) => {
   if (strategy === "subgroups") {
     await expect(trainList(golden!, device, strategy)).rejects.toThrow(/train: strategy: expected one of/);
@@ -78,7 +79,7 @@ testInFull.each(strategyNames)("strategy %s follows PyTorch's float64 run, or sa
   expect(relative(parameters, golden!.finalParameters)).toBeLessThanOrEqual(1e-4);
 });
 
-test.each(graphGoldens)("$name follows PyTorch's float64 run", async (own) => {
+test.each(someOf(graphGoldens))("$name follows PyTorch's float64 run", async (own) => {
   const executor = await createExecutor(device, own.network, 1);
   try {
     const { losses, parameters } = await trainGolden(own, executor);
@@ -89,7 +90,7 @@ test.each(graphGoldens)("$name follows PyTorch's float64 run", async (own) => {
   }
 });
 
-test("layer norm, an embedding, dropout and residual blocks train as on the reference", async () => {
+testInFull("layer norm, an embedding, dropout and residual blocks train as on the reference", async () => {
   const block = () => residual(layerNorm(), dense(8, "silu"), dropout(0.1), dense(6, "tanh"), dense(8));
   const layers = [
     embedding({ column: 1, categories: 5, width: 4 }),

@@ -54,6 +54,10 @@ const tiny = network({
   loss: "squaredError",
 });
 
+/** What several tests train: each network and optimizer compiles kernels of its own. */
+const small = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "meanSquaredError" });
+const withMomentum = sgd({ learningRate: 0.1, momentum: 0.5 });
+
 test("the checked-in shaders are what the emitter writes for the worked example", () => {
   expect(emitNetwork(tiny)).toBe(networkSource);
   expect(emitUpdate(tiny, 0)).toBe(updateSource);
@@ -201,10 +205,10 @@ const follows = (strategy: StrategyName, one: Case, isOneOfItsKind: boolean): vo
   });
 
 for (const [at, strategy] of fusedStrategies.entries()) {
-  // trainGroups.test.ts and trainTiles.test.ts try every loss, and theirs are the kernels that take longest to compile.
-  const isTriedByKernel = strategy === "groups" || strategy === "tiles";
+  // Members try every function. The others write them by the same code, or in kernels that try all of them by themselves
+  // (trainGroups.test.ts, trainTiles.test.ts).
   for (const [index, one] of cases.entries()) {
-    if (!isTriedByKernel || index === at || index % 3 === 0) follows(strategy, one, index === at);
+    if (strategy === "members" || index === at || index % 3 === 0) follows(strategy, one, index === at);
   }
 
   test(`${strategy}: the same bits twice, and however many steps are handed over at once`, async () => {
@@ -221,14 +225,14 @@ for (const [at, strategy] of fusedStrategies.entries()) {
 
   testInFull(`${strategy}: a member among 70 takes the same bits as alone with its settings`, async () => {
     const members = 70;
-    const net = network({ inputs: 3, layers: [dense(5, "tanh"), dense(2)], loss: "meanSquaredError" });
+    const net = small;
     const perMember = {
       learningRate: Array.from({ length: members }, (_, member) => 0.01 * (1 + member)),
       momentum: Array.from({ length: members }, (_, member) => (member % 2) * 0.9),
       weightDecay: Array.from({ length: members }, (_, member) => (member % 3) * 0.001),
       seed: Array.from({ length: members }, (_, member) => 1000 + member),
     };
-    const settings = settingsOf(net, 90, { optimizer: sgd({ learningRate: 1, momentum: 0.5 }), bootstrap: true });
+    const settings = settingsOf(net, 90, { optimizer: withMomentum, bootstrap: true });
     const initial = parametersOf(net, 11, members);
     const all = await onGpu(strategy, { net, members, initial, settings: { ...settings, perMember } });
     const count = net.parameterCount;
@@ -257,17 +261,12 @@ for (const strategy of ["layered", ...fusedStrategies] as const) {
     `${strategy}: a member that diverges stops with finite parameters, and the others do not notice`,
     async () => {
       const members = 5;
-      const settings = settingsOf(tiny, 20, { batchSize: 4, optimizer: sgd({ learningRate: 0.3 }) });
-      const wild = network({ inputs: 2, layers: [dense(3), dense(1)], loss: "squaredError" });
+      const settings = settingsOf(small, 20, { batchSize: 4, optimizer: withMomentum, bootstrap: true });
       const rates = [0.01, 0.02, 1e30, 0.03, 0.04];
       const run = (learningRate: readonly number[]) =>
-        onGpu(strategy, {
-          net: wild,
-          members,
-          settings: { ...settingsOf(wild, 20, settings), data: dataOf(wild, 20, 3), perMember: { learningRate } },
-        });
+        onGpu(strategy, { net: small, members, settings: { ...settings, perMember: { learningRate } } });
       const [one, calm] = [await run(rates), await run(rates.with(2, 0.01))];
-      const count = wild.parameterCount;
+      const count = small.parameterCount;
       const stopped = one.results.nonFiniteSteps[2]!;
       expect(stopped).toBeGreaterThanOrEqual(0);
       expect(stopped).toBeLessThan(10);
@@ -287,11 +286,11 @@ for (const strategy of ["layered", ...fusedStrategies] as const) {
   );
 
   testInFull(`${strategy}: orders and samples of their own are those of the reference`, async () => {
-    const net = network({ inputs: 2, layers: [dense(4, "tanh"), dense(1)], loss: "huber" });
+    const net = small;
     const seed = [7, 2 ** 40 + 3, 0];
     const both = strategy === "layered" ? [{ perMember: { seed }, bootstrap: true }] : []; // the others: a member among 70
     for (const own of [{ perMember: { seed } }, { bootstrap: true }, ...both]) {
-      const settings = settingsOf(net, 101, { batchSize: 10, ...own });
+      const settings = settingsOf(net, 101, { optimizer: withMomentum, batchSize: 10, ...own });
       const training = { net, members: 3, settings };
       const [gpu, truth] = [await onGpu(strategy, training), await onReference(training)];
       expect(relativeDistance(gpu.losses, truth.losses), JSON.stringify(own)).toBeLessThan(2e-6);

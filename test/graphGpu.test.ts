@@ -28,7 +28,7 @@ import { graphGoldens, trainGolden } from "./support/graphGoldens.ts";
 import { graphCases, graphData, graphParameters, randomGraph } from "./support/graphs.ts";
 import { countCalls } from "./support/gpuCounts.ts";
 import { cases } from "./support/shapes.ts";
-import { testOf } from "./support/share.ts";
+import { someOf, testOf } from "./support/share.ts";
 import { narrowed, shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -55,10 +55,13 @@ async function compare(net: AnyNetwork, members: number, rows: number): Promise<
   expectClose("parameter", await model.readParameters(), await reference.readParameters(), 1e-5);
 }
 
+/** So few that products are computed value by value: tiles compile ten times as long, and have tests of their own. */
+const fewRows = 3;
+
 for (const [index, { name, network: net }] of graphCases.entries()) {
   testOf(index % 5 === 2)(`the GPU agrees with the reference: ${name}`, async () => {
-    await compare(net, 1, 7);
-    await compare(net, 3, 5);
+    await compare(net, 1, fewRows);
+    await compare(net, 3, fewRows);
   });
 }
 
@@ -66,14 +69,14 @@ test("the GPU agrees with the reference on random graphs", async () => {
   const check = async (seed: number): Promise<void> => {
     const net = randomGraph(seed);
     const parameters = graphParameters(net, seed);
-    const data = graphData(net, 5, seed);
+    const data = graphData(net, fewRows, seed);
     using reference = await createModel(net, { device: cpu, parameters });
     using model = await createModel(net, { device: device(), parameters });
     const [own, wanted] = [await model.trace(data, optimizer), await reference.trace(data, optimizer)];
     expectClose(`seed ${seed}: loss`, own.losses, wanted.losses, 1e-5);
     expectClose(`seed ${seed}: gradient`, own.gradients, wanted.gradients, 1e-4); // of deep chains of exponentials
   };
-  await fc.assert(fc.asyncProperty(fc.nat(1e6), check), cases(30));
+  await fc.assert(fc.asyncProperty(fc.nat(1e6), check), cases(20));
 });
 
 test.each(graphGoldens)("$name: the GPU follows PyTorch's float64 run", async (golden) => {
@@ -132,7 +135,7 @@ const settingsOf = (more: Partial<RunSettings> = {}): RunSettings => ({
   ...more,
 });
 
-for (const lanes of [1, 2, 8, 64]) {
+for (const lanes of [1, 8, 64]) {
   testOf(lanes === 8)(`rows that ${lanes} invocations take together`, async () => {
     const parameters = await train(device(), mixed, settingsOf(), lanes);
     expectClose("parameter", parameters, await trainReference(mixed, settingsOf()), 1e-5);
@@ -142,12 +145,10 @@ for (const lanes of [1, 2, 8, 64]) {
 
 const drawn: readonly [string, Partial<RunSettings>][] = [
   ["in order", { shuffle: false }],
-  ["of a bootstrap sample", { bootstrap: true }],
-  ["of each member", { perMember: { seed: [4, 9] } }],
   ["of each member's bootstrap sample", { perMember: { seed: [4, 9] }, bootstrap: true }],
 ];
 for (const [index, [name, more]] of drawn.entries()) {
-  testOf(index === 3)(`rows of the data ${name}`, async () => {
+  testOf(index === 1)(`rows of the data ${name}`, async () => {
     const parameters = await train(device(), mixed, settingsOf(more));
     expectClose("parameter", parameters, await trainReference(mixed, settingsOf(more)), 1e-5);
   });
@@ -188,10 +189,11 @@ test("a residual block with layer norm takes 3 dispatches more than its dense la
   console.log(`one block: ${counts[0]} dispatches, two: ${counts[1]}; three dense layers: 10`);
 });
 
-test.each(graphCases.filter((_, index) => index % 4 === 1))(
+test.each(someOf(graphCases.filter((_, index) => index % 4 === 1)))(
   "the plan of $name counts dispatches and bytes",
   async (own) => {
-    const settings = { data: graphData(own.network, 30, 1), optimizer: adam(), batchSize: 15, shuffle: true, seed: 1 };
+    const data = graphData(own.network, 8, 1);
+    const settings = { data, optimizer: adam(), batchSize: 4, shuffle: true, seed: 1 };
     const executor = await createExecutor(device(), own.network, 2);
     const plan = await executor.planRun(settings);
     const run = await executor.createRun(settings);
@@ -207,7 +209,7 @@ test.each(graphCases.filter((_, index) => index % 4 === 1))(
         dispatchWorkgroups: 10 * plan.dispatchesPerStep,
       });
       expect(plan.kernels).toHaveLength(plan.dispatchesPerStep);
-      expect(plan).toMatchObject({ strategy: "layered", stepsPerDispatch: 1, chunkRows: 15 });
+      expect(plan).toMatchObject({ strategy: "layered", stepsPerDispatch: 1, chunkRows: 4 });
       expect(plan.reason).toMatch(
         /the only one for a network that is not a list.*: \d+ dispatches a step; about .* ms a step/,
       );

@@ -18,7 +18,7 @@ import {
   transposes,
 } from "./support/matmulCases.ts";
 import { cases } from "./support/shapes.ts";
-import { testInFull } from "./support/share.ts";
+import { someOf, testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const device = shareDevice();
@@ -76,7 +76,7 @@ test("matmul agrees with float64 over shapes, transposes and repeated matrices",
     fc.asyncProperty(someCase, attempt),
     cases(
       250,
-      large.map((one): [Case] => [one]),
+      someOf(large).map((one): [Case] => [one]),
     ),
   );
   console.log(`matmul: largest error ${worst.toFixed(3)} of its bound`);
@@ -99,13 +99,14 @@ test("every variant agrees with float64 and gives the same bits, whole and in sl
     const operands = [operandOf(one, "a", 1), operandOf(one, "b", 2)];
     const length = one.batch.reduce((product, size) => product * size, one.m * one.n);
     for (const variant of variantsHere()) {
+      if (variant === "tiled" && one.transposeA) continue; // it reads a as wideTiled does, and tiles compile longest
       const own = hashOf(await run(one, operands, length, { variant, splits }));
       expect(own, `${describeCase(one)}, ${variant}, ${splits} splits`).toBe(bits);
     }
   };
   const examples = [
-    ...large.map((one): [Case, number] => [one, one.k > 1024 ? 3 : 1]),
-    ...sliced.flatMap((one) => [1, 3].map((splits): [Case, number] => [one, splits])),
+    ...someOf(large).map((one): [Case, number] => [one, one.k > 1024 ? 3 : 1]),
+    ...someOf(sliced).flatMap((one) => [1, 3].map((splits): [Case, number] => [one, splits])),
   ];
   const someSplits = fc.constantFrom(1, 1, 2, 3);
   await fc.assert(fc.asyncProperty(someCase, someSplits, attempt), cases(100, examples));
@@ -137,7 +138,8 @@ const fewValues = upToFour.flatMap((m) => upToFour.map((n) => ({ m, n })));
 testInFull.each(transposes)(
   "a few values of long sums, %o, agree with float64, however they can be loaded",
   async (both) => {
-    for (const { m, n } of fewValues) {
+    const isPlain = !both.transposeA && !both.transposeB;
+    for (const { m, n } of fewValues.filter((_, at) => isPlain || at % 3 === 0)) {
       const k = 4096 + 4 * n + (m % 2); // rows that are aligned, and rows that are not
       const one: Case = { ...plain, ...both, m, n, k, batch: [2], repeats: [m === 3 ? "a" : "neither"] };
       await tryMatmul(one);

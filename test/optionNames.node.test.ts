@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { closestName } from "../src/data/closest.ts";
+import { closestName } from "../src/closest.ts";
 import { missingNotes } from "../src/data/missingCells.ts";
 import { messageOf } from "../src/cli/exitCodes.ts";
 import { placeOf } from "../src/cli/files.ts";

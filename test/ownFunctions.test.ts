@@ -39,7 +39,7 @@ const ownLogCosh = loss("ownLogCosh", (y, t) => {
 /** All of z is taken by sine and cosine; but for the second. */
 const wave = activation("wave", (z) => math.sin(z).times(math.cos(z)));
 const snake = activation("snake", (z) => z.plus(math.sin(z).squared()));
-const net = network({ inputs: 3, layers: [dense(6, ownMish), dense(4, wave), dense(2, snake)], loss: ownLogCosh });
+const net = network({ inputs: 3, layers: [dense(4, ownMish), dense(2, wave), dense(1, snake)], loss: ownLogCosh });
 const data = dataOf(net, 48, 4);
 
 const points = Float32Array.from({ length: 2 ** 16 }, (_, at) => (30 * (at - 2 ** 15)) / 2 ** 15);

@@ -1,5 +1,5 @@
 import { exitCodes, Stop } from "../../src/cli/exitCodes.ts";
-import { didYouMean } from "../../src/data/closest.ts";
+import { didYouMean } from "../../src/closest.ts";
 import { contenders } from "../contenders/table.ts";
 import { loadPages } from "../load/loadPages.ts";
 import { namesOf } from "../race/names.ts";

@@ -6,7 +6,7 @@ import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
 import { exitCodeOf, exitCodes, Stop } from "../../src/cli/exitCodes.ts";
 import { flush, watchStreams } from "../../src/cli/output.ts";
-import { didYouMean } from "../../src/data/closest.ts";
+import { didYouMean } from "../../src/closest.ts";
 import { chooseFrom, listOf } from "./choices.ts";
 import { createProgram, type RaceFlags } from "./program.ts";
 

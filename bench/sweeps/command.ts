@@ -1,7 +1,7 @@
 import process from "node:process";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCodes, Stop } from "../../src/cli/exitCodes.ts";
-import { didYouMean } from "../../src/data/closest.ts";
+import { didYouMean } from "../../src/closest.ts";
 import type { DeviceChoice } from "../../src/backend/device.ts";
 import type { GpuDevice } from "../../src/backend/webgpu/device.ts";
 import { acquire } from "../../src/node.ts";

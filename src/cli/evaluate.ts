@@ -1,9 +1,10 @@
 import type { Command } from "commander";
-import { encodeTable, scorePredictions, toPredictions } from "../data.ts";
+import { encodeTable, requireMetrics, scorePredictions, toPredictions } from "../data.ts";
 import { deviceChoices, nameOf } from "../node.ts";
 import { encodingLines } from "./encodingLines.ts";
 import { readModelFile, readTableFile } from "./files.ts";
 import { name } from "./flags.ts";
+import { addMetricsOption } from "./metrics.ts";
 import { counted, short } from "./numbers.ts";
 import { createOutput } from "./output.ts";
 import { scoreLines } from "./scoreLines.ts";
@@ -12,7 +13,7 @@ import { type UseFlags, describeSavedModel, requirePreprocessing, withModel } fr
 import { working } from "./work.ts";
 
 const examples = `Examples:
-  thalweg evaluate penguins.safetensors more-penguins.json
+  thalweg evaluate penguins.safetensors more-penguins.json --metrics f1,rocAuc
   thalweg evaluate cars.safetensors test.csv --json --device cpu
 `;
 
@@ -20,6 +21,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
   const output = createOutput(flags);
   const saved = await readModelFile(modelFile);
   const preprocessing = requirePreprocessing(saved, modelFile);
+  requireMetrics("evaluate", flags.metrics ?? [], preprocessing);
   const table = await readTableFile(output, file, readOptionsForModel(flags, preprocessing));
   const encoded = await working(output, `encoding ${counted(table.rowCount, "row")}`, (onProgress) =>
     encodeTable(preprocessing, table, { strict: flags.strict ?? false, onProgress }),
@@ -36,7 +38,7 @@ async function evaluate(modelFile: string, file: string, flags: UseFlags): Promi
     for (const line of [...table.notes, ...encodingLines(encoded)]) output.info("note", line);
     const { loss, losses, accuracies } = await working(output, "evaluating the loss", () => model.evaluate(data));
     const predict = async () => toPredictions(preprocessing, await model.predict(data.inputs), model.members);
-    const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data);
+    const score = scorePredictions(preprocessing, await working(output, "predicting", predict), data, flags);
     for (const [index, line] of scoreLines(score).entries()) {
       output.result(index === 0 || score.kind === "number" ? "score" : "", line);
     }
@@ -55,7 +57,7 @@ export function addEvaluateCommand(program: Command): void {
     .summary("score a model on rows whose target is known")
     .usage("MODEL FILE [options]")
     .description(examples.trim());
-  addReadOptions(command)
+  addMetricsOption(addReadOptions(command))
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option("--strict", "a category that was not seen in training is an error")
     .option("--json", "print one JSON object instead of text")

@@ -74,7 +74,7 @@ export const integerList =
   };
 
 /** Case, `-`, `_` and spaces do not tell names apart. */
-const folded = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/g, "");
+export const folded = (text: string): string => text.toLowerCase().replaceAll(/[-_ ]/g, "");
 
 /** What other libraries call our names. */
 const synonyms = new Map([

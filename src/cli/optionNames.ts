@@ -35,6 +35,7 @@ const words = [
   "epochs",
   "seed",
   "members",
+  "metrics",
   "task",
 ];
 const atEnd = new RegExp(`(: )(${words.join("|")})$`);

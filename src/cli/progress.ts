@@ -35,6 +35,7 @@ function figures({ loss, validation, stepsPerSecond, etaMs, diverged }: Progress
   const parts = [`${names.loss} ${short(loss)}`];
   if (validation) parts.push(`val ${short(validation.loss)}`);
   if (validation?.accuracy !== undefined) parts.push(`${names.accuracy} ${percent(validation.accuracy)}`);
+  for (const [name, value] of Object.entries(validation?.metrics ?? {})) parts.push(`${name} ${short(value!)}`);
   if (diverged > 0) parts.push(`${diverged} diverged`);
   return [...parts, `${grouped(stepsPerSecond)} steps/s`, `ETA ${duration(etaMs)}`];
 }

@@ -19,7 +19,8 @@ export function oneLine(text: string): string {
 export const documentText = (text: string): string => text.replaceAll(/[^\P{Cc}\t\r\n]/gu, (found) => printable(found));
 
 /** JSON whose strings stay what they are: JSON.stringify leaves DEL, C1 and marks of direction as they are. */
-export const jsonText = (value: object): string => printable(JSON.stringify(value));
+export const jsonText = (value: object): string =>
+  printable(JSON.stringify(value, (_, own: unknown) => (own instanceof Float64Array || own instanceof Float32Array ? [...own] : own))); // prettier-ignore
 
 /** A word as it is typed into a shell. */
 export const shellWord = (word: string): string =>

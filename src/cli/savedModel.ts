@@ -1,4 +1,4 @@
-import type { Preprocessing, SavedModel } from "../data.ts";
+import type { MetricName, Preprocessing, SavedModel } from "../data.ts";
 import {
   type AnyNetwork,
   BadFile,
@@ -20,6 +20,8 @@ export interface UseFlags extends ReadFlags {
   readonly device: DeviceChoice;
   /** A category that was not seen in training is an error. */
   readonly strict?: boolean;
+  /** Of `evaluate`. */
+  readonly metrics?: readonly MetricName[];
   readonly json?: boolean;
   readonly quiet?: boolean;
 }

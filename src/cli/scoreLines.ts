@@ -1,9 +1,10 @@
-import type { ClassScore, PredictionScore } from "../data.ts";
+import type { ClassScore, MetricName, NumberScore, PredictionScore } from "../data.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
 
 /** Classes of which the whole confusion matrix is printed. */
 const mostInMatrix = 8;
 const mostConfusions = 8;
+const mostParts = 8;
 const longestName = 16;
 
 const cut = (name: string): string => (name.length > longestName ? `${name.slice(0, longestName - 1)}…` : name);
@@ -44,11 +45,28 @@ function classLines(score: ClassScore): string[] {
   return [first, balanced, ...(classes.length <= mostInMatrix ? matrixLines(score) : confusionLines(score))];
 }
 
-/** The lines of a score: accuracy and what is confused with what, or RMSE and R² per target. */
-export function scoreLines(score: PredictionScore): string[] {
-  if (score.kind === "class") return classLines(score);
+/** The metrics that were asked for, and what each is of the classes or targets. */
+function metricLines(score: PredictionScore): string[] {
+  const [names, parts] =
+    score.kind === "class" ? [score.classes, score.perClass] : [score.columns.map(({ name }) => name), score.perOutput];
+  return Object.entries(score.metrics ?? {}).map(([name, value]) => {
+    const own = names.length > 1 ? (parts?.[name as MetricName] ?? []) : [];
+    const each = own.slice(0, mostParts).map((part, k) => `${cut(names[k]!)} ${short(part)}`);
+    const more = own.length > mostParts ? [`… ${own.length - mostParts} more`] : [];
+    const told = Number.isNaN(value) ? "not defined" : short(value!);
+    return `${name} ${told}${own.length > 0 ? ` (${[...each, ...more].join(", ")})` : ""}`;
+  });
+}
+
+/** The lines of a score: accuracy and what is confused with what, or RMSE and R² per target; then the metrics that were asked for. */
+export const scoreLines = (score: PredictionScore): string[] => [
+  ...(score.kind === "class" ? classLines(score) : numberLines(score)),
+  ...metricLines(score),
+];
+
+function numberLines(score: NumberScore): string[] {
   return score.columns.map(({ name, rmse, r2 }) => {
-    const fit = r2 === undefined ? "R² not defined for equal values" : `R² ${r2.toFixed(4)}`;
+    const fit = Number.isNaN(r2) ? "R² not defined for one row" : `R² ${r2.toFixed(4)}`;
     return `${name}: RMSE ${short(rmse)}, ${fit} (${counted(score.rows, "row")})`;
   });
 }

@@ -1,10 +1,11 @@
-import type { Prepared, Preprocessing } from "../data.ts";
+import { type Prepared, type Preprocessing, requireMetrics } from "../data.ts";
 import {
   type AnyNetwork,
   type Checkpoint,
   type Device,
   type FloatArray,
   InvalidInput,
+  type MetricOptions,
   type Model,
   type Optimizer,
   createModel,
@@ -40,6 +41,12 @@ import {
 } from "./training.ts";
 import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
+/** Metrics of numbers are told in the units of the table. */
+function metricOptions({ metrics }: TrainFlags, { target }: Preprocessing): MetricOptions {
+  if (!metrics) return {};
+  return { metrics, ...(target.kind === "number" && { targetUnits: target.columns }) };
+}
+
 const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
   epochs: flags.epochs,
@@ -49,6 +56,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   ...regularisationOf(flags),
   ...updateOptionsOf(flags),
   ...(prepared.validation && { validation: prepared.validation }),
+  ...metricOptions(flags, prepared.preprocessing),
   ...stoppingOf(flags, prepared),
 });
 
@@ -168,6 +176,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const modelFile = claimModel(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
+  requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
   networkOf(flags, prepared.preprocessing);
   const device = await openDevice(output, flags.device);
   try {

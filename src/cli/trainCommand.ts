@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { every } from "./checkpointing.ts";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
+import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
@@ -38,6 +39,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     integer("--seed", 0),
     1,
   );
+  addMetricsOption(command);
   addRegularisationOptions(command);
   addUpdateOptions(command);
   addOutputOptions(command)

@@ -21,6 +21,7 @@ import {
   InvalidInput,
   type InitializerName,
   type LossName,
+  type MetricName,
   type Optimizer,
   type OptimizerName,
   type Strategy,
@@ -74,6 +75,7 @@ interface OptimizerFlags {
 export interface TrainFlags extends CommonFlags, CheckpointFlags {
   /** True and "latest": the newest; else a file or a folder. */
   readonly resume?: string | true;
+  readonly metrics?: readonly MetricName[];
   readonly learningRate?: number;
   readonly momentum?: number;
   readonly weightDecay?: number;

@@ -193,7 +193,12 @@ export function tellStopping({ model, output, flags, prepared }: Session): void 
 }
 
 /** Tells how good the model is on the rows that were held out, in the units of the table. */
-export async function scoreHeldOut({ model, prepared, output }: Session): Promise<PredictionScore | undefined> {
+export async function scoreHeldOut({
+  model,
+  prepared,
+  output,
+  options,
+}: Session): Promise<PredictionScore | undefined> {
   const { preprocessing, validation } = prepared;
   if (!validation) {
     output.result("held-out", "no rows were held out (--validation 0)");
@@ -201,7 +206,7 @@ export async function scoreHeldOut({ model, prepared, output }: Session): Promis
   }
   const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.members);
   const predictions = await working(output, "scoring the rows held out", predict);
-  const score = scorePredictions(preprocessing, predictions, validation);
+  const score = scorePredictions(preprocessing, predictions, validation, options);
   const mean = model.members > 1 ? `, mean of ${model.members} members` : "";
   for (const [index, line] of scoreLines(score).entries()) {
     const isFirst = index === 0 || score.kind === "number";

@@ -16,7 +16,7 @@ import {
   columnWidth,
   isNumbered,
 } from "./preprocessing.ts";
-import { didYouMean } from "./closest.ts";
+import { didYouMean } from "../closest.ts";
 import { type Labels, labelLookup, labelOf, otherCaseLookup } from "./spelling.ts";
 import { TextCounts } from "./textCounts.ts";
 import { type Column, type Table, cellPlace, listNames, quote } from "./table.ts";

@@ -1,4 +1,5 @@
 import type { FloatArray } from "../backend/executor.ts";
+import { bothClasses, largestOfRows } from "../metrics/rows.ts";
 import type { NumberColumn, Preprocessing } from "./preprocessing.ts";
 
 /** Class per row, with one score per class: probabilities, or outputs of a network whose loss gives none. */
@@ -29,19 +30,6 @@ function meanOverMembers(values: FloatArray, members: number): Float64Array {
   return mean;
 }
 
-/** Index of the largest value in each row of [rows, width]; the first of equals. */
-function largest(values: Float64Array, width: number): Uint32Array {
-  return Uint32Array.from({ length: values.length / width }, (_, row) => {
-    let best = 0;
-    for (let k = 1; k < width; k++) if (values[row * width + k]! > values[row * width + best]!) best = k;
-    return best;
-  });
-}
-
-/** One value p per row → [1 − p, p] */
-const bothClasses = (values: Float64Array): Float64Array =>
-  Float64Array.from({ length: values.length * 2 }, (_, k) => (k % 2 === 0 ? 1 - values[k >> 1]! : values[k >> 1]!));
-
 /**
  * Gives network outputs their meaning: classes with scores, or values in the units of the table.
  * @param values [members, rows, outputs]: probabilities where the loss takes logits, else the outputs
@@ -51,7 +39,7 @@ export function toPredictions(preprocessing: Preprocessing, values: FloatArray, 
   const mean = meanOverMembers(values, members);
   if (target.kind === "class") {
     const scores = target.encoding === "binary" ? bothClasses(mean) : mean;
-    return { kind: "class", classes: target.values, chosen: largest(scores, target.values.length), scores };
+    return { kind: "class", classes: target.values, chosen: largestOfRows(scores, target.values.length), scores };
   }
   const { columns } = target;
   const inUnits = mean.map((value, index) => {

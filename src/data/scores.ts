@@ -1,9 +1,18 @@
 import type { Dataset } from "../backend/executor.ts";
-import { type ClassPredictions, type Predictions, toPredictions } from "./predictions.ts";
-import { type Preprocessing, outputWidth } from "./preprocessing.ts";
+import { InvalidInput } from "../errors.ts";
+import { MemberSums, type MetricsPlan, planMetrics } from "../metrics/memberSums.ts";
+import type { MetricName, MetricShape } from "../metrics/metrics.ts";
+import { classRows, classTargets } from "../metrics/rows.ts";
+import { type ClassPredictions, type NumberPredictions, type Predictions, toPredictions } from "./predictions.ts";
+import type { Preprocessing } from "./preprocessing.ts";
+
+/** Metrics that were asked for. */
+interface AskedMetrics {
+  readonly metrics?: { readonly [Name in MetricName]?: number };
+}
 
 /** How good predicted classes are. The names and formulas are those of scikit-learn. */
-export interface ClassScore {
+export interface ClassScore extends AskedMetrics {
   readonly kind: "class";
   readonly rows: number;
   readonly correct: number;
@@ -17,79 +26,134 @@ export interface ClassScore {
   readonly classes: readonly string[];
   /** Rows by true class, then by predicted class. */
   readonly confusion: readonly (readonly number[])[];
+  /** Metrics that were asked for and that each class has. */
+  readonly perClass?: { readonly [Name in MetricName]?: readonly number[] };
 }
 
+const always: readonly MetricName[] = ["accuracy", "balancedAccuracy", "f1", "confusionMatrix"];
+
 /** How good predicted numbers are. */
-export interface NumberScore {
+export interface NumberScore extends AskedMetrics {
   readonly kind: "number";
   readonly rows: number;
-  /** In the units of the table; r2 is 0 for always predicting the mean, undefined where the target does not vary. */
-  readonly columns: readonly { readonly name: string; readonly rmse: number; readonly r2: number | undefined }[];
+  /** In the units of the table; r2 is 0 for always predicting the mean, and NaN of a single row. */
+  readonly columns: readonly { readonly name: string; readonly rmse: number; readonly r2: number }[];
+  /** Metrics that were asked for, of each target. */
+  readonly perOutput?: { readonly [Name in MetricName]?: readonly number[] };
 }
 
 /** How good predictions are on rows whose targets are known. */
 export type PredictionScore = ClassScore | NumberScore;
 
-const sumOf = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+export interface ScoreOptions {
+  /** Metrics beside those that are always told. */
+  readonly metrics?: readonly MetricName[] | undefined;
+}
 
-function scoreClasses({ chosen, classes }: ClassPredictions, truth: Uint32Array): ClassScore {
-  const confusion = classes.map(() => classes.map(() => 0));
-  for (const [row, index] of truth.entries()) confusion[index]![chosen[row]!]!++;
-  const occurring = confusion.map(sumOf);
-  const named = classes.map(() => 0);
-  for (const counts of confusion) for (const [index, count] of counts.entries()) named[index]! += count;
-  const right = classes.map((_, index) => confusion[index]![index]!);
-  const indices = [...classes.keys()];
-  const present = indices.filter((index) => occurring[index]! > 0);
-  const either = indices.filter((index) => occurring[index]! + named[index]! > 0);
-  const rows = truth.length;
-  const correct = sumOf(right);
+const shapeOf = ({ target }: Preprocessing): MetricShape => {
+  if (target.kind === "number") return { task: "regression", width: target.columns.length };
+  const width = target.values.length;
+  return { task: width === 2 ? "binary" : "multiclass", width };
+};
+
+/** Throws `InvalidInput` on metrics that do not fit the target. */
+export function requireMetrics(place: string, metrics: readonly MetricName[], preprocessing: Preprocessing): void {
+  planMetrics(place, metrics, shapeOf(preprocessing));
+}
+
+/** A sum over classes that are no probabilities is not 1. */
+const tolerance = 1e-4;
+
+function areProbabilities(scores: Float64Array, classes: number): boolean {
+  for (let at = 0; at < scores.length; at += classes) {
+    const row = scores.subarray(at, at + classes);
+    const sum = row.reduce((a, b) => a + b, 0);
+    if (!(Math.abs(sum - 1) < tolerance && row.every((value) => value >= 0))) return false;
+  }
+  return true;
+}
+
+function requireProbabilities({ metrics }: MetricsPlan, scores: Float64Array, classes: number): void {
+  const [name] = [...metrics].find(([, { needsProbabilities }]) => needsProbabilities) ?? [];
+  if (name === undefined || areProbabilities(scores, classes)) return;
+  throw new InvalidInput({
+    place: `metrics: ${name}`,
+    expected: "probabilities, which binaryCrossEntropy and softmaxCrossEntropy give",
+    got: "scores of another loss",
+    fix: `leave ${name} out, or train with one of these losses`,
+  });
+}
+
+/** The metrics that were asked for, of one member. */
+function askedFor(sums: MemberSums, names: readonly MetricName[]) {
+  const found = names.map((name) => [name, sums.of(name)] as const).filter(([, { matrix }]) => !matrix);
+  const parts = found.filter(([, { each }]) => each).map(([name, { each }]) => [name, [...each!]] as const);
   return {
-    kind: "class",
-    rows,
-    correct,
-    accuracy: correct / rows,
-    baseline: occurring.reduce((a, b) => Math.max(a, b)) / rows,
-    balancedAccuracy: sumOf(present.map((index) => right[index]! / occurring[index]!)) / present.length,
-    macroF1: sumOf(either.map((index) => (2 * right[index]!) / (occurring[index]! + named[index]!))) / either.length,
-    classes,
-    confusion,
+    metrics: Object.fromEntries(found.map(([name, { value }]) => [name, value])),
+    parts: Object.fromEntries(parts),
   };
 }
 
-function scoreColumn(
-  values: Float64Array,
-  truth: Float64Array,
-  width: number,
-  column: number,
-): [number, number | undefined] {
-  const rows = truth.length / width;
-  let mean = 0;
-  for (let row = 0; row < rows; row++) mean += truth[row * width + column]! / rows;
-  let errors = 0;
-  let spread = 0;
-  for (let k = column; k < truth.length; k += width) {
-    errors += (values[k]! - truth[k]!) ** 2;
-    spread += (truth[k]! - mean) ** 2;
-  }
-  return [Math.sqrt(errors / rows), spread > 0 ? 1 - errors / spread : undefined];
+function scoreClasses(
+  predictions: ClassPredictions,
+  truth: ClassPredictions,
+  asked: readonly MetricName[],
+): ClassScore {
+  const { classes, scores } = predictions;
+  const width = classes.length;
+  const shape = { task: width === 2 ? "binary" : "multiclass", width } as const;
+  const plan = planMetrics("scorePredictions", [...always, ...asked], shape);
+  requireProbabilities(plan, scores, width);
+  const sums = new MemberSums(plan);
+  sums.add([classRows(classTargets(width, truth.scores), scores)]);
+  const matrix = sums.of("confusionMatrix").matrix!;
+  const rows = truth.chosen.length;
+  const { metrics, parts } = askedFor(sums, asked);
+  return {
+    kind: "class",
+    rows,
+    correct: matrix.reduce((correct, row, index) => correct + row[index]!, 0),
+    accuracy: sums.of("accuracy").value,
+    baseline: Math.max(...matrix.map((row) => row.reduce((a, b) => a + b))) / rows,
+    balancedAccuracy: sums.of("balancedAccuracy").value,
+    macroF1: sums.of("f1").value,
+    classes,
+    confusion: matrix,
+    ...(asked.length > 0 && { metrics, perClass: parts }),
+  };
 }
 
-/** Compares predictions with the targets of the same rows. */
+function scoreNumbers(
+  predictions: NumberPredictions,
+  truth: NumberPredictions,
+  asked: readonly MetricName[],
+): NumberScore {
+  const width = predictions.columns.length;
+  const shape = { task: "regression", width } as const;
+  const sums = new MemberSums(planMetrics("scorePredictions", ["rmse", "r2", ...asked], shape));
+  sums.add([{ outputs: width, values: predictions.values, targets: truth.values }]);
+  const [rmse, r2] = [sums.of("rmse").each!, sums.of("r2").each!];
+  const { metrics, parts } = askedFor(sums, asked);
+  return {
+    kind: "number",
+    rows: truth.values.length / width,
+    columns: predictions.columns.map((name, column) => ({ name, rmse: rmse[column]!, r2: r2[column]! })),
+    ...(asked.length > 0 && { metrics, perOutput: parts }),
+  };
+}
+
+/**
+ * Compares predictions with the targets of the same rows, by the definitions that `model.evaluate` has; numbers in the units of the table.
+ * @throws InvalidInput on metrics that do not fit
+ */
 export function scorePredictions(
   preprocessing: Preprocessing,
   predictions: Predictions,
   data: Dataset,
+  { metrics = [] }: ScoreOptions = {},
 ): PredictionScore {
   const truth = toPredictions(preprocessing, data.targets, 1);
-  if (predictions.kind === "class" && truth.kind === "class") return scoreClasses(predictions, truth.chosen);
-  if (predictions.kind !== "number" || truth.kind !== "number") {
-    throw new TypeError("scorePredictions: predictions and targets are of different kinds");
-  }
-  const width = outputWidth(preprocessing);
-  const columns = predictions.columns.map((name, column) => {
-    const [rmse, r2] = scoreColumn(predictions.values, truth.values, width, column);
-    return { name, rmse, r2 };
-  });
-  return { kind: "number", rows: truth.values.length / width, columns };
+  if (predictions.kind === "class" && truth.kind === "class") return scoreClasses(predictions, truth, metrics);
+  if (predictions.kind === "number" && truth.kind === "number") return scoreNumbers(predictions, truth, metrics);
+  throw new TypeError("scorePredictions: predictions and targets are of different kinds");
 }

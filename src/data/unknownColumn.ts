@@ -1,5 +1,5 @@
 import { InvalidInput } from "../errors.ts";
-import { didYouMean } from "./closest.ts";
+import { didYouMean } from "../closest.ts";
 import { type Table, listNames, quote } from "./table.ts";
 
 /** Most columns that a message lists. */

@@ -10,8 +10,9 @@ import { createExecutor } from "../backend/createExecutor.ts";
 import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
-import { type FitResult, HistoryRecorder } from "./history.ts";
-import { evaluate, type Evaluation, probabilitiesOf } from "./metrics.ts";
+import type { FitResult } from "./history.ts";
+import type { MetricOptions } from "./measure.ts";
+import type { Evaluation } from "./metrics.ts";
 import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
 import {
   planTraining,
@@ -23,10 +24,11 @@ import {
   type TrainPlan,
 } from "./options.ts";
 import type { Ensemble } from "./population.ts";
-import { decode, encode, requireAlike, type SaveExtras } from "./savedModel.ts";
+import { probabilitiesOf } from "./probabilities.ts";
+import type { SaveExtras } from "./savedModel.ts";
 import { summaryOf } from "./summary.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
-import { type Progress, Trainer } from "./trainer.ts";
+import type { Progress, Trainer } from "./trainer.ts";
 
 export interface ModelOptions {
   /** From `acquire()`. */
@@ -109,7 +111,9 @@ export class Model<Architecture extends AnyNetwork = Network> {
     this.#isTraining = true;
     try {
       plan.signal?.throwIfAborted();
+      if (plan.metrics.metrics) (await import("./measure.ts")).planFor("train", this.network, plan.metrics);
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
+      const { Trainer } = await import("./trainer.ts");
       const run = await soonAfterAbort(this.#executor.createRun(plan.settings), plan.signal);
       const open = (members: number) => createExecutor(this.device, this.network, members, this.members);
       const trainer = new Trainer(this.#executor, run, plan, open);
@@ -154,6 +158,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
   async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
     const plan = planTraining(this.network, data, options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
+    const { HistoryRecorder } = await import("./history.ts");
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
@@ -196,11 +201,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
   /**
    * Loss, and accuracy for the cross entropies, on rows of data: the mean over members, and of each one. One network with at most 2²²
    * outputs is scored in float64 from its outputs; otherwise sums are taken where the outputs are, in float32 over 128 rows and in
-   * float64 beyond: of a hundred thousand networks nothing but their scores is read.
+   * float64 beyond: of a hundred thousand networks nothing but their scores is read. Metrics, where they are asked for, are computed in
+   * float64 from the outputs of all members, slice by slice.
+   * @throws InvalidInput on metrics that do not fit the network
    */
-  async evaluate(data: Dataset): Promise<Evaluation> {
+  async evaluate(data: Dataset, options: MetricOptions = {}): Promise<Evaluation> {
     requireDataset("evaluate", data, this.network);
-    return evaluate(this.#executor, data);
+    requireOptions("evaluate", options, ["metrics", "targetUnits"]);
+    const { evaluate } = await import("./metrics.ts");
+    return evaluate(this.#executor, data, options);
   }
 
   /**
@@ -273,6 +282,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @throws InvalidInput when a parameter is not finite
    */
   async save(extras: SaveExtras = {}): Promise<Uint8Array> {
+    const { encode } = await import("./savedModel.ts");
     return encode(this, await this.readParameters(), extras);
   }
 
@@ -281,6 +291,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * @throws BadFile, or InvalidInput where the file holds another network or number of members
    */
   async load(bytes: Uint8Array): Promise<void> {
+    const { decode, requireAlike } = await import("./savedModel.ts");
     const saved = await decode("load", bytes);
     requireAlike(this, saved);
     this.writeParameters(saved.parameters);

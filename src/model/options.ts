@@ -19,6 +19,7 @@ import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.t
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
+import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import { requireCheckpoint } from "./checkpoint.ts";
@@ -27,10 +28,15 @@ import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStop
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions extends LabelOptions {
+export interface TrainOptions extends LabelOptions, MetricOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
-  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`. */
+  /**
+   * Scales the gradients of a member down to this norm where theirs is larger, as `torch.nn.utils.clip_grad_norm_`; what decay and `l1` add is
+   * not part of it.
+   */
+  readonly clipNorm?: number;
+  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`; behind `clipNorm`. */
   readonly clipValue?: number;
   /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Losses are told without it. */
   readonly l1?: number;
@@ -118,6 +124,8 @@ export interface TrainPlan {
   readonly perEpoch: number;
   readonly eventInterval: EventInterval;
   readonly validation: Dataset | undefined;
+  /** Taken over the validation rows. */
+  readonly metrics: MetricOptions;
   readonly earlyStopping: StoppingRule | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
@@ -139,6 +147,8 @@ const known = [
   ...labelOptions,
   "checkpoint",
   "validation",
+  "metrics",
+  "targetUnits",
   "earlyStopping",
   "logInterval",
   "signal",
@@ -247,6 +257,14 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
   };
 }
 
+/** Names are checked when the metrics are loaded. */
+function metricOptions({ validation, metrics, targetUnits }: TrainOptions): MetricOptions {
+  if (validation !== undefined || (metrics === undefined && targetUnits === undefined)) return { metrics, targetUnits };
+  const fix = "pass validation, or leave metrics out";
+  const expected = "validation rows, over which metrics are taken";
+  throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
+}
+
 /**
  * Checks data and options against members of a network and fills in defaults.
  * @throws InvalidInput
@@ -282,6 +300,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     perEpoch,
     eventInterval,
     validation,
+    metrics: metricOptions(options),
     earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),

@@ -140,7 +140,7 @@ export class PackedRun implements TrainingRun {
 
   /** Scores of all members on the validation rows: of those left out, those that they had. */
   async score(): Promise<Scores> {
-    const own = await evaluate(this.#inner.executor, this.#request.validation!, true);
+    const own = await evaluate(this.#inner.executor, this.#request.validation!, {}, true);
     return this.#whole?.scores ? putAll(this.#whole.scores, this.#of, this.#places, own) : own;
   }
 
@@ -172,7 +172,7 @@ export class PackedRun implements TrainingRun {
     this.#inner = part;
     this.#places = going;
     this.#hasRun = false;
-    this.#whole = { state, scores: validation && (await evaluate(executor, validation, true)) };
+    this.#whole = { state, scores: validation && (await evaluate(executor, validation, {}, true)) };
   }
 
   /** @returns undefined where memory does not hold both, and all go on as they are */
@@ -197,7 +197,7 @@ export class PackedRun implements TrainingRun {
   scoreAs(parameters: FloatArray): Promise<Scores> {
     const { executor, validation } = this.#request;
     executor.writeParameters(parameters);
-    return evaluate(executor, validation!, true);
+    return evaluate(executor, validation!, {}, true);
   }
 
   /** Lets the executor of all members know the parameters of those that are packed. */

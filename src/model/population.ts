@@ -1,7 +1,7 @@
 import { InvalidInput } from "../errors.ts";
 import type { Executor, FloatArray } from "../backend/executor.ts";
 import { requireInteger } from "../graph/network.ts";
-import { probabilitiesOf } from "./metrics.ts";
+import { probabilitiesOf } from "./probabilities.ts";
 
 /** What members predict together, [rows, outputs]. */
 export interface Ensemble {

@@ -13,7 +13,7 @@ import { nextTask } from "../nextTask.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { AveragedParameters } from "./averagedParameters.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
-import { evaluate, type Evaluation } from "./metrics.ts";
+import { evaluate, type Evaluation, metricsOf } from "./metrics.ts";
 import {
   requireControls,
   type EventInterval,
@@ -365,11 +365,13 @@ export class Trainer {
 
   /** Scores members on the validation rows, and stops those that get no better. */
   async #validate(nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
-    const { validation } = this.#plan;
-    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation));
+    const { validation, metrics } = this.#plan;
+    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation, metrics));
     const state = this.#keeper.isSmall ? this.#keeper.newest : undefined;
-    const evaluation = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
-    return this.#isDone ? this.#stopper.restore() : evaluation;
+    const judged = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
+    const evaluation = this.#isDone ? await this.#stopper.restore() : judged;
+    if (!metrics.metrics) return evaluation;
+    return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
   /** A state of the run, with what the trainer itself goes on from. */

@@ -17,5 +17,9 @@ export const testInFull = test.skipIf(!takesAll);
 /** `test` where the case stands for its kind in every host, else `testInFull`. */
 export const testOf = (isOneOfItsKind: boolean) => (isOneOfItsKind ? test : testInFull);
 
+/** Named cases of a kind: all of them, or where a host takes the smaller share the first of each few. */
+export const someOf = <T>(all: readonly T[], each = 4): readonly T[] =>
+  all.filter((_, at) => takesAll || at % each === 0);
+
 /** How many of the cases of a property are tried, always from the first on. */
 export const shareOf = (count: number): number => (takesAll ? count : Math.ceil(count / 10));

@@ -1,0 +1,17 @@
+import type { Command } from "commander";
+import { type MetricName, metricNames } from "../data.ts";
+import { folded, list } from "./flags.ts";
+
+/** Names as people write them, `roc-auc`, become ours; who knows the task tells of those that are none. */
+const metrics = (text: string): MetricName[] =>
+  list("--metrics")(text).map(
+    (name) => metricNames.find((known) => folded(known) === folded(name)) ?? (name as MetricName),
+  );
+
+export function addMetricsOption(command: Command): Command {
+  return command.option(
+    "--metrics <names>",
+    `scores beside the usual ones: ${metricNames.join(", ")}, top3 (those that fit the target)`,
+    metrics,
+  );
+}
