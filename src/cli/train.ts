@@ -20,6 +20,7 @@ import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
 import { keptFlags, resume } from "./resume.ts";
 import { stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
@@ -30,6 +31,7 @@ import {
   type Session,
   claimModel,
   interruptedAt,
+  lostNote,
   resumeHint,
   prepareTable,
   recordOf,
@@ -49,6 +51,7 @@ function metricOptions({ metrics }: TrainFlags, { target }: Preprocessing): Metr
 
 const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
+  ...scheduleOf(flags),
   epochs: flags.epochs,
   batchSize: flags.batchSize,
   seed: flags.seed,
@@ -116,14 +119,21 @@ async function announce(session: Session<TrainFlags>, device: Device): Promise<v
   if (checkpointing?.description) output.info("saving", checkpointing.description);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
-  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, learning rate ${learningRate}`);
+  const rate = `learning rate ${learningRate}${describeSchedule(flags)}`;
+  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, ${rate}`);
+}
+
+interface Start {
+  readonly device: Device;
+  /** Of the run that goes on. */
+  readonly parameters: FloatArray | undefined;
+  readonly onLost: (why: string) => void;
 }
 
 async function createTrainingModel(
   flags: TrainFlags,
   preprocessing: Preprocessing,
-  device: Device,
-  parameters: FloatArray | undefined,
+  { device, parameters, onLost }: Start,
 ): Promise<Model<AnyNetwork>> {
   const { seed, members, initializer } = flags;
   const network = networkOf(flags, preprocessing);
@@ -131,6 +141,7 @@ async function createTrainingModel(
     device,
     seed,
     members,
+    onLost,
     ...(initializer && { initializer }),
     ...(parameters && { parameters }),
   });
@@ -153,10 +164,10 @@ interface TrainCall {
 }
 
 /** Library's words about a run that goes on, in those of the command line. */
-function requireSameRun(session: Session<TrainFlags>): void {
+async function requireSameRun(session: Session<TrainFlags>): Promise<void> {
   const { model, prepared, options, table } = session;
   try {
-    model.plan(prepared.training, options);
+    await model.plan(prepared.training, options);
   } catch (error) {
     if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) throw error;
     const what = error.fault.place.slice("train: resume: ".length);
@@ -181,11 +192,12 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const device = await openDevice(output, flags.device);
   try {
     const checkpoint = resumed?.saved.checkpoint;
-    const model = await createTrainingModel(flags, prepared.preprocessing, device, checkpoint?.parameters);
+    const view = createProgressView(output, { epochs: flags.epochs });
+    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
+    const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
     const goesOn = checkpoint && !isDone;
     const options = { ...optionsOf(flags, prepared, optimizer), ...(goesOn && { resume: checkpoint }) };
-    const view = createProgressView(output, { epochs: flags.epochs });
     const { network, members } = model;
     const { preprocessing } = prepared;
     const contentOf = (state: Checkpoint) => {
@@ -194,7 +206,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
     const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile, checkpointing };
-    requireSameRun(session);
+    await requireSameRun(session);
     await announce(session, device);
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)
