@@ -14,6 +14,7 @@ import { Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodeOf, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
+import { tellFolds, withFolds } from "./folds.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { counted, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
@@ -59,7 +60,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   ...regularisationOf(flags),
   ...updateOptionsOf(flags),
   ...(prepared.validation && { validation: prepared.validation }),
-  ...metricOptions(flags, prepared.preprocessing),
+  ...(flags.folds === undefined && metricOptions(flags, prepared.preprocessing)),
   ...stoppingOf(flags, prepared),
 });
 
@@ -74,17 +75,24 @@ function requireConverged({ model, flags }: Session<TrainFlags>, { last }: Outco
   throw new Stop(text, exitCodes.diverged[0]);
 }
 
+/** What was known before the first step. */
+interface Before {
+  /** Where the steps are to be verified. */
+  readonly initialParameters: FloatArray | undefined;
+  readonly folds: Awaited<ReturnType<typeof tellFolds>> | undefined;
+}
+
 /** After training: save, score, check, in the order in which they are told. */
 async function conclude(
   session: Session<TrainFlags>,
   outcome: Outcome,
-  initialParameters: FloatArray | undefined,
+  { initialParameters, folds }: Before,
 ): Promise<void> {
   const { output, interrupts } = session;
   requireConverged(session, outcome);
   const written = await save(session, outcome);
   const saved = (): void => output.result("saved", written);
-  const record = { command: "train", ...(await recordOf(session, outcome)) };
+  const record = { command: "train", ...(await recordOf(session, outcome)), crossValidation: folds };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
@@ -181,7 +189,7 @@ async function requireSameRun(session: Session<TrainFlags>): Promise<void> {
 export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
   const output = createOutput(typed);
   const resumed = typed.resume === undefined ? undefined : await resume(output, file, typed, isTyped);
-  const flags = resumed?.flags ?? typed;
+  const flags = withFolds(resumed?.flags ?? typed);
   const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file });
   const optimizer = optimizerOf(flags);
   const modelFile = claimModel(file, flags);
@@ -211,13 +219,14 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)
       output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
+    const folds =
+      flags.folds !== undefined && !resumed ? await tellFolds(session, metricOptions(flags, preprocessing)) : undefined;
     const initialParameters = flags.verify && !isDone ? await model.readParameters() : undefined;
     try {
-      await conclude(
-        session,
-        isDone ? doneBefore(session, checkpoint) : await runTraining(session, view),
+      await conclude(session, isDone ? doneBefore(session, checkpoint) : await runTraining(session, view), {
         initialParameters,
-      );
+        folds,
+      });
     } catch (error) {
       if (exitCodeOf(error) === exitCodes.diverged[0]) await checkpointing?.end(); // it would diverge again
       throw error;

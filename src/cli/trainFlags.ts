@@ -82,6 +82,8 @@ export interface TrainFlags extends CommonFlags, CheckpointFlags {
   readonly weightDecay?: number;
   readonly seed: number;
   readonly members: number;
+  /** Parts of the rows that are held out in turn. */
+  readonly folds?: number;
 }
 
 /** Column names of an option; the name of one column may itself have a comma. */
