@@ -43,6 +43,7 @@ export {
   activate,
   concat,
   dropout,
+  gaussianNoise,
   embedding,
   type EmbeddingOptions,
   fourierFeatures,

@@ -124,8 +124,8 @@ test("a state that does not fit is refused, with what is wrong with it", async (
   const resume = await cutOff(model, options);
   const refused = async (state: object, message: RegExp, changes = {}): Promise<void> => {
     const wrong = { ...options, ...changes, resume: { ...resume, ...state } };
-    await expect(model.plan(data, wrong)).rejects.toThrow(InvalidInput);
-    await expect(model.plan(data, wrong)).rejects.toThrow(message);
+    await expect(model.fit(data, wrong)).rejects.toThrow(InvalidInput);
+    await expect(model.fit(data, wrong)).rejects.toThrow(message);
   };
   await refused({ step: 20 }, /resume: step: expected an integer from 0 to 19, got 20/);
   await refused({ moments: new Float64Array(3) }, /resume: moments: expected 76 values, got 3 values/);
