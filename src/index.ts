@@ -95,7 +95,7 @@ export type { DecayGroup } from "./math/aroundUpdate.ts";
 export { type Average, ema, swa } from "./math/average.ts";
 export { optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
 export type { HyperParameterOptions } from "./math/optimizers.ts";
-export type { FitResult, History, ValidationPoint } from "./model/history.ts";
+export type { EpochPoint, FitOptions, FitResult, History, ValidationPoint } from "./model/history.ts";
 export type { MetricName } from "./metrics/metrics.ts";
 export type { MetricOptions, MetricScores } from "./model/measure.ts";
 export type { Evaluation } from "./model/metrics.ts";

@@ -10,7 +10,7 @@ import { createExecutor } from "../backend/createExecutor.ts";
 import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
-import type { FitResult } from "./history.ts";
+import type { FitOptions, FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import type { Evaluation } from "./metrics.ts";
 import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
@@ -153,20 +153,23 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
-   * Throws as `train` does.
+   * `onEpoch` is told each epoch. Throws as `train` does.
    */
-  async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
+  async fit(data: Dataset, { onEpoch, ...options }: FitOptions = {}): Promise<FitResult> {
+    requireCallback("fit: onEpoch", onEpoch);
     const plan = planTraining(this.network, data, options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
     const { HistoryRecorder } = await import("./history.ts");
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
-    const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
+    const epochs = onEpoch ? 1 : Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
-      options?.validation && options.logInterval === undefined && !options.earlyStopping
+      options.logInterval === undefined && (onEpoch || (options.validation && !options.earlyStopping))
         ? eventIntervalOf({ epochs }, perEpoch)
         : plan.eventInterval;
     let last: Progress | undefined;
-    for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
+    for await (last of this.#events({ ...plan, eventInterval: byEpochs })) {
+      for (const point of recorder.add(last)) await onEpoch?.(point);
+    }
     const { step: steps, validation, diverged } = last!;
     const { history, recoveries } = recorder;
     const { earlyStopping } = this;
