@@ -9,11 +9,13 @@ import {
   type Model,
   type Optimizer,
   createModel,
+  nameOf,
 } from "../node.ts";
 import { Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodeOf, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
+import { HistoryFile } from "./historyFile.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { counted, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
@@ -80,7 +82,11 @@ async function conclude(
   const { output, interrupts } = session;
   requireConverged(session, outcome);
   const written = await save(session, outcome);
-  const saved = (): void => output.result("saved", written);
+  const history = await session.history?.write(nameOf(session.model.network.loss), outcome.finished);
+  const saved = (): void => {
+    if (history !== undefined) output.result("history", history);
+    output.result("saved", written);
+  };
   const record = { command: "train", ...(await recordOf(session, outcome)) };
   if (outcome.lost) {
     saved();
@@ -107,12 +113,12 @@ async function conclude(
 
 /** Says everything there is to say before the first step. */
 async function announce(session: Session<TrainFlags>, device: Device): Promise<void> {
-  const { output, flags, table, prepared, model, options, file, checkpointing } = session;
+  const { output, flags, table, prepared, model, options, file, history, checkpointing } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
   describeNetwork(output, model.network, flags.members);
   describePlan(output, await model.plan(prepared.training, options));
-  describeOutputs(output, [file], flags.force ?? false);
+  describeOutputs(output, history ? [file, history.file] : [file], flags.force ?? false);
   if (checkpointing?.description) output.info("saving", checkpointing.description);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
@@ -174,6 +180,9 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file });
   const optimizer = optimizerOf(flags);
   const modelFile = claimModel(file, flags);
+  const { history: historyName, force = false, epochs } = flags;
+  const claimed = { inputs: [file], others: [modelFile], force, epochs };
+  const history = historyName === undefined ? undefined : new HistoryFile({ file: historyName, ...claimed });
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
   requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
@@ -185,7 +194,8 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
     const goesOn = checkpoint && !isDone;
     const options = { ...optionsOf(flags, prepared, optimizer), ...(goesOn && { resume: checkpoint }) };
-    const view = createProgressView(output, { epochs: flags.epochs });
+    const shown = createProgressView(output, { epochs });
+    const view = history?.watching(shown) ?? shown;
     const { network, members } = model;
     const { preprocessing } = prepared;
     const contentOf = (state: Checkpoint) => {
@@ -193,7 +203,18 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       return { network, members, checkpoint: state, preprocessing, run };
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
-    const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile, checkpointing };
+    const session = {
+      flags,
+      output,
+      interrupts,
+      table,
+      prepared,
+      options,
+      model,
+      file: modelFile,
+      history,
+      checkpointing,
+    };
     requireSameRun(session);
     await announce(session, device);
     const before = resumed?.saved.run["device"];

@@ -1,0 +1,48 @@
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import type { HistoryPoint } from "./historyFile.ts";
+import { historyStarts } from "./outputFile.ts";
+
+const colours = { training: "#0065e5", validation: "#da6e00" };
+
+/** Curves of the training loss and the validation loss over epochs, as a picture that needs no style sheet and no script. */
+export function historyPicture(points: readonly HistoryPoint[], lossName: string): string {
+  const { document } = parseHTML("<!doctype html><html><body></body></html>");
+  const all = points.flatMap(({ epoch, loss, validationLoss }) => [
+    { epoch, loss, rows: "training" as const },
+    ...(validationLoss === undefined ? [] : [{ epoch, loss: validationLoss, rows: "validation" as const }]),
+  ]);
+  const shown = all.filter(({ loss }) => Number.isFinite(loss));
+  const isLog = shown.length > 0 && shown.every(({ loss }) => loss > 0);
+  const ends = (["training", "validation"] as const).flatMap(
+    (rows) => shown.findLast((point) => point.rows === rows) ?? [],
+  );
+  const svg = Plot.plot({
+    document,
+    className: "thalweg-history",
+    width: 720,
+    height: 400,
+    marginRight: 80,
+    style: { fontFamily: "system-ui, sans-serif", fontSize: "12px", background: "white", color: "#222" },
+    x: { label: "epoch", grid: true },
+    y: { label: lossName, type: isLog ? "log" : "linear", grid: true },
+    marks: [
+      Plot.lineY(shown, {
+        x: "epoch",
+        y: "loss",
+        stroke: ({ rows }: (typeof shown)[number]) => colours[rows],
+        z: "rows",
+      }),
+      Plot.dot(ends, { x: "epoch", y: "loss", fill: ({ rows }: (typeof shown)[number]) => colours[rows], r: 2.5 }),
+      Plot.text(ends, {
+        x: "epoch",
+        y: "loss",
+        text: "rows",
+        fill: ({ rows }: (typeof shown)[number]) => colours[rows],
+        textAnchor: "start",
+        dx: 6,
+      }),
+    ],
+  });
+  return `${svg.outerHTML.replace(/^<svg /, `${historyStarts.svg} xmlns="http://www.w3.org/2000/svg" `)}\n`;
+}
