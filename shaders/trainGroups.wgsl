@@ -10,6 +10,7 @@
 #expects const COPY: u32
 #expects const OWNERS: u32
 #expects fn clearSums()
+#expects fn applyGradients(thread: u32)
 #expects fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u)
 
 @group(0) @binding(7) var<storage, read_write> moments: array<f32>;
@@ -62,7 +63,7 @@ fn writeWeights(thread: u32) {
 }
 
 // The optimizer's step with up to four parameters. Nobody else reads or writes their vec4f between two barriers.
-fn takeGradients(layer: Dense, row: u32, column: u32, gradient: vec4f) {
+fn updateBlock(layer: Dense, row: u32, column: u32, gradient: vec4f) {
   let at = layer.copyOffset + row * layer.columns + column;
   let first = parameterAt(layer, row, column);
   var own = gradient;
@@ -123,7 +124,7 @@ fn trainGroups(
     for (var first = 0u; first < rows; first += TILE) {
       addTile(thread, first, min(TILE, rows - first), key, rates.orderSeed);
     }
-    handOutSums(thread);
+    applyGradients(thread);
     shareLoss(thread);
     if (thread < OWNERS) {
       finiteParts[thread] = select(0u, 1u, allFinite);

@@ -11,6 +11,7 @@
 
 #import step
 #import optimizer
+#expects fn prepareGradients(member: u32)
 
 override ENTRIES: u32 = 1u;
 
@@ -70,6 +71,7 @@ fn update(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
     return;
   }
   rates = settings[member];
+  prepareGradients(member);
   for (var entry = first; entry < hyper.parameterCount; entry += stride) {
     let at = member * hyper.parameterCount + entry;
     parameters[at] = optimize(parameters[at], gradientOf(entry, member), at);

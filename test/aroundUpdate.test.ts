@@ -82,6 +82,42 @@ test.each([
   },
 );
 
+describe("PyTorch's float64 run with gradients clipped by norm", () => {
+  const golden = trainerGolden("clipNorm");
+  const { network: own, data: rows, steps, batchSize } = golden;
+  const options = { optimizer: golden.createOptimizer(), clipNorm: golden.clipNorm!, steps, batchSize };
+
+  test.each([
+    ["the CPU reference", () => reference, "auto", 1e-9],
+    ["WebAssembly", () => wasm, "auto", 1e-4],
+    ["WebAssembly, layered", () => wasm, "layered", 1e-4],
+    ["WebGPU", gpu, "members", 1e-4],
+  ] as const)("is followed by %s", async (_, device, strategy, bound) => {
+    using model = await createModel(own, { device: device(), parameters: Float64Array.from(golden.initialParameters) });
+    const losses: number[] = [];
+    for await (const event of model.train(rows, { ...options, strategy })) losses.push(...event.losses);
+    expect(relativeDistance(losses, golden.losses)).toBeLessThanOrEqual(bound);
+    expect(relativeDistance(await model.readParameters(), golden.finalParameters)).toBeLessThanOrEqual(bound);
+  });
+
+  test("has the norms of the gradients", async () => {
+    using model = await createModel(own, {
+      device: reference,
+      parameters: Float64Array.from(golden.initialParameters),
+    });
+    const norms: number[] = [];
+    const training = model.train(rows, { ...options, logInterval: { steps: 1 } });
+    for (let step = 0; step < steps; step++) {
+      const { gradients } = await model.trace(rows, options.optimizer);
+      norms.push(Math.hypot(...gradients));
+      await training.next();
+    }
+    await training.return();
+    expect(relativeDistance(norms, golden.gradientNorms!)).toBeLessThan(1e-9);
+    expect(norms.some((norm) => norm > options.clipNorm)).toBe(true);
+  });
+});
+
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(5, "relu"), dense(2)], loss: "meanSquaredError" });
 const data = dataOf(net, 40, 1);
 const plain = {
@@ -92,6 +128,7 @@ const plain = {
 } as const satisfies TrainOptions;
 const all = {
   ...plain,
+  clipNorm: 0.3,
   clipValue: 0.05,
   l1: 0.002,
   decay: "weights",
@@ -105,6 +142,7 @@ async function trained(device: Device, options: TrainOptions, members = 3) {
 }
 
 test.each([
+  ["clipNorm", { clipNorm: 0.1 }],
   ["clipValue", { clipValue: 0.05 }],
   ["l1", { l1: 0.01 }],
   ["decay", { decay: "weights" }],
@@ -271,6 +309,7 @@ test("a training with averages verifies, and one of another average does not", a
 });
 
 test.each<[string, object, RegExp]>([
+  ["a norm of 0", { clipNorm: 0 }, /train: clipNorm: expected a number above 0, got 0/],
   ["a clip value of 0", { clipValue: 0 }, /train: clipValue: expected a number above 0, got 0/],
   ["a penalty below 0", { l1: -1 }, /train: l1: expected a number above 0, got -1/],
   ["another decay", { decay: "biases" }, /train: decay: expected "all" or "weights", got biases/],
@@ -289,4 +328,60 @@ test.each<[string, object, RegExp]>([
 ])("%s is refused", async (_, own, message) => {
   using model = await createModel(net, { device: reference });
   await expect(model.fit(data, { steps: 1, ...own })).rejects.toThrow(message);
+});
+
+/** A network whose gradients are of any size: those of the first weights are the errors times inputs of up to 1e25. */
+const line = network({ inputs: 2, layers: [dense(3), dense(1)], loss: "meanSquaredError" });
+const huge = {
+  inputs: Float32Array.from({ length: 2 * 8 }, (_, at) => 1e12 * Math.sin(1 + at)),
+  targets: Float32Array.from({ length: 8 }, (_, at) => 1e12 * Math.cos(at)),
+};
+
+test.each([
+  ["reference", () => reference, "auto", 3],
+  ["WebAssembly, members", () => wasm, "auto", 3],
+  ["WebAssembly, samples", () => wasm, "auto", 1],
+  ["WebAssembly, layered", () => wasm, "layered", 3],
+  ["members", gpu, "members", 3],
+  ["groups", gpu, "groups", 3],
+  ["samples", gpu, "samples", 3],
+] as const)(
+  "%s: a norm whose square overflows float32 is clipped like any other",
+  async (_, device, strategy, members) => {
+    const options = {
+      optimizer: sgd({ learningRate: 0.5 }),
+      clipNorm: 0.25,
+      steps: 1,
+      batchSize: 8,
+      strategy,
+    } as const;
+    using model = await createModel(line, { device: device(), seed: 4, members });
+    const before = await model.readParameters();
+    const { gradients } = await model.trace(huge, options.optimizer);
+    const largest = Math.max(...Array.from(gradients, Math.abs));
+    expect(largest).toBeGreaterThan(2 ** 64);
+    expect(largest).toBeLessThan(3e38);
+    const { diverged } = await model.fit(huge, options);
+    expect(diverged).toBe(0);
+    const after = await model.readParameters();
+    const count = line.parameterCount;
+    for (let member = 0; member < members; member++) {
+      const own = gradients.subarray(member * count, (member + 1) * count);
+      const norm = Math.hypot(...own);
+      const wantedStep = Float64Array.from(own, (gradient) => (-0.5 * 0.25 * gradient) / norm);
+      const step = wantedStep.map((__, at) => after[member * count + at]! - before[member * count + at]!);
+      expect(relativeDistance(step, wantedStep)).toBeLessThan(1e-5);
+    }
+  },
+);
+
+test("clipping by norm is one dispatch more where an update is one, and none where steps are whole", async () => {
+  using model = await createModel(net, { device: gpu(), members: 2 });
+  for (const strategy of strategyNames) {
+    const options = { ...plain, strategy };
+    const [without, withClip] = [await model.plan(data, options), await model.plan(data, { ...options, clipNorm: 1 })];
+    const isApart = ["layered", "samples", "tiles"].includes(strategy);
+    expect(withClip.kernels.length - without.kernels.length).toBe(isApart ? 1 : 0);
+    expect(withClip.bytes - without.bytes).toBe(isApart ? 2 * 8 + 16 : 0);
+  }
 });

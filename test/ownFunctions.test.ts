@@ -126,6 +126,24 @@ test("models with one's own functions are saved as data and loaded again", async
   }
 });
 
+test("a file's own function counts where a built-in one has its name by now", async () => {
+  const old = (text: string): string => text.replaceAll("ownMish", "mish").replaceAll("ownLogCosh", "logCosh");
+  const known = network(
+    JSON.parse(old(JSON.stringify({ inputs: 3, layers: [{ width: 2, activation: ownMish }], loss: ownLogCosh }))),
+  );
+  const twice = activation("twice", (z) => z.times(2));
+  const layers = [{ ...dense(1, twice), activation: { ...twice, name: "mish" } }];
+  const bytes = encodeModel({
+    network: network({ inputs: 1, layers, loss: "huber" }),
+    members: 1,
+    parameters: Float32Array.of(3, 1),
+  });
+  const saved = decodeModel(bytes, "old.safetensors");
+  using model = await createModel(saved.network, { device: device(), parameters: saved.parameters });
+  expect([...(await model.predict(Float32Array.of(1)))]).toEqual([8]);
+  expect([known.loss, known.layers[0]!.activation]).toMatchObject([{ name: "logCosh" }, { name: "mish" }]);
+});
+
 test("a network is data: messages and JSON keep it, and equal definitions are one", () => {
   const copy = JSON.parse(JSON.stringify(net)) as Network;
   const layers = copy.layers.map(({ fanOut, activation: own }) => dense(fanOut, own));

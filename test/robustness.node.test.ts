@@ -113,8 +113,10 @@ async function train(device: GpuDevice, one: Case, place: number): Promise<strin
   const data = dataOf(model.network, rows, place);
   const { history } = await model.fit(data, { optimizer, steps: 25, batchSize, logInterval: { steps: 25 } });
   const outputs = await model.logits(data.inputs);
+  const parameters = await model.readParameters();
+  if (place % 2 === 0) return hashOf(parameters, outputs, Float64Array.from(history.loss));
   const { gradients } = await model.trace(dataOf(model.network, Math.min(rows, 40), place), optimizer);
-  return hashOf(await model.readParameters(), outputs, gradients, Float64Array.from(history.loss));
+  return hashOf(parameters, outputs, gradients, Float64Array.from(history.loss));
 }
 
 test.each(cases.map((one, place) => [one.widths.join("-"), one, place] as const))(

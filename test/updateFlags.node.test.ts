@@ -10,8 +10,8 @@ const optionsOf = (...args: string[]) =>
 
 test("flags become options of the training", () => {
   expect(optionsOf()).toEqual({});
-  const flags = ["--clip-value", "0.5", "--l1", "1e-4", "--decay", "weights", "--ema", "0.99"];
-  expect(optionsOf(...flags)).toEqual({ clipValue: 0.5, l1: 1e-4, decay: "weights", average: ema(0.99) });
+  const flags = ["--clip-norm", "1", "--clip-value", "0.5", "--l1", "1e-4", "--decay", "weights", "--ema", "0.99"];
+  expect(optionsOf(...flags)).toEqual({ clipNorm: 1, clipValue: 0.5, l1: 1e-4, decay: "weights", average: ema(0.99) });
   expect(optionsOf("--swa", "1000")).toEqual({ average: swa({ start: 1000 }) });
   expect(optionsOf("--swa", "1000,10")).toEqual({ average: swa({ start: 1000, every: 10 }) });
 });

@@ -71,7 +71,7 @@ export async function measureKernels(
   try {
     write(device, buffers.steps, firstSlot(workload, settings, plan.chunkRows));
     const { chunk, update } = await createStepDispatches(request, buffers, parameters);
-    const passes = [...chunk, update].map((dispatch): EncodePass => {
+    const passes = [...chunk, ...update].map((dispatch): EncodePass => {
       return (pass) => encode(pass, dispatch, plan.chunkRows, 0);
     });
     const samples = await timer.sample(passes, rounds, restore);

@@ -5,6 +5,7 @@ import { integerList, name, number } from "./flags.ts";
 // What is done around an optimizer's update: options of `thalweg train` and `thalweg sweep`.
 
 export interface UpdateFlags {
+  readonly clipNorm?: number;
   readonly clipValue?: number;
   readonly l1?: number;
   readonly decay?: DecayGroup;
@@ -15,6 +16,7 @@ export interface UpdateFlags {
 
 export function addUpdateOptions(command: Command): Command {
   return command
+    .option("--clip-norm <norm>", "scale gradients down to this norm where theirs is larger", number("--clip-norm"))
     .option("--clip-value <value>", "clamp every gradient to ± this", number("--clip-value"))
     .option("--l1 <lambda>", "penalty λ · Σ |w| over weights and tables; told losses are without it", number("--l1"))
     .option(
@@ -37,9 +39,10 @@ function averageOf({ ema: decay, swa: steps }: UpdateFlags): Average | undefined
 
 /** What the training is told of it. */
 export function updateOptionsOf(flags: UpdateFlags): TrainOptions {
-  const { clipValue, l1, decay } = flags;
+  const { clipNorm, clipValue, l1, decay } = flags;
   const average = averageOf(flags);
   return {
+    ...(clipNorm !== undefined && { clipNorm }),
     ...(clipValue !== undefined && { clipValue }),
     ...(l1 !== undefined && { l1 }),
     ...(decay !== undefined && { decay }),

@@ -135,17 +135,20 @@ export function requireName(place: string, value: unknown, names: readonly strin
 const hasName = (value: unknown): value is { readonly name: string } =>
   typeof value === "object" && value !== null && typeof (value as { name?: unknown }).name === "string";
 
-/** Throws `InvalidInput` unless an activation is known by name, or a definition of the table's rows. */
+/**
+ * Throws `InvalidInput` unless an activation is known by name, or a definition of the table's rows. A definition may bear a built-in name:
+ * files of earlier versions do, in which it was free, and it is the definition that counts.
+ */
 export function requireActivation(place: string, value: unknown): asserts value is Activation {
   if (!hasName(value)) return requireName(place, value, activationNames);
-  requireOwnName(place, value.name, activationNames);
+  requireOwnName(place, value.name);
   activationExpression(value as OwnActivation, Expression.input("z"));
 }
 
 /** Throws `InvalidInput` unless a loss is known by name, or a definition of the table's rows. */
 export function requireLoss(place: string, value: unknown): asserts value is Loss {
   if (!hasName(value)) return requireName(place, value, lossNames);
-  requireOwnName(place, value.name, lossNames);
+  requireOwnName(place, value.name);
   lossExpression(value as OwnLoss, Expression.input("y"), Expression.input("t"));
 }
 

@@ -68,7 +68,7 @@ export function decodeDefinition(place: string, rows: unknown, inputs: readonly 
 }
 
 /** @throws InvalidInput unless a name can stand for a definition in messages, files and formulas */
-export function requireOwnName(place: string, name: unknown, taken: readonly string[]): asserts name is string {
+export function requireOwnName(place: string, name: unknown, taken: readonly string[] = []): asserts name is string {
   if (typeof name === "string" && /^[A-Za-z][\w-]{0,39}$/.test(name) && !taken.includes(name)) return;
   const got = (JSON.stringify(name) ?? typeof name).slice(0, 60);
   const fix = "begin with a letter; use up to 40 letters, digits, _ and -; built-in names are taken";

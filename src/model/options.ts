@@ -31,7 +31,12 @@ export type LogInterval = { readonly steps: number } | { readonly epochs: number
 export interface TrainOptions extends LabelOptions, MetricOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
-  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`. */
+  /**
+   * Scales the gradients of a member down to this norm where theirs is larger, as `torch.nn.utils.clip_grad_norm_`; what decay and `l1` add is
+   * not part of it.
+   */
+  readonly clipNorm?: number;
+  /** Clamps every gradient to ± this, as `torch.nn.utils.clip_grad_value_`; behind `clipNorm`. */
   readonly clipValue?: number;
   /** λ of the penalty λ · Σ |w| over weights and tables; its gradient is added after clipping. Losses are told without it. */
   readonly l1?: number;

@@ -17,6 +17,8 @@ interface GoldenFile {
   finalParameters: number[];
   losses: number[];
   learningRates: number[];
+  clipNorm?: number;
+  gradientNorms?: number[];
 }
 
 export type TrainerGolden = ReturnType<typeof goldenOf>;

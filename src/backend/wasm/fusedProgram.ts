@@ -7,7 +7,8 @@ import { type Keys, maskKeys } from "./maskCode.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
 import { RowDraw, type RowRule } from "./rowDraw.ts";
 import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
-import { emitUpdate, type UpdatePlan } from "./updateCode.ts";
+import { laneSum } from "./networkCode.ts";
+import { emitGradientScale, emitUpdate, smallUnit, type UpdatePlan } from "./updateCode.ts";
 import type { Value, Variable } from "./value.ts";
 import { type Floats, type Mask, type VectorCode, VectorModule } from "./vectorCode.ts";
 import { addressOf, MemoryVectors } from "./vectorStore.ts";
@@ -189,6 +190,40 @@ export class StepEnd {
     });
   }
 
+  /** What clipping by norm multiplies gradients by: of each lane's member, or of one network. */
+  #gradientScale({ count, gradient, isOneNetwork }: Vectors): Floats {
+    const code = this.#code;
+    const { body } = code;
+    const { plan, network } = this.#parts;
+    const unit = body.variable("f32x4", 1);
+    const whole = body.variable("f32x4", 0);
+    body.for({ from: 0, to: 2 }, (pass) => {
+      const fits = body.let(f32x4.lt(whole, Number.POSITIVE_INFINITY)); // at first all do
+      body.if(i32.or(i32.eqz(pass), i32.eqz(i32x4.allTrue(fits))), () => {
+        // Lanes whose squares overflow are summed once more in a smaller unit, the others as they were.
+        body.set(unit, f32x4.bitselect(unit, smallUnit, fits));
+        const sums = [0, 1, 2, 3].map(() => body.variable("f32x4", 0));
+        for (let at = 0; at < count; at++) {
+          const sum = sums[at % sums.length]!;
+          const own = code.let(f32x4.mul(this.#inside(gradient(at), at, isOneNetwork ? network : undefined), unit));
+          body.set(sum, code.madd(own, own, sum));
+        }
+        const [a, b, c, d] = sums as unknown as [Floats, Floats, Floats, Floats];
+        const all = code.let(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+        body.set(whole, isOneNetwork ? laneSum(code, all) : all);
+      });
+    });
+    return emitGradientScale(code, plan, { squares: whole as Floats, unit: unit as Floats, hyper: this.#run.hyper });
+  }
+
+  /** A vector of gradients without those that pad the parameters of one network. */
+  #inside(gradient: Floats, at: number, network: Network | undefined): Floats {
+    const left = network ? network.parameterCount - 4 * at : 4;
+    if (left >= 4) return gradient;
+    const [a, b, c, d] = [0, 1, 2, 3].map((lane) => (lane < left ? -1 : 0));
+    return this.#code.keep(gradient, i32x4.constants(a!, b!, c!, d!));
+  }
+
   /** 1 in the lanes of a vector of parameters that are weights. */
   #isWeight(at: number, isOneNetwork: boolean): Floats {
     const mask = weightMaskOf(this.#parts.network);
@@ -199,11 +234,13 @@ export class StepEnd {
   #update(step: StepReader, vectors: Vectors, watch: (value: Floats) => void): void {
     const { count, state, before, gradient, isOneNetwork } = vectors;
     const { body } = this.#code;
+    const gradientScale = this.#parts.plan.hosted.gradientScale && this.#gradientScale(vectors);
     const rates = new MemoryVectors(body, body.let(addressOf(this.#run.rates, this.#group, 3 * vectorBytes)));
     const update = emitUpdate(this.#code, this.#parts.plan, {
       rate: (at) => rates.get(at),
       hyper: this.#run.hyper,
       step: body.let(i32.add(step.address, 4 * stepValueWord)),
+      gradientScale,
     });
     const [now, kept] = [new MemoryVectors(body, state), new MemoryVectors(body, before)];
     for (let at = 0; at < count; at++) {

@@ -3,7 +3,8 @@ import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
 import { read, turnPlace } from "./passArguments.ts";
 import type { Address } from "./rowLoops.ts";
-import { emitUpdate, type UpdatePlan } from "./updateCode.ts";
+import { laneSum } from "./networkCode.ts";
+import { emitGradientScale, emitUpdate, smallUnit, type UpdatePlan } from "./updateCode.ts";
 import { constant } from "./value.ts";
 import type { Floats, Mask, VectorCode } from "./vectorCode.ts";
 
@@ -19,7 +20,7 @@ export interface UpdateContext {
 }
 
 /** Where an update lies in memory: a member, the first of the parameters of its item, and how many a member has. */
-interface UpdatePlace {
+export interface UpdatePlace {
   readonly member: Address;
   readonly first: Address;
   readonly count: number;
@@ -43,6 +44,52 @@ function arraysOf(
 
 const isFinite = (value: Floats): Mask => f32x4.lt(f32x4.abs(value), Number.POSITIVE_INFINITY);
 
+/** Bytes of the sums of an item's squares: four in units of 1, and four in `smallUnit`. */
+export const squareBytes = 32;
+
+/** Writes the sums of squares of the gradients of a block of one member's parameters. */
+export function emitBlockSquares(context: UpdateContext, place: UpdatePlace, block: Address): void {
+  const { code, args } = context;
+  const { body } = code;
+  const [gradients] = arraysOf(context, place, 0);
+  const left = least(body, i32.sub(constant("i32", place.count), place.first), body.let(read(args, "blockSize")));
+  const bytes = body.let(i32.shl(left, 2));
+  const sums = [1, smallUnit].map((unit) => ({ unit, sum: body.variable("f32x4", 0) }));
+  body.for({ from: 0, to: bytes, by: 16 }, (at) => {
+    const behind = i32x4.splat(i32.shrU(i32.sub(bytes, at), 2));
+    const isInside = i32x4.gtS(behind, i32x4.constants(0, 1, 2, 3));
+    const gradient = code.let(code.keep(code.let(f32x4.load(i32.add(gradients!, at))), isInside));
+    for (const { unit, sum } of sums) {
+      const own = unit === 1 ? gradient : code.let(f32x4.mul(gradient, unit));
+      body.set(sum, code.madd(own, own, sum));
+    }
+  });
+  const to = body.let(i32.add(squaresOf(context, place.member), i32.mul(block, squareBytes)));
+  sums.forEach(({ sum }, row) => body.store(to, sum as Floats, 16 * row));
+}
+
+const squaresOf = ({ args }: UpdateContext, member: Address): Address =>
+  i32.add(read(args, "squares"), i32.mul(i32.mul(member, read(args, "blocks")), squareBytes));
+
+/** The scale of a member's gradients, in all lanes. */
+function scaleOf(context: UpdateContext, member: Address, plan: UpdatePlan): Floats {
+  const { code, args } = context;
+  const { body } = code;
+  const first = body.let(squaresOf(context, member));
+  const end = body.let(i32.add(first, i32.mul(read(args, "blocks"), squareBytes)));
+  const sums = [0, 16].map((offset) => ({ offset, sum: body.variable("f32x4", 0) }));
+  body.for({ from: first, to: end, by: squareBytes }, (at) => {
+    for (const { offset, sum } of sums) body.set(sum, f32x4.add(sum, f32x4.load(at, offset)));
+  });
+  const [whole, small] = sums.map(({ sum }) => code.let(laneSum(code, body.let(sum as Floats)))) as [Floats, Floats];
+  const fits = body.let(isFinite(whole));
+  return emitGradientScale(code, plan, {
+    squares: code.let(f32x4.bitselect(whole, small, fits)),
+    unit: code.let(f32x4.bitselect(1, smallUnit, fits)),
+    hyper: body.let(read(args, "runValues")),
+  });
+}
+
 /**
  * Writes the update of a block of parameters of one member. A parameter that would not be finite stays as it was, and the member is
  * marked as failed. CPU reference: src/backend/cpu/update.ts.
@@ -56,6 +103,7 @@ export function emitBlockUpdate(context: UpdateContext, place: UpdatePlace, plan
     rate: (at) => f32x4.loadSplat(settings, 4 * at),
     hyper: body.let(read(args, "runValues")),
     step: body.let(i32.add(record, 4 * turnPlace.values)),
+    gradientScale: plan.hosted.gradientScale && scaleOf(context, place.member, plan),
   });
   const blockSize = body.let(read(args, "blockSize"));
   const left = least(body, i32.sub(constant("i32", place.count), place.first), blockSize);

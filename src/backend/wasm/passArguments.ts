@@ -51,6 +51,8 @@ const names = [
   "settings",
   /** Numbers of the optimizer that are the same in all steps. */
   "runValues",
+  /** [members, blocks]: sums of squares of gradients, where they are clipped by norm. */
+  "squares",
   /** [parameterStride] f32: 1 for weights, where the update asks for it. */
   "isWeight",
   /** [members] words: not 0 where something was not finite in the present step. */

@@ -8,7 +8,7 @@ import { gradientJobs } from "./gradientCode.ts";
 import { writeProducts } from "./layerProducts.ts";
 import { Memory, type MemorySource } from "./memory.ts";
 import { packJobs } from "./packedWeights.ts";
-import { updateBlock } from "./parameterUpdate.ts";
+import { squareBytes, updateBlock } from "./parameterUpdate.ts";
 import { argumentWords, type PassArgument, turnWords } from "./passArguments.ts";
 import { mostItems, type KernelOf, type Phase, Program } from "./program.ts";
 import { runSizes, type RunSizes } from "./runSizes.ts";
@@ -160,6 +160,7 @@ export class RunMemory {
     const gradients = cutGradients(this.#step, chunkRows);
     const packs = packJobs(packed);
     const blockSize = Math.max(updateBlock, 4 * Math.ceil(network.parameterCount / mostItems / 4));
+    const blocks = Math.ceil(network.parameterCount / blockSize);
     return {
       sliceRows,
       capacity: chunkRows,
@@ -180,7 +181,8 @@ export class RunMemory {
       masksTurn: 8 * streams.length * maskMembers,
       masksMember: maskMembers > 1 ? 8 * streams.length : 0,
       slotsMember: 4 * memberFloats,
-      blocks: Math.ceil(network.parameterCount / blockSize),
+      blocks,
+      squares: this.#request.plan.hosted.gradientScale ? memory.allocate((squareBytes / 4) * blocks * members) : 0,
       blockSize,
       momentsState: 4 * members * module.parameterStride,
       failed: memory.allocate(members),
@@ -255,8 +257,10 @@ export class RunMemory {
     const finished = Math.max(finishedMembers, Math.ceil(members / mostItems));
     const update = this.#pass(0, { members, itemMembers: updated.itemMembers });
     const finish = this.#pass(0, { members, itemMembers: finished });
+    const squares = this.#request.plan.hosted.gradientScale ? [this.#phaseOf("squares", updated.items, update)] : [];
     return [
       ...phases,
+      ...squares,
       this.#phaseOf("update", updated.items, update),
       this.#phaseOf("finish", Math.ceil(members / finished), finish),
     ];

@@ -15,7 +15,7 @@ import { remembered } from "./remembered.ts";
 import type { Address } from "./rowLoops.ts";
 import { Slots } from "./slots.ts";
 import { hasRelaxedSimd } from "./support.ts";
-import { emitFinish, emitBlockUpdate } from "./parameterUpdate.ts";
+import { emitBlockSquares, emitBlockUpdate, emitFinish, type UpdatePlace } from "./parameterUpdate.ts";
 import type { UpdatePlan } from "./updateCode.ts";
 import { constant } from "./value.ts";
 import { VectorCode, VectorModule } from "./vectorCode.ts";
@@ -209,19 +209,23 @@ function writeTraining(network: AnyNetwork, update: UpdatePlan, isShared: boolea
   const parts = createParts(network, isShared);
   const rows = addTrainingRows(parts, network);
   const gradients = addGradients(parts);
-  const updating = addKernel(parts, (kernel) => {
-    const { body, args, item } = kernel;
-    const blocks = body.let(read(args, "blocks"));
-    const first = body.let(i32.mul(i32.remU(item, blocks), read(args, "blockSize")));
-    forMembers(body, args, { item: body.let(i32.divU(item, blocks)), checksStop: true }, (member) =>
-      emitBlockUpdate(kernel, { member, first, count: network.parameterCount }, update),
-    );
-  });
+  const addBlocks = (build: (kernel: KernelContext, place: UpdatePlace, block: Address) => void) =>
+    addKernel(parts, (kernel) => {
+      const { body, args, item } = kernel;
+      const blocks = body.let(read(args, "blocks"));
+      const block = body.let(i32.remU(item, blocks));
+      const first = body.let(i32.mul(block, read(args, "blockSize")));
+      forMembers(body, args, { item: body.let(i32.divU(item, blocks)), checksStop: true }, (member) =>
+        build(kernel, { member, first, count: network.parameterCount }, block),
+      );
+    });
+  const squares = update.hosted.gradientScale ? { squares: addBlocks(emitBlockSquares) } : {};
+  const updating = addBlocks((kernel, place) => emitBlockUpdate(kernel, place, update));
   const finish = addKernel(parts, (kernel) => {
     const { body, args, item } = kernel;
     forMembers(body, args, { item, checksStop: false }, (member) => emitFinish(kernel, member));
   });
-  const kernels = { pack: addPack(parts), rows, gradients, update: updating, finish };
+  const kernels = { pack: addPack(parts), rows, gradients, ...squares, update: updating, finish };
   for (const [name, kernel] of Object.entries(kernels)) parts.builder.export(name, kernel);
   return moduleOf(parts, Object.keys(kernels));
 }

@@ -1,4 +1,4 @@
-import { isWeightInput } from "../../math/aroundUpdate.ts";
+import { gradientScaleInput, isWeightInput, squaresInput, unitInput } from "../../math/aroundUpdate.ts";
 import { type Expression, inOrder } from "../../math/expression.ts";
 import { hoist } from "../../math/hoist.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
@@ -44,6 +44,27 @@ export interface UpdateSources {
   /** Addresses of the values of the run and of the step that the host has computed. */
   readonly hyper: Address;
   readonly step: Address;
+  /** What gradients are multiplied by, of updates that clip by norm. */
+  readonly gradientScale?: Floats | undefined;
+}
+
+/** The unit in which squares of gradients are summed where those of the gradients overflow. */
+export const smallUnit = 2 ** -64;
+
+/** What clipping by norm multiplies gradients by. @param squares sum of the squares of all gradients in a unit; may be used often */
+export function emitGradientScale(
+  code: VectorCode,
+  { hosted }: UpdatePlan,
+  { squares, unit, hyper }: { readonly squares: Floats; readonly unit: Floats; readonly hyper: Address },
+): Floats {
+  const scale = hosted.gradientScale!;
+  const named = inOrder([scale]).flatMap(({ kind, name }): (readonly [string, Floats])[] => {
+    if (kind !== "input") return [];
+    if (name === squaresInput) return [[name, squares]];
+    if (name === unitInput) return [[name, unit]];
+    return [[name, code.let(f32x4.loadSplat(hyper, 4 * Number(name.split(" ")[1])))]];
+  });
+  return code.let(emitExpressions(code, [scale], new Map(named))[0]!);
 }
 
 /** One vector of parameters: what an update reads of it. All may be used often. */
@@ -66,11 +87,12 @@ interface Updated {
 export function emitUpdate(
   code: VectorCode,
   { update, outputs, shared }: UpdatePlan,
-  { rate, hyper, step }: UpdateSources,
+  { rate, hyper, step, gradientScale }: UpdateSources,
 ): (inputs: UpdateInputs) => Updated {
   const sourceOf = (name: string): Floats => {
     const place = (memberHyperParameters as readonly string[]).indexOf(name);
     if (place >= 0) return rate(place);
+    if (name === gradientScaleInput) return gradientScale!;
     const [kind, at] = name.split(" ");
     return f32x4.loadSplat(kind === "hyper" ? hyper : step, 4 * Number(at));
   };

@@ -13,6 +13,9 @@ import tileLayers from "../../../shaders/tileLayers.wgsl";
 import tileLayersDropped from "../../../shaders/tileLayersDropped.wgsl";
 import tileLossWeighted from "../../../shaders/tileLossWeighted.wgsl";
 import tileValues from "../../../shaders/tileValues.wgsl";
+import clippedGroupUpdate from "../../../shaders/clippedGroupUpdate.wgsl";
+import clipScale from "../../../shaders/clipScale.wgsl";
+import groupUpdate from "../../../shaders/groupUpdate.wgsl";
 import trainGroups from "../../../shaders/trainGroups.wgsl";
 import trainMembers from "../../../shaders/trainMembers.wgsl";
 import trainSamples from "../../../shaders/trainSamples.wgsl";
@@ -65,13 +68,21 @@ export const fusedKernels = {
   trainMembers: (network: Network, update: KernelUpdate, lanes = 1): KernelSource => {
     const code = updateCode(update, network);
     const own = lanes === 1 ? [oneLane] : [subgroupLanes, `const LANES = ${lanes}u;`, emitLaneSums(network)];
-    const parts = [trainMembers, ...own, code, emitNetwork(network), emitUpdate(network, update.stateCount)];
+    const parts = [
+      trainMembers,
+      ...own,
+      ...(update.clipsNorm ? [clipScale] : []),
+      code,
+      emitNetwork(network),
+      emitUpdate(network, update.stateCount, update.clipsNorm),
+    ];
     return fused("trainMembers", network, parts, code, lanes);
   },
   trainGroups: (network: Network, update: KernelUpdate, sizes: TileSizes): KernelSource => {
     const code = updateCode(update, network);
     const parts = [
       trainGroups,
+      update.clipsNorm ? clippedGroupUpdate : groupUpdate,
       tileLayersOf(network),
       storageOf(sizes),
       tileLossOf(network),

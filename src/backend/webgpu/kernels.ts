@@ -18,7 +18,10 @@ import tiledMatmul from "../../../shaders/tiledMatmul.wgsl";
 import sumAtOnce from "../../../shaders/sumAtOnce.wgsl";
 import sumInBlocks from "../../../shaders/sumInBlocks.wgsl";
 import tileLoads from "../../../shaders/tileLoads.wgsl";
+import clippedUpdate from "../../../shaders/clippedUpdate.wgsl";
+import gradientSquares, { layouts as squareLayouts } from "../../../shaders/gradientSquares.wgsl";
 import update from "../../../shaders/update.wgsl";
+import wholeUpdate from "../../../shaders/wholeUpdate.wgsl";
 import { type Activation, type Loss, takesLogits, isRowWise } from "../../graph/network.ts";
 import { emitActivation, emitLoss } from "./emit/emitFunctions.ts";
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
@@ -109,5 +112,14 @@ export function layerKernel(
 /** The kernel that applies an optimizer to the parameters of a network. */
 export function updateKernel(own: KernelUpdate, network: AnyNetwork): KernelSource {
   const code = updateCode(own, network);
-  return kernelOf("update", [update, scalar, code], code);
+  if (!own.clipsNorm) return kernelOf("update", [update, wholeUpdate, scalar, code], code);
+  const kernel = kernelOf("update", [update, clippedUpdate, scalar, code], code);
+  return { ...kernel, bindings: [...kernel.bindings, "read"] };
 }
+
+/** The kernel that adds up squares of gradients, before those that are clipped by norm are applied. */
+export const squaresKernel: KernelSource = kernelOf("gradientSquares", [gradientSquares]);
+
+/** `GradientSizes` of shaders/gradientSquares.wgsl. */
+export const gradientSizes = (sizes: Record<"members" | "parameterCount" | "splits" | "blocks", number>): ArrayBuffer =>
+  blockOf(squareLayouts.GradientSizes, sizes);

@@ -201,13 +201,40 @@ ${forEach(network, "clearGradients()", (_, gradient) => `${gradient} = 0.0;`)}
 ${samplesFunction(network)}
 `;
 
+/** The optimizer's step with every parameter. */
+const emitOptimize = (network: Network, head: string): string =>
+  forEach(network, head, (name, gradient, at) => `${name} = optimize(${name}, ${gradient}, ${at});`);
+
+/** The same with gradients clipped by norm: they are measured once more in a smaller unit where their squares overflow. */
+const emitClippedUpdate = (network: Network): string => `var<private> squares: f32;
+
+${forEach(network, "addSquares(unit: f32)", (_, gradient) => `squares = fma(unit * ${gradient}, unit * ${gradient}, squares);`)}
+
+${emitOptimize(network, "updateParameters()")}
+
+fn updateNetwork() {
+  var unit = 1.0;
+  for (var turn = 0u; turn < 2u; turn++) {
+    squares = 0.0;
+    addSquares(unit);
+    clipScale = scaleOf(squares, unit);
+    if (isFinite(squares)) {
+      break;
+    }
+    unit = SMALL_UNIT;
+  }
+  updateParameters();
+}`;
+
 /**
  * The optimizer's step with every parameter, and its moments in private memory.
  * @param momentCount values that the optimizer keeps per parameter
+ * @param clipsNorm whether gradients are clipped by norm
  */
 export const emitUpdate = (
   network: Network,
   momentCount: number,
+  clipsNorm = false,
 ): string => `// Every parameter of one network updated: ${describe(network)}; ${momentCount} moments. Written by src/backend/webgpu/emit/emitNetwork.ts.
 
 const MOMENTS = ${momentCount * network.parameterCount}u;
@@ -235,7 +262,7 @@ fn writeMoments(first: u32) {
   }
 }
 
-${forEach(network, "updateNetwork()", (name, gradient, at) => `${name} = optimize(${name}, ${gradient}, ${at});`)}
+${clipsNorm ? emitClippedUpdate(network) : emitOptimize(network, "updateNetwork()")}
 
 ${forEach(network, "writeNetwork(first: u32)", (name, _, at) => `parameters[first + ${at}] = ${name};`)}
 `;

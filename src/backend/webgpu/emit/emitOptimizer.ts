@@ -1,9 +1,14 @@
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { emitBody } from "../../../math/emitWgsl.ts";
-import { isWeightInput } from "../../../math/aroundUpdate.ts";
+import { gradientScaleInput, isWeightInput, squaresInput, unitInput } from "../../../math/aroundUpdate.ts";
 import type { Expression } from "../../../math/expression.ts";
 import { memberHyperParameters } from "../../../math/optimizers.ts";
-import { mostRunValues, mostStepValues, type OptimizerUpdate } from "../../../math/optimizerUpdate.ts";
+import {
+  type HostedUpdate,
+  mostRunValues,
+  mostStepValues,
+  type OptimizerUpdate,
+} from "../../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../../math/optimizer.ts";
 import { updateOf } from "../../../math/optimizerFunction.ts";
 import { updateValuesOf } from "../../../math/updateValues.ts";
@@ -16,6 +21,8 @@ export interface KernelUpdate {
   readonly stateCount: number;
   /** Whether `code` calls `isWeightAt`, which `emitWeights` writes for a network. */
   readonly takesWeights: boolean;
+  /** Whether gradients are clipped by norm: the kernel sets `clipScale`, by `scaleOf` of `code`. */
+  readonly clipsNorm: boolean;
   /** All values of `Hyper` behind its sizes; those that the update does not use are 0. */
   readonly hyperValues: (optimizer: Optimizer) => Float64Array;
   /** Values of `Step` at a step of the run, from 0; valid until the next call. */
@@ -25,8 +32,9 @@ export interface KernelUpdate {
 /** Where a state is stored. */
 const stateAt = (state: number): string => (state === 0 ? "moments[at]" : `moments[stateAt(at, ${state}u)]`);
 
-function codeOf(update: OptimizerUpdate, outputs: readonly Expression[]): string {
-  const names = new Map([
+/** WGSL of what the host and the kernels give an update. */
+const namesOf = (update: OptimizerUpdate): ReadonlyMap<string, string> =>
+  new Map([
     ["parameter", "parameter"],
     ["gradient", "gradient"],
     ...memberHyperParameters.map((name) => [name, `rates.${name}`] as const),
@@ -34,7 +42,20 @@ function codeOf(update: OptimizerUpdate, outputs: readonly Expression[]): string
     ...Array.from({ length: mostStepValues }, (_, at) => [`step ${at}`, `step.value${at}`] as const),
     ...update.state.map((name, at) => [name, `state${at}`] as const),
     [isWeightInput, "isWeight"],
+    [gradientScaleInput, "clipScale"],
+    [squaresInput, "squares"],
+    [unitInput, "unit"],
   ]);
+
+/** The function `scaleOf`. */
+function scaleCode(scale: Expression, names: ReadonlyMap<string, string>): string {
+  const { lines, results } = emitBody([scale], names);
+  const body = [...lines, `return ${results[0]};`].map((line) => `  ${line}`);
+  return ["", "fn scaleOf(squares: f32, unit: f32) -> f32 {", ...body, "}", ""].join("\n");
+}
+
+function codeOf(update: OptimizerUpdate, { outputs, gradientScale }: HostedUpdate): string {
+  const names = namesOf(update);
   const { lines, results } = emitBody(outputs, names);
   const next = results.slice(1);
   // A result that is no name would be computed twice.
@@ -59,16 +80,17 @@ function codeOf(update: OptimizerUpdate, outputs: readonly Expression[]): string
     "fn updated(parameter: f32, gradient: f32, at: u32) -> f32 {",
     ...body.map((line) => `  ${line}`),
     "}",
-    "",
+    ...(gradientScale ? [scaleCode(gradientScale, names)] : [""]),
   ].join("\n");
 }
 
 function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpdate {
   const { hosted, runValues, stepValues } = updateValuesOf(optimizer);
   return {
-    code: codeOf(update, hosted.outputs),
+    code: codeOf(update, hosted),
     stateCount: update.state.length,
     takesWeights: update.takesWeights,
+    clipsNorm: update.gradientScale !== undefined,
     hyperValues: runValues,
     stepValues,
   };

@@ -30,5 +30,20 @@ export const updateEntries = (kind: "gpu" | "software", { parameterCount }: AnyN
 export const updateInvocations = ({ parameterCount }: AnyNetwork, entries: number): number =>
   Math.floor(parameterCount / entries) + 1;
 
+/** Parameters of a block of gradientSquares at least, and its blocks at most. */
+const leastBlock = 1024;
+const mostBlocks = 64;
+
+/** Blocks of a member's parameters whose squares are summed apart: shaders/gradientSquares.wgsl. */
+export const squareBlocks = ({ parameterCount }: Pick<AnyNetwork, "parameterCount">): number =>
+  Math.min(mostBlocks, Math.ceil(parameterCount / leastBlock));
+
+/** Whether a dispatch of its own adds up squares of gradients before the update. */
+export const clipsNorm = ({ optimizer }: RunSettings): boolean => optimizer.around?.clipNorm !== undefined;
+
+/** Bytes that it takes: sums in two units, and their sizes. */
+export const squareBytes = (settings: RunSettings, network: AnyNetwork, members: number): number =>
+  clipsNorm(settings) ? 8 * members * squareBlocks(network) + 16 : 0;
+
 /** The window of a buffer of step slots that a dynamic offset moves. */
 export const stepWindow = (buffer: GPUBuffer): Bound => ({ buffer, size: stepBytes });

@@ -1,11 +1,12 @@
 import { widestOptimizer } from "../../batches.ts";
-import type { ActivationStorage, StrategyName } from "../../executor.ts";
+import type { ActivationStorage, RunSettings, StrategyName } from "../../executor.ts";
 import { isNamed } from "../emit/networkLayout.ts";
 import { maxGroups } from "../kernel.ts";
 import { type Network, targetWidth } from "../../../graph/network.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
 import { sampleFlops, updateFlops } from "../../stepWork.ts";
+import { clipsNorm, squareBytes } from "./costConstants.ts";
 import { machines, spreadMs, workgroupMs } from "./costModel.ts";
 import { type GroupPlan, planGroups, planTiles } from "./groupPlan.ts";
 import { type RunRequest, stepSlots, type PlanLimits, type PlanRequest } from "./layeredPlan.ts";
@@ -273,14 +274,16 @@ export const maxStepsPerDispatch = 1024;
 export type FusedRequest = RunRequest & { readonly network: Network; readonly plan: FusedPlan };
 
 /** Kernels of one dispatch or step of a strategy, in order. */
-export const kernelsOfFused = (strategy: FusedName): readonly string[] =>
-  ({
+export function kernelsOfFused(strategy: FusedName, settings: RunSettings): readonly string[] {
+  const update = [...(clipsNorm(settings) ? ["gradientSquares"] : []), "update"];
+  return {
     members: ["trainMembers"],
     subgroups: ["trainMembers"],
     groups: ["trainGroups"],
-    samples: ["trainSamples", "update"],
-    tiles: ["trainTiles", "update"],
-  })[strategy];
+    samples: ["trainSamples", ...update],
+    tiles: ["trainTiles", ...update],
+  }[strategy];
+}
 
 const momentFloats = ({ settings, members, network }: Omit<FusedRequest, "device">): number =>
   momentCount(widestOptimizer(settings)) * members * network.parameterCount;
@@ -300,7 +303,12 @@ export function fusedBytes(request: Omit<FusedRequest, "device">): number {
     momentFloats(request) +
     (plan.ringSteps + memberWords) * members +
     (takesSteps ? 0 : partialFloats(request));
-  return 4 * floats + (takesSteps ? maxStepsPerDispatch * storedStepBytes : stepSlots * stepStride);
+  return (
+    4 * floats +
+    (takesSteps
+      ? maxStepsPerDispatch * storedStepBytes
+      : stepSlots * stepStride + squareBytes(settings, network, members))
+  );
 }
 
 /** `SLICE_ROWS` of shaders/scoreMembers.wgsl: rows that are summed in float32; what is beyond is summed in float64 on the host. */

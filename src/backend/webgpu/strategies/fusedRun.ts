@@ -11,7 +11,7 @@ import { stepSlots } from "./layeredPlan.ts";
 import { type FusedBuffers, MemberRun } from "./memberRun.ts";
 import { StepRun } from "./stepRun.ts";
 import { stepStride } from "../layouts.ts";
-import { createUpdateDispatch } from "./dispatches.ts";
+import { createUpdateDispatches } from "./dispatches.ts";
 
 /** A fused run on either kind of strategy. */
 export type FusedRun = MemberRun | StepRun<FusedBuffers>;
@@ -82,7 +82,7 @@ async function createSliceRun(
   const { owner } = shared;
   const steps = owner.uniform("steps", stepSlots * stepStride);
   const buffers = { ...shared, steps, partials: owner.storage("gradients", partialFloats(request)) };
-  const update = await createUpdateDispatch(request, { ...buffers, gradients: buffers.partials, parameters });
+  const update = await createUpdateDispatches(request, { ...buffers, gradients: buffers.partials, parameters });
   const chunk = [await gradientsOf(request, buffers, parameters)];
   return new StepRun({ ...request, parameters, buffers, dispatches: { gathers: [], chunk, update } });
 }

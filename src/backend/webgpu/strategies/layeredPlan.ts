@@ -4,6 +4,7 @@ import type { GpuDevice } from "../device.ts";
 import type { Layout } from "../layout.ts";
 import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
+import { squareBytes } from "./costConstants.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type LayerShape, targetWidth } from "../../../graph/network.ts";
@@ -242,11 +243,15 @@ export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
   const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
   const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
   const uniforms = stepSlots * stepStride + uniformBytes(Layer) * uniformCount(schedule) + uniformBytes(Hyper);
-  return 4 * (inputs.length + targets.length + gathered + nodes + gradients + parameters + small) + uniforms;
+  return (
+    4 * (inputs.length + targets.length + gathered + nodes + gradients + parameters + small) +
+    uniforms +
+    squareBytes(settings, network, members)
+  );
 }
 
-/** Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers, gathering and drawing apart. */
-export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan): string[] {
+/** Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers; gathering, drawing and clipping by norm apart. */
+export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, clips = false): string[] {
   const names = scheduleOf(network).tasks.map((task): string => {
     if (task.kind === "dense") return kernelName("forward", layers[task.layer.index]!.forward);
     if (task.kind === "denseInputs") return kernelName("backwardInputs", layers[task.layer.index]!.backwardInputs);
@@ -254,5 +259,5 @@ export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan): string[
     if (task.kind === "sums") return "backwardWeights";
     return task.kind === "table" ? "tableGradients" : task.kind;
   });
-  return [...names, "update"];
+  return [...names, ...(clips ? ["gradientSquares"] : []), "update"];
 }

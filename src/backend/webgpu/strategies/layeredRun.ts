@@ -1,6 +1,6 @@
 import { rowCountOf } from "../../batches.ts";
 import { orderConstants } from "./costConstants.ts";
-import { build, createUpdateDispatch, drawsOf, gathersOf, rowsConstant } from "./dispatches.ts";
+import { build, createUpdateDispatches, drawsOf, gathersOf, rowsConstant } from "./dispatches.ts";
 import { openRun } from "./gpuRun.ts";
 import { createLayeredBuffers, type LayeredBuffers } from "./layeredBuffers.ts";
 import type { LayeredRequest } from "./layeredPlan.ts";
@@ -16,7 +16,7 @@ export function taskRequest(request: LayeredRequest, buffers: LayeredBuffers, pa
 
 /**
  * Builds pipelines and bind groups of a step, in the order they run: gathering and drawing aside, one for each task of the network
- * for a chunk and 1 for the update.
+ * for a chunk and 1 for the update, or 2 where gradients are clipped by norm.
  * @throws LimitExceeded where rows have to be drawn apart from several pages
  */
 export async function createStepDispatches(
@@ -34,7 +34,7 @@ export async function createStepDispatches(
       ...drawsOf(request, buffers),
       ...(await Promise.all(buffers.memory.schedule.tasks.map((task) => dispatchOf(own, task)))),
     ]),
-    update: await createUpdateDispatch(request, { ...buffers, parameters }),
+    update: await createUpdateDispatches(request, { ...buffers, parameters }),
   };
 }
 

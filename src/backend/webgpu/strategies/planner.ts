@@ -2,7 +2,7 @@ import { rowCountOf, widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
 import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
 import { fusedChain } from "../../../graph/graphNetwork.ts";
-import { drawsApart } from "./costConstants.ts";
+import { clipsNorm, drawsApart } from "./costConstants.ts";
 import { type CostRequest, layeredStepMs } from "./costModel.ts";
 import {
   fusedBytes,
@@ -95,7 +95,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const layered = layeredRequest(request);
   const { plan } = layered;
   const drawn = drawsApart(settings, network) ? ["sampleBatch"] : [];
-  const kernels = [...drawn, ...kernelsOf(network, plan)];
+  const kernels = [...drawn, ...kernelsOf(network, plan, clipsNorm(settings))];
   const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
@@ -125,7 +125,7 @@ function planFusedRun(request: FusedRequest, costs: ReadonlyMap<StrategyName, nu
   const { members, plan } = request;
   const { strategy, groupMembers, chunkRows, stepMs } = plan;
   const groups = Math.ceil(members / groupMembers);
-  const kernels = kernelsOfFused(strategy);
+  const kernels = kernelsOfFused(strategy, request.settings);
   const takesSteps = plan.workgroupMembers > 0;
   const stepsPerDispatch = takesSteps ? Math.min(maxStepsPerDispatch, plan.ringSteps) : 1;
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${groupMembers}` : "";

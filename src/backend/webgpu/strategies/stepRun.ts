@@ -30,7 +30,7 @@ export interface StepDispatches {
   /** Once per chunk, before all groups. */
   readonly gathers: readonly Dispatch[];
   readonly chunk: readonly Dispatch[];
-  readonly update: Dispatch;
+  readonly update: readonly Dispatch[];
 }
 
 /** Everything a run of several dispatches a step is made of. */
@@ -95,7 +95,7 @@ export class StepRun<Buffers extends RunBuffers> extends GpuRun<StepRunParts<Buf
     for (const dispatch of gathers) encode(submit.pass, dispatch, chunk.rows, offset);
     for (const dispatch of dispatches.chunk) encode(submit.pass, dispatch, chunk.rows, offset);
     const isLast = chunk.firstRow + chunk.rows === batch.batchSize;
-    if (isLast) encode(submit.pass, dispatches.update, chunk.rows, offset);
+    if (isLast) for (const dispatch of dispatches.update) encode(submit.pass, dispatch, chunk.rows, offset);
   }
 
   /** Submits what is encoded, and waits until few submits are under way. */

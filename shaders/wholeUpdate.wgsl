@@ -1,0 +1,3 @@
+// What update.wgsl expects where gradients are taken as they are.
+
+fn prepareGradients(member: u32) {}
