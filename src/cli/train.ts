@@ -87,7 +87,7 @@ async function conclude(
     if (history !== undefined) output.result("history", history);
     output.result("saved", written);
   };
-  const record = { command: "train", ...(await recordOf(session, outcome)) };
+  const record = { command: "train", ...(await recordOf(session, outcome)), history: session.history?.file.path };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
