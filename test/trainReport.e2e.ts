@@ -73,7 +73,7 @@ test("--history writes the course of the training as CSV, JSON or a picture, and
   expect(textOf("course.svg")).toMatch(
     /^<svg data-kind="thalweg-history" xmlns="http:\/\/www\.w3\.org\/2000\/svg" [^]*<path[^]*training[^]*validation[^]*<\/svg>\n$/,
   );
-  expect((await run("course.svg")).stdout).toMatch(/history +course\.svg .*, the old one is in course\.svg\.bak\n/);
+  expect((await run("course.csv")).stdout).toMatch(/history +course\.csv .*, the old one is in course\.csv\.bak\n/);
   write("mine.csv", "a,b\n1,2\n");
   const refused = await run("mine.csv");
   expect(refused).toMatchObject({ code: 2, stdout: "" });

@@ -58,7 +58,7 @@ const pointOf = ({ epoch, step, loss, validation, elapsedMs }: Progress): Histor
 const cell = (value: number | undefined): string => (Number.isFinite(value) ? String(value) : "");
 
 /** A line per point; cells are empty where there is no number. */
-export function historyCsv(points: readonly HistoryPoint[]): string {
+function historyCsv(points: readonly HistoryPoint[]): string {
   const names = [...new Set(points.flatMap(({ metrics }) => Object.keys(metrics)))];
   const header = ["epoch", "step", "loss", "validationLoss", "validationAccuracy", ...names, "elapsedMs"];
   const lines = points.map(({ metrics, ...point }) => {
