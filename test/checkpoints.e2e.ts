@@ -1,6 +1,7 @@
 // Runs that are cut off, on the command line: by signals, by kill -9, by a disk that takes nothing more.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -191,6 +192,62 @@ describe.skipIf(process.platform === "win32")("signals", () => {
   });
 });
 
+describe.skipIf(process.platform !== "linux")("what stood in the way of a signal or a result", () => {
+  test("a pipe without a writer is left at once, and one with a writer is read", async () => {
+    execFileSync("sh", ["-c", 'mkfifo "$0"', join(folder, "pipe")]);
+    const flags = ["--target", "Species", ...wasm, "--quiet", "--output", "pipe.safetensors"];
+    const waiting = spawn(process.execPath, [cli, "train", "pipe", ...flags], { cwd: folder });
+    const ended = new Promise((resolve) => waiting.on("close", resolve));
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    waiting.kill("SIGTERM");
+    expect(await ended).toBe(143);
+    const reading = thalweg(["train", "pipe", ...flags]);
+    await writeFile(join(folder, "pipe"), readFileSync(penguins));
+    expect(await reading).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  test("a step of a minute on the reference is left after one of its operations", async () => {
+    const long = [
+      "--device",
+      "reference",
+      "--layers",
+      "1500,1500",
+      "--batch-size",
+      "266",
+      "--epochs",
+      "1000",
+      "--output",
+      "slow.safetensors",
+    ];
+    const { code, stderr } = await thalweg([...trainPenguins, ...long, "--no-checkpoint"], {
+      interrupt: { after: "training", signals: ["SIGINT", "SIGINT"], gapMs: 2500 },
+    });
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/after step \d+ is in slow\.safetensors\n$/); // not "after N of M steps": the step was not waited for
+  });
+
+  test.each([[[]], [["--json"]]])(
+    "a full disk takes no table of a sweep, but the ranking is told: %j",
+    async (more) => {
+      const flags = ["--members", "3", "--epochs", "2", "--csv", "/dev/full", "--output", "swept.safetensors"];
+      const { code, stdout, stderr } = await thalweg(["sweep", ...trainPenguins.slice(1), ...wasm, ...flags, ...more]);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/\/dev\/full: ENOSPC.*; what was to be written is in \S+full/);
+      if (more.length === 0) expect(stdout).toMatch(/^best .*\n[^]*\nquantiles/);
+      else expect(JSON.parse(stdout)).toMatchObject({ exitCode: 1, best: [{ rank: 1 }, { rank: 2 }, { rank: 3 }] });
+      expect(decodeModel(read("swept.safetensors"), "m").members).toBe(1);
+    },
+  );
+
+  test("a full disk takes no model, but the state folder does", async () => {
+    const { code, stderr } = await thalweg([...trainPenguins, ...wasm, "--epochs", "2", "--output", "/dev/full"]);
+    expect(code).toBe(1);
+    const [, copy = ""] = /what was to be written is in (\S+);/.exec(stderr) ?? [];
+    expect(copy).toContain(join(folder, "state"));
+    expect(decodeModel(new Uint8Array(readFileSync(copy)), "m").training).toMatchObject({ finished: true });
+  });
+});
+
 describe.skipIf(process.platform === "win32" || isRoot)("a folder that takes nothing more", () => {
   test("states go to the state folder, and it is said", async () => {
     mkdirSync(join(folder, "full"));
@@ -222,6 +279,9 @@ interface Kills {
   readonly kills: number;
   readonly runs: number;
   readonly torn: number;
+  /** Kills after which the newest state was a later one than before. */
+  readonly duringTraining: number;
+  /** Kills that left a state half written, under its temporary name. */
   readonly duringWrite: number;
   /** Steps that the run had told of and that were not in its newest state. */
   readonly mostLost: number;
@@ -231,7 +291,7 @@ interface Kills {
 async function killed(kills: number, seed: number, wanted: Uint8Array): Promise<Kills> {
   const uniform = createUniform(seed);
   const [every, perEpoch] = [5, 9];
-  const tally = { kills: 0, runs: 0, torn: 0, duringWrite: 0, mostLost: 0 };
+  const tally = { kills: 0, runs: 0, torn: 0, duringTraining: 0, duringWrite: 0, mostLost: 0 };
   const begin = [...trainPenguins, ...wasm, "--epochs", "60", "--output", "killed.safetensors"];
   while (tally.kills < kills) {
     rmSync(join(folder, "kills"), { recursive: true, force: true });
@@ -240,13 +300,15 @@ async function killed(kills: number, seed: number, wanted: Uint8Array): Promise<
       const goesOn = existsSync(join(folder, "kills")) && stepsOf("kills").length > 0;
       const more = goesOn ? ["--resume"] : ["--force"];
       const parameters = [...begin, "--checkpoint", "kills", "--every", String(every), ...more];
-      const told = await killAfter(parameters, tally.kills < kills ? 400 + 900 * uniform() : undefined);
+      const before = goesOn ? stepsOf("kills").at(-1)! : 0;
+      const told = await killAfter(parameters, tally.kills < kills ? 500 * uniform() : undefined);
       isDone = told.code === 0;
       if (isDone) break;
       expect(told.signal, told.stderr).toBe("SIGKILL");
       tally.kills++;
       const epochs = [...told.stderr.matchAll(/epoch +(\d+)\/60/g)].map(([, epoch]) => Number(epoch));
       const newest = stepsOf("kills").at(-1) ?? 0;
+      if (newest > before) tally.duringTraining++;
       const least = Math.max(0, ((epochs.at(-1) ?? 0) - 1) * perEpoch); // the epoch told is rounded up
       tally.mostLost = Math.max(tally.mostLost, least - newest);
       for (const name of readdirSync(join(folder, "kills"))) {
@@ -278,13 +340,16 @@ interface Killed {
   readonly stderr: string;
 }
 
-/** @param ms undefined: never */
+/** @param ms after the first step is about to be taken; undefined: never */
 function killAfter(parameters: readonly string[], ms: number | undefined): Promise<Killed> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [cli, ...parameters], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-    const timer = ms === undefined ? undefined : setTimeout(() => child.kill("SIGKILL"), ms);
+    let timer: NodeJS.Timeout | undefined;
     let stderr = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      if (ms !== undefined && stderr.includes("\ntraining ")) timer ??= setTimeout(() => child.kill("SIGKILL"), ms);
+    });
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       resolve({ code, signal, stderr });

@@ -10,8 +10,14 @@ import { InvalidInput, dense, network } from "../src/node.ts";
 import { writeAtomically } from "../src/node/writeAtomically.ts";
 
 let folder = "";
-beforeEach(() => void (folder = fs.mkdtempSync(join(tmpdir(), "thalweg-output-"))));
+const { XDG_STATE_HOME } = process.env;
+beforeEach(() => {
+  folder = fs.mkdtempSync(join(tmpdir(), "thalweg-output-"));
+  process.env["XDG_STATE_HOME"] = join(folder, ".state");
+});
 afterEach(() => {
+  if (XDG_STATE_HOME === undefined) delete process.env["XDG_STATE_HOME"];
+  else process.env["XDG_STATE_HOME"] = XDG_STATE_HOME;
   fs.chmodSync(folder, 0o700);
   fs.rmSync(folder, { recursive: true, force: true });
 });
@@ -31,6 +37,15 @@ function modelBytes(weight: number): Uint8Array {
   return encodeModel({ network: net, members: 1, parameters: Float32Array.of(weight, 0) });
 }
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1");
+
+const messageOf = (run: () => unknown): string => {
+  try {
+    run();
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
 
 const table = "a,y\n1,2\n";
 const claim = (name: string, more: { inputs?: string[]; force?: boolean } = {}) =>
@@ -218,15 +233,42 @@ describe("written", () => {
     fs.mkdirSync(at("sub"));
     const output = claim("sub/m.safetensors");
     fs.rmSync(at("sub"), { recursive: true });
-    let message = "";
-    try {
-      output.write(modelBytes(7), true);
-    } catch (error) {
-      ({ message } = error as Error);
-    }
+    const message = messageOf(() => output.write(modelBytes(7), true));
     const [, copy = ""] = /ENOENT.*; what was to be written is in (.*)$/.exec(message) ?? [];
     expect(fs.readFileSync(copy, "latin1")).toBe(latin1(modelBytes(7)));
-    fs.rmSync(join(copy, ".."), { recursive: true });
+    if (process.platform === "linux") expect(copy).toContain(at(".state/thalweg/rescued"));
+  });
+
+  test.skipIf(process.platform !== "linux")(
+    "and where the state folder takes nothing, in that for temporary files",
+    () => {
+      const full = claimOutput({ file: "/dev/full", flag: "--output", kind: modelKind, inputs: [], force: false });
+      process.env["XDG_STATE_HOME"] = "/proc/nothing";
+      const [, copy = ""] =
+        /ENOSPC.*; what was to be written is in (.*)$/.exec(messageOf(() => full.write(modelBytes(7), true))) ?? [];
+      expect(fs.readFileSync(copy, "latin1")).toBe(latin1(modelBytes(7)));
+      fs.rmSync(join(copy, ".."), { recursive: true });
+      const { TMPDIR } = process.env;
+      process.env["TMPDIR"] = "/proc/nothing";
+      expect(messageOf(() => full.write(modelBytes(7), true))).toMatch(/ENOSPC.*; no other place takes it either$/);
+      if (TMPDIR === undefined) delete process.env["TMPDIR"];
+      else process.env["TMPDIR"] = TMPDIR;
+    },
+  );
+
+  test("what killed programs have left beside the file is removed, and nothing else", () => {
+    const old = new Date(Date.now() - 3_600_000);
+    const stale = [".m.safetensors.0a1b2c3d.tmp", ".m.safetensors.1.tmp"];
+    const kept = [
+      ".m.safetensors.ffffffff.tmp",
+      ".n.safetensors.0a1b2c3d.tmp",
+      "m.safetensors.0a1b2c3d.tmp",
+      ".m.safetensors.notes.tmp",
+    ];
+    for (const name of [...stale, ...kept]) put(name, "x");
+    for (const name of [...stale, ...kept.slice(1)]) fs.utimesSync(at(name), old, old); // the first one is being written
+    claim("m.safetensors").write(modelBytes(1), true);
+    expect(names().filter((name) => name.endsWith(".tmp"))).toEqual(kept.toSorted());
   });
 
   test("where writing fails the old file stays, and nothing is left beside it", () => {

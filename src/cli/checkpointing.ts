@@ -3,7 +3,7 @@ import os from "node:os";
 import path from "node:path";
 import { type CheckpointToSave, checkpointParts, encodeCheckpoint } from "../data.ts";
 import { type Checkpoint, type CheckpointOptions, InvalidInput } from "../node.ts";
-import { writeAtomically, writeAtomicallyLater } from "../node/writeAtomically.ts";
+import { makeFolder, writeAtomically, writeAtomicallyLater } from "../node/writeAtomically.ts";
 import { checkpointsIn, fileOfStep, isRunFolder, newRunFolder, prune, tidy } from "./checkpointFolder.ts";
 import { counted, duration } from "./numbers.ts";
 import { shellWord } from "./safeText.ts";
@@ -73,7 +73,7 @@ export function claimCheckpoints({ flags, table, resumed }: Request): Checkpoint
     throw new InvalidInput({ place, expected: "a folder without another run", got, fix });
   }
   try {
-    fs.mkdirSync(checkpoint, { recursive: true });
+    makeFolder(checkpoint);
     fs.accessSync(checkpoint, fs.constants.W_OK);
   } catch (cause) {
     const [expected, fix] = ["a folder that can be written", "choose another folder"];
@@ -168,7 +168,7 @@ export class Checkpointing {
     let first: unknown;
     for (const folder of this.#folders) {
       try {
-        await fs.promises.mkdir(folder, { recursive: true });
+        makeFolder(folder);
         const file = fileOfStep(folder, checkpoint.step);
         await writeAtomicallyLater(file, parts);
         return this.#written(file, first);
@@ -185,7 +185,7 @@ export class Checkpointing {
     let first: unknown;
     for (const folder of this.#folders) {
       try {
-        fs.mkdirSync(folder, { recursive: true });
+        makeFolder(folder);
         const file = fileOfStep(folder, checkpoint.step);
         writeAtomically(file, bytes);
         return this.#written(file, first);

@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import { Socket } from "node:net";
 import path from "node:path";
 import process from "node:process";
 import { type ReadOptions, type SavedModel, type Table, decodeModel, readTable } from "../data.ts";
@@ -32,6 +33,14 @@ async function readStdin(): Promise<Uint8Array> {
   return Buffer.concat(parts);
 }
 
+/** A named pipe, whose reading would wait for its writer, signals or not; the socket waits beside them. */
+async function readPipe(file: string): Promise<Uint8Array> {
+  const fd = fs.openSync(file, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  const parts: Uint8Array[] = [];
+  for await (const part of new Socket({ fd, readable: true, writable: false })) parts.push(part as Uint8Array);
+  return Buffer.concat(parts);
+}
+
 /** `> table.csv` has emptied the table before the command starts, `>> table.csv` adds the result to it. */
 function requireNotStdout(file: string): void {
   if (!isSameFile(file === "-" ? 0 : file, 1)) return;
@@ -45,7 +54,9 @@ export async function readBytes(file: string, expected: string): Promise<Uint8Ar
   requireNotStdout(file);
   if (file === "-") return readStdin();
   try {
-    const { size } = fs.statSync(file);
+    const stat = fs.statSync(file);
+    if (stat.isFIFO()) return await readPipe(file);
+    const { size } = stat;
     if (size <= maxFileBytes) return fs.readFileSync(file);
     const fix = "split the file, or train on a sample of its rows";
     throw new BadFile({

@@ -4,6 +4,7 @@ import { byteSize } from "./numbers.ts";
 import { type OutputFile, claimOutput, describeKept, historyKinds } from "./outputFile.ts";
 import type { ProgressView } from "./progress.ts";
 import { documentText, jsonText } from "./safeText.ts";
+import type { TrainFlags } from "./trainFlags.ts";
 
 /** What is written of an epoch, or of several where there are very many. */
 export interface HistoryPoint {
@@ -108,4 +109,10 @@ export class HistoryFile {
     const kept = this.file.write(bytes, isFinished);
     return `${this.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
   }
+}
+
+/** The file that `--history` names, checked before the table is read. */
+export function claimHistory(input: string, { history, force = false, epochs }: TrainFlags, model: OutputFile) {
+  if (history === undefined) return undefined;
+  return new HistoryFile({ file: history, inputs: [input], others: [model], force, epochs });
 }

@@ -1,6 +1,7 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import type { HistoryPoint } from "./historyFile.ts";
+import { short } from "./numbers.ts";
 import { historyStarts } from "./outputFile.ts";
 
 const colours = { training: "#0065e5", validation: "#da6e00" };
@@ -23,9 +24,10 @@ export function historyPicture(points: readonly HistoryPoint[], lossName: string
     width: 720,
     height: 400,
     marginRight: 80,
+    marginLeft: 60,
     style: { fontFamily: "system-ui, sans-serif", fontSize: "12px", background: "white", color: "#222" },
     x: { label: "epoch", grid: true },
-    y: { label: lossName, type: isLog ? "log" : "linear", grid: true },
+    y: { label: lossName, type: isLog ? "log" : "linear", grid: true, tickFormat: short },
     marks: [
       Plot.lineY(shown, {
         x: "epoch",

@@ -1,10 +1,12 @@
+import { randomBytes } from "node:crypto";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { decodeModelHeader, modelHeaderBytes } from "../data.ts";
 import { InvalidInput, describeArchitecture } from "../node.ts";
-import { placesOf, targetOf, writeAtomically } from "../node/writeAtomically.ts";
+import { stateFolder } from "../node/stateFolder.ts";
+import { makeFolder, placesOf, removeStale, targetOf, writeAtomically } from "../node/writeAtomically.ts";
 import { byteSize, counted } from "./numbers.ts";
 import type { Output } from "./output.ts";
 
@@ -19,7 +21,7 @@ export interface OutputFile {
   /**
    * Writes the whole file. What it holds is kept as `.bak`, unless the work is finished and the user has said `--force`.
    * @returns the path of what was kept
-   * @throws the system's error, whose message then names a copy in the folder for temporary files
+   * @throws the system's error, whose message then names a copy in the state folder of the system, or in that for temporary files
    */
   write(bytes: Uint8Array, isFinished: boolean): string | undefined;
 }
@@ -192,12 +194,26 @@ function stampOf(file: string): string {
   return stat ? `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}` : "";
 }
 
-/** A folder that has gone, or a full disk: what took an hour goes to the system's folder for temporary files. */
-function rescue(file: string, bytes: Uint8Array, error: NodeJS.ErrnoException): never {
-  const copy = path.join(fs.mkdtempSync(path.join(os.tmpdir(), "thalweg-")), path.basename(file));
-  fs.writeFileSync(copy, bytes);
-  error.message = `${file}: ${error.message}; what was to be written is in ${copy}`;
-  throw error;
+/** Folders of other disks, perhaps. */
+const otherPlaces: readonly (() => string)[] = [
+  () => path.join(stateFolder(), "rescued", randomBytes(4).toString("hex")),
+  () => fs.mkdtempSync(path.join(os.tmpdir(), "thalweg-")),
+];
+
+/** A folder that has gone, or a full disk: what took an hour goes to the system's state folder, or to that for temporary files. */
+function rescue(file: string, bytes: Uint8Array): string {
+  for (const place of otherPlaces) {
+    try {
+      const folder = place();
+      makeFolder(folder);
+      const copy = path.join(folder, path.basename(file));
+      writeAtomically(copy, bytes);
+      return `what was to be written is in ${copy}`;
+    } catch {
+      // the next one may take it
+    }
+  }
+  return "no other place takes it either";
 }
 
 /**
@@ -217,6 +233,7 @@ export function claimOutput(claim: Claim): OutputFile {
   } catch (error) {
     throw error instanceof InvalidInput ? error : refusedBySystem(claim, error as NodeJS.ErrnoException);
   }
+  removeStale(path.dirname(targetOf(file)), path.basename(targetOf(file)));
   const stamp = stampOf(file);
   return {
     path: file,
@@ -225,7 +242,9 @@ export function claimOutput(claim: Claim): OutputFile {
       try {
         return writeAtomically(file, bytes, { keepOld: !(force && isFinished && stampOf(file) === stamp) });
       } catch (error) {
-        return rescue(file, bytes, error as NodeJS.ErrnoException);
+        const refused = error as NodeJS.ErrnoException;
+        refused.message = `${file}: ${refused.message}; ${rescue(file, bytes)}`;
+        throw refused;
       }
     },
   };

@@ -1,6 +1,6 @@
-import { type AnyNetwork, type Device, type FloatArray, type Model, createModel } from "../node.ts";
+import { type AnyNetwork, type Device, type FloatArray, type Model, type ModelOptions, createModel } from "../node.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
-import { Stop, exitCodes } from "./exitCodes.ts";
+import { Stop, exitCodes, messageOf } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { counted, duration, grouped } from "./numbers.ts";
@@ -23,6 +23,7 @@ import {
   type Session,
   claimModel,
   interruptedAt,
+  lostNote,
   prepareTable,
   recordOf,
   runTraining,
@@ -124,6 +125,20 @@ async function sweepRecord(session: SweepSession, report: SweepReport, outcome: 
   };
 }
 
+/** Does what may be refused, and goes on. */
+function attempts() {
+  const refused: unknown[] = [];
+  const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      refused.push(error);
+      return undefined;
+    }
+  };
+  return { attempt, refused };
+}
+
 /** After training: rank, save, tell, check. */
 async function conclude(session: SweepSession, outcome: Outcome): Promise<void> {
   const { flags, output, interrupts, model, plan } = session;
@@ -139,8 +154,11 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
     const steps = model.earlyStopping?.steps[winner];
     const length = steps === undefined ? { epochs: flags.epochs } : { steps };
     const own: Session = { ...session, model: picked, options: { ...ofWinner, ...length } };
-    const written = await save(own, outcome);
-    const keptTable = session.csv?.write(new TextEncoder().encode(csvOf(report)), outcome.finished);
+    const { attempt, refused } = attempts(); // a full disk, say: the ranking is told nevertheless
+    const written = await attempt(() => save(own, outcome));
+    const keptTable = await attempt(() =>
+      session.csv?.write(new TextEncoder().encode(csvOf(report)), outcome.finished),
+    );
     tellReport(output, report, flags.top);
     tellStopping(session);
     const networkStepsPerSecond = tellSpeed(session, results, outcome);
@@ -149,6 +167,10 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
       if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
     };
     const record = { ...(await sweepRecord(session, report, outcome)), networkStepsPerSecond };
+    if (refused.length > 0) {
+      output.record({ ...record, exitCode: exitCodes.failed[0] });
+      throw new Stop(refused.map(messageOf).join("; "), exitCodes.failed[0]);
+    }
     if (interrupts.exitCode !== 0) {
       saved();
       output.record(record);
@@ -175,11 +197,11 @@ function createPopulation(
   flags: SweepFlags,
   plan: SweepPlan,
   network: AnyNetwork,
-  device: Device,
+  start: Pick<ModelOptions, "device" | "onLost">,
 ): Promise<Model<AnyNetwork>> {
   const { initializer } = flags;
   const { members, settings } = plan;
-  return createModel(network, { device, members, seed: settings.seed, ...(initializer && { initializer }) });
+  return createModel(network, { ...start, members, seed: settings.seed, ...(initializer && { initializer }) });
 }
 
 /** `thalweg sweep FILE`: wrong flags and data are told before a device is opened. */
@@ -194,7 +216,10 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const network = networkOf(flags, prepared.preprocessing);
   const device = await openDevice(output, flags.device);
   try {
-    const model = await createPopulation(flags, plan, network, device);
+    const model = await createPopulation(flags, plan, network, {
+      device,
+      onLost: (why) => output.info("", lostNote(why)),
+    });
     const options = { ...ofAll, ...stoppingOf({ ...flags, members: 1 }, prepared) };
     const session = { flags, output, interrupts, table, prepared, options, model, plan, file: modelFile, csv };
     await announce(session, device);

@@ -15,7 +15,7 @@ import { Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodeOf, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
-import { HistoryFile } from "./historyFile.ts";
+import { claimHistory } from "./historyFile.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { counted, grouped } from "./numbers.ts";
 import { createOutput } from "./output.ts";
@@ -32,6 +32,7 @@ import {
   type Session,
   claimModel,
   interruptedAt,
+  lostNote,
   resumeHint,
   prepareTable,
   recordOf,
@@ -125,11 +126,17 @@ async function announce(session: Session<TrainFlags>, device: Device): Promise<v
   output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, learning rate ${learningRate}`);
 }
 
+interface Start {
+  readonly device: Device;
+  /** Of the run that goes on. */
+  readonly parameters: FloatArray | undefined;
+  readonly onLost: (why: string) => void;
+}
+
 async function createTrainingModel(
   flags: TrainFlags,
   preprocessing: Preprocessing,
-  device: Device,
-  parameters: FloatArray | undefined,
+  { device, parameters, onLost }: Start,
 ): Promise<Model<AnyNetwork>> {
   const { seed, members, initializer } = flags;
   const network = networkOf(flags, preprocessing);
@@ -137,6 +144,7 @@ async function createTrainingModel(
     device,
     seed,
     members,
+    onLost,
     ...(initializer && { initializer }),
     ...(parameters && { parameters }),
   });
@@ -159,10 +167,10 @@ interface TrainCall {
 }
 
 /** Library's words about a run that goes on, in those of the command line. */
-function requireSameRun(session: Session<TrainFlags>): void {
+async function requireSameRun(session: Session<TrainFlags>): Promise<void> {
   const { model, prepared, options, table } = session;
   try {
-    model.plan(prepared.training, options);
+    await model.plan(prepared.training, options);
   } catch (error) {
     if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) throw error;
     const what = error.fault.place.slice("train: resume: ".length);
@@ -180,9 +188,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file });
   const optimizer = optimizerOf(flags);
   const modelFile = claimModel(file, flags);
-  const { history: historyName, force = false, epochs } = flags;
-  const claimed = { inputs: [file], others: [modelFile], force, epochs };
-  const history = historyName === undefined ? undefined : new HistoryFile({ file: historyName, ...claimed });
+  const history = claimHistory(file, flags, modelFile);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
   requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
@@ -190,12 +196,13 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const device = await openDevice(output, flags.device);
   try {
     const checkpoint = resumed?.saved.checkpoint;
-    const model = await createTrainingModel(flags, prepared.preprocessing, device, checkpoint?.parameters);
+    const shown = createProgressView(output, { epochs: flags.epochs });
+    const view = history?.watching(shown) ?? shown;
+    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
+    const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
     const goesOn = checkpoint && !isDone;
     const options = { ...optionsOf(flags, prepared, optimizer), ...(goesOn && { resume: checkpoint }) };
-    const shown = createProgressView(output, { epochs });
-    const view = history?.watching(shown) ?? shown;
     const { network, members } = model;
     const { preprocessing } = prepared;
     const contentOf = (state: Checkpoint) => {
@@ -215,7 +222,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       history,
       checkpointing,
     };
-    requireSameRun(session);
+    await requireSameRun(session);
     await announce(session, device);
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)

@@ -108,6 +108,10 @@ export function resumeHint({ checkpointing }: Session): string {
   return command === undefined ? "" : `; to go on: ${command}`;
 }
 
+/** Said at once when the device is lost. */
+export const lostNote = (why: string): string =>
+  `the device was lost: ${why}; the last state is kept, another device is opened`;
+
 /** Trains to the end, or to the end of the step in which a signal comes. */
 export async function runTraining(session: Session, view: ProgressView): Promise<Outcome> {
   const { interrupts, output, prepared, options, model, checkpointing } = session;
@@ -123,6 +127,11 @@ export async function runTraining(session: Session, view: ProgressView): Promise
     })) {
       preparing.end();
       last = progress;
+      const { recovered } = progress;
+      if (recovered) {
+        const after = `after step ${grouped(recovered.step)}, ${grouped(recovered.ms)} ms later`;
+        view.note(`the training goes on on ${recovered.device} ${after}`);
+      }
       view.show(progress);
     }
     return { last, finished: true };

@@ -392,16 +392,29 @@ export class Trainer {
       this.#executor.keep(this.#keeper.isSmall ? this.#keeper.unmarked?.parameters : undefined);
       return steps;
     }
-    const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const first = diverged.reduce((least, step) => Math.min(least, step));
+    const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
+    const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
     if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,
       expected: "finite gradients, loss and parameters",
-      got: "an infinite value or NaN: training diverged",
+      got: `an infinite value or NaN${where}: training diverged`,
       fix: `${divergenceRemedy(this.#settings, steps.length)}${back}`,
     });
+  }
+
+  /** ` in the outputs of layers.1`, of several members ` in the outputs of layers.1 of member 3`; empty where it cannot be told. */
+  async #nonFinitePlace(step: number, member: number): Promise<string> {
+    const { network, members } = this.#executor;
+    const { nonFiniteLayer } = await import("./nonFiniteLayer.ts");
+    const good = this.#keeper.newest;
+    const { parameters: all } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
+    const parameters = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
+    const layer = nonFiniteLayer({ network, settings: this.#settings, member, step, parameters });
+    if (layer === undefined) return "";
+    return members > 1 ? ` in ${layer} of member ${member}` : ` in ${layer}`;
   }
 }

@@ -28,6 +28,18 @@ export function placesOf(file: string): { target: string; temporary: string | un
   return { target, temporary: path.join(path.dirname(target), name) };
 }
 
+/** Creates a folder and those above it. `fs.mkdirSync` with `recursive` never returns in a place like /proc (Node 20). */
+export function makeFolder(folder: string): void {
+  const absolute = path.resolve(folder);
+  if (fs.existsSync(absolute)) return;
+  makeFolder(path.dirname(absolute));
+  try {
+    fs.mkdirSync(absolute);
+  } catch (error) {
+    if (!isTaken(error)) throw error; // another program was quicker
+  }
+}
+
 /** A file is written in less time: what is older was left by a program that was killed, or by a machine that went off. */
 const staleMs = 600_000;
 /** Names of temporary files; earlier ones had the number of their process. */

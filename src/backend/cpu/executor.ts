@@ -25,6 +25,7 @@ import { updateOf } from "../../math/optimizerFunction.ts";
 import { scoreMembers } from "./scoreMembers.ts";
 import { loss } from "./loss.ts";
 import { Step } from "./step.ts";
+import type { Pass } from "./view.ts";
 import { traceMember } from "./trace.ts";
 import { fitsFloat32, float32Limit, initialMoments, update } from "./update.ts";
 
@@ -49,6 +50,21 @@ function allocate(length: number): Float64Array {
     const expected = "parameters that fit this machine's memory";
     const fix = "take fewer members or smaller layers";
     throw new LimitExceeded({ place: "model: parameters", expected, got: `${8 * length} bytes`, fix, cause });
+  }
+}
+
+/** Multiplications of a step that takes some 50 ms. */
+const longStep = 2e7;
+/** Between two looks at what else waits. */
+const turnMs = 20;
+
+/** Does work in pieces, and lets timers and signals run in between. */
+async function inTurns(work: Generator<undefined, void>): Promise<void> {
+  let startMs = performance.now();
+  while (work.next().done !== true) {
+    if (performance.now() - startMs < turnMs) continue;
+    await nextTask();
+    startMs = performance.now();
   }
 }
 
@@ -78,6 +94,8 @@ class ReferenceRun implements TrainingRun {
   readonly #bestLosses: Float64Array;
   readonly #bestSteps: Float64Array;
   #lastStep = -1;
+  /** Of one member: steps of many members are long too. */
+  readonly #isLong: boolean;
   readonly #requireAlive: () => void;
   constructor(
     network: AnyNetwork,
@@ -88,6 +106,7 @@ class ReferenceRun implements TrainingRun {
     this.#requireAlive = requireAlive;
     this.ringSteps = Math.max(1, Math.min(maxRingSteps, Math.floor(ringFloats / parameters.length)));
     this.#network = network;
+    this.#isLong = 3 * network.parameterCount * settings.batchSize * parameters.length > longStep;
     this.#working = new Step(network, settings.batchSize);
     this.#settings = settings;
     this.#parameters = parameters;
@@ -134,17 +153,27 @@ class ReferenceRun implements TrainingRun {
 
   async execute(firstStep: number, count: number): Promise<void> {
     this.#requireAlive();
-    for (let step = firstStep; step < firstStep + count; step++) this.#step(step);
+    for (let step = firstStep; step < firstStep + count; step++) {
+      const members = this.#step(step);
+      if (this.#isLong) await inTurns(members);
+      else members.next(); // without a yield
+    }
   }
 
-  #step(step: number): void {
+  /** One step; yields between operations where they are long. */
+  *#step(step: number): Generator<undefined, void> {
     const rowCount = rowCountOf(this.#settings, this.#network);
     const ownRows = hasOwnRows(this.#settings, rowCount);
     let batchRows = rowsOf(batchAt(this.#settings, rowCount, step));
     for (let member = 0; member < this.#parameters.length; member++) {
       if (ownRows && member > 0) batchRows = rowsOf(batchAt(this.#settings, rowCount, step, member));
       const isStopped = this.#nonFinite[member] !== -1;
-      const loss = isStopped ? Number.NaN : this.#stepMember(step, member, batchRows);
+      let loss = Number.NaN;
+      if (!isStopped && !this.#isLong) loss = this.#stepMember(step, member, batchRows);
+      else if (!isStopped) {
+        const pass = this.#passOf(step, member, batchRows);
+        loss = this.#apply(step, member, yield* this.#working.operate(pass, this.#targets));
+      }
       this.#losses[(step % this.ringSteps) * this.#parameters.length + member] = loss;
     }
     this.#lastStep = step;
@@ -152,10 +181,19 @@ class ReferenceRun implements TrainingRun {
 
   /** @returns the loss before the update */
   #stepMember(step: number, member: number, batchRows: Uint32Array): number {
-    const parameters = this.#parameters[member]!;
+    const loss = this.#working.forwardBackward(this.#passOf(step, member, batchRows), this.#targets);
+    return this.#apply(step, member, loss);
+  }
+
+  #passOf(step: number, member: number, batchRows: Uint32Array): Pass {
     const masks = { seed: seedOf(this.#settings, member), step };
-    const pass = { rows: batchRows.length, inputs: this.#inputs, batchRows, parameters, masks };
-    const loss = this.#working.forwardBackward(pass, this.#targets);
+    const parameters = this.#parameters[member]!;
+    return { rows: batchRows.length, inputs: this.#inputs, batchRows, parameters, masks };
+  }
+
+  /** Takes the gradients of a step into the parameters. @returns the loss before */
+  #apply(step: number, member: number, loss: number): number {
+    const parameters = this.#parameters[member]!;
     const optimizer = this.#optimizers[member]!;
     const moments = this.#moments[member]!;
     const allFit = update({

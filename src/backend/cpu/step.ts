@@ -68,15 +68,30 @@ export class Step {
    * @returns the mean loss of the batch
    */
   forwardBackward(pass: Pass, targets: Float64Array): number {
-    const { loss: name, outputs: fanOut, isWeighted } = this.network;
-    const { step } = this.#operations;
-    const outputs = this.forward(pass);
-    const dOutputs = this.#operations.valuesOf(step.outputGradient);
-    const { rows: batchSize, batchRows } = pass;
-    const value = loss({ loss: name, batchSize, fanOut, outputs, targets, dOutputs, batchRows, isWeighted });
-    this.#backward ??= this.#createBackward();
-    for (const operation of this.#backward) operation(pass);
+    this.forward(pass);
+    const value = this.#loss(pass, targets);
+    for (const operation of this.#gradientOperations()) operation(pass);
     return value;
+  }
+
+  /** As `forwardBackward`, and yields between operations, each of which may take a while. */
+  *operate(pass: Pass, targets: Float64Array): Generator<undefined, number> {
+    for (const operation of this.#forward) yield void operation(pass);
+    const value = this.#loss(pass, targets);
+    for (const operation of this.#gradientOperations()) yield void operation(pass);
+    return value;
+  }
+
+  #loss({ rows: batchSize, batchRows }: Pass, targets: Float64Array): number {
+    const { loss: name, outputs: fanOut, isWeighted } = this.network;
+    const outputs = this.#outputs;
+    const dOutputs = this.#operations.valuesOf(this.#operations.step.outputGradient);
+    return loss({ loss: name, batchSize, fanOut, outputs, targets, dOutputs, batchRows, isWeighted });
+  }
+
+  #gradientOperations(): readonly Operation[] {
+    this.#backward ??= this.#createBackward();
+    return this.#backward;
   }
 
   #createBackward(): Operation[] {
