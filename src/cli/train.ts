@@ -180,6 +180,12 @@ async function requireSameRun(session: Session<TrainFlags>): Promise<void> {
   }
 }
 
+/** What the command writes at its end. */
+function claimFiles(input: string, flags: TrainFlags): Pick<Session, "file" | "history"> {
+  const file = claimModel(input, flags);
+  return { file, history: claimHistory(input, flags, file) };
+}
+
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
 export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
   const output = createOutput(typed);
@@ -187,8 +193,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const flags = resumed?.flags ?? typed;
   const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file });
   const optimizer = optimizerOf(flags);
-  const modelFile = claimModel(file, flags);
-  const history = claimHistory(file, flags, modelFile);
+  const files = claimFiles(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
   requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
@@ -197,7 +202,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   try {
     const checkpoint = resumed?.saved.checkpoint;
     const shown = createProgressView(output, { epochs: flags.epochs });
-    const view = history?.watching(shown) ?? shown;
+    const view = files.history?.watching(shown) ?? shown;
     const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
     const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
@@ -210,18 +215,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       return { network, members, checkpoint: state, preprocessing, run };
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
-    const session = {
-      flags,
-      output,
-      interrupts,
-      table,
-      prepared,
-      options,
-      model,
-      file: modelFile,
-      history,
-      checkpointing,
-    };
+    const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
     await requireSameRun(session);
     await announce(session, device);
     const before = resumed?.saved.run["device"];
