@@ -24,14 +24,14 @@ const chunks = {
   model: /src\/model\/model\.ts$/,
   // What training needs on any machine: without it each would load another one's code.
   training:
-    /src\/(nextTask|backend\/(batches|dropout|sampleLoss|score|stepWork)|graph\/weightRanges|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
+    /src\/(nextTask|backend\/(batches|companions|dropout|sampleLoss|score|stepWork)|graph\/weightRanges|math\/(updateValues|elementwise|float64Blocks|lossFunction))\.ts$/,
   trainer: /src\/model\/(trainer|history|metrics)\.ts$/,
   metrics: /src\/metrics\/memberSums\.ts$/,
   backward: /src\/graph\/derive\.ts$/,
   wasmSupport: /src\/backend\/wasm\/(strategy|support|remembered)\.ts$/,
   wasmPlan: /src\/backend\/wasm\/plan\.ts$/,
   wasm: /src\/backend\/wasm\/(device|executor|program)\.ts$/,
-  wasmCode: /src\/backend\/wasm\/(lossCode|updateCode|rowDraw|vectorCode)\.ts$/, // what both ways of training write
+  wasmCode: /src\/backend\/wasm\/(lossCode|maskCode|updateCode|rowDraw|vectorCode)\.ts$/, // what both ways of training write
   wasmFused: /src\/backend\/wasm\/fusedRun\.ts$/,
   wasmLayered: /src\/backend\/wasm\/(run|forwardPass)\.ts$/,
   webgpu: /src\/backend\/webgpu\/(device|strategies\/executor)\.ts$/,

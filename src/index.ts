@@ -94,6 +94,24 @@ export {
 export type { DecayGroup } from "./math/aroundUpdate.ts";
 export { type Average, ema, swa } from "./math/average.ts";
 export { optimizer, type OptimizerOptions } from "./math/ownOptimizer.ts";
+export {
+  constant,
+  cosine,
+  cosineRestarts,
+  exponential,
+  linear,
+  multiStep,
+  oneCycle,
+  ownSchedule,
+  piecewise,
+  polynomial,
+  type Schedule,
+  type SchedulePiece,
+  scheduleNames,
+  step,
+  warmUp,
+} from "./math/schedule.ts";
+export type { ScheduleOption } from "./model/scheduleOption.ts";
 export type { HyperParameterOptions } from "./math/optimizers.ts";
 export type { EpochPoint, FitOptions, FitResult, History, ValidationPoint } from "./model/history.ts";
 export type { MetricName } from "./metrics/metrics.ts";

@@ -128,6 +128,32 @@ describe("train", () => {
     expect(training).toMatchObject({ batchSize: 16, seed: 7, optimizer: "sgd", learningRate: 0.05, steps: 33 });
   });
 
+  test("a schedule is said, and taken by the check too; a sweep takes it as well", async () => {
+    const flags = [
+      ...cpu,
+      "--schedule",
+      "one-cycle",
+      "--warmup",
+      "5",
+      "--epochs",
+      "5",
+      "--output",
+      "cycle.safetensors",
+    ];
+    const { code, stdout, stderr } = await thalweg([...trainPenguins, ...flags, "--verify", "--json"]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /training +5 epochs, .*, adam, learning rate 0\.01, schedule one-cycle, warm-up of 5 steps\n/,
+    );
+    const { training, verification } = JSON.parse(stdout);
+    expect(training.learningRate).toBeCloseTo(0.01 / 25 / 1e4, 15);
+    expect(verification.passed).toBe(true);
+    const swept = await thalweg(["sweep", ...trainPenguins.slice(1), ...flags, "--members", "8", "--learning-rate", "log:1e-3..1e-1", "--verify", "--json"]); // prettier-ignore
+    expect(swept.code).toBe(0);
+    expect(swept.stderr).toContain("adam, schedule one-cycle, warm-up of 5 steps");
+    expect(JSON.parse(swept.stdout).verification.passed).toBe(true);
+  });
+
   test("the same seed gives the same bytes", async () => {
     for (const name of ["a", "b"]) {
       await thalweg([...trainPenguins, ...cpu, "--epochs", "3", "--output", `${name}.safetensors`]);

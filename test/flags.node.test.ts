@@ -2,6 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { integer, list, name, number, numberList, widths } from "../src/cli/flags.ts";
+import { describeSchedule, schedule, scheduleOf } from "../src/cli/scheduleFlag.ts";
+import { cosine, cosineRestarts, exponential, linear, multiStep, oneCycle, polynomial, step, warmUp } from "../src/node.ts"; // prettier-ignore
 
 test("what is right is read", () => {
   expect(number("-")("1e-3")).toBe(0.001);
@@ -16,6 +18,26 @@ test("what is right is read", () => {
   for (const text of ["meanSquaredError", "MeanSquaredError", "mean_squared_error", "mean-squared-error"]) {
     expect(name("-", losses)(text)).toBe("meanSquaredError");
   }
+});
+
+test("a schedule is read with its numbers, and said as it was written", () => {
+  const read = schedule("--schedule");
+  expect(read("cosine").schedule).toEqual(cosine());
+  expect(read("cosine:0.1").schedule).toEqual(cosine({ floor: 0.1 }));
+  expect(read("Cosine_Restarts:50,2,0.1").schedule).toEqual(cosineRestarts({ steps: 50, multiplier: 2, floor: 0.1 }));
+  expect(read("oneCycle:0.4").schedule).toEqual(oneCycle({ rise: 0.4 }));
+  expect(read("step:30,0.5").schedule).toEqual(step({ stepSize: 30, gamma: 0.5 }));
+  expect(read("multi-step:10,20").schedule).toEqual(multiStep({ milestones: [10, 20] }));
+  expect(read("multi-step:10,20,0.5").schedule).toEqual(multiStep({ milestones: [10, 20], gamma: 0.5 }));
+  expect(read("exponential:0.9").schedule).toEqual(exponential({ gamma: 0.9 }));
+  expect(read("polynomial:2").schedule).toEqual(polynomial({ power: 2 }));
+  expect(read("linear:1,0").schedule).toEqual(linear({ startFactor: 1, endFactor: 0 }));
+  const flags = { schedule: read("Cosine:0.1"), warmup: 100 };
+  expect(scheduleOf(flags)).toEqual({ schedule: warmUp(100, cosine({ floor: 0.1 })) });
+  expect(scheduleOf({ warmup: 100 })).toEqual({ schedule: warmUp(100) });
+  expect(scheduleOf({})).toEqual({});
+  expect(describeSchedule(flags)).toBe(", schedule cosine:0.1, warm-up of 100 steps");
+  expect(describeSchedule({})).toBe("");
 });
 
 describe("what is wrong gets the remedy of its option", () => {
@@ -51,6 +73,15 @@ describe("what is wrong gets the remedy of its option", () => {
       /numbers separated by commas, got "1,a"; write it like 1,0\.5/,
     ],
     ["two commas", list("--columns"), "a,,b", /remove the extra comma/],
+    ["a schedule almost", schedule("--schedule"), "cosin", /^--schedule: .* got "cosin"; did you mean cosine\?/],
+    ["a schedule without its number", schedule("--schedule"), "step", /expected step:STEPS\[,GAMMA\], got 0 numbers/],
+    ["a schedule with one too many", schedule("--schedule"), "cosine:1,2", /expected cosine\[:FLOOR\], got 2 numbers/],
+    [
+      "a number that it cannot have",
+      schedule("--schedule"),
+      "step:0.5",
+      /^schedule: step: stepSize: expected an integer/,
+    ],
     ["a name almost", name("--optimizer", ["adam", "sgd"]), "adan", /did you mean adam\?/],
     [
       "a name of other libraries",

@@ -24,6 +24,7 @@ function linesOf(epochs: number, seconds: number, eventMs?: number): string[] {
       step: event,
       steps: events,
       epoch,
+      learningRate: 0.01,
       loss: 1,
       losses: new Float32Array(),
       validation: undefined,

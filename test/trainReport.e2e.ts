@@ -58,7 +58,7 @@ test("--history writes the course of the training as CSV, JSON or a picture, and
   const { stdout } = await run("course.csv");
   expect(stdout).toMatch(/\nhistory +course\.csv \(\d+ B\)\nsaved /);
   const [header, ...lines] = textOf("course.csv").trimEnd().split("\n");
-  expect(header).toBe("epoch,step,loss,validationLoss,validationAccuracy,f1,elapsedMs");
+  expect(header).toBe("epoch,step,loss,validationLoss,validationAccuracy,f1,learningRate,elapsedMs");
   const rows = lines.map((line) => line.split(",").map(Number));
   expect(rows.map(([epoch, step]) => [epoch, step])).toEqual([1, 2, 3, 4, 5, 6, 7].map((epoch) => [epoch, 9 * epoch]));
   expect(rows.flat().every(Number.isFinite)).toBe(true);

@@ -1,23 +1,11 @@
 import type { Progress } from "../node.ts";
 import { InvalidInput } from "../node.ts";
+import type { HistoryPoint } from "./historyPicture.ts";
 import { byteSize } from "./numbers.ts";
 import { type OutputFile, claimOutput, describeKept, historyKinds } from "./outputFile.ts";
 import type { ProgressView } from "./progress.ts";
 import { documentText, jsonText } from "./safeText.ts";
 import type { TrainFlags } from "./trainFlags.ts";
-
-/** What is written of an epoch, or of several where there are very many. */
-export interface HistoryPoint {
-  readonly epoch: number;
-  readonly step: number;
-  /** Mean of the losses of its steps, each before its update. */
-  readonly loss: number;
-  readonly validationLoss?: number;
-  readonly validationAccuracy?: number;
-  /** Metrics that were asked for, by name. */
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly elapsedMs: number;
-}
 
 /** Points that are kept at most: of more epochs each is the mean of several. */
 const mostPoints = 1000;
@@ -46,13 +34,14 @@ function formatOf(file: string): Format {
   });
 }
 
-const pointOf = ({ epoch, step, loss, validation, elapsedMs }: Progress): HistoryPoint => ({
+const pointOf = ({ epoch, step, loss, validation, learningRate, elapsedMs }: Progress): HistoryPoint => ({
   epoch,
   step,
   loss,
   ...(validation && { validationLoss: validation.loss }),
   ...(validation?.accuracy !== undefined && { validationAccuracy: validation.accuracy }),
   metrics: { ...(validation?.metrics as Record<string, number> | undefined) },
+  learningRate,
   elapsedMs,
 });
 
@@ -61,7 +50,16 @@ const cell = (value: number | undefined): string => (Number.isFinite(value) ? St
 /** A line per point; cells are empty where there is no number. */
 function historyCsv(points: readonly HistoryPoint[]): string {
   const names = [...new Set(points.flatMap(({ metrics }) => Object.keys(metrics)))];
-  const header = ["epoch", "step", "loss", "validationLoss", "validationAccuracy", ...names, "elapsedMs"];
+  const header = [
+    "epoch",
+    "step",
+    "loss",
+    "validationLoss",
+    "validationAccuracy",
+    ...names,
+    "learningRate",
+    "elapsedMs",
+  ];
   const lines = points.map(({ metrics, ...point }) => {
     const own: Readonly<Record<string, number | undefined>> = { ...point, ...metrics };
     return header.map((name) => cell(own[name])).join(",");

@@ -1,14 +1,28 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import type { HistoryPoint } from "./historyFile.ts";
 import { short } from "./numbers.ts";
 import { historyStarts } from "./outputFile.ts";
+
+/** What is written of an epoch, or of several where there are very many. */
+export interface HistoryPoint {
+  readonly epoch: number;
+  readonly step: number;
+  /** Mean of the losses of its steps, each before its update. */
+  readonly loss: number;
+  readonly validationLoss?: number;
+  readonly validationAccuracy?: number;
+  /** Metrics that were asked for, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Of the step before. */
+  readonly learningRate: number;
+  readonly elapsedMs: number;
+}
 
 const colours = { training: "#0065e5", validation: "#da6e00" };
 
 /** Curves of the training loss and the validation loss over epochs, as a picture that needs no style sheet and no script. */
 export function historyPicture(points: readonly HistoryPoint[], lossName: string): string {
-  const { document } = parseHTML("<!doctype html><html><body></body></html>");
+  const page = parseHTML("<!doctype html><html><body></body></html>");
   const all = points.flatMap(({ epoch, loss, validationLoss }) => [
     { epoch, loss, rows: "training" as const },
     ...(validationLoss === undefined ? [] : [{ epoch, loss: validationLoss, rows: "validation" as const }]),
@@ -19,7 +33,7 @@ export function historyPicture(points: readonly HistoryPoint[], lossName: string
     (rows) => shown.findLast((point) => point.rows === rows) ?? [],
   );
   const svg = Plot.plot({
-    document,
+    document: page.document,
     className: "thalweg-history",
     width: 720,
     height: 400,

@@ -8,6 +8,7 @@ import { createOutput } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, describeOutputs, sweepTableKind } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { describeSchedule } from "./scheduleFlag.ts";
 import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
 import { rankNetworks } from "./sweepRanking.ts";
 import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
@@ -37,7 +38,10 @@ import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 function describeSettings({ output, flags, plan, prepared }: SweepSession): void {
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
   const sample = flags.bootstrap ? ", a bootstrap sample for each seed" : "";
-  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${flags.optimizer}${sample}`);
+  output.info(
+    "training",
+    `${counted(flags.epochs, "epoch")}, ${batch}, ${flags.optimizer}${describeSchedule(flags)}${sample}`,
+  );
   const { seed } = plan.settings;
   const own = `${seed[0]} to ${seed[seed.length - 1]}`;
   const lines = axes.flatMap((axis) => {

@@ -1,5 +1,6 @@
 import type { Optimizer } from "../node.ts";
 import type { OutputFile } from "./outputFile.ts";
+import { scheduleOf } from "./scheduleFlag.ts";
 import { regularisationOf } from "./regularisation.ts";
 import { updateOptionsOf } from "./updateFlags.ts";
 import type { SweepPlan } from "./sweepPlan.ts";
@@ -52,6 +53,7 @@ export function optionsOf(flags: SweepFlags, plan: SweepPlan, member?: number): 
   const perMember = Object.fromEntries(varied.map((axis) => [axis, settings[axis]!]));
   return {
     optimizer: optimizerAt(flags, plan, member),
+    ...scheduleOf(flags),
     epochs: flags.epochs,
     batchSize: flags.batchSize,
     seed: settings.seed[member ?? 0]!,

@@ -22,6 +22,7 @@ import { createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
 import { keptFlags, resume } from "./resume.ts";
 import { stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
@@ -52,6 +53,7 @@ function metricOptions({ metrics }: TrainFlags, { target }: Preprocessing): Metr
 
 const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
+  ...scheduleOf(flags),
   epochs: flags.epochs,
   batchSize: flags.batchSize,
   seed: flags.seed,
@@ -123,7 +125,8 @@ async function announce(session: Session<TrainFlags>, device: Device): Promise<v
   if (checkpointing?.description) output.info("saving", checkpointing.description);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
-  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, learning rate ${learningRate}`);
+  const rate = `learning rate ${learningRate}${describeSchedule(flags)}`;
+  output.info("training", `${counted(flags.epochs, "epoch")}, ${batch}, ${name}, ${rate}`);
 }
 
 interface Start {

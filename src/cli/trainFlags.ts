@@ -12,6 +12,7 @@ import type { CheckpointFlags } from "./checkpointing.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
 import { behindHidden, type RegularisationFlags } from "./regularisation.ts";
+import type { ScheduleFlags } from "./scheduleFlag.ts";
 import type { StoppingFlags } from "./stopping.ts";
 import type { UpdateFlags } from "./updateFlags.ts";
 import {
@@ -34,7 +35,7 @@ import {
 } from "../node.ts";
 
 /** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
-export interface CommonFlags extends ReadFlags, RegularisationFlags, StoppingFlags, UpdateFlags {
+export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFlags, StoppingFlags, UpdateFlags {
   /** Column names, separated by commas. */
   readonly target?: string;
   readonly task?: Task;

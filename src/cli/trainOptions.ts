@@ -11,6 +11,7 @@ import {
 } from "../node.ts";
 import { categoryEncodings, missingCellsChoices } from "../data.ts";
 import { addReadOptions } from "./readFlags.ts";
+import { schedule, scheduleUsage } from "./scheduleFlag.ts";
 import { addStoppingOptions } from "./stopping.ts";
 import { usualRate } from "./trainFlags.ts";
 import { integer, name, number, widths } from "./flags.ts";
@@ -77,6 +78,12 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
     .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
     .option("--nesterov", "for sgd with momentum")
     .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"))
+    .option("--schedule <name:numbers>", `of the learning rate, in steps: ${scheduleUsage}`, schedule("--schedule"))
+    .option(
+      "--warmup <steps>",
+      "raise the learning rate from a third of it, before the schedule",
+      integer("--warmup", 1),
+    )
     .option("--epochs <count>", "passes over the rows", integer("--epochs", 1), defaultEpochs)
     .option("--batch-size <rows>", "rows per step", integer("--batch-size", 1, 2 ** 31), 32);
 }

@@ -260,6 +260,7 @@ export async function recordOf(session: Session, { last, finished }: Outcome) {
     steps: last.steps,
     epoch: last.epoch,
     loss: last.loss,
+    learningRate: last.learningRate,
     ms: last.elapsedMs,
   };
   return {

@@ -2,6 +2,7 @@ import { InvalidInput, requireOptions } from "../errors.ts";
 import { type AroundUpdate, numberAround, numbersAround, requireAround } from "./aroundUpdate.ts";
 import { type HyperParameterOptions, type HyperParameters, memberHyperParameters, optimizers } from "./optimizers.ts";
 import type { OwnUpdate } from "./ownUpdate.ts";
+import type { Factors } from "./scheduled.ts";
 
 export type OptimizerName = keyof typeof optimizers;
 /** Optimizers of thalweg; `optimizer()` defines others. */
@@ -33,10 +34,12 @@ export interface Optimizer {
   readonly own?: OwnUpdate;
   /** What a training does around the update: clipping, penalties, averages; set by a training from its options. */
   readonly around?: AroundUpdate;
+  /** What the numbers above are multiplied by in each step: set by a training, from its option `schedule`. */
+  readonly factors?: Factors;
 }
 
 /** Numbers that an optimizer does not use. */
-const unused: Omit<Optimizer, "name" | "own" | "around"> = {
+const unused: Omit<Optimizer, "name" | "own" | "around" | "factors"> = {
   learningRate: 0.01,
   momentum: 0,
   nesterov: false,

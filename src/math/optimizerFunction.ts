@@ -3,6 +3,7 @@ import { checkOptimizer, hyperParameterOf, type Optimizer, type OptimizerName, o
 import { type OptimizerDefinition, optimizers } from "./optimizers.ts";
 import { type OptimizerUpdate, optimizerUpdate } from "./optimizerUpdate.ts";
 import { decodeUpdate } from "./ownUpdate.ts";
+import { scheduledNames } from "./scheduled.ts";
 
 const isBuiltIn = (name: unknown): name is OptimizerName => (optimizerNames as readonly unknown[]).includes(name);
 
@@ -30,7 +31,7 @@ export function updateOf(optimizer: Optimizer): OptimizerUpdate {
   const definition = definitionOf(optimizer);
   const names = Object.keys(definition.hyperParameters);
   const values = Object.fromEntries(names.map((name) => [name, hyperParameterOf(optimizer, name)]));
-  const update = optimizerUpdate(definition, values, optimizer.around);
+  const update = optimizerUpdate(definition, values, optimizer.around, scheduledNames(optimizer));
   updates.set(optimizer, update);
   return update;
 }

@@ -15,6 +15,7 @@ import {
   type UpdateInputs,
 } from "./optimizers.ts";
 import { hoist } from "./hoist.ts";
+import { factorInput } from "./scheduled.ts";
 import { Simplifier } from "./simplify.ts";
 
 /** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
@@ -32,7 +33,7 @@ export interface OptimizerUpdate {
    * src/math/aroundUpdate.ts names.
    */
   readonly outputs: readonly Expression[];
-  /** Numbers that the host gives each step: `step`, products, the rate of an average. */
+  /** Numbers that the host gives each step: `step`, products, the rate of an average, factors of schedules. */
   readonly stepInputs: readonly string[];
   /** What gradients are multiplied by, where they are clipped by norm. */
   readonly gradientScale: Expression | undefined;
@@ -52,20 +53,38 @@ export interface OptimizerUpdate {
   readonly simplifier: Simplifier;
 }
 
-/** Replaces a hyper-parameter by 0. A product of 0 and a state is 0, since state that is not finite ends a training. */
-function withZero(output: Expression, name: string, state: readonly string[]): Expression {
+/** Builds an expression anew from its inputs on. @param replace what stands for a node, or undefined: the node over its new operands */
+function rebuilt(
+  output: Expression,
+  replace: (node: Expression, operands: readonly Expression[]) => Expression | undefined,
+): Expression {
   const done = new Map<Expression, Expression>();
-  const isZero = (node: Expression): boolean => node.isConstant(0);
-  const isState = (node: Expression): boolean => node.kind === "input" && state.includes(node.name);
   for (const node of inOrder([output])) {
     const operands = node.operands.map((operand) => done.get(operand)!);
-    if (node.kind === "input" && node.name === name) done.set(node, Expression.constant(0));
-    else if (node.primitive === "multiply" && operands.some(isZero) && operands.some(isState))
-      done.set(node, Expression.constant(0));
-    else done.set(node, node.kind === "application" ? Expression.application(node.primitive!, operands) : node);
+    const same = node.kind === "application" ? Expression.application(node.primitive!, operands) : node;
+    done.set(node, replace(node, operands) ?? same);
   }
   return done.get(output)!;
 }
+
+/** Replaces a hyper-parameter by 0. A product of 0 and a state is 0, since state that is not finite ends a training. */
+function withZero(output: Expression, name: string, state: readonly string[]): Expression {
+  const zero = Expression.constant(0);
+  const isZero = (node: Expression): boolean => node.isConstant(0);
+  const isState = (node: Expression): boolean => node.kind === "input" && state.includes(node.name);
+  return rebuilt(output, (node, operands) => {
+    if (node.kind === "input" && node.name === name) return zero;
+    return node.primitive === "multiply" && operands.some(isZero) && operands.some(isState) ? zero : undefined;
+  });
+}
+
+/** Multiplies each of some hyper-parameters by the factor that a step brings for it. */
+const withFactors = (output: Expression, scheduled: readonly string[]): Expression =>
+  rebuilt(output, (node) =>
+    node.kind === "input" && scheduled.includes(node.name)
+      ? node.times(Expression.input(factorInput(node.name)))
+      : undefined,
+  );
 
 const inputsOf = (expression: Expression): string[] =>
   inOrder([expression])
@@ -133,7 +152,12 @@ function factorsOf(definition: OptimizerDefinition, values: HyperParameters): Re
   return new Map(Object.entries(definition.products ?? {}).map(([name, factor]) => [name, factor(inputs)]));
 }
 
-function specialise(definition: OptimizerDefinition, values: HyperParameters, around: AroundUpdate): OptimizerUpdate {
+function specialise(
+  definition: OptimizerDefinition,
+  values: HyperParameters,
+  around: AroundUpdate,
+  scheduled: readonly string[],
+): OptimizerUpdate {
   const simplifier = new Simplifier();
   const all = around.average ? [...definition.state, averageState] : definition.state;
   let outputs = surrounded(expressionsOf(definition, values), around).map((output) => simplifier.simplify(output));
@@ -142,6 +166,7 @@ function specialise(definition: OptimizerDefinition, values: HyperParameters, ar
     const without = outputs.map((output) => simplifier.simplify(withZero(output, name, all)));
     if (neededState(all, without).length < neededState(all, outputs).length) outputs = without;
   }
+  if (scheduled.length > 0) outputs = outputs.map((output) => simplifier.simplify(withFactors(output, scheduled)));
   const state = neededState(all, outputs);
   const [parameter, ...next] = outputs;
   const kept = state.map((name) => next[all.indexOf(name)]!);
@@ -153,7 +178,12 @@ function specialise(definition: OptimizerDefinition, values: HyperParameters, ar
   return {
     state,
     outputs: [parameter!, ...kept],
-    stepInputs: ["step", ...products.keys(), ...(around.average ? [averageRateInput] : [])],
+    stepInputs: [
+      "step",
+      ...products.keys(),
+      ...(around.average ? [averageRateInput] : []),
+      ...scheduled.map(factorInput),
+    ],
     gradientScale: gradientScale && simplifier.simplify(gradientScale),
     takesWeights: outputs.some((output) => inputsOf(output).includes(isWeightInput)),
     keepsFinite: state.map((name) => name === averageState),
@@ -167,17 +197,22 @@ function specialise(definition: OptimizerDefinition, values: HyperParameters, ar
 
 const known = new WeakMap<OptimizerDefinition, Map<string, OptimizerUpdate>>();
 
-/** The update of a definition for a choice of hyper-parameters; the same object where nothing but their values differs. */
+/**
+ * The update of a definition for a choice of hyper-parameters; the same object where nothing but their values differs.
+ * @param scheduled those that each step multiplies by a factor
+ */
 export function optimizerUpdate(
   definition: OptimizerDefinition,
   values: HyperParameters,
   around: AroundUpdate = {},
+  scheduled: readonly string[] = [],
 ): OptimizerUpdate {
   const updates = known.get(definition) ?? new Map<string, OptimizerUpdate>();
   known.set(definition, updates);
   const choice = Object.entries(values).filter(([name, value]) => value === true || canBeFixed(name, value));
-  const key = [...choice.map(([name, value]) => `${name} ${value}`), shapeOf(around)].join(", ");
-  const update = updates.get(key) ?? specialise(definition, values, around);
+  const choices = choice.map(([name, value]) => `${name} ${value}`);
+  const key = [...choices, shapeOf(around), ...scheduled.map(factorInput)].join(", ");
+  const update = updates.get(key) ?? specialise(definition, values, around, scheduled);
   updates.set(key, update);
   return update;
 }
@@ -190,7 +225,7 @@ export interface HostedUpdate {
   readonly gradientScale: Expression | undefined;
   /** Of hyper-parameters that are the same for all members: `hyper 0`, … */
   readonly ofRun: readonly Expression[];
-  /** Of these and `step`: `step 0`, … */
+  /** Of these, `step` and the factors of schedules: `step 0`, … */
   readonly ofStep: readonly Expression[];
 }
 

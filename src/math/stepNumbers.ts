@@ -2,8 +2,10 @@ import { averageRateInput } from "./aroundUpdate.ts";
 import { averageRate } from "./average.ts";
 import type { Expression } from "./expression.ts";
 import { compileFloat64 } from "./float64.ts";
+import { memberHyperParameters } from "./optimizers.ts";
 import { hyperParameterOf, type Optimizer } from "./optimizer.ts";
 import type { OptimizerUpdate } from "./optimizerUpdate.ts";
+import { factorInput } from "./scheduled.ts";
 
 /** Numbers of a step that expressions of an update take from the host. */
 export interface StepNumbers {
@@ -49,6 +51,8 @@ export function stepNumbersOf({ stepInputs, products }: OptimizerUpdate, numbers
   const values = stepInputs.map((name): ((optimizer: Optimizer, step: number) => number) => {
     const factor = products.get(name);
     if (factor) return productOver(factor, numbers);
+    const scheduled = memberHyperParameters.find((own) => factorInput(own) === name);
+    if (scheduled) return ({ factors }, step) => factors![scheduled]!(step - 1);
     return name === averageRateInput
       ? ({ around }, step) => averageRate(around!.average!, step - 1)
       : (_, step) => step;

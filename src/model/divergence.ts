@@ -1,6 +1,7 @@
 import { optimizersOf } from "../backend/batches.ts";
 import type { FloatArray, RunSettings } from "../backend/executor.ts";
 import type { Optimizer } from "../math/optimizer.ts";
+import { optimizerAt } from "../math/scheduled.ts";
 import { takesDecayAsStep } from "../math/optimizerFunction.ts";
 
 // Why a training has diverged, as far as its settings and its data tell.
@@ -49,8 +50,16 @@ function decayRemedy(optimizers: readonly Optimizer[]): string {
   return `lower weightDecay (it is ${decays}): at this learningRate parameters grow by it unless it is below ${below}`;
 }
 
-function rateRemedy(optimizers: readonly Optimizer[]): string {
-  const rates = spread(optimizers.map(({ learningRate }) => learningRate));
+/** The rates that were set, and where a schedule changes them those of a step. */
+function ratesIn(set: readonly Optimizer[], optimizers: readonly Optimizer[], step: number): string {
+  const [own, now] = [set, optimizers].map((all) => spread(all.map(({ learningRate }) => learningRate))) as [
+    string,
+    string,
+  ];
+  return own === now ? own : `${own}, by its schedule ${now} in step ${step}`;
+}
+
+function rateRemedy(optimizers: readonly Optimizer[], rates: string): string {
   const momentum = optimizers.reduce((least, optimizer) => Math.min(least, optimizer.momentum), 1);
   const decay = optimizers.every(
     (optimizer) => optimizer.learningRate * optimizer.weightDecay >= mostDecay(optimizer) / 4,
@@ -72,10 +81,15 @@ function scaleRemedy({ data: { inputs, targets } }: RunSettings): string {
   return `standardise the ${large.map((key) => `${key} (they reach ${Number(sizes[key].toPrecision(3))})`).join(" and the ")}`;
 }
 
-/** What to change after all members of a training have diverged, the likeliest cause first. */
-export function divergenceRemedy(settings: RunSettings, members: number): string {
-  const optimizers = optimizersOf(settings, members);
+/**
+ * What to change after all members of a training have diverged, the likeliest cause first.
+ * @param step in which the first did, from 0
+ */
+export function divergenceRemedy(settings: RunSettings, members: number, step = 0): string {
+  const set = optimizersOf(settings, members);
+  const optimizers = set.map((own) => optimizerAt(own, step));
   if (optimizers.every(isDecayTooLarge)) return decayRemedy(optimizers);
   const scale = scaleRemedy(settings);
-  return scale === "" ? rateRemedy(optimizers) : `${scale}, or ${rateRemedy(optimizers)}`;
+  const remedy = rateRemedy(optimizers, ratesIn(set, optimizers, step));
+  return scale === "" ? remedy : `${scale}, or ${remedy}`;
 }

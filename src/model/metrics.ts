@@ -12,7 +12,7 @@ export interface Evaluation extends Scores, Partial<MetricScores> {
 
 const sumOf = (values: ArrayLike<number>): number => Array.from(values).reduce((sum, value) => sum + value, 0);
 
-const mean = (values: ArrayLike<number>): number => sumOf(values) / values.length;
+export const mean = (values: ArrayLike<number>): number => sumOf(values) / values.length;
 
 /** Scores with their means over members. */
 export const evaluationOf = ({ losses, accuracies }: Scores): Evaluation => ({

@@ -16,6 +16,7 @@ import type { Evaluation } from "./metrics.ts";
 import { eventsUntil, soonAfterAbort } from "./eventsUntil.ts";
 import {
   planTraining,
+  prepareTraining,
   eventIntervalOf,
   requireBoolean,
   requireCallback,
@@ -84,7 +85,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#executor.device;
   }
 
-  /** What `train` would do, before it does it. Wrong options are refused at once. @throws InvalidInput, LimitExceeded */
+  /**
+   * What `train` would do, before it does it; a schedule changes none of it. Wrong options are refused at once, but for those of a schedule and
+   * a state to go on from. @throws InvalidInput, LimitExceeded
+   */
   plan(data: Dataset, options: TrainOptions = {}): Promise<PlanReport> {
     return this.#executor.planRun(planTraining(this.network, data, options, this.members).settings);
   }
@@ -100,7 +104,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     data: Dataset,
     options: TrainOptions = {},
   ): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    yield* this.#events(planTraining(this.network, data, options, this.members));
+    yield* this.#events(await prepareTraining(this.network, data, options, this.members));
   }
 
   async *#events(plan: TrainPlan): AsyncGenerator<Progress, void, TrainingControls | undefined> {
@@ -113,10 +117,10 @@ export class Model<Architecture extends AnyNetwork = Network> {
       plan.signal?.throwIfAborted();
       if (plan.metrics.metrics) (await import("./measure.ts")).planFor("train", this.network, plan.metrics);
       if (plan.settings.resume) this.#executor.writeParameters(plan.settings.resume.parameters);
-      const { Trainer } = await import("./trainer.ts");
+      const { Trainer: LoadedTrainer } = await import("./trainer.ts"); // a page downloads it when it trains
       const run = await soonAfterAbort(this.#executor.createRun(plan.settings), plan.signal);
       const open = (members: number) => createExecutor(this.device, this.network, members, this.members);
-      const trainer = new Trainer(this.#executor, run, plan, open);
+      const trainer = new LoadedTrainer(this.#executor, run, plan, open);
       this.#trainer = trainer;
       try {
         const next = (work: Promise<IteratorResult<Progress, void>>): typeof work =>
@@ -157,7 +161,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
    */
   async fit(data: Dataset, { onEpoch, ...options }: FitOptions = {}): Promise<FitResult> {
     requireCallback("fit: onEpoch", onEpoch);
-    const plan = planTraining(this.network, data, options, this.members);
+    const plan = await prepareTraining(this.network, data, options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
     const { HistoryRecorder } = await import("./history.ts");
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);

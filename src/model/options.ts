@@ -15,14 +15,14 @@ import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger, requireName } from "../graph/network.ts";
 import type { DecayGroup } from "../math/aroundUpdate.ts";
 import type { Average } from "../math/average.ts";
-import { adam, type Optimizer, requireHyperParameter } from "../math/optimizer.ts";
+import { adam, type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
 import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
-import { requireCheckpoint } from "./checkpoint.ts";
+import type { ScheduleOption } from "./scheduleOption.ts";
 import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
 
 /** When `train` tells about its progress. */
@@ -31,6 +31,11 @@ export type LogInterval = { readonly steps: number } | { readonly epochs: number
 export interface TrainOptions extends LabelOptions, MetricOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
+  /**
+   * How the learning rate changes from step to step: `cosine()`, `oneCycle()`, `warmUp(100, cosine())` and others, or a function of the steps
+   * done, each a factor of the optimizer's rate. Of momentum and weight decay too: `{ learningRate, momentum, weightDecay }`.
+   */
+  readonly schedule?: ScheduleOption;
   /**
    * Scales the gradients of a member down to this norm where theirs is larger, as `torch.nn.utils.clip_grad_norm_`; what decay and `l1` add is
    * not part of it.
@@ -133,6 +138,7 @@ export interface TrainPlan {
 
 const known = [
   "optimizer",
+  "schedule",
   ...aroundOptions,
   "epochs",
   "steps",
@@ -226,18 +232,6 @@ function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: n
   });
 }
 
-/** @throws InvalidInput */
-export function requireControls(steering: TrainingControls, { perMember }: RunSettings): void {
-  requireOptions("train: next", steering, ["logInterval", "learningRate"]);
-  const { learningRate } = steering;
-  if (learningRate === undefined) return;
-  requireHyperParameter("train: next: learningRate", "learningRate", learningRate);
-  if (perMember?.learningRate === undefined) return;
-  const fix = "start a training with other lists";
-  const expected = "no learningRate where perMember sets those of the members";
-  throw new InvalidInput({ place: "train: next", expected, got: String(learningRate), fix });
-}
-
 export function requireBoolean(place: string, value: unknown): void {
   if (value === undefined || typeof value === "boolean") return;
   throw new InvalidInput({ place, expected: "true or false", got: String(value), fix: "pass true, or leave it out" });
@@ -291,7 +285,6 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume, validation, earlyStopping } = options;
-  if (resume !== undefined) requireCheckpoint(resume, { network, members, settings, totalSteps });
   const eventInterval = eventIntervalOf(logInterval ?? (earlyStopping && { epochs: 1 }), perEpoch);
   const { eventSteps: everySteps = perEpoch } = eventInterval;
   return {
@@ -305,4 +298,27 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };
+}
+
+/**
+ * As `planTraining`, and what is loaded only where it is asked for: schedules, and the state that a training goes on from.
+ * @throws InvalidInput
+ */
+export async function prepareTraining(
+  network: AnyNetwork,
+  data: Dataset,
+  options: TrainOptions,
+  members: number,
+): Promise<TrainPlan> {
+  const plan = planTraining(network, data, options, members);
+  const { totalSteps, settings } = plan;
+  const { schedule, resume } = options;
+  if (resume !== undefined) {
+    const { requireCheckpoint } = await import("./checkpoint.ts");
+    requireCheckpoint(resume, { network, members, settings, totalSteps });
+  }
+  if (schedule === undefined) return plan;
+  const { factorsOf } = await import("./scheduleOption.ts");
+  const factors = factorsOf(schedule, settings, totalSteps);
+  return { ...plan, settings: { ...settings, optimizer: { ...settings.optimizer, factors } } };
 }

@@ -10,17 +10,13 @@ import {
 } from "../backend/executor.ts";
 import { isOfDevice, type RecoveringExecutor, whyOf } from "../backend/recoveringExecutor.ts";
 import { nextTask } from "../nextTask.ts";
+import { optimizerAt } from "../math/scheduled.ts";
+import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { AveragedParameters } from "./averagedParameters.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
-import { evaluate, type Evaluation, metricsOf } from "./metrics.ts";
-import {
-  requireControls,
-  type EventInterval,
-  eventIntervalOf,
-  type TrainingControls,
-  type TrainPlan,
-} from "./options.ts";
+import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
+import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** What a training run tells while it goes on. */
@@ -38,6 +34,8 @@ export interface Progress {
    * as many as 2²² losses hold.
    */
   readonly losses: FloatArray;
+  /** That of the newest step; the mean over members where each has its own. */
+  readonly learningRate: number;
   /** Scores on the validation rows, where there are any. */
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
@@ -339,6 +337,7 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
+      learningRate: this.#learningRate(),
       validation,
       diverged: nonFiniteSteps.filter((step) => step >= 0).length,
       stopped: this.#stopper?.stopped ?? 0,
@@ -353,6 +352,13 @@ export class Trainer {
     this.#eventCostMs = this.#eventMs - startMs;
     this.#eventStep = this.#step;
     return progress;
+  }
+
+  #learningRate(): number {
+    const { optimizer, perMember } = this.#settings;
+    const rates = perMember?.learningRate;
+    const base = rates ? { ...optimizer, learningRate: mean(rates) } : optimizer;
+    return optimizerAt(base, this.#step - 1).learningRate;
   }
 
   /** The event is whole: from here on a lost device goes back to it. */
@@ -402,7 +408,7 @@ export class Trainer {
       place: `train: step ${first}`,
       expected: "finite gradients, loss and parameters",
       got: `an infinite value or NaN${where}: training diverged`,
-      fix: `${divergenceRemedy(this.#settings, steps.length)}${back}`,
+      fix: `${divergenceRemedy(this.#settings, steps.length, first)}${back}`,
     });
   }
 

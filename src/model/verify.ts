@@ -5,7 +5,7 @@ import type { Optimizer } from "../math/optimizer.ts";
 import { streams, uniformAt } from "../random.ts";
 import { resultOf } from "./averagedParameters.ts";
 import type { Model } from "./model.ts";
-import { planTraining, type TrainOptions } from "./options.ts";
+import { prepareTraining, type TrainOptions } from "./options.ts";
 import { firstRows, trainingRows } from "./trainingRows.ts";
 
 export interface VerifyRequest {
@@ -74,7 +74,7 @@ function rounded(parameters: FloatArray, seed: number, step: number): Float64Arr
 
 /** Parameters after the same steps in float64; with a seed, rounded before every step. */
 async function referenceParameters(executor: Executor, request: VerifyRequest, seed?: number): Promise<Float64Array> {
-  const { settings, totalSteps, signal } = planTraining(
+  const { settings, totalSteps, signal } = await prepareTraining(
     executor.network,
     request.data,
     request.options,
@@ -134,7 +134,8 @@ const compareUpdate = (reference: Reference, own: Trace, optimizer: Optimizer): 
 
 /** One step over the first rows from the model's own parameters, and how far rounding alone moves that step. */
 async function compareStep(model: Model<AnyNetwork>, reference: Reference, { data, options }: VerifyRequest) {
-  const { optimizer } = planTraining(model.network, data, options, model.members).settings;
+  const { settings } = await prepareTraining(model.network, data, options, model.members);
+  const { optimizer } = settings;
   const count = Math.min(256, (await model.plan(data, options)).chunkRows, data.inputs.length / model.network.inputs);
   const batch = firstRows(model.network, data, count);
   const { labelSmoothing, classWeights } = options;

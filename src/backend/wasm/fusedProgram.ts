@@ -7,7 +7,7 @@ import { type Keys, maskKeys } from "./maskCode.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
 import { RowDraw, type RowRule } from "./rowDraw.ts";
 import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
-import { laneSum } from "./networkCode.ts";
+import { laneSum } from "./rowLoops.ts";
 import { emitGradientScale, emitUpdate, smallUnit, type UpdatePlan } from "./updateCode.ts";
 import type { Value, Variable } from "./value.ts";
 import { type Floats, type Mask, type VectorCode, VectorModule } from "./vectorCode.ts";

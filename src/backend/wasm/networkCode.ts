@@ -198,9 +198,3 @@ export class NetworkCode {
     }
   }
 }
-
-/** All lanes added, in all lanes: (0 + 2) + (1 + 3). @param x may be used often */
-export function laneSum(code: VectorCode, x: Value<"f32x4">): Floats {
-  const pairs = code.let(f32x4.add(x, f32x4.shuffle(x, x, [2, 3, 0, 1])));
-  return f32x4.add(pairs, f32x4.shuffle(pairs, pairs, [1, 0, 3, 2]));
-}

@@ -101,6 +101,12 @@ export function sumOfLanes(code: VectorCode, value: Floats): Floats {
   return f32x4.add(pairs, f32x4.shuffle(pairs, pairs, [2, 3, 0, 1]));
 }
 
+/** All lanes added, in all lanes: (0 + 2) + (1 + 3). @param x may be used often */
+export function laneSum(code: VectorCode, x: Value<"f32x4">): Floats {
+  const pairs = code.let(f32x4.add(x, f32x4.shuffle(x, x, [2, 3, 0, 1])));
+  return f32x4.add(pairs, f32x4.shuffle(pairs, pairs, [1, 0, 3, 2]));
+}
+
 /** The largest lane, in every lane; NaN where there is one. */
 export function maxOfLanes(code: VectorCode, value: Floats): Floats {
   const one = code.let(value);

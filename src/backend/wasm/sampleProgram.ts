@@ -17,7 +17,8 @@ import {
 } from "./fusedProgram.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
-import { laneSum, NetworkCode, type Samples, weighed } from "./networkCode.ts";
+import { NetworkCode, type Samples, weighed } from "./networkCode.ts";
+import { laneSum } from "./rowLoops.ts";
 import { positionsFrom } from "./rowDraw.ts";
 import { constant, type Value } from "./value.ts";
 import { type Floats, VectorCode } from "./vectorCode.ts";
