@@ -20,3 +20,8 @@ fn maskWord(key: vec2u, state: u32, place: u32) -> u32 {
 fn maskHalf(key: vec2u, state: u32, unit: u32) -> u32 {
   return (maskWord(key, state, unit >> 1u) >> (16u * (unit & 1u))) & 0xffffu;
 }
+
+// Uniform in (0, 1), of 23 bits.
+fn uniformOf(word: u32) -> f32 {
+  return (f32(word >> 9u) + 0.5) * 0x1p-23;
+}

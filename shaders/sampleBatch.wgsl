@@ -19,6 +19,7 @@ fn sampleBatch(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups
     return;
   }
   let orderSeed = settings[member].orderSeed;
+  heldOutFrom = settings[member].heldOutFrom;
   let key = orderKeyOf(step.orderKey, step.epoch, orderSeed);
   batchRows[member * layer.rowsMemberStride + row] =
     rowOf(step.firstPosition + row, step.rowCount, key, orderSeed);

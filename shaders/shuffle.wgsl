@@ -3,6 +3,10 @@
 override SHUFFLES: bool = true;    // false: rows come as they lie in the data set
 override OWN_ORDER: bool = false;  // every member has an order of its own
 override BOOTSTRAP: bool = false;  // rows are those of a sample drawn with replacement
+override HELD_OUT: u32 = 0u;       // rows that every member leaves out
+
+// The first of them; the kernel sets it.
+var<private> heldOutFrom: u32;
 
 // Finaliser of MurmurHash3 (Appleby, public domain).
 fn mix(x: u32) -> u32 {
@@ -88,9 +92,12 @@ fn orderKeyOf(runKey: vec2u, epoch: u32, orderSeed: vec2u) -> vec2u {
 
 // Row of the data set at a position of a member's order. The stream of bootstrap samples is 4, that of orders 1.
 fn rowOf(position: u32, rowCount: u32, key: vec2u, orderSeed: vec2u) -> u32 {
-  let place = rowAt(position, rowCount, key);
-  if (!BOOTSTRAP) {
-    return place;
+  var row = rowAt(position, rowCount, key);
+  if (BOOTSTRAP) {
+    row = multiplyHigh(threefry(vec2u(orderSeed.x, orderSeed.y ^ 5u), vec2u(row, 0u)).x, rowCount);
   }
-  return multiplyHigh(threefry(vec2u(orderSeed.x, orderSeed.y ^ 5u), vec2u(place, 0u)).x, rowCount);
+  if (HELD_OUT == 0u) {
+    return row;
+  }
+  return row + select(0u, HELD_OUT, row >= heldOutFrom);
 }

@@ -26,6 +26,7 @@ struct MemberSettings {
   learningRate: f32,
   momentum: f32,
   weightDecay: f32,
+  heldOutFrom: u32,  // first row of those that it leaves out
   orderSeed: vec2u,  // seed and stream of the order of its rows
 }
 

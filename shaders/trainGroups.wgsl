@@ -103,6 +103,7 @@ fn trainGroups(
   }
   firstParameter = member * PARAMETERS;
   rates = settings[member];
+  heldOutFrom = rates.heldOutFrom;
   let leastAt = hyper.members + member;
   var least = vec2u(atomicLoad(&status[leastAt]), atomicLoad(&status[leastAt + hyper.members]));
   if (thread == 0u) {

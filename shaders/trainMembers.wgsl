@@ -40,6 +40,7 @@ fn trainMembers(
   var leastStep = atomicLoad(&status[leastAt + hyper.members]);
   allFinite = atomicLoad(&status[member]) == NO_STEP;
   rates = settings[member];
+  heldOutFrom = rates.heldOutFrom;
   readNetwork(first);
   readMoments(first);
   for (var index = 0u; index < run.steps; index++) {

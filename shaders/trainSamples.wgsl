@@ -23,6 +23,7 @@ fn trainSamples(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroup
     return;
   }
   let orderSeed = settings[member].orderSeed;
+  heldOutFrom = settings[member].heldOutFrom;
   let key = orderKeyOf(step.orderKey, step.epoch, orderSeed);
   readNetwork(member * PARAMETERS);
   clearGradients();

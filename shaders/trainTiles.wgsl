@@ -48,6 +48,7 @@ fn trainTiles(
   firstParameter = member * PARAMETERS;
   firstPartial = (split * slices.members + member) * (PARAMETERS + 1u);
   let orderSeed = settings[member].orderSeed;
+  heldOutFrom = settings[member].heldOutFrom;
   let key = orderKeyOf(step.orderKey, step.epoch, orderSeed);
   clearSums();
   // Slices behind the chunk are written as 0: their own chunk comes later, or the batch has ended.

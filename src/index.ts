@@ -43,6 +43,7 @@ export {
   activate,
   concat,
   dropout,
+  gaussianNoise,
   embedding,
   type EmbeddingOptions,
   fourierFeatures,
@@ -118,7 +119,13 @@ export type { MetricName } from "./metrics/metrics.ts";
 export type { MetricOptions, MetricScores } from "./model/measure.ts";
 export type { Evaluation } from "./model/metrics.ts";
 export { streams, uniformAt } from "./random.ts";
-export { createModel, type LoadOptions, loadModel } from "./model/createModel.ts";
+export { createModel, crossValidate, type LoadOptions, loadModel } from "./model/createModel.ts";
+export type {
+  CrossValidated,
+  CrossValidation,
+  CrossValidationOptions,
+  ValidatedSetting,
+} from "./model/crossValidation.ts";
 export type { Model, ModelOptions } from "./model/model.ts";
 export type { StoppingResult } from "./model/earlyStopper.ts";
 export type { EarlyStopping } from "./model/earlyStopping.ts";

@@ -13,6 +13,7 @@ import {
   sgd,
   type TrainOptions,
 } from "../src/index.ts";
+import { BufferOwner, readStretches, write } from "../src/backend/webgpu/bufferOwner.ts";
 import { dataOf } from "./support/nets.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 
@@ -140,4 +141,62 @@ test("a state of another training is refused with both values, and may be taken 
   expect(() => model.plan(data, { ...own, resume, optimizer: adam({ learningRate: 1 }) })).not.toThrow();
   await model.fit(other, { ...own, resume: { ...resume, fingerprint: undefined } });
   expect(model.checkpoint!.step).toBe(23);
+});
+
+test("a model of more than 2²² parameters keeps its state while steps go on", async () => {
+  const wide = network({ inputs: 2050, layers: [dense(2050)], loss: "meanSquaredError" });
+  const rows = dataOf(wide, 8, 1);
+  const options: TrainOptions = {
+    optimizer: sgd({ learningRate: 0.01, momentum: 0.9 }),
+    batchSize: 4,
+    seed: 5,
+    steps: 6,
+  };
+  using whole = await createModel(wide, { device: wasm, seed: 1 });
+  const states: Checkpoint[] = [];
+  const save = (state: Checkpoint): void => void states.push(state);
+  const stop = new AbortController();
+  const training = whole.train(rows, {
+    ...options,
+    logInterval: { steps: 1 },
+    checkpoint: { interval: { steps: 2 }, save },
+    signal: stop.signal,
+  });
+  for (let step = 1; step <= 5; step++) await training.next();
+  expect(whole.checkpoint!.parameters.length).toBe(wide.parameterCount);
+  stop.abort(new Error("stopped"));
+  await expect(training.next()).rejects.toThrow("stopped");
+  expect(whole.checkpoint!.step, "the last one is kept in any case").toBe(5);
+  expect(states.map(({ step }) => step)).toEqual([2, 4]);
+  await whole.fit(rows, { ...options, resume: whole.checkpoint });
+  const wanted = await whole.readParameters();
+  await whole.fit(rows, { ...options, resume: states[0] });
+  const again = await whole.readParameters();
+  expect(again.every((value, at) => value === wanted[at])).toBe(true);
+});
+
+test("much is copied on the device at once, and read in lots", async () => {
+  const device = gpu();
+  const count = 2 ** 23 + 5;
+  const owner = new BufferOwner(device);
+  try {
+    const values = Uint32Array.from({ length: count }, (_, at) => Math.imul(at, 0x9e3779b1));
+    const [large, small] = [owner.upload("large", values), owner.upload("small", values.subarray(0, 9))];
+    const stretches = [
+      { buffer: small, first: 2, length: 3 },
+      { buffer: large, first: 1, length: count - 1 },
+      { buffer: small, first: 0, length: 9 },
+    ];
+    const reading = readStretches(device, "test", stretches);
+    write(device, large, new Uint32Array(count)); // comes later
+    const words = new Uint32Array(await reading);
+    const wanted = new Uint32Array([...stretches].reduce((sum, { length }) => sum + length, 0));
+    wanted.set(values.subarray(2, 5));
+    wanted.set(values.subarray(1), 3);
+    wanted.set(values.subarray(0, 9), count + 2);
+    expect(words.length).toBe(wanted.length);
+    expect(words.findIndex((word, at) => word !== wanted[at])).toBe(-1);
+  } finally {
+    owner.dispose();
+  }
 });

@@ -52,6 +52,23 @@ describe("train", () => {
     expect(stderr).toContain("--patience: expected rows that are held out, got --validation 0");
   });
 
+  test("--folds tells mean and deviation of every score, and trains the model on all rows", async () => {
+    const flags = ["--folds", "4", "--epochs", "8", "--output", "folds.safetensors"];
+    const { code, stdout } = await thalweg([...trainPenguins, ...cpu, ...flags]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /^folds +accuracy [\d.]+ % ± [\d.]+ %\n +balanced accuracy .* ± .*\n +macro F1 .* ± .*\n +loss /,
+    );
+    expect(stdout).toMatch(/held-out +no rows were held out \(--folds\)\nsaved +folds\.safetensors/);
+    const { stdout: json } = await thalweg([...trainPenguins, ...cpu, ...flags, "--force", "--json", "--quiet"]);
+    const { crossValidation, data } = JSON.parse(json);
+    expect(crossValidation).toMatchObject({ folds: 4, trainingRows: 333 - 84, diverged: 0 });
+    expect(crossValidation.metrics.accuracy.mean).toBeGreaterThan(0.9);
+    expect([data.trainingRows, data.validationRows]).toEqual([333, 0]);
+    const { code: refused, stderr } = await thalweg([...trainPenguins, "--folds", "4", "--patience", "3"]);
+    expect([refused, stderr]).toEqual([2, expect.stringContaining("--folds: expected no --patience beside it")]);
+  });
+
   test("--verify-webgpu repeats the steps of another device on WebGPU and holds them against float64", async () => {
     const flags = ["--device", "cpu", "--verify-webgpu", "--epochs", "5", "--output", "webgpu.safetensors"];
     const { code, stdout } = await thalweg([...trainPenguins, ...flags]);

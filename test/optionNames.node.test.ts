@@ -7,7 +7,7 @@ import { missingNotes } from "../src/data/missingCells.ts";
 import { messageOf } from "../src/cli/exitCodes.ts";
 import { placeOf } from "../src/cli/files.ts";
 import { readTableAtOnce } from "../src/data/readTable.ts";
-import { InvalidInput, NoDevice, sgd, adam } from "../src/node.ts";
+import { InvalidInput, NoDevice, sgd, adam, dense, dropout, gaussianNoise, network } from "../src/node.ts";
 
 const failing = (run: () => unknown): unknown => {
   try {
@@ -22,6 +22,14 @@ test.each<[() => unknown, RegExp]>([
   [() => adam({ weightDecay: -1 }), /^--weight-decay: expected 0, or an f32/],
   [() => sgd({ learningRate: 1e39 }), /^--learning-rate: expected 0, or an f32/],
   [() => sgd({ momentum: 1 }), /^--momentum: expected a number from 0/],
+  [
+    () => network({ inputs: 1, layers: [dropout(1), dense(1)], loss: "huber" }),
+    /^--dropout: expected a number from 0 to below 1, got 1/,
+  ],
+  [
+    () => network({ inputs: 1, layers: [gaussianNoise(-1), dense(1)], loss: "huber" }),
+    /^--noise: expected a number of at least 0, got -1/,
+  ],
   [() => sgd({ nesterov: true }), /^--nesterov: .*; pass --momentum 0\.9, or leave --nesterov out$/],
 ])("%s", (run, message) => {
   expect(messageOf(failing(run))).toMatch(message);

@@ -29,7 +29,17 @@ test("train and sweep take weights and smooth labels, and verify them", async ()
   expect(trained.stdout).toContain("within the bound");
   const balanced = (text: string): number => Number(/balanced accuracy ([\d.]+)/.exec(text)![1]);
   expect(balanced(trained.stdout)).toBeGreaterThan(balanced(plain.stdout));
-  const dropped = await thalweg(["train", "kinds.csv", ...common, ...output, "--dropout", "0.2", "--verify"]);
+  const dropped = await thalweg([
+    "train",
+    "kinds.csv",
+    ...common,
+    ...output,
+    "--dropout",
+    "0.2",
+    "--noise",
+    "0.1",
+    "--verify",
+  ]);
   expect(dropped.code).toBe(0);
   expect(dropped.stdout).toContain("within the bound");
   const swept = await thalweg(["sweep", "kinds.csv", ...common, ...flags, ...output, "--members", "4", "--verify"]);
@@ -43,6 +53,7 @@ test("what makes no sense is told in the words of the command line", async () =>
     [["--class-weights", "even"], "--class-weights: expected numbers separated by commas"],
     [["--label-smoothing", "2"], "--label-smoothing: expected a number from 0 to 1"],
     [["--dropout", "1"], "--dropout: expected a number from 0 to below 1"],
+    [["--noise", "-1"], "--noise: expected a number of at least 0"],
     [["--weight-column", "count"], "--weight-column: expected a column of the table"],
     [["--weight-column", "kind"], "--weight-column: expected a column that is no target"],
     [["--loss", "meanSquaredError", "--label-smoothing", "0.1"], "--label-smoothing: expected a cross entropy"],

@@ -14,11 +14,17 @@ export interface Batch {
   readonly orderKey: readonly [number, number];
   /** Seed of the sample with replacement that rows are taken from; undefined: the data set itself. */
   readonly bootstrapSeed: number | undefined;
+  /** Rows of the data set that are left out: so many from one on. */
+  readonly heldOut: { readonly from: number; readonly rows: number } | undefined;
 }
 
 /** Rows of a run's data set. */
-export const rowCountOf = ({ data }: RunSettings, { inputs }: Pick<AnyNetwork, "inputs">): number =>
+export const dataRowsOf = ({ data }: RunSettings, { inputs }: Pick<AnyNetwork, "inputs">): number =>
   data.inputs.length / inputs;
+
+/** Rows of an epoch: those of the data set without those that each member leaves out. */
+export const rowCountOf = (settings: RunSettings, network: Pick<AnyNetwork, "inputs">): number =>
+  dataRowsOf(settings, network) - (settings.heldOut?.rows ?? 0);
 
 /** Seed of a member's order of rows. */
 export const seedOf = ({ perMember, seed }: RunSettings, member: number): number => perMember?.seed?.[member] ?? seed;
@@ -46,7 +52,8 @@ export const widestOptimizer = ({ optimizer, perMember }: RunSettings): Optimize
 
 /** True where members differ in the rows that a step takes. */
 export const hasOwnRows = (settings: RunSettings, rowCount: number): boolean =>
-  settings.perMember?.seed !== undefined && (settings.bootstrap === true || isShuffled(settings, rowCount));
+  settings.heldOut !== undefined ||
+  (settings.perMember?.seed !== undefined && (settings.bootstrap === true || isShuffled(settings, rowCount)));
 
 /** Steps of one epoch over `rowCount` rows. */
 export const stepsPerEpoch = (rowCount: number, batchSize: number): number => Math.ceil(rowCount / batchSize);
@@ -64,6 +71,7 @@ export function batchAt(settings: RunSettings, rowCount: number, step: number, m
   const epoch = Math.floor(step / perEpoch);
   const firstPosition = (step % perEpoch) * size;
   const shuffled = isShuffled(settings, rowCount);
+  const { heldOut } = settings;
   return {
     epoch,
     firstPosition,
@@ -72,14 +80,16 @@ export function batchAt(settings: RunSettings, rowCount: number, step: number, m
     shuffled,
     orderKey: shuffled ? orderKey(seedOf(settings, member), streams.order, epoch) : unusedKey,
     bootstrapSeed: settings.bootstrap ? seedOf(settings, member) : undefined,
+    heldOut: heldOut && { from: heldOut.from[member]!, rows: heldOut.rows },
   };
 }
 
 /** Rows of the data set that a batch takes, in order; the GPU computes the same in `shaders/shuffle.wgsl`. */
 export function rowsOf(batch: Batch): Uint32Array {
-  const { firstPosition, batchSize, rowCount, shuffled, bootstrapSeed } = batch;
+  const { firstPosition, batchSize, rowCount, shuffled, bootstrapSeed, heldOut } = batch;
   return Uint32Array.from({ length: batchSize }, (_, row) => {
     const place = shuffled ? permute(firstPosition + row, rowCount, batch.orderKey) : firstPosition + row;
-    return bootstrapSeed === undefined ? place : bootstrapRow(place, rowCount, bootstrapSeed);
+    const drawn = bootstrapSeed === undefined ? place : bootstrapRow(place, rowCount, bootstrapSeed);
+    return heldOut && drawn >= heldOut.from ? drawn + heldOut.rows : drawn;
   });
 }

@@ -31,6 +31,15 @@ function wordAt([key0, key1]: Key, sample: number, place: number): number {
   return mix((state + Math.imul(place + 1, placeDistance)) ^ key1);
 }
 
+/** Uniform in (0, 1), of 23 bits: exact in float32. */
+const uniformOf = (word: number): number => ((word >>> 9) + 0.5) * 2 ** -23;
+
+/** A standard normal number: src/math/normal.ts in float64. A unit takes two words. */
+export function normalAt(key: Key, sample: number, unit: number): number {
+  const [u, v] = [uniformOf(wordAt(key, sample, 2 * unit)), uniformOf(wordAt(key, sample, 2 * unit + 1))];
+  return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
+}
+
 /** Values of 16 bits below this are dropped: a probability of round(2¹⁶ · rate) / 2¹⁶. */
 export const dropThreshold = (rate: number): number => Math.round(rate * 2 ** 16);
 

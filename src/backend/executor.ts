@@ -108,6 +108,11 @@ export interface RunSettings {
   readonly perMember?: PerMember;
   /** Train on as many rows drawn with replacement, by the seed; with seeds per member each member has its own sample. */
   readonly bootstrap?: boolean;
+  /**
+   * Rows that are left out of training: each member leaves out as many, those from its own first one on, [members]. Orders and samples
+   * are drawn from the others.
+   */
+  readonly heldOut?: { readonly rows: number; readonly from: ArrayLike<number> };
   /** Default: auto. The CPU reference has but one strategy. */
   readonly strategy?: Strategy;
   /** Default: f32. */

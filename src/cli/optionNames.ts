@@ -16,6 +16,12 @@ const compound = new Map([
   ["classWeights", "--class-weights"],
 ]);
 
+/** Layers that options add, as their checks name them. */
+const layers: Readonly<Record<string, string>> = {
+  "network: dropout: rate": "--dropout",
+  "network: gaussianNoise: deviation": "--noise",
+};
+
 /** Options whose names are also words: they are options only where a place ends with them. */
 const words = [
   "validation",
@@ -46,6 +52,7 @@ const checker = new RegExp(`^(?:${[...optimizerNames, "prepare", "readTable"].jo
 
 /** `adam: learningRate` → `--learning-rate`: who checks an option is of no interest. */
 const placeIn = (place: string): string =>
+  layers[place] ??
   named(place)
     .replace(atEnd, "$1--$2")
     .replace(/^(explain: )(?=input|target)/, "$1--")

@@ -1,5 +1,5 @@
 import { type Command } from "commander";
-import { type ClassWeights, dropout, type Layer, type TrainOptions } from "../node.ts";
+import { type ClassWeights, dropout, gaussianNoise, type Layer, type TrainOptions } from "../node.ts";
 import { number, numberList } from "./flags.ts";
 
 // What keeps a network from learning its rows by heart, and how much rows count: options of `thalweg train` and `thalweg sweep`.
@@ -9,6 +9,7 @@ export interface RegularisationFlags {
   readonly labelSmoothing?: number;
   readonly classWeights?: ClassWeights;
   readonly dropout?: number;
+  readonly noise?: number;
 }
 
 const classWeights = (text: string): ClassWeights =>
@@ -31,12 +32,21 @@ export function addRegularisationOptions(command: Command): Command {
       "--dropout <rate>",
       "share of the values behind each hidden layer that every step leaves out, 0.1 for example",
       number("--dropout"),
+    )
+    .option(
+      "--noise <deviation>",
+      "standard deviation of normal noise that every step adds to the standardised inputs, 0.1 for example",
+      number("--noise"),
     );
 }
 
 /** What comes behind a hidden layer. */
 export const behindHidden = ({ dropout: rate }: RegularisationFlags): Layer[] =>
   rate === undefined || rate === 0 ? [] : [dropout(rate)];
+
+/** What comes behind the inputs. */
+export const behindInputs = ({ noise }: RegularisationFlags): Layer[] =>
+  noise === undefined || noise === 0 ? [] : [gaussianNoise(noise)];
 
 /** What the training is told of it. */
 export const regularisationOf = ({ labelSmoothing, classWeights: weights }: RegularisationFlags): TrainOptions => ({

@@ -15,12 +15,13 @@ import { Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodeOf, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
+import { tellFolds, withFolds } from "./folds.ts";
 import { claimHistory } from "./historyFile.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { counted, grouped } from "./numbers.ts";
-import { createOutput } from "./output.ts";
+import { type Output, createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
-import { createProgressView } from "./progress.ts";
+import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
 import { keptFlags, resume } from "./resume.ts";
@@ -61,7 +62,7 @@ const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer):
   ...regularisationOf(flags),
   ...updateOptionsOf(flags),
   ...(prepared.validation && { validation: prepared.validation }),
-  ...metricOptions(flags, prepared.preprocessing),
+  ...(flags.folds === undefined && metricOptions(flags, prepared.preprocessing)),
   ...stoppingOf(flags, prepared),
 });
 
@@ -76,11 +77,18 @@ function requireConverged({ model, flags }: Session<TrainFlags>, { last }: Outco
   throw new Stop(text, exitCodes.diverged[0]);
 }
 
+/** What was known before the first step. */
+interface Before {
+  /** Where the steps are to be verified. */
+  readonly initialParameters: FloatArray | undefined;
+  readonly folds: Awaited<ReturnType<typeof tellFolds>> | undefined;
+}
+
 /** After training: save, score, check, in the order in which they are told. */
 async function conclude(
   session: Session<TrainFlags>,
   outcome: Outcome,
-  initialParameters: FloatArray | undefined,
+  { initialParameters, folds }: Before,
 ): Promise<void> {
   const { output, interrupts } = session;
   requireConverged(session, outcome);
@@ -90,7 +98,8 @@ async function conclude(
     if (history !== undefined) output.result("history", history);
     output.result("saved", written);
   };
-  const record = { command: "train", ...(await recordOf(session, outcome)), history: session.history?.file.path };
+  const told = { crossValidation: folds, history: session.history?.file.path };
+  const record = { command: "train", ...(await recordOf(session, outcome)), ...told };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
@@ -189,11 +198,16 @@ function claimFiles(input: string, flags: TrainFlags): Pick<Session, "file" | "h
   return { file, history: claimHistory(input, flags, file) };
 }
 
+function viewOf(output: Output, { epochs }: TrainFlags, { history }: Pick<Session, "history">): ProgressView {
+  const view = createProgressView(output, { epochs });
+  return history?.watching(view) ?? view;
+}
+
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
 export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
   const output = createOutput(typed);
   const resumed = typed.resume === undefined ? undefined : await resume(output, file, typed, isTyped);
-  const flags = resumed?.flags ?? typed;
+  const flags = withFolds(resumed?.flags ?? typed);
   const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file });
   const optimizer = optimizerOf(flags);
   const files = claimFiles(file, flags);
@@ -204,8 +218,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const device = await openDevice(output, flags.device);
   try {
     const checkpoint = resumed?.saved.checkpoint;
-    const shown = createProgressView(output, { epochs: flags.epochs });
-    const view = files.history?.watching(shown) ?? shown;
+    const view = viewOf(output, flags, files);
     const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
     const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
@@ -224,13 +237,14 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)
       output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
+    const folds =
+      flags.folds !== undefined && !resumed ? await tellFolds(session, metricOptions(flags, preprocessing)) : undefined;
     const initialParameters = flags.verify && !isDone ? await model.readParameters() : undefined;
     try {
-      await conclude(
-        session,
-        isDone ? doneBefore(session, checkpoint) : await runTraining(session, view),
+      await conclude(session, isDone ? doneBefore(session, checkpoint) : await runTraining(session, view), {
         initialParameters,
-      );
+        folds,
+      });
     } catch (error) {
       if (exitCodeOf(error) === exitCodes.diverged[0]) await checkpointing?.end(); // it would diverge again
       throw error;

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { every } from "./checkpointing.ts";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
+import { addFoldOptions } from "./folds.ts";
 import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
@@ -33,7 +34,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     integer("--members", 1, 2 ** 20),
     1,
   );
-  addStepOptions(command, "number", number).option(
+  addFoldOptions(addStepOptions(command, "number", number)).option(
     "--seed <number>",
     "of the split, the initial weights and the order of rows",
     integer("--seed", 0),

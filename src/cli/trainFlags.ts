@@ -11,7 +11,7 @@ import {
 import type { CheckpointFlags } from "./checkpointing.ts";
 import { list } from "./flags.ts";
 import type { ReadFlags } from "./readFlags.ts";
-import { behindHidden, type RegularisationFlags } from "./regularisation.ts";
+import { behindHidden, behindInputs, type RegularisationFlags } from "./regularisation.ts";
 import type { ScheduleFlags } from "./scheduleFlag.ts";
 import type { StoppingFlags } from "./stopping.ts";
 import type { UpdateFlags } from "./updateFlags.ts";
@@ -83,6 +83,8 @@ export interface TrainFlags extends CommonFlags, CheckpointFlags {
   readonly weightDecay?: number;
   readonly seed: number;
   readonly members: number;
+  /** Parts of the rows that are held out in turn. */
+  readonly folds?: number;
 }
 
 /** Column names of an option; the name of one column may itself have a comma. */
@@ -140,6 +142,6 @@ export function networkOf(flags: CommonFlags, preprocessing: Preprocessing): Any
   const bounded = preprocessing.target.kind === "class" && !takesLogits(loss); // targets are 0 and 1
   const hidden = flags.layers.flatMap((width) => [dense(width, flags.activation), ...behindHidden(flags)]);
   const last = dense(outputWidth(preprocessing), bounded ? "sigmoid" : "identity");
-  const layers = [...inputLayers(preprocessing), ...hidden, last];
+  const layers = [...inputLayers(preprocessing), ...behindInputs(flags), ...hidden, last];
   return network({ inputs: inputWidth(preprocessing), layers, loss });
 }

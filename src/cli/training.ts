@@ -209,11 +209,13 @@ export async function scoreHeldOut({
   model,
   prepared,
   output,
+  flags,
   options,
 }: Session): Promise<PredictionScore | undefined> {
   const { preprocessing, validation } = prepared;
   if (!validation) {
-    output.result("held-out", "no rows were held out (--validation 0)");
+    const { folds } = flags as { readonly folds?: number };
+    output.result("held-out", `no rows were held out (${folds === undefined ? "--validation 0" : "--folds"})`);
     return undefined;
   }
   const predict = async () => toPredictions(preprocessing, await model.predict(validation.inputs), model.members);

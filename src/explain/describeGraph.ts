@@ -1,4 +1,4 @@
-import { keepsAt, maskKey } from "../backend/dropout.ts";
+import { keepsAt, maskKey, normalAt } from "../backend/dropout.ts";
 import { operandName } from "../graph/builder.ts";
 import { deriveStep, type StepGraph, type StepNode } from "../graph/derive.ts";
 import { denseShapesOf, type DenseShape, type GraphNetwork } from "../graph/graphNetwork.ts";
@@ -194,7 +194,8 @@ class GraphStep {
       },
       reduce: () => `${(node as NodeOf<"reduce">).reduction} over the units`,
       dropout: () => `dropout, rate ${(node as NodeOf<"dropout">).rate}`,
-    }[node.kind as "dense" | "elementwise" | "reduce" | "dropout"]();
+      noise: () => `noise of deviation ${(node as NodeOf<"noise">).deviation}`,
+    }[node.kind as "dense" | "elementwise" | "reduce" | "dropout" | "noise"]();
     return `Forward, v${this.#number(index)}: ${what}`;
   }
 
@@ -235,6 +236,12 @@ class GraphStep {
           if (!keepsAt(key, node.rate, 0, unit)) return { formula: zero };
           return { formula: quotient(this.#leaf(node.from, unit), constant(1 - node.rate)) };
         });
+      }
+      case "noise": {
+        const key = maskKey({ seed: 0, step: 0 }, node.stream);
+        return units.map((unit) => ({
+          formula: sum(this.#leaf(node.from, unit), constant(node.deviation * normalAt(key, 0, unit))),
+        }));
       }
       case "outputGradient":
         return [...lossFormulas(this.#options.network.loss, this.#outputs()).dOutputs];

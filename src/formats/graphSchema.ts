@@ -36,6 +36,7 @@ const nodeSchema = v.variant("kind", [
   v.strictObject({ kind: v.literal("concat"), from: places }),
   v.strictObject({ kind: v.literal("slice"), from: place, start: place, width: place }),
   v.strictObject({ kind: v.literal("gather"), from: place, table: place }),
+  v.strictObject({ kind: v.literal("noise"), from: place, deviation: finite, stream: place }),
   v.strictObject({ kind: v.literal("dropout"), from: place, rate: finite, stream: place }),
 ]);
 type FileNode = v.InferOutput<typeof nodeSchema>;

@@ -137,7 +137,8 @@ class NodeWriter {
         return { ...from, name: this.#slice(from, node.start, node.width, name) };
       case "gather":
         return this.#gather(node, name);
-      case "dropout": // drops nothing when a network answers
+      case "noise":
+      case "dropout": // neither does anything when a network answers
         return from;
     }
   }

@@ -55,7 +55,7 @@ export class GraphBuilder {
     return this.#layers++;
   }
 
-  /** The number of the next dropout, from 0. */
+  /** The number of the next dropout or noise, from 0. */
   nextStream(): number {
     return this.#streams++;
   }
@@ -124,6 +124,8 @@ export class GraphBuilder {
         return this.#gatherWidth(operation);
       case "dropout":
         return this.#dropoutWidth(operation);
+      case "noise":
+        return this.#noiseWidth(operation);
     }
   }
 
@@ -170,6 +172,14 @@ export class GraphBuilder {
       fail("dropout: rate", "a number from 0 to below 1", String(rate), "pass 0.1, for example");
     }
     requireInteger("network: dropout: stream", stream, 0, maxNodes);
+    return this.widthOf(from);
+  }
+
+  #noiseWidth({ from, deviation, stream }: Extract<NodeOperation, { kind: "noise" }>): number {
+    if (!(typeof deviation === "number" && deviation >= 0 && Number.isFinite(Math.fround(deviation)))) {
+      fail("gaussianNoise: deviation", "a number of at least 0", String(deviation), "pass 0.1, for example");
+    }
+    requireInteger("network: gaussianNoise: stream", stream, 0, maxNodes);
     return this.widthOf(from);
   }
 

@@ -136,6 +136,9 @@ class Derivation {
           this.#add({ kind: "pad", from: gradient, start: node.start } as StepNode, this.#nodes[node.from]!.width),
         );
         return;
+      case "noise":
+        this.#give(node.from, () => gradient);
+        return;
       case "dropout": // the same mask
         this.#give(node.from, () => this.#add({ ...node, from: gradient } as StepNode, node.width));
     }

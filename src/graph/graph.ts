@@ -52,7 +52,9 @@ export type NodeOperation =
    * While training, 0 with probability `rate`, else the value / (1 − rate); the value itself otherwise. The mask is a function of
    * (seed, step, `stream`, sample, unit), so that it is never stored.
    */
-  | { readonly kind: "dropout"; readonly from: number; readonly rate: number; readonly stream: number };
+  | { readonly kind: "dropout"; readonly from: number; readonly rate: number; readonly stream: number }
+  /** While training, the value + `deviation` · a standard normal number, drawn as masks are; the value itself otherwise. */
+  | { readonly kind: "noise"; readonly from: number; readonly deviation: number; readonly stream: number };
 
 export type GraphNode = NodeOperation & { readonly width: number };
 

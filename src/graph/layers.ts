@@ -73,6 +73,17 @@ export const dropout =
   (x: Vector): Vector =>
     x.dropout(rate);
 
+/**
+ * Gaussian noise, as Keras's `GaussianNoise`: while training a normal number of mean 0 is added to each value; predictions and scores
+ * take the values as they are. The same seed and step draw the same noise on every device.
+ * @param deviation standard deviation of the noise
+ * @throws InvalidInput where it is below 0
+ */
+export const gaussianNoise =
+  (deviation: number) =>
+  (x: Vector): Vector =>
+    x.noise(deviation);
+
 /** Which column of the data an embedding replaces, and by what. */
 export interface EmbeddingOptions {
   /** Column of the vector, from 0, that holds numbers of categories, from 0. */

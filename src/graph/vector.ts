@@ -143,6 +143,12 @@ export class Vector {
     return this.#next(this.builder.add({ kind: "dropout", from: this.node, rate, stream: this.builder.nextStream() }));
   }
 
+  /** While training, the value + `deviation` · a standard normal number. */
+  noise(deviation: number): Vector {
+    const stream = this.builder.nextStream();
+    return this.#next(this.builder.add({ kind: "noise", from: this.node, deviation, stream }));
+  }
+
   #dense(layer: DenseLayer): Vector {
     const { width, activation } = layer ?? {};
     requireInteger("network: width of dense", width, 1, maxWidth);

@@ -1,6 +1,8 @@
 import { requireOptions } from "../errors.ts";
 import type { Device } from "../backend/device.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
+import type { Dataset } from "../backend/executor.ts";
+import type { CrossValidation, CrossValidationOptions } from "./crossValidation.ts";
 import type { Model, ModelOptions } from "./model.ts";
 
 /**
@@ -30,4 +32,20 @@ export async function loadModel(bytes: Uint8Array, options: LoadOptions): Promis
   const { decode } = await import("./savedModel.ts");
   const { network, members, parameters } = await decode("loadModel", bytes);
   return createModel(network, { device: options.device, members, parameters });
+}
+
+/**
+ * Trains a network on all rows but those of one fold, for every fold, setting and seed side by side, and scores each on the rows that it
+ * has not seen (Stone 1974). Each training is what it would be on those rows alone.
+ * @param data inputs [rows, network.inputs], targets [rows, network.outputs]
+ * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
+ */
+export async function crossValidate(
+  network: AnyNetwork,
+  data: Dataset,
+  options: CrossValidationOptions & LoadOptions,
+): Promise<CrossValidation> {
+  const { startCrossValidation } = await import("./crossValidation.ts");
+  const { device, ...others } = options;
+  return startCrossValidation(device, network, data, others);
 }

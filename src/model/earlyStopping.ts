@@ -34,15 +34,20 @@ export interface StoppingRule extends Required<EarlyStopping> {
 
 const place = "train: earlyStopping";
 
+interface StoppingContext {
+  readonly validation: Dataset | undefined;
+  /** See `StoppingRule`. */
+  readonly everySteps: number;
+}
+
 /**
  * Checks the option and fills in defaults.
- * @param everySteps see `StoppingRule`
  * @throws InvalidInput
  */
 export function stoppingRule(
   options: EarlyStopping,
   network: AnyNetwork,
-  { validation, everySteps }: { readonly validation: Dataset | undefined; readonly everySteps: number },
+  { validation, everySteps }: StoppingContext,
 ): StoppingRule {
   requireOptions(place, options, ["patience", "minDelta", "metric", "mode", "restoreBest"]);
   if (validation === undefined) {

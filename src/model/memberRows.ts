@@ -73,13 +73,14 @@ export function settingsOf(
   of: Members,
   { chosen, resume }: { readonly chosen: readonly number[]; readonly resume: Checkpoint },
 ): RunSettings {
-  const { perMember = {} } = settings;
+  const { perMember = {}, heldOut } = settings;
   const lists = Object.entries(perMember).filter(([, list]) => list !== undefined);
   const own = lists.map(([name, list]) => [name, Float64Array.from(chosen, (member) => list[member]!)]);
   return {
     ...settings,
     optimizer: widestOptimizer(settings), // with the moments that all had, though those left may need none
     ...(settings.perMember && { perMember: Object.fromEntries(own) }),
+    ...(heldOut && { heldOut: { ...heldOut, from: chosen.map((member) => heldOut.from[member]!) } }),
     resume: pickAll(resume, of, chosen),
   };
 }

@@ -7,6 +7,7 @@ import { type Network, requireInteger } from "../graph/network.ts";
 import { type Optimizer } from "../math/optimizer.ts";
 import { requireOptimizer } from "../math/optimizerFunction.ts";
 import { createExecutor } from "../backend/createExecutor.ts";
+import type { CrossValidation, CrossValidationOptions } from "./crossValidation.ts";
 import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
@@ -217,6 +218,15 @@ export class Model<Architecture extends AnyNetwork = Network> {
     requireOptions("evaluate", options, ["metrics", "targetUnits"]);
     const { evaluate } = await import("./metrics.ts");
     return evaluate(this.#executor, data, options);
+  }
+
+  /**
+   * As the function `crossValidate`, of this network on this device; the model's own parameters stay as they are.
+   * @throws InvalidInput, LimitExceeded, GpuOutOfMemory, GpuLost, NonFinite, or the signal's reason
+   */
+  async crossValidate(data: Dataset, options: CrossValidationOptions = {}): Promise<CrossValidation> {
+    const { startCrossValidation } = await import("./crossValidation.ts");
+    return startCrossValidation(this.device, this.network, data, options);
   }
 
   /**

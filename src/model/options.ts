@@ -251,6 +251,12 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
   };
 }
 
+/** Members of which each leaves some rows out. */
+interface HeldOutMembers {
+  readonly members: number;
+  readonly heldOut?: RunSettings["heldOut"];
+}
+
 /** Names are checked when the metrics are loaded. */
 function metricOptions({ validation, metrics, targetUnits }: TrainOptions): MetricOptions {
   if (validation !== undefined || (metrics === undefined && targetUnits === undefined)) return { metrics, targetUnits };
@@ -261,12 +267,19 @@ function metricOptions({ validation, metrics, targetUnits }: TrainOptions): Metr
 
 /**
  * Checks data and options against members of a network and fills in defaults.
+ * @param of how many members, or members that leave rows out
  * @throws InvalidInput
  */
-export function planTraining(network: AnyNetwork, data: Dataset, options: TrainOptions, members: number): TrainPlan {
+export function planTraining(
+  network: AnyNetwork,
+  data: Dataset,
+  options: TrainOptions,
+  of: number | HeldOutMembers,
+): TrainPlan {
+  const { members, heldOut } = typeof of === "number" ? { members: of } : of;
   requireOptions("train", options, known);
   requireSignal(options.signal);
-  const rows = requireDataset("train", data, network);
+  const rows = requireDataset("train", data, network) - (heldOut?.rows ?? 0);
   if (options.validation) requireDataset("train: validation", options.validation, network);
   const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
@@ -282,6 +295,7 @@ export function planTraining(network: AnyNetwork, data: Dataset, options: TrainO
     shuffle,
     seed,
     ...optionalSettings(options, optimizer, members),
+    ...(heldOut && { heldOut }),
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume, validation, earlyStopping } = options;

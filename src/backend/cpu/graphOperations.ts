@@ -5,7 +5,7 @@ import { compileFloat64 } from "../../math/float64.ts";
 import { compileBlocks } from "../../math/float64Blocks.ts";
 import { runAll } from "./activation.ts";
 import { backwardInputs } from "./backwardInputs.ts";
-import { keepsAt, maskKey } from "../dropout.ts";
+import { keepsAt, maskKey, normalAt } from "../dropout.ts";
 import { weightedSums } from "./forward.ts";
 import { copyOf, type Operation, type View } from "./view.ts";
 
@@ -114,6 +114,9 @@ export class GraphOperations {
         return;
       case "dropout":
         operations.push(this.#dropout(index, node));
+        return;
+      case "noise":
+        operations.push(this.#noise(index, node));
         return;
       case "outputGradient": // the loss fills it
       case "parameter": // the rest are views
@@ -228,6 +231,18 @@ export class GraphOperations {
         const first = tableOffset + indices.values![indices.offset + row * indices.rowStride]! * width;
         to.set(parameters.subarray(first, first + width), row * width);
       }
+    };
+  }
+
+  #noise(index: number, { from, deviation, stream, width }: StepNode & { kind: "noise" }): Operation {
+    const to = this.valuesOf(index);
+    const copy = copyOf({ view: this.viewOf(from), width, to, toWidth: width, toStart: 0 });
+    return (pass) => {
+      copy(pass);
+      if (!pass.masks) return;
+      const key = maskKey(pass.masks, stream);
+      for (let at = 0; at < pass.rows * width; at++)
+        to[at]! += deviation * normalAt(key, Math.floor(at / width), at % width);
     };
   }
 

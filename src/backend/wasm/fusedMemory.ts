@@ -1,12 +1,12 @@
 import { memberHyperParameters } from "../../math/optimizers.ts";
 import { hasDrops, type Network, targetWidth } from "../../graph/network.ts";
-import { optimizerOf, rowCountOf, seedOf, widestOptimizer } from "../batches.ts";
+import { dataRowsOf, optimizerOf, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { sharesFused } from "./costModel.ts";
 import { groupMembers, stepBytesOf, sumBytes } from "./fusedProgram.ts";
 import { Memory, type MemorySource } from "./memory.ts";
 import { type KernelOf, mostItems, type Phase, Program } from "./program.ts";
-import { areInOrder, type RowRule, rowRuleOf, seedWords } from "./rowDraw.ts";
+import { areInOrder, drawWords, drawWordsOf, type RowRule, rowRuleOf } from "./rowDraw.ts";
 import { runWords } from "./runLayout.ts";
 import { batchBytes, paddedCount, sliceSamples } from "./sampleProgram.ts";
 import { type UpdatePlan, updatePlan } from "./updateCode.ts";
@@ -36,6 +36,8 @@ export interface FusedHow {
 /** What a training of small networks keeps in memory, and the phases of its steps. */
 export class FusedMemory {
   readonly plan: UpdatePlan;
+  /** Rows of the data, and of an epoch. */
+  readonly dataRows: number;
   readonly rowCount: number;
   readonly rowRule: RowRule;
   /** Steps that are described at once. */
@@ -61,6 +63,7 @@ export class FusedMemory {
     this.#training = training;
     this.#memory = memory;
     this.plan = updatePlan(widestOptimizer(settings));
+    this.dataRows = dataRowsOf(settings, network);
     this.rowCount = rowCountOf(settings, network);
     this.rowRule = rowRuleOf(settings, this.rowCount);
     this.groups = Math.ceil(members / groupMembers);
@@ -77,7 +80,7 @@ export class FusedMemory {
     try {
       this.at = {
         steps: floatsOf(this.callSteps * stepBytesOf(this.plan)),
-        rows: memory.allocate(this.rowCount * (network.inputs + targetWidth(network))),
+        rows: memory.allocate(this.dataRows * (network.inputs + targetWidth(network))),
         state: memory.allocate(this.stateLanes * this.stateCount * stores),
         rates: memory.allocate(memberHyperParameters.length * lanes),
         seeds: memory.allocate(this.#seedCount),
@@ -101,7 +104,7 @@ export class FusedMemory {
 
   get #seedCount(): number {
     const areRead = !areInOrder(this.rowRule) || hasDrops(this.#training.network);
-    return areRead ? 2 * groupMembers * this.groups : 0;
+    return areRead ? drawWords(this.rowRule) * groupMembers * this.groups : 0;
   }
 
   get isMembers(): boolean {
@@ -141,10 +144,11 @@ export class FusedMemory {
     return this.isShared ? [phaseOf("slices", slices), phaseOf("finish", 1)] : [phaseOf("train", 1)];
   }
 
-  /** The seed of each lane's member, as kernels read it. */
+  /** What each lane's member draws its rows by, as kernels read it. */
   seedsOf(): Int32Array {
     const { settings } = this.#training;
-    return this.#lanes(new Int32Array(this.#seedCount), 2, (member) => seedWords(seedOf(settings, member)));
+    const all = new Int32Array(this.#seedCount);
+    return this.#lanes(all, drawWords(this.rowRule), (member) => drawWordsOf(settings, member));
   }
 
   /** Learning rate, momentum and weight decay of each lane's member. */

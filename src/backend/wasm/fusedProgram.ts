@@ -5,7 +5,7 @@ import { memoryImport } from "./heap.ts";
 import { f32x4, i32, i32x4 } from "./instructions.ts";
 import { type Keys, maskKeys } from "./maskCode.ts";
 import { ModuleBuilder } from "./moduleBuilder.ts";
-import { RowDraw, type RowRule } from "./rowDraw.ts";
+import { drawWords, RowDraw, type RowRule } from "./rowDraw.ts";
 import { runWords, statusWords, stepValueWord, stepWords } from "./runLayout.ts";
 import { laneSum } from "./rowLoops.ts";
 import { emitGradientScale, emitUpdate, smallUnit, type UpdatePlan } from "./updateCode.ts";
@@ -99,26 +99,29 @@ interface GroupStep {
   readonly group: Value<"i32">;
 }
 
-/** The words of the seeds of a group's members. */
-function seedOfGroup(body: Body, { run, group }: GroupStep): [Mask, Mask] {
-  const seeds = body.let(addressOf(run.seeds, group, 2 * vectorBytes));
-  return [0, vectorBytes].map((offset) => body.let(i32x4.load(seeds, offset))) as [Mask, Mask];
+/** `drawWordsOf` the members of a group. */
+function wordsOfGroup({ rowRule }: ProgramParts, body: Body, { run, group }: GroupStep): Mask[] {
+  const count = drawWords(rowRule);
+  const words = body.let(addressOf(run.seeds, group, count * vectorBytes));
+  return Array.from({ length: count }, (_, at) => body.let(i32x4.load(words, at * vectorBytes)));
 }
 
 /** The keys of what dropout draws in a step for the members of a group, by stream. */
-export function maskKeysOf({ network }: ProgramParts, body: Body, own: GroupStep): Map<number, Keys> {
+export function maskKeysOf(parts: ProgramParts, body: Body, own: GroupStep): Map<number, Keys> {
+  const { network } = parts;
   if (!hasDrops(network)) return new Map();
-  const seed = seedOfGroup(body, own);
+  const [first, second] = wordsOfGroup(parts, body, own);
   const index = body.let(own.step.word("index"));
   const streams = dropsOf(network).flatMap((drop) => (drop ? [drop.stream] : []));
-  return new Map(streams.map((stream) => [stream, maskKeys(body, seed, index, stream)]));
+  return new Map(streams.map((stream) => [stream, maskKeys(body, [first!, second!], index, stream)]));
 }
 
 /** What draws the rows of a step for the members of a group. */
-export function rowDrawOf({ module, rowRule }: ProgramParts, body: Body, own: GroupStep): RowDraw {
+export function rowDrawOf(parts: ProgramParts, body: Body, own: GroupStep): RowDraw {
   const { run, step } = own;
-  const seed = seedOfGroup(body, own);
-  return new RowDraw(module.builder, body, rowRule, { seed, epoch: body.let(step.word("epoch")), count: run.rowCount });
+  const words = wordsOfGroup(parts, body, own);
+  const epoch = body.let(step.word("epoch"));
+  return new RowDraw(parts.module.builder, body, parts.rowRule, { words, epoch, count: run.rowCount });
 }
 
 /** Bytes of the sums over samples: of a vector for each parameter, and one of losses. */

@@ -107,10 +107,10 @@ export class FusedRun implements TrainingRun {
   #writeRows(): void {
     const { inputs: wide } = this.#request.network;
     const outputs = targetWidth(this.#request.network);
-    const { rowCount, at } = this.#memory;
+    const { dataRows, at } = this.#memory;
     const { inputs, targets } = this.#settings.data;
-    const rows = this.#floats(at.rows, rowCount * (wide + outputs));
-    for (let row = 0; row < rowCount; row++) {
+    const rows = this.#floats(at.rows, dataRows * (wide + outputs));
+    for (let row = 0; row < dataRows; row++) {
       rows.set(inputs.subarray(row * wide, (row + 1) * wide), row * (wide + outputs));
       rows.set(targets.subarray(row * outputs, (row + 1) * outputs), row * (wide + outputs) + wide);
     }

@@ -1,3 +1,4 @@
+import { normalExpression } from "../../math/normal.ts";
 import { operandName } from "../../graph/builder.ts";
 import type { StepGraph, StepNode } from "../../graph/derive.ts";
 import { type DenseShape, denseShapesOf } from "../../graph/graphNetwork.ts";
@@ -9,7 +10,7 @@ import { type EmittedProduct, emitProduct, productKinds, type ProductKind } from
 import type { Block } from "./matmulBlock.ts";
 import { type PackedMatrix, packedMatrices } from "./packedWeights.ts";
 import { dropThreshold } from "../dropout.ts";
-import { maskHalf, maskState, maskWord } from "./maskCode.ts";
+import { maskHalf, maskState, maskWord, uniformOf } from "./maskCode.ts";
 import { read, slotsAt } from "./passArguments.ts";
 import {
   type Address,
@@ -50,9 +51,9 @@ export interface RowsContext {
 
 type NodeOf<K extends StepNode["kind"]> = Extract<StepNode, { kind: K }>;
 
-/** Streams of the dropout nodes of a network, each once. */
+/** Streams of the nodes of a network that draw, each once. */
 export const dropoutStreams = (step: StepGraph): number[] => [
-  ...new Set(step.nodes.flatMap((node) => (node.kind === "dropout" ? [node.stream] : []))),
+  ...new Set(step.nodes.flatMap((node) => (node.kind === "dropout" || node.kind === "noise" ? [node.stream] : []))),
 ];
 
 /** Writes the nodes of a step for some rows of one member: what `GraphOperations` of the float64 reference interprets. */
@@ -150,6 +151,9 @@ export class GraphCode {
         return;
       case "dropout":
         this.#dropout(index, node);
+        return;
+      case "noise":
+        this.#noise(index, node);
         return;
       case "outputGradient": // the loss writes it
       case "parameter": // the rest are views
@@ -365,7 +369,36 @@ export class GraphCode {
     });
   }
 
-  #dropout(index: number, { from, rate, stream, width }: NodeOf<"dropout">): void {
+  #dropout(index: number, node: NodeOf<"dropout">): void {
+    const { rate } = node;
+    const { code } = this.#context;
+    this.#draw(index, node, (value, units, wordAt) => {
+      const word = wordAt(code.let(i32x4.shrU(units, 1)));
+      const half = i32x4.bitselect(maskHalf(word, true), maskHalf(word, false), i32x4.constants(0, -1, 0, -1));
+      return code.clear(f32x4.div(value, 1 - rate), i32x4.gtS(dropThreshold(rate), half));
+    });
+  }
+
+  #noise(index: number, node: NodeOf<"noise">): void {
+    const { code } = this.#context;
+    this.#draw(index, node, (value, units, wordAt) => {
+      const first = code.let(i32x4.shl(units, 1));
+      const [u, v] = [first, code.let(i32x4.add(first, 1))].map((place) => code.let(uniformOf(wordAt(place))));
+      const inputs = new Map([
+        ["x0", u!],
+        ["x1", v!],
+      ]);
+      const [normal] = emitExpressions(code, [normalExpression], inputs) as [Floats];
+      return f32x4.add(value, f32x4.mul(normal, node.deviation));
+    });
+  }
+
+  /** Writes a node that draws while training: what becomes of four units, whose words are had by their places. */
+  #draw(
+    index: number,
+    { from, stream, width }: NodeOf<"dropout" | "noise">,
+    draw: (value: Floats, units: Mask, wordAt: (places: Mask) => Mask) => Floats,
+  ): void {
     const { code, args, member, batchFirst, rows, turn } = this.#context;
     const { body } = code;
     const view = this.viewOf(from);
@@ -386,14 +419,11 @@ export class GraphCode {
       const same = view.hasUnits ? undefined : body.let(f32x4.loadSplat(source));
       forUnits(body, width, ({ index: unit, offset, lanes }) => {
         const bytes = unit === undefined ? constant("i32", offset) : i32.add(unit, offset);
-        const places = body.let(i32x4.add(i32x4.splat(i32.shrU(bytes, 3)), i32x4.constants(0, 0, 1, 1)));
-        const word = maskWord(body, keys, state, places);
-        const half = i32x4.bitselect(maskHalf(word, true), maskHalf(word, false), i32x4.constants(0, -1, 0, -1));
-        const isDropped = i32x4.gtS(dropThreshold(rate), half);
-        const value = f32x4.div(same ?? f32x4.load(place(source, unit), offset), 1 - rate);
-        const kept = code.clear(value, isDropped);
-        if (lanes === 4) body.store(place(target, unit), kept, offset);
-        else storeLanes(body, target, code.let(kept), { lanes, offset });
+        const units = body.let(i32x4.add(i32x4.splat(i32.shrU(bytes, 2)), i32x4.constants(0, 1, 2, 3)));
+        const value = same ?? f32x4.load(place(source, unit), offset);
+        const drawn = draw(value, units, (places) => maskWord(body, keys, state, places));
+        if (lanes === 4) body.store(place(target, unit), drawn, offset);
+        else storeLanes(body, target, code.let(drawn), { lanes, offset });
       });
     });
   }

@@ -3,7 +3,7 @@
 import { placeDistance, sampleDistance } from "../dropout.ts";
 import { streams } from "../../random.ts";
 import type { Body } from "./body.ts";
-import { i32x4 } from "./instructions.ts";
+import { f32x4, i32x4 } from "./instructions.ts";
 import { mix } from "./rowDraw.ts";
 import { threefry } from "./threefry.ts";
 import { constant, type Operand, type Value } from "./value.ts";
@@ -32,3 +32,7 @@ export function maskWord(body: Body, [, key]: Keys, state: Words, place: Words |
 /** The 16 bits of a unit whose number is even, or odd. */
 export const maskHalf = (word: Words, isOdd: boolean): Words =>
   isOdd ? i32x4.shrU(word, 16) : i32x4.and(word, 0xffff);
+
+/** Uniform in (0, 1), of 23 bits. */
+export const uniformOf = (word: Words): Value<"f32x4"> =>
+  f32x4.mul(f32x4.add(f32x4.convertI32x4S(i32x4.shrU(word, 9)), 0.5), 2 ** -23);

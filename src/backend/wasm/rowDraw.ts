@@ -1,6 +1,6 @@
 // Which rows of the data a step takes, four at a time: CPU reference in src/backend/batches.ts.
 
-import { hasOwnRows, isShuffled } from "../batches.ts";
+import { hasOwnRows, isShuffled, seedOf } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { keyOf, streams } from "../../random.ts";
 import { type Body, call, type Callable } from "./body.ts";
@@ -19,6 +19,8 @@ type Words = Value<"i32x4">;
 export interface RowRule {
   readonly isShuffled: boolean;
   readonly isBootstrap: boolean;
+  /** Whether members leave rows out. */
+  readonly isHeldOut: boolean;
   /** Whether each member draws its own rows. */
   readonly hasOwnRows: boolean;
   /** Whether all steps take all rows in their order. */
@@ -26,17 +28,27 @@ export interface RowRule {
 }
 
 /** Whether rows follow each other. */
-export const areInOrder = (rule: Pick<RowRule, "isShuffled" | "isBootstrap">): boolean =>
-  !rule.isShuffled && !rule.isBootstrap;
+export const areInOrder = (rule: Pick<RowRule, "isShuffled" | "isBootstrap" | "isHeldOut">): boolean =>
+  !rule.isShuffled && !rule.isBootstrap && !rule.isHeldOut;
 
 export function rowRuleOf(settings: RunSettings, rowCount: number): RowRule {
-  const rule = { isShuffled: isShuffled(settings, rowCount), isBootstrap: settings.bootstrap === true };
+  const rule = {
+    isShuffled: isShuffled(settings, rowCount),
+    isBootstrap: settings.bootstrap === true,
+    isHeldOut: settings.heldOut !== undefined,
+  };
   const takesAllRows = areInOrder(rule) && settings.batchSize >= rowCount;
   return { ...rule, hasOwnRows: hasOwnRows(settings, rowCount), takesAllRows };
 }
 
-/** Words of a seed, as `RowDraw` takes them: both key words of stream 0. */
-export const seedWords = (seed: number): readonly [number, number] => keyOf(seed, 0);
+/** Words of a member that its rows are drawn by. */
+export const drawWords = ({ isHeldOut }: Pick<RowRule, "isHeldOut">): number => (isHeldOut ? 4 : 2);
+
+/** These words: both key words of stream 0 of its seed, and which rows it leaves out. */
+export function drawWordsOf(settings: RunSettings, member: number): number[] {
+  const { heldOut } = settings;
+  return [...keyOf(seedOf(settings, member), 0), ...(heldOut ? [heldOut.from[member]!, heldOut.rows] : [])];
+}
 
 /** MurmurHash3's finaliser. */
 export function mix(body: Body, x: Words): Words {
@@ -90,16 +102,17 @@ export class RowDraw {
   readonly #permute: Permute | undefined;
   readonly #order: readonly [Words, Words] | undefined;
   readonly #sample: readonly [Words, Words] | undefined;
+  readonly #heldOut: readonly [Words, Words] | undefined;
   readonly #count: Address;
 
-  /** @param seed its words, one seed to a lane @param count rows of the data; all may be used often */
+  /** @param words `drawWordsOf` a member in each lane @param count rows of an epoch; all may be used often */
   constructor(
     builder: ModuleBuilder,
     body: Body,
     rule: RowRule,
-    { seed, epoch, count }: { seed: readonly [Words, Words]; epoch: Address; count: Address },
+    { words, epoch, count }: { words: readonly Words[]; epoch: Address; count: Address },
   ) {
-    const keyOfStream = (stream: number): [Words, Words] => [seed[0], body.let(i32x4.xor(seed[1], stream))];
+    const keyOfStream = (stream: number): [Words, Words] => [words[0]!, body.let(i32x4.xor(words[1]!, stream))];
     this.#body = body;
     this.#count = count;
     if (rule.isShuffled) {
@@ -109,10 +122,20 @@ export class RowDraw {
       this.#order = threefry(body, keyOfStream(streams.order), counter);
     }
     if (rule.isBootstrap) this.#sample = keyOfStream(streams.bootstrap);
+    if (rule.isHeldOut) this.#heldOut = [words[2]!, words[3]!];
   }
 
   /** Rows at positions of the epoch. */
   at(position: Words): Words {
+    const row = this.#drawn(position);
+    if (!this.#heldOut) return row;
+    const [from, rows] = this.#heldOut;
+    const own = this.#body.let(row);
+    return this.#body.let(i32x4.add(own, i32x4.andnot(rows, i32x4.gtS(from, own))));
+  }
+
+  /** Rows among those that are not left out. */
+  #drawn(position: Words): Words {
     const body = this.#body;
     const place = this.#permute ? body.let(call(this.#permute, position, ...this.#order!, this.#count)) : position;
     if (!this.#sample) return place;
@@ -138,9 +161,10 @@ export function drawModule(
     const first = body.let(i32.mul(item, read(args, "itemMembers")));
     const last = least(body, i32.add(first, read(args, "itemMembers")), body.let(read(args, "members")));
     body.for({ from: first, to: last }, (member) => {
-      const seeds = body.let(i32.add(read(args, "seeds"), i32.shl(member, 3)));
-      const seed = [0, 4].map((offset) => body.let(i32x4.splat(i32.load(seeds, offset)))) as [Words, Words];
-      const own = new RowDraw(builder, body, rule, { seed, epoch, count });
+      const wordCount = drawWords(rule);
+      const seeds = body.let(i32.add(read(args, "seeds"), i32.mul(member, 4 * wordCount)));
+      const words = Array.from({ length: wordCount }, (_, at) => body.let(i32x4.splat(i32.load(seeds, 4 * at))));
+      const own = new RowDraw(builder, body, rule, { words, epoch, count });
       const to = body.let(i32.add(read(args, "rows"), i32.mul(member, read(args, "rowsMember"))));
       body.for({ from: 0, to: rows, by: 4 }, (row) =>
         body.store(i32.add(to, i32.shl(row, 2)), own.at(positionsFrom(body, i32.add(position, row)))),

@@ -12,7 +12,7 @@ import { type MemoryCount, readRows } from "./memory.ts";
 import { turnPlace, turnWords } from "./passArguments.ts";
 import type { KernelLease } from "./kernelCache.ts";
 import type { KernelOf } from "./program.ts";
-import { areInOrder, drawModule, rowRuleOf, seedWords } from "./rowDraw.ts";
+import { areInOrder, drawModule, drawWordsOf, rowRuleOf } from "./rowDraw.ts";
 import { RunMemory, type RunMemoryRequest } from "./runMemory.ts";
 import { trainingModule } from "./stepModule.ts";
 import { updatePlan } from "./updateCode.ts";
@@ -62,7 +62,7 @@ export class WasmRun implements TrainingRun {
     const [step, draw] = request.leases;
     this.#memory = new RunMemory(device.heap, request, (name) => (name === "draw" ? draw! : step!).kernelOf(name));
     const { rowMembers } = this.#memory.sizes;
-    const seeds = Array.from({ length: rowMembers }, (_, member) => seedWords(seedOf(settings, member)));
+    const seeds = Array.from({ length: rowMembers }, (_, member) => drawWordsOf(settings, member));
     device.heap.writeWords(this.#memory.at.seeds, seeds.flat());
     this.#writeSettings();
     this.#restore(settings.resume);

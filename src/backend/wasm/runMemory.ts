@@ -11,6 +11,7 @@ import { packJobs } from "./packedWeights.ts";
 import { squareBytes, updateBlock } from "./parameterUpdate.ts";
 import { argumentWords, type PassArgument, turnWords } from "./passArguments.ts";
 import { mostItems, type KernelOf, type Phase, Program } from "./program.ts";
+import { drawWords } from "./rowDraw.ts";
 import { runSizes, type RunSizes } from "./runSizes.ts";
 import type { NetworkModule } from "./stepModule.ts";
 import type { UpdatePlan } from "./updateCode.ts";
@@ -60,7 +61,7 @@ function allocatePlaces(memory: Memory, sizes: RunSizes, floats: { moments: numb
   return {
     turns: memory.allocate(turnWords * maxTurns),
     rows: rowMembers > 0 ? memory.allocate(rowMembers * rowWords) : 0,
-    seeds: memory.allocate(2 * rowMembers),
+    seeds: memory.allocate(drawWords(sizes.rowRule) * rowMembers),
     masks: memory.allocate(2 * streams.length * maskMembers * maxTurns),
     settings: memory.allocate(memberHyperParameters.length * members),
     runValues: memory.allocate(mostRunValues),

@@ -1,4 +1,5 @@
 import { LimitExceeded } from "../../errors.ts";
+import { nextTask } from "../../nextTask.ts";
 import type { FloatArray } from "../executor.ts";
 import type { GpuDevice } from "./device.ts";
 
@@ -89,10 +90,35 @@ export interface Stretch {
   readonly length: number;
 }
 
+/** Values that are mapped at a time: 32 MiB, some 20 ms of copying. */
+const mostMapped = 2 ** 23;
+
+const lengthOf = (stretches: readonly Stretch[]): number => stretches.reduce((total, { length }) => total + length, 0);
+
+/** Stretches in lots of at most `mostMapped` values, one at least. */
+function lotsOf(stretches: readonly Stretch[]): Stretch[][] {
+  const lots: Stretch[][] = [[]];
+  let room = mostMapped;
+  for (const { buffer, first, length } of stretches) {
+    for (let at = 0; at < length;) {
+      if (room === 0) {
+        lots.push([]);
+        room = mostMapped;
+      }
+      const count = Math.min(room, length - at);
+      lots.at(-1)!.push({ buffer, first: first + at, length: count });
+      at += count;
+      room -= count;
+    }
+  }
+  return lots;
+}
+
 /** Copies stretches, one behind the other, into a buffer that can be mapped. */
-function stage({ gpu }: GpuDevice, place: string, stretches: readonly Stretch[], length: number): GPUBuffer {
+function stage({ gpu }: GpuDevice, place: string, stretches: readonly Stretch[]): GPUBuffer {
   const usage = GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ;
-  const staging = gpu.createBuffer({ label: `${place} staging`, size: Math.max(4, length * 4), usage });
+  const size = Math.max(4, lengthOf(stretches) * 4);
+  const staging = gpu.createBuffer({ label: `${place} staging`, size, usage });
   try {
     const encoder = gpu.createCommandEncoder({ label: place });
     let at = 0;
@@ -108,25 +134,41 @@ function stage({ gpu }: GpuDevice, place: string, stretches: readonly Stretch[],
   }
 }
 
-/** Reads stretches of buffers, one behind the other, after all work submitted so far. */
+async function readStaged(staging: GPUBuffer, length: number): Promise<ArrayBuffer> {
+  await staging.mapAsync(GPUMapMode.READ);
+  const words = staging.getMappedRange(0, Math.max(4, length * 4)).slice(0, length * 4);
+  if (words.byteLength === 4 * length) return words;
+  throw new Error("the buffer was taken away while it was read"); // as by a loss of the device
+}
+
+/**
+ * Reads stretches of buffers, one behind the other, after all work submitted so far. Everything is copied on the device before this
+ * returns its promise, so that later work changes nothing of it; much is then mapped in lots, between which others have a turn.
+ */
 export async function readStretches(
   device: GpuDevice,
   place: string,
   stretches: readonly Stretch[],
 ): Promise<ArrayBuffer> {
   device.throwFault(place);
-  const length = stretches.reduce((total, stretch) => total + stretch.length, 0);
-  const staging = device.guarded(place, () => stage(device, place, stretches, length));
-  const read = async (): Promise<ArrayBuffer> => {
-    await staging.mapAsync(GPUMapMode.READ);
-    const words = staging.getMappedRange(0, Math.max(4, length * 4)).slice(0, length * 4);
-    if (words.byteLength === 4 * length) return words;
-    throw new Error("the buffer was taken away while it was read"); // as by a loss of the device
-  };
+  const lots = lotsOf(stretches);
+  const staged: GPUBuffer[] = [];
+  const read = async (lot: number): Promise<ArrayBuffer> =>
+    device.settled(place, readStaged(staged[lot]!, lengthOf(lots[lot]!)));
   try {
-    return await device.settled(place, read());
+    device.guarded(place, () => {
+      for (const lot of lots) staged.push(stage(device, place, lot));
+    });
+    if (lots.length === 1) return await read(0);
+    const all = new Uint8Array(4 * lengthOf(stretches));
+    for (const [lot, staging] of staged.entries()) {
+      all.set(new Uint8Array(await read(lot)), 4 * mostMapped * lot);
+      staging.destroy();
+      await nextTask();
+    }
+    return all.buffer;
   } finally {
-    staging.destroy();
+    for (const staging of staged) staging.destroy();
   }
 }
 

@@ -1,3 +1,4 @@
+import { normalExpression } from "../../../math/normal.ts";
 import { f32Text } from "./emitFunctions.ts";
 import { dropThreshold } from "../../dropout.ts";
 import { operandName } from "../../../graph/builder.ts";
@@ -220,6 +221,8 @@ class RowWriter {
         };
       case "dropout":
         return { lines: [], value: this.#dropout(node, unit, values[0]!) };
+      case "noise":
+        return { lines: [], value: this.#noise(node, unit, values[0]!) };
     }
     throw new Error(`emitRows: a row kernel does not compute ${node.kind}`);
   }
@@ -241,8 +244,18 @@ class RowWriter {
     return `select(0.0, ${value} / ${f32Text(1 - rate)}, ${isKept})`;
   }
 
+  #noise({ deviation, stream }: StepNode & { kind: "noise" }, { text }: Unit, value: string): string {
+    if (!this.#request.drops) return value;
+    this.#streams.add(stream);
+    this.#memory.buffer("settings");
+    const uniform = (at: number): string =>
+      `uniformOf(maskWord(key${stream}, state${stream}, 2u * (${text}) + ${at}u))`;
+    const normal = `${this.#function({ expression: normalExpression, from: [0, 1] })}(${uniform(0)}, ${uniform(1)})`;
+    return `${value} + ${f32Text(deviation)} * ${normal}`;
+  }
+
   /** Name of the function of an expression. */
-  #function({ expression, from }: StepNode & { kind: "elementwise" }): string {
+  #function({ expression, from }: Pick<StepNode & { kind: "elementwise" }, "expression" | "from">): string {
     const names = from.map((_, place) => operandName(place));
     const name = `f${this.#functions.size}`;
     const text = emitFunction("NAME", names, expression);

@@ -13,6 +13,7 @@ export const orderConstants = (settings: RunSettings, rowCount: number): Constan
   SHUFFLES: isShuffled(settings, rowCount) ? 1 : 0,
   OWN_ORDER: hasOwnRows(settings, rowCount) ? 1 : 0,
   BOOTSTRAP: settings.bootstrap ? 1 : 0,
+  ...(settings.heldOut && { HELD_OUT: settings.heldOut.rows }),
 });
 
 /** Whether the layered strategy draws rows in a separate dispatch, rather than where the data are read. */

@@ -1,4 +1,4 @@
-import { hasOwnRows, rowCountOf, widestOptimizer } from "../../batches.ts";
+import { dataRowsOf, hasOwnRows, rowCountOf, widestOptimizer } from "../../batches.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { GpuDevice } from "../device.ts";
 import type { Layout } from "../layout.ts";
@@ -211,7 +211,7 @@ export interface LayeredRequest extends RunRequest {
 /** Plans a run layer by layer. */
 export function layeredRequest(request: RunRequest): LayeredRequest {
   const { device, network, members, plannedMembers = members, settings } = request;
-  const rowCount = rowCountOf(settings, network);
+  const rowCount = dataRowsOf(settings, network);
   const { batchSize } = settings;
   const plan = planLayered(device, { network, members: plannedMembers, rowCount, batchSize });
   const groupMembers = Math.min(members, plan.groupMembers);

@@ -1,4 +1,4 @@
-import { rowCountOf, widestOptimizer } from "../../batches.ts";
+import { dataRowsOf, widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
 import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
 import { fusedChain } from "../../../graph/graphNetwork.ts";
@@ -56,7 +56,7 @@ function candidatesOf({ device, network, members, settings }: RunRequest): {
   fused: Map<StrategyName, FusedPlan>;
 } {
   const { batchSize, activationStorage } = settings;
-  const rowCount = rowCountOf(settings, network);
+  const rowCount = dataRowsOf(settings, network);
   const step: CostRequest = { network, members, rowCount, batchSize, optimizer: widestOptimizer(settings) };
   const fused = new Map<StrategyName, FusedPlan>();
   const costs = new Map<StrategyName, number>([["layered", layeredStepMs(device, step)]]);

@@ -81,7 +81,8 @@ export function memberBlock(settings: RunSettings, members: number): Uint32Array
   for (let member = 0; member < members; member++) {
     const { learningRate, momentum, weightDecay } = optimizerOf(settings, member);
     const orderSeed = keyOf(seedOf(settings, member), streams.order);
-    const values = { learningRate, momentum, weightDecay, orderSeed };
+    const heldOutFrom = settings.heldOut?.from[member] ?? 0;
+    const values = { learningRate, momentum, weightDecay, heldOutFrom, orderSeed };
     writeStruct(view, MemberSettings.bytes * member, MemberSettings, values);
   }
   return new Uint32Array(buffer);

@@ -1,0 +1,150 @@
+import type { Command } from "commander";
+import { type PredictionScore, scorePredictions, toPredictions } from "../data.ts";
+import {
+  crossValidate,
+  type CrossValidation,
+  type Dataset,
+  type FloatArray,
+  InvalidInput,
+  type MetricOptions,
+} from "../node.ts";
+import { Stop } from "./exitCodes.ts";
+import { integer } from "./flags.ts";
+import { counted, grouped, percent, short } from "./numbers.ts";
+import { createProgressView } from "./progress.ts";
+import type { TrainFlags } from "./trainFlags.ts";
+import type { Session } from "./training.ts";
+
+// `--folds`: how good models like the one that is trained are on rows that they have not seen.
+
+export const addFoldOptions = (command: Command): Command =>
+  command.option(
+    "--folds <count>",
+    "cross-validate: hold out one of so many parts of the rows in turn, and then train the model on all rows",
+    integer("--folds", 2),
+  );
+
+/** Flags with which no rows are held out but those of folds. @throws InvalidInput where that leaves nothing to judge by */
+export function withFolds<Flags extends TrainFlags>(flags: Flags): Flags {
+  if (flags.folds === undefined) return flags;
+  if (flags.patience === undefined) return { ...flags, validation: 0 };
+  const expected = "no --patience beside it: the model is trained on all rows, and none are left to stop by";
+  throw new InvalidInput({
+    place: "--folds",
+    expected,
+    got: `--patience ${flags.patience}`,
+    fix: "leave one of them out",
+  });
+}
+
+/** A number over the folds. */
+interface Measured {
+  readonly name: string;
+  readonly mean: number;
+  /** That of a population. */
+  readonly deviation: number;
+  readonly format: (value: number) => string;
+}
+
+const fixed = (value: number): string => value.toFixed(4);
+
+function measured(name: string, values: readonly number[], format: (value: number) => string): Measured {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { name, mean, deviation: Math.sqrt(squares / values.length), format };
+}
+
+/** Some rows of values [rows, width]. */
+function rowsOf(values: FloatArray, width: number, rows: readonly number[]): Float64Array {
+  const picked = new Float64Array(rows.length * width);
+  for (const [place, row] of rows.entries()) picked.set(values.subarray(row * width, (row + 1) * width), place * width);
+  return picked;
+}
+
+/** Scores of each model on the rows that it has not seen. */
+function scoresOf(
+  { prepared, model }: Session<TrainFlags>,
+  { foldOf, predictions }: CrossValidation,
+): PredictionScore[] {
+  const { preprocessing, training } = prepared;
+  const { outputs } = model.network;
+  const folds = foldOf.reduce((most, fold) => Math.max(most, fold), 0) + 1;
+  const rows = Array.from({ length: folds }, (_, fold) => [...foldOf.keys()].filter((row) => foldOf[row] === fold));
+  const size = training.targets.length;
+  return Array.from({ length: predictions!.length / size }, (_, seed) =>
+    predictions!.subarray(seed * size, (seed + 1) * size),
+  ).flatMap((all) =>
+    rows.map((held) => {
+      const data: Dataset = { inputs: new Float32Array(), targets: rowsOf(training.targets, outputs, held) };
+      return scorePredictions(preprocessing, toPredictions(preprocessing, rowsOf(all, outputs, held), 1), data);
+    }),
+  );
+}
+
+const show = (value: number): string => short(value);
+
+/** What is told of the table's scores, the metrics that were asked for, and the loss. */
+function measuresOf(scores: readonly PredictionScore[], { settings }: CrossValidation): Measured[] {
+  const { loss, metrics } = settings[0]!;
+  const asked = Object.entries(metrics).map(([name, own]) => measured(name, Array.from(own!.values), show));
+  const others = [...asked, measured("loss", Array.from(loss.values), show)];
+  const ofClasses = scores.filter((score) => score.kind === "class");
+  if (ofClasses.length > 0) {
+    const of = (name: "accuracy" | "balancedAccuracy" | "macroF1"): number[] => ofClasses.map((score) => score[name]);
+    return [
+      measured("accuracy", of("accuracy"), percent),
+      measured("balanced accuracy", of("balancedAccuracy"), percent),
+      measured("macro F1", of("macroF1"), fixed),
+      ...others,
+    ];
+  }
+  const ofNumbers = scores.filter((score) => score.kind === "number");
+  const columns = ofNumbers[0]!.columns.flatMap(({ name }, at) => {
+    const of = (figure: "rmse" | "r2"): number[] => ofNumbers.map((score) => score.columns[at]![figure]);
+    return [measured(`${name}: RMSE`, of("rmse"), show), measured(`${name}: R²`, of("r2"), fixed)];
+  });
+  return [...columns, ...others];
+}
+
+/** Cross-validates, and tells mean and deviation of every metric. @returns what --json tells of it */
+export async function tellFolds(session: Session<TrainFlags>, asked: MetricOptions) {
+  const { flags, model, prepared, options, output, interrupts } = session;
+  const { folds, members, initializer } = flags;
+  const { validation: _, earlyStopping: __, resume: ___, ...ofTraining } = options;
+  const rows = prepared.trainingRows;
+  const each = Math.ceil(rows / folds!);
+  output.info(
+    "folds",
+    `${grouped(folds!)} of ${each === rows / folds! ? "" : "up to "}${counted(each, "row")}, ${counted(folds! * members, "training")} side by side`,
+  );
+  const signal = interrupts.begin(() => undefined);
+  const view = createProgressView(output, { epochs: flags.epochs });
+  let validated: CrossValidation;
+  try {
+    validated = await crossValidate(model.network, prepared.training, {
+      ...ofTraining,
+      ...asked,
+      device: model.device,
+      folds: folds!,
+      seeds: Array.from({ length: members }, (_seed, at) => flags.seed + at),
+      splitSeed: flags.seed,
+      predictions: true,
+      signal,
+      onProgress: (progress) => view.show(progress),
+      ...(initializer && { initializer }),
+    });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new Stop("interrupted in cross-validation, before a model was trained", interrupts.exitCode);
+  } finally {
+    view.end();
+  }
+  const measures = measuresOf(scoresOf(session, validated), validated);
+  for (const [at, { name, mean, deviation, format }] of measures.entries())
+    output.result(at === 0 ? "folds" : "", `${name} ${format(mean)} ± ${format(deviation)}`);
+  const of = `mean ± deviation of ${counted(folds! * members, "model")}, each on rows that it has not seen`;
+  output.result("", `${of}; columns were prepared by all rows`);
+  if (validated.diverged > 0) output.result("", `${validated.diverged} of them diverged`);
+  const metrics = Object.fromEntries(measures.map(({ name, mean, deviation }) => [name, { mean, deviation }]));
+  return { folds: folds!, trainingRows: validated.trainingRows, diverged: validated.diverged, metrics };
+}
