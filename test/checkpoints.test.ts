@@ -103,11 +103,14 @@ test("by time, and by epochs", async () => {
 test("wrong options are named", async () => {
   using model = await createModel(net, { device: wasm });
   const save = (): void => {};
-  const refused = (checkpoint: object, message: RegExp): void =>
-    expect(() => model.plan(data, { ...shared, checkpoint } as TrainOptions)).toThrow(message);
-  refused({ interval: { steps: 5 } }, /train: checkpoint: expected an interval and a function save, got interval/);
-  refused({ interval: { steps: 0 }, save }, /train: checkpoint: interval: expected an integer from 1/);
-  refused({ every: 3, save }, /train: checkpoint: expected options among interval, save, got every/);
+  const refused = async (checkpoint: object, message: RegExp): Promise<void> =>
+    expect((async () => model.plan(data, { ...shared, checkpoint } as TrainOptions))()).rejects.toThrow(message);
+  await refused(
+    { interval: { steps: 5 } },
+    /train: checkpoint: expected an interval and a function save, got interval/,
+  );
+  await refused({ interval: { steps: 0 }, save }, /train: checkpoint: interval: expected an integer from 1/);
+  await refused({ every: 3, save }, /train: checkpoint: expected options among interval, save, got every/);
 });
 
 test("a state of another training is refused with both values, and may be taken on purpose", async () => {
@@ -115,30 +118,30 @@ test("a state of another training is refused with both values, and may be taken 
   const own = { ...shared, perMember: { seed: [1, 2] } };
   for await (const { step } of model.train(data, { ...own, logInterval: { steps: 7 } })) if (step === 7) break;
   const resume = structuredClone(model.checkpoint!);
-  const refused = (changes: TrainOptions, message: RegExp, rows = data): void => {
-    const plan = () => model.plan(rows, { ...own, resume, ...changes });
-    expect(plan).toThrow(InvalidInput);
-    expect(plan).toThrow(message);
+  const refused = async (changes: TrainOptions, message: RegExp, rows = data): Promise<void> => {
+    const plan = async () => model.fit(rows, { ...own, resume, ...changes });
+    await expect(plan()).rejects.toThrow(InvalidInput);
+    await expect(plan()).rejects.toThrow(message);
   };
-  refused(
+  await refused(
     { seed: 6 },
     /train: resume: seed: expected 5, as in the training that goes on, got 6; pass the same, or resume/,
   );
-  refused({ batchSize: 4 }, /train: resume: batchSize: expected 8, .* got 4/);
-  refused({ shuffle: false }, /train: resume: shuffle: expected true, .* got false/);
-  refused({ bootstrap: true }, /train: resume: bootstrap: expected false/);
-  refused({ optimizer: sgd() }, /train: resume: optimizer: expected adam, .* got sgd/);
-  refused(
+  await refused({ batchSize: 4 }, /train: resume: batchSize: expected 8, .* got 4/);
+  await refused({ shuffle: false }, /train: resume: shuffle: expected true, .* got false/);
+  await refused({ bootstrap: true }, /train: resume: bootstrap: expected false/);
+  await refused({ optimizer: sgd() }, /train: resume: optimizer: expected adam, .* got sgd/);
+  await refused(
     { perMember: { seed: [1, 3] } },
     /train: resume: perMember\.seed: expected [0-9a-f]{16}, .* got [0-9a-f]{16}/,
   );
-  refused({ perMember: {} }, /perMember\.seed: expected [0-9a-f]{16}, .* got undefined/);
+  await refused({ perMember: {} }, /perMember\.seed: expected [0-9a-f]{16}, .* got undefined/);
   const other = { ...data, inputs: data.inputs.with(3, 0.5) };
-  refused({}, /train: resume: data: expected rows of [0-9a-f]{16}, .* got [0-9a-f]{16}/, other);
-  refused({}, /train: resume: data/, { inputs: data.inputs, targets: data.targets.toReversed() });
+  await refused({}, /train: resume: data: expected rows of [0-9a-f]{16}, .* got [0-9a-f]{16}/, other);
+  await refused({}, /train: resume: data/, { inputs: data.inputs, targets: data.targets.toReversed() });
   const inFloat64 = { inputs: Float64Array.from(data.inputs), targets: Float64Array.from(data.targets) };
-  expect(() => model.plan(inFloat64, { ...own, resume })).not.toThrow();
-  expect(() => model.plan(data, { ...own, resume, optimizer: adam({ learningRate: 1 }) })).not.toThrow();
+  await model.fit(inFloat64, { ...own, resume });
+  await model.fit(data, { ...own, resume, optimizer: adam({ learningRate: 1 }) });
   await model.fit(other, { ...own, resume: { ...resume, fingerprint: undefined } });
   expect(model.checkpoint!.step).toBe(23);
 });

@@ -122,16 +122,16 @@ test("a state that does not fit is refused, with what is wrong with it", async (
   using model = await createModel(net, { device: cpu, seed: 1 });
   const options = { ...shared, optimizer: adam() };
   const resume = await cutOff(model, options);
-  const refused = (state: object, message: RegExp, changes = {}): void => {
+  const refused = async (state: object, message: RegExp, changes = {}): Promise<void> => {
     const wrong = { ...options, ...changes, resume: { ...resume, ...state } };
-    expect(() => model.plan(data, wrong)).toThrow(InvalidInput);
-    expect(() => model.plan(data, wrong)).toThrow(message);
+    await expect(model.fit(data, wrong)).rejects.toThrow(InvalidInput);
+    await expect(model.fit(data, wrong)).rejects.toThrow(message);
   };
-  refused({ step: 20 }, /resume: step: expected an integer from 0 to 19, got 20/);
-  refused({ moments: new Float64Array(3) }, /resume: moments: expected 76 values, got 3 values/);
-  refused({}, /resume: optimizer: expected adam, as in the training that goes on, got sgd/, { optimizer: sgd() });
-  refused({ fingerprint: undefined }, /resume: moments: expected 0 values, got 76 values/, { optimizer: sgd() });
-  refused({ parameters: new Float64Array(4) }, /resume: parameters: expected 38 values/);
-  refused({ parameters: resume.parameters.with(2, Number.NaN) }, /finite/);
-  refused({ bestSteps: undefined }, /resume: bestSteps: expected 1 values, got undefined/);
+  await refused({ step: 20 }, /resume: step: expected an integer from 0 to 19, got 20/);
+  await refused({ moments: new Float64Array(3) }, /resume: moments: expected 76 values, got 3 values/);
+  await refused({}, /resume: optimizer: expected adam, as in the training that goes on, got sgd/, { optimizer: sgd() });
+  await refused({ fingerprint: undefined }, /resume: moments: expected 0 values, got 76 values/, { optimizer: sgd() });
+  await refused({ parameters: new Float64Array(4) }, /resume: parameters: expected 38 values/);
+  await refused({ parameters: resume.parameters.with(2, Number.NaN) }, /finite/);
+  await refused({ bestSteps: undefined }, /resume: bestSteps: expected 1 values, got undefined/);
 });

@@ -179,17 +179,12 @@ interface TrainCall {
 }
 
 /** Library's words about a run that goes on, in those of the command line. */
-async function requireSameRun(session: Session<TrainFlags>): Promise<void> {
-  const { model, prepared, options, table } = session;
-  try {
-    await model.plan(prepared.training, options);
-  } catch (error) {
-    if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) throw error;
-    const what = error.fault.place.slice("train: resume: ".length);
-    const { expected, got } = error.fault;
-    const fix = "pass the table of that run, or start a new one without --resume";
-    throw new InvalidInput({ place: `--resume: ${what} of ${table.place}`, expected, got, fix });
-  }
+function inOwnWords(error: unknown, { table }: Session<TrainFlags>): unknown {
+  if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) return error;
+  const what = error.fault.place.slice("train: resume: ".length);
+  const { expected, got } = error.fault;
+  const fix = "pass the table of that run, or start a new one without --resume";
+  return new InvalidInput({ place: `--resume: ${what} of ${table.place}`, expected, got, fix });
 }
 
 /** What the command writes at its end. */
@@ -232,7 +227,6 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
     const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
-    await requireSameRun(session);
     await announce(session, device);
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)
@@ -247,7 +241,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       });
     } catch (error) {
       if (exitCodeOf(error) === exitCodes.diverged[0]) await checkpointing?.end(); // it would diverge again
-      throw error;
+      throw inOwnWords(error, session);
     }
     model.dispose();
   } finally {
