@@ -1,3 +1,6 @@
+/** How long a GPU may say nothing: to a request for it, and to work; one that computes on the CPU is slow on a busy machine. */
+export const patienceMs = { opening: 10_000, gpu: 20_000, software: 60_000 };
+
 /** Between two looks of the watchdog. */
 const tickMs = 250;
 

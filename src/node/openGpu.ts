@@ -3,8 +3,8 @@
 import { existsSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { isSoftware, openingMs } from "../backend/webgpu/adapter.ts";
-import { soon } from "../backend/waits.ts";
+import { isSoftware } from "../backend/webgpu/adapter.ts";
+import { patienceMs, soon } from "../backend/waits.ts";
 import { findSwiftShader, hasVulkanDriver } from "./vulkanDrivers.ts";
 
 type Dawn = typeof import("webgpu");
@@ -80,7 +80,7 @@ async function openSwiftShader(dawn: Dawn): Promise<OpenedGpu> {
 
 async function probe(gpu: GPU, reason: string): Promise<OpenedGpu> {
   try {
-    const adapter = await soon("requestAdapter", gpu.requestAdapter(), openingMs);
+    const adapter = await soon("requestAdapter", gpu.requestAdapter(), patienceMs.opening);
     if (!adapter) return { gpu: undefined, reason };
     return { gpu, adapterKind: isSoftware(adapter.info) ? "software" : "hardware" };
   } catch (error) {

@@ -1,9 +1,6 @@
 // Adapters of WebGPU: what they are, and what is asked of them.
 
-import { soon } from "../waits.ts";
-
-/** What a host may take to find an adapter, or to open it: some wait for a driver that never comes. */
-export const openingMs = 10_000;
+import { patienceMs, soon } from "../waits.ts";
 
 /** Members of adapters' information that came after the types of it were written. */
 interface SubgroupInfo {
@@ -33,7 +30,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter | null> {
   for (let attempt = 0; attempt < 3; attempt++) {
     const asked = gpu.requestAdapter({ powerPreference: "high-performance", forceFallbackAdapter: software });
-    const adapter = await soon("requestAdapter", asked, openingMs);
+    const adapter = await soon("requestAdapter", asked, patienceMs.opening);
     if (adapter) return adapter;
     await pause(50 * 2 ** attempt);
   }
@@ -55,7 +52,7 @@ export async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
     requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize },
   });
   try {
-    return await soon("requestDevice", opening, openingMs);
+    return await soon("requestDevice", opening, patienceMs.opening);
   } catch (error) {
     opening.then((late) => late.destroy()).catch(() => {}); // nobody waits for it any more
     throw error;

@@ -4,19 +4,16 @@ import { Companions } from "../companions.ts";
 import type { StrategyName } from "../executor.ts";
 import type { TensorBackend } from "../tensorBackend.ts";
 import { isSoftware, lanesOf, nameOf, requestAdapter, requestDevice } from "./adapter.ts";
+import { withinScopes } from "./errorScopes.ts";
 import { describeError, faultOf, lostFault } from "./gpuFaults.ts";
 import { haveQuads } from "./quads.ts";
-import { Waits } from "../waits.ts";
+import { patienceMs, Waits } from "../waits.ts";
 
 /** Floating-point operations of one dispatch that stay below 100 ms on a slow device of the kind; see docs/engine.md. */
 const dispatchFlops = { gpu: 1e10, software: 8e7 } as const;
 
-/** Kinds of errors that a device tells of a call. */
-const filters = ["validation", "out-of-memory", "internal"] as const;
 /** A rejection may come before the word that the device is lost: how long that is waited for. */
 const lostNewsMs = 200;
-/** A GPU that answers nothing for so long is lost; one that computes on the CPU may be that slow on a busy machine. */
-const patienceMs = { gpu: 20_000, software: 60_000 } as const;
 
 interface GpuDeviceOptions {
   readonly isOwned: boolean;
@@ -48,7 +45,7 @@ export class GpuDevice implements Device {
   readonly ledger: Ledger = { buffers: 0, bytes: 0 };
   /** Created for the first tensor. */
   tensorBackend: TensorBackend | undefined;
-  /** How long an answer is waited for. */
+  /** How long an answer is waited for; then the device is a lost one. */
   patienceMs: number;
   readonly #isOwned: boolean;
   readonly #companions = new Companions();
@@ -229,26 +226,12 @@ export class GpuDevice implements Device {
    * @returns with the first error that the device told
    */
   scoped<T>(calls: () => T): { value: T; errors: Promise<GPUError | null> } {
-    let opened = 0;
     this.#scopes++;
     try {
-      for (const filter of filters) {
-        this.gpu.pushErrorScope(filter);
-        opened++;
-      }
-      return { value: calls(), errors: this.#popped(opened) };
-    } catch (error) {
-      this.#popped(opened).catch(() => {}); // what was created is incomplete, and its owner frees it
-      throw error;
+      return withinScopes(this.gpu, calls);
     } finally {
       this.#scopes--;
     }
-  }
-
-  async #popped(count: number): Promise<GPUError | null> {
-    const pop = async (): Promise<GPUError | null> => this.gpu.popErrorScope();
-    const errors = await Promise.all(Array.from({ length: count }, pop));
-    return errors.find((error) => error !== null) ?? null;
   }
 
   /** Hands commands to the device. */

@@ -1,12 +1,11 @@
 import quadProbe from "../../../shaders/quadProbe.wgsl";
+import { withinScopes } from "./errorScopes.ts";
 import { kernelOf } from "./shader.ts";
-import { soon } from "../waits.ts";
+import { patienceMs, soon } from "../waits.ts";
 
 /** Workgroups of the probe in x and y, of 64 invocations as the kernels have. */
 const groups = [2, 2] as const;
 const invocations = 64 * groups[0] * groups[1];
-/** A device that does not answer within this has no quads, and will be found out by the first work. */
-const probeMs = 10_000;
 
 /** Whether each invocation has seen its own four neighbours, in order. */
 const areNeighbours = (seen: Uint32Array): boolean =>
@@ -39,12 +38,9 @@ async function run(gpu: GPUDevice, pipeline: GPUComputePipeline): Promise<Uint32
 
 /** Calls whose errors show in what they lead to: nothing is to reach the console, or whoever else uses the device. */
 function quietly<T>(gpu: GPUDevice, calls: () => T): T {
-  gpu.pushErrorScope("validation");
-  try {
-    return calls();
-  } finally {
-    gpu.popErrorScope().catch(() => {});
-  }
+  const { value, errors } = withinScopes(gpu, calls);
+  errors.catch(() => {});
+  return value;
 }
 
 const compile = (gpu: GPUDevice): Promise<GPUComputePipeline> =>
@@ -63,7 +59,7 @@ export async function haveQuads(gpu: GPUDevice): Promise<boolean> {
   if (!gpu.features.has("subgroups") || subgroupMinSize < 4) return false;
   try {
     const probe = compile(gpu).then((pipeline) => run(gpu, pipeline));
-    return areNeighbours(await soon("the probe of quads", probe, probeMs));
+    return areNeighbours(await soon("the probe of quads", probe, patienceMs.opening));
   } catch {
     return false;
   }

@@ -55,11 +55,11 @@ export class LayeredPredictor implements OutputSource {
   readonly #scorer: Scorer;
   #isDisposed = false;
 
-  private constructor(request: PredictorRequest, capacity: number) {
+  private constructor(request: PredictorRequest, capacity: number, owner: BufferOwner) {
     const { device, network, members } = request;
     this.#request = request;
     this.capacity = capacity;
-    this.#owner = new BufferOwner(device);
+    this.#owner = owner;
     this.steps = this.#owner.uniform("prediction", stepBytes);
     this.#inputs = this.#owner.storage("prediction inputs", capacity * network.inputs);
     this.#batchRows = this.#owner.storage("prediction rows", capacity);
@@ -76,17 +76,17 @@ export class LayeredPredictor implements OutputSource {
   }
 
   static async create(request: PredictorRequest): Promise<LayeredPredictor> {
-    const capacity = capacityOf(request);
-    const predictor = await request.device.checked(
-      "prediction: buffers",
-      () => new LayeredPredictor(request, capacity),
-      (created) => created.dispose(),
-    );
+    const owner = new BufferOwner(request.device);
     try {
+      const predictor = await request.device.checked(
+        "prediction: buffers",
+        () => new LayeredPredictor(request, capacityOf(request), owner),
+        () => owner.dispose(),
+      );
       predictor.#dispatches.push(...(await predictor.#createDispatches()));
       return predictor;
     } catch (error) {
-      predictor.dispose();
+      owner.dispose();
       throw error;
     }
   }
