@@ -114,7 +114,7 @@ export {
 } from "./math/schedule.ts";
 export type { ScheduleOption } from "./model/scheduleOption.ts";
 export type { HyperParameterOptions } from "./math/optimizers.ts";
-export type { FitResult, History, ValidationPoint } from "./model/history.ts";
+export type { EpochPoint, FitOptions, FitResult, History, ValidationPoint } from "./model/history.ts";
 export type { MetricName } from "./metrics/metrics.ts";
 export type { MetricOptions, MetricScores } from "./model/measure.ts";
 export type { Evaluation } from "./model/metrics.ts";

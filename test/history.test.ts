@@ -8,6 +8,7 @@ import {
   defaultEpochs,
   dense,
   embedding,
+  type EpochPoint,
   InvalidInput,
   loadModel,
   network,
@@ -154,4 +155,32 @@ test("summary says layers, widths and parameters", async () => {
       "784-128-10: 101,770 parameters in each of 2 networks; loss softmaxCrossEntropy, on logits",
     ].join("\n"),
   );
+});
+
+test("onEpoch is told each epoch in order, with its mean loss and scores, and is awaited", async () => {
+  using model = await createModel(net, { device: cpu, seed: 1 });
+  const points: EpochPoint[] = [];
+  const onEpoch = async (point: EpochPoint) => {
+    await Promise.resolve();
+    points.push(point);
+  };
+  const options = { optimizer, batchSize: 10, validation: held, onEpoch };
+  const { history } = await model.fit(data, { ...options, epochs: 3 });
+  expect(points.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
+  expect(points.map(({ loss }) => loss)).toEqual(history.loss);
+  expect(points.map(({ validation }) => validation)).toEqual(history.validation);
+  expect(history.validation.map(({ step }) => step)).toEqual([5, 10, 15]);
+  points.length = 0;
+  const resume = model.checkpoint;
+  const last = await model.fit(data, { ...options, epochs: 7, resume, logInterval: { epochs: 2 } });
+  expect(points.map(({ epoch, validation }) => [epoch, validation?.epoch])).toEqual([
+    [4, undefined],
+    [5, 5],
+    [6, undefined],
+    [7, 7],
+  ]);
+  expect(points.map(({ loss }) => loss)).toEqual(last.history.loss);
+  const failing = () => Promise.reject(new Error("told"));
+  await expect(model.fit(data, { ...options, epochs: 9, onEpoch: failing })).rejects.toThrow("told");
+  await expect(model.fit(data, { onEpoch: 3 as never })).rejects.toBeInstanceOf(InvalidInput);
 });

@@ -47,16 +47,35 @@ export const modelKind: Kind = {
   },
 };
 
-const csvStart = "member,rank,";
-export const sweepTableKind: Kind = {
-  expected: "a table that thalweg sweep --csv wrote",
-  describe: (start) =>
-    new TextDecoder().decode(start.subarray(0, csvStart.length)) === csvStart ? "a table of a sweep" : undefined,
-};
+function textKind(expected: string, first: string, what: string): Kind {
+  const described = (start: Uint8Array): string | undefined =>
+    new TextDecoder().decode(start.subarray(0, first.length)) === first ? what : undefined;
+  return { expected, describe: described };
+}
+
+export const sweepTableKind: Kind = textKind(
+  "a table that thalweg sweep --csv wrote",
+  "member,rank,",
+  "a table of a sweep",
+);
+/** What a history begins with, by which it is known again. */
+export const historyStarts = {
+  csv: "epoch,step,loss,",
+  json: '{"kind":"thalweg history"',
+  svg: '<svg data-kind="thalweg-history"',
+} as const;
+
+const historyOf = (first: string): Kind =>
+  textKind("a history that thalweg train --history wrote", first, "a history of a training");
+export const historyKinds = {
+  csv: historyOf(historyStarts.csv),
+  json: historyOf(historyStarts.json),
+  svg: historyOf(historyStarts.svg),
+} as const;
 
 interface Claim {
   readonly file: string;
-  readonly flag: "--output" | "--csv";
+  readonly flag: "--output" | "--csv" | "--history";
   readonly kind: Kind;
   /** Files that the command reads, `-` being stdin. */
   readonly inputs: readonly string[];

@@ -23,8 +23,10 @@ const free: ReadonlySet<string> = new Set([
   "device",
   "every",
   "force",
+  "history",
   "json",
   "keep",
+  "metrics",
   "output",
   "quiet",
   "resume",
@@ -32,7 +34,7 @@ const free: ReadonlySet<string> = new Set([
   "verifyWebgpu",
 ]);
 /** Of the free ones those that a run does not pass on. */
-const momentary: ReadonlySet<string> = new Set(["force", "json", "quiet", "resume"]);
+const momentary: ReadonlySet<string> = new Set(["force", "history", "json", "quiet", "resume"]);
 
 /** Of a run, what a checkpoint keeps of its options. */
 export const keptFlags = (flags: TrainFlags): Record<string, unknown> =>

@@ -9,17 +9,19 @@ import {
   type Model,
   type Optimizer,
   createModel,
+  nameOf,
 } from "../node.ts";
 import { Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
 import { Stop, exitCodeOf, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
 import { tellFolds, withFolds } from "./folds.ts";
+import { claimHistory } from "./historyFile.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { counted, grouped } from "./numbers.ts";
-import { createOutput } from "./output.ts";
+import { type Output, createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
-import { createProgressView } from "./progress.ts";
+import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
 import { keptFlags, resume } from "./resume.ts";
@@ -91,8 +93,13 @@ async function conclude(
   const { output, interrupts } = session;
   requireConverged(session, outcome);
   const written = await save(session, outcome);
-  const saved = (): void => output.result("saved", written);
-  const record = { command: "train", ...(await recordOf(session, outcome)), crossValidation: folds };
+  const history = await session.history?.write(nameOf(session.model.network.loss), outcome.finished);
+  const saved = (): void => {
+    if (history !== undefined) output.result("history", history);
+    output.result("saved", written);
+  };
+  const told = { crossValidation: folds, history: session.history?.file.path };
+  const record = { command: "train", ...(await recordOf(session, outcome)), ...told };
   if (outcome.lost) {
     saved();
     const exitCode = exitCodes.gpuLost[0];
@@ -118,12 +125,12 @@ async function conclude(
 
 /** Says everything there is to say before the first step. */
 async function announce(session: Session<TrainFlags>, device: Device): Promise<void> {
-  const { output, flags, table, prepared, model, options, file, checkpointing } = session;
+  const { output, flags, table, prepared, model, options, file, history, checkpointing } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.seed);
   describeNetwork(output, model.network, flags.members);
   describePlan(output, await model.plan(prepared.training, options));
-  describeOutputs(output, [file], flags.force ?? false);
+  describeOutputs(output, history ? [file, history.file] : [file], flags.force ?? false);
   if (checkpointing?.description) output.info("saving", checkpointing.description);
   const { name, learningRate } = options.optimizer;
   const batch = `batches of ${grouped(Math.min(flags.batchSize, prepared.trainingRows))}`;
@@ -180,6 +187,17 @@ function inOwnWords(error: unknown, { table }: Session<TrainFlags>): unknown {
   return new InvalidInput({ place: `--resume: ${what} of ${table.place}`, expected, got, fix });
 }
 
+/** What the command writes at its end. */
+function claimFiles(input: string, flags: TrainFlags): Pick<Session, "file" | "history"> {
+  const file = claimModel(input, flags);
+  return { file, history: claimHistory(input, flags, file) };
+}
+
+function viewOf(output: Output, { epochs }: TrainFlags, { history }: Pick<Session, "history">): ProgressView {
+  const view = createProgressView(output, { epochs });
+  return history?.watching(view) ?? view;
+}
+
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
 export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
   const output = createOutput(typed);
@@ -187,7 +205,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const flags = withFolds(resumed?.flags ?? typed);
   const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file });
   const optimizer = optimizerOf(flags);
-  const modelFile = claimModel(file, flags);
+  const files = claimFiles(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
   requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
@@ -195,7 +213,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const device = await openDevice(output, flags.device);
   try {
     const checkpoint = resumed?.saved.checkpoint;
-    const view = createProgressView(output, { epochs: flags.epochs });
+    const view = viewOf(output, flags, files);
     const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
     const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
@@ -208,7 +226,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       return { network, members, checkpoint: state, preprocessing, run };
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
-    const session = { flags, output, interrupts, table, prepared, options, model, file: modelFile, checkpointing };
+    const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
     await announce(session, device);
     const before = resumed?.saved.run["device"];
     if (before !== undefined && before !== device.name)

@@ -44,6 +44,7 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
   addRegularisationOptions(command);
   addUpdateOptions(command);
   addOutputOptions(command)
+    .option("--history <file>", "write losses and scores of each epoch: .csv, .json, or .svg with curves")
     .option(
       "--checkpoint <folder>",
       "where the state of the run is kept (default: the system's state folder, after 30 s)",

@@ -77,6 +77,7 @@ export interface TrainFlags extends CommonFlags, CheckpointFlags {
   /** True and "latest": the newest; else a file or a folder. */
   readonly resume?: string | true;
   readonly metrics?: readonly MetricName[];
+  readonly history?: string;
   readonly learningRate?: number;
   readonly momentum?: number;
   readonly weightDecay?: number;

@@ -22,6 +22,7 @@ import {
 } from "../node.ts";
 import type { Checkpointing } from "./checkpointing.ts";
 import { Stop } from "./exitCodes.ts";
+import type { HistoryFile } from "./historyFile.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { byteSize, grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
@@ -46,6 +47,8 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly prepared: Prepared;
   readonly options: SessionOptions;
   readonly model: Model<AnyNetwork>;
+  /** Where the course of the training goes. */
+  readonly history?: HistoryFile | undefined;
   /** Where the model goes. */
   readonly file: OutputFile;
   /** Where its states go while it goes on. */

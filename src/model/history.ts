@@ -1,12 +1,34 @@
 import type { MemberResults } from "../backend/executor.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import type { Evaluation } from "./metrics.ts";
+import type { TrainOptions } from "./options.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Progress } from "./trainer.ts";
 
 /** Scores on the validation rows, and the number of epochs done by then. */
 export interface ValidationPoint extends Evaluation {
   readonly epoch: number;
+  readonly step: number;
+  /** Since the first step. */
+  readonly elapsedMs: number;
+}
+
+/** What `fit` tells of an epoch that is done. */
+export interface EpochPoint {
+  /** From 1. */
+  readonly epoch: number;
+  /** Mean loss of its steps, as in the history. */
+  readonly loss: number;
+  /** Scores after it, where the validation rows were scored then. */
+  readonly validation: ValidationPoint | undefined;
+  /** From the first step to the event that tells it. */
+  readonly elapsedMs: number;
+}
+
+/** Options of `fit`: those of `train`, and one of its own. */
+export interface FitOptions extends TrainOptions {
+  /** Called after each epoch, and awaited; events then fall on epochs unless `logInterval` says when. */
+  readonly onEpoch?: ((point: EpochPoint) => void | Promise<void>) | undefined;
 }
 
 /** How a training went, epoch by epoch. */
@@ -47,6 +69,8 @@ export class HistoryRecorder {
   readonly #sums: number[] = [];
   readonly #counts: number[] = [];
   readonly #firstEpoch: number;
+  /** Epochs that were told. */
+  #told = 0;
 
   /** @param firstStep of the training: above 0 where it resumes */
   constructor(perEpoch: number, members: number, firstStep: number) {
@@ -55,7 +79,8 @@ export class HistoryRecorder {
     this.#firstEpoch = Math.floor(firstStep / perEpoch);
   }
 
-  add({ step, epoch, losses, validation, recovered }: Progress): void {
+  /** @returns the epochs that are done since the last event */
+  add({ step, epoch, losses, validation, recovered, elapsedMs }: Progress): EpochPoint[] {
     if (recovered) this.recoveries.push(recovered);
     const firstStep = step - losses.length / this.#members;
     for (const [at, loss] of losses.entries()) {
@@ -68,7 +93,19 @@ export class HistoryRecorder {
       this.#sums[place]! += loss;
       this.#counts[place]!++;
     }
-    if (validation) this.#validation.push({ epoch, ...validation });
+    if (validation) this.#validation.push({ epoch, step, elapsedMs, ...validation });
+    return this.#done(step, elapsedMs);
+  }
+
+  #done(step: number, elapsedMs: number): EpochPoint[] {
+    const points: EpochPoint[] = [];
+    const scored = this.#validation.at(-1);
+    for (; this.#firstEpoch + this.#told < Math.floor(step / this.#perEpoch); this.#told++) {
+      const epoch = this.#firstEpoch + this.#told + 1;
+      const loss = this.#sums[this.#told]! / this.#counts[this.#told]!;
+      points.push({ epoch, loss, validation: scored?.epoch === epoch ? scored : undefined, elapsedMs });
+    }
+    return points;
   }
 
   get history(): History {

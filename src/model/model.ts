@@ -11,7 +11,7 @@ import type { CrossValidation, CrossValidationOptions } from "./crossValidation.
 import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
-import type { FitResult } from "./history.ts";
+import type { FitOptions, FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { TrainingControls, TrainOptions, TrainPlan } from "./options.ts";
@@ -38,8 +38,8 @@ export interface ModelOptions {
   readonly parameters?: FloatArray;
   /**
    * A lost device is replaced (default): it is opened again as `acquire` opened it, for a second and a half, else the CPU takes over, and
-   * a training goes on from its last event. False: `GpuLost` is thrown. Models of more than 2²² parameters are not kept on the host, and
-   * throw it too.
+   * a training goes on from its last state on the host. False: `GpuLost` is thrown, as it is by models of more than 2²² parameters between
+   * two trainings.
    */
   readonly recover?: boolean;
   /** Told at once when the device is lost, before there is another. */
@@ -130,7 +130,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * Copy on the host of where the latest training stood at its last event: what is left when the GPU is lost, and what another
-   * training goes on from by `resume`. Undefined before any training, and for models of more than 2²² parameters.
+   * training goes on from by `resume`. Undefined before any training; of models of more than 2²² parameters it may be older.
    */
   get checkpoint(): Checkpoint | undefined {
     return this.#trainer?.checkpoint;
@@ -151,21 +151,25 @@ export class Model<Architecture extends AnyNetwork = Network> {
 
   /**
    * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
-   * Throws as `train` does.
+   * `onEpoch` is told each epoch. Throws as `train` does.
    */
-  async fit(data: Dataset, options: TrainOptions = {}): Promise<FitResult> {
+  async fit(data: Dataset, options: FitOptions = {}): Promise<FitResult> {
+    const { onEpoch, ...training } = Object(options) as FitOptions;
+    requireCallback("fit: onEpoch", onEpoch);
     const { planTraining, eventIntervalOf } = await import("./options.ts");
-    const plan = await planTraining(this.network, data, options, this.members);
+    const plan = await planTraining(this.network, data, options && training, this.members); // null is refused there
     const { totalSteps, perEpoch, settings } = plan;
     const { HistoryRecorder } = await import("./history.ts");
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
-    const epochs = Math.ceil(totalSteps / perEpoch / mostValidations);
+    const epochs = onEpoch ? 1 : Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
-      options?.validation && options.logInterval === undefined && !options.earlyStopping
+      options.logInterval === undefined && (onEpoch || (options.validation && !options.earlyStopping))
         ? eventIntervalOf({ epochs }, perEpoch)
         : plan.eventInterval;
     let last: Progress | undefined;
-    for await (last of this.#events({ ...plan, eventInterval: byEpochs })) recorder.add(last);
+    for await (last of this.#events({ ...plan, eventInterval: byEpochs })) {
+      for (const point of recorder.add(last)) await onEpoch?.(point);
+    }
     const { step: steps, validation, diverged } = last!;
     const { history, recoveries } = recorder;
     const { earlyStopping } = this;
