@@ -220,7 +220,7 @@ describe.skipIf(process.platform !== "linux")("what stood in the way of a signal
       "slow.safetensors",
     ];
     const { code, stderr } = await thalweg([...trainPenguins, ...long, "--no-checkpoint"], {
-      interrupt: { after: "training", signals: ["SIGINT", "SIGINT"], gapMs: 2500 },
+      interrupt: { after: "training", signals: ["SIGCONT", "SIGINT", "SIGINT"], gapMs: 2500 }, // not before the first step,
     });
     expect(code).toBe(130);
     expect(stderr).toMatch(/after step \d+ is in slow\.safetensors\n$/); // not "after N of M steps": the step was not waited for

@@ -42,7 +42,7 @@ test.each(devices)("%s: fit learns, and its history is the training", async (_, 
   expect(loss).toBe(history.loss[29]);
   expect(history.loss[29]).toBeLessThan(0.8 * history.loss[0]!);
   expect(history.validation.map(({ epoch }) => epoch)).toEqual([10, 20, 30]);
-  expect(history.validation[2]).toEqual({ epoch: 30, ...validation });
+  expect(history.validation[2]).toMatchObject({ epoch: 30, step: 90, ...validation });
   expect(diverged).toBe(0);
   expect(validation).toEqual(await model.evaluate(held));
   expect(validation!.losses).toHaveLength(2);
@@ -251,6 +251,8 @@ test("devices of one's own are used and not destroyed; two devices work side by 
   using model = await modelOn(second);
   await model.fit(data, { optimizer, steps: 2 });
   second.dispose();
-  expect(allFinite(await model.predict(data.inputs))).toBe(true);
+  await expect(model.predict(data.inputs)).rejects.toThrow(/the device was disposed/);
+  using other = await modelOn(first); // the GPU device itself is as it was
+  expect(allFinite(await other.predict(data.inputs))).toBe(true);
   first.dispose();
 });

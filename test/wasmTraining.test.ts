@@ -84,12 +84,11 @@ function compare(what: string, got: Trained, wanted: Trained, bound: number): vo
     leastLosses: relativeDistance(got.leastLosses, wanted.leastLosses),
     moments: wanted.moments.length === 0 ? 0 : relativeDistance(got.moments, wanted.moments),
   };
-  console.log(`${what}: ${JSON.stringify(reached)}`);
   expect(got.moments.length).toBe(wanted.moments.length);
-  expect(reached.parameters).toBeLessThanOrEqual(bound);
-  expect(reached.losses).toBeLessThanOrEqual(bound);
-  expect(reached.leastLosses).toBeLessThanOrEqual(bound);
-  expect(reached.moments).toBeLessThanOrEqual(10 * bound);
+  expect(reached.parameters, what).toBeLessThanOrEqual(bound);
+  expect(reached.losses, what).toBeLessThanOrEqual(bound);
+  expect(reached.leastLosses, what).toBeLessThanOrEqual(bound);
+  expect(reached.moments, what).toBeLessThanOrEqual(10 * bound);
   expect([...(got.nonFinite as number[])]).toEqual([...(wanted.nonFinite as number[])]);
 }
 

@@ -31,13 +31,13 @@ export class CommandWithUsage extends Command {
   }
 
   override error(message: string, options?: { readonly exitCode?: number; readonly code?: string }): never {
-    super.error(`${message.trim().replace(/\.$/, "")}${this.#hint(message, options?.code)}; ${this.#usage()}`, options);
-  }
-
-  #hint(message: string, code: string | undefined): string {
     const [, option = ""] = /unknown option '([^']*)'/.exec(message) ?? [];
     const meant = otherNames.get(option);
-    if (meant !== undefined && !message.includes("Did you mean")) return ` (Did you mean ${meant}?)`;
+    const told = meant === undefined ? message.trim() : `unknown option '${option}' (Did you mean ${meant}?)`;
+    super.error(`${told.replace(/\.$/, "")}${this.#hint(options?.code)}; ${this.#usage()}`, options);
+  }
+
+  #hint(code: string | undefined): string {
     if (code !== "commander.excessArguments") return "";
     const takesModel = this.options.some(({ long }) => long === "--model");
     if (takesModel) return "; the model is --model FILE";

@@ -227,14 +227,16 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     };
     const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
     const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
-    await announce(session, device);
-    const before = resumed?.saved.run["device"];
-    if (before !== undefined && before !== device.name)
-      output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
-    const folds =
-      flags.folds !== undefined && !resumed ? await tellFolds(session, metricOptions(flags, preprocessing)) : undefined;
-    const initialParameters = flags.verify && !isDone ? await model.readParameters() : undefined;
     try {
+      await announce(session, device);
+      const before = resumed?.saved.run["device"];
+      if (before !== undefined && before !== device.name)
+        output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
+      const folds =
+        flags.folds !== undefined && !resumed
+          ? await tellFolds(session, metricOptions(flags, preprocessing))
+          : undefined;
+      const initialParameters = flags.verify && !isDone ? await model.readParameters() : undefined;
       await conclude(session, isDone ? doneBefore(session, checkpoint) : await runTraining(session, view), {
         initialParameters,
         folds,

@@ -154,10 +154,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
    * `onEpoch` is told each epoch. Throws as `train` does.
    */
   async fit(data: Dataset, options: FitOptions = {}): Promise<FitResult> {
-    const { onEpoch, ...training } = Object(options) as FitOptions;
+    const isObject = typeof options === "object" && options !== null; // if not, planTraining refuses it
+    const { onEpoch, ...training } = isObject ? options : {};
     requireCallback("fit: onEpoch", onEpoch);
     const { planTraining, eventIntervalOf } = await import("./options.ts");
-    const plan = await planTraining(this.network, data, options && training, this.members); // null is refused there
+    const plan = await planTraining(this.network, data, isObject ? training : options, this.members);
     const { totalSteps, perEpoch, settings } = plan;
     const { HistoryRecorder } = await import("./history.ts");
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
