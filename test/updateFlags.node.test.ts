@@ -21,5 +21,13 @@ test.each([
   [["--swa", "1.5"], /--swa: expected up to 2 whole numbers/],
   [["--decay", "weight"], /--decay: expected one of all, weights.*did you mean weights/],
   [["--l1", "a"], /--l1: expected a number/],
+  [["--ema", "0.9", "--swa", "5"], /--swa: expected no --ema beside it/],
   [["--ema", "2"], /average: ema: expected a decay from 0 to below 1/],
 ])("%j is refused", (flags, message) => expect(() => optionsOf(...flags)).toThrow(message));
+
+test("an average goes with no early stopping", () => {
+  expect(() => updateOptionsOf({ ema: 0.9, patience: 3 })).toThrow(
+    /^--ema: expected no --patience beside it, got both/,
+  );
+  expect(updateOptionsOf({ patience: 3 })).toEqual({});
+});

@@ -1,5 +1,5 @@
 import { type Command } from "commander";
-import { type Average, type DecayGroup, ema, swa, type TrainOptions } from "../node.ts";
+import { type Average, type DecayGroup, ema, InvalidInput, swa, type TrainOptions } from "../node.ts";
 import { integerList, name, number } from "./flags.ts";
 
 // What is done around an optimizer's update: options of `thalweg train` and `thalweg sweep`.
@@ -32,13 +32,23 @@ export function addUpdateOptions(command: Command): Command {
     );
 }
 
+/** Of these options one can be given: an average of the parameters, or the best ones. */
+function requireOne({ swa: steps, ema: decay, patience }: UpdateFlags & { readonly patience?: number }): void {
+  const all = { "--swa": steps, "--ema": decay, "--patience": patience };
+  const [first, second] = Object.entries(all).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
+  if (second === undefined) return;
+  const fix = "leave one of them out";
+  throw new InvalidInput({ place: first!, expected: `no ${second} beside it`, got: "both", fix });
+}
+
 function averageOf({ ema: decay, swa: steps }: UpdateFlags): Average | undefined {
   if (steps !== undefined) return swa({ start: steps[0]!, every: steps[1] ?? 1 });
   return decay === undefined ? undefined : ema(decay);
 }
 
 /** What the training is told of it. */
-export function updateOptionsOf(flags: UpdateFlags): TrainOptions {
+export function updateOptionsOf(flags: UpdateFlags & { readonly patience?: number }): TrainOptions {
+  requireOne(flags);
   const { clipNorm, clipValue, l1, decay } = flags;
   const average = averageOf(flags);
   return {
