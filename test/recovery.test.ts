@@ -72,6 +72,22 @@ test.each([0, 10, 40, 60])("a GPU lost at step %d: the same bits, and it is told
   expect(second.isDisposed).toBe(true);
 });
 
+test("lost while the model predicts between two events: the same bits, and it is told", async () => {
+  const device = await openDevice();
+  const model = await createModel(net, { device, seed: 1 });
+  const told = [];
+  for await (const event of model.train(data, { ...options, logInterval })) {
+    if (event.recovered) told.push(event.recovered);
+    if (event.step !== 20) continue;
+    lose(model);
+    expect(await model.predict(data.inputs)).toHaveLength(32); // the run of the training is freed by it
+  }
+  expect(await model.readParameters()).toEqual(await wanted());
+  expect(told).toMatchObject([{ step: 20, why: expect.stringMatching(/^destroyed/) }]);
+  model.dispose();
+  device.dispose();
+});
+
 test("lost again and again, a training comes further with each event", async () => {
   const device = await openDevice();
   const model = await createModel(net, { device, seed: 1 });

@@ -55,6 +55,7 @@ export class RecoveringExecutor implements Executor {
   #executor: Executor;
   #kept: FloatArray | undefined;
   #losses = 0;
+  #why = "";
   #lostMs = Number.NEGATIVE_INFINITY;
   #replacing: Promise<void> | undefined;
   #isDisposed = false;
@@ -86,6 +87,11 @@ export class RecoveringExecutor implements Executor {
   /** What computes now. */
   get device(): Device {
     return this.#device;
+  }
+
+  /** What befell the device before, in one line. */
+  get why(): string {
+    return this.#why;
   }
 
   /** Whether a lost device is replaced. */
@@ -128,16 +134,28 @@ export class RecoveringExecutor implements Executor {
       try {
         return await work(executor);
       } catch (error) {
+        if (this.#isReplaced(executor)) continue;
         if (!mayMove(error)) throw error;
         await this.#replace(executor, error);
       }
     }
   }
 
+  /** Another computes meanwhile: what the one before said last, that it was freed for example, is of no interest. */
+  #isReplaced(executor: Executor): boolean {
+    return executor !== this.#executor && !this.#isDisposed;
+  }
+
+  /** Whether the device of a run was lost while something else was computed. */
+  hasLeft(run: TrainingRun): boolean {
+    const creator = this.#creators.get(run);
+    return creator !== undefined && this.#isReplaced(creator);
+  }
+
   /** Puts another executor in the place of one that failed. @throws the error where there is none, or where it is of another kind */
   async #replace(failed: Executor, error: unknown): Promise<void> {
+    if (this.#isReplaced(failed)) return; // somebody else has been told of it before
     if (!isOfDevice(error) || !this.#canRecover || this.#place.device.isDisposed) throw error;
-    if (failed !== this.#executor) return; // somebody else has been told of it before
     this.#replacing ??= this.#openNext(error).finally(() => (this.#replacing = undefined));
     await this.untilDisposed(this.#replacing);
   }
@@ -147,9 +165,10 @@ export class RecoveringExecutor implements Executor {
     this.#losses = nowMs - this.#lostMs > rowMs ? 1 : this.#losses + 1;
     this.#lostMs = nowMs;
     if (this.#losses > mostLosses || this.#device.kind === "reference") throw error;
-    this.#place.onLost?.(whyOf(error));
+    this.#why = whyOf(error);
+    this.#place.onLost?.(this.#why);
     const isSame = this.#losses <= mostOfSame && !(error instanceof KernelRefused);
-    const next = await successorOf(this.#device, whyOf(error), isSame);
+    const next = await successorOf(this.#device, this.#why, isSame);
     const failed = this.#executor;
     try {
       const executor = await createExecutor(next, this.network, this.members);

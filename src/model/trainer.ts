@@ -215,7 +215,7 @@ export class Trainer {
     try {
       await this.#recover(error);
     } catch (second) {
-      if (second === error || !isOfDevice(second)) throw second;
+      if (second === error || !(isOfDevice(second) || this.#executor.hasLeft(this.#created))) throw second;
       await this.#recoverFrom(second); // as often as the executor finds another device
     }
   }
@@ -229,7 +229,8 @@ export class Trainer {
   async #recover(error: unknown): Promise<void> {
     const state = this.#state;
     const isBegun = state !== undefined || this.#step > 0;
-    if (!isOfDevice(error) || this.#isDisposed || !this.#executor.recovers || (isBegun && !state)) throw error;
+    const hasLeft = isOfDevice(error) || this.#executor.hasLeft(this.#created);
+    if (!hasLeft || this.#isDisposed || !this.#executor.recovers || (isBegun && !state)) throw error;
     this.#plan.signal?.throwIfAborted();
     const lostMs = performance.now();
     const step = state?.step ?? 0;
@@ -245,7 +246,12 @@ export class Trainer {
     this.#keeper.goOn(this.#step);
     if (this.#isPrepared) await this.#prepareStopping(own);
     const device = this.#executor.device.name;
-    this.#recovered = { step, why: whyOf(error), device, ms: performance.now() - lostMs };
+    this.#recovered = {
+      step,
+      why: isOfDevice(error) ? whyOf(error) : this.#executor.why,
+      device,
+      ms: performance.now() - lostMs,
+    };
   }
 
   get #isDone(): boolean {
