@@ -24,7 +24,7 @@ import { describeOutputs } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
-import { keptFlags, resume } from "./resume.ts";
+import { keptFlags, resume, type Resumed } from "./resume.ts";
 import { stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
 import { updateOptionsOf } from "./updateFlags.ts";
@@ -198,6 +198,12 @@ function viewOf(output: Output, { epochs }: TrainFlags, { history }: Pick<Sessio
   return history?.watching(view) ?? view;
 }
 
+function tellOtherDevice(output: Output, resumed: Resumed | undefined, device: Device): void {
+  const before = resumed?.saved.run["device"];
+  if (before === undefined || before === device.name) return;
+  output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
+}
+
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
 export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
   const output = createOutput(typed);
@@ -229,9 +235,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
     const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
     try {
       await announce(session, device);
-      const before = resumed?.saved.run["device"];
-      if (before !== undefined && before !== device.name)
-        output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
+      tellOtherDevice(output, resumed, device);
       const folds =
         flags.folds !== undefined && !resumed
           ? await tellFolds(session, metricOptions(flags, preprocessing))

@@ -215,7 +215,7 @@ export class Trainer {
     try {
       await this.#recover(error);
     } catch (second) {
-      if (second === error || !(isOfDevice(second) || this.#executor.hasLeft(this.#created))) throw second;
+      if (second === error || !this.#isOfDevice(second)) throw second;
       await this.#recoverFrom(second); // as often as the executor finds another device
     }
   }
@@ -225,12 +225,20 @@ export class Trainer {
     return (this.#keeper.isSmall ? this.#good : this.#keeper.unmarked) ?? this.#settings.resume;
   }
 
+  /** Whether a device was lost, this time or while something else was computed, and there is something to go on from. */
+  #canGoOn(error: unknown, state: Checkpoint | undefined): boolean {
+    if (this.#isDisposed || !this.#executor.recovers || !this.#isOfDevice(error)) return false;
+    return state !== undefined || this.#step === 0;
+  }
+
+  #isOfDevice(error: unknown): boolean {
+    return isOfDevice(error) || this.#executor.hasLeft(this.#created);
+  }
+
   /** Goes back to the last event, on another device. @throws the error where that cannot be */
   async #recover(error: unknown): Promise<void> {
     const state = this.#state;
-    const isBegun = state !== undefined || this.#step > 0;
-    const hasLeft = isOfDevice(error) || this.#executor.hasLeft(this.#created);
-    if (!hasLeft || this.#isDisposed || !this.#executor.recovers || (isBegun && !state)) throw error;
+    if (!this.#canGoOn(error, state)) throw error;
     this.#plan.signal?.throwIfAborted();
     const lostMs = performance.now();
     const step = state?.step ?? 0;
