@@ -1,13 +1,10 @@
-// A tile of samples through all layers of a network, forward and backward.
+// What tilePasses.wgsl does in each layer of a network, forward and backward.
 
-#import tileGradients
-#expects const LAYERS: u32
+#import tilePasses
 #expects const SAVES: bool
 #expects fn layerAt(index: u32) -> Dense
 #expects fn prepare4(activation: u32, z: vec4f) -> vec4f
 #expects fn activate4(activation: u32, z: vec4f) -> vec4f
-#expects fn lossOfTile(layer: Dense, thread: u32, count: u32)
-#expects fn addGradients(layer: Dense, thread: u32)
 
 // A thread takes four units at a time, for SPAN · 4 samples, all that share an item of SPANS.
 
@@ -44,20 +41,4 @@ fn backwardLayer(index: u32, thread: u32) {
   workgroupBarrier();
 }
 
-// Forward, loss and backward of up to TILE samples, from `first` of the chunk; adds to gradients and loss.
-fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {
-  readTile(thread, first, count, key, orderSeed);
-  for (var index = 0u; index < LAYERS; index++) {
-    forwardLayer(index, thread);
-  }
-  lossOfTile(layerAt(LAYERS - 1u), thread, count);
-  // addGradients is called from one place only: compilers write it out at each.
-  for (var above = LAYERS; above > 0u; above--) {
-    let index = above - 1u;
-    addGradients(layerAt(index), thread);
-    if (index > 0u) {
-      workgroupBarrier(); // the gradients take the place of activations that others may still be reading
-      backwardLayer(index, thread);
-    }
-  }
-}
+fn beginTile(thread: u32, first: u32, orderSeed: vec2u) {}

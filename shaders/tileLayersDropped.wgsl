@@ -1,14 +1,11 @@
 // As tileLayers.wgsl, with dropout behind the input and behind layers. Masks are drawn again on the way back: see dropout.wgsl.
 
-#import tileGradients
+#import tilePasses
 #import dropout
-#expects const LAYERS: u32
 #expects const SAVES: bool
 #expects fn layerAt(index: u32) -> Dense
 #expects fn prepare4(activation: u32, z: vec4f) -> vec4f
 #expects fn activate4(activation: u32, z: vec4f) -> vec4f
-#expects fn lossOfTile(layer: Dense, thread: u32, count: u32)
-#expects fn addGradients(layer: Dense, thread: u32)
 #expects fn dropAt(place: u32) -> Drop
 #expects fn maskKeyAt(place: u32) -> vec2u
 #expects fn drawMaskKeys(orderSeed: vec2u)
@@ -123,23 +120,8 @@ fn backwardLayer(index: u32, thread: u32) {
   workgroupBarrier();
 }
 
-// Forward, loss and backward of up to TILE samples, from `first` of the chunk; adds to gradients and loss.
-fn addTile(thread: u32, first: u32, count: u32, key: vec2u, orderSeed: vec2u) {
-  readTile(thread, first, count, key, orderSeed);
+fn beginTile(thread: u32, first: u32, orderSeed: vec2u) {
   drawMaskKeys(orderSeed);
   firstSample = step.firstRow + first;
   dropInputs(thread);
-  for (var index = 0u; index < LAYERS; index++) {
-    forwardLayer(index, thread);
-  }
-  lossOfTile(layerAt(LAYERS - 1u), thread, count);
-  // addGradients is called from one place only: compilers write it out at each.
-  for (var above = LAYERS; above > 0u; above--) {
-    let index = above - 1u;
-    addGradients(layerAt(index), thread);
-    if (index > 0u) {
-      workgroupBarrier(); // the gradients take the place of activations that others may still be reading
-      backwardLayer(index, thread);
-    }
-  }
 }

@@ -22,20 +22,12 @@ import { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { dataOf } from "./support/nets.ts";
 import { testInFull } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
+import { trainingPlaces } from "./support/trainingPlaces.ts";
 
 const gpu = shareDevice();
 const reference = await acquire({ device: "reference" });
 const wasm = await acquire({ device: "wasm" });
-const places: [string, () => Device, StrategyName | undefined][] = [
-  ["reference", () => reference, undefined],
-  ["WebAssembly, members", () => wasm, undefined],
-  ["WebAssembly, layered", () => wasm, "layered"],
-  ["GPU, members", gpu, "members"],
-  ["GPU, layered", gpu, "layered"],
-  ["GPU, groups", gpu, "groups"],
-  ["GPU, samples", gpu, "samples"],
-  ["GPU, tiles", gpu, "tiles"],
-];
+const places = trainingPlaces({ reference, wasm, gpu });
 
 const net = network({ inputs: 3, layers: [dense(6, "tanh"), dense(2)], loss: "meanSquaredError" });
 const data = dataOf(net, 40, 1);
