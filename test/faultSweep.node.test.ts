@@ -148,7 +148,10 @@ const sampled = (calls: number, scenario: string): [number, boolean][] =>
         [calls, false],
         [Math.min(2, calls), true],
       ]
-    : [[Math.ceil(calls / 2), false]];
+    : [
+        [Math.ceil(calls / 2), false],
+        [Math.ceil(calls / 2), true],
+      ];
 const each = (calls: number): [number, boolean][] =>
   Array.from({ length: 2 * calls }, (_, at) => [Math.floor(at / 2) + 1, at % 2 === 1]);
 const { ...usual } = patienceMs;

@@ -163,8 +163,11 @@ export class CommandQueue {
 
   #freeUnused(): void {
     if (!this.pool.isInUse) {
-      this.submit();
-      this.dispose();
+      try {
+        this.submit();
+      } finally {
+        this.dispose(); // also where a call throws
+      }
     } else if (this.pool.freeBytes > maxFreeBytes) {
       this.submit();
       this.pool.noteSubmit();
