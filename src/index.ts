@@ -83,6 +83,7 @@ export {
   adamW,
   createOptimizer,
   hyperParameterDefaults,
+  lbfgs,
   lion,
   nadam,
   type Optimizer,

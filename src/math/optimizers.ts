@@ -205,4 +205,18 @@ export const optimizers = {
       return { parameter: parameter.minus(rate.times(next).over(norm)), mean: next, largest: norm };
     },
   }),
+  // Parameters move by src/math/lbfgs.ts, which takes those of a member together.
+  lbfgs: define({
+    hyperParameters: {
+      learningRate: 1,
+      maxIterations: 20,
+      maxEvaluations: 25,
+      historySize: 10,
+      toleranceGradient: 1e-7,
+      toleranceChange: 1e-9,
+    },
+    state: [],
+    layeredOnly: "its line search takes all gradients of a member together",
+    update: ({ parameter }) => ({ parameter }),
+  }),
 } as const;

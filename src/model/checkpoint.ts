@@ -3,7 +3,7 @@ import { InvalidInput } from "../errors.ts";
 import type { FloatArray, RunSettings, Checkpoint } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
-import { momentCount } from "../math/optimizerFunction.ts";
+import { stateCount } from "../math/optimizerFunction.ts";
 import { requireSameTraining } from "./fingerprint.ts";
 
 /** The training that is to go on from a state. */
@@ -39,7 +39,7 @@ export function requireCheckpoint(state: Checkpoint, { network, members, setting
   const count = members * network.parameterCount;
   requireLength("parameters", state.parameters, count);
   requireFinite(state.parameters);
-  requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
+  requireLength("moments", state.moments, stateCount(widestOptimizer(settings), network.parameterCount) * count);
   for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
   const stopping = state.trainer?.earlyStopping;
   if (stopping === undefined) return;

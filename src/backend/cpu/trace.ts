@@ -27,7 +27,7 @@ export function traceMember(options: TraceArguments, parameters: Float64Array): 
   const loss = own.forwardBackward({ rows, inputs, parameters, masks: { seed: 0, step: 0 } }, targets);
   const moments = initialMoments(optimizer, parameters);
   const isWeight = weightMaskOf(network);
-  update({ optimizer, step: 0, gradients: own.gradients, parameters, moments, isWeight });
+  update({ optimizer, step: 0, loss, gradients: own.gradients, parameters, moments, isWeight });
   const { preActivations, activations, dPreActivations, gradients } = own;
   return { preActivations, activations, dPreActivations, gradients, loss };
 }

@@ -2,7 +2,9 @@ import { deriveStep, type StepGraph } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { memberHyperParameters } from "../../math/optimizers.ts";
+import { searchesLine, stateCount } from "../../math/optimizerFunction.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
+import { widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
 import { gradientJobs } from "./gradientCode.ts";
 import { writeProducts } from "./layerProducts.ts";
@@ -115,7 +117,7 @@ export class RunMemory {
 
   /** @param kernelOf kernels of a step: `draw` where rows are drawn, and those of the module */
   constructor(heap: MemorySource, request: RunMemoryRequest, kernelOf: KernelOf) {
-    const { network, members, settings, module, plan } = request;
+    const { network, members, settings, module } = request;
     const { slotWidths, parameterStride } = module;
     this.#kernelOf = kernelOf;
     this.#request = request;
@@ -126,7 +128,8 @@ export class RunMemory {
     this.operations = rowOperations * this.sizes.batchSize * members;
     try {
       const count = members * parameterStride;
-      this.at = allocatePlaces(this.#memory, this.sizes, { moments: plan.state.length * count, gradients: count });
+      const states = stateCount(widestOptimizer(settings), network.parameterCount);
+      this.at = allocatePlaces(this.#memory, this.sizes, { moments: states * count, gradients: count });
       const { slots, end } = this.#allocateSlots();
       this.slots = slots;
       this.#common = this.#commonValues(end);
@@ -258,6 +261,10 @@ export class RunMemory {
     const finished = Math.max(finishedMembers, Math.ceil(members / mostItems));
     const update = this.#pass(0, { members, itemMembers: updated.itemMembers });
     const finish = this.#pass(0, { members, itemMembers: finished });
+    // The host updates the members of a line search.
+    if (searchesLine(this.#request.settings.optimizer)) {
+      return [...phases, this.#phaseOf("finish", Math.ceil(members / finished), finish)];
+    }
     const squares = this.#request.plan.hosted.gradientScale ? [this.#phaseOf("squares", updated.items, update)] : [];
     return [
       ...phases,

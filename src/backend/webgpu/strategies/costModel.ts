@@ -2,7 +2,7 @@ import { productWork } from "../matmulVariants.ts";
 import { scheduleOf } from "../../../graph/schedule.ts";
 import type { Task } from "../../../graph/tasks.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
-import { momentCount } from "../../../math/optimizerFunction.ts";
+import { stateCount } from "../../../math/optimizerFunction.ts";
 import { type PlanLimits, type PlanRequest, valuesOf } from "./layeredPlan.ts";
 
 // What a step costs, in milliseconds: the planner takes the strategy that costs least. docs/engine.md derives it.
@@ -89,7 +89,7 @@ export function layeredStepMs(limits: PlanLimits, request: CostRequest): number 
   const { tasks } = schedule;
   const work = tasks.reduce((sum, task) => sum + workOf(limits, task, request), 0);
   const values = tasks.reduce((sum, task) => sum + valuesOf(schedule, task), network.inputs);
-  const updated = network.parameterCount * (1 + momentCount(optimizer));
+  const updated = network.parameterCount * (1 + stateCount(optimizer, network.parameterCount));
   return (
     (tasks.length + 1) * (dispatchMs + members * leastMs) +
     (1000 * work) / productFlops +

@@ -17,6 +17,7 @@ import type { GpuDevice } from "../device.ts";
 import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { targetWidth } from "../../../graph/network.ts";
+import { searchesLine } from "../../../math/optimizerFunction.ts";
 import type { RunSettings } from "../../executor.ts";
 import type { KernelSource } from "../shader.ts";
 
@@ -105,7 +106,7 @@ export function gathersOf(request: LayeredRequest, buffers: LayeredBuffers): Dis
 }
 
 /** The run whose parameters are updated. */
-interface UpdateRequest {
+export interface UpdateRequest {
   readonly device: GpuDevice;
   readonly network: AnyNetwork;
   readonly settings: RunSettings;
@@ -114,7 +115,7 @@ interface UpdateRequest {
 }
 
 /** What the kernel reads and writes: shaders/update.wgsl. */
-interface UpdateBuffers {
+export interface UpdateBuffers {
   readonly owner: BufferOwner;
   readonly steps: GPUBuffer;
   readonly hyper: GPUBuffer;
@@ -126,9 +127,13 @@ interface UpdateBuffers {
   readonly status: GPUBuffer;
 }
 
-/** What ends a step: where gradients are clipped by norm the sums of their squares, and the update. */
+/** What ends a step: that of L-BFGS, or where gradients are clipped by norm the sums of their squares, and the update. */
 export async function createUpdateDispatches(request: UpdateRequest, buffers: UpdateBuffers): Promise<Dispatch[]> {
   const { device, network, settings, plan } = request;
+  if (searchesLine(settings.optimizer)) {
+    const { createLbfgsDispatch } = await import("./lbfgsDispatch.ts");
+    return [await createLbfgsDispatch(request, buffers)];
+  }
   const { steps, hyper, settings: rates, gradients, parameters, moments, losses, status } = buffers;
   const entries = updateEntries(device.kind, network);
   const own = kernelUpdateOf(widestOptimizer(settings));

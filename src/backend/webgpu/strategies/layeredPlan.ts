@@ -3,8 +3,8 @@ import type { RunSettings } from "../../executor.ts";
 import type { GpuDevice } from "../device.ts";
 import type { Layout } from "../layout.ts";
 import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
-import { momentCount } from "../../../math/optimizerFunction.ts";
-import { squareBytes } from "./costConstants.ts";
+import { searchesLine, stateCount } from "../../../math/optimizerFunction.ts";
+import { clipsNorm, searchBytes, squareBytes } from "./costConstants.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type LayerShape, targetWidth } from "../../../graph/network.ts";
@@ -214,6 +214,12 @@ export function layeredRequest(request: RunRequest): LayeredRequest {
   const rowCount = dataRowsOf(settings, network);
   const { batchSize } = settings;
   const plan = planLayered(device, { network, members: plannedMembers, rowCount, batchSize });
+  const { optimizer } = settings;
+  const stateBytes =
+    4 * stateCount(widestOptimizer(settings), network.parameterCount) * members * network.parameterCount;
+  const smaller = searchesLine(optimizer) ? "a smaller historySize, or " : "";
+  const fix = `take ${smaller}fewer members or smaller layers`;
+  requireFit(`plan: what ${optimizer.name} keeps`, stateBytes, device.maxBufferBytes, fix);
   const groupMembers = Math.min(members, plan.groupMembers);
   const workPerStep = (plan.workPerStep * members) / plannedMembers;
   return { ...request, plan: { ...plan, groupMembers, workPerStep } };
@@ -240,18 +246,20 @@ export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
     nodeStrideOf(schedule, members * plan.chunkRows) * schedule.arenaWidths.reduce((sum, own) => sum + own, 0);
   const gathered = plan.gathered ? plan.chunkRows * (network.inputs + targetWidth(network)) : 0;
   const gradients = plan.splits * members * (network.parameterCount + 1);
-  const parameters = (1 + momentCount(widestOptimizer(settings))) * members * network.parameterCount;
+  const parameters =
+    (1 + stateCount(widestOptimizer(settings), network.parameterCount)) * members * network.parameterCount;
   const small = rowMembers(request) * plan.chunkRows + (plan.ringSteps + memberWords) * members;
   const uniforms = stepSlots * stepStride + uniformBytes(Layer) * uniformCount(schedule) + uniformBytes(Hyper);
   return (
     4 * (inputs.length + targets.length + gathered + nodes + gradients + parameters + small) +
     uniforms +
-    squareBytes(settings, network, members)
+    squareBytes(settings, network, members) +
+    searchBytes(settings)
   );
 }
 
 /** Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers; gathering, drawing and clipping by norm apart. */
-export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, clips = false): string[] {
+export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, settings?: RunSettings): string[] {
   const names = scheduleOf(network).tasks.map((task): string => {
     if (task.kind === "dense") return kernelName("forward", layers[task.layer.index]!.forward);
     if (task.kind === "denseInputs") return kernelName("backwardInputs", layers[task.layer.index]!.backwardInputs);
@@ -259,5 +267,6 @@ export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, clips = 
     if (task.kind === "sums") return "backwardWeights";
     return task.kind === "table" ? "tableGradients" : task.kind;
   });
-  return [...names, ...(clips ? ["gradientSquares"] : []), "update"];
+  if (settings && searchesLine(settings.optimizer)) return [...names, "lbfgs"];
+  return [...names, ...(settings && clipsNorm(settings) ? ["gradientSquares"] : []), "update"];
 }

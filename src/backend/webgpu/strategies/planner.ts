@@ -3,7 +3,7 @@ import { InvalidInput } from "../../../errors.ts";
 import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
 import { fusedChain } from "../../../graph/graphNetwork.ts";
 import { layeredOnly } from "../../../math/optimizerFunction.ts";
-import { clipsNorm, drawsApart } from "./costConstants.ts";
+import { drawsApart } from "./costConstants.ts";
 import { type CostRequest, layeredStepMs } from "./costModel.ts";
 import {
   fusedBytes,
@@ -109,7 +109,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const layered = layeredRequest(request);
   const { plan } = layered;
   const drawn = drawsApart(settings, network) ? ["sampleBatch"] : [];
-  const kernels = [...drawn, ...kernelsOf(network, plan, clipsNorm(settings))];
+  const kernels = [...drawn, ...kernelsOf(network, plan, settings)];
   const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
