@@ -83,7 +83,7 @@ fn interpolated(a: Point, b: Point, least: f32, most: f32) -> f32 {
   let nearSlope = select(b.slope, a.slope, isOrdered);
   let farSlope = select(a.slope, b.slope, isOrdered);
   let minimum = farStep - (farStep - nearStep) * ((farSlope + d2 - d1) / (farSlope - nearSlope + 2.0 * d2));
-  if (square >= 0.0 && isFinite(minimum)) {
+  if (square >= 0.0 && !isNan(minimum)) {
     return min(max(minimum, least), most);
   }
   return middle;

@@ -475,8 +475,8 @@ describe("what cannot be is refused", () => {
   });
 });
 
-test("every optimizer takes schedules of all it has", async () => {
-  for (const name of optimizerNames) {
+test("every optimizer without a line search takes schedules of all it has", async () => {
+  for (const name of optimizerNames.filter((own) => own !== "lbfgs")) {
     const taken = Object.keys(hyperParameterDefaults(name)).filter((own) =>
       ["learningRate", "momentum", "weightDecay"].includes(own),
     );

@@ -42,7 +42,7 @@ function interpolated(a: Point, b: Point, least: number, most: number): number {
   const d2 = Math.sqrt(Math.max(0, square));
   const [near, far] = a.step <= b.step ? [a, b] : [b, a];
   const minimum = far.step - (far.step - near.step) * ((far.slope + d2 - d1) / (far.slope - near.slope + 2 * d2));
-  return isKnown && Number.isFinite(minimum) ? Math.min(Math.max(minimum, least), most) : (least + most) / 2;
+  return isKnown && !Number.isNaN(minimum) ? Math.min(Math.max(minimum, least), most) : (least + most) / 2;
 }
 
 /** What becomes of the gradient of a trial, and whether the search ends. */

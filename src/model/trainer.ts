@@ -13,7 +13,7 @@ import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
-import { AveragedParameters } from "./averagedParameters.ts";
+import { ResultParameters } from "./resultParameters.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
 import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
@@ -90,7 +90,7 @@ export class Trainer {
   #eventStep: number;
   #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
-  readonly #averaged: AveragedParameters;
+  readonly #resultParameters: ResultParameters;
   #results: MemberResults | undefined;
   #good: Checkpoint | undefined;
   #newestLosses: FloatArray | undefined;
@@ -116,7 +116,7 @@ export class Trainer {
       readNonFinite: () => this.#run.readNonFinite(),
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
-    this.#averaged = new AveragedParameters(executor, reader, plan.settings);
+    this.#resultParameters = new ResultParameters(executor, reader, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
@@ -179,10 +179,10 @@ export class Trainer {
         await this.#recovering(async () => this.#steer(steering));
       }
       if (this.#isDone) break;
-      this.#averaged.hide();
+      this.#resultParameters.hide();
       if (!this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
-      await this.#averaged.show(this.#step, this.#keeper.newest);
+      await this.#resultParameters.show(this.#step, this.#keeper.newest);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
@@ -247,7 +247,7 @@ export class Trainer {
     this.#losses = [];
     const { resume: _, ...settings } = this.#settings;
     const own = state ? { ...settings, resume: state } : settings;
-    this.#averaged.hide();
+    this.#resultParameters.hide();
     this.#run.dispose();
     this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
     if (this.#isDisposed) this.#run.dispose();
@@ -341,7 +341,7 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
-    await this.#averaged.show(this.#step, this.#keeper.newest);
+    await this.#resultParameters.show(this.#step, this.#keeper.newest);
     const validation = await this.#validate(nonFiniteSteps);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
@@ -416,7 +416,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
+    if (good) this.#executor.writeParameters(this.#resultParameters.parametersOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,

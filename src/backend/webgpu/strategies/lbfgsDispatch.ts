@@ -1,16 +1,15 @@
-import lbfgs, { layouts } from "../../../../shaders/lbfgs.wgsl";
 import { numberRows } from "../../../math/lbfgsState.ts";
 import { write } from "../bufferOwner.ts";
 import { createDispatch, createKernel, type Dispatch, groupSize } from "../kernel.ts";
-import { blockOf } from "../layout.ts";
-import { kernelOf } from "../shader.ts";
+import { lbfgsKernel, lbfgsSizes } from "../lbfgsKernel.ts";
 import { stepWindow } from "./costConstants.ts";
 import type { UpdateBuffers, UpdateRequest } from "./dispatches.ts";
 
-const kernel = kernelOf("lbfgs", [lbfgs]);
-
 /** Invocations that take a member together: few parameters each, and on a software adapter few barriers. A power of 2. */
 const threads = { gpu: 256, software: 16 } as const;
+
+/** Pairs that a kernel has room for: a power of 2, so that few are compiled. */
+const roomFor = (historySize: number): number => Math.max(16, 2 ** Math.ceil(Math.log2(historySize)));
 
 /** The dispatch that ends a step of L-BFGS: a workgroup for each member. */
 export async function createLbfgsDispatch(request: UpdateRequest, buffers: UpdateBuffers): Promise<Dispatch> {
@@ -18,7 +17,7 @@ export async function createLbfgsDispatch(request: UpdateRequest, buffers: Updat
   const { owner, steps, settings, gradients, parameters, moments, losses, status } = buffers;
   const { maxIterations, maxEvaluations, historySize, toleranceGradient, toleranceChange } = run.optimizer;
   const { parameterCount } = network;
-  const words = blockOf(layouts.LbfgsSizes, {
+  const words = lbfgsSizes({
     members,
     parameterCount,
     splits: plan.splits,
@@ -31,11 +30,11 @@ export async function createLbfgsDispatch(request: UpdateRequest, buffers: Updat
   });
   const sizes = owner.uniform("lbfgs", words.byteLength);
   write(device, sizes, words);
-  const constants = { THREADS: threads[device.kind], HISTORY: historySize };
-  return createDispatch(device, await createKernel(device, kernel, constants), {
-    label: "lbfgs",
+  const constants = { THREADS: threads[device.kind], HISTORY: roomFor(historySize) };
+  return createDispatch(device, await createKernel(device, lbfgsKernel, constants), {
+    label: "members",
     bound: [stepWindow(steps), sizes, settings, gradients, parameters, moments, losses, status],
-    invocations: () => groupSize,
+    invocations: () => groupSize, // a workgroup for each member, however many threads it has
     members: plan.groupMembers,
   });
 }
