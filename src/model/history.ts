@@ -1,5 +1,6 @@
 import type { MemberResults } from "../backend/executor.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
+import type { HalvingResult } from "./halver.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import type { Recovery } from "./recovery.ts";
@@ -57,6 +58,8 @@ export interface FitResult {
   readonly recoveries: readonly Recovery[];
   /** Where there is early stopping: when members stopped, and when they were best. */
   readonly earlyStopping?: StoppingResult;
+  /** Where there is successive halving: its rungs, and how far each member came. */
+  readonly halving?: HalvingResult;
 }
 
 /** Collects the history of a training from its events. */
