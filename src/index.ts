@@ -107,6 +107,7 @@ export {
   piecewise,
   polynomial,
   type Schedule,
+  scheduleFactor,
   type SchedulePiece,
   scheduleNames,
   step,
