@@ -108,6 +108,7 @@ export {
   piecewise,
   polynomial,
   type Schedule,
+  scheduleFactor,
   type SchedulePiece,
   scheduleNames,
   step,

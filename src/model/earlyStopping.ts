@@ -9,10 +9,7 @@ const isHigherBetter = { loss: false, accuracy: true } as const;
 /** The name of a metric that early stopping may watch. */
 export type WatchedMetric = keyof typeof isHigherBetter;
 
-/**
- * When a member stops, as Keras' EarlyStopping: it is judged by a metric on the validation rows after every epoch, or as often as
- * `logInterval` says in steps or epochs.
- */
+/** When a member stops, as Keras' EarlyStopping: it is judged by a metric on the validation rows. */
 export interface EarlyStopping {
   /** Validations in a row without improvement after which a member stops; 0 and 1 both stop at the first. */
   readonly patience: number;
@@ -22,17 +19,20 @@ export interface EarlyStopping {
   readonly metric?: WatchedMetric;
   /** Whether low or high values are good; default: what the metric means. */
   readonly mode?: "min" | "max";
+  /** How often members are judged; default: as `logInterval` says in steps or epochs, else after every epoch. An event tells each time. */
+  readonly interval?: { readonly steps: number } | { readonly epochs: number };
   /** Whether each member ends with the parameters of its best validation (default), stopped or not, or with those it has at the end. */
   readonly restoreBest?: boolean;
 }
 
 /** Early stopping with every default filled in. */
-export interface StoppingRule extends Required<EarlyStopping> {
+export interface StoppingRule extends Required<Omit<EarlyStopping, "interval">> {
   /** Steps from one judgement to the next: at their multiples, however the training is interrupted. */
   readonly everySteps: number;
 }
 
 const place = "train: earlyStopping";
+export const intervalPlace = `${place}: interval`;
 
 interface StoppingContext {
   readonly validation: Dataset | undefined;
@@ -80,7 +80,7 @@ export function stoppingRule(
   network: AnyNetwork,
   { validation, everySteps }: StoppingContext,
 ): StoppingRule {
-  requireOptions(place, options, ["patience", "minDelta", "metric", "mode", "restoreBest"]);
+  requireOptions(place, options, ["patience", "minDelta", "metric", "mode", "interval", "restoreBest"]);
   const { metric, mode } = judgeBy(place, options, network, validation);
   const { patience, minDelta = 0, restoreBest = true } = options;
   requireInteger(`${place}: patience`, patience, 0, 2 ** 32);

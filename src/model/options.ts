@@ -23,7 +23,7 @@ import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
-import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
+import { type EarlyStopping, intervalPlace, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
 import type { Halving, HalvingRule } from "./halving.ts";
 
 /** When `train` tells about its progress. */
@@ -93,7 +93,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions {
   readonly earlyStopping?: EarlyStopping;
   /** Compare members at rungs by their validation, and let only the best go on: successive halving, or Hyperband. Needs `validation`. */
   readonly halving?: Halving;
-  /** Default: every 200 ms, and at the end; with early stopping after every epoch. */
+  /** Default: every 200 ms, and at the end; with early stopping whenever members are judged. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
@@ -210,6 +210,15 @@ export const eventIntervalOf = (
   eventMs: logInterval && "ms" in logInterval ? logInterval.ms : 200,
 });
 
+/** Steps from one judgement of early stopping to the next. */
+function judgedSteps(interval: EarlyStopping["interval"], { eventSteps }: EventInterval, perEpoch: number): number {
+  if (interval === undefined) return eventSteps ?? perEpoch;
+  const own = eventStepsOf(intervalPlace, interval, perEpoch);
+  if (own !== undefined) return own;
+  const expected = "a number of steps or epochs";
+  throw new InvalidInput({ place: intervalPlace, expected, got: JSON.stringify(interval), fix: "pass { epochs: 1 }" });
+}
+
 function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: number): CheckpointPlan | undefined {
   if (checkpoint === undefined) return undefined;
   const place = "train: checkpoint";
@@ -285,13 +294,14 @@ function planWithoutSchedule(
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume, validation, earlyStopping } = options;
-  const eventInterval = eventIntervalOf(logInterval ?? (earlyStopping && { epochs: 1 }), perEpoch);
-  const { eventSteps: everySteps = perEpoch } = eventInterval;
+  const logged = eventIntervalOf(logInterval, perEpoch);
+  const everySteps = judgedSteps(earlyStopping?.interval, logged, perEpoch);
+  const isByJudgement = earlyStopping !== undefined && logInterval === undefined;
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
     perEpoch,
-    eventInterval,
+    eventInterval: isByJudgement ? { ...logged, eventSteps: everySteps } : logged,
     validation,
     metrics: metricOptions(options),
     earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
