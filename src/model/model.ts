@@ -175,7 +175,8 @@ export class Model<Architecture extends AnyNetwork = Network> {
         : plan.eventInterval;
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) {
-      for (const point of recorder.add(last)) await onEpoch?.(point);
+      recorder.add(last);
+      if (onEpoch) for (const point of recorder.takeDone(last)) await onEpoch(point);
     }
     const { step: steps, validation, diverged } = last!;
     const { history, recoveries } = recorder;
