@@ -2,7 +2,6 @@ import { InvalidInput } from "../errors.ts";
 import { rowCountOf } from "../backend/batches.ts";
 import type { RunSettings } from "../backend/executor.ts";
 import { type AnyNetwork, graphOf } from "../graph/graphNetwork.ts";
-import type { TrainOptions } from "./options.ts";
 
 /** Options that a line search cannot go with, and why. */
 const refused = {
@@ -12,14 +11,18 @@ const refused = {
   l1: "its line search compares losses, which have no penalty in them",
   average: "its line search evaluates trials, which are no steps to average",
   earlyStopping: "its line search has the parameters of a trial when a member would be stopped",
-} as const satisfies Partial<Record<keyof TrainOptions, string>>;
+} as const;
 
 function refuse(place: string, expected: string, got: string, fix: string): never {
   throw new InvalidInput({ place: `train: ${place}`, expected, got, fix });
 }
 
 /** Throws `InvalidInput` unless the loss of a training is a function of the parameters alone, and nothing but the line search chooses steps. */
-export function requireLineSearch(network: AnyNetwork, options: TrainOptions, settings: RunSettings): void {
+export function requireLineSearch(
+  network: AnyNetwork,
+  options: { readonly [Name in keyof typeof refused]?: unknown },
+  settings: RunSettings,
+): void {
   const { name } = settings.optimizer;
   const rows = rowCountOf(settings, network);
   if (settings.batchSize < rows) {
