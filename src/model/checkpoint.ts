@@ -1,10 +1,12 @@
 import { widestOptimizer } from "../backend/batches.ts";
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray, RunSettings, Checkpoint } from "../backend/executor.ts";
+import type { Checkpoint, EarlyStoppingState, FloatArray, PlateauState, RunSettings } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { momentCount } from "../math/optimizerFunction.ts";
 import { requireSameTraining } from "./fingerprint.ts";
+import type { Judging } from "./judging.ts";
+import { type Monitor, monitorName } from "./monitor.ts";
 
 /** The training that is to go on from a state. */
 interface Resumed {
@@ -12,6 +14,7 @@ interface Resumed {
   readonly members: number;
   readonly settings: RunSettings;
   readonly totalSteps: number;
+  readonly judging: Judging | undefined;
 }
 
 const isNumbers = (value: unknown): value is ArrayLike<number> =>
@@ -32,8 +35,40 @@ function requireFinite(parameters: FloatArray): void {
   throw new InvalidInput({ place, expected: "a finite number", got: String(parameters[at]), fix });
 }
 
+/** What members were judged by decides what their best values mean. */
+function requireSameMonitor(place: string, known: string | undefined, rule: Monitor | undefined): void {
+  if (known === undefined || !rule || known === monitorName(rule)) return;
+  throw new InvalidInput({
+    place: `train: resume: ${place}`,
+    expected: `${known}, as in the training that goes on`,
+    got: monitorName(rule),
+    fix: "pass the same metric and mode, or leave it out of trainer of the checkpoint to begin with it anew",
+  });
+}
+
+function requireStopping(stopping: EarlyStoppingState, state: Checkpoint, { members, judging }: Resumed): void {
+  const { judgedStep, bestParameters, monitor, ...lists } = stopping;
+  requireInteger("train: resume: earlyStopping.judgedStep", judgedStep, 0, state.step);
+  for (const [name, list] of Object.entries(lists)) requireLength(`earlyStopping.${name}`, list, members);
+  if (bestParameters?.length !== 0)
+    requireLength("earlyStopping.bestParameters", bestParameters, state.parameters.length);
+  requireSameMonitor("earlyStopping", monitor, judging?.stopping);
+}
+
+function requirePlateaus(plateaus: PlateauState, { step }: Checkpoint, { members, judging }: Resumed): void {
+  const { judgedStep, monitor, reducedSteps, reducedMembers, reducedFactors, ...lists } = plateaus;
+  requireInteger("train: resume: reduceOnPlateau.judgedStep", judgedStep, 0, step);
+  for (const [name, list] of Object.entries(lists)) requireLength(`reduceOnPlateau.${name}`, list, members);
+  for (const [name, list] of Object.entries({ reducedSteps, reducedMembers, reducedFactors }))
+    requireLength(`reduceOnPlateau.${name}`, list, reducedSteps?.length);
+  for (const member of reducedMembers)
+    requireInteger("train: resume: reduceOnPlateau.reducedMembers", member, 0, members - 1);
+  requireSameMonitor("reduceOnPlateau", monitor, judging?.plateau);
+}
+
 /** Throws `InvalidInput` unless a training can go on from the state. */
-export function requireCheckpoint(state: Checkpoint, { network, members, settings, totalSteps }: Resumed): void {
+export function requireCheckpoint(state: Checkpoint, training: Resumed): void {
+  const { network, members, settings, totalSteps } = training;
   requireInteger("train: resume: step", state?.step, 0, totalSteps - 1);
   requireSameTraining(state, settings);
   const count = members * network.parameterCount;
@@ -41,10 +76,7 @@ export function requireCheckpoint(state: Checkpoint, { network, members, setting
   requireFinite(state.parameters);
   requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
   for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
-  const stopping = state.trainer?.earlyStopping;
-  if (stopping === undefined) return;
-  const { judgedStep, bestParameters, ...lists } = stopping;
-  requireInteger("train: resume: earlyStopping.judgedStep", judgedStep, 0, state.step);
-  for (const [name, list] of Object.entries(lists)) requireLength(`earlyStopping.${name}`, list, members);
-  if (bestParameters?.length !== 0) requireLength("earlyStopping.bestParameters", bestParameters, count);
+  const { earlyStopping, reduceOnPlateau } = state.trainer ?? {};
+  if (earlyStopping) requireStopping(earlyStopping, state, training);
+  if (reduceOnPlateau) requirePlateaus(reduceOnPlateau, state, training);
 }

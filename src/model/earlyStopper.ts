@@ -1,6 +1,7 @@
 import type { Checkpoint, EarlyStoppingState, FloatArray } from "../backend/executor.ts";
+import type { AveragedParameters } from "./averagedParameters.ts";
 import type { StoppingRule } from "./earlyStopping.ts";
-import { type Evaluation, evaluationOf } from "./metrics.ts";
+import { type MemberScores, monitorName, valuesOf } from "./monitor.ts";
 import type { PackedRun } from "./packedRun.ts";
 
 /** How early stopping went for each member, [members]. */
@@ -16,54 +17,56 @@ export interface StoppingResult {
   readonly memberSteps: number;
 }
 
-/** What is known of a training at an event. */
-interface Known {
-  readonly nonFiniteSteps: Float64Array;
+/** One validation of members, after `step` steps. */
+export interface Validation {
+  readonly step: number;
+  /** Members that are judged by it. */
+  readonly judged: readonly number[];
+  readonly scores: MemberScores;
   /** Undefined where there are too many parameters to read at every event. */
   readonly state: Checkpoint | undefined;
 }
 
+/** Where members are trained and validated. */
+interface Place {
+  readonly run: PackedRun;
+  readonly averaged: AveragedParameters;
+  readonly members: number;
+}
+
 /** Judges members at validations as Keras' EarlyStopping does, keeps their best parameters, and stops them. */
 export class EarlyStopper {
-  readonly run: PackedRun;
+  readonly #place: Place;
   readonly #rule: StoppingRule;
-  readonly #members: number;
   readonly #bestValues: Float64Array;
   readonly #bestSteps: Float64Array;
   readonly #waits: Float64Array;
   readonly #stoppedSteps: Float64Array;
-  #judgedStep: number;
   #bestParameters: FloatArray | undefined;
-  #step = 0;
-  #isDone = false;
 
-  constructor(rule: StoppingRule, run: PackedRun, members: number, resumed?: EarlyStoppingState) {
-    const all = (value: number): Float64Array => new Float64Array(members).fill(value);
-    this.run = run;
+  constructor(rule: StoppingRule, place: Place, resumed?: EarlyStoppingState) {
+    const all = (value: number): Float64Array => new Float64Array(place.members).fill(value);
+    this.#place = place;
     this.#rule = rule;
-    this.#members = members;
     this.#bestValues = resumed?.bestValues.slice() ?? all(rule.mode === "max" ? -Infinity : Infinity);
     this.#bestSteps = resumed?.bestSteps.slice() ?? all(-1);
     this.#waits = resumed?.waits.slice() ?? all(0);
     this.#stoppedSteps = resumed?.stoppedSteps.slice() ?? all(-1);
-    this.#judgedStep = resumed?.judgedStep ?? 0;
     if (resumed && resumed.bestParameters.length > 0) this.#bestParameters = resumed.bestParameters.slice();
   }
 
-  /** Stops those that had been stopped in the training that is resumed, and judges where that is still to be done. */
+  /** Stops those that had been stopped in the training that is resumed. */
   async resume(state: Checkpoint): Promise<void> {
-    const stopped = this.#membersWhere((member) => this.#stoppedSteps[member]! >= 0);
-    if (stopped.length > 0) await this.run.halt(stopped, state);
-    if (state.step > this.#judgedStep) await this.judge(state.step, { nonFiniteSteps: state.nonFiniteSteps, state });
+    const stopped = this.#membersWhere((member) => this.isStopped(member));
+    if (stopped.length > 0) await this.#place.run.halt(stopped, state);
   }
 
   #membersWhere(isOne: (member: number) => boolean): number[] {
-    return Array.from({ length: this.#members }, (_, member) => member).filter(isOne);
+    return Array.from({ length: this.#place.members }, (_, member) => member).filter(isOne);
   }
 
-  /** Whether no member is left that goes on. */
-  get isDone(): boolean {
-    return this.#isDone;
+  isStopped(member: number): boolean {
+    return this.#stoppedSteps[member] !== -1;
   }
 
   /** Members that were stopped. */
@@ -71,7 +74,8 @@ export class EarlyStopper {
     return this.#stoppedSteps.reduce((count, step) => count + (step >= 0 ? 1 : 0), 0);
   }
 
-  get result(): StoppingResult {
+  /** @param step the last one that was validated */
+  resultAt(step: number): StoppingResult {
     return {
       stoppedSteps: this.#stoppedSteps.slice(),
       bestSteps: this.#bestSteps.slice(),
@@ -79,26 +83,23 @@ export class EarlyStopper {
       steps: this.#stoppedSteps.map((stopped, member) => {
         const best = this.#rule.restoreBest ? this.#bestSteps[member]! : -1;
         if (best >= 0) return best;
-        return stopped >= 0 ? stopped : this.#step;
+        return stopped >= 0 ? stopped : step;
       }),
-      memberSteps: this.run.memberSteps,
+      memberSteps: this.#place.run.memberSteps,
     };
   }
 
-  get state(): Omit<EarlyStoppingState, "finalLosses"> {
+  /** @param judgedStep the last step after which members were judged */
+  stateAt(judgedStep: number): Omit<EarlyStoppingState, "finalLosses"> {
     return {
+      monitor: monitorName(this.#rule),
       bestValues: this.#bestValues.slice(),
       bestSteps: this.#bestSteps.slice(),
       waits: this.#waits.slice(),
       stoppedSteps: this.#stoppedSteps.slice(),
-      judgedStep: this.#judgedStep,
+      judgedStep,
       bestParameters: this.#bestParameters ?? new Float32Array(0),
     };
-  }
-
-  /** Always where the outputs are, whatever the number of members: a member alone is judged by the same bits. */
-  async #score(): Promise<Evaluation> {
-    return evaluationOf(await this.run.score());
   }
 
   #isBetter(value: number, best: number): boolean {
@@ -107,29 +108,24 @@ export class EarlyStopper {
   }
 
   /**
-   * Judges members where it is time, and stops those whose patience is at its end.
-   * @returns their scores, with the best parameters of those that have stopped
+   * Judges members, and stops those whose patience is at its end; the model then has what they end with.
+   * @param isFirst whether no validation was before it: it stops nobody
+   * @returns whether some were stopped
    */
-  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation> {
-    const isGoing = (member: number): boolean => this.#stoppedSteps[member] === -1 && nonFiniteSteps[member] === -1;
-    const { everySteps, patience, restoreBest } = this.#rule;
-    const evaluation = await this.#score();
-    const judged = step % everySteps === 0 && step > this.#judgedStep ? this.#membersWhere(isGoing) : [];
-    const improved = this.#compare(step, judged, evaluation);
+  async judge(validation: Validation, isFirst: boolean): Promise<boolean> {
+    const { judged, state } = validation;
+    const { patience, restoreBest } = this.#rule;
+    const improved = this.#compare(validation);
     if (restoreBest && improved.length > 0) await this.#keep(improved, state);
-    const isOut = (member: number): boolean => this.#waits[member]! >= Math.max(1, patience) && step > everySteps;
-    const stopping = judged.filter(isOut);
-    if (stopping.length > 0) await this.#stop(stopping, step, state);
-    else await this.run.share(state?.parameters);
-    this.#step = step;
-    if (judged.length > 0) this.#judgedStep = step;
-    this.#isDone = this.#membersWhere(isGoing).length === 0;
-    return restoreBest && stopping.length > 0 ? this.#score() : evaluation;
+    const isOut = (member: number): boolean => this.#waits[member]! >= Math.max(1, patience);
+    const stopping = isFirst ? [] : judged.filter(isOut);
+    if (stopping.length > 0) await this.#stop(stopping, validation);
+    return stopping.length > 0;
   }
 
   /** @returns members that are better than they ever were */
-  #compare(step: number, judged: readonly number[], { losses, accuracies }: Evaluation): number[] {
-    const values = this.#rule.metric === "loss" ? losses : accuracies!;
+  #compare({ step, judged, scores }: Validation): number[] {
+    const values = valuesOf(scores, this.#rule.metric);
     const improved = judged.filter((member) => this.#isBetter(values[member]!, this.#bestValues[member]!));
     for (const member of judged) this.#waits[member]!++;
     for (const member of improved) {
@@ -142,7 +138,8 @@ export class EarlyStopper {
 
   /** Keeps the parameters of members. A state that was read before keeps its own. */
   async #keep(members: readonly number[], state: Checkpoint | undefined): Promise<void> {
-    const now = state?.parameters ?? (await this.run.readParameters());
+    const { run, averaged } = this.#place;
+    const now = state ? averaged.resultOf(state) : await run.readParameters();
     const best = (this.#bestParameters ?? now).slice() as FloatArray;
     this.#bestParameters = best;
     this.#put(best, now, members);
@@ -150,16 +147,19 @@ export class EarlyStopper {
 
   /** Copies rows of members. */
   #put(into: FloatArray, from: FloatArray, members: readonly number[]): void {
-    const width = into.length / this.#members;
+    const width = into.length / this.#place.members;
     for (const member of members) into.set(from.subarray(member * width, (member + 1) * width), member * width);
   }
 
-  async #stop(members: readonly number[], step: number, known: Checkpoint | undefined): Promise<void> {
-    const state = known ?? (await this.run.readCheckpoint(step));
+  async #stop(members: readonly number[], { step, state: known }: Validation): Promise<void> {
+    const { run, averaged } = this.#place;
+    const state = known ?? (await run.readCheckpoint(step));
     for (const member of members) this.#stoppedSteps[member] = step;
     const parameters = state.parameters.slice() as FloatArray; // the state itself may be kept as it is
+    this.#put(parameters, averaged.resultOf(state), members);
     this.#restoreInto(parameters, members);
-    await this.run.halt(members, { ...state, parameters });
+    await run.halt(members, { ...state, parameters });
+    averaged.showState({ ...state, parameters });
   }
 
   #restoreInto(parameters: FloatArray, members: readonly number[]): void {
@@ -168,10 +168,13 @@ export class EarlyStopper {
   }
 
   /** Gives all members the parameters that they end with. @returns their scores */
-  async restore(): Promise<Evaluation> {
-    const parameters = (await this.run.readParameters()).slice() as FloatArray;
-    const all = this.#membersWhere(() => true);
-    this.#restoreInto(parameters, all);
-    return evaluationOf(await this.run.scoreAs(parameters));
+  async restore(): Promise<MemberScores> {
+    const { run } = this.#place;
+    const parameters = (await run.readParameters()).slice() as FloatArray;
+    this.#restoreInto(
+      parameters,
+      this.#membersWhere(() => true),
+    );
+    return run.scoreAs(parameters);
   }
 }

@@ -1,80 +1,38 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { Dataset } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
-import { requireInteger, requireName, takesLogits } from "../graph/network.ts";
-
-/** What early stopping may watch, and whether higher values are better. */
-const isHigherBetter = { loss: false, accuracy: true } as const;
-
-/** The name of a metric that early stopping may watch. */
-export type WatchedMetric = keyof typeof isHigherBetter;
+import { requireBoolean, requireInteger } from "../graph/network.ts";
+import { monitorOf, type MonitorOptions } from "./monitor.ts";
 
 /**
  * When a member stops, as Keras' EarlyStopping: it is judged by a metric on the validation rows after every epoch, or as often as
  * `logInterval` says in steps or epochs.
  */
-export interface EarlyStopping {
+export interface EarlyStopping extends MonitorOptions {
   /** Validations in a row without improvement after which a member stops; 0 and 1 both stop at the first. */
   readonly patience: number;
   /** An improvement is one by more than this; default 0. */
   readonly minDelta?: number;
-  /** On the validation rows; default: the loss. */
-  readonly metric?: WatchedMetric;
-  /** Whether low or high values are good; default: what the metric means. */
-  readonly mode?: "min" | "max";
   /** Whether each member ends with the parameters of its best validation (default), stopped or not, or with those it has at the end. */
   readonly restoreBest?: boolean;
 }
 
 /** Early stopping with every default filled in. */
-export interface StoppingRule extends Required<EarlyStopping> {
-  /** Steps from one judgement to the next: at their multiples, however the training is interrupted. */
-  readonly everySteps: number;
-}
+export type StoppingRule = Required<EarlyStopping>;
 
 const place = "train: earlyStopping";
-
-interface StoppingContext {
-  readonly validation: Dataset | undefined;
-  /** See `StoppingRule`. */
-  readonly everySteps: number;
-}
 
 /**
  * Checks the option and fills in defaults.
  * @throws InvalidInput
  */
-export function stoppingRule(
-  options: EarlyStopping,
-  network: AnyNetwork,
-  { validation, everySteps }: StoppingContext,
-): StoppingRule {
+export function stoppingRule(options: EarlyStopping, network: AnyNetwork): StoppingRule {
   requireOptions(place, options, ["patience", "minDelta", "metric", "mode", "restoreBest"]);
-  if (validation === undefined) {
-    const fix = "pass validation: { inputs, targets } of rows that are held out";
-    throw new InvalidInput({ place, expected: "validation rows, by which members are judged", got: "none", fix });
-  }
-  const { patience, minDelta = 0, metric = "loss", restoreBest = true } = options;
+  const { patience, minDelta = 0, restoreBest = true } = options;
   requireInteger(`${place}: patience`, patience, 0, 2 ** 32);
-  requireName(`${place}: metric`, metric, Object.keys(isHigherBetter));
-  const { mode = isHigherBetter[metric] ? "max" : "min" } = options;
-  requireName(`${place}: mode`, mode, ["min", "max"]);
   if (!(minDelta >= 0 && Number.isFinite(minDelta))) {
     const expected = "a number of at least 0";
     throw new InvalidInput({ place: `${place}: minDelta`, expected, got: String(minDelta), fix: "leave it out" });
   }
-  if (typeof restoreBest !== "boolean") {
-    const fix = "pass true, or leave it out";
-    throw new InvalidInput({
-      place: `${place}: restoreBest`,
-      expected: "true or false",
-      got: String(restoreBest),
-      fix,
-    });
-  }
-  if (metric === "accuracy" && !takesLogits(network.loss)) {
-    const expected = "a metric of this network: accuracy is one of the cross entropies";
-    throw new InvalidInput({ place: `${place}: metric`, expected, got: metric, fix: 'watch "loss"' });
-  }
-  return { patience, minDelta, metric, mode, restoreBest, everySteps };
+  requireBoolean(`${place}: restoreBest`, restoreBest);
+  return { patience, minDelta, restoreBest, ...monitorOf(place, options, network) };
 }

@@ -2,6 +2,7 @@ import type { MemberResults } from "../backend/executor.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
+import type { PlateauResult } from "./plateaus.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Progress } from "./trainer.ts";
 
@@ -57,6 +58,8 @@ export interface FitResult {
   readonly recoveries: readonly Recovery[];
   /** Where there is early stopping: when members stopped, and when they were best. */
   readonly earlyStopping?: StoppingResult;
+  /** Where learning rates are reduced on plateaus: when, and of which members. */
+  readonly reduceOnPlateau?: PlateauResult;
 }
 
 /** Collects the history of a training from its events. */

@@ -23,12 +23,12 @@ import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
-import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
+import type { Judging, JudgingOptions } from "./judging.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions extends LabelOptions, MetricOptions {
+export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /**
@@ -88,9 +88,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions {
   readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
-  /** Stop each member when its validation gets no better, and restore its best parameters. Needs `validation`. */
-  readonly earlyStopping?: EarlyStopping;
-  /** Default: every 200 ms, and at the end; with early stopping after every epoch. */
+  /** Default: every 200 ms, and at the end; where members are judged, after every epoch. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
@@ -131,7 +129,7 @@ export interface TrainPlan {
   readonly validation: Dataset | undefined;
   /** Taken over the validation rows. */
   readonly metrics: MetricOptions;
-  readonly earlyStopping: StoppingRule | undefined;
+  readonly judging: Judging | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
 }
@@ -156,6 +154,7 @@ const known = [
   "metrics",
   "targetUnits",
   "earlyStopping",
+  "reduceOnPlateau",
   "logInterval",
   "signal",
 ];
@@ -250,6 +249,9 @@ function metricOptions({ validation, metrics, targetUnits }: TrainOptions): Metr
   throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
 }
 
+const isJudged = ({ earlyStopping, reduceOnPlateau }: TrainOptions): boolean =>
+  earlyStopping !== undefined || reduceOnPlateau !== undefined;
+
 /** All but what is loaded only where it is asked for. */
 function planWithoutSchedule(
   network: AnyNetwork,
@@ -279,9 +281,8 @@ function planWithoutSchedule(
     ...(heldOut && { heldOut }),
   };
   const totalSteps = totalStepsOf(options, perEpoch);
-  const { resume, validation, earlyStopping } = options;
-  const eventInterval = eventIntervalOf(logInterval ?? (earlyStopping && { epochs: 1 }), perEpoch);
-  const { eventSteps: everySteps = perEpoch } = eventInterval;
+  const { resume, validation } = options;
+  const eventInterval = eventIntervalOf(logInterval ?? (isJudged(options) ? { epochs: 1 } : undefined), perEpoch);
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
@@ -289,10 +290,20 @@ function planWithoutSchedule(
     eventInterval,
     validation,
     metrics: metricOptions(options),
-    earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
+    judging: undefined,
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };
+}
+
+async function plannedJudging(
+  network: AnyNetwork,
+  options: TrainOptions,
+  { eventInterval, perEpoch, validation }: TrainPlan,
+): Promise<Judging | undefined> {
+  if (!isJudged(options)) return undefined;
+  const { judgingOf } = await import("./judging.ts");
+  return judgingOf(options, network, { validation, everySteps: eventInterval.eventSteps ?? perEpoch });
 }
 
 /**
@@ -306,13 +317,15 @@ export async function planTraining(
   options: TrainOptions,
   of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
-  const plan = planWithoutSchedule(network, data, options, of);
+  const withoutJudging = planWithoutSchedule(network, data, options, of);
+  const judging = await plannedJudging(network, options, withoutJudging);
+  const plan = { ...withoutJudging, judging };
   const { totalSteps, settings } = plan;
   const { schedule, resume } = options;
   if (resume !== undefined) {
     const { requireCheckpoint } = await import("./checkpoint.ts");
     const members = typeof of === "number" ? of : of.members;
-    requireCheckpoint(resume, { network, members, settings, totalSteps });
+    requireCheckpoint(resume, { network, members, settings, totalSteps, judging });
   }
   if (schedule === undefined) return plan;
   const { factorsOf } = await import("./scheduleOption.ts");

@@ -14,9 +14,11 @@ import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { AveragedParameters } from "./averagedParameters.ts";
-import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
+import type { StoppingResult } from "./earlyStopper.ts";
+import type { Judge } from "./judge.ts";
 import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
+import type { PlateauResult } from "./plateaus.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** What a training run tells while it goes on. */
@@ -75,7 +77,7 @@ export class Trainer {
   /** As the executor created it, and with what stops members around it. */
   #created: TrainingRun;
   #run: TrainingRun;
-  #stopper: EarlyStopper | undefined;
+  #judge: Judge | undefined;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #interval: EventInterval;
@@ -120,7 +122,7 @@ export class Trainer {
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
-    this.#rhythmStep = this.#step - (this.#step % (plan.earlyStopping?.everySteps ?? 1));
+    this.#rhythmStep = this.#step - (this.#step % (plan.judging?.everySteps ?? 1));
   }
 
   /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
@@ -135,7 +137,12 @@ export class Trainer {
 
   /** How early stopping went, at the last event; undefined without it. */
   get earlyStopping(): StoppingResult | undefined {
-    return this.#stopper?.result;
+    return this.#judge?.earlyStopping;
+  }
+
+  /** How learning rates were reduced, as of the last event; undefined without that option. */
+  get reduceOnPlateau(): PlateauResult | undefined {
+    return this.#judge?.reduceOnPlateau;
   }
 
   /** Frees the run: what is still under way ends by itself. */
@@ -167,7 +174,7 @@ export class Trainer {
   }
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    await this.#recovering(() => this.#prepareStopping(this.#settings));
+    await this.#recovering(() => this.#prepareJudge(this.#settings));
     this.#isPrepared = true;
     if (this.#isDone) yield await this.#recovering(() => this.#event());
     await this.#recovering(() => this.#keepFirst());
@@ -247,12 +254,12 @@ export class Trainer {
     this.#losses = [];
     const { resume: _, ...settings } = this.#settings;
     const own = state ? { ...settings, resume: state } : settings;
-    this.#averaged.hide();
+    this.#averaged.forget();
     this.#run.dispose();
     this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
     if (this.#isDisposed) this.#run.dispose();
     this.#keeper.goOn(this.#step);
-    if (this.#isPrepared) await this.#prepareStopping(own);
+    if (this.#isPrepared) await this.#prepareJudge(own);
     const device = this.#executor.device.name;
     this.#recovered = {
       step,
@@ -263,20 +270,32 @@ export class Trainer {
   }
 
   get #isDone(): boolean {
-    return this.#step >= this.#plan.totalSteps || this.#stopper?.isDone === true;
+    return this.#step >= this.#plan.totalSteps || this.#judge?.isDone === true;
   }
 
-  async #prepareStopping(settings: RunSettings): Promise<void> {
-    const { earlyStopping: rule, validation } = this.#plan;
-    if (!rule) return;
+  async #prepareJudge(settings: RunSettings): Promise<void> {
+    const { judging, validation, metrics } = this.#plan;
+    if (!judging || !validation) return;
     const { PackedRun } = await import("./packedRun.ts");
-    const { EarlyStopper } = await import("./earlyStopper.ts");
-    const [executor, open] = [this.#executor, this.#open];
-    const run = new PackedRun({ executor, run: this.#created, settings, open, validation });
-    this.#run = run;
+    const { Judge: LoadedJudge } = await import("./judge.ts");
+    const { scoreMembers } = await import("./monitor.ts");
+    const [executor, open, averaged] = [this.#executor, this.#open, this.#averaged];
+    const monitored = { ...metrics, metrics: judging.metrics };
+    const run = new PackedRun({
+      executor,
+      run: this.#created,
+      settings,
+      open,
+      score: (own) => scoreMembers(own, validation, monitored),
+      resultOf: (state) => averaged.resultOf(state),
+    });
+    this.#run = averaged.of = run;
+    this.#judge = new LoadedJudge(judging, { run, averaged, settings, members: executor.members });
     const { resume } = settings;
-    this.#stopper = new EarlyStopper(rule, run, executor.members, resume?.trainer?.earlyStopping);
-    if (resume) await this.#stopper.resume(resume);
+    if (!resume || !(await this.#judge.resume(resume))) return;
+    await averaged.show(resume.step, resume);
+    await this.#judge.judge(resume.step, { nonFiniteSteps: resume.nonFiniteSteps, state: resume });
+    averaged.hide();
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -289,18 +308,16 @@ export class Trainer {
     }
     if (learningRate === undefined) return;
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
-    this.#run.setLearningRate(learningRate);
+    (this.#judge ?? this.#run).setLearningRate(learningRate);
   }
 
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
-    const { totalSteps, signal, earlyStopping } = this.#plan;
+    const { totalSteps, signal, judging } = this.#plan;
     const { eventSteps, eventMs } = this.#interval;
     const since = this.#step - this.#rhythmStep; // below 0 where a loss of the device has taken a large model back
     const next = eventSteps ? this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps : totalSteps;
-    const judged = earlyStopping
-      ? this.#step + earlyStopping.everySteps - (this.#step % earlyStopping.everySteps)
-      : next;
+    const judged = judging ? this.#step + judging.everySteps - (this.#step % judging.everySteps) : next;
     const last = Math.min(totalSteps, next, judged);
     while (this.#step < last) {
       await nextTask();
@@ -341,8 +358,9 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
-    await this.#averaged.show(this.#step, this.#keeper.newest);
-    const validation = await this.#validate(nonFiniteSteps);
+    const learningRate = this.#learningRate();
+    const shown = await this.#averaged.show(this.#step, this.#keeper.newest);
+    const validation = await this.#validate(nonFiniteSteps, shown);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
@@ -351,10 +369,10 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
-      learningRate: this.#learningRate(),
+      learningRate,
       validation,
       diverged: nonFiniteSteps.filter((step) => step >= 0).length,
-      stopped: this.#stopper?.stopped ?? 0,
+      stopped: this.#judge?.stopped ?? 0,
       recovered: this.#recovered,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
@@ -370,7 +388,7 @@ export class Trainer {
 
   #learningRate(): number {
     const { optimizer, perMember } = this.#settings;
-    const rates = perMember?.learningRate;
+    const rates = this.#judge?.rates ?? perMember?.learningRate;
     const base = rates ? { ...optimizer, learningRate: mean(rates) } : optimizer;
     return optimizerAt(base, this.#step - 1).learningRate;
   }
@@ -383,25 +401,22 @@ export class Trainer {
     this.#recovered = undefined;
   }
 
-  /** Scores members on the validation rows, and stops those that get no better. */
-  async #validate(nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
+  /** Scores members on the validation rows, and judges them. @param shown the state whose averages the model has */
+  async #validate(nonFiniteSteps: Float64Array, shown: Checkpoint | undefined): Promise<Evaluation | undefined> {
     const { validation, metrics } = this.#plan;
-    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation, metrics));
-    const state = this.#keeper.isSmall ? this.#keeper.newest : undefined;
-    const judged = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
-    const evaluation = this.#isDone ? await this.#stopper.restore() : judged;
+    if (!this.#judge) return validation && (await evaluate(this.#executor, validation, metrics));
+    const state = shown ?? (this.#keeper.isSmall ? this.#keeper.newest : undefined);
+    const judged = await this.#judge.judge(this.#step, { nonFiniteSteps, state });
+    const evaluation = this.#isDone ? await this.#judge.restore(judged) : judged;
     if (!metrics.metrics) return evaluation;
     return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
   /** A state of the run, with what the trainer itself goes on from. */
   async #readCheckpoint(step: number): Promise<Checkpoint> {
-    const stopping = this.#stopper?.state; // that of now: steps may go on while the rest is read
-    const results = stopping && this.#run.readResults();
+    const reading = this.#judge?.readState(); // that of now: steps may go on while the rest is read
     const state = await this.#run.readCheckpoint(step);
-    if (!results) return state;
-    const { finalLosses } = await results;
-    return { ...state, trainer: { earlyStopping: { ...stopping, finalLosses } } };
+    return reading ? { ...state, trainer: await reading } : state;
   }
 
   /** @returns first step of each member that was not finite; when all have diverged, goes back to the last good parameters and throws */
@@ -416,7 +431,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
+    if (good) this.#executor.writeParameters(this.#averaged.resultOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,
