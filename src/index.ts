@@ -17,6 +17,7 @@ export {
   type Checkpoint,
   type EarlyStoppingState,
   type PlateauState,
+  type HalvingState,
   type Fingerprint,
 } from "./backend/executor.ts";
 export { isCheckpoint } from "./backend/isCheckpoint.ts";
@@ -108,6 +109,7 @@ export {
   piecewise,
   polynomial,
   type Schedule,
+  scheduleFactor,
   type SchedulePiece,
   scheduleNames,
   step,
@@ -133,6 +135,8 @@ export type { EarlyStopping } from "./model/earlyStopping.ts";
 export type { MonitoredMetric } from "./model/monitor.ts";
 export type { PlateauResult, Reductions } from "./model/plateaus.ts";
 export type { ReduceOnPlateau } from "./model/reduceOnPlateau.ts";
+export type { HalvingResult } from "./model/halver.ts";
+export { type Halving, hyperbandMembers, type Rung } from "./model/halving.ts";
 export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";
 export {
   type CheckpointOptions,

@@ -132,7 +132,7 @@ test.each(rules)("%j reduces as PyTorch's rule does", (own) => {
   const rates = [0.1, 0.03, 1, 0.002];
   const all = rates.map((_, member) => member);
   const torch = rates.map((rate) => new TorchReduceOnPlateau(rate, own));
-  const plateaus = new Plateaus(plateauRule(own, net), rates.length);
+  const plateaus = new Plateaus(plateauRule(own, net, 1), rates.length);
   let reductions = 0;
   for (const [step, values] of valuesOf(7, rates.length, 200).entries()) {
     const before = torch.map(({ lr }) => lr);

@@ -1,6 +1,13 @@
 import { widestOptimizer } from "../backend/batches.ts";
 import { InvalidInput } from "../errors.ts";
-import type { Checkpoint, EarlyStoppingState, FloatArray, PlateauState, RunSettings } from "../backend/executor.ts";
+import type {
+  Checkpoint,
+  EarlyStoppingState,
+  FloatArray,
+  HalvingState,
+  PlateauState,
+  RunSettings,
+} from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { momentCount } from "../math/optimizerFunction.ts";
@@ -66,6 +73,19 @@ function requirePlateaus(plateaus: PlateauState, { step }: Checkpoint, { members
   requireSameMonitor("reduceOnPlateau", monitor, judging?.plateau);
 }
 
+/** The rungs that are to come must be those of the training that goes on. */
+function requireHalving(state: HalvingState, { step }: Checkpoint, { members, judging }: Resumed): void {
+  requireInteger("train: resume: halving.judgedStep", state.judgedStep, 0, step);
+  for (const name of ["stoppedSteps", "finalLosses"] as const) requireLength(`halving.${name}`, state[name], members);
+  const rule = judging?.halving;
+  for (const name of ["factor", "totalSteps"] as const) {
+    if (rule === undefined || state[name] === rule[name]) continue;
+    const expected = `${state[name]}, as in the training that goes on`;
+    const fix = "pass the same: the rungs follow from it";
+    throw new InvalidInput({ place: `train: resume: halving.${name}`, expected, got: String(rule[name]), fix });
+  }
+}
+
 /** Throws `InvalidInput` unless a training can go on from the state. */
 export function requireCheckpoint(state: Checkpoint, training: Resumed): void {
   const { network, members, settings, totalSteps } = training;
@@ -76,7 +96,8 @@ export function requireCheckpoint(state: Checkpoint, training: Resumed): void {
   requireFinite(state.parameters);
   requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
   for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
-  const { earlyStopping, reduceOnPlateau } = state.trainer ?? {};
+  const { earlyStopping, halving, reduceOnPlateau } = state.trainer ?? {};
+  if (halving) requireHalving(halving, state, training);
   if (earlyStopping) requireStopping(earlyStopping, state, training);
   if (reduceOnPlateau) requirePlateaus(reduceOnPlateau, state, training);
 }

@@ -19,6 +19,7 @@ const refused = [
   "validation",
   "earlyStopping",
   "reduceOnPlateau",
+  "halving",
   "resume",
   "checkpoint",
   "perMember",

@@ -1,8 +1,7 @@
 import type { Checkpoint, EarlyStoppingState, FloatArray } from "../backend/executor.ts";
-import type { AveragedParameters } from "./averagedParameters.ts";
 import type { StoppingRule } from "./earlyStopping.ts";
-import { type MemberScores, monitorName, valuesOf } from "./monitor.ts";
-import type { PackedRun } from "./packedRun.ts";
+import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
+import { monitorName, valuesOf } from "./monitor.ts";
 
 /** How early stopping went for each member, [members]. */
 export interface StoppingResult {
@@ -17,34 +16,18 @@ export interface StoppingResult {
   readonly memberSteps: number;
 }
 
-/** One validation of members, after `step` steps. */
-export interface Validation {
-  readonly step: number;
-  /** Members that are judged by it. */
-  readonly judged: readonly number[];
-  readonly scores: MemberScores;
-  /** Undefined where there are too many parameters to read at every event. */
-  readonly state: Checkpoint | undefined;
-}
-
-/** Where members are trained and validated. */
-interface Place {
-  readonly run: PackedRun;
-  readonly averaged: AveragedParameters;
-  readonly members: number;
-}
-
 /** Judges members at validations as Keras' EarlyStopping does, keeps their best parameters, and stops them. */
-export class EarlyStopper {
-  readonly #place: Place;
+export class EarlyStopper implements MemberStopper {
+  readonly #place: JudgedPlace;
   readonly #rule: StoppingRule;
   readonly #bestValues: Float64Array;
   readonly #bestSteps: Float64Array;
   readonly #waits: Float64Array;
   readonly #stoppedSteps: Float64Array;
+  #judgedStep: number;
   #bestParameters: FloatArray | undefined;
 
-  constructor(rule: StoppingRule, place: Place, resumed?: EarlyStoppingState) {
+  constructor(rule: StoppingRule, place: JudgedPlace, resumed?: EarlyStoppingState) {
     const all = (value: number): Float64Array => new Float64Array(place.members).fill(value);
     this.#place = place;
     this.#rule = rule;
@@ -52,10 +35,10 @@ export class EarlyStopper {
     this.#bestSteps = resumed?.bestSteps.slice() ?? all(-1);
     this.#waits = resumed?.waits.slice() ?? all(0);
     this.#stoppedSteps = resumed?.stoppedSteps.slice() ?? all(-1);
+    this.#judgedStep = resumed?.judgedStep ?? 0;
     if (resumed && resumed.bestParameters.length > 0) this.#bestParameters = resumed.bestParameters.slice();
   }
 
-  /** Stops those that had been stopped in the training that is resumed. */
   async resume(state: Checkpoint): Promise<void> {
     const stopped = this.#membersWhere((member) => this.isStopped(member));
     if (stopped.length > 0) await this.#place.run.halt(stopped, state);
@@ -69,9 +52,13 @@ export class EarlyStopper {
     return this.#stoppedSteps[member] !== -1;
   }
 
-  /** Members that were stopped. */
-  get stopped(): number {
-    return this.#stoppedSteps.reduce((count, step) => count + (step >= 0 ? 1 : 0), 0);
+  nextStep(step: number): number {
+    const { everySteps } = this.#rule;
+    return step + everySteps - (step % everySteps);
+  }
+
+  isDue(step: number): boolean {
+    return step % this.#rule.everySteps === 0 && step > this.#judgedStep;
   }
 
   /** @param step the last one that was validated */
@@ -89,17 +76,17 @@ export class EarlyStopper {
     };
   }
 
-  /** @param judgedStep the last step after which members were judged */
-  stateAt(judgedStep: number): Omit<EarlyStoppingState, "finalLosses"> {
-    return {
+  snapshot(): (finalLosses: FloatArray) => { readonly earlyStopping: EarlyStoppingState } {
+    const state = {
       monitor: monitorName(this.#rule),
       bestValues: this.#bestValues.slice(),
       bestSteps: this.#bestSteps.slice(),
       waits: this.#waits.slice(),
       stoppedSteps: this.#stoppedSteps.slice(),
-      judgedStep,
+      judgedStep: this.#judgedStep,
       bestParameters: this.#bestParameters ?? new Float32Array(0),
     };
+    return (finalLosses) => ({ earlyStopping: { ...state, finalLosses } });
   }
 
   #isBetter(value: number, best: number): boolean {
@@ -107,18 +94,14 @@ export class EarlyStopper {
     return mode === "max" ? value - minDelta > best : value + minDelta < best;
   }
 
-  /**
-   * Judges members, and stops those whose patience is at its end; the model then has what they end with.
-   * @param isFirst whether no validation was before it: it stops nobody
-   * @returns whether some were stopped
-   */
-  async judge(validation: Validation, isFirst: boolean): Promise<boolean> {
-    const { judged, state } = validation;
-    const { patience, restoreBest } = this.#rule;
+  async judge(validation: Validation): Promise<boolean> {
+    const { step, judged, state } = validation;
+    const { patience, restoreBest, everySteps } = this.#rule;
     const improved = this.#compare(validation);
+    this.#judgedStep = step;
     if (restoreBest && improved.length > 0) await this.#keep(improved, state);
     const isOut = (member: number): boolean => this.#waits[member]! >= Math.max(1, patience);
-    const stopping = isFirst ? [] : judged.filter(isOut);
+    const stopping = step > everySteps ? judged.filter(isOut) : []; // the first validation stops nobody
     if (stopping.length > 0) await this.#stop(stopping, validation);
     return stopping.length > 0;
   }
@@ -167,14 +150,12 @@ export class EarlyStopper {
     if (this.#rule.restoreBest && this.#bestParameters) this.#put(parameters, this.#bestParameters, known);
   }
 
-  /** Gives all members the parameters that they end with. @returns their scores */
-  async restore(): Promise<MemberScores> {
-    const { run } = this.#place;
-    const parameters = (await run.readParameters()).slice() as FloatArray;
+  async finalParameters(): Promise<FloatArray> {
+    const parameters = (await this.#place.run.readParameters()).slice() as FloatArray;
     this.#restoreInto(
       parameters,
       this.#membersWhere(() => true),
     );
-    return run.scoreAs(parameters);
+    return parameters;
   }
 }

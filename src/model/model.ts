@@ -11,6 +11,7 @@ import type { CrossValidation, CrossValidationOptions } from "./crossValidation.
 import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
+import type { HalvingResult } from "./halver.ts";
 import type { FitOptions, FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import type { Evaluation } from "./metrics.ts";
@@ -150,6 +151,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#trainer?.earlyStopping;
   }
 
+  /** How the latest training's successive halving went, at its last event. Undefined without it. */
+  get halving(): HalvingResult | undefined {
+    return this.#trainer?.halving;
+  }
+
   /** How the latest training's learning rates were reduced on plateaus, as of its last event. Undefined without that option. */
   get reduceOnPlateau(): PlateauResult | undefined {
     return this.#trainer?.reduceOnPlateau;
@@ -170,16 +176,17 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = onEpoch ? 1 : Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
-      options.logInterval === undefined && (onEpoch || (options.validation && !plan.judging))
+      options.logInterval === undefined && (onEpoch || (options.validation && plan.judging?.everySteps === undefined))
         ? eventIntervalOf({ epochs }, perEpoch)
         : plan.eventInterval;
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) {
-      for (const point of recorder.add(last)) await onEpoch?.(point);
+      recorder.add(last);
+      if (onEpoch) for (const point of recorder.takeDone(last)) await onEpoch(point);
     }
     const { step: steps, validation, diverged } = last!;
     const { history, recoveries } = recorder;
-    const { earlyStopping, reduceOnPlateau } = this;
+    const { earlyStopping, reduceOnPlateau, halving } = this;
     return {
       steps,
       loss: history.loss.at(-1)!,
@@ -190,6 +197,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
       recoveries,
       ...(earlyStopping && { earlyStopping }),
       ...(reduceOnPlateau && { reduceOnPlateau }),
+      ...(halving && { halving }),
     };
   }
 

@@ -11,12 +11,18 @@ import { evaluate } from "./metrics.ts";
 /** The loss, or a metric that fits the network: docs/training.md lists them. */
 export type MonitoredMetric = "loss" | MetricName;
 
-/** What early stopping and reductions on plateaus have in common. */
+/** By what members are compared. */
 export interface MonitorOptions {
   /** On the validation rows; default: the loss. */
   readonly metric?: MonitoredMetric;
   /** Whether low or high values are good; default: what the metric means. */
   readonly mode?: "min" | "max";
+}
+
+/** Monitors that judge members again and again. */
+export interface JudgedOptions extends MonitorOptions {
+  /** How often members are judged; default: as `logInterval` says in steps or epochs, else after every epoch. An event tells each time. */
+  readonly interval?: { readonly steps: number } | { readonly epochs: number };
 }
 
 /** With every default filled in. */

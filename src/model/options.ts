@@ -24,6 +24,7 @@ import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
 import type { Judging, JudgingOptions } from "./judging.ts";
+import type { JudgedOptions } from "./monitor.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -88,7 +89,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
-  /** Default: every 200 ms, and at the end; where members are judged, after every epoch. */
+  /** Default: every 200 ms, and at the end; with early stopping or reductions on plateaus whenever members are judged. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
@@ -155,6 +156,7 @@ const known = [
   "targetUnits",
   "earlyStopping",
   "reduceOnPlateau",
+  "halving",
   "logInterval",
   "signal",
 ];
@@ -249,8 +251,8 @@ function metricOptions({ validation, metrics, targetUnits }: TrainOptions): Metr
   throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
 }
 
-const isJudged = ({ earlyStopping, reduceOnPlateau }: TrainOptions): boolean =>
-  earlyStopping !== undefined || reduceOnPlateau !== undefined;
+const isJudged = ({ earlyStopping, reduceOnPlateau, halving }: TrainOptions): boolean =>
+  earlyStopping !== undefined || reduceOnPlateau !== undefined || halving !== undefined;
 
 /** All but what is loaded only where it is asked for. */
 function planWithoutSchedule(
@@ -282,12 +284,11 @@ function planWithoutSchedule(
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume, validation } = options;
-  const eventInterval = eventIntervalOf(logInterval ?? (isJudged(options) ? { epochs: 1 } : undefined), perEpoch);
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
     perEpoch,
-    eventInterval,
+    eventInterval: eventIntervalOf(logInterval, perEpoch),
     validation,
     metrics: metricOptions(options),
     judging: undefined,
@@ -296,14 +297,39 @@ function planWithoutSchedule(
   };
 }
 
-async function plannedJudging(
-  network: AnyNetwork,
+/** Steps from one judgement of members to the next. */
+function judgedSteps(
+  place: string,
+  interval: JudgedOptions["interval"],
+  { eventInterval, perEpoch }: TrainPlan,
+): number {
+  if (interval === undefined) return eventInterval.eventSteps ?? perEpoch;
+  const own = eventStepsOf(place, interval, perEpoch);
+  if (own !== undefined) return own;
+  const expected = "a number of steps or epochs";
+  throw new InvalidInput({ place, expected, got: JSON.stringify(interval), fix: "pass { epochs: 1 }" });
+}
+
+/** How members are judged, which is loaded only where it is asked for; without `logInterval` an event tells each time. */
+async function withJudging(
+  plan: TrainPlan,
   options: TrainOptions,
-  { eventInterval, perEpoch, validation }: TrainPlan,
-): Promise<Judging | undefined> {
-  if (!isJudged(options)) return undefined;
+  { network, members }: { readonly network: AnyNetwork; readonly members: number },
+): Promise<TrainPlan> {
+  if (!isJudged(options)) return plan;
   const { judgingOf } = await import("./judging.ts");
-  return judgingOf(options, network, { validation, everySteps: eventInterval.eventSteps ?? perEpoch });
+  const { totalSteps, perEpoch, validation, settings } = plan;
+  const judging = judgingOf(options, network, {
+    members,
+    totalSteps,
+    perEpoch,
+    seed: settings.seed,
+    validation,
+    stepsOf: (place, interval) => judgedSteps(place, interval, plan),
+  });
+  const isByJudgement = options.logInterval === undefined && judging.everySteps !== undefined;
+  const eventInterval = isByJudgement ? { ...plan.eventInterval, eventSteps: judging.everySteps } : plan.eventInterval;
+  return { ...plan, judging, eventInterval };
 }
 
 /**
@@ -317,14 +343,12 @@ export async function planTraining(
   options: TrainOptions,
   of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
-  const withoutJudging = planWithoutSchedule(network, data, options, of);
-  const judging = await plannedJudging(network, options, withoutJudging);
-  const plan = { ...withoutJudging, judging };
-  const { totalSteps, settings } = plan;
+  const members = typeof of === "number" ? of : of.members;
+  const plan = await withJudging(planWithoutSchedule(network, data, options, of), options, { network, members });
+  const { totalSteps, settings, judging } = plan;
   const { schedule, resume } = options;
   if (resume !== undefined) {
     const { requireCheckpoint } = await import("./checkpoint.ts");
-    const members = typeof of === "number" ? of : of.members;
     requireCheckpoint(resume, { network, members, settings, totalSteps, judging });
   }
   if (schedule === undefined) return plan;

@@ -32,6 +32,7 @@ export class Plateaus {
   readonly #bestValues: Float64Array;
   readonly #waits: Float64Array;
   readonly #cooldowns: Float64Array;
+  #judgedStep: number;
   readonly #steps: number[];
   readonly #members: number[];
   readonly #reduced: number[];
@@ -42,6 +43,7 @@ export class Plateaus {
     this.#bestValues = resumed?.bestValues.slice() ?? all(rule.mode === "max" ? -Infinity : Infinity);
     this.#waits = resumed?.waits.slice() ?? all(0);
     this.#cooldowns = resumed?.cooldowns.slice() ?? all(0);
+    this.#judgedStep = resumed?.judgedStep ?? 0;
     this.#steps = Array.from(resumed?.reducedSteps ?? []);
     this.#members = Array.from(resumed?.reducedMembers ?? []);
     this.#reduced = Array.from(resumed?.reducedFactors ?? []);
@@ -67,16 +69,24 @@ export class Plateaus {
     };
   }
 
-  /** @param judgedStep the last step after which members were judged */
-  stateAt(judgedStep: number): PlateauState {
+  get state(): PlateauState {
     return {
       monitor: monitorName(this.#rule),
       bestValues: this.#bestValues.slice(),
       waits: this.#waits.slice(),
       cooldowns: this.#cooldowns.slice(),
-      judgedStep,
+      judgedStep: this.#judgedStep,
       ...this.#lists,
     };
+  }
+
+  nextStep(step: number): number {
+    const { everySteps } = this.#rule;
+    return step + everySteps - (step % everySteps);
+  }
+
+  isDue(step: number): boolean {
+    return step % this.#rule.everySteps === 0 && step > this.#judgedStep;
   }
 
   #isBetter(value: number, best: number): boolean {
@@ -97,6 +107,7 @@ export class Plateaus {
     { values, rates }: { readonly values: FloatArray; readonly rates: ArrayLike<number> },
   ): boolean {
     const before = this.#steps.length;
+    this.#judgedStep = step;
     for (const member of judged) {
       const value = values[member]!;
       if (this.#isBetter(value, this.#bestValues[member]!)) {

@@ -1,13 +1,13 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger, requireName } from "../graph/network.ts";
-import { monitorOf, type MonitorOptions } from "./monitor.ts";
+import { type JudgedOptions, monitorOf } from "./monitor.ts";
 
 /**
  * When the learning rate of a member is reduced, as `torch.optim.lr_scheduler.ReduceLROnPlateau`: it is judged by a metric on the validation
- * rows after every epoch, or as often as `logInterval` says in steps or epochs. A schedule multiplies the reduced rate.
+ * rows. A schedule multiplies the reduced rate.
  */
-export interface ReduceOnPlateau extends MonitorOptions {
+export interface ReduceOnPlateau extends JudgedOptions {
   /** What the rate is multiplied by, from 0 to below 1; default 0.1. */
   readonly factor?: number;
   /** Validations in a row without improvement that are tolerated: the next one reduces the rate. Default 10. */
@@ -25,7 +25,10 @@ export interface ReduceOnPlateau extends MonitorOptions {
 }
 
 /** Reductions on plateaus with every default filled in. */
-export type PlateauRule = Required<ReduceOnPlateau>;
+export interface PlateauRule extends Required<Omit<ReduceOnPlateau, "interval">> {
+  /** As that of early stopping. */
+  readonly everySteps: number;
+}
 
 const place = "train: reduceOnPlateau";
 
@@ -43,10 +46,11 @@ const defaults = {
  * Checks the option and fills in defaults.
  * @throws InvalidInput
  */
-export function plateauRule(options: ReduceOnPlateau, network: AnyNetwork): PlateauRule {
-  requireOptions(place, options, ["metric", "mode", ...Object.keys(defaults)]);
-  const given = Object.entries(options).filter(([, value]) => value !== undefined);
-  const rule = { ...defaults, ...(Object.fromEntries(given) as ReduceOnPlateau) };
+export function plateauRule(options: ReduceOnPlateau, network: AnyNetwork, everySteps: number): PlateauRule {
+  requireOptions(place, options, ["metric", "mode", "interval", ...Object.keys(defaults)]);
+  const { interval: _, ...own } = options;
+  const given = Object.entries(own).filter(([, value]) => value !== undefined);
+  const rule = { ...defaults, ...(Object.fromEntries(given) as typeof own) };
   if (!(typeof rule.factor === "number" && rule.factor >= 0 && rule.factor < 1)) {
     const expected = "a number from 0 to below 1";
     throw new InvalidInput({ place: `${place}: factor`, expected, got: String(rule.factor), fix: "pass 0.1" });
@@ -58,5 +62,5 @@ export function plateauRule(options: ReduceOnPlateau, network: AnyNetwork): Plat
     const expected = "a number of at least 0";
     throw new InvalidInput({ place: `${place}: ${name}`, expected, got: String(rule[name]), fix: "leave it out" });
   }
-  return { ...rule, ...monitorOf(place, rule, network) };
+  return { ...rule, everySteps, ...monitorOf(place, rule, network) };
 }

@@ -15,6 +15,7 @@ import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { AveragedParameters } from "./averagedParameters.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
+import type { HalvingResult } from "./halver.ts";
 import type { Judge } from "./judge.ts";
 import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
@@ -42,7 +43,7 @@ export interface Progress {
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
-  /** Members that early stopping has stopped. */
+  /** Members that early stopping or successive halving has stopped. */
   readonly stopped: number;
   /** Where the device was lost since the last event, and the training went back to that on another one. */
   readonly recovered: Recovery | undefined;
@@ -138,6 +139,11 @@ export class Trainer {
   /** How early stopping went, at the last event; undefined without it. */
   get earlyStopping(): StoppingResult | undefined {
     return this.#judge?.earlyStopping;
+  }
+
+  /** How successive halving went, at the last event; undefined without it. */
+  get halving(): HalvingResult | undefined {
+    return this.#judge?.halving;
   }
 
   /** How learning rates were reduced, as of the last event; undefined without that option. */
@@ -288,11 +294,14 @@ export class Trainer {
       open,
       score: (own) => scoreMembers(own, validation, monitored),
       resultOf: (state) => averaged.resultOf(state),
+      packedShare: judging.halving ? 1 : 1 / 2, // rungs are few: packing at each is worth it
     });
     this.#run = averaged.of = run;
     this.#judge = new LoadedJudge(judging, { run, averaged, settings, members: executor.members });
     const { resume } = settings;
-    if (!resume || !(await this.#judge.resume(resume))) return;
+    if (!resume) return;
+    await this.#judge.resume(resume);
+    if (!this.#judge.isDue(resume.step)) return;
     await averaged.show(resume.step, resume);
     await this.#judge.judge(resume.step, { nonFiniteSteps: resume.nonFiniteSteps, state: resume });
     averaged.hide();
@@ -313,12 +322,11 @@ export class Trainer {
 
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
-    const { totalSteps, signal, judging } = this.#plan;
+    const { totalSteps, signal } = this.#plan;
     const { eventSteps, eventMs } = this.#interval;
     const since = this.#step - this.#rhythmStep; // below 0 where a loss of the device has taken a large model back
     const next = eventSteps ? this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps : totalSteps;
-    const judged = judging ? this.#step + judging.everySteps - (this.#step % judging.everySteps) : next;
-    const last = Math.min(totalSteps, next, judged);
+    const last = Math.min(totalSteps, next, this.#judge?.nextStep(this.#step) ?? next);
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;

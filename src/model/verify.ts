@@ -16,7 +16,7 @@ export interface VerifyRequest {
   readonly data: Dataset;
   /** Options of the training that `model` went through; their signal ends the verification too. */
   readonly options: TrainOptions;
-  /** Steps that were done, by all or by each member; default all of `options`, and with early stopping those that it has left. */
+  /** Steps that were done, by all or by each member; default all of `options`, and where members were stopped those that each has done. */
   readonly steps?: number | ArrayLike<number>;
   /** Where learning rates were reduced on plateaus; default: where those of `model` were, if `options` reduce them. */
   readonly reductions?: Reductions;
@@ -185,7 +185,9 @@ async function compareStep(model: Model<AnyNetwork>, reference: Reference, { dat
  * @throws the reason of the options' signal
  */
 export async function verifyTraining(model: Model<AnyNetwork>, wanted: VerifyRequest): Promise<Verification> {
-  const steps = wanted.steps ?? (wanted.options.earlyStopping && model.earlyStopping?.steps);
+  const { earlyStopping, halving } = wanted.options;
+  const done = (earlyStopping && model.earlyStopping?.steps) ?? (halving && model.halving?.steps);
+  const steps = wanted.steps ?? done;
   const reductions = wanted.reductions ?? (wanted.options.reduceOnPlateau && model.reduceOnPlateau?.reductions);
   const request = { ...wanted, ...(steps !== undefined && { steps }), ...(reductions && { reductions }) };
   const { network, members } = model;

@@ -1,0 +1,96 @@
+import type { Checkpoint, FloatArray, HalvingState } from "../backend/executor.ts";
+import { type HalvingRule, rankedBy, type Rung } from "./halving.ts";
+import { valuesOf } from "./monitor.ts";
+import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
+
+/** How successive halving went, at the last event. */
+export interface HalvingResult {
+  /** By step, then by bracket. */
+  readonly rungs: readonly Rung[];
+  /** Bracket of each member, [members]; all 0 without Hyperband. */
+  readonly bracketOf: Uint32Array;
+  /** Step of the rung from which a member did not go on, [members]; −1 where it went on to the end, or diverged. */
+  readonly stoppedSteps: Float64Array;
+  /** Steps that led to the parameters that each member has, [members]. */
+  readonly steps: Float64Array;
+  /** Steps of members that were computed, in all. */
+  readonly memberSteps: number;
+}
+
+/** Compares members at the rungs of successive halving, and stops those that do not go on: they keep the parameters that they have there. */
+export class Halver implements MemberStopper {
+  readonly #place: JudgedPlace;
+  readonly #rule: HalvingRule;
+  readonly #stoppedSteps: Float64Array;
+  #judgedStep: number;
+
+  constructor(rule: HalvingRule, place: JudgedPlace, resumed?: HalvingState) {
+    this.#place = place;
+    this.#rule = rule;
+    this.#stoppedSteps = resumed?.stoppedSteps.slice() ?? new Float64Array(rule.bracketOf.length).fill(-1);
+    this.#judgedStep = resumed?.judgedStep ?? 0;
+  }
+
+  isStopped(member: number): boolean {
+    return this.#stoppedSteps[member] !== -1;
+  }
+
+  /** @param step the last one that was validated */
+  resultAt(step: number, nonFiniteSteps: Float64Array): HalvingResult {
+    const { rungs, bracketOf } = this.#rule;
+    return {
+      rungs,
+      bracketOf,
+      stoppedSteps: this.#stoppedSteps.slice(),
+      steps: this.#stoppedSteps.map((stopped, member) => {
+        if (stopped >= 0) return stopped;
+        const nonFinite = nonFiniteSteps[member]!;
+        return nonFinite >= 0 ? nonFinite : step;
+      }),
+      memberSteps: this.#place.run.memberSteps,
+    };
+  }
+
+  nextStep(step: number): number {
+    return this.#rule.rungs.find((rung) => rung.step > step)?.step ?? Infinity;
+  }
+
+  isDue(step: number): boolean {
+    return step > this.#judgedStep && this.#rule.rungs.some((rung) => rung.step === step);
+  }
+
+  snapshot(): (finalLosses: FloatArray) => { readonly halving: HalvingState } {
+    const { factor, totalSteps } = this.#rule;
+    const state = { factor, totalSteps, judgedStep: this.#judgedStep, stoppedSteps: this.#stoppedSteps.slice() };
+    return (finalLosses) => ({ halving: { ...state, finalLosses } });
+  }
+
+  async resume(state: Checkpoint): Promise<void> {
+    const stopped = Array.from(this.#stoppedSteps.keys()).filter((member) => this.isStopped(member));
+    if (stopped.length > 0) await this.#place.run.halt(stopped, state);
+  }
+
+  async judge(validation: Validation): Promise<boolean> {
+    const { step, state } = validation;
+    const { run } = this.#place;
+    const rungs = this.#rule.rungs.filter((rung) => rung.step === step);
+    const leaving = rungs.flatMap((rung) => this.#worst(rung, validation));
+    this.#judgedStep = step;
+    if (leaving.length === 0) return false;
+    const known = state ?? (await run.readCheckpoint(step));
+    for (const member of leaving) this.#stoppedSteps[member] = step;
+    await run.halt(leaving, known);
+    return true;
+  }
+
+  /** Members of a bracket that do not go on from a rung: those that have diverged are none of them. */
+  #worst({ bracket, kept }: Rung, { judged, scores }: Validation): number[] {
+    const { bracketOf, metric, mode } = this.#rule;
+    const own = judged.filter((member) => bracketOf[member] === bracket);
+    return rankedBy(valuesOf(scores, metric), own, mode).slice(kept);
+  }
+
+  finalParameters(): Promise<FloatArray> {
+    return this.#place.run.readParameters();
+  }
+}
