@@ -335,6 +335,20 @@ describe.each(machines)("%s", (_, device) => {
     expect(losses[0]).toBeLessThan(1e-3);
   });
 
+  testInFull("members stop early, with the best of the points that they came to", async () => {
+    const optimizer = lbfgs({ historySize: 4 });
+    const validation = fitOf(small.net, 20).data;
+    const shared = { optimizer, validation, logInterval: { steps: 5 }, steps: 60 };
+    using model = await createModel(small.net, { device: device(), members: 3, seed: 4 });
+    await model.fit(small.data, { ...shared, earlyStopping: { patience: 2 } });
+    const { bestSteps, steps } = model.earlyStopping!;
+    const losses = (await model.evaluate(validation)).losses;
+    for (let member = 0; member < 3; member++) {
+      expect(steps[member]).toBe(bestSteps[member]);
+      expect(losses[member]).toBeCloseTo(model.earlyStopping!.bestValues[member]!, 6);
+    }
+  });
+
   testInFull("members that each leave rows out, or draw a sample, search along a loss of their own", async () => {
     const optimizer = lbfgs();
     const options = { optimizer, steps: 30, members: 3 };
@@ -393,8 +407,8 @@ describe("wrong input", () => {
     [{ decay: "weights" }, /train: decay: expected an optimizer with weightDecay, got lbfgs/],
     [{ perMember: { momentum: [0.5] } }, /train: perMember.momentum: expected an optimizer with momentum, got lbfgs/],
     [
-      { validation: small.data, earlyStopping: { patience: 3 } },
-      /train: earlyStopping: expected none with lbfgs: its line search has the parameters of a trial/,
+      { validation: small.data, reduceOnPlateau: { factor: 0.5 } },
+      /train: reduceOnPlateau: expected none with lbfgs: its line search chooses/,
     ],
   ])("%o", async (options, message) => {
     using model = await createModel(small.net, { device: reference });

@@ -10,7 +10,8 @@ const refused = {
   clipValue: "its line search needs the gradients of the loss as they are",
   l1: "its line search compares losses, which have no penalty in them",
   average: "its line search evaluates trials, which are no steps to average",
-  earlyStopping: "its line search has the parameters of a trial when a member would be stopped",
+  reduceOnPlateau: "its line search chooses the length of steps",
+  halving: "it would compare members whose line searches are at a trial",
 } as const;
 
 function refuse(place: string, expected: string, got: string, fix: string): never {

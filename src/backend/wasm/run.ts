@@ -3,7 +3,15 @@ import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import type { LbfgsMember, LbfgsUpdate } from "../../math/lbfgs.ts";
 import { initialState, searchesLine, stateCount } from "../../math/optimizerFunction.ts";
-import { batchAt, optimizerOf, optimizersOf, rowCountOf, seedOf, widestOptimizer } from "../batches.ts";
+import {
+  batchAt,
+  optimizerOf,
+  optimizersOf,
+  rowCountOf,
+  seedOf,
+  widestOptimizer,
+  withLearningRate,
+} from "../batches.ts";
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
@@ -136,8 +144,8 @@ export class WasmRun implements TrainingRun {
     return device.heap.floats(address + 4 * row * module.parameterStride, network.parameterCount);
   }
 
-  setLearningRate(learningRate: number): void {
-    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+  setLearningRate(learningRate: number | Float64Array): void {
+    this.#settings = withLearningRate(this.#settings, learningRate);
     this.#optimizer = widestOptimizer(this.#settings);
     this.#writeSettings();
   }

@@ -17,7 +17,7 @@ import { type GroupName, groupNames, parseGroups } from "./hiddenGroups.ts";
 import { decodePoints, encodePoints, type Point } from "./points.ts";
 
 /** Optimizers of the page, whose steps take some of the points: L-BFGS needs all of them in each. */
-export const offeredOptimizers = optimizerNames.filter((name) => name !== "lbfgs");
+export const offeredOptimizers: readonly OptimizerName[] = optimizerNames.filter((name) => name !== "lbfgs");
 
 export const mostLayers = 10;
 export const mostNeurons = 128;
