@@ -76,6 +76,8 @@ const both: readonly Sample[] = [
   [["--patience", "5"], "patience", 5],
   [["--min-delta", "0.01"], "minDelta", 0.01],
   [["--monitor", "accuracy"], "monitor", "accuracy"],
+  [["--reduce-on-plateau"], "reduceOnPlateau", true],
+  [["--reduce-on-plateau", "factor=0.5,patience=5"], "reduceOnPlateau", "factor=0.5,patience=5"],
   [["--verify"], "verify", true],
   [["--verify-webgpu"], "verifyWebgpu", true],
   [["--device", "cpu"], "device", "cpu"],

@@ -39,7 +39,6 @@ const intervalText = (interval: { readonly steps: number } | { readonly ms: numb
 
 /** Values that are kept in another form than they are typed in. */
 const written: Readonly<Record<string, (value: never) => Json>> = {
-  schedule: ({ text }: { readonly text: string }) => text,
   every: intervalText,
   thousands: (mark: string) => (mark === "" ? "none" : mark),
 };
@@ -48,6 +47,7 @@ const written: Readonly<Record<string, (value: never) => Json>> = {
 function jsonOf(key: string, value: unknown): Json {
   const write = written[key] as ((value: unknown) => Json) | undefined;
   if (write) return write(value);
+  if (typeof value === "object" && value !== null && "text" in value) return String(value.text); // as it was typed
   if (typeof value === "object" && value !== null && "kind" in value) return valueText(value as never);
   return value as Json;
 }
@@ -135,6 +135,7 @@ function valueOf(entry: ConfigEntry, options: readonly Option[]): unknown {
   const { value } = entry;
   const positive = options.find(({ negate }) => !negate);
   const isSwitch = positive === undefined || positive.isBoolean();
+  if (positive?.optional && typeof value === "boolean") return value || undefined;
   const hasNegation = options.some(({ negate }) => negate);
   if (value === false && (isSwitch || hasNegation)) return hasNegation ? false : undefined;
   if (isSwitch && value !== true) throw wrongType(entry, "true or false", "write it without quotes");
