@@ -84,6 +84,7 @@ export {
   createOptimizer,
   hyperParameterDefaults,
   lion,
+  muon,
   nadam,
   type Optimizer,
   type OptimizerName,

@@ -1,4 +1,5 @@
 import { absolute, type Expression, maximum, power, sign, sqrt } from "./expression.ts";
+import { ofMatrix, orthogonal } from "./orthogonal.ts";
 
 /** Default values of hyper-parameters by name. */
 export type HyperParameters = Readonly<Record<string, number | boolean>>;
@@ -38,6 +39,11 @@ export interface OptimizerDefinition<
    * gradient, by the gradient's size.
    */
   readonly takesDecayAsStep?: boolean;
+  /**
+   * Of an optimizer that takes the weights of a dense layer as a matrix: what is made orthogonal, of the inputs of `update`. Its `update`
+   * takes the result from src/math/orthogonal.ts.
+   */
+  readonly direction?: (inputs: UpdateInputs<Defaults, State>) => Expression;
   /** The new parameter and state, from the old ones, the gradient, the number `step` of the step, from 1, hyper-parameters, and products. */
   readonly update: (
     inputs: UpdateInputs<Defaults, State | Product>,
@@ -78,6 +84,10 @@ function adamStep({ gradient, first, second, learningRate, beta1, beta2, epsilon
 /** μₜ of NAdam (Dozat 2016): a momentum that grows towards β₁. */
 const nadamMomentum = (beta1: Expression, momentumDecay: Expression, step: Expression): Expression =>
   beta1.times(power(0.96, step.times(momentumDecay)).times(-0.5).plus(1));
+
+/** A running mean: what is left of the old mean, and the rest from a new value. */
+const runningMean = (beta: Expression, mean: Expression, value: Expression): Expression =>
+  beta.times(mean).plus(rest(beta).times(value));
 
 const adamDefaults = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
@@ -120,6 +130,39 @@ export const optimizers = {
       const mean = alpha.times(square).plus(rest(alpha).times(decayed).times(decayed));
       const direction = momentum.times(velocity).plus(decayed.over(sqrt(mean).plus(epsilon)));
       return { parameter: parameter.minus(learningRate.times(direction)), square: mean, velocity: direction };
+    },
+  }),
+  // Jordan et al. 2024 for the weights of dense layers, AdamW for other parameters
+  muon: define({
+    hyperParameters: {
+      learningRate: 1e-3,
+      momentum: 0.95,
+      nesterov: true,
+      weightDecay: 0.1,
+      newtonSchulzSteps: 5,
+      matchRmsAdamW: false,
+      hiddenOnly: false,
+      rateOfOthers: 1,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-8,
+    },
+    state: ["first", "second"],
+    takesDecayAsStep: true,
+    direction: ({ gradient, first, momentum, nesterov }) => {
+      const mean = runningMean(momentum, first, gradient);
+      return nesterov ? runningMean(momentum, mean, gradient) : mean;
+    },
+    update: ({ parameter, gradient, first, second, learningRate, momentum, weightDecay, rateOfOthers, ...inputs }) => {
+      const rateOfOther = learningRate.times(rateOfOthers);
+      const other = adamStep({ ...inputs, gradient, first, second, learningRate: rateOfOther });
+      const decay = ofMatrix(learningRate, rateOfOther).times(weightDecay);
+      const change = ofMatrix(learningRate.times(orthogonal), other.change);
+      return {
+        parameter: parameter.minus(decay.times(parameter)).minus(change),
+        first: ofMatrix(runningMean(momentum, first, gradient), other.first),
+        second: ofMatrix(second, other.second),
+      };
     },
   }),
   // Chen et al. 2023, algorithm 2
