@@ -44,6 +44,10 @@ export interface OptimizerDefinition<
    * takes the result from src/math/orthogonal.ts.
    */
   readonly direction?: (inputs: UpdateInputs<Defaults, State>) => Expression;
+   * Of an optimizer that cannot be applied to one parameter after the other: why, as the end of a sentence. Then only the layered strategy,
+   * which has all gradients in memory before it updates, takes it.
+   */
+  readonly layeredOnly?: string;
   /** The new parameter and state, from the old ones, the gradient, the number `step` of the step, from 1, hyper-parameters, and products. */
   readonly update: (
     inputs: UpdateInputs<Defaults, State | Product>,
@@ -149,6 +153,7 @@ export const optimizers = {
     },
     state: ["first", "second"],
     takesDecayAsStep: true,
+    layeredOnly: "it makes whole matrices orthogonal",
     direction: ({ gradient, first, momentum, nesterov }) => {
       const mean = runningMean(momentum, first, gradient);
       return nesterov ? runningMean(momentum, mean, gradient) : mean;
