@@ -18,7 +18,7 @@ import { hoist } from "./hoist.ts";
 import { factorInput } from "./scheduled.ts";
 import { Simplifier } from "./simplify.ts";
 
-/** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
+/** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/hyper.wgsl holds so many. */
 export const mostRunValues = 13;
 
 /** Expressions of the number of the step that an update may have computed by the host: `Step` of shaders/step.wgsl holds so many. */
@@ -211,7 +211,9 @@ function specialise(
       ...scheduled.map(factorInput),
     ],
     gradientScale: gradientScale && simplifier.simplify(gradientScale),
-    takesWeights: [...outputs, ...(direction ? [direction] : [])].some((output) => inputsOf(output).includes(isWeightInput)),
+    takesWeights: [...outputs, ...(direction ? [direction] : [])].some((output) =>
+      inputsOf(output).includes(isWeightInput),
+    ),
     keepsFinite: state.map((name) => name === averageState),
     watchesState,
     watchesGradient: !watched.some((output) => carries(output, isGradient)),
@@ -269,10 +271,14 @@ export function hostedUpdate(
   const isOfRun = (name: string): boolean => numbers.includes(name) && !ofMembers.includes(name);
   const isOfStep = (name: string): boolean => stepInputs.includes(name);
   const beside = [gradientScale, direction].filter((own) => own !== undefined);
-  const whole = hoist(simplifier, [...outputs, ...beside], [
-    { prefix: "hyper ", takes: isOfRun },
-    { prefix: "step ", takes: (name) => isOfStep(name) || isOfRun(name) },
-  ]);
+  const whole = hoist(
+    simplifier,
+    [...outputs, ...beside],
+    [
+      { prefix: "hyper ", takes: isOfRun },
+      { prefix: "step ", takes: (name) => isOfStep(name) || isOfRun(name) },
+    ],
+  );
   const partsOf = (prefix: string): Expression[] =>
     whole.hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);
   return {

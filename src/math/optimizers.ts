@@ -44,6 +44,7 @@ export interface OptimizerDefinition<
    * takes the result from src/math/orthogonal.ts.
    */
   readonly direction?: (inputs: UpdateInputs<Defaults, State>) => Expression;
+  /**
    * Of an optimizer that cannot be applied to one parameter after the other: why, as the end of a sentence. Then only the layered strategy,
    * which has all gradients in memory before it updates, takes it.
    */

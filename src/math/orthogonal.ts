@@ -25,7 +25,8 @@ export interface Coefficients {
   readonly c: number;
 }
 
-const coefficients: Coefficients = { a: 3.4445, b: -4.775, c: 2.0315 };
+/** Those of every iteration, before the factor of a matrix. */
+export const coefficients: Coefficients = { a: 3.4445, b: -4.775, c: 2.0315 };
 
 /** Weights of a dense layer [fanIn, fanOut], row-major, in the parameters of a member. */
 export interface Matrix {
@@ -44,7 +45,7 @@ export interface OrthogonalOptions {
  * What the orthogonal direction is multiplied by: √max(1, fanOut / fanIn), or 0.2 √max(fanIn, fanOut), with which steps are as large as
  * those of AdamW (Liu et al. 2025, "Muon is scalable for LLM training"): `adjust_lr_fn` of PyTorch.
  */
-const factorOf = ({ fanIn, fanOut }: Matrix, { matchRmsAdamW }: OrthogonalOptions): number =>
+export const factorOf = ({ fanIn, fanOut }: Matrix, { matchRmsAdamW }: OrthogonalOptions): number =>
   matchRmsAdamW ? 0.2 * Math.sqrt(Math.max(fanIn, fanOut)) : Math.sqrt(Math.max(1, fanOut / fanIn));
 
 /** The iterations for a matrix; the last one brings the factor in. */

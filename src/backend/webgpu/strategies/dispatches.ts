@@ -105,7 +105,7 @@ export function gathersOf(request: LayeredRequest, buffers: LayeredBuffers): Dis
 }
 
 /** The run whose parameters are updated. */
-interface UpdateRequest {
+export interface UpdateRequest {
   readonly device: GpuDevice;
   readonly network: AnyNetwork;
   readonly settings: RunSettings;
@@ -114,7 +114,7 @@ interface UpdateRequest {
 }
 
 /** What the kernel reads and writes: shaders/update.wgsl. */
-interface UpdateBuffers {
+export interface UpdateBuffers {
   readonly owner: BufferOwner;
   readonly steps: GPUBuffer;
   readonly hyper: GPUBuffer;
@@ -126,21 +126,30 @@ interface UpdateBuffers {
   readonly status: GPUBuffer;
 }
 
-/** What ends a step: where gradients are clipped by norm the sums of their squares, and the update. */
+/** What ends a step: where gradients are clipped by norm the sums of their squares, what makes matrices orthogonal, and the update. */
 export async function createUpdateDispatches(request: UpdateRequest, buffers: UpdateBuffers): Promise<Dispatch[]> {
   const { device, network, settings, plan } = request;
   const { steps, hyper, settings: rates, gradients, parameters, moments, losses, status } = buffers;
   const entries = updateEntries(device.kind, network);
   const own = kernelUpdateOf(widestOptimizer(settings));
   const squares = own.clipsNorm ? await createSquares(request, buffers) : undefined;
+  const matrices =
+    own.directionCode === undefined ? undefined : await createOrthogonal(request, buffers, squares?.sums);
   const bound = [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status];
-  const update = createDispatch(device, await createKernel(device, updateKernel(own, network), { ENTRIES: entries }), {
+  const source = updateKernel(own, network, matrices?.code);
+  const update = createDispatch(device, await createKernel(device, source, { ENTRIES: entries }), {
     label: settings.optimizer.name,
-    bound: [...bound, ...(squares ? [squares.sums] : [])],
+    bound: [...bound, ...(squares ? [squares.sums] : []), ...(matrices ? [matrices.orthogonal] : [])],
     invocations: () => updateInvocations(network, entries),
     members: plan.groupMembers,
   });
-  return [...(squares ? [squares.dispatch] : []), update];
+  return [...(squares ? [squares.dispatch] : []), ...(matrices?.dispatches ?? []), update];
+}
+
+/** The dispatches that make matrices orthogonal, loaded where they are needed. */
+async function createOrthogonal(request: UpdateRequest, buffers: UpdateBuffers, squares: GPUBuffer | undefined) {
+  const { createOrthogonalDispatches } = await import("./orthogonalDispatches.ts");
+  return createOrthogonalDispatches(request, buffers, squares);
 }
 
 /** The dispatch that adds up squares of gradients, and the buffer of its sums. */
