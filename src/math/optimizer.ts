@@ -186,8 +186,8 @@ export const rmsProp = (options?: OptionsOf<"rmsProp">): Optimizer => createOpti
 export const lion = (options?: OptionsOf<"lion">): Optimizer => createOptimizer("lion", options);
 
 /**
- * Muon (Jordan et al. 2024) as `torch.optim.Muon` defines it, in float32: momentum whose matrices are made orthogonal, for the weights of
- * dense layers. Biases, tables, scales and shifts take AdamW, at a learning rate of learningRate · rateOfOthers.
+ * Muon (Jordan et al. 2024) as `torch.optim.Muon` defines it, iterated in float32: a running mean of gradients whose matrices are made
+ * orthogonal, for the weights of dense layers. Biases, tables, scales and shifts take AdamW, at a rate of learningRate · rateOfOthers.
  */
 export const muon = (options?: OptionsOf<"muon">): Optimizer => createOptimizer("muon", options);
 

@@ -4,7 +4,7 @@
 export type Rows = number[][];
 
 const transposed = (a: Rows): Rows => a[0]!.map((_, column) => a.map((row) => row[column]!));
-export const product = (a: Rows, b: Rows): Rows => {
+const product = (a: Rows, b: Rows): Rows => {
   const columns = transposed(b);
   return a.map((row) => columns.map((column) => row.reduce((sum, value, at) => sum + value * column[at]!, 0)));
 };
@@ -12,7 +12,7 @@ const combined = (a: Rows, b: Rows, f: (x: number, y: number) => number): Rows =
   a.map((row, at) => row.map((value, column) => f(value, b[at]![column]!)));
 
 /** Newton and Schulz's iteration. */
-export function orthogonalised(direction: Rows, steps = 5): Rows {
+function orthogonalised(direction: Rows, steps = 5): Rows {
   const isTall = direction.length > direction[0]!.length;
   let x = isTall ? transposed(direction) : direction;
   const norm = Math.max(1e-7, Math.hypot(...x.map((row) => Math.hypot(...row))));
@@ -36,7 +36,7 @@ export interface MuonNumbers {
 }
 
 /** Steps of one matrix [out, in]. @returns the new weights */
-export function muonOf(numbers: MuonNumbers): (weights: Rows, gradient: Rows) => Rows {
+function muonOf(numbers: MuonNumbers): (weights: Rows, gradient: Rows) => Rows {
   const { learningRate, momentum, nesterov, weightDecay, newtonSchulzSteps, matchRmsAdamW = false } = numbers;
   let mean: Rows | undefined;
   return (weights, gradient) => {
@@ -55,7 +55,7 @@ export function muonOf(numbers: MuonNumbers): (weights: Rows, gradient: Rows) =>
 }
 
 /** Steps of other values by AdamW with PyTorch's defaults. */
-export function adamWOf(numbers: MuonNumbers): (values: number[], gradient: number[]) => number[] {
+function adamWOf(numbers: MuonNumbers): (values: number[], gradient: number[]) => number[] {
   const { learningRate, rateOfOthers = 1, weightDecay } = numbers;
   const rate = learningRate * rateOfOthers;
   let [step, first, second]: [number, number[], number[]] = [0, [], []];

@@ -62,10 +62,14 @@ function compile(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpdate 
   const names = numbersOf(optimizer);
   const stepNumbers = stepNumbersOf(update, names);
   const beside = [gradientScale, direction].filter((own) => own !== undefined);
-  const whole = hoist(simplifier, [...outputs, ...beside], [
-    { prefix: "constant ", takes: (name) => names.includes(name) },
-    { prefix: "step ", takes: (name) => stepNumbers.names.includes(name) || names.includes(name) },
-  ]);
+  const whole = hoist(
+    simplifier,
+    [...outputs, ...beside],
+    [
+      { prefix: "constant ", takes: (name) => names.includes(name) },
+      { prefix: "step ", takes: (name) => stepNumbers.names.includes(name) || names.includes(name) },
+    ],
+  );
   const hoistedBy = (prefix: string): Hoisted[] => whole.hoisted.filter(({ name }) => name.startsWith(prefix));
   const [constants, ofStep] = [hoistedBy("constant "), hoistedBy("step ")];
   const expressionsOf = (hoisted: readonly Hoisted[]): Expression[] => hoisted.map(({ expression }) => expression);

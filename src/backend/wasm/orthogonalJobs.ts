@@ -1,7 +1,13 @@
 // What the phases of a step that make matrices orthogonal (src/math/orthogonal.ts) read from memory, and where everything lies. Rows of the
 // products are shared by items.
 
-import { type Coefficients, gramSide, iterationsOf, type Matrix, type OrthogonalOptions } from "../../math/orthogonal.ts";
+import {
+  type Coefficients,
+  gramSide,
+  iterationsOf,
+  type Matrix,
+  type OrthogonalOptions,
+} from "../../math/orthogonal.ts";
 import { argument } from "./matmulArguments.ts";
 import type { Memory } from "./memory.ts";
 
@@ -145,7 +151,12 @@ function normalisePhase(memory: Memory, matrices: readonly Matrix[], directions:
     return [...words.map((name) => own[name] ?? 0), 0, 0, 0];
   });
   const operations = matrices.reduce((sum, { fanIn, fanOut }) => sum + 4 * fanIn * fanOut, 0);
-  return { kernel: "normalise", jobs: memory.words(jobs), items: matrices.length, operations: operations / matrices.length };
+  return {
+    kernel: "normalise",
+    jobs: memory.words(jobs),
+    items: matrices.length,
+    operations: operations / matrices.length,
+  };
 }
 
 /** The products of an iteration for a matrix: A, aI + bA + cA², and the next X. */
@@ -165,7 +176,10 @@ function productsOf(
   const transposed = (own: Factor): Factor => ({ ...own, row: own.column, column: own.row });
   const [x, next] = [ofWeights(places.from), ofWeights(places.to)];
   const square = { row: 4 * side, column: 4 };
-  const [gram, factor] = [{ ...places.gram, ...square }, { ...places.factor, ...square }];
+  const [gram, factor] = [
+    { ...places.gram, ...square },
+    { ...places.factor, ...square },
+  ];
   const isWide = fanIn <= fanOut; // X is the matrix, else its transpose
   const [a, b] = isWide ? [x, transposed(x)] : [transposed(x), x];
   const [left, right] = isWide ? [factor, x] : [x, factor];

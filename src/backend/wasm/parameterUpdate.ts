@@ -3,7 +3,14 @@ import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
 import { read, turnPlace } from "./passArguments.ts";
 import { type Address, laneSum } from "./rowLoops.ts";
-import { emitDirection, emitGradientScale, emitUpdate, smallUnit, type UpdatePlan, type UpdateSources } from "./updateCode.ts";
+import {
+  emitDirection,
+  emitGradientScale,
+  emitUpdate,
+  smallUnit,
+  type UpdatePlan,
+  type UpdateSources,
+} from "./updateCode.ts";
 import { constant } from "./value.ts";
 import type { Floats, Mask, VectorCode } from "./vectorCode.ts";
 
@@ -117,9 +124,7 @@ const ownFrom = (
   { member, first, count }: UpdatePlace,
   name: "directions" | "orthogonal",
 ): Address =>
-  code.body.let(
-    i32.add(read(args, name), i32.add(i32.mul(member, 16 * Math.ceil(count / 4)), i32.shl(first, 2))),
-  );
+  code.body.let(i32.add(read(args, name), i32.add(i32.mul(member, 16 * Math.ceil(count / 4)), i32.shl(first, 2))));
 
 /** Writes what is to be made orthogonal, for a block of parameters of one member. CPU reference: src/backend/cpu/update.ts. */
 export function emitBlockDirections(context: UpdateContext, place: UpdatePlace, plan: UpdatePlan): void {

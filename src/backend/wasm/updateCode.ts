@@ -140,7 +140,11 @@ export function emitDirection(
 }
 
 /** Writes an update. @returns writes it for a vector of parameters */
-export function emitUpdate(code: VectorCode, plan: UpdatePlan, sources: UpdateSources): (inputs: UpdateInputs) => Updated {
+export function emitUpdate(
+  code: VectorCode,
+  plan: UpdatePlan,
+  sources: UpdateSources,
+): (inputs: UpdateInputs) => Updated {
   const { update } = plan;
   const write = emitOfParameters(code, plan, update, sources);
   return (inputs) => {

@@ -1,5 +1,12 @@
 import { widestOptimizer } from "../../batches.ts";
-import { type Coefficients, coefficients, factorOf, gramSide, iterationsOf, leastNorm } from "../../../math/orthogonal.ts";
+import {
+  type Coefficients,
+  coefficients,
+  factorOf,
+  gramSide,
+  iterationsOf,
+  leastNorm,
+} from "../../../math/orthogonal.ts";
 import { write } from "../bufferOwner.ts";
 import { emitMatrices, kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import { type Bound, type Dispatch, groupSize } from "../kernel.ts";
