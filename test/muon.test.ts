@@ -57,7 +57,7 @@ describe.each(machines)("%s", (_, device, bound) => {
     ["its defaults", [3, 33, 7, 7, 33, 2], {}],
     [
       "a larger rate, without Nesterov's momentum",
-      [4, 9, 5, 1],
+      [4, 70, 130, 70, 1],
       { learningRate: 0.05, nesterov: false, weightDecay: 0 },
     ],
     [
@@ -83,18 +83,16 @@ describe.each(machines)("%s", (_, device, bound) => {
   });
 });
 
-/** Matrices of every kind: a table, one column, squares, wide and tall ones of either side of what a workgroup takes whole. */
+/** A table, and matrices of one column, wide, tall and square ones on either side of what a workgroup takes whole. */
 const mixed = network({
   inputs: 3,
   layers: [
     embedding({ column: 1, categories: 5, width: 3 }),
+    dense(40, "tanh"),
     dense(70, "tanh"),
-    dense(130, "tanh"),
-    dense(70),
-    residual(layerNorm(), dense(70, "tanh"), dense(70)),
+    residual(layerNorm(), dense(70, "tanh")),
     dense(33, "tanh"),
-    dense(7),
-    dense(33, "tanh"),
+    dense(7, "tanh"),
     dense(1),
   ],
   loss: "meanSquaredError",
@@ -241,17 +239,19 @@ function eigenvalues(matrix: number[][]): number[] {
 }
 
 test.each(machines)("singular values of a direction are near 1 on %s", async (_, open) => {
-  // Gradients of the weights of one layer are Σ x dᵀ: of any shape, with singular values that are not far apart.
-  for (const [fanIn, fanOut] of [
+  const shapes = [
+    [33, 7],
+    [20, 90],
     [1, 40],
     [40, 1],
-    [33, 7],
     [7, 33],
     [90, 20],
-    [20, 90],
-  ] as const) {
+  ] as const;
+  const device = await open();
+  // Gradients Σ xdᵀ of many rows have singular values that are not far apart; their squares overflow float32.
+  for (const [fanIn, fanOut] of shapes.slice(0, device.kind === "software" ? 2 : undefined)) {
     const net = network({ inputs: fanIn, layers: [dense(fanOut)], loss: "squaredError" });
-    using model = await createModel(net, { device: await open(), seed: 3 });
+    using model = await createModel(net, { device, seed: 3 });
     const rows = 400;
     const data = { inputs: randomFloats(1, rows * fanIn, 1e18), targets: randomFloats(2, rows * fanOut) };
     model.writeParameters(new Float32Array(net.parameterCount));

@@ -208,7 +208,7 @@ class OrthogonalDispatches {
     const products = productsOf(this.#request, matrix, this.#plan.gramFloats);
     const [gram, next] = [this.#uniform(products[0]), this.#uniform(products[2])];
     const iterations = iterationsOf(matrix, optimizer);
-    const polynomials = new Map(iterations.map((own) => [own, this.#uniform(products[1], own)]));
+    const polynomials = new Map([...new Set(iterations)].map((own) => [own, this.#uniform(products[1], own)]));
     return iterations.map((own, iteration) => {
       const [from, to] = iteration % 2 === 0 ? this.#planes : [this.#planes[1], this.#planes[0]];
       const [grams, polynomial] = [this.#grams!, this.#polynomials!];
