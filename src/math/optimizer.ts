@@ -1,12 +1,17 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { type AroundUpdate, numberAround, numbersAround, requireAround } from "./aroundUpdate.ts";
-import { type HyperParameterOptions, type HyperParameters, memberHyperParameters, optimizers } from "./optimizers.ts";
+import {
+  hyperParameterDefaults as defaults,
+  type HyperParameterOptions,
+  type HyperParameters,
+  memberHyperParameters,
+} from "./hyperParameters.ts";
 import type { OwnUpdate } from "./ownUpdate.ts";
 import type { Factors } from "./scheduled.ts";
 
-export type OptimizerName = keyof typeof optimizers;
+export type OptimizerName = keyof typeof defaults;
 /** Optimizers of thalweg; `optimizer()` defines others. */
-export const optimizerNames = Object.keys(optimizers) as readonly OptimizerName[];
+export const optimizerNames = Object.keys(defaults) as readonly OptimizerName[];
 
 /** An optimizer as data, every hyper-parameter present; made by `sgd()`, `adam()` and so on, by `createOptimizer()` or an own optimizer. */
 export interface Optimizer {
@@ -128,7 +133,7 @@ export function checkOptimizer(optimizer: Optimizer): Optimizer {
 
 /** Hyper-parameters of an optimizer: names, and the values or defaults that its definition has. */
 const hyperParametersOf = ({ name, own }: Optimizer): HyperParameters =>
-  own ? own.values : optimizers[name as OptimizerName].hyperParameters;
+  own ? own.values : defaults[name as OptimizerName];
 
 /** Whether an optimizer has a hyper-parameter of this name to set. */
 export const takes = (optimizer: Optimizer, name: string): boolean => Object.hasOwn(hyperParametersOf(optimizer), name);
@@ -149,10 +154,10 @@ export function numbersOf(optimizer: Optimizer): string[] {
 }
 
 /** Options of an optimizer of thalweg. */
-export type OptionsOf<Name extends OptimizerName> = HyperParameterOptions<(typeof optimizers)[Name]["hyperParameters"]>;
+export type OptionsOf<Name extends OptimizerName> = HyperParameterOptions<(typeof defaults)[Name]>;
 
 /** The hyper-parameters of an optimizer of thalweg, with their defaults. */
-export const hyperParameterDefaults = (name: OptimizerName): HyperParameters => optimizers[name].hyperParameters;
+export const hyperParameterDefaults = (name: OptimizerName): HyperParameters => defaults[name];
 
 /**
  * An optimizer by its name.
@@ -161,11 +166,11 @@ export const hyperParameterDefaults = (name: OptimizerName): HyperParameters => 
  */
 export function createOptimizer<Name extends OptimizerName>(name: Name, options?: OptionsOf<Name>): Optimizer;
 export function createOptimizer(name: OptimizerName, options: object = {}): Optimizer {
-  if (!Object.hasOwn(optimizers, name)) {
+  if (!Object.hasOwn(defaults, name)) {
     const expected = `one of ${optimizerNames.join(", ")}`;
     throw new InvalidInput({ place: "optimizer", expected, got: String(name), fix: "pass one of these names" });
   }
-  const { hyperParameters } = optimizers[name];
+  const hyperParameters = defaults[name];
   requireOptions(name, options, Object.keys(hyperParameters));
   return checkOptimizer({ name, ...unused, ...hyperParameters, ...options });
 }

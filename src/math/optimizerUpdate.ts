@@ -8,13 +8,9 @@ import {
   surrounded,
 } from "./aroundUpdate.ts";
 import { inOrder, Expression } from "./expression.ts";
-import {
-  type HyperParameters,
-  memberHyperParameters,
-  type OptimizerDefinition,
-  type UpdateInputs,
-} from "./optimizers.ts";
 import { hoist } from "./hoist.ts";
+import { type HyperParameters, memberHyperParameters } from "./hyperParameters.ts";
+import type { OptimizerDefinition, UpdateInputs } from "./optimizers.ts";
 import { factorInput } from "./scheduled.ts";
 import { Simplifier } from "./simplify.ts";
 

@@ -1,4 +1,4 @@
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
 import { read, turnPlace } from "./passArguments.ts";

@@ -2,7 +2,7 @@ import { deriveStep, type StepGraph } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
 import { matricesOf } from "../../graph/denseMatrices.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { RunSettings } from "../executor.ts";
 import { gradientJobs } from "./gradientCode.ts";

@@ -3,7 +3,7 @@ import { type Expression, inOrder } from "../../math/expression.ts";
 import { hoist } from "../../math/hoist.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { updateOf } from "../../math/optimizerFunction.ts";
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { isMatrixInput, orthogonalInput } from "../../math/orthogonal.ts";
 import { type UpdateValues, updateValuesOf } from "../../math/updateValues.ts";

@@ -2,7 +2,7 @@ import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { emitBody } from "../../../math/emitWgsl.ts";
 import { gradientScaleInput, isWeightInput, squaresInput, unitInput } from "../../../math/aroundUpdate.ts";
 import type { Expression } from "../../../math/expression.ts";
-import { memberHyperParameters } from "../../../math/optimizers.ts";
+import { memberHyperParameters } from "../../../math/hyperParameters.ts";
 import {
   type HostedUpdate,
   mostRunValues,
