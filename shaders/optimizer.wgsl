@@ -1,33 +1,10 @@
 // The step that an optimizer takes with one parameter, and the watch over values that are not finite. The optimizer itself is
-// `updated`, written by src/backend/webgpu/emit/emitOptimizer.ts. CPU reference: src/backend/cpu/update.ts. The kernel sets `rates`.
+// `updated`, written by src/backend/webgpu/emit/emitOptimizer.ts. CPU reference: src/backend/cpu/update.ts.
 
-#import step
-#import finite
+#import hyper
 #import stopped
 #expects var step: Step
 #expects fn updated(parameter: f32, gradient: f32, at: u32) -> f32
-
-struct Hyper {
-  members: u32,
-  parameterCount: u32,
-  splits: u32,
-  value0: f32, // numbers of the update that are the same for all members and steps
-  value1: f32,
-  value2: f32,
-  value3: f32,
-  value4: f32,
-  value5: f32,
-  value6: f32,
-  value7: f32,
-  value8: f32,
-  value9: f32,
-  value10: f32,
-  value11: f32,
-  value12: f32,
-}
-
-// Settings of the member that is updated.
-var<private> rates: MemberSettings;
 
 // False once this invocation has met a value that is not finite.
 var<private> allFinite = true;

@@ -59,6 +59,9 @@ export function initialState(optimizer: Optimizer, parameterCount: number): read
   });
 }
 
+/** Whether it makes the weights of dense layers orthogonal, as matrices: src/math/orthogonal.ts. */
+export const makesOrthogonal = (optimizer: Optimizer): boolean => updateOf(optimizer).direction !== undefined;
+
 /** Why only the layered strategy takes an optimizer, as the end of a sentence; undefined where all strategies do. */
 export const layeredOnly = (optimizer: Optimizer): string | undefined => definitionOf(optimizer).layeredOnly;
 

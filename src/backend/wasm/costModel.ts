@@ -3,7 +3,7 @@ import type { Optimizer } from "../../math/optimizer.ts";
 import { stateCount } from "../../math/optimizerFunction.ts";
 import { isShuffled, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
-import { graphFlops, updateFlops } from "../stepWork.ts";
+import { graphFlops, orthogonalFlops, updateFlops } from "../stepWork.ts";
 
 // What a step costs in WebAssembly, in milliseconds. docs/engine.md derives it.
 
@@ -66,8 +66,9 @@ function layeredMs(machine: WasmMachine, work: WasmWork, rows: number): number {
   const { parameterCount } = network;
   const optimizer = widestOptimizer(settings);
   const parameters = members * parameterCount;
-  const isShared = machine.threads > 1 && sharesLayered(6 * parameters * rows);
-  const flops = members * rows * graphFlops(graphOf(network)) + parameters * updateFlops(optimizer);
+  const ofMatrices = members * orthogonalFlops(network, optimizer);
+  const isShared = machine.threads > 1 && sharesLayered(6 * parameters * rows + ofMatrices);
+  const flops = members * rows * graphFlops(graphOf(network)) + parameters * updateFlops(optimizer) + ofMatrices;
   const seconds = Math.max(
     flops / (layeredShare * machine.flops),
     updateBytes(work, optimizer) / machine.bytesPerSecond,

@@ -96,7 +96,7 @@ export function gathersOf(request: LayeredRequest, buffers: LayeredBuffers): Dis
   ];
 }
 
-/** The run whose parameters are updated. */
+/** The run whose parameters are updated: updateDispatches.ts. */
 export interface UpdateRequest {
   readonly device: GpuDevice;
   readonly network: AnyNetwork;

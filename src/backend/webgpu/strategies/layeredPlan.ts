@@ -4,7 +4,9 @@ import type { GpuDevice } from "../device.ts";
 import type { Layout } from "../layout.ts";
 import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
 import { searchesLine, stateCount } from "../../../math/optimizerFunction.ts";
-import { clipsNorm, searchBytes, squareBytes } from "./costConstants.ts";
+import { orthogonalFlops } from "../../stepWork.ts";
+import { searchBytes, squareBytes } from "./costConstants.ts";
+import { orthogonalBytes } from "./orthogonalPlan.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type LayerShape, targetWidth } from "../../../graph/network.ts";
@@ -208,20 +210,28 @@ export interface LayeredRequest extends RunRequest {
   readonly lanes?: number;
 }
 
+/** Throws `LimitExceeded` where a buffer does not hold what an optimizer keeps. */
+function requireState({ device, network, members, settings }: RunRequest): void {
+  const { parameterCount } = network;
+  const optimizer = widestOptimizer(settings);
+  const bytes = 4 * stateCount(optimizer, parameterCount) * members * parameterCount;
+  const smaller = searchesLine(optimizer) ? "a smaller historySize, or " : "";
+  const fix = `take ${smaller}fewer members or smaller layers`;
+  requireFit(`plan: what ${optimizer.name} keeps`, bytes, device.maxBufferBytes, fix);
+}
+
 /** Plans a run layer by layer. */
 export function layeredRequest(request: RunRequest): LayeredRequest {
   const { device, network, members, plannedMembers = members, settings } = request;
   const rowCount = dataRowsOf(settings, network);
   const { batchSize } = settings;
   const plan = planLayered(device, { network, members: plannedMembers, rowCount, batchSize });
-  const { optimizer } = settings;
-  const stateBytes =
-    4 * stateCount(widestOptimizer(settings), network.parameterCount) * members * network.parameterCount;
-  const smaller = searchesLine(optimizer) ? "a smaller historySize, or " : "";
-  const fix = `take ${smaller}fewer members or smaller layers`;
-  requireFit(`plan: what ${optimizer.name} keeps`, stateBytes, device.maxBufferBytes, fix);
-  const groupMembers = Math.min(members, plan.groupMembers);
-  const workPerStep = (plan.workPerStep * members) / plannedMembers;
+  requireState(request);
+  const ofMatrices = orthogonalFlops(network, settings.optimizer);
+  // As many members as a dispatch may take if it had all the work on their matrices to do.
+  const forMatrices = Math.max(1, Math.floor(device.dispatchFlops / Math.max(1, ofMatrices)));
+  const groupMembers = Math.min(members, plan.groupMembers, forMatrices);
+  const workPerStep = (plan.workPerStep * members) / plannedMembers + members * ofMatrices;
   return { ...request, plan: { ...plan, groupMembers, workPerStep } };
 }
 
@@ -254,12 +264,20 @@ export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
     4 * (inputs.length + targets.length + gathered + nodes + gradients + parameters + small) +
     uniforms +
     squareBytes(settings, network, members) +
+    orthogonalBytes(network, settings.optimizer, members) +
     searchBytes(settings)
   );
 }
 
-/** Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers; gathering, drawing and clipping by norm apart. */
-export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, settings?: RunSettings): string[] {
+/**
+ * Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers; gathering and drawing apart.
+ * @param ending the kernels behind those of the network
+ */
+export function kernelsOf(
+  network: AnyNetwork,
+  { layers }: LayeredPlan,
+  ending: readonly string[] = ["update"],
+): string[] {
   const names = scheduleOf(network).tasks.map((task): string => {
     if (task.kind === "dense") return kernelName("forward", layers[task.layer.index]!.forward);
     if (task.kind === "denseInputs") return kernelName("backwardInputs", layers[task.layer.index]!.backwardInputs);
@@ -267,6 +285,5 @@ export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, settings
     if (task.kind === "sums") return "backwardWeights";
     return task.kind === "table" ? "tableGradients" : task.kind;
   });
-  if (settings && searchesLine(settings.optimizer)) return [...names, "lbfgs"];
-  return [...names, ...(settings && clipsNorm(settings) ? ["gradientSquares"] : []), "update"];
+  return [...names, ...ending];
 }

@@ -7,7 +7,10 @@ import { gradientSizes, squaresKernel, updateKernel } from "../kernels.ts";
 import { squareBlocks, stepWindow, updateEntries, updateInvocations } from "./costConstants.ts";
 import type { UpdateBuffers, UpdateRequest } from "./dispatches.ts";
 
-/** What ends a step: that of L-BFGS, or where gradients are clipped by norm the sums of their squares, and the update. */
+/**
+ * What ends a step: the update of L-BFGS; or where gradients are clipped by norm the sums of their squares, what makes matrices orthogonal, and
+ * the update.
+ */
 export async function createUpdateDispatches(request: UpdateRequest, buffers: UpdateBuffers): Promise<Dispatch[]> {
   const { device, network, settings, plan } = request;
   if (searchesLine(settings.optimizer)) {
@@ -18,14 +21,23 @@ export async function createUpdateDispatches(request: UpdateRequest, buffers: Up
   const entries = updateEntries(device.kind, network);
   const own = kernelUpdateOf(widestOptimizer(settings));
   const squares = own.clipsNorm ? await createSquares(request, buffers) : undefined;
+  const matrices =
+    own.directionCode === undefined ? undefined : await createOrthogonal(request, buffers, squares?.sums);
   const bound = [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status];
-  const update = createDispatch(device, await createKernel(device, updateKernel(own, network), { ENTRIES: entries }), {
+  const source = updateKernel(own, network, matrices?.code);
+  const update = createDispatch(device, await createKernel(device, source, { ENTRIES: entries }), {
     label: settings.optimizer.name,
-    bound: [...bound, ...(squares ? [squares.sums] : [])],
+    bound: [...bound, ...(squares ? [squares.sums] : []), ...(matrices ? [matrices.orthogonal] : [])],
     invocations: () => updateInvocations(network, entries),
     members: plan.groupMembers,
   });
-  return [...(squares ? [squares.dispatch] : []), update];
+  return [...(squares ? [squares.dispatch] : []), ...(matrices?.dispatches ?? []), update];
+}
+
+/** The dispatches that make matrices orthogonal, loaded where they are needed. */
+async function createOrthogonal(request: UpdateRequest, buffers: UpdateBuffers, squares: GPUBuffer | undefined) {
+  const { createOrthogonalDispatches } = await import("./orthogonalDispatches.ts");
+  return createOrthogonalDispatches(request, buffers, squares);
 }
 
 /** The dispatch that adds up squares of gradients, and the buffer of its sums. */
