@@ -1,5 +1,6 @@
 // The loss of a member that has stopped. The bits are not known before the kernel runs: a constant NaN would be an error.
 
+#import step
 #expects var step: Step
 
 fn stoppedLoss() -> f32 {
