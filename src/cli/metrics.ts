@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { type MetricName, metricNames } from "../data.ts";
+import { type MetricName, metricNames, type Preprocessing } from "../data.ts";
+import type { MetricOptions } from "../node.ts";
 import { folded, list } from "./flags.ts";
 
 /** Names as people write them, `roc-auc`, become ours; who knows the task tells of those that are none. */
@@ -14,4 +15,13 @@ export function addMetricsOption(command: Command): Command {
     `scores beside the usual ones: ${metricNames.join(", ")}, top3 (those that fit the target)`,
     metrics,
   );
+}
+
+/** What is measured beside the usual scores: metrics of numbers in the units of the table. */
+export function metricOptions(
+  { metrics: names }: { readonly metrics?: readonly MetricName[] },
+  { target }: Preprocessing,
+): MetricOptions {
+  if (!names) return {};
+  return { metrics: names, ...(target.kind === "number" && { targetUnits: target.columns }) };
 }

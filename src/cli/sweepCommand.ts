@@ -1,5 +1,9 @@
 import type { Command } from "commander";
+import { addCheckpointOptions } from "./checkpointing.ts";
 import { integer } from "./flags.ts";
+import { addFoldOptions } from "./folds.ts";
+import { addHalvingOptions } from "./halving.ts";
+import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
@@ -11,6 +15,8 @@ import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } f
 const examples = `Examples:
   thalweg sweep penguins.json --target Species --learning-rate log:1e-4..1
   thalweg sweep cars.csv --target price --layers 8,16 --seed 0..99 --csv all.csv
+  thalweg sweep cars.csv --target price --learning-rate log:1e-4..1 --hyperband --epochs 81
+  thalweg sweep cars.csv --target price --weight-decay 0,1e-4,1e-2 --folds 5
 `;
 
 const notes = `
@@ -18,6 +24,7 @@ The networks differ in --learning-rate, --momentum, --weight-decay and --seed al
 a range a..b, or log:a..b with even steps of the logarithm; or a list a,b,c. Lists are combined to a grid, ranges are
 spread over the networks so that every part of each is tried. A seed decides the initial weights and the order of rows.
 The best network, by the loss over the rows held out, is saved as a model like any other, and checked by --verify.
+With --halving or --hyperband most networks stop early; with --folds the settings are compared by all rows, each held out once.
 `;
 
 const swept =
@@ -43,11 +50,19 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
   addStepOptions(command, "values", swept)
     .option("--seed <values>", "of initial weights and order of rows (default: 1, 2, 3, …)", swept("--seed"))
     .option("--bootstrap", "train each on as many rows drawn with replacement, by its seed");
+  addHalvingOptions(command);
+  addFoldOptions(
+    command,
+    "compare the settings by cross-validation: so many parts of the rows are held out in turn, with each seed; the best is then trained on all rows",
+  );
+  addMetricsOption(command);
   addRegularisationOptions(command);
   addUpdateOptions(command);
-  addOutputOptions(command)
+  addCheckpointOptions(addOutputOptions(command))
     .option("--top <count>", "networks to list", integer("--top", 1, 10_000), 10)
     .option("--csv <file>", "write a line for each network: settings, losses, where it stopped");
   command.addHelpText("after", notes);
-  command.action((file: string, flags: SweepFlags) => sweep(file, flags, interrupts));
+  command.action((file: string, flags: SweepFlags) =>
+    sweep(file, { flags, interrupts, isTyped: (key) => command.getOptionValueSource(key) === "cli" }),
+  );
 }
