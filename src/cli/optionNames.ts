@@ -16,10 +16,13 @@ const compound = new Map([
   ["classWeights", "--class-weights"],
 ]);
 
-/** Layers that options add, as their checks name them. */
+/** What options add, as its checks name it. */
 const layers: Readonly<Record<string, string>> = {
   "network: dropout: rate": "--dropout",
   "network: gaussianNoise: deviation": "--noise",
+  "train: mixup": "--mixup",
+  "train: mixup: alpha": "--mixup: alpha",
+  "train: mixup: copies": "--mixup: copies",
 };
 
 /** Options whose names are also words: they are options only where a place ends with them. */
@@ -61,6 +64,8 @@ const placeIn = (place: string): string =>
 const fixIn = (fix: string): string =>
   named(fix)
     .replace(/\bor momentum(?= \()/, "or --momentum")
+    .replace(/\bcategories: "oneHot"/, "--categories oneHot")
+    .replace(/\bor leave mixup out$/, "or leave --mixup out")
     .replace(
       /^pass momentum, (\S+) for example, or leave nesterov out$/,
       "pass --momentum $1, or leave --nesterov out",

@@ -21,6 +21,7 @@ import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
 import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
+import type { Mixup } from "./mixup.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
 import { type EarlyStopping, intervalPlace, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
@@ -93,6 +94,11 @@ export interface TrainOptions extends LabelOptions, MetricOptions {
   readonly earlyStopping?: EarlyStopping;
   /** Compare members at rungs by their validation, and let only the best go on: successive halving, or Hyperband. Needs `validation`. */
   readonly halving?: Halving;
+  /**
+   * Learn from mixtures of two rows, which are made once, by `seed`, on the host (Zhang et al. 2018). An epoch is as many mixtures as there are
+   * rows. Not for numbers of categories.
+   */
+  readonly mixup?: Mixup;
   /** Default: every 200 ms, and at the end; with early stopping whenever members are judged. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
@@ -161,6 +167,7 @@ const known = [
   "targetUnits",
   "earlyStopping",
   "halving",
+  "mixup",
   "logInterval",
   "signal",
 ];
@@ -254,6 +261,8 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
 interface HeldOutMembers {
   readonly members: number;
   readonly heldOut?: RunSettings["heldOut"];
+  /** What is learned from instead of the rows themselves. */
+  readonly mixed?: Dataset;
 }
 
 /** Names are checked when the metrics are loaded. */
@@ -269,9 +278,8 @@ function planWithoutSchedule(
   network: AnyNetwork,
   data: Dataset,
   options: TrainOptions,
-  of: number | HeldOutMembers,
+  { members, heldOut, mixed = data }: HeldOutMembers,
 ): TrainPlan {
-  const { members, heldOut } = typeof of === "number" ? { members: of } : of;
   requireOptions("train", options, known);
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network) - (heldOut?.rows ?? 0);
@@ -284,7 +292,7 @@ function planWithoutSchedule(
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
-    data: trainingRows(network, data, options),
+    data: trainingRows(network, mixed, options),
     optimizer: surrounded,
     batchSize: size,
     shuffle,
@@ -337,8 +345,12 @@ export async function planTraining(
   options: TrainOptions,
   of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
-  const members = typeof of === "number" ? of : of.members;
-  const base = planWithoutSchedule(network, data, options, of);
+  const { members, heldOut } = typeof of === "number" ? { members: of } : of;
+  const { mixup, seed } = options ?? {};
+  const mixed =
+    mixup && (await import("./mixup.ts")).mixedRows(network, data, { mixup, ...(seed !== undefined && { seed }) });
+  const rows = { members, ...(heldOut && { heldOut }), ...(mixed && { mixed }) };
+  const base = planWithoutSchedule(network, data, options, rows);
   const plan = { ...base, ...(await halvingOf(network, options, { plan: base, members })) };
   const { totalSteps, settings, halving } = plan;
   const { schedule, resume } = options;
