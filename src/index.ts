@@ -16,6 +16,7 @@ export {
   type Trace,
   type Checkpoint,
   type EarlyStoppingState,
+  type PlateauState,
   type HalvingState,
   type Fingerprint,
 } from "./backend/executor.ts";
@@ -131,6 +132,9 @@ export type {
 export type { Model, ModelOptions } from "./model/model.ts";
 export type { StoppingResult } from "./model/earlyStopper.ts";
 export type { EarlyStopping } from "./model/earlyStopping.ts";
+export type { MonitoredMetric } from "./model/monitor.ts";
+export type { PlateauResult, Reductions } from "./model/plateaus.ts";
+export type { ReduceOnPlateau } from "./model/reduceOnPlateau.ts";
 export type { HalvingResult } from "./model/halver.ts";
 export { type Halving, hyperbandMembers, type Rung } from "./model/halving.ts";
 export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";

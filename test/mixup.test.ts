@@ -100,7 +100,7 @@ const rowOf = (values: FloatArray, row: number, width: number) => [...values.sub
 
 test("each mixture lies between its row and a partner, inputs and targets at one share; partners are permutations", () => {
   const copies = 3;
-  const mixed = mixedRows(classes, data, { mixup: { alpha: 0.4, copies }, seed: 5 });
+  const mixed = mixedRows(classes, data, { alpha: 0.4, copies, seed: 5 });
   expect([mixed.inputs.length, mixed.targets.length]).toEqual([copies * rows * 3, copies * rows * 4]);
   expect(mixed.inputs).toBeInstanceOf(data.inputs.constructor);
   const found: { partner: number; share: number }[] = [];
@@ -127,12 +127,12 @@ test("each mixture lies between its row and a partner, inputs and targets at one
   }
   expect(found.length).toBeGreaterThan(copies * rows * 0.8); // the others are so close to one of their rows that any partner fits
   expect(new Set(found.map(({ partner }) => partner)).size).toBeGreaterThan(rows * 0.8);
-  const again = mixedRows(classes, data, { mixup: { alpha: 0.4, copies }, seed: 5 });
+  const again = mixedRows(classes, data, { alpha: 0.4, copies, seed: 5 });
   expect(again).toEqual(mixed);
-  const other = mixedRows(classes, data, { mixup: { alpha: 0.4, copies }, seed: 6 });
+  const other = mixedRows(classes, data, { alpha: 0.4, copies, seed: 6 });
   expect(other.inputs).not.toEqual(mixed.inputs);
   // More copies of the same seed begin with the same ones.
-  const more = mixedRows(classes, data, { mixup: { alpha: 0.4, copies: 5 }, seed: 5 });
+  const more = mixedRows(classes, data, { alpha: 0.4, copies: 5, seed: 5 });
   expect(more.inputs.subarray(0, mixed.inputs.length)).toEqual(mixed.inputs);
 });
 
@@ -140,7 +140,7 @@ test("partners of a copy are each row once, and equal values stay what they are"
   // Inputs that name the row: their mixtures over a copy sum to λ-weighted sums; with halves they tell partner + row.
   const named = network({ inputs: 1, layers: [dense(1)], loss: "meanSquaredError" });
   const numbers = Float64Array.from({ length: rows }, (_, row) => 2 ** (row % 26) + row);
-  const halves = mixedRows(named, { inputs: numbers, targets: numbers }, { mixup: { alpha: 1e6, copies: 2 }, seed: 1 });
+  const halves = mixedRows(named, { inputs: numbers, targets: numbers }, { alpha: 1e6, copies: 2, seed: 1 });
   for (const copy of [0, 1]) {
     const own = halves.inputs.subarray(copy * rows, (copy + 1) * rows);
     const partners = Array.from(own, (value, row) => {
@@ -150,12 +150,12 @@ test("partners of a copy are each row once, and equal values stay what they are"
     expect(new Set(partners).size).toBeGreaterThan(rows * 0.7); // small numbers beside large ones are lost in the share's deviation
   }
   const equal = { inputs: new Float32Array(rows).fill(0.1), targets: new Float32Array(rows).fill(0.3) };
-  const same = mixedRows(named, equal, { mixup: { alpha: 0.2, copies: 1 } });
+  const same = mixedRows(named, equal, { alpha: 0.2, copies: 1 });
   expect([same.inputs, same.targets]).toEqual([equal.inputs, equal.targets]);
   const single = mixedRows(
     named,
     { inputs: Float32Array.of(2), targets: Float32Array.of(3) },
-    { mixup: { alpha: 0.2, copies: 2 } },
+    { alpha: 0.2, copies: 2 },
   );
   expect([...single.inputs, ...single.targets]).toEqual([2, 2, 3, 3]);
 });
@@ -163,14 +163,14 @@ test("partners of a copy are each row once, and equal values stay what they are"
 test("weights of rows: the loss of a mixture is the mixture of the weighted losses", () => {
   const weights = Float64Array.from({ length: rows }, (_, row) => (row % 3 === 0 ? 0 : 1 + (row % 5)));
   const [inputs, targets] = [Float64Array.from(data.inputs), Float64Array.from(data.targets)];
-  const mixup = { alpha: 0.7, copies: 2 };
-  const plain = mixedRows(classes, { inputs, targets }, { mixup, seed: 5 });
-  const mixed = mixedRows(classes, { inputs, targets, weights }, { mixup, seed: 5 });
+  const mixup = { alpha: 0.7, copies: 2, seed: 5 };
+  const plain = mixedRows(classes, { inputs, targets }, mixup);
+  const mixed = mixedRows(classes, { inputs, targets, weights }, mixup);
   expect(mixed.inputs).toEqual(plain.inputs);
   // One-hot targets times weights, mixed by the same shares and partners: what a data set of weighted targets gives.
   const regression = network({ inputs: 3, layers: [dense(4)], loss: "meanSquaredError" });
   const folded = targets.map((target, at) => target * weights[Math.floor(at / 4)]!);
-  const wanted = mixedRows(regression, { inputs, targets: folded }, { mixup, seed: 5 });
+  const wanted = mixedRows(regression, { inputs, targets: folded }, mixup);
   for (const [at, target] of mixed.targets.entries())
     expect(Math.abs(target * mixed.weights![Math.floor(at / 4)]! - wanted.targets[at]!)).toBeLessThan(1e-12);
 });
@@ -183,7 +183,7 @@ const optionsOf = (members: number): TrainOptions => ({
   perMember: { seed: Array.from({ length: members }, (_, member) => 60 + member) },
   labelSmoothing: 0.1,
 });
-const mixup = { alpha: 0.4, copies: 3 };
+const mixup = { alpha: 0.4, copies: 3, seed: 5 };
 
 test.each(devices)(
   "%s: a training learns from the mixtures, as many steps an epoch as there are rows",
@@ -196,7 +196,7 @@ test.each(devices)(
     // By hand: the mixtures as a data set of its own.
     using byHand = await createModel(classes, { device: device(), members: 3, seed: 1 });
     const { epochs: __, ...others } = optionsOf(3);
-    await byHand.fit(mixedRows(classes, data, { mixup, seed: 5 }), { ...others, steps: 36 });
+    await byHand.fit(mixedRows(classes, data, mixup), { ...others, steps: 36 });
     expect(await model.readParameters()).toEqual(await byHand.readParameters());
     using plain = await createModel(classes, { device: device(), members: 3, seed: 1 });
     await plain.fit(data, optionsOf(3));
@@ -236,10 +236,11 @@ test.each<[string, unknown, RegExp]>([
   ["no alpha", {}, /^train: mixup: alpha: expected a number from 1e-6 to 1e6, got undefined; pass 0\.2/],
   ["an alpha of 0", { alpha: 0 }, /^train: mixup: alpha: .* got 0;/],
   ["NaN", { alpha: Number.NaN }, /^train: mixup: alpha: .* got NaN;/],
-  ["a number alone", 0.2, /^train: mixup: expected options among alpha, copies, got 0\.2;/],
+  ["a number alone", 0.2, /^train: mixup: expected options among alpha, copies, seed, got 0\.2;/],
   ["half a copy", { alpha: 1, copies: 1.5 }, /^train: mixup: copies: .* got 1\.5/],
   ["more copies than memory", { alpha: 1, copies: 2 ** 30 }, /^train: mixup: copies: expected an integer from 1 to \d+, got 1073741824/],
-  ["another option", { alpha: 1, lambda: 2 }, /^train: mixup: expected options among alpha, copies, got lambda/],
+  ["half a seed", { alpha: 1, seed: 0.5 }, /^train: mixup: seed: .* got 0\.5/],
+  ["another option", { alpha: 1, lambda: 2 }, /^train: mixup: expected options among alpha, copies, seed, got lambda/],
 ])("%s: an error that says what is expected", async (_, wrong, message) => {
   using model = await createModel(classes, { device: reference });
   await expect(model.fit(data, { mixup: any(wrong) })).rejects.toEqual(invalid(message));

@@ -51,10 +51,8 @@ describe("--halving", () => {
   });
 
   test("the winner is the network that a sweep of it alone gives, bit for bit", async () => {
-    const { stdout } = await thalweg([
-      ...[...sweepPenguins, ...rates, "--members", "9", "--epochs", "9", "--halving", "--json", "--quiet"],
-      ...["--output", "winner.safetensors"],
-    ]);
+    const halved = ["--members", "9", "--epochs", "9", "--halving", "--json", "--quiet"];
+    const { stdout } = await thalweg([...sweepPenguins, ...rates, ...halved, "--output", "winner.safetensors"]);
     const { best, halving } = JSON.parse(stdout);
     expect(halving).toEqual({
       rungs: [

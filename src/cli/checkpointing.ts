@@ -49,6 +49,7 @@ function every(text: string): CheckpointOptions["interval"] {
 
 export const addCheckpointOptions = (command: Command): Command =>
   command
+    .optionsGroup("Checkpoints:")
     .option(
       "--checkpoint <folder>",
       "where the state of the run is kept (default: the system's state folder, after 30 s)",

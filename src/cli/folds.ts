@@ -12,6 +12,7 @@ import { Stop } from "./exitCodes.ts";
 import { integer } from "./flags.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
 import { createProgressView } from "./progress.ts";
+import { judgingFlagsOf, type StoppingFlags } from "./stopping.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import type { Session } from "./training.ts";
 
@@ -22,9 +23,8 @@ export const addFoldOptions = (
   then = "cross-validate: hold out one of so many parts of the rows in turn, and then train the model on all rows",
 ): Command => command.option("--folds <count>", then, integer("--folds", 2));
 
-interface FoldFlags {
+interface FoldFlags extends StoppingFlags {
   readonly folds?: number;
-  readonly patience?: number;
   readonly mixup?: unknown;
 }
 
@@ -35,14 +35,10 @@ export function withFolds<Flags extends FoldFlags>(flags: Flags): Flags {
     const expected = "no --mixup beside it: rows that are held out would be mixed with others";
     throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "leave one of them out" });
   }
-  if (flags.patience === undefined) return { ...flags, validation: 0 };
-  const expected = "no --patience beside it: the model is trained on all rows, and none are left to stop by";
-  throw new InvalidInput({
-    place: "--folds",
-    expected,
-    got: `--patience ${flags.patience}`,
-    fix: "leave one of them out",
-  });
+  const [judging] = judgingFlagsOf(flags);
+  if (judging === undefined) return { ...flags, validation: 0 };
+  const expected = `no ${judging} beside it: the model is trained on all rows, and none are left to judge it by`;
+  throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "leave one of them out" });
 }
 
 /** A number over the folds. */

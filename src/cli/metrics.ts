@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type MetricName, metricNames, type Preprocessing } from "../data.ts";
 import type { MetricOptions } from "../node.ts";
 import { folded, list } from "./flags.ts";
+import { monitoredOf, type StoppingFlags } from "./stopping.ts";
 
 /** Names as people write them, `roc-auc`, become ours; who knows the task tells of those that are none. */
 const metrics = (text: string): MetricName[] =>
@@ -19,9 +20,10 @@ export function addMetricsOption(command: Command): Command {
 
 /** What is measured beside the usual scores: metrics of numbers in the units of the table. */
 export function metricOptions(
-  { metrics: names }: { readonly metrics?: readonly MetricName[] },
+  flags: StoppingFlags & { readonly metrics?: readonly MetricName[] },
   { target }: Preprocessing,
 ): MetricOptions {
-  if (!names) return {};
-  return { metrics: names, ...(target.kind === "number" && { targetUnits: target.columns }) };
+  const names = new Set([...(flags.metrics ?? []), ...monitoredOf(flags)]);
+  if (names.size === 0) return {};
+  return { metrics: [...names], ...(target.kind === "number" && { targetUnits: target.columns }) };
 }

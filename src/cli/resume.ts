@@ -26,6 +26,7 @@ export interface Resumed<Flags extends ResumableFlags> {
 
 /** What says where and how things are told, and may be another each time. */
 const free: ReadonlySet<string> = new Set([
+  "chart",
   "checkpoint",
   "csv",
   "device",
@@ -43,7 +44,7 @@ const free: ReadonlySet<string> = new Set([
   "verifyWebgpu",
 ]);
 /** Of the free ones those that a run does not pass on. */
-const momentary: ReadonlySet<string> = new Set(["force", "history", "json", "quiet", "resume"]);
+const momentary: ReadonlySet<string> = new Set(["chart", "force", "history", "json", "quiet", "resume"]);
 
 /** Of a run, what a checkpoint keeps of its options. */
 export const keptFlags = (flags: object): Record<string, unknown> =>
@@ -51,10 +52,12 @@ export const keptFlags = (flags: object): Record<string, unknown> =>
 
 const optionOf = (key: string): string => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
+/** An option as it was written. */
 function shown(value: unknown): string {
   if (Array.isArray(value)) return value.join(",");
   const isValues = typeof value === "object" && value !== null && "kind" in value;
-  return isValues ? describeValues(value as Values, String) : String(value ?? "none");
+  if (isValues) return describeValues(value as Values, String);
+  return String((value as { readonly text?: unknown } | null | undefined)?.text ?? value ?? "none");
 }
 
 /** A run of which more epochs are wanted goes on; with rungs, which follow from its length, it would be another. */

@@ -22,7 +22,7 @@ import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { inOwnWords, keptFlags, resume, tellOtherDevice } from "./resume.ts";
 import { describeSchedule } from "./scheduleFlag.ts";
-import { stoppingOf } from "./stopping.ts";
+import { judgingFlagsOf, requireMonitor, stoppingOf } from "./stopping.ts";
 import { conclude } from "./sweepConclusion.ts";
 import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
 import { axisNames } from "./sweepReport.ts";
@@ -66,8 +66,8 @@ async function announce(session: SweepSession, device: Device): Promise<void> {
 const medianOf = (values: FloatArray): number => quantilesOf(values, [0.5])[0]!;
 
 /** Shows the median of the networks: a few that are about to diverge would be all that there is to see in a mean. */
-function viewOf(output: Output, { epochs }: SweepFlags, members: number): ProgressView {
-  const view = createProgressView(output, { epochs, lossName: "median loss" });
+function viewOf(output: Output, { epochs, chart }: SweepFlags, members: number): ProgressView {
+  const view = createProgressView(output, { epochs, lossName: "median loss", chart });
   return {
     ...view,
     show(progress) {
@@ -94,12 +94,19 @@ function createPopulation(
   return createModel(network, { ...start, members, ...(parameters ? { parameters } : drawn) });
 }
 
-/** When members stop, of all networks. */
-const stopping = (
-  flags: SweepFlags,
-  prepared: Prepared,
-): Pick<TrainOptions, "earlyStopping" | "halving" | "validation"> =>
-  halvingOf(flags, prepared) ?? stoppingOf({ ...flags, members: 1 }, prepared);
+type Judged = Pick<TrainOptions, "earlyStopping" | "reduceOnPlateau" | "halving" | "validation">;
+
+/** How networks are judged on the rows held out, each for itself or by the others. */
+function judgedBy(flags: SweepFlags, prepared: Prepared): Judged {
+  requireMonitor(flags, prepared);
+  const halving = halvingOf(flags, prepared);
+  const { monitor, ...others } = { ...flags, members: 1 }; // one of them is verified
+  const isMonitored = halving === undefined || judgingFlagsOf(flags).length > 0;
+  return {
+    ...stoppingOf(isMonitored && monitor !== undefined ? { ...others, monitor } : others, prepared),
+    ...halving,
+  };
+}
 
 export interface SweepCall {
   readonly flags: SweepFlags;
@@ -133,7 +140,7 @@ async function prospect(name: string, { flags: typed, interrupts, isTyped }: Swe
   const table = await readTableFile(output, name, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.splitSeed);
   requireMetrics("sweep", flags.metrics ?? [], prepared.preprocessing);
-  const options = { ...ofAll, ...stopping(flags, prepared), ...(resumed && { resume: resumed.checkpoint }) };
+  const options = { ...ofAll, ...judgedBy(flags, prepared), ...(resumed && { resume: resumed.checkpoint }) };
   const network = networkOf(flags, prepared.preprocessing);
   return { flags, output, interrupts, plan, file, csv, table, prepared, resumed, network, options, place };
 }
@@ -163,10 +170,10 @@ export async function sweep(name: string, call: SweepCall): Promise<void> {
   const device = await openDevice(output, flags.device);
   try {
     const view = viewOf(output, flags, plan.members);
-    const onLost = (why: string): void => view.note(lostNote(why));
+    const onLost = (why: string): void => output.info("", lostNote(why));
     const parameters = resumed?.checkpoint.parameters;
     const model = await createPopulation(flags, plan, network, { device, onLost, parameters });
-    const checkpointing = checkpointingOf(known, { name, device, say: view.note });
+    const checkpointing = checkpointingOf(known, { name, device, say: (text) => output.info("", text) });
     const session = { ...known, options, model, checkpointing };
     try {
       await announce(session, device);

@@ -4,6 +4,7 @@ import { halvingLines } from "./halving.ts";
 import { metricOptions } from "./metrics.ts";
 import { duration, grouped } from "./numbers.ts";
 import { describeKept } from "./outputFile.ts";
+import { reductionsOf } from "./stopping.ts";
 import { saveAfterLoss } from "./sweepLoss.ts";
 import { rankNetworks } from "./sweepRanking.ts";
 import { type SweepReport, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
@@ -121,7 +122,11 @@ export async function conclude(session: SweepSession, outcome: Outcome): Promise
   const picked = await model.pick(winner);
   try {
     const steps = (model.earlyStopping ?? model.halving)?.steps[winner];
-    const own: Session = { ...session, model: picked, options: optionsOf(flags, plan, winner), steps };
+    const reductions = model.reduceOnPlateau && reductionsOf(model.reduceOnPlateau, winner);
+    const { validation, reduceOnPlateau } = session.options;
+    const judged = reductions && validation && reduceOnPlateau && { validation, reduceOnPlateau };
+    const options = { ...optionsOf(flags, plan, winner), ...judged };
+    const own: Session = { ...session, model: picked, options, steps, ...(reductions && { reductions }) };
     const { attempt, refused } = attempts(); // a full disk, say: the ranking is told nevertheless
     const written = await attempt(() => save(own, outcome, session));
     const keptTable = await attempt(() =>

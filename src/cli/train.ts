@@ -24,7 +24,7 @@ import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
 import { inOwnWords, keptFlags, resume, tellOtherDevice } from "./resume.ts";
-import { stoppingOf } from "./stopping.ts";
+import { requireStopping, stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
 import { updateOptionsOf } from "./updateFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
@@ -179,9 +179,16 @@ function claimFiles(input: string, flags: TrainFlags): Pick<Session, "file" | "h
   return { file, history: claimHistory(input, flags, file) };
 }
 
-function viewOf(output: Output, { epochs }: TrainFlags, { history }: Pick<Session, "history">): ProgressView {
-  const view = createProgressView(output, { epochs });
+function viewOf(output: Output, { epochs, chart }: TrainFlags, { history }: Pick<Session, "history">): ProgressView {
+  const view = createProgressView(output, { epochs, chart });
   return history?.watching(view) ?? view;
+}
+
+/** Throws `InvalidInput` on flags that do not fit the table, before a device is opened. */
+function requireFitting(flags: TrainFlags, prepared: Prepared): void {
+  requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
+  requireStopping(flags, prepared);
+  networkOf(flags, prepared.preprocessing);
 }
 
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
@@ -195,13 +202,13 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const files = claimFiles(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
-  requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
-  networkOf(flags, prepared.preprocessing);
+  requireFitting(flags, prepared);
   const device = await openDevice(output, flags.device);
   try {
     const checkpoint = resumed?.saved.checkpoint;
     const view = viewOf(output, flags, files);
-    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
+    const say = (text: string): void => output.info("", text);
+    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => say(lostNote(why)) };
     const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
     const goesOn = checkpoint && !isDone;
@@ -212,7 +219,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       const run = { flags: keptFlags(flags), device: device.name };
       return { network, members, checkpoint: state, preprocessing, run };
     };
-    const checkpointing = place && new Checkpointing({ flags, table: file, place, command, contentOf, say: view.note });
+    const checkpointing = place && new Checkpointing({ flags, table: file, place, command, contentOf, say });
     const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
     try {
       await announce(session, device);

@@ -9,7 +9,13 @@ import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
 import { train } from "./train.ts";
 import type { TrainFlags } from "./trainFlags.ts";
-import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
+import {
+  addCheckOptions,
+  addDataOptions,
+  addNetworkOptions,
+  addOutputOptions,
+  addStepOptions,
+} from "./trainOptions.ts";
 
 const examples = `Examples:
   thalweg train penguins.json --target Species --verify
@@ -34,15 +40,15 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     integer("--members", 1, 2 ** 20),
     1,
   );
-  addFoldOptions(addStepOptions(command, "number", number)).option(
+  addStepOptions(command, "number", number).option(
     "--seed <number>",
     "of the split, the initial weights and the order of rows",
     integer("--seed", 0),
     1,
   );
-  addMetricsOption(command);
-  addRegularisationOptions(command);
   addUpdateOptions(command);
+  addRegularisationOptions(command);
+  addFoldOptions(addMetricsOption(addCheckOptions(command)));
   addOutputOptions(command).option(
     "--history <file>",
     "write losses and scores of each epoch: .csv, .json, or .svg with curves",

@@ -18,6 +18,7 @@ import { type Progress, Trainer } from "./trainer.ts";
 const refused = [
   "validation",
   "earlyStopping",
+  "reduceOnPlateau",
   "halving",
   "mixup",
   "resume",

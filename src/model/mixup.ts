@@ -21,6 +21,8 @@ export interface Mixup {
    * where they would have more than 2²⁶ values.
    */
   readonly copies?: number;
+  /** Decides partners and shares; default 0. All members have the same mixtures, whatever their own seeds are: each is what it is alone. */
+  readonly seed?: number;
 }
 
 const place = "train: mixup";
@@ -102,14 +104,10 @@ const weightedShares = ({ rows, shares }: Mixing, weights: FloatArray, mixed: Fl
  * @param data checked against the network
  * @throws InvalidInput
  */
-export function mixedRows(
-  network: AnyNetwork,
-  data: Dataset,
-  { mixup, seed = 0 }: { readonly mixup: Mixup; readonly seed?: number },
-): Dataset {
-  requireOptions(place, mixup, ["alpha", "copies"]);
-  requireSeed("train: seed", seed);
-  const { alpha } = mixup;
+export function mixedRows(network: AnyNetwork, data: Dataset, mixup: Mixup): Dataset {
+  requireOptions(place, mixup, ["alpha", "copies", "seed"]);
+  const { alpha, seed = 0 } = mixup;
+  requireSeed(`${place}: seed`, seed);
   requireAlpha(alpha);
   requireAmounts(network);
   const rows = requireDataset("train", data, network);

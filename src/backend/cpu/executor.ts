@@ -1,4 +1,13 @@
-import { batchAt, hasOwnRows, optimizersOf, rowCountOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
+import {
+  batchAt,
+  hasOwnRows,
+  optimizersOf,
+  rowCountOf,
+  rowsOf,
+  seedOf,
+  widestOptimizer,
+  withLearningRate,
+} from "../batches.ts";
 import { trainedNetwork } from "../rowWeights.ts";
 import { LimitExceeded } from "../../errors.ts";
 import {
@@ -142,8 +151,8 @@ class ReferenceRun implements TrainingRun {
     return 1;
   }
 
-  setLearningRate(learningRate: number): void {
-    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+  setLearningRate(learningRate: number | Float64Array): void {
+    this.#settings = withLearningRate(this.#settings, learningRate);
     this.#optimizers = optimizersOf(this.#settings, this.#parameters.length);
   }
 
