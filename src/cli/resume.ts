@@ -5,14 +5,19 @@ import { BadFile, type Device, InvalidInput } from "../node.ts";
 import type { CheckpointFlags } from "./checkpointing.ts";
 import { checkpointsIn, checkpointsOfTable, type RunCommand } from "./checkpointFolder.ts";
 import { placeOf, readBytes } from "./files.ts";
+import { withFolds } from "./folds.ts";
 import { grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
 import { describeValues, type Values } from "./sweepValues.ts";
+import { type CommonFlags, usualRate } from "./trainFlags.ts";
 
 // `--resume`: the options of the run come from its checkpoint.
 
 /** Flags of a command whose runs go on. */
-interface ResumableFlags extends CheckpointFlags {
+interface ResumableFlags extends CommonFlags, CheckpointFlags {
+  readonly learningRate?: number | Values;
+  /** Of a sweep. */
+  readonly splitSeed?: number;
   /** True and "latest": the newest; else a file or a folder. */
   readonly resume?: string | true;
 }
@@ -28,6 +33,7 @@ export interface Resumed<Flags extends ResumableFlags> {
 const free: ReadonlySet<string> = new Set([
   "chart",
   "checkpoint",
+  "config",
   "csv",
   "device",
   "every",
@@ -37,6 +43,7 @@ const free: ReadonlySet<string> = new Set([
   "keep",
   "metrics",
   "output",
+  "printConfig",
   "quiet",
   "resume",
   "top",
@@ -44,11 +51,28 @@ const free: ReadonlySet<string> = new Set([
   "verifyWebgpu",
 ]);
 /** Of the free ones those that a run does not pass on. */
-const momentary: ReadonlySet<string> = new Set(["chart", "force", "history", "json", "quiet", "resume"]);
+const momentary: ReadonlySet<string> = new Set([
+  "chart",
+  "config",
+  "printConfig",
+  "force",
+  "history",
+  "json",
+  "quiet",
+  "resume",
+]);
 
 /** Of a run, what a checkpoint keeps of its options. */
 export const keptFlags = (flags: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(flags).filter(([key]) => !momentary.has(key)));
+
+/** With what the options make of each other, so that a run's own configuration does not contradict it. */
+function completed(flags: ResumableFlags): Readonly<Record<string, unknown>> {
+  const all = withFolds(flags);
+  const usual = usualRate(all.optimizer);
+  const rate = all.splitSeed === undefined ? usual : { kind: "same", value: usual }; // that of a sweep
+  return { ...all, learningRate: all.learningRate ?? rate };
+}
 
 const optionOf = (key: string): string => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
@@ -82,16 +106,17 @@ function flagsOfRun<Flags extends ResumableFlags>(
   isTyped: (key: string) => boolean,
   file: string,
 ): Flags {
-  const own = flags as unknown as Readonly<Record<string, unknown>>;
+  const own = completed(flags);
+  const before = completed(saved as unknown as Flags);
   const typed = Object.keys(own).filter((key) => isTyped(key));
   for (const key of typed) {
-    if (free.has(key) || JSON.stringify(own[key]) === JSON.stringify(saved[key])) continue;
-    if (isLonger(key, own, saved)) continue;
+    if (free.has(key) || JSON.stringify(own[key]) === JSON.stringify(before[key])) continue;
+    if (isLonger(key, own, before)) continue;
     const fix = "leave it out, or start a new run without --resume";
-    const expected = `${shown(saved[key])}, as in the run of ${file}`;
+    const expected = `${shown(before[key])}, as in the run of ${file}`;
     throw new InvalidInput({ place: optionOf(key), expected, got: shown(own[key]), fix });
   }
-  const now = Object.entries(own).filter(([key]) => momentary.has(key) || isTyped(key));
+  const now = Object.entries(flags).filter(([key]) => momentary.has(key) || isTyped(key));
   return { ...saved, ...Object.fromEntries(now) } as unknown as Flags;
 }
 

@@ -1,10 +1,13 @@
 import type { Command } from "commander";
 import { addCheckpointOptions } from "./checkpointing.ts";
+import { addConfigOptions, configText, withConfig } from "./config.ts";
 import { integer } from "./flags.ts";
 import { addFoldOptions } from "./folds.ts";
 import { addHalvingOptions } from "./halving.ts";
 import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { createOutput } from "./output.ts";
+import { resume } from "./resume.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
 import { sweep } from "./sweep.ts";
@@ -51,23 +54,30 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
   addStepOptions(command, "values", swept)
     .option("--seed <values>", "of initial weights and order of rows (default: 1, 2, 3, …)", swept("--seed"))
     .option("--bootstrap", "train each on as many rows drawn with replacement, by its seed");
-  addFoldOptions(
-    addHalvingOptions(command),
-    "compare the settings by cross-validation: so many parts of the rows are held out in turn, with each seed; the best is then trained on all rows",
-  );
+  addHalvingOptions(command);
   addUpdateOptions(command);
   addRegularisationOptions(command);
-  addMetricsOption(addCheckOptions(command)).option(
+  addFoldOptions(
+    addMetricsOption(addCheckOptions(command)),
+    "compare the settings by cross-validation: so many parts of the rows are held out in turn, with each seed; the best is then trained on all rows",
+  ).option(
     "--split-seed <number>",
     "of the rows held out, the same for all networks, and of how ranges are spread",
     integer("--split-seed", 0),
     1,
   );
-  addCheckpointOptions(addOutputOptions(command))
+  addOutputOptions(command)
     .option("--top <count>", "networks to list", integer("--top", 1, 10_000), 10)
     .option("--csv <file>", "write a line for each network: settings, losses, where it stopped");
+  addConfigOptions(addCheckpointOptions(command));
   command.addHelpText("after", notes);
-  command.action((file: string, flags: SweepFlags) =>
-    sweep(file, { flags, interrupts, isTyped: (key) => command.getOptionValueSource(key) === "cli" }),
+  command.action((file: string) =>
+    withConfig<SweepFlags>(command, async (flags, isTyped) => {
+      if (!flags.printConfig) return sweep(file, { flags, interrupts, isTyped });
+      const quiet = createOutput({ quiet: true });
+      const resumed =
+        flags.resume === undefined ? undefined : await resume(quiet, file, { flags, command: "sweep", isTyped });
+      return createOutput({}).write(configText(command, resumed?.flags ?? flags));
+    }),
   );
 }

@@ -20,7 +20,7 @@ import {
   stepsPerEpoch,
   tellStopping,
 } from "./training.ts";
-import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
+import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
 import { working } from "./work.ts";
 
 // What follows the training of a sweep: the networks are scored and ranked, the best is saved, told and checked.
@@ -152,7 +152,7 @@ export async function conclude(session: SweepSession, outcome: Outcome): Promise
     }
     const measured = metricOptions(flags, session.prepared.preprocessing);
     const heldOut = await scoreHeldOut({ ...own, options: { ...own.options, ...measured } });
-    const initialParameters = flags.verify ? await initialParametersOf(session, winner) : undefined;
+    const initialParameters = isVerified(flags) ? await initialParametersOf(session, winner) : undefined;
     const verified = initialParameters && (await verify(own, outcome, initialParameters));
     saved();
     output.record({ ...record, heldOut, ...verified, exitCode: exitCodeOfChecks(verified) });

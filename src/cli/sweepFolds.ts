@@ -47,7 +47,7 @@ import {
   scoreHeldOut,
   type Session,
 } from "./training.ts";
-import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
+import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
 
 // `thalweg sweep --folds`: settings are compared by cross-validation, all of them, all seeds and all folds side by side; then the best one is
 // trained on all rows.
@@ -187,7 +187,7 @@ async function conclude(
     throw new Stop(`${outcome.lost.message}; the model as it was copied last is in ${session.file.path}`, exitCode);
   }
   const heldOut = await scoreHeldOut(session);
-  const verified = flags.verify ? await verify(session, outcome, initial) : undefined;
+  const verified = isVerified(flags) ? await verify(session, outcome, initial) : undefined;
   output.result("saved", written);
   const exitCode = refused === undefined ? exitCodeOfChecks(verified) : exitCodes.failed[0];
   output.record({ ...record, heldOut, ...verified, exitCode });
