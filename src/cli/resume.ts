@@ -19,6 +19,7 @@ export interface Resumed {
 
 /** What says where and how things are told, and may be another each time. */
 const free: ReadonlySet<string> = new Set([
+  "chart",
   "checkpoint",
   "device",
   "every",
@@ -34,7 +35,7 @@ const free: ReadonlySet<string> = new Set([
   "verifyWebgpu",
 ]);
 /** Of the free ones those that a run does not pass on. */
-const momentary: ReadonlySet<string> = new Set(["force", "history", "json", "quiet", "resume"]);
+const momentary: ReadonlySet<string> = new Set(["chart", "force", "history", "json", "quiet", "resume"]);
 
 /** Of a run, what a checkpoint keeps of its options. */
 export const keptFlags = (flags: TrainFlags): Record<string, unknown> =>
@@ -42,7 +43,11 @@ export const keptFlags = (flags: TrainFlags): Record<string, unknown> =>
 
 const optionOf = (key: string): string => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-const shown = (value: unknown): string => (Array.isArray(value) ? value.join(",") : String(value ?? "none"));
+/** An option as it was written. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.join(",");
+  return String((value as { readonly text?: unknown } | null | undefined)?.text ?? value ?? "none");
+}
 
 /**
  * The options of a run, and over them what was typed now, where that changes nothing of what is computed.
