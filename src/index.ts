@@ -107,7 +107,7 @@ export {
   piecewise,
   polynomial,
   type Schedule,
-  scheduleFactor,
+  scheduleFunction,
   type SchedulePiece,
   scheduleNames,
   step,

@@ -108,13 +108,15 @@ export class EarlyStopper {
 
   /**
    * Judges members where it is time, and stops those whose patience is at its end.
-   * @returns their scores, with the best parameters of those that have stopped
+   * @returns their scores, with the best parameters of those that have stopped; undefined where they are not judged and nothing else asks
    */
-  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation> {
+  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation | undefined> {
     const isGoing = (member: number): boolean => this.#stoppedSteps[member] === -1 && nonFiniteSteps[member] === -1;
-    const { everySteps, patience, restoreBest } = this.#rule;
+    const { everySteps, patience, restoreBest, scoresAll } = this.#rule;
+    const isTime = step % everySteps === 0 && step > this.#judgedStep;
+    if (!isTime && !scoresAll) return this.#pass(step, state, this.#membersWhere(isGoing));
     const evaluation = await this.#score();
-    const judged = step % everySteps === 0 && step > this.#judgedStep ? this.#membersWhere(isGoing) : [];
+    const judged = isTime ? this.#membersWhere(isGoing) : [];
     const improved = this.#compare(step, judged, evaluation);
     if (restoreBest && improved.length > 0) await this.#keep(improved, state);
     const isOut = (member: number): boolean => this.#waits[member]! >= Math.max(1, patience) && step > everySteps;
@@ -125,6 +127,13 @@ export class EarlyStopper {
     if (judged.length > 0) this.#judgedStep = step;
     this.#isDone = this.#membersWhere(isGoing).length === 0;
     return restoreBest && stopping.length > 0 ? this.#score() : evaluation;
+  }
+
+  /** An event between two judgements. */
+  async #pass(step: number, state: Checkpoint | undefined, going: readonly number[]): Promise<undefined> {
+    await this.run.share(state?.parameters);
+    this.#step = step;
+    this.#isDone = going.length === 0;
   }
 
   /** @returns members that are better than they ever were */

@@ -19,7 +19,10 @@ export interface EarlyStopping {
   readonly metric?: WatchedMetric;
   /** Whether low or high values are good; default: what the metric means. */
   readonly mode?: "min" | "max";
-  /** How often members are judged; default: as `logInterval` says in steps or epochs, else after every epoch. An event tells each time. */
+  /**
+   * How often members are judged; default: as `logInterval` says in steps or epochs, else after every epoch. An event tells each time.
+   * With an interval the validation rows are scored then and at the end, not at events in between.
+   */
   readonly interval?: { readonly steps: number } | { readonly epochs: number };
   /** Whether each member ends with the parameters of its best validation (default), stopped or not, or with those it has at the end. */
   readonly restoreBest?: boolean;
@@ -29,6 +32,8 @@ export interface EarlyStopping {
 export interface StoppingRule extends Required<Omit<EarlyStopping, "interval">> {
   /** Steps from one judgement to the next: at their multiples, however the training is interrupted. */
   readonly everySteps: number;
+  /** Whether every event tells scores, or only those that judge. */
+  readonly scoresAll: boolean;
 }
 
 const place = "train: earlyStopping";
@@ -76,5 +81,5 @@ export function stoppingRule(
     const expected = "a metric of this network: accuracy is one of the cross entropies";
     throw new InvalidInput({ place: `${place}: metric`, expected, got: metric, fix: 'watch "loss"' });
   }
-  return { patience, minDelta, metric, mode, restoreBest, everySteps };
+  return { patience, minDelta, metric, mode, restoreBest, everySteps, scoresAll: options.interval === undefined };
 }

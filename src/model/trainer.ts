@@ -36,7 +36,7 @@ export interface Progress {
   readonly losses: FloatArray;
   /** That of the newest step; the mean over members where each has its own. */
   readonly learningRate: number;
-  /** Scores on the validation rows, where there are any. */
+  /** Scores on the validation rows, where there are any; with an interval of early stopping when members are judged, and at the end. */
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
@@ -390,7 +390,7 @@ export class Trainer {
     const state = this.#keeper.isSmall ? this.#keeper.newest : undefined;
     const judged = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
     const evaluation = this.#isDone ? await this.#stopper.restore() : judged;
-    if (!metrics.metrics) return evaluation;
+    if (!evaluation || !metrics.metrics) return evaluation;
     return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
