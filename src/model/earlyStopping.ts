@@ -45,6 +45,37 @@ interface StoppingContext {
   readonly everySteps: number;
 }
 
+/** What members are judged by. */
+interface JudgedBy {
+  readonly metric?: WatchedMetric;
+  readonly mode?: "min" | "max";
+}
+
+/**
+ * Checks by what members are judged and fills in defaults.
+ * @param at the option, for messages
+ * @throws InvalidInput
+ */
+export function judgeBy(
+  at: string,
+  { metric = "loss", ...options }: JudgedBy,
+  network: AnyNetwork,
+  validation: Dataset | undefined,
+): Required<JudgedBy> {
+  if (validation === undefined) {
+    const fix = "pass validation: { inputs, targets } of rows that are held out";
+    throw new InvalidInput({ place: at, expected: "validation rows, by which members are judged", got: "none", fix });
+  }
+  requireName(`${at}: metric`, metric, Object.keys(isHigherBetter));
+  const { mode = isHigherBetter[metric] ? "max" : "min" } = options;
+  requireName(`${at}: mode`, mode, ["min", "max"]);
+  if (metric === "accuracy" && !takesLogits(network.loss)) {
+    const expected = "a metric of this network: accuracy is one of the cross entropies";
+    throw new InvalidInput({ place: `${at}: metric`, expected, got: metric, fix: 'watch "loss"' });
+  }
+  return { metric, mode };
+}
+
 /**
  * Checks the option and fills in defaults.
  * @throws InvalidInput
@@ -55,15 +86,9 @@ export function stoppingRule(
   { validation, everySteps }: StoppingContext,
 ): StoppingRule {
   requireOptions(place, options, ["patience", "minDelta", "metric", "mode", "interval", "restoreBest"]);
-  if (validation === undefined) {
-    const fix = "pass validation: { inputs, targets } of rows that are held out";
-    throw new InvalidInput({ place, expected: "validation rows, by which members are judged", got: "none", fix });
-  }
-  const { patience, minDelta = 0, metric = "loss", restoreBest = true } = options;
+  const { metric, mode } = judgeBy(place, options, network, validation);
+  const { patience, minDelta = 0, restoreBest = true } = options;
   requireInteger(`${place}: patience`, patience, 0, 2 ** 32);
-  requireName(`${place}: metric`, metric, Object.keys(isHigherBetter));
-  const { mode = isHigherBetter[metric] ? "max" : "min" } = options;
-  requireName(`${place}: mode`, mode, ["min", "max"]);
   if (!(minDelta >= 0 && Number.isFinite(minDelta))) {
     const expected = "a number of at least 0";
     throw new InvalidInput({ place: `${place}: minDelta`, expected, got: String(minDelta), fix: "leave it out" });
@@ -76,10 +101,6 @@ export function stoppingRule(
       got: String(restoreBest),
       fix,
     });
-  }
-  if (metric === "accuracy" && !takesLogits(network.loss)) {
-    const expected = "a metric of this network: accuracy is one of the cross entropies";
-    throw new InvalidInput({ place: `${place}: metric`, expected, got: metric, fix: 'watch "loss"' });
   }
   return { patience, minDelta, metric, mode, restoreBest, everySteps, scoresAll: options.interval === undefined };
 }

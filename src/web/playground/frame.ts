@@ -238,9 +238,11 @@ async function detailsOf(bench: Workbench, context: FrameContext<FrameOptions>):
 
 function stoppedOf({ earlyStopping, isFinished }: FrameContext<FrameOptions>): StoppedRun | undefined {
   if (!earlyStopping || !isFinished) return undefined;
-  const [step, bestStep, bestLoss] = [earlyStopping.stoppedSteps, earlyStopping.bestSteps, earlyStopping.bestValues].map(
-    (values) => values[0]!,
-  ) as [number, number, number];
+  const [step, bestStep, bestLoss] = [
+    earlyStopping.stoppedSteps,
+    earlyStopping.bestSteps,
+    earlyStopping.bestValues,
+  ].map((values) => values[0]!) as [number, number, number];
   return { step, bestStep, bestLoss };
 }
 

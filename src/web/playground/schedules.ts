@@ -30,8 +30,7 @@ const offers = {
   cosine: {
     label: "Cosine",
     hint: "Half a cosine down to 1 % of the rate, which then stays.",
-    make: (steps) =>
-      piecewise([{ steps, schedule: cosine({ floor, steps }) }, { schedule: constant(floor) }]),
+    make: (steps) => piecewise([{ steps, schedule: cosine({ floor, steps }) }, { schedule: constant(floor) }]),
     code: (steps) =>
       `piecewise([{ steps: ${steps}, schedule: cosine({ floor: ${floor}, steps: ${steps} }) }, { schedule: constant(${floor}) }])`,
   },

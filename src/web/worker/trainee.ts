@@ -39,7 +39,7 @@ export interface KeptState {
 }
 
 /** The network with its dropout. */
-export function trainedNetwork({ network: options, dropout: rate = 0 }: SessionSettings<unknown>): AnyNetwork {
+function trainedNetwork({ network: options, dropout: rate = 0 }: SessionSettings<unknown>): AnyNetwork {
   if (rate === 0) return network(options);
   const last = options.layers.length - 1;
   const layers = options.layers.flatMap((layer, at) => (at < last ? [layer, dropout(rate)] : [layer]));
