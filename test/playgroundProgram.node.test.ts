@@ -56,6 +56,7 @@ const states: Record<string, PlaygroundState> = {
     learningRate: 0.3,
     schedule: "cosineRestarts",
     scheduleSteps: 300,
+    ema: 0.9,
     patience: 100,
   },
 };

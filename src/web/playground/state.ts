@@ -253,10 +253,6 @@ function parseLayers(text: string): HiddenLayer[] | undefined {
 
 /** What a training does beside its optimizer. */
 function readTraining(reader: Reader) {
-  const patience = reader.integer("patience", defaults.patience, 0, mostSteps);
-  const ema = reader.number("ema", defaults.ema, 0, 0.9999);
-  const hasBoth = patience > 0 && ema > 0;
-  if (hasBoth) reader.problems.push(`ema=${ema} is left out: early stopping does not go with an average`);
   return {
     schedule: reader.name<ScheduleName>("schedule", defaults.schedule, scheduleNames),
     scheduleSteps: reader.integer("span", defaults.scheduleSteps, 1, mostSteps),
@@ -265,8 +261,8 @@ function readTraining(reader: Reader) {
     dropout: reader.number("dropout", defaults.dropout, 0, 0.95),
     labelSmoothing: reader.number("label", defaults.labelSmoothing, 0, 1),
     clipNorm: reader.number("clip", defaults.clipNorm, 0, 1000),
-    ema: hasBoth ? 0 : ema,
-    patience,
+    ema: reader.number("ema", defaults.ema, 0, 0.9999),
+    patience: reader.integer("patience", defaults.patience, 0, mostSteps),
   };
 }
 

@@ -91,8 +91,6 @@ const groups: readonly { readonly legend: string; readonly names: readonly Detai
 function reasonAgainst(name: NumberName, state: PlaygroundState): string | undefined {
   if (name === "scheduleSteps" && state.schedule === "constant") return "A constant rate has no end.";
   if (name === "labelSmoothing" && !takesLogits(state.loss)) return "Only cross entropy has labels to smooth.";
-  if (name === "ema" && state.patience > 0) return "Not beside early stopping.";
-  if (name === "patience" && state.ema > 0) return "Not beside an average of weights.";
   return undefined;
 }
 
