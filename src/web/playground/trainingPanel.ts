@@ -25,6 +25,7 @@ const optimizerLabels: Record<string, string> = {
   adagrad: "Adagrad",
   adadelta: "Adadelta",
   adamax: "Adamax",
+  muon: "Muon",
 };
 
 const batchSizes = ["1", "2", "4", "8", "16", "32", "64", "128", "256", "512"] as const;
