@@ -44,7 +44,7 @@ import {
   scoreHeldOut,
   tellStopping,
 } from "./training.ts";
-import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
+import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
 
 /** Metrics of numbers are told in the units of the table. */
 function metricOptions(flags: TrainFlags, { target }: Preprocessing): MetricOptions {
@@ -248,7 +248,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
         flags.folds !== undefined && !resumed
           ? await tellFolds(session, metricOptions(flags, preprocessing))
           : undefined;
-      const initialParameters = flags.verify && !isDone ? await model.readParameters() : undefined;
+      const initialParameters = isVerified(flags) && !isDone ? await model.readParameters() : undefined;
       await conclude(session, isDone ? doneBefore(session, checkpoint) : await runTraining(session, view), {
         initialParameters,
         folds,
