@@ -59,6 +59,7 @@ const states: Record<string, PlaygroundState> = {
     ema: 0.9,
     patience: 100,
   },
+  "muon without its momentum": { ...defaults, optimizer: "muon", momentum: 0 },
 };
 /** Steps of each; the last one stops before. */
 const stepsOf = (state: PlaygroundState): number => (state.patience > 0 ? 600 : 30);

@@ -1,11 +1,11 @@
 // How the network is trained.
 
-import { type InitializerName, initializerNames, optimizerNames } from "../../index.ts";
+import { type InitializerName, initializerNames } from "../../index.ts";
 import { element } from "../dom.ts";
 import { choicesOf, type Field, rangeField, selectField, type SelectField, showNumber } from "./controls.ts";
 import type { Panel, Update } from "./panel.ts";
 import { hasMomentum } from "./setup.ts";
-import { lossesOf, type PlaygroundState } from "./state.ts";
+import { lossesOf, offeredOptimizers, type PlaygroundState } from "./state.ts";
 import { TrainingDetails } from "./trainingDetails.ts";
 
 const lossLabels: Record<string, string> = {
@@ -57,7 +57,7 @@ export class TrainingPanel implements Panel {
     });
     this.#optimizer = selectField({
       label: "Optimizer",
-      choices: optimizerNames.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
+      choices: offeredOptimizers.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
       onChange: (optimizer) => update({ optimizer }),
     });
     this.#loss = selectField({ label: "Loss", choices: [], onChange: (loss) => update({ loss }) });
