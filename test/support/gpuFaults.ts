@@ -47,6 +47,15 @@ function wrap(method: Method, around: Around): void {
   restores.push(() => (prototype[method] = original));
 }
 
+/** Looks at the arguments of calls before they are made. */
+export function watchCalls(looks: Partial<Record<Method, (all: readonly unknown[]) => void>>): void {
+  for (const [method, look] of Object.entries(looks))
+    wrap(method as Method, (original, all) => {
+      look(all);
+      return original();
+    });
+}
+
 const never = (): Promise<never> => new Promise(() => {});
 
 /** The next `times` calls of a method never settle. */
