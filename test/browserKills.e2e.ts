@@ -39,7 +39,7 @@ const storeOfPage: Keeper = {
   script: async () => {
     const entry = join(import.meta.dirname, "../src/web/restore/runStore.ts");
     const lib = { entry, formats: ["es" as const] };
-    const built = await build({ configFile: false, logLevel: "error", build: { write: false, lib } });
+    const built = await build({ configFile: false, logLevel: "error", build: { write: false, minify: false, lib } });
     const [bundle] = built as { output: { code: string }[] }[];
     return `${bundle!.output[0]!.code}
       const store = new RunStore("killed");
