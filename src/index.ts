@@ -16,6 +16,7 @@ export {
   type Trace,
   type Checkpoint,
   type EarlyStoppingState,
+  type HalvingState,
   type Fingerprint,
 } from "./backend/executor.ts";
 export { isCheckpoint } from "./backend/isCheckpoint.ts";
@@ -107,6 +108,7 @@ export {
   piecewise,
   polynomial,
   type Schedule,
+  scheduleFactor,
   type SchedulePiece,
   scheduleNames,
   step,
@@ -129,6 +131,8 @@ export type {
 export type { Model, ModelOptions } from "./model/model.ts";
 export type { StoppingResult } from "./model/earlyStopper.ts";
 export type { EarlyStopping } from "./model/earlyStopping.ts";
+export type { HalvingResult } from "./model/halver.ts";
+export { type Halving, hyperbandMembers, type Rung } from "./model/halving.ts";
 export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";
 export {
   type CheckpointOptions,

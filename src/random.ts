@@ -4,7 +4,16 @@
  */
 
 /** What a stream of random numbers is for; streams of one seed are independent. */
-export const streams = { parameters: 0, order: 1, split: 2, noise: 3, bootstrap: 4, sampling: 5, dropout: 6 } as const;
+export const streams = {
+  parameters: 0,
+  order: 1,
+  split: 2,
+  noise: 3,
+  bootstrap: 4,
+  sampling: 5,
+  dropout: 6,
+  brackets: 7,
+} as const;
 
 const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
 const rotateLeft = (x: number, bits: number): number => (x << bits) | (x >>> (32 - bits));

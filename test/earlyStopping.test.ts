@@ -261,6 +261,26 @@ testInFull("fewer members are planned as all were: their sums are cut alike", ()
   expect(packed.groupMembers).toBeLessThanOrEqual(3);
 });
 
+test("members are judged as often as the rule says, whenever events are told", async () => {
+  const options = optionsOf(all);
+  using whole = await open(reference, all);
+  const { earlyStopping: wanted } = await whole.fit(data, { ...options, earlyStopping: rule });
+  using model = await open(reference, all);
+  const steps: number[] = [];
+  const earlyStopping = { ...rule, interval: { epochs: 1 } };
+  for await (const { step } of model.train(data, { ...options, earlyStopping, logInterval: { steps: 2 } }))
+    steps.push(step);
+  expect(steps.slice(0, 7)).toEqual([2, 4, 5, 6, 8, 10, 12]);
+  expect(model.earlyStopping).toEqual(wanted);
+  using seldom = await open(reference, all);
+  const { earlyStopping: result, history } = await seldom.fit(data, {
+    ...options,
+    earlyStopping: { ...rule, interval: { steps: 8 } },
+  });
+  expect(result!.bestSteps.every((step) => step % 8 === 0)).toBe(true);
+  expect(history.validation.map(({ epoch }) => epoch * perEpoch).slice(0, 3)).toEqual([8, 16, 24]);
+});
+
 test("wrong options are told", async () => {
   using model = await open(reference, [0]);
   const wrong = (earlyStopping: unknown, options: TrainOptions = { validation }) =>
@@ -274,6 +294,11 @@ test("wrong options are told", async () => {
   await wrong({ patience: 1, metric: "accuracy" }).toEqual(invalid(/metric: .*cross entropies/));
   await wrong({ patience: 1, mode: "auto" }).toEqual(invalid(/mode: /));
   await wrong({ patience: 1, restoreBest: 1 }).toEqual(invalid(/restoreBest: /));
+  await wrong({ patience: 1, interval: { ms: 5 } }).toEqual(
+    invalid(/interval: expected a number of steps or epochs, got/),
+  );
+  await wrong({ patience: 1, interval: { steps: 0 } }).toEqual(invalid(/^train: earlyStopping: interval: .*got 0/));
+  await wrong({ patience: 1, interval: 5 }).toEqual(invalid(/^train: earlyStopping: interval: .*got 5/));
   await wrong({ patience: 1, patients: 2 }).toEqual(invalid(/got patients/));
   await wrong(7).toEqual(invalid(/^train: earlyStopping/));
 });

@@ -2,7 +2,7 @@
 // every allocation fail (https://sqlite.org/testing.html): the same bits, the CPU's, or a typed error with a state to go on from.
 
 import { writeFileSync } from "node:fs";
-import { afterAll, afterEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import type { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { patienceMs } from "../src/backend/waits.ts";
 import {
@@ -157,7 +157,16 @@ const each = (calls: number): [number, boolean][] =>
 const { ...usual } = patienceMs;
 /** Only where something never settles: a machine under load takes longer to compile what an undisturbed run needs. */
 const short = { opening: 1000, gpu: 2000, software: 2000 };
+const undisturbed: Record<string, End> = {};
 
+beforeAll(async () => {
+  for (const [name, scenario] of Object.entries(scenarios)) {
+    const trail: Trail = {};
+    undisturbed[name] = await scenario(trail);
+    trail.model?.dispose();
+    trail.device?.dispose();
+  }
+});
 afterEach(() => {
   restoreCalls();
   Object.assign(patienceMs, usual);
@@ -175,7 +184,7 @@ for (const scenario of Object.keys(scenarios)) {
   test.each(faultKinds)(
     `${scenario}: %s`,
     async (kind) => {
-      const { values: wanted, kind: where } = await scenarios[scenario]!({});
+      const { values: wanted, kind: where } = undisturbed[scenario]!;
       expect(where).toBe(shared().kind);
       const { calls } = await run({ scenario, kind, nth: 0, isForEver: false }, wanted);
       if (kind === "neverSettles") Object.assign(patienceMs, short);

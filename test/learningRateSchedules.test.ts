@@ -27,6 +27,7 @@ import {
   piecewise,
   polynomial,
   type Schedule,
+  scheduleFactor,
   type ScheduleOption,
   sgd,
   step as stepSchedule,
@@ -55,10 +56,8 @@ const cpu = await acquire({ device: "reference" });
 const wasm = await acquire({ device: "wasm" });
 
 const count = 60;
-const factorsOf = (schedule: Schedule, steps = count): number[] => {
-  const own = withLength(checkedSchedule("test", schedule), steps);
-  return Array.from({ length: count }, (_, step) => factorAt(own, step));
-};
+const factorsOf = (schedule: Schedule, steps = count): number[] =>
+  Array.from({ length: count }, (_, step) => scheduleFactor(schedule, step, steps));
 
 /** The rates of `count` steps by the recursion of a scheduler's `get_lr` in `torch/optim/lr_scheduler.py`, from a rate of 1. */
 function recursion(next: (rate: number, epoch: number) => number, first = 1): number[] {

@@ -1,6 +1,6 @@
 import type { Page } from "puppeteer";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { blockAdapters, hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
+import { blockAdapters, eventually, hostPage, type PageHost, scheme, violationsOf } from "./support/page.ts";
 import golden from "./worked-example.json";
 
 // The first screen as a reader uses it.
@@ -569,6 +569,24 @@ test("a view whose code is long in coming has a skeleton, and may be left meanwh
   await page.waitForSelector("main[aria-busy=false] .pictures");
   expect(await page.$(".skeleton")).toBeNull();
   expect(host.complaints).toEqual([]);
+}, 60_000);
+
+// The last of this browser: Chrome blocks the page after two crashes.
+test("where a lost GPU does not come back, the CPU computes the steps again, and the page says so", async () => {
+  page = await host.open("");
+  const session = await host.browser.target().createCDPSession();
+  const place = (): Promise<string> => textOf(".train .place");
+  await eventually(place).toContain("Computed by");
+  for (let crash = 0; crash < 4 && !(await place()).includes("WebAssembly"); crash++) {
+    session.send("Browser.crashGpuProcess").catch(() => {}); // it may not live to answer
+    await page.$eval(".train [role=status]", (status) => (status.textContent = ""));
+    await page.click("[data-steps='10']");
+    await page.waitForFunction(() => /10 steps done/.test(document.querySelector(".train [role=status]")!.textContent));
+  }
+  expect(await place()).toMatch(/^Computed by CPU, WebAssembly .* was lost /);
+  expect(await page.$$eval(".notice p", (all) => all.map(({ textContent }) => textContent))).toEqual([
+    expect.stringMatching(/^Note: The CPU has computed the steps again: .* was lost .*the browser blocks it\.$/),
+  ]);
 }, 60_000);
 
 test("without WebGPU the CPU computes, and the page says why", async () => {

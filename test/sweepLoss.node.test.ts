@@ -30,6 +30,7 @@ const flags: SweepFlags = {
   batchSize: 4,
   strategy: "auto",
   device: "auto",
+  chart: false,
   splitSeed: 1,
   top: 10,
 };

@@ -61,9 +61,23 @@ export interface EarlyStoppingState {
   readonly bestParameters: FloatArray;
 }
 
+/** Where the successive halving of a training stands: src/model/halving.ts. */
+export interface HalvingState {
+  /** What decides its rungs. */
+  readonly factor: number;
+  readonly totalSteps: number;
+  /** The last rung at which members were compared, in steps; a state that is read after another one has not been compared yet. */
+  readonly judgedStep: number;
+  /** Step of the rung from which a member did not go on, [members]; −1 while it goes on. */
+  readonly stoppedSteps: Float64Array;
+  /** Loss before the last step that a member has done, [members]. */
+  readonly finalLosses: FloatArray;
+}
+
 /** What the trainer goes on from, apart from what the run computes: an entry for each feature that keeps something between events. */
 export interface TrainerState {
   readonly earlyStopping?: EarlyStoppingState;
+  readonly halving?: HalvingState;
 }
 
 /** What a training has to have in common with the one that it goes on with: the rows of every step, and the moments' meaning. */

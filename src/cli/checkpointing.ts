@@ -1,10 +1,12 @@
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import type { Command } from "commander";
 import { type CheckpointToSave, checkpointParts, encodeCheckpoint } from "../data.ts";
 import { type Checkpoint, type CheckpointOptions, InvalidInput } from "../node.ts";
 import { makeFolder, writeAtomically, writeAtomicallyLater } from "../node/writeAtomically.ts";
 import { checkpointsIn, fileOfStep, isRunFolder, newRunFolder, prune, tidy } from "./checkpointFolder.ts";
+import { integer } from "./flags.ts";
 import { counted, duration } from "./numbers.ts";
 import { shellWord } from "./safeText.ts";
 
@@ -26,7 +28,7 @@ const keptInFolder = 3;
 const atOnceFloats = 2 ** 20;
 
 /** Steps, or a number with a unit of time. */
-export function every(text: string): CheckpointOptions["interval"] {
+function every(text: string): CheckpointOptions["interval"] {
   const [, digits, unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min|h)?\s*$/.exec(text) ?? [];
   const count = Number(digits);
   const unitMs = { ms: 1, s: 1000, m: 60_000, min: 60_000, h: 3_600_000 }[unit];
@@ -36,6 +38,18 @@ export function every(text: string): CheckpointOptions["interval"] {
   const expected = "steps, or a time in ms, s, m or h";
   throw new InvalidInput({ place: "--every", expected, got: JSON.stringify(text.slice(0, 60)), fix });
 }
+
+export const addCheckpointOptions = (command: Command): Command =>
+  command
+    .optionsGroup("Checkpoints:")
+    .option(
+      "--checkpoint <folder>",
+      "where the state of the run is kept (default: the system's state folder, after 30 s)",
+    )
+    .option("--no-checkpoint", "keep no state of the run")
+    .option("--every <steps or time>", "between two states: 500, or 30s (default: 30s)", every)
+    .option("--keep <count>", "states that are kept, the newest", integer("--keep", 1, 10_000))
+    .option("--resume [latest or path]", "go on with a run that was cut off, with its options");
 
 interface Request {
   /** Of the command line. */

@@ -1,5 +1,6 @@
 import process from "node:process";
 import { exitCodes } from "./exitCodes.ts";
+import { isDrawn, leaveLive, writeAbove } from "./liveText.ts";
 import { oneLine } from "./safeText.ts";
 
 /** Ctrl-C, SIGTERM and SIGHUP: the first ends the work under way in order, the second ends the process. */
@@ -20,7 +21,11 @@ export function createInterrupts(): Interrupts {
   let rescueWork: () => string | undefined = () => undefined;
   let exitCode = 0;
   let saved: string | undefined;
-  const say = (text: string): void => void process.stderr.write(`\nthalweg: ${oneLine(text)}\n`);
+  const say = (text: string, isLast = false): void => {
+    const start = isDrawn() ? "" : "\n"; // a terminal has written ^C
+    if (isLast) leaveLive();
+    writeAbove(`${start}thalweg: ${oneLine(text)}\n`);
+  };
   const interrupt = (code: number): void => {
     const first = exitCode === 0;
     exitCode = code;
@@ -28,11 +33,8 @@ export function createInterrupts(): Interrupts {
       say("finishing this step and saving; Ctrl-C again to exit now");
       return working.abort(new Error("interrupted"));
     }
-    say(
-      ["interrupted", rescued() ?? (saved === undefined ? undefined : `the model is in ${saved}`)]
-        .filter(Boolean)
-        .join("; "),
-    );
+    const where = rescued() ?? (saved === undefined ? undefined : `the model is in ${saved}`);
+    say(where === undefined ? "interrupted" : `interrupted; ${where}`, true);
     process.exit(code);
   };
   const rescued = (): string | undefined => {

@@ -4,6 +4,7 @@ import process from "node:process";
 import { printable } from "../node.ts";
 import { Stop, errorRecord, exitCodeOf, messageOf } from "./exitCodes.ts";
 import { createInterrupts } from "./interrupts.ts";
+import { leaveLive } from "./liveText.ts";
 import { createOutput, flush, watchStreams } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { oneLine } from "./safeText.ts";
@@ -11,6 +12,7 @@ import { oneLine } from "./safeText.ts";
 function tell(error: unknown): void {
   const message = messageOf(error);
   if (message === "") return;
+  leaveLive();
   process.stderr.write(`thalweg: ${oneLine(message.replaceAll(/\s*\n\s*/g, " "))}\n`);
   if (process.env["THALWEG_DEBUG"])
     process.stderr.write(`${printable(String(error instanceof Error ? error.stack : error))}\n`);
@@ -29,6 +31,7 @@ async function run(): Promise<number> {
   }
 }
 
+process.on("exit", leaveLive);
 let unwritten: Error | undefined;
 watchStreams((error) => (unwritten ??= error));
 process.on("uncaughtException", (error) => {

@@ -1,6 +1,7 @@
 import process from "node:process";
 import { styleText } from "node:util";
 import { printable } from "../node.ts";
+import { writeAbove } from "./liveText.ts";
 import { documentText, jsonText, oneLine } from "./safeText.ts";
 
 /** Where lines go: the result to stdout, everything else to stderr. */
@@ -32,7 +33,7 @@ export function createOutput({ json = false, quiet = false }: { json?: boolean; 
     json,
     quiet,
     info(label, text) {
-      if (!quiet) stderr.write(labelled(label, text, stderr));
+      if (!quiet) writeAbove(labelled(label, text, stderr));
     },
     result(label, text) {
       if (!json) stdout.write(labelled(label, text, stdout));

@@ -1,6 +1,9 @@
 import process from "node:process";
 import type { LogInterval, Progress } from "../node.ts";
 import { duration, grouped, percent, short } from "./numbers.ts";
+import { drawLive, leaveLive, terminalColumns } from "./liveText.ts";
+import type { lossChart } from "./lossChart.ts";
+import { LossCurve } from "./lossCurve.ts";
 import type { Output } from "./output.ts";
 import { isLive } from "./work.ts";
 
@@ -9,8 +12,6 @@ export interface ProgressView {
   /** How often the training should tell. */
   readonly logInterval: LogInterval;
   show(progress: Progress): void;
-  /** Says a line in between. */
-  note(text: string): void;
   /** Leaves the last line standing. */
   end(): void;
 }
@@ -43,35 +44,60 @@ function figures({ loss, validation, stepsPerSecond, etaMs, diverged }: Progress
 const epochOf = (epoch: number, epochs: number): string =>
   `${String(Math.ceil(epoch)).padStart(String(epochs).length)}/${epochs}`;
 
-/** One line that is drawn over; only spaces and carriage returns, so that NO_COLOR means no escapes at all. */
-function terminalView(output: Output, epochs: number, lossName: string): ProgressView {
-  const { stderr } = process;
-  let lastDrawMs = -Infinity;
-  let last: Progress | undefined;
-  const draw = (progress: Progress): void => {
-    const width = (stderr.columns || 80) - 1;
-    const epoch = epochOf(progress.epoch, epochs);
-    const text = figures(progress, { loss: lossName, accuracy: "acc" }).join(" ");
-    const room = Math.max(0, Math.min(widestBar, width - epoch.length - text.length - 2));
-    const line = `${epoch} ${bar(progress.step / progress.steps, room)} ${text}`;
-    stderr.write(`\r${line.slice(0, width).padEnd(width)}`);
+/** After so long a run has a chart: shorter ones have too few events. */
+const chartMs = 1000;
+/** What is drawn takes a hundredth of the time, unless that means to wait for longer than a second. */
+const share = 0.01;
+const longestWaitMs = 1000;
+
+/** Curves of the losses, once the run takes long enough for them; the library that draws is loaded only then. */
+function createChart(lossName: string) {
+  const curve = new LossCurve();
+  let library: Promise<void> | undefined;
+  let draw: typeof lossChart | undefined;
+  return {
+    add(progress: Progress): void {
+      curve.add(progress);
+      if (progress.elapsedMs < chartMs) return;
+      library ??= import("./lossChart.ts").then((loaded) => void (draw = loaded.lossChart));
+    },
+    lines(): readonly string[] {
+      const size = { columns: terminalColumns(), rows: process.stderr.rows || 24 };
+      return draw?.(curve.points, lossName, size) ?? [];
+    },
   };
+}
+
+/** Lines that are drawn over: the chart, where there is one, and the newest figures. */
+function terminalView({ epochs, lossName, chart: hasChart }: ViewOptions): ProgressView {
+  const { stderr } = process;
+  const chart = hasChart && process.env["TERM"] !== "dumb" ? createChart(lossName) : undefined;
+  let nextDrawMs = -Infinity;
+  let last: Progress | undefined;
+  const draw = (): void => {
+    if (!last) return;
+    const startMs = performance.now();
+    const width = terminalColumns() - 1;
+    const epoch = epochOf(last.epoch, epochs);
+    const text = figures(last, { loss: lossName, accuracy: "acc" }).join(" ");
+    const room = Math.max(0, Math.min(widestBar, width - epoch.length - text.length - 2));
+    const line = `${epoch} ${bar(last.step / last.steps, room)} ${text}`;
+    drawLive([...(chart?.lines() ?? []), line.slice(0, width)]);
+    const ms = performance.now() - startMs;
+    nextDrawMs = startMs + Math.min(Math.max(redrawMs, ms / share), longestWaitMs);
+  };
+  stderr.on("resize", draw);
   return {
     logInterval: { ms: redrawMs },
     show(progress) {
       last = progress;
-      if (performance.now() - lastDrawMs < redrawMs) return;
-      draw(progress);
-      lastDrawMs = performance.now();
-    },
-    note(text) {
-      if (last) stderr.write(`\r${" ".repeat((stderr.columns || 80) - 1)}\r`);
-      output.info("", text);
+      chart?.add(progress);
+      if (performance.now() >= nextDrawMs) draw();
     },
     end() {
-      if (!last) return;
-      draw(last);
-      stderr.write("\n");
+      stderr.off("resize", draw);
+      draw();
+      leaveLive();
     },
   };
 }
@@ -91,18 +117,21 @@ function plainView(output: Output, epochs: number, lossName: string): ProgressVi
       const names = { loss: lossName, accuracy: "accuracy" };
       output.info("", `epoch ${epochOf(epoch, epochs)}  ${figures(progress, names).join("  ")}`);
     },
-    note: (text) => output.info("", text),
     end() {},
   };
 }
 
-interface ProgressOptions {
+interface ViewOptions {
   readonly epochs: number;
   /** What the loss that is shown is called. */
-  readonly lossName?: string;
+  readonly lossName: string;
+  /** Whether a terminal shows curves. */
+  readonly chart: boolean;
 }
 
-export function createProgressView(output: Output, options: ProgressOptions): ProgressView {
-  const { epochs, lossName = "loss" } = options;
-  return isLive(output) ? terminalView(output, epochs, lossName) : plainView(output, epochs, lossName);
+export function createProgressView(
+  output: Output,
+  { epochs, lossName = "loss", chart = false }: Pick<ViewOptions, "epochs"> & Partial<ViewOptions>,
+): ProgressView {
+  return isLive(output) ? terminalView({ epochs, lossName, chart }) : plainView(output, epochs, lossName);
 }

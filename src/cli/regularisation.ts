@@ -17,7 +17,7 @@ const classWeights = (text: string): ClassWeights =>
 
 export function addRegularisationOptions(command: Command): Command {
   return command
-    .option("--weight-column <column>", "column of numbers that say how much each row counts; it is no input")
+    .optionsGroup("Regularisation:")
     .option(
       "--class-weights <weights>",
       "balanced: classes count alike, however many rows they have; or a number for each class, in the order of the output",

@@ -19,6 +19,7 @@ export interface Resumed {
 
 /** What says where and how things are told, and may be another each time. */
 const free: ReadonlySet<string> = new Set([
+  "chart",
   "checkpoint",
   "device",
   "every",
@@ -34,7 +35,7 @@ const free: ReadonlySet<string> = new Set([
   "verifyWebgpu",
 ]);
 /** Of the free ones those that a run does not pass on. */
-const momentary: ReadonlySet<string> = new Set(["force", "history", "json", "quiet", "resume"]);
+const momentary: ReadonlySet<string> = new Set(["chart", "force", "history", "json", "quiet", "resume"]);
 
 /** Of a run, what a checkpoint keeps of its options. */
 export const keptFlags = (flags: TrainFlags): Record<string, unknown> =>

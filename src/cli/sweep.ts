@@ -65,7 +65,7 @@ async function announce(session: SweepSession, device: Device): Promise<void> {
 
 /** Shows the median of the networks: a few that are about to diverge would be all that there is to see in a mean. */
 function viewOf({ output, flags, model }: SweepSession): ProgressView {
-  const view = createProgressView(output, { epochs: flags.epochs, lossName: "median loss" });
+  const view = createProgressView(output, { epochs: flags.epochs, lossName: "median loss", chart: flags.chart });
   return {
     ...view,
     show(progress) {

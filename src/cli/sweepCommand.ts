@@ -6,7 +6,13 @@ import { addUpdateOptions } from "./updateFlags.ts";
 import { sweep } from "./sweep.ts";
 import type { SweepFlags } from "./sweepSession.ts";
 import { parseValues, type SweptFlag } from "./sweepValues.ts";
-import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
+import {
+  addCheckOptions,
+  addDataOptions,
+  addNetworkOptions,
+  addOutputOptions,
+  addStepOptions,
+} from "./trainOptions.ts";
 
 const examples = `Examples:
   thalweg sweep penguins.json --target Species --learning-rate log:1e-4..1
@@ -29,12 +35,7 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
   const command = program.command("sweep").argument("<file>", "table to learn from");
   command.summary("train many networks side by side, and keep the best");
   command.usage("FILE --target COLUMN [options]").description(examples.trim());
-  addDataOptions(command).option(
-    "--split-seed <number>",
-    "of the rows held out, the same for all networks, and of how ranges are spread",
-    integer("--split-seed", 0),
-    1,
-  );
+  addDataOptions(command);
   addNetworkOptions(command).option(
     "--members <count>",
     "networks (default: one for each point of the grid and each seed, else 256)",
@@ -43,8 +44,14 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
   addStepOptions(command, "values", swept)
     .option("--seed <values>", "of initial weights and order of rows (default: 1, 2, 3, …)", swept("--seed"))
     .option("--bootstrap", "train each on as many rows drawn with replacement, by its seed");
-  addRegularisationOptions(command);
   addUpdateOptions(command);
+  addRegularisationOptions(command);
+  addCheckOptions(command).option(
+    "--split-seed <number>",
+    "of the rows held out, the same for all networks, and of how ranges are spread",
+    integer("--split-seed", 0),
+    1,
+  );
   addOutputOptions(command)
     .option("--top <count>", "networks to list", integer("--top", 1, 10_000), 10)
     .option("--csv <file>", "write a line for each network: settings, losses, where it stopped");

@@ -193,8 +193,8 @@ function claimFiles(input: string, flags: TrainFlags): Pick<Session, "file" | "h
   return { file, history: claimHistory(input, flags, file) };
 }
 
-function viewOf(output: Output, { epochs }: TrainFlags, { history }: Pick<Session, "history">): ProgressView {
-  const view = createProgressView(output, { epochs });
+function viewOf(output: Output, { epochs, chart }: TrainFlags, { history }: Pick<Session, "history">): ProgressView {
+  const view = createProgressView(output, { epochs, chart });
   return history?.watching(view) ?? view;
 }
 
@@ -220,7 +220,8 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   try {
     const checkpoint = resumed?.saved.checkpoint;
     const view = viewOf(output, flags, files);
-    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => view.note(lostNote(why)) };
+    const say = (text: string): void => output.info("", text);
+    const start = { device, parameters: checkpoint?.parameters, onLost: (why: string) => say(lostNote(why)) };
     const model = await createTrainingModel(flags, prepared.preprocessing, start);
     const isDone = checkpoint !== undefined && checkpoint.step >= stepsOf(flags, prepared); // cut off before its model was saved
     const goesOn = checkpoint && !isDone;
@@ -231,7 +232,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       const run = { flags: keptFlags(flags), device: device.name };
       return { network, members, checkpoint: state, preprocessing, run };
     };
-    const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say: view.note });
+    const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say });
     const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
     try {
       await announce(session, device);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { every } from "./checkpointing.ts";
+import { addCheckpointOptions } from "./checkpointing.ts";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
 import { addFoldOptions } from "./folds.ts";
@@ -9,7 +9,13 @@ import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
 import { train } from "./train.ts";
 import type { TrainFlags } from "./trainFlags.ts";
-import { addDataOptions, addNetworkOptions, addOutputOptions, addStepOptions } from "./trainOptions.ts";
+import {
+  addCheckOptions,
+  addDataOptions,
+  addNetworkOptions,
+  addOutputOptions,
+  addStepOptions,
+} from "./trainOptions.ts";
 
 const examples = `Examples:
   thalweg train penguins.json --target Species --verify
@@ -34,25 +40,20 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     integer("--members", 1, 2 ** 20),
     1,
   );
-  addFoldOptions(addStepOptions(command, "number", number)).option(
+  addStepOptions(command, "number", number).option(
     "--seed <number>",
     "of the split, the initial weights and the order of rows",
     integer("--seed", 0),
     1,
   );
-  addMetricsOption(command);
-  addRegularisationOptions(command);
   addUpdateOptions(command);
-  addOutputOptions(command)
-    .option("--history <file>", "write losses and scores of each epoch: .csv, .json, or .svg with curves")
-    .option(
-      "--checkpoint <folder>",
-      "where the state of the run is kept (default: the system's state folder, after 30 s)",
-    )
-    .option("--no-checkpoint", "keep no state of the run")
-    .option("--every <steps or time>", "between two states: 500, or 30s (default: 30s)", every)
-    .option("--keep <count>", "states that are kept, the newest", integer("--keep", 1, 10_000))
-    .option("--resume [latest or path]", "go on with a run that was cut off, with its options");
+  addRegularisationOptions(command);
+  addFoldOptions(addMetricsOption(addCheckOptions(command)));
+  addOutputOptions(command).option(
+    "--history <file>",
+    "write losses and scores of each epoch: .csv, .json, or .svg with curves",
+  );
+  addCheckpointOptions(command);
   command.addHelpText("after", notes);
   command.action((file: string, flags: TrainFlags) =>
     train(file, { flags, interrupts, isTyped: (key) => command.getOptionValueSource(key) === "cli" }),

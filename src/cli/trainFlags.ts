@@ -59,6 +59,8 @@ export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFla
   readonly verify?: boolean;
   /** Implies `verify`. */
   readonly verifyWebgpu?: boolean;
+  /** False: --no-chart. */
+  readonly chart: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }

@@ -21,7 +21,8 @@ import { integer, name, number, widths } from "./flags.ts";
 const strategies = ["auto", ...strategyNames] as const;
 
 export function addDataOptions(command: Command): Command {
-  return addReadOptions(command)
+  command
+    .optionsGroup("Table:")
     .option("--target <columns>", "column to predict, or several columns of numbers: a,b (required)")
     .option(
       "--task <task>",
@@ -42,13 +43,15 @@ export function addDataOptions(command: Command): Command {
       name("--categories", categoryEncodings),
       "auto",
     )
-    .option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
+    .option("--weight-column <column>", "column of numbers that say how much each row counts; it is no input");
+  return addReadOptions(command);
 }
 
 export function addNetworkOptions(command: Command): Command {
   const layers = new Option("--layers <widths>", "widths of the hidden layers, or none").default([16], "16");
   layers.argParser(widths("--layers"));
   return command
+    .optionsGroup("Network:")
     .addOption(layers)
     .option(
       "--activation <name>",
@@ -72,7 +75,8 @@ const withMomentum = optimizerNames.filter((own) => "momentum" in hyperParameter
 
 /** @param what placeholder of the numbers that `read` reads */
 export function addStepOptions(command: Command, what: string, read: RateReader): Command {
-  return addStoppingOptions(command)
+  return command
+    .optionsGroup("Training:")
     .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
     .option(`--learning-rate <${what}>`, rates, read("--learning-rate"))
     .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
@@ -88,8 +92,23 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
     .option("--batch-size <rows>", "rows per step", integer("--batch-size", 1, 2 ** 31), 32);
 }
 
+/** What tells how good the model is, and whether its steps were right. */
+export function addCheckOptions(command: Command): Command {
+  command.optionsGroup("Validation and checks:");
+  command.option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
+  return addStoppingOptions(command)
+    .option("--verify", "take the same steps in float64 on the CPU and compare")
+    .addOption(
+      new Option(
+        "--verify-webgpu",
+        "as --verify, and where the training ran without WebGPU take the same steps on a WebGPU adapter, if there is one",
+      ).implies({ verify: true }),
+    );
+}
+
 export function addOutputOptions(command: Command): Command {
   return command
+    .optionsGroup("Device:")
     .option("--device <kind>", deviceChoices.join(", "), name("--device", deviceChoices), "auto")
     .option(
       "--strategy <name>",
@@ -97,15 +116,10 @@ export function addOutputOptions(command: Command): Command {
       name("--strategy", strategies),
       "auto",
     )
+    .optionsGroup("Output:")
     .option("--output <file>", "where the model goes (default: FILE.safetensors in this folder)")
     .option("--force", "replace an existing model without keeping it as .bak")
-    .option("--verify", "take the same steps in float64 on the CPU and compare")
-    .addOption(
-      new Option(
-        "--verify-webgpu",
-        "as --verify, and where the training ran without WebGPU take the same steps on a WebGPU adapter, if there is one",
-      ).implies({ verify: true }),
-    )
+    .option("--no-chart", "show no curves of the losses in a terminal")
     .option("--json", "print one JSON object instead of text")
     .option("--quiet", "print the result only");
 }

@@ -130,7 +130,7 @@ export async function runTraining(session: Session, view: ProgressView): Promise
       const { recovered } = progress;
       if (recovered) {
         const after = `after step ${grouped(recovered.step)}, ${grouped(recovered.ms)} ms later`;
-        view.note(`the training goes on on ${recovered.device} ${after}`);
+        output.info("", `the training goes on on ${recovered.device} ${after}`);
       }
       view.show(progress);
     }

@@ -1,5 +1,6 @@
 import process from "node:process";
 import type { ReadProgress } from "../data.ts";
+import { drawLive, eraseLive, terminalColumns } from "./liveText.ts";
 import type { Output } from "./output.ts";
 import { oneLine } from "./safeText.ts";
 
@@ -22,29 +23,12 @@ export interface Work {
   end(): void;
 }
 
-/** Draws over one line; only spaces and carriage returns, so that NO_COLOR means no escapes at all. */
-function liveLine() {
-  const { stderr } = process;
-  let drawn = 0;
-  return {
-    draw(text: string): void {
-      const width = (stderr.columns || 80) - 1;
-      stderr.write(`\r${text.slice(0, width).padEnd(drawn)}`);
-      drawn = Math.min(width, text.length);
-    },
-    erase(): void {
-      if (drawn > 0) stderr.write(`\r${" ".repeat(drawn)}\r`);
-      drawn = 0;
-    },
-  };
-}
-
 /** @param what present participle and object: "reading cars.csv" */
 export function startWork(output: Output, what: string): Work {
   if (output.quiet) return { tell: () => {}, end: () => {} };
   const startMs = performance.now();
   const text = oneLine(what);
-  const line = isLive(output) ? liveLine() : undefined;
+  const live = isLive(output);
   let share = 0;
   let nextMs = plainMs;
   const show = (): void => {
@@ -54,19 +38,21 @@ export function startWork(output: Output, what: string): Work {
       ...(share > 0 ? [`${Math.floor(share * 100)} %`] : []),
       ...(elapsedMs >= 1000 ? [`${Math.floor(elapsedMs / 1000)} s`] : []),
     ];
-    if (line && elapsedMs >= liveMs) line.draw(parts.join("  "));
-    if (line || elapsedMs < nextMs) return;
+    if (live && elapsedMs >= liveMs) drawLive([parts.join("  ").slice(0, terminalColumns() - 1)]);
+    if (live || elapsedMs < nextMs) return;
     output.info("", `${parts.join(", ")} …`);
     nextMs = elapsedMs + repeatMs;
   };
   const timer = setInterval(show, redrawMs);
+  let isOver = false;
   return {
     tell: ({ done, total }) => {
       share = done / Math.max(1, total);
     },
     end: () => {
       clearInterval(timer);
-      line?.erase();
+      if (live && !isOver) eraseLive();
+      isOver = true;
     },
   };
 }

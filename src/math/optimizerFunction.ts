@@ -46,5 +46,8 @@ export const initialState = (optimizer: Optimizer): readonly (number | "paramete
     return hyperParameterOf(optimizer, name) as number;
   });
 
+/** Why only the layered strategy takes an optimizer, as the end of a sentence; undefined where all strategies do. */
+export const layeredOnly = (optimizer: Optimizer): string | undefined => definitionOf(optimizer).layeredOnly;
+
 /** Whether weight decay alone moves a parameter by learningRate · weightDecay · parameter. */
 export const takesDecayAsStep = (optimizer: Optimizer): boolean => definitionOf(optimizer).takesDecayAsStep ?? false;

@@ -38,6 +38,11 @@ export interface OptimizerDefinition<
    * gradient, by the gradient's size.
    */
   readonly takesDecayAsStep?: boolean;
+  /**
+   * Of an optimizer that cannot be applied to one parameter after the other: why, as the end of a sentence. Then only the layered strategy,
+   * which has all gradients in memory before it updates, takes it.
+   */
+  readonly layeredOnly?: string;
   /** The new parameter and state, from the old ones, the gradient, the number `step` of the step, from 1, hyper-parameters, and products. */
   readonly update: (
     inputs: UpdateInputs<Defaults, State | Product>,

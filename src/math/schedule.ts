@@ -262,3 +262,11 @@ export function factorAt(schedule: Schedule, step: number): number {
     "return a factor of the base value",
   );
 }
+
+/**
+ * Factor of the base value in a step, from 0: to draw a schedule, or to tell the rate of a step.
+ * @param steps of the training, where a schedule does not say its own
+ * @throws InvalidInput
+ */
+export const scheduleFactor = (schedule: Schedule, step: number, steps: number): number =>
+  factorAt(withLength(checkedSchedule("scheduleFactor", schedule), steps), step);

@@ -19,7 +19,7 @@ export const aroundOptions = [
  */
 export function surroundedOptimizer(
   optimizer: Optimizer,
-  options: AroundUpdate & { readonly earlyStopping?: unknown },
+  options: AroundUpdate & { readonly earlyStopping?: unknown; readonly halving?: unknown },
 ): Optimizer {
   const set = aroundOptions.filter((name) => options[name] !== undefined);
   if (set.length === 0) return optimizer;
@@ -29,9 +29,10 @@ export function surroundedOptimizer(
     const expected = "an optimizer with weightDecay";
     throw new InvalidInput({ place: "train: decay", expected, got: optimizer.name, fix: "leave it out" });
   }
-  if (around.average && options.earlyStopping !== undefined) {
+  const stopping = (["earlyStopping", "halving"] as const).find((name) => options[name] !== undefined);
+  if (around.average && stopping !== undefined) {
     const fix = "leave one of them out";
-    throw new InvalidInput({ place: "train: average", expected: "no earlyStopping beside it", got: "both", fix });
+    throw new InvalidInput({ place: "train: average", expected: `no ${stopping} beside it`, got: "both", fix });
   }
   const surrounded = { ...optimizer, around };
   const { ofRun, ofStep } = updateValuesOf(surrounded).hosted;

@@ -1,10 +1,11 @@
 import { widestOptimizer } from "../backend/batches.ts";
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray, RunSettings, Checkpoint } from "../backend/executor.ts";
+import type { FloatArray, HalvingState, RunSettings, Checkpoint } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { momentCount } from "../math/optimizerFunction.ts";
 import { requireSameTraining } from "./fingerprint.ts";
+import type { HalvingRule } from "./halving.ts";
 
 /** The training that is to go on from a state. */
 interface Resumed {
@@ -12,6 +13,7 @@ interface Resumed {
   readonly members: number;
   readonly settings: RunSettings;
   readonly totalSteps: number;
+  readonly halving?: HalvingRule | undefined;
 }
 
 const isNumbers = (value: unknown): value is ArrayLike<number> =>
@@ -32,8 +34,19 @@ function requireFinite(parameters: FloatArray): void {
   throw new InvalidInput({ place, expected: "a finite number", got: String(parameters[at]), fix });
 }
 
+/** The rungs that are to come must be those of the training that goes on. */
+function requireSameRungs(state: HalvingState, rule: HalvingRule | undefined): void {
+  for (const name of ["factor", "totalSteps"] as const) {
+    if (rule === undefined || state[name] === rule[name]) continue;
+    const expected = `${state[name]}, as in the training that goes on`;
+    const fix = "pass the same: the rungs follow from it";
+    throw new InvalidInput({ place: `train: resume: halving.${name}`, expected, got: String(rule[name]), fix });
+  }
+}
+
 /** Throws `InvalidInput` unless a training can go on from the state. */
-export function requireCheckpoint(state: Checkpoint, { network, members, settings, totalSteps }: Resumed): void {
+export function requireCheckpoint(state: Checkpoint, resumed: Resumed): void {
+  const { network, members, settings, totalSteps, halving: rule } = resumed;
   requireInteger("train: resume: step", state?.step, 0, totalSteps - 1);
   requireSameTraining(state, settings);
   const count = members * network.parameterCount;
@@ -41,7 +54,13 @@ export function requireCheckpoint(state: Checkpoint, { network, members, setting
   requireFinite(state.parameters);
   requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
   for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
-  const stopping = state.trainer?.earlyStopping;
+  const { earlyStopping: stopping, halving } = state.trainer ?? {};
+  if (halving !== undefined) {
+    requireInteger("train: resume: halving.judgedStep", halving.judgedStep, 0, state.step);
+    for (const name of ["stoppedSteps", "finalLosses"] as const)
+      requireLength(`halving.${name}`, halving[name], members);
+    requireSameRungs(halving, rule);
+  }
   if (stopping === undefined) return;
   const { judgedStep, bestParameters, ...lists } = stopping;
   requireInteger("train: resume: earlyStopping.judgedStep", judgedStep, 0, state.step);

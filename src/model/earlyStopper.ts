@@ -1,5 +1,6 @@
-import type { Checkpoint, EarlyStoppingState, FloatArray } from "../backend/executor.ts";
+import type { Checkpoint, EarlyStoppingState, FloatArray, TrainerState } from "../backend/executor.ts";
 import type { StoppingRule } from "./earlyStopping.ts";
+import type { Known, MemberStopper } from "./memberStopper.ts";
 import { type Evaluation, evaluationOf } from "./metrics.ts";
 import type { PackedRun } from "./packedRun.ts";
 
@@ -16,15 +17,8 @@ export interface StoppingResult {
   readonly memberSteps: number;
 }
 
-/** What is known of a training at an event. */
-interface Known {
-  readonly nonFiniteSteps: Float64Array;
-  /** Undefined where there are too many parameters to read at every event. */
-  readonly state: Checkpoint | undefined;
-}
-
 /** Judges members at validations as Keras' EarlyStopping does, keeps their best parameters, and stops them. */
-export class EarlyStopper {
+export class EarlyStopper implements MemberStopper {
   readonly run: PackedRun;
   readonly #rule: StoppingRule;
   readonly #members: number;
@@ -50,7 +44,6 @@ export class EarlyStopper {
     if (resumed && resumed.bestParameters.length > 0) this.#bestParameters = resumed.bestParameters.slice();
   }
 
-  /** Stops those that had been stopped in the training that is resumed, and judges where that is still to be done. */
   async resume(state: Checkpoint): Promise<void> {
     const stopped = this.#membersWhere((member) => this.#stoppedSteps[member]! >= 0);
     if (stopped.length > 0) await this.run.halt(stopped, state);
@@ -61,12 +54,15 @@ export class EarlyStopper {
     return Array.from({ length: this.#members }, (_, member) => member).filter(isOne);
   }
 
-  /** Whether no member is left that goes on. */
   get isDone(): boolean {
     return this.#isDone;
   }
 
-  /** Members that were stopped. */
+  nextStep(step: number): number {
+    const { everySteps } = this.#rule;
+    return step + everySteps - (step % everySteps);
+  }
+
   get stopped(): number {
     return this.#stoppedSteps.reduce((count, step) => count + (step >= 0 ? 1 : 0), 0);
   }
@@ -85,8 +81,8 @@ export class EarlyStopper {
     };
   }
 
-  get state(): Omit<EarlyStoppingState, "finalLosses"> {
-    return {
+  snapshot(): (finalLosses: FloatArray) => TrainerState {
+    const state = {
       bestValues: this.#bestValues.slice(),
       bestSteps: this.#bestSteps.slice(),
       waits: this.#waits.slice(),
@@ -94,6 +90,7 @@ export class EarlyStopper {
       judgedStep: this.#judgedStep,
       bestParameters: this.#bestParameters ?? new Float32Array(0),
     };
+    return (finalLosses) => ({ earlyStopping: { ...state, finalLosses } });
   }
 
   /** Always where the outputs are, whatever the number of members: a member alone is judged by the same bits. */
@@ -167,7 +164,6 @@ export class EarlyStopper {
     if (this.#rule.restoreBest && this.#bestParameters) this.#put(parameters, this.#bestParameters, known);
   }
 
-  /** Gives all members the parameters that they end with. @returns their scores */
   async restore(): Promise<Evaluation> {
     const parameters = (await this.run.readParameters()).slice() as FloatArray;
     const all = this.#membersWhere(() => true);

@@ -1,5 +1,6 @@
 import type { MemberResults } from "../backend/executor.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
+import type { HalvingResult } from "./halver.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import type { Recovery } from "./recovery.ts";
@@ -57,6 +58,8 @@ export interface FitResult {
   readonly recoveries: readonly Recovery[];
   /** Where there is early stopping: when members stopped, and when they were best. */
   readonly earlyStopping?: StoppingResult;
+  /** Where there is successive halving: its rungs, and how far each member came. */
+  readonly halving?: HalvingResult;
 }
 
 /** Collects the history of a training from its events. */
@@ -79,11 +82,11 @@ export class HistoryRecorder {
     this.#firstEpoch = Math.floor(firstStep / perEpoch);
   }
 
-  /** @returns the epochs that are done since the last event */
-  add({ step, epoch, losses, validation, recovered, elapsedMs }: Progress): EpochPoint[] {
+  add({ step, epoch, losses, validation, recovered, elapsedMs }: Progress): void {
     if (recovered) this.recoveries.push(recovered);
     const firstStep = step - losses.length / this.#members;
-    for (const [at, loss] of losses.entries()) {
+    for (let at = 0; at < losses.length; at++) {
+      const loss = losses[at]!;
       const place = Math.floor((firstStep + Math.floor(at / this.#members)) / this.#perEpoch) - this.#firstEpoch;
       while (this.#sums.length <= place) {
         this.#sums.push(0);
@@ -94,10 +97,10 @@ export class HistoryRecorder {
       this.#counts[place]!++;
     }
     if (validation) this.#validation.push({ epoch, step, elapsedMs, ...validation });
-    return this.#done(step, elapsedMs);
   }
 
-  #done(step: number, elapsedMs: number): EpochPoint[] {
+  /** @returns the epochs that are done and were not told yet */
+  takeDone({ step, elapsedMs }: Progress): EpochPoint[] {
     const points: EpochPoint[] = [];
     const scored = this.#validation.at(-1);
     for (; this.#firstEpoch + this.#told < Math.floor(step / this.#perEpoch); this.#told++) {

@@ -11,6 +11,7 @@ import type { CrossValidation, CrossValidationOptions } from "./crossValidation.
 import { type Place, RecoveringExecutor } from "../backend/recoveringExecutor.ts";
 import { requireDataset, requireInputs, requireRows } from "./dataset.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
+import type { HalvingResult } from "./halver.ts";
 import type { FitOptions, FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import type { Evaluation } from "./metrics.ts";
@@ -149,6 +150,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#trainer?.earlyStopping;
   }
 
+  /** How the latest training's successive halving went, at its last event. Undefined without it. */
+  get halving(): HalvingResult | undefined {
+    return this.#trainer?.halving;
+  }
+
   /**
    * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
    * `onEpoch` is told each epoch. Throws as `train` does.
@@ -169,11 +175,12 @@ export class Model<Architecture extends AnyNetwork = Network> {
         : plan.eventInterval;
     let last: Progress | undefined;
     for await (last of this.#events({ ...plan, eventInterval: byEpochs })) {
-      for (const point of recorder.add(last)) await onEpoch?.(point);
+      recorder.add(last);
+      if (onEpoch) for (const point of recorder.takeDone(last)) await onEpoch(point);
     }
     const { step: steps, validation, diverged } = last!;
     const { history, recoveries } = recorder;
-    const { earlyStopping } = this;
+    const { earlyStopping, halving } = this;
     return {
       steps,
       loss: history.loss.at(-1)!,
@@ -183,6 +190,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
       history,
       recoveries,
       ...(earlyStopping && { earlyStopping }),
+      ...(halving && { halving }),
     };
   }
 

@@ -23,7 +23,8 @@ import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
-import { type EarlyStopping, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
+import { type EarlyStopping, intervalPlace, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
+import type { Halving, HalvingRule } from "./halving.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
@@ -90,7 +91,9 @@ export interface TrainOptions extends LabelOptions, MetricOptions {
   readonly validation?: Dataset;
   /** Stop each member when its validation gets no better, and restore its best parameters. Needs `validation`. */
   readonly earlyStopping?: EarlyStopping;
-  /** Default: every 200 ms, and at the end; with early stopping after every epoch. */
+  /** Compare members at rungs by their validation, and let only the best go on: successive halving, or Hyperband. Needs `validation`. */
+  readonly halving?: Halving;
+  /** Default: every 200 ms, and at the end; with early stopping whenever members are judged. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
@@ -132,6 +135,7 @@ export interface TrainPlan {
   /** Taken over the validation rows. */
   readonly metrics: MetricOptions;
   readonly earlyStopping: StoppingRule | undefined;
+  readonly halving?: HalvingRule;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
 }
@@ -156,6 +160,7 @@ const known = [
   "metrics",
   "targetUnits",
   "earlyStopping",
+  "halving",
   "logInterval",
   "signal",
 ];
@@ -204,6 +209,15 @@ export const eventIntervalOf = (
   eventSteps: eventStepsOf(place, logInterval, perEpoch),
   eventMs: logInterval && "ms" in logInterval ? logInterval.ms : 200,
 });
+
+/** Steps from one judgement of early stopping to the next. */
+function judgedSteps(interval: EarlyStopping["interval"], { eventSteps }: EventInterval, perEpoch: number): number {
+  if (interval === undefined) return eventSteps ?? perEpoch;
+  const own = eventStepsOf(intervalPlace, interval, perEpoch);
+  if (own !== undefined) return own;
+  const expected = "a number of steps or epochs";
+  throw new InvalidInput({ place: intervalPlace, expected, got: JSON.stringify(interval), fix: "pass { epochs: 1 }" });
+}
 
 function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: number): CheckpointPlan | undefined {
   if (checkpoint === undefined) return undefined;
@@ -280,19 +294,36 @@ function planWithoutSchedule(
   };
   const totalSteps = totalStepsOf(options, perEpoch);
   const { resume, validation, earlyStopping } = options;
-  const eventInterval = eventIntervalOf(logInterval ?? (earlyStopping && { epochs: 1 }), perEpoch);
-  const { eventSteps: everySteps = perEpoch } = eventInterval;
+  const logged = eventIntervalOf(logInterval, perEpoch);
+  const everySteps = judgedSteps(earlyStopping?.interval, logged, perEpoch);
+  const isByJudgement = earlyStopping !== undefined && logInterval === undefined;
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
     perEpoch,
-    eventInterval,
+    eventInterval: isByJudgement ? { ...logged, eventSteps: everySteps } : logged,
     validation,
     metrics: metricOptions(options),
     earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };
+}
+
+/** Successive halving where it is asked for, which is loaded only then. */
+async function halvingOf(
+  network: AnyNetwork,
+  { halving, earlyStopping, validation }: TrainOptions,
+  { plan, members }: { readonly plan: TrainPlan; readonly members: number },
+): Promise<Pick<TrainPlan, "halving">> {
+  if (halving === undefined) return {};
+  if (earlyStopping !== undefined) {
+    const fix = "leave one of them out";
+    throw new InvalidInput({ place: "train: halving", expected: "no earlyStopping beside it", got: "both", fix });
+  }
+  const { halvingRule } = await import("./halving.ts");
+  const { totalSteps, perEpoch, settings } = plan;
+  return { halving: halvingRule(halving, network, { members, validation, totalSteps, perEpoch, seed: settings.seed }) };
 }
 
 /**
@@ -306,13 +337,14 @@ export async function planTraining(
   options: TrainOptions,
   of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
-  const plan = planWithoutSchedule(network, data, options, of);
-  const { totalSteps, settings } = plan;
+  const members = typeof of === "number" ? of : of.members;
+  const base = planWithoutSchedule(network, data, options, of);
+  const plan = { ...base, ...(await halvingOf(network, options, { plan: base, members })) };
+  const { totalSteps, settings, halving } = plan;
   const { schedule, resume } = options;
   if (resume !== undefined) {
     const { requireCheckpoint } = await import("./checkpoint.ts");
-    const members = typeof of === "number" ? of : of.members;
-    requireCheckpoint(resume, { network, members, settings, totalSteps });
+    requireCheckpoint(resume, { network, members, settings, totalSteps, halving });
   }
   if (schedule === undefined) return plan;
   const { factorsOf } = await import("./scheduleOption.ts");

@@ -29,6 +29,8 @@ export interface PackedRequest {
   readonly open: (members: number) => Promise<Executor>;
   /** Rows that `score` is asked for. */
   readonly validation: Dataset | undefined;
+  /** Members that have stopped are left out as soon as at most this share of those that are computed goes on. */
+  readonly packedShare: number;
 }
 
 /** −1 for members that were stopped: nothing of them was infinite. @param places member of each */
@@ -36,7 +38,7 @@ const told = (steps: Float64Array, places: readonly number[], stopped: ReadonlyS
   steps.map((step, place) => (stopped.has(places[place]!) ? -1 : step));
 
 /**
- * A training run of which members may be stopped. As soon as half of those that are computed have stopped, or diverged, the others go
+ * A training run of which members may be stopped. As soon as enough of those that are computed have stopped, or diverged, the others go
  * on in a run of their own, from the same parameters and moments to the same bits. Everything is told in the numbers of all members.
  */
 export class PackedRun implements TrainingRun {
@@ -65,7 +67,8 @@ export class PackedRun implements TrainingRun {
     this.#of = { members, parameterCount: network.parameterCount };
     this.#settings = settings;
     this.#inner = { executor, run };
-    this.#finalLosses = settings.resume?.trainer?.earlyStopping?.finalLosses;
+    const { earlyStopping, halving } = settings.resume?.trainer ?? {};
+    this.#finalLosses = (earlyStopping ?? halving)?.finalLosses;
     this.#places = Array.from({ length: members }, (_, member) => member);
   }
 
@@ -159,7 +162,8 @@ export class PackedRun implements TrainingRun {
     this.#inner.executor.writeParameters(pickRows(state.parameters, this.#of, this.#places));
     if (this.#whole) this.#request.executor.writeParameters(state.parameters);
     const going = this.#places.filter((member) => !this.#stopped.has(member) && state.nonFiniteSteps[member] === -1);
-    if (going.length > 0 && 2 * going.length <= this.#places.length) await this.#pack(going, state);
+    if (going.length > 0 && going.length <= this.#request.packedShare * this.#places.length)
+      await this.#pack(going, state);
   }
 
   async #pack(going: readonly number[], state: Checkpoint): Promise<void> {

@@ -15,6 +15,8 @@ import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { AveragedParameters } from "./averagedParameters.ts";
 import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
+import type { Halver, HalvingResult } from "./halver.ts";
+import type { MemberStopper } from "./memberStopper.ts";
 import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
 import type { Recovery } from "./recovery.ts";
@@ -40,7 +42,7 @@ export interface Progress {
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
-  /** Members that early stopping has stopped. */
+  /** Members that early stopping or successive halving has stopped. */
   readonly stopped: number;
   /** Where the device was lost since the last event, and the training went back to that on another one. */
   readonly recovered: Recovery | undefined;
@@ -75,7 +77,8 @@ export class Trainer {
   /** As the executor created it, and with what stops members around it. */
   #created: TrainingRun;
   #run: TrainingRun;
-  #stopper: EarlyStopper | undefined;
+  #earlyStopper: EarlyStopper | undefined;
+  #halver: Halver | undefined;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #interval: EventInterval;
@@ -135,7 +138,16 @@ export class Trainer {
 
   /** How early stopping went, at the last event; undefined without it. */
   get earlyStopping(): StoppingResult | undefined {
-    return this.#stopper?.result;
+    return this.#earlyStopper?.result;
+  }
+
+  /** How successive halving went, at the last event; undefined without it. */
+  get halving(): HalvingResult | undefined {
+    return this.#halver?.result;
+  }
+
+  get #stopper(): MemberStopper | undefined {
+    return this.#earlyStopper ?? this.#halver;
   }
 
   /** Frees the run: what is still under way ends by itself. */
@@ -267,16 +279,22 @@ export class Trainer {
   }
 
   async #prepareStopping(settings: RunSettings): Promise<void> {
-    const { earlyStopping: rule, validation } = this.#plan;
-    if (!rule) return;
+    const { earlyStopping, halving, validation } = this.#plan;
+    if (!earlyStopping && !halving) return;
     const { PackedRun } = await import("./packedRun.ts");
-    const { EarlyStopper } = await import("./earlyStopper.ts");
     const [executor, open] = [this.#executor, this.#open];
-    const run = new PackedRun({ executor, run: this.#created, settings, open, validation });
+    const packedShare = halving ? 1 : 1 / 2; // rungs are few: packing at each is worth it
+    const run = new PackedRun({ executor, run: this.#created, settings, open, validation, packedShare });
     this.#run = run;
     const { resume } = settings;
-    this.#stopper = new EarlyStopper(rule, run, executor.members, resume?.trainer?.earlyStopping);
-    if (resume) await this.#stopper.resume(resume);
+    if (earlyStopping) {
+      const { EarlyStopper } = await import("./earlyStopper.ts");
+      this.#earlyStopper = new EarlyStopper(earlyStopping, run, executor.members, resume?.trainer?.earlyStopping);
+    } else if (halving) {
+      const { Halver } = await import("./halver.ts");
+      this.#halver = new Halver(halving, run, resume?.trainer?.halving);
+    }
+    if (resume) await this.#stopper!.resume(resume);
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -294,14 +312,11 @@ export class Trainer {
 
   /** Steps until the next event is due. */
   async #untilEvent(): Promise<void> {
-    const { totalSteps, signal, earlyStopping } = this.#plan;
+    const { totalSteps, signal } = this.#plan;
     const { eventSteps, eventMs } = this.#interval;
     const since = this.#step - this.#rhythmStep; // below 0 where a loss of the device has taken a large model back
     const next = eventSteps ? this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps : totalSteps;
-    const judged = earlyStopping
-      ? this.#step + earlyStopping.everySteps - (this.#step % earlyStopping.everySteps)
-      : next;
-    const last = Math.min(totalSteps, next, judged);
+    const last = Math.min(totalSteps, next, this.#stopper?.nextStep(this.#step) ?? next);
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
@@ -383,7 +398,7 @@ export class Trainer {
     this.#recovered = undefined;
   }
 
-  /** Scores members on the validation rows, and stops those that get no better. */
+  /** Scores members on the validation rows, and stops some. */
   async #validate(nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
     const { validation, metrics } = this.#plan;
     if (!this.#stopper) return validation && (await evaluate(this.#executor, validation, metrics));
@@ -396,12 +411,11 @@ export class Trainer {
 
   /** A state of the run, with what the trainer itself goes on from. */
   async #readCheckpoint(step: number): Promise<Checkpoint> {
-    const stopping = this.#stopper?.state; // that of now: steps may go on while the rest is read
-    const results = stopping && this.#run.readResults();
+    const stateWith = this.#stopper?.snapshot(); // that of now: steps may go on while the rest is read
+    const results = stateWith && this.#run.readResults();
     const state = await this.#run.readCheckpoint(step);
     if (!results) return state;
-    const { finalLosses } = await results;
-    return { ...state, trainer: { earlyStopping: { ...stopping, finalLosses } } };
+    return { ...state, trainer: stateWith((await results).finalLosses) };
   }
 
   /** @returns first step of each member that was not finite; when all have diverged, goes back to the last good parameters and throws */

@@ -14,7 +14,7 @@ export interface VerifyRequest {
   readonly data: Dataset;
   /** Options of the training that `model` went through; their signal ends the verification too. */
   readonly options: TrainOptions;
-  /** Steps that were done, by all or by each member; default all of `options`, and with early stopping those that it has left. */
+  /** Steps that were done, by all or by each member; default all of `options`, and where members were stopped those that each has done. */
   readonly steps?: number | ArrayLike<number>;
 }
 
@@ -163,7 +163,9 @@ async function compareStep(model: Model<AnyNetwork>, reference: Reference, { dat
  * @throws the reason of the options' signal
  */
 export async function verifyTraining(model: Model<AnyNetwork>, wanted: VerifyRequest): Promise<Verification> {
-  const steps = wanted.steps ?? (wanted.options.earlyStopping && model.earlyStopping?.steps);
+  const { earlyStopping, halving } = wanted.options;
+  const done = (earlyStopping && model.earlyStopping?.steps) ?? (halving && model.halving?.steps);
+  const steps = wanted.steps ?? done;
   const request = { ...wanted, ...(steps !== undefined && { steps }) };
   const { network, members } = model;
   const { createReference } = await import("../backend/createReference.ts");

@@ -1,3 +1,4 @@
+import { layeredOnly } from "../../math/optimizerFunction.ts";
 import type { PlanReport } from "../executor.ts";
 import { type WasmMachine, type WasmWork, wasmStepMs } from "./costModel.ts";
 import { strategyOf } from "./strategy.ts";
@@ -9,9 +10,12 @@ export function planWasm(machine: WasmMachine, work: WasmWork, because?: string)
   const strategy = strategyOf(work);
   const isFused = strategy !== "layered";
   const stepMs = wasmStepMs(machine, work, isFused);
+  const { optimizer } = settings;
+  const reason = layeredOnly(optimizer);
+  const layered = reason === undefined ? "layer by layer" : `layer by layer (${optimizer.name}: ${reason})`;
   const how = [
     "WebAssembly SIMD",
-    isFused ? `straight-line code, four ${strategy} to a vector` : "layer by layer",
+    isFused ? `straight-line code, four ${strategy} to a vector` : layered,
     machine.threads === 1 ? "one thread" : `${machine.threads} threads`,
   ].join(", ");
   const why = because === undefined ? "" : `; ${because}`;

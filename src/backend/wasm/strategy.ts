@@ -1,6 +1,7 @@
 import { type AnyNetwork, fusedChain } from "../../graph/graphNetwork.ts";
 import type { Network } from "../../graph/network.ts";
 import { InvalidInput } from "../../errors.ts";
+import { layeredOnly } from "../../math/optimizerFunction.ts";
 import type { WasmWork } from "./costModel.ts";
 
 /** Parameters up to which straight-line code compiles soon and stays in the cache of a core. */
@@ -22,13 +23,16 @@ export function strategyOf({
   plannedMembers = members,
   settings,
 }: WasmWork): "members" | "samples" | "layered" {
-  const { strategy = "auto" } = settings;
-  const fused = fusedNetwork(network) && (plannedMembers > 1 ? "members" : "samples");
+  const { strategy = "auto", optimizer } = settings;
+  const reason = layeredOnly(optimizer);
+  const fits = reason === undefined && fusedNetwork(network) !== undefined;
+  const fused = fits ? (plannedMembers > 1 ? "members" : "samples") : undefined;
   if (strategy === "auto") return fused ?? "layered";
   if (strategy === "layered" || strategy === fused) return strategy;
+  const whose = reason === undefined ? "this network" : `${optimizer.name}, since ${reason},`;
   throw new InvalidInput({
     place: "train: strategy",
-    expected: `one of ${["auto", "layered", ...(fused ? [fused] : [])].join(", ")} for this network in WebAssembly`,
+    expected: `one of ${["auto", "layered", ...(fused ? [fused] : [])].join(", ")} for ${whose} in WebAssembly`,
     got: strategy,
     fix: "leave strategy out to take the fastest",
   });

@@ -15,6 +15,7 @@ class RemoteFault extends Error {
 export interface Listeners {
   /** Where the worker computes, told with every answer. */
   readonly place: (place: Place) => void;
+  /** The GPU was lost meanwhile, and the request computed again where `place` has told. */
   readonly lost: () => void;
 }
 

@@ -3,7 +3,7 @@
 import { type Trace } from "../../index.ts";
 import { centralDifferences, describeStep } from "../../explain.ts";
 import { element } from "../dom.ts";
-import { cpuNotice, notice } from "../notices.ts";
+import { cpuNotice, notice, type Notice } from "../notices.ts";
 import type { MountedView, ViewState } from "../view.ts";
 import { Canvas } from "./canvas.ts";
 import { createCheckCard } from "./checkCard.ts";
@@ -61,6 +61,7 @@ export class Screen implements MountedView {
   /** The device's trace of the numbers shown, once it is checked. */
   #deviceTrace: Trace | undefined;
   #place: Place | undefined;
+  #lost: Notice | undefined;
   readonly #remote: Remote;
   readonly #stepper: Stepper;
   readonly #canvas = new Canvas((name, value) => this.#change(name, value));
@@ -80,7 +81,7 @@ export class Screen implements MountedView {
     this.#lesson = createLesson(numbersOf(params));
     this.#state = new State(this.#lesson.start, stopOf(params, this.#lesson.stops.length), digitsOf(params));
     this.#stepper = new Stepper(this.#state, this.#lesson.stops);
-    this.#remote = new Remote({ place: (place) => this.#tellPlace(place), lost: tellLost });
+    this.#remote = new Remote({ place: (place) => this.#tellPlace(place), lost: () => this.#tellLost() });
     this.#bar = createNumbersBar(this.#state, (name, value) => this.#change(name, value));
     this.parts = this.#assemble();
     this.#canvas.follow(this.#panel.element);
@@ -186,10 +187,19 @@ export class Screen implements MountedView {
   }
 
   #tellPlace(place: Place): void {
-    if (!this.#place && (place.kind === "wasm" || place.kind === "reference"))
+    if (!this.#place && isProcessor(place))
       cpuNotice(`No GPU: ${place.fallbackReason}. Everything works on the CPU instead.`, place.fallbackReason);
     this.#place = place;
     this.#train.showPlace(place);
+  }
+
+  /** A browser that blocks the page after crashes gives no GPU back. */
+  #tellLost(): void {
+    const { fallbackReason } = this.#place!;
+    this.#lost?.dismiss();
+    this.#lost = isProcessor(this.#place!)
+      ? cpuNotice(`The CPU has computed the steps again: ${fallbackReason}.`, fallbackReason)
+      : notice("warn", "The GPU was lost. It is back, and the steps were computed again.");
   }
 
   #press(event: KeyboardEvent): void {
@@ -211,7 +221,7 @@ export class Screen implements MountedView {
   }
 }
 
-const tellLost = (): void => void notice("warn", "The GPU was lost. It is back, and the steps were computed again.");
+const isProcessor = ({ kind }: Place): boolean => kind === "wasm" || kind === "reference";
 
 function tellFailure(error: unknown): void {
   const text = error instanceof Error ? error.message : String(error);

@@ -87,9 +87,8 @@ export class MemberRun extends GpuRun<MemberRunParts> {
     const end = firstStep + count;
     for (let step = firstStep; step < end;) {
       const steps = Math.min(this.#stepsPerDispatch, end - step, this.ringSteps);
-      this.#writeSteps(step, steps);
       for (const group of this.#groups) {
-        await this.inFlight.add(this.#submit(group, steps));
+        await this.inFlight.add(this.#submit(group, step, steps));
         this.requireAlive();
       }
       step += steps;
@@ -111,22 +110,30 @@ export class MemberRun extends GpuRun<MemberRunParts> {
   }
 
   /** One dispatch and one submit: what it takes can be told from the time until it is done. */
-  #submit({ bindGroup, run, firstMember, endMember }: Group, count: number): Promise<void> {
-    const { device, kernel, plan } = this.parts;
+  #submit(group: Group, firstStep: number, count: number): Promise<void> {
+    const { device } = this.parts;
     const { gpu } = device;
-    write(device, run, runBlock(count, firstMember, endMember));
     const submittedMs = performance.now();
+    device.guarded("training", () => {
+      if (group.firstMember === 0) this.#writeSteps(firstStep, count);
+      this.#dispatch(group, count);
+    });
+    return device.settled("training", gpu.queue.onSubmittedWorkDone()).then(() => {
+      const nowMs = performance.now();
+      this.#adapt(count, nowMs - Math.max(submittedMs, this.#doneMs));
+      this.#doneMs = nowMs;
+    });
+  }
+
+  #dispatch({ bindGroup, run, firstMember, endMember }: Group, count: number): void {
+    const { device, kernel, plan } = this.parts;
+    write(device, run, runBlock(count, firstMember, endMember));
     submitPass(device, "training", (pass) => {
       pass.setPipeline(kernel.pipeline);
       pass.setBindGroup(0, bindGroup, [0]);
       const workgroups = Math.ceil((endMember - firstMember) / plan.workgroupMembers);
       const rows = Math.ceil(workgroups / maxGroups);
       pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
-    });
-    return device.settled("training", gpu.queue.onSubmittedWorkDone()).then(() => {
-      const nowMs = performance.now();
-      this.#adapt(count, nowMs - Math.max(submittedMs, this.#doneMs));
-      this.#doneMs = nowMs;
     });
   }
 

@@ -2,6 +2,7 @@ import { dataRowsOf, widestOptimizer } from "../../batches.ts";
 import { InvalidInput } from "../../../errors.ts";
 import { type StrategyName, strategyNames, type PlanReport } from "../../executor.ts";
 import { fusedChain } from "../../../graph/graphNetwork.ts";
+import { layeredOnly } from "../../../math/optimizerFunction.ts";
 import { clipsNorm, drawsApart } from "./costConstants.ts";
 import { type CostRequest, layeredStepMs } from "./costModel.ts";
 import {
@@ -60,7 +61,7 @@ function candidatesOf({ device, network, members, settings }: RunRequest): {
   const step: CostRequest = { network, members, rowCount, batchSize, optimizer: widestOptimizer(settings) };
   const fused = new Map<StrategyName, FusedPlan>();
   const costs = new Map<StrategyName, number>([["layered", layeredStepMs(device, step)]]);
-  const chain = fusedChain(network);
+  const chain = layeredOnly(settings.optimizer) === undefined ? fusedChain(network) : undefined;
   for (const plan of chain ? planFused(device, { ...step, network: chain, activationStorage }) : []) {
     if (settings.strategy !== plan.strategy && device.refusals.has(plan.strategy)) continue;
     fused.set(plan.strategy, plan);
@@ -73,6 +74,12 @@ function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<S
   const { strategy = "auto" } = settings;
   if (strategy === "auto") return [...costs].reduce((best, each) => (each[1] < best[1] ? each : best))[0];
   if (costs.has(strategy)) return strategy;
+  const reason = layeredOnly(settings.optimizer);
+  if (reason !== undefined) {
+    const { name } = settings.optimizer;
+    const expected = `auto or layered for ${name}, since ${reason}`;
+    throw new InvalidInput({ place: "train: strategy", expected, got: strategy, fix: "leave strategy out" });
+  }
   if (!fusedChain(network)) {
     throw new InvalidInput({
       place: "train: strategy",
@@ -90,6 +97,13 @@ function choose({ settings, network, members }: RunRequest, costs: ReadonlyMap<S
   });
 }
 
+/** Why no other strategy can take a run. */
+function onlyStrategy({ network, settings }: RunRequest): string {
+  const reason = layeredOnly(settings.optimizer);
+  if (reason !== undefined) return ` and the only one for ${settings.optimizer.name}, since ${reason}`;
+  return fusedChain(network) ? "" : " and the only one for a network that is not a list of dense layers";
+}
+
 function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, number>): PlannedRun {
   const { members, settings, network } = request;
   const layered = layeredRequest(request);
@@ -100,7 +114,7 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";
   const pages = plan.gathered ? ", rows gathered from several pages of data" : "";
-  const only = fusedChain(network) ? "" : " and the only one for a network that is not a list of dense layers";
+  const only = onlyStrategy(request);
   const details = `${only}: ${groups * kernels.length} dispatches a step${chunks}${grouped}${pages}`;
   return {
     report: {
