@@ -149,22 +149,33 @@ for (const [name, device, strategy] of places) {
   });
 }
 
-/** Values per member of what a dispatch has just written, by its label and binding; behind the last outputs lies the loss. */
-const written: [string, StrategyName, RegExp, number, number][] = [
-  ["outputs of layers.0", "layered", /^forward\w* layer 0$/, 4, batchSize * 7],
-  ["outputs of layers.1", "layered", /^forward\w* layer 1$/, 4, batchSize * 6],
-  ["outputs of layers.2", "layered", /^forward\w* layer 2$/, 4, batchSize * 3],
-  ["gradients by the outputs", "layered", /^loss /, 5, batchSize * 4],
-  ["gradients by the outputs of layers.1", "layered", /^backwardInputs\w* layer 2$/, 5, batchSize * 6],
-  ["gradients by the outputs of layers.0", "layered", /^backwardInputs\w* layer 1$/, 5, batchSize * 7],
-  ["gradients by the parameters", "layered", /^backwardWeights\w* layer 0$/, 5, net.parameterCount + 1],
-  ["gradients by the parameters", "samples", /^trainSamples /, 6, net.parameterCount + 1],
-  ["gradients by the parameters", "tiles", /^trainTiles /, 6, net.parameterCount + 1],
+interface Written {
+  readonly what: string;
+  readonly strategy: StrategyName;
+  /** Of the dispatch that writes it, and the binding. */
+  readonly label: RegExp;
+  readonly binding: number;
+  /** Values per member. */
+  readonly width: number;
+}
+const layered = { strategy: "layered" } as const;
+const byParameters = { what: "gradients by the parameters", width: net.parameterCount + 1 } as const;
+/** Behind the gradients by the last outputs lies the loss. */
+const written: Written[] = [
+  { ...layered, what: "outputs of layers.0", label: /^forward\w* layer 0$/, binding: 4, width: batchSize * 7 },
+  { ...layered, what: "outputs of layers.1", label: /^forward\w* layer 1$/, binding: 4, width: batchSize * 6 },
+  { ...layered, what: "outputs of layers.2", label: /^forward\w* layer 2$/, binding: 4, width: batchSize * 3 },
+  { ...layered, what: "gradients by outputs", label: /^loss /, binding: 5, width: batchSize * 4 },
+  { ...layered, what: "gradients of layers.1", label: /^backwardInputs\w* layer 2$/, binding: 5, width: batchSize * 6 },
+  { ...layered, what: "gradients of layers.0", label: /^backwardInputs\w* layer 1$/, binding: 5, width: batchSize * 7 },
+  { ...layered, ...byParameters, label: /^backwardWeights\w* layer 0$/, binding: 5 },
+  { ...byParameters, strategy: "samples", label: /^trainSamples /, binding: 6 },
+  { ...byParameters, strategy: "tiles", label: /^trainTiles /, binding: 6 },
 ];
 
-testInFull.each(written)("GPU: in the %s, %s", async (_, strategy, label, binding, width) => {
-  // Of gradients those of the first layer: a later kernel would write over the others.
-  const at = Array.from({ length: members }, (_place, member) => member * width + below(Math.min(width, 5 * 7)));
+testInFull.each(written)("GPU, $strategy: in the $what", async ({ strategy, label, binding, width }) => {
+  // Of gradients by parameters those of the first layer, which are written last: other kernels write the rest.
+  const at = Array.from({ length: members }, (_, member) => member * width + below(Math.min(width, 5 * 7)));
   const planted = plantAfter(gpu().gpu, { label, binding, at, time: before });
   const training = await begin(gpu(), strategy);
   await training.run.execute(0, before);
