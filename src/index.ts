@@ -16,6 +16,7 @@ export {
   type Trace,
   type Checkpoint,
   type EarlyStoppingState,
+  type PlateauState,
   type HalvingState,
   type Fingerprint,
 } from "./backend/executor.ts";
@@ -85,6 +86,7 @@ export {
   createOptimizer,
   hyperParameterDefaults,
   lion,
+  muon,
   nadam,
   type Optimizer,
   type OptimizerName,
@@ -115,7 +117,7 @@ export {
   warmUp,
 } from "./math/schedule.ts";
 export type { ScheduleOption } from "./model/scheduleOption.ts";
-export type { HyperParameterOptions } from "./math/optimizers.ts";
+export type { HyperParameterOptions } from "./math/hyperParameters.ts";
 export type { EpochPoint, FitOptions, FitResult, History, ValidationPoint } from "./model/history.ts";
 export type { MetricName } from "./metrics/metrics.ts";
 export type { MetricOptions, MetricScores } from "./model/measure.ts";
@@ -131,6 +133,9 @@ export type {
 export type { Model, ModelOptions } from "./model/model.ts";
 export type { StoppingResult } from "./model/earlyStopper.ts";
 export type { EarlyStopping } from "./model/earlyStopping.ts";
+export type { MonitoredMetric } from "./model/monitor.ts";
+export type { PlateauResult, Reductions } from "./model/plateaus.ts";
+export type { ReduceOnPlateau } from "./model/reduceOnPlateau.ts";
 export type { HalvingResult } from "./model/halver.ts";
 export { type Halving, hyperbandMembers, type Rung } from "./model/halving.ts";
 export { type ClassWeights, type LabelOptions } from "./model/trainingRows.ts";

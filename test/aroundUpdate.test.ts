@@ -318,11 +318,6 @@ test.each<[string, object, RegExp]>([
     { average: { name: "ema", decay: 1 } },
     /train: average: ema: expected a decay from 0 to below 1, got 1/,
   ],
-  [
-    "an average beside early stopping",
-    { average: ema(), validation: data, earlyStopping: { patience: 1 } },
-    /train: average: expected no earlyStopping beside it/,
-  ],
   ["no average", { average: 0.9 }, /train: average: expected an average, got 0.9; pass ema/],
   ["a word that is none", { average: { name: "swa", start: 1.5, every: 1 } }, /swa: start: expected an integer from 0/],
 ])("%s is refused", async (_, own, message) => {

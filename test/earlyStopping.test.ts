@@ -3,24 +3,27 @@
 import { expect, test } from "vitest";
 import {
   acquire,
-  adam,
+  type Average,
   type Checkpoint,
   createModel,
   dense,
   type Device,
+  ema,
   type FloatArray,
+  type MetricName,
   type Model,
   network,
   type Progress,
   sgd,
   type StrategyName,
+  swa,
   type TrainOptions,
 } from "../src/index.ts";
 import { decodeCheckpoint, encodeCheckpoint } from "../src/data.ts";
 import { layeredRequest } from "../src/backend/webgpu/strategies/layeredPlan.ts";
 import { GpuDevice } from "../src/backend/webgpu/device.ts";
 import { dataOf } from "./support/nets.ts";
-import { testInFull } from "./support/share.ts";
+import { testInFull, testOf } from "./support/share.ts";
 import { shareDevice } from "./support/sharedDevice.ts";
 import { trainingPlaces } from "./support/trainingPlaces.ts";
 
@@ -74,56 +77,70 @@ function judgedByHand(values: readonly number[], { patience = 2, minDelta = 1e-3
   return { stopped: -1, bestEpoch };
 }
 
-for (const [name, device, strategy] of places) {
-  test(`${name}: members stop where Keras' rule says, with their best parameters, as each does alone`, async () => {
-    const options = optionsOf(all, strategy);
-    // Without early stopping: what each member was worth after each epoch, and its parameters.
-    using free = await open(device(), all);
-    const [values, snapshots]: [FloatArray[], FloatArray[]] = [[], []];
-    for await (const { validation: scores } of free.train(data, { ...options, logInterval: { epochs: 1 } })) {
-      values.push(scores!.losses);
-      snapshots.push(await free.readParameters());
-    }
-    const wanted = all.map((member) =>
-      judgedByHand(
-        values.map((losses) => losses[member]!),
-        rule,
-      ),
-    );
-    const stops = new Set(wanted.map(({ stopped }) => stopped));
-    expect(stops.size).toBeGreaterThan(3); // some at several epochs, and some never: otherwise nothing is packed in between
-    expect(stops).toContain(-1);
+const averages: [string, Average | undefined][] = [
+  ["", undefined],
+  [", of moving averages", ema(0.6)],
+  [", of means from step 12 on", swa({ start: 12, every: 2 })],
+];
 
-    using model = await open(device(), all);
-    const { earlyStopping, results, validation: scores } = await model.fit(data, { ...options, earlyStopping: rule });
-    const { stoppedSteps, bestSteps, bestValues, memberSteps } = earlyStopping!;
-    const stepOf = (epoch: number): number => (epoch < 0 ? -1 : perEpoch * (epoch + 1));
-    expect(Array.from(stoppedSteps)).toEqual(wanted.map(({ stopped }) => stepOf(stopped)));
-    expect(Array.from(bestSteps)).toEqual(wanted.map(({ bestEpoch }) => stepOf(bestEpoch)));
-    expect(Array.from(bestValues)).toEqual(wanted.map(({ bestEpoch }, member) => values[bestEpoch]![member]));
-    const parameters = await model.readParameters();
-    for (const [member, { bestEpoch }] of wanted.entries())
-      expect(part(parameters, member)).toEqual(part(snapshots[bestEpoch]!, member));
-    expect(Array.from(scores!.losses)).toEqual(Array.from(bestValues));
-    expect(Array.from(results.nonFiniteSteps)).toEqual(all.map(() => -1));
+for (const [[name, device, strategy], [of, average]] of places.flatMap((place) =>
+  averages.map((own) => [place, own] as const),
+)) {
+  // Averages are of the same kind in every strategy: a moving one is tried on each, a mean on some.
+  const declared = average?.name === "swa" ? testOf(name === "reference" || name === "GPU, members") : test;
+  declared(
+    `${name}: members stop where Keras' rule says, with their best parameters${of}, as each does alone`,
+    async () => {
+      const averaging = average && { average };
+      const options = { ...optionsOf(all, strategy), ...averaging };
+      // Without early stopping: what each member was worth after each epoch, and its parameters.
+      using free = await open(device(), all);
+      const [values, snapshots]: [FloatArray[], FloatArray[]] = [[], []];
+      for await (const { validation: scores } of free.train(data, { ...options, logInterval: { epochs: 1 } })) {
+        values.push(scores!.losses);
+        snapshots.push(await free.readParameters());
+      }
+      const wanted = all.map((member) =>
+        judgedByHand(
+          values.map((losses) => losses[member]!),
+          rule,
+        ),
+      );
+      const stops = new Set(wanted.map(({ stopped }) => stopped));
+      expect(stops.size).toBeGreaterThan(3); // some at several epochs, and some never: otherwise nothing is packed in between
+      expect(stops).toContain(-1);
 
-    const trained = stoppedSteps.reduce((sum, step) => sum + (step < 0 ? perEpoch * epochs : step), 0);
-    expect(memberSteps).toBeGreaterThanOrEqual(trained);
-    expect(memberSteps).toBeLessThan(0.9 * members * perEpoch * epochs);
+      using model = await open(device(), all);
+      const { earlyStopping, results, validation: scores } = await model.fit(data, { ...options, earlyStopping: rule });
+      const { stoppedSteps, bestSteps, bestValues, memberSteps } = earlyStopping!;
+      const stepOf = (epoch: number): number => (epoch < 0 ? -1 : perEpoch * (epoch + 1));
+      expect(Array.from(stoppedSteps)).toEqual(wanted.map(({ stopped }) => stepOf(stopped)));
+      expect(Array.from(bestSteps)).toEqual(wanted.map(({ bestEpoch }) => stepOf(bestEpoch)));
+      expect(Array.from(bestValues)).toEqual(wanted.map(({ bestEpoch }, member) => values[bestEpoch]![member]));
+      const parameters = await model.readParameters();
+      for (const [member, { bestEpoch }] of wanted.entries())
+        expect(part(parameters, member)).toEqual(part(snapshots[bestEpoch]!, member));
+      expect(Array.from(scores!.losses)).toEqual(Array.from(bestValues));
+      expect(Array.from(results.nonFiniteSteps)).toEqual(all.map(() => -1));
 
-    // One network is trained by other sums in WebAssembly: there it is twice the same.
-    const copies = device().kind === "wasm" && strategy === undefined ? 2 : 1;
-    for (const member of [0, 1, 3]) {
-      const chosen = Array<number>(copies).fill(member);
-      using alone = await open(device(), chosen);
-      const own = await alone.fit(data, { ...optionsOf(chosen, strategy), earlyStopping: rule });
-      expect(own.steps).toBe(stoppedSteps[member] === -1 ? perEpoch * epochs : stoppedSteps[member]);
-      expect(part(await alone.readParameters(), 0)).toEqual(part(parameters, member));
-      for (const key of ["finalLosses", "bestLosses", "bestSteps"] as const)
-        expect([key, own.results[key][0]]).toEqual([key, results[key][member]]);
-      expect(own.earlyStopping!.memberSteps).toBe(copies * own.steps);
-    }
-  });
+      const trained = stoppedSteps.reduce((sum, step) => sum + (step < 0 ? perEpoch * epochs : step), 0);
+      expect(memberSteps).toBeGreaterThanOrEqual(trained);
+      expect(memberSteps).toBeLessThan(0.9 * members * perEpoch * epochs);
+
+      // One network is trained by other sums in WebAssembly: there it is twice the same.
+      const copies = device().kind === "wasm" && strategy === undefined ? 2 : 1;
+      for (const member of average ? [3] : [0, 1, 3]) {
+        const chosen = Array<number>(copies).fill(member);
+        using alone = await open(device(), chosen);
+        const own = await alone.fit(data, { ...optionsOf(chosen, strategy), ...averaging, earlyStopping: rule });
+        expect(own.steps).toBe(stoppedSteps[member] === -1 ? perEpoch * epochs : stoppedSteps[member]);
+        expect(part(await alone.readParameters(), 0)).toEqual(part(parameters, member));
+        for (const key of ["finalLosses", "bestLosses", "bestSteps"] as const)
+          expect([key, own.results[key][0]]).toEqual([key, results[key][member]]);
+        expect(own.earlyStopping!.memberSteps).toBe(copies * own.steps);
+      }
+    },
+  );
 }
 
 /** Goes through a training, and leaves it after so many events. */
@@ -198,15 +215,42 @@ test("an event that is told in between is not judged: when it is told changes no
   expect(ends[1]).toEqual(ends[0]);
 });
 
-test("between events the model has the parameters of all members, and what is told is theirs", async () => {
-  using model = await open(reference, all);
-  for await (const { validation: told, stopped, losses } of model.train(data, {
-    ...optionsOf(all),
-    earlyStopping: rule,
-  })) {
-    expect((await model.evaluate(validation)).losses).toEqual(told!.losses);
-    const last = losses.slice(-members);
-    expect(last.filter((loss) => Number.isNaN(loss)).length).toBeLessThanOrEqual(stopped);
+test.each(averages)(
+  "between events the model has the parameters of all members%s, and what is told is theirs",
+  async (_, average) => {
+    using model = await open(reference, all);
+    for await (const { validation: told, stopped, losses } of model.train(data, {
+      ...optionsOf(all),
+      earlyStopping: rule,
+      ...(average && { average }),
+    })) {
+      expect((await model.evaluate(validation)).losses).toEqual(told!.losses);
+      const last = losses.slice(-members);
+      expect(last.filter((loss) => Number.isNaN(loss)).length).toBeLessThanOrEqual(stopped);
+    }
+  },
+);
+
+test("an abort at an event in which members stop leaves the averages, and those that have stopped their best", async () => {
+  const options = { ...optionsOf(all), earlyStopping: rule, average: ema(0.6) };
+  using whole = await open(reference, all);
+  let stops = 0;
+  const snapshots = new Map<number, FloatArray>();
+  for await (const { step, stopped } of whole.train(data, options)) {
+    if (stopped > stops) snapshots.set(step, await whole.readParameters());
+    stops = stopped;
+  }
+  snapshots.delete(whole.checkpoint!.step); // the last event: there is nothing left to abort
+  expect(snapshots.size).toBeGreaterThan(2);
+  for (const [at, wanted] of snapshots) {
+    const abort = new AbortController();
+    using model = await open(reference, all);
+    const training = async (): Promise<void> => {
+      for await (const { step } of model.train(data, { ...options, signal: abort.signal }))
+        if (step === at) abort.abort();
+    };
+    await expect(training()).rejects.toThrow(/abort/);
+    expect(await model.readParameters()).toEqual(wanted);
   }
 });
 
@@ -220,31 +264,109 @@ test("a member that diverges ends no other, and has its best parameters back", a
   expect(earlyStopping!.stoppedSteps.filter((step) => step > 0).length).toBeGreaterThan(1);
 });
 
-test("accuracy is watched upwards, and mode says otherwise", async () => {
-  const classes = network({ inputs: 3, layers: [dense(6, "tanh"), dense(4)], loss: "softmaxCrossEntropy" });
-  const [rows, heldOut] = [dataOf(classes, 40, 1), dataOf(classes, 30, 2)];
-  const options = { optimizer: adam({ learningRate: 0.1 }), epochs: 12, batchSize: 8, validation: heldOut };
-  using free = await createModel(classes, { device: reference, members: 3 });
-  const values: FloatArray[] = [];
-  for await (const { validation: scores } of free.train(rows, { ...options, logInterval: { epochs: 1 } }))
-    values.push(scores!.accuracies!);
-  for (const [mode, sign] of [
-    [undefined, -1],
-    ["min", 1],
-  ] as const) {
-    using model = await createModel(classes, { device: reference, members: 3 });
-    const earlyStopping = { patience: 3, metric: "accuracy", ...(mode && { mode }) } as const;
-    const { earlyStopping: result } = await model.fit(rows, { ...options, earlyStopping });
-    const wanted = [0, 1, 2].map((member) =>
-      judgedByHand(
-        values.map((own) => own[member]!),
-        { patience: 3, minDelta: 0, sign },
-      ),
-    );
-    expect(wanted.some(({ stopped }) => stopped >= 0)).toBe(true);
-    expect(Array.from(result!.stoppedSteps, (step) => step / 5 - 1).map((epoch) => Math.max(-1, epoch))).toEqual(
-      wanted.map(({ stopped }) => stopped),
-    );
+const classes = network({ inputs: 3, layers: [dense(6, "tanh"), dense(4)], loss: "softmaxCrossEntropy" });
+const [classRows, heldOut] = [dataOf(classes, 40, 1), dataOf(classes, 30, 2)];
+const classOptions: TrainOptions = {
+  optimizer: sgd(),
+  perMember: { learningRate: [1.5, 0.1, 0.6] },
+  epochs: 12,
+  batchSize: 8,
+  validation: heldOut,
+};
+
+const watched: [MetricName | "loss", "min" | "max" | undefined, number][] = [
+  ["accuracy", undefined, -1],
+  ["accuracy", "min", 1],
+  ["f1", undefined, -1],
+  ["rocAuc", undefined, -1],
+  ["top2", undefined, -1],
+  ["logLoss", undefined, 1],
+  ["calibrationError", undefined, 1],
+  ["balancedAccuracy", "min", 1],
+];
+
+test.each(
+  (
+    [
+      ["reference", () => reference],
+      ["WebAssembly", () => wasm],
+      ["GPU", gpu],
+    ] as [string, () => Device][]
+  ).flatMap(([name, device]) =>
+    watched.map(([metric, mode, sign]) => [name, metric, mode ?? "as it means", sign, device, mode]),
+  ),
+)("%s: %s is watched, %s", async (...args) => {
+  const [, metric, , sign, device, mode] = args as [
+    string,
+    MetricName,
+    string,
+    number,
+    () => Device,
+    "min" | undefined,
+  ];
+  using free = await createModel(classes, { device: device(), members: 3 });
+  const [values, snapshots]: [FloatArray[], FloatArray[]] = [[], []];
+  const metrics = [metric];
+  for await (const event of free.train(classRows, { ...classOptions, metrics, logInterval: { epochs: 1 } })) {
+    values.push(event.validation!.memberMetrics![metric]!);
+    snapshots.push(await free.readParameters());
+  }
+  using model = await createModel(classes, { device: device(), members: 3 });
+  const earlyStopping = { patience: 3, metric, ...(mode && { mode }) };
+  const { earlyStopping: result } = await model.fit(classRows, { ...classOptions, earlyStopping });
+  const wanted = [0, 1, 2].map((member) =>
+    judgedByHand(
+      values.map((own) => own[member]!),
+      { patience: 3, minDelta: 0, sign },
+    ),
+  );
+  expect(wanted.some(({ stopped }) => stopped >= 0)).toBe(true);
+  const stepOf = (epoch: number): number => (epoch < 0 ? -1 : 5 * (epoch + 1));
+  expect(Array.from(result!.stoppedSteps)).toEqual(wanted.map(({ stopped }) => stepOf(stopped)));
+  expect(Array.from(result!.bestSteps)).toEqual(wanted.map(({ bestEpoch }) => stepOf(bestEpoch)));
+  for (const [member, value] of result!.bestValues.entries())
+    expect(value).toBeCloseTo(values[wanted[member]!.bestEpoch]![member]!, 6);
+  const parameters = await model.readParameters();
+  const width = classes.parameterCount;
+  for (const [member, { bestEpoch }] of wanted.entries()) {
+    const own = (all: FloatArray): FloatArray => all.slice(member * width, (member + 1) * width);
+    expect(own(parameters)).toEqual(own(snapshots[bestEpoch]!));
+  }
+});
+
+test("metrics of a regression are watched in the units that are asked for", async () => {
+  const targetUnits = [
+    { mean: 5, deviation: 100 },
+    { mean: 1, deviation: 1000 },
+  ];
+  const best: Float64Array[] = [];
+  for (const units of [undefined, targetUnits]) {
+    using model = await open(reference, [0, 1]);
+    const { earlyStopping } = await model.fit(data, {
+      ...optionsOf([0, 1]),
+      earlyStopping: { patience: 3, metric: "mae" },
+      ...(units && { targetUnits: units, metrics: ["r2"] }),
+    });
+    best.push(earlyStopping!.bestValues);
+  }
+  for (const [member, value] of best[1]!.entries()) expect(value / best[0]![member]!).toBeGreaterThan(100);
+});
+
+test("a metric judges a member alone as among others", async () => {
+  for (const device of [reference, wasm, gpu()]) {
+    const ends: unknown[] = [];
+    for (const chosen of [
+      [0, 1, 2],
+      [1, 1],
+    ]) {
+      using model = await createModel(classes, { device, seed: chosen });
+      const perMember = { learningRate: chosen.map((member) => [1.5, 0.1, 0.6][member]!), seed: chosen };
+      const earlyStopping = { patience: 2, metric: "rocAuc" } as const;
+      const { earlyStopping: result } = await model.fit(classRows, { ...classOptions, perMember, earlyStopping });
+      const at = chosen.indexOf(1);
+      ends.push([result!.bestValues[at], result!.stoppedSteps[at], result!.bestSteps[at]]);
+    }
+    expect(ends[1]).toEqual(ends[0]);
   }
 });
 
@@ -290,8 +412,19 @@ test("wrong options are told", async () => {
   await wrong({ patience: -1 }).toEqual(invalid(/patience: .*got -1/));
   await wrong({ patience: 1.5 }).toEqual(invalid(/patience: .*got 1.5/));
   await wrong({ patience: 1, minDelta: -1 }).toEqual(invalid(/minDelta: .*got -1/));
-  await wrong({ patience: 1, metric: "los" }).toEqual(invalid(/metric: expected one of loss/));
-  await wrong({ patience: 1, metric: "accuracy" }).toEqual(invalid(/metric: .*cross entropies/));
+  await wrong({ patience: 1, metric: "los" }).toEqual(
+    invalid(/^train: earlyStopping: metric: expected metrics of a regression among loss, mae, .*did you mean loss/),
+  );
+  await wrong({ patience: 1, metric: "accuracy" }).toEqual(invalid(/metric: .*accuracy needs classes/));
+  await wrong({ patience: 1, metric: 7 }).toEqual(invalid(/metric: .*got 7/));
+  using classifier = await createModel(classes, { device: reference });
+  await expect(
+    classifier.fit(classRows, {
+      ...classOptions,
+      perMember: {},
+      earlyStopping: { patience: 1, metric: "confusionMatrix" },
+    }),
+  ).rejects.toEqual(invalid(/metric: expected a metric that is one number, got confusionMatrix/));
   await wrong({ patience: 1, mode: "auto" }).toEqual(invalid(/mode: /));
   await wrong({ patience: 1, restoreBest: 1 }).toEqual(invalid(/restoreBest: /));
   await wrong({ patience: 1, interval: { ms: 5 } }).toEqual(

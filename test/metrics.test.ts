@@ -124,6 +124,7 @@ test("which way is better is known of each", () => {
   const lower = ["mae", "rmse", "mape", "maxError", "logLoss", "brier", "calibrationError"] as const;
   expect(higher.map(isHigherBetter)).toEqual(higher.map(() => true));
   expect(lower.map(isHigherBetter)).toEqual(lower.map(() => false));
+  expect(isHigherBetter("loss")).toBe(false);
 });
 
 const three = network({ inputs: 3, layers: [dense(4, "tanh"), dense(3)], loss: "softmaxCrossEntropy" });

@@ -40,6 +40,12 @@ export function optimizerOf({ optimizer, perMember }: RunSettings, member: numbe
   };
 }
 
+/** The same run with another learning rate, of all members or of each [members]. */
+export const withLearningRate = (settings: RunSettings, learningRate: number | Float64Array): RunSettings =>
+  typeof learningRate === "number"
+    ? { ...settings, optimizer: { ...settings.optimizer, learningRate } }
+    : { ...settings, perMember: { ...settings.perMember, learningRate } };
+
 /** The optimizer as it treats each member. */
 export const optimizersOf = (settings: RunSettings, members: number): Optimizer[] =>
   Array.from({ length: members }, (_, member) => optimizerOf(settings, member));

@@ -57,8 +57,28 @@ export interface EarlyStoppingState {
   readonly finalLosses: FloatArray;
   /** The last step after which members were judged. A state that is read after another one has not been judged yet. */
   readonly judgedStep: number;
-  /** [members, parameterCount], or none where they are not restored. */
+  /** [members, parameterCount], or none where they are not restored; of averages, where the training keeps some. */
   readonly bestParameters: FloatArray;
+  /** What members are judged by, `loss min` for example; states of earlier versions do not have it. */
+  readonly monitor?: string;
+}
+
+/** Where the reductions of the learning rate of a training stand, [members] each unless said otherwise: src/model/reduceOnPlateau.ts. */
+export interface PlateauState {
+  /** What members are judged by, `loss min` for example. */
+  readonly monitor: string;
+  /** Best value of the metric; infinite where there was none. */
+  readonly bestValues: Float64Array;
+  /** Validations without improvement since the best one, the last reduction, or the end of its cooldown. */
+  readonly waits: Float64Array;
+  /** Validations of a cooldown that are left. */
+  readonly cooldowns: Float64Array;
+  /** As that of early stopping. */
+  readonly judgedStep: number;
+  /** One value of each for every reduction, in order: after which step, of which member, and what its rate is multiplied by since. */
+  readonly reducedSteps: Float64Array;
+  readonly reducedMembers: Float64Array;
+  readonly reducedFactors: Float64Array;
 }
 
 /** Where the successive halving of a training stands: src/model/halving.ts. */
@@ -77,6 +97,7 @@ export interface HalvingState {
 /** What the trainer goes on from, apart from what the run computes: an entry for each feature that keeps something between events. */
 export interface TrainerState {
   readonly earlyStopping?: EarlyStoppingState;
+  readonly reduceOnPlateau?: PlateauState;
   readonly halving?: HalvingState;
 }
 
@@ -174,8 +195,8 @@ export interface TrainingRun {
   readCheckpoint(step: number): Promise<Checkpoint>;
   /** Steps that are worth handing over at once: fewer cost more each. */
   readonly leastSteps: number;
-  /** Replaces the learning rate of all members from the next step handed over. */
-  setLearningRate(learningRate: number): void;
+  /** Replaces the learning rate from the next step handed over: one of all members, or one of each [members]. */
+  setLearningRate(learningRate: number | Float64Array): void;
   /**
    * Stops members after the first step, all work being done: as if a value of step 0 had not been finite. Later steps leave them as
    * they are, with a loss of NaN.

@@ -12,6 +12,7 @@ import { Stop } from "./exitCodes.ts";
 import { integer } from "./flags.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
 import { createProgressView } from "./progress.ts";
+import { judgingFlagsOf } from "./stopping.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import type { Session } from "./training.ts";
 
@@ -27,14 +28,10 @@ export const addFoldOptions = (command: Command): Command =>
 /** Flags with which no rows are held out but those of folds. @throws InvalidInput where that leaves nothing to judge by */
 export function withFolds<Flags extends TrainFlags>(flags: Flags): Flags {
   if (flags.folds === undefined) return flags;
-  if (flags.patience === undefined) return { ...flags, validation: 0 };
-  const expected = "no --patience beside it: the model is trained on all rows, and none are left to stop by";
-  throw new InvalidInput({
-    place: "--folds",
-    expected,
-    got: `--patience ${flags.patience}`,
-    fix: "leave one of them out",
-  });
+  const [judging] = judgingFlagsOf(flags);
+  if (judging === undefined) return { ...flags, validation: 0 };
+  const expected = `no ${judging} beside it: the model is trained on all rows, and none are left to judge it by`;
+  throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "leave one of them out" });
 }
 
 /** A number over the folds. */

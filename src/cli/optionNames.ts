@@ -16,10 +16,16 @@ const compound = new Map([
   ["classWeights", "--class-weights"],
 ]);
 
-/** Layers that options add, as their checks name them. */
-const layers: Readonly<Record<string, string>> = {
+/** Checks whose names are not those of options. */
+const others: Readonly<Record<string, string>> = {
   "network: dropout: rate": "--dropout",
   "network: gaussianNoise: deviation": "--noise",
+  "average: ema": "--ema",
+  "average: swa: start": "--swa",
+  "average: swa: every": "--swa",
+  "train: earlyStopping: minDelta": "--min-delta",
+  "train: earlyStopping: metric": "--monitor",
+  "train: reduceOnPlateau: metric": "--monitor",
 };
 
 /** Options whose names are also words: they are options only where a place ends with them. */
@@ -52,10 +58,11 @@ const checker = new RegExp(`^(?:${[...optimizerNames, "prepare", "readTable"].jo
 
 /** `adam: learningRate` → `--learning-rate`: who checks an option is of no interest. */
 const placeIn = (place: string): string =>
-  layers[place] ??
+  others[place] ??
   named(place)
     .replace(atEnd, "$1--$2")
     .replace(/^(explain: )(?=input|target)/, "$1--")
+    .replace(/^train: reduceOnPlateau: /, "--reduce-on-plateau: ")
     .replace(checker, "");
 
 const fixIn = (fix: string): string =>

@@ -43,7 +43,11 @@ export const keptFlags = (flags: TrainFlags): Record<string, unknown> =>
 
 const optionOf = (key: string): string => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
-const shown = (value: unknown): string => (Array.isArray(value) ? value.join(",") : String(value ?? "none"));
+/** An option as it was written. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.join(",");
+  return String((value as { readonly text?: unknown } | null | undefined)?.text ?? value ?? "none");
+}
 
 /**
  * The options of a run, and over them what was typed now, where that changes nothing of what is computed.

@@ -1,16 +1,31 @@
 import type { Command } from "commander";
-import type { Prepared } from "../data.ts";
-import { type EarlyStopping, InvalidInput, type StoppingResult, type TrainOptions } from "../node.ts";
-import { integer, name, number } from "./flags.ts";
-import { counted, grouped } from "./numbers.ts";
+import { metricNames, type Prepared, requireMetrics } from "../data.ts";
+import {
+  type EarlyStopping,
+  InvalidInput,
+  type MonitoredMetric,
+  type PlateauResult,
+  type Reductions,
+  type StoppingResult,
+  type TrainOptions,
+} from "../node.ts";
+import { folded, integer, number } from "./flags.ts";
+import { counted, grouped, short } from "./numbers.ts";
+import { type PlateauFlag, plateauFlag, plateauUsage } from "./plateauFlag.ts";
 
-// Early stopping on the command line: options, what they ask for, and what is told at the end.
+// Options that judge networks on the rows held out: what they ask for, and what is told at the end.
 
 export interface StoppingFlags {
   readonly patience?: number;
   readonly minDelta?: number;
-  readonly monitor?: "loss" | "accuracy";
+  readonly monitor?: MonitoredMetric;
+  /** True: with the usual numbers. */
+  readonly reduceOnPlateau?: PlateauFlag | true;
 }
+
+/** Names as people write them, `roc-auc`, become ours; who knows the task tells of those that are none. */
+const metric = (text: string): MonitoredMetric =>
+  (["loss", ...metricNames] as const).find((known) => folded(known) === folded(text)) ?? (text as MonitoredMetric);
 
 export const addStoppingOptions = (command: Command): Command =>
   command
@@ -21,51 +36,74 @@ export const addStoppingOptions = (command: Command): Command =>
     )
     .option("--min-delta <number>", "what counts as better, for --patience (default: 0)", number("--min-delta"))
     .option(
+      "--reduce-on-plateau [settings]",
+      `multiply the learning rate by a factor where the rows held out are fitted no better: ${plateauUsage}`,
+      plateauFlag,
+    )
+    .option(
       "--monitor <metric>",
-      "what is watched, for --patience: loss or accuracy",
-      name("--monitor", ["loss", "accuracy"]),
+      "what is watched, for --patience and --reduce-on-plateau: loss, accuracy, or another of --metrics (default: loss)",
+      metric,
     );
+
+const judgingFlags = { patience: "--patience", reduceOnPlateau: "--reduce-on-plateau" } as const;
+
+/** The flags that judge networks, those that are given. */
+export const judgingFlagsOf = (flags: StoppingFlags): string[] =>
+  (["patience", "reduceOnPlateau"] as const).flatMap((key) => (flags[key] === undefined ? [] : [judgingFlags[key]]));
+
+/** What is watched beside the loss. */
+export const monitoredOf = ({ monitor }: StoppingFlags) =>
+  monitor === undefined || monitor === "loss" ? [] : [monitor];
+
+/** Throws `InvalidInput` where the flags do not fit each other or the target, before a device is opened. */
+export function requireStopping(flags: StoppingFlags, prepared: Prepared): void {
+  stoppingOf(flags, prepared);
+  try {
+    requireMetrics("train", monitoredOf(flags), prepared.preprocessing);
+  } catch (error) {
+    throw error instanceof InvalidInput ? new InvalidInput({ ...error.fault, place: "--monitor" }) : error;
+  }
+}
 
 /**
  * What the flags ask for.
  * @throws InvalidInput where they do not fit each other
  */
 export function stoppingOf(
-  {
-    patience,
-    minDelta,
-    monitor,
-    verifyWebgpu,
-    members = 1,
-  }: StoppingFlags & { verifyWebgpu?: boolean; members?: number },
+  flags: StoppingFlags & { verifyWebgpu?: boolean; members?: number },
   { validation }: Pick<Prepared, "validation">,
-): Pick<TrainOptions, "earlyStopping" | "validation"> {
-  if (patience === undefined) {
-    const flag = minDelta !== undefined ? "--min-delta" : "--monitor";
-    if (minDelta === undefined && monitor === undefined) return {};
+): Pick<TrainOptions, "earlyStopping" | "reduceOnPlateau" | "validation"> {
+  const { patience, minDelta, monitor, reduceOnPlateau, verifyWebgpu, members = 1 } = flags;
+  const [judging] = judgingFlagsOf(flags);
+  if (patience === undefined && minDelta !== undefined) {
     const expected = "--patience beside it: the epochs to wait for something better";
-    throw new InvalidInput({ place: flag, expected, got: "none", fix: "add --patience 10" });
+    throw new InvalidInput({ place: "--min-delta", expected, got: "none", fix: "add --patience 10" });
+  }
+  if (judging === undefined) {
+    if (monitor === undefined) return {};
+    const expected = "--patience or --reduce-on-plateau beside it";
+    throw new InvalidInput({ place: "--monitor", expected, got: "none", fix: "add --patience 10" });
   }
   if (!validation) {
-    const fix = "leave --validation at its default, or --patience out";
-    throw new InvalidInput({ place: "--patience", expected: "rows that are held out", got: "--validation 0", fix });
+    const fix = `leave --validation at its default, or ${judging} out`;
+    throw new InvalidInput({ place: judging, expected: "rows that are held out", got: "--validation 0", fix });
   }
   if (verifyWebgpu && members > 1) {
-    const expected = "one member, where --patience stops each at a step of its own";
+    const expected = `one member, where ${judging} judges each for itself`;
     const fix = "leave --members or --verify-webgpu out";
     throw new InvalidInput({ place: "--verify-webgpu", expected, got: `--members ${members}`, fix });
   }
-  const earlyStopping: EarlyStopping = {
-    patience,
-    ...(minDelta !== undefined && { minDelta }),
-    ...(monitor && { metric: monitor }),
-  };
-  return { earlyStopping, validation };
+  const watched = monitor && { metric: monitor };
+  const earlyStopping: EarlyStopping | undefined =
+    patience === undefined ? undefined : { patience, ...(minDelta !== undefined && { minDelta }), ...watched };
+  const plateau = reduceOnPlateau && { ...(reduceOnPlateau === true ? {} : reduceOnPlateau.options), ...watched };
+  return { ...(earlyStopping && { earlyStopping }), ...(plateau && { reduceOnPlateau: plateau }), validation };
 }
 
-const rangeOf = (values: readonly number[]): string => {
+const rangeOf = (values: readonly number[], show: (value: number) => string = grouped): string => {
   const [least, most] = [Math.min(...values), Math.max(...values)];
-  return least === most ? grouped(least) : `${grouped(least)} to ${grouped(most)}`;
+  return least === most ? show(least) : `${show(least)} to ${show(most)}`;
 };
 
 /** One sentence: `stopped after epoch 43, best epoch 33 restored`. @param epochs that were asked for */
@@ -84,4 +122,30 @@ export function describeStopping(
   if (stopped.length === 0) return `went on to the end, after ${counted(epochs, "epoch")}; ${restored}`;
   const who = members === 1 ? "stopped" : `${grouped(stopped.length)} of ${grouped(members)} members stopped`;
   return `${who} after ${stopped.length > 1 ? "epochs" : "epoch"} ${rangeOf(stopped)}, ${restored}`;
+}
+
+/** Where the learning rate of one member was reduced, as of a model of it alone. */
+export function reductionsOf({ reductions }: PlateauResult, member: number): Reductions {
+  const own = (list: Float64Array): Float64Array => list.filter((_, at) => reductions.members[at] === member);
+  const steps = own(reductions.steps);
+  return { steps, members: new Float64Array(steps.length), factors: own(reductions.factors) };
+}
+
+/** Most epochs that are listed. */
+const mostListed = 8;
+
+/** One sentence: `learning rate × 0.1 after epoch 12, × 0.01 after epoch 20`; of several members the ranges. */
+export function describeReductions({ factors, reductions }: PlateauResult, perEpoch: number): string {
+  const epochs = Array.from(reductions.steps, (step) => Math.round(step / perEpoch));
+  if (epochs.length === 0) return "the learning rate was not reduced";
+  if (factors.length > 1 || epochs.length > mostListed) {
+    const reduced = factors.filter((factor) => factor < 1).toSorted();
+    const who = factors.length > 1 ? ` of ${grouped(reduced.length)} of ${grouped(factors.length)} members` : "";
+    const first = epochs.reduce((least, epoch) => Math.min(least, epoch));
+    const last = epochs.reduce((most, epoch) => Math.max(most, epoch));
+    const range = rangeOf([reduced[0]!, reduced.at(-1)!], short);
+    return `learning rate${who} reduced after epochs ${rangeOf([first, last])}, at the end × ${range}`;
+  }
+  const parts = epochs.map((epoch, at) => `× ${short(reductions.factors[at]!)} after epoch ${grouped(epoch)}`);
+  return `learning rate ${parts.join(", ")}`;
 }

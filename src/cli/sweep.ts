@@ -15,7 +15,7 @@ import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport }
 import { saveAfterLoss } from "./sweepLoss.ts";
 import { type SweepResults, noResults, quantilesOf, rankedLosses, stepsTaken } from "./sweepResults.ts";
 import { type SweepFlags, type SweepSession, optionsOf } from "./sweepSession.ts";
-import { stoppingOf } from "./stopping.ts";
+import { reductionsOf, requireStopping, stoppingOf } from "./stopping.ts";
 import { describeValues } from "./sweepValues.ts";
 import { working } from "./work.ts";
 import { networkOf } from "./trainFlags.ts";
@@ -157,7 +157,11 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
     const { epochs: _, ...ofWinner } = optionsOf(flags, plan, winner);
     const steps = model.earlyStopping?.steps[winner];
     const length = steps === undefined ? { epochs: flags.epochs } : { steps };
-    const own: Session = { ...session, model: picked, options: { ...ofWinner, ...length } };
+    const reductions = model.reduceOnPlateau && reductionsOf(model.reduceOnPlateau, winner);
+    const { validation, reduceOnPlateau } = session.options;
+    const judged = reductions && validation && reduceOnPlateau && { validation, reduceOnPlateau };
+    const options = { ...ofWinner, ...length, ...judged };
+    const own: Session = { ...session, model: picked, options, ...(reductions && { reductions }) };
     const { attempt, refused } = attempts(); // a full disk, say: the ranking is told nevertheless
     const written = await attempt(() => save(own, outcome));
     const keptTable = await attempt(() =>
@@ -218,13 +222,15 @@ export async function sweep(file: string, flags: SweepFlags, interrupts: Interru
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.splitSeed);
   const network = networkOf(flags, prepared.preprocessing);
+  const judged = { ...flags, members: 1 }; // one of them is verified
+  requireStopping(judged, prepared);
   const device = await openDevice(output, flags.device);
   try {
     const model = await createPopulation(flags, plan, network, {
       device,
       onLost: (why) => output.info("", lostNote(why)),
     });
-    const options = { ...ofAll, ...stoppingOf({ ...flags, members: 1 }, prepared) };
+    const options = { ...ofAll, ...stoppingOf(judged, prepared) };
     const session = { flags, output, interrupts, table, prepared, options, model, plan, file: modelFile, csv };
     await announce(session, device);
     await conclude(session, await runTraining(session, viewOf(session)));

@@ -25,7 +25,7 @@ import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
 import { keptFlags, resume, type Resumed } from "./resume.ts";
-import { stoppingOf } from "./stopping.ts";
+import { monitoredOf, requireStopping, stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
 import { updateOptionsOf } from "./updateFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
@@ -47,9 +47,10 @@ import {
 import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
 
 /** Metrics of numbers are told in the units of the table. */
-function metricOptions({ metrics }: TrainFlags, { target }: Preprocessing): MetricOptions {
-  if (!metrics) return {};
-  return { metrics, ...(target.kind === "number" && { targetUnits: target.columns }) };
+function metricOptions(flags: TrainFlags, { target }: Preprocessing): MetricOptions {
+  const metrics = new Set([...(flags.metrics ?? []), ...monitoredOf(flags)]);
+  if (metrics.size === 0) return {};
+  return { metrics: [...metrics], ...(target.kind === "number" && { targetUnits: target.columns }) };
 }
 
 const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
@@ -204,6 +205,13 @@ function tellOtherDevice(output: Output, resumed: Resumed | undefined, device: D
   output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
 }
 
+/** Throws `InvalidInput` on flags that do not fit the table, before a device is opened. */
+function requireFitting(flags: TrainFlags, prepared: Prepared): void {
+  requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
+  requireStopping(flags, prepared);
+  networkOf(flags, prepared.preprocessing);
+}
+
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
 export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
   const output = createOutput(typed);
@@ -214,8 +222,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
   const files = claimFiles(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
   const prepared = await prepareTable(output, table, flags, flags.seed);
-  requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
-  networkOf(flags, prepared.preprocessing);
+  requireFitting(flags, prepared);
   const device = await openDevice(output, flags.device);
   try {
     const checkpoint = resumed?.saved.checkpoint;

@@ -104,7 +104,7 @@ export function targetsOf(table: Table, { target }: CommonFlags): string[] {
 }
 
 /** Learning rates that suit tables better than the optimizer's default. */
-const usualRates: Partial<Record<OptimizerName, number>> = { sgd: 0.1, adam: 0.01, adamW: 0.01 };
+const usualRates: Partial<Record<OptimizerName, number>> = { sgd: 0.1, adam: 0.01, adamW: 0.01, muon: 0.01 };
 
 export const usualRate = (optimizer: OptimizerName): number =>
   usualRates[optimizer] ?? Number(hyperParameterDefaults(optimizer)["learningRate"]);

@@ -17,6 +17,7 @@ import {
   type Model,
   type Progress,
   type Optimizer,
+  type Reductions,
   type TrainOptions,
   nameOf,
 } from "../node.ts";
@@ -29,7 +30,7 @@ import type { Output } from "./output.ts";
 import { type OutputFile, claimOutput, describeKept, modelKind } from "./outputFile.ts";
 import { scoreLines } from "./scoreLines.ts";
 import type { ProgressView } from "./progress.ts";
-import { describeStopping } from "./stopping.ts";
+import { describeReductions, describeStopping } from "./stopping.ts";
 import { startWork, working } from "./work.ts";
 import { type CommonFlags, columnsOf, targetsOf } from "./trainFlags.ts";
 
@@ -51,6 +52,8 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly history?: HistoryFile | undefined;
   /** Where the model goes. */
   readonly file: OutputFile;
+  /** Of a network of a population, where its learning rate was reduced. */
+  readonly reductions?: Reductions;
   /** Where its states go while it goes on. */
   readonly checkpointing?: Checkpointing | undefined;
 }
@@ -199,9 +202,10 @@ function modelBytes(
 
 /** Tells when members stopped, where they might. */
 export function tellStopping({ model, output, flags, prepared }: Session): void {
-  if (!model.earlyStopping) return;
+  const { earlyStopping, reduceOnPlateau } = model;
   const perEpoch = Math.ceil(prepared.trainingRows / Math.min(flags.batchSize, prepared.trainingRows));
-  output.result("training", describeStopping(model.earlyStopping, { perEpoch, epochs: flags.epochs }));
+  if (earlyStopping) output.result("training", describeStopping(earlyStopping, { perEpoch, epochs: flags.epochs }));
+  if (reduceOnPlateau) output.result(earlyStopping ? "" : "training", describeReductions(reduceOnPlateau, perEpoch));
 }
 
 /** Tells how good the model is on the rows that were held out, in the units of the table. */
@@ -246,6 +250,16 @@ const earlyStoppingRecord = ({ earlyStopping }: Model<AnyNetwork>) =>
     bestValues: Array.from(earlyStopping.bestValues),
   };
 
+const plateauRecord = ({ reduceOnPlateau }: Model<AnyNetwork>) =>
+  reduceOnPlateau && {
+    factors: Array.from(reduceOnPlateau.factors),
+    reductions: Array.from(reduceOnPlateau.reductions.steps, (step, at) => ({
+      step,
+      member: reduceOnPlateau.reductions.members[at],
+      factor: reduceOnPlateau.reductions.factors[at],
+    })),
+  };
+
 /** What --json tells of a training. */
 export async function recordOf(session: Session, { last, finished }: Outcome) {
   const { model, prepared, options, table, file, interrupts } = session;
@@ -270,7 +284,13 @@ export async function recordOf(session: Session, { last, finished }: Outcome) {
     data: { place: table.place, ...report, trainingRows, validationRows, preprocessing },
     network: architecture,
     plan: await model.plan(prepared.training, options),
-    training: { ...training, finished, validation: last?.validation, earlyStopping: earlyStoppingRecord(model) },
+    training: {
+      ...training,
+      finished,
+      validation: last?.validation,
+      earlyStopping: earlyStoppingRecord(model),
+      reduceOnPlateau: plateauRecord(model),
+    },
     model: file.path,
     checkpoint: session.checkpointing?.newest,
     resume: session.checkpointing?.command,

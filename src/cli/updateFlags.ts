@@ -32,23 +32,17 @@ export function addUpdateOptions(command: Command): Command {
     );
 }
 
-/** Of these options one can be given: an average of the parameters, or the best ones. */
-function requireOne({ swa: steps, ema: decay, patience }: UpdateFlags & { readonly patience?: number }): void {
-  const all = { "--swa": steps, "--ema": decay, "--patience": patience };
-  const [first, second] = Object.entries(all).flatMap(([flag, value]) => (value === undefined ? [] : [flag]));
-  if (second === undefined) return;
-  const fix = "leave one of them out";
-  throw new InvalidInput({ place: first!, expected: `no ${second} beside it`, got: "both", fix });
-}
-
 function averageOf({ ema: decay, swa: steps }: UpdateFlags): Average | undefined {
+  if (steps !== undefined && decay !== undefined) {
+    const fix = "leave one of them out";
+    throw new InvalidInput({ place: "--swa", expected: "no --ema beside it", got: "both", fix });
+  }
   if (steps !== undefined) return swa({ start: steps[0]!, every: steps[1] ?? 1 });
   return decay === undefined ? undefined : ema(decay);
 }
 
 /** What the training is told of it. */
-export function updateOptionsOf(flags: UpdateFlags & { readonly patience?: number }): TrainOptions {
-  requireOne(flags);
+export function updateOptionsOf(flags: UpdateFlags): TrainOptions {
   const { clipNorm, clipValue, l1, decay } = flags;
   const average = averageOf(flags);
   return {

@@ -19,7 +19,7 @@ export function planMetrics(place: string, names: readonly MetricName[], shape: 
     const fix = 'pass ["f1"], for example';
     throw new InvalidInput({ place: `${place}: metrics`, expected: "a list of names", got: typeof names, fix });
   }
-  return { shape, metrics: new Map(names.map((name) => [name, metricOf(place, name, shape)])) };
+  return { shape, metrics: new Map(names.map((name) => [name, metricOf(`${place}: metrics`, name, shape)])) };
 }
 
 /** Statistics of rows, each once however many metrics follow from it. */

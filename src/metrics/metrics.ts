@@ -155,18 +155,20 @@ function remedyOf(name: string, shape: MetricShape, fitting: readonly string[]):
 
 /**
  * The metric of a name.
+ * @param others names that are allowed too, which messages list
  * @throws InvalidInput where there is none, or it does not fit
  */
-export function metricOf(place: string, name: string, shape: MetricShape): Metric {
+export function metricOf(place: string, name: string, shape: MetricShape, others: readonly string[] = []): Metric {
   const found = rowOf(name);
   if (found?.tasks.includes(shape.task)) return found;
   const count = Number(/^top([1-9]\d*)$/.exec(name)?.[1]);
   if (shape.task === "multiclass" && count >= 2 && count < shape.width) return topOf(count);
-  const fitting = metricNamesOf(shape);
+  const fitting = [...others, ...metricNamesOf(shape)];
   const expected = `metrics of ${taskNames[shape.task]} among ${fitting.join(", ")}`;
   const fix = remedyOf(String(name), shape, fitting);
-  throw new InvalidInput({ place: `${place}: metrics`, expected, got: String(name).slice(0, 60), fix });
+  throw new InvalidInput({ place, expected, got: String(name).slice(0, 60), fix });
 }
 
-/** Whether more or less of a metric is better. */
-export const isHigherBetter = (name: MetricName): boolean => (rowOf(name)?.better ?? "higher") === "higher";
+/** Whether more of a metric is better, or less, as of the loss. */
+export const isHigherBetter = (name: MetricName | "loss"): boolean =>
+  name !== "loss" && (rowOf(name)?.better ?? "higher") === "higher";

@@ -19,7 +19,7 @@ export const aroundOptions = [
  */
 export function surroundedOptimizer(
   optimizer: Optimizer,
-  options: AroundUpdate & { readonly earlyStopping?: unknown; readonly halving?: unknown },
+  options: AroundUpdate & { readonly halving?: unknown },
 ): Optimizer {
   const set = aroundOptions.filter((name) => options[name] !== undefined);
   if (set.length === 0) return optimizer;
@@ -29,10 +29,9 @@ export function surroundedOptimizer(
     const expected = "an optimizer with weightDecay";
     throw new InvalidInput({ place: "train: decay", expected, got: optimizer.name, fix: "leave it out" });
   }
-  const stopping = (["earlyStopping", "halving"] as const).find((name) => options[name] !== undefined);
-  if (around.average && stopping !== undefined) {
+  if (around.average && options.halving !== undefined) {
     const fix = "leave one of them out";
-    throw new InvalidInput({ place: "train: average", expected: `no ${stopping} beside it`, got: "both", fix });
+    throw new InvalidInput({ place: "train: average", expected: "no halving beside it", got: "both", fix });
   }
   const surrounded = { ...optimizer, around };
   const { ofRun, ofStep } = updateValuesOf(surrounded).hosted;

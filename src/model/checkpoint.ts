@@ -1,11 +1,19 @@
 import { widestOptimizer } from "../backend/batches.ts";
 import { InvalidInput } from "../errors.ts";
-import type { FloatArray, HalvingState, RunSettings, Checkpoint } from "../backend/executor.ts";
+import type {
+  Checkpoint,
+  EarlyStoppingState,
+  FloatArray,
+  HalvingState,
+  PlateauState,
+  RunSettings,
+} from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { momentCount } from "../math/optimizerFunction.ts";
 import { requireSameTraining } from "./fingerprint.ts";
-import type { HalvingRule } from "./halving.ts";
+import type { Judging } from "./judging.ts";
+import { type Monitor, monitorName } from "./monitor.ts";
 
 /** The training that is to go on from a state. */
 interface Resumed {
@@ -13,7 +21,7 @@ interface Resumed {
   readonly members: number;
   readonly settings: RunSettings;
   readonly totalSteps: number;
-  readonly halving?: HalvingRule | undefined;
+  readonly judging: Judging | undefined;
 }
 
 const isNumbers = (value: unknown): value is ArrayLike<number> =>
@@ -34,8 +42,42 @@ function requireFinite(parameters: FloatArray): void {
   throw new InvalidInput({ place, expected: "a finite number", got: String(parameters[at]), fix });
 }
 
+/** What members were judged by decides what their best values mean. */
+function requireSameMonitor(place: string, known: string | undefined, rule: Monitor | undefined): void {
+  if (known === undefined || !rule || known === monitorName(rule)) return;
+  throw new InvalidInput({
+    place: `train: resume: ${place}`,
+    expected: `${known}, as in the training that goes on`,
+    got: monitorName(rule),
+    fix: "pass the same metric and mode, or leave it out of trainer of the checkpoint to begin with it anew",
+  });
+}
+
+function requireStopping(stopping: EarlyStoppingState, state: Checkpoint, { members, judging }: Resumed): void {
+  const { judgedStep, bestParameters, monitor, ...lists } = stopping;
+  requireInteger("train: resume: earlyStopping.judgedStep", judgedStep, 0, state.step);
+  for (const [name, list] of Object.entries(lists)) requireLength(`earlyStopping.${name}`, list, members);
+  if (bestParameters?.length !== 0)
+    requireLength("earlyStopping.bestParameters", bestParameters, state.parameters.length);
+  requireSameMonitor("earlyStopping", monitor, judging?.stopping);
+}
+
+function requirePlateaus(plateaus: PlateauState, { step }: Checkpoint, { members, judging }: Resumed): void {
+  const { judgedStep, monitor, reducedSteps, reducedMembers, reducedFactors, ...lists } = plateaus;
+  requireInteger("train: resume: reduceOnPlateau.judgedStep", judgedStep, 0, step);
+  for (const [name, list] of Object.entries(lists)) requireLength(`reduceOnPlateau.${name}`, list, members);
+  for (const [name, list] of Object.entries({ reducedSteps, reducedMembers, reducedFactors }))
+    requireLength(`reduceOnPlateau.${name}`, list, reducedSteps?.length);
+  for (const member of reducedMembers)
+    requireInteger("train: resume: reduceOnPlateau.reducedMembers", member, 0, members - 1);
+  requireSameMonitor("reduceOnPlateau", monitor, judging?.plateau);
+}
+
 /** The rungs that are to come must be those of the training that goes on. */
-function requireSameRungs(state: HalvingState, rule: HalvingRule | undefined): void {
+function requireHalving(state: HalvingState, { step }: Checkpoint, { members, judging }: Resumed): void {
+  requireInteger("train: resume: halving.judgedStep", state.judgedStep, 0, step);
+  for (const name of ["stoppedSteps", "finalLosses"] as const) requireLength(`halving.${name}`, state[name], members);
+  const rule = judging?.halving;
   for (const name of ["factor", "totalSteps"] as const) {
     if (rule === undefined || state[name] === rule[name]) continue;
     const expected = `${state[name]}, as in the training that goes on`;
@@ -45,8 +87,8 @@ function requireSameRungs(state: HalvingState, rule: HalvingRule | undefined): v
 }
 
 /** Throws `InvalidInput` unless a training can go on from the state. */
-export function requireCheckpoint(state: Checkpoint, resumed: Resumed): void {
-  const { network, members, settings, totalSteps, halving: rule } = resumed;
+export function requireCheckpoint(state: Checkpoint, training: Resumed): void {
+  const { network, members, settings, totalSteps } = training;
   requireInteger("train: resume: step", state?.step, 0, totalSteps - 1);
   requireSameTraining(state, settings);
   const count = members * network.parameterCount;
@@ -54,16 +96,8 @@ export function requireCheckpoint(state: Checkpoint, resumed: Resumed): void {
   requireFinite(state.parameters);
   requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
   for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
-  const { earlyStopping: stopping, halving } = state.trainer ?? {};
-  if (halving !== undefined) {
-    requireInteger("train: resume: halving.judgedStep", halving.judgedStep, 0, state.step);
-    for (const name of ["stoppedSteps", "finalLosses"] as const)
-      requireLength(`halving.${name}`, halving[name], members);
-    requireSameRungs(halving, rule);
-  }
-  if (stopping === undefined) return;
-  const { judgedStep, bestParameters, ...lists } = stopping;
-  requireInteger("train: resume: earlyStopping.judgedStep", judgedStep, 0, state.step);
-  for (const [name, list] of Object.entries(lists)) requireLength(`earlyStopping.${name}`, list, members);
-  if (bestParameters?.length !== 0) requireLength("earlyStopping.bestParameters", bestParameters, count);
+  const { earlyStopping, halving, reduceOnPlateau } = state.trainer ?? {};
+  if (halving) requireHalving(halving, state, training);
+  if (earlyStopping) requireStopping(earlyStopping, state, training);
+  if (reduceOnPlateau) requirePlateaus(reduceOnPlateau, state, training);
 }

@@ -15,7 +15,16 @@ import { probabilitiesOf } from "./probabilities.ts";
 import { type Progress, Trainer } from "./trainer.ts";
 
 /** Options of a training that mean nothing, or another thing, where rows are held out in turn. */
-const refused = ["validation", "earlyStopping", "halving", "resume", "checkpoint", "perMember", "logInterval"] as const;
+const refused = [
+  "validation",
+  "earlyStopping",
+  "reduceOnPlateau",
+  "halving",
+  "resume",
+  "checkpoint",
+  "perMember",
+  "logInterval",
+] as const;
 
 /** How often, and by what, a network is cross-validated; and the options of every training. */
 export interface CrossValidationOptions extends Omit<TrainOptions, (typeof refused)[number]> {

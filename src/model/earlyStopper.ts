@@ -1,8 +1,7 @@
-import type { Checkpoint, EarlyStoppingState, FloatArray, TrainerState } from "../backend/executor.ts";
+import type { Checkpoint, EarlyStoppingState, FloatArray } from "../backend/executor.ts";
 import type { StoppingRule } from "./earlyStopping.ts";
-import type { Known, MemberStopper } from "./memberStopper.ts";
-import { type Evaluation, evaluationOf } from "./metrics.ts";
-import type { PackedRun } from "./packedRun.ts";
+import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
+import { monitorName, valuesOf } from "./monitor.ts";
 
 /** How early stopping went for each member, [members]. */
 export interface StoppingResult {
@@ -19,23 +18,19 @@ export interface StoppingResult {
 
 /** Judges members at validations as Keras' EarlyStopping does, keeps their best parameters, and stops them. */
 export class EarlyStopper implements MemberStopper {
-  readonly run: PackedRun;
+  readonly #place: JudgedPlace;
   readonly #rule: StoppingRule;
-  readonly #members: number;
   readonly #bestValues: Float64Array;
   readonly #bestSteps: Float64Array;
   readonly #waits: Float64Array;
   readonly #stoppedSteps: Float64Array;
   #judgedStep: number;
   #bestParameters: FloatArray | undefined;
-  #step = 0;
-  #isDone = false;
 
-  constructor(rule: StoppingRule, run: PackedRun, members: number, resumed?: EarlyStoppingState) {
-    const all = (value: number): Float64Array => new Float64Array(members).fill(value);
-    this.run = run;
+  constructor(rule: StoppingRule, place: JudgedPlace, resumed?: EarlyStoppingState) {
+    const all = (value: number): Float64Array => new Float64Array(place.members).fill(value);
+    this.#place = place;
     this.#rule = rule;
-    this.#members = members;
     this.#bestValues = resumed?.bestValues.slice() ?? all(rule.mode === "max" ? -Infinity : Infinity);
     this.#bestSteps = resumed?.bestSteps.slice() ?? all(-1);
     this.#waits = resumed?.waits.slice() ?? all(0);
@@ -45,17 +40,16 @@ export class EarlyStopper implements MemberStopper {
   }
 
   async resume(state: Checkpoint): Promise<void> {
-    const stopped = this.#membersWhere((member) => this.#stoppedSteps[member]! >= 0);
-    if (stopped.length > 0) await this.run.halt(stopped, state);
-    if (state.step > this.#judgedStep) await this.judge(state.step, { nonFiniteSteps: state.nonFiniteSteps, state });
+    const stopped = this.#membersWhere((member) => this.isStopped(member));
+    if (stopped.length > 0) await this.#place.run.halt(stopped, state);
   }
 
   #membersWhere(isOne: (member: number) => boolean): number[] {
-    return Array.from({ length: this.#members }, (_, member) => member).filter(isOne);
+    return Array.from({ length: this.#place.members }, (_, member) => member).filter(isOne);
   }
 
-  get isDone(): boolean {
-    return this.#isDone;
+  isStopped(member: number): boolean {
+    return this.#stoppedSteps[member] !== -1;
   }
 
   nextStep(step: number): number {
@@ -63,11 +57,12 @@ export class EarlyStopper implements MemberStopper {
     return step + everySteps - (step % everySteps);
   }
 
-  get stopped(): number {
-    return this.#stoppedSteps.reduce((count, step) => count + (step >= 0 ? 1 : 0), 0);
+  isDue(step: number): boolean {
+    return step % this.#rule.everySteps === 0 && step > this.#judgedStep;
   }
 
-  get result(): StoppingResult {
+  /** @param step the last one that was validated */
+  resultAt(step: number): StoppingResult {
     return {
       stoppedSteps: this.#stoppedSteps.slice(),
       bestSteps: this.#bestSteps.slice(),
@@ -75,14 +70,15 @@ export class EarlyStopper implements MemberStopper {
       steps: this.#stoppedSteps.map((stopped, member) => {
         const best = this.#rule.restoreBest ? this.#bestSteps[member]! : -1;
         if (best >= 0) return best;
-        return stopped >= 0 ? stopped : this.#step;
+        return stopped >= 0 ? stopped : step;
       }),
-      memberSteps: this.run.memberSteps,
+      memberSteps: this.#place.run.memberSteps,
     };
   }
 
-  snapshot(): (finalLosses: FloatArray) => TrainerState {
+  snapshot(): (finalLosses: FloatArray) => { readonly earlyStopping: EarlyStoppingState } {
     const state = {
+      monitor: monitorName(this.#rule),
       bestValues: this.#bestValues.slice(),
       bestSteps: this.#bestSteps.slice(),
       waits: this.#waits.slice(),
@@ -93,40 +89,26 @@ export class EarlyStopper implements MemberStopper {
     return (finalLosses) => ({ earlyStopping: { ...state, finalLosses } });
   }
 
-  /** Always where the outputs are, whatever the number of members: a member alone is judged by the same bits. */
-  async #score(): Promise<Evaluation> {
-    return evaluationOf(await this.run.score());
-  }
-
   #isBetter(value: number, best: number): boolean {
     const { mode, minDelta } = this.#rule;
     return mode === "max" ? value - minDelta > best : value + minDelta < best;
   }
 
-  /**
-   * Judges members where it is time, and stops those whose patience is at its end.
-   * @returns their scores, with the best parameters of those that have stopped
-   */
-  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation> {
-    const isGoing = (member: number): boolean => this.#stoppedSteps[member] === -1 && nonFiniteSteps[member] === -1;
-    const { everySteps, patience, restoreBest } = this.#rule;
-    const evaluation = await this.#score();
-    const judged = step % everySteps === 0 && step > this.#judgedStep ? this.#membersWhere(isGoing) : [];
-    const improved = this.#compare(step, judged, evaluation);
+  async judge(validation: Validation): Promise<boolean> {
+    const { step, judged, state } = validation;
+    const { patience, restoreBest, everySteps } = this.#rule;
+    const improved = this.#compare(validation);
+    this.#judgedStep = step;
     if (restoreBest && improved.length > 0) await this.#keep(improved, state);
-    const isOut = (member: number): boolean => this.#waits[member]! >= Math.max(1, patience) && step > everySteps;
-    const stopping = judged.filter(isOut);
-    if (stopping.length > 0) await this.#stop(stopping, step, state);
-    else await this.run.share(state?.parameters);
-    this.#step = step;
-    if (judged.length > 0) this.#judgedStep = step;
-    this.#isDone = this.#membersWhere(isGoing).length === 0;
-    return restoreBest && stopping.length > 0 ? this.#score() : evaluation;
+    const isOut = (member: number): boolean => this.#waits[member]! >= Math.max(1, patience);
+    const stopping = step > everySteps ? judged.filter(isOut) : []; // the first validation stops nobody
+    if (stopping.length > 0) await this.#stop(stopping, validation);
+    return stopping.length > 0;
   }
 
   /** @returns members that are better than they ever were */
-  #compare(step: number, judged: readonly number[], { losses, accuracies }: Evaluation): number[] {
-    const values = this.#rule.metric === "loss" ? losses : accuracies!;
+  #compare({ step, judged, scores }: Validation): number[] {
+    const values = valuesOf(scores, this.#rule.metric);
     const improved = judged.filter((member) => this.#isBetter(values[member]!, this.#bestValues[member]!));
     for (const member of judged) this.#waits[member]!++;
     for (const member of improved) {
@@ -139,7 +121,8 @@ export class EarlyStopper implements MemberStopper {
 
   /** Keeps the parameters of members. A state that was read before keeps its own. */
   async #keep(members: readonly number[], state: Checkpoint | undefined): Promise<void> {
-    const now = state?.parameters ?? (await this.run.readParameters());
+    const { run, averaged } = this.#place;
+    const now = state ? averaged.resultOf(state) : await run.readParameters();
     const best = (this.#bestParameters ?? now).slice() as FloatArray;
     this.#bestParameters = best;
     this.#put(best, now, members);
@@ -147,16 +130,19 @@ export class EarlyStopper implements MemberStopper {
 
   /** Copies rows of members. */
   #put(into: FloatArray, from: FloatArray, members: readonly number[]): void {
-    const width = into.length / this.#members;
+    const width = into.length / this.#place.members;
     for (const member of members) into.set(from.subarray(member * width, (member + 1) * width), member * width);
   }
 
-  async #stop(members: readonly number[], step: number, known: Checkpoint | undefined): Promise<void> {
-    const state = known ?? (await this.run.readCheckpoint(step));
+  async #stop(members: readonly number[], { step, state: known }: Validation): Promise<void> {
+    const { run, averaged } = this.#place;
+    const state = known ?? (await run.readCheckpoint(step));
     for (const member of members) this.#stoppedSteps[member] = step;
     const parameters = state.parameters.slice() as FloatArray; // the state itself may be kept as it is
+    this.#put(parameters, averaged.resultOf(state), members);
     this.#restoreInto(parameters, members);
-    await this.run.halt(members, { ...state, parameters });
+    await run.halt(members, { ...state, parameters });
+    averaged.showState({ ...state, parameters });
   }
 
   #restoreInto(parameters: FloatArray, members: readonly number[]): void {
@@ -164,10 +150,12 @@ export class EarlyStopper implements MemberStopper {
     if (this.#rule.restoreBest && this.#bestParameters) this.#put(parameters, this.#bestParameters, known);
   }
 
-  async restore(): Promise<Evaluation> {
-    const parameters = (await this.run.readParameters()).slice() as FloatArray;
-    const all = this.#membersWhere(() => true);
-    this.#restoreInto(parameters, all);
-    return evaluationOf(await this.run.scoreAs(parameters));
+  async finalParameters(): Promise<FloatArray> {
+    const parameters = (await this.#place.run.readParameters()).slice() as FloatArray;
+    this.#restoreInto(
+      parameters,
+      this.#membersWhere(() => true),
+    );
+    return parameters;
   }
 }

@@ -1,8 +1,7 @@
-import type { Checkpoint, FloatArray, HalvingState, TrainerState } from "../backend/executor.ts";
+import type { Checkpoint, FloatArray, HalvingState } from "../backend/executor.ts";
 import { type HalvingRule, rankedBy, type Rung } from "./halving.ts";
-import type { Known, MemberStopper } from "./memberStopper.ts";
-import { type Evaluation, evaluationOf } from "./metrics.ts";
-import type { PackedRun } from "./packedRun.ts";
+import { valuesOf } from "./monitor.ts";
+import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
 
 /** How successive halving went, at the last event. */
 export interface HalvingResult {
@@ -20,32 +19,24 @@ export interface HalvingResult {
 
 /** Compares members at the rungs of successive halving, and stops those that do not go on: they keep the parameters that they have there. */
 export class Halver implements MemberStopper {
-  readonly run: PackedRun;
+  readonly #place: JudgedPlace;
   readonly #rule: HalvingRule;
   readonly #stoppedSteps: Float64Array;
-  #nonFiniteSteps: Float64Array;
   #judgedStep: number;
-  #step = 0;
-  #isDone = false;
 
-  constructor(rule: HalvingRule, run: PackedRun, resumed?: HalvingState) {
-    const { length: members } = rule.bracketOf;
-    this.run = run;
+  constructor(rule: HalvingRule, place: JudgedPlace, resumed?: HalvingState) {
+    this.#place = place;
     this.#rule = rule;
-    this.#stoppedSteps = resumed?.stoppedSteps.slice() ?? new Float64Array(members).fill(-1);
-    this.#nonFiniteSteps = new Float64Array(members).fill(-1);
+    this.#stoppedSteps = resumed?.stoppedSteps.slice() ?? new Float64Array(rule.bracketOf.length).fill(-1);
     this.#judgedStep = resumed?.judgedStep ?? 0;
   }
 
-  get isDone(): boolean {
-    return this.#isDone;
+  isStopped(member: number): boolean {
+    return this.#stoppedSteps[member] !== -1;
   }
 
-  get stopped(): number {
-    return this.#membersWhere((member) => this.#stoppedSteps[member]! >= 0).length;
-  }
-
-  get result(): HalvingResult {
+  /** @param step the last one that was validated */
+  resultAt(step: number, nonFiniteSteps: Float64Array): HalvingResult {
     const { rungs, bracketOf } = this.#rule;
     return {
       rungs,
@@ -53,61 +44,53 @@ export class Halver implements MemberStopper {
       stoppedSteps: this.#stoppedSteps.slice(),
       steps: this.#stoppedSteps.map((stopped, member) => {
         if (stopped >= 0) return stopped;
-        const nonFinite = this.#nonFiniteSteps[member]!;
-        return nonFinite >= 0 ? nonFinite : this.#step;
+        const nonFinite = nonFiniteSteps[member]!;
+        return nonFinite >= 0 ? nonFinite : step;
       }),
-      memberSteps: this.run.memberSteps,
+      memberSteps: this.#place.run.memberSteps,
     };
-  }
-
-  #membersWhere(isOne: (member: number) => boolean): number[] {
-    return Array.from(this.#stoppedSteps.keys()).filter(isOne);
-  }
-
-  #isGoing(member: number): boolean {
-    return this.#stoppedSteps[member] === -1 && this.#nonFiniteSteps[member] === -1;
   }
 
   nextStep(step: number): number {
     return this.#rule.rungs.find((rung) => rung.step > step)?.step ?? Infinity;
   }
 
-  snapshot(): (finalLosses: FloatArray) => TrainerState {
+  isDue(step: number): boolean {
+    return step > this.#judgedStep && this.#rule.rungs.some((rung) => rung.step === step);
+  }
+
+  snapshot(): (finalLosses: FloatArray) => { readonly halving: HalvingState } {
     const { factor, totalSteps } = this.#rule;
     const state = { factor, totalSteps, judgedStep: this.#judgedStep, stoppedSteps: this.#stoppedSteps.slice() };
     return (finalLosses) => ({ halving: { ...state, finalLosses } });
   }
 
   async resume(state: Checkpoint): Promise<void> {
-    const stopped = this.#membersWhere((member) => this.#stoppedSteps[member]! >= 0);
-    if (stopped.length > 0) await this.run.halt(stopped, state);
-    if (state.step > this.#judgedStep) await this.judge(state.step, { nonFiniteSteps: state.nonFiniteSteps, state });
+    const stopped = Array.from(this.#stoppedSteps.keys()).filter((member) => this.isStopped(member));
+    if (stopped.length > 0) await this.#place.run.halt(stopped, state);
   }
 
-  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation> {
-    this.#nonFiniteSteps = nonFiniteSteps;
-    const evaluation = evaluationOf(await this.run.score());
-    const rungs = step > this.#judgedStep ? this.#rule.rungs.filter((rung) => rung.step === step) : [];
-    const leaving = rungs.flatMap((rung) => this.#worst(rung, evaluation));
-    if (leaving.length > 0) {
-      const known = state ?? (await this.run.readCheckpoint(step));
-      for (const member of leaving) this.#stoppedSteps[member] = step;
-      await this.run.halt(leaving, known);
-    } else await this.run.share(state?.parameters);
-    this.#step = step;
-    if (rungs.length > 0) this.#judgedStep = step;
-    this.#isDone = this.#membersWhere((member) => this.#isGoing(member)).length === 0;
-    return evaluation;
+  async judge(validation: Validation): Promise<boolean> {
+    const { step, state } = validation;
+    const { run } = this.#place;
+    const rungs = this.#rule.rungs.filter((rung) => rung.step === step);
+    const leaving = rungs.flatMap((rung) => this.#worst(rung, validation));
+    this.#judgedStep = step;
+    if (leaving.length === 0) return false;
+    const known = state ?? (await run.readCheckpoint(step));
+    for (const member of leaving) this.#stoppedSteps[member] = step;
+    await run.halt(leaving, known);
+    return true;
   }
 
   /** Members of a bracket that do not go on from a rung: those that have diverged are none of them. */
-  #worst({ bracket, kept }: Rung, { losses, accuracies }: Evaluation): number[] {
+  #worst({ bracket, kept }: Rung, { judged, scores }: Validation): number[] {
     const { bracketOf, metric, mode } = this.#rule;
-    const own = this.#membersWhere((member) => bracketOf[member] === bracket && this.#isGoing(member));
-    return rankedBy(metric === "loss" ? losses : accuracies!, own, mode).slice(kept);
+    const own = judged.filter((member) => bracketOf[member] === bracket);
+    return rankedBy(valuesOf(scores, metric), own, mode).slice(kept);
   }
 
-  async restore(): Promise<Evaluation> {
-    return evaluationOf(await this.run.scoreAs(await this.run.readParameters()));
+  finalParameters(): Promise<FloatArray> {
+    return this.#place.run.readParameters();
   }
 }

@@ -1,15 +1,14 @@
-import type { Dataset, FloatArray } from "../backend/executor.ts";
+import type { FloatArray } from "../backend/executor.ts";
 import { InvalidInput, requireOptions } from "../errors.ts";
-import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireBoolean, requireInteger } from "../graph/network.ts";
 import { orderKey, permute, streams } from "../random.ts";
-import { judgeBy, type WatchedMetric } from "./earlyStopping.ts";
+import type { Monitor, MonitorOptions } from "./monitor.ts";
 
 /**
  * Successive halving (Jamieson and Talwalkar 2016; Li et al. 2018): members are compared at rungs by a metric on the validation rows, the
  * best `1 / factor` of them go on, and the others are stopped. Rungs are at R / factorˢ, …, R / factor of the R steps of the training.
  */
-export interface Halving {
+export interface Halving extends MonitorOptions {
   /** One in so many members goes on from a rung; the next rung comes after so many times the steps. Default 3, at least 2. */
   readonly factor?: number;
   /** No rung comes before so many steps; default: those of one epoch. */
@@ -21,10 +20,6 @@ export interface Halving {
    * proportions of Li et al.; members are compared within their bracket. Default: one bracket.
    */
   readonly hyperband?: boolean;
-  /** On the validation rows; default: the loss. */
-  readonly metric?: WatchedMetric;
-  /** Whether low or high values are good; default: what the metric means. */
-  readonly mode?: "min" | "max";
 }
 
 /** A time at which the members of a bracket are compared. */
@@ -39,10 +34,8 @@ export interface Rung {
 }
 
 /** Successive halving with every default filled in. */
-export interface HalvingRule {
+export interface HalvingRule extends Monitor {
   readonly factor: number;
-  readonly metric: WatchedMetric;
-  readonly mode: "min" | "max";
   readonly totalSteps: number;
   /** By step, then by bracket. */
   readonly rungs: readonly Rung[];
@@ -97,9 +90,10 @@ function dealt(total: number, shares: readonly number[]): number[] {
   return counts;
 }
 
-interface HalvingContext {
+export interface HalvingContext {
+  /** By what members are compared. @throws InvalidInput */
+  readonly monitor: () => Monitor;
   readonly members: number;
-  readonly validation: Dataset | undefined;
   readonly totalSteps: number;
   readonly perEpoch: number;
   readonly seed: number;
@@ -157,13 +151,12 @@ function dealtBrackets(sizes: readonly number[], members: number, seed: number):
  * Checks the option and lays out its rungs.
  * @throws InvalidInput
  */
-export function halvingRule(options: Halving, network: AnyNetwork, context: HalvingContext): HalvingRule {
+export function halvingRule(options: Halving, context: HalvingContext): HalvingRule {
   requireOptions(place, options, known);
   const { factor = usualFactor, hyperband = false } = options;
   requireInteger(`${place}: factor`, factor, 2, 2 ** 20);
   requireBoolean(`${place}: hyperband`, hyperband);
-  const { members, totalSteps, seed } = context;
-  const { metric, mode } = judgeBy(place, options, network, context.validation);
+  const { members, totalSteps, seed, monitor } = context;
   const least = leastStepsOf(options, context);
   const brackets = bracketsOf(hyperband, { members, most: largestPower(totalSteps / least, factor), factor });
   const rungs = brackets
@@ -175,7 +168,7 @@ export function halvingRule(options: Halving, network: AnyNetwork, context: Halv
     throw new InvalidInput({ place, expected, got: `${members} members, ${totalSteps} steps`, fix });
   }
   const sizes = brackets.map(({ size }) => size);
-  return { factor, metric, mode, totalSteps, rungs, bracketOf: dealtBrackets(sizes, members, seed) };
+  return { ...monitor(), factor, totalSteps, rungs, bracketOf: dealtBrackets(sizes, members, seed) };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { StoppingResult } from "./earlyStopper.ts";
 import type { HalvingResult } from "./halver.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
+import type { PlateauResult } from "./plateaus.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Progress } from "./trainer.ts";
 
@@ -60,6 +61,8 @@ export interface FitResult {
   readonly earlyStopping?: StoppingResult;
   /** Where there is successive halving: its rungs, and how far each member came. */
   readonly halving?: HalvingResult;
+  /** Where learning rates are reduced on plateaus: when, and of which members. */
+  readonly reduceOnPlateau?: PlateauResult;
 }
 
 /** Collects the history of a training from its events. */

@@ -16,6 +16,7 @@ import type { FitOptions, FitResult } from "./history.ts";
 import type { MetricOptions } from "./measure.ts";
 import type { Evaluation } from "./metrics.ts";
 import type { TrainingControls, TrainOptions, TrainPlan } from "./options.ts";
+import type { PlateauResult } from "./plateaus.ts";
 import type { Ensemble } from "./population.ts";
 import { probabilitiesOf } from "./probabilities.ts";
 import type { SaveExtras } from "./savedModel.ts";
@@ -155,6 +156,11 @@ export class Model<Architecture extends AnyNetwork = Network> {
     return this.#trainer?.halving;
   }
 
+  /** How the latest training's learning rates were reduced on plateaus, as of its last event. Undefined without that option. */
+  get reduceOnPlateau(): PlateauResult | undefined {
+    return this.#trainer?.reduceOnPlateau;
+  }
+
   /**
    * Trains to the end. With validation rows and no `logInterval` they are scored after each epoch, of more than 200 epochs after every n-th.
    * `onEpoch` is told each epoch. Throws as `train` does.
@@ -170,7 +176,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     const recorder = new HistoryRecorder(perEpoch, this.members, settings.resume?.step ?? 0);
     const epochs = onEpoch ? 1 : Math.ceil(totalSteps / perEpoch / mostValidations);
     const byEpochs =
-      options.logInterval === undefined && (onEpoch || (options.validation && !options.earlyStopping))
+      options.logInterval === undefined && (onEpoch || (options.validation && plan.judging?.everySteps === undefined))
         ? eventIntervalOf({ epochs }, perEpoch)
         : plan.eventInterval;
     let last: Progress | undefined;
@@ -180,7 +186,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
     }
     const { step: steps, validation, diverged } = last!;
     const { history, recoveries } = recorder;
-    const { earlyStopping, halving } = this;
+    const { earlyStopping, reduceOnPlateau, halving } = this;
     return {
       steps,
       loss: history.loss.at(-1)!,
@@ -190,6 +196,7 @@ export class Model<Architecture extends AnyNetwork = Network> {
       history,
       recoveries,
       ...(earlyStopping && { earlyStopping }),
+      ...(reduceOnPlateau && { reduceOnPlateau }),
       ...(halving && { halving }),
     };
   }

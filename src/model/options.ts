@@ -23,13 +23,13 @@ import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
-import { type EarlyStopping, intervalPlace, stoppingRule, type StoppingRule } from "./earlyStopping.ts";
-import type { Halving, HalvingRule } from "./halving.ts";
+import type { Judging, JudgingOptions } from "./judging.ts";
+import type { JudgedOptions } from "./monitor.ts";
 
 /** When `train` tells about its progress. */
 export type LogInterval = { readonly steps: number } | { readonly epochs: number } | { readonly ms: number };
 
-export interface TrainOptions extends LabelOptions, MetricOptions {
+export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOptions {
   /** From `sgd()`, `adam()` or another of `optimizerNames`, or an own one of `optimizer()`; default `adam()`. */
   readonly optimizer?: Optimizer;
   /**
@@ -89,11 +89,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions {
   readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
-  /** Stop each member when its validation gets no better, and restore its best parameters. Needs `validation`. */
-  readonly earlyStopping?: EarlyStopping;
-  /** Compare members at rungs by their validation, and let only the best go on: successive halving, or Hyperband. Needs `validation`. */
-  readonly halving?: Halving;
-  /** Default: every 200 ms, and at the end; with early stopping whenever members are judged. */
+  /** Default: every 200 ms, and at the end; with early stopping or reductions on plateaus whenever members are judged. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
 }
@@ -134,8 +130,7 @@ export interface TrainPlan {
   readonly validation: Dataset | undefined;
   /** Taken over the validation rows. */
   readonly metrics: MetricOptions;
-  readonly earlyStopping: StoppingRule | undefined;
-  readonly halving?: HalvingRule;
+  readonly judging: Judging | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
 }
@@ -160,6 +155,7 @@ const known = [
   "metrics",
   "targetUnits",
   "earlyStopping",
+  "reduceOnPlateau",
   "halving",
   "logInterval",
   "signal",
@@ -210,15 +206,6 @@ export const eventIntervalOf = (
   eventMs: logInterval && "ms" in logInterval ? logInterval.ms : 200,
 });
 
-/** Steps from one judgement of early stopping to the next. */
-function judgedSteps(interval: EarlyStopping["interval"], { eventSteps }: EventInterval, perEpoch: number): number {
-  if (interval === undefined) return eventSteps ?? perEpoch;
-  const own = eventStepsOf(intervalPlace, interval, perEpoch);
-  if (own !== undefined) return own;
-  const expected = "a number of steps or epochs";
-  throw new InvalidInput({ place: intervalPlace, expected, got: JSON.stringify(interval), fix: "pass { epochs: 1 }" });
-}
-
 function checkpointPlanOf(checkpoint: CheckpointOptions | undefined, perEpoch: number): CheckpointPlan | undefined {
   if (checkpoint === undefined) return undefined;
   const place = "train: checkpoint";
@@ -264,6 +251,9 @@ function metricOptions({ validation, metrics, targetUnits }: TrainOptions): Metr
   throw new InvalidInput({ place: "train: metrics", expected, got: "none", fix });
 }
 
+const isJudged = ({ earlyStopping, reduceOnPlateau, halving }: TrainOptions): boolean =>
+  earlyStopping !== undefined || reduceOnPlateau !== undefined || halving !== undefined;
+
 /** All but what is loaded only where it is asked for. */
 function planWithoutSchedule(
   network: AnyNetwork,
@@ -293,37 +283,53 @@ function planWithoutSchedule(
     ...(heldOut && { heldOut }),
   };
   const totalSteps = totalStepsOf(options, perEpoch);
-  const { resume, validation, earlyStopping } = options;
-  const logged = eventIntervalOf(logInterval, perEpoch);
-  const everySteps = judgedSteps(earlyStopping?.interval, logged, perEpoch);
-  const isByJudgement = earlyStopping !== undefined && logInterval === undefined;
+  const { resume, validation } = options;
   return {
     settings: resume ? { ...settings, resume } : settings,
     totalSteps,
     perEpoch,
-    eventInterval: isByJudgement ? { ...logged, eventSteps: everySteps } : logged,
+    eventInterval: eventIntervalOf(logInterval, perEpoch),
     validation,
     metrics: metricOptions(options),
-    earlyStopping: earlyStopping && stoppingRule(earlyStopping, network, { validation, everySteps }),
+    judging: undefined,
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
   };
 }
 
-/** Successive halving where it is asked for, which is loaded only then. */
-async function halvingOf(
-  network: AnyNetwork,
-  { halving, earlyStopping, validation }: TrainOptions,
-  { plan, members }: { readonly plan: TrainPlan; readonly members: number },
-): Promise<Pick<TrainPlan, "halving">> {
-  if (halving === undefined) return {};
-  if (earlyStopping !== undefined) {
-    const fix = "leave one of them out";
-    throw new InvalidInput({ place: "train: halving", expected: "no earlyStopping beside it", got: "both", fix });
-  }
-  const { halvingRule } = await import("./halving.ts");
-  const { totalSteps, perEpoch, settings } = plan;
-  return { halving: halvingRule(halving, network, { members, validation, totalSteps, perEpoch, seed: settings.seed }) };
+/** Steps from one judgement of members to the next. */
+function judgedSteps(
+  place: string,
+  interval: JudgedOptions["interval"],
+  { eventInterval, perEpoch }: TrainPlan,
+): number {
+  if (interval === undefined) return eventInterval.eventSteps ?? perEpoch;
+  const own = eventStepsOf(place, interval, perEpoch);
+  if (own !== undefined) return own;
+  const expected = "a number of steps or epochs";
+  throw new InvalidInput({ place, expected, got: JSON.stringify(interval), fix: "pass { epochs: 1 }" });
+}
+
+/** How members are judged, which is loaded only where it is asked for; without `logInterval` an event tells each time. */
+async function withJudging(
+  plan: TrainPlan,
+  options: TrainOptions,
+  { network, members }: { readonly network: AnyNetwork; readonly members: number },
+): Promise<TrainPlan> {
+  if (!isJudged(options)) return plan;
+  const { judgingOf } = await import("./judging.ts");
+  const { totalSteps, perEpoch, validation, settings } = plan;
+  const judging = judgingOf(options, network, {
+    members,
+    totalSteps,
+    perEpoch,
+    seed: settings.seed,
+    validation,
+    stepsOf: (place, interval) => judgedSteps(place, interval, plan),
+  });
+  const isByJudgement = options.logInterval === undefined && judging.everySteps !== undefined;
+  const eventInterval = isByJudgement ? { ...plan.eventInterval, eventSteps: judging.everySteps } : plan.eventInterval;
+  return { ...plan, judging, eventInterval };
 }
 
 /**
@@ -338,13 +344,12 @@ export async function planTraining(
   of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
   const members = typeof of === "number" ? of : of.members;
-  const base = planWithoutSchedule(network, data, options, of);
-  const plan = { ...base, ...(await halvingOf(network, options, { plan: base, members })) };
-  const { totalSteps, settings, halving } = plan;
+  const plan = await withJudging(planWithoutSchedule(network, data, options, of), options, { network, members });
+  const { totalSteps, settings, judging } = plan;
   const { schedule, resume } = options;
   if (resume !== undefined) {
     const { requireCheckpoint } = await import("./checkpoint.ts");
-    requireCheckpoint(resume, { network, members, settings, totalSteps, halving });
+    requireCheckpoint(resume, { network, members, settings, totalSteps, judging });
   }
   if (schedule === undefined) return plan;
   const { factorsOf } = await import("./scheduleOption.ts");

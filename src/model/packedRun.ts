@@ -1,15 +1,14 @@
+import { withLearningRate } from "../backend/batches.ts";
 import { GpuOutOfMemory, LimitExceeded } from "../errors.ts";
 import {
   type Checkpoint,
-  type Dataset,
   type Executor,
   type FloatArray,
   type MemberResults,
   type RunSettings,
-  type Scores,
   type TrainingRun,
 } from "../backend/executor.ts";
-import { evaluate } from "./metrics.ts";
+import type { MemberScores } from "./monitor.ts";
 import { arrayLike, pickRows, putAll, putRows, settingsOf } from "./memberRows.ts";
 
 /** A run on fewer members. */
@@ -27,8 +26,10 @@ export interface PackedRequest {
   readonly settings: RunSettings;
   /** Opens an executor of fewer members, which computes as that of all does. */
   readonly open: (members: number) => Promise<Executor>;
-  /** Rows that `score` is asked for. */
-  readonly validation: Dataset | undefined;
+  /** Scores the members of an executor. */
+  readonly score: (executor: Executor) => Promise<MemberScores>;
+  /** What the model is at a state: its averages, where the training keeps some. */
+  readonly resultOf: (state: Checkpoint) => FloatArray;
   /** Members that have stopped are left out as soon as at most this share of those that are computed goes on. */
   readonly packedShare: number;
 }
@@ -48,7 +49,8 @@ export class PackedRun implements TrainingRun {
   #inner: Part;
   /** Member of each place of the run. */
   #places: readonly number[];
-  readonly #stopped = new Set<number>();
+  /** Members that were stopped. */
+  readonly stopped = new Set<number>();
   /** Losses before the last step of those that have stopped, and of all when the last one did. */
   #finalLosses: FloatArray | undefined;
   /** Readings of the run that are under way. */
@@ -56,7 +58,7 @@ export class PackedRun implements TrainingRun {
   /** Whether steps have been done since members were packed. */
   #hasRun = false;
   /** All members when they were packed last: from then on those left out stay as they were. */
-  #whole: { readonly state: Checkpoint; readonly scores: Scores | undefined } | undefined;
+  #whole: { readonly state: Checkpoint; readonly result: FloatArray; readonly scores: MemberScores } | undefined;
   /** Steps of members that were computed, those of stopped ones included until the others were packed. */
   memberSteps = 0;
 
@@ -90,9 +92,10 @@ export class PackedRun implements TrainingRun {
     return this.#inner.run.finished();
   }
 
-  setLearningRate(learningRate: number): void {
-    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
-    this.#inner.run.setLearningRate(learningRate);
+  setLearningRate(learningRate: number | Float64Array): void {
+    this.#settings = withLearningRate(this.#settings, learningRate);
+    const isOne = typeof learningRate === "number";
+    this.#inner.run.setLearningRate(isOne ? learningRate : pickRows(learningRate, this.#ofValues, this.#places));
   }
 
   /** Members that have stopped have losses of NaN. */
@@ -101,19 +104,24 @@ export class PackedRun implements TrainingRun {
     const { members } = this.#of;
     if (this.#places.length === members) return losses;
     const all = arrayLike(losses, count * members).fill(Number.NaN);
-    return putRows(all, { members, parameterCount: Infinity }, this.#places, losses);
+    return putRows(all, this.#ofValues, this.#places, losses);
+  }
+
+  /** How values that each member has one of lie in an array. */
+  get #ofValues() {
+    return { members: this.#of.members, parameterCount: Infinity };
   }
 
   async readNonFinite(): Promise<Float64Array> {
-    const own = told(await this.#inner.run.readNonFinite(), this.#places, this.#stopped);
+    const own = told(await this.#inner.run.readNonFinite(), this.#places, this.stopped);
     return this.#whole ? putRows(this.#whole.state.nonFiniteSteps, this.#of, this.#places, own) : own;
   }
 
   async readResults(): Promise<MemberResults> {
     const own = await this.#inner.run.readResults();
-    const results = { ...own, nonFiniteSteps: told(own.nonFiniteSteps, this.#places, this.#stopped) };
+    const results = { ...own, nonFiniteSteps: told(own.nonFiniteSteps, this.#places, this.stopped) };
     const finalLosses = this.#finalLosses?.slice() ?? arrayLike(own.finalLosses, this.#of.members).fill(Number.NaN);
-    const going = this.#places.flatMap((member, place) => (this.#stopped.has(member) ? [] : [{ member, place }]));
+    const going = this.#places.flatMap((member, place) => (this.stopped.has(member) ? [] : [{ member, place }]));
     if (this.#hasRun) for (const { member, place } of going) finalLosses[member] = own.finalLosses[place]!;
     if (!this.#whole) return { ...results, finalLosses };
     const { bestLosses, bestSteps, nonFiniteSteps } = this.#whole.state;
@@ -123,7 +131,7 @@ export class PackedRun implements TrainingRun {
 
   /** Steps may go on, and members may be packed, while it is read. */
   async readCheckpoint(step: number): Promise<Checkpoint> {
-    const [whole, places, stopped] = [this.#whole, this.#places, new Set(this.#stopped)];
+    const [whole, places, stopped] = [this.#whole, this.#places, new Set(this.stopped)];
     const reading = this.#inner.run.readCheckpoint(step);
     this.#reading.add(reading);
     try {
@@ -135,21 +143,27 @@ export class PackedRun implements TrainingRun {
     }
   }
 
-  /** [members, parameterCount]. */
+  /** Replaces the parameters of those that are computed, and of all in the executor of all. @param parameters [members, parameterCount] */
+  writeParameters(parameters: FloatArray): void {
+    this.#inner.executor.writeParameters(pickRows(parameters, this.#of, this.#places));
+    if (this.#whole) this.#request.executor.writeParameters(parameters);
+  }
+
+  /** What the model is now [members, parameterCount]. */
   async readParameters(): Promise<FloatArray> {
     const own = await this.#inner.executor.readParameters();
-    return this.#whole ? putRows(this.#whole.state.parameters, this.#of, this.#places, own) : own;
+    return this.#whole ? putRows(this.#whole.result, this.#of, this.#places, own) : own;
   }
 
   /** Scores of all members on the validation rows: of those left out, those that they had. */
-  async score(): Promise<Scores> {
-    const own = await evaluate(this.#inner.executor, this.#request.validation!, {}, true);
-    return this.#whole?.scores ? putAll(this.#whole.scores, this.#of, this.#places, own) : own;
+  async score(): Promise<MemberScores> {
+    const own = await this.#request.score(this.#inner.executor);
+    return this.#whole ? putAll(this.#whole.scores, this.#of, this.#places, own) : own;
   }
 
   stop(members: readonly number[]): void {
     this.#inner.run.stop(members.map((member) => this.#places.indexOf(member)).filter((place) => place >= 0));
-    for (const member of members) this.#stopped.add(member);
+    for (const member of members) this.stopped.add(member);
   }
 
   /**
@@ -159,9 +173,8 @@ export class PackedRun implements TrainingRun {
   async halt(members: readonly number[], state: Checkpoint): Promise<void> {
     this.#finalLosses = (await this.readResults()).finalLosses;
     this.stop(members);
-    this.#inner.executor.writeParameters(pickRows(state.parameters, this.#of, this.#places));
-    if (this.#whole) this.#request.executor.writeParameters(state.parameters);
-    const going = this.#places.filter((member) => !this.#stopped.has(member) && state.nonFiniteSteps[member] === -1);
+    this.writeParameters(state.parameters);
+    const going = this.#places.filter((member) => !this.stopped.has(member) && state.nonFiniteSteps[member] === -1);
     if (going.length > 0 && going.length <= this.#request.packedShare * this.#places.length)
       await this.#pack(going, state);
   }
@@ -171,12 +184,13 @@ export class PackedRun implements TrainingRun {
     if (!part) return;
     await Promise.allSettled(this.#reading);
     this.dispose();
-    const { executor, validation } = this.#request;
-    executor.writeParameters(state.parameters);
+    const { executor, score, resultOf } = this.#request;
+    const result = resultOf(state);
+    executor.writeParameters(result);
     this.#inner = part;
     this.#places = going;
     this.#hasRun = false;
-    this.#whole = { state, scores: validation && (await evaluate(executor, validation, {}, true)) };
+    this.#whole = { state, result, scores: await score(executor) };
   }
 
   /** @returns undefined where memory does not hold both, and all go on as they are */
@@ -198,10 +212,10 @@ export class PackedRun implements TrainingRun {
   }
 
   /** Gives all members these parameters at the end of the run. @returns their scores on the validation rows */
-  scoreAs(parameters: FloatArray): Promise<Scores> {
-    const { executor, validation } = this.#request;
+  scoreAs(parameters: FloatArray): Promise<MemberScores> {
+    const { executor, score } = this.#request;
     executor.writeParameters(parameters);
-    return evaluate(executor, validation!, {}, true);
+    return score(executor);
   }
 
   /** Lets the executor of all members know the parameters of those that are packed. */

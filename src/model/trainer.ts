@@ -14,11 +14,12 @@ import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
 import { AveragedParameters } from "./averagedParameters.ts";
-import type { EarlyStopper, StoppingResult } from "./earlyStopper.ts";
-import type { Halver, HalvingResult } from "./halver.ts";
-import type { MemberStopper } from "./memberStopper.ts";
+import type { StoppingResult } from "./earlyStopper.ts";
+import type { HalvingResult } from "./halver.ts";
+import type { Judge } from "./judge.ts";
 import { evaluate, type Evaluation, mean, metricsOf } from "./metrics.ts";
 import { type EventInterval, eventIntervalOf, type TrainingControls, type TrainPlan } from "./options.ts";
+import type { PlateauResult } from "./plateaus.ts";
 import type { Recovery } from "./recovery.ts";
 
 /** What a training run tells while it goes on. */
@@ -77,8 +78,7 @@ export class Trainer {
   /** As the executor created it, and with what stops members around it. */
   #created: TrainingRun;
   #run: TrainingRun;
-  #earlyStopper: EarlyStopper | undefined;
-  #halver: Halver | undefined;
+  #judge: Judge | undefined;
   readonly #plan: TrainPlan;
   #settings: RunSettings;
   #interval: EventInterval;
@@ -123,7 +123,7 @@ export class Trainer {
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
-    this.#rhythmStep = this.#step - (this.#step % (plan.earlyStopping?.everySteps ?? 1));
+    this.#rhythmStep = this.#step - (this.#step % (plan.judging?.everySteps ?? 1));
   }
 
   /** Where the training stood at the last event whose numbers were finite, or somewhat earlier where the model is large. */
@@ -138,16 +138,17 @@ export class Trainer {
 
   /** How early stopping went, at the last event; undefined without it. */
   get earlyStopping(): StoppingResult | undefined {
-    return this.#earlyStopper?.result;
+    return this.#judge?.earlyStopping;
   }
 
   /** How successive halving went, at the last event; undefined without it. */
   get halving(): HalvingResult | undefined {
-    return this.#halver?.result;
+    return this.#judge?.halving;
   }
 
-  get #stopper(): MemberStopper | undefined {
-    return this.#earlyStopper ?? this.#halver;
+  /** How learning rates were reduced, as of the last event; undefined without that option. */
+  get reduceOnPlateau(): PlateauResult | undefined {
+    return this.#judge?.reduceOnPlateau;
   }
 
   /** Frees the run: what is still under way ends by itself. */
@@ -179,7 +180,7 @@ export class Trainer {
   }
 
   async *#untilDone(): AsyncGenerator<Progress, void, TrainingControls | undefined> {
-    await this.#recovering(() => this.#prepareStopping(this.#settings));
+    await this.#recovering(() => this.#prepareJudge(this.#settings));
     this.#isPrepared = true;
     if (this.#isDone) yield await this.#recovering(() => this.#event());
     await this.#recovering(() => this.#keepFirst());
@@ -259,12 +260,12 @@ export class Trainer {
     this.#losses = [];
     const { resume: _, ...settings } = this.#settings;
     const own = state ? { ...settings, resume: state } : settings;
-    this.#averaged.hide();
+    this.#averaged.forget();
     this.#run.dispose();
     this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
     if (this.#isDisposed) this.#run.dispose();
     this.#keeper.goOn(this.#step);
-    if (this.#isPrepared) await this.#prepareStopping(own);
+    if (this.#isPrepared) await this.#prepareJudge(own);
     const device = this.#executor.device.name;
     this.#recovered = {
       step,
@@ -275,26 +276,35 @@ export class Trainer {
   }
 
   get #isDone(): boolean {
-    return this.#step >= this.#plan.totalSteps || this.#stopper?.isDone === true;
+    return this.#step >= this.#plan.totalSteps || this.#judge?.isDone === true;
   }
 
-  async #prepareStopping(settings: RunSettings): Promise<void> {
-    const { earlyStopping, halving, validation } = this.#plan;
-    if (!earlyStopping && !halving) return;
+  async #prepareJudge(settings: RunSettings): Promise<void> {
+    const { judging, validation, metrics } = this.#plan;
+    if (!judging || !validation) return;
     const { PackedRun } = await import("./packedRun.ts");
-    const [executor, open] = [this.#executor, this.#open];
-    const packedShare = halving ? 1 : 1 / 2; // rungs are few: packing at each is worth it
-    const run = new PackedRun({ executor, run: this.#created, settings, open, validation, packedShare });
-    this.#run = run;
+    const { Judge: LoadedJudge } = await import("./judge.ts");
+    const { scoreMembers } = await import("./monitor.ts");
+    const [executor, open, averaged] = [this.#executor, this.#open, this.#averaged];
+    const monitored = { ...metrics, metrics: judging.metrics };
+    const run = new PackedRun({
+      executor,
+      run: this.#created,
+      settings,
+      open,
+      score: (own) => scoreMembers(own, validation, monitored),
+      resultOf: (state) => averaged.resultOf(state),
+      packedShare: judging.halving ? 1 : 1 / 2, // rungs are few: packing at each is worth it
+    });
+    this.#run = averaged.of = run;
+    this.#judge = new LoadedJudge(judging, { run, averaged, settings, members: executor.members });
     const { resume } = settings;
-    if (earlyStopping) {
-      const { EarlyStopper } = await import("./earlyStopper.ts");
-      this.#earlyStopper = new EarlyStopper(earlyStopping, run, executor.members, resume?.trainer?.earlyStopping);
-    } else if (halving) {
-      const { Halver } = await import("./halver.ts");
-      this.#halver = new Halver(halving, run, resume?.trainer?.halving);
-    }
-    if (resume) await this.#stopper!.resume(resume);
+    if (!resume) return;
+    await this.#judge.resume(resume);
+    if (!this.#judge.isDue(resume.step)) return;
+    await averaged.show(resume.step, resume);
+    await this.#judge.judge(resume.step, { nonFiniteSteps: resume.nonFiniteSteps, state: resume });
+    averaged.hide();
   }
 
   #steer(steering: TrainingControls | undefined): void {
@@ -307,7 +317,7 @@ export class Trainer {
     }
     if (learningRate === undefined) return;
     this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
-    this.#run.setLearningRate(learningRate);
+    (this.#judge ?? this.#run).setLearningRate(learningRate);
   }
 
   /** Steps until the next event is due. */
@@ -316,7 +326,7 @@ export class Trainer {
     const { eventSteps, eventMs } = this.#interval;
     const since = this.#step - this.#rhythmStep; // below 0 where a loss of the device has taken a large model back
     const next = eventSteps ? this.#rhythmStep + (Math.floor(since / eventSteps) + 1) * eventSteps : totalSteps;
-    const last = Math.min(totalSteps, next, this.#stopper?.nextStep(this.#step) ?? next);
+    const last = Math.min(totalSteps, next, this.#judge?.nextStep(this.#step) ?? next);
     while (this.#step < last) {
       await nextTask();
       if (signal?.aborted) return;
@@ -356,8 +366,9 @@ export class Trainer {
     const parts = this.#losses.splice(0);
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
-    await this.#averaged.show(this.#step, this.#keeper.newest);
-    const validation = await this.#validate(nonFiniteSteps);
+    const learningRate = this.#learningRate();
+    const shown = await this.#averaged.show(this.#step, this.#keeper.newest);
+    const validation = await this.#validate(nonFiniteSteps, shown);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
     const progress = {
@@ -366,10 +377,10 @@ export class Trainer {
       epoch: this.#step / this.#plan.perEpoch,
       loss: meanLoss(losses),
       losses,
-      learningRate: this.#learningRate(),
+      learningRate,
       validation,
       diverged: nonFiniteSteps.filter((step) => step >= 0).length,
-      stopped: this.#stopper?.stopped ?? 0,
+      stopped: this.#judge?.stopped ?? 0,
       recovered: this.#recovered,
       stepsPerSecond: (1000 * done) / Math.max(nowMs - this.#eventMs, 1e-3),
       elapsedMs: nowMs - this.#startMs,
@@ -385,7 +396,7 @@ export class Trainer {
 
   #learningRate(): number {
     const { optimizer, perMember } = this.#settings;
-    const rates = perMember?.learningRate;
+    const rates = this.#judge?.rates ?? perMember?.learningRate;
     const base = rates ? { ...optimizer, learningRate: mean(rates) } : optimizer;
     return optimizerAt(base, this.#step - 1).learningRate;
   }
@@ -398,24 +409,22 @@ export class Trainer {
     this.#recovered = undefined;
   }
 
-  /** Scores members on the validation rows, and stops some. */
-  async #validate(nonFiniteSteps: Float64Array): Promise<Evaluation | undefined> {
+  /** Scores members on the validation rows, and judges them. @param shown the state whose averages the model has */
+  async #validate(nonFiniteSteps: Float64Array, shown: Checkpoint | undefined): Promise<Evaluation | undefined> {
     const { validation, metrics } = this.#plan;
-    if (!this.#stopper) return validation && (await evaluate(this.#executor, validation, metrics));
-    const state = this.#keeper.isSmall ? this.#keeper.newest : undefined;
-    const judged = await this.#stopper.judge(this.#step, { nonFiniteSteps, state });
-    const evaluation = this.#isDone ? await this.#stopper.restore() : judged;
+    if (!this.#judge) return validation && (await evaluate(this.#executor, validation, metrics));
+    const state = shown ?? (this.#keeper.isSmall ? this.#keeper.newest : undefined);
+    const judged = await this.#judge.judge(this.#step, { nonFiniteSteps, state });
+    const evaluation = this.#isDone ? await this.#judge.restore(judged) : judged;
     if (!metrics.metrics) return evaluation;
     return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
   /** A state of the run, with what the trainer itself goes on from. */
   async #readCheckpoint(step: number): Promise<Checkpoint> {
-    const stateWith = this.#stopper?.snapshot(); // that of now: steps may go on while the rest is read
-    const results = stateWith && this.#run.readResults();
+    const reading = this.#judge?.readState(); // that of now: steps may go on while the rest is read
     const state = await this.#run.readCheckpoint(step);
-    if (!results) return state;
-    return { ...state, trainer: stateWith((await results).finalLosses) };
+    return reading ? { ...state, trainer: await reading } : state;
   }
 
   /** @returns first step of each member that was not finite; when all have diverged, goes back to the last good parameters and throws */
@@ -430,7 +439,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(this.#averaged.parametersOf(good));
+    if (good) this.#executor.writeParameters(this.#averaged.resultOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,

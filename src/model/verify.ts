@@ -1,4 +1,5 @@
-import type { Dataset, Executor, FloatArray, Reference, Trace } from "../backend/executor.ts";
+import { optimizersOf } from "../backend/batches.ts";
+import type { Dataset, Executor, FloatArray, Reference, RunSettings, Trace } from "../backend/executor.ts";
 import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../math/optimizer.ts";
@@ -6,6 +7,7 @@ import { streams, uniformAt } from "../random.ts";
 import { resultOf } from "./averagedParameters.ts";
 import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
+import { reducedRates, type Reductions } from "./plateaus.ts";
 import { firstRows, trainingRows } from "./trainingRows.ts";
 
 export interface VerifyRequest {
@@ -16,6 +18,8 @@ export interface VerifyRequest {
   readonly options: TrainOptions;
   /** Steps that were done, by all or by each member; default all of `options`, and where members were stopped those that each has done. */
   readonly steps?: number | ArrayLike<number>;
+  /** Where learning rates were reduced on plateaus; default: where those of `model` were, if `options` reduce them. */
+  readonly reductions?: Reductions;
 }
 
 /** A trained model held against the float64 reference that took the same steps. */
@@ -72,6 +76,20 @@ function rounded(parameters: FloatArray, seed: number, step: number): Float64Arr
   });
 }
 
+/** What learning rates of a replayed training follow from. */
+interface Rates {
+  readonly settings: RunSettings;
+  readonly members: number;
+  readonly reductions: Reductions | undefined;
+}
+
+/** Learning rates of members that change in a step; undefined where none does. */
+function ratesAt(step: number, isFirst: boolean, { settings, members, reductions }: Rates): Float64Array | undefined {
+  if (!reductions || !(isFirst || reductions.steps.includes(step))) return undefined;
+  const bases = optimizersOf(settings, members).map(({ learningRate }) => learningRate);
+  return reducedRates(bases, reductions, step);
+}
+
 /** Parameters after the same steps in float64; with a seed, rounded before every step. */
 async function referenceParameters(executor: Executor, request: VerifyRequest, seed?: number): Promise<Float64Array> {
   const { settings, totalSteps, signal } = await planTraining(
@@ -88,7 +106,11 @@ async function referenceParameters(executor: Executor, request: VerifyRequest, s
   const width = parameters.length / ends.length;
   const last = ends.reduce((most, end) => Math.max(most, end), 0);
   let pauseMs = performance.now() + unitMs;
-  for (let step = settings.resume?.step ?? 0; step < last; step++) {
+  const first = settings.resume?.step ?? 0;
+  const reduced = { settings, members: executor.members, reductions: request.reductions };
+  for (let step = first; step < last; step++) {
+    const rates = ratesAt(step, step === first, reduced);
+    if (rates) run.setLearningRate(rates);
     if (seed !== undefined) executor.writeParameters(rounded(await executor.readParameters(), seed, step));
     await run.execute(step, 1);
     for (const [member, end] of ends.entries())
@@ -166,7 +188,8 @@ export async function verifyTraining(model: Model<AnyNetwork>, wanted: VerifyReq
   const { earlyStopping, halving } = wanted.options;
   const done = (earlyStopping && model.earlyStopping?.steps) ?? (halving && model.halving?.steps);
   const steps = wanted.steps ?? done;
-  const request = { ...wanted, ...(steps !== undefined && { steps }) };
+  const reductions = wanted.reductions ?? (wanted.options.reduceOnPlateau && model.reduceOnPlateau?.reductions);
+  const request = { ...wanted, ...(steps !== undefined && { steps }), ...(reductions && { reductions }) };
   const { network, members } = model;
   const { createReference } = await import("../backend/createReference.ts");
   const executor = createReference(network, members);

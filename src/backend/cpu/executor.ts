@@ -1,4 +1,13 @@
-import { batchAt, hasOwnRows, optimizersOf, rowCountOf, rowsOf, seedOf, widestOptimizer } from "../batches.ts";
+import {
+  batchAt,
+  hasOwnRows,
+  optimizersOf,
+  rowCountOf,
+  rowsOf,
+  seedOf,
+  widestOptimizer,
+  withLearningRate,
+} from "../batches.ts";
 import { trainedNetwork } from "../rowWeights.ts";
 import { LimitExceeded } from "../../errors.ts";
 import {
@@ -17,6 +26,7 @@ import {
   type Checkpoint,
 } from "../executor.ts";
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { matricesOf } from "../../graph/denseMatrices.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
@@ -142,8 +152,8 @@ class ReferenceRun implements TrainingRun {
     return 1;
   }
 
-  setLearningRate(learningRate: number): void {
-    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+  setLearningRate(learningRate: number | Float64Array): void {
+    this.#settings = withLearningRate(this.#settings, learningRate);
     this.#optimizers = optimizersOf(this.#settings, this.#parameters.length);
   }
 
@@ -200,6 +210,7 @@ class ReferenceRun implements TrainingRun {
       optimizer,
       update: this.#update,
       isWeight: weightMaskOf(this.#network),
+      matrices: matricesOf(this.#network, optimizer),
       step,
       gradients: this.#working.gradients,
       parameters,
@@ -343,8 +354,8 @@ export class ReferenceExecutor implements Reference {
     const ofMembers = rowsPerMember(Float64Array.from(gradients), this.members);
     for (const [member, own] of rowsPerMember(updated, this.members).entries()) {
       const moments = initialMoments(optimizer, own);
-      const isWeight = weightMaskOf(this.network);
-      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments, isWeight });
+      const [isWeight, matrices] = [weightMaskOf(this.network), matricesOf(this.network, optimizer)];
+      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments, isWeight, matrices });
     }
     return updated;
   }

@@ -1,7 +1,7 @@
 import { targetWidth } from "../../graph/network.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { initialState } from "../../math/optimizerFunction.ts";
-import { batchAt, rowCountOf, widestOptimizer } from "../batches.ts";
+import { batchAt, rowCountOf, widestOptimizer, withLearningRate } from "../batches.ts";
 import type { Checkpoint, FloatArray, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
 import { lossScale } from "../sampleLoss.ts";
 import { type FusedHow, FusedMemory, type FusedTraining, itemsPerThread, laneAt, ringSteps } from "./fusedMemory.ts";
@@ -131,8 +131,8 @@ export class FusedRun implements TrainingRun {
     pool.runAlone({ phases: [{ items, calls: [{ kernel: this.#lease.kernelOf("blocks"), args: this.#memory.run }] }] });
   }
 
-  setLearningRate(learningRate: number): void {
-    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+  setLearningRate(learningRate: number | Float64Array): void {
+    this.#settings = withLearningRate(this.#settings, learningRate);
     this.#optimizer = widestOptimizer(this.#settings);
     this.#writeRates();
   }

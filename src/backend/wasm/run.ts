@@ -1,8 +1,8 @@
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { initialState } from "../../math/optimizerFunction.ts";
-import { batchAt, optimizersOf, rowCountOf, seedOf, widestOptimizer } from "../batches.ts";
+import { batchAt, optimizersOf, rowCountOf, seedOf, widestOptimizer, withLearningRate } from "../batches.ts";
 import { maskKey } from "../dropout.ts";
 import { lossScale } from "../sampleLoss.ts";
 import type { Checkpoint, MemberResults, RunSettings, TrainingRun } from "../executor.ts";
@@ -115,8 +115,8 @@ export class WasmRun implements TrainingRun {
     return device.heap.floats(parameters + 4 * member * module.parameterStride, network.parameterCount);
   }
 
-  setLearningRate(learningRate: number): void {
-    this.#settings = { ...this.#settings, optimizer: { ...this.#settings.optimizer, learningRate } };
+  setLearningRate(learningRate: number | Float64Array): void {
+    this.#settings = withLearningRate(this.#settings, learningRate);
     this.#optimizer = widestOptimizer(this.#settings);
     this.#writeSettings();
   }

@@ -1,4 +1,4 @@
-import { rowCountOf, widestOptimizer } from "../../batches.ts";
+import { rowCountOf, widestOptimizer, withLearningRate } from "../../batches.ts";
 import {
   type Checkpoint,
   type MemberResults,
@@ -86,7 +86,7 @@ export interface RunBuffers {
   readonly settings: GPUBuffer;
   /** [momentCount, members, parameterCount]. */
   readonly moments: GPUBuffer;
-  /** `Hyper` of shaders/optimizer.wgsl. */
+  /** `Hyper` of shaders/hyper.wgsl. */
   readonly hyper: GPUBuffer;
 }
 
@@ -238,11 +238,10 @@ export abstract class GpuRun<Parts extends RunParts> implements TrainingRun {
   }
 
   /** Writes `MemberSettings` anew: steps submitted before keep theirs, since queues are in order. */
-  setLearningRate(learningRate: number): void {
+  setLearningRate(learningRate: number | Float64Array): void {
     this.requireAlive();
     const { device, buffers, members, settings } = this.parts;
-    const optimizer = { ...settings.optimizer, learningRate };
-    write(device, buffers.settings, memberBlock({ ...settings, optimizer }, members));
+    write(device, buffers.settings, memberBlock(withLearningRate(settings, learningRate), members));
   }
 
   /** As `setLearningRate`, steps submitted before are not touched. */

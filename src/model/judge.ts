@@ -1,0 +1,182 @@
+import { optimizersOf, withLearningRate } from "../backend/batches.ts";
+import type { Checkpoint, RunSettings, TrainerState } from "../backend/executor.ts";
+import { EarlyStopper, type StoppingResult } from "./earlyStopper.ts";
+import { Halver, type HalvingResult } from "./halver.ts";
+import type { Judging } from "./judging.ts";
+import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
+import { type Evaluation, evaluationOf } from "./metrics.ts";
+import { type MemberScores, valuesOf } from "./monitor.ts";
+import { type PlateauResult, Plateaus } from "./plateaus.ts";
+
+/** What is judged, and where it is computed. */
+interface JudgedTraining extends JudgedPlace {
+  readonly settings: RunSettings;
+}
+
+/** What is known of a training at an event. */
+interface Known {
+  readonly nonFiniteSteps: Float64Array;
+  /** Undefined where there are too many parameters to read at every event. */
+  readonly state: Checkpoint | undefined;
+}
+
+/**
+ * Scores members on the validation rows, and lets early stopping, successive halving and reductions on plateaus judge them where it is
+ * time.
+ */
+export class Judge {
+  readonly #training: JudgedTraining;
+  readonly #stopper: EarlyStopper | undefined;
+  readonly #halver: Halver | undefined;
+  readonly #plateaus: Plateaus | undefined;
+  readonly #judging: Judging;
+  #settings: RunSettings;
+  #step: number;
+  #nonFiniteSteps: Float64Array;
+  #isDone = false;
+
+  constructor(judging: Judging, training: JudgedTraining) {
+    const { settings, members } = training;
+    const { earlyStopping, halving, reduceOnPlateau } = settings.resume?.trainer ?? {};
+    this.#training = training;
+    this.#judging = judging;
+    this.#settings = settings;
+    this.#stopper = judging.stopping && new EarlyStopper(judging.stopping, training, earlyStopping);
+    this.#halver = judging.halving && new Halver(judging.halving, training, halving);
+    this.#plateaus = judging.plateau && new Plateaus(judging.plateau, members, reduceOnPlateau);
+    this.#step = settings.resume?.step ?? 0;
+    this.#nonFiniteSteps = settings.resume?.nonFiniteSteps ?? new Float64Array(members).fill(-1);
+  }
+
+  get #stoppers(): readonly MemberStopper[] {
+    return [this.#stopper, this.#halver].filter((each) => each !== undefined);
+  }
+
+  get #parts(): readonly Pick<MemberStopper, "isDue" | "nextStep">[] {
+    return [...this.#stoppers, ...(this.#plateaus ? [this.#plateaus] : [])];
+  }
+
+  /** Has the rates and the stopped members of the training that is resumed. */
+  async resume(state: Checkpoint): Promise<void> {
+    this.#setRates();
+    for (const stopper of this.#stoppers) await stopper.resume(state);
+    this.#isDone = this.#going.length === 0;
+  }
+
+  /** The first step after `step` at which members are judged; infinite where there is none. */
+  nextStep(step: number): number {
+    return this.#parts.reduce((least, part) => Math.min(least, part.nextStep(step)), Infinity);
+  }
+
+  /** Whether members are still to be judged after these steps. */
+  isDue(step: number): boolean {
+    return this.#parts.some((part) => part.isDue(step));
+  }
+
+  #isStopped(member: number): boolean {
+    return this.#stoppers.some((stopper) => stopper.isStopped(member));
+  }
+
+  get #all(): number[] {
+    return Array.from({ length: this.#training.members }, (_, member) => member);
+  }
+
+  /** Members that go on. */
+  get #going(): number[] {
+    return this.#all.filter((member) => this.#nonFiniteSteps[member] === -1 && !this.#isStopped(member));
+  }
+
+  /** Whether no member is left that goes on. */
+  get isDone(): boolean {
+    return this.#isDone;
+  }
+
+  /** Members that were stopped. */
+  get stopped(): number {
+    return this.#all.filter((member) => this.#isStopped(member)).length;
+  }
+
+  get earlyStopping(): StoppingResult | undefined {
+    return this.#stopper?.resultAt(this.#step);
+  }
+
+  get halving(): HalvingResult | undefined {
+    return this.#halver?.resultAt(this.#step, this.#nonFiniteSteps);
+  }
+
+  get reduceOnPlateau(): PlateauResult | undefined {
+    return this.#plateaus?.result;
+  }
+
+  /** Learning rates of the members, without the factor of a schedule; undefined where nothing reduces them. */
+  get rates(): Float64Array | undefined {
+    const factors = this.#plateaus?.factors;
+    return factors && this.#bases.map((rate, member) => rate * factors[member]!);
+  }
+
+  get #bases(): Float64Array {
+    const optimizers = optimizersOf(this.#settings, this.#training.members);
+    return Float64Array.from(optimizers, ({ learningRate }) => learningRate);
+  }
+
+  /** Replaces the learning rate of all members, which reductions are factors of. */
+  setLearningRate(learningRate: number): void {
+    this.#settings = withLearningRate(this.#settings, learningRate);
+    if (this.#plateaus) this.#setRates();
+    else this.#training.run.setLearningRate(learningRate);
+  }
+
+  #setRates(): void {
+    const { rates } = this;
+    if (rates) this.#training.run.setLearningRate(rates);
+  }
+
+  /** Begins to read what a training that goes on has to know, as it is now. */
+  async readState(): Promise<TrainerState> {
+    const reduceOnPlateau = this.#plateaus?.state;
+    const snapshots = this.#stoppers.map((stopper) => stopper.snapshot());
+    const plateau = reduceOnPlateau && { reduceOnPlateau };
+    if (snapshots.length === 0) return { ...plateau };
+    const { finalLosses } = await this.#training.run.readResults();
+    return Object.assign({}, ...snapshots.map((withLosses) => withLosses(finalLosses)), plateau) as TrainerState;
+  }
+
+  /**
+   * Judges members where it is time.
+   * @returns their scores, with what those end with that were stopped
+   */
+  async judge(step: number, { nonFiniteSteps, state }: Known): Promise<Evaluation> {
+    const { run, averaged } = this.#training;
+    this.#nonFiniteSteps = nonFiniteSteps;
+    this.#step = step;
+    const scores = await run.score();
+    const judged = this.#going;
+    this.#reduce(step, judged, scores);
+    const hasStopped = await this.#stop({ step, judged, scores, state });
+    this.#isDone = this.#going.length === 0;
+    if (!averaged.isOn && !hasStopped) await run.share(state?.parameters);
+    const isRestored = hasStopped && this.#judging.stopping?.restoreBest === true;
+    return evaluationOf(isRestored ? await run.score() : scores);
+  }
+
+  async #stop(validation: Validation): Promise<boolean> {
+    let hasStopped = false;
+    for (const stopper of this.#stoppers)
+      if (stopper.isDue(validation.step)) hasStopped = (await stopper.judge(validation)) || hasStopped;
+    return hasStopped;
+  }
+
+  #reduce(step: number, judged: readonly number[], scores: MemberScores): void {
+    const { plateau } = this.#judging;
+    if (!plateau || this.#plateaus?.isDue(step) !== true) return;
+    const validation = { values: valuesOf(scores, plateau.metric), rates: this.#bases };
+    if (this.#plateaus.judge(step, judged, validation)) this.#setRates();
+  }
+
+  /** Gives all members the parameters that they end with. @returns their scores, by default those that were judged */
+  async restore(judged: Evaluation): Promise<Evaluation> {
+    const [stopper] = this.#stoppers; // early stopping and successive halving go without each other
+    if (!stopper) return judged;
+    return evaluationOf(await this.#training.run.scoreAs(await stopper.finalParameters()));
+  }
+}
