@@ -85,6 +85,7 @@ export {
   adamW,
   createOptimizer,
   hyperParameterDefaults,
+  lbfgs,
   lion,
   muon,
   nadam,
