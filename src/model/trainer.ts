@@ -454,9 +454,9 @@ export class Trainer {
     const { network, members } = this.#executor;
     const { nonFiniteLayer } = await import("./nonFiniteLayer.ts");
     const good = this.#keeper.newest;
-    const { parameters: all } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
+    const { parameters: all, moments } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
     const parameters = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
-    const layer = nonFiniteLayer({ network, settings: this.#settings, member, step, parameters });
+    const layer = nonFiniteLayer({ network, settings: this.#settings, member, members, step, parameters, moments });
     if (layer === undefined) return "";
     return members > 1 ? ` in ${layer} of member ${member}` : ` in ${layer}`;
   }
