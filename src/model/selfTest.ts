@@ -12,7 +12,7 @@ import {
 } from "../graph/graphNetwork.ts";
 import { concat, dropout, embedding, fourierFeatures, layerNorm, residual } from "../graph/layers.ts";
 import { type Activation, dense, type Loss, nameOf } from "../graph/network.ts";
-import { adamW, lbfgs, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
+import { adamW, lbfgs, muon, type Optimizer, rmsProp, sgd } from "../math/optimizer.ts";
 import { normalAt, streams, uniformAt } from "../random.ts";
 import { createModel } from "./createModel.ts";
 import { resultOf } from "./resultParameters.ts";
@@ -45,7 +45,8 @@ const few = { rows: 37, batchSize: 8, steps: 12 };
 
 /**
  * Plain products and, in the third case, tiled ones on every kind of device; both kinds of saved values, means and a softmax,
- * shuffled batches that do not divide, sums of several slices; every kind of layer in the fourth case; a line search in the last.
+ * shuffled batches that do not divide, sums of several slices; every kind of layer in the fourth case, whose matrices are made orthogonal; a
+ * line search in the last.
  */
 const cases = (): readonly Case[] => [
   {
@@ -77,7 +78,7 @@ const cases = (): readonly Case[] => [
       ],
       loss: "meanSquaredError",
     }),
-    optimizer: sgd({ learningRate: 0.05 }),
+    optimizer: muon({ learningRate: 0.01 }),
     ...few,
   },
   {
@@ -140,7 +141,7 @@ async function runCase(device: Device, each: Case): Promise<SelfTestCheck[]> {
     const settings = { data, optimizer, batchSize, shuffle: true, seed: 5 };
     const run = await reference.createRun(settings);
     await run.execute(0, steps);
-    const bound = optimizer.name === "adamW" ? 1e-4 : 1e-5;
+    const bound = ["adamW", "muon"].includes(optimizer.name) ? 1e-4 : 1e-5;
     const [parameters, truth] = [await model.readParameters(), resultOf(settings, await run.readCheckpoint(steps))];
     const trained = check(`${label}: ${steps} steps of ${optimizer.name}`, parameters, truth, bound);
     return [outputs, gradients, trained];
