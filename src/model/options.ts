@@ -23,6 +23,7 @@ import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
+import type { HistoryPlan } from "./history.ts";
 import type { Judging, JudgingOptions } from "./judging.ts";
 import type { JudgedOptions } from "./monitor.ts";
 
@@ -133,6 +134,7 @@ export interface TrainPlan {
   readonly judging: Judging | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
+  readonly history: HistoryPlan;
 }
 
 const known = [
@@ -294,7 +296,33 @@ function planWithoutSchedule(
     judging: undefined,
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
+    history: { everySteps: undefined, isRegular: false },
   };
+}
+
+/** Most entries of the history of a training that is iterated over. */
+const mostEntries = 1000;
+
+/** Entries of a history are events on epochs; they are regular where all of these have an event. */
+function historyPlanOf({ eventInterval, judging, perEpoch, totalSteps }: TrainPlan): HistoryPlan {
+  const everySteps = perEpoch * Math.ceil(totalSteps / perEpoch / mostEntries);
+  const events = [eventInterval.eventSteps, judging?.everySteps];
+  const isRegular = events.some((steps) => steps !== undefined && everySteps % steps === 0);
+  return { everySteps: isRegular ? everySteps : undefined, isRegular };
+}
+
+/** The plan of `fit`: every event is an entry, and validation rows are scored by epochs unless something else says when. */
+export function planOfFit(
+  plan: TrainPlan,
+  { logInterval }: TrainOptions,
+  { epochs, isTold }: { readonly epochs: number; readonly isTold: boolean },
+): TrainPlan {
+  const isByEpochs = isTold || (plan.validation !== undefined && plan.judging?.everySteps === undefined);
+  const eventInterval =
+    logInterval === undefined && isByEpochs ? eventIntervalOf({ epochs }, plan.perEpoch) : plan.eventInterval;
+  const { eventSteps } = eventInterval;
+  if (eventSteps !== undefined) return { ...plan, eventInterval, history: { everySteps: eventSteps, isRegular: true } };
+  return { ...plan, eventInterval, history: { everySteps: plan.validation && 1, isRegular: false } };
 }
 
 /** Steps from one judgement of members to the next. */
@@ -344,7 +372,8 @@ export async function planTraining(
   of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
   const members = typeof of === "number" ? of : of.members;
-  const plan = await withJudging(planWithoutSchedule(network, data, options, of), options, { network, members });
+  const judged = await withJudging(planWithoutSchedule(network, data, options, of), options, { network, members });
+  const plan = { ...judged, history: historyPlanOf(judged) };
   const { totalSteps, settings, judging } = plan;
   const { schedule, resume } = options;
   if (resume !== undefined) {
