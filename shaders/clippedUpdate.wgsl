@@ -1,7 +1,7 @@
-// What update.wgsl expects where gradients are clipped by norm: the scale of a member, from the sums of gradientSquares.wgsl.
+// What update.wgsl and directions.wgsl expect where gradients are clipped by norm: the scale of a member, from the sums of gradientSquares.wgsl.
 
 #import clipScale
-#import optimizer
+#import hyper
 #expects var hyper: Hyper
 #expects fn scaleOf(squares: f32, unit: f32) -> f32
 

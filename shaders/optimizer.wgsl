@@ -1,36 +1,9 @@
 // The step that an optimizer takes with one parameter, and the watch over values that are not finite. The optimizer itself is
-// `updated`, written by src/backend/webgpu/emit/emitOptimizer.ts. CPU reference: src/backend/cpu/update.ts. The kernel sets `rates`.
+// `updated`, written by src/backend/webgpu/emit/emitOptimizer.ts. CPU reference: src/backend/cpu/update.ts.
 
-#import step
+#import hyper
 #expects var step: Step
 #expects fn updated(parameter: f32, gradient: f32, at: u32) -> f32
-
-struct Hyper {
-  members: u32,
-  parameterCount: u32,
-  splits: u32,
-  value0: f32, // numbers of the update that are the same for all members and steps
-  value1: f32,
-  value2: f32,
-  value3: f32,
-  value4: f32,
-  value5: f32,
-  value6: f32,
-  value7: f32,
-  value8: f32,
-  value9: f32,
-  value10: f32,
-  value11: f32,
-  value12: f32,
-}
-
-// By the bits: a comparison may be compiled as if no value could be infinite or NaN.
-fn isFinite(x: f32) -> bool {
-  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
-}
-
-// Settings of the member that is updated.
-var<private> rates: MemberSettings;
 
 // False once this invocation has met a value that is not finite.
 var<private> allFinite = true;

@@ -11,6 +11,7 @@
 
 #import step
 #import optimizer
+#import gradientSum
 #expects fn prepareGradients(member: u32)
 
 override ENTRIES: u32 = 1u;
@@ -37,17 +38,7 @@ fn keepLeast(loss: f32, member: u32) {
   }
 }
 
-// Sum of an entry's splits.
-fn gradientOf(entry: u32, member: u32) -> f32 {
-  let stride = hyper.members * (hyper.parameterCount + 1u);
-  var gradient = 0.0;
-  var at = member * (hyper.parameterCount + 1u) + entry;
-  for (var split = 0u; split < hyper.splits; split++) {
-    gradient += gradients[at];
-    at += stride;
-  }
-  return gradient;
-}
+fn gradientAt(at: u32) -> f32 { return gradients[at]; }
 
 fn keepLoss(member: u32) {
   let loss = gradientOf(hyper.parameterCount, member);

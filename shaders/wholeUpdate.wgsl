@@ -1,3 +1,3 @@
-// What update.wgsl expects where gradients are taken as they are.
+// What update.wgsl and directions.wgsl expect where gradients are taken as they are.
 
 fn prepareGradients(member: u32) {}

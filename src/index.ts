@@ -86,6 +86,7 @@ export {
   createOptimizer,
   hyperParameterDefaults,
   lion,
+  muon,
   nadam,
   type Optimizer,
   type OptimizerName,
@@ -116,7 +117,7 @@ export {
   warmUp,
 } from "./math/schedule.ts";
 export type { ScheduleOption } from "./model/scheduleOption.ts";
-export type { HyperParameterOptions } from "./math/optimizers.ts";
+export type { HyperParameterOptions } from "./math/hyperParameters.ts";
 export type { EpochPoint, FitOptions, FitResult, History, ValidationPoint } from "./model/history.ts";
 export type { MetricName } from "./metrics/metrics.ts";
 export type { MetricOptions, MetricScores } from "./model/measure.ts";

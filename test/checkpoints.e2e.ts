@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { decodeCheckpoint, decodeModel } from "../src/data.ts";
-import { cli, folder, penguins, read, thalweg, trainPenguins, useFolder, write } from "./support/thalweg.ts";
+import { cli, cpu, folder, penguins, read, thalweg, trainPenguins, useFolder, write } from "./support/thalweg.ts";
 import { createUniform } from "./support/random.ts";
 
 useFolder();
@@ -122,6 +122,23 @@ describe("--checkpoint and --resume", () => {
     expect(await thalweg(all)).toMatchObject({ code: 0 });
     expect(decodeModel(read("longer.safetensors"), "m").parameters).toEqual(
       decodeModel(read("all.safetensors"), "m").parameters,
+    );
+  });
+
+  test("the configuration of the run goes with --resume, another one is refused, and --print-config tells that of the run", async () => {
+    const flags = ["--epochs", "30", "--learning-rate", "0.02", "--checkpoint", "configured", "--every", "100", "--output", "c.safetensors"]; // prettier-ignore
+    expect(await thalweg([...trainPenguins, ...cpu, ...flags])).toMatchObject({ code: 0 });
+    const { stdout: config } = await thalweg([...trainPenguins, ...cpu, ...flags, "--print-config"]);
+    write("run.json", config);
+    const resumed = await thalweg(["train", penguins, "--config", "run.json", "--resume"]);
+    expect(resumed).toMatchObject({ code: 0 });
+    expect(resumed.stderr).toMatch(/resume +configured.step-\d+\.safetensors: goes on after step \d+\n/);
+    expect(await thalweg(["train", penguins, "--resume", "configured", "--print-config"])).toMatchObject({ code: 0, stdout: config }); // prettier-ignore
+    write("other.json", config.replace('"seed": 1', '"seed": 2'));
+    const other = await thalweg(["train", penguins, "--config", "other.json", "--resume"]);
+    expect(other).toMatchObject({ code: 2, stdout: "" });
+    expect(other.stderr).toMatch(
+      /^thalweg: other\.json: line \d+: "seed": expected 1, as in the run of step-\d+\.safetensors, got 2;/,
     );
   });
 

@@ -484,7 +484,9 @@ test("every optimizer takes schedules of all it has", async () => {
     const schedule = Object.fromEntries(taken.map((own) => [own, exponential({ gamma: 0.5 })]));
     const { settings } = await planTraining(net, data, { ...shared, optimizer, schedule }, 1);
     // One step of the reference with factors ½ and a plain one of halved numbers.
+    const matrices = { all: [{ offset: 0, fanIn: 2, fanOut: 1 }], mask: Float64Array.of(1, 1, 0) };
     const one = {
+      matrices,
       optimizer: settings.optimizer,
       gradients: new Float64Array(3).fill(0.5),
       limit: Number.POSITIVE_INFINITY,

@@ -7,7 +7,7 @@ import { dense, network } from "../src/graph/network.ts";
 import { adam, adamW, type Optimizer, rmsProp, sgd } from "../src/math/optimizer.ts";
 import { inOrder } from "../src/math/expression.ts";
 import { momentCount, updateOf } from "../src/math/optimizerFunction.ts";
-import { memberHyperParameters } from "../src/math/optimizers.ts";
+import { memberHyperParameters } from "../src/math/hyperParameters.ts";
 import { updateValuesOf } from "../src/math/updateValues.ts";
 import { updateInvocations } from "../src/backend/webgpu/strategies/costConstants.ts";
 import { planLayered } from "../src/backend/webgpu/strategies/layeredPlan.ts";

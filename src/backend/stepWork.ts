@@ -1,7 +1,10 @@
 import type { Graph, GraphNode } from "../graph/graph.ts";
+import { matricesOf } from "../graph/denseMatrices.ts";
+import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import type { Network } from "../graph/network.ts";
 import type { Optimizer } from "../math/optimizer.ts";
-import { momentCount } from "../math/optimizerFunction.ts";
+import { makesOrthogonal, momentCount } from "../math/optimizerFunction.ts";
+import { gramSide, type Matrix } from "../math/orthogonal.ts";
 
 // Floating-point operations of a training step, for the cost models of all machines.
 
@@ -22,6 +25,16 @@ export function graphFlops({ nodes }: Graph): number {
     return (node.kind === "elementwise" ? activationFlops : 8) * node.width;
   };
   return nodes.reduce((sum, node) => sum + ofNode(node), activationFlops * nodes.at(-1)!.width);
+}
+
+/** What makes the matrices of a member orthogonal, in one step; 0 for other optimizers. */
+export function orthogonalFlops(network: AnyNetwork, optimizer: Optimizer): number {
+  if (!makesOrthogonal(optimizer)) return 0;
+  const ofMatrix = (matrix: Matrix): number => {
+    const [side, other] = [gramSide(matrix), Math.max(matrix.fanIn, matrix.fanOut)];
+    return optimizer.newtonSchulzSteps * side * side * (4 * other + 2 * side);
+  };
+  return matricesOf(network, optimizer).all.reduce((sum, matrix) => sum + ofMatrix(matrix), 0);
 }
 
 /** The update of one parameter. */

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 
 /** Options as other programs call them. */
-const otherNames = new Map([
+export const otherNames: ReadonlyMap<string, string> = new Map([
   ["-t", "--target"],
   ["-o", "--output"],
   ["-v", "--version"],

@@ -6,7 +6,7 @@ export const exitCodes = {
   ok: [0, "done"],
   failed: [1, "failed: a check did not pass, or the system refused something"],
   wrongUse: [2, "wrong use: an unknown option or a value out of range"],
-  badFile: [3, "a data or model file that cannot be used"],
+  badFile: [3, "a data, model or configuration file that cannot be used"],
   noDevice: [4, "the device that was asked for does not exist here"],
   gpuLost: [5, "the GPU, or a thread of the CPU, was lost"],
   diverged: [6, "training diverged: a value was not finite"],

@@ -96,9 +96,11 @@ function readOptionsOf({ decimal, thousands, separator, header, missing }: ReadF
 }
 
 /** For training: a first line that holds the target's name holds names. */
-export function readOptionsForTraining(flags: ReadFlags & { readonly target?: string }): ReadOptions {
-  const { target } = flags;
-  const names = target === undefined ? [] : [target, ...target.split(",")].map((text) => text.trim());
+export function readOptionsForTraining(
+  flags: ReadFlags & { readonly target?: string | readonly string[] },
+): ReadOptions {
+  const { target = [] } = flags;
+  const names = typeof target === "string" ? [target, ...target.split(",")].map((text) => text.trim()) : target;
   return { ...readOptionsOf(flags), target: names };
 }
 

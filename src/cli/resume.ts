@@ -4,9 +4,10 @@ import { type SavedCheckpoint, decodeCheckpoint } from "../data.ts";
 import { BadFile, InvalidInput } from "../node.ts";
 import { checkpointsIn, checkpointsOfTable } from "./checkpointFolder.ts";
 import { placeOf, readBytes } from "./files.ts";
+import { withFolds } from "./folds.ts";
 import { grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
-import type { TrainFlags } from "./trainFlags.ts";
+import { type TrainFlags, usualRate } from "./trainFlags.ts";
 
 // `--resume`: the options of the run come from its checkpoint.
 
@@ -21,6 +22,7 @@ export interface Resumed {
 const free: ReadonlySet<string> = new Set([
   "chart",
   "checkpoint",
+  "config",
   "device",
   "every",
   "force",
@@ -29,17 +31,33 @@ const free: ReadonlySet<string> = new Set([
   "keep",
   "metrics",
   "output",
+  "printConfig",
   "quiet",
   "resume",
   "verify",
   "verifyWebgpu",
 ]);
 /** Of the free ones those that a run does not pass on. */
-const momentary: ReadonlySet<string> = new Set(["chart", "force", "history", "json", "quiet", "resume"]);
+const momentary: ReadonlySet<string> = new Set([
+  "chart",
+  "config",
+  "printConfig",
+  "force",
+  "history",
+  "json",
+  "quiet",
+  "resume",
+]);
 
 /** Of a run, what a checkpoint keeps of its options. */
 export const keptFlags = (flags: TrainFlags): Record<string, unknown> =>
   Object.fromEntries(Object.entries(flags).filter(([key]) => !momentary.has(key)));
+
+/** With what the options make of each other, so that a run's own configuration does not contradict it. */
+function completed(flags: TrainFlags): Readonly<Record<string, unknown>> {
+  const all = withFolds(flags);
+  return { ...all, learningRate: all.learningRate ?? usualRate(all.optimizer) };
+}
 
 const optionOf = (key: string): string => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 
@@ -60,16 +78,17 @@ function flagsOfRun(
   isTyped: (key: string) => boolean,
   file: string,
 ): TrainFlags {
-  const own = flags as unknown as Readonly<Record<string, unknown>>;
+  const own = completed(flags);
+  const before = completed(saved as unknown as TrainFlags);
   const typed = Object.keys(own).filter((key) => isTyped(key));
   for (const key of typed) {
-    if (free.has(key) || JSON.stringify(own[key]) === JSON.stringify(saved[key])) continue;
-    if (key === "epochs" && Number(own[key]) > Number(saved[key])) continue; // the run is made longer
+    if (free.has(key) || JSON.stringify(own[key]) === JSON.stringify(before[key])) continue;
+    if (key === "epochs" && Number(own[key]) > Number(before[key])) continue; // the run is made longer
     const fix = "leave it out, or start a new run without --resume";
-    const expected = `${shown(saved[key])}, as in the run of ${file}`;
+    const expected = `${shown(before[key])}, as in the run of ${file}`;
     throw new InvalidInput({ place: optionOf(key), expected, got: shown(own[key]), fix });
   }
-  const now = Object.entries(own).filter(([key]) => momentary.has(key) || isTyped(key));
+  const now = Object.entries(flags).filter(([key]) => momentary.has(key) || isTyped(key));
   return { ...saved, ...Object.fromEntries(now) } as unknown as TrainFlags;
 }
 

@@ -32,7 +32,7 @@ import {
   scoreHeldOut,
   tellStopping,
 } from "./training.ts";
-import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
+import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
 
 /** The settings in words, those that are given. */
 function describeSettings({ output, flags, plan, prepared }: SweepSession): void {
@@ -185,7 +185,7 @@ async function conclude(session: SweepSession, outcome: Outcome): Promise<void> 
       throw interruptedAt(session, outcome);
     }
     const heldOut = await scoreHeldOut(own);
-    const initialParameters = flags.verify ? await initialParametersOf(session, winner) : undefined;
+    const initialParameters = isVerified(flags) ? await initialParametersOf(session, winner) : undefined;
     const verified = initialParameters && (await verify(own, outcome, initialParameters));
     saved();
     output.record({ ...record, heldOut, ...verified, exitCode: exitCodeOfChecks(verified) });

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import { addConfigOptions, configText, withConfig } from "./config.ts";
 import { integer } from "./flags.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { createOutput } from "./output.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
 import { sweep } from "./sweep.ts";
@@ -55,6 +57,12 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
   addOutputOptions(command)
     .option("--top <count>", "networks to list", integer("--top", 1, 10_000), 10)
     .option("--csv <file>", "write a line for each network: settings, losses, where it stopped");
+  addConfigOptions(command);
   command.addHelpText("after", notes);
-  command.action((file: string, flags: SweepFlags) => sweep(file, flags, interrupts));
+  command.action((file: string) =>
+    withConfig<SweepFlags>(command, async (flags) => {
+      if (flags.printConfig) return createOutput({}).write(configText(command, flags));
+      return sweep(file, flags, interrupts);
+    }),
+  );
 }

@@ -92,6 +92,13 @@ export function parseValues(flag: SweptFlag, text: string): Values {
   return text.includes("..") ? parseRange(flag, text, "linear") : { kind: "same", value: parseNumber(flag, text) };
 }
 
+/** Values as a program writes them: a number, a list of numbers, or a range as it is typed. */
+export function valueText(values: Values): number | readonly number[] | string {
+  if (values.kind === "same") return values.value;
+  if (values.kind === "list") return values.values;
+  return `${values.scale === "log" ? "log:" : ""}${values.from}..${values.to}`;
+}
+
 /** `0.0001 to 1 (log)`, `0.1, 0.01`, `0.1`. */
 export function describeValues(values: Values, show: (value: number) => string = short): string {
   if (values.kind === "same") return show(values.value);

@@ -44,7 +44,7 @@ import {
   scoreHeldOut,
   tellStopping,
 } from "./training.ts";
-import { exitCodeOfChecks, requireVerified, verify } from "./verify.ts";
+import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
 
 /** Metrics of numbers are told in the units of the table. */
 function metricOptions(flags: TrainFlags, { target }: Preprocessing): MetricOptions {
@@ -165,10 +165,11 @@ async function createTrainingModel(
   });
 }
 
-/** A run may have been cut off when its last step was done, before its model was saved. */
-function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): void {
-  if (options.resume === undefined || last?.step !== options.resume.step) return;
+/** A run may have been cut off when its last step was done, before its model was saved. @returns whether it was */
+function tellDone({ output, options }: Session<TrainFlags>, { last }: Outcome): boolean {
+  if (options.resume === undefined || last?.step !== options.resume.step) return false;
   output.info("", `all ${grouped(last.step)} steps had been done; more --epochs go on`);
+  return true;
 }
 
 interface TrainCall {
@@ -245,11 +246,10 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
         flags.folds !== undefined && !resumed
           ? await tellFolds(session, metricOptions(flags, preprocessing))
           : undefined;
-      const initialParameters = flags.verify ? await model.readParameters() : undefined;
+      const initialParameters = isVerified(flags) ? await model.readParameters() : undefined;
       const outcome = await runTraining(session, view);
-      tellDone(session, outcome);
-      const isVerified = outcome.last !== undefined && outcome.last.step > (checkpoint?.step ?? 0);
-      await conclude(session, outcome, { initialParameters: isVerified ? initialParameters : undefined, folds });
+      const before = tellDone(session, outcome) ? undefined : initialParameters; // no step is left to verify
+      await conclude(session, outcome, { initialParameters: before, folds });
     } catch (error) {
       if (exitCodeOf(error) === exitCodes.diverged[0]) await checkpointing?.end(); // it would diverge again
       throw inOwnWords(error, session);

@@ -1,10 +1,13 @@
 import type { Command } from "commander";
 import { addCheckpointOptions } from "./checkpointing.ts";
+import { addConfigOptions, configText, withConfig } from "./config.ts";
 import { layouts } from "./files.ts";
 import { integer, number } from "./flags.ts";
 import { addFoldOptions } from "./folds.ts";
 import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { createOutput } from "./output.ts";
+import { resume } from "./resume.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
 import { train } from "./train.ts";
@@ -53,9 +56,14 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     "--history <file>",
     "write losses and scores of each epoch: .csv, .json, or .svg with curves",
   );
-  addCheckpointOptions(command);
+  addConfigOptions(addCheckpointOptions(command));
   command.addHelpText("after", notes);
-  command.action((file: string, flags: TrainFlags) =>
-    train(file, { flags, interrupts, isTyped: (key) => command.getOptionValueSource(key) === "cli" }),
+  command.action((file: string) =>
+    withConfig<TrainFlags>(command, async (flags, isTyped) => {
+      if (!flags.printConfig) return train(file, { flags, interrupts, isTyped });
+      const quiet = createOutput({ quiet: true });
+      const resumed = flags.resume === undefined ? undefined : await resume(quiet, file, flags, isTyped);
+      return createOutput({}).write(configText(command, resumed?.flags ?? flags));
+    }),
   );
 }

@@ -34,13 +34,15 @@ import {
   takesLogits,
 } from "../node.ts";
 
+/** Names as they are typed, separated by commas, or one by one from a configuration. */
+type ColumnNames = string | readonly string[];
+
 /** Options that `thalweg train` and `thalweg sweep` share, as commander hands them over, defaults filled in. */
 export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFlags, StoppingFlags, UpdateFlags {
-  /** Column names, separated by commas. */
-  readonly target?: string;
+  readonly target?: ColumnNames;
   readonly task?: Task;
-  readonly columns?: string;
-  readonly ignore?: string;
+  readonly columns?: ColumnNames;
+  readonly ignore?: ColumnNames;
   readonly missingCells: MissingCells;
   readonly categories: CategoryEncoding;
   readonly validation: number;
@@ -57,12 +59,13 @@ export interface CommonFlags extends ReadFlags, ScheduleFlags, RegularisationFla
   readonly output?: string;
   readonly force?: boolean;
   readonly verify?: boolean;
-  /** Implies `verify`. */
+  /** As `verify`, and more. */
   readonly verifyWebgpu?: boolean;
   /** False: --no-chart. */
   readonly chart: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
+  readonly printConfig?: boolean;
 }
 
 /** What an optimizer is made of. */
@@ -90,7 +93,8 @@ export interface TrainFlags extends CommonFlags, CheckpointFlags {
 }
 
 /** Column names of an option; the name of one column may itself have a comma. */
-export function columnsOf(table: Table, flag: string, text: string): string[] {
+export function columnsOf(table: Table, flag: string, text: ColumnNames): string[] {
+  if (typeof text !== "string") return [...text];
   return table.columns.some(({ name }) => name === text) ? [text] : list(flag)(text);
 }
 
@@ -104,7 +108,7 @@ export function targetsOf(table: Table, { target }: CommonFlags): string[] {
 }
 
 /** Learning rates that suit tables better than the optimizer's default. */
-const usualRates: Partial<Record<OptimizerName, number>> = { sgd: 0.1, adam: 0.01, adamW: 0.01 };
+const usualRates: Partial<Record<OptimizerName, number>> = { sgd: 0.1, adam: 0.01, adamW: 0.01, muon: 0.01 };
 
 export const usualRate = (optimizer: OptimizerName): number =>
   usualRates[optimizer] ?? Number(hyperParameterDefaults(optimizer)["learningRate"]);

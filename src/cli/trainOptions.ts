@@ -71,7 +71,7 @@ export function addNetworkOptions(command: Command): Command {
 type RateReader = (flag: "--learning-rate" | "--momentum" | "--weight-decay") => (text: string) => unknown;
 
 const rates = `(default: ${optimizerNames.map((own) => `${own} ${usualRate(own)}`).join(", ")})`;
-const withMomentum = optimizerNames.filter((own) => "momentum" in hyperParameterDefaults(own)).join(" and ");
+const withMomentum = optimizerNames.filter((own) => "momentum" in hyperParameterDefaults(own)).join(", ");
 
 /** @param what placeholder of the numbers that `read` reads */
 export function addStepOptions(command: Command, what: string, read: RateReader): Command {
@@ -80,7 +80,7 @@ export function addStepOptions(command: Command, what: string, read: RateReader)
     .option("--optimizer <name>", optimizerNames.join(", "), name("--optimizer", optimizerNames), "adam")
     .option(`--learning-rate <${what}>`, rates, read("--learning-rate"))
     .option(`--momentum <${what}>`, `for ${withMomentum}`, read("--momentum"))
-    .option("--nesterov", "for sgd with momentum")
+    .option("--nesterov", "for sgd with momentum; muon has it anyway")
     .option(`--weight-decay <${what}>`, "pull of the weights towards 0", read("--weight-decay"))
     .option("--schedule <name:numbers>", `of the learning rate, in steps: ${scheduleUsage}`, schedule("--schedule"))
     .option(
@@ -98,11 +98,9 @@ export function addCheckOptions(command: Command): Command {
   command.option("--validation <share>", "share of the rows that is held out", number("--validation"), 0.2);
   return addStoppingOptions(command)
     .option("--verify", "take the same steps in float64 on the CPU and compare")
-    .addOption(
-      new Option(
-        "--verify-webgpu",
-        "as --verify, and where the training ran without WebGPU take the same steps on a WebGPU adapter, if there is one",
-      ).implies({ verify: true }),
+    .option(
+      "--verify-webgpu",
+      "as --verify, and where the training ran without WebGPU take the same steps on a WebGPU adapter, if there is one",
     );
 }
 

@@ -12,6 +12,7 @@ import {
 import { verificationLines } from "./describe.ts";
 import { Stop, exitCodes } from "./exitCodes.ts";
 import { grouped } from "./numbers.ts";
+import type { CommonFlags } from "./trainFlags.ts";
 import type { Outcome, Session } from "./training.ts";
 import { working } from "./work.ts";
 
@@ -27,6 +28,12 @@ interface Verified {
   /** Or why there is no adapter. */
   readonly webgpu?: Repeated | { readonly unavailable: string };
 }
+
+/** Whether the steps are held against float64. */
+export const isVerified = ({
+  verify: own,
+  verifyWebgpu: more,
+}: Pick<CommonFlags, "verify" | "verifyWebgpu">): boolean => own === true || more === true;
 
 /** What computed the steps: a GPU offloads a tiny network to WebAssembly. */
 const machineOf = async ({ model, prepared, options }: Session): Promise<DeviceKind> =>

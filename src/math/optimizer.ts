@@ -1,22 +1,27 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { type AroundUpdate, numberAround, numbersAround, requireAround } from "./aroundUpdate.ts";
-import { type HyperParameterOptions, type HyperParameters, memberHyperParameters, optimizers } from "./optimizers.ts";
+import {
+  hyperParameterDefaults as defaults,
+  type HyperParameterOptions,
+  type HyperParameters,
+  memberHyperParameters,
+} from "./hyperParameters.ts";
 import type { OwnUpdate } from "./ownUpdate.ts";
 import type { Factors } from "./scheduled.ts";
 
-export type OptimizerName = keyof typeof optimizers;
+export type OptimizerName = keyof typeof defaults;
 /** Optimizers of thalweg; `optimizer()` defines others. */
-export const optimizerNames = Object.keys(optimizers) as readonly OptimizerName[];
+export const optimizerNames = Object.keys(defaults) as readonly OptimizerName[];
 
 /** An optimizer as data, every hyper-parameter present; made by `sgd()`, `adam()` and so on, by `createOptimizer()` or an own optimizer. */
 export interface Optimizer {
   /** One of `optimizerNames`, or the name of an own optimizer. */
   readonly name: string;
   readonly learningRate: number;
-  /** sgd, rmsProp: share of the last direction that is kept. */
+  /** sgd, rmsProp, muon: share of the last direction that is kept. */
   readonly momentum: number;
   readonly nesterov: boolean;
-  /** Added to the gradient as weightDecay · parameter; by adamW and lion applied to the parameter itself. */
+  /** Added to the gradient as weightDecay · parameter; by adamW, lion and muon applied to the parameter itself. */
   readonly weightDecay: number;
   readonly beta1: number;
   readonly beta2: number;
@@ -30,6 +35,14 @@ export interface Optimizer {
   /** adagrad: step t takes learningRate / (1 + (t − 1) · learningRateDecay), and the sum of squares begins at initialAccumulatorValue. */
   readonly learningRateDecay: number;
   readonly initialAccumulatorValue: number;
+  /** muon: iterations that make a matrix orthogonal, an integer from 1 to 99. */
+  readonly newtonSchulzSteps: number;
+  /** muon: multiplies directions by 0.2 √max(fanIn, fanOut) in place of √max(1, fanOut / fanIn): `adjust_lr_fn="match_rms_adamw"`. */
+  readonly matchRmsAdamW: boolean;
+  /** muon: the first and the last dense layers are trained as other parameters are. */
+  readonly hiddenOnly: boolean;
+  /** muon: learning rate of the parameters that AdamW takes, in learning rates. */
+  readonly rateOfOthers: number;
   /** Of an own optimizer: what defines it. The numbers above that it does not have change nothing. */
   readonly own?: OwnUpdate;
   /** What a training does around the update: clipping, penalties, averages; set by a training from its options. */
@@ -52,6 +65,10 @@ const unused: Omit<Optimizer, "name" | "own" | "around" | "factors"> = {
   rho: 0.9,
   learningRateDecay: 0,
   initialAccumulatorValue: 0,
+  newtonSchulzSteps: 5,
+  matchRmsAdamW: false,
+  hiddenOnly: false,
+  rateOfOthers: 1,
 };
 
 const maxF32 = 3.4028234663852886e38;
@@ -60,17 +77,20 @@ interface Range {
   readonly minimum: number;
   readonly below: number;
   readonly expected: string;
+  readonly isInteger?: true;
 }
 /** Below this a GPU may take a number for 0. */
 const minNormalF32 = 2 ** -126;
 const magnitude: Range = { minimum: minNormalF32, below: maxF32, expected: "0, or an f32 from 1.18e-38 to 3.4e38" };
 const share: Range = { minimum: 0, below: 1, expected: "a number from 0 to below 1" };
+const iterations: Range = { minimum: 1, below: 100, expected: "an integer from 1 to 99", isInteger: true };
 
 /** Of hyper-parameters that are known to an own optimizer alone. */
 const anyNumber: Range = { minimum: -maxF32, below: maxF32, expected: "a number from −3.4e38 to 3.4e38" };
 
-function requireRange(place: string, value: unknown, { minimum, below, expected }: Range): void {
-  if (typeof value === "number" && value >= minimum && value < below) return;
+function requireRange(place: string, value: unknown, { minimum, below, expected, isInteger }: Range): void {
+  const isInside = typeof value === "number" && value >= minimum && value < below;
+  if (isInside && (!isInteger || Number.isInteger(value))) return;
   throw new InvalidInput({ place, expected, got: String(value), fix: "pass a number in that range" });
 }
 
@@ -87,13 +107,15 @@ const ranges = {
   rho: share,
   learningRateDecay: magnitude,
   initialAccumulatorValue: magnitude,
+  newtonSchulzSteps: iterations,
+  rateOfOthers: magnitude,
 } as const;
 type NumberName = keyof typeof ranges;
 
 /** Throws `InvalidInput` unless `value` is in the range of the hyper-parameter and an f32. */
 export function requireHyperParameter(place: string, name: string, value: unknown): void {
   const range = Object.hasOwn(ranges, name) ? ranges[name as NumberName] : anyNumber;
-  if (value !== 0) requireRange(place, value, range);
+  if (value !== 0 || range.isInteger) requireRange(place, value, range);
 }
 
 /** Throws `InvalidInput` unless every hyper-parameter is in its range and an f32. */
@@ -101,7 +123,8 @@ export function checkOptimizer(optimizer: Optimizer): Optimizer {
   const place = (key: string): string => `${optimizer.name}: ${key}`;
   if (optimizer.around) requireAround(optimizer.name, optimizer.around);
   for (const name of numbersOf(optimizer)) requireHyperParameter(place(name), name, hyperParameterOf(optimizer, name));
-  if (optimizer.nesterov && optimizer.momentum === 0) {
+  const asksForNesterov = optimizer.nesterov && hyperParametersOf(optimizer)["nesterov"] === false;
+  if (asksForNesterov && optimizer.momentum === 0) {
     const fix = "pass momentum, 0.9 for example, or leave nesterov out";
     throw new InvalidInput({ place: place("nesterov"), expected: "a momentum above 0", got: "momentum 0", fix });
   }
@@ -110,7 +133,7 @@ export function checkOptimizer(optimizer: Optimizer): Optimizer {
 
 /** Hyper-parameters of an optimizer: names, and the values or defaults that its definition has. */
 const hyperParametersOf = ({ name, own }: Optimizer): HyperParameters =>
-  own ? own.values : optimizers[name as OptimizerName].hyperParameters;
+  own ? own.values : defaults[name as OptimizerName];
 
 /** Whether an optimizer has a hyper-parameter of this name to set. */
 export const takes = (optimizer: Optimizer, name: string): boolean => Object.hasOwn(hyperParametersOf(optimizer), name);
@@ -131,10 +154,10 @@ export function numbersOf(optimizer: Optimizer): string[] {
 }
 
 /** Options of an optimizer of thalweg. */
-export type OptionsOf<Name extends OptimizerName> = HyperParameterOptions<(typeof optimizers)[Name]["hyperParameters"]>;
+export type OptionsOf<Name extends OptimizerName> = HyperParameterOptions<(typeof defaults)[Name]>;
 
 /** The hyper-parameters of an optimizer of thalweg, with their defaults. */
-export const hyperParameterDefaults = (name: OptimizerName): HyperParameters => optimizers[name].hyperParameters;
+export const hyperParameterDefaults = (name: OptimizerName): HyperParameters => defaults[name];
 
 /**
  * An optimizer by its name.
@@ -143,11 +166,11 @@ export const hyperParameterDefaults = (name: OptimizerName): HyperParameters => 
  */
 export function createOptimizer<Name extends OptimizerName>(name: Name, options?: OptionsOf<Name>): Optimizer;
 export function createOptimizer(name: OptimizerName, options: object = {}): Optimizer {
-  if (!Object.hasOwn(optimizers, name)) {
+  if (!Object.hasOwn(defaults, name)) {
     const expected = `one of ${optimizerNames.join(", ")}`;
     throw new InvalidInput({ place: "optimizer", expected, got: String(name), fix: "pass one of these names" });
   }
-  const { hyperParameters } = optimizers[name];
+  const hyperParameters = defaults[name];
   requireOptions(name, options, Object.keys(hyperParameters));
   return checkOptimizer({ name, ...unused, ...hyperParameters, ...options });
 }
@@ -166,6 +189,12 @@ export const rmsProp = (options?: OptionsOf<"rmsProp">): Optimizer => createOpti
 
 /** Lion (Chen et al. 2023), whose steps have the size of the learning rate; weight decay is decoupled, 0 unless set. */
 export const lion = (options?: OptionsOf<"lion">): Optimizer => createOptimizer("lion", options);
+
+/**
+ * Muon (Jordan et al. 2024) as `torch.optim.Muon` defines it, iterated in float32: a running mean of gradients whose matrices are made
+ * orthogonal, for the weights of dense layers. Biases, tables, scales and shifts take AdamW, at a rate of learningRate · rateOfOthers.
+ */
+export const muon = (options?: OptionsOf<"muon">): Optimizer => createOptimizer("muon", options);
 
 /** NAdam (Dozat 2016), Adam with Nesterov's momentum, as `torch.optim.NAdam` defines it since PyTorch 2. */
 export const nadam = (options?: OptionsOf<"nadam">): Optimizer => createOptimizer("nadam", options);

@@ -46,6 +46,9 @@ export const initialState = (optimizer: Optimizer): readonly (number | "paramete
     return hyperParameterOf(optimizer, name) as number;
   });
 
+/** Whether it makes the weights of dense layers orthogonal, as matrices: src/math/orthogonal.ts. */
+export const makesOrthogonal = (optimizer: Optimizer): boolean => updateOf(optimizer).direction !== undefined;
+
 /** Why only the layered strategy takes an optimizer, as the end of a sentence; undefined where all strategies do. */
 export const layeredOnly = (optimizer: Optimizer): string | undefined => definitionOf(optimizer).layeredOnly;
 

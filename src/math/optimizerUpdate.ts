@@ -8,17 +8,13 @@ import {
   surrounded,
 } from "./aroundUpdate.ts";
 import { inOrder, Expression } from "./expression.ts";
-import {
-  type HyperParameters,
-  memberHyperParameters,
-  type OptimizerDefinition,
-  type UpdateInputs,
-} from "./optimizers.ts";
 import { hoist } from "./hoist.ts";
+import { type HyperParameters, memberHyperParameters } from "./hyperParameters.ts";
+import type { OptimizerDefinition, UpdateInputs } from "./optimizers.ts";
 import { factorInput } from "./scheduled.ts";
 import { Simplifier } from "./simplify.ts";
 
-/** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/optimizer.wgsl holds so many. */
+/** Expressions of hyper-parameters that an update may have computed by the host: `Hyper` of shaders/hyper.wgsl holds so many. */
 export const mostRunValues = 13;
 
 /** Expressions of the number of the step that an update may have computed by the host: `Step` of shaders/step.wgsl holds so many. */
@@ -33,6 +29,8 @@ export interface OptimizerUpdate {
    * src/math/aroundUpdate.ts names.
    */
   readonly outputs: readonly Expression[];
+  /** What is made orthogonal, of the same inputs, where matrices are: src/math/orthogonal.ts. */
+  readonly direction: Expression | undefined;
   /** Numbers that the host gives each step: `step`, products, the rate of an average, factors of schedules. */
   readonly stepInputs: readonly string[];
   /** What gradients are multiplied by, where they are clipped by norm. */
@@ -91,8 +89,11 @@ const inputsOf = (expression: Expression): string[] =>
     .filter(({ kind }) => kind === "input")
     .map(({ name }) => name);
 
-/** State that the new parameter depends on, at once or through other state; averages are kept for themselves. */
-function neededState(state: readonly string[], [parameter, ...next]: readonly Expression[]): string[] {
+/** State that the new parameter depends on, at once or through other state or what is made orthogonal; averages are kept for themselves. */
+function neededState(
+  state: readonly string[],
+  { outputs: [parameter, ...next], direction }: Pick<OptimizerUpdate, "outputs" | "direction">,
+): string[] {
   const needed = new Set<string>();
   const visit = (expression: Expression): void => {
     for (const name of inputsOf(expression)) {
@@ -103,6 +104,7 @@ function neededState(state: readonly string[], [parameter, ...next]: readonly Ex
     }
   };
   visit(parameter!);
+  if (direction) visit(direction);
   return state.filter((name) => needed.has(name) || name === averageState);
 }
 
@@ -146,6 +148,23 @@ export function expressionsOf(definition: OptimizerDefinition, values: HyperPara
   return ["parameter", ...definition.state].map((name) => outputs[name as "parameter"]);
 }
 
+/** Expressions that an update computes for each parameter. */
+type Computed = Pick<OptimizerUpdate, "outputs" | "direction">;
+
+const mapped = ({ outputs, direction }: Computed, change: (expression: Expression) => Expression): Computed => ({
+  outputs: outputs.map(change),
+  direction: direction && change(direction),
+});
+
+/** What a definition computes, with what a training does around it. */
+function computedBy(definition: OptimizerDefinition, values: HyperParameters, around: AroundUpdate): Computed {
+  const direction = definition.direction?.(inputsOfUpdate(definition, values));
+  return {
+    outputs: surrounded(expressionsOf(definition, values), around),
+    direction: direction && surrounded([direction], { ...around, average: undefined })[0],
+  };
+}
+
 /** Factors of the products that a definition has. */
 function factorsOf(definition: OptimizerDefinition, values: HyperParameters): ReadonlyMap<string, Expression> {
   const inputs = inputsOfUpdate(definition, values) as UpdateInputs<HyperParameters, never>;
@@ -160,14 +179,16 @@ function specialise(
 ): OptimizerUpdate {
   const simplifier = new Simplifier();
   const all = around.average ? [...definition.state, averageState] : definition.state;
-  let outputs = surrounded(expressionsOf(definition, values), around).map((output) => simplifier.simplify(output));
+  let computed = mapped(computedBy(definition, values, around), (output) => simplifier.simplify(output));
   for (const [name, value] of Object.entries(values)) {
     if (!canBeFixed(name, value)) continue;
-    const without = outputs.map((output) => simplifier.simplify(withZero(output, name, all)));
-    if (neededState(all, without).length < neededState(all, outputs).length) outputs = without;
+    const without = mapped(computed, (output) => simplifier.simplify(withZero(output, name, all)));
+    if (neededState(all, without).length < neededState(all, computed).length) computed = without;
   }
-  if (scheduled.length > 0) outputs = outputs.map((output) => simplifier.simplify(withFactors(output, scheduled)));
-  const state = neededState(all, outputs);
+  if (scheduled.length > 0)
+    computed = mapped(computed, (output) => simplifier.simplify(withFactors(output, scheduled)));
+  const { outputs, direction } = computed;
+  const state = neededState(all, computed);
   const [parameter, ...next] = outputs;
   const kept = state.map((name) => next[all.indexOf(name)]!);
   const watchesState = kept.map((own) => !carries(parameter!, (node) => node === own));
@@ -178,6 +199,7 @@ function specialise(
   return {
     state,
     outputs: [parameter!, ...kept],
+    direction,
     stepInputs: [
       "step",
       ...products.keys(),
@@ -185,7 +207,9 @@ function specialise(
       ...scheduled.map(factorInput),
     ],
     gradientScale: gradientScale && simplifier.simplify(gradientScale),
-    takesWeights: outputs.some((output) => inputsOf(output).includes(isWeightInput)),
+    takesWeights: [...outputs, ...(direction ? [direction] : [])].some((output) =>
+      inputsOf(output).includes(isWeightInput),
+    ),
     keepsFinite: state.map((name) => name === averageState),
     watchesState,
     watchesGradient: !watched.some((output) => carries(output, isGradient)),
@@ -221,8 +245,9 @@ export function optimizerUpdate(
 export interface HostedUpdate {
   /** As in `OptimizerUpdate`, of `hyper 0`, `hyper 1`, … and `step 0`, … too. */
   readonly outputs: readonly Expression[];
-  /** What gradients are multiplied by, likewise. */
+  /** What gradients are multiplied by, and what is made orthogonal, likewise. */
   readonly gradientScale: Expression | undefined;
+  readonly direction: Expression | undefined;
   /** Of hyper-parameters that are the same for all members: `hyper 0`, … */
   readonly ofRun: readonly Expression[];
   /** Of these, `step` and the factors of schedules: `step 0`, … */
@@ -235,21 +260,27 @@ export interface HostedUpdate {
  * @param numbers names of the numeric hyper-parameters
  */
 export function hostedUpdate(
-  { simplifier, outputs, stepInputs, gradientScale }: OptimizerUpdate,
+  { simplifier, outputs, stepInputs, gradientScale, direction }: OptimizerUpdate,
   numbers: readonly string[],
 ): HostedUpdate {
   const ofMembers: readonly string[] = memberHyperParameters;
   const isOfRun = (name: string): boolean => numbers.includes(name) && !ofMembers.includes(name);
   const isOfStep = (name: string): boolean => stepInputs.includes(name);
-  const whole = hoist(simplifier, gradientScale ? [...outputs, gradientScale] : outputs, [
-    { prefix: "hyper ", takes: isOfRun },
-    { prefix: "step ", takes: (name) => isOfStep(name) || isOfRun(name) },
-  ]);
+  const beside = [gradientScale, direction].filter((own) => own !== undefined);
+  const whole = hoist(
+    simplifier,
+    [...outputs, ...beside],
+    [
+      { prefix: "hyper ", takes: isOfRun },
+      { prefix: "step ", takes: (name) => isOfStep(name) || isOfRun(name) },
+    ],
+  );
   const partsOf = (prefix: string): Expression[] =>
     whole.hoisted.filter(({ name }) => name.startsWith(prefix)).map(({ expression }) => expression);
   return {
     outputs: whole.outputs.slice(0, outputs.length),
-    gradientScale: whole.outputs[outputs.length],
+    gradientScale: gradientScale && whole.outputs[outputs.length],
+    direction: direction && whole.outputs.at(-1),
     ofRun: partsOf("hyper "),
     ofStep: partsOf("step "),
   };

@@ -1,15 +1,6 @@
 import { absolute, type Expression, maximum, power, sign, sqrt } from "./expression.ts";
-
-/** Default values of hyper-parameters by name. */
-export type HyperParameters = Readonly<Record<string, number | boolean>>;
-
-/** Hyper-parameters that differ from their defaults. */
-export type HyperParameterOptions<Defaults extends HyperParameters> = {
-  readonly [name in keyof Defaults]?: Defaults[name] extends boolean ? boolean : number;
-};
-
-/** Hyper-parameters that each member of a population may have for itself; a training may change the learning rate on its way. */
-export const memberHyperParameters = ["learningRate", "momentum", "weightDecay"] as const;
+import { type HyperParameters, hyperParameterDefaults } from "./hyperParameters.ts";
+import { ofMatrix, orthogonal } from "./orthogonal.ts";
 
 /** What an update is computed from, for one parameter. */
 export type UpdateInputs<Defaults extends HyperParameters, State extends string> = {
@@ -38,6 +29,11 @@ export interface OptimizerDefinition<
    * gradient, by the gradient's size.
    */
   readonly takesDecayAsStep?: boolean;
+  /**
+   * Of an optimizer that takes the weights of a dense layer as a matrix: what is made orthogonal, of the inputs of `update`. Its `update`
+   * takes the result from src/math/orthogonal.ts.
+   */
+  readonly direction?: (inputs: UpdateInputs<Defaults, State>) => Expression;
   /**
    * Of an optimizer that cannot be applied to one parameter after the other: why, as the end of a sentence. Then only the layered strategy,
    * which has all gradients in memory before it updates, takes it.
@@ -84,12 +80,14 @@ function adamStep({ gradient, first, second, learningRate, beta1, beta2, epsilon
 const nadamMomentum = (beta1: Expression, momentumDecay: Expression, step: Expression): Expression =>
   beta1.times(power(0.96, step.times(momentumDecay)).times(-0.5).plus(1));
 
-const adamDefaults = { learningRate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+/** A running mean: what is left of the old mean, and the rest from a new value. */
+const runningMean = (beta: Expression, mean: Expression, value: Expression): Expression =>
+  beta.times(mean).plus(rest(beta).times(value));
 
 /** The optimizers of thalweg; those of `torch.optim` as it defines them. */
 export const optimizers = {
   sgd: define({
-    hyperParameters: { learningRate: 0.01, momentum: 0, nesterov: false, weightDecay: 0 },
+    hyperParameters: hyperParameterDefaults.sgd,
     state: ["velocity"],
     takesDecayAsStep: true,
     update: ({ parameter, gradient, velocity, learningRate, momentum, nesterov, weightDecay }) => {
@@ -100,7 +98,7 @@ export const optimizers = {
     },
   }),
   adam: define({
-    hyperParameters: { ...adamDefaults, weightDecay: 0 },
+    hyperParameters: hyperParameterDefaults.adam,
     state: ["first", "second"],
     update: ({ parameter, gradient, weightDecay, ...inputs }) => {
       const { change, ...state } = adamStep({ ...inputs, gradient: gradient.plus(weightDecay.times(parameter)) });
@@ -108,7 +106,7 @@ export const optimizers = {
     },
   }),
   adamW: define({
-    hyperParameters: { ...adamDefaults, weightDecay: 0.01 },
+    hyperParameters: hyperParameterDefaults.adamW,
     state: ["first", "second"],
     takesDecayAsStep: true,
     update: ({ parameter, weightDecay, ...inputs }) => {
@@ -118,7 +116,7 @@ export const optimizers = {
     },
   }),
   rmsProp: define({
-    hyperParameters: { learningRate: 0.01, alpha: 0.99, epsilon: 1e-8, weightDecay: 0, momentum: 0 },
+    hyperParameters: hyperParameterDefaults.rmsProp,
     state: ["square", "velocity"],
     update: ({ parameter, gradient, square, velocity, learningRate, alpha, epsilon, weightDecay, momentum }) => {
       const decayed = gradient.plus(weightDecay.times(parameter));
@@ -129,7 +127,7 @@ export const optimizers = {
   }),
   // Chen et al. 2023, algorithm 2
   lion: define({
-    hyperParameters: { learningRate: 1e-4, beta1: 0.9, beta2: 0.99, weightDecay: 0 },
+    hyperParameters: hyperParameterDefaults.lion,
     state: ["mean"],
     takesDecayAsStep: true,
     update: ({ parameter, gradient, mean, learningRate, beta1, beta2, weightDecay }) => {
@@ -141,7 +139,7 @@ export const optimizers = {
     },
   }),
   nadam: define({
-    hyperParameters: { ...adamDefaults, learningRate: 2e-3, momentumDecay: 4e-3, weightDecay: 0 },
+    hyperParameters: hyperParameterDefaults.nadam,
     state: ["first", "second"],
     products: {
       momentumProduct: ({ beta1, momentumDecay, step }) => nadamMomentum(beta1, momentumDecay, step),
@@ -162,13 +160,7 @@ export const optimizers = {
     },
   }),
   adagrad: define({
-    hyperParameters: {
-      learningRate: 0.01,
-      learningRateDecay: 0,
-      initialAccumulatorValue: 0,
-      epsilon: 1e-10,
-      weightDecay: 0,
-    },
+    hyperParameters: hyperParameterDefaults.adagrad,
     state: ["sum"],
     initial: { sum: "initialAccumulatorValue" },
     update: ({ parameter, gradient, sum, learningRate, learningRateDecay, epsilon, weightDecay, step }) => {
@@ -179,7 +171,7 @@ export const optimizers = {
     },
   }),
   adadelta: define({
-    hyperParameters: { learningRate: 1, rho: 0.9, epsilon: 1e-6, weightDecay: 0 },
+    hyperParameters: hyperParameterDefaults.adadelta,
     state: ["square", "changes"],
     update: ({ parameter, gradient, square, changes, learningRate, rho, epsilon, weightDecay }) => {
       const decayed = gradient.plus(weightDecay.times(parameter));
@@ -195,7 +187,7 @@ export const optimizers = {
     },
   }),
   adamax: define({
-    hyperParameters: { ...adamDefaults, learningRate: 2e-3, weightDecay: 0 },
+    hyperParameters: hyperParameterDefaults.adamax,
     state: ["mean", "largest"],
     update: ({ parameter, gradient, mean, largest, learningRate, beta1, beta2, epsilon, weightDecay, step }) => {
       const decayed = gradient.plus(weightDecay.times(parameter));
@@ -205,4 +197,26 @@ export const optimizers = {
       return { parameter: parameter.minus(rate.times(next).over(norm)), mean: next, largest: norm };
     },
   }),
-} as const;
+  // Jordan et al. 2024 for the weights of dense layers, AdamW for other parameters
+  muon: define({
+    hyperParameters: hyperParameterDefaults.muon,
+    state: ["first", "second"],
+    takesDecayAsStep: true,
+    layeredOnly: "it makes whole matrices orthogonal",
+    direction: ({ gradient, first, momentum, nesterov }) => {
+      const mean = runningMean(momentum, first, gradient);
+      return nesterov ? runningMean(momentum, mean, gradient) : mean;
+    },
+    update: ({ parameter, gradient, first, second, learningRate, momentum, weightDecay, rateOfOthers, ...inputs }) => {
+      const rateOfOther = learningRate.times(rateOfOthers);
+      const other = adamStep({ ...inputs, gradient, first, second, learningRate: rateOfOther });
+      const decay = ofMatrix(learningRate, rateOfOther).times(weightDecay);
+      const change = ofMatrix(learningRate.times(orthogonal), other.change);
+      return {
+        parameter: parameter.minus(decay.times(parameter)).minus(change),
+        first: ofMatrix(runningMean(momentum, first, gradient), other.first),
+        second: ofMatrix(second, other.second),
+      };
+    },
+  }),
+} as const satisfies Record<keyof typeof hyperParameterDefaults, unknown>;

@@ -1,13 +1,8 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import { inOrder, Expression } from "./expression.ts";
 import { compileFloat64 } from "./float64.ts";
-import {
-  type HyperParameterOptions,
-  type HyperParameters,
-  type OptimizerDefinition,
-  type UpdateInputs,
-  memberHyperParameters,
-} from "./optimizers.ts";
+import { type HyperParameterOptions, type HyperParameters, memberHyperParameters } from "./hyperParameters.ts";
+import type { OptimizerDefinition, UpdateInputs } from "./optimizers.ts";
 import { expressionsOf, hostedUpdate, mostRunValues, mostStepValues, optimizerUpdate } from "./optimizerUpdate.ts";
 import { commonInputs, encodeUpdate, mostState, requireInputNames } from "./ownUpdate.ts";
 import { type Optimizer, optimizerNames, ownOptimizer, requireHyperParameter } from "./optimizer.ts";

@@ -1,7 +1,8 @@
 import { InvalidInput } from "../errors.ts";
 import { decodeDefinition, type Definition, encodeDefinition } from "./definition.ts";
 import type { Expression } from "./expression.ts";
-import type { HyperParameters, OptimizerDefinition } from "./optimizers.ts";
+import type { HyperParameters } from "./hyperParameters.ts";
+import type { OptimizerDefinition } from "./optimizers.ts";
 import { expressionsOf } from "./optimizerUpdate.ts";
 import { Simplifier } from "./simplify.ts";
 

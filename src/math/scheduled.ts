@@ -1,4 +1,4 @@
-import { memberHyperParameters } from "./optimizers.ts";
+import { memberHyperParameters } from "./hyperParameters.ts";
 
 // Hyper-parameters that each step multiplies by a factor of its own.
 

@@ -2,7 +2,7 @@ import { averageRateInput } from "./aroundUpdate.ts";
 import { averageRate } from "./average.ts";
 import type { Expression } from "./expression.ts";
 import { compileFloat64 } from "./float64.ts";
-import { memberHyperParameters } from "./optimizers.ts";
+import { memberHyperParameters } from "./hyperParameters.ts";
 import { hyperParameterOf, type Optimizer } from "./optimizer.ts";
 import type { OptimizerUpdate } from "./optimizerUpdate.ts";
 import { factorInput } from "./scheduled.ts";

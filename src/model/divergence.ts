@@ -2,7 +2,7 @@ import { optimizersOf } from "../backend/batches.ts";
 import type { FloatArray, RunSettings } from "../backend/executor.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { optimizerAt } from "../math/scheduled.ts";
-import { takesDecayAsStep } from "../math/optimizerFunction.ts";
+import { makesOrthogonal, takesDecayAsStep } from "../math/optimizerFunction.ts";
 
 // Why a training has diverged, as far as its settings and its data tell.
 
@@ -17,7 +17,9 @@ const strongMomentum = 0.9;
  * the steps p ← p − ηg converge for ηλ < 2; with momentum μ for ηλ < 2(1 + μ) (Polyak 1964), with Nesterov's for
  * ηλ < 2(1 + μ) / (1 + 2μ), where the recursion's eigenvalue reaches −1.
  */
-export function mostDecay({ momentum, nesterov }: Optimizer): number {
+export function mostDecay(optimizer: Optimizer): number {
+  if (makesOrthogonal(optimizer)) return 2; // momentum is that of the gradients alone
+  const { momentum, nesterov } = optimizer;
   return (2 * (1 + momentum)) / (nesterov ? 1 + 2 * momentum : 1);
 }
 
@@ -60,7 +62,9 @@ function ratesIn(set: readonly Optimizer[], optimizers: readonly Optimizer[], st
 }
 
 function rateRemedy(optimizers: readonly Optimizer[], rates: string): string {
-  const momentum = optimizers.reduce((least, optimizer) => Math.min(least, optimizer.momentum), 1);
+  // A mean of gradients does not lengthen steps.
+  const lengthens = (optimizer: Optimizer): number => (makesOrthogonal(optimizer) ? 0 : optimizer.momentum);
+  const momentum = optimizers.reduce((least, optimizer) => Math.min(least, lengthens(optimizer)), 1);
   const decay = optimizers.every(
     (optimizer) => optimizer.learningRate * optimizer.weightDecay >= mostDecay(optimizer) / 4,
   );

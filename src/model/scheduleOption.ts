@@ -1,7 +1,7 @@
 import { InvalidInput, requireOptions } from "../errors.ts";
 import type { PerMember, RunSettings } from "../backend/executor.ts";
 import { type Optimizer, takes } from "../math/optimizer.ts";
-import { memberHyperParameters } from "../math/optimizers.ts";
+import { memberHyperParameters } from "../math/hyperParameters.ts";
 import { mostStepValues } from "../math/optimizerUpdate.ts";
 import { checkedSchedule, factorAt, type Schedule, withLength } from "../math/schedule.ts";
 import type { Factors, ScheduledName } from "../math/scheduled.ts";

@@ -26,6 +26,7 @@ import {
   type Checkpoint,
 } from "../executor.ts";
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { matricesOf } from "../../graph/denseMatrices.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { nextTask } from "../../nextTask.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
@@ -209,6 +210,7 @@ class ReferenceRun implements TrainingRun {
       optimizer,
       update: this.#update,
       isWeight: weightMaskOf(this.#network),
+      matrices: matricesOf(this.#network, optimizer),
       step,
       gradients: this.#working.gradients,
       parameters,
@@ -352,8 +354,8 @@ export class ReferenceExecutor implements Reference {
     const ofMembers = rowsPerMember(Float64Array.from(gradients), this.members);
     for (const [member, own] of rowsPerMember(updated, this.members).entries()) {
       const moments = initialMoments(optimizer, own);
-      const isWeight = weightMaskOf(this.network);
-      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments, isWeight });
+      const [isWeight, matrices] = [weightMaskOf(this.network), matricesOf(this.network, optimizer)];
+      update({ optimizer, step: 0, gradients: ofMembers[member]!, parameters: own, moments, isWeight, matrices });
     }
     return updated;
   }

@@ -1,4 +1,5 @@
 import type { AnyNetwork } from "../../graph/graphNetwork.ts";
+import { matricesOf } from "../../graph/denseMatrices.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
 import { type Optimizer } from "../../math/optimizer.ts";
 import { Step } from "./step.ts";
@@ -26,8 +27,8 @@ export function traceMember(options: TraceArguments, parameters: Float64Array): 
   const own = new Step(network, rows);
   const loss = own.forwardBackward({ rows, inputs, parameters, masks: { seed: 0, step: 0 } }, targets);
   const moments = initialMoments(optimizer, parameters);
-  const isWeight = weightMaskOf(network);
-  update({ optimizer, step: 0, gradients: own.gradients, parameters, moments, isWeight });
+  const [isWeight, matrices] = [weightMaskOf(network), matricesOf(network, optimizer)];
+  update({ optimizer, step: 0, gradients: own.gradients, parameters, moments, isWeight, matrices });
   const { preActivations, activations, dPreActivations, gradients } = own;
   return { preActivations, activations, dPreActivations, gradients, loss };
 }

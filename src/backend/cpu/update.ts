@@ -1,12 +1,15 @@
 import { gradientScaleInput, isWeightInput, squaresInput, unitInput } from "../../math/aroundUpdate.ts";
 import type { Expression } from "../../math/expression.ts";
 import { type BlockProgram, compileBlocks } from "../../math/float64Blocks.ts";
+import { iterationsOf, isMatrixInput, orthogonalInput } from "../../math/orthogonal.ts";
+import type { Matrices } from "../../graph/denseMatrices.ts";
 import { compileFloat64, type Float64Program } from "../../math/float64.ts";
 import { hoist, type Hoisted } from "../../math/hoist.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
 import { hyperParameterOf, numbersOf, type Optimizer } from "../../math/optimizer.ts";
 import { initialState, updateOf } from "../../math/optimizerFunction.ts";
 import { type StepNumbers, stepNumbersOf } from "../../math/stepNumbers.ts";
+import { orthogonalise } from "./orthogonalise.ts";
 
 export interface UpdateArguments {
   readonly optimizer: Optimizer;
@@ -20,6 +23,8 @@ export interface UpdateArguments {
   readonly parameters: Float64Array;
   /** [parameterCount]: 1 for weights, for updates that treat them in another way. */
   readonly isWeight?: Float64Array;
+  /** The matrices of the member, for updates that make them orthogonal. */
+  readonly matrices?: Matrices;
   /** Parameters, gradients and moments are to be below it in size; default: infinity. */
   readonly limit?: number;
   /** What the update keeps, each [parameterCount]; updated. More rows than it keeps are left alone. */
@@ -42,7 +47,9 @@ interface CompiledUpdate {
   readonly stepNumbers: StepNumbers;
   /** Of squares and unit of the gradients, and of constants. */
   readonly scale: Float64Program | undefined;
-  /** Of parameters, gradients, moments, weights; its numbers are the constants, what depends on the step, and the scale of gradients. */
+  /** What is made orthogonal; as `blocks`, without what comes of it. */
+  readonly directions: BlockProgram | undefined;
+  /** Of parameters, gradients, moments, weights, what is orthogonal and where; its numbers are the constants, what depends on the step, and the scale of gradients. */
   readonly blocks: BlockProgram;
   readonly updated: Float64Array;
   readonly kept: readonly Float64Array[];
@@ -51,27 +58,35 @@ interface CompiledUpdate {
 }
 
 function compile(optimizer: Optimizer, update: OptimizerUpdate): CompiledUpdate {
-  const { simplifier, outputs, state, gradientScale } = update;
+  const { simplifier, outputs, state, gradientScale, direction } = update;
   const names = numbersOf(optimizer);
   const stepNumbers = stepNumbersOf(update, names);
-  const whole = hoist(simplifier, gradientScale ? [...outputs, gradientScale] : outputs, [
-    { prefix: "constant ", takes: (name) => names.includes(name) },
-    { prefix: "step ", takes: (name) => stepNumbers.names.includes(name) || names.includes(name) },
-  ]);
+  const beside = [gradientScale, direction].filter((own) => own !== undefined);
+  const whole = hoist(
+    simplifier,
+    [...outputs, ...beside],
+    [
+      { prefix: "constant ", takes: (name) => names.includes(name) },
+      { prefix: "step ", takes: (name) => stepNumbers.names.includes(name) || names.includes(name) },
+    ],
+  );
   const hoistedBy = (prefix: string): Hoisted[] => whole.hoisted.filter(({ name }) => name.startsWith(prefix));
   const [constants, ofStep] = [hoistedBy("constant "), hoistedBy("step ")];
   const expressionsOf = (hoisted: readonly Hoisted[]): Expression[] => hoisted.map(({ expression }) => expression);
   const numbers = [...constants, ...ofStep].map(({ name }) => name);
+  const scaled = [...numbers, ...(gradientScale ? [gradientScaleInput] : [])];
   const ofParameters = ["parameter", "gradient", ...state, ...(update.takesWeights ? [isWeightInput] : [])];
   const own = whole.outputs.slice(0, outputs.length);
-  const blocks = compileBlocks(own, ofParameters, [...numbers, ...(gradientScale ? [gradientScaleInput] : [])]);
+  const ofMatrices = direction ? [isMatrixInput, orthogonalInput] : [];
+  const blocks = compileBlocks(own, [...ofParameters, ...ofMatrices], scaled);
   const [updated, ...kept] = blocks.outputs as [Float64Array, ...Float64Array[]];
   return {
     names,
     constants: compileFloat64(expressionsOf(constants), names),
     ofStep: compileFloat64(expressionsOf(ofStep), [...names, ...stepNumbers.names]),
     stepNumbers,
-    scale: gradientScale && compileFloat64(whole.outputs.slice(outputs.length), [squaresInput, unitInput, ...numbers]),
+    scale: gradientScale && compileFloat64([whole.outputs[outputs.length]!], [squaresInput, unitInput, ...numbers]),
+    directions: direction && compileBlocks([whole.outputs.at(-1)!], ofParameters, scaled),
     blocks,
     updated,
     kept,
@@ -143,6 +158,29 @@ function copyFit(
   return false;
 }
 
+/** Of each network's matrices, what became of them in the last step, [parameterCount]. */
+const orthogonals = new WeakMap<Matrices, Float64Array>();
+
+/** Makes the directions of matrices orthogonal. @returns which parameters are of matrices, and what became of these */
+function orthogonalVectors(
+  { directions, blocks: { numbers } }: CompiledUpdate,
+  { optimizer, matrices }: UpdateArguments,
+  vectors: readonly Float64Array[],
+): [Float64Array, Float64Array] {
+  const { all, mask } = matrices!;
+  const orthogonal = orthogonals.get(matrices!) ?? new Float64Array(mask.length);
+  orthogonals.set(matrices!, orthogonal);
+  const { blockLength, outputs, run } = directions!;
+  directions!.numbers.set(numbers);
+  for (let first = 0; first < orthogonal.length; first += blockLength) {
+    const count = Math.min(blockLength, orthogonal.length - first);
+    run(vectors, first, count);
+    copy(outputs[0]!, orthogonal, first, count);
+  }
+  for (const matrix of all) orthogonalise(orthogonal, matrix, iterationsOf(matrix, optimizer));
+  return [mask, orthogonal];
+}
+
 /** What the optimizer keeps of each parameter of one member before the first step. */
 export const initialMoments = (optimizer: Optimizer, parameters: Float64Array): Float64Array[] =>
   initialState(optimizer).map((value) =>
@@ -162,7 +200,9 @@ export function update(options: UpdateArguments): boolean {
   setNumbers(compiledUpdate, optimizer, step);
   setGradientScale(compiledUpdate, gradients);
   const { blocks, updated, kept } = compiledUpdate;
-  const vectors = [parameters, gradients, ...moments.slice(0, kept.length), ...(isWeight ? [isWeight] : [])];
+  const vectors = [parameters, gradients, ...moments.slice(0, kept.length)];
+  if (rule.takesWeights) vectors.push(isWeight!);
+  if (compiledUpdate.directions) vectors.push(...orthogonalVectors(compiledUpdate, options, vectors));
   let allFit = true;
   for (let first = 0; first < parameters.length; first += blocks.blockLength) {
     const count = Math.min(blocks.blockLength, parameters.length - first);

@@ -3,7 +3,7 @@ import type { Optimizer } from "../../math/optimizer.ts";
 import { momentCount } from "../../math/optimizerFunction.ts";
 import { isShuffled, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";
-import { graphFlops, updateFlops } from "../stepWork.ts";
+import { graphFlops, orthogonalFlops, updateFlops } from "../stepWork.ts";
 
 // What a step costs in WebAssembly, in milliseconds. docs/engine.md derives it.
 
@@ -65,8 +65,9 @@ function layeredMs(machine: WasmMachine, { network, members, settings }: WasmWor
   const { parameterCount } = network;
   const optimizer = widestOptimizer(settings);
   const parameters = members * parameterCount;
-  const isShared = machine.threads > 1 && sharesLayered(6 * parameters * rows);
-  const flops = members * rows * graphFlops(graphOf(network)) + parameters * updateFlops(optimizer);
+  const ofMatrices = members * orthogonalFlops(network, optimizer);
+  const isShared = machine.threads > 1 && sharesLayered(6 * parameters * rows + ofMatrices);
+  const flops = members * rows * graphFlops(graphOf(network)) + parameters * updateFlops(optimizer) + ofMatrices;
   const seconds = Math.max(
     flops / (layeredShare * machine.flops),
     updateBytes(parameters, optimizer) / machine.bytesPerSecond,

@@ -1,4 +1,4 @@
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import { hasDrops, type Network, targetWidth } from "../../graph/network.ts";
 import { dataRowsOf, optimizerOf, rowCountOf, widestOptimizer } from "../batches.ts";
 import type { RunSettings } from "../executor.ts";

@@ -1,9 +1,16 @@
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import { f32, f32x4, i32, i32x4 } from "./instructions.ts";
 import { least } from "./least.ts";
 import { read, turnPlace } from "./passArguments.ts";
 import { type Address, laneSum } from "./rowLoops.ts";
-import { emitGradientScale, emitUpdate, smallUnit, type UpdatePlan } from "./updateCode.ts";
+import {
+  emitDirection,
+  emitGradientScale,
+  emitUpdate,
+  smallUnit,
+  type UpdatePlan,
+  type UpdateSources,
+} from "./updateCode.ts";
 import { constant } from "./value.ts";
 import type { Floats, Mask, VectorCode } from "./vectorCode.ts";
 
@@ -48,11 +55,10 @@ export const squareBytes = 32;
 
 /** Writes the sums of squares of the gradients of a block of one member's parameters. */
 export function emitBlockSquares(context: UpdateContext, place: UpdatePlace, block: Address): void {
-  const { code, args } = context;
+  const { code } = context;
   const { body } = code;
   const [gradients] = arraysOf(context, place, 0);
-  const left = least(body, i32.sub(constant("i32", place.count), place.first), body.let(read(args, "blockSize")));
-  const bytes = body.let(i32.shl(left, 2));
+  const bytes = bytesOf(context, place);
   const sums = [1, smallUnit].map((unit) => ({ unit, sum: body.variable("f32x4", 0) }));
   body.for({ from: 0, to: bytes, by: 16 }, (at) => {
     const behind = i32x4.splat(i32.shrU(i32.sub(bytes, at), 2));
@@ -89,33 +95,74 @@ function scaleOf(context: UpdateContext, member: Address, plan: UpdatePlan): Flo
   });
 }
 
+function sourcesOf(context: UpdateContext, member: Address, plan: UpdatePlan): UpdateSources {
+  const { code, args, record } = context;
+  const { body } = code;
+  const settings = body.let(i32.add(read(args, "settings"), i32.mul(member, 4 * memberHyperParameters.length)));
+  return {
+    rate: (at) => f32x4.loadSplat(settings, 4 * at),
+    hyper: body.let(read(args, "runValues")),
+    step: body.let(i32.add(record, 4 * turnPlace.values)),
+    gradientScale: plan.hosted.gradientScale && scaleOf(context, member, plan),
+  };
+}
+
+/** Bytes of the parameters of an item. */
+function bytesOf({ code, args }: UpdateContext, { first, count }: UpdatePlace): Address {
+  const { body } = code;
+  const left = least(body, i32.sub(constant("i32", count), first), body.let(read(args, "blockSize")));
+  return body.let(i32.shl(left, 2));
+}
+
+/** Where the values of an item that all members share begin, such as `isWeight`. */
+const sharedFrom = ({ code, args }: UpdateContext, { first }: UpdatePlace, name: "isWeight" | "isMatrix"): Address =>
+  code.body.let(i32.add(read(args, name), i32.shl(first, 2)));
+
+/** Where those of a member begin. */
+const ownFrom = (
+  { code, args }: UpdateContext,
+  { member, first, count }: UpdatePlace,
+  name: "directions" | "orthogonal",
+): Address =>
+  code.body.let(i32.add(read(args, name), i32.add(i32.mul(member, 16 * Math.ceil(count / 4)), i32.shl(first, 2))));
+
+/** Writes what is to be made orthogonal, for a block of parameters of one member. CPU reference: src/backend/cpu/update.ts. */
+export function emitBlockDirections(context: UpdateContext, place: UpdatePlace, plan: UpdatePlan): void {
+  const { body } = context.code;
+  const [gradients, ...stores] = arraysOf(context, place, plan.state.length);
+  const direction = emitDirection(context.code, plan, sourcesOf(context, place.member, plan));
+  const weights = plan.update.takesWeights ? sharedFrom(context, place, "isWeight") : undefined;
+  const to = ownFrom(context, place, "directions");
+  body.for({ from: 0, to: bytesOf(context, place), by: 16 }, (at) => {
+    const load = (address: Address): Floats => body.let(f32x4.load(i32.add(address, at)));
+    const isWeight = weights ? load(weights) : constant("f32x4", 0);
+    const inputs = { gradient: load(gradients!), old: stores.map(load), isWeight };
+    body.store(i32.add(to, at), direction(inputs));
+  });
+}
+
 /**
  * Writes the update of a block of parameters of one member. A parameter that would not be finite stays as it was, and the member is
  * marked as failed. CPU reference: src/backend/cpu/update.ts.
  */
 export function emitBlockUpdate(context: UpdateContext, place: UpdatePlace, plan: UpdatePlan): void {
-  const { code, args, record } = context;
+  const { code, args } = context;
   const { body } = code;
   const [gradients, ...stores] = arraysOf(context, place, plan.state.length);
-  const settings = body.let(i32.add(read(args, "settings"), i32.mul(place.member, 4 * memberHyperParameters.length)));
-  const update = emitUpdate(code, plan, {
-    rate: (at) => f32x4.loadSplat(settings, 4 * at),
-    hyper: body.let(read(args, "runValues")),
-    step: body.let(i32.add(record, 4 * turnPlace.values)),
-    gradientScale: plan.hosted.gradientScale && scaleOf(context, place.member, plan),
-  });
-  const blockSize = body.let(read(args, "blockSize"));
-  const left = least(body, i32.sub(constant("i32", place.count), place.first), blockSize);
-  const bytes = body.let(i32.shl(left, 2));
-  const weights = plan.update.takesWeights
-    ? body.let(i32.add(read(args, "isWeight"), i32.shl(place.first, 2)))
-    : undefined;
+  const update = emitUpdate(code, plan, sourcesOf(context, place.member, plan));
+  const bytes = bytesOf(context, place);
+  const weights = plan.update.takesWeights ? sharedFrom(context, place, "isWeight") : undefined;
+  const matrices = plan.direction && {
+    isMatrix: sharedFrom(context, place, "isMatrix"),
+    orthogonal: ownFrom(context, place, "orthogonal"),
+  };
   const isWrong = body.variable("i32x4", 0);
   body.for({ from: 0, to: bytes, by: 16 }, (at) => {
     const load = (address: Address): Floats => body.let(f32x4.load(i32.add(address, at)));
     const old = stores.map(load);
     const isWeight = weights ? load(weights) : constant("f32x4", 0);
-    const { now, watched } = update({ gradient: load(gradients!), old, isWeight });
+    const ofMatrix = matrices && { isMatrix: load(matrices.isMatrix), orthogonal: load(matrices.orthogonal) };
+    const { now, watched } = update({ gradient: load(gradients!), old, isWeight, ...ofMatrix });
     const isFit = body.let(isFinite(now[0]!));
     const kept = now.map((value, store) => {
       if (store === 0) return f32x4.bitselect(value, old[0]!, isFit);

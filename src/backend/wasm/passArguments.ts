@@ -55,6 +55,14 @@ const names = [
   "squares",
   /** [parameterStride] f32: 1 for weights, where the update asks for it. */
   "isWeight",
+  /** [parameterStride] f32: 1 for parameters of matrices that are made orthogonal; their directions, and what has become of these. */
+  "isMatrix",
+  /** [members, parameterStride] f32. */
+  "directions",
+  "orthogonal",
+  /** Jobs of a phase that makes matrices orthogonal, `orthogonalWords` each, and how many of one member. */
+  "orthogonalJobs",
+  "orthogonalItems",
   /** [members] words: not 0 where something was not finite in the present step. */
   "failed",
   /** [ringSteps, members] f32. */

@@ -1,4 +1,4 @@
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { initialState } from "../../math/optimizerFunction.ts";

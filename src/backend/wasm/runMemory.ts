@@ -1,12 +1,14 @@
 import { deriveStep, type StepGraph } from "../../graph/derive.ts";
 import { type AnyNetwork, denseShapesOf, graphOf } from "../../graph/graphNetwork.ts";
+import { matricesOf } from "../../graph/denseMatrices.ts";
 import { weightMaskOf } from "../../graph/weightRanges.ts";
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import { mostRunValues } from "../../math/optimizerUpdate.ts";
 import type { RunSettings } from "../executor.ts";
 import { gradientJobs } from "./gradientCode.ts";
 import { writeProducts } from "./layerProducts.ts";
 import { Memory, type MemorySource } from "./memory.ts";
+import { createOrthogonalRun, type OrthogonalRun } from "./orthogonalJobs.ts";
 import { packJobs } from "./packedWeights.ts";
 import { squareBytes, updateBlock } from "./parameterUpdate.ts";
 import { argumentWords, type PassArgument, turnWords } from "./passArguments.ts";
@@ -111,6 +113,8 @@ export class RunMemory {
   readonly #request: RunMemoryRequest;
   readonly #kernelOf: KernelOf;
   readonly #common: PassValues;
+  /** Where the optimizer makes matrices orthogonal. */
+  readonly #orthogonal: OrthogonalRun | undefined;
   readonly #step: StepGraph;
 
   /** @param kernelOf kernels of a step: `draw` where rows are drawn, and those of the module */
@@ -123,10 +127,12 @@ export class RunMemory {
     this.#step = deriveStep(graphOf(network));
     this.sizes = runSizes(this.#step, { members, inputs: network.inputs, settings }, slotWidths);
     const rowOperations = 6 * this.#step.parameters.reduce((sum, { size }) => sum + size, 0);
-    this.operations = rowOperations * this.sizes.batchSize * members;
     try {
       const count = members * parameterStride;
       this.at = allocatePlaces(this.#memory, this.sizes, { moments: plan.state.length * count, gradients: count });
+      this.#orthogonal = plan.direction && this.#createOrthogonal();
+      const ofMatrices = this.#orthogonal?.operations ?? 0;
+      this.operations = (rowOperations * this.sizes.batchSize + ofMatrices) * members;
       const { slots, end } = this.#allocateSlots();
       this.slots = slots;
       this.#common = this.#commonValues(end);
@@ -149,6 +155,18 @@ export class RunMemory {
     return { slots, end };
   }
 
+  #createOrthogonal(): OrthogonalRun {
+    const { network, members, settings, module } = this.#request;
+    const { optimizer } = settings;
+    const { all: matrices } = matricesOf(network, optimizer);
+    return createOrthogonalRun(this.#memory, {
+      matrices,
+      members,
+      stride: module.parameterStride,
+      options: optimizer,
+    });
+  }
+
   /** Distance of the rows of members, in bytes. */
   get #rowsMember(): number {
     return this.sizes.rowMembers > 1 ? 4 * this.sizes.rowWords : 0;
@@ -168,7 +186,10 @@ export class RunMemory {
       turns: this.at.turns,
       settings: this.at.settings,
       runValues: this.at.runValues,
-      isWeight: this.#request.plan.update.takesWeights ? memory.floats(this.#weightMask()) : 0,
+      isWeight: this.#request.plan.update.takesWeights ? this.#maskOf(weightMaskOf(network)) : 0,
+      isMatrix: this.#orthogonal ? this.#maskOf(matricesOf(network, settings.optimizer).mask) : 0,
+      directions: this.#orthogonal?.directions ?? 0,
+      orthogonal: this.#orthogonal?.orthogonal ?? 0,
       losses: this.at.losses,
       bestLosses: this.at.bestLosses,
       bestSteps: this.at.bestSteps,
@@ -202,11 +223,11 @@ export class RunMemory {
     };
   }
 
-  /** [parameterStride]. */
-  #weightMask(): Float32Array {
+  /** Address of a mask of parameters, [parameterStride]. */
+  #maskOf(values: Float64Array): number {
     const mask = new Float32Array(this.#request.module.parameterStride);
-    mask.set(weightMaskOf(this.#request.network));
-    return mask;
+    mask.set(values);
+    return this.#memory.floats(mask);
   }
 
   /** Writes the arguments of a pass over members from one on. @returns their address */
@@ -262,9 +283,20 @@ export class RunMemory {
     return [
       ...phases,
       ...squares,
+      ...(this.#orthogonal ? [this.#phaseOf("directions", updated.items, update)] : []),
+      ...this.#orthogonalPhases(),
       this.#phaseOf("update", updated.items, update),
       this.#phaseOf("finish", Math.ceil(members / finished), finish),
     ];
+  }
+
+  #orthogonalPhases(): Phase[] {
+    const { members } = this.#request;
+    return (this.#orthogonal?.phases ?? []).map(({ kernel, jobs, items, operations }) => {
+      const shared = shareItems(members, items, operations);
+      const own = { members, itemMembers: shared.itemMembers, orthogonalJobs: jobs, orthogonalItems: items };
+      return this.#phaseOf(kernel, shared.items, this.#pass(0, own));
+    });
   }
 
   #phaseOf(kernel: string, items: number, args: number): Phase {

@@ -15,7 +15,15 @@ import { remembered } from "./remembered.ts";
 import type { Address } from "./rowLoops.ts";
 import { Slots } from "./slots.ts";
 import { hasRelaxedSimd } from "./support.ts";
-import { emitBlockSquares, emitBlockUpdate, emitFinish, type UpdatePlace } from "./parameterUpdate.ts";
+import { emitNormalise, emitOrthogonalProduct } from "./orthogonalCode.ts";
+import { orthogonalWords } from "./orthogonalJobs.ts";
+import {
+  emitBlockDirections,
+  emitBlockSquares,
+  emitBlockUpdate,
+  emitFinish,
+  type UpdatePlace,
+} from "./parameterUpdate.ts";
 import type { UpdatePlan } from "./updateCode.ts";
 import { constant } from "./value.ts";
 import { VectorCode, VectorModule } from "./vectorCode.ts";
@@ -205,6 +213,26 @@ const addGradients = (parts: Parts) => {
   });
 };
 
+/** Kernels whose items are jobs of orthogonalJobs.ts, of members. */
+function addOrthogonal(parts: Parts) {
+  const addJobs = (emit: (kernel: KernelContext, job: Address, member: Address) => void) =>
+    addKernel(parts, (kernel) => {
+      const { body, args, item } = kernel;
+      const items = body.let(read(args, "orthogonalItems"));
+      const at = i32.mul(i32.remU(item, items), 4 * orthogonalWords);
+      const job = body.let(i32.add(read(args, "orthogonalJobs"), at));
+      forMembers(body, args, { item: body.let(i32.divU(item, items)), checksStop: true }, (member) =>
+        emit(kernel, job, member),
+      );
+    });
+  return {
+    normalise: addJobs(({ code }, job, member) => emitNormalise({ code, job, member })),
+    orthogonalise: addJobs(({ code, scratch }, job, member) =>
+      emitOrthogonalProduct({ code, job, member }, parts.block, scratch),
+    ),
+  };
+}
+
 function writeTraining(network: AnyNetwork, update: UpdatePlan, isShared: boolean): NetworkModule {
   const parts = createParts(network, isShared);
   const rows = addTrainingRows(parts, network);
@@ -220,12 +248,15 @@ function writeTraining(network: AnyNetwork, update: UpdatePlan, isShared: boolea
       );
     });
   const squares = update.hosted.gradientScale ? { squares: addBlocks(emitBlockSquares) } : {};
+  const matrices = update.direction
+    ? { directions: addBlocks((kernel, place) => emitBlockDirections(kernel, place, update)), ...addOrthogonal(parts) }
+    : {};
   const updating = addBlocks((kernel, place) => emitBlockUpdate(kernel, place, update));
   const finish = addKernel(parts, (kernel) => {
     const { body, args, item } = kernel;
     forMembers(body, args, { item, checksStop: false }, (member) => emitFinish(kernel, member));
   });
-  const kernels = { pack: addPack(parts), rows, gradients, ...squares, update: updating, finish };
+  const kernels = { pack: addPack(parts), rows, gradients, ...squares, ...matrices, update: updating, finish };
   for (const [name, kernel] of Object.entries(kernels)) parts.builder.export(name, kernel);
   return moduleOf(parts, Object.keys(kernels));
 }
@@ -239,8 +270,8 @@ export const forwardModule = (network: AnyNetwork, isShared: boolean): NetworkMo
   remembered(forwards[Number(isShared)]!, network, () => writeForward(network, isShared));
 
 /**
- * The kernels of a training step, in order: `pack` (of the weights), `rows` (forward, loss and backward of slices of the batch), `gradients` (of the parameters),
- * `update`, and `finish` (losses, and who stops).
+ * The kernels of a training step, in order: `pack` (of the weights), `rows` (forward, loss and backward of slices of the batch), `gradients`
+ * (of the parameters), those that an optimizer needs before it (`squares`; `directions`, `normalise` and `orthogonalise`), `update`, and `finish` (losses, and who stops).
  */
 export function trainingModule(network: AnyNetwork, update: UpdatePlan, isShared: boolean): NetworkModule {
   const own = remembered(trainings[Number(isShared)]!, network, () => new WeakMap<UpdatePlan, NetworkModule>());

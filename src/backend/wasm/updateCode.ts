@@ -3,8 +3,9 @@ import { type Expression, inOrder } from "../../math/expression.ts";
 import { hoist } from "../../math/hoist.ts";
 import type { Optimizer } from "../../math/optimizer.ts";
 import { updateOf } from "../../math/optimizerFunction.ts";
-import { memberHyperParameters } from "../../math/optimizers.ts";
+import { memberHyperParameters } from "../../math/hyperParameters.ts";
 import type { OptimizerUpdate } from "../../math/optimizerUpdate.ts";
+import { isMatrixInput, orthogonalInput } from "../../math/orthogonal.ts";
 import { type UpdateValues, updateValuesOf } from "../../math/updateValues.ts";
 import { emitExpressions } from "./emitExpression.ts";
 import { f32x4 } from "./instructions.ts";
@@ -12,21 +13,35 @@ import { remembered } from "./remembered.ts";
 import type { Address } from "./rowLoops.ts";
 import type { Floats, VectorCode } from "./vectorCode.ts";
 
-/** An update without what is the same for all parameters of a member in a step. */
-export interface UpdatePlan extends UpdateValues {
-  readonly update: OptimizerUpdate;
-  /** The new parameter and states, of `shared 0`, … too. */
+/** Expressions of a parameter without what is the same for all parameters of a member in a step. */
+interface ParameterExpressions {
+  /** Of `shared 0`, … too. */
   readonly outputs: readonly Expression[];
   /** Computed once a step, of learning rate, momentum, weight decay, `hyper 0`, … and `step 0`, … */
   readonly shared: readonly { readonly name: string; readonly expression: Expression }[];
 }
 
+/** An update as code computes it: the new parameter and states. */
+export interface UpdatePlan extends UpdateValues, ParameterExpressions {
+  readonly update: OptimizerUpdate;
+  /** What is made orthogonal before, where matrices are. */
+  readonly direction: ParameterExpressions | undefined;
+}
+
+/** Inputs that parameters have each for themselves, besides the optimizer's state. */
+const parameterInputs = ["parameter", "gradient", isWeightInput, isMatrixInput, orthogonalInput];
+
 function planOf(optimizer: Optimizer, update: OptimizerUpdate): UpdatePlan {
   const values = updateValuesOf(optimizer);
-  const ofParameter = new Set(["parameter", "gradient", isWeightInput, ...update.state]);
-  const outputs = values.hosted.outputs.map((output) => update.simplifier.simplify(output));
-  const whole = hoist(update.simplifier, outputs, [{ prefix: "shared ", takes: (name) => !ofParameter.has(name) }]);
-  return { ...values, update, outputs: whole.outputs, shared: whole.hoisted };
+  const ofParameter = new Set([...parameterInputs, ...update.state]);
+  const withoutShared = (expressions: readonly Expression[]): ParameterExpressions => {
+    const simplified = expressions.map((own) => update.simplifier.simplify(own));
+    const takes = (name: string): boolean => !ofParameter.has(name);
+    const { outputs, hoisted: shared } = hoist(update.simplifier, simplified, [{ prefix: "shared ", takes }]);
+    return { outputs, shared };
+  };
+  const { outputs, direction } = values.hosted;
+  return { ...values, update, ...withoutShared(outputs), direction: direction && withoutShared([direction]) };
 }
 
 const plans = new WeakMap<OptimizerUpdate, UpdatePlan>();
@@ -74,6 +89,9 @@ interface UpdateInputs {
   readonly old: readonly Floats[];
   /** 1 for weights, of updates that take it. */
   readonly isWeight: Floats;
+  /** Of updates that make matrices orthogonal. */
+  readonly isMatrix?: Floats | undefined;
+  readonly orthogonal?: Floats | undefined;
 }
 
 interface Updated {
@@ -83,12 +101,13 @@ interface Updated {
   readonly watched: readonly Floats[];
 }
 
-/** Writes what is the same for all parameters. @returns writes the update of a vector of them */
-export function emitUpdate(
+/** Writes what is the same for all parameters. @returns writes expressions of a vector of them */
+function emitOfParameters(
   code: VectorCode,
-  { update, outputs, shared }: UpdatePlan,
+  { outputs, shared }: ParameterExpressions,
+  { state }: OptimizerUpdate,
   { rate, hyper, step, gradientScale }: UpdateSources,
-): (inputs: UpdateInputs) => Updated {
+): (inputs: UpdateInputs) => readonly Floats[] {
   const sourceOf = (name: string): Floats => {
     const place = (memberHyperParameters as readonly string[]).indexOf(name);
     if (place >= 0) return rate(place);
@@ -101,12 +120,36 @@ export function emitUpdate(
   const inputs = new Map([...new Set(names)].map((name) => [name, code.let(sourceOf(name))]));
   const values = emitExpressions(code, expressions, inputs);
   const common = shared.map(({ name }, at) => [name, values[at]!] as const);
-  const stores = ["parameter", ...update.state];
-  return ({ gradient, old, isWeight }) => {
+  const stores = ["parameter", ...state];
+  return ({ gradient, old, isWeight, isMatrix, orthogonal }) => {
     const ofParameter = [["gradient", gradient] as const, [isWeightInput, isWeight] as const];
-    const named = new Map([...common, ...ofParameter, ...stores.map((name, at) => [name, old[at]!] as const)]);
-    const now = emitExpressions(code, outputs, named);
+    const ofMatrix = isMatrix ? [[isMatrixInput, isMatrix] as const, [orthogonalInput, orthogonal!] as const] : [];
+    const ofStores = stores.map((name, at) => [name, old[at]!] as const);
+    return emitExpressions(code, outputs, new Map([...common, ...ofParameter, ...ofMatrix, ...ofStores]));
+  };
+}
+
+/** Writes what is made orthogonal. @returns writes it for a vector of parameters */
+export function emitDirection(
+  code: VectorCode,
+  { update, direction }: UpdatePlan,
+  sources: UpdateSources,
+): (inputs: UpdateInputs) => Floats {
+  const write = emitOfParameters(code, direction!, update, sources);
+  return (inputs) => write(inputs)[0]!;
+}
+
+/** Writes an update. @returns writes it for a vector of parameters */
+export function emitUpdate(
+  code: VectorCode,
+  plan: UpdatePlan,
+  sources: UpdateSources,
+): (inputs: UpdateInputs) => Updated {
+  const { update } = plan;
+  const write = emitOfParameters(code, plan, update, sources);
+  return (inputs) => {
+    const now = write(inputs);
     const states = now.slice(1).filter((_, state) => update.watchesState[state]);
-    return { now, watched: [now[0]!, ...states, ...(update.watchesGradient ? [gradient] : [])] };
+    return { now, watched: [now[0]!, ...states, ...(update.watchesGradient ? [inputs.gradient] : [])] };
   };
 }

@@ -44,7 +44,7 @@ interface Parts {
 }
 
 /** A product of a layer in all variants. */
-function product<Name extends string>(
+export function product<Name extends string>(
   name: Name,
   operation: Shader,
   sums: Shader,
@@ -109,11 +109,23 @@ export function layerKernel(
   );
 }
 
-/** The kernel that applies an optimizer to the parameters of a network. */
-export function updateKernel(own: KernelUpdate, network: AnyNetwork): KernelSource {
+/** A kernel that takes gradients as an update does, clipped where it clips by norm: then the binding behind its own has the sums of squares. */
+export function withGradients(name: string, shader: Shader, { clipsNorm }: KernelUpdate, code: string): KernelSource {
+  if (!clipsNorm) return kernelOf(name, [shader, wholeUpdate, scalar, code], code);
+  const kernel = kernelOf(name, [shader, clippedUpdate, scalar, code], code);
+  return { ...kernel, bindings: [...kernel.bindings, "read"] };
+}
+
+/**
+ * The kernel that applies an optimizer to the parameters of a network.
+ * @param matrices the function `isMatrixAt`, of optimizers that make matrices orthogonal: the last binding has what became of them
+ */
+export function updateKernel(own: KernelUpdate, network: AnyNetwork, matrices?: string): KernelSource {
   const code = updateCode(own, network);
-  if (!own.clipsNorm) return kernelOf("update", [update, wholeUpdate, scalar, code], code);
-  const kernel = kernelOf("update", [update, clippedUpdate, scalar, code], code);
+  if (matrices === undefined) return withGradients("update", update, own, code);
+  const binding = update.bindings.length + (own.clipsNorm ? 1 : 0);
+  const orthogonal = `@group(0) @binding(${binding}) var<storage, read> orthogonal: array<f32>;\n`;
+  const kernel = withGradients("update", update, own, [code, matrices, orthogonal].join("\n"));
   return { ...kernel, bindings: [...kernel.bindings, "read"] };
 }
 

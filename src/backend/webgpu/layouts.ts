@@ -1,10 +1,10 @@
 // Structs that the host writes for every model, by their names in WGSL.
 
-import { layouts as optimizer } from "../../../shaders/optimizer.wgsl";
+import { layouts as hyper } from "../../../shaders/hyper.wgsl";
 import { layouts as step } from "../../../shaders/step.wgsl";
 
 export const { Step, MemberSettings, Layer } = step;
-export const { Hyper } = optimizer;
+export const { Hyper } = hyper;
 
 /** Distance of two step slots: the largest offset alignment that WebGPU allows a device to ask for. */
 export const stepStride = 256;

@@ -96,12 +96,12 @@ export function productWork(limits: MatmulLimits, product: Product, sums: number
   return product.members * sums * costOf(limits, chooseVariant(limits, product), product);
 }
 
-type ProductName = "forward" | "backwardInputs" | "backwardWeights";
+type ProductName = "forward" | "backwardInputs" | "backwardWeights" | "newtonSchulz";
 const suffixes = { plain: "", tiled: "Tiled", wideTiled: "Tiled", quads: "Quads", wideQuads: "Quads" } as const;
 type Suffix = (typeof suffixes)[LayerVariant];
 
 /** The kernel that computes a product in a variant. */
-export const kernelName = (product: ProductName, variant: LayerVariant): `${ProductName}${Suffix}` =>
+export const kernelName = <Name extends ProductName>(product: Name, variant: LayerVariant): `${Name}${Suffix}` =>
   `${product}${suffixes[variant]}`;
 
 /** Which four values of the right matrix lie side by side from multiples of four: shaders/matmulTile.wgsl. */

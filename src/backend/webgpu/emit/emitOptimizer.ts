@@ -2,7 +2,7 @@ import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { emitBody } from "../../../math/emitWgsl.ts";
 import { gradientScaleInput, isWeightInput, squaresInput, unitInput } from "../../../math/aroundUpdate.ts";
 import type { Expression } from "../../../math/expression.ts";
-import { memberHyperParameters } from "../../../math/optimizers.ts";
+import { memberHyperParameters } from "../../../math/hyperParameters.ts";
 import {
   type HostedUpdate,
   mostRunValues,
@@ -12,7 +12,9 @@ import {
 import type { Optimizer } from "../../../math/optimizer.ts";
 import { updateOf } from "../../../math/optimizerFunction.ts";
 import { updateValuesOf } from "../../../math/updateValues.ts";
-import { emitWeights } from "./emitWeights.ts";
+import { matricesOf } from "../../../graph/denseMatrices.ts";
+import { isMatrixInput, orthogonalInput } from "../../../math/orthogonal.ts";
+import { emitRanges, emitWeights } from "./emitWeights.ts";
 
 /** An optimizer's update as the kernels compute it. */
 export interface KernelUpdate {
@@ -21,6 +23,8 @@ export interface KernelUpdate {
   readonly stateCount: number;
   /** Whether `code` calls `isWeightAt`, which `emitWeights` writes for a network. */
   readonly takesWeights: boolean;
+  /** WGSL of `directionOf`, which shaders/directions.wgsl calls, where matrices are made orthogonal; `code` then calls `isMatrixAt`. */
+  readonly directionCode: string | undefined;
   /** Whether gradients are clipped by norm: the kernel sets `clipScale`, by `scaleOf` of `code`. */
   readonly clipsNorm: boolean;
   /** All values of `Hyper` behind its sizes; those that the update does not use are 0. */
@@ -42,6 +46,8 @@ const namesOf = (update: OptimizerUpdate): ReadonlyMap<string, string> =>
     ...Array.from({ length: mostStepValues }, (_, at) => [`step ${at}`, `step.value${at}`] as const),
     ...update.state.map((name, at) => [name, `state${at}`] as const),
     [isWeightInput, "isWeight"],
+    [isMatrixInput, "isMatrix"],
+    [orthogonalInput, "orthogonal[at]"],
     [gradientScaleInput, "clipScale"],
     [squaresInput, "squares"],
     [unitInput, "unit"],
@@ -66,6 +72,7 @@ function codeOf(update: OptimizerUpdate, { outputs, gradientScale }: HostedUpdat
   );
   const body = [
     ...(update.takesWeights ? ["let isWeight = isWeightAt(at);"] : []),
+    ...(update.direction ? ["let isMatrix = isMatrixAt(at);"] : []),
     ...update.state.map((_, at) => `let state${at} = ${stateAt(at)};`),
     ...lines,
     ...next.flatMap((result, at) => (named[at] === result ? [] : [`let ${named[at]} = ${result};`])),
@@ -84,12 +91,33 @@ function codeOf(update: OptimizerUpdate, { outputs, gradientScale }: HostedUpdat
   ].join("\n");
 }
 
+/** The function `directionOf`. */
+function directionCode(update: OptimizerUpdate, direction: Expression, scale: Expression | undefined): string {
+  const names = namesOf(update);
+  const { lines, results } = emitBody([direction], names);
+  const body = [
+    ...(update.takesWeights ? ["let isWeight = isWeightAt(at);"] : []),
+    ...update.state.map((_, at) => `let state${at} = ${stateAt(at)};`),
+    ...lines,
+    `return ${results[0]};`,
+  ];
+  return [
+    "// What is made orthogonal, of one parameter. Written by src/backend/webgpu/emit/emitOptimizer.ts.",
+    "",
+    "fn directionOf(parameter: f32, gradient: f32, at: u32) -> f32 {",
+    ...body.map((line) => `  ${line}`),
+    "}",
+    ...(scale ? [scaleCode(scale, names)] : [""]),
+  ].join("\n");
+}
+
 function kernelUpdate(optimizer: Optimizer, update: OptimizerUpdate): KernelUpdate {
   const { hosted, runValues, stepValues } = updateValuesOf(optimizer);
   return {
     code: codeOf(update, hosted),
     stateCount: update.state.length,
     takesWeights: update.takesWeights,
+    directionCode: hosted.direction && directionCode(update, hosted.direction, hosted.gradientScale),
     clipsNorm: update.gradientScale !== undefined,
     hyperValues: runValues,
     stepValues,
@@ -109,3 +137,15 @@ export function kernelUpdateOf(optimizer: Optimizer): KernelUpdate {
 /** All that is written of an update, for the parameters of a network. */
 export const updateCode = ({ code, takesWeights }: KernelUpdate, network: AnyNetwork): string =>
   takesWeights ? `${code}\n${emitWeights(network)}` : code;
+
+/** All that is written of what it makes orthogonal. */
+export const directionCodeOf = ({ directionCode: code, takesWeights }: KernelUpdate, network: AnyNetwork): string =>
+  takesWeights ? `${code!}\n${emitWeights(network)}` : code!;
+
+/** The function `isMatrixAt` of a parameter's place in the buffer of all members: 1 in matrices that an optimizer makes orthogonal. */
+export function emitMatrices(network: AnyNetwork, optimizer: Optimizer): string {
+  const { all } = matricesOf(network, optimizer);
+  const ranges = all.map(({ offset, fanIn, fanOut }) => ({ first: offset, end: offset + fanIn * fanOut }));
+  const inOrder = ranges.toSorted((one, other) => one.first - other.first);
+  return emitRanges("isMatrixAt", inOrder, network);
+}

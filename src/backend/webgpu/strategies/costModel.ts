@@ -3,6 +3,8 @@ import { scheduleOf } from "../../../graph/schedule.ts";
 import type { Task } from "../../../graph/tasks.ts";
 import { type Optimizer } from "../../../math/optimizer.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
+import { orthogonalFlops } from "../../stepWork.ts";
+import { orthogonalKernels } from "./orthogonalPlan.ts";
 import { type PlanLimits, type PlanRequest, valuesOf } from "./layeredPlan.ts";
 
 // What a step costs, in milliseconds: the planner takes the strategy that costs least. docs/engine.md derives it.
@@ -90,9 +92,10 @@ export function layeredStepMs(limits: PlanLimits, request: CostRequest): number 
   const work = tasks.reduce((sum, task) => sum + workOf(limits, task, request), 0);
   const values = tasks.reduce((sum, task) => sum + valuesOf(schedule, task), network.inputs);
   const updated = network.parameterCount * (1 + momentCount(optimizer));
+  const dispatches = tasks.length + 1 + orthogonalKernels(limits, network, optimizer, members).length;
   return (
-    (tasks.length + 1) * (dispatchMs + members * leastMs) +
-    (1000 * work) / productFlops +
+    dispatches * (dispatchMs + members * leastMs) +
+    (1000 * (work + members * orthogonalFlops(network, optimizer))) / productFlops +
     members * (batchSize * values + 1.5 * updated) * valueMs
   );
 }

@@ -1,20 +1,12 @@
-import { type Bound, type Constants, createDispatch, createKernel, type Dispatch, groupSize } from "../kernel.ts";
-import { gradientSizes, layerKernel, pageBlock, squaresKernel, updateKernel } from "../kernels.ts";
-import {
-  drawsApart,
-  orderConstants,
-  squareBlocks,
-  stepWindow,
-  updateEntries,
-  updateInvocations,
-} from "./costConstants.ts";
+import { type Bound, type Constants, createDispatch, createKernel, type Dispatch } from "../kernel.ts";
+import { layerKernel, pageBlock } from "../kernels.ts";
+import { drawsApart, orderConstants, stepWindow } from "./costConstants.ts";
 import type { LayeredBuffers, Page } from "./layeredBuffers.ts";
 import type { LayeredRequest } from "./layeredPlan.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import { type BufferOwner, write } from "../bufferOwner.ts";
-import { rowCountOf, widestOptimizer } from "../../batches.ts";
+import { rowCountOf } from "../../batches.ts";
 import type { GpuDevice } from "../device.ts";
-import { kernelUpdateOf } from "../emit/emitOptimizer.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { targetWidth } from "../../../graph/network.ts";
 import type { RunSettings } from "../../executor.ts";
@@ -104,8 +96,8 @@ export function gathersOf(request: LayeredRequest, buffers: LayeredBuffers): Dis
   ];
 }
 
-/** The run whose parameters are updated. */
-interface UpdateRequest {
+/** The run whose parameters are updated: updateDispatches.ts. */
+export interface UpdateRequest {
   readonly device: GpuDevice;
   readonly network: AnyNetwork;
   readonly settings: RunSettings;
@@ -114,7 +106,7 @@ interface UpdateRequest {
 }
 
 /** What the kernel reads and writes: shaders/update.wgsl. */
-interface UpdateBuffers {
+export interface UpdateBuffers {
   readonly owner: BufferOwner;
   readonly steps: GPUBuffer;
   readonly hyper: GPUBuffer;
@@ -124,39 +116,4 @@ interface UpdateBuffers {
   readonly moments: GPUBuffer;
   readonly losses: GPUBuffer;
   readonly status: GPUBuffer;
-}
-
-/** What ends a step: where gradients are clipped by norm the sums of their squares, and the update. */
-export async function createUpdateDispatches(request: UpdateRequest, buffers: UpdateBuffers): Promise<Dispatch[]> {
-  const { device, network, settings, plan } = request;
-  const { steps, hyper, settings: rates, gradients, parameters, moments, losses, status } = buffers;
-  const entries = updateEntries(device.kind, network);
-  const own = kernelUpdateOf(widestOptimizer(settings));
-  const squares = own.clipsNorm ? await createSquares(request, buffers) : undefined;
-  const bound = [stepWindow(steps), hyper, rates, gradients, parameters, moments, losses, status];
-  const update = createDispatch(device, await createKernel(device, updateKernel(own, network), { ENTRIES: entries }), {
-    label: settings.optimizer.name,
-    bound: [...bound, ...(squares ? [squares.sums] : [])],
-    invocations: () => updateInvocations(network, entries),
-    members: plan.groupMembers,
-  });
-  return [...(squares ? [squares.dispatch] : []), update];
-}
-
-/** The dispatch that adds up squares of gradients, and the buffer of its sums. */
-async function createSquares({ device, network, members, plan }: UpdateRequest, buffers: UpdateBuffers) {
-  const { owner, steps, gradients } = buffers;
-  const { parameterCount } = network;
-  const blocks = squareBlocks(network);
-  const words = gradientSizes({ members, parameterCount, splits: plan.splits, blocks });
-  const sizes = owner.uniform("gradient sizes", words.byteLength);
-  write(device, sizes, words);
-  const sums = owner.storage("squares", 2 * members * blocks);
-  const dispatch = createDispatch(device, await createKernel(device, squaresKernel), {
-    label: "squares",
-    bound: [stepWindow(steps), sizes, gradients, sums],
-    invocations: () => groupSize * blocks,
-    members: plan.groupMembers,
-  });
-  return { sums, dispatch };
 }

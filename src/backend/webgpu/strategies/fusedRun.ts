@@ -11,7 +11,7 @@ import { stepSlots } from "./layeredPlan.ts";
 import { type FusedBuffers, MemberRun } from "./memberRun.ts";
 import { StepRun } from "./stepRun.ts";
 import { stepStride } from "../layouts.ts";
-import { createUpdateDispatches } from "./dispatches.ts";
+import { createUpdateDispatches } from "./updateDispatches.ts";
 
 /** A fused run on either kind of strategy. */
 export type FusedRun = MemberRun | StepRun<FusedBuffers>;

@@ -86,7 +86,7 @@ export interface RunBuffers {
   readonly settings: GPUBuffer;
   /** [momentCount, members, parameterCount]. */
   readonly moments: GPUBuffer;
-  /** `Hyper` of shaders/optimizer.wgsl. */
+  /** `Hyper` of shaders/hyper.wgsl. */
   readonly hyper: GPUBuffer;
 }
 

@@ -4,7 +4,9 @@ import type { GpuDevice } from "../device.ts";
 import type { Layout } from "../layout.ts";
 import { Hyper, Layer, memberWords, stepStride } from "../layouts.ts";
 import { momentCount } from "../../../math/optimizerFunction.ts";
+import { orthogonalFlops } from "../../stepWork.ts";
 import { squareBytes } from "./costConstants.ts";
+import { orthogonalBytes } from "./orthogonalPlan.ts";
 import { LimitExceeded } from "../../../errors.ts";
 import type { AnyNetwork } from "../../../graph/graphNetwork.ts";
 import { type LayerShape, targetWidth } from "../../../graph/network.ts";
@@ -214,8 +216,11 @@ export function layeredRequest(request: RunRequest): LayeredRequest {
   const rowCount = dataRowsOf(settings, network);
   const { batchSize } = settings;
   const plan = planLayered(device, { network, members: plannedMembers, rowCount, batchSize });
-  const groupMembers = Math.min(members, plan.groupMembers);
-  const workPerStep = (plan.workPerStep * members) / plannedMembers;
+  const ofMatrices = orthogonalFlops(network, settings.optimizer);
+  // As many members as a dispatch may take if it had all the work on their matrices to do.
+  const forMatrices = Math.max(1, Math.floor(device.dispatchFlops / Math.max(1, ofMatrices)));
+  const groupMembers = Math.min(members, plan.groupMembers, forMatrices);
+  const workPerStep = (plan.workPerStep * members) / plannedMembers + members * ofMatrices;
   return { ...request, plan: { ...plan, groupMembers, workPerStep } };
 }
 
@@ -246,12 +251,16 @@ export function layeredBytes(request: Omit<LayeredRequest, "device">): number {
   return (
     4 * (inputs.length + targets.length + gathered + nodes + gradients + parameters + small) +
     uniforms +
-    squareBytes(settings, network, members)
+    squareBytes(settings, network, members) +
+    orthogonalBytes(network, settings.optimizer, members)
   );
 }
 
-/** Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers; gathering, drawing and clipping by norm apart. */
-export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, clips = false): string[] {
+/**
+ * Kernels of one step whose batch is one chunk, in order: 3L + 1 for a list of L layers; gathering and drawing apart.
+ * @param before the update, those of its optimizer
+ */
+export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, before: readonly string[] = []): string[] {
   const names = scheduleOf(network).tasks.map((task): string => {
     if (task.kind === "dense") return kernelName("forward", layers[task.layer.index]!.forward);
     if (task.kind === "denseInputs") return kernelName("backwardInputs", layers[task.layer.index]!.backwardInputs);
@@ -259,5 +268,5 @@ export function kernelsOf(network: AnyNetwork, { layers }: LayeredPlan, clips = 
     if (task.kind === "sums") return "backwardWeights";
     return task.kind === "table" ? "tableGradients" : task.kind;
   });
-  return [...names, ...(clips ? ["gradientSquares"] : []), "update"];
+  return [...names, ...before, "update"];
 }

@@ -1,11 +1,12 @@
 import { rowCountOf } from "../../batches.ts";
 import { orderConstants } from "./costConstants.ts";
-import { build, createUpdateDispatches, drawsOf, gathersOf, rowsConstant } from "./dispatches.ts";
+import { build, drawsOf, gathersOf, rowsConstant } from "./dispatches.ts";
 import { openRun } from "./gpuRun.ts";
 import { createLayeredBuffers, type LayeredBuffers } from "./layeredBuffers.ts";
 import type { LayeredRequest } from "./layeredPlan.ts";
 import { type StepDispatches, StepRun } from "./stepRun.ts";
 import { dispatchOf, layerUniforms, type TaskRequest } from "./taskDispatches.ts";
+import { createUpdateDispatches } from "./updateDispatches.ts";
 
 /** What the dispatches of a run are built from. */
 export function taskRequest(request: LayeredRequest, buffers: LayeredBuffers, parameters: GPUBuffer): TaskRequest {

@@ -17,6 +17,7 @@ import {
 import type { FusedRun } from "./fusedRun.ts";
 import { layeredBytes, kernelsOf, layeredRequest, type RunRequest } from "./layeredPlan.ts";
 import type { LayeredRun } from "./layeredRun.ts";
+import { orthogonalKernels } from "./orthogonalPlan.ts";
 
 /** A strategy that was chosen: what it will do, and how to begin. */
 export interface PlannedRun {
@@ -109,7 +110,10 @@ function planLayeredRun(request: RunRequest, costs: ReadonlyMap<StrategyName, nu
   const layered = layeredRequest(request);
   const { plan } = layered;
   const drawn = drawsApart(settings, network) ? ["sampleBatch"] : [];
-  const kernels = [...drawn, ...kernelsOf(network, plan, clipsNorm(settings))];
+  const { optimizer } = settings;
+  const clipping = clipsNorm(settings) ? ["gradientSquares"] : [];
+  const ofMatrices = orthogonalKernels(request.device, network, optimizer, members);
+  const kernels = [...drawn, ...kernelsOf(network, plan, [...clipping, ...ofMatrices])];
   const groups = Math.ceil(members / plan.groupMembers);
   const chunks = plan.chunks > 1 ? `, the batch in ${plan.chunks} chunks of ${plan.chunkRows} rows` : "";
   const grouped = groups > 1 ? `, the members in ${groups} groups of up to ${plan.groupMembers}` : "";

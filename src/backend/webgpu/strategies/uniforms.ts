@@ -129,7 +129,7 @@ export function layerBlock(words: LayerWords): ArrayBuffer {
   });
 }
 
-/** `Hyper` of shaders/optimizer.wgsl; 1 − β, for example, is computed in float64, since 1 − f32(β) is off by up to 5e-5. */
+/** `Hyper` of shaders/hyper.wgsl; 1 − β, for example, is computed in float64, since 1 − f32(β) is off by up to 5e-5. */
 export const hyperBlock = (
   { parameterCount }: AnyNetwork,
   members: number,
