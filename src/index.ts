@@ -85,6 +85,7 @@ export {
   adamW,
   createOptimizer,
   hyperParameterDefaults,
+  lbfgs,
   lion,
   muon,
   nadam,
@@ -146,6 +147,7 @@ export {
   type TrainingControls,
   type TrainOptions,
 } from "./model/options.ts";
+export type { Mixup } from "./model/mixup.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
 export type { Recovery } from "./model/recovery.ts";

@@ -31,6 +31,7 @@ const states: Record<string, PlaygroundState> = {
     initializer: "heNormal",
     seed: 5,
   },
+  "muon without its momentum": { ...defaults, optimizer: "muon", momentum: 0 },
 };
 
 test.each(Object.entries(states))("%s: the program trains the network of the page", async (name, state) => {

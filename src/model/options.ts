@@ -16,11 +16,12 @@ import { requireBoolean, requireInteger, requireName } from "../graph/network.ts
 import type { DecayGroup } from "../math/aroundUpdate.ts";
 import type { Average } from "../math/average.ts";
 import { adam, type Optimizer } from "../math/optimizer.ts";
-import { requireOptimizer } from "../math/optimizerFunction.ts";
+import { requireOptimizer, searchesLine } from "../math/optimizerFunction.ts";
 import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
 import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
+import type { Mixup } from "./mixup.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
 import type { HistoryPlan } from "./history.ts";
@@ -58,7 +59,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly epochs?: number;
   /** Updates of the parameters, instead of epochs. */
   readonly steps?: number;
-  /** Rows per step; default 32, and never more than there are. */
+  /** Rows per step; default 32, and never more than there are. L-BFGS takes all. */
   readonly batchSize?: number;
   /** Draw batches in a seeded order, new each epoch (default). A batch of all rows keeps their order. */
   readonly shuffle?: boolean;
@@ -90,6 +91,11 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
+  /**
+   * Learn from mixtures of two rows, which are made once, on the host (Zhang et al. 2018). An epoch is as many mixtures as there are rows. Not for
+   * numbers of categories.
+   */
+  readonly mixup?: Mixup;
   /** Default: every 200 ms, and at the end; with early stopping or reductions on plateaus whenever members are judged. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
@@ -159,6 +165,7 @@ const known = [
   "earlyStopping",
   "reduceOnPlateau",
   "halving",
+  "mixup",
   "logInterval",
   "signal",
 ];
@@ -243,6 +250,8 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
 interface HeldOutMembers {
   readonly members: number;
   readonly heldOut?: RunSettings["heldOut"];
+  /** What is learned from instead of the rows themselves. */
+  readonly mixed?: Dataset;
 }
 
 /** Names are checked when the metrics are loaded. */
@@ -261,22 +270,22 @@ function planWithoutSchedule(
   network: AnyNetwork,
   data: Dataset,
   options: TrainOptions,
-  of: number | HeldOutMembers,
+  { members, heldOut, mixed = data }: HeldOutMembers,
 ): TrainPlan {
-  const { members, heldOut } = typeof of === "number" ? { members: of } : of;
   requireOptions("train", options, known);
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network) - (heldOut?.rows ?? 0);
   if (options.validation) requireDataset("train: validation", options.validation, network);
-  const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
+  const { optimizer = adam(), shuffle = true, seed = 0, logInterval } = options;
+  requireOptimizer("train", optimizer);
+  const { batchSize = searchesLine(optimizer) ? rows : Math.min(32, rows) } = options;
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
   requireSeed("train: seed", seed);
-  requireOptimizer("train", optimizer);
   const surrounded = surroundedOptimizer(optimizer, options);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
-    data: trainingRows(network, data, options),
+    data: trainingRows(network, mixed, options),
     optimizer: surrounded,
     batchSize: size,
     shuffle,
@@ -371,11 +380,18 @@ export async function planTraining(
   options: TrainOptions,
   of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
-  const members = typeof of === "number" ? of : of.members;
-  const judged = await withJudging(planWithoutSchedule(network, data, options, of), options, { network, members });
+  const { members, heldOut } = typeof of === "number" ? { members: of } : of;
+  const mixup = options?.mixup;
+  const mixed = mixup && (await import("./mixup.ts")).mixedRows(network, data, mixup);
+  const rows = { members, ...(heldOut && { heldOut }), ...(mixed && { mixed }) };
+  const judged = await withJudging(planWithoutSchedule(network, data, options, rows), options, { network, members });
   const plan = { ...judged, history: historyPlanOf(judged) };
   const { totalSteps, settings, judging } = plan;
   const { schedule, resume } = options;
+  if (searchesLine(settings.optimizer)) {
+    const { requireLineSearch } = await import("./lineSearchOptions.ts");
+    requireLineSearch(network, options, settings);
+  }
   if (resume !== undefined) {
     const { requireCheckpoint } = await import("./checkpoint.ts");
     requireCheckpoint(resume, { network, members, settings, totalSteps, judging });

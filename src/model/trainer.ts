@@ -13,7 +13,7 @@ import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
-import { AveragedParameters } from "./averagedParameters.ts";
+import { ResultParameters } from "./resultParameters.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import { HistoryRecorder } from "./history.ts";
 import type { HalvingResult } from "./halver.ts";
@@ -102,7 +102,7 @@ export class Trainer {
   #eventStep: number;
   #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
-  readonly #averaged: AveragedParameters;
+  readonly #resultParameters: ResultParameters;
   #results: MemberResults | undefined;
   #good: Checkpoint | undefined;
   #newestLosses: FloatArray | undefined;
@@ -128,7 +128,7 @@ export class Trainer {
       readNonFinite: () => this.#run.readNonFinite(),
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
-    this.#averaged = new AveragedParameters(executor, reader, plan.settings);
+    this.#resultParameters = new ResultParameters(executor, reader, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
@@ -206,10 +206,10 @@ export class Trainer {
         await this.#recovering(async () => this.#steer(steering));
       }
       if (this.#isDone) break;
-      this.#averaged.hide();
+      this.#resultParameters.hide();
       if (!this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
-      await this.#averaged.show(this.#step, this.#keeper.newest);
+      await this.#resultParameters.show(this.#step, this.#keeper.newest);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
@@ -228,7 +228,7 @@ export class Trainer {
   /** Steps go on from parameters that were written since the last event; where averages are shown, from those that were trained. */
   async #takeOver(): Promise<void> {
     const written = this.#written;
-    if (written && !this.#averaged.isOn && !this.#isDone) {
+    if (written && !this.#resultParameters.isOn && !this.#isDone) {
       const judged = await this.#judge?.readState(); // members were judged by those that they had
       const trainer = { ...judged, history: this.recorder.stateAt(this.#elapsedMs) };
       const parameters = this.#packed?.withStopped(written) ?? written;
@@ -294,7 +294,7 @@ export class Trainer {
     this.#reading = Promise.resolve();
     const { resume: _, ...settings } = this.#settings;
     const own = state ? { ...settings, resume: state } : settings;
-    this.#averaged.forget();
+    this.#resultParameters.forget();
     this.#run.dispose();
     this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
     if (this.#isDisposed) this.#run.dispose();
@@ -324,7 +324,7 @@ export class Trainer {
     const { PackedRun } = await import("./packedRun.ts");
     const { Judge: LoadedJudge } = await import("./judge.ts");
     const { scoreMembers } = await import("./monitor.ts");
-    const [executor, open, averaged] = [this.#executor, this.#open, this.#averaged];
+    const [executor, open, averaged] = [this.#executor, this.#open, this.#resultParameters];
     const monitored = { ...metrics, metrics: judging.metrics };
     const run = new PackedRun({
       executor,
@@ -347,10 +347,10 @@ export class Trainer {
     if (!resume || this.#isDone) return; // at the end there is an event
     if (this.#judge?.isDue(resume.step) !== true && !this.recorder.isDue(resume.step)) return;
     const learningRate = this.#learningRate();
-    await this.#averaged.show(resume.step, resume);
+    await this.#resultParameters.show(resume.step, resume);
     const validation = await this.#validate(resume.nonFiniteSteps, resume);
     this.#record({ learningRate, validation, elapsedMs: 0 });
-    this.#averaged.hide();
+    this.#resultParameters.hide();
   }
 
   #record(event: { learningRate: number; validation: Evaluation | undefined; elapsedMs: number }): void {
@@ -432,7 +432,7 @@ export class Trainer {
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
     const learningRate = this.#learningRate();
-    const shown = await this.#averaged.show(this.#step, this.#keeper.newest);
+    const shown = await this.#resultParameters.show(this.#step, this.#keeper.newest);
     const state = shown ?? (this.#keeper.isSmall ? this.#keeper.newest : undefined);
     const validation = await this.#validate(nonFiniteSteps, state);
     this.#record({ learningRate, validation, elapsedMs: this.#elapsedMs });
@@ -507,7 +507,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(this.#averaged.resultOf(good));
+    if (good) this.#executor.writeParameters(this.#resultParameters.resultOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,

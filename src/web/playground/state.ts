@@ -16,6 +16,9 @@ import { type FeatureName, featureNames } from "./features.ts";
 import { type GroupName, groupNames, parseGroups } from "./hiddenGroups.ts";
 import { decodePoints, encodePoints, type Point } from "./points.ts";
 
+/** Optimizers of the page, whose steps take some of the points: L-BFGS needs all of them in each. */
+export const offeredOptimizers: readonly OptimizerName[] = optimizerNames.filter((name) => name !== "lbfgs");
+
 export const mostLayers = 10;
 export const mostNeurons = 128;
 const version = "1";
@@ -239,7 +242,7 @@ export function decodeState(params: URLSearchParams): Decoded {
     layers: reader.read("net", usual.layers, layers, parseLayers),
     initializer: reader.name("init", usual.initializer, ["auto", ...initializerNames]),
     loss: reader.name("loss", usual.loss, lossesOf(usual.task)),
-    optimizer: reader.name("opt", usual.optimizer, optimizerNames),
+    optimizer: reader.name("opt", usual.optimizer, offeredOptimizers),
     learningRate: reader.number("rate", usual.learningRate, 1e-6, 100),
     momentum: reader.number("momentum", usual.momentum, 0, 0.999),
     weightDecay: reader.number("decay", usual.weightDecay, 0, 10),

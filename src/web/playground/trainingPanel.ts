@@ -1,11 +1,11 @@
 // How the network is trained.
 
-import { type InitializerName, initializerNames, optimizerNames } from "../../index.ts";
+import { type InitializerName, initializerNames } from "../../index.ts";
 import { element } from "../dom.ts";
 import { choicesOf, type Field, rangeField, selectField, type SelectField } from "./controls.ts";
 import type { Panel, Update } from "./panel.ts";
 import { hasMomentum } from "./setup.ts";
-import { lossesOf, type PlaygroundState } from "./state.ts";
+import { lossesOf, offeredOptimizers, type PlaygroundState } from "./state.ts";
 
 const lossLabels: Record<string, string> = {
   squaredError: "half squared",
@@ -25,6 +25,7 @@ const optimizerLabels: Record<string, string> = {
   adagrad: "Adagrad",
   adadelta: "Adadelta",
   adamax: "Adamax",
+  muon: "Muon",
 };
 
 const batchSizes = ["1", "2", "4", "8", "16", "32", "64", "128", "256", "512"] as const;
@@ -63,7 +64,7 @@ export class TrainingPanel implements Panel {
     });
     this.#optimizer = selectField({
       label: "Optimizer",
-      choices: optimizerNames.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
+      choices: offeredOptimizers.map((value) => ({ value, label: optimizerLabels[value] ?? value })),
       onChange: (optimizer) => update({ optimizer }),
     });
     this.#loss = selectField({ label: "Loss", choices: [], onChange: (loss) => update({ loss }) });

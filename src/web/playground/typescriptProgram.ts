@@ -20,7 +20,8 @@ function listOf(points: readonly Point[]): string {
 function optimizerCode(state: PlaygroundState): string {
   const { optimizer, learningRate, momentum, weightDecay } = state;
   const options = [`learningRate: ${learningRate}`];
-  if (hasMomentum(state) && momentum > 0) options.push(`momentum: ${momentum}`);
+  if (hasMomentum(state) && momentum !== hyperParameterDefaults(optimizer)["momentum"])
+    options.push(`momentum: ${momentum}`);
   if (weightDecay !== (hyperParameterDefaults(optimizer)["weightDecay"] ?? 0))
     options.push(`weightDecay: ${weightDecay}`);
   return `${optimizer}({ ${options.join(", ")} })`;

@@ -1,9 +1,9 @@
-import { type ActivationName, activationNames, type OptimizerName, optimizerNames } from "../../index.ts";
+import { type ActivationName, activationNames, type OptimizerName } from "../../index.ts";
 import { choice } from "../choice.ts";
 import { element } from "../dom.ts";
 import { type NumberControl, type NumberField, slider } from "../numberFields.ts";
 import { type DatasetName, datasetNames, labelOf, taskOf } from "../playground/datasets.ts";
-import { mostLayers, mostNeurons, type PlaygroundState, withTask } from "../playground/state.ts";
+import { mostLayers, mostNeurons, offeredOptimizers, type PlaygroundState, withTask } from "../playground/state.ts";
 import { AxisControl } from "./axisControl.ts";
 import type { AxisName } from "./grid.ts";
 import { takes } from "../playground/setup.ts";
@@ -59,7 +59,7 @@ export class Controls {
   );
   readonly #widths = element("input", { type: "text", inputmode: "numeric", spellcheck: "false" });
   readonly #activation = choice<ActivationName>("Activation", namesOf(activationNames), () => this.#readLayers());
-  readonly #optimizer = choice<OptimizerName>("Optimizer", namesOf(optimizerNames), (optimizer) =>
+  readonly #optimizer = choice<OptimizerName>("Optimizer", namesOf(offeredOptimizers), (optimizer) =>
     this.#changed(withOptimizer(this.#state!, optimizer)),
   );
   readonly #batch: NumberControl = slider("batch", batchField, (batchSize) => this.#setBase({ batchSize }));
