@@ -2,7 +2,7 @@ import type { FloatArray, HistoryEntry, HistoryState, MemberResults } from "../b
 import type { StoppingResult } from "./earlyStopper.ts";
 import type { HalvingResult } from "./halver.ts";
 import type { Evaluation } from "./metrics.ts";
-import type { TrainOptions } from "./options.ts";
+import type { HistoryPlan, TrainOptions } from "./options.ts";
 import type { PlateauResult } from "./plateaus.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Progress } from "./trainer.ts";
@@ -69,14 +69,6 @@ export interface FitResult {
   readonly halving?: HalvingResult;
   /** Where learning rates are reduced on plateaus: when, and of which members. */
   readonly reduceOnPlateau?: PlateauResult;
-}
-
-/** Which events become entries of a history. */
-export interface HistoryPlan {
-  /** Those at multiples of so many steps, and the last one; none where it is undefined. */
-  readonly everySteps: number | undefined;
-  /** Whether events fall on these steps however the training is interrupted: one that is missing in a checkpoint is made up for. */
-  readonly isRegular: boolean;
 }
 
 interface Recorded {

@@ -24,7 +24,6 @@ import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts
 import type { Mixup } from "./mixup.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
-import type { HistoryPlan } from "./history.ts";
 import type { Judging, JudgingOptions } from "./judging.ts";
 import type { JudgedOptions } from "./monitor.ts";
 
@@ -126,6 +125,14 @@ export interface TrainingControls {
   readonly logInterval?: LogInterval;
   /** Learning rate of the steps from here on; momentum and moments stay. Not where `perMember` sets learning rates. */
   readonly learningRate?: number;
+}
+
+/** Which events become entries of a history. */
+export interface HistoryPlan {
+  /** Those at multiples of so many steps, and the last one; none where it is undefined. */
+  readonly everySteps: number | undefined;
+  /** Whether events fall on these steps however the training is interrupted: one that is missing in a checkpoint is made up for. */
+  readonly isRegular: boolean;
 }
 
 /** Options with every default filled in. */
