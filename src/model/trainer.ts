@@ -41,7 +41,7 @@ export interface Progress {
   readonly losses: FloatArray;
   /** That of the newest step; the mean over members where each has its own. */
   readonly learningRate: number;
-  /** Scores on the validation rows, where there are any. */
+  /** Scores on the validation rows, where there are any; where members are judged at an `interval`, then and at the end. */
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
@@ -481,7 +481,7 @@ export class Trainer {
     if (!this.#judge) return validation && (await evaluate(this.#executor, validation, metrics));
     const judged = await this.#judge.judge(this.#step, { nonFiniteSteps, state });
     const evaluation = this.#isDone ? await this.#judge.restore(judged) : judged;
-    if (!metrics.metrics) return evaluation;
+    if (!evaluation || !metrics.metrics) return evaluation;
     return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
@@ -522,9 +522,9 @@ export class Trainer {
     const { network, members } = this.#executor;
     const { nonFiniteLayer } = await import("./nonFiniteLayer.ts");
     const good = this.#keeper.newest;
-    const { parameters: all } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
+    const { parameters: all, moments } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
     const parameters = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
-    const layer = nonFiniteLayer({ network, settings: this.#settings, member, step, parameters });
+    const layer = nonFiniteLayer({ network, settings: this.#settings, member, members, step, parameters, moments });
     if (layer === undefined) return "";
     return members > 1 ? ` in ${layer} of member ${member}` : ` in ${layer}`;
   }
