@@ -218,6 +218,11 @@ describe("what is wrong", () => {
     );
   });
 
+  test("stdin for both", async () => {
+    const failing = output("train", "-", "--config", "-");
+    expect(messageOf(await failing.catch((error: unknown) => error))).toMatch(/^--config -: expected another source/);
+  });
+
   test("no such file", async () => {
     const failing = output("train", "t.csv", "--config", join(folder, "none.json"));
     expect(messageOf(await failing.catch((error: unknown) => error))).toMatch(
