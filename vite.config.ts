@@ -1,5 +1,6 @@
 // The demo page (`vite`) and the tests. The library and the command line are built by vite.lib.ts.
 
+import "./test/host/heap.mjs";
 import "./test/host/node20.mjs";
 import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";

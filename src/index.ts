@@ -146,6 +146,7 @@ export {
   type TrainingControls,
   type TrainOptions,
 } from "./model/options.ts";
+export type { Mixup } from "./model/mixup.ts";
 export { latinHypercube } from "./model/latinHypercube.ts";
 export { bestMembers, type Ensemble } from "./model/population.ts";
 export type { Recovery } from "./model/recovery.ts";

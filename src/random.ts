@@ -13,6 +13,8 @@ export const streams = {
   sampling: 5,
   dropout: 6,
   brackets: 7,
+  mixup: 8,
+  mixupShares: 9,
 } as const;
 
 const rotations = [13, 15, 26, 6, 17, 29, 16, 24];
@@ -51,7 +53,7 @@ export function uniformAt(seed: number, stream: number, counter: number): number
 }
 
 /** Natural logarithm of x > 0 from + − × ÷ alone: `Math.log` may differ between engines by a last bit. */
-function logarithm(x: number): number {
+export function logarithm(x: number): number {
   let exponent = 0;
   let mantissa = x;
   for (; mantissa > Math.SQRT2; mantissa /= 2) exponent++;

@@ -46,6 +46,44 @@ test("train and sweep take weights and smooth labels, and verify them", async ()
   expect(swept.code).toBe(0);
 });
 
+test("train and sweep learn from mixtures of rows, and verify it; embeddings are refused", async () => {
+  write("kinds.csv", table());
+  const mixed = ["--mixup", "0.3,4", "--weight-column", "counts", "--output", "m.safetensors", "--force"];
+  const trained = await thalweg(["train", "kinds.csv", ...common, ...mixed, "--verify"]);
+  expect([trained.code, trained.stdout]).toEqual([0, expect.stringContaining("within the bound")]);
+  const swept = await thalweg([
+    "sweep",
+    "kinds.csv",
+    ...common,
+    ...mixed,
+    "--members",
+    "4",
+    "--halving",
+    "2",
+    "--verify",
+  ]);
+  expect([swept.code, swept.stdout]).toEqual([0, expect.stringContaining("within the bound")]);
+  const names = Array.from({ length: 60 }, (_, row) => `${row},name${row % 20},${row % 2}`);
+  write("names.csv", ["x,name,y", ...names, ""].join("\n"));
+  const embedded = await thalweg([
+    "train",
+    "names.csv",
+    "--target",
+    "y",
+    "--device",
+    "wasm",
+    "--quiet",
+    "--mixup",
+    "0.2",
+  ]);
+  expect([embedded.code, embedded.stderr]).toEqual([
+    2,
+    expect.stringMatching(
+      /^thalweg: --mixup: expected columns of numbers.*; prepare the table with --categories oneHot\n$/,
+    ),
+  ]);
+});
+
 test("what makes no sense is told in the words of the command line", async () => {
   write("kinds.csv", table());
   for (const [flags, message] of [
@@ -54,6 +92,10 @@ test("what makes no sense is told in the words of the command line", async () =>
     [["--label-smoothing", "2"], "--label-smoothing: expected a number from 0 to 1"],
     [["--dropout", "1"], "--dropout: expected a number from 0 to below 1"],
     [["--noise", "-1"], "--noise: expected a number of at least 0"],
+    [["--mixup", "0"], "--mixup: alpha: expected a number from 1e-6 to 1e6, got 0; pass 0.2, or leave --mixup out"],
+    [["--mixup", "0.2,1.5"], "--mixup: copies: expected an integer from 1"],
+    [["--mixup", "0.2,3,4"], '--mixup: expected alpha, or alpha and copies, got "0.2,3,4"'],
+    [["--mixup", "0.2", "--folds", "3"], "--folds: expected no --mixup beside it"],
     [["--weight-column", "count"], "--weight-column: expected a column of the table"],
     [["--weight-column", "kind"], "--weight-column: expected a column that is no target"],
     [["--loss", "meanSquaredError", "--label-smoothing", "0.1"], "--label-smoothing: expected a cross entropy"],

@@ -183,7 +183,9 @@ test.skipIf(process.platform === "win32")(
       interrupt,
     });
     expect(code).toBe(130);
-    expect(stderr).toMatch(/the model as it was is in long\.safetensors\n$/);
+    expect(stderr).toMatch(
+      /the model as it was is in long\.safetensors; to go on: thalweg sweep \S+penguins\.json --resume\n$/,
+    );
     expect(stdout).toMatch(/^best .*\n[^]*\nsaved +long\.safetensors \(.*\), member \d\n/);
     expect(decodeModel(read("long.safetensors"), "m").training).toMatchObject({ finished: false });
     expect(readCsv("long.csv").length).toBe(8);

@@ -187,8 +187,8 @@ describe("results", () => {
   test("networks are ranked by the held-out loss, those that stopped last", () => {
     const losses = rankedLosses(results.scores, results.training);
     expect([...losses]).toEqual([0.625, Number.NaN, 0.375, 1]);
-    expect(rankingOf(losses)).toEqual([2, 0, 3, 1]);
-    expect(rankingOf(Float64Array.of(Number.NaN, Number.POSITIVE_INFINITY))).toEqual([0, 1]);
+    expect(rankingOf({ losses })).toEqual([2, 0, 3, 1]);
+    expect(rankingOf({ losses: Float64Array.of(Number.NaN, Number.POSITIVE_INFINITY) })).toEqual([0, 1]);
   });
 
   test("ties are broken by the training loss, then by the number", () => {
@@ -201,8 +201,8 @@ describe("results", () => {
       [4, 0.1],
       [6, 0.3],
     ]);
-    expect(rankingOf(losses, learned)).toEqual([5, 2, 4, 1, 0, 6, 3, 7]);
-    expect(rankingOf(losses)).toEqual([5, 1, 2, 4, 0, 6, 3, 7]);
+    expect(rankingOf({ losses }, learned)).toEqual([5, 2, 4, 1, 0, 6, 3, 7]);
+    expect(rankingOf({ losses })).toEqual([5, 1, 2, 4, 0, 6, 3, 7]);
   });
 
   test("networks that tie on the rows held out are ranked by the rows learned from", async () => {
@@ -216,7 +216,7 @@ describe("results", () => {
     const prepared = { training: row(1), validation: row(0) } as unknown as Prepared;
     const { losses } = await model.evaluate(row(0));
     expect([...losses]).toEqual([0, 0, 0, 0, 0]);
-    const { ranking, learned } = await rankNetworks(model, prepared, losses, 1);
+    const { ranking, learned } = await rankNetworks(model, prepared, { losses }, 1);
     expect(ranking).toEqual([1, 3, 2, 0, 4]);
     expect(weights.map((_, member) => learned.get(member))).toEqual([2, 0, 0.5, 0, 4.5]);
   });

@@ -43,19 +43,23 @@ const runsFolder = (): string => path.join(stateFolder(), "runs");
 /** Runs that nobody has gone on with for so long are forgotten. */
 const forgottenMs = 30 * 24 * 3_600_000;
 
+/** Commands whose runs are kept. */
+export type RunCommand = "train" | "sweep";
+
 /** What the folders of runs on a table begin with. */
-function prefixOf(table: string): string {
+function prefixOf(table: string, command: RunCommand): string {
   const place = table === "-" ? "-" : path.resolve(table);
   const stem = path
     .parse(place)
     .name.replaceAll(/[^A-Za-z0-9_-]+/g, "_")
     .slice(0, 40);
-  return `${stem}-${createHash("sha256").update(place).digest("hex").slice(0, 8)}-`;
+  const kind = command === "train" ? "" : `${command}-`;
+  return `${stem}-${createHash("sha256").update(place).digest("hex").slice(0, 8)}-${kind}`;
 }
 
 /** A new folder for a run in the state folder of the system; it is not created yet. */
-export const newRunFolder = (table: string): string =>
-  path.join(runsFolder(), `${prefixOf(table)}${randomBytes(4).toString("hex")}`);
+export const newRunFolder = (table: string, command: RunCommand): string =>
+  path.join(runsFolder(), `${prefixOf(table, command)}${randomBytes(4).toString("hex")}`);
 
 export const isRunFolder = (folder: string): boolean =>
   path.dirname(path.resolve(folder)) === path.resolve(runsFolder());
@@ -69,8 +73,10 @@ function foldersOfRuns(): string[] {
 }
 
 /** Checkpoints in the state folder of runs on this table, those of the newest run first. */
-export function checkpointsOfTable(table: string): CheckpointFile[] {
-  const own = foldersOfRuns().filter((folder) => path.basename(folder).startsWith(prefixOf(table)));
+export function checkpointsOfTable(table: string, command: RunCommand): CheckpointFile[] {
+  const prefix = prefixOf(table, command);
+  const isOwn = (name: string): boolean => name.startsWith(prefix) && /^[0-9a-f]{8}$/.test(name.slice(prefix.length));
+  const own = foldersOfRuns().filter((folder) => isOwn(path.basename(folder)));
   const runs = own.map((folder) => ({ folder, writtenMs: fs.statSync(folder).mtimeMs }));
   return runs.toSorted((a, b) => b.writtenMs - a.writtenMs).flatMap(({ folder }) => checkpointsIn(folder));
 }

@@ -5,7 +5,15 @@ import type { Command } from "commander";
 import { type CheckpointToSave, checkpointParts, encodeCheckpoint } from "../data.ts";
 import { type Checkpoint, type CheckpointOptions, InvalidInput } from "../node.ts";
 import { makeFolder, writeAtomically, writeAtomicallyLater } from "../node/writeAtomically.ts";
-import { checkpointsIn, fileOfStep, isRunFolder, newRunFolder, prune, tidy } from "./checkpointFolder.ts";
+import {
+  checkpointsIn,
+  fileOfStep,
+  isRunFolder,
+  newRunFolder,
+  prune,
+  type RunCommand,
+  tidy,
+} from "./checkpointFolder.ts";
 import { integer } from "./flags.ts";
 import { counted, duration } from "./numbers.ts";
 import { shellWord } from "./safeText.ts";
@@ -58,6 +66,7 @@ interface Request {
   readonly table: string;
   /** The checkpoint that the run goes on from. */
   readonly resumed: string | undefined;
+  readonly command: RunCommand;
 }
 
 /** Where a run's checkpoints go. */
@@ -72,11 +81,11 @@ export interface CheckpointPlace {
  * @returns undefined with --no-checkpoint
  * @throws InvalidInput
  */
-export function claimCheckpoints({ flags, table, resumed }: Request): CheckpointPlace | undefined {
+export function claimCheckpoints({ flags, table, resumed, command }: Request): CheckpointPlace | undefined {
   const { checkpoint, force = false } = flags;
   if (checkpoint === false) return undefined;
   if (typeof checkpoint !== "string") {
-    const folder = resumed === undefined ? newRunFolder(table) : path.dirname(resumed);
+    const folder = resumed === undefined ? newRunFolder(table, command) : path.dirname(resumed);
     return { folder, isOwn: isRunFolder(folder) };
   }
   const place = `--checkpoint ${checkpoint}`;
@@ -100,7 +109,10 @@ interface Context {
   readonly flags: CheckpointFlags;
   readonly table: string;
   readonly place: CheckpointPlace;
+  readonly command: RunCommand;
   readonly contentOf: (checkpoint: Checkpoint) => CheckpointToSave;
+  /** From this step on nothing is kept; default: everything is. */
+  readonly lastStep?: number;
   /** Says a line between those of the progress. */
   readonly say: (text: string) => void;
 }
@@ -118,8 +130,9 @@ export class Checkpointing {
   constructor(context: Context) {
     this.#context = context;
     const { folder, isOwn } = context.place;
+    const { table, command } = context;
     this.#keep = context.flags.keep ?? (isOwn ? 1 : keptInFolder);
-    const own = isOwn ? folder : newRunFolder(context.table);
+    const own = isOwn ? folder : newRunFolder(table, command);
     const temporary = path.join(os.tmpdir(), "thalweg", path.basename(own));
     this.#folders = [...new Set([folder, own, temporary])];
     tidy(folder);
@@ -145,10 +158,10 @@ export class Checkpointing {
   /** What somebody types to go on; undefined where nothing has been written. */
   get command(): string | undefined {
     if (this.#newest === undefined) return undefined;
-    const { table, place } = this.#context;
+    const { table, place, command } = this.#context;
     const folder = path.dirname(this.#newest);
     const isFound = place.isOwn && folder === place.folder && table !== "-";
-    const words = ["thalweg", "train", table, "--resume", ...(isFound ? [] : [folder])];
+    const words = ["thalweg", command, table, "--resume", ...(isFound ? [] : [folder])];
     return words.map(shellWord).join(" ");
   }
 
@@ -163,6 +176,7 @@ export class Checkpointing {
 
   /** What cannot be written anywhere is said, and ends no training. */
   #save(checkpoint: Checkpoint): Promise<void> | undefined {
+    if (checkpoint.step >= (this.#context.lastStep ?? Infinity)) return undefined;
     if (checkpoint.parameters.length > atOnceFloats) return (this.#writing = this.#writeLater(checkpoint));
     try {
       this.writeNow(checkpoint);

@@ -1,6 +1,6 @@
 import type { Command, Option } from "commander";
 import { closestName } from "../data.ts";
-import { InvalidInput } from "../node.ts";
+import { InvalidInput, type Mixup } from "../node.ts";
 import { otherNames } from "./command.ts";
 import type { ConfigEntry } from "./configFile.ts";
 import { placeOf, readBytes } from "./files.ts";
@@ -40,6 +40,7 @@ const intervalText = (interval: { readonly steps: number } | { readonly ms: numb
 /** Values that are kept in another form than they are typed in. */
 const written: Readonly<Record<string, (value: never) => Json>> = {
   every: intervalText,
+  mixup: ({ alpha, copies }: Mixup) => (copies === undefined ? alpha : [alpha, copies]),
   thousands: (mark: string) => (mark === "" ? "none" : mark),
 };
 

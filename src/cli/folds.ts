@@ -12,22 +12,29 @@ import { Stop } from "./exitCodes.ts";
 import { integer } from "./flags.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
 import { createProgressView } from "./progress.ts";
-import { judgingFlagsOf } from "./stopping.ts";
+import { judgingFlagsOf, type StoppingFlags } from "./stopping.ts";
 import type { TrainFlags } from "./trainFlags.ts";
 import type { Session } from "./training.ts";
 
 // `--folds`: how good models like the one that is trained are on rows that they have not seen.
 
-export const addFoldOptions = (command: Command): Command =>
-  command.option(
-    "--folds <count>",
-    "cross-validate: hold out one of so many parts of the rows in turn, and then train the model on all rows",
-    integer("--folds", 2),
-  );
+export const addFoldOptions = (
+  command: Command,
+  then = "cross-validate: hold out one of so many parts of the rows in turn, and then train the model on all rows",
+): Command => command.option("--folds <count>", then, integer("--folds", 2));
+
+interface FoldFlags extends StoppingFlags {
+  readonly folds?: number;
+  readonly mixup?: unknown;
+}
 
 /** Flags with which no rows are held out but those of folds. @throws InvalidInput where that leaves nothing to judge by */
-export function withFolds<Flags extends TrainFlags>(flags: Flags): Flags {
+export function withFolds<Flags extends FoldFlags>(flags: Flags): Flags {
   if (flags.folds === undefined) return flags;
+  if (flags.mixup !== undefined) {
+    const expected = "no --mixup beside it: rows that are held out would be mixed with others";
+    throw new InvalidInput({ place: "--folds", expected, got: "both", fix: "leave one of them out" });
+  }
   const [judging] = judgingFlagsOf(flags);
   if (judging === undefined) return { ...flags, validation: 0 };
   const expected = `no ${judging} beside it: the model is trained on all rows, and none are left to judge it by`;

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
-import { type MetricName, metricNames } from "../data.ts";
+import { type MetricName, metricNames, type Preprocessing } from "../data.ts";
+import type { MetricOptions } from "../node.ts";
 import { folded, list } from "./flags.ts";
+import { monitoredOf, type StoppingFlags } from "./stopping.ts";
 
 /** Names as people write them, `roc-auc`, become ours; who knows the task tells of those that are none. */
 const metrics = (text: string): MetricName[] =>
@@ -14,4 +16,14 @@ export function addMetricsOption(command: Command): Command {
     `scores beside the usual ones: ${metricNames.join(", ")}, top3 (those that fit the target)`,
     metrics,
   );
+}
+
+/** What is measured beside the usual scores: metrics of numbers in the units of the table. */
+export function metricOptions(
+  flags: StoppingFlags & { readonly metrics?: readonly MetricName[] },
+  { target }: Preprocessing,
+): MetricOptions {
+  const names = new Set([...(flags.metrics ?? []), ...monitoredOf(flags)]);
+  if (names.size === 0) return {};
+  return { metrics: [...names], ...(target.kind === "number" && { targetUnits: target.columns }) };
 }

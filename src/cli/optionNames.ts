@@ -26,6 +26,10 @@ const others: Readonly<Record<string, string>> = {
   "train: earlyStopping: minDelta": "--min-delta",
   "train: earlyStopping: metric": "--monitor",
   "train: reduceOnPlateau: metric": "--monitor",
+  "train: halving: metric": "--monitor",
+  "train: mixup": "--mixup",
+  "train: mixup: alpha": "--mixup: alpha",
+  "train: mixup: copies": "--mixup: copies",
 };
 
 /** Options whose names are also words: they are options only where a place ends with them. */
@@ -68,6 +72,8 @@ const placeIn = (place: string): string =>
 const fixIn = (fix: string): string =>
   named(fix)
     .replace(/\bor momentum(?= \()/, "or --momentum")
+    .replace(/\bcategories: "oneHot"/, "--categories oneHot")
+    .replace(/\bor leave mixup out$/, "or leave --mixup out")
     .replace(
       /^pass momentum, (\S+) for example, or leave nesterov out$/,
       "pass --momentum $1, or leave --nesterov out",

@@ -47,15 +47,17 @@ export const modelKind: Kind = {
   },
 };
 
-function textKind(expected: string, first: string, what: string): Kind {
+function textKind(expected: string, starts: readonly string[], what: string): Kind {
+  const begins = (start: Uint8Array, first: string): boolean =>
+    new TextDecoder().decode(start.subarray(0, first.length)) === first;
   const described = (start: Uint8Array): string | undefined =>
-    new TextDecoder().decode(start.subarray(0, first.length)) === first ? what : undefined;
+    starts.some((first) => begins(start, first)) ? what : undefined;
   return { expected, describe: described };
 }
 
 export const sweepTableKind: Kind = textKind(
   "a table that thalweg sweep --csv wrote",
-  "member,rank,",
+  ["member,rank,", "setting,rank,"],
   "a table of a sweep",
 );
 /** What a history begins with, by which it is known again. */
@@ -66,7 +68,7 @@ export const historyStarts = {
 } as const;
 
 const historyOf = (first: string): Kind =>
-  textKind("a history that thalweg train --history wrote", first, "a history of a training");
+  textKind("a history that thalweg train --history wrote", [first], "a history of a training");
 export const historyKinds = {
   csv: historyOf(historyStarts.csv),
   json: historyOf(historyStarts.json),

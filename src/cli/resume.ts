@@ -1,19 +1,30 @@
 import fs from "node:fs";
 import path from "node:path";
-import { type SavedCheckpoint, decodeCheckpoint } from "../data.ts";
-import { BadFile, InvalidInput } from "../node.ts";
-import { checkpointsIn, checkpointsOfTable } from "./checkpointFolder.ts";
+import { type SavedCheckpoint, type Table, decodeCheckpoint } from "../data.ts";
+import { BadFile, type Device, InvalidInput } from "../node.ts";
+import type { CheckpointFlags } from "./checkpointing.ts";
+import { checkpointsIn, checkpointsOfTable, type RunCommand } from "./checkpointFolder.ts";
 import { placeOf, readBytes } from "./files.ts";
 import { withFolds } from "./folds.ts";
 import { grouped } from "./numbers.ts";
 import type { Output } from "./output.ts";
-import { type TrainFlags, usualRate } from "./trainFlags.ts";
+import { describeValues, type Values } from "./sweepValues.ts";
+import { type CommonFlags, usualRate } from "./trainFlags.ts";
 
 // `--resume`: the options of the run come from its checkpoint.
 
+/** Flags of a command whose runs go on. */
+interface ResumableFlags extends CommonFlags, CheckpointFlags {
+  readonly learningRate?: number | Values;
+  /** Of a sweep. */
+  readonly splitSeed?: number;
+  /** True and "latest": the newest; else a file or a folder. */
+  readonly resume?: string | true;
+}
+
 /** A run that goes on. */
-export interface Resumed {
-  readonly flags: TrainFlags;
+export interface Resumed<Flags extends ResumableFlags> {
+  readonly flags: Flags;
   readonly file: string;
   readonly saved: SavedCheckpoint;
 }
@@ -23,6 +34,7 @@ const free: ReadonlySet<string> = new Set([
   "chart",
   "checkpoint",
   "config",
+  "csv",
   "device",
   "every",
   "force",
@@ -34,6 +46,7 @@ const free: ReadonlySet<string> = new Set([
   "printConfig",
   "quiet",
   "resume",
+  "top",
   "verify",
   "verifyWebgpu",
 ]);
@@ -50,13 +63,15 @@ const momentary: ReadonlySet<string> = new Set([
 ]);
 
 /** Of a run, what a checkpoint keeps of its options. */
-export const keptFlags = (flags: TrainFlags): Record<string, unknown> =>
+export const keptFlags = (flags: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(flags).filter(([key]) => !momentary.has(key)));
 
 /** With what the options make of each other, so that a run's own configuration does not contradict it. */
-function completed(flags: TrainFlags): Readonly<Record<string, unknown>> {
+function completed(flags: ResumableFlags): Readonly<Record<string, unknown>> {
   const all = withFolds(flags);
-  return { ...all, learningRate: all.learningRate ?? usualRate(all.optimizer) };
+  const usual = usualRate(all.optimizer);
+  const rate = all.splitSeed === undefined ? usual : { kind: "same", value: usual }; // that of a sweep
+  return { ...all, learningRate: all.learningRate ?? rate };
 }
 
 const optionOf = (key: string): string => `--${key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
@@ -64,32 +79,45 @@ const optionOf = (key: string): string => `--${key.replaceAll(/[A-Z]/g, (letter)
 /** An option as it was written. */
 function shown(value: unknown): string {
   if (Array.isArray(value)) return value.join(",");
+  const isValues = typeof value === "object" && value !== null && "kind" in value;
+  if (isValues) return describeValues(value as Values, String);
   return String((value as { readonly text?: unknown } | null | undefined)?.text ?? value ?? "none");
 }
+
+/** A run of which more epochs are wanted goes on; with rungs, which follow from its length, it would be another. */
+const isLonger = (
+  key: string,
+  own: Readonly<Record<string, unknown>>,
+  saved: Readonly<Record<string, unknown>>,
+): boolean =>
+  key === "epochs" &&
+  Number(own[key]) > Number(saved[key]) &&
+  saved["halving"] === undefined &&
+  saved["hyperband"] === undefined;
 
 /**
  * The options of a run, and over them what was typed now, where that changes nothing of what is computed.
  * @param isTyped whether an option was given now
  * @throws InvalidInput on an option that contradicts, with both values
  */
-function flagsOfRun(
-  flags: TrainFlags,
+function flagsOfRun<Flags extends ResumableFlags>(
+  flags: Flags,
   saved: Readonly<Record<string, unknown>>,
   isTyped: (key: string) => boolean,
   file: string,
-): TrainFlags {
+): Flags {
   const own = completed(flags);
-  const before = completed(saved as unknown as TrainFlags);
+  const before = completed(saved as unknown as Flags);
   const typed = Object.keys(own).filter((key) => isTyped(key));
   for (const key of typed) {
     if (free.has(key) || JSON.stringify(own[key]) === JSON.stringify(before[key])) continue;
-    if (key === "epochs" && Number(own[key]) > Number(before[key])) continue; // the run is made longer
+    if (isLonger(key, own, before)) continue;
     const fix = "leave it out, or start a new run without --resume";
     const expected = `${shown(before[key])}, as in the run of ${file}`;
     throw new InvalidInput({ place: optionOf(key), expected, got: shown(own[key]), fix });
   }
   const now = Object.entries(flags).filter(([key]) => momentary.has(key) || isTyped(key));
-  return { ...saved, ...Object.fromEntries(now) } as unknown as TrainFlags;
+  return { ...saved, ...Object.fromEntries(now) } as unknown as Flags;
 }
 
 interface Sought {
@@ -101,10 +129,10 @@ interface Sought {
 
 const isFolder = (place: string): boolean => fs.statSync(place, { throwIfNoEntry: false })?.isDirectory() ?? false;
 
-function seek(table: string, { resume, checkpoint }: TrainFlags): Sought {
+function seek(table: string, { resume, checkpoint }: ResumableFlags, command: RunCommand): Sought {
   if (typeof resume === "string" && resume !== "latest" && !isFolder(resume)) return { files: [resume], isNamed: true };
   const folder = typeof resume === "string" && resume !== "latest" ? resume : checkpoint;
-  const found = typeof folder === "string" ? checkpointsIn(folder) : checkpointsOfTable(table);
+  const found = typeof folder === "string" ? checkpointsIn(folder) : checkpointsOfTable(table, command);
   if (found.length > 0) return { files: found.map(({ file }) => file), isNamed: false };
   const expected =
     typeof folder === "string" ? `checkpoints in ${folder}` : `a run on ${placeOf(table)} that was cut off`;
@@ -115,26 +143,42 @@ function seek(table: string, { resume, checkpoint }: TrainFlags): Sought {
   throw new InvalidInput({ place: "--resume", expected, got: "none", fix });
 }
 
+/** The options that a checkpoint of a command keeps. @throws BadFile, InvalidInput on a run of another command */
+function keptOf({ run }: SavedCheckpoint, file: string, command: RunCommand): Record<string, unknown> {
+  const { flags, command: own = "train" } = run;
+  if (typeof flags !== "object" || flags === null) {
+    const fix = "go on with it in a program: decodeCheckpoint of thalweg/data";
+    throw new BadFile({ place: placeOf(file), expected: `a run of thalweg ${command}`, got: "another state", fix });
+  }
+  if (own !== command) {
+    const got = `one of thalweg ${String(own)}`;
+    const fix = `go on with it by thalweg ${String(own)} FILE --resume ${file}`;
+    throw new InvalidInput({ place: `--resume: ${file}`, expected: `a run of thalweg ${command}`, got, fix });
+  }
+  return flags as Record<string, unknown>;
+}
+
+interface ResumeRequest<Flags> {
+  readonly flags: Flags;
+  readonly command: RunCommand;
+  /** Whether an option was given now. */
+  readonly isTyped: (key: string) => boolean;
+}
+
 /**
  * Reads the checkpoint that `--resume` means, and the options of its run.
  * @throws InvalidInput, BadFile
  */
-export async function resume(
+export async function resume<Flags extends ResumableFlags>(
   output: Output,
   table: string,
-  flags: TrainFlags,
-  isTyped: (key: string) => boolean,
-): Promise<Resumed> {
-  const { files, isNamed } = seek(table, flags);
+  { flags, command, isTyped }: ResumeRequest<Flags>,
+): Promise<Resumed<Flags>> {
+  const { files, isNamed } = seek(table, flags, command);
   for (const [index, file] of files.entries()) {
     try {
       const saved = decodeCheckpoint(await readBytes(file, "a checkpoint of a training"), path.basename(file));
-      const kept = saved.run["flags"];
-      if (typeof kept !== "object" || kept === null) {
-        const fix = "go on with it in a program: decodeCheckpoint of thalweg/data";
-        throw new BadFile({ place: placeOf(file), expected: "a run of thalweg train", got: "another state", fix });
-      }
-      const merged = flagsOfRun(flags, kept as Record<string, unknown>, isTyped, path.basename(file));
+      const merged = flagsOfRun(flags, keptOf(saved, file, command), isTyped, path.basename(file));
       output.info("resume", `${file}: goes on after step ${grouped(saved.checkpoint.step)}`);
       return { flags: merged, file, saved };
     } catch (error) {
@@ -143,4 +187,19 @@ export async function resume(
     }
   }
   throw new Error("no checkpoint"); // the last one was read, or has thrown
+}
+
+/** Library's words about a run that goes on, in those of the command line. */
+export function inOwnWords(error: unknown, table: Table): unknown {
+  if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) return error;
+  const what = error.fault.place.slice("train: resume: ".length);
+  const { expected, got } = error.fault;
+  const fix = "pass the table of that run, or start a new one without --resume";
+  return new InvalidInput({ place: `--resume: ${what} of ${table.place}`, expected, got, fix });
+}
+
+export function tellOtherDevice(output: Output, resumed: SavedCheckpoint | undefined, device: Device): void {
+  const before = resumed?.run["device"];
+  if (before === undefined || before === device.name) return;
+  output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
 }

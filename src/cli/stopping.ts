@@ -56,14 +56,19 @@ export const judgingFlagsOf = (flags: StoppingFlags): string[] =>
 export const monitoredOf = ({ monitor }: StoppingFlags) =>
   monitor === undefined || monitor === "loss" ? [] : [monitor];
 
-/** Throws `InvalidInput` where the flags do not fit each other or the target, before a device is opened. */
-export function requireStopping(flags: StoppingFlags, prepared: Prepared): void {
-  stoppingOf(flags, prepared);
+/** Throws `InvalidInput` on a metric that does not fit the target. */
+export function requireMonitor(flags: StoppingFlags, prepared: Prepared): void {
   try {
     requireMetrics("train", monitoredOf(flags), prepared.preprocessing);
   } catch (error) {
     throw error instanceof InvalidInput ? new InvalidInput({ ...error.fault, place: "--monitor" }) : error;
   }
+}
+
+/** Throws `InvalidInput` where the flags do not fit each other or the target, before a device is opened. */
+export function requireStopping(flags: StoppingFlags, prepared: Prepared): void {
+  stoppingOf(flags, prepared);
+  requireMonitor(flags, prepared);
 }
 
 /**

@@ -1,38 +1,36 @@
-import { type AnyNetwork, type Device, type FloatArray, type Model, type ModelOptions, createModel } from "../node.ts";
+import { type CheckpointToSave, type Prepared, type SavedCheckpoint, requireMetrics } from "../data.ts";
+import {
+  type AnyNetwork,
+  type Checkpoint,
+  type Device,
+  type FloatArray,
+  type Model,
+  type ModelOptions,
+  type TrainOptions,
+  createModel,
+} from "../node.ts";
+import { type CheckpointPlace, Checkpointing, claimCheckpoints } from "./checkpointing.ts";
 import { describeData, describeDevice, describeNetwork, describePlan } from "./describe.ts";
-import { Stop, exitCodes, messageOf } from "./exitCodes.ts";
+import { exitCodeOf, exitCodes } from "./exitCodes.ts";
 import { openDevice, readTableFile } from "./files.ts";
+import { describeHalving, halvingOf, hyperbandNetworks } from "./halving.ts";
 import type { Interrupts } from "./interrupts.ts";
-import { counted, duration, grouped } from "./numbers.ts";
-import { createOutput } from "./output.ts";
-import { type OutputFile, claimOutput, describeKept, describeOutputs, sweepTableKind } from "./outputFile.ts";
+import { counted, grouped } from "./numbers.ts";
+import { type Output, createOutput } from "./output.ts";
+import { describeOutputs } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
+import { inOwnWords, keptFlags, resume, tellOtherDevice } from "./resume.ts";
 import { describeSchedule } from "./scheduleFlag.ts";
+import { judgingFlagsOf, requireMonitor, stoppingOf } from "./stopping.ts";
+import { conclude } from "./sweepConclusion.ts";
 import { type SweepPlan, axes, planSweep } from "./sweepPlan.ts";
-import { rankNetworks } from "./sweepRanking.ts";
-import { type SweepReport, axisNames, bestRecords, csvOf, reportOf, tellReport } from "./sweepReport.ts";
-import { saveAfterLoss } from "./sweepLoss.ts";
-import { type SweepResults, noResults, quantilesOf, rankedLosses, stepsTaken } from "./sweepResults.ts";
-import { type SweepFlags, type SweepSession, optionsOf } from "./sweepSession.ts";
-import { reductionsOf, requireStopping, stoppingOf } from "./stopping.ts";
+import { axisNames } from "./sweepReport.ts";
+import { quantilesOf } from "./sweepResults.ts";
+import { type SweepFlags, type SweepSession, claimTable, optionsOf } from "./sweepSession.ts";
 import { describeValues } from "./sweepValues.ts";
-import { working } from "./work.ts";
 import { networkOf } from "./trainFlags.ts";
-import {
-  type Outcome,
-  type Session,
-  claimModel,
-  interruptedAt,
-  lostNote,
-  prepareTable,
-  recordOf,
-  runTraining,
-  save,
-  scoreHeldOut,
-  tellStopping,
-} from "./training.ts";
-import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
+import { claimModel, lostNote, prepareTable, runTraining, stepsPerEpoch } from "./training.ts";
 
 /** The settings in words, those that are given. */
 function describeSettings({ output, flags, plan, prepared }: SweepSession): void {
@@ -54,186 +52,137 @@ function describeSettings({ output, flags, plan, prepared }: SweepSession): void
 
 /** Says everything there is to say before the first step. */
 async function announce(session: SweepSession, device: Device): Promise<void> {
-  const { output, flags, table, prepared, model, options, file, csv } = session;
+  const { output, flags, table, prepared, model, options, file, csv, checkpointing } = session;
   describeDevice(output, device);
   describeData(output, table, prepared, flags.splitSeed);
   describeNetwork(output, model.network, model.members);
   describePlan(output, await model.plan(prepared.training, options));
   describeOutputs(output, csv ? [file, csv] : [file], flags.force ?? false);
+  if (checkpointing?.description) output.info("saving", checkpointing.description);
   describeSettings(session);
+  if (options.halving) output.info("halving", describeHalving(options.halving));
 }
 
+const medianOf = (values: FloatArray): number => quantilesOf(values, [0.5])[0]!;
+
 /** Shows the median of the networks: a few that are about to diverge would be all that there is to see in a mean. */
-function viewOf({ output, flags, model }: SweepSession): ProgressView {
-  const view = createProgressView(output, { epochs: flags.epochs, lossName: "median loss", chart: flags.chart });
+function viewOf(output: Output, { epochs, chart }: SweepFlags, members: number): ProgressView {
+  const view = createProgressView(output, { epochs, lossName: "median loss", chart });
   return {
     ...view,
     show(progress) {
-      const [loss] = quantilesOf(progress.losses.subarray(-model.members), [0.5]);
-      view.show({ ...progress, loss: loss! });
+      const { validation: scores, losses } = progress;
+      const accuracy = scores?.accuracies && medianOf(scores.accuracies);
+      const validation = scores && { ...scores, loss: medianOf(scores.losses), accuracy };
+      view.show({ ...progress, loss: medianOf(losses.subarray(-members)), validation });
     },
   };
 }
 
-/** Scores and ranks the networks: all over the rows held out, only the best over the others, which are many more. */
-async function measure(session: SweepSession): Promise<SweepResults> {
-  const { flags, model, prepared } = session;
-  const { validation } = prepared;
-  const training = model.results ?? noResults(model.members);
-  const scores = await model.evaluate(validation ?? prepared.training);
-  const { ranking, learned } = await rankNetworks(model, prepared, rankedLosses(scores, training), flags.top);
-  const rows = validation ? prepared.validationRows : prepared.trainingRows;
-  return { training, scores, rows, isHeldOut: validation !== undefined, ranking, learned };
-}
-
-/** Parameters that the winner began with. */
-async function initialParametersOf({ flags, model, plan }: SweepSession, winner: number): Promise<FloatArray> {
-  const { device, network } = model;
-  const { initializer } = flags;
-  const seed = plan.settings.seed[winner]!;
-  const single = await createModel(network, { device, seed, ...(initializer && { initializer }) });
-  try {
-    return await single.readParameters();
-  } finally {
-    single.dispose();
-  }
-}
-
-/** Networks times steps that were done in a second. */
-function tellSpeed(
-  { output, plan, model }: SweepSession,
-  { training }: SweepResults,
-  { last }: Outcome,
-): number | undefined {
-  if (!last) return undefined;
-  const taken = model.earlyStopping?.memberSteps ?? stepsTaken(training, last.step);
-  const speed = (1000 * taken) / last.elapsedMs;
-  const work = `${grouped(plan.members)} networks, ${grouped(last.step)} steps in ${duration(last.elapsedMs)}`;
-  output.result("speed", `${grouped(speed)} networks·steps/s (${work})`);
-  return speed;
-}
-
-async function sweepRecord(session: SweepSession, report: SweepReport, outcome: Outcome) {
-  const { ranking, quantiles, stopped, ranked, rows, saturated, tied } = report;
-  const { flags } = session;
-  return {
-    command: "sweep",
-    ...(await recordOf(session, outcome)),
-    winner: ranking[0],
-    best: bestRecords(report, flags.top),
-    quantiles: { of: ranked, at: quantiles },
-    saturated: { networks: saturated, rows },
-    tied,
-    diverged: { count: stopped.length, first: stopped.slice(0, flags.top) },
-    csv: flags.csv,
-  };
-}
-
-/** Does what may be refused, and goes on. */
-function attempts() {
-  const refused: unknown[] = [];
-  const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
-    try {
-      return await work();
-    } catch (error) {
-      refused.push(error);
-      return undefined;
-    }
-  };
-  return { attempt, refused };
-}
-
-/** After training: rank, save, tell, check. */
-async function conclude(session: SweepSession, outcome: Outcome): Promise<void> {
-  const { flags, output, interrupts, model, plan } = session;
-  if (outcome.lost) return saveAfterLoss(session, outcome);
-  const results = await working(output, "scoring the networks", () => measure(session));
-  const report = reportOf(plan, results);
-  const winner = report.ranking[0]!;
-  if (!Number.isFinite(report.best))
-    throw new Stop("no network has a finite loss, no model was saved", exitCodes.diverged[0]);
-  const picked = await model.pick(winner);
-  try {
-    const { epochs: _, ...ofWinner } = optionsOf(flags, plan, winner);
-    const steps = model.earlyStopping?.steps[winner];
-    const length = steps === undefined ? { epochs: flags.epochs } : { steps };
-    const reductions = model.reduceOnPlateau && reductionsOf(model.reduceOnPlateau, winner);
-    const { validation, reduceOnPlateau } = session.options;
-    const judged = reductions && validation && reduceOnPlateau && { validation, reduceOnPlateau };
-    const options = { ...ofWinner, ...length, ...judged };
-    const own: Session = { ...session, model: picked, options, ...(reductions && { reductions }) };
-    const { attempt, refused } = attempts(); // a full disk, say: the ranking is told nevertheless
-    const written = await attempt(() => save(own, outcome));
-    const keptTable = await attempt(() =>
-      session.csv?.write(new TextEncoder().encode(csvOf(report)), outcome.finished),
-    );
-    tellReport(output, report, flags.top);
-    tellStopping(session);
-    const networkStepsPerSecond = tellSpeed(session, results, outcome);
-    const saved = (): void => {
-      output.result("saved", `${written}, member ${winner}`);
-      if (session.csv) output.result("", `${session.csv.path}, a line for each network${describeKept(keptTable)}`);
-    };
-    const record = { ...(await sweepRecord(session, report, outcome)), networkStepsPerSecond };
-    if (refused.length > 0) {
-      output.record({ ...record, exitCode: exitCodes.failed[0] });
-      throw new Stop(refused.map(messageOf).join("; "), exitCodes.failed[0]);
-    }
-    if (interrupts.exitCode !== 0) {
-      saved();
-      output.record(record);
-      throw interruptedAt(session, outcome);
-    }
-    const heldOut = await scoreHeldOut(own);
-    const initialParameters = isVerified(flags) ? await initialParametersOf(session, winner) : undefined;
-    const verified = initialParameters && (await verify(own, outcome, initialParameters));
-    saved();
-    output.record({ ...record, heldOut, ...verified, exitCode: exitCodeOfChecks(verified) });
-    requireVerified(verified);
-  } finally {
-    picked.dispose();
-  }
-}
-
-/** Where the table of all networks goes. */
-function claimTable(input: string, { csv, force = false }: SweepFlags, model: OutputFile): OutputFile | undefined {
-  if (csv === undefined) return undefined;
-  return claimOutput({ file: csv, flag: "--csv", kind: sweepTableKind, inputs: [input], others: [model], force });
+interface Start extends Pick<ModelOptions, "device" | "onLost"> {
+  /** Of the run that goes on. */
+  readonly parameters: FloatArray | undefined;
 }
 
 function createPopulation(
-  flags: SweepFlags,
-  plan: SweepPlan,
+  { initializer }: SweepFlags,
+  { members, settings }: SweepPlan,
   network: AnyNetwork,
-  start: Pick<ModelOptions, "device" | "onLost">,
+  { parameters, ...start }: Start,
 ): Promise<Model<AnyNetwork>> {
-  const { initializer } = flags;
-  const { members, settings } = plan;
-  return createModel(network, { ...start, members, seed: settings.seed, ...(initializer && { initializer }) });
+  const drawn = { seed: settings.seed, ...(initializer && { initializer }) };
+  return createModel(network, { ...start, members, ...(parameters ? { parameters } : drawn) });
+}
+
+type Judged = Pick<TrainOptions, "earlyStopping" | "reduceOnPlateau" | "halving" | "validation">;
+
+/** How networks are judged on the rows held out, each for itself or by the others. */
+function judgedBy(flags: SweepFlags, prepared: Prepared): Judged {
+  requireMonitor(flags, prepared);
+  const halving = halvingOf(flags, prepared);
+  const { monitor, ...others } = { ...flags, members: 1 }; // one of them is verified
+  const isMonitored = halving === undefined || judgingFlagsOf(flags).length > 0;
+  return {
+    ...stoppingOf(isMonitored && monitor !== undefined ? { ...others, monitor } : others, prepared),
+    ...halving,
+  };
+}
+
+export interface SweepCall {
+  readonly flags: SweepFlags;
+  readonly interrupts: Interrupts;
+  /** Whether an option was typed. */
+  readonly isTyped: (key: string) => boolean;
+}
+
+const command = "sweep";
+
+/** What is known of a run before a device is opened. */
+interface Prospect extends Pick<
+  SweepSession,
+  "flags" | "output" | "interrupts" | "plan" | "file" | "csv" | "table" | "prepared"
+> {
+  readonly resumed: SavedCheckpoint | undefined;
+  readonly network: AnyNetwork;
+  readonly options: SweepSession["options"];
+  readonly place: CheckpointPlace | undefined;
+}
+
+async function prospect(name: string, { flags: typed, interrupts, isTyped }: SweepCall): Promise<Prospect> {
+  const output = createOutput(typed);
+  const run = typed.resume === undefined ? undefined : await resume(output, name, { flags: typed, command, isTyped });
+  const { flags, saved: resumed } = run ?? { flags: typed, saved: undefined };
+  const plan = planSweep(flags, flags.splitSeed, hyperbandNetworks(flags));
+  const place = claimCheckpoints({ flags, table: name, resumed: run?.file, command });
+  const ofAll = optionsOf(flags, plan);
+  const file = claimModel(name, flags);
+  const csv = claimTable(name, flags, file);
+  const table = await readTableFile(output, name, readOptionsForTraining(flags));
+  const prepared = await prepareTable(output, table, flags, flags.splitSeed);
+  requireMetrics("sweep", flags.metrics ?? [], prepared.preprocessing);
+  const options = { ...ofAll, ...judgedBy(flags, prepared), ...(resumed && { resume: resumed.checkpoint }) };
+  const network = networkOf(flags, prepared.preprocessing);
+  return { flags, output, interrupts, plan, file, csv, table, prepared, resumed, network, options, place };
+}
+
+function checkpointingOf(
+  { flags, plan, prepared, network, place }: Prospect,
+  { name, device, say }: { readonly name: string; readonly device: Device; readonly say: (text: string) => void },
+): Checkpointing | undefined {
+  const contentOf = (checkpoint: Checkpoint): CheckpointToSave => {
+    const { preprocessing } = prepared;
+    const run = { command, flags: keptFlags(flags), device: device.name };
+    return { network, members: plan.members, checkpoint, preprocessing, run };
+  };
+  // After its last step a run is ranked: it would have nothing to go on with, and its last losses are in no checkpoint.
+  const lastStep = flags.epochs * stepsPerEpoch(flags, prepared);
+  return place && new Checkpointing({ flags, table: name, command, place, contentOf, lastStep, say });
 }
 
 /** `thalweg sweep FILE`: wrong flags and data are told before a device is opened. */
-export async function sweep(file: string, flags: SweepFlags, interrupts: Interrupts): Promise<void> {
-  const output = createOutput(flags);
-  const plan = planSweep(flags, flags.splitSeed);
-  const ofAll = optionsOf(flags, plan);
-  const modelFile = claimModel(file, flags);
-  const csv = claimTable(file, flags, modelFile);
-  const table = await readTableFile(output, file, readOptionsForTraining(flags));
-  const prepared = await prepareTable(output, table, flags, flags.splitSeed);
-  const network = networkOf(flags, prepared.preprocessing);
-  const judged = { ...flags, members: 1 }; // one of them is verified
-  requireStopping(judged, prepared);
+export async function sweep(name: string, call: SweepCall): Promise<void> {
+  if (call.flags.folds !== undefined) {
+    const { sweepFolds } = await import("./sweepFolds.ts");
+    return sweepFolds(name, call.flags, call.interrupts);
+  }
+  const known = await prospect(name, call);
+  const { flags, output, plan, network, options, resumed, table } = known;
   const device = await openDevice(output, flags.device);
   try {
-    const model = await createPopulation(flags, plan, network, {
-      device,
-      onLost: (why) => output.info("", lostNote(why)),
-    });
-    const options = { ...ofAll, ...stoppingOf(judged, prepared) };
-    const session = { flags, output, interrupts, table, prepared, options, model, plan, file: modelFile, csv };
-    await announce(session, device);
-    await conclude(session, await runTraining(session, viewOf(session)));
+    const view = viewOf(output, flags, plan.members);
+    const onLost = (why: string): void => output.info("", lostNote(why));
+    const parameters = resumed?.checkpoint.parameters;
+    const model = await createPopulation(flags, plan, network, { device, onLost, parameters });
+    const checkpointing = checkpointingOf(known, { name, device, say: (text) => output.info("", text) });
+    const session = { ...known, options, model, checkpointing };
+    try {
+      await announce(session, device);
+      tellOtherDevice(output, resumed, device);
+      await conclude(session, await runTraining(session, view));
+    } catch (error) {
+      if (exitCodeOf(error) === exitCodes.diverged[0]) await checkpointing?.end(); // it would diverge again
+      throw inOwnWords(error, table);
+    }
     model.dispose();
   } finally {
     device.dispose();

@@ -1,8 +1,13 @@
 import type { Command } from "commander";
+import { addCheckpointOptions } from "./checkpointing.ts";
 import { addConfigOptions, configText, withConfig } from "./config.ts";
 import { integer } from "./flags.ts";
+import { addFoldOptions } from "./folds.ts";
+import { addHalvingOptions } from "./halving.ts";
+import { addMetricsOption } from "./metrics.ts";
 import type { Interrupts } from "./interrupts.ts";
 import { createOutput } from "./output.ts";
+import { resume } from "./resume.ts";
 import { addRegularisationOptions } from "./regularisation.ts";
 import { addUpdateOptions } from "./updateFlags.ts";
 import { sweep } from "./sweep.ts";
@@ -19,6 +24,8 @@ import {
 const examples = `Examples:
   thalweg sweep penguins.json --target Species --learning-rate log:1e-4..1
   thalweg sweep cars.csv --target price --layers 8,16 --seed 0..99 --csv all.csv
+  thalweg sweep cars.csv --target price --learning-rate log:1e-4..1 --hyperband --epochs 81
+  thalweg sweep cars.csv --target price --weight-decay 0,1e-4,1e-2 --folds 5
 `;
 
 const notes = `
@@ -26,6 +33,7 @@ The networks differ in --learning-rate, --momentum, --weight-decay and --seed al
 a range a..b, or log:a..b with even steps of the logarithm; or a list a,b,c. Lists are combined to a grid, ranges are
 spread over the networks so that every part of each is tried. A seed decides the initial weights and the order of rows.
 The best network, by the loss over the rows held out, is saved as a model like any other, and checked by --verify.
+With --halving or --hyperband most networks stop early; with --folds the settings are compared by all rows, each held out once.
 `;
 
 const swept =
@@ -46,9 +54,13 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
   addStepOptions(command, "values", swept)
     .option("--seed <values>", "of initial weights and order of rows (default: 1, 2, 3, …)", swept("--seed"))
     .option("--bootstrap", "train each on as many rows drawn with replacement, by its seed");
+  addHalvingOptions(command);
   addUpdateOptions(command);
   addRegularisationOptions(command);
-  addCheckOptions(command).option(
+  addFoldOptions(
+    addMetricsOption(addCheckOptions(command)),
+    "compare the settings by cross-validation: so many parts of the rows are held out in turn, with each seed; the best is then trained on all rows",
+  ).option(
     "--split-seed <number>",
     "of the rows held out, the same for all networks, and of how ranges are spread",
     integer("--split-seed", 0),
@@ -57,12 +69,15 @@ export function addSweepCommand(program: Command, interrupts: Interrupts): void 
   addOutputOptions(command)
     .option("--top <count>", "networks to list", integer("--top", 1, 10_000), 10)
     .option("--csv <file>", "write a line for each network: settings, losses, where it stopped");
-  addConfigOptions(command);
+  addConfigOptions(addCheckpointOptions(command));
   command.addHelpText("after", notes);
   command.action((file: string) =>
-    withConfig<SweepFlags>(command, async (flags) => {
-      if (flags.printConfig) return createOutput({}).write(configText(command, flags));
-      return sweep(file, flags, interrupts);
+    withConfig<SweepFlags>(command, async (flags, isTyped) => {
+      if (!flags.printConfig) return sweep(file, { flags, interrupts, isTyped });
+      const quiet = createOutput({ quiet: true });
+      const resumed =
+        flags.resume === undefined ? undefined : await resume(quiet, file, { flags, command: "sweep", isTyped });
+      return createOutput({}).write(configText(command, resumed?.flags ?? flags));
     }),
   );
 }

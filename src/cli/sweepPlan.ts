@@ -33,14 +33,14 @@ const gridPoints = (request: SweepRequest, of: readonly Axis[]): number =>
     return values?.kind === "list" ? points * values.values.length : points;
   }, 1);
 
-/** As many networks as were asked for; else one for each point of the grid and each seed of a range. */
-function membersOf(request: SweepRequest): number {
+/** As many networks as were asked for; else one for each point of the grid and each seed of a range; else `usual`. */
+function membersOf(request: SweepRequest, usual: number): number {
   const { members, seed } = request;
   const points = gridPoints(request, axes);
   const seeds = seed?.kind === "range" ? seed.to - seed.from + 1 : 1;
   if (members === undefined) {
     const count = points * seeds;
-    if (count <= maxMembers) return count > 1 ? count : defaultMembers;
+    if (count <= maxMembers) return count > 1 ? count : usual;
     const expected = `at most ${grouped(maxMembers)} networks`;
     const got = `lists and seeds for ${grouped(count)}`;
     throw new InvalidInput({
@@ -104,10 +104,11 @@ function requireDifferent(members: number, varied: readonly Axis[]): void {
  * Gives every network its settings. Lists span a full grid that is repeated over the networks; ranges are spread by Latin
  * hypercube sampling, so that several do not run in parallel; seeds of a range are taken in order.
  * @param samplingSeed decides in which order the strata of the ranges are visited
+ * @param usual networks where neither their number nor lists say how many
  * @throws InvalidInput
  */
-export function planSweep(request: SweepRequest, samplingSeed: number): SweepPlan {
-  const members = membersOf(request);
+export function planSweep(request: SweepRequest, samplingSeed: number, usual = defaultMembers): SweepPlan {
+  const members = membersOf(request, usual);
   const ownSeeds = Float64Array.from({ length: members }, (_, r) => firstSeed + r);
   const settings = { seed: ownSeeds, ...columnsOf(request, members, samplingSeed) };
   const varied = axes.filter((axis) => settings[axis] && isVaried(settings[axis]));

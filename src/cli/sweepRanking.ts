@@ -9,6 +9,14 @@ export interface Ranking {
   readonly learned: ReadonlyMap<number, number>;
 }
 
+/** What networks are ranked by, [members]. */
+export interface Ranked {
+  /** Not finite where a network has stopped. */
+  readonly losses: FloatArray;
+  /** Steps that each was trained for, where they differ: those with more come first. */
+  readonly steps?: Float64Array | undefined;
+}
+
 /** Members that share their finite loss with another. */
 export function tiedMembers(losses: FloatArray): number[] {
   const counts = new Map<number, number>();
@@ -20,15 +28,16 @@ export function tiedMembers(losses: FloatArray): number[] {
 }
 
 /**
- * All members, least loss first; of equal ones first the one with the smaller training loss, then the one with the smaller
- * number; last those without a finite loss.
+ * All members, least loss first, among those with as many steps; of equal ones first the one with the smaller training loss, then the one
+ * with the smaller number; last those without a finite loss.
  * @param learned training losses, at least of the members that tie
  */
-export function rankingOf(losses: FloatArray, learned: ReadonlyMap<number, number> = new Map()): number[] {
+export function rankingOf({ losses, steps }: Ranked, learned: ReadonlyMap<number, number> = new Map()): number[] {
   const finite = bestMembers(losses, losses.length);
   const others = Array.from(losses.keys()).filter((member) => !Number.isFinite(losses[member]));
   const second = (member: number): number => learned.get(member) ?? Number.POSITIVE_INFINITY;
   const compare = (a: number, b: number): number => {
+    if (steps && steps[a] !== steps[b]) return steps[b]! - steps[a]!;
     if (losses[a] !== losses[b]) return losses[a]! - losses[b]!;
     return second(a) === second(b) ? a - b : second(a) - second(b);
   };
@@ -54,17 +63,16 @@ async function lossesOf(
 /**
  * Ranks networks by their losses over the rows held out. The rows that they learned from are many more: they are scored for the
  * `top` best and where a tie asks for it.
- * @param losses [members], not finite where a network has stopped
  */
 export async function rankNetworks(
   model: Model<AnyNetwork>,
   prepared: Prepared,
-  losses: FloatArray,
+  ranked: Ranked,
   top: number,
 ): Promise<Ranking> {
-  if (!prepared.validation) return { ranking: rankingOf(losses), learned: new Map() };
-  const tied = await lossesOf(model, prepared, tiedMembers(losses));
-  const ranking = rankingOf(losses, tied);
+  if (!prepared.validation) return { ranking: rankingOf(ranked), learned: new Map() };
+  const tied = await lossesOf(model, prepared, tiedMembers(ranked.losses));
+  const ranking = rankingOf(ranked, tied);
   const untold = ranking.slice(0, top).filter((member) => !tied.has(member));
   return { ranking, learned: new Map([...tied, ...(await lossesOf(model, prepared, untold))]) };
 }

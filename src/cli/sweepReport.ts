@@ -1,4 +1,5 @@
 import type { FloatArray } from "../node.ts";
+import { rungsLeft } from "./halving.ts";
 import { counted, grouped, percent, short } from "./numbers.ts";
 import type { Output } from "./output.ts";
 import { type Axis, type SweepPlan, axes } from "./sweepPlan.ts";
@@ -66,8 +67,8 @@ const valueColumn = ({ title, ...options }: ColumnOptions, values: FloatArray): 
   valueOf: (member) => finite(values[member]),
 });
 
-const stepColumn = (key: string, values: FloatArray): Column => ({
-  ...valueColumn({ key, show: grouped }, values),
+const stepColumn = (key: string, values: FloatArray, title?: string): Column => ({
+  ...valueColumn({ key, show: grouped, ...(title !== undefined && { title }) }, values),
   valueOf: (member) => stepOf(values[member]),
 });
 
@@ -82,7 +83,7 @@ function settingColumns({ settings, varied }: SweepPlan): Column[] {
 }
 
 function scoreColumns({ scores, isHeldOut, learned }: SweepResults): Column[] {
-  const { losses, accuracies } = scores;
+  const { losses, accuracies, memberMetrics = {} } = scores;
   const name = isHeldOut ? "heldOut" : "training";
   const title = isHeldOut ? "held-out loss" : "training loss";
   const learnedLoss = {
@@ -95,7 +96,22 @@ function scoreColumns({ scores, isHeldOut, learned }: SweepResults): Column[] {
   return [
     valueColumn({ key: `${name}Loss`, title, show: short }, losses),
     ...(accuracies ? [valueColumn({ key: `${name}Accuracy`, title: "accuracy", show: percent }, accuracies)] : []),
+    ...Object.entries(memberMetrics).map(([metric, values]) =>
+      valueColumn({ key: `${name}${metric[0]!.toUpperCase()}${metric.slice(1)}`, title: metric, show: short }, values!),
+    ),
     ...(isHeldOut ? [learnedLoss] : []),
+  ];
+}
+
+/** How far each network came in successive halving. */
+function halvingColumns({ halving }: SweepResults): Column[] {
+  if (!halving) return [];
+  const { bracketOf, steps } = halving;
+  const brackets = Float64Array.from(bracketOf, (bracket) => bracket + 1);
+  return [
+    ...(brackets.some((bracket) => bracket > 1) ? [stepColumn("bracket", brackets, "bracket")] : []),
+    stepColumn("steps", steps, "steps"),
+    stepColumn("leftAtRung", rungsLeft(halving), "left at rung"),
   ];
 }
 
@@ -111,7 +127,7 @@ export function reportOf(plan: SweepPlan, results: SweepResults): SweepReport {
   const losses = rankedLosses(scores, training);
   const quantiles = quantilesOf(losses, shares);
   return {
-    columns: [...scoreColumns(results), ...settingColumns(plan), ...stepColumns(results)],
+    columns: [...scoreColumns(results), ...settingColumns(plan), ...halvingColumns(results), ...stepColumns(results)],
     ranking,
     quantiles: shares.map((share, k) => ({ share, loss: quantiles[k]! })),
     stopped: stoppedOf(training),
@@ -150,7 +166,7 @@ export function csvOf({ columns: all, ranking }: SweepReport): string {
 }
 
 /** Cells in columns, right-aligned. */
-function alignRight(rows: readonly (readonly string[])[]): string[] {
+export function alignRight(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column]!)).join("  "));
 }

@@ -1,11 +1,12 @@
-import type { FloatArray, MemberResults, Scores } from "../node.ts";
+import type { Evaluation, FloatArray, HalvingResult, MemberResults, Scores } from "../node.ts";
 import type { Ranking } from "./sweepRanking.ts";
 
 /** How the networks of a sweep did. */
 export interface SweepResults extends Ranking {
   readonly training: MemberResults;
   /** After the last step, over the rows that were held out, or where there are none over those that were learned from. */
-  readonly scores: Scores;
+  readonly scores: Scores & Pick<Partial<Evaluation>, "memberMetrics">;
+  readonly halving?: HalvingResult | undefined;
   readonly isHeldOut: boolean;
   /** Rows that the scores are taken over. */
   readonly rows: number;

@@ -1,8 +1,11 @@
 import type { Optimizer } from "../node.ts";
-import type { OutputFile } from "./outputFile.ts";
+import { type OutputFile, claimOutput, sweepTableKind } from "./outputFile.ts";
 import { scheduleOf } from "./scheduleFlag.ts";
 import { regularisationOf } from "./regularisation.ts";
 import { updateOptionsOf } from "./updateFlags.ts";
+import type { MetricName } from "../data.ts";
+import type { CheckpointFlags } from "./checkpointing.ts";
+import type { HalvingFlags } from "./halving.ts";
 import type { SweepPlan } from "./sweepPlan.ts";
 import type { Values } from "./sweepValues.ts";
 import { type CommonFlags, optimizerOf } from "./trainFlags.ts";
@@ -10,7 +13,7 @@ import type { Session } from "./training.ts";
 import type { SessionOptions } from "./training.ts";
 
 /** Options of `thalweg sweep` as commander hands them over. */
-export interface SweepFlags extends CommonFlags {
+export interface SweepFlags extends CommonFlags, CheckpointFlags, HalvingFlags {
   readonly learningRate?: Values;
   readonly momentum?: Values;
   readonly weightDecay?: Values;
@@ -20,6 +23,11 @@ export interface SweepFlags extends CommonFlags {
   readonly splitSeed: number;
   readonly top: number;
   readonly csv?: string;
+  readonly metrics?: readonly MetricName[];
+  /** True and "latest": the newest; else a file or a folder. */
+  readonly resume?: string | true;
+  /** Parts of the rows that are held out in turn. */
+  readonly folds?: number;
 }
 
 /** A training whose model is a population. */
@@ -63,4 +71,14 @@ export function optionsOf(flags: SweepFlags, plan: SweepPlan, member?: number): 
     ...(member === undefined && { perMember }),
     ...(flags.bootstrap && { bootstrap: true }),
   };
+}
+
+/** Where the table of all networks goes. */
+export function claimTable(
+  input: string,
+  { csv, force = false }: SweepFlags,
+  model: OutputFile,
+): OutputFile | undefined {
+  if (csv === undefined) return undefined;
+  return claimOutput({ file: csv, flag: "--csv", kind: sweepTableKind, inputs: [input], others: [model], force });
 }

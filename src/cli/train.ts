@@ -4,8 +4,6 @@ import {
   type Checkpoint,
   type Device,
   type FloatArray,
-  InvalidInput,
-  type MetricOptions,
   type Model,
   type Optimizer,
   createModel,
@@ -18,14 +16,15 @@ import { openDevice, readTableFile } from "./files.ts";
 import { tellFolds, withFolds } from "./folds.ts";
 import { claimHistory } from "./historyFile.ts";
 import type { Interrupts } from "./interrupts.ts";
+import { metricOptions } from "./metrics.ts";
 import { counted, grouped } from "./numbers.ts";
 import { type Output, createOutput } from "./output.ts";
 import { describeOutputs } from "./outputFile.ts";
 import { type ProgressView, createProgressView } from "./progress.ts";
 import { readOptionsForTraining } from "./readFlags.ts";
 import { describeSchedule, scheduleOf } from "./scheduleFlag.ts";
-import { keptFlags, resume, type Resumed } from "./resume.ts";
-import { monitoredOf, requireStopping, stoppingOf } from "./stopping.ts";
+import { inOwnWords, keptFlags, resume, tellOtherDevice } from "./resume.ts";
+import { requireStopping, stoppingOf } from "./stopping.ts";
 import { regularisationOf } from "./regularisation.ts";
 import { updateOptionsOf } from "./updateFlags.ts";
 import { type TrainFlags, networkOf, optimizerOf } from "./trainFlags.ts";
@@ -42,16 +41,10 @@ import {
   save,
   type SessionOptions,
   scoreHeldOut,
+  stepsPerEpoch,
   tellStopping,
 } from "./training.ts";
 import { exitCodeOfChecks, isVerified, requireVerified, verify } from "./verify.ts";
-
-/** Metrics of numbers are told in the units of the table. */
-function metricOptions(flags: TrainFlags, { target }: Preprocessing): MetricOptions {
-  const metrics = new Set([...(flags.metrics ?? []), ...monitoredOf(flags)]);
-  if (metrics.size === 0) return {};
-  return { metrics: [...metrics], ...(target.kind === "number" && { targetUnits: target.columns }) };
-}
 
 const optionsOf = (flags: TrainFlags, prepared: Prepared, optimizer: Optimizer): SessionOptions => ({
   optimizer,
@@ -163,8 +156,7 @@ async function createTrainingModel(
   });
 }
 
-const stepsOf = ({ epochs, batchSize }: TrainFlags, { trainingRows }: Prepared): number =>
-  epochs * Math.ceil(trainingRows / Math.min(batchSize, trainingRows));
+const stepsOf = (flags: TrainFlags, prepared: Prepared): number => flags.epochs * stepsPerEpoch(flags, prepared);
 
 /** A run whose last step was done when it was cut off. */
 function doneBefore({ output }: Session<TrainFlags>, { step }: Checkpoint): Outcome {
@@ -172,20 +164,13 @@ function doneBefore({ output }: Session<TrainFlags>, { step }: Checkpoint): Outc
   return { last: undefined, finished: true, stepsBefore: step };
 }
 
+const command = "train";
+
 interface TrainCall {
   readonly flags: TrainFlags;
   readonly interrupts: Interrupts;
   /** Whether an option was typed. */
   readonly isTyped: (key: string) => boolean;
-}
-
-/** Library's words about a run that goes on, in those of the command line. */
-function inOwnWords(error: unknown, { table }: Session<TrainFlags>): unknown {
-  if (!(error instanceof InvalidInput) || !error.fault.place.startsWith("train: resume: ")) return error;
-  const what = error.fault.place.slice("train: resume: ".length);
-  const { expected, got } = error.fault;
-  const fix = "pass the table of that run, or start a new one without --resume";
-  return new InvalidInput({ place: `--resume: ${what} of ${table.place}`, expected, got, fix });
 }
 
 /** What the command writes at its end. */
@@ -199,12 +184,6 @@ function viewOf(output: Output, { epochs, chart }: TrainFlags, { history }: Pick
   return history?.watching(view) ?? view;
 }
 
-function tellOtherDevice(output: Output, resumed: Resumed | undefined, device: Device): void {
-  const before = resumed?.saved.run["device"];
-  if (before === undefined || before === device.name) return;
-  output.info("note", `the run was on ${String(before)} before: the last bits of what follows may differ`);
-}
-
 /** Throws `InvalidInput` on flags that do not fit the table, before a device is opened. */
 function requireFitting(flags: TrainFlags, prepared: Prepared): void {
   requireMetrics("train", flags.metrics ?? [], prepared.preprocessing);
@@ -215,9 +194,10 @@ function requireFitting(flags: TrainFlags, prepared: Prepared): void {
 /** `thalweg train FILE`: wrong flags and data are told before a device is opened. */
 export async function train(file: string, { flags: typed, interrupts, isTyped }: TrainCall): Promise<void> {
   const output = createOutput(typed);
-  const resumed = typed.resume === undefined ? undefined : await resume(output, file, typed, isTyped);
+  const resumed =
+    typed.resume === undefined ? undefined : await resume(output, file, { flags: typed, command, isTyped });
   const flags = withFolds(resumed?.flags ?? typed);
-  const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file });
+  const place = claimCheckpoints({ flags, table: file, resumed: resumed?.file, command });
   const optimizer = optimizerOf(flags);
   const files = claimFiles(file, flags);
   const table = await readTableFile(output, file, readOptionsForTraining(flags));
@@ -239,11 +219,11 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       const run = { flags: keptFlags(flags), device: device.name };
       return { network, members, checkpoint: state, preprocessing, run };
     };
-    const checkpointing = place && new Checkpointing({ flags, table: file, place, contentOf, say });
+    const checkpointing = place && new Checkpointing({ flags, table: file, place, command, contentOf, say });
     const session = { flags, output, interrupts, table, prepared, options, model, ...files, checkpointing };
     try {
       await announce(session, device);
-      tellOtherDevice(output, resumed, device);
+      tellOtherDevice(output, resumed?.saved, device);
       const folds =
         flags.folds !== undefined && !resumed
           ? await tellFolds(session, metricOptions(flags, preprocessing))
@@ -255,7 +235,7 @@ export async function train(file: string, { flags: typed, interrupts, isTyped }:
       });
     } catch (error) {
       if (exitCodeOf(error) === exitCodes.diverged[0]) await checkpointing?.end(); // it would diverge again
-      throw inOwnWords(error, session);
+      throw inOwnWords(error, table);
     }
     model.dispose();
   } finally {

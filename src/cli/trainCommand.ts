@@ -62,7 +62,8 @@ export function addTrainCommand(program: Command, interrupts: Interrupts): void 
     withConfig<TrainFlags>(command, async (flags, isTyped) => {
       if (!flags.printConfig) return train(file, { flags, interrupts, isTyped });
       const quiet = createOutput({ quiet: true });
-      const resumed = flags.resume === undefined ? undefined : await resume(quiet, file, flags, isTyped);
+      const resumed =
+        flags.resume === undefined ? undefined : await resume(quiet, file, { flags, command: "train", isTyped });
       return createOutput({}).write(configText(command, resumed?.flags ?? flags));
     }),
   );

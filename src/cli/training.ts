@@ -56,6 +56,8 @@ export interface Session<Flags extends CommonFlags = CommonFlags> {
   readonly reductions?: Reductions;
   /** Where its states go while it goes on. */
   readonly checkpointing?: Checkpointing | undefined;
+  /** Steps that led to the model, where these are not all of the options. */
+  readonly steps?: number | undefined;
 }
 
 export interface Outcome {
@@ -150,16 +152,17 @@ export async function runTraining(session: Session, view: ProgressView): Promise
 
 /**
  * Written before it is judged: a signal or a failed check afterwards costs no training.
+ * @param trained the training whose state is kept, where the model is one of its members
  * @returns what to tell of it
  */
-export async function save(session: Session, outcome: Outcome): Promise<string> {
+export async function save(session: Session, outcome: Outcome, trained = session): Promise<string> {
   const { model } = session;
   const { checkpoint } = model;
   const steps = (outcome.lost ? checkpoint?.step : outcome.last?.step) ?? checkpoint?.step ?? outcome.stepsBefore ?? 0;
   const parameters = outcome.lost ? checkpoint!.parameters : await model.readParameters();
   const bytes = modelBytes(session, { parameters, step: steps, finished: outcome.finished });
   const kept = session.file.write(bytes, outcome.finished);
-  await keepState(session, outcome);
+  await keepState(trained, outcome);
   session.interrupts.end(session.file.path);
   return `${session.file.path} (${byteSize(bytes.length)})${describeKept(kept)}`;
 }
@@ -200,10 +203,13 @@ function modelBytes(
   return encodeModel({ network, members, parameters, preprocessing: prepared.preprocessing, training });
 }
 
+export const stepsPerEpoch = ({ batchSize }: CommonFlags, { trainingRows }: Prepared): number =>
+  Math.ceil(trainingRows / Math.min(batchSize, trainingRows));
+
 /** Tells when members stopped, where they might. */
 export function tellStopping({ model, output, flags, prepared }: Session): void {
   const { earlyStopping, reduceOnPlateau } = model;
-  const perEpoch = Math.ceil(prepared.trainingRows / Math.min(flags.batchSize, prepared.trainingRows));
+  const perEpoch = stepsPerEpoch(flags, prepared);
   if (earlyStopping) output.result("training", describeStopping(earlyStopping, { perEpoch, epochs: flags.epochs }));
   if (reduceOnPlateau) output.result(earlyStopping ? "" : "training", describeReductions(reduceOnPlateau, perEpoch));
 }

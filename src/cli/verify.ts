@@ -115,10 +115,11 @@ async function verifyWebgpu(
 
 /** Tells how far the model, and where it is asked for the same training on WebGPU, is from float64 after the same steps. */
 export async function verify(session: Session, outcome: Outcome, initialParameters: FloatArray): Promise<Verified> {
-  const { model, prepared, options, output, flags, reductions } = session;
+  const { model, prepared, options, output, flags, reductions, steps: done } = session;
   output.info("check", "taking the same steps in float64 on the CPU");
   const announce = announceLength(output);
-  const request = { initialParameters, data: prepared.training, options, ...(reductions && { reductions }) };
+  const known = { ...(reductions && { reductions }), ...(done !== undefined && { steps: done }) };
+  const request = { initialParameters, data: prepared.training, options, ...known };
   const verification = await working(output, "comparing with float64", (tell) => {
     const onProgress = (progress: ReadProgress): void => {
       tell(progress);
@@ -131,7 +132,7 @@ export async function verify(session: Session, outcome: Outcome, initialParamete
   const machine = await machineOf(session);
   if (!flags.verifyWebgpu || machine === "gpu" || machine === "software") return { verification };
   const { earlyStopping: _, validation, epochs, ...others } = options;
-  const steps = model.earlyStopping?.steps[0]; // of one member: with more it was refused
+  const steps = done ?? model.earlyStopping?.steps[0]; // of one member: with more it was refused
   const length = steps === undefined ? { ...(epochs !== undefined && { epochs }) } : { steps };
   const judged = options.reduceOnPlateau && validation && { validation }; // by which it reduces its own rate
   const { initialParameters: _initial, data } = request;

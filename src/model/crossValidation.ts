@@ -20,6 +20,7 @@ const refused = [
   "earlyStopping",
   "reduceOnPlateau",
   "halving",
+  "mixup",
   "resume",
   "checkpoint",
   "perMember",

@@ -21,6 +21,7 @@ import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
 import type { MetricOptions } from "./measure.ts";
 import { type LabelOptions, labelOptions, trainingRows } from "./trainingRows.ts";
+import type { Mixup } from "./mixup.ts";
 import { checkedPerMember } from "./perMember.ts";
 import type { ScheduleOption } from "./scheduleOption.ts";
 import type { Judging, JudgingOptions } from "./judging.ts";
@@ -89,6 +90,11 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly checkpoint?: CheckpointOptions;
   /** Held-out rows, evaluated with every progress event. */
   readonly validation?: Dataset;
+  /**
+   * Learn from mixtures of two rows, which are made once, on the host (Zhang et al. 2018). An epoch is as many mixtures as there are rows. Not for
+   * numbers of categories.
+   */
+  readonly mixup?: Mixup;
   /** Default: every 200 ms, and at the end; with early stopping or reductions on plateaus whenever members are judged. */
   readonly logInterval?: LogInterval;
   readonly signal?: AbortSignal;
@@ -157,6 +163,7 @@ const known = [
   "earlyStopping",
   "reduceOnPlateau",
   "halving",
+  "mixup",
   "logInterval",
   "signal",
 ];
@@ -241,6 +248,8 @@ function optionalSettings(options: TrainOptions, optimizer: Optimizer, members: 
 interface HeldOutMembers {
   readonly members: number;
   readonly heldOut?: RunSettings["heldOut"];
+  /** What is learned from instead of the rows themselves. */
+  readonly mixed?: Dataset;
 }
 
 /** Names are checked when the metrics are loaded. */
@@ -259,9 +268,8 @@ function planWithoutSchedule(
   network: AnyNetwork,
   data: Dataset,
   options: TrainOptions,
-  of: number | HeldOutMembers,
+  { members, heldOut, mixed = data }: HeldOutMembers,
 ): TrainPlan {
-  const { members, heldOut } = typeof of === "number" ? { members: of } : of;
   requireOptions("train", options, known);
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network) - (heldOut?.rows ?? 0);
@@ -274,7 +282,7 @@ function planWithoutSchedule(
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
   const settings = {
-    data: trainingRows(network, data, options),
+    data: trainingRows(network, mixed, options),
     optimizer: surrounded,
     batchSize: size,
     shuffle,
@@ -343,8 +351,11 @@ export async function planTraining(
   options: TrainOptions,
   of: number | HeldOutMembers,
 ): Promise<TrainPlan> {
-  const members = typeof of === "number" ? of : of.members;
-  const plan = await withJudging(planWithoutSchedule(network, data, options, of), options, { network, members });
+  const { members, heldOut } = typeof of === "number" ? { members: of } : of;
+  const mixup = options?.mixup;
+  const mixed = mixup && (await import("./mixup.ts")).mixedRows(network, data, mixup);
+  const rows = { members, ...(heldOut && { heldOut }), ...(mixed && { mixed }) };
+  const plan = await withJudging(planWithoutSchedule(network, data, options, rows), options, { network, members });
   const { totalSteps, settings, judging } = plan;
   const { schedule, resume } = options;
   if (resume !== undefined) {

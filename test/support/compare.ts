@@ -80,11 +80,15 @@ export function relativeDistance(a: ArrayLike<number>, b: ArrayLike<number>): nu
 
 /** 64 bits of FNV-1a over the bytes, as hexadecimal: equal bits, equal text. */
 export function hashOf(...parts: readonly ArrayBufferView[]): string {
-  let hash = 0xcbf29ce484222325n;
+  let [high, low] = [0xcbf29ce4, 0x84222325];
   for (const part of parts) {
-    for (const byte of new Uint8Array(part.buffer, part.byteOffset, part.byteLength)) {
-      hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+    const bytes = new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+    for (let at = 0; at < bytes.length; at++) {
+      const word = (low ^ bytes[at]!) >>> 0;
+      const product = word * 0x1b3; // of the prime 2⁴⁰ + 0x1b3; exact below 2⁵³
+      high = (Math.imul(high, 0x1b3) + Math.floor(product / 2 ** 32) + (word << 8)) >>> 0;
+      low = product >>> 0;
     }
   }
-  return hash.toString(16).padStart(16, "0");
+  return [high, low].map((word) => word.toString(16).padStart(8, "0")).join("");
 }

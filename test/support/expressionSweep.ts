@@ -76,12 +76,48 @@ function slopesOf(primitive: keyof typeof primitives): ((...operands: number[]) 
   return made;
 }
 
+/** Values of the nodes of an expression, and what each may be off by. */
+interface Judgements {
+  readonly values: Float64Array;
+  readonly errors: Float64Array;
+}
+
 /** A choice, where the operands compared may be off by more than their distance, may fall on either side. */
-function judgeChoice(own: number, [left, right, a, b]: readonly Judged[]): number {
-  const chosen = own === a!.value ? a! : b!;
-  const isClear = Math.abs(left!.value - right!.value) > left!.error + right!.error;
-  const exactly = left!.error + right!.error === 0;
-  return isClear || exactly ? chosen.error : Math.max(a!.error, b!.error) + Math.abs(a!.value - b!.value);
+function errorOfChoice(own: number, { values, errors }: Judgements, operands: readonly number[]): number {
+  const [left, right, a, b] = operands as [number, number, number, number];
+  const chosen = own === values[a] ? a : b;
+  const uncertainty = errors[left]! + errors[right]!;
+  const isClear = Math.abs(values[left]! - values[right]!) > uncertainty;
+  if (isClear || uncertainty === 0) return errors[chosen]!;
+  return Math.max(errors[a]!, errors[b]!) + Math.abs(values[a]! - values[b]!);
+}
+
+type Numeric = (...operands: number[]) => number;
+
+/** A function of up to four operands at their places: a spread would take most of the time. */
+function called(f: Numeric, { values }: Judgements, at: readonly number[]): number {
+  const first = values[at[0]!]!;
+  if (at.length === 1) return f(first);
+  const second = values[at[1]!]!;
+  if (at.length === 2) return f(first, second);
+  const third = values[at[2]!]!;
+  return at.length === 3 ? f(first, second, third) : f(first, second, third, values[at[3]!]!);
+}
+
+/** Judges the application of a primitive to operands that have been judged. */
+function judgePrimitive(name: keyof typeof primitives, all: Judgements, operands: readonly number[]): Judged {
+  const { compute, bound } = primitives[name];
+  const value = called(compute, all, operands);
+  if (Math.abs(value) > largest) return { value, error: Number.POSITIVE_INFINITY };
+  if (name.startsWith("where")) return { value, error: errorOfChoice(value, all, operands) };
+  const derivatives = slopesOf(name);
+  let carried = 0;
+  for (let at = 0; at < derivatives.length; at++) {
+    const error = all.errors[operands[at]!]!;
+    if (error !== 0) carried += error * Math.abs(called(derivatives[at]!, all, operands));
+  }
+  const own = called((...values) => bound(value, ...values), all, operands);
+  return { value, error: carried + own + smallestNormal };
 }
 
 /**
@@ -93,32 +129,23 @@ export function errorBoundOf(
   names: readonly string[],
 ): (...inputs: readonly (number | Judged)[]) => Judged {
   const order = inOrder([output]);
-  const judge = (
-    node: Expression,
-    inputs: readonly (number | Judged)[],
-    known: ReadonlyMap<Expression, Judged>,
-  ): Judged => {
-    if (node.kind === "input") {
-      const own = inputs[names.indexOf(node.name)]!;
-      return typeof own === "number" ? { value: own, error: 0 } : own;
-    }
+  const operandsOf = order.map(({ operands }) => operands.map((operand) => order.indexOf(operand)));
+  const inputOf = order.map((node) => (node.kind === "input" ? names.indexOf(node.name) : -1));
+  const all = { values: new Float64Array(order.length), errors: new Float64Array(order.length) };
+  const judge = (at: number, inputs: readonly (number | Judged)[]): number | Judged => {
+    const node = order[at]!;
+    if (node.kind === "input") return inputs[inputOf[at]!]!;
     if (node.kind === "constant") return { value: node.value, error: Math.abs(node.value - Math.fround(node.value)) };
-    const { compute, bound } = primitives[node.primitive!];
-    const operands = node.operands.map((operand) => known.get(operand)!);
-    const values = operands.map(({ value }) => value);
-    const value = compute(...values);
-    if (Math.abs(value) > largest) return { value, error: Number.POSITIVE_INFINITY };
-    if (node.primitive!.startsWith("where")) return { value, error: judgeChoice(value, operands) };
-    const carried = slopesOf(node.primitive!).reduce((sum, slope, at) => {
-      const { error } = operands[at]!;
-      return error === 0 ? sum : sum + error * Math.abs(slope(...values));
-    }, 0);
-    return { value, error: carried + bound(value, ...values) + smallestNormal };
+    return judgePrimitive(node.primitive!, all, operandsOf[at]!);
   };
+  const last = order.indexOf(output);
   return (...inputs) => {
-    const known = new Map<Expression, Judged>();
-    for (const node of order) known.set(node, judge(node, inputs, known));
-    return known.get(output)!;
+    for (let at = 0; at < order.length; at++) {
+      const judged = judge(at, inputs);
+      all.values[at] = typeof judged === "number" ? judged : judged.value;
+      all.errors[at] = typeof judged === "number" ? 0 : judged.error;
+    }
+    return { value: all.values[last]!, error: all.errors[last]! };
   };
 }
 
@@ -131,8 +158,10 @@ export function worstError(
 ): { readonly ratio: number; readonly text: string } {
   const judge = errorBoundOf(output, names);
   let worst = { ratio: 0, text: "nowhere" };
-  for (const [index, value] of got.entries()) {
-    const inputs = points.map((values) => values[index]!);
+  const inputs: number[] = [];
+  for (let index = 0; index < got.length; index++) {
+    const value = got[index]!;
+    for (let at = 0; at < points.length; at++) inputs[at] = points[at]![index]!;
     const { value: wanted, error } = judge(...inputs);
     if (!Number.isFinite(wanted) || Math.abs(wanted) + error > largest || !Number.isFinite(error)) continue;
     const distance = Math.abs(value - wanted);

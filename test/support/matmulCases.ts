@@ -46,8 +46,12 @@ export type Operand = ReturnType<typeof operandOf>;
 
 /** The product in float64, of the values or of their magnitudes. */
 export function productOf(one: Case, operands: readonly Operand[], ofMagnitudes: boolean): Float64Array {
-  const take = (value: number): number => (ofMagnitudes ? Math.abs(value) : value);
-  const [a, b] = operands.map((operand) => ({ ...operand, values: Float64Array.from(operand.values, take) }));
+  const take = (values: Float32Array): Float64Array => {
+    const taken = new Float64Array(values);
+    if (ofMagnitudes) for (let at = 0; at < taken.length; at++) taken[at] = Math.abs(taken[at]!);
+    return taken;
+  };
+  const [a, b] = operands.map((operand) => ({ ...operand, values: take(operand.values) }));
   const out = new Float64Array(one.batch.reduce((product, size) => product * size, one.m * one.n));
   matmul({ ...one, a: a!, b: b!, out });
   return out;

@@ -14,5 +14,7 @@ export function createUniform(seed: number): () => number {
 /** `length` f32 values in [−scale, scale). */
 export function randomFloats(seed: number, length: number, scale = 1): Float32Array {
   const uniform = createUniform(seed);
-  return Float32Array.from({ length }, () => scale * (2 * uniform() - 1));
+  const values = new Float32Array(length);
+  for (let at = 0; at < length; at++) values[at] = scale * (2 * uniform() - 1);
+  return values;
 }

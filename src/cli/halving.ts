@@ -1,0 +1,121 @@
+import type { Command } from "commander";
+import type { Prepared } from "../data.ts";
+import { type Halving, type HalvingResult, hyperbandMembers, InvalidInput, type TrainOptions } from "../node.ts";
+import { integer } from "./flags.ts";
+import { counted, grouped } from "./numbers.ts";
+import type { StoppingFlags } from "./stopping.ts";
+
+// Successive halving and Hyperband on the command line: options, what they ask for, and what is told of them.
+
+export interface HalvingFlags {
+  /** The factor; true: the usual one. */
+  readonly halving?: number | true;
+  readonly hyperband?: number | true;
+  readonly minEpochs?: number;
+}
+
+export const addHalvingOptions = (command: Command): Command =>
+  command
+    .option(
+      "--halving [factor]",
+      "compare the networks at rungs by the rows held out: the best 1 / factor go on, the others stop (factor: 3)",
+      integer("--halving", 2, 2 ** 20),
+    )
+    .option(
+      "--hyperband [factor]",
+      "the same in brackets, each of which begins at a later rung; without --members as many networks as Hyperband has",
+      integer("--hyperband", 2, 2 ** 20),
+    )
+    .option(
+      "--min-epochs <count>",
+      "before the first rung of --halving or --hyperband (default: 1)",
+      integer("--min-epochs", 1, 2 ** 32),
+    );
+
+/** The flag that asks for it. */
+const flagOf = ({ halving, hyperband }: HalvingFlags): "--halving" | "--hyperband" | undefined =>
+  halving === undefined ? (hyperband === undefined ? undefined : "--hyperband") : "--halving";
+
+const factorOf = ({ halving, hyperband }: HalvingFlags): number => {
+  const factor = halving ?? hyperband;
+  return typeof factor === "number" ? factor : 3;
+};
+
+/** Networks where neither their number nor lists say how many; undefined: the usual number. */
+export const hyperbandNetworks = (flags: HalvingFlags & { readonly epochs: number }): number | undefined =>
+  flags.hyperband === undefined
+    ? undefined
+    : Math.max(2, hyperbandMembers(Math.max(1, flags.epochs / (flags.minEpochs ?? 1)), factorOf(flags)));
+
+function refuse(place: string, expected: string, got: string, fix: string): never {
+  throw new InvalidInput({ place, expected, got, fix });
+}
+
+/**
+ * What the flags ask for.
+ * @throws InvalidInput where they do not fit each other
+ */
+export function halvingOf(
+  flags: HalvingFlags & StoppingFlags & { readonly epochs: number; readonly folds?: number },
+  { validation }: Pick<Prepared, "validation">,
+): Pick<TrainOptions, "halving" | "validation"> | undefined {
+  const { halving, hyperband, minEpochs, patience, monitor, folds, epochs } = flags;
+  const flag = flagOf(flags);
+  if (flag === undefined) {
+    if (minEpochs === undefined) return undefined;
+    const expected = "--halving or --hyperband beside it: the epochs before their first rung";
+    return refuse("--min-epochs", expected, "neither", "add --halving");
+  }
+  if (halving !== undefined && hyperband !== undefined)
+    refuse("--halving", "no --hyperband beside it", "both", "leave one of them out");
+  if (patience !== undefined) refuse(flag, "no --patience beside it", "both", "leave one of them out");
+  if (folds !== undefined) {
+    const expected = "no --folds beside it: networks are compared on the rows held out, of which folds leave none";
+    refuse(flag, expected, "both", "leave one of them out");
+  }
+  if (!validation) {
+    const fix = `leave --validation at its default, or ${flag} out`;
+    return refuse(flag, "rows that are held out", "--validation 0", fix);
+  }
+  const factor = factorOf(flags);
+  if (epochs < factor * (minEpochs ?? 1)) {
+    const expected = `at least ${grouped(factor * (minEpochs ?? 1))} epochs, the factor times those before the first rung`;
+    refuse(flag, expected, `--epochs ${epochs}`, "train for more --epochs");
+  }
+  const rule: Halving = {
+    factor,
+    ...(hyperband !== undefined && { hyperband: true }),
+    ...(minEpochs !== undefined && { minEpochs }),
+    ...(monitor !== undefined && { metric: monitor }),
+  };
+  return { halving: rule, validation };
+}
+
+/** One sentence of what is going to be done: `the best third of the networks goes on from each rung (factor 3)`. */
+export function describeHalving({ factor = 3, hyperband = false, minEpochs = 1, metric = "loss" }: Halving): string {
+  const how = `the best 1 / ${factor} by held-out ${metric} go on from each rung, the first after ${counted(minEpochs, "epoch")} or more`;
+  return hyperband ? `Hyperband: ${how}, in brackets that begin later and later` : how;
+}
+
+/** `27 networks to 9 after epoch 2, 9 to 3 after epoch 6`, a line for each bracket. */
+export function halvingLines({ rungs, bracketOf }: HalvingResult, perEpoch: number): string[] {
+  const brackets = bracketOf.reduce((most, bracket) => Math.max(most, bracket), 0) + 1;
+  const epochOf = (step: number): string => String(Number((step / perEpoch).toFixed(2)));
+  return Array.from({ length: brackets }, (_, bracket) => {
+    const own = rungs.filter((rung) => rung.bracket === bracket);
+    const size = bracketOf.reduce((count, each) => count + (each === bracket ? 1 : 0), 0);
+    const steps = own.map(({ step, kept }) => `${grouped(kept)} after epoch ${epochOf(step)}`);
+    const text =
+      own.length === 0
+        ? `${counted(size, "network")} to the end`
+        : `${counted(size, "network")} to ${steps.join(", ")}`;
+    return brackets > 1 ? `bracket ${bracket + 1}: ${text}` : text;
+  });
+}
+
+/** Number of the rung, from 1, of its bracket from which each network did not go on, [members]; −1 where it went on. */
+export const rungsLeft = ({ rungs, bracketOf, stoppedSteps }: HalvingResult): Float64Array =>
+  stoppedSteps.map((stopped, member) => {
+    const own = rungs.filter(({ bracket }) => bracket === bracketOf[member]);
+    return stopped < 0 ? -1 : own.findIndex(({ step }) => step === stopped) + 1;
+  });
