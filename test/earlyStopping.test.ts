@@ -388,11 +388,15 @@ test("members are judged as often as the rule says, whenever events are told", a
   using whole = await open(reference, all);
   const { earlyStopping: wanted } = await whole.fit(data, { ...options, earlyStopping: rule });
   using model = await open(reference, all);
-  const steps: number[] = [];
+  const told: [number, boolean][] = [];
   const earlyStopping = { ...rule, interval: { epochs: 1 } };
-  for await (const { step } of model.train(data, { ...options, earlyStopping, logInterval: { steps: 2 } }))
-    steps.push(step);
-  expect(steps.slice(0, 7)).toEqual([2, 4, 5, 6, 8, 10, 12]);
+  const events = model.train(data, { ...options, earlyStopping, logInterval: { steps: 2 } });
+  for await (const { step, validation: scores } of events) {
+    told.push([step, scores !== undefined]);
+    if (scores) expect((await model.evaluate(validation)).losses).toEqual(scores.losses);
+  }
+  expect(told.slice(0, 7).map(([step]) => step)).toEqual([2, 4, 5, 6, 8, 10, 12]);
+  expect(told.every(([step, isScored]) => isScored === (step % 5 === 0))).toBe(true);
   expect(model.earlyStopping).toEqual(wanted);
   using seldom = await open(reference, all);
   const { earlyStopping: result, history } = await seldom.fit(data, {

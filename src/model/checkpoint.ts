@@ -10,7 +10,7 @@ import type {
 } from "../backend/executor.ts";
 import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
-import { momentCount } from "../math/optimizerFunction.ts";
+import { stateCount } from "../math/optimizerFunction.ts";
 import { requireSameTraining } from "./fingerprint.ts";
 import type { Judging } from "./judging.ts";
 import { type Monitor, monitorName } from "./monitor.ts";
@@ -94,7 +94,7 @@ export function requireCheckpoint(state: Checkpoint, training: Resumed): void {
   const count = members * network.parameterCount;
   requireLength("parameters", state.parameters, count);
   requireFinite(state.parameters);
-  requireLength("moments", state.moments, momentCount(widestOptimizer(settings)) * count);
+  requireLength("moments", state.moments, stateCount(widestOptimizer(settings), network.parameterCount) * count);
   for (const name of ["nonFiniteSteps", "bestLosses", "bestSteps"] as const) requireLength(name, state[name], members);
   const { earlyStopping, halving, reduceOnPlateau } = state.trainer ?? {};
   if (halving) requireHalving(halving, state, training);

@@ -16,7 +16,7 @@ import { requireBoolean, requireInteger, requireName } from "../graph/network.ts
 import type { DecayGroup } from "../math/aroundUpdate.ts";
 import type { Average } from "../math/average.ts";
 import { adam, type Optimizer } from "../math/optimizer.ts";
-import { requireOptimizer } from "../math/optimizerFunction.ts";
+import { requireOptimizer, searchesLine } from "../math/optimizerFunction.ts";
 import { aroundOptions, surroundedOptimizer } from "./aroundOptions.ts";
 import { requireDataset } from "./dataset.ts";
 import type { MetricOptions } from "./measure.ts";
@@ -58,7 +58,7 @@ export interface TrainOptions extends LabelOptions, MetricOptions, JudgingOption
   readonly epochs?: number;
   /** Updates of the parameters, instead of epochs. */
   readonly steps?: number;
-  /** Rows per step; default 32, and never more than there are. */
+  /** Rows per step; default 32, and never more than there are. L-BFGS takes all. */
   readonly batchSize?: number;
   /** Draw batches in a seeded order, new each epoch (default). A batch of all rows keeps their order. */
   readonly shuffle?: boolean;
@@ -274,10 +274,11 @@ function planWithoutSchedule(
   requireSignal(options.signal);
   const rows = requireDataset("train", data, network) - (heldOut?.rows ?? 0);
   if (options.validation) requireDataset("train: validation", options.validation, network);
-  const { optimizer = adam(), batchSize = Math.min(32, rows), shuffle = true, seed = 0, logInterval } = options;
+  const { optimizer = adam(), shuffle = true, seed = 0, logInterval } = options;
+  requireOptimizer("train", optimizer);
+  const { batchSize = searchesLine(optimizer) ? rows : Math.min(32, rows) } = options;
   requireInteger("train: batchSize", batchSize, 1, 2 ** 31);
   requireSeed("train: seed", seed);
-  requireOptimizer("train", optimizer);
   const surrounded = surroundedOptimizer(optimizer, options);
   const size = Math.min(batchSize, rows);
   const perEpoch = stepsPerEpoch(rows, size);
@@ -358,6 +359,10 @@ export async function planTraining(
   const plan = await withJudging(planWithoutSchedule(network, data, options, rows), options, { network, members });
   const { totalSteps, settings, judging } = plan;
   const { schedule, resume } = options;
+  if (searchesLine(settings.optimizer)) {
+    const { requireLineSearch } = await import("./lineSearchOptions.ts");
+    requireLineSearch(network, options, settings);
+  }
   if (resume !== undefined) {
     const { requireCheckpoint } = await import("./checkpoint.ts");
     requireCheckpoint(resume, { network, members, settings, totalSteps, judging });

@@ -13,7 +13,7 @@ import { nextTask } from "../nextTask.ts";
 import { optimizerAt } from "../math/scheduled.ts";
 import { requireControls } from "./controls.ts";
 import { CheckpointKeeper } from "./checkpointKeeper.ts";
-import { AveragedParameters } from "./averagedParameters.ts";
+import { ResultParameters } from "./resultParameters.ts";
 import type { StoppingResult } from "./earlyStopper.ts";
 import type { HalvingResult } from "./halver.ts";
 import type { Judge } from "./judge.ts";
@@ -39,7 +39,7 @@ export interface Progress {
   readonly losses: FloatArray;
   /** That of the newest step; the mean over members where each has its own. */
   readonly learningRate: number;
-  /** Scores on the validation rows, where there are any. */
+  /** Scores on the validation rows, where there are any; where members are judged at an `interval`, then and at the end. */
   readonly validation: Evaluation | undefined;
   /** Members whose numbers stopped being finite: they have stopped, and the others go on. */
   readonly diverged: number;
@@ -93,7 +93,7 @@ export class Trainer {
   #eventStep: number;
   #eventCostMs = 0;
   readonly #keeper: CheckpointKeeper;
-  readonly #averaged: AveragedParameters;
+  readonly #resultParameters: ResultParameters;
   #results: MemberResults | undefined;
   #good: Checkpoint | undefined;
   #newestLosses: FloatArray | undefined;
@@ -119,7 +119,7 @@ export class Trainer {
       readNonFinite: () => this.#run.readNonFinite(),
     };
     this.#keeper = new CheckpointKeeper(reader, plan.settings, floats, plan.checkpoint);
-    this.#averaged = new AveragedParameters(executor, reader, plan.settings);
+    this.#resultParameters = new ResultParameters(executor, reader, plan.settings);
     this.#interval = plan.eventInterval;
     this.#firstStep = plan.settings.resume?.step ?? 0;
     this.#step = this.#unread = this.#eventStep = this.#firstStep;
@@ -192,10 +192,10 @@ export class Trainer {
         await this.#recovering(async () => this.#steer(steering));
       }
       if (this.#isDone) break;
-      this.#averaged.hide();
+      this.#resultParameters.hide();
       if (!this.#plan.signal?.aborted) continue;
       await this.#keeper.keepLast(this.#step);
-      await this.#averaged.show(this.#step, this.#keeper.newest);
+      await this.#resultParameters.show(this.#step, this.#keeper.newest);
       throw this.#plan.signal.reason;
     }
     await this.#keeper.saved();
@@ -260,7 +260,7 @@ export class Trainer {
     this.#losses = [];
     const { resume: _, ...settings } = this.#settings;
     const own = state ? { ...settings, resume: state } : settings;
-    this.#averaged.forget();
+    this.#resultParameters.forget();
     this.#run.dispose();
     this.#run = this.#created = await this.#executor.goOn(this.#created, error, own);
     if (this.#isDisposed) this.#run.dispose();
@@ -285,7 +285,7 @@ export class Trainer {
     const { PackedRun } = await import("./packedRun.ts");
     const { Judge: LoadedJudge } = await import("./judge.ts");
     const { scoreMembers } = await import("./monitor.ts");
-    const [executor, open, averaged] = [this.#executor, this.#open, this.#averaged];
+    const [executor, open, averaged] = [this.#executor, this.#open, this.#resultParameters];
     const monitored = { ...metrics, metrics: judging.metrics };
     const run = new PackedRun({
       executor,
@@ -367,7 +367,7 @@ export class Trainer {
     const losses = parts.length === 1 ? parts[0]! : concatenate(parts);
     const nonFiniteSteps = await this.#checkFinite();
     const learningRate = this.#learningRate();
-    const shown = await this.#averaged.show(this.#step, this.#keeper.newest);
+    const shown = await this.#resultParameters.show(this.#step, this.#keeper.newest);
     const validation = await this.#validate(nonFiniteSteps, shown);
     const nowMs = performance.now();
     const done = this.#step - this.#eventStep;
@@ -409,14 +409,14 @@ export class Trainer {
     this.#recovered = undefined;
   }
 
-  /** Scores members on the validation rows, and judges them. @param shown the state whose averages the model has */
+  /** Scores members on the validation rows, and judges them. @param shown the state whose result the model has */
   async #validate(nonFiniteSteps: Float64Array, shown: Checkpoint | undefined): Promise<Evaluation | undefined> {
     const { validation, metrics } = this.#plan;
     if (!this.#judge) return validation && (await evaluate(this.#executor, validation, metrics));
     const state = shown ?? (this.#keeper.isSmall ? this.#keeper.newest : undefined);
     const judged = await this.#judge.judge(this.#step, { nonFiniteSteps, state });
     const evaluation = this.#isDone ? await this.#judge.restore(judged) : judged;
-    if (!metrics.metrics) return evaluation;
+    if (!evaluation || !metrics.metrics) return evaluation;
     return { ...evaluation, ...(await metricsOf(this.#executor, validation!, metrics)) };
   }
 
@@ -439,7 +439,7 @@ export class Trainer {
     const { divergenceRemedy } = await import("./divergence.ts"); // a page downloads it when it has to tell
     const where = await this.#nonFinitePlace(first, steps.indexOf(first));
     const good = this.#keeper.newest;
-    if (good) this.#executor.writeParameters(this.#averaged.resultOf(good));
+    if (good) this.#executor.writeParameters(this.#resultParameters.resultOf(good));
     const back = good ? `; the model is back at step ${good.step}` : "";
     throw new NonFinite({
       place: `train: step ${first}`,
@@ -454,9 +454,9 @@ export class Trainer {
     const { network, members } = this.#executor;
     const { nonFiniteLayer } = await import("./nonFiniteLayer.ts");
     const good = this.#keeper.newest;
-    const { parameters: all } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
+    const { parameters: all, moments } = good?.step === step ? good : await this.#run.readCheckpoint(this.#step);
     const parameters = all.subarray(member * network.parameterCount, (member + 1) * network.parameterCount);
-    const layer = nonFiniteLayer({ network, settings: this.#settings, member, step, parameters });
+    const layer = nonFiniteLayer({ network, settings: this.#settings, member, members, step, parameters, moments });
     if (layer === undefined) return "";
     return members > 1 ? ` in ${layer} of member ${member}` : ` in ${layer}`;
   }

@@ -4,7 +4,7 @@ import { type AnyNetwork, parametersOf } from "../graph/graphNetwork.ts";
 import { nextTask } from "../nextTask.ts";
 import type { Optimizer } from "../math/optimizer.ts";
 import { streams, uniformAt } from "../random.ts";
-import { resultOf } from "./averagedParameters.ts";
+import { resultOf } from "./resultParameters.ts";
 import type { Model } from "./model.ts";
 import { planTraining, type TrainOptions } from "./options.ts";
 import { reducedRates, type Reductions } from "./plateaus.ts";
