@@ -336,6 +336,13 @@ test("a state of other rungs, or of other members, is refused", async () => {
   await expect(model.fit(data, { ...options, halving: { factor: 2 }, resume })).rejects.toEqual(
     invalid(/^train: resume: halving\.factor: expected 3, .* got 2;/),
   );
+  for (const [name, halving] of Object.entries({
+    rungs: { factor: 3, hyperband: true },
+    monitor: { factor: 3, metric: "mae" as const },
+  }))
+    await expect(model.fit(data, { ...options, halving, resume })).rejects.toEqual(
+      invalid(new RegExp(`^train: resume: halving\\.${name}: expected .*, as in the training that goes on, got `)),
+    );
   const short = {
     ...resume!,
     trainer: { halving: { ...resume!.trainer!.halving!, stoppedSteps: new Float64Array(2) } },

@@ -413,6 +413,10 @@ describe("wrong input", () => {
   test.each<[TrainOptions, RegExp]>([
     [{ batchSize: 8 }, /train: batchSize: expected all 41 rows: L-BFGS needs full batches, got 8; leave batchSize out/],
     [
+      { mixup: { alpha: 0.2 } },
+      /train: mixup: expected all 410 rows: L-BFGS .*got 41 of 410; pass mixup with copies: 1/,
+    ],
+    [
       { clipNorm: 1 },
       /train: clipNorm: expected none with lbfgs: its line search needs the gradients .*leave clipNorm out/,
     ],

@@ -83,9 +83,13 @@ export interface PlateauState {
 
 /** Where the successive halving of a training stands: src/model/halving.ts. */
 export interface HalvingState {
+  /** What members are compared by, `loss min` for example. */
+  readonly monitor: string;
   /** What decides its rungs. */
   readonly factor: number;
   readonly totalSteps: number;
+  /** Step, bracket and members kept of each rung, `15 0 6, 45 0 2` for example. */
+  readonly rungs: string;
   /** The last rung at which members were compared, in steps; a state that is read after another one has not been compared yet. */
   readonly judgedStep: number;
   /** Step of the rung from which a member did not go on, [members]; −1 while it goes on. */

@@ -13,6 +13,7 @@ import type { AnyNetwork } from "../graph/graphNetwork.ts";
 import { requireInteger } from "../graph/network.ts";
 import { stateCount } from "../math/optimizerFunction.ts";
 import { requireSameTraining } from "./fingerprint.ts";
+import { rungsName } from "./halving.ts";
 import type { Judging } from "./judging.ts";
 import { type Monitor, monitorName } from "./monitor.ts";
 
@@ -79,11 +80,13 @@ function requireHalving(state: HalvingState, { step }: Checkpoint, { members, ju
   requireInteger("train: resume: halving.judgedStep", state.judgedStep, 0, step);
   for (const name of ["stoppedSteps", "finalLosses"] as const) requireLength(`halving.${name}`, state[name], members);
   const rule = judging?.halving;
-  for (const name of ["factor", "totalSteps"] as const) {
-    if (rule === undefined || state[name] === rule[name]) continue;
+  if (rule === undefined) return;
+  const own = { factor: rule.factor, totalSteps: rule.totalSteps, rungs: rungsName(rule), monitor: monitorName(rule) };
+  for (const name of ["factor", "totalSteps", "rungs", "monitor"] as const) {
+    if (state[name] === own[name]) continue;
     const expected = `${state[name]}, as in the training that goes on`;
-    const fix = "pass the same: the rungs follow from it";
-    throw new InvalidInput({ place: `train: resume: halving.${name}`, expected, got: String(rule[name]), fix });
+    const fix = "pass the same options: rungs and comparisons follow from them";
+    throw new InvalidInput({ place: `train: resume: halving.${name}`, expected, got: String(own[name]), fix });
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Checkpoint, FloatArray, HalvingState } from "../backend/executor.ts";
-import { type HalvingRule, rankedBy, type Rung } from "./halving.ts";
-import { valuesOf } from "./monitor.ts";
+import { type HalvingRule, rankedBy, type Rung, rungsName } from "./halving.ts";
+import { monitorName, valuesOf } from "./monitor.ts";
 import type { JudgedPlace, MemberStopper, Validation } from "./memberStopper.ts";
 
 /** How successive halving went, at the last event. */
@@ -61,7 +61,9 @@ export class Halver implements MemberStopper {
 
   snapshot(): (finalLosses: FloatArray) => { readonly halving: HalvingState } {
     const { factor, totalSteps } = this.#rule;
-    const state = { factor, totalSteps, judgedStep: this.#judgedStep, stoppedSteps: this.#stoppedSteps.slice() };
+    const [monitor, rungs] = [monitorName(this.#rule), rungsName(this.#rule)];
+    const own = { judgedStep: this.#judgedStep, stoppedSteps: this.#stoppedSteps.slice() };
+    const state = { monitor, factor, totalSteps, rungs, ...own };
     return (finalLosses) => ({ halving: { ...state, finalLosses } });
   }
 

@@ -43,6 +43,10 @@ export interface HalvingRule extends Monitor {
   readonly bracketOf: Uint32Array;
 }
 
+/** How a checkpoint calls rungs. */
+export const rungsName = ({ rungs }: Pick<HalvingRule, "rungs">): string =>
+  rungs.map(({ step, bracket, kept }) => `${step} ${bracket} ${kept}`).join(", ");
+
 const place = "train: halving";
 const known = ["factor", "minSteps", "minEpochs", "hyperband", "metric", "mode"];
 const usualFactor = 3;

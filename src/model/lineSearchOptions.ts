@@ -2,6 +2,7 @@ import { InvalidInput } from "../errors.ts";
 import { rowCountOf } from "../backend/batches.ts";
 import type { RunSettings } from "../backend/executor.ts";
 import { type AnyNetwork, graphOf } from "../graph/graphNetwork.ts";
+import type { Mixup } from "./mixup.ts";
 
 /** Options that a line search cannot go with, and why. */
 const refused = {
@@ -21,13 +22,17 @@ function refuse(place: string, expected: string, got: string, fix: string): neve
 /** Throws `InvalidInput` unless the loss of a training is a function of the parameters alone, and nothing but the line search chooses steps. */
 export function requireLineSearch(
   network: AnyNetwork,
-  options: { readonly [Name in keyof typeof refused]?: unknown },
+  options: { readonly [Name in keyof typeof refused]?: unknown } & { readonly mixup?: Mixup },
   settings: RunSettings,
 ): void {
   const { name } = settings.optimizer;
   const rows = rowCountOf(settings, network);
   if (settings.batchSize < rows) {
     const expected = `all ${rows} rows: L-BFGS needs full batches`;
+    if (options.mixup !== undefined && options.mixup.copies !== 1) {
+      const fix = "pass mixup with copies: 1, or choose another optimizer";
+      refuse("mixup", `${expected}, which one copy of each row makes`, `${settings.batchSize} of ${rows}`, fix);
+    }
     refuse("batchSize", expected, String(settings.batchSize), "leave batchSize out, or choose another optimizer");
   }
   for (const key of Object.keys(refused) as (keyof typeof refused)[]) {
