@@ -111,7 +111,7 @@ export {
   piecewise,
   polynomial,
   type Schedule,
-  scheduleFactor,
+  scheduleFunction,
   type SchedulePiece,
   scheduleNames,
   step,

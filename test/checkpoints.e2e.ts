@@ -42,6 +42,39 @@ describe("--checkpoint and --resume", () => {
     expect(saved.preprocessing?.target).toMatchObject({ kind: "class" });
   });
 
+  test("--history has the epochs before the interruption too, and a state of the last step ends as the run did", async () => {
+    const plateau = [
+      "--patience",
+      "4",
+      "--reduce-on-plateau",
+      "factor=0.5,patience=1",
+      "--monitor",
+      "f1",
+      "--ema",
+      "0.9",
+    ];
+    const more = [...flags, ...plateau, "--history", "whole.csv", "--output", "h.safetensors"];
+    const states = ["--checkpoint", "hk", "--every", "1", "--keep", "1000"];
+    expect(await thalweg([...more, ...states])).toMatchObject({ code: 0, stderr: "" });
+    const untimed = (name: string): string =>
+      read(name)
+        .toString()
+        .replaceAll(/,[^,\n]*$/gm, "");
+    const wanted = untimed("whole.csv");
+    const steps = stepsOf("hk");
+    expect(wanted).toMatch(/^epoch,step,loss,validationLoss,validationAccuracy,f1,learningRate\n1,9,/);
+    expect(wanted.split("\n")).toHaveLength(steps.at(-1)! / 9 + 2); // a header, and the end of the last line
+    for (const step of [4, 27, 40, steps.at(-1)!]) {
+      const file = join("hk", `step-${String(step).padStart(9, "0")}.safetensors`);
+      const names = ["--history", `from-${step}.csv`, "--output", `h-${step}.safetensors`];
+      expect(await thalweg(["train", penguins, "--resume", file, ...names, "--no-checkpoint"])).toMatchObject({
+        code: 0,
+      });
+      expect([step, untimed(`from-${step}.csv`)]).toEqual([step, wanted]);
+      expect(read(`h-${step}.safetensors`)).toEqual(read("h.safetensors"));
+    }
+  });
+
   test("a folder with another run is refused, unless it goes on or is replaced", async () => {
     const again = [...flags, "--output", "again.safetensors", "--checkpoint", "ck"];
     const { code, stderr } = await thalweg(again);

@@ -23,8 +23,8 @@ import { type FaultKind, faultKinds, inject, restoreCalls } from "./support/gpuF
 import { shareDevice } from "./support/sharedDevice.ts";
 
 const shared = shareDevice();
-/** As small as can be: every case has a device of its own, which compiles its kernels again. */
-const net = network({ inputs: 2, layers: [dense(1, "tanh")], loss: "meanSquaredError" });
+/** As small as two layers can be: every case has a device of its own, which compiles its kernels again. */
+const net = network({ inputs: 2, layers: [dense(1, "tanh"), dense(1)], loss: "meanSquaredError" });
 const data = {
   inputs: Float32Array.from({ length: 16 }, (_, at) => Math.sin(at * 1.7)),
   targets: Float32Array.from({ length: 8 }, (_, row) => Math.sin(row * 3.4)),

@@ -27,7 +27,7 @@ import {
   piecewise,
   polynomial,
   type Schedule,
-  scheduleFactor,
+  scheduleFunction,
   type ScheduleOption,
   sgd,
   step as stepSchedule,
@@ -57,7 +57,7 @@ const wasm = await acquire({ device: "wasm" });
 
 const count = 60;
 const factorsOf = (schedule: Schedule, steps = count): number[] =>
-  Array.from({ length: count }, (_, step) => scheduleFactor(schedule, step, steps));
+  Array.from({ length: count }, (_, step) => step).map(scheduleFunction(schedule, steps));
 
 /** The rates of `count` steps by the recursion of a scheduler's `get_lr` in `torch/optim/lr_scheduler.py`, from a rate of 1. */
 function recursion(next: (rate: number, epoch: number) => number, first = 1): number[] {

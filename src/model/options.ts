@@ -127,6 +127,14 @@ export interface TrainingControls {
   readonly learningRate?: number;
 }
 
+/** Which events become entries of a history. */
+export interface HistoryPlan {
+  /** Those at multiples of so many steps, and the last one; none where it is undefined. */
+  readonly everySteps: number | undefined;
+  /** Whether events fall on these steps however the training is interrupted: one that is missing in a checkpoint is made up for. */
+  readonly isRegular: boolean;
+}
+
 /** Options with every default filled in. */
 export interface TrainPlan {
   readonly settings: RunSettings;
@@ -139,6 +147,7 @@ export interface TrainPlan {
   readonly judging: Judging | undefined;
   readonly signal: AbortSignal | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
+  readonly history: HistoryPlan;
 }
 
 const known = [
@@ -303,7 +312,33 @@ function planWithoutSchedule(
     judging: undefined,
     signal: options.signal,
     checkpoint: checkpointPlanOf(options.checkpoint, perEpoch),
+    history: { everySteps: undefined, isRegular: false },
   };
+}
+
+/** Most entries of the history of a training that is iterated over. */
+const mostEntries = 1000;
+
+/** Entries of a history are events on epochs; they are regular where all of these have an event. */
+function historyPlanOf({ eventInterval, judging, perEpoch, totalSteps }: TrainPlan): HistoryPlan {
+  const everySteps = perEpoch * Math.ceil(totalSteps / perEpoch / mostEntries);
+  const events = [eventInterval.eventSteps, judging?.everySteps];
+  const isRegular = events.some((steps) => steps !== undefined && everySteps % steps === 0);
+  return { everySteps: isRegular ? everySteps : undefined, isRegular };
+}
+
+/** The plan of `fit`: every event is an entry, and validation rows are scored by epochs unless something else says when. */
+export function planOfFit(
+  plan: TrainPlan,
+  { logInterval }: TrainOptions,
+  { epochs, isTold }: { readonly epochs: number; readonly isTold: boolean },
+): TrainPlan {
+  const isByEpochs = isTold || (plan.validation !== undefined && plan.judging?.everySteps === undefined);
+  const eventInterval =
+    logInterval === undefined && isByEpochs ? eventIntervalOf({ epochs }, plan.perEpoch) : plan.eventInterval;
+  const { eventSteps } = eventInterval;
+  if (eventSteps !== undefined) return { ...plan, eventInterval, history: { everySteps: eventSteps, isRegular: true } };
+  return { ...plan, eventInterval, history: { everySteps: plan.validation && 1, isRegular: false } };
 }
 
 /** Steps from one judgement of members to the next. */
@@ -356,7 +391,8 @@ export async function planTraining(
   const mixup = options?.mixup;
   const mixed = mixup && (await import("./mixup.ts")).mixedRows(network, data, mixup);
   const rows = { members, ...(heldOut && { heldOut }), ...(mixed && { mixed }) };
-  const plan = await withJudging(planWithoutSchedule(network, data, options, rows), options, { network, members });
+  const judged = await withJudging(planWithoutSchedule(network, data, options, rows), options, { network, members });
+  const plan = { ...judged, history: historyPlanOf(judged) };
   const { totalSteps, settings, judging } = plan;
   const { schedule, resume } = options;
   if (searchesLine(settings.optimizer)) {
